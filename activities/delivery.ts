@@ -1,0 +1,41 @@
+import { ApplicationFailure, activityInfo, type Info } from '@temporalio/activity';
+
+/** Time kept in hand before Temporal gives an activity up, in ms: nothing is written that late. */
+const MARGIN_MS = 10_000;
+
+/** One delivery of an activity: who it is, and until when it may write. */
+export interface Delivery {
+  /** Unique to this attempt of this activity. */
+  readonly id: string;
+  /** Ids of the attempts before it. */
+  readonly superseded: readonly string[];
+  /**
+   * Stops a delivery that Temporal may have given up already: a later one may have done its work, and writing now would do it
+   * twice (invariant 2).
+   * @throws a retryable failure.
+   */
+  assertInTime(): void;
+}
+
+export function currentDelivery(): Delivery {
+  return deliveryOf(activityInfo());
+}
+
+export function deliveryOf(info: Pick<Info, 'workflowExecution' | 'activityId' | 'attempt' | 'startToCloseTimeoutMs'>): Delivery {
+  const activity = `${info.workflowExecution?.workflowId}/${info.workflowExecution?.runId}/${info.activityId}`;
+  const started = performance.now();
+  return {
+    id: `${activity}/${info.attempt}`,
+    superseded: Array.from({ length: info.attempt - 1 }, (_, earlier) => `${activity}/${earlier + 1}`),
+    assertInTime: () => {
+      if (performance.now() - started > info.startToCloseTimeoutMs - MARGIN_MS) {
+        throw ApplicationFailure.retryable('out of time', 'OutOfTime');
+      }
+    },
+  };
+}
+
+/** The activity cannot go on for now: somebody else is at work on what it needs. Retried soon. */
+export function blocked(what: string): ApplicationFailure {
+  return ApplicationFailure.create({ message: what, type: 'Blocked', nonRetryable: false, nextRetryDelay: '150ms' });
+}

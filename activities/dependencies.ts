@@ -1,0 +1,32 @@
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import type { Database } from '../store/database.ts';
+import { SchemaCatalog } from './schema-catalog.ts';
+
+/** Moments between two steps of an activity at which a test can stop, delay or kill it. */
+export type Checkpoint =
+  | 'intent-laid'
+  | 'looked'
+  | 'registered'
+  | 'inserted'
+  | 'written'
+  | 'outcomes-stored'
+  | 'marked'
+  | 'noted'
+  | 'referrers-looked'
+  | 'deleted';
+
+/** What activities work with. */
+export interface Dependencies {
+  readonly database: Database;
+  /** Signals other batches. */
+  readonly client: Client;
+  readonly logger: Logger;
+  readonly schemas: SchemaCatalog;
+  /** Tests only: awaited at each checkpoint of an activity. */
+  readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
+}
+
+export function createDependencies(parts: Omit<Dependencies, 'schemas'>): Dependencies {
+  return { ...parts, schemas: new SchemaCatalog(parts.database) };
+}

@@ -1,0 +1,65 @@
+import type { SchemaDefinition } from '../domain/schema-definition.ts';
+import { type CompiledSchema, compileSchema } from '../domain/schema-compiler.ts';
+import type { Database } from '../store/database.ts';
+import { bindSchemaNames, readSchemaDefinition } from '../store/schema-definitions.ts';
+
+/** Compiled validators kept in memory. */
+const MAX_COMPILED = 500;
+
+export interface LoadedSchema {
+  readonly definition: SchemaDefinition;
+  readonly compiled: CompiledSchema;
+}
+
+/**
+ * Compiled schemas by id and version, and the ids that reference targets are bound to. What a definition refers to cannot be
+ * deleted while that definition exists: so a binding, once found, holds for the life of the definition that refers.
+ */
+export class SchemaCatalog {
+  readonly #database: Database;
+  readonly #compiled = new Map<string, LoadedSchema>();
+  readonly #bound = new Map<string, { id: string; name: string }>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** The definition in this version, or as it is now if it has moved on; null if it is gone. */
+  async load(id: string, versionNumber: number): Promise<LoadedSchema | null> {
+    const cached = this.#compiled.get(`${id}:${versionNumber}`);
+    if (cached !== undefined) return cached;
+    const definition = await readSchemaDefinition(this.#database, id);
+    return definition === null ? null : this.compiled(definition);
+  }
+
+  compiled(definition: SchemaDefinition): LoadedSchema {
+    const key = `${definition.id}:${definition.versionNumber}`;
+    const cached = this.#compiled.get(key);
+    if (cached !== undefined) return cached;
+    const loaded = { definition, compiled: compileSchema(definition.schema, definition.externalIdField) };
+    const oldest = this.#compiled.keys().next();
+    if (this.#compiled.size >= MAX_COMPILED && !oldest.done) this.#compiled.delete(oldest.value);
+    this.#compiled.set(key, loaded);
+    return loaded;
+  }
+
+  /** What targets (names or ids) in a definition are bound to now; those that do not exist yet are absent. Keys are in lower case. */
+  async bind(
+    referring: Pick<SchemaDefinition, 'id' | 'platform'>,
+    targets: readonly string[],
+  ): Promise<ReadonlyMap<string, { id: string; name: string }>> {
+    const result = new Map<string, { id: string; name: string }>();
+    const unknown: string[] = [];
+    for (const target of new Set(targets)) {
+      const bound = this.#bound.get(`${referring.id}/${target.toLowerCase()}`);
+      if (bound) result.set(target.toLowerCase(), bound);
+      else unknown.push(target);
+    }
+    if (unknown.length === 0) return result;
+    for (const [target, bound] of await bindSchemaNames(this.#database, referring.platform, unknown)) {
+      this.#bound.set(`${referring.id}/${target}`, bound);
+      result.set(target, bound);
+    }
+    return result;
+  }
+}

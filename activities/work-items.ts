@@ -1,0 +1,92 @@
+import { type ResourceKey, resourceKey } from '../domain/resource.ts';
+import type { BoundReference, WriteItem, WriteRules } from '../domain/decide-writes.ts';
+import { MAX_REFERENCES } from '../domain/decide-writes.ts';
+import type { ItemError } from '../domain/outcome.ts';
+import { referencesIn } from '../domain/schema-references.ts';
+import type { Scope } from '../domain/scope.ts';
+import type { BatchDocument } from '../store/batches.ts';
+import type { Item } from '../store/item-pages.ts';
+import type { StoredOutcome } from '../store/outcome-pages.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { LoadedSchema } from './schema-catalog.ts';
+
+/** An item of a running batch, ready to be decided. */
+export interface WorkItem extends WriteItem {
+  readonly batch: BatchDocument;
+  readonly index: number;
+  readonly externalId: string;
+  /** What is stored of it: pending, or queued again by a retry. */
+  readonly outcome: StoredOutcome | undefined;
+}
+
+/** Reads the rules of a batch's operation. */
+export function writeRules(batch: BatchDocument, schema: LoadedSchema): WriteRules {
+  const { options } = batch;
+  return {
+    operation: batch.operation === 'patch' ? 'patch' : 'upload',
+    onconflict: 'onconflict' in options ? options.onconflict : 'upsert',
+    ignoreUnknownFields: 'ignoreUnknownFields' in options && options.ignoreUnknownFields,
+    schema: schema.compiled,
+  };
+}
+
+/**
+ * Key of a schema definition that does not exist yet, under which items that refer to its resources wait for it: no tenant has
+ * an empty platform, so it cannot be taken for a resource.
+ */
+export function unboundSchemaKey(platform: string, target: string): ResourceKey {
+  return `//${encodeURIComponent(platform)}/${target.toLowerCase()}`;
+}
+
+/** Binds what bodies refer to. Items with faults of their own are returned apart, with them. */
+export async function toWorkItems(
+  dependencies: Dependencies,
+  batch: BatchDocument,
+  schema: LoadedSchema,
+  items: readonly Item[],
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+): Promise<{ work: WorkItem[]; faulty: Map<number, readonly ItemError[]> }> {
+  const rules = writeRules(batch, schema);
+  const found = new Map(
+    items.map((item) => [item, item.body ? referencesIn(schema.compiled.referenceFields, item.body) : []]),
+  );
+  const targets = [...found.values()].flat().map((reference) => reference.target);
+  const bound = await dependencies.schemas.bind(schema.definition, targets);
+  const work: WorkItem[] = [];
+  const faulty = new Map<number, readonly ItemError[]>();
+  for (const item of items) {
+    const references = found.get(item) ?? [];
+    if (item.faults.length > 0 || item.body === null || item.externalId === null) {
+      faulty.set(item.index, item.faults);
+    } else if (references.length > MAX_REFERENCES) {
+      faulty.set(item.index, [{ code: 'validation', message: `more than ${MAX_REFERENCES} references` }]);
+    } else {
+      work.push({
+        batch,
+        index: item.index,
+        externalId: item.externalId,
+        key: resourceKey(batch, batch.schemaDefinitionId, item.externalId),
+        body: item.body,
+        rules,
+        references: references.map((reference) =>
+          bindReference(batch, reference, bound.get(reference.target.toLowerCase())),
+        ),
+        outcome: outcomes.get(item.index),
+      });
+    }
+  }
+  return { work, faulty };
+}
+
+function bindReference(
+  scope: Scope,
+  reference: { field: string; target: string; externalId: string },
+  bound: { id: string; name: string } | undefined,
+): BoundReference {
+  const { field, target, externalId } = reference;
+  if (bound === undefined) {
+    return { key: unboundSchemaKey(scope.platform, target), field, schemaName: target, externalId };
+  }
+  const key = resourceKey(scope, bound.id, externalId);
+  return { key, field, schemaDefinitionId: bound.id, schemaName: bound.name, externalId };
+}

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+
+/**
+ * Every value that an operator can set, read once from the environment. Defaults suit one machine; `.env.example` lists them.
+ * An empty variable is an absent one.
+ */
+const positiveInteger = z.coerce.number().int().positive();
+
+const schema = z.object({
+  NODE_ENV: z.string().default('development'),
+  /** Address that the API listens on. */
+  HOST: z.string().default('127.0.0.1'),
+  /** Port that the API listens on; 0 lets the system choose. */
+  PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  MONGODB_URI: z.string().optional(),
+  MONGODB_DATABASE: z.string().default('drover'),
+  TEMPORAL_ADDRESS: z.string().optional(),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  TEMPORAL_TASK_QUEUE: z.string().default('drover'),
+  /** Where `npm start` keeps the data of the embedded servers. */
+  DROVER_DATA_DIR: z.string().default('.drover'),
+  /** Resources carried out by one activity; absent: chosen by the size of the batch. 1 = strictly one activity a resource. */
+  RESOURCES_PER_ACTIVITY: positiveInteger.optional(),
+  /** Largest request body, in bytes. */
+  BODY_LIMIT_BYTES: positiveInteger.default(16_777_216),
+  /** Days that a finished batch is kept; 0 keeps it for ever. */
+  BATCH_RETENTION_DAYS: z.coerce.number().int().min(0).default(30),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+export type Config = z.infer<typeof schema>;
+
+/** Thrown when the environment does not fit; the message names each variable on one line. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * Reads the configuration.
+ * @throws ConfigError naming every variable that does not fit, or a server address that production needs.
+ */
+export function loadConfig(environment: Record<string, string | undefined> = process.env): Config {
+  const present = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = schema.safeParse(present);
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+  }
+  const config = parsed.data;
+  if (config.NODE_ENV === 'production') {
+    const missing = (['MONGODB_URI', 'TEMPORAL_ADDRESS'] as const).filter((name) => config[name] === undefined);
+    if (missing.length > 0) throw new ConfigError(`${missing.join(' and ')} must be set when NODE_ENV is production`);
+  }
+  return config;
+}

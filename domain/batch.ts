@@ -1,0 +1,99 @@
+import type { Actions, Counts, ErrorCode } from './outcome.ts';
+
+export const OPERATIONS = ['upload', 'patch', 'delete'] as const;
+export type Operation = (typeof OPERATIONS)[number];
+
+/** The names that Reach clients know (contract section 3). */
+export const BATCH_TYPES = {
+  upload: 'PARTNER_RESOURCE_JSON_INGEST',
+  patch: 'PARTNER_RESOURCE_BATCH_PATCH',
+  delete: 'PARTNER_RESOURCE_BATCH_DELETE',
+} as const satisfies Record<Operation, string>;
+export type BatchType = (typeof BATCH_TYPES)[Operation];
+
+/** Most resources in one upload or patch batch (seeds 001, 002). */
+export const MAX_RESOURCES_PER_BATCH = 1000;
+
+/** Longest wait for missing dependencies, in seconds (seed 002). */
+export const MAX_DEPENDENCY_WAIT_SECONDS = 86_400;
+
+/** Options of an upload (seed 002); `dependencyWaitTimeout` in seconds, 0 = do not wait. */
+export interface UploadOptions {
+  readonly onconflict: 'upsert' | 'reject';
+  readonly ignoreUnknownFields: boolean;
+  readonly dependencyWaitTimeout: number;
+}
+
+/** Options of a patch (seed 001). */
+export interface PatchOptions {
+  readonly ignoreUnknownFields: boolean;
+}
+
+/** Options of a delete (seed 000). */
+export interface DeleteOptions {
+  readonly cascade: boolean;
+  readonly deleteAll: boolean;
+}
+
+export type BatchOptions = UploadOptions | PatchOptions | DeleteOptions;
+
+export type RunningStatus = 'queued' | 'processing' | 'waiting';
+export type TerminalStatus = 'success' | 'partial_success' | 'failed' | 'cancelled';
+export type BatchStatus = RunningStatus | TerminalStatus;
+
+export const BATCH_STATUSES = [
+  'queued',
+  'processing',
+  'waiting',
+  'success',
+  'partial_success',
+  'failed',
+  'cancelled',
+] as const satisfies readonly BatchStatus[];
+
+export function isTerminal(status: BatchStatus): status is TerminalStatus {
+  return status !== 'queued' && status !== 'processing' && status !== 'waiting';
+}
+
+/** Derived from counts (contract section 3): a batch of 0 succeeded with rate 1. */
+export interface Progress {
+  readonly totalRecords: number;
+  readonly processedRecords: number;
+  readonly successfulRecords: number;
+  readonly pendingRecords: number;
+  readonly failedRecords: number;
+  readonly successRate: number;
+}
+
+export function progressOf(counts: Counts): Progress {
+  const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
+  const successful = counts.succeeded + counts.skipped;
+  return {
+    totalRecords: total,
+    processedRecords: total - counts.queued - counts.pending,
+    successfulRecords: successful,
+    pendingRecords: counts.pending,
+    failedRecords: counts.failed + counts.expired + counts.cancelled,
+    successRate: total === 0 ? 1 : successful / total,
+  };
+}
+
+/** The status that a batch ends in, from the outcomes of its items. */
+export function terminalStatus(counts: Counts, cancelled: boolean): TerminalStatus {
+  if (cancelled) return 'cancelled';
+  const unsuccessful = counts.failed + counts.expired + counts.cancelled;
+  if (unsuccessful === 0) return 'success';
+  return counts.succeeded + counts.skipped === 0 ? 'failed' : 'partial_success';
+}
+
+/** What a batch can say of itself without its items: from a workflow query, or stored once it is closed. */
+export interface BatchSummary {
+  readonly status: BatchStatus;
+  readonly suspended: boolean;
+  readonly counts: Counts;
+  readonly actions: Actions;
+  /** Items by error code; sums over failed, expired, cancelled and skipped items that carry an error. */
+  readonly errorCodes: Partial<Record<ErrorCode, number>>;
+  /** Earliest deadline of a pending item. */
+  readonly pendingUntil?: string;
+}

@@ -1,0 +1,178 @@
+import { mergeFields, sameJson } from './json-text.ts';
+import type { ItemAction, ItemError } from './outcome.ts';
+import type { JsonObject, ResourceKey } from './resource.ts';
+import type { CompiledSchema } from './schema-compiler.ts';
+
+/** Largest resource, in bytes of JSON text and reference keys: its document stays below MongoDB's 16 MB. */
+export const MAX_RESOURCE_BYTES = 14 * 1024 * 1024;
+/** Most references of one resource. */
+export const MAX_REFERENCES = 10_000;
+
+/** How the items of one batch are to be understood. */
+export interface WriteRules {
+  readonly operation: 'upload' | 'patch';
+  /** Uploads: what becomes of an item whose resource exists. */
+  readonly onconflict: 'upsert' | 'reject';
+  readonly ignoreUnknownFields: boolean;
+  readonly schema: CompiledSchema;
+}
+
+/** A reference in an item's body, bound to an identity. */
+export interface BoundReference {
+  readonly key: ResourceKey;
+  readonly field: string;
+  /** Absent while the schema definition that it names does not exist. */
+  readonly schemaDefinitionId?: string;
+  readonly schemaName: string;
+  readonly externalId: string;
+}
+
+/** One item about to be written. Items of one key are given in the order in which they apply. */
+export interface WriteItem {
+  readonly key: ResourceKey;
+  readonly body: JsonObject;
+  readonly references: readonly BoundReference[];
+  readonly rules: WriteRules;
+}
+
+export interface ResourceState {
+  readonly data: JsonObject;
+  readonly version: number;
+}
+
+export type WriteDecision =
+  | { readonly kind: 'failed'; readonly errors: readonly ItemError[] }
+  | { readonly kind: 'missing'; readonly missing: readonly BoundReference[] }
+  | { readonly kind: 'written'; readonly action: ItemAction; readonly version: number };
+
+export interface WriteDecisions<T extends WriteItem> {
+  readonly decisions: ReadonlyMap<T, WriteDecision>;
+  /** What each key holds once its items have applied; only keys that change. */
+  readonly changed: ReadonlyMap<ResourceKey, ResourceState>;
+}
+
+interface Sequence {
+  readonly decisions: Map<WriteItem, WriteDecision>;
+  readonly state: ResourceState | undefined;
+}
+
+/**
+ * Decides items together: each is valid on what is stored and on the items before it, and each reference is stored or created
+ * by an item that succeeds, in whatever order, cycles included (the greatest set of items that support each other).
+ * @param stored what exists under the items' keys.
+ * @param exists whether a key outside the items exists.
+ */
+export function decideWrites<T extends WriteItem>(
+  items: readonly T[],
+  stored: ReadonlyMap<ResourceKey, ResourceState>,
+  exists: (key: ResourceKey) => boolean,
+): WriteDecisions<T> {
+  const held = new Map<T, WriteDecision>();
+  const byKey = groupByKey(items);
+  const sequences = new Map<ResourceKey, Sequence>();
+  let stale: Iterable<ResourceKey> = byKey.keys();
+  for (;;) {
+    for (const key of stale) sequences.set(key, applySequence(byKey.get(key) ?? [], stored.get(key), held));
+    const provided = (key: ResourceKey): boolean => sequences.get(key)?.state !== undefined || exists(key);
+    const newlyHeld = new Set<ResourceKey>();
+    for (const item of items) {
+      if (held.has(item) || sequences.get(item.key)?.decisions.get(item)?.kind !== 'written') continue;
+      const missing = item.references.filter((reference) => !provided(reference.key));
+      if (missing.length === 0) continue;
+      held.set(item, { kind: 'missing', missing });
+      newlyHeld.add(item.key);
+    }
+    if (newlyHeld.size === 0) return collect(items, sequences, held, stored);
+    stale = newlyHeld;
+  }
+}
+
+function groupByKey<T extends WriteItem>(items: readonly T[]): Map<ResourceKey, T[]> {
+  const groups = new Map<ResourceKey, T[]>();
+  for (const item of items) {
+    const group = groups.get(item.key);
+    if (group) group.push(item);
+    else groups.set(item.key, [item]);
+  }
+  return groups;
+}
+
+function collect<T extends WriteItem>(
+  items: readonly T[],
+  sequences: ReadonlyMap<ResourceKey, Sequence>,
+  held: ReadonlyMap<T, WriteDecision>,
+  stored: ReadonlyMap<ResourceKey, ResourceState>,
+): WriteDecisions<T> {
+  const decisions = new Map<T, WriteDecision>();
+  for (const item of items) {
+    const decision = held.get(item) ?? sequences.get(item.key)?.decisions.get(item);
+    if (decision === undefined) throw new Error('an item was not decided');
+    decisions.set(item, decision);
+  }
+  const changed = new Map<ResourceKey, ResourceState>();
+  for (const [key, { state }] of sequences) {
+    if (state !== undefined && state.version !== stored.get(key)?.version) changed.set(key, state);
+  }
+  return { decisions, changed };
+}
+
+/** Applies the items of one key one after the other; an invalid one fails alone. */
+function applySequence(
+  items: readonly WriteItem[],
+  stored: ResourceState | undefined,
+  held: ReadonlyMap<WriteItem, WriteDecision>,
+): Sequence {
+  const decisions = new Map<WriteItem, WriteDecision>();
+  let state = stored;
+  for (const item of items) {
+    if (held.has(item)) continue;
+    const applied = applyItem(item, state);
+    decisions.set(item, applied.decision);
+    state = applied.state;
+  }
+  return { decisions, state };
+}
+
+function applyItem(
+  { body, rules }: WriteItem,
+  state: ResourceState | undefined,
+): { decision: WriteDecision; state: ResourceState | undefined } {
+  const failed = (...errors: ItemError[]) => ({ decision: { kind: 'failed' as const, errors }, state });
+  if (rules.operation === 'patch' && state === undefined) {
+    return failed({ code: 'not_found', message: 'there is no such resource to patch' });
+  }
+  if (rules.operation === 'upload' && rules.onconflict === 'reject' && state !== undefined) {
+    return failed({ code: 'conflict', message: 'the resource exists already' });
+  }
+  const unknown = rules.schema.unknownFields(body);
+  if (unknown.length > 0 && !rules.ignoreUnknownFields) {
+    return failed(
+      ...unknown.map((field): ItemError => ({ code: 'unknown_field', message: `the schema has no field "${field}"`, field })),
+    );
+  }
+  const cleared = Object.keys(body).filter((field) => body[field] === null && rules.schema.isRequired(field));
+  if (cleared.length > 0) {
+    return failed(
+      ...cleared.map(
+        (field): ItemError => ({ code: 'required_field', message: `"${field}" is required and cannot be deleted`, field }),
+      ),
+    );
+  }
+  const data = mergeFields(state?.data ?? {}, unknown.length === 0 ? body : without(body, unknown));
+  const faults = rules.schema.faults(data);
+  if (faults.length > 0) return failed(...faults);
+  if (Buffer.byteLength(JSON.stringify(data)) > MAX_RESOURCE_BYTES) {
+    return failed({ code: 'validation', message: `the resource would be larger than ${MAX_RESOURCE_BYTES} bytes` });
+  }
+  if (state !== undefined && sameJson(state.data, data)) {
+    return { decision: { kind: 'written', action: 'unchanged', version: state.version }, state };
+  }
+  const next = { data, version: (state?.version ?? 0) + 1 };
+  const action = state === undefined ? 'created' : 'updated';
+  return { decision: { kind: 'written', action, version: next.version }, state: next };
+}
+
+function without(body: JsonObject, fields: readonly string[]): JsonObject {
+  const dropped = new Set(fields);
+  return Object.fromEntries(Object.entries(body).filter(([field]) => !dropped.has(field)));
+}

@@ -1,0 +1,51 @@
+/** Why an item did not succeed (contract section 3). One closed list. */
+export const ERROR_CODES = [
+  'missing_external_id',
+  'invalid_external_id',
+  'validation',
+  'unknown_field',
+  'required_field',
+  'conflict',
+  'not_found',
+  'missing_dependency',
+  'dependency_expired',
+  'referenced',
+  'cancelled',
+  'internal',
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** One fault of one item. `field` is a top-level field name or a JSON pointer below it. */
+export interface ItemError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly field?: string;
+}
+
+export const ITEM_STATUSES = ['queued', 'pending', 'succeeded', 'failed', 'expired', 'skipped', 'cancelled'] as const;
+export type ItemStatus = (typeof ITEM_STATUSES)[number];
+export type TerminalItemStatus = Exclude<ItemStatus, 'queued' | 'pending'>;
+
+export type ItemAction = 'created' | 'updated' | 'unchanged' | 'deleted';
+
+/** An identity that a pending or failed item refers to and that is not there. */
+export interface MissingDependency {
+  readonly schemaDefinitionId: string;
+  readonly schemaName: string;
+  readonly externalId: string;
+}
+
+export type Counts = Record<ItemStatus, number>;
+export type Actions = Record<ItemAction | 'cascaded', number>;
+
+export const noCounts = (): Counts => ({
+  queued: 0,
+  pending: 0,
+  succeeded: 0,
+  failed: 0,
+  expired: 0,
+  skipped: 0,
+  cancelled: 0,
+});
+
+export const noActions = (): Actions => ({ created: 0, updated: 0, unchanged: 0, deleted: 0, cascaded: 0 });

@@ -1,0 +1,80 @@
+import { type Collection, type Db, type Document, MongoClient } from 'mongodb';
+import type { BatchDocument } from './batches.ts';
+import type { CommitDocument } from './commits.ts';
+import type { DependencyDocument } from './dependencies.ts';
+import type { IntentDocument } from './intents.ts';
+import type { ItemPageDocument } from './item-pages.ts';
+import type { OutcomePageDocument } from './outcome-pages.ts';
+import type { ResourceDocument } from './resources.ts';
+import type { SchemaDefinitionDocument, SchemaNameDocument } from './schema-definitions.ts';
+
+/** Longest wait for a server that can be written to, in ms: a caller gets its 503 within 5 s. */
+const SERVER_SELECTION_TIMEOUT_MS = 3_000;
+
+/** Longest silence of one command, in ms; shorter than any activity's time limit, so that a lost answer is noticed by who waits. */
+const SOCKET_TIMEOUT_MS = 20_000;
+
+export interface Database {
+  readonly batches: Collection<BatchDocument>;
+  readonly commits: Collection<CommitDocument>;
+  readonly dependencies: Collection<DependencyDocument>;
+  readonly intents: Collection<IntentDocument>;
+  readonly itemPages: Collection<ItemPageDocument>;
+  readonly outcomePages: Collection<OutcomePageDocument>;
+  readonly resources: Collection<ResourceDocument>;
+  readonly schemaDefinitions: Collection<SchemaDefinitionDocument>;
+  readonly schemaNames: Collection<SchemaNameDocument>;
+  /** Answers when the server does. @throws a MongoDB error when it cannot be reached. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects with what the protocol relies on: an acknowledged write survives a failover (`w: majority`, journaled), and a
+ * read sees every write acknowledged before it (`majority` on the primary). Connecting itself is lazy.
+ */
+export async function connectDatabase(uri: string, name: string): Promise<Database> {
+  const client = new MongoClient(uri, {
+    ignoreUndefined: true,
+    writeConcern: { w: 'majority', journal: true },
+    readConcern: { level: 'majority' },
+    readPreference: 'primary',
+    serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
+    connectTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
+    socketTimeoutMS: SOCKET_TIMEOUT_MS,
+    appName: 'drover',
+  });
+  const db = client.db(name);
+  return {
+    batches: collection(db, 'batches'),
+    commits: collection(db, 'commits'),
+    dependencies: collection(db, 'dependencies'),
+    intents: collection(db, 'intents'),
+    itemPages: collection(db, 'item_pages'),
+    outcomePages: collection(db, 'outcome_pages'),
+    resources: collection(db, 'resources'),
+    schemaDefinitions: collection(db, 'schema_definitions'),
+    schemaNames: collection(db, 'schema_names'),
+    ping: async () => {
+      await db.command({ ping: 1 });
+    },
+    close: () => client.close(),
+  };
+}
+
+function collection<T extends Document>(db: Db, name: string): Collection<T> {
+  return db.collection<T>(name);
+}
+
+/** Creates what a real MongoDB needs to look things up other than by `_id`. Safe to repeat. */
+export async function createIndexes(database: Database): Promise<void> {
+  await Promise.all([
+    database.resources.createIndex({ references: 1 }, { name: 'referrers' }),
+    database.resources.createIndex({ schemaDefinitionId: 1, scope: 1, externalId: 1 }, { name: 'bySchema' }),
+    database.intents.createIndex({ targets: 1 }, { name: 'byTarget' }),
+    database.intents.createIndex({ schemaDefinitionIds: 1 }, { name: "bySchema" }),
+    database.batches.createIndex({ scope: 1, _id: -1 }, { name: 'byTenantAndTime' }),
+    database.batches.createIndex({ status: 1, createdAt: 1 }, { name: 'byStatusAndTime' }),
+    database.schemaDefinitions.createIndex({ platform: 1, _id: 1 }, { name: 'byPlatform' }),
+  ]);
+}

@@ -1,0 +1,175 @@
+import type { AnyBulkWriteOperation } from 'mongodb';
+import type { ResourceKey } from '../domain/resource.ts';
+import type { Database } from './database.ts';
+
+/**
+ * What is known about an identity that is not there: which batches wait for it, and which pending items would create it.
+ * Whoever waits registers here, then looks; whoever creates writes, then looks here (invariant 5).
+ */
+export interface DependencyDocument {
+  _id: ResourceKey;
+  /** Waiting batch -> token of its latest registration. */
+  waiting?: Record<string, string>;
+  /** Pending item (`batchId:index`) -> what it misses, and the group that has claimed it. */
+  pending?: Record<string, PendingEntry>;
+}
+
+export interface PendingEntry {
+  missing: ResourceKey[];
+  claim?: string;
+}
+
+export interface PendingRegistration {
+  readonly key: ResourceKey;
+  readonly index: number;
+  readonly missing: readonly ResourceKey[];
+}
+
+export const pendingEntryId = (batchId: string, index: number): string => `${batchId}:${index}`;
+
+/** Registers pending items of a batch under their own identities and the batch under what they miss. */
+export async function registerPending(
+  database: Database,
+  batchId: string,
+  token: string,
+  items: readonly PendingRegistration[],
+): Promise<void> {
+  const missing = new Set(items.flatMap((item) => item.missing));
+  const operations: AnyBulkWriteOperation<DependencyDocument>[] = [
+    ...[...missing].map((key) => ({
+      updateOne: { filter: { _id: key }, update: { $set: { [`waiting.${batchId}`]: token } }, upsert: true },
+    })),
+    ...items.map((item) => ({
+      updateOne: {
+        filter: { _id: item.key },
+        update: { $set: { [`pending.${pendingEntryId(batchId, item.index)}.missing`]: [...item.missing] } },
+        upsert: true,
+      },
+    })),
+  ];
+  if (operations.length > 0) await database.dependencies.bulkWrite(operations, { ordered: false });
+}
+
+/**
+ * Takes pending items out of reach of other batches before their own batch decides on them.
+ * @returns the indexes that another batch's group has claimed: they are being applied there and are to be left alone.
+ */
+export async function releasePending(
+  database: Database,
+  batchId: string,
+  items: readonly { readonly key: ResourceKey; readonly index: number }[],
+): Promise<Set<number>> {
+  if (items.length === 0) return new Set();
+  await database.dependencies.bulkWrite(
+    items.map(({ key, index }) => {
+      const entry = `pending.${pendingEntryId(batchId, index)}`;
+      return { updateOne: { filter: { _id: key, [`${entry}.claim`]: { $exists: false } }, update: { $unset: { [entry]: '' } } } };
+    }),
+    { ordered: false },
+  );
+  const left = await readDependencies(database, items.map((item) => item.key));
+  const claimed = items.filter(({ key, index }) => left.get(key)?.pending?.[pendingEntryId(batchId, index)] !== undefined);
+  return new Set(claimed.map((item) => item.index));
+}
+
+export async function readDependencies(
+  database: Database,
+  keys: readonly ResourceKey[],
+): Promise<Map<ResourceKey, DependencyDocument>> {
+  if (keys.length === 0) return new Map();
+  const documents = await database.dependencies.find({ _id: { $in: [...keys] } }).toArray();
+  return new Map(documents.map((document) => [document._id, document]));
+}
+
+/** Removes registrations that were answered, unless they were renewed since they were read. */
+export async function removeWaiting(
+  database: Database,
+  answered: readonly { readonly key: ResourceKey; readonly batchId: string; readonly token: string }[],
+): Promise<void> {
+  if (answered.length === 0) return;
+  await database.dependencies.bulkWrite(
+    answered.map(({ key, batchId, token }) => ({
+      updateOne: {
+        filter: { _id: key, [`waiting.${batchId}`]: token },
+        update: { $unset: { [`waiting.${batchId}`]: '' } },
+      },
+    })),
+    { ordered: false },
+  );
+  await removeEmpty(database, [...new Set(answered.map((entry) => entry.key))]);
+}
+
+/** Ends every registration of a batch that waits for nothing any more. */
+export async function stopWaiting(database: Database, batchId: string, keys: readonly ResourceKey[]): Promise<void> {
+  if (keys.length === 0) return;
+  await database.dependencies.updateMany({ _id: { $in: [...keys] } }, { $unset: { [`waiting.${batchId}`]: '' } });
+  await removeEmpty(database, keys);
+}
+
+/** Documents that say nothing any more go. One that is written again meanwhile does not match, or is made anew. */
+export async function removeEmpty(database: Database, keys: readonly ResourceKey[]): Promise<void> {
+  await database.dependencies.deleteMany({
+    _id: { $in: [...keys] },
+    $and: [
+      { $or: [{ waiting: { $exists: false } }, { waiting: {} }] },
+      { $or: [{ pending: { $exists: false } }, { pending: {} }] },
+    ],
+  });
+}
+
+/** Claims pending items, wherever they belong, for one group that applies them together; all or none. */
+export async function claimPending(
+  database: Database,
+  group: string,
+  members: readonly { readonly key: ResourceKey; readonly batchId: string; readonly index: number }[],
+): Promise<boolean> {
+  const taken: (typeof members)[number][] = [];
+  // In one order for everybody, so that of two groups that share members one gets them all.
+  for (const member of [...members].sort((a, b) => (a.key < b.key ? -1 : 1))) {
+    const entry = `pending.${pendingEntryId(member.batchId, member.index)}`;
+    const result = await database.dependencies.updateOne(
+      {
+        _id: member.key,
+        [`${entry}.missing`]: { $exists: true },
+        $or: [{ [`${entry}.claim`]: { $exists: false } }, { [`${entry}.claim`]: group }],
+      },
+      { $set: { [`${entry}.claim`]: group } },
+    );
+    if (result.matchedCount === 0) {
+      await unclaimPending(database, group, taken);
+      return false;
+    }
+    taken.push(member);
+  }
+  return true;
+}
+
+/** Gives claimed items back to their batches. */
+export async function unclaimPending(
+  database: Database,
+  group: string,
+  members: readonly { readonly key: ResourceKey; readonly batchId: string; readonly index: number }[],
+): Promise<void> {
+  for (const member of members) {
+    const claim = `pending.${pendingEntryId(member.batchId, member.index)}.claim`;
+    await database.dependencies.updateOne({ _id: member.key, [claim]: group }, { $unset: { [claim]: '' } });
+  }
+}
+
+/** Removes entries of items that are settled, claimed or not. */
+export async function dropPending(
+  database: Database,
+  members: readonly { readonly key: ResourceKey; readonly batchId: string; readonly index: number }[],
+): Promise<void> {
+  if (members.length === 0) return;
+  await database.dependencies.bulkWrite(
+    members.map((member) => ({
+      updateOne: {
+        filter: { _id: member.key },
+        update: { $unset: { [`pending.${pendingEntryId(member.batchId, member.index)}`]: '' } },
+      },
+    })),
+    { ordered: false },
+  );
+  await removeEmpty(database, members.map((member) => member.key));
+}

@@ -1,0 +1,71 @@
+import type { ResourceKey } from '../domain/resource.ts';
+import { isTerminal } from '../domain/batch.ts';
+import type { Database } from './database.ts';
+
+/**
+ * What one delivery of an activity is about to make resources refer to. Laid before the activity looks at its targets, removed
+ * when its writes are done: a deleter that marks a target and then finds no intent knows that nobody is about to refer to it
+ * (invariant 3). A change of a schema definition looks here for writers under the old version.
+ */
+export interface IntentDocument {
+  _id: string;
+  /** The delivery of an activity that laid it. */
+  delivery: string;
+  batchId: string;
+  schemaDefinitionIds: string[];
+  targets: ResourceKey[];
+  laidAt: Date;
+}
+
+/** Most targets in one document: with the longest keys it stays below MongoDB's 16 MB. */
+const TARGETS_PER_DOCUMENT = 10_000;
+
+export interface Intent {
+  /** Names the delivery: activity and attempt. */
+  readonly id: string;
+  readonly batchId: string;
+  readonly schemaDefinitionIds: readonly string[];
+  readonly targets: readonly ResourceKey[];
+}
+
+/**
+ * Lays an intent.
+ * @param superseded ids of earlier deliveries of the same activity, whose time is over: their intents go.
+ */
+export async function layIntent(database: Database, intent: Intent, superseded: readonly string[]): Promise<void> {
+  const parts = Math.max(1, Math.ceil(intent.targets.length / TARGETS_PER_DOCUMENT));
+  const documents = Array.from({ length: parts }, (_, part) => ({
+    _id: `${intent.id}#${part}`,
+    delivery: intent.id,
+    batchId: intent.batchId,
+    schemaDefinitionIds: [...intent.schemaDefinitionIds],
+    targets: intent.targets.slice(part * TARGETS_PER_DOCUMENT, (part + 1) * TARGETS_PER_DOCUMENT),
+    laidAt: new Date(),
+  }));
+  await database.intents.insertMany(documents);
+  if (superseded.length > 0) await database.intents.deleteMany({ delivery: { $in: [...superseded] } });
+}
+
+export async function withdrawIntent(database: Database, id: string): Promise<void> {
+  await database.intents.deleteMany({ delivery: id });
+}
+
+/** Live intents on any of these targets. Intents of batches that ended or are gone are removed on the way. */
+export async function intentsOn(database: Database, targets: readonly ResourceKey[]): Promise<IntentDocument[]> {
+  return liveIntents(database, await database.intents.find({ targets: { $in: [...targets] } }).toArray());
+}
+
+/** Live intents to write resources of a schema definition. */
+export async function intentsToWrite(database: Database, schemaDefinitionId: string): Promise<IntentDocument[]> {
+  return liveIntents(database, await database.intents.find({ schemaDefinitionIds: schemaDefinitionId }).toArray());
+}
+
+async function liveIntents(database: Database, intents: IntentDocument[]): Promise<IntentDocument[]> {
+  if (intents.length === 0) return [];
+  const batchIds = [...new Set(intents.map((intent) => intent.batchId))];
+  const batches = await database.batches.find({ _id: { $in: batchIds } }, { projection: { status: 1 } }).toArray();
+  const running = new Set(batches.filter((batch) => !isTerminal(batch.status)).map((batch) => batch._id));
+  const stale = intents.filter((intent) => !running.has(intent.batchId)).map((intent) => intent._id);
+  if (stale.length > 0) await database.intents.deleteMany({ _id: { $in: stale } });
+  return intents.filter((intent) => running.has(intent.batchId));
+}

@@ -1,0 +1,123 @@
+import type { AnyBulkWriteOperation } from 'mongodb';
+import type { ItemAction, ItemError, ItemStatus } from '../domain/outcome.ts';
+import type { ResourceKey } from '../domain/resource.ts';
+import type { Database } from './database.ts';
+import { isDuplicateKey } from './errors.ts';
+import { pageId } from './item-pages.ts';
+
+/** Outcomes of the items of one page, by index. An item that is not in it is queued. */
+export interface OutcomePageDocument {
+  _id: string;
+  outcomes: Record<string, StoredOutcome>;
+}
+
+/** What became of one item. A terminal one is written once and changed by a retry only. */
+export interface StoredOutcome {
+  status: ItemStatus;
+  action?: ItemAction;
+  errors?: ItemError[];
+  /** What a pending, expired or failed item missed. */
+  missing?: MissingKey[];
+  /** When the item became pending, and its absolute deadline. */
+  pendingSince?: Date;
+  expiresAt?: Date;
+  /** How often the item has been carried out; 0 while it is queued for the first time. */
+  attempts: number;
+}
+
+/** A missing identity; without `schemaDefinitionId` the schema definition itself is not there yet. */
+export interface MissingKey {
+  key: ResourceKey;
+  schemaDefinitionId?: string;
+  schemaName: string;
+  externalId: string;
+}
+
+const UNSETTLED = [null, 'queued', 'pending'];
+
+/** Outcomes of some items of a batch: index -> outcome. Queued items are absent. */
+export async function readOutcomes(
+  database: Database,
+  batch: { readonly _id: string; readonly pageSize: number },
+  indexes: readonly number[],
+): Promise<Map<number, StoredOutcome>> {
+  const pages = [...new Set(indexes.map((index) => Math.floor(index / batch.pageSize)))];
+  const outcomes = new Map<number, StoredOutcome>();
+  const wanted = new Set(indexes);
+  for (const [index, outcome] of await readOutcomePages(database, batch._id, pages)) {
+    if (wanted.has(index)) outcomes.set(index, outcome);
+  }
+  return outcomes;
+}
+
+/** All outcomes of some pages, in index order within each page. */
+export async function readOutcomePages(
+  database: Database,
+  batchId: string,
+  pages: readonly number[],
+): Promise<[number, StoredOutcome][]> {
+  const documents = await database.outcomePages.find({ _id: { $in: pages.map((page) => pageId(batchId, page)) } }).toArray();
+  return documents.flatMap((document) =>
+    Object.entries(document.outcomes).map(([index, outcome]): [number, StoredOutcome] => [Number(index), outcome]),
+  );
+}
+
+/**
+ * Writes outcomes over items that are queued or pending; one that is settled already stays as it is (invariant 1: exactly one
+ * terminal outcome). One command for the usual case; a page where something was settled meanwhile is read and written again.
+ */
+export async function writeOutcomes(
+  database: Database,
+  batch: { readonly _id: string; readonly pageSize: number },
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+): Promise<void> {
+  if (outcomes.size === 0) return;
+  const pages = groupByPage(outcomes, batch.pageSize);
+  const operations: AnyBulkWriteOperation<OutcomePageDocument>[] = [...pages].map(([page, entries]) => ({
+    updateOne: {
+      filter: {
+        _id: pageId(batch._id, page),
+        ...Object.fromEntries(entries.map(([index]) => [`outcomes.${index}.status`, { $in: UNSETTLED }])),
+      },
+      update: { $set: Object.fromEntries(entries.map(([index, outcome]) => [`outcomes.${index}`, outcome])) },
+      upsert: true,
+    },
+  }));
+  try {
+    await database.outcomePages.bulkWrite(operations, { ordered: false });
+  } catch (error) {
+    // The page exists and does not match: another delivery made it or settled something in it.
+    if (!isDuplicateKey(error)) throw error;
+    const stored = await readOutcomes(database, batch, [...outcomes.keys()]);
+    const open = new Map(
+      [...outcomes].filter(([index]) => UNSETTLED.includes(stored.get(index)?.status ?? null)),
+    );
+    await writeOutcomes(database, batch, open);
+  }
+}
+
+function groupByPage(outcomes: ReadonlyMap<number, StoredOutcome>, size: number): Map<number, [number, StoredOutcome][]> {
+  const pages = new Map<number, [number, StoredOutcome][]>();
+  for (const entry of outcomes) {
+    const page = Math.floor(entry[0] / size);
+    const entries = pages.get(page);
+    if (entries) entries.push(entry);
+    else pages.set(page, [entry]);
+  }
+  return pages;
+}
+
+/** Takes terminal outcomes back to queued for a retry, keeping the count of attempts. */
+export async function requeueOutcomes(
+  database: Database,
+  batch: { readonly _id: string; readonly pageSize: number },
+  attempts: ReadonlyMap<number, number>,
+): Promise<void> {
+  const operations = [...attempts].map(([index, n]) => ({
+    updateOne: {
+      filter: { _id: pageId(batch._id, Math.floor(index / batch.pageSize)) },
+      update: { $set: { [`outcomes.${index}`]: { status: 'queued' as const, attempts: n } } },
+    },
+  }));
+  if (operations.length > 0) await database.outcomePages.bulkWrite(operations, { ordered: false });
+}

@@ -1,0 +1,190 @@
+import type { AnyBulkWriteOperation } from 'mongodb';
+import { MongoBulkWriteError } from 'mongodb';
+import type { ItemAction } from '../domain/outcome.ts';
+import type { Resource, ResourceKey } from '../domain/resource.ts';
+import { type Scope, scopeKey } from '../domain/scope.ts';
+import { committedGroups } from './commits.ts';
+import type { Database } from './database.ts';
+import { isDuplicateKey } from './errors.ts';
+
+/** A stored resource. `_id` is its identity, so the insert is the lock; `version` within one life (`id`) guards each update. */
+export interface ResourceDocument {
+  _id: ResourceKey;
+  /** Public id, new for each life: a resource deleted and uploaded again is another one. */
+  id: string;
+  scope: string;
+  schemaDefinitionId: string;
+  externalId: string;
+  /** JSON text. */
+  data: string;
+  /** Keys that the data refers to. */
+  references: ResourceKey[];
+  version: number;
+  createdAt: Date;
+  updatedAt: Date;
+  /** Recent effects; an entry leaves only when its item's outcome is stored (invariant 2). */
+  writes: WriteEntry[];
+  /** The group that this resource appears with; not there for readers until the group is committed. */
+  hidden?: string;
+  /** The delete that is about to remove it; gone for readers as soon as its group, if it has one, is committed. */
+  leaving?: { batchId: string; group?: string };
+}
+
+export interface WriteEntry {
+  batchId: string;
+  index: number;
+  version: number;
+  action: ItemAction;
+}
+
+export function toResource(document: ResourceDocument): Resource {
+  return {
+    id: document.id,
+    schemaDefinitionId: document.schemaDefinitionId,
+    resourceExternalId: document.externalId,
+    data: JSON.parse(document.data),
+    versionNumber: document.version,
+    createdAt: document.createdAt,
+    updatedAt: document.updatedAt,
+  };
+}
+
+/** What is stored under these identities, seen or not. */
+export async function readResources(database: Database, keys: readonly ResourceKey[]): Promise<Map<ResourceKey, ResourceDocument>> {
+  if (keys.length === 0) return new Map();
+  const documents = await database.resources.find({ _id: { $in: [...keys] } }).toArray();
+  return new Map(documents.map((document) => [document._id, document]));
+}
+
+/** Which of these identities a reader can see, with whether each is on its way out. */
+export async function readTargets(
+  database: Database,
+  keys: readonly ResourceKey[],
+): Promise<Map<ResourceKey, Pick<ResourceDocument, '_id' | 'hidden' | 'leaving'>>> {
+  if (keys.length === 0) return new Map();
+  const documents = await database.resources
+    .find({ _id: { $in: [...keys] } }, { projection: { hidden: 1, leaving: 1 } })
+    .toArray();
+  return new Map(documents.map((document) => [document._id, document]));
+}
+
+type Marked = Pick<ResourceDocument, '_id' | 'hidden' | 'leaving'>;
+
+/** The documents that readers see now: hidden ones only once committed, leaving ones until committed. */
+export async function visible<T extends Marked>(database: Database, documents: readonly T[]): Promise<T[]> {
+  const groups = documents.flatMap((document) => groupOf(document) ?? []);
+  if (groups.length === 0) return documents.filter((document) => document.hidden === undefined);
+  const committed = await committedGroups(database, [...new Set(groups)]);
+  const undecided = documents.filter((document) => {
+    const group = groupOf(document);
+    return group !== undefined && !committed.has(group);
+  });
+  // A group is forgotten only after its members are unmarked: a mark that is still there was not committed.
+  const now = await readTargets(database, undecided.map((document) => document._id));
+  return documents.filter((document) => {
+    const group = groupOf(document);
+    if (group === undefined) return true;
+    if (committed.has(group)) return document.hidden !== undefined;
+    const current = now.get(document._id);
+    return current !== undefined && current.hidden === undefined;
+  });
+}
+
+const groupOf = (document: Marked): string | undefined => document.hidden ?? document.leaving?.group;
+
+/** One resource of a tenant as readers see it. */
+export async function findResource(database: Database, key: ResourceKey): Promise<Resource | null> {
+  const document = await database.resources.findOne({ _id: key });
+  if (document === null) return null;
+  const [seen] = await visible(database, [document]);
+  return seen ? toResource(seen) : null;
+}
+
+/**
+ * One page of a tenant's resources of a schema definition, by external id from after `after` on: stable while data changes.
+ * May hold fewer than `limit` where some are not to be seen; `next` is where to go on, null at the end.
+ */
+export async function listResources(
+  database: Database,
+  scope: Scope,
+  schemaDefinitionId: string,
+  after: string | null,
+  limit: number,
+): Promise<{ resources: Resource[]; next: string | null }> {
+  const prefix = `${scopeKey(scope)}/${schemaDefinitionId}/`;
+  const documents = await database.resources
+    .find({ _id: { $gt: prefix + (after ?? ''), $lt: `${scopeKey(scope)}/${schemaDefinitionId}0` } })
+    .sort({ _id: 1 })
+    .limit(limit + 1)
+    .toArray();
+  const page = documents.slice(0, limit);
+  const seen = await visible(database, page);
+  return {
+    resources: seen.map(toResource),
+    next: documents.length > limit ? (page.at(-1)?.externalId ?? null) : null,
+  };
+}
+
+export async function countResources(database: Database, scope: Scope, schemaDefinitionId: string): Promise<number> {
+  return database.resources.countDocuments({
+    schemaDefinitionId,
+    scope: scopeKey(scope),
+    hidden: { $exists: false },
+  });
+}
+
+/** A change of one resource: `from` is the document that the decision was made on, absent for a new one. */
+export interface ResourceWrite {
+  readonly from?: ResourceDocument;
+  readonly to: ResourceDocument;
+}
+
+/**
+ * Inserts new resources in the order given, so that what is referred to comes first.
+ * @returns the keys inserted; from the first one that is taken on, nothing is, and the rest is to be decided again.
+ */
+export async function insertResources(database: Database, documents: readonly ResourceDocument[]): Promise<Set<ResourceKey>> {
+  if (documents.length === 0) return new Set();
+  try {
+    await database.resources.insertMany([...documents], { ordered: true });
+    return new Set(documents.map((document) => document._id));
+  } catch (error) {
+    if (!(error instanceof MongoBulkWriteError) || !isDuplicateKey(error)) throw error;
+    return new Set(documents.slice(0, error.insertedCount).map((document) => document._id));
+  }
+}
+
+/** A change of one resource: `from` is the document that the decision was made on. */
+export interface ResourceUpdate {
+  readonly from: ResourceDocument;
+  readonly to: ResourceDocument;
+}
+
+/**
+ * Updates resources, each only over the version that it was decided on (invariant 4: no lost update).
+ * @returns whether all of them are stored. If not, the answer cannot say which: the caller reads again and finds its entries.
+ */
+export async function updateResources(database: Database, updates: readonly ResourceUpdate[]): Promise<boolean> {
+  if (updates.length === 0) return true;
+  const operations: AnyBulkWriteOperation<ResourceDocument>[] = updates.map(({ from, to }) => ({
+    updateOne: {
+      filter: {
+        _id: from._id,
+        id: from.id,
+        version: from.version,
+        leaving: { $exists: false },
+        hidden: { $exists: false },
+      },
+      update: {
+        $set: { data: to.data, references: to.references, version: to.version, updatedAt: to.updatedAt, writes: to.writes },
+      },
+    },
+  }));
+  const result = await database.resources.bulkWrite(operations, { ordered: false });
+  return result.matchedCount === updates.length;
+}
+
+/** Takes the cover off resources whose group is committed. */
+export async function unhide(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
+  await database.resources.updateMany({ _id: { $in: [...keys] }, hidden: group }, { $unset: { hidden: '' } });
+}

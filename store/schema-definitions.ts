@@ -1,0 +1,188 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { JsonObject } from '../domain/resource.ts';
+import type { SchemaDefinition } from '../domain/schema-definition.ts';
+import type { Database } from './database.ts';
+import { isDuplicateKey } from './errors.ts';
+
+export interface SchemaDefinitionDocument {
+  _id: string;
+  platform: string;
+  name: string;
+  pluralName?: string;
+  description?: string;
+  externalIdField: string;
+  /** JSON text: field names with dots and dollars stay what they are on every server. */
+  schema: string;
+  versionNumber: number;
+  createdAt: Date;
+  updatedAt: Date;
+  /** False until every name is claimed; only active definitions exist for callers. */
+  active: boolean;
+  /** Set while a PUT or DELETE examines what is stored; writers keep off until it is gone or its lease has run out. */
+  changing?: { change: string; leaseUntil: Date };
+}
+
+/** One name or pluralName of a platform, in lower case; the insert is the claim. */
+export interface SchemaNameDocument {
+  _id: string;
+  schemaDefinitionId: string;
+}
+
+export interface NewSchemaDefinition {
+  readonly name: string;
+  readonly pluralName?: string;
+  readonly description?: string;
+  readonly externalIdField: string;
+  readonly schema: JsonObject;
+}
+
+const nameKey = (platform: string, name: string): string => `${encodeURIComponent(platform)}/${name.toLowerCase()}`;
+
+function fromDocument(document: SchemaDefinitionDocument): SchemaDefinition {
+  return {
+    id: document._id,
+    platform: document.platform,
+    name: document.name,
+    ...(document.pluralName !== undefined && { pluralName: document.pluralName }),
+    ...(document.description !== undefined && { description: document.description }),
+    externalIdField: document.externalIdField,
+    schema: JSON.parse(document.schema),
+    versionNumber: document.versionNumber,
+    createdAt: document.createdAt,
+    updatedAt: document.updatedAt,
+  };
+}
+
+/**
+ * Stores a definition under its names. The definition is written inactive, then its names are claimed one by one, then it is
+ * made active: a crash on the way leaves only an inactive definition, and whoever meets its claims removes it first.
+ * @returns the name that is taken, if one is.
+ */
+export async function createSchemaDefinition(
+  database: Database,
+  platform: string,
+  input: NewSchemaDefinition,
+): Promise<{ created: SchemaDefinition } | { taken: string }> {
+  const now = new Date();
+  const document: SchemaDefinitionDocument = {
+    _id: uuidv7(),
+    platform,
+    name: input.name,
+    ...(input.pluralName !== undefined && { pluralName: input.pluralName }),
+    ...(input.description !== undefined && { description: input.description }),
+    externalIdField: input.externalIdField,
+    schema: JSON.stringify(input.schema),
+    versionNumber: 1,
+    createdAt: now,
+    updatedAt: now,
+    active: false,
+  };
+  await database.schemaDefinitions.insertOne(document);
+  const names = [...new Set([input.name, input.pluralName ?? input.name].map((name) => name.toLowerCase()))];
+  for (const name of names) {
+    if (await claimName(database, platform, name, document._id)) continue;
+    await abandon(database, document);
+    return { taken: name };
+  }
+  const activated = await database.schemaDefinitions.updateOne(
+    { _id: document._id, active: false },
+    { $set: { active: true } },
+  );
+  // Another creator of the same name took this one for abandoned: the name is theirs.
+  if (activated.matchedCount === 0) {
+    await abandon(database, document);
+    return { taken: input.name };
+  }
+  return { created: fromDocument(document) };
+}
+
+/** Claims a name, taking it over from a definition that never became active. */
+async function claimName(database: Database, platform: string, name: string, id: string): Promise<boolean> {
+  const key = nameKey(platform, name);
+  try {
+    await database.schemaNames.insertOne({ _id: key, schemaDefinitionId: id });
+    return true;
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error;
+  }
+  const holder = await database.schemaNames.findOne({ _id: key });
+  if (holder === null) return claimName(database, platform, name, id);
+  if (holder.schemaDefinitionId === id) return true;
+  const definition = await database.schemaDefinitions.findOne({ _id: holder.schemaDefinitionId });
+  if (definition?.active) return false;
+  // Removing the inactive document decides the race with its creator: activation then finds nothing to activate.
+  const removed = await database.schemaDefinitions.deleteOne({ _id: holder.schemaDefinitionId, active: false });
+  if (definition !== null && removed.deletedCount === 0) return claimName(database, platform, name, id);
+  const taken = await database.schemaNames.updateOne(
+    { _id: key, schemaDefinitionId: holder.schemaDefinitionId },
+    { $set: { schemaDefinitionId: id } },
+  );
+  return taken.matchedCount === 1 || claimName(database, platform, name, id);
+}
+
+async function abandon(database: Database, document: SchemaDefinitionDocument): Promise<void> {
+  await database.schemaDefinitions.deleteOne({ _id: document._id, active: false });
+  const names = [document.name, document.pluralName ?? document.name].map((name) => nameKey(document.platform, name));
+  await database.schemaNames.deleteMany({ _id: { $in: names }, schemaDefinitionId: document._id });
+}
+
+/** Finds an active definition of the platform by id, name or pluralName, names in any case. */
+export async function findSchemaDefinition(
+  database: Database,
+  platform: string,
+  nameOrId: string,
+): Promise<SchemaDefinition | null> {
+  const byId = await database.schemaDefinitions.findOne({ _id: nameOrId, platform, active: true });
+  if (byId !== null) return fromDocument(byId);
+  const name = await database.schemaNames.findOne({ _id: nameKey(platform, nameOrId) });
+  if (name === null) return null;
+  const byName = await database.schemaDefinitions.findOne({ _id: name.schemaDefinitionId, platform, active: true });
+  return byName === null ? null : fromDocument(byName);
+}
+
+/** All active definitions of a platform, oldest first. */
+export async function listSchemaDefinitions(database: Database, platform: string): Promise<SchemaDefinition[]> {
+  const documents = await database.schemaDefinitions.find({ platform, active: true }).sort({ _id: 1 }).toArray();
+  return documents.map(fromDocument);
+}
+
+/** Which of these names (lower case) and ids belong to active definitions: nameOrId (lower case) -> id and name. */
+export async function bindSchemaNames(
+  database: Database,
+  platform: string,
+  namesOrIds: readonly string[],
+): Promise<Map<string, { id: string; name: string }>> {
+  const names = await database.schemaNames.find({ _id: { $in: namesOrIds.map((n) => nameKey(platform, n)) } }).toArray();
+  const idOf = new Map(names.map((name) => [name._id, name.schemaDefinitionId]));
+  const ids = [...idOf.values(), ...namesOrIds];
+  const definitions = await database.schemaDefinitions
+    .find({ _id: { $in: ids }, platform, active: true }, { projection: { name: 1 } })
+    .toArray();
+  const byId = new Map(definitions.map((definition) => [definition._id, { id: definition._id, name: definition.name }]));
+  const bound = new Map<string, { id: string; name: string }>();
+  for (const nameOrId of namesOrIds) {
+    const definition = byId.get(nameOrId) ?? byId.get(idOf.get(nameKey(platform, nameOrId)) ?? '');
+    // `$ref` takes a name or an id, not a pluralName (contract section 9).
+    if (definition && (definition.id === nameOrId || definition.name.toLowerCase() === nameOrId.toLowerCase())) {
+      bound.set(nameOrId.toLowerCase(), definition);
+    }
+  }
+  return bound;
+}
+
+/** Version and change mark of a definition, read afresh: what a writer looks at once its intent is laid. */
+export async function currentSchemaVersion(
+  database: Database,
+  id: string,
+): Promise<Pick<SchemaDefinitionDocument, 'versionNumber' | 'changing'> | null> {
+  return database.schemaDefinitions.findOne(
+    { _id: id, active: true },
+    { projection: { versionNumber: 1, changing: 1 } },
+  );
+}
+
+/** The definition as it is now. */
+export async function readSchemaDefinition(database: Database, id: string): Promise<SchemaDefinition | null> {
+  const document = await database.schemaDefinitions.findOne({ _id: id, active: true });
+  return document === null ? null : fromDocument(document);
+}

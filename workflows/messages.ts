@@ -1,0 +1,59 @@
+import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { BatchSummary, Operation } from '../domain/batch.ts';
+
+/**
+ * The public contract of a batch workflow: ids, signals, queries and their types (contract section 6). Programs that signal
+ * and query by workflow id rely on what is here.
+ */
+
+/** Workflow type of every batch. */
+export const BATCH_WORKFLOW_TYPE = 'batchWorkflow';
+
+/** Workflow id of a batch. */
+export const batchWorkflowId = (batchId: string): string => `batch-${batchId}`;
+
+/** An identity that has appeared. */
+export interface AvailableDependency {
+  readonly schemaDefinitionId: string;
+  readonly externalId: string;
+}
+
+/** Dependencies may have appeared: a hint, never a proof. The batch looks again; nonsense does no harm. */
+export const dependenciesAvailableSignal = defineSignal<[AvailableDependency[]]>('dependenciesAvailable');
+/** Starts nothing new until resumed; deadlines of pending items run on. */
+export const suspendSignal = defineSignal('suspend');
+export const resumeSignal = defineSignal('resume');
+/** What was applied stays, what runs finishes, everything else becomes `cancelled`. */
+export const cancelSignal = defineSignal('cancel');
+
+export const statusQuery = defineQuery<BatchSummary>('status');
+
+/** One pending item: its index in the batch and its absolute deadline, ISO 8601. */
+export interface PendingItem {
+  readonly index: number;
+  readonly expiresAt: string;
+}
+export const pendingItemsQuery = defineQuery<PendingItem[]>('pendingItems');
+
+/** Input of a batch workflow: names and numbers, never a body (invariant 7). */
+export interface BatchInput {
+  readonly batchId: string;
+  readonly operation: Operation;
+  readonly schemaName: string;
+  readonly total: number;
+  /** State carried over by continue-as-new. */
+  readonly carried?: CarriedState;
+}
+
+export interface CarriedState {
+  readonly summary: BatchSummary;
+  readonly pending: readonly PendingGroup[];
+  /** Deletes: how many stages of the plan are done. */
+  readonly stagesDone: number;
+}
+
+/** Pending items with one deadline (ms since 1970). */
+export interface PendingGroup {
+  readonly expiresAt: number;
+  readonly indexes: readonly number[];
+}
