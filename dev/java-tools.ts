@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cacheDirectory } from './cache.ts';
+import { type Say, onceBuilt } from './once-built.ts';
+import { findOnPath, run } from './processes.ts';
+
+const MAVEN_TIMEOUT_MS = 240_000;
+const COMPILER_TIMEOUT_MS = 60_000;
+
+/**
+ * The class path of a folder beside this file in `java/`: the jars that its pom names, and its sources compiled. Kept in
+ * the cache under a hash of that folder.
+ * @throws one line that says which tool is missing, or what Maven or the compiler said.
+ */
+export async function javaClassPath(folder: string, say: Say): Promise<string> {
+  const source = join(import.meta.dirname, 'java', folder);
+  const files = readdirSync(source).sort();
+  const hash = createHash('sha256');
+  for (const file of files)
+    hash
+      .update(file)
+      .update('\0')
+      .update(readFileSync(join(source, file)));
+  const path = join(cacheDirectory(), 'java', `${folder}-${hash.digest('hex').slice(0, 16)}`);
+  await onceBuilt(path, `fetching and compiling ${folder} for Java`, say, async (unfinished) => {
+    needTools(['mvn', 'javac'], folder);
+    mkdirSync(join(unfinished, 'classes'), { recursive: true });
+    const jars = join(unfinished, 'jars');
+    const pom = join(source, 'pom.xml');
+    await run('mvn', ['dependency:copy-dependencies', '-q', '-B', '-f', pom, `-DoutputDirectory=${jars}`], {
+      timeoutMs: MAVEN_TIMEOUT_MS,
+    });
+    const sources = files.filter((file) => file.endsWith('.java')).map((file) => join(source, file));
+    if (sources.length === 0) return;
+    await run('javac', ['-nowarn', '-cp', join(jars, '*'), '-d', join(unfinished, 'classes'), ...sources], {
+      timeoutMs: COMPILER_TIMEOUT_MS,
+    });
+  });
+  needTools(['java'], folder);
+  return `${join(path, 'classes')}:${join(path, 'jars', '*')}`;
+}
+
+function needTools(tools: readonly string[], folder: string): void {
+  const missing = tools.filter((tool) => findOnPath(tool) === null);
+  if (missing.length > 0) {
+    throw new Error(
+      `${folder} for Java needs ${missing.join(' and ')} on PATH (a JDK of version 17 or later, and Maven)`,
+    );
+  }
+}

@@ -1,0 +1,152 @@
+import de.bwaldvogel.mongo.backend.KeyValue;
+import de.bwaldvogel.mongo.backend.Missing;
+import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.wire.bson.BsonDecoder;
+import de.bwaldvogel.mongo.wire.bson.BsonEncoder;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import org.h2.mvstore.WriteBuffer;
+import org.h2.mvstore.type.BasicDataType;
+
+/**
+ * How documents and keys lie in the file: as BSON. Without these the store falls back to Java serialization, of both
+ * keys at every comparison, which costs most of the time of a write.
+ */
+final class BsonTypes {
+    private BsonTypes() {
+    }
+
+    private static byte[] encode(Document document) {
+        ByteBuf buffer = Unpooled.buffer(256);
+        BsonEncoder.encodeDocument(document, buffer);
+        byte[] bytes = new byte[buffer.readableBytes()];
+        buffer.readBytes(bytes);
+        return bytes;
+    }
+
+    private static Document decode(ByteBuffer source) {
+        int length = Integer.reverseBytes(source.getInt(source.position()));
+        ByteBuffer slice = source.slice(source.position(), length);
+        source.position(source.position() + length);
+        return BsonDecoder.decodeBson(Unpooled.wrappedBuffer(slice));
+    }
+
+    /** A list as BSON; a missing value, which BSON does not know, is a position left out. */
+    private static Document asDocument(List<Object> values) {
+        Document document = new Document("n", values.size());
+        for (int index = 0; index < values.size(); index++) {
+            Object value = values.get(index);
+            if (!(value instanceof Missing)) document.put(Integer.toString(index), value);
+        }
+        return document;
+    }
+
+    private static List<Object> asList(Document document) {
+        int size = (Integer) document.get("n");
+        List<Object> values = new ArrayList<>(size);
+        for (int index = 0; index < size; index++) {
+            String key = Integer.toString(index);
+            values.add(document.containsKey(key) ? document.get(key) : Missing.getInstance());
+        }
+        return values;
+    }
+
+    private static int compareValues(Object one, Object other) {
+        if (one instanceof String && other instanceof String) return ((String) one).compareTo((String) other);
+        return Arrays.compareUnsigned(encode(asDocument(Collections.singletonList(one))), encode(asDocument(Collections.singletonList(other))));
+    }
+
+    private static int textMemory(Object value) {
+        return value instanceof String ? 48 + 2 * ((String) value).length() : 128;
+    }
+
+    /** The documents of a collection. */
+    static final class Documents extends BasicDataType<Document> {
+        @Override
+        public int getMemory(Document document) {
+            return 512;
+        }
+
+        @Override
+        public void write(WriteBuffer target, Document document) {
+            target.put(encode(document));
+        }
+
+        @Override
+        public Document read(ByteBuffer source) {
+            return decode(source);
+        }
+
+        @Override
+        public Document[] createStorage(int size) {
+            return new Document[size];
+        }
+    }
+
+    /** Values of `_id`. */
+    static final class Values extends BasicDataType<Object> {
+        @Override
+        public int compare(Object one, Object other) {
+            return compareValues(one, other);
+        }
+
+        @Override
+        public int getMemory(Object value) {
+            return textMemory(value);
+        }
+
+        @Override
+        public void write(WriteBuffer target, Object value) {
+            target.put(encode(asDocument(Collections.singletonList(value))));
+        }
+
+        @Override
+        public Object read(ByteBuffer source) {
+            return asList(decode(source)).get(0);
+        }
+
+        @Override
+        public Object[] createStorage(int size) {
+            return new Object[size];
+        }
+    }
+
+    /** Keys of a unique index. */
+    static final class Keys extends BasicDataType<KeyValue> {
+        @Override
+        public int compare(KeyValue one, KeyValue other) {
+            for (int index = 0; index < Math.min(one.size(), other.size()); index++) {
+                int order = compareValues(one.get(index), other.get(index));
+                if (order != 0) return order;
+            }
+            return Integer.compare(one.size(), other.size());
+        }
+
+        @Override
+        public int getMemory(KeyValue key) {
+            return 64 + textMemory(key.get(0)) * key.size();
+        }
+
+        @Override
+        public void write(WriteBuffer target, KeyValue key) {
+            List<Object> values = new ArrayList<>(key.size());
+            for (Object value : key) values.add(value);
+            target.put(encode(asDocument(values)));
+        }
+
+        @Override
+        public KeyValue read(ByteBuffer source) {
+            return new KeyValue(asList(decode(source)));
+        }
+
+        @Override
+        public KeyValue[] createStorage(int size) {
+            return new KeyValue[size];
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import de.bwaldvogel.mongo.MongoDatabase;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
+import de.bwaldvogel.mongo.backend.CursorRegistry;
+import de.bwaldvogel.mongo.backend.Index;
+import de.bwaldvogel.mongo.backend.IndexKey;
+import de.bwaldvogel.mongo.backend.KeyValue;
+import de.bwaldvogel.mongo.MongoCollection;
+import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.backend.h2.H2Database;
+import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.wire.message.MongoMessage;
+import java.util.List;
+import java.util.Set;
+import org.h2.mvstore.MVMap;
+import org.h2.mvstore.MVStore;
+
+/**
+ * The H2 backend, with an acknowledgement that holds: as it comes it commits once a second, and a kill loses what it
+ * acknowledged since. Here no answer leaves before all that it tells of is in the file.
+ */
+final class DurableBackend extends H2Backend {
+    private static final String DATA = "databases.";
+    private static final String INDEX = "._index_";
+
+    /** Pages kept in memory, in MB. */
+    private static final int CACHE_MB = 256;
+
+    /** Longest compaction at the start, in ms. */
+    private static final int COMPACTION_MS = 3_000;
+
+    /** Commands that write nothing; every other one is followed by a commit. */
+    private static final Set<String> READS = Set.of("find", "count", "distinct", "getmore", "listcollections",
+        "listindexes", "listdatabases", "ping", "hello", "ismaster", "buildinfo", "serverstatus", "killcursors",
+        "endsessions", "dbstats", "collstats", "validate", "whatsmyuri", "connectionstatus", "hostinfo", "getlog");
+
+    private final GroupCommit commits = new GroupCommit(this::commitOrDie);
+
+    private DurableBackend(MVStore store) {
+        super(store);
+    }
+
+    static DurableBackend open(String file) {
+        MVStore store = new MVStore.Builder().fileName(file).autoCommitDisabled().cacheSize(CACHE_MB).open();
+        store.setVersionsToKeep(0);
+        // Space of a replaced chunk is used again at once: the pages of a killed process survive it in order.
+        store.setRetentionTime(0);
+        store.compactFile(COMPACTION_MS);
+        store.getMapNames().forEach(name -> openTyped(store, name));
+        return new DurableBackend(store);
+    }
+
+    @Override
+    public Document handleMessage(MongoMessage message) {
+        String command = message.getDocument().keySet().iterator().next().toLowerCase();
+        return READS.contains(command)
+            ? commits.read(() -> super.handleMessage(message))
+            : commits.write(() -> super.handleMessage(message));
+    }
+
+    @Override
+    protected MongoDatabase openOrCreateDatabase(String name) {
+        // The constructor of a database opens this one before a subclass can have a say.
+        openTyped(getMvStore(), DATA + name + ".system.namespaces");
+        openTyped(getMvStore(), DATA + name + ".system.indexes");
+        return new TypedDatabase(name, getMvStore(), getCursorRegistry());
+    }
+
+    /** A store that cannot write must not go on answering. */
+    private void commitOrDie() {
+        try {
+            getMvStore().commit();
+        } catch (RuntimeException fault) {
+            fault.printStackTrace();
+            Runtime.getRuntime().halt(1);
+        }
+    }
+
+    /** Opens a map with BSON inside before anyone opens it without; an open map is found by its name. */
+    private static void openTyped(MVStore store, String name) {
+        if (name.startsWith(DATA)) {
+            store.openMap(name, new MVMap.Builder<Object, Document>().keyType(new BsonTypes.Values())
+                .valueType(new BsonTypes.Documents()));
+        } else if (name.contains(INDEX)) {
+            store.openMap(name, new MVMap.Builder<KeyValue, Object>().keyType(new BsonTypes.Keys())
+                .valueType(new BsonTypes.Values()));
+        }
+    }
+
+    private static final class TypedDatabase extends H2Database {
+        private final String name;
+        private final MVStore store;
+
+        TypedDatabase(String name, MVStore store, CursorRegistry cursors) {
+            super(name, store, cursors);
+            this.name = name;
+            this.store = store;
+        }
+
+        @Override
+        protected MongoCollection<Object> openOrCreateCollection(String collection, CollectionOptions options) {
+            if (store != null) openTyped(store, DATA + name + "." + collection);
+            return super.openOrCreateCollection(collection, options);
+        }
+
+        @Override
+        protected Index<Object> openOrCreateUniqueIndex(String collection, String index, List<IndexKey> keys, boolean sparse) {
+            if (store != null) openTyped(store, name + "." + collection + INDEX + index);
+            return super.openOrCreateUniqueIndex(collection, index, keys, sparse);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MongoClient } from 'mongodb';
+import { cacheDirectory } from './cache.ts';
+import { canDownload } from './downloads.ts';
+import { javaClassPath } from './java-tools.ts';
+import type { Say } from './once-built.ts';
+import { freePort } from './ports.ts';
+import { findOnPath, type ServerProcess, startServer } from './processes.ts';
+
+export interface EmbeddedMongodb {
+  readonly uri: string;
+  readonly process: ServerProcess;
+  /** Stops the server and removes what was only for this run. */
+  stop(): Promise<void>;
+}
+
+export interface MongodbOptions {
+  /** Folder that keeps the data; null: the data ends with the server. */
+  readonly dataDir: string | null;
+  /** Port to take if it is free. */
+  readonly preferredPort?: number;
+  readonly say: Say;
+}
+
+const ASK_TIMEOUT_MS = 1_000;
+
+/** A MongoDB of this machine: a mongod on PATH, else one that can be downloaded, else mongo-java-server. */
+export async function startMongodb(options: MongodbOptions): Promise<EmbeddedMongodb> {
+  const installed = findOnPath('mongod');
+  if (installed) {
+    options.say(`MongoDB: mongod found on PATH (${installed})`);
+    return startMongod(installed, options);
+  }
+  const downloaded = await downloadMongod(options.say);
+  if (downloaded) {
+    try {
+      return await startMongod(downloaded, options);
+    } catch (error) {
+      options.say(`MongoDB: the downloaded mongod does not run here: ${firstLine(error)}`);
+    }
+  }
+  return startMongoJavaServer(options);
+}
+
+async function startMongod(binary: string, options: MongodbOptions): Promise<EmbeddedMongodb> {
+  const folder = options.dataDir ? join(options.dataDir, 'mongod') : mkdtempSync(join(tmpdir(), 'drover-mongod-'));
+  mkdirSync(folder, { recursive: true });
+  const port = await freePort(options.preferredPort);
+  const server = await startServer({
+    name: 'mongod',
+    command: binary,
+    args: ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket', '--quiet'],
+    answers: () => ping(uriOf(port)),
+  });
+  return {
+    uri: uriOf(port),
+    process: server,
+    stop: async () => {
+      await server.stop();
+      if (!options.dataDir) rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The mongod that mongodb-memory-server gets, or null where it cannot get one. */
+async function downloadMongod(say: Say): Promise<string | null> {
+  const { DryMongoBinary, MongoBinary } = await import('mongodb-memory-server-core');
+  const { MongoBinaryDownloadUrl } = await import('mongodb-memory-server-core/lib/util/MongoBinaryDownloadUrl.js');
+  const downloadDir = join(cacheDirectory(), 'mongod');
+  try {
+    mkdirSync(downloadDir, { recursive: true });
+    const wanted = await DryMongoBinary.generateOptions({ downloadDir });
+    const present = await DryMongoBinary.locateBinary(wanted);
+    if (present) {
+      say(`MongoDB: mongod ${wanted.version} downloaded by an earlier run`);
+      return present;
+    }
+    const url = await new MongoBinaryDownloadUrl(wanted).getDownloadUrl();
+    if (!(await canDownload(url))) {
+      say('MongoDB: no mongod on PATH, and none can be downloaded from here');
+      return null;
+    }
+    say(`MongoDB: downloading mongod ${wanted.version} (once, kept in ${downloadDir})`);
+    return await MongoBinary.getPath({ ...wanted, downloadDir });
+  } catch (error) {
+    say(`MongoDB: mongod cannot be downloaded: ${firstLine(error)}`);
+    return null;
+  }
+}
+
+/** mongo-java-server: in memory, or over one file that holds every acknowledged write (`java/mongodb`). */
+async function startMongoJavaServer(options: MongodbOptions): Promise<EmbeddedMongodb> {
+  const classPath = await javaClassPath('mongodb', options.say);
+  options.say(`MongoDB: mongo-java-server, ${options.dataDir ? 'durable (every write committed)' : 'in memory'}`);
+  const port = await freePort(options.preferredPort);
+  const file: string[] = [];
+  if (options.dataDir) {
+    mkdirSync(options.dataDir, { recursive: true });
+    file.push(join(options.dataDir, 'mongodb.mv'));
+  }
+  const server = await startServer({
+    name: 'mongo-java-server',
+    command: 'java',
+    args: ['-cp', classPath, '-XX:+UseSerialGC', 'EmbeddedMongo', String(port), ...file],
+    answers: () => ping(uriOf(port)),
+  });
+  return { uri: uriOf(port), process: server, stop: () => server.stop() };
+}
+
+function uriOf(port: number): string {
+  return `mongodb://127.0.0.1:${port}/?directConnection=true`;
+}
+
+/** @throws when no MongoDB answers there within a second. */
+async function ping(uri: string): Promise<void> {
+  const client = new MongoClient(uri, { serverSelectionTimeoutMS: ASK_TIMEOUT_MS });
+  try {
+    await client.db('admin').command({ ping: 1 });
+  } finally {
+    await client.close();
+  }
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+}

@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A server that this process started. It ends when this process does, however that dies. */
+export interface ServerProcess {
+  /** Of the running server; null while it is down. */
+  readonly pid: number | null;
+  /** Ends it at once, as a crash would (SIGKILL), and waits until it is gone. */
+  kill(): Promise<void>;
+  /** Ends it in order, by force after 10 s, and waits until it is gone. */
+  stop(): Promise<void>;
+  /** Starts it again at the same address over the same data, and waits until it answers. */
+  restart(): Promise<void>;
+}
+
+export interface ServerCommand {
+  /** For messages. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Resolves when the server answers; asked again until it does. */
+  readonly answers: () => Promise<void>;
+}
+
+/** Longest start of a server, in ms. */
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 10_000;
+const ASK_EVERY_MS = 50;
+
+/** Last output kept for the message about a server that does not start, in characters. */
+const OUTPUT_KEPT = 4_000;
+
+/**
+ * Becomes the server, so that the child's pid is the server's. What it leaves beside it waits for the pipe on descriptor
+ * 3: a line means that the server is gone; the end of the pipe, that our process is, and then the server has to go too.
+ */
+const GUARDED_COMMAND = `
+(
+  if read -r line <&3; then exit 0; fi
+  kill -TERM $$ 2>/dev/null
+  tries=0
+  while kill -0 $$ 2>/dev/null && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+  kill -KILL $$ 2>/dev/null
+) </dev/null >/dev/null 2>&1 &
+exec "$@" 3<&-
+`;
+
+/** Starts a server and waits until it answers. @throws with its last output when it ends first, or never answers. */
+export async function startServer(server: ServerCommand): Promise<ServerProcess> {
+  let running = await startOnce(server);
+  return {
+    get pid() {
+      return running.exitCode === null && running.signalCode === null ? (running.pid ?? null) : null;
+    },
+    kill: () => end(running, 'SIGKILL'),
+    stop: () => end(running, 'SIGTERM'),
+    restart: async () => {
+      await end(running, 'SIGTERM');
+      running = await startOnce(server);
+    },
+  };
+}
+
+async function startOnce(server: ServerCommand): Promise<ChildProcess> {
+  const child = spawnGuarded(server.command, server.args, {});
+  const output = lastOutput(child);
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`${server.name} ended at its start (${child.signalCode ?? child.exitCode}): ${output()}`);
+    }
+    try {
+      await server.answers();
+      return child;
+    } catch (error) {
+      if (Date.now() > deadline) {
+        await end(child, 'SIGKILL');
+        throw new Error(`${server.name} does not answer after ${START_TIMEOUT_MS / 1000} s: ${output()}`, {
+          cause: error,
+        });
+      }
+      await sleep(ASK_EVERY_MS);
+    }
+  }
+}
+
+/** In a group of its own: Ctrl-C reaches us, and we stop the servers when nothing uses them any more. */
+function spawnGuarded(command: string, args: readonly string[], environment: Record<string, string>): ChildProcess {
+  const child = spawn('/bin/sh', ['-c', GUARDED_COMMAND, 'sh', command, ...args], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+  });
+  child.once('exit', () => {
+    const guard = child.stdio[3];
+    if (guard instanceof Writable) guard.on('error', () => undefined).end('gone\n');
+  });
+  return child;
+}
+
+/** Reads all that a child writes, so that it never waits for us, and gives the end of it. */
+function lastOutput(child: ChildProcess): () => string {
+  let kept = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8');
+    stream?.on('data', (part: string) => {
+      kept = (kept + part).slice(-OUTPUT_KEPT);
+    });
+  }
+  return () => kept.trim() || 'no output';
+}
+
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill(signal);
+  const force = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await gone;
+  clearTimeout(force);
+}
+
+/** Where a program lies on PATH, or null. */
+export function findOnPath(program: string): string | null {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const path = join(folder, program);
+    if (folder !== '' && isExecutable(path)) return path;
+  }
+  return null;
+}
+
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Runs a program to its end; it ends with us.
+ * @throws with its last output when it fails, or takes longer than `timeoutMs`.
+ */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: { timeoutMs: number; environment?: Record<string, string> },
+): Promise<void> {
+  const child = spawnGuarded(command, args, options.environment ?? {});
+  const output = lastOutput(child);
+  const tooLong = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs);
+  const [code, signal] = await once(child, 'exit');
+  clearTimeout(tooLong);
+  if (code !== 0) throw new Error(`${command} ${args[0] ?? ''} failed (${signal ?? code}): ${output()}`);
+}

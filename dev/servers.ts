@@ -1,0 +1,86 @@
+import { type Config, ConfigError } from '../config.ts';
+import { startMongodb } from './mongodb.ts';
+import type { Say } from './once-built.ts';
+import type { ServerProcess } from './processes.ts';
+import { startTemporal } from './temporal.ts';
+
+export interface ServersOptions {
+  /** Its `MONGODB_URI` and `TEMPORAL_ADDRESS` are taken where they are set, and nothing is started in their place. */
+  readonly config: Config;
+  /** Folder that keeps the data of both servers; null: all of it ends with them. */
+  readonly dataDir: string | null;
+  /** Whether to serve the Temporal UI. Default false. */
+  readonly ui?: boolean;
+  /** Whether to take the servers' usual ports (27017, 7233, 8233) where they are free. Default false: any free ports. */
+  readonly usualPorts?: boolean;
+  readonly say: Say;
+}
+
+export interface Servers {
+  readonly mongodbUri: string;
+  readonly temporalAddress: string;
+  readonly temporalUiUrl: string | null;
+  /** Null where the server is not ours. */
+  readonly mongo: ServerProcess | null;
+  readonly temporal: ServerProcess | null;
+  /** Stops what was started here. Safe to repeat. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Makes sure that there is a MongoDB and a Temporal to work with, and returns when both answer. What it starts ends with
+ * this process, however that dies.
+ * @throws ConfigError in production, where nothing is embedded; an error of one line when neither is there nor can be had.
+ */
+export async function startServers(options: ServersOptions): Promise<Servers> {
+  const { config, dataDir, say } = options;
+  if (config.NODE_ENV === 'production' && !(config.MONGODB_URI && config.TEMPORAL_ADDRESS)) {
+    throw new ConfigError('MONGODB_URI and TEMPORAL_ADDRESS must be set when NODE_ENV is production');
+  }
+  const [mongodb, temporal] = await bothOrNone(
+    config.MONGODB_URI
+      ? external(say, 'MongoDB: MONGODB_URI')
+      : startMongodb({ dataDir, say, ...(options.usualPorts ? { preferredPort: 27_017 } : {}) }),
+    config.TEMPORAL_ADDRESS
+      ? external(say, `Temporal: TEMPORAL_ADDRESS (${config.TEMPORAL_ADDRESS})`)
+      : startTemporal({
+          dataDir,
+          say,
+          namespace: config.TEMPORAL_NAMESPACE,
+          ui: options.ui ?? false,
+          ...(options.usualPorts ? { preferredPort: 7233, preferredUiPort: 8233 } : {}),
+        }),
+  );
+  return {
+    mongodbUri: mongodb?.uri ?? config.MONGODB_URI ?? '',
+    temporalAddress: temporal?.address ?? config.TEMPORAL_ADDRESS ?? '',
+    temporalUiUrl: temporal?.uiUrl ?? null,
+    mongo: mongodb?.process ?? null,
+    temporal: temporal?.process ?? null,
+    stop: async () => {
+      await temporal?.stop();
+      await mongodb?.stop();
+    },
+  };
+}
+
+async function external(say: Say, line: string): Promise<null> {
+  say(line);
+  return null;
+}
+
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
+/** Both, or, when one of them fails, its error after the other one has stopped. */
+async function bothOrNone<A extends Stoppable | null, B extends Stoppable | null>(
+  one: Promise<A>,
+  other: Promise<B>,
+): Promise<[A, B]> {
+  const [first, second] = await Promise.allSettled([one, other]);
+  if (first.status === 'fulfilled' && second.status === 'fulfilled') return [first.value, second.value];
+  if (first.status === 'fulfilled') await first.value?.stop();
+  if (second.status === 'fulfilled') await second.value?.stop();
+  throw first.status === 'rejected' ? first.reason : second.status === 'rejected' ? second.reason : new Error();
+}

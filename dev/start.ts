@@ -1,0 +1,109 @@
+import { resolve } from 'node:path';
+import { pino } from 'pino';
+import { startApi } from '../api/server.ts';
+import { type Config, ConfigError, loadConfig } from '../config.ts';
+import { startWorker } from '../worker/worker.ts';
+import { tryHold } from './exclusive.ts';
+import { isFree } from './ports.ts';
+import { startServers } from './servers.ts';
+
+/**
+ * `npm start`: everything in one command. Starts the servers that are not configured, then API and worker in this
+ * process. Ctrl-C stops all of it in order; a second one at once.
+ */
+
+/** What a user can mend: told in one line, without a stack. */
+class StartError extends Error {}
+
+const say = (line: string): void => console.log(line);
+
+/** What has been started, to be stopped in the opposite order. */
+const started: Array<() => Promise<void>> = [];
+
+async function start(): Promise<void> {
+  const config = loadConfig();
+  await needPort(config);
+  if (!config.MONGODB_URI || !config.TEMPORAL_ADDRESS) await needDataDirectory(config);
+  const servers = await startServers({
+    config,
+    dataDir: resolve(config.DROVER_DATA_DIR),
+    ui: true,
+    usualPorts: true,
+    say,
+  });
+  started.push(servers.stop);
+  const connected = { ...config, MONGODB_URI: servers.mongodbUri, TEMPORAL_ADDRESS: servers.temporalAddress };
+  const logger = pino({ level: config.LOG_LEVEL }, pino.destination(2));
+  const worker = await startWorker(connected, logger);
+  started.push(worker.stop);
+  const api = await startApi(connected, logger);
+  started.push(api.stop);
+  say('');
+  say(`API          ${api.url}`);
+  say(`Docs         ${api.url}/docs`);
+  if (servers.temporalUiUrl) say(`Temporal UI  ${servers.temporalUiUrl}`);
+  say(`MongoDB      ${servers.mongodbUri}`);
+  say(`Temporal     ${servers.temporalAddress}`);
+  say(`Try          curl ${api.url}/partner/schema-definitions`);
+  say('');
+  say(`ready ${api.url}`);
+}
+
+/** @throws StartError when another program listens where the API is to listen. */
+async function needPort(config: Config): Promise<void> {
+  if (config.PORT !== 0 && !(await isFree(config.PORT, config.HOST))) {
+    throw new StartError(
+      `port ${config.PORT} of ${config.HOST} is in use: stop what listens there, or start with another PORT (PORT=0 takes any)`,
+    );
+  }
+}
+
+/** @throws StartError when another `npm start` works on the same data. */
+async function needDataDirectory(config: Config): Promise<void> {
+  const folder = resolve(config.DROVER_DATA_DIR);
+  const held = await tryHold(`data ${folder}`);
+  if (held === null) {
+    throw new StartError(
+      `the data in ${folder} is in use by another npm start: stop that one, or start with another DROVER_DATA_DIR`,
+    );
+  }
+  started.push(held.release);
+}
+
+async function stopAll(): Promise<void> {
+  for (const stop of started.splice(0).reverse()) await stop();
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof StartError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+let stopping = false;
+let ready = false;
+
+function onSignal(): void {
+  // What is half started ends with this process: see processes.ts.
+  if (stopping || !ready) process.exit(130);
+  stopping = true;
+  say('stopping (once more to stop at once)');
+  stopAll().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(explain(error));
+      process.exit(1);
+    },
+  );
+}
+
+process.on('SIGINT', onSignal);
+process.on('SIGTERM', onSignal);
+
+try {
+  await start();
+  ready = true;
+} catch (error) {
+  console.error(`drover cannot start: ${explain(error)}`);
+  await stopAll();
+  process.exit(1);
+}

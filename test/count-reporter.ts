@@ -1,0 +1,25 @@
+import { appendFileSync } from 'node:fs';
+import type { SerializedError } from 'vitest';
+import type { Reporter, TestModule } from 'vitest/node';
+
+/**
+ * Ends the output of a run with one plain line, `N passed, N failed`, for programs to read. What failed outside a test (a
+ * file that does not load, an error that nobody caught) counts as failed. `DROVER_TEST_COUNTS` names a file that gets
+ * the line as well.
+ */
+export class CountReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
+    let passed = 0;
+    let failed = unhandledErrors.length;
+    for (const module of modules) {
+      const results = [...module.children.allTests()].map((test) => test.result().state);
+      passed += results.filter((state) => state === 'passed').length;
+      const failures = results.filter((state) => state === 'failed').length;
+      failed += failures === 0 && module.state() === 'failed' ? 1 : failures;
+    }
+    const line = `${passed} passed, ${failed} failed\n`;
+    process.once('exit', () => process.stdout.write(line));
+    const file = process.env.DROVER_TEST_COUNTS;
+    if (file) appendFileSync(file, line);
+  }
+}

@@ -1,0 +1,32 @@
+import type { TestProject } from 'vitest/node';
+import { loadConfig } from '../config.ts';
+import { startServers } from '../dev/servers.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** A MongoDB in memory, shared by the whole run: use a database of your own. */
+    mongodbUri: string;
+    /** A Temporal dev server, shared by the whole run: use a task queue of your own. */
+    temporalAddress: string;
+  }
+}
+
+/**
+ * One Temporal dev server and one MongoDB in memory for the whole run. Where `DROVER_TEST_MONGODB_URI` or
+ * `DROVER_TEST_TEMPORAL_ADDRESS` is set, that one is used instead.
+ */
+export default async function startForTests(project: TestProject): Promise<() => Promise<void>> {
+  const servers = await startServers({
+    config: loadConfig({
+      MONGODB_URI: process.env.DROVER_TEST_MONGODB_URI,
+      TEMPORAL_ADDRESS: process.env.DROVER_TEST_TEMPORAL_ADDRESS,
+    }),
+    dataDir: null,
+    say: (line) => console.log(line),
+  });
+  project.provide('mongodbUri', servers.mongodbUri);
+  project.provide('temporalAddress', servers.temporalAddress);
+  process.env.DROVER_TEST_MONGODB_URI = servers.mongodbUri;
+  process.env.DROVER_TEST_TEMPORAL_ADDRESS = servers.temporalAddress;
+  return servers.stop;
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+import { CountReporter } from './test/count-reporter.ts';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/global-servers.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 20_000,
+    reporters: ['default', new CountReporter()],
+  },
+});
