@@ -1,0 +1,81 @@
+import type { JsonObject, JsonValue } from './resource.ts';
+
+/**
+ * Lays a patch over an object, field by field: absent fields stay, `null` deletes, any other value replaces the old one whole.
+ * Every field is an own data property of the result, whatever its name: `__proto__` is a field like any other.
+ */
+export function mergeFields(base: JsonObject, patch: JsonObject): JsonObject {
+  const merged = new Map(Object.entries(base));
+  for (const [field, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(field);
+    else merged.set(field, value);
+  }
+  // defines properties, where an assignment would run the setter of `__proto__`
+  return Object.fromEntries(merged);
+}
+
+/** Whether two values are the same JSON, without regard to the order of fields. Depth costs memory, not stack. */
+export function sameJson(a: JsonValue, b: JsonValue): boolean {
+  const open: [JsonValue, JsonValue][] = [[a, b]];
+  for (let pair = open.pop(); pair !== undefined; pair = open.pop()) {
+    const [left, right] = pair;
+    if (left === right) continue;
+    if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
+    if (Array.isArray(left) !== Array.isArray(right)) return false;
+    const fields = Object.keys(left);
+    if (fields.length !== Object.keys(right).length) return false;
+    for (const field of fields) {
+      if (!Object.hasOwn(right, field)) return false;
+      open.push([ownValue(left, field), ownValue(right, field)]);
+    }
+  }
+  return true;
+}
+
+/** A field that is known to be there, or the item of an array. */
+function ownValue(value: JsonObject | JsonValue[], field: string): JsonValue {
+  return (value as JsonObject)[field] as JsonValue;
+}
+
+/**
+ * One text for all values that `sameJson` calls the same. Recursive: for values of bounded depth.
+ * @see exceedsDepth
+ */
+export function canonicalText(value: JsonValue): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([field, inner]) => `${JSON.stringify(field)}:${canonicalText(inner)}`).join(',')}}`;
+}
+
+/** How much there is in a value. */
+export interface JsonExtent {
+  /** Objects and arrays inside each other; a scalar has depth 0. Counted up to one more than the limit. */
+  readonly depth: number;
+  /** Values, with everything inside them; not counted to the end where the depth is over the limit. */
+  readonly values: number;
+}
+
+/** Measures a value without recursion, up to `maxDepth`. */
+export function measureJson(root: JsonValue, maxDepth: number): JsonExtent {
+  let values = 0;
+  let depth = 0;
+  const open: { value: JsonValue; depth: number }[] = [{ value: root, depth: 0 }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    values += 1;
+    if (typeof next.value !== 'object' || next.value === null) continue;
+    const inner = next.depth + 1;
+    depth = Math.max(depth, inner);
+    if (inner > maxDepth) return { depth, values };
+    for (const value of Object.values(next.value)) {
+      if (typeof value === 'object' && value !== null) open.push({ value, depth: inner });
+      else values += 1;
+    }
+  }
+  return { depth, values };
+}
+
+/** Whether objects and arrays are nested deeper than `limit`: what recursive code, `JSON.stringify` too, must not be given. */
+export function exceedsDepth(value: JsonValue, limit: number): boolean {
+  return measureJson(value, limit).depth > limit;
+}

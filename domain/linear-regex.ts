@@ -1,0 +1,37 @@
+import { RE2JS } from 're2js';
+
+/** Longest pattern, in characters. */
+const MAX_PATTERN_LENGTH = 2_000;
+/** Largest automaton of one pattern, in instructions: each character of a text may cost that much. */
+const MAX_PROGRAM = 3_000;
+
+export interface LinearRegex {
+  test(text: string): boolean;
+  /** Instructions of its automaton. */
+  readonly size: number;
+  /** The pattern: Ajv tells expressions apart by it. */
+  toString(): string;
+}
+
+/**
+ * A regular expression that takes time linear in its input, whatever the pattern (RE2): a hostile `pattern` cannot hold up a
+ * worker. JavaScript syntax, without lookaround and back-references; a repetition counts to 1,000.
+ * @throws where the pattern cannot be done that way.
+ */
+export function linearRegex(pattern: string): LinearRegex {
+  if (pattern.length > MAX_PATTERN_LENGTH) throw new Error(`longer than ${MAX_PATTERN_LENGTH} characters`);
+  const regex = RE2JS.compile(RE2JS.translateRegExp(pattern));
+  const size = regex.programSize();
+  if (size > MAX_PROGRAM) throw new Error('repeats too much');
+  return { test: (text) => regex.test(text), size, toString: () => pattern };
+}
+
+/** The size of a pattern, or why it is no linear regular expression, in a few words. */
+export function examinePattern(pattern: string): { size: number } | { fault: string } {
+  try {
+    return { size: linearRegex(pattern).size };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { fault: reason.replace(/^error parsing regexp: /, '').slice(0, 200) };
+  }
+}
