@@ -1,7 +1,10 @@
 import { ApplicationFailure, activityInfo, type Info } from '@temporalio/activity';
 
-/** Time kept in hand before Temporal gives an activity up, in ms: nothing is written that late. */
-const MARGIN_MS = 10_000;
+/**
+ * Time kept in hand before Temporal gives an activity up, in ms: nothing is written that late. Longer than a command waits for
+ * its answer, so that a command sent in time is over in time.
+ */
+const MARGIN_MS = 8_000;
 
 /** One delivery of an activity: who it is, and until when it may write. */
 export interface Delivery {

@@ -23,6 +23,8 @@ export interface Dependencies {
   readonly client: Client;
   readonly logger: Logger;
   readonly schemas: SchemaCatalog;
+  /** Resources carried out by one activity; absent: by the size of the batch. */
+  readonly resourcesPerActivity?: number;
   /** Tests only: awaited at each checkpoint of an activity. */
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
 }

@@ -18,18 +18,31 @@ export interface LoadedSchema {
 export class SchemaCatalog {
   readonly #database: Database;
   readonly #compiled = new Map<string, LoadedSchema>();
+  readonly #current = new Map<string, LoadedSchema>();
   readonly #bound = new Map<string, { id: string; name: string }>();
 
   constructor(database: Database) {
     this.#database = database;
   }
 
-  /** The definition in this version, or as it is now if it has moved on; null if it is gone. */
-  async load(id: string, versionNumber: number): Promise<LoadedSchema | null> {
-    const cached = this.#compiled.get(`${id}:${versionNumber}`);
+  /**
+   * The definition as it is, or was a moment ago; null if it is gone. A writer checks its version once its intent is laid, and
+   * forgets it here if it has moved on.
+   */
+  async current(id: string): Promise<LoadedSchema | null> {
+    const cached = this.#current.get(id);
     if (cached !== undefined) return cached;
     const definition = await readSchemaDefinition(this.#database, id);
-    return definition === null ? null : this.compiled(definition);
+    if (definition === null) return null;
+    const loaded = this.compiled(definition);
+    if (this.#current.size >= MAX_COMPILED) this.#current.clear();
+    this.#current.set(id, loaded);
+    return loaded;
+  }
+
+  /** The next look reads the definition afresh. */
+  forget(id: string): void {
+    this.#current.delete(id);
   }
 
   compiled(definition: SchemaDefinition): LoadedSchema {

@@ -13,6 +13,7 @@ import type { LoadedSchema } from './schema-catalog.ts';
 /** An item of a running batch, ready to be decided. */
 export interface WorkItem extends WriteItem {
   readonly batch: BatchDocument;
+  readonly schema: LoadedSchema;
   readonly index: number;
   readonly externalId: string;
   /** What is stored of it: pending, or queued again by a retry. */
@@ -63,9 +64,10 @@ export async function toWorkItems(
     } else {
       work.push({
         batch,
+        schema,
         index: item.index,
         externalId: item.externalId,
-        key: resourceKey(batch, batch.schemaDefinitionId, item.externalId),
+        key: resourceKey(batch, schema.definition.id, item.externalId),
         body: item.body,
         rules,
         references: references.map((reference) =>

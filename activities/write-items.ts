@@ -1,25 +1,20 @@
-import { v7 as uuidv7 } from 'uuid';
 import { stronglyConnectedComponents } from '../domain/components.ts';
 import { decideWrites, type ResourceState, type WriteDecision } from '../domain/decide-writes.ts';
 import type { ResourceKey } from '../domain/resource.ts';
-import { referencesIn } from '../domain/schema-references.ts';
-import { scopeKey } from '../domain/scope.ts';
-import { settledBatches } from '../store/batches.ts';
-import { commitGroup, forgetGroups } from '../store/commits.ts';
+import { decideGroup, forgetGroups } from '../store/commits.ts';
+import { readOutcomes, type StoredOutcome } from '../store/outcome-pages.ts';
 import {
   insertResources,
   type ResourceDocument,
   type ResourceUpdate,
-  readResources,
-  readTargets,
   unhide,
   updateResources,
-  visible,
   type WriteEntry,
 } from '../store/resources.ts';
 import { blocked, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
-import type { LoadedSchema } from './schema-catalog.ts';
+import { type Look, lookAtResources } from './look-at-resources.ts';
+import { toDocuments } from './resource-documents.ts';
 import type { WorkItem } from './work-items.ts';
 
 /** Decisions made again after somebody else's write came in between, before the activity starts afresh. */
@@ -27,171 +22,142 @@ const MAX_ROUNDS = 30;
 
 export interface WriteContext {
   readonly dependencies: Dependencies;
+  /** Its id is also the group that the members of a cycle appear with. */
   readonly delivery: Delivery;
-  /** Group that the members of a cycle appear with. The same in every delivery of one activity. */
-  readonly group: string;
-  readonly schemas: ReadonlyMap<string, LoadedSchema>;
 }
 
+/** The decision on an item, or the outcome that somebody has stored for it meanwhile. */
+export type WriteResult = WriteDecision | { readonly kind: 'settled'; readonly outcome: StoredOutcome };
+
 /**
- * Decides items on what is stored and writes what succeeds; whose intent covers all their references must be laid before.
+ * Decides items on what is stored and writes what succeeds; an intent that covers all their references must be laid before.
  * Each round reads, decides, and writes over exactly what it read (invariants 3 and 4); effects of an earlier delivery are
- * recognized by their entries (invariant 2). Members of a cycle are inserted hidden and appear at one moment.
- * @returns a final decision for every item.
+ * recognized by their entries, or by the outcome that whoever removed the entry has stored (invariant 2). Members of a cycle
+ * are inserted hidden and appear at one moment.
+ * @returns a final result for every item.
  * @throws a retryable failure while something that an item needs is being deleted or created by others.
  */
-export async function writeItems(context: WriteContext, items: readonly WorkItem[]): Promise<Map<WorkItem, WriteDecision>> {
+export async function writeItems(context: WriteContext, items: readonly WorkItem[]): Promise<Map<WorkItem, WriteResult>> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const look = await lookAt(context, items);
-    const outcome = await writeRound(context, items, look);
-    if (outcome !== null) return outcome;
+    const results = await writeRound(context, items);
+    if (results !== null) return results;
   }
   throw blocked('others keep writing to the same resources');
 }
 
-interface Look {
-  readonly own: ReadonlyMap<ResourceKey, ResourceDocument>;
-  /** Keys whose resource readers see and that nobody is deleting. */
-  readonly present: ReadonlySet<ResourceKey>;
-  /** Keys that somebody else is creating or deleting right now. */
-  readonly unsettled: ReadonlySet<ResourceKey>;
+/** One attempt to bring all items to their result; null where the look was overtaken. */
+async function writeRound(context: WriteContext, items: readonly WorkItem[]): Promise<Map<WorkItem, WriteResult> | null> {
+  const { dependencies, delivery } = context;
+  const { database, checkpoint } = dependencies;
+  const look = await lookAtResources(dependencies, delivery, items);
+  const { results, open } = await recognize(context, items, look);
+  const needsUnsettled = itemsNeeding(look.unsettled, open);
+  const ready = open.filter((item) => !needsUnsettled.has(item));
+  const stored = statesOf(look);
+  const decided = decideWrites(ready, stored, (key) => look.present.has(key));
+  for (const [item, decision] of decided.decisions) results.set(item, decision);
+
+  const documents = await toDocuments(dependencies, ready, decided, look.own);
+  const inserts = documents.filter((document) => !look.own.has(document._id));
+  const updates = documents.flatMap((to): ResourceUpdate[] => {
+    const from = look.own.get(to._id);
+    return from ? [{ from, to }] : [];
+  });
+  delivery.assertInTime();
+  if (!(await insertAll(context, inserts))) return null;
+  await checkpoint?.('inserted', items[0]?.batch._id ?? '');
+  delivery.assertInTime();
+  const complete = await updateResources(database, updates);
+  await checkpoint?.('written', items[0]?.batch._id ?? '');
+  if (!complete) return null;
+  if (needsUnsettled.size > 0) throw blocked('a resource that an item needs is being created or deleted');
+  return results;
 }
 
-async function lookAt({ dependencies: { database, checkpoint }, group }: WriteContext, items: readonly WorkItem[]): Promise<Look> {
-  const keys = [...new Set(items.map((item) => item.key))];
-  const own = await readResources(database, keys);
-  const targets = [...new Set(items.flatMap((item) => item.references.map((reference) => reference.key)))];
-  const others = await readTargets(database, targets.filter((key) => !own.has(key)));
-  const marked = [...own.values(), ...others.values()];
-  const seen = await visible(database, marked);
-  await checkpoint?.('looked', items[0]?.batch._id ?? '');
-  const unsettled = marked.filter((document) => document.leaving !== undefined || (document.hidden !== undefined && document.hidden !== group));
-  return {
-    own,
-    present: new Set(seen.filter((document) => document.leaving === undefined).map((document) => document._id)),
-    unsettled: new Set(unsettled.map((document) => document._id)),
-  };
-}
-
-/** One attempt to bring all items to their decision; null where the look was overtaken. */
-async function writeRound(
-  context: WriteContext,
+/** Items that an earlier delivery has applied, or that are settled, and the rest. */
+async function recognize(
+  { dependencies }: WriteContext,
   items: readonly WorkItem[],
   look: Look,
-): Promise<Map<WorkItem, WriteDecision> | null> {
-  const { dependencies, delivery, group } = context;
-  const { database, checkpoint } = dependencies;
-  const batchId = items[0]?.batch._id ?? '';
-  const decisions = new Map<WorkItem, WriteDecision>();
-  const open: WorkItem[] = [];
+): Promise<{ results: Map<WorkItem, WriteResult>; open: WorkItem[] }> {
+  const results = new Map<WorkItem, WriteResult>();
+  const unknown: WorkItem[] = [];
   for (const item of items) {
-    const entry = ownEntry(look.own.get(item.key), item);
-    if (entry) decisions.set(item, { kind: 'written', action: entry.action, version: entry.version });
+    const entry = entryOf(look.own.get(item.key), item);
+    if (entry) results.set(item, { kind: 'written', action: entry.action, version: entry.version });
+    else unknown.push(item);
+  }
+  const outcomes = await outcomesOf(dependencies, unknown);
+  const open: WorkItem[] = [];
+  for (const item of unknown) {
+    const outcome = outcomes.get(item);
+    if (outcome && outcome.status !== 'queued' && outcome.status !== 'pending') results.set(item, { kind: 'settled', outcome });
     else open.push(item);
   }
-  const waiting = touchesUnsettled(open, look);
-  const ready = open.filter((item) => !waiting.has(item));
-  const stored = storedStates(look, group);
-  const decided = decideWrites(ready, stored, (key) => look.present.has(key) || stored.has(key));
-  for (const [item, decision] of decided.decisions) decisions.set(item, decision);
-
-  const inserts: ResourceDocument[] = [];
-  const updates: ResourceUpdate[] = [];
-  const settled = await settledWriters(context, look, decided.changed.keys());
-  for (const [key, state] of decided.changed) {
-    const document = toDocument(context, key, state, ready, decided.decisions, look.own.get(key), settled);
-    const from = look.own.get(key);
-    if (from === undefined) inserts.push(document);
-    else updates.push({ from, to: document });
-  }
-  delivery.assertInTime();
-  const ours = [...look.own.values()].filter((document) => document.hidden === group);
-  const { ordered, cyclic } = insertionOrder(inserts, ours.length > 0);
-  const documents = cyclic ? ordered.map((document) => ({ ...document, hidden: group })) : ordered;
-  const inserted = await insertResources(database, documents);
-  await checkpoint?.('inserted', batchId);
-  if (inserted.size < documents.length) return null;
-  // Nothing of a cycle is seen before all of it is there (invariant 3).
-  if (waiting.size > 0) throw blocked('a resource that an item needs is being created or deleted');
-  const hiddenKeys = [...(cyclic ? documents : []), ...ours].map((document) => document._id);
-  if (hiddenKeys.length > 0) {
-    await commitGroup(database, group);
-    await unhide(database, group, hiddenKeys);
-    await forgetGroups(database, [group]);
-  }
-  const updated = await updateResources(database, updates);
-  await checkpoint?.('written', batchId);
-  return updated ? decisions : null;
+  return { results, open };
 }
 
-function ownEntry(document: ResourceDocument | undefined, item: WorkItem): WriteEntry | undefined {
+function entryOf(document: ResourceDocument | undefined, item: WorkItem): WriteEntry | undefined {
   return document?.writes.find((entry) => entry.batchId === item.batch._id && entry.index === item.index);
 }
 
-/** What exists for the items' own batch: what readers see, and what its own group has inserted hidden. */
-function storedStates(look: Look, group: string): Map<ResourceKey, ResourceState> {
+/** Outcomes as they are after the look: whoever removes an entry stores the outcome first (invariant 2). */
+async function outcomesOf({ database }: Dependencies, items: readonly WorkItem[]): Promise<Map<WorkItem, StoredOutcome>> {
+  const found = new Map<WorkItem, StoredOutcome>();
+  for (const batch of new Set(items.map((item) => item.batch))) {
+    const own = items.filter((item) => item.batch === batch);
+    const outcomes = await readOutcomes(database, batch, own.map((item) => item.index));
+    for (const item of own) {
+      const outcome = outcomes.get(item.index);
+      if (outcome) found.set(item, outcome);
+    }
+  }
+  return found;
+}
+
+function statesOf(look: Look): Map<ResourceKey, ResourceState> {
   const states = new Map<ResourceKey, ResourceState>();
   for (const [key, document] of look.own) {
-    if (!look.present.has(key) && document.hidden !== group) continue;
-    states.set(key, { data: JSON.parse(document.data), version: document.version });
+    if (look.present.has(key)) states.set(key, { data: JSON.parse(document.data), version: document.version });
   }
   return states;
 }
 
 /** Items that cannot be decided yet: on, or referring to, something unsettled, directly or through each other. */
-function touchesUnsettled(items: readonly WorkItem[], look: Look): Set<WorkItem> {
-  const waiting = new Set<WorkItem>();
-  if (look.unsettled.size === 0) return waiting;
-  const keys = new Set(look.unsettled);
-  for (let before = -1; before < waiting.size; ) {
-    before = waiting.size;
+function itemsNeeding(unsettled: ReadonlySet<ResourceKey>, items: readonly WorkItem[]): Set<WorkItem> {
+  const needing = new Set<WorkItem>();
+  const keys = new Set(unsettled);
+  for (let before = -1; keys.size > 0 && before < needing.size; ) {
+    before = needing.size;
     for (const item of items) {
-      if (waiting.has(item)) continue;
-      if (keys.has(item.key) || item.references.some((reference) => keys.has(reference.key) && !look.present.has(reference.key))) {
-        waiting.add(item);
+      if (needing.has(item)) continue;
+      if (keys.has(item.key) || item.references.some((reference) => keys.has(reference.key))) {
+        needing.add(item);
         keys.add(item.key);
       }
     }
   }
-  return waiting;
+  return needing;
 }
 
-/** Batches whose entries may leave the record of what is about to be written: they are over. */
-async function settledWriters(context: WriteContext, look: Look, keys: Iterable<ResourceKey>): Promise<Set<string>> {
-  const writers = new Set<string>();
-  for (const key of keys) for (const entry of look.own.get(key)?.writes ?? []) writers.add(entry.batchId);
-  return settledBatches(context.dependencies.database, [...writers]);
-}
-
-function toDocument(
-  context: WriteContext,
-  key: ResourceKey,
-  state: ResourceState,
-  items: readonly WorkItem[],
-  decisions: ReadonlyMap<WorkItem, WriteDecision>,
-  from: ResourceDocument | undefined,
-  settled: ReadonlySet<string>,
-): ResourceDocument {
-  const applied = items.filter((item) => item.key === key);
-  const [first] = applied;
-  if (first === undefined) throw new Error('a change without an item');
-  const writes = applied.flatMap((item): WriteEntry[] => {
-    const decision = decisions.get(item);
-    if (decision?.kind !== 'written') return [];
-    return [{ batchId: item.batch._id, index: item.index, version: decision.version, action: decision.action }];
-  });
-  const now = new Date();
-  return {
-    _id: key,
-    id: from?.id ?? uuidv7(),
-    scope: scopeKey(first.batch),
-    schemaDefinitionId: first.batch.schemaDefinitionId,
-    externalId: first.externalId,
-    data: JSON.stringify(state.data),
-    references: storedReferences(context, first, state, items, from),
-    version: state.version,
-    createdAt: from?.createdAt ?? now,
-    updatedAt: now,
-    writes: [...(from?.writes ?? []).filter((entry) => !settled.has(entry.batchId)), ...writes],
-  };
+/**
+ * Inserts what is new, what is referred to first; where new resources refer to each other in a cycle, all of them are hidden
+ * until they are there (invariant 3).
+ * @returns false where somebody else's insert came first.
+ */
+async function insertAll({ dependencies: { database }, delivery }: WriteContext, inserts: readonly ResourceDocument[]): Promise<boolean> {
+  const byKey = new Map(inserts.map((document) => [document._id, document]));
+  const components = stronglyConnectedComponents(byKey.keys(), (key) => byKey.get(key)?.references ?? []);
+  const ordered = components.flat().flatMap((key) => byKey.get(key) ?? []);
+  if (components.length === ordered.length) return (await insertResources(database, ordered)) === ordered.length;
+  const group = delivery.id;
+  const keys = ordered.map((document) => document._id);
+  const inserted = await insertResources(database, ordered.map((document) => ({ ...document, hidden: group })));
+  // Another round would need another group: the activity starts afresh, and aborts this one.
+  if (inserted < ordered.length) throw blocked('a member of a cycle is being created by somebody else');
+  const { state } = await decideGroup(database, group, 'committed');
+  if (state === 'aborted') throw blocked('the cycle was given up');
+  await unhide(database, group, keys);
+  await forgetGroups(database, [group]);
+  return true;
 }

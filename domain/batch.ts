@@ -1,13 +1,14 @@
 import type { Actions, Counts, ErrorCode } from './outcome.ts';
 
-export const OPERATIONS = ['upload', 'patch', 'delete'] as const;
+export const OPERATIONS = ['upload', 'patch', 'delete', 'terminate'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
-/** The names that Reach clients know (contract section 3). */
+/** The names that Reach clients know (contract section 3), and one for each operation of ours. */
 export const BATCH_TYPES = {
   upload: 'PARTNER_RESOURCE_JSON_INGEST',
   patch: 'PARTNER_RESOURCE_BATCH_PATCH',
   delete: 'PARTNER_RESOURCE_BATCH_DELETE',
+  terminate: 'PROCESS_INSTANCE_DELETE',
 } as const satisfies Record<Operation, string>;
 export type BatchType = (typeof BATCH_TYPES)[Operation];
 
@@ -35,16 +36,27 @@ export interface DeleteOptions {
   readonly deleteAll: boolean;
 }
 
-export type BatchOptions = UploadOptions | PatchOptions | DeleteOptions;
+/** Options of a deletion of process instances (seed 004). */
+export interface TerminateOptions {
+  readonly deleteReason?: string;
+  readonly skipCustomListeners: boolean;
+  readonly skipSubprocesses: boolean;
+  readonly failIfNotExists: boolean;
+  /** Items of one activity. */
+  readonly invocationsPerBatchJob: number;
+  /** Activities that are planned at a time. */
+  readonly batchJobsPerSeed: number;
+}
+
+export type BatchOptions = UploadOptions | PatchOptions | DeleteOptions | TerminateOptions;
 
 export type RunningStatus = 'queued' | 'processing' | 'waiting';
 export type TerminalStatus = 'success' | 'partial_success' | 'failed' | 'cancelled';
 export type BatchStatus = RunningStatus | TerminalStatus;
 
+export const RUNNING_STATUSES = ['queued', 'processing', 'waiting'] as const satisfies readonly RunningStatus[];
 export const BATCH_STATUSES = [
-  'queued',
-  'processing',
-  'waiting',
+  ...RUNNING_STATUSES,
   'success',
   'partial_success',
   'failed',
@@ -92,8 +104,8 @@ export interface BatchSummary {
   readonly suspended: boolean;
   readonly counts: Counts;
   readonly actions: Actions;
-  /** Items by error code; sums over failed, expired, cancelled and skipped items that carry an error. */
+  /** Items by error code: each item once for each of its codes. */
   readonly errorCodes: Partial<Record<ErrorCode, number>>;
-  /** Earliest deadline of a pending item. */
+  /** Earliest deadline of a pending item, ISO 8601. */
   readonly pendingUntil?: string;
 }

@@ -82,7 +82,11 @@ export function decideWrites<T extends WriteItem>(
       held.set(item, { kind: 'missing', missing });
       newlyHeld.add(item.key);
     }
-    if (newlyHeld.size === 0) return collect(items, sequences, held, stored);
+    if (newlyHeld.size === 0) {
+      // what was held early may also miss what was held later
+      for (const item of held.keys()) held.set(item, { kind: 'missing', missing: item.references.filter((r) => !provided(r.key)) });
+      return collect(items, sequences, held, stored);
+    }
     stale = newlyHeld;
   }
 }

@@ -2,6 +2,7 @@ import { type Collection, type Db, type Document, MongoClient } from 'mongodb';
 import type { BatchDocument } from './batches.ts';
 import type { CommitDocument } from './commits.ts';
 import type { DependencyDocument } from './dependencies.ts';
+import type { IdempotencyKeyDocument } from './idempotency-keys.ts';
 import type { IntentDocument } from './intents.ts';
 import type { ItemPageDocument } from './item-pages.ts';
 import type { OutcomePageDocument } from './outcome-pages.ts';
@@ -12,12 +13,13 @@ import type { SchemaDefinitionDocument, SchemaNameDocument } from './schema-defi
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
 
 /** Longest silence of one command, in ms; shorter than any activity's time limit, so that a lost answer is noticed by who waits. */
-const SOCKET_TIMEOUT_MS = 20_000;
+const SOCKET_TIMEOUT_MS = 7_000;
 
 export interface Database {
   readonly batches: Collection<BatchDocument>;
   readonly commits: Collection<CommitDocument>;
   readonly dependencies: Collection<DependencyDocument>;
+  readonly idempotencyKeys: Collection<IdempotencyKeyDocument>;
   readonly intents: Collection<IntentDocument>;
   readonly itemPages: Collection<ItemPageDocument>;
   readonly outcomePages: Collection<OutcomePageDocument>;
@@ -49,6 +51,7 @@ export async function connectDatabase(uri: string, name: string): Promise<Databa
     batches: collection(db, 'batches'),
     commits: collection(db, 'commits'),
     dependencies: collection(db, 'dependencies'),
+    idempotencyKeys: collection(db, 'idempotency_keys'),
     intents: collection(db, 'intents'),
     itemPages: collection(db, 'item_pages'),
     outcomePages: collection(db, 'outcome_pages'),
@@ -72,9 +75,11 @@ export async function createIndexes(database: Database): Promise<void> {
     database.resources.createIndex({ references: 1 }, { name: 'referrers' }),
     database.resources.createIndex({ schemaDefinitionId: 1, scope: 1, externalId: 1 }, { name: 'bySchema' }),
     database.intents.createIndex({ targets: 1 }, { name: 'byTarget' }),
-    database.intents.createIndex({ schemaDefinitionIds: 1 }, { name: "bySchema" }),
+    database.intents.createIndex({ schemaDefinitionIds: 1 }, { name: 'bySchema' }),
     database.batches.createIndex({ scope: 1, _id: -1 }, { name: 'byTenantAndTime' }),
     database.batches.createIndex({ status: 1, createdAt: 1 }, { name: 'byStatusAndTime' }),
+    database.batches.createIndex({ scope: 1, schemaDefinitionId: 1, _id: -1 }, { name: 'byTenantAndSchema' }),
+    database.idempotencyKeys.createIndex({ 'batch._id': 1 }, { name: 'byBatch' }),
     database.schemaDefinitions.createIndex({ platform: 1, _id: 1 }, { name: 'byPlatform' }),
   ]);
 }

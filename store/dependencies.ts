@@ -10,13 +10,20 @@ export interface DependencyDocument {
   _id: ResourceKey;
   /** Waiting batch -> token of its latest registration. */
   waiting?: Record<string, string>;
-  /** Pending item (`batchId:index`) -> what it misses, and the group that has claimed it. */
+  /** Pending item (`batchId:index`) -> what it misses, and the batch that has claimed it to apply it with its own. */
   pending?: Record<string, PendingEntry>;
 }
 
 export interface PendingEntry {
   missing: ResourceKey[];
   claim?: string;
+}
+
+/** A pending item, wherever it belongs. */
+export interface PendingMember {
+  readonly key: ResourceKey;
+  readonly batchId: string;
+  readonly index: number;
 }
 
 export interface PendingRegistration {
@@ -69,6 +76,7 @@ export async function releasePending(
   );
   const left = await readDependencies(database, items.map((item) => item.key));
   const claimed = items.filter(({ key, index }) => left.get(key)?.pending?.[pendingEntryId(batchId, index)] !== undefined);
+  await removeEmpty(database, items.map((item) => item.key));
   return new Set(claimed.map((item) => item.index));
 }
 
@@ -121,9 +129,9 @@ export async function removeEmpty(database: Database, keys: readonly ResourceKey
 export async function claimPending(
   database: Database,
   group: string,
-  members: readonly { readonly key: ResourceKey; readonly batchId: string; readonly index: number }[],
+  members: readonly PendingMember[],
 ): Promise<boolean> {
-  const taken: (typeof members)[number][] = [];
+  const taken: PendingMember[] = [];
   // In one order for everybody, so that of two groups that share members one gets them all.
   for (const member of [...members].sort((a, b) => (a.key < b.key ? -1 : 1))) {
     const entry = `pending.${pendingEntryId(member.batchId, member.index)}`;
@@ -148,7 +156,7 @@ export async function claimPending(
 export async function unclaimPending(
   database: Database,
   group: string,
-  members: readonly { readonly key: ResourceKey; readonly batchId: string; readonly index: number }[],
+  members: readonly PendingMember[],
 ): Promise<void> {
   for (const member of members) {
     const claim = `pending.${pendingEntryId(member.batchId, member.index)}.claim`;
@@ -159,7 +167,7 @@ export async function unclaimPending(
 /** Removes entries of items that are settled, claimed or not. */
 export async function dropPending(
   database: Database,
-  members: readonly { readonly key: ResourceKey; readonly batchId: string; readonly index: number }[],
+  members: readonly PendingMember[],
 ): Promise<void> {
   if (members.length === 0) return;
   await database.dependencies.bulkWrite(

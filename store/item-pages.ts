@@ -35,6 +35,8 @@ export interface NewItem {
 export const BODIES_PER_PAGE = 50;
 /** Ids of a delete in a page. */
 export const IDS_PER_PAGE = 1000;
+/** Pages that are removed in one command. */
+const IDS_AT_ONCE = 1000;
 /** Most JSON text in one page, in bytes: a page stays below MongoDB's 16 MB a document. */
 const MAX_PAGE_BYTES = 14 * 1024 * 1024;
 
@@ -59,7 +61,7 @@ function pagesOf<T>(items: readonly T[], size: number): T[][] {
 const bytesOf = (items: readonly NewItem[]): number =>
   items.reduce((sum, item) => sum + Buffer.byteLength(item.body ?? ''), 0);
 
-/** Writes pages from `firstPage` on. Safe to repeat: a page that is there already is the same page. */
+/** Writes pages from `firstPage` on, of a batch that does not exist yet. */
 export async function writeItemPages(
   database: Database,
   batchId: string,
@@ -68,11 +70,18 @@ export async function writeItemPages(
   firstPage = 0,
 ): Promise<void> {
   const pages = pagesOf(items, pageSize).map((page, at) => toDocument(pageId(batchId, firstPage + at), page));
-  if (pages.length === 0) return;
-  await database.itemPages.bulkWrite(
-    pages.map((page) => ({ replaceOne: { filter: { _id: page._id }, replacement: page, upsert: true } })),
-    { ordered: false },
-  );
+  if (pages.length > 0) await database.itemPages.insertMany(pages, { ordered: false });
+}
+
+/** Removes all pages of a batch. Safe to repeat. */
+export async function removeItemPages(
+  database: Database,
+  batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
+): Promise<void> {
+  const ids = pageIds(batch._id, batch.total, batch.pageSize);
+  for (let at = 0; at < ids.length; at += IDS_AT_ONCE) {
+    await database.itemPages.deleteMany({ _id: { $in: ids.slice(at, at + IDS_AT_ONCE) } });
+  }
 }
 
 function toDocument(id: string, items: readonly NewItem[]): ItemPageDocument {

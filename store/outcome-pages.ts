@@ -23,6 +23,8 @@ export interface StoredOutcome {
   expiresAt?: Date;
   /** How often the item has been carried out; 0 while it is queued for the first time. */
   attempts: number;
+  /** The item repeats an earlier one of its batch, and has its outcome. */
+  repeat?: boolean;
 }
 
 /** A missing identity; without `schemaDefinitionId` the schema definition itself is not there yet. */
@@ -120,4 +122,23 @@ export async function requeueOutcomes(
     },
   }));
   if (operations.length > 0) await database.outcomePages.bulkWrite(operations, { ordered: false });
+}
+
+export function pagesOf(batch: { readonly total: number; readonly pageSize: number }): number[] {
+  return Array.from({ length: Math.ceil(batch.total / batch.pageSize) }, (_, page) => page);
+}
+
+/** Pages of outcomes that are read in one command. */
+const PAGES_AT_ONCE = 20;
+
+/** Stored outcomes of a batch, all or those of some pages, a few pages at a time: memory stays bounded. */
+export async function* outcomeChunks(
+  database: Database,
+  batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
+  pages = pagesOf(batch),
+): AsyncGenerator<{ pages: number[]; outcomes: Map<number, StoredOutcome> }> {
+  for (let at = 0; at < pages.length; at += PAGES_AT_ONCE) {
+    const some = pages.slice(at, at + PAGES_AT_ONCE);
+    yield { pages: some, outcomes: new Map(await readOutcomePages(database, batch._id, some)) };
+  }
 }

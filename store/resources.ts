@@ -26,8 +26,8 @@ export interface ResourceDocument {
   writes: WriteEntry[];
   /** The group that this resource appears with; not there for readers until the group is committed. */
   hidden?: string;
-  /** The delete that is about to remove it; gone for readers as soon as its group, if it has one, is committed. */
-  leaving?: { batchId: string; group?: string };
+  /** The delete that is about to remove it; gone for readers as soon as that group is committed. */
+  leaving?: { batchId: string; group: string };
 }
 
 export interface WriteEntry {
@@ -60,18 +60,19 @@ export async function readResources(database: Database, keys: readonly ResourceK
 export async function readTargets(
   database: Database,
   keys: readonly ResourceKey[],
-): Promise<Map<ResourceKey, Pick<ResourceDocument, '_id' | 'hidden' | 'leaving'>>> {
+): Promise<Map<ResourceKey, MarkedDocument>> {
   if (keys.length === 0) return new Map();
   const documents = await database.resources
-    .find({ _id: { $in: [...keys] } }, { projection: { hidden: 1, leaving: 1 } })
+    .find({ _id: { $in: [...keys] } }, { projection: { hidden: 1, leaving: 1, updatedAt: 1 } })
     .toArray();
   return new Map(documents.map((document) => [document._id, document]));
 }
 
-type Marked = Pick<ResourceDocument, '_id' | 'hidden' | 'leaving'>;
+/** What tells whether a reader sees a resource. */
+export type MarkedDocument = Pick<ResourceDocument, '_id' | 'hidden' | 'leaving' | 'updatedAt'>;
 
 /** The documents that readers see now: hidden ones only once committed, leaving ones until committed. */
-export async function visible<T extends Marked>(database: Database, documents: readonly T[]): Promise<T[]> {
+export async function visible<T extends Pick<MarkedDocument, '_id' | 'hidden' | 'leaving'>>(database: Database, documents: readonly T[]): Promise<T[]> {
   const groups = documents.flatMap((document) => groupOf(document) ?? []);
   if (groups.length === 0) return documents.filter((document) => document.hidden === undefined);
   const committed = await committedGroups(database, [...new Set(groups)]);
@@ -90,7 +91,7 @@ export async function visible<T extends Marked>(database: Database, documents: r
   });
 }
 
-const groupOf = (document: Marked): string | undefined => document.hidden ?? document.leaving?.group;
+const groupOf = (document: Pick<MarkedDocument, 'hidden' | 'leaving'>): string | undefined => document.hidden ?? document.leaving?.group;
 
 /** One resource of a tenant as readers see it. */
 export async function findResource(database: Database, key: ResourceKey): Promise<Resource | null> {
@@ -133,24 +134,18 @@ export async function countResources(database: Database, scope: Scope, schemaDef
   });
 }
 
-/** A change of one resource: `from` is the document that the decision was made on, absent for a new one. */
-export interface ResourceWrite {
-  readonly from?: ResourceDocument;
-  readonly to: ResourceDocument;
-}
-
 /**
  * Inserts new resources in the order given, so that what is referred to comes first.
- * @returns the keys inserted; from the first one that is taken on, nothing is, and the rest is to be decided again.
+ * @returns how many were inserted; from the first one that is taken on, nothing is, and the rest is to be decided again.
  */
-export async function insertResources(database: Database, documents: readonly ResourceDocument[]): Promise<Set<ResourceKey>> {
-  if (documents.length === 0) return new Set();
+export async function insertResources(database: Database, documents: readonly ResourceDocument[]): Promise<number> {
+  if (documents.length === 0) return 0;
   try {
     await database.resources.insertMany([...documents], { ordered: true });
-    return new Set(documents.map((document) => document._id));
+    return documents.length;
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError) || !isDuplicateKey(error)) throw error;
-    return new Set(documents.slice(0, error.insertedCount).map((document) => document._id));
+    return error.insertedCount;
   }
 }
 
@@ -187,4 +182,21 @@ export async function updateResources(database: Database, updates: readonly Reso
 /** Takes the cover off resources whose group is committed. */
 export async function unhide(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
   await database.resources.updateMany({ _id: { $in: [...keys] }, hidden: group }, { $unset: { hidden: '' } });
+}
+
+/** Removes what a group that was aborted had inserted: nobody has seen it. */
+export async function removeHidden(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
+  await database.resources.deleteMany({ _id: { $in: [...keys] }, hidden: group });
+}
+
+/** Takes back the mark of a delete that was aborted. */
+export async function unmarkLeaving(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
+  if (keys.length === 0) return;
+  await database.resources.updateMany({ _id: { $in: [...keys] }, 'leaving.group': group }, { $unset: { leaving: '' } });
+}
+
+/** Removes resources that a committed delete has marked. */
+export async function removeLeaving(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
+  if (keys.length === 0) return;
+  await database.resources.deleteMany({ _id: { $in: [...keys] }, 'leaving.group': group });
 }

@@ -8,9 +8,21 @@ import type { BatchSummary, Operation } from '../domain/batch.ts';
 
 /** Workflow type of every batch. */
 export const BATCH_WORKFLOW_TYPE = 'batchWorkflow';
+/** Workflow type of the sweeper, and the id of the schedule that runs it. */
+export const SWEEP_WORKFLOW_TYPE = 'sweepWorkflow';
+export const SWEEP_SCHEDULE_ID = 'drover-sweep';
 
 /** Workflow id of a batch. */
 export const batchWorkflowId = (batchId: string): string => `batch-${batchId}`;
+
+/** Search attributes of a batch workflow, all keywords: what a list in the Temporal UI is filtered by. */
+export const SEARCH_ATTRIBUTES = {
+  platform: 'DroverPlatform',
+  tenant: 'DroverTenant',
+  schema: 'DroverSchema',
+  operation: 'DroverOperation',
+  status: 'DroverStatus',
+} as const;
 
 /** An identity that has appeared. */
 export interface AvailableDependency {
@@ -39,8 +51,12 @@ export const pendingItemsQuery = defineQuery<PendingItem[]>('pendingItems');
 export interface BatchInput {
   readonly batchId: string;
   readonly operation: Operation;
+  /** Whose batch it is: `platform/tenant`, escaped; the key of fair dispatch. */
+  readonly scope: string;
   readonly schemaName: string;
   readonly total: number;
+  /** 1, and one more for each retry. */
+  readonly run: number;
   /** State carried over by continue-as-new. */
   readonly carried?: CarriedState;
 }
@@ -48,11 +64,14 @@ export interface BatchInput {
 export interface CarriedState {
   readonly summary: BatchSummary;
   readonly pending: readonly PendingGroup[];
-  /** Deletes: how many stages of the plan are done. */
-  readonly stagesDone: number;
+  /** Where planning goes on; absent when all is planned and done. */
+  readonly cursor?: number;
+  readonly cancelled: boolean;
+  /** Continue-as-new also resets what `workflowInfo` says of the start. */
+  readonly startedAt: string;
 }
 
-/** Pending items with one deadline (ms since 1970). */
+/** Pending items with one deadline, in ms since 1970. */
 export interface PendingGroup {
   readonly expiresAt: number;
   readonly indexes: readonly number[];

@@ -1,0 +1,92 @@
+import { readBatches, type BatchDocument, recordClaims } from '../store/batches.ts';
+import { claimPending, dropPending, type PendingMember, unclaimPending } from '../store/dependencies.ts';
+import { readItems } from '../store/item-pages.ts';
+import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import { createdKeys, failedOutcome, toOutcome } from './apply-items.ts';
+import type { Delivery } from './delivery.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { LoadedSchema } from './schema-catalog.ts';
+import { signalAvailable, wakeWaiting } from './wake-waiting.ts';
+import { withIntent } from './with-intent.ts';
+import { toWorkItems, type WorkItem } from './work-items.ts';
+import { writeItems } from './write-items.ts';
+
+/**
+ * Carries out pending items of several batches together. They are claimed first, so that their own batches leave them alone;
+ * the claims are noted on the batch that does it, so that a later delivery gives back what an earlier one left claimed, and
+ * tells the other batches. Nothing happens where another batch has claimed a member: it does the same.
+ */
+export async function applyCycle(
+  dependencies: Dependencies,
+  delivery: Delivery,
+  batch: BatchDocument,
+  members: readonly PendingMember[],
+): Promise<void> {
+  const { database } = dependencies;
+  await recordClaims(database, batch._id, members);
+  if (await claimPending(database, batch._id, members)) {
+    const { work, schemas, faulty } = await loadMembers(dependencies, members);
+    const created = await withIntent(dependencies, delivery, schemas, work, async () => {
+      const results = await writeItems({ dependencies, delivery }, work);
+      for (const owner of new Set(work.map((item) => item.batch))) {
+        const outcomes = new Map(faulty.get(owner));
+        for (const [item, result] of results) {
+          if (item.batch === owner && result.kind !== 'missing') outcomes.set(item.index, toOutcome(owner, item, result));
+        }
+        await writeOutcomes(database, owner, outcomes);
+      }
+      return createdKeys(results);
+    });
+    await wakeWaiting(dependencies, created);
+  }
+  await settleClaims(dependencies, batch._id, members);
+}
+
+/** Ends what an earlier delivery left claimed. */
+export async function recoverClaims(dependencies: Dependencies, batch: BatchDocument): Promise<void> {
+  if (batch.claims === undefined || batch.claims.length === 0) return;
+  await settleClaims(dependencies, batch._id, batch.claims);
+  await wakeWaiting(dependencies, batch.claims.map((member) => member.key));
+}
+
+/** Members that are settled leave the pending store, the others are given back, and their batches look for themselves. */
+async function settleClaims(dependencies: Dependencies, batchId: string, members: readonly PendingMember[]): Promise<void> {
+  const { database } = dependencies;
+  const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
+  const settled: PendingMember[] = [];
+  const open: PendingMember[] = [];
+  for (const owner of owners) {
+    const own = members.filter((member) => member.batchId === owner._id);
+    const outcomes = await readOutcomes(database, owner, own.map((member) => member.index));
+    for (const member of own) (outcomes.get(member.index)?.status === 'pending' ? open : settled).push(member);
+  }
+  await dropPending(database, settled);
+  await unclaimPending(database, batchId, open);
+  const told = new Set(settled.map((member) => member.batchId).filter((owner) => owner !== batchId));
+  for (const owner of told) await signalAvailable(dependencies, owner, []);
+  await recordClaims(database, batchId, []);
+}
+
+async function loadMembers(dependencies: Dependencies, members: readonly PendingMember[]) {
+  const { database, schemas: catalog } = dependencies;
+  const work: WorkItem[] = [];
+  const schemas = new Map<string, LoadedSchema>();
+  const faulty = new Map<BatchDocument, Map<number, StoredOutcome>>();
+  for (const owner of await readBatches(database, [...new Set(members.map((member) => member.batchId))])) {
+    const indexes = members.filter((member) => member.batchId === owner._id).map((member) => member.index);
+    const schema = await catalog.current(owner.schemaDefinitionId ?? '');
+    if (schema === null) continue;
+    schemas.set(schema.definition.id, schema);
+    const outcomes = await readOutcomes(database, owner, indexes);
+    const pending = indexes.filter((index) => outcomes.get(index)?.status === 'pending');
+    const loaded = await toWorkItems(dependencies, owner, schema, await readItems(database, owner, pending), outcomes);
+    work.push(...loaded.work);
+    const faults = [...loaded.faulty].map(([index, errors]) => [index, failedOutcome(outcomes.get(index), errors)] as const);
+    faulty.set(owner, new Map(faults));
+  }
+  // Those that wake together go in the order in which they became pending (contract section 9).
+  work.sort((a, b) => pendingSince(a) - pendingSince(b) || a.batch._id.localeCompare(b.batch._id) || a.index - b.index);
+  return { work, schemas: [...schemas.values()], faulty };
+}
+
+const pendingSince = (item: WorkItem): number => item.outcome?.pendingSince?.getTime() ?? 0;

@@ -1,0 +1,165 @@
+import type { BoundReference } from '../domain/decide-writes.ts';
+import type { ItemError, MissingDependency } from '../domain/outcome.ts';
+import type { ResourceKey } from '../domain/resource.ts';
+import { type Tally, tallyOf } from '../domain/tally.ts';
+import { type BatchDocument, readBatch } from '../store/batches.ts';
+import { registerPending, releasePending } from '../store/dependencies.ts';
+import { readItems } from '../store/item-pages.ts';
+import { type MissingKey, readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import type { PendingGroup } from '../workflows/messages.ts';
+import { withIntent } from './with-intent.ts';
+import { currentDelivery, type Delivery } from './delivery.ts';
+import type { Dependencies } from './dependencies.ts';
+import { wakeWaiting } from './wake-waiting.ts';
+import { toWorkItems, type WorkItem } from './work-items.ts';
+import { type WriteResult, writeItems } from './write-items.ts';
+
+/** Items of one batch to be carried out by one activity. */
+export interface ItemsOfBatch {
+  readonly batchId: string;
+  readonly run: number;
+  readonly indexes: readonly number[];
+}
+
+/** What an activity has made of its items: the same however often it is delivered. */
+export interface WorkResult {
+  readonly tally: Tally;
+  /** Those of its items that wait, by deadline. */
+  readonly pending: readonly PendingGroup[];
+}
+
+/**
+ * Carries out items of an upload or patch: decide, lay intents, look again, write, store outcomes, wake who waits. Every step
+ * can be repeated. Items that are settled already are only counted.
+ */
+export async function applyItems(dependencies: Dependencies, input: ItemsOfBatch): Promise<WorkResult> {
+  const { database } = dependencies;
+  const delivery = currentDelivery();
+  const batch = await readBatch(database, input.batchId);
+  if (batch === null || batch.run !== input.run) return { tally: tallyOf([]), pending: [] };
+  const before = await readOutcomes(database, batch, input.indexes);
+  const open = input.indexes.filter((index) => isOpen(before.get(index)));
+  const after = new Map(before);
+  for (const [index, outcome] of await applyOpen(dependencies, delivery, batch, open, before)) after.set(index, outcome);
+  return workResult(input.indexes, after);
+}
+
+const isOpen = (outcome: StoredOutcome | undefined): boolean =>
+  outcome === undefined || outcome.status === 'queued' || outcome.status === 'pending';
+
+/** Counts items; one without an outcome counts as queued. */
+export function workResult(indexes: readonly number[], outcomes: ReadonlyMap<number, StoredOutcome>): WorkResult {
+  const pending = new Map<number, number[]>();
+  for (const index of indexes) {
+    const outcome = outcomes.get(index);
+    if (outcome?.status !== 'pending' || outcome.expiresAt === undefined) continue;
+    const deadline = outcome.expiresAt.getTime();
+    const group = pending.get(deadline);
+    if (group) group.push(index);
+    else pending.set(deadline, [index]);
+  }
+  return {
+    tally: tallyOf(indexes.map((index) => outcomes.get(index) ?? { status: 'queued' as const })),
+    pending: [...pending].map(([expiresAt, group]) => ({ expiresAt, indexes: group })),
+  };
+}
+
+async function applyOpen(
+  dependencies: Dependencies,
+  delivery: Delivery,
+  batch: BatchDocument,
+  indexes: readonly number[],
+  before: ReadonlyMap<number, StoredOutcome>,
+): Promise<Map<number, StoredOutcome>> {
+  const { database, schemas, checkpoint } = dependencies;
+  if (indexes.length === 0) return new Map();
+  const items = await readItems(database, batch, indexes);
+  const schema = await schemas.current(batch.schemaDefinitionId ?? '');
+  const outcomes = new Map<number, StoredOutcome>();
+  if (schema === null) {
+    const gone: ItemError = { code: 'not_found', message: 'the schema definition was deleted' };
+    for (const { index } of items) outcomes.set(index, failedOutcome(before.get(index), [gone]));
+    await writeOutcomes(database, batch, outcomes);
+    return outcomes;
+  }
+  const { work, faulty } = await toWorkItems(dependencies, batch, schema, items, before);
+  for (const [index, errors] of faulty) outcomes.set(index, failedOutcome(before.get(index), errors));
+  // An item that another batch applies together with its own is left to it.
+  const waiting = work.filter((item) => item.outcome?.status === 'pending');
+  const claimed = await releasePending(database, batch._id, waiting);
+  const free = work.filter((item) => !claimed.has(item.index));
+  const created = await withIntent(dependencies, delivery, [schema], free, async () => {
+    const results = await writeItems({ dependencies, delivery }, free);
+    const pending: WorkItem[] = [];
+    for (const [item, result] of results) {
+      const outcome = toOutcome(batch, item, result);
+      outcomes.set(item.index, outcome);
+      if (outcome.status === 'pending') pending.push(item);
+    }
+    await writeOutcomes(database, batch, outcomes);
+    await checkpoint?.('outcomes-stored', batch._id);
+    await registerPending(database, batch._id, delivery.id, pending.map((item) => registration(item, outcomes)));
+    await checkpoint?.('registered', batch._id);
+    return createdKeys(results);
+  });
+  await wakeWaiting(dependencies, created);
+  return outcomes;
+}
+
+function registration(item: WorkItem, outcomes: ReadonlyMap<number, StoredOutcome>) {
+  const missing = outcomes.get(item.index)?.missing ?? [];
+  return { key: item.key, index: item.index, missing: missing.map((dependency) => dependency.key) };
+}
+
+/** Keys that items brought into being; found again by a later delivery, which may have to wake whom the first one did not. */
+export function createdKeys(results: ReadonlyMap<WorkItem, WriteResult>): ResourceKey[] {
+  const keys = [...results].flatMap(([item, result]) => {
+    const action = result.kind === 'settled' ? result.outcome.action : result.kind === 'written' ? result.action : undefined;
+    return action === 'created' ? [item.key] : [];
+  });
+  return [...new Set(keys)];
+}
+
+const attemptsOf = (before: StoredOutcome | undefined): number =>
+  before?.status === 'pending' ? before.attempts : (before?.attempts ?? 0) + 1;
+
+export function failedOutcome(before: StoredOutcome | undefined, errors: readonly ItemError[]): StoredOutcome {
+  return { status: 'failed', errors: [...errors], attempts: attemptsOf(before) };
+}
+
+/** The outcome that a result becomes: what misses something waits where the batch lets it. */
+export function toOutcome(batch: BatchDocument, item: WorkItem, result: WriteResult): StoredOutcome {
+  const attempts = attemptsOf(item.outcome);
+  switch (result.kind) {
+    case 'settled':
+      return result.outcome;
+    case 'written':
+      return { status: 'succeeded', action: result.action, attempts };
+    case 'failed':
+      return { status: 'failed', errors: [...result.errors], attempts };
+    case 'missing': {
+      const missing = result.missing.map(toMissingKey);
+      const waitSeconds = 'dependencyWaitTimeout' in batch.options ? batch.options.dependencyWaitTimeout : 0;
+      if (waitSeconds > 0) {
+        const since = item.outcome?.pendingSince ?? new Date();
+        const expiresAt = item.outcome?.expiresAt ?? new Date(since.getTime() + waitSeconds * 1000);
+        return { status: 'pending', missing, pendingSince: since, expiresAt, attempts };
+      }
+      return { status: 'failed', missing, errors: result.missing.map(missingError), attempts };
+    }
+  }
+}
+
+export function toMissingKey({ key, schemaDefinitionId, schemaName, externalId }: BoundReference): MissingKey {
+  return { key, schemaName, externalId, ...(schemaDefinitionId !== undefined && { schemaDefinitionId }) };
+}
+
+function missingError(reference: BoundReference): ItemError {
+  const message = `"${reference.field}" refers to ${reference.schemaName} "${reference.externalId}", which does not exist`;
+  return { code: 'missing_dependency', message, field: reference.field };
+}
+
+/** What an item misses, as callers read it. */
+export function toMissingDependency({ schemaDefinitionId, schemaName, externalId }: MissingKey): MissingDependency {
+  return { schemaDefinitionId: schemaDefinitionId ?? '', schemaName, externalId };
+}

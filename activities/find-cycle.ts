@@ -1,0 +1,92 @@
+import type { ResourceKey } from '../domain/resource.ts';
+import { selfSupporting } from '../domain/self-supporting.ts';
+import { isTerminal } from '../domain/batch.ts';
+import { type BatchDocument, readBatches } from '../store/batches.ts';
+import { type PendingMember, readDependencies } from '../store/dependencies.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { Waiting } from './look-for-dependencies.ts';
+
+/** Most pending items that are looked at from one batch: a cycle with more members, over several batches, is not found. */
+const MAX_EXPLORED = 20_000;
+
+interface Member extends PendingMember {
+  readonly missing: readonly ResourceKey[];
+}
+
+/**
+ * Pending items, some of another batch, that together need nothing that is not there: a cycle whose members came in different
+ * batches. Follows what is missed from the given items of `batch` on; members of a suspended batch are left out.
+ * @returns the members that the given items need, or none.
+ */
+export async function findCycle(
+  { database }: Dependencies,
+  batch: BatchDocument,
+  rest: readonly Waiting[],
+  presentOf: (keys: readonly ResourceKey[]) => Promise<Set<ResourceKey>>,
+): Promise<PendingMember[]> {
+  const members = new Map<string, Member>();
+  const own = rest.map((item) => ({ key: item.key, batchId: batch._id, index: item.index, missing: item.missing }));
+  for (const member of own) members.set(idOf(member), member);
+  const present = new Set<ResourceKey>();
+  const asked = new Set<ResourceKey>();
+  let frontier = missedBy(own, asked);
+  while (frontier.length > 0 && members.size < MAX_EXPLORED) {
+    for (const key of frontier) asked.add(key);
+    const [there, registered] = await Promise.all([presentOf(frontier), readDependencies(database, frontier)]);
+    for (const key of there) present.add(key);
+    const found: Member[] = [];
+    for (const [key, { pending = {} }] of registered) {
+      if (present.has(key)) continue;
+      for (const [id, { missing }] of Object.entries(pending)) {
+        const member = { key, missing, ...parseEntryId(id) };
+        if (members.has(idOf(member))) continue;
+        members.set(idOf(member), member);
+        found.push(member);
+      }
+    }
+    frontier = missedBy(found, asked);
+  }
+  if (members.size === own.length) return [];
+  return neededMembers(own, await withoutHalted(database, batch, [...members.values()]), present);
+}
+
+const idOf = ({ batchId, index }: PendingMember): string => `${batchId}:${index}`;
+
+function parseEntryId(id: string): { batchId: string; index: number } {
+  const at = id.lastIndexOf(':');
+  return { batchId: id.slice(0, at), index: Number(id.slice(at + 1)) };
+}
+
+function missedBy(members: readonly Member[], asked: ReadonlySet<ResourceKey>): ResourceKey[] {
+  return [...new Set(members.flatMap((member) => member.missing))].filter((key) => !asked.has(key));
+}
+
+/** Members whose batches carry things out; a suspended or cancelled batch applies nothing (contract section 9). */
+async function withoutHalted(database: Dependencies['database'], own: BatchDocument, members: readonly Member[]): Promise<Member[]> {
+  const others = [...new Set(members.map((member) => member.batchId))].filter((id) => id !== own._id);
+  const batches = await readBatches(database, others);
+  const going = new Set(
+    batches
+      .filter((batch) => !batch.suspended && !batch.cancelRequested && !batch.deletedAt && !isTerminal(batch.status))
+      .map((batch) => batch._id),
+  );
+  return members.filter((member) => member.batchId === own._id || going.has(member.batchId));
+}
+
+/** Of those that support each other, the ones that the own items need, directly or through others. */
+function neededMembers(own: readonly Member[], members: readonly Member[], present: ReadonlySet<ResourceKey>): Member[] {
+  const supported = selfSupporting(members, present);
+  const providers = new Map<ResourceKey, Member[]>();
+  for (const member of supported) {
+    const known = providers.get(member.key);
+    if (known) known.push(member);
+    else providers.set(member.key, [member]);
+  }
+  const ownIds = new Set(own.map(idOf));
+  const needed = new Set([...supported].filter((member) => ownIds.has(idOf(member))));
+  // a set being iterated also gives what is added to it on the way
+  for (const member of needed) {
+    for (const key of member.missing) for (const provider of providers.get(key) ?? []) needed.add(provider);
+  }
+  return [...needed];
+}

@@ -1,0 +1,62 @@
+import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
+import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { MongoError } from 'mongodb';
+import { applyItems } from './apply-items.ts';
+import { deleteResources } from './delete-resources.ts';
+import type { Dependencies } from './dependencies.ts';
+import { expireItems } from './expire-items.ts';
+import { finishBatch } from './finish-batch.ts';
+import { lookForDependencies } from './look-for-dependencies.ts';
+import { planBatch } from './plan-batch.ts';
+import { recordState } from './record-state.ts';
+import { sweep } from './sweep.ts';
+import { terminateExecutions } from './terminate-executions.ts';
+
+const ACTIVITIES = {
+  applyItems,
+  deleteResources,
+  expireItems,
+  finishBatch,
+  lookForDependencies,
+  planBatch,
+  recordState,
+  sweep,
+  terminateExecutions,
+};
+
+/** Every activity, as workflows call it. */
+export type Activities = {
+  [Name in keyof typeof ACTIVITIES]: (
+    input: Parameters<(typeof ACTIVITIES)[Name]>[1],
+  ) => ReturnType<(typeof ACTIVITIES)[Name]>;
+};
+
+/** Makes the activities of a worker. */
+export function createActivities(dependencies: Dependencies): Activities {
+  return Object.fromEntries(
+    Object.entries(ACTIVITIES).map(([name, activity]) => [
+      name,
+      async (input: never) => {
+        try {
+          return await activity(dependencies, input);
+        } catch (error) {
+          throw classified(dependencies, name, error);
+        }
+      },
+    ]),
+  ) as unknown as Activities; // the names and types are those of ACTIVITIES
+}
+
+/**
+ * Retry by the kind of error: what servers do passes (retried for ever, with back-off); what we have thrown on purpose says
+ * itself; anything else is a bug, which a retry would only repeat.
+ */
+function classified({ logger }: Dependencies, name: string, error: unknown): unknown {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError) return error;
+  if (error instanceof MongoError || error instanceof ServiceError || error instanceof WorkflowNotFoundError) {
+    logger.warn({ activity: name, err: { name: error.name, message: error.message } }, 'a server failed; the activity is retried');
+    return ApplicationFailure.retryable(`${error.name} in ${name}`, error.name);
+  }
+  logger.error({ activity: name, err: error }, 'an activity failed for a reason of ours');
+  return ApplicationFailure.nonRetryable(`${error instanceof Error ? error.name : 'error'} in ${name}; the worker log has the reason`, 'Bug');
+}

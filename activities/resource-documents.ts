@@ -1,0 +1,73 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { ResourceState, WriteDecisions } from '../domain/decide-writes.ts';
+import { type ResourceKey, resourceKey } from '../domain/resource.ts';
+import { referencesIn } from '../domain/schema-references.ts';
+import { scopeKey } from '../domain/scope.ts';
+import { settledBatches } from '../store/batches.ts';
+import type { ResourceDocument, WriteEntry } from '../store/resources.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { WorkItem } from './work-items.ts';
+
+/** The documents that decisions make, with the record of the items that made them. */
+export async function toDocuments(
+  dependencies: Dependencies,
+  items: readonly WorkItem[],
+  { decisions, changed }: WriteDecisions<WorkItem>,
+  own: ReadonlyMap<ResourceKey, ResourceDocument>,
+): Promise<ResourceDocument[]> {
+  if (changed.size === 0) return [];
+  const settled = await settledWriters(dependencies, [...changed.keys()].flatMap((key) => own.get(key) ?? []));
+  const writers = new Map<ResourceKey, WorkItem[]>();
+  for (const item of items) {
+    if (!changed.has(item.key)) continue;
+    const sameKey = writers.get(item.key);
+    if (sameKey) sameKey.push(item);
+    else writers.set(item.key, [item]);
+  }
+  const now = new Date();
+  const documents: ResourceDocument[] = [];
+  for (const [key, state] of changed) {
+    const from = own.get(key);
+    const applied = writers.get(key) ?? [];
+    const [first] = applied;
+    if (first === undefined) throw new Error('a change without an item');
+    documents.push({
+      _id: key,
+      id: from?.id ?? uuidv7(),
+      scope: scopeKey(first.batch),
+      schemaDefinitionId: first.schema.definition.id,
+      externalId: first.externalId,
+      data: JSON.stringify(state.data),
+      references: await referenceKeys(dependencies, first, state),
+      version: state.version,
+      createdAt: from?.createdAt ?? now,
+      updatedAt: now,
+      writes: [
+        ...(from?.writes ?? []).filter((entry) => !settled.has(entry.batchId)),
+        ...applied.flatMap((item): WriteEntry[] => {
+          const decision = decisions.get(item);
+          if (decision?.kind !== 'written') return [];
+          return [{ batchId: item.batch._id, index: item.index, version: decision.version, action: decision.action }];
+        }),
+      ],
+    });
+  }
+  return documents;
+}
+
+/** Batches whose entries may leave the record of what is about to be written: they are over. */
+async function settledWriters({ database }: Dependencies, documents: readonly ResourceDocument[]): Promise<Set<string>> {
+  return settledBatches(database, [...new Set(documents.flatMap((document) => document.writes.map((entry) => entry.batchId)))]);
+}
+
+/** Identities that the whole resource refers to, each once. */
+async function referenceKeys({ schemas }: Dependencies, { batch, schema }: WorkItem, { data }: ResourceState): Promise<ResourceKey[]> {
+  const references = referencesIn(schema.compiled.referenceFields, data);
+  if (references.length === 0) return [];
+  const bound = await schemas.bind(schema.definition, references.map((reference) => reference.target));
+  const keys = references.flatMap(({ target, externalId }) => {
+    const definition = bound.get(target.toLowerCase());
+    return definition ? [resourceKey(batch, definition.id, externalId)] : [];
+  });
+  return [...new Set(keys)];
+}

@@ -1,0 +1,63 @@
+import type { ItemError } from '../domain/outcome.ts';
+import { type ResourceKey, resourceKey } from '../domain/resource.ts';
+import type { BatchDocument } from '../store/batches.ts';
+import { releasePending } from '../store/dependencies.ts';
+import type { Database } from '../store/database.ts';
+import { readIds } from '../store/item-pages.ts';
+import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import { readResources } from '../store/resources.ts';
+import { blocked } from './delivery.ts';
+
+/** Identities of items; those without one are left out. */
+export async function keysOfItems(
+  database: Database,
+  batch: BatchDocument,
+  indexes: readonly number[],
+): Promise<{ key: ResourceKey; index: number }[]> {
+  const pages = [...new Set(indexes.map((index) => Math.floor(index / batch.pageSize)))];
+  const ids = await readIds(database, batch._id, pages);
+  return indexes.flatMap((index) => {
+    const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize];
+    return typeof externalId === 'string' ? [{ key: resourceKey(batch, batch.schemaDefinitionId ?? '', externalId), index }] : [];
+  });
+}
+
+/**
+ * Gives items that nothing will carry out any more their terminal outcome (invariant 1). One whose effect is stored has
+ * succeeded, whatever became of the activity that made it (invariant 2); the others get `status` and `error`.
+ * @throws a retryable failure while another batch is carrying one of them out.
+ */
+export async function settleLeftovers(
+  database: Database,
+  batch: BatchDocument,
+  indexes: readonly number[],
+  status: 'failed' | 'cancelled',
+  error: ItemError,
+): Promise<void> {
+  if (indexes.length === 0) return;
+  const before = await readOutcomes(database, batch, indexes);
+  const writes = batch.operation === 'upload' || batch.operation === 'patch';
+  const keys = writes ? await keysOfItems(database, batch, indexes) : [];
+  const pending = keys.filter(({ index }) => before.get(index)?.status === 'pending');
+  const claimed = await releasePending(database, batch._id, pending);
+  if (claimed.size > 0) throw blocked('another batch is carrying out pending items of this one');
+  const applied = await appliedActions(database, batch, keys);
+  const outcomes = new Map<number, StoredOutcome>();
+  for (const index of indexes) {
+    const attempts = Math.max(1, before.get(index)?.attempts ?? 0);
+    const action = applied.get(index);
+    if (action) outcomes.set(index, { status: 'succeeded', action, attempts });
+    else outcomes.set(index, { status, errors: [error], attempts: before.get(index)?.attempts ?? 0 });
+  }
+  await writeOutcomes(database, batch, outcomes);
+}
+
+async function appliedActions(database: Database, batch: BatchDocument, keys: readonly { key: ResourceKey; index: number }[]) {
+  const resources = await readResources(database, [...new Set(keys.map(({ key }) => key))]);
+  return new Map(
+    keys.flatMap(({ key, index }) => {
+      const entry = resources.get(key)?.writes.find((write) => write.batchId === batch._id && write.index === index);
+      return entry ? [[index, entry.action] as const] : [];
+    }),
+  );
+}

@@ -1,0 +1,41 @@
+import type { ResourceKey } from '../domain/resource.ts';
+import { layIntent, withdrawIntent } from '../store/intents.ts';
+import { currentSchemaVersion } from '../store/schema-definitions.ts';
+import { blocked, type Delivery } from './delivery.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { LoadedSchema } from './schema-catalog.ts';
+import type { WorkItem } from './work-items.ts';
+
+/**
+ * Runs `write` under an intent that names all that the items refer to and the schema definitions that they are written under.
+ * The intent is laid before anything is looked at, so that a delete of a target, or a change of a definition, sees it
+ * (invariant 3); it is withdrawn in every case, so that nobody waits for a writer that waits.
+ * @throws a retryable failure while a definition is changing, or has changed since it was loaded.
+ */
+export async function withIntent<T>(
+  dependencies: Dependencies,
+  delivery: Delivery,
+  schemas: readonly LoadedSchema[],
+  items: readonly WorkItem[],
+  write: () => Promise<T>,
+): Promise<T> {
+  const { database, checkpoint } = dependencies;
+  const targets = new Set<ResourceKey>(items.flatMap((item) => item.references.map((reference) => reference.key)));
+  const batchId = items[0]?.batch._id ?? '';
+  const schemaDefinitionIds = schemas.map((schema) => schema.definition.id);
+  await layIntent(database, { id: delivery.id, batchId, schemaDefinitionIds, targets: [...targets] }, delivery.superseded);
+  await checkpoint?.('intent-laid', batchId);
+  try {
+    for (const { definition } of schemas) {
+      const now = await currentSchemaVersion(database, definition.id);
+      if (now?.changing !== undefined && now.changing.leaseUntil > new Date()) throw blocked('the schema definition is changing');
+      if (now?.versionNumber !== definition.versionNumber) {
+        dependencies.schemas.forget(definition.id);
+        throw blocked('the schema definition has changed');
+      }
+    }
+    return await write();
+  } finally {
+    await withdrawIntent(database, delivery.id);
+  }
+}

@@ -1,0 +1,85 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import { type BatchDocument, insertBatch, type NewBatch, readBatch } from '../store/batches.ts';
+import type { Database } from '../store/database.ts';
+import { bindKey, findBinding, type KeyBinding } from '../store/idempotency-keys.ts';
+import { type NewItem, removeItemPages, writeItemPages } from '../store/item-pages.ts';
+import { startBatch } from './start-batch.ts';
+
+export interface AcceptParts {
+  readonly database: Database;
+  readonly client: Client;
+  readonly logger: Logger;
+  readonly taskQueue: string;
+}
+
+/** A request that has passed every check of its envelope. */
+export interface BatchRequest extends Pick<NewBatch, 'scope' | 'operation' | 'options' | 'schemaDefinitionId' | 'schemaName' | 'pageSize'> {
+  /** Items in the order received, in pages of `pageSize`; asked for once. */
+  readonly pages: Iterable<readonly NewItem[]> | AsyncIterable<readonly NewItem[]>;
+  readonly idempotency?: { readonly key: string; readonly fingerprint: string };
+}
+
+/** The idempotency key is bound to another request. */
+export class KeyReusedError extends Error {
+  override readonly name = 'KeyReusedError';
+}
+
+/**
+ * Accepts a batch: its items are written, then the batch itself, which is the moment of acceptance (invariant 1); then its
+ * workflow is started. Should Temporal be away by then, the sweeper starts it. With an idempotency key, the insert of the key
+ * is the moment of acceptance: whoever sends the same request finds the batch of the first, and finishes what the first one
+ * did not get to.
+ * @throws KeyReusedError where the key is bound to another request.
+ */
+export async function acceptBatch(parts: AcceptParts, request: BatchRequest): Promise<BatchDocument> {
+  const { database } = parts;
+  const { idempotency } = request;
+  if (idempotency !== undefined) {
+    const bound = await findBinding(database, request.scope, idempotency.key);
+    if (bound !== null) return resume(parts, idempotency.fingerprint, bound);
+  }
+  const batch = await writePages(database, request);
+  if (idempotency !== undefined) {
+    const binding = { ...idempotency, batch };
+    const bound = await bindKey(database, request.scope, binding);
+    if (bound.batch._id !== batch._id) {
+      await removeItemPages(database, batch);
+      return resume(parts, idempotency.fingerprint, bound);
+    }
+  }
+  return begin(parts, await insertBatch(database, batch));
+}
+
+async function writePages(database: Database, request: BatchRequest): Promise<NewBatch> {
+  const { pages, idempotency: _, ...about } = request;
+  const _id = uuidv7();
+  let total = 0;
+  let page = 0;
+  for await (const items of pages) {
+    await writeItemPages(database, _id, items, request.pageSize, page);
+    total += items.length;
+    page += Math.ceil(items.length / request.pageSize);
+  }
+  return { ...about, _id, total, createdAt: new Date() };
+}
+
+/** The batch of whoever sent the same request first; inserted and started here if its sender did not get to that. */
+async function resume(parts: AcceptParts, fingerprint: string, bound: KeyBinding): Promise<BatchDocument> {
+  if (bound.fingerprint !== fingerprint) throw new KeyReusedError('the Idempotency-Key was used with another request');
+  const stored = await readBatch(parts.database, bound.batch._id);
+  if (stored !== null) return stored;
+  // Bound, and deleted since: the same answer again, nothing is carried out again.
+  if (bound.inserted) return { ...bound.batch, ...bound.batch.scope, scope: '', status: 'queued', suspended: false, run: 1, cascaded: 0 };
+  return begin(parts, await insertBatch(parts.database, bound.batch));
+}
+
+async function begin({ client, taskQueue, logger }: AcceptParts, batch: BatchDocument): Promise<BatchDocument> {
+  try {
+    await startBatch(client, taskQueue, batch);
+  } catch (error) {
+    logger.warn({ batchId: batch._id, err: error }, 'the workflow could not be started; the sweeper will');
+  }
+  return batch;
+}

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { type Scope, scopeKey } from '../domain/scope.ts';
+import type { NewBatch } from './batches.ts';
+import type { Database } from './database.ts';
+import { isDuplicateKey } from './errors.ts';
+
+/** How long a key is kept, in ms (contract section 2). */
+export const KEY_KEPT_MS = 24 * 60 * 60 * 1000;
+
+/** An idempotency key of a tenant, and the batch that it is bound to: the insert is the moment of acceptance. */
+export interface IdempotencyKeyDocument {
+  _id: string;
+  /** Hash of method, path, options and body. */
+  fingerprint: string;
+  batch: NewBatch;
+  /** The batch has been inserted: if it is not there, it has been deleted. */
+  inserted: boolean;
+  boundAt: Date;
+}
+
+export type KeyBinding = Pick<IdempotencyKeyDocument, 'fingerprint' | 'batch' | 'inserted'>;
+
+/** Keys are free text of up to 255 characters; hashed, they are short and hold no operator. */
+const keyId = (scope: Scope, key: string): string => `${scopeKey(scope)}/${createHash('sha256').update(key).digest('hex')}`;
+
+export async function findBinding(database: Database, scope: Scope, key: string): Promise<KeyBinding | null> {
+  return database.idempotencyKeys.findOne({ _id: keyId(scope, key), boundAt: { $gt: new Date(Date.now() - KEY_KEPT_MS) } });
+}
+
+/** Binds a key, unless it is bound; of concurrent senders one wins. @returns what it is bound to. */
+export async function bindKey(
+  database: Database,
+  scope: Scope,
+  binding: { readonly key: string; readonly fingerprint: string; readonly batch: NewBatch },
+): Promise<KeyBinding> {
+  const { key, fingerprint, batch } = binding;
+  const document: IdempotencyKeyDocument = { _id: keyId(scope, key), fingerprint, batch, inserted: false, boundAt: new Date() };
+  await database.idempotencyKeys.deleteOne({ _id: document._id, boundAt: { $lte: new Date(Date.now() - KEY_KEPT_MS) } });
+  try {
+    await database.idempotencyKeys.insertOne(document);
+    return document;
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error;
+  }
+  return (await findBinding(database, scope, key)) ?? bindKey(database, scope, binding);
+}
+
+/** Bound keys whose batch is not known to be inserted, older than `before`: their sender may have died in between. */
+export async function unfinishedBindings(database: Database, before: Date): Promise<IdempotencyKeyDocument[]> {
+  return database.idempotencyKeys.find({ inserted: false, boundAt: { $lt: before } }).toArray();
+}
+
+export async function recordInserted(database: Database, id: string): Promise<void> {
+  await database.idempotencyKeys.updateOne({ _id: id }, { $set: { inserted: true } });
+}
+
+export async function removeOldKeys(database: Database): Promise<void> {
+  await database.idempotencyKeys.deleteMany({ boundAt: { $lte: new Date(Date.now() - KEY_KEPT_MS) } });
+}

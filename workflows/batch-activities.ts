@@ -1,0 +1,46 @@
+import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+import type { BatchInput } from './messages.ts';
+
+/** Batches up to this size go before larger ones of the same fairness key. */
+const SMALL_BATCH = 100;
+
+/** Every failure that is not ours to mend is waited out: the batch stands still until MongoDB is back. */
+const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
+
+/** An activity on some items: short, and given up after the time that `Delivery.assertInTime` keeps to. */
+const WORK = { startToCloseTimeout: '20s', retry: RETRY } as const satisfies ActivityOptions;
+/** An activity that reads the whole batch: long, and known to be alive by its heartbeats. */
+const SURVEY = { startToCloseTimeout: '15m', heartbeatTimeout: '30s', retry: RETRY } as const satisfies ActivityOptions;
+
+/**
+ * The activities of one batch, each with what the Temporal UI shows of it: a summary of numbers. Tasks of a tenant are
+ * dispatched in fair turns with those of others.
+ */
+export function batchActivities(input: BatchInput) {
+  const priority = { priorityKey: input.total <= SMALL_BATCH ? 2 : 3, fairnessKey: input.scope.slice(0, 64) };
+  const call = (options: ActivityOptions, summary: string) =>
+    proxyActivities<Activities>({ ...options, priority, summary: `${summary} of ${input.schemaName}`.slice(0, 200) });
+  const itemRange = (indexes: readonly number[]): string =>
+    indexes.length === 1 ? `item ${indexes[0]}` : `${indexes.length} items from ${indexes[0]} on`;
+  return {
+    plan: (plan: Parameters<Activities['planBatch']>[0]) =>
+      call(SURVEY, `plan ${input.operation} of ${input.total} items`).planBatch(plan),
+    applyItems: (items: Parameters<Activities['applyItems']>[0]) => {
+      const summary = `${input.operation} ${itemRange(items.indexes)}`;
+      return input.operation === 'terminate'
+        ? call(SURVEY, summary).terminateExecutions(items)
+        : call(WORK, summary).applyItems(items);
+    },
+    deleteStep: (step: Parameters<Activities['deleteResources']>[0], items: number) =>
+      call(WORK, `delete step ${step.step}: ${items} resources`).deleteResources(step),
+    look: (items: Parameters<Activities['lookForDependencies']>[0]) =>
+      call(WORK, `look for dependencies of ${items.indexes.length} pending items`).lookForDependencies(items),
+    expireItems: (items: Parameters<Activities['expireItems']>[0]) =>
+      call(WORK, `expire ${itemRange(items.indexes)}`).expireItems(items),
+    record: (state: Parameters<Activities['recordState']>[0]) =>
+      call(WORK, `store that the batch is ${state.suspended ? 'suspended' : state.status}`).recordState(state),
+    finish: (finish: Parameters<Activities['finishBatch']>[0]) =>
+      call(SURVEY, `finish ${input.operation} of ${input.total} items`).finishBatch(finish),
+  };
+}

@@ -1,0 +1,123 @@
+import type { BatchSummary } from '../domain/batch.ts';
+import { noActions, noCounts } from '../domain/outcome.ts';
+import { addInto, type Tally } from '../domain/tally.ts';
+import type { BatchInput, CarriedState, PendingGroup, PendingItem } from './messages.ts';
+
+/**
+ * What a batch workflow knows of its batch: numbers, and which items wait until when (invariant 7). Nothing here touches
+ * Temporal. Counts add up to the total at every moment.
+ */
+export class BatchState {
+  readonly #counts = noCounts();
+  readonly #actions = noActions();
+  readonly #errorCodes: BatchSummary['errorCodes'] = {};
+  /** Pending items -> deadline in ms since 1970. */
+  readonly #deadlines = new Map<number, number>();
+  #finished: BatchSummary | undefined;
+  started: boolean;
+  suspended = false;
+  cancelled = false;
+  /** A hint has come that dependencies may be there. */
+  woken = false;
+
+  constructor({ total, carried }: Pick<BatchInput, 'total' | 'carried'>) {
+    this.#counts.queued = total;
+    this.started = carried !== undefined;
+    if (carried === undefined) return;
+    Object.assign(this.#counts, carried.summary.counts);
+    Object.assign(this.#actions, carried.summary.actions);
+    Object.assign(this.#errorCodes, carried.summary.errorCodes);
+    this.suspended = carried.summary.suspended;
+    this.cancelled = carried.cancelled;
+    // A signal may have come in the last moment of the run before: look once more (invariant 5).
+    this.woken = true;
+    this.#remember(carried.pending);
+  }
+
+  get cascaded(): number {
+    return this.#actions.cascaded;
+  }
+
+  get hasPending(): boolean {
+    return this.#deadlines.size > 0;
+  }
+
+  get pendingIndexes(): number[] {
+    return [...this.#deadlines.keys()].sort((a, b) => a - b);
+  }
+
+  /** Earliest deadline in ms since 1970; undefined where nothing waits. */
+  get nextDeadline(): number | undefined {
+    let next: number | undefined;
+    for (const deadline of this.#deadlines.values()) if (next === undefined || deadline < next) next = deadline;
+    return next;
+  }
+
+  dueAt(now: number): number[] {
+    return this.pendingIndexes.filter((index) => (this.#deadlines.get(index) ?? 0) <= now);
+  }
+
+  /** Queued items have become what the tally says. */
+  add(tally: Tally, pending: readonly PendingGroup[] = [], cascaded = 0): void {
+    this.#count(tally);
+    for (const status in tally.counts) this.#counts.queued -= tally.counts[status as keyof typeof tally.counts] ?? 0;
+    this.#actions.cascaded += cascaded;
+    this.#remember(pending);
+  }
+
+  /** Pending items have become what the tally says; some may be pending still. */
+  replace(indexes: readonly number[], tally: Tally, pending: readonly PendingGroup[]): void {
+    for (const index of indexes) if (this.#deadlines.delete(index)) this.#counts.pending -= 1;
+    this.#count(tally);
+    this.#remember(pending);
+  }
+
+  finish(summary: BatchSummary): void {
+    this.#finished = summary;
+  }
+
+  summary(): BatchSummary {
+    if (this.#finished !== undefined) return this.#finished;
+    const { queued, pending } = this.#counts;
+    const until = this.nextDeadline;
+    return {
+      status: !this.started ? 'queued' : queued === 0 && pending > 0 ? 'waiting' : 'processing',
+      suspended: this.suspended,
+      counts: { ...this.#counts },
+      actions: { ...this.#actions },
+      errorCodes: { ...this.#errorCodes },
+      ...(until !== undefined && { pendingUntil: new Date(until).toISOString() }),
+    };
+  }
+
+  pendingItems(): PendingItem[] {
+    return this.pendingIndexes.map((index) => ({ index, expiresAt: new Date(this.#deadlines.get(index) ?? 0).toISOString() }));
+  }
+
+  carry(cursor: number | undefined, startedAt: string): CarriedState {
+    const groups = new Map<number, number[]>();
+    for (const index of this.pendingIndexes) {
+      const deadline = this.#deadlines.get(index) ?? 0;
+      const group = groups.get(deadline);
+      if (group) group.push(index);
+      else groups.set(deadline, [index]);
+    }
+    return {
+      summary: this.summary(),
+      pending: [...groups].map(([expiresAt, indexes]) => ({ expiresAt, indexes })),
+      ...(cursor !== undefined && { cursor }),
+      cancelled: this.cancelled,
+      startedAt,
+    };
+  }
+
+  #count(tally: Tally): void {
+    addInto(this.#counts, tally.counts);
+    addInto(this.#actions, tally.actions);
+    addInto(this.#errorCodes, tally.errorCodes);
+  }
+
+  #remember(pending: readonly PendingGroup[]): void {
+    for (const { expiresAt, indexes } of pending) for (const index of indexes) this.#deadlines.set(index, expiresAt);
+  }
+}

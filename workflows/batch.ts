@@ -1,0 +1,258 @@
+import {
+  ActivityFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  log,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import type { Plan, Work } from '../activities/plan-batch.ts';
+import type { BatchSummary } from '../domain/batch.ts';
+import { batchActivities } from './batch-activities.ts';
+import { BatchState } from './batch-state.ts';
+import { describeBatch } from './describe-batch.ts';
+import {
+  type BatchInput,
+  cancelSignal,
+  dependenciesAvailableSignal,
+  pendingItemsQuery,
+  resumeSignal,
+  SEARCH_ATTRIBUTES,
+  statusQuery,
+  suspendSignal,
+} from './messages.ts';
+
+/** Activities of one batch at a time: enough to keep a worker busy, few enough for suspend and cancel to bite, and for others. */
+const MAX_ACTIVITIES_IN_FLIGHT = 4;
+/** Wait before looking again at due items that another batch is carrying out. */
+const CLAIMED_RETRY_MS = 500;
+
+const STATUS_ATTRIBUTE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.status, SearchAttributeType.KEYWORD);
+
+/**
+ * The story of one batch: plan it, carry out its stages, wait for what its pending items miss, finish. It survives any crash;
+ * what it carries through its history is numbers and indexes (invariant 7).
+ */
+export async function batchWorkflow(input: BatchInput): Promise<BatchSummary> {
+  const state = new BatchState(input);
+  receiveMessages(state);
+  return CancellationScope.nonCancellable(() => new BatchRun(input, state).carryOut());
+}
+
+/** Handlers are set before the first await, so that no early message is lost. */
+function receiveMessages(state: BatchState): void {
+  setHandler(statusQuery, () => state.summary());
+  setHandler(pendingItemsQuery, () => state.pendingItems());
+  setHandler(dependenciesAvailableSignal, () => {
+    state.woken = true;
+  });
+  setHandler(suspendSignal, () => {
+    state.suspended = true;
+  });
+  setHandler(resumeSignal, () => {
+    state.suspended = false;
+    // What came meanwhile, a cycle that waited for this batch too, goes ahead now.
+    state.woken = true;
+  });
+  const cancel = (): void => {
+    state.cancelled = true;
+  };
+  setHandler(cancelSignal, cancel);
+  // A cancellation requested in the Temporal UI is the same.
+  CancellationScope.current().cancelRequested.catch(cancel);
+}
+
+class BatchRun {
+  readonly #input: BatchInput;
+  readonly #state: BatchState;
+  readonly #activities;
+  readonly #id: { readonly batchId: string; readonly run: number };
+  #cursor: number | undefined;
+  #planDone: boolean;
+  #published = '';
+  #recorded = 'processing';
+
+  constructor(input: BatchInput, state: BatchState) {
+    this.#input = input;
+    this.#state = state;
+    this.#activities = batchActivities(input);
+    this.#id = { batchId: input.batchId, run: input.run };
+    this.#cursor = input.carried === undefined ? 0 : input.carried.cursor;
+    this.#planDone = this.#cursor === undefined;
+    if (input.carried !== undefined) this.#recorded = this.#recordable();
+  }
+
+  async carryOut(): Promise<BatchSummary> {
+    this.#publish();
+    await Promise.all([this.#carryOutPlan(), this.#watchPending()]);
+    return this.#finish();
+  }
+
+  /** Plans and carries out part after part. */
+  async #carryOutPlan(): Promise<void> {
+    while (this.#cursor !== undefined && !this.#state.cancelled) {
+      const plan: Plan | null = await this.#planNext(this.#cursor);
+      this.#state.started = true;
+      this.#cursor = plan?.next;
+      if (plan === null) break;
+      this.#state.add(plan.tally);
+      for (const stage of plan.stages) {
+        await this.#carryOutStage(stage, (work) => this.#carryOutWork(work));
+        // Items that became pending have registered: now look (invariant 5).
+        this.#state.woken = true;
+      }
+      if (this.#cursor !== undefined && workflowInfo().continueAsNewSuggested) await this.#continueAsNew();
+    }
+    this.#planDone = true;
+  }
+
+  async #planNext(cursor: number): Promise<Plan | null> {
+    try {
+      return await this.#activities.plan({ ...this.#id, cursor });
+    } catch (error) {
+      this.#expectActivityFailure(error, 'planning failed');
+      return null;
+    }
+  }
+
+  /** Runs the work of one stage, a few activities at a time; none is started while suspended or once cancelled. */
+  async #carryOutStage<T>(stage: readonly T[], carryOut: (work: T) => Promise<void>): Promise<void> {
+    const left = [...stage];
+    const lane = async (): Promise<void> => {
+      for (;;) {
+        if (this.#state.suspended) await condition(() => !this.#state.suspended || this.#state.cancelled);
+        const work = this.#state.cancelled ? undefined : left.shift();
+        if (work === undefined) return;
+        await carryOut(work);
+        this.#publish();
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(MAX_ACTIVITIES_IN_FLIGHT, left.length) }, lane));
+  }
+
+  async #carryOutWork(work: Work): Promise<void> {
+    try {
+      if (work.kind === 'step') {
+        const { tally, pending, cascaded } = await this.#activities.deleteStep({ ...this.#id, step: work.step }, work.items);
+        this.#state.add(tally, pending, cascaded);
+      } else {
+        const { tally, pending } = await this.#activities.applyItems({ ...this.#id, indexes: work.indexes });
+        this.#state.add(tally, pending);
+      }
+    } catch (error) {
+      // The items stay queued here; finishing gives them their outcome.
+      this.#expectActivityFailure(error, 'work failed');
+    }
+  }
+
+  /** Sleeps until a hint or a deadline comes, then looks, carries out what is ready, and expires what is due. */
+  async #watchPending(): Promise<void> {
+    const state = this.#state;
+    const isOver = (): boolean => state.cancelled || (this.#planDone && !state.hasPending);
+    const isWoken = (): boolean => state.woken && !state.suspended && state.hasPending;
+    while (!isOver()) {
+      if (this.#recorded !== this.#recordable()) await this.#record();
+      const stirred = (): boolean => isOver() || isWoken() || this.#recorded !== this.#recordable();
+      const deadline = state.nextDeadline;
+      // a deadline that appears or moves is a reason to sleep anew
+      const isMoved = (): boolean => state.nextDeadline !== deadline;
+      if (deadline === undefined) await condition(() => stirred() || isMoved());
+      else if (deadline > Date.now()) {
+        const summary = `deadline of ${state.pendingIndexes.length} pending items`;
+        await condition(() => stirred() || isMoved(), deadline - Date.now(), { summary });
+      }
+      if (isOver()) return;
+      const isDue = state.dueAt(Date.now()).length > 0;
+      if (isWoken() || (isDue && !state.suspended)) await this.#look();
+      if (isDue && !state.cancelled) await this.#expire();
+      this.#publish();
+      if (this.#planDone && state.hasPending && workflowInfo().continueAsNewSuggested) await this.#continueAsNew();
+    }
+  }
+
+  async #look(): Promise<void> {
+    const state = this.#state;
+    state.woken = false;
+    try {
+      const { settled, result, ready } = await this.#activities.look({ ...this.#id, indexes: state.pendingIndexes });
+      state.replace(settled, result.tally, result.pending);
+      for (const stage of ready) {
+        await this.#carryOutStage(stage, async (indexes) => {
+          const { tally, pending } = await this.#activities.applyItems({ ...this.#id, indexes });
+          state.replace(indexes, tally, pending);
+          if (pending.length > 0) state.woken = true;
+        });
+      }
+    } catch (error) {
+      this.#giveUpPending(error);
+    }
+  }
+
+  async #expire(): Promise<void> {
+    const state = this.#state;
+    const asOf = Date.now();
+    const due = state.dueAt(asOf);
+    if (due.length === 0) return;
+    try {
+      const { tally, pending } = await this.#activities.expireItems({ ...this.#id, indexes: due, asOf });
+      state.replace(due, tally, pending);
+      if (pending.length > 0) await sleep(CLAIMED_RETRY_MS, { summary: 'due items are being carried out by another batch' });
+    } catch (error) {
+      this.#giveUpPending(error);
+    }
+  }
+
+  /** A bug of ours: finishing gives the pending items their outcome. */
+  #giveUpPending(error: unknown): void {
+    this.#expectActivityFailure(error, 'waiting failed');
+    const { pending, ...others } = this.#state.summary().counts;
+    log.error('pending items are given up', { pending, ...others });
+    this.#state.replace(this.#state.pendingIndexes, { counts: { queued: pending }, actions: {}, errorCodes: {} }, []);
+  }
+
+  #expectActivityFailure(error: unknown, what: string): void {
+    if (!(error instanceof ActivityFailure)) throw error;
+    log.error(what, { batchId: this.#input.batchId, cause: error.cause?.message });
+  }
+
+  async #finish(): Promise<BatchSummary> {
+    const { cancelled, cascaded } = this.#state;
+    const summary = await this.#activities.finish({ ...this.#id, cancelled, cascaded });
+    this.#state.finish(summary);
+    this.#publish();
+    return summary;
+  }
+
+  /** What programs that do not ask the workflow can know of it: stored when it changes. */
+  async #record(): Promise<void> {
+    const { suspended } = this.#state;
+    const { status } = this.#state.summary();
+    this.#recorded = this.#recordable();
+    await this.#activities.record({ ...this.#id, status: status === 'waiting' ? 'waiting' : 'processing', suspended });
+  }
+
+  #recordable(): string {
+    const { status, suspended } = this.#state.summary();
+    return `${status === 'waiting' && this.#planDone ? 'waiting' : 'processing'}${suspended ? ' suspended' : ''}`;
+  }
+
+  /** Tells the Temporal UI. */
+  #publish(): void {
+    const summary = this.#state.summary();
+    setCurrentDetails(describeBatch(this.#input, summary));
+    if (summary.status === this.#published) return;
+    this.#published = summary.status;
+    upsertSearchAttributes([{ key: STATUS_ATTRIBUTE, value: summary.status }]);
+  }
+
+  async #continueAsNew(): Promise<never> {
+    const startedAt = this.#input.carried?.startedAt ?? workflowInfo().startTime.toISOString();
+    const carried = this.#state.carry(this.#cursor, startedAt);
+    return continueAsNew<typeof batchWorkflow>({ ...this.#input, carried });
+  }
+}

@@ -1,0 +1,17 @@
+import { type BatchSummary, progressOf } from '../domain/batch.ts';
+import type { BatchInput } from './messages.ts';
+
+/** Progress of a batch as Markdown for the Temporal UI: numbers only (invariant 7). */
+export function describeBatch(input: BatchInput, summary: BatchSummary): string {
+  const { totalRecords, processedRecords } = progressOf(summary.counts);
+  const counts = Object.entries(summary.counts).filter(([, n]) => n > 0);
+  return [
+    `**${input.operation}** of ${totalRecords} × \`${input.schemaName}\`: **${summary.status}**${summary.suspended ? ', suspended' : ''}`,
+    '',
+    `${processedRecords} of ${totalRecords} done; run ${input.run}`,
+    '',
+    ...counts.map(([status, n]) => `- ${status}: ${n}`),
+    ...Object.entries(summary.errorCodes).map(([code, n]) => `- error \`${code}\`: ${n}`),
+    ...(summary.pendingUntil === undefined ? [] : ['', `Waits for missing dependencies, at the latest until ${summary.pendingUntil}.`]),
+  ].join('\n');
+}

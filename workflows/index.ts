@@ -1,0 +1,2 @@
+export { batchWorkflow } from './batch.ts';
+export { sweepWorkflow } from './sweep.ts';
