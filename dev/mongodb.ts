@@ -91,7 +91,7 @@ async function downloadMongod(say: Say): Promise<string | null> {
 }
 
 /** mongo-java-server: in memory, or over one file that holds every acknowledged write (`java/mongodb`). */
-async function startMongoJavaServer(options: MongodbOptions): Promise<EmbeddedMongodb> {
+export async function startMongoJavaServer(options: MongodbOptions): Promise<EmbeddedMongodb> {
   const classPath = await javaClassPath('mongodb', options.say);
   options.say(`MongoDB: mongo-java-server, ${options.dataDir ? 'durable (every write committed)' : 'in memory'}`);
   const port = await freePort(options.preferredPort);
