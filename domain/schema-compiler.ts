@@ -1,8 +1,8 @@
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { addEqualityKeywords } from './equality-keywords.ts';
-import { measureJson } from './json-text.ts';
 import { fieldAt, parsePointer } from './json-pointer.ts';
+import { measureJson } from './json-text.ts';
 import { linearRegex } from './linear-regex.ts';
 import type { ItemError } from './outcome.ts';
 import type { JsonObject } from './resource.ts';

@@ -1,7 +1,7 @@
 import { stronglyConnectedComponents } from './components.ts';
+import { pointerStep } from './json-pointer.ts';
 import { measureJson } from './json-text.ts';
 import { examinePattern } from './linear-regex.ts';
-import { pointerStep } from './json-pointer.ts';
 import type { JsonObject } from './resource.ts';
 import { type DefinitionFault, isObject, type SchemaDocument, type SchemaNode } from './schema-document.ts';
 import { localTarget } from './schema-references.ts';
@@ -11,9 +11,9 @@ export const MAX_SCHEMA_LENGTH = 1_048_576;
 /** Deepest schema, in objects and arrays inside each other. */
 export const MAX_SCHEMA_DEPTH = 250;
 /** Most properties in all of a schema. */
-export const MAX_PROPERTIES = 2_000;
+export const MAX_PROPERTIES = 1_000;
 /** Most subschemas in all of a schema. */
-export const MAX_SUBSCHEMAS = 5_000;
+export const MAX_SUBSCHEMAS = 2_500;
 /** Most instructions in the automata of all patterns together. */
 export const MAX_PATTERN_INSTRUCTIONS = 50_000;
 /** Most values in one `enum`. */
@@ -52,7 +52,8 @@ function countProperties(schema: JsonObject | boolean): number {
 function keywordFaults({ pointer, schema }: SchemaNode): DefinitionFault[] {
   if (typeof schema === 'boolean') return [];
   const faults: DefinitionFault[] = [];
-  const fault = (keyword: string, message: string) => faults.push({ pointer: `${pointer}${pointerStep(keyword)}`, message });
+  const fault = (keyword: string, message: string) =>
+    faults.push({ pointer: `${pointer}${pointerStep(keyword)}`, message });
   if (Array.isArray(schema.enum) && schema.enum.length > MAX_ENUM_VALUES) {
     fault('enum', `must not have more than ${MAX_ENUM_VALUES} values`);
   }

@@ -1,4 +1,4 @@
-import { MAX_EXTERNAL_ID, type JsonObject, type JsonValue } from './resource.ts';
+import { type JsonObject, type JsonValue, MAX_EXTERNAL_ID } from './resource.ts';
 import { isObject, subschemasOf } from './schema-document.ts';
 import { referenceTarget } from './schema-references.ts';
 

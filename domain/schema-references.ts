@@ -121,7 +121,10 @@ class FieldSearch {
     if (!this.#leading.has(node) || this.fields.length > MAX_REFERENCE_FIELDS) return;
     this.#visits += 1;
     if (this.#visits > MAX_VISITS && this.faults.length > 0) return;
-    if (this.#way.size > MAX_WAY) return this.#fault(node, 'nested too deeply');
+    if (this.#way.size > MAX_WAY) {
+      this.#fault(node, 'nested too deeply');
+      return;
+    }
     const target = targetOf(node);
     if (target !== undefined) {
       this.#add(node, path, target);
@@ -136,14 +139,18 @@ class FieldSearch {
     }
     const local = localTarget(this.#document, node);
     if (local !== undefined && this.#leading.has(local)) {
-      if (this.#way.has(local)) this.#fault(node, 'a schema that contains itself must not contain references to resources');
+      if (this.#way.has(local))
+        this.#fault(node, 'a schema that contains itself must not contain references to resources');
       else this.#visit(local, path);
     }
     this.#way.delete(node);
   }
 
   #add(node: SchemaNode, path: ReferenceField['path'], target: string): void {
-    if (path.length === 0) return this.#fault(node, 'a resource cannot be a reference itself');
+    if (path.length === 0) {
+      this.#fault(node, 'a resource cannot be a reference itself');
+      return;
+    }
     const key = JSON.stringify([path.map((step) => (step === EACH_ITEM ? 0 : step)), target.toLowerCase()]);
     if (this.#found.has(key)) return;
     this.#found.add(key);

@@ -5,7 +5,10 @@ import type { JsonObject, JsonValue } from '../../domain/resource.ts';
 
 const json = (text: string): JsonObject => JSON.parse(text);
 const anyJson = fc.jsonValue({ maxDepth: 4 }) as fc.Arbitrary<JsonValue>;
-const field = fc.oneof(fc.constantFrom('a', 'b', '__proto__', 'constructor', 'x.y', '$set'), fc.string({ maxLength: 3 }));
+const field = fc.oneof(
+  fc.constantFrom('a', 'b', '__proto__', 'constructor', 'x.y', '$set'),
+  fc.string({ maxLength: 3 }),
+);
 const anyObject = fc.array(fc.tuple(field, anyJson)).map((entries) => Object.fromEntries(entries) as JsonObject);
 
 describe('mergeFields', () => {

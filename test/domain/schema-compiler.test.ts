@@ -3,7 +3,8 @@ import type { JsonObject, JsonValue } from '../../domain/resource.ts';
 import { compileSchema } from '../../domain/schema-compiler.ts';
 import { FORMATS } from '../../domain/schema-formats.ts';
 
-const compile = (schema: JsonObject, externalIdField = 'externalId') => compileSchema({ type: 'object', ...schema }, externalIdField);
+const compile = (schema: JsonObject, externalIdField = 'externalId') =>
+  compileSchema({ type: 'object', ...schema }, externalIdField);
 const json = (text: string): JsonObject => JSON.parse(text);
 
 describe('a compiled schema', () => {
@@ -18,11 +19,19 @@ describe('a compiled schema', () => {
   });
 
   it('accepts what fits', () => {
-    expect(city.faults({ externalId: 'a', name: 'A', population: 5, country: 'DE', address: { zip: '10115' } })).toEqual([]);
+    expect(
+      city.faults({ externalId: 'a', name: 'A', population: 5, country: 'DE', address: { zip: '10115' } }),
+    ).toEqual([]);
   });
 
   it('names the field and the pointer of each fault, and repeats no value', () => {
-    const faults = city.faults({ externalId: 'a', name: 5, population: 'secret', country: '', address: { zip: 'secret' } });
+    const faults = city.faults({
+      externalId: 'a',
+      name: 5,
+      population: 'secret',
+      country: '',
+      address: { zip: 'secret' },
+    });
     expect(faults.map((fault) => [fault.code, fault.field])).toEqual([
       ['validation', 'name'],
       ['validation', 'population'],
@@ -56,13 +65,17 @@ describe('a compiled schema', () => {
 
   it('takes __proto__, constructor, toString and valueOf for fields like any other', () => {
     const odd = compile(
-      json('{"additionalProperties":false,"required":["constructor","__proto__"],"properties":{"__proto__":{"type":"number"},"constructor":{"type":"string"},"valueOf":{"const":{"valueOf":1}}}}'),
+      json(
+        '{"additionalProperties":false,"required":["constructor","__proto__"],"properties":{"__proto__":{"type":"number"},"constructor":{"type":"string"},"valueOf":{"const":{"valueOf":1}}}}',
+      ),
     );
     expect(odd.faults({ externalId: 'a' }).map((fault) => fault.field)).toEqual(['constructor', '__proto__']);
     const good = json('{"externalId":"a","__proto__":1,"constructor":"c","valueOf":{"valueOf":1}}');
     expect(odd.unknownFields(good)).toEqual([]);
     expect(odd.faults(good)).toEqual([]);
-    expect(odd.faults(json('{"externalId":"a","__proto__":"x","constructor":"c"}'))).toMatchObject([{ field: '__proto__' }]);
+    expect(odd.faults(json('{"externalId":"a","__proto__":"x","constructor":"c"}'))).toMatchObject([
+      { field: '__proto__' },
+    ]);
     expect(odd.unknownFields(json('{"toString":1}'))).toEqual(['toString']);
   });
 
@@ -83,7 +96,16 @@ describe('a compiled schema', () => {
   it('compares whole values in enum, const and uniqueItems, without regard to the order of fields', () => {
     const values = compile({ properties: { e: { enum: [{ a: 1, b: 2 }, 3] }, u: { uniqueItems: true } } });
     expect(values.faults({ externalId: 'a', e: { b: 2, a: 1 }, u: [1, '1', { a: 1 }] })).toEqual([]);
-    expect(values.faults({ externalId: 'a', e: '3', u: [{ a: 1, b: 2 }, { b: 2, a: 1 }] })).toHaveLength(2);
+    expect(
+      values.faults({
+        externalId: 'a',
+        e: '3',
+        u: [
+          { a: 1, b: 2 },
+          { b: 2, a: 1 },
+        ],
+      }),
+    ).toHaveLength(2);
   });
 
   it('calls 19.99 a multiple of 0.01', () => {
@@ -100,14 +122,22 @@ describe('validation under hostile data', () => {
   const nested = (depth: number): JsonValue => JSON.parse('['.repeat(depth) + ']'.repeat(depth));
 
   it('accepts 100 levels and refuses 100,000 in words', () => {
-    const recursive = compile({ definitions: { n: { type: 'array', items: { $ref: '#/definitions/n' } } }, properties: { n: { $ref: '#/definitions/n' } } });
+    const recursive = compile({
+      definitions: { n: { type: 'array', items: { $ref: '#/definitions/n' } } },
+      properties: { n: { $ref: '#/definitions/n' } },
+    });
     expect(recursive.faults({ externalId: 'a', n: nested(100) })).toEqual([]);
-    expect(recursive.faults({ externalId: 'a', n: nested(100_000) })).toMatchObject([{ code: 'validation', message: expect.stringMatching(/nested deeper/) }]);
+    expect(recursive.faults({ externalId: 'a', n: nested(100_000) })).toMatchObject([
+      { code: 'validation', message: expect.stringMatching(/nested deeper/) },
+    ]);
   });
 
   it('gives up on a schema that branches at every level', () => {
     const branch = { type: 'array', items: { $ref: '#/definitions/n' } };
-    const tree = compile({ definitions: { n: { anyOf: [branch, { ...branch, minItems: 2 }] } }, properties: { n: { $ref: '#/definitions/n' } } });
+    const tree = compile({
+      definitions: { n: { anyOf: [branch, { ...branch, minItems: 2 }] } },
+      properties: { n: { $ref: '#/definitions/n' } },
+    });
     let n: JsonValue = 1;
     for (let i = 0; i < 60; i++) n = [n];
     within(1_000, () => expect(tree.faults({ externalId: 'a', n })).toMatchObject([{ code: 'validation' }]));
@@ -116,7 +146,9 @@ describe('validation under hostile data', () => {
   it('tells at most 20 faults of a resource, and one of a very large one', () => {
     const list = compile({ properties: { n: { items: { type: 'string' } } } });
     expect(list.faults({ externalId: 'a', n: Array.from({ length: 1_000 }, () => 1) })).toHaveLength(20);
-    within(2_000, () => expect(list.faults({ externalId: 'a', n: Array.from({ length: 1_000_000 }, () => 1) })).toHaveLength(1));
+    within(2_000, () =>
+      expect(list.faults({ externalId: 'a', n: Array.from({ length: 1_000_000 }, () => 1) })).toHaveLength(1),
+    );
   });
 
   it('matches catastrophic patterns and unique items in linear time', () => {
@@ -146,7 +178,8 @@ describe('validation under hostile data', () => {
       },
     });
     within(500, () => {
-      for (let i = 0; i < 1_000; i++) rich.faults({ externalId: `${i}`, name: 'Name', at: '2024-01-01T00:00:00Z', tags: ['a', 'b'] });
+      for (let i = 0; i < 1_000; i++)
+        rich.faults({ externalId: `${i}`, name: 'Name', at: '2024-01-01T00:00:00Z', tags: ['a', 'b'] });
     });
   });
 });

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../domain/resource.ts';
 import { readSchemaDocument } from '../../domain/schema-document.ts';
-import { checkReferences, EACH_ITEM, referencedNames, referenceFieldsOf, referencesIn } from '../../domain/schema-references.ts';
+import {
+  checkReferences,
+  EACH_ITEM,
+  referencedNames,
+  referenceFieldsOf,
+  referencesIn,
+} from '../../domain/schema-references.ts';
 
 const country = { $ref: 'reach:schemas/Country' };
 const faultsOf = (schema: JsonObject) => checkReferences(readSchemaDocument(schema)).faults;
@@ -12,7 +18,10 @@ describe('reference fields', () => {
       properties: {
         home: country,
         borders: { type: 'array', items: { $ref: 'drover:schemas/country' } },
-        'a/b': { type: 'object', properties: { stops: { items: { properties: { at: { $ref: 'reach:schemas/Stop' } } } } } },
+        'a/b': {
+          type: 'object',
+          properties: { stops: { items: { properties: { at: { $ref: 'reach:schemas/Stop' } } } } },
+        },
       },
     };
     expect(referenceFieldsOf(schema)).toEqual([
@@ -25,7 +34,10 @@ describe('reference fields', () => {
 
   it('are found through local $refs, to definitions, pointers and anchors', () => {
     const schema = {
-      definitions: { place: { properties: { in: { $ref: '#/$defs/land~1region' } } }, named: { $anchor: 'here', ...country } },
+      definitions: {
+        place: { properties: { in: { $ref: '#/$defs/land~1region' } } },
+        named: { $anchor: 'here', ...country },
+      },
       $defs: { 'land/region': country },
       properties: { from: { $ref: '#/definitions/place' }, via: { $ref: '#here' }, to: { $ref: '#/properties/from' } },
     };
@@ -42,7 +54,9 @@ describe('reference fields', () => {
     ['dependencies', { dependencies: { a: country } }, '/properties/x/dependencies/a/$ref'],
     ['a local $ref below a combinator', { allOf: [{ $ref: '#/definitions/c' }] }, '/definitions/c/$ref'],
   ])('under %s are refused with their pointer', (_, x, pointer) => {
-    expect(faultsOf({ properties: { x }, definitions: { c: country } }).map((fault) => fault.pointer)).toEqual([pointer]);
+    expect(faultsOf({ properties: { x }, definitions: { c: country } }).map((fault) => fault.pointer)).toEqual([
+      pointer,
+    ]);
   });
 
   it('in a definition that nothing uses do no harm', () => {
@@ -50,7 +64,9 @@ describe('reference fields', () => {
   });
 
   it('in a schema that contains itself are refused, without hanging', () => {
-    expect(faultsOf({ properties: { child: { $ref: '#' }, country } })).toMatchObject([{ pointer: '/properties/child/$ref' }]);
+    expect(faultsOf({ properties: { child: { $ref: '#' }, country } })).toMatchObject([
+      { pointer: '/properties/child/$ref' },
+    ]);
     const mutual = { a: { properties: { b: { $ref: '#/definitions/b' } } }, b: { items: { $ref: '#/definitions/a' } } };
     expect(faultsOf({ definitions: mutual, properties: { x: { $ref: '#/definitions/a' } } })).toEqual([]);
   });
@@ -74,7 +90,9 @@ describe('reference fields', () => {
       const next = { $ref: `#/definitions/d${i + 1}` };
       definitions[`d${i}`] = { properties: { a: next, b: next } };
     }
-    expect(faultsOf({ definitions, properties: { x: { $ref: '#/definitions/d0' } } })[0]?.message).toMatch(/at most 1000/);
+    expect(faultsOf({ definitions, properties: { x: { $ref: '#/definitions/d0' } } })[0]?.message).toMatch(
+      /at most 1000/,
+    );
     definitions.d20 = { not: country };
     expect(faultsOf({ definitions, properties: { x: { $ref: '#/definitions/d0' } } })).toHaveLength(1);
   });
@@ -82,7 +100,11 @@ describe('reference fields', () => {
 
 describe('referencesIn', () => {
   const fields = referenceFieldsOf({
-    properties: { home: country, borders: { items: country }, trip: { properties: { 'a~b': { items: { properties: { at: country } } } } } },
+    properties: {
+      home: country,
+      borders: { items: country },
+      trip: { properties: { 'a~b': { items: { properties: { at: country } } } } },
+    },
   });
 
   it('names a top-level field by its name and what is below it by its pointer', () => {
@@ -96,8 +118,12 @@ describe('referencesIn', () => {
   });
 
   it('passes over what is no external id', () => {
-    expect(referencesIn(fields, { home: 5, borders: ['', null, 'x'.repeat(257), '🙂'.repeat(256)], trip: [] })).toHaveLength(1);
-    const inherited = referenceFieldsOf({ properties: { toString: country, constructor: { properties: { name: country } } } });
+    expect(
+      referencesIn(fields, { home: 5, borders: ['', null, 'x'.repeat(257), '🙂'.repeat(256)], trip: [] }),
+    ).toHaveLength(1);
+    const inherited = referenceFieldsOf({
+      properties: { toString: country, constructor: { properties: { name: country } } },
+    });
     expect(referencesIn(inherited, {})).toEqual([]);
   });
 });
