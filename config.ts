@@ -25,6 +25,12 @@ const schema = z.object({
   BODY_LIMIT_BYTES: positiveInteger.default(16_777_216),
   /** Days that a finished batch is kept; 0 keeps it for ever. */
   BATCH_RETENTION_DAYS: z.coerce.number().int().min(0).default(30),
+  /** Camunda façade: items of one activity (job) of a deletion of process instances. */
+  CAMUNDA_INVOCATIONS_PER_BATCH_JOB: positiveInteger.default(1),
+  /** Camunda façade: activities (jobs) that a deletion of process instances plans at a time. */
+  CAMUNDA_BATCH_JOBS_PER_SEED: positiveInteger.default(100),
+  /** Camunda façade: seconds that an execution which was asked to cancel has before it is terminated. */
+  CAMUNDA_TERMINATION_GRACE_SECONDS: z.coerce.number().int().min(0).default(10),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 

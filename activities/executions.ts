@@ -11,10 +11,10 @@ import type { AttributeValue, ExecutionView } from '../domain/visibility-conditi
 type ExecutionInfo = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 type ExecutionReference = temporal.api.common.v1.IWorkflowExecution;
 
-const { WorkflowExecutionStatus, IndexedValueType } = temporal.api.enums.v1;
+const { WorkflowExecutionStatus, IndexedValueType, ParentClosePolicy } = temporal.api.enums.v1;
 
 /** gRPC status codes of an execution that is not there: no such id, or no id at all. */
-const NOT_FOUND = 5;
+export const NOT_FOUND = 5;
 const INVALID_ARGUMENT = 3;
 
 /** One execution, described: unlike what visibility says, this is true now. */
@@ -23,7 +23,14 @@ export interface DescribedExecution extends ExecutionView {
   readonly firstRunId: string;
   readonly cancelRequested: boolean;
   /** Children that run, as the execution itself knows them. */
-  readonly children: readonly { readonly workflowId: string; readonly runId: string }[];
+  readonly children: readonly ChildExecution[];
+}
+
+export interface ChildExecution {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** `TERMINATE`, `REQUEST_CANCEL` or `ABANDON`: what its parent's end does to it. */
+  readonly parentClosePolicy: string;
 }
 
 /** Describes a run, or without `runId` the latest one; null where there is none. */
@@ -38,9 +45,7 @@ export async function describeExecution(
     const description = await client.workflowService.describeWorkflowExecution({ namespace, execution });
     const info = description.workflowExecutionInfo ?? {};
     const view = toView(info);
-    const children = (description.pendingChildren ?? []).flatMap((child) =>
-      child.workflowId && child.runId ? [{ workflowId: child.workflowId, runId: child.runId }] : [],
-    );
+    const children = (description.pendingChildren ?? []).flatMap(toChild);
     return {
       ...view,
       isLeaf: children.length === 0,
@@ -49,17 +54,25 @@ export async function describeExecution(
       children,
     };
   } catch (error) {
-    if (isNotThere(error)) return null;
+    if (hasStatus(error, NOT_FOUND, INVALID_ARGUMENT)) return null;
     throw error;
   }
 }
 
-/** Whether an error of a call says that the execution is not there: none of that id, or not running any more. */
-export function isNotThere(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === NOT_FOUND || error.code === INVALID_ARGUMENT);
+function toChild(child: temporal.api.workflow.v1.IPendingChildExecutionInfo): ChildExecution[] {
+  const { workflowId, runId, parentClosePolicy } = child;
+  // Without a run it has been asked for and not begun.
+  if (!workflowId || !runId) return [];
+  const policy = (ParentClosePolicy[parentClosePolicy ?? 0] ?? '').replace('PARENT_CLOSE_POLICY_', '');
+  return [{ workflowId, runId, parentClosePolicy: policy }];
 }
 
-/** Only one that is in use and a string can be a run id. */
+/** Whether a call failed with one of these gRPC status codes. */
+export function hasStatus(error: unknown, ...codes: number[]): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && codes.includes(error.code);
+}
+
+/** Whether an id looks like one that Temporal gives to a run. */
 export const isRunId = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
 
 /** What visibility or a description says of one execution. */

@@ -1,5 +1,5 @@
 import { tallyOf } from '../domain/tally.ts';
-import type { BatchDocument } from '../store/batches.ts';
+import { type BatchDocument, recordJobsCreated } from '../store/batches.ts';
 import { readOutcomes } from '../store/outcome-pages.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Plan, Work } from './plan-batch.ts';
@@ -23,5 +23,6 @@ export async function planTermination({ database }: Dependencies, batch: BatchDo
   for (let at = 0; at < open.length; at += options.invocationsPerBatchJob) {
     jobs.push({ kind: 'items', indexes: open.slice(at, at + options.invocationsPerBatchJob) });
   }
+  await recordJobsCreated(database, batch._id, Math.ceil(end / options.invocationsPerBatchJob));
   return { tally: tallyOf(settled), stages: jobs.length > 0 ? [jobs] : [], ...(end < batch.total && { next: end }) };
 }

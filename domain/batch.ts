@@ -46,6 +46,12 @@ export interface TerminateOptions {
   readonly invocationsPerBatchJob: number;
   /** Activities that are planned at a time. */
   readonly batchJobsPerSeed: number;
+  /** How long an execution that is asked to cancel may take before it is terminated. */
+  readonly terminationGraceSeconds: number;
+  /** Executions of the batch's tenant only, or all of the namespace (platform scope). */
+  readonly reach: 'tenant' | 'namespace';
+  /** When the request arrived, ISO 8601: executions started later are not meant. */
+  readonly requestedAt: string;
 }
 
 export type BatchOptions = UploadOptions | PatchOptions | DeleteOptions | TerminateOptions;

@@ -1,19 +1,8 @@
 import type { ProcessInstanceFilter } from './process-instance-query.ts';
 import type { Scope } from './scope.ts';
+import { SEARCH_ATTRIBUTES, SUSPENDED_STATUS } from './search-attributes.ts';
 import { type AttributeType, variableCondition } from './variable-condition.ts';
 import { and, type Condition, equals, NEVER, or } from './visibility-condition.ts';
-
-/** Names of the search attributes that Drover registers, all of type Keyword. */
-export const SEARCH_ATTRIBUTES = {
-  platform: 'DroverPlatform',
-  tenant: 'DroverTenant',
-  schema: 'DroverSchema',
-  operation: 'DroverOperation',
-  status: 'DroverStatus',
-} as const;
-
-/** `DroverStatus` of a batch that is suspended. */
-export const SUSPENDED_STATUS = 'suspended';
 
 /** Attribute of Temporal's that an execution has while it, or an activity of it, is paused. */
 const PAUSE_INFO = 'TemporalPauseInfo';

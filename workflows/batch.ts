@@ -13,6 +13,7 @@ import {
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Plan, Work } from '../activities/plan-batch.ts';
 import type { BatchSummary } from '../domain/batch.ts';
+import { SUSPENDED_STATUS } from '../domain/search-attributes.ts';
 import { batchActivities } from './batch-activities.ts';
 import { BatchState } from './batch-state.ts';
 import { describeBatch } from './describe-batch.ts';
@@ -245,9 +246,10 @@ class BatchRun {
   #publish(): void {
     const summary = this.#state.summary();
     setCurrentDetails(describeBatch(this.#input, summary));
-    if (summary.status === this.#published) return;
-    this.#published = summary.status;
-    upsertSearchAttributes([{ key: STATUS_ATTRIBUTE, value: summary.status }]);
+    const shown = summary.suspended ? SUSPENDED_STATUS : summary.status;
+    if (shown === this.#published) return;
+    this.#published = shown;
+    upsertSearchAttributes([{ key: STATUS_ATTRIBUTE, value: shown }]);
   }
 
   async #continueAsNew(): Promise<never> {

@@ -1,0 +1,165 @@
+import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { type Client, isGrpcServiceError } from '@temporalio/client';
+import type { TerminateOptions } from '../domain/batch.ts';
+import type { ItemError } from '../domain/outcome.ts';
+import { reachCondition } from '../domain/process-instance-condition.ts';
+import { holds } from '../domain/visibility-condition.ts';
+import { type BatchDocument, readBatch } from '../store/batches.ts';
+import { type Item, readItems } from '../store/item-pages.ts';
+import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import { batchWorkflowId } from '../workflows/messages.ts';
+import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
+import type { Dependencies } from './dependencies.ts';
+import { doomedChildren, type EndingRules, endTree } from './end-tree.ts';
+import { wasEndedBy } from './execution-history.ts';
+import { type DescribedExecution, describeExecution, isRunId } from './executions.ts';
+import { forEachAtOnce } from './lanes.ts';
+import { findExecution } from './list-executions.ts';
+import { isOwnOfDrover } from './own-executions.ts';
+
+/** Items of one activity that are carried out side by side. */
+const ITEMS_AT_ONCE = 20;
+
+const HEARTBEAT_MS = 5_000;
+
+/** How long visibility may take to know a run, in ms: an id that may be a run's is looked for until then. */
+const VISIBILITY_DELAY_MS = 2_000;
+const LOOK_AGAIN_MS = 250;
+
+/** Difference that the clocks of this machine and of Temporal may have, in ms. */
+const CLOCK_SKEW_MS = 1_000;
+
+/** The longest reason that the Camunda engine can store (longer ones fail the job there too). */
+const MAX_REASON_LENGTH = 4_000;
+
+type Terminating = BatchDocument & { readonly options: TerminateOptions };
+
+/**
+ * Ends the executions of some items, with their children. Safe to repeat: what an item is about to end is noted on it first,
+ * so an execution that an earlier delivery ended is found `succeeded`, never `not_found` (invariant 2).
+ */
+export async function terminateExecutions(dependencies: Dependencies, input: ItemsOfBatch): Promise<WorkResult> {
+  const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
+  try {
+    return await carryOut(dependencies, input);
+  } catch (error) {
+    // A call that failed is made again; anything else is for whoever reads the log.
+    if (isGrpcServiceError(error)) throw ApplicationFailure.retryable(`Temporal: ${error.details}`, 'Unavailable');
+    throw error;
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+async function carryOut({ database, client, checkpoint }: Dependencies, input: ItemsOfBatch): Promise<WorkResult> {
+  const batch = await readBatch(database, input.batchId);
+  if (batch === null || batch.run !== input.run || !isTerminating(batch)) return workResult([], new Map());
+  const outcomes = await readOutcomes(database, batch, input.indexes);
+  const open = input.indexes.filter((index) => (outcomes.get(index)?.status ?? 'queued') === 'queued');
+  const ending = new Ending(client, batch, async (index, outcome) => {
+    await writeOutcomes(database, batch, new Map([[index, outcome]]));
+    await checkpoint?.('noted', batch._id);
+  });
+  const settled = new Map<number, StoredOutcome>();
+  await forEachAtOnce(await readItems(database, batch, open), ITEMS_AT_ONCE, async (item) => {
+    settled.set(item.index, await ending.end(item, outcomes.get(item.index)));
+  });
+  await checkpoint?.('deleted', batch._id);
+  await writeOutcomes(database, batch, settled);
+  return workResult(input.indexes, await readOutcomes(database, batch, input.indexes));
+}
+
+function isTerminating(batch: BatchDocument): batch is Terminating {
+  return 'invocationsPerBatchJob' in batch.options;
+}
+
+/** How one batch ends executions. */
+class Ending {
+  readonly #client: Client;
+  readonly #batch: Terminating;
+  readonly #note: (index: number, outcome: StoredOutcome) => Promise<void>;
+  readonly #rules: EndingRules;
+
+  constructor(client: Client, batch: Terminating, note: (index: number, outcome: StoredOutcome) => Promise<void>) {
+    this.#client = client;
+    this.#batch = batch;
+    this.#note = note;
+    this.#rules = {
+      batchId: batch._id,
+      reason: batch.options.deleteReason ?? '',
+      atOnce: batch.options.skipCustomListeners,
+      graceMs: batch.options.terminationGraceSeconds * 1000,
+      sparesChildren: batch.options.skipSubprocesses,
+      signal: cancellationSignal(),
+    };
+  }
+
+  /** @returns the terminal outcome of an item. */
+  async end(item: Item, before: StoredOutcome | undefined): Promise<StoredOutcome> {
+    const attempts = (before?.attempts ?? 0) + 1;
+    const succeeded: StoredOutcome = { status: 'succeeded', action: 'deleted', attempts };
+    const failed = (error: ItemError): StoredOutcome => ({ status: 'failed', errors: [error], attempts });
+    const { deleteReason = '', failIfNotExists, skipSubprocesses } = this.#batch.options;
+    const noted = before?.target;
+    if (noted !== undefined) {
+      await this.#continue(noted);
+      return succeeded;
+    }
+    const execution = await this.#find(item.externalId ?? '');
+    if (execution === null || !this.#isMeant(execution))
+      return this.#notThere(failIfNotExists, attempts, 'does not exist');
+    if (execution.status !== 'RUNNING') {
+      const requested = Date.parse(this.#batch.options.requestedAt) - CLOCK_SKEW_MS;
+      const isOurs = await wasEndedBy(this.#client, this.#batch._id, execution, requested);
+      return isOurs ? succeeded : this.#notThere(failIfNotExists, attempts, 'has ended already');
+    }
+    if (deleteReason.length > MAX_REASON_LENGTH) {
+      return failed({ code: 'validation', message: `deleteReason is longer than ${MAX_REASON_LENGTH} characters` });
+    }
+    const doomed = skipSubprocesses ? doomedChildren(execution) : [];
+    if (doomed.length > 0) {
+      const message = `its children cannot live on: their parent close policy ends them with it (${doomed.slice(0, 3).join(', ')})`;
+      return failed({ code: 'conflict', message });
+    }
+    const { workflowId, runId, firstRunId } = execution;
+    await this.#note(item.index, {
+      status: 'queued',
+      attempts: attempts - 1,
+      target: { workflowId, runId, firstRunId },
+    });
+    await endTree(this.#client, this.#rules, execution);
+    return succeeded;
+  }
+
+  /** Goes on with what an earlier delivery began. The id may be another execution's by now: that one is not meant. */
+  async #continue(noted: NonNullable<StoredOutcome['target']>): Promise<void> {
+    const latest = await describeExecution(this.#client, noted.workflowId);
+    if (latest?.status === 'RUNNING' && latest.firstRunId === noted.firstRunId)
+      await endTree(this.#client, this.#rules, latest);
+  }
+
+  async #find(id: string): Promise<DescribedExecution | null> {
+    const until = this.#batch.createdAt.getTime() + VISIBILITY_DELAY_MS;
+    for (;;) {
+      const found = await findExecution(this.#client, id);
+      if (found !== null || !isRunId(id) || Date.now() > until) return found;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    }
+  }
+
+  /** Whether the batch may reach an execution, and whether it was there when the request arrived. */
+  #isMeant(execution: DescribedExecution): boolean {
+    const { options } = this.#batch;
+    const reach = reachCondition(options.reach === 'tenant' ? this.#batch : null);
+    if (!holds(reach, execution) || isOwnOfDrover(execution)) return false;
+    if (execution.workflowId === batchWorkflowId(this.#batch._id)) return false;
+    // A later run of a chain that was there is meant.
+    const isFirst = execution.firstRunId === execution.runId;
+    return !isFirst || execution.startTime.getTime() <= Date.parse(options.requestedAt) + CLOCK_SKEW_MS;
+  }
+
+  #notThere(isFault: boolean, attempts: number, what: string): StoredOutcome {
+    const errors: ItemError[] = [{ code: 'not_found', message: `the process instance ${what}` }];
+    return { status: isFault ? 'failed' : 'skipped', errors, attempts };
+  }
+}
