@@ -36,6 +36,7 @@ async function start(): Promise<void> {
   const logger = pino({ level: config.LOG_LEVEL }, pino.destination(2));
   const worker = await startWorker(connected, logger);
   started.push(worker.stop);
+  worker.ended.catch(onFault);
   const api = await startApi(connected, logger);
   started.push(api.stop);
   say('');
@@ -94,6 +95,13 @@ function onSignal(): void {
       process.exit(1);
     },
   );
+}
+
+/** A worker that ends by itself leaves nothing to wait for. */
+function onFault(error: unknown): void {
+  console.error(`drover stops: ${explain(error)}`);
+  stopping = true;
+  void stopAll().finally(() => process.exit(1));
 }
 
 process.on('SIGINT', onSignal);

@@ -1,5 +1,6 @@
 import de.bwaldvogel.mongo.backend.KeyValue;
 import de.bwaldvogel.mongo.backend.Missing;
+import de.bwaldvogel.mongo.bson.BinData;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.bson.BsonDecoder;
 import de.bwaldvogel.mongo.wire.bson.BsonEncoder;
@@ -10,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import org.h2.mvstore.WriteBuffer;
 import org.h2.mvstore.type.BasicDataType;
 
@@ -61,15 +63,29 @@ final class BsonTypes {
         return Arrays.compareUnsigned(encode(asDocument(Collections.singletonList(one))), encode(asDocument(Collections.singletonList(other))));
     }
 
-    private static int textMemory(Object value) {
-        return value instanceof String ? 48 + 2 * ((String) value).length() : 128;
+    /** Roughly, in bytes: the store sizes its pages by it, and a page is what every write of one of its documents costs. */
+    private static int memory(Object value) {
+        if (value instanceof String) return 48 + ((String) value).length();
+        int sum = 64;
+        if (value instanceof Document) {
+            for (Map.Entry<String, Object> field : ((Document) value).entrySet()) {
+                sum += memory(field.getKey()) + memory(field.getValue());
+            }
+        } else if (value instanceof Iterable) {
+            for (Object element : (Iterable<?>) value) sum += memory(element);
+        } else if (value instanceof byte[]) {
+            sum += ((byte[]) value).length;
+        } else if (value instanceof BinData) {
+            sum += ((BinData) value).getData().length;
+        }
+        return sum;
     }
 
     /** The documents of a collection. */
     static final class Documents extends BasicDataType<Document> {
         @Override
         public int getMemory(Document document) {
-            return 512;
+            return memory(document);
         }
 
         @Override
@@ -97,7 +113,7 @@ final class BsonTypes {
 
         @Override
         public int getMemory(Object value) {
-            return textMemory(value);
+            return memory(value);
         }
 
         @Override
@@ -129,7 +145,7 @@ final class BsonTypes {
 
         @Override
         public int getMemory(KeyValue key) {
-            return 64 + textMemory(key.get(0)) * key.size();
+            return memory(key);
         }
 
         @Override

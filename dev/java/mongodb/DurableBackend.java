@@ -25,14 +25,25 @@ final class DurableBackend extends H2Backend {
     /** Pages kept in memory, in MB. */
     private static final int CACHE_MB = 256;
 
-    /** Longest compaction at the start, in ms. */
-    private static final int COMPACTION_MS = 3_000;
+    /** Longest of each of the two steps of the compaction at the start, in ms. */
+    private static final int START_COMPACTION_MS = 2_000;
+
+    /** Commits between two looks at how much of the file is dead. */
+    private static final int COMPACTION_EVERY = 64;
+
+    /** Share of live data, in percent, below which the oldest chunks are written anew: while running, and at the start. */
+    private static final int LIVE_PERCENT = 40;
+    private static final int LIVE_PERCENT_AT_START = 80;
+
+    /** Live data written anew in one step, in bytes; commands wait meanwhile. */
+    private static final int COMPACTION_BYTES = 4 * 1024 * 1024;
 
     /** Commands that write nothing; every other one is followed by a commit. */
     private static final Set<String> READS = Set.of("find", "count", "distinct", "getmore", "listcollections",
         "listindexes", "listdatabases", "ping", "hello", "ismaster", "buildinfo", "serverstatus", "killcursors",
         "endsessions", "dbstats", "collstats", "validate", "whatsmyuri", "connectionstatus", "hostinfo", "getlog");
 
+    private int commitsDone;
     private final GroupCommit commits = new GroupCommit(this::commitOrDie);
 
     private DurableBackend(MVStore store) {
@@ -42,10 +53,11 @@ final class DurableBackend extends H2Backend {
     static DurableBackend open(String file) {
         MVStore store = new MVStore.Builder().fileName(file).autoCommitDisabled().cacheSize(CACHE_MB).open();
         store.setVersionsToKeep(0);
-        // Space of a replaced chunk is used again at once: the pages of a killed process survive it in order.
+        // Space of a replaced chunk is used again at once: what replaced it is on the disk by then (toDisk).
         store.setRetentionTime(0);
-        store.compactFile(COMPACTION_MS);
+        // Before the compaction: it moves nothing of a map that is not open.
         store.getMapNames().forEach(name -> openTyped(store, name));
+        shrink(store);
         return new DurableBackend(store);
     }
 
@@ -68,11 +80,24 @@ final class DurableBackend extends H2Backend {
     /** A store that cannot write must not go on answering. */
     private void commitOrDie() {
         try {
-            getMvStore().commit();
+            MVStore store = getMvStore();
+            toDisk(store);
+            if (++commitsDone % COMPACTION_EVERY == 0 && store.compact(LIVE_PERCENT, COMPACTION_BYTES)) toDisk(store);
         } catch (RuntimeException fault) {
             fault.printStackTrace();
             Runtime.getRuntime().halt(1);
         }
+    }
+
+    private static void toDisk(MVStore store) {
+        store.commit();
+        store.sync();
+    }
+
+    private static void shrink(MVStore store) {
+        long end = System.currentTimeMillis() + START_COMPACTION_MS;
+        while (System.currentTimeMillis() < end && store.compact(LIVE_PERCENT_AT_START, COMPACTION_BYTES)) toDisk(store);
+        store.compactFile(START_COMPACTION_MS);
     }
 
     /** Opens a map with BSON inside before anyone opens it without; an open map is found by its name. */
