@@ -1,5 +1,5 @@
 import type { BoundReference } from '../domain/decide-writes.ts';
-import type { ItemError, MissingDependency } from '../domain/outcome.ts';
+import type { ItemError } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
@@ -157,9 +157,4 @@ export function toMissingKey({ key, schemaDefinitionId, schemaName, externalId }
 function missingError(reference: BoundReference): ItemError {
   const message = `"${reference.field}" refers to ${reference.schemaName} "${reference.externalId}", which does not exist`;
   return { code: 'missing_dependency', message, field: reference.field };
-}
-
-/** What an item misses, as callers read it. */
-export function toMissingDependency({ schemaDefinitionId, schemaName, externalId }: MissingKey): MissingDependency {
-  return { schemaDefinitionId: schemaDefinitionId ?? '', schemaName, externalId };
 }

@@ -22,6 +22,10 @@ export interface Dependencies {
   /** Signals other batches. */
   readonly client: Client;
   readonly logger: Logger;
+  /** Where workflows are started. */
+  readonly taskQueue: string;
+  /** Days that a finished batch is kept; 0 keeps it for ever. */
+  readonly retentionDays: number;
   readonly schemas: SchemaCatalog;
   /** Resources carried out by one activity; absent: by the size of the batch. */
   readonly resourcesPerActivity?: number;

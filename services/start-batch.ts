@@ -31,7 +31,7 @@ export async function startBatch(client: Client, taskQueue: string, batch: Batch
       workflowIdConflictPolicy: 'FAIL',
       memo: { run: batch.run },
       staticSummary: `${batch.operation} of ${batch.total} × ${input.schemaName}`,
-      searchAttributes: new TypedSearchAttributes([
+      typedSearchAttributes: new TypedSearchAttributes([
         { key: keyword(SEARCH_ATTRIBUTES.platform), value: batch.platform },
         { key: keyword(SEARCH_ATTRIBUTES.tenant), value: batch.tenant },
         { key: keyword(SEARCH_ATTRIBUTES.schema), value: input.schemaName },

@@ -35,6 +35,9 @@ export interface BatchDocument {
   cascaded: number;
   /** The end result, stored when a run finished. */
   result?: BatchResult;
+  /** Deletions of process instances: activities planned so far, and when a finished batch with failures was put aside. */
+  jobsCreated?: number;
+  dismissedAt?: Date;
   /** Set when the batch is to be removed for good: it is not there for callers any more. */
   deletedAt?: Date;
 }
@@ -139,4 +142,81 @@ export async function settledBatches(database: Database, batchIds: readonly stri
 /** Notes the pending items that a batch is about to claim; none when it is done with them. */
 export async function recordClaims(database: Database, batchId: string, claims: readonly PendingMember[]): Promise<void> {
   await database.batches.updateOne({ _id: batchId }, claims.length > 0 ? { $set: { claims: [...claims] } } : { $unset: { claims: '' } });
+}
+
+/** Notes how many activities of a deletion of process instances are planned. Safe to repeat; a retry takes nothing back. */
+export async function recordJobsCreated(database: Database, batchId: string, jobsCreated: number): Promise<void> {
+  await database.batches.updateOne({ _id: batchId }, { $max: { jobsCreated } });
+}
+
+/** Puts a finished batch aside: it is over for who watches running batches. @returns false where another caller was first. */
+export async function recordDismissed(database: Database, batchId: string): Promise<boolean> {
+  const { modifiedCount } = await database.batches.updateOne(
+    { _id: batchId, dismissedAt: { $exists: false }, deletedAt: { $exists: false } },
+    { $set: { dismissedAt: new Date() } },
+  );
+  return modifiedCount === 1;
+}
+
+/** From here on the batch is not there for callers; who marks it first has deleted it. */
+export async function markDeleted(database: Database, scope: Scope, batchId: string): Promise<BatchDocument | null> {
+  return database.batches.findOneAndUpdate(
+    { _id: batchId, scope: scopeKey(scope), deletedAt: { $exists: false } },
+    { $set: { deletedAt: new Date() } },
+    { returnDocument: 'after' },
+  );
+}
+
+/** Last step of removing a batch. */
+export async function removeBatch(database: Database, batchId: string): Promise<void> {
+  await database.batches.deleteOne({ _id: batchId });
+}
+
+/** Marks finished batches as deleted that were completed before `before`. */
+export async function markExpired(database: Database, before: Date): Promise<void> {
+  await database.batches.updateMany(
+    { completedAt: { $lt: before }, deletedAt: { $exists: false } },
+    { $set: { deletedAt: new Date() } },
+  );
+}
+
+/** Batches that somebody still has to bring to their end: running or to be removed, in order of their id. */
+export function unfinishedBatches(database: Database): AsyncIterable<BatchDocument> {
+  return database.batches.find({ $or: [{ status: RUNNING }, { deletedAt: { $exists: true } }] }).sort({ _id: 1 });
+}
+
+/** A request of a caller that the workflow is told too: stored, so that it holds even where no workflow runs yet. */
+export async function requestControl(
+  database: Database,
+  batchId: string,
+  request: { suspended: boolean } | { cancelRequested: true },
+): Promise<BatchDocument | null> {
+  return database.batches.findOneAndUpdate({ _id: batchId, status: RUNNING }, { $set: request }, { returnDocument: 'after' });
+}
+
+export interface BatchFilter {
+  readonly operation?: Operation;
+  readonly status?: BatchStatus;
+  readonly schemaDefinitionId?: string;
+}
+
+/** One page of a tenant's batches in order of creation. @param after id of the last batch of the page before. */
+export async function listBatches(
+  database: Database,
+  scope: Scope,
+  filter: BatchFilter,
+  page: { readonly after: string | null; readonly limit: number; readonly newestFirst: boolean },
+): Promise<{ batches: BatchDocument[]; total: number; next: string | null }> {
+  const query = { scope: scopeKey(scope), deletedAt: { $exists: false }, ...filter };
+  const from = page.after === null ? {} : { _id: page.newestFirst ? { $lt: page.after } : { $gt: page.after } };
+  const [found, total] = await Promise.all([
+    database.batches
+      .find({ ...query, ...from })
+      .sort({ _id: page.newestFirst ? -1 : 1 })
+      .limit(page.limit + 1)
+      .toArray(),
+    database.batches.countDocuments(query),
+  ]);
+  const batches = found.slice(0, page.limit);
+  return { batches, total, next: found.length > page.limit ? (batches.at(-1)?._id ?? null) : null };
 }

@@ -48,3 +48,8 @@ export async function committedGroups(database: Database, groups: readonly strin
 export async function forgetGroups(database: Database, groups: readonly string[]): Promise<void> {
   if (groups.length > 0) await database.commits.deleteMany({ _id: { $in: [...groups] } });
 }
+
+/** Forgets groups decided before `before`: no resource is marked for so long. */
+export async function forgetOldGroups(database: Database, before: Date): Promise<void> {
+  await database.commits.deleteMany({ at: { $lt: before } });
+}

@@ -35,7 +35,7 @@ export interface Database {
  * Connects with what the protocol relies on: an acknowledged write survives a failover (`w: majority`, journaled), and a
  * read sees every write acknowledged before it (`majority` on the primary). Connecting itself is lazy.
  */
-export async function connectDatabase(uri: string, name: string): Promise<Database> {
+export async function connectDatabase(uri: string, name: string, socketTimeoutMS = SOCKET_TIMEOUT_MS): Promise<Database> {
   const client = new MongoClient(uri, {
     ignoreUndefined: true,
     writeConcern: { w: 'majority', journal: true },
@@ -43,7 +43,7 @@ export async function connectDatabase(uri: string, name: string): Promise<Databa
     readPreference: 'primary',
     serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
     connectTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
-    socketTimeoutMS: SOCKET_TIMEOUT_MS,
+    socketTimeoutMS,
     appName: 'drover',
   });
   const db = client.db(name);

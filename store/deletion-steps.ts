@@ -1,8 +1,120 @@
+import type { Collection } from 'mongodb';
+import type { ResourceKey } from '../domain/resource.ts';
+import { decideGroup, readGroup } from './commits.ts';
 import type { Database } from './database.ts';
+import type { StoredOutcome } from './outcome-pages.ts';
+import { removeLeaving, unmarkLeaving } from './resources.ts';
 
-/** Removes what a delete batch has kept of its plan. Safe to repeat. */
+/**
+ * A part of one step of a delete batch's plan: `batchId/run/step#part`. The whole step is carried out by one activity, and its
+ * resources vanish at one moment, that of the commit document `batchId/run/step`.
+ */
+interface DeletionStepDocument {
+  _id: string;
+  step: number;
+  /** Resources to delete, and for each the items that asked for it, the first one first; none where only the cascade does. */
+  keys: ResourceKey[];
+  items: number[][];
+  /** Items whose outcome planning has decided. */
+  decided: { indexes: number[]; outcome: StoredOutcome }[];
+  /** Nothing of the step is left half done. */
+  done: boolean;
+}
+
+/** One step of a plan as it is carried out. */
+export interface DeletionStep {
+  /** Its identity, and the group that its resources vanish with. */
+  readonly group: string;
+  /** Resources to delete -> items that asked for it, the first one first; none where only the cascade does. */
+  readonly targets: ReadonlyMap<ResourceKey, readonly number[]>;
+  readonly decided: readonly DecidedItems[];
+}
+
+/** Items (the first one, and its repeats) with the outcome that they get. */
+export interface DecidedItems {
+  readonly indexes: readonly number[];
+  readonly outcome: StoredOutcome;
+}
+
+/** Keys, or decided outcomes, in one document: with the longest ids, and 10 of them in a message, it stays below 16 MB. */
+const ENTRIES_PER_DOCUMENT = 1000;
+
+const collection = (database: Database): Collection<DeletionStepDocument> =>
+  database.resources.db.collection<DeletionStepDocument>('deletion_steps');
+
+/** `_id`s of everything that belongs to a batch, in this collection and in `commits`. */
+const ofBatch = (batchId: string) => ({ $gt: `${batchId}/`, $lt: `${batchId}0` });
+
+export const stepGroup = (batchId: string, run: number, step: number): string => `${batchId}/${run}/${step}`;
+
+/** Stores a step; one that is there already is not touched. */
+export async function insertStep(
+  database: Database,
+  batch: { readonly batchId: string; readonly run: number },
+  step: number,
+  { targets, decided }: Pick<DeletionStep, 'targets' | 'decided'>,
+): Promise<void> {
+  const entries = [...targets];
+  const parts = Math.max(1, Math.ceil(entries.length / ENTRIES_PER_DOCUMENT), Math.ceil(decided.length / ENTRIES_PER_DOCUMENT));
+  for (let part = 0; part < parts; part++) {
+    const range = [part * ENTRIES_PER_DOCUMENT, (part + 1) * ENTRIES_PER_DOCUMENT] as const;
+    const some = entries.slice(...range);
+    await collection(database).insertOne({
+      _id: partId(stepGroup(batch.batchId, batch.run, step), part),
+      step,
+      keys: some.map(([key]) => key),
+      items: some.map(([, items]) => [...items]),
+      decided: decided.slice(...range).map(({ indexes, outcome }) => ({ indexes: [...indexes], outcome })),
+      done: false,
+    });
+  }
+}
+
+/** Parts sort as numbers do. */
+const partId = (group: string, part: number): string => `${group}#${String(part).padStart(6, '0')}`;
+
+/** The whole of a step; null where there is none (any more). */
+export async function readStep(database: Database, group: string): Promise<DeletionStep | null> {
+  const parts = await collection(database)
+    .find({ _id: { $gt: `${group}#`, $lt: `${group}$` } })
+    .sort({ _id: 1 })
+    .toArray();
+  return parts.length === 0 ? null : toStep(group, parts);
+}
+
+function toStep(group: string, parts: readonly DeletionStepDocument[]): DeletionStep {
+  const targets = new Map<ResourceKey, number[]>();
+  for (const part of parts) for (const [at, key] of part.keys.entries()) targets.set(key, part.items[at] ?? []);
+  return { group, targets, decided: parts.flatMap((part) => part.decided) };
+}
+
+/** Nothing is left to do for this step, whoever looks for what was left half done. */
+export async function markStepDone(database: Database, group: string): Promise<void> {
+  await collection(database).updateMany({ _id: { $gt: `${group}#`, $lt: `${group}$` } }, { $set: { done: true } });
+}
+
+/** Steps of a batch that may have been left half done, one at a time. */
+export async function* unfinishedSteps(database: Database, batchId: string): AsyncGenerator<DeletionStep> {
+  const open = await collection(database)
+    .find({ _id: ofBatch(batchId), done: false }, { projection: { _id: 1 } })
+    .toArray();
+  const groups = new Set(open.map(({ _id }) => _id.slice(0, _id.lastIndexOf('#'))));
+  for (const group of groups) {
+    const step = await readStep(database, group);
+    if (step !== null) yield step;
+  }
+}
+
+/**
+ * Removes the plan of a delete batch that is over, with what decides about its marks: those that a step has left behind are
+ * brought to their end first, for a mark without a decision would be one that never was decided. Safe to repeat.
+ */
 export async function removeDeletionPlan(database: Database, batchId: string): Promise<void> {
-  const prefix = { $gt: `${batchId}/`, $lt: `${batchId}0` };
-  await database.resources.db.collection<{ _id: string }>('deletion_steps').deleteMany({ _id: prefix });
-  await database.commits.deleteMany({ _id: prefix });
+  for await (const { group, targets } of unfinishedSteps(database, batchId)) {
+    const decision = (await readGroup(database, group)) ?? (await decideGroup(database, group, 'aborted'));
+    if (decision.state === 'committed') await removeLeaving(database, group, [...targets.keys()]);
+    else await unmarkLeaving(database, group, [...targets.keys()]);
+  }
+  await collection(database).deleteMany({ _id: ofBatch(batchId) });
+  await database.commits.deleteMany({ _id: ofBatch(batchId) });
 }

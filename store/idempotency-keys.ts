@@ -57,3 +57,8 @@ export async function recordInserted(database: Database, id: string): Promise<vo
 export async function removeOldKeys(database: Database): Promise<void> {
   await database.idempotencyKeys.deleteMany({ boundAt: { $lte: new Date(Date.now() - KEY_KEPT_MS) } });
 }
+
+/** A batch that is deleted is not inserted again by a late sender of the same key. */
+export async function recordBatchDeleted(database: Database, batchId: string): Promise<void> {
+  await database.idempotencyKeys.updateMany({ 'batch._id': batchId }, { $set: { inserted: true } });
+}

@@ -25,6 +25,8 @@ export interface StoredOutcome {
   attempts: number;
   /** The item repeats an earlier one of its batch, and has its outcome. */
   repeat?: boolean;
+  /** The execution that a deletion of process instances is about to end, noted before it does (invariant 2). */
+  target?: { workflowId: string; runId: string; firstRunId: string };
 }
 
 /** A missing identity; without `schemaDefinitionId` the schema definition itself is not there yet. */
@@ -140,5 +142,16 @@ export async function* outcomeChunks(
   for (let at = 0; at < pages.length; at += PAGES_AT_ONCE) {
     const some = pages.slice(at, at + PAGES_AT_ONCE);
     yield { pages: some, outcomes: new Map(await readOutcomePages(database, batch._id, some)) };
+  }
+}
+
+/** Removes all outcomes of a batch. Safe to repeat. */
+export async function removeOutcomePages(
+  database: Database,
+  batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
+): Promise<void> {
+  const pages = pagesOf(batch);
+  for (let at = 0; at < pages.length; at += 1000) {
+    await database.outcomePages.deleteMany({ _id: { $in: pages.slice(at, at + 1000).map((page) => pageId(batch._id, page)) } });
   }
 }

@@ -1,4 +1,4 @@
-import type { AnyBulkWriteOperation } from 'mongodb';
+import type { AnyBulkWriteOperation, Filter } from 'mongodb';
 import { MongoBulkWriteError } from 'mongodb';
 import type { ItemAction } from '../domain/outcome.ts';
 import type { Resource, ResourceKey } from '../domain/resource.ts';
@@ -199,4 +199,158 @@ export async function unmarkLeaving(database: Database, group: string, keys: rea
 export async function removeLeaving(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
   if (keys.length === 0) return;
   await database.resources.deleteMany({ _id: { $in: [...keys] }, 'leaving.group': group });
+}
+
+/** Most bytes of JSON text that one read holds, apart from its last resource. */
+const PAGE_BYTES = 8 * 1024 * 1024;
+
+/** A part of a list, in the order of the keys. `next` is the key to go on after, null at the end. */
+export interface ResourcePage {
+  readonly resources: ResourceDocument[];
+  readonly next: ResourceKey | null;
+}
+
+/** A tenant's resources of a schema definition, lowest external id first: stable while data changes. */
+export function resourcePage(
+  database: Database,
+  scope: Scope,
+  schemaDefinitionId: string,
+  after: ResourceKey | null,
+  limit: number,
+): Promise<ResourcePage> {
+  const start = `${scopeKey(scope)}/${schemaDefinitionId}`;
+  // '0' comes right after '/'
+  return readPage(database, { _id: { $gt: after ?? `${start}/`, $lt: `${start}0` } }, limit);
+}
+
+/** What refers to a resource, lowest key first. References stay inside a tenant, so these are of the same tenant. */
+export function referrerPage(
+  database: Database,
+  target: ResourceKey,
+  after: ResourceKey | null,
+  limit: number,
+): Promise<ResourcePage> {
+  return readPage(database, { references: target, ...(after !== null && { _id: { $gt: after } }) }, limit);
+}
+
+export async function countReferrers(database: Database, target: ResourceKey): Promise<number> {
+  return database.resources.countDocuments({ references: target, hidden: { $exists: false } });
+}
+
+/** Reads on until the page is full of resources that are to be seen, or heavy. */
+async function readPage(database: Database, filter: Filter<ResourceDocument>, limit: number): Promise<ResourcePage> {
+  const resources: ResourceDocument[] = [];
+  let bytes = 0;
+  const cursor = database.resources.find(filter, { batchSize: limit + 1 }).sort({ _id: 1 });
+  try {
+    for await (const document of cursor) {
+      if (resources.length === limit || bytes > PAGE_BYTES) return { resources, next: resources.at(-1)?._id ?? null };
+      const [seen] = isMarked(document) ? await visible(database, [document]) : [document];
+      if (seen === undefined) continue;
+      resources.push(seen);
+      bytes += seen.data.length;
+    }
+    return { resources, next: null };
+  } finally {
+    await cursor.close();
+  }
+}
+
+const isMarked = (document: Pick<MarkedDocument, 'hidden' | 'leaving'>): boolean =>
+  document.hidden !== undefined || document.leaving !== undefined;
+
+const DOCUMENTS_PER_CHUNK = 200;
+
+/** Every stored resource of a schema definition, of all tenants, seen or not, some at a time. */
+export async function* resourcesOfSchema(
+  database: Database,
+  schemaDefinitionId: string,
+): AsyncGenerator<ResourceDocument[]> {
+  let chunk: ResourceDocument[] = [];
+  let bytes = 0;
+  for await (const document of database.resources.find({ schemaDefinitionId }, { batchSize: DOCUMENTS_PER_CHUNK })) {
+    chunk.push(document);
+    bytes += document.data.length;
+    if (chunk.length < DOCUMENTS_PER_CHUNK && bytes < PAGE_BYTES) continue;
+    yield chunk;
+    chunk = [];
+    bytes = 0;
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** Resources of a schema definition that somebody can see, of all tenants. */
+export async function countResourcesOfSchema(database: Database, schemaDefinitionId: string): Promise<number> {
+  const plain = await database.resources.countDocuments({
+    schemaDefinitionId,
+    hidden: { $exists: false },
+    leaving: { $exists: false },
+  });
+  const marked = await database.resources
+    .find(
+      { schemaDefinitionId, $or: [{ hidden: { $exists: true } }, { leaving: { $exists: true } }] },
+      { projection: { hidden: 1, leaving: 1 } },
+    )
+    .toArray();
+  return plain + (await visible(database, marked)).length;
+}
+
+/** Puts references in place that a change of the schema makes of unchanged data; a resource written meanwhile has its own. */
+export async function rewriteReferences(
+  database: Database,
+  rewrites: readonly { readonly of: ResourceDocument; readonly references: readonly ResourceKey[] }[],
+): Promise<void> {
+  if (rewrites.length === 0) return;
+  await database.resources.bulkWrite(
+    rewrites.map(({ of: { _id, id, version }, references }) => ({
+      updateOne: { filter: { _id, id, version }, update: { $set: { references: [...references] } } },
+    })),
+    { ordered: false },
+  );
+}
+
+/** Which of these exist and stay, and which somebody is creating or deleting right now. */
+export async function lookAtTargets(
+  database: Database,
+  keys: readonly ResourceKey[],
+): Promise<{ present: ResourceKey[]; undecided: ResourceKey[] }> {
+  const targets = [...(await readTargets(database, keys)).values()];
+  const groups = [...new Set(targets.flatMap((target) => groupOf(target) ?? []))];
+  const decided = groups.length === 0 ? [] : await database.commits.find({ _id: { $in: groups } }).toArray();
+  const states = new Map(decided.map((group) => [group._id, group.state]));
+  const present: ResourceKey[] = [];
+  const undecided: ResourceKey[] = [];
+  for (const target of targets) {
+    const group = groupOf(target);
+    const state = group === undefined ? undefined : states.get(group);
+    if (group !== undefined && state === undefined) undecided.push(target._id);
+    else if (group === undefined || (state === 'committed') === (target.hidden !== undefined)) present.push(target._id);
+  }
+  return { present, undecided };
+}
+
+/** External ids of all resources of a schema definition that readers see, in pages, in no order: one scan, bounded memory. */
+export async function* allExternalIds(
+  database: Database,
+  scope: Scope,
+  schemaDefinitionId: string,
+  pageSize: number,
+): AsyncGenerator<string[]> {
+  const cursor = database.resources.find(
+    { schemaDefinitionId, scope: scopeKey(scope) },
+    { projection: { externalId: 1, hidden: 1, leaving: 1 }, batchSize: pageSize },
+  );
+  let page: string[] = [];
+  let marked: ResourceDocument[] = [];
+  for await (const document of cursor) {
+    if (document.hidden === undefined && document.leaving === undefined) page.push(document.externalId);
+    else marked.push(document);
+    if (page.length < pageSize && marked.length < pageSize) continue;
+    page.push(...(await visible(database, marked)).map((seen) => seen.externalId));
+    marked = [];
+    yield page;
+    page = [];
+  }
+  page.push(...(await visible(database, marked)).map((seen) => seen.externalId));
+  if (page.length > 0) yield page;
 }

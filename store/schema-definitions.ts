@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { JsonObject } from '../domain/resource.ts';
 import type { SchemaDefinition } from '../domain/schema-definition.ts';
+import { referencedNames } from '../domain/schema-references.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
 
@@ -13,6 +14,10 @@ export interface SchemaDefinitionDocument {
   externalIdField: string;
   /** JSON text: field names with dots and dollars stay what they are on every server. */
   schema: string;
+  /** Names and ids that the schema refers to, as written. */
+  referenceSchemas: string[];
+  /** The same in lower case, for looking up who refers to a definition. */
+  referenceNames: string[];
   versionNumber: number;
   createdAt: Date;
   updatedAt: Date;
@@ -20,6 +25,10 @@ export interface SchemaDefinitionDocument {
   active: boolean;
   /** Set while a PUT or DELETE examines what is stored; writers keep off until it is gone or its lease has run out. */
   changing?: { change: string; leaseUntil: Date };
+  /** Set while the stored references of its resources may name more than their data does. */
+  referencesUnsettled?: true;
+  /** False until those who wait for a definition of this name have been told of it. */
+  announced: boolean;
 }
 
 /** One name or pluralName of a platform, in lower case; the insert is the claim. */
@@ -47,9 +56,22 @@ function fromDocument(document: SchemaDefinitionDocument): SchemaDefinition {
     ...(document.description !== undefined && { description: document.description }),
     externalIdField: document.externalIdField,
     schema: JSON.parse(document.schema),
+    referenceSchemas: document.referenceSchemas,
     versionNumber: document.versionNumber,
     createdAt: document.createdAt,
     updatedAt: document.updatedAt,
+  };
+}
+
+/** What a document says of its schema. */
+export function schemaFields(
+  schema: JsonObject,
+): Pick<SchemaDefinitionDocument, 'schema' | 'referenceSchemas' | 'referenceNames'> {
+  const referenceSchemas = referencedNames(schema);
+  return {
+    schema: JSON.stringify(schema),
+    referenceSchemas,
+    referenceNames: referenceSchemas.map((name) => name.toLowerCase()),
   };
 }
 
@@ -71,11 +93,12 @@ export async function createSchemaDefinition(
     ...(input.pluralName !== undefined && { pluralName: input.pluralName }),
     ...(input.description !== undefined && { description: input.description }),
     externalIdField: input.externalIdField,
-    schema: JSON.stringify(input.schema),
+    ...schemaFields(input.schema),
     versionNumber: 1,
     createdAt: now,
     updatedAt: now,
     active: false,
+    announced: false,
   };
   await database.schemaDefinitions.insertOne(document);
   const names = [...new Set([input.name, input.pluralName ?? input.name].map((name) => name.toLowerCase()))];
@@ -122,8 +145,16 @@ async function claimName(database: Database, platform: string, name: string, id:
 
 async function abandon(database: Database, document: SchemaDefinitionDocument): Promise<void> {
   await database.schemaDefinitions.deleteOne({ _id: document._id, active: false });
-  const names = [document.name, document.pluralName ?? document.name].map((name) => nameKey(document.platform, name));
-  await database.schemaNames.deleteMany({ _id: { $in: names }, schemaDefinitionId: document._id });
+  await releaseNames(database, document);
+}
+
+/** Gives up the names of a definition, where they are still its own. */
+export async function releaseNames(
+  database: Database,
+  { _id, platform, name, pluralName }: Pick<SchemaDefinitionDocument, '_id' | 'platform' | 'name' | 'pluralName'>,
+): Promise<void> {
+  const names = [name, pluralName ?? name].map((claimed) => nameKey(platform, claimed));
+  await database.schemaNames.deleteMany({ _id: { $in: names }, schemaDefinitionId: _id });
 }
 
 /** Finds an active definition of the platform by id, name or pluralName, names in any case. */
@@ -140,10 +171,28 @@ export async function findSchemaDefinition(
   return byName === null ? null : fromDocument(byName);
 }
 
-/** All active definitions of a platform, oldest first. */
-export async function listSchemaDefinitions(database: Database, platform: string): Promise<SchemaDefinition[]> {
-  const documents = await database.schemaDefinitions.find({ platform, active: true }).sort({ _id: 1 }).toArray();
-  return documents.map(fromDocument);
+/** One page of a platform's definitions, newest first, older than `before`: stable while definitions arrive. */
+export async function schemaDefinitionPage(
+  database: Database,
+  platform: string,
+  before: string | null,
+  limit: number,
+): Promise<{ definitions: SchemaDefinition[]; next: string | null; total: number }> {
+  const filter = { platform, active: true };
+  const [documents, total] = await Promise.all([
+    database.schemaDefinitions
+      .find(before === null ? filter : { ...filter, _id: { $lt: before } })
+      .sort({ _id: -1 })
+      .limit(limit + 1)
+      .toArray(),
+    database.schemaDefinitions.countDocuments(filter),
+  ]);
+  const page = documents.slice(0, limit);
+  return {
+    definitions: page.map(fromDocument),
+    next: documents.length > limit ? (page.at(-1)?._id ?? null) : null,
+    total,
+  };
 }
 
 /** Which of these names (lower case) and ids belong to active definitions: nameOrId (lower case) -> id and name. */
@@ -152,13 +201,17 @@ export async function bindSchemaNames(
   platform: string,
   namesOrIds: readonly string[],
 ): Promise<Map<string, { id: string; name: string }>> {
-  const names = await database.schemaNames.find({ _id: { $in: namesOrIds.map((n) => nameKey(platform, n)) } }).toArray();
+  const names = await database.schemaNames
+    .find({ _id: { $in: namesOrIds.map((n) => nameKey(platform, n)) } })
+    .toArray();
   const idOf = new Map(names.map((name) => [name._id, name.schemaDefinitionId]));
   const ids = [...idOf.values(), ...namesOrIds];
   const definitions = await database.schemaDefinitions
     .find({ _id: { $in: ids }, platform, active: true }, { projection: { name: 1 } })
     .toArray();
-  const byId = new Map(definitions.map((definition) => [definition._id, { id: definition._id, name: definition.name }]));
+  const byId = new Map(
+    definitions.map((definition) => [definition._id, { id: definition._id, name: definition.name }]),
+  );
   const bound = new Map<string, { id: string; name: string }>();
   for (const nameOrId of namesOrIds) {
     const definition = byId.get(nameOrId) ?? byId.get(idOf.get(nameKey(platform, nameOrId)) ?? '');
@@ -170,19 +223,58 @@ export async function bindSchemaNames(
   return bound;
 }
 
-/** Version and change mark of a definition, read afresh: what a writer looks at once its intent is laid. */
+/**
+ * Version and change mark of a definition, read afresh: what a writer looks at once its intent is laid. A change whose lease
+ * has run out is broken off here, so that whoever made it cannot complete it behind the back of this writer, however clocks go.
+ */
 export async function currentSchemaVersion(
   database: Database,
   id: string,
 ): Promise<Pick<SchemaDefinitionDocument, 'versionNumber' | 'changing'> | null> {
-  return database.schemaDefinitions.findOne(
+  const current = await database.schemaDefinitions.findOne(
     { _id: id, active: true },
     { projection: { versionNumber: 1, changing: 1 } },
   );
+  if (current?.changing === undefined || current.changing.leaseUntil > new Date()) return current;
+  const { change, leaseUntil } = current.changing;
+  await database.schemaDefinitions.updateOne(
+    { _id: id, 'changing.change': change, 'changing.leaseUntil': leaseUntil },
+    { $unset: { changing: '' } },
+  );
+  return currentSchemaVersion(database, id);
 }
 
 /** The definition as it is now. */
 export async function readSchemaDefinition(database: Database, id: string): Promise<SchemaDefinition | null> {
   const document = await database.schemaDefinitions.findOne({ _id: id, active: true });
   return document === null ? null : fromDocument(document);
+}
+
+/** Definitions that refer to another one by its name or id, oldest first; itself left out. */
+export async function referringDefinitions(
+  database: Database,
+  definition: Pick<SchemaDefinition, 'id' | 'platform' | 'name'>,
+): Promise<{ id: string; name: string }[]> {
+  const names = [definition.id, definition.name.toLowerCase()];
+  const documents = await database.schemaDefinitions
+    .find(
+      { platform: definition.platform, active: true, referenceNames: { $in: names }, _id: { $ne: definition.id } },
+      { projection: { name: 1 } },
+    )
+    .sort({ _id: 1 })
+    .toArray();
+  return documents.map((document) => ({ id: document._id, name: document.name }));
+}
+
+/** Those who waited for a definition of this name know of it. */
+export async function recordAnnounced(database: Database, id: string): Promise<void> {
+  await database.schemaDefinitions.updateOne({ _id: id }, { $set: { announced: true } });
+}
+
+/** Definitions that nobody was told of, created before `before`: whoever created them has died on the way. */
+export async function unannouncedDefinitions(database: Database, before: Date): Promise<SchemaDefinition[]> {
+  const documents = await database.schemaDefinitions
+    .find({ active: true, announced: false, createdAt: { $lt: before } })
+    .toArray();
+  return documents.map(fromDocument);
 }

@@ -8,21 +8,15 @@ import type { BatchSummary, Operation } from '../domain/batch.ts';
 
 /** Workflow type of every batch. */
 export const BATCH_WORKFLOW_TYPE = 'batchWorkflow';
-/** Workflow type of the sweeper, and the id of the schedule that runs it. */
+/** Workflow type of the sweeper. */
 export const SWEEP_WORKFLOW_TYPE = 'sweepWorkflow';
-export const SWEEP_SCHEDULE_ID = 'drover-sweep';
+/** Id of the schedule that runs the sweeper of a task queue, and the beginning of its workflow ids: `drover-sweep`. */
+export const sweepScheduleId = (taskQueue: string): string => `${taskQueue}-sweep`;
 
 /** Workflow id of a batch. */
 export const batchWorkflowId = (batchId: string): string => `batch-${batchId}`;
 
-/** Search attributes of a batch workflow, all keywords: what a list in the Temporal UI is filtered by. */
-export const SEARCH_ATTRIBUTES = {
-  platform: 'DroverPlatform',
-  tenant: 'DroverTenant',
-  schema: 'DroverSchema',
-  operation: 'DroverOperation',
-  status: 'DroverStatus',
-} as const;
+export { SEARCH_ATTRIBUTES } from '../domain/search-attributes.ts';
 
 /** An identity that has appeared. */
 export interface AvailableDependency {

@@ -1,0 +1,46 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { v7 as uuidv7 } from 'uuid';
+import { checkAuthentication } from './authentication.ts';
+import type { ApiContext, ApiEnv, Services } from './context.ts';
+import { docsRoutes } from './docs.ts';
+import { failure, notFound } from './envelope.ts';
+import { healthRoutes } from './health.ts';
+import { batchRoutes } from './routes/batches.ts';
+import { EXTRACTA_PREFIX, extractaFailure, extractaRoutes } from './routes/extracta.ts';
+import { itemRoutes } from './routes/items.ts';
+import { resourceBatchRoutes } from './routes/resource-batches.ts';
+
+/** Time that Temporal is given to answer within one request, in ms: a caller gets its 503 within 5 s. */
+const TEMPORAL_TIMEOUT_MS = 4_000;
+
+/** The API without its socket: routes and middleware. Tests send it requests with `app.request()`. */
+export function createApp(services: Services): OpenAPIHono<ApiEnv> {
+  const app = new OpenAPIHono<ApiEnv>();
+  app.use(async (c, next) => {
+    c.set('services', services);
+    c.set('requestId', uuidv7());
+    c.header('X-Request-Id', c.var.requestId);
+    const started = performance.now();
+    await next();
+    const { method, path } = c.req;
+    const ms = Math.round(performance.now() - started);
+    services.logger.debug({ requestId: c.var.requestId, tenant: c.var.scope?.tenant, method, path, status: c.res.status, ms }, 'request');
+  });
+  healthRoutes(app);
+  docsRoutes(app);
+  app.use(checkAuthentication);
+  app.use((_, next) => services.client.withDeadline(Date.now() + TEMPORAL_TIMEOUT_MS, next));
+  resourceBatchRoutes(app);
+  batchRoutes(app);
+  itemRoutes(app);
+  extractaRoutes(app);
+  app.notFound((c) => answerError(c, notFound(`there is nothing at ${c.req.path}`)));
+  app.onError((error, c) => answerError(c, error));
+  return app;
+}
+
+/** Errors in the shape of the API that the path belongs to. */
+function answerError(c: ApiContext, error: unknown): Response {
+  return c.req.path.startsWith(EXTRACTA_PREFIX) ? extractaFailure(c, error) : failure(c, error);
+}
+

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { isTerminal } from '../domain/batch.ts';
+import { findBatch } from '../store/batches.ts';
+import type { Scope } from '../domain/scope.ts';
+import { type BatchView, type ViewParts, viewBatch } from '../services/view-batch.ts';
+
+/** Least time between two looks at a batch, in ms: at most 4 events a second (contract section 6). */
+const LOOK_EVERY_MS = 250;
+/** Time between two looks at a batch in which nothing changes, in ms. */
+const IDLE_LOOK_EVERY_MS = 1_000;
+/** Looks without a change after which a batch counts as idle. */
+const IDLE_AFTER = 8;
+
+export interface BatchEvent {
+  /** Hash of the state: the same state has the same id in every process. */
+  readonly id: string;
+  readonly view: BatchView;
+  readonly isLast: boolean;
+}
+
+type Listener = (event: BatchEvent | 'deleted') => void;
+
+interface Watch {
+  readonly listeners: Set<Listener>;
+  latest: BatchEvent | undefined;
+}
+
+/** Watches batches: one look serves all watchers of a batch, and nobody looks at one that nobody watches. */
+export class BatchEvents {
+  readonly #parts: ViewParts;
+  readonly #watches = new Map<string, Watch>();
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts;
+  }
+
+  /** Tells `listener` the state now and each change. @returns ends the watch. */
+  watch(scope: Scope, batchId: string, listener: Listener): () => void {
+    const known = this.#watches.get(batchId);
+    const watch: Watch = known ?? { listeners: new Set(), latest: undefined };
+    watch.listeners.add(listener);
+    if (known === undefined) {
+      this.#watches.set(batchId, watch);
+      void this.#look(scope, batchId, watch);
+    } else if (known.latest !== undefined) listener(known.latest);
+    return () => watch.listeners.delete(listener);
+  }
+
+  async #look(scope: Scope, batchId: string, watch: Watch): Promise<void> {
+    let unchanged = 0;
+    while (watch.listeners.size > 0) {
+      const event = await this.#read(scope, batchId);
+      if (event !== null && (event === 'deleted' || event.id !== watch.latest?.id)) {
+        unchanged = 0;
+        if (event !== 'deleted') watch.latest = event;
+        for (const listener of watch.listeners) listener(event);
+        if (event === 'deleted' || event.isLast) break;
+      } else unchanged += 1;
+      await new Promise((resolve) => setTimeout(resolve, unchanged > IDLE_AFTER ? IDLE_LOOK_EVERY_MS : LOOK_EVERY_MS));
+    }
+    this.#watches.delete(batchId);
+  }
+
+  /** Null where a server is away: the watchers wait. */
+  async #read(scope: Scope, batchId: string): Promise<BatchEvent | 'deleted' | null> {
+    try {
+      const batch = await findBatch(this.#parts.database, scope, batchId);
+      if (batch === null) return 'deleted';
+      const view = await viewBatch(this.#parts, batch, false);
+      const { source: _, ...state } = view;
+      const id = createHash('sha256').update(JSON.stringify(state)).digest('hex').slice(0, 16);
+      return { id, view, isLast: isTerminal(view.status) };
+    } catch {
+      return null;
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { invalidRequest } from '../../domain/camunda-fault.ts';
+import { readDate } from '../../domain/json-reading.ts';
+import { checkSorting } from '../../domain/process-instance-query.ts';
+import type { ApiContext } from '../context.ts';
+import { ApiError } from '../envelope.ts';
+import { readJson } from '../read-json.ts';
+import { badNumber, notAcceptable, unsupportedMediaType } from './errors.ts';
+
+/**
+ * The JSON body of a request; the engine answers 500 to none and to `null`, we say what is missing.
+ * @throws CamundaFault 415 for another content type, 400 saying what is wrong and where.
+ */
+export async function readBody(c: ApiContext): Promise<unknown> {
+  const hasType = c.req.header('content-type') !== undefined;
+  if (c.req.raw.body === null || c.req.header('content-length') === '0') throw invalidRequest(EMPTY);
+  if (!hasType && (await c.req.text()) === '') throw invalidRequest(EMPTY);
+  if (!hasType) throw unsupportedMediaType();
+  try {
+    const { json } = await readJson(c);
+    if (json === null) throw invalidRequest('the body is null: a JSON object is needed');
+    return json;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 415) throw unsupportedMediaType();
+    throw error;
+  }
+}
+
+const EMPTY = 'the body is empty: a JSON object is needed';
+
+/** @throws CamundaFault 406 where the caller takes no JSON. */
+export function expectJsonAccepted(c: ApiContext): void {
+  const accept = c.req.header('accept');
+  if (accept === undefined || accept.trim() === '') return;
+  const isJson = (range: string): boolean => {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    return ['*/*', 'application/*', 'application/json'].includes(type) && !parameters.includes('q=0');
+  };
+  if (!accept.split(',').some(isJson)) throw notAcceptable();
+}
+
+/** A boolean parameter; absent is null. @throws CamundaFault 400 in the engine's words. */
+export function readBooleanParameter(c: ApiContext, name: string): boolean | null {
+  const value = c.req.query(name);
+  if (value === undefined) return null;
+  if (value === 'true' || value === 'false') return value === 'true';
+  const reason = `Cannot convert value ${value} to java type java.lang.Boolean`;
+  throw invalidRequest(`Cannot set query parameter '${name}' to value '${value}': ${reason}`);
+}
+
+export function readDateParameter(c: ApiContext, name: string): Date | undefined {
+  const value = c.req.query(name);
+  return value === undefined ? undefined : readDate(value, name);
+}
+
+export interface Paging {
+  readonly first: number;
+  /** null: to the end. */
+  readonly max: number | null;
+}
+
+/** `firstResult` and `maxResults`; a negative maximum selects nothing. @throws CamundaFault 404 for what is no number. */
+export function readPaging(c: ApiContext): Paging {
+  const max = readInteger(c, 'maxResults');
+  return { first: Math.max(0, readInteger(c, 'firstResult') ?? 0), max: max === null ? null : Math.max(0, max) };
+}
+
+function readInteger(c: ApiContext, name: string): number | null {
+  const value = c.req.query(name);
+  if (value === undefined) return null;
+  if (!/^[+-]?\d{1,10}$/.test(value)) throw badNumber();
+  return Number(value);
+}
+
+/** `sortBy` and `sortOrder`, checked against the keys that a list has; null where it is not to be sorted. */
+export function readSorting<K extends string>(c: ApiContext, keys: readonly K[]): { key: K; descending: boolean } | null {
+  const sortBy = c.req.query('sortBy') ?? null;
+  const sortOrder = c.req.query('sortOrder') ?? null;
+  checkSorting(sortBy, sortOrder, new Set<string>(keys));
+  const key = keys.find((known) => known === sortBy);
+  return key === undefined ? null : { key, descending: sortOrder === 'desc' };
+}

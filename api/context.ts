@@ -1,0 +1,33 @@
+import type { Client } from '@temporalio/client';
+import type { Context } from 'hono';
+import type { Logger } from 'pino';
+import type { SchemaCatalog } from '../activities/schema-catalog.ts';
+import type { Config } from '../config.ts';
+import type { Scope } from '../domain/scope.ts';
+import type { Database } from '../store/database.ts';
+import type { BatchEvents } from './batch-events.ts';
+
+/** What requests are answered with. */
+export interface Services {
+  readonly config: Config;
+  readonly database: Database;
+  readonly client: Client;
+  readonly logger: Logger;
+  readonly taskQueue: string;
+  readonly schemas: SchemaCatalog;
+  readonly events: BatchEvents;
+  /** Asked before anything is stored for Temporal to carry out. @throws where Temporal does not answer. */
+  assertTemporal(): Promise<void>;
+}
+
+/** What every route finds in its context. */
+export interface ApiEnv {
+  Variables: {
+    services: Services;
+    /** Whose request it is (invariant 6). */
+    scope: Scope;
+    requestId: string;
+  };
+}
+
+export type ApiContext = Context<ApiEnv>;

@@ -1,0 +1,46 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { secureHeaders } from 'hono/secure-headers';
+import type { Api } from './define-route.ts';
+
+const ASSETS: Readonly<Record<string, string>> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+};
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Drover API</title><link rel="stylesheet" href="docs/swagger-ui.css"></head>
+<body><div id="api"></div><script src="docs/swagger-ui-bundle.js"></script><script src="docs/start.js"></script></body>
+</html>
+`;
+const START = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#api' });\n`;
+
+const DOCUMENT = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Drover',
+    version: '0.1.0',
+    description: 'Durable batches of typed, linked resources.',
+    license: { name: 'MIT' },
+  },
+};
+
+/** `/openapi.json`, and `/docs`: a page that needs nothing from elsewhere. */
+export function docsRoutes(api: Api): void {
+  api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
+  api.get('/openapi.json', (c) => c.json(api.getOpenAPI31Document(DOCUMENT)));
+  api.use(
+    '/docs/*',
+    secureHeaders({
+      contentSecurityPolicy: { defaultSrc: ["'self'"], imgSrc: ["'self'", 'data:'], styleSrc: ["'self'", "'unsafe-inline'"] },
+    }),
+  );
+  api.get('/docs', (c) => c.html(PAGE));
+  api.get('/docs/start.js', (c) => c.body(START, 200, { 'Content-Type': 'text/javascript; charset=utf-8' }));
+  const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+  for (const [name, type] of Object.entries(ASSETS)) {
+    api.get(`/docs/${name}`, async (c) => c.body(await readFile(join(folder, name), 'utf8'), 200, { 'Content-Type': type }));
+  }
+}

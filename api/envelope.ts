@@ -1,0 +1,67 @@
+import { ServiceError } from '@temporalio/client';
+import { MongoError } from 'mongodb';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { KeyReusedError } from '../services/accept-batch.ts';
+import { NotAllowedError } from '../services/control-batch.ts';
+import type { ApiContext } from './context.ts';
+
+/** Most faults named in one answer (contract section 2). */
+export const MAX_FAULTS = 100;
+/** Seconds after which a caller should try again when a server is away. */
+const RETRY_AFTER_SECONDS = 5;
+
+/** An answer other than success. One closed list of statuses. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 503;
+  /** Each fault with its index or parameter. */
+  readonly errors: readonly string[] | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(status: ApiError['status'], message: string, more: { errors?: readonly string[]; retryAfterSeconds?: number } = {}) {
+    super(message);
+    this.status = status;
+    this.errors = more.errors;
+    this.retryAfterSeconds = more.retryAfterSeconds;
+  }
+}
+
+export const badRequest = (...errors: readonly string[]): ApiError =>
+  new ApiError(400, errors.length === 1 ? (errors[0] ?? '') : 'the request has faults', { errors: errors.slice(0, MAX_FAULTS) });
+export const notFound = (message: string): ApiError => new ApiError(404, message);
+
+/** The envelope of every successful answer. */
+export const success = <T>(message: string, data: T) => ({ success: true as const, message, data });
+
+/** What an error means to a caller; null for a bug of ours. */
+export function toApiError(error: unknown): ApiError | null {
+  if (error instanceof ApiError) return error;
+  if (error instanceof KeyReusedError) return new ApiError(422, error.message);
+  if (error instanceof NotAllowedError) return new ApiError(409, error.message);
+  if (error instanceof MongoError) return away('MongoDB cannot be reached');
+  if (error instanceof ServiceError || isTimeout(error)) return away('Temporal cannot be reached');
+  return null;
+}
+
+const away = (message: string): ApiError => new ApiError(503, message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+
+const isTimeout = (error: unknown): boolean =>
+  error instanceof Error && (error.message.startsWith('Failed to connect before the deadline') || 'code' in error && error.code === 14);
+
+/** Answers with an error in the envelope: never a stack trace. */
+export function failure(c: ApiContext, error: unknown): Response {
+  const known = toApiError(error);
+  if (known === null) {
+    c.var.services.logger.error({ err: error, requestId: c.var.requestId, path: c.req.path }, 'a request failed for a reason of ours');
+    return c.json({ success: false, message: `internal error; the log has the reason under request ${c.var.requestId}` }, 500);
+  }
+  if (known.retryAfterSeconds !== undefined) c.header('Retry-After', String(known.retryAfterSeconds));
+  if (known.status === 503) c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, known.message);
+  const body = {
+    success: false,
+    message: known.message,
+    ...(known.errors && { errors: known.errors }),
+    ...(known.status === 404 && { data: { error: known.message } }),
+  };
+  return c.json(body, known.status satisfies ContentfulStatusCode);
+}

@@ -1,0 +1,24 @@
+import { pino } from 'pino';
+import { ConfigError, loadConfig } from '../config.ts';
+import { startApi } from './server.ts';
+
+/** `npm run api`: one API process on configured servers, until SIGINT or SIGTERM. */
+try {
+  const config = loadConfig();
+  const logger = pino({ level: config.LOG_LEVEL, base: { service: 'api' } });
+  const api = await startApi(config, logger);
+  process.stdout.write(`ready ${api.url}\n`);
+  let isStopping = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (isStopping) return;
+      isStopping = true;
+      logger.info({ signal }, 'the API drains');
+      void api.stop().then(() => process.exit(0));
+    });
+  }
+} catch (error) {
+  const reason = error instanceof ConfigError ? error.message : `the API cannot run: ${error instanceof Error ? error.message : error}`;
+  process.stderr.write(`${reason}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,47 @@
+import type { ApiContext } from './context.ts';
+import { ApiError, badRequest } from './envelope.ts';
+
+/** `application/json`, with any parameter; a charset other than UTF-8 is told apart by its bytes. */
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+
+/**
+ * The body of a request, at most the configured number of bytes of it read.
+ * @throws ApiError 415 for another content type, 413 past the limit, 400 where it is no UTF-8 or no JSON.
+ */
+export async function readJson(c: ApiContext): Promise<{ json: unknown; bytes: Uint8Array }> {
+  const type = c.req.header('content-type') ?? '';
+  if (!JSON_TYPE.test(type)) throw new ApiError(415, `the content type must be application/json, not "${type.slice(0, 100)}"`);
+  const encoding = c.req.header('content-encoding') ?? 'identity';
+  if (encoding !== 'identity') throw new ApiError(415, 'compressed bodies are not accepted');
+  const bytes = await readBytes(c, c.var.services.config.BODY_LIMIT_BYTES);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw badRequest('body: is not valid UTF-8');
+  }
+  try {
+    return { json: JSON.parse(text), bytes };
+  } catch (error) {
+    throw badRequest(`body: is not valid JSON${error instanceof SyntaxError ? placeOf(error) : ''}`);
+  }
+}
+
+/** Where the parser stopped, without what it read. */
+function placeOf(error: SyntaxError): string {
+  const position = /position \d+/.exec(error.message);
+  return position ? ` at ${position[0]}` : '';
+}
+
+async function readBytes(c: ApiContext, limit: number): Promise<Uint8Array> {
+  const tooLarge = (): ApiError => new ApiError(413, `the body is larger than ${limit} bytes`);
+  if (Number(c.req.header('content-length') ?? 0) > limit) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of c.req.raw.body ?? []) {
+    size += chunk.byteLength;
+    if (size > limit) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,79 @@
+import { z } from '@hono/zod-openapi';
+import { BATCH_STATUSES, BATCH_TYPES, OPERATIONS } from '../../domain/batch.ts';
+import { ERROR_CODES, ITEM_STATUSES } from '../../domain/outcome.ts';
+
+/** Shapes of answers about batches (contract section 3), for the OpenAPI document. */
+export const Pagination = z
+  .object({ hasNextPage: z.boolean(), total: z.number().optional(), cursor: z.string().nullable() })
+  .openapi('Pagination');
+
+const count = z.number().int().min(0);
+const MissingDependency = z.object({ schemaDefinitionId: z.string(), schemaName: z.string(), externalId: z.string() }).openapi('MissingDependency');
+
+export const BatchData = z
+  .object({
+    batchId: z.string(),
+    batchType: z.enum(Object.values(BATCH_TYPES) as [string, ...string[]]),
+    operation: z.enum(OPERATIONS),
+    status: z.enum(BATCH_STATUSES),
+    suspended: z.boolean(),
+    schemaDefinitionId: z.string().nullable(),
+    schemaName: z.string().nullable(),
+    progress: z.object({
+      totalRecords: count,
+      processedRecords: count,
+      successfulRecords: count,
+      pendingRecords: count,
+      failedRecords: count,
+      successRate: z.number().min(0).max(1),
+    }),
+    counts: z.object(Object.fromEntries(ITEM_STATUSES.map((status) => [status, count]))),
+    actions: z.object({ created: count, updated: count, unchanged: count, deleted: count, cascaded: count }),
+    options: z.record(z.string(), z.unknown()),
+    createdAt: z.iso.datetime(),
+    startedAt: z.iso.datetime().optional(),
+    completedAt: z.iso.datetime().optional(),
+    pendingUntil: z.iso.datetime().optional(),
+    errors: z
+      .object({
+        summary: z.record(z.enum(ERROR_CODES), count),
+        details: z.record(z.string(), z.string()).openapi({ description: 'Index to message, the first 100' }),
+        message: z.string(),
+      })
+      .optional(),
+    pendingResources: z
+      .array(
+        z.object({
+          id: z.string(),
+          resourceExternalId: z.string(),
+          schemaDefinitionId: z.string(),
+          schemaName: z.string(),
+          expiresAt: z.iso.datetime(),
+          createdAt: z.iso.datetime(),
+          missingDependencies: z.array(MissingDependency),
+        }),
+      )
+      .optional(),
+    source: z.enum(['workflow', 'store']),
+  })
+  .openapi('BatchData');
+
+export const Batch = z.object({ success: z.literal(true), message: z.string(), data: BatchData }).openapi('Batch');
+export const BatchList = z
+  .object({ success: z.literal(true), message: z.string(), data: z.object({ results: z.array(BatchData), pagination: Pagination }) })
+  .openapi('BatchList');
+
+const Item = z
+  .object({
+    index: count,
+    externalId: z.string().nullable(),
+    status: z.enum(ITEM_STATUSES),
+    action: z.enum(['created', 'updated', 'unchanged', 'deleted']).optional(),
+    errors: z.array(z.object({ code: z.enum(ERROR_CODES), message: z.string(), field: z.string().optional() })).optional(),
+    missingDependencies: z.array(MissingDependency).optional(),
+    attempts: count,
+  })
+  .openapi('Item');
+export const ItemList = z
+  .object({ success: z.literal(true), message: z.string(), data: z.object({ results: z.array(Item), pagination: Pagination }) })
+  .openapi('ItemList');

@@ -1,0 +1,190 @@
+import { z } from '@hono/zod-openapi';
+import { streamSSE } from 'hono/streaming';
+import { BATCH_STATUSES, BATCH_TYPES, type Operation, OPERATIONS } from '../../domain/batch.ts';
+import { type ListPlace, decodeCursor, encodeCursor } from '../cursors.ts';
+import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
+import { purgeBatch } from '../../services/purge-batch.ts';
+import { viewBatch, viewListedBatch } from '../../services/view-batch.ts';
+import { type BatchDocument, findBatch, listBatches, markDeleted } from '../../store/batches.ts';
+import { findSchemaDefinition } from '../../store/schema-definitions.ts';
+import type { BatchEvent } from '../batch-events.ts';
+import type { ApiContext } from '../context.ts';
+import { type Api, defineRoute, faults, jsonResponse, queryBoolean, queryEnum, queryInteger } from '../define-route.ts';
+import { notFound, success } from '../envelope.ts';
+import { Batch, BatchList } from './batch-schemas.ts';
+
+/** Silence on an event stream after which a comment shows that it lives, in ms. */
+const COMMENT_EVERY_MS = 15_000;
+
+const params = z.object({ batchId: z.string() });
+const tags = ['Batches'];
+
+export async function batchOf(c: ApiContext, batchId: string): Promise<BatchDocument> {
+  const batch = await findBatch(c.var.services.database, c.var.scope, batchId);
+  if (batch === null) throw notFound(`there is no batch "${batchId}"`);
+  return batch;
+}
+
+/** Status, lists, control, events and removal of batches (contract sections 3 and 6). */
+export function batchRoutes(api: Api): void {
+  readRoutes(api);
+  controlRoutes(api);
+  eventRoute(api);
+  defineRoute(
+    api,
+    {
+      method: 'delete',
+      path: '/api/batches/{batchId}',
+      tags,
+      params,
+      summary: 'Remove a batch for good',
+      description: 'Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay.',
+      responses: { 200: jsonResponse('Removed', z.object({ success: z.literal(true), message: z.string(), data: z.object({ batchId: z.string() }) })), ...faults(404) },
+    },
+    async (c, { params: { batchId } }) => {
+      await removeBatchForGood(c, await batchOf(c, batchId));
+      return c.json(success('Batch deleted', { batchId }));
+    },
+  );
+}
+
+/** From the mark on the batch is a 404; what cannot be removed at once, the sweeper removes. */
+export async function removeBatchForGood(c: ApiContext, batch: BatchDocument): Promise<void> {
+  const { database, logger } = c.var.services;
+  const marked = await markDeleted(database, c.var.scope, batch._id);
+  if (marked === null) throw notFound(`there is no batch "${batch._id}"`);
+  try {
+    await purgeBatch(c.var.services, marked);
+  } catch (error) {
+    logger.warn({ batchId: batch._id, err: error }, 'a deleted batch is left to the sweeper');
+  }
+}
+
+function readRoutes(api: Api): void {
+  defineRoute(
+    api,
+    {
+      method: 'get',
+      path: '/api/batches/{batchId}',
+      tags,
+      params,
+      summary: 'Status of a batch',
+      query: z.object({ includePendingDetails: queryBoolean(false) }),
+      responses: { 200: jsonResponse('The batch', Batch), ...faults(404) },
+    },
+    async (c, { params: { batchId }, query }) => {
+      const view = await viewBatch(c.var.services, await batchOf(c, batchId), query.includePendingDetails);
+      return c.json(success(`Batch is ${view.status}`, view));
+    },
+  );
+  defineRoute(
+    api,
+    {
+      method: 'get',
+      path: '/api/batches',
+      tags,
+      summary: 'List batches',
+      query: z.object({
+        cursor: z.string().optional(),
+        limit: queryInteger({ min: 1, max: 100, defaultValue: 20 }),
+        batchType: queryEnum(Object.values(BATCH_TYPES) as [string, ...string[]]),
+        status: queryEnum(BATCH_STATUSES),
+        schema: z.string().optional(),
+        sortBy: queryEnum(['createdAt', '-createdAt']),
+      }),
+      responses: { 200: jsonResponse('A page of batches', BatchList), ...faults() },
+    },
+    async (c, { query }) => {
+      const { database } = c.var.services;
+      const operation = OPERATIONS.find((known: Operation) => BATCH_TYPES[known] === query.batchType);
+      const definition = query.schema ? await findSchemaDefinition(database, c.var.scope.platform, query.schema) : undefined;
+      const place: ListPlace = { list: 'batches', filter: [query.batchType, query.status, query.schema, query.sortBy].map((part) => part ?? '') };
+      const after = decodeCursor(c.var.scope, place, query.cursor);
+      const filter = {
+        ...(operation && { operation }),
+        ...(query.status && { status: query.status }),
+        // a schema definition that does not exist has no batches
+        ...(definition !== undefined && { schemaDefinitionId: definition?.id ?? '' }),
+      };
+      const newestFirst = query.sortBy !== 'createdAt';
+      const page = await listBatches(database, c.var.scope, filter, { after, limit: query.limit, newestFirst });
+      const results = await Promise.all(page.batches.map((batch) => viewListedBatch(database, batch)));
+      const cursor = page.next === null ? null : encodeCursor(c.var.scope, place, page.next);
+      return c.json(success(`${page.total} batches`, { results, pagination: { hasNextPage: cursor !== null, total: page.total, cursor } }));
+    },
+  );
+}
+
+const CONTROLS = {
+  suspend: { act: suspendBatch, status: 200, summary: 'Start nothing new until resumed' },
+  resume: { act: resumeBatch, status: 200, summary: 'Go on where it stopped' },
+  cancel: { act: cancelBatch, status: 200, summary: 'End it; what was applied stays' },
+  retry: { act: retryBatch, status: 202, summary: 'Carry out failed, expired and cancelled items again' },
+} as const;
+
+function controlRoutes(api: Api): void {
+  for (const [verb, { act, status, summary }] of Object.entries(CONTROLS)) {
+    defineRoute(
+      api,
+      {
+        method: 'post',
+        path: `/api/batches/{batchId}/${verb}`,
+        tags,
+        params,
+        summary,
+        responses: { [status]: jsonResponse('The batch', Batch), ...faults(404, 409) },
+      },
+      async (c, { params: { batchId } }) => {
+        const batch = await act(c.var.services, await batchOf(c, batchId));
+        const view = await viewBatch(c.var.services, batch, false);
+        return c.json(success(`Batch is ${view.status}`, view), status);
+      },
+    );
+  }
+}
+
+function eventRoute(api: Api): void {
+  defineRoute(
+    api,
+    {
+      method: 'get',
+      path: '/api/batches/{batchId}/events',
+      tags,
+      params,
+      summary: 'Server-sent events: one at each change, at most 4 a second, and a last one at the end',
+      responses: { 200: { description: 'Events `batch`, each with the batch', content: { 'text/event-stream': { schema: z.string() } } }, ...faults(404) },
+    },
+    async (c, { params: { batchId } }) => {
+      const { events } = c.var.services;
+      const { scope } = c.var;
+      await batchOf(c, batchId);
+      const seen = c.req.header('last-event-id');
+      return streamSSE(c, async (stream) => {
+        const queue: (BatchEvent | 'deleted' | 'silence')[] = [];
+        let notify = (): void => undefined;
+        const push = (event: (typeof queue)[number]): void => {
+          queue.push(event);
+          notify();
+        };
+        const unwatch = events.watch(scope, batchId, push);
+        const silence = setInterval(() => push('silence'), COMMENT_EVERY_MS);
+        stream.onAbort(() => push('deleted'));
+        try {
+          for (;;) {
+            const event = queue.shift();
+            if (event === undefined) await new Promise<void>((resolve) => (notify = resolve));
+            else if (event === 'silence') await stream.write(': still here\n\n');
+            else if (event === 'deleted') return;
+            else {
+              if (event.id !== seen) await stream.writeSSE({ event: 'batch', id: event.id, data: JSON.stringify(event.view) });
+              if (event.isLast) return;
+            }
+          }
+        } finally {
+          clearInterval(silence);
+          unwatch();
+        }
+      });
+    },
+  );
+}

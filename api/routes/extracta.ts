@@ -1,0 +1,61 @@
+import { z } from '@hono/zod-openapi';
+import { findBatch } from '../../store/batches.ts';
+import { findSchemaDefinition } from '../../store/schema-definitions.ts';
+import type { ApiContext } from '../context.ts';
+import { type Api, defineRoute, jsonResponse } from '../define-route.ts';
+import { toApiError } from '../envelope.ts';
+import { readJson } from '../read-json.ts';
+import { removeBatchForGood } from './batches.ts';
+
+export const EXTRACTA_PREFIX = '/api/v1/documentClassification/';
+
+const Answer = z.object({ status: z.enum(['success', 'error']), message: z.string() }).openapi('ExtractaAnswer');
+const Body = z.object({ classificationId: z.string().min(1), batchId: z.string().min(1) });
+
+/** The one endpoint of Extracta that its clients find here (seed 003). Errors are in its shape, by `extractaFailure`. */
+export function extractaRoutes(api: Api): void {
+  defineRoute(
+    api,
+    {
+      method: 'delete',
+      path: '/api/v1/documentClassification/deleteBatch',
+      tags: ['Extracta'],
+      summary: 'Delete a batch of a classification (a schema definition)',
+      responses: {
+        200: jsonResponse('Deleted', Answer),
+        400: jsonResponse('The request is wrong, or names nothing that exists', Answer),
+        401: jsonResponse('No valid token', Answer),
+        500: jsonResponse('Internal error', Answer),
+      },
+    },
+    async (c) => {
+      const parsed = Body.safeParse((await readJson(c)).json);
+      if (!parsed.success) {
+        const fields = [...new Set(parsed.error.issues.map((issue) => String(issue.path[0] ?? 'body')))];
+        return wrong(c, `${fields.join(' and ')} must be given`);
+      }
+      const { classificationId, batchId } = parsed.data;
+      const { database } = c.var.services;
+      const definition = await findSchemaDefinition(database, c.var.scope.platform, classificationId);
+      if (definition === null) return wrong(c, 'classificationId is unknown');
+      const batch = await findBatch(database, c.var.scope, batchId);
+      if (batch === null || batch.schemaDefinitionId !== definition.id) return wrong(c, 'batchId is unknown in this classification');
+      await removeBatchForGood(c, batch);
+      return c.json({ status: 'success', message: 'Batch deleted' });
+    },
+  );
+}
+
+const wrong = (c: ApiContext, message: string): Response => c.json({ status: 'error', message }, 400);
+
+/** Errors in Extracta's shape: 400, 401 and 500 are all that its clients know. */
+export function extractaFailure(c: ApiContext, error: unknown): Response {
+  const known = toApiError(error);
+  if (known === null || known.status === 503) {
+    c.var.services.logger.error({ err: error, requestId: c.var.requestId }, 'an Extracta request failed');
+    if (known?.retryAfterSeconds !== undefined) c.header('Retry-After', String(known.retryAfterSeconds));
+    return c.json({ status: 'error', message: 'Internal server error' }, 500);
+  }
+  const status = known.status === 401 || known.status === 403 ? 401 : 400;
+  return c.json({ status: 'error', message: known.message }, status);
+}

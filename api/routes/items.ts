@@ -1,0 +1,105 @@
+import { Readable } from 'node:stream';
+import { z } from '@hono/zod-openapi';
+import { stringify } from 'csv-stringify';
+import { ITEM_STATUSES, type ItemStatus } from '../../domain/outcome.ts';
+import { batchItems, type ItemView } from '../../services/list-items.ts';
+import type { BatchDocument } from '../../store/batches.ts';
+import type { ApiContext } from '../context.ts';
+import { decodeCursor, encodeCursor, type ListPlace } from '../cursors.ts';
+import { type Api, defineRoute, faults, queryEnum, queryInteger } from '../define-route.ts';
+import { success } from '../envelope.ts';
+import { ItemList } from './batch-schemas.ts';
+import { batchOf } from './batches.ts';
+
+const CSV_COLUMNS = ['index', 'externalId', 'status', 'action', 'attempts', 'errorCodes', 'errors', 'missingDependencies'] as const;
+
+/** The items of a batch: in pages, or all of them streamed as NDJSON or CSV. */
+export function itemRoutes(api: Api): void {
+  defineRoute(
+    api,
+    {
+      method: 'get',
+      path: '/api/batches/{batchId}/items',
+      tags: ['Batches'],
+      summary: 'Items of a batch with their outcomes, in index order',
+      description: 'With `Accept: application/x-ndjson` or `text/csv` all of them, streamed; cursor and limit are not used then.',
+      params: z.object({ batchId: z.string() }),
+      query: z.object({
+        status: queryEnum(ITEM_STATUSES),
+        cursor: z.string().optional(),
+        limit: queryInteger({ min: 1, max: 1000, defaultValue: 100 }),
+      }),
+      responses: {
+        200: {
+          description: 'Items',
+          content: {
+            'application/json': { schema: ItemList },
+            'application/x-ndjson': { schema: z.string() },
+            'text/csv': { schema: z.string() },
+          },
+        },
+        ...faults(404),
+      },
+    },
+    async (c, { params: { batchId }, query }) => {
+      const batch = await batchOf(c, batchId);
+      const accept = c.req.header('accept') ?? '';
+      if (accept.includes('application/x-ndjson')) return streamed(c, ndjson(itemsOf(c, batch, query.status)), 'application/x-ndjson');
+      if (accept.includes('text/csv')) return streamed(c, csv(itemsOf(c, batch, query.status)), 'text/csv; charset=utf-8; header=present');
+      return page(c, batch, query);
+    },
+  );
+}
+
+const itemsOf = (c: ApiContext, batch: BatchDocument, status: ItemStatus | undefined, from = 0): AsyncGenerator<ItemView> =>
+  batchItems(c.var.services.database, batch, { status, from });
+
+async function page(
+  c: ApiContext,
+  batch: BatchDocument,
+  query: { status?: ItemStatus | undefined; cursor?: string | undefined; limit: number },
+): Promise<Response> {
+  const place: ListPlace = { list: `items of ${batch._id}`, filter: [query.status ?? ''] };
+  const after = decodeCursor(c.var.scope, place, query.cursor);
+  const results: ItemView[] = [];
+  let cursor: string | null = null;
+  for await (const item of itemsOf(c, batch, query.status, after === null ? 0 : Number(after) + 1)) {
+    if (results.length === query.limit) {
+      cursor = encodeCursor(c.var.scope, place, String(results.at(-1)?.index ?? 0));
+      break;
+    }
+    results.push(item);
+  }
+  return c.json(success(`${results.length} items`, { results, pagination: { hasNextPage: cursor !== null, cursor } }));
+}
+
+function streamed(c: ApiContext, content: Readable, type: string): Response {
+  content.on('error', (error) => c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, 'an item stream broke off'));
+  return c.body(Readable.toWeb(content) as ReadableStream, 200, { 'Content-Type': type });
+}
+
+function ndjson(items: AsyncIterable<ItemView>): Readable {
+  return Readable.from(
+    (async function* () {
+      for await (const item of items) yield `${JSON.stringify(item)}\n`;
+    })(),
+  );
+}
+
+function csv(items: AsyncIterable<ItemView>): Readable {
+  // a leading = + - @ would be run as a formula by a spreadsheet
+  return Readable.from(items, { objectMode: true })
+    .map(toRow)
+    .compose(stringify({ header: true, columns: [...CSV_COLUMNS], escape_formulas: true })) as unknown as Readable;
+}
+
+const toRow = ({ index, externalId, status, action, attempts, errors, missingDependencies }: ItemView) => ({
+  index,
+  externalId,
+  status,
+  action,
+  attempts,
+  errorCodes: errors?.map((error) => error.code).join(' '),
+  errors: errors?.map((error) => error.message).join('; '),
+  missingDependencies: missingDependencies?.map(({ schemaName, externalId: id }) => `${schemaName}:${id}`).join(' '),
+});

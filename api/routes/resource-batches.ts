@@ -1,0 +1,211 @@
+import { createHash } from 'node:crypto';
+import { z } from '@hono/zod-openapi';
+import { previewDeletion } from '../../activities/preview-deletion.ts';
+import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCES_PER_BATCH } from '../../domain/batch.ts';
+import { externalIdOf, isExternalId } from '../../domain/external-id.ts';
+import type { JsonObject } from '../../domain/resource.ts';
+import type { SchemaDefinition } from '../../domain/schema-definition.ts';
+import { acceptBatch, type BatchRequest } from '../../services/accept-batch.ts';
+import { fittingPageSize, IDS_PER_PAGE, type NewItem } from '../../store/item-pages.ts';
+import { allExternalIds } from '../../store/resources.ts';
+import { findSchemaDefinition } from '../../store/schema-definitions.ts';
+import type { ApiContext } from '../context.ts';
+import { type Api, defineRoute, faults, jsonResponse, queryBoolean, queryEnum, queryInteger } from '../define-route.ts';
+import { badRequest, notFound, success } from '../envelope.ts';
+
+const MAX_KEY_LENGTH = 255;
+
+const params = z.object({ schemaDefinitionNameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }) });
+const headers = z.object({
+  'idempotency-key': z.string().max(MAX_KEY_LENGTH).optional().openapi({ description: 'The same key and request gives the same batch; kept 24 h' }),
+});
+const Resource = z
+  .custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), { error: 'must be an object' })
+  .openapi({ type: 'object', additionalProperties: true });
+const resourcesBody = z
+  .object({
+    resources: z
+      .array(Resource, { error: 'must be an array of objects' })
+      .min(1, 'must hold at least one resource')
+      .max(MAX_RESOURCES_PER_BATCH, `must hold at most ${MAX_RESOURCES_PER_BATCH} resources`),
+  }, { error: 'must be an object with "resources"' })
+  .openapi('BatchResources');
+const Accepted = z
+  .object({
+    success: z.literal(true),
+    message: z.string(),
+    data: z.object({ batchId: z.string(), message: z.string(), recordCount: z.number(), schemaDefinitionId: z.string() }),
+  })
+  .openapi('Accepted');
+const accepted = { 202: jsonResponse('The batch and its items are durable', Accepted) };
+
+/** The requests that start a batch (seeds 000 to 002). */
+export function resourceBatchRoutes(api: Api): void {
+  const path = '/api/resources/{schemaDefinitionNameOrId}/batch';
+  const about = { path, tags: ['Resource batches'], params, headers };
+  defineRoute(
+    api,
+    {
+      ...about,
+      method: 'post',
+      summary: 'Upload resources',
+      query: z.object({
+        onconflict: queryEnum(['upsert', 'reject']),
+        ignoreUnknownFields: queryBoolean(false),
+        dependencyWaitTimeout: queryInteger({ min: 0, max: MAX_DEPENDENCY_WAIT_SECONDS, defaultValue: 0 }),
+      }),
+      body: resourcesBody,
+      responses: { ...accepted, ...faults(404, 413, 415, 422) },
+    },
+    async (c, { params: { schemaDefinitionNameOrId }, query, body, rawBody }) => {
+      const options = { ...query, onconflict: query.onconflict ?? 'upsert' };
+      return acceptWrites(c, { operation: 'upload', options }, schemaDefinitionNameOrId, body.resources, rawBody);
+    },
+  );
+  defineRoute(
+    api,
+    {
+      ...about,
+      method: 'patch',
+      summary: 'Patch resources',
+      query: z.object({ ignoreUnknownFields: queryBoolean(false) }),
+      body: resourcesBody,
+      responses: { ...accepted, ...faults(404, 413, 415, 422) },
+    },
+    async (c, { params: { schemaDefinitionNameOrId }, query, body, rawBody }) =>
+      acceptWrites(c, { operation: 'patch', options: query }, schemaDefinitionNameOrId, body.resources, rawBody),
+  );
+  defineRoute(
+    api,
+    {
+      ...about,
+      method: 'delete',
+      summary: 'Delete resources',
+      body: deleteBody,
+      responses: { ...accepted, 200: jsonResponse('What a delete would do; nothing is touched', Preview), ...faults(404, 413, 415, 422) },
+    },
+    async (c, { params: { schemaDefinitionNameOrId }, body, rawBody }) => {
+      const definition = await definitionOf(c, schemaDefinitionNameOrId);
+      if (body.dryRun) return preview(c, definition, body);
+      const { cascade, deleteAll } = body;
+      const pages = deleteAll
+        ? asItems(allExternalIds(c.var.services.database, c.var.scope, definition.id, IDS_PER_PAGE))
+        : pagesOfIds(body.externalIds);
+      return accept(c, definition, { operation: 'delete', options: { cascade, deleteAll }, pages, pageSize: IDS_PER_PAGE }, rawBody);
+    },
+  );
+}
+
+const deleteBody = z
+  .object({
+    externalIds: z
+      .array(z.string({ error: 'must be a string' }).refine(isExternalId, 'must be 1 to 256 whole characters'), { error: 'must be an array of strings' })
+      .default([]),
+    cascade: z.boolean({ error: 'must be true or false' }).default(false),
+    deleteAll: z.boolean({ error: 'must be true or false' }).default(false),
+    dryRun: z.boolean({ error: 'must be true or false' }).default(false),
+  }, { error: 'must be an object' })
+  .superRefine(({ externalIds, deleteAll }, ctx) => {
+    if (deleteAll && externalIds.length > 0) {
+      ctx.addIssue({ code: 'custom', path: ['externalIds'], message: 'must be empty when deleteAll is true' });
+    }
+    if (!deleteAll && externalIds.length === 0) {
+      ctx.addIssue({ code: 'custom', path: ['externalIds'], message: 'must not be empty unless deleteAll is true' });
+    }
+  })
+  .openapi('BatchDelete');
+
+const Preview = z
+  .object({
+    success: z.literal(true),
+    message: z.string(),
+    data: z.object({
+      dryRun: z.literal(true),
+      schemaDefinitionId: z.string(),
+      deletions: z.array(z.object({ schemaDefinitionId: z.string(), schemaDefinitionName: z.string(), count: z.number() })),
+      totalDeletions: z.number(),
+      skipped: z.number(),
+      notFound: z.number(),
+    }),
+  })
+  .openapi('DeletionPreview');
+
+async function definitionOf(c: ApiContext, nameOrId: string): Promise<SchemaDefinition> {
+  const definition = await findSchemaDefinition(c.var.services.database, c.var.scope.platform, nameOrId);
+  if (definition === null) throw notFound(`there is no schema definition "${nameOrId}"`);
+  return definition;
+}
+
+async function acceptWrites(
+  c: ApiContext,
+  how: Pick<BatchRequest, 'operation' | 'options'>,
+  nameOrId: string,
+  resources: readonly JsonObject[],
+  rawBody: Uint8Array,
+): Promise<Response> {
+  const definition = await definitionOf(c, nameOrId);
+  const items = resources.map((resource) => toItem(resource, definition.externalIdField));
+  return accept(c, definition, { ...how, pages: [items], pageSize: fittingPageSize(items) }, rawBody);
+}
+
+/** What is wrong with one resource fails that item alone: it is accepted with its fault. */
+function toItem(resource: JsonObject, externalIdField: string): NewItem {
+  const { externalId, faults } = externalIdOf(resource, externalIdField);
+  try {
+    return { externalId, faults, body: JSON.stringify(resource) };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { externalId, faults: [{ code: 'validation', message: 'the resource is nested too deeply' }] };
+  }
+}
+
+/** Accepts a batch and answers 202. */
+async function accept(
+  c: ApiContext,
+  definition: SchemaDefinition,
+  request: Pick<BatchRequest, 'operation' | 'options' | 'pages' | 'pageSize'>,
+  rawBody: Uint8Array,
+): Promise<Response> {
+  const key = c.req.header('idempotency-key');
+  if (key !== undefined && (key === '' || key.length > MAX_KEY_LENGTH)) {
+    throw badRequest(`Idempotency-Key: must be 1 to ${MAX_KEY_LENGTH} characters`);
+  }
+  const { services, scope } = c.var;
+  await services.assertTemporal();
+  const about = [request.operation, definition.id, JSON.stringify(request.options)];
+  const batch = await acceptBatch(services, {
+    ...request,
+    scope,
+    schemaDefinitionId: definition.id,
+    schemaName: definition.name,
+    ...(key !== undefined && { idempotency: { key, fingerprint: fingerprintOf(about, rawBody) } }),
+  });
+  const message = `${batch.total} ${batch.total === 1 ? 'record was' : 'records were'} accepted for ${request.operation}`;
+  const data = { batchId: batch._id, message, recordCount: batch.total, schemaDefinitionId: definition.id };
+  return c.json(success('Batch accepted', data), 202);
+}
+
+function fingerprintOf(about: readonly string[], body: Uint8Array): string {
+  const hash = createHash('sha256');
+  for (const part of about) hash.update(part).update('\n');
+  return hash.update(body).digest('hex');
+}
+
+async function preview(
+  c: ApiContext,
+  definition: SchemaDefinition,
+  { externalIds, cascade, deleteAll }: { externalIds: readonly string[]; cascade: boolean; deleteAll: boolean },
+): Promise<Response> {
+  const found = await previewDeletion(c.var.services, c.var.scope, definition, { externalIds, cascade, deleteAll });
+  return c.json(success('Nothing was deleted', { dryRun: true as const, schemaDefinitionId: definition.id, ...found }), 200);
+}
+
+function* pagesOfIds(externalIds: readonly string[]): Generator<NewItem[]> {
+  for (let at = 0; at < externalIds.length; at += IDS_PER_PAGE) {
+    yield externalIds.slice(at, at + IDS_PER_PAGE).map((externalId) => ({ externalId }));
+  }
+}
+
+async function* asItems(pages: AsyncIterable<readonly string[]>): AsyncGenerator<NewItem[]> {
+  for await (const page of pages) yield page.map((externalId) => ({ externalId }));
+}

@@ -1,0 +1,171 @@
+import { z } from '@hono/zod-openapi';
+import { parseResourceKey, type Resource, type ResourceKey, resourceKey } from '../../domain/resource.ts';
+import { referencesIn } from '../../domain/schema-references.ts';
+import {
+  countReferrers,
+  countResources,
+  findResource,
+  type ResourceDocument,
+  referrerPage,
+  resourcePage,
+  toResource,
+} from '../../store/resources.ts';
+import type { ApiContext } from '../context.ts';
+import { decodeCursor, encodeCursor, type ListPlace } from '../cursors.ts';
+import { type Api, defineRoute, faults, jsonResponse, queryInteger } from '../define-route.ts';
+import { notFound, success } from '../envelope.ts';
+import { schemaDefinitionOf } from './schema-definitions.ts';
+
+const tags = ['Resources'];
+const schemaDefinitionNameOrId = z
+  .string()
+  .openapi({ description: 'Name, plural name or id of the schema definition' });
+const query = z.object({
+  cursor: z.string().optional(),
+  limit: queryInteger({ min: 1, max: 100, defaultValue: 20 }),
+});
+
+const ResourceSchema = z
+  .object({
+    id: z.string(),
+    schemaDefinitionId: z.string(),
+    resourceExternalId: z.string(),
+    data: z.record(z.string(), z.unknown()),
+    versionNumber: z.number().int(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .openapi('Resource');
+const Referrer = z
+  .object({
+    id: z.string(),
+    schemaDefinitionId: z.string(),
+    schemaName: z.string(),
+    resourceExternalId: z.string(),
+    fields: z.array(z.string()).openapi({ description: 'Where it refers: field names, or JSON pointers below them' }),
+  })
+  .openapi('Referrer');
+const one = (data: z.ZodType) => z.object({ success: z.literal(true), message: z.string(), data });
+const many = (result: z.ZodType) =>
+  one(
+    z.object({
+      results: z.array(result),
+      pagination: z.object({ hasNextPage: z.boolean(), total: z.number().int(), cursor: z.string().nullable() }),
+    }),
+  );
+
+/** Reading resources (contract section 5). */
+export function resourceRoutes(api: Api): void {
+  defineRoute(
+    api,
+    {
+      method: 'get',
+      path: '/api/resources/{schemaDefinitionNameOrId}',
+      tags,
+      params: z.object({ schemaDefinitionNameOrId }),
+      query,
+      summary: 'List resources, by external id',
+      responses: { 200: jsonResponse('A page of resources', many(ResourceSchema)), ...faults(404) },
+    },
+    async (c, { params, query: { cursor, limit } }) => {
+      const { database } = c.var.services;
+      const { id } = await schemaDefinitionOf(c, params.schemaDefinitionNameOrId);
+      const place: ListPlace = { list: 'resources', filter: [id] };
+      const after = decodeCursor(c.var.scope, place, cursor);
+      const [page, total] = await Promise.all([
+        resourcePage(database, c.var.scope, id, after, limit),
+        countResources(database, c.var.scope, id),
+      ]);
+      const results = page.resources.map((document) => toAnswer(toResource(document)));
+      return c.json(success(`${total} resources`, { results, pagination: pagination(c, place, page.next, total) }));
+    },
+  );
+  memberRoutes(api);
+}
+
+function memberRoutes(api: Api): void {
+  const path = '/api/resources/{schemaDefinitionNameOrId}/{externalId}';
+  const params = z.object({ schemaDefinitionNameOrId, externalId: z.string() });
+  defineRoute(
+    api,
+    {
+      method: 'get',
+      path,
+      tags,
+      params,
+      summary: 'One resource',
+      responses: { 200: jsonResponse('The resource', one(ResourceSchema)), ...faults(404) },
+    },
+    async (c, { params: { schemaDefinitionNameOrId, externalId } }) => {
+      const { resource } = await resourceOf(c, schemaDefinitionNameOrId, externalId);
+      return c.json(success('Resource', toAnswer(resource)));
+    },
+  );
+  defineRoute(
+    api,
+    {
+      method: 'get',
+      path: `${path}/references`,
+      tags,
+      params,
+      query,
+      summary: 'Who refers to a resource',
+      responses: { 200: jsonResponse('A page of referring resources', many(Referrer)), ...faults(404) },
+    },
+    async (c, { params: { schemaDefinitionNameOrId, externalId }, query: { cursor, limit } }) => {
+      const { database } = c.var.services;
+      const { key } = await resourceOf(c, schemaDefinitionNameOrId, externalId);
+      const place: ListPlace = { list: 'references', filter: [key] };
+      const after = decodeCursor(c.var.scope, place, cursor);
+      const [page, total] = await Promise.all([
+        referrerPage(database, key, after, limit),
+        countReferrers(database, key),
+      ]);
+      const results = await Promise.all(page.resources.map((document) => toReferrer(c, document, key)));
+      return c.json(
+        success(`${total} resources refer to it`, { results, pagination: pagination(c, place, page.next, total) }),
+      );
+    },
+  );
+}
+
+async function resourceOf(
+  c: ApiContext,
+  nameOrId: string,
+  externalId: string,
+): Promise<{ key: ResourceKey; resource: Resource }> {
+  const { id, name } = await schemaDefinitionOf(c, nameOrId);
+  const key = resourceKey(c.var.scope, id, externalId);
+  const resource = await findResource(c.var.services.database, key);
+  if (resource === null) throw notFound(`there is no resource "${externalId}" of "${name}"`);
+  return { key, resource };
+}
+
+function pagination(c: ApiContext, place: ListPlace, next: ResourceKey | null, total: number) {
+  const cursor = next === null ? null : encodeCursor(c.var.scope, place, next);
+  return { hasNextPage: cursor !== null, total, cursor };
+}
+
+function toAnswer({ createdAt, updatedAt, ...resource }: Resource) {
+  return { ...resource, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
+}
+
+/** A referring resource, with the fields in which it refers. */
+async function toReferrer(c: ApiContext, document: ResourceDocument, target: ResourceKey) {
+  const { id, schemaDefinitionId, externalId } = document;
+  const answer = { id, schemaDefinitionId, resourceExternalId: externalId };
+  const loaded = await c.var.services.schemas.current(schemaDefinitionId);
+  if (loaded === null) return { ...answer, schemaName: '', fields: [] };
+  const wanted = parseResourceKey(target);
+  const references = referencesIn(loaded.compiled.referenceFields, JSON.parse(document.data)).filter(
+    (reference) => reference.externalId === wanted.externalId,
+  );
+  const bound = await c.var.services.schemas.bind(
+    loaded.definition,
+    references.map((reference) => reference.target),
+  );
+  const fields = references
+    .filter((reference) => bound.get(reference.target.toLowerCase())?.id === wanted.schemaDefinitionId)
+    .map((reference) => reference.field);
+  return { ...answer, schemaName: loaded.definition.name, fields };
+}

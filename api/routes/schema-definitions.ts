@@ -1,0 +1,231 @@
+import { z } from '@hono/zod-openapi';
+import { wakeWaiting } from '../../activities/wake-waiting.ts';
+import { unboundSchemaKey } from '../../activities/work-items.ts';
+import type { JsonObject, JsonValue } from '../../domain/resource.ts';
+import { checkDefinition, type SchemaDefinition, type SchemaDefinitionInput } from '../../domain/schema-definition.ts';
+import { isObject } from '../../domain/schema-document.ts';
+import {
+  ChangeBusyError,
+  ChangeConflictError,
+  changeSchemaDefinition,
+  deleteSchemaDefinition,
+} from '../../services/change-schema-definition.ts';
+import {
+  createSchemaDefinition,
+  findSchemaDefinition,
+  recordAnnounced,
+  schemaDefinitionPage,
+} from '../../store/schema-definitions.ts';
+import type { ApiContext, Services } from '../context.ts';
+import { decodeCursor, encodeCursor, type ListPlace } from '../cursors.ts';
+import { type Api, defineRoute, faults, jsonResponse, queryInteger } from '../define-route.ts';
+import { ApiError, badRequest, notFound, success } from '../envelope.ts';
+
+/** Seconds after which a change that met others at work should be tried again. */
+const BUSY_RETRY_SECONDS = 2;
+
+const tags = ['Schema definitions'];
+const params = z.object({
+  nameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }),
+});
+
+const Definition = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    pluralName: z.string().optional(),
+    description: z.string().optional(),
+    externalIdField: z.string(),
+    schema: z.record(z.string(), z.unknown()),
+    versionNumber: z.number().int(),
+    referenceSchemas: z.array(z.string()).openapi({ description: 'Names and ids that the schema refers to' }),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .openapi('SchemaDefinition');
+const OneDefinition = z.object({ success: z.literal(true), message: z.string(), data: Definition });
+const ManyDefinitions = z.object({
+  success: z.literal(true),
+  message: z.string(),
+  data: z.object({
+    results: z.array(Definition),
+    pagination: z.object({ hasNextPage: z.boolean(), total: z.number().int(), cursor: z.string().nullable() }),
+  }),
+});
+
+/** Checked by the domain, which names each fault by its JSON pointer. */
+const requestBody = z
+  .custom<JsonValue>(() => true)
+  .openapi('SchemaDefinitionRequest', {
+    type: 'object',
+    required: ['name', 'schema'],
+    properties: {
+      name: { type: 'string', pattern: '^[a-zA-Z0-9_-]+$' },
+      pluralName: { type: 'string', pattern: '^[a-zA-Z0-9_-]+$' },
+      description: { type: 'string' },
+      externalIdField: { type: 'string', default: 'externalId' },
+      schema: { type: 'object', description: 'JSON Schema, draft-07 or 2020-12, of type object' },
+    },
+  });
+
+/** What a platform's resources look like (contract section 5). */
+export function schemaDefinitionRoutes(api: Api): void {
+  collectionRoutes(api);
+  memberRoutes(api);
+}
+
+function collectionRoutes(api: Api): void {
+  const path = '/partner/schema-definitions';
+  defineRoute(
+    api,
+    {
+      method: 'post',
+      path,
+      tags,
+      summary: 'Define a type of resources',
+      body: requestBody,
+      responses: { 201: jsonResponse('The definition', OneDefinition), ...faults(409, 413, 415) },
+    },
+    async (c, { body }) => {
+      const input = checked(body);
+      const { database } = c.var.services;
+      const result = await createSchemaDefinition(database, c.var.scope.platform, input);
+      if ('taken' in result) throw new ApiError(409, `the name "${result.taken}" is taken`);
+      await announce(c.var.services, result.created);
+      return c.json(success('Schema definition created', toAnswer(result.created)), 201);
+    },
+  );
+  defineRoute(
+    api,
+    {
+      method: 'get',
+      path,
+      tags,
+      summary: 'List schema definitions, newest first',
+      query: z.object({ cursor: z.string().optional(), limit: queryInteger({ min: 1, max: 100, defaultValue: 20 }) }),
+      responses: { 200: jsonResponse('A page of definitions', ManyDefinitions), ...faults() },
+    },
+    async (c, { query }) => {
+      const { platform } = c.var.scope;
+      const owner = { platform, tenant: '' };
+      const place: ListPlace = { list: 'schema-definitions', filter: [] };
+      const after = decodeCursor(owner, place, query.cursor);
+      const page = await schemaDefinitionPage(c.var.services.database, platform, after, query.limit);
+      const cursor = page.next === null ? null : encodeCursor(owner, place, page.next);
+      const pagination = { hasNextPage: cursor !== null, total: page.total, cursor };
+      return c.json(
+        success(`${page.total} schema definitions`, { results: page.definitions.map(toAnswer), pagination }),
+      );
+    },
+  );
+}
+
+function memberRoutes(api: Api): void {
+  const path = '/partner/schema-definitions/{nameOrId}';
+  const ok = { 200: jsonResponse('The definition', OneDefinition) };
+  defineRoute(
+    api,
+    { method: 'get', path, tags, params, summary: 'One schema definition', responses: { ...ok, ...faults(404) } },
+    async (c, { params: { nameOrId } }) =>
+      c.json(success('Schema definition', toAnswer(await schemaDefinitionOf(c, nameOrId)))),
+  );
+  defineRoute(
+    api,
+    {
+      method: 'put',
+      path,
+      tags,
+      params,
+      summary: 'Put the next version in place',
+      description:
+        'A version that would make stored resources invalid, or refer to nothing, is refused with their number.',
+      body: requestBody,
+      responses: { ...ok, ...faults(404, 409, 413, 415) },
+    },
+    async (c, { params: { nameOrId }, body }) => {
+      const definition = await schemaDefinitionOf(c, nameOrId);
+      const input = checkedNext(definition, body);
+      const { database, schemas } = c.var.services;
+      const changed = await asAnswers(() => changeSchemaDefinition(database, definition.id, input));
+      if (changed === null) throw unknownDefinition(nameOrId);
+      schemas.forget(definition.id);
+      return c.json(success('Schema definition updated', toAnswer(changed)));
+    },
+  );
+  defineRoute(
+    api,
+    {
+      method: 'delete',
+      path,
+      tags,
+      params,
+      summary: 'Delete a schema definition that nothing uses',
+      responses: { ...ok, ...faults(404, 409) },
+    },
+    async (c, { params: { nameOrId } }) => {
+      const definition = await schemaDefinitionOf(c, nameOrId);
+      const { database, schemas } = c.var.services;
+      if (!(await asAnswers(() => deleteSchemaDefinition(database, definition.id)))) throw unknownDefinition(nameOrId);
+      schemas.forget(definition.id);
+      return c.json(success('Schema definition deleted', toAnswer(definition)));
+    },
+  );
+}
+
+/** The schema definition that a path names. @throws ApiError 404 */
+export async function schemaDefinitionOf(c: ApiContext, nameOrId: string): Promise<SchemaDefinition> {
+  const definition = await findSchemaDefinition(c.var.services.database, c.var.scope.platform, nameOrId);
+  if (definition === null) throw unknownDefinition(nameOrId);
+  return definition;
+}
+
+const unknownDefinition = (nameOrId: string): ApiError => notFound(`there is no schema definition "${nameOrId}"`);
+
+/** @throws ApiError 400 naming each fault by its JSON pointer. */
+function checked(body: JsonValue): SchemaDefinitionInput {
+  const result = checkDefinition(body);
+  if ('input' in result) return result.input;
+  throw badRequest(...result.faults.map(({ pointer, message }) => `${pointer || 'body'}: ${message}`));
+}
+
+/** What never changes may be left out of a PUT, or be repeated; a name in any case. */
+function checkedNext(definition: SchemaDefinition, body: JsonValue): SchemaDefinitionInput {
+  const { name, pluralName, externalIdField } = definition;
+  const fixed: JsonObject = { name, ...(pluralName !== undefined && { pluralName }), externalIdField };
+  const input = checked(isObject(body) ? { ...fixed, ...body } : body);
+  const changes = [
+    ...(sameName(input.name, name) ? [] : ['/name: cannot be changed']),
+    ...(sameName(input.pluralName, pluralName) ? [] : ['/pluralName: cannot be changed']),
+    ...(input.externalIdField === externalIdField ? [] : ['/externalIdField: cannot be changed']),
+  ];
+  if (changes.length > 0) throw badRequest(...changes);
+  return input;
+}
+
+const sameName = (a: string | undefined, b: string | undefined): boolean => a?.toLowerCase() === b?.toLowerCase();
+
+/** Tells those who wait for a definition of this name. Should that fail, the sweeper does it. */
+async function announce(services: Services, { id, platform, name }: SchemaDefinition): Promise<void> {
+  try {
+    await wakeWaiting(services, [unboundSchemaKey(platform, name)]);
+    await recordAnnounced(services.database, id);
+  } catch (error) {
+    services.logger.warn({ schemaDefinitionId: id, err: error }, 'who waits for a new schema definition is told later');
+  }
+}
+
+async function asAnswers<T>(change: () => Promise<T>): Promise<T> {
+  try {
+    return await change();
+  } catch (error) {
+    if (error instanceof ChangeConflictError) throw new ApiError(409, error.message);
+    if (error instanceof ChangeBusyError) {
+      throw new ApiError(503, error.message, { retryAfterSeconds: BUSY_RETRY_SECONDS });
+    }
+    throw error;
+  }
+}
+
+function toAnswer({ platform: _, createdAt, updatedAt, ...definition }: SchemaDefinition) {
+  return { ...definition, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
+}

@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Logger } from 'pino';
+import { SchemaCatalog } from '../activities/schema-catalog.ts';
+import { type Config, ConfigError } from '../config.ts';
+import { connectClient } from '../connections.ts';
+import { connectDatabase, createIndexes } from '../store/database.ts';
+import { createApp } from './app.ts';
+import { BatchEvents } from './batch-events.ts';
+import type { Services } from './context.ts';
+import { pingTemporal } from './health.ts';
+
+/** Longest silence of one MongoDB command of a request, in ms: a caller gets its 503 within 5 s. */
+const MONGODB_TIMEOUT_MS = 4_500;
+/** Time that running requests are given to end when the server is told to stop, in ms. */
+const DRAIN_MS = 10_000;
+/** How long an answer of Temporal counts as a sign that it is there, in ms. */
+const TEMPORAL_SEEN_MS = 1_000;
+
+export interface RunningApi {
+  readonly url: string;
+  /** Takes no more requests, lets running ones finish, and closes what it had opened. */
+  stop(): Promise<void>;
+}
+
+/** Opens what requests are answered with; nothing is connected before it is used. */
+export async function openServices(config: Config, logger: Logger): Promise<Services & { close(): Promise<void> }> {
+  if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
+  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, MONGODB_TIMEOUT_MS);
+  const client = connectClient(config);
+  let seenAt = Number.NEGATIVE_INFINITY;
+  return {
+    config,
+    database,
+    client,
+    logger,
+    taskQueue: config.TEMPORAL_TASK_QUEUE,
+    schemas: new SchemaCatalog(database),
+    events: new BatchEvents({ database, client }),
+    assertTemporal: async () => {
+      if (performance.now() - seenAt < TEMPORAL_SEEN_MS) return;
+      await pingTemporal({ client });
+      seenAt = performance.now();
+    },
+    close: async () => {
+      await client.connection.close();
+      await database.close();
+    },
+  };
+}
+
+/**
+ * Starts the API on configured servers. It serves from the start on; requests are answered 503 while a server is away.
+ * @throws where the port is taken.
+ */
+export async function startApi(config: Config, logger: Logger): Promise<RunningApi> {
+  const services = await openServices(config, logger);
+  createIndexes(services.database).catch((error: unknown) => logger.warn({ err: error }, 'indexes were not created; a worker will'));
+  const app = createApp(services);
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  server.requestTimeout = 60_000;
+  server.headersTimeout = 15_000;
+  server.listen(config.PORT, config.HOST);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
+  return {
+    url: `http://${host}:${port}`,
+    stop: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeIdleConnections();
+      setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref();
+      await closed;
+      await services.close();
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { listExecutions } from '../activities/list-executions.ts';
+import { invalidRequest } from '../domain/camunda-fault.ts';
+import type { DeletionRequest } from '../domain/deletion-request.ts';
+import type { Scope } from '../domain/scope.ts';
+import type { BatchDocument } from '../store/batches.ts';
+import { IDS_PER_PAGE, type NewItem } from '../store/item-pages.ts';
+import { type AcceptParts, acceptBatch } from './accept-batch.ts';
+import { type Reach, selectRunning } from './select-executions.ts';
+
+/** How deletions are carried out; from the configuration. */
+export interface DeletionSettings {
+  readonly invocationsPerBatchJob: number;
+  readonly batchJobsPerSeed: number;
+  readonly terminationGraceSeconds: number;
+}
+
+/**
+ * Accepts a deletion of process instances as a batch: one item for each distinct id of those given and those that the query
+ * selects now. The query's answer is written away as it streams in, so memory does not grow with it.
+ * @param scope whose batch it is. @param reach which executions it may end.
+ * @throws CamundaFault where nothing is selected, or the query cannot be translated.
+ */
+export async function deleteProcessInstances(
+  parts: AcceptParts,
+  scope: Scope,
+  reach: Reach,
+  request: DeletionRequest,
+  settings: DeletionSettings,
+): Promise<BatchDocument> {
+  const requestedAt = new Date().toISOString();
+  const pages = inPages(await selectIds(parts, reach, request));
+  const first = await pages.next();
+  if (first.done) throw invalidRequest('processInstanceIds is empty');
+  return acceptBatch(parts, {
+    scope,
+    operation: 'terminate',
+    options: {
+      ...(request.deleteReason !== null && { deleteReason: request.deleteReason }),
+      skipCustomListeners: request.skipCustomListeners,
+      skipSubprocesses: request.skipSubprocesses,
+      failIfNotExists: request.failIfNotExists,
+      ...settings,
+      reach: reach === null ? 'namespace' : 'tenant',
+      requestedAt,
+    },
+    pageSize: IDS_PER_PAGE,
+    pages: startingWith(first.value, pages),
+  });
+}
+
+/** Distinct ids: those given, then those of the executions that the query selects and no given id stands for. */
+async function selectIds(parts: AcceptParts, reach: Reach, request: DeletionRequest): Promise<AsyncIterable<string>> {
+  const given = new Set(request.processInstanceIds);
+  const condition = request.filter && (await selectRunning(parts.client, reach, request.filter));
+  return (async function* () {
+    yield* given;
+    if (condition === null) return;
+    for await (const page of listExecutions(parts.client, condition)) {
+      for (const { workflowId, runId } of page) if (!given.has(workflowId) && !given.has(runId)) yield workflowId;
+    }
+  })();
+}
+
+/** Full pages, as their numbers follow from their size. */
+async function* inPages(ids: AsyncIterable<string>): AsyncGenerator<readonly NewItem[], void> {
+  let page: NewItem[] = [];
+  for await (const externalId of ids) {
+    page.push({ externalId });
+    if (page.length < IDS_PER_PAGE) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+async function* startingWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T, void> {
+  yield first;
+  yield* rest;
+}
+

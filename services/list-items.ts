@@ -1,0 +1,47 @@
+import type { ItemAction, ItemError, ItemStatus, MissingDependency } from '../domain/outcome.ts';
+import type { BatchDocument } from '../store/batches.ts';
+import type { Database } from '../store/database.ts';
+import { readIds } from '../store/item-pages.ts';
+import { outcomeChunks, pagesOf } from '../store/outcome-pages.ts';
+import { toMissingDependency } from './pending-resources.ts';
+
+/** An item with its outcome, as callers read it (contract section 3). */
+export interface ItemView {
+  readonly index: number;
+  readonly externalId: string | null;
+  readonly status: ItemStatus;
+  readonly action?: ItemAction;
+  readonly errors?: readonly ItemError[];
+  readonly missingDependencies?: readonly MissingDependency[];
+  readonly attempts: number;
+}
+
+/** Items of a batch in index order, from `from` on, those of one status or all; some pages are in memory at a time. */
+export async function* batchItems(
+  database: Database,
+  batch: BatchDocument,
+  { from = 0, status }: { readonly from?: number; readonly status?: ItemStatus | undefined } = {},
+): AsyncGenerator<ItemView> {
+  const pages = pagesOf(batch).slice(Math.floor(from / batch.pageSize));
+  for await (const { pages: some, outcomes } of outcomeChunks(database, batch, pages)) {
+    const ids = await readIds(database, batch._id, some);
+    for (const page of some) {
+      const first = page * batch.pageSize;
+      const end = Math.min(first + batch.pageSize, batch.total);
+      for (let index = Math.max(first, from); index < end; index++) {
+        const outcome = outcomes.get(index);
+        const current = outcome?.status ?? 'queued';
+        if (status !== undefined && current !== status) continue;
+        yield {
+          index,
+          externalId: ids.get(page)?.[index - first] ?? null,
+          status: current,
+          ...(outcome?.action && { action: outcome.action }),
+          ...(outcome?.errors && { errors: outcome.errors }),
+          ...(outcome?.missing && { missingDependencies: outcome.missing.map(toMissingDependency) }),
+          attempts: outcome?.attempts ?? 0,
+        };
+      }
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import type { Client } from '@temporalio/client';
+import {
+  BATCH_TYPES,
+  type BatchStatus,
+  type BatchSummary,
+  type BatchType,
+  isTerminal,
+  type Operation,
+  type Progress,
+  progressOf,
+} from '../domain/batch.ts';
+import { type Actions, type Counts, type ErrorCode, noActions, noCounts } from '../domain/outcome.ts';
+import { addInto, tallyOf } from '../domain/tally.ts';
+import type { BatchDocument } from '../store/batches.ts';
+import type { Database } from '../store/database.ts';
+import { outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
+import { batchWorkflowId, statusQuery } from '../workflows/messages.ts';
+import { type PendingResource, pendingResources } from './pending-resources.ts';
+
+/** Time that a worker is given to answer a status query, in ms (contract section 3). */
+const QUERY_TIMEOUT_MS = 2_000;
+/** Most errors that a batch shows in detail (contract section 3). */
+const MAX_DETAILS = 100;
+
+/** A batch as callers read it (contract section 3). */
+export interface BatchView {
+  readonly batchId: string;
+  readonly batchType: BatchType;
+  readonly operation: Operation;
+  readonly status: BatchStatus;
+  readonly suspended: boolean;
+  readonly schemaDefinitionId: string | null;
+  readonly schemaName: string | null;
+  readonly progress: Progress;
+  readonly counts: Counts;
+  readonly actions: Actions;
+  readonly options: BatchDocument['options'];
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly completedAt?: string;
+  readonly pendingUntil?: string;
+  readonly errors?: {
+    readonly summary: Partial<Record<ErrorCode, number>>;
+    readonly details: Readonly<Record<string, string>>;
+    readonly message: string;
+  };
+  readonly pendingResources?: readonly PendingResource[];
+  readonly source: 'workflow' | 'store';
+}
+
+export interface ViewParts {
+  readonly database: Database;
+  readonly client: Client;
+}
+
+/**
+ * A batch with its status: from a workflow query while it runs, from the store once it is closed or where no worker answers.
+ * @throws MongoDB's errors; Temporal being away is no error.
+ */
+export async function viewBatch(parts: ViewParts, batch: BatchDocument, withPending: boolean): Promise<BatchView> {
+  const summary = isTerminal(batch.status) ? null : await querySummary(parts.client, batch._id);
+  // Closed since: the store has the end of the story, with the time of completion.
+  const current = summary && isTerminal(summary.status) ? ((await parts.database.batches.findOne({ _id: batch._id })) ?? batch) : batch;
+  const view = toView(current, summary ?? (await storedSummary(parts.database, current)), summary ? 'workflow' : 'store');
+  const errors = await describeErrors(parts.database, current, view);
+  return {
+    ...view,
+    ...(errors && { errors }),
+    ...(withPending && { pendingResources: await pendingResources(parts.database, current) }),
+  };
+}
+
+/** A batch of a list: from the store alone, without details of its errors. */
+export async function viewListedBatch(database: Database, batch: BatchDocument): Promise<BatchView> {
+  return toView(batch, await storedSummary(database, batch), 'store');
+}
+
+/** What the workflow says; null where none runs, or no worker answers in time. */
+export async function querySummary(client: Client, batchId: string): Promise<BatchSummary | null> {
+  try {
+    return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
+      client.workflow.getHandle(batchWorkflowId(batchId)).query(statusQuery),
+    );
+  } catch (error) {
+    // Whatever keeps the workflow from answering, the store has an answer.
+    if (error instanceof Error) return null;
+    throw error;
+  }
+}
+
+/** The stored result, or what the stored outcomes add up to while there is none. */
+export async function storedSummary(database: Database, batch: BatchDocument): Promise<BatchSummary> {
+  const { status, suspended } = batch;
+  if (batch.result) return { ...batch.result, status, suspended };
+  const counts = noCounts();
+  const actions = noActions();
+  const errorCodes = {};
+  const deadlines: number[] = [];
+  for await (const { outcomes } of outcomeChunks(database, batch)) {
+    const tally = tallyOf(outcomes.values());
+    addInto(counts, tally.counts);
+    addInto(actions, tally.actions);
+    addInto(errorCodes, tally.errorCodes);
+    for (const outcome of outcomes.values()) {
+      if (outcome.status === 'pending' && outcome.expiresAt) deadlines.push(outcome.expiresAt.getTime());
+    }
+  }
+  counts.queued += batch.total - Object.values(counts).reduce((sum, n) => sum + n, 0);
+  actions.cascaded = batch.cascaded;
+  const earliest = deadlines.reduce((first, deadline) => Math.min(first, deadline), Number.POSITIVE_INFINITY);
+  return {
+    status,
+    suspended,
+    counts,
+    actions,
+    errorCodes,
+    ...(deadlines.length > 0 && { pendingUntil: new Date(earliest).toISOString() }),
+  };
+}
+
+function toView(batch: BatchDocument, summary: BatchSummary, source: 'workflow' | 'store'): BatchView {
+  return {
+    batchId: batch._id,
+    batchType: BATCH_TYPES[batch.operation],
+    operation: batch.operation,
+    status: summary.status,
+    suspended: summary.suspended,
+    schemaDefinitionId: batch.schemaDefinitionId ?? null,
+    schemaName: batch.schemaName ?? null,
+    progress: progressOf(summary.counts),
+    counts: summary.counts,
+    actions: summary.actions,
+    options: batch.options,
+    createdAt: batch.createdAt.toISOString(),
+    ...(batch.startedAt && { startedAt: batch.startedAt.toISOString() }),
+    ...(batch.completedAt && isTerminal(summary.status) && { completedAt: batch.completedAt.toISOString() }),
+    ...(summary.pendingUntil !== undefined && { pendingUntil: summary.pendingUntil }),
+    ...summaryOfErrors(summary),
+    source,
+  };
+}
+
+function summaryOfErrors({ errorCodes, counts }: BatchSummary): Pick<BatchView, 'errors'> {
+  const codes = Object.entries(errorCodes).filter(([, n]) => n > 0);
+  if (codes.length === 0) return {};
+  const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
+  const unsuccessful = counts.failed + counts.expired + counts.cancelled;
+  const message = `${unsuccessful} of ${total} items did not succeed: ${codes.map(([code, n]) => `${n} ${code}`).join(', ')}`;
+  return { errors: { summary: Object.fromEntries(codes), details: {}, message } };
+}
+
+/** The first messages by index. */
+async function describeErrors(database: Database, batch: BatchDocument, view: BatchView): Promise<BatchView['errors']> {
+  if (view.errors === undefined) return undefined;
+  const details: Record<string, string> = {};
+  let left = MAX_DETAILS;
+  for await (const { outcomes } of outcomeChunks(database, batch)) {
+    for (const [index, { errors }] of inOrder(outcomes)) {
+      if (left === 0 || !errors?.length) continue;
+      details[index] = errors.map((error) => error.message).join('; ');
+      left -= 1;
+    }
+    if (left === 0) break;
+  }
+  return { ...view.errors, details };
+}
+
+function inOrder(outcomes: ReadonlyMap<number, StoredOutcome>): [number, StoredOutcome][] {
+  return [...outcomes].sort(([a], [b]) => a - b);
+}
+

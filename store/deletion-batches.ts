@@ -1,0 +1,81 @@
+import type { Filter } from 'mongodb';
+import { RUNNING_STATUSES, type TerminateOptions } from '../domain/batch.ts';
+import { type Scope, scopeKey } from '../domain/scope.ts';
+import type { BatchDocument } from './batches.ts';
+import type { Database } from './database.ts';
+
+/** A batch that deletes process instances. */
+export type DeletionBatch = BatchDocument & { readonly options: TerminateOptions };
+
+export function isDeletionBatch(batch: BatchDocument): batch is DeletionBatch {
+  return batch.operation === 'terminate';
+}
+
+/** What the Camunda façade filters batches by. */
+export interface DeletionBatchFilter {
+  readonly batchId?: string;
+  readonly suspended?: boolean;
+  /** Runtime batches only: those that run, and those that wait for somebody to look at what failed. */
+  readonly isLive?: boolean;
+  readonly startedBefore?: Date;
+  readonly startedAfter?: Date;
+}
+
+export interface Slice {
+  readonly sortBy: 'id' | 'startTime' | 'endTime' | 'tenantId';
+  readonly descending: boolean;
+  readonly first: number;
+  /** null: to the end. */
+  readonly max: number | null;
+}
+
+const SORT_FIELDS = { id: '_id', startTime: 'createdAt', endTime: 'completedAt', tenantId: 'tenant' } as const;
+
+/** A slice of a tenant's deletions of process instances. */
+export async function listDeletionBatches(
+  database: Database,
+  scope: Scope,
+  filter: DeletionBatchFilter,
+  slice: Slice,
+): Promise<DeletionBatch[]> {
+  if (slice.max === 0) return [];
+  const direction = slice.descending ? -1 : 1;
+  const found = await database.batches
+    .find(queryOf(scope, filter))
+    .sort({ [SORT_FIELDS[slice.sortBy]]: direction, _id: direction })
+    .skip(slice.first)
+    .limit(slice.max ?? 0)
+    .toArray();
+  return found.filter(isDeletionBatch);
+}
+
+export async function countDeletionBatches(database: Database, scope: Scope, filter: DeletionBatchFilter): Promise<number> {
+  return database.batches.countDocuments(queryOf(scope, filter));
+}
+
+function queryOf(scope: Scope, filter: DeletionBatchFilter): Filter<BatchDocument> {
+  const { batchId, suspended, isLive, startedBefore, startedAfter } = filter;
+  const since = { ...(startedBefore && { $lt: startedBefore }), ...(startedAfter && { $gt: startedAfter }) };
+  return {
+    scope: scopeKey(scope),
+    operation: 'terminate',
+    deletedAt: { $exists: false },
+    ...(batchId !== undefined && { _id: batchId }),
+    ...(suspended !== undefined && { suspended }),
+    ...((startedBefore || startedAfter) && { createdAt: since }),
+    ...(isLive === true && { $or: LIVE }),
+    ...(isLive === false && { $nor: LIVE }),
+  };
+}
+
+/** A batch that somebody has asked to end is over for the façade, though what it has begun may still be ending. */
+const LIVE: Filter<BatchDocument>[] = [
+  { status: { $in: [...RUNNING_STATUSES] }, cancelRequested: { $exists: false } },
+  { status: { $in: ['partial_success', 'failed'] }, dismissedAt: { $exists: false } },
+];
+
+/** The same question about one batch. */
+export function isLive({ status, cancelRequested, dismissedAt }: BatchDocument): boolean {
+  if (status === 'partial_success' || status === 'failed') return dismissedAt === undefined;
+  return RUNNING_STATUSES.some((running) => running === status) && cancelRequested !== true;
+}

@@ -1,0 +1,98 @@
+import type { Filter } from 'mongodb';
+import { parseResourceKey, type ResourceKey } from '../domain/resource.ts';
+import { type Scope, scopeKey } from '../domain/scope.ts';
+import type { Database } from './database.ts';
+import { type ResourceDocument, visible } from './resources.ts';
+
+/** A resource as far as references are concerned. */
+export type Vertex = Pick<ResourceDocument, '_id' | 'references' | 'hidden' | 'leaving' | 'updatedAt'>;
+
+const VERTEX = { references: 1, hidden: 1, leaving: 1, updatedAt: 1 } as const;
+
+/** Keys in one query: the query itself stays far below MongoDB's 16 MB. */
+export const KEYS_PER_QUERY = 1000;
+/** Documents of a scan that are fetched at a time. */
+const SCAN_BATCH = 2000;
+
+export function* slices<T>(all: readonly T[], size = KEYS_PER_QUERY): Generator<T[]> {
+  for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
+}
+
+/** What is stored under these identities, seen or not. */
+export async function readVertices(database: Database, keys: readonly ResourceKey[]): Promise<Vertex[]> {
+  return database.resources.find({ _id: { $in: [...keys] } }, { projection: VERTEX }).toArray();
+}
+
+/** Resources, seen or not, that refer to any of these identities. At most `KEYS_PER_QUERY` identities. */
+export async function readReferrers(database: Database, keys: readonly ResourceKey[]): Promise<Vertex[]> {
+  if (keys.length === 0) return [];
+  return database.resources.find(referringTo(keys), { projection: VERTEX }).toArray();
+}
+
+/**
+ * References between bounds first, those that are asked for then: a real server looks up the keys in its index; one that scans
+ * passes over most documents after two comparisons.
+ */
+function referringTo(keys: readonly ResourceKey[]): Filter<ResourceDocument> {
+  const bySchema = new Map<string, ResourceKey[]>();
+  for (const key of keys) {
+    const { schemaDefinitionId } = parseResourceKey(key);
+    const known = bySchema.get(schemaDefinitionId);
+    if (known) known.push(key);
+    else bySchema.set(schemaDefinitionId, [key]);
+  }
+  const clauses = [...bySchema.values()].map((some): Filter<ResourceDocument> => {
+    const [first = '', last = ''] = boundsOf(some);
+    return { references: { $elemMatch: { $gte: first, $lte: last, $in: some } } };
+  });
+  const [only] = clauses;
+  return clauses.length === 1 && only ? only : { $or: clauses };
+}
+
+/** Lowest and highest by UTF-8 bytes, which is how MongoDB compares strings. */
+function boundsOf(keys: readonly string[]): [string | undefined, string | undefined] {
+  const sorted = keys.map((key) => [Buffer.from(key), key] as const).sort(([a], [b]) => Buffer.compare(a, b));
+  return [sorted[0]?.[1], sorted.at(-1)?.[1]];
+}
+
+/** Pages of all resources of a tenant that readers see and that refer to something. */
+export async function* scanReferrers(database: Database, scope: Scope): AsyncGenerator<Vertex[]> {
+  const cursor = database.resources.find(
+    { _id: { $gt: `${scopeKey(scope)}/`, $lt: `${scopeKey(scope)}0` }, 'references.0': { $exists: true } },
+    { projection: VERTEX, batchSize: SCAN_BATCH },
+  );
+  for await (const page of pagesOf(cursor, SCAN_BATCH)) yield visible(database, page);
+}
+
+/** Pages of the external ids of all resources of a tenant and schema definition that readers see, in any order. */
+export async function* allExternalIds(
+  database: Database,
+  scope: Scope,
+  schemaDefinitionId: string,
+  pageSize: number,
+): AsyncGenerator<string[]> {
+  const prefix = `${scopeKey(scope)}/${schemaDefinitionId}`;
+  const cursor = database.resources.find(
+    { _id: { $gt: `${prefix}/`, $lt: `${prefix}0` } },
+    { projection: { hidden: 1, leaving: 1, updatedAt: 1 }, batchSize: pageSize },
+  );
+  let ids: string[] = [];
+  for await (const page of pagesOf(cursor, pageSize)) {
+    for (const { _id } of await visible(database, page)) ids.push(_id.slice(prefix.length + 1));
+    if (ids.length < pageSize) continue;
+    yield ids.slice(0, pageSize);
+    ids = ids.slice(pageSize);
+  }
+  if (ids.length > 0) yield ids;
+}
+
+async function* pagesOf<T>(all: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let page: T[] = [];
+  for await (const one of all) {
+    page.push(one);
+    if (page.length < size) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}

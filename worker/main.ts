@@ -1,0 +1,25 @@
+import { pino } from 'pino';
+import { ConfigError, loadConfig } from '../config.ts';
+import { startWorker } from './worker.ts';
+
+/** `npm run worker`: one worker on configured servers, until SIGINT or SIGTERM. */
+try {
+  const config = loadConfig();
+  const logger = pino({ level: config.LOG_LEVEL, base: { service: 'worker' } });
+  const worker = await startWorker(config, logger);
+  logger.info({ taskQueue: config.TEMPORAL_TASK_QUEUE }, 'the worker takes batches');
+  let isStopping = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (isStopping) return;
+      isStopping = true;
+      logger.info({ signal }, 'the worker drains');
+      void worker.stop().then(() => process.exit(0));
+    });
+  }
+  await worker.ended;
+} catch (error) {
+  const reason = error instanceof ConfigError ? error.message : `the worker cannot run: ${error instanceof Error ? error.message : error}`;
+  process.stderr.write(`${reason}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,122 @@
+import { fileURLToPath } from 'node:url';
+import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { type Checkpoint, createDependencies } from '../activities/dependencies.ts';
+import { createActivities } from '../activities/index.ts';
+import { type Config, ConfigError } from '../config.ts';
+import { connectClient, connectNative } from '../connections.ts';
+import { connectDatabase, createIndexes } from '../store/database.ts';
+import { SWEEP_WORKFLOW_TYPE, sweepScheduleId } from '../workflows/messages.ts';
+
+/** Activities at work in one process. More only wait for MongoDB, and their time limit runs while they do. */
+const MAX_CONCURRENT_ACTIVITIES = 12;
+/** Workflows kept in memory; one that is not is replayed from its history. */
+const MAX_CACHED_WORKFLOWS = 500;
+const SWEEP_EVERY = '1 minute';
+/** Time that activities are given to end when the worker is told to stop. */
+const DRAIN = '25s';
+
+export interface RunningWorker {
+  /** Ends polling, lets activities finish, and closes what it had opened. */
+  stop(): Promise<void>;
+  /** Settles when the worker ends by itself: rejected where it failed. */
+  readonly ended: Promise<void>;
+}
+
+export interface WorkerOptions {
+  /** Tests only: see `Dependencies.checkpoint`. */
+  readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
+  /** Tests of a batch alone do without the sweeper. */
+  readonly withSweeper?: boolean;
+}
+
+/**
+ * Starts a worker on configured servers; any number of them share a task queue.
+ * @throws where MongoDB or Temporal cannot be reached.
+ */
+export async function startWorker(config: Config, logger: Logger, options: WorkerOptions = {}): Promise<RunningWorker> {
+  if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
+  installLogger(logger);
+  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE);
+  await createIndexes(database);
+  const client = connectClient(config);
+  const connection = await connectNative(config);
+  const dependencies = createDependencies({
+    database,
+    client,
+    logger,
+    taskQueue: config.TEMPORAL_TASK_QUEUE,
+    retentionDays: config.BATCH_RETENTION_DAYS,
+    ...(config.RESOURCES_PER_ACTIVITY !== undefined && { resourcesPerActivity: config.RESOURCES_PER_ACTIVITY }),
+    ...(options.checkpoint && { checkpoint: options.checkpoint }),
+  });
+  const worker = await Worker.create({
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: config.TEMPORAL_TASK_QUEUE,
+    workflowsPath: workflowsPath(),
+    activities: createActivities(dependencies),
+    maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_ACTIVITIES,
+    maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+    shutdownGraceTime: DRAIN,
+  });
+  const ended = worker.run();
+  if (options.withSweeper !== false) await startSweeper(client, config.TEMPORAL_TASK_QUEUE, logger);
+  return {
+    ended,
+    stop: async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended.catch((error: unknown) => logger.error({ err: error }, 'the worker failed'));
+      await connection.close();
+      await client.connection.close();
+      await database.close();
+    },
+  };
+}
+
+/** Sources run as TypeScript, a build as JavaScript: the workflows stand beside in the same form. */
+function workflowsPath(): string {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url));
+}
+
+/** A schedule sweeps every minute; this worker's start sweeps once at once. */
+async function startSweeper(client: Client, taskQueue: string, logger: Logger): Promise<void> {
+  const scheduleId = sweepScheduleId(taskQueue);
+  try {
+    try {
+      await client.schedule.create({
+        scheduleId,
+        spec: { intervals: [{ every: SWEEP_EVERY }] },
+        action: { type: 'startWorkflow', workflowType: SWEEP_WORKFLOW_TYPE, taskQueue, workflowId: scheduleId },
+        policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: SWEEP_EVERY },
+      });
+    } catch (error) {
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    }
+    await client.schedule.getHandle(scheduleId).trigger();
+  } catch (error) {
+    logger.warn({ err: error }, 'the sweeper could not be started; another worker will');
+  }
+}
+
+let isLoggerInstalled = false;
+
+/** The SDK logs through ours; a process has one runtime. */
+function installLogger(logger: Logger): void {
+  if (isLoggerInstalled) return;
+  isLoggerInstalled = true;
+  Runtime.install({
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      logger[level === 'ERROR' ? 'error' : 'warn']({ sdk: { message, ...withoutBodies(meta) } }, 'temporal');
+    }),
+    shutdownSignals: [],
+  });
+}
+
+/** Of what the SDK tells of an activity or workflow: names and ids. */
+function withoutBodies(meta: Record<string, unknown> | undefined): Record<string, unknown> {
+  const { workflowId, activityType, attempt, error } = meta ?? {};
+  return { workflowId, activityType, attempt, error: error instanceof Error ? error.message : error };
+}
