@@ -1,9 +1,11 @@
 import type { Client } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto, { type temporal } from '@temporalio/proto';
 import { type DescribedExecution, describeExecution, hasStatus, NOT_FOUND } from './executions.ts';
 
+
+
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
-const { EventType, HistoryEventFilterType } = temporal.api.enums.v1;
+const { EventType, HistoryEventFilterType } = proto.temporal.api.enums.v1;
 
 /** Events read at a time, from the end on. */
 const PAGE_SIZE = 100;

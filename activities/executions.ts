@@ -1,7 +1,9 @@
 import { type Client, Connection } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto, { type temporal } from '@temporalio/proto';
 import type { AttributeType } from '../domain/variable-condition.ts';
 import type { AttributeValue, ExecutionView } from '../domain/visibility-condition.ts';
+
+
 
 /**
  * Workflow executions as Temporal's API tells of them, read raw: memos and inputs of other people's workflows may be in an
@@ -11,7 +13,7 @@ import type { AttributeValue, ExecutionView } from '../domain/visibility-conditi
 type ExecutionInfo = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 type ExecutionReference = temporal.api.common.v1.IWorkflowExecution;
 
-const { WorkflowExecutionStatus, IndexedValueType, ParentClosePolicy } = temporal.api.enums.v1;
+const { WorkflowExecutionStatus, IndexedValueType, ParentClosePolicy } = proto.temporal.api.enums.v1;
 
 /** gRPC status codes of an execution that is not there: no such id, or no id at all. */
 export const NOT_FOUND = 5;
