@@ -18,6 +18,8 @@ export interface SchemaDefinition {
   readonly description?: string;
   readonly externalIdField: string;
   readonly schema: JsonObject;
+  /** Names and ids of the schema definitions that it refers to, as written. */
+  readonly referenceSchemas: readonly string[];
   readonly versionNumber: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;

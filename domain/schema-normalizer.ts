@@ -1,5 +1,6 @@
 import { type JsonObject, type JsonValue, MAX_EXTERNAL_ID } from './resource.ts';
 import { isObject, subschemasOf } from './schema-document.ts';
+import { EXTERNAL_ID_FORMAT } from './schema-formats.ts';
 import { referenceTarget } from './schema-references.ts';
 
 /** Beside every local `$ref`: counts how often one is followed. */
@@ -8,7 +9,12 @@ export const EVALUATION_KEYWORD = 'x-drover-evaluation';
 const DRAFT_2020 = /^https?:\/\/json-schema\.org\/draft\/2020-12\/schema#?$/;
 const DRAFT_07 = /^https?:\/\/json-schema\.org\/draft-07\/schema#?$/;
 
-const EXTERNAL_ID: JsonObject = { type: 'string', minLength: 1, maxLength: MAX_EXTERNAL_ID };
+const EXTERNAL_ID: JsonObject = {
+  type: 'string',
+  minLength: 1,
+  maxLength: MAX_EXTERNAL_ID,
+  format: EXTERNAL_ID_FORMAT,
+};
 
 export type Draft = 'draft-07' | '2020-12';
 

@@ -1,6 +1,6 @@
+import { isExternalId } from './external-id.ts';
 import { fieldAt } from './json-pointer.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
-import { MAX_EXTERNAL_ID } from './resource.ts';
 import {
   type DefinitionFault,
   isObject,
@@ -38,6 +38,11 @@ export interface FoundReference {
   /** Name or id of a schema definition, as its schema writes it. */
   readonly target: string;
   readonly externalId: string;
+}
+
+/** One text for fields of the same place and target, the case of the target aside. */
+export function fieldIdentity({ path, target }: ReferenceField): string {
+  return JSON.stringify([path.map((step) => (step === EACH_ITEM ? 0 : step)), target.toLowerCase()]);
 }
 
 /** The name or id that a `$ref` refers to; undefined where it is no reference to resources. */
@@ -151,7 +156,7 @@ class FieldSearch {
       this.#fault(node, 'a resource cannot be a reference itself');
       return;
     }
-    const key = JSON.stringify([path.map((step) => (step === EACH_ITEM ? 0 : step)), target.toLowerCase()]);
+    const key = fieldIdentity({ path, target });
     if (this.#found.has(key)) return;
     this.#found.add(key);
     if (this.fields.push({ path, target }) > MAX_REFERENCE_FIELDS) {
@@ -228,17 +233,12 @@ function collect(
 ): void {
   const step = path[depth];
   if (step === undefined) {
-    if (isExternalId(value)) found.push({ field: fieldAt(place), target, externalId: value });
+    if (typeof value === 'string' && isExternalId(value))
+      found.push({ field: fieldAt(place), target, externalId: value });
   } else if (step === EACH_ITEM) {
     if (!Array.isArray(value)) return;
     for (const [index, item] of value.entries()) collect(item, path, depth + 1, [...place, index], target, found);
   } else if (isObject(value) && Object.hasOwn(value, step)) {
     collect(value[step], path, depth + 1, [...place, step], target, found);
   }
-}
-
-/** A string of 1 to 256 code points. */
-export function isExternalId(value: JsonValue | undefined): value is string {
-  if (typeof value !== 'string' || value === '' || value.length > 2 * MAX_EXTERNAL_ID) return false;
-  return value.length <= MAX_EXTERNAL_ID || [...value].length <= MAX_EXTERNAL_ID;
 }
