@@ -14,6 +14,9 @@ import { type DescribedExecution, describeExecution, isRunId, toView } from './e
 /** Executions of one page of a list; Temporal's own limit. */
 const PAGE_SIZE = 1000;
 
+/** Time that one page is given, in ms: a long list takes as long as it takes, a server that is away does not. */
+const PAGE_TIMEOUT_MS = 4_000;
+
 /** Parents asked about at a time. */
 const PARENTS_PER_QUERY = 200;
 
@@ -33,12 +36,15 @@ export async function* listExecutions(
   let nextPageToken: Uint8Array | undefined;
   do {
     const { namespace } = client.options;
-    const page = await client.workflowService.listWorkflowExecutions({
-      namespace,
-      query,
-      pageSize,
-      ...(nextPageToken && { nextPageToken }),
-    });
+    const token = nextPageToken;
+    const page = await client.withDeadline(Date.now() + PAGE_TIMEOUT_MS, () =>
+      client.workflowService.listWorkflowExecutions({
+        namespace,
+        query,
+        pageSize,
+        ...(token && { nextPageToken: token }),
+      }),
+    );
     const views = (page.executions ?? []).map(toView);
     const looked = leaves ? await withLeaves(client, views) : views;
     yield looked.filter((view) => holds(condition, view));

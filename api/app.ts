@@ -1,6 +1,8 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { v7 as uuidv7 } from 'uuid';
 import { checkAuthentication } from './authentication.ts';
+import { CAMUNDA_PREFIX, camundaRoutes } from './camunda/app.ts';
+import { camundaFailure } from './camunda/errors.ts';
 import type { ApiContext, ApiEnv, Services } from './context.ts';
 import { docsRoutes } from './docs.ts';
 import { failure, notFound } from './envelope.ts';
@@ -9,6 +11,8 @@ import { batchRoutes } from './routes/batches.ts';
 import { EXTRACTA_PREFIX, extractaFailure, extractaRoutes } from './routes/extracta.ts';
 import { itemRoutes } from './routes/items.ts';
 import { resourceBatchRoutes } from './routes/resource-batches.ts';
+import { resourceRoutes } from './routes/resources.ts';
+import { schemaDefinitionRoutes } from './routes/schema-definitions.ts';
 
 /** Time that Temporal is given to answer within one request, in ms: a caller gets its 503 within 5 s. */
 const TEMPORAL_TIMEOUT_MS = 4_000;
@@ -30,10 +34,13 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   docsRoutes(app);
   app.use(checkAuthentication);
   app.use((_, next) => services.client.withDeadline(Date.now() + TEMPORAL_TIMEOUT_MS, next));
+  schemaDefinitionRoutes(app);
   resourceBatchRoutes(app);
+  resourceRoutes(app);
   batchRoutes(app);
   itemRoutes(app);
   extractaRoutes(app);
+  app.route(CAMUNDA_PREFIX, camundaRoutes);
   app.notFound((c) => answerError(c, notFound(`there is nothing at ${c.req.path}`)));
   app.onError((error, c) => answerError(c, error));
   return app;
@@ -41,6 +48,7 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
 
 /** Errors in the shape of the API that the path belongs to. */
 function answerError(c: ApiContext, error: unknown): Response {
+  if (c.req.path.startsWith(`${CAMUNDA_PREFIX}/`)) return camundaFailure(c, error);
   return c.req.path.startsWith(EXTRACTA_PREFIX) ? extractaFailure(c, error) : failure(c, error);
 }
 

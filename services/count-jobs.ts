@@ -34,5 +34,6 @@ export async function countJobs(database: Database, batch: DeletionBatch): Promi
   return { total, completed, failed: failed.size };
 }
 
-const isFailed = (status: StoredOutcome['status']): boolean => status === 'failed' || status === 'expired' || status === 'cancelled';
+const isFailed = (status: StoredOutcome['status']): boolean =>
+  status === 'failed' || status === 'expired' || status === 'cancelled';
 const isSettled = (status: StoredOutcome['status']): boolean => status === 'succeeded' || status === 'skipped';

@@ -77,4 +77,3 @@ async function* startingWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerato
   yield first;
   yield* rest;
 }
-

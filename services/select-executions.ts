@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { type DescribedExecution, readAttributeTypes } from '../activities/executions.ts';
 import { findExecution } from '../activities/list-executions.ts';
 import { isOwnOfDrover, NOT_OWN } from '../activities/own-executions.ts';
-import { filterCondition, reachCondition, RUNNING, subInstancesIn } from '../domain/process-instance-condition.ts';
+import { filterCondition, RUNNING, reachCondition, subInstancesIn } from '../domain/process-instance-condition.ts';
 import type { ProcessInstanceFilter } from '../domain/process-instance-query.ts';
 import type { Scope } from '../domain/scope.ts';
 import { and, type Condition, holds } from '../domain/visibility-condition.ts';

@@ -1,5 +1,5 @@
 import type { Filter } from 'mongodb';
-import { RUNNING_STATUSES, type TerminateOptions } from '../domain/batch.ts';
+import { type BatchStatus, RUNNING_STATUSES, type TerminateOptions } from '../domain/batch.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
 import type { BatchDocument } from './batches.ts';
 import type { Database } from './database.ts';
@@ -17,6 +17,8 @@ export interface DeletionBatchFilter {
   readonly suspended?: boolean;
   /** Runtime batches only: those that run, and those that wait for somebody to look at what failed. */
   readonly isLive?: boolean;
+  /** Finished with failed items, or not. */
+  readonly hasFailures?: boolean;
   readonly startedBefore?: Date;
   readonly startedAfter?: Date;
 }
@@ -49,12 +51,16 @@ export async function listDeletionBatches(
   return found.filter(isDeletionBatch);
 }
 
-export async function countDeletionBatches(database: Database, scope: Scope, filter: DeletionBatchFilter): Promise<number> {
+export async function countDeletionBatches(
+  database: Database,
+  scope: Scope,
+  filter: DeletionBatchFilter,
+): Promise<number> {
   return database.batches.countDocuments(queryOf(scope, filter));
 }
 
 function queryOf(scope: Scope, filter: DeletionBatchFilter): Filter<BatchDocument> {
-  const { batchId, suspended, isLive, startedBefore, startedAfter } = filter;
+  const { batchId, suspended, isLive, hasFailures, startedBefore, startedAfter } = filter;
   const since = { ...(startedBefore && { $lt: startedBefore }), ...(startedAfter && { $gt: startedAfter }) };
   return {
     scope: scopeKey(scope),
@@ -63,19 +69,22 @@ function queryOf(scope: Scope, filter: DeletionBatchFilter): Filter<BatchDocumen
     ...(batchId !== undefined && { _id: batchId }),
     ...(suspended !== undefined && { suspended }),
     ...((startedBefore || startedAfter) && { createdAt: since }),
+    ...(hasFailures !== undefined && { status: { [hasFailures ? '$in' : '$nin']: UNSUCCESSFUL } }),
     ...(isLive === true && { $or: LIVE }),
     ...(isLive === false && { $nor: LIVE }),
   };
 }
 
+const UNSUCCESSFUL: BatchStatus[] = ['partial_success', 'failed'];
+
 /** A batch that somebody has asked to end is over for the façade, though what it has begun may still be ending. */
 const LIVE: Filter<BatchDocument>[] = [
   { status: { $in: [...RUNNING_STATUSES] }, cancelRequested: { $exists: false } },
-  { status: { $in: ['partial_success', 'failed'] }, dismissedAt: { $exists: false } },
+  { status: { $in: UNSUCCESSFUL }, dismissedAt: { $exists: false } },
 ];
 
 /** The same question about one batch. */
 export function isLive({ status, cancelRequested, dismissedAt }: BatchDocument): boolean {
-  if (status === 'partial_success' || status === 'failed') return dismissedAt === undefined;
+  if (UNSUCCESSFUL.includes(status)) return dismissedAt === undefined;
   return RUNNING_STATUSES.some((running) => running === status) && cancelRequested !== true;
 }

@@ -1,5 +1,5 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { CamundaFault, type CamundaExceptionType } from '../../domain/camunda-fault.ts';
+import { type CamundaExceptionType, CamundaFault } from '../../domain/camunda-fault.ts';
 import type { ApiContext } from '../context.ts';
 import { toApiError } from '../envelope.ts';
 
@@ -7,7 +7,8 @@ import { toApiError } from '../envelope.ts';
 export const notFound = (): CamundaFault => new CamundaFault('NotFoundException', 'HTTP 404 Not Found', 404);
 export const methodNotAllowed = (): CamundaFault =>
   new CamundaFault('NotAllowedException', 'HTTP 405 Method Not Allowed', 405);
-export const notAcceptable = (): CamundaFault => new CamundaFault('NotAcceptableException', 'HTTP 406 Not Acceptable', 406);
+export const notAcceptable = (): CamundaFault =>
+  new CamundaFault('NotAcceptableException', 'HTTP 406 Not Acceptable', 406);
 export const unsupportedMediaType = (): CamundaFault =>
   new CamundaFault('NotSupportedException', 'HTTP 415 Unsupported Media Type', 415);
 
@@ -33,7 +34,11 @@ function toFault(c: ApiContext, error: unknown): CamundaFault {
   const known = toApiError(error);
   if (known === null) {
     logger.error({ err: error, requestId: c.var.requestId, path: c.req.path }, 'a request failed for a reason of ours');
-    return new CamundaFault('RestException', `internal error; the log has the reason under request ${c.var.requestId}`, 500);
+    return new CamundaFault(
+      'RestException',
+      `internal error; the log has the reason under request ${c.var.requestId}`,
+      500,
+    );
   }
   if (known.retryAfterSeconds !== undefined) c.header('Retry-After', String(known.retryAfterSeconds));
   if (known.status === 503) logger.warn({ err: error, requestId: c.var.requestId }, known.message);

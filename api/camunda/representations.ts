@@ -30,7 +30,11 @@ export function toProcessInstance(execution: ExecutionView) {
  * @param end how it was ended from outside, if it was.
  * @param retentionMs how long the namespace keeps closed executions.
  */
-export function toHistoricProcessInstance(execution: DescribedExecution, end: ExternalEnd | null, retentionMs: number | null) {
+export function toHistoricProcessInstance(
+  execution: DescribedExecution,
+  end: ExternalEnd | null,
+  retentionMs: number | null,
+) {
   const { workflowId, workflowType, taskQueue, startTime, closeTime, parent, root } = execution;
   const removal = closeTime && retentionMs !== null ? new Date(closeTime.getTime() + retentionMs) : null;
   return {
@@ -96,7 +100,8 @@ function definitions(batchId: string) {
   };
 }
 
-const tenantOfBatch = ({ options, tenant }: DeletionBatch): string | null => (options.reach === 'tenant' ? tenant : null);
+const tenantOfBatch = ({ options, tenant }: DeletionBatch): string | null =>
+  options.reach === 'tenant' ? tenant : null;
 
 /** @param jobs for `executionStartTime`, which is null until a job has succeeded; null where none can have. */
 export function toBatch(batch: DeletionBatch, jobs: JobCounts | null) {
@@ -139,4 +144,3 @@ export function toHistoricBatch(batch: DeletionBatch, jobs: JobCounts) {
 function executionStart(batch: DeletionBatch, jobs: JobCounts | null): string | null {
   return jobs !== null && jobs.completed > 0 ? dateOrNull(batch.startedAt) : null;
 }
-

@@ -72,7 +72,10 @@ function readInteger(c: ApiContext, name: string): number | null {
 }
 
 /** `sortBy` and `sortOrder`, checked against the keys that a list has; null where it is not to be sorted. */
-export function readSorting<K extends string>(c: ApiContext, keys: readonly K[]): { key: K; descending: boolean } | null {
+export function readSorting<K extends string>(
+  c: ApiContext,
+  keys: readonly K[],
+): { key: K; descending: boolean } | null {
   const sortBy = c.req.query('sortBy') ?? null;
   const sortOrder = c.req.query('sortOrder') ?? null;
   checkSorting(sortBy, sortOrder, new Set<string>(keys));

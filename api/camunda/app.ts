@@ -1,0 +1,52 @@
+import { Hono } from 'hono';
+import type { ApiEnv } from '../context.ts';
+import { batchRoutes } from './batches.ts';
+import { camundaFailure, methodNotAllowed, notFound } from './errors.ts';
+import { historicBatchRoutes } from './historic-batches.ts';
+import { processInstanceRoutes } from './process-instances.ts';
+
+/** Version of the engine whose answers these are. */
+const ENGINE_VERSION = '7.22.0';
+
+/** Where these routes are mounted. */
+export const CAMUNDA_PREFIX = '/engine-rest';
+
+/** Every path, with the methods that it has; the first that fits is the one. */
+const METHODS: readonly (readonly [path: RegExp, methods: readonly string[]])[] = [
+  [/^\/(engine|version)$/, ['GET']],
+  [/^\/process-instance\/delete$/, ['POST']],
+  [/^\/process-instance(\/count)?$/, ['GET', 'POST']],
+  [/^(\/history)?\/process-instance\/[^/]+$/, ['GET']],
+  [/^(\/history)?\/batch(\/count)?$/, ['GET']],
+  [/^\/batch\/statistics(\/count)?$/, ['GET']],
+  [/^(\/history)?\/batch\/[^/]+$/, ['GET', 'DELETE']],
+  [/^\/batch\/[^/]+\/suspended$/, ['PUT']],
+  [/^\/job-definition\/[^/]+\/retries$/, ['PUT']],
+];
+
+/**
+ * What the Camunda 7 REST API offers for deleting process instances and watching the batch that does it (seed 004), over the
+ * workflow executions of the namespace.
+ */
+export const camundaRoutes = new Hono<ApiEnv>();
+
+camundaRoutes.onError((error, c) => camundaFailure(c, error));
+
+// Before the routes: `delete`, `count` and `statistics` are no ids, whatever the method.
+camundaRoutes.use('*', async (c, next) => {
+  const asked = c.req.path.slice(CAMUNDA_PREFIX.length);
+  const [, methods] = METHODS.find(([path]) => path.test(asked)) ?? [];
+  if (methods === undefined) throw notFound();
+  const isAllowed = methods.includes(c.req.method) || (c.req.method === 'HEAD' && methods.includes('GET'));
+  if (!isAllowed) {
+    c.header('Allow', methods.join(', '));
+    throw methodNotAllowed();
+  }
+  await next();
+});
+
+camundaRoutes.get('/version', (c) => c.json({ version: ENGINE_VERSION }));
+camundaRoutes.get('/engine', (c) => c.json([{ name: 'default' }]));
+camundaRoutes.route('/', processInstanceRoutes);
+camundaRoutes.route('/', batchRoutes);
+camundaRoutes.route('/', historicBatchRoutes);

@@ -1,0 +1,169 @@
+import { Hono } from 'hono';
+import { isTerminal } from '../../domain/batch.ts';
+import { CamundaFault, invalidRequest } from '../../domain/camunda-fault.ts';
+import { readFlag, readObject } from '../../domain/json-reading.ts';
+import { cancelBatch, NotAllowedError, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
+import { countJobs } from '../../services/count-jobs.ts';
+import { findBatch, recordDismissed } from '../../store/batches.ts';
+import {
+  countDeletionBatches,
+  type DeletionBatch,
+  type DeletionBatchFilter,
+  isDeletionBatch,
+  isLive,
+  listDeletionBatches,
+} from '../../store/deletion-batches.ts';
+import type { ApiContext, ApiEnv } from '../context.ts';
+import { removeBatchForGood } from '../routes/batches.ts';
+import { selectsNothing } from './batch-parameters.ts';
+import { batchOfJobs, toBatch, toBatchStatistics } from './representations.ts';
+import {
+  expectJsonAccepted,
+  readBody,
+  readBooleanParameter,
+  readDateParameter,
+  readPaging,
+  readSorting,
+} from './requests.ts';
+
+/** Runtime batches: those that run, and those with failed jobs until they are retried or deleted. */
+export const batchRoutes = new Hono<ApiEnv>();
+
+const SORT_KEYS = ['batchId', 'tenantId'] as const;
+
+batchRoutes.get('/batch', async (c) => {
+  const { database } = c.var.services;
+  const batches = await list(c);
+  return c.json(await Promise.all(batches.map(async (batch) => toBatch(batch, await countJobs(database, batch)))));
+});
+
+batchRoutes.get('/batch/statistics', async (c) => {
+  const { database } = c.var.services;
+  const batches = await list(c);
+  return c.json(
+    await Promise.all(batches.map(async (batch) => toBatchStatistics(batch, await countJobs(database, batch)))),
+  );
+});
+
+batchRoutes.get('/batch/count', async (c) => c.json({ count: await count(c) }));
+batchRoutes.get('/batch/statistics/count', async (c) => c.json({ count: await count(c) }));
+
+batchRoutes.get('/batch/:id', async (c) => {
+  expectJsonAccepted(c);
+  const batch = await findLive(c, c.req.param('id'));
+  if (batch === null) {
+    throw new CamundaFault('InvalidRequestException', `Batch with id '${c.req.param('id')}' does not exist`, 404);
+  }
+  return c.json(toBatch(batch, await countJobs(c.var.services.database, batch)));
+});
+
+batchRoutes.put('/batch/:id/suspended', async (c) => {
+  const { suspended = null } = readObject(await readBody(c), 'the body');
+  const isToSuspend = suspended !== null && readFlag(suspended, 'suspended');
+  const id = c.req.param('id');
+  const batch = await findLive(c, id);
+  const refused = new CamundaFault(
+    'InvalidRequestException',
+    `Unable to ${isToSuspend ? 'suspend' : 'activate'} batch with id '${id}'`,
+    400,
+    0,
+  );
+  if (batch === null) throw refused;
+  // One that only waits for its failures to be looked at has nothing to stop.
+  if (isTerminal(batch.status)) return c.body(null, 204);
+  try {
+    await (isToSuspend ? suspendBatch : resumeBatch)(c.var.services, batch);
+  } catch (error) {
+    throw error instanceof NotAllowedError ? refused : error;
+  }
+  return c.body(null, 204);
+});
+
+batchRoutes.delete('/batch/:id', async (c) => {
+  const id = c.req.param('id');
+  const batch = await findLive(c, id);
+  const isFirst = batch !== null && (await recordDismissed(c.var.services.database, id));
+  if (!isFirst) throw new CamundaFault('InvalidRequestException', `Unable to delete batch with id '${id}'`, 400, 0);
+  if (!isTerminal(batch.status)) await cancel(c, batch);
+  if (c.req.query('cascade') === 'true') await removeBatchForGood(c, batch);
+  return c.body(null, 204);
+});
+
+/** What has begun ends, the rest lives on. One that has finished meanwhile needs nothing. */
+async function cancel(c: ApiContext, batch: DeletionBatch): Promise<void> {
+  try {
+    await cancelBatch(c.var.services, batch);
+  } catch (error) {
+    if (!(error instanceof NotAllowedError)) throw error;
+  }
+}
+
+batchRoutes.put('/job-definition/:id/retries', async (c) => {
+  const id = c.req.param('id');
+  const { retries } = readObject(await readBody(c), 'the body');
+  if (typeof retries !== 'number' || !Number.isInteger(retries) || retries < 0) {
+    const given = retries === undefined ? 'null' : JSON.stringify(retries);
+    throw invalidRequest(`The number of job Retries must be a non-negative number, but '${given}' has been provided.`);
+  }
+  const batchId = batchOfJobs(id);
+  const batch = batchId === null ? null : await findLive(c, batchId);
+  if (batch === null)
+    throw new CamundaFault('InvalidRequestException', `Job Definition with id ${id} does not exist`, 404);
+  if (retries === 0) return c.body(null, 204);
+  const { failed } = await countJobs(c.var.services.database, batch);
+  if (failed > 0) await retry(c, batch);
+  return c.body(null, 204);
+});
+
+async function retry(c: ApiContext, batch: DeletionBatch): Promise<void> {
+  try {
+    await retryBatch(c.var.services, batch);
+  } catch (error) {
+    throw error instanceof NotAllowedError ? invalidRequest(error.message) : error;
+  }
+}
+
+async function findLive(c: ApiContext, id: string): Promise<DeletionBatch | null> {
+  const batch = await findBatch(c.var.services.database, c.var.scope, id);
+  return batch !== null && isDeletionBatch(batch) && isLive(batch) ? batch : null;
+}
+
+async function list(c: ApiContext): Promise<DeletionBatch[]> {
+  expectJsonAccepted(c);
+  const filter = readFilter(c);
+  const sorting = readSorting(c, SORT_KEYS);
+  const paging = readPaging(c);
+  if (filter === null) return [];
+  return listDeletionBatches(c.var.services.database, c.var.scope, filter, {
+    sortBy: sorting?.key === 'tenantId' ? 'tenantId' : 'id',
+    descending: sorting?.descending ?? false,
+    ...paging,
+  });
+}
+
+async function count(c: ApiContext): Promise<number> {
+  expectJsonAccepted(c);
+  readSorting(c, SORT_KEYS);
+  const filter = readFilter(c);
+  return filter === null ? 0 : countDeletionBatches(c.var.services.database, c.var.scope, filter);
+}
+
+/** null: the parameters select nothing that Drover has. Parameters that the engine does not know are ignored, as there. */
+function readFilter(c: ApiContext): DeletionBatchFilter | null {
+  const suspended = readBooleanParameter(c, 'suspended');
+  const withFailures = readBooleanParameter(c, 'withFailures');
+  const withoutFailures = readBooleanParameter(c, 'withoutFailures');
+  const startedBefore = readDateParameter(c, 'startedBefore');
+  const startedAfter = readDateParameter(c, 'startedAfter');
+  const batchId = c.req.query('batchId');
+  if (selectsNothing(c)) return null;
+  return {
+    isLive: true,
+    ...(batchId !== undefined && { batchId }),
+    ...(suspended !== null && { suspended }),
+    ...(startedBefore && { startedBefore }),
+    ...(startedAfter && { startedAfter }),
+    ...(withFailures === true && { hasFailures: true }),
+    ...(withoutFailures === true && { hasFailures: false }),
+  };
+}

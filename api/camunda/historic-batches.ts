@@ -1,0 +1,82 @@
+import { Hono } from 'hono';
+import { CamundaFault } from '../../domain/camunda-fault.ts';
+import { countJobs } from '../../services/count-jobs.ts';
+import { findBatch } from '../../store/batches.ts';
+import {
+  countDeletionBatches,
+  type DeletionBatch,
+  type DeletionBatchFilter,
+  isDeletionBatch,
+  isLive,
+  listDeletionBatches,
+} from '../../store/deletion-batches.ts';
+import type { ApiContext, ApiEnv } from '../context.ts';
+import { removeBatchForGood } from '../routes/batches.ts';
+import { selectsNothing } from './batch-parameters.ts';
+import { toHistoricBatch } from './representations.ts';
+import { expectJsonAccepted, readBooleanParameter, readPaging, readSorting } from './requests.ts';
+
+/** Batches from their start until their history is deleted. */
+export const historicBatchRoutes = new Hono<ApiEnv>();
+
+const SORT_KEYS = ['batchId', 'startTime', 'endTime', 'tenantId'] as const;
+
+historicBatchRoutes.get('/history/batch', async (c) => {
+  expectJsonAccepted(c);
+  const { database } = c.var.services;
+  const filter = readFilter(c);
+  const sorting = readSorting(c, SORT_KEYS);
+  const paging = readPaging(c);
+  if (filter === null) return c.json([]);
+  const key = sorting?.key ?? 'batchId';
+  const batches = await listDeletionBatches(database, c.var.scope, filter, {
+    sortBy: key === 'batchId' ? 'id' : key,
+    descending: sorting?.descending ?? false,
+    ...paging,
+  });
+  return c.json(
+    await Promise.all(batches.map(async (batch) => toHistoricBatch(batch, await countJobs(database, batch)))),
+  );
+});
+
+historicBatchRoutes.get('/history/batch/count', async (c) => {
+  expectJsonAccepted(c);
+  readSorting(c, SORT_KEYS);
+  const filter = readFilter(c);
+  return c.json({
+    count: filter === null ? 0 : await countDeletionBatches(c.var.services.database, c.var.scope, filter),
+  });
+});
+
+historicBatchRoutes.get('/history/batch/:id', async (c) => {
+  expectJsonAccepted(c);
+  const id = c.req.param('id');
+  const batch = await find(c, id);
+  if (batch === null) {
+    throw new CamundaFault('InvalidRequestException', `Historic batch with id '${id}' does not exist`, 404);
+  }
+  return c.json(toHistoricBatch(batch, await countJobs(c.var.services.database, batch)));
+});
+
+/** A live batch keeps its history: without it there would be nothing to carry it out by. */
+historicBatchRoutes.delete('/history/batch/:id', async (c) => {
+  const id = c.req.param('id');
+  const batch = await find(c, id);
+  if (batch === null || isLive(batch)) {
+    throw new CamundaFault('InvalidRequestException', `Unable to delete historic batch with id '${id}'`, 400, 0);
+  }
+  await removeBatchForGood(c, batch);
+  return c.body(null, 204);
+});
+
+async function find(c: ApiContext, id: string): Promise<DeletionBatch | null> {
+  const batch = await findBatch(c.var.services.database, c.var.scope, id);
+  return batch !== null && isDeletionBatch(batch) ? batch : null;
+}
+
+function readFilter(c: ApiContext): DeletionBatchFilter | null {
+  const completed = readBooleanParameter(c, 'completed');
+  const batchId = c.req.query('batchId');
+  if (selectsNothing(c)) return null;
+  return { ...(batchId !== undefined && { batchId }), ...(completed !== null && { isLive: !completed }) };
+}

@@ -1,0 +1,109 @@
+import { type Context, Hono } from 'hono';
+import { stream } from 'hono/streaming';
+import { readExternalEnd } from '../../activities/execution-history.ts';
+import { countExecutions, listExecutions } from '../../activities/list-executions.ts';
+import { readRetention } from '../../activities/retention.ts';
+import { CamundaFault } from '../../domain/camunda-fault.ts';
+import { readDeletionRequest } from '../../domain/deletion-request.ts';
+import { checkSorting, readProcessInstanceQuery } from '../../domain/process-instance-query.ts';
+import type { Condition } from '../../domain/visibility-condition.ts';
+import { deleteProcessInstances } from '../../services/delete-process-instances.ts';
+import { findReachable, selectRunning } from '../../services/select-executions.ts';
+import { isDeletionBatch } from '../../store/deletion-batches.ts';
+import type { ApiContext, ApiEnv } from '../context.ts';
+import { queryFromParameters } from './query-parameters.ts';
+import { reachOf } from './reach.ts';
+import { toBatch, toHistoricProcessInstance, toProcessInstance } from './representations.ts';
+import { expectJsonAccepted, type Paging, readBody, readPaging } from './requests.ts';
+
+/** Time that accepting a deletion may take, in ms: a query may select a hundred thousand instances and more. */
+const ACCEPT_TIMEOUT_MS = 120_000;
+
+export const processInstanceRoutes = new Hono<ApiEnv>();
+
+processInstanceRoutes.post('/process-instance/delete', async (c) => {
+  expectJsonAccepted(c);
+  const request = readDeletionRequest(await readBody(c));
+  const { config, client } = c.var.services;
+  const settings = {
+    invocationsPerBatchJob: config.CAMUNDA_INVOCATIONS_PER_BATCH_JOB,
+    batchJobsPerSeed: config.CAMUNDA_BATCH_JOBS_PER_SEED,
+    terminationGraceSeconds: config.CAMUNDA_TERMINATION_GRACE_SECONDS,
+  };
+  const batch = await client.withDeadline(Date.now() + ACCEPT_TIMEOUT_MS, () =>
+    deleteProcessInstances(c.var.services, c.var.scope, reachOf(c), request, settings),
+  );
+  if (!isDeletionBatch(batch)) throw new Error(`batch ${batch._id} deletes no process instances`);
+  return c.json(toBatch(batch, null));
+});
+
+processInstanceRoutes.get('/process-instance', async (c) => list(c, await conditionOfParameters(c)));
+processInstanceRoutes.post('/process-instance', async (c) => list(c, await conditionOfBody(c)));
+processInstanceRoutes.get('/process-instance/count', async (c) => count(c, await conditionOfParameters(c)));
+processInstanceRoutes.post('/process-instance/count', async (c) => count(c, await conditionOfBody(c)));
+
+processInstanceRoutes.get('/process-instance/:id', async (c) => {
+  expectJsonAccepted(c);
+  const id = c.req.param('id');
+  const execution = await findReachable(c.var.services.client, reachOf(c), id);
+  if (execution?.status !== 'RUNNING') throw doesNotExist(`Process instance with id ${id} does not exist`);
+  return c.json(toProcessInstance(execution));
+});
+
+processInstanceRoutes.get('/history/process-instance/:id', async (c) => {
+  expectJsonAccepted(c);
+  const { client } = c.var.services;
+  const id = c.req.param('id');
+  const execution = await findReachable(client, reachOf(c), id);
+  if (execution === null) throw doesNotExist(`Historic process instance with id ${id} does not exist`);
+  const end = execution.closeTime === null ? null : await readExternalEnd(client, execution);
+  return c.json(toHistoricProcessInstance(execution, end, await readRetention(client)));
+});
+
+const doesNotExist = (message: string): CamundaFault => new CamundaFault('InvalidRequestException', message, 404);
+
+async function conditionOfParameters(c: ApiContext): Promise<Condition> {
+  expectJsonAccepted(c);
+  checkSorting(c.req.query('sortBy') ?? null, c.req.query('sortOrder') ?? null);
+  const filter = readProcessInstanceQuery(queryFromParameters(c), '');
+  return selectRunning(c.var.services.client, reachOf(c), filter);
+}
+
+async function conditionOfBody(c: ApiContext): Promise<Condition> {
+  expectJsonAccepted(c);
+  const filter = readProcessInstanceQuery(await readBody(c), '');
+  return selectRunning(c.var.services.client, reachOf(c), filter);
+}
+
+async function count(c: ApiContext, condition: Condition): Promise<Response> {
+  return c.json({ count: await countExecutions(c.var.services.client, condition) });
+}
+
+/** Written as it streams in: a namespace may hold more executions than memory. */
+async function list(c: ApiContext, condition: Condition): Promise<Response> {
+  const entries = entriesOf(c, condition, readPaging(c));
+  const first = await entries.next();
+  if (first.done) return c.json([]);
+  c.header('Content-Type', 'application/json');
+  return stream(c, async (body) => {
+    await body.write(`[${first.value}`);
+    for await (const entry of entries) await body.write(`,${entry}`);
+    await body.write(']');
+  });
+}
+
+async function* entriesOf(
+  c: Context<ApiEnv>,
+  condition: Condition,
+  { first, max }: Paging,
+): AsyncGenerator<string, void> {
+  if (max === 0) return;
+  let at = 0;
+  for await (const page of listExecutions(c.var.services.client, condition)) {
+    for (const execution of page) {
+      if (at >= first) yield JSON.stringify(toProcessInstance(execution));
+      at += 1;
+      if (max !== null && at >= first + max) return;
+    }
+  }
+}

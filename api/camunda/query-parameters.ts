@@ -1,0 +1,46 @@
+import { invalidRequest } from '../../domain/camunda-fault.ts';
+import type { ApiContext } from '../context.ts';
+import { readBooleanParameter } from './requests.ts';
+
+/** Parameters that are no filters. */
+const OTHERS = new Set(['sortBy', 'sortOrder', 'firstResult', 'maxResults']);
+const LISTS = new Set([
+  'processInstanceIds',
+  'processDefinitionKeyIn',
+  'processDefinitionKeyNotIn',
+  'tenantIdIn',
+  'activityIdIn',
+]);
+const FLAGS = new Set([
+  'active',
+  'suspended',
+  'withIncident',
+  'withoutTenantId',
+  'processDefinitionWithoutTenantId',
+  'rootProcessInstances',
+  'leafProcessInstances',
+  'variableNamesIgnoreCase',
+  'variableValuesIgnoreCase',
+]);
+
+/** The query parameters of `GET /process-instance` as the body of a `POST` would say it; what they mean is checked there. */
+export function queryFromParameters(c: ApiContext): Record<string, unknown> {
+  const query = Object.entries(c.req.query()).filter(([name]) => !OTHERS.has(name));
+  return Object.fromEntries(
+    query.map(([name, value]) => {
+      if (FLAGS.has(name)) return [name, readBooleanParameter(c, name)];
+      if (LISTS.has(name)) return [name, value.split(',')];
+      return [name, name === 'variables' ? value.split(',').map(readVariable) : value];
+    }),
+  );
+}
+
+/** `name_operator_value`; the first operator between underscores is the one. */
+function readVariable(text: string): { name: string; operator: string; value: string } {
+  const parts = /^(.+?)_(eq|neq|gt|gteq|lt|lteq|like)_(.*)$/s.exec(text);
+  if (parts) return { name: parts[1] ?? '', operator: parts[2] ?? '', value: parts[3] ?? '' };
+  const [name, operator, value] = text.split('_');
+  if (name && operator && value !== undefined)
+    throw invalidRequest(`Invalid variable comparator specified: ${operator}`);
+  throw invalidRequest(`variables: ${text} is not of the form name_operator_value`);
+}
