@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { inject } from 'vitest';
+import { createApp } from '../../api/app.ts';
+import type { Services } from '../../api/context.ts';
+import { resourceRoutes } from '../../api/routes/resources.ts';
+import { schemaDefinitionRoutes } from '../../api/routes/schema-definitions.ts';
+import { openServices } from '../../api/server.ts';
+import { loadConfig } from '../../config.ts';
+import type { JsonObject } from '../../domain/resource.ts';
+import { resourceKey } from '../../domain/resource.ts';
+import { referencesIn } from '../../domain/schema-references.ts';
+import { scopeKey } from '../../domain/scope.ts';
+import { insertResources, type ResourceDocument } from '../../store/resources.ts';
+import { findSchemaDefinition } from '../../store/schema-definitions.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, whatever their shape
+  readonly body: any;
+}
+
+/** The API on a database of its own, without a socket and without a worker. */
+export class OwnApi {
+  readonly services: Services;
+  readonly #app: ReturnType<typeof createApp>;
+  readonly #close: () => Promise<void>;
+
+  private constructor(services: Services & { close(): Promise<void> }) {
+    this.services = services;
+    this.#app = createApp(services);
+    schemaDefinitionRoutes(this.#app);
+    resourceRoutes(this.#app);
+    this.#close = () => services.close();
+  }
+
+  static async open(): Promise<OwnApi> {
+    const config = loadConfig({
+      MONGODB_URI: inject('mongodbUri'),
+      MONGODB_DATABASE: `test-${randomUUID()}`,
+      TEMPORAL_ADDRESS: inject('temporalAddress'),
+      TEMPORAL_TASK_QUEUE: randomUUID(),
+    });
+    return new OwnApi(await openServices(config, pino({ level: 'silent' })));
+  }
+
+  close(): Promise<void> {
+    return this.#close();
+  }
+
+  async send(method: string, path: string, body?: unknown, tenant = 'default'): Promise<Answer> {
+    const response = await this.#app.request(path, {
+      method,
+      headers: { 'reach-tenant-id': tenant, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) };
+  }
+
+  async define(name: string, properties: JsonObject = {}, more: JsonObject = {}): Promise<string> {
+    const schema = { type: 'object', properties, ...more };
+    const { status, body } = await this.send('POST', '/partner/schema-definitions', { name, schema });
+    if (status !== 201) throw new Error(JSON.stringify(body));
+    return body.data.id;
+  }
+
+  /** Stores resources as a batch would. */
+  async store(name: string, bodies: readonly JsonObject[], tenant = 'default'): Promise<ResourceDocument[]> {
+    const { database, schemas } = this.services;
+    const scope = { platform: 'default', tenant };
+    const definition = await findSchemaDefinition(database, scope.platform, name);
+    if (definition === null) throw new Error(`no ${name}`);
+    const { compiled } = schemas.compiled(definition);
+    const bound = await schemas.bind(
+      definition,
+      compiled.referenceFields.map((field) => field.target),
+    );
+    const now = new Date();
+    const documents = bodies.map((data): ResourceDocument => {
+      const externalId = String(data[definition.externalIdField]);
+      const references = referencesIn(compiled.referenceFields, data).flatMap((reference) => {
+        const target = bound.get(reference.target.toLowerCase());
+        return target ? [resourceKey(scope, target.id, reference.externalId)] : [];
+      });
+      return {
+        _id: resourceKey(scope, definition.id, externalId),
+        id: randomUUID(),
+        scope: scopeKey(scope),
+        schemaDefinitionId: definition.id,
+        externalId,
+        data: JSON.stringify(data),
+        references: [...new Set(references)],
+        version: 1,
+        createdAt: now,
+        updatedAt: now,
+        writes: [],
+      };
+    });
+    await insertResources(database, documents);
+    return documents;
+  }
+}
