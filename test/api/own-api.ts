@@ -3,8 +3,6 @@ import { pino } from 'pino';
 import { inject } from 'vitest';
 import { createApp } from '../../api/app.ts';
 import type { Services } from '../../api/context.ts';
-import { resourceRoutes } from '../../api/routes/resources.ts';
-import { schemaDefinitionRoutes } from '../../api/routes/schema-definitions.ts';
 import { openServices } from '../../api/server.ts';
 import { loadConfig } from '../../config.ts';
 import type { JsonObject } from '../../domain/resource.ts';
@@ -30,8 +28,6 @@ export class OwnApi {
   private constructor(services: Services & { close(): Promise<void> }) {
     this.services = services;
     this.#app = createApp(services);
-    schemaDefinitionRoutes(this.#app);
-    resourceRoutes(this.#app);
     this.#close = () => services.close();
   }
 
