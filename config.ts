@@ -21,6 +21,11 @@ const schema = z.object({
   DROVER_DATA_DIR: z.string().default('.drover'),
   /** Resources carried out by one activity; absent: chosen by the size of the batch. 1 = strictly one activity a resource. */
   RESOURCES_PER_ACTIVITY: positiveInteger.optional(),
+  /**
+   * What an activity on some items is given, in seconds. The items of a worker that died go on after that time; what MongoDB does
+   * not answer within a third of it is tried again.
+   */
+  ACTIVITY_TIMEOUT_SECONDS: z.coerce.number().int().min(4).max(600).default(20),
   /** Largest request body, in bytes. */
   BODY_LIMIT_BYTES: positiveInteger.default(16_777_216),
   /** Days that a finished batch is kept; 0 keeps it for ever. */

@@ -1,10 +1,14 @@
 import { ApplicationFailure, activityInfo, type Info } from '@temporalio/activity';
 
 /**
- * Time kept in hand before Temporal gives an activity up, in ms: nothing is written that late. Longer than a command waits for
- * its answer, so that a command sent in time is over in time.
+ * Part of an activity's time that is kept in hand before Temporal gives it up: nothing is written that late. Longer than a
+ * command waits for its answer, so that a command sent in time is over in time.
  */
-const MARGIN_MS = 8_000;
+const MARGIN = 0.4;
+const COMMAND_SHARE = 0.35;
+
+/** Longest silence of one MongoDB command of an activity, in ms. */
+export const commandTimeoutMs = (activityTimeoutSeconds: number): number => activityTimeoutSeconds * 1000 * COMMAND_SHARE;
 
 /** One delivery of an activity: who it is, and until when it may write. */
 export interface Delivery {
@@ -31,7 +35,7 @@ export function deliveryOf(info: Pick<Info, 'workflowExecution' | 'activityId' |
     id: `${activity}/${info.attempt}`,
     superseded: Array.from({ length: info.attempt - 1 }, (_, earlier) => `${activity}/${earlier + 1}`),
     assertInTime: () => {
-      if (performance.now() - started > info.startToCloseTimeoutMs - MARGIN_MS) {
+      if (performance.now() - started > info.startToCloseTimeoutMs * (1 - MARGIN)) {
         throw ApplicationFailure.retryable('out of time', 'OutOfTime');
       }
     },

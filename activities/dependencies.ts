@@ -1,5 +1,5 @@
-import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
+import type { StartParts } from '../services/start-batch.ts';
 import type { Database } from '../store/database.ts';
 import { SchemaCatalog } from './schema-catalog.ts';
 
@@ -17,13 +17,9 @@ export type Checkpoint =
   | 'deleted';
 
 /** What activities work with. */
-export interface Dependencies {
+export interface Dependencies extends StartParts {
   readonly database: Database;
-  /** Signals other batches. */
-  readonly client: Client;
   readonly logger: Logger;
-  /** Where workflows are started. */
-  readonly taskQueue: string;
   /** Days that a finished batch is kept; 0 keeps it for ever. */
   readonly retentionDays: number;
   readonly schemas: SchemaCatalog;

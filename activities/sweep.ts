@@ -44,7 +44,6 @@ export async function sweep(dependencies: Dependencies, _input: Record<string, n
 
 /** What was done for one batch; null where it needs nothing. */
 async function sweepBatch(dependencies: Dependencies, batch: BatchDocument): Promise<keyof SweepResult | null> {
-  const { client, taskQueue } = dependencies;
   if (batch.deletedAt !== undefined) {
     return (await purgeBatch(dependencies, batch)) ? 'purged' : null;
   }
@@ -52,7 +51,7 @@ async function sweepBatch(dependencies: Dependencies, batch: BatchDocument): Pro
   const execution = await latestExecution(dependencies, batch._id);
   if (execution?.isRunning) return null;
   if (execution === null || execution.run < batch.run) {
-    await startBatch(client, taskQueue, batch);
+    await startBatch(dependencies, batch);
     return 'started';
   }
   // The workflow of this run is closed, and has not finished its batch: somebody has terminated it (invariant 1).

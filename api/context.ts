@@ -14,6 +14,7 @@ export interface Services {
   readonly client: Client;
   readonly logger: Logger;
   readonly taskQueue: string;
+  readonly activityTimeoutSeconds: number;
   readonly schemas: SchemaCatalog;
   readonly events: BatchEvents;
   /** Asked before anything is stored for Temporal to carry out. @throws where Temporal does not answer. */

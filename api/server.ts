@@ -37,6 +37,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     client,
     logger,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
+    activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
     schemas: new SchemaCatalog(database),
     events: new BatchEvents({ database, client }),
     assertTemporal: async () => {

@@ -1,17 +1,14 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { type BatchDocument, insertBatch, type NewBatch, readBatch } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { bindKey, findBinding, type KeyBinding } from '../store/idempotency-keys.ts';
 import { type NewItem, removeItemPages, writeItemPages } from '../store/item-pages.ts';
-import { startBatch } from './start-batch.ts';
+import { type StartParts, startBatch } from './start-batch.ts';
 
-export interface AcceptParts {
+export interface AcceptParts extends StartParts {
   readonly database: Database;
-  readonly client: Client;
   readonly logger: Logger;
-  readonly taskQueue: string;
 }
 
 /** A request that has passed every check of its envelope. */
@@ -75,11 +72,11 @@ async function resume(parts: AcceptParts, fingerprint: string, bound: KeyBinding
   return begin(parts, await insertBatch(parts.database, bound.batch));
 }
 
-async function begin({ client, taskQueue, logger }: AcceptParts, batch: BatchDocument): Promise<BatchDocument> {
+async function begin(parts: AcceptParts, batch: BatchDocument): Promise<BatchDocument> {
   try {
-    await startBatch(client, taskQueue, batch);
+    await startBatch(parts, batch);
   } catch (error) {
-    logger.warn({ batchId: batch._id, err: error }, 'the workflow could not be started; the sweeper will');
+    parts.logger.warn({ batchId: batch._id, err: error }, 'the workflow could not be started; the sweeper will');
   }
   return batch;
 }

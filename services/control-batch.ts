@@ -1,16 +1,14 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import { isTerminal } from '../domain/batch.ts';
 import { type BatchDocument, claimRetry, requestControl } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { outcomeChunks } from '../store/outcome-pages.ts';
 import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../workflows/messages.ts';
-import { startBatch } from './start-batch.ts';
+import { type StartParts, startBatch } from './start-batch.ts';
 
-export interface ControlParts {
+export interface ControlParts extends StartParts {
   readonly database: Database;
-  readonly client: Client;
-  readonly taskQueue: string;
 }
 
 /** The state of the batch does not allow the operation; the message says why. */
@@ -53,7 +51,7 @@ async function tell(parts: ControlParts, batch: BatchDocument, signal: SignalDef
   }
   const now = await parts.database.batches.findOne({ _id: batch._id });
   if (now === null || isTerminal(now.status)) throw finished(now ?? batch, verb);
-  await startBatch(parts.client, parts.taskQueue, now);
+  await startBatch(parts, now);
   await handle.signal(signal);
   return now;
 }
@@ -70,7 +68,7 @@ export async function retryBatch(parts: ControlParts, batch: BatchDocument): Pro
   }
   const claimed = await claimRetry(parts.database, batch);
   if (claimed === null) throw new NotAllowedError('the batch is being retried already');
-  await startBatch(parts.client, parts.taskQueue, claimed);
+  await startBatch(parts, claimed);
   return claimed;
 }
 

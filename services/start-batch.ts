@@ -8,12 +8,20 @@ const NO_SCHEMA = 'process instances';
 
 const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 
+/** What a start takes beside the batch. */
+export interface StartParts {
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** See `ACTIVITY_TIMEOUT_SECONDS`. */
+  readonly activityTimeoutSeconds: number;
+}
+
 /**
  * Starts the workflow that carries out a run of a batch. One that runs already is success: of many starts one counts. A start
  * that comes too late does no harm: the workflow finds its run finished and ends.
  * @throws ServiceError where Temporal cannot be reached.
  */
-export async function startBatch(client: Client, taskQueue: string, batch: BatchDocument): Promise<void> {
+export async function startBatch({ client, taskQueue, activityTimeoutSeconds }: StartParts, batch: BatchDocument): Promise<void> {
   const input: BatchInput = {
     batchId: batch._id,
     operation: batch.operation,
@@ -21,6 +29,7 @@ export async function startBatch(client: Client, taskQueue: string, batch: Batch
     schemaName: batch.schemaName ?? NO_SCHEMA,
     total: batch.total,
     run: batch.run,
+    activityTimeoutSeconds,
   };
   try {
     await client.workflow.start(BATCH_WORKFLOW_TYPE, {

@@ -12,7 +12,7 @@ import type { SchemaDefinitionDocument, SchemaNameDocument } from './schema-defi
 /** Longest wait for a server that can be written to, in ms: a caller gets its 503 within 5 s. */
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
 
-/** Longest silence of one command, in ms; shorter than any activity's time limit, so that a lost answer is noticed by who waits. */
+/** Longest silence of one command unless told, in ms. */
 const SOCKET_TIMEOUT_MS = 7_000;
 
 export interface Database {

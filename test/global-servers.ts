@@ -1,3 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode } from '@temporalio/worker';
 import type { TestProject } from 'vitest/node';
 import { loadConfig } from '../config.ts';
 import { startServers } from '../dev/servers.ts';
@@ -8,6 +13,8 @@ declare module 'vitest' {
     mongodbUri: string;
     /** A Temporal dev server, shared by the whole run: use a task queue of your own. */
     temporalAddress: string;
+    /** File with the workflows, bundled once for all workers of the run. */
+    workflowBundle: string;
   }
 }
 
@@ -28,5 +35,13 @@ export default async function startForTests(project: TestProject): Promise<() =>
   project.provide('temporalAddress', servers.temporalAddress);
   process.env.DROVER_TEST_MONGODB_URI = servers.mongodbUri;
   process.env.DROVER_TEST_TEMPORAL_ADDRESS = servers.temporalAddress;
-  return servers.stop;
+  const folder = await mkdtemp(join(tmpdir(), 'drover-test-'));
+  const { code } = await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) });
+  const workflowBundle = join(folder, 'workflows.js');
+  await writeFile(workflowBundle, code);
+  project.provide('workflowBundle', workflowBundle);
+  return async () => {
+    await rm(folder, { recursive: true });
+    await servers.stop();
+  };
 }

@@ -3,6 +3,7 @@ import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@tem
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { type Checkpoint, createDependencies } from '../activities/dependencies.ts';
+import { commandTimeoutMs } from '../activities/delivery.ts';
 import { createActivities } from '../activities/index.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { connectClient, connectNative } from '../connections.ts';
@@ -13,6 +14,8 @@ import { SWEEP_WORKFLOW_TYPE, sweepScheduleId } from '../workflows/messages.ts';
 const MAX_CONCURRENT_ACTIVITIES = 12;
 /** Workflows kept in memory; one that is not is replayed from its history. */
 const MAX_CACHED_WORKFLOWS = 500;
+/** Time after which a workflow that is in the memory of a dead worker goes to another one. */
+const STICKY_TIMEOUT = '5s';
 const SWEEP_EVERY = '1 minute';
 /** Time that activities are given to end when the worker is told to stop. */
 const DRAIN = '25s';
@@ -29,6 +32,8 @@ export interface WorkerOptions {
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
   /** Tests of a batch alone do without the sweeper. */
   readonly withSweeper?: boolean;
+  /** File with the bundled workflows; absent: they are bundled at the start, which takes some seconds. */
+  readonly workflowBundle?: string;
 }
 
 /**
@@ -38,7 +43,7 @@ export interface WorkerOptions {
 export async function startWorker(config: Config, logger: Logger, options: WorkerOptions = {}): Promise<RunningWorker> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
   installLogger(logger);
-  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE);
+  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, commandTimeoutMs(config.ACTIVITY_TIMEOUT_SECONDS));
   await createIndexes(database);
   const client = connectClient(config);
   const connection = await connectNative(config);
@@ -47,6 +52,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     client,
     logger,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
+    activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
     retentionDays: config.BATCH_RETENTION_DAYS,
     ...(config.RESOURCES_PER_ACTIVITY !== undefined && { resourcesPerActivity: config.RESOURCES_PER_ACTIVITY }),
     ...(options.checkpoint && { checkpoint: options.checkpoint }),
@@ -55,10 +61,11 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
-    workflowsPath: workflowsPath(),
+    ...(options.workflowBundle ? { workflowBundle: { codePath: options.workflowBundle } } : { workflowsPath: workflowsPath() }),
     activities: createActivities(dependencies),
     maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_ACTIVITIES,
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     shutdownGraceTime: DRAIN,
   });
   const ended = worker.run();

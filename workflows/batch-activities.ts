@@ -8,8 +8,6 @@ const SMALL_BATCH = 100;
 /** Every failure that is not ours to mend is waited out: the batch stands still until MongoDB is back. */
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
-/** An activity on some items: short, and given up after the time that `Delivery.assertInTime` keeps to. */
-const WORK = { startToCloseTimeout: '20s', retry: RETRY } as const satisfies ActivityOptions;
 /** An activity that reads the whole batch: long, and known to be alive by its heartbeats. */
 const SURVEY = { startToCloseTimeout: '15m', heartbeatTimeout: '30s', retry: RETRY } as const satisfies ActivityOptions;
 
@@ -19,6 +17,8 @@ const SURVEY = { startToCloseTimeout: '15m', heartbeatTimeout: '30s', retry: RET
  */
 export function batchActivities(input: BatchInput) {
   const priority = { priorityKey: input.total <= SMALL_BATCH ? 2 : 3, fairnessKey: input.scope.slice(0, 64) };
+  // Short, and given up after the time that `Delivery.assertInTime` keeps to.
+  const work: ActivityOptions = { startToCloseTimeout: input.activityTimeoutSeconds * 1000, retry: RETRY };
   const call = (options: ActivityOptions, summary: string) =>
     proxyActivities<Activities>({ ...options, priority, summary: `${summary} of ${input.schemaName}`.slice(0, 200) });
   const itemRange = (indexes: readonly number[]): string =>
@@ -30,16 +30,16 @@ export function batchActivities(input: BatchInput) {
       const summary = `${input.operation} ${itemRange(items.indexes)}`;
       return input.operation === 'terminate'
         ? call(SURVEY, summary).terminateExecutions(items)
-        : call(WORK, summary).applyItems(items);
+        : call(work, summary).applyItems(items);
     },
     deleteStep: (step: Parameters<Activities['deleteResources']>[0], items: number) =>
-      call(WORK, `delete step ${step.step}: ${items} resources`).deleteResources(step),
+      call(work, `delete step ${step.step}: ${items} resources`).deleteResources(step),
     look: (items: Parameters<Activities['lookForDependencies']>[0]) =>
-      call(WORK, `look for dependencies of ${items.indexes.length} pending items`).lookForDependencies(items),
+      call(work, `look for dependencies of ${items.indexes.length} pending items`).lookForDependencies(items),
     expireItems: (items: Parameters<Activities['expireItems']>[0]) =>
-      call(WORK, `expire ${itemRange(items.indexes)}`).expireItems(items),
+      call(work, `expire ${itemRange(items.indexes)}`).expireItems(items),
     record: (state: Parameters<Activities['recordState']>[0]) =>
-      call(WORK, `store that the batch is ${state.suspended ? 'suspended' : state.status}`).recordState(state),
+      call(work, `store that the batch is ${state.suspended ? 'suspended' : state.status}`).recordState(state),
     finish: (finish: Parameters<Activities['finishBatch']>[0]) =>
       call(SURVEY, `finish ${input.operation} of ${input.total} items`).finishBatch(finish),
   };

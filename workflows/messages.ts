@@ -51,6 +51,8 @@ export interface BatchInput {
   readonly total: number;
   /** 1, and one more for each retry. */
   readonly run: number;
+  /** What an activity on some items is given, from start to close. */
+  readonly activityTimeoutSeconds: number;
   /** State carried over by continue-as-new. */
   readonly carried?: CarriedState;
 }

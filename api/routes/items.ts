@@ -81,7 +81,7 @@ function streamed(c: ApiContext, content: Readable, type: string): Response {
 function ndjson(items: AsyncIterable<ItemView>): Readable {
   return Readable.from(
     (async function* () {
-      for await (const item of items) yield `${JSON.stringify(item)}\n`;
+      for await (const item of items) yield Buffer.from(`${JSON.stringify(item)}\n`);
     })(),
   );
 }

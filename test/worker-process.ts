@@ -1,0 +1,20 @@
+import { pino } from 'pino';
+import { loadConfig } from '../config.ts';
+import { startWorker } from '../worker/worker.ts';
+
+/** A worker in a process of its own, for tests that kill it; see `spawnWorker`. */
+const { KILL_AT, KILL_NTH, WORKFLOW_BUNDLE } = process.env;
+let passes = 0;
+await startWorker(loadConfig(), pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }), {
+  withSweeper: false,
+  ...(WORKFLOW_BUNDLE && { workflowBundle: WORKFLOW_BUNDLE }),
+  checkpoint: async (at) => {
+    if (at !== KILL_AT) return;
+    passes += 1;
+    if (passes === Number(KILL_NTH)) process.kill(process.pid, 'SIGKILL');
+  },
+});
+process.stdout.write('ready\n');
+// a test process that dies takes its workers with it
+const { ppid } = process;
+setInterval(() => process.ppid === ppid || process.exit(1), 500).unref();
