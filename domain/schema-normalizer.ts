@@ -1,6 +1,6 @@
 import { type JsonObject, type JsonValue, MAX_EXTERNAL_ID } from './resource.ts';
 import { isObject, subschemasOf } from './schema-document.ts';
-import { EXTERNAL_ID_FORMAT } from './schema-formats.ts';
+import { WHOLE_CHARACTERS_FORMAT } from './schema-formats.ts';
 import { referenceTarget } from './schema-references.ts';
 
 /** Beside every local `$ref`: counts how often one is followed. */
@@ -13,7 +13,7 @@ const EXTERNAL_ID: JsonObject = {
   type: 'string',
   minLength: 1,
   maxLength: MAX_EXTERNAL_ID,
-  format: EXTERNAL_ID_FORMAT,
+  format: WHOLE_CHARACTERS_FORMAT,
 };
 
 export type Draft = 'draft-07' | '2020-12';

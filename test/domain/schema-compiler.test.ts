@@ -59,6 +59,14 @@ describe('a compiled schema', () => {
     expect(strict.faults({ key: 5 })).toMatchObject([{ code: 'validation', field: 'key' }]);
   });
 
+  it('takes half a character for no reference, as it could become another id when stored', () => {
+    expect(city.faults({ externalId: 'a', name: 'A', country: 'x\ud800' })).toMatchObject([{ field: 'country' }]);
+    expect(city.faults({ externalId: 'a', name: 'A', country: '🙂'.repeat(256) })).toEqual([]);
+    expect(city.faults({ externalId: 'a', name: 'A', country: '🙂'.repeat(257) })).toMatchObject([
+      { field: 'country' },
+    ]);
+  });
+
   it('does not count a pattern as naming a field', () => {
     expect(compile({ patternProperties: { '^x-': {} } }).unknownFields({ externalId: 'a', 'x-a': 1 })).toEqual(['x-a']);
   });
