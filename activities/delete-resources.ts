@@ -1,8 +1,35 @@
-import type { WorkResult } from './apply-items.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decideDeletion } from '../domain/decide-deletion.ts';
+import type { ItemError } from '../domain/outcome.ts';
+import type { ResourceKey } from '../domain/resource.ts';
+import { type BatchDocument, readBatch } from '../store/batches.ts';
+import { type CommitDocument, decideGroup, readGroup } from '../store/commits.ts';
+import { type DeletionStep, isOfSamePlan, markStepDone, readStep, roundOfStep, stepGroup } from '../store/deletion-steps.ts';
+import { intentsOn } from '../store/intents.ts';
+import { type LeavingDocument, markLeaving, readLeaving, remainingIntents } from '../store/leaving-marks.ts';
+import { readOutcomes } from '../store/outcome-pages.ts';
+import { readReferrers, slices, type Vertex } from '../store/reference-graph.ts';
+import { type MarkedDocument, unmarkLeaving } from '../store/resources.ts';
+import { type WorkResult, workResult } from './apply-items.ts';
+import { blocked, currentDelivery, type Delivery } from './delivery.ts';
+import { notFoundError, referencedError, schemaNamesOf, writeDecided } from './deletion-outcomes.ts';
 import type { Dependencies } from './dependencies.ts';
+import { resolveMarks } from './resolve-marks.ts';
+import { deletedKeys, settleStep } from './settle-deletion-step.ts';
+import { storeWritersOutcomes } from './store-writers-outcomes.ts';
+
+/** How long one delivery tries again while others are at work on the same resources, in ms. */
+const PATIENCE_MS = 2_500;
+/** How long it holds its marks while writers that have looked before end, in ms. */
+const WRITERS_PATIENCE_MS = 2_000;
+const WRITERS_POLL_MS = 40;
+/** Looks in a row that are overtaken by what others do. */
+const MAX_LOOKS = 5;
+/** From this round on what somebody has come to refer to stays, so that a delete ends whatever others do. */
+export const LAST_ROUND = 20;
 
 /** One step of a batch's stored deletion plan. */
-export interface DeletionStep {
+export interface StepOfBatch {
   readonly batchId: string;
   readonly run: number;
   readonly step: number;
@@ -13,6 +40,203 @@ export interface DeletionResult extends WorkResult {
   readonly cascaded: number;
 }
 
-export async function deleteResources(_dependencies: Dependencies, { batchId, step }: DeletionStep): Promise<DeletionResult> {
-  throw new Error(`batch ${batchId}, step ${step}: deleting is being written`);
+interface Context {
+  readonly dependencies: Dependencies;
+  readonly delivery: Delivery;
+  readonly batch: BatchDocument;
+  readonly step: DeletionStep;
+  /** Nothing is left for a further round. */
+  readonly last: boolean;
+}
+
+/**
+ * Carries out one step of a delete: mark, wait for writers that have looked before, look for referrers, commit, remove, store
+ * outcomes. All that the step deletes vanishes at one moment, the commit. What somebody has come to refer to since planning
+ * stays, with what it refers to, and is left to the next round. Every part can be repeated; after the commit there is only
+ * forward, before it the marks can be taken back at any time.
+ * @throws a retryable failure while others are at work on what the step needs: without marks, so that nobody waits for it.
+ */
+export async function deleteResources(dependencies: Dependencies, input: StepOfBatch): Promise<DeletionResult> {
+  const { database, checkpoint } = dependencies;
+  const delivery = currentDelivery();
+  const batch = await readBatch(database, input.batchId);
+  const group = stepGroup(input.batchId, input.run, input.step);
+  const step = batch?.run === input.run ? await readStep(database, group) : null;
+  if (batch === null || step === null) return { ...workResult([], new Map()), cascaded: 0 };
+  await writeDecided(database, batch, step.decided);
+  const context: Context = { dependencies, delivery, batch, step, last: roundOfStep(input.step) >= LAST_ROUND };
+  const commit = (await readGroup(database, group)) ?? (await decideStep(context));
+  delivery.assertInTime();
+  await settleStep(database, batch, step, commit, async () => checkpoint?.('deleted', batch._id));
+  await checkpoint?.('outcomes-stored', batch._id);
+  await markStepDone(database, group);
+  return resultOf(context, commit);
+}
+
+async function resultOf({ dependencies, batch, step }: Context, commit: CommitDocument | null): Promise<DeletionResult> {
+  const indexes = [...step.decided, ...[...step.targets.values()].map(({ items }) => ({ indexes: items }))];
+  const all = indexes.flatMap((some) => [...some.indexes]);
+  const cascaded = deletedKeys(step, commit).filter((key) => step.targets.get(key)?.items.length === 0).length;
+  return { ...workResult(all, await readOutcomes(dependencies.database, batch, all)), cascaded };
+}
+
+/** Commits what of the step can go; null where nothing of it can. */
+async function decideStep(context: Context): Promise<CommitDocument | null> {
+  const { dependencies, delivery, step } = context;
+  const keys = await openKeys(context);
+  const open = new Set(keys);
+  // An earlier delivery may have stored that these stay, and not got to taking their marks back.
+  const settled = [...step.targets.keys()].filter((key) => !open.has(key));
+  for (const some of slices(settled)) await unmarkLeaving(dependencies.database, step.group, some);
+  if (keys.length === 0) return null;
+  const started = performance.now();
+  for (;;) {
+    const attempt = await tryToDecide(context, keys);
+    if (attempt !== BLOCKED) return attempt;
+    delivery.assertInTime();
+    for (const some of slices(keys)) await unmarkLeaving(dependencies.database, step.group, some);
+    if (performance.now() - started > PATIENCE_MS) throw blocked('others are at work on resources that are to be deleted');
+    // Not in step with another delete that has met this one.
+    await sleep(20 + Math.random() * 200);
+  }
+}
+
+/** Keys that are not settled: cascaded ones, and those whose first item has no outcome. */
+async function openKeys({ dependencies, batch, step }: Context): Promise<ResourceKey[]> {
+  const firsts = [...step.targets.values()].flatMap(({ items }) => items.slice(0, 1));
+  const outcomes = await readOutcomes(dependencies.database, batch, firsts);
+  return [...step.targets].flatMap(([key, { items: [first] }]) => {
+    const status = first === undefined ? undefined : outcomes.get(first)?.status;
+    return status === undefined || status === 'queued' || status === 'pending' ? [key] : [];
+  });
+}
+
+const BLOCKED = Symbol('somebody else is at work on what the step needs');
+
+/** The order is what keeps references from dangling (invariant 3): mark, then look for intents, then for referrers, then commit. */
+async function tryToDecide(context: Context, keys: readonly ResourceKey[]): Promise<CommitDocument | null | typeof BLOCKED> {
+  const { dependencies, delivery, batch, step } = context;
+  const { database, checkpoint } = dependencies;
+  const marked = await takeMarks(context, keys);
+  if (marked === BLOCKED) return BLOCKED;
+  await checkpoint?.('marked', batch._id);
+  const there = [...marked.keys()];
+  if (!(await writersAreDone(context, there))) return BLOCKED;
+  const outsiders = await outsideReferrers(context, marked);
+  if (outsiders === BLOCKED) return BLOCKED;
+  await checkpoint?.('referrers-looked', batch._id);
+  const { deleted, kept } = decideMarked(step, marked, outsiders);
+  delivery.assertInTime();
+  await storeWritersOutcomes(database, [...deleted].flatMap((key) => marked.get(key) ?? []));
+  await settleUndeleted(context, keys.filter((key) => !marked.has(key)), kept);
+  const survivors = [...step.targets.keys()].filter((key) => !deleted.has(key));
+  // Survivors are unmarked before the commit: what is marked then is gone.
+  for (const some of slices(there.filter((key) => !deleted.has(key)))) await unmarkLeaving(database, step.group, some);
+  if (deleted.size === 0) return null;
+  delivery.assertInTime();
+  const commit = await decideGroup(database, step.group, 'committed', survivors);
+  await checkpoint?.('noted', batch._id);
+  return commit;
+}
+
+/** Marks what is there. */
+async function takeMarks(
+  context: Context,
+  keys: readonly ResourceKey[],
+): Promise<Map<ResourceKey, LeavingDocument> | typeof BLOCKED> {
+  const { dependencies, delivery, batch, step } = context;
+  const { database } = dependencies;
+  for (let look = 0; look < MAX_LOOKS; look++) {
+    delivery.assertInTime();
+    await markLeaving(database, batch._id, step.group, keys);
+    const documents = await readLeaving(database, keys);
+    const others = documents.filter((document) => document.leaving?.group !== step.group);
+    if (others.length === 0) return new Map(documents.map((document) => [document._id, document]));
+    if (!(await settleMarks(context, others))) return BLOCKED;
+  }
+  return BLOCKED;
+}
+
+/** Brings marks of others to their end. @returns false where somebody is still at work. */
+async function settleMarks({ dependencies, delivery, batch, step }: Context, documents: readonly MarkedDocument[]): Promise<boolean> {
+  for (const { leaving } of documents) {
+    // What this batch has marked under another plan is left over: nobody carries that out any more.
+    if (leaving?.batchId === batch._id && !isOfSamePlan(leaving.group, step)) {
+      await decideGroup(dependencies.database, leaving.group, 'aborted');
+    }
+  }
+  const { undecided } = await resolveMarks(dependencies.database, delivery, documents);
+  return undecided.size === 0;
+}
+
+/**
+ * Waits for the writers that may have looked before the marks were there. One that lays its intent later sees the marks, and
+ * is not waited for. @returns false where one takes too long.
+ */
+async function writersAreDone({ dependencies: { database } }: Context, keys: readonly ResourceKey[]): Promise<boolean> {
+  let before = new Set<string>();
+  for (const some of slices(keys)) for (const intent of await intentsOn(database, some)) before.add(intent._id);
+  const until = performance.now() + WRITERS_PATIENCE_MS;
+  while (before.size > 0) {
+    if (performance.now() > until) return false;
+    await sleep(WRITERS_POLL_MS);
+    before = await remainingIntents(database, before);
+  }
+  return true;
+}
+
+/** Resources that are not marked and refer to some that are. */
+async function outsideReferrers(
+  context: Context,
+  marked: ReadonlyMap<ResourceKey, LeavingDocument>,
+): Promise<Vertex[] | typeof BLOCKED> {
+  const { database } = context.dependencies;
+  for (let look = 0; look < MAX_LOOKS; look++) {
+    const outsiders = new Map<ResourceKey, Vertex>();
+    for (const some of slices([...marked.keys()])) {
+      for (const vertex of await readReferrers(database, some)) {
+        if (!marked.has(vertex._id)) outsiders.set(vertex._id, vertex);
+      }
+    }
+    const unsettled = [...outsiders.values()].filter(({ hidden, leaving }) => hidden !== undefined || leaving !== undefined);
+    if (unsettled.length === 0) return [...outsiders.values()];
+    if (!(await settleMarks(context, unsettled))) return BLOCKED;
+  }
+  return BLOCKED;
+}
+
+/** What of the marked resources goes, and what stays because of whom. A cascaded one that has lost its reasons stays. */
+function decideMarked(
+  step: DeletionStep,
+  marked: ReadonlyMap<ResourceKey, LeavingDocument>,
+  outsiders: readonly Vertex[],
+): { deleted: Set<ResourceKey>; kept: ReadonlyMap<ResourceKey, readonly ResourceKey[]> } {
+  const targets = [...marked].flatMap(([key, document]) => {
+    const reasons = step.targets.get(key)?.reasons ?? [];
+    return reasons.length === 0 || reasons.some((reason) => document.references.includes(reason)) ? [key] : [];
+  });
+  const references = new Map(
+    [...marked.values(), ...outsiders].map((vertex) => [vertex._id, vertex.references.filter((key) => marked.has(key))]),
+  );
+  const { stages, kept } = decideDeletion({ targets, references }, false);
+  return { deleted: new Set(stages.flat(2)), kept };
+}
+
+/** Outcomes of what is not deleted, stored before its marks are taken back. */
+async function settleUndeleted(
+  { dependencies: { database }, batch, step, last }: Context,
+  absent: readonly ResourceKey[],
+  kept: ReadonlyMap<ResourceKey, readonly ResourceKey[]>,
+): Promise<void> {
+  const stays = last ? [...kept] : [];
+  if (absent.length === 0 && stays.length === 0) return;
+  const names = await schemaNamesOf(database, [...absent, ...stays.flat(2)]);
+  const errors = new Map<ResourceKey, ItemError>();
+  for (const key of absent) errors.set(key, notFoundError(key, names));
+  for (const [key, referrers] of stays) errors.set(key, referencedError(key, referrers, names));
+  const decided = [...errors].flatMap(([key, error]) => {
+    const indexes = step.targets.get(key)?.items ?? [];
+    return indexes.length > 0 ? [{ indexes, outcome: { status: 'skipped' as const, errors: [error] } }] : [];
+  });
+  await writeDecided(database, batch, decided);
 }

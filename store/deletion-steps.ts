@@ -12,9 +12,11 @@ import { removeLeaving, unmarkLeaving } from './resources.ts';
 interface DeletionStepDocument {
   _id: string;
   step: number;
-  /** Resources to delete, and for each the items that asked for it, the first one first; none where only the cascade does. */
   keys: ResourceKey[];
+  /** For each key the items that asked for it, the first one first; none where only the cascade does. */
   items: number[][];
+  /** For each key that only the cascade deletes some of what it refers to that goes too. */
+  reasons: ResourceKey[][];
   /** Items whose outcome planning has decided. */
   decided: { indexes: number[]; outcome: StoredOutcome }[];
   /** Nothing of the step is left half done. */
@@ -25,9 +27,16 @@ interface DeletionStepDocument {
 export interface DeletionStep {
   /** Its identity, and the group that its resources vanish with. */
   readonly group: string;
-  /** Resources to delete -> items that asked for it, the first one first; none where only the cascade does. */
-  readonly targets: ReadonlyMap<ResourceKey, readonly number[]>;
+  /** What to delete, and why. */
+  readonly targets: ReadonlyMap<ResourceKey, DeletionTarget>;
   readonly decided: readonly DecidedItems[];
+}
+
+export interface DeletionTarget {
+  /** Items that asked for it, the first one first; none where only the cascade deletes it. */
+  readonly items: readonly number[];
+  /** What it refers to that goes too, some of it; empty where items asked for it. */
+  readonly reasons: readonly ResourceKey[];
 }
 
 /** Items (the first one, and its repeats) with the outcome that they get. */
@@ -45,7 +54,31 @@ const collection = (database: Database): Collection<DeletionStepDocument> =>
 /** `_id`s of everything that belongs to a batch, in this collection and in `commits`. */
 const ofBatch = (batchId: string) => ({ $gt: `${batchId}/`, $lt: `${batchId}0` });
 
+/** The group of a step; numbers of steps are unique in a run. */
 export const stepGroup = (batchId: string, run: number, step: number): string => `${batchId}/${run}/${step}`;
+
+/** Most steps of one plan. */
+const STEPS_PER_PLAN = 1_000_000;
+/** Attempts to plan one round that are told apart. */
+const ATTEMPTS_PER_ROUND = 1_000;
+
+/**
+ * The first number for the steps of a plan. Each attempt to plan a round has numbers of its own: one that was given up and is
+ * late cannot change the plan that is being carried out.
+ */
+export const firstStep = (round: number, attempt: number): number =>
+  (round * ATTEMPTS_PER_ROUND + (attempt % ATTEMPTS_PER_ROUND)) * STEPS_PER_PLAN;
+
+export const roundOfStep = (step: number): number => Math.floor(step / STEPS_PER_PLAN / ATTEMPTS_PER_ROUND);
+
+/** Whether a group is of the plan that a step is of; if not, and of the same batch, whoever carried it out is gone. */
+export function isOfSamePlan(group: string, step: DeletionStep): boolean {
+  const planOf = (id: string): string => {
+    const at = id.lastIndexOf('/') + 1;
+    return id.slice(0, at) + Math.floor(Number(id.slice(at)) / STEPS_PER_PLAN);
+  };
+  return planOf(group) === planOf(step.group);
+}
 
 /** Stores a step; one that is there already is not touched. */
 export async function insertStep(
@@ -63,7 +96,8 @@ export async function insertStep(
       _id: partId(stepGroup(batch.batchId, batch.run, step), part),
       step,
       keys: some.map(([key]) => key),
-      items: some.map(([, items]) => [...items]),
+      items: some.map(([, target]) => [...target.items]),
+      reasons: some.map(([, target]) => [...target.reasons]),
       decided: decided.slice(...range).map(({ indexes, outcome }) => ({ indexes: [...indexes], outcome })),
       done: false,
     });
@@ -83,8 +117,10 @@ export async function readStep(database: Database, group: string): Promise<Delet
 }
 
 function toStep(group: string, parts: readonly DeletionStepDocument[]): DeletionStep {
-  const targets = new Map<ResourceKey, number[]>();
-  for (const part of parts) for (const [at, key] of part.keys.entries()) targets.set(key, part.items[at] ?? []);
+  const targets = new Map<ResourceKey, DeletionTarget>();
+  for (const { keys, items, reasons } of parts) {
+    for (const [at, key] of keys.entries()) targets.set(key, { items: items[at] ?? [], reasons: reasons[at] ?? [] });
+  }
   return { group, targets, decided: parts.flatMap((part) => part.decided) };
 }
 

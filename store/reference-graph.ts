@@ -36,23 +36,27 @@ export async function readReferrers(database: Database, keys: readonly ResourceK
 function referringTo(keys: readonly ResourceKey[]): Filter<ResourceDocument> {
   const bySchema = new Map<string, ResourceKey[]>();
   for (const key of keys) {
-    const { schemaDefinitionId } = parseResourceKey(key);
-    const known = bySchema.get(schemaDefinitionId);
+    const prefix = key.slice(0, key.length - parseResourceKey(key).externalId.length - 1);
+    const known = bySchema.get(prefix);
     if (known) known.push(key);
-    else bySchema.set(schemaDefinitionId, [key]);
+    else bySchema.set(prefix, [key]);
   }
-  const clauses = [...bySchema.values()].map((some): Filter<ResourceDocument> => {
-    const [first = '', last = ''] = boundsOf(some);
+  const clauses = [...bySchema].map(([prefix, some]): Filter<ResourceDocument> => {
+    const [first, last] = boundsOf(prefix, some);
     return { references: { $elemMatch: { $gte: first, $lte: last, $in: some } } };
   });
   const [only] = clauses;
   return clauses.length === 1 && only ? only : { $or: clauses };
 }
 
-/** Lowest and highest by UTF-8 bytes, which is how MongoDB compares strings. */
-function boundsOf(keys: readonly string[]): [string | undefined, string | undefined] {
-  const sorted = keys.map((key) => [Buffer.from(key), key] as const).sort(([a], [b]) => Buffer.compare(a, b));
-  return [sorted[0]?.[1], sorted.at(-1)?.[1]];
+/** The first code unit from which on UTF-8, as MongoDB compares, and UTF-16, as other servers do, order differently. */
+const FIRST_SURROGATE = /[\uD800-\uFFFF]/;
+
+/** Bounds of keys of one schema definition that hold in whatever order a server compares strings. */
+function boundsOf(prefix: string, keys: readonly ResourceKey[]): [string, string] {
+  if (keys.some((key) => FIRST_SURROGATE.test(key))) return [`${prefix}/`, `${prefix}0`];
+  const sorted = [...keys].sort();
+  return [sorted[0] ?? '', sorted.at(-1) ?? ''];
 }
 
 /** Pages of all resources of a tenant that readers see and that refer to something. */
@@ -64,7 +68,10 @@ export async function* scanReferrers(database: Database, scope: Scope): AsyncGen
   for await (const page of pagesOf(cursor, SCAN_BATCH)) yield visible(database, page);
 }
 
-/** Pages of the external ids of all resources of a tenant and schema definition that readers see, in any order. */
+/**
+ * Pages of the external ids of all resources of a tenant and schema definition that readers see, in any order. Every page but
+ * the last has exactly `pageSize`: item pages are addressed by that.
+ */
 export async function* allExternalIds(
   database: Database,
   scope: Scope,
@@ -74,7 +81,7 @@ export async function* allExternalIds(
   const prefix = `${scopeKey(scope)}/${schemaDefinitionId}`;
   const cursor = database.resources.find(
     { _id: { $gt: `${prefix}/`, $lt: `${prefix}0` } },
-    { projection: { hidden: 1, leaving: 1, updatedAt: 1 }, batchSize: pageSize },
+    { projection: { hidden: 1, leaving: 1 }, batchSize: pageSize },
   );
   let ids: string[] = [];
   for await (const page of pagesOf(cursor, pageSize)) {

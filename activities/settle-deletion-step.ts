@@ -1,0 +1,46 @@
+import type { ResourceKey } from '../domain/resource.ts';
+import type { BatchDocument } from '../store/batches.ts';
+import { type CommitDocument, decideGroup, readGroup } from '../store/commits.ts';
+import type { Database } from '../store/database.ts';
+import { type DeletionStep, markStepDone, unfinishedSteps } from '../store/deletion-steps.ts';
+import { removeLeaving, unmarkLeaving } from '../store/resources.ts';
+import { slices } from '../store/reference-graph.ts';
+import { writeDecided } from './deletion-outcomes.ts';
+
+/** Keys that a step has deleted: those of its group, once that is committed, but for the survivors. */
+export function deletedKeys(step: DeletionStep, commit: CommitDocument | null): ResourceKey[] {
+  if (commit?.state !== 'committed') return [];
+  const survivors = new Set(commit.survivors);
+  return [...step.targets.keys()].filter((key) => !survivors.has(key));
+}
+
+/** Brings a step whose group is decided to its end: resources go, items get their outcomes. Safe to repeat. */
+export async function settleStep(
+  database: Database,
+  batch: BatchDocument,
+  step: DeletionStep,
+  commit: CommitDocument | null,
+  onRemoved?: () => Promise<void>,
+): Promise<void> {
+  const deleted = deletedKeys(step, commit);
+  for (const some of slices(deleted)) await removeLeaving(database, step.group, some);
+  if (commit?.state === 'aborted') await unmarkLeaving(database, step.group, [...step.targets.keys()]);
+  await onRemoved?.();
+  const asked = deleted.flatMap((key) => {
+    const indexes = step.targets.get(key)?.items ?? [];
+    return indexes.length > 0 ? [{ indexes, outcome: { status: 'succeeded', action: 'deleted' } as const }] : [];
+  });
+  await writeDecided(database, batch, asked);
+}
+
+/**
+ * Ends what steps of this batch have left half done, when none of them is being carried out: what is committed is brought to
+ * its end, with its outcomes (invariant 2), and what is not is given up. Costs one look where nothing is left. Safe to repeat.
+ */
+export async function settleSteps(database: Database, batch: BatchDocument): Promise<void> {
+  for await (const step of unfinishedSteps(database, batch._id)) {
+    const commit = (await readGroup(database, step.group)) ?? (await decideGroup(database, step.group, 'aborted'));
+    await settleStep(database, batch, step, commit);
+    await markStepDone(database, step.group);
+  }
+}

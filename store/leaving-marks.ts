@@ -1,0 +1,38 @@
+import type { ResourceKey } from '../domain/resource.ts';
+import type { Database } from './database.ts';
+import { slices } from './reference-graph.ts';
+import type { ResourceDocument } from './resources.ts';
+
+/** A resource as a delete looks at it. */
+export type LeavingDocument = Omit<ResourceDocument, 'data'>;
+
+/** Marks resources as about to be removed by a group, unless somebody else has marked them. Safe to repeat. */
+export async function markLeaving(
+  database: Database,
+  batchId: string,
+  group: string,
+  keys: readonly ResourceKey[],
+): Promise<void> {
+  for (const some of slices(keys)) {
+    await database.resources.updateMany(
+      { _id: { $in: some }, leaving: { $exists: false }, hidden: { $exists: false } },
+      { $set: { leaving: { batchId, group } } },
+    );
+  }
+}
+
+/** What is stored under these identities, seen or not, without the data. */
+export async function readLeaving(database: Database, keys: readonly ResourceKey[]): Promise<LeavingDocument[]> {
+  const documents: LeavingDocument[] = [];
+  for (const some of slices(keys)) {
+    const found = await database.resources.find({ _id: { $in: some } }, { projection: { data: 0 } }).toArray();
+    for (const document of found) documents.push(document);
+  }
+  return documents;
+}
+
+/** Of these intents, those that have not been withdrawn. */
+export async function remainingIntents(database: Database, ids: ReadonlySet<string>): Promise<Set<string>> {
+  const found = await database.intents.find({ _id: { $in: [...ids] } }, { projection: { _id: 1 } }).toArray();
+  return new Set(found.map((intent) => intent._id));
+}
