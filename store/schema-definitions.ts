@@ -278,9 +278,3 @@ export async function unannouncedDefinitions(database: Database, before: Date): 
     .toArray();
   return documents.map(fromDocument);
 }
-
-/** All active definitions of a platform, oldest first. */
-export async function listSchemaDefinitions(database: Database, platform: string): Promise<SchemaDefinition[]> {
-  const documents = await database.schemaDefinitions.find({ platform, active: true }).sort({ _id: 1 }).toArray();
-  return documents.map(fromDocument);
-}
