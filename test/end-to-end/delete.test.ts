@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Drover } from '../harness.ts';
+
+let drover: Drover;
+beforeAll(async () => {
+  drover = await Drover.start();
+  await drover.define('Country', { externalId: { type: 'string' }, borders: { type: 'array', items: { $ref: 'reach:schemas/Country' } } });
+  await drover.define('City', { externalId: { type: 'string' }, country: { $ref: 'reach:schemas/Country' } }, { required: ['country'] });
+  await drover.define('Street', { externalId: { type: 'string' }, cities: { type: 'array', items: { $ref: 'reach:schemas/City' } } });
+});
+afterAll(() => drover.stop());
+
+let tenants = 0;
+/** A tenant of its own for each test. */
+const newTenant = () => ({ tenant: `delete-${tenants++}` });
+
+async function world(options: { tenant: string }): Promise<void> {
+  const batches = [
+    await drover.upload('Country', [{ externalId: 'de', borders: ['fr'] }, { externalId: 'fr', borders: ['de'] }, { externalId: 'is' }, { externalId: 'mt' }], '', options),
+  ];
+  await drover.ended(batches[0] ?? '', options);
+  await drover.ended(await drover.upload('City', [{ externalId: 'berlin', country: 'de' }, { externalId: 'reykjavik', country: 'is' }], '', options), options);
+  await drover.ended(await drover.upload('Street', [{ externalId: 'linden', cities: ['berlin', 'reykjavik'] }], '', options), options);
+}
+
+async function idsOf(schema: string, options: { tenant: string }): Promise<string[]> {
+  const { body } = await drover.request<{ results: { resourceExternalId: string }[] }>('GET', `/api/resources/${schema}?limit=100`, options);
+  return body.data.results.map((resource) => resource.resourceExternalId).sort();
+}
+
+describe('delete, end to end', () => {
+  test('what a surviving resource refers to is skipped, with by whom, and an id that is not there is not_found', async () => {
+    const tenant = newTenant();
+    await world(tenant);
+    const ids = ['mt', 'is', 'nowhere', 'mt'];
+    const dry = await drover.request('DELETE', '/api/resources/Country/batch', { body: { externalIds: ids, dryRun: true }, ...tenant });
+    expect(dry.body.data).toMatchObject({ totalDeletions: 1, skipped: 1, notFound: 1, deletions: [{ schemaDefinitionName: 'Country', count: 1 }] });
+    const batchId = await drover.delete('Country', { externalIds: ids }, tenant);
+    const batch = await drover.ended(batchId, tenant);
+    expect(batch).toMatchObject({
+      status: 'success',
+      counts: { queued: 0, succeeded: 2, skipped: 2, failed: 0 },
+      actions: { deleted: 1, cascaded: 0 },
+    });
+    const items = await drover.items(batchId, tenant);
+    expect(items.map(({ status, action }) => action ?? status)).toEqual(['deleted', 'skipped', 'skipped', 'deleted']);
+    expect(items[1]?.errors).toEqual([{ code: 'referenced', message: 'Country "is" is referred to by City "reykjavik"' }]);
+    expect(items[2]?.errors).toEqual([{ code: 'not_found', message: 'Country "nowhere" does not exist' }]);
+    expect(await idsOf('Country', tenant)).toEqual(['de', 'fr', 'is']);
+  });
+
+  test('cascade goes through arrays, required references, cycles and other schema definitions', async () => {
+    const tenant = newTenant();
+    await world(tenant);
+    const body = { externalIds: ['fr'], cascade: true };
+    const dry = await drover.request('DELETE', '/api/resources/Country/batch', { body: { ...body, dryRun: true }, ...tenant });
+    expect(dry.body.data).toMatchObject({ totalDeletions: 4, skipped: 0, notFound: 0 });
+    const batch = await drover.ended(await drover.delete('Country', body, tenant), tenant);
+    expect(batch).toMatchObject({ status: 'success', counts: { succeeded: 1 }, actions: { deleted: 1, cascaded: 3 } });
+    expect(await idsOf('Country', tenant)).toEqual(['is', 'mt']);
+    expect(await idsOf('City', tenant)).toEqual(['reykjavik']);
+    expect(await idsOf('Street', tenant)).toEqual([]);
+  });
+
+  test('deleteAll keeps what another schema definition refers to, and what that refers to; on none it succeeds', async () => {
+    const tenant = newTenant();
+    await world(tenant);
+    const batch = await drover.ended(await drover.delete('Country', { deleteAll: true }, tenant), tenant);
+    expect(batch).toMatchObject({ counts: { succeeded: 1, skipped: 3 }, actions: { deleted: 1 } });
+    expect(await idsOf('Country', tenant)).toEqual(['de', 'fr', 'is']);
+    await drover.ended(await drover.delete('Street', { deleteAll: true }, tenant), tenant);
+    const empty = await drover.ended(await drover.delete('Street', { deleteAll: true }, tenant), tenant);
+    expect(empty).toMatchObject({ status: 'success', progress: { totalRecords: 0, successRate: 1 } });
+    const all = await drover.ended(await drover.delete('Country', { deleteAll: true, cascade: true }, tenant), tenant);
+    expect(all).toMatchObject({ counts: { succeeded: 3 }, actions: { deleted: 3, cascaded: 2 } });
+  });
+});
