@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { type Client, isGrpcServiceError } from '@temporalio/client';
 import type { TerminateOptions } from '../domain/batch.ts';
@@ -20,7 +21,7 @@ import { isOwnOfDrover } from './own-executions.ts';
 /** Items of one activity that are carried out side by side. */
 const ITEMS_AT_ONCE = 20;
 
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 2_000;
 
 /** How long visibility may take to know a run, in ms: an id that may be a run's is looked for until then. */
 const VISIBILITY_DELAY_MS = 2_000;
@@ -73,6 +74,13 @@ function isTerminating(batch: BatchDocument): batch is Terminating {
   return 'invocationsPerBatchJob' in batch.options;
 }
 
+/** Aborted when the activity is to stop; every wait of every item listens to it. */
+function activitySignal(): AbortSignal {
+  const signal = cancellationSignal();
+  setMaxListeners(0, signal);
+  return signal;
+}
+
 /** How one batch ends executions. */
 class Ending {
   readonly #client: Client;
@@ -90,7 +98,7 @@ class Ending {
       atOnce: batch.options.skipCustomListeners,
       graceMs: batch.options.terminationGraceSeconds * 1000,
       sparesChildren: batch.options.skipSubprocesses,
-      signal: cancellationSignal(),
+      signal: activitySignal(),
     };
   }
 

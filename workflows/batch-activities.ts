@@ -11,6 +11,9 @@ const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval
 /** An activity that reads the whole batch: long, and known to be alive by its heartbeats. */
 const SURVEY = { startToCloseTimeout: '15m', heartbeatTimeout: '30s', retry: RETRY } as const satisfies ActivityOptions;
 
+/** An activity that waits for executions to end, each for a grace; one whose worker died is to be taken up soon. */
+const ENDING = { startToCloseTimeout: '1h', heartbeatTimeout: '10s', retry: RETRY } as const satisfies ActivityOptions;
+
 /**
  * The activities of one batch, each with what the Temporal UI shows of it: a summary of numbers. Tasks of a tenant are
  * dispatched in fair turns with those of others.
@@ -29,7 +32,7 @@ export function batchActivities(input: BatchInput) {
     applyItems: (items: Parameters<Activities['applyItems']>[0]) => {
       const summary = `${input.operation} ${itemRange(items.indexes)}`;
       return input.operation === 'terminate'
-        ? call(SURVEY, summary).terminateExecutions(items)
+        ? call(ENDING, summary).terminateExecutions(items)
         : call(work, summary).applyItems(items);
     },
     deleteStep: (step: Parameters<Activities['deleteResources']>[0], items: number) =>

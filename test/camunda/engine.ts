@@ -1,0 +1,122 @@
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { inject } from 'vitest';
+import { Drover } from '../harness.ts';
+import { createNamespace } from './namespace.ts';
+
+/** What the façade answered. */
+export interface EngineAnswer {
+  readonly status: number;
+  readonly contentType: string | null;
+  readonly body: unknown;
+}
+
+const POLL_MS = 25;
+const PATIENCE_MS = 30_000;
+
+/** A Drover with its Camunda façade in a namespace of its own, and a worker for the process instances of the tests. */
+export class Engine {
+  readonly drover: Drover;
+  readonly client: Client;
+  readonly taskQueue: string;
+  readonly #worker: Worker;
+  readonly #running: Promise<void>;
+  readonly #connection: NativeConnection;
+
+  private constructor(drover: Drover, worker: Worker, connection: NativeConnection) {
+    this.drover = drover;
+    this.client = drover.services.client;
+    this.taskQueue = worker.options.taskQueue;
+    this.#worker = worker;
+    this.#running = worker.run();
+    this.#connection = connection;
+  }
+
+  static async start(options: { worker?: false; environment?: Record<string, string> } = {}): Promise<Engine> {
+    const address = inject('temporalAddress');
+    const [namespace, bundle] = await Promise.all([createNamespace(address), bundled()]);
+    const environment = { CAMUNDA_TERMINATION_GRACE_SECONDS: '2', ...options.environment, TEMPORAL_NAMESPACE: namespace };
+    // Drover's worker first: it sets the SDK up for the process.
+    const drover = await Drover.start({ environment });
+    if (options.worker === false) await drover.stopWorker();
+    const connection = await NativeConnection.connect({ address });
+    const worker = await Worker.create({
+      connection,
+      namespace,
+      taskQueue: `${drover.config.TEMPORAL_TASK_QUEUE}-instances`,
+      workflowBundle: bundle,
+      maxCachedWorkflows: 2_000,
+    });
+    return new Engine(drover, worker, connection);
+  }
+
+  async stop(): Promise<void> {
+    this.#worker.shutdown();
+    await this.#running;
+    await this.#connection.close();
+    await this.drover.stop();
+  }
+
+  /** Starts a process instance. */
+  begin(type: string, workflowId: string, args: unknown[] = [], searchAttributes: Record<string, [string | number]> = {}): Promise<WorkflowHandle> {
+    return this.client.workflow.start(type, { workflowId, args, taskQueue: this.taskQueue, searchAttributes });
+  }
+
+  /** Starts process instances and waits until visibility knows them. */
+  async beginMany(type: string, workflowIds: readonly string[]): Promise<void> {
+    for (let at = 0; at < workflowIds.length; at += 50) {
+      await Promise.all(workflowIds.slice(at, at + 50).map((id) => this.begin(type, id)));
+    }
+    await this.seen(type, workflowIds.length);
+  }
+
+  /** Waits until visibility shows so many running executions of a type. */
+  async seen(type: string, count: number): Promise<void> {
+    const query = `WorkflowType = '${type}' AND ExecutionStatus = 'Running'`;
+    await eventually(async () => (await this.client.workflow.count(query)).count === count, `${count} running ${type}`);
+  }
+
+  /** Sends a request under `/engine-rest`. A body is sent as JSON, text as it is. */
+  async send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<EngineAnswer> {
+    const response = await this.drover.app.request(`/engine-rest${path}`, {
+      method,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const contentType = response.headers.get('content-type');
+    return { status: response.status, contentType, body: text === '' ? null : JSON.parse(text) };
+  }
+
+  /** Deletes process instances. @returns the id of the batch. */
+  async delete(body: object, headers: Record<string, string> = {}): Promise<string> {
+    const answer = await this.send('POST', '/process-instance/delete', body, headers);
+    if (answer.status !== 200) throw new Error(`deleting: ${JSON.stringify(answer)}`);
+    return (answer.body as { id: string }).id;
+  }
+
+  /** Status of an execution as Temporal names it. */
+  async status(workflowId: string): Promise<string> {
+    return (await this.client.workflow.getHandle(workflowId).describe()).status.name;
+  }
+}
+
+let bundle: Promise<WorkflowBundle> | undefined;
+
+function bundled(): Promise<WorkflowBundle> {
+  bundle ??= bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
+    logger: new DefaultLogger('WARN'),
+  });
+  return bundle;
+}
+
+/** Waits for something to become true. @throws after 30 s, saying what did not. */
+export async function eventually(isTrue: () => Promise<boolean>, what: string): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!(await isTrue())) {
+    if (Date.now() > deadline) throw new Error(`did not come about: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
