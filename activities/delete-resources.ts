@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { activityInfo } from '@temporalio/activity';
 import { decideDeletion } from '../domain/decide-deletion.ts';
 import type { ItemError } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
@@ -18,10 +19,10 @@ import { resolveMarks } from './resolve-marks.ts';
 import { deletedKeys, settleStep } from './settle-deletion-step.ts';
 import { storeWritersOutcomes } from './store-writers-outcomes.ts';
 
-/** How long one delivery tries again while others are at work on the same resources, in ms. */
-const PATIENCE_MS = 2_500;
-/** How long it holds its marks while writers that have looked before end, in ms. */
-const WRITERS_PATIENCE_MS = 2_000;
+/** Share of an activity's time in which it tries again while others are at work on the same resources. */
+const PATIENCE = 0.12;
+/** Share of it that it holds its marks while writers that have looked before end. */
+const WRITERS_PATIENCE = 0.1;
 const WRITERS_POLL_MS = 40;
 /** Looks in a row that are overtaken by what others do. */
 const MAX_LOOKS = 5;
@@ -43,6 +44,8 @@ export interface DeletionResult extends WorkResult {
 interface Context {
   readonly dependencies: Dependencies;
   readonly delivery: Delivery;
+  /** Time that Temporal gives the activity, in ms. */
+  readonly timeoutMs: number;
   readonly batch: BatchDocument;
   readonly step: DeletionStep;
   /** Nothing is left for a further round. */
@@ -64,7 +67,8 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   const step = batch?.run === input.run ? await readStep(database, group) : null;
   if (batch === null || step === null) return { ...workResult([], new Map()), cascaded: 0 };
   await writeDecided(database, batch, step.decided);
-  const context: Context = { dependencies, delivery, batch, step, last: roundOfStep(input.step) >= LAST_ROUND };
+  const timeoutMs = activityInfo().startToCloseTimeoutMs;
+  const context: Context = { dependencies, delivery, timeoutMs, batch, step, last: roundOfStep(input.step) >= LAST_ROUND };
   const commit = (await readGroup(database, group)) ?? (await decideStep(context));
   delivery.assertInTime();
   await settleStep(database, batch, step, commit, async () => checkpoint?.('deleted', batch._id));
@@ -95,7 +99,7 @@ async function decideStep(context: Context): Promise<CommitDocument | null> {
     if (attempt !== BLOCKED) return attempt;
     delivery.assertInTime();
     for (const some of slices(keys)) await unmarkLeaving(dependencies.database, step.group, some);
-    if (performance.now() - started > PATIENCE_MS) throw blocked('others are at work on resources that are to be deleted');
+    if (performance.now() - started > context.timeoutMs * PATIENCE) throw blocked('others are at work on resources that are to be deleted');
     // Not in step with another delete that has met this one.
     await sleep(20 + Math.random() * 200);
   }
@@ -173,10 +177,10 @@ async function settleMarks({ dependencies, delivery, batch, step }: Context, doc
  * Waits for the writers that may have looked before the marks were there. One that lays its intent later sees the marks, and
  * is not waited for. @returns false where one takes too long.
  */
-async function writersAreDone({ dependencies: { database } }: Context, keys: readonly ResourceKey[]): Promise<boolean> {
+async function writersAreDone({ dependencies: { database }, timeoutMs }: Context, keys: readonly ResourceKey[]): Promise<boolean> {
   let before = new Set<string>();
   for (const some of slices(keys)) for (const intent of await intentsOn(database, some)) before.add(intent._id);
-  const until = performance.now() + WRITERS_PATIENCE_MS;
+  const until = performance.now() + timeoutMs * WRITERS_PATIENCE;
   while (before.size > 0) {
     if (performance.now() > until) return false;
     await sleep(WRITERS_POLL_MS);
