@@ -2,12 +2,21 @@ import { type DeletionGraph, MAX_NAMED_REFERRERS, referrersWithin } from '../dom
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { Database } from '../store/database.ts';
-import { readReferrers, readVertices, scanReferrers, slices, type Vertex } from '../store/reference-graph.ts';
+import {
+  estimatedResources,
+  readReferrers,
+  readVertices,
+  scanVertices,
+  slices,
+  type Vertex,
+} from '../store/reference-graph.ts';
 import { visible } from '../store/resources.ts';
 
-/** From this many keys on, whose referrers are wanted, one pass over the tenant's resources is cheaper than asking for each. */
-const MAX_ASKED_KEYS = 2_000;
-/** Steps of a cascade that are followed one by one before one pass over the tenant's resources follows the rest. */
+/** Where keys that are asked about are more than this share of what is stored, one pass over it is cheaper. */
+const SHARE_WORTH_A_SCAN = 0.05;
+/** Fewer keys than this are always asked about. */
+const MIN_KEYS_WORTH_A_SCAN = 1_000;
+/** Levels of a cascade that are followed one by one before one pass over the tenant's resources follows the rest. */
 const MAX_ASKED_LEVELS = 8;
 
 export interface GraphRequest {
@@ -15,6 +24,14 @@ export interface GraphRequest {
   /** Keys asked for, each once. */
   readonly targets: readonly ResourceKey[];
   readonly cascade: boolean;
+}
+
+/** What is known of the resources; between commands `progress` is called, and may end the loading by what it throws. */
+interface Loading {
+  readonly database: Database;
+  readonly scope: Scope;
+  readonly references: Map<ResourceKey, readonly ResourceKey[]>;
+  readonly progress: () => void;
 }
 
 /**
@@ -29,6 +46,14 @@ export async function loadDeletionGraph(
   progress: () => void,
 ): Promise<DeletionGraph> {
   const references = new Map<ResourceKey, readonly ResourceKey[]>();
+  const loading: Loading = { database, scope, references, progress };
+  const worthAScan = Math.max(MIN_KEYS_WORTH_A_SCAN, SHARE_WORTH_A_SCAN * (await estimatedResources(database)));
+  if (targets.length > worthAScan) {
+    const outside = await scanTargets(loading, new Set(targets), cascade);
+    const present = [...references.keys()];
+    if (cascade) addReferrersOf(references, outside);
+    return withinKnown(present, references);
+  }
   for (const some of slices(targets)) {
     progress();
     for (const vertex of await visible(database, await readVertices(database, some))) {
@@ -36,63 +61,93 @@ export async function loadDeletionGraph(
     }
   }
   const present = [...references.keys()];
-  if (cascade) await addAllReferrers(database, scope, references, progress);
-  else await addOutsiders(database, scope, references, progress);
+  if (cascade) await askForReferrers(loading, worthAScan);
+  else await askForOutsiders(loading);
+  return withinKnown(present, references);
+}
+
+function withinKnown(
+  targets: readonly ResourceKey[],
+  references: Map<ResourceKey, readonly ResourceKey[]>,
+): DeletionGraph {
   for (const [key, refersTo] of references) {
     if (refersTo.some((target) => !references.has(target))) {
       references.set(key, refersTo.filter((target) => references.has(target)));
     }
   }
-  return { targets: present, references };
+  return { targets, references };
+}
+
+/**
+ * Finds targets, and who refers to them, in one pass over the tenant's resources.
+ * @returns with cascade, everything else that refers to anything.
+ */
+async function scanTargets(
+  { database, scope, references, progress }: Loading,
+  targets: ReadonlySet<ResourceKey>,
+  cascade: boolean,
+): Promise<Map<ResourceKey, readonly ResourceKey[]>> {
+  const outside = new Map<ResourceKey, readonly ResourceKey[]>();
+  const outsiders = new Outsiders();
+  for await (const vertices of scanVertices(database, scope)) {
+    progress();
+    for (const vertex of vertices) {
+      if (targets.has(vertex._id)) references.set(vertex._id, vertex.references);
+      else if (!cascade) outsiders.add(vertex, targets);
+      else if (vertex.references.length > 0) outside.set(vertex._id, vertex.references);
+    }
+  }
+  outsiders.addTo(references);
+  return outside;
+}
+
+/** Of the many that refer to a target from outside, the lowest few. */
+class Outsiders {
+  readonly #referrers = new Map<ResourceKey, ResourceKey[]>();
+
+  add({ _id, references }: Vertex, targets: { has(key: ResourceKey): boolean }): void {
+    for (const target of references) {
+      if (!targets.has(target)) continue;
+      const known = this.#referrers.get(target);
+      if (known === undefined) this.#referrers.set(target, [_id]);
+      else if (!known.includes(_id)) {
+        known.push(_id);
+        if (known.length > MAX_NAMED_REFERRERS) known.sort().pop();
+      }
+    }
+  }
+
+  addTo(references: Map<ResourceKey, readonly ResourceKey[]>): void {
+    for (const [target, referrers] of this.#referrers) {
+      for (const referrer of referrers) references.set(referrer, [...(references.get(referrer) ?? []), target]);
+    }
+  }
 }
 
 /** Adds who refers to a target from outside. */
-async function addOutsiders(
-  database: Database,
-  scope: Scope,
-  references: Map<ResourceKey, readonly ResourceKey[]>,
-  progress: () => void,
-): Promise<void> {
-  const targets = new Set(references.keys());
-  const outsiders = new Map<ResourceKey, ResourceKey[]>();
-  for await (const vertices of referrersOf(database, scope, [...targets])) {
+async function askForOutsiders({ database, references, progress }: Loading): Promise<void> {
+  const outsiders = new Outsiders();
+  for (const some of slices([...references.keys()])) {
     progress();
-    for (const { _id, references: refersTo } of vertices) {
-      if (targets.has(_id)) continue;
-      for (const target of refersTo) if (targets.has(target)) addLowest(outsiders, target, _id);
+    for (const vertex of await visible(database, await readReferrers(database, some))) {
+      if (!references.has(vertex._id)) outsiders.add(vertex, references);
     }
   }
-  for (const [target, referrers] of outsiders) {
-    for (const referrer of referrers) references.set(referrer, [...(references.get(referrer) ?? []), target]);
-  }
+  outsiders.addTo(references);
 }
 
-function addLowest(outsiders: Map<ResourceKey, ResourceKey[]>, target: ResourceKey, referrer: ResourceKey): void {
-  const known = outsiders.get(target);
-  if (known === undefined) outsiders.set(target, [referrer]);
-  else if (!known.includes(referrer)) {
-    known.push(referrer);
-    if (known.length > MAX_NAMED_REFERRERS) known.sort().pop();
-  }
-}
-
-/** Those that refer to any of these keys and are seen, and with many keys those that refer to anything. */
-async function* referrersOf(database: Database, scope: Scope, keys: readonly ResourceKey[]): AsyncGenerator<Vertex[]> {
-  if (keys.length > MAX_ASKED_KEYS) yield* scanReferrers(database, scope);
-  else for (const some of slices(keys)) yield visible(database, await readReferrers(database, some));
-}
-
-/** Adds who refers to what is there, and who refers to those, until nothing is added. */
-async function addAllReferrers(
-  database: Database,
-  scope: Scope,
-  references: Map<ResourceKey, readonly ResourceKey[]>,
-  progress: () => void,
-): Promise<void> {
+/** Adds who refers to what is known, and who refers to those, until nothing is added. */
+async function askForReferrers(loading: Loading, worthAScan: number): Promise<void> {
+  const { database, scope, references, progress } = loading;
   let frontier = [...references.keys()];
   for (let level = 0; frontier.length > 0; level++) {
-    if (frontier.length > MAX_ASKED_KEYS || level >= MAX_ASKED_LEVELS) {
-      await addReferrersByScan(database, scope, references, progress);
+    if (frontier.length > worthAScan || level >= MAX_ASKED_LEVELS) {
+      const all = new Map<ResourceKey, readonly ResourceKey[]>();
+      for await (const vertices of scanVertices(database, scope)) {
+        progress();
+        for (const vertex of vertices) if (vertex.references.length > 0) all.set(vertex._id, vertex.references);
+      }
+      addReferrersOf(references, all);
       return;
     }
     const found: ResourceKey[] = [];
@@ -108,17 +163,11 @@ async function addAllReferrers(
   }
 }
 
-async function addReferrersByScan(
-  database: Database,
-  scope: Scope,
+/** Adds of `all` who refers to what is known, transitively. */
+function addReferrersOf(
   references: Map<ResourceKey, readonly ResourceKey[]>,
-  progress: () => void,
-): Promise<void> {
-  const all = new Map<ResourceKey, readonly ResourceKey[]>();
-  for await (const vertices of scanReferrers(database, scope)) {
-    progress();
-    for (const vertex of vertices) all.set(vertex._id, vertex.references);
-  }
+  all: ReadonlyMap<ResourceKey, readonly ResourceKey[]>,
+): void {
   const referrers = referrersWithin(all);
   // a map being iterated also gives what is added to it on the way
   for (const key of references.keys()) {

@@ -59,13 +59,18 @@ function boundsOf(prefix: string, keys: readonly ResourceKey[]): [string, string
   return [sorted[0] ?? '', sorted.at(-1) ?? ''];
 }
 
-/** Pages of all resources of a tenant that readers see and that refer to something. */
-export async function* scanReferrers(database: Database, scope: Scope): AsyncGenerator<Vertex[]> {
+/** Pages of all resources of a tenant that readers see. */
+export async function* scanVertices(database: Database, scope: Scope): AsyncGenerator<Vertex[]> {
   const cursor = database.resources.find(
-    { _id: { $gt: `${scopeKey(scope)}/`, $lt: `${scopeKey(scope)}0` }, 'references.0': { $exists: true } },
+    { _id: { $gt: `${scopeKey(scope)}/`, $lt: `${scopeKey(scope)}0` } },
     { projection: VERTEX, batchSize: SCAN_BATCH },
   );
   for await (const page of pagesOf(cursor, SCAN_BATCH)) yield visible(database, page);
+}
+
+/** About how many resources are stored, of all tenants. */
+export async function estimatedResources(database: Database): Promise<number> {
+  return database.resources.estimatedDocumentCount();
 }
 
 /**
