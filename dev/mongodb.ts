@@ -6,8 +6,8 @@ import { cacheDirectory } from './cache.ts';
 import { canDownload } from './downloads.ts';
 import { javaClassPath } from './java-tools.ts';
 import type { Say } from './once-built.ts';
-import { freePort } from './ports.ts';
-import { findOnPath, type ServerProcess, startServer } from './processes.ts';
+import { onFreePort } from './ports.ts';
+import { findOnPath, type ServerCommand, type ServerProcess, startServer } from './processes.ts';
 
 export interface EmbeddedMongodb {
   readonly uri: string;
@@ -47,18 +47,15 @@ export async function startMongodb(options: MongodbOptions): Promise<EmbeddedMon
 async function startMongod(binary: string, options: MongodbOptions): Promise<EmbeddedMongodb> {
   const folder = options.dataDir ? join(options.dataDir, 'mongod') : mkdtempSync(join(tmpdir(), 'drover-mongod-'));
   mkdirSync(folder, { recursive: true });
-  const port = await freePort(options.preferredPort);
-  const server = await startServer({
+  const started = await startAt(options.preferredPort, (port) => ({
     name: 'mongod',
     command: binary,
     args: ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1', '--nounixsocket', '--quiet'],
-    answers: () => ping(uriOf(port)),
-  });
+  }));
   return {
-    uri: uriOf(port),
-    process: server,
+    ...started,
     stop: async () => {
-      await server.stop();
+      await started.stop();
       if (!options.dataDir) rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -94,19 +91,27 @@ async function downloadMongod(say: Say): Promise<string | null> {
 export async function startMongoJavaServer(options: MongodbOptions): Promise<EmbeddedMongodb> {
   const classPath = await javaClassPath('mongodb', options.say);
   options.say(`MongoDB: mongo-java-server, ${options.dataDir ? 'durable (every write committed)' : 'in memory'}`);
-  const port = await freePort(options.preferredPort);
   const file: string[] = [];
   if (options.dataDir) {
     mkdirSync(options.dataDir, { recursive: true });
     file.push(join(options.dataDir, 'mongodb.mv'));
   }
-  const server = await startServer({
+  return startAt(options.preferredPort, (port) => ({
     name: 'mongo-java-server',
     command: 'java',
     args: ['-cp', classPath, '-XX:+UseSerialGC', 'EmbeddedMongo', String(port), ...file],
-    answers: () => ping(uriOf(port)),
+  }));
+}
+
+function startAt(
+  preferredPort: number | undefined,
+  command: (port: number) => Omit<ServerCommand, 'answers'>,
+): Promise<EmbeddedMongodb> {
+  return onFreePort(preferredPort, async (port) => {
+    const uri = uriOf(port);
+    const server = await startServer({ ...command(port), answers: () => ping(uri) });
+    return { uri, process: server, stop: () => server.stop() };
   });
-  return { uri: uriOf(port), process: server, stop: () => server.stop() };
 }
 
 function uriOf(port: number): string {

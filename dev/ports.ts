@@ -27,3 +27,18 @@ export function isFree(port: number, host: string): Promise<boolean> {
     server.listen(port, host, () => server.close(() => resolve(true)));
   });
 }
+
+/** Attempts at a port that someone else takes between our look and the server's start. */
+const ATTEMPTS = 3;
+
+/** Starts a server on a free port, the preferred one if it is free; again on others when it finds its port taken. */
+export async function onFreePort<T>(preferred: number | undefined, start: (port: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(await freePort(attempt === 1 ? preferred : undefined));
+    } catch (error) {
+      const isTaken = error instanceof Error && /address already in use/i.test(error.message);
+      if (!isTaken || attempt === ATTEMPTS) throw error;
+    }
+  }
+}

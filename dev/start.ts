@@ -80,13 +80,20 @@ function explain(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-let stopping = false;
-let ready = false;
+/** A terminal signals every process of its group, and npm passes its own on: what comes within this time is one signal, in ms. */
+const SAME_SIGNAL_MS = 500;
 
-function onSignal(): void {
+/** How often to look whether npm, which started us, is still there, in ms. */
+const ORPHAN_CHECK_MS = 1_000;
+
+let stoppingSince: number | null = null;
+let isReady = false;
+
+function stopInOrder(): void {
+  if (stoppingSince !== null && performance.now() - stoppingSince < SAME_SIGNAL_MS) return;
   // What is half started ends with this process: see processes.ts.
-  if (stopping || !ready) process.exit(130);
-  stopping = true;
+  if (stoppingSince !== null || !isReady) process.exit(130);
+  stoppingSince = performance.now();
   say('stopping (once more to stop at once)');
   stopAll().then(
     () => process.exit(0),
@@ -100,16 +107,28 @@ function onSignal(): void {
 /** A worker that ends by itself leaves nothing to wait for. */
 function onFault(error: unknown): void {
   console.error(`drover stops: ${explain(error)}`);
-  stopping = true;
+  stoppingSince = performance.now();
   void stopAll().finally(() => process.exit(1));
 }
 
-process.on('SIGINT', onSignal);
-process.on('SIGTERM', onSignal);
+/** A killed npm passes nothing on. */
+function stopWithNpm(): void {
+  const parent = process.ppid;
+  const check = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(check);
+    stopInOrder();
+  }, ORPHAN_CHECK_MS);
+  check.unref();
+}
+
+process.on('SIGINT', stopInOrder);
+process.on('SIGTERM', stopInOrder);
+if (process.env.npm_lifecycle_event) stopWithNpm();
 
 try {
   await start();
-  ready = true;
+  isReady = true;
 } catch (error) {
   console.error(`drover cannot start: ${explain(error)}`);
   await stopAll();

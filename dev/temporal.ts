@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import type { Say } from './once-built.ts';
-import { freePort } from './ports.ts';
+import { freePort, onFreePort } from './ports.ts';
 import { type ServerProcess, startServer } from './processes.ts';
 import { temporalBinary } from './temporal-binary.ts';
 
@@ -55,22 +55,23 @@ const ASK_TIMEOUT_MS = 1_000;
 /** Starts a Temporal dev server and waits until its namespace answers with our search attributes registered. */
 export async function startTemporal(options: TemporalOptions): Promise<EmbeddedTemporal> {
   const binary = await temporalBinary(options.say);
-  const port = await freePort(options.preferredPort);
-  const uiPort = options.ui ? await freePort(options.preferredUiPort) : null;
   if (options.dataDir) mkdirSync(options.dataDir, { recursive: true });
-  const address = `127.0.0.1:${port}`;
-  const server = await startServer({
-    name: 'temporal',
-    command: binary,
-    args: serverArguments(options, port, uiPort),
-    answers: () => namespaceAnswers(address, options.namespace),
+  return onFreePort(options.preferredPort, async (port) => {
+    const uiPort = options.ui ? await freePort(options.preferredUiPort) : null;
+    const address = `127.0.0.1:${port}`;
+    const server = await startServer({
+      name: 'temporal',
+      command: binary,
+      args: serverArguments(options, port, uiPort),
+      answers: () => namespaceAnswers(address, options.namespace),
+    });
+    return {
+      address,
+      uiUrl: uiPort === null ? null : `http://127.0.0.1:${uiPort}`,
+      process: server,
+      stop: () => server.stop(),
+    };
   });
-  return {
-    address,
-    uiUrl: uiPort === null ? null : `http://127.0.0.1:${uiPort}`,
-    process: server,
-    stop: () => server.stop(),
-  };
 }
 
 function serverArguments(options: TemporalOptions, port: number, uiPort: number | null): string[] {

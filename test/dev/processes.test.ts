@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { freePort, isFree } from '../../dev/ports.ts';
+import { freePort, isFree, onFreePort } from '../../dev/ports.ts';
 import { run, startServer } from '../../dev/processes.ts';
 
 const module = join(import.meta.dirname, '../../dev/processes.ts');
@@ -104,4 +104,17 @@ test('a preferred port is taken when it is free, and another one when it is not'
   expect(await isFree(port, '127.0.0.1')).toBe(false);
   expect(await freePort(port)).not.toBe(port);
   other.close();
+});
+
+test('a server that finds its port taken is started on another one', async () => {
+  const port = await freePort();
+  const tried: number[] = [];
+  const started = await onFreePort(port, async (free) => {
+    tried.push(free);
+    if (tried.length === 1) throw new Error('bind: address already in use');
+    return 'up';
+  });
+  expect(started).toBe('up');
+  expect(tried[0]).toBe(port);
+  await expect(onFreePort(undefined, () => Promise.reject(new Error('no memory')))).rejects.toThrow('no memory');
 });
