@@ -183,6 +183,7 @@ export async function spawnWorker(drover: Drover, killAt?: { checkpoint: Checkpo
       MONGODB_URI: config.MONGODB_URI,
       MONGODB_DATABASE: config.MONGODB_DATABASE,
       TEMPORAL_ADDRESS: config.TEMPORAL_ADDRESS,
+      TEMPORAL_NAMESPACE: config.TEMPORAL_NAMESPACE,
       TEMPORAL_TASK_QUEUE: config.TEMPORAL_TASK_QUEUE,
       ACTIVITY_TIMEOUT_SECONDS: String(config.ACTIVITY_TIMEOUT_SECONDS),
       WORKFLOW_BUNDLE: inject('workflowBundle'),

@@ -30,6 +30,8 @@ import {
 
 /** Activities of one batch at a time: enough to keep a worker busy, few enough for suspend and cancel to bite, and for others. */
 const MAX_ACTIVITIES_IN_FLIGHT = 4;
+/** Ending executions is mostly waiting for them; still fewer than a worker has room for. */
+const MAX_ENDINGS_IN_FLIGHT = 8;
 /** Wait before looking again at due items that another batch is carrying out. */
 const CLAIMED_RETRY_MS = 500;
 
@@ -133,7 +135,8 @@ class BatchRun {
         this.#publish();
       }
     };
-    await Promise.all(Array.from({ length: Math.min(MAX_ACTIVITIES_IN_FLIGHT, left.length) }, lane));
+    const width = this.#input.operation === 'terminate' ? MAX_ENDINGS_IN_FLIGHT : MAX_ACTIVITIES_IN_FLIGHT;
+    await Promise.all(Array.from({ length: Math.min(width, left.length) }, lane));
   }
 
   async #carryOutWork(work: Work): Promise<void> {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { spawnWorker } from '../harness.ts';
 import { Engine, eventually } from './engine.ts';
 
 let engine: Engine;
@@ -159,19 +158,4 @@ describe('what is not there', () => {
     expect((await engine.drover.ended(id)).counts.failed).toBe(1);
     expect(await engine.status('late')).toBe('RUNNING');
   });
-});
-
-describe('many', () => {
-  test('1,000 sleeping ones by query, with the worker killed in the middle', async () => {
-    const { drover } = engine;
-    await drover.stopWorker();
-    await engine.beginMany('other', Array.from({ length: 1000 }, (_, n) => `other-${n}`));
-    const killed = await spawnWorker(drover, { checkpoint: 'deleted', nth: 150 });
-    const id = await engine.delete({ processInstanceQuery: { processDefinitionKey: 'other' }, deleteReason: 'many' });
-    await killed.ended;
-    await drover.startWorker();
-    const batch = await drover.ended(id, { timeoutMs: 60_000 });
-    expect(batch.counts).toMatchObject({ succeeded: 1000, failed: 0, skipped: 0 });
-    expect((await engine.send('POST', '/process-instance/count', { processDefinitionKey: 'other' })).body).toEqual({ count: 0 });
-  }, 90_000);
 });
