@@ -26,6 +26,14 @@ const schema = z.object({
    * not answer within a third of it is tried again.
    */
   ACTIVITY_TIMEOUT_SECONDS: z.coerce.number().int().min(4).max(600).default(20),
+  /** Secret that bearer tokens are signed with (HS256). Neither this nor `JWKS_URL`: no tokens, and loopback only. */
+  JWT_SECRET: z.string().optional(),
+  /** Where the public keys are that bearer tokens are signed with (RS256, PS256, ES256, EdDSA and alike). */
+  JWKS_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+  /** The `iss` that a token must have; absent: any. */
+  JWT_ISSUER: z.string().optional(),
+  /** The `aud` that a token must have; absent: any. */
+  JWT_AUDIENCE: z.string().optional(),
   /** Largest request body, in bytes. */
   BODY_LIMIT_BYTES: positiveInteger.default(16_777_216),
   /** Days that a finished batch is kept; 0 keeps it for ever. */
@@ -59,9 +67,26 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
   }
   const config = parsed.data;
+  checkTokens(config);
   if (config.NODE_ENV === 'production') {
     const missing = (['MONGODB_URI', 'TEMPORAL_ADDRESS'] as const).filter((name) => config[name] === undefined);
     if (missing.length > 0) throw new ConfigError(`${missing.join(' and ')} must be set when NODE_ENV is production`);
   }
   return config;
+}
+
+/** Shortest secret for HS256, in bytes: as long as its hash (RFC 7518, section 3.2). */
+const MIN_SECRET_BYTES = 32;
+
+/** Whether the secret is shorter than HS256 needs to withstand guessing. */
+export const isWeakSecret = ({ JWT_SECRET: secret }: Config): boolean =>
+  secret !== undefined && Buffer.byteLength(secret) < MIN_SECRET_BYTES;
+
+function checkTokens(config: Config): void {
+  if (config.JWT_SECRET !== undefined && config.JWKS_URL !== undefined) {
+    throw new ConfigError('JWT_SECRET and JWKS_URL exclude each other: set one of them');
+  }
+  if (config.NODE_ENV === 'production' && isWeakSecret(config)) {
+    throw new ConfigError(`JWT_SECRET: must have at least ${MIN_SECRET_BYTES} bytes when NODE_ENV is production`);
+  }
 }

@@ -1,6 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { v7 as uuidv7 } from 'uuid';
-import { checkAuthentication } from './authentication.ts';
+import { checkAuthentication, checkPlatformScope } from './authentication.ts';
 import { CAMUNDA_PREFIX, camundaRoutes } from './camunda/app.ts';
 import { camundaFailure } from './camunda/errors.ts';
 import type { ApiContext, ApiEnv, Services } from './context.ts';
@@ -12,7 +12,7 @@ import { EXTRACTA_PREFIX, extractaFailure, extractaRoutes } from './routes/extra
 import { itemRoutes } from './routes/items.ts';
 import { resourceBatchRoutes } from './routes/resource-batches.ts';
 import { resourceRoutes } from './routes/resources.ts';
-import { schemaDefinitionRoutes } from './routes/schema-definitions.ts';
+import { SCHEMA_DEFINITIONS_PATH, schemaDefinitionRoutes } from './routes/schema-definitions.ts';
 
 /** Time that Temporal is given to answer within one request, in ms: a caller gets its 503 within 5 s. */
 const TEMPORAL_TIMEOUT_MS = 4_000;
@@ -33,6 +33,7 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   healthRoutes(app);
   docsRoutes(app);
   app.use(checkAuthentication);
+  app.use(`${SCHEMA_DEFINITIONS_PATH}/*`, checkPlatformScope);
   app.use((_, next) => services.client.withDeadline(Date.now() + TEMPORAL_TIMEOUT_MS, next));
   schemaDefinitionRoutes(app);
   resourceBatchRoutes(app);

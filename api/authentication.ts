@@ -1,15 +1,56 @@
 import { createMiddleware } from 'hono/factory';
-import { MAX_SCOPE_NAME } from '../domain/scope.ts';
-import type { ApiEnv } from './context.ts';
-import { badRequest } from './envelope.ts';
+import { DEFAULT_PLATFORM, MAX_SCOPE_NAME } from '../domain/scope.ts';
+import type { ApiContext, ApiEnv } from './context.ts';
+import { ApiError, badRequest } from './envelope.ts';
+import { isLocalRequest } from './loopback.ts';
+import { type Bearer, unauthorized } from './tokens.ts';
 
-const DEFAULT_PLATFORM = 'default';
+/** The tenant of requests in platform scope that name none. */
 const DEFAULT_TENANT = 'default';
+/** Names the tenant that a request is about (seed 000). */
+const TENANT_HEADER = 'reach-tenant-id';
 
-/** Who a request speaks for. Without configured tokens the service listens on loopback only, and the header picks the tenant. */
+/** The caller of an installation without tokens: whoever sits at this machine. */
+const LOCAL_CALLER: Bearer = { scope: 'platform', platform: DEFAULT_PLATFORM };
+
+/**
+ * Who a request speaks for (invariant 6). In platform scope the header picks the tenant; in tenant scope the token has, and the
+ * header may only repeat it.
+ * @throws ApiError 401 without a valid token, 403 where the token does not reach that far.
+ */
 export const checkAuthentication = createMiddleware<ApiEnv>(async (c, next) => {
-  const tenant = c.req.header('reach-tenant-id') || DEFAULT_TENANT;
-  if (tenant.length > MAX_SCOPE_NAME) throw badRequest(`reach-tenant-id: must be at most ${MAX_SCOPE_NAME} characters`);
-  c.set('scope', { platform: DEFAULT_PLATFORM, tenant });
+  const bearer = await bearerOf(c);
+  const named = c.req.header(TENANT_HEADER) || undefined;
+  if (named !== undefined && named.length > MAX_SCOPE_NAME) {
+    throw badRequest(`${TENANT_HEADER}: must be at most ${MAX_SCOPE_NAME} characters`);
+  }
+  if (bearer.scope === 'tenant' && named !== undefined && named !== bearer.tenant) {
+    throw new ApiError(403, `the token is another tenant's than ${TENANT_HEADER}`);
+  }
+  c.set('scope', { platform: bearer.platform, tenant: named ?? bearer.tenant ?? DEFAULT_TENANT });
+  c.set('isPlatformScope', bearer.scope === 'platform');
+  await next();
+});
+
+async function bearerOf(c: ApiContext): Promise<Bearer> {
+  const { verifyToken } = c.var.services;
+  if (verifyToken === null) {
+    if (isLocalRequest({ host: c.req.header('host'), origin: c.req.header('origin') })) return LOCAL_CALLER;
+    throw new ApiError(403, 'without configured tokens only this machine is served, under a loopback name');
+  }
+  const header = c.req.header('authorization');
+  if (header === undefined) throw unauthorized();
+  const [, token] = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(header) ?? [];
+  if (token === undefined) throw unauthorized('the Authorization header has no bearer token');
+  return verifyToken(token);
+}
+
+/** What is the platform's is nothing for its tenants (contract section 5). @throws ApiError 403 */
+export const checkPlatformScope = createMiddleware<ApiEnv>(async (c, next) => {
+  if (!c.var.isPlatformScope) {
+    throw new ApiError(403, 'this needs a token of platform scope', {
+      challenge: 'Bearer realm="drover", error="insufficient_scope", scope="platform"',
+    });
+  }
   await next();
 });

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { Database } from '../store/database.ts';
 import type { BatchEvents } from './batch-events.ts';
+import type { VerifyToken } from './tokens.ts';
 
 /** What requests are answered with. */
 export interface Services {
@@ -17,6 +18,8 @@ export interface Services {
   readonly activityTimeoutSeconds: number;
   readonly schemas: SchemaCatalog;
   readonly events: BatchEvents;
+  /** Null where no tokens are configured. */
+  readonly verifyToken: VerifyToken | null;
   /** Asked before anything is stored for Temporal to carry out. @throws where Temporal does not answer. */
   assertTemporal(): Promise<void>;
 }
@@ -27,6 +30,8 @@ export interface ApiEnv {
     services: Services;
     /** Whose request it is (invariant 6). */
     scope: Scope;
+    /** Whether it may do what is the platform's, and act for any of its tenants. */
+    isPlatformScope: boolean;
     requestId: string;
   };
 }

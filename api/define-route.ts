@@ -5,6 +5,9 @@ import { readJson } from './read-json.ts';
 
 export type Api = OpenAPIHono<ApiEnv>;
 
+/** What every route asks for, as the OpenAPI document calls it. */
+export const TOKEN_SCHEME = 'token';
+
 /** What a route takes; each part is checked by the definition that the OpenAPI document shows. */
 export interface RouteInput<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
@@ -44,7 +47,7 @@ export function defineRoute<P extends z.ZodType = z.ZodUnknown, Q extends z.ZodT
     ...(headers && { headers }),
     ...(body && { body: { required: true, content: { 'application/json': { schema: body as z.ZodType } } } }),
   };
-  const route = createRoute({ ...about, method, path, request });
+  const route = createRoute({ ...about, method, path, request, security: [{ [TOKEN_SCHEME]: [] }] });
   api.openAPIRegistry.registerPath(route);
   api.on(method.toUpperCase(), route.getRoutingPath(), async (c) => {
     const checkedParams = check(params, c.req.param(), '');

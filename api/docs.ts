@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { secureHeaders } from 'hono/secure-headers';
-import type { Api } from './define-route.ts';
+import { type Api, TOKEN_SCHEME } from './define-route.ts';
 
 const ASSETS: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -17,6 +17,13 @@ const PAGE = `<!doctype html>
 `;
 const START = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#api' });\n`;
 
+const TOKEN = [
+  'A JSON Web Token with the claims `platform` (its name), `scope` and `tenant` (its name). `scope` is a list of words separated',
+  'by spaces; one of them is `tenant` or `platform`. A token of scope `tenant` reaches its own tenant alone. One of scope',
+  '`platform` reaches schema definitions and every tenant of its platform: the header `reach-tenant-id` names the tenant, else',
+  'the claim `tenant`, else it is `default`. Without configured tokens none is needed, and only loopback is served.',
+].join(' ');
+
 const DOCUMENT = {
   openapi: '3.1.0',
   info: {
@@ -29,7 +36,12 @@ const DOCUMENT = {
 
 /** `/openapi.json`, and `/docs`: a page that needs nothing from elsewhere. */
 export function docsRoutes(api: Api): void {
-  api.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' });
+  api.openAPIRegistry.registerComponent('securitySchemes', TOKEN_SCHEME, {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: TOKEN,
+  });
   api.get('/openapi.json', (c) => c.json(api.getOpenAPI31Document(DOCUMENT)));
   api.use(
     '/docs/*',

@@ -17,12 +17,19 @@ export class ApiError extends Error {
   /** Each fault with its index or parameter. */
   readonly errors: readonly string[] | undefined;
   readonly retryAfterSeconds: number | undefined;
+  /** What a caller has to show, for `WWW-Authenticate`. */
+  readonly challenge: string | undefined;
 
-  constructor(status: ApiError['status'], message: string, more: { errors?: readonly string[]; retryAfterSeconds?: number } = {}) {
+  constructor(
+    status: ApiError['status'],
+    message: string,
+    more: { errors?: readonly string[]; retryAfterSeconds?: number; challenge?: string } = {},
+  ) {
     super(message);
     this.status = status;
     this.errors = more.errors;
     this.retryAfterSeconds = more.retryAfterSeconds;
+    this.challenge = more.challenge;
   }
 }
 
@@ -48,6 +55,12 @@ const away = (message: string): ApiError => new ApiError(503, message, { retryAf
 const isTimeout = (error: unknown): boolean =>
   error instanceof Error && (error.message.startsWith('Failed to connect before the deadline') || 'code' in error && error.code === 14);
 
+/** Headers that tell a caller how to go on, in whatever shape the body is. */
+export function setErrorHeaders(c: ApiContext, { retryAfterSeconds, challenge }: ApiError): void {
+  if (retryAfterSeconds !== undefined) c.header('Retry-After', String(retryAfterSeconds));
+  if (challenge !== undefined) c.header('WWW-Authenticate', challenge);
+}
+
 /** Answers with an error in the envelope: never a stack trace. */
 export function failure(c: ApiContext, error: unknown): Response {
   const known = toApiError(error);
@@ -55,7 +68,7 @@ export function failure(c: ApiContext, error: unknown): Response {
     c.var.services.logger.error({ err: error, requestId: c.var.requestId, path: c.req.path }, 'a request failed for a reason of ours');
     return c.json({ success: false, message: `internal error; the log has the reason under request ${c.var.requestId}` }, 500);
   }
-  if (known.retryAfterSeconds !== undefined) c.header('Retry-After', String(known.retryAfterSeconds));
+  setErrorHeaders(c, known);
   if (known.status === 503) c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, known.message);
   const body = {
     success: false,

@@ -4,13 +4,15 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { SchemaCatalog } from '../activities/schema-catalog.ts';
-import { type Config, ConfigError } from '../config.ts';
+import { type Config, ConfigError, isWeakSecret } from '../config.ts';
 import { connectClient } from '../connections.ts';
 import { connectDatabase, createIndexes } from '../store/database.ts';
 import { createApp } from './app.ts';
 import { BatchEvents } from './batch-events.ts';
 import type { Services } from './context.ts';
 import { pingTemporal } from './health.ts';
+import { assertSafeAddress } from './loopback.ts';
+import { tokenVerifier } from './tokens.ts';
 
 /** Longest silence of one MongoDB command of a request, in ms: a caller gets its 503 within 5 s. */
 const MONGODB_TIMEOUT_MS = 4_500;
@@ -40,6 +42,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
     schemas: new SchemaCatalog(database),
     events: new BatchEvents({ database, client }),
+    verifyToken: tokenVerifier(config),
     assertTemporal: async () => {
       if (performance.now() - seenAt < TEMPORAL_SEEN_MS) return;
       await pingTemporal({ client });
@@ -54,9 +57,11 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
 
 /**
  * Starts the API on configured servers. It serves from the start on; requests are answered 503 while a server is away.
- * @throws where the port is taken.
+ * @throws ConfigError where it would listen to others without tokens; where the port is taken.
  */
 export async function startApi(config: Config, logger: Logger): Promise<RunningApi> {
+  assertSafeAddress(config);
+  warnOfOpenDoors(config, logger);
   const services = await openServices(config, logger);
   createIndexes(services.database).catch((error: unknown) => logger.warn({ err: error }, 'indexes were not created; a worker will'));
   const app = createApp(services);
@@ -78,4 +83,16 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
       await services.close();
     },
   };
+}
+
+/** What an operator should know of who is let in. */
+function warnOfOpenDoors(config: Config, logger: Logger): void {
+  const { JWT_SECRET, JWKS_URL, JWT_ISSUER, JWT_AUDIENCE } = config;
+  if (JWT_SECRET === undefined && JWKS_URL === undefined) {
+    logger.warn('no tokens are configured: only this machine is served, and everybody on it may do everything');
+  }
+  if (isWeakSecret(config)) logger.warn('JWT_SECRET is short: whoever has one token can guess it');
+  if (JWKS_URL !== undefined && (JWT_ISSUER === undefined || JWT_AUDIENCE === undefined)) {
+    logger.warn('JWT_ISSUER or JWT_AUDIENCE is not set: tokens made for others are accepted');
+  }
 }

@@ -1,14 +1,11 @@
 import type { ProcessInstanceFilter } from './process-instance-query.ts';
-import type { Scope } from './scope.ts';
+import { DEFAULT_PLATFORM, type Scope } from './scope.ts';
 import { SEARCH_ATTRIBUTES, SUSPENDED_STATUS } from './search-attributes.ts';
 import { type AttributeType, variableCondition } from './variable-condition.ts';
 import { and, type Condition, equals, NEVER, or } from './visibility-condition.ts';
 
 /** Attribute of Temporal's that an execution has while it, or an activity of it, is paused. */
 const PAUSE_INFO = 'TemporalPauseInfo';
-
-/** Platform that executions without one belong to: the embedded default. */
-const DEFAULT_PLATFORM = 'default';
 
 /** What has to be looked up before a filter can be translated. */
 export interface FilterFacts {

@@ -7,6 +7,9 @@ export interface Scope {
   readonly tenant: string;
 }
 
+/** The embedded platform: it operates the installation, and to it belongs what names no platform. */
+export const DEFAULT_PLATFORM = 'default';
+
 /** Longest platform or tenant name, in characters. */
 export const MAX_SCOPE_NAME = 128;
 

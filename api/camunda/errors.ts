@@ -1,7 +1,7 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { type CamundaExceptionType, CamundaFault } from '../../domain/camunda-fault.ts';
 import type { ApiContext } from '../context.ts';
-import { toApiError } from '../envelope.ts';
+import { setErrorHeaders, toApiError } from '../envelope.ts';
 
 /** Faults of HTTP itself, in the words of the engine's REST layer. */
 export const notFound = (): CamundaFault => new CamundaFault('NotFoundException', 'HTTP 404 Not Found', 404);
@@ -40,7 +40,7 @@ function toFault(c: ApiContext, error: unknown): CamundaFault {
       500,
     );
   }
-  if (known.retryAfterSeconds !== undefined) c.header('Retry-After', String(known.retryAfterSeconds));
+  setErrorHeaders(c, known);
   if (known.status === 503) logger.warn({ err: error, requestId: c.var.requestId }, known.message);
   return new CamundaFault(TYPES[known.status] ?? 'RestException', known.message, known.status);
 }

@@ -3,7 +3,7 @@ import { findBatch } from '../../store/batches.ts';
 import { findSchemaDefinition } from '../../store/schema-definitions.ts';
 import type { ApiContext } from '../context.ts';
 import { type Api, defineRoute, jsonResponse } from '../define-route.ts';
-import { toApiError } from '../envelope.ts';
+import { setErrorHeaders, toApiError } from '../envelope.ts';
 import { readJson } from '../read-json.ts';
 import { removeBatchForGood } from './batches.ts';
 
@@ -51,9 +51,9 @@ const wrong = (c: ApiContext, message: string): Response => c.json({ status: 'er
 /** Errors in Extracta's shape: 400, 401 and 500 are all that its clients know. */
 export function extractaFailure(c: ApiContext, error: unknown): Response {
   const known = toApiError(error);
+  if (known !== null) setErrorHeaders(c, known);
   if (known === null || known.status === 503) {
     c.var.services.logger.error({ err: error, requestId: c.var.requestId }, 'an Extracta request failed');
-    if (known?.retryAfterSeconds !== undefined) c.header('Retry-After', String(known.retryAfterSeconds));
     return c.json({ status: 'error', message: 'Internal server error' }, 500);
   }
   const status = known.status === 401 || known.status === 403 ? 401 : 400;

@@ -24,6 +24,8 @@ import { ApiError, badRequest, notFound, success } from '../envelope.ts';
 /** Seconds after which a change that met others at work should be tried again. */
 const BUSY_RETRY_SECONDS = 2;
 
+export const SCHEMA_DEFINITIONS_PATH = '/partner/schema-definitions';
+
 const tags = ['Schema definitions'];
 const params = z.object({
   nameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }),
@@ -75,7 +77,7 @@ export function schemaDefinitionRoutes(api: Api): void {
 }
 
 function collectionRoutes(api: Api): void {
-  const path = '/partner/schema-definitions';
+  const path = SCHEMA_DEFINITIONS_PATH;
   defineRoute(
     api,
     {
@@ -121,7 +123,7 @@ function collectionRoutes(api: Api): void {
 }
 
 function memberRoutes(api: Api): void {
-  const path = '/partner/schema-definitions/{nameOrId}';
+  const path = `${SCHEMA_DEFINITIONS_PATH}/{nameOrId}`;
   const ok = { 200: jsonResponse('The definition', OneDefinition) };
   defineRoute(
     api,

@@ -1,0 +1,101 @@
+import { createSecretKey } from 'node:crypto';
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose';
+import type { Config } from '../config.ts';
+import { MAX_SCOPE_NAME } from '../domain/scope.ts';
+import { ApiError } from './envelope.ts';
+
+/** Difference between our clock and the issuer's that is put up with, in seconds. */
+const CLOCK_TOLERANCE_SECONDS = 30;
+/** A shared secret signs with HMAC, a key set with anything but: a public key can never pass for a secret. */
+const SECRET_ALGORITHMS = ['HS256'];
+const KEY_SET_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+/** Time that the key set's server is given to answer, in ms. */
+const KEY_SET_TIMEOUT_MS = 3_000;
+const KEY_SET_RETRY_SECONDS = 5;
+
+/** What a token says of its bearer. */
+export type Bearer =
+  | { readonly scope: 'tenant'; readonly platform: string; readonly tenant: string }
+  /** `tenant`: the one that requests are about which name none. */
+  | { readonly scope: 'platform'; readonly platform: string; readonly tenant?: string };
+
+/** @throws ApiError 401 for what is no valid token; 503 where the key set cannot be had. */
+export type VerifyToken = (token: string) => Promise<Bearer>;
+
+/**
+ * How bearer tokens are verified; null where none are configured.
+ *
+ * Claims: `platform`; `scope`, a list of words of which one is `platform` or `tenant` (the others are left alone); `tenant`,
+ * needed in tenant scope. `exp` and `nbf` are kept to where they are there.
+ */
+export function tokenVerifier(config: Config): VerifyToken | null {
+  const { JWT_SECRET: secret, JWKS_URL: keySetUrl, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = config;
+  const options: JWTVerifyOptions = {
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    ...(issuer !== undefined && { issuer }),
+    ...(audience !== undefined && { audience }),
+  };
+  if (secret !== undefined) {
+    const key = createSecretKey(Buffer.from(secret, 'utf8'));
+    return verifyWith(() => key, { ...options, algorithms: SECRET_ALGORITHMS });
+  }
+  if (keySetUrl === undefined) return null;
+  const keySet = createRemoteJWKSet(new URL(keySetUrl), { timeoutDuration: KEY_SET_TIMEOUT_MS });
+  return verifyWith((header, token) => keyOf(() => keySet(header, token)), { ...options, algorithms: KEY_SET_ALGORITHMS });
+}
+
+function verifyWith(key: JWTVerifyGetKey, options: JWTVerifyOptions): VerifyToken {
+  return async (token) => {
+    let claims: JWTPayload;
+    try {
+      ({ payload: claims } = await jwtVerify(token, key, options));
+    } catch (error) {
+      throw error instanceof ApiError ? error : unauthorized(reasonOf(error));
+    }
+    return bearerOf(claims);
+  };
+}
+
+/** A key that is not in the set is the token's fault; a set that cannot be had is not. */
+async function keyOf<T>(find: () => Promise<T>): Promise<T> {
+  try {
+    return await find();
+  } catch (error) {
+    if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
+    if (error instanceof errors.JOSENotSupported) throw error;
+    throw new ApiError(503, 'the keys for tokens cannot be reached', { retryAfterSeconds: KEY_SET_RETRY_SECONDS });
+  }
+}
+
+/** A refusal, with the challenge that HTTP wants (RFC 6750). Without a reason no token was sent. */
+export function unauthorized(reason?: string): ApiError {
+  const challenge = reason === undefined ? '' : `, error="invalid_token", error_description="${reason}"`;
+  return new ApiError(401, reason ?? 'a bearer token is needed', { challenge: `Bearer realm="drover"${challenge}` });
+}
+
+/** Why a token is refused, in words of ours: nothing of the token. */
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.JWTExpired) return 'the token has expired';
+  if (error instanceof errors.JWTClaimValidationFailed) return `the claim ${claimName(error.claim)} of the token is not accepted`;
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'the signature of the token is not valid';
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'the algorithm of the token is not accepted';
+  if (error instanceof errors.JWKSNoMatchingKey) return 'the token is signed with an unknown key';
+  if (error instanceof errors.JWKSMultipleMatchingKeys) return 'the token does not say which key it is signed with';
+  return 'the token is not valid';
+}
+
+const claimName = (claim: string): string => (/^[a-z]{1,20}$/.test(claim) ? claim : 'checked');
+
+function bearerOf({ platform, tenant, scope }: JWTPayload): Bearer {
+  if (!isName(platform)) throw unauthorized('the claim platform of the token is missing or wrong');
+  const words = typeof scope === 'string' ? scope.split(' ') : [];
+  const isPlatform = words.includes('platform');
+  if (isPlatform === words.includes('tenant')) throw unauthorized('the claim scope of the token must have one of platform, tenant');
+  if (isPlatform && tenant === undefined) return { scope: 'platform', platform };
+  if (!isName(tenant)) throw unauthorized('the claim tenant of the token is missing or wrong');
+  return { scope: isPlatform ? 'platform' : 'tenant', platform, tenant };
+}
+
+/** Control characters and halves of characters stand in nobody's name. */
+const isName = (value: unknown): value is string =>
+  typeof value === 'string' && value !== '' && value.length <= MAX_SCOPE_NAME && !/\p{Cc}|\p{Surrogate}/u.test(value);
