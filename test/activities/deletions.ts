@@ -1,0 +1,264 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { pino } from 'pino';
+import { v7 as uuidv7 } from 'uuid';
+import { inject } from 'vitest';
+import { type ItemsOfBatch, applyItems } from '../../activities/apply-items.ts';
+import { deleteResources, type DeletionResult, type StepOfBatch } from '../../activities/delete-resources.ts';
+import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/dependencies.ts';
+import { finishBatch } from '../../activities/finish-batch.ts';
+import { type Plan, planBatch } from '../../activities/plan-batch.ts';
+import { type DeletionPreview, previewDeletion } from '../../activities/preview-deletion.ts';
+import type { BatchOptions, BatchSummary, Operation } from '../../domain/batch.ts';
+import { resourceKey } from '../../domain/resource.ts';
+import { scopeKey } from '../../domain/scope.ts';
+import { insertBatch } from '../../store/batches.ts';
+import { connectDatabase, type Database } from '../../store/database.ts';
+import { writeItemPages } from '../../store/item-pages.ts';
+import { outcomeChunks, type StoredOutcome } from '../../store/outcome-pages.ts';
+import { type ResourceDocument, visible } from '../../store/resources.ts';
+import { createSchemaDefinition } from '../../store/schema-definitions.ts';
+import { BatchState } from '../../workflows/batch-state.ts';
+
+/** Schema definitions that refer to each other and to themselves. */
+export const SCHEMAS = ['Leaf', 'Twig', 'Root'] as const;
+export type SchemaName = (typeof SCHEMAS)[number];
+
+/** Resources as `Schema:id` -> what they refer to. */
+export type Forest = Record<string, readonly string[]>;
+
+export interface DeleteRequest {
+  readonly schema?: SchemaName;
+  readonly ids: readonly string[];
+  readonly cascade?: boolean;
+}
+
+export interface CarryOutOptions {
+  readonly from?: number;
+  readonly beforeSteps?: (round: number, plan: Plan) => Promise<void>;
+  readonly redeliver?: boolean;
+}
+
+/** A process that is killed at a checkpoint. */
+export class Killed extends Error {}
+
+const PAGE_SIZE = 4;
+/** What a worker gives a step; long enough for a loaded machine. */
+const ACTIVITY_MS = 20_000;
+const client = { workflow: { getHandle: () => ({ signal: async () => undefined }) } } as unknown as Dependencies['client'];
+
+/** Deletes (and uploads) as a workflow carries them out, with the activities in the hands of the test. */
+export class Deletions {
+  readonly database: Database;
+  readonly scope = { platform: 'test', tenant: 'one' };
+  readonly schemaIds = new Map<string, string>();
+  atCheckpoint: ((at: Checkpoint, batchId: string) => Promise<void>) | undefined;
+  readonly #dependencies: Dependencies;
+  #activities = 0;
+
+  private constructor(database: Database) {
+    this.database = database;
+    this.#dependencies = createDependencies({
+      database,
+      client,
+      logger: pino({ level: 'silent' }),
+      retentionDays: 0,
+      taskQueue: 'none',
+      activityTimeoutSeconds: ACTIVITY_MS / 1000,
+      checkpoint: async (at, batchId) => this.atCheckpoint?.(at, batchId),
+    });
+  }
+
+  static async start(): Promise<Deletions> {
+    const name = `deletions-${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
+    const deletions = new Deletions(await connectDatabase(inject('mongodbUri'), name));
+    const fields = Object.fromEntries(SCHEMAS.map((to) => [to, { type: 'array', items: { $ref: `reach:schemas/${to}` } }]));
+    for (const schema of SCHEMAS) {
+      const definition = { name: schema, externalIdField: 'externalId', schema: { type: 'object', properties: { note: { type: 'string' }, ...fields } } };
+      const made = await createSchemaDefinition(deletions.database, deletions.scope.platform, definition);
+      if ('created' in made) deletions.schemaIds.set(schema, made.created.id);
+    }
+    return deletions;
+  }
+
+  async stop(): Promise<void> {
+    await this.database.resources.db.dropDatabase();
+    await this.database.close();
+  }
+
+  key(name: string): string {
+    const [schema = '', id = ''] = name.split(':');
+    return resourceKey(this.scope, this.schemaIds.get(schema) ?? '', id);
+  }
+
+  nameOf(key: string): string {
+    const [, , schemaId = '', ...id] = key.split('/');
+    const schema = [...this.schemaIds].find(([, one]) => one === schemaId)?.[0];
+    return `${schema}:${id.join('/')}`;
+  }
+
+  /** Stores resources as they are, in place of what was stored before. */
+  async store(forest: Forest): Promise<void> {
+    await this.database.resources.deleteMany({});
+    await this.add(forest);
+  }
+
+  async add(forest: Forest): Promise<void> {
+    const now = new Date();
+    const documents = Object.entries(forest).map(([name, to]): ResourceDocument => {
+      const [schema = '', externalId = ''] = name.split(':');
+      return {
+        _id: this.key(name),
+        id: uuidv7(),
+        scope: scopeKey(this.scope),
+        schemaDefinitionId: this.schemaIds.get(schema) ?? '',
+        externalId,
+        data: JSON.stringify({ externalId }),
+        references: [...new Set(to.map((one) => this.key(one)))],
+        version: 1,
+        createdAt: now,
+        updatedAt: now,
+        writes: [],
+      };
+    });
+    if (documents.length > 0) await this.database.resources.insertMany(documents);
+  }
+
+  /** Names of what readers see, sorted; fails where one of them refers to nothing. */
+  async seen(): Promise<string[]> {
+    const documents = await visible(this.database, await this.database.resources.find({}).toArray());
+    const keys = new Set(documents.map((document) => document._id));
+    for (const { _id, references } of documents) {
+      const dangling = references.filter((key) => !keys.has(key));
+      if (dangling.length > 0) throw new Error(`${this.nameOf(_id)} refers to ${dangling.map((key) => this.nameOf(key))}`);
+    }
+    return [...keys].map((key) => this.nameOf(key)).sort();
+  }
+
+  /** Accepts a batch. @returns its id. */
+  async accept(operation: Operation, schema: string, items: readonly { externalId: string; body?: string }[], options: BatchOptions): Promise<string> {
+    const _id = uuidv7();
+    await writeItemPages(this.database, _id, items, PAGE_SIZE);
+    await insertBatch(this.database, {
+      _id,
+      operation,
+      options,
+      schemaDefinitionId: this.schemaIds.get(schema) ?? '',
+      schemaName: schema,
+      total: items.length,
+      pageSize: PAGE_SIZE,
+      createdAt: new Date(),
+      scope: this.scope,
+    });
+    return _id;
+  }
+
+  acceptDelete({ schema = 'Leaf', ids, cascade = false }: DeleteRequest): Promise<string> {
+    return this.accept('delete', schema, ids.map((externalId) => ({ externalId })), { cascade, deleteAll: false });
+  }
+
+  acceptUpload(schema: SchemaName, resources: readonly Record<string, unknown>[], dependencyWaitTimeout = 0): Promise<string> {
+    const items = resources.map((resource) => ({ externalId: String(resource.externalId), body: JSON.stringify(resource) }));
+    return this.accept('upload', schema, items, { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout });
+  }
+
+  preview({ schema = 'Leaf', ids, cascade = false }: DeleteRequest, deadline?: number): Promise<DeletionPreview> {
+    const definition = { id: this.schemaIds.get(schema) ?? '' };
+    return previewDeletion(this.#dependencies, this.scope, definition, { externalIds: ids, cascade, deleteAll: false }, deadline);
+  }
+
+  plan(batchId: string, cursor = 0, attempt = 1): Promise<Plan | null> {
+    return this.#run(planBatch, { batchId, run: 1, cursor }, attempt);
+  }
+
+  /** One step, as a worker carries it out that is asked again when it is blocked. */
+  async step(batchId: string, step: number, attempt = 1): Promise<DeletionResult> {
+    const input: StepOfBatch = { batchId, run: 1, step };
+    for (let again = attempt; ; again++) {
+      try {
+        return await this.#run(deleteResources, input, again);
+      } catch (error) {
+        if (!isBlocked(error) || again > attempt + 50) throw error;
+      }
+    }
+  }
+
+  apply(input: Omit<ItemsOfBatch, 'run'>, attempt = 1): ReturnType<typeof applyItems> {
+    return this.#run(applyItems, { ...input, run: 1 }, attempt, `apply-${input.batchId}`);
+  }
+
+  finish(batchId: string, cascaded = 0, cancelled = false): Promise<BatchSummary> {
+    return this.#run(finishBatch, { batchId, run: 1, cancelled, cascaded }, 1);
+  }
+
+  /**
+   * Carries out a whole delete.
+   * @param from the round to begin with.
+   * @param beforeSteps awaited between each planning and its steps.
+   * @param redeliver each step once more after it is done, as if its completion had been lost.
+   * @returns what the workflow has counted, and what finishing has.
+   */
+  async carryOut(
+    batchId: string,
+    { from = 0, beforeSteps, redeliver = false }: CarryOutOptions = {},
+  ): Promise<{ counted: BatchSummary; summary: BatchSummary }> {
+    const batch = await this.database.batches.findOne({ _id: batchId });
+    const state = new BatchState({ total: batch?.total ?? 0 });
+    for (let cursor: number | undefined = from; cursor !== undefined; ) {
+      const plan: Plan | null = await this.plan(batchId, cursor);
+      if (plan === null) break;
+      state.add(plan.tally);
+      await beforeSteps?.(cursor, plan);
+      for (const stage of plan.stages) {
+        await Promise.all(
+          stage.map(async (work) => {
+            if (work.kind !== 'step') throw new Error('a delete has steps only');
+            let result = await this.step(batchId, work.step);
+            if (redeliver) result = await this.step(batchId, work.step, 2);
+            state.add(result.tally, result.pending, result.cascaded);
+          }),
+        );
+      }
+      cursor = plan.next;
+    }
+    const counted = state.summary();
+    return { counted, summary: await this.finish(batchId, state.cascaded) };
+  }
+
+  async outcomes(batchId: string): Promise<StoredOutcome[]> {
+    const batch = await this.database.batches.findOne({ _id: batchId });
+    if (batch === null) throw new Error('no such batch');
+    const all = new Map<number, StoredOutcome>();
+    for await (const { outcomes } of outcomeChunks(this.database, batch)) for (const [index, one] of outcomes) all.set(index, one);
+    return Array.from({ length: batch.total }, (_, index) => all.get(index) ?? { status: 'queued', attempts: 0 });
+  }
+
+  /** Outcomes in short: `deleted`, `not_found`, `referenced`, …, with `again` for a repeat. */
+  async results(batchId: string): Promise<string[]> {
+    const outcomes = await this.outcomes(batchId);
+    return outcomes.map(({ status, action, errors, repeat }) => `${action ?? errors?.[0]?.code ?? status}${repeat ? ' again' : ''}`);
+  }
+
+  /** How much of plans, commits and marks is left. */
+  async leftovers(): Promise<number> {
+    const { database } = this;
+    const counts = await Promise.all([
+      database.resources.db.collection('deletion_steps').countDocuments({}),
+      database.commits.countDocuments({}),
+      database.resources.countDocuments({ leaving: { $exists: true } }),
+      database.intents.countDocuments({}),
+    ]);
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async #run<I, R>(activity: (dependencies: Dependencies, input: I) => Promise<R>, input: I, attempt: number, activityId?: string): Promise<R> {
+    this.#activities += 1;
+    const info = { activityId: activityId ?? `activity-${this.#activities}`, attempt, startToCloseTimeoutMs: ACTIVITY_MS };
+    const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
+    return environment.run(() => activity(this.#dependencies, input));
+  }
+}
+
+export function isBlocked(error: unknown): boolean {
+  return error instanceof Error && 'type' in error && error.type === 'Blocked';
+}
