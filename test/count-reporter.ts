@@ -5,7 +5,7 @@ import type { Reporter, TestModule } from 'vitest/node';
 /**
  * Ends the output of a run with one plain line, `N passed, N failed`, for programs to read. What failed outside a test (a
  * file that does not load, an error that nobody caught) counts as failed. `DROVER_TEST_COUNTS` names a file that gets
- * the line as well.
+ * the line instead: .ci/run adds its own steps to it.
  */
 export class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
@@ -18,8 +18,8 @@ export class CountReporter implements Reporter {
       failed += failures === 0 && module.state() === 'failed' ? 1 : failures;
     }
     const line = `${passed} passed, ${failed} failed\n`;
-    process.once('exit', () => process.stdout.write(line));
     const file = process.env.DROVER_TEST_COUNTS;
     if (file) appendFileSync(file, line);
+    else process.once('exit', () => process.stdout.write(line));
   }
 }
