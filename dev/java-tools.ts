@@ -24,7 +24,7 @@ export async function javaClassPath(folder: string, say: Say): Promise<string> {
       .update(readFileSync(join(source, file)));
   const path = join(cacheDirectory(), 'java', `${folder}-${hash.digest('hex').slice(0, 16)}`);
   await onceBuilt(path, `fetching and compiling ${folder} for Java`, say, async (unfinished) => {
-    needTools(['mvn', 'javac'], folder);
+    needTools(['java', 'javac', 'mvn']);
     mkdirSync(join(unfinished, 'classes'), { recursive: true });
     const jars = join(unfinished, 'jars');
     const pom = join(source, 'pom.xml');
@@ -37,15 +37,13 @@ export async function javaClassPath(folder: string, say: Say): Promise<string> {
       timeoutMs: COMPILER_TIMEOUT_MS,
     });
   });
-  needTools(['java'], folder);
+  needTools(['java']);
   return `${join(path, 'classes')}:${join(path, 'jars', '*')}`;
 }
 
-function needTools(tools: readonly string[], folder: string): void {
+function needTools(tools: readonly string[]): void {
   const missing = tools.filter((tool) => findOnPath(tool) === null);
   if (missing.length > 0) {
-    throw new Error(
-      `${folder} for Java needs ${missing.join(' and ')} on PATH (a JDK of version 17 or later, and Maven)`,
-    );
+    throw new Error(`${missing.join(' and ')} not found on PATH: install a JDK (17 or later) and Maven`);
   }
 }

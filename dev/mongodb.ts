@@ -89,7 +89,9 @@ async function downloadMongod(say: Say): Promise<string | null> {
 
 /** mongo-java-server: in memory, or over one file that holds every acknowledged write (`java/mongodb`). */
 export async function startMongoJavaServer(options: MongodbOptions): Promise<EmbeddedMongodb> {
-  const classPath = await javaClassPath('mongodb', options.say);
+  const classPath = await javaClassPath('mongodb', options.say).catch((error: unknown) => {
+    throw new Error(`MongoDB: ${error instanceof Error ? error.message : error}, or set MONGODB_URI`, { cause: error });
+  });
   options.say(`MongoDB: mongo-java-server, ${options.dataDir ? 'durable (every write committed)' : 'in memory'}`);
   const file: string[] = [];
   if (options.dataDir) {

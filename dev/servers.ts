@@ -38,6 +38,7 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     throw new ConfigError('MONGODB_URI and TEMPORAL_ADDRESS must be set when NODE_ENV is production');
   }
   const [mongodb, temporal] = await bothOrNone(
+    say,
     config.MONGODB_URI
       ? external(say, 'MongoDB: MONGODB_URI')
       : startMongodb({ dataDir, say, ...(options.usualPorts ? { preferredPort: 27_017 } : {}) }),
@@ -73,14 +74,33 @@ interface Stoppable {
   stop(): Promise<void>;
 }
 
-/** Both, or, when one of them fails, its error after the other one has stopped. */
+/** Both, or, when one of them fails, the reasons, once the other one has come up and been stopped. */
 async function bothOrNone<A extends Stoppable | null, B extends Stoppable | null>(
+  say: Say,
   one: Promise<A>,
   other: Promise<B>,
 ): Promise<[A, B]> {
+  let underWay = 2;
+  for (const starting of [one, other]) {
+    const settled = (line: string): void => {
+      underWay--;
+      if (underWay > 0 && line) say(`${line} (waiting for the other server before giving up)`);
+    };
+    starting.then(
+      () => settled(''),
+      (error: unknown) => settled(messageOf(error)),
+    );
+  }
   const [first, second] = await Promise.allSettled([one, other]);
   if (first.status === 'fulfilled' && second.status === 'fulfilled') return [first.value, second.value];
-  if (first.status === 'fulfilled') await first.value?.stop();
-  if (second.status === 'fulfilled') await second.value?.stop();
-  throw first.status === 'rejected' ? first.reason : second.status === 'rejected' ? second.reason : new Error();
+  const reasons: unknown[] = [];
+  for (const result of [first, second]) {
+    if (result.status === 'fulfilled') await result.value?.stop();
+    else reasons.push(result.reason);
+  }
+  throw new Error(reasons.map(messageOf).join('\n'), { cause: reasons[0] });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

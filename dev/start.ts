@@ -30,6 +30,10 @@ async function start(): Promise<void> {
     ui: true,
     usualPorts: true,
     say,
+  }).catch((error: unknown) => {
+    throw error instanceof Error && !(error instanceof ConfigError)
+      ? new StartError(error.message, { cause: error })
+      : error;
   });
   started.push(servers.stop);
   const connected = { ...config, MONGODB_URI: servers.mongodbUri, TEMPORAL_ADDRESS: servers.temporalAddress };

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory } from './cache.ts';
 import { canDownload } from './downloads.ts';
@@ -71,7 +71,7 @@ async function build(target: string): Promise<void> {
 }
 
 function takeFrom(folder: string, target: string): void {
-  if (!readdirSync(folder).includes('temporal')) throw new Error('no temporal came out of it');
   renameSync(join(folder, 'temporal'), target);
   chmodSync(target, 0o755);
+  rmSync(folder, { recursive: true });
 }
