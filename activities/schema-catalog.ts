@@ -13,7 +13,7 @@ export interface LoadedSchema {
 
 /**
  * Compiled schemas by id and version, and the ids that reference targets are bound to. What a definition refers to cannot be
- * deleted while that definition exists: so a binding, once found, holds for the life of the definition that refers.
+ * deleted while that definition refers to it: so a binding, once found, holds for that version of the definition that refers.
  */
 export class SchemaCatalog {
   readonly #database: Database;
@@ -58,21 +58,24 @@ export class SchemaCatalog {
 
   /** What targets (names or ids) in a definition are bound to now; those that do not exist yet are absent. Keys are in lower case. */
   async bind(
-    referring: Pick<SchemaDefinition, 'id' | 'platform'>,
+    referring: Pick<SchemaDefinition, 'id' | 'platform' | 'versionNumber'>,
     targets: readonly string[],
   ): Promise<ReadonlyMap<string, { id: string; name: string }>> {
     const result = new Map<string, { id: string; name: string }>();
     const unknown: string[] = [];
     for (const target of new Set(targets)) {
-      const bound = this.#bound.get(`${referring.id}/${target.toLowerCase()}`);
+      const bound = this.#bound.get(boundKey(referring, target));
       if (bound) result.set(target.toLowerCase(), bound);
       else unknown.push(target);
     }
     if (unknown.length === 0) return result;
     for (const [target, bound] of await bindSchemaNames(this.#database, referring.platform, unknown)) {
-      this.#bound.set(`${referring.id}/${target}`, bound);
+      this.#bound.set(boundKey(referring, target), bound);
       result.set(target, bound);
     }
     return result;
   }
 }
+
+const boundKey = ({ id, versionNumber }: Pick<SchemaDefinition, 'id' | 'versionNumber'>, target: string): string =>
+  `${id}:${versionNumber}/${target.toLowerCase()}`;

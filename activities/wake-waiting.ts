@@ -1,31 +1,36 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { parseResourceKey, type ResourceKey } from '../domain/resource.ts';
-import { readDependencies, removeWaiting } from '../store/dependencies.ts';
+import { type Registration, readDependencies, removeWaiting } from '../store/dependencies.ts';
 import { type AvailableDependency, batchWorkflowId, dependenciesAvailableSignal } from '../workflows/messages.ts';
 import type { Dependencies } from './dependencies.ts';
 
 /** Most identities named in one signal: a signal stays far below Temporal's limit of 2 MB for a payload. */
 const KEYS_PER_SIGNAL = 500;
 
+/** Batches that are signalled side by side, and whose registrations are then removed together. */
+const BATCHES_AT_ONCE = 20;
+
 /**
  * Wakes every batch that waits for one of these identities, which exist now: one signal a batch, whatever number of its items
  * wait. Who waits registers, then looks; who creates writes, then looks here: one of the two sees the other (invariant 5).
- * A registration goes only after its signal is accepted, so that a crash in between signals again.
+ * A registration goes only after its signal is accepted, so that a crash in between signals again; it goes soon after, so that
+ * a later delivery goes on where this one stopped.
  */
 export async function wakeWaiting({ database, client }: Pick<Dependencies, 'database' | 'client'>, keys: readonly ResourceKey[]): Promise<void> {
-  const found = await readDependencies(database, keys);
-  const answered: { key: ResourceKey; batchId: string; token: string }[] = [];
-  const byBatch = new Map<string, AvailableDependency[]>();
-  for (const [key, { waiting = {} }] of found) {
+  const byBatch = new Map<string, Registration[]>();
+  for (const [key, { waiting = {} }] of await readDependencies(database, keys)) {
     for (const [batchId, token] of Object.entries(waiting)) {
-      answered.push({ key, batchId, token });
-      const available = byBatch.get(batchId);
-      if (available) available.push(parseResourceKey(key));
-      else byBatch.set(batchId, [parseResourceKey(key)]);
+      const registrations = byBatch.get(batchId);
+      if (registrations) registrations.push({ key, batchId, token });
+      else byBatch.set(batchId, [{ key, batchId, token }]);
     }
   }
-  for (const [batchId, available] of byBatch) await signalAvailable({ client }, batchId, available);
-  await removeWaiting(database, answered);
+  const waiting = [...byBatch];
+  for (let at = 0; at < waiting.length; at += BATCHES_AT_ONCE) {
+    const some = waiting.slice(at, at + BATCHES_AT_ONCE);
+    await Promise.all(some.map(([batchId, registrations]) => signalAvailable({ client }, batchId, registrations.map(({ key }) => parseResourceKey(key)))));
+    await removeWaiting(database, some.flatMap(([, registrations]) => registrations));
+  }
 }
 
 /** Tells one batch that something may be there for it; a batch that is over needs to know nothing. */

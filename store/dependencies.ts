@@ -89,22 +89,41 @@ export async function readDependencies(
   return new Map(documents.map((document) => [document._id, document]));
 }
 
-/** Removes registrations that were answered, unless they were renewed since they were read. */
-export async function removeWaiting(
-  database: Database,
-  answered: readonly { readonly key: ResourceKey; readonly batchId: string; readonly token: string }[],
-): Promise<void> {
+/** A batch that waits for an identity, as it was read. */
+export interface Registration {
+  readonly key: ResourceKey;
+  readonly batchId: string;
+  readonly token: string;
+}
+
+/**
+ * Removes registrations that were answered, one command for all of a key's. Where one of them was renewed since it was read,
+ * the others of its key are removed one by one, and that one stays.
+ */
+export async function removeWaiting(database: Database, answered: readonly Registration[]): Promise<void> {
   if (answered.length === 0) return;
-  await database.dependencies.bulkWrite(
-    answered.map(({ key, batchId, token }) => ({
-      updateOne: {
-        filter: { _id: key, [`waiting.${batchId}`]: token },
-        update: { $unset: { [`waiting.${batchId}`]: '' } },
-      },
-    })),
-    { ordered: false },
-  );
-  await removeEmpty(database, [...new Set(answered.map((entry) => entry.key))]);
+  const byKey = new Map<ResourceKey, Registration[]>();
+  for (const registration of answered) {
+    const sameKey = byKey.get(registration.key);
+    if (sameKey) sameKey.push(registration);
+    else byKey.set(registration.key, [registration]);
+  }
+  const result = await database.dependencies.bulkWrite([...byKey.values()].map(removalOf), { ordered: false });
+  if (result.matchedCount < byKey.size) {
+    await database.dependencies.bulkWrite(answered.map((registration) => removalOf([registration])), { ordered: false });
+  }
+  await removeEmpty(database, [...byKey.keys()]);
+}
+
+/** Removes registrations of one key, if none of them was renewed. */
+function removalOf(registrations: readonly Registration[]) {
+  const fields = registrations.map(({ batchId, token }) => [`waiting.${batchId}`, token] as const);
+  return {
+    updateOne: {
+      filter: { _id: registrations[0]?.key ?? '', ...Object.fromEntries(fields) },
+      update: { $unset: Object.fromEntries(fields.map(([field]) => [field, '' as const])) },
+    },
+  };
 }
 
 /** Ends every registration of a batch that waits for nothing any more. */

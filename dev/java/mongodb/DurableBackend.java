@@ -20,6 +20,7 @@ import org.h2.mvstore.MVStore;
  */
 final class DurableBackend extends H2Backend {
     private static final String DATA = "databases.";
+    private static final String META = "meta.";
     private static final String INDEX = "._index_";
 
     /** Pages kept in memory, in MB. */
@@ -123,8 +124,16 @@ final class DurableBackend extends H2Backend {
 
         @Override
         protected MongoCollection<Object> openOrCreateCollection(String collection, CollectionOptions options) {
-            if (store != null) openTyped(store, DATA + name + "." + collection);
-            return super.openOrCreateCollection(collection, options);
+            // The constructor above comes here for its own collections before the fields are set.
+            if (store == null) return super.openOrCreateCollection(collection, options);
+            openTyped(store, DATA + name + "." + collection);
+            return new IndexedH2Collection(this, collection, options, store.openMap(DATA + name + "." + collection),
+                store.openMap(META + name + "." + collection), cursorRegistry);
+        }
+
+        @Override
+        protected Index<Object> openOrCreateSecondaryIndex(String collection, String index, List<IndexKey> keys, boolean sparse) {
+            return new HashIndex<>(index, keys);
         }
 
         @Override

@@ -1,7 +1,6 @@
 import de.bwaldvogel.mongo.MongoBackend;
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
-import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
 import java.net.InetSocketAddress;
 import java.util.List;
 
@@ -31,7 +30,7 @@ public final class EmbeddedMongo {
 
     public static void main(String[] arguments) {
         int port = Integer.parseInt(arguments[0]);
-        MongoBackend backend = arguments.length > 1 ? DurableBackend.open(arguments[1]) : new MemoryBackend();
+        MongoBackend backend = arguments.length > 1 ? DurableBackend.open(arguments[1]) : new IndexedMemory();
         MongoServer server = new MongoServer(backend.version(VERSION));
         server.bind(new InetSocketAddress("127.0.0.1", port), 1, CONNECTION_THREADS);
         Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));

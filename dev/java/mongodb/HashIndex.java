@@ -1,0 +1,113 @@
+import de.bwaldvogel.mongo.MongoCollection;
+import de.bwaldvogel.mongo.backend.Index;
+import de.bwaldvogel.mongo.backend.IndexKey;
+import de.bwaldvogel.mongo.backend.Missing;
+import de.bwaldvogel.mongo.backend.Utils;
+import de.bwaldvogel.mongo.bson.Document;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+
+/**
+ * A secondary index in memory, over the first field of its definition: value to the ids of the documents that hold it, alone
+ * or in an array. The library has none; it is filled when its collection is opened. Only {@link Narrowed} asks it.
+ */
+final class HashIndex<P> extends Index<P> {
+    private final String field;
+    private final Map<Object, Set<Object>> idsByValue = new HashMap<>();
+
+    HashIndex(String name, List<IndexKey> keys) {
+        // A sparse index may know nothing of a document: positions are the id index's affair.
+        super(name, keys, true);
+        this.field = keys.get(0).getKey();
+    }
+
+    String field() {
+        return field;
+    }
+
+    Set<Object> idsOf(Object value) {
+        return idsByValue.getOrDefault(normalized(value), Set.of());
+    }
+
+    @Override
+    public synchronized void add(Document document, P position, MongoCollection<P> collection) {
+        for (Object value : valuesOf(document)) {
+            idsByValue.computeIfAbsent(value, unused -> new HashSet<>()).add(document.get("_id"));
+        }
+    }
+
+    @Override
+    public synchronized P remove(Document document) {
+        for (Object value : valuesOf(document)) {
+            Set<Object> ids = idsByValue.get(value);
+            if (ids != null && ids.remove(document.get("_id")) && ids.isEmpty()) idsByValue.remove(value);
+        }
+        return null;
+    }
+
+    @Override
+    public void updateInPlace(Document before, Document after, P position, MongoCollection<P> collection) {
+        if (Objects.equals(valuesOf(before), valuesOf(after))) return;
+        remove(before);
+        add(after, position, collection);
+    }
+
+    private Set<Object> valuesOf(Document document) {
+        Object found = Utils.getSubdocumentValueCollectionAware(document, field);
+        Set<Object> values = new HashSet<>();
+        for (Object value : found instanceof Collection ? (Collection<?>) found : java.util.Collections.singleton(found)) {
+            if (value != null && !(value instanceof Missing)) values.add(normalized(value));
+        }
+        return values;
+    }
+
+    /** 1, 1L and 1.0 are one value. */
+    private static Object normalized(Object value) {
+        return value instanceof Number ? (Object) ((Number) value).doubleValue() : value;
+    }
+
+    @Override
+    public P getPosition(Document document) {
+        return null;
+    }
+
+    @Override
+    public void checkAdd(Document document, MongoCollection<P> collection) {
+        // Nothing forbids two documents with one value.
+    }
+
+    @Override
+    public void checkUpdate(Document before, Document after, MongoCollection<P> collection) {
+        // Nothing forbids two documents with one value.
+    }
+
+    @Override
+    public boolean canHandle(Document query) {
+        return false;
+    }
+
+    @Override
+    public Iterable<P> getPositions(Document query) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long getCount() {
+        return idsByValue.size();
+    }
+
+    @Override
+    public long getDataSize() {
+        return 0;
+    }
+
+    @Override
+    public void drop() {
+        idsByValue.clear();
+    }
+}

@@ -1,0 +1,23 @@
+import de.bwaldvogel.mongo.MongoDatabase;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
+import de.bwaldvogel.mongo.backend.CursorRegistry;
+import de.bwaldvogel.mongo.backend.QueryResult;
+import de.bwaldvogel.mongo.backend.h2.H2Collection;
+import de.bwaldvogel.mongo.bson.Document;
+import org.h2.mvstore.MVMap;
+
+/** A stored collection whose queries use its indexes wherever they help. */
+final class IndexedH2Collection extends H2Collection {
+    IndexedH2Collection(MongoDatabase database, String name, CollectionOptions options, MVMap<Object, Document> data,
+                        MVMap<String, Object> meta, CursorRegistry cursors) {
+        super(database, name, options, data, meta, cursors);
+    }
+
+    @Override
+    protected QueryResult queryDocuments(Document query, Document order, int skip, int limit, int batch, Document fields) {
+        Narrowed<Object> narrowed = Narrowed.of(getIndexes(), query);
+        return narrowed == null
+            ? super.queryDocuments(query, order, skip, limit, batch, fields)
+            : matchDocuments(narrowed.rest, narrowed.positions, order, skip, limit, batch, fields);
+    }
+}

@@ -1,0 +1,49 @@
+import de.bwaldvogel.mongo.MongoDatabase;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
+import de.bwaldvogel.mongo.backend.CursorRegistry;
+import de.bwaldvogel.mongo.backend.Index;
+import de.bwaldvogel.mongo.backend.IndexKey;
+import de.bwaldvogel.mongo.backend.QueryResult;
+import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
+import de.bwaldvogel.mongo.backend.memory.MemoryCollection;
+import de.bwaldvogel.mongo.backend.memory.MemoryDatabase;
+import de.bwaldvogel.mongo.bson.Document;
+import java.util.List;
+
+/** The memory backend, with secondary indexes. */
+final class IndexedMemory extends MemoryBackend {
+    @Override
+    public MemoryDatabase openOrCreateDatabase(String name) {
+        return new Database(name, getCursorRegistry());
+    }
+
+    private static final class Database extends MemoryDatabase {
+        Database(String name, CursorRegistry cursors) {
+            super(name, cursors);
+        }
+
+        @Override
+        protected MemoryCollection openOrCreateCollection(String name, CollectionOptions options) {
+            return new IndexedCollection(this, name, options, cursorRegistry);
+        }
+
+        @Override
+        protected Index<Integer> openOrCreateSecondaryIndex(String collection, String name, List<IndexKey> keys, boolean sparse) {
+            return new HashIndex<>(name, keys);
+        }
+    }
+
+    private static final class IndexedCollection extends MemoryCollection {
+        IndexedCollection(MongoDatabase database, String name, CollectionOptions options, CursorRegistry cursors) {
+            super(database, name, options, cursors);
+        }
+
+        @Override
+        protected QueryResult queryDocuments(Document query, Document order, int skip, int limit, int batch, Document fields) {
+            Narrowed<Integer> narrowed = Narrowed.of(getIndexes(), query);
+            return narrowed == null
+                ? super.queryDocuments(query, order, skip, limit, batch, fields)
+                : matchDocuments(narrowed.rest, narrowed.positions, order, skip, limit, batch, fields);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import { SingleBar } from 'cli-progress';
+import type { BatchView } from '../../services/view-batch.ts';
+import type { DroverClient } from './client.ts';
+import { CITY_SCHEMA, COUNTRY_SCHEMA, cities, countries, mendedCountries } from './data.ts';
+
+const BATCH_SIZE = 1000;
+/** Seconds that cities wait for their country. */
+const WAIT_SECONDS = 3600;
+/** Batches that are on their way at a time. */
+const IN_FLIGHT = 8;
+const POLL_MS = 250;
+
+interface Total {
+  accepted: number;
+  succeeded: number;
+  pending: number;
+  failed: number;
+  readonly codes: Record<string, number>;
+}
+
+/** Cities before countries: everything waits, goes ahead, and what is wrong with the data is shown. */
+export async function runDemo(client: DroverClient, say: (line: string) => void): Promise<void> {
+  await client.define(COUNTRY_SCHEMA);
+  await client.define(CITY_SCHEMA);
+  const started = performance.now();
+  const all = cities();
+  say(`\n1. ${all.length} cities, before any country: each waits for its country`);
+  const cityBatches = await uploadCities(client, all);
+  const waiting = await totalOf(client, cityBatches);
+  say(`   ${waiting.pending} wait, ${waiting.failed} failed at once${codes(waiting)}`);
+
+  say('\n2. 250 countries, in one batch; their borders refer to each other, in cycles');
+  const countryBatch = await client.upload('country', countries(), 0);
+  await watchPending(client, cityBatches, waiting.pending);
+  await report(client, countryBatch, say);
+  const released = await totalOf(client, cityBatches);
+  say(`   ${released.succeeded} cities went ahead; ${released.pending} still wait for the countries that failed`);
+
+  say('\n3. The six countries with faults in the data, mended by hand');
+  await report(client, await client.upload('country', mendedCountries(), 0), say);
+  await until(client, cityBatches, (batch) => batch.counts.pending === 0 && batch.counts.queued === 0);
+
+  const total = await totalOf(client, [countryBatch, ...cityBatches]);
+  const seconds = (performance.now() - started) / 1000;
+  say('\n4. In all');
+  say(`   accepted   ${total.accepted}`);
+  say(`   succeeded  ${total.succeeded}`);
+  say(`   failed     ${total.failed}${codes(total)}`);
+  say(`   time       ${seconds.toFixed(1)} s, ${Math.round(total.accepted / seconds)} resources/s, waiting included`);
+  await showFaults(client, cityBatches, say);
+}
+
+async function uploadCities(client: DroverClient, all: readonly object[]): Promise<string[]> {
+  const bar = newBar('   {bar} {value}/{total} cities carried out or waiting');
+  bar.start(all.length, 0);
+  const ids: string[] = [];
+  const batches = Array.from({ length: Math.ceil(all.length / BATCH_SIZE) }, (_, n) => all.slice(n * BATCH_SIZE, (n + 1) * BATCH_SIZE));
+  const lane = async (): Promise<void> => {
+    for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
+      const id = await client.upload('city', batch, WAIT_SECONDS);
+      ids.push(id);
+      await until(client, [id], ({ counts }) => counts.queued === 0);
+      bar.increment(batch.length);
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
+  bar.stop();
+  return ids;
+}
+
+/** Shows pending numbers falling, until they have stood still for a while. */
+async function watchPending(client: DroverClient, ids: readonly string[], before: number): Promise<void> {
+  const bar = newBar('   {bar} {value} of {total} cities have gone ahead');
+  bar.start(before, 0);
+  let last = before;
+  for (let still = 0; still < 5; ) {
+    const { pending } = await totalOf(client, ids);
+    bar.update(before - pending);
+    still = pending === last ? still + 1 : 0;
+    last = pending;
+    if (pending === 0) break;
+    await pause(1000);
+  }
+  bar.stop();
+}
+
+async function report(client: DroverClient, id: string, say: (line: string) => void): Promise<void> {
+  const [batch] = await until(client, [id], ({ completedAt }) => completedAt !== undefined);
+  if (batch === undefined) return;
+  const { counts, status, errors } = batch;
+  say(`   batch ${id}: ${status}, ${counts.succeeded} succeeded, ${counts.failed} failed`);
+  for (const [index, message] of Object.entries(errors?.details ?? {})) say(`     item ${index}: ${message}`);
+}
+
+async function showFaults(client: DroverClient, ids: readonly string[], say: (line: string) => void): Promise<void> {
+  say('\n5. What the service says of the data, for example');
+  let shown = 0;
+  for (const id of ids) {
+    const { errors } = await client.batch(id);
+    for (const [index, message] of Object.entries(errors?.details ?? {})) {
+      if (shown++ < 5) say(`   batch ${id}, item ${index}: ${message}`);
+    }
+  }
+}
+
+async function totalOf(client: DroverClient, ids: readonly string[]): Promise<Total> {
+  const total: Total = { accepted: 0, succeeded: 0, pending: 0, failed: 0, codes: {} };
+  for (const { counts, progress, errors } of await Promise.all(ids.map((id) => client.batch(id)))) {
+    total.accepted += progress.totalRecords;
+    total.succeeded += progress.successfulRecords;
+    total.pending += progress.pendingRecords;
+    total.failed += counts.failed + counts.expired + counts.cancelled;
+    for (const [code, n] of Object.entries(errors?.summary ?? {})) total.codes[code] = (total.codes[code] ?? 0) + n;
+  }
+  return total;
+}
+
+async function until(client: DroverClient, ids: readonly string[], isThere: (batch: BatchView) => boolean): Promise<BatchView[]> {
+  const views: BatchView[] = [];
+  for (const id of ids) {
+    for (;;) {
+      const batch = await client.batch(id);
+      if (isThere(batch)) {
+        views.push(batch);
+        break;
+      }
+      await pause();
+    }
+  }
+  return views;
+}
+
+const newBar = (format: string): SingleBar => new SingleBar({ format, barsize: 30, noTTYOutput: true, notTTYSchedule: 5000 });
+const pause = (ms = POLL_MS): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const codes = ({ codes: found }: Total): string => {
+  const entries = Object.entries(found);
+  return entries.length === 0 ? '' : ` (${entries.map(([code, n]) => `${n} ${code}`).join(', ')})`;
+};
