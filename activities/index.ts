@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
-import { MongoError } from 'mongodb';
+import { MongoError, MongoInvalidArgumentError, MongoServerError } from 'mongodb';
 import { applyItems } from './apply-items.ts';
 import { deleteResources } from './delete-resources.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -47,13 +47,20 @@ export function createActivities(dependencies: Dependencies): Activities {
   ) as unknown as Activities; // the names and types are those of ACTIVITIES
 }
 
+/** Error code of MongoDB for a document past its limit. */
+const BSON_OBJECT_TOO_LARGE = 10_334;
+
+/** A document that no later attempt can store either. */
+const isTooLarge = (error: MongoError): boolean =>
+  error instanceof MongoInvalidArgumentError || (error instanceof MongoServerError && error.code === BSON_OBJECT_TOO_LARGE);
+
 /**
  * Retry by the kind of error: what servers do passes (retried for ever, with back-off); what we have thrown on purpose says
  * itself; anything else is a bug, which a retry would only repeat.
  */
 function classified({ logger }: Dependencies, name: string, error: unknown): unknown {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError) return error;
-  if (error instanceof MongoError || error instanceof ServiceError || error instanceof WorkflowNotFoundError) {
+  if ((error instanceof MongoError && !isTooLarge(error)) || error instanceof ServiceError || error instanceof WorkflowNotFoundError) {
     logger.warn({ activity: name, err: { name: error.name, message: error.message } }, 'a server failed; the activity is retried');
     return ApplicationFailure.retryable(`${error.name} in ${name}`, error.name);
   }

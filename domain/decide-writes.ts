@@ -1,7 +1,9 @@
 import { mergeFields, sameJson } from './json-text.ts';
-import type { ItemAction, ItemError } from './outcome.ts';
-import type { JsonObject, ResourceKey } from './resource.ts';
+import { type ItemAction, type ItemError, MAX_ERRORS_PER_ITEM } from './outcome.ts';
+import { type JsonObject, parseResourceKey, type ResourceKey } from './resource.ts';
 import type { CompiledSchema } from './schema-compiler.ts';
+import { referencesIn } from './schema-references.ts';
+import { quoted, shortened } from './shortened.ts';
 
 /** Largest resource, in bytes of JSON text and reference keys: its document stays below MongoDB's 16 MB. */
 export const MAX_RESOURCE_BYTES = 14 * 1024 * 1024;
@@ -138,7 +140,7 @@ function applySequence(
 }
 
 function applyItem(
-  { body, rules }: WriteItem,
+  { key, body, rules }: WriteItem,
   state: ResourceState | undefined,
 ): { decision: WriteDecision; state: ResourceState | undefined } {
   const failed = (...errors: ItemError[]) => ({ decision: { kind: 'failed' as const, errors }, state });
@@ -150,30 +152,37 @@ function applyItem(
   }
   const unknown = rules.schema.unknownFields(body);
   if (unknown.length > 0 && !rules.ignoreUnknownFields) {
-    return failed(
-      ...unknown.map((field): ItemError => ({ code: 'unknown_field', message: `the schema has no field "${field}"`, field })),
-    );
+    return failed(...faultsOf(unknown, 'unknown_field', (field) => `the schema has no field ${field}`));
   }
   const cleared = Object.keys(body).filter((field) => body[field] === null && rules.schema.isRequired(field));
   if (cleared.length > 0) {
-    return failed(
-      ...cleared.map(
-        (field): ItemError => ({ code: 'required_field', message: `"${field}" is required and cannot be deleted`, field }),
-      ),
-    );
+    return failed(...faultsOf(cleared, 'required_field', (field) => `${field} is required and cannot be deleted`));
   }
   const data = mergeFields(state?.data ?? {}, unknown.length === 0 ? body : without(body, unknown));
   const faults = rules.schema.faults(data);
   if (faults.length > 0) return failed(...faults);
-  if (Buffer.byteLength(JSON.stringify(data)) > MAX_RESOURCE_BYTES) {
-    return failed({ code: 'validation', message: `the resource would be larger than ${MAX_RESOURCE_BYTES} bytes` });
-  }
+  const excess = excessOf(data, key, rules.schema);
+  if (excess !== null) return failed({ code: 'validation', message: excess });
   if (state !== undefined && sameJson(state.data, data)) {
     return { decision: { kind: 'written', action: 'unchanged', version: state.version }, state };
   }
   const next = { data, version: (state?.version ?? 0) + 1 };
   const action = state === undefined ? 'created' : 'updated';
   return { decision: { kind: 'written', action, version: next.version }, state: next };
+}
+
+function faultsOf(fields: readonly string[], code: ItemError['code'], tell: (field: string) => string): ItemError[] {
+  return fields.slice(0, MAX_ERRORS_PER_ITEM).map((field) => ({ code, message: tell(quoted(field)), field: shortened(field) }));
+}
+
+/** What of a resource is too much for one document; null where it fits. */
+function excessOf(data: JsonObject, key: ResourceKey, { referenceFields }: CompiledSchema): string | null {
+  const references = referencesIn(referenceFields, data);
+  if (references.length > MAX_REFERENCES) return `the resource would have more than ${MAX_REFERENCES} references`;
+  const prefix = key.length - parseResourceKey(key).externalId.length;
+  const keys = references.reduce((sum, { externalId }) => sum + prefix + Buffer.byteLength(externalId), 0);
+  const bytes = Buffer.byteLength(JSON.stringify(data)) + keys;
+  return bytes > MAX_RESOURCE_BYTES ? `the resource would be larger than ${MAX_RESOURCE_BYTES} bytes` : null;
 }
 
 function without(body: JsonObject, fields: readonly string[]): JsonObject {

@@ -4,16 +4,15 @@ import { addEqualityKeywords } from './equality-keywords.ts';
 import { fieldAt, parsePointer } from './json-pointer.ts';
 import { measureJson } from './json-text.ts';
 import { linearRegex } from './linear-regex.ts';
-import type { ItemError } from './outcome.ts';
+import { type ItemError, MAX_ERRORS_PER_ITEM } from './outcome.ts';
 import type { JsonObject } from './resource.ts';
 import { FORMATS } from './schema-formats.ts';
 import { EVALUATION_KEYWORD, validatableSchema } from './schema-normalizer.ts';
 import { type ReferenceField, referenceFieldsOf } from './schema-references.ts';
+import { quoted, shortened } from './shortened.ts';
 
 /** Deepest resource, in objects and arrays inside each other. */
 export const MAX_RESOURCE_DEPTH = 200;
-/** Most faults told of one item. */
-const MAX_FAULTS = 20;
 /** A resource with more values than this is told its first fault only: each further one could cost as much again. */
 const MAX_VALUES_FOR_ALL_FAULTS = 10_000;
 /**
@@ -23,8 +22,6 @@ const MAX_VALUES_FOR_ALL_FAULTS = 10_000;
 const BASE_EVALUATIONS = 20_000;
 const EVALUATIONS_PER_VALUE = 50;
 const MAX_EVALUATIONS = 5_000_000;
-/** Longest name that a message repeats, in characters. */
-const MAX_NAME_IN_MESSAGE = 100;
 
 /** A schema definition made ready to judge resources. */
 export interface CompiledSchema {
@@ -143,7 +140,7 @@ function createAjv(draft2020: boolean, options: Options): Ajv {
 function toItemErrors(errors: readonly ErrorObject[] | null | undefined): ItemError[] {
   const found = new Map<string, ItemError>();
   for (const error of errors ?? []) {
-    if (found.size >= MAX_FAULTS) break;
+    if (found.size >= MAX_ERRORS_PER_ITEM) break;
     const fault = toItemError(error);
     found.set(`${fault.field ?? ''}\n${fault.message}`, fault);
   }
@@ -164,10 +161,4 @@ function toItemError({ keyword, instancePath, schemaPath, params, message = 'is 
   const which = named === undefined ? '' : ` (${quoted(String(named))})`;
   const fault: ItemError = { code: 'validation', message: shortened(`${place} ${reason}`, 400) + which };
   return path.length === 0 ? fault : { ...fault, field: shortened(fieldAt(path)) };
-}
-
-const quoted = (name: string): string => `"${shortened(name, MAX_NAME_IN_MESSAGE)}"`;
-
-function shortened(text: string, length = 300): string {
-  return text.length <= length ? text : `${text.slice(0, length).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }

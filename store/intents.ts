@@ -18,7 +18,7 @@ export interface IntentDocument {
 }
 
 /** Most targets in one document: with the longest keys it stays below MongoDB's 16 MB. */
-const TARGETS_PER_DOCUMENT = 10_000;
+const TARGETS_PER_DOCUMENT = 5_000;
 
 export interface Intent {
   /** Names the delivery: activity and attempt. */

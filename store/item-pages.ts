@@ -37,8 +37,11 @@ export const BODIES_PER_PAGE = 50;
 export const IDS_PER_PAGE = 1000;
 /** Pages that are removed in one command. */
 const IDS_AT_ONCE = 1000;
-/** Most JSON text in one page, in bytes: a page stays below MongoDB's 16 MB a document. */
-const MAX_PAGE_BYTES = 14 * 1024 * 1024;
+/**
+ * Most JSON text in one page of several items, in bytes. Far below MongoDB's 16 MB a document, because what pending items of a
+ * page miss takes many times the bytes of their references.
+ */
+const MAX_PAGE_BYTES = 256 * 1024;
 
 export const pageId = (batchId: string, page: number): string => `${batchId}/${page}`;
 

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import { previewDeletion } from '../../activities/preview-deletion.ts';
 import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCES_PER_BATCH } from '../../domain/batch.ts';
+import { MAX_RESOURCE_BYTES } from '../../domain/decide-writes.ts';
 import { externalIdOf, isExternalId } from '../../domain/external-id.ts';
+import { holdsInfinity } from '../../domain/json-text.ts';
 import type { JsonObject } from '../../domain/resource.ts';
 import type { SchemaDefinition } from '../../domain/schema-definition.ts';
 import { acceptBatch, type BatchRequest } from '../../services/accept-batch.ts';
@@ -151,11 +153,16 @@ async function acceptWrites(
 /** What is wrong with one resource fails that item alone: it is accepted with its fault. */
 function toItem(resource: JsonObject, externalIdField: string): NewItem {
   const { externalId, faults } = externalIdOf(resource, externalIdField);
+  const refused = (message: string): NewItem => ({ externalId, faults: [...faults, { code: 'validation', message }] });
+  // written as JSON it would become null, which deletes a field
+  if (holdsInfinity(resource)) return refused('a number is too large');
   try {
-    return { externalId, faults, body: JSON.stringify(resource) };
+    const body = JSON.stringify(resource);
+    if (Buffer.byteLength(body) > MAX_RESOURCE_BYTES) return refused(`the resource is larger than ${MAX_RESOURCE_BYTES} bytes`);
+    return { externalId, faults, body };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return { externalId, faults: [{ code: 'validation', message: 'the resource is nested too deeply' }] };
+    return refused('the resource is nested too deeply');
   }
 }
 
