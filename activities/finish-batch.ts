@@ -1,15 +1,19 @@
 import { heartbeat } from '@temporalio/activity';
-import { terminalStatus, type BatchSummary } from '../domain/batch.ts';
+import { type BatchSummary, isTerminal, terminalStatus } from '../domain/batch.ts';
 import { noActions, noCounts } from '../domain/outcome.ts';
 import type { ItemError } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { addInto, tallyOf } from '../domain/tally.ts';
+import { deleteExecutions } from '../services/purge-batch.ts';
 import { type BatchDocument, type BatchResult, readBatch, recordFinished } from '../store/batches.ts';
 import { stopWaiting } from '../store/dependencies.ts';
 import { removeDeletionPlan } from '../store/deletion-steps.ts';
 import { outcomeChunks } from '../store/outcome-pages.ts';
+import { recoverClaims } from './apply-cycle.ts';
 import type { Dependencies } from './dependencies.ts';
+import { settleSteps } from './settle-deletion-step.ts';
 import { settleLeftovers } from './settle-leftovers.ts';
+import { wakeWaiting } from './wake-waiting.ts';
 
 export interface FinishInput {
   readonly batchId: string;
@@ -24,22 +28,46 @@ const INTERNAL: ItemError = { code: 'internal', message: 'the item could not be 
 
 /**
  * Ends a run: what is not settled becomes `cancelled` (or `failed`, where carrying it out failed for a reason of ours), counts
- * are taken from the stored outcomes, and the result is stored. Safe to repeat.
+ * are taken from the stored outcomes, and the result is stored. Safe to repeat; a run that has ended stays as it ended.
  */
 export async function finishBatch(dependencies: Dependencies, input: FinishInput): Promise<BatchSummary> {
   const { database } = dependencies;
   const batch = await readBatch(database, input.batchId);
-  const result: BatchResult = { counts: noCounts(), actions: noActions(), errorCodes: {} };
-  if (batch === null) return { ...result, status: 'cancelled', suspended: false };
+  // Deleted while this run was being started: of that, nothing stays either.
+  if (batch === null) await deleteExecutions(dependencies.client, { _id: input.batchId });
+  if (batch === null || batch.run !== input.run) return { ...noResult(), status: 'cancelled', suspended: false };
+  if (isTerminal(batch.status)) {
+    if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id);
+    return { ...(batch.result ?? noResult()), status: batch.status, suspended: false };
+  }
+  // Nothing of it is being carried out any more, whatever its activities and its workflow have died of.
+  await recoverClaims(dependencies, batch);
+  if (batch.operation === 'delete') await settleSteps(database, batch);
+  const { result, missed, created } = await settleItems(dependencies, batch, input.cancelled);
+  result.actions.cascaded = batch.cascaded + input.cascaded;
+  await stopWaiting(database, batch._id, [...missed]);
+  await wakeWaiting(dependencies, created);
+  const status = terminalStatus(result.counts, input.cancelled);
+  await recordFinished(database, input, status, result);
+  if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id);
+  return { ...result, status, suspended: false };
+}
+
+const noResult = (): BatchResult => ({ counts: noCounts(), actions: noActions(), errorCodes: {} });
+
+/** Gives every item its outcome and counts them all; with what they missed, and what was created without a word to those who wait. */
+async function settleItems({ database }: Dependencies, batch: BatchDocument, cancelled: boolean) {
+  const result = noResult();
   const missed = new Set<ResourceKey>();
+  const created: ResourceKey[] = [];
   for await (const chunk of outcomeChunks(database, batch)) {
     heartbeat();
     const indexes = indexesOf(batch, chunk.pages);
     const open = indexes.filter((index) => ['queued', 'pending'].includes(chunk.outcomes.get(index)?.status ?? 'queued'));
     let outcomes = chunk.outcomes;
     if (open.length > 0) {
-      const [status, error] = input.cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);
-      await settleLeftovers(database, batch, open, status, error);
+      const [status, error] = cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);
+      created.push(...(await settleLeftovers(database, batch, open, status, error)));
       for await (const again of outcomeChunks(database, batch, chunk.pages)) outcomes = again.outcomes;
     }
     for (const outcome of [...chunk.outcomes.values(), ...outcomes.values()]) {
@@ -50,12 +78,7 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
     addInto(result.actions, tally.actions);
     addInto(result.errorCodes, tally.errorCodes);
   }
-  result.actions.cascaded = batch.cascaded + input.cascaded;
-  await stopWaiting(database, batch._id, [...missed]);
-  const status = terminalStatus(result.counts, input.cancelled);
-  await recordFinished(database, input, status, result);
-  if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id);
-  return { ...result, status, suspended: false };
+  return { result, missed, created };
 }
 
 function indexesOf(batch: BatchDocument, pages: readonly number[]): number[] {

@@ -1,3 +1,4 @@
+import { activityInfo } from '@temporalio/activity';
 import { planStages, resourcesPerActivity } from '../domain/plan-stages.ts';
 import { resourceKey } from '../domain/resource.ts';
 import { referencesIn } from '../domain/schema-references.ts';
@@ -31,15 +32,15 @@ export interface PlanInput {
 }
 
 /**
- * Lays out a run of a batch, or the next part of it; null where there is no such run (the batch was deleted, has been retried
+ * Lays out a run of a batch, or the next part of it; null where there is no such run (the batch is deleted, has been retried
  * since, or is finished): then the workflow has nothing to do. The first plan of a retry takes its items back to queued.
  */
 export async function planBatch(dependencies: Dependencies, input: PlanInput): Promise<Plan | null> {
   const { database } = dependencies;
   const batch = await readBatch(database, input.batchId);
-  if (batch === null || batch.run !== input.run || batch.completedAt !== undefined) return null;
+  if (batch === null || batch.run !== input.run || batch.completedAt !== undefined || batch.deletedAt !== undefined) return null;
   if (input.cursor === 0) {
-    await recordStarted(database, batch._id);
+    await recordStarted(database, batch._id, activityInfo().workflowExecution?.runId ?? '');
     await recordRunning(database, input, { status: 'processing' });
     if (batch.run > 1) await requeueUnsuccessful(dependencies, batch);
   }
@@ -88,6 +89,6 @@ const isQueued = (outcome: StoredOutcome | undefined): boolean =>
 async function requeueUnsuccessful(dependencies: Dependencies, batch: BatchDocument): Promise<void> {
   for await (const { outcomes } of outcomeChunks(dependencies.database, batch)) {
     const again = [...outcomes].filter(([, { status }]) => status === 'failed' || status === 'expired' || status === 'cancelled');
-    await requeueOutcomes(dependencies.database, batch, new Map(again.map(([index, outcome]) => [index, outcome.attempts])));
+    await requeueOutcomes(dependencies.database, batch, new Map(again));
   }
 }

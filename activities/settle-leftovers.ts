@@ -1,11 +1,12 @@
-import type { ItemError } from '../domain/outcome.ts';
+import type { ItemAction, ItemError } from '../domain/outcome.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import type { BatchDocument } from '../store/batches.ts';
+import { decideGroup } from '../store/commits.ts';
 import { releasePending } from '../store/dependencies.ts';
 import type { Database } from '../store/database.ts';
 import { readIds } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
-import { readResources } from '../store/resources.ts';
+import { readResources, removeHidden, type ResourceDocument, unhide } from '../store/resources.ts';
 import { blocked } from './delivery.ts';
 
 /** Identities of items; those without one are left out. */
@@ -25,6 +26,7 @@ export async function keysOfItems(
 /**
  * Gives items that nothing will carry out any more their terminal outcome (invariant 1). One whose effect is stored has
  * succeeded, whatever became of the activity that made it (invariant 2); the others get `status` and `error`.
+ * @returns the identities that these items have created: whoever waits for one may not have been told.
  * @throws a retryable failure while another batch is carrying one of them out.
  */
 export async function settleLeftovers(
@@ -33,8 +35,8 @@ export async function settleLeftovers(
   indexes: readonly number[],
   status: 'failed' | 'cancelled',
   error: ItemError,
-): Promise<void> {
-  if (indexes.length === 0) return;
+): Promise<ResourceKey[]> {
+  if (indexes.length === 0) return [];
   const before = await readOutcomes(database, batch, indexes);
   const writes = batch.operation === 'upload' || batch.operation === 'patch';
   const keys = writes ? await keysOfItems(database, batch, indexes) : [];
@@ -50,14 +52,32 @@ export async function settleLeftovers(
     else outcomes.set(index, { status, errors: [error], attempts: before.get(index)?.attempts ?? 0 });
   }
   await writeOutcomes(database, batch, outcomes);
+  return keys.flatMap(({ key, index }) => (applied.get(index) === 'created' ? [key] : []));
 }
 
-async function appliedActions(database: Database, batch: BatchDocument, keys: readonly { key: ResourceKey; index: number }[]) {
+async function appliedActions(
+  database: Database,
+  batch: BatchDocument,
+  keys: readonly { key: ResourceKey; index: number }[],
+): Promise<Map<number, ItemAction>> {
   const resources = await readResources(database, [...new Set(keys.map(({ key }) => key))]);
+  await endHidden(database, batch, resources);
   return new Map(
     keys.flatMap(({ key, index }) => {
       const entry = resources.get(key)?.writes.find((write) => write.batchId === batch._id && write.index === index);
       return entry ? [[index, entry.action] as const] : [];
     }),
   );
+}
+
+/** What a dead delivery of this batch has hidden is shown, if it got as far as that; otherwise nobody has seen it, and it goes. */
+async function endHidden(database: Database, batch: BatchDocument, resources: Map<ResourceKey, ResourceDocument>): Promise<void> {
+  for (const { _id, hidden, writes } of [...resources.values()]) {
+    if (hidden === undefined || writes.every((write) => write.batchId !== batch._id)) continue;
+    if ((await decideGroup(database, hidden, 'aborted')).state === 'committed') await unhide(database, hidden, [_id]);
+    else {
+      await removeHidden(database, hidden, [_id]);
+      resources.delete(_id);
+    }
+  }
 }

@@ -4,12 +4,14 @@ import { findBatch } from '../store/batches.ts';
 import type { Scope } from '../domain/scope.ts';
 import { type BatchView, type ViewParts, viewBatch } from '../services/view-batch.ts';
 
-/** Least time between two looks at a batch, in ms: at most 4 events a second (contract section 6). */
-const LOOK_EVERY_MS = 250;
+/** Least time between two looks at a batch, in ms: with the state that a watcher begins with, at most 4 events a second. */
+const LOOK_EVERY_MS = 340;
 /** Time between two looks at a batch in which nothing changes, in ms. */
 const IDLE_LOOK_EVERY_MS = 1_000;
 /** Looks without a change after which a batch counts as idle. */
 const IDLE_AFTER = 8;
+/** Silence on an event stream after which a comment shows that it lives, in ms (contract section 6). */
+const COMMENT_EVERY_MS = 15_000;
 
 export interface BatchEvent {
   /** Hash of the state: the same state has the same id in every process. */
@@ -18,7 +20,8 @@ export interface BatchEvent {
   readonly isLast: boolean;
 }
 
-type Listener = (event: BatchEvent | 'deleted') => void;
+/** What a watcher is told: a state, or that there is no more to watch. */
+type Listener = (event: BatchEvent | 'over') => void;
 
 interface Watch {
   readonly listeners: Set<Listener>;
@@ -27,11 +30,18 @@ interface Watch {
 
 /** Watches batches: one look serves all watchers of a batch, and nobody looks at one that nobody watches. */
 export class BatchEvents {
+  readonly commentEveryMs: number;
   readonly #parts: ViewParts;
   readonly #watches = new Map<string, Watch>();
 
-  constructor(parts: ViewParts) {
+  constructor(parts: ViewParts, { commentEveryMs = COMMENT_EVERY_MS } = {}) {
     this.#parts = parts;
+    this.commentEveryMs = commentEveryMs;
+  }
+
+  /** How many batches are being watched. */
+  get watched(): number {
+    return this.#watches.size;
   }
 
   /** Tells `listener` the state now and each change. @returns ends the watch. */
@@ -46,15 +56,33 @@ export class BatchEvents {
     return () => watch.listeners.delete(listener);
   }
 
+  /** The state of a batch now. @returns null where there is no such batch (any more). */
+  async read(scope: Scope, batchId: string): Promise<BatchEvent | null> {
+    const batch = await findBatch(this.#parts.database, scope, batchId);
+    if (batch === null) return null;
+    const view = await viewBatch(this.#parts, batch, false);
+    const { source: _, ...state } = view;
+    const id = createHash('sha256').update(JSON.stringify(state)).digest('hex').slice(0, 16);
+    return { id, view, isLast: isTerminal(view.status) };
+  }
+
+  /** Ends every watch: their clients come back, to another process. */
+  stop(): void {
+    for (const { listeners } of this.#watches.values()) {
+      for (const listener of listeners) listener('over');
+      listeners.clear();
+    }
+  }
+
   async #look(scope: Scope, batchId: string, watch: Watch): Promise<void> {
     let unchanged = 0;
     while (watch.listeners.size > 0) {
-      const event = await this.#read(scope, batchId);
-      if (event !== null && (event === 'deleted' || event.id !== watch.latest?.id)) {
+      const event = await this.#tryToRead(scope, batchId);
+      if (event !== null && (event === 'over' || event.id !== watch.latest?.id)) {
         unchanged = 0;
-        if (event !== 'deleted') watch.latest = event;
+        if (event !== 'over') watch.latest = event;
         for (const listener of watch.listeners) listener(event);
-        if (event === 'deleted' || event.isLast) break;
+        if (event === 'over' || event.isLast) break;
       } else unchanged += 1;
       await new Promise((resolve) => setTimeout(resolve, unchanged > IDLE_AFTER ? IDLE_LOOK_EVERY_MS : LOOK_EVERY_MS));
     }
@@ -62,14 +90,9 @@ export class BatchEvents {
   }
 
   /** Null where a server is away: the watchers wait. */
-  async #read(scope: Scope, batchId: string): Promise<BatchEvent | 'deleted' | null> {
+  async #tryToRead(scope: Scope, batchId: string): Promise<BatchEvent | 'over' | null> {
     try {
-      const batch = await findBatch(this.#parts.database, scope, batchId);
-      if (batch === null) return 'deleted';
-      const view = await viewBatch(this.#parts, batch, false);
-      const { source: _, ...state } = view;
-      const id = createHash('sha256').update(JSON.stringify(state)).digest('hex').slice(0, 16);
-      return { id, view, isLast: isTerminal(view.status) };
+      return (await this.read(scope, batchId)) ?? 'over';
     } catch {
       return null;
     }

@@ -14,7 +14,13 @@ try {
       if (isStopping) return;
       isStopping = true;
       logger.info({ signal }, 'the API drains');
-      void api.stop().then(() => process.exit(0));
+      api.stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          logger.error({ err: error }, 'the API did not stop in order');
+          process.exit(1);
+        },
+      );
     });
   }
 } catch (error) {

@@ -1,8 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Logger } from 'pino';
-import { type BatchDocument, insertBatch, type NewBatch, readBatch } from '../store/batches.ts';
+import { type BatchDocument, insertBatch, type NewBatch, readBatch, toBatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
-import { bindKey, findBinding, type KeyBinding } from '../store/idempotency-keys.ts';
+import { bindKey, findBinding, type KeyBinding, readBinding } from '../store/idempotency-keys.ts';
 import { type NewItem, removeItemPages, writeItemPages } from '../store/item-pages.ts';
 import { type StartParts, startBatch } from './start-batch.ts';
 
@@ -65,11 +65,19 @@ async function writePages(database: Database, request: BatchRequest): Promise<Ne
 /** The batch of whoever sent the same request first; inserted and started here if its sender did not get to that. */
 async function resume(parts: AcceptParts, fingerprint: string, bound: KeyBinding): Promise<BatchDocument> {
   if (bound.fingerprint !== fingerprint) throw new KeyReusedError('the Idempotency-Key was used with another request');
-  const stored = await readBatch(parts.database, bound.batch._id);
+  const batch = await insertBoundBatch(parts.database, bound);
+  // Deleted since: the same answer again, nothing is carried out again.
+  if (batch === null) return toBatchDocument(bound.batch);
+  return batch.status === 'queued' && batch.deletedAt === undefined ? begin(parts, batch) : batch;
+}
+
+/** The batch that a key is bound to, inserted if its sender did not get to that. @returns null where it has been removed. */
+export async function insertBoundBatch(database: Database, bound: KeyBinding): Promise<BatchDocument | null> {
+  const stored = await readBatch(database, bound.batch._id);
   if (stored !== null) return stored;
-  // Bound, and deleted since: the same answer again, nothing is carried out again.
-  if (bound.inserted) return { ...bound.batch, ...bound.batch.scope, scope: '', status: 'queued', suspended: false, run: 1, cascaded: 0 };
-  return begin(parts, await insertBatch(parts.database, bound.batch));
+  // Whoever removes a batch notes that on its key first: what was read of the key before may be old.
+  const current = bound.inserted ? bound : await readBinding(database, bound._id);
+  return current === null || current.inserted ? null : insertBatch(database, bound.batch);
 }
 
 async function begin(parts: AcceptParts, batch: BatchDocument): Promise<BatchDocument> {

@@ -1,14 +1,21 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { SignalDefinition } from '@temporalio/common';
+import type { Logger } from 'pino';
 import { isTerminal } from '../domain/batch.ts';
-import { type BatchDocument, claimRetry, requestControl } from '../store/batches.ts';
+import { type BatchDocument, claimRetry, readBatch, recordTold, requestControl } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { outcomeChunks } from '../store/outcome-pages.ts';
 import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../workflows/messages.ts';
-import { type StartParts, startBatch } from './start-batch.ts';
+import { latestExecution, type StartParts, startBatch } from './start-batch.ts';
 
-export interface ControlParts extends StartParts {
+/** What telling a workflow takes. */
+export interface TellParts extends StartParts {
   readonly database: Database;
+}
+
+export interface ControlParts extends TellParts {
+  readonly logger: Logger;
+  /** @throws where Temporal does not answer: then nothing is stored. */
+  assertTemporal(): Promise<void>;
 }
 
 /** The state of the batch does not allow the operation; the message says why. */
@@ -16,44 +23,82 @@ export class NotAllowedError extends Error {
   override readonly name = 'NotAllowedError';
 }
 
-const finished = (batch: BatchDocument, verb: string): NotAllowedError =>
-  new NotAllowedError(`the batch is finished (${batch.status}) and cannot be ${verb}`);
+type Verb = 'suspended' | 'resumed' | 'cancelled';
 
 /** Starts nothing new until resumed. Without effect on a suspended batch. @throws NotAllowedError on a finished batch. */
-export async function suspendBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
-  const stored = await requestControl(parts.database, batch._id, { suspended: true });
-  if (stored === null) throw finished(batch, 'suspended');
-  return tell(parts, stored, suspendSignal, 'suspended');
+export function suspendBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
+  return control(parts, batch, { suspended: true }, 'suspended');
 }
 
 /** Goes on where it stopped. Without effect on a batch that is not suspended. @throws NotAllowedError on a finished batch. */
-export async function resumeBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
-  const stored = await requestControl(parts.database, batch._id, { suspended: false });
-  if (stored === null) throw finished(batch, 'resumed');
-  return tell(parts, stored, resumeSignal, 'resumed');
+export function resumeBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
+  return control(parts, batch, { suspended: false }, 'resumed');
 }
 
-/** What was applied stays, what runs finishes, the rest is cancelled. @throws NotAllowedError on a finished batch. */
+/**
+ * What was applied stays, what runs finishes, the rest is cancelled. Without effect on a cancelled batch.
+ * @throws NotAllowedError on one that is finished otherwise.
+ */
 export async function cancelBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
-  const stored = await requestControl(parts.database, batch._id, { cancelRequested: true });
-  if (stored === null) throw finished(batch, 'cancelled');
-  return tell(parts, stored, cancelSignal, 'cancelled');
+  try {
+    return await control(parts, batch, { cancelRequested: true }, 'cancelled');
+  } catch (error) {
+    const now = error instanceof NotAllowedError ? await readBatch(parts.database, batch._id) : null;
+    if (now?.status === 'cancelled') return now;
+    throw error;
+  }
 }
 
-/** Signals the workflow; one that was accepted and not started yet is started first. */
-async function tell(parts: ControlParts, batch: BatchDocument, signal: SignalDefinition, verb: string): Promise<BatchDocument> {
-  const handle = parts.client.workflow.getHandle(batchWorkflowId(batch._id));
-  try {
-    await handle.signal(signal);
-    return batch;
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
+async function control(
+  parts: ControlParts,
+  batch: BatchDocument,
+  request: { suspended: boolean } | { cancelRequested: true },
+  verb: Verb,
+): Promise<BatchDocument> {
+  await parts.assertTemporal();
+  const asked = await requestControl(parts.database, batch._id, request);
+  if (asked === null) throw await refused(parts, batch, verb);
+  if (!(await tellWorkflow(parts, asked))) throw await refused(parts, batch, verb);
+  return asked;
+}
+
+async function refused({ database }: TellParts, batch: BatchDocument, verb: Verb): Promise<NotAllowedError> {
+  const { status } = (await readBatch(database, batch._id)) ?? batch;
+  const why = isTerminal(status) ? `is finished (${status})` : 'was ended in Temporal and is being finished';
+  return new NotAllowedError(`the batch ${why} and cannot be ${verb}`);
+}
+
+/**
+ * Tells the workflow what is asked of its batch, until what it was told last is what is stored: requests may overtake each
+ * other on the way. A workflow that was not started yet is started with it.
+ * @returns false where the workflow is closed.
+ */
+export async function tellWorkflow(parts: TellParts, batch: BatchDocument): Promise<boolean> {
+  for (let asked: BatchDocument | null = batch; asked !== null; asked = await recordTold(parts.database, asked)) {
+    const isTold = (await signal(parts, asked)) || (await startUnlessDone(parts, asked)) || (await signal(parts, asked));
+    if (!isTold) return false;
   }
-  const now = await parts.database.batches.findOne({ _id: batch._id });
-  if (now === null || isTerminal(now.status)) throw finished(now ?? batch, verb);
-  await startBatch(parts, now);
-  await handle.signal(signal);
-  return now;
+  return true;
+}
+
+/** @returns false where no workflow runs. */
+async function signal({ client }: TellParts, batch: BatchDocument): Promise<boolean> {
+  const message = batch.cancelRequested ? cancelSignal : batch.suspended ? suspendSignal : resumeSignal;
+  try {
+    await client.workflow.getHandle(batchWorkflowId(batch._id)).signal(message);
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+/** Starts a run that nobody has started yet; it begins with what is asked of it. */
+async function startUnlessDone(parts: TellParts, { _id }: BatchDocument): Promise<boolean> {
+  const now = await readBatch(parts.database, _id);
+  if (now === null || isTerminal(now.status) || now.deletedAt !== undefined) return false;
+  const latest = await latestExecution(parts.client, _id);
+  return latest !== null && latest.run >= now.run ? false : startBatch(parts, now);
 }
 
 /**
@@ -66,9 +111,14 @@ export async function retryBatch(parts: ControlParts, batch: BatchDocument): Pro
   if (!(await hasUnsuccessful(parts.database, batch))) {
     throw new NotAllowedError('nothing to retry: no item is failed, expired or cancelled');
   }
+  await parts.assertTemporal();
   const claimed = await claimRetry(parts.database, batch);
   if (claimed === null) throw new NotAllowedError('the batch is being retried already');
-  await startBatch(parts, claimed);
+  try {
+    await startBatch(parts, claimed);
+  } catch (error) {
+    parts.logger.warn({ batchId: batch._id, err: error }, 'the run could not be started; the sweeper will');
+  }
   return claimed;
 }
 

@@ -1,4 +1,4 @@
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import type { BatchDocument } from '../store/batches.ts';
 import { BATCH_WORKFLOW_TYPE, type BatchInput, batchWorkflowId, SEARCH_ATTRIBUTES } from '../workflows/messages.ts';
@@ -16,12 +16,26 @@ export interface StartParts {
   readonly activityTimeoutSeconds: number;
 }
 
+/** Time that an earlier run is given to close, in ms: its end is stored, and its workflow is about to say so to Temporal. */
+const CLOSING_MS = 3_000;
+const CLOSING_POLL_MS = 50;
+
 /**
  * Starts the workflow that carries out a run of a batch. One that runs already is success: of many starts one counts. A start
  * that comes too late does no harm: the workflow finds its run finished and ends.
+ * @returns whether this call has started it.
  * @throws ServiceError where Temporal cannot be reached.
  */
-export async function startBatch({ client, taskQueue, activityTimeoutSeconds }: StartParts, batch: BatchDocument): Promise<void> {
+export async function startBatch(parts: StartParts, batch: BatchDocument): Promise<boolean> {
+  const deadline = Date.now() + CLOSING_MS;
+  for (;;) {
+    if (await tryToStart(parts, batch)) return true;
+    if (batch.run === 1 || Date.now() > deadline || !(await isEarlierRunClosing(parts.client, batch))) return false;
+    await new Promise((resolve) => setTimeout(resolve, CLOSING_POLL_MS));
+  }
+}
+
+async function tryToStart({ client, taskQueue, activityTimeoutSeconds }: StartParts, batch: BatchDocument): Promise<boolean> {
   const input: BatchInput = {
     batchId: batch._id,
     operation: batch.operation,
@@ -30,13 +44,16 @@ export async function startBatch({ client, taskQueue, activityTimeoutSeconds }: 
     total: batch.total,
     run: batch.run,
     activityTimeoutSeconds,
+    ...(batch.suspended && { suspended: true }),
+    ...(batch.cancelRequested && { cancelled: true }),
   };
   try {
     await client.workflow.start(BATCH_WORKFLOW_TYPE, {
       taskQueue,
       workflowId: batchWorkflowId(batch._id),
       args: [input],
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      // A first run is started once, however late a second start comes; a retry follows a closed run.
+      workflowIdReusePolicy: batch.run === 1 ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',
       memo: { run: batch.run },
       staticSummary: `${batch.operation} of ${batch.total} × ${input.schemaName}`,
@@ -48,7 +65,41 @@ export async function startBatch({ client, taskQueue, activityTimeoutSeconds }: 
         { key: keyword(SEARCH_ATTRIBUTES.status), value: 'queued' },
       ]),
     });
+    return true;
   } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}
+
+/** The run before has stored its end, which is what a retry goes by, and is closed a moment later. */
+async function isEarlierRunClosing(client: Client, batch: BatchDocument): Promise<boolean> {
+  const execution = await latestExecution(client, batch._id);
+  return execution !== null && execution.run < batch.run;
+}
+
+/** An execution of a batch's workflow, as far as carrying the batch out is concerned. */
+export interface BatchExecution {
+  readonly runId: string;
+  readonly run: number;
+  readonly isRunning: boolean;
+  readonly hasFailed: boolean;
+  readonly closedAt: Date | undefined;
+}
+
+/** The latest execution of a batch's workflow; null where there is none (any more). */
+export async function latestExecution(client: Client, batchId: string): Promise<BatchExecution | null> {
+  try {
+    const { runId, status, memo, closeTime } = await client.workflow.getHandle(batchWorkflowId(batchId)).describe();
+    return {
+      runId,
+      run: Number(memo?.run ?? 1),
+      isRunning: status.name === 'RUNNING',
+      hasFailed: status.name === 'FAILED',
+      closedAt: closeTime,
+    };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
   }
 }

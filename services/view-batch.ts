@@ -11,7 +11,7 @@ import {
 } from '../domain/batch.ts';
 import { type Actions, type Counts, type ErrorCode, noActions, noCounts } from '../domain/outcome.ts';
 import { addInto, tallyOf } from '../domain/tally.ts';
-import type { BatchDocument } from '../store/batches.ts';
+import { type BatchDocument, readBatch } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
 import { batchWorkflowId, statusQuery } from '../workflows/messages.ts';
@@ -58,16 +58,25 @@ export interface ViewParts {
  * @throws MongoDB's errors; Temporal being away is no error.
  */
 export async function viewBatch(parts: ViewParts, batch: BatchDocument, withPending: boolean): Promise<BatchView> {
-  const summary = isTerminal(batch.status) ? null : await querySummary(parts.client, batch._id);
-  // Closed since: the store has the end of the story, with the time of completion.
-  const current = summary && isTerminal(summary.status) ? ((await parts.database.batches.findOne({ _id: batch._id })) ?? batch) : batch;
-  const view = toView(current, summary ?? (await storedSummary(parts.database, current)), summary ? 'workflow' : 'store');
-  const errors = await describeErrors(parts.database, current, view);
+  const { database } = parts;
+  const answer = isTerminal(batch.status) ? null : await querySummary(parts.client, batch._id);
+  const isLive = answer !== null && !isTerminal(answer.status);
+  // What the workflow cannot answer may be because it has ended since; the store has the end of the story.
+  const current = isLive ? batch : ((await readBatch(database, batch._id)) ?? batch);
+  const summary = isLive ? await withRetried(database, current, answer) : await storedSummary(database, current);
+  const view = toView(current, summary, isLive ? 'workflow' : 'store');
+  const errors = await describeErrors(database, current, view);
   return {
     ...view,
     ...(errors && { errors }),
-    ...(withPending && { pendingResources: await pendingResources(parts.database, current) }),
+    ...(withPending && { pendingResources: await pendingResources(database, current) }),
   };
+}
+
+/** A retry that has not been planned yet does not know what is settled; the store does. */
+async function withRetried(database: Database, batch: BatchDocument, answer: BatchSummary): Promise<BatchSummary> {
+  if (batch.run === 1 || answer.status !== 'queued') return answer;
+  return { ...(await storedSummary(database, batch)), status: answer.status, suspended: answer.suspended };
 }
 
 /** A batch of a list: from the store alone, without details of its errors. */
@@ -97,7 +106,7 @@ export async function storedSummary(database: Database, batch: BatchDocument): P
   const errorCodes = {};
   const deadlines: number[] = [];
   for await (const { outcomes } of outcomeChunks(database, batch)) {
-    const tally = tallyOf(outcomes.values());
+    const tally = tallyOf(status === 'queued' ? [...outcomes.values()].map(asRequeued) : outcomes.values());
     addInto(counts, tally.counts);
     addInto(actions, tally.actions);
     addInto(errorCodes, tally.errorCodes);
@@ -116,6 +125,11 @@ export async function storedSummary(database: Database, batch: BatchDocument): P
     errorCodes,
     ...(deadlines.length > 0 && { pendingUntil: new Date(earliest).toISOString() }),
   };
+}
+
+/** What a retry is about to take back to queued. */
+function asRequeued(outcome: StoredOutcome): Pick<StoredOutcome, 'status'> {
+  return ['failed', 'expired', 'cancelled'].includes(outcome.status) ? { status: 'queued' } : outcome;
 }
 
 function toView(batch: BatchDocument, summary: BatchSummary, source: 'workflow' | 'store'): BatchView {

@@ -1,4 +1,13 @@
-import { type BatchOptions, type BatchStatus, type Operation, RUNNING_STATUSES, type RunningStatus, type TerminalStatus } from '../domain/batch.ts';
+import { randomUUID } from 'node:crypto';
+import {
+  type BatchOptions,
+  type BatchStatus,
+  isTerminal,
+  type Operation,
+  RUNNING_STATUSES,
+  type RunningStatus,
+  type TerminalStatus,
+} from '../domain/batch.ts';
 import type { Actions, Counts, ErrorCode } from '../domain/outcome.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
 import type { Database } from './database.ts';
@@ -24,11 +33,15 @@ export interface BatchDocument {
   status: BatchStatus;
   suspended: boolean;
   cancelRequested?: boolean;
+  /** Names the latest request to suspend, resume or cancel, until the workflow is known to have been told of it. */
+  untold?: string;
   /** 1 for the first run, one more for each retry. */
   run: number;
   createdAt: Date;
   startedAt?: Date;
   completedAt?: Date;
+  /** Temporal's run ids of the executions that began a run of this batch: what is to be removed with it. */
+  executions?: string[];
   /** Pending items, of other batches too, that this batch is carrying out together. */
   claims?: PendingMember[];
   /** Cascaded deletions of earlier runs: no item shows them. */
@@ -53,19 +66,15 @@ export type NewBatch = Pick<
   '_id' | 'operation' | 'options' | 'schemaDefinitionId' | 'schemaName' | 'total' | 'pageSize' | 'createdAt'
 > & { scope: Scope };
 
+/** A batch as it is accepted. */
+export function toBatchDocument(batch: NewBatch): BatchDocument {
+  const { platform, tenant } = batch.scope;
+  return { ...batch, scope: scopeKey(batch.scope), platform, tenant, status: 'queued', suspended: false, run: 1, cascaded: 0 };
+}
+
 /** The moment of acceptance: the pages of the batch are stored before (invariant 1). Safe to repeat. */
 export async function insertBatch(database: Database, batch: NewBatch): Promise<BatchDocument> {
-  const { platform, tenant } = batch.scope;
-  const document: BatchDocument = {
-    ...batch,
-    scope: scopeKey(batch.scope),
-    platform,
-    tenant,
-    status: 'queued',
-    suspended: false,
-    run: 1,
-    cascaded: 0,
-  };
+  const document = toBatchDocument(batch);
   try {
     await database.batches.insertOne(document);
   } catch (error) {
@@ -99,9 +108,9 @@ export async function recordRunning(
   await database.batches.updateOne({ _id: batch.batchId, run: batch.run, status: RUNNING }, { $set: state });
 }
 
-/** The first moment at which the batch was worked on. Safe to repeat: the first time stays. */
-export async function recordStarted(database: Database, batchId: string): Promise<void> {
-  await database.batches.updateOne({ _id: batchId, startedAt: { $exists: false } }, { $set: { startedAt: new Date() } });
+/** The first moment at which the batch was worked on, and the execution that does. Safe to repeat: the first time stays. */
+export async function recordStarted(database: Database, batchId: string, runId: string): Promise<void> {
+  await database.batches.updateOne({ _id: batchId }, { $min: { startedAt: new Date() }, $addToSet: { executions: runId } });
 }
 
 /** Stores how a run ended. Safe to repeat: the first completion stays. */
@@ -115,7 +124,7 @@ export async function recordFinished(
     { _id: batch.batchId, run: batch.run, status: RUNNING },
     {
       $set: { status, result, suspended: false, completedAt: new Date(), cascaded: result.actions.cascaded },
-      $unset: { cancelRequested: '' },
+      $unset: { cancelRequested: '', untold: '' },
     },
   );
 }
@@ -185,13 +194,34 @@ export function unfinishedBatches(database: Database): AsyncIterable<BatchDocume
   return database.batches.find({ $or: [{ status: RUNNING }, { deletedAt: { $exists: true } }] }).sort({ _id: 1 });
 }
 
-/** A request of a caller that the workflow is told too: stored, so that it holds even where no workflow runs yet. */
+/**
+ * A request of a caller that the workflow is told next: stored, so that it holds even where no workflow runs yet, and whoever
+ * dies before the workflow knows. @returns null where the batch is finished or gone.
+ */
 export async function requestControl(
   database: Database,
   batchId: string,
   request: { suspended: boolean } | { cancelRequested: true },
 ): Promise<BatchDocument | null> {
-  return database.batches.findOneAndUpdate({ _id: batchId, status: RUNNING }, { $set: request }, { returnDocument: 'after' });
+  return database.batches.findOneAndUpdate(
+    { _id: batchId, status: RUNNING, deletedAt: { $exists: false } },
+    { $set: { ...request, untold: randomUUID() } },
+    { returnDocument: 'after' },
+  );
+}
+
+/**
+ * Notes that the workflow was told what `told` asks for.
+ * @returns the batch as it is now where that asks for something else: the workflow is to be told once more.
+ */
+export async function recordTold(database: Database, told: BatchDocument): Promise<BatchDocument | null> {
+  if (told.untold !== undefined) {
+    const { matchedCount } = await database.batches.updateOne({ _id: told._id, untold: told.untold }, { $unset: { untold: '' } });
+    if (matchedCount === 1) return null;
+  }
+  const now = await readBatch(database, told._id);
+  if (now === null || isTerminal(now.status)) return null;
+  return now.suspended === told.suspended && now.cancelRequested === told.cancelRequested ? null : now;
 }
 
 export interface BatchFilter {

@@ -18,7 +18,7 @@ export interface IdempotencyKeyDocument {
   boundAt: Date;
 }
 
-export type KeyBinding = Pick<IdempotencyKeyDocument, 'fingerprint' | 'batch' | 'inserted'>;
+export type KeyBinding = Pick<IdempotencyKeyDocument, '_id' | 'fingerprint' | 'batch' | 'inserted'>;
 
 /** Keys are free text of up to 255 characters; hashed, they are short and hold no operator. */
 const keyId = (scope: Scope, key: string): string => `${scopeKey(scope)}/${createHash('sha256').update(key).digest('hex')}`;
@@ -43,6 +43,11 @@ export async function bindKey(
     if (!isDuplicateKey(error)) throw error;
   }
   return (await findBinding(database, scope, key)) ?? bindKey(database, scope, binding);
+}
+
+/** A binding as it is now, however old. */
+export async function readBinding(database: Database, id: string): Promise<KeyBinding | null> {
+  return database.idempotencyKeys.findOne({ _id: id });
 }
 
 /** Bound keys whose batch is not known to be inserted, older than `before`: their sender may have died in between. */

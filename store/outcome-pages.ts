@@ -111,16 +111,20 @@ function groupByPage(outcomes: ReadonlyMap<number, StoredOutcome>, size: number)
   return pages;
 }
 
-/** Takes terminal outcomes back to queued for a retry, keeping the count of attempts. */
+/** Takes terminal outcomes back to queued for a retry, keeping the count of attempts; one that has changed since stays. */
 export async function requeueOutcomes(
   database: Database,
   batch: { readonly _id: string; readonly pageSize: number },
-  attempts: ReadonlyMap<number, number>,
+  outcomes: ReadonlyMap<number, StoredOutcome>,
 ): Promise<void> {
-  const operations = [...attempts].map(([index, n]) => ({
+  const operations = [...outcomes].map(([index, { status, attempts }]) => ({
     updateOne: {
-      filter: { _id: pageId(batch._id, Math.floor(index / batch.pageSize)) },
-      update: { $set: { [`outcomes.${index}`]: { status: 'queued' as const, attempts: n } } },
+      filter: {
+        _id: pageId(batch._id, Math.floor(index / batch.pageSize)),
+        [`outcomes.${index}.status`]: status,
+        [`outcomes.${index}.attempts`]: attempts,
+      },
+      update: { $set: { [`outcomes.${index}`]: { status: 'queued' as const, attempts } } },
     },
   }));
   if (operations.length > 0) await database.outcomePages.bulkWrite(operations, { ordered: false });

@@ -14,7 +14,13 @@ try {
       if (isStopping) return;
       isStopping = true;
       logger.info({ signal }, 'the worker drains');
-      void worker.stop().then(() => process.exit(0));
+      worker.stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          logger.error({ err: error }, 'the worker did not stop in order');
+          process.exit(1);
+        },
+      );
     });
   }
   await worker.ended;

@@ -1,5 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  type ScheduleOptions,
+  type ScheduleOptionsStartWorkflowAction,
+  ScheduleOverlapPolicy,
+} from '@temporalio/client';
+import type { Workflow } from '@temporalio/common';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { type Checkpoint, createDependencies } from '../activities/dependencies.ts';
@@ -16,7 +23,9 @@ const MAX_CONCURRENT_ACTIVITIES = 12;
 const MAX_CACHED_WORKFLOWS = 500;
 /** Time after which a workflow that is in the memory of a dead worker goes to another one. */
 const STICKY_TIMEOUT = '5s';
-const SWEEP_EVERY = '1 minute';
+/** What is accepted and has no workflow is started within a minute, with the seconds that its accepting process is given before. */
+const SWEEP_EVERY = '30s';
+const SWEEP_CATCHUP = '1 minute';
 /** Time that activities are given to end when the worker is told to stop. */
 const DRAIN = '25s';
 
@@ -88,21 +97,23 @@ function workflowsPath(): string {
   return fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url));
 }
 
-/** A schedule sweeps every minute; this worker's start sweeps once at once. */
+/** A schedule sweeps twice a minute; this worker's start sweeps once at once. */
 async function startSweeper(client: Client, taskQueue: string, logger: Logger): Promise<void> {
   const scheduleId = sweepScheduleId(taskQueue);
+  const schedule: Omit<ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>, 'scheduleId'> = {
+    spec: { intervals: [{ every: SWEEP_EVERY }] },
+    action: { type: 'startWorkflow', workflowType: SWEEP_WORKFLOW_TYPE, taskQueue, workflowId: scheduleId },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: SWEEP_CATCHUP },
+  };
+  const handle = client.schedule.getHandle(scheduleId);
   try {
     try {
-      await client.schedule.create({
-        scheduleId,
-        spec: { intervals: [{ every: SWEEP_EVERY }] },
-        action: { type: 'startWorkflow', workflowType: SWEEP_WORKFLOW_TYPE, taskQueue, workflowId: scheduleId },
-        policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: SWEEP_EVERY },
-      });
+      await client.schedule.create({ scheduleId, ...schedule });
     } catch (error) {
       if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+      await handle.update(({ state }) => ({ ...schedule, state }));
     }
-    await client.schedule.getHandle(scheduleId).trigger();
+    await handle.trigger();
   } catch (error) {
     logger.warn({ err: error }, 'the sweeper could not be started; another worker will');
   }

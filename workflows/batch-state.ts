@@ -15,14 +15,18 @@ export class BatchState {
   readonly #deadlines = new Map<number, number>();
   #finished: BatchSummary | undefined;
   started: boolean;
-  suspended = false;
-  cancelled = false;
+  suspended: boolean;
+  cancelled: boolean;
+  /** Somebody has suspended or resumed the batch since that was stored. */
+  controlled = false;
   /** A hint has come that dependencies may be there. */
   woken = false;
 
-  constructor({ total, carried }: Pick<BatchInput, 'total' | 'carried'>) {
+  constructor({ total, suspended, cancelled, carried }: Pick<BatchInput, 'total' | 'suspended' | 'cancelled' | 'carried'>) {
     this.#counts.queued = total;
     this.started = carried !== undefined;
+    this.suspended = suspended ?? false;
+    this.cancelled = cancelled ?? false;
     if (carried === undefined) return;
     Object.assign(this.#counts, carried.summary.counts);
     Object.assign(this.#actions, carried.summary.actions);

@@ -56,9 +56,11 @@ function receiveMessages(state: BatchState): void {
   });
   setHandler(suspendSignal, () => {
     state.suspended = true;
+    state.controlled = true;
   });
   setHandler(resumeSignal, () => {
     state.suspended = false;
+    state.controlled = true;
     // What came meanwhile, a cycle that waited for this batch too, goes ahead now.
     state.woken = true;
   });
@@ -159,9 +161,11 @@ class BatchRun {
     const state = this.#state;
     const isOver = (): boolean => state.cancelled || (this.#planDone && !state.hasPending);
     const isWoken = (): boolean => state.woken && !state.suspended && state.hasPending;
+    // after each suspend and resume, so that what is stored ends as what holds, whoever stores beside
+    const isUnrecorded = (): boolean => state.controlled || this.#recorded !== this.#recordable();
     while (!isOver()) {
-      if (this.#recorded !== this.#recordable()) await this.#record();
-      const stirred = (): boolean => isOver() || isWoken() || this.#recorded !== this.#recordable();
+      if (isUnrecorded()) await this.#record();
+      const stirred = (): boolean => isOver() || isWoken() || isUnrecorded();
       const deadline = state.nextDeadline;
       // a deadline that appears or moves is a reason to sleep anew
       const isMoved = (): boolean => state.nextDeadline !== deadline;
@@ -237,6 +241,7 @@ class BatchRun {
     const { suspended } = this.#state;
     const { status } = this.#state.summary();
     this.#recorded = this.#recordable();
+    this.#state.controlled = false;
     await this.#activities.record({ ...this.#id, status: status === 'waiting' ? 'waiting' : 'processing', suspended });
   }
 

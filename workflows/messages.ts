@@ -53,6 +53,9 @@ export interface BatchInput {
   readonly run: number;
   /** What an activity on some items is given, from start to close. */
   readonly activityTimeoutSeconds: number;
+  /** What was asked of the batch before its workflow was started. */
+  readonly suspended?: true;
+  readonly cancelled?: true;
   /** State carried over by continue-as-new. */
   readonly carried?: CarriedState;
 }

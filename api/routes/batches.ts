@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
-import { BATCH_STATUSES, BATCH_TYPES, type Operation, OPERATIONS } from '../../domain/batch.ts';
+import { BATCH_STATUSES, BATCH_TYPES, isTerminal, type Operation, OPERATIONS } from '../../domain/batch.ts';
 import { type ListPlace, decodeCursor, encodeCursor } from '../cursors.ts';
 import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
 import { purgeBatch } from '../../services/purge-batch.ts';
@@ -12,9 +12,6 @@ import type { ApiContext } from '../context.ts';
 import { type Api, defineRoute, faults, jsonResponse, queryBoolean, queryEnum, queryInteger } from '../define-route.ts';
 import { notFound, success } from '../envelope.ts';
 import { Batch, BatchList } from './batch-schemas.ts';
-
-/** Silence on an event stream after which a comment shows that it lives, in ms. */
-const COMMENT_EVERY_MS = 15_000;
 
 const params = z.object({ batchId: z.string() });
 const tags = ['Batches'];
@@ -152,39 +149,63 @@ function eventRoute(api: Api): void {
       tags,
       params,
       summary: 'Server-sent events: one at each change, at most 4 a second, and a last one at the end',
-      responses: { 200: { description: 'Events `batch`, each with the batch', content: { 'text/event-stream': { schema: z.string() } } }, ...faults(404) },
+      responses: {
+        200: { description: 'Events `batch`, each with the batch', content: { 'text/event-stream': { schema: z.string() } } },
+        204: { description: 'The Last-Event-ID is that of the last event: there are no more' },
+        ...faults(404),
+      },
     },
     async (c, { params: { batchId } }) => {
-      const { events } = c.var.services;
-      const { scope } = c.var;
-      await batchOf(c, batchId);
+      const batch = await batchOf(c, batchId);
       const seen = c.req.header('last-event-id');
-      return streamSSE(c, async (stream) => {
-        const queue: (BatchEvent | 'deleted' | 'silence')[] = [];
-        let notify = (): void => undefined;
-        const push = (event: (typeof queue)[number]): void => {
-          queue.push(event);
-          notify();
-        };
-        const unwatch = events.watch(scope, batchId, push);
-        const silence = setInterval(() => push('silence'), COMMENT_EVERY_MS);
-        stream.onAbort(() => push('deleted'));
-        try {
-          for (;;) {
-            const event = queue.shift();
-            if (event === undefined) await new Promise<void>((resolve) => (notify = resolve));
-            else if (event === 'silence') await stream.write(': still here\n\n');
-            else if (event === 'deleted') return;
-            else {
-              if (event.id !== seen) await stream.writeSSE({ event: 'batch', id: event.id, data: JSON.stringify(event.view) });
-              if (event.isLast) return;
-            }
-          }
-        } finally {
-          clearInterval(silence);
-          unwatch();
-        }
-      });
+      // A client that has seen the end comes back for what there is no more of: 204 tells it to stay away.
+      if (seen !== undefined && isTerminal(batch.status)) {
+        const now = await c.var.services.events.read(c.var.scope, batchId);
+        if (now?.isLast && now.id === seen) return c.body(null, 204);
+      }
+      return streamEvents(c, batchId, seen);
     },
   );
+}
+
+/** A client that reads slowly misses states in between, never the latest one. */
+function streamEvents(c: ApiContext, batchId: string, lastSeen: string | undefined): Response {
+  const { events } = c.var.services;
+  const { scope } = c.var;
+  return streamSSE(c, async (stream) => {
+    let next: BatchEvent | 'over' | undefined;
+    let isSilent = false;
+    let notify = (): void => undefined;
+    const unwatch = events.watch(scope, batchId, (event) => {
+      next = event;
+      notify();
+    });
+    const silence = setInterval(() => {
+      isSilent = true;
+      notify();
+    }, events.commentEveryMs);
+    stream.onAbort(() => {
+      next = 'over';
+      notify();
+    });
+    let seen = lastSeen;
+    try {
+      for (;;) {
+        const event = next;
+        next = undefined;
+        if (event === 'over') return;
+        if (event !== undefined) {
+          if (event.id !== seen) await stream.writeSSE({ event: 'batch', id: event.id, data: JSON.stringify(event.view) });
+          seen = event.id;
+          if (event.isLast) return;
+        } else if (isSilent) {
+          isSilent = false;
+          await stream.write(': still here\n\n');
+        } else await new Promise<void>((resolve) => (notify = resolve));
+      }
+    } finally {
+      clearInterval(silence);
+      unwatch();
+    }
+  });
 }
