@@ -1,0 +1,53 @@
+import type { Collection } from 'mongodb';
+import type { Database } from './database.ts';
+
+/** How far the pages of items have been looked through: batches are in order of their creation, and so are their pages. */
+interface SweptDocument {
+  _id: 'itemPages';
+  /** `_id` of the last page looked at. */
+  to: string;
+}
+
+/** Pages that are looked at in one round. */
+const PAGES_AT_ONCE = 5_000;
+
+const swept = (database: Database): Collection<SweptDocument> => database.itemPages.db.collection<SweptDocument>('swept');
+
+/**
+ * Removes pages of batches that were never accepted: their sender died between the pages and the batch. Each page is looked at
+ * once, when its batch would be older than anybody takes to accept one. Safe to repeat and to run twice.
+ * @param before ids made before are looked at. @param onRound called after each round. @returns how many were removed.
+ */
+export async function removeOrphanedPages(database: Database, before: Date, onRound: () => void): Promise<number> {
+  let from = (await swept(database).findOne({ _id: 'itemPages' }))?.to ?? '';
+  let removed = 0;
+  for (;;) {
+    const pages = await database.itemPages
+      .find({ _id: { $gt: from, $lt: firstIdAt(before) } }, { projection: { _id: 1 } })
+      .sort({ _id: 1 })
+      .limit(PAGES_AT_ONCE)
+      .toArray();
+    const last = pages.at(-1);
+    if (last === undefined) return removed;
+    const orphans = await withoutBatch(database, pages.map(({ _id }) => _id));
+    if (orphans.length > 0) removed += (await database.itemPages.deleteMany({ _id: { $in: orphans } })).deletedCount;
+    from = last._id;
+    await swept(database).updateOne({ _id: 'itemPages' }, { $max: { to: from } }, { upsert: true });
+    onRound();
+  }
+}
+
+const batchOf = (page: string): string => page.slice(0, page.indexOf('/'));
+
+async function withoutBatch(database: Database, pages: readonly string[]): Promise<string[]> {
+  const ids = [...new Set(pages.map(batchOf))];
+  const there = await database.batches.find({ _id: { $in: ids } }, { projection: { _id: 1 } }).toArray();
+  const known = new Set(there.map(({ _id }) => _id));
+  return pages.filter((page) => !known.has(batchOf(page)));
+}
+
+/** Ids of UUID version 7 begin with their time in ms, so that they sort by it. */
+function firstIdAt(time: Date): string {
+  const hex = time.getTime().toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
