@@ -49,7 +49,8 @@ async function start(): Promise<void> {
   if (servers.temporalUiUrl) say(`Temporal UI  ${servers.temporalUiUrl}`);
   say(`MongoDB      ${servers.mongodbUri}`);
   say(`Temporal     ${servers.temporalAddress}`);
-  say(`Try          curl ${api.url}/partner/schema-definitions`);
+  const token = config.JWT_SECRET || config.JWKS_URL ? ` -H "authorization: Bearer $TOKEN"` : '';
+  say(`Try          curl ${api.url}/partner/schema-definitions${token}`);
   say('');
   say(`ready ${api.url}`);
 }
