@@ -67,6 +67,7 @@ async function carryOut({ database, client, checkpoint }: Dependencies, input: I
   });
   await checkpoint?.('deleted', batch._id);
   await writeOutcomes(database, batch, settled);
+  await checkpoint?.('outcomes-stored', batch._id);
   return workResult(input.indexes, await readOutcomes(database, batch, input.indexes));
 }
 

@@ -33,7 +33,8 @@ function placeOf(error: SyntaxError): string {
   return position ? ` at ${position[0]}` : '';
 }
 
-async function readBytes(c: ApiContext, limit: number): Promise<Uint8Array> {
+/** The bytes of a body. @throws ApiError 413 past the limit. */
+export async function readBytes(c: ApiContext, limit: number): Promise<Uint8Array> {
   const tooLarge = (): ApiError => new ApiError(413, `the body is larger than ${limit} bytes`);
   if (Number(c.req.header('content-length') ?? 0) > limit) throw tooLarge();
   const chunks: Uint8Array[] = [];

@@ -4,6 +4,7 @@ import { batchRoutes } from './batches.ts';
 import { camundaFailure, methodNotAllowed, notFound } from './errors.ts';
 import { historicBatchRoutes } from './historic-batches.ts';
 import { processInstanceRoutes } from './process-instances.ts';
+import { expectJsonAccepted } from './requests.ts';
 
 /** Version of the engine whose answers these are. */
 const ENGINE_VERSION = '7.22.0';
@@ -42,6 +43,8 @@ camundaRoutes.use('*', async (c, next) => {
     c.header('Allow', methods.join(', '));
     throw methodNotAllowed();
   }
+  // The other methods answer without a body.
+  if (c.req.method === 'GET' || c.req.method === 'POST') expectJsonAccepted(c);
   await next();
 });
 

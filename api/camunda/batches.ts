@@ -17,14 +17,7 @@ import type { ApiContext, ApiEnv } from '../context.ts';
 import { removeBatchForGood } from '../routes/batches.ts';
 import { selectsNothing } from './batch-parameters.ts';
 import { batchOfJobs, toBatch, toBatchStatistics } from './representations.ts';
-import {
-  expectJsonAccepted,
-  readBody,
-  readBooleanParameter,
-  readDateParameter,
-  readPaging,
-  readSorting,
-} from './requests.ts';
+import { readBody, readBooleanParameter, readDateParameter, readPaging, readSorting } from './requests.ts';
 
 /** Runtime batches: those that run, and those with failed jobs until they are retried or deleted. */
 export const batchRoutes = new Hono<ApiEnv>();
@@ -49,7 +42,6 @@ batchRoutes.get('/batch/count', async (c) => c.json({ count: await count(c) }));
 batchRoutes.get('/batch/statistics/count', async (c) => c.json({ count: await count(c) }));
 
 batchRoutes.get('/batch/:id', async (c) => {
-  expectJsonAccepted(c);
   const batch = await findLive(c, c.req.param('id'));
   if (batch === null) {
     throw new CamundaFault('InvalidRequestException', `Batch with id '${c.req.param('id')}' does not exist`, 404);
@@ -129,7 +121,6 @@ async function findLive(c: ApiContext, id: string): Promise<DeletionBatch | null
 }
 
 async function list(c: ApiContext): Promise<DeletionBatch[]> {
-  expectJsonAccepted(c);
   const filter = readFilter(c);
   const sorting = readSorting(c, SORT_KEYS);
   const paging = readPaging(c);
@@ -142,7 +133,6 @@ async function list(c: ApiContext): Promise<DeletionBatch[]> {
 }
 
 async function count(c: ApiContext): Promise<number> {
-  expectJsonAccepted(c);
   readSorting(c, SORT_KEYS);
   const filter = readFilter(c);
   return filter === null ? 0 : countDeletionBatches(c.var.services.database, c.var.scope, filter);

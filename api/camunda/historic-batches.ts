@@ -14,7 +14,7 @@ import type { ApiContext, ApiEnv } from '../context.ts';
 import { removeBatchForGood } from '../routes/batches.ts';
 import { selectsNothing } from './batch-parameters.ts';
 import { toHistoricBatch } from './representations.ts';
-import { expectJsonAccepted, readBooleanParameter, readPaging, readSorting } from './requests.ts';
+import { readBooleanParameter, readPaging, readSorting } from './requests.ts';
 
 /** Batches from their start until their history is deleted. */
 export const historicBatchRoutes = new Hono<ApiEnv>();
@@ -22,7 +22,6 @@ export const historicBatchRoutes = new Hono<ApiEnv>();
 const SORT_KEYS = ['batchId', 'startTime', 'endTime', 'tenantId'] as const;
 
 historicBatchRoutes.get('/history/batch', async (c) => {
-  expectJsonAccepted(c);
   const { database } = c.var.services;
   const filter = readFilter(c);
   const sorting = readSorting(c, SORT_KEYS);
@@ -40,7 +39,6 @@ historicBatchRoutes.get('/history/batch', async (c) => {
 });
 
 historicBatchRoutes.get('/history/batch/count', async (c) => {
-  expectJsonAccepted(c);
   readSorting(c, SORT_KEYS);
   const filter = readFilter(c);
   return c.json({
@@ -49,7 +47,6 @@ historicBatchRoutes.get('/history/batch/count', async (c) => {
 });
 
 historicBatchRoutes.get('/history/batch/:id', async (c) => {
-  expectJsonAccepted(c);
   const id = c.req.param('id');
   const batch = await find(c, id);
   if (batch === null) {

@@ -14,7 +14,7 @@ import type { ApiContext, ApiEnv } from '../context.ts';
 import { queryFromParameters } from './query-parameters.ts';
 import { reachOf } from './reach.ts';
 import { toBatch, toHistoricProcessInstance, toProcessInstance } from './representations.ts';
-import { expectJsonAccepted, type Paging, readBody, readPaging } from './requests.ts';
+import { type Paging, readBody, readPaging } from './requests.ts';
 
 /** Time that accepting a deletion may take, in ms: a query may select a hundred thousand instances and more. */
 const ACCEPT_TIMEOUT_MS = 120_000;
@@ -22,7 +22,6 @@ const ACCEPT_TIMEOUT_MS = 120_000;
 export const processInstanceRoutes = new Hono<ApiEnv>();
 
 processInstanceRoutes.post('/process-instance/delete', async (c) => {
-  expectJsonAccepted(c);
   const request = readDeletionRequest(await readBody(c));
   const { config, client } = c.var.services;
   const settings = {
@@ -43,7 +42,6 @@ processInstanceRoutes.get('/process-instance/count', async (c) => count(c, await
 processInstanceRoutes.post('/process-instance/count', async (c) => count(c, await conditionOfBody(c)));
 
 processInstanceRoutes.get('/process-instance/:id', async (c) => {
-  expectJsonAccepted(c);
   const id = c.req.param('id');
   const execution = await findReachable(c.var.services.client, reachOf(c), id);
   if (execution?.status !== 'RUNNING') throw doesNotExist(`Process instance with id ${id} does not exist`);
@@ -51,7 +49,6 @@ processInstanceRoutes.get('/process-instance/:id', async (c) => {
 });
 
 processInstanceRoutes.get('/history/process-instance/:id', async (c) => {
-  expectJsonAccepted(c);
   const { client } = c.var.services;
   const id = c.req.param('id');
   const execution = await findReachable(client, reachOf(c), id);
@@ -63,14 +60,12 @@ processInstanceRoutes.get('/history/process-instance/:id', async (c) => {
 const doesNotExist = (message: string): CamundaFault => new CamundaFault('InvalidRequestException', message, 404);
 
 async function conditionOfParameters(c: ApiContext): Promise<Condition> {
-  expectJsonAccepted(c);
   checkSorting(c.req.query('sortBy') ?? null, c.req.query('sortOrder') ?? null);
   const filter = readProcessInstanceQuery(queryFromParameters(c), '');
   return selectRunning(c.var.services.client, reachOf(c), filter);
 }
 
 async function conditionOfBody(c: ApiContext): Promise<Condition> {
-  expectJsonAccepted(c);
   const filter = readProcessInstanceQuery(await readBody(c), '');
   return selectRunning(c.var.services.client, reachOf(c), filter);
 }

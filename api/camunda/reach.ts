@@ -8,6 +8,7 @@ import type { ApiContext } from '../context.ts';
  */
 export function reachOf(c: ApiContext): Reach {
   const { isPlatformScope, scope } = c.var;
-  const isOfTenant = !isPlatformScope || scope.platform !== DEFAULT_PLATFORM || Boolean(c.req.header('reach-tenant-id'));
+  const isOfTenant =
+    !isPlatformScope || scope.platform !== DEFAULT_PLATFORM || Boolean(c.req.header('reach-tenant-id'));
   return isOfTenant ? scope : null;
 }

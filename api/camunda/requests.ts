@@ -2,8 +2,7 @@ import { invalidRequest } from '../../domain/camunda-fault.ts';
 import { readDate } from '../../domain/json-reading.ts';
 import { checkSorting } from '../../domain/process-instance-query.ts';
 import type { ApiContext } from '../context.ts';
-import { ApiError } from '../envelope.ts';
-import { readJson } from '../read-json.ts';
+import { readBytes } from '../read-json.ts';
 import { badNumber, notAcceptable, unsupportedMediaType } from './errors.ts';
 
 /**
@@ -11,21 +10,32 @@ import { badNumber, notAcceptable, unsupportedMediaType } from './errors.ts';
  * @throws CamundaFault 415 for another content type, 400 saying what is wrong and where.
  */
 export async function readBody(c: ApiContext): Promise<unknown> {
-  const hasType = c.req.header('content-type') !== undefined;
-  if (c.req.raw.body === null || c.req.header('content-length') === '0') throw invalidRequest(EMPTY);
-  if (!hasType && (await c.req.text()) === '') throw invalidRequest(EMPTY);
-  if (!hasType) throw unsupportedMediaType();
-  try {
-    const { json } = await readJson(c);
-    if (json === null) throw invalidRequest('the body is null: a JSON object is needed');
-    return json;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 415) throw unsupportedMediaType();
-    throw error;
-  }
+  const type = c.req.header('content-type');
+  if (type !== undefined && !/^application\/json\s*(;|$)/i.test(type)) throw unsupportedMediaType();
+  const bytes = await readBytes(c, c.var.services.config.BODY_LIMIT_BYTES);
+  if (bytes.byteLength === 0) throw invalidRequest('the body is empty: a JSON object is needed');
+  if (type === undefined) throw unsupportedMediaType();
+  const json = parse(bytes);
+  if (json === null) throw invalidRequest('the body is null: a JSON object is needed');
+  return json;
 }
 
-const EMPTY = 'the body is empty: a JSON object is needed';
+function parse(bytes: Uint8Array): unknown {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw invalidRequest('the body is not valid UTF-8');
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const position = error instanceof SyntaxError ? /position \d+/.exec(error.message) : null;
+    throw invalidRequest(
+      `the body is not valid JSON: ${position ? `at ${position[0]}` : `it ends too early, at position ${text.length}`}`,
+    );
+  }
+}
 
 /** @throws CamundaFault 406 where the caller takes no JSON. */
 export function expectJsonAccepted(c: ApiContext): void {

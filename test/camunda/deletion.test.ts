@@ -56,7 +56,8 @@ describe('ending', () => {
     expect(batch.counts.succeeded).toBe(2);
     expect(await engine.status('tidy-cancelled')).toBe('CANCELLED');
     expect(await engine.client.workflow.getHandle('tidy-completed').result()).toBe('cleaned up');
-    for (const id of ids) expect(await history(id)).toMatchObject({ state: 'EXTERNALLY_TERMINATED', deleteReason: 'clean up' });
+    for (const id of ids)
+      expect(await history(id)).toMatchObject({ state: 'EXTERNALLY_TERMINATED', deleteReason: 'clean up' });
   });
 
   test('one that ignores cancellation is terminated after the grace', async () => {
@@ -83,8 +84,13 @@ describe('children', () => {
     const id = `family-${skipCustomListeners}`;
     await engine.begin('parent', id, [`${id}-child`, 'TERMINATE', 2]);
     const family = [`${id}-child`, `${id}-child-2`, id];
-    await eventually(async () => (await engine.send('GET', `/process-instance/${family[0]}`)).status === 200, 'a family');
-    const batch = await engine.drover.ended(await engine.delete({ processInstanceIds: [id], skipCustomListeners, deleteReason: 'all' }));
+    await eventually(
+      async () => (await engine.send('GET', `/process-instance/${family[0]}`)).status === 200,
+      'a family',
+    );
+    const batch = await engine.drover.ended(
+      await engine.delete({ processInstanceIds: [id], skipCustomListeners, deleteReason: 'all' }),
+    );
     expect(batch.counts.succeeded).toBe(1);
     const times = await Promise.all(family.map(closeTime));
     expect(times).toEqual([...times].sort((a, b) => a - b));
@@ -99,7 +105,11 @@ describe('children', () => {
   test('live on with skipSubprocesses', async () => {
     await engine.begin('parent', 'leaving', ['staying', 'ABANDON']);
     await eventually(async () => (await engine.send('GET', '/process-instance/staying')).status === 200, 'a child');
-    const id = await engine.delete({ processInstanceIds: ['leaving'], skipSubprocesses: true, skipCustomListeners: true });
+    const id = await engine.delete({
+      processInstanceIds: ['leaving'],
+      skipSubprocesses: true,
+      skipCustomListeners: true,
+    });
     expect((await engine.drover.ended(id)).counts.succeeded).toBe(1);
     expect(await engine.status('leaving')).toBe('TERMINATED');
     expect(await history('staying')).toMatchObject({ state: 'ACTIVE', superProcessInstanceId: 'leaving' });
@@ -119,7 +129,10 @@ describe('children', () => {
     const families = Array.from({ length: 5 }, (_, n) => `both-${n}`);
     for (const id of families) await engine.begin('parent', id, [`${id}-child`]);
     for (const id of families) {
-      await eventually(async () => (await engine.send('GET', `/process-instance/${id}-child`)).status === 200, 'a child');
+      await eventually(
+        async () => (await engine.send('GET', `/process-instance/${id}-child`)).status === 200,
+        'a child',
+      );
     }
     const ids = families.flatMap((id) => [`${id}-child`, id]);
     const batch = await engine.drover.ended(await engine.delete({ processInstanceIds: ids }));
@@ -132,7 +145,9 @@ describe('what is not there', () => {
     const ids = ['nobody', 'brief-completed'];
     const failing = await engine.drover.ended(await engine.delete({ processInstanceIds: ids }));
     expect(failing).toMatchObject({ status: 'failed', counts: { failed: 2 }, errors: { summary: { not_found: 2 } } });
-    const skipping = await engine.drover.ended(await engine.delete({ processInstanceIds: ids, failIfNotExists: false }));
+    const skipping = await engine.drover.ended(
+      await engine.delete({ processInstanceIds: ids, failIfNotExists: false }),
+    );
     expect(skipping).toMatchObject({ status: 'success', counts: { skipped: 2 } });
   });
 

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { SearchAttributes } from '@temporalio/common';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { Drover } from '../harness.ts';
 import { createNamespace } from './namespace.ts';
@@ -23,6 +24,7 @@ export class Engine {
   readonly #worker: Worker;
   readonly #running: Promise<void>;
   readonly #connection: NativeConnection;
+  #idle: Promise<Drover> | undefined;
 
   private constructor(drover: Drover, worker: Worker, connection: NativeConnection) {
     this.drover = drover;
@@ -36,7 +38,11 @@ export class Engine {
   static async start(options: { worker?: false; environment?: Record<string, string> } = {}): Promise<Engine> {
     const address = inject('temporalAddress');
     const [namespace, bundle] = await Promise.all([createNamespace(address), bundled()]);
-    const environment = { CAMUNDA_TERMINATION_GRACE_SECONDS: '2', ...options.environment, TEMPORAL_NAMESPACE: namespace };
+    const environment = {
+      CAMUNDA_TERMINATION_GRACE_SECONDS: '2',
+      ...options.environment,
+      TEMPORAL_NAMESPACE: namespace,
+    };
     // Drover's worker first: it sets the SDK up for the process.
     const drover = await Drover.start({ environment });
     if (options.worker === false) await drover.stopWorker();
@@ -51,7 +57,21 @@ export class Engine {
     return new Engine(drover, worker, connection);
   }
 
+  /** Accepts batches of the same database that no worker carries out. */
+  async idle(): Promise<Drover> {
+    this.#idle ??= Drover.start({
+      worker: false,
+      environment: {
+        MONGODB_DATABASE: this.drover.config.MONGODB_DATABASE,
+        TEMPORAL_NAMESPACE: this.drover.config.TEMPORAL_NAMESPACE,
+        TEMPORAL_TASK_QUEUE: `${this.drover.config.TEMPORAL_TASK_QUEUE}-idle`,
+      },
+    });
+    return this.#idle;
+  }
+
   async stop(): Promise<void> {
+    await (await this.#idle)?.stop();
     this.#worker.shutdown();
     await this.#running;
     await this.#connection.close();
@@ -59,7 +79,12 @@ export class Engine {
   }
 
   /** Starts a process instance. */
-  begin(type: string, workflowId: string, args: unknown[] = [], searchAttributes: Record<string, [string | number]> = {}): Promise<WorkflowHandle> {
+  begin(
+    type: string,
+    workflowId: string,
+    args: unknown[] = [],
+    searchAttributes: SearchAttributes = {},
+  ): Promise<WorkflowHandle> {
     return this.client.workflow.start(type, { workflowId, args, taskQueue: this.taskQueue, searchAttributes });
   }
 
@@ -78,7 +103,12 @@ export class Engine {
   }
 
   /** Sends a request under `/engine-rest`. A body is sent as JSON, text as it is. */
-  async send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<EngineAnswer> {
+  async send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<EngineAnswer> {
     const response = await this.drover.app.request(`/engine-rest${path}`, {
       method,
       headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },

@@ -14,9 +14,16 @@ export async function createNamespace(address: string): Promise<string> {
   const namespace = `camunda-${process.pid}-${Date.now().toString(36)}`;
   const connection = await Connection.connect({ address });
   try {
-    await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: { seconds: 86_400 as never } });
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+    });
     const keywords = Object.values(SEARCH_ATTRIBUTES).map((name) => [name, INDEXED_VALUE_TYPE_KEYWORD]);
-    const searchAttributes = Object.fromEntries([...keywords, ['City', INDEXED_VALUE_TYPE_KEYWORD], ['Amount', INDEXED_VALUE_TYPE_INT]]);
+    const searchAttributes = Object.fromEntries([
+      ...keywords,
+      ['City', INDEXED_VALUE_TYPE_KEYWORD],
+      ['Amount', INDEXED_VALUE_TYPE_INT],
+    ]);
     await eventually(() => connection.operatorService.addSearchAttributes({ namespace, searchAttributes }));
     const client = new Client({ connection, namespace });
     await eventually(() => client.workflow.count('City IS NULL AND DroverStatus IS NULL'));

@@ -1,9 +1,22 @@
-import { ApplicationFailure, CancellationScope, condition, executeChild, isCancellation, ParentClosePolicy, sleep } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  executeChild,
+  isCancellation,
+  ParentClosePolicy,
+  sleep,
+} from '@temporalio/workflow';
 
 /** Process instances of the tests of the Camunda façade: a workflow type for each way to take a deletion. */
 
 /** Sleeps until it is ended. */
 export async function sleeper(): Promise<void> {
+  await sleep('1 day');
+}
+
+/** The type that the recorded engine called so. */
+export async function simple(): Promise<void> {
   await sleep('1 day');
 }
 
@@ -15,7 +28,8 @@ export async function other(): Promise<void> {
 /** Waits for its child. */
 export async function parent(child: string, policy: 'ABANDON' | 'TERMINATE' = 'TERMINATE', depth = 1): Promise<void> {
   const options = { parentClosePolicy: ParentClosePolicy[policy] };
-  if (depth > 1) await executeChild(parent, { ...options, workflowId: `${child}-${depth}`, args: [child, policy, depth - 1] });
+  if (depth > 1)
+    await executeChild(parent, { ...options, workflowId: `${child}-${depth}`, args: [child, policy, depth - 1] });
   else await executeChild(sleeper, { ...options, workflowId: child });
 }
 
