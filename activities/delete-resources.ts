@@ -5,7 +5,7 @@ import type { ItemError } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import { type CommitDocument, decideGroup, readGroup } from '../store/commits.ts';
-import { type DeletionStep, isOfSamePlan, markStepDone, readStep, roundOfStep, stepGroup } from '../store/deletion-steps.ts';
+import { type DeletionStep, markStepDone, readStep, roundOfStep, stepGroup } from '../store/deletion-steps.ts';
 import { intentsOn } from '../store/intents.ts';
 import { type LeavingDocument, markLeaving, readLeaving, remainingIntents } from '../store/leaving-marks.ts';
 import { readOutcomes } from '../store/outcome-pages.ts';
@@ -70,9 +70,12 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   const timeoutMs = activityInfo().startToCloseTimeoutMs;
   const context: Context = { dependencies, delivery, timeoutMs, batch, step, last: roundOfStep(input.step) >= LAST_ROUND };
   const commit = (await readGroup(database, group)) ?? (await decideStep(context));
-  delivery.assertInTime();
-  await settleStep(database, batch, step, commit, async () => checkpoint?.('deleted', batch._id));
+  await settleStep(database, batch, step, commit, {
+    beforeWrite: () => delivery.assertInTime(),
+    removed: async () => checkpoint?.('deleted', batch._id),
+  });
   await checkpoint?.('outcomes-stored', batch._id);
+  delivery.assertInTime();
   await markStepDone(database, group);
   return resultOf(context, commit);
 }
@@ -86,19 +89,18 @@ async function resultOf({ dependencies, batch, step }: Context, commit: CommitDo
 
 /** Commits what of the step can go; null where nothing of it can. */
 async function decideStep(context: Context): Promise<CommitDocument | null> {
-  const { dependencies, delivery, step } = context;
+  const { step } = context;
   const keys = await openKeys(context);
   const open = new Set(keys);
   // An earlier delivery may have stored that these stay, and not got to taking their marks back.
   const settled = [...step.targets.keys()].filter((key) => !open.has(key));
-  for (const some of slices(settled)) await unmarkLeaving(dependencies.database, step.group, some);
+  await takeBackMarks(context, settled);
   if (keys.length === 0) return null;
   const started = performance.now();
   for (;;) {
     const attempt = await tryToDecide(context, keys);
     if (attempt !== BLOCKED) return attempt;
-    delivery.assertInTime();
-    for (const some of slices(keys)) await unmarkLeaving(dependencies.database, step.group, some);
+    await takeBackMarks(context, keys);
     if (performance.now() - started > context.timeoutMs * PATIENCE) throw blocked('others are at work on resources that are to be deleted');
     // Not in step with another delete that has met this one.
     await sleep(20 + Math.random() * 200);
@@ -132,10 +134,11 @@ async function tryToDecide(context: Context, keys: readonly ResourceKey[]): Prom
   const { deleted, kept } = decideMarked(step, marked, outsiders);
   delivery.assertInTime();
   await storeWritersOutcomes(database, [...deleted].flatMap((key) => marked.get(key) ?? []));
+  delivery.assertInTime();
   await settleUndeleted(context, keys.filter((key) => !marked.has(key)), kept);
   const survivors = [...step.targets.keys()].filter((key) => !deleted.has(key));
   // Survivors are unmarked before the commit: what is marked then is gone.
-  for (const some of slices(there.filter((key) => !deleted.has(key)))) await unmarkLeaving(database, step.group, some);
+  await takeBackMarks(context, there.filter((key) => !deleted.has(key)));
   if (deleted.size === 0) return null;
   delivery.assertInTime();
   const commit = await decideGroup(database, step.group, 'committed', survivors);
@@ -151,8 +154,10 @@ async function takeMarks(
   const { dependencies, delivery, batch, step } = context;
   const { database } = dependencies;
   for (let look = 0; look < MAX_LOOKS; look++) {
-    delivery.assertInTime();
-    await markLeaving(database, batch._id, step.group, keys);
+    for (const some of slices(keys)) {
+      delivery.assertInTime();
+      await markLeaving(database, batch._id, step.group, some);
+    }
     const documents = await readLeaving(database, keys);
     const others = documents.filter((document) => document.leaving?.group !== step.group);
     if (others.length === 0) return new Map(documents.map((document) => [document._id, document]));
@@ -162,15 +167,17 @@ async function takeMarks(
 }
 
 /** Brings marks of others to their end. @returns false where somebody is still at work. */
-async function settleMarks({ dependencies, delivery, batch, step }: Context, documents: readonly MarkedDocument[]): Promise<boolean> {
-  for (const { leaving } of documents) {
-    // What this batch has marked under another plan is left over: nobody carries that out any more.
-    if (leaving?.batchId === batch._id && !isOfSamePlan(leaving.group, step)) {
-      await decideGroup(dependencies.database, leaving.group, 'aborted');
-    }
-  }
+async function settleMarks({ dependencies, delivery }: Context, documents: readonly MarkedDocument[]): Promise<boolean> {
   const { undecided } = await resolveMarks(dependencies.database, delivery, documents);
   return undecided.size === 0;
+}
+
+/** Takes back the marks of this step. A delivery that is late leaves them: they are those of the next one by then. */
+async function takeBackMarks({ dependencies, delivery, step }: Context, keys: readonly ResourceKey[]): Promise<void> {
+  for (const some of slices(keys)) {
+    delivery.assertInTime();
+    await unmarkLeaving(dependencies.database, step.group, some);
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { heartbeat } from '@temporalio/activity';
+import type { DeletionDecision } from '../domain/decide-deletion.ts';
 import { decideLargeDeletion, keysPerStep, layOutDeletion } from '../domain/deletion-layout.ts';
 import type { ItemError } from '../domain/outcome.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
@@ -155,11 +156,20 @@ async function decideSteps(database: Database, batch: BatchDocument, { open, dec
     settling.push({ targets: new Map(), decided: settled.slice(at, at + size) });
   }
   const deleted = new Set(stages.flat(2));
-  const deleting = layOutDeletion(stages, size).map((steps) =>
+  const deleting = layOutDeletion(inItemOrder(stages, open), size).map((steps) =>
     steps.map((keys) => ({ targets: new Map(keys.map((key) => [key, targetOf(key, open, graph.references, deleted)])), decided: [] })),
   );
   const [first = [], ...later] = deleting;
   return [[...settling, ...first], ...later].filter((stage) => stage.length > 0);
+}
+
+/** Groups of a stage in the order of their items: a step then touches few pages of outcomes. */
+function inItemOrder(
+  stages: DeletionDecision['stages'],
+  open: ReadonlyMap<ResourceKey, readonly number[]>,
+): DeletionDecision['stages'] {
+  const firstItem = ([key = '']: readonly ResourceKey[]): number => open.get(key)?.[0] ?? Number.MAX_SAFE_INTEGER;
+  return stages.map((stage) => stage.toSorted((a, b) => firstItem(a) - firstItem(b)));
 }
 
 function targetOf(

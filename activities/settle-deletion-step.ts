@@ -14,22 +14,32 @@ export function deletedKeys(step: DeletionStep, commit: CommitDocument | null): 
   return [...step.targets.keys()].filter((key) => !survivors.has(key));
 }
 
+/** What is called on the way: before each write, and when the resources are removed. */
+export interface SettleHooks {
+  readonly beforeWrite?: () => void;
+  readonly removed?: () => Promise<void>;
+}
+
 /** Brings a step whose group is decided to its end: resources go, items get their outcomes. Safe to repeat. */
 export async function settleStep(
   database: Database,
   batch: BatchDocument,
   step: DeletionStep,
   commit: CommitDocument | null,
-  onRemoved?: () => Promise<void>,
+  { beforeWrite, removed }: SettleHooks = {},
 ): Promise<void> {
   const deleted = deletedKeys(step, commit);
-  for (const some of slices(deleted)) await removeLeaving(database, step.group, some);
-  if (commit?.state === 'aborted') await unmarkLeaving(database, step.group, [...step.targets.keys()]);
-  await onRemoved?.();
+  const end = commit?.state === 'aborted' ? unmarkLeaving : removeLeaving;
+  for (const some of slices(commit?.state === 'aborted' ? [...step.targets.keys()] : deleted)) {
+    beforeWrite?.();
+    await end(database, step.group, some);
+  }
+  await removed?.();
   const asked = deleted.flatMap((key) => {
     const indexes = step.targets.get(key)?.items ?? [];
     return indexes.length > 0 ? [{ indexes, outcome: { status: 'succeeded', action: 'deleted' } as const }] : [];
   });
+  beforeWrite?.();
   await writeDecided(database, batch, asked);
 }
 

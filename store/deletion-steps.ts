@@ -3,6 +3,7 @@ import type { ResourceKey } from '../domain/resource.ts';
 import { decideGroup, readGroup } from './commits.ts';
 import type { Database } from './database.ts';
 import type { StoredOutcome } from './outcome-pages.ts';
+import { slices } from './reference-graph.ts';
 import { removeLeaving, unmarkLeaving } from './resources.ts';
 
 /**
@@ -71,16 +72,7 @@ export const firstStep = (round: number, attempt: number): number =>
 
 export const roundOfStep = (step: number): number => Math.floor(step / STEPS_PER_PLAN / ATTEMPTS_PER_ROUND);
 
-/** Whether a group is of the plan that a step is of; if not, and of the same batch, whoever carried it out is gone. */
-export function isOfSamePlan(group: string, step: DeletionStep): boolean {
-  const planOf = (id: string): string => {
-    const at = id.lastIndexOf('/') + 1;
-    return id.slice(0, at) + Math.floor(Number(id.slice(at)) / STEPS_PER_PLAN);
-  };
-  return planOf(group) === planOf(step.group);
-}
-
-/** Stores a step; one that is there already is not touched. */
+/** Stores a step. @throws where there is one of that number. */
 export async function insertStep(
   database: Database,
   batch: { readonly batchId: string; readonly run: number },
@@ -148,8 +140,8 @@ export async function* unfinishedSteps(database: Database, batchId: string): Asy
 export async function removeDeletionPlan(database: Database, batchId: string): Promise<void> {
   for await (const { group, targets } of unfinishedSteps(database, batchId)) {
     const decision = (await readGroup(database, group)) ?? (await decideGroup(database, group, 'aborted'));
-    if (decision.state === 'committed') await removeLeaving(database, group, [...targets.keys()]);
-    else await unmarkLeaving(database, group, [...targets.keys()]);
+    const end = decision.state === 'committed' ? removeLeaving : unmarkLeaving;
+    for (const some of slices([...targets.keys()])) await end(database, group, some);
   }
   await collection(database).deleteMany({ _id: ofBatch(batchId) });
   await database.commits.deleteMany({ _id: ofBatch(batchId) });

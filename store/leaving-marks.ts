@@ -13,12 +13,10 @@ export async function markLeaving(
   group: string,
   keys: readonly ResourceKey[],
 ): Promise<void> {
-  for (const some of slices(keys)) {
-    await database.resources.updateMany(
-      { _id: { $in: some }, leaving: { $exists: false }, hidden: { $exists: false } },
-      { $set: { leaving: { batchId, group } } },
-    );
-  }
+  await database.resources.updateMany(
+    { _id: { $in: [...keys] }, leaving: { $exists: false }, hidden: { $exists: false } },
+    { $set: { leaving: { batchId, group } } },
+  );
 }
 
 /** What is stored under these identities, seen or not, without the data. */

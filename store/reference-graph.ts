@@ -1,5 +1,4 @@
-import type { Filter } from 'mongodb';
-import { parseResourceKey, type ResourceKey } from '../domain/resource.ts';
+import type { ResourceKey } from '../domain/resource.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
 import type { Database } from './database.ts';
 import { type ResourceDocument, visible } from './resources.ts';
@@ -26,37 +25,7 @@ export async function readVertices(database: Database, keys: readonly ResourceKe
 /** Resources, seen or not, that refer to any of these identities. At most `KEYS_PER_QUERY` identities. */
 export async function readReferrers(database: Database, keys: readonly ResourceKey[]): Promise<Vertex[]> {
   if (keys.length === 0) return [];
-  return database.resources.find(referringTo(keys), { projection: VERTEX }).toArray();
-}
-
-/**
- * References between bounds first, those that are asked for then: a real server looks up the keys in its index; one that scans
- * passes over most documents after two comparisons.
- */
-function referringTo(keys: readonly ResourceKey[]): Filter<ResourceDocument> {
-  const bySchema = new Map<string, ResourceKey[]>();
-  for (const key of keys) {
-    const prefix = key.slice(0, key.length - parseResourceKey(key).externalId.length - 1);
-    const known = bySchema.get(prefix);
-    if (known) known.push(key);
-    else bySchema.set(prefix, [key]);
-  }
-  const clauses = [...bySchema].map(([prefix, some]): Filter<ResourceDocument> => {
-    const [first, last] = boundsOf(prefix, some);
-    return { references: { $elemMatch: { $gte: first, $lte: last, $in: some } } };
-  });
-  const [only] = clauses;
-  return clauses.length === 1 && only ? only : { $or: clauses };
-}
-
-/** The first code unit from which on UTF-8, as MongoDB compares, and UTF-16, as other servers do, order differently. */
-const FIRST_SURROGATE = /[\uD800-\uFFFF]/;
-
-/** Bounds of keys of one schema definition that hold in whatever order a server compares strings. */
-function boundsOf(prefix: string, keys: readonly ResourceKey[]): [string, string] {
-  if (keys.some((key) => FIRST_SURROGATE.test(key))) return [`${prefix}/`, `${prefix}0`];
-  const sorted = [...keys].sort();
-  return [sorted[0] ?? '', sorted.at(-1) ?? ''];
+  return database.resources.find({ references: { $in: [...keys] } }, { projection: VERTEX }).toArray();
 }
 
 /** Pages of all resources of a tenant that readers see. */
