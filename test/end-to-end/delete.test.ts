@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Drover } from '../harness.ts';
+import type { Checkpoint } from '../../activities/dependencies.ts';
+import { Drover, spawnWorker } from '../harness.ts';
 
 let drover: Drover;
 beforeAll(async () => {
@@ -73,5 +74,28 @@ describe('delete, end to end', () => {
     expect(empty).toMatchObject({ status: 'success', progress: { totalRecords: 0, successRate: 1 } });
     const all = await drover.ended(await drover.delete('Country', { deleteAll: true, cascade: true }, tenant), tenant);
     expect(all).toMatchObject({ counts: { succeeded: 3 }, actions: { deleted: 3, cascaded: 2 } });
+  });
+});
+
+describe('a worker that is killed in the middle of a delete', () => {
+  test.each<Checkpoint>(['marked', 'noted', 'deleted', 'outcomes-stored'])('at "%s" leaves one outcome and one effect', async (checkpoint) => {
+    const killed = await Drover.start({ worker: false });
+    const schema = await killed.define('Node', { externalId: { type: 'string' }, next: { $ref: 'reach:schemas/Node' } });
+    const [key, now] = [(id: number) => `default/default/${schema}/n${id}`, new Date()];
+    const about = { scope: 'default/default', schemaDefinitionId: schema, data: '{}', version: 1, createdAt: now, updatedAt: now, writes: [] };
+    await killed.services.database.resources.insertMany(
+      // chains of four; the one at the head of each, which nobody refers to, is not asked for
+      Array.from({ length: 400 }, (_, n) => ({ ...about, _id: key(n), id: `${n}`, externalId: `n${n}`, references: n % 4 === 0 ? [] : [key(n - 1)] })),
+    );
+    const externalIds = Array.from({ length: 400 }, (_, n) => `n${n}`).filter((_, n) => n % 4 !== 3);
+    const worker = await spawnWorker(killed, { checkpoint, nth: 2 });
+    const batchId = await killed.delete('Node', { externalIds, cascade: true });
+    await worker.ended;
+    await killed.startWorker();
+    const batch = await killed.ended(batchId, { timeoutMs: 55_000 });
+    expect(batch).toMatchObject({ status: 'success', counts: { succeeded: 300, queued: 0 }, actions: { deleted: 300, cascaded: 100 } });
+    expect(await killed.services.database.resources.countDocuments({})).toBe(0);
+    expect(await killed.services.database.commits.countDocuments({})).toBe(0);
+    await killed.stop();
   });
 });
