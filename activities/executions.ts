@@ -1,8 +1,7 @@
-import { type Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import proto, { type temporal } from '@temporalio/proto';
 import type { AttributeType } from '../domain/variable-condition.ts';
 import type { AttributeValue, ExecutionView } from '../domain/visibility-condition.ts';
-
 
 
 /**
@@ -125,7 +124,6 @@ function toValues({ data, metadata }: temporal.api.common.v1.IPayload): Attribut
 
 /** Search attributes that users registered in the namespace, with their types. */
 export async function readAttributeTypes(client: Client): Promise<Map<string, AttributeType>> {
-  if (!(client.connection instanceof Connection)) throw new Error('search attributes need a plain connection');
   const { namespace } = client.options;
   const { customAttributes } = await client.connection.operatorService.listSearchAttributes({ namespace });
   return new Map(
