@@ -31,6 +31,8 @@ const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 const ASK_EVERY_MS = 50;
 
+/** First output kept for the same message, in characters. */
+const FIRST_OUTPUT_KEPT = 500;
 /** Last output kept for the message about a server that does not start, in characters. */
 const OUTPUT_KEPT = 4_000;
 
@@ -102,16 +104,18 @@ function spawnGuarded(command: string, args: readonly string[], environment: Rec
   return child;
 }
 
-/** Reads all that a child writes, so that it never waits for us, and gives the end of it. */
+/** Reads all that a child writes, so that it never waits for us, and gives the beginning (a reason) and the end of it. */
 function lastOutput(child: ChildProcess): () => string {
+  let first = '';
   let kept = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8');
     stream?.on('data', (part: string) => {
+      first = (first + part).slice(0, FIRST_OUTPUT_KEPT);
       kept = (kept + part).slice(-OUTPUT_KEPT);
     });
   }
-  return () => kept.trim() || 'no output';
+  return () => (kept.startsWith(first) ? kept : `${first} … ${kept}`).trim() || 'no output';
 }
 
 async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {

@@ -75,7 +75,7 @@ final class DurableBackend extends H2Backend {
         // The constructor of a database opens this one before a subclass can have a say.
         openTyped(getMvStore(), DATA + name + ".system.namespaces");
         openTyped(getMvStore(), DATA + name + ".system.indexes");
-        return new TypedDatabase(name, getMvStore(), getCursorRegistry());
+        return new TypedDatabase(name, getCursorRegistry());
     }
 
     /** A store that cannot write must not go on answering. */
@@ -112,23 +112,19 @@ final class DurableBackend extends H2Backend {
         }
     }
 
-    private static final class TypedDatabase extends H2Database {
-        private final String name;
-        private final MVStore store;
-
-        TypedDatabase(String name, MVStore store, CursorRegistry cursors) {
-            super(name, store, cursors);
-            this.name = name;
-            this.store = store;
+    /** An inner class: the library's constructor opens what is stored, and by then only the outer instance is set. */
+    private final class TypedDatabase extends H2Database {
+        TypedDatabase(String name, CursorRegistry cursors) {
+            super(name, DurableBackend.this.getMvStore(), cursors);
         }
 
         @Override
         protected MongoCollection<Object> openOrCreateCollection(String collection, CollectionOptions options) {
-            // The constructor above comes here for its own collections before the fields are set.
-            if (store == null) return super.openOrCreateCollection(collection, options);
-            openTyped(store, DATA + name + "." + collection);
-            return new IndexedH2Collection(this, collection, options, store.openMap(DATA + name + "." + collection),
-                store.openMap(META + name + "." + collection), cursorRegistry);
+            MVStore store = DurableBackend.this.getMvStore();
+            String name = getDatabaseName() + "." + collection;
+            openTyped(store, DATA + name);
+            return new IndexedH2Collection(this, collection, options, store.openMap(DATA + name), store.openMap(META + name),
+                cursorRegistry);
         }
 
         @Override
@@ -138,7 +134,7 @@ final class DurableBackend extends H2Backend {
 
         @Override
         protected Index<Object> openOrCreateUniqueIndex(String collection, String index, List<IndexKey> keys, boolean sparse) {
-            if (store != null) openTyped(store, name + "." + collection + INDEX + index);
+            openTyped(DurableBackend.this.getMvStore(), getDatabaseName() + "." + collection + INDEX + index);
             return super.openOrCreateUniqueIndex(collection, index, keys, sparse);
         }
     }
