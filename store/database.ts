@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Collection, type Db, type Document, MongoClient } from 'mongodb';
 import type { BatchDocument } from './batches.ts';
 import type { CommitDocument } from './commits.ts';
@@ -11,6 +12,9 @@ import type { SchemaDefinitionDocument, SchemaNameDocument } from './schema-defi
 
 /** Longest wait for a server that can be written to, in ms: a caller gets its 503 within 5 s. */
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
+
+/** Time between two attempts to connect for the first time, in ms. */
+const CONNECT_EVERY_MS = 200;
 
 /** Longest silence of one command unless told, in ms. */
 const SOCKET_TIMEOUT_MS = 7_000;
@@ -33,7 +37,7 @@ export interface Database {
 
 /**
  * Connects with what the protocol relies on: an acknowledged write survives a failover (`w: majority`, journaled), and a
- * read sees every write acknowledged before it (`majority` on the primary). Connecting itself is lazy.
+ * read sees every write acknowledged before it (`majority` on the primary). Returns at once; connects as soon as that can be.
  */
 export async function connectDatabase(uri: string, name: string, socketTimeoutMS = SOCKET_TIMEOUT_MS): Promise<Database> {
   const client = new MongoClient(uri, {
@@ -46,6 +50,8 @@ export async function connectDatabase(uri: string, name: string, socketTimeoutMS
     socketTimeoutMS,
     appName: 'drover',
   });
+  const closed = new AbortController();
+  void connectAtLast(client, closed.signal);
   const db = client.db(name);
   return {
     batches: collection(db, 'batches'),
@@ -61,8 +67,26 @@ export async function connectDatabase(uri: string, name: string, socketTimeoutMS
     ping: async () => {
       await db.command({ ping: 1 });
     },
-    close: () => client.close(),
+    close: async () => {
+      closed.abort();
+      await client.close();
+    },
   };
+}
+
+/**
+ * The driver reconnects by itself, but for its first connection: where that fails, it answers "Topology is closed" for ever,
+ * also when the server is there by then.
+ */
+async function connectAtLast(client: MongoClient, closed: AbortSignal): Promise<void> {
+  while (!closed.aborted) {
+    try {
+      await client.connect();
+      return;
+    } catch {
+      await sleep(CONNECT_EVERY_MS, undefined, { signal: closed, ref: false }).catch(() => undefined);
+    }
+  }
 }
 
 function collection<T extends Document>(db: Db, name: string): Collection<T> {

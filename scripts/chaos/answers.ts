@@ -1,0 +1,59 @@
+/** The API's answers as the contract describes them, written down here anew: the checker takes nothing from the service. */
+
+export type Json = null | boolean | number | string | Json[] | JsonObject;
+export interface JsonObject {
+  [field: string]: Json;
+}
+
+export const TERMINAL_STATUSES: readonly string[] = ['success', 'partial_success', 'failed', 'cancelled'];
+export const SETTLED_STATUSES: readonly string[] = ['succeeded', 'failed', 'expired', 'skipped', 'cancelled'];
+
+export interface BatchAnswer {
+  readonly batchId: string;
+  readonly operation: string;
+  readonly status: string;
+  readonly suspended: boolean;
+  readonly schemaDefinitionId: string | null;
+  readonly progress: {
+    readonly totalRecords: number;
+    readonly processedRecords: number;
+    readonly successfulRecords: number;
+    readonly pendingRecords: number;
+    readonly failedRecords: number;
+    readonly successRate: number;
+  };
+  readonly counts: Readonly<Record<string, number>>;
+  readonly actions: Readonly<Record<string, number>>;
+  readonly options: JsonObject;
+  readonly createdAt: string;
+  readonly completedAt?: string;
+  readonly errors?: { readonly summary: Readonly<Record<string, number>> };
+}
+
+export interface ItemAnswer {
+  readonly index: number;
+  readonly externalId: string | null;
+  readonly status: string;
+  readonly action?: string;
+  readonly errors?: readonly { readonly code: string; readonly message: string; readonly field?: string }[];
+  readonly missingDependencies?: readonly { readonly schemaName: string; readonly externalId: string }[];
+  readonly attempts: number;
+}
+
+export interface ResourceAnswer {
+  readonly id: string;
+  readonly schemaDefinitionId: string;
+  readonly resourceExternalId: string;
+  readonly data: JsonObject;
+  readonly versionNumber: number;
+  readonly updatedAt: string;
+}
+
+/** Equal JSON has equal text: fields in order of their names. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

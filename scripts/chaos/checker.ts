@@ -1,0 +1,46 @@
+import { checkResources, checkReads, checkStored } from './checks/resources.ts';
+import { historiesOf } from './checks/history.ts';
+import { matchBatches } from './checks/match.ts';
+import { checkOutcomes, controlsByBatch } from './checks/outcomes.ts';
+import { checkDangling, checkMissing, findSleepers } from './checks/references.ts';
+import type { Violation } from './checks/violation.ts';
+import type { Journal } from './journal.ts';
+import type { Snapshot } from './snapshot.ts';
+
+export interface Findings {
+  readonly violations: readonly Violation[];
+  /** Resources whose history has too many orders to try. */
+  readonly undecided: number;
+  readonly resources: number;
+}
+
+/**
+ * Proves the invariants of the contract (section 8) on what clients have sent and seen, and what is there when all is over. It
+ * shares no code with the service, and knows nothing of how it works.
+ */
+export function check(journal: Journal, snapshot: Snapshot): Findings {
+  const { matches, violations } = matchBatches(journal, snapshot);
+  const controls = controlsByBatch(journal);
+  const histories = historiesOf(journal, snapshot, matches, controls);
+  const resources = checkResources(histories, matches);
+  return {
+    violations: [
+      ...violations,
+      ...checkOutcomes(journal, matches),
+      ...resources.violations,
+      ...checkReads(journal),
+      ...checkStored(journal, snapshot),
+      ...checkDangling(journal, snapshot),
+      ...checkMissing(histories, matches, controls),
+      ...snapshot.raw.leftovers.map((detail): Violation => ({ rule: 'left over', detail })),
+      ...journal.wrongAnswers.map((detail): Violation => ({ rule: 'answer of a bug', detail })),
+    ],
+    undecided: resources.open,
+    resources: histories.size,
+  };
+}
+
+/** Pending items that sleep though they could go ahead, in a state in which some batches wait. */
+export function sleepers(journal: Journal, snapshot: Pick<Snapshot, 'tenants'>): Violation[] {
+  return findSleepers(matchBatches(journal, { tenants: snapshot.tenants, raw: { resources: [], leftovers: [] } }).matches, snapshot);
+}

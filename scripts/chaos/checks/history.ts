@@ -1,0 +1,103 @@
+import type { ItemAnswer, JsonObject } from '../answers.ts';
+import { isKnownField, kindOf } from '../definitions.ts';
+import type { Journal, SentRequest, Verb } from '../journal.ts';
+import type { Effect, Event, State } from '../model.ts';
+import type { Snapshot } from '../snapshot.ts';
+import type { Match } from './match.ts';
+import { isPartial } from './outcomes.ts';
+
+/** A succeeded write or delete of one resource. */
+export interface Done {
+  readonly match: Match;
+  readonly item: ItemAnswer;
+  readonly event: Event;
+}
+
+/** All that is known of one resource: `tenant kind/externalId`. */
+export interface History {
+  readonly tenant: string;
+  /** `kind/externalId` */
+  readonly key: string;
+  readonly events: Event[];
+  readonly writes: Done[];
+  readonly removals: Done[];
+  readonly end: State;
+}
+
+export const historyId = (tenant: string, kind: string, externalId: string): string => `${tenant} ${kind}/${externalId}`;
+
+/** Sorts outcomes and reads by the resource that they are about. */
+export function historiesOf(journal: Journal, snapshot: Snapshot, matches: readonly Match[], controls: ReadonlyMap<string, ReadonlySet<Verb>>): Map<string, History> {
+  const histories = new Map<string, History>();
+  const ends = new Map(
+    snapshot.tenants.flatMap(({ tenant, resources }) =>
+      resources.map(({ kind, resourceExternalId, data, versionNumber }) => [historyId(tenant, kind, resourceExternalId), { data, version: versionNumber }] as const),
+    ),
+  );
+  const of = (tenant: string, kind: string, externalId: string): History => {
+    const id = historyId(tenant, kind, externalId);
+    const known = histories.get(id) ?? { tenant, key: `${kind}/${externalId}`, events: [], writes: [], removals: [], end: ends.get(id) ?? null };
+    histories.set(id, known);
+    return known;
+  };
+  for (const { tenant, resources } of snapshot.tenants) for (const { kind, resourceExternalId } of resources) of(tenant, kind, resourceExternalId);
+  for (const match of matches) addBatch(match, controls.get(match.state.batch.batchId)?.has('retry') ?? false, of);
+  for (const { tenant, kind, externalId, from, to, resource } of journal.reads) {
+    const state = resource && { data: resource.data, version: resource.versionNumber };
+    of(tenant, kind, externalId).events.push({ what: 'a read', from, to, effect: { kind: 'read', state } });
+  }
+  return histories;
+}
+
+function addBatch(match: Match, isRetried: boolean, of: (tenant: string, kind: string, externalId: string) => History): void {
+  const { tenant, request, state } = match;
+  const { batchId, createdAt, completedAt } = state.batch;
+  const last = new Map<string, Event>();
+  const inOrder = request.operation !== 'delete' && (request.options.dependencyWaitTimeout ?? 0) === 0 && !isRetried;
+  const seen = new Set<string>();
+  for (const item of state.items ?? []) {
+    const { externalId, index } = item;
+    // an id given twice to a delete has its first outcome twice
+    if (externalId === null || (request.operation === 'delete' && seen.has(externalId))) continue;
+    seen.add(externalId);
+    const effect = effectOf(request, item);
+    if (effect === null) continue;
+    const before = last.get(externalId);
+    const event: Event = {
+      what: `item ${index} of ${request.operation} ${batchId} (request ${request.number})`,
+      from: Date.parse(createdAt),
+      to: completedAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(completedAt),
+      effect,
+      ...(inOrder && before !== undefined && { after: [before] }),
+    };
+    last.set(externalId, event);
+    const history = of(tenant, request.kind, externalId);
+    history.events.push(event);
+    if (effect.kind === 'removed') history.removals.push({ match, item, event });
+    else if ('body' in effect) history.writes.push({ match, item, event });
+  }
+}
+
+/** What an outcome says of the resource; null where it says nothing. */
+function effectOf(request: SentRequest, { index, status, action, errors = [] }: ItemAnswer): Effect | null {
+  const has = (code: string): boolean => errors.some((error) => error.code === code);
+  const sent = request.items[index];
+  switch (status) {
+    case 'succeeded':
+      if (action === 'deleted') return { kind: 'removed' };
+      return { kind: action as 'created' | 'updated' | 'unchanged', body: known(request, sent?.body ?? {}) };
+    case 'skipped':
+      return has('not_found') ? { kind: 'absent' } : { kind: 'present' };
+    case 'failed':
+      if (has('conflict')) return { kind: 'present' };
+      if (has('not_found')) return { kind: 'absent' };
+      return sent?.fault === undefined && isPartial(request.kind, sent?.body ?? {}) && (has('validation') || has('required_field')) ? { kind: 'absent' } : null;
+    default:
+      return null;
+  }
+}
+
+/** What of a body is saved. */
+function known(request: SentRequest, body: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(body).filter(([field]) => isKnownField(kindOf(request.kind), field)));
+}

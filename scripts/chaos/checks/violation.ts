@@ -1,0 +1,12 @@
+/** Something that must never be, with what is needed to find it. */
+export interface Violation {
+  readonly rule: string;
+  readonly detail: string;
+  readonly tenant?: string;
+  readonly batchId?: string;
+  /** Number of the request in the journal. */
+  readonly request?: number;
+  readonly item?: number;
+  /** `kind/externalId` */
+  readonly key?: string;
+}

@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BatchAnswer, JsonObject } from './answers.ts';
+import { sleepers } from './checker.ts';
+import type { Violation } from './checks/violation.ts';
+import type { ApiClient } from './client.ts';
+import { type KindName, kindOf, referencesOf } from './definitions.ts';
+import type { Installation } from './installation.ts';
+import { batchIdsOf, type Journal } from './journal.ts';
+import type { RequestMaker } from './request-maker.ts';
+import { type Snapshot, takeSnapshot } from './snapshot.ts';
+
+const LOOK_EVERY_MS = 500;
+const SWEEP_EVERY_MS = 6_000;
+/** Time that a wake-up is given to have its effect, in ms. */
+const WAKE_UP_MS = 10_000;
+/** Longest time for a request with a key to be answered when nothing disturbs it, in ms. */
+const ANSWER_MS = 30_000;
+
+export interface DrainParts {
+  readonly installation: Installation;
+  /** Calls the API without a proxy. */
+  readonly client: ApiClient;
+  readonly journal: Journal;
+  /** Tenant -> who makes its last requests. */
+  readonly makers: ReadonlyMap<string, RequestMaker>;
+  /** Longest time until everything has ended or waits, in ms. */
+  readonly limitMs: number;
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Lets everything come to its end after the faults: first to where only items wait that miss something, which is checked; then
+ * to where nothing waits any more, some of it by being given what it misses, the rest by cancelling.
+ */
+export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; violations: Violation[] }> {
+  const { installation, journal, client } = parts;
+  await installation.recovered();
+  const unanswered = journal.requests.filter(({ key, results }) => key !== undefined && results.every(({ kind }) => kind === 'unknown'));
+  for (const request of unanswered) await client.sendUntilAnswered(request, Date.now() + ANSWER_MS);
+  const violations = await settled(parts, (batch) => batch.status === 'waiting');
+  violations.push(...(await stillAsleep(parts)));
+  parts.say(`the load is carried out; ${(await openBatches(parts)).length} batches wait for what they miss`);
+  await satisfySome(parts);
+  await settled(parts, (batch) => batch.status === 'waiting');
+  violations.push(...(await stillAsleep(parts)));
+  for (const { tenant, batch } of await openBatches(parts)) await client.control(tenant, batch.batchId, 'cancel');
+  violations.push(...(await settled(parts, () => false)));
+  return { snapshot: await takeSnapshot(client, journal.tenants, { uri: installation.mongodbUri, database: installation.database }), violations };
+}
+
+async function openBatches({ client, journal }: DrainParts): Promise<{ tenant: string; batch: BatchAnswer }[]> {
+  const all = await Promise.all(journal.tenants.map(async (tenant) => (await client.unfinished(tenant)).map((batch) => ({ tenant, batch }))));
+  return all.flat();
+}
+
+/** Waits until every batch has ended, or may stay as it is. @returns those that do not get there in time. */
+async function settled(parts: DrainParts, mayStay: (batch: BatchAnswer) => boolean): Promise<Violation[]> {
+  const { client, installation, limitMs } = parts;
+  const deadline = Date.now() + limitMs;
+  let sweepAt = Date.now();
+  for (;;) {
+    const open = (await openBatches(parts)).filter(({ batch }) => batch.suspended || !mayStay(batch));
+    if (open.length === 0) return [];
+    if (Date.now() > deadline) {
+      return open.map(({ tenant, batch: { batchId, status, suspended, counts } }) => ({
+        rule: 'batch not ended',
+        tenant,
+        batchId,
+        detail: `${limitMs / 1000} s after the faults it is ${status}${suspended ? ', suspended' : ''}, counts ${JSON.stringify(counts)}`,
+      }));
+    }
+    for (const { tenant, batch } of open) if (batch.suspended) await client.control(tenant, batch.batchId, 'resume');
+    if (Date.now() >= sweepAt) {
+      await installation.sweep();
+      sweepAt = Date.now() + SWEEP_EVERY_MS;
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** Items that sleep though they could go ahead, and do not wake within a moment. */
+async function stillAsleep({ client, journal, installation }: DrainParts): Promise<Violation[]> {
+  const deadline = Date.now() + WAKE_UP_MS;
+  for (;;) {
+    const snapshot = await takeSnapshot(client, journal.tenants, { uri: installation.mongodbUri, database: installation.database });
+    const found = sleepers(journal, snapshot);
+    if (found.length === 0 || Date.now() > deadline) return found;
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** Gives most of the batches that wait what they miss. */
+async function satisfySome(parts: DrainParts): Promise<void> {
+  const { client, journal, makers } = parts;
+  const byId = new Map(journal.requests.flatMap((request) => batchIdsOf(request).map((id) => [id, request] as const)));
+  const wanted = new Map<string, Map<KindName, Set<string>>>();
+  for (const [at, { tenant, batch }] of (await openBatches(parts)).entries()) {
+    // the third of them is cancelled while it waits
+    if (at % 3 === 2) continue;
+    const request = byId.get(batch.batchId);
+    for (const { body } of request?.items ?? []) {
+      for (const { kind, externalId } of referencesOf(kindOf(request?.kind ?? 'place'), body ?? {})) {
+        const byKind = wanted.get(tenant) ?? new Map<KindName, Set<string>>();
+        wanted.set(tenant, byKind.set(kind, (byKind.get(kind) ?? new Set()).add(externalId)));
+      }
+    }
+  }
+  for (const [tenant, byKind] of wanted) {
+    const make = makers.get(tenant);
+    for (const [kind, ids] of byKind) {
+      if (make === undefined) continue;
+      const body = (externalId: string, stamp: string): JsonObject => make.body(kind, externalId, stamp, { references: {}, texts: ['name', 'note'] });
+      const request = make.request({ operation: 'upload', kind, key: `drain-${tenant}-${kind}` }, (stamp) =>
+        [...ids].slice(0, 1000).map((externalId, index) => ({ externalId, body: body(externalId, `${stamp}.${index}`) })),
+      );
+      journal.requests.push(request);
+      await client.sendUntilAnswered(request, Date.now() + ANSWER_MS);
+    }
+  }
+}

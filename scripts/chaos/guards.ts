@@ -1,0 +1,79 @@
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Workload } from './workload.ts';
+
+/** A guard of the service, the change of its sources that takes it away, and what finds it out. */
+export interface Guard {
+  readonly protects: string;
+  readonly file: string;
+  /** Exactly this, once. */
+  readonly text: string;
+  readonly without: string;
+  /** Requests that meet where the guard is needed. */
+  readonly workload: Workload;
+  /** Rules of the checker, one of which has to be broken. */
+  readonly breaks: readonly string[];
+}
+
+export const GUARDS = {
+  'redelivery-record': {
+    protects: 'effects happen once: an activity delivered again recognizes by their records what it has written',
+    file: 'activities/write-items.ts',
+    text: 'const entry = entryOf(look.own.get(item.key), item);',
+    without: 'const entry = undefined as ReturnType<typeof entryOf>; void entryOf;',
+    workload: { rejectingOnce: 6, patchesAtOnce: 3, upload: 3 },
+    breaks: ['effects do not add up', 'no order explains it', 'value of nobody'],
+  },
+  'second-look': {
+    protects: 'no dangling reference: with its intent laid, a writer looks whether what it refers to is leaving',
+    file: 'activities/look-at-resources.ts',
+    text: 'await resolveMarks(database, delivery, documents)',
+    without: 'await resolveMarks(database, delivery, [...own.values()])',
+    workload: { deleteAgainstReferences: 1 },
+    breaks: ['dangling reference'],
+  },
+  'register-before-look': {
+    protects: 'no lost wake-up: who waits registers, then looks, then sleeps',
+    file: 'workflows/batch.ts',
+    text: '        // Items that became pending have registered: now look (invariant 5).\n        this.#state.woken = true;\n',
+    without: '',
+    workload: { waitAgainstCreation: 1 },
+    breaks: ['asleep'],
+  },
+  'version-check': {
+    protects: 'no lost update: an update names the version that it read',
+    file: 'store/resources.ts',
+    text: '        version: from.version,\n        leaving:',
+    without: '        leaving:',
+    workload: { patchesAtOnce: 1 },
+    breaks: ['no order explains it', 'reads that contradict'],
+  },
+} as const satisfies Record<string, Guard>;
+
+export type GuardName = keyof typeof GUARDS;
+export const GUARD_NAMES = Object.keys(GUARDS) as GuardName[];
+
+/** What a service runs from. */
+const SOURCES = ['activities', 'api', 'config.ts', 'connections.ts', 'domain', 'package.json', 'services', 'store', 'tsconfig.json', 'worker', 'workflows'];
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The file of a guard without it. @throws where the text to replace is not there exactly once: the guard has moved. */
+export async function patchedFile(name: GuardName): Promise<string> {
+  const { file, text, without } = GUARDS[name];
+  const source = await readFile(join(ROOT, file), 'utf8');
+  const found = source.split(text).length - 1;
+  if (found !== 1) throw new Error(`guard ${name}: ${file} has its text ${found} times, not once; mend scripts/chaos/guards.ts`);
+  return source.replace(text, () => without);
+}
+
+/** A copy of the sources without one guard: the product itself has no switch for it. */
+export async function copyWithout(name: GuardName): Promise<{ folder: string; remove: () => Promise<void> }> {
+  const patched = await patchedFile(name);
+  const folder = await mkdtemp(join(tmpdir(), 'drover-without-'));
+  for (const source of SOURCES) await cp(join(ROOT, source), join(folder, source), { recursive: true });
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  await writeFile(join(folder, GUARDS[name].file), patched);
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}

@@ -1,0 +1,29 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from './random.ts';
+import type { Supervised } from './supervised.ts';
+
+export interface Victim {
+  readonly process: Supervised;
+  readonly weight: number;
+}
+
+/** Longest time that a killed process stays down, in ms. */
+const MAX_DOWN_MS = 1_500;
+
+/**
+ * Kills (-9) a process of the installation every now and then, `meanMs` apart, until told to stop: each one once, then by weight.
+ * Several may be down at a time.
+ */
+export async function killAtRandom(victims: readonly Victim[], random: Random, meanMs: number, stopped: AbortSignal): Promise<void> {
+  const weights = Object.fromEntries(victims.map((victim, at) => [String(at), victim.weight]));
+  const first = random.shuffled(victims);
+  const running: Promise<void>[] = [];
+  while (!stopped.aborted) {
+    await sleep(random.exponential(meanMs), undefined, { signal: stopped }).catch(() => undefined);
+    if (stopped.aborted) break;
+    const victim = first.shift() ?? victims[Number(random.weighted(weights))];
+    if (victim === undefined || !victim.process.isUp) continue;
+    running.push(victim.process.kill(random.integer(0, MAX_DOWN_MS)));
+  }
+  await Promise.all(running);
+}

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TERMINAL_STATUSES } from './answers.ts';
+import { type ApiClient, NoAnswerError } from './client.ts';
+import type { KindName } from './definitions.ts';
+import type { Journal, SentRequest } from './journal.ts';
+import type { Random } from './random.ts';
+import type { World } from './world.ts';
+
+const LOOK_EVERY_MS = 150;
+/** Batches that one look asks for. */
+const PER_LOOK = 8;
+const READ_EVERY_MS = 40;
+
+interface Watched {
+  readonly tenant: string;
+  readonly kind: KindName;
+  readonly operation: SentRequest['operation'];
+}
+
+/** Watches batches to their end and reads resources meanwhile: what it sees while faults last must hold when all is over. */
+export class Observer {
+  readonly #client: ApiClient;
+  readonly #journal: Journal;
+  readonly #worlds: ReadonlyMap<string, World>;
+  readonly #open = new Map<string, Watched>();
+  readonly #finished = new Map<string, string>();
+
+  constructor(client: ApiClient, journal: Journal, worlds: ReadonlyMap<string, World>) {
+    this.#client = client;
+    this.#journal = journal;
+    this.#worlds = worlds;
+  }
+
+  /** Batches that are not known to be finished. */
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  watch({ tenant, kind, operation }: SentRequest, batchId: string): void {
+    if (!this.#finished.has(batchId)) this.#open.set(batchId, { tenant, kind, operation });
+  }
+
+  /** A batch of the tenant that is running, and one that is finished; undefined where none is known. */
+  someRunning(tenant: string, random: Random): string | undefined {
+    const ids = [...this.#open].flatMap(([id, watched]) => (watched.tenant === tenant ? [id] : []));
+    return ids.length > 0 ? random.pick(ids) : undefined;
+  }
+
+  someFinished(tenant: string, random: Random): string | undefined {
+    const ids = [...this.#finished].flatMap(([id, of]) => (of === tenant ? [id] : []));
+    return ids.length > 0 ? random.pick(ids.slice(-20)) : undefined;
+  }
+
+  async watchBatches(stopped: AbortSignal): Promise<void> {
+    while (!stopped.aborted) {
+      await sleep(LOOK_EVERY_MS);
+      for (const [batchId, watched] of [...this.#open].slice(0, PER_LOOK)) {
+        if (stopped.aborted) return;
+        // those that were not finished go to the end of the line
+        this.#open.delete(batchId);
+        if (!(await this.#look(batchId, watched))) this.#open.set(batchId, watched);
+      }
+    }
+  }
+
+  async #look(batchId: string, watched: Watched): Promise<boolean> {
+    const at = Date.now();
+    try {
+      const batch = await this.#client.batch(watched.tenant, batchId);
+      if (batch === null || !TERMINAL_STATUSES.includes(batch.status)) return false;
+      const items = await this.#client.items(watched.tenant, batchId);
+      if (items === null) return false;
+      this.#journal.seen.push({ tenant: watched.tenant, batchId, at, items });
+      this.#finished.set(batchId, watched.tenant);
+      const world = this.#worlds.get(watched.tenant);
+      for (const { externalId, status } of items) {
+        if (externalId !== null && status === 'succeeded') world?.note(watched.kind, externalId, watched.operation !== 'delete');
+      }
+      return true;
+    } catch (error) {
+      if (error instanceof NoAnswerError) return false;
+      throw error;
+    }
+  }
+
+  async readResources(random: Random, kinds: readonly KindName[], stopped: AbortSignal): Promise<void> {
+    while (!stopped.aborted) {
+      await sleep(READ_EVERY_MS);
+      const [tenant, world] = random.pick([...this.#worlds]);
+      const kind = random.pick(kinds);
+      const externalId = random.chance(0.7) ? world.known(kind, random) : world.recent(kind, random);
+      const from = Date.now();
+      try {
+        const resource = await this.#client.resource(tenant, kind, externalId);
+        this.#journal.reads.push({ tenant, kind, externalId, from, to: Date.now(), resource });
+      } catch (error) {
+        if (!(error instanceof NoAnswerError)) throw error;
+      }
+    }
+  }
+}

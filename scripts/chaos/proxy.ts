@@ -1,0 +1,154 @@
+import { once } from 'node:events';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * - `dropAnswer`: the next request goes through, its answer does not; then the connection is cut.
+ * - `delayRequest`, `delayAnswer`: the next one is held up. What is held when its sender gives up is never delivered.
+ * - `cut`: the next request goes through by half, then the connection is cut.
+ * - `refuse`: every connection is cut, and for a while none is taken.
+ */
+export const NETWORK_FAULTS = ['dropAnswer', 'delayRequest', 'delayAnswer', 'cut', 'refuse'] as const;
+export type NetworkFault = (typeof NETWORK_FAULTS)[number];
+
+/** Time in which answers are swallowed after the first of them, in ms: on one connection of gRPC many things are said at once. */
+const SWALLOW_MS = 60;
+
+interface Link {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  /** Its answers are swallowed until it is cut. */
+  isDropping: boolean;
+}
+
+/** A TCP proxy that loses, delays and cuts what it is told to; otherwise it passes everything on. */
+export class FaultyProxy {
+  readonly name: string;
+  readonly counts: Record<NetworkFault, number> = { dropAnswer: 0, delayRequest: 0, delayAnswer: 0, cut: 0, refuse: 0 };
+  readonly #server: Server;
+  readonly #upstreamPort: number;
+  readonly #links = new Set<Link>();
+  #armed: { readonly fault: NetworkFault; readonly ms: number } | null = null;
+  #refusedUntil = 0;
+
+  private constructor(name: string, upstreamPort: number) {
+    this.name = name;
+    this.#upstreamPort = upstreamPort;
+    this.#server = createServer((client) => this.#accept(client));
+  }
+
+  static async listen(name: string, port: number, upstreamPort: number): Promise<FaultyProxy> {
+    const proxy = new FaultyProxy(name, upstreamPort);
+    proxy.#server.listen(port, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  /** The next request or answer, on whatever connection, meets this fault; one that was armed and met nothing is forgotten. */
+  arm(fault: NetworkFault, ms: number): void {
+    if (fault !== 'refuse') {
+      this.#armed = { fault, ms };
+      return;
+    }
+    this.counts.refuse += 1;
+    this.#refusedUntil = performance.now() + ms;
+    for (const link of this.#links) cut(link);
+  }
+
+  /** From now on everything passes. */
+  calm(): void {
+    this.#armed = null;
+    this.#refusedUntil = 0;
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const link of this.#links) cut(link);
+    await closed;
+  }
+
+  #accept(client: Socket): void {
+    client.on('error', () => undefined);
+    if (performance.now() < this.#refusedUntil) {
+      client.destroy();
+      return;
+    }
+    const upstream = createConnection({ port: this.#upstreamPort, host: '127.0.0.1', noDelay: true });
+    client.setNoDelay(true);
+    const link: Link = { client, upstream, isDropping: false };
+    this.#links.add(link);
+    upstream.on('error', () => undefined);
+    for (const socket of [client, upstream]) {
+      socket.on('close', () => {
+        cut(link);
+        this.#links.delete(link);
+      });
+    }
+    this.#carry(link, client, upstream, (chunk) => this.#passRequest(link, chunk));
+    this.#carry(link, upstream, client, (chunk) => this.#passAnswer(link, chunk));
+    // A caller that has given up has nothing more delivered, whatever is still held.
+    client.on('end', () => cut(link));
+  }
+
+  /** Carries data one way, in order: what is held up holds up what comes after it. */
+  #carry(link: Link, from: Socket, to: Socket, pass: (chunk: Buffer) => Buffer | null | Promise<Buffer | null>): void {
+    let before = Promise.resolve();
+    from.on('data', (chunk: Buffer) => {
+      before = before.then(async () => {
+        const passed = to.destroyed ? null : await pass(chunk);
+        if (passed !== null && !to.destroyed) to.write(passed);
+      });
+    });
+    from.on('end', () => {
+      before = before.then(() => cutGently(link));
+    });
+  }
+
+  #take(...faults: readonly NetworkFault[]): { readonly fault: NetworkFault; readonly ms: number } | null {
+    const armed = this.#armed;
+    if (armed === null || !faults.includes(armed.fault)) return null;
+    this.#armed = null;
+    this.counts[armed.fault] += 1;
+    return armed;
+  }
+
+  async #passRequest(link: Link, chunk: Buffer): Promise<Buffer | null> {
+    const met = this.#take('dropAnswer', 'delayRequest', 'cut');
+    switch (met?.fault) {
+      case 'dropAnswer':
+        link.isDropping = true;
+        return chunk;
+      case 'delayRequest':
+        await sleep(met.ms);
+        return chunk;
+      case 'cut':
+        link.upstream.write(chunk.subarray(0, Math.floor(chunk.length / 2)));
+        cut(link);
+        return null;
+      default:
+        return chunk;
+    }
+  }
+
+  async #passAnswer(link: Link, chunk: Buffer): Promise<Buffer | null> {
+    if (link.isDropping) {
+      setTimeout(() => cut(link), SWALLOW_MS);
+      return null;
+    }
+    const met = this.#take('delayAnswer');
+    if (met !== null) await sleep(met.ms);
+    return chunk;
+  }
+}
+
+/** What was passed on already still arrives. */
+function cutGently({ client, upstream }: Link): void {
+  client.end();
+  upstream.end();
+}
+
+function cut({ client, upstream }: Link): void {
+  client.destroy();
+  upstream.destroy();
+}

@@ -1,0 +1,165 @@
+import { setMaxListeners } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { check } from './checker.ts';
+import { ApiClient } from './client.ts';
+import { KINDS, type KindName } from './definitions.ts';
+import { drain } from './drain.ts';
+import { type Installation, startInstallation } from './installation.ts';
+import type { Journal } from './journal.ts';
+import { killAtRandom } from './killer.ts';
+import { disturb } from './network-faults.ts';
+import { Observer } from './observer.ts';
+import { Random } from './random.ts';
+import { type ChaosReport, reportOf } from './report.ts';
+import { Numbering, RequestMaker } from './request-maker.ts';
+import { actAtRandom, EVERYTHING, type Workload } from './workload.ts';
+import { World } from './world.ts';
+
+export interface ChaosOptions {
+  readonly seed: string;
+  readonly loadSeconds: number;
+  readonly workload?: Workload;
+  /** Mean time between two kills, in ms; null: none. Default 2500. */
+  readonly killEveryMs?: number | null;
+  /** Folder of the sources to run. Default: these. */
+  readonly sources?: string;
+  /** Longest time for all to end after the faults, in ms. Default 90,000. */
+  readonly drainLimitMs?: number;
+  readonly say?: (line: string) => void;
+  /** Keeps data, logs and journal of a run without violations too. */
+  readonly keep?: boolean;
+  /** Ends the run at once; what was started is stopped. */
+  readonly signal?: AbortSignal;
+}
+
+const TENANTS = ['alpha', 'beta'] as const;
+const CLIENTS_PER_TENANT = 3;
+/** Batches that clients leave open at a time. */
+const MAX_OPEN = 30;
+const USES_PER_STEP = 6;
+const KILL_EVERY_MS = 2_500;
+const DRAIN_LIMIT_MS = 90_000;
+
+/** One run: load under faults, then quiet until all has ended, then the proof. Whatever happens, nothing it started stays. */
+export async function runChaos(options: ChaosOptions): Promise<{ report: ChaosReport; folder: string | null }> {
+  const { seed, say = () => undefined, signal, sources = fileURLToPath(new URL('../..', import.meta.url)) } = options;
+  const folder = await mkdtemp(join(tmpdir(), 'drover-chaos-'));
+  const random = new Random(seed);
+  const installation = await startInstallation({ random: random.fork('ports'), folder, sources, say });
+  const stop = (): void => void installation.stop();
+  signal?.addEventListener('abort', stop);
+  let isClean = false;
+  try {
+    const run = new Run(options, installation, random, say);
+    const { report, journal } = await run.carryOut();
+    isClean = report.violations.length === 0 && !options.keep;
+    if (!isClean) await writeFile(join(folder, 'journal.json'), JSON.stringify({ report, journal }, null, 1));
+    return { report, folder: isClean ? null : folder };
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    await installation.stop();
+    if (isClean || signal?.aborted) await rm(folder, { recursive: true, force: true });
+    else say(`data, logs and journal are kept in ${folder}`);
+  }
+}
+
+class Run {
+  readonly #options: ChaosOptions;
+  readonly #installation: Installation;
+  readonly #random: Random;
+  readonly #say: (line: string) => void;
+  readonly #worlds = new Map(TENANTS.map((tenant): [string, World] => [tenant, new World(USES_PER_STEP)]));
+  readonly #numbering = new Numbering();
+
+  constructor(options: ChaosOptions, installation: Installation, random: Random, say: (line: string) => void) {
+    this.#options = options;
+    this.#installation = installation;
+    this.#random = random;
+    this.#say = say;
+  }
+
+  async carryOut(): Promise<{ report: ChaosReport; journal: Journal }> {
+    const started = performance.now();
+    const journal = await this.#newJournal();
+    await this.#load(journal);
+    const loaded = performance.now();
+    this.#say('the faults are over');
+    const client = new ApiClient(this.#installation.apiUrl, journal);
+    const makers = new Map([...this.#worlds].map(([tenant, world]) => [tenant, this.#maker(tenant, world, 'drain')]));
+    const limitMs = this.#options.drainLimitMs ?? DRAIN_LIMIT_MS;
+    const { snapshot, violations } = await drain({ installation: this.#installation, client, journal, makers, limitMs, say: this.#say });
+    const findings = check(journal, snapshot);
+    const report = reportOf({
+      ...this.#faults(),
+      loadSeconds: (loaded - started) / 1000,
+      drainSeconds: (performance.now() - loaded) / 1000,
+      journal,
+      snapshot,
+      findings: { ...findings, violations: [...violations, ...findings.violations] },
+    });
+    return { report, journal };
+  }
+
+  async #newJournal(): Promise<Journal> {
+    const journal: Journal = {
+      seed: this.#options.seed,
+      definitions: {} as Record<KindName, string>,
+      tenants: TENANTS,
+      requests: [],
+      controls: [],
+      reads: [],
+      seen: [],
+      wrongAnswers: [],
+    };
+    const client = new ApiClient(this.#installation.apiUrl, journal);
+    const ids = await Promise.all(KINDS.map(async ({ name }) => [name, await client.define(name)] as const));
+    return { ...journal, definitions: Object.fromEntries(ids) as Record<KindName, string> };
+  }
+
+  /** Clients act while processes are killed and the network is disturbed. */
+  async #load(journal: Journal): Promise<void> {
+    const { loadSeconds, workload = EVERYTHING, killEveryMs = KILL_EVERY_MS, signal } = this.#options;
+    const random = this.#random;
+    const client = new ApiClient(this.#installation.clientUrl, journal);
+    const observer = new Observer(client, journal, this.#worlds);
+    const over = new AbortController();
+    setMaxListeners(0, over.signal);
+    const stopped = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
+    setMaxListeners(0, stopped);
+    const sessions = [...this.#worlds].flatMap(([tenant, world]) =>
+      Array.from({ length: CLIENTS_PER_TENANT }, (_, n) => {
+        const name = `client ${tenant} ${n}`;
+        return { tenant, random: random.fork(name), make: this.#maker(tenant, world, name), client, observer, journal, stopped };
+      }),
+    );
+    const running = [
+      ...sessions.map((session) => actAtRandom(session, workload, MAX_OPEN)),
+      observer.watchBatches(stopped),
+      observer.readResources(random.fork('reads'), KINDS.map(({ name }) => name), stopped),
+      ...this.#installation.proxies.map(({ proxy, meanMs }) => disturb(proxy, random.fork(proxy.name), meanMs, stopped)),
+      ...(killEveryMs === null ? [] : [killAtRandom(this.#installation.victims, random.fork('killer'), killEveryMs, stopped)]),
+    ];
+    const ended = Promise.all(running);
+    await Promise.race([sleep(loadSeconds * 1000, undefined, { signal: stopped }).catch(() => undefined), ended]);
+    over.abort();
+    await ended;
+    signal?.throwIfAborted();
+  }
+
+  #maker(tenant: string, world: World, name: string): RequestMaker {
+    return new RequestMaker(tenant, world, this.#random.fork(`requests of ${name} ${tenant}`), this.#numbering);
+  }
+
+  #faults(): Pick<ChaosReport, 'kills' | 'ownEnds' | 'faults'> {
+    const { victims, proxies } = this.#installation;
+    return {
+      kills: Object.fromEntries(victims.map(({ process }) => [process.name, process.kills])),
+      ownEnds: Object.fromEntries(victims.map(({ process }) => [process.name, process.ownEnds])),
+      faults: Object.fromEntries(proxies.map(({ proxy }) => [proxy.name, proxy.counts])),
+    };
+  }
+}

@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ServerProcess, startServer } from '../../dev/processes.ts';
+
+/** How soon a process that is not there is started again, in ms. */
+const LOOK_EVERY_MS = 200;
+
+/** A process that is started again whenever it has ended, as an operator's supervisor would. */
+export class Supervised {
+  readonly name: string;
+  readonly #process: ServerProcess;
+  #isHeldDown = false;
+  #isOver = false;
+  /** Ends that nobody here has caused: a worker that cannot reach its servers at its start gives up. */
+  ownEnds = 0;
+  kills = 0;
+  readonly #watch: Promise<void>;
+
+  constructor(name: string, process: ServerProcess) {
+    this.name = name;
+    this.#process = process;
+    this.#watch = this.#keepUp();
+  }
+
+  get isUp(): boolean {
+    return this.#process.pid !== null && !this.#isHeldDown;
+  }
+
+  /** kill -9, and `downMs` later up again, as soon as that can be. */
+  async kill(downMs: number): Promise<void> {
+    this.kills += 1;
+    this.#isHeldDown = true;
+    await this.#process.kill();
+    await sleep(downMs);
+    this.#isHeldDown = false;
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await this.#watch;
+    await this.#process.stop();
+  }
+
+  async #keepUp(): Promise<void> {
+    let isExpected = false;
+    while (!this.#isOver) {
+      await sleep(LOOK_EVERY_MS);
+      if (this.#isHeldDown) isExpected = true;
+      if (this.#isHeldDown || this.#isOver || this.#process.pid !== null) continue;
+      if (!isExpected) this.ownEnds += 1;
+      isExpected = false;
+      // one that does not come up is tried again
+      await this.#process.restart().catch(() => undefined);
+    }
+  }
+}
+
+export interface Program {
+  readonly name: string;
+  /** TypeScript file to run. */
+  readonly file: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly log: string;
+  readonly answers: () => Promise<void>;
+}
+
+/** Starts a program of ours; what it says goes to its log. */
+export async function startProgram({ name, file, environment, log, answers }: Program): Promise<Supervised> {
+  const variables = Object.entries({ PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment });
+  const tsx = import.meta.resolve('tsx');
+  const command = ['env', '-i', ...variables.map(([key, value]) => `${key}=${value}`), process.execPath, '--import', tsx, file];
+  const server = await startServer({
+    name,
+    command: 'sh',
+    args: ['-c', 'log=$1; shift; exec "$@" >>"$log" 2>&1', 'sh', log, ...command],
+    answers,
+  });
+  return new Supervised(name, server);
+}
