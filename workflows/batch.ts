@@ -32,7 +32,7 @@ import {
 const MAX_ACTIVITIES_IN_FLIGHT = 4;
 /** Ending executions is mostly waiting for them; still fewer than a worker has room for. */
 const MAX_ENDINGS_IN_FLIGHT = 8;
-/** Wait before looking again at due items that another batch is carrying out. */
+/** Wait before looking again at items that another batch is carrying out, in ms. */
 const CLAIMED_RETRY_MS = 500;
 
 const STATUS_ATTRIBUTE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.status, SearchAttributeType.KEYWORD);
@@ -186,6 +186,7 @@ class BatchRun {
   async #look(): Promise<void> {
     const state = this.#state;
     state.woken = false;
+    let isSomeLeft = false;
     try {
       const { settled, result, ready } = await this.#activities.look({ ...this.#id, indexes: state.pendingIndexes });
       state.replace(settled, result.tally, result.pending);
@@ -193,12 +194,16 @@ class BatchRun {
         await this.#carryOutStage(stage, async (indexes) => {
           const { tally, pending } = await this.#activities.applyItems({ ...this.#id, indexes });
           state.replace(indexes, tally, pending);
-          if (pending.length > 0) state.woken = true;
+          if (pending.length > 0) isSomeLeft = true;
         });
       }
     } catch (error) {
       this.#giveUpPending(error);
     }
+    if (!isSomeLeft) return;
+    // Another batch is carrying them out with its own, or what they need has gone again: look once more, but not at once.
+    await sleep(CLAIMED_RETRY_MS, { summary: 'ready items are still pending' });
+    state.woken = true;
   }
 
   async #expire(): Promise<void> {
