@@ -145,7 +145,9 @@ export async function insertResources(database: Database, documents: readonly Re
     return documents.length;
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError) || !isDuplicateKey(error)) throw error;
-    return error.insertedCount;
+    // Where it stopped. Not `insertedCount`: the embedded server counts those that it was asked to insert.
+    const [first] = [error.writeErrors].flat();
+    return first?.index ?? 0;
   }
 }
 
