@@ -205,8 +205,8 @@ async function outsideReferrers(
   for (let look = 0; look < MAX_LOOKS; look++) {
     const outsiders = new Map<ResourceKey, Vertex>();
     for (const some of slices([...marked.keys()])) {
-      for (const vertex of await readReferrers(database, some)) {
-        if (!marked.has(vertex._id)) outsiders.set(vertex._id, vertex);
+      for await (const page of readReferrers(database, some)) {
+        for (const vertex of page) if (!marked.has(vertex._id)) outsiders.set(vertex._id, vertex);
       }
     }
     const unsettled = [...outsiders.values()].filter(({ hidden, leaving }) => hidden !== undefined || leaving !== undefined);

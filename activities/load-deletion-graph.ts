@@ -128,9 +128,11 @@ class Outsiders {
 async function askForOutsiders({ database, references, progress }: Loading): Promise<void> {
   const outsiders = new Outsiders();
   for (const some of slices([...references.keys()])) {
-    progress();
-    for (const vertex of await visible(database, await readReferrers(database, some))) {
-      if (!references.has(vertex._id)) outsiders.add(vertex, references);
+    for await (const page of readReferrers(database, some)) {
+      progress();
+      for (const vertex of await visible(database, page)) {
+        if (!references.has(vertex._id)) outsiders.add(vertex, references);
+      }
     }
   }
   outsiders.addTo(references);
@@ -152,11 +154,13 @@ async function askForReferrers(loading: Loading, worthAScan: number): Promise<vo
     }
     const found: ResourceKey[] = [];
     for (const some of slices(frontier)) {
-      progress();
-      for (const vertex of await visible(database, await readReferrers(database, some))) {
-        if (references.has(vertex._id)) continue;
-        references.set(vertex._id, vertex.references);
-        found.push(vertex._id);
+      for await (const page of readReferrers(database, some)) {
+        progress();
+        for (const vertex of await visible(database, page)) {
+          if (references.has(vertex._id)) continue;
+          references.set(vertex._id, vertex.references);
+          found.push(vertex._id);
+        }
       }
     }
     frontier = found;

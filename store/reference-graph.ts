@@ -22,10 +22,14 @@ export async function readVertices(database: Database, keys: readonly ResourceKe
   return database.resources.find({ _id: { $in: [...keys] } }, { projection: VERTEX }).toArray();
 }
 
-/** Resources, seen or not, that refer to any of these identities. At most `KEYS_PER_QUERY` identities. */
-export async function readReferrers(database: Database, keys: readonly ResourceKey[]): Promise<Vertex[]> {
-  if (keys.length === 0) return [];
-  return database.resources.find({ references: { $in: [...keys] } }, { projection: VERTEX }).toArray();
+/**
+ * Pages of the resources, seen or not, that refer to any of these identities: one identity may have any number of them.
+ * @param keys at most `KEYS_PER_QUERY`.
+ */
+export async function* readReferrers(database: Database, keys: readonly ResourceKey[]): AsyncGenerator<Vertex[]> {
+  if (keys.length === 0) return;
+  const cursor = database.resources.find({ references: { $in: [...keys] } }, { projection: VERTEX, batchSize: SCAN_BATCH });
+  yield* pagesOf(cursor, SCAN_BATCH);
 }
 
 /** Pages of all resources of a tenant that readers see. */
