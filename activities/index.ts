@@ -1,6 +1,7 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
-import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { MongoError, MongoInvalidArgumentError, MongoServerError } from 'mongodb';
+import { isLostConnection } from '../store/lost-connection.ts';
 import { applyItems } from './apply-items.ts';
 import { deleteResources } from './delete-resources.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -54,13 +55,21 @@ const BSON_OBJECT_TOO_LARGE = 10_334;
 const isTooLarge = (error: MongoError): boolean =>
   error instanceof MongoInvalidArgumentError || (error instanceof MongoServerError && error.code === BSON_OBJECT_TOO_LARGE);
 
+/** What MongoDB and Temporal do while they, or the way to them, are not well. */
+const isPassing = (error: Error): boolean =>
+  (error instanceof MongoError && !isTooLarge(error)) ||
+  error instanceof ServiceError ||
+  error instanceof WorkflowNotFoundError ||
+  isGrpcServiceError(error) ||
+  isLostConnection(error);
+
 /**
  * Retry by the kind of error: what servers do passes (retried for ever, with back-off); what we have thrown on purpose says
  * itself; anything else is a bug, which a retry would only repeat.
  */
 function classified({ logger }: Dependencies, name: string, error: unknown): unknown {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError) return error;
-  if ((error instanceof MongoError && !isTooLarge(error)) || error instanceof ServiceError || error instanceof WorkflowNotFoundError) {
+  if (error instanceof Error && isPassing(error)) {
     logger.warn({ activity: name, err: { name: error.name, message: error.message } }, 'a server failed; the activity is retried');
     return ApplicationFailure.retryable(`${error.name} in ${name}`, error.name);
   }
