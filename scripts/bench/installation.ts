@@ -1,0 +1,213 @@
+import type { Client } from '@temporalio/client';
+import { loadConfig } from '../../config.ts';
+import { connectClient } from '../../connections.ts';
+import { freePort } from '../../dev/ports.ts';
+import type { Servers } from '../../dev/servers.ts';
+import { RUNNING_STATUSES } from '../../domain/batch.ts';
+import type { Scope } from '../../domain/scope.ts';
+import type { BatchView } from '../../services/view-batch.ts';
+import { type BatchDocument, readBatches } from '../../store/batches.ts';
+import { connectDatabase, type Database } from '../../store/database.ts';
+import { CUSTOMER_DEFINITION, REGION_DEFINITION } from './data/customers.ts';
+import { regionSeeds, storeSeeds } from './data/seed.ts';
+import { dropDatabase } from './drop-database.ts';
+import { type MeasuredProcess, startNode } from './processes.ts';
+
+export interface InstallationOptions {
+  /** Worker processes. Default 1. */
+  readonly workers?: number;
+  /** For the Node of API and workers, such as `--cpu-prof`. */
+  readonly nodeOptions?: readonly string[];
+}
+
+/** How often the store is asked whether batches are over, in ms; their end is stored to the millisecond. */
+const POLL_MS = 15;
+const PLATFORM = 'default';
+
+let installations = 0;
+
+/** A whole Drover as users run it: API and workers in processes of their own, on the servers of the run. */
+export class Installation {
+  readonly database: Database;
+  readonly client: Client;
+  readonly workers: MeasuredProcess[] = [];
+  /** Name -> id of the schema definitions. */
+  readonly definitions = new Map<string, string>();
+  readonly #servers: Servers;
+  readonly #build: string;
+  readonly #name: string;
+  readonly #nodeOptions: readonly string[];
+  #api: MeasuredProcess | undefined;
+  #url = '';
+  #tenants = 0;
+
+  private constructor(servers: Servers, build: string, { nodeOptions = [] }: InstallationOptions, database: Database) {
+    this.#servers = servers;
+    this.#build = build;
+    this.#nodeOptions = nodeOptions;
+    this.#name = Installation.#nextName();
+    this.database = database;
+    this.client = connectClient(loadConfig({ TEMPORAL_ADDRESS: servers.temporalAddress }));
+  }
+
+  static #nextName(): string {
+    return `bench-${process.pid}-${installations}`;
+  }
+
+  static async start(servers: Servers, build: string, options: InstallationOptions): Promise<Installation> {
+    installations += 1;
+    const database = await connectDatabase(servers.mongodbUri, Installation.#nextName());
+    const installation = new Installation(servers, build, options, database);
+    try {
+      await installation.#startApi();
+      for (let n = 0; n < (options.workers ?? 1); n++) await installation.addWorker();
+      await installation.define(REGION_DEFINITION);
+      await installation.define(CUSTOMER_DEFINITION);
+      return installation;
+    } catch (error) {
+      await installation.stop();
+      throw error;
+    }
+  }
+
+  get api(): MeasuredProcess {
+    if (this.#api === undefined) throw new Error('the API does not run');
+    return this.#api;
+  }
+
+  get taskQueue(): string {
+    return this.#name;
+  }
+
+  async #startApi(): Promise<void> {
+    const port = await freePort();
+    this.#url = `http://127.0.0.1:${port}`;
+    this.#api = await startNode({
+      name: 'API',
+      script: `${this.#build}/api/main.js`,
+      environment: { ...this.#environment(), PORT: String(port) },
+      nodeOptions: this.#nodeOptions,
+      isReady: async () => {
+        if (!(await fetch(`${this.#url}/readyz`)).ok) throw new Error('not ready yet');
+      },
+    });
+  }
+
+  async addWorker(): Promise<MeasuredProcess> {
+    const expected = this.workers.length + 1;
+    const worker = await startNode({
+      name: 'worker',
+      script: `${this.#build}/worker/main.js`,
+      environment: this.#environment(),
+      nodeOptions: this.#nodeOptions,
+      isReady: async () => {
+        const { pollers } = await this.client.workflowService.describeTaskQueue({
+          namespace: 'default',
+          taskQueue: { name: this.#name },
+          taskQueueType: 2,
+        });
+        if (new Set(pollers?.map((poller) => poller.identity)).size < expected) throw new Error('not polling yet');
+      },
+    });
+    this.workers.push(worker);
+    return worker;
+  }
+
+  #environment(): Record<string, string> {
+    return {
+      MONGODB_URI: this.#servers.mongodbUri,
+      MONGODB_DATABASE: this.#name,
+      TEMPORAL_ADDRESS: this.#servers.temporalAddress,
+      TEMPORAL_TASK_QUEUE: this.#name,
+      LOG_LEVEL: 'error',
+      NODE_ENV: 'production',
+    };
+  }
+
+  async define(definition: { readonly name: string }): Promise<string> {
+    const { id } = (await this.send('POST', '/partner/schema-definitions', JSON.stringify(definition), PLATFORM)) as { id: string };
+    this.definitions.set(definition.name, id);
+    return id;
+  }
+
+  idOf(name: string): string {
+    const id = this.definitions.get(name);
+    if (id === undefined) throw new Error(`no schema definition ${name}`);
+    return id;
+  }
+
+  /** A tenant that nothing is stored for yet but the regions that customers refer to. */
+  async newTenant(): Promise<string> {
+    this.#tenants += 1;
+    const tenant = `tenant-${this.#tenants}`;
+    await storeSeeds(this.database, this.scope(tenant), this.idOf('region'), regionSeeds());
+    return tenant;
+  }
+
+  scope(tenant: string): Scope {
+    return { platform: PLATFORM, tenant };
+  }
+
+  /** Sends a request whose body is JSON already. @returns the `data` of the answer. */
+  async send(method: string, path: string, body: string | undefined, tenant: string): Promise<unknown> {
+    const response = await fetch(this.#url + path, {
+      method,
+      headers: { 'reach-tenant-id': tenant, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 300)}`);
+    return (JSON.parse(text) as { data: unknown }).data;
+  }
+
+  /** Starts a batch. @returns its id. */
+  async start(method: 'POST' | 'PATCH' | 'DELETE', schema: string, body: string, tenant: string, query = ''): Promise<string> {
+    const data = await this.send(method, `/api/resources/${schema}/batch${query}`, body, tenant);
+    return (data as { batchId: string }).batchId;
+  }
+
+  upload(resources: readonly object[], tenant: string, query = ''): Promise<string> {
+    return this.start('POST', 'customer', JSON.stringify({ resources }), tenant, query);
+  }
+
+  async view(batchId: string, tenant: string): Promise<BatchView> {
+    return (await this.send('GET', `/api/batches/${batchId}`, undefined, tenant)) as BatchView;
+  }
+
+  /** Waits in the store, not at the API, so that waiting costs the measured processes nothing. @throws where one has faults. */
+  async ended(batchIds: readonly string[], mayFail = false): Promise<BatchDocument[]> {
+    return this.#until(batchIds, ({ status }) => !(RUNNING_STATUSES as readonly string[]).includes(status), mayFail);
+  }
+
+  async waiting(batchIds: readonly string[]): Promise<BatchDocument[]> {
+    return this.#until(batchIds, ({ status }) => status === 'waiting', true);
+  }
+
+  async #until(batchIds: readonly string[], isThere: (batch: BatchDocument) => boolean, mayFail: boolean): Promise<BatchDocument[]> {
+    const there = new Map<string, BatchDocument>();
+    for (;;) {
+      for (const batch of await readBatches(this.database, batchIds.filter((id) => !there.has(id)))) {
+        if (isThere(batch)) there.set(batch._id, batch);
+      }
+      if (there.size === new Set(batchIds).size) break;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    const batches = [...there.values()];
+    const failed = batches.find((batch) => batch.status !== 'success');
+    if (failed && !mayFail) throw new Error(`batch ${failed._id} is ${failed.status}: ${JSON.stringify(failed.result?.errorCodes)}`);
+    return batches;
+  }
+
+  async stop(): Promise<void> {
+    for (const worker of this.workers.splice(0)) await worker.stop();
+    await this.#api?.stop();
+    await this.client.connection.close();
+    await this.database.close();
+    await dropDatabase(this.#servers.mongodbUri, this.#name);
+  }
+}
+
+/** Time from `since` (ms since 1970) until the last of these batches was over, in s. */
+export function secondsUntilEnd(since: number, batches: readonly BatchDocument[]): number {
+  return Math.max(1, Math.max(...batches.map((batch) => batch.completedAt?.getTime() ?? Number.NaN)) - since) / 1000;
+}

@@ -1,0 +1,38 @@
+import type { Bench, Benchmark } from '../bench.ts';
+import { customers } from '../data/customers.ts';
+import { type Figure, inRounds } from '../figures.ts';
+import { type Installation, secondsUntilEnd } from '../installation.ts';
+
+/** 10,000 resources in 10 batches at once. */
+export const upload10x1000: Benchmark = {
+  name: 'upload-10x1000',
+  about: '10 batches of 1000 resources at once',
+  run: (bench) => bench.withInstallation((drover) => uploadTen(bench, drover)),
+};
+
+export async function uploadTen(bench: Bench, drover: Installation): Promise<Figure[]> {
+  await uploadAtOnce(drover, await drover.newTenant(), 10, bench.size(1000));
+  return inRounds(bench.rounds, async () => {
+    const tenant = await drover.newTenant();
+    const fresh = await uploadAtOnce(drover, tenant, 10, bench.size(1000));
+    const again = await uploadAtOnce(drover, tenant, 10, bench.size(1000), { revision: 1 });
+    return [
+      { name: 'new', unit: 'resources/s', values: [fresh] },
+      { name: 'upsert of existing', unit: 'resources/s', values: [again] },
+    ];
+  });
+}
+
+/** Uploads batches at once. @param from number of the first resource. @returns resources/s. */
+export async function uploadAtOnce(
+  drover: Installation,
+  tenant: string,
+  batches: number,
+  size: number,
+  { from = 0, revision = 0 }: { from?: number; revision?: number } = {},
+): Promise<number> {
+  const bodies = Array.from({ length: batches }, (_, n) => JSON.stringify({ resources: customers(from + n * size, size, revision) }));
+  const since = Date.now();
+  const ids = await Promise.all(bodies.map((body) => drover.start('POST', 'customer', body, tenant)));
+  return (batches * size) / secondsUntilEnd(since, await drover.ended(ids));
+}
