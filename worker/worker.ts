@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   type Client,
@@ -26,6 +27,8 @@ const STICKY_TIMEOUT = '5s';
 /** What is accepted and has no workflow is started within a minute, with the seconds that its accepting process is given before. */
 const SWEEP_EVERY = '30s';
 const SWEEP_CATCHUP = '1 minute';
+/** Time after which starting the sweeper is tried again, in ms. */
+const SWEEPER_RETRY_MS = 5_000;
 /** Time that activities are given to end when the worker is told to stop. */
 const DRAIN = '25s';
 
@@ -78,10 +81,14 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     shutdownGraceTime: DRAIN,
   });
   const ended = worker.run();
-  if (options.withSweeper !== false) await startSweeper(client, config.TEMPORAL_TASK_QUEUE, logger);
+  const stopped = new AbortController();
+  if (options.withSweeper !== false && !(await startSweeper(client, config.TEMPORAL_TASK_QUEUE, logger))) {
+    void startSweeperAtLast(client, config.TEMPORAL_TASK_QUEUE, logger, stopped.signal);
+  }
   return {
     ended,
     stop: async () => {
+      stopped.abort();
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await ended.catch((error: unknown) => logger.error({ err: error }, 'the worker failed'));
       await connection.close();
@@ -97,8 +104,15 @@ function workflowsPath(): string {
   return fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url));
 }
 
-/** A schedule sweeps twice a minute; this worker's start sweeps once at once. */
-async function startSweeper(client: Client, taskQueue: string, logger: Logger): Promise<void> {
+/** Temporal may be away at just that moment, and no other worker may come. */
+async function startSweeperAtLast(client: Client, taskQueue: string, logger: Logger, stopped: AbortSignal): Promise<void> {
+  do {
+    await sleep(SWEEPER_RETRY_MS, undefined, { signal: stopped, ref: false }).catch(() => undefined);
+  } while (!stopped.aborted && !(await startSweeper(client, taskQueue, logger)));
+}
+
+/** A schedule sweeps twice a minute; this worker's start sweeps once at once. @returns whether that came about. */
+async function startSweeper(client: Client, taskQueue: string, logger: Logger): Promise<boolean> {
   const scheduleId = sweepScheduleId(taskQueue);
   const schedule: Omit<ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>, 'scheduleId'> = {
     spec: { intervals: [{ every: SWEEP_EVERY }] },
@@ -114,8 +128,10 @@ async function startSweeper(client: Client, taskQueue: string, logger: Logger): 
       await handle.update(({ state }) => ({ ...schedule, state }));
     }
     await handle.trigger();
+    return true;
   } catch (error) {
-    logger.warn({ err: error }, 'the sweeper could not be started; another worker will');
+    logger.warn({ err: error }, 'the sweeper could not be started; it is tried again');
+    return false;
   }
 }
 
