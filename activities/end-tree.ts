@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
+import { identityOf, waitUntilClosed } from '../services/execution-history.ts';
+import { type DescribedExecution, describeExecution, hasStatus, NOT_FOUND } from '../services/executions.ts';
 import { BATCH_WORKFLOW_TYPE } from '../workflows/messages.ts';
-import { identityOf, waitUntilClosed } from './execution-history.ts';
-import { type DescribedExecution, describeExecution, hasStatus, NOT_FOUND } from './executions.ts';
 import { forEachAtOnce } from './lanes.ts';
 
 /** How the executions of one batch are ended. */

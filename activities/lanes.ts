@@ -1,4 +1,7 @@
-/** Does the same for each of many things, `width` at a time. The first failure stops the others from beginning, and is thrown. */
+/**
+ * Does the same for each of many things, `width` at a time. A failure stops others from beginning, and is thrown when those that
+ * have begun are done: nothing goes on behind the caller's back.
+ */
 export async function forEachAtOnce<T>(
   things: readonly T[],
   width: number,
@@ -16,5 +19,6 @@ export async function forEachAtOnce<T>(
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(width, left.length) }, lane));
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(width, left.length) }, lane));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }

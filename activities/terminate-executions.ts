@@ -5,6 +5,10 @@ import type { TerminateOptions } from '../domain/batch.ts';
 import type { ItemError } from '../domain/outcome.ts';
 import { reachCondition } from '../domain/process-instance-condition.ts';
 import { holds } from '../domain/visibility-condition.ts';
+import { wasEndedBy } from '../services/execution-history.ts';
+import { type DescribedExecution, describeExecution, isRunId } from '../services/executions.ts';
+import { findExecution } from '../services/list-executions.ts';
+import { isOwnOfDrover } from '../services/own-executions.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import { type Item, readItems } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
@@ -12,11 +16,7 @@ import { batchWorkflowId } from '../workflows/messages.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
 import type { Dependencies } from './dependencies.ts';
 import { doomedChildren, type EndingRules, endTree } from './end-tree.ts';
-import { wasEndedBy } from './execution-history.ts';
-import { type DescribedExecution, describeExecution, isRunId } from './executions.ts';
 import { forEachAtOnce } from './lanes.ts';
-import { findExecution } from './list-executions.ts';
-import { isOwnOfDrover } from './own-executions.ts';
 
 /** Items of one activity that are carried out side by side. */
 const ITEMS_AT_ONCE = 20;

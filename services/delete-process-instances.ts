@@ -1,10 +1,10 @@
-import { listExecutions } from '../activities/list-executions.ts';
 import { invalidRequest } from '../domain/camunda-fault.ts';
 import type { DeletionRequest } from '../domain/deletion-request.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import { IDS_PER_PAGE, type NewItem } from '../store/item-pages.ts';
 import { type AcceptParts, acceptBatch } from './accept-batch.ts';
+import { listExecutions } from './list-executions.ts';
 import { type Reach, selectRunning } from './select-executions.ts';
 
 /** How deletions are carried out; from the configuration. */

@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client';
-import { type DescribedExecution, readAttributeTypes } from '../activities/executions.ts';
-import { findExecution } from '../activities/list-executions.ts';
-import { isOwnOfDrover, NOT_OWN } from '../activities/own-executions.ts';
 import { filterCondition, RUNNING, reachCondition, subInstancesIn } from '../domain/process-instance-condition.ts';
 import type { ProcessInstanceFilter } from '../domain/process-instance-query.ts';
 import type { Scope } from '../domain/scope.ts';
 import { and, type Condition, holds } from '../domain/visibility-condition.ts';
+import { type DescribedExecution, readAttributeTypes } from './executions.ts';
+import { findExecution } from './list-executions.ts';
+import { isOwnOfDrover, NOT_OWN } from './own-executions.ts';
 
 /** What a caller may reach: executions of a tenant, or with null all of the namespace. */
 export type Reach = Scope | null;

@@ -1,13 +1,13 @@
 import { type Context, Hono } from 'hono';
 import { stream } from 'hono/streaming';
-import { readExternalEnd } from '../../activities/execution-history.ts';
-import { countExecutions, listExecutions } from '../../activities/list-executions.ts';
-import { readRetention } from '../../activities/retention.ts';
 import { CamundaFault } from '../../domain/camunda-fault.ts';
 import { readDeletionRequest } from '../../domain/deletion-request.ts';
 import { checkSorting, readProcessInstanceQuery } from '../../domain/process-instance-query.ts';
 import type { Condition } from '../../domain/visibility-condition.ts';
 import { deleteProcessInstances } from '../../services/delete-process-instances.ts';
+import { readExternalEnd } from '../../services/execution-history.ts';
+import { countExecutions, listExecutions } from '../../services/list-executions.ts';
+import { readRetention } from '../../services/retention.ts';
 import { findReachable, selectRunning } from '../../services/select-executions.ts';
 import { isDeletionBatch } from '../../store/deletion-batches.ts';
 import type { ApiContext, ApiEnv } from '../context.ts';

@@ -1,9 +1,9 @@
-import type { ExternalEnd } from '../../activities/execution-history.ts';
-import type { DescribedExecution } from '../../activities/executions.ts';
 import { definitionId, SUSPENDED } from '../../domain/process-instance-condition.ts';
 import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import { type ExecutionView, holds } from '../../domain/visibility-condition.ts';
 import { type JobCounts, totalJobs } from '../../services/count-jobs.ts';
+import type { ExternalEnd } from '../../services/execution-history.ts';
+import type { DescribedExecution } from '../../services/executions.ts';
 import { type DeletionBatch, isLive } from '../../store/deletion-batches.ts';
 
 /** JSON as a Camunda 7.22 engine writes it: every field, in its order. */

@@ -2,8 +2,6 @@ import type { Client } from '@temporalio/client';
 import proto, { type temporal } from '@temporalio/proto';
 import { type DescribedExecution, describeExecution, hasStatus, NOT_FOUND } from './executions.ts';
 
-
-
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 const { EventType, HistoryEventFilterType } = proto.temporal.api.enums.v1;
 

@@ -3,7 +3,6 @@ import proto, { type temporal } from '@temporalio/proto';
 import type { AttributeType } from '../domain/variable-condition.ts';
 import type { AttributeValue, ExecutionView } from '../domain/visibility-condition.ts';
 
-
 /**
  * Workflow executions as Temporal's API tells of them, read raw: memos and inputs of other people's workflows may be in an
  * encoding that only they can read, so nothing but names, times and search attributes is decoded.
