@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseResourceKey } from '../../domain/resource.ts';
+import { Drover } from '../harness.ts';
+
+let drover: Drover;
+beforeAll(async () => {
+  drover = await Drover.start({ environment: { ACTIVITY_TIMEOUT_SECONDS: '20' } });
+  await drover.define('Node', { externalId: { type: 'string' }, note: { type: 'number' }, to: { type: 'array', items: { $ref: 'reach:schemas/Node' } } });
+  await drover.define('Pin', { externalId: { type: 'string' }, on: { $ref: 'reach:schemas/Node' } }, { required: ['on'] });
+});
+afterAll(() => drover.stop());
+
+/** Rounds that run side by side, each in a tenant of its own. */
+const LANES = 8;
+const ROUNDS = Number(process.env.RACE_ROUNDS ?? 60);
+const NODES = ['a', 'b', 'c', 'd'];
+
+/** The same numbers for the same seed. */
+function randomOf(seed: number): (below: number) => number {
+  let state = seed * 2_654_435_761 + 1;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+/** Uploads, patches and deletes of the same few resources, all at once. */
+async function race(round: number, tenant: { tenant: string }): Promise<string[]> {
+  const random = randomOf(round);
+  const some = (): string[] => NODES.filter(() => random(2) === 0);
+  const one = (): string => NODES[random(NODES.length)] ?? 'a';
+  const nodes = (): object[] => NODES.map((externalId) => ({ externalId, to: random(2) === 0 ? [] : [one()] }));
+  const batches = [
+    drover.upload('Node', nodes(), '', tenant),
+    drover.upload('Pin', [{ externalId: one(), on: one() }, { externalId: one(), on: one() }], random(2) === 0 ? '?dependencyWaitTimeout=1' : '', tenant),
+    drover.patch('Node', [{ externalId: one(), to: some() }, { externalId: one(), note: round }], '', tenant),
+    drover.delete('Node', { externalIds: [one(), one(), one()], cascade: random(2) === 0 }, tenant),
+    drover.delete('Node', { deleteAll: true, cascade: random(3) === 0 }, tenant),
+  ];
+  return Promise.all(batches);
+}
+
+test('after rounds of racing uploads, patches and deletes no stored reference dangles, and no mark is left', { timeout: 400_000 }, async () => {
+  const { database } = drover.services;
+  const rounds = Array.from({ length: ROUNDS }, (_, round) => round);
+  const lane = async (number: number): Promise<void> => {
+    const tenant = { tenant: `race-${number}` };
+    for (let round = rounds.shift(); round !== undefined; round = rounds.shift()) {
+      for (const batchId of await race(round, tenant)) {
+        const batch = await drover.ended(batchId, { ...tenant, timeoutMs: 60_000 });
+        expect(batch.errors?.summary.internal).toBeUndefined();
+        const counted = Object.values(batch.counts).reduce((sum, n) => sum + n, 0);
+        expect(counted).toBe(batch.progress.totalRecords);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
+  const stored = await database.resources.find({}).toArray();
+  const keys = new Set(stored.map((resource) => resource._id));
+  for (const { _id, references, leaving, hidden } of stored) {
+    expect([_id, references.filter((key) => !keys.has(key)).map(parseResourceKey)]).toEqual([_id, []]);
+    expect([leaving, hidden]).toEqual([undefined, undefined]);
+  }
+  expect(await database.intents.countDocuments({})).toBe(0);
+  expect(await database.resources.db.collection('deletion_steps').countDocuments({})).toBe(0);
+});
