@@ -1,7 +1,28 @@
 import type { Benchmark } from './bench.ts';
+import { cascade } from './workloads/cascade.ts';
+import { deleteAll, deleteByIds } from './workloads/delete.ts';
+import { history } from './workloads/history.ts';
+import { acceptLatency, statusLatency } from './workloads/latency.ts';
+import { memory } from './workloads/memory.ts';
+import { patch } from './workloads/patch.ts';
 import { smallBatches } from './workloads/small-batches.ts';
 import { upload1000 } from './workloads/upload-1000.ts';
 import { upload10x1000 } from './workloads/upload-10x1000.ts';
+import { singleWakeUp, wakeUp } from './workloads/wake-up.ts';
 
 /** Every benchmark, in the order in which they run. */
-export const BENCHMARKS: readonly Benchmark[] = [upload1000, upload10x1000, smallBatches];
+export const BENCHMARKS: readonly Benchmark[] = [
+  upload1000,
+  upload10x1000,
+  smallBatches,
+  patch,
+  deleteByIds,
+  cascade,
+  deleteAll,
+  wakeUp,
+  singleWakeUp,
+  acceptLatency,
+  statusLatency,
+  history,
+  memory,
+];

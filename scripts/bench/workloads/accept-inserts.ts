@@ -1,0 +1,52 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Collection } from 'mongodb';
+import { toBatchDocument } from '../../../store/batches.ts';
+import type { Database } from '../../../store/database.ts';
+import { BODIES_PER_PAGE, pageIds } from '../../../store/item-pages.ts';
+import { customers } from '../data/customers.ts';
+
+/**
+ * What accepting a batch cannot do without: its items and itself, stored in bulk, by a process that does nothing else.
+ * @returns times in ms, with the items in pages, and with a document for each.
+ */
+export async function timeOfInserts(database: Database, size: number, times: number, about: string) {
+  const pages: number[] = [];
+  const documents: number[] = [];
+  for (let n = 0; n < times; n++) {
+    pages.push(await timeOf(() => insertPages(database, size, about)));
+    documents.push(await timeOf(() => insertDocuments(database, size, about)));
+  }
+  return { pages, documents };
+}
+
+async function timeOf(insert: () => Promise<void>): Promise<number> {
+  const started = performance.now();
+  await insert();
+  return performance.now() - started;
+}
+
+async function insertPages(database: Database, size: number, about: string): Promise<void> {
+  const _id = uuidv7();
+  const items = customers(0, size);
+  const pages = pageIds(_id, size, BODIES_PER_PAGE).map((id, page) => {
+    const some = items.slice(page * BODIES_PER_PAGE, (page + 1) * BODIES_PER_PAGE);
+    return { _id: id, ids: some.map((item) => item.id), bodies: some.map((item) => JSON.stringify(item)) };
+  });
+  await database.itemPages.insertMany(pages, { ordered: false });
+  await insertBatch(database, _id, size, about);
+}
+
+async function insertDocuments(database: Database, size: number, about: string): Promise<void> {
+  const _id = uuidv7();
+  const items = customers(0, size).map((item, index) => ({ _id: `${_id}/${index}`, externalId: item.id, body: JSON.stringify(item) }));
+  await (database.itemPages as unknown as Collection<(typeof items)[number]>).insertMany(items, { ordered: false });
+  await insertBatch(database, _id, size, about);
+}
+
+async function insertBatch(database: Database, _id: string, total: number, about: string): Promise<void> {
+  const scope = { platform: 'inserts', tenant: about };
+  const options = { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 } as const;
+  const batch = toBatchDocument({ _id, scope, operation: 'upload', options, total, pageSize: BODIES_PER_PAGE, createdAt: new Date() });
+  // over: nobody is to carry it out
+  await database.batches.insertOne({ ...batch, status: 'success' });
+}
