@@ -1,59 +1,76 @@
 import { readBatches, type BatchDocument, recordClaims } from '../store/batches.ts';
-import { claimPending, dropPending, type PendingMember, unclaimPending } from '../store/dependencies.ts';
+import { claimPending, dropPending, type PendingMember, registerPending, unclaimPending } from '../store/dependencies.ts';
 import { readItems } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
-import { createdKeys, failedOutcome, toOutcome } from './apply-items.ts';
+import { createdKeys, failedOutcome, registration, SCHEMA_GONE, toOutcome } from './apply-items.ts';
 import type { Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { LoadedSchema } from './schema-catalog.ts';
 import { signalAvailable, wakeWaiting } from './wake-waiting.ts';
 import { withIntent } from './with-intent.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
-import { writeItems } from './write-items.ts';
+import { type WriteResult, writeItems } from './write-items.ts';
 
 /**
  * Carries out pending items of several batches together. They are claimed first, so that their own batches leave them alone;
  * the claims are noted on the batch that does it, so that a later delivery gives back what an earlier one left claimed, and
- * tells the other batches. Nothing happens where another batch has claimed a member: it does the same.
+ * tells the other batches. Nothing happens where another batch has claimed a member.
+ * @returns false in that case: when the other one has given it back, nobody else may look at these members again.
  */
 export async function applyCycle(
   dependencies: Dependencies,
   delivery: Delivery,
   batch: BatchDocument,
   members: readonly PendingMember[],
-): Promise<void> {
-  const { database } = dependencies;
+): Promise<boolean> {
+  const { database, checkpoint } = dependencies;
   await recordClaims(database, batch._id, members);
-  if (await claimPending(database, batch._id, members)) {
-    const { work, schemas, faulty } = await loadMembers(dependencies, members);
-    const created = await withIntent(dependencies, delivery, schemas, work, async () => {
-      const results = await writeItems({ dependencies, delivery }, work);
-      for (const owner of new Set(work.map((item) => item.batch))) {
-        const outcomes = new Map(faulty.get(owner));
-        for (const [item, result] of results) {
-          if (item.batch === owner && result.kind !== 'missing') outcomes.set(item.index, toOutcome(owner, item, result));
-        }
-        await writeOutcomes(database, owner, outcomes);
-      }
-      return createdKeys(results);
-    });
-    await wakeWaiting(dependencies, created);
+  if (!(await claimPending(database, batch._id, members))) {
+    await recordClaims(database, batch._id, []);
+    return false;
   }
+  await checkpoint?.('claimed', batch._id);
+  const { work, schemas, faulty } = await loadMembers(dependencies, members);
+  const created = await withIntent(dependencies, delivery, schemas, work, async () => {
+    const results = await writeItems({ dependencies, delivery }, work);
+    await storeOutcomes(dependencies, delivery, faulty, results);
+    return createdKeys(results);
+  });
+  await checkpoint?.('outcomes-stored', batch._id);
+  await wakeWaiting(dependencies, created);
   await settleClaims(dependencies, batch._id, members);
+  return true;
+}
+
+/** Members that miss something new, which was there when they came, are registered for it, in their own batches' names. */
+async function storeOutcomes(
+  { database }: Dependencies,
+  delivery: Delivery,
+  faulty: ReadonlyMap<BatchDocument, ReadonlyMap<number, StoredOutcome>>,
+  results: ReadonlyMap<WorkItem, WriteResult>,
+): Promise<void> {
+  for (const [owner, faults] of faulty) {
+    const own = [...results].filter(([item]) => item.batch === owner);
+    const outcomes = new Map([...faults, ...own.map(([item, result]) => [item.index, toOutcome(owner, item, result)] as const)]);
+    await writeOutcomes(database, owner, outcomes);
+    const pending = own.filter(([item]) => outcomes.get(item.index)?.status === 'pending');
+    await registerPending(database, owner._id, delivery.id, pending.map(([item]) => registration(item, outcomes)));
+  }
 }
 
 /** Ends what an earlier delivery left claimed. */
 export async function recoverClaims(dependencies: Dependencies, batch: BatchDocument): Promise<void> {
   if (batch.claims === undefined || batch.claims.length === 0) return;
-  await settleClaims(dependencies, batch._id, batch.claims);
   await wakeWaiting(dependencies, batch.claims.map((member) => member.key));
+  await settleClaims(dependencies, batch._id, batch.claims);
 }
 
-/** Members that are settled leave the pending store, the others are given back, and their batches look for themselves. */
+/** Members that are settled leave the pending store, the others are given back; their batches look for themselves. */
 async function settleClaims(dependencies: Dependencies, batchId: string, members: readonly PendingMember[]): Promise<void> {
   const { database } = dependencies;
   const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
-  const settled: PendingMember[] = [];
+  const alive = new Set(owners.map((owner) => owner._id));
+  const settled = members.filter((member) => !alive.has(member.batchId));
   const open: PendingMember[] = [];
   for (const owner of owners) {
     const own = members.filter((member) => member.batchId === owner._id);
@@ -62,7 +79,7 @@ async function settleClaims(dependencies: Dependencies, batchId: string, members
   }
   await dropPending(database, settled);
   await unclaimPending(database, batchId, open);
-  const told = new Set(settled.map((member) => member.batchId).filter((owner) => owner !== batchId));
+  const told = new Set(members.map((member) => member.batchId).filter((owner) => owner !== batchId));
   for (const owner of told) await signalAvailable(dependencies, owner, []);
   await recordClaims(database, batchId, []);
 }
@@ -74,11 +91,14 @@ async function loadMembers(dependencies: Dependencies, members: readonly Pending
   const faulty = new Map<BatchDocument, Map<number, StoredOutcome>>();
   for (const owner of await readBatches(database, [...new Set(members.map((member) => member.batchId))])) {
     const indexes = members.filter((member) => member.batchId === owner._id).map((member) => member.index);
-    const schema = await catalog.current(owner.schemaDefinitionId ?? '');
-    if (schema === null) continue;
-    schemas.set(schema.definition.id, schema);
     const outcomes = await readOutcomes(database, owner, indexes);
     const pending = indexes.filter((index) => outcomes.get(index)?.status === 'pending');
+    const schema = await catalog.current(owner.schemaDefinitionId ?? '');
+    if (schema === null) {
+      faulty.set(owner, new Map(pending.map((index) => [index, failedOutcome(outcomes.get(index), [SCHEMA_GONE])])));
+      continue;
+    }
+    schemas.set(schema.definition.id, schema);
     const loaded = await toWorkItems(dependencies, owner, schema, await readItems(database, owner, pending), outcomes);
     work.push(...loaded.work);
     const faults = [...loaded.faulty].map(([index, errors]) => [index, failedOutcome(outcomes.get(index), errors)] as const);

@@ -1,15 +1,16 @@
 import type { BoundReference } from '../domain/decide-writes.ts';
-import type { ItemError } from '../domain/outcome.ts';
-import type { ResourceKey } from '../domain/resource.ts';
+import { type ItemError, MAX_ERRORS_PER_ITEM } from '../domain/outcome.ts';
+import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import { registerPending, releasePending } from '../store/dependencies.ts';
-import { readItems } from '../store/item-pages.ts';
+import { type Item, readItems } from '../store/item-pages.ts';
 import { type MissingKey, readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
 import type { PendingGroup } from '../workflows/messages.ts';
 import { withIntent } from './with-intent.ts';
 import { currentDelivery, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
+import { keysOfItems } from './settle-leftovers.ts';
 import { wakeWaiting } from './wake-waiting.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
 import { type WriteResult, writeItems } from './write-items.ts';
@@ -30,7 +31,8 @@ export interface WorkResult {
 
 /**
  * Carries out items of an upload or patch: decide, lay intents, look again, write, store outcomes, wake who waits. Every step
- * can be repeated. Items that are settled already are only counted.
+ * can be repeated. Items that are settled already are counted, and whoever waits for what they have created is woken: the
+ * delivery that settled them may have died before it did that (invariant 5).
  */
 export async function applyItems(dependencies: Dependencies, input: ItemsOfBatch): Promise<WorkResult> {
   const { database } = dependencies;
@@ -39,10 +41,14 @@ export async function applyItems(dependencies: Dependencies, input: ItemsOfBatch
   if (batch === null || batch.run !== input.run) return { tally: tallyOf([]), pending: [] };
   const before = await readOutcomes(database, batch, input.indexes);
   const open = input.indexes.filter((index) => isOpen(before.get(index)));
+  const created = [...before].flatMap(([index, outcome]) => (outcome.action === 'created' ? [index] : []));
+  if (created.length > 0) await wakeWaiting(dependencies, (await keysOfItems(database, batch, created)).map(({ key }) => key));
   const after = new Map(before);
   for (const [index, outcome] of await applyOpen(dependencies, delivery, batch, open, before)) after.set(index, outcome);
   return workResult(input.indexes, after);
 }
+
+export const SCHEMA_GONE: ItemError = { code: 'not_found', message: 'the schema definition was deleted' };
 
 const isOpen = (outcome: StoredOutcome | undefined): boolean =>
   outcome === undefined || outcome.status === 'queued' || outcome.status === 'pending';
@@ -73,23 +79,26 @@ async function applyOpen(
 ): Promise<Map<number, StoredOutcome>> {
   const { database, schemas, checkpoint } = dependencies;
   if (indexes.length === 0) return new Map();
-  const items = await readItems(database, batch, indexes);
+  const read = await readItems(database, batch, indexes);
+  const waiting = pendingKeys(batch, read, before);
+  // An item that another batch applies together with its own is left to it.
+  const claimed = await releasePending(database, batch._id, waiting);
+  const items = read.filter((item) => !claimed.has(item.index));
   const schema = await schemas.current(batch.schemaDefinitionId ?? '');
   const outcomes = new Map<number, StoredOutcome>();
   if (schema === null) {
-    const gone: ItemError = { code: 'not_found', message: 'the schema definition was deleted' };
-    for (const { index } of items) outcomes.set(index, failedOutcome(before.get(index), [gone]));
+    for (const { index } of items) outcomes.set(index, failedOutcome(before.get(index), [SCHEMA_GONE]));
     await writeOutcomes(database, batch, outcomes);
     return outcomes;
   }
   const { work, faulty } = await toWorkItems(dependencies, batch, schema, items, before);
   for (const [index, errors] of faulty) outcomes.set(index, failedOutcome(before.get(index), errors));
-  // An item that another batch applies together with its own is left to it.
-  const waiting = work.filter((item) => item.outcome?.status === 'pending');
-  const claimed = await releasePending(database, batch._id, waiting);
-  const free = work.filter((item) => !claimed.has(item.index));
-  const created = await withIntent(dependencies, delivery, [schema], free, async () => {
-    const results = await writeItems({ dependencies, delivery }, free);
+  if (work.length === 0) {
+    await writeOutcomes(database, batch, outcomes);
+    return outcomes;
+  }
+  const created = await withIntent(dependencies, delivery, [schema], work, async () => {
+    const results = await writeItems({ dependencies, delivery }, work);
     const pending: WorkItem[] = [];
     for (const [item, result] of results) {
       const outcome = toOutcome(batch, item, result);
@@ -106,7 +115,14 @@ async function applyOpen(
   return outcomes;
 }
 
-function registration(item: WorkItem, outcomes: ReadonlyMap<number, StoredOutcome>) {
+function pendingKeys(batch: BatchDocument, items: readonly Item[], outcomes: ReadonlyMap<number, StoredOutcome>) {
+  return items.flatMap(({ index, externalId }) => {
+    if (externalId === null || outcomes.get(index)?.status !== 'pending') return [];
+    return [{ index, key: resourceKey(batch, batch.schemaDefinitionId ?? '', externalId) }];
+  });
+}
+
+export function registration(item: WorkItem, outcomes: ReadonlyMap<number, StoredOutcome>) {
   const missing = outcomes.get(item.index)?.missing ?? [];
   return { key: item.key, index: item.index, missing: missing.map((dependency) => dependency.key) };
 }
@@ -124,28 +140,36 @@ const attemptsOf = (before: StoredOutcome | undefined): number =>
   before?.status === 'pending' ? before.attempts : (before?.attempts ?? 0) + 1;
 
 export function failedOutcome(before: StoredOutcome | undefined, errors: readonly ItemError[]): StoredOutcome {
-  return { status: 'failed', errors: [...errors], attempts: attemptsOf(before) };
+  return { status: 'failed', errors: [...errors], attempts: attemptsOf(before), ...waitedFor(before) };
+}
+
+/** What an item has waited for so far: its registrations may still be there, and go when its batch is over. */
+export function waitedFor(before: StoredOutcome | undefined): Pick<StoredOutcome, 'waitedFor'> {
+  const keys = [...(before?.waitedFor ?? []), ...(before?.status === 'pending' ? (before.missing ?? []).map(({ key }) => key) : [])];
+  return keys.length > 0 ? { waitedFor: [...new Set(keys)] } : {};
 }
 
 /** The outcome that a result becomes: what misses something waits where the batch lets it. */
 export function toOutcome(batch: BatchDocument, item: WorkItem, result: WriteResult): StoredOutcome {
   const attempts = attemptsOf(item.outcome);
+  const waited = waitedFor(item.outcome);
   switch (result.kind) {
     case 'settled':
       return result.outcome;
     case 'written':
-      return { status: 'succeeded', action: result.action, attempts };
+      return { status: 'succeeded', action: result.action, attempts, ...waited };
     case 'failed':
-      return { status: 'failed', errors: [...result.errors], attempts };
+      return { status: 'failed', errors: [...result.errors], attempts, ...waited };
     case 'missing': {
-      const missing = result.missing.map(toMissingKey);
+      const missing = [...new Map(result.missing.map((reference) => [reference.key, toMissingKey(reference)])).values()];
       const waitSeconds = 'dependencyWaitTimeout' in batch.options ? batch.options.dependencyWaitTimeout : 0;
       if (waitSeconds > 0) {
         const since = item.outcome?.pendingSince ?? new Date();
         const expiresAt = item.outcome?.expiresAt ?? new Date(since.getTime() + waitSeconds * 1000);
-        return { status: 'pending', missing, pendingSince: since, expiresAt, attempts };
+        return { status: 'pending', missing, pendingSince: since, expiresAt, attempts, ...waited };
       }
-      return { status: 'failed', missing, errors: result.missing.map(missingError), attempts };
+      const errors = result.missing.slice(0, MAX_ERRORS_PER_ITEM).map(missingError);
+      return { status: 'failed', missing, errors, attempts };
     }
   }
 }

@@ -8,6 +8,8 @@ export type Checkpoint =
   | 'intent-laid'
   | 'looked'
   | 'registered'
+  | 'looked-for-dependencies'
+  | 'claimed'
   | 'inserted'
   | 'written'
   | 'outcomes-stored'

@@ -33,6 +33,7 @@ export async function expireItems(
       status: 'expired',
       errors: [{ code: 'dependency_expired', message }],
       ...(outcome.missing && { missing: outcome.missing }),
+      ...(outcome.waitedFor && { waitedFor: outcome.waitedFor }),
       attempts: outcome.attempts,
     });
   }

@@ -72,6 +72,7 @@ async function settleItems({ database }: Dependencies, batch: BatchDocument, can
     }
     for (const outcome of [...chunk.outcomes.values(), ...outcomes.values()]) {
       for (const missing of outcome.missing ?? []) missed.add(missing.key);
+      for (const key of outcome.waitedFor ?? []) missed.add(key);
     }
     const tally = tallyOf(indexes.map((index) => outcomes.get(index) ?? { status: 'queued' as const }));
     addInto(result.counts, tally.counts);

@@ -2,6 +2,7 @@ import { planStages, resourcesPerActivity, type Stage } from '../domain/plan-sta
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
+import { dropPending, renewPending } from '../store/dependencies.ts';
 import { readIds } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../store/outcome-pages.ts';
 import { readTargets, visible } from '../store/resources.ts';
@@ -24,34 +25,75 @@ export interface LookResult {
   readonly result: WorkResult;
   /** Items that can be carried out now, what is referred to first. */
   readonly ready: readonly Stage[];
+  /** A cycle could not be brought to its end this time: to be looked at again, hint or not. */
+  readonly lookAgain: boolean;
+}
+
+/** What there is for the pending items of a batch. */
+interface Survey {
+  readonly outcomes: ReadonlyMap<number, StoredOutcome>;
+  readonly waiting: readonly Waiting[];
+  readonly present: ReadonlySet<ResourceKey>;
+  readonly ready: ReadonlySet<Waiting>;
 }
 
 /**
  * What of a batch's pending items can go ahead: signals are hints, this is the proof (invariant 5). Ready is whose missing
  * identities are there now, or are created by items of the same batch that are ready too. Cycles with pending items of other
- * batches are carried out here, once all of their members are there.
+ * batches are carried out here, once all of their members are there. What goes on waiting is registered when this returns.
  * @param input the indexes that the workflow knows as pending.
  */
 export async function lookForDependencies(dependencies: Dependencies, input: ItemsOfBatch): Promise<LookResult> {
-  const { database, resourcesPerActivity: configured } = dependencies;
+  const { database, checkpoint, resourcesPerActivity: configured } = dependencies;
+  const delivery = currentDelivery();
   const batch = await readBatch(database, input.batchId);
-  if (batch === null || batch.run !== input.run) return { settled: [], result: workResult([], new Map()), ready: [] };
+  if (batch === null || batch.run !== input.run) {
+    return { settled: [], result: workResult([], new Map()), ready: [], lookAgain: false };
+  }
   await recoverClaims(dependencies, batch);
-  const outcomes = await readOutcomes(database, batch, input.indexes);
-  const waiting = await waitingItems(dependencies, batch, input.indexes, outcomes);
-  const present = await presentKeys(dependencies, batch, outcomes, waiting.flatMap((item) => item.missing));
-  const ready = selfSupporting(waiting, present);
-  const rest = waiting.filter((item) => !ready.has(item));
-  const cycle = await findCycle(dependencies, batch, rest, (keys) => presentOf(dependencies, keys));
-  if (cycle.length > 0) await applyCycle(dependencies, currentDelivery(), batch, cycle);
-  const after = cycle.length > 0 ? await readOutcomes(database, batch, input.indexes) : outcomes;
-  const settled = input.indexes.filter((index) => after.get(index)?.status !== 'pending');
-  const planned = [...ready].map((item) => ({ index: item.index, key: item.key, references: item.missing }));
+  const found = await registeredSurvey(dependencies, batch, delivery.id, input.indexes);
+  await checkpoint?.('looked-for-dependencies', batch._id);
+  const cycle = await findCycle(dependencies, batch, restOf(found), (keys) => presentOf(dependencies, keys));
+  const isApplied = cycle.length > 0 && (await applyCycle(dependencies, delivery, batch, cycle));
+  const after = isApplied ? await readOutcomes(database, batch, input.indexes) : found.outcomes;
+  const isPending = (index: number): boolean => after.get(index)?.status === 'pending';
+  const settled = input.indexes.filter((index) => !isPending(index));
+  const planned = [...found.ready]
+    .filter((item) => isPending(item.index))
+    .map((item) => ({ index: item.index, key: item.key, references: item.missing }));
   return {
     settled,
     result: workResult(settled, after),
     ready: planStages(planned, resourcesPerActivity(Math.max(planned.length, 1), configured)),
+    lookAgain: cycle.length > 0 && (!isApplied || cycle.some((member) => member.batchId === batch._id && isPending(member.index))),
   };
+}
+
+const restOf = ({ waiting, ready }: Survey): Waiting[] => waiting.filter((item) => !ready.has(item));
+
+/** A survey after which everything that still waits is registered: if something was not, the survey is made again (invariant 5). */
+async function registeredSurvey(
+  dependencies: Dependencies,
+  batch: BatchDocument,
+  token: string,
+  indexes: readonly number[],
+): Promise<Survey> {
+  const { database } = dependencies;
+  const first = await survey(dependencies, batch, indexes);
+  const rest = restOf(first);
+  if (!(await renewPending(database, batch._id, token, rest, (key) => !first.present.has(key)))) return first;
+  const second = await survey(dependencies, batch, indexes);
+  const waiting = new Set(second.waiting.map((item) => item.index));
+  const settled = rest.filter((item) => !waiting.has(item.index));
+  await dropPending(database, settled.map(({ key, index }) => ({ key, index, batchId: batch._id })));
+  return second;
+}
+
+async function survey(dependencies: Dependencies, batch: BatchDocument, indexes: readonly number[]): Promise<Survey> {
+  const outcomes = await readOutcomes(dependencies.database, batch, indexes);
+  const waiting = await waitingItems(dependencies, batch, indexes, outcomes);
+  const present = await presentKeys(dependencies, batch, outcomes, waiting.flatMap((item) => item.missing));
+  return { outcomes, waiting, present, ready: selfSupporting(waiting, present) };
 }
 
 async function waitingItems(

@@ -19,6 +19,9 @@ export interface PendingEntry {
   claim?: string;
 }
 
+/** Identities in one command, where all that a batch has waited for are meant. */
+const KEYS_AT_ONCE = 1000;
+
 /** A pending item, wherever it belongs. */
 export interface PendingMember {
   readonly key: ResourceKey;
@@ -55,6 +58,30 @@ export async function registerPending(
     })),
   ];
   if (operations.length > 0) await database.dependencies.bulkWrite(operations, { ordered: false });
+}
+
+/**
+ * Registers pending items once more where that is no longer so: a registration ends with the signal that answers it, and what
+ * had appeared may have gone again since.
+ * @param absent whether what an item misses is still not there; nothing else needs a registration.
+ * @returns whether anything was registered: then the batch looks once more (invariant 5).
+ */
+export async function renewPending(
+  database: Database,
+  batchId: string,
+  token: string,
+  items: readonly PendingRegistration[],
+  absent: (key: ResourceKey) => boolean,
+): Promise<boolean> {
+  const keys = new Set(items.flatMap((item) => [item.key, ...item.missing.filter(absent)]));
+  const known = await readDependencies(database, [...keys]);
+  const lost = items.filter(
+    ({ key, index, missing }) =>
+      known.get(key)?.pending?.[pendingEntryId(batchId, index)] === undefined ||
+      missing.some((missed) => absent(missed) && known.get(missed)?.waiting?.[batchId] === undefined),
+  );
+  await registerPending(database, batchId, token, lost);
+  return lost.length > 0;
 }
 
 /**
@@ -128,9 +155,11 @@ function removalOf(registrations: readonly Registration[]) {
 
 /** Ends every registration of a batch that waits for nothing any more. */
 export async function stopWaiting(database: Database, batchId: string, keys: readonly ResourceKey[]): Promise<void> {
-  if (keys.length === 0) return;
-  await database.dependencies.updateMany({ _id: { $in: [...keys] } }, { $unset: { [`waiting.${batchId}`]: '' } });
-  await removeEmpty(database, keys);
+  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+    const some = keys.slice(at, at + KEYS_AT_ONCE);
+    await database.dependencies.updateMany({ _id: { $in: some } }, { $unset: { [`waiting.${batchId}`]: '' } });
+    await removeEmpty(database, some);
+  }
 }
 
 /** Documents that say nothing any more go. One that is written again meanwhile does not match, or is made anew. */

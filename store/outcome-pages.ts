@@ -18,6 +18,8 @@ export interface StoredOutcome {
   errors?: ItemError[];
   /** What a pending, expired or failed item missed. */
   missing?: MissingKey[];
+  /** Keys of what the item has waited for before: the batch may still be registered there. */
+  waitedFor?: ResourceKey[];
   /** When the item became pending, and its absolute deadline. */
   pendingSince?: Date;
   expiresAt?: Date;

@@ -57,6 +57,10 @@ export class BatchState {
     return next;
   }
 
+  isPending(index: number): boolean {
+    return this.#deadlines.has(index);
+  }
+
   dueAt(now: number): number[] {
     return this.pendingIndexes.filter((index) => (this.#deadlines.get(index) ?? 0) <= now);
   }
@@ -74,6 +78,15 @@ export class BatchState {
     for (const index of indexes) if (this.#deadlines.delete(index)) this.#counts.pending -= 1;
     this.#count(tally);
     this.#remember(pending);
+  }
+
+  /** Pending items are queued again, though nobody will carry them out. */
+  giveUp(indexes: readonly number[]): void {
+    for (const index of indexes) {
+      if (!this.#deadlines.delete(index)) continue;
+      this.#counts.pending -= 1;
+      this.#counts.queued += 1;
+    }
   }
 
   finish(summary: BatchSummary): void {
@@ -98,7 +111,7 @@ export class BatchState {
     return this.pendingIndexes.map((index) => ({ index, expiresAt: new Date(this.#deadlines.get(index) ?? 0).toISOString() }));
   }
 
-  carry(cursor: number | undefined, startedAt: string): CarriedState {
+  carry(cursor: number | undefined): CarriedState {
     const groups = new Map<number, number[]>();
     for (const index of this.pendingIndexes) {
       const deadline = this.#deadlines.get(index) ?? 0;
@@ -111,7 +124,6 @@ export class BatchState {
       pending: [...groups].map(([expiresAt, indexes]) => ({ expiresAt, indexes })),
       ...(cursor !== undefined && { cursor }),
       cancelled: this.cancelled,
-      startedAt,
     };
   }
 

@@ -107,7 +107,7 @@ class BatchRun {
       if (plan === null) break;
       this.#state.add(plan.tally);
       for (const stage of plan.stages) {
-        await this.#carryOutStage(stage, (work) => this.#carryOutWork(work));
+        await this.#carryOutStage(stage, 'wait', (work) => this.#carryOutWork(work));
         // Items that became pending have registered: now look (invariant 5).
         this.#state.woken = true;
       }
@@ -125,11 +125,15 @@ class BatchRun {
     }
   }
 
-  /** Runs the work of one stage, a few activities at a time; none is started while suspended or once cancelled. */
-  async #carryOutStage<T>(stage: readonly T[], carryOut: (work: T) => Promise<void>): Promise<void> {
+  /**
+   * Runs the work of one stage, a few activities at a time; none is started while suspended or once cancelled.
+   * @param onSuspend what is left then waits here, or is left undone.
+   */
+  async #carryOutStage<T>(stage: readonly T[], onSuspend: 'wait' | 'leave', carryOut: (work: T) => Promise<void>): Promise<void> {
     const left = [...stage];
     const lane = async (): Promise<void> => {
       for (;;) {
+        if (this.#state.suspended && onSuspend === 'leave') return;
         if (this.#state.suspended) await condition(() => !this.#state.suspended || this.#state.cancelled);
         const work = this.#state.cancelled ? undefined : left.shift();
         if (work === undefined) return;
@@ -161,11 +165,12 @@ class BatchRun {
     const state = this.#state;
     const isOver = (): boolean => state.cancelled || (this.#planDone && !state.hasPending);
     const isWoken = (): boolean => state.woken && !state.suspended && state.hasPending;
+    const isFull = (): boolean => this.#planDone && state.hasPending && workflowInfo().continueAsNewSuggested;
     // after each suspend and resume, so that what is stored ends as what holds, whoever stores beside
     const isUnrecorded = (): boolean => state.controlled || this.#recorded !== this.#recordable();
     while (!isOver()) {
       if (isUnrecorded()) await this.#record();
-      const stirred = (): boolean => isOver() || isWoken() || isUnrecorded();
+      const stirred = (): boolean => isOver() || isWoken() || isFull() || isUnrecorded();
       const deadline = state.nextDeadline;
       // a deadline that appears or moves is a reason to sleep anew
       const isMoved = (): boolean => state.nextDeadline !== deadline;
@@ -179,31 +184,37 @@ class BatchRun {
       if (isWoken() || (isDue && !state.suspended)) await this.#look();
       if (isDue && !state.cancelled) await this.#expire();
       this.#publish();
-      if (this.#planDone && state.hasPending && workflowInfo().continueAsNewSuggested) await this.#continueAsNew();
+      if (isFull()) await this.#continueAsNew();
     }
   }
 
+  /** Carries out what is ready. While suspended, the rest goes on waiting, and its deadlines run on. */
   async #look(): Promise<void> {
     const state = this.#state;
+    const indexes = state.pendingIndexes;
     state.woken = false;
-    let isSomeLeft = false;
     try {
-      const { settled, result, ready } = await this.#activities.look({ ...this.#id, indexes: state.pendingIndexes });
+      const { settled, result, ready, lookAgain } = await this.#activities.look({ ...this.#id, indexes });
       state.replace(settled, result.tally, result.pending);
-      for (const stage of ready) {
-        await this.#carryOutStage(stage, async (indexes) => {
-          const { tally, pending } = await this.#activities.applyItems({ ...this.#id, indexes });
-          state.replace(indexes, tally, pending);
-          if (pending.length > 0) isSomeLeft = true;
-        });
-      }
+      for (const stage of ready) await this.#carryOutStage(stage, 'leave', (chunk) => this.#applyReady(chunk));
+      const isStuck = lookAgain || ready.flat(2).some((index) => state.isPending(index));
+      if (!isStuck || state.suspended || state.cancelled) return;
+      // Another batch is carrying them out with its own, or what they need has gone again: nobody may tell.
+      state.woken = true;
+      const isIdle = indexes.every((index) => state.isPending(index));
+      if (isIdle) await sleep(CLAIMED_RETRY_MS, { summary: 'pending items are being carried out by another batch' });
     } catch (error) {
-      this.#giveUpPending(error);
+      this.#giveUpPending(indexes, error);
     }
-    if (!isSomeLeft) return;
-    // Another batch is carrying them out with its own, or what they need has gone again: look once more, but not at once.
-    await sleep(CLAIMED_RETRY_MS, { summary: 'ready items are still pending' });
-    state.woken = true;
+  }
+
+  async #applyReady(indexes: readonly number[]): Promise<void> {
+    try {
+      const { tally, pending } = await this.#activities.applyItems({ ...this.#id, indexes });
+      this.#state.replace(indexes, tally, pending);
+    } catch (error) {
+      this.#giveUpPending(indexes, error);
+    }
   }
 
   async #expire(): Promise<void> {
@@ -216,16 +227,14 @@ class BatchRun {
       state.replace(due, tally, pending);
       if (pending.length > 0) await sleep(CLAIMED_RETRY_MS, { summary: 'due items are being carried out by another batch' });
     } catch (error) {
-      this.#giveUpPending(error);
+      this.#giveUpPending(due, error);
     }
   }
 
-  /** A bug of ours: finishing gives the pending items their outcome. */
-  #giveUpPending(error: unknown): void {
+  /** A bug of ours: finishing gives these items their outcome. */
+  #giveUpPending(indexes: readonly number[], error: unknown): void {
     this.#expectActivityFailure(error, 'waiting failed');
-    const { pending, ...others } = this.#state.summary().counts;
-    log.error('pending items are given up', { pending, ...others });
-    this.#state.replace(this.#state.pendingIndexes, { counts: { queued: pending }, actions: {}, errorCodes: {} }, []);
+    this.#state.giveUp(indexes);
   }
 
   #expectActivityFailure(error: unknown, what: string): void {
@@ -247,7 +256,11 @@ class BatchRun {
     const { status } = this.#state.summary();
     this.#recorded = this.#recordable();
     this.#state.controlled = false;
-    await this.#activities.record({ ...this.#id, status: status === 'waiting' ? 'waiting' : 'processing', suspended });
+    try {
+      await this.#activities.record({ ...this.#id, status: status === 'waiting' ? 'waiting' : 'processing', suspended });
+    } catch (error) {
+      this.#expectActivityFailure(error, 'its state could not be stored');
+    }
   }
 
   #recordable(): string {
@@ -266,8 +279,6 @@ class BatchRun {
   }
 
   async #continueAsNew(): Promise<never> {
-    const startedAt = this.#input.carried?.startedAt ?? workflowInfo().startTime.toISOString();
-    const carried = this.#state.carry(this.#cursor, startedAt);
-    return continueAsNew<typeof batchWorkflow>({ ...this.#input, carried });
+    return continueAsNew<typeof batchWorkflow>({ ...this.#input, carried: this.#state.carry(this.#cursor) });
   }
 }

@@ -66,8 +66,6 @@ export interface CarriedState {
   /** Where planning goes on; absent when all is planned and done. */
   readonly cursor?: number;
   readonly cancelled: boolean;
-  /** Continue-as-new also resets what `workflowInfo` says of the start. */
-  readonly startedAt: string;
 }
 
 /** Pending items with one deadline, in ms since 1970. */
