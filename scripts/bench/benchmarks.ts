@@ -5,6 +5,7 @@ import { history } from './workloads/history.ts';
 import { acceptLatency, statusLatency } from './workloads/latency.ts';
 import { memory } from './workloads/memory.ts';
 import { patch } from './workloads/patch.ts';
+import { peers } from './workloads/peers.ts';
 import { smallBatches } from './workloads/small-batches.ts';
 import { upload1000 } from './workloads/upload-1000.ts';
 import { upload10x1000 } from './workloads/upload-10x1000.ts';
@@ -14,6 +15,7 @@ import { singleWakeUp, wakeUp } from './workloads/wake-up.ts';
 export const BENCHMARKS: readonly Benchmark[] = [
   upload1000,
   upload10x1000,
+  peers,
   smallBatches,
   patch,
   deleteByIds,

@@ -1,0 +1,17 @@
+import { assertSucceeded, batchesOf, carryOut, openPeerStore, seedRegions, storeOutcomes } from './carry-out.ts';
+import { serve } from './serve.ts';
+
+/** The ceiling: one process, a loop over the batches, nothing that outlives a crash. */
+const store = await openPeerStore();
+
+serve(async (job) => {
+  const batches = batchesOf(job);
+  await seedRegions(store, job.tenant);
+  const started = performance.now();
+  for (const [number, batch] of batches.entries()) {
+    const outcomes = await carryOut(store, job.tenant, batch);
+    assertSucceeded(outcomes);
+    await storeOutcomes(store, `${job.tenant}/${number}`, outcomes);
+  }
+  return (performance.now() - started) / 1000;
+});
