@@ -30,10 +30,15 @@ export function readArray<T>(value: unknown, path: string, reader: Reader<T>): r
   return value.map((entry, index) => reader(entry, `${path}[${index}]`));
 }
 
+/** Most values of one filter: a server takes about a second for so many, and no more than 4 MB of a query. */
+const MAX_VALUES = 5_000;
+
 /** A list that must name something: an empty one would select nothing, or everything, by accident. */
 export function readTexts(value: unknown, path: string): readonly string[] {
   const texts = readArray(value, path, readText);
   if (texts.length === 0) throw invalidRequest(`${path} is empty`);
+  if (texts.length > MAX_VALUES)
+    throw invalidRequest(`${path} has ${texts.length} values; a query can hold ${MAX_VALUES}`);
   return texts;
 }
 

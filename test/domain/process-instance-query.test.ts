@@ -144,6 +144,12 @@ describe('a process instance query', () => {
     });
   });
 
+  it('takes no more values than a server can answer for', () => {
+    expect(faultOf({ processInstanceIds: Array.from({ length: 5_001 }, String) }).message).toBe(
+      'processInstanceQuery.processInstanceIds has 5001 values; a query can hold 5000',
+    );
+  });
+
   it('names the instances whose parents must be known', () => {
     const filter = readProcessInstanceQuery({ subProcessInstance: 'a', orQueries: [{ subProcessInstance: 'b' }] });
     expect(subInstancesIn(filter)).toEqual(['a', 'b']);
