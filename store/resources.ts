@@ -101,31 +101,6 @@ export async function findResource(database: Database, key: ResourceKey): Promis
   return seen ? toResource(seen) : null;
 }
 
-/**
- * One page of a tenant's resources of a schema definition, by external id from after `after` on: stable while data changes.
- * May hold fewer than `limit` where some are not to be seen; `next` is where to go on, null at the end.
- */
-export async function listResources(
-  database: Database,
-  scope: Scope,
-  schemaDefinitionId: string,
-  after: string | null,
-  limit: number,
-): Promise<{ resources: Resource[]; next: string | null }> {
-  const prefix = `${scopeKey(scope)}/${schemaDefinitionId}/`;
-  const documents = await database.resources
-    .find({ _id: { $gt: prefix + (after ?? ''), $lt: `${scopeKey(scope)}/${schemaDefinitionId}0` } })
-    .sort({ _id: 1 })
-    .limit(limit + 1)
-    .toArray();
-  const page = documents.slice(0, limit);
-  const seen = await visible(database, page);
-  return {
-    resources: seen.map(toResource),
-    next: documents.length > limit ? (page.at(-1)?.externalId ?? null) : null,
-  };
-}
-
 export async function countResources(database: Database, scope: Scope, schemaDefinitionId: string): Promise<number> {
   return database.resources.countDocuments({
     schemaDefinitionId,
@@ -329,30 +304,4 @@ export async function lookAtTargets(
     else if (group === undefined || (state === 'committed') === (target.hidden !== undefined)) present.push(target._id);
   }
   return { present, undecided };
-}
-
-/** External ids of all resources of a schema definition that readers see, in pages, in no order: one scan, bounded memory. */
-export async function* allExternalIds(
-  database: Database,
-  scope: Scope,
-  schemaDefinitionId: string,
-  pageSize: number,
-): AsyncGenerator<string[]> {
-  const cursor = database.resources.find(
-    { schemaDefinitionId, scope: scopeKey(scope) },
-    { projection: { externalId: 1, hidden: 1, leaving: 1 }, batchSize: pageSize },
-  );
-  let page: string[] = [];
-  let marked: ResourceDocument[] = [];
-  for await (const document of cursor) {
-    if (document.hidden === undefined && document.leaving === undefined) page.push(document.externalId);
-    else marked.push(document);
-    if (page.length < pageSize && marked.length < pageSize) continue;
-    page.push(...(await visible(database, marked)).map((seen) => seen.externalId));
-    marked = [];
-    yield page;
-    page = [];
-  }
-  page.push(...(await visible(database, marked)).map((seen) => seen.externalId));
-  if (page.length > 0) yield page;
 }

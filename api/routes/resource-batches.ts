@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
-import { previewDeletion } from '../../activities/preview-deletion.ts';
+import { PREVIEW_TIMEOUT_MS, PreviewTimeoutError, previewDeletion } from '../../activities/preview-deletion.ts';
 import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCES_PER_BATCH } from '../../domain/batch.ts';
 import { MAX_RESOURCE_BYTES } from '../../domain/decide-writes.ts';
 import { externalIdOf, isExternalId } from '../../domain/external-id.ts';
@@ -9,17 +9,25 @@ import type { JsonObject } from '../../domain/resource.ts';
 import type { SchemaDefinition } from '../../domain/schema-definition.ts';
 import { acceptBatch, type BatchRequest } from '../../services/accept-batch.ts';
 import { fittingPageSize, IDS_PER_PAGE, type NewItem } from '../../store/item-pages.ts';
-import { allExternalIds } from '../../store/resources.ts';
-import { findSchemaDefinition } from '../../store/schema-definitions.ts';
+import { allExternalIds } from '../../store/reference-graph.ts';
 import type { ApiContext } from '../context.ts';
-import { type Api, defineRoute, faults, jsonResponse, queryBoolean, queryEnum, queryInteger } from '../define-route.ts';
-import { badRequest, notFound, success } from '../envelope.ts';
+import { type Api, defineRoute, enveloped, faults, jsonResponse, queryBoolean, queryEnumOr, queryInteger } from '../define-route.ts';
+import { ApiError, success } from '../envelope.ts';
+import { schemaDefinitionOf } from './schema-definitions.ts';
 
 const MAX_KEY_LENGTH = 255;
+/** Seconds after which a dry run that took too long may be tried again. */
+const PREVIEW_RETRY_SECONDS = 60;
 
 const params = z.object({ schemaDefinitionNameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }) });
+const KEY_FAULT = `must be 1 to ${MAX_KEY_LENGTH} characters`;
 const headers = z.object({
-  'idempotency-key': z.string().max(MAX_KEY_LENGTH).optional().openapi({ description: 'The same key and request gives the same batch; kept 24 h' }),
+  'idempotency-key': z
+    .string()
+    .min(1, KEY_FAULT)
+    .max(MAX_KEY_LENGTH, KEY_FAULT)
+    .optional()
+    .openapi({ description: 'The same key and request gives the same batch; kept 24 h. A dry run binds none' }),
 });
 const Resource = z
   .custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), { error: 'must be an object' })
@@ -32,13 +40,14 @@ const resourcesBody = z
       .max(MAX_RESOURCES_PER_BATCH, `must hold at most ${MAX_RESOURCES_PER_BATCH} resources`),
   }, { error: 'must be an object with "resources"' })
   .openapi('BatchResources');
-const Accepted = z
-  .object({
-    success: z.literal(true),
+const Accepted = enveloped(
+  z.object({
+    batchId: z.string(),
     message: z.string(),
-    data: z.object({ batchId: z.string(), message: z.string(), recordCount: z.number(), schemaDefinitionId: z.string() }),
-  })
-  .openapi('Accepted');
+    recordCount: z.number().openapi({ description: 'Records in the batch; of a delete the ids asked for' }),
+    schemaDefinitionId: z.string(),
+  }),
+).openapi('Accepted');
 const accepted = { 202: jsonResponse('The batch and its items are durable', Accepted) };
 
 /** The requests that start a batch (seeds 000 to 002). */
@@ -50,25 +59,25 @@ export function resourceBatchRoutes(api: Api): void {
     {
       ...about,
       method: 'post',
+      operationId: 'uploadResources',
       summary: 'Upload resources',
       query: z.object({
-        onconflict: queryEnum(['upsert', 'reject']),
+        onconflict: queryEnumOr(['upsert', 'reject'], 'upsert'),
         ignoreUnknownFields: queryBoolean(false),
         dependencyWaitTimeout: queryInteger({ min: 0, max: MAX_DEPENDENCY_WAIT_SECONDS, defaultValue: 0 }),
       }),
       body: resourcesBody,
       responses: { ...accepted, ...faults(404, 413, 415, 422) },
     },
-    async (c, { params: { schemaDefinitionNameOrId }, query, body, rawBody }) => {
-      const options = { ...query, onconflict: query.onconflict ?? 'upsert' };
-      return acceptWrites(c, { operation: 'upload', options }, schemaDefinitionNameOrId, body.resources, rawBody);
-    },
+    async (c, { params: { schemaDefinitionNameOrId }, query, body, rawBody }) =>
+      acceptWrites(c, { operation: 'upload', options: query }, schemaDefinitionNameOrId, body.resources, rawBody),
   );
   defineRoute(
     api,
     {
       ...about,
       method: 'patch',
+      operationId: 'patchResources',
       summary: 'Patch resources',
       query: z.object({ ignoreUnknownFields: queryBoolean(false) }),
       body: resourcesBody,
@@ -82,12 +91,13 @@ export function resourceBatchRoutes(api: Api): void {
     {
       ...about,
       method: 'delete',
+      operationId: 'deleteResources',
       summary: 'Delete resources',
       body: deleteBody,
       responses: { ...accepted, 200: jsonResponse('What a delete would do; nothing is touched', Preview), ...faults(404, 413, 415, 422) },
     },
     async (c, { params: { schemaDefinitionNameOrId }, body, rawBody }) => {
-      const definition = await definitionOf(c, schemaDefinitionNameOrId);
+      const definition = await schemaDefinitionOf(c, schemaDefinitionNameOrId);
       if (body.dryRun) return preview(c, definition, body);
       const { cascade, deleteAll } = body;
       const pages = deleteAll
@@ -117,26 +127,16 @@ const deleteBody = z
   })
   .openapi('BatchDelete');
 
-const Preview = z
-  .object({
-    success: z.literal(true),
-    message: z.string(),
-    data: z.object({
-      dryRun: z.literal(true),
-      schemaDefinitionId: z.string(),
-      deletions: z.array(z.object({ schemaDefinitionId: z.string(), schemaDefinitionName: z.string(), count: z.number() })),
-      totalDeletions: z.number(),
-      skipped: z.number(),
-      notFound: z.number(),
-    }),
-  })
-  .openapi('DeletionPreview');
-
-async function definitionOf(c: ApiContext, nameOrId: string): Promise<SchemaDefinition> {
-  const definition = await findSchemaDefinition(c.var.services.database, c.var.scope.platform, nameOrId);
-  if (definition === null) throw notFound(`there is no schema definition "${nameOrId}"`);
-  return definition;
-}
+const Preview = enveloped(
+  z.object({
+    dryRun: z.literal(true),
+    schemaDefinitionId: z.string(),
+    deletions: z.array(z.object({ schemaDefinitionId: z.string(), schemaDefinitionName: z.string(), count: z.number() })),
+    totalDeletions: z.number(),
+    skipped: z.number(),
+    notFound: z.number(),
+  }),
+).openapi('DeletionPreview');
 
 async function acceptWrites(
   c: ApiContext,
@@ -145,7 +145,7 @@ async function acceptWrites(
   resources: readonly JsonObject[],
   rawBody: Uint8Array,
 ): Promise<Response> {
-  const definition = await definitionOf(c, nameOrId);
+  const definition = await schemaDefinitionOf(c, nameOrId);
   const items = resources.map((resource) => toItem(resource, definition.externalIdField));
   return accept(c, definition, { ...how, pages: [items], pageSize: fittingPageSize(items) }, rawBody);
 }
@@ -174,9 +174,6 @@ async function accept(
   rawBody: Uint8Array,
 ): Promise<Response> {
   const key = c.req.header('idempotency-key');
-  if (key !== undefined && (key === '' || key.length > MAX_KEY_LENGTH)) {
-    throw badRequest(`Idempotency-Key: must be 1 to ${MAX_KEY_LENGTH} characters`);
-  }
   const { services, scope } = c.var;
   await services.assertTemporal();
   const about = [request.operation, definition.id, JSON.stringify(request.options)];
@@ -203,8 +200,14 @@ async function preview(
   definition: SchemaDefinition,
   { externalIds, cascade, deleteAll }: { externalIds: readonly string[]; cascade: boolean; deleteAll: boolean },
 ): Promise<Response> {
-  const found = await previewDeletion(c.var.services, c.var.scope, definition, { externalIds, cascade, deleteAll });
-  return c.json(success('Nothing was deleted', { dryRun: true as const, schemaDefinitionId: definition.id, ...found }), 200);
+  try {
+    const found = await previewDeletion(c.var.services, c.var.scope, definition, { externalIds, cascade, deleteAll });
+    return c.json(success('Nothing was deleted', { dryRun: true as const, schemaDefinitionId: definition.id, ...found }), 200);
+  } catch (error) {
+    if (!(error instanceof PreviewTimeoutError)) throw error;
+    const hint = `the dry run takes longer than ${PREVIEW_TIMEOUT_MS / 1000} s: ask about fewer ids; the delete itself has no such limit`;
+    throw new ApiError(503, hint, { retryAfterSeconds: PREVIEW_RETRY_SECONDS });
+  }
 }
 
 function* pagesOfIds(externalIds: readonly string[]): Generator<NewItem[]> {
