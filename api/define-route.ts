@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
-import { badRequest, MAX_FAULTS } from './envelope.ts';
+import { ApiError, badRequest, MAX_FAULTS } from './envelope.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
 import { readJson } from './read-json.ts';
 
@@ -13,11 +13,14 @@ export interface RouteInput<P extends z.ZodType, Q extends z.ZodType, B extends 
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** OpenAPI form: `/api/batches/{batchId}`. */
   readonly path: string;
+  /** Name of the operation in generated clients. */
+  readonly operationId: string;
   readonly tags: string[];
   readonly summary: string;
   readonly description?: string;
   readonly params?: P;
   readonly query?: Q;
+  /** By names in lower case. */
   readonly headers?: z.ZodObject;
   readonly body?: B;
   readonly responses: RouteConfig['responses'];
@@ -44,30 +47,51 @@ export function defineRoute<P extends z.ZodType = z.ZodUnknown, Q extends z.ZodT
   const request = {
     ...(params && { params: params as never }),
     ...(query && { query: query as never }),
-    ...(headers && { headers }),
+    headers: z.object({ ...TENANT_HEADER, ...headers?.shape }),
     ...(body && { body: { required: true, content: { 'application/json': { schema: body as z.ZodType } } } }),
   };
   const route = createRoute({ ...about, method, path, request, security: [{ [TOKEN_SCHEME]: [] }] });
   api.openAPIRegistry.registerPath(route);
   api.on(method.toUpperCase(), route.getRoutingPath(), async (c) => {
-    const checkedParams = check(params, c.req.param(), '');
-    const checkedQuery = check(query, c.req.query(), '');
-    const read = body ? await readJson(c) : { json: undefined, bytes: new Uint8Array() };
-    const checkedBody = check(body, read.json, 'body');
+    const faults: string[] = [];
+    const checkedParams = check(faults, params, c.req.param(), '');
+    const checkedQuery = check(faults, query, c.req.query(), '');
+    check(faults, headers, c.req.header(), '');
+    const read = body ? await readBody(c, faults) : null;
+    const checkedBody = read && check(faults, body, read.json, 'body');
+    if (faults.length > 0) throw badRequest(...faults);
     return handle(c, {
       params: checkedParams as z.output<P>,
       query: checkedQuery as z.output<Q>,
       body: checkedBody as z.output<B>,
-      rawBody: read.bytes,
+      rawBody: read?.bytes ?? new Uint8Array(),
     });
   });
 }
 
-function check(schema: z.ZodType | undefined, value: unknown, whole: string): unknown {
+/** Every route takes it; who may use it, and how long it is, is checked with the token. */
+const TENANT_HEADER = {
+  'reach-tenant-id': z.string().optional().openapi({ description: 'The tenant that the request is about; for platform scope' }),
+};
+
+/** What `schema` makes of a value; what is wrong with it is added to the faults. */
+function check(faults: string[], schema: z.ZodType | undefined, value: unknown, whole: string): unknown {
   if (schema === undefined) return undefined;
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw badRequest(...result.error.issues.slice(0, MAX_FAULTS).map((issue) => `${placeOf(issue.path) || whole}: ${issue.message}`));
+  for (const { path, message } of result.error.issues.slice(0, MAX_FAULTS)) faults.push(`${placeOf(path) || whole}: ${message}`);
+  return undefined;
+}
+
+/** A body that is no JSON is one fault among others; one that is not to be read at all is refused for that alone. */
+async function readBody(c: ApiContext, faults: string[]): Promise<{ json: unknown; bytes: Uint8Array } | null> {
+  try {
+    return await readJson(c);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 400) throw error;
+    faults.push(...(error.errors ?? [error.message]));
+    return null;
+  }
 }
 
 /** `resources[3].name` */
@@ -108,11 +132,37 @@ export const queryEnum = <const T extends readonly [string, ...string[]]>(words:
     .transform((value) => (value === '' ? undefined : (value as T[number] | undefined)))
     .openapi({ type: 'string', enum: [...words] });
 
+/** The same where one of the words is meant by saying nothing. */
+export const queryEnumOr = <const T extends readonly [string, ...string[]]>(words: T, defaultValue: T[number]) =>
+  queryEnum(words)
+    .transform((value) => value ?? defaultValue)
+    .openapi({ type: 'string', enum: [...words], default: defaultValue });
+
+/** What a list is asked for. */
+export const pageQuery = ({ max, defaultLimit }: { max: number; defaultLimit: number }) => ({
+  cursor: z.string().optional().openapi({ description: 'That of the page before; absent or empty: from the beginning' }),
+  limit: queryInteger({ min: 1, max, defaultValue: defaultLimit }),
+});
+
+/** How a list ends a page. */
+export const Pagination = z
+  .object({
+    hasNextPage: z.boolean(),
+    total: z.number().int().min(0).openapi({ description: 'On all pages together, as of now' }),
+    cursor: z.string().nullable().openapi({ description: 'Asks for the next page; null on the last one' }),
+  })
+  .openapi('Pagination');
+
 /** A response in the envelope. */
 export const jsonResponse = (description: string, schema: z.ZodType) => ({
   description,
   content: { 'application/json': { schema } },
 });
+
+/** A successful answer in the envelope. */
+export const enveloped = <T extends z.ZodType>(data: T) => z.object({ success: z.literal(true), message: z.string(), data });
+/** A page of a list in the envelope. */
+export const pageOf = <T extends z.ZodType>(result: T) => enveloped(z.object({ results: z.array(result), pagination: Pagination }));
 
 const Fault = z
   .object({ success: z.literal(false), message: z.string(), errors: z.array(z.string()).optional() })
@@ -131,11 +181,12 @@ const FAULTS = {
   415: jsonResponse('The content type is not application/json', Fault),
   422: jsonResponse('The Idempotency-Key was used with another request', Fault),
   429: jsonResponse('Too many requests at once; see Retry-After', Fault),
+  500: jsonResponse('A fault of ours; the log has the reason under X-Request-Id', Fault),
   503: jsonResponse('Temporal or MongoDB cannot be reached; see Retry-After', Fault),
 } as const;
 
 /** Answers other than success that a route can give. */
 export function faults(...statuses: (keyof typeof FAULTS)[]): RouteConfig['responses'] {
-  const always = [400, 401, 403, 429, 503] as const;
+  const always = [400, 401, 403, 429, 500, 503] as const;
   return Object.fromEntries([...new Set([...always, ...statuses])].map((status) => [status, FAULTS[status]]));
 }

@@ -1,14 +1,17 @@
 import { z } from '@hono/zod-openapi';
 import { BATCH_STATUSES, BATCH_TYPES, OPERATIONS } from '../../domain/batch.ts';
 import { ERROR_CODES, ITEM_STATUSES } from '../../domain/outcome.ts';
+import { enveloped, pageOf } from '../define-route.ts';
 
 /** Shapes of answers about batches (contract section 3), for the OpenAPI document. */
-export const Pagination = z
-  .object({ hasNextPage: z.boolean(), total: z.number().optional(), cursor: z.string().nullable() })
-  .openapi('Pagination');
-
 const count = z.number().int().min(0);
-const MissingDependency = z.object({ schemaDefinitionId: z.string(), schemaName: z.string(), externalId: z.string() }).openapi('MissingDependency');
+const MissingDependency = z
+  .object({
+    schemaDefinitionId: z.string().openapi({ description: 'Empty while there is no such schema definition' }),
+    schemaName: z.string(),
+    externalId: z.string(),
+  })
+  .openapi('MissingDependency');
 
 export const BatchData = z
   .object({
@@ -36,7 +39,7 @@ export const BatchData = z
     pendingUntil: z.iso.datetime().optional(),
     errors: z
       .object({
-        summary: z.record(z.enum(ERROR_CODES), count),
+        summary: z.partialRecord(z.enum(ERROR_CODES), count),
         details: z.record(z.string(), z.string()).openapi({ description: 'Index to message, the first 100' }),
         message: z.string(),
       })
@@ -58,10 +61,8 @@ export const BatchData = z
   })
   .openapi('BatchData');
 
-export const Batch = z.object({ success: z.literal(true), message: z.string(), data: BatchData }).openapi('Batch');
-export const BatchList = z
-  .object({ success: z.literal(true), message: z.string(), data: z.object({ results: z.array(BatchData), pagination: Pagination }) })
-  .openapi('BatchList');
+export const Batch = enveloped(BatchData).openapi('Batch');
+export const BatchList = pageOf(BatchData).openapi('BatchList');
 
 const Item = z
   .object({
@@ -74,6 +75,4 @@ const Item = z
     attempts: count,
   })
   .openapi('Item');
-export const ItemList = z
-  .object({ success: z.literal(true), message: z.string(), data: z.object({ results: z.array(Item), pagination: Pagination }) })
-  .openapi('ItemList');
+export const ItemList = pageOf(Item).openapi('ItemList');

@@ -9,7 +9,7 @@ import { type BatchDocument, findBatch, listBatches, markDeleted } from '../../s
 import { findSchemaDefinition } from '../../store/schema-definitions.ts';
 import type { BatchEvent } from '../batch-events.ts';
 import type { ApiContext } from '../context.ts';
-import { type Api, defineRoute, faults, jsonResponse, queryBoolean, queryEnum, queryInteger } from '../define-route.ts';
+import { type Api, defineRoute, enveloped, faults, jsonResponse, pageQuery, queryBoolean, queryEnum, queryEnumOr } from '../define-route.ts';
 import { notFound, success } from '../envelope.ts';
 import { Batch, BatchList } from './batch-schemas.ts';
 
@@ -32,11 +32,12 @@ export function batchRoutes(api: Api): void {
     {
       method: 'delete',
       path: '/api/batches/{batchId}',
+      operationId: 'deleteBatch',
       tags,
       params,
       summary: 'Remove a batch for good',
       description: 'Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay.',
-      responses: { 200: jsonResponse('Removed', z.object({ success: z.literal(true), message: z.string(), data: z.object({ batchId: z.string() }) })), ...faults(404) },
+      responses: { 200: jsonResponse('Removed', enveloped(z.object({ batchId: z.string() }))), ...faults(404) },
     },
     async (c, { params: { batchId } }) => {
       await removeBatchForGood(c, await batchOf(c, batchId));
@@ -63,6 +64,7 @@ function readRoutes(api: Api): void {
     {
       method: 'get',
       path: '/api/batches/{batchId}',
+      operationId: 'getBatch',
       tags,
       params,
       summary: 'Status of a batch',
@@ -79,31 +81,32 @@ function readRoutes(api: Api): void {
     {
       method: 'get',
       path: '/api/batches',
+      operationId: 'listBatches',
       tags,
-      summary: 'List batches',
+      summary: 'List batches, newest first',
       query: z.object({
-        cursor: z.string().optional(),
-        limit: queryInteger({ min: 1, max: 100, defaultValue: 20 }),
+        ...pageQuery({ max: 100, defaultLimit: 20 }),
         batchType: queryEnum(Object.values(BATCH_TYPES) as [string, ...string[]]),
         status: queryEnum(BATCH_STATUSES),
-        schema: z.string().optional(),
-        sortBy: queryEnum(['createdAt', '-createdAt']),
+        schema: z.string().optional().openapi({ description: 'Name, plural name or id of a schema definition' }),
+        sortBy: queryEnumOr(['createdAt', '-createdAt'], '-createdAt'),
       }),
       responses: { 200: jsonResponse('A page of batches', BatchList), ...faults() },
     },
     async (c, { query }) => {
       const { database } = c.var.services;
       const operation = OPERATIONS.find((known: Operation) => BATCH_TYPES[known] === query.batchType);
-      const definition = query.schema ? await findSchemaDefinition(database, c.var.scope.platform, query.schema) : undefined;
-      const place: ListPlace = { list: 'batches', filter: [query.batchType, query.status, query.schema, query.sortBy].map((part) => part ?? '') };
+      const definition = query.schema ? await findSchemaDefinition(database, c.var.scope.platform, query.schema) : null;
+      // one that has been deleted has left its batches behind, under its id
+      const schemaDefinitionId = definition?.id ?? query.schema;
+      const place: ListPlace = { list: 'batches', filter: [operation ?? '', query.status ?? '', schemaDefinitionId ?? '', query.sortBy] };
       const after = decodeCursor(c.var.scope, place, query.cursor);
       const filter = {
         ...(operation && { operation }),
         ...(query.status && { status: query.status }),
-        // a schema definition that does not exist has no batches
-        ...(definition !== undefined && { schemaDefinitionId: definition?.id ?? '' }),
+        ...(schemaDefinitionId && { schemaDefinitionId }),
       };
-      const newestFirst = query.sortBy !== 'createdAt';
+      const newestFirst = query.sortBy === '-createdAt';
       const page = await listBatches(database, c.var.scope, filter, { after, limit: query.limit, newestFirst });
       const results = await Promise.all(page.batches.map((batch) => viewListedBatch(database, batch)));
       const cursor = page.next === null ? null : encodeCursor(c.var.scope, place, page.next);
@@ -126,6 +129,7 @@ function controlRoutes(api: Api): void {
       {
         method: 'post',
         path: `/api/batches/{batchId}/${verb}`,
+        operationId: `${verb}Batch`,
         tags,
         params,
         summary,
@@ -146,8 +150,10 @@ function eventRoute(api: Api): void {
     {
       method: 'get',
       path: '/api/batches/{batchId}/events',
+      operationId: 'watchBatch',
       tags,
       params,
+      headers: z.object({ 'last-event-id': z.string().optional().openapi({ description: 'Id of the last event that was seen' }) }),
       summary: 'Server-sent events: one at each change, at most 4 a second, and a last one at the end',
       responses: {
         200: { description: 'Events `batch`, each with the batch', content: { 'text/event-stream': { schema: z.string() } } },

@@ -4,13 +4,15 @@ import { findSchemaDefinition } from '../../store/schema-definitions.ts';
 import type { ApiContext } from '../context.ts';
 import { type Api, defineRoute, jsonResponse } from '../define-route.ts';
 import { setErrorHeaders, toApiError } from '../envelope.ts';
-import { readJson } from '../read-json.ts';
 import { removeBatchForGood } from './batches.ts';
 
 export const EXTRACTA_PREFIX = '/api/v1/documentClassification/';
 
 const Answer = z.object({ status: z.enum(['success', 'error']), message: z.string() }).openapi('ExtractaAnswer');
-const Body = z.object({ classificationId: z.string().min(1), batchId: z.string().min(1) });
+const given = z.string({ error: 'must be given, as a string' }).min(1, 'must not be empty');
+const Body = z
+  .object({ classificationId: given, batchId: given }, { error: 'must be an object' })
+  .openapi('ExtractaBatch');
 
 /** The one endpoint of Extracta that its clients find here (seed 003). Errors are in its shape, by `extractaFailure`. */
 export function extractaRoutes(api: Api): void {
@@ -19,7 +21,9 @@ export function extractaRoutes(api: Api): void {
     {
       method: 'delete',
       path: '/api/v1/documentClassification/deleteBatch',
+      operationId: 'deleteExtractaBatch',
       tags: ['Extracta'],
+      body: Body,
       summary: 'Delete a batch of a classification (a schema definition)',
       responses: {
         200: jsonResponse('Deleted', Answer),
@@ -28,13 +32,7 @@ export function extractaRoutes(api: Api): void {
         500: jsonResponse('Internal error', Answer),
       },
     },
-    async (c) => {
-      const parsed = Body.safeParse((await readJson(c)).json);
-      if (!parsed.success) {
-        const fields = [...new Set(parsed.error.issues.map((issue) => String(issue.path[0] ?? 'body')))];
-        return wrong(c, `${fields.join(' and ')} must be given`);
-      }
-      const { classificationId, batchId } = parsed.data;
+    async (c, { body: { classificationId, batchId } }) => {
       const { database } = c.var.services;
       const definition = await findSchemaDefinition(database, c.var.scope.platform, classificationId);
       if (definition === null) return wrong(c, 'classificationId is unknown');
@@ -57,5 +55,5 @@ export function extractaFailure(c: ApiContext, error: unknown): Response {
     return c.json({ status: 'error', message: 'Internal server error' }, 500);
   }
   const status = known.status === 401 || known.status === 403 ? 401 : 400;
-  return c.json({ status: 'error', message: known.message }, status);
+  return c.json({ status: 'error', message: known.errors?.join('; ') ?? known.message }, status);
 }

@@ -1,17 +1,20 @@
 import { Readable } from 'node:stream';
 import { z } from '@hono/zod-openapi';
 import { stringify } from 'csv-stringify';
+import { accepts } from 'hono/accepts';
 import { ITEM_STATUSES, type ItemStatus } from '../../domain/outcome.ts';
-import { batchItems, type ItemView } from '../../services/list-items.ts';
+import { batchItems, countItems, type ItemView } from '../../services/list-items.ts';
 import type { BatchDocument } from '../../store/batches.ts';
 import type { ApiContext } from '../context.ts';
 import { decodeCursor, encodeCursor, type ListPlace } from '../cursors.ts';
-import { type Api, defineRoute, faults, queryEnum, queryInteger } from '../define-route.ts';
+import { type Api, defineRoute, faults, pageQuery, queryEnum } from '../define-route.ts';
 import { success } from '../envelope.ts';
 import { ItemList } from './batch-schemas.ts';
 import { batchOf } from './batches.ts';
 
 const CSV_COLUMNS = ['index', 'externalId', 'status', 'action', 'attempts', 'errorCodes', 'errors', 'missingDependencies'] as const;
+
+const TYPES = ['application/json', 'application/x-ndjson', 'text/csv'];
 
 /** The items of a batch: in pages, or all of them streamed as NDJSON or CSV. */
 export function itemRoutes(api: Api): void {
@@ -20,14 +23,14 @@ export function itemRoutes(api: Api): void {
     {
       method: 'get',
       path: '/api/batches/{batchId}/items',
+      operationId: 'listBatchItems',
       tags: ['Batches'],
       summary: 'Items of a batch with their outcomes, in index order',
       description: 'With `Accept: application/x-ndjson` or `text/csv` all of them, streamed; cursor and limit are not used then.',
       params: z.object({ batchId: z.string() }),
       query: z.object({
         status: queryEnum(ITEM_STATUSES),
-        cursor: z.string().optional(),
-        limit: queryInteger({ min: 1, max: 1000, defaultValue: 100 }),
+        ...pageQuery({ max: 1000, defaultLimit: 100 }),
       }),
       responses: {
         200: {
@@ -43,10 +46,14 @@ export function itemRoutes(api: Api): void {
     },
     async (c, { params: { batchId }, query }) => {
       const batch = await batchOf(c, batchId);
-      const accept = c.req.header('accept') ?? '';
-      if (accept.includes('application/x-ndjson')) return streamed(c, ndjson(itemsOf(c, batch, query.status)), 'application/x-ndjson');
-      if (accept.includes('text/csv')) return streamed(c, csv(itemsOf(c, batch, query.status)), 'text/csv; charset=utf-8; header=present');
-      return page(c, batch, query);
+      switch (accepts(c, { header: 'Accept', supports: TYPES, default: 'application/json' })) {
+        case 'application/x-ndjson':
+          return streamed(c, ndjson(itemsOf(c, batch, query.status)), 'application/x-ndjson');
+        case 'text/csv':
+          return streamed(c, csv(itemsOf(c, batch, query.status)), 'text/csv; charset=utf-8; header=present');
+        default:
+          return page(c, batch, query);
+      }
     },
   );
 }
@@ -61,6 +68,7 @@ async function page(
 ): Promise<Response> {
   const place: ListPlace = { list: `items of ${batch._id}`, filter: [query.status ?? ''] };
   const after = decodeCursor(c.var.scope, place, query.cursor);
+  const total = await countItems(c.var.services.database, batch, query.status);
   const results: ItemView[] = [];
   let cursor: string | null = null;
   for await (const item of itemsOf(c, batch, query.status, after === null ? 0 : Number(after) + 1)) {
@@ -70,7 +78,7 @@ async function page(
     }
     results.push(item);
   }
-  return c.json(success(`${results.length} items`, { results, pagination: { hasNextPage: cursor !== null, cursor } }));
+  return c.json(success(`${total} items`, { results, pagination: { hasNextPage: cursor !== null, total, cursor } }));
 }
 
 function streamed(c: ApiContext, content: Readable, type: string): Response {

@@ -12,7 +12,7 @@ import {
 } from '../../store/resources.ts';
 import type { ApiContext } from '../context.ts';
 import { decodeCursor, encodeCursor, type ListPlace } from '../cursors.ts';
-import { type Api, defineRoute, faults, jsonResponse, queryInteger } from '../define-route.ts';
+import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../define-route.ts';
 import { notFound, success } from '../envelope.ts';
 import { schemaDefinitionOf } from './schema-definitions.ts';
 
@@ -20,10 +20,7 @@ const tags = ['Resources'];
 const schemaDefinitionNameOrId = z
   .string()
   .openapi({ description: 'Name, plural name or id of the schema definition' });
-const query = z.object({
-  cursor: z.string().optional(),
-  limit: queryInteger({ min: 1, max: 100, defaultValue: 20 }),
-});
+const query = z.object(pageQuery({ max: 100, defaultLimit: 20 }));
 
 const ResourceSchema = z
   .object({
@@ -32,8 +29,8 @@ const ResourceSchema = z
     resourceExternalId: z.string(),
     data: z.record(z.string(), z.unknown()),
     versionNumber: z.number().int(),
-    createdAt: z.string(),
-    updatedAt: z.string(),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
   })
   .openapi('Resource');
 const Referrer = z
@@ -45,15 +42,6 @@ const Referrer = z
     fields: z.array(z.string()).openapi({ description: 'Where it refers: field names, or JSON pointers below them' }),
   })
   .openapi('Referrer');
-const one = (data: z.ZodType) => z.object({ success: z.literal(true), message: z.string(), data });
-const many = (result: z.ZodType) =>
-  one(
-    z.object({
-      results: z.array(result),
-      pagination: z.object({ hasNextPage: z.boolean(), total: z.number().int(), cursor: z.string().nullable() }),
-    }),
-  );
-
 /** Reading resources (contract section 5). */
 export function resourceRoutes(api: Api): void {
   defineRoute(
@@ -61,11 +49,12 @@ export function resourceRoutes(api: Api): void {
     {
       method: 'get',
       path: '/api/resources/{schemaDefinitionNameOrId}',
+      operationId: 'listResources',
       tags,
       params: z.object({ schemaDefinitionNameOrId }),
       query,
       summary: 'List resources, by external id',
-      responses: { 200: jsonResponse('A page of resources', many(ResourceSchema)), ...faults(404) },
+      responses: { 200: jsonResponse('A page of resources', pageOf(ResourceSchema)), ...faults(404) },
     },
     async (c, { params, query: { cursor, limit } }) => {
       const { database } = c.var.services;
@@ -91,10 +80,11 @@ function memberRoutes(api: Api): void {
     {
       method: 'get',
       path,
+      operationId: 'getResource',
       tags,
       params,
       summary: 'One resource',
-      responses: { 200: jsonResponse('The resource', one(ResourceSchema)), ...faults(404) },
+      responses: { 200: jsonResponse('The resource', enveloped(ResourceSchema)), ...faults(404) },
     },
     async (c, { params: { schemaDefinitionNameOrId, externalId } }) => {
       const { resource } = await resourceOf(c, schemaDefinitionNameOrId, externalId);
@@ -106,11 +96,12 @@ function memberRoutes(api: Api): void {
     {
       method: 'get',
       path: `${path}/references`,
+      operationId: 'listReferences',
       tags,
       params,
       query,
       summary: 'Who refers to a resource',
-      responses: { 200: jsonResponse('A page of referring resources', many(Referrer)), ...faults(404) },
+      responses: { 200: jsonResponse('A page of referring resources', pageOf(Referrer)), ...faults(404) },
     },
     async (c, { params: { schemaDefinitionNameOrId, externalId }, query: { cursor, limit } }) => {
       const { database } = c.var.services;

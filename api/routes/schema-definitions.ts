@@ -2,7 +2,15 @@ import { z } from '@hono/zod-openapi';
 import { wakeWaiting } from '../../activities/wake-waiting.ts';
 import { unboundSchemaKey } from '../../activities/work-items.ts';
 import type { JsonObject, JsonValue } from '../../domain/resource.ts';
-import { checkDefinition, type SchemaDefinition, type SchemaDefinitionInput } from '../../domain/schema-definition.ts';
+import {
+  checkDefinition,
+  DEFAULT_EXTERNAL_ID_FIELD,
+  MAX_DESCRIPTION_LENGTH,
+  MAX_NAME_LENGTH,
+  NAME_PATTERN,
+  type SchemaDefinition,
+  type SchemaDefinitionInput,
+} from '../../domain/schema-definition.ts';
 import { isObject } from '../../domain/schema-document.ts';
 import {
   ChangeBusyError,
@@ -18,7 +26,7 @@ import {
 } from '../../store/schema-definitions.ts';
 import type { ApiContext, Services } from '../context.ts';
 import { decodeCursor, encodeCursor, type ListPlace } from '../cursors.ts';
-import { type Api, defineRoute, faults, jsonResponse, queryInteger } from '../define-route.ts';
+import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../define-route.ts';
 import { ApiError, badRequest, notFound, success } from '../envelope.ts';
 
 /** Seconds after which a change that met others at work should be tried again. */
@@ -41,34 +49,30 @@ const Definition = z
     schema: z.record(z.string(), z.unknown()),
     versionNumber: z.number().int(),
     referenceSchemas: z.array(z.string()).openapi({ description: 'Names and ids that the schema refers to' }),
-    createdAt: z.string(),
-    updatedAt: z.string(),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
   })
   .openapi('SchemaDefinition');
-const OneDefinition = z.object({ success: z.literal(true), message: z.string(), data: Definition });
-const ManyDefinitions = z.object({
-  success: z.literal(true),
-  message: z.string(),
-  data: z.object({
-    results: z.array(Definition),
-    pagination: z.object({ hasNextPage: z.boolean(), total: z.number().int(), cursor: z.string().nullable() }),
-  }),
-});
+const OneDefinition = enveloped(Definition);
+const ManyDefinitions = pageOf(Definition);
 
 /** Checked by the domain, which names each fault by its JSON pointer. */
-const requestBody = z
-  .custom<JsonValue>(() => true)
-  .openapi('SchemaDefinitionRequest', {
-    type: 'object',
-    required: ['name', 'schema'],
-    properties: {
-      name: { type: 'string', pattern: '^[a-zA-Z0-9_-]+$' },
-      pluralName: { type: 'string', pattern: '^[a-zA-Z0-9_-]+$' },
-      description: { type: 'string' },
-      externalIdField: { type: 'string', default: 'externalId' },
-      schema: { type: 'object', description: 'JSON Schema, draft-07 or 2020-12, of type object' },
-    },
-  });
+const anyBody = z.custom<JsonValue>(() => true);
+const name = { type: 'string', pattern: NAME_PATTERN.source, maxLength: MAX_NAME_LENGTH } as const;
+const properties = {
+  name,
+  pluralName: name,
+  description: { type: 'string', maxLength: MAX_DESCRIPTION_LENGTH },
+  externalIdField: { type: 'string', default: DEFAULT_EXTERNAL_ID_FIELD, minLength: 1, maxLength: MAX_NAME_LENGTH },
+  schema: { type: 'object', description: 'JSON Schema, draft-07 or 2020-12, of type object' },
+} as const;
+const NewDefinition = anyBody.openapi('NewSchemaDefinition', { type: 'object', required: ['name', 'schema'], properties });
+const NextVersion = anyBody.openapi('SchemaDefinitionVersion', {
+  type: 'object',
+  required: ['schema'],
+  description: 'Names and the external id field never change: they may be left out, or repeated',
+  properties,
+});
 
 /** What a platform's resources look like (contract section 5). */
 export function schemaDefinitionRoutes(api: Api): void {
@@ -83,9 +87,10 @@ function collectionRoutes(api: Api): void {
     {
       method: 'post',
       path,
+      operationId: 'createSchemaDefinition',
       tags,
       summary: 'Define a type of resources',
-      body: requestBody,
+      body: NewDefinition,
       responses: { 201: jsonResponse('The definition', OneDefinition), ...faults(409, 413, 415) },
     },
     async (c, { body }) => {
@@ -102,9 +107,10 @@ function collectionRoutes(api: Api): void {
     {
       method: 'get',
       path,
+      operationId: 'listSchemaDefinitions',
       tags,
       summary: 'List schema definitions, newest first',
-      query: z.object({ cursor: z.string().optional(), limit: queryInteger({ min: 1, max: 100, defaultValue: 20 }) }),
+      query: z.object(pageQuery({ max: 100, defaultLimit: 20 })),
       responses: { 200: jsonResponse('A page of definitions', ManyDefinitions), ...faults() },
     },
     async (c, { query }) => {
@@ -127,7 +133,15 @@ function memberRoutes(api: Api): void {
   const ok = { 200: jsonResponse('The definition', OneDefinition) };
   defineRoute(
     api,
-    { method: 'get', path, tags, params, summary: 'One schema definition', responses: { ...ok, ...faults(404) } },
+    {
+      method: 'get',
+      path,
+      operationId: 'getSchemaDefinition',
+      tags,
+      params,
+      summary: 'One schema definition',
+      responses: { ...ok, ...faults(404) },
+    },
     async (c, { params: { nameOrId } }) =>
       c.json(success('Schema definition', toAnswer(await schemaDefinitionOf(c, nameOrId)))),
   );
@@ -136,12 +150,13 @@ function memberRoutes(api: Api): void {
     {
       method: 'put',
       path,
+      operationId: 'replaceSchemaDefinition',
       tags,
       params,
       summary: 'Put the next version in place',
       description:
         'A version that would make stored resources invalid, or refer to nothing, is refused with their number.',
-      body: requestBody,
+      body: NextVersion,
       responses: { ...ok, ...faults(404, 409, 413, 415) },
     },
     async (c, { params: { nameOrId }, body }) => {
@@ -159,6 +174,7 @@ function memberRoutes(api: Api): void {
     {
       method: 'delete',
       path,
+      operationId: 'deleteSchemaDefinition',
       tags,
       params,
       summary: 'Delete a schema definition that nothing uses',
