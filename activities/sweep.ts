@@ -7,6 +7,7 @@ import { latestExecution, startBatch } from '../services/start-batch.ts';
 import { type BatchDocument, markExpired, readBatch, unfinishedBatches } from '../store/batches.ts';
 import { forgetOldGroups } from '../store/commits.ts';
 import { recordInserted, removeOldKeys, unfinishedBindings } from '../store/idempotency-keys.ts';
+import { removeStaleIntents } from '../store/intents.ts';
 import { removeOrphanedPages } from '../store/orphaned-pages.ts';
 import type { Dependencies } from './dependencies.ts';
 import { finishBatch } from './finish-batch.ts';
@@ -43,6 +44,7 @@ export async function sweep(dependencies: Dependencies, _input: Record<string, n
     if (what !== null) done[what] += 1;
   }
   await removeOldKeys(database);
+  await removeStaleIntents(database);
   await forgetOldGroups(database, new Date(Date.now() - GROUPS_KEPT_MS));
   const orphans = await removeOrphanedPages(database, new Date(Date.now() - ORPHANED_AFTER_MS), heartbeat);
   if (done.started + done.finished + done.purged + orphans > 0) logger.info({ ...done, orphans }, 'swept');

@@ -69,3 +69,8 @@ async function liveIntents(database: Database, intents: IntentDocument[]): Promi
   if (stale.length > 0) await database.intents.deleteMany({ _id: { $in: stale } });
   return intents.filter((intent) => running.has(intent.batchId));
 }
+
+/** Removes what deliveries of batches that are over have left behind: they died after their writes. Safe at any time. */
+export async function removeStaleIntents(database: Database): Promise<void> {
+  await liveIntents(database, await database.intents.find({}, { projection: { targets: 0 } }).toArray());
+}
