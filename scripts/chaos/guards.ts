@@ -56,7 +56,7 @@ export type GuardName = keyof typeof GUARDS;
 export const GUARD_NAMES = Object.keys(GUARDS) as GuardName[];
 
 /** What a service runs from. */
-const SOURCES = ['activities', 'api', 'config.ts', 'connections.ts', 'domain', 'package.json', 'services', 'store', 'tsconfig.json', 'worker', 'workflows'];
+const SOURCES = ['activities', 'api', 'config.ts', 'connections.ts', 'domain', 'package.json', 'scripts/chaos/worker-process.ts', 'services', 'store', 'tsconfig.json', 'worker', 'workflows'];
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The file of a guard without it. @throws where the text to replace is not there exactly once: the guard has moved. */

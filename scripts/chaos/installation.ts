@@ -1,6 +1,8 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { startMongodb } from '../../dev/mongodb.ts';
 import { startTemporal } from '../../dev/temporal.ts';
 import type { Victim } from './killer.ts';
@@ -16,24 +18,6 @@ const ACTIVITY_TIMEOUT_SECONDS = 6;
 /** Longest time after the faults until everything answers, in ms. */
 const RECOVERY_MS = 60_000;
 
-/** A whole Drover in processes of its own, with proxies between them. */
-export interface Installation {
-  /** Where clients call: through a proxy. */
-  readonly clientUrl: string;
-  /** Where the checker calls. */
-  readonly apiUrl: string;
-  readonly mongodbUri: string;
-  readonly database: string;
-  readonly victims: readonly Victim[];
-  /** Each with the mean time between its faults, in ms. */
-  readonly proxies: readonly { readonly proxy: FaultyProxy; readonly meanMs: number }[];
-  /** Waits until everything is up and answers again. @throws where that does not come about. */
-  recovered(): Promise<void>;
-  /** Runs the sweeper now instead of within a minute. */
-  sweep(): Promise<void>;
-  stop(): Promise<void>;
-}
-
 export interface InstallationOptions {
   readonly random: Random;
   /** Folder for data and logs. */
@@ -43,121 +27,176 @@ export interface InstallationOptions {
   readonly say: (line: string) => void;
 }
 
-/** Starts everything, on ports that stay, and returns when it can be used. What was started ends when one of it cannot be. */
-export async function startInstallation(options: InstallationOptions): Promise<Installation> {
-  const started: Array<() => Promise<void>> = [];
-  const stop = async (): Promise<void> => {
-    for (const end of started.splice(0).reverse()) await end().catch(() => undefined);
-  };
-  try {
-    return await start(options, started, stop);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+/** Where the servers are, and where the proxies before them. */
+interface Addresses {
+  readonly mongodb: number;
+  readonly temporal: number;
 }
 
-async function start(
-  { random, folder, sources, say }: InstallationOptions,
-  started: Array<() => Promise<void>>,
-  stop: () => Promise<void>,
-): Promise<Installation> {
-  const [mongodbPort = 0, temporalPort = 0, apiPort = 0, ...proxyPorts] = await quietPorts(random, 8);
-  const supervise = <T extends Supervised>(supervised: T): T => {
-    started.push(() => supervised.stop());
-    return supervised;
-  };
-  const mongodb = await startMongodb({ dataDir: folder, preferredPort: mongodbPort, say });
-  const mongodbProcess = supervise(new Supervised('MongoDB', mongodb.process));
-  const temporal = await startTemporal({ dataDir: folder, preferredPort: temporalPort, namespace: 'default', ui: false, say });
-  const temporalProcess = supervise(new Supervised('Temporal', temporal.process));
+/**
+ * A whole Drover in processes of its own, with proxies between them, all on ports that stay. What is started ends with `stop`,
+ * and with this process, however that dies.
+ */
+export class Installation {
+  /** Each with the mean time between its faults, in ms. */
+  readonly proxies: { readonly proxy: FaultyProxy; readonly meanMs: number }[] = [];
+  readonly victims: Victim[] = [];
+  readonly database = DATABASE;
+  readonly #options: InstallationOptions;
+  readonly #ports: number[];
+  readonly #started: Array<() => Promise<void>> = [];
+  readonly #servers: Addresses;
+  readonly #apiPort: number;
+  readonly #clientPort: number;
 
-  const proxies: { proxy: FaultyProxy; meanMs: number }[] = [];
-  const between = async (name: string, upstreamPort: number, meanMs: number): Promise<number> => {
-    const port = proxyPorts.shift() ?? 0;
-    const proxy = await FaultyProxy.listen(name, port, upstreamPort);
-    started.push(() => proxy.close());
-    proxies.push({ proxy, meanMs });
-    return port;
-  };
-  const uri = (port: number): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
-  const environment = (mongodbProxy: number, temporalProxy: number) => ({
-    MONGODB_URI: uri(mongodbProxy),
-    MONGODB_DATABASE: DATABASE,
-    TEMPORAL_ADDRESS: `127.0.0.1:${temporalProxy}`,
-    TEMPORAL_TASK_QUEUE: TASK_QUEUE,
-    ACTIVITY_TIMEOUT_SECONDS: String(ACTIVITY_TIMEOUT_SECONDS),
-    LOG_LEVEL: 'warn',
-  });
-  const apiUrl = `http://127.0.0.1:${apiPort}`;
-  const api = supervise(
-    await startProgram({
+  private constructor(options: InstallationOptions, ports: readonly number[]) {
+    this.#options = options;
+    this.#ports = [...ports];
+    this.#servers = { mongodb: this.#port(), temporal: this.#port() };
+    this.#apiPort = this.#port();
+    this.#clientPort = this.#port();
+  }
+
+  /** Returns when it can be used. */
+  static async start(options: InstallationOptions): Promise<Installation> {
+    const installation = new Installation(options, await quietPorts(options.random, 8));
+    try {
+      await installation.#startServers();
+      await installation.#startApi();
+      await installation.#startWorkers();
+      await installation.recovered();
+      return installation;
+    } catch (error) {
+      await installation.stop();
+      throw error;
+    }
+  }
+
+  /** Where clients call: through a proxy. */
+  get clientUrl(): string {
+    return `http://127.0.0.1:${this.#clientPort}`;
+  }
+
+  /** Where the checker calls. */
+  get apiUrl(): string {
+    return `http://127.0.0.1:${this.#apiPort}`;
+  }
+
+  get mongodbUri(): string {
+    return uriOf(this.#servers.mongodb);
+  }
+
+  /** Waits until everything is up and answers again. @throws where that does not come about. */
+  async recovered(): Promise<void> {
+    const deadline = Date.now() + RECOVERY_MS;
+    for (;;) {
+      const down = this.victims.flatMap(({ process }) => (process.isUp ? [] : [process.name]));
+      if (down.length === 0 && (await this.#isReady())) return;
+      if (Date.now() > deadline) throw new Error(`not recovered after ${RECOVERY_MS / 1000} s: ${down.join(', ') || '/readyz is not 200'}`);
+      await sleep(100);
+    }
+  }
+
+  /** Runs the sweeper now instead of within half a minute. */
+  async sweep(): Promise<void> {
+    const connection = Connection.lazy({ address: `127.0.0.1:${this.#servers.temporal}` });
+    try {
+      await new Client({ connection }).schedule.getHandle(`${TASK_QUEUE}-sweep`).trigger();
+    } catch (error) {
+      this.#options.say(`the sweeper could not be triggered: ${error}`);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  /** Safe to repeat. */
+  async stop(): Promise<void> {
+    for (const end of this.#started.splice(0).reverse()) await end().catch((error: unknown) => this.#options.say(`not stopped: ${error}`));
+  }
+
+  async #startServers(): Promise<void> {
+    const { folder, say } = this.#options;
+    const { mongodb, temporal } = this.#servers;
+    const running = await startMongodb({ dataDir: folder, preferredPort: mongodb, say });
+    this.#supervise(new Supervised('MongoDB', running.process), 2);
+    if (running.uri !== uriOf(mongodb)) throw new Error(`port ${mongodb} was taken meanwhile`);
+    const { process } = await startTemporal({ dataDir: folder, preferredPort: temporal, namespace: 'default', ui: false, say });
+    this.#supervise(new Supervised('Temporal', process), 1.5);
+  }
+
+  async #startApi(): Promise<void> {
+    const { folder, sources } = this.#options;
+    const addresses = {
+      mongodb: await this.#proxyTo('API to MongoDB', this.#servers.mongodb, 1_500),
+      temporal: await this.#proxyTo('API to Temporal', this.#servers.temporal, 3_000),
+    };
+    const api = await startProgram({
       name: 'API',
       file: join(sources, 'api/main.ts'),
-      environment: {
-        ...environment(await between('API to MongoDB', mongodbPort, 1_500), await between('API to Temporal', temporalPort, 3_000)),
-        PORT: String(apiPort),
-      },
+      environment: { ...environmentFor(addresses), PORT: String(this.#apiPort) },
       log: join(folder, 'api.log'),
       answers: async () => {
-        await fetch(`${apiUrl}/healthz`);
+        await fetch(`${this.apiUrl}/healthz`);
       },
-    }),
-  );
-  const forWorkers = environment(await between('workers to MongoDB', mongodbPort, 300), await between('workers to Temporal', temporalPort, 1_500));
-  const workers: Supervised[] = [];
-  for (const name of ['worker 1', 'worker 2']) {
-    workers.push(
-      supervise(
-        await startProgram({
-          name,
-          file: join(sources, 'worker/main.ts'),
-          environment: forWorkers,
-          log: join(folder, `${name.replace(' ', '-')}.log`),
-          answers: async () => undefined,
-        }),
-      ),
-    );
+    });
+    this.#supervise(api, 2);
+    await this.#proxyTo('clients to API', this.#apiPort, 800, this.#clientPort);
   }
-  const clientPort = await between('clients to API', apiPort, 800);
-  const connection = Connection.lazy({ address: `127.0.0.1:${temporalPort}` });
-  started.push(() => connection.close());
-  const processes = [api, mongodbProcess, temporalProcess, ...workers];
-  const installation: Installation = {
-    clientUrl: `http://127.0.0.1:${clientPort}`,
-    apiUrl,
-    mongodbUri: mongodb.uri,
-    database: DATABASE,
-    victims: [
-      ...workers.map((process) => ({ process, weight: 3 })),
-      { process: api, weight: 2 },
-      { process: temporalProcess, weight: 1.5 },
-      { process: mongodbProcess, weight: 2 },
-    ],
-    proxies,
-    recovered: () => recovered(apiUrl, processes),
-    sweep: async () => {
-      const schedule = new Client({ connection }).schedule.getHandle(`${TASK_QUEUE}-sweep`);
-      await schedule.trigger().catch((error: unknown) => say(`the sweeper could not be triggered: ${error}`));
-    },
-    stop,
-  };
-  await installation.recovered();
-  return installation;
-}
 
-async function recovered(apiUrl: string, processes: readonly Supervised[]): Promise<void> {
-  const deadline = Date.now() + RECOVERY_MS;
-  for (;;) {
-    const isReady = await fetch(`${apiUrl}/readyz`, { signal: AbortSignal.timeout(3_000) }).then(
+  async #startWorkers(): Promise<void> {
+    const { folder, sources } = this.#options;
+    const addresses = {
+      mongodb: await this.#proxyTo('workers to MongoDB', this.#servers.mongodb, 300),
+      temporal: await this.#proxyTo('workers to Temporal', this.#servers.temporal, 1_500),
+    };
+    const bundle = join(folder, 'workflows.js');
+    const { code } = await bundleWorkflowCode({ workflowsPath: join(sources, 'workflows/index.ts'), logger: new DefaultLogger('ERROR') });
+    await writeFile(bundle, code);
+    for (const number of [1, 2]) {
+      const worker = await startProgram({
+        name: `worker ${number}`,
+        file: join(sources, 'scripts/chaos/worker-process.ts'),
+        environment: { ...environmentFor(addresses), WORKFLOW_BUNDLE: bundle },
+        log: join(folder, `worker-${number}.log`),
+      });
+      this.#supervise(worker, 3);
+    }
+  }
+
+  #supervise(process: Supervised, weight: number): void {
+    this.victims.push({ process, weight });
+    this.#started.push(() => process.stop());
+  }
+
+  /** @returns the port of the proxy. */
+  async #proxyTo(name: string, upstreamPort: number, meanMs: number, port = this.#port()): Promise<number> {
+    const proxy = await FaultyProxy.listen(name, port, upstreamPort);
+    this.proxies.push({ proxy, meanMs });
+    this.#started.push(() => proxy.close());
+    return port;
+  }
+
+  async #isReady(): Promise<boolean> {
+    return fetch(`${this.apiUrl}/readyz`, { signal: AbortSignal.timeout(3_000) }).then(
       ({ status }) => status === 200,
       () => false,
     );
-    if (isReady && processes.every((process) => process.isUp)) return;
-    if (Date.now() > deadline) {
-      const down = processes.filter((process) => !process.isUp).map(({ name }) => name);
-      throw new Error(`not recovered after ${RECOVERY_MS / 1000} s: ${down.join(', ') || '/readyz is not 200'}`);
-    }
-    await sleep(100);
+  }
+
+  #port(): number {
+    const port = this.#ports.shift();
+    if (port === undefined) throw new Error('more ports are needed');
+    return port;
   }
 }
+
+const uriOf = (port: number): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
+
+const environmentFor = ({ mongodb, temporal }: Addresses) => ({
+  MONGODB_URI: uriOf(mongodb),
+  MONGODB_DATABASE: DATABASE,
+  TEMPORAL_ADDRESS: `127.0.0.1:${temporal}`,
+  TEMPORAL_TASK_QUEUE: TASK_QUEUE,
+  ACTIVITY_TIMEOUT_SECONDS: String(ACTIVITY_TIMEOUT_SECONDS),
+  LOG_LEVEL: 'warn',
+});

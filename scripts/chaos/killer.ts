@@ -8,7 +8,7 @@ export interface Victim {
 }
 
 /** Longest time that a killed process stays down, in ms. */
-const MAX_DOWN_MS = 1_500;
+const MAX_DOWN_MS = 1_000;
 
 /**
  * Kills (-9) a process of the installation every now and then, `meanMs` apart, until told to stop: each one once, then by weight.

@@ -30,7 +30,7 @@ export type Verdict =
   | { readonly kind: 'open' };
 
 /** Steps of one search. */
-const MAX_STEPS = 300_000;
+const MAX_STEPS = 5_000;
 
 /** Shallow, field by field; null deletes (contract section 2). */
 export function merged(data: JsonObject, body: JsonObject): JsonObject {
@@ -46,42 +46,63 @@ export function explain(events: readonly Event[], end: State, maxSteps = MAX_STE
   return new Search(events, end, maxSteps).run();
 }
 
+/** Events done so far, as bits, and what they have led to. */
 interface Node {
   readonly done: bigint;
+  readonly state: Known;
+}
+
+/** A state with its texts, which are compared often. */
+interface Known {
   readonly state: State;
+  readonly text: string;
+  readonly dataText: string;
+}
+
+function known(state: State): Known {
+  if (state === null) return { state, text: 'null', dataText: 'null' };
+  const dataText = canonical(state.data);
+  return { state, text: `${state.version} ${dataText}`, dataText };
 }
 
 class Search {
   readonly #events: readonly Event[];
+  readonly #bits: readonly bigint[];
+  /** For each event those that must have come before it. */
   readonly #before: readonly bigint[];
+  /** Texts of what reads have read. */
+  readonly #readTexts: readonly (string | null)[];
   readonly #end: string;
   readonly #all: bigint;
   readonly #seen = new Set<string>();
   #stepsLeft: number;
-  #best: { node: Node; count: number } = { node: { done: 0n, state: null }, count: -1 };
+  #best: { node: Node; count: number } = { node: { done: 0n, state: known(null) }, count: -1 };
 
   constructor(events: readonly Event[], end: State, maxSteps: number) {
-    this.#events = events;
-    this.#end = canonical(end);
+    // what had to end soonest is tried first
+    this.#events = [...events].sort((a, b) => a.to - b.to);
+    this.#bits = events.map((_, at) => 1n << BigInt(at));
+    this.#end = known(end).text;
     this.#all = (1n << BigInt(events.length)) - 1n;
     this.#stepsLeft = maxSteps;
-    this.#before = events.map((event) =>
-      events.reduce((bits, other, at) => (other !== event && (other.to < event.from || event.after?.includes(other)) ? bits | (1n << BigInt(at)) : bits), 0n),
+    this.#readTexts = this.#events.map(({ effect }) => (effect.kind === 'read' ? known(effect.state).text : null));
+    this.#before = this.#events.map((event) =>
+      this.#events.reduce((bits, other, at) => (other !== event && (other.to < event.from || event.after?.includes(other)) ? bits | this.#bit(at) : bits), 0n),
     );
   }
 
   run(): Verdict {
-    const stack: Node[] = [{ done: 0n, state: null }];
+    const stack: Node[] = [{ done: 0n, state: known(null) }];
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
       const settled = this.#takeWhatChangesNothing(node);
-      if (settled.done === this.#all && canonical(settled.state) === this.#end) return { kind: 'explained' };
-      const id = `${settled.done.toString(36)} ${canonical(settled.state)}`;
+      if (settled.done === this.#all && settled.state.text === this.#end) return { kind: 'explained' };
+      const id = `${settled.done.toString(36)} ${settled.state.text}`;
       if (this.#seen.has(id)) continue;
       this.#seen.add(id);
       this.#stepsLeft -= 1;
       if (this.#stepsLeft < 0) return { kind: 'open' };
       this.#remember(settled);
-      stack.push(...this.#next(settled));
+      stack.push(...this.#next(settled).reverse());
     }
     return { kind: 'contradiction', detail: this.#describeBest() };
   }
@@ -91,26 +112,43 @@ class Search {
     let { done } = node;
     for (let before = -1n; before !== done; ) {
       before = done;
-      for (const [at, { effect }] of this.#events.entries()) {
-        if (this.#isPossible(at, done) && changesNothing(effect, node.state)) done |= 1n << BigInt(at);
+      for (let at = 0; at < this.#events.length; at++) {
+        if (this.#isPossible(at, done) && this.#changesNothing(at, node.state)) done |= this.#bit(at);
       }
     }
     return { done, state: node.state };
   }
 
-  /** The likeliest last, for it is taken first: what had to end soonest. */
+  #changesNothing(at: number, { state, text, dataText }: Known): boolean {
+    const effect = this.#events[at]?.effect;
+    switch (effect?.kind) {
+      case 'absent':
+        return state === null;
+      case 'present':
+        return state !== null;
+      case 'unchanged':
+        return state !== null && canonical(merged(state.data, effect.body)) === dataText;
+      case 'read':
+        return this.#readTexts[at] === text;
+      default:
+        return false;
+    }
+  }
+
   #next({ done, state }: Node): Node[] {
-    const possible = this.#events.flatMap((event, at) => (this.#isPossible(at, done) ? [{ event, at }] : []));
-    possible.sort((a, b) => b.event.to - a.event.to);
-    return possible.flatMap(({ event, at }) => {
-      const after = apply(event.effect, state);
-      return after === undefined ? [] : [{ done: done | (1n << BigInt(at)), state: after }];
+    return this.#events.flatMap(({ effect }, at) => {
+      const after = this.#isPossible(at, done) ? apply(effect, state) : undefined;
+      return after === undefined ? [] : [{ done: done | this.#bit(at), state: after }];
     });
   }
 
   #isPossible(at: number, done: bigint): boolean {
     const before = this.#before[at] ?? 0n;
-    return (done & (1n << BigInt(at))) === 0n && (done & before) === before;
+    return (done & this.#bit(at)) === 0n && (done & before) === before;
+  }
+
+  #bit(at: number): bigint {
+    return this.#bits[at] ?? 0n;
   }
 
   #remember(node: Node): void {
@@ -120,39 +158,24 @@ class Search {
 
   #describeBest(): string {
     const { node, count } = this.#best;
-    const left = this.#events.filter((_, at) => (node.done & (1n << BigInt(at))) === 0n);
+    const left = this.#events.filter((_, at) => (node.done & this.#bit(at)) === 0n);
     const some = left.slice(0, 6).map(({ what, effect }) => `${what} ${effect.kind}${'state' in effect ? ` ${canonical(effect.state)}` : ''}`);
-    return `${count} of ${this.#events.length} events fit, up to ${canonical(node.state)}; then none of: ${some.join('; ')}; the end is ${this.#end}`;
-  }
-}
-
-function changesNothing(effect: Effect, state: State): boolean {
-  switch (effect.kind) {
-    case 'absent':
-      return state === null;
-    case 'present':
-      return state !== null;
-    case 'unchanged':
-      return state !== null && canonical(merged(state.data, effect.body)) === canonical(state.data);
-    case 'read':
-      return canonical(effect.state) === canonical(state);
-    default:
-      return false;
+    return `${count} of ${this.#events.length} events fit, up to ${node.state.text}; then none of: ${some.join('; ')}; the end is ${this.#end}`;
   }
 }
 
 /** @returns undefined where the effect cannot be had on this state. */
-function apply(effect: Effect, state: State): State | undefined {
+function apply(effect: Effect, { state, dataText }: Known): Known | undefined {
   switch (effect.kind) {
     case 'created':
-      return state === null ? { data: merged({}, effect.body), version: 1 } : undefined;
+      return state === null ? known({ data: merged({}, effect.body), version: 1 }) : undefined;
     case 'updated': {
       if (state === null) return undefined;
-      const data = merged(state.data, effect.body);
-      return canonical(data) === canonical(state.data) ? undefined : { data, version: state.version + 1 };
+      const next = known({ data: merged(state.data, effect.body), version: state.version + 1 });
+      return next.dataText === dataText ? undefined : next;
     }
     case 'removed':
-      return state === null ? undefined : null;
+      return state === null ? undefined : known(null);
     default:
       return undefined;
   }

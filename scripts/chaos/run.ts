@@ -8,7 +8,7 @@ import { check } from './checker.ts';
 import { ApiClient } from './client.ts';
 import { KINDS, type KindName } from './definitions.ts';
 import { drain } from './drain.ts';
-import { type Installation, startInstallation } from './installation.ts';
+import { Installation } from './installation.ts';
 import type { Journal } from './journal.ts';
 import { killAtRandom } from './killer.ts';
 import { disturb } from './network-faults.ts';
@@ -23,7 +23,7 @@ export interface ChaosOptions {
   readonly seed: string;
   readonly loadSeconds: number;
   readonly workload?: Workload;
-  /** Mean time between two kills, in ms; null: none. Default 2500. */
+  /** Mean time between two kills, in ms; null: none. Default 3500. */
   readonly killEveryMs?: number | null;
   /** Folder of the sources to run. Default: these. */
   readonly sources?: string;
@@ -41,7 +41,7 @@ const CLIENTS_PER_TENANT = 3;
 /** Batches that clients leave open at a time. */
 const MAX_OPEN = 30;
 const USES_PER_STEP = 6;
-const KILL_EVERY_MS = 2_500;
+const KILL_EVERY_MS = 3_500;
 const DRAIN_LIMIT_MS = 90_000;
 
 /** One run: load under faults, then quiet until all has ended, then the proof. Whatever happens, nothing it started stays. */
@@ -49,7 +49,7 @@ export async function runChaos(options: ChaosOptions): Promise<{ report: ChaosRe
   const { seed, say = () => undefined, signal, sources = fileURLToPath(new URL('../..', import.meta.url)) } = options;
   const folder = await mkdtemp(join(tmpdir(), 'drover-chaos-'));
   const random = new Random(seed);
-  const installation = await startInstallation({ random: random.fork('ports'), folder, sources, say });
+  const installation = await Installation.start({ random: random.fork('ports'), folder, sources, say });
   const stop = (): void => void installation.stop();
   signal?.addEventListener('abort', stop);
   let isClean = false;

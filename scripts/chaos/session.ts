@@ -32,6 +32,8 @@ export async function send(session: Session, request: SentRequest): Promise<stri
     if (random.chance(0.3)) sending.push(client.send(request).then(() => undefined));
     await Promise.all(sending);
   }
+  // what cannot be reached is not called in vain all the time
+  if (request.results.at(-1)?.kind === 'unknown') await pause(session, 300);
   const [batchId] = batchIdsOf(request);
   if (batchId !== undefined) observer.watch(request, batchId);
   return batchId;

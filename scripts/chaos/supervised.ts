@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ServerProcess, startServer } from '../../dev/processes.ts';
 
@@ -60,7 +61,8 @@ export interface Program {
   readonly file: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly log: string;
-  readonly answers: () => Promise<void>;
+  /** Resolves when it answers; absent: it says `ready` in its log. */
+  readonly answers?: () => Promise<void>;
 }
 
 /** Starts a program of ours; what it says goes to its log. */
@@ -72,7 +74,17 @@ export async function startProgram({ name, file, environment, log, answers }: Pr
     name,
     command: 'sh',
     args: ['-c', 'log=$1; shift; exec "$@" >>"$log" 2>&1', 'sh', log, ...command],
-    answers,
+    answers: answers ?? sayingReady(log),
   });
   return new Supervised(name, server);
+}
+
+/** Each start of a program adds one `ready` to its log. */
+function sayingReady(log: string): () => Promise<void> {
+  let seen = 0;
+  return async () => {
+    const said = (await readFile(log, 'utf8')).split('\n').filter((line) => line === 'ready').length;
+    if (said <= seen) throw new Error('not ready yet');
+    seen = said;
+  };
 }

@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest';
+import { type Effect, type Event, explain, merged } from '../../scripts/chaos/model.ts';
+
+const event = (from: number, to: number, effect: Effect): Event => ({ what: `${from}-${to}`, from, to, effect });
+const created = (body: object): Effect => ({ kind: 'created', body: body as never });
+const updated = (body: object): Effect => ({ kind: 'updated', body: body as never });
+const state = (version: number, data: object) => ({ version, data: data as never });
+
+describe('the model explains what can have been', () => {
+  test('writes that overlap, in the only order that leads to the end', () => {
+    const events = [event(0, 1, created({ a: 0 })), event(2, 9, updated({ a: 1 })), event(3, 8, updated({ a: 2 }))];
+    expect(explain(events, state(3, { a: 1 })).kind).toBe('explained');
+    expect(explain(events, state(3, { a: 2 })).kind).toBe('explained');
+  });
+
+  test('a second life, whose versions begin anew', () => {
+    const events = [event(0, 1, created({ a: 0 })), event(2, 3, updated({ a: 1 })), event(4, 5, { kind: 'removed' }), event(6, 7, created({ b: 1 }))];
+    expect(explain(events, state(1, { b: 1 })).kind).toBe('explained');
+  });
+
+  test('refusals and reads at moments at which they were true', () => {
+    const events = [
+      event(0, 9, { kind: 'absent' }),
+      event(0, 9, created({ a: 0 })),
+      event(5, 9, { kind: 'present' }),
+      event(3, 4, { kind: 'read', state: null }),
+      event(8, 9, { kind: 'read', state: state(1, { a: 0 }) }),
+      event(8, 9, { kind: 'unchanged', body: { a: 0 } }),
+    ];
+    expect(explain(events, state(1, { a: 0 })).kind).toBe('explained');
+  });
+
+  test('null deletes a field', () => {
+    expect(merged({ a: 1, b: 2 }, { a: null, c: 3 })).toEqual({ b: 2, c: 3 });
+  });
+});
+
+describe('the model contradicts what cannot have been', () => {
+  test.each([
+    ['a lost update', [event(0, 1, created({ a: 0 })), event(2, 3, updated({ b: 1 }))], state(2, { a: 0 })],
+    ['an effect that happened twice', [event(0, 1, created({ a: 0 }))], state(2, { a: 0 })],
+    ['a write that undid a later one', [event(0, 1, created({ a: 0 })), event(2, 3, updated({ a: 1 })), event(4, 5, updated({ a: 2 }))], state(3, { a: 1 })],
+    ['a resource that is back', [event(0, 1, created({ a: 0 })), event(2, 3, { kind: 'removed' })], state(1, { a: 0 })],
+    ['a resource of nobody', [], state(1, { a: 0 })],
+    ['two creations of one life', [event(0, 9, created({ a: 0 })), event(0, 9, created({ a: 0 }))], state(1, { a: 0 })],
+    ['an update of nothing', [event(0, 1, updated({ a: 1 }))], null],
+    ['a conflict with nothing', [event(0, 9, { kind: 'present' })], null],
+    ['absence while it was there', [event(0, 1, created({ a: 0 })), event(2, 3, { kind: 'absent' })], state(1, { a: 0 })],
+    ['a read of what never was', [event(0, 1, created({ a: 0 })), event(0, 9, { kind: 'read', state: state(1, { a: 7 }) })], state(1, { a: 0 })],
+  ] as const)('%s', (_, events, end) => {
+    expect(explain(events, end).kind).toBe('contradiction');
+  });
+
+  test('items of one batch in another order', () => {
+    const first = event(2, 9, updated({ a: 1 }));
+    const second: Event = { ...event(2, 9, updated({ a: 2 })), after: [first] };
+    const events = [event(0, 1, created({ a: 0 })), first, second];
+    expect(explain(events, state(3, { a: 2 })).kind).toBe('explained');
+    expect(explain(events, state(3, { a: 1 })).kind).toBe('contradiction');
+  });
+});
+
+test('a search with too many orders is given up, and says so', () => {
+  const events = [event(0, 1, created({ a: 0 })), ...Array.from({ length: 30 }, (_, n) => event(2, 9, updated({ [`f${n}`]: n })))];
+  expect(explain(events, state(31, { a: 1 }), 1_000).kind).toBe('open');
+});
