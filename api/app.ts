@@ -7,6 +7,7 @@ import type { ApiContext, ApiEnv, Services } from './context.ts';
 import { docsRoutes } from './docs.ts';
 import { failure, notFound } from './envelope.ts';
 import { healthRoutes } from './health.ts';
+import { giveUpInOutage } from './outage.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { EXTRACTA_PREFIX, extractaFailure, extractaRoutes } from './routes/extracta.ts';
 import { itemRoutes } from './routes/items.ts';
@@ -33,6 +34,7 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   healthRoutes(app);
   docsRoutes(app);
   app.use(checkAuthentication);
+  app.use(giveUpInOutage);
   app.use(`${SCHEMA_DEFINITIONS_PATH}/*`, checkPlatformScope);
   app.use((_, next) => services.client.withDeadline(Date.now() + TEMPORAL_TIMEOUT_MS, next));
   schemaDefinitionRoutes(app);

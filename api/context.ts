@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { Database } from '../store/database.ts';
 import type { BatchEvents } from './batch-events.ts';
+import type { Health } from './health.ts';
 import type { VerifyToken } from './tokens.ts';
 
 /** What requests are answered with. */
@@ -18,6 +19,7 @@ export interface Services {
   readonly activityTimeoutSeconds: number;
   readonly schemas: SchemaCatalog;
   readonly events: BatchEvents;
+  readonly health: Health;
   /** Null where no tokens are configured. */
   readonly verifyToken: VerifyToken | null;
   /** Asked before anything is stored for Temporal to carry out. @throws where Temporal does not answer. */

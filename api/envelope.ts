@@ -1,8 +1,10 @@
-import { ServiceError } from '@temporalio/client';
+import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { MongoError } from 'mongodb';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { KeyReusedError } from '../services/accept-batch.ts';
 import { NotAllowedError } from '../services/control-batch.ts';
+import { isRefusal } from '../store/errors.ts';
+import { isLostConnection } from '../store/lost-connection.ts';
 import type { ApiContext } from './context.ts';
 
 /** Most faults named in one answer (contract section 2). */
@@ -45,15 +47,22 @@ export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
   if (error instanceof KeyReusedError) return new ApiError(422, error.message);
   if (error instanceof NotAllowedError) return new ApiError(409, error.message);
-  if (error instanceof MongoError) return away('MongoDB cannot be reached');
-  if (error instanceof ServiceError || isTimeout(error)) return away('Temporal cannot be reached');
+  if ((error instanceof MongoError && !isRefusal(error)) || isLostConnection(error)) return serverAway('MongoDB');
+  if (isTemporalAway(error)) return serverAway('Temporal');
   return null;
 }
 
-const away = (message: string): ApiError => new ApiError(503, message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+export const serverAway = (name: string): ApiError =>
+  new ApiError(503, `${name} cannot be reached`, { retryAfterSeconds: RETRY_AFTER_SECONDS });
 
-const isTimeout = (error: unknown): boolean =>
-  error instanceof Error && (error.message.startsWith('Failed to connect before the deadline') || 'code' in error && error.code === 14);
+/** What Temporal says to a request that is wrong in itself; every other failure is its own. */
+const GRPC_INVALID_ARGUMENT = 3;
+
+function isTemporalAway(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  if (isGrpcServiceError(cause)) return cause.code !== GRPC_INVALID_ARGUMENT;
+  return error instanceof ServiceError || (error instanceof Error && error.message.startsWith('Failed to connect before the deadline'));
+}
 
 /** Headers that tell a caller how to go on, in whatever shape the body is. */
 export function setErrorHeaders(c: ApiContext, { retryAfterSeconds, challenge }: ApiError): void {

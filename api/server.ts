@@ -10,12 +10,13 @@ import { connectDatabase, createIndexes } from '../store/database.ts';
 import { createApp } from './app.ts';
 import { BatchEvents } from './batch-events.ts';
 import type { Services } from './context.ts';
-import { pingTemporal } from './health.ts';
+import { Health, pingTemporal } from './health.ts';
 import { assertSafeAddress } from './loopback.ts';
+import { assertAwaited } from './outage.ts';
 import { tokenVerifier } from './tokens.ts';
 
-/** Longest silence of one MongoDB command of a request, in ms: a caller gets its 503 within 5 s. */
-const MONGODB_TIMEOUT_MS = 4_500;
+/** Longest silence of one MongoDB command of a request, in ms. Whether MongoDB is there at all is known earlier. */
+const MONGODB_TIMEOUT_MS = 20_000;
 /** Time that running requests are given to end when the server is told to stop, in ms. */
 const DRAIN_MS = 10_000;
 /** How long an answer of Temporal counts as a sign that it is there, in ms. */
@@ -30,7 +31,7 @@ export interface RunningApi {
 /** Opens what requests are answered with; nothing is connected before it is used. */
 export async function openServices(config: Config, logger: Logger): Promise<Services & { close(): Promise<void> }> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
-  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, MONGODB_TIMEOUT_MS);
+  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, MONGODB_TIMEOUT_MS, assertAwaited);
   const client = connectClient(config);
   let seenAt = Number.NEGATIVE_INFINITY;
   return {
@@ -42,6 +43,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
     schemas: new SchemaCatalog(database),
     events: new BatchEvents({ database, client }),
+    health: new Health({ database, client }),
     verifyToken: tokenVerifier(config),
     assertTemporal: async () => {
       if (performance.now() - seenAt < TEMPORAL_SEEN_MS) return;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Collection, type Db, type Document, MongoClient } from 'mongodb';
+import { type Collection, type Document, MongoClient } from 'mongodb';
 import type { BatchDocument } from './batches.ts';
+import { failWritesToClosedSockets } from './closed-socket.ts';
 import type { CommitDocument } from './commits.ts';
 import type { DependencyDocument } from './dependencies.ts';
 import type { IdempotencyKeyDocument } from './idempotency-keys.ts';
@@ -38,8 +39,16 @@ export interface Database {
 /**
  * Connects with what the protocol relies on: an acknowledged write survives a failover (`w: majority`, journaled), and a
  * read sees every write acknowledged before it (`majority` on the primary). Returns at once; connects as soon as that can be.
+ *
+ * @param beforeCommand called before each command of a collection; what it throws stops the command.
  */
-export async function connectDatabase(uri: string, name: string, socketTimeoutMS = SOCKET_TIMEOUT_MS): Promise<Database> {
+export async function connectDatabase(
+  uri: string,
+  name: string,
+  socketTimeoutMS = SOCKET_TIMEOUT_MS,
+  beforeCommand?: () => void,
+): Promise<Database> {
+  failWritesToClosedSockets();
   const client = new MongoClient(uri, {
     ignoreUndefined: true,
     writeConcern: { w: 'majority', journal: true },
@@ -53,17 +62,18 @@ export async function connectDatabase(uri: string, name: string, socketTimeoutMS
   const closed = new AbortController();
   void connectAtLast(client, closed.signal);
   const db = client.db(name);
+  const collection = <T extends Document>(of: string): Collection<T> => guarded(db.collection<T>(of), beforeCommand);
   return {
-    batches: collection(db, 'batches'),
-    commits: collection(db, 'commits'),
-    dependencies: collection(db, 'dependencies'),
-    idempotencyKeys: collection(db, 'idempotency_keys'),
-    intents: collection(db, 'intents'),
-    itemPages: collection(db, 'item_pages'),
-    outcomePages: collection(db, 'outcome_pages'),
-    resources: collection(db, 'resources'),
-    schemaDefinitions: collection(db, 'schema_definitions'),
-    schemaNames: collection(db, 'schema_names'),
+    batches: collection('batches'),
+    commits: collection('commits'),
+    dependencies: collection('dependencies'),
+    idempotencyKeys: collection('idempotency_keys'),
+    intents: collection('intents'),
+    itemPages: collection('item_pages'),
+    outcomePages: collection('outcome_pages'),
+    resources: collection('resources'),
+    schemaDefinitions: collection('schema_definitions'),
+    schemaNames: collection('schema_names'),
     ping: async () => {
       await db.command({ ping: 1 });
     },
@@ -89,8 +99,18 @@ async function connectAtLast(client: MongoClient, closed: AbortSignal): Promise<
   }
 }
 
-function collection<T extends Document>(db: Db, name: string): Collection<T> {
-  return db.collection<T>(name);
+function guarded<T extends Document>(collection: Collection<T>, beforeCommand: (() => void) | undefined): Collection<T> {
+  if (beforeCommand === undefined) return collection;
+  return new Proxy(collection, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      return (...given: unknown[]): unknown => {
+        beforeCommand();
+        return member.apply(target, given);
+      };
+    },
+  });
 }
 
 /** Creates what a real MongoDB needs to look things up other than by `_id`. Safe to repeat. */

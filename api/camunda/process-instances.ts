@@ -11,6 +11,7 @@ import { readRetention } from '../../services/retention.ts';
 import { findReachable, selectRunning } from '../../services/select-executions.ts';
 import { isDeletionBatch } from '../../store/deletion-batches.ts';
 import type { ApiContext, ApiEnv } from '../context.ts';
+import { whileAnswering } from '../outage.ts';
 import { queryFromParameters } from './query-parameters.ts';
 import { reachOf } from './reach.ts';
 import { toBatch, toHistoricProcessInstance, toProcessInstance } from './representations.ts';
@@ -23,14 +24,17 @@ export const processInstanceRoutes = new Hono<ApiEnv>();
 
 processInstanceRoutes.post('/process-instance/delete', async (c) => {
   const request = readDeletionRequest(await readBody(c));
-  const { config, client } = c.var.services;
+  const { config, client, health } = c.var.services;
+  await c.var.services.assertTemporal();
   const settings = {
     invocationsPerBatchJob: config.CAMUNDA_INVOCATIONS_PER_BATCH_JOB,
     batchJobsPerSeed: config.CAMUNDA_BATCH_JOBS_PER_SEED,
     terminationGraceSeconds: config.CAMUNDA_TERMINATION_GRACE_SECONDS,
   };
-  const batch = await client.withDeadline(Date.now() + ACCEPT_TIMEOUT_MS, () =>
-    deleteProcessInstances(c.var.services, c.var.scope, reachOf(c), request, settings),
+  const batch = await whileAnswering(health, ['mongodb', 'temporal'], () =>
+    client.withDeadline(Date.now() + ACCEPT_TIMEOUT_MS, () =>
+      deleteProcessInstances(c.var.services, c.var.scope, reachOf(c), request, settings),
+    ),
   );
   if (!isDeletionBatch(batch)) throw new Error(`batch ${batch._id} deletes no process instances`);
   return c.json(toBatch(batch, null));

@@ -1,0 +1,39 @@
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import { MongoNetworkError } from 'mongodb';
+
+/** What is used of the driver's connections, which it does not export. */
+interface DriverConnection {
+  readonly socket: Socket;
+  readonly address: string;
+  writeCommand(command: unknown, options: unknown): Promise<void>;
+}
+
+/**
+ * Mends the driver (7.9.0, the latest): a command that is written to a socket which is closed, or closes before it has taken
+ * all of the command, waits for ever for a `drain` event. Where that command is the look of the driver's monitor, which is
+ * likely when all connections of a server end at one moment, the driver never finds the server again. With this the command fails as
+ * any other on a lost connection does.
+ */
+export function failWritesToClosedSockets(): void {
+  const { Connection } = createRequire(import.meta.url)('mongodb/lib/cmap/connection.js') as {
+    Connection: { prototype: DriverConnection & { isMended?: true } };
+  };
+  const { prototype } = Connection;
+  if (prototype.isMended || typeof prototype.writeCommand !== 'function') return;
+  prototype.isMended = true;
+  const { writeCommand } = prototype;
+  prototype.writeCommand = async function (this: DriverConnection, command, options) {
+    const { socket, address } = this;
+    let onClose = (): void => undefined;
+    const closed = new Promise<never>((_, reject) => {
+      onClose = () => reject(new MongoNetworkError(`connection to ${address} closed while a command was written`));
+    });
+    socket.once('close', onClose);
+    try {
+      await Promise.race([writeCommand.call(this, command, options), closed]);
+    } finally {
+      socket.off('close', onClose);
+    }
+  };
+}
