@@ -74,9 +74,13 @@ batchRoutes.put('/batch/:id/suspended', async (c) => {
 batchRoutes.delete('/batch/:id', async (c) => {
   const id = c.req.param('id');
   const batch = await findLive(c, id);
-  const isFirst = batch !== null && (await recordDismissed(c.var.services.database, id));
-  if (!isFirst) throw new CamundaFault('InvalidRequestException', `Unable to delete batch with id '${id}'`, 400, 0);
-  if (!isTerminal(batch.status)) await cancel(c, batch);
+  const refused = new CamundaFault('InvalidRequestException', `Unable to delete batch with id '${id}'`, 400, 0);
+  if (batch === null) throw refused;
+  const isRunning = !isTerminal(batch.status);
+  // What is stored first hides the batch: a crash before the second step leaves nothing that could not be deleted.
+  if (isRunning) await cancel(c, batch);
+  const isDismissed = await recordDismissed(c.var.services.database, id);
+  if (!isRunning && !isDismissed) throw refused;
   if (c.req.query('cascade') === 'true') await removeBatchForGood(c, batch);
   return c.body(null, 204);
 });
