@@ -71,9 +71,7 @@ function withinKnown(
   references: Map<ResourceKey, readonly ResourceKey[]>,
 ): DeletionGraph {
   for (const [key, refersTo] of references) {
-    if (refersTo.some((target) => !references.has(target))) {
-      references.set(key, refersTo.filter((target) => references.has(target)));
-    }
+    if (refersTo.some((target) => !references.has(target))) references.set(key, among(references, refersTo));
   }
   return { targets, references };
 }
@@ -92,13 +90,21 @@ async function scanTargets(
   for await (const vertices of scanVertices(database, scope)) {
     progress();
     for (const vertex of vertices) {
-      if (targets.has(vertex._id)) references.set(vertex._id, vertex.references);
+      if (targets.has(vertex._id)) references.set(vertex._id, cascade ? vertex.references : among(targets, vertex.references));
       else if (!cascade) outsiders.add(vertex, targets);
       else if (vertex.references.length > 0) outside.set(vertex._id, vertex.references);
     }
   }
   outsiders.addTo(references);
   return outside;
+}
+
+const NONE: readonly ResourceKey[] = [];
+
+/** Those of some keys that matter; mostly none, which then cost no memory. */
+function among(known: { has(key: ResourceKey): boolean }, keys: readonly ResourceKey[]): readonly ResourceKey[] {
+  const some = keys.filter((key) => known.has(key));
+  return some.length > 0 ? some : NONE;
 }
 
 /** Of the many that refer to a target from outside, the lowest few. */
