@@ -1,14 +1,14 @@
 import { heartbeat } from '@temporalio/activity';
 import { type BatchSummary, isTerminal, terminalStatus } from '../domain/batch.ts';
-import { noActions, noCounts } from '../domain/outcome.ts';
-import type { ItemError } from '../domain/outcome.ts';
+import { addErrorDetails, type ErrorDetails } from '../domain/error-details.ts';
+import { type ItemError, noActions, noCounts } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { addInto, tallyOf } from '../domain/tally.ts';
 import { deleteExecutions } from '../services/purge-batch.ts';
 import { type BatchDocument, type BatchResult, readBatch, recordFinished } from '../store/batches.ts';
 import { stopWaiting } from '../store/dependencies.ts';
 import { removeDeletionPlan } from '../store/deletion-steps.ts';
-import { outcomeChunks } from '../store/outcome-pages.ts';
+import { inOrder, outcomeChunks } from '../store/outcome-pages.ts';
 import { recoverClaims } from './apply-cycle.ts';
 import type { Dependencies } from './dependencies.ts';
 import { settleSteps } from './settle-deletion-step.ts';
@@ -43,12 +43,12 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   // Nothing of it is being carried out any more, whatever its activities and its workflow have died of.
   await recoverClaims(dependencies, batch);
   if (batch.operation === 'delete') await settleSteps(database, batch);
-  const { result, missed, created } = await settleItems(dependencies, batch, input.cancelled);
+  const { result, details, missed, created } = await settleItems(dependencies, batch, input.cancelled);
   result.actions.cascaded = batch.cascaded + input.cascaded;
   await stopWaiting(database, batch._id, [...missed]);
   await wakeWaiting(dependencies, created);
   const status = terminalStatus(result.counts, input.cancelled);
-  await recordFinished(database, input, status, result);
+  await recordFinished(database, input, status, result, details);
   if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id);
   return { ...result, status, suspended: false };
 }
@@ -58,6 +58,7 @@ const noResult = (): BatchResult => ({ counts: noCounts(), actions: noActions(),
 /** Gives every item its outcome and counts them all; with what they missed, and what was created without a word to those who wait. */
 async function settleItems({ database }: Dependencies, batch: BatchDocument, cancelled: boolean) {
   const result = noResult();
+  const details: ErrorDetails = {};
   const missed = new Set<ResourceKey>();
   const created: ResourceKey[] = [];
   for await (const chunk of outcomeChunks(database, batch)) {
@@ -78,8 +79,9 @@ async function settleItems({ database }: Dependencies, batch: BatchDocument, can
     addInto(result.counts, tally.counts);
     addInto(result.actions, tally.actions);
     addInto(result.errorCodes, tally.errorCodes);
+    addErrorDetails(details, inOrder(outcomes));
   }
-  return { result, missed, created };
+  return { result, details, missed, created };
 }
 
 function indexesOf(batch: BatchDocument, pages: readonly number[]): number[] {

@@ -59,8 +59,11 @@ async function writePages(database: Database, request: BatchRequest): Promise<Ne
     total += items.length;
     page += Math.ceil(items.length / request.pageSize);
   }
-  return { ...about, _id, total, createdAt: new Date() };
+  return { ...about, _id, total, createdAt: timeOf(_id) };
 }
+
+/** The moment that is in an id of version 7: lists of batches go by their ids, and so by their dates too. */
+const timeOf = (id: string): Date => new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
 
 /** The batch of whoever sent the same request first; inserted and started here if its sender did not get to that. */
 async function resume(parts: AcceptParts, fingerprint: string, bound: KeyBinding): Promise<BatchDocument> {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
 import type { MissingDependency } from '../domain/outcome.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
@@ -15,6 +17,11 @@ export interface PendingResource {
   readonly missingDependencies: readonly MissingDependency[];
 }
 
+/** The same for as long as the item waits, and another one when it waits again. */
+function pendingId(batchId: string, index: number, since: Date): string {
+  return uuidv7({ msecs: since.getTime(), random: createHash('sha256').update(`${batchId}:${index}`).digest() });
+}
+
 /** What an item misses; while the schema definition is not there yet, its id is empty. */
 export function toMissingDependency({ schemaDefinitionId, schemaName, externalId }: MissingKey): MissingDependency {
   return { schemaDefinitionId: schemaDefinitionId ?? '', schemaName, externalId };
@@ -29,7 +36,7 @@ export async function pendingResources(database: Database, batch: BatchDocument)
     const ids = await readIds(database, batch._id, pages);
     for (const [index, { missing = [], expiresAt, pendingSince }] of pending) {
       found.push({
-        id: `${batch._id}:${index}`,
+        id: pendingId(batch._id, index, pendingSince ?? batch.createdAt),
         resourceExternalId: ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize] ?? '',
         schemaDefinitionId: batch.schemaDefinitionId ?? '',
         schemaName: batch.schemaName ?? '',

@@ -9,18 +9,17 @@ import {
   type Progress,
   progressOf,
 } from '../domain/batch.ts';
+import { addErrorDetails, type ErrorDetails } from '../domain/error-details.ts';
 import { type Actions, type Counts, type ErrorCode, noActions, noCounts } from '../domain/outcome.ts';
 import { addInto, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
-import { outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
+import { inOrder, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
 import { batchWorkflowId, statusQuery } from '../workflows/messages.ts';
 import { type PendingResource, pendingResources } from './pending-resources.ts';
 
 /** Time that a worker is given to answer a status query, in ms (contract section 3). */
 const QUERY_TIMEOUT_MS = 2_000;
-/** Most errors that a batch shows in detail (contract section 3). */
-const MAX_DETAILS = 100;
 
 /** A batch as callers read it (contract section 3). */
 export interface BatchView {
@@ -41,7 +40,7 @@ export interface BatchView {
   readonly pendingUntil?: string;
   readonly errors?: {
     readonly summary: Partial<Record<ErrorCode, number>>;
-    readonly details: Readonly<Record<string, string>>;
+    readonly details: Readonly<ErrorDetails>;
     readonly message: string;
   };
   readonly pendingResources?: readonly PendingResource[];
@@ -79,9 +78,11 @@ async function withRetried(database: Database, batch: BatchDocument, answer: Bat
   return { ...(await storedSummary(database, batch)), status: answer.status, suspended: answer.suspended };
 }
 
-/** A batch of a list: from the store alone, without details of its errors. */
+/** A batch of a list: from the store alone. */
 export async function viewListedBatch(database: Database, batch: BatchDocument): Promise<BatchView> {
-  return toView(batch, await storedSummary(database, batch), 'store');
+  const view = toView(batch, await storedSummary(database, batch), 'store');
+  const errors = await describeErrors(database, batch, view);
+  return errors === undefined ? view : { ...view, errors };
 }
 
 /** What the workflow says; null where none runs, or no worker answers in time. */
@@ -159,27 +160,21 @@ function summaryOfErrors({ errorCodes, counts }: BatchSummary): Pick<BatchView, 
   if (codes.length === 0) return {};
   const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
   const unsuccessful = counts.failed + counts.expired + counts.cancelled;
-  const message = `${unsuccessful} of ${total} items did not succeed: ${codes.map(([code, n]) => `${n} ${code}`).join(', ')}`;
+  const parts = [
+    ...(unsuccessful > 0 ? [`${unsuccessful} of ${total} items did not succeed`] : []),
+    ...(counts.skipped > 0 ? [`${counts.skipped} of ${total} items were skipped`] : []),
+  ];
+  const message = `${parts.join(', ')}: ${codes.map(([code, n]) => `${n} ${code}`).join(', ')}`;
   return { errors: { summary: Object.fromEntries(codes), details: {}, message } };
 }
 
-/** The first messages by index. */
+/** The first messages by index: stored with the result, or looked up while there is none. */
 async function describeErrors(database: Database, batch: BatchDocument, view: BatchView): Promise<BatchView['errors']> {
   if (view.errors === undefined) return undefined;
-  const details: Record<string, string> = {};
-  let left = MAX_DETAILS;
+  if (batch.result && batch.errorDetails) return { ...view.errors, details: batch.errorDetails };
+  const details: ErrorDetails = {};
   for await (const { outcomes } of outcomeChunks(database, batch)) {
-    for (const [index, { errors }] of inOrder(outcomes)) {
-      if (left === 0 || !errors?.length) continue;
-      details[index] = errors.map((error) => error.message).join('; ');
-      left -= 1;
-    }
-    if (left === 0) break;
+    if (!addErrorDetails(details, inOrder(outcomes))) break;
   }
   return { ...view.errors, details };
 }
-
-function inOrder(outcomes: ReadonlyMap<number, StoredOutcome>): [number, StoredOutcome][] {
-  return [...outcomes].sort(([a], [b]) => a - b);
-}
-

@@ -8,6 +8,7 @@ import {
   type RunningStatus,
   type TerminalStatus,
 } from '../domain/batch.ts';
+import type { ErrorDetails } from '../domain/error-details.ts';
 import type { Actions, Counts, ErrorCode } from '../domain/outcome.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
 import type { Database } from './database.ts';
@@ -48,6 +49,8 @@ export interface BatchDocument {
   cascaded: number;
   /** The end result, stored when a run finished. */
   result?: BatchResult;
+  /** Beside the result: what went wrong with the first items. */
+  errorDetails?: ErrorDetails;
   /** Deletions of process instances: activities planned so far, and when a finished batch with failures was put aside. */
   jobsCreated?: number;
   dismissedAt?: Date;
@@ -119,11 +122,12 @@ export async function recordFinished(
   batch: { readonly batchId: string; readonly run: number },
   status: TerminalStatus,
   result: BatchResult,
+  errorDetails: ErrorDetails = {},
 ): Promise<void> {
   await database.batches.updateOne(
     { _id: batch.batchId, run: batch.run, status: RUNNING },
     {
-      $set: { status, result, suspended: false, completedAt: new Date(), cascaded: result.actions.cascaded },
+      $set: { status, result, errorDetails, suspended: false, completedAt: new Date(), cascaded: result.actions.cascaded },
       $unset: { cancelRequested: '', untold: '' },
     },
   );
@@ -133,7 +137,7 @@ export async function recordFinished(
 export async function claimRetry(database: Database, batch: BatchDocument): Promise<BatchDocument | null> {
   return database.batches.findOneAndUpdate(
     { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
-    { $set: { status: 'queued', run: batch.run + 1, suspended: false }, $unset: { completedAt: '', result: '' } },
+    { $set: { status: 'queued', run: batch.run + 1, suspended: false }, $unset: { completedAt: '', result: '', errorDetails: '' } },
     { returnDocument: 'after' },
   );
 }

@@ -151,6 +151,11 @@ export async function* outcomeChunks(
   }
 }
 
+/** Outcomes by index, lowest first. */
+export function inOrder(outcomes: ReadonlyMap<number, StoredOutcome>): [number, StoredOutcome][] {
+  return [...outcomes].sort(([a], [b]) => a - b);
+}
+
 /** Removes all outcomes of a batch. Safe to repeat. */
 export async function removeOutcomePages(
   database: Database,
