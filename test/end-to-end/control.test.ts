@@ -1,10 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { acceptBatch, type BatchRequest } from '../../services/accept-batch.ts';
 import type { BatchView } from '../../services/view-batch.ts';
-import type { NewItem } from '../../store/item-pages.ts';
-import { findSchemaDefinition } from '../../store/schema-definitions.ts';
 import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
+import { acceptedOnly, acceptedUpload } from '../left-behind.ts';
 
 let drover: Drover;
 beforeAll(async () => {
@@ -53,32 +51,6 @@ async function scheduled(id: string, type: string): Promise<number> {
   return (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === type).length;
 }
 
-/** A batch whose API process died before it started the workflow. */
-async function acceptedOnly(request: Pick<BatchRequest, 'operation' | 'options'> & { items: readonly NewItem[] }): Promise<string> {
-  const { items, ...about } = request;
-  const definition = await findSchemaDefinition(drover.services.database, 'default', 'town');
-  const died = () => Promise.reject(new Error('died'));
-  const batch = await acceptBatch(
-    { ...drover.services, client: { workflow: { start: died } } as never },
-    {
-      ...about,
-      scope: { platform: 'default', tenant: 'default' },
-      schemaDefinitionId: definition?.id ?? '',
-      schemaName: 'town',
-      pageSize: 50,
-      pages: [items],
-    },
-  );
-  return batch._id;
-}
-
-const acceptedUpload = (resources: readonly { externalId: string }[]): Promise<string> =>
-  acceptedOnly({
-    operation: 'upload',
-    options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 },
-    items: resources.map((resource) => ({ externalId: resource.externalId, body: JSON.stringify(resource) })),
-  });
-
 describe('suspend and resume', () => {
   test('no new chunk starts while suspended, running ones finish, and resume goes on where it stopped', async () => {
     const { held, open } = holdActivities(4);
@@ -116,7 +88,7 @@ describe('suspend and resume', () => {
   });
 
   test('a batch whose workflow was never started begins suspended, and does nothing before it is resumed', async () => {
-    const id = await acceptedUpload(towns('early', 3));
+    const id = await acceptedUpload(drover, 'town', towns('early', 3));
     const { status, body } = await act('suspend', id);
     expect(status).toBe(200);
     expect(body.data.suspended).toBe(true);
@@ -207,7 +179,7 @@ describe('cancel', () => {
   });
 
   test('a batch whose workflow was never started', async () => {
-    const id = await acceptedUpload(towns('stillborn', 3));
+    const id = await acceptedUpload(drover, 'town', towns('stillborn', 3));
     expect((await act('cancel', id)).status).toBe(200);
     expect(await drover.ended(id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 3 } });
     expect(await drover.services.database.resources.countDocuments({ externalId: /^stillborn-/ })).toBe(0);
@@ -262,7 +234,7 @@ describe('retry', () => {
     expect((await drover.ended(patch)).actions.updated).toBe(1);
     await drover.ended(await drover.upload('town', [{ externalId: 'child', near: 'unborn' }]));
     const items = [{ externalId: 'unborn' }, { externalId: 'nobody' }];
-    const deletion = await acceptedOnly({ operation: 'delete', options: { cascade: true, deleteAll: false }, items });
+    const deletion = await acceptedOnly(drover, 'town', { operation: 'delete', options: { cascade: true, deleteAll: false }, items });
     await act('cancel', deletion);
     expect(await drover.ended(deletion)).toMatchObject({ status: 'cancelled', counts: { cancelled: 2 } });
     await act('retry', deletion);

@@ -1,0 +1,72 @@
+import { acceptBatch, type BatchRequest } from '../services/accept-batch.ts';
+import type { NewItem } from '../store/item-pages.ts';
+import { findSchemaDefinition } from '../store/schema-definitions.ts';
+import { batchWorkflowId, SWEEP_WORKFLOW_TYPE } from '../workflows/messages.ts';
+import type { SweepResult } from '../activities/sweep.ts';
+import type { Drover } from './harness.ts';
+
+/** What processes that died have left behind, and who mends it. */
+
+type Request = Pick<BatchRequest, 'operation' | 'options' | 'idempotency'> & { readonly items: readonly NewItem[] };
+
+/** A batch whose API process died before it started the workflow. @returns its id. */
+export async function acceptedOnly(drover: Drover, schema: string, { items, ...about }: Request): Promise<string> {
+  const definition = await findSchemaDefinition(drover.services.database, 'default', schema);
+  if (definition === null) throw new Error(`no ${schema}`);
+  const died = () => Promise.reject(new Error('died'));
+  const batch = await acceptBatch(
+    { ...drover.services, client: { workflow: { start: died } } as never },
+    {
+      ...about,
+      scope: { platform: 'default', tenant: 'default' },
+      schemaDefinitionId: definition.id,
+      schemaName: definition.name,
+      pageSize: 50,
+      pages: [items],
+    },
+  );
+  return batch._id;
+}
+
+export const acceptedUpload = (drover: Drover, schema: string, resources: readonly { externalId: string }[]): Promise<string> =>
+  acceptedOnly(drover, schema, {
+    operation: 'upload',
+    options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 },
+    items: resources.map((resource) => ({ externalId: resource.externalId, body: JSON.stringify(resource) })),
+  });
+
+let sweeps = 0;
+
+/** One sweep by the Drover's worker. */
+export async function sweepNow({ services }: Drover): Promise<SweepResult> {
+  sweeps += 1;
+  return services.client.workflow.execute(SWEEP_WORKFLOW_TYPE, {
+    taskQueue: services.taskQueue,
+    workflowId: `${services.taskQueue}-sweep-now-${sweeps}`,
+  });
+}
+
+/** Run ids of a batch's executions that Temporal still has: of those given, and those that visibility knows. */
+export async function executionsOf({ services }: Drover, batchId: string, known: readonly string[] = []): Promise<string[]> {
+  const workflowId = batchWorkflowId(batchId);
+  const found = new Set<string>();
+  for await (const { runId } of services.client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) found.add(runId);
+  for (const runId of known) {
+    const isThere = await services.client.workflow.getHandle(workflowId, runId).describe().then(() => true, () => false);
+    if (isThere) found.add(runId);
+  }
+  return [...found];
+}
+
+/** Everything that a database holds of a batch, apart from the records of writes in its resources. */
+export async function tracesOf({ services }: Drover, batchId: string): Promise<string[]> {
+  const { db } = services.database.batches;
+  const traces: string[] = [];
+  for (const { name } of await db.listCollections().toArray()) {
+    if (name === 'resources' || name === 'idempotency_keys') continue;
+    for (const document of await db.collection(name).find({}).toArray()) {
+      if (JSON.stringify(document).includes(batchId)) traces.push(`${name} ${document._id}`);
+    }
+  }
+  return traces;
+}
