@@ -13,8 +13,8 @@ export interface EngineAnswer {
   readonly body: unknown;
 }
 
-const POLL_MS = 25;
-const PATIENCE_MS = 30_000;
+const POLL_MS = 100;
+const PATIENCE_MS = 90_000;
 
 /** A Drover with its Camunda façade in a namespace of its own, and a worker for the process instances of the tests. */
 export class Engine {
@@ -142,7 +142,7 @@ function bundled(): Promise<WorkflowBundle> {
   return bundle;
 }
 
-/** Waits for something to become true. @throws after 30 s, saying what did not. */
+/** Waits for something to become true. @throws after 90 s, saying what did not. */
 export async function eventually(isTrue: () => Promise<boolean>, what: string): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while (!(await isTrue())) {

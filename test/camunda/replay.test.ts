@@ -34,4 +34,4 @@ test('the recordings of a Camunda 7.22 engine, replayed, differ only where it is
   const allowed = ALLOWED.flatMap(({ differences }) => differences);
   expect(new Set(allowed).size, 'each difference is listed once').toBe(allowed.length);
   expect(found.sort()).toEqual([...allowed].sort());
-}, 120_000);
+}, 240_000);

@@ -165,7 +165,7 @@ export class Scene {
 
   async #openAndEnd(batch: keyof typeof BATCHES): Promise<void> {
     this.#gate.open();
-    await this.#engine.drover.ended(this.#live(batch));
+    await this.#engine.drover.ended(this.#live(batch), { timeoutMs: 90_000 });
   }
 
   async #expect(status: number, method: string, path: string, body?: object): Promise<void> {
