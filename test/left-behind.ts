@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { acceptBatch, type BatchRequest } from '../services/accept-batch.ts';
 import type { NewItem } from '../store/item-pages.ts';
 import { findSchemaDefinition } from '../store/schema-definitions.ts';
@@ -69,4 +73,32 @@ export async function tracesOf({ services }: Drover, batchId: string): Promise<s
     }
   }
   return traces;
+}
+
+/** An API process that dies (SIGKILL) as soon as a command on a collection was answered. */
+export interface ApiProcess {
+  readonly url: string;
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<void>;
+}
+
+/** @param killAfter for example `batches.insertOne`. */
+export async function spawnApi({ config }: Drover, killAfter: string): Promise<ApiProcess> {
+  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('api-process.ts', import.meta.url))], {
+    env: {
+      PATH: process.env.PATH,
+      MONGODB_URI: config.MONGODB_URI,
+      MONGODB_DATABASE: config.MONGODB_DATABASE,
+      TEMPORAL_ADDRESS: config.TEMPORAL_ADDRESS,
+      TEMPORAL_TASK_QUEUE: config.TEMPORAL_TASK_QUEUE,
+      KILL_AFTER: killAfter,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit').then(() => undefined);
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [, url] = /^ready (.+)$/.exec(line) ?? [];
+    if (url !== undefined) return { url, ended };
+  }
+  throw new Error('the API process did not start');
 }

@@ -1,0 +1,26 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { pino } from 'pino';
+import { createApp } from '../api/app.ts';
+import { openServices } from '../api/server.ts';
+import { loadConfig } from '../config.ts';
+
+/** An API in a process of its own, for tests that kill it in the middle of a request; see `spawnApi`. */
+const services = await openServices(loadConfig(), pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }));
+const [name = '', method = ''] = (process.env.KILL_AFTER ?? '').split('.');
+const collection = (services.database as unknown as Record<string, Record<string, (...given: unknown[]) => Promise<unknown>>>)[name];
+const original = collection?.[method];
+if (collection === undefined || original === undefined) throw new Error('KILL_AFTER must name a collection and a command');
+collection[method] = async (...given) => {
+  await original.apply(collection, given);
+  process.kill(process.pid, 'SIGKILL');
+};
+const server = createAdaptorServer({ fetch: createApp(services).fetch }) as Server;
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+process.stdout.write(`ready http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
+// a test process that dies takes its APIs with it
+const { ppid } = process;
+setInterval(() => process.ppid === ppid || process.exit(1), 500).unref();
