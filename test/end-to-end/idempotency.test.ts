@@ -1,0 +1,167 @@
+import { ServiceError } from '@temporalio/client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createApp } from '../../api/app.ts';
+import { insertBoundBatch } from '../../services/accept-batch.ts';
+import { KEY_KEPT_MS } from '../../store/idempotency-keys.ts';
+import { type Answer, Drover, type RequestOptions } from '../harness.ts';
+import { executionsOf, sweepNow } from '../left-behind.ts';
+
+interface Accepted {
+  readonly batchId: string;
+  readonly recordCount: number;
+}
+
+let drover: Drover;
+beforeAll(async () => {
+  drover = await Drover.start();
+  await drover.define('coin', { value: { type: 'number' } });
+  await drover.define('note', {});
+});
+afterAll(() => drover.stop());
+
+const PATH = '/api/resources/coin/batch';
+const coin = (externalId: string, value = 1) => ({ resources: [{ externalId, value }] });
+const send = (key: string, method = 'POST', body: unknown = coin('a'), path = PATH, options: RequestOptions = {}): Promise<Answer<Accepted>> =>
+  drover.request<Accepted>(method, path, { body, ...options, headers: { 'idempotency-key': key, ...options.headers } });
+const countBatches = () => drover.services.database.batches.countDocuments({});
+
+test.each([
+  ['POST', coin('post')],
+  ['PATCH', coin('patch')],
+  ['DELETE', { externalIds: ['x', 'y'] }],
+])('%s: the same key and request gives the same answer, also when the batch has ended', async (method, body) => {
+  const before = await countBatches();
+  const first = await send(`same ${method}`, method, body);
+  expect(first.status).toBe(202);
+  expect(await send(`same ${method}`, method, body)).toMatchObject({ status: 202, body: first.body });
+  await drover.ended(first.body.data.batchId);
+  expect(await send(`same ${method}`, method, body)).toMatchObject({ status: 202, body: first.body });
+  expect(await countBatches()).toBe(before + 1);
+});
+
+test('another request with the key is a 422: another body, option, method or schema definition', async () => {
+  const { body } = await send('other');
+  const others = [
+    send('other', 'POST', coin('b')),
+    send('other', 'POST', coin('a'), `${PATH}?onconflict=reject`),
+    send('other', 'PATCH'),
+    send('other', 'DELETE', { externalIds: ['a'] }),
+    send('other', 'POST', coin('a'), '/api/resources/note/batch'),
+  ];
+  for (const answer of await Promise.all(others)) {
+    expect(answer.status).toBe(422);
+    expect(answer.body).toMatchObject({ success: false, message: expect.stringContaining('Idempotency-Key') });
+  }
+  // the default said in words, and the schema definition by its name in capitals, are the same request
+  const same = await send('other', 'POST', coin('a'), '/api/resources/COIN/batch?onconflict=upsert');
+  expect(same.body).toEqual(body);
+});
+
+test('20 who send it at once get one batch, which is carried out once', async () => {
+  const before = await countBatches();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => send('crowd', 'POST', coin('crowd'))));
+  expect(answers.every(({ status }) => status === 202)).toBe(true);
+  const ids = new Set(answers.map(({ body }) => body.data.batchId));
+  expect(ids.size).toBe(1);
+  expect(await countBatches()).toBe(before + 1);
+  const [id = ''] = ids;
+  await drover.ended(id);
+  expect(await executionsOf(drover, id)).toHaveLength(1);
+  const pages = await drover.services.database.itemPages.find({}).toArray();
+  const batches = await drover.services.database.batches.find({}).toArray();
+  expect(pages).toHaveLength(batches.length);
+  const { body } = await drover.request<{ versionNumber: number }>('GET', '/api/resources/coin/crowd');
+  expect(body.data.versionNumber).toBe(1);
+});
+
+test('of two requests under one key, sent at once, one is accepted and the other refused, each time', async () => {
+  const answers = await Promise.all(Array.from({ length: 10 }, (_, n) => send('torn', 'POST', coin('torn', n % 2))));
+  const accepted = answers.filter(({ status }) => status === 202);
+  expect(accepted).toHaveLength(5);
+  expect(answers.filter(({ status }) => status === 422)).toHaveLength(5);
+  expect(new Set(accepted.map(({ body }) => body.data.batchId)).size).toBe(1);
+});
+
+test('255 characters are a key, 256 a 400', async () => {
+  expect((await send('k'.repeat(255))).status).toBe(202);
+  const { status, body } = await send('k'.repeat(256));
+  expect(status).toBe(400);
+  expect(body.errors?.[0]).toMatch(/idempotency-key/i);
+});
+
+test('a request that is not accepted does not bind its key', async () => {
+  expect((await send('unbound', 'POST', { resources: [] })).status).toBe(400);
+  expect((await send('unbound', 'POST', coin('a'), `${PATH}?onconflict=never`)).status).toBe(400);
+  expect((await send('unbound', 'POST', coin('a'), '/api/resources/nothing/batch')).status).toBe(404);
+  expect((await send('unbound', 'POST', 'x', PATH, { headers: { 'content-type': 'text/plain' } })).status).toBe(415);
+  const away = createApp({ ...drover.services, assertTemporal: () => Promise.reject(new ServiceError('away')) });
+  const headers = { 'content-type': 'application/json', 'idempotency-key': 'unbound' };
+  const refused = await away.request(PATH, { method: 'POST', headers, body: JSON.stringify(coin('b')) });
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get('retry-after')).not.toBeNull();
+  expect((await send('unbound')).status).toBe(202);
+});
+
+test('a dry run does not bind its key', async () => {
+  expect((await send('dry', 'DELETE', { externalIds: ['a'], dryRun: true })).status).toBe(200);
+  expect((await send('dry', 'DELETE', { externalIds: ['a'] })).status).toBe(202);
+  expect((await send('dry', 'DELETE', { externalIds: ['a'], dryRun: true })).status).toBe(200);
+});
+
+test('tenants do not share keys', async () => {
+  const ours = await send('shared', 'POST', coin('ours'));
+  const theirs = await send('shared', 'POST', coin('theirs'), PATH, { tenant: 'other' });
+  expect(theirs.status).toBe(202);
+  expect(theirs.body.data.batchId).not.toBe(ours.body.data.batchId);
+});
+
+test('a key is kept 24 hours', async () => {
+  const { database } = drover.services;
+  const first = await send('kept', 'POST', coin('kept'));
+  const batchId = first.body.data.batchId;
+  const boundAgo = (ms: number) =>
+    database.idempotencyKeys.updateOne({ 'batch._id': batchId }, { $set: { boundAt: new Date(Date.now() - ms) } });
+  await boundAgo(KEY_KEPT_MS - 60_000);
+  await sweepNow(drover);
+  expect((await send('kept', 'POST', coin('kept'))).body).toEqual(first.body);
+  await boundAgo(KEY_KEPT_MS + 1);
+  const second = await send('kept', 'POST', coin('other'));
+  expect(second.status).toBe(202);
+  expect(second.body.data.batchId).not.toBe(batchId);
+  await database.idempotencyKeys.updateMany({}, { $set: { boundAt: new Date(Date.now() - KEY_KEPT_MS - 1) } });
+  await sweepNow(drover);
+  expect(await database.idempotencyKeys.countDocuments({})).toBe(0);
+});
+
+test('the answer stays when the batch is deleted, and nothing is carried out again', async () => {
+  const { database } = drover.services;
+  const first = await send('gone', 'POST', coin('gone'));
+  const id = first.body.data.batchId;
+  await drover.ended(id);
+  const early = await database.idempotencyKeys.findOne({ 'batch._id': id });
+  expect((await drover.request('DELETE', `/api/batches/${id}`)).status).toBe(200);
+  expect(await send('gone', 'POST', coin('gone'))).toMatchObject({ status: 202, body: first.body });
+  // one who has read the key before the delete, and comes to write after it
+  expect(early?.inserted).toBe(false);
+  expect(early && (await insertBoundBatch(database, early))).toBeNull();
+  await sweepNow(drover);
+  expect(await database.batches.countDocuments({ _id: id })).toBe(0);
+});
+
+test('a sender that died before the batch was written is completed by the sweeper', async () => {
+  const { database } = drover.services;
+  const { batchId } = (await send('completed', 'POST', coin('completed'))).body.data;
+  await drover.ended(batchId);
+  // the state that its crash had left: bound, and no batch
+  await database.batches.deleteOne({ _id: batchId });
+  await database.outcomePages.deleteMany({});
+  await drover.services.client.workflowService.deleteWorkflowExecution({
+    namespace: drover.config.TEMPORAL_NAMESPACE,
+    workflowExecution: { workflowId: `batch-${batchId}` },
+  });
+  await sweepNow(drover);
+  expect(await database.batches.countDocuments({ _id: batchId })).toBe(0); // it may be about to write it
+  await database.idempotencyKeys.updateOne({ 'batch._id': batchId }, { $set: { boundAt: new Date(Date.now() - 10_000) } });
+  await sweepNow(drover);
+  expect((await drover.ended(batchId)).counts.succeeded).toBe(1);
+});
