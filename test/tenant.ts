@@ -37,7 +37,15 @@ export class Tenant {
 
   /** Uploads, and waits for the end. */
   async uploaded(schema: string, resources: readonly object[], query = ''): Promise<Uploaded> {
-    const id = await this.upload(schema, resources, query);
+    return this.#over(await this.upload(schema, resources, query));
+  }
+
+  /** Patches, and waits for the end. */
+  async patched(schema: string, resources: readonly object[], query = ''): Promise<Uploaded> {
+    return this.#over(await this.#drover.patch(schema, resources, query, this));
+  }
+
+  async #over(id: string): Promise<Uploaded> {
     const batch = await this.ended(id);
     const items = await this.items(id);
     return { batch, items, outcomes: items.map((item) => item.errors?.map((error) => error.code).join(' ') ?? item.action ?? item.status) };
