@@ -71,7 +71,7 @@ async function carryOn(dependencies: Dependencies, batch: BatchDocument): Promis
   if (isTerminal(batch.status)) return null;
   const execution = await latestExecution(client, batch._id);
   if (execution?.isRunning) {
-    if (batch.untold !== undefined) await tellWorkflow(dependencies, batch);
+    if (batch.asked?.told === false) await tellWorkflow(dependencies, batch);
     return null;
   }
   const isBegun = execution !== null && execution.run >= batch.run;

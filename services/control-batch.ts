@@ -69,7 +69,7 @@ async function refused({ database }: TellParts, batch: BatchDocument, verb: Verb
 }
 
 /**
- * Tells the workflow what is asked of its batch, until what it was told last is what is stored: requests may overtake each
+ * Tells the workflow what is asked of its batch, until what it was told last is what was asked last: requests may overtake each
  * other on the way. A workflow that was not started yet is started with it.
  * @returns false where the workflow is closed.
  */
@@ -83,7 +83,7 @@ export async function tellWorkflow(parts: TellParts, batch: BatchDocument): Prom
 
 /** @returns false where no workflow runs. */
 async function signal({ client }: TellParts, batch: BatchDocument): Promise<boolean> {
-  const message = batch.cancelRequested ? cancelSignal : batch.suspended ? suspendSignal : resumeSignal;
+  const message = batch.cancelRequested ? cancelSignal : batch.asked?.suspended ? suspendSignal : resumeSignal;
   try {
     await client.workflow.getHandle(batchWorkflowId(batch._id)).signal(message);
     return true;

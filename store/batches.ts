@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import {
   type BatchOptions,
   type BatchStatus,
-  isTerminal,
   type Operation,
   RUNNING_STATUSES,
   type RunningStatus,
@@ -34,8 +33,8 @@ export interface BatchDocument {
   status: BatchStatus;
   suspended: boolean;
   cancelRequested?: boolean;
-  /** Names the latest request to suspend, resume or cancel, until the workflow is known to have been told of it. */
-  untold?: string;
+  /** The latest request to suspend, resume or cancel, and whether the workflow is known to have been told of it. */
+  asked?: { token: string; suspended: boolean; told: boolean };
   /** 1 for the first run, one more for each retry. */
   run: number;
   createdAt: Date;
@@ -128,7 +127,7 @@ export async function recordFinished(
     { _id: batch.batchId, run: batch.run, status: RUNNING },
     {
       $set: { status, result, errorDetails, suspended: false, completedAt: new Date(), cascaded: result.actions.cascaded },
-      $unset: { cancelRequested: '', untold: '' },
+      $unset: { cancelRequested: '', asked: '' },
     },
   );
 }
@@ -207,25 +206,24 @@ export async function requestControl(
   batchId: string,
   request: { suspended: boolean } | { cancelRequested: true },
 ): Promise<BatchDocument | null> {
+  const asked = { token: randomUUID(), suspended: 'suspended' in request && request.suspended, told: false };
   return database.batches.findOneAndUpdate(
     { _id: batchId, status: RUNNING, deletedAt: { $exists: false } },
-    { $set: { ...request, untold: randomUUID() } },
+    { $set: { ...request, asked } },
     { returnDocument: 'after' },
   );
 }
 
 /**
  * Notes that the workflow was told what `told` asks for.
- * @returns the batch as it is now where that asks for something else: the workflow is to be told once more.
+ * @returns the batch with a later request, of which the workflow is to be told again: it may have come there first.
  */
 export async function recordTold(database: Database, told: BatchDocument): Promise<BatchDocument | null> {
-  if (told.untold !== undefined) {
-    const { matchedCount } = await database.batches.updateOne({ _id: told._id, untold: told.untold }, { $unset: { untold: '' } });
-    if (matchedCount === 1) return null;
-  }
+  const token = told.asked?.token ?? '';
+  const { matchedCount } = await database.batches.updateOne({ _id: told._id, 'asked.token': token }, { $set: { 'asked.told': true } });
+  if (matchedCount === 1) return null;
   const now = await readBatch(database, told._id);
-  if (now === null || isTerminal(now.status)) return null;
-  return now.suspended === told.suspended && now.cancelRequested === told.cancelRequested ? null : now;
+  return now?.asked === undefined || now.asked.token === token ? null : now;
 }
 
 export interface BatchFilter {

@@ -4,7 +4,7 @@ import type { Database } from './database.ts';
 /** How far the pages of items have been looked through: batches are in order of their creation, and so are their pages. */
 interface SweptDocument {
   _id: 'itemPages';
-  /** `_id` of the last page looked at. */
+  /** Pages up to this `_id` have been looked at. */
   to: string;
 }
 
@@ -19,27 +19,28 @@ const swept = (database: Database): Collection<SweptDocument> => database.itemPa
  * @param before ids made before are looked at. @param onRound called after each round. @returns how many were removed.
  */
 export async function removeOrphanedPages(database: Database, before: Date, onRound: () => void): Promise<number> {
+  const end = firstIdAt(before);
   let from = (await swept(database).findOne({ _id: 'itemPages' }))?.to ?? '';
   let removed = 0;
-  for (;;) {
+  while (from < end) {
     const pages = await database.itemPages
-      .find({ _id: { $gt: from, $lt: firstIdAt(before) } }, { projection: { _id: 1 } })
+      .find({ _id: { $gt: from, $lt: end } }, { projection: { _id: 1 } })
       .sort({ _id: 1 })
       .limit(PAGES_AT_ONCE)
       .toArray();
-    const last = pages.at(-1);
-    if (last === undefined) return removed;
     const orphans = await withoutBatch(database, pages.map(({ _id }) => _id));
     if (orphans.length > 0) removed += (await database.itemPages.deleteMany({ _id: { $in: orphans } })).deletedCount;
-    from = last._id;
+    from = pages.at(-1)?._id ?? end;
     await swept(database).updateOne({ _id: 'itemPages' }, { $max: { to: from } }, { upsert: true });
     onRound();
   }
+  return removed;
 }
 
 const batchOf = (page: string): string => page.slice(0, page.indexOf('/'));
 
 async function withoutBatch(database: Database, pages: readonly string[]): Promise<string[]> {
+  if (pages.length === 0) return [];
   const ids = [...new Set(pages.map(batchOf))];
   const there = await database.batches.find({ _id: { $in: ids } }, { projection: { _id: 1 } }).toArray();
   const known = new Set(there.map(({ _id }) => _id));

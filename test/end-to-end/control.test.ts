@@ -124,7 +124,8 @@ describe('suspend and resume', () => {
     const { suspended } = await drover.batch(id);
     await listedUntil(id, (batch) => batch.suspended === suspended);
     const stored = await drover.services.database.batches.findOne({ _id: id });
-    expect(stored?.untold).toBeUndefined();
+    expect(stored?.asked?.told).toBe(true);
+    expect(stored?.asked?.suspended).toBe(suspended);
     await act('cancel', id);
     await drover.ended(id);
   });

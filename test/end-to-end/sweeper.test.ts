@@ -1,0 +1,175 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { createDependencies } from '../../activities/dependencies.ts';
+import { sweep } from '../../activities/sweep.ts';
+import { requestControl } from '../../store/batches.ts';
+import { writeItemPages } from '../../store/item-pages.ts';
+import { batchWorkflowId, sweepScheduleId } from '../../workflows/messages.ts';
+import { Drover } from '../harness.ts';
+import { acceptedUpload, executionsOf, sweepNow, tracesOf } from '../left-behind.ts';
+
+let drover: Drover;
+beforeAll(async () => {
+  // executions that were terminated are finished as soon as no activity of theirs can write any more
+  drover = await Drover.start({ environment: { ACTIVITY_TIMEOUT_SECONDS: '4' } });
+  await drover.define('pipe', { into: { $ref: 'reach:schemas/pipe' } });
+});
+afterAll(() => drover.stop());
+afterEach(() => drover.atCheckpoint(undefined));
+
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+const handleOf = (id: string) => drover.services.client.workflow.getHandle(batchWorkflowId(id));
+const waitingBatch = async (name: string, into = `${name}-into`): Promise<string> => {
+  const id = await drover.upload('pipe', [{ externalId: name, into }, { externalId: `${name}-ok` }], '?dependencyWaitTimeout=600');
+  await drover.waiting(id);
+  return id;
+};
+
+/** Sweeps until a batch has ended. */
+async function sweptToItsEnd(id: string) {
+  const sweepAndLook = async (): Promise<void> => {
+    await sweepNow(drover);
+    expect((await drover.batch(id)).completedAt).toBeDefined();
+  };
+  await vi.waitFor(sweepAndLook, { timeout: 20_000, interval: 200 });
+  return drover.batch(id);
+}
+
+describe('a workflow that was terminated', () => {
+  test('leaves a batch that is cancelled, with what it had applied, and nothing that waits', async () => {
+    const id = await waitingBatch('cut');
+    await handleOf(id).terminate('by hand');
+    // nobody is told what is not so: no workflow runs that could be suspended
+    const { status, body } = await drover.request('POST', `/api/batches/${id}/suspend`);
+    expect(status).toBe(409);
+    expect(body.message).toContain('was ended in Temporal');
+    expect(await sweptToItsEnd(id)).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 1, pending: 0 } });
+    expect((await drover.items(id))[0]).toMatchObject({ status: 'cancelled', errors: [{ code: 'cancelled' }] });
+    expect((await tracesOf(drover, id)).filter((trace) => trace.startsWith('dependencies'))).toEqual([]);
+    expect(await executionsOf(drover, id)).toHaveLength(1);
+    // and it can be retried
+    await drover.ended(await drover.upload('pipe', [{ externalId: 'cut-into' }]));
+    expect((await drover.request('POST', `/api/batches/${id}/retry`)).status).toBe(202);
+    expect((await drover.ended(id)).status).toBe('success');
+  });
+
+  test('between an effect and its outcome: the item has succeeded, and who waits for it goes on', async () => {
+    const waiter = await waitingBatch('waiter', 'effect');
+    drover.atCheckpoint(async (at, batchId) => {
+      if (at !== 'written') return;
+      await handleOf(batchId).terminate('by hand');
+      throw new Error('the process is gone');
+    });
+    const id = await drover.upload('pipe', [{ externalId: 'effect' }]);
+    expect(await sweptToItsEnd(id)).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 0 } });
+    drover.atCheckpoint(undefined);
+    expect((await drover.ended(waiter)).status).toBe('success');
+  });
+});
+
+test('a request that the workflow was not told of is told', async () => {
+  const id = await waitingBatch('deaf');
+  await vi.waitFor(async () => expect((await drover.services.database.batches.findOne({ _id: id }))?.status).toBe('waiting'));
+  // what an API leaves that dies between the two
+  await requestControl(drover.services.database, id, { suspended: true });
+  expect((await drover.batch(id)).suspended).toBe(false);
+  await sweepNow(drover);
+  expect((await drover.batch(id)).suspended).toBe(true);
+  await requestControl(drover.services.database, id, { cancelRequested: true });
+  await sweepNow(drover);
+  expect((await drover.ended(id)).status).toBe('cancelled');
+});
+
+test('a batch that cannot be helped does not keep the others waiting', async () => {
+  const { database } = drover.services;
+  const first = await acceptedUpload(drover, 'pipe', [{ externalId: 'helped' }]);
+  const template = await database.batches.findOne({ _id: first });
+  // no workflow id is that long, and it comes before the other
+  const hopeless = `0${'x'.repeat(2_000)}`;
+  if (template) await database.batches.insertOne({ ...template, _id: hopeless });
+  expect(await sweepNow(drover)).toMatchObject({ started: 1 });
+  expect((await drover.ended(first)).status).toBe('success');
+  await database.batches.deleteOne({ _id: hopeless });
+});
+
+test('two sweeps at once do what one does, and hurt no batch that is just being accepted or finished', async () => {
+  const left = await Promise.all(Array.from({ length: 5 }, (_, n) => acceptedUpload(drover, 'pipe', [{ externalId: `left-${n}` }])));
+  let isOver = false;
+  const sweeping = Promise.all(
+    [1, 2].map(async () => {
+      while (!isOver) await sweepNow(drover);
+    }),
+  );
+  const uploads = await Promise.all(
+    Array.from({ length: 15 }, async (_, n) => {
+      const headers = { 'idempotency-key': `swept-${n}` };
+      const id = await drover.upload('pipe', [{ externalId: `busy-${n}` }], '', { headers });
+      await drover.ended(id);
+      return id;
+    }),
+  );
+  isOver = true;
+  await sweeping;
+  for (const id of [...left, ...uploads]) {
+    expect((await drover.ended(id)).status).toBe('success');
+    expect(await executionsOf(drover, id)).toHaveLength(1);
+  }
+  expect(await sweepNow(drover)).toEqual({ started: 0, finished: 0, purged: 0 });
+});
+
+test('finished batches are removed when they are older than they are kept; 0 keeps them', async () => {
+  const { database } = drover.services;
+  const finished = async (name: string, daysAgo: number): Promise<string> => {
+    const id = await drover.upload('pipe', [{ externalId: name }]);
+    await drover.ended(id);
+    await database.batches.updateOne({ _id: id }, { $set: { completedAt: new Date(Date.now() - daysAgo * DAY_MS) } });
+    return id;
+  };
+  const [old, young] = await Promise.all([finished('old', 31), finished('young', 29)]);
+  const forEver = createDependencies({ ...drover.services, retentionDays: 0 });
+  await new MockActivityEnvironment().run((input: Record<string, never>) => sweep(forEver, input), {});
+  expect((await drover.batch(old)).status).toBe('success');
+  expect((await sweepNow(drover)).purged).toBe(1);
+  expect((await drover.request('GET', `/api/batches/${old}`)).status).toBe(404);
+  expect(await tracesOf(drover, old)).toEqual([]);
+  expect((await drover.batch(young)).status).toBe('success');
+  expect((await drover.request('GET', '/api/resources/pipe/old')).status).toBe(200);
+});
+
+test('pages of a batch that was never accepted go when nobody can be about to accept it any more', async () => {
+  const { database } = drover.services;
+  const pagesOf = async (id: string) => (await tracesOf(drover, id)).length;
+  const orphan = async (ageMs: number): Promise<string> => {
+    const id = uuidv7({ msecs: Date.now() - ageMs });
+    await writeItemPages(database, id, [{ externalId: 'a' }, { externalId: 'b' }], 1);
+    return id;
+  };
+  const accepted = await drover.upload('pipe', [{ externalId: 'accepted' }]);
+  // earlier sweeps have looked at this time, in which there was nothing yet
+  await database.itemPages.db.collection('swept').deleteMany({});
+  const [old, older, young] = [await orphan(HOUR_MS + 60_000), await orphan(3 * HOUR_MS), await orphan(HOUR_MS - 60_000)];
+  await sweepNow(drover);
+  expect([await pagesOf(old), await pagesOf(older), await pagesOf(young)]).toEqual([0, 0, 2]);
+  expect(await database.itemPages.countDocuments({ _id: new RegExp(`^${accepted}`) })).toBe(1);
+});
+
+test('a worker that starts makes the schedule, and sweeps at once', async () => {
+  const fresh = await Drover.start({ worker: false });
+  await fresh.define('pipe', {});
+  const id = await acceptedUpload(fresh, 'pipe', [{ externalId: 'first' }]);
+  await fresh.startWorker({ withSweeper: true });
+  expect((await fresh.ended(id, { timeoutMs: 15_000 })).status).toBe('success');
+  const schedule = fresh.services.client.schedule.getHandle(sweepScheduleId(fresh.services.taskQueue));
+  const { spec, policies } = await schedule.describe();
+  expect(spec.intervals?.map(({ every }) => every)).toEqual([30_000]);
+  expect(policies.overlap).toBe('SKIP');
+  // another worker finds it there, and sweeps too
+  await fresh.stopWorker();
+  const second = await acceptedUpload(fresh, 'pipe', [{ externalId: 'second' }]);
+  await fresh.startWorker({ withSweeper: true });
+  expect((await fresh.ended(second, { timeoutMs: 15_000 })).status).toBe('success');
+  await schedule.delete();
+  await fresh.stop();
+});
