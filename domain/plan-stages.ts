@@ -15,10 +15,12 @@ export type Chunk = number[];
 /** Chunks that can run side by side. Stages run one after the other. */
 export type Stage = Chunk[];
 
-/** An activity costs far more than a resource, but a small batch should still be spread over this many activities. */
-const ACTIVITIES_PER_BATCH = 10;
-/** Throughput hardly grows beyond this many resources in an activity (measured, design notes), and a retry repeats them all. */
-const MAX_RESOURCES_PER_ACTIVITY = 100;
+/** A batch is divided into as many activities as it carries out side by side: more would only cost. */
+const ACTIVITIES_PER_BATCH = 4;
+/** An activity costs as much as this many resources (measured, docs/performance.md): fewer are not worth one. */
+const MIN_RESOURCES_PER_ACTIVITY = 25;
+/** Throughput hardly grows beyond this many resources in an activity, and a retry repeats them all. */
+const MAX_RESOURCES_PER_ACTIVITY = 250;
 
 /**
  * How many items go into one activity.
@@ -27,7 +29,7 @@ const MAX_RESOURCES_PER_ACTIVITY = 100;
  */
 export function resourcesPerActivity(total: number, configured?: number): number {
   if (configured !== undefined) return configured;
-  return Math.min(MAX_RESOURCES_PER_ACTIVITY, Math.max(1, Math.ceil(total / ACTIVITIES_PER_BATCH)));
+  return Math.min(MAX_RESOURCES_PER_ACTIVITY, Math.max(MIN_RESOURCES_PER_ACTIVITY, Math.ceil(total / ACTIVITIES_PER_BATCH)));
 }
 
 /**
