@@ -6,6 +6,7 @@ import { acceptLatency, statusLatency } from './workloads/latency.ts';
 import { memory } from './workloads/memory.ts';
 import { patch } from './workloads/patch.ts';
 import { peers } from './workloads/peers.ts';
+import { profile } from './workloads/profile.ts';
 import { smallBatches } from './workloads/small-batches.ts';
 import { upload1000 } from './workloads/upload-1000.ts';
 import { upload10x1000 } from './workloads/upload-10x1000.ts';
@@ -27,4 +28,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   statusLatency,
   history,
   memory,
+  profile,
 ];

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 export const RESULTS_FOLDER = fileURLToPath(new URL('../../bench-results', import.meta.url));
 
 /** What runs in processes of its own beside the service. */
-const BENCH_PROCESSES = ['../scripts/bench/peers', '../scripts/bench/data'];
+const BENCH_PROCESSES = ['../scripts/bench/peers', '../scripts/bench/data', '../scripts/bench/profile'];
 const SERVICE = ['config.ts', 'connections.ts', 'services', 'domain', 'store', 'activities', 'workflows', 'api', 'worker'];
 
 /** Compiles service and peers, so that what is measured is what a user runs. @returns the folder. */

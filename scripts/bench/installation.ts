@@ -18,6 +18,7 @@ export interface InstallationOptions {
   readonly workers?: number;
   /** For the Node of API and workers, such as `--cpu-prof`. */
   readonly nodeOptions?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** How often the store is asked whether batches are over, in ms; their end is stored to the millisecond. */
@@ -36,15 +37,15 @@ export class Installation {
   readonly #servers: Servers;
   readonly #build: string;
   readonly #name: string;
-  readonly #nodeOptions: readonly string[];
+  readonly #options: InstallationOptions;
   #api: MeasuredProcess | undefined;
   #url = '';
   #tenants = 0;
 
-  private constructor(servers: Servers, build: string, { nodeOptions = [] }: InstallationOptions, database: Database) {
+  private constructor(servers: Servers, build: string, options: InstallationOptions, database: Database) {
     this.#servers = servers;
     this.#build = build;
-    this.#nodeOptions = nodeOptions;
+    this.#options = options;
     this.#name = Installation.#nextName();
     this.database = database;
     this.client = connectClient(loadConfig({ TEMPORAL_ADDRESS: servers.temporalAddress }));
@@ -86,7 +87,7 @@ export class Installation {
       name: 'API',
       script: `${this.#build}/api/main.js`,
       environment: { ...this.#environment(), PORT: String(port) },
-      nodeOptions: this.#nodeOptions,
+      nodeOptions: this.#options.nodeOptions ?? [],
       isReady: async () => {
         if (!(await fetch(`${this.#url}/readyz`)).ok) throw new Error('not ready yet');
       },
@@ -99,7 +100,7 @@ export class Installation {
       name: 'worker',
       script: `${this.#build}/worker/main.js`,
       environment: this.#environment(),
-      nodeOptions: this.#nodeOptions,
+      nodeOptions: this.#options.nodeOptions ?? [],
       isReady: async () => {
         const { pollers } = await this.client.workflowService.describeTaskQueue({
           namespace: 'default',
@@ -121,6 +122,7 @@ export class Installation {
       TEMPORAL_TASK_QUEUE: this.#name,
       LOG_LEVEL: 'error',
       NODE_ENV: 'production',
+      ...this.#options.environment,
     };
   }
 
