@@ -38,11 +38,11 @@ async function main(): Promise<number> {
 
 /** Succeeds where the checker finds out that the guard is gone. */
 async function without(name: GuardName, options: ChaosOptions): Promise<number> {
-  const { workload, breaks, protects } = GUARDS[name];
+  const { workload, faults, breaks, protects } = GUARDS[name];
   const copy = await copyWithout(name);
   try {
     options.say?.(`without ${name} (${protects})`);
-    const { report } = await runChaos({ ...options, workload, sources: copy.folder });
+    const { report } = await runChaos({ ...options, workload, faults, sources: copy.folder });
     console.log(describe(report, `npm run chaos -- --seed ${options.seed} --seconds ${options.loadSeconds} --without ${name}`));
     const isCaught = report.violations.some(({ rule }) => (breaks as readonly string[]).includes(rule));
     console.log(isCaught ? `caught: ${name} is missing` : `NOT CAUGHT: ${name} is missing, and nothing shows it`);

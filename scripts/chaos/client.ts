@@ -104,6 +104,11 @@ export class ApiClient {
     return all;
   }
 
+  /** The newest hundred, as they are stored. @throws NoAnswerError */
+  async newestBatches(tenant: string): Promise<BatchAnswer[]> {
+    return (await this.#get<{ results: BatchAnswer[] }>(tenant, '/api/batches?limit=100'))?.results ?? [];
+  }
+
   /** Batches of a tenant that are not finished. @throws NoAnswerError */
   async unfinished(tenant: string): Promise<BatchAnswer[]> {
     const batches = await this.list<BatchAnswer>(tenant, '/api/batches');

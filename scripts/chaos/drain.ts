@@ -7,12 +7,14 @@ import { type KindName, kindOf, referencesOf } from './definitions.ts';
 import type { Installation } from './installation.ts';
 import { batchIdsOf, type Journal } from './journal.ts';
 import type { RequestMaker } from './request-maker.ts';
-import { type Snapshot, takeSnapshot } from './snapshot.ts';
+import { type Snapshot, takeRawState, takeSnapshot } from './snapshot.ts';
 
 const LOOK_EVERY_MS = 500;
 const SWEEP_EVERY_MS = 6_000;
 /** Time that a wake-up is given to have its effect, in ms. */
 const WAKE_UP_MS = 10_000;
+/** Time that the sweeper is given for what is left over, in ms. */
+const SWEPT_MS = 15_000;
 /** Longest time for a request with a key to be answered when nothing disturbs it, in ms. */
 const ANSWER_MS = 30_000;
 
@@ -45,7 +47,19 @@ export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; vi
   violations.push(...(await stillAsleep(parts)));
   for (const { tenant, batch } of await openBatches(parts)) await client.control(tenant, batch.batchId, 'cancel');
   violations.push(...(await settled(parts, () => false)));
-  return { snapshot: await takeSnapshot(client, journal.tenants, { uri: installation.mongodbUri, database: installation.database }), violations };
+  await swept(parts);
+  return { snapshot: await takeSnapshot(client, journal.tenants, storeOf(parts)), violations };
+}
+
+const storeOf = ({ installation }: DrainParts) => ({ uri: installation.mongodbUri, database: installation.database });
+
+/** Waits until nothing is left over, as long as the sweeper may take for it. */
+async function swept(parts: DrainParts): Promise<void> {
+  const deadline = Date.now() + SWEPT_MS;
+  while ((await takeRawState(storeOf(parts))).leftovers.length > 0 && Date.now() < deadline) {
+    await parts.installation.sweep();
+    await sleep(2_000);
+  }
 }
 
 async function openBatches({ client, journal }: DrainParts): Promise<{ tenant: string; batch: BatchAnswer }[]> {
@@ -79,11 +93,11 @@ async function settled(parts: DrainParts, mayStay: (batch: BatchAnswer) => boole
 }
 
 /** Items that sleep though they could go ahead, and do not wake within a moment. */
-async function stillAsleep({ client, journal, installation }: DrainParts): Promise<Violation[]> {
+async function stillAsleep(parts: DrainParts): Promise<Violation[]> {
   const deadline = Date.now() + WAKE_UP_MS;
   for (;;) {
-    const snapshot = await takeSnapshot(client, journal.tenants, { uri: installation.mongodbUri, database: installation.database });
-    const found = sleepers(journal, snapshot);
+    const snapshot = await takeSnapshot(parts.client, parts.journal.tenants, storeOf(parts));
+    const found = sleepers(parts.journal, snapshot);
     if (found.length === 0 || Date.now() > deadline) return found;
     await sleep(LOOK_EVERY_MS);
   }

@@ -2,6 +2,8 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Aim } from './proxy.ts';
+import type { Faults } from './run.ts';
 import type { Workload } from './workload.ts';
 
 /** A guard of the service, the change of its sources that takes it away, and what finds it out. */
@@ -13,9 +15,17 @@ export interface Guard {
   readonly without: string;
   /** Requests that meet where the guard is needed. */
   readonly workload: Workload;
+  readonly faults: Faults;
   /** Rules of the checker, one of which has to be broken. */
   readonly breaks: readonly string[];
 }
+
+/** A fault at every command of the workers of one kind, where the guard is needed; no other but some delay. */
+const aimedAt = (texts: readonly string[], fault: Aim['fault'], { ms = 0, probability = 1 }): Faults => ({
+  killEveryMs: null,
+  network: { delayAnswer: 1, delayRequest: 1 },
+  standing: [{ proxy: 'workers to MongoDB', aim: { texts, fault, ms }, probability }],
+});
 
 export const GUARDS = {
   'redelivery-record': {
@@ -23,7 +33,9 @@ export const GUARDS = {
     file: 'activities/write-items.ts',
     text: 'const entry = entryOf(look.own.get(item.key), item);',
     without: 'const entry = undefined as ReturnType<typeof entryOf>; void entryOf;',
-    workload: { rejectingOnce: 6, patchesAtOnce: 3, upload: 3 },
+    workload: { rejectingOnce: 1 },
+    // the resources are inserted, and the activity does not hear of it
+    faults: aimedAt(['insert', 'resources'], 'dropAnswer', { probability: 0.3 }),
     breaks: ['effects do not add up', 'no order explains it', 'value of nobody'],
   },
   'second-look': {
@@ -32,6 +44,8 @@ export const GUARDS = {
     text: 'await resolveMarks(database, delivery, documents)',
     without: 'await resolveMarks(database, delivery, [...own.values()])',
     workload: { deleteAgainstReferences: 1 },
+    // between the look for writers and the moment at which the resources are gone
+    faults: aimedAt(['insert', 'commits'], 'delayRequest', { ms: 1_000 }),
     breaks: ['dangling reference'],
   },
   'register-before-look': {
@@ -40,6 +54,8 @@ export const GUARDS = {
     text: '        // Items that became pending have registered: now look (invariant 5).\n        this.#state.woken = true;\n',
     without: '',
     workload: { waitAgainstCreation: 1 },
+    // between the look at what is there and the registration
+    faults: aimedAt(['update', 'dependencies', '$set', 'waiting.'], 'delayRequest', { ms: 500 }),
     breaks: ['asleep'],
   },
   'version-check': {
@@ -48,6 +64,8 @@ export const GUARDS = {
     text: '        version: from.version,\n        leaving:',
     without: '        leaving:',
     workload: { patchesAtOnce: 1 },
+    // between the read and the write
+    faults: aimedAt(['update', 'resources', '$set'], 'delayRequest', { ms: 200 }),
     breaks: ['no order explains it', 'reads that contradict'],
   },
 } as const satisfies Record<string, Guard>;

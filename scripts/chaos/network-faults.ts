@@ -1,21 +1,58 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type FaultyProxy, NETWORK_FAULTS, type NetworkFault } from './proxy.ts';
+import { type Aim, type FaultyProxy, NETWORK_FAULTS, type NetworkFault } from './proxy.ts';
 import type { Random } from './random.ts';
 
 /** How often each fault is chosen. */
-const WEIGHTS: Readonly<Record<NetworkFault, number>> = { dropAnswer: 5, delayRequest: 3, delayAnswer: 3, cut: 2, refuse: 0.4 };
+export type NetworkWeights = Readonly<Partial<Record<NetworkFault, number>>>;
+export const EVERY_FAULT: NetworkWeights = { dropAnswer: 5, delayRequest: 3, delayAnswer: 3, cut: 2, refuse: 0.4 };
+
+/** A fault for every request of a kind, with a probability. */
+export interface StandingFault {
+  /** Name of the proxy. */
+  readonly proxy: string;
+  readonly aim: Aim;
+  readonly probability: number;
+}
+
 /** Longest delay in ms: some are longer than a command waits for its answer. */
 const MAX_DELAY_MS = 3_000;
 const MAX_REFUSAL_MS = 2_000;
 
+/** Commands of MongoDB at which it matters most what becomes of them: half of the faults wait for one of these. */
+const CRITICAL_COMMANDS: readonly (readonly string[])[] = [
+  ['insert', 'batches'],
+  ['insert', 'commits'],
+  ['insert', 'deletion_steps'],
+  ['insert', 'idempotency_keys'],
+  ['insert', 'intents'],
+  ['insert', 'item_pages'],
+  ['insert', 'resources'],
+  ['update', 'batches'],
+  ['update', 'dependencies'],
+  ['update', 'outcome_pages'],
+  ['update', 'resources'],
+  ['delete', 'intents'],
+  ['delete', 'resources'],
+];
+
 /** Gives one proxy a fault every now and then, `meanMs` apart, until told to stop. */
-export async function disturb(proxy: FaultyProxy, random: Random, meanMs: number, stopped: AbortSignal): Promise<void> {
+export async function disturb(
+  proxy: FaultyProxy,
+  random: Random,
+  { meanMs, weights, standing }: { meanMs: number; weights: NetworkWeights; standing: readonly StandingFault[] },
+  stopped: AbortSignal,
+): Promise<void> {
+  for (const { proxy: name, aim, probability } of standing) if (name === proxy.name) proxy.armForGood(aim, () => random.chance(probability));
   while (!stopped.aborted) {
     await sleep(random.exponential(meanMs), undefined, { signal: stopped }).catch(() => undefined);
     if (stopped.aborted) break;
-    const fault = random.weighted(WEIGHTS);
-    // short ones mostly: they reorder what runs side by side
-    proxy.arm(fault, fault === 'refuse' ? random.integer(200, MAX_REFUSAL_MS) : Math.min(random.exponential(300), MAX_DELAY_MS));
+    const fault = random.weighted(weights);
+    if (fault === 'refuse') proxy.refuse(random.integer(200, MAX_REFUSAL_MS));
+    else {
+      const texts = proxy.name.endsWith('MongoDB') && random.chance(0.5) ? random.pick(CRITICAL_COMMANDS) : [];
+      // short delays mostly: they reorder what runs side by side
+      proxy.arm({ fault, ms: Math.min(random.exponential(300), MAX_DELAY_MS), texts });
+    }
   }
   proxy.calm();
 }

@@ -6,9 +6,9 @@ import type { Journal, SentRequest } from './journal.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
-const LOOK_EVERY_MS = 150;
-/** Batches that one look asks for. */
-const PER_LOOK = 8;
+const LOOK_EVERY_MS = 250;
+/** Ends that one look reads. */
+const PER_LOOK = 12;
 const READ_EVERY_MS = 40;
 
 interface Watched {
@@ -54,31 +54,33 @@ export class Observer {
   async watchBatches(stopped: AbortSignal): Promise<void> {
     while (!stopped.aborted) {
       await sleep(LOOK_EVERY_MS);
-      for (const [batchId, watched] of [...this.#open].slice(0, PER_LOOK)) {
-        if (stopped.aborted) return;
-        // those that were not finished go to the end of the line
-        this.#open.delete(batchId);
-        if (!(await this.#look(batchId, watched))) this.#open.set(batchId, watched);
+      for (const tenant of this.#worlds.keys()) {
+        const at = Date.now();
+        const batches = await this.#unlessUnanswered(() => this.#client.newestBatches(tenant));
+        const ended = (batches ?? []).filter(({ batchId, status }) => this.#open.has(batchId) && TERMINAL_STATUSES.includes(status));
+        await Promise.all(ended.slice(0, PER_LOOK).map(({ batchId }) => this.#readEnd(tenant, batchId, at)));
       }
     }
   }
 
-  async #look(batchId: string, watched: Watched): Promise<boolean> {
-    const at = Date.now();
+  async #readEnd(tenant: string, batchId: string, at: number): Promise<void> {
+    const items = await this.#unlessUnanswered(() => this.#client.items(tenant, batchId));
+    const watched = this.#open.get(batchId);
+    if (items === null || watched === undefined) return;
+    this.#open.delete(batchId);
+    this.#journal.seen.push({ tenant, batchId, at, items });
+    this.#finished.set(batchId, tenant);
+    for (const { externalId, status } of items) {
+      if (externalId !== null && status === 'succeeded') this.#worlds.get(tenant)?.note(watched.kind, externalId, watched.operation !== 'delete');
+    }
+  }
+
+  /** Null where there is no answer. */
+  async #unlessUnanswered<T>(ask: () => Promise<T | null>): Promise<T | null> {
     try {
-      const batch = await this.#client.batch(watched.tenant, batchId);
-      if (batch === null || !TERMINAL_STATUSES.includes(batch.status)) return false;
-      const items = await this.#client.items(watched.tenant, batchId);
-      if (items === null) return false;
-      this.#journal.seen.push({ tenant: watched.tenant, batchId, at, items });
-      this.#finished.set(batchId, watched.tenant);
-      const world = this.#worlds.get(watched.tenant);
-      for (const { externalId, status } of items) {
-        if (externalId !== null && status === 'succeeded') world?.note(watched.kind, externalId, watched.operation !== 'delete');
-      }
-      return true;
+      return await ask();
     } catch (error) {
-      if (error instanceof NoAnswerError) return false;
+      if (error instanceof NoAnswerError) return null;
       throw error;
     }
   }
@@ -90,12 +92,11 @@ export class Observer {
       const kind = random.pick(kinds);
       const externalId = random.chance(0.7) ? world.known(kind, random) : world.recent(kind, random);
       const from = Date.now();
-      try {
+      await this.#unlessUnanswered(async () => {
         const resource = await this.#client.resource(tenant, kind, externalId);
         this.#journal.reads.push({ tenant, kind, externalId, from, to: Date.now(), resource });
-      } catch (error) {
-        if (!(error instanceof NoAnswerError)) throw error;
-      }
+        return resource;
+      });
     }
   }
 }

@@ -11,6 +11,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const NETWORK_FAULTS = ['dropAnswer', 'delayRequest', 'delayAnswer', 'cut', 'refuse'] as const;
 export type NetworkFault = (typeof NETWORK_FAULTS)[number];
 
+/** What to do to a request, and to which: to the next one that contains all of the texts. */
+export interface Aim {
+  readonly fault: Exclude<NetworkFault, 'refuse'>;
+  readonly ms: number;
+  readonly texts: readonly string[];
+}
+
 /** Time in which answers are swallowed after the first of them, in ms: on one connection of gRPC many things are said at once. */
 const SWALLOW_MS = 60;
 
@@ -19,6 +26,8 @@ interface Link {
   readonly upstream: Socket;
   /** Its answers are swallowed until it is cut. */
   isDropping: boolean;
+  /** Its next answer is held up for so long, in ms. */
+  answerDelayMs: number;
 }
 
 /** A TCP proxy that loses, delays and cuts what it is told to; otherwise it passes everything on. */
@@ -28,7 +37,9 @@ export class FaultyProxy {
   readonly #server: Server;
   readonly #upstreamPort: number;
   readonly #links = new Set<Link>();
-  #armed: { readonly fault: NetworkFault; readonly ms: number } | null = null;
+  #armed: Aim | null = null;
+  /** Met by every request that fits, with this probability. */
+  #standing: { readonly aim: Aim; readonly isMet: () => boolean } | null = null;
   #refusedUntil = 0;
 
   private constructor(name: string, upstreamPort: number) {
@@ -44,12 +55,18 @@ export class FaultyProxy {
     return proxy;
   }
 
-  /** The next request or answer, on whatever connection, meets this fault; one that was armed and met nothing is forgotten. */
-  arm(fault: NetworkFault, ms: number): void {
-    if (fault !== 'refuse') {
-      this.#armed = { fault, ms };
-      return;
-    }
+  /** The next request that fits, on whatever connection, meets this fault; one that was armed and met nothing is forgotten. */
+  arm(aim: Aim): void {
+    this.#armed = aim;
+  }
+
+  /** Every request that fits meets this fault where `isMet` says so. */
+  armForGood(aim: Aim, isMet: () => boolean): void {
+    this.#standing = { aim, isMet };
+  }
+
+  /** Cuts every connection and takes none for some time. */
+  refuse(ms: number): void {
     this.counts.refuse += 1;
     this.#refusedUntil = performance.now() + ms;
     for (const link of this.#links) cut(link);
@@ -58,6 +75,7 @@ export class FaultyProxy {
   /** From now on everything passes. */
   calm(): void {
     this.#armed = null;
+    this.#standing = null;
     this.#refusedUntil = 0;
   }
 
@@ -76,7 +94,7 @@ export class FaultyProxy {
     }
     const upstream = createConnection({ port: this.#upstreamPort, host: '127.0.0.1', noDelay: true });
     client.setNoDelay(true);
-    const link: Link = { client, upstream, isDropping: false };
+    const link: Link = { client, upstream, isDropping: false, answerDelayMs: 0 };
     this.#links.add(link);
     upstream.on('error', () => undefined);
     for (const socket of [client, upstream]) {
@@ -105,22 +123,29 @@ export class FaultyProxy {
     });
   }
 
-  #take(...faults: readonly NetworkFault[]): { readonly fault: NetworkFault; readonly ms: number } | null {
-    const armed = this.#armed;
-    if (armed === null || !faults.includes(armed.fault)) return null;
-    this.#armed = null;
-    this.counts[armed.fault] += 1;
-    return armed;
+  /** The fault that a request meets. */
+  #take(request: Buffer): Aim | null {
+    const fits = ({ texts }: Aim): boolean => texts.every((text) => request.includes(text));
+    let met: Aim | null = null;
+    if (this.#armed !== null && fits(this.#armed)) {
+      met = this.#armed;
+      this.#armed = null;
+    } else if (this.#standing !== null && fits(this.#standing.aim) && this.#standing.isMet()) met = this.#standing.aim;
+    if (met !== null) this.counts[met.fault] += 1;
+    return met;
   }
 
   async #passRequest(link: Link, chunk: Buffer): Promise<Buffer | null> {
-    const met = this.#take('dropAnswer', 'delayRequest', 'cut');
+    const met = this.#take(chunk);
     switch (met?.fault) {
       case 'dropAnswer':
         link.isDropping = true;
         return chunk;
       case 'delayRequest':
         await sleep(met.ms);
+        return chunk;
+      case 'delayAnswer':
+        link.answerDelayMs = met.ms;
         return chunk;
       case 'cut':
         link.upstream.write(chunk.subarray(0, Math.floor(chunk.length / 2)));
@@ -136,8 +161,9 @@ export class FaultyProxy {
       setTimeout(() => cut(link), SWALLOW_MS);
       return null;
     }
-    const met = this.#take('delayAnswer');
-    if (met !== null) await sleep(met.ms);
+    const delay = link.answerDelayMs;
+    link.answerDelayMs = 0;
+    if (delay > 0) await sleep(delay);
     return chunk;
   }
 }

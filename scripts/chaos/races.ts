@@ -1,8 +1,9 @@
 import { deletion } from './actions.ts';
-import type { KindName } from './definitions.ts';
+import type { JsonObject } from './answers.ts';
+import { type KindName, kindOf } from './definitions.ts';
 import type { SentRequest } from './journal.ts';
 import { maybeKey, pause, send, type Session } from './session.ts';
-import { single, uniqueIds, waitingFor } from './waiting-actions.ts';
+import { uniqueIds, waitingFor } from './waiting-actions.ts';
 
 /** Requests that meet on purpose: each race aims at one guard of the service. */
 
@@ -20,41 +21,63 @@ async function atOnce(session: Session, requests: readonly SentRequest[], spread
   );
 }
 
-/** Makes a resource and waits a little for it to be there. */
-async function create(session: Session, kind: KindName, id: string): Promise<void> {
-  await send(session, single(session, kind, id, 0, { references: {} }));
+/** Makes resources and waits a little for them to be there. */
+async function create(session: Session, kind: KindName, ids: readonly string[]): Promise<void> {
+  await send(session, uploadOf(session, kind, ids, {}));
   for (let look = 0; look < 20 && !session.stopped.aborted; look++) {
     await pause(session, 80);
-    const found = await session.client.resource(session.tenant, kind, id).catch(() => null);
+    const found = await session.client.resource(session.tenant, kind, ids.at(-1) ?? '').catch(() => null);
     if (found !== null) return;
   }
 }
 
-/** Some come to refer to a resource while it is deleted: nobody may be left referring to nothing. */
+/** Uploads ids, each with references of its own or none. */
+function uploadOf(session: Session, kind: KindName, ids: readonly string[], { onconflict, references }: UploadWish): SentRequest {
+  const options = onconflict === undefined ? {} : { onconflict };
+  return session.make.request({ operation: 'upload', kind, options, ...maybeKey(session, 0.2) }, (mark) =>
+    ids.map((externalId, at) => ({ externalId, body: session.make.body(kind, externalId, `${mark}.${at}`, { references: references?.(at) ?? {} }) })),
+  );
+}
+
+interface UploadWish {
+  readonly onconflict?: 'reject';
+  readonly references?: (at: number) => JsonObject;
+}
+
+/** Resources are deleted, and one after the other somebody comes to refer to each: nobody may be left referring to nothing. */
 export async function deleteAgainstReferences(session: Session): Promise<void> {
-  const [target = '', ...referrers] = uniqueIds(session, session.random.integer(3, 6));
-  const kind = session.random.pick(['person', 'team', 'part'] as const);
-  await create(session, 'place', target);
-  const uploads = referrers.map((id) => waitingFor(session, kind, id, { target: 'place', ids: [target] }, 0));
-  await atOnce(session, [deletion(session, 'place', [target], session.random.chance(0.5)), ...uploads]);
+  const { random, make } = session;
+  const targets = uniqueIds(session, random.pick([2, 12, 24]));
+  const kind = random.pick(['person', 'team', 'part'] as const);
+  await create(session, 'place', targets);
+  const referTo = (ids: readonly string[]): SentRequest =>
+    uploadOf(session, kind, ids.map((id) => `${id}-refers`), { references: (at) => make.referenceTo(kindOf(kind), 'place', [ids[at] ?? '']) });
+  const deleting = send(session, deletion(session, 'place', random.shuffled(targets), random.chance(0.3)));
+  const share = Math.ceil(targets.length / 4);
+  const referring: Promise<unknown>[] = [];
+  for (let at = 0; at < targets.length; at += share) {
+    referring.push(send(session, referTo(targets.slice(at, at + share))));
+    await pause(session, 200);
+  }
+  await Promise.all([deleting, ...referring]);
 }
 
-/** A batch begins to wait for a resource while another one creates it: it must not sleep on. */
+/** Batches begin to wait for resources while another one creates these: none may sleep on. */
 export async function waitAgainstCreation(session: Session): Promise<void> {
-  const [target = '', ...waiting] = uniqueIds(session, 3);
-  const waits = waiting.map((id) => waitingFor(session, 'person', id, { target: 'place', ids: [target] }, LONG_WAIT));
-  await atOnce(session, [single(session, 'place', target, 0, { references: {} }), ...waits]);
+  const targets = uniqueIds(session, session.random.integer(1, 4));
+  const waits = targets.map((id) => waitingFor(session, 'person', `${id}-waits`, { target: 'place', ids: [id] }, LONG_WAIT));
+  await atOnce(session, [uploadOf(session, 'place', targets, {}), ...waits]);
 }
 
-/** Patches of other fields of one resource: all of them win. */
+/** Patches of other fields of the same resources: all of them win. */
 export async function patchesAtOnce(session: Session): Promise<void> {
   const { random, make } = session;
   const kind = random.pick(['person', 'place'] as const);
-  const ids = random.chance(0.5) ? uniqueIds(session, 1) : [make.world.known(kind, random)];
-  if (ids[0]?.startsWith('u-')) await create(session, kind, ids[0]);
+  const ids = uniqueIds(session, random.integer(1, 6));
+  await create(session, kind, ids);
   const patches = ['name', 'note', 'motto', 'note', 'motto'].map((field) =>
     make.request({ operation: 'patch', kind, ...maybeKey(session, 0.2) }, (mark) =>
-      ids.map((externalId, index) => ({ externalId, body: make.body(kind, externalId, `${mark}.${index}`, { texts: [field], references: {} }) })),
+      ids.map((externalId, at) => ({ externalId, body: make.body(kind, externalId, `${mark}.${at}`, { texts: [field], references: {} }) })),
     ),
   );
   await atOnce(session, patches);
@@ -62,11 +85,7 @@ export async function patchesAtOnce(session: Session): Promise<void> {
 
 /** Uploads that must not find their own work: delivered twice, they still have created what they created. */
 export async function rejectingOnce(session: Session): Promise<void> {
-  const { make, random } = session;
-  const ids = uniqueIds(session, random.integer(5, 30));
-  await send(session, make.request({ operation: 'upload', kind: 'place', options: { onconflict: 'reject' }, ...maybeKey(session) }, (mark) =>
-    ids.map((externalId, index) => ({ externalId, body: make.body('place', externalId, `${mark}.${index}`, { references: {} }) })),
-  ));
+  await send(session, uploadOf(session, 'place', uniqueIds(session, session.random.integer(5, 30)), { onconflict: 'reject' }));
 }
 
 /** One id uploaded, patched and deleted by several at once. */

@@ -11,7 +11,7 @@ import { drain } from './drain.ts';
 import { Installation } from './installation.ts';
 import type { Journal } from './journal.ts';
 import { killAtRandom } from './killer.ts';
-import { disturb } from './network-faults.ts';
+import { disturb, EVERY_FAULT, type NetworkWeights, type StandingFault } from './network-faults.ts';
 import { Observer } from './observer.ts';
 import { Random } from './random.ts';
 import { type ChaosReport, reportOf } from './report.ts';
@@ -19,12 +19,18 @@ import { Numbering, RequestMaker } from './request-maker.ts';
 import { actAtRandom, EVERYTHING, type Workload } from './workload.ts';
 import { World } from './world.ts';
 
+export interface Faults {
+  /** Mean time between two kills, in ms; null: none. */
+  readonly killEveryMs: number | null;
+  readonly network: NetworkWeights;
+  readonly standing: readonly StandingFault[];
+}
+
 export interface ChaosOptions {
   readonly seed: string;
   readonly loadSeconds: number;
   readonly workload?: Workload;
-  /** Mean time between two kills, in ms; null: none. Default 3500. */
-  readonly killEveryMs?: number | null;
+  readonly faults?: Faults;
   /** Folder of the sources to run. Default: these. */
   readonly sources?: string;
   /** Longest time for all to end after the faults, in ms. Default 90,000. */
@@ -41,7 +47,7 @@ const CLIENTS_PER_TENANT = 3;
 /** Batches that clients leave open at a time. */
 const MAX_OPEN = 30;
 const USES_PER_STEP = 6;
-const KILL_EVERY_MS = 3_500;
+const USUAL_FAULTS: Faults = { killEveryMs: 3_500, network: EVERY_FAULT, standing: [] };
 const DRAIN_LIMIT_MS = 90_000;
 
 /** One run: load under faults, then quiet until all has ended, then the proof. Whatever happens, nothing it started stays. */
@@ -122,7 +128,7 @@ class Run {
 
   /** Clients act while processes are killed and the network is disturbed. */
   async #load(journal: Journal): Promise<void> {
-    const { loadSeconds, workload = EVERYTHING, killEveryMs = KILL_EVERY_MS, signal } = this.#options;
+    const { loadSeconds, workload = EVERYTHING, faults = USUAL_FAULTS, signal } = this.#options;
     const random = this.#random;
     const client = new ApiClient(this.#installation.clientUrl, journal);
     const observer = new Observer(client, journal, this.#worlds);
@@ -140,8 +146,8 @@ class Run {
       ...sessions.map((session) => actAtRandom(session, workload, MAX_OPEN)),
       observer.watchBatches(stopped),
       observer.readResources(random.fork('reads'), KINDS.map(({ name }) => name), stopped),
-      ...this.#installation.proxies.map(({ proxy, meanMs }) => disturb(proxy, random.fork(proxy.name), meanMs, stopped)),
-      ...(killEveryMs === null ? [] : [killAtRandom(this.#installation.victims, random.fork('killer'), killEveryMs, stopped)]),
+      ...this.#installation.proxies.map(({ proxy, meanMs }) => disturb(proxy, random.fork(proxy.name), { meanMs, weights: faults.network, standing: faults.standing }, stopped)),
+      ...(faults.killEveryMs === null ? [] : [killAtRandom(this.#installation.victims, random.fork('killer'), faults.killEveryMs, stopped)]),
     ];
     const ended = Promise.all(running);
     await Promise.race([sleep(loadSeconds * 1000, undefined, { signal: stopped }).catch(() => undefined), ended]);

@@ -81,6 +81,16 @@ export async function takeSnapshot(client: ApiClient, tenants: readonly string[]
   }
 }
 
+/** Reads the collections alone. */
+export async function takeRawState(mongodb: { uri: string; database: string }): Promise<RawState> {
+  const connection = new MongoClient(mongodb.uri, { readPreference: 'primary' });
+  try {
+    return await readRaw((name) => connection.db(mongodb.database).collection(name).find().toArray());
+  } finally {
+    await connection.close();
+  }
+}
+
 async function resourcesOf(client: ApiClient, tenant: string, kind: KindName) {
   const resources = await client.list<ResourceAnswer>(tenant, `/api/resources/${kind}`);
   return resources.map((resource) => ({ ...resource, kind }));
