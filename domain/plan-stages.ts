@@ -15,12 +15,15 @@ export type Chunk = number[];
 /** Chunks that can run side by side. Stages run one after the other. */
 export type Stage = Chunk[];
 
-/** A batch is divided into as many activities as it carries out side by side: more would only cost. */
-const ACTIVITIES_PER_BATCH = 4;
-/** An activity costs as much as this many resources (measured, docs/performance.md): fewer are not worth one. */
-const MIN_RESOURCES_PER_ACTIVITY = 25;
+/**
+ * A batch is divided into this many activities where it is large enough: more than it carries out side by side, so that suspend
+ * and cancel find something that has not started, and progress shows.
+ */
+const ACTIVITIES_PER_BATCH = 10;
+/** An activity costs as much as some 25 resources (measured, docs/performance.md): very few are not worth one. */
+const MIN_RESOURCES_PER_ACTIVITY = 10;
 /** Throughput hardly grows beyond this many resources in an activity, and a retry repeats them all. */
-const MAX_RESOURCES_PER_ACTIVITY = 250;
+const MAX_RESOURCES_PER_ACTIVITY = 100;
 
 /**
  * How many items go into one activity.

@@ -208,12 +208,12 @@ describe('stages of a batch', () => {
 
 describe('resources per activity', () => {
   test.each([
-    [0, 25],
-    [10, 25],
-    [100, 25],
-    [101, 26],
-    [1000, 250],
-    [10_000, 250],
+    [1, 10],
+    [10, 10],
+    [100, 10],
+    [500, 50],
+    [1000, 100],
+    [10_000, 100],
   ])('%i resources go %i to an activity', (total, expected) => {
     expect(resourcesPerActivity(total)).toBe(expected);
   });
