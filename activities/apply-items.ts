@@ -105,7 +105,7 @@ async function applyOpen(
       outcomes.set(item.index, outcome);
       if (outcome.status === 'pending') pending.push(item);
     }
-    await writeOutcomes(database, batch, outcomes);
+    await writeOutcomes(database, batch, outcomes, before.size === 0);
     await checkpoint?.('outcomes-stored', batch._id);
     await registerPending(database, batch._id, delivery.id, pending.map((item) => registration(item, outcomes)));
     await checkpoint?.('registered', batch._id);

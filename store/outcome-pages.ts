@@ -71,24 +71,21 @@ export async function readOutcomePages(
 /**
  * Writes outcomes over items that are queued or pending; one that is settled already stays as it is (invariant 1: exactly one
  * terminal outcome). One command for the usual case; a page where something was settled meanwhile is read and written again.
+ * @param isFirst no outcome of these items was found: pages that they fill are inserted, which costs far less than matching
+ * each of their items. Where there is one after all, the insert finds the page taken.
  */
 export async function writeOutcomes(
   database: Database,
-  batch: { readonly _id: string; readonly pageSize: number },
+  batch: { readonly _id: string; readonly pageSize: number; readonly total: number },
   outcomes: ReadonlyMap<number, StoredOutcome>,
+  isFirst = false,
 ): Promise<void> {
   if (outcomes.size === 0) return;
   const pages = groupByPage(outcomes, batch.pageSize);
-  const operations: AnyBulkWriteOperation<OutcomePageDocument>[] = [...pages].map(([page, entries]) => ({
-    updateOne: {
-      filter: {
-        _id: pageId(batch._id, page),
-        ...Object.fromEntries(entries.map(([index]) => [`outcomes.${index}.status`, { $in: UNSETTLED }])),
-      },
-      update: { $set: Object.fromEntries(entries.map(([index, outcome]) => [`outcomes.${index}`, outcome])) },
-      upsert: true,
-    },
-  }));
+  const operations = [...pages].map(([page, entries]): AnyBulkWriteOperation<OutcomePageDocument> => {
+    const isFilled = entries.length === Math.min(batch.pageSize, batch.total - page * batch.pageSize);
+    return isFirst && isFilled ? insertion(pageId(batch._id, page), entries) : update(pageId(batch._id, page), entries);
+  });
   try {
     await database.outcomePages.bulkWrite(operations, { ordered: false });
   } catch (error) {
@@ -100,6 +97,22 @@ export async function writeOutcomes(
     );
     await writeOutcomes(database, batch, open);
   }
+}
+
+type Entries = readonly (readonly [number, StoredOutcome])[];
+
+function insertion(_id: string, entries: Entries): AnyBulkWriteOperation<OutcomePageDocument> {
+  return { insertOne: { document: { _id, outcomes: Object.fromEntries(entries) } } };
+}
+
+function update(_id: string, entries: Entries): AnyBulkWriteOperation<OutcomePageDocument> {
+  return {
+    updateOne: {
+      filter: { _id, ...Object.fromEntries(entries.map(([index]) => [`outcomes.${index}.status`, { $in: UNSETTLED }])) },
+      update: { $set: Object.fromEntries(entries.map(([index, outcome]) => [`outcomes.${index}`, outcome])) },
+      upsert: true,
+    },
+  };
 }
 
 function groupByPage(outcomes: ReadonlyMap<number, StoredOutcome>, size: number): Map<number, [number, StoredOutcome][]> {
