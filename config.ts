@@ -36,6 +36,18 @@ const schema = z.object({
   JWT_AUDIENCE: z.string().optional(),
   /** Largest request body, in bytes. */
   BODY_LIMIT_BYTES: positiveInteger.default(16_777_216),
+  /** Bytes of request bodies that an API process holds at once, those being received included; what comes on top is a 429. */
+  MAX_BODY_BYTES_IN_FLIGHT: positiveInteger.default(134_217_728),
+  /** Requests of one tenant, event streams included, that an API process answers at once; what comes on top is a 429. */
+  MAX_REQUESTS_PER_TENANT: positiveInteger.default(250),
+  /** Connections that an API process keeps open at once; what comes on top is closed at once. */
+  MAX_CONNECTIONS: positiveInteger.default(5_000),
+  /** Token that `/metrics` asks for; absent: none. */
+  METRICS_TOKEN: z.string().optional(),
+  /** Address that a worker shows its metrics at, for example `127.0.0.1:9464`; absent: it shows none. */
+  WORKER_METRICS_ADDRESS: z.string().regex(/^[^\s:]+:\d{1,5}$|^\[[^\s]+\]:\d{1,5}$/, 'must be an address and a port, such as 127.0.0.1:9464').optional(),
+  /** Seconds that a caller is given to send its request, with its body. */
+  REQUEST_TIMEOUT_SECONDS: positiveInteger.default(60),
   /** Days that a finished batch is kept; 0 keeps it for ever. */
   BATCH_RETENTION_DAYS: z.coerce.number().int().min(0).default(30),
   /** Camunda façade: items of one activity (job) of a deletion of process instances. */

@@ -7,6 +7,8 @@ import type { Scope } from '../domain/scope.ts';
 import type { Database } from '../store/database.ts';
 import type { BatchEvents } from './batch-events.ts';
 import type { Health } from './health.ts';
+import type { LoadLimits, RequestLoad } from './load-limits.ts';
+import type { Metrics } from './metrics.ts';
 import type { VerifyToken } from './tokens.ts';
 
 /** What requests are answered with. */
@@ -20,6 +22,8 @@ export interface Services {
   readonly schemas: SchemaCatalog;
   readonly events: BatchEvents;
   readonly health: Health;
+  readonly load: LoadLimits;
+  readonly metrics: Metrics;
   /** Null where no tokens are configured. */
   readonly verifyToken: VerifyToken | null;
   /** Asked before anything is stored for Temporal to carry out. @throws where Temporal does not answer. */
@@ -35,6 +39,7 @@ export interface ApiEnv {
     /** Whether it may do what is the platform's, and act for any of its tenants. */
     isPlatformScope: boolean;
     requestId: string;
+    load: RequestLoad;
   };
 }
 

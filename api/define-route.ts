@@ -102,6 +102,23 @@ function placeOf(path: readonly PropertyKey[]): string {
   );
 }
 
+/**
+ * An array of a body. Elements are checked up to the first hundred that are wrong: millions of wrong ones, each with its own
+ * message, would take more memory than there is.
+ */
+export const bodyArray = <T>(element: { isRight: (value: unknown) => value is T; fault: string }, notArray: string) =>
+  z
+    .custom<T[]>((value) => Array.isArray(value), { error: notArray })
+    .superRefine((values, ctx) => {
+      let faults = 0;
+      for (const [index, value] of values.entries()) {
+        if (faults === MAX_FAULTS) return;
+        if (element.isRight(value)) continue;
+        faults += 1;
+        ctx.addIssue({ code: 'custom', path: [index], message: element.fault });
+      }
+    });
+
 /** A boolean in a query: `true` or `false`; empty is absent; anything else is a fault. */
 export const queryBoolean = (defaultValue: boolean) =>
   z

@@ -12,6 +12,10 @@ export const MAX_FAULTS = 100;
 /** Seconds after which a caller should try again when a server is away. */
 const RETRY_AFTER_SECONDS = 5;
 
+/** The servers behind the API. */
+export const SERVER_NAMES = { mongodb: 'MongoDB', temporal: 'Temporal' } as const;
+export type Server = keyof typeof SERVER_NAMES;
+
 /** An answer other than success. One closed list of statuses. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -21,17 +25,20 @@ export class ApiError extends Error {
   readonly retryAfterSeconds: number | undefined;
   /** What a caller has to show, for `WWW-Authenticate`. */
   readonly challenge: string | undefined;
+  /** The server that cannot be reached. */
+  readonly away: Server | undefined;
 
   constructor(
     status: ApiError['status'],
     message: string,
-    more: { errors?: readonly string[]; retryAfterSeconds?: number; challenge?: string } = {},
+    more: { errors?: readonly string[]; retryAfterSeconds?: number; challenge?: string; away?: Server } = {},
   ) {
     super(message);
     this.status = status;
     this.errors = more.errors;
     this.retryAfterSeconds = more.retryAfterSeconds;
     this.challenge = more.challenge;
+    this.away = more.away;
   }
 }
 
@@ -47,13 +54,13 @@ export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
   if (error instanceof KeyReusedError) return new ApiError(422, error.message);
   if (error instanceof NotAllowedError) return new ApiError(409, error.message);
-  if ((error instanceof MongoError && !isRefusal(error)) || isLostConnection(error)) return serverAway('MongoDB');
-  if (isTemporalAway(error)) return serverAway('Temporal');
+  if ((error instanceof MongoError && !isRefusal(error)) || isLostConnection(error)) return serverAway('mongodb');
+  if (isTemporalAway(error)) return serverAway('temporal');
   return null;
 }
 
-export const serverAway = (name: string): ApiError =>
-  new ApiError(503, `${name} cannot be reached`, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+export const serverAway = (server: Server): ApiError =>
+  new ApiError(503, `${SERVER_NAMES[server]} cannot be reached`, { retryAfterSeconds: RETRY_AFTER_SECONDS, away: server });
 
 /** What Temporal says to a request that is wrong in itself; every other failure is its own. */
 const GRPC_INVALID_ARGUMENT = 3;
@@ -64,8 +71,9 @@ function isTemporalAway(error: unknown): boolean {
   return error instanceof ServiceError || (error instanceof Error && error.message.startsWith('Failed to connect before the deadline'));
 }
 
-/** Headers that tell a caller how to go on, in whatever shape the body is. */
-export function setErrorHeaders(c: ApiContext, { retryAfterSeconds, challenge }: ApiError): void {
+/** Headers that tell a caller how to go on, in whatever shape the body is; and what an operator should know. */
+export function setErrorHeaders(c: ApiContext, { retryAfterSeconds, challenge, away }: ApiError): void {
+  if (away !== undefined) c.var.services.metrics.away(away);
   if (retryAfterSeconds !== undefined) c.header('Retry-After', String(retryAfterSeconds));
   if (challenge !== undefined) c.header('WWW-Authenticate', challenge);
 }

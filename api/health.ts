@@ -1,12 +1,10 @@
 import type { Client } from '@temporalio/client';
 import type { Database } from '../store/database.ts';
 import type { Api } from './define-route.ts';
+import type { Server } from './envelope.ts';
 
 /** Time that each server is given to show that it is there, in ms. */
 const PROBE_TIMEOUT_MS = 2_000;
-
-export const SERVER_NAMES = { mongodb: 'MongoDB', temporal: 'Temporal' } as const;
-export type Server = keyof typeof SERVER_NAMES;
 
 /** Knows whether the servers answer; many who ask at once cost one look. */
 export class Health {

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createMiddleware } from 'hono/factory';
 import type { ApiEnv } from './context.ts';
-import { serverAway } from './envelope.ts';
-import { type Health, SERVER_NAMES, type Server } from './health.ts';
+import { type Server, serverAway } from './envelope.ts';
+import type { Health } from './health.ts';
 
 /**
  * Time between two looks whether the servers that a request waits for are there at all, in ms. One look and the time that a
@@ -19,7 +19,7 @@ const current = new AsyncLocalStorage<Work>();
 /** Stops work that was given up: what its caller was told has failed does not happen later. */
 export function assertAwaited(): void {
   const givenUpFor = current.getStore()?.givenUpFor;
-  if (givenUpFor !== undefined) throw serverAway(SERVER_NAMES[givenUpFor]);
+  if (givenUpFor !== undefined) throw serverAway(givenUpFor);
 }
 
 /**
@@ -41,7 +41,7 @@ export async function whileAnswering<T>(health: Health, servers: readonly Server
         return;
       }
       work.givenUpFor = missing;
-      reject(serverAway(SERVER_NAMES[missing]));
+      reject(serverAway(missing));
     };
     timer = setTimeout(look, LOOK_EVERY_MS);
   });

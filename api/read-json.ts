@@ -11,9 +11,7 @@ const JSON_TYPE = /^application\/json\s*(;|$)/i;
 export async function readJson(c: ApiContext): Promise<{ json: unknown; bytes: Uint8Array }> {
   const type = c.req.header('content-type') ?? '';
   if (!JSON_TYPE.test(type)) throw new ApiError(415, `the content type must be application/json, not "${type.slice(0, 100)}"`);
-  const encoding = c.req.header('content-encoding') ?? 'identity';
-  if (encoding !== 'identity') throw new ApiError(415, 'compressed bodies are not accepted');
-  const bytes = await readBytes(c, c.var.services.config.BODY_LIMIT_BYTES);
+  const bytes = await readBytes(c);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -33,16 +31,28 @@ function placeOf(error: SyntaxError): string {
   return position ? ` at ${position[0]}` : '';
 }
 
-/** The bytes of a body. @throws ApiError 413 past the limit. */
-export async function readBytes(c: ApiContext, limit: number): Promise<Uint8Array> {
+/**
+ * The body as it comes, at most the configured number of bytes of it.
+ * @throws ApiError 413 past the limit, 415 where it is compressed, 429 where others have sent too much already, 400 where the body breaks off.
+ */
+export async function readBytes(c: ApiContext): Promise<Uint8Array> {
+  const limit = c.var.services.config.BODY_LIMIT_BYTES;
+  // a small body can unpack to any size
+  const encoding = c.req.header('content-encoding') ?? 'identity';
+  if (encoding !== 'identity') throw new ApiError(415, 'compressed bodies are not accepted');
   const tooLarge = (): ApiError => new ApiError(413, `the body is larger than ${limit} bytes`);
   if (Number(c.req.header('content-length') ?? 0) > limit) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of c.req.raw.body ?? []) {
-    size += chunk.byteLength;
-    if (size > limit) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of c.req.raw.body ?? []) {
+      size += chunk.byteLength;
+      if (size > limit) throw tooLarge();
+      c.var.load.addBodyBytes(chunk.byteLength);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw error instanceof ApiError ? error : badRequest('body: breaks off');
   }
   return Buffer.concat(chunks);
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import type { Server, ServerOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
@@ -11,7 +11,9 @@ import { createApp } from './app.ts';
 import { BatchEvents } from './batch-events.ts';
 import type { Services } from './context.ts';
 import { Health, pingTemporal } from './health.ts';
+import { LoadLimits } from './load-limits.ts';
 import { assertSafeAddress } from './loopback.ts';
+import { Metrics } from './metrics.ts';
 import { assertAwaited } from './outage.ts';
 import { tokenVerifier } from './tokens.ts';
 
@@ -19,6 +21,13 @@ import { tokenVerifier } from './tokens.ts';
 const MONGODB_TIMEOUT_MS = 20_000;
 /** Time that running requests are given to end when the server is told to stop, in ms. */
 const DRAIN_MS = 10_000;
+const CLOSE_IDLE_EVERY_MS = 50;
+/** Silence on a connection after which it is closed, in ms: a caller that does not read its answer holds what is to be sent. */
+const IDLE_MS = 300_000;
+/** Longest time that a caller is given to send the head of its request, in ms. */
+const MAX_HEADERS_MS = 15_000;
+/** Longest wait before a connection past its time is noticed, in ms. */
+const MAX_CHECK_MS = 2_000;
 /** How long an answer of Temporal counts as a sign that it is there, in ms. */
 const TEMPORAL_SEEN_MS = 1_000;
 
@@ -33,6 +42,8 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
   const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, MONGODB_TIMEOUT_MS, assertAwaited);
   const client = connectClient(config);
+  const events = new BatchEvents({ database, client });
+  const load = new LoadLimits(config);
   let seenAt = Number.NEGATIVE_INFINITY;
   return {
     config,
@@ -42,8 +53,10 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
     schemas: new SchemaCatalog(database),
-    events: new BatchEvents({ database, client }),
+    events,
     health: new Health({ database, client }),
+    load,
+    metrics: new Metrics({ bodyBytes: () => load.bodyBytes, watchedBatches: () => events.watched }),
     verifyToken: tokenVerifier(config),
     assertTemporal: async () => {
       if (performance.now() - seenAt < TEMPORAL_SEEN_MS) return;
@@ -66,10 +79,11 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
   warnOfOpenDoors(config, logger);
   const services = await openServices(config, logger);
   createIndexes(services.database).catch((error: unknown) => logger.warn({ err: error }, 'indexes were not created; a worker will'));
+  services.metrics.watchProcess();
   const app = createApp(services);
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
-  server.requestTimeout = 60_000;
-  server.headersTimeout = 15_000;
+  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: socketLimits(config) }) as Server;
+  server.maxConnections = config.MAX_CONNECTIONS;
+  server.timeout = IDLE_MS;
   server.listen(config.PORT, config.HOST);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -79,11 +93,25 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
     stop: async () => {
       const closed = once(server, 'close');
       server.close();
-      server.closeIdleConnections();
-      setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref();
+      services.events.stop();
+      // Clients keep their connections open: each is closed when its last request is answered.
+      const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+      const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await closed;
+      clearInterval(idle);
+      clearTimeout(late);
       await services.close();
     },
+  };
+}
+
+/** What one connection may hold up: a caller that sends byte by byte is closed after a while. */
+function socketLimits({ REQUEST_TIMEOUT_SECONDS }: Config): ServerOptions {
+  const requestTimeout = REQUEST_TIMEOUT_SECONDS * 1000;
+  return {
+    requestTimeout,
+    headersTimeout: Math.min(MAX_HEADERS_MS, requestTimeout),
+    connectionsCheckingInterval: Math.min(MAX_CHECK_MS, requestTimeout / 2),
   };
 }
 

@@ -36,6 +36,7 @@ processInstanceRoutes.post('/process-instance/delete', async (c) => {
       deleteProcessInstances(c.var.services, c.var.scope, reachOf(c), request, settings),
     ),
   );
+  c.var.services.metrics.accepted('terminate', batch.total);
   if (!isDeletionBatch(batch)) throw new Error(`batch ${batch._id} deletes no process instances`);
   return c.json(toBatch(batch, null));
 });

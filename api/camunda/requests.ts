@@ -12,7 +12,7 @@ import { badNumber, notAcceptable, unsupportedMediaType } from './errors.ts';
 export async function readBody(c: ApiContext): Promise<unknown> {
   const type = c.req.header('content-type');
   if (type !== undefined && !/^application\/json\s*(;|$)/i.test(type)) throw unsupportedMediaType();
-  const bytes = await readBytes(c, c.var.services.config.BODY_LIMIT_BYTES);
+  const bytes = await readBytes(c);
   if (bytes.byteLength === 0) throw invalidRequest('the body is empty: a JSON object is needed');
   if (type === undefined) throw unsupportedMediaType();
   const json = parse(bytes);

@@ -11,7 +11,7 @@ import { acceptBatch, type BatchRequest } from '../../services/accept-batch.ts';
 import { fittingPageSize, IDS_PER_PAGE, type NewItem } from '../../store/item-pages.ts';
 import { allExternalIds } from '../../store/reference-graph.ts';
 import type { ApiContext } from '../context.ts';
-import { type Api, defineRoute, enveloped, faults, jsonResponse, queryBoolean, queryEnumOr, queryInteger } from '../define-route.ts';
+import { type Api, bodyArray, defineRoute, enveloped, faults, jsonResponse, queryBoolean, queryEnumOr, queryInteger } from '../define-route.ts';
 import { ApiError, success } from '../envelope.ts';
 import { schemaDefinitionOf } from './schema-definitions.ts';
 
@@ -29,15 +29,18 @@ const headers = z.object({
     .optional()
     .openapi({ description: 'The same key and request gives the same batch; kept 24 h. A dry run binds none' }),
 });
-const Resource = z
-  .custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), { error: 'must be an object' })
-  .openapi({ type: 'object', additionalProperties: true });
+const isResource = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
 const resourcesBody = z
   .object({
-    resources: z
-      .array(Resource, { error: 'must be an array of objects' })
-      .min(1, 'must hold at least one resource')
-      .max(MAX_RESOURCES_PER_BATCH, `must hold at most ${MAX_RESOURCES_PER_BATCH} resources`),
+    resources: bodyArray({ isRight: isResource, fault: 'must be an object' }, 'must be an array of objects')
+      .refine((resources) => resources.length > 0, 'must hold at least one resource')
+      .refine((resources) => resources.length <= MAX_RESOURCES_PER_BATCH, `must hold at most ${MAX_RESOURCES_PER_BATCH} resources`)
+      .openapi({
+        type: 'array',
+        items: { type: 'object', additionalProperties: true },
+        minItems: 1,
+        maxItems: MAX_RESOURCES_PER_BATCH,
+      }),
   }, { error: 'must be an object with "resources"' })
   .openapi('BatchResources');
 const Accepted = enveloped(
@@ -108,10 +111,11 @@ export function resourceBatchRoutes(api: Api): void {
   );
 }
 
+const isIdToDelete = (value: unknown): value is string => typeof value === 'string' && isExternalId(value);
 const deleteBody = z
   .object({
-    externalIds: z
-      .array(z.string({ error: 'must be a string' }).refine(isExternalId, 'must be 1 to 256 whole characters'), { error: 'must be an array of strings' })
+    externalIds: bodyArray({ isRight: isIdToDelete, fault: 'must be a string of 1 to 256 whole characters' }, 'must be an array of strings')
+      .openapi({ type: 'array', items: { type: 'string', minLength: 1, maxLength: 256 } })
       .default([]),
     cascade: z.boolean({ error: 'must be true or false' }).default(false),
     deleteAll: z.boolean({ error: 'must be true or false' }).default(false),
@@ -184,6 +188,7 @@ async function accept(
     schemaName: definition.name,
     ...(key !== undefined && { idempotency: { key, fingerprint: fingerprintOf(about, rawBody) } }),
   });
+  services.metrics.accepted(request.operation, batch.total);
   const message = `${batch.total} ${batch.total === 1 ? 'record was' : 'records were'} accepted for ${request.operation}`;
   const data = { batchId: batch._id, message, recordCount: batch.total, schemaDefinitionId: definition.id };
   return c.json(success('Batch accepted', data), 202);
