@@ -39,8 +39,8 @@ export async function applyItems(dependencies: Dependencies, input: ItemsOfBatch
   const delivery = currentDelivery();
   const batch = await readBatch(database, input.batchId);
   if (batch === null || batch.run !== input.run) return { tally: tallyOf([]), pending: [] };
-  const before = await readOutcomes(database, batch, input.indexes);
-  const open = input.indexes.filter((index) => isOpen(before.get(index)));
+  const [before, items] = await Promise.all([readOutcomes(database, batch, input.indexes), readItems(database, batch, input.indexes)]);
+  const open = items.filter(({ index }) => isOpen(before.get(index)));
   const created = [...before].flatMap(([index, outcome]) => (outcome.action === 'created' ? [index] : []));
   if (created.length > 0) await wakeWaiting(dependencies, (await keysOfItems(database, batch, created)).map(({ key }) => key));
   const after = new Map(before);
@@ -74,12 +74,11 @@ async function applyOpen(
   dependencies: Dependencies,
   delivery: Delivery,
   batch: BatchDocument,
-  indexes: readonly number[],
+  read: readonly Item[],
   before: ReadonlyMap<number, StoredOutcome>,
 ): Promise<Map<number, StoredOutcome>> {
   const { database, schemas, checkpoint } = dependencies;
-  if (indexes.length === 0) return new Map();
-  const read = await readItems(database, batch, indexes);
+  if (read.length === 0) return new Map();
   const waiting = pendingKeys(batch, read, before);
   // An item that another batch applies together with its own is left to it.
   const claimed = await releasePending(database, batch._id, waiting);

@@ -1,14 +1,15 @@
 import { activityInfo } from '@temporalio/activity';
-import { planStages, resourcesPerActivity } from '../domain/plan-stages.ts';
-import { resourceKey } from '../domain/resource.ts';
-import { referencesIn } from '../domain/schema-references.ts';
+import { type PlannedItem, planStages, resourcesPerActivity } from '../domain/plan-stages.ts';
+import { type ResourceKey, resourceKey } from '../domain/resource.ts';
+import { type ReferenceField, referencesIn } from '../domain/schema-references.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch, recordRunning, recordStarted } from '../store/batches.ts';
-import { readItems } from '../store/item-pages.ts';
+import { readIds, readItems } from '../store/item-pages.ts';
 import { outcomeChunks, pagesOf, readOutcomePages, requeueOutcomes, type StoredOutcome } from '../store/outcome-pages.ts';
 import type { Dependencies } from './dependencies.ts';
 import { planDeletion } from './plan-deletion.ts';
 import { planTermination } from './plan-termination.ts';
+import type { LoadedSchema, SchemaCatalog } from './schema-catalog.ts';
 
 /** The work of one activity: items by index, or a step of a stored plan, with the number of its items. */
 export type Work =
@@ -56,29 +57,42 @@ export async function planBatch(dependencies: Dependencies, input: PlanInput): P
 }
 
 async function planWrites(dependencies: Dependencies, batch: BatchDocument): Promise<Plan> {
-  const { database, schemas, resourcesPerActivity: configured } = dependencies;
+  const { database, resourcesPerActivity: configured } = dependencies;
   const outcomes = new Map<number, StoredOutcome>();
   if (batch.run > 1) {
     for (const [index, outcome] of await readOutcomePages(database, batch._id, pagesOf(batch))) outcomes.set(index, outcome);
   }
   const open = Array.from({ length: batch.total }, (_, index) => index).filter((index) => isQueued(outcomes.get(index)));
-  const items = await readItems(database, batch, open);
-  const schema = await schemas.current(batch.schemaDefinitionId ?? '');
-  const found = items.map(({ body }) => (body && schema ? referencesIn(schema.compiled.referenceFields, body) : []));
-  const bound = schema
-    ? await schemas.bind(schema.definition, found.flat().map((reference) => reference.target))
-    : new Map<string, { id: string }>();
-  const planned = items.map(({ index, externalId }, at) => ({
-    index,
-    key: externalId === null ? null : resourceKey(batch, batch.schemaDefinitionId ?? '', externalId),
-    references: (found[at] ?? []).flatMap(({ target, externalId: id }) => {
-      const definition = bound.get(target.toLowerCase());
-      return definition ? [resourceKey(batch, definition.id, id)] : [];
-    }),
-  }));
+  const planned = await plannedItems(dependencies, batch, open);
   const stages = planStages(planned, resourcesPerActivity(planned.length, configured));
   const settled = [...outcomes.values()].filter((outcome) => !isQueued(outcome));
   return { tally: tallyOf(settled), stages: stages.map((chunks) => chunks.map((indexes) => ({ kind: 'items', indexes }))) };
+}
+
+/** Items with what they refer to among their own kind: nothing else can be in their batch. Without such fields no body is read. */
+async function plannedItems({ database, schemas }: Dependencies, batch: BatchDocument, indexes: readonly number[]): Promise<PlannedItem[]> {
+  const keyOf = (externalId: string): ResourceKey => resourceKey(batch, batch.schemaDefinitionId ?? '', externalId);
+  const schema = await schemas.current(batch.schemaDefinitionId ?? '');
+  const fields = schema === null ? [] : await fieldsOfOwnKind(schemas, schema);
+  if (fields.length === 0) {
+    const ids = await readIds(database, batch._id, pagesOf(batch));
+    return indexes.map((index) => {
+      const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize] ?? null;
+      return { index, key: externalId === null ? null : keyOf(externalId), references: [] };
+    });
+  }
+  const items = await readItems(database, batch, indexes);
+  return items.map(({ index, externalId, body }) => ({
+    index,
+    key: externalId === null ? null : keyOf(externalId),
+    references: body === null ? [] : referencesIn(fields, body).map((reference) => keyOf(reference.externalId)),
+  }));
+}
+
+/** Fields that refer to resources of the same schema definition. */
+async function fieldsOfOwnKind(schemas: SchemaCatalog, { definition, compiled }: LoadedSchema): Promise<ReferenceField[]> {
+  const bound = await schemas.bind(definition, compiled.referenceFields.map(({ target }) => target));
+  return compiled.referenceFields.filter(({ target }) => bound.get(target.toLowerCase())?.id === definition.id);
 }
 
 /** An item that an earlier delivery of this run has made pending goes through its chunk again. */
