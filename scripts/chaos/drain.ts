@@ -44,7 +44,8 @@ export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; vi
   parts.say(`the load is carried out; ${(await openBatches(parts)).length} batches wait for what they miss`);
   await satisfySome(parts);
   await settled(parts, (batch) => batch.status === 'waiting');
-  violations.push(...(await stillAsleep(parts)));
+  const known = new Set(violations.map(({ batchId, item }) => `${batchId} ${item}`));
+  violations.push(...(await stillAsleep(parts)).filter(({ batchId, item }) => !known.has(`${batchId} ${item}`)));
   for (const { tenant, batch } of await openBatches(parts)) await client.control(tenant, batch.batchId, 'cancel');
   violations.push(...(await settled(parts, () => false)));
   await swept(parts);

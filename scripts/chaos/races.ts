@@ -66,7 +66,8 @@ export async function deleteAgainstReferences(session: Session): Promise<void> {
 export async function waitAgainstCreation(session: Session): Promise<void> {
   const targets = uniqueIds(session, session.random.integer(1, 4));
   const waits = targets.map((id) => waitingFor(session, 'person', `${id}-waits`, { target: 'place', ids: [id] }, LONG_WAIT));
-  await atOnce(session, [uploadOf(session, 'place', targets, {}), ...waits]);
+  const creating = pause(session, 3 * SPREAD_MS).then(() => send(session, uploadOf(session, 'place', targets, {})));
+  await Promise.all([atOnce(session, waits), creating]);
 }
 
 /** Patches of other fields of the same resources: all of them win. */
