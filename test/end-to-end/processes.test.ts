@@ -1,0 +1,117 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sweepScheduleId } from '../../workflows/messages.ts';
+import { Drover } from '../harness.ts';
+
+/** Two API and two worker processes, as operators start them, beside each other on one database. */
+
+interface Program {
+  readonly process: ChildProcess;
+  /** The rest of the line that says that it is ready. */
+  readonly ready: string;
+  readonly exit: Promise<number | string>;
+}
+
+let drover: Drover;
+let apis: Program[];
+let workers: Program[];
+beforeAll(async () => {
+  drover = await Drover.start({ worker: false });
+  await drover.define('cart', { load: { type: 'number' } });
+  const all = await Promise.all([
+    npmRun('api', /^ready (http.+)$/),
+    npmRun('api', /^ready (http.+)$/),
+    npmRun('worker', /the worker takes batches/),
+    npmRun('worker', /the worker takes batches/),
+  ]);
+  apis = all.slice(0, 2);
+  workers = all.slice(2);
+}, 120_000);
+afterAll(async () => {
+  for (const { process } of [...(apis ?? []), ...(workers ?? [])]) process.kill('SIGKILL');
+  await drover.services.client.schedule.getHandle(sweepScheduleId(drover.services.taskQueue)).delete();
+  await drover.stop();
+});
+
+/** @param isReady matches the line that says that it is ready. */
+async function npmRun(script: string, isReady: RegExp): Promise<Program> {
+  const { MONGODB_URI, MONGODB_DATABASE, TEMPORAL_ADDRESS, TEMPORAL_TASK_QUEUE } = drover.config;
+  const child = spawn('npm', ['run', '--silent', script], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { ...process.env, MONGODB_URI, MONGODB_DATABASE, TEMPORAL_ADDRESS, TEMPORAL_TASK_QUEUE, PORT: '0', LOG_LEVEL: 'info', NODE_ENV: '' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exit = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
+  const lines = createInterface({ input: child.stdout });
+  const ready = await new Promise<string>((resolve, reject) => {
+    lines.on('line', (line) => {
+      const found = isReady.exec(line);
+      if (found) resolve(found[1] ?? '');
+    });
+    void exit.then((code) => reject(new Error(`${script} ended at its start: ${code}`)));
+  });
+  return { process: child, ready, exit };
+}
+
+/** A request whose body is sent in two parts: it runs until the second one is sent. */
+function slowRequest(url: string, body: string) {
+  const half = Math.floor(body.length / 2);
+  const sent = request(url, { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } });
+  sent.write(body.slice(0, half));
+  const answered = (async () => {
+    const [response] = await once(sent, 'response');
+    response.resume();
+    return response.statusCode as number;
+  })();
+  return { begun: once(sent, 'socket').then(([socket]) => once(socket, 'connect')), finish: () => sent.end(body.slice(half)), answered };
+}
+
+const resources = (prefix: string) => ({ resources: Array.from({ length: 100 }, (_, n) => ({ externalId: `${prefix}-${n}`, load: n })) });
+
+async function upload(api: Program | undefined, prefix: string, key: string): Promise<string> {
+  const response = await fetch(`${api?.ready}/api/resources/cart/batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': key },
+    body: JSON.stringify(resources(prefix)),
+  });
+  expect(response.status).toBe(202);
+  const { data } = (await response.json()) as { data: { batchId: string } };
+  return data.batchId;
+}
+
+test('they share the work; one that is told to stop finishes what it has begun and ends with 0, and the others go on', async () => {
+  // each batch is sent to both at once, under one key
+  const sent = await Promise.all(
+    Array.from({ length: 10 }, (_, n) => Promise.all(apis.map((api) => upload(api, `c${n}`, `key-${n}`)))),
+  );
+  for (const [first, second] of sent) expect(second).toBe(first);
+  const ids = sent.map(([id]) => id ?? '');
+
+  const watched = await fetch(`${apis[0]?.ready}/api/batches/${ids[0]}/events`);
+  const { begun, finish, answered } = slowRequest(`${apis[0]?.ready}/api/resources/cart/batch`, JSON.stringify(resources('slow')));
+  await begun;
+  apis[0]?.process.kill('SIGTERM');
+  workers[0]?.process.kill('SIGTERM');
+  // the watch ends; its client comes back, to the other one
+  await watched.text();
+  await expect.poll(() => fetch(`${apis[0]?.ready}/healthz`).then(() => 'answered', () => 'refused')).toBe('refused');
+  finish();
+  expect(await answered).toBe(202);
+  expect(await apis[0]?.exit).toBe(0);
+  expect(await workers[0]?.exit).toBe(0);
+
+  ids.push(await upload(apis[1], 'after', 'key-after'));
+  for (const id of ids) expect((await drover.ended(id)).counts.succeeded).toBe(100);
+  expect(await drover.services.database.batches.countDocuments({})).toBe(12);
+  await expect.poll(() => drover.services.database.resources.countDocuments({})).toBe(1200);
+  const versions = await drover.services.database.resources.distinct('version');
+  expect(versions).toEqual([1]);
+
+  apis[1]?.process.kill('SIGTERM');
+  workers[1]?.process.kill('SIGTERM');
+  expect(await Promise.all([apis[1]?.exit, workers[1]?.exit])).toEqual([0, 0]);
+}, 90_000);
