@@ -33,8 +33,9 @@ export class BatchState {
     Object.assign(this.#errorCodes, carried.summary.errorCodes);
     this.suspended = carried.summary.suspended;
     this.cancelled = carried.cancelled;
-    // A signal may have come in the last moment of the run before: look once more (invariant 5).
+    // A signal may have come in the last moment of the run before: look, and store, once more (invariant 5).
     this.woken = true;
+    this.controlled = true;
     this.#remember(carried.pending);
   }
 

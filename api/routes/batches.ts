@@ -137,7 +137,9 @@ function controlRoutes(api: Api): void {
       },
       async (c, { params: { batchId } }) => {
         const batch = await act(c.var.services, await batchOf(c, batchId));
-        const view = await viewBatch(c.var.services, batch, false);
+        // A retry is answered as it was accepted: the run itself may be over by now.
+        const isRetry = act === retryBatch;
+        const view = isRetry ? await viewListedBatch(c.var.services.database, batch) : await viewBatch(c.var.services, batch, false);
         return c.json(success(`Batch is ${view.status}`, view), status);
       },
     );
