@@ -8,8 +8,8 @@ const SMALL_BATCH = 100;
 /** Every failure that is not ours to mend is waited out: the batch stands still until MongoDB is back. */
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
-/** An activity that reads the whole batch: long, and known to be alive by its heartbeats. */
-const SURVEY = { startToCloseTimeout: '15m', heartbeatTimeout: '30s', retry: RETRY } as const satisfies ActivityOptions;
+/** An activity that reads the whole batch may take long. */
+const SURVEY_TIMEOUT = '15m';
 
 /** An activity that waits for executions to end, each for a grace; one whose worker died is to be taken up soon. */
 const ENDING = { startToCloseTimeout: '1h', heartbeatTimeout: '10s', retry: RETRY } as const satisfies ActivityOptions;
@@ -22,13 +22,15 @@ export function batchActivities(input: BatchInput) {
   const priority = { priorityKey: input.total <= SMALL_BATCH ? 2 : 3, fairnessKey: input.scope.slice(0, 64) };
   // Short, and given up after the time that `Delivery.assertInTime` keeps to.
   const work: ActivityOptions = { startToCloseTimeout: input.activityTimeoutSeconds * 1000, retry: RETRY };
+  // Known to be alive by its heartbeats: what a dead worker was surveying is taken up as soon as its other work.
+  const survey: ActivityOptions = { startToCloseTimeout: SURVEY_TIMEOUT, heartbeatTimeout: input.activityTimeoutSeconds * 1000, retry: RETRY };
   const call = (options: ActivityOptions, summary: string) =>
     proxyActivities<Activities>({ ...options, priority, summary: `${summary} of ${input.schemaName}`.slice(0, 200) });
   const itemRange = (indexes: readonly number[]): string =>
     indexes.length === 1 ? `item ${indexes[0]}` : `${indexes.length} items from ${indexes[0]} on`;
   return {
     plan: (plan: Parameters<Activities['planBatch']>[0]) =>
-      call(SURVEY, `plan ${input.operation} of ${input.total} items`).planBatch(plan),
+      call(survey, `plan ${input.operation} of ${input.total} items`).planBatch(plan),
     applyItems: (items: Parameters<Activities['applyItems']>[0]) => {
       const summary = `${input.operation} ${itemRange(items.indexes)}`;
       return input.operation === 'terminate'
@@ -44,6 +46,6 @@ export function batchActivities(input: BatchInput) {
     record: (state: Parameters<Activities['recordState']>[0]) =>
       call(work, `store that the batch is ${state.suspended ? 'suspended' : state.status}`).recordState(state),
     finish: (finish: Parameters<Activities['finishBatch']>[0]) =>
-      call(SURVEY, `finish ${input.operation} of ${input.total} items`).finishBatch(finish),
+      call(survey, `finish ${input.operation} of ${input.total} items`).finishBatch(finish),
   };
 }

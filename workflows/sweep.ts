@@ -3,12 +3,13 @@ import type { Activities } from '../activities/index.ts';
 
 const { sweep } = proxyActivities<Activities>({
   startToCloseTimeout: '10m',
-  heartbeatTimeout: '1m',
+  // a sweep whose worker died is not to keep the next ones off
+  heartbeatTimeout: '20s',
   retry: { maximumAttempts: 3 },
   summary: 'start, finish and remove what was left half done',
 });
 
-/** One sweep; a schedule runs it every minute, each worker once at its start. */
+/** One sweep; a schedule runs it twice a minute, each worker once at its start. */
 export async function sweepWorkflow(): Promise<{ started: number; finished: number; purged: number }> {
   return sweep({});
 }
