@@ -2,9 +2,14 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createDependencies } from '../../activities/dependencies.ts';
-import { sweep } from '../../activities/sweep.ts';
+import { type SweepResult, sweep } from '../../activities/sweep.ts';
+import { resourceKey } from '../../domain/resource.ts';
+import { scopeKey } from '../../domain/scope.ts';
 import { requestControl } from '../../store/batches.ts';
+import { decideGroup } from '../../store/commits.ts';
 import { writeItemPages } from '../../store/item-pages.ts';
+import { insertResources, type ResourceDocument } from '../../store/resources.ts';
+import { findSchemaDefinition } from '../../store/schema-definitions.ts';
 import { batchWorkflowId, sweepScheduleId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 import { acceptedUpload, executionsOf, sweepNow, tracesOf } from '../left-behind.ts';
@@ -37,6 +42,15 @@ async function sweptToItsEnd(id: string) {
   return drover.batch(id);
 }
 
+/** A sweep with other settings than the worker's. */
+async function sweepWith(settings: { retentionDays?: number; activityTimeoutSeconds?: number }): Promise<SweepResult> {
+  const dependencies = createDependencies({ ...drover.services, retentionDays: 30, ...settings });
+  return new MockActivityEnvironment().run((input: Record<string, never>) => sweep(dependencies, input), {});
+}
+
+/** No activity of what was terminated is left that could write: there is no need to wait for that. */
+const sweepAtOnce = (): Promise<SweepResult> => sweepWith({ activityTimeoutSeconds: 0 });
+
 describe('a workflow that was terminated', () => {
   test('leaves a batch that is cancelled, with what it had applied, and nothing that waits', async () => {
     const id = await waitingBatch('cut');
@@ -57,17 +71,86 @@ describe('a workflow that was terminated', () => {
 
   test('between an effect and its outcome: the item has succeeded, and who waits for it goes on', async () => {
     const waiter = await waitingBatch('waiter', 'effect');
-    drover.atCheckpoint(async (at, batchId) => {
-      if (at !== 'written') return;
-      await handleOf(batchId).terminate('by hand');
-      throw new Error('the process is gone');
+    const terminated = new Promise<string>((resolve) => {
+      drover.atCheckpoint(async (at, batchId) => {
+        if (at !== 'written') return;
+        await handleOf(batchId).terminate('by hand');
+        resolve(batchId);
+        throw new Error('the process is gone');
+      });
     });
     const id = await drover.upload('pipe', [{ externalId: 'effect' }]);
-    expect(await sweptToItsEnd(id)).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 0 } });
+    expect(await terminated).toBe(id);
+    await sweepAtOnce();
+    expect(await drover.batch(id)).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 0 } });
     drover.atCheckpoint(undefined);
     expect((await drover.ended(waiter)).status).toBe('success');
   });
 });
+
+describe('a workflow that was terminated in the middle of a cycle', () => {
+  test('gives back the items of other batches that it was carrying out with its own', async () => {
+    const other = await drover.upload('pipe', [{ externalId: 'left-end', into: 'right-end' }], '?dependencyWaitTimeout=600');
+    await drover.waiting(other);
+    const terminated = new Promise<string>((resolve) => {
+      let looking: string | undefined;
+      drover.atCheckpoint(async (at, batchId) => {
+        if (at === 'registered') looking = batchId;
+        // the cycle is carried out by who came last, in the order of their waiting
+        if (at !== 'intent-laid' || batchId !== other || looking === undefined) return;
+        await handleOf(looking).terminate('by hand');
+        resolve(looking);
+        throw new Error('the process is gone');
+      });
+    });
+    const id = await drover.upload('pipe', [{ externalId: 'right-end', into: 'left-end' }], '?dependencyWaitTimeout=600');
+    expect(await terminated).toBe(id);
+    drover.atCheckpoint(undefined);
+    await sweepAtOnce();
+    expect(await drover.batch(id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 1 } });
+    expect((await drover.batch(other)).status).toBe('waiting');
+    await drover.ended(await drover.upload('pipe', [{ externalId: 'right-end' }]));
+    expect((await drover.ended(other)).status).toBe('success');
+  });
+
+  test.each([
+    ['nobody has seen is as if it never was', 'cancelled', 404],
+    ['was shown has succeeded', 'succeeded', 200],
+  ] as const)('what it had inserted and %s', async (_, status, read) => {
+    const { database } = drover.services;
+    const externalId = `half-${status}`;
+    const id = await acceptedUpload(drover, 'pipe', [{ externalId }]);
+    const definition = await findSchemaDefinition(database, 'default', 'pipe');
+    const group = `batch-${id}/dead`;
+    await insertResources(database, [hiddenResource(id, definition?.id ?? '', externalId, group)]);
+    if (status === 'succeeded') await decideGroup(database, group, 'committed');
+    expect((await drover.request('POST', `/api/batches/${id}/cancel`)).status).toBe(200);
+    await drover.ended(id);
+    expect((await drover.items(id))[0]?.status).toBe(status);
+    expect((await drover.request('GET', `/api/resources/pipe/${externalId}`)).status).toBe(read);
+    expect(await database.resources.countDocuments({ hidden: group })).toBe(0);
+  });
+});
+
+/** A member of a cycle, as its activity inserts it. */
+function hiddenResource(batchId: string, schemaDefinitionId: string, externalId: string, hidden: string): ResourceDocument {
+  const scope = { platform: 'default', tenant: 'default' };
+  const now = new Date();
+  return {
+    _id: resourceKey(scope, schemaDefinitionId, externalId),
+    id: uuidv7(),
+    scope: scopeKey(scope),
+    schemaDefinitionId,
+    externalId,
+    data: JSON.stringify({ externalId }),
+    references: [],
+    version: 1,
+    createdAt: now,
+    updatedAt: now,
+    writes: [{ batchId, index: 0, version: 1, action: 'created' }],
+    hidden,
+  };
+}
 
 test('a request that the workflow was not told of is told', async () => {
   const id = await waitingBatch('deaf');
@@ -128,8 +211,7 @@ test('finished batches are removed when they are older than they are kept; 0 kee
     return id;
   };
   const [old, young] = await Promise.all([finished('old', 31), finished('young', 29)]);
-  const forEver = createDependencies({ ...drover.services, retentionDays: 0 });
-  await new MockActivityEnvironment().run((input: Record<string, never>) => sweep(forEver, input), {});
+  await sweepWith({ retentionDays: 0 });
   expect((await drover.batch(old)).status).toBe('success');
   expect((await sweepNow(drover)).purged).toBe(1);
   expect((await drover.request('GET', `/api/batches/${old}`)).status).toBe(404);
