@@ -1,5 +1,6 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import { fairTurn } from '../domain/fair-turns.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import { BATCH_WORKFLOW_TYPE, type BatchInput, batchWorkflowId, SEARCH_ATTRIBUTES } from '../workflows/messages.ts';
 
@@ -55,6 +56,7 @@ async function tryToStart({ client, taskQueue, activityTimeoutSeconds }: StartPa
       // A first run is started once, however late a second start comes; a retry follows a closed run.
       workflowIdReusePolicy: batch.run === 1 ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',
+      priority: fairTurn(input),
       memo: { run: batch.run },
       staticSummary: `${batch.operation} of ${batch.total} × ${input.schemaName}`,
       typedSearchAttributes: new TypedSearchAttributes([

@@ -1,9 +1,7 @@
 import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
+import { fairTurn } from '../domain/fair-turns.ts';
 import type { BatchInput } from './messages.ts';
-
-/** Batches up to this size go before larger ones of the same fairness key. */
-const SMALL_BATCH = 100;
 
 /** Every failure that is not ours to mend is waited out: the batch stands still until MongoDB is back. */
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
@@ -19,7 +17,7 @@ const ENDING = { startToCloseTimeout: '1h', heartbeatTimeout: '10s', retry: RETR
  * dispatched in fair turns with those of others.
  */
 export function batchActivities(input: BatchInput) {
-  const priority = { priorityKey: input.total <= SMALL_BATCH ? 2 : 3, fairnessKey: input.scope.slice(0, 64) };
+  const priority = fairTurn(input);
   // Short, and given up after the time that `Delivery.assertInTime` keeps to.
   const work: ActivityOptions = { startToCloseTimeout: input.activityTimeoutSeconds * 1000, retry: RETRY };
   // Known to be alive by its heartbeats: what a dead worker was surveying is taken up as soon as its other work.

@@ -1,0 +1,21 @@
+/** Batches up to this size do not wait behind the larger ones of their tenant. */
+const SMALL_BATCH = 100;
+/** Longest fairness key, in bytes (a limit of Temporal). */
+const MAX_KEY = 64;
+
+/**
+ * Whose turn the tasks of a batch take: a tenant's tasks are dispatched in turns with those of other tenants, and those of its
+ * small batches in turns with those of its large ones. All have one priority: a higher one would go before all others' work.
+ * @param scope `platform/tenant`, escaped.
+ */
+export function fairTurn({ scope, total }: { readonly scope: string; readonly total: number }): { fairnessKey: string } {
+  const key = `${total <= SMALL_BATCH ? 's' : 'l'}/${scope}`;
+  return { fairnessKey: key.length <= MAX_KEY ? key : `${key.slice(0, MAX_KEY - 9)}~${hash(key)}` };
+}
+
+/** FNV-1a, 32 bits, in hexadecimal: tells long names apart that begin alike. */
+function hash(text: string): string {
+  let sum = 0x811c9dc5;
+  for (const character of text) sum = Math.imul(sum ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return (sum >>> 0).toString(16).padStart(8, '0');
+}
