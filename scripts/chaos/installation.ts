@@ -121,14 +121,14 @@ export class Installation {
     this.#supervise(new Supervised('MongoDB', running.process), 2);
     if (running.uri !== uriOf(mongodb)) throw new Error(`port ${mongodb} was taken meanwhile`);
     const { process } = await startTemporal({ dataDir: folder, preferredPort: temporal, namespace: 'default', ui: false, say });
-    this.#supervise(new Supervised('Temporal', process), 1.5);
+    this.#supervise(new Supervised('Temporal', process), 1);
   }
 
   async #startApi(): Promise<void> {
     const { folder, sources } = this.#options;
     const addresses = {
       mongodb: await this.#proxyTo('API to MongoDB', this.#servers.mongodb, 1_500),
-      temporal: await this.#proxyTo('API to Temporal', this.#servers.temporal, 3_000),
+      temporal: await this.#proxyTo('API to Temporal', this.#servers.temporal, 4_000),
     };
     const api = await startProgram({
       name: 'API',
@@ -147,7 +147,7 @@ export class Installation {
     const { folder, sources } = this.#options;
     const addresses = {
       mongodb: await this.#proxyTo('workers to MongoDB', this.#servers.mongodb, 300),
-      temporal: await this.#proxyTo('workers to Temporal', this.#servers.temporal, 1_500),
+      temporal: await this.#proxyTo('workers to Temporal', this.#servers.temporal, 5_000),
     };
     const bundle = join(folder, 'workflows.js');
     const { code } = await bundleWorkflowCode({ workflowsPath: join(sources, 'workflows/index.ts'), logger: new DefaultLogger('ERROR') });

@@ -45,7 +45,7 @@ export interface ChaosOptions {
 const TENANTS = ['alpha', 'beta'] as const;
 const CLIENTS_PER_TENANT = 3;
 /** Batches that clients leave open at a time. */
-const MAX_OPEN = 30;
+const MAX_OPEN = 50;
 const USES_PER_STEP = 6;
 const USUAL_FAULTS: Faults = { killEveryMs: 3_500, network: EVERY_FAULT, standing: [] };
 const DRAIN_LIMIT_MS = 90_000;
