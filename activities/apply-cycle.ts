@@ -1,8 +1,8 @@
 import { readBatches, type BatchDocument, recordClaims } from '../store/batches.ts';
-import { claimPending, dropPending, type PendingMember, registerPending, unclaimPending } from '../store/dependencies.ts';
+import { claimPending, dropPending, type PendingMember, unclaimPending } from '../store/dependencies.ts';
 import { readItems } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
-import { createdKeys, failedOutcome, registration, SCHEMA_GONE, toOutcome } from './apply-items.ts';
+import { createdKeys, failedOutcome, SCHEMA_GONE, toOutcome } from './apply-items.ts';
 import type { Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { LoadedSchema } from './schema-catalog.ts';
@@ -24,6 +24,7 @@ export async function applyCycle(
   members: readonly PendingMember[],
 ): Promise<boolean> {
   const { database, checkpoint } = dependencies;
+  delivery.assertInTime();
   await recordClaims(database, batch._id, members);
   if (!(await claimPending(database, batch._id, members))) {
     await recordClaims(database, batch._id, []);
@@ -33,19 +34,21 @@ export async function applyCycle(
   const { work, schemas, faulty } = await loadMembers(dependencies, members);
   const created = await withIntent(dependencies, delivery, schemas, work, async () => {
     const results = await writeItems({ dependencies, delivery }, work);
-    await storeOutcomes(dependencies, delivery, faulty, results);
+    delivery.assertInTime();
+    await storeOutcomes(dependencies, faulty, results);
     return createdKeys(results);
   });
   await checkpoint?.('outcomes-stored', batch._id);
   await wakeWaiting(dependencies, created);
+  // A later delivery has given these claims back, and may have others.
+  delivery.assertInTime();
   await settleClaims(dependencies, batch._id, members);
   return true;
 }
 
-/** Members that miss something new, which was there when they came, are registered for it, in their own batches' names. */
+/** A member may miss something new, which was there when it came: its own batch registers for that when it looks. */
 async function storeOutcomes(
   { database }: Dependencies,
-  delivery: Delivery,
   faulty: ReadonlyMap<BatchDocument, ReadonlyMap<number, StoredOutcome>>,
   results: ReadonlyMap<WorkItem, WriteResult>,
 ): Promise<void> {
@@ -53,8 +56,6 @@ async function storeOutcomes(
     const own = [...results].filter(([item]) => item.batch === owner);
     const outcomes = new Map([...faults, ...own.map(([item, result]) => [item.index, toOutcome(owner, item, result)] as const)]);
     await writeOutcomes(database, owner, outcomes);
-    const pending = own.filter(([item]) => outcomes.get(item.index)?.status === 'pending');
-    await registerPending(database, owner._id, delivery.id, pending.map(([item]) => registration(item, outcomes)));
   }
 }
 

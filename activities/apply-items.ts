@@ -104,8 +104,11 @@ async function applyOpen(
       outcomes.set(item.index, outcome);
       if (outcome.status === 'pending') pending.push(item);
     }
+    // A later delivery may have come to other outcomes by now.
+    delivery.assertInTime();
     await writeOutcomes(database, batch, outcomes, before.size === 0);
     await checkpoint?.('outcomes-stored', batch._id);
+    delivery.assertInTime();
     await registerPending(database, batch._id, delivery.id, pending.map((item) => registration(item, outcomes)));
     await checkpoint?.('registered', batch._id);
     return createdKeys(results);
@@ -121,7 +124,7 @@ function pendingKeys(batch: BatchDocument, items: readonly Item[], outcomes: Rea
   });
 }
 
-export function registration(item: WorkItem, outcomes: ReadonlyMap<number, StoredOutcome>) {
+function registration(item: WorkItem, outcomes: ReadonlyMap<number, StoredOutcome>) {
   const missing = outcomes.get(item.index)?.missing ?? [];
   return { key: item.key, index: item.index, missing: missing.map((dependency) => dependency.key) };
 }

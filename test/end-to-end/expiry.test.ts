@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Drover } from '../harness.ts';
+import { Tenant } from '../tenant.ts';
+
+/** On the same data, each with a task queue of its own: one worker can be away while the other works. */
+let drover: Drover;
+let other: Drover;
+beforeAll(async () => {
+  drover = await Drover.start();
+  other = await Drover.start({ environment: { MONGODB_DATABASE: drover.config.MONGODB_DATABASE } });
+  await drover.define('country', {});
+  await drover.define('city', { country: { $ref: 'reach:schemas/country' } });
+});
+afterAll(async () => {
+  await drover.stop();
+  await other.stop();
+});
+
+const city = (externalId: string, country: string) => ({ externalId, country });
+
+async function dependenciesOf({ tenant }: Tenant) {
+  const documents = await drover.services.database.dependencies.find({}).toArray();
+  return documents.filter((document) => document._id.startsWith(`default/${encodeURIComponent(tenant)}/`));
+}
+
+/** The moment after a deadline. */
+async function past(deadline: string | undefined): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, Date.parse(deadline ?? '') - Date.now() + 1));
+}
+
+describe.concurrent('a pending item whose deadline passes', () => {
+  test('expires within 2 s, each for itself, and leaves nothing behind', async () => {
+    const tenant = new Tenant(drover);
+    const id = await tenant.upload('city', [city('B', 'DE'), city('P', 'FR'), { externalId: 'X' }], '?dependencyWaitTimeout=1');
+    const batch = await tenant.ended(id);
+    const [first] = await tenant.items(id);
+    const deadline = Date.parse(/waited until (\S+)/.exec(first?.errors?.[0]?.message ?? '')?.[1] ?? '');
+    expect(Date.parse(batch.completedAt ?? '') - deadline).toBeLessThan(2_000);
+    expect(Date.parse(batch.completedAt ?? '')).toBeGreaterThanOrEqual(deadline);
+    expect(batch).toMatchObject({
+      status: 'partial_success',
+      counts: { pending: 0, succeeded: 1, expired: 2 },
+      progress: { processedRecords: 3, failedRecords: 2 },
+      errors: { summary: { dependency_expired: 2 } },
+    });
+    expect(batch.pendingUntil).toBeUndefined();
+    expect(first).toMatchObject({
+      status: 'expired',
+      errors: [{ code: 'dependency_expired' }],
+      missingDependencies: [{ schemaName: 'country', externalId: 'DE' }],
+    });
+    expect(await dependenciesOf(tenant)).toEqual([]);
+    await tenant.uploaded('country', [{ externalId: 'DE' }]);
+    expect(await tenant.stored('city', 'B')).toBeNull();
+  });
+
+  test('expires while its batch is suspended, and what is there then is not applied', async () => {
+    const tenant = new Tenant(drover);
+    const id = await tenant.upload('city', [city('B', 'DE')], '?dependencyWaitTimeout=3');
+    await tenant.waiting(id);
+    await drover.request('POST', `/api/batches/${id}/suspend`, tenant);
+    await tenant.uploaded('country', [{ externalId: 'DE' }]);
+    expect((await tenant.ended(id)).counts).toMatchObject({ expired: 1 });
+    expect(await tenant.stored('city', 'B')).toBeNull();
+  });
+
+  test('while no worker is up: is applied if its dependency came in time, and expires if not', async () => {
+    const [tenant, away] = [new Tenant(other), new Tenant(other)];
+    const start = (of: Tenant) => of.upload('city', [city('B', 'DE'), city('P', 'DE')], '?dependencyWaitTimeout=4');
+    const [applied, expired] = await Promise.all([start(tenant), start(away)]);
+    const deadlines = [(await tenant.waiting(applied)).pendingUntil, (await away.waiting(expired)).pendingUntil];
+    await other.stopWorker();
+    // by a batch of the worker that is up
+    const bringer = await drover.upload('country', [{ externalId: 'DE' }], '', tenant);
+    const brought = await drover.ended(bringer, tenant);
+    expect(brought.completedAt !== undefined && brought.completedAt < (deadlines[0] ?? '')).toBe(true);
+    for (const deadline of deadlines) await past(deadline);
+    expect(await other.batch(expired, away)).toMatchObject({ source: 'store', counts: { pending: 2 } });
+    await other.startWorker();
+    expect(await tenant.ended(applied)).toMatchObject({ status: 'success', actions: { created: 2 } });
+    expect(await away.ended(expired)).toMatchObject({ status: 'failed', counts: { expired: 2 } });
+  });
+});
