@@ -19,11 +19,11 @@ export type Stage = Chunk[];
  * A batch is divided into this many activities where it is large enough: more than it carries out side by side, so that suspend
  * and cancel find something that has not started, and progress shows.
  */
-const ACTIVITIES_PER_BATCH = 10;
+const ACTIVITIES_PER_BATCH = 5;
 /** An activity costs as much as some 25 resources (measured, docs/performance.md): very few are not worth one. */
 const MIN_RESOURCES_PER_ACTIVITY = 10;
 /** Throughput hardly grows beyond this many resources in an activity, and a retry repeats them all. */
-const MAX_RESOURCES_PER_ACTIVITY = 100;
+const MAX_RESOURCES_PER_ACTIVITY = 200;
 
 /**
  * How many items go into one activity.

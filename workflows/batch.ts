@@ -29,7 +29,7 @@ import {
 } from './messages.ts';
 
 /** Activities of one batch at a time: enough to keep a worker busy, few enough for suspend and cancel to bite, and for others. */
-const MAX_ACTIVITIES_IN_FLIGHT = 4;
+const MAX_ACTIVITIES_IN_FLIGHT = 3;
 /** Ending executions is mostly waiting for them; still fewer than a worker has room for. */
 const MAX_ENDINGS_IN_FLIGHT = 8;
 /** Wait before looking again at items that another batch is carrying out, in ms. */

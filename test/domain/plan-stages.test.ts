@@ -210,10 +210,10 @@ describe('resources per activity', () => {
   test.each([
     [1, 10],
     [10, 10],
-    [100, 10],
-    [500, 50],
-    [1000, 100],
-    [10_000, 100],
+    [100, 20],
+    [500, 100],
+    [1000, 200],
+    [10_000, 200],
   ])('%i resources go %i to an activity', (total, expected) => {
     expect(resourcesPerActivity(total)).toBe(expected);
   });
