@@ -2,6 +2,7 @@ import { ServiceError } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createApp } from '../../api/app.ts';
 import { insertBoundBatch } from '../../services/accept-batch.ts';
+import { startBatch } from '../../services/start-batch.ts';
 import { KEY_KEPT_MS } from '../../store/idempotency-keys.ts';
 import { type Answer, Drover, type RequestOptions } from '../harness.ts';
 import { executionsOf, sweepNow } from '../left-behind.ts';
@@ -66,6 +67,9 @@ test('20 who send it at once get one batch, which is carried out once', async ()
   expect(await countBatches()).toBe(before + 1);
   const [id = ''] = ids;
   await drover.ended(id);
+  // one of them, or the sweeper, that comes to start it when it is over
+  const late = await drover.services.database.batches.findOne({ _id: id });
+  expect(late && (await startBatch(drover.services, late))).toBe(false);
   expect(await executionsOf(drover, id)).toHaveLength(1);
   const pages = await drover.services.database.itemPages.find({}).toArray();
   const batches = await drover.services.database.batches.find({}).toArray();
