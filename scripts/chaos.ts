@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
-import { copyWithout, GUARD_NAMES, GUARDS, type GuardName } from './chaos/guards.ts';
+import { GUARD_NAMES, type GuardName } from './chaos/guards.ts';
 import { describe } from './chaos/report.ts';
 import { type ChaosOptions, runChaos } from './chaos/run.ts';
+import { runWithout } from './chaos/without.ts';
 
 /**
  * `npm run chaos -- --seed N --minutes M`: everyday life of a Drover under faults, and the proof that its invariants hold.
@@ -25,7 +26,7 @@ async function main(): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)));
   const say = (line: string): void => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`);
-  const options: ChaosOptions = { seed: values.seed, loadSeconds, say, keep: values.keep, signal: stop.signal };
+  const options: ChaosOptions = { seed: values.seed, loadSeconds, say, keep: values.keep ? 'always' : 'violations', signal: stop.signal };
   if (values.without === undefined) {
     const { report } = await runChaos(options);
     console.log(describe(report, `npm run chaos -- --seed ${values.seed} --seconds ${loadSeconds}`));
@@ -38,18 +39,10 @@ async function main(): Promise<number> {
 
 /** Succeeds where the checker finds out that the guard is gone. */
 async function without(name: GuardName, options: ChaosOptions): Promise<number> {
-  const { workload, faults, breaks, protects } = GUARDS[name];
-  const copy = await copyWithout(name);
-  try {
-    options.say?.(`without ${name} (${protects})`);
-    const { report } = await runChaos({ ...options, workload, faults, sources: copy.folder });
-    console.log(describe(report, `npm run chaos -- --seed ${options.seed} --seconds ${options.loadSeconds} --without ${name}`));
-    const isCaught = report.violations.some(({ rule }) => (breaks as readonly string[]).includes(rule));
-    console.log(isCaught ? `caught: ${name} is missing` : `NOT CAUGHT: ${name} is missing, and nothing shows it`);
-    return isCaught ? 0 : 1;
-  } finally {
-    await copy.remove();
-  }
+  const { report, isCaught } = await runWithout(name, options);
+  console.log(describe(report, `npm run chaos -- --seed ${options.seed} --seconds ${options.loadSeconds} --without ${name}`));
+  console.log(isCaught ? `caught: ${name} is missing` : `NOT CAUGHT: ${name} is missing, and nothing shows it`);
+  return isCaught ? 0 : 1;
 }
 
 try {

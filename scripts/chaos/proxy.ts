@@ -33,6 +33,7 @@ interface Link {
 /** A TCP proxy that loses, delays and cuts what it is told to; otherwise it passes everything on. */
 export class FaultyProxy {
   readonly name: string;
+  readonly port: number;
   readonly counts: Record<NetworkFault, number> = { dropAnswer: 0, delayRequest: 0, delayAnswer: 0, cut: 0, refuse: 0 };
   readonly #server: Server;
   readonly #upstreamPort: number;
@@ -42,14 +43,15 @@ export class FaultyProxy {
   #standing: { readonly aim: Aim; readonly isMet: () => boolean } | null = null;
   #refusedUntil = 0;
 
-  private constructor(name: string, upstreamPort: number) {
+  private constructor(name: string, port: number, upstreamPort: number) {
     this.name = name;
+    this.port = port;
     this.#upstreamPort = upstreamPort;
     this.#server = createServer((client) => this.#accept(client));
   }
 
   static async listen(name: string, port: number, upstreamPort: number): Promise<FaultyProxy> {
-    const proxy = new FaultyProxy(name, upstreamPort);
+    const proxy = new FaultyProxy(name, port, upstreamPort);
     proxy.#server.listen(port, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;

@@ -36,8 +36,8 @@ export interface ChaosOptions {
   /** Longest time for all to end after the faults, in ms. Default 90,000. */
   readonly drainLimitMs?: number;
   readonly say?: (line: string) => void;
-  /** Keeps data, logs and journal of a run without violations too. */
-  readonly keep?: boolean;
+  /** When to keep data, logs and journal of the run. Default: where there are violations. */
+  readonly keep?: 'always' | 'violations' | 'never';
   /** Ends the run at once; what was started is stopped. */
   readonly signal?: AbortSignal;
 }
@@ -52,23 +52,23 @@ const DRAIN_LIMIT_MS = 90_000;
 
 /** One run: load under faults, then quiet until all has ended, then the proof. Whatever happens, nothing it started stays. */
 export async function runChaos(options: ChaosOptions): Promise<{ report: ChaosReport; folder: string | null }> {
-  const { seed, say = () => undefined, signal, sources = fileURLToPath(new URL('../..', import.meta.url)) } = options;
+  const { seed, say = () => undefined, signal, keep = 'violations', sources = fileURLToPath(new URL('../..', import.meta.url)) } = options;
   const folder = await mkdtemp(join(tmpdir(), 'drover-chaos-'));
   const random = new Random(seed);
   const installation = await Installation.start({ random: random.fork('ports'), folder, sources, say });
   const stop = (): void => void installation.stop();
   signal?.addEventListener('abort', stop);
-  let isClean = false;
+  let isKept = keep !== 'never';
   try {
     const run = new Run(options, installation, random, say);
     const { report, journal } = await run.carryOut();
-    isClean = report.violations.length === 0 && !options.keep;
-    if (!isClean) await writeFile(join(folder, 'journal.json'), JSON.stringify({ report, journal }, null, 1));
-    return { report, folder: isClean ? null : folder };
+    isKept = keep === 'always' || (keep === 'violations' && report.violations.length > 0);
+    if (isKept) await writeFile(join(folder, 'journal.json'), JSON.stringify({ report, journal }, null, 1));
+    return { report, folder: isKept ? folder : null };
   } finally {
     signal?.removeEventListener('abort', stop);
     await installation.stop();
-    if (isClean || signal?.aborted) await rm(folder, { recursive: true, force: true });
+    if (!isKept || signal?.aborted) await rm(folder, { recursive: true, force: true });
     else say(`data, logs and journal are kept in ${folder}`);
   }
 }

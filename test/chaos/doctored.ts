@@ -1,0 +1,105 @@
+import type { BatchAnswer, ItemAnswer, JsonObject, ResourceAnswer } from '../../scripts/chaos/answers.ts';
+import { type KindName, KINDS, referencesOf, kindOf } from '../../scripts/chaos/definitions.ts';
+import type { Journal, SentItem, SentRequest } from '../../scripts/chaos/journal.ts';
+import type { BatchState, RawResource, Snapshot, TenantState } from '../../scripts/chaos/snapshot.ts';
+
+/** A journal and a snapshot that agree, made batch by batch; a test then falsifies one thing. */
+export class Doctored {
+  readonly journal: Journal = {
+    seed: 'doctored',
+    definitions: Object.fromEntries(KINDS.map(({ name }) => [name, `id-of-${name}`])) as Record<KindName, string>,
+    tenants: ['alpha', 'beta'],
+    requests: [],
+    controls: [],
+    reads: [],
+    seen: [],
+    wrongAnswers: [],
+  };
+  readonly batches = new Map<string, BatchState[]>([['alpha', []], ['beta', []]]);
+  readonly resources = new Map<string, (ResourceAnswer & { kind: KindName })[]>([['alpha', []], ['beta', []]]);
+  readonly raw: RawResource[] = [];
+  readonly leftovers: string[] = [];
+  readonly foreign: string[] = [];
+  #now = 1_000_000;
+
+  /** A batch that was sent, accepted, and carried out as `outcomes` say, one after the other. */
+  batch(
+    tenant: string,
+    operation: SentRequest['operation'],
+    kind: KindName,
+    items: readonly (SentItem & { outcome: Partial<ItemAnswer> })[],
+    options: SentRequest['options'] = {},
+  ): { batch: BatchState; request: SentRequest } {
+    const number = this.journal.requests.length + 1;
+    const batchId = `batch-${number}`;
+    const [sentAt, completedAt] = [this.#tick(), this.#tick()];
+    const request: SentRequest = {
+      number,
+      tenant,
+      operation,
+      kind,
+      options,
+      items: items.map(({ outcome: _, ...item }) => item),
+      sentAt,
+      results: [{ kind: 'accepted', batchId, recordCount: items.length }],
+    };
+    this.journal.requests.push(request);
+    const answers = items.map(({ externalId, outcome }, index): ItemAnswer => ({ index, externalId, status: 'succeeded', attempts: 1, ...outcome }));
+    const batch = { ...answerOf(batchId, operation, answers), createdAt: new Date(sentAt).toISOString(), completedAt: new Date(completedAt).toISOString() };
+    const state: BatchState = { batch, single: batch, items: answers, bodies: items.map(({ body }) => body ?? null) };
+    this.batches.get(tenant)?.push(state);
+    return { batch: state, request };
+  }
+
+  /** A resource that is stored. */
+  store(tenant: string, kind: KindName, externalId: string, data: JsonObject, versionNumber = 1): void {
+    const key = `default/${tenant}/${this.journal.definitions[kind]}/${externalId}`;
+    this.resources.get(tenant)?.push({ id: key, kind, schemaDefinitionId: this.journal.definitions[kind], resourceExternalId: externalId, data, versionNumber, updatedAt: '' });
+    const references = referencesOf(kindOf(kind), data).map((found) => `default/${tenant}/${this.journal.definitions[found.kind]}/${found.externalId}`);
+    this.raw.push({ key, scope: `default/${tenant}`, data, references, version: versionNumber, isMarked: false });
+  }
+
+  /** A read of a client, now. */
+  read(tenant: string, kind: KindName, externalId: string, resource: Pick<ResourceAnswer, 'id' | 'data' | 'versionNumber'> | null): void {
+    const answer = resource && { schemaDefinitionId: '', resourceExternalId: externalId, updatedAt: '', ...resource };
+    this.journal.reads.push({ tenant, kind, externalId, from: this.#tick(), to: this.#tick(), resource: answer });
+  }
+
+  snapshot(): Snapshot {
+    const tenants = [...this.batches].map(([tenant, batches]): TenantState => ({
+      tenant,
+      batches,
+      resources: this.resources.get(tenant) ?? [],
+      foreignBatches: this.foreign,
+    }));
+    return { tenants, raw: { resources: this.raw, leftovers: this.leftovers } };
+  }
+
+  #tick(): number {
+    this.#now += 10;
+    return this.#now;
+  }
+}
+
+/** What a batch says that has these items. */
+export function answerOf(batchId: string, operation: string, items: readonly ItemAnswer[]): BatchAnswer {
+  const of = (...statuses: string[]): number => items.filter(({ status }) => statuses.includes(status)).length;
+  const did = (action: string): number => items.filter((item) => item.action === action).length;
+  const successful = of('succeeded', 'skipped');
+  const unsuccessful = of('failed', 'expired', 'cancelled');
+  const codes: Record<string, number> = {};
+  for (const { errors = [] } of items) for (const { code } of errors) codes[code] = (codes[code] ?? 0) + 1;
+  return {
+    batchId,
+    operation,
+    status: unsuccessful === 0 ? 'success' : successful === 0 ? 'failed' : 'partial_success',
+    suspended: false,
+    schemaDefinitionId: null,
+    progress: { totalRecords: items.length, processedRecords: successful + unsuccessful, successfulRecords: successful, pendingRecords: of('pending'), failedRecords: unsuccessful, successRate: 0 },
+    counts: { queued: of('queued'), pending: of('pending'), succeeded: of('succeeded'), failed: of('failed'), expired: of('expired'), skipped: of('skipped'), cancelled: of('cancelled') },
+    actions: { created: did('created'), updated: did('updated'), unchanged: did('unchanged'), deleted: did('deleted'), cascaded: 0 },
+    options: {},
+    createdAt: '',
+    ...(Object.keys(codes).length > 0 && { errors: { summary: codes } }),
+  };
+}

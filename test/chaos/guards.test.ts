@@ -1,0 +1,7 @@
+import { expect, test } from 'vitest';
+import { GUARD_NAMES, GUARDS, patchedFile } from '../../scripts/chaos/guards.ts';
+
+test.each(GUARD_NAMES)('the sources can be copied without %s: the guard is where chaos looks for it', async (name) => {
+  const patched = await patchedFile(name);
+  expect(patched).not.toContain(GUARDS[name].text);
+});

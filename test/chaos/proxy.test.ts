@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { freePort } from '../../dev/ports.ts';
+import { FaultyProxy } from '../../scripts/chaos/proxy.ts';
+
+/** A server that echoes, and remembers what it was told. */
+let heard: string;
+let server: Server;
+let proxy: FaultyProxy;
+
+beforeEach(async () => {
+  heard = '';
+  server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      heard += chunk;
+      socket.write(`echo ${chunk}`);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  proxy = await FaultyProxy.listen('test', await freePort(), (server.address() as AddressInfo).port);
+});
+afterEach(async () => {
+  await proxy.close();
+  server.close();
+});
+
+async function dial(): Promise<Socket> {
+  const socket = connect(proxy.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** What is answered, or null where the connection is cut. */
+async function ask(socket: Socket, text: string): Promise<string | null> {
+  const answer = Promise.race([once(socket, 'data').then(([data]) => String(data)), once(socket, 'close').then(() => null)]);
+  socket.write(text);
+  return answer;
+}
+
+test('what nothing is armed for passes', async () => {
+  expect(await ask(await dial(), 'one')).toBe('echo one');
+});
+
+test('a dropped answer is one whose request went through', async () => {
+  proxy.arm({ fault: 'dropAnswer', ms: 0, texts: ['insert'] });
+  const socket = await dial();
+  expect(await ask(socket, 'find')).toBe('echo find');
+  expect(await ask(socket, 'insert')).toBeNull();
+  expect(heard).toBe('findinsert');
+  expect(proxy.counts.dropAnswer).toBe(1);
+});
+
+test('a cut request arrives by half at most', async () => {
+  proxy.arm({ fault: 'cut', ms: 0, texts: [] });
+  expect(await ask(await dial(), 'abcdef')).toBeNull();
+  expect('abc').toContain(heard);
+});
+
+test('what is held up arrives later, in order; an answer too', async () => {
+  const socket = await dial();
+  for (const fault of ['delayRequest', 'delayAnswer'] as const) {
+    proxy.arm({ fault, ms: 120, texts: [] });
+    const started = performance.now();
+    expect(await ask(socket, fault)).toBe(`echo ${fault}`);
+    expect(performance.now() - started).toBeGreaterThan(100);
+  }
+});
+
+test('a request that is held up is not delivered once its sender has given up', async () => {
+  proxy.arm({ fault: 'delayRequest', ms: 150, texts: [] });
+  const socket = await dial();
+  socket.write('late');
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  expect(heard).toBe('');
+});
+
+test('for a while nobody is let in, and those who were are cut', async () => {
+  const socket = await dial();
+  expect(await ask(socket, 'one')).toBe('echo one');
+  proxy.refuse(100);
+  await once(socket, 'close');
+  expect(await ask(await dial(), 'two')).toBeNull();
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(await ask(await dial(), 'three')).toBe('echo three');
+});
