@@ -18,7 +18,7 @@ export const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-
 export const UTC_DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** What is no part of the OpenAPI document. */
-const UNDOCUMENTED = /^\/(engine-rest|docs|openapi\.json|healthz|readyz)(\/|$)/;
+const UNDOCUMENTED = /^\/(engine-rest|docs|openapi\.json|healthz|readyz|metrics)(\/|$)/;
 
 /**
  * The OpenAPI document as the measure of real answers. Taken strictly: an answer has a documented status and content type, and

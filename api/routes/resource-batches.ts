@@ -53,6 +53,14 @@ const Accepted = enveloped(
 ).openapi('Accepted');
 const accepted = { 202: jsonResponse('The batch and its items are durable', Accepted) };
 
+const ignoreUnknownFields = queryBoolean(false).openapi({
+  description: 'Whether fields that the schema does not name are accepted, and not saved; otherwise they fail the item',
+});
+const MERGING = [
+  'Fields that are absent stay, `null` deletes a field, any other value replaces the old one whole.',
+  'What is wrong with one resource fails that item alone.',
+].join(' ');
+
 /** The requests that start a batch (seeds 000 to 002). */
 export function resourceBatchRoutes(api: Api): void {
   const path = '/api/resources/{schemaDefinitionNameOrId}/batch';
@@ -64,10 +72,15 @@ export function resourceBatchRoutes(api: Api): void {
       method: 'post',
       operationId: 'uploadResources',
       summary: 'Upload resources',
+      description: `${MERGING} A resource that does not exist is created.`,
       query: z.object({
-        onconflict: queryEnumOr(['upsert', 'reject'], 'upsert'),
-        ignoreUnknownFields: queryBoolean(false),
-        dependencyWaitTimeout: queryInteger({ min: 0, max: MAX_DEPENDENCY_WAIT_SECONDS, defaultValue: 0 }),
+        onconflict: queryEnumOr(['upsert', 'reject'], 'upsert').openapi({
+          description: '`upsert` merges into a resource that exists; `reject` fails the item',
+        }),
+        ignoreUnknownFields,
+        dependencyWaitTimeout: queryInteger({ min: 0, max: MAX_DEPENDENCY_WAIT_SECONDS, defaultValue: 0 }).openapi({
+          description: 'Seconds that an item waits for resources that it refers to and that are not there; 0: it fails at once',
+        }),
       }),
       body: resourcesBody,
       responses: { ...accepted, ...faults(404, 413, 415, 422) },
@@ -82,7 +95,8 @@ export function resourceBatchRoutes(api: Api): void {
       method: 'patch',
       operationId: 'patchResources',
       summary: 'Patch resources',
-      query: z.object({ ignoreUnknownFields: queryBoolean(false) }),
+      description: `${MERGING} A resource that does not exist fails its item (\`not_found\`). Patches of one resource apply in the order received.`,
+      query: z.object({ ignoreUnknownFields }),
       body: resourcesBody,
       responses: { ...accepted, ...faults(404, 413, 415, 422) },
     },
@@ -96,6 +110,7 @@ export function resourceBatchRoutes(api: Api): void {
       method: 'delete',
       operationId: 'deleteResources',
       summary: 'Delete resources',
+      description: 'Takes either `externalIds` or `deleteAll`. What a resource that stays refers to is skipped (`referenced`), unless `cascade` takes that one along.',
       body: deleteBody,
       responses: { ...accepted, 200: jsonResponse('What a delete would do; nothing is touched', Preview), ...faults(404, 413, 415, 422) },
     },
