@@ -4,22 +4,23 @@ import { startServers } from '../dev/servers.ts';
 import { Bench, type Benchmark, Skipped } from './bench/bench.ts';
 import { BENCHMARKS } from './bench/benchmarks.ts';
 import { buildForBench, RESULTS_FOLDER, removeBuild } from './bench/build.ts';
+import { writePlots } from './bench/growth/plot.ts';
 import { describeMachine } from './bench/machine.ts';
 import { printSection, type Section, writeReport } from './bench/report.ts';
 
 /**
- * `npm run bench [-- NAME…] [--rounds N] [--scale F] [--json FILE]`: measures Drover beside its peers, on servers in memory
- * where no address is configured. Every figure is the median of its rounds.
+ * `npm run bench [-- NAME…] [--rounds N] [--scale F] [--json FILE] [--plots FOLDER]`: measures Drover beside its
+ * peers, on servers in memory where no address is configured. Every figure is the median of its rounds.
  */
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '5' }, scale: { type: 'string', default: '1' }, json: { type: 'string' } },
+  options: { rounds: { type: 'string', default: '5' }, scale: { type: 'string', default: '1' }, json: { type: 'string' }, plots: { type: 'string' } },
 });
 const rounds = Number(options.rounds);
 const scale = Number(options.scale);
 const chosen = BENCHMARKS.filter(({ name }) => positionals.length === 0 || positionals.some((wanted) => name.startsWith(wanted)));
 if (chosen.length === 0 || !(rounds >= 1) || !(scale > 0)) {
-  console.error(`usage: npm run bench [-- NAME…] [--rounds N] [--scale F] [--json FILE]\nNAME: ${BENCHMARKS.map(({ name }) => name).join(', ')}`);
+  console.error(`usage: npm run bench [-- NAME…] [--rounds N] [--scale F] [--json FILE] [--plots FOLDER]\nNAME: ${BENCHMARKS.map(({ name }) => name).join(', ')}`);
   process.exit(2);
 }
 
@@ -61,6 +62,7 @@ try {
     printSection(section, say);
     writeReport(file, { startedAt, machine, servers: told, rounds, scale, sections });
   }
+  for (const plot of await writePlots(sections, options.plots ?? `${RESULTS_FOLDER}/plots`)) say(`\ndrawn to ${plot}`);
   say(`\nwritten to ${file}`);
 } finally {
   await stop();

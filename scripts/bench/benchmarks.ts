@@ -1,4 +1,8 @@
 import type { Benchmark } from './bench.ts';
+import { growthBatches } from './growth/batches.ts';
+import { growthPending } from './growth/pending.ts';
+import { growthStored } from './growth/stored.ts';
+import { growthWorkers } from './growth/workers.ts';
 import { cascade } from './workloads/cascade.ts';
 import { deleteAll, deleteByIds } from './workloads/delete.ts';
 import { history } from './workloads/history.ts';
@@ -29,4 +33,8 @@ export const BENCHMARKS: readonly Benchmark[] = [
   history,
   memory,
   profile,
+  growthStored,
+  growthBatches,
+  growthWorkers,
+  growthPending,
 ];

@@ -9,6 +9,9 @@ export interface Figure {
   readonly target?: Target;
   /** What one has to know to read it. */
   readonly note?: string;
+  /** Where on the axis of a growth, and of which line. */
+  readonly at?: number;
+  readonly series?: string;
 }
 
 export interface Summary {
