@@ -50,8 +50,10 @@ const wrong = (c: ApiContext, message: string): Response => c.json({ status: 'er
 export function extractaFailure(c: ApiContext, error: unknown): Response {
   const known = toApiError(error);
   if (known !== null) setErrorHeaders(c, known);
-  if (known === null || known.status === 503) {
-    c.var.services.logger.error({ err: error, requestId: c.var.requestId }, 'an Extracta request failed');
+  if (known === null || known.status === 503 || known.status === 429) {
+    const { logger } = c.var.services;
+    if (known === null) logger.error({ err: error, requestId: c.var.requestId }, 'an Extracta request failed for a reason of ours');
+    else logger.warn({ err: error, requestId: c.var.requestId }, known.message);
     return c.json({ status: 'error', message: 'Internal server error' }, 500);
   }
   const status = known.status === 401 || known.status === 403 ? 401 : 400;
