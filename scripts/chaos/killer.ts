@@ -9,6 +9,9 @@ export interface Victim {
 
 /** Longest time that a killed process stays down, in ms. */
 const MAX_DOWN_MS = 1_000;
+/** How often the next one is killed while others are still down: a slow machine would know no other state. */
+const OVERLAP = 0.3;
+const LOOK_EVERY_MS = 100;
 
 /**
  * Kills (-9) a process of the installation every now and then, `meanMs` apart, until told to stop: each one once, then by weight.
@@ -20,10 +23,16 @@ export async function killAtRandom(victims: readonly Victim[], random: Random, m
   const running: Promise<void>[] = [];
   while (!stopped.aborted) {
     await sleep(random.exponential(meanMs), undefined, { signal: stopped }).catch(() => undefined);
+    if (first.length === 0 && !random.chance(OVERLAP)) await allUp(victims, stopped);
     if (stopped.aborted) break;
     const victim = first.shift() ?? victims[Number(random.weighted(weights))];
-    if (victim === undefined || !victim.process.isUp) continue;
-    running.push(victim.process.kill(random.integer(0, MAX_DOWN_MS)));
+    if (victim === undefined) continue;
+    if (victim.process.isUp) running.push(victim.process.kill(random.integer(0, MAX_DOWN_MS)));
+    else first.push(victim);
   }
   await Promise.all(running);
+}
+
+async function allUp(victims: readonly Victim[], stopped: AbortSignal): Promise<void> {
+  while (!stopped.aborted && victims.some(({ process }) => !process.isUp)) await sleep(LOOK_EVERY_MS);
 }

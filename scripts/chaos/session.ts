@@ -33,7 +33,7 @@ export async function send(session: Session, request: SentRequest): Promise<stri
     await Promise.all(sending);
   }
   // what cannot be reached is not called in vain all the time
-  if (request.results.at(-1)?.kind === 'unknown') await pause(session, 300);
+  if (request.results.at(-1)?.kind === 'unknown') await pause(session, 600);
   const [batchId] = batchIdsOf(request);
   if (batchId !== undefined) observer.watch(request, batchId);
   return batchId;
