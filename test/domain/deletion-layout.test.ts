@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type DeletionGraph, decideDeletion } from '../../domain/decide-deletion.ts';
 import { decideLargeDeletion, keysPerStep, layOutDeletion } from '../../domain/deletion-layout.ts';
+import { cpuMs } from '../cpu-time.ts';
 
 /** Up to 20 resources, few references, most of them targets. */
 const graphs: fc.Arbitrary<DeletionGraph> = fc
@@ -76,9 +77,10 @@ describe('decision of a large delete', () => {
   test('a million resources that refer to nobody asked for are decided in seconds', () => {
     const targets = Array.from({ length: 1_000_000 }, (_, at) => `default/default/schema/${at}`);
     const graph = { targets, references: new Map(targets.map((key) => [key, []])) };
-    const started = performance.now();
-    const decision = decideLargeDeletion(graph, false);
-    expect(layOutDeletion(decision.stages, keysPerStep(targets.length)).flat()).toHaveLength(500);
-    expect(performance.now() - started).toBeLessThan(10_000);
+    const took = cpuMs(() => {
+      const decision = decideLargeDeletion(graph, false);
+      expect(layOutDeletion(decision.stages, keysPerStep(targets.length)).flat()).toHaveLength(500);
+    });
+    expect(took).toBeLessThan(10_000);
   });
 });

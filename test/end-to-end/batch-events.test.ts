@@ -163,6 +163,7 @@ test('500 watchers cost what one does, and nothing once they are gone', async ()
   const events = new BatchEvents(drover.services);
   const app = createApp({ ...drover.services, events });
   const looks = vi.spyOn(events, 'read');
+  const started = performance.now();
   const queries = vi.spyOn(drover.services.client.workflow, 'getHandle');
   const streams = await Promise.all(
     Array.from({ length: 500 }, async () => new Stream(await app.request(`/api/batches/${id}/events`))),
@@ -171,8 +172,8 @@ test('500 watchers cost what one does, and nothing once they are gone', async ()
   await act('suspend', id);
   const seen = await Promise.all(streams.map((stream) => stream.until((batch) => batch.suspended)));
   expect(new Set(seen.map((event) => event.id)).size).toBe(1);
-  // one look at a time, three a second; suspending has asked twice more
-  expect(looks.mock.calls.length).toBeLessThan(30);
+  // one look at a time, at most four a second, however long a busy machine takes; suspending has asked twice more
+  expect(looks.mock.calls.length).toBeLessThanOrEqual((performance.now() - started) / 250 + 1);
   expect(queries.mock.calls.length).toBeLessThanOrEqual(looks.mock.calls.length + 2);
   expect(events.watched).toBe(1);
   queries.mockRestore();
