@@ -85,8 +85,11 @@ export function decideWrites<T extends WriteItem>(
       newlyHeld.add(item.key);
     }
     if (newlyHeld.size === 0) {
-      // what was held early may also miss what was held later
-      for (const item of held.keys()) held.set(item, { kind: 'missing', missing: item.references.filter((r) => !provided(r.key)) });
+      // what was held early may also miss what was held later; nothing has to wait for itself
+      for (const item of held.keys()) {
+        const missing = item.references.filter(({ key }) => key !== item.key && !provided(key));
+        held.set(item, { kind: 'missing', missing });
+      }
       return collect(items, sequences, held, stored);
     }
     stale = newlyHeld;
