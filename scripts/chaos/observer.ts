@@ -6,10 +6,10 @@ import type { Journal, SentRequest } from './journal.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
-const LOOK_EVERY_MS = 250;
+const LOOK_EVERY_MS = 800;
 /** Ends that one look reads. */
 const PER_LOOK = 12;
-const READ_EVERY_MS = 40;
+const READ_EVERY_MS = 60;
 
 interface Watched {
   readonly tenant: string;

@@ -49,6 +49,8 @@ const MAX_OPEN = 50;
 const USES_PER_STEP = 6;
 const USUAL_FAULTS: Faults = { killEveryMs: 3_500, network: EVERY_FAULT, standing: [] };
 const DRAIN_LIMIT_MS = 90_000;
+/** Longest time for what there is to begin with, in ms. */
+const FILL_MS = 20_000;
 
 /** One run: load under faults, then quiet until all has ended, then the proof. Whatever happens, nothing it started stays. */
 export async function runChaos(options: ChaosOptions): Promise<{ report: ChaosReport; folder: string | null }> {
@@ -89,8 +91,9 @@ class Run {
   }
 
   async carryOut(): Promise<{ report: ChaosReport; journal: Journal }> {
-    const started = performance.now();
     const journal = await this.#newJournal();
+    await this.#fill(journal);
+    const started = performance.now();
     await this.#load(journal);
     const loaded = performance.now();
     this.#say('the faults are over');
@@ -124,6 +127,25 @@ class Run {
     const client = new ApiClient(this.#installation.apiUrl, journal);
     const ids = await Promise.all(KINDS.map(async ({ name }) => [name, await client.define(name)] as const));
     return { ...journal, definitions: Object.fromEntries(ids) as Record<KindName, string> };
+  }
+
+  /** Something to begin with, so that the first patches, references and deletes meet something. */
+  async #fill(journal: Journal): Promise<void> {
+    const client = new ApiClient(this.#installation.apiUrl, journal);
+    for (const [tenant, world] of this.#worlds) {
+      const make = this.#maker(tenant, world, 'fill');
+      for (const { name } of KINDS) {
+        const request = make.request({ operation: 'upload', kind: name }, (mark) =>
+          world.window(name).map((externalId, at) => ({ externalId, body: make.body(name, externalId, `${mark}.${at}`, { references: {} }) })),
+        );
+        journal.requests.push(request);
+        await client.send(request);
+        for (const { externalId } of request.items) if (externalId !== null) world.note(name, externalId, true);
+      }
+    }
+    const deadline = Date.now() + FILL_MS;
+    const isFilling = async (): Promise<boolean> => (await Promise.all(TENANTS.map((tenant) => client.unfinished(tenant)))).flat().length > 0;
+    while ((await isFilling()) && Date.now() < deadline) await sleep(200);
   }
 
   /** Clients act while processes are killed and the network is disturbed. */

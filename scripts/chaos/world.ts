@@ -20,6 +20,11 @@ export class World {
     this.#usesPerStep = usesPerStep;
   }
 
+  /** All ids in use now. */
+  window(kind: KindName): string[] {
+    return Array.from({ length: WINDOW }, (_, at) => this.#id(kind, at));
+  }
+
   /** An id in use: it may be there or not. */
   recent(kind: KindName, random: Random): string {
     this.#uses.set(kind, (this.#uses.get(kind) ?? 0) + 1);
