@@ -163,9 +163,11 @@ export async function findSchemaDefinition(
   platform: string,
   nameOrId: string,
 ): Promise<SchemaDefinition | null> {
-  const byId = await database.schemaDefinitions.findOne({ _id: nameOrId, platform, active: true });
+  const [byId, name] = await Promise.all([
+    database.schemaDefinitions.findOne({ _id: nameOrId, platform, active: true }),
+    database.schemaNames.findOne({ _id: nameKey(platform, nameOrId) }),
+  ]);
   if (byId !== null) return fromDocument(byId);
-  const name = await database.schemaNames.findOne({ _id: nameKey(platform, nameOrId) });
   if (name === null) return null;
   const byName = await database.schemaDefinitions.findOne({ _id: name.schemaDefinitionId, platform, active: true });
   return byName === null ? null : fromDocument(byName);

@@ -12,7 +12,7 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Plan, Work } from '../activities/plan-batch.ts';
-import type { BatchSummary } from '../domain/batch.ts';
+import type { BatchSummary, Operation } from '../domain/batch.ts';
 import { SUSPENDED_STATUS } from '../domain/search-attributes.ts';
 import { batchActivities } from './batch-activities.ts';
 import { BatchState } from './batch-state.ts';
@@ -28,10 +28,11 @@ import {
   suspendSignal,
 } from './messages.ts';
 
-/** Activities of one batch at a time: enough to keep a worker busy, few enough for suspend and cancel to bite, and for others. */
-const MAX_ACTIVITIES_IN_FLIGHT = 3;
-/** Ending executions is mostly waiting for them; still fewer than a worker has room for. */
-const MAX_ENDINGS_IN_FLIGHT = 8;
+/**
+ * Activities of one batch at a time: enough to keep a worker busy, few enough for suspend and cancel to bite (an upload of 1000
+ * has five in all), and for other batches. Ending executions is mostly waiting for them.
+ */
+const ACTIVITIES_IN_FLIGHT: Readonly<Record<Operation, number>> = { upload: 3, patch: 3, delete: 4, terminate: 8 };
 /** Wait before looking again at items that another batch is carrying out, in ms. */
 const CLAIMED_RETRY_MS = 500;
 
@@ -141,7 +142,7 @@ class BatchRun {
         this.#publish();
       }
     };
-    const width = this.#input.operation === 'terminate' ? MAX_ENDINGS_IN_FLIGHT : MAX_ACTIVITIES_IN_FLIGHT;
+    const width = ACTIVITIES_IN_FLIGHT[this.#input.operation];
     await Promise.all(Array.from({ length: Math.min(width, left.length) }, lane));
   }
 

@@ -209,10 +209,10 @@ describe('resources per activity', () => {
   test.each([
     [1, 10],
     [10, 10],
-    [100, 25],
-    [500, 125],
-    [1000, 250],
-    [10_000, 250],
+    [100, 20],
+    [500, 100],
+    [1000, 200],
+    [10_000, 200],
   ])('%i resources go %i to an activity', (total, expected) => {
     expect(resourcesPerActivity(total)).toBe(expected);
   });
