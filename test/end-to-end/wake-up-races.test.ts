@@ -4,9 +4,9 @@ import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/me
 import { Drover } from '../harness.ts';
 import { Tenant } from '../tenant.ts';
 
-/** Each play forces one interleaving on this many pairs of items side by side, one activity an item: these are its rounds. */
-const PAIRS = 4;
-const PLAYS = 50;
+/** Each play forces one interleaving on this many pairs of items side by side (a batch carries out 3 activities at a time). */
+const PAIRS = 3;
+const PLAYS = 67;
 const FEW_PLAYS = 10;
 const WAIT = '?dependencyWaitTimeout=600';
 
