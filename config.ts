@@ -6,6 +6,15 @@ import { z } from 'zod';
  */
 const positiveInteger = z.coerce.number().int().positive();
 
+const PAYLOAD_KEY_BYTES = 32;
+
+function readKeys(text: string, ctx: z.RefinementCtx): Uint8Array[] {
+  const keys = text.split(',').map((key) => Buffer.from(key.trim(), 'base64'));
+  if (keys.every((key) => key.byteLength === PAYLOAD_KEY_BYTES)) return keys;
+  ctx.addIssue({ code: 'custom', message: `must be keys of ${PAYLOAD_KEY_BYTES} bytes in base64, separated by commas` });
+  return z.NEVER;
+}
+
 const schema = z.object({
   NODE_ENV: z.string().default('development'),
   /** Address that the API listens on. */
@@ -38,8 +47,8 @@ const schema = z.object({
   BODY_LIMIT_BYTES: positiveInteger.default(16_777_216),
   /** Bytes of request bodies that an API process holds at once, those being received included; what comes on top is a 429. */
   MAX_BODY_BYTES_IN_FLIGHT: positiveInteger.default(134_217_728),
-  /** Requests of one tenant, event streams included, that an API process answers at once; what comes on top is a 429. */
-  MAX_REQUESTS_PER_TENANT: positiveInteger.default(250),
+  /** Requests of one tenant that an API process answers at once; what comes on top is a 429. Some hundred watchers of a batch fit in. */
+  MAX_REQUESTS_PER_TENANT: positiveInteger.default(1_000),
   /** Connections that an API process keeps open at once; what comes on top is closed at once. */
   MAX_CONNECTIONS: positiveInteger.default(5_000),
   /** Token that `/metrics` asks for; absent: none. */
@@ -56,6 +65,11 @@ const schema = z.object({
   CAMUNDA_BATCH_JOBS_PER_SEED: positiveInteger.default(100),
   /** Camunda façade: seconds that an execution which was asked to cancel has before it is terminated. */
   CAMUNDA_TERMINATION_GRACE_SECONDS: z.coerce.number().int().min(0).default(10),
+  /**
+   * Keys that what goes through Temporal is encrypted with: 32 bytes each, base64, separated by commas. The first one encrypts, all
+   * decrypt; absent: nothing is encrypted.
+   */
+  DROVER_PAYLOAD_KEY: z.string().transform(readKeys).optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 

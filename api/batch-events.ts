@@ -1,8 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { isTerminal } from '../domain/batch.ts';
-import { findBatch } from '../store/batches.ts';
-import type { Scope } from '../domain/scope.ts';
+import { type Scope, scopeKey } from '../domain/scope.ts';
 import { type BatchView, type ViewParts, viewBatch } from '../services/view-batch.ts';
+import { type BatchDocument, findBatch } from '../store/batches.ts';
 
 /** Least time between two looks at a batch, in ms: with the state that a watcher begins with, at most 4 events a second. */
 const LOOK_EVERY_MS = 340;
@@ -33,6 +34,9 @@ export class BatchEvents {
   readonly commentEveryMs: number;
   readonly #parts: ViewParts;
   readonly #watches = new Map<string, Watch>();
+  readonly #asked = new Map<string, Promise<BatchDocument | null>>();
+  /** Outside of any request: a look serves others than the one that caused it, who may have been given up. */
+  readonly #outside = AsyncLocalStorage.snapshot();
 
   constructor(parts: ViewParts, { commentEveryMs = COMMENT_EVERY_MS } = {}) {
     this.#parts = parts;
@@ -51,9 +55,18 @@ export class BatchEvents {
     watch.listeners.add(listener);
     if (known === undefined) {
       this.#watches.set(batchId, watch);
-      void this.#look(scope, batchId, watch);
+      this.#outside(() => void this.#look(scope, batchId, watch));
     } else if (known.latest !== undefined) listener(known.latest);
     return () => watch.listeners.delete(listener);
+  }
+
+  /** A batch that somebody wants to watch; many who ask at once cost one query. */
+  find(scope: Scope, batchId: string): Promise<BatchDocument | null> {
+    const key = `${scopeKey(scope)}/${batchId}`;
+    const ask = () => findBatch(this.#parts.database, scope, batchId).finally(() => this.#asked.delete(key));
+    const asked = this.#asked.get(key) ?? this.#outside(ask);
+    this.#asked.set(key, asked);
+    return asked;
   }
 
   /** The state of a batch now. @returns null where there is no such batch (any more). */

@@ -11,6 +11,7 @@ import type { BatchEvent } from '../batch-events.ts';
 import type { ApiContext } from '../context.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, pageQuery, queryBoolean, queryEnum, queryEnumOr } from '../define-route.ts';
 import { notFound, success } from '../envelope.ts';
+import { assertAwaited } from '../outage.ts';
 import { Batch, BatchList } from './batch-schemas.ts';
 
 const params = z.object({ batchId: z.string() });
@@ -18,9 +19,11 @@ const tags = ['Batches'];
 
 export async function batchOf(c: ApiContext, batchId: string): Promise<BatchDocument> {
   const batch = await findBatch(c.var.services.database, c.var.scope, batchId);
-  if (batch === null) throw notFound(`there is no batch "${batchId}"`);
+  if (batch === null) throw noBatch(batchId);
   return batch;
 }
+
+const noBatch = (batchId: string) => notFound(`there is no batch "${batchId}"`);
 
 /** Status, lists, control, events and removal of batches (contract sections 3 and 6). */
 export function batchRoutes(api: Api): void {
@@ -50,7 +53,7 @@ export function batchRoutes(api: Api): void {
 export async function removeBatchForGood(c: ApiContext, batch: BatchDocument): Promise<void> {
   const { database, logger } = c.var.services;
   const marked = await markDeleted(database, c.var.scope, batch._id);
-  if (marked === null) throw notFound(`there is no batch "${batch._id}"`);
+  if (marked === null) throw noBatch(batch._id);
   try {
     await purgeBatch(c.var.services, marked);
   } catch (error) {
@@ -164,13 +167,17 @@ function eventRoute(api: Api): void {
       },
     },
     async (c, { params: { batchId } }) => {
-      const batch = await batchOf(c, batchId);
+      const { events } = c.var.services;
+      const batch = await events.find(c.var.scope, batchId);
+      if (batch === null) throw noBatch(batchId);
       const seen = c.req.header('last-event-id');
       // A client that has seen the end comes back for what there is no more of: 204 tells it to stay away.
       if (seen !== undefined && isTerminal(batch.status)) {
-        const now = await c.var.services.events.read(c.var.scope, batchId);
+        const now = await events.read(c.var.scope, batchId);
         if (now?.isLast && now.id === seen) return c.body(null, 204);
       }
+      // nobody would read the stream of a caller that was given up, nor end it
+      assertAwaited();
       return streamEvents(c, batchId, seen);
     },
   );

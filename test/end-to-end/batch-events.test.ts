@@ -6,6 +6,7 @@ import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createApp } from '../../api/app.ts';
 import { BatchEvents } from '../../api/batch-events.ts';
+import type { Health } from '../../api/health.ts';
 import type { BatchView } from '../../services/view-batch.ts';
 import { Drover } from '../harness.ts';
 
@@ -52,10 +53,12 @@ class Stream {
   }
 
   async until(isThere: (batch: BatchView) => boolean): Promise<Event> {
+    let last: Event | null = null;
     for (;;) {
       const event = await this.next();
-      if (event === null) throw new Error('the stream ended before');
+      if (event === null) throw new Error(`the stream ended before; its last event was ${JSON.stringify(last)}`);
       if (isThere(event.batch)) return event;
+      last = event;
     }
   }
 
@@ -163,13 +166,15 @@ test('500 watchers cost what one does, and nothing once they are gone', async ()
   const events = new BatchEvents(drover.services);
   const app = createApp({ ...drover.services, events });
   const looks = vi.spyOn(events, 'read');
+  const finds = vi.spyOn(drover.services.database.batches, 'findOne');
   const started = performance.now();
   const queries = vi.spyOn(drover.services.client.workflow, 'getHandle');
   const streams = await Promise.all(
     Array.from({ length: 500 }, async () => new Stream(await app.request(`/api/batches/${id}/events`))),
   );
+  expect(new Set(streams.map(({ response }) => response.status))).toEqual(new Set([200]));
   await Promise.all(streams.map((stream) => stream.next()));
-  await act('suspend', id);
+  expect((await act('suspend', id)).status).toBe(200);
   const seen = await Promise.all(streams.map((stream) => stream.until((batch) => batch.suspended)));
   expect(new Set(seen.map((event) => event.id)).size).toBe(1);
   // one look at a time, at most four a second, however long a busy machine takes; suspending has asked twice more
@@ -177,6 +182,7 @@ test('500 watchers cost what one does, and nothing once they are gone', async ()
   expect(queries.mock.calls.length).toBeLessThanOrEqual(looks.mock.calls.length + 2);
   expect(events.watched).toBe(1);
   queries.mockRestore();
+  finds.mockRestore();
   await Promise.all(streams.map((stream) => stream.close()));
   await vi.waitFor(() => expect(events.watched).toBe(0), { timeout: 5_000 });
 });
@@ -189,6 +195,26 @@ test('a watcher that breaks its connection frees everything', async () => {
   expect(drover.services.events.watched).toBe(1);
   abort.abort();
   await vi.waitFor(() => expect(drover.services.events.watched).toBe(0), { timeout: 5_000 });
+});
+
+test('a watcher that was given up in an outage leaves nothing, and does not blind those who come after it', async () => {
+  const id = await waitingBatch('outage');
+  const events = new BatchEvents(drover.services);
+  const app = createApp({ ...drover.services, events, health: { isAnswering: async () => false } as unknown as Health });
+  let answer = (): void => undefined;
+  const slow = new Promise<void>((resolve) => (answer = resolve));
+  const find = events.find.bind(events);
+  const finding = vi.spyOn(events, 'find').mockImplementation(async (...given) => {
+    await slow;
+    return find(...given);
+  });
+  expect((await app.request(`/api/batches/${id}/events`)).status).toBe(503);
+  finding.mockRestore();
+  answer();
+  const next = new Stream(await app.request(`/api/batches/${id}/events`));
+  expect((await next.next())?.batch.batchId).toBe(id);
+  await next.close();
+  await vi.waitFor(() => expect(events.watched).toBe(0), { timeout: 5_000 });
 });
 
 test('the watch of a batch that is deleted ends', async () => {
