@@ -1,7 +1,3 @@
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Aim } from './proxy.ts';
 import type { Faults } from './run.ts';
 import type { Workload } from './workload.ts';
@@ -72,26 +68,3 @@ export const GUARDS = {
 
 export type GuardName = keyof typeof GUARDS;
 export const GUARD_NAMES = Object.keys(GUARDS) as GuardName[];
-
-/** What a service runs from. */
-const SOURCES = ['activities', 'api', 'config.ts', 'connections.ts', 'domain', 'package.json', 'scripts/chaos/worker-process.ts', 'services', 'store', 'tsconfig.json', 'worker', 'workflows'];
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The file of a guard without it. @throws where the text to replace is not there exactly once: the guard has moved. */
-export async function patchedFile(name: GuardName): Promise<string> {
-  const { file, text, without } = GUARDS[name];
-  const source = await readFile(join(ROOT, file), 'utf8');
-  const found = source.split(text).length - 1;
-  if (found !== 1) throw new Error(`guard ${name}: ${file} has its text ${found} times, not once; mend scripts/chaos/guards.ts`);
-  return source.replace(text, () => without);
-}
-
-/** A copy of the sources without one guard: the product itself has no switch for it. */
-export async function copyWithout(name: GuardName): Promise<{ folder: string; remove: () => Promise<void> }> {
-  const patched = await patchedFile(name);
-  const folder = await mkdtemp(join(tmpdir(), 'drover-without-'));
-  for (const source of SOURCES) await cp(join(ROOT, source), join(folder, source), { recursive: true });
-  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  await writeFile(join(folder, GUARDS[name].file), patched);
-  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
-}

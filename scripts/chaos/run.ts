@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { check } from './checker.ts';
 import { ApiClient } from './client.ts';
 import { KINDS, type KindName } from './definitions.ts';
 import { drain } from './drain.ts';
 import { Installation } from './installation.ts';
+import type { GuardName } from './guards.ts';
 import type { Journal } from './journal.ts';
 import { killAtRandom } from './killer.ts';
 import { disturb, EVERY_FAULT, type NetworkWeights, type StandingFault } from './network-faults.ts';
@@ -16,6 +16,7 @@ import { Observer } from './observer.ts';
 import { Random } from './random.ts';
 import { type ChaosReport, reportOf } from './report.ts';
 import { Numbering, RequestMaker } from './request-maker.ts';
+import { copySources } from './sources.ts';
 import { actAtRandom, EVERYTHING, type Workload } from './workload.ts';
 import { World } from './world.ts';
 
@@ -31,8 +32,8 @@ export interface ChaosOptions {
   readonly loadSeconds: number;
   readonly workload?: Workload;
   readonly faults?: Faults;
-  /** Folder of the sources to run. Default: these. */
-  readonly sources?: string;
+  /** A guard that the service is to lack. */
+  readonly without?: GuardName;
   /** Longest time for all to end after the faults, in ms. Default 90,000. */
   readonly drainLimitMs?: number;
   readonly say?: (line: string) => void;
@@ -54,22 +55,24 @@ const FILL_MS = 20_000;
 
 /** One run: load under faults, then quiet until all has ended, then the proof. Whatever happens, nothing it started stays. */
 export async function runChaos(options: ChaosOptions): Promise<{ report: ChaosReport; folder: string | null }> {
-  const { seed, say = () => undefined, signal, keep = 'violations', sources = fileURLToPath(new URL('../..', import.meta.url)) } = options;
+  const { seed, say = () => undefined, signal, keep = 'violations' } = options;
   const folder = await mkdtemp(join(tmpdir(), 'drover-chaos-'));
   const random = new Random(seed);
-  const installation = await Installation.start({ random: random.fork('ports'), folder, sources, say });
-  const stop = (): void => void installation.stop();
+  let installation: Installation | undefined;
+  const stop = (): void => void installation?.stop();
   signal?.addEventListener('abort', stop);
   let isKept = keep !== 'never';
   try {
-    const run = new Run(options, installation, random, say);
-    const { report, journal } = await run.carryOut();
+    const sources = join(folder, 'sources');
+    await copySources(sources, options.without);
+    installation = await Installation.start({ random: random.fork('ports'), folder, sources, say });
+    const { report, journal } = await new Run(options, installation, random, say).carryOut();
     isKept = keep === 'always' || (keep === 'violations' && report.violations.length > 0);
     if (isKept) await writeFile(join(folder, 'journal.json'), JSON.stringify({ report, journal }, null, 1));
     return { report, folder: isKept ? folder : null };
   } finally {
     signal?.removeEventListener('abort', stop);
-    await installation.stop();
+    await installation?.stop();
     if (!isKept || signal?.aborted) await rm(folder, { recursive: true, force: true });
     else say(`data, logs and journal are kept in ${folder}`);
   }
