@@ -14,4 +14,5 @@ COPY --from=build --chown=node:node /app/node_modules ./node_modules
 COPY --from=build --chown=node:node /app/dist ./dist
 USER node
 EXPOSE 8080
-CMD ["node", "dist/api/main.js"]
+# garbage of a batch is young: room for it costs memory and saves a tenth of the CPU
+CMD ["node", "--max-semi-space-size=64", "dist/api/main.js"]
