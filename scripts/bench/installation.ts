@@ -24,6 +24,8 @@ export interface InstallationOptions {
 /** How often the store is asked whether batches are over, in ms; their end is stored to the millisecond. */
 const POLL_MS = 15;
 const PLATFORM = 'default';
+/** As in package.json and docker-compose.yml. */
+const NODE_OPTIONS = ['--max-semi-space-size=64'];
 
 let installations = 0;
 
@@ -87,7 +89,7 @@ export class Installation {
       name: 'API',
       script: `${this.#build}/api/main.js`,
       environment: { ...this.#environment(), PORT: String(port) },
-      nodeOptions: this.#options.nodeOptions ?? [],
+      nodeOptions: [...NODE_OPTIONS, ...(this.#options.nodeOptions ?? [])],
       isReady: async () => {
         if (!(await fetch(`${this.#url}/readyz`)).ok) throw new Error('not ready yet');
       },
@@ -100,7 +102,7 @@ export class Installation {
       name: 'worker',
       script: `${this.#build}/worker/main.js`,
       environment: this.#environment(),
-      nodeOptions: this.#options.nodeOptions ?? [],
+      nodeOptions: [...NODE_OPTIONS, ...(this.#options.nodeOptions ?? [])],
       isReady: async () => {
         const { pollers } = await this.client.workflowService.describeTaskQueue({
           namespace: 'default',
