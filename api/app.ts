@@ -16,6 +16,7 @@ import { itemRoutes } from './routes/items.ts';
 import { resourceBatchRoutes } from './routes/resource-batches.ts';
 import { resourceRoutes } from './routes/resources.ts';
 import { SCHEMA_DEFINITIONS_PATH, schemaDefinitionRoutes } from './routes/schema-definitions.ts';
+import { setSecurityHeaders } from './security-headers.ts';
 
 /** Time that Temporal is given to answer within one request, in ms: a caller gets its 503 within 5 s. */
 const TEMPORAL_TIMEOUT_MS = 4_000;
@@ -33,6 +34,7 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
     const ms = Math.round(performance.now() - started);
     services.logger.debug({ requestId: c.var.requestId, tenant: c.var.scope?.tenant, method, path, status: c.res.status, ms }, 'request');
   });
+  app.use(setSecurityHeaders);
   app.use(countRequests);
   healthRoutes(app);
   metricsRoutes(app);

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createMiddleware } from 'hono/factory';
-import { routePath } from 'hono/route';
+import { matchedRoutes } from 'hono/route';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Operation } from '../domain/batch.ts';
 import type { ApiEnv } from './context.ts';
@@ -113,10 +113,10 @@ export const countRequests = createMiddleware<ApiEnv>(async (c, next) => {
   try {
     await next();
   } finally {
-    const route = routePath(c, -1);
+    const [route] = matchedRoutes(c).filter(({ path }) => !path.includes('*'));
     metrics.end({
       method: METHODS.has(c.req.method) ? c.req.method : 'other',
-      route: route.includes('*') ? 'none' : route,
+      route: route?.path ?? 'none',
       status: c.res.status,
       seconds: (performance.now() - started) / 1000,
     });
