@@ -257,6 +257,7 @@ class BatchRun {
     const { status } = this.#state.summary();
     this.#recorded = this.#recordable();
     this.#state.controlled = false;
+    this.#publish();
     try {
       await this.#activities.record({ ...this.#id, status: status === 'waiting' ? 'waiting' : 'processing', suspended });
     } catch (error) {
