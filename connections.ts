@@ -2,6 +2,7 @@ import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor }
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
 import { type Config, ConfigError } from './config.ts';
+import { dataConverter } from './payload-codec.ts';
 
 /** Time that a connection is given to come about, in ms. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -51,7 +52,12 @@ export function connectClient(config: Config): Client {
     channelArgs: RECONNECT,
     interceptors: [retries()],
   });
-  return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE, workflow: { queryRejectCondition: 'NOT_OPEN' } });
+  return new Client({
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    workflow: { queryRejectCondition: 'NOT_OPEN' },
+    dataConverter: dataConverter(config),
+  });
 }
 
 /** @throws where Temporal cannot be reached: a worker without it has nothing to do. */

@@ -1,11 +1,11 @@
-import { pino } from 'pino';
 import { ConfigError, loadConfig } from '../config.ts';
+import { createLogger } from '../logging.ts';
 import { startApi } from './server.ts';
 
 /** `npm run api`: one API process on configured servers, until SIGINT or SIGTERM. */
 try {
   const config = loadConfig();
-  const logger = pino({ level: config.LOG_LEVEL, base: { service: 'api' } });
+  const logger = createLogger(config, { service: 'api' });
   const api = await startApi(config, logger);
   process.stdout.write(`ready ${api.url}\n`);
   let isStopping = false;

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { pino } from 'pino';
 import { startApi } from '../api/server.ts';
 import { type Config, ConfigError, loadConfig } from '../config.ts';
+import { createLogger } from '../logging.ts';
 import { startWorker } from '../worker/worker.ts';
 import { tryHold } from './exclusive.ts';
 import { isFree } from './ports.ts';
@@ -37,7 +38,7 @@ async function start(): Promise<void> {
   });
   started.push(servers.stop);
   const connected = { ...config, MONGODB_URI: servers.mongodbUri, TEMPORAL_ADDRESS: servers.temporalAddress };
-  const logger = pino({ level: config.LOG_LEVEL }, pino.destination(2));
+  const logger = createLogger(config, {}, pino.destination(2));
   const worker = await startWorker(connected, logger);
   started.push(worker.stop);
   worker.ended.catch(onFault);

@@ -1,11 +1,11 @@
-import { pino } from 'pino';
 import { ConfigError, loadConfig } from '../config.ts';
+import { createLogger } from '../logging.ts';
 import { startWorker } from './worker.ts';
 
 /** `npm run worker`: one worker on configured servers, until SIGINT or SIGTERM. */
 try {
   const config = loadConfig();
-  const logger = pino({ level: config.LOG_LEVEL, base: { service: 'worker' } });
+  const logger = createLogger(config, { service: 'worker' });
   const worker = await startWorker(config, logger);
   logger.info({ taskQueue: config.TEMPORAL_TASK_QUEUE }, 'the worker takes batches');
   let isStopping = false;

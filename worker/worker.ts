@@ -8,15 +8,17 @@ import {
   ScheduleOverlapPolicy,
 } from '@temporalio/client';
 import type { Workflow } from '@temporalio/common';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { type Checkpoint, createDependencies } from '../activities/dependencies.ts';
 import { commandTimeoutMs } from '../activities/delivery.ts';
 import { createActivities } from '../activities/index.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { connectClient, connectNative } from '../connections.ts';
+import { dataConverter } from '../payload-codec.ts';
 import { connectDatabase, createIndexes } from '../store/database.ts';
 import { SWEEP_WORKFLOW_TYPE, sweepScheduleId } from '../workflows/messages.ts';
+import { installRuntime } from './runtime.ts';
 
 /** Activities at work in one process. More only wait for MongoDB, and their time limit runs while they do. */
 const MAX_CONCURRENT_ACTIVITIES = 12;
@@ -54,7 +56,7 @@ export interface WorkerOptions {
  */
 export async function startWorker(config: Config, logger: Logger, options: WorkerOptions = {}): Promise<RunningWorker> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
-  installLogger(logger);
+  installRuntime(config, logger);
   const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, commandTimeoutMs(config.ACTIVITY_TIMEOUT_SECONDS));
   await createIndexes(database);
   const client = connectClient(config);
@@ -73,6 +75,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
+    dataConverter: dataConverter(config),
     ...(options.workflowBundle ? { workflowBundle: { codePath: options.workflowBundle } } : { workflowsPath: workflowsPath() }),
     activities: createActivities(dependencies),
     maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_ACTIVITIES,
@@ -133,24 +136,4 @@ async function startSweeper(client: Client, taskQueue: string, logger: Logger): 
     logger.warn({ err: error }, 'the sweeper could not be started; it is tried again');
     return false;
   }
-}
-
-let isLoggerInstalled = false;
-
-/** The SDK logs through ours; a process has one runtime. */
-function installLogger(logger: Logger): void {
-  if (isLoggerInstalled) return;
-  isLoggerInstalled = true;
-  Runtime.install({
-    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      logger[level === 'ERROR' ? 'error' : 'warn']({ sdk: { message, ...withoutBodies(meta) } }, 'temporal');
-    }),
-    shutdownSignals: [],
-  });
-}
-
-/** Of what the SDK tells of an activity or workflow: names and ids. */
-function withoutBodies(meta: Record<string, unknown> | undefined): Record<string, unknown> {
-  const { workflowId, activityType, attempt, error } = meta ?? {};
-  return { workflowId, activityType, attempt, error: error instanceof Error ? error.message : error };
 }

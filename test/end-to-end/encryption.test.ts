@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, expect, test } from 'vitest';
+import { Drover } from '../harness.ts';
+import { batchWorkflowId } from '../../workflows/messages.ts';
+
+const key = (): string => randomBytes(32).toString('base64');
+const running: Drover[] = [];
+afterEach(async () => {
+  for (const drover of running.splice(0)) await drover.stop();
+});
+
+async function start(keys: string, more: Record<string, string> = {}, worker: false | undefined = undefined): Promise<Drover> {
+  const drover = await Drover.start({ environment: { DROVER_PAYLOAD_KEY: keys, ...more }, ...(worker === false && { worker }) });
+  running.push(drover);
+  return drover;
+}
+
+/** Encodings of all payloads in a history, and all its text. */
+async function look(drover: Drover, batchId: string): Promise<{ encodings: Set<string>; text: string }> {
+  const encodings = new Set<string>();
+  let text = '';
+  const visit = (value: unknown): void => {
+    if (value instanceof Uint8Array) {
+      text += `${Buffer.from(value).toString('latin1')}\n`;
+      return;
+    }
+    if (typeof value === 'string') text += `${value}\n`;
+    if (typeof value !== 'object' || value === null) return;
+    const { metadata } = value as { metadata?: { encoding?: Uint8Array; type?: Uint8Array } };
+    // search attributes, which the server has to read, carry their type
+    if (metadata?.encoding && !metadata.type) encodings.add(Buffer.from(metadata.encoding).toString());
+    Object.values(value).forEach(visit);
+  };
+  const handle = drover.services.client.workflow.getHandle(batchWorkflowId(batchId));
+  visit(await handle.fetchHistory());
+  visit((await handle.describe()).raw);
+  return { encodings, text };
+}
+
+test('with a key nothing that goes through Temporal can be read there, and all works as without', async () => {
+  const drover = await start(key());
+  await drover.define('peculiar', { other: { $ref: 'reach:schemas/peculiar' } });
+  const waiting = await drover.upload('peculiar', [{ externalId: 'planted-a', other: 'planted-b' }], '?dependencyWaitTimeout=60');
+  await drover.waiting(waiting);
+  const live = await drover.batch(waiting);
+  expect(live.source).toBe('workflow');
+  await drover.upload('peculiar', [{ externalId: 'planted-b' }]);
+  expect((await drover.ended(waiting)).status).toBe('success');
+  const { encodings, text } = await look(drover, waiting);
+  expect([...encodings]).toEqual(['binary/encrypted']);
+  expect(text).not.toContain('planted');
+  // a name is left where the server has to find batches by it
+  expect(text.match(/.*peculiar.*/g)?.every((line) => line === '"peculiar"')).toBe(true);
+});
+
+test('a batch that was started under an old key goes on under a new one', async () => {
+  const [old, fresh] = [key(), key()];
+  const before = await start(old, {}, false);
+  await before.define('thing', {});
+  const id = await before.upload('thing', [{ externalId: 'a' }]);
+  const shared = { MONGODB_DATABASE: before.config.MONGODB_DATABASE, TEMPORAL_TASK_QUEUE: before.config.TEMPORAL_TASK_QUEUE };
+  const after = await start(`${fresh},${old}`, shared);
+  expect((await after.ended(id)).status).toBe('success');
+  const second = await after.upload('thing', [{ externalId: 'b' }]);
+  expect((await after.ended(second)).status).toBe('success');
+});

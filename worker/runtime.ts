@@ -1,0 +1,32 @@
+import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+
+let isInstalled = false;
+
+/**
+ * What all workers of a process share: the SDK logs through ours, its native part too, and shows metrics (its own and those of
+ * activities) where an address for them is configured. The first call counts: a process has one runtime.
+ */
+export function installRuntime({ WORKER_METRICS_ADDRESS: bindAddress }: Pick<Config, 'WORKER_METRICS_ADDRESS'>, logger: Logger): void {
+  if (isInstalled) return;
+  isInstalled = true;
+  Runtime.install({
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      logger[level === 'ERROR' ? 'error' : 'warn']({ sdk: { message, ...withoutBodies(meta) } }, 'temporal');
+    }),
+    telemetryOptions: {
+      logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
+      ...(bindAddress !== undefined && {
+        metrics: { prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true } },
+      }),
+    },
+    shutdownSignals: [],
+  });
+}
+
+/** Of what the SDK tells of an activity or workflow: names and ids. */
+function withoutBodies(meta: Record<string, unknown> | undefined): Record<string, unknown> {
+  const { workflowId, activityType, attempt, error } = meta ?? {};
+  return { workflowId, activityType, attempt, error: error instanceof Error ? error.message : error };
+}
