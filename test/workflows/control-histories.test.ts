@@ -1,0 +1,96 @@
+import { writeFileSync } from 'node:fs';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
+import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
+import type { BatchView } from '../../services/view-batch.ts';
+import { batchWorkflowId } from '../../workflows/messages.ts';
+import { Drover } from '../harness.ts';
+import { acceptedUpload } from '../left-behind.ts';
+
+/**
+ * What suspend, cancel and retry leave in histories is replayed as soon as it is there. With `RECORD_HISTORIES=1` it is also
+ * stored in test/histories, for later versions of the workflow.
+ */
+
+let drover: Drover;
+beforeAll(async () => {
+  drover = await Drover.start({ environment: { RESOURCES_PER_ACTIVITY: '1', ACTIVITY_TIMEOUT_SECONDS: '30' } });
+  await drover.define('town', { name: { type: 'string' }, near: { $ref: 'reach:schemas/town' } });
+});
+afterAll(() => drover.stop());
+afterEach(() => drover.atCheckpoint(undefined));
+
+const act = (verb: string, id: string) => drover.request('POST', `/api/batches/${id}/${verb}`);
+const towns = (prefix: string, count: number) => Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
+
+/** Suspends a batch while its first activities are at work. */
+async function suspendInTheMiddle(start: () => Promise<string>): Promise<string> {
+  let begin = (): void => undefined;
+  let open = (): void => undefined;
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  drover.atCheckpoint(async (at) => {
+    if (at !== 'intent-laid') return;
+    begin();
+    await opened;
+  });
+  const id = await start();
+  await begun;
+  await act('suspend', id);
+  drover.atCheckpoint(undefined);
+  open();
+  await drover.until(id, (batch) => batch.counts.succeeded > 0);
+  return id;
+}
+
+/** Replays the latest execution of a batch that has ended. */
+async function expectReplays(name: string, id: string, status: BatchView['status']): Promise<void> {
+  const handle = drover.services.client.workflow.getHandle(batchWorkflowId(id));
+  expect(await handle.result()).toMatchObject({ status });
+  const history = await handle.fetchHistory();
+  if (process.env.RECORD_HISTORIES) {
+    const json: unknown = JSON.parse(String(historyToJSON(history)));
+    writeFileSync(new URL(`../histories/${name}.json`, import.meta.url), `${JSON.stringify(json, null, 1)}\n`);
+  }
+  await Worker.runReplayHistory({ workflowBundle: { codePath: inject('workflowBundle') } }, history, batchWorkflowId(id));
+}
+
+test('suspended twice, at work and waiting', async () => {
+  const waits = { externalId: 'a-waits', near: 'a-later' };
+  const id = await suspendInTheMiddle(() => drover.upload('town', [...towns('a', 6), waits], '?dependencyWaitTimeout=600'));
+  await act('resume', id);
+  await drover.waiting(id);
+  await act('suspend', id);
+  await drover.ended(await drover.upload('town', [{ externalId: 'a-later' }]));
+  await act('resume', id);
+  await expectReplays('suspend', id, 'success');
+});
+
+test('suspended before its start', async () => {
+  const id = await acceptedUpload(drover, 'town', towns('b', 3));
+  await act('suspend', id);
+  await drover.until(id, (batch) => batch.status === 'processing');
+  await act('resume', id);
+  await expectReplays('suspended-before-start', id, 'success');
+});
+
+test('cancelled while suspended', async () => {
+  const id = await suspendInTheMiddle(() => drover.upload('town', towns('c', 8)));
+  await act('cancel', id);
+  await expectReplays('cancel', id, 'cancelled');
+});
+
+test('cancelled while it waits', async () => {
+  const id = await drover.upload('town', [{ externalId: 'd', near: 'nowhere' }], '?dependencyWaitTimeout=600');
+  await drover.waiting(id);
+  await act('cancel', id);
+  await expectReplays('cancel-waiting', id, 'cancelled');
+});
+
+test('retried', async () => {
+  const id = await drover.upload('town', [{ externalId: 'e-ok' }, { externalId: 'e', near: 'e-later' }, { externalId: 'e-bad', name: 7 }]);
+  await drover.ended(id);
+  await drover.ended(await drover.upload('town', [{ externalId: 'e-later' }]));
+  await act('retry', id);
+  await expectReplays('retry', id, 'partial_success');
+});
