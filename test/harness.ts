@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { inject } from 'vitest';
 import type { Checkpoint } from '../activities/dependencies.ts';
 import { createApp } from '../api/app.ts';
@@ -45,8 +45,8 @@ export class Drover {
     this.app = createApp(services);
   }
 
-  /** @param options `worker: false` starts none; `environment` overrides the configuration. */
-  static async start(options: { worker?: WorkerOptions | false; environment?: Record<string, string> } = {}): Promise<Drover> {
+  /** @param options `worker: false` starts none; `environment` overrides the configuration; without a `logger` nothing is logged. */
+  static async start(options: { worker?: WorkerOptions | false; environment?: Record<string, string>; logger?: Logger } = {}): Promise<Drover> {
     const name = `test-${process.pid}-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
     const config = loadConfig({
       MONGODB_URI: inject('mongodbUri'),
@@ -57,7 +57,8 @@ export class Drover {
       ACTIVITY_TIMEOUT_SECONDS: '5',
       ...options.environment,
     });
-    const drover = new Drover(config, await openServices(config, pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' })));
+    const logger = options.logger ?? pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' });
+    const drover = new Drover(config, await openServices(config, logger));
     if (options.worker !== false) await drover.startWorker(options.worker);
     return drover;
   }
