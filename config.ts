@@ -54,7 +54,10 @@ const schema = z.object({
   /** Token that `/metrics` asks for; absent: none. */
   METRICS_TOKEN: z.string().optional(),
   /** Address that a worker shows its metrics at, for example `127.0.0.1:9464`; absent: it shows none. */
-  WORKER_METRICS_ADDRESS: z.string().regex(/^[^\s:]+:\d{1,5}$|^\[[^\s]+\]:\d{1,5}$/, 'must be an address and a port, such as 127.0.0.1:9464').optional(),
+  WORKER_METRICS_ADDRESS: z
+    .string()
+    .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d{1,5}$/i, 'must be an IP address and a port, such as 127.0.0.1:9464')
+    .optional(),
   /** Seconds that a caller is given to send its request, with its body. */
   REQUEST_TIMEOUT_SECONDS: positiveInteger.default(60),
   /** Days that a finished batch is kept; 0 keeps it for ever. */

@@ -18,6 +18,7 @@ import { connectClient, connectNative } from '../connections.ts';
 import { dataConverter } from '../payload-codec.ts';
 import { connectDatabase, createIndexes } from '../store/database.ts';
 import { SWEEP_WORKFLOW_TYPE, sweepScheduleId } from '../workflows/messages.ts';
+import { countOutcomes } from './outcome-metrics.ts';
 import { installRuntime } from './runtime.ts';
 
 /** Activities at work in one process. More only wait for MongoDB, and their time limit runs while they do. */
@@ -78,6 +79,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     dataConverter: dataConverter(config),
     ...(options.workflowBundle ? { workflowBundle: { codePath: options.workflowBundle } } : { workflowsPath: workflowsPath() }),
     activities: createActivities(dependencies),
+    interceptors: { activity: [countOutcomes] },
     maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_ACTIVITIES,
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,

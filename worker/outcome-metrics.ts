@@ -1,0 +1,26 @@
+import type { Context } from '@temporalio/activity';
+import type { ActivityInterceptors } from '@temporalio/worker';
+import type { Counts } from '../domain/outcome.ts';
+
+/**
+ * Counts what became of items, as activities tell it: `drover_items` by status, beside the metrics of the SDK itself. An activity
+ * that is delivered again counts again: for watching, not for the books.
+ */
+export function countOutcomes({ metricMeter }: Context): ActivityInterceptors {
+  const items = metricMeter.createCounter('drover_items', 'items', 'Items by what became of them');
+  return {
+    inbound: {
+      execute: async (input, next) => {
+        const result = await next(input);
+        for (const [status, count] of Object.entries(countsIn(result))) if (count > 0) items.add(count, { status });
+        return result;
+      },
+    },
+  };
+}
+
+/** Most activities answer with a tally of outcomes. */
+function countsIn(result: unknown): Partial<Counts> {
+  const { tally } = (typeof result === 'object' && result !== null ? result : {}) as { tally?: { counts: Partial<Counts> } };
+  return tally?.counts ?? {};
+}
