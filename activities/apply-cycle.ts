@@ -2,7 +2,7 @@ import { readBatches, type BatchDocument, recordClaims } from '../store/batches.
 import { claimPending, dropPending, type PendingMember, unclaimPending } from '../store/dependencies.ts';
 import { readItems } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
-import { createdKeys, failedOutcome, SCHEMA_GONE, toOutcome } from './apply-items.ts';
+import { createdKeys, failedOutcome, SCHEMA_GONE, settleFailed, toOutcome } from './apply-items.ts';
 import type { Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { LoadedSchema } from './schema-catalog.ts';
@@ -33,7 +33,7 @@ export async function applyCycle(
   await checkpoint?.('claimed', batch._id);
   const { work, schemas, faulty } = await loadMembers(dependencies, members);
   const created = await withIntent(dependencies, delivery, schemas, work, async () => {
-    const results = await writeItems({ dependencies, delivery }, work);
+    const results = await writeItems({ dependencies, delivery, settle: settleFailed(dependencies.database) }, work);
     delivery.assertInTime();
     await storeOutcomes(dependencies, faulty, results);
     return createdKeys(results);

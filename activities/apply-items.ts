@@ -97,7 +97,7 @@ async function applyOpen(
     return outcomes;
   }
   const created = await withIntent(dependencies, delivery, [schema], work, async () => {
-    const results = await writeItems({ dependencies, delivery }, work);
+    const results = await writeItems({ dependencies, delivery, settle: settleFailed(database) }, work);
     const pending: WorkItem[] = [];
     for (const [item, result] of results) {
       const outcome = toOutcome(batch, item, result);
@@ -116,6 +116,16 @@ async function applyOpen(
   await wakeWaiting(dependencies, created);
   return outcomes;
 }
+
+/** Stores what items have failed with; those that wait are none of these. */
+export const settleFailed =
+  (database: Dependencies['database']) =>
+  async (results: ReadonlyMap<WorkItem, WriteResult>): Promise<void> => {
+    for (const batch of new Set([...results.keys()].map((item) => item.batch))) {
+      const own = [...results].flatMap(([item, result]) => (item.batch === batch ? [[item.index, toOutcome(batch, item, result)] as const] : []));
+      await writeOutcomes(database, batch, new Map(own.filter(([, { status }]) => status === 'failed')));
+    }
+  };
 
 function pendingKeys(batch: BatchDocument, items: readonly Item[], outcomes: ReadonlyMap<number, StoredOutcome>) {
   return items.flatMap(({ index, externalId }) => {

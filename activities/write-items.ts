@@ -24,6 +24,8 @@ export interface WriteContext {
   readonly dependencies: Dependencies;
   /** Its id is also the group that the members of a cycle appear with. */
   readonly delivery: Delivery;
+  /** Stores the outcomes that these decisions are; those of items that wait are left. */
+  readonly settle: (decisions: ReadonlyMap<WorkItem, WriteDecision>) => Promise<void>;
 }
 
 /** The decision on an item, or the outcome that somebody has stored for it meanwhile. */
@@ -56,6 +58,11 @@ async function writeRound(context: WriteContext, items: readonly WorkItem[]): Pr
   const stored = statesOf(look);
   const decided = decideWrites(ready, stored, (key) => look.present.has(key));
   for (const [item, decision] of decided.decisions) results.set(item, decision);
+  const overtaken = overtakenItems(ready, decided.decisions);
+  if (overtaken.size > 0) {
+    delivery.assertInTime();
+    await context.settle(overtaken);
+  }
 
   const documents = await toDocuments(dependencies, ready, decided, look.own);
   const inserts = documents.filter((document) => !look.own.has(document._id));
@@ -72,6 +79,21 @@ async function writeRound(context: WriteContext, items: readonly WorkItem[]): Pr
   if (!complete) return null;
   if (needsUnsettled.size > 0) throw blocked('a resource that an item needs is being created or deleted');
   return results;
+}
+
+/**
+ * Items that fail before a later one of their resource is written. What they were decided on is gone with that write: a later
+ * delivery, that finds the write and no outcome of theirs, would apply them on top of it, out of order (invariant 2).
+ */
+function overtakenItems(items: readonly WorkItem[], decisions: ReadonlyMap<WorkItem, WriteDecision>): Map<WorkItem, WriteDecision> {
+  const overtaken = new Map<WorkItem, WriteDecision>();
+  const written = new Set<ResourceKey>();
+  for (const item of items.toReversed()) {
+    const decision = decisions.get(item);
+    if (decision?.kind === 'written') written.add(item.key);
+    else if (decision !== undefined && written.has(item.key)) overtaken.set(item, decision);
+  }
+  return overtaken;
 }
 
 /** Items that an earlier delivery has applied, or that are settled, and the rest. */
