@@ -22,6 +22,8 @@ export interface TemporalOptions {
   /** Ports to take if they are free. */
   readonly preferredPort?: number;
   readonly preferredUiPort?: number;
+  /** Settings of the server on top of ours. */
+  readonly dynamicConfig?: Readonly<Record<string, boolean | number>>;
   readonly say: Say;
 }
 
@@ -90,7 +92,7 @@ function serverArguments(options: TemporalOptions, port: number, uiPort: number 
     ...(uiPort === null ? ['--headless'] : ['--ui-port', String(uiPort)]),
     ...(options.dataDir ? ['--db-filename', join(options.dataDir, 'temporal.db')] : []),
     ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
-    ...Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
+    ...Object.entries({ ...DYNAMIC_CONFIG, ...options.dynamicConfig }).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
   ];
 }
 

@@ -25,12 +25,11 @@ describe('an external id', () => {
   });
 
   test('is every text of 1 to 256 code points', () => {
+    const characters = fc.array(fc.constantFrom('x', '/', '%', ' ', '\u0000', 'é', '\u2028', '😀'), { maxLength: 300, size: 'max' });
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', minLength: 0, maxLength: 300 }), (text) => {
-        const length = [...text].length;
-        expect(isExternalId(text)).toBe(length >= 1 && length <= 256);
+      fc.property(characters, (text) => {
+        expect(isExternalId(text.join(''))).toBe(text.length >= 1 && text.length <= 256);
       }),
-      { numRuns: 50 },
     );
   });
 });

@@ -1,0 +1,15 @@
+import { type EmbeddedTemporal, startTemporal } from '../dev/temporal.ts';
+
+/**
+ * A Temporal server that asks its workflows to continue as new after a few events, where a usual one does after 4,096. What
+ * tests do there otherwise takes minutes.
+ */
+export function startTemporalOfSmallHistories(maxEvents: number): Promise<EmbeddedTemporal> {
+  return startTemporal({
+    dataDir: null,
+    namespace: 'default',
+    ui: false,
+    dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': maxEvents },
+    say: () => undefined,
+  });
+}

@@ -1,0 +1,286 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { temporal } from '@temporalio/proto';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Activities } from '../../activities/index.ts';
+import { timeSkippingServerExecutable } from '../../dev/time-skipping.ts';
+import type { BatchSummary } from '../../domain/batch.ts';
+import { noActions, noCounts } from '../../domain/outcome.ts';
+import type { Tally } from '../../domain/tally.ts';
+import {
+  BATCH_WORKFLOW_TYPE,
+  type BatchInput,
+  batchWorkflowId,
+  cancelSignal,
+  type CarriedState,
+  dependenciesAvailableSignal,
+  type PendingGroup,
+  pendingItemsQuery,
+  resumeSignal,
+  SEARCH_ATTRIBUTES,
+  statusQuery,
+  suspendSignal,
+} from '../../workflows/messages.ts';
+
+/** It is the workflow that is tested here, on a clock that jumps: its activities are told what they find. */
+const HOUR = 3_600_000;
+/** A deadline is kept within this time. */
+const SOON = 2_000;
+
+let environment: TestWorkflowEnvironment;
+beforeAll(async () => {
+  Runtime.install({
+    logger: new DefaultLogger('ERROR', () => undefined),
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) } },
+  });
+  const path = await timeSkippingServerExecutable(() => undefined);
+  environment = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } });
+  await environment.connection.operatorService.addSearchAttributes({
+    namespace: environment.namespace ?? 'default',
+    searchAttributes: { [SEARCH_ATTRIBUTES.status]: temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD },
+  });
+}, 240_000);
+afterAll(() => environment.teardown());
+
+interface Call {
+  readonly activity: keyof Activities;
+  /** Time of the server, in ms since the start of the scene. */
+  readonly at: number;
+  readonly indexes: readonly number[];
+}
+
+const NOTHING: Tally = { counts: {}, actions: {}, errorCodes: {} };
+let scenes = 0;
+
+/** One batch, and what its activities are asked and find. */
+class Scene {
+  readonly calls: Call[] = [];
+  /** Items that can go ahead. */
+  readonly ready = new Set<number>();
+  /** How often expiring finds the items with another batch. */
+  claimed = 0;
+  fails: keyof Activities | undefined;
+  readonly #deadlines: Map<number, number>;
+  readonly #name: string;
+  #startedAt = 0;
+
+  /** @param deadlines of the items that are pending from the start on, in ms since then. */
+  constructor(deadlines: readonly number[]) {
+    scenes += 1;
+    this.#name = `scene-${scenes}`;
+    this.#deadlines = new Map(deadlines.entries());
+  }
+
+  /** Starts the workflow with a worker, acts, and waits for its end. */
+  async play(act: (handle: Awaited<ReturnType<Scene['start']>>) => Promise<void> = async () => undefined, carried?: Partial<CarriedState>): Promise<void> {
+    this.#startedAt = await environment.currentTimeMs();
+    const worker = await Worker.create({
+      connection: environment.nativeConnection,
+      taskQueue: this.#name,
+      workflowBundle: { codePath: inject('workflowBundle') },
+      activities: this.#activities(),
+    });
+    await worker.runUntil(async () => {
+      const handle = await this.start(carried);
+      await act(handle);
+      await handle.result();
+    });
+  }
+
+  start(carried?: Partial<CarriedState>) {
+    const input: BatchInput = {
+      batchId: this.#name,
+      operation: 'upload',
+      scope: 'default/default',
+      schemaName: 'city',
+      total: this.#deadlines.size,
+      run: 1,
+      activityTimeoutSeconds: 20,
+      ...(carried && { carried: this.#carried(carried) }),
+    };
+    return environment.client.workflow.start<(input: BatchInput) => Promise<BatchSummary>>(BATCH_WORKFLOW_TYPE, {
+      taskQueue: this.#name,
+      workflowId: batchWorkflowId(this.#name),
+      args: [input],
+    });
+  }
+
+  #carried(more: Partial<CarriedState>): CarriedState {
+    const counts = { ...noCounts(), pending: this.#deadlines.size };
+    return {
+      summary: { status: 'waiting', suspended: false, counts, actions: noActions(), errorCodes: {} },
+      pending: this.#groups(this.#deadlines.keys()),
+      cancelled: false,
+      ...more,
+    };
+  }
+
+  #groups(indexes: Iterable<number>): PendingGroup[] {
+    return [...indexes].flatMap((index) => {
+      const deadline = this.#deadlines.get(index);
+      return deadline === undefined ? [] : [{ expiresAt: this.#startedAt + deadline, indexes: [index] }];
+    });
+  }
+
+  /** When an activity was called, with the indexes of its items. */
+  timesOf(activity: keyof Activities): Call[] {
+    return this.calls.filter((call) => call.activity === activity);
+  }
+
+  #activities(): Partial<Activities> {
+    const called = async (activity: keyof Activities, indexes: readonly number[] = []): Promise<void> => {
+      this.calls.push({ activity, at: (await environment.currentTimeMs()) - this.#startedAt, indexes });
+      if (this.fails === activity) throw ApplicationFailure.nonRetryable('a bug');
+    };
+    return {
+      planBatch: async () => {
+        await called('planBatch');
+        return { tally: NOTHING, stages: [[{ kind: 'items', indexes: [...this.#deadlines.keys()] }]] };
+      },
+      applyItems: async ({ indexes }) => {
+        await called('applyItems', indexes);
+        const applied = indexes.filter((index) => this.ready.has(index) && this.#deadlines.delete(index));
+        const pending = this.#groups(indexes);
+        return { tally: { ...NOTHING, counts: { succeeded: applied.length, pending: pending.length } }, pending };
+      },
+      lookForDependencies: async ({ indexes }) => {
+        await called('lookForDependencies', indexes);
+        const ready = indexes.filter((index) => this.ready.has(index));
+        return { settled: [], result: { tally: NOTHING, pending: [] }, ready: ready.length > 0 ? [[ready]] : [], lookAgain: false };
+      },
+      expireItems: async ({ indexes }) => {
+        await called('expireItems', indexes);
+        this.claimed -= 1;
+        if (this.claimed < 0) for (const index of indexes) this.#deadlines.delete(index);
+        const pending = this.#groups(indexes);
+        return { tally: { ...NOTHING, counts: { expired: indexes.length - pending.length, pending: pending.length } }, pending };
+      },
+      recordState: () => called('recordState'),
+      finishBatch: async () => {
+        await called('finishBatch');
+        return { status: 'success', suspended: false, counts: noCounts(), actions: noActions(), errorCodes: {} };
+      },
+    };
+  }
+}
+
+/** That a call came at a moment, and not much later. */
+function expectAt(call: Call | undefined, moment: number): void {
+  expect(call?.at).toBeGreaterThanOrEqual(moment);
+  expect(call?.at).toBeLessThan(moment + SOON);
+}
+
+describe('a waiting batch', () => {
+  test('expires what has waited for a day', async () => {
+    const scene = new Scene([24 * HOUR]);
+    const started = Date.now();
+    await scene.play();
+    expectAt(scene.timesOf('expireItems')[0], 24 * HOUR);
+    expect(scene.timesOf('expireItems')).toHaveLength(1);
+    expectAt(scene.timesOf('finishBatch')[0], 24 * HOUR);
+    expect(Date.now() - started).toBeLessThan(30_000);
+  });
+
+  test('looks once more before it expires an item, and expires each at its own deadline', async () => {
+    const scene = new Scene([2 * HOUR, 24 * HOUR, HOUR, 2 * HOUR]);
+    await scene.play();
+    const expired = scene.timesOf('expireItems');
+    expect(expired.map((call) => call.indexes)).toEqual([[2], [0, 3], [1]]);
+    for (const [n, moment] of [HOUR, 2 * HOUR, 24 * HOUR].entries()) {
+      expectAt(expired[n], moment);
+      expect(scene.calls[scene.calls.indexOf(expired[n] as Call) - 1]?.activity).toBe('lookForDependencies');
+    }
+  });
+
+  test('goes ahead at a hint, and looks at nothing without one', async () => {
+    const scene = new Scene([24 * HOUR, 24 * HOUR]);
+    await scene.play(async (handle) => {
+      await environment.sleep(5 * HOUR);
+      expect(await handle.query(statusQuery)).toMatchObject({ status: 'waiting', counts: { pending: 2 } });
+      scene.ready.add(1);
+      await handle.signal(dependenciesAvailableSignal, []);
+      await environment.sleep(HOUR);
+      expect(await handle.query(pendingItemsQuery)).toMatchObject([{ index: 0 }]);
+    });
+    const looks = scene.timesOf('lookForDependencies').filter((call) => call.at > HOUR);
+    expectAt(looks[0], 5 * HOUR);
+    expectAt(looks[1], 24 * HOUR);
+    expect(scene.timesOf('applyItems').map((call) => call.indexes)).toEqual([[0, 1], [1]]);
+    expect(scene.timesOf('expireItems').map((call) => call.indexes)).toEqual([[0]]);
+  });
+
+  test('lets deadlines run on while it is suspended, applies nothing, and looks when it is resumed', async () => {
+    const scene = new Scene([HOUR, 24 * HOUR]);
+    await scene.play(async (handle) => {
+      await environment.sleep(SOON);
+      await handle.signal(suspendSignal);
+      await environment.sleep(2 * HOUR);
+      scene.ready.add(1);
+      await handle.signal(dependenciesAvailableSignal, []);
+      await environment.sleep(HOUR);
+      expect(await handle.query(statusQuery)).toMatchObject({ suspended: true, counts: { pending: 1, expired: 1 } });
+      expect(scene.timesOf('lookForDependencies').filter((call) => call.at > SOON)).toEqual([]);
+      await handle.signal(resumeSignal);
+    });
+    expect(scene.timesOf('expireItems').map((call) => call.indexes)).toEqual([[0]]);
+    expectAt(scene.timesOf('expireItems')[0], HOUR);
+    expectAt(scene.timesOf('applyItems').at(-1), 3 * HOUR + SOON);
+  });
+
+  test('ends at once when it is cancelled', async () => {
+    const scene = new Scene([24 * HOUR]);
+    await scene.play(async (handle) => {
+      await environment.sleep(HOUR);
+      await handle.signal(cancelSignal);
+    });
+    expectAt(scene.timesOf('finishBatch')[0], HOUR);
+    expect(scene.timesOf('expireItems')).toEqual([]);
+  });
+
+  test('asks again for due items that another batch carries out, not in a hurry', async () => {
+    const scene = new Scene([HOUR]);
+    scene.claimed = 3;
+    await scene.play();
+    const times = scene.timesOf('expireItems').map((call) => call.at);
+    expect(times).toHaveLength(4);
+    for (const [n, at] of times.slice(1).entries()) expect(at - (times[n] ?? 0)).toBeGreaterThanOrEqual(500);
+  });
+
+  test('ends where looking fails for a reason of ours', async () => {
+    const scene = new Scene([24 * HOUR]);
+    scene.fails = 'lookForDependencies';
+    await scene.play();
+    expectAt(scene.timesOf('finishBatch')[0], 0);
+  });
+});
+
+describe('a batch continued as new', () => {
+  test('plans nothing again, looks once, and keeps the deadlines of before', async () => {
+    const scene = new Scene([HOUR, 24 * HOUR]);
+    await scene.play(async (handle) => {
+      expect(await handle.query(statusQuery)).toMatchObject({ status: 'waiting', counts: { queued: 0, pending: 2 } });
+    }, {});
+    expect(scene.timesOf('planBatch')).toEqual([]);
+    expectAt(scene.timesOf('lookForDependencies')[0], 0);
+    expect(scene.timesOf('expireItems').map((call) => call.indexes)).toEqual([[0], [1]]);
+    expectAt(scene.timesOf('expireItems')[0], HOUR);
+    expectAt(scene.timesOf('expireItems')[1], 24 * HOUR);
+  });
+
+  test('finds what came in the moment between', async () => {
+    const scene = new Scene([24 * HOUR]);
+    scene.ready.add(0);
+    await scene.play(undefined, {});
+    expectAt(scene.timesOf('finishBatch')[0], 0);
+  });
+
+  test('stays suspended', async () => {
+    const scene = new Scene([2 * HOUR]);
+    scene.ready.add(0);
+    const counts = { ...noCounts(), pending: 1 };
+    await scene.play(undefined, { summary: { status: 'waiting', suspended: true, counts, actions: noActions(), errorCodes: {} } });
+    expect(scene.timesOf('lookForDependencies')).toEqual([]);
+    expectAt(scene.timesOf('expireItems')[0], 2 * HOUR);
+  });
+});

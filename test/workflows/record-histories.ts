@@ -1,0 +1,62 @@
+import { writeFile } from 'node:fs/promises';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
+import { Drover } from '../harness.ts';
+import { startTemporalOfSmallHistories } from '../small-histories.ts';
+
+const WAIT = '?dependencyWaitTimeout=3600';
+const MAX_EVENTS = 40;
+const node = (externalId: string, ...next: string[]) => ({ externalId, next });
+
+/** Plays some batches and writes the histories of their workflows to files of this folder, over those that are there. */
+export async function recordHistories(folder: URL): Promise<void> {
+  const temporal = await startTemporalOfSmallHistories(MAX_EVENTS);
+  const drover = await Drover.start({ environment: { TEMPORAL_ADDRESS: temporal.address } });
+  await drover.define('node', { next: { type: 'array', items: { $ref: 'reach:schemas/node' } } });
+  try {
+    for (const play of [playUpload, playCycle, playWait, playExpiry]) {
+      for (const [name, batchId, runId] of await play(drover)) {
+        const history = await drover.services.client.workflow.getHandle(batchWorkflowId(batchId), runId).fetchHistory();
+        await writeFile(new URL(`${name}.json`, folder), `${historyToJSON(history)}\n`);
+      }
+    }
+  } finally {
+    await drover.stop();
+    await temporal.stop();
+  }
+}
+
+/** Name of the file, batch, and the run where it is not the latest. */
+type Recorded = readonly (readonly [name: string, batchId: string, runId?: string])[];
+
+async function playUpload(drover: Drover): Promise<Recorded> {
+  const chain = Array.from({ length: 30 }, (_, n) => node(`n${n}`, `n${n + 1}`));
+  const id = await drover.upload('node', [...chain, node('n30'), node('ring', 'ring'), node('x', 'nowhere'), { externalId: 5 }]);
+  await drover.ended(id);
+  return [['upload', id]];
+}
+
+async function playCycle(drover: Drover): Promise<Recorded> {
+  const first = await drover.upload('node', [node('a', 'b')], WAIT);
+  await drover.waiting(first);
+  const last = await drover.upload('node', [node('b', 'a')], WAIT);
+  for (const id of [first, last]) await drover.ended(id);
+  return [['cycle-first', first], ['cycle-last', last]];
+}
+
+async function playWait(drover: Drover): Promise<Recorded> {
+  const id = await drover.upload('node', [node('p', 'q'), node('r', 'p'), node('s')], WAIT);
+  await drover.waiting(id);
+  const handle = drover.services.client.workflow.getHandle(batchWorkflowId(id));
+  const { runId } = await handle.describe();
+  while ((await handle.describe()).runId === runId) await handle.signal(dependenciesAvailableSignal, []);
+  await drover.ended(await drover.upload('node', [node('q')]));
+  await drover.ended(id);
+  return [['waiting-before-continue-as-new', id, runId], ['waiting-after-continue-as-new', id]];
+}
+
+async function playExpiry(drover: Drover): Promise<Recorded> {
+  const id = await drover.upload('node', [node('e', 'nowhere'), node('f')], '?dependencyWaitTimeout=1');
+  await drover.ended(id);
+  return [['expired', id]];
+}

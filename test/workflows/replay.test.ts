@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
+import { DeterminismViolationError } from '@temporalio/workflow';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
+
+const isRecording = process.env.RECORD_HISTORIES === '1';
+
+/**
+ * Histories of batches, as they were recorded: what runs in some installation now must still replay under the workflows as they
+ * are here. After a change that is meant to break with them, before the first release: `RECORD_HISTORIES=1 npx vitest run
+ * test/workflows/replay.test.ts` records ours anew.
+ */
+const FOLDER = new URL('../histories/', import.meta.url);
+const files = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
+const read = (name: string) => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'));
+
+beforeAll(() => {
+  if (isRecording) return;
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) } },
+  });
+});
+
+const replay = (history: unknown): Promise<void> =>
+  Worker.runReplayHistory({ workflowBundle: { codePath: inject('workflowBundle') } }, history, 'batch-replayed');
+
+test.runIf(isRecording)('record', async () => {
+  const { recordHistories } = await import('./record-histories.ts');
+  await recordHistories(FOLDER);
+});
+
+describe('a recorded history replays', () => {
+  test.each(files)('%s', async (name) => {
+    await replay(read(name));
+  });
+});
+
+describe('a history does not replay', () => {
+  /** The history of an upload, with one event changed. */
+  function doctored(isMeant: (event: { eventType: string }) => boolean, change: (text: string) => string): unknown {
+    const history = read('upload.json');
+    const at = history.events.findIndex(isMeant);
+    expect(at).toBeGreaterThan(0);
+    history.events[at] = JSON.parse(change(JSON.stringify(history.events[at])));
+    return history;
+  }
+
+  test('in which another activity was scheduled than would be now', async () => {
+    const history = doctored(({ eventType }) => eventType === 'EVENT_TYPE_ACTIVITY_TASK_SCHEDULED', (text) => text.replace('planBatch', 'planOther'));
+    await expect(replay(history)).rejects.toThrow(DeterminismViolationError);
+  });
+
+  test('in which a plan gave more work than was carried out', async () => {
+    const moreWork = (text: string): string =>
+      text.replace(/"data": ?"([^"]+)"/, (_, data: string) => {
+        const plan = JSON.parse(Buffer.from(data, 'base64').toString());
+        plan.stages[0].push({ kind: 'items', indexes: [1_000] });
+        return `"data":"${Buffer.from(JSON.stringify(plan)).toString('base64')}"`;
+      });
+    const history = doctored(({ eventType }) => eventType === 'EVENT_TYPE_ACTIVITY_TASK_COMPLETED', moreWork);
+    await expect(replay(history)).rejects.toThrow(DeterminismViolationError);
+  });
+});
