@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { pino } from 'pino';
+import { assertSafeAddress } from '../api/loopback.ts';
 import { startApi } from '../api/server.ts';
 import { type Config, ConfigError, loadConfig } from '../config.ts';
 import { createLogger } from '../logging.ts';
@@ -23,6 +24,7 @@ const started: Array<() => Promise<void>> = [];
 
 async function start(): Promise<void> {
   const config = loadConfig();
+  assertSafeAddress(config);
   await needPort(config);
   if (!config.MONGODB_URI || !config.TEMPORAL_ADDRESS) await needDataDirectory(config);
   const servers = await startServers({
@@ -50,7 +52,9 @@ async function start(): Promise<void> {
   if (servers.temporalUiUrl) say(`Temporal UI  ${servers.temporalUiUrl}`);
   say(`MongoDB      ${servers.mongodbUri}`);
   say(`Temporal     ${servers.temporalAddress}`);
-  const token = config.JWT_SECRET || config.JWKS_URL ? ` -H "authorization: Bearer $TOKEN"` : '';
+  const hasTokens = Boolean(config.JWT_SECRET || config.JWKS_URL);
+  if (!hasTokens) say('Tokens       none: only this machine is served, and everybody on it may do everything');
+  const token = hasTokens ? ` -H "authorization: Bearer $TOKEN"` : '';
   say(`Try          curl ${api.url}/partner/schema-definitions${token}`);
   say('');
   say(`ready ${api.url}`);
