@@ -119,7 +119,9 @@ async function recognize(
   return { results, open };
 }
 
+/** The record of the write of an item. What is hidden has not been written: nobody has decided yet whether it will be. */
 function entryOf(document: ResourceDocument | undefined, item: WorkItem): WriteEntry | undefined {
+  if (document?.hidden !== undefined) return undefined;
   return document?.writes.find((entry) => entry.batchId === item.batch._id && entry.index === item.index);
 }
 

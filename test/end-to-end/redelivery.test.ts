@@ -3,9 +3,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Drover } from '../harness.ts';
 
 let drover: Drover;
+let countryId: string;
 beforeAll(async () => {
   drover = await Drover.start();
-  await drover.define('country', { name: { type: 'string' }, note: { type: 'string' } }, { required: ['name'] });
+  countryId = await drover.define(
+    'country',
+    { name: { type: 'string' }, note: { type: 'string' }, near: { $ref: 'reach:schemas/country' } },
+    { required: ['name'] },
+  );
 });
 afterAll(() => drover.stop());
 
@@ -28,4 +33,37 @@ test('an item that failed before a later one created its resource has failed, al
   ]);
   const { body } = await drover.request<{ versionNumber: number; data: object }>('GET', '/api/resources/country/DE');
   expect(body.data).toMatchObject({ versionNumber: 1, data: { externalId: 'DE', name: 'Germany' } });
+});
+
+test('members of a cycle that another delivery has hidden and not shown are not taken for created', async () => {
+  const { database } = drover.services;
+  const wait = '?dependencyWaitTimeout=600';
+  const one = await drover.upload('country', [{ externalId: 'A', name: 'A', near: 'B' }], wait);
+  await drover.waiting(one);
+  await drover.request('POST', `/api/batches/${one}/suspend`);
+  const other = await drover.upload('country', [{ externalId: 'B', name: 'B', near: 'A' }], wait);
+  await drover.waiting(other);
+  // as a delivery that died between its insert and its commit leaves them
+  const key = (externalId: string): string => `default/default/${countryId}/${externalId}`;
+  const hidden = [[one, 'A', 'B'] as const, [other, 'B', 'A'] as const].map(([batchId, externalId, near]) => ({
+    _id: key(externalId),
+    id: externalId,
+    scope: 'default/default',
+    schemaDefinitionId: countryId,
+    externalId,
+    data: JSON.stringify({ externalId, name: externalId, near }),
+    references: [key(near)],
+    version: 1,
+    createdAt: new Date(),
+    updatedAt: new Date(),
+    writes: [{ batchId, index: 0, version: 1, action: 'created' as const }],
+    hidden: 'a delivery that died',
+  }));
+  await database.resources.insertMany(hidden);
+  await drover.request('POST', `/api/batches/${one}/resume`);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect((await drover.batch(one)).counts).toMatchObject({ pending: 1 });
+  await database.commits.insertOne({ _id: 'a delivery that died', state: 'aborted', at: new Date() });
+  for (const id of [one, other]) expect((await drover.ended(id)).actions.created).toBe(1);
+  for (const id of ['A', 'B']) expect((await drover.request('GET', `/api/resources/country/${id}`)).status).toBe(200);
 });
