@@ -61,10 +61,11 @@ export async function lookForDependencies(dependencies: Dependencies, input: Ite
   const planned = [...found.ready]
     .filter((item) => isPending(item.index))
     .map((item) => ({ index: item.index, key: item.key, references: item.missing }));
+  const missed = planned.reduce((sum, { references }) => sum + references.length, 0);
   return {
     settled,
     result: workResult(settled, after),
-    ready: planStages(planned, resourcesPerActivity(Math.max(planned.length, 1), configured)),
+    ready: planStages(planned, resourcesPerActivity(Math.max(planned.length, 1), configured, missed)),
     lookAgain: cycle.length > 0 && (!isApplied || cycle.some((member) => member.batchId === batch._id && isPending(member.index))),
   };
 }

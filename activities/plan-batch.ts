@@ -1,7 +1,7 @@
 import { activityInfo } from '@temporalio/activity';
 import { type PlannedItem, planStages, resourcesPerActivity } from '../domain/plan-stages.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
-import { type ReferenceField, referencesIn } from '../domain/schema-references.ts';
+import { EACH_ITEM, type ReferenceField, referencesIn } from '../domain/schema-references.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch, recordRunning, recordStarted } from '../store/batches.ts';
 import { readIds, readItems } from '../store/item-pages.ts';
@@ -63,30 +63,40 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument): Pro
     for (const [index, outcome] of await readOutcomePages(database, batch._id, pagesOf(batch))) outcomes.set(index, outcome);
   }
   const open = Array.from({ length: batch.total }, (_, index) => index).filter((index) => isQueued(outcomes.get(index)));
-  const planned = await plannedItems(dependencies, batch, open);
-  const stages = planStages(planned, resourcesPerActivity(planned.length, configured));
+  const { planned, references } = await plannedItems(dependencies, batch, open);
+  const stages = planStages(planned, resourcesPerActivity(planned.length, configured, references));
   const settled = [...outcomes.values()].filter((outcome) => !isQueued(outcome));
   return { tally: tallyOf(settled), stages: stages.map((chunks) => chunks.map((indexes) => ({ kind: 'items', indexes }))) };
 }
 
-/** Items with what they refer to among their own kind: nothing else can be in their batch. Without such fields no body is read. */
-async function plannedItems({ database, schemas }: Dependencies, batch: BatchDocument, indexes: readonly number[]): Promise<PlannedItem[]> {
+/**
+ * Items with what they refer to among their own kind (nothing else can be in their batch), and the number of all their
+ * references. Without such fields, and lists of references, no body is read.
+ */
+async function plannedItems(
+  { database, schemas }: Dependencies,
+  batch: BatchDocument,
+  indexes: readonly number[],
+): Promise<{ planned: PlannedItem[]; references: number }> {
   const keyOf = (externalId: string): ResourceKey => resourceKey(batch, batch.schemaDefinitionId ?? '', externalId);
   const schema = await schemas.current(batch.schemaDefinitionId ?? '');
-  const fields = schema === null ? [] : await fieldsOfOwnKind(schemas, schema);
-  if (fields.length === 0) {
+  const fields = schema?.compiled.referenceFields ?? [];
+  const ownKind = schema === null ? [] : await fieldsOfOwnKind(schemas, schema);
+  if (ownKind.length === 0 && fields.every(({ path }) => !path.includes(EACH_ITEM))) {
     const ids = await readIds(database, batch._id, pagesOf(batch));
-    return indexes.map((index) => {
+    const planned = indexes.map((index) => {
       const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize] ?? null;
       return { index, key: externalId === null ? null : keyOf(externalId), references: [] };
     });
+    return { planned, references: indexes.length * fields.length };
   }
   const items = await readItems(database, batch, indexes);
-  return items.map(({ index, externalId, body }) => ({
+  const planned = items.map(({ index, externalId, body }) => ({
     index,
     key: externalId === null ? null : keyOf(externalId),
-    references: body === null ? [] : referencesIn(fields, body).map((reference) => keyOf(reference.externalId)),
+    references: body === null ? [] : referencesIn(ownKind, body).map((reference) => keyOf(reference.externalId)),
   }));
+  return { planned, references: items.reduce((sum, { body }) => sum + (body === null ? 0 : referencesIn(fields, body).length), 0) };
 }
 
 /** Fields that refer to resources of the same schema definition. */

@@ -24,15 +24,19 @@ const ACTIVITIES_PER_BATCH = 5;
 const MIN_RESOURCES_PER_ACTIVITY = 10;
 /** Throughput hardly grows beyond this many resources in an activity, and a retry repeats them all. */
 const MAX_RESOURCES_PER_ACTIVITY = 200;
+/** References that an activity can look up, and register where they are missing, well within its time. */
+const REFERENCES_PER_ACTIVITY = 5_000;
 
 /**
  * How many items go into one activity.
  * @param total items in the batch.
  * @param configured overrides the adaptive size; 1 = strictly one activity a resource.
+ * @param references of all of these items.
  */
-export function resourcesPerActivity(total: number, configured?: number): number {
+export function resourcesPerActivity(total: number, configured?: number, references = 0): number {
   if (configured !== undefined) return configured;
-  return Math.min(MAX_RESOURCES_PER_ACTIVITY, Math.max(MIN_RESOURCES_PER_ACTIVITY, Math.ceil(total / ACTIVITIES_PER_BATCH)));
+  const size = Math.min(MAX_RESOURCES_PER_ACTIVITY, Math.max(MIN_RESOURCES_PER_ACTIVITY, Math.ceil(total / ACTIVITIES_PER_BATCH)));
+  return references === 0 ? size : Math.min(size, Math.ceil((total * REFERENCES_PER_ACTIVITY) / references));
 }
 
 /**

@@ -19,8 +19,8 @@ export interface PendingEntry {
   claim?: string;
 }
 
-/** Identities in one command, where all that a batch has waited for are meant. */
-const KEYS_AT_ONCE = 1000;
+/** Most identities in one command: it stays below MongoDB's 16 MB whatever they are. */
+const KEYS_AT_ONCE = 5_000;
 
 /** A pending item, wherever it belongs. */
 export interface PendingMember {
@@ -111,9 +111,12 @@ export async function readDependencies(
   database: Database,
   keys: readonly ResourceKey[],
 ): Promise<Map<ResourceKey, DependencyDocument>> {
-  if (keys.length === 0) return new Map();
-  const documents = await database.dependencies.find({ _id: { $in: [...keys] } }).toArray();
-  return new Map(documents.map((document) => [document._id, document]));
+  const found = new Map<ResourceKey, DependencyDocument>();
+  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+    const some = keys.slice(at, at + KEYS_AT_ONCE);
+    for (const document of await database.dependencies.find({ _id: { $in: some } }).toArray()) found.set(document._id, document);
+  }
+  return found;
 }
 
 /** A batch that waits for an identity, as it was read. */

@@ -56,16 +56,22 @@ export async function readResources(database: Database, keys: readonly ResourceK
   return new Map(documents.map((document) => [document._id, document]));
 }
 
+/** Most identities in one command: it stays below MongoDB's 16 MB whatever they are. */
+const KEYS_AT_ONCE = 5_000;
+
 /** Which of these identities a reader can see, with whether each is on its way out. */
 export async function readTargets(
   database: Database,
   keys: readonly ResourceKey[],
 ): Promise<Map<ResourceKey, MarkedDocument>> {
-  if (keys.length === 0) return new Map();
-  const documents = await database.resources
-    .find({ _id: { $in: [...keys] } }, { projection: { hidden: 1, leaving: 1, updatedAt: 1 } })
-    .toArray();
-  return new Map(documents.map((document) => [document._id, document]));
+  const found = new Map<ResourceKey, MarkedDocument>();
+  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+    const documents = await database.resources
+      .find({ _id: { $in: keys.slice(at, at + KEYS_AT_ONCE) } }, { projection: { hidden: 1, leaving: 1, updatedAt: 1 } })
+      .toArray();
+    for (const document of documents) found.set(document._id, document);
+  }
+  return found;
 }
 
 /** What tells whether a reader sees a resource. */

@@ -217,8 +217,14 @@ describe('resources per activity', () => {
     expect(resourcesPerActivity(total)).toBe(expected);
   });
 
+  test('fewer go where they refer to thousands, one at least', () => {
+    expect(resourcesPerActivity(1000, undefined, 20_000)).toBe(200);
+    expect(resourcesPerActivity(1000, undefined, 100_000)).toBe(50);
+    expect(resourcesPerActivity(50, undefined, 500_000)).toBe(1);
+  });
+
   test('a configured number wins', () => {
-    expect(resourcesPerActivity(1000, 1)).toBe(1);
+    expect(resourcesPerActivity(1000, 1, 1_000_000)).toBe(1);
     expect(resourcesPerActivity(3, 500)).toBe(500);
   });
 });

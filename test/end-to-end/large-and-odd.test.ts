@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { JsonObject, JsonValue } from '../../domain/resource.ts';
+import { Drover } from '../harness.ts';
+import { Tenant } from '../tenant.ts';
+
+const MIB = 1024 * 1024;
+const WAIT = '?dependencyWaitTimeout=600';
+
+let drover: Drover;
+beforeAll(async () => {
+  drover = await Drover.start({ environment: { ACTIVITY_TIMEOUT_SECONDS: '20' } });
+  await drover.define('thing', { a: {}, b: {}, to: { type: 'array', items: { $ref: 'reach:schemas/thing' } } });
+});
+afterAll(() => drover.stop());
+
+/** Sends a body as text, and waits for the end. @returns of each item its action, or the codes of its errors. */
+async function outcomesOf(tenant: Tenant, body: string): Promise<(string | undefined)[]> {
+  const { status, body: answer } = await drover.request<{ batchId: string }>('POST', '/api/resources/thing/batch', { body, tenant: tenant.tenant });
+  expect(status).toBe(202);
+  await tenant.ended(answer.data.batchId);
+  return (await tenant.items(answer.data.batchId)).map((item) => item.errors?.map((error) => error.code).join() ?? item.action);
+}
+
+describe('what is stored comes back as it was', () => {
+  test('a hundred levels, and names of any kind at each', async () => {
+    const tenant = new Tenant(drover);
+    let deep: JsonValue = [1.5, -0.1, 1e300, 'x', true, null];
+    for (const [n, name] of Array.from({ length: 100 }, (_, level) => ['__proto__', 'constructor', 'a.b', '$set', '', ' ', 'é😀', '\u0000'][level % 8] ?? '').entries()) {
+      deep = n % 3 === 0 ? [deep] : (JSON.parse(`{${JSON.stringify(name)}:${JSON.stringify(deep)}}`) as JsonObject);
+    }
+    const body = JSON.stringify({ resources: [{ externalId: 'x', a: deep }] });
+    expect(await outcomesOf(tenant, body)).toEqual(['created']);
+    expect(JSON.stringify((await tenant.stored('thing', 'x'))?.data.a)).toBe(JSON.stringify(deep));
+    expect(await outcomesOf(tenant, body)).toEqual(['unchanged']);
+  });
+
+  test.each(['a/b', 'a%2Fb', '100%', ' a b ', 'ä😀', '?x=1#y', "'\"`", '\u202e', '$where', 'batch'])('under the external id %j', async (externalId) => {
+    const tenant = new Tenant(drover);
+    expect(await outcomesOf(tenant, JSON.stringify({ resources: [{ externalId, a: 1 }, { externalId: 'r', to: [externalId] }] }))).toEqual(['created', 'created']);
+    expect((await tenant.stored('thing', externalId))?.data).toEqual({ externalId, a: 1 });
+  });
+
+  test('a body of 16 MiB', async () => {
+    const tenant = new Tenant(drover);
+    const resources = Array.from({ length: 1000 }, (_, n) => ({ externalId: `${n}`, a: 'x'.repeat(16_700) }));
+    const { batch } = await tenant.uploaded('thing', resources);
+    expect(batch.actions.created).toBe(1000);
+  });
+});
+
+describe('what is too much fails alone', () => {
+  test('a resource that no document holds, as sent or as JSON writes it', async () => {
+    const tenant = new Tenant(drover);
+    const large = `{"externalId":"large","a":"${'x'.repeat(15 * MIB)}"}`;
+    expect(await outcomesOf(tenant, `{"resources":[${large},{"externalId":"small"}]}`)).toEqual(['validation', 'created']);
+    const grows = `{"externalId":"grows","a":[${'1e20,'.repeat(1.5 * MIB)}1]}`;
+    expect(await outcomesOf(tenant, `{"resources":[${grows},{"externalId":"small"}]}`)).toEqual(['validation', 'unchanged']);
+  });
+
+  test('a resource that is too large once it is merged', async () => {
+    const tenant = new Tenant(drover);
+    const half = (field: string) => [{ externalId: 'x', [field]: 'x'.repeat(8 * MIB) }];
+    expect((await tenant.uploaded('thing', half('a'))).outcomes).toEqual(['created']);
+    expect((await tenant.uploaded('thing', half('b'))).outcomes).toEqual(['validation']);
+    expect((await tenant.stored('thing', 'x'))?.versionNumber).toBe(1);
+  });
+
+  test('a number that JavaScript reads as infinite: stored as null it would delete', async () => {
+    const body = `{"resources":[{"externalId":"x","a":1e400},{"externalId":"y","a":{"b":[-1${'0'.repeat(400)}]}},{"externalId":"z","a":1e300}]}`;
+    expect(await outcomesOf(new Tenant(drover), body)).toEqual(['validation', 'validation', 'created']);
+  });
+
+  test('six thousand references of four items are missed, waited for and shown', async () => {
+    const tenant = new Tenant(drover);
+    const to = (item: number) => Array.from({ length: 1_500 }, (_, n) => `m${(item * 1_500 + n).toString(36)}`);
+    const resources = Array.from({ length: 4 }, (_, n) => ({ externalId: `${n}`, to: to(n) }));
+    const failed = await tenant.uploaded('thing', resources);
+    expect(failed.batch).toMatchObject({ status: 'failed', errors: { summary: { missing_dependency: 4 } } });
+    expect(failed.items[0]?.missingDependencies).toHaveLength(1_500);
+    const id = await tenant.upload('thing', resources, WAIT);
+    expect((await tenant.waiting(id)).counts.pending).toBe(4);
+    await drover.request('POST', `/api/batches/${id}/cancel`, tenant);
+    expect((await tenant.ended(id)).counts.cancelled).toBe(4);
+  });
+});
+
+test('a body that is not UTF-8 is a 400, and the next request is served', async () => {
+  const tenant = new Tenant(drover);
+  const bytes = Buffer.concat([Buffer.from('{"resources":[{"externalId":"'), Buffer.from([0xff, 0xc3, 0x28]), Buffer.from('"}]}')]);
+  const { status, body } = await drover.request('POST', '/api/resources/thing/batch', { body: new Uint8Array(bytes), tenant: tenant.tenant });
+  expect([status, body.success, body.errors]).toEqual([400, false, ['body: is not valid UTF-8']]);
+  expect((await tenant.uploaded('thing', [{ externalId: 'x' }])).outcomes).toEqual(['created']);
+});
