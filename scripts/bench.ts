@@ -14,18 +14,27 @@ import { printSection, type Section, writeReport } from './bench/report.ts';
  */
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '5' }, scale: { type: 'string', default: '1' }, json: { type: 'string' }, plots: { type: 'string' } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    scale: { type: 'string', default: '1' },
+    json: { type: 'string' },
+    plots: { type: 'string' },
+  },
 });
 const rounds = Number(options.rounds);
 const scale = Number(options.scale);
-const chosen = BENCHMARKS.filter(({ name }) => positionals.length === 0 || positionals.some((wanted) => name.startsWith(wanted)));
+const chosen = BENCHMARKS.filter(
+  ({ name }) => positionals.length === 0 || positionals.some((wanted) => name.startsWith(wanted)),
+);
 if (chosen.length === 0 || !(rounds >= 1) || !(scale > 0)) {
-  console.error(`usage: npm run bench [-- NAME…] [--rounds N] [--scale F] [--json FILE] [--plots FOLDER]\nNAME: ${BENCHMARKS.map(({ name }) => name).join(', ')}`);
+  console.error(
+    `usage: npm run bench [-- NAME…] [--rounds N] [--scale F] [--json FILE] [--plots FOLDER]\nNAME: ${BENCHMARKS.map(({ name }) => name).join(', ')}`,
+  );
   process.exit(2);
 }
 
-/** A million stored resources take more than the JVM takes by itself. */
-const JAVA_OPTIONS = '-Xmx8g';
+/** Room for a million stored resources from the start, and little for young garbage: a pause of seconds counts as a lost server. */
+const JAVA_OPTIONS = '-Xms6g -Xmx8g -Xmn300m';
 process.env.JAVA_TOOL_OPTIONS ??= JAVA_OPTIONS;
 
 const say = (line: string): void => console.log(line);
@@ -33,7 +42,9 @@ const startedAt = new Date().toISOString();
 const machine = describeMachine();
 const told: string[] = [];
 const sections: Section[] = [];
-say(`${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}, Node ${machine.node}, load ${machine.load}`);
+say(
+  `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}, Node ${machine.node}, load ${machine.load}`,
+);
 const build = buildForBench();
 const servers = await startServers({
   config: loadConfig(),
@@ -51,7 +62,8 @@ async function stop(): Promise<void> {
   await servers.stop();
   removeBuild(build);
 }
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop().then(() => process.exit(130)));
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => void stop().then(() => process.exit(130)));
 
 const file = options.json ?? `${RESULTS_FOLDER}/${startedAt.replaceAll(':', '-')}.json`;
 try {

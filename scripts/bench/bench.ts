@@ -1,6 +1,6 @@
 import type { Servers } from '../../dev/servers.ts';
 import type { Figure } from './figures.ts';
-import { type InstallationOptions, Installation } from './installation.ts';
+import { Installation, type InstallationOptions } from './installation.ts';
 
 /** One benchmark: its name on the command line, and how its figures come about. */
 export interface Benchmark {
@@ -37,7 +37,10 @@ export class Bench {
   }
 
   /** An installation of its own: a database, a task queue, an API process and workers; it ends with `use`. */
-  async withInstallation<T>(use: (installation: Installation) => Promise<T>, options: InstallationOptions = {}): Promise<T> {
+  async withInstallation<T>(
+    use: (installation: Installation) => Promise<T>,
+    options: InstallationOptions = {},
+  ): Promise<T> {
     const installation = await Installation.start(this.servers, this.build, options);
     try {
       return await use(installation);

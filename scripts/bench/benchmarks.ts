@@ -12,8 +12,8 @@ import { patch } from './workloads/patch.ts';
 import { peers } from './workloads/peers.ts';
 import { profile } from './workloads/profile.ts';
 import { smallBatches } from './workloads/small-batches.ts';
-import { upload1000 } from './workloads/upload-1000.ts';
 import { upload10x1000 } from './workloads/upload-10x1000.ts';
+import { upload1000 } from './workloads/upload-1000.ts';
 import { singleWakeUp, wakeUp } from './workloads/wake-up.ts';
 
 /** Every benchmark, in the order in which they run: the longest last. */

@@ -8,7 +8,17 @@ export const RESULTS_FOLDER = fileURLToPath(new URL('../../bench-results', impor
 
 /** What runs in processes of its own beside the service. */
 const BENCH_PROCESSES = ['../scripts/bench/peers', '../scripts/bench/data', '../scripts/bench/profile'];
-const SERVICE = ['config.ts', 'connections.ts', 'services', 'domain', 'store', 'activities', 'workflows', 'api', 'worker'];
+const SERVICE = [
+  'config.ts',
+  'connections.ts',
+  'services',
+  'domain',
+  'store',
+  'activities',
+  'workflows',
+  'api',
+  'worker',
+];
 
 /** Compiles service and peers, so that what is measured is what a user runs. @returns the folder. */
 export function buildForBench(): string {
@@ -19,7 +29,11 @@ export function buildForBench(): string {
   const include = [...SERVICE.map((path) => `../${path}`), ...BENCH_PROCESSES];
   writeFileSync(project, JSON.stringify({ extends: '../tsconfig.build.json', compilerOptions, include }));
   try {
-    execFileSync(process.execPath, [fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json'))), '-p', project], { stdio: 'pipe' });
+    execFileSync(
+      process.execPath,
+      [fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json'))), '-p', project],
+      { stdio: 'pipe' },
+    );
   } catch (error) {
     // types that do not fit do not keep it from running
     if (!(error instanceof Error && 'status' in error)) throw error;

@@ -48,7 +48,10 @@ export function ratio(name: string, of: Figure, by: Figure, about: Pick<Figure, 
 }
 
 /** Does something once a round and collects the figures of each: the same names each time. */
-export async function inRounds(rounds: number, measure: (round: number) => Promise<readonly Figure[]>): Promise<Figure[]> {
+export async function inRounds(
+  rounds: number,
+  measure: (round: number) => Promise<readonly Figure[]>,
+): Promise<Figure[]> {
   const figures = new Map<string, { figure: Figure; values: number[] }>();
   for (let round = 0; round < rounds; round++) {
     for (const figure of await measure(round)) {

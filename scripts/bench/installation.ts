@@ -129,7 +129,9 @@ export class Installation {
   }
 
   async define(definition: { readonly name: string }): Promise<string> {
-    const { id } = (await this.send('POST', '/partner/schema-definitions', JSON.stringify(definition), PLATFORM)) as { id: string };
+    const { id } = (await this.send('POST', '/partner/schema-definitions', JSON.stringify(definition), PLATFORM)) as {
+      id: string;
+    };
     this.definitions.set(definition.name, id);
     return id;
   }
@@ -165,7 +167,13 @@ export class Installation {
   }
 
   /** Starts a batch. @returns its id. */
-  async start(method: 'POST' | 'PATCH' | 'DELETE', schema: string, body: string, tenant: string, query = ''): Promise<string> {
+  async start(
+    method: 'POST' | 'PATCH' | 'DELETE',
+    schema: string,
+    body: string,
+    tenant: string,
+    query = '',
+  ): Promise<string> {
     const data = await this.send(method, `/api/resources/${schema}/batch${query}`, body, tenant);
     return (data as { batchId: string }).batchId;
   }
@@ -187,10 +195,17 @@ export class Installation {
     return this.#until(batchIds, ({ status }) => status === 'waiting', true);
   }
 
-  async #until(batchIds: readonly string[], isThere: (batch: BatchDocument) => boolean, mayFail: boolean): Promise<BatchDocument[]> {
+  async #until(
+    batchIds: readonly string[],
+    isThere: (batch: BatchDocument) => boolean,
+    mayFail: boolean,
+  ): Promise<BatchDocument[]> {
     const there = new Map<string, BatchDocument>();
     for (;;) {
-      for (const batch of await readBatches(this.database, batchIds.filter((id) => !there.has(id)))) {
+      for (const batch of await readBatches(
+        this.database,
+        batchIds.filter((id) => !there.has(id)),
+      )) {
         if (isThere(batch)) there.set(batch._id, batch);
       }
       if (there.size === new Set(batchIds).size) break;
@@ -198,7 +213,8 @@ export class Installation {
     }
     const batches = [...there.values()];
     const failed = batches.find((batch) => batch.status !== 'success');
-    if (failed && !mayFail) throw new Error(`batch ${failed._id} is ${failed.status}: ${JSON.stringify(failed.result?.errorCodes)}`);
+    if (failed && !mayFail)
+      throw new Error(`batch ${failed._id} is ${failed.status}: ${JSON.stringify(failed.result?.errorCodes)}`);
     return batches;
   }
 

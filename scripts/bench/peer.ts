@@ -17,7 +17,12 @@ export class Peer {
   }
 
   /** @param script of `peers/`. */
-  static async start(bench: Bench, name: string, script: string, environment: Record<string, string> = {}): Promise<Peer> {
+  static async start(
+    bench: Bench,
+    name: string,
+    script: string,
+    environment: Record<string, string> = {},
+  ): Promise<Peer> {
     const database = `bench-${process.pid}-${name}`;
     const child = fork(`${bench.build}/scripts/bench/peers/${script}.js`, {
       execArgv: [],

@@ -17,7 +17,13 @@ export interface NodeCommand {
   readonly isReady: () => Promise<void>;
 }
 
-export async function startNode({ name, script, environment, nodeOptions = [], isReady }: NodeCommand): Promise<MeasuredProcess> {
+export async function startNode({
+  name,
+  script,
+  environment,
+  nodeOptions = [],
+  isReady,
+}: NodeCommand): Promise<MeasuredProcess> {
   const assignments = Object.entries(environment).map(([variable, value]) => `${variable}=${value}`);
   const started = await startServer({
     name,

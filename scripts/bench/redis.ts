@@ -1,5 +1,5 @@
-import { connect } from 'node:net';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { onFreePort } from '../../dev/ports.ts';
 import { findOnPath, startServer } from '../../dev/processes.ts';
 import { Skipped } from './bench.ts';

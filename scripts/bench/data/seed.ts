@@ -15,7 +15,12 @@ export interface Seed {
 const SEEDS_AT_ONCE = 1000;
 
 /** Stores resources in the form in which batches leave them, far faster than batches would. */
-export async function storeSeeds(database: Database, scope: Scope, schemaDefinitionId: string, seeds: Iterable<Seed>): Promise<void> {
+export async function storeSeeds(
+  database: Database,
+  scope: Scope,
+  schemaDefinitionId: string,
+  seeds: Iterable<Seed>,
+): Promise<void> {
   const now = new Date();
   let documents: ResourceDocument[] = [];
   for (const { externalId, data, references = [] } of seeds) {
@@ -40,7 +45,8 @@ export async function storeSeeds(database: Database, scope: Scope, schemaDefinit
 }
 
 export function* regionSeeds(): Generator<Seed> {
-  for (let n = 0; n < REGIONS; n++) yield { externalId: regionCode(n), data: { code: regionCode(n), name: `Region ${n}` } };
+  for (let n = 0; n < REGIONS; n++)
+    yield { externalId: regionCode(n), data: { code: regionCode(n), name: `Region ${n}` } };
 }
 
 export function* customerSeeds(scope: Scope, regionDefinitionId: string, from: number, count: number): Generator<Seed> {

@@ -37,23 +37,48 @@ export const growthPending: Benchmark = {
       const none = summarize(speeds[0]?.values ?? []).median;
       return [
         ...figures,
-        ratio('idle CPU, 100,000 pending by none', idle.at(-1) as Figure, idle[0] as Figure, { note: 'a few ms a second either way' }),
+        ratio('idle CPU, 100,000 pending by none', idle.at(-1) as Figure, idle[0] as Figure, {
+          note: 'a few ms a second either way',
+        }),
         ratio('upload, 100,000 pending by none', speeds.at(-1) as Figure, speeds[0] as Figure),
-        { name: `release of all ${pending.toLocaleString('en-US')}`, unit: 'resources/s', values: [released], note: 'once' },
-        { name: 'release by plain upload', unit: 'x', values: [released / none], target: { atLeast: 0.5 }, note: 'once' },
+        {
+          name: `release of all ${pending.toLocaleString('en-US')}`,
+          unit: 'resources/s',
+          values: [released],
+          note: 'once',
+        },
+        {
+          name: 'release by plain upload',
+          unit: 'x',
+          values: [released / none],
+          target: { atLeast: 0.5 },
+          note: 'once',
+        },
       ];
     }),
 };
 
 /** Customers that refer to regions which are not there yet. */
-async function addPending(bench: Bench, drover: Installation, tenant: string, from: number, to: number): Promise<string[]> {
+async function addPending(
+  bench: Bench,
+  drover: Installation,
+  tenant: string,
+  from: number,
+  to: number,
+): Promise<string[]> {
   const size = bench.size(1000);
   const starts = Array.from({ length: Math.ceil((to - from) / size) }, (_, n) => from + n * size);
   const ids: string[] = [];
   while (starts.length > 0) {
     const some = starts.splice(0, BATCHES_AT_ONCE);
     const started = await Promise.all(
-      some.map((start) => drover.upload(customers(start, Math.min(size, to - start)).map(waitingForLate), tenant, '?dependencyWaitTimeout=86400')),
+      some.map((start) =>
+        drover.upload(
+          customers(start, Math.min(size, to - start)).map(waitingForLate),
+          tenant,
+          '?dependencyWaitTimeout=86400',
+        ),
+      ),
     );
     await drover.waiting(started);
     ids.push(...started);
@@ -70,19 +95,43 @@ async function measureBeside(bench: Bench, drover: Installation, tenant: string,
     const before = cpuMs(pid);
     await sleep(IDLE_WINDOW_MS);
     const used = ((cpuMs(pid) - before) * 1000) / IDLE_WINDOW_MS;
-    return [{ name: `CPU of the idle worker, ${told}`, unit: 'ms a second', values: [used], at: pending, series: 'CPU of the idle worker' }];
+    return [
+      {
+        name: `CPU of the idle worker, ${told}`,
+        unit: 'ms a second',
+        values: [used],
+        at: pending,
+        series: 'CPU of the idle worker',
+      },
+    ];
   });
-  const memory = { name: `memory of the worker, ${told}`, unit: 'MB', values: [residentMb(pid)], at: pending, series: 'memory of the worker' };
+  const memory = {
+    name: `memory of the worker, ${told}`,
+    unit: 'MB',
+    values: [residentMb(pid)],
+    at: pending,
+    series: 'memory of the worker',
+  };
   const speed = await inRounds(bench.rounds, async (round) => {
     const upload = await uploadAtOnce(drover, tenant, 10, bench.size(1000), { revision: pending + round + 1 });
-    return [{ name: `upload, ${told}`, unit: 'resources/s', values: [upload], at: pending, series: 'upload beside them' }];
+    return [
+      { name: `upload, ${told}`, unit: 'resources/s', values: [upload], at: pending, series: 'upload beside them' },
+    ];
   });
   return [...idle, memory, ...speed];
 }
 
 /** Uploads all that is missing in one batch. @returns resources/s until the last one that waited is there. */
-async function release(drover: Installation, tenant: string, waiting: readonly string[], pending: number): Promise<number> {
-  const resources = Array.from({ length: REGIONS }, (_, n) => ({ code: `late-${regionCode(n)}`, name: `Late region ${n}` }));
+async function release(
+  drover: Installation,
+  tenant: string,
+  waiting: readonly string[],
+  pending: number,
+): Promise<number> {
+  const resources = Array.from({ length: REGIONS }, (_, n) => ({
+    code: `late-${regionCode(n)}`,
+    name: `Late region ${n}`,
+  }));
   const since = Date.now();
   await drover.start('POST', 'region', JSON.stringify({ resources }), tenant);
   return pending / secondsUntilEnd(since, await drover.ended(waiting));

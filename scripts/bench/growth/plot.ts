@@ -30,14 +30,24 @@ export async function writePlots(sections: readonly Section[], folder: string): 
 async function draw(axis: string, points: readonly Figure[]): Promise<string> {
   const values = points.map((figure) => {
     const { median, min, max } = summarize(figure.values);
-    return { at: (figure.at ?? 0).toLocaleString('en-US'), order: figure.at, median, min, max, series: `${figure.series}, ${figure.unit}` };
+    return {
+      at: (figure.at ?? 0).toLocaleString('en-US'),
+      order: figure.at,
+      median,
+      min,
+      max,
+      series: `${figure.series}, ${figure.unit}`,
+    };
   });
   const x = { field: 'at', type: 'ordinal' as const, title: axis, sort: { field: 'order' }, axis: { labelAngle: 0 } };
   const panel = {
     width: 240,
     height: 160,
     layer: [
-      { mark: { type: 'line' as const, point: true }, encoding: { x, y: { field: 'median', type: 'quantitative' as const, title: null, scale: { zero: true } } } },
+      {
+        mark: { type: 'line' as const, point: true },
+        encoding: { x, y: { field: 'median', type: 'quantitative' as const, title: null, scale: { zero: true } } },
+      },
       {
         mark: { type: 'rule' as const, opacity: 0.5 },
         encoding: { x, y: { field: 'min', type: 'quantitative' as const }, y2: { field: 'max' } },

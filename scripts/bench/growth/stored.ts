@@ -27,15 +27,30 @@ export const growthStored: Benchmark = {
       const figures: Figure[] = [];
       for (const full of STORED) {
         const wanted = full === 0 ? 0 : bench.size(full);
-        await storeSeeds(drover.database, scope, drover.idOf('customer'), customerSeeds(scope, drover.idOf('region'), stored, wanted - stored));
+        await storeSeeds(
+          drover.database,
+          scope,
+          drover.idOf('customer'),
+          customerSeeds(scope, drover.idOf('region'), stored, wanted - stored),
+        );
         stored = wanted;
         await upload();
         const measured = await inRounds(bench.rounds, async () => [
-          { name: `with ${wanted.toLocaleString('en-US')} stored`, unit: 'resources/s', values: [await upload()], at: wanted, series: 'upload' },
+          {
+            name: `with ${wanted.toLocaleString('en-US')} stored`,
+            unit: 'resources/s',
+            values: [await upload()],
+            at: wanted,
+            series: 'upload',
+          },
         ]);
         figures.push(...measured);
       }
       const [none, some, most] = figures as [Figure, Figure, Figure];
-      return [...figures, ratio('100,000 by none', some, none), ratio('1,000,000 by none', most, none, { target: { atLeast: 0.8 } })];
+      return [
+        ...figures,
+        ratio('100,000 by none', some, none),
+        ratio('1,000,000 by none', most, none, { target: { atLeast: 0.8 } }),
+      ];
     }),
 };

@@ -31,7 +31,10 @@ export interface PeerStore {
 /** With the guarantees of a write that Drover asks for. */
 export async function openPeerStore(): Promise<PeerStore> {
   const { MONGODB_URI = '', MONGODB_DATABASE } = process.env;
-  const client = new MongoClient(MONGODB_URI, { writeConcern: { w: 'majority', journal: true }, readConcern: { level: 'majority' } });
+  const client = new MongoClient(MONGODB_URI, {
+    writeConcern: { w: 'majority', journal: true },
+    readConcern: { level: 'majority' },
+  });
   const db = client.db(MONGODB_DATABASE);
   return { resources: db.collection('resources'), outcomes: db.collection('outcomes'), close: () => client.close() };
 }
@@ -43,7 +46,11 @@ const isValid = ajv.compile(PLAIN_CUSTOMER_SCHEMA);
  * The checks that Drover makes, without what makes it safe against crashes and against others who write: look the references
  * up, merge over what is stored, validate, write, one outcome an item.
  */
-export async function carryOut({ resources }: PeerStore, tenant: string, items: readonly Customer[]): Promise<Outcome[]> {
+export async function carryOut(
+  { resources }: PeerStore,
+  tenant: string,
+  items: readonly Customer[],
+): Promise<Outcome[]> {
   const targets = [...new Set(items.map((item) => `${tenant}/region/${item.region}`))];
   const [regions, existing] = await Promise.all([
     resources.find({ _id: { $in: targets } }, { projection: { _id: 1 } }).toArray(),
@@ -57,16 +64,22 @@ export async function carryOut({ resources }: PeerStore, tenant: string, items: 
     const _id = `${tenant}/customer/${item.id}`;
     const before = stored.get(_id);
     const data = { ...(before && JSON.parse(before.data)), ...item };
-    if (!present.has(`${tenant}/region/${item.region}`)) outcomes.push({ status: 'failed', error: 'missing_dependency' });
+    if (!present.has(`${tenant}/region/${item.region}`))
+      outcomes.push({ status: 'failed', error: 'missing_dependency' });
     else if (!isValid(data)) outcomes.push({ status: 'failed', error: ajv.errorsText(isValid.errors) });
     else {
       const text = JSON.stringify(data);
-      outcomes.push({ status: 'succeeded', action: before === undefined ? 'created' : before.data === text ? 'unchanged' : 'updated' });
+      outcomes.push({
+        status: 'succeeded',
+        action: before === undefined ? 'created' : before.data === text ? 'unchanged' : 'updated',
+      });
       changed.set(_id, { _id, data: text, version: (before?.version ?? 0) + 1, updatedAt: new Date() });
     }
   }
   const writes = [...changed.values()].map(({ _id, ...set }) =>
-    stored.has(_id) ? { updateOne: { filter: { _id }, update: { $set: set } } } : { insertOne: { document: { _id, ...set } } },
+    stored.has(_id)
+      ? { updateOne: { filter: { _id }, update: { $set: set } } }
+      : { insertOne: { document: { _id, ...set } } },
   );
   if (writes.length > 0) await resources.bulkWrite(writes, { ordered: false });
   return outcomes;
@@ -75,7 +88,11 @@ export async function carryOut({ resources }: PeerStore, tenant: string, items: 
 /** Outcomes in pages, as Drover stores them. */
 const OUTCOMES_PER_PAGE = 50;
 
-export async function storeOutcomes({ outcomes: collection }: PeerStore, batchId: string, outcomes: readonly Outcome[]): Promise<void> {
+export async function storeOutcomes(
+  { outcomes: collection }: PeerStore,
+  batchId: string,
+  outcomes: readonly Outcome[],
+): Promise<void> {
   const pages = Array.from({ length: Math.ceil(outcomes.length / OUTCOMES_PER_PAGE) }, (_, page) => ({
     _id: `${batchId}/${page}`,
     outcomes: outcomes.slice(page * OUTCOMES_PER_PAGE, (page + 1) * OUTCOMES_PER_PAGE),

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Customer } from '../data/customers.ts';
-import { carryOut, openPeerStore, type Outcome } from './carry-out.ts';
+import { carryOut, type Outcome, openPeerStore } from './carry-out.ts';
 
 const store = await openPeerStore();
 Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
@@ -10,7 +10,8 @@ const worker = await Worker.create({
   taskQueue: process.env.QUEUE ?? '',
   workflowsPath: fileURLToPath(new URL('one-by-one-workflow.js', import.meta.url)),
   activities: {
-    uploadOne: async (tenant: string, item: Customer): Promise<Outcome | undefined> => (await carryOut(store, tenant, [item]))[0],
+    uploadOne: async (tenant: string, item: Customer): Promise<Outcome | undefined> =>
+      (await carryOut(store, tenant, [item]))[0],
   },
 });
 process.on('disconnect', () => process.exit(0));

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { assertSucceeded, batchesOf, openPeerStore, type Outcome, seedRegions } from './carry-out.ts';
+import { assertSucceeded, batchesOf, type Outcome, openPeerStore, seedRegions } from './carry-out.ts';
 import type { uploadOneByOne } from './one-by-one-workflow.ts';
 import { serve } from './serve.ts';
 

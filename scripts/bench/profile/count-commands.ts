@@ -30,4 +30,6 @@ function count(id: string, ms: number): void {
   counts[name] = { commands: known.commands + 1, ms: known.ms + ms };
 }
 
-process.on('exit', () => writeFileSync(`${process.env.COMMAND_COUNTS}/commands-${process.pid}.json`, JSON.stringify(counts)));
+process.on('exit', () =>
+  writeFileSync(`${process.env.COMMAND_COUNTS}/commands-${process.pid}.json`, JSON.stringify(counts)),
+);

@@ -5,7 +5,10 @@ import type { Figure } from '../figures.ts';
 export function commandsIn(folder: string, batches: number): Figure[] {
   const sums = new Map<string, { commands: number; ms: number }>();
   for (const file of readdirSync(folder).filter((name) => name.startsWith('commands-'))) {
-    const counts = JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as Record<string, { commands: number; ms: number }>;
+    const counts = JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as Record<
+      string,
+      { commands: number; ms: number }
+    >;
     for (const [name, { commands, ms }] of Object.entries(counts)) {
       const sum = sums.get(name) ?? { commands: 0, ms: 0 };
       sums.set(name, { commands: sum.commands + commands, ms: sum.ms + ms });
@@ -23,7 +26,10 @@ export function commandsIn(folder: string, batches: number): Figure[] {
 }
 
 interface Profile {
-  readonly nodes: readonly { readonly id: number; readonly callFrame: { functionName: string; url: string; lineNumber: number } }[];
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly callFrame: { functionName: string; url: string; lineNumber: number };
+  }[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
 }
@@ -45,6 +51,9 @@ export function hottestIn(file: string): string {
     .filter(([name]) => !name.startsWith('(idle)'))
     .sort(([, a], [, b]) => b - a)
     .slice(0, SHOWN)
-    .map(([name, ms]) => `${((100 * ms) / busy).toFixed(1).padStart(5)} %  ${Math.round(ms).toString().padStart(6)} ms  ${name}`)
+    .map(
+      ([name, ms]) =>
+        `${((100 * ms) / busy).toFixed(1).padStart(5)} %  ${Math.round(ms).toString().padStart(6)} ms  ${name}`,
+    )
     .join('\n');
 }

@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Collection } from 'mongodb';
+import { v7 as uuidv7 } from 'uuid';
 import { toBatchDocument } from '../../../store/batches.ts';
 import type { Database } from '../../../store/database.ts';
 import { BODIES_PER_PAGE, pageIds } from '../../../store/item-pages.ts';
@@ -38,7 +38,11 @@ async function insertPages(database: Database, size: number, about: string): Pro
 
 async function insertDocuments(database: Database, size: number, about: string): Promise<void> {
   const _id = uuidv7();
-  const items = customers(0, size).map((item, index) => ({ _id: `${_id}/${index}`, externalId: item.id, body: JSON.stringify(item) }));
+  const items = customers(0, size).map((item, index) => ({
+    _id: `${_id}/${index}`,
+    externalId: item.id,
+    body: JSON.stringify(item),
+  }));
   await (database.itemPages as unknown as Collection<(typeof items)[number]>).insertMany(items, { ordered: false });
   await insertBatch(database, _id, size, about);
 }
@@ -46,7 +50,15 @@ async function insertDocuments(database: Database, size: number, about: string):
 async function insertBatch(database: Database, _id: string, total: number, about: string): Promise<void> {
   const scope = { platform: 'inserts', tenant: about };
   const options = { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 } as const;
-  const batch = toBatchDocument({ _id, scope, operation: 'upload', options, total, pageSize: BODIES_PER_PAGE, createdAt: new Date() });
+  const batch = toBatchDocument({
+    _id,
+    scope,
+    operation: 'upload',
+    options,
+    total,
+    pageSize: BODIES_PER_PAGE,
+    createdAt: new Date(),
+  });
   // over: nobody is to carry it out
   await database.batches.insertOne({ ...batch, status: 'success' });
 }

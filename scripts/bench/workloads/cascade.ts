@@ -1,6 +1,6 @@
+import { resourceKey } from '../../../domain/resource.ts';
 import type { Benchmark } from '../bench.ts';
 import { type Seed, storeSeeds } from '../data/seed.ts';
-import { resourceKey } from '../../../domain/resource.ts';
 import { inRounds } from '../figures.ts';
 import type { Installation } from '../installation.ts';
 import { timeOfDelete } from './delete.ts';
@@ -32,11 +32,21 @@ export const cascade: Benchmark = {
 };
 
 function definition(name: string, parent?: string) {
-  const properties = { id: { type: 'string' }, name: { type: 'string' }, ...(parent && { [parent]: { $ref: `reach:schemas/${parent}` } }) };
+  const properties = {
+    id: { type: 'string' },
+    name: { type: 'string' },
+    ...(parent && { [parent]: { $ref: `reach:schemas/${parent}` } }),
+  };
   return { name, externalIdField: 'id', schema: { type: 'object', properties, ...(parent && { required: [parent] }) } };
 }
 
-async function store(drover: Installation, tenant: string, schema: string, count: number, parent?: { schema: string; count: number }): Promise<void> {
+async function store(
+  drover: Installation,
+  tenant: string,
+  schema: string,
+  count: number,
+  parent?: { schema: string; count: number },
+): Promise<void> {
   const scope = drover.scope(tenant);
   const seeds = Array.from({ length: count }, (_, n): Seed => {
     const id = `${schema}-${n}`;

@@ -13,7 +13,13 @@ export const deleteByIds: Benchmark = {
       const externalIds = Array.from({ length: count }, (_, n) => `customer-${n}`);
       return inRounds(bench.rounds, async () => {
         const tenant = await tenantOfCustomers(drover, count);
-        return [{ name: 'deletions', unit: 'resources/s', values: [count / (await timeOfDelete(drover, tenant, 'customer', { externalIds }))] }];
+        return [
+          {
+            name: 'deletions',
+            unit: 'resources/s',
+            values: [count / (await timeOfDelete(drover, tenant, 'customer', { externalIds }))],
+          },
+        ];
       });
     }),
 };
@@ -39,12 +45,22 @@ export const deleteAll: Benchmark = {
 async function tenantOfCustomers(drover: Installation, count: number): Promise<string> {
   const tenant = await drover.newTenant();
   const scope = drover.scope(tenant);
-  await storeSeeds(drover.database, scope, drover.idOf('customer'), customerSeeds(scope, drover.idOf('region'), 0, count));
+  await storeSeeds(
+    drover.database,
+    scope,
+    drover.idOf('customer'),
+    customerSeeds(scope, drover.idOf('region'), 0, count),
+  );
   return tenant;
 }
 
 /** @returns seconds. */
-export async function timeOfDelete(drover: Installation, tenant: string, schema: string, request: object): Promise<number> {
+export async function timeOfDelete(
+  drover: Installation,
+  tenant: string,
+  schema: string,
+  request: object,
+): Promise<number> {
   const since = Date.now();
   const id = await drover.start('DELETE', schema, JSON.stringify(request), tenant);
   return secondsUntilEnd(since, await drover.ended([id]));

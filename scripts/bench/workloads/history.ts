@@ -1,7 +1,7 @@
+import { batchWorkflowId } from '../../../workflows/messages.ts';
 import type { Benchmark } from '../bench.ts';
 import { customers } from '../data/customers.ts';
 import { inRounds } from '../figures.ts';
-import { batchWorkflowId } from '../../../workflows/messages.ts';
 
 /** Temporal's `EVENT_TYPE_ACTIVITY_TASK_SCHEDULED`. */
 const ACTIVITY_SCHEDULED = 10;

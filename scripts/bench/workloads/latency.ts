@@ -23,15 +23,27 @@ export const acceptLatency: Benchmark = {
         const loaded = await underLoad(bench, drover, () => accepts(drover, tenant, 10, size, 100));
         return [
           ...percentiles('idle', times),
-          { name: 'the two bulk inserts, p50', unit: 'ms', values: [percentile(inserts.pages, 0.5)], note: 'pages of items and the batch, as stored' },
-          { name: 'one document an item, p50', unit: 'ms', values: [percentile(inserts.documents, 0.5)], note: 'the same by 1000 documents and the batch' },
+          {
+            name: 'the two bulk inserts, p50',
+            unit: 'ms',
+            values: [percentile(inserts.pages, 0.5)],
+            note: 'pages of items and the batch, as stored',
+          },
+          {
+            name: 'one document an item, p50',
+            unit: 'ms',
+            values: [percentile(inserts.documents, 0.5)],
+            note: 'the same by 1000 documents and the batch',
+          },
           ...percentiles('under load', loaded),
         ];
       });
       const named = (name: string): Figure => figures.find((figure) => figure.name === name) as Figure;
       return [
         ...figures,
-        ratio('accept by the two inserts', named('idle p50'), named('the two bulk inserts, p50'), { target: { atMost: 1.5 } }),
+        ratio('accept by the two inserts', named('idle p50'), named('the two bulk inserts, p50'), {
+          target: { atMost: 1.5 },
+        }),
         ratio('accept by one document an item', named('idle p50'), named('one document an item, p50')),
       ];
     }),
@@ -46,7 +58,11 @@ export const statusLatency: Benchmark = {
       await underLoad(bench, drover, (ids, tenant) => queries(drover, ids, tenant));
       return inRounds(bench.rounds, async () => {
         const waiting = await drover.newTenant();
-        const id = await drover.upload([{ id: 'waits', name: 'One who waits', region: 'never' }], waiting, '?dependencyWaitTimeout=86400');
+        const id = await drover.upload(
+          [{ id: 'waits', name: 'One who waits', region: 'never' }],
+          waiting,
+          '?dependencyWaitTimeout=86400',
+        );
         await drover.waiting([id]);
         const idle = await queries(drover, [id], waiting);
         await drover.send('POST', `/api/batches/${id}/cancel`, undefined, waiting);
@@ -59,10 +75,20 @@ export const statusLatency: Benchmark = {
 };
 
 function percentiles(name: string, times: readonly number[]): Figure[] {
-  return [50, 95, 99].map((share) => ({ name: `${name} p${share}`, unit: 'ms', values: [percentile(times, share / 100)] }));
+  return [50, 95, 99].map((share) => ({
+    name: `${name} p${share}`,
+    unit: 'ms',
+    values: [percentile(times, share / 100)],
+  }));
 }
 
-async function accepts(drover: Installation, tenant: string, count: number, size: number, pauseMs = 0): Promise<number[]> {
+async function accepts(
+  drover: Installation,
+  tenant: string,
+  count: number,
+  size: number,
+  pauseMs = 0,
+): Promise<number[]> {
   const times: number[] = [];
   const ids: string[] = [];
   for (let n = 0; n < count; n++) {
@@ -79,7 +105,7 @@ async function accepts(drover: Installation, tenant: string, count: number, size
   return times;
 }
 
-/** Queries of some batches in turn, 20 a second of each client would be many: 100 in all. */
+/** 100 queries of some batches in turn, one after the other. */
 async function queries(drover: Installation, ids: readonly string[], tenant: string): Promise<number[]> {
   const times: number[] = [];
   for (let n = 0; n < 100; n++) {
@@ -92,7 +118,11 @@ async function queries(drover: Installation, ids: readonly string[], tenant: str
 }
 
 /** Keeps ten batches on their way while something is measured; it is given some of their ids. */
-async function underLoad<T>(bench: Bench, drover: Installation, measure: (ids: string[], tenant: string) => Promise<T>): Promise<T> {
+async function underLoad<T>(
+  bench: Bench,
+  drover: Installation,
+  measure: (ids: string[], tenant: string) => Promise<T>,
+): Promise<T> {
   const tenant = await drover.newTenant();
   const size = bench.size(1000);
   const ids: string[] = [];

@@ -19,7 +19,10 @@ export const patch: Benchmark = {
         await storeSeeds(drover.database, scope, drover.idOf('customer'), seeds);
         const bodies = Array.from({ length: BATCHES }, (_, batch) =>
           JSON.stringify({
-            resources: Array.from({ length: size }, (_, n) => ({ id: `customer-${batch * size + n}`, name: `Patched in round ${round}` })),
+            resources: Array.from({ length: size }, (_, n) => ({
+              id: `customer-${batch * size + n}`,
+              name: `Patched in round ${round}`,
+            })),
           }),
         );
         const since = Date.now();

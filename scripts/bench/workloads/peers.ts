@@ -22,7 +22,11 @@ export const peers: Benchmark = {
           const own = await uploadAtOnce(drover, await drover.newTenant(), IN_FLIGHT, bench.size(1000));
           const speeds: Figure[] = [{ name: 'Drover', unit: 'resources/s', values: [own] }];
           for (const { name, peer, size } of others) {
-            speeds.push({ name, unit: 'resources/s', values: [await peer.speed({ tenant: `round-${round}`, batches: IN_FLIGHT, size })] });
+            speeds.push({
+              name,
+              unit: 'resources/s',
+              values: [await peer.speed({ tenant: `round-${round}`, batches: IN_FLIGHT, size })],
+            });
           }
           return speeds;
         });
@@ -58,12 +62,23 @@ async function startPeers(bench: Bench): Promise<StartedPeer[]> {
     const chunks = await bullmq(50);
     add('BullMQ, 50 a job', chunks, { note: 'aim: level with it' });
     const each = await bullmq(1);
-    started.push({ name: 'BullMQ, 1 a job', peer: each, size, about: { target: { atLeast: 3 } }, stop: () => each.stop().then(redis.stop) });
+    started.push({
+      name: 'BullMQ, 1 a job',
+      peer: each,
+      size,
+      about: { target: { atLeast: 3 } },
+      stop: () => each.stop().then(redis.stop),
+    });
   } catch (error) {
     if (!(error instanceof Skipped)) throw error;
     bench.say(`BullMQ: ${error.message}`);
   }
   const oneByOne = await Peer.start(bench, 'one-by-one', 'one-by-one');
-  add('Temporal, 1 an activity', oneByOne, { target: { atLeast: 20 } }, Math.max(1, Math.round(size * ONE_BY_ONE_SHARE)));
+  add(
+    'Temporal, 1 an activity',
+    oneByOne,
+    { target: { atLeast: 20 } },
+    Math.max(1, Math.round(size * ONE_BY_ONE_SHARE)),
+  );
   return started;
 }

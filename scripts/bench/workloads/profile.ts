@@ -3,8 +3,8 @@ import type { Bench, Benchmark } from '../bench.ts';
 import { RESULTS_FOLDER } from '../build.ts';
 import { type Figure, inRounds } from '../figures.ts';
 import type { Installation } from '../installation.ts';
-import { commandsIn, hottestIn } from '../profile/reading.ts';
 import { cpuMs } from '../processes.ts';
+import { commandsIn, hottestIn } from '../profile/reading.ts';
 import { uploadAtOnce } from './upload-10x1000.ts';
 
 const BATCHES = 10;
@@ -35,11 +35,13 @@ async function cpuOfBatches(bench: Bench, drover: Installation): Promise<Figure[
     const tenant = await drover.newTenant();
     const before = used();
     const speed = await uploadAtOnce(drover, tenant, BATCHES, size);
-    const figures = used().map((after, n): Figure => ({
-      name: `CPU of ${Object.keys(processes)[n]}`,
-      unit: 'ms a batch',
-      values: [(after - (before[n] ?? 0)) / BATCHES],
-    }));
+    const figures = used().map(
+      (after, n): Figure => ({
+        name: `CPU of ${Object.keys(processes)[n]}`,
+        unit: 'ms a batch',
+        values: [(after - (before[n] ?? 0)) / BATCHES],
+      }),
+    );
     return [...figures, { name: 'elapsed', unit: 'ms a batch', values: [(1000 * size) / speed] }];
   });
 }
@@ -49,7 +51,13 @@ async function insideProcesses(bench: Bench): Promise<Figure[]> {
   const folder = `${RESULTS_FOLDER}/profile-${process.pid}`;
   mkdirSync(folder, { recursive: true });
   try {
-    const nodeOptions = ['--import', `${bench.build}/scripts/bench/profile/count-commands.js`, '--cpu-prof', '--cpu-prof-dir', folder];
+    const nodeOptions = [
+      '--import',
+      `${bench.build}/scripts/bench/profile/count-commands.js`,
+      '--cpu-prof',
+      '--cpu-prof-dir',
+      folder,
+    ];
     let batches = 0;
     await bench.withInstallation(
       async (drover) => {

@@ -31,7 +31,9 @@ export async function uploadAtOnce(
   size: number,
   { from = 0, revision = 0 }: { from?: number; revision?: number } = {},
 ): Promise<number> {
-  const bodies = Array.from({ length: batches }, (_, n) => JSON.stringify({ resources: customers(from + n * size, size, revision) }));
+  const bodies = Array.from({ length: batches }, (_, n) =>
+    JSON.stringify({ resources: customers(from + n * size, size, revision) }),
+  );
   const since = Date.now();
   const ids = await Promise.all(bodies.map((body) => drover.start('POST', 'customer', body, tenant)));
   return (batches * size) / secondsUntilEnd(since, await drover.ended(ids));

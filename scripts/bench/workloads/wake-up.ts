@@ -30,7 +30,13 @@ export const wakeUp: Benchmark = {
 async function wakeAll(drover: Installation, tenant: string, batches: number, size: number): Promise<number> {
   const ids: string[] = [];
   for (let batch = 0; batch < batches; batch++) {
-    ids.push(await drover.upload(customers(batch * size, size).map((customer) => ({ ...customer, region: 'late' })), tenant, WAIT));
+    ids.push(
+      await drover.upload(
+        customers(batch * size, size).map((customer) => ({ ...customer, region: 'late' })),
+        tenant,
+        WAIT,
+      ),
+    );
   }
   await drover.waiting(ids);
   const since = Date.now();
