@@ -11,7 +11,10 @@ const PAYLOAD_KEY_BYTES = 32;
 function readKeys(text: string, ctx: z.RefinementCtx): Uint8Array[] {
   const keys = text.split(',').map((key) => Buffer.from(key.trim(), 'base64'));
   if (keys.every((key) => key.byteLength === PAYLOAD_KEY_BYTES)) return keys;
-  ctx.addIssue({ code: 'custom', message: `must be keys of ${PAYLOAD_KEY_BYTES} bytes in base64, separated by commas` });
+  ctx.addIssue({
+    code: 'custom',
+    message: `must be keys of ${PAYLOAD_KEY_BYTES} bytes in base64, separated by commas`,
+  });
   return z.NEVER;
 }
 
@@ -56,7 +59,10 @@ const schema = z.object({
   /** Address that a worker shows its metrics at, for example `127.0.0.1:9464`; absent: it shows none. */
   WORKER_METRICS_ADDRESS: z
     .string()
-    .regex(/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d{1,5}$/i, 'must be an IP address and a port, such as 127.0.0.1:9464')
+    .regex(
+      /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d{1,5}$/i,
+      'must be an IP address and a port, such as 127.0.0.1:9464',
+    )
     .optional(),
   /** Seconds that a caller is given to send its request, with its body. */
   REQUEST_TIMEOUT_SECONDS: positiveInteger.default(60),

@@ -23,7 +23,10 @@ export function createLogger(
   about: { readonly service?: string } = {},
   destination: DestinationStream = pino.destination(1),
 ): Logger {
-  return pino({ level: config.LOG_LEVEL, base: about, serializers: { err: (error: unknown) => describeError(error) } }, destination);
+  return pino(
+    { level: config.LOG_LEVEL, base: about, serializers: { err: (error: unknown) => describeError(error) } },
+    destination,
+  );
 }
 
 function describeError(error: unknown, depth = 0): LoggedError {

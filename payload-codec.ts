@@ -56,7 +56,9 @@ export class EncryptionCodec implements PayloadCodec {
     const bytes = data ?? new Uint8Array();
     if (bytes.byteLength < NONCE_BYTES + TAG_BYTES) throw new Error('an encrypted payload is too short');
     const end = bytes.byteLength - TAG_BYTES;
-    const decipher = createDecipheriv(CIPHER, this.#key(textOf(metadata?.[KEY_ID])), bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+    const decipher = createDecipheriv(CIPHER, this.#key(textOf(metadata?.[KEY_ID])), bytes.subarray(0, NONCE_BYTES), {
+      authTagLength: TAG_BYTES,
+    });
     decipher.setAuthTag(bytes.subarray(end));
     const plain = Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, end)), decipher.final()]);
     return PayloadMessage.decode(plain);
@@ -64,7 +66,8 @@ export class EncryptionCodec implements PayloadCodec {
 
   #key(id: string): Uint8Array {
     const key = this.#keys.get(id);
-    if (key === undefined) throw new Error(`a payload was encrypted with key ${id.slice(0, 64)}, which is not in DROVER_PAYLOAD_KEY`);
+    if (key === undefined)
+      throw new Error(`a payload was encrypted with key ${id.slice(0, 64)}, which is not in DROVER_PAYLOAD_KEY`);
     return key;
   }
 }

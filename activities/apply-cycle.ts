@@ -1,4 +1,4 @@
-import { readBatches, type BatchDocument, recordClaims } from '../store/batches.ts';
+import { type BatchDocument, readBatches, recordClaims } from '../store/batches.ts';
 import { claimPending, dropPending, type PendingMember, unclaimPending } from '../store/dependencies.ts';
 import { readItems } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
@@ -54,7 +54,10 @@ async function storeOutcomes(
 ): Promise<void> {
   for (const [owner, faults] of faulty) {
     const own = [...results].filter(([item]) => item.batch === owner);
-    const outcomes = new Map([...faults, ...own.map(([item, result]) => [item.index, toOutcome(owner, item, result)] as const)]);
+    const outcomes = new Map([
+      ...faults,
+      ...own.map(([item, result]) => [item.index, toOutcome(owner, item, result)] as const),
+    ]);
     await writeOutcomes(database, owner, outcomes);
   }
 }
@@ -62,12 +65,19 @@ async function storeOutcomes(
 /** Ends what an earlier delivery left claimed. */
 export async function recoverClaims(dependencies: Dependencies, batch: BatchDocument): Promise<void> {
   if (batch.claims === undefined || batch.claims.length === 0) return;
-  await wakeWaiting(dependencies, batch.claims.map((member) => member.key));
+  await wakeWaiting(
+    dependencies,
+    batch.claims.map((member) => member.key),
+  );
   await settleClaims(dependencies, batch._id, batch.claims);
 }
 
 /** Members that are settled leave the pending store, the others are given back; their batches look for themselves. */
-async function settleClaims(dependencies: Dependencies, batchId: string, members: readonly PendingMember[]): Promise<void> {
+async function settleClaims(
+  dependencies: Dependencies,
+  batchId: string,
+  members: readonly PendingMember[],
+): Promise<void> {
   const { database } = dependencies;
   const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
   const alive = new Set(owners.map((owner) => owner._id));
@@ -75,7 +85,11 @@ async function settleClaims(dependencies: Dependencies, batchId: string, members
   const open: PendingMember[] = [];
   for (const owner of owners) {
     const own = members.filter((member) => member.batchId === owner._id);
-    const outcomes = await readOutcomes(database, owner, own.map((member) => member.index));
+    const outcomes = await readOutcomes(
+      database,
+      owner,
+      own.map((member) => member.index),
+    );
     for (const member of own) (outcomes.get(member.index)?.status === 'pending' ? open : settled).push(member);
   }
   await dropPending(database, settled);
@@ -102,7 +116,9 @@ async function loadMembers(dependencies: Dependencies, members: readonly Pending
     schemas.set(schema.definition.id, schema);
     const loaded = await toWorkItems(dependencies, owner, schema, await readItems(database, owner, pending), outcomes);
     work.push(...loaded.work);
-    const faults = [...loaded.faulty].map(([index, errors]) => [index, failedOutcome(outcomes.get(index), errors)] as const);
+    const faults = [...loaded.faulty].map(
+      ([index, errors]) => [index, failedOutcome(outcomes.get(index), errors)] as const,
+    );
     faulty.set(owner, new Map(faults));
   }
   // Those that wake together go in the order in which they became pending (contract section 9).

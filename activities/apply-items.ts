@@ -7,11 +7,11 @@ import { registerPending, releasePending } from '../store/dependencies.ts';
 import { type Item, readItems } from '../store/item-pages.ts';
 import { type MissingKey, readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
 import type { PendingGroup } from '../workflows/messages.ts';
-import { withIntent } from './with-intent.ts';
 import { currentDelivery, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { keysOfItems } from './settle-leftovers.ts';
 import { wakeWaiting } from './wake-waiting.ts';
+import { withIntent } from './with-intent.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
 import { type WriteResult, writeItems } from './write-items.ts';
 
@@ -39,12 +39,20 @@ export async function applyItems(dependencies: Dependencies, input: ItemsOfBatch
   const delivery = currentDelivery();
   const batch = await readBatch(database, input.batchId);
   if (batch === null || batch.run !== input.run) return { tally: tallyOf([]), pending: [] };
-  const [before, items] = await Promise.all([readOutcomes(database, batch, input.indexes), readItems(database, batch, input.indexes)]);
+  const [before, items] = await Promise.all([
+    readOutcomes(database, batch, input.indexes),
+    readItems(database, batch, input.indexes),
+  ]);
   const open = items.filter(({ index }) => isOpen(before.get(index)));
   const created = [...before].flatMap(([index, outcome]) => (outcome.action === 'created' ? [index] : []));
-  if (created.length > 0) await wakeWaiting(dependencies, (await keysOfItems(database, batch, created)).map(({ key }) => key));
+  if (created.length > 0)
+    await wakeWaiting(
+      dependencies,
+      (await keysOfItems(database, batch, created)).map(({ key }) => key),
+    );
   const after = new Map(before);
-  for (const [index, outcome] of await applyOpen(dependencies, delivery, batch, open, before)) after.set(index, outcome);
+  for (const [index, outcome] of await applyOpen(dependencies, delivery, batch, open, before))
+    after.set(index, outcome);
   return workResult(input.indexes, after);
 }
 
@@ -109,7 +117,12 @@ async function applyOpen(
     await writeOutcomes(database, batch, outcomes, before.size === 0);
     await checkpoint?.('outcomes-stored', batch._id);
     delivery.assertInTime();
-    await registerPending(database, batch._id, delivery.id, pending.map((item) => registration(item, outcomes)));
+    await registerPending(
+      database,
+      batch._id,
+      delivery.id,
+      pending.map((item) => registration(item, outcomes)),
+    );
     await checkpoint?.('registered', batch._id);
     return createdKeys(results);
   });
@@ -122,7 +135,9 @@ export const settleFailed =
   (database: Dependencies['database']) =>
   async (results: ReadonlyMap<WorkItem, WriteResult>): Promise<void> => {
     for (const batch of new Set([...results.keys()].map((item) => item.batch))) {
-      const own = [...results].flatMap(([item, result]) => (item.batch === batch ? [[item.index, toOutcome(batch, item, result)] as const] : []));
+      const own = [...results].flatMap(([item, result]) =>
+        item.batch === batch ? [[item.index, toOutcome(batch, item, result)] as const] : [],
+      );
       await writeOutcomes(database, batch, new Map(own.filter(([, { status }]) => status === 'failed')));
     }
   };
@@ -142,7 +157,8 @@ function registration(item: WorkItem, outcomes: ReadonlyMap<number, StoredOutcom
 /** Keys that items brought into being; found again by a later delivery, which may have to wake whom the first one did not. */
 export function createdKeys(results: ReadonlyMap<WorkItem, WriteResult>): ResourceKey[] {
   const keys = [...results].flatMap(([item, result]) => {
-    const action = result.kind === 'settled' ? result.outcome.action : result.kind === 'written' ? result.action : undefined;
+    const action =
+      result.kind === 'settled' ? result.outcome.action : result.kind === 'written' ? result.action : undefined;
     return action === 'created' ? [item.key] : [];
   });
   return [...new Set(keys)];
@@ -157,7 +173,10 @@ export function failedOutcome(before: StoredOutcome | undefined, errors: readonl
 
 /** What an item has waited for so far: its registrations may still be there, and go when its batch is over. */
 export function waitedFor(before: StoredOutcome | undefined): Pick<StoredOutcome, 'waitedFor'> {
-  const keys = [...(before?.waitedFor ?? []), ...(before?.status === 'pending' ? (before.missing ?? []).map(({ key }) => key) : [])];
+  const keys = [
+    ...(before?.waitedFor ?? []),
+    ...(before?.status === 'pending' ? (before.missing ?? []).map(({ key }) => key) : []),
+  ];
   return keys.length > 0 ? { waitedFor: [...new Set(keys)] } : {};
 }
 
@@ -173,7 +192,9 @@ export function toOutcome(batch: BatchDocument, item: WorkItem, result: WriteRes
     case 'failed':
       return { status: 'failed', errors: [...result.errors], attempts, ...waited };
     case 'missing': {
-      const missing = [...new Map(result.missing.map((reference) => [reference.key, toMissingKey(reference)])).values()];
+      const missing = [
+        ...new Map(result.missing.map((reference) => [reference.key, toMissingKey(reference)])).values(),
+      ];
       const waitSeconds = 'dependencyWaitTimeout' in batch.options ? batch.options.dependencyWaitTimeout : 0;
       if (waitSeconds > 0) {
         const since = item.outcome?.pendingSince ?? new Date();

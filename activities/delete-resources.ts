@@ -12,8 +12,8 @@ import { readOutcomes } from '../store/outcome-pages.ts';
 import { readReferrers, slices, type Vertex } from '../store/reference-graph.ts';
 import { type MarkedDocument, unmarkLeaving } from '../store/resources.ts';
 import { type WorkResult, workResult } from './apply-items.ts';
-import { blocked, currentDelivery, type Delivery } from './delivery.ts';
 import { notFoundError, referencedError, schemaNamesOf, writeDecided } from './deletion-outcomes.ts';
+import { blocked, currentDelivery, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { resolveMarks } from './resolve-marks.ts';
 import { deletedKeys, settleStep } from './settle-deletion-step.ts';
@@ -68,7 +68,14 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   if (batch === null || step === null) return { ...workResult([], new Map()), cascaded: 0 };
   await writeDecided(database, batch, step.decided);
   const timeoutMs = activityInfo().startToCloseTimeoutMs;
-  const context: Context = { dependencies, delivery, timeoutMs, batch, step, last: roundOfStep(input.step) >= LAST_ROUND };
+  const context: Context = {
+    dependencies,
+    delivery,
+    timeoutMs,
+    batch,
+    step,
+    last: roundOfStep(input.step) >= LAST_ROUND,
+  };
   const commit = (await readGroup(database, group)) ?? (await decideStep(context));
   await settleStep(database, batch, step, commit, {
     beforeWrite: () => delivery.assertInTime(),
@@ -80,7 +87,10 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   return resultOf(context, commit);
 }
 
-async function resultOf({ dependencies, batch, step }: Context, commit: CommitDocument | null): Promise<DeletionResult> {
+async function resultOf(
+  { dependencies, batch, step }: Context,
+  commit: CommitDocument | null,
+): Promise<DeletionResult> {
   const indexes = [...step.decided, ...[...step.targets.values()].map(({ items }) => ({ indexes: items }))];
   const all = indexes.flatMap((some) => [...some.indexes]);
   const cascaded = deletedKeys(step, commit).filter((key) => step.targets.get(key)?.items.length === 0).length;
@@ -101,7 +111,8 @@ async function decideStep(context: Context): Promise<CommitDocument | null> {
     const attempt = await tryToDecide(context, keys);
     if (attempt !== BLOCKED) return attempt;
     await takeBackMarks(context, keys);
-    if (performance.now() - started > context.timeoutMs * PATIENCE) throw blocked('others are at work on resources that are to be deleted');
+    if (performance.now() - started > context.timeoutMs * PATIENCE)
+      throw blocked('others are at work on resources that are to be deleted');
     // Not in step with another delete that has met this one.
     await sleep(20 + Math.random() * 200);
   }
@@ -111,16 +122,26 @@ async function decideStep(context: Context): Promise<CommitDocument | null> {
 async function openKeys({ dependencies, batch, step }: Context): Promise<ResourceKey[]> {
   const firsts = [...step.targets.values()].flatMap(({ items }) => items.slice(0, 1));
   const outcomes = await readOutcomes(dependencies.database, batch, firsts);
-  return [...step.targets].flatMap(([key, { items: [first] }]) => {
-    const status = first === undefined ? undefined : outcomes.get(first)?.status;
-    return status === undefined || status === 'queued' || status === 'pending' ? [key] : [];
-  });
+  return [...step.targets].flatMap(
+    ([
+      key,
+      {
+        items: [first],
+      },
+    ]) => {
+      const status = first === undefined ? undefined : outcomes.get(first)?.status;
+      return status === undefined || status === 'queued' || status === 'pending' ? [key] : [];
+    },
+  );
 }
 
 const BLOCKED = Symbol('somebody else is at work on what the step needs');
 
 /** The order is what keeps references from dangling (invariant 3): mark, then look for intents, then for referrers, then commit. */
-async function tryToDecide(context: Context, keys: readonly ResourceKey[]): Promise<CommitDocument | null | typeof BLOCKED> {
+async function tryToDecide(
+  context: Context,
+  keys: readonly ResourceKey[],
+): Promise<CommitDocument | null | typeof BLOCKED> {
   const { dependencies, delivery, batch, step } = context;
   const { database, checkpoint } = dependencies;
   const marked = await takeMarks(context, keys);
@@ -133,12 +154,22 @@ async function tryToDecide(context: Context, keys: readonly ResourceKey[]): Prom
   await checkpoint?.('referrers-looked', batch._id);
   const { deleted, kept } = decideMarked(step, marked, outsiders);
   delivery.assertInTime();
-  await storeWritersOutcomes(database, [...deleted].flatMap((key) => marked.get(key) ?? []));
+  await storeWritersOutcomes(
+    database,
+    [...deleted].flatMap((key) => marked.get(key) ?? []),
+  );
   delivery.assertInTime();
-  await settleUndeleted(context, keys.filter((key) => !marked.has(key)), kept);
+  await settleUndeleted(
+    context,
+    keys.filter((key) => !marked.has(key)),
+    kept,
+  );
   const survivors = [...step.targets.keys()].filter((key) => !deleted.has(key));
   // Survivors are unmarked before the commit: what is marked then is gone.
-  await takeBackMarks(context, there.filter((key) => !deleted.has(key)));
+  await takeBackMarks(
+    context,
+    there.filter((key) => !deleted.has(key)),
+  );
   if (deleted.size === 0) return null;
   delivery.assertInTime();
   const commit = await decideGroup(database, step.group, 'committed', survivors);
@@ -167,7 +198,10 @@ async function takeMarks(
 }
 
 /** Brings marks of others to their end. @returns false where somebody is still at work. */
-async function settleMarks({ dependencies, delivery }: Context, documents: readonly MarkedDocument[]): Promise<boolean> {
+async function settleMarks(
+  { dependencies, delivery }: Context,
+  documents: readonly MarkedDocument[],
+): Promise<boolean> {
   const { undecided } = await resolveMarks(dependencies.database, delivery, documents);
   return undecided.size === 0;
 }
@@ -184,7 +218,10 @@ async function takeBackMarks({ dependencies, delivery, step }: Context, keys: re
  * Waits for the writers that may have looked before the marks were there. One that lays its intent later sees the marks, and
  * is not waited for. @returns false where one takes too long.
  */
-async function writersAreDone({ dependencies: { database }, timeoutMs }: Context, keys: readonly ResourceKey[]): Promise<boolean> {
+async function writersAreDone(
+  { dependencies: { database }, timeoutMs }: Context,
+  keys: readonly ResourceKey[],
+): Promise<boolean> {
   let before = new Set<string>();
   for (const some of slices(keys)) for (const intent of await intentsOn(database, some)) before.add(intent._id);
   const until = performance.now() + timeoutMs * WRITERS_PATIENCE;
@@ -209,7 +246,9 @@ async function outsideReferrers(
         for (const vertex of page) if (!marked.has(vertex._id)) outsiders.set(vertex._id, vertex);
       }
     }
-    const unsettled = [...outsiders.values()].filter(({ hidden, leaving }) => hidden !== undefined || leaving !== undefined);
+    const unsettled = [...outsiders.values()].filter(
+      ({ hidden, leaving }) => hidden !== undefined || leaving !== undefined,
+    );
     if (unsettled.length === 0) return [...outsiders.values()];
     if (!(await settleMarks(context, unsettled))) return BLOCKED;
   }
@@ -227,7 +266,10 @@ function decideMarked(
     return reasons.length === 0 || reasons.some((reason) => document.references.includes(reason)) ? [key] : [];
   });
   const references = new Map(
-    [...marked.values(), ...outsiders].map((vertex) => [vertex._id, vertex.references.filter((key) => marked.has(key))]),
+    [...marked.values(), ...outsiders].map((vertex) => [
+      vertex._id,
+      vertex.references.filter((key) => marked.has(key)),
+    ]),
   );
   const { stages, kept } = decideDeletion({ targets, references }, false);
   return { deleted: new Set(stages.flat(2)), kept };

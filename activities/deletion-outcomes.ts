@@ -45,7 +45,11 @@ export async function writeDecided(
   decided: readonly { readonly indexes: readonly number[]; readonly outcome: Omit<StoredOutcome, 'attempts'> }[],
 ): Promise<void> {
   if (decided.length === 0) return;
-  const before = await readOutcomes(database, batch, decided.flatMap(({ indexes }) => [...indexes]));
+  const before = await readOutcomes(
+    database,
+    batch,
+    decided.flatMap(({ indexes }) => [...indexes]),
+  );
   const outcomes = new Map<number, StoredOutcome>();
   for (const { indexes, outcome } of decided) {
     for (const [at, index] of indexes.entries()) {
@@ -55,4 +59,3 @@ export async function writeDecided(
   }
   await writeOutcomes(database, batch, outcomes);
 }
-

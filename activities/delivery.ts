@@ -8,7 +8,8 @@ const MARGIN = 0.4;
 const COMMAND_SHARE = 0.35;
 
 /** Longest silence of one MongoDB command of an activity, in ms. */
-export const commandTimeoutMs = (activityTimeoutSeconds: number): number => activityTimeoutSeconds * 1000 * COMMAND_SHARE;
+export const commandTimeoutMs = (activityTimeoutSeconds: number): number =>
+  activityTimeoutSeconds * 1000 * COMMAND_SHARE;
 
 /** One delivery of an activity: who it is, and until when it may write. */
 export interface Delivery {
@@ -28,7 +29,9 @@ export function currentDelivery(): Delivery {
   return deliveryOf(activityInfo());
 }
 
-export function deliveryOf(info: Pick<Info, 'workflowExecution' | 'activityId' | 'attempt' | 'startToCloseTimeoutMs'>): Delivery {
+export function deliveryOf(
+  info: Pick<Info, 'workflowExecution' | 'activityId' | 'attempt' | 'startToCloseTimeoutMs'>,
+): Delivery {
   const activity = `${info.workflowExecution?.workflowId}/${info.workflowExecution?.runId}/${info.activityId}`;
   const started = performance.now();
   return {

@@ -1,6 +1,6 @@
+import { isTerminal } from '../domain/batch.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
-import { isTerminal } from '../domain/batch.ts';
 import { type BatchDocument, readBatches } from '../store/batches.ts';
 import { type PendingMember, readDependencies } from '../store/dependencies.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -62,7 +62,11 @@ function missedBy(members: readonly Member[], asked: ReadonlySet<ResourceKey>): 
 }
 
 /** Members whose batches carry things out; a suspended or cancelled batch applies nothing (contract section 9). */
-async function withoutHalted(database: Dependencies['database'], own: BatchDocument, members: readonly Member[]): Promise<Member[]> {
+async function withoutHalted(
+  database: Dependencies['database'],
+  own: BatchDocument,
+  members: readonly Member[],
+): Promise<Member[]> {
   const others = [...new Set(members.map((member) => member.batchId))].filter((id) => id !== own._id);
   const batches = await readBatches(database, others);
   const going = new Set(
@@ -74,7 +78,11 @@ async function withoutHalted(database: Dependencies['database'], own: BatchDocum
 }
 
 /** Of those that support each other, the ones that the own items need, directly or through others. */
-function neededMembers(own: readonly Member[], members: readonly Member[], present: ReadonlySet<ResourceKey>): Member[] {
+function neededMembers(
+  own: readonly Member[],
+  members: readonly Member[],
+  present: ReadonlySet<ResourceKey>,
+): Member[] {
   const supported = selfSupporting(members, present);
   const providers = new Map<ResourceKey, Member[]>();
   for (const member of supported) {

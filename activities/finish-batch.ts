@@ -6,8 +6,8 @@ import type { ResourceKey } from '../domain/resource.ts';
 import { addInto, tallyOf } from '../domain/tally.ts';
 import { deleteExecutions } from '../services/purge-batch.ts';
 import { type BatchDocument, type BatchResult, readBatch, recordFinished } from '../store/batches.ts';
-import { stopWaiting } from '../store/dependencies.ts';
 import { removeDeletionPlan } from '../store/deletion-steps.ts';
+import { stopWaiting } from '../store/dependencies.ts';
 import { inOrder, outcomeChunks } from '../store/outcome-pages.ts';
 import { recoverClaims } from './apply-cycle.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -24,7 +24,10 @@ export interface FinishInput {
 }
 
 const CANCELLED: ItemError = { code: 'cancelled', message: 'the batch was cancelled before this item was carried out' };
-const INTERNAL: ItemError = { code: 'internal', message: 'the item could not be carried out; the worker log has the reason' };
+const INTERNAL: ItemError = {
+  code: 'internal',
+  message: 'the item could not be carried out; the worker log has the reason',
+};
 
 /**
  * Ends a run: what is not settled becomes `cancelled` (or `failed`, where carrying it out failed for a reason of ours), counts
@@ -64,7 +67,9 @@ async function settleItems({ database }: Dependencies, batch: BatchDocument, can
   for await (const chunk of outcomeChunks(database, batch)) {
     heartbeat();
     const indexes = indexesOf(batch, chunk.pages);
-    const open = indexes.filter((index) => ['queued', 'pending'].includes(chunk.outcomes.get(index)?.status ?? 'queued'));
+    const open = indexes.filter((index) =>
+      ['queued', 'pending'].includes(chunk.outcomes.get(index)?.status ?? 'queued'),
+    );
     let outcomes = chunk.outcomes;
     if (open.length > 0) {
       const [status, error] = cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);

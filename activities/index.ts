@@ -53,7 +53,8 @@ const BSON_OBJECT_TOO_LARGE = 10_334;
 
 /** A document that no later attempt can store either. */
 const isTooLarge = (error: MongoError): boolean =>
-  error instanceof MongoInvalidArgumentError || (error instanceof MongoServerError && error.code === BSON_OBJECT_TOO_LARGE);
+  error instanceof MongoInvalidArgumentError ||
+  (error instanceof MongoServerError && error.code === BSON_OBJECT_TOO_LARGE);
 
 /** What MongoDB and Temporal do while they, or the way to them, are not well. */
 const isPassing = (error: Error): boolean =>
@@ -68,11 +69,18 @@ const isPassing = (error: Error): boolean =>
  * itself; anything else is a bug, which a retry would only repeat.
  */
 function classified({ logger }: Dependencies, name: string, error: unknown): unknown {
-  if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError) return error;
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError)
+    return error;
   if (error instanceof Error && isPassing(error)) {
-    logger.warn({ activity: name, err: { name: error.name, message: error.message } }, 'a server failed; the activity is retried');
+    logger.warn(
+      { activity: name, err: { name: error.name, message: error.message } },
+      'a server failed; the activity is retried',
+    );
     return ApplicationFailure.retryable(`${error.name} in ${name}`, error.name);
   }
   logger.error({ activity: name, err: error }, 'an activity failed for a reason of ours');
-  return ApplicationFailure.nonRetryable(`${error instanceof Error ? error.name : 'error'} in ${name}; the worker log has the reason`, 'Bug');
+  return ApplicationFailure.nonRetryable(
+    `${error instanceof Error ? error.name : 'error'} in ${name}; the worker log has the reason`,
+    'Bug',
+  );
 }

@@ -90,7 +90,8 @@ async function scanTargets(
   for await (const vertices of scanVertices(database, scope)) {
     progress();
     for (const vertex of vertices) {
-      if (targets.has(vertex._id)) references.set(vertex._id, cascade ? vertex.references : among(targets, vertex.references));
+      if (targets.has(vertex._id))
+        references.set(vertex._id, cascade ? vertex.references : among(targets, vertex.references));
       else if (!cascade) outsiders.add(vertex, targets);
       else if (vertex.references.length > 0) outside.set(vertex._id, vertex.references);
     }

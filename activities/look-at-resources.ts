@@ -26,7 +26,10 @@ export async function lookAtResources(
   for (;;) {
     const [own, others] = await Promise.all([
       readResources(database, ownKeys),
-      readTargets(database, targetKeys.filter((key) => !known.has(key))),
+      readTargets(
+        database,
+        targetKeys.filter((key) => !known.has(key)),
+      ),
     ]);
     const documents: MarkedDocument[] = [...own.values(), ...others.values()];
     const { undecided, changed } = await resolveMarks(database, delivery, documents);

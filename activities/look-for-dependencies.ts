@@ -66,7 +66,9 @@ export async function lookForDependencies(dependencies: Dependencies, input: Ite
     settled,
     result: workResult(settled, after),
     ready: planStages(planned, resourcesPerActivity(Math.max(planned.length, 1), configured, missed)),
-    lookAgain: cycle.length > 0 && (!isApplied || cycle.some((member) => member.batchId === batch._id && isPending(member.index))),
+    lookAgain:
+      cycle.length > 0 &&
+      (!isApplied || cycle.some((member) => member.batchId === batch._id && isPending(member.index))),
   };
 }
 
@@ -86,14 +88,22 @@ async function registeredSurvey(
   const second = await survey(dependencies, batch, indexes);
   const waiting = new Set(second.waiting.map((item) => item.index));
   const settled = rest.filter((item) => !waiting.has(item.index));
-  await dropPending(database, settled.map(({ key, index }) => ({ key, index, batchId: batch._id })));
+  await dropPending(
+    database,
+    settled.map(({ key, index }) => ({ key, index, batchId: batch._id })),
+  );
   return second;
 }
 
 async function survey(dependencies: Dependencies, batch: BatchDocument, indexes: readonly number[]): Promise<Survey> {
   const outcomes = await readOutcomes(dependencies.database, batch, indexes);
   const waiting = await waitingItems(dependencies, batch, indexes, outcomes);
-  const present = await presentKeys(dependencies, batch, outcomes, waiting.flatMap((item) => item.missing));
+  const present = await presentKeys(
+    dependencies,
+    batch,
+    outcomes,
+    waiting.flatMap((item) => item.missing),
+  );
   return { outcomes, waiting, present, ready: selfSupporting(waiting, present) };
 }
 
@@ -123,11 +133,16 @@ async function presentKeys(
 ): Promise<Set<ResourceKey>> {
   const present = await presentOf(dependencies, keys);
   const unbound = [...outcomes.values()].flatMap((outcome) =>
-    outcome.status === 'pending' ? (outcome.missing ?? []).filter((missing) => missing.schemaDefinitionId === undefined) : [],
+    outcome.status === 'pending'
+      ? (outcome.missing ?? []).filter((missing) => missing.schemaDefinitionId === undefined)
+      : [],
   );
   const schema = unbound.length > 0 ? await dependencies.schemas.current(batch.schemaDefinitionId ?? '') : null;
   if (schema !== null) {
-    const bound = await dependencies.schemas.bind(schema.definition, unbound.map((missing) => missing.schemaName));
+    const bound = await dependencies.schemas.bind(
+      schema.definition,
+      unbound.map((missing) => missing.schemaName),
+    );
     for (const missing of unbound) if (bound.has(missing.schemaName.toLowerCase())) present.add(missing.key);
   }
   return present;

@@ -5,7 +5,13 @@ import { EACH_ITEM, type ReferenceField, referencesIn } from '../domain/schema-r
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch, recordRunning, recordStarted } from '../store/batches.ts';
 import { readIds, readItems } from '../store/item-pages.ts';
-import { outcomeChunks, pagesOf, readOutcomePages, requeueOutcomes, type StoredOutcome } from '../store/outcome-pages.ts';
+import {
+  outcomeChunks,
+  pagesOf,
+  readOutcomePages,
+  requeueOutcomes,
+  type StoredOutcome,
+} from '../store/outcome-pages.ts';
 import type { Dependencies } from './dependencies.ts';
 import { planDeletion } from './plan-deletion.ts';
 import { planTermination } from './plan-termination.ts';
@@ -39,7 +45,8 @@ export interface PlanInput {
 export async function planBatch(dependencies: Dependencies, input: PlanInput): Promise<Plan | null> {
   const { database } = dependencies;
   const batch = await readBatch(database, input.batchId);
-  if (batch === null || batch.run !== input.run || batch.completedAt !== undefined || batch.deletedAt !== undefined) return null;
+  if (batch === null || batch.run !== input.run || batch.completedAt !== undefined || batch.deletedAt !== undefined)
+    return null;
   if (input.cursor === 0) {
     await recordStarted(database, batch._id, activityInfo().workflowExecution?.runId ?? '');
     await recordRunning(database, input, { status: 'processing' });
@@ -60,13 +67,19 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument): Pro
   const { database, resourcesPerActivity: configured } = dependencies;
   const outcomes = new Map<number, StoredOutcome>();
   if (batch.run > 1) {
-    for (const [index, outcome] of await readOutcomePages(database, batch._id, pagesOf(batch))) outcomes.set(index, outcome);
+    for (const [index, outcome] of await readOutcomePages(database, batch._id, pagesOf(batch)))
+      outcomes.set(index, outcome);
   }
-  const open = Array.from({ length: batch.total }, (_, index) => index).filter((index) => isQueued(outcomes.get(index)));
+  const open = Array.from({ length: batch.total }, (_, index) => index).filter((index) =>
+    isQueued(outcomes.get(index)),
+  );
   const { planned, references } = await plannedItems(dependencies, batch, open);
   const stages = planStages(planned, resourcesPerActivity(planned.length, configured, references));
   const settled = [...outcomes.values()].filter((outcome) => !isQueued(outcome));
-  return { tally: tallyOf(settled), stages: stages.map((chunks) => chunks.map((indexes) => ({ kind: 'items', indexes }))) };
+  return {
+    tally: tallyOf(settled),
+    stages: stages.map((chunks) => chunks.map((indexes) => ({ kind: 'items', indexes }))),
+  };
 }
 
 /**
@@ -96,12 +109,21 @@ async function plannedItems(
     key: externalId === null ? null : keyOf(externalId),
     references: body === null ? [] : referencesIn(ownKind, body).map((reference) => keyOf(reference.externalId)),
   }));
-  return { planned, references: items.reduce((sum, { body }) => sum + (body === null ? 0 : referencesIn(fields, body).length), 0) };
+  return {
+    planned,
+    references: items.reduce((sum, { body }) => sum + (body === null ? 0 : referencesIn(fields, body).length), 0),
+  };
 }
 
 /** Fields that refer to resources of the same schema definition. */
-async function fieldsOfOwnKind(schemas: SchemaCatalog, { definition, compiled }: LoadedSchema): Promise<ReferenceField[]> {
-  const bound = await schemas.bind(definition, compiled.referenceFields.map(({ target }) => target));
+async function fieldsOfOwnKind(
+  schemas: SchemaCatalog,
+  { definition, compiled }: LoadedSchema,
+): Promise<ReferenceField[]> {
+  const bound = await schemas.bind(
+    definition,
+    compiled.referenceFields.map(({ target }) => target),
+  );
   return compiled.referenceFields.filter(({ target }) => bound.get(target.toLowerCase())?.id === definition.id);
 }
 
@@ -112,7 +134,9 @@ const isQueued = (outcome: StoredOutcome | undefined): boolean =>
 /** Failed, expired and cancelled items of a retried batch become queued again, with their attempts. Safe to repeat. */
 async function requeueUnsuccessful(dependencies: Dependencies, batch: BatchDocument): Promise<void> {
   for await (const { outcomes } of outcomeChunks(dependencies.database, batch)) {
-    const again = [...outcomes].filter(([, { status }]) => status === 'failed' || status === 'expired' || status === 'cancelled');
+    const again = [...outcomes].filter(
+      ([, { status }]) => status === 'failed' || status === 'expired' || status === 'cancelled',
+    );
     await requeueOutcomes(dependencies.database, batch, new Map(again));
   }
 }

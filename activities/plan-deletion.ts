@@ -6,15 +6,21 @@ import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { addInto, type Tally, tallyOf } from '../domain/tally.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
-import { type DecidedItems, type DeletionStep, type DeletionTarget, firstStep, insertStep } from '../store/deletion-steps.ts';
+import {
+  type DecidedItems,
+  type DeletionStep,
+  type DeletionTarget,
+  firstStep,
+  insertStep,
+} from '../store/deletion-steps.ts';
 import { readIds, readItems } from '../store/item-pages.ts';
 import { outcomeChunks, pagesOf, readOutcomes, type StoredOutcome } from '../store/outcome-pages.ts';
-import { currentDelivery } from './delivery.ts';
+import { LAST_ROUND } from './delete-resources.ts';
 import { notFoundError, referencedError, schemaNamesOf } from './deletion-outcomes.ts';
+import { currentDelivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { loadDeletionGraph } from './load-deletion-graph.ts';
 import type { Plan, Work } from './plan-batch.ts';
-import { LAST_ROUND } from './delete-resources.ts';
 import { settleSteps } from './settle-deletion-step.ts';
 
 /** What a resource that only the cascade deletes remembers of why: a few of those that it refers to and that go. */
@@ -110,7 +116,10 @@ async function askedItems(database: Database, batch: BatchDocument, settled: Uin
       }
     }
   }
-  return { open, decided: [...(await repeated(database, batch, repeats)), ...(await unreadable(database, batch, without))] };
+  return {
+    open,
+    decided: [...(await repeated(database, batch, repeats)), ...(await unreadable(database, batch, without))],
+  };
 }
 
 async function repeated(
@@ -118,15 +127,26 @@ async function repeated(
   batch: BatchDocument,
   repeats: readonly { index: number; first: number }[],
 ): Promise<DecidedItems[]> {
-  const outcomes = await readOutcomes(database, batch, repeats.map(({ first }) => first));
+  const outcomes = await readOutcomes(
+    database,
+    batch,
+    repeats.map(({ first }) => first),
+  );
   return repeats.flatMap(({ index, first }) => {
     const outcome = outcomes.get(first);
     return outcome ? [{ indexes: [index], outcome: { ...outcome, repeat: true } }] : [];
   });
 }
 
-async function unreadable(database: Database, batch: BatchDocument, indexes: readonly number[]): Promise<DecidedItems[]> {
-  const invalid: ItemError = { code: 'invalid_external_id', message: 'an external id is a string of 1 to 256 characters' };
+async function unreadable(
+  database: Database,
+  batch: BatchDocument,
+  indexes: readonly number[],
+): Promise<DecidedItems[]> {
+  const invalid: ItemError = {
+    code: 'invalid_external_id',
+    message: 'an external id is a string of 1 to 256 characters',
+  };
   const items = await readItems(database, batch, indexes);
   return items.map(({ index, faults }) => ({
     indexes: [index],
@@ -134,11 +154,19 @@ async function unreadable(database: Database, batch: BatchDocument, indexes: rea
   }));
 }
 
-const failed = (errors: readonly ItemError[]): StoredOutcome => ({ status: 'failed', errors: [...errors], attempts: 0 });
+const failed = (errors: readonly ItemError[]): StoredOutcome => ({
+  status: 'failed',
+  errors: [...errors],
+  attempts: 0,
+});
 const skipped = (error: ItemError): StoredOutcome => ({ status: 'skipped', errors: [error], attempts: 0 });
 
 /** Decides on what is stored now: stages of steps. */
-async function decideSteps(database: Database, batch: BatchDocument, { open, decided }: AskedItems): Promise<NewStep[][]> {
+async function decideSteps(
+  database: Database,
+  batch: BatchDocument,
+  { open, decided }: AskedItems,
+): Promise<NewStep[][]> {
   const cascade = 'cascade' in batch.options && batch.options.cascade;
   const graph = await loadDeletionGraph(database, { scope: batch, targets: [...open.keys()], cascade }, heartbeat);
   const { stages, kept } = decideLargeDeletion(graph, cascade);
@@ -157,7 +185,10 @@ async function decideSteps(database: Database, batch: BatchDocument, { open, dec
   }
   const deleted = new Set(stages.flat(2));
   const deleting = layOutDeletion(inItemOrder(stages, open), size).map((steps) =>
-    steps.map((keys) => ({ targets: new Map(keys.map((key) => [key, targetOf(key, open, graph.references, deleted)])), decided: [] })),
+    steps.map((keys) => ({
+      targets: new Map(keys.map((key) => [key, targetOf(key, open, graph.references, deleted)])),
+      decided: [],
+    })),
   );
   const [first = [], ...later] = deleting;
   return [[...settling, ...first], ...later].filter((stage) => stage.length > 0);

@@ -10,6 +10,9 @@ export interface RecordedState {
 }
 
 /** Stores how far a run is, for lists and for batches that want to carry out a cycle with this one. */
-export async function recordState({ database }: Dependencies, { status, suspended, ...batch }: RecordedState): Promise<void> {
+export async function recordState(
+  { database }: Dependencies,
+  { status, suspended, ...batch }: RecordedState,
+): Promise<void> {
   await recordRunning(database, batch, { status, suspended });
 }

@@ -26,7 +26,9 @@ export async function resolveMarks(
     ...hidden.flatMap((document) => document.hidden ?? []),
     ...leaving.flatMap((document) => document.leaving?.group ?? []),
   ]);
-  const dead = await settledBatches(database, [...new Set(leaving.flatMap((document) => document.leaving?.batchId ?? []))]);
+  const dead = await settledBatches(database, [
+    ...new Set(leaving.flatMap((document) => document.leaving?.batchId ?? [])),
+  ]);
   let changed = false;
   for (const document of [...hidden, ...leaving]) {
     const group = document.hidden ?? document.leaving?.group ?? '';
@@ -44,7 +46,10 @@ export async function resolveMarks(
   return { undecided, changed };
 }
 
-async function readDecisions(database: Database, groups: readonly string[]): Promise<Map<string, CommitDocument['state']>> {
+async function readDecisions(
+  database: Database,
+  groups: readonly string[],
+): Promise<Map<string, CommitDocument['state']>> {
   const found = await database.commits.find({ _id: { $in: [...new Set(groups)] } }).toArray();
   return new Map(found.map((commit) => [commit._id, commit.state]));
 }

@@ -17,7 +17,10 @@ export async function toDocuments(
   own: ReadonlyMap<ResourceKey, ResourceDocument>,
 ): Promise<ResourceDocument[]> {
   if (changed.size === 0) return [];
-  const settled = await settledWriters(dependencies, [...changed.keys()].flatMap((key) => own.get(key) ?? []));
+  const settled = await settledWriters(
+    dependencies,
+    [...changed.keys()].flatMap((key) => own.get(key) ?? []),
+  );
   const writers = new Map<ResourceKey, WorkItem[]>();
   for (const item of items) {
     if (!changed.has(item.key)) continue;
@@ -70,15 +73,27 @@ function idMaker(count: number): () => string {
 }
 
 /** Batches whose entries may leave the record of what is about to be written: they are over. */
-async function settledWriters({ database }: Dependencies, documents: readonly ResourceDocument[]): Promise<Set<string>> {
-  return settledBatches(database, [...new Set(documents.flatMap((document) => document.writes.map((entry) => entry.batchId)))]);
+async function settledWriters(
+  { database }: Dependencies,
+  documents: readonly ResourceDocument[],
+): Promise<Set<string>> {
+  return settledBatches(database, [
+    ...new Set(documents.flatMap((document) => document.writes.map((entry) => entry.batchId))),
+  ]);
 }
 
 /** Identities that the whole resource refers to, each once. */
-async function referenceKeys({ schemas }: Dependencies, { batch, schema }: WorkItem, { data }: ResourceState): Promise<ResourceKey[]> {
+async function referenceKeys(
+  { schemas }: Dependencies,
+  { batch, schema }: WorkItem,
+  { data }: ResourceState,
+): Promise<ResourceKey[]> {
   const references = referencesIn(schema.compiled.referenceFields, data);
   if (references.length === 0) return [];
-  const bound = await schemas.bind(schema.definition, references.map((reference) => reference.target));
+  const bound = await schemas.bind(
+    schema.definition,
+    references.map((reference) => reference.target),
+  );
   const keys = references.flatMap(({ target, externalId }) => {
     const definition = bound.get(target.toLowerCase());
     return definition ? [resourceKey(batch, definition.id, externalId)] : [];

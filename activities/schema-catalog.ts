@@ -1,5 +1,5 @@
-import type { SchemaDefinition } from '../domain/schema-definition.ts';
 import { type CompiledSchema, compileSchema } from '../domain/schema-compiler.ts';
+import type { SchemaDefinition } from '../domain/schema-definition.ts';
 import type { Database } from '../store/database.ts';
 import { bindSchemaNames, readSchemaDefinition } from '../store/schema-definitions.ts';
 

@@ -2,11 +2,11 @@ import type { ItemAction, ItemError } from '../domain/outcome.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import { decideGroup } from '../store/commits.ts';
-import { releasePending } from '../store/dependencies.ts';
 import type { Database } from '../store/database.ts';
+import { releasePending } from '../store/dependencies.ts';
 import { readIds } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
-import { readResources, removeHidden, type ResourceDocument, unhide } from '../store/resources.ts';
+import { type ResourceDocument, readResources, removeHidden, unhide } from '../store/resources.ts';
 import { blocked } from './delivery.ts';
 
 /** Identities of items; those without one are left out. */
@@ -19,7 +19,9 @@ export async function keysOfItems(
   const ids = await readIds(database, batch._id, pages);
   return indexes.flatMap((index) => {
     const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize];
-    return typeof externalId === 'string' ? [{ key: resourceKey(batch, batch.schemaDefinitionId ?? '', externalId), index }] : [];
+    return typeof externalId === 'string'
+      ? [{ key: resourceKey(batch, batch.schemaDefinitionId ?? '', externalId), index }]
+      : [];
   });
 }
 
@@ -71,7 +73,11 @@ async function appliedActions(
 }
 
 /** What a dead delivery of this batch has hidden is shown, if it got as far as that; otherwise nobody has seen it, and it goes. */
-async function endHidden(database: Database, batch: BatchDocument, resources: Map<ResourceKey, ResourceDocument>): Promise<void> {
+async function endHidden(
+  database: Database,
+  batch: BatchDocument,
+  resources: Map<ResourceKey, ResourceDocument>,
+): Promise<void> {
   for (const { _id, hidden, writes } of [...resources.values()]) {
     if (hidden === undefined || writes.every((write) => write.batchId !== batch._id)) continue;
     if ((await decideGroup(database, hidden, 'aborted')).state === 'committed') await unhide(database, hidden, [_id]);

@@ -21,9 +21,16 @@ export async function storeWritersOutcomes(
     }
   }
   const settled = await settledBatches(database, [...byBatch.keys()]);
-  for (const batch of await readBatches(database, [...byBatch.keys()].filter((id) => !settled.has(id)))) {
+  for (const batch of await readBatches(
+    database,
+    [...byBatch.keys()].filter((id) => !settled.has(id)),
+  )) {
     const entries = byBatch.get(batch._id) ?? [];
-    const before = await readOutcomes(database, batch, entries.map(({ index }) => index));
+    const before = await readOutcomes(
+      database,
+      batch,
+      entries.map(({ index }) => index),
+    );
     const outcomes = new Map<number, StoredOutcome>();
     for (const { index, action } of entries) {
       const known = before.get(index);

@@ -81,7 +81,12 @@ async function carryOn(dependencies: Dependencies, batch: BatchDocument): Promis
   // The workflow of this run is closed, and has not finished its batch: somebody has terminated it (invariant 1).
   const current = await readBatch(database, batch._id);
   if (current === null || isTerminal(current.status) || current.run !== batch.run) return null;
-  await finishBatch(dependencies, { batchId: batch._id, run: batch.run, cancelled: !execution?.hasFailed, cascaded: 0 });
+  await finishBatch(dependencies, {
+    batchId: batch._id,
+    run: batch.run,
+    cancelled: !execution?.hasFailed,
+    cascaded: 0,
+  });
   return 'finished';
 }
 

@@ -16,7 +16,10 @@ const BATCHES_AT_ONCE = 20;
  * A registration goes only after its signal is accepted, so that a crash in between signals again; it goes soon after, so that
  * a later delivery goes on where this one stopped.
  */
-export async function wakeWaiting({ database, client }: Pick<Dependencies, 'database' | 'client'>, keys: readonly ResourceKey[]): Promise<void> {
+export async function wakeWaiting(
+  { database, client }: Pick<Dependencies, 'database' | 'client'>,
+  keys: readonly ResourceKey[],
+): Promise<void> {
   const byBatch = new Map<string, Registration[]>();
   for (const [key, { waiting = {} }] of await readDependencies(database, keys)) {
     for (const [batchId, token] of Object.entries(waiting)) {
@@ -28,8 +31,19 @@ export async function wakeWaiting({ database, client }: Pick<Dependencies, 'data
   const waiting = [...byBatch];
   for (let at = 0; at < waiting.length; at += BATCHES_AT_ONCE) {
     const some = waiting.slice(at, at + BATCHES_AT_ONCE);
-    await Promise.all(some.map(([batchId, registrations]) => signalAvailable({ client }, batchId, registrations.map(({ key }) => parseResourceKey(key)))));
-    await removeWaiting(database, some.flatMap(([, registrations]) => registrations));
+    await Promise.all(
+      some.map(([batchId, registrations]) =>
+        signalAvailable(
+          { client },
+          batchId,
+          registrations.map(({ key }) => parseResourceKey(key)),
+        ),
+      ),
+    );
+    await removeWaiting(
+      database,
+      some.flatMap(([, registrations]) => registrations),
+    );
   }
 }
 

@@ -23,12 +23,17 @@ export async function withIntent<T>(
   const targets = new Set<ResourceKey>(items.flatMap((item) => item.references.map((reference) => reference.key)));
   const batchId = items[0]?.batch._id ?? '';
   const schemaDefinitionIds = schemas.map((schema) => schema.definition.id);
-  await layIntent(database, { id: delivery.id, batchId, schemaDefinitionIds, targets: [...targets] }, delivery.superseded);
+  await layIntent(
+    database,
+    { id: delivery.id, batchId, schemaDefinitionIds, targets: [...targets] },
+    delivery.superseded,
+  );
   await checkpoint?.('intent-laid', batchId);
   try {
     for (const { definition } of schemas) {
       const now = await currentSchemaVersion(database, definition.id);
-      if (now?.changing !== undefined && now.changing.leaseUntil > new Date()) throw blocked('the schema definition is changing');
+      if (now?.changing !== undefined && now.changing.leaseUntil > new Date())
+        throw blocked('the schema definition is changing');
       if (now?.versionNumber !== definition.versionNumber) {
         dependencies.schemas.forget(definition.id);
         throw blocked('the schema definition has changed');

@@ -1,7 +1,7 @@
-import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import type { BoundReference, WriteItem, WriteRules } from '../domain/decide-writes.ts';
 import { MAX_REFERENCES } from '../domain/decide-writes.ts';
 import type { ItemError } from '../domain/outcome.ts';
+import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { referencesIn } from '../domain/schema-references.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { BatchDocument } from '../store/batches.ts';

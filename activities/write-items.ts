@@ -39,7 +39,10 @@ export type WriteResult = WriteDecision | { readonly kind: 'settled'; readonly o
  * @returns a final result for every item.
  * @throws a retryable failure while something that an item needs is being deleted or created by others.
  */
-export async function writeItems(context: WriteContext, items: readonly WorkItem[]): Promise<Map<WorkItem, WriteResult>> {
+export async function writeItems(
+  context: WriteContext,
+  items: readonly WorkItem[],
+): Promise<Map<WorkItem, WriteResult>> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const results = await writeRound(context, items);
     if (results !== null) return results;
@@ -48,7 +51,10 @@ export async function writeItems(context: WriteContext, items: readonly WorkItem
 }
 
 /** One attempt to bring all items to their result; null where the look was overtaken. */
-async function writeRound(context: WriteContext, items: readonly WorkItem[]): Promise<Map<WorkItem, WriteResult> | null> {
+async function writeRound(
+  context: WriteContext,
+  items: readonly WorkItem[],
+): Promise<Map<WorkItem, WriteResult> | null> {
   const { dependencies, delivery } = context;
   const { database, checkpoint } = dependencies;
   const look = await lookAtResources(dependencies, delivery, items);
@@ -85,7 +91,10 @@ async function writeRound(context: WriteContext, items: readonly WorkItem[]): Pr
  * Items that fail before a later one of their resource is written. What they were decided on is gone with that write: a later
  * delivery, that finds the write and no outcome of theirs, would apply them on top of it, out of order (invariant 2).
  */
-function overtakenItems(items: readonly WorkItem[], decisions: ReadonlyMap<WorkItem, WriteDecision>): Map<WorkItem, WriteDecision> {
+function overtakenItems(
+  items: readonly WorkItem[],
+  decisions: ReadonlyMap<WorkItem, WriteDecision>,
+): Map<WorkItem, WriteDecision> {
   const overtaken = new Map<WorkItem, WriteDecision>();
   const written = new Set<ResourceKey>();
   for (const item of items.toReversed()) {
@@ -113,7 +122,8 @@ async function recognize(
   const open: WorkItem[] = [];
   for (const item of unknown) {
     const outcome = outcomes.get(item);
-    if (outcome && outcome.status !== 'queued' && outcome.status !== 'pending') results.set(item, { kind: 'settled', outcome });
+    if (outcome && outcome.status !== 'queued' && outcome.status !== 'pending')
+      results.set(item, { kind: 'settled', outcome });
     else open.push(item);
   }
   return { results, open };
@@ -126,11 +136,18 @@ function entryOf(document: ResourceDocument | undefined, item: WorkItem): WriteE
 }
 
 /** Outcomes as they are after the look: whoever removes an entry stores the outcome first (invariant 2). */
-async function outcomesOf({ database }: Dependencies, items: readonly WorkItem[]): Promise<Map<WorkItem, StoredOutcome>> {
+async function outcomesOf(
+  { database }: Dependencies,
+  items: readonly WorkItem[],
+): Promise<Map<WorkItem, StoredOutcome>> {
   const found = new Map<WorkItem, StoredOutcome>();
   for (const batch of new Set(items.map((item) => item.batch))) {
     const own = items.filter((item) => item.batch === batch);
-    const outcomes = await readOutcomes(database, batch, own.map((item) => item.index));
+    const outcomes = await readOutcomes(
+      database,
+      batch,
+      own.map((item) => item.index),
+    );
     for (const item of own) {
       const outcome = outcomes.get(item.index);
       if (outcome) found.set(item, outcome);
@@ -169,14 +186,20 @@ function itemsNeeding(unsettled: ReadonlySet<ResourceKey>, items: readonly WorkI
  * until they are there (invariant 3).
  * @returns false where somebody else's insert came first.
  */
-async function insertAll({ dependencies: { database }, delivery }: WriteContext, inserts: readonly ResourceDocument[]): Promise<boolean> {
+async function insertAll(
+  { dependencies: { database }, delivery }: WriteContext,
+  inserts: readonly ResourceDocument[],
+): Promise<boolean> {
   const byKey = new Map(inserts.map((document) => [document._id, document]));
   const components = stronglyConnectedComponents(byKey.keys(), (key) => byKey.get(key)?.references ?? []);
   const ordered = components.flat().flatMap((key) => byKey.get(key) ?? []);
   if (components.length === ordered.length) return (await insertResources(database, ordered)) === ordered.length;
   const group = delivery.id;
   const keys = ordered.map((document) => document._id);
-  const inserted = await insertResources(database, ordered.map((document) => ({ ...document, hidden: group })));
+  const inserted = await insertResources(
+    database,
+    ordered.map((document) => ({ ...document, hidden: group })),
+  );
   // Another round would need another group: the activity starts afresh, and aborts this one.
   if (inserted < ordered.length) throw blocked('a member of a cycle is being created by somebody else');
   const { state } = await decideGroup(database, group, 'committed');

@@ -32,7 +32,10 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
     await next();
     const { method, path } = c.req;
     const ms = Math.round(performance.now() - started);
-    services.logger.debug({ requestId: c.var.requestId, tenant: c.var.scope?.tenant, method, path, status: c.res.status, ms }, 'request');
+    services.logger.debug(
+      { requestId: c.var.requestId, tenant: c.var.scope?.tenant, method, path, status: c.res.status, ms },
+      'request',
+    );
   });
   app.use(setSecurityHeaders);
   app.use(countRequests);
@@ -61,4 +64,3 @@ function answerError(c: ApiContext, error: unknown): Response {
   if (c.req.path.startsWith(`${CAMUNDA_PREFIX}/`)) return camundaFailure(c, error);
   return c.req.path.startsWith(EXTRACTA_PREFIX) ? extractaFailure(c, error) : failure(c, error);
 }
-

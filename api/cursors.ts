@@ -34,5 +34,8 @@ function parse(cursor: string): unknown[] {
 }
 
 function digestOf(scope: Scope, { list, filter }: ListPlace, after: string): string {
-  return createHash('sha256').update(JSON.stringify([scopeKey(scope), list, filter, after])).digest('base64url').slice(0, 16);
+  return createHash('sha256')
+    .update(JSON.stringify([scopeKey(scope), list, filter, after]))
+    .digest('base64url')
+    .slice(0, 16);
 }

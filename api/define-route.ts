@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
-import { ApiError, badRequest, MAX_FAULTS } from './envelope.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
+import { ApiError, badRequest, MAX_FAULTS } from './envelope.ts';
 import { readJson } from './read-json.ts';
 
 export type Api = OpenAPIHono<ApiEnv>;
@@ -38,7 +38,11 @@ export interface Input<P, Q, B> {
  * Adds a route: its definition goes into the OpenAPI document, and requests are checked by it before `handle` sees them.
  * @throws ApiError 400 naming each fault with its place, 413, 415.
  */
-export function defineRoute<P extends z.ZodType = z.ZodUnknown, Q extends z.ZodType = z.ZodUnknown, B extends z.ZodType = z.ZodUnknown>(
+export function defineRoute<
+  P extends z.ZodType = z.ZodUnknown,
+  Q extends z.ZodType = z.ZodUnknown,
+  B extends z.ZodType = z.ZodUnknown,
+>(
   api: Api,
   input: RouteInput<P, Q, B>,
   handle: (c: ApiContext, input: Input<z.output<P>, z.output<Q>, z.output<B>>) => Response | Promise<Response>,
@@ -71,7 +75,10 @@ export function defineRoute<P extends z.ZodType = z.ZodUnknown, Q extends z.ZodT
 
 /** Every route takes it; who may use it, and how long it is, is checked with the token. */
 const TENANT_HEADER = {
-  'reach-tenant-id': z.string().optional().openapi({ description: 'The tenant that the request is about; for platform scope' }),
+  'reach-tenant-id': z
+    .string()
+    .optional()
+    .openapi({ description: 'The tenant that the request is about; for platform scope' }),
 };
 
 /** What `schema` makes of a value; what is wrong with it is added to the faults. */
@@ -79,7 +86,8 @@ function check(faults: string[], schema: z.ZodType | undefined, value: unknown, 
   if (schema === undefined) return undefined;
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  for (const { path, message } of result.error.issues.slice(0, MAX_FAULTS)) faults.push(`${placeOf(path) || whole}: ${message}`);
+  for (const { path, message } of result.error.issues.slice(0, MAX_FAULTS))
+    faults.push(`${placeOf(path) || whole}: ${message}`);
   return undefined;
 }
 
@@ -97,7 +105,8 @@ async function readBody(c: ApiContext, faults: string[]): Promise<{ json: unknow
 /** `resources[3].name` */
 function placeOf(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
-    (place, part) => (typeof part === 'number' ? `${place}[${part}]` : place === '' ? String(part) : `${place}.${String(part)}`),
+    (place, part) =>
+      typeof part === 'number' ? `${place}[${part}]` : place === '' ? String(part) : `${place}.${String(part)}`,
     '',
   );
 }
@@ -157,7 +166,10 @@ export const queryEnumOr = <const T extends readonly [string, ...string[]]>(word
 
 /** What a list is asked for. */
 export const pageQuery = ({ max, defaultLimit }: { max: number; defaultLimit: number }) => ({
-  cursor: z.string().optional().openapi({ description: 'That of the page before; absent or empty: from the beginning' }),
+  cursor: z
+    .string()
+    .optional()
+    .openapi({ description: 'That of the page before; absent or empty: from the beginning' }),
   limit: queryInteger({ min: 1, max, defaultValue: defaultLimit }),
 });
 
@@ -177,9 +189,11 @@ export const jsonResponse = (description: string, schema: z.ZodType) => ({
 });
 
 /** A successful answer in the envelope. */
-export const enveloped = <T extends z.ZodType>(data: T) => z.object({ success: z.literal(true), message: z.string(), data });
+export const enveloped = <T extends z.ZodType>(data: T) =>
+  z.object({ success: z.literal(true), message: z.string(), data });
 /** A page of a list in the envelope. */
-export const pageOf = <T extends z.ZodType>(result: T) => enveloped(z.object({ results: z.array(result), pagination: Pagination }));
+export const pageOf = <T extends z.ZodType>(result: T) =>
+  enveloped(z.object({ results: z.array(result), pagination: Pagination }));
 
 const Fault = z
   .object({ success: z.literal(false), message: z.string(), errors: z.array(z.string()).optional() })

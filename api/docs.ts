@@ -62,6 +62,8 @@ export function docsRoutes(api: Api): void {
   api.get('/docs/start.js', (c) => c.body(START, 200, { 'Content-Type': 'text/javascript; charset=utf-8' }));
   const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
   for (const [name, type] of Object.entries(ASSETS)) {
-    api.get(`/docs/${name}`, async (c) => c.body(await readFile(join(folder, name), 'utf8'), 200, { 'Content-Type': type }));
+    api.get(`/docs/${name}`, async (c) =>
+      c.body(await readFile(join(folder, name), 'utf8'), 200, { 'Content-Type': type }),
+    );
   }
 }

@@ -1,6 +1,6 @@
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
-import { MongoError } from 'mongodb';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { MongoError } from 'mongodb';
 import { KeyReusedError } from '../services/accept-batch.ts';
 import { NotAllowedError } from '../services/control-batch.ts';
 import { isRefusal } from '../store/errors.ts';
@@ -43,7 +43,9 @@ export class ApiError extends Error {
 }
 
 export const badRequest = (...errors: readonly string[]): ApiError =>
-  new ApiError(400, errors.length === 1 ? (errors[0] ?? '') : 'the request has faults', { errors: errors.slice(0, MAX_FAULTS) });
+  new ApiError(400, errors.length === 1 ? (errors[0] ?? '') : 'the request has faults', {
+    errors: errors.slice(0, MAX_FAULTS),
+  });
 export const notFound = (message: string): ApiError => new ApiError(404, message);
 
 /** The envelope of every successful answer. */
@@ -60,7 +62,10 @@ export function toApiError(error: unknown): ApiError | null {
 }
 
 export const serverAway = (server: Server): ApiError =>
-  new ApiError(503, `${SERVER_NAMES[server]} cannot be reached`, { retryAfterSeconds: RETRY_AFTER_SECONDS, away: server });
+  new ApiError(503, `${SERVER_NAMES[server]} cannot be reached`, {
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+    away: server,
+  });
 
 /** What Temporal says to a request that is wrong in itself; every other failure is its own. */
 const GRPC_INVALID_ARGUMENT = 3;
@@ -68,7 +73,10 @@ const GRPC_INVALID_ARGUMENT = 3;
 function isTemporalAway(error: unknown): boolean {
   const cause = error instanceof ServiceError ? error.cause : error;
   if (isGrpcServiceError(cause)) return cause.code !== GRPC_INVALID_ARGUMENT;
-  return error instanceof ServiceError || (error instanceof Error && error.message.startsWith('Failed to connect before the deadline'));
+  return (
+    error instanceof ServiceError ||
+    (error instanceof Error && error.message.startsWith('Failed to connect before the deadline'))
+  );
 }
 
 /** Headers that tell a caller how to go on, in whatever shape the body is; and what an operator should know. */
@@ -82,8 +90,14 @@ export function setErrorHeaders(c: ApiContext, { retryAfterSeconds, challenge, a
 export function failure(c: ApiContext, error: unknown): Response {
   const known = toApiError(error);
   if (known === null) {
-    c.var.services.logger.error({ err: error, requestId: c.var.requestId, path: c.req.path }, 'a request failed for a reason of ours');
-    return c.json({ success: false, message: `internal error; the log has the reason under request ${c.var.requestId}` }, 500);
+    c.var.services.logger.error(
+      { err: error, requestId: c.var.requestId, path: c.req.path },
+      'a request failed for a reason of ours',
+    );
+    return c.json(
+      { success: false, message: `internal error; the log has the reason under request ${c.var.requestId}` },
+      500,
+    );
   }
   setErrorHeaders(c, known);
   if (known.status === 503) c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, known.message);

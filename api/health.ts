@@ -63,7 +63,10 @@ export function healthRoutes(api: Api): void {
     const [mongodb, temporal] = await Promise.all([health.isAnswering('mongodb'), health.isAnswering('temporal')]);
     const isReady = mongodb && temporal;
     const state = (ok: boolean): string => (ok ? 'ok' : 'unreachable');
-    return c.json({ status: isReady ? 'ok' : 'unavailable', mongodb: state(mongodb), temporal: state(temporal) }, isReady ? 200 : 503);
+    return c.json(
+      { status: isReady ? 'ok' : 'unavailable', mongodb: state(mongodb), temporal: state(temporal) },
+      isReady ? 200 : 503,
+    );
   });
 }
 

@@ -24,7 +24,10 @@ try {
     });
   }
 } catch (error) {
-  const reason = error instanceof ConfigError ? error.message : `the API cannot run: ${error instanceof Error ? error.message : error}`;
+  const reason =
+    error instanceof ConfigError
+      ? error.message
+      : `the API cannot run: ${error instanceof Error ? error.message : error}`;
   process.stderr.write(`${reason}\n`);
   process.exit(1);
 }

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createMiddleware } from 'hono/factory';
 import { matchedRoutes } from 'hono/route';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Operation } from '../domain/batch.ts';
 import type { ApiEnv } from './context.ts';
 import type { Api } from './define-route.ts';
@@ -42,7 +42,11 @@ export class Metrics {
       buckets: DURATIONS,
       registers,
     });
-    this.#inFlight = new Gauge({ name: 'drover_http_requests_in_flight', help: 'Requests that wait for their answer', registers });
+    this.#inFlight = new Gauge({
+      name: 'drover_http_requests_in_flight',
+      help: 'Requests that wait for their answer',
+      registers,
+    });
     this.#batches = new Counter({
       name: 'drover_batches_accepted_total',
       help: 'Requests that were answered with an accepted batch',

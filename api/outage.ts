@@ -27,7 +27,11 @@ export function assertAwaited(): void {
  * hold its caller. Work that is given up ends at its next command, as if this process had died.
  * @throws ApiError 503 naming the server that does not answer.
  */
-export async function whileAnswering<T>(health: Health, servers: readonly Server[], start: () => Promise<T>): Promise<T> {
+export async function whileAnswering<T>(
+  health: Health,
+  servers: readonly Server[],
+  start: () => Promise<T>,
+): Promise<T> {
   const work: Work = {};
   let isOver = false;
   let timer: NodeJS.Timeout | undefined;
@@ -57,4 +61,6 @@ export async function whileAnswering<T>(health: Health, servers: readonly Server
 }
 
 /** Every request waits for MongoDB, and for Temporal with a deadline of its own. */
-export const giveUpInOutage = createMiddleware<ApiEnv>((c, next) => whileAnswering(c.var.services.health, ['mongodb'], next));
+export const giveUpInOutage = createMiddleware<ApiEnv>((c, next) =>
+  whileAnswering(c.var.services.health, ['mongodb'], next),
+);

@@ -17,7 +17,8 @@ const OPENING = [0x7b, 0x5b] as const;
  */
 export async function readJson(c: ApiContext): Promise<{ json: unknown; bytes: Uint8Array }> {
   const type = c.req.header('content-type') ?? '';
-  if (!JSON_TYPE.test(type)) throw new ApiError(415, `the content type must be application/json, not "${type.slice(0, 100)}"`);
+  if (!JSON_TYPE.test(type))
+    throw new ApiError(415, `the content type must be application/json, not "${type.slice(0, 100)}"`);
   const bytes = await readBytes(c);
   let text: string;
   try {

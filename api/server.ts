@@ -40,7 +40,12 @@ export interface RunningApi {
 /** Opens what requests are answered with; nothing is connected before it is used. */
 export async function openServices(config: Config, logger: Logger): Promise<Services & { close(): Promise<void> }> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
-  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, MONGODB_TIMEOUT_MS, assertAwaited);
+  const database = await connectDatabase(
+    config.MONGODB_URI,
+    config.MONGODB_DATABASE,
+    MONGODB_TIMEOUT_MS,
+    assertAwaited,
+  );
   const client = connectClient(config);
   const events = new BatchEvents({ database, client });
   const load = new LoadLimits(config);
@@ -78,7 +83,9 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
   assertSafeAddress(config);
   warnOfOpenDoors(config, logger);
   const services = await openServices(config, logger);
-  createIndexes(services.database).catch((error: unknown) => logger.warn({ err: error }, 'indexes were not created; a worker will'));
+  createIndexes(services.database).catch((error: unknown) =>
+    logger.warn({ err: error }, 'indexes were not created; a worker will'),
+  );
   services.metrics.watchProcess();
   const app = createApp(services);
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: socketLimits(config) }) as Server;

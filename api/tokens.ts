@@ -1,5 +1,12 @@
 import { createSecretKey } from 'node:crypto';
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose';
 import type { Config } from '../config.ts';
 import { MAX_SCOPE_NAME } from '../domain/scope.ts';
 import { ApiError } from './envelope.ts';
@@ -8,7 +15,19 @@ import { ApiError } from './envelope.ts';
 const CLOCK_TOLERANCE_SECONDS = 30;
 /** A shared secret signs with HMAC, a key set with anything but: a public key can never pass for a secret. */
 const SECRET_ALGORITHMS = ['HS256'];
-const KEY_SET_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
+const KEY_SET_ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
 /** Time that the key set's server is given to answer, in ms. */
 const KEY_SET_TIMEOUT_MS = 3_000;
 const KEY_SET_RETRY_SECONDS = 5;
@@ -41,7 +60,10 @@ export function tokenVerifier(config: Config): VerifyToken | null {
   }
   if (keySetUrl === undefined) return null;
   const keySet = createRemoteJWKSet(new URL(keySetUrl), { timeoutDuration: KEY_SET_TIMEOUT_MS });
-  return verifyWith((header, token) => keyOf(() => keySet(header, token)), { ...options, algorithms: KEY_SET_ALGORITHMS });
+  return verifyWith((header, token) => keyOf(() => keySet(header, token)), {
+    ...options,
+    algorithms: KEY_SET_ALGORITHMS,
+  });
 }
 
 function verifyWith(key: JWTVerifyGetKey, options: JWTVerifyOptions): VerifyToken {
@@ -76,7 +98,8 @@ export function unauthorized(reason?: string): ApiError {
 /** Why a token is refused, in words of ours: nothing of the token. */
 function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'the token has expired';
-  if (error instanceof errors.JWTClaimValidationFailed) return `the claim ${claimName(error.claim)} of the token is not accepted`;
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return `the claim ${claimName(error.claim)} of the token is not accepted`;
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'the signature of the token is not valid';
   if (error instanceof errors.JOSEAlgNotAllowed) return 'the algorithm of the token is not accepted';
   if (error instanceof errors.JWKSNoMatchingKey) return 'the token is signed with an unknown key';
@@ -90,7 +113,8 @@ function bearerOf({ platform, tenant, scope }: JWTPayload): Bearer {
   if (!isName(platform)) throw unauthorized('the claim platform of the token is missing or wrong');
   const words = typeof scope === 'string' ? scope.split(' ') : [];
   const isPlatform = words.includes('platform');
-  if (isPlatform === words.includes('tenant')) throw unauthorized('the claim scope of the token must have one of platform, tenant');
+  if (isPlatform === words.includes('tenant'))
+    throw unauthorized('the claim scope of the token must have one of platform, tenant');
   if (isPlatform && tenant === undefined) return { scope: 'platform', platform };
   if (!isName(tenant)) throw unauthorized('the claim tenant of the token is missing or wrong');
   return { scope: isPlatform ? 'platform' : 'tenant', platform, tenant };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory } from './cache.ts';
-import { type Say, onceBuilt } from './once-built.ts';
+import { onceBuilt, type Say } from './once-built.ts';
 import { findOnPath, run } from './processes.ts';
 
 const MAVEN_TIMEOUT_MS = 240_000;

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { cacheDirectory } from './cache.ts';
 import { canDownload } from './downloads.ts';
-import { type Say, onceBuilt } from './once-built.ts';
+import { onceBuilt, type Say } from './once-built.ts';
 import { findOnPath, isExecutable, run } from './processes.ts';
 
 /** The newest that `go install` can build; its server is 1.29.1. A download gets the same, so that machines agree. */

@@ -175,7 +175,9 @@ function applyItem(
 }
 
 function faultsOf(fields: readonly string[], code: ItemError['code'], tell: (field: string) => string): ItemError[] {
-  return fields.slice(0, MAX_ERRORS_PER_ITEM).map((field) => ({ code, message: tell(quoted(field)), field: shortened(field) }));
+  return fields
+    .slice(0, MAX_ERRORS_PER_ITEM)
+    .map((field) => ({ code, message: tell(quoted(field)), field: shortened(field) }));
 }
 
 /** What of a resource is too much for one document; null where it fits. */

@@ -11,11 +11,23 @@ export function externalIdOf(body: JsonObject, field: string): { externalId: str
     return { externalId: null, faults: [{ code: 'missing_external_id', message: `"${field}" is missing`, field }] };
   }
   if (typeof value !== 'string') {
-    return { externalId: null, faults: [{ code: 'invalid_external_id', message: `"${field}" must be a string`, field }] };
+    return {
+      externalId: null,
+      faults: [{ code: 'invalid_external_id', message: `"${field}" must be a string`, field }],
+    };
   }
   return isExternalId(value)
     ? { externalId: value, faults: [] }
-    : { externalId: null, faults: [{ code: 'invalid_external_id', message: `"${field}" must be 1 to ${MAX_EXTERNAL_ID} whole characters`, field }] };
+    : {
+        externalId: null,
+        faults: [
+          {
+            code: 'invalid_external_id',
+            message: `"${field}" must be 1 to ${MAX_EXTERNAL_ID} whole characters`,
+            field,
+          },
+        ],
+      };
 }
 
 /** Half of a character: no UTF-8 text holds one, so two such ids could become the same. */
@@ -25,5 +37,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 export function isExternalId(value: string): boolean {
   if (value === '' || LONE_SURROGATE.test(value)) return false;
   // a code point is one or two units, so most strings need no count
-  return value.length <= MAX_EXTERNAL_ID || (value.length <= 2 * MAX_EXTERNAL_ID && [...value].length <= MAX_EXTERNAL_ID);
+  return (
+    value.length <= MAX_EXTERNAL_ID || (value.length <= 2 * MAX_EXTERNAL_ID && [...value].length <= MAX_EXTERNAL_ID)
+  );
 }

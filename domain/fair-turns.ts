@@ -8,7 +8,9 @@ const MAX_KEY = 64;
  * small batches in turns with those of its large ones. All have one priority: a higher one would go before all others' work.
  * @param scope `platform/tenant`, escaped.
  */
-export function fairTurn({ scope, total }: { readonly scope: string; readonly total: number }): { fairnessKey: string } {
+export function fairTurn({ scope, total }: { readonly scope: string; readonly total: number }): {
+  fairnessKey: string;
+} {
   const key = `${total <= SMALL_BATCH ? 's' : 'l'}/${scope}`;
   return { fairnessKey: key.length <= MAX_KEY ? key : `${key.slice(0, MAX_KEY - 9)}~${hash(key)}` };
 }

@@ -35,7 +35,10 @@ const REFERENCES_PER_ACTIVITY = 5_000;
  */
 export function resourcesPerActivity(total: number, configured?: number, references = 0): number {
   if (configured !== undefined) return configured;
-  const size = Math.min(MAX_RESOURCES_PER_ACTIVITY, Math.max(MIN_RESOURCES_PER_ACTIVITY, Math.ceil(total / ACTIVITIES_PER_BATCH)));
+  const size = Math.min(
+    MAX_RESOURCES_PER_ACTIVITY,
+    Math.max(MIN_RESOURCES_PER_ACTIVITY, Math.ceil(total / ACTIVITIES_PER_BATCH)),
+  );
   return references === 0 ? size : Math.min(size, Math.ceil((total * REFERENCES_PER_ACTIVITY) / references));
 }
 

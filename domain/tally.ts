@@ -29,6 +29,10 @@ export function tallyOf(outcomes: Iterable<TalliedOutcome>): Tally {
 }
 
 /** Adds `more` to `sums`, or takes it away with `sign` -1. */
-export function addInto<K extends string>(sums: Partial<Record<K, number>>, more: Partial<Record<K, number>>, sign: 1 | -1 = 1): void {
+export function addInto<K extends string>(
+  sums: Partial<Record<K, number>>,
+  more: Partial<Record<K, number>>,
+  sign: 1 | -1 = 1,
+): void {
   for (const key in more) sums[key] = (sums[key] ?? 0) + sign * (more[key] ?? 0);
 }

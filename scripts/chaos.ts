@@ -26,7 +26,13 @@ async function main(): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)));
   const say = (line: string): void => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`);
-  const options: ChaosOptions = { seed: values.seed, loadSeconds, say, keep: values.keep ? 'always' : 'violations', signal: stop.signal };
+  const options: ChaosOptions = {
+    seed: values.seed,
+    loadSeconds,
+    say,
+    keep: values.keep ? 'always' : 'violations',
+    signal: stop.signal,
+  };
   if (values.without === undefined) {
     const { report } = await runChaos(options);
     console.log(describe(report, `npm run chaos -- --seed ${values.seed} --seconds ${loadSeconds}`));
@@ -40,7 +46,9 @@ async function main(): Promise<number> {
 /** Succeeds where the checker finds out that the guard is gone. */
 async function without(name: GuardName, options: ChaosOptions): Promise<number> {
   const { report, isCaught } = await runWithout(name, options);
-  console.log(describe(report, `npm run chaos -- --seed ${options.seed} --seconds ${options.loadSeconds} --without ${name}`));
+  console.log(
+    describe(report, `npm run chaos -- --seed ${options.seed} --seconds ${options.loadSeconds} --without ${name}`),
+  );
   console.log(isCaught ? `caught: ${name} is missing` : `NOT CAUGHT: ${name} is missing, and nothing shows it`);
   return isCaught ? 0 : 1;
 }

@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Logger } from 'pino';
+import { v7 as uuidv7 } from 'uuid';
 import { type BatchDocument, insertBatch, type NewBatch, readBatch, toBatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { bindKey, findBinding, type KeyBinding, readBinding } from '../store/idempotency-keys.ts';
@@ -12,7 +12,8 @@ export interface AcceptParts extends StartParts {
 }
 
 /** A request that has passed every check of its envelope. */
-export interface BatchRequest extends Pick<NewBatch, 'scope' | 'operation' | 'options' | 'schemaDefinitionId' | 'schemaName' | 'pageSize'> {
+export interface BatchRequest
+  extends Pick<NewBatch, 'scope' | 'operation' | 'options' | 'schemaDefinitionId' | 'schemaName' | 'pageSize'> {
   /** Items in the order received, in pages of `pageSize`; asked for once. */
   readonly pages: Iterable<readonly NewItem[]> | AsyncIterable<readonly NewItem[]>;
   readonly idempotency?: { readonly key: string; readonly fingerprint: string };

@@ -75,7 +75,8 @@ async function refused({ database }: TellParts, batch: BatchDocument, verb: Verb
  */
 export async function tellWorkflow(parts: TellParts, batch: BatchDocument): Promise<boolean> {
   for (let asked: BatchDocument | null = batch; asked !== null; asked = await recordTold(parts.database, asked)) {
-    const isTold = (await signal(parts, asked)) || (await startUnlessDone(parts, asked)) || (await signal(parts, asked));
+    const isTold =
+      (await signal(parts, asked)) || (await startUnlessDone(parts, asked)) || (await signal(parts, asked));
     if (!isTold) return false;
   }
   return true;
@@ -107,7 +108,8 @@ async function startUnlessDone(parts: TellParts, { _id }: BatchDocument): Promis
  * @throws NotAllowedError on a running batch, and where nothing is to be retried.
  */
 export async function retryBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
-  if (!isTerminal(batch.status)) throw new NotAllowedError('the batch is still running; only a finished one can be retried');
+  if (!isTerminal(batch.status))
+    throw new NotAllowedError('the batch is still running; only a finished one can be retried');
   if (!(await hasUnsuccessful(parts.database, batch))) {
     throw new NotAllowedError('nothing to retry: no item is failed, expired or cancelled');
   }

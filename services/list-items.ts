@@ -1,4 +1,10 @@
-import { type ItemAction, type ItemError, type ItemStatus, type MissingDependency, noCounts } from '../domain/outcome.ts';
+import {
+  type ItemAction,
+  type ItemError,
+  type ItemStatus,
+  type MissingDependency,
+  noCounts,
+} from '../domain/outcome.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { readIds } from '../store/item-pages.ts';
@@ -47,11 +53,16 @@ export async function* batchItems(
 }
 
 /** How many items there are of one status, or of any. */
-export async function countItems(database: Database, batch: BatchDocument, status: ItemStatus | undefined): Promise<number> {
+export async function countItems(
+  database: Database,
+  batch: BatchDocument,
+  status: ItemStatus | undefined,
+): Promise<number> {
   if (status === undefined) return batch.total;
   if (batch.result) return batch.result.counts[status];
   const counts = noCounts();
-  for await (const { outcomes } of outcomeChunks(database, batch)) for (const outcome of outcomes.values()) counts[outcome.status] += 1;
+  for await (const { outcomes } of outcomeChunks(database, batch))
+    for (const outcome of outcomes.values()) counts[outcome.status] += 1;
   const { queued: _, ...others } = counts;
   counts.queued = batch.total - Object.values(others).reduce((sum, n) => sum + n, 0);
   return counts[status];

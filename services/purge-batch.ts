@@ -20,7 +20,10 @@ const GRPC_NOT_FOUND = 5;
  * Safe to repeat, and to do twice at once.
  * @returns false where it is to be tried again: its workflow still runs, or has died and what waits for it is not settled yet.
  */
-export async function purgeBatch({ database, client }: { database: Database; client: Client }, { _id }: BatchDocument): Promise<boolean> {
+export async function purgeBatch(
+  { database, client }: { database: Database; client: Client },
+  { _id }: BatchDocument,
+): Promise<boolean> {
   if (!(await endWorkflow(client, _id))) return false;
   const batch = await readBatch(database, _id);
   if (batch === null) return true;
@@ -56,7 +59,10 @@ async function endWorkflow(client: Client, batchId: string): Promise<boolean> {
  * Deletes every execution of a batch's workflow: a retried batch has one a run, a long one several. Visibility lags behind, so
  * those that the batch knows of itself and the latest one are added to those that it finds.
  */
-export async function deleteExecutions(client: Client, batch: Pick<BatchDocument, '_id' | 'executions'>): Promise<void> {
+export async function deleteExecutions(
+  client: Client,
+  batch: Pick<BatchDocument, '_id' | 'executions'>,
+): Promise<void> {
   const workflowId = batchWorkflowId(batch._id);
   const runs = new Set(batch.executions);
   for await (const { runId } of client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) runs.add(runId);

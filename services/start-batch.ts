@@ -36,7 +36,10 @@ export async function startBatch(parts: StartParts, batch: BatchDocument): Promi
   }
 }
 
-async function tryToStart({ client, taskQueue, activityTimeoutSeconds }: StartParts, batch: BatchDocument): Promise<boolean> {
+async function tryToStart(
+  { client, taskQueue, activityTimeoutSeconds }: StartParts,
+  batch: BatchDocument,
+): Promise<boolean> {
   const input: BatchInput = {
     batchId: batch._id,
     operation: batch.operation,

@@ -71,7 +71,16 @@ export type NewBatch = Pick<
 /** A batch as it is accepted. */
 export function toBatchDocument(batch: NewBatch): BatchDocument {
   const { platform, tenant } = batch.scope;
-  return { ...batch, scope: scopeKey(batch.scope), platform, tenant, status: 'queued', suspended: false, run: 1, cascaded: 0 };
+  return {
+    ...batch,
+    scope: scopeKey(batch.scope),
+    platform,
+    tenant,
+    status: 'queued',
+    suspended: false,
+    run: 1,
+    cascaded: 0,
+  };
 }
 
 /** The moment of acceptance: the pages of the batch are stored before (invariant 1). Safe to repeat. */
@@ -112,7 +121,10 @@ export async function recordRunning(
 
 /** The first moment at which the batch was worked on, and the execution that does. Safe to repeat: the first time stays. */
 export async function recordStarted(database: Database, batchId: string, runId: string): Promise<void> {
-  await database.batches.updateOne({ _id: batchId }, { $min: { startedAt: new Date() }, $addToSet: { executions: runId } });
+  await database.batches.updateOne(
+    { _id: batchId },
+    { $min: { startedAt: new Date() }, $addToSet: { executions: runId } },
+  );
 }
 
 /** Stores how a run ended. Safe to repeat: the first completion stays. */
@@ -126,7 +138,14 @@ export async function recordFinished(
   await database.batches.updateOne(
     { _id: batch.batchId, run: batch.run, status: RUNNING },
     {
-      $set: { status, result, errorDetails, suspended: false, completedAt: new Date(), cascaded: result.actions.cascaded },
+      $set: {
+        status,
+        result,
+        errorDetails,
+        suspended: false,
+        completedAt: new Date(),
+        cascaded: result.actions.cascaded,
+      },
       $unset: { cancelRequested: '', asked: '' },
     },
   );
@@ -136,7 +155,10 @@ export async function recordFinished(
 export async function claimRetry(database: Database, batch: BatchDocument): Promise<BatchDocument | null> {
   return database.batches.findOneAndUpdate(
     { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
-    { $set: { status: 'queued', run: batch.run + 1, suspended: false }, $unset: { completedAt: '', result: '', errorDetails: '' } },
+    {
+      $set: { status: 'queued', run: batch.run + 1, suspended: false },
+      $unset: { completedAt: '', result: '', errorDetails: '' },
+    },
     { returnDocument: 'after' },
   );
 }
@@ -152,8 +174,15 @@ export async function settledBatches(database: Database, batchIds: readonly stri
 }
 
 /** Notes the pending items that a batch is about to claim; none when it is done with them. */
-export async function recordClaims(database: Database, batchId: string, claims: readonly PendingMember[]): Promise<void> {
-  await database.batches.updateOne({ _id: batchId }, claims.length > 0 ? { $set: { claims: [...claims] } } : { $unset: { claims: '' } });
+export async function recordClaims(
+  database: Database,
+  batchId: string,
+  claims: readonly PendingMember[],
+): Promise<void> {
+  await database.batches.updateOne(
+    { _id: batchId },
+    claims.length > 0 ? { $set: { claims: [...claims] } } : { $unset: { claims: '' } },
+  );
 }
 
 /** Notes how many activities of a deletion of process instances are planned. Safe to repeat; a retry takes nothing back. */
@@ -220,7 +249,10 @@ export async function requestControl(
  */
 export async function recordTold(database: Database, told: BatchDocument): Promise<BatchDocument | null> {
   const token = told.asked?.token ?? '';
-  const { matchedCount } = await database.batches.updateOne({ _id: told._id, 'asked.token': token }, { $set: { 'asked.told': true } });
+  const { matchedCount } = await database.batches.updateOne(
+    { _id: told._id, 'asked.token': token },
+    { $set: { 'asked.told': true } },
+  );
   if (matchedCount === 1) return null;
   const now = await readBatch(database, told._id);
   return now?.asked === undefined || now.asked.token === token ? null : now;

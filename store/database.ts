@@ -99,7 +99,10 @@ async function connectAtLast(client: MongoClient, closed: AbortSignal): Promise<
   }
 }
 
-function guarded<T extends Document>(collection: Collection<T>, beforeCommand: (() => void) | undefined): Collection<T> {
+function guarded<T extends Document>(
+  collection: Collection<T>,
+  beforeCommand: (() => void) | undefined,
+): Collection<T> {
   if (beforeCommand === undefined) return collection;
   return new Proxy(collection, {
     get: (target, name) => {

@@ -80,7 +80,11 @@ export async function insertStep(
   { targets, decided }: Pick<DeletionStep, 'targets' | 'decided'>,
 ): Promise<void> {
   const entries = [...targets];
-  const parts = Math.max(1, Math.ceil(entries.length / ENTRIES_PER_DOCUMENT), Math.ceil(decided.length / ENTRIES_PER_DOCUMENT));
+  const parts = Math.max(
+    1,
+    Math.ceil(entries.length / ENTRIES_PER_DOCUMENT),
+    Math.ceil(decided.length / ENTRIES_PER_DOCUMENT),
+  );
   for (let part = 0; part < parts; part++) {
     const range = [part * ENTRIES_PER_DOCUMENT, (part + 1) * ENTRIES_PER_DOCUMENT] as const;
     const some = entries.slice(...range);

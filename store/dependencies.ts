@@ -97,13 +97,26 @@ export async function releasePending(
   await database.dependencies.bulkWrite(
     items.map(({ key, index }) => {
       const entry = `pending.${pendingEntryId(batchId, index)}`;
-      return { updateOne: { filter: { _id: key, [`${entry}.claim`]: { $exists: false } }, update: { $unset: { [entry]: '' } } } };
+      return {
+        updateOne: {
+          filter: { _id: key, [`${entry}.claim`]: { $exists: false } },
+          update: { $unset: { [entry]: '' } },
+        },
+      };
     }),
     { ordered: false },
   );
-  const left = await readDependencies(database, items.map((item) => item.key));
-  const claimed = items.filter(({ key, index }) => left.get(key)?.pending?.[pendingEntryId(batchId, index)] !== undefined);
-  await removeEmpty(database, items.map((item) => item.key));
+  const left = await readDependencies(
+    database,
+    items.map((item) => item.key),
+  );
+  const claimed = items.filter(
+    ({ key, index }) => left.get(key)?.pending?.[pendingEntryId(batchId, index)] !== undefined,
+  );
+  await removeEmpty(
+    database,
+    items.map((item) => item.key),
+  );
   return new Set(claimed.map((item) => item.index));
 }
 
@@ -114,7 +127,8 @@ export async function readDependencies(
   const found = new Map<ResourceKey, DependencyDocument>();
   for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
     const some = keys.slice(at, at + KEYS_AT_ONCE);
-    for (const document of await database.dependencies.find({ _id: { $in: some } }).toArray()) found.set(document._id, document);
+    for (const document of await database.dependencies.find({ _id: { $in: some } }).toArray())
+      found.set(document._id, document);
   }
   return found;
 }
@@ -140,7 +154,10 @@ export async function removeWaiting(database: Database, answered: readonly Regis
   }
   const result = await database.dependencies.bulkWrite([...byKey.values()].map(removalOf), { ordered: false });
   if (result.matchedCount < byKey.size) {
-    await database.dependencies.bulkWrite(answered.map((registration) => removalOf([registration])), { ordered: false });
+    await database.dependencies.bulkWrite(
+      answered.map((registration) => removalOf([registration])),
+      { ordered: false },
+    );
   }
   await removeEmpty(database, [...byKey.keys()]);
 }
@@ -216,10 +233,7 @@ export async function unclaimPending(
 }
 
 /** Removes entries of items that are settled, claimed or not. */
-export async function dropPending(
-  database: Database,
-  members: readonly PendingMember[],
-): Promise<void> {
+export async function dropPending(database: Database, members: readonly PendingMember[]): Promise<void> {
   if (members.length === 0) return;
   await database.dependencies.bulkWrite(
     members.map((member) => ({
@@ -230,5 +244,8 @@ export async function dropPending(
     })),
     { ordered: false },
   );
-  await removeEmpty(database, members.map((member) => member.key));
+  await removeEmpty(
+    database,
+    members.map((member) => member.key),
+  );
 }

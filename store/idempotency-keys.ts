@@ -21,10 +21,14 @@ export interface IdempotencyKeyDocument {
 export type KeyBinding = Pick<IdempotencyKeyDocument, '_id' | 'fingerprint' | 'batch' | 'inserted'>;
 
 /** Keys are free text of up to 255 characters; hashed, they are short and hold no operator. */
-const keyId = (scope: Scope, key: string): string => `${scopeKey(scope)}/${createHash('sha256').update(key).digest('hex')}`;
+const keyId = (scope: Scope, key: string): string =>
+  `${scopeKey(scope)}/${createHash('sha256').update(key).digest('hex')}`;
 
 export async function findBinding(database: Database, scope: Scope, key: string): Promise<KeyBinding | null> {
-  return database.idempotencyKeys.findOne({ _id: keyId(scope, key), boundAt: { $gt: new Date(Date.now() - KEY_KEPT_MS) } });
+  return database.idempotencyKeys.findOne({
+    _id: keyId(scope, key),
+    boundAt: { $gt: new Date(Date.now() - KEY_KEPT_MS) },
+  });
 }
 
 /** Binds a key, unless it is bound; of concurrent senders one wins. @returns what it is bound to. */
@@ -34,8 +38,17 @@ export async function bindKey(
   binding: { readonly key: string; readonly fingerprint: string; readonly batch: NewBatch },
 ): Promise<KeyBinding> {
   const { key, fingerprint, batch } = binding;
-  const document: IdempotencyKeyDocument = { _id: keyId(scope, key), fingerprint, batch, inserted: false, boundAt: new Date() };
-  await database.idempotencyKeys.deleteOne({ _id: document._id, boundAt: { $lte: new Date(Date.now() - KEY_KEPT_MS) } });
+  const document: IdempotencyKeyDocument = {
+    _id: keyId(scope, key),
+    fingerprint,
+    batch,
+    inserted: false,
+    boundAt: new Date(),
+  };
+  await database.idempotencyKeys.deleteOne({
+    _id: document._id,
+    boundAt: { $lte: new Date(Date.now() - KEY_KEPT_MS) },
+  });
   try {
     await database.idempotencyKeys.insertOne(document);
     return document;

@@ -1,5 +1,5 @@
-import type { ResourceKey } from '../domain/resource.ts';
 import { isTerminal } from '../domain/batch.ts';
+import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
 
 /**

@@ -58,7 +58,9 @@ export function fittingPageSize(items: readonly NewItem[]): number {
 }
 
 function pagesOf<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, page) => items.slice(page * size, (page + 1) * size));
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, page) =>
+    items.slice(page * size, (page + 1) * size),
+  );
 }
 
 const bytesOf = (items: readonly NewItem[]): number =>

@@ -11,7 +11,8 @@ interface SweptDocument {
 /** Pages that are looked at in one round. */
 const PAGES_AT_ONCE = 5_000;
 
-const swept = (database: Database): Collection<SweptDocument> => database.itemPages.db.collection<SweptDocument>('swept');
+const swept = (database: Database): Collection<SweptDocument> =>
+  database.itemPages.db.collection<SweptDocument>('swept');
 
 /**
  * Removes pages of batches that were never accepted: their sender died between the pages and the batch. Each page is looked at
@@ -28,7 +29,10 @@ export async function removeOrphanedPages(database: Database, before: Date, onRo
       .sort({ _id: 1 })
       .limit(PAGES_AT_ONCE)
       .toArray();
-    const orphans = await withoutBatch(database, pages.map(({ _id }) => _id));
+    const orphans = await withoutBatch(
+      database,
+      pages.map(({ _id }) => _id),
+    );
     if (orphans.length > 0) removed += (await database.itemPages.deleteMany({ _id: { $in: orphans } })).deletedCount;
     from = pages.at(-1)?._id ?? end;
     await swept(database).updateOne({ _id: 'itemPages' }, { $max: { to: from } }, { upsert: true });

@@ -62,7 +62,9 @@ export async function readOutcomePages(
   batchId: string,
   pages: readonly number[],
 ): Promise<[number, StoredOutcome][]> {
-  const documents = await database.outcomePages.find({ _id: { $in: pages.map((page) => pageId(batchId, page)) } }).toArray();
+  const documents = await database.outcomePages
+    .find({ _id: { $in: pages.map((page) => pageId(batchId, page)) } })
+    .toArray();
   return documents.flatMap((document) =>
     Object.entries(document.outcomes).map(([index, outcome]): [number, StoredOutcome] => [Number(index), outcome]),
   );
@@ -92,9 +94,7 @@ export async function writeOutcomes(
     // The page exists and does not match: another delivery made it or settled something in it.
     if (!isDuplicateKey(error)) throw error;
     const stored = await readOutcomes(database, batch, [...outcomes.keys()]);
-    const open = new Map(
-      [...outcomes].filter(([index]) => UNSETTLED.includes(stored.get(index)?.status ?? null)),
-    );
+    const open = new Map([...outcomes].filter(([index]) => UNSETTLED.includes(stored.get(index)?.status ?? null)));
     await writeOutcomes(database, batch, open);
   }
 }
@@ -108,14 +108,20 @@ function insertion(_id: string, entries: Entries): AnyBulkWriteOperation<Outcome
 function update(_id: string, entries: Entries): AnyBulkWriteOperation<OutcomePageDocument> {
   return {
     updateOne: {
-      filter: { _id, ...Object.fromEntries(entries.map(([index]) => [`outcomes.${index}.status`, { $in: UNSETTLED }])) },
+      filter: {
+        _id,
+        ...Object.fromEntries(entries.map(([index]) => [`outcomes.${index}.status`, { $in: UNSETTLED }])),
+      },
       update: { $set: Object.fromEntries(entries.map(([index, outcome]) => [`outcomes.${index}`, outcome])) },
       upsert: true,
     },
   };
 }
 
-function groupByPage(outcomes: ReadonlyMap<number, StoredOutcome>, size: number): Map<number, [number, StoredOutcome][]> {
+function groupByPage(
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+  size: number,
+): Map<number, [number, StoredOutcome][]> {
   const pages = new Map<number, [number, StoredOutcome][]>();
   for (const entry of outcomes) {
     const page = Math.floor(entry[0] / size);
@@ -176,6 +182,8 @@ export async function removeOutcomePages(
 ): Promise<void> {
   const pages = pagesOf(batch);
   for (let at = 0; at < pages.length; at += 1000) {
-    await database.outcomePages.deleteMany({ _id: { $in: pages.slice(at, at + 1000).map((page) => pageId(batch._id, page)) } });
+    await database.outcomePages.deleteMany({
+      _id: { $in: pages.slice(at, at + 1000).map((page) => pageId(batch._id, page)) },
+    });
   }
 }

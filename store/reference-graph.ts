@@ -28,7 +28,10 @@ export async function readVertices(database: Database, keys: readonly ResourceKe
  */
 export async function* readReferrers(database: Database, keys: readonly ResourceKey[]): AsyncGenerator<Vertex[]> {
   if (keys.length === 0) return;
-  const cursor = database.resources.find({ references: { $in: [...keys] } }, { projection: VERTEX, batchSize: SCAN_BATCH });
+  const cursor = database.resources.find(
+    { references: { $in: [...keys] } },
+    { projection: VERTEX, batchSize: SCAN_BATCH },
+  );
   yield* pagesOf(cursor, SCAN_BATCH);
 }
 

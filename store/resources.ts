@@ -50,7 +50,10 @@ export function toResource(document: ResourceDocument): Resource {
 }
 
 /** What is stored under these identities, seen or not. */
-export async function readResources(database: Database, keys: readonly ResourceKey[]): Promise<Map<ResourceKey, ResourceDocument>> {
+export async function readResources(
+  database: Database,
+  keys: readonly ResourceKey[],
+): Promise<Map<ResourceKey, ResourceDocument>> {
   if (keys.length === 0) return new Map();
   const documents = await database.resources.find({ _id: { $in: [...keys] } }).toArray();
   return new Map(documents.map((document) => [document._id, document]));
@@ -67,7 +70,10 @@ export async function readTargets(
   const found = new Map<ResourceKey, MarkedDocument>();
   for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
     const documents = await database.resources
-      .find({ _id: { $in: keys.slice(at, at + KEYS_AT_ONCE) } }, { projection: { hidden: 1, leaving: 1, updatedAt: 1 } })
+      .find(
+        { _id: { $in: keys.slice(at, at + KEYS_AT_ONCE) } },
+        { projection: { hidden: 1, leaving: 1, updatedAt: 1 } },
+      )
       .toArray();
     for (const document of documents) found.set(document._id, document);
   }
@@ -78,7 +84,10 @@ export async function readTargets(
 export type MarkedDocument = Pick<ResourceDocument, '_id' | 'hidden' | 'leaving' | 'updatedAt'>;
 
 /** The documents that readers see now: hidden ones only once committed, leaving ones until committed. */
-export async function visible<T extends Pick<MarkedDocument, '_id' | 'hidden' | 'leaving'>>(database: Database, documents: readonly T[]): Promise<T[]> {
+export async function visible<T extends Pick<MarkedDocument, '_id' | 'hidden' | 'leaving'>>(
+  database: Database,
+  documents: readonly T[],
+): Promise<T[]> {
   const groups = documents.flatMap((document) => groupOf(document) ?? []);
   if (groups.length === 0) return documents.filter((document) => document.hidden === undefined);
   const committed = await committedGroups(database, [...new Set(groups)]);
@@ -87,7 +96,10 @@ export async function visible<T extends Pick<MarkedDocument, '_id' | 'hidden' | 
     return group !== undefined && !committed.has(group);
   });
   // A group is forgotten only after its members are unmarked: a mark that is still there was not committed.
-  const now = await readTargets(database, undecided.map((document) => document._id));
+  const now = await readTargets(
+    database,
+    undecided.map((document) => document._id),
+  );
   return documents.filter((document) => {
     const group = groupOf(document);
     if (group === undefined) return true;
@@ -97,7 +109,8 @@ export async function visible<T extends Pick<MarkedDocument, '_id' | 'hidden' | 
   });
 }
 
-const groupOf = (document: Pick<MarkedDocument, 'hidden' | 'leaving'>): string | undefined => document.hidden ?? document.leaving?.group;
+const groupOf = (document: Pick<MarkedDocument, 'hidden' | 'leaving'>): string | undefined =>
+  document.hidden ?? document.leaving?.group;
 
 /** One resource of a tenant as readers see it. */
 export async function findResource(database: Database, key: ResourceKey): Promise<Resource | null> {
@@ -154,7 +167,13 @@ export async function updateResources(database: Database, updates: readonly Reso
         hidden: { $exists: false },
       },
       update: {
-        $set: { data: to.data, references: to.references, version: to.version, updatedAt: to.updatedAt, writes: to.writes },
+        $set: {
+          data: to.data,
+          references: to.references,
+          version: to.version,
+          updatedAt: to.updatedAt,
+          writes: to.writes,
+        },
       },
     },
   }));

@@ -10,9 +10,12 @@ import { loadConfig } from '../config.ts';
 /** An API in a process of its own, for tests that kill it in the middle of a request; see `spawnApi`. */
 const services = await openServices(loadConfig(), pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }));
 const [name = '', method = ''] = (process.env.KILL_AFTER ?? '').split('.');
-const collection = (services.database as unknown as Record<string, Record<string, (...given: unknown[]) => Promise<unknown>>>)[name];
+const collection = (
+  services.database as unknown as Record<string, Record<string, (...given: unknown[]) => Promise<unknown>>>
+)[name];
 const original = collection?.[method];
-if (collection === undefined || original === undefined) throw new Error('KILL_AFTER must name a collection and a command');
+if (collection === undefined || original === undefined)
+  throw new Error('KILL_AFTER must name a collection and a command');
 collection[method] = async (...given) => {
   await original.apply(collection, given);
   process.kill(process.pid, 'SIGKILL');

@@ -1,5 +1,5 @@
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { Drover } from './harness.ts';
 
@@ -11,7 +11,9 @@ export interface Operation {
   /** With parameters in braces. */
   readonly path: string;
   readonly operationId: string;
-  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, { readonly schema: Node }>> }>>;
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: Node }>> }>
+  >;
 }
 
 export const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -35,8 +37,9 @@ export class Conformance {
     addFormats.default(this.#ajv);
     const closed = close(document);
     this.#ajv.addSchema({ $id: 'openapi', ...closed });
-    this.operations = Object.entries(closed.paths as Record<string, Record<string, Operation>>).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, operation]) => ({ ...operation, method: method.toUpperCase(), path })),
+    this.operations = Object.entries(closed.paths as Record<string, Record<string, Operation>>).flatMap(
+      ([path, methods]) =>
+        Object.entries(methods).map(([method, operation]) => ({ ...operation, method: method.toUpperCase(), path })),
     );
   }
 
@@ -48,7 +51,8 @@ export class Conformance {
     app.request = async (input, init, ...rest) => {
       const response = await request(input, init, ...rest);
       const faults = await conformance.faultsOf(init?.method ?? 'GET', String(input), response);
-      if (faults.length > 0) throw new Error(`${init?.method ?? 'GET'} ${String(input)} ${response.status}: ${faults.join('; ')}`);
+      if (faults.length > 0)
+        throw new Error(`${init?.method ?? 'GET'} ${String(input)} ${response.status}: ${faults.join('; ')}`);
       return response;
     };
     return conformance;
@@ -60,7 +64,10 @@ export class Conformance {
     if (UNDOCUMENTED.test(pathname)) return [];
     const operation = this.#operationAt(method, pathname);
     const type = response.headers.get('content-type')?.split(';')[0] ?? '';
-    if (operation === undefined) return response.status === 404 ? this.#bodyFaults({ $ref: 'openapi#/components/schemas/NotFound' }, await jsonOf(response)) : ['is not documented'];
+    if (operation === undefined)
+      return response.status === 404
+        ? this.#bodyFaults({ $ref: 'openapi#/components/schemas/NotFound' }, await jsonOf(response))
+        : ['is not documented'];
     this.seen.add(`${operation.operationId} ${response.status}`);
     const documented = operation.responses[response.status];
     if (documented === undefined) return [`status ${response.status} is not documented`];
@@ -74,7 +81,11 @@ export class Conformance {
     const parts = pathname.split('/');
     const fitting = this.operations.filter((operation) => {
       const template = operation.path.split('/');
-      return operation.method === method && template.length === parts.length && template.every((part, at) => part.startsWith('{') || part === parts[at]);
+      return (
+        operation.method === method &&
+        template.length === parts.length &&
+        template.every((part, at) => part.startsWith('{') || part === parts[at])
+      );
     });
     // a literal path goes before one with parameters
     return fitting.sort((a, b) => a.path.split('{').length - b.path.split('{').length)[0];
@@ -83,7 +94,10 @@ export class Conformance {
   #bodyFaults(schema: Node, body: unknown): string[] {
     const validate = this.#validators.get(schema) ?? this.#ajv.compile(rebased(schema));
     this.#validators.set(schema, validate);
-    if (!validate(body)) return (validate.errors ?? []).map(({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`);
+    if (!validate(body))
+      return (validate.errors ?? []).map(
+        ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
+      );
     return [...namedFaults(body, '')];
   }
 }
@@ -114,7 +128,8 @@ function* namedFaults(value: unknown, place: string): Generator<string> {
   if (typeof value !== 'object' || value === null) return;
   for (const [name, inner] of Object.entries(value)) {
     const here = `${place}/${name}`;
-    if (/(At|Until)$/.test(name) && !UTC_DATE.test(String(inner))) yield `${here} is no date in UTC with milliseconds: ${inner}`;
+    if (/(At|Until)$/.test(name) && !UTC_DATE.test(String(inner)))
+      yield `${here} is no date in UTC with milliseconds: ${inner}`;
     const isId = /^(id|batchId|schemaDefinitionId)$/.test(name) && typeof inner === 'string' && inner !== '';
     if (isId && !UUID_V7.test(inner)) yield `${here} is no UUID of version 7: ${inner}`;
     const isCallers = name === 'schema' || (name === 'data' && place !== '');

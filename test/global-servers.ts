@@ -36,7 +36,9 @@ export default async function startForTests(project: TestProject): Promise<() =>
   process.env.DROVER_TEST_MONGODB_URI = servers.mongodbUri;
   process.env.DROVER_TEST_TEMPORAL_ADDRESS = servers.temporalAddress;
   const folder = await mkdtemp(join(tmpdir(), 'drover-test-'));
-  const { code } = await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+  });
   const workflowBundle = join(folder, 'workflows.js');
   await writeFile(workflowBundle, code);
   project.provide('workflowBundle', workflowBundle);

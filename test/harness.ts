@@ -46,7 +46,9 @@ export class Drover {
   }
 
   /** @param options `worker: false` starts none; `environment` overrides the configuration; without a `logger` nothing is logged. */
-  static async start(options: { worker?: WorkerOptions | false; environment?: Record<string, string>; logger?: Logger } = {}): Promise<Drover> {
+  static async start(
+    options: { worker?: WorkerOptions | false; environment?: Record<string, string>; logger?: Logger } = {},
+  ): Promise<Drover> {
     const name = `test-${process.pid}-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
     const config = loadConfig({
       MONGODB_URI: inject('mongodbUri'),
@@ -89,7 +91,11 @@ export class Drover {
   }
 
   /** Sends a request; `body` is sent as JSON unless it is text or bytes. */
-  async request<T = unknown>(method: string, path: string, { body, headers, tenant }: RequestOptions = {}): Promise<Answer<T>> {
+  async request<T = unknown>(
+    method: string,
+    path: string,
+    { body, headers, tenant }: RequestOptions = {},
+  ): Promise<Answer<T>> {
     const isRaw = typeof body === 'string' || body instanceof Uint8Array;
     const response = await this.app.request(path, {
       method,
@@ -104,10 +110,16 @@ export class Drover {
   }
 
   /** Defines a schema; its properties, and what else the definition takes. @returns its id. */
-  async define(name: string, properties: object, more: { required?: string[]; [key: string]: unknown } = {}): Promise<string> {
+  async define(
+    name: string,
+    properties: object,
+    more: { required?: string[]; [key: string]: unknown } = {},
+  ): Promise<string> {
     const { required, ...fields } = more;
     const schema = { type: 'object', properties, ...(required && { required }) };
-    const { status, body } = await this.request<{ id: string }>('POST', '/partner/schema-definitions', { body: { name, schema, ...fields } });
+    const { status, body } = await this.request<{ id: string }>('POST', '/partner/schema-definitions', {
+      body: { name, schema, ...fields },
+    });
     if (status !== 201) throw new Error(`defining ${name}: ${status} ${JSON.stringify(body)}`);
     return body.data.id;
   }
@@ -132,12 +144,20 @@ export class Drover {
   }
 
   async batch(batchId: string, options: RequestOptions = {}): Promise<BatchView> {
-    const { body } = await this.request<BatchView>('GET', `/api/batches/${batchId}?includePendingDetails=true`, options);
+    const { body } = await this.request<BatchView>(
+      'GET',
+      `/api/batches/${batchId}?includePendingDetails=true`,
+      options,
+    );
     return body.data;
   }
 
   /** Waits for a state of a batch. @throws after `timeoutMs`, with the last state seen. */
-  async until(batchId: string, isThere: (batch: BatchView) => boolean, options: RequestOptions & { timeoutMs?: number } = {}): Promise<BatchView> {
+  async until(
+    batchId: string,
+    isThere: (batch: BatchView) => boolean,
+    options: RequestOptions & { timeoutMs?: number } = {},
+  ): Promise<BatchView> {
     const deadline = Date.now() + (options.timeoutMs ?? 40_000);
     for (;;) {
       const batch = await this.batch(batchId, options);
@@ -158,7 +178,10 @@ export class Drover {
   /** All items of a batch. */
   async items(batchId: string, options: RequestOptions = {}): Promise<ItemView[]> {
     const response = await this.app.request(`/api/batches/${batchId}/items`, {
-      headers: { accept: 'application/x-ndjson', ...(options.tenant !== undefined && { 'reach-tenant-id': options.tenant }) },
+      headers: {
+        accept: 'application/x-ndjson',
+        ...(options.tenant !== undefined && { 'reach-tenant-id': options.tenant }),
+      },
     });
     return (await response.text()).split('\n').flatMap((line) => (line ? [JSON.parse(line) as ItemView] : []));
   }
@@ -176,22 +199,29 @@ export interface WorkerProcess {
  * Starts a worker process on a Drover's servers.
  * @param killAt the process kills itself with SIGKILL at the `nth` time that an activity comes by this checkpoint.
  */
-export async function spawnWorker(drover: Drover, killAt?: { checkpoint: Checkpoint; nth?: number }): Promise<WorkerProcess> {
+export async function spawnWorker(
+  drover: Drover,
+  killAt?: { checkpoint: Checkpoint; nth?: number },
+): Promise<WorkerProcess> {
   const { config } = drover;
-  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('worker-process.ts', import.meta.url))], {
-    env: {
-      PATH: process.env.PATH,
-      MONGODB_URI: config.MONGODB_URI,
-      MONGODB_DATABASE: config.MONGODB_DATABASE,
-      TEMPORAL_ADDRESS: config.TEMPORAL_ADDRESS,
-      TEMPORAL_NAMESPACE: config.TEMPORAL_NAMESPACE,
-      TEMPORAL_TASK_QUEUE: config.TEMPORAL_TASK_QUEUE,
-      ACTIVITY_TIMEOUT_SECONDS: String(config.ACTIVITY_TIMEOUT_SECONDS),
-      WORKFLOW_BUNDLE: inject('workflowBundle'),
-      ...(killAt && { KILL_AT: killAt.checkpoint, KILL_NTH: String(killAt.nth ?? 1) }),
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', fileURLToPath(new URL('worker-process.ts', import.meta.url))],
+    {
+      env: {
+        PATH: process.env.PATH,
+        MONGODB_URI: config.MONGODB_URI,
+        MONGODB_DATABASE: config.MONGODB_DATABASE,
+        TEMPORAL_ADDRESS: config.TEMPORAL_ADDRESS,
+        TEMPORAL_NAMESPACE: config.TEMPORAL_NAMESPACE,
+        TEMPORAL_TASK_QUEUE: config.TEMPORAL_TASK_QUEUE,
+        ACTIVITY_TIMEOUT_SECONDS: String(config.ACTIVITY_TIMEOUT_SECONDS),
+        WORKFLOW_BUNDLE: inject('workflowBundle'),
+        ...(killAt && { KILL_AT: killAt.checkpoint, KILL_NTH: String(killAt.nth ?? 1) }),
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  );
   const ended = once(child, 'exit').then(() => undefined);
   const ready = (async () => {
     for await (const line of createInterface({ input: child.stdout })) if (line === 'ready') return;

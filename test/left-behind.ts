@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { SweepResult } from '../activities/sweep.ts';
 import { acceptBatch, type BatchRequest } from '../services/accept-batch.ts';
 import type { NewItem } from '../store/item-pages.ts';
 import { findSchemaDefinition } from '../store/schema-definitions.ts';
 import { batchWorkflowId, SWEEP_WORKFLOW_TYPE } from '../workflows/messages.ts';
-import type { SweepResult } from '../activities/sweep.ts';
 import type { Drover } from './harness.ts';
 
 /** What processes that died have left behind, and who mends it. */
@@ -32,7 +32,11 @@ export async function acceptedOnly(drover: Drover, schema: string, { items, ...a
   return batch._id;
 }
 
-export const acceptedUpload = (drover: Drover, schema: string, resources: readonly { externalId: string }[]): Promise<string> =>
+export const acceptedUpload = (
+  drover: Drover,
+  schema: string,
+  resources: readonly { externalId: string }[],
+): Promise<string> =>
   acceptedOnly(drover, schema, {
     operation: 'upload',
     options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 },
@@ -51,12 +55,23 @@ export async function sweepNow({ services }: Drover): Promise<SweepResult> {
 }
 
 /** Run ids of a batch's executions that Temporal still has: of those given, and those that visibility knows. */
-export async function executionsOf({ services }: Drover, batchId: string, known: readonly string[] = []): Promise<string[]> {
+export async function executionsOf(
+  { services }: Drover,
+  batchId: string,
+  known: readonly string[] = [],
+): Promise<string[]> {
   const workflowId = batchWorkflowId(batchId);
   const found = new Set<string>();
-  for await (const { runId } of services.client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) found.add(runId);
+  for await (const { runId } of services.client.workflow.list({ query: `WorkflowId = '${workflowId}'` }))
+    found.add(runId);
   for (const runId of known) {
-    const isThere = await services.client.workflow.getHandle(workflowId, runId).describe().then(() => true, () => false);
+    const isThere = await services.client.workflow
+      .getHandle(workflowId, runId)
+      .describe()
+      .then(
+        () => true,
+        () => false,
+      );
     if (isThere) found.add(runId);
   }
   return [...found];
@@ -84,17 +99,21 @@ export interface ApiProcess {
 
 /** @param killAfter for example `batches.insertOne`. */
 export async function spawnApi({ config }: Drover, killAfter: string): Promise<ApiProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('api-process.ts', import.meta.url))], {
-    env: {
-      PATH: process.env.PATH,
-      MONGODB_URI: config.MONGODB_URI,
-      MONGODB_DATABASE: config.MONGODB_DATABASE,
-      TEMPORAL_ADDRESS: config.TEMPORAL_ADDRESS,
-      TEMPORAL_TASK_QUEUE: config.TEMPORAL_TASK_QUEUE,
-      KILL_AFTER: killAfter,
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', fileURLToPath(new URL('api-process.ts', import.meta.url))],
+    {
+      env: {
+        PATH: process.env.PATH,
+        MONGODB_URI: config.MONGODB_URI,
+        MONGODB_DATABASE: config.MONGODB_DATABASE,
+        TEMPORAL_ADDRESS: config.TEMPORAL_ADDRESS,
+        TEMPORAL_TASK_QUEUE: config.TEMPORAL_TASK_QUEUE,
+        KILL_AFTER: killAfter,
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  );
   const ended = once(child, 'exit').then(() => undefined);
   for await (const line of createInterface({ input: child.stdout })) {
     const [, url] = /^ready (.+)$/.exec(line) ?? [];

@@ -29,7 +29,9 @@ test('a new key encrypts, an old one still decrypts', async () => {
   expect(text(decoded)).toBe('"planted"');
   const [fresh] = await rotated.encode([payload]);
   expect(fresh?.metadata?.['encryption-key-id']).not.toEqual(old?.metadata?.['encryption-key-id']);
-  await expect(new EncryptionCodec([first]).decode([fresh as Payload])).rejects.toThrow(/^a payload was encrypted with key [0-9a-f]{16}, which is not in DROVER_PAYLOAD_KEY$/);
+  await expect(new EncryptionCodec([first]).decode([fresh as Payload])).rejects.toThrow(
+    /^a payload was encrypted with key [0-9a-f]{16}, which is not in DROVER_PAYLOAD_KEY$/,
+  );
 });
 
 test('what was changed on the way is refused', async () => {
@@ -44,8 +46,12 @@ test('what was changed on the way is refused', async () => {
 });
 
 test('keys are 32 bytes in base64; anything else stops the process without telling the key', () => {
-  expect(loadConfig({ DROVER_PAYLOAD_KEY: `${first.toString('base64')}, ${second.toString('base64')}` }).DROVER_PAYLOAD_KEY).toEqual([first, second]);
+  expect(
+    loadConfig({ DROVER_PAYLOAD_KEY: `${first.toString('base64')}, ${second.toString('base64')}` }).DROVER_PAYLOAD_KEY,
+  ).toEqual([first, second]);
   for (const wrong of ['short', first.toString('hex'), `${first.toString('base64')},`]) {
-    expect(() => loadConfig({ DROVER_PAYLOAD_KEY: wrong })).toThrow(/^DROVER_PAYLOAD_KEY: must be keys of 32 bytes in base64, separated by commas$/);
+    expect(() => loadConfig({ DROVER_PAYLOAD_KEY: wrong })).toThrow(
+      /^DROVER_PAYLOAD_KEY: must be keys of 32 bytes in base64, separated by commas$/,
+    );
   }
 });

@@ -48,7 +48,11 @@ export class Tenant {
   async #over(id: string): Promise<Uploaded> {
     const batch = await this.ended(id);
     const items = await this.items(id);
-    return { batch, items, outcomes: items.map((item) => item.errors?.map((error) => error.code).join(' ') ?? item.action ?? item.status) };
+    return {
+      batch,
+      items,
+      outcomes: items.map((item) => item.errors?.map((error) => error.code).join(' ') ?? item.action ?? item.status),
+    };
   }
 
   ended(batchId: string): Promise<BatchView> {

@@ -25,7 +25,10 @@ try {
   }
   await worker.ended;
 } catch (error) {
-  const reason = error instanceof ConfigError ? error.message : `the worker cannot run: ${error instanceof Error ? error.message : error}`;
+  const reason =
+    error instanceof ConfigError
+      ? error.message
+      : `the worker cannot run: ${error instanceof Error ? error.message : error}`;
   process.stderr.write(`${reason}\n`);
   process.exit(1);
 }

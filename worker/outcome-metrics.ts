@@ -21,6 +21,8 @@ export function countOutcomes({ metricMeter }: Context): ActivityInterceptors {
 
 /** Most activities answer with a tally of outcomes. */
 function countsIn(result: unknown): Partial<Counts> {
-  const { tally } = (typeof result === 'object' && result !== null ? result : {}) as { tally?: { counts: Partial<Counts> } };
+  const { tally } = (typeof result === 'object' && result !== null ? result : {}) as {
+    tally?: { counts: Partial<Counts> };
+  };
   return tally?.counts ?? {};
 }

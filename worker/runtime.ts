@@ -8,7 +8,10 @@ let isInstalled = false;
  * What all workers of a process share: the SDK logs through ours, its native part too, and shows metrics (its own and those of
  * activities) where an address for them is configured. The first call counts: a process has one runtime.
  */
-export function installRuntime({ WORKER_METRICS_ADDRESS: bindAddress }: Pick<Config, 'WORKER_METRICS_ADDRESS'>, logger: Logger): void {
+export function installRuntime(
+  { WORKER_METRICS_ADDRESS: bindAddress }: Pick<Config, 'WORKER_METRICS_ADDRESS'>,
+  logger: Logger,
+): void {
   if (isInstalled) return;
   isInstalled = true;
   Runtime.install({
@@ -18,7 +21,9 @@ export function installRuntime({ WORKER_METRICS_ADDRESS: bindAddress }: Pick<Con
     telemetryOptions: {
       logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
       ...(bindAddress !== undefined && {
-        metrics: { prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true } },
+        metrics: {
+          prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true },
+        },
       }),
     },
     shutdownSignals: [],

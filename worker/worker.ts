@@ -10,8 +10,8 @@ import {
 import type { Workflow } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { type Checkpoint, createDependencies } from '../activities/dependencies.ts';
 import { commandTimeoutMs } from '../activities/delivery.ts';
+import { type Checkpoint, createDependencies } from '../activities/dependencies.ts';
 import { createActivities } from '../activities/index.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { connectClient, connectNative } from '../connections.ts';
@@ -58,7 +58,11 @@ export interface WorkerOptions {
 export async function startWorker(config: Config, logger: Logger, options: WorkerOptions = {}): Promise<RunningWorker> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
   installRuntime(config, logger);
-  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, commandTimeoutMs(config.ACTIVITY_TIMEOUT_SECONDS));
+  const database = await connectDatabase(
+    config.MONGODB_URI,
+    config.MONGODB_DATABASE,
+    commandTimeoutMs(config.ACTIVITY_TIMEOUT_SECONDS),
+  );
   await createIndexes(database);
   const client = connectClient(config);
   const connection = await connectNative(config);
@@ -77,7 +81,9 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     dataConverter: dataConverter(config),
-    ...(options.workflowBundle ? { workflowBundle: { codePath: options.workflowBundle } } : { workflowsPath: workflowsPath() }),
+    ...(options.workflowBundle
+      ? { workflowBundle: { codePath: options.workflowBundle } }
+      : { workflowsPath: workflowsPath() }),
     activities: createActivities(dependencies),
     interceptors: { activity: [countOutcomes] },
     maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_ACTIVITIES,
@@ -110,7 +116,12 @@ function workflowsPath(): string {
 }
 
 /** Temporal may be away at just that moment, and no other worker may come. */
-async function startSweeperAtLast(client: Client, taskQueue: string, logger: Logger, stopped: AbortSignal): Promise<void> {
+async function startSweeperAtLast(
+  client: Client,
+  taskQueue: string,
+  logger: Logger,
+  stopped: AbortSignal,
+): Promise<void> {
   do {
     await sleep(SWEEPER_RETRY_MS, undefined, { signal: stopped, ref: false }).catch(() => undefined);
   } while (!stopped.aborted && !(await startSweeper(client, taskQueue, logger)));

@@ -21,7 +21,11 @@ export function batchActivities(input: BatchInput) {
   // Short, and given up after the time that `Delivery.assertInTime` keeps to.
   const work: ActivityOptions = { startToCloseTimeout: input.activityTimeoutSeconds * 1000, retry: RETRY };
   // Known to be alive by its heartbeats: what a dead worker was surveying is taken up as soon as its other work.
-  const survey: ActivityOptions = { startToCloseTimeout: SURVEY_TIMEOUT, heartbeatTimeout: input.activityTimeoutSeconds * 1000, retry: RETRY };
+  const survey: ActivityOptions = {
+    startToCloseTimeout: SURVEY_TIMEOUT,
+    heartbeatTimeout: input.activityTimeoutSeconds * 1000,
+    retry: RETRY,
+  };
   const call = (options: ActivityOptions, summary: string) =>
     proxyActivities<Activities>({ ...options, priority, summary: `${summary} of ${input.schemaName}`.slice(0, 200) });
   const itemRange = (indexes: readonly number[]): string =>

@@ -22,7 +22,12 @@ export class BatchState {
   /** A hint has come that dependencies may be there. */
   woken = false;
 
-  constructor({ total, suspended, cancelled, carried }: Pick<BatchInput, 'total' | 'suspended' | 'cancelled' | 'carried'>) {
+  constructor({
+    total,
+    suspended,
+    cancelled,
+    carried,
+  }: Pick<BatchInput, 'total' | 'suspended' | 'cancelled' | 'carried'>) {
     this.#counts.queued = total;
     this.started = carried !== undefined;
     this.suspended = suspended ?? false;
@@ -109,7 +114,10 @@ export class BatchState {
   }
 
   pendingItems(): PendingItem[] {
-    return this.pendingIndexes.map((index) => ({ index, expiresAt: new Date(this.#deadlines.get(index) ?? 0).toISOString() }));
+    return this.pendingIndexes.map((index) => ({
+      index,
+      expiresAt: new Date(this.#deadlines.get(index) ?? 0).toISOString(),
+    }));
   }
 
   carry(cursor: number | undefined): CarriedState {

@@ -1,3 +1,4 @@
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import {
   ActivityFailure,
   CancellationScope,
@@ -10,7 +11,6 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Plan, Work } from '../activities/plan-batch.ts';
 import type { BatchSummary, Operation } from '../domain/batch.ts';
 import { SUSPENDED_STATUS } from '../domain/search-attributes.ts';
@@ -130,7 +130,11 @@ class BatchRun {
    * Runs the work of one stage, a few activities at a time; none is started while suspended or once cancelled.
    * @param onSuspend what is left then waits here, or is left undone.
    */
-  async #carryOutStage<T>(stage: readonly T[], onSuspend: 'wait' | 'leave', carryOut: (work: T) => Promise<void>): Promise<void> {
+  async #carryOutStage<T>(
+    stage: readonly T[],
+    onSuspend: 'wait' | 'leave',
+    carryOut: (work: T) => Promise<void>,
+  ): Promise<void> {
     const left = [...stage];
     const lane = async (): Promise<void> => {
       for (;;) {
@@ -149,7 +153,10 @@ class BatchRun {
   async #carryOutWork(work: Work): Promise<void> {
     try {
       if (work.kind === 'step') {
-        const { tally, pending, cascaded } = await this.#activities.deleteStep({ ...this.#id, step: work.step }, work.items);
+        const { tally, pending, cascaded } = await this.#activities.deleteStep(
+          { ...this.#id, step: work.step },
+          work.items,
+        );
         this.#state.add(tally, pending, cascaded);
       } else {
         const { tally, pending } = await this.#activities.applyItems({ ...this.#id, indexes: work.indexes });
@@ -226,7 +233,8 @@ class BatchRun {
     try {
       const { tally, pending } = await this.#activities.expireItems({ ...this.#id, indexes: due, asOf });
       state.replace(due, tally, pending);
-      if (pending.length > 0) await sleep(CLAIMED_RETRY_MS, { summary: 'due items are being carried out by another batch' });
+      if (pending.length > 0)
+        await sleep(CLAIMED_RETRY_MS, { summary: 'due items are being carried out by another batch' });
     } catch (error) {
       this.#giveUpPending(due, error);
     }
@@ -259,7 +267,11 @@ class BatchRun {
     this.#state.controlled = false;
     this.#publish();
     try {
-      await this.#activities.record({ ...this.#id, status: status === 'waiting' ? 'waiting' : 'processing', suspended });
+      await this.#activities.record({
+        ...this.#id,
+        status: status === 'waiting' ? 'waiting' : 'processing',
+        suspended,
+      });
     } catch (error) {
       this.#expectActivityFailure(error, 'its state could not be stored');
     }

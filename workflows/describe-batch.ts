@@ -12,6 +12,8 @@ export function describeBatch(input: BatchInput, summary: BatchSummary): string 
     '',
     ...counts.map(([status, n]) => `- ${status}: ${n}`),
     ...Object.entries(summary.errorCodes).map(([code, n]) => `- error \`${code}\`: ${n}`),
-    ...(summary.pendingUntil === undefined ? [] : ['', `Waits for missing dependencies, at the latest until ${summary.pendingUntil}.`]),
+    ...(summary.pendingUntil === undefined
+      ? []
+      : ['', `Waits for missing dependencies, at the latest until ${summary.pendingUntil}.`]),
   ].join('\n');
 }

@@ -70,7 +70,9 @@ const Item = z
     externalId: z.string().nullable(),
     status: z.enum(ITEM_STATUSES),
     action: z.enum(['created', 'updated', 'unchanged', 'deleted']).optional(),
-    errors: z.array(z.object({ code: z.enum(ERROR_CODES), message: z.string(), field: z.string().optional() })).optional(),
+    errors: z
+      .array(z.object({ code: z.enum(ERROR_CODES), message: z.string(), field: z.string().optional() }))
+      .optional(),
     missingDependencies: z.array(MissingDependency).optional(),
     attempts: count,
   })

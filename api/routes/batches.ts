@@ -1,7 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
-import { BATCH_STATUSES, BATCH_TYPES, isTerminal, type Operation, OPERATIONS } from '../../domain/batch.ts';
-import { type ListPlace, decodeCursor, encodeCursor } from '../cursors.ts';
+import { BATCH_STATUSES, BATCH_TYPES, isTerminal, OPERATIONS, type Operation } from '../../domain/batch.ts';
 import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
 import { purgeBatch } from '../../services/purge-batch.ts';
 import { viewBatch, viewListedBatch } from '../../services/view-batch.ts';
@@ -9,7 +8,18 @@ import { type BatchDocument, findBatch, listBatches, markDeleted } from '../../s
 import { findSchemaDefinition } from '../../store/schema-definitions.ts';
 import type { BatchEvent } from '../batch-events.ts';
 import type { ApiContext } from '../context.ts';
-import { type Api, defineRoute, enveloped, faults, jsonResponse, pageQuery, queryBoolean, queryEnum, queryEnumOr } from '../define-route.ts';
+import { decodeCursor, encodeCursor, type ListPlace } from '../cursors.ts';
+import {
+  type Api,
+  defineRoute,
+  enveloped,
+  faults,
+  jsonResponse,
+  pageQuery,
+  queryBoolean,
+  queryEnum,
+  queryEnumOr,
+} from '../define-route.ts';
 import { notFound, success } from '../envelope.ts';
 import { assertAwaited } from '../outage.ts';
 import { Batch, BatchList } from './batch-schemas.ts';
@@ -39,7 +49,8 @@ export function batchRoutes(api: Api): void {
       tags,
       params,
       summary: 'Remove a batch for good',
-      description: 'Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay.',
+      description:
+        'Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay.',
       responses: { 200: jsonResponse('Removed', enveloped(z.object({ batchId: z.string() }))), ...faults(404) },
     },
     async (c, { params: { batchId } }) => {
@@ -102,7 +113,10 @@ function readRoutes(api: Api): void {
       const definition = query.schema ? await findSchemaDefinition(database, c.var.scope.platform, query.schema) : null;
       // one that has been deleted has left its batches behind, under its id
       const schemaDefinitionId = definition?.id ?? query.schema;
-      const place: ListPlace = { list: 'batches', filter: [operation ?? '', query.status ?? '', schemaDefinitionId ?? '', query.sortBy] };
+      const place: ListPlace = {
+        list: 'batches',
+        filter: [operation ?? '', query.status ?? '', schemaDefinitionId ?? '', query.sortBy],
+      };
       const after = decodeCursor(c.var.scope, place, query.cursor);
       const filter = {
         ...(operation && { operation }),
@@ -113,7 +127,12 @@ function readRoutes(api: Api): void {
       const page = await listBatches(database, c.var.scope, filter, { after, limit: query.limit, newestFirst });
       const results = await Promise.all(page.batches.map((batch) => viewListedBatch(database, batch)));
       const cursor = page.next === null ? null : encodeCursor(c.var.scope, place, page.next);
-      return c.json(success(`${page.total} batches`, { results, pagination: { hasNextPage: cursor !== null, total: page.total, cursor } }));
+      return c.json(
+        success(`${page.total} batches`, {
+          results,
+          pagination: { hasNextPage: cursor !== null, total: page.total, cursor },
+        }),
+      );
     },
   );
 }
@@ -142,7 +161,9 @@ function controlRoutes(api: Api): void {
         const batch = await act(c.var.services, await batchOf(c, batchId));
         // A retry is answered as it was accepted: the run itself may be over by now.
         const isRetry = act === retryBatch;
-        const view = isRetry ? await viewListedBatch(c.var.services.database, batch) : await viewBatch(c.var.services, batch, false);
+        const view = isRetry
+          ? await viewListedBatch(c.var.services.database, batch)
+          : await viewBatch(c.var.services, batch, false);
         return c.json(success(`Batch is ${view.status}`, view), status);
       },
     );
@@ -158,10 +179,15 @@ function eventRoute(api: Api): void {
       operationId: 'watchBatch',
       tags,
       params,
-      headers: z.object({ 'last-event-id': z.string().optional().openapi({ description: 'Id of the last event that was seen' }) }),
+      headers: z.object({
+        'last-event-id': z.string().optional().openapi({ description: 'Id of the last event that was seen' }),
+      }),
       summary: 'Server-sent events: one at each change, at most 4 a second, and a last one at the end',
       responses: {
-        200: { description: 'Events `batch`, each with the batch', content: { 'text/event-stream': { schema: z.string() } } },
+        200: {
+          description: 'Events `batch`, each with the batch',
+          content: { 'text/event-stream': { schema: z.string() } },
+        },
         204: { description: 'The Last-Event-ID is that of the last event: there are no more' },
         ...faults(404),
       },
@@ -210,7 +236,8 @@ function streamEvents(c: ApiContext, batchId: string, lastSeen: string | undefin
         next = undefined;
         if (event === 'over') return;
         if (event !== undefined) {
-          if (event.id !== seen) await stream.writeSSE({ event: 'batch', id: event.id, data: JSON.stringify(event.view) });
+          if (event.id !== seen)
+            await stream.writeSSE({ event: 'batch', id: event.id, data: JSON.stringify(event.view) });
           seen = event.id;
           if (event.isLast) return;
         } else if (isSilent) {

@@ -37,7 +37,8 @@ export function extractaRoutes(api: Api): void {
       const definition = await findSchemaDefinition(database, c.var.scope.platform, classificationId);
       if (definition === null) return wrong(c, 'classificationId is unknown');
       const batch = await findBatch(database, c.var.scope, batchId);
-      if (batch === null || batch.schemaDefinitionId !== definition.id) return wrong(c, 'batchId is unknown in this classification');
+      if (batch === null || batch.schemaDefinitionId !== definition.id)
+        return wrong(c, 'batchId is unknown in this classification');
       await removeBatchForGood(c, batch);
       return c.json({ status: 'success', message: 'Batch deleted' });
     },
@@ -52,7 +53,8 @@ export function extractaFailure(c: ApiContext, error: unknown): Response {
   if (known !== null) setErrorHeaders(c, known);
   if (known === null || known.status === 503 || known.status === 429) {
     const { logger } = c.var.services;
-    if (known === null) logger.error({ err: error, requestId: c.var.requestId }, 'an Extracta request failed for a reason of ours');
+    if (known === null)
+      logger.error({ err: error, requestId: c.var.requestId }, 'an Extracta request failed for a reason of ours');
     else logger.warn({ err: error, requestId: c.var.requestId }, known.message);
     return c.json({ status: 'error', message: 'Internal server error' }, 500);
   }

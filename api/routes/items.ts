@@ -12,7 +12,16 @@ import { success } from '../envelope.ts';
 import { ItemList } from './batch-schemas.ts';
 import { batchOf } from './batches.ts';
 
-const CSV_COLUMNS = ['index', 'externalId', 'status', 'action', 'attempts', 'errorCodes', 'errors', 'missingDependencies'] as const;
+const CSV_COLUMNS = [
+  'index',
+  'externalId',
+  'status',
+  'action',
+  'attempts',
+  'errorCodes',
+  'errors',
+  'missingDependencies',
+] as const;
 
 const TYPES = ['application/json', 'application/x-ndjson', 'text/csv'];
 
@@ -26,7 +35,8 @@ export function itemRoutes(api: Api): void {
       operationId: 'listBatchItems',
       tags: ['Batches'],
       summary: 'Items of a batch with their outcomes, in index order',
-      description: 'With `Accept: application/x-ndjson` or `text/csv` all of them, streamed; cursor and limit are not used then.',
+      description:
+        'With `Accept: application/x-ndjson` or `text/csv` all of them, streamed; cursor and limit are not used then.',
       params: z.object({ batchId: z.string() }),
       query: z.object({
         status: queryEnum(ITEM_STATUSES),
@@ -58,8 +68,12 @@ export function itemRoutes(api: Api): void {
   );
 }
 
-const itemsOf = (c: ApiContext, batch: BatchDocument, status: ItemStatus | undefined, from = 0): AsyncGenerator<ItemView> =>
-  batchItems(c.var.services.database, batch, { status, from });
+const itemsOf = (
+  c: ApiContext,
+  batch: BatchDocument,
+  status: ItemStatus | undefined,
+  from = 0,
+): AsyncGenerator<ItemView> => batchItems(c.var.services.database, batch, { status, from });
 
 async function page(
   c: ApiContext,
@@ -82,7 +96,9 @@ async function page(
 }
 
 function streamed(c: ApiContext, content: Readable, type: string): Response {
-  content.on('error', (error) => c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, 'an item stream broke off'));
+  content.on('error', (error) =>
+    c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, 'an item stream broke off'),
+  );
   return c.body(Readable.toWeb(content) as ReadableStream, 200, { 'Content-Type': type });
 }
 

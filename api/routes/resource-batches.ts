@@ -11,7 +11,17 @@ import { acceptBatch, type BatchRequest } from '../../services/accept-batch.ts';
 import { fittingPageSize, IDS_PER_PAGE, type NewItem } from '../../store/item-pages.ts';
 import { allExternalIds } from '../../store/reference-graph.ts';
 import type { ApiContext } from '../context.ts';
-import { type Api, bodyArray, defineRoute, enveloped, faults, jsonResponse, queryBoolean, queryEnumOr, queryInteger } from '../define-route.ts';
+import {
+  type Api,
+  bodyArray,
+  defineRoute,
+  enveloped,
+  faults,
+  jsonResponse,
+  queryBoolean,
+  queryEnumOr,
+  queryInteger,
+} from '../define-route.ts';
 import { ApiError, success } from '../envelope.ts';
 import { schemaDefinitionOf } from './schema-definitions.ts';
 
@@ -19,7 +29,9 @@ const MAX_KEY_LENGTH = 255;
 /** Seconds after which a dry run that took too long may be tried again. */
 const PREVIEW_RETRY_SECONDS = 60;
 
-const params = z.object({ schemaDefinitionNameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }) });
+const params = z.object({
+  schemaDefinitionNameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }),
+});
 const KEY_FAULT = `must be 1 to ${MAX_KEY_LENGTH} characters`;
 const headers = z.object({
   'idempotency-key': z
@@ -29,19 +41,26 @@ const headers = z.object({
     .optional()
     .openapi({ description: 'The same key and request gives the same batch; kept 24 h. A dry run binds none' }),
 });
-const isResource = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isResource = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const resourcesBody = z
-  .object({
-    resources: bodyArray({ isRight: isResource, fault: 'must be an object' }, 'must be an array of objects')
-      .refine((resources) => resources.length > 0, 'must hold at least one resource')
-      .refine((resources) => resources.length <= MAX_RESOURCES_PER_BATCH, `must hold at most ${MAX_RESOURCES_PER_BATCH} resources`)
-      .openapi({
-        type: 'array',
-        items: { type: 'object', additionalProperties: true },
-        minItems: 1,
-        maxItems: MAX_RESOURCES_PER_BATCH,
-      }),
-  }, { error: 'must be an object with "resources"' })
+  .object(
+    {
+      resources: bodyArray({ isRight: isResource, fault: 'must be an object' }, 'must be an array of objects')
+        .refine((resources) => resources.length > 0, 'must hold at least one resource')
+        .refine(
+          (resources) => resources.length <= MAX_RESOURCES_PER_BATCH,
+          `must hold at most ${MAX_RESOURCES_PER_BATCH} resources`,
+        )
+        .openapi({
+          type: 'array',
+          items: { type: 'object', additionalProperties: true },
+          minItems: 1,
+          maxItems: MAX_RESOURCES_PER_BATCH,
+        }),
+    },
+    { error: 'must be an object with "resources"' },
+  )
   .openapi('BatchResources');
 const Accepted = enveloped(
   z.object({
@@ -79,7 +98,8 @@ export function resourceBatchRoutes(api: Api): void {
         }),
         ignoreUnknownFields,
         dependencyWaitTimeout: queryInteger({ min: 0, max: MAX_DEPENDENCY_WAIT_SECONDS, defaultValue: 0 }).openapi({
-          description: 'Seconds that an item waits for resources that it refers to and that are not there; 0: it fails at once',
+          description:
+            'Seconds that an item waits for resources that it refers to and that are not there; 0: it fails at once',
         }),
       }),
       body: resourcesBody,
@@ -110,9 +130,14 @@ export function resourceBatchRoutes(api: Api): void {
       method: 'delete',
       operationId: 'deleteResources',
       summary: 'Delete resources',
-      description: 'Takes either `externalIds` or `deleteAll`. What a resource that stays refers to is skipped (`referenced`), unless `cascade` takes that one along.',
+      description:
+        'Takes either `externalIds` or `deleteAll`. What a resource that stays refers to is skipped (`referenced`), unless `cascade` takes that one along.',
       body: deleteBody,
-      responses: { ...accepted, 200: jsonResponse('What a delete would do; nothing is touched', Preview), ...faults(404, 413, 415, 422) },
+      responses: {
+        ...accepted,
+        200: jsonResponse('What a delete would do; nothing is touched', Preview),
+        ...faults(404, 413, 415, 422),
+      },
     },
     async (c, { params: { schemaDefinitionNameOrId }, body, rawBody }) => {
       const definition = await schemaDefinitionOf(c, schemaDefinitionNameOrId);
@@ -121,21 +146,32 @@ export function resourceBatchRoutes(api: Api): void {
       const pages = deleteAll
         ? asItems(allExternalIds(c.var.services.database, c.var.scope, definition.id, IDS_PER_PAGE))
         : pagesOfIds(body.externalIds);
-      return accept(c, definition, { operation: 'delete', options: { cascade, deleteAll }, pages, pageSize: IDS_PER_PAGE }, rawBody);
+      return accept(
+        c,
+        definition,
+        { operation: 'delete', options: { cascade, deleteAll }, pages, pageSize: IDS_PER_PAGE },
+        rawBody,
+      );
     },
   );
 }
 
 const isIdToDelete = (value: unknown): value is string => typeof value === 'string' && isExternalId(value);
 const deleteBody = z
-  .object({
-    externalIds: bodyArray({ isRight: isIdToDelete, fault: 'must be a string of 1 to 256 whole characters' }, 'must be an array of strings')
-      .openapi({ type: 'array', items: { type: 'string', minLength: 1, maxLength: 256 } })
-      .default([]),
-    cascade: z.boolean({ error: 'must be true or false' }).default(false),
-    deleteAll: z.boolean({ error: 'must be true or false' }).default(false),
-    dryRun: z.boolean({ error: 'must be true or false' }).default(false),
-  }, { error: 'must be an object' })
+  .object(
+    {
+      externalIds: bodyArray(
+        { isRight: isIdToDelete, fault: 'must be a string of 1 to 256 whole characters' },
+        'must be an array of strings',
+      )
+        .openapi({ type: 'array', items: { type: 'string', minLength: 1, maxLength: 256 } })
+        .default([]),
+      cascade: z.boolean({ error: 'must be true or false' }).default(false),
+      deleteAll: z.boolean({ error: 'must be true or false' }).default(false),
+      dryRun: z.boolean({ error: 'must be true or false' }).default(false),
+    },
+    { error: 'must be an object' },
+  )
   .superRefine(({ externalIds, deleteAll }, ctx) => {
     if (deleteAll && externalIds.length > 0) {
       ctx.addIssue({ code: 'custom', path: ['externalIds'], message: 'must be empty when deleteAll is true' });
@@ -150,7 +186,9 @@ const Preview = enveloped(
   z.object({
     dryRun: z.literal(true),
     schemaDefinitionId: z.string(),
-    deletions: z.array(z.object({ schemaDefinitionId: z.string(), schemaDefinitionName: z.string(), count: z.number() })),
+    deletions: z.array(
+      z.object({ schemaDefinitionId: z.string(), schemaDefinitionName: z.string(), count: z.number() }),
+    ),
     totalDeletions: z.number(),
     skipped: z.number(),
     notFound: z.number(),
@@ -177,7 +215,8 @@ function toItem(resource: JsonObject, externalIdField: string): NewItem {
   if (holdsInfinity(resource)) return refused('a number is too large');
   try {
     const body = JSON.stringify(resource);
-    if (Buffer.byteLength(body) > MAX_RESOURCE_BYTES) return refused(`the resource is larger than ${MAX_RESOURCE_BYTES} bytes`);
+    if (Buffer.byteLength(body) > MAX_RESOURCE_BYTES)
+      return refused(`the resource is larger than ${MAX_RESOURCE_BYTES} bytes`);
     return { externalId, faults, body };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -222,7 +261,10 @@ async function preview(
 ): Promise<Response> {
   try {
     const found = await previewDeletion(c.var.services, c.var.scope, definition, { externalIds, cascade, deleteAll });
-    return c.json(success('Nothing was deleted', { dryRun: true as const, schemaDefinitionId: definition.id, ...found }), 200);
+    return c.json(
+      success('Nothing was deleted', { dryRun: true as const, schemaDefinitionId: definition.id, ...found }),
+      200,
+    );
   } catch (error) {
     if (!(error instanceof PreviewTimeoutError)) throw error;
     const hint = `the dry run takes longer than ${PREVIEW_TIMEOUT_MS / 1000} s: ask about fewer ids; the delete itself has no such limit`;

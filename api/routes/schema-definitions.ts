@@ -66,7 +66,11 @@ const properties = {
   externalIdField: { type: 'string', default: DEFAULT_EXTERNAL_ID_FIELD, minLength: 1, maxLength: MAX_NAME_LENGTH },
   schema: { type: 'object', description: 'JSON Schema, draft-07 or 2020-12, of type object' },
 } as const;
-const NewDefinition = anyBody.openapi('NewSchemaDefinition', { type: 'object', required: ['name', 'schema'], properties });
+const NewDefinition = anyBody.openapi('NewSchemaDefinition', {
+  type: 'object',
+  required: ['name', 'schema'],
+  properties,
+});
 const NextVersion = anyBody.openapi('SchemaDefinitionVersion', {
   type: 'object',
   required: ['schema'],

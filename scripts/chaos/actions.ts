@@ -1,11 +1,12 @@
 import { kindOf } from './definitions.ts';
 import type { SentItem, SentRequest } from './journal.ts';
-import { maybeKey, pause, send, type Session } from './session.ts';
+import { maybeKey, pause, type Session, send } from './session.ts';
 
 /** Everyday requests of clients. Each action sends some and returns; it does not wait for their batches. */
 
 /** Items of one chunk mostly, of several now and then. */
-const itemCount = ({ random }: Session): number => (random.chance(0.08) ? random.integer(60, 120) : random.integer(1, 10));
+const itemCount = ({ random }: Session): number =>
+  random.chance(0.08) ? random.integer(60, 120) : random.integer(1, 10);
 
 export async function upload(session: Session): Promise<void> {
   await send(session, anUpload(session, { onconflict: 'upsert' }));
@@ -20,15 +21,21 @@ function anUpload(session: Session, options: SentRequest['options']): SentReques
   const { make, random } = session;
   const kind = make.kind();
   const ignoreUnknownFields = random.chance(0.1);
-  return make.request({ operation: 'upload', kind, options: { ...options, ignoreUnknownFields }, ...maybeKey(session) }, (mark) => {
-    const ids = Array.from({ length: itemCount(session) }, () => (random.chance(0.4) ? make.world.ahead(kind, random) : make.world.recent(kind, random)));
-    return ids.map((externalId, index): SentItem => {
-      const own = `${mark}.${index}`;
-      if (!ignoreUnknownFields && options.onconflict === 'upsert' && random.chance(0.05)) return make.faulty(kind, externalId, own);
-      const body = make.body(kind, externalId, own, aboutUpload(session, kind, ids));
-      return { externalId, body: ignoreUnknownFields ? { ...body, colour: 'red' } : body };
-    });
-  });
+  return make.request(
+    { operation: 'upload', kind, options: { ...options, ignoreUnknownFields }, ...maybeKey(session) },
+    (mark) => {
+      const ids = Array.from({ length: itemCount(session) }, () =>
+        random.chance(0.4) ? make.world.ahead(kind, random) : make.world.recent(kind, random),
+      );
+      return ids.map((externalId, index): SentItem => {
+        const own = `${mark}.${index}`;
+        if (!ignoreUnknownFields && options.onconflict === 'upsert' && random.chance(0.05))
+          return make.faulty(kind, externalId, own);
+        const body = make.body(kind, externalId, own, aboutUpload(session, kind, ids));
+        return { externalId, body: ignoreUnknownFields ? { ...body, colour: 'red' } : body };
+      });
+    },
+  );
 }
 
 function aboutUpload({ make, random }: Session, kind: SentRequest['kind'], ids: readonly string[]) {
@@ -41,18 +48,26 @@ function aboutUpload({ make, random }: Session, kind: SentRequest['kind'], ids: 
 export async function patch(session: Session): Promise<void> {
   const { make, random } = session;
   const kind = make.kind();
-  await send(session, make.request({ operation: 'patch', kind, ...maybeKey(session) }, (mark) =>
-    Array.from({ length: random.integer(1, 8) }, (_, index) => {
-      const externalId = make.world.known(kind, random);
-      const texts = [random.pick(kindOf(kind).texts)];
-      const references = random.chance(0.3) ? make.references(kindOf(kind)) : {};
-      return { externalId, body: make.body(kind, externalId, `${mark}.${index}`, { texts, references }) };
-    }),
-  ));
+  await send(
+    session,
+    make.request({ operation: 'patch', kind, ...maybeKey(session) }, (mark) =>
+      Array.from({ length: random.integer(1, 8) }, (_, index) => {
+        const externalId = make.world.known(kind, random);
+        const texts = [random.pick(kindOf(kind).texts)];
+        const references = random.chance(0.3) ? make.references(kindOf(kind)) : {};
+        return { externalId, body: make.body(kind, externalId, `${mark}.${index}`, { texts, references }) };
+      }),
+    ),
+  );
 }
 
 /** A delete has an id of its own that is not there: by it the checker knows its batch. */
-export function deletion(session: Session, kind: SentRequest['kind'], ids: readonly string[], cascade: boolean): SentRequest {
+export function deletion(
+  session: Session,
+  kind: SentRequest['kind'],
+  ids: readonly string[],
+  cascade: boolean,
+): SentRequest {
   return session.make.request({ operation: 'delete', kind, options: { cascade }, ...maybeKey(session) }, (mark) =>
     [...ids, `ghost.${mark}`].map((externalId) => ({ externalId })),
   );

@@ -1,8 +1,8 @@
-import { checkResources, checkReads, checkStored } from './checks/resources.ts';
 import { historiesOf } from './checks/history.ts';
 import { matchBatches } from './checks/match.ts';
 import { checkOutcomes, controlsByBatch } from './checks/outcomes.ts';
 import { checkDangling, checkMissing, findSleepers } from './checks/references.ts';
+import { checkReads, checkResources, checkStored } from './checks/resources.ts';
 import type { Violation } from './checks/violation.ts';
 import type { Journal } from './journal.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -42,5 +42,8 @@ export function check(journal: Journal, snapshot: Snapshot): Findings {
 
 /** Pending items that sleep though they could go ahead, in a state in which some batches wait. */
 export function sleepers(journal: Journal, snapshot: Pick<Snapshot, 'tenants'>): Violation[] {
-  return findSleepers(matchBatches(journal, { tenants: snapshot.tenants, raw: { resources: [], leftovers: [] } }).matches, snapshot);
+  return findSleepers(
+    matchBatches(journal, { tenants: snapshot.tenants, raw: { resources: [], leftovers: [] } }).matches,
+    snapshot,
+  );
 }

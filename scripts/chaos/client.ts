@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BatchAnswer, type ItemAnswer, type JsonObject, type ResourceAnswer, TERMINAL_STATUSES } from './answers.ts';
+import {
+  type BatchAnswer,
+  type ItemAnswer,
+  type JsonObject,
+  type ResourceAnswer,
+  TERMINAL_STATUSES,
+} from './answers.ts';
 import { type KindName, kindOf } from './definitions.ts';
 import type { ControlRequest, Journal, SendResult, SentRequest, Verb } from './journal.ts';
 
@@ -33,8 +39,11 @@ export class ApiClient {
     const { operation, kind, items, options, key, tenant } = request;
     const { cascade = false, deleteAll = false, ...query } = options;
     const externalIds = items.map((item) => item.externalId);
-    const body = operation === 'delete' ? { externalIds, cascade, deleteAll } : { resources: items.map((item) => item.body) };
-    const search = new URLSearchParams(Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]));
+    const body =
+      operation === 'delete' ? { externalIds, cascade, deleteAll } : { resources: items.map((item) => item.body) };
+    const search = new URLSearchParams(
+      Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]),
+    );
     const result = await this.#post(`${METHODS[operation]} /api/resources/${kind}/batch?${search}`, tenant, body, key);
     request.results.push(result);
     return result;
@@ -96,7 +105,10 @@ export class ApiClient {
     let cursor: string | null = '';
     while (cursor !== null) {
       const query: string = `${path.includes('?') ? '&' : '?'}limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`;
-      const page: { results: T[]; pagination: { cursor: string | null } } | null = await this.#get(tenant, path + query);
+      const page: { results: T[]; pagination: { cursor: string | null } } | null = await this.#get(
+        tenant,
+        path + query,
+      );
       if (page === null) throw new NoAnswerError(`${path}: 404`);
       all.push(...page.results);
       cursor = page.pagination.cursor;

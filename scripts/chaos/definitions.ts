@@ -27,20 +27,38 @@ const reference = (name: KindName) => ({ $ref: `reach:schemas/${name}` });
 /** Without references; with references and arrays of them, to itself too; in cycles; below the top level, with an id field of its own. */
 export const KINDS: readonly Kind[] = [
   kind('place', { required: ['name'] }, {}, []),
-  kind('person', { required: ['name'] }, { boss: reference('person'), friends: { type: 'array', items: reference('person') }, home: reference('place'), team: reference('team') }, [
-    { path: ['boss'], isArray: false, target: 'person' },
-    { path: ['friends'], isArray: true, target: 'person' },
-    { path: ['home'], isArray: false, target: 'place' },
-    { path: ['team'], isArray: false, target: 'team' },
-  ]),
+  kind(
+    'person',
+    { required: ['name'] },
+    {
+      boss: reference('person'),
+      friends: { type: 'array', items: reference('person') },
+      home: reference('place'),
+      team: reference('team'),
+    },
+    [
+      { path: ['boss'], isArray: false, target: 'person' },
+      { path: ['friends'], isArray: true, target: 'person' },
+      { path: ['home'], isArray: false, target: 'place' },
+      { path: ['team'], isArray: false, target: 'team' },
+    ],
+  ),
   kind('team', {}, { lead: reference('person'), places: { type: 'array', items: reference('place') } }, [
     { path: ['lead'], isArray: false, target: 'person' },
     { path: ['places'], isArray: true, target: 'place' },
   ]),
-  kind('part', { idField: 'sku' }, { parts: { type: 'array', items: reference('part') }, details: { type: 'object', properties: { origin: reference('place') } } }, [
-    { path: ['parts'], isArray: true, target: 'part' },
-    { path: ['details', 'origin'], isArray: false, target: 'place' },
-  ]),
+  kind(
+    'part',
+    { idField: 'sku' },
+    {
+      parts: { type: 'array', items: reference('part') },
+      details: { type: 'object', properties: { origin: reference('place') } },
+    },
+    [
+      { path: ['parts'], isArray: true, target: 'part' },
+      { path: ['details', 'origin'], isArray: false, target: 'place' },
+    ],
+  ),
 ];
 
 function kind(
@@ -50,8 +68,20 @@ function kind(
   references: readonly ReferencePlace[],
 ): Kind {
   const texts = ['name', 'note', 'motto'];
-  const properties = { [idField]: text, ...Object.fromEntries(texts.map((field) => [field, text])), size: { type: 'integer' }, ...more };
-  return { name, idField, required, texts, references, schema: { type: 'object', properties, required: [idField, ...required] } };
+  const properties = {
+    [idField]: text,
+    ...Object.fromEntries(texts.map((field) => [field, text])),
+    size: { type: 'integer' },
+    ...more,
+  };
+  return {
+    name,
+    idField,
+    required,
+    texts,
+    references,
+    schema: { type: 'object', properties, required: [idField, ...required] },
+  };
 }
 
 /** @throws for a name that is not of this workload. */
@@ -71,7 +101,8 @@ export function referencesOf({ references }: Kind, body: JsonObject): FoundRefer
   const found = new Map<string, FoundReference>();
   for (const { path, isArray, target } of references) {
     let value: unknown = body;
-    for (const step of path) value = typeof value === 'object' && value !== null ? (value as JsonObject)[step] : undefined;
+    for (const step of path)
+      value = typeof value === 'object' && value !== null ? (value as JsonObject)[step] : undefined;
     for (const externalId of isArray && Array.isArray(value) ? value : [value]) {
       if (typeof externalId === 'string') found.set(`${target}/${externalId}`, { kind: target, externalId });
     }

@@ -37,7 +37,9 @@ export interface DrainParts {
 export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; violations: Violation[] }> {
   const { installation, journal, client } = parts;
   await installation.recovered();
-  const unanswered = journal.requests.filter(({ key, results }) => key !== undefined && results.every(({ kind }) => kind === 'unknown'));
+  const unanswered = journal.requests.filter(
+    ({ key, results }) => key !== undefined && results.every(({ kind }) => kind === 'unknown'),
+  );
   for (const request of unanswered) await client.sendUntilAnswered(request, Date.now() + ANSWER_MS);
   const violations = await settled(parts, (batch) => batch.status === 'waiting');
   violations.push(...(await stillAsleep(parts)));
@@ -64,7 +66,9 @@ async function swept(parts: DrainParts): Promise<void> {
 }
 
 async function openBatches({ client, journal }: DrainParts): Promise<{ tenant: string; batch: BatchAnswer }[]> {
-  const all = await Promise.all(journal.tenants.map(async (tenant) => (await client.unfinished(tenant)).map((batch) => ({ tenant, batch }))));
+  const all = await Promise.all(
+    journal.tenants.map(async (tenant) => (await client.unfinished(tenant)).map((batch) => ({ tenant, batch }))),
+  );
   return all.flat();
 }
 
@@ -124,9 +128,12 @@ async function satisfySome(parts: DrainParts): Promise<void> {
     const make = makers.get(tenant);
     for (const [kind, ids] of byKind) {
       if (make === undefined) continue;
-      const body = (externalId: string, stamp: string): JsonObject => make.body(kind, externalId, stamp, { references: {}, texts: ['name', 'note'] });
+      const body = (externalId: string, stamp: string): JsonObject =>
+        make.body(kind, externalId, stamp, { references: {}, texts: ['name', 'note'] });
       const request = make.request({ operation: 'upload', kind, key: `drain-${tenant}-${kind}` }, (stamp) =>
-        [...ids].slice(0, 1000).map((externalId, index) => ({ externalId, body: body(externalId, `${stamp}.${index}`) })),
+        [...ids]
+          .slice(0, 1000)
+          .map((externalId, index) => ({ externalId, body: body(externalId, `${stamp}.${index}`) })),
       );
       journal.requests.push(request);
       await client.sendUntilAnswered(request, Date.now() + ANSWER_MS);

@@ -9,7 +9,7 @@ import type { Victim } from './killer.ts';
 import { quietPorts } from './ports.ts';
 import { FaultyProxy } from './proxy.ts';
 import type { Random } from './random.ts';
-import { startProgram, Supervised } from './supervised.ts';
+import { Supervised, startProgram } from './supervised.ts';
 
 const DATABASE = 'drover';
 const TASK_QUEUE = 'drover';
@@ -92,7 +92,8 @@ export class Installation {
     for (;;) {
       const down = this.victims.flatMap(({ process }) => (process.isUp ? [] : [process.name]));
       if (down.length === 0 && (await this.#isReady())) return;
-      if (Date.now() > deadline) throw new Error(`not recovered after ${RECOVERY_MS / 1000} s: ${down.join(', ') || '/readyz is not 200'}`);
+      if (Date.now() > deadline)
+        throw new Error(`not recovered after ${RECOVERY_MS / 1000} s: ${down.join(', ') || '/readyz is not 200'}`);
       await sleep(100);
     }
   }
@@ -111,7 +112,8 @@ export class Installation {
 
   /** Safe to repeat. */
   async stop(): Promise<void> {
-    for (const end of this.#started.splice(0).reverse()) await end().catch((error: unknown) => this.#options.say(`not stopped: ${error}`));
+    for (const end of this.#started.splice(0).reverse())
+      await end().catch((error: unknown) => this.#options.say(`not stopped: ${error}`));
   }
 
   async #startServers(): Promise<void> {
@@ -120,7 +122,13 @@ export class Installation {
     const running = await startMongodb({ dataDir: folder, preferredPort: mongodb, say });
     this.#supervise(new Supervised('MongoDB', running.process), 2);
     if (running.uri !== uriOf(mongodb)) throw new Error(`port ${mongodb} was taken meanwhile`);
-    const { process } = await startTemporal({ dataDir: folder, preferredPort: temporal, namespace: 'default', ui: false, say });
+    const { process } = await startTemporal({
+      dataDir: folder,
+      preferredPort: temporal,
+      namespace: 'default',
+      ui: false,
+      say,
+    });
     this.#supervise(new Supervised('Temporal', process), 1);
   }
 
@@ -150,7 +158,10 @@ export class Installation {
       temporal: await this.#proxyTo('workers to Temporal', this.#servers.temporal, 5_000),
     };
     const bundle = join(folder, 'workflows.js');
-    const { code } = await bundleWorkflowCode({ workflowsPath: join(sources, 'workflows/index.ts'), logger: new DefaultLogger('ERROR') });
+    const { code } = await bundleWorkflowCode({
+      workflowsPath: join(sources, 'workflows/index.ts'),
+      logger: new DefaultLogger('ERROR'),
+    });
     await writeFile(bundle, code);
     for (const number of [1, 2]) {
       const worker = await startProgram({

@@ -17,7 +17,12 @@ const LOOK_EVERY_MS = 100;
  * Kills (-9) a process of the installation every now and then, `meanMs` apart, until told to stop: each one once, then by weight.
  * Several may be down at a time.
  */
-export async function killAtRandom(victims: readonly Victim[], random: Random, meanMs: number, stopped: AbortSignal): Promise<void> {
+export async function killAtRandom(
+  victims: readonly Victim[],
+  random: Random,
+  meanMs: number,
+  stopped: AbortSignal,
+): Promise<void> {
   const weights = Object.fromEntries(victims.map((victim, at) => [String(at), victim.weight]));
   const first = random.shuffled(victims);
   const running: Promise<void>[] = [];

@@ -87,7 +87,11 @@ class Search {
     this.#stepsLeft = maxSteps;
     this.#readTexts = this.#events.map(({ effect }) => (effect.kind === 'read' ? known(effect.state).text : null));
     this.#before = this.#events.map((event) =>
-      this.#events.reduce((bits, other, at) => (other !== event && (other.to < event.from || event.after?.includes(other)) ? bits | this.#bit(at) : bits), 0n),
+      this.#events.reduce(
+        (bits, other, at) =>
+          other !== event && (other.to < event.from || event.after?.includes(other)) ? bits | this.#bit(at) : bits,
+        0n,
+      ),
     );
   }
 
@@ -159,7 +163,9 @@ class Search {
   #describeBest(): string {
     const { node, count } = this.#best;
     const left = this.#events.filter((_, at) => (node.done & this.#bit(at)) === 0n);
-    const some = left.slice(0, 6).map(({ what, effect }) => `${what} ${effect.kind}${'state' in effect ? ` ${canonical(effect.state)}` : ''}`);
+    const some = left
+      .slice(0, 6)
+      .map(({ what, effect }) => `${what} ${effect.kind}${'state' in effect ? ` ${canonical(effect.state)}` : ''}`);
     return `${count} of ${this.#events.length} events fit, up to ${node.state.text}; then none of: ${some.join('; ')}; the end is ${this.#end}`;
   }
 }

@@ -42,7 +42,8 @@ export async function disturb(
   { meanMs, weights, standing }: { meanMs: number; weights: NetworkWeights; standing: readonly StandingFault[] },
   stopped: AbortSignal,
 ): Promise<void> {
-  for (const { proxy: name, aim, probability } of standing) if (name === proxy.name) proxy.armForGood(aim, () => random.chance(probability));
+  for (const { proxy: name, aim, probability } of standing)
+    if (name === proxy.name) proxy.armForGood(aim, () => random.chance(probability));
   while (!stopped.aborted) {
     await sleep(random.exponential(meanMs), undefined, { signal: stopped }).catch(() => undefined);
     if (stopped.aborted) break;

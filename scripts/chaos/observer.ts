@@ -57,7 +57,9 @@ export class Observer {
       for (const tenant of this.#worlds.keys()) {
         const at = Date.now();
         const batches = await this.#unlessUnanswered(() => this.#client.newestBatches(tenant));
-        const ended = (batches ?? []).filter(({ batchId, status }) => this.#open.has(batchId) && TERMINAL_STATUSES.includes(status));
+        const ended = (batches ?? []).filter(
+          ({ batchId, status }) => this.#open.has(batchId) && TERMINAL_STATUSES.includes(status),
+        );
         await Promise.all(ended.slice(0, PER_LOOK).map(({ batchId }) => this.#readEnd(tenant, batchId, at)));
       }
     }
@@ -71,7 +73,8 @@ export class Observer {
     this.#journal.seen.push({ tenant, batchId, at, items });
     this.#finished.set(batchId, tenant);
     for (const { externalId, status } of items) {
-      if (externalId !== null && status === 'succeeded') this.#worlds.get(tenant)?.note(watched.kind, externalId, watched.operation !== 'delete');
+      if (externalId !== null && status === 'succeeded')
+        this.#worlds.get(tenant)?.note(watched.kind, externalId, watched.operation !== 'delete');
     }
   }
 

@@ -2,7 +2,7 @@ import { deletion } from './actions.ts';
 import type { JsonObject } from './answers.ts';
 import { type KindName, kindOf } from './definitions.ts';
 import type { SentRequest } from './journal.ts';
-import { maybeKey, pause, send, type Session } from './session.ts';
+import { maybeKey, pause, type Session, send } from './session.ts';
 import { uniqueIds, waitingFor } from './waiting-actions.ts';
 
 /** Requests that meet on purpose: each race aims at one guard of the service. */
@@ -32,10 +32,18 @@ async function create(session: Session, kind: KindName, ids: readonly string[]):
 }
 
 /** Uploads ids, each with references of its own or none. */
-function uploadOf(session: Session, kind: KindName, ids: readonly string[], { onconflict, references }: UploadWish): SentRequest {
+function uploadOf(
+  session: Session,
+  kind: KindName,
+  ids: readonly string[],
+  { onconflict, references }: UploadWish,
+): SentRequest {
   const options = onconflict === undefined ? {} : { onconflict };
   return session.make.request({ operation: 'upload', kind, options, ...maybeKey(session, 0.2) }, (mark) =>
-    ids.map((externalId, at) => ({ externalId, body: session.make.body(kind, externalId, `${mark}.${at}`, { references: references?.(at) ?? {} }) })),
+    ids.map((externalId, at) => ({
+      externalId,
+      body: session.make.body(kind, externalId, `${mark}.${at}`, { references: references?.(at) ?? {} }),
+    })),
   );
 }
 
@@ -51,7 +59,12 @@ export async function deleteAgainstReferences(session: Session): Promise<void> {
   const kind = random.pick(['person', 'team', 'part'] as const);
   await create(session, 'place', targets);
   const referTo = (ids: readonly string[]): SentRequest =>
-    uploadOf(session, kind, ids.map((id) => `${id}-refers`), { references: (at) => make.referenceTo(kindOf(kind), 'place', [ids[at] ?? '']) });
+    uploadOf(
+      session,
+      kind,
+      ids.map((id) => `${id}-refers`),
+      { references: (at) => make.referenceTo(kindOf(kind), 'place', [ids[at] ?? '']) },
+    );
   const deleting = send(session, deletion(session, 'place', random.shuffled(targets), random.chance(0.3)));
   const share = Math.ceil(targets.length / 4);
   const referring: Promise<unknown>[] = [];
@@ -65,7 +78,9 @@ export async function deleteAgainstReferences(session: Session): Promise<void> {
 /** Batches begin to wait for resources while another one creates these: none may sleep on. */
 export async function waitAgainstCreation(session: Session): Promise<void> {
   const targets = uniqueIds(session, session.random.integer(1, 4));
-  const waits = targets.map((id) => waitingFor(session, 'person', `${id}-waits`, { target: 'place', ids: [id] }, LONG_WAIT));
+  const waits = targets.map((id) =>
+    waitingFor(session, 'person', `${id}-waits`, { target: 'place', ids: [id] }, LONG_WAIT),
+  );
   const creating = pause(session, 3 * SPREAD_MS).then(() => send(session, uploadOf(session, 'place', targets, {})));
   await Promise.all([atOnce(session, waits), creating]);
 }
@@ -78,7 +93,10 @@ export async function patchesAtOnce(session: Session): Promise<void> {
   await create(session, kind, ids);
   const patches = ['name', 'note', 'motto', 'note', 'motto'].map((field) =>
     make.request({ operation: 'patch', kind, ...maybeKey(session, 0.2) }, (mark) =>
-      ids.map((externalId, at) => ({ externalId, body: make.body(kind, externalId, `${mark}.${at}`, { texts: [field], references: {} }) })),
+      ids.map((externalId, at) => ({
+        externalId,
+        body: make.body(kind, externalId, `${mark}.${at}`, { texts: [field], references: {} }),
+      })),
     ),
   );
   await atOnce(session, patches);
@@ -86,7 +104,10 @@ export async function patchesAtOnce(session: Session): Promise<void> {
 
 /** Uploads that must not find their own work: delivered twice, they still have created what they created. */
 export async function rejectingOnce(session: Session): Promise<void> {
-  await send(session, uploadOf(session, 'place', uniqueIds(session, session.random.integer(5, 30)), { onconflict: 'reject' }));
+  await send(
+    session,
+    uploadOf(session, 'place', uniqueIds(session, session.random.integer(5, 30)), { onconflict: 'reject' }),
+  );
 }
 
 /** One id uploaded, patched and deleted by several at once. */
@@ -96,7 +117,22 @@ export async function scramble(session: Session): Promise<void> {
   const externalId = make.world.recent(kind, random);
   const write = (operation: 'upload' | 'patch', onconflict?: 'reject'): SentRequest =>
     make.request({ operation, kind, options: onconflict ? { onconflict } : {}, ...maybeKey(session, 0.2) }, (mark) => [
-      { externalId, body: make.body(kind, externalId, `${mark}.0`, { references: {}, texts: ['name', random.pick(['note', 'motto'])] }) },
+      {
+        externalId,
+        body: make.body(kind, externalId, `${mark}.0`, {
+          references: {},
+          texts: ['name', random.pick(['note', 'motto'])],
+        }),
+      },
     ]);
-  await atOnce(session, [write('upload'), write('upload', 'reject'), write('patch'), deletion(session, kind, [externalId], random.chance(0.3))], 60);
+  await atOnce(
+    session,
+    [
+      write('upload'),
+      write('upload', 'reject'),
+      write('patch'),
+      deletion(session, kind, [externalId], random.chance(0.3)),
+    ],
+    60,
+  );
 }

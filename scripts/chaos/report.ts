@@ -48,7 +48,11 @@ export function reportOf({ journal, snapshot, findings, ...facts }: RunFacts): C
     outcomes[name] = (outcomes[name] ?? 0) + 1;
   }
   const unanswered = journal.requests.filter(({ results }) => results.every(({ kind }) => kind === 'unknown'));
-  const accepted = new Set(journal.requests.flatMap(({ results }) => results.flatMap((result) => (result.kind === 'accepted' ? [result.batchId] : []))));
+  const accepted = new Set(
+    journal.requests.flatMap(({ results }) =>
+      results.flatMap((result) => (result.kind === 'accepted' ? [result.batchId] : [])),
+    ),
+  );
   return {
     seed: journal.seed,
     ...facts,
@@ -68,7 +72,9 @@ export function reportOf({ journal, snapshot, findings, ...facts }: RunFacts): C
 }
 
 function outcomeName(operation: string, { status, action, errors }: ItemAnswer): string {
-  return [operation, status, action ?? errors?.[0]?.code].filter((part) => part !== undefined && part !== status).join(' ');
+  return [operation, status, action ?? errors?.[0]?.code]
+    .filter((part) => part !== undefined && part !== status)
+    .join(' ');
 }
 
 const MAX_SHOWN = 40;
@@ -76,7 +82,10 @@ const MAX_SHOWN = 40;
 /** The report for people. @param command that runs the same again. */
 export function describe(report: ChaosReport, command: string): string {
   const list = (counts: Readonly<Record<string, number>>): string =>
-    Object.entries(counts).filter(([, n]) => n > 0).map(([name, n]) => `${name} ${n}`).join(', ') || 'none';
+    Object.entries(counts)
+      .filter(([, n]) => n > 0)
+      .map(([name, n]) => `${name} ${n}`)
+      .join(', ') || 'none';
   const { violations } = report;
   const lines = [
     `chaos, seed ${report.seed}: ${report.loadSeconds.toFixed(0)} s of load, ${report.drainSeconds.toFixed(0)} s until all had ended and was checked`,
@@ -97,6 +106,8 @@ export function describe(report: ChaosReport, command: string): string {
 }
 
 function describeViolation({ rule, detail, tenant, batchId, request, item, key }: Violation): string {
-  const where = Object.entries({ tenant, batch: batchId, request, item, key }).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
+  const where = Object.entries({ tenant, batch: batchId, request, item, key }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name} ${value}`],
+  );
   return `[${rule}] ${where.join(', ')}: ${detail}`;
 }

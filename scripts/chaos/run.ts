@@ -7,8 +7,8 @@ import { check } from './checker.ts';
 import { ApiClient } from './client.ts';
 import { KINDS, type KindName } from './definitions.ts';
 import { drain } from './drain.ts';
-import { Installation } from './installation.ts';
 import type { GuardName } from './guards.ts';
+import { Installation } from './installation.ts';
 import type { Journal } from './journal.ts';
 import { killAtRandom } from './killer.ts';
 import { disturb, EVERY_FAULT, type NetworkWeights, type StandingFault } from './network-faults.ts';
@@ -103,7 +103,14 @@ class Run {
     const client = new ApiClient(this.#installation.apiUrl, journal);
     const makers = new Map([...this.#worlds].map(([tenant, world]) => [tenant, this.#maker(tenant, world, 'drain')]));
     const limitMs = this.#options.drainLimitMs ?? DRAIN_LIMIT_MS;
-    const { snapshot, violations } = await drain({ installation: this.#installation, client, journal, makers, limitMs, say: this.#say });
+    const { snapshot, violations } = await drain({
+      installation: this.#installation,
+      client,
+      journal,
+      makers,
+      limitMs,
+      say: this.#say,
+    });
     const findings = check(journal, snapshot);
     const report = reportOf({
       ...this.#faults(),
@@ -139,7 +146,10 @@ class Run {
       const make = this.#maker(tenant, world, 'fill');
       for (const { name } of KINDS) {
         const request = make.request({ operation: 'upload', kind: name }, (mark) =>
-          world.window(name).map((externalId, at) => ({ externalId, body: make.body(name, externalId, `${mark}.${at}`, { references: {} }) })),
+          world.window(name).map((externalId, at) => ({
+            externalId,
+            body: make.body(name, externalId, `${mark}.${at}`, { references: {} }),
+          })),
         );
         journal.requests.push(request);
         await client.send(request);
@@ -147,7 +157,8 @@ class Run {
       }
     }
     const deadline = Date.now() + FILL_MS;
-    const isFilling = async (): Promise<boolean> => (await Promise.all(TENANTS.map((tenant) => client.unfinished(tenant)))).flat().length > 0;
+    const isFilling = async (): Promise<boolean> =>
+      (await Promise.all(TENANTS.map((tenant) => client.unfinished(tenant)))).flat().length > 0;
     while ((await isFilling()) && Date.now() < deadline) await sleep(200);
   }
 
@@ -164,15 +175,36 @@ class Run {
     const sessions = [...this.#worlds].flatMap(([tenant, world]) =>
       Array.from({ length: CLIENTS_PER_TENANT }, (_, n) => {
         const name = `client ${tenant} ${n}`;
-        return { tenant, random: random.fork(name), make: this.#maker(tenant, world, name), client, observer, journal, stopped };
+        return {
+          tenant,
+          random: random.fork(name),
+          make: this.#maker(tenant, world, name),
+          client,
+          observer,
+          journal,
+          stopped,
+        };
       }),
     );
     const running = [
       ...sessions.map((session) => actAtRandom(session, workload, MAX_OPEN)),
       observer.watchBatches(stopped),
-      observer.readResources(random.fork('reads'), KINDS.map(({ name }) => name), stopped),
-      ...this.#installation.proxies.map(({ proxy, meanMs }) => disturb(proxy, random.fork(proxy.name), { meanMs, weights: faults.network, standing: faults.standing }, stopped)),
-      ...(faults.killEveryMs === null ? [] : [killAtRandom(this.#installation.victims, random.fork('killer'), faults.killEveryMs, stopped)]),
+      observer.readResources(
+        random.fork('reads'),
+        KINDS.map(({ name }) => name),
+        stopped,
+      ),
+      ...this.#installation.proxies.map(({ proxy, meanMs }) =>
+        disturb(
+          proxy,
+          random.fork(proxy.name),
+          { meanMs, weights: faults.network, standing: faults.standing },
+          stopped,
+        ),
+      ),
+      ...(faults.killEveryMs === null
+        ? []
+        : [killAtRandom(this.#installation.victims, random.fork('killer'), faults.killEveryMs, stopped)]),
     ];
     const ended = Promise.all(running);
     await Promise.race([sleep(loadSeconds * 1000, undefined, { signal: stopped }).catch(() => undefined), ended]);

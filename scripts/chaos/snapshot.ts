@@ -49,17 +49,25 @@ export interface Snapshot {
 const WIDTH = 6;
 
 /** Reads everything there is: over HTTP as callers do, and read-only from the collections. */
-export async function takeSnapshot(client: ApiClient, tenants: readonly string[], mongodb: { uri: string; database: string }): Promise<Snapshot> {
+export async function takeSnapshot(
+  client: ApiClient,
+  tenants: readonly string[],
+  mongodb: { uri: string; database: string },
+): Promise<Snapshot> {
   const connection = new MongoClient(mongodb.uri, { readPreference: 'primary' });
   try {
-    const find = (name: string): Promise<Document[]> => connection.db(mongodb.database).collection(name).find().toArray();
+    const find = (name: string): Promise<Document[]> =>
+      connection.db(mongodb.database).collection(name).find().toArray();
     const pages = await find('item_pages');
     const bodies = bodiesByBatch(pages);
     const states: TenantState[] = [];
     const batchIds = new Map<string, string[]>();
     for (const tenant of tenants) {
       const batches = await client.list<BatchAnswer>(tenant, '/api/batches');
-      batchIds.set(tenant, batches.map((batch) => batch.batchId));
+      batchIds.set(
+        tenant,
+        batches.map((batch) => batch.batchId),
+      );
       states.push({
         tenant,
         batches: await inLanes(batches, async (batch) => ({
@@ -73,7 +81,10 @@ export async function takeSnapshot(client: ApiClient, tenants: readonly string[]
       });
     }
     const withForeign = await Promise.all(
-      states.map(async (state) => ({ ...state, foreignBatches: await readable(client, state.tenant, othersOf(batchIds, state.tenant)) })),
+      states.map(async (state) => ({
+        ...state,
+        foreignBatches: await readable(client, state.tenant, othersOf(batchIds, state.tenant)),
+      })),
     );
     return { tenants: withForeign, raw: await readRaw(find) };
   } finally {
@@ -120,12 +131,16 @@ function bodiesByBatch(pages: readonly Document[]): Map<string, (JsonObject | nu
   const byBatch = new Map<string, { page: number; bodies: (JsonObject | null)[] }[]>();
   for (const document of pages) {
     const [batchId = '', page = ''] = String(document._id).split('/');
-    const bodies = (document.ids as unknown[]).map((_, at) => (document.bodies?.[at] ? (JSON.parse(document.bodies[at]) as JsonObject) : null));
+    const bodies = (document.ids as unknown[]).map((_, at) =>
+      document.bodies?.[at] ? (JSON.parse(document.bodies[at]) as JsonObject) : null,
+    );
     const known = byBatch.get(batchId) ?? [];
     known.push({ page: Number(page), bodies });
     byBatch.set(batchId, known);
   }
-  return new Map([...byBatch].map(([id, found]) => [id, found.sort((a, b) => a.page - b.page).flatMap((page) => page.bodies)]));
+  return new Map(
+    [...byBatch].map(([id, found]) => [id, found.sort((a, b) => a.page - b.page).flatMap((page) => page.bodies)]),
+  );
 }
 
 async function readRaw(find: (name: string) => Promise<Document[]>): Promise<RawState> {
@@ -143,9 +158,14 @@ async function readRaw(find: (name: string) => Promise<Document[]>): Promise<Raw
       isMarked: document.hidden !== undefined || document.leaving !== undefined,
     })),
     leftovers: [
-      ...(resources ?? []).flatMap(({ _id, hidden, leaving }) => (hidden || leaving ? [`resource ${_id} is marked: ${JSON.stringify({ hidden, leaving } as Json)}`] : [])),
+      ...(resources ?? []).flatMap(({ _id, hidden, leaving }) =>
+        hidden || leaving ? [`resource ${_id} is marked: ${JSON.stringify({ hidden, leaving } as Json)}`] : [],
+      ),
       ...(intents ?? []).map(({ _id }) => `intent ${_id}`),
-      ...(dependencies ?? []).map(({ _id, waiting, pending }) => `registration under ${_id}: waiting ${names(waiting)}; pending ${names(pending)}`),
+      ...(dependencies ?? []).map(
+        ({ _id, waiting, pending }) =>
+          `registration under ${_id}: waiting ${names(waiting)}; pending ${names(pending)}`,
+      ),
       ...(batches ?? []).flatMap(({ _id, claims }) => (claims ? [`claims of batch ${_id}`] : [])),
       ...(steps ?? []).map(({ _id }) => `deletion step ${_id}`),
     ],

@@ -24,6 +24,7 @@ export async function patchedFile(name: GuardName): Promise<string> {
   const { file, text, without } = GUARDS[name];
   const source = await readFile(join(ROOT, file), 'utf8');
   const found = source.split(text).length - 1;
-  if (found !== 1) throw new Error(`guard ${name}: ${file} has its text ${found} times, not once; mend scripts/chaos/guards.ts`);
+  if (found !== 1)
+    throw new Error(`guard ${name}: ${file} has its text ${found} times, not once; mend scripts/chaos/guards.ts`);
   return source.replace(text, () => without);
 }

@@ -69,7 +69,15 @@ export interface Program {
 export async function startProgram({ name, file, environment, log, answers }: Program): Promise<Supervised> {
   const variables = Object.entries({ PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment });
   const tsx = import.meta.resolve('tsx');
-  const command = ['env', '-i', ...variables.map(([key, value]) => `${key}=${value}`), process.execPath, '--import', tsx, file];
+  const command = [
+    'env',
+    '-i',
+    ...variables.map(([key, value]) => `${key}=${value}`),
+    process.execPath,
+    '--import',
+    tsx,
+    file,
+  ];
   const server = await startServer({
     name,
     command: 'sh',

@@ -7,7 +7,17 @@ const ACTIONS = { ...pick(everyday), ...races, ...pickWaiting(waiting) };
 export type ActionName = keyof typeof ACTIONS;
 export type Workload = Readonly<Partial<Record<ActionName, number>>>;
 
-function pick({ upload, uploadRejecting, patch, deleteSome, deleteCascading, deleteAll, suspendAndResume, cancel, retry }: typeof everyday) {
+function pick({
+  upload,
+  uploadRejecting,
+  patch,
+  deleteSome,
+  deleteCascading,
+  deleteAll,
+  suspendAndResume,
+  cancel,
+  retry,
+}: typeof everyday) {
   return { upload, uploadRejecting, patch, deleteSome, deleteCascading, deleteAll, suspendAndResume, cancel, retry };
 }
 

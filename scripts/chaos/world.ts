@@ -38,7 +38,9 @@ export class World {
 
   /** An id that is there as far as anybody knows, or any where none is known. */
   known(kind: KindName, random: Random): string {
-    const ids = Array.from({ length: WINDOW + AHEAD }, (_, at) => this.#id(kind, at)).filter((id) => this.#present.has(`${kind}/${id}`));
+    const ids = Array.from({ length: WINDOW + AHEAD }, (_, at) => this.#id(kind, at)).filter((id) =>
+      this.#present.has(`${kind}/${id}`),
+    );
     return ids.length > 0 ? random.pick(ids) : this.recent(kind, random);
   }
 

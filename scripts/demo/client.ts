@@ -28,7 +28,8 @@ export class DroverClient {
       ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
     const answer = (await response.json()) as { message: string; data: unknown; errors?: string[] };
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${answer.message} ${answer.errors?.join('; ') ?? ''}`);
+    if (!response.ok)
+      throw new Error(`${method} ${path}: ${response.status} ${answer.message} ${answer.errors?.join('; ') ?? ''}`);
     return answer.data;
   }
 }

@@ -54,7 +54,9 @@ async function uploadCities(client: DroverClient, all: readonly object[]): Promi
   const bar = newBar('   {bar} {value}/{total} cities carried out or waiting');
   bar.start(all.length, 0);
   const ids: string[] = [];
-  const batches = Array.from({ length: Math.ceil(all.length / BATCH_SIZE) }, (_, n) => all.slice(n * BATCH_SIZE, (n + 1) * BATCH_SIZE));
+  const batches = Array.from({ length: Math.ceil(all.length / BATCH_SIZE) }, (_, n) =>
+    all.slice(n * BATCH_SIZE, (n + 1) * BATCH_SIZE),
+  );
   const lane = async (): Promise<void> => {
     for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
       const id = await client.upload('city', batch, WAIT_SECONDS);
@@ -115,7 +117,11 @@ async function totalOf(client: DroverClient, ids: readonly string[]): Promise<To
   return total;
 }
 
-async function until(client: DroverClient, ids: readonly string[], isThere: (batch: BatchView) => boolean): Promise<BatchView[]> {
+async function until(
+  client: DroverClient,
+  ids: readonly string[],
+  isThere: (batch: BatchView) => boolean,
+): Promise<BatchView[]> {
   const views: BatchView[] = [];
   for (const id of ids) {
     for (;;) {
@@ -130,7 +136,8 @@ async function until(client: DroverClient, ids: readonly string[], isThere: (bat
   return views;
 }
 
-const newBar = (format: string): SingleBar => new SingleBar({ format, barsize: 30, noTTYOutput: true, notTTYSchedule: 5000 });
+const newBar = (format: string): SingleBar =>
+  new SingleBar({ format, barsize: 30, noTTYOutput: true, notTTYSchedule: 5000 });
 const pause = (ms = POLL_MS): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const codes = ({ codes: found }: Total): string => {
   const entries = Object.entries(found);

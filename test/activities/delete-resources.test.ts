@@ -6,7 +6,7 @@ import { decideGroup } from '../../store/commits.ts';
 import { removeDeletionPlan } from '../../store/deletion-steps.ts';
 import { markLeaving } from '../../store/leaving-marks.ts';
 import { allExternalIds } from '../../store/reference-graph.ts';
-import { Deletions, type DeleteRequest, type Forest, isBlocked, Killed, SCHEMAS } from './deletions.ts';
+import { type DeleteRequest, Deletions, type Forest, isBlocked, Killed, SCHEMAS } from './deletions.ts';
 
 let deletions: Deletions;
 beforeAll(async () => {
@@ -49,7 +49,16 @@ const WORLD: Forest = {
   'Root:outside': ['Leaf:kept'],
 };
 const IDS = ['a', 'b', 'nowhere', 'a', 'kept', 'below', 'kept', 'nowhere'];
-const RESULTS = ['deleted', 'deleted', 'not_found', 'deleted again', 'referenced', 'referenced', 'referenced again', 'not_found again'];
+const RESULTS = [
+  'deleted',
+  'deleted',
+  'not_found',
+  'deleted again',
+  'referenced',
+  'referenced',
+  'referenced again',
+  'not_found again',
+];
 
 describe('a delete', () => {
   test('gives each item its outcome once, names who keeps what, and leaves no plan behind', async () => {
@@ -69,7 +78,14 @@ describe('a delete', () => {
     expect(outcomes[4]?.errors?.[0]?.message).toBe('Leaf "kept" is referred to by Root "outside"');
     expect(outcomes[5]?.errors?.[0]?.message).toBe('Leaf "below" is referred to by Leaf "kept"');
     expect(outcomes.map(({ attempts }) => attempts)).toEqual(IDS.map(() => 1));
-    expect(await deletions.seen()).toEqual(['Leaf:below', 'Leaf:kept', 'Leaf:tail', 'Root:onTwig', 'Root:outside', 'Twig:onTail']);
+    expect(await deletions.seen()).toEqual([
+      'Leaf:below',
+      'Leaf:kept',
+      'Leaf:tail',
+      'Root:onTwig',
+      'Root:outside',
+      'Twig:onTail',
+    ]);
     expect(await deletions.leftovers()).toBe(0);
   });
 
@@ -113,7 +129,10 @@ describe('a delete', () => {
         cascaded += result.cascaded;
         deleted += result.tally.actions.deleted ?? 0;
       }
-      expect(await deletions.plan(batchId, 1)).toEqual({ tally: { counts: {}, actions: {}, errorCodes: {} }, stages: [] });
+      expect(await deletions.plan(batchId, 1)).toEqual({
+        tally: { counts: {}, actions: {}, errorCodes: {} },
+        stages: [],
+      });
       const summary = await deletions.finish(batchId, cascaded);
       expect(summary.counts).toMatchObject({ succeeded: 7, skipped: 2, queued: 0 });
       expect(summary.actions).toMatchObject({ deleted: 5, cascaded: 3 });
@@ -182,7 +201,10 @@ describe('a delete', () => {
   });
 
   test('a batch that ends before the commit gives its marks back; after it, its resources stay gone', async () => {
-    for (const [checkpoint, left] of [['referrers-looked', ['Leaf:a']], ['noted', []]] as const) {
+    for (const [checkpoint, left] of [
+      ['referrers-looked', ['Leaf:a']],
+      ['noted', []],
+    ] as const) {
       await deletions.store({ 'Leaf:a': [] });
       const batchId = await deletions.acceptDelete({ ids: ['a'] });
       const [step = 0] = await stepsOf(batchId);
@@ -256,7 +278,10 @@ describe('a delete while others write', () => {
     await deletions.carryOut(batchId, {
       beforeSteps: async (round) => {
         if (round > 0) return;
-        await deletions.database.resources.updateOne({ _id: deletions.key('Twig:lets-go') }, { $set: { references: [] } });
+        await deletions.database.resources.updateOne(
+          { _id: deletions.key('Twig:lets-go') },
+          { $set: { references: [] } },
+        );
         await deletions.database.resources.updateOne({ _id: deletions.key('Root:on') }, { $set: { references: [] } });
       },
     });
@@ -325,7 +350,10 @@ describe('a delete while others write', () => {
     for (let at = 0; at < 120; at++) forest[`Leaf:n${at}`] = at % 3 === 0 ? [] : [`Leaf:n${at - 1}`];
     await deletions.store(forest);
     const ids = Object.keys(forest).map((name) => name.slice('Leaf:'.length));
-    const batches = [await deletions.acceptDelete({ ids }), await deletions.acceptDelete({ ids: ids.toReversed(), cascade: true })];
+    const batches = [
+      await deletions.acceptDelete({ ids }),
+      await deletions.acceptDelete({ ids: ids.toReversed(), cascade: true }),
+    ];
     await Promise.all(batches.map((batchId) => deletions.carryOut(batchId)));
     expect(await deletions.seen()).toEqual([]);
     const [one = [], other = []] = await Promise.all(batches.map((batchId) => deletions.results(batchId)));
@@ -355,7 +383,14 @@ describe('a dry run', () => {
   const forests = fc
     .uniqueArray(anyName, { maxLength: 12 })
     .chain((all) =>
-      fc.tuple(...all.map((name) => fc.tuple(fc.constant(name), all.length ? fc.array(fc.constantFrom(...all), { maxLength: 2 }) : fc.constant([])))),
+      fc.tuple(
+        ...all.map((name) =>
+          fc.tuple(
+            fc.constant(name),
+            all.length ? fc.array(fc.constantFrom(...all), { maxLength: 2 }) : fc.constant([]),
+          ),
+        ),
+      ),
     )
     .map((entries): Forest => Object.fromEntries(entries));
   const requests = fc.record({
@@ -408,7 +443,9 @@ test('external ids of a deleteAll come in full pages, without those that readers
   const pages: string[][] = [];
   for await (const page of allExternalIds(database, scope, deletions.schemaIds.get('Leaf') ?? '', 10)) pages.push(page);
   expect(pages.map((page) => page.length)).toEqual([10, 10, 2]);
-  const expected = Object.keys(forest).map((name) => name.slice(5)).filter((id) => !['3', '7', '11'].includes(id));
+  const expected = Object.keys(forest)
+    .map((name) => name.slice(5))
+    .filter((id) => !['3', '7', '11'].includes(id));
   expect(pages.flat().sort()).toEqual(expected.sort());
   await database.commits.deleteMany({});
 });

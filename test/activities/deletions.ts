@@ -3,8 +3,8 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { inject } from 'vitest';
-import { type ItemsOfBatch, applyItems } from '../../activities/apply-items.ts';
-import { deleteResources, type DeletionResult, type StepOfBatch } from '../../activities/delete-resources.ts';
+import { applyItems, type ItemsOfBatch } from '../../activities/apply-items.ts';
+import { type DeletionResult, deleteResources, type StepOfBatch } from '../../activities/delete-resources.ts';
 import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/dependencies.ts';
 import { finishBatch } from '../../activities/finish-batch.ts';
 import { type Plan, planBatch } from '../../activities/plan-batch.ts';
@@ -45,7 +45,9 @@ export class Killed extends Error {}
 const PAGE_SIZE = 4;
 /** What a worker gives a step; long enough for a loaded machine. */
 const ACTIVITY_MS = 20_000;
-const client = { workflow: { getHandle: () => ({ signal: async () => undefined }) } } as unknown as Dependencies['client'];
+const client = {
+  workflow: { getHandle: () => ({ signal: async () => undefined }) },
+} as unknown as Dependencies['client'];
 
 /** Deletes (and uploads) as a workflow carries them out, with the activities in the hands of the test. */
 export class Deletions {
@@ -72,9 +74,15 @@ export class Deletions {
   static async start(): Promise<Deletions> {
     const name = `deletions-${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
     const deletions = new Deletions(await connectDatabase(inject('mongodbUri'), name));
-    const fields = Object.fromEntries(SCHEMAS.map((to) => [to, { type: 'array', items: { $ref: `reach:schemas/${to}` } }]));
+    const fields = Object.fromEntries(
+      SCHEMAS.map((to) => [to, { type: 'array', items: { $ref: `reach:schemas/${to}` } }]),
+    );
     for (const schema of SCHEMAS) {
-      const definition = { name: schema, externalIdField: 'externalId', schema: { type: 'object', properties: { note: { type: 'string' }, ...fields } } };
+      const definition = {
+        name: schema,
+        externalIdField: 'externalId',
+        schema: { type: 'object', properties: { note: { type: 'string' }, ...fields } },
+      };
       const made = await createSchemaDefinition(deletions.database, deletions.scope.platform, definition);
       if ('created' in made) deletions.schemaIds.set(schema, made.created.id);
     }
@@ -130,13 +138,19 @@ export class Deletions {
     const keys = new Set(documents.map((document) => document._id));
     for (const { _id, references } of documents) {
       const dangling = references.filter((key) => !keys.has(key));
-      if (dangling.length > 0) throw new Error(`${this.nameOf(_id)} refers to ${dangling.map((key) => this.nameOf(key))}`);
+      if (dangling.length > 0)
+        throw new Error(`${this.nameOf(_id)} refers to ${dangling.map((key) => this.nameOf(key))}`);
     }
     return [...keys].map((key) => this.nameOf(key)).sort();
   }
 
   /** Accepts a batch. @returns its id. */
-  async accept(operation: Operation, schema: string, items: readonly { externalId: string; body?: string }[], options: BatchOptions): Promise<string> {
+  async accept(
+    operation: Operation,
+    schema: string,
+    items: readonly { externalId: string; body?: string }[],
+    options: BatchOptions,
+  ): Promise<string> {
     const _id = uuidv7();
     await writeItemPages(this.database, _id, items, PAGE_SIZE);
     await insertBatch(this.database, {
@@ -154,17 +168,39 @@ export class Deletions {
   }
 
   acceptDelete({ schema = 'Leaf', ids, cascade = false }: DeleteRequest): Promise<string> {
-    return this.accept('delete', schema, ids.map((externalId) => ({ externalId })), { cascade, deleteAll: false });
+    return this.accept(
+      'delete',
+      schema,
+      ids.map((externalId) => ({ externalId })),
+      { cascade, deleteAll: false },
+    );
   }
 
-  acceptUpload(schema: SchemaName, resources: readonly Record<string, unknown>[], dependencyWaitTimeout = 0): Promise<string> {
-    const items = resources.map((resource) => ({ externalId: String(resource.externalId), body: JSON.stringify(resource) }));
-    return this.accept('upload', schema, items, { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout });
+  acceptUpload(
+    schema: SchemaName,
+    resources: readonly Record<string, unknown>[],
+    dependencyWaitTimeout = 0,
+  ): Promise<string> {
+    const items = resources.map((resource) => ({
+      externalId: String(resource.externalId),
+      body: JSON.stringify(resource),
+    }));
+    return this.accept('upload', schema, items, {
+      onconflict: 'upsert',
+      ignoreUnknownFields: false,
+      dependencyWaitTimeout,
+    });
   }
 
   preview({ schema = 'Leaf', ids, cascade = false }: DeleteRequest, deadline?: number): Promise<DeletionPreview> {
     const definition = { id: this.schemaIds.get(schema) ?? '' };
-    return previewDeletion(this.#dependencies, this.scope, definition, { externalIds: ids, cascade, deleteAll: false }, deadline);
+    return previewDeletion(
+      this.#dependencies,
+      this.scope,
+      definition,
+      { externalIds: ids, cascade, deleteAll: false },
+      deadline,
+    );
   }
 
   plan(batchId: string, cursor = 0, attempt = 1): Promise<Plan | null> {
@@ -229,14 +265,17 @@ export class Deletions {
     const batch = await this.database.batches.findOne({ _id: batchId });
     if (batch === null) throw new Error('no such batch');
     const all = new Map<number, StoredOutcome>();
-    for await (const { outcomes } of outcomeChunks(this.database, batch)) for (const [index, one] of outcomes) all.set(index, one);
+    for await (const { outcomes } of outcomeChunks(this.database, batch))
+      for (const [index, one] of outcomes) all.set(index, one);
     return Array.from({ length: batch.total }, (_, index) => all.get(index) ?? { status: 'queued', attempts: 0 });
   }
 
   /** Outcomes in short: `deleted`, `not_found`, `referenced`, …, with `again` for a repeat. */
   async results(batchId: string): Promise<string[]> {
     const outcomes = await this.outcomes(batchId);
-    return outcomes.map(({ status, action, errors, repeat }) => `${action ?? errors?.[0]?.code ?? status}${repeat ? ' again' : ''}`);
+    return outcomes.map(
+      ({ status, action, errors, repeat }) => `${action ?? errors?.[0]?.code ?? status}${repeat ? ' again' : ''}`,
+    );
   }
 
   /** How much of plans, commits and marks is left. */
@@ -251,9 +290,18 @@ export class Deletions {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  async #run<I, R>(activity: (dependencies: Dependencies, input: I) => Promise<R>, input: I, attempt: number, activityId?: string): Promise<R> {
+  async #run<I, R>(
+    activity: (dependencies: Dependencies, input: I) => Promise<R>,
+    input: I,
+    attempt: number,
+    activityId?: string,
+  ): Promise<R> {
     this.#activities += 1;
-    const info = { activityId: activityId ?? `activity-${this.#activities}`, attempt, startToCloseTimeoutMs: ACTIVITY_MS };
+    const info = {
+      activityId: activityId ?? `activity-${this.#activities}`,
+      attempt,
+      startToCloseTimeoutMs: ACTIVITY_MS,
+    };
     const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
     return environment.run(() => activity(this.#dependencies, input));
   }

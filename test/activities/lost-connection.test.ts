@@ -2,14 +2,16 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { MongoNetworkError } from 'mongodb';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { createActivities } from '../../activities/index.ts';
 import type { Dependencies } from '../../activities/dependencies.ts';
+import { createActivities } from '../../activities/index.ts';
 
 /** What `recordState` makes of an error that its first command throws. */
 async function failureOf(error: Error): Promise<ApplicationFailure> {
   const database = { batches: { updateOne: () => Promise.reject(error) } };
   const activities = createActivities({ database, logger: pino({ level: 'silent' }) } as unknown as Dependencies);
-  const failure = await activities.recordState({ batchId: 'b', run: 1, status: 'waiting', suspended: false }).catch((thrown: unknown) => thrown);
+  const failure = await activities
+    .recordState({ batchId: 'b', run: 1, status: 'waiting', suspended: false })
+    .catch((thrown: unknown) => thrown);
   if (!(failure instanceof ApplicationFailure)) throw new Error('it did not fail');
   return failure;
 }

@@ -21,12 +21,23 @@ beforeAll(async () => {
   drover = await Drover.start({ environment: TOKEN_ENVIRONMENT });
   routes = await everyRoute(drover.app);
   const schema = { type: 'object', properties: { note: { type: 'string' } } };
-  const definition = await send('POST', '/partner/schema-definitions', PLATFORM, { body: { name: 'secret-thing', description: PLANTED, schema } });
+  const definition = await send('POST', '/partner/schema-definitions', PLATFORM, {
+    body: { name: 'secret-thing', description: PLANTED, schema },
+  });
   expect(definition.status).toBe(201);
-  const resources = [{ externalId: 'known', note: PLANTED }, { externalId: 'bad', note: 7 }];
+  const resources = [
+    { externalId: 'known', note: PLANTED },
+    { externalId: 'bad', note: 7 },
+  ];
   const upload = await send('POST', '/api/resources/secret-thing/batch', BLUE, { body: { resources } });
   const { batchId } = upload.json.data;
-  victim = { batchId, externalId: 'known', schemaDefinitionNameOrId: 'secret-thing', nameOrId: definition.json.data.id, instanceId: `batch-${batchId}` };
+  victim = {
+    batchId,
+    externalId: 'known',
+    schemaDefinitionNameOrId: 'secret-thing',
+    nameOrId: definition.json.data.id,
+    instanceId: `batch-${batchId}`,
+  };
   await drover.ended(batchId, { headers: bearer(await signed(BLUE)) });
   const body = { processInstanceIds: [`${PLANTED}-instance`], deleteReason: PLANTED };
   deletion = (await send('POST', '/engine-rest/process-instance/delete', BLUE, { body })).json.id;
@@ -53,7 +64,12 @@ async function send(
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, text, json: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : null };
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : null,
+  };
 }
 
 const isExtracta = ({ path }: Route): boolean => path.startsWith('/api/v1/');
@@ -63,7 +79,8 @@ const isCamunda = ({ path }: Route): boolean => path.startsWith('/engine-rest/')
 function expectErrorShape(route: Route, { json, text }: Answer): void {
   expect(text).not.toMatch(/\bat .*\.ts:|node_modules/);
   if (isExtracta(route)) expect(json).toEqual({ status: 'error', message: expect.any(String) });
-  else if (isCamunda(route)) expect(json).toEqual({ type: expect.any(String), message: expect.any(String), code: null });
+  else if (isCamunda(route))
+    expect(json).toEqual({ type: expect.any(String), message: expect.any(String), code: null });
   else expect(json).toMatchObject({ success: false, message: expect.any(String) });
 }
 
@@ -92,7 +109,9 @@ describe.each(Object.entries(REFUSED))('%s', (_, token) => {
     for (const route of routes) {
       const answer = await send(route.method, fill(route.path, victim), refused);
       expect([route, answer.status]).toEqual([route, 401]);
-      expect(answer.headers.get('www-authenticate')).toMatch(refused === null ? /^Bearer realm="drover"$/ : /error="invalid_token"/);
+      expect(answer.headers.get('www-authenticate')).toMatch(
+        refused === null ? /^Bearer realm="drover"$/ : /error="invalid_token"/,
+      );
       expectErrorShape(route, answer);
       expect(answer.text).not.toContain(PLANTED);
       if (refused !== null) expect(answer.text).not.toContain(refused);
@@ -138,17 +157,23 @@ test.each([
   ['another platform', OTHER_PLATFORM],
   ['another platform under the name of the tenant', { platform: 'other', tenant: 'blue', scope: 'tenant' }],
   ['platform scope without the tenant', PLATFORM],
-])('what is a tenant\'s is not there for %s', async (_, who) => {
+])("what is a tenant's is not there for %s", async (_, who) => {
   const isSamePlatform = who.platform === 'acme';
   for (const route of routes) {
     // these would define something of their own, or change what is the platform's
     if (route.path.startsWith('/partner/') && (isSamePlatform || route.path.endsWith('definitions'))) continue;
     const batchId = (isCamunda(route) ? deletion : victim.batchId) ?? '';
     const body = bodyFor(route, batchId);
-    const answer = await send(route.method, fill(route.path, { ...victim, batchId }), who, body === undefined ? {} : { body });
+    const answer = await send(
+      route.method,
+      fill(route.path, { ...victim, batchId }),
+      who,
+      body === undefined ? {} : { body },
+    );
     const seen = [route, answer.status];
     expect(answer.text).not.toContain(PLANTED);
-    if (/\{(batchId|instanceId|externalId)\}/.test(route.path)) expect(seen).toEqual([route, oneOf(isCamunda(route) ? [400, 404] : [404])]);
+    if (/\{(batchId|instanceId|externalId)\}/.test(route.path))
+      expect(seen).toEqual([route, oneOf(isCamunda(route) ? [400, 404] : [404])]);
     else if (isExtracta(route)) expect(seen).toEqual([route, 400]);
     else if (route.path.startsWith('/partner/') && who.scope === 'tenant') expect(seen).toEqual([route, 403]);
     else if (route.path.includes('{') && !isSamePlatform) expect(seen).toEqual([route, 404]);
@@ -173,7 +198,7 @@ function bodyFor({ method, path }: Route, batchId: string): unknown {
   return undefined;
 }
 
-test('another tenant\'s batch id cannot be told from one that never was', async () => {
+test("another tenant's batch id cannot be told from one that never was", async () => {
   const never = '01900000-0000-7000-8000-000000000000';
   const other = await send('GET', `/api/batches/${victim.batchId}`, RED);
   const none = await send('GET', `/api/batches/${never}`, RED);
@@ -191,9 +216,18 @@ test('a cursor of one tenant is a 400 for another', async () => {
 });
 
 test('platform scope names its tenant in reach-tenant-id, else in its claim, else it is default', async () => {
-  const { batchId } = (await send('POST', '/api/resources/secret-thing/batch', PLATFORM, { body: { resources: [{ externalId: 'x' }] } })).json.data;
+  const { batchId } = (
+    await send('POST', '/api/resources/secret-thing/batch', PLATFORM, { body: { resources: [{ externalId: 'x' }] } })
+  ).json.data;
   const seen = async (who: Claims, tenant?: string): Promise<boolean> =>
-    (await send('GET', `/api/batches/${batchId}`, who, tenant === undefined ? {} : { headers: { 'reach-tenant-id': tenant } })).status === 200;
+    (
+      await send(
+        'GET',
+        `/api/batches/${batchId}`,
+        who,
+        tenant === undefined ? {} : { headers: { 'reach-tenant-id': tenant } },
+      )
+    ).status === 200;
   expect(await seen({ platform: 'acme', tenant: 'default', scope: 'tenant' })).toBe(true);
   expect(await seen(PLATFORM, 'default')).toBe(true);
   expect(await seen({ ...PLATFORM, tenant: 'default' })).toBe(true);

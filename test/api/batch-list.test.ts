@@ -9,7 +9,11 @@ let drover: Drover;
 beforeAll(async () => {
   drover = await Drover.start();
   await Conformance.watch(drover);
-  await drover.define('country', { name: { type: 'string' }, near: { $ref: 'reach:schemas/country' } }, { required: ['name'], pluralName: 'countries' });
+  await drover.define(
+    'country',
+    { name: { type: 'string' }, near: { $ref: 'reach:schemas/country' } },
+    { required: ['name'], pluralName: 'countries' },
+  );
   await drover.define('note', { text: { type: 'string' } });
 });
 afterAll(() => drover.stop());
@@ -19,7 +23,8 @@ interface Page<T> {
   readonly pagination: { hasNextPage: boolean; total: number; cursor: string | null };
 }
 
-const list = (tenant: Tenant, query = ''): Promise<Answer<Page<BatchView>>> => drover.request('GET', `/api/batches${query}`, tenant);
+const list = (tenant: Tenant, query = ''): Promise<Answer<Page<BatchView>>> =>
+  drover.request('GET', `/api/batches${query}`, tenant);
 
 async function listed(tenant: Tenant, query = ''): Promise<string[]> {
   const { status, body } = await list(tenant, query);
@@ -32,7 +37,11 @@ async function listed(tenant: Tenant, query = ''): Promise<string[]> {
 async function pages<T>(tenant: Tenant, path: string, between?: (page: Page<T>) => Promise<void>): Promise<Page<T>[]> {
   const all: Page<T>[] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
-    const { status, body }: Answer<Page<T>> = await drover.request('GET', `${path}&cursor=${encodeURIComponent(cursor)}`, tenant);
+    const { status, body }: Answer<Page<T>> = await drover.request(
+      'GET',
+      `${path}&cursor=${encodeURIComponent(cursor)}`,
+      tenant,
+    );
     expect(status).toBe(200);
     all.push(body.data);
     cursor = body.data.pagination.cursor;
@@ -50,7 +59,7 @@ async function several(tenant: Tenant, prefix: string, count: number): Promise<s
 }
 
 describe('GET /api/batches', () => {
-  test('lists a tenant\'s batches, newest first, 20 at a time unless told', async () => {
+  test("lists a tenant's batches, newest first, 20 at a time unless told", async () => {
     const tenant = new Tenant(drover);
     expect(await listed(tenant)).toEqual([]);
     const ids = await several(tenant, 'n', 23);
@@ -61,7 +70,9 @@ describe('GET /api/batches', () => {
     expect(dates).toEqual(dates.toSorted().reverse());
     expect(await listed(tenant, '?limit=100&sortBy=-createdAt')).toEqual(ids.toReversed());
     expect(await listed(tenant, '?limit=100&sortBy=createdAt')).toEqual(ids);
-    expect((await list(tenant, '?limit=&cursor=&batchType=&status=&schema=&sortBy=')).body.data).toMatchObject({ pagination: { total: 23 } });
+    expect((await list(tenant, '?limit=&cursor=&batchType=&status=&schema=&sortBy=')).body.data).toMatchObject({
+      pagination: { total: 23 },
+    });
     expect((await list(tenant, '?limit=1')).body.data.results).toHaveLength(1);
   });
 
@@ -73,7 +84,9 @@ describe('GET /api/batches', () => {
       if (pagination.cursor !== null) ids.push(...(await several(tenant, `late${late++}-`, 2)));
     };
     const downward = await pages<BatchView>(tenant, '/api/batches?limit=3', arrive);
-    expect(downward.flatMap((page) => page.results.map((batch) => batch.batchId))).toEqual(ids.slice(0, 7).toReversed());
+    expect(downward.flatMap((page) => page.results.map((batch) => batch.batchId))).toEqual(
+      ids.slice(0, 7).toReversed(),
+    );
     expect(downward.map((page) => page.pagination.total)).toEqual([7, 9, 11]);
     let isFirst = true;
     const upward = await pages<BatchView>(tenant, '/api/batches?limit=8&sortBy=createdAt', async (page) => {
@@ -89,8 +102,16 @@ describe('GET /api/batches', () => {
     await tenant.ended(good);
     const partial = await tenant.upload('country', [{ externalId: 'FR', name: 'France' }, { externalId: 'XX' }]);
     const failed = await tenant.upload('country', [{ externalId: 'XX' }]);
-    const waiting = await tenant.upload('country', [{ externalId: 'PL', name: 'Poland', near: 'YY' }], '?dependencyWaitTimeout=600');
-    const cancelled = await tenant.upload('country', [{ externalId: 'CZ', name: 'Czechia', near: 'YY' }], '?dependencyWaitTimeout=600');
+    const waiting = await tenant.upload(
+      'country',
+      [{ externalId: 'PL', name: 'Poland', near: 'YY' }],
+      '?dependencyWaitTimeout=600',
+    );
+    const cancelled = await tenant.upload(
+      'country',
+      [{ externalId: 'CZ', name: 'Czechia', near: 'YY' }],
+      '?dependencyWaitTimeout=600',
+    );
     const patch = await drover.patch('country', [{ externalId: 'DE', name: 'Deutschland' }], '', tenant);
     const note = await tenant.upload('note', [{ externalId: 'n' }]);
     await Promise.all([partial, failed, patch, note].map((id) => tenant.ended(id)));
@@ -100,9 +121,19 @@ describe('GET /api/batches', () => {
     await tenant.ended(cancelled);
     await expect.poll(() => listed(tenant, '?status=waiting')).toEqual([waiting]);
 
-    const [notes, countries] = [[deletion, note], [patch, cancelled, waiting, failed, partial, good]];
+    const [notes, countries] = [
+      [deletion, note],
+      [patch, cancelled, waiting, failed, partial, good],
+    ];
     expect(await listed(tenant)).toEqual([...notes, ...countries]);
-    expect(await listed(tenant, '?batchType=PARTNER_RESOURCE_JSON_INGEST')).toEqual([note, cancelled, waiting, failed, partial, good]);
+    expect(await listed(tenant, '?batchType=PARTNER_RESOURCE_JSON_INGEST')).toEqual([
+      note,
+      cancelled,
+      waiting,
+      failed,
+      partial,
+      good,
+    ]);
     expect(await listed(tenant, '?batchType=PARTNER_RESOURCE_BATCH_PATCH')).toEqual([patch]);
     expect(await listed(tenant, '?batchType=PARTNER_RESOURCE_BATCH_DELETE')).toEqual([deletion]);
     expect(await listed(tenant, '?batchType=PROCESS_INSTANCE_DELETE')).toEqual([]);
@@ -111,10 +142,14 @@ describe('GET /api/batches', () => {
     expect(await listed(tenant, '?status=failed')).toEqual([failed]);
     expect(await listed(tenant, '?status=cancelled')).toEqual([cancelled]);
     expect(await listed(tenant, '?status=queued')).toEqual([]);
-    const [{ schemaDefinitionId } = { schemaDefinitionId: null }] = (await list(tenant, '?schema=country')).body.data.results;
-    for (const name of ['country', 'Country', 'COUNTRIES', schemaDefinitionId]) expect(await listed(tenant, `?schema=${name}`)).toEqual(countries);
+    const [{ schemaDefinitionId } = { schemaDefinitionId: null }] = (await list(tenant, '?schema=country')).body.data
+      .results;
+    for (const name of ['country', 'Country', 'COUNTRIES', schemaDefinitionId])
+      expect(await listed(tenant, `?schema=${name}`)).toEqual(countries);
     expect(await listed(tenant, '?schema=nothing')).toEqual([]);
-    expect(await listed(tenant, '?schema=country&status=success&batchType=PARTNER_RESOURCE_JSON_INGEST&sortBy=createdAt')).toEqual([good]);
+    expect(
+      await listed(tenant, '?schema=country&status=success&batchType=PARTNER_RESOURCE_JSON_INGEST&sortBy=createdAt'),
+    ).toEqual([good]);
 
     // a listed batch is what it is by itself
     for (const id of [good, partial, failed, cancelled, patch, deletion]) {
@@ -140,7 +175,7 @@ describe('GET /api/batches', () => {
     expect(await listed(tenant, '?schema=passing')).toEqual([]);
   });
 
-  test('shows no other tenant\'s batches, nor counts them; a deleted one is gone from list and total', async () => {
+  test("shows no other tenant's batches, nor counts them; a deleted one is gone from list and total", async () => {
     const [one, other] = [new Tenant(drover), new Tenant(drover)];
     const mine = await several(one, 'x', 2);
     const theirs = await several(other, 'x', 1);
@@ -155,7 +190,8 @@ describe('GET /api/batches', () => {
     const [tenant, other] = [new Tenant(drover), new Tenant(drover)];
     await several(tenant, 'x', 2);
     const batch = await tenant.upload('note', [{ externalId: 'a' }, { externalId: 'b' }]);
-    const cursorOf = async (path: string): Promise<string> => (await drover.request<Page<unknown>>('GET', path, tenant)).body.data.pagination.cursor ?? '';
+    const cursorOf = async (path: string): Promise<string> =>
+      (await drover.request<Page<unknown>>('GET', path, tenant)).body.data.pagination.cursor ?? '';
     const cursor = await cursorOf('/api/batches?limit=1');
     expect((await list(tenant, `?limit=2&cursor=${cursor}`)).status).toBe(200);
     const [after, digest] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [string, string];
@@ -189,11 +225,15 @@ describe('GET /api/batches/{batchId}/items', () => {
   let id: string;
   beforeAll(async () => {
     tenant = new Tenant(drover);
-    const resources = Array.from({ length: COUNT }, (_, n) => ({ externalId: `i${n}`, text: n % 3 === 0 ? n : '=1+1' }));
+    const resources = Array.from({ length: COUNT }, (_, n) => ({
+      externalId: `i${n}`,
+      text: n % 3 === 0 ? n : '=1+1',
+    }));
     id = await tenant.upload('note', [...resources, { text: 'nobody' }]);
     await tenant.ended(id);
   });
-  const indexesOf = (all: readonly Page<ItemView>[]): number[] => all.flatMap((page) => page.results.map((item) => item.index));
+  const indexesOf = (all: readonly Page<ItemView>[]): number[] =>
+    all.flatMap((page) => page.results.map((item) => item.index));
 
   test('come in index order, 100 at a time unless told, and end with a null cursor', async () => {
     const all = await pages<ItemView>(tenant, `/api/batches/${id}/items?`);
@@ -203,10 +243,21 @@ describe('GET /api/batches/{batchId}/items', () => {
     const small = await pages<ItemView>(tenant, `/api/batches/${id}/items?limit=50`);
     expect(small.flatMap((page) => page.results)).toEqual(all.flatMap((page) => page.results));
     expect(all[0]?.results.slice(0, 2)).toEqual([
-      { index: 0, externalId: 'i0', status: 'failed', errors: [{ code: 'validation', message: '"text" must be string', field: 'text' }], attempts: 1 },
+      {
+        index: 0,
+        externalId: 'i0',
+        status: 'failed',
+        errors: [{ code: 'validation', message: '"text" must be string', field: 'text' }],
+        attempts: 1,
+      },
       { index: 1, externalId: 'i1', status: 'succeeded', action: 'created', attempts: 1 },
     ]);
-    expect(all[1]?.results.at(-1)).toMatchObject({ index: COUNT, externalId: null, status: 'failed', errors: [{ code: 'missing_external_id' }] });
+    expect(all[1]?.results.at(-1)).toMatchObject({
+      index: COUNT,
+      externalId: null,
+      status: 'failed',
+      errors: [{ code: 'missing_external_id' }],
+    });
   });
 
   test('can be those of one status, with their number', async () => {
@@ -219,15 +270,25 @@ describe('GET /api/batches/{batchId}/items', () => {
   });
 
   test('are counted while the batch runs too', async () => {
-    const resources = [{ externalId: 'A', name: 'A', near: 'nobody' }, { externalId: 'B', name: 'B' }, { externalId: 'C' }];
+    const resources = [
+      { externalId: 'A', name: 'A', near: 'nobody' },
+      { externalId: 'B', name: 'B' },
+      { externalId: 'C' },
+    ];
     const waiting = await tenant.upload('country', resources, '?dependencyWaitTimeout=600');
     await tenant.waiting(waiting);
     const totalOf = async (status: string): Promise<number> => {
-      const { body } = await drover.request<Page<ItemView>>('GET', `/api/batches/${waiting}/items?status=${status}`, tenant);
+      const { body } = await drover.request<Page<ItemView>>(
+        'GET',
+        `/api/batches/${waiting}/items?status=${status}`,
+        tenant,
+      );
       expect(body.data.results).toHaveLength(body.data.pagination.total);
       return body.data.pagination.total;
     };
-    expect(await Promise.all(['queued', 'pending', 'succeeded', 'failed', 'expired', 'skipped', 'cancelled'].map(totalOf))).toEqual([0, 1, 1, 1, 0, 0, 0]);
+    expect(
+      await Promise.all(['queued', 'pending', 'succeeded', 'failed', 'expired', 'skipped', 'cancelled'].map(totalOf)),
+    ).toEqual([0, 1, 1, 1, 0, 0, 0]);
     await drover.request('POST', `/api/batches/${waiting}/cancel`, tenant);
   });
 
@@ -251,12 +312,19 @@ describe('GET /api/batches/{batchId}/items', () => {
   test('are streamed all at once as NDJSON and CSV, the best of what is accepted', async () => {
     const all = (await pages<ItemView>(tenant, `/api/batches/${id}/items?`)).flatMap((page) => page.results);
     const streamed = async (accept: string, query = ''): Promise<{ type: string | null; text: string }> => {
-      const response = await drover.app.request(`/api/batches/${id}/items${query}`, { headers: { accept, 'reach-tenant-id': tenant.tenant } });
+      const response = await drover.app.request(`/api/batches/${id}/items${query}`, {
+        headers: { accept, 'reach-tenant-id': tenant.tenant },
+      });
       return { type: response.headers.get('content-type'), text: await response.text() };
     };
     const ndjson = await streamed('application/x-ndjson', '?limit=5');
     expect(ndjson.type).toBe('application/x-ndjson');
-    expect(ndjson.text.trimEnd().split('\n').map((line) => JSON.parse(line))).toEqual(all);
+    expect(
+      ndjson.text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual(all);
     const csv = await streamed('text/csv;q=0.9, application/json;q=0.1');
     expect(csv.type).toMatch(/^text\/csv/);
     const rows = csv.text.trimEnd().split('\n');

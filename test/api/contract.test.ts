@@ -27,8 +27,15 @@ beforeAll(async () => {
     { required: ['name'], pluralName: 'Countries', description: 'A state' },
   );
   const [success, partial, waiting, suspended] = await Promise.all([
-    tenant.upload('Country', [{ externalId: 'DE', name: 'Germany' }, { externalId: 'FR', name: 'France', borders: ['DE'] }]),
-    tenant.upload('Country', [{ externalId: 'IS', name: 'Iceland' }, { externalId: 'XX' }, { externalId: 'YY', name: 7 }]),
+    tenant.upload('Country', [
+      { externalId: 'DE', name: 'Germany' },
+      { externalId: 'FR', name: 'France', borders: ['DE'] },
+    ]),
+    tenant.upload('Country', [
+      { externalId: 'IS', name: 'Iceland' },
+      { externalId: 'XX' },
+      { externalId: 'YY', name: 7 },
+    ]),
     tenant.upload('Country', [{ externalId: 'PL', name: 'Poland', borders: ['CZ'] }], '?dependencyWaitTimeout=600'),
     tenant.upload('Country', [{ externalId: 'AT', name: 'Austria', borders: ['HU'] }], '?dependencyWaitTimeout=600'),
   ]);
@@ -40,8 +47,9 @@ afterAll(async () => {
   await drover.stop();
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: answers are looked at, whatever their shape
-const send = (method: string, path: string, options: RequestOptions = {}) => drover.request<any>(method, path, { tenant: tenant.tenant, ...options });
+const send = (method: string, path: string, options: RequestOptions = {}) =>
+  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, whatever their shape
+  drover.request<any>(method, path, { tenant: tenant.tenant, ...options });
 
 const TEXT = expect.stringMatching(/./);
 const ID = expect.stringMatching(UUID_V7);
@@ -59,14 +67,34 @@ const resources = [{ externalId: 'DE', name: 'Germany' }];
 describe('a request that starts a batch', () => {
   test.each([
     ['POST', '', { resources }, { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 }],
-    ['POST', '?onconflict=&ignoreUnknownFields=&dependencyWaitTimeout=', { resources }, { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 }],
-    ['POST', '?onconflict=reject&ignoreUnknownFields=true&dependencyWaitTimeout=86400', { resources }, { onconflict: 'reject', ignoreUnknownFields: true, dependencyWaitTimeout: 86_400 }],
-    ['POST', '?something=else', { resources, more: 1 }, { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 }],
+    [
+      'POST',
+      '?onconflict=&ignoreUnknownFields=&dependencyWaitTimeout=',
+      { resources },
+      { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 },
+    ],
+    [
+      'POST',
+      '?onconflict=reject&ignoreUnknownFields=true&dependencyWaitTimeout=86400',
+      { resources },
+      { onconflict: 'reject', ignoreUnknownFields: true, dependencyWaitTimeout: 86_400 },
+    ],
+    [
+      'POST',
+      '?something=else',
+      { resources, more: 1 },
+      { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 },
+    ],
     ['PATCH', '', { resources }, { ignoreUnknownFields: false }],
     ['PATCH', '?ignoreUnknownFields=false', { resources }, { ignoreUnknownFields: false }],
     ['PATCH', '?ignoreUnknownFields=true', { resources }, { ignoreUnknownFields: true }],
     ['DELETE', '', { externalIds: ['nobody'] }, { cascade: false, deleteAll: false }],
-    ['DELETE', '', { externalIds: ['nobody'], cascade: true, deleteAll: false, dryRun: false }, { cascade: true, deleteAll: false }],
+    [
+      'DELETE',
+      '',
+      { externalIds: ['nobody'], cascade: true, deleteAll: false, dryRun: false },
+      { cascade: true, deleteAll: false },
+    ],
   ])('%s%s is a 202, and its options are on the batch', async (method, query, body, options) => {
     const answer = await send(method, BATCH + query, { body });
     expect(answer.status).toBe(202);
@@ -76,18 +104,29 @@ describe('a request that starts a batch', () => {
 
   test('takes a schema definition by id, name and plural name, names in any case', async () => {
     for (const name of [countryId, 'Country', 'COUNTRY', 'countries']) {
-      const { status, body } = await send('DELETE', `/api/resources/${name}/batch`, { body: { externalIds: ['nobody'] } });
+      const { status, body } = await send('DELETE', `/api/resources/${name}/batch`, {
+        body: { externalIds: ['nobody'] },
+      });
       expect([name, status, body.data?.schemaDefinitionId]).toEqual([name, 202, countryId]);
     }
   });
 
   test('counts the ids that a delete asks for, or the resources that deleteAll finds', async () => {
     const own = new Tenant(drover);
-    await own.uploaded('Country', [{ externalId: 'A', name: 'A' }, { externalId: 'B', name: 'B' }]);
-    const byId = await drover.request('DELETE', BATCH, { body: { externalIds: ['A', 'A', 'nobody'] }, tenant: own.tenant });
+    await own.uploaded('Country', [
+      { externalId: 'A', name: 'A' },
+      { externalId: 'B', name: 'B' },
+    ]);
+    const byId = await drover.request('DELETE', BATCH, {
+      body: { externalIds: ['A', 'A', 'nobody'] },
+      tenant: own.tenant,
+    });
     expect(byId.body.data).toMatchObject({ recordCount: 3 });
     await own.ended((byId.body.data as { batchId: string }).batchId);
-    const all = await drover.request('DELETE', BATCH, { body: { externalIds: [], deleteAll: true }, tenant: own.tenant });
+    const all = await drover.request('DELETE', BATCH, {
+      body: { externalIds: [], deleteAll: true },
+      tenant: own.tenant,
+    });
     expect(all.body.data).toMatchObject({ recordCount: 1 });
   });
 
@@ -106,7 +145,12 @@ describe('a request that starts a batch', () => {
         notFound: 1,
       }),
     ]);
-    expect((await ask({ externalIds: ['DE'] })).body.data).toMatchObject({ deletions: [], totalDeletions: 0, skipped: 1, notFound: 0 });
+    expect((await ask({ externalIds: ['DE'] })).body.data).toMatchObject({
+      deletions: [],
+      totalDeletions: 0,
+      skipped: 1,
+      notFound: 0,
+    });
     expect((await ask({ deleteAll: true })).body.data).toMatchObject({ totalDeletions: 3, skipped: 0, notFound: 0 });
     expect((await send('GET', '/api/batches?limit=1')).body.data.pagination.total).toBe(before);
   });
@@ -128,7 +172,11 @@ describe('a request that starts a batch', () => {
       const other = await send(method, path, { body, headers });
       expect([method, other.status, other.body]).toEqual([method, 422, fault()]);
     }
-    const elsewhere = await drover.request<{ batchId: string }>('POST', BATCH, { body: { resources }, headers, tenant: new Tenant(drover).tenant });
+    const elsewhere = await drover.request<{ batchId: string }>('POST', BATCH, {
+      body: { resources },
+      headers,
+      tenant: new Tenant(drover).tenant,
+    });
     expect(elsewhere.body.data.batchId).not.toBe(first.body.data.batchId);
   });
 
@@ -154,28 +202,61 @@ describe('a wrong request is a 400 that names each fault with its place', () => 
     ['no resources', { body: {} }, [expect.stringMatching(/^resources: /)]],
     ['resources that are no array', { body: { resources: { 0: {} } } }, [expect.stringMatching(/^resources: .*array/)]],
     ['no resource', { body: { resources: [] } }, [expect.stringMatching(/^resources: .*at least one/)]],
-    ['1001 resources', { body: { resources: many(1001, () => ({})) } }, [expect.stringMatching(/^resources: .*at most 1000/)]],
-    ['entries that are no objects', { body: { resources: [{}, 5, null, [], 'x', {}] } }, [1, 2, 3, 4].map((n) => `resources[${n}]: must be an object`)],
-    ['150 such entries', { body: { resources: many(150, () => 0) } }, many(100, (n) => `resources[${n}]: must be an object`)],
-    ['an Idempotency-Key over 255 characters', { body: { resources }, headers: { 'idempotency-key': 'k'.repeat(256) } }, [expect.stringMatching(/^idempotency-key: /)]],
-    ['a tenant over 128 characters', { body: { resources }, tenant: 't'.repeat(129) }, [expect.stringMatching(/^reach-tenant-id: /)]],
+    [
+      '1001 resources',
+      { body: { resources: many(1001, () => ({})) } },
+      [expect.stringMatching(/^resources: .*at most 1000/)],
+    ],
+    [
+      'entries that are no objects',
+      { body: { resources: [{}, 5, null, [], 'x', {}] } },
+      [1, 2, 3, 4].map((n) => `resources[${n}]: must be an object`),
+    ],
+    [
+      '150 such entries',
+      { body: { resources: many(150, () => 0) } },
+      many(100, (n) => `resources[${n}]: must be an object`),
+    ],
+    [
+      'an Idempotency-Key over 255 characters',
+      { body: { resources }, headers: { 'idempotency-key': 'k'.repeat(256) } },
+      [expect.stringMatching(/^idempotency-key: /)],
+    ],
+    [
+      'a tenant over 128 characters',
+      { body: { resources }, tenant: 't'.repeat(129) },
+      [expect.stringMatching(/^reach-tenant-id: /)],
+    ],
   ];
-  test.each(['POST', 'PATCH'].flatMap((method) => writes.map(([what, request, errors]) => [method, what, request, errors] as const)))(
-    '%s with %s',
-    async (method, _, request, errors) => {
-      const { status, body } = await send(method, BATCH, request);
-      expect([status, body]).toEqual([400, fault(errors)]);
-    },
-  );
+  test.each(
+    ['POST', 'PATCH'].flatMap((method) =>
+      writes.map(([what, request, errors]) => [method, what, request, errors] as const),
+    ),
+  )('%s with %s', async (method, _, request, errors) => {
+    const { status, body } = await send(method, BATCH, request);
+    expect([status, body]).toEqual([400, fault(errors)]);
+  });
 
   test.each<[string, unknown, unknown[]]>([
     ['neither externalIds nor deleteAll', {}, [expect.stringMatching(/^externalIds: .*deleteAll/)]],
-    ['no externalIds and deleteAll false', { externalIds: [], deleteAll: false }, [expect.stringMatching(/^externalIds: /)]],
+    [
+      'no externalIds and deleteAll false',
+      { externalIds: [], deleteAll: false },
+      [expect.stringMatching(/^externalIds: /)],
+    ],
     ['both', { externalIds: ['a'], deleteAll: true }, [expect.stringMatching(/^externalIds: .*deleteAll/)]],
     ['both, dry', { externalIds: ['a'], deleteAll: true, dryRun: true }, [expect.stringMatching(/^externalIds: /)]],
-    ['ids that are none', { externalIds: ['a', 5, '', null, 'x'.repeat(257)] }, [1, 2, 3, 4].map((n) => expect.stringMatching(`^externalIds\\[${n}\\]: `))],
+    [
+      'ids that are none',
+      { externalIds: ['a', 5, '', null, 'x'.repeat(257)] },
+      [1, 2, 3, 4].map((n) => expect.stringMatching(`^externalIds\\[${n}\\]: `)),
+    ],
     ['ids that are no array', { externalIds: 'a' }, [expect.stringMatching(/^externalIds: .*array/)]],
-    ['booleans that are none', { externalIds: ['a'], cascade: 'true', deleteAll: 0, dryRun: null }, ['cascade', 'deleteAll', 'dryRun'].map((name) => `${name}: must be true or false`)],
+    [
+      'booleans that are none',
+      { externalIds: ['a'], cascade: 'true', deleteAll: 0, dryRun: null },
+      ['cascade', 'deleteAll', 'dryRun'].map((name) => `${name}: must be true or false`),
+    ],
     ['null', null, [expect.stringMatching(/^body: .*object/)]],
   ])('DELETE with %s', async (_, body, errors) => {
     const answer = await send('DELETE', BATCH, { body: JSON.stringify(body) });
@@ -184,7 +265,10 @@ describe('a wrong request is a 400 that names each fault with its place', () => 
 
   test('DELETE, a dry one too, with an Idempotency-Key over 255 characters', async () => {
     for (const dryRun of [true, false]) {
-      const { status } = await send('DELETE', BATCH, { body: { externalIds: ['a'], dryRun }, headers: { 'idempotency-key': 'k'.repeat(256) } });
+      const { status } = await send('DELETE', BATCH, {
+        body: { externalIds: ['a'], dryRun },
+        headers: { 'idempotency-key': 'k'.repeat(256) },
+      });
       expect(status).toBe(400);
     }
   });
@@ -203,39 +287,65 @@ describe('a wrong request is a 400 that names each fault with its place', () => 
     ['GET', DEFINITIONS, ['limit'], ['0', '101']],
     ['GET', DEFINITIONS, ['cursor'], ['x']],
   ];
-  test.each(queries.flatMap(([method, path, names, values]) => names.flatMap((name) => values.map((value) => [method, path, name, value] as const))))(
-    '%s %s?%s=%s',
-    async (method, path, name, value) => {
-      const answer = await send(method, `${path}?${name}=${value}`, method === 'GET' ? {} : { body: { resources } });
-      expect([answer.status, answer.body]).toEqual([400, fault([expect.stringMatching(`^${name}: `)])]);
-      expect(answer.body.message).toBe(answer.body.errors?.[0]);
-    },
-  );
+  test.each(
+    queries.flatMap(([method, path, names, values]) =>
+      names.flatMap((name) => values.map((value) => [method, path, name, value] as const)),
+    ),
+  )('%s %s?%s=%s', async (method, path, name, value) => {
+    const answer = await send(method, `${path}?${name}=${value}`, method === 'GET' ? {} : { body: { resources } });
+    expect([answer.status, answer.body]).toEqual([400, fault([expect.stringMatching(`^${name}: `)])]);
+    expect(answer.body.message).toBe(answer.body.errors?.[0]);
+  });
 
   test('all at once, where there are several: in query, header and body', async () => {
     const { status, body } = await send('POST', `${BATCH}?onconflict=x&dependencyWaitTimeout=-1`, {
       body: { resources: [1, {}] },
       headers: { 'idempotency-key': 'k'.repeat(256) },
     });
-    expect([status, body]).toEqual([400, fault(['onconflict', 'dependencyWaitTimeout', 'idempotency-key', 'resources\\[0\\]'].map((place) => expect.stringMatching(`^${place}: `)))]);
+    expect([status, body]).toEqual([
+      400,
+      fault(
+        ['onconflict', 'dependencyWaitTimeout', 'idempotency-key', 'resources\\[0\\]'].map((place) =>
+          expect.stringMatching(`^${place}: `),
+        ),
+      ),
+    ]);
   });
 
   test('of a schema definition, by its JSON pointer', async () => {
-    const schema = { type: 'object', properties: { a: { type: 'strng' }, b: { $ref: 'https://elsewhere.test/x' }, c: { oneOf: [{ $ref: 'reach:schemas/Country' }] } } };
+    const schema = {
+      type: 'object',
+      properties: {
+        a: { type: 'strng' },
+        b: { $ref: 'https://elsewhere.test/x' },
+        c: { oneOf: [{ $ref: 'reach:schemas/Country' }] },
+      },
+    };
     const wrong: [object, string[]][] = [
       [{ name: 'a b', schema: { type: 'array' } }, ['/name', '/schema/type']],
       [{ name: 'x', schema }, ['/schema/properties/a/type']],
       [{ name: 'x', schema: { ...schema, properties: { b: schema.properties.b } } }, ['/schema/properties/b/$ref']],
-      [{ name: 'x', schema: { ...schema, properties: { c: schema.properties.c } } }, ['/schema/properties/c/oneOf/0/$ref']],
+      [
+        { name: 'x', schema: { ...schema, properties: { c: schema.properties.c } } },
+        ['/schema/properties/c/oneOf/0/$ref'],
+      ],
       [{ schema: { type: 'object' } }, ['/name']],
       [{ name: 'x' }, ['/schema']],
     ];
     for (const [body, pointers] of wrong) {
       const answer = await send('POST', DEFINITIONS, { body });
-      expect([answer.status, answer.body]).toEqual([400, fault(pointers.map((pointer) => expect.stringContaining(`${pointer}: `)))]);
+      expect([answer.status, answer.body]).toEqual([
+        400,
+        fault(pointers.map((pointer) => expect.stringContaining(`${pointer}: `))),
+      ]);
     }
-    const fixed = await send('PUT', `${DEFINITIONS}/Country`, { body: { name: 'X', pluralName: 'Y', externalIdField: 'z', schema: { type: 'object' } } });
-    expect([fixed.status, fixed.body]).toEqual([400, fault(['/name', '/pluralName', '/externalIdField'].map((pointer) => expect.stringContaining(`${pointer}: `)))]);
+    const fixed = await send('PUT', `${DEFINITIONS}/Country`, {
+      body: { name: 'X', pluralName: 'Y', externalIdField: 'z', schema: { type: 'object' } },
+    });
+    expect([fixed.status, fixed.body]).toEqual([
+      400,
+      fault(['/name', '/pluralName', '/externalIdField'].map((pointer) => expect.stringContaining(`${pointer}: `))),
+    ]);
   });
 });
 
@@ -280,7 +390,12 @@ describe('a body that is not to be read', () => {
   ])('of %s %s: past the limit it is a 413, of another type a 415', async (method, path) => {
     const large = await send(method, path, { body: { resources: [{ externalId: 'x'.repeat(BODY_LIMIT) }] } });
     expect([large.status, large.body]).toEqual([413, fault()]);
-    for (const [type, more] of [['text/plain'], ['application/x-www-form-urlencoded'], ['application/jsonx'], ['application/json', { 'content-encoding': 'gzip' }]] as const) {
+    for (const [type, more] of [
+      ['text/plain'],
+      ['application/x-www-form-urlencoded'],
+      ['application/jsonx'],
+      ['application/json', { 'content-encoding': 'gzip' }],
+    ] as const) {
       const other = await send(method, path, { body: '{}', headers: { 'content-type': type, ...more } });
       expect([type, other.status, other.body]).toEqual([type, 415, fault()]);
     }
@@ -290,7 +405,14 @@ describe('a body that is not to be read', () => {
 
   test('may be up to 16 MiB, and of type application/json with any parameter', async () => {
     expect(loadConfig({}).BODY_LIMIT_BYTES).toBe(16 * 1024 * 1024);
-    expect((await send('POST', BATCH, { body: { resources }, headers: { 'content-type': 'Application/JSON; charset=utf-8' } })).status).toBe(202);
+    expect(
+      (
+        await send('POST', BATCH, {
+          body: { resources },
+          headers: { 'content-type': 'Application/JSON; charset=utf-8' },
+        })
+      ).status,
+    ).toBe(202);
   });
 });
 
@@ -309,7 +431,9 @@ describe('schema definitions', () => {
       updatedAt: DATE,
     };
     const { name, pluralName, description, externalIdField, schema } = definition;
-    const created = await send('POST', DEFINITIONS, { body: { name, pluralName, description, externalIdField, schema } });
+    const created = await send('POST', DEFINITIONS, {
+      body: { name, pluralName, description, externalIdField, schema },
+    });
     expect([created.status, created.body]).toEqual([201, success(definition)]);
     for (const taken of [{ name: 'THING' }, { name: 'things' }, { name: 'other', pluralName: 'thing' }]) {
       const answer = await send('POST', DEFINITIONS, { body: { ...taken, schema: { type: 'object' } } });
@@ -318,13 +442,32 @@ describe('schema definitions', () => {
     const read = await send('GET', `${DEFINITIONS}/tHINGS`);
     expect([read.status, read.body.data]).toEqual([200, created.body.data]);
     const list = await send('GET', DEFINITIONS);
-    expect([list.status, list.body]).toEqual([200, success({ results: [created.body.data, expect.objectContaining({ name: 'Country' })], pagination: { ...END_OF_LIST, total: 2 } })]);
-    const changed = await send('PUT', `${DEFINITIONS}/thing`, { body: { ...created.body.data, description: 'Something' } });
-    expect([changed.status, changed.body]).toEqual([200, success({ ...created.body.data, description: 'Something', versionNumber: 2, updatedAt: DATE })]);
-    const stuck = await send('PUT', `${DEFINITIONS}/Country`, { body: { schema: { type: 'object', required: ['flag'] } } });
-    expect([stuck.status, stuck.body]).toEqual([409, { ...fault(), message: expect.stringMatching(/\d+ would be invalid/) }]);
+    expect([list.status, list.body]).toEqual([
+      200,
+      success({
+        results: [created.body.data, expect.objectContaining({ name: 'Country' })],
+        pagination: { ...END_OF_LIST, total: 2 },
+      }),
+    ]);
+    const changed = await send('PUT', `${DEFINITIONS}/thing`, {
+      body: { ...created.body.data, description: 'Something' },
+    });
+    expect([changed.status, changed.body]).toEqual([
+      200,
+      success({ ...created.body.data, description: 'Something', versionNumber: 2, updatedAt: DATE }),
+    ]);
+    const stuck = await send('PUT', `${DEFINITIONS}/Country`, {
+      body: { schema: { type: 'object', required: ['flag'] } },
+    });
+    expect([stuck.status, stuck.body]).toEqual([
+      409,
+      { ...fault(), message: expect.stringMatching(/\d+ would be invalid/) },
+    ]);
     const used = await send('DELETE', `${DEFINITIONS}/Country`);
-    expect([used.status, used.body]).toEqual([409, { ...fault(), message: expect.stringMatching(/^1 other schema definition/) }]);
+    expect([used.status, used.body]).toEqual([
+      409,
+      { ...fault(), message: expect.stringMatching(/^1 other schema definition/) },
+    ]);
     const gone = await send('DELETE', `${DEFINITIONS}/${created.body.data.id}`);
     expect([gone.status, gone.body]).toEqual([200, success(changed.body.data)]);
   });
@@ -345,14 +488,26 @@ describe('resources', () => {
     const germany = resource('DE', { name: 'Germany' });
     const list = await send('GET', '/api/resources/countries?limit=&cursor=');
     const all = [germany, resource('FR', { name: 'France', borders: ['DE'] }), resource('IS', { name: 'Iceland' })];
-    expect([list.status, list.body]).toEqual([200, success({ results: all, pagination: { ...END_OF_LIST, total: 3 } })]);
+    expect([list.status, list.body]).toEqual([
+      200,
+      success({ results: all, pagination: { ...END_OF_LIST, total: 3 } }),
+    ]);
     const first = await send('GET', '/api/resources/countries?limit=2');
     expect(first.body.data.pagination).toEqual({ hasNextPage: true, total: 3, cursor: TEXT });
     const one = await send('GET', '/api/resources/COUNTRY/DE');
     expect([one.status, one.body]).toEqual([200, success(germany)]);
     const references = await send('GET', '/api/resources/country/DE/references');
-    const referrer = { id: ID, schemaDefinitionId: countryId, schemaName: 'Country', resourceExternalId: 'FR', fields: ['/borders/0'] };
-    expect([references.status, references.body]).toEqual([200, success({ results: [referrer], pagination: { ...END_OF_LIST, total: 1 } })]);
+    const referrer = {
+      id: ID,
+      schemaDefinitionId: countryId,
+      schemaName: 'Country',
+      resourceExternalId: 'FR',
+      fields: ['/borders/0'],
+    };
+    expect([references.status, references.body]).toEqual([
+      200,
+      success({ results: [referrer], pagination: { ...END_OF_LIST, total: 1 } }),
+    ]);
   });
 });
 
@@ -375,7 +530,14 @@ describe('a batch', () => {
   test('that has succeeded', async () => {
     const answer = await send('GET', `/api/batches/${batches.success}?includePendingDetails=`);
     const counts = { ...none, succeeded: 2 };
-    const batch = shape({ status: 'success', counts, progress: progressOf(counts), actions: { ...nothing, created: 2 }, completedAt: DATE, source: 'store' });
+    const batch = shape({
+      status: 'success',
+      counts,
+      progress: progressOf(counts),
+      actions: { ...nothing, created: 2 },
+      completedAt: DATE,
+      source: 'store',
+    });
     expect([answer.status, answer.body]).toEqual([200, success(batch)]);
   });
 
@@ -386,7 +548,14 @@ describe('a batch', () => {
       shape({
         status: 'partial_success',
         counts,
-        progress: { totalRecords: 3, processedRecords: 3, successfulRecords: 1, pendingRecords: 0, failedRecords: 2, successRate: 1 / 3 },
+        progress: {
+          totalRecords: 3,
+          processedRecords: 3,
+          successfulRecords: 1,
+          pendingRecords: 0,
+          failedRecords: 2,
+          successRate: 1 / 3,
+        },
         actions: { ...nothing, created: 1 },
         completedAt: DATE,
         errors: { summary: { required_field: 1, validation: 1 }, details: { 1: TEXT, 2: TEXT }, message: TEXT },
@@ -413,7 +582,14 @@ describe('a batch', () => {
         status: 'waiting',
         options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 600 },
         counts,
-        progress: { totalRecords: 1, processedRecords: 0, successfulRecords: 0, pendingRecords: 1, failedRecords: 0, successRate: 0 },
+        progress: {
+          totalRecords: 1,
+          processedRecords: 0,
+          successfulRecords: 0,
+          pendingRecords: 1,
+          failedRecords: 0,
+          successRate: 0,
+        },
         actions: nothing,
         pendingUntil: body.data.pendingResources[0].expiresAt,
         pendingResources: [pending],
@@ -423,13 +599,18 @@ describe('a batch', () => {
     const again = await send('GET', `/api/batches/${batches.waiting}?includePendingDetails=true`);
     expect(again.body.data.pendingResources).toEqual(body.data.pendingResources);
     for (const query of ['', '?includePendingDetails=false']) {
-      expect((await send('GET', `/api/batches/${batches.waiting}${query}`)).body.data).not.toHaveProperty('pendingResources');
+      expect((await send('GET', `/api/batches/${batches.waiting}${query}`)).body.data).not.toHaveProperty(
+        'pendingResources',
+      );
     }
   });
 
   test('tells the first 100 of its errors', async () => {
     const own = new Tenant(drover);
-    const { batch } = await own.uploaded('Country', many(130, (n) => ({ externalId: `e${n}` })));
+    const { batch } = await own.uploaded(
+      'Country',
+      many(130, (n) => ({ externalId: `e${n}` })),
+    );
     expect(Object.keys(batch.errors?.details ?? {})).toEqual(many(100, String));
     expect(batch.errors?.summary).toEqual({ required_field: 130 });
     const [listed] = (await drover.request<{ results: BatchView[] }>('GET', '/api/batches', own)).body.data.results;
@@ -441,7 +622,11 @@ describe('a batch', () => {
     const stages: Partial<Record<BatchStatus, number>> = { queued: 0, processing: 1, waiting: 1, partial_success: 2 };
     const id = await own.upload(
       'Country',
-      many(300, (n) => ({ externalId: `c${n}`, ...(n % 10 !== 0 && { name: 'x' }), ...(n % 7 === 0 && { borders: [`c${n + 1}`] }) })),
+      many(300, (n) => ({
+        externalId: `c${n}`,
+        ...(n % 10 !== 0 && { name: 'x' }),
+        ...(n % 7 === 0 && { borders: [`c${n + 1}`] }),
+      })),
       '?dependencyWaitTimeout=1',
     );
     let stage = 0;
@@ -452,19 +637,32 @@ describe('a batch', () => {
         expect(progress.totalRecords).toBe(300);
         expect(stages[status]).toBeGreaterThanOrEqual(stage);
         stage = stages[status] ?? 0;
-        if (status === 'waiting') expect(counts).toMatchObject({ queued: 0, pending: expect.toSatisfy((pending: number) => pending > 0) });
+        if (status === 'waiting')
+          expect(counts).toMatchObject({ queued: 0, pending: expect.toSatisfy((pending: number) => pending > 0) });
         return completedAt !== undefined;
       },
       own,
     );
-    expect(ended).toMatchObject({ status: 'partial_success', counts: { queued: 0, pending: 0, expired: expect.any(Number) } });
+    expect(ended).toMatchObject({
+      status: 'partial_success',
+      counts: { queued: 0, pending: 0, expired: expect.any(Number) },
+    });
   });
 
   test('is controlled with 200 and the batch, retried with 202, and 409 where its state does not allow it', async () => {
     const act = (verb: string, id: string) => send('POST', `/api/batches/${id}/${verb}`);
-    for (const [verb, suspended] of [['suspend', true], ['suspend', true], ['resume', false], ['resume', false]] as const) {
+    for (const [verb, suspended] of [
+      ['suspend', true],
+      ['suspend', true],
+      ['resume', false],
+      ['resume', false],
+    ] as const) {
       const answer = await act(verb, batches.suspended);
-      expect([verb, answer.status, answer.body]).toEqual([verb, 200, success(expect.objectContaining({ batchId: batches.suspended, suspended, status: 'waiting' }))]);
+      expect([verb, answer.status, answer.body]).toEqual([
+        verb,
+        200,
+        success(expect.objectContaining({ batchId: batches.suspended, suspended, status: 'waiting' })),
+      ]);
     }
     const early = await act('retry', batches.suspended);
     expect([early.status, early.body]).toEqual([409, fault()]);
@@ -473,14 +671,29 @@ describe('a batch', () => {
       expect([verb, answer.status, answer.body]).toEqual([verb, 409, fault()]);
     }
     const retried = await act('retry', batches.partial);
-    expect([retried.status, retried.body]).toEqual([202, success(expect.objectContaining({ batchId: batches.partial, status: expect.stringMatching(/queued|processing/) }))]);
+    expect([retried.status, retried.body]).toEqual([
+      202,
+      success(
+        expect.objectContaining({ batchId: batches.partial, status: expect.stringMatching(/queued|processing/) }),
+      ),
+    ]);
     expect(retried.body.data).not.toHaveProperty('completedAt');
-    expect(await tenant.ended(batches.partial)).toMatchObject({ status: 'partial_success', counts: { succeeded: 1, failed: 2 } });
+    expect(await tenant.ended(batches.partial)).toMatchObject({
+      status: 'partial_success',
+      counts: { succeeded: 1, failed: 2 },
+    });
     expect((await tenant.items(batches.partial)).map((item) => item.attempts)).toEqual([1, 2, 2]);
     const cancelled = await act('cancel', batches.suspended);
-    expect([cancelled.status, cancelled.body]).toEqual([200, success(expect.objectContaining({ batchId: batches.suspended }))]);
+    expect([cancelled.status, cancelled.body]).toEqual([
+      200,
+      success(expect.objectContaining({ batchId: batches.suspended })),
+    ]);
     const ended = await tenant.ended(batches.suspended);
-    expect(ended).toMatchObject({ status: 'cancelled', counts: { pending: 0, cancelled: 1 }, errors: { summary: { cancelled: 1 } } });
+    expect(ended).toMatchObject({
+      status: 'cancelled',
+      counts: { pending: 0, cancelled: 1 },
+      errors: { summary: { cancelled: 1 } },
+    });
     const again = await act('cancel', batches.suspended);
     expect([again.status, again.body.data]).toEqual([200, { ...ended, pendingResources: undefined }]);
   });
@@ -494,7 +707,9 @@ describe('a batch', () => {
     const [, data = ''] = /^data: (.+)$/m.exec(text) ?? [];
     expect(text).toMatch(/^event: batch$/m);
     expect(JSON.parse(data)).toEqual((await send('GET', `/api/batches/${batches.success}`)).body.data);
-    const seen = await drover.app.request(path, { headers: { 'reach-tenant-id': tenant.tenant, 'last-event-id': id ?? '' } });
+    const seen = await drover.app.request(path, {
+      headers: { 'reach-tenant-id': tenant.tenant, 'last-event-id': id ?? '' },
+    });
     expect(seen.status).toBe(204);
   });
 
@@ -531,15 +746,25 @@ describe('Extracta', () => {
       { classificationId: 'nothing', batchId },
       { classificationId: 'Country', batchId: NEVER },
     ];
-    for (const body of wrong) expect([body, ...(await ask(body))]).toEqual([body, 400, { status: 'error', message: TEXT }]);
-    expect(await ask({ classificationId: 'Country', batchId }, { 'content-type': 'text/plain' })).toEqual([400, { status: 'error', message: TEXT }]);
-    expect(await ask({ classificationId: 'Country', batchId }, { 'reach-tenant-id': 'somebody else' })).toEqual([400, { status: 'error', message: TEXT }]);
-    expect(await ask({ classificationId: 'countries', batchId })).toEqual([200, { status: 'success', message: 'Batch deleted' }]);
+    for (const body of wrong)
+      expect([body, ...(await ask(body))]).toEqual([body, 400, { status: 'error', message: TEXT }]);
+    expect(await ask({ classificationId: 'Country', batchId }, { 'content-type': 'text/plain' })).toEqual([
+      400,
+      { status: 'error', message: TEXT },
+    ]);
+    expect(await ask({ classificationId: 'Country', batchId }, { 'reach-tenant-id': 'somebody else' })).toEqual([
+      400,
+      { status: 'error', message: TEXT },
+    ]);
+    expect(await ask({ classificationId: 'countries', batchId })).toEqual([
+      200,
+      { status: 'success', message: 'Batch deleted' },
+    ]);
     expect(await ask({ classificationId: 'Country', batchId })).toEqual([400, { status: 'error', message: TEXT }]);
   });
 });
 
-describe('what Reach\'s clients are generated from (seeds 000 to 002)', () => {
+describe("what Reach's clients are generated from (seeds 000 to 002)", () => {
   const accepted = {
     type: 'object',
     properties: {
@@ -547,7 +772,12 @@ describe('what Reach\'s clients are generated from (seeds 000 to 002)', () => {
       message: { type: 'string' },
       data: {
         type: 'object',
-        properties: { batchId: { type: 'string' }, message: { type: 'string' }, recordCount: { type: 'number' }, schemaDefinitionId: { type: 'string' } },
+        properties: {
+          batchId: { type: 'string' },
+          message: { type: 'string' },
+          recordCount: { type: 'number' },
+          schemaDefinitionId: { type: 'string' },
+        },
         required: ['batchId', 'message', 'recordCount', 'schemaDefinitionId'],
       },
     },
@@ -555,7 +785,11 @@ describe('what Reach\'s clients are generated from (seeds 000 to 002)', () => {
   };
   const badRequest = {
     type: 'object',
-    properties: { success: { type: 'boolean', enum: [false] }, message: { type: 'string' }, errors: { type: 'array', items: { type: 'string' } } },
+    properties: {
+      success: { type: 'boolean', enum: [false] },
+      message: { type: 'string' },
+      errors: { type: 'array', items: { type: 'string' } },
+    },
     required: ['message'],
   };
   const notFound = {
@@ -600,9 +834,14 @@ describe('the OpenAPI document', () => {
     const document = await load();
     const names = conformance.operations.map((operation) => operation.operationId);
     expect(new Set(names).size).toBe(names.length);
-    for (const [path, methods] of Object.entries<Record<string, { parameters: { name: string }[]; responses: object }>>(document.paths)) {
+    for (const [path, methods] of Object.entries<Record<string, { parameters: { name: string }[]; responses: object }>>(
+      document.paths,
+    )) {
       for (const operation of Object.values(methods)) {
-        expect([path, operation.parameters.map((parameter) => parameter.name)]).toEqual([path, expect.arrayContaining(['reach-tenant-id'])]);
+        expect([path, operation.parameters.map((parameter) => parameter.name)]).toEqual([
+          path,
+          expect.arrayContaining(['reach-tenant-id']),
+        ]);
         const statuses = path === EXTRACTA ? ['400', '401', '500'] : ['400', '401', '403', '429', '500', '503'];
         expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(statuses));
       }

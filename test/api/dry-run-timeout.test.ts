@@ -15,7 +15,10 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 test('a dry run that takes longer than its time is a 503 with Retry-After and a hint', async () => {
-  const { status, headers, body } = await api.send('DELETE', '/api/resources/thing/batch', { deleteAll: true, dryRun: true });
+  const { status, headers, body } = await api.send('DELETE', '/api/resources/thing/batch', {
+    deleteAll: true,
+    dryRun: true,
+  });
   expect(status).toBe(503);
   expect(headers.get('retry-after')).toBe('60');
   expect(body).toEqual({ success: false, message: expect.stringMatching(/longer than 30 s: ask about fewer ids/) });

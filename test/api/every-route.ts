@@ -38,7 +38,9 @@ const CAMUNDA: readonly Route[] = [
 
 /** Every route that answers about somebody's data. */
 export async function everyRoute(app: OpenAPIHono<ApiEnv>): Promise<Route[]> {
-  const document = (await (await app.request('/openapi.json')).json()) as { paths: Record<string, Record<string, unknown>> };
+  const document = (await (await app.request('/openapi.json')).json()) as {
+    paths: Record<string, Record<string, unknown>>;
+  };
   const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })),
   );

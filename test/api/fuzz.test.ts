@@ -24,10 +24,21 @@ const known: Record<string, string[]> = {
 
 beforeAll(async () => {
   drover = await Drover.start();
-  routes = [...(await everyRoute(drover.app)), { method: 'GET', path: '/{unknown}' }, { method: 'POST', path: '/engine-rest/{unknown}' }, { method: 'TRACE', path: '/api/batches' }];
+  routes = [
+    ...(await everyRoute(drover.app)),
+    { method: 'GET', path: '/{unknown}' },
+    { method: 'POST', path: '/engine-rest/{unknown}' },
+    { method: 'TRACE', path: '/api/batches' },
+  ];
   await define('thing');
   await define('spare');
-  await drover.ended(await drover.upload('thing', [{ externalId: 'a' }, { externalId: 'b', parent: 'a' }, { externalId: 'c', tags: ['a', 'b'] }]));
+  await drover.ended(
+    await drover.upload('thing', [
+      { externalId: 'a' },
+      { externalId: 'b', parent: 'a' },
+      { externalId: 'c', tags: ['a', 'b'] },
+    ]),
+  );
 });
 afterAll(() => drover.stop());
 
@@ -49,11 +60,49 @@ interface Shot {
 }
 
 const QUERY_NAMES = [
-  'cursor', 'limit', 'status', 'batchType', 'schema', 'sortBy', 'sortOrder', 'includePendingDetails', 'onconflict', 'ignoreUnknownFields',
-  'dependencyWaitTimeout', 'firstResult', 'maxResults', 'variables', 'processInstanceIds', 'businessKey', 'businessKeyLike', 'active', 'suspended',
-  'startedBefore', 'batchId', 'type', 'tenantIdIn', 'cascade', 'processDefinitionKey', 'variableNamesIgnoreCase', 'completed', '__proto__', 'constructor',
+  'cursor',
+  'limit',
+  'status',
+  'batchType',
+  'schema',
+  'sortBy',
+  'sortOrder',
+  'includePendingDetails',
+  'onconflict',
+  'ignoreUnknownFields',
+  'dependencyWaitTimeout',
+  'firstResult',
+  'maxResults',
+  'variables',
+  'processInstanceIds',
+  'businessKey',
+  'businessKeyLike',
+  'active',
+  'suspended',
+  'startedBefore',
+  'batchId',
+  'type',
+  'tenantIdIn',
+  'cascade',
+  'processDefinitionKey',
+  'variableNamesIgnoreCase',
+  'completed',
+  '__proto__',
+  'constructor',
 ];
-const queryValue = fc.oneof(hostileText, fc.constantFrom('true', 'false', '10', 'success', 'name_eq_1', 'a_like_%', '2026-11-24T11:05:17.013+0000', '-createdAt'));
+const queryValue = fc.oneof(
+  hostileText,
+  fc.constantFrom(
+    'true',
+    'false',
+    '10',
+    'success',
+    'name_eq_1',
+    'a_like_%',
+    '2026-11-24T11:05:17.013+0000',
+    '-createdAt',
+  ),
+);
 /** What a header can hold at all. */
 const headerText = hostileText.map((text) => text.replace(/[^\x20-\x7e\xa0-\xff]/g, '').trim());
 
@@ -61,21 +110,46 @@ const shot = (): fc.Arbitrary<Shot> =>
   fc.constantFrom(...routes, ...startsSomething(), ...startsSomething(), ...startsSomething()).chain((route) =>
     fc.record({
       route: fc.constant(route),
-      picks: fc.array(fc.record({ at: fc.double({ min: 0, max: 0.999, noNaN: true }), hostile: seldom(hostileText) }), { minLength: 2, maxLength: 2 }),
-      query: fc.oneof(fc.constant([]), fc.array(fc.tuple(fc.oneof(fc.constantFrom(...QUERY_NAMES), hostileText), queryValue), { maxLength: 3 })),
+      picks: fc.array(fc.record({ at: fc.double({ min: 0, max: 0.999, noNaN: true }), hostile: seldom(hostileText) }), {
+        minLength: 2,
+        maxLength: 2,
+      }),
+      query: fc.oneof(
+        fc.constant([]),
+        fc.array(fc.tuple(fc.oneof(fc.constantFrom(...QUERY_NAMES), hostileText), queryValue), { maxLength: 3 }),
+      ),
       headers: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: hostileHeaders }),
-      body: fc.oneof({ weight: 8, arbitrary: text(bodyFor(route)) }, { weight: 1, arbitrary: text(hostileJson) }, { weight: 1, arbitrary: fc.constant(null) }),
+      body: fc.oneof(
+        { weight: 8, arbitrary: text(bodyFor(route)) },
+        { weight: 1, arbitrary: text(hostileJson) },
+        { weight: 1, arbitrary: fc.constant(null) },
+      ),
     }),
   );
 
 /** Routes whose bodies go furthest are asked more often. */
-const startsSomething = (): Route[] => routes.filter(({ method, path }) => method !== 'GET' && /\/(batch|delete)$|^\/partner\//.test(path));
+const startsSomething = (): Route[] =>
+  routes.filter(({ method, path }) => method !== 'GET' && /\/(batch|delete)$|^\/partner\//.test(path));
 
-const seldom = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary });
+const seldom = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary });
 
 const hostileHeaders = fc.dictionary(
-  fc.constantFrom('accept', 'content-type', 'idempotency-key', 'reach-tenant-id', 'last-event-id', 'x-forwarded-for', 'content-encoding', 'authorization', 'cookie'),
-  fc.oneof(headerText, fc.constantFrom('application/json', 'text/csv', 'application/x-ndjson', '*/*', 'gzip', 'identity')),
+  fc.constantFrom(
+    'accept',
+    'content-type',
+    'idempotency-key',
+    'reach-tenant-id',
+    'last-event-id',
+    'x-forwarded-for',
+    'content-encoding',
+    'authorization',
+    'cookie',
+  ),
+  fc.oneof(
+    headerText,
+    fc.constantFrom('application/json', 'text/csv', 'application/x-ndjson', '*/*', 'gzip', 'identity'),
+  ),
   { maxKeys: 2, noNullPrototype: true },
 );
 
@@ -83,20 +157,62 @@ const hostileHeaders = fc.dictionary(
 function bodyFor({ method, path }: Route): fc.Arbitrary<unknown> {
   if (path.startsWith('/partner/')) {
     const schema = nearlySchema.map((random) => ({ ...(random as object), type: 'object' }));
-    return fc.record({ name: fc.oneof({ weight: 4, arbitrary: fc.stringMatching(/^[a-z]{3,5}$/) }, { weight: 1, arbitrary: fc.oneof(fc.constantFrom('spare'), hostileText) }), schema: fc.oneof(schema, nearlySchema) }, { requiredKeys: method === 'PUT' ? ['schema'] : ['name', 'schema'] });
+    return fc.record(
+      {
+        name: fc.oneof(
+          { weight: 4, arbitrary: fc.stringMatching(/^[a-z]{3,5}$/) },
+          { weight: 1, arbitrary: fc.oneof(fc.constantFrom('spare'), hostileText) },
+        ),
+        schema: fc.oneof(schema, nearlySchema),
+      },
+      { requiredKeys: method === 'PUT' ? ['schema'] : ['name', 'schema'] },
+    );
   }
-  if (path.startsWith('/api/v1/')) return fc.record({ classificationId: fc.oneof(fc.constant('thing'), hostileJson), batchId: hostileJson });
+  if (path.startsWith('/api/v1/'))
+    return fc.record({ classificationId: fc.oneof(fc.constant('thing'), hostileJson), batchId: hostileJson });
   if (path.startsWith('/engine-rest/')) {
     const query = fc.record(
-      { businessKey: hostileJson, variables: fc.oneof(hostileJson, fc.array(fc.record({ name: hostileText, operator: fc.oneof(fc.constantFrom('eq', 'like', 'gt'), hostileText), value: hostileJson }))), orQueries: hostileJson, processDefinitionKeyIn: hostileJson, businessKeyLike: hostileText, startedBefore: hostileText, sorting: hostileJson },
+      {
+        businessKey: hostileJson,
+        variables: fc.oneof(
+          hostileJson,
+          fc.array(
+            fc.record({
+              name: hostileText,
+              operator: fc.oneof(fc.constantFrom('eq', 'like', 'gt'), hostileText),
+              value: hostileJson,
+            }),
+          ),
+        ),
+        orQueries: hostileJson,
+        processDefinitionKeyIn: hostileJson,
+        businessKeyLike: hostileText,
+        startedBefore: hostileText,
+        sorting: hostileJson,
+      },
       { requiredKeys: [] },
     );
-    if (path.endsWith('/delete')) return fc.record({ processInstanceIds: fc.oneof(fc.array(hostileText, { minLength: 1 }), hostileJson), processInstanceQuery: fc.oneof(query, hostileJson), deleteReason: fc.oneof(hostileText, hostileJson), skipSubprocesses: hostileJson }, { requiredKeys: ['processInstanceIds'] });
-    return path.includes('/process-instance') ? query : fc.record({ suspended: hostileJson, retries: hostileJson }, { requiredKeys: [] });
+    if (path.endsWith('/delete'))
+      return fc.record(
+        {
+          processInstanceIds: fc.oneof(fc.array(hostileText, { minLength: 1 }), hostileJson),
+          processInstanceQuery: fc.oneof(query, hostileJson),
+          deleteReason: fc.oneof(hostileText, hostileJson),
+          skipSubprocesses: hostileJson,
+        },
+        { requiredKeys: ['processInstanceIds'] },
+      );
+    return path.includes('/process-instance')
+      ? query
+      : fc.record({ suspended: hostileJson, retries: hostileJson }, { requiredKeys: [] });
   }
   if (method === 'DELETE') {
     return fc.oneof(
-      fc.record({ externalIds: fc.array(fc.oneof(fc.constantFrom('a', 'b', 'nobody'), hostileText), { minLength: 1 }), cascade: fc.boolean(), dryRun: fc.boolean() }),
+      fc.record({
+        externalIds: fc.array(fc.oneof(fc.constantFrom('a', 'b', 'nobody'), hostileText), { minLength: 1 }),
+        cascade: fc.boolean(),
+        dryRun: fc.boolean(),
+      }),
       fc.record({ deleteAll: fc.boolean(), dryRun: fc.oneof(fc.boolean(), hostileJson) }),
     );
   }
@@ -113,7 +229,11 @@ const text = (json: fc.Arbitrary<unknown>): fc.Arbitrary<string> =>
 
 /** Percent-encodes bytes, whole characters or not: what a hostile client puts on the line. */
 const encoded = (text: string): string =>
-  [...Buffer.from(text, 'utf8')].map((byte) => (/[\w%.-]/.test(String.fromCharCode(byte)) ? String.fromCharCode(byte) : `%${byte.toString(16).padStart(2, '0')}`)).join('');
+  [...Buffer.from(text, 'utf8')]
+    .map((byte) =>
+      /[\w%.-]/.test(String.fromCharCode(byte)) ? String.fromCharCode(byte) : `%${byte.toString(16).padStart(2, '0')}`,
+    )
+    .join('');
 
 function urlOf({ route, picks, query }: Shot): string {
   let next = 0;
@@ -122,7 +242,10 @@ function urlOf({ route, picks, query }: Shot): string {
     const values = known[name] ?? [];
     return encoded(hostile ?? values[Math.floor(at * values.length)] ?? '');
   });
-  return path + (query.length === 0 ? '' : `?${query.map(([name, value]) => `${encoded(name)}=${encoded(value)}`).join('&')}`);
+  return (
+    path +
+    (query.length === 0 ? '' : `?${query.map(([name, value]) => `${encoded(name)}=${encoded(value)}`).join('&')}`)
+  );
 }
 
 interface Told {
@@ -161,7 +284,12 @@ test(`${REQUESTS} hostile requests over every route: never a 500, never a stack 
     }),
     { numRuns: REQUESTS, endOnFailure: true, ...(process.env.FUZZ_SEED && { seed: Number(process.env.FUZZ_SEED) }) },
   );
-  console.log(`answers: ${[...statuses].sort(([a], [b]) => a - b).map(([status, n]) => `${n} × ${status}`).join(', ')}`);
+  console.log(
+    `answers: ${[...statuses]
+      .sort(([a], [b]) => a - b)
+      .map(([status, n]) => `${n} × ${status}`)
+      .join(', ')}`,
+  );
   expect(statuses.get(202) ?? 0).toBeGreaterThan(0);
   await expectNothingBroken();
 }, 600_000);
@@ -195,7 +323,10 @@ async function expectNothingBroken(): Promise<void> {
   const internal = await database.batches.find({ 'result.errorCodes.internal': { $gt: 0 } }).toArray();
   expect(internal.map(({ _id, operation, options }) => ({ _id, operation, options }))).toEqual([]);
   await define('afterwards');
-  const id = await drover.upload('afterwards', [{ externalId: 'x', code: 'aaaa' }, { externalId: 'y', code: 'b' }]);
+  const id = await drover.upload('afterwards', [
+    { externalId: 'x', code: 'aaaa' },
+    { externalId: 'y', code: 'b' },
+  ]);
   expect((await drover.ended(id)).counts).toMatchObject({ succeeded: 1, failed: 1 });
   expect((await drover.app.request('/healthz')).status).toBe(200);
 }

@@ -10,7 +10,12 @@ let drover: Drover;
 beforeAll(async () => {
   drover = await Drover.start();
   await drover.define('thing', { note: { type: 'string' }, parent: { $ref: 'reach:schemas/thing' } });
-  await drover.ended(await drover.upload('thing', Array.from({ length: 3 }, (_, n) => ({ externalId: `t${n}`, note: 'kept', parent: 't0' }))));
+  await drover.ended(
+    await drover.upload(
+      'thing',
+      Array.from({ length: 3 }, (_, n) => ({ externalId: `t${n}`, note: 'kept', parent: 't0' })),
+    ),
+  );
 });
 afterAll(() => drover.stop());
 
@@ -22,7 +27,12 @@ interface Told {
 }
 
 /** The quickest of some tries: a machine that does something else meanwhile is no fault of the request. */
-async function send(method: string, path: string, body?: string | object, headers: Record<string, string> = {}): Promise<Told> {
+async function send(
+  method: string,
+  path: string,
+  body?: string | object,
+  headers: Record<string, string> = {},
+): Promise<Told> {
   let told: Told | undefined;
   for (let tries = 0; tries < 3 && (told === undefined || told.ms > LIMIT_MS); tries++) {
     const started = performance.now();
@@ -39,22 +49,37 @@ async function send(method: string, path: string, body?: string | object, header
 }
 
 describe('operators of MongoDB', () => {
-  test.each([{ $ne: null }, { $gt: '' }, { $where: 'sleep(5000)' }, { $regex: '.*' }, ['t0']])('are no external id to delete: %j', async (operator) => {
-    const told = await send('DELETE', '/api/resources/thing/batch', { externalIds: [operator] });
-    expect(told.status).toBe(400);
-    expect(told.body.errors).toEqual(['externalIds[0]: must be a string of 1 to 256 whole characters']);
-  });
+  test.each([{ $ne: null }, { $gt: '' }, { $where: 'sleep(5000)' }, { $regex: '.*' }, ['t0']])(
+    'are no external id to delete: %j',
+    async (operator) => {
+      const told = await send('DELETE', '/api/resources/thing/batch', { externalIds: [operator] });
+      expect(told.status).toBe(400);
+      expect(told.body.errors).toEqual(['externalIds[0]: must be a string of 1 to 256 whole characters']);
+    },
+  );
 
   test('are no batch of the Extracta path', async () => {
-    const told = await send('DELETE', '/api/v1/documentClassification/deleteBatch', { classificationId: { $ne: null }, batchId: { $gt: '' } });
+    const told = await send('DELETE', '/api/v1/documentClassification/deleteBatch', {
+      classificationId: { $ne: null },
+      batchId: { $gt: '' },
+    });
     expect([told.status, told.body.status]).toEqual([400, 'error']);
   });
 
   test('in field names and values are data like any other', async () => {
-    const odd = { $where: 'sleep(5000)', 'a.b': { $set: { admin: true } }, $ne: { $gt: '' }, '': [{ $oid: 'x' }], 'x\u0000y': '\u0000' };
+    const odd = {
+      $where: 'sleep(5000)',
+      'a.b': { $set: { admin: true } },
+      $ne: { $gt: '' },
+      '': [{ $oid: 'x' }],
+      'x\u0000y': '\u0000',
+    };
     const properties = Object.fromEntries(Object.keys(odd).map((name) => [name, {}]));
     await drover.define('odd', properties);
-    const id = await drover.upload('odd', [{ externalId: '$ne', ...odd }, { externalId: '{"$gt":""}', ...odd }]);
+    const id = await drover.upload('odd', [
+      { externalId: '$ne', ...odd },
+      { externalId: '{"$gt":""}', ...odd },
+    ]);
     expect((await drover.ended(id)).status).toBe('success');
     expect((await send('GET', '/api/resources/odd/$ne')).body.data.data).toEqual({ externalId: '$ne', ...odd });
     expect((await send('GET', `/api/resources/odd/${encodeURIComponent('{"$gt":""}')}`)).status).toBe(200);
@@ -63,10 +88,16 @@ describe('operators of MongoDB', () => {
 });
 
 test('"__proto__" and its like are names like any other, and reach no prototype', async () => {
-  const schema = '{"name":"proto","schema":{"type":"object","properties":{"__proto__":{"type":"object"},"constructor":{"type":"object"},"toString":{}}}}';
+  const schema =
+    '{"name":"proto","schema":{"type":"object","properties":{"__proto__":{"type":"object"},"constructor":{"type":"object"},"toString":{}}}}';
   expect((await send('POST', '/partner/schema-definitions', schema)).status).toBe(201);
-  const resource = '{"externalId":"p","__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},"toString":1}';
-  const told = await send('POST', '/api/resources/proto/batch', `{"__proto__":{"polluted":true},"resources":[${resource}]}`);
+  const resource =
+    '{"externalId":"p","__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},"toString":1}';
+  const told = await send(
+    'POST',
+    '/api/resources/proto/batch',
+    `{"__proto__":{"polluted":true},"resources":[${resource}]}`,
+  );
   expect(told.status).toBe(202);
   expect((await drover.ended(told.body.data.batchId)).status).toBe('success');
   const stored = (await send('GET', '/api/resources/proto/p')).body.data.data;
@@ -76,15 +107,34 @@ test('"__proto__" and its like are names like any other, and reach no prototype'
 
 describe('a schema definition', () => {
   const define = (name: string, schema: object | string): Promise<Told> =>
-    send('POST', '/partner/schema-definitions', typeof schema === 'string' ? `{"name":"${name}","schema":${schema}}` : { name, schema: { type: 'object', ...schema } });
-  const many = (n: number, of: (n: number) => unknown): Record<string, unknown> => Object.fromEntries(Array.from({ length: n }, (_, at) => [`p${at}`, of(at)]));
-  const nested = (depth: number, open: string, close: string): string => `${open.repeat(depth)}{}${close.repeat(depth)}`;
+    send(
+      'POST',
+      '/partner/schema-definitions',
+      typeof schema === 'string'
+        ? `{"name":"${name}","schema":${schema}}`
+        : { name, schema: { type: 'object', ...schema } },
+    );
+  const many = (n: number, of: (n: number) => unknown): Record<string, unknown> =>
+    Object.fromEntries(Array.from({ length: n }, (_, at) => [`p${at}`, of(at)]));
+  const nested = (depth: number, open: string, close: string): string =>
+    `${open.repeat(depth)}{}${close.repeat(depth)}`;
 
   test.each([
     ['10,000 properties', { properties: many(10_000, () => ({ type: 'string' })) }],
-    ['references that lead back to themselves', { properties: { a: { $ref: '#/properties/b' }, b: { $ref: '#/properties/a' } } }],
+    [
+      'references that lead back to themselves',
+      { properties: { a: { $ref: '#/properties/b' }, b: { $ref: '#/properties/a' } } },
+    ],
     ['a reference to the root as all of it', { allOf: [{ $ref: '#' }] }],
-    ['alternatives that multiply', { definitions: many(30, (n) => ({ anyOf: [{ $ref: `#/definitions/p${n + 1}` }, { $ref: `#/definitions/p${n + 1}` }] })), properties: { a: { $ref: '#/definitions/p0' } } }],
+    [
+      'alternatives that multiply',
+      {
+        definitions: many(30, (n) => ({
+          anyOf: [{ $ref: `#/definitions/p${n + 1}` }, { $ref: `#/definitions/p${n + 1}` }],
+        })),
+        properties: { a: { $ref: '#/definitions/p0' } },
+      },
+    ],
     ['a reference to a file', { properties: { a: { $ref: 'file:///etc/passwd' } } }],
     ['a reference to another host', { properties: { a: { $ref: 'http://169.254.169.254/latest' } } }],
     ['a pattern with back-references', { properties: { a: { pattern: '(a+)\\1' } } }],
@@ -107,11 +157,19 @@ describe('a schema definition', () => {
   });
 
   test('with a catastrophic pattern is harmless', async () => {
-    const patterns = { a: { type: 'string', pattern: '^(a+)+$' }, b: { type: 'string', pattern: '^(a|aa)+$' }, c: { type: 'string', pattern: '^([a-zA-Z]+)*$' }, d: { type: 'string', pattern: '(.*.*.*)*x' } };
+    const patterns = {
+      a: { type: 'string', pattern: '^(a+)+$' },
+      b: { type: 'string', pattern: '^(a|aa)+$' },
+      c: { type: 'string', pattern: '^([a-zA-Z]+)*$' },
+      d: { type: 'string', pattern: '(.*.*.*)*x' },
+    };
     expect((await define('patterns', { properties: patterns })).status).toBe(201);
     const evil = `${'a'.repeat(50_000)}!`;
     const started = performance.now();
-    const id = await drover.upload('patterns', Array.from({ length: 20 }, (_, n) => ({ externalId: `e${n}`, a: evil, b: evil, c: evil, d: evil })));
+    const id = await drover.upload(
+      'patterns',
+      Array.from({ length: 20 }, (_, n) => ({ externalId: `e${n}`, a: evil, b: evil, c: evil, d: evil })),
+    );
     const batch = await drover.ended(id);
     expect(batch.counts).toMatchObject({ failed: 20 });
     expect(performance.now() - started).toBeLessThan(30_000);
@@ -121,7 +179,13 @@ describe('a schema definition', () => {
 
 describe('a body', () => {
   const starting = ['POST', 'PATCH', 'DELETE'].map((method) => [method, '/api/resources/thing/batch'] as const);
-  const all = [...starting, ['POST', '/partner/schema-definitions'], ['DELETE', '/api/v1/documentClassification/deleteBatch'], ['POST', '/engine-rest/process-instance/delete'], ['POST', '/engine-rest/process-instance']] as const;
+  const all = [
+    ...starting,
+    ['POST', '/partner/schema-definitions'],
+    ['DELETE', '/api/v1/documentClassification/deleteBatch'],
+    ['POST', '/engine-rest/process-instance/delete'],
+    ['POST', '/engine-rest/process-instance'],
+  ] as const;
 
   test.each(all)('of nothing but brackets is a 400: %s %s', async (method, path) => {
     expect((await send(method, path, '['.repeat(1_000_000))).status).toBe(400);
@@ -142,14 +206,22 @@ describe('a body', () => {
 
   test('with a resource that is nested deeply fails that item alone', async () => {
     const deep = `${'{"a":'.repeat(200_000)}1${'}'.repeat(200_000)}`;
-    const told = await send('POST', '/api/resources/thing/batch', `{"resources":[{"externalId":"deep","note":${deep}},{"externalId":"flat"}]}`);
+    const told = await send(
+      'POST',
+      '/api/resources/thing/batch',
+      `{"resources":[{"externalId":"deep","note":${deep}},{"externalId":"flat"}]}`,
+    );
     expect(told.status).toBe(202);
     expect((await drover.ended(told.body.data.batchId)).counts).toMatchObject({ succeeded: 1, failed: 1 });
   });
 
   test('with a hundred thousand fields in one resource fails that item alone', async () => {
     const fields = Array.from({ length: 100_000 }, (_, n) => `"f${n}":1`).join(',');
-    const told = await send('POST', '/api/resources/thing/batch', `{"resources":[{"externalId":"wide",${fields}},{"externalId":"narrow"}]}`);
+    const told = await send(
+      'POST',
+      '/api/resources/thing/batch',
+      `{"resources":[{"externalId":"wide",${fields}},{"externalId":"narrow"}]}`,
+    );
     expect(told.status).toBe(202);
     expect((await drover.ended(told.body.data.batchId)).counts).toMatchObject({ succeeded: 1, failed: 1 });
   });
@@ -157,13 +229,17 @@ describe('a body', () => {
   test('with nested alternatives of the Camunda query is no stack overflow', async () => {
     const nested = `${'{"orQueries":['.repeat(20_000)}{}${']}'.repeat(20_000)}`;
     expect((await send('POST', '/engine-rest/process-instance', nested)).status).toBe(400);
-    expect((await send('POST', '/engine-rest/process-instance/delete', `{"processInstanceQuery":${nested}}`)).status).toBe(400);
+    expect(
+      (await send('POST', '/engine-rest/process-instance/delete', `{"processInstanceQuery":${nested}}`)).status,
+    ).toBe(400);
   });
 });
 
 describe('characters', () => {
   test('NUL in an external id is a character like any other', async () => {
-    expect((await drover.ended(await drover.upload('thing', [{ externalId: 'x\u0000y' }, { externalId: 'x' }]))).actions).toMatchObject({ created: 2 });
+    expect(
+      (await drover.ended(await drover.upload('thing', [{ externalId: 'x\u0000y' }, { externalId: 'x' }]))).actions,
+    ).toMatchObject({ created: 2 });
     expect((await send('GET', '/api/resources/thing/x%00y')).body.data.resourceExternalId).toBe('x\u0000y');
     expect((await send('GET', '/api/resources/thing/x')).body.data.resourceExternalId).toBe('x');
   });
@@ -178,17 +254,29 @@ describe('characters', () => {
 });
 
 test('a cursor that was changed, of another list or of nobody is a 400', async () => {
-  const lists = ['/api/batches', '/api/resources/thing', '/api/resources/thing/t0/references', '/partner/schema-definitions'];
-  const cursors = await Promise.all(lists.map(async (path) => (await send('GET', `${path}?limit=1`)).body.data.pagination.cursor as string));
+  const lists = [
+    '/api/batches',
+    '/api/resources/thing',
+    '/api/resources/thing/t0/references',
+    '/partner/schema-definitions',
+  ];
+  const cursors = await Promise.all(
+    lists.map(async (path) => (await send('GET', `${path}?limit=1`)).body.data.pagination.cursor as string),
+  );
   for (const [at, path] of lists.entries()) {
     const cursor = cursors[at] ?? '';
     expect((await send('GET', `${path}?limit=1&cursor=${cursor}`)).status).toBe(200);
     const others = cursors.filter((other) => other !== cursor);
     const places = Array.from({ length: Math.ceil(cursor.length / 7) }, (_, n) => n * 7);
     const changed = places.map((n) => cursor.slice(0, n) + (cursor[n] === 'A' ? 'B' : 'A') + cursor.slice(n + 1));
-    const forged = [['$ne', 'x'], [{ $gt: '' }, 'x'], [null], {}, 'x', ['x', '']].map((value) => Buffer.from(JSON.stringify(value)).toString('base64url'));
+    const forged = [['$ne', 'x'], [{ $gt: '' }, 'x'], [null], {}, 'x', ['x', '']].map((value) =>
+      Buffer.from(JSON.stringify(value)).toString('base64url'),
+    );
     for (const wrong of [...others, ...changed, ...forged, ...HOSTILE_TEXTS.filter((text) => text !== '')]) {
-      const told = await send('GET', `${path}?limit=1&cursor=${encodeURIComponent(wrong.replace(/\p{Surrogate}/gu, '\ufffd'))}`);
+      const told = await send(
+        'GET',
+        `${path}?limit=1&cursor=${encodeURIComponent(wrong.replace(/\p{Surrogate}/gu, '\ufffd'))}`,
+      );
       // a change may leave what the cursor says as it was
       const isSame = Buffer.from(wrong, 'base64url').equals(Buffer.from(cursor, 'base64url'));
       expect([path, wrong, told.status]).toEqual([path, wrong, isSame ? 200 : 400]);
@@ -201,8 +289,17 @@ test('an id of the wrong shape is not there, at every route that takes one', asy
     if (!path.includes('{batchId}')) continue;
     for (const [at, text] of HOSTILE_TEXTS.entries()) {
       if (at % 4 !== 0 || text === '' || /^\.{1,2}$|[\ud800-\udfff]|^(count|statistics|delete)$/.test(text)) continue;
-      const told = await send(method, fill(path, { batchId: text }), /suspended|retries/.test(path) ? { suspended: true, retries: 1 } : undefined);
-      expect([method, path, text, told.status]).toEqual([method, path, text, path.startsWith('/engine-rest/') ? expect.toSatisfy((status) => status === 400 || status === 404) : 404]);
+      const told = await send(
+        method,
+        fill(path, { batchId: text }),
+        /suspended|retries/.test(path) ? { suspended: true, retries: 1 } : undefined,
+      );
+      expect([method, path, text, told.status]).toEqual([
+        method,
+        path,
+        text,
+        path.startsWith('/engine-rest/') ? expect.toSatisfy((status) => status === 400 || status === 404) : 404,
+      ]);
     }
   }
 });

@@ -54,7 +54,9 @@ test('tenants and schema definitions are no labels', async () => {
 test('a server that is away is counted', async () => {
   const away = await Drover.start({ worker: false, environment: { TEMPORAL_ADDRESS: '127.0.0.1:1' } });
   await away.define('thing', {});
-  expect((await away.request('POST', '/api/resources/thing/batch', { body: { resources: [{ externalId: 'a' }] } })).status).toBe(503);
+  expect(
+    (await away.request('POST', '/api/resources/thing/batch', { body: { resources: [{ externalId: 'a' }] } })).status,
+  ).toBe(503);
   expect(await metrics(away)).toMatch(/drover_server_away_total\{server="Temporal"\} 1\n/);
   await away.stop();
 });
@@ -68,7 +70,8 @@ test('what is going on now is shown', async () => {
 
 test('metrics ask for no token unless one is configured for them', async () => {
   const closed = await Drover.start({ worker: false, environment: { ...TOKEN_ENVIRONMENT, METRICS_TOKEN: 'scrape' } });
-  const status = async (headers: Record<string, string>): Promise<number> => (await closed.app.request('/metrics', { headers })).status;
+  const status = async (headers: Record<string, string>): Promise<number> =>
+    (await closed.app.request('/metrics', { headers })).status;
   expect(await status({})).toBe(401);
   expect(await status(bearer('wrong'))).toBe(401);
   expect(await status(bearer(await signed({ platform: 'p', scope: 'platform' })))).toBe(401);

@@ -27,7 +27,13 @@ beforeAll(async () => {
   await drover.define('thing', {});
   await drover.define('unused', {});
   const batchId = await drover.upload('thing', [{ externalId: 'x' }]);
-  parameters = { batchId, externalId: 'x', schemaDefinitionNameOrId: 'thing', nameOrId: 'unused', instanceId: `batch-${batchId}` };
+  parameters = {
+    batchId,
+    externalId: 'x',
+    schemaDefinitionNameOrId: 'thing',
+    nameOrId: 'unused',
+    instanceId: `batch-${batchId}`,
+  };
 });
 afterEach(async () => {
   await mongodb.set('pass');
@@ -57,7 +63,12 @@ async function ask(method: string, path: string, body?: unknown): Promise<Told> 
   // an event stream has no end
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
   if (isStream) await response.body?.cancel();
-  return { status: response.status, ms, retryAfter: response.headers.get('retry-after'), text: isStream ? '' : await response.text() };
+  return {
+    status: response.status,
+    ms,
+    retryAfter: response.headers.get('retry-after'),
+    text: isStream ? '' : await response.text(),
+  };
 }
 
 function bodyFor({ method, path }: Route): unknown {
@@ -66,7 +77,8 @@ function bodyFor({ method, path }: Route): unknown {
   if (path.endsWith('/retries')) return { retries: 1 };
   if (path.endsWith('/process-instance/delete')) return { processInstanceIds: ['nobody'] };
   if (path.includes('/process-instance') && method === 'POST') return {};
-  if (path.startsWith('/partner/') && method === 'POST') return { name: `n${Math.random().toString(36).slice(2)}`, schema: { type: 'object' } };
+  if (path.startsWith('/partner/') && method === 'POST')
+    return { name: `n${Math.random().toString(36).slice(2)}`, schema: { type: 'object' } };
   if (path.startsWith('/partner/') && method === 'PUT') return { schema: { type: 'object' } };
   if (path.endsWith('/batch') && method === 'DELETE') return { externalIds: ['x'] };
   if (path.endsWith('/batch') && (method === 'POST' || method === 'PATCH')) return { resources: [{ externalId: 'x' }] };
@@ -110,7 +122,12 @@ describe.each<['mongodb' | 'temporal', ProxyMode]>([
       const answer = told[at] as Told;
       expect([route, answer.ms < LIMIT_MS ? 'in time' : answer.ms]).toEqual([route, 'in time']);
       if (isAffected(route, server)) expectAway(route, answer);
-      else expect([route, answer.status, answer.text]).toEqual([route, expect.toSatisfy((status) => status < 500), answer.text]);
+      else
+        expect([route, answer.status, answer.text]).toEqual([
+          route,
+          expect.toSatisfy((status) => status < 500),
+          answer.text,
+        ]);
     }
     await (server === 'mongodb' ? mongodb : temporal).set('pass');
     await expect.poll(async () => (await ask('GET', '/readyz')).status, { timeout: 8_000 }).toBe(200);
@@ -118,7 +135,8 @@ describe.each<['mongodb' | 'temporal', ProxyMode]>([
   });
 });
 
-const deletesTheBatch = ({ method, path }: Route): boolean => method === 'DELETE' && (path === '/api/batches/{batchId}' || path.startsWith('/api/v1/'));
+const deletesTheBatch = ({ method, path }: Route): boolean =>
+  method === 'DELETE' && (path === '/api/batches/{batchId}' || path.startsWith('/api/v1/'));
 
 test('while Temporal is away a batch is told from the store', async () => {
   await temporal.set('hang');

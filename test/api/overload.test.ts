@@ -67,7 +67,8 @@ const resources = (length: number): string => {
 };
 
 /** Bytes of bodies that the API holds. */
-const bodyBytes = async (): Promise<number> => Number(/^drover_request_body_bytes (\d+)$/m.exec(await (await ask('GET', '/metrics')).text())?.[1]);
+const bodyBytes = async (): Promise<number> =>
+  Number(/^drover_request_body_bytes (\d+)$/m.exec(await (await ask('GET', '/metrics')).text())?.[1]);
 
 async function uploaded(): Promise<string> {
   const answer = await ask('POST', '/api/resources/thing/batch', { resources: [{ externalId: 'a' }] });
@@ -89,7 +90,10 @@ test('a tenant with too many requests at once is told 429 with Retry-After; othe
   expect(await refused.json()).toMatchObject({ success: false, message: 'too many requests of this tenant at once' });
   expect((await ask('GET', '/api/batches', undefined, { 'reach-tenant-id': 'other' })).status).toBe(200);
   const facade = await ask('GET', '/engine-rest/batch');
-  expect([facade.status, await facade.json()]).toEqual([429, { type: 'RestException', message: expect.any(String), code: null }]);
+  expect([facade.status, await facade.json()]).toEqual([
+    429,
+    { type: 'RestException', message: expect.any(String), code: null },
+  ]);
   for (const stream of streams) stream.abort();
   await expect.poll(async () => (await ask('GET', '/api/batches')).status).toBe(200);
 });
@@ -99,7 +103,9 @@ test('bodies that are received at once are bounded, whoever sends them', async (
   const body = resources(140_000);
   slow.socket.write(upload(body.length) + body.slice(0, 130_000));
   await expect.poll(bodyBytes).toBe(130_000);
-  expect((await ask('POST', '/api/resources/thing/batch', resources(90_000), { 'reach-tenant-id': 'other' })).status).toBe(429);
+  expect(
+    (await ask('POST', '/api/resources/thing/batch', resources(90_000), { 'reach-tenant-id': 'other' })).status,
+  ).toBe(429);
   expect((await ask('GET', '/api/batches')).status).toBe(200);
   slow.socket.write(body.slice(130_000));
   await expect.poll(slow.received).toMatch(/^HTTP\/1\.1 202/);
@@ -134,7 +140,9 @@ test('a body past the limit is a 413, with its length announced or not', async (
   expect((await ask('POST', '/api/resources/thing/batch', resources(150_001))).status).toBe(413);
   const chunked = await open();
   const half = 'x'.repeat(0x14000);
-  chunked.socket.write(`${head('POST /api/resources/thing/batch HTTP/1.1')}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`);
+  chunked.socket.write(
+    `${head('POST /api/resources/thing/batch HTTP/1.1')}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
+  );
   chunked.socket.write(`14000\r\n${half}\r\n14000\r\n${half}\r\n`);
   await expect.poll(chunked.received).toMatch(/^HTTP\/1\.1 413/);
 });
@@ -154,16 +162,18 @@ test('a head that is too large is a 431', async () => {
   await expect.poll(large.received).toMatch(/^HTTP\/1\.1 431/);
 });
 
-test.each(['GET / HTTP/1.1\r\nHost: a b\r\n\r\n', 'GET //\\evil HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n', 'NONSENSE\r\n\r\n', 'GET http://[::1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'])(
-  'what is no proper request is refused and does no harm: %j',
-  async (bytes) => {
-    const bad = await open();
-    bad.socket.write(bytes);
-    await expect.poll(bad.received).toMatch(/^HTTP\/1\.1 4\d\d/);
-    expect(bad.received()).not.toMatch(/\.ts:|node_modules|Error:/);
-    expect((await ask('GET', '/healthz')).status).toBe(200);
-  },
-);
+test.each([
+  'GET / HTTP/1.1\r\nHost: a b\r\n\r\n',
+  'GET //\\evil HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n',
+  'NONSENSE\r\n\r\n',
+  'GET http://[::1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n',
+])('what is no proper request is refused and does no harm: %j', async (bytes) => {
+  const bad = await open();
+  bad.socket.write(bytes);
+  await expect.poll(bad.received).toMatch(/^HTTP\/1\.1 4\d\d/);
+  expect(bad.received()).not.toMatch(/\.ts:|node_modules|Error:/);
+  expect((await ask('GET', '/healthz')).status).toBe(200);
+});
 
 test('connections past the limit are closed at once, and room is made again', async () => {
   const many = await Promise.all(Array.from({ length: 80 }, open));

@@ -5,7 +5,11 @@ import { answerOf, Doctored } from './doctored.ts';
 
 const created: Partial<ItemAnswer> = { status: 'succeeded', action: 'created' };
 const updated: Partial<ItemAnswer> = { status: 'succeeded', action: 'updated' };
-const failed = (code: string, more: Partial<ItemAnswer> = {}): Partial<ItemAnswer> => ({ status: 'failed', errors: [{ code, message: '' }], ...more });
+const failed = (code: string, more: Partial<ItemAnswer> = {}): Partial<ItemAnswer> => ({
+  status: 'failed',
+  errors: [{ code, message: '' }],
+  ...more,
+});
 const skipped = (code: string): Partial<ItemAnswer> => ({ status: 'skipped', errors: [{ code, message: '' }] });
 const place = (externalId: string, name: string, more: JsonObject = {}): JsonObject => ({ externalId, name, ...more });
 
@@ -16,7 +20,12 @@ function sound(): Doctored {
     { externalId: 'p1', body: place('p1', 'alpha.1.0.name'), outcome: created },
     { externalId: 'p2', body: place('p2', 'alpha.1.1.name'), outcome: created },
     { externalId: 'p3', body: place('p3', 'alpha.1.2.name'), outcome: created },
-    { externalId: 'bad', body: place('bad', 'alpha.1.3.name', { size: 'large' }), fault: 'validation', outcome: failed('validation') },
+    {
+      externalId: 'bad',
+      body: place('bad', 'alpha.1.3.name', { size: 'large' }),
+      fault: 'validation',
+      outcome: failed('validation'),
+    },
   ]);
   state.batch('alpha', 'upload', 'team', [
     { externalId: 't1', body: { externalId: 't1', note: 'alpha.2.0.note', places: ['p1'] }, outcome: created },
@@ -27,16 +36,28 @@ function sound(): Doctored {
     { externalId: 'p1', body: { externalId: 'p1', note: 'alpha.3.0.note' }, outcome: updated },
     { externalId: 'p9', body: { externalId: 'p9', note: 'alpha.3.1.note' }, outcome: failed('not_found') },
   ]);
-  state.batch('alpha', 'upload', 'place', [{ externalId: 'p1', body: place('p1', 'alpha.4.0.name'), outcome: failed('conflict') }], { onconflict: 'reject' });
+  state.batch(
+    'alpha',
+    'upload',
+    'place',
+    [{ externalId: 'p1', body: place('p1', 'alpha.4.0.name'), outcome: failed('conflict') }],
+    { onconflict: 'reject' },
+  );
   state.batch('alpha', 'delete', 'place', [
     { externalId: 'p1', outcome: skipped('referenced') },
     { externalId: 'p2', outcome: { status: 'succeeded', action: 'deleted' } },
     { externalId: 'ghost.alpha.5', outcome: skipped('not_found') },
   ]);
-  const cascade = state.batch('alpha', 'delete', 'place', [
-    { externalId: 'p3', outcome: { status: 'succeeded', action: 'deleted' } },
-    { externalId: 'ghost.alpha.6', outcome: skipped('not_found') },
-  ], { cascade: true });
+  const cascade = state.batch(
+    'alpha',
+    'delete',
+    'place',
+    [
+      { externalId: 'p3', outcome: { status: 'succeeded', action: 'deleted' } },
+      { externalId: 'ghost.alpha.6', outcome: skipped('not_found') },
+    ],
+    { cascade: true },
+  );
   const told = { ...cascade.batch.batch, actions: { ...cascade.batch.batch.actions, cascaded: 1 } };
   Object.assign(cascade.batch, { batch: told, single: told });
   state.batch('beta', 'upload', 'place', [{ externalId: 'p1', body: place('p1', 'beta.7.0.name'), outcome: created }]);
@@ -70,8 +91,12 @@ function changeItems(state: Doctored, number: number, change: (items: ItemAnswer
   Object.assign(found, { items, batch, single: batch });
 }
 
-const replaced = (at: number, more: Partial<ItemAnswer>) => (items: ItemAnswer[]): ItemAnswer[] =>
-  items.map((item, index) => (index === at ? { index, externalId: item.externalId, attempts: 1, status: '', ...more } : item));
+const replaced =
+  (at: number, more: Partial<ItemAnswer>) =>
+  (items: ItemAnswer[]): ItemAnswer[] =>
+    items.map((item, index) =>
+      index === at ? { index, externalId: item.externalId, attempts: 1, status: '', ...more } : item,
+    );
 
 test('a sound state has no violation', () => {
   expect(check(sound().journal, sound().snapshot())).toMatchObject({ violations: [], undecided: 0 });
@@ -97,43 +122,90 @@ describe('the checker finds', () => {
       how: (state) => state.journal.requests[2]?.results.splice(0, 1, { kind: 'refused', status: 400 }),
     },
     'a batch without its items': { breaks: 'batch by half', how: (state) => alter(state, 1, { items: null }) },
-    'a batch with fewer items than were sent': { breaks: 'batch by half', how: (state) => changeItems(state, 1, (items) => items.slice(0, 3)) },
-    'a body that is not the one sent': { breaks: 'batch by half', how: (state) => alter(state, 7, { bodies: [place('p1', 'beta.7.0.name', { note: 'x' })] }) },
+    'a batch with fewer items than were sent': {
+      breaks: 'batch by half',
+      how: (state) => changeItems(state, 1, (items) => items.slice(0, 3)),
+    },
+    'a body that is not the one sent': {
+      breaks: 'batch by half',
+      how: (state) => alter(state, 7, { bodies: [place('p1', 'beta.7.0.name', { note: 'x' })] }),
+    },
     'a batch of another tenant': {
       breaks: 'tenants mixed',
       how: (state) => state.batches.get('beta')?.push(...(state.batches.get('alpha')?.splice(2, 1) ?? [])),
     },
-    'a batch that did not end': { breaks: 'batch not ended', how: (state) => alter(state, 1, { batch: { ...batchOf(state, 1).batch, status: 'processing' } }) },
-    'an item without an outcome': { breaks: 'item without outcome', how: (state) => changeItems(state, 2, replaced(0, { status: 'queued' })) },
-    'an item that is there twice': { breaks: 'items lost', how: (state) => changeItems(state, 2, (items) => [items[0], items[0]] as ItemAnswer[]) },
+    'a batch that did not end': {
+      breaks: 'batch not ended',
+      how: (state) => alter(state, 1, { batch: { ...batchOf(state, 1).batch, status: 'processing' } }),
+    },
+    'an item without an outcome': {
+      breaks: 'item without outcome',
+      how: (state) => changeItems(state, 2, replaced(0, { status: 'queued' })),
+    },
+    'an item that is there twice': {
+      breaks: 'items lost',
+      how: (state) => changeItems(state, 2, (items) => [items[0], items[0]] as ItemAnswer[]),
+    },
     'counts that do not add up': {
       breaks: 'numbers do not add up',
-      how: (state) => alter(state, 1, { batch: { ...batchOf(state, 1).batch, counts: { ...batchOf(state, 1).batch.counts, succeeded: 2 } } }),
+      how: (state) =>
+        alter(state, 1, {
+          batch: { ...batchOf(state, 1).batch, counts: { ...batchOf(state, 1).batch.counts, succeeded: 2 } },
+        }),
     },
     'actions that do not add up': {
       breaks: 'numbers do not add up',
-      how: (state) => alter(state, 1, { batch: { ...batchOf(state, 1).batch, actions: { ...batchOf(state, 1).batch.actions, created: 4 } } }),
+      how: (state) =>
+        alter(state, 1, {
+          batch: { ...batchOf(state, 1).batch, actions: { ...batchOf(state, 1).batch.actions, created: 4 } },
+        }),
     },
     'a list that says other than the batch alone': {
       breaks: 'numbers do not add up',
       how: (state) => alter(state, 1, { single: { ...batchOf(state, 1).batch, status: 'failed' } }),
     },
-    'a wrong item that succeeded': { breaks: 'outcome that cannot be', how: (state) => changeItems(state, 1, replaced(3, created)) },
-    'an item that failed for a reason of ours': { breaks: 'outcome that cannot be', how: (state) => changeItems(state, 1, replaced(0, failed('internal'))) },
-    'a cancelled item that nobody cancelled': { breaks: 'outcome that cannot be', how: (state) => changeItems(state, 1, replaced(0, { status: 'cancelled' })) },
+    'a wrong item that succeeded': {
+      breaks: 'outcome that cannot be',
+      how: (state) => changeItems(state, 1, replaced(3, created)),
+    },
+    'an item that failed for a reason of ours': {
+      breaks: 'outcome that cannot be',
+      how: (state) => changeItems(state, 1, replaced(0, failed('internal'))),
+    },
+    'a cancelled item that nobody cancelled': {
+      breaks: 'outcome that cannot be',
+      how: (state) => changeItems(state, 1, replaced(0, { status: 'cancelled' })),
+    },
     'an outcome that changed': {
       breaks: 'outcome changed',
-      how: (state) => state.journal.seen.push({ tenant: 'alpha', batchId: 'batch-3', at: 0, items: [{ index: 1, externalId: 'p9', status: 'succeeded', action: 'updated', attempts: 1 }] }),
+      how: (state) =>
+        state.journal.seen.push({
+          tenant: 'alpha',
+          batchId: 'batch-3',
+          at: 0,
+          items: [{ index: 1, externalId: 'p9', status: 'succeeded', action: 'updated', attempts: 1 }],
+        }),
     },
-    'an item that conflicts with itself': { breaks: 'effects do not add up', how: (state) => changeItems(state, 7, replaced(0, failed('conflict'))) },
+    'an item that conflicts with itself': {
+      breaks: 'effects do not add up',
+      how: (state) => changeItems(state, 7, replaced(0, failed('conflict'))),
+    },
     'a lost update': {
       breaks: 'no order explains it',
       how: (state) => {
-        state.batch('alpha', 'patch', 'place', [{ externalId: 'p1', body: { externalId: 'p1', motto: 'alpha.8.0.motto' }, outcome: updated }]);
+        state.batch('alpha', 'patch', 'place', [
+          { externalId: 'p1', body: { externalId: 'p1', motto: 'alpha.8.0.motto' }, outcome: updated },
+        ]);
       },
     },
-    'a value that nobody wrote': { breaks: 'value of nobody', how: (state) => void Object.assign(state.resources.get('beta')?.[0]?.data ?? {}, { name: 'alpha.1.0.name' }) },
-    'a resource that a delete has left': { breaks: 'effects do not add up', how: (state) => state.store('alpha', 'place', 'p2', place('p2', 'alpha.1.1.name')) },
+    'a value that nobody wrote': {
+      breaks: 'value of nobody',
+      how: (state) => void Object.assign(state.resources.get('beta')?.[0]?.data ?? {}, { name: 'alpha.1.0.name' }),
+    },
+    'a resource that a delete has left': {
+      breaks: 'effects do not add up',
+      how: (state) => state.store('alpha', 'place', 'p2', place('p2', 'alpha.1.1.name')),
+    },
     'a resource that vanished': {
       breaks: 'cascades do not add up',
       how: (state) => {
@@ -148,7 +220,10 @@ describe('the checker finds', () => {
         state.read('alpha', 'place', 'p1', { id: 'life-1', versionNumber: 1, data: {} });
       },
     },
-    'a read of what never was': { breaks: 'no order explains it', how: (state) => state.read('alpha', 'place', 'p1', null) },
+    'a read of what never was': {
+      breaks: 'no order explains it',
+      how: (state) => state.read('alpha', 'place', 'p1', null),
+    },
     'a resource that is back from the dead': {
       breaks: 'reads that contradict',
       how: (state) => {
@@ -163,27 +238,51 @@ describe('the checker finds', () => {
         state.raw.shift();
       },
     },
-    'stored references that are not those of the data': { breaks: 'references differ', how: (state) => void Object.assign(state.raw[1] ?? {}, { references: [] }) },
+    'stored references that are not those of the data': {
+      breaks: 'references differ',
+      how: (state) => void Object.assign(state.raw[1] ?? {}, { references: [] }),
+    },
     'a reference to what was never there': {
       breaks: 'reference to nothing',
       how: (state) => {
-        state.batch('alpha', 'upload', 'team', [{ externalId: 't9', body: { externalId: 't9', note: 'alpha.8.0.note', places: ['p99'] }, outcome: created }]);
+        state.batch('alpha', 'upload', 'team', [
+          { externalId: 't9', body: { externalId: 't9', note: 'alpha.8.0.note', places: ['p99'] }, outcome: created },
+        ]);
         state.store('alpha', 'team', 't9', { externalId: 't9', note: 'alpha.8.0.note', places: ['p99'] });
       },
     },
     'an item that missed what was there': {
       breaks: 'wrongly missing',
       how: (state) => {
-        const outcome = failed('missing_dependency', { missingDependencies: [{ schemaName: 'place', externalId: 'p1' }] });
-        state.batch('alpha', 'upload', 'team', [{ externalId: 't9', body: { externalId: 't9', note: 'alpha.8.0.note', places: ['p1'] }, outcome }]);
+        const outcome = failed('missing_dependency', {
+          missingDependencies: [{ schemaName: 'place', externalId: 'p1' }],
+        });
+        state.batch('alpha', 'upload', 'team', [
+          { externalId: 't9', body: { externalId: 't9', note: 'alpha.8.0.note', places: ['p1'] }, outcome },
+        ]);
       },
     },
-    'a document under another tenant': { breaks: 'tenants mixed', how: (state) => void Object.assign(state.raw[2] ?? {}, { scope: 'default/alpha' }) },
-    'a document that the API does not tell of': { breaks: 'API and store differ', how: (state) => void state.resources.get('beta')?.pop() },
+    'a document under another tenant': {
+      breaks: 'tenants mixed',
+      how: (state) => void Object.assign(state.raw[2] ?? {}, { scope: 'default/alpha' }),
+    },
+    'a document that the API does not tell of': {
+      breaks: 'API and store differ',
+      how: (state) => void state.resources.get('beta')?.pop(),
+    },
     'a resource that is not stored': { breaks: 'API and store differ', how: (state) => void state.raw.pop() },
-    'a batch that another tenant can read': { breaks: 'tenants mixed', how: (state) => void state.foreign.push('batch-1') },
-    'marks, intents and claims that are left over': { breaks: 'left over', how: (state) => void state.leftovers.push('intent 1') },
-    'an answer of a bug': { breaks: 'answer of a bug', how: (state) => void state.journal.wrongAnswers.push('GET /: 500') },
+    'a batch that another tenant can read': {
+      breaks: 'tenants mixed',
+      how: (state) => void state.foreign.push('batch-1'),
+    },
+    'marks, intents and claims that are left over': {
+      breaks: 'left over',
+      how: (state) => void state.leftovers.push('intent 1'),
+    },
+    'an answer of a bug': {
+      breaks: 'answer of a bug',
+      how: (state) => void state.journal.wrongAnswers.push('GET /: 500'),
+    },
   };
   test.each(Object.entries(cases))('%s', (_, { breaks, how }) => {
     const state = sound();
@@ -194,7 +293,11 @@ describe('the checker finds', () => {
 
 describe('pending items', () => {
   const waiting = { dependencyWaitTimeout: 60 };
-  const person = (externalId: string, more: JsonObject) => ({ externalId, body: { externalId, name: `alpha.0.0.${externalId}`, ...more }, outcome: { status: 'pending' } });
+  const person = (externalId: string, more: JsonObject) => ({
+    externalId,
+    body: { externalId, name: `alpha.0.0.${externalId}`, ...more },
+    outcome: { status: 'pending' },
+  });
 
   test('whose dependency is there are asleep', () => {
     const state = sound();
@@ -214,7 +317,9 @@ describe('pending items', () => {
     state.batch('alpha', 'upload', 'person', [person('a', { boss: 'b' })], waiting);
     state.batch('alpha', 'upload', 'person', [person('b', { friends: ['a'], home: 'p77' })], waiting);
     // another tenant's does not count
-    state.batch('beta', 'upload', 'place', [{ externalId: 'p77', body: place('p77', 'beta.0.0.name'), outcome: created }]);
+    state.batch('beta', 'upload', 'place', [
+      { externalId: 'p77', body: place('p77', 'beta.0.0.name'), outcome: created },
+    ]);
     state.store('beta', 'place', 'p77', place('p77', 'beta.0.0.name'));
     expect(sleepers(state.journal, state.snapshot())).toEqual([]);
   });

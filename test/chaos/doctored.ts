@@ -1,5 +1,5 @@
 import type { BatchAnswer, ItemAnswer, JsonObject, ResourceAnswer } from '../../scripts/chaos/answers.ts';
-import { type KindName, KINDS, referencesOf, kindOf } from '../../scripts/chaos/definitions.ts';
+import { KINDS, type KindName, kindOf, referencesOf } from '../../scripts/chaos/definitions.ts';
 import type { Journal, SentItem, SentRequest } from '../../scripts/chaos/journal.ts';
 import type { BatchState, RawResource, Snapshot, TenantState } from '../../scripts/chaos/snapshot.ts';
 
@@ -15,8 +15,14 @@ export class Doctored {
     seen: [],
     wrongAnswers: [],
   };
-  readonly batches = new Map<string, BatchState[]>([['alpha', []], ['beta', []]]);
-  readonly resources = new Map<string, (ResourceAnswer & { kind: KindName })[]>([['alpha', []], ['beta', []]]);
+  readonly batches = new Map<string, BatchState[]>([
+    ['alpha', []],
+    ['beta', []],
+  ]);
+  readonly resources = new Map<string, (ResourceAnswer & { kind: KindName })[]>([
+    ['alpha', []],
+    ['beta', []],
+  ]);
   readonly raw: RawResource[] = [];
   readonly leftovers: string[] = [];
   readonly foreign: string[] = [];
@@ -44,8 +50,20 @@ export class Doctored {
       results: [{ kind: 'accepted', batchId, recordCount: items.length }],
     };
     this.journal.requests.push(request);
-    const answers = items.map(({ externalId, outcome }, index): ItemAnswer => ({ index, externalId, status: 'succeeded', attempts: 1, ...outcome }));
-    const batch = { ...answerOf(batchId, operation, answers), createdAt: new Date(sentAt).toISOString(), completedAt: new Date(completedAt).toISOString() };
+    const answers = items.map(
+      ({ externalId, outcome }, index): ItemAnswer => ({
+        index,
+        externalId,
+        status: 'succeeded',
+        attempts: 1,
+        ...outcome,
+      }),
+    );
+    const batch = {
+      ...answerOf(batchId, operation, answers),
+      createdAt: new Date(sentAt).toISOString(),
+      completedAt: new Date(completedAt).toISOString(),
+    };
     const state: BatchState = { batch, single: batch, items: answers, bodies: items.map(({ body }) => body ?? null) };
     this.batches.get(tenant)?.push(state);
     return { batch: state, request };
@@ -54,24 +72,41 @@ export class Doctored {
   /** A resource that is stored. */
   store(tenant: string, kind: KindName, externalId: string, data: JsonObject, versionNumber = 1): void {
     const key = `default/${tenant}/${this.journal.definitions[kind]}/${externalId}`;
-    this.resources.get(tenant)?.push({ id: key, kind, schemaDefinitionId: this.journal.definitions[kind], resourceExternalId: externalId, data, versionNumber, updatedAt: '' });
-    const references = referencesOf(kindOf(kind), data).map((found) => `default/${tenant}/${this.journal.definitions[found.kind]}/${found.externalId}`);
+    this.resources.get(tenant)?.push({
+      id: key,
+      kind,
+      schemaDefinitionId: this.journal.definitions[kind],
+      resourceExternalId: externalId,
+      data,
+      versionNumber,
+      updatedAt: '',
+    });
+    const references = referencesOf(kindOf(kind), data).map(
+      (found) => `default/${tenant}/${this.journal.definitions[found.kind]}/${found.externalId}`,
+    );
     this.raw.push({ key, scope: `default/${tenant}`, data, references, version: versionNumber, isMarked: false });
   }
 
   /** A read of a client, now. */
-  read(tenant: string, kind: KindName, externalId: string, resource: Pick<ResourceAnswer, 'id' | 'data' | 'versionNumber'> | null): void {
+  read(
+    tenant: string,
+    kind: KindName,
+    externalId: string,
+    resource: Pick<ResourceAnswer, 'id' | 'data' | 'versionNumber'> | null,
+  ): void {
     const answer = resource && { schemaDefinitionId: '', resourceExternalId: externalId, updatedAt: '', ...resource };
     this.journal.reads.push({ tenant, kind, externalId, from: this.#tick(), to: this.#tick(), resource: answer });
   }
 
   snapshot(): Snapshot {
-    const tenants = [...this.batches].map(([tenant, batches]): TenantState => ({
-      tenant,
-      batches,
-      resources: this.resources.get(tenant) ?? [],
-      foreignBatches: this.foreign,
-    }));
+    const tenants = [...this.batches].map(
+      ([tenant, batches]): TenantState => ({
+        tenant,
+        batches,
+        resources: this.resources.get(tenant) ?? [],
+        foreignBatches: this.foreign,
+      }),
+    );
     return { tenants, raw: { resources: this.raw, leftovers: this.leftovers } };
   }
 
@@ -95,9 +130,30 @@ export function answerOf(batchId: string, operation: string, items: readonly Ite
     status: unsuccessful === 0 ? 'success' : successful === 0 ? 'failed' : 'partial_success',
     suspended: false,
     schemaDefinitionId: null,
-    progress: { totalRecords: items.length, processedRecords: successful + unsuccessful, successfulRecords: successful, pendingRecords: of('pending'), failedRecords: unsuccessful, successRate: 0 },
-    counts: { queued: of('queued'), pending: of('pending'), succeeded: of('succeeded'), failed: of('failed'), expired: of('expired'), skipped: of('skipped'), cancelled: of('cancelled') },
-    actions: { created: did('created'), updated: did('updated'), unchanged: did('unchanged'), deleted: did('deleted'), cascaded: 0 },
+    progress: {
+      totalRecords: items.length,
+      processedRecords: successful + unsuccessful,
+      successfulRecords: successful,
+      pendingRecords: of('pending'),
+      failedRecords: unsuccessful,
+      successRate: 0,
+    },
+    counts: {
+      queued: of('queued'),
+      pending: of('pending'),
+      succeeded: of('succeeded'),
+      failed: of('failed'),
+      expired: of('expired'),
+      skipped: of('skipped'),
+      cancelled: of('cancelled'),
+    },
+    actions: {
+      created: did('created'),
+      updated: did('updated'),
+      unchanged: did('unchanged'),
+      deleted: did('deleted'),
+      cascaded: 0,
+    },
     options: {},
     createdAt: '',
     ...(Object.keys(codes).length > 0 && { errors: { summary: codes } }),

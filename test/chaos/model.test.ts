@@ -14,7 +14,12 @@ describe('the model explains what can have been', () => {
   });
 
   test('a second life, whose versions begin anew', () => {
-    const events = [event(0, 1, created({ a: 0 })), event(2, 3, updated({ a: 1 })), event(4, 5, { kind: 'removed' }), event(6, 7, created({ b: 1 }))];
+    const events = [
+      event(0, 1, created({ a: 0 })),
+      event(2, 3, updated({ a: 1 })),
+      event(4, 5, { kind: 'removed' }),
+      event(6, 7, created({ b: 1 })),
+    ];
     expect(explain(events, state(1, { b: 1 })).kind).toBe('explained');
   });
 
@@ -39,14 +44,26 @@ describe('the model contradicts what cannot have been', () => {
   test.each([
     ['a lost update', [event(0, 1, created({ a: 0 })), event(2, 3, updated({ b: 1 }))], state(2, { a: 0 })],
     ['an effect that happened twice', [event(0, 1, created({ a: 0 }))], state(2, { a: 0 })],
-    ['a write that undid a later one', [event(0, 1, created({ a: 0 })), event(2, 3, updated({ a: 1 })), event(4, 5, updated({ a: 2 }))], state(3, { a: 1 })],
+    [
+      'a write that undid a later one',
+      [event(0, 1, created({ a: 0 })), event(2, 3, updated({ a: 1 })), event(4, 5, updated({ a: 2 }))],
+      state(3, { a: 1 }),
+    ],
     ['a resource that is back', [event(0, 1, created({ a: 0 })), event(2, 3, { kind: 'removed' })], state(1, { a: 0 })],
     ['a resource of nobody', [], state(1, { a: 0 })],
     ['two creations of one life', [event(0, 9, created({ a: 0 })), event(0, 9, created({ a: 0 }))], state(1, { a: 0 })],
     ['an update of nothing', [event(0, 1, updated({ a: 1 }))], null],
     ['a conflict with nothing', [event(0, 9, { kind: 'present' })], null],
-    ['absence while it was there', [event(0, 1, created({ a: 0 })), event(2, 3, { kind: 'absent' })], state(1, { a: 0 })],
-    ['a read of what never was', [event(0, 1, created({ a: 0 })), event(0, 9, { kind: 'read', state: state(1, { a: 7 }) })], state(1, { a: 0 })],
+    [
+      'absence while it was there',
+      [event(0, 1, created({ a: 0 })), event(2, 3, { kind: 'absent' })],
+      state(1, { a: 0 }),
+    ],
+    [
+      'a read of what never was',
+      [event(0, 1, created({ a: 0 })), event(0, 9, { kind: 'read', state: state(1, { a: 7 }) })],
+      state(1, { a: 0 }),
+    ],
   ] as const)('%s', (_, events, end) => {
     expect(explain(events, end).kind).toBe('contradiction');
   });
@@ -61,6 +78,9 @@ describe('the model contradicts what cannot have been', () => {
 });
 
 test('a search with too many orders is given up, and says so', () => {
-  const events = [event(0, 1, created({ a: 0 })), ...Array.from({ length: 30 }, (_, n) => event(2, 9, updated({ [`f${n}`]: n })))];
+  const events = [
+    event(0, 1, created({ a: 0 })),
+    ...Array.from({ length: 30 }, (_, n) => event(2, 9, updated({ [`f${n}`]: n }))),
+  ];
   expect(explain(events, state(31, { a: 1 }), 1_000).kind).toBe('open');
 });

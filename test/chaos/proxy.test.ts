@@ -35,7 +35,10 @@ async function dial(): Promise<Socket> {
 
 /** What is answered, or null where the connection is cut. */
 async function ask(socket: Socket, text: string): Promise<string | null> {
-  const answer = Promise.race([once(socket, 'data').then(([data]) => String(data)), once(socket, 'close').then(() => null)]);
+  const answer = Promise.race([
+    once(socket, 'data').then(([data]) => String(data)),
+    once(socket, 'close').then(() => null),
+  ]);
   socket.write(text);
   return answer;
 }

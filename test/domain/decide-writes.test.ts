@@ -1,13 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BoundReference, decideWrites, MAX_REFERENCES, type ResourceState, type WriteItem, type WriteRules } from '../../domain/decide-writes.ts';
+import {
+  type BoundReference,
+  decideWrites,
+  MAX_REFERENCES,
+  type ResourceState,
+  type WriteItem,
+  type WriteRules,
+} from '../../domain/decide-writes.ts';
 import type { JsonObject } from '../../domain/resource.ts';
 import { compileSchema } from '../../domain/schema-compiler.ts';
 
 const schema = compileSchema(
   {
     type: 'object',
-    properties: { n: { type: 'integer' }, name: { type: 'string' }, to: { type: 'array', items: { $ref: 'reach:schemas/x' } } },
+    properties: {
+      n: { type: 'integer' },
+      name: { type: 'string' },
+      to: { type: 'array', items: { $ref: 'reach:schemas/x' } },
+    },
     required: ['name'],
   },
   'externalId',
@@ -17,10 +28,21 @@ const REJECT: WriteRules = { ...UPSERT, onconflict: 'reject' };
 const PATCH: WriteRules = { ...UPSERT, operation: 'patch' };
 
 const keyOf = (id: string): string => `p/t/s/${id}`;
-const reference = (id: string): BoundReference => ({ key: keyOf(id), field: 'to', schemaDefinitionId: 's', schemaName: 'x', externalId: id });
+const reference = (id: string): BoundReference => ({
+  key: keyOf(id),
+  field: 'to',
+  schemaDefinitionId: 's',
+  schemaName: 'x',
+  externalId: id,
+});
 
 function item(id: string, body: JsonObject, to: readonly string[] = [], rules = UPSERT): WriteItem {
-  return { key: keyOf(id), body: { externalId: id, ...body, ...(to.length > 0 && { to: [...to] }) }, references: to.map(reference), rules };
+  return {
+    key: keyOf(id),
+    body: { externalId: id, ...body, ...(to.length > 0 && { to: [...to] }) },
+    references: to.map(reference),
+    rules,
+  };
 }
 const good = (id: string, ...to: string[]): WriteItem => item(id, { name: id }, to);
 
@@ -54,12 +76,19 @@ describe('items of one resource', () => {
   });
 
   test('are decided anew without one that misses something', () => {
-    const items = [item('a', { name: 'one', n: 1 }, ['z'], REJECT), item('a', { name: 'two' }, [], REJECT), good('b', 'a')];
+    const items = [
+      item('a', { name: 'one', n: 1 }, ['z'], REJECT),
+      item('a', { name: 'two' }, [], REJECT),
+      good('b', 'a'),
+    ];
     expect(decide(items)).toEqual(['misses z', 'created', 'created']);
   });
 
   test('patch what is there, or what an item before has made', () => {
-    expect(decide([item('a', { n: 1 }, [], PATCH), item('b', { n: 1 }, [], PATCH)], stored('b'))).toEqual(['not_found', 'updated']);
+    expect(decide([item('a', { n: 1 }, [], PATCH), item('b', { n: 1 }, [], PATCH)], stored('b'))).toEqual([
+      'not_found',
+      'updated',
+    ]);
   });
 });
 
@@ -71,14 +100,25 @@ describe('an item', () => {
   });
 
   test('fails for what no dependency can cure, and does not wait', () => {
-    const items = [item('a', { name: 7 }, ['z']), item('b', { name: 'b', x: 1 }, ['z']), item('c', { name: null }, ['z']), item('d', { name: 'd' }, ['z'])];
+    const items = [
+      item('a', { name: 7 }, ['z']),
+      item('b', { name: 'b', x: 1 }, ['z']),
+      item('c', { name: null }, ['z']),
+      item('d', { name: 'd' }, ['z']),
+    ];
     expect(decide(items)).toEqual(['validation', 'unknown_field', 'required_field', 'misses z']);
   });
 
   test('has null in an unknown field refused as unknown; ignored, it is not saved', () => {
-    const [strict, lenient] = [item('a', { name: 'a', x: null }), item('b', { name: 'b', x: null, y: 1 }, [], { ...UPSERT, ignoreUnknownFields: true })];
+    const [strict, lenient] = [
+      item('a', { name: 'a', x: null }),
+      item('b', { name: 'b', x: null, y: 1 }, [], { ...UPSERT, ignoreUnknownFields: true }),
+    ];
     expect(decide([strict, lenient])).toEqual(['unknown_field', 'created']);
-    expect(decideWrites([lenient], new Map(), () => false).changed.get(lenient.key)?.data).toEqual({ externalId: 'b', name: 'b' });
+    expect(decideWrites([lenient], new Map(), () => false).changed.get(lenient.key)?.data).toEqual({
+      externalId: 'b',
+      name: 'b',
+    });
   });
 
   test('is told at most 20 faults, whose names are shortened', () => {
@@ -90,7 +130,8 @@ describe('an item', () => {
   });
 
   test('fails where the merged resource would hold too many references, or too many bytes of them', () => {
-    const ids = (count: number, length: number) => Array.from({ length: count }, (_, n) => String(n).padStart(length, 'x'));
+    const ids = (count: number, length: number) =>
+      Array.from({ length: count }, (_, n) => String(n).padStart(length, 'x'));
     const exists = (key: string): boolean => key !== keyOf('a');
     const outcomeOf = (to: string[], data: JsonObject): string | undefined => {
       const each = item('a', { name: 'a' }, to);
@@ -100,17 +141,29 @@ describe('an item', () => {
     };
     expect(outcomeOf(ids(MAX_REFERENCES, 6), {})).toBe('written');
     expect(outcomeOf(ids(MAX_REFERENCES + 1, 6), {})).toMatch(/more than 10000 references/);
-    expect(outcomeOf(ids(MAX_REFERENCES, 256).map((id) => id.replaceAll('x', '😀')), {})).toMatch(/larger than/);
+    expect(
+      outcomeOf(
+        ids(MAX_REFERENCES, 256).map((id) => id.replaceAll('x', '😀')),
+        {},
+      ),
+    ).toMatch(/larger than/);
   });
 });
 
 describe('references', () => {
   test('are satisfied in whatever order, by cycles and by itself', () => {
-    expect(decide([good('a', 'b'), good('b', 'c'), good('c', 'a', 'c'), good('d', 'a')])).toEqual(Array.from({ length: 4 }, () => 'created'));
+    expect(decide([good('a', 'b'), good('b', 'c'), good('c', 'a', 'c'), good('d', 'a')])).toEqual(
+      Array.from({ length: 4 }, () => 'created'),
+    );
   });
 
   test('of a cycle fail together, and with them who refers to it', () => {
-    expect(decide([good('a', 'b'), item('b', { name: 1 }, ['a']), good('c', 'a'), good('d')])).toEqual(['misses b', 'validation', 'misses a', 'created']);
+    expect(decide([good('a', 'b'), item('b', { name: 1 }, ['a']), good('c', 'a'), good('d')])).toEqual([
+      'misses b',
+      'validation',
+      'misses a',
+      'created',
+    ]);
   });
 
   test('are satisfied by what is stored, whatever becomes of another item for it', () => {
@@ -118,7 +171,11 @@ describe('references', () => {
   });
 
   test('tell everything that is missing in the end', () => {
-    expect(decide([good('a', 'z', 'b'), good('b', 'c'), good('c', 'y')])).toEqual(['misses z,b', 'misses c', 'misses y']);
+    expect(decide([good('a', 'z', 'b'), good('b', 'c'), good('c', 'y')])).toEqual([
+      'misses z,b',
+      'misses c',
+      'misses y',
+    ]);
   });
 });
 
@@ -126,12 +183,19 @@ test('of any items the greatest set is written that needs nothing but itself and
   const NAMES = ['a', 'b', 'c', 'd', 'e'];
   const name = fc.constantFrom(...NAMES);
   const items = fc.array(
-    fc.record({ id: name, to: fc.uniqueArray(fc.constantFrom(...NAMES, 'z'), { maxLength: 2 }), isBad: fc.boolean(), rejects: fc.boolean() }),
+    fc.record({
+      id: name,
+      to: fc.uniqueArray(fc.constantFrom(...NAMES, 'z'), { maxLength: 2 }),
+      isBad: fc.boolean(),
+      rejects: fc.boolean(),
+    }),
     { maxLength: 7 },
   );
   fc.assert(
     fc.property(items, fc.uniqueArray(name, { maxLength: 2 }), (planned, there) => {
-      const batch = planned.map(({ id, to, isBad, rejects }) => item(id, { name: isBad ? 1 : id }, to, rejects ? REJECT : UPSERT));
+      const batch = planned.map(({ id, to, isBad, rejects }) =>
+        item(id, { name: isBad ? 1 : id }, to, rejects ? REJECT : UPSERT),
+      );
       const state = stored(...there);
       const { decisions, changed } = decideWrites(batch, state, (key) => state.has(key));
       const isThere = (key: string): boolean => state.has(key) || changed.has(key);
@@ -148,7 +212,9 @@ test('of any items the greatest set is written that needs nothing but itself and
       for (let bits = 1; bits < 1 << held.length; bits++) {
         const tried = new Set(held.filter((_, at) => bits & (1 << at)));
         const keys = new Set([...tried].map(({ key }) => key));
-        const supported = [...tried].every(({ references }) => references.every(({ key }) => isThere(key) || keys.has(key)));
+        const supported = [...tried].every(({ references }) =>
+          references.every(({ key }) => isThere(key) || keys.has(key)),
+        );
         expect(supported).toBe(false);
       }
       const versions = [...changed].map(([key, { version }]) => version - (state.get(key)?.version ?? 0));

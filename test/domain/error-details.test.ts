@@ -9,7 +9,8 @@ const failed = (index: number, ...messages: string[]): [number, { errors: ItemEr
 
 test('a batch shows the messages of its first 100 items with errors, and no more', () => {
   const details: ErrorDetails = {};
-  const page = (first: number) => Array.from({ length: 60 }, (_, n) => (n % 2 ? failed(first + n, `m${first + n}`) : ([first + n, {}] as const)));
+  const page = (first: number) =>
+    Array.from({ length: 60 }, (_, n) => (n % 2 ? failed(first + n, `m${first + n}`) : ([first + n, {}] as const)));
   expect(addErrorDetails(details, page(0))).toBe(true);
   for (const first of [60, 120, 180]) addErrorDetails(details, page(first));
   expect(addErrorDetails(details, page(240))).toBe(false);

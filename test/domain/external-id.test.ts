@@ -6,7 +6,9 @@ const codeOf = (body: object, field = 'id') => externalIdOf(body as never, field
 
 describe('an external id', () => {
   test('that is absent, null or empty is missing; of another type or too long it is invalid', () => {
-    expect([{}, { id: null }, { id: '' }].map((body) => codeOf(body))).toEqual(Array.from({ length: 3 }, () => 'missing_external_id'));
+    expect([{}, { id: null }, { id: '' }].map((body) => codeOf(body))).toEqual(
+      Array.from({ length: 3 }, () => 'missing_external_id'),
+    );
     const invalid = [{ id: 5 }, { id: false }, { id: ['x'] }, { id: {} }, { id: 'x'.repeat(257) }];
     expect(invalid.map((body) => codeOf(body))).toEqual(invalid.map(() => 'invalid_external_id'));
   });
@@ -25,7 +27,10 @@ describe('an external id', () => {
   });
 
   test('is every text of 1 to 256 code points', () => {
-    const characters = fc.array(fc.constantFrom('x', '/', '%', ' ', '\u0000', 'é', '\u2028', '😀'), { maxLength: 300, size: 'max' });
+    const characters = fc.array(fc.constantFrom('x', '/', '%', ' ', '\u0000', 'é', '\u2028', '😀'), {
+      maxLength: 300,
+      size: 'max',
+    });
     fc.assert(
       fc.property(characters, (text) => {
         expect(isExternalId(text.join(''))).toBe(text.length >= 1 && text.length <= 256);

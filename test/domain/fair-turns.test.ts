@@ -9,7 +9,9 @@ test('tenants take turns, and small batches with large ones of the same tenant',
 
 test('long names that begin alike have turns of their own, within what Temporal takes', () => {
   const long = 'platform'.repeat(20);
-  const [one, other] = [`${long}/tenant-1`, `${long}/tenant-2`].map((scope) => fairTurn({ scope, total: 1 }).fairnessKey);
+  const [one, other] = [`${long}/tenant-1`, `${long}/tenant-2`].map(
+    (scope) => fairTurn({ scope, total: 1 }).fairnessKey,
+  );
   expect(one).not.toBe(other);
   for (const key of [one, other]) expect(Buffer.byteLength(key ?? '')).toBeLessThanOrEqual(64);
 });

@@ -7,7 +7,14 @@ const keysOf = (waiters: Iterable<Waiter>): string[] => [...waiters].map(({ key 
 
 describe('the waiters that support each other', () => {
   test('are those whose needs are present or met by another one, cycles included', () => {
-    const waiters = [waiter('a', 'b'), waiter('b', 'a'), waiter('c', 'a', 'there'), waiter('d', 'nowhere'), waiter('e', 'd'), waiter('f', 'f')];
+    const waiters = [
+      waiter('a', 'b'),
+      waiter('b', 'a'),
+      waiter('c', 'a', 'there'),
+      waiter('d', 'nowhere'),
+      waiter('e', 'd'),
+      waiter('f', 'f'),
+    ];
     expect(keysOf(selfSupporting(waiters, new Set(['there'])))).toEqual(['a', 'b', 'c', 'f']);
   });
 
@@ -18,7 +25,10 @@ describe('the waiters that support each other', () => {
 
   test('are the greatest such set', () => {
     const key = fc.constantFrom('a', 'b', 'c', 'd');
-    const waiters = fc.array(fc.record({ key, missing: fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'x', 'y'), { maxLength: 3 }) }), { maxLength: 7 });
+    const waiters = fc.array(
+      fc.record({ key, missing: fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'x', 'y'), { maxLength: 3 }) }),
+      { maxLength: 7 },
+    );
     const isSupported = (set: readonly Waiter[]): boolean => {
       const there = new Set(['x', ...set.map((each) => each.key)]);
       return set.every(({ missing }) => missing.every((each) => there.has(each)));

@@ -2,7 +2,11 @@ import { expect, test } from 'vitest';
 import { addInto, tallyOf } from '../../domain/tally.ts';
 
 test('a tally counts each item once by status and action, and once for each of its codes', () => {
-  const two = [{ code: 'validation' as const, message: 'a' }, { code: 'validation' as const, message: 'b' }, { code: 'unknown_field' as const, message: 'c' }];
+  const two = [
+    { code: 'validation' as const, message: 'a' },
+    { code: 'validation' as const, message: 'b' },
+    { code: 'unknown_field' as const, message: 'c' },
+  ];
   expect(
     tallyOf([
       { status: 'succeeded', action: 'created' },

@@ -74,7 +74,11 @@ class Stream {
 }
 
 const watch = async (id: string, lastEventId?: string): Promise<Stream> =>
-  new Stream(await fetch(`${url}/api/batches/${id}/events`, { headers: { ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) } }));
+  new Stream(
+    await fetch(`${url}/api/batches/${id}/events`, {
+      headers: { ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) },
+    }),
+  );
 const waitingBatch = async (name: string): Promise<string> => {
   const id = await drover.upload('lamp', [{ externalId: name, next: `${name}-next` }], '?dependencyWaitTimeout=600');
   await drover.waiting(id);
@@ -83,7 +87,10 @@ const waitingBatch = async (name: string): Promise<string> => {
 const act = (verb: string, id: string) => drover.request('POST', `/api/batches/${id}/${verb}`);
 
 test('each change is an event with an id, the end is the last one, and then the stream ends', async () => {
-  const id = await drover.upload('lamp', Array.from({ length: 40 }, (_, n) => ({ externalId: `many-${n}` })));
+  const id = await drover.upload(
+    'lamp',
+    Array.from({ length: 40 }, (_, n) => ({ externalId: `many-${n}` })),
+  );
   const stream = await watch(id);
   expect(stream.response.status).toBe(200);
   expect(stream.response.headers.get('content-type')).toContain('text/event-stream');
@@ -106,7 +113,10 @@ async function finalView(id: string): Promise<BatchView> {
 
 test('a watcher is told at most 4 times a second, however fast the batch changes and whenever it comes', async () => {
   const events = new BatchEvents(drover.services);
-  const id = await drover.upload('lamp', Array.from({ length: 100 }, (_, n) => ({ externalId: `fast-${n}` })));
+  const id = await drover.upload(
+    'lamp',
+    Array.from({ length: 100 }, (_, n) => ({ externalId: `fast-${n}` })),
+  );
   const scope = { platform: 'default', tenant: 'default' };
   const told: number[][] = [];
   const watchUntilEnd = (): Promise<void> =>
@@ -125,7 +135,8 @@ test('a watcher is told at most 4 times a second, however fast the batch changes
   await Promise.all(ended);
   expect(Math.max(...told.map((times) => times.length))).toBeGreaterThan(1);
   for (const times of told) {
-    for (const [at, time] of times.entries()) expect((times[at + 4] ?? Number.POSITIVE_INFINITY) - time).toBeGreaterThan(1_000);
+    for (const [at, time] of times.entries())
+      expect((times[at + 4] ?? Number.POSITIVE_INFINITY) - time).toBeGreaterThan(1_000);
   }
 });
 
@@ -200,7 +211,11 @@ test('a watcher that breaks its connection frees everything', async () => {
 test('a watcher that was given up in an outage leaves nothing, and does not blind those who come after it', async () => {
   const id = await waitingBatch('outage');
   const events = new BatchEvents(drover.services);
-  const app = createApp({ ...drover.services, events, health: { isAnswering: async () => false } as unknown as Health });
+  const app = createApp({
+    ...drover.services,
+    events,
+    health: { isAnswering: async () => false } as unknown as Health,
+  });
   let answer = (): void => undefined;
   const slow = new Promise<void>((resolve) => (answer = resolve));
   const find = events.find.bind(events);

@@ -36,7 +36,16 @@ async function untilContinued(batchId: string): Promise<void> {
 
 test('a batch that waits through many runs keeps its deadlines, counts and wake-ups, and no history grows long', async () => {
   const tenant = new Tenant(drover);
-  const id = await tenant.upload('city', [{ externalId: 'B', country: 'DE' }, { externalId: 'P', country: 'FR' }, { externalId: 'X' }, { externalId: 'Y', z: 1 }], WAIT);
+  const id = await tenant.upload(
+    'city',
+    [
+      { externalId: 'B', country: 'DE' },
+      { externalId: 'P', country: 'FR' },
+      { externalId: 'X' },
+      { externalId: 'Y', z: 1 },
+    ],
+    WAIT,
+  );
   await tenant.waiting(id);
   const before = await handleOf(id).query(pendingItemsQuery);
   for (let run = 0; run < 3; run++) {
@@ -53,9 +62,15 @@ test('a batch that waits through many runs keeps its deadlines, counts and wake-
   await drover.until(id, (batch) => batch.counts.succeeded === 2, tenant);
   await untilContinued(id);
   await tenant.uploaded('country', [{ externalId: 'FR' }]);
-  expect(await tenant.ended(id)).toMatchObject({ status: 'partial_success', counts: { succeeded: 3, failed: 1 }, actions: { created: 3 } });
+  expect(await tenant.ended(id)).toMatchObject({
+    status: 'partial_success',
+    counts: { succeeded: 3, failed: 1 },
+    actions: { created: 3 },
+  });
   let runs = 0;
-  for await (const { historyLength } of drover.services.client.workflow.list({ query: `WorkflowId = '${batchWorkflowId(id)}'` })) {
+  for await (const { historyLength } of drover.services.client.workflow.list({
+    query: `WorkflowId = '${batchWorkflowId(id)}'`,
+  })) {
     runs += 1;
     expect(historyLength).toBeLessThan(MAX_EVENTS + ONE_LOOK);
   }

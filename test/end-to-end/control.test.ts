@@ -14,7 +14,8 @@ afterEach(() => drover.atCheckpoint(undefined));
 
 const act = (verb: string, id: string) => drover.request<BatchView>('POST', `/api/batches/${id}/${verb}`);
 const handleOf = (id: string) => drover.services.client.workflow.getHandle(batchWorkflowId(id));
-const towns = (prefix: string, count: number) => Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
+const towns = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
 
 /** A batch as lists show it: from the store. */
 async function listed(id: string): Promise<BatchView | undefined> {
@@ -54,7 +55,8 @@ function holdActivities(): { held: (id: string) => Promise<number>; open: () => 
 /** How many activities of a type a batch's workflow has asked for. */
 async function scheduled(id: string, type: string): Promise<number> {
   const { events } = await handleOf(id).fetchHistory();
-  return (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === type).length;
+  return (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === type)
+    .length;
 }
 
 describe('suspend and resume', () => {
@@ -149,7 +151,11 @@ describe('cancel', () => {
     const { status } = await act('cancel', id);
     expect(status).toBe(200);
     const batch = await drover.ended(id);
-    expect(batch).toMatchObject({ status: 'cancelled', suspended: false, counts: { succeeded: begun, cancelled: 12 - begun, queued: 0 } });
+    expect(batch).toMatchObject({
+      status: 'cancelled',
+      suspended: false,
+      counts: { succeeded: begun, cancelled: 12 - begun, queued: 0 },
+    });
     const cancelled = (await drover.items(id)).filter((item) => item.status === 'cancelled');
     expect(cancelled).toHaveLength(12 - begun);
     expect(cancelled[0]).toMatchObject({ attempts: 0, errors: [{ code: 'cancelled' }] });
@@ -168,16 +174,24 @@ describe('cancel', () => {
   });
 
   test('a batch that waits is cancelled, and nothing is left of its waiting', async () => {
-    const id = await drover.upload('town', [{ externalId: 'w1', near: 'void' }, { externalId: 'w2' }], '?dependencyWaitTimeout=60');
+    const id = await drover.upload(
+      'town',
+      [{ externalId: 'w1', near: 'void' }, { externalId: 'w2' }],
+      '?dependencyWaitTimeout=60',
+    );
     await drover.waiting(id);
     await act('cancel', id);
-    expect(await drover.ended(id)).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 1, pending: 0 } });
+    expect(await drover.ended(id)).toMatchObject({
+      status: 'cancelled',
+      counts: { succeeded: 1, cancelled: 1, pending: 0 },
+    });
     const left = await drover.services.database.dependencies.find({}).toArray();
     expect(JSON.stringify(left)).not.toContain(id);
   });
 
   test('by a signal, and by a cancellation in the Temporal UI', async () => {
-    const wait = (name: string) => drover.upload('town', [{ externalId: name, near: 'void' }], '?dependencyWaitTimeout=60');
+    const wait = (name: string) =>
+      drover.upload('town', [{ externalId: name, near: 'void' }], '?dependencyWaitTimeout=60');
     const [bySignal, byUi] = await Promise.all([wait('s1'), wait('s2')]);
     await Promise.all([drover.waiting(bySignal), drover.waiting(byUi)]);
     await handleOf(bySignal).signal(cancelSignal);
@@ -203,7 +217,11 @@ describe('retry', () => {
     ]);
     const first = await drover.ended(id);
     expect(first).toMatchObject({ status: 'partial_success', counts: { succeeded: 1, failed: 2 } });
-    const waiter = await drover.upload('town', [{ externalId: 'hopeful', near: 'lacking' }], '?dependencyWaitTimeout=60');
+    const waiter = await drover.upload(
+      'town',
+      [{ externalId: 'hopeful', near: 'lacking' }],
+      '?dependencyWaitTimeout=60',
+    );
     await drover.waiting(waiter);
     await drover.ended(await drover.upload('town', [{ externalId: 'supplied' }]));
 
@@ -214,9 +232,17 @@ describe('retry', () => {
     expect(body.data.counts.failed).toBe(0);
     expect(body.data.completedAt).toBeUndefined();
     const again = await drover.ended(id);
-    expect(again).toMatchObject({ status: 'partial_success', counts: { succeeded: 2, failed: 1, queued: 0 }, errors: { summary: { validation: 1 } } });
+    expect(again).toMatchObject({
+      status: 'partial_success',
+      counts: { succeeded: 2, failed: 1, queued: 0 },
+      errors: { summary: { validation: 1 } },
+    });
     const items = await drover.items(id);
-    expect(items.map(({ status: item, attempts }) => [item, attempts])).toEqual([['succeeded', 1], ['succeeded', 2], ['failed', 2]]);
+    expect(items.map(({ status: item, attempts }) => [item, attempts])).toEqual([
+      ['succeeded', 1],
+      ['succeeded', 2],
+      ['failed', 2],
+    ]);
     const base = await drover.request<{ versionNumber: number }>('GET', '/api/resources/town/base');
     expect(base.body.data.versionNumber).toBe(1);
     expect((await drover.ended(waiter)).status).toBe('success');
@@ -243,7 +269,11 @@ describe('retry', () => {
     expect((await drover.ended(patch)).actions.updated).toBe(1);
     await drover.ended(await drover.upload('town', [{ externalId: 'child', near: 'unborn' }]));
     const items = [{ externalId: 'unborn' }, { externalId: 'nobody' }];
-    const deletion = await acceptedOnly(drover, 'town', { operation: 'delete', options: { cascade: true, deleteAll: false }, items });
+    const deletion = await acceptedOnly(drover, 'town', {
+      operation: 'delete',
+      options: { cascade: true, deleteAll: false },
+      items,
+    });
     await act('cancel', deletion);
     expect(await drover.ended(deletion)).toMatchObject({ status: 'cancelled', counts: { cancelled: 2 } });
     await act('retry', deletion);
@@ -290,7 +320,7 @@ describe('what the state does not allow is a 409 that says why', () => {
     await drover.ended(id);
   });
 
-  test('a batch that is not there, or is another tenant\'s, is a 404', async () => {
+  test("a batch that is not there, or is another tenant's, is a 404", async () => {
     const id = await drover.upload('town', towns('mine', 1));
     await drover.ended(id);
     for (const verb of ['suspend', 'resume', 'cancel', 'retry']) {

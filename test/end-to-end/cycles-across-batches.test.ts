@@ -5,16 +5,24 @@ import { Tenant } from '../tenant.ts';
 let drover: Drover;
 beforeAll(async () => {
   drover = await Drover.start();
-  await drover.define('node', { n: { type: 'integer' }, next: { type: 'array', items: { $ref: 'reach:schemas/node' } } });
+  await drover.define('node', {
+    n: { type: 'integer' },
+    next: { type: 'array', items: { $ref: 'reach:schemas/node' } },
+  });
 });
 afterAll(() => drover.stop());
 
 const WAIT = '?dependencyWaitTimeout=600';
 const node = (externalId: string, ...next: string[]) => ({ externalId, next });
-const control = (tenant: Tenant, batchId: string, verb: string) => drover.request('POST', `/api/batches/${batchId}/${verb}`, tenant);
+const control = (tenant: Tenant, batchId: string, verb: string) =>
+  drover.request('POST', `/api/batches/${batchId}/${verb}`, tenant);
 
 /** A ring of `size`, one member a batch. */
-async function ring(tenant: Tenant, size: number, names = Array.from({ length: size }, (_, n) => `r${n}`)): Promise<string[]> {
+async function ring(
+  tenant: Tenant,
+  size: number,
+  names = Array.from({ length: size }, (_, n) => `r${n}`),
+): Promise<string[]> {
   return Promise.all(names.map((name, n) => tenant.upload('node', [node(name, names[(n + 1) % size] ?? '')], WAIT)));
 }
 
@@ -28,7 +36,8 @@ describe('a cycle whose members come in different batches', () => {
       expect(await tenant.stored('node', 'r0')).toBeNull();
       ids.push(await tenant.upload('node', [node(name, names[(n + 1) % size] ?? '')], WAIT));
     }
-    for (const id of ids) expect(await tenant.ended(id)).toMatchObject({ status: 'success', actions: { created: 1, updated: 0 } });
+    for (const id of ids)
+      expect(await tenant.ended(id)).toMatchObject({ status: 'success', actions: { created: 1, updated: 0 } });
     for (const name of names) expect((await tenant.stored('node', name))?.versionNumber).toBe(1);
   });
 
@@ -37,7 +46,10 @@ describe('a cycle whose members come in different batches', () => {
     await Promise.all(
       tenants.map(async (tenant, n) => {
         for (const id of await ring(tenant, 2 + (n % 4))) {
-          expect(await tenant.ended(id)).toMatchObject({ status: 'success', actions: { created: 1, updated: 0, unchanged: 0 } });
+          expect(await tenant.ended(id)).toMatchObject({
+            status: 'success',
+            actions: { created: 1, updated: 0, unchanged: 0 },
+          });
         }
       }),
     );
@@ -45,7 +57,11 @@ describe('a cycle whose members come in different batches', () => {
 
   test('takes along what else its members need, each item once, and wakes those who wait for it', async () => {
     const tenant = new Tenant(drover);
-    const first = await tenant.upload('node', [node('a', 'b', 'r'), node('r', 'x'), node('w', 'a'), node('y', 'never')], WAIT);
+    const first = await tenant.upload(
+      'node',
+      [node('a', 'b', 'r'), node('r', 'x'), node('w', 'a'), node('y', 'never')],
+      WAIT,
+    );
     const tail = await tenant.upload('node', [node('t', 'w', 'b')], WAIT);
     await tenant.waiting(first);
     await tenant.waiting(tail);
@@ -91,12 +107,17 @@ describe('a cycle whose members come in different batches', () => {
 
   test('goes without a member that is cancelled', async () => {
     const tenant = new Tenant(drover);
-    const [cancelled = '', other = ''] = [await tenant.upload('node', [node('a', 'b')], WAIT), await tenant.upload('node', [node('c', 'b')], WAIT)];
+    const [cancelled = '', other = ''] = [
+      await tenant.upload('node', [node('a', 'b')], WAIT),
+      await tenant.upload('node', [node('c', 'b')], WAIT),
+    ];
     await tenant.waiting(cancelled);
     await control(tenant, cancelled, 'cancel');
     expect((await tenant.ended(cancelled)).status).toBe('cancelled');
     const late = await tenant.upload('node', [node('b', 'a')], WAIT);
-    expect((await tenant.waiting(late)).pendingResources?.[0]?.missingDependencies).toMatchObject([{ externalId: 'a' }]);
+    expect((await tenant.waiting(late)).pendingResources?.[0]?.missingDependencies).toMatchObject([
+      { externalId: 'a' },
+    ]);
     expect((await tenant.uploaded('node', [node('a', 'b')], WAIT)).outcomes).toEqual(['created']);
     for (const id of [late, other]) expect((await tenant.ended(id)).status).toBe('success');
   });
@@ -108,8 +129,13 @@ describe('a cycle whose members come in different batches', () => {
     await tenant.waiting(first);
     await tenant.ended(await drover.delete('node', { externalIds: ['z'] }, tenant));
     const last = await tenant.upload('node', [node('b', 'a')], WAIT);
-    await drover.until(first, (batch) => batch.pendingResources?.[0]?.missingDependencies.some(({ externalId }) => externalId === 'z') ?? false, tenant);
+    await drover.until(
+      first,
+      (batch) => batch.pendingResources?.[0]?.missingDependencies.some(({ externalId }) => externalId === 'z') ?? false,
+      tenant,
+    );
     await tenant.uploaded('node', [node('z')]);
-    for (const id of [first, last]) expect(await tenant.ended(id)).toMatchObject({ status: 'success', actions: { created: 1 } });
+    for (const id of [first, last])
+      expect(await tenant.ended(id)).toMatchObject({ status: 'success', actions: { created: 1 } });
   });
 });

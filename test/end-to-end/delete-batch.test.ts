@@ -11,7 +11,8 @@ beforeAll(async () => {
 afterAll(() => drover.stop());
 afterEach(() => drover.atCheckpoint(undefined));
 
-const remove = (id: string, tenant?: string) => drover.request('DELETE', `/api/batches/${id}`, { ...(tenant && { tenant }) });
+const remove = (id: string, tenant?: string) =>
+  drover.request('DELETE', `/api/batches/${id}`, { ...(tenant && { tenant }) });
 const act = (verb: string, id: string) => drover.request('POST', `/api/batches/${id}/${verb}`);
 const handleOf = (id: string) => drover.services.client.workflow.getHandle(batchWorkflowId(id));
 const waitingBatch = async (name: string): Promise<string> => {
@@ -30,7 +31,10 @@ async function expectGone(id: string, runs: readonly string[] = []): Promise<voi
   }
   expect(await tracesOf(drover, id)).toEqual([]);
   // Temporal deletes a moment later
-  await vi.waitFor(async () => expect(await executionsOf(drover, id, runs)).toEqual([]), { timeout: 20_000, interval: 100 });
+  await vi.waitFor(async () => expect(await executionsOf(drover, id, runs)).toEqual([]), {
+    timeout: 20_000,
+    interval: 100,
+  });
 }
 
 async function untilSwept(id: string): Promise<void> {

@@ -5,8 +5,16 @@ import { Drover } from '../harness.ts';
 let drover: Drover;
 beforeAll(async () => {
   drover = await Drover.start({ environment: { ACTIVITY_TIMEOUT_SECONDS: '20' } });
-  await drover.define('Node', { externalId: { type: 'string' }, note: { type: 'number' }, to: { type: 'array', items: { $ref: 'reach:schemas/Node' } } });
-  await drover.define('Pin', { externalId: { type: 'string' }, on: { $ref: 'reach:schemas/Node' } }, { required: ['on'] });
+  await drover.define('Node', {
+    externalId: { type: 'string' },
+    note: { type: 'number' },
+    to: { type: 'array', items: { $ref: 'reach:schemas/Node' } },
+  });
+  await drover.define(
+    'Pin',
+    { externalId: { type: 'string' }, on: { $ref: 'reach:schemas/Node' } },
+    { required: ['on'] },
+  );
 });
 afterAll(() => drover.stop());
 
@@ -36,7 +44,15 @@ async function race(round: number, tenant: { tenant: string }): Promise<string[]
   await drover.ended(await drover.upload('Node', nodes, '', tenant), tenant);
   return Promise.all([
     drover.upload('Pin', pins(), random(2) === 0 ? '?dependencyWaitTimeout=1' : '', tenant),
-    drover.patch('Node', [{ externalId: one(), to: some() }, { externalId: one(), note: round }], '', tenant),
+    drover.patch(
+      'Node',
+      [
+        { externalId: one(), to: some() },
+        { externalId: one(), note: round },
+      ],
+      '',
+      tenant,
+    ),
     drover.upload('Node', [{ externalId: one(), to: [one()] }], '', tenant),
     drover.delete('Node', { externalIds: [one(), one()], cascade: random(2) === 0 }, tenant),
     random(3) === 0
@@ -55,7 +71,9 @@ async function check(tenant: string): Promise<void> {
   }
 }
 
-test('after each round of racing uploads, patches and deletes no stored reference dangles, and no mark is left', { timeout: 400_000 }, async () => {
+test('after each round of racing uploads, patches and deletes no stored reference dangles, and no mark is left', {
+  timeout: 400_000,
+}, async () => {
   const { database } = drover.services;
   const rounds = Array.from({ length: ROUNDS }, (_, round) => round);
   // what lies between two steps of an activity is where others come in

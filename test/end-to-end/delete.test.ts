@@ -5,9 +5,19 @@ import { Drover, spawnWorker } from '../harness.ts';
 let drover: Drover;
 beforeAll(async () => {
   drover = await Drover.start();
-  await drover.define('Country', { externalId: { type: 'string' }, borders: { type: 'array', items: { $ref: 'reach:schemas/Country' } } });
-  await drover.define('City', { externalId: { type: 'string' }, country: { $ref: 'reach:schemas/Country' } }, { required: ['country'] });
-  await drover.define('Street', { externalId: { type: 'string' }, cities: { type: 'array', items: { $ref: 'reach:schemas/City' } } });
+  await drover.define('Country', {
+    externalId: { type: 'string' },
+    borders: { type: 'array', items: { $ref: 'reach:schemas/Country' } },
+  });
+  await drover.define(
+    'City',
+    { externalId: { type: 'string' }, country: { $ref: 'reach:schemas/Country' } },
+    { required: ['country'] },
+  );
+  await drover.define('Street', {
+    externalId: { type: 'string' },
+    cities: { type: 'array', items: { $ref: 'reach:schemas/City' } },
+  });
 });
 afterAll(() => drover.stop());
 
@@ -17,15 +27,43 @@ const newTenant = () => ({ tenant: `delete-${tenants++}` });
 
 async function world(options: { tenant: string }): Promise<void> {
   const batches = [
-    await drover.upload('Country', [{ externalId: 'de', borders: ['fr'] }, { externalId: 'fr', borders: ['de'] }, { externalId: 'is' }, { externalId: 'mt' }], '', options),
+    await drover.upload(
+      'Country',
+      [
+        { externalId: 'de', borders: ['fr'] },
+        { externalId: 'fr', borders: ['de'] },
+        { externalId: 'is' },
+        { externalId: 'mt' },
+      ],
+      '',
+      options,
+    ),
   ];
   await drover.ended(batches[0] ?? '', options);
-  await drover.ended(await drover.upload('City', [{ externalId: 'berlin', country: 'de' }, { externalId: 'reykjavik', country: 'is' }], '', options), options);
-  await drover.ended(await drover.upload('Street', [{ externalId: 'linden', cities: ['berlin', 'reykjavik'] }], '', options), options);
+  await drover.ended(
+    await drover.upload(
+      'City',
+      [
+        { externalId: 'berlin', country: 'de' },
+        { externalId: 'reykjavik', country: 'is' },
+      ],
+      '',
+      options,
+    ),
+    options,
+  );
+  await drover.ended(
+    await drover.upload('Street', [{ externalId: 'linden', cities: ['berlin', 'reykjavik'] }], '', options),
+    options,
+  );
 }
 
 async function idsOf(schema: string, options: { tenant: string }): Promise<string[]> {
-  const { body } = await drover.request<{ results: { resourceExternalId: string }[] }>('GET', `/api/resources/${schema}?limit=100`, options);
+  const { body } = await drover.request<{ results: { resourceExternalId: string }[] }>(
+    'GET',
+    `/api/resources/${schema}?limit=100`,
+    options,
+  );
   return body.data.results.map((resource) => resource.resourceExternalId).sort();
 }
 
@@ -34,8 +72,16 @@ describe('delete, end to end', () => {
     const tenant = newTenant();
     await world(tenant);
     const ids = ['mt', 'is', 'nowhere', 'mt'];
-    const dry = await drover.request('DELETE', '/api/resources/Country/batch', { body: { externalIds: ids, dryRun: true }, ...tenant });
-    expect(dry.body.data).toMatchObject({ totalDeletions: 1, skipped: 1, notFound: 1, deletions: [{ schemaDefinitionName: 'Country', count: 1 }] });
+    const dry = await drover.request('DELETE', '/api/resources/Country/batch', {
+      body: { externalIds: ids, dryRun: true },
+      ...tenant,
+    });
+    expect(dry.body.data).toMatchObject({
+      totalDeletions: 1,
+      skipped: 1,
+      notFound: 1,
+      deletions: [{ schemaDefinitionName: 'Country', count: 1 }],
+    });
     const batchId = await drover.delete('Country', { externalIds: ids }, tenant);
     const batch = await drover.ended(batchId, tenant);
     expect(batch).toMatchObject({
@@ -45,7 +91,9 @@ describe('delete, end to end', () => {
     });
     const items = await drover.items(batchId, tenant);
     expect(items.map(({ status, action }) => action ?? status)).toEqual(['deleted', 'skipped', 'skipped', 'deleted']);
-    expect(items[1]?.errors).toEqual([{ code: 'referenced', message: 'Country "is" is referred to by City "reykjavik"' }]);
+    expect(items[1]?.errors).toEqual([
+      { code: 'referenced', message: 'Country "is" is referred to by City "reykjavik"' },
+    ]);
     expect(items[2]?.errors).toEqual([{ code: 'not_found', message: 'Country "nowhere" does not exist' }]);
     expect(await idsOf('Country', tenant)).toEqual(['de', 'fr', 'is']);
   });
@@ -54,7 +102,10 @@ describe('delete, end to end', () => {
     const tenant = newTenant();
     await world(tenant);
     const body = { externalIds: ['fr'], cascade: true };
-    const dry = await drover.request('DELETE', '/api/resources/Country/batch', { body: { ...body, dryRun: true }, ...tenant });
+    const dry = await drover.request('DELETE', '/api/resources/Country/batch', {
+      body: { ...body, dryRun: true },
+      ...tenant,
+    });
     expect(dry.body.data).toMatchObject({ totalDeletions: 4, skipped: 0, notFound: 0 });
     const batch = await drover.ended(await drover.delete('Country', body, tenant), tenant);
     expect(batch).toMatchObject({ status: 'success', counts: { succeeded: 1 }, actions: { deleted: 1, cascaded: 3 } });
@@ -78,24 +129,48 @@ describe('delete, end to end', () => {
 });
 
 describe('a worker that is killed in the middle of a delete', () => {
-  test.each<Checkpoint>(['marked', 'noted', 'deleted', 'outcomes-stored'])('at "%s" leaves one outcome and one effect', async (checkpoint) => {
-    const killed = await Drover.start({ worker: false });
-    const schema = await killed.define('Node', { externalId: { type: 'string' }, next: { $ref: 'reach:schemas/Node' } });
-    const [key, now] = [(id: number) => `default/default/${schema}/n${id}`, new Date()];
-    const about = { scope: 'default/default', schemaDefinitionId: schema, data: '{}', version: 1, createdAt: now, updatedAt: now, writes: [] };
-    await killed.services.database.resources.insertMany(
-      // chains of four; the one at the head of each, which nobody refers to, is not asked for
-      Array.from({ length: 400 }, (_, n) => ({ ...about, _id: key(n), id: `${n}`, externalId: `n${n}`, references: n % 4 === 0 ? [] : [key(n - 1)] })),
-    );
-    const externalIds = Array.from({ length: 400 }, (_, n) => `n${n}`).filter((_, n) => n % 4 !== 3);
-    const worker = await spawnWorker(killed, { checkpoint, nth: 2 });
-    const batchId = await killed.delete('Node', { externalIds, cascade: true });
-    await worker.ended;
-    await killed.startWorker();
-    const batch = await killed.ended(batchId, { timeoutMs: 55_000 });
-    expect(batch).toMatchObject({ status: 'success', counts: { succeeded: 300, queued: 0 }, actions: { deleted: 300, cascaded: 100 } });
-    expect(await killed.services.database.resources.countDocuments({})).toBe(0);
-    expect(await killed.services.database.commits.countDocuments({})).toBe(0);
-    await killed.stop();
-  });
+  test.each<Checkpoint>(['marked', 'noted', 'deleted', 'outcomes-stored'])(
+    'at "%s" leaves one outcome and one effect',
+    async (checkpoint) => {
+      const killed = await Drover.start({ worker: false });
+      const schema = await killed.define('Node', {
+        externalId: { type: 'string' },
+        next: { $ref: 'reach:schemas/Node' },
+      });
+      const [key, now] = [(id: number) => `default/default/${schema}/n${id}`, new Date()];
+      const about = {
+        scope: 'default/default',
+        schemaDefinitionId: schema,
+        data: '{}',
+        version: 1,
+        createdAt: now,
+        updatedAt: now,
+        writes: [],
+      };
+      await killed.services.database.resources.insertMany(
+        // chains of four; the one at the head of each, which nobody refers to, is not asked for
+        Array.from({ length: 400 }, (_, n) => ({
+          ...about,
+          _id: key(n),
+          id: `${n}`,
+          externalId: `n${n}`,
+          references: n % 4 === 0 ? [] : [key(n - 1)],
+        })),
+      );
+      const externalIds = Array.from({ length: 400 }, (_, n) => `n${n}`).filter((_, n) => n % 4 !== 3);
+      const worker = await spawnWorker(killed, { checkpoint, nth: 2 });
+      const batchId = await killed.delete('Node', { externalIds, cascade: true });
+      await worker.ended;
+      await killed.startWorker();
+      const batch = await killed.ended(batchId, { timeoutMs: 55_000 });
+      expect(batch).toMatchObject({
+        status: 'success',
+        counts: { succeeded: 300, queued: 0 },
+        actions: { deleted: 300, cascaded: 100 },
+      });
+      expect(await killed.services.database.resources.countDocuments({})).toBe(0);
+      expect(await killed.services.database.commits.countDocuments({})).toBe(0);
+      await killed.stop();
+    },
+  );
 });

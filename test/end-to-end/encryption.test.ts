@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
-import { Drover } from '../harness.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
+import { Drover } from '../harness.ts';
 
 const key = (): string => randomBytes(32).toString('base64');
 const running: Drover[] = [];
@@ -9,8 +9,15 @@ afterEach(async () => {
   for (const drover of running.splice(0)) await drover.stop();
 });
 
-async function start(keys: string, more: Record<string, string> = {}, worker: false | undefined = undefined): Promise<Drover> {
-  const drover = await Drover.start({ environment: { DROVER_PAYLOAD_KEY: keys, ...more }, ...(worker === false && { worker }) });
+async function start(
+  keys: string,
+  more: Record<string, string> = {},
+  worker: false | undefined = undefined,
+): Promise<Drover> {
+  const drover = await Drover.start({
+    environment: { DROVER_PAYLOAD_KEY: keys, ...more },
+    ...(worker === false && { worker }),
+  });
   running.push(drover);
   return drover;
 }
@@ -40,7 +47,11 @@ async function look(drover: Drover, batchId: string): Promise<{ encodings: Set<s
 test('with a key nothing that goes through Temporal can be read there, and all works as without', async () => {
   const drover = await start(key());
   await drover.define('peculiar', { other: { $ref: 'reach:schemas/peculiar' } });
-  const waiting = await drover.upload('peculiar', [{ externalId: 'planted-a', other: 'planted-b' }], '?dependencyWaitTimeout=60');
+  const waiting = await drover.upload(
+    'peculiar',
+    [{ externalId: 'planted-a', other: 'planted-b' }],
+    '?dependencyWaitTimeout=60',
+  );
   await drover.waiting(waiting);
   const live = await drover.batch(waiting);
   expect(live.source).toBe('workflow');
@@ -58,7 +69,10 @@ test('a batch that was started under an old key goes on under a new one', async 
   const before = await start(old, {}, false);
   await before.define('thing', {});
   const id = await before.upload('thing', [{ externalId: 'a' }]);
-  const shared = { MONGODB_DATABASE: before.config.MONGODB_DATABASE, TEMPORAL_TASK_QUEUE: before.config.TEMPORAL_TASK_QUEUE };
+  const shared = {
+    MONGODB_DATABASE: before.config.MONGODB_DATABASE,
+    TEMPORAL_TASK_QUEUE: before.config.TEMPORAL_TASK_QUEUE,
+  };
   const after = await start(`${fresh},${old}`, shared);
   expect((await after.ended(id)).status).toBe('success');
   const second = await after.upload('thing', [{ externalId: 'b' }]);

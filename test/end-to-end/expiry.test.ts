@@ -31,7 +31,11 @@ async function past(deadline: string | undefined): Promise<void> {
 describe.concurrent('a pending item whose deadline passes', () => {
   test('expires within 2 s, each for itself, and leaves nothing behind', async () => {
     const tenant = new Tenant(drover);
-    const id = await tenant.upload('city', [city('B', 'DE'), city('P', 'FR'), { externalId: 'X' }], '?dependencyWaitTimeout=1');
+    const id = await tenant.upload(
+      'city',
+      [city('B', 'DE'), city('P', 'FR'), { externalId: 'X' }],
+      '?dependencyWaitTimeout=1',
+    );
     const batch = await tenant.ended(id);
     const [first] = await tenant.items(id);
     const deadline = Date.parse(/waited until (\S+)/.exec(first?.errors?.[0]?.message ?? '')?.[1] ?? '');

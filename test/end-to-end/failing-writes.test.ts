@@ -44,7 +44,10 @@ async function expectAllApplied(schema: string, batchId: string): Promise<void> 
   const batch = await drover.ended(batchId);
   expect(batch.status).toBe('success');
   expect(batch.actions).toMatchObject({ created: RESOURCES.length, updated: 0, unchanged: 0 });
-  const { body } = await drover.request<{ results: { versionNumber: number }[] }>('GET', `/api/resources/${schema}?limit=100`);
+  const { body } = await drover.request<{ results: { versionNumber: number }[] }>(
+    'GET',
+    `/api/resources/${schema}?limit=100`,
+  );
   expect(body.data.results.map((resource) => resource.versionNumber)).toEqual(RESOURCES.map(() => 1));
 }
 
@@ -97,22 +100,25 @@ test('attempts on a server that fails come at growing intervals', async () => {
   expect((await drover.ended(id)).status).toBe('success');
 });
 
-test.each(['mongodb', 'temporal'] as const)('a batch goes on by itself when %s was away in the middle of it', async (which) => {
-  const proxy = which === 'mongodb' ? mongodb : temporal;
-  await drover.define(`away-${which}`, { n: { type: 'number' } });
-  const begun = moment();
-  const goOn = moment();
-  drover.atCheckpoint(async (at) => {
-    if (at !== 'intent-laid') return;
-    begun.reach();
-    await goOn.reached;
-  });
-  const id = await drover.upload(`away-${which}`, RESOURCES);
-  await begun.reached;
-  await proxy.set('refuse');
-  goOn.reach();
-  await expect.poll(async () => (await drover.app.request('/readyz')).status, { timeout: 8_000 }).toBe(503);
-  await proxy.set('pass');
-  await expect.poll(async () => (await drover.app.request('/readyz')).status, { timeout: 8_000 }).toBe(200);
-  await expectAllApplied(`away-${which}`, id);
-});
+test.each(['mongodb', 'temporal'] as const)(
+  'a batch goes on by itself when %s was away in the middle of it',
+  async (which) => {
+    const proxy = which === 'mongodb' ? mongodb : temporal;
+    await drover.define(`away-${which}`, { n: { type: 'number' } });
+    const begun = moment();
+    const goOn = moment();
+    drover.atCheckpoint(async (at) => {
+      if (at !== 'intent-laid') return;
+      begun.reach();
+      await goOn.reached;
+    });
+    const id = await drover.upload(`away-${which}`, RESOURCES);
+    await begun.reached;
+    await proxy.set('refuse');
+    goOn.reach();
+    await expect.poll(async () => (await drover.app.request('/readyz')).status, { timeout: 8_000 }).toBe(503);
+    await proxy.set('pass');
+    await expect.poll(async () => (await drover.app.request('/readyz')).status, { timeout: 8_000 }).toBe(200);
+    await expectAllApplied(`away-${which}`, id);
+  },
+);

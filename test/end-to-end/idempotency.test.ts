@@ -22,7 +22,13 @@ afterAll(() => drover.stop());
 
 const PATH = '/api/resources/coin/batch';
 const coin = (externalId: string, value = 1) => ({ resources: [{ externalId, value }] });
-const send = (key: string, method = 'POST', body: unknown = coin('a'), path = PATH, options: RequestOptions = {}): Promise<Answer<Accepted>> =>
+const send = (
+  key: string,
+  method = 'POST',
+  body: unknown = coin('a'),
+  path = PATH,
+  options: RequestOptions = {},
+): Promise<Answer<Accepted>> =>
   drover.request<Accepted>(method, path, { body, ...options, headers: { 'idempotency-key': key, ...options.headers } });
 const countBatches = () => drover.services.database.batches.countDocuments({});
 
@@ -165,7 +171,10 @@ test('a sender that died before the batch was written is completed by the sweepe
   });
   await sweepNow(drover);
   expect(await database.batches.countDocuments({ _id: batchId })).toBe(0); // it may be about to write it
-  await database.idempotencyKeys.updateOne({ 'batch._id': batchId }, { $set: { boundAt: new Date(Date.now() - 10_000) } });
+  await database.idempotencyKeys.updateOne(
+    { 'batch._id': batchId },
+    { $set: { boundAt: new Date(Date.now() - 10_000) } },
+  );
   await sweepNow(drover);
   expect((await drover.ended(batchId)).counts.succeeded).toBe(1);
 });

@@ -3,7 +3,12 @@ import { Drover } from '../harness.ts';
 import { type ApiProcess, executionsOf, spawnApi, sweepNow, tracesOf } from '../left-behind.ts';
 
 /** Moments at which an API process dies, by the command that was answered last. */
-const MOMENTS = ['idempotencyKeys.insertOne', 'batches.insertOne', 'batches.findOneAndUpdate', 'outcomePages.deleteMany'] as const;
+const MOMENTS = [
+  'idempotencyKeys.insertOne',
+  'batches.insertOne',
+  'batches.findOneAndUpdate',
+  'outcomePages.deleteMany',
+] as const;
 
 let drover: Drover;
 let apis: Record<(typeof MOMENTS)[number], ApiProcess>;
@@ -19,7 +24,11 @@ afterAll(() => drover.stop());
 
 /** Sends a request to an API that dies before it answers. */
 async function sendToDying(api: ApiProcess, method: string, path: string, body?: object, headers = {}): Promise<void> {
-  const init = { method, headers: { 'content-type': 'application/json', ...headers }, ...(body && { body: JSON.stringify(body) }) };
+  const init = {
+    method,
+    headers: { 'content-type': 'application/json', ...headers },
+    ...(body && { body: JSON.stringify(body) }),
+  };
   await expect(fetch(api.url + path, init)).rejects.toThrow();
   await api.ended;
 }
@@ -44,7 +53,9 @@ test('killed when the key is bound and the batch is not written: who sends the r
 });
 
 test('killed between the batch and the start of its workflow: the sweeper starts it, once', async () => {
-  await sendToDying(apis['batches.insertOne'], 'POST', '/api/resources/star/batch', { resources: [{ externalId: 'moon' }] });
+  await sendToDying(apis['batches.insertOne'], 'POST', '/api/resources/star/batch', {
+    resources: [{ externalId: 'moon' }],
+  });
   const left = await drover.services.database.batches.findOne({ status: 'queued' });
   const id = left?._id ?? '';
   expect(await executionsOf(drover, id)).toEqual([]);
@@ -69,7 +80,11 @@ test('killed in the middle of a delete: it is a 404 at once, and the sweeper rem
   const id = await drover.upload('star', [{ externalId: 'comet' }]);
   await drover.ended(id);
   await sendToDying(apis['outcomePages.deleteMany'], 'DELETE', `/api/batches/${id}`);
-  for (const [method, path] of [['GET', ''], ['GET', '/items'], ['DELETE', '']] as const) {
+  for (const [method, path] of [
+    ['GET', ''],
+    ['GET', '/items'],
+    ['DELETE', ''],
+  ] as const) {
     expect((await drover.request(method, `/api/batches/${id}${path}`)).status).toBe(404);
   }
   expect(await tracesOf(drover, id)).not.toEqual([]);

@@ -15,17 +15,25 @@ afterAll(() => drover.stop());
 
 /** Sends a body as text, and waits for the end. @returns of each item its action, or the codes of its errors. */
 async function outcomesOf(tenant: Tenant, body: string): Promise<(string | undefined)[]> {
-  const { status, body: answer } = await drover.request<{ batchId: string }>('POST', '/api/resources/thing/batch', { body, tenant: tenant.tenant });
+  const { status, body: answer } = await drover.request<{ batchId: string }>('POST', '/api/resources/thing/batch', {
+    body,
+    tenant: tenant.tenant,
+  });
   expect(status).toBe(202);
   await tenant.ended(answer.data.batchId);
-  return (await tenant.items(answer.data.batchId)).map((item) => item.errors?.map((error) => error.code).join() ?? item.action);
+  return (await tenant.items(answer.data.batchId)).map(
+    (item) => item.errors?.map((error) => error.code).join() ?? item.action,
+  );
 }
 
 describe('what is stored comes back as it was', () => {
   test('a hundred levels, and names of any kind at each', async () => {
     const tenant = new Tenant(drover);
     let deep: JsonValue = [1.5, -0.1, 1e300, 'x', true, null];
-    for (const [n, name] of Array.from({ length: 100 }, (_, level) => ['__proto__', 'constructor', 'a.b', '$set', '', ' ', 'é😀', '\u0000'][level % 8] ?? '').entries()) {
+    for (const [n, name] of Array.from(
+      { length: 100 },
+      (_, level) => ['__proto__', 'constructor', 'a.b', '$set', '', ' ', 'é😀', '\u0000'][level % 8] ?? '',
+    ).entries()) {
       deep = n % 3 === 0 ? [deep] : (JSON.parse(`{${JSON.stringify(name)}:${JSON.stringify(deep)}}`) as JsonObject);
     }
     const body = JSON.stringify({ resources: [{ externalId: 'x', a: deep }] });
@@ -34,11 +42,24 @@ describe('what is stored comes back as it was', () => {
     expect(await outcomesOf(tenant, body)).toEqual(['unchanged']);
   });
 
-  test.each(['a/b', 'a%2Fb', '100%', ' a b ', 'ä😀', '?x=1#y', "'\"`", '\u202e', '$where', 'batch'])('under the external id %j', async (externalId) => {
-    const tenant = new Tenant(drover);
-    expect(await outcomesOf(tenant, JSON.stringify({ resources: [{ externalId, a: 1 }, { externalId: 'r', to: [externalId] }] }))).toEqual(['created', 'created']);
-    expect((await tenant.stored('thing', externalId))?.data).toEqual({ externalId, a: 1 });
-  });
+  test.each(['a/b', 'a%2Fb', '100%', ' a b ', 'ä😀', '?x=1#y', '\'"`', '\u202e', '$where', 'batch'])(
+    'under the external id %j',
+    async (externalId) => {
+      const tenant = new Tenant(drover);
+      expect(
+        await outcomesOf(
+          tenant,
+          JSON.stringify({
+            resources: [
+              { externalId, a: 1 },
+              { externalId: 'r', to: [externalId] },
+            ],
+          }),
+        ),
+      ).toEqual(['created', 'created']);
+      expect((await tenant.stored('thing', externalId))?.data).toEqual({ externalId, a: 1 });
+    },
+  );
 
   test('a body of 16 MiB', async () => {
     const tenant = new Tenant(drover);
@@ -52,9 +73,15 @@ describe('what is too much fails alone', () => {
   test('a resource that no document holds, as sent or as JSON writes it', async () => {
     const tenant = new Tenant(drover);
     const large = `{"externalId":"large","a":"${'x'.repeat(15 * MIB)}"}`;
-    expect(await outcomesOf(tenant, `{"resources":[${large},{"externalId":"small"}]}`)).toEqual(['validation', 'created']);
+    expect(await outcomesOf(tenant, `{"resources":[${large},{"externalId":"small"}]}`)).toEqual([
+      'validation',
+      'created',
+    ]);
     const grows = `{"externalId":"grows","a":[${'1e20,'.repeat(1.5 * MIB)}1]}`;
-    expect(await outcomesOf(tenant, `{"resources":[${grows},{"externalId":"small"}]}`)).toEqual(['validation', 'unchanged']);
+    expect(await outcomesOf(tenant, `{"resources":[${grows},{"externalId":"small"}]}`)).toEqual([
+      'validation',
+      'unchanged',
+    ]);
   });
 
   test('a resource that is too large once it is merged', async () => {
@@ -86,8 +113,15 @@ describe('what is too much fails alone', () => {
 
 test('a body that is not UTF-8 is a 400, and the next request is served', async () => {
   const tenant = new Tenant(drover);
-  const bytes = Buffer.concat([Buffer.from('{"resources":[{"externalId":"'), Buffer.from([0xff, 0xc3, 0x28]), Buffer.from('"}]}')]);
-  const { status, body } = await drover.request('POST', '/api/resources/thing/batch', { body: new Uint8Array(bytes), tenant: tenant.tenant });
+  const bytes = Buffer.concat([
+    Buffer.from('{"resources":[{"externalId":"'),
+    Buffer.from([0xff, 0xc3, 0x28]),
+    Buffer.from('"}]}'),
+  ]);
+  const { status, body } = await drover.request('POST', '/api/resources/thing/batch', {
+    body: new Uint8Array(bytes),
+    tenant: tenant.tenant,
+  });
   expect([status, body.success, body.errors]).toEqual([400, false, ['body: is not valid UTF-8']]);
   expect((await tenant.uploaded('thing', [{ externalId: 'x' }])).outcomes).toEqual(['created']);
 });

@@ -17,7 +17,16 @@ async function loseExecution(batchId: string): Promise<void> {
   const { client } = drover.services;
   const workflowExecution = { workflowId: batchWorkflowId(batchId) };
   await client.workflowService.deleteWorkflowExecution({ namespace: client.options.namespace, workflowExecution });
-  await vi.waitFor(async () => expect(await client.workflow.getHandle(workflowExecution.workflowId).describe().catch(() => null)).toBeNull(), { timeout: 15_000 });
+  await vi.waitFor(
+    async () =>
+      expect(
+        await client.workflow
+          .getHandle(workflowExecution.workflowId)
+          .describe()
+          .catch(() => null),
+      ).toBeNull(),
+    { timeout: 15_000 },
+  );
 }
 
 test('a batch whose workflow is lost in the middle is carried on, and nothing is done twice', async () => {
@@ -32,7 +41,10 @@ test('a batch whose workflow is lost in the middle is carried on, and nothing is
     reachHalf();
     if (at === 'intent-laid') await new Promise(() => undefined);
   });
-  const id = await drover.upload('thing', Array.from({ length: 400 }, (_, n) => ({ externalId: `r${n}`, n })));
+  const id = await drover.upload(
+    'thing',
+    Array.from({ length: 400 }, (_, n) => ({ externalId: `r${n}`, n })),
+  );
   await half;
   await drover.stopWorker();
   await loseExecution(id);

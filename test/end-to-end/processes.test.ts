@@ -42,7 +42,16 @@ async function npmRun(script: string, isReady: RegExp): Promise<Program> {
   const { MONGODB_URI, MONGODB_DATABASE, TEMPORAL_ADDRESS, TEMPORAL_TASK_QUEUE } = drover.config;
   const child = spawn('npm', ['run', '--silent', script], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    env: { ...process.env, MONGODB_URI, MONGODB_DATABASE, TEMPORAL_ADDRESS, TEMPORAL_TASK_QUEUE, PORT: '0', LOG_LEVEL: 'info', NODE_ENV: '' },
+    env: {
+      ...process.env,
+      MONGODB_URI,
+      MONGODB_DATABASE,
+      TEMPORAL_ADDRESS,
+      TEMPORAL_TASK_QUEUE,
+      PORT: '0',
+      LOG_LEVEL: 'info',
+      NODE_ENV: '',
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exit = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
@@ -60,17 +69,26 @@ async function npmRun(script: string, isReady: RegExp): Promise<Program> {
 /** A request whose body is sent in two parts: it runs until the second one is sent. */
 function slowRequest(url: string, body: string) {
   const half = Math.floor(body.length / 2);
-  const sent = request(url, { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } });
+  const sent = request(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+  });
   sent.write(body.slice(0, half));
   const answered = (async () => {
     const [response] = await once(sent, 'response');
     response.resume();
     return response.statusCode as number;
   })();
-  return { begun: once(sent, 'socket').then(([socket]) => once(socket, 'connect')), finish: () => sent.end(body.slice(half)), answered };
+  return {
+    begun: once(sent, 'socket').then(([socket]) => once(socket, 'connect')),
+    finish: () => sent.end(body.slice(half)),
+    answered,
+  };
 }
 
-const resources = (prefix: string) => ({ resources: Array.from({ length: 100 }, (_, n) => ({ externalId: `${prefix}-${n}`, load: n })) });
+const resources = (prefix: string) => ({
+  resources: Array.from({ length: 100 }, (_, n) => ({ externalId: `${prefix}-${n}`, load: n })),
+});
 
 /** Uploads as a client does that has a key: until it is told 202. */
 async function upload(api: Program | undefined, prefix: string, key: string): Promise<string> {
@@ -97,13 +115,23 @@ test('they share the work; one that is told to stop finishes what it has begun a
   const ids = sent.map(([id]) => id ?? '');
 
   const watched = await fetch(`${apis[0]?.ready}/api/batches/${ids[0]}/events`);
-  const { begun, finish, answered } = slowRequest(`${apis[0]?.ready}/api/resources/cart/batch`, JSON.stringify(resources('slow')));
+  const { begun, finish, answered } = slowRequest(
+    `${apis[0]?.ready}/api/resources/cart/batch`,
+    JSON.stringify(resources('slow')),
+  );
   await begun;
   apis[0]?.process.kill('SIGTERM');
   workers[0]?.process.kill('SIGTERM');
   // the watch ends; its client comes back, to the other one
   await watched.text();
-  await expect.poll(() => fetch(`${apis[0]?.ready}/healthz`).then(() => 'answered', () => 'refused')).toBe('refused');
+  await expect
+    .poll(() =>
+      fetch(`${apis[0]?.ready}/healthz`).then(
+        () => 'answered',
+        () => 'refused',
+      ),
+    )
+    .toBe('refused');
   finish();
   expect(await answered).toBe(202);
   expect(await apis[0]?.exit).toBe(0);

@@ -19,12 +19,20 @@ beforeAll(async () => {
   const logger = createLogger({ LOG_LEVEL: 'trace' }, {}, { write: (line) => void lines.push(line) });
   drover = await Drover.start({ logger, environment: { ...TOKEN_ENVIRONMENT, JWT_SECRET: SIGNING_SECRET } });
   token = await signed({ platform: 'p', tenant: 't', scope: 'platform' }, { secret: SIGNING_SECRET });
-  const schema = { type: 'object', properties: { note: { type: 'string', maxLength: 100 }, parent: { $ref: 'reach:schemas/thing' } } };
+  const schema = {
+    type: 'object',
+    properties: { note: { type: 'string', maxLength: 100 }, parent: { $ref: 'reach:schemas/thing' } },
+  };
   await send('POST', '/partner/schema-definitions', { name: 'thing', description: SECRET, schema });
 });
 afterAll(() => drover.stop());
 
-async function send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<{ status: number; text: string }> {
+async function send(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string }> {
   const response = await drover.app.request(path, {
     method,
     headers: { ...bearer(token), 'content-type': 'application/json', cookie: SECRET, 'x-anything': SECRET, ...headers },
@@ -36,7 +44,12 @@ async function send(method: string, path: string, body?: unknown, headers: Recor
 }
 
 async function upload(resources: readonly object[], query = ''): Promise<string> {
-  const { status, text } = await send('POST', `/api/resources/thing/batch${query}`, { resources }, { 'idempotency-key': `${SECRET}-${Math.random()}` });
+  const { status, text } = await send(
+    'POST',
+    `/api/resources/thing/batch${query}`,
+    { resources },
+    { 'idempotency-key': `${SECRET}-${Math.random()}` },
+  );
   expect(status).toBe(202);
   return JSON.parse(text).data.batchId;
 }
@@ -56,7 +69,12 @@ async function everythingInTemporal(batchId: string): Promise<string> {
   const description = await handle.describe();
   visit(description.raw);
   expect(description.memo).toEqual({ run: 1 });
-  visit(await drover.services.client.workflowService.describeWorkflowExecution({ namespace: 'default', execution: { workflowId: batchWorkflowId(batchId) } }));
+  visit(
+    await drover.services.client.workflowService.describeWorkflowExecution({
+      namespace: 'default',
+      execution: { workflowId: batchWorkflowId(batchId) },
+    }),
+  );
   return texts.join('\n');
 }
 
@@ -84,8 +102,12 @@ test('of a batch with every kind of outcome nothing but names and numbers is in 
 
 test('a failure of MongoDB, and a bug, tell of what they failed on neither the log nor the history', async () => {
   const failures = [
-    Object.assign(new MongoServerError({ message: 'not primary', code: 10_107 }), { command: { documents: [{ data: SECRET }] } }),
-    new MongoBulkWriteError({ message: 'bulk write failed', code: 91, writeErrors: [] }, { insertedIds: [SECRET] } as never),
+    Object.assign(new MongoServerError({ message: 'not primary', code: 10_107 }), {
+      command: { documents: [{ data: SECRET }] },
+    }),
+    new MongoBulkWriteError({ message: 'bulk write failed', code: 91, writeErrors: [] }, {
+      insertedIds: [SECRET],
+    } as never),
     Object.assign(new TypeError('nothing is defined'), { data: { note: SECRET } }),
   ];
   drover.atCheckpoint(async (at) => {
@@ -105,10 +127,24 @@ test('what is refused is not repeated', async () => {
   await send('POST', '/api/resources/thing/batch', { resources: [SECRET, 7] });
   await send('POST', '/api/resources/thing/batch', { resources: SECRET });
   await send('DELETE', '/api/resources/thing/batch', { externalIds: [{ a: SECRET }], cascade: SECRET });
-  await send('POST', '/partner/schema-definitions', { name: 'x y', description: [SECRET], schema: { type: SECRET, properties: { a: { pattern: 7 } } } });
+  await send('POST', '/partner/schema-definitions', {
+    name: 'x y',
+    description: [SECRET],
+    schema: { type: SECRET, properties: { a: { pattern: 7 } } },
+  });
   await send('POST', '/engine-rest/process-instance', `{"businessKey":"${SECRET}`);
   await send('GET', '/api/batches', undefined, bearer(`${SECRET}.${SECRET}.${SECRET}`));
-  await send('GET', '/api/batches', undefined, bearer(await signed({ platform: SECRET, tenant: SECRET, scope: 'tenant' }, { secret: 'another secret, long enough too' })));
+  await send(
+    'GET',
+    '/api/batches',
+    undefined,
+    bearer(
+      await signed(
+        { platform: SECRET, tenant: SECRET, scope: 'tenant' },
+        { secret: 'another secret, long enough too' },
+      ),
+    ),
+  );
   await send('GET', '/api/batches', undefined, { authorization: `Basic ${SECRET}` });
   expect(refusals.length).toBeGreaterThanOrEqual(10);
   for (const refusal of refusals) expect(refusal).not.toContain(SECRET);

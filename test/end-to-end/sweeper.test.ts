@@ -27,7 +27,11 @@ const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 const handleOf = (id: string) => drover.services.client.workflow.getHandle(batchWorkflowId(id));
 const waitingBatch = async (name: string, into = `${name}-into`): Promise<string> => {
-  const id = await drover.upload('pipe', [{ externalId: name, into }, { externalId: `${name}-ok` }], '?dependencyWaitTimeout=600');
+  const id = await drover.upload(
+    'pipe',
+    [{ externalId: name, into }, { externalId: `${name}-ok` }],
+    '?dependencyWaitTimeout=600',
+  );
   await drover.waiting(id);
   return id;
 };
@@ -59,7 +63,10 @@ describe('a workflow that was terminated', () => {
     const { status, body } = await drover.request('POST', `/api/batches/${id}/suspend`);
     expect(status).toBe(409);
     expect(body.message).toContain('was ended in Temporal');
-    expect(await sweptToItsEnd(id)).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 1, pending: 0 } });
+    expect(await sweptToItsEnd(id)).toMatchObject({
+      status: 'cancelled',
+      counts: { succeeded: 1, cancelled: 1, pending: 0 },
+    });
     expect((await drover.items(id))[0]).toMatchObject({ status: 'cancelled', errors: [{ code: 'cancelled' }] });
     expect((await tracesOf(drover, id)).filter((trace) => trace.startsWith('dependencies'))).toEqual([]);
     expect(await executionsOf(drover, id)).toHaveLength(1);
@@ -90,7 +97,11 @@ describe('a workflow that was terminated', () => {
 
 describe('a workflow that was terminated in the middle of a cycle', () => {
   test('gives back the items of other batches that it was carrying out with its own', async () => {
-    const other = await drover.upload('pipe', [{ externalId: 'left-end', into: 'right-end' }], '?dependencyWaitTimeout=600');
+    const other = await drover.upload(
+      'pipe',
+      [{ externalId: 'left-end', into: 'right-end' }],
+      '?dependencyWaitTimeout=600',
+    );
     await drover.waiting(other);
     const terminated = new Promise<string>((resolve) => {
       let looking: string | undefined;
@@ -103,7 +114,11 @@ describe('a workflow that was terminated in the middle of a cycle', () => {
         throw new Error('the process is gone');
       });
     });
-    const id = await drover.upload('pipe', [{ externalId: 'right-end', into: 'left-end' }], '?dependencyWaitTimeout=600');
+    const id = await drover.upload(
+      'pipe',
+      [{ externalId: 'right-end', into: 'left-end' }],
+      '?dependencyWaitTimeout=600',
+    );
     expect(await terminated).toBe(id);
     drover.atCheckpoint(undefined);
     await sweepAtOnce();
@@ -133,7 +148,12 @@ describe('a workflow that was terminated in the middle of a cycle', () => {
 });
 
 /** A member of a cycle, as its activity inserts it. */
-function hiddenResource(batchId: string, schemaDefinitionId: string, externalId: string, hidden: string): ResourceDocument {
+function hiddenResource(
+  batchId: string,
+  schemaDefinitionId: string,
+  externalId: string,
+  hidden: string,
+): ResourceDocument {
   const scope = { platform: 'default', tenant: 'default' };
   const now = new Date();
   return {
@@ -154,7 +174,9 @@ function hiddenResource(batchId: string, schemaDefinitionId: string, externalId:
 
 test('a request that the workflow was not told of is told', async () => {
   const id = await waitingBatch('deaf');
-  await vi.waitFor(async () => expect((await drover.services.database.batches.findOne({ _id: id }))?.status).toBe('waiting'));
+  await vi.waitFor(async () =>
+    expect((await drover.services.database.batches.findOne({ _id: id }))?.status).toBe('waiting'),
+  );
   // what an API leaves that dies between the two
   await requestControl(drover.services.database, id, { suspended: true });
   expect((await drover.batch(id)).suspended).toBe(false);
@@ -178,7 +200,9 @@ test('a batch that cannot be helped does not keep the others waiting', async () 
 });
 
 test('two sweeps at once do what one does, and hurt no batch that is just being accepted or finished', async () => {
-  const left = await Promise.all(Array.from({ length: 5 }, (_, n) => acceptedUpload(drover, 'pipe', [{ externalId: `left-${n}` }])));
+  const left = await Promise.all(
+    Array.from({ length: 5 }, (_, n) => acceptedUpload(drover, 'pipe', [{ externalId: `left-${n}` }])),
+  );
   let isOver = false;
   const sweeping = Promise.all(
     [1, 2].map(async () => {
@@ -231,7 +255,11 @@ test('pages of a batch that was never accepted go when nobody can be about to ac
   const accepted = await drover.upload('pipe', [{ externalId: 'accepted' }]);
   // earlier sweeps have looked at this time, in which there was nothing yet
   await database.itemPages.db.collection('swept').deleteMany({});
-  const [old, older, young] = [await orphan(HOUR_MS + 60_000), await orphan(3 * HOUR_MS), await orphan(HOUR_MS - 60_000)];
+  const [old, older, young] = [
+    await orphan(HOUR_MS + 60_000),
+    await orphan(3 * HOUR_MS),
+    await orphan(HOUR_MS - 60_000),
+  ];
   await sweepNow(drover);
   expect([await pagesOf(old), await pagesOf(older), await pagesOf(young)]).toEqual([0, 0, 2]);
   expect(await database.itemPages.countDocuments({ _id: new RegExp(`^${accepted}`) })).toBe(1);

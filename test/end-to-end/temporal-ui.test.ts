@@ -11,18 +11,27 @@ const PLANTED = 'planted-5c2e';
 let drover: Drover;
 beforeAll(async () => {
   drover = await Drover.start();
-  await drover.define('parcel', { weight: { type: 'number' }, note: { type: 'string' }, to: { $ref: 'reach:schemas/parcel' } });
+  await drover.define('parcel', {
+    weight: { type: 'number' },
+    note: { type: 'string' },
+    to: { $ref: 'reach:schemas/parcel' },
+  });
 });
 afterAll(() => drover.stop());
 
 const handleOf = (id: string) => drover.services.client.workflow.getHandle(batchWorkflowId(id));
 const tenant = (name: string): string => `${drover.services.taskQueue}-${name}`;
 const waitingBatch = (externalId: string, options: { tenant: string }) =>
-  drover.upload('parcel', [
-    { externalId: `${PLANTED}-${externalId}`, note: PLANTED, to: `${PLANTED}-missing` },
-    { externalId: `${PLANTED}-bad`, note: 7, weight: PLANTED },
-    { externalId: `${PLANTED}-good`, note: PLANTED },
-  ], '?dependencyWaitTimeout=600', options);
+  drover.upload(
+    'parcel',
+    [
+      { externalId: `${PLANTED}-${externalId}`, note: PLANTED, to: `${PLANTED}-missing` },
+      { externalId: `${PLANTED}-bad`, note: 7, weight: PLANTED },
+      { externalId: `${PLANTED}-good`, note: PLANTED },
+    ],
+    '?dependencyWaitTimeout=600',
+    options,
+  );
 
 /** Batches in the list of the Temporal UI under a filter. */
 async function listed(query: string): Promise<string[]> {
@@ -39,7 +48,10 @@ test('lists are filtered by tenant, schema, operation and status', async () => {
   await Promise.all([drover.ended(done, red), drover.waiting(other, blue), drover.waiting(waiting, red)]);
   const ofRed = `DroverPlatform = 'default' AND DroverTenant = '${red.tenant}' AND DroverSchema = 'parcel'`;
   const expectListed = (query: string, ids: readonly string[]) =>
-    vi.waitFor(async () => expect(await listed(query)).toEqual(ids.map(batchWorkflowId).sort()), { timeout: 15_000, interval: 100 });
+    vi.waitFor(async () => expect(await listed(query)).toEqual(ids.map(batchWorkflowId).sort()), {
+      timeout: 15_000,
+      interval: 100,
+    });
   await expectListed(ofRed, [waiting, done]);
   await expectListed(`${ofRed} AND DroverOperation = 'upload'`, [waiting]);
   await expectListed(`${ofRed} AND DroverStatus = 'waiting'`, [waiting]);
@@ -67,7 +79,10 @@ test('the page of a batch shows its progress and what it waits for; nothing of w
   expect(details).toMatch(/- error `validation`: 1\n/);
   expect(details).toMatch(/Waits for missing dependencies, at the latest until \d{4}-/);
   await drover.request('POST', `/api/batches/${id}/resume`, options);
-  await drover.ended(await drover.upload('parcel', [{ externalId: `${PLANTED}-missing`, note: PLANTED }], '', options), options);
+  await drover.ended(
+    await drover.upload('parcel', [{ externalId: `${PLANTED}-missing`, note: PLANTED }], '', options),
+    options,
+  );
   expect((await drover.ended(id, options)).counts.succeeded).toBe(2);
 
   const description = await handle.describe();
@@ -77,23 +92,35 @@ test('the page of a batch shows its progress and what it waits for; nothing of w
   const summaries = events.flatMap(({ userMetadata }) =>
     userMetadata?.summary ? [defaultPayloadConverter.fromPayload<string>(userMetadata.summary)] : [],
   );
-  const scheduled = events.filter((event) => event.activityTaskScheduledEventAttributes || event.timerStartedEventAttributes);
+  const scheduled = events.filter(
+    (event) => event.activityTaskScheduledEventAttributes || event.timerStartedEventAttributes,
+  );
   expect(scheduled.length).toBeGreaterThan(5);
   expect(scheduled.filter(({ userMetadata }) => !userMetadata?.summary)).toEqual([]);
   expect(summaries).toContain('plan upload of 3 items of parcel');
   expect(summaries).toContain('deadline of 1 pending items');
-  const shown = JSON.stringify([details, summaries, description.memo, description.searchAttributes satisfies SearchAttributes]);
+  const shown = JSON.stringify([
+    details,
+    summaries,
+    description.memo,
+    description.searchAttributes satisfies SearchAttributes,
+  ]);
   expect(shown).not.toContain(PLANTED);
 });
 
 test('no body is in a history, a query or a signal', async () => {
   const options = { tenant: tenant('bodies') };
   const note = 'body-of-a-resource-91d7';
-  const id = await drover.upload('parcel', [
-    { externalId: 'one', note, to: 'later' },
-    { externalId: 'two', note },
-    { externalId: 'three', weight: note },
-  ], '?dependencyWaitTimeout=600', options);
+  const id = await drover.upload(
+    'parcel',
+    [
+      { externalId: 'one', note, to: 'later' },
+      { externalId: 'two', note },
+      { externalId: 'three', weight: note },
+    ],
+    '?dependencyWaitTimeout=600',
+    options,
+  );
   await drover.waiting(id, options);
   await drover.ended(await drover.upload('parcel', [{ externalId: 'later', note }], '', options), options);
   await drover.ended(id, options);

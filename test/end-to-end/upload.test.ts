@@ -25,15 +25,24 @@ const france = { externalId: 'FR', name: 'France' };
 describe('an upload', () => {
   test('says what it has accepted, and carries it out', async () => {
     const tenant = new Tenant(drover);
-    const { status, body } = await drover.request<{ batchId: string; schemaDefinitionId: string }>('POST', '/api/resources/COUNTRY/batch', {
-      body: { resources: [germany] },
-      tenant: tenant.tenant,
-    });
+    const { status, body } = await drover.request<{ batchId: string; schemaDefinitionId: string }>(
+      'POST',
+      '/api/resources/COUNTRY/batch',
+      {
+        body: { resources: [germany] },
+        tenant: tenant.tenant,
+      },
+    );
     expect(status).toBe(202);
     expect(body).toEqual({
       success: true,
       message: expect.any(String),
-      data: { batchId: expect.any(String), message: expect.any(String), recordCount: 1, schemaDefinitionId: expect.any(String) },
+      data: {
+        batchId: expect.any(String),
+        message: expect.any(String),
+        recordCount: 1,
+        schemaDefinitionId: expect.any(String),
+      },
     });
     const batch = await tenant.ended(body.data.batchId);
     expect(batch).toMatchObject({
@@ -43,7 +52,14 @@ describe('an upload', () => {
       suspended: false,
       schemaName: 'country',
       schemaDefinitionId: body.data.schemaDefinitionId,
-      progress: { totalRecords: 1, processedRecords: 1, successfulRecords: 1, pendingRecords: 0, failedRecords: 0, successRate: 1 },
+      progress: {
+        totalRecords: 1,
+        processedRecords: 1,
+        successfulRecords: 1,
+        pendingRecords: 0,
+        failedRecords: 0,
+        successRate: 1,
+      },
       counts: { queued: 0, pending: 0, succeeded: 1, failed: 0, expired: 0, skipped: 0, cancelled: 0 },
       actions: { created: 1, updated: 0, unchanged: 0, deleted: 0, cascaded: 0 },
       options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 },
@@ -57,7 +73,9 @@ describe('an upload', () => {
   test('merges field by field: absent stays, null deletes, an array replaces, a change raises the version by 1', async () => {
     const tenant = new Tenant(drover);
     await tenant.uploaded('country', [france, { ...germany, area: 1, borders: ['FR'] }]);
-    const { outcomes } = await tenant.uploaded('country', [{ externalId: 'DE', area: null, capital: 'Berlin', borders: [] }]);
+    const { outcomes } = await tenant.uploaded('country', [
+      { externalId: 'DE', area: null, capital: 'Berlin', borders: [] },
+    ]);
     expect(outcomes).toEqual(['updated']);
     const stored = await tenant.stored('country', 'DE');
     expect(stored?.data).toEqual({ ...germany, capital: 'Berlin', borders: [] });
@@ -86,7 +104,10 @@ describe('an upload', () => {
     expect(items[0]?.errors?.[0]?.field).toBe('name');
     expect(batch).toMatchObject({ status: 'partial_success', errors: { summary: { required_field: 2 } } });
     expect(Object.keys(batch.errors?.details ?? {})).toEqual(['0', '1']);
-    expect(await tenant.stored('country', 'DE')).toMatchObject({ data: { name: 'Germany', area: 5 }, versionNumber: 2 });
+    expect(await tenant.stored('country', 'DE')).toMatchObject({
+      data: { name: 'Germany', area: 5 },
+      versionNumber: 2,
+    });
   });
 
   test('with reject fails the item whose resource exists, and that alone', async () => {
@@ -102,7 +123,10 @@ describe('an upload', () => {
 
   test('refuses unknown fields, null ones too; with ignoreUnknownFields they are accepted and not saved', async () => {
     const tenant = new Tenant(drover);
-    const body = [{ ...germany, anthem: 'x' }, { ...france, anthem: null }];
+    const body = [
+      { ...germany, anthem: 'x' },
+      { ...france, anthem: null },
+    ];
     const strict = await tenant.uploaded('country', body);
     expect(strict.outcomes).toEqual(['unknown_field', 'unknown_field']);
     expect(strict.items[0]?.errors?.[0]?.field).toBe('anthem');
@@ -130,7 +154,10 @@ describe('an upload', () => {
 
   test('tells faults of external ids by their codes', async () => {
     const ids = [undefined, null, '', 5, 'x'.repeat(257), '\ud800', '😀'.repeat(256)];
-    const { items, outcomes } = await new Tenant(drover).uploaded('country', ids.map((externalId) => ({ externalId, name: 'a' })));
+    const { items, outcomes } = await new Tenant(drover).uploaded(
+      'country',
+      ids.map((externalId) => ({ externalId, name: 'a' })),
+    );
     const [missing, invalid] = ['missing_external_id', 'invalid_external_id'];
     expect(outcomes).toEqual([missing, missing, missing, invalid, invalid, invalid, 'created']);
     expect(items.map((item) => item.externalId)).toEqual([null, null, null, null, null, null, '😀'.repeat(256)]);
@@ -140,7 +167,10 @@ describe('an upload', () => {
 describe('references inside a batch', () => {
   test('count as present whatever their order', async () => {
     const chain = Array.from({ length: 40 }, (_, n) => ({ externalId: `c${n}`, ...(n < 39 && { near: `c${n + 1}` }) }));
-    expect((await new Tenant(drover).uploaded('city', chain)).batch).toMatchObject({ status: 'success', actions: { created: 40 } });
+    expect((await new Tenant(drover).uploaded('city', chain)).batch).toMatchObject({
+      status: 'success',
+      actions: { created: 40 },
+    });
   });
 
   test('a cycle and a self-reference are applied together', async () => {
@@ -161,10 +191,19 @@ describe('references inside a batch', () => {
       { externalId: 'CH', name: 'Switzerland', borders: ['DE'] },
       { externalId: 'IS', name: 'Iceland' },
     ]);
-    expect(outcomes).toEqual(['missing_dependency', 'missing_dependency', 'validation', 'missing_dependency', 'created']);
+    expect(outcomes).toEqual([
+      'missing_dependency',
+      'missing_dependency',
+      'validation',
+      'missing_dependency',
+      'created',
+    ]);
     expect(items[0]).toMatchObject({ missingDependencies: [{ schemaName: 'country', externalId: 'FR' }] });
     expect(items[3]?.errors?.[0]?.field).toBe('/borders/0');
-    expect(batch).toMatchObject({ status: 'partial_success', errors: { summary: { missing_dependency: 3, validation: 1 } } });
+    expect(batch).toMatchObject({
+      status: 'partial_success',
+      errors: { summary: { missing_dependency: 3, validation: 1 } },
+    });
     for (const id of ['DE', 'FR', 'PL', 'CH']) expect(await tenant.stored('country', id)).toBeNull();
   });
 
@@ -177,7 +216,9 @@ describe('references inside a batch', () => {
       { externalId: 'PL', name: 'Poland', borders: ['FR', 'XX'] },
     ]);
     expect(outcomes).toEqual(['created', 'validation', 'missing_dependency']);
-    expect(items[2]?.missingDependencies).toEqual([{ schemaDefinitionId: expect.any(String), schemaName: 'country', externalId: 'XX' }]);
+    expect(items[2]?.missingDependencies).toEqual([
+      { schemaDefinitionId: expect.any(String), schemaName: 'country', externalId: 'XX' },
+    ]);
   });
 
   test('a missing one is told once, however often it is named, and at most 20 of its places', async () => {
@@ -190,7 +231,9 @@ describe('references inside a batch', () => {
   test('never reach another tenant', async () => {
     const [one, other] = [new Tenant(drover), new Tenant(drover)];
     await one.uploaded('country', [germany]);
-    expect((await other.uploaded('city', [{ externalId: 'B', country: 'DE' }])).outcomes).toEqual(['missing_dependency']);
+    expect((await other.uploaded('city', [{ externalId: 'B', country: 'DE' }])).outcomes).toEqual([
+      'missing_dependency',
+    ]);
     expect((await one.uploaded('city', [{ externalId: 'B', country: 'DE' }])).outcomes).toEqual(['created']);
   });
 });
@@ -210,10 +253,17 @@ describe('batches side by side', () => {
   test('that create the same resources, a cycle among them: one creates each, all succeed', async () => {
     const tenant = new Tenant(drover);
     const names = ['DE', 'FR', 'PL', 'CH'];
-    const resources = names.map((externalId, n) => ({ externalId, name: externalId, ...(n < 3 && { borders: [names[(n + 1) % 3]] }) }));
+    const resources = names.map((externalId, n) => ({
+      externalId,
+      name: externalId,
+      ...(n < 3 && { borders: [names[(n + 1) % 3]] }),
+    }));
     const uploads = await Promise.all(Array.from({ length: 6 }, () => tenant.uploaded('country', resources)));
     for (const at of names.keys()) {
-      expect(uploads.map(({ outcomes }) => outcomes[at]).sort()).toEqual(['created', ...Array.from({ length: 5 }, () => 'unchanged')]);
+      expect(uploads.map(({ outcomes }) => outcomes[at]).sort()).toEqual([
+        'created',
+        ...Array.from({ length: 5 }, () => 'unchanged'),
+      ]);
     }
     for (const name of names) expect((await tenant.stored('country', name))?.versionNumber).toBe(1);
   });

@@ -1,6 +1,11 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { batchWorkflowId, dependenciesAvailableSignal, pendingItemsQuery, statusQuery } from '../../workflows/messages.ts';
+import {
+  batchWorkflowId,
+  dependenciesAvailableSignal,
+  pendingItemsQuery,
+  statusQuery,
+} from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 import { Tenant } from '../tenant.ts';
 
@@ -8,10 +13,18 @@ let drover: Drover;
 let countryId: string;
 beforeAll(async () => {
   drover = await Drover.start();
-  countryId = await drover.define('country', { name: { type: 'string' }, borders: { type: 'array', items: { $ref: 'reach:schemas/country' } } });
+  countryId = await drover.define('country', {
+    name: { type: 'string' },
+    borders: { type: 'array', items: { $ref: 'reach:schemas/country' } },
+  });
   await drover.define(
     'city',
-    { name: { type: 'string' }, size: { type: 'integer' }, country: { $ref: 'reach:schemas/country' }, twins: { type: 'array', items: { $ref: 'reach:schemas/city' } } },
+    {
+      name: { type: 'string' },
+      size: { type: 'integer' },
+      country: { $ref: 'reach:schemas/country' },
+      twins: { type: 'array', items: { $ref: 'reach:schemas/city' } },
+    },
     { required: ['name'] },
   );
 });
@@ -24,7 +37,14 @@ describe('a pending item', () => {
   test('is counted, listed and shown with what it misses and until when, and is no resource', async () => {
     const tenant = new Tenant(drover);
     const before = Date.now();
-    const id = await tenant.upload('city', [{ externalId: 'B', name: 'Berlin', country: 'DE' }, { externalId: 'X', name: 'Nowhere' }], WAIT);
+    const id = await tenant.upload(
+      'city',
+      [
+        { externalId: 'B', name: 'Berlin', country: 'DE' },
+        { externalId: 'X', name: 'Nowhere' },
+      ],
+      WAIT,
+    );
     const batch = await tenant.waiting(id);
     expect(batch).toMatchObject({
       status: 'waiting',
@@ -62,12 +82,18 @@ describe('a pending item', () => {
     const impatient = await tenant.uploaded('city', [{ externalId: 'P', name: 'Potsdam', twins: ['B'] }]);
     expect(impatient.outcomes).toEqual(['missing_dependency']);
     const patient = await tenant.upload('city', [{ externalId: 'P', name: 'Potsdam', twins: ['B'] }], WAIT);
-    expect((await tenant.waiting(patient)).pendingResources?.[0]?.missingDependencies).toMatchObject([{ schemaName: 'city', externalId: 'B' }]);
+    expect((await tenant.waiting(patient)).pendingResources?.[0]?.missingDependencies).toMatchObject([
+      { schemaName: 'city', externalId: 'B' },
+    ]);
   });
 
   test('is applied when its last dependency comes, and what it creates wakes others: a chain through four batches', async () => {
     const tenant = new Tenant(drover);
-    const chain = ['a', 'b', 'c', 'd'].map((externalId, n, all) => ({ externalId, name: externalId, ...(n < 3 ? { twins: [all[n + 1]] } : { country: 'DE' }) }));
+    const chain = ['a', 'b', 'c', 'd'].map((externalId, n, all) => ({
+      externalId,
+      name: externalId,
+      ...(n < 3 ? { twins: [all[n + 1]] } : { country: 'DE' }),
+    }));
     const ids = [];
     for (const item of chain) ids.push(await tenant.upload('city', [item], WAIT));
     for (const id of ids) await tenant.waiting(id);
@@ -84,7 +110,12 @@ describe('a pending item', () => {
     await tenant.waiting(id);
     const bringers = [];
     for (let n = 0; n < 49; n += 7) {
-      bringers.push(await tenant.upload('country', borders.slice(n, n + 7).map((externalId) => ({ externalId }))));
+      bringers.push(
+        await tenant.upload(
+          'country',
+          borders.slice(n, n + 7).map((externalId) => ({ externalId })),
+        ),
+      );
     }
     for (const bringer of bringers) await tenant.ended(bringer);
     expect((await tenant.now(id)).status).toBe('waiting');
@@ -96,7 +127,11 @@ describe('a pending item', () => {
     const tenant = new Tenant(drover);
     const ids = await Promise.all(
       Array.from({ length: 8 }, (_, b) =>
-        tenant.upload('city', Array.from({ length: 30 }, (_, n) => ({ externalId: `${b}-${n}`, name: 'x', country: 'DE' })), WAIT),
+        tenant.upload(
+          'city',
+          Array.from({ length: 30 }, (_, n) => ({ externalId: `${b}-${n}`, name: 'x', country: 'DE' })),
+          WAIT,
+        ),
       ),
     );
     for (const id of ids) expect((await tenant.waiting(id)).counts.pending).toBe(30);
@@ -108,19 +143,30 @@ describe('a pending item', () => {
   test('is decided on the data of then: merged, refused, or invalid', async () => {
     const tenant = new Tenant(drover);
     const upsert = await tenant.upload('city', [{ externalId: 'B', name: 'Berlin', country: 'DE' }], WAIT);
-    const reject = await tenant.upload('city', [{ externalId: 'B', name: 'Other', country: 'DE' }], `${WAIT}&onconflict=reject`);
+    const reject = await tenant.upload(
+      'city',
+      [{ externalId: 'B', name: 'Other', country: 'DE' }],
+      `${WAIT}&onconflict=reject`,
+    );
     await tenant.waiting(upsert);
     await tenant.waiting(reject);
     await tenant.uploaded('city', [{ externalId: 'B', name: 'Before', size: 5 }]);
     await tenant.uploaded('country', [{ externalId: 'DE' }]);
     expect((await tenant.ended(upsert)).actions.updated).toBe(1);
     expect((await tenant.ended(reject)).errors?.summary).toEqual({ conflict: 1 });
-    expect(await tenant.stored('city', 'B')).toMatchObject({ data: { name: 'Berlin', size: 5, country: 'DE' }, versionNumber: 2 });
+    expect(await tenant.stored('city', 'B')).toMatchObject({
+      data: { name: 'Berlin', size: 5, country: 'DE' },
+      versionNumber: 2,
+    });
   });
 
   test('that is invalid when it wakes fails then, and what waits for its resource goes on waiting', async () => {
     const tenant = new Tenant(drover);
-    await drover.define('place', { n: { type: 'integer' }, country: { $ref: 'reach:schemas/country' }, next: { $ref: 'reach:schemas/place' } });
+    await drover.define('place', {
+      n: { type: 'integer' },
+      country: { $ref: 'reach:schemas/country' },
+      next: { $ref: 'reach:schemas/place' },
+    });
     const bad = await tenant.upload('place', [{ externalId: 'a', n: 1, country: 'DE' }], WAIT);
     const good = await tenant.upload('place', [{ externalId: 'b', next: 'a' }], WAIT);
     await tenant.waiting(bad);
@@ -129,7 +175,11 @@ describe('a pending item', () => {
       body: {
         schema: {
           type: 'object',
-          properties: { n: { type: 'string' }, country: { $ref: 'reach:schemas/country' }, next: { $ref: 'reach:schemas/place' } },
+          properties: {
+            n: { type: 'string' },
+            country: { $ref: 'reach:schemas/country' },
+            next: { $ref: 'reach:schemas/place' },
+          },
         },
       },
     });
@@ -160,7 +210,10 @@ describe('a pending item', () => {
     expect(await tenant.stored('city', 'B')).toMatchObject({ data: { name: 'Second', size: 2 }, versionNumber: 1 });
     await tenant.uploaded('country', [{ externalId: 'DE' }]);
     await tenant.ended(id);
-    expect(await tenant.stored('city', 'B')).toMatchObject({ data: { name: 'Third', size: 1, country: 'DE' }, versionNumber: 3 });
+    expect(await tenant.stored('city', 'B')).toMatchObject({
+      data: { name: 'Third', size: 1, country: 'DE' },
+      versionNumber: 3,
+    });
   });
 
   test('waits again for what has gone before the rest came', async () => {
@@ -171,7 +224,8 @@ describe('a pending item', () => {
     await tenant.uploaded('country', [{ externalId: 'DE' }]);
     // looked at, and not ready
     await tenant.now(id);
-    for (const gone of ['DE', 'FR']) await tenant.ended(await drover.delete('country', { externalIds: [gone] }, tenant));
+    for (const gone of ['DE', 'FR'])
+      await tenant.ended(await drover.delete('country', { externalIds: [gone] }, tenant));
     await tenant.uploaded('country', [{ externalId: 'PL' }]);
     expect((await tenant.now(id)).status).toBe('waiting');
     await tenant.uploaded('country', [{ externalId: 'FR' }]);
@@ -187,7 +241,11 @@ describe('a pending item', () => {
       { schemaDefinitionId: '', schemaName: 'Harbour', externalId: 'P' },
     ]);
     const harbourId = await drover.define('harbour', {});
-    await drover.until(id, (batch) => batch.pendingResources?.[0]?.missingDependencies[0]?.schemaDefinitionId === harbourId, tenant);
+    await drover.until(
+      id,
+      (batch) => batch.pendingResources?.[0]?.missingDependencies[0]?.schemaDefinitionId === harbourId,
+      tenant,
+    );
     await tenant.uploaded('harbour', [{ externalId: 'P' }]);
     expect((await tenant.ended(id)).actions.created).toBe(1);
   });
@@ -202,9 +260,12 @@ describe('a program', () => {
     expect(await handle.query(pendingItemsQuery)).toEqual([{ index: 0, expiresAt: expect.any(String) }]);
     expect(await handle.query(statusQuery)).toMatchObject({ status: 'waiting', counts: { pending: 1 } });
     await handle.signal(dependenciesAvailableSignal, [{ schemaDefinitionId: 'nonsense', externalId: 'x' }]);
-    for (const nonsense of [[], ['text'], [{ a: { b: [] } }, 7], [null]]) await handle.signal('dependenciesAvailable', ...nonsense);
+    for (const nonsense of [[], ['text'], [{ a: { b: [] } }, 7], [null]])
+      await handle.signal('dependenciesAvailable', ...nonsense);
     await handle.signal('noSuchSignal', { a: 1 });
-    const signals = Array.from({ length: 1000 }, () => handle.signal(dependenciesAvailableSignal, [{ schemaDefinitionId: countryId, externalId: 'DE' }]));
+    const signals = Array.from({ length: 1000 }, () =>
+      handle.signal(dependenciesAvailableSignal, [{ schemaDefinitionId: countryId, externalId: 'DE' }]),
+    );
     await Promise.all(signals);
     await tenant.now(id);
     expect(await handle.query(statusQuery)).toMatchObject({ status: 'waiting', counts: { pending: 1 } });
@@ -228,7 +289,14 @@ describe('a program', () => {
 
 test('what is left of a wait is nothing', async () => {
   const tenant = new Tenant(drover);
-  const id = await tenant.upload('city', [{ externalId: 'B', name: 'b', country: 'DE' }, { externalId: 'C', name: 'c', country: 'FR' }], WAIT);
+  const id = await tenant.upload(
+    'city',
+    [
+      { externalId: 'B', name: 'b', country: 'DE' },
+      { externalId: 'C', name: 'c', country: 'FR' },
+    ],
+    WAIT,
+  );
   await tenant.waiting(id);
   await tenant.uploaded('country', [{ externalId: 'DE' }]);
   await drover.until(id, (batch) => batch.counts.succeeded === 1, tenant);

@@ -72,7 +72,12 @@ const names = Array.from({ length: PAIRS }, (_, n) => `${n}`);
 const cities = names.map((name) => ({ externalId: name, country: name }));
 const countries = names.map((name) => ({ externalId: name }));
 
-async function begin(tenant: Tenant, schema: string, resources: readonly object[], stopAt?: Checkpoint): Promise<{ id: string; script: Script }> {
+async function begin(
+  tenant: Tenant,
+  schema: string,
+  resources: readonly object[],
+  stopAt?: Checkpoint,
+): Promise<{ id: string; script: Script }> {
   const id = await tenant.upload(schema, resources, WAIT);
   return { id, script: Script.of(id).begin(resources.length, stopAt) };
 }

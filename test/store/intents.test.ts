@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { noActions, noCounts } from '../../domain/outcome.ts';
 import { insertBatch, recordFinished } from '../../store/batches.ts';
 import { connectDatabase, type Database } from '../../store/database.ts';
 import { layIntent, removeStaleIntents } from '../../store/intents.ts';
-import { noActions, noCounts } from '../../domain/outcome.ts';
 
 let database: Database;
 beforeAll(async () => {
@@ -11,15 +11,31 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 async function running(_id: string): Promise<void> {
-  const about = { operation: 'patch', options: { ignoreUnknownFields: false }, schemaDefinitionId: 's', schemaName: 's' } as const;
-  await insertBatch(database, { _id, ...about, scope: { platform: 'p', tenant: 't' }, total: 1, pageSize: 50, createdAt: new Date() });
+  const about = {
+    operation: 'patch',
+    options: { ignoreUnknownFields: false },
+    schemaDefinitionId: 's',
+    schemaName: 's',
+  } as const;
+  await insertBatch(database, {
+    _id,
+    ...about,
+    scope: { platform: 'p', tenant: 't' },
+    total: 1,
+    pageSize: 50,
+    createdAt: new Date(),
+  });
   await layIntent(database, { id: `delivery of ${_id}`, batchId: _id, schemaDefinitionIds: ['s'], targets: ['x'] }, []);
 }
 
 test('what a delivery that died has left goes once its batch is over, and not before', async () => {
   await running('over');
   await running('runs');
-  await recordFinished(database, { batchId: 'over', run: 1 }, 'success', { counts: noCounts(), actions: noActions(), errorCodes: {} });
+  await recordFinished(database, { batchId: 'over', run: 1 }, 'success', {
+    counts: noCounts(),
+    actions: noActions(),
+    errorCodes: {},
+  });
   await removeStaleIntents(database);
   expect((await database.intents.find().toArray()).map((intent) => intent.batchId)).toEqual(['runs']);
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../dev/ports.ts';
 import { loadConfig } from '../../config.ts';
+import { freePort } from '../../dev/ports.ts';
 import { Drover } from '../harness.ts';
 
 let drover: Drover;
@@ -13,16 +13,30 @@ beforeAll(async () => {
 afterAll(() => drover.stop());
 
 test('a worker shows what became of items, and how its activities fare, without naming tenants', async () => {
-  const id = await drover.upload('thing', [{ externalId: 'a', n: 1 }, { externalId: 'b', n: 2 }, { externalId: 'c', n: 'x' }], '', { tenant: 'peculiar' });
+  const id = await drover.upload(
+    'thing',
+    [
+      { externalId: 'a', n: 1 },
+      { externalId: 'b', n: 2 },
+      { externalId: 'c', n: 'x' },
+    ],
+    '',
+    { tenant: 'peculiar' },
+  );
   await drover.ended(id, { tenant: 'peculiar' });
   const text = await (await fetch(`http://${address}/metrics`)).text();
-  const items = text.split('\n').filter((line) => line.startsWith('drover_items') || line.startsWith('temporal_drover_items'));
+  const items = text
+    .split('\n')
+    .filter((line) => line.startsWith('drover_items') || line.startsWith('temporal_drover_items'));
   expect(items.find((line) => line.includes('status="succeeded"'))).toMatch(/ 2$/);
   expect(items.find((line) => line.includes('status="failed"'))).toMatch(/ 1$/);
   expect(text).toContain('temporal_activity_execution_latency');
   expect(text).not.toContain('peculiar');
 });
 
-test.each(['9464', 'localhost:9464', '127.0.0.1', 'http://127.0.0.1:9464'])('an address that is none stops the process: %s', (wrong) => {
-  expect(() => loadConfig({ WORKER_METRICS_ADDRESS: wrong })).toThrow(/^WORKER_METRICS_ADDRESS: must be/);
-});
+test.each(['9464', 'localhost:9464', '127.0.0.1', 'http://127.0.0.1:9464'])(
+  'an address that is none stops the process: %s',
+  (wrong) => {
+    expect(() => loadConfig({ WORKER_METRICS_ADDRESS: wrong })).toThrow(/^WORKER_METRICS_ADDRESS: must be/);
+  },
+);

@@ -12,8 +12,8 @@ import {
   BATCH_WORKFLOW_TYPE,
   type BatchInput,
   batchWorkflowId,
-  cancelSignal,
   type CarriedState,
+  cancelSignal,
   dependenciesAvailableSignal,
   type PendingGroup,
   pendingItemsQuery,
@@ -35,7 +35,9 @@ beforeAll(async () => {
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) } },
   });
   const path = await timeSkippingServerExecutable(() => undefined);
-  environment = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable: { type: 'existing-path', path } } });
+  environment = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path } },
+  });
   await environment.connection.operatorService.addSearchAttributes({
     namespace: environment.namespace ?? 'default',
     searchAttributes: { [SEARCH_ATTRIBUTES.status]: temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD },
@@ -73,7 +75,10 @@ class Scene {
   }
 
   /** Starts the workflow with a worker, acts, and waits for its end. */
-  async play(act: (handle: Awaited<ReturnType<Scene['start']>>) => Promise<void> = async () => undefined, carried?: Partial<CarriedState>): Promise<void> {
+  async play(
+    act: (handle: Awaited<ReturnType<Scene['start']>>) => Promise<void> = async () => undefined,
+    carried?: Partial<CarriedState>,
+  ): Promise<void> {
     this.#startedAt = await environment.currentTimeMs();
     const worker = await Worker.create({
       connection: environment.nativeConnection,
@@ -147,14 +152,22 @@ class Scene {
       lookForDependencies: async ({ indexes }) => {
         await called('lookForDependencies', indexes);
         const ready = indexes.filter((index) => this.ready.has(index));
-        return { settled: [], result: { tally: NOTHING, pending: [] }, ready: ready.length > 0 ? [[ready]] : [], lookAgain: false };
+        return {
+          settled: [],
+          result: { tally: NOTHING, pending: [] },
+          ready: ready.length > 0 ? [[ready]] : [],
+          lookAgain: false,
+        };
       },
       expireItems: async ({ indexes }) => {
         await called('expireItems', indexes);
         this.claimed -= 1;
         if (this.claimed < 0) for (const index of indexes) this.#deadlines.delete(index);
         const pending = this.#groups(indexes);
-        return { tally: { ...NOTHING, counts: { expired: indexes.length - pending.length, pending: pending.length } }, pending };
+        return {
+          tally: { ...NOTHING, counts: { expired: indexes.length - pending.length, pending: pending.length } },
+          pending,
+        };
       },
       recordState: () => called('recordState'),
       finishBatch: async () => {
@@ -279,7 +292,9 @@ describe('a batch continued as new', () => {
     const scene = new Scene([2 * HOUR]);
     scene.ready.add(0);
     const counts = { ...noCounts(), pending: 1 };
-    await scene.play(undefined, { summary: { status: 'waiting', suspended: true, counts, actions: noActions(), errorCodes: {} } });
+    await scene.play(undefined, {
+      summary: { status: 'waiting', suspended: true, counts, actions: noActions(), errorCodes: {} },
+    });
     expect(scene.timesOf('lookForDependencies')).toEqual([]);
     expectAt(scene.timesOf('expireItems')[0], 2 * HOUR);
   });

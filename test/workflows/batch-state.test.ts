@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest';
 import type { Tally } from '../../domain/tally.ts';
 import { BatchState } from '../../workflows/batch-state.ts';
 
-const tally = (counts: Tally['counts'], actions: Tally['actions'] = {}, errorCodes: Tally['errorCodes'] = {}): Tally => ({ counts, actions, errorCodes });
+const tally = (
+  counts: Tally['counts'],
+  actions: Tally['actions'] = {},
+  errorCodes: Tally['errorCodes'] = {},
+): Tally => ({ counts, actions, errorCodes });
 const sumOf = (state: BatchState): number => Object.values(state.summary().counts).reduce((sum, n) => sum + n, 0);
 const pendingAt = (expiresAt: number, ...indexes: number[]) => ({ expiresAt, indexes });
 
@@ -14,9 +18,17 @@ describe('the state of a batch', () => {
     state.started = true;
     expect(state.summary().status).toBe('processing');
     state.add(tally({ succeeded: 1, pending: 1 }, { created: 1 }), [pendingAt(1_000, 1)]);
-    expect(state.summary()).toMatchObject({ status: 'waiting', pendingUntil: '1970-01-01T00:00:01.000Z', counts: { queued: 0, pending: 1, succeeded: 1 } });
+    expect(state.summary()).toMatchObject({
+      status: 'waiting',
+      pendingUntil: '1970-01-01T00:00:01.000Z',
+      counts: { queued: 0, pending: 1, succeeded: 1 },
+    });
     state.replace([1], tally({ succeeded: 1 }, { created: 1 }), []);
-    expect(state.summary()).toMatchObject({ status: 'processing', counts: { pending: 0, succeeded: 2 }, actions: { created: 2 } });
+    expect(state.summary()).toMatchObject({
+      status: 'processing',
+      counts: { pending: 0, succeeded: 2 },
+      actions: { created: 2 },
+    });
     expect(state.summary()).not.toHaveProperty('pendingUntil');
   });
 
@@ -49,7 +61,10 @@ describe('the state of a batch', () => {
   test('goes through continue-as-new as JSON and is the same, but for a look that it owes', () => {
     const state = new BatchState({ total: 5 });
     state.started = true;
-    state.add(tally({ succeeded: 1, failed: 1, pending: 3 }, { created: 1 }, { validation: 1 }), [pendingAt(1_000, 2, 4), pendingAt(2_000, 3)]);
+    state.add(tally({ succeeded: 1, failed: 1, pending: 3 }, { created: 1 }, { validation: 1 }), [
+      pendingAt(1_000, 2, 4),
+      pendingAt(2_000, 3),
+    ]);
     state.suspended = true;
     const carried = JSON.parse(JSON.stringify(state.carry(undefined)));
     const next = new BatchState({ total: 5, carried });

@@ -21,7 +21,8 @@ afterAll(() => drover.stop());
 afterEach(() => drover.atCheckpoint(undefined));
 
 const act = (verb: string, id: string) => drover.request('POST', `/api/batches/${id}/${verb}`);
-const towns = (prefix: string, count: number) => Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
+const towns = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
 
 /** Suspends a batch while its first activities are at work. */
 async function suspendInTheMiddle(start: () => Promise<string>): Promise<string> {
@@ -52,12 +53,18 @@ async function expectReplays(name: string, id: string, status: BatchView['status
     const json: unknown = JSON.parse(String(historyToJSON(history)));
     writeFileSync(new URL(`../histories/${name}.json`, import.meta.url), `${JSON.stringify(json, null, 1)}\n`);
   }
-  await Worker.runReplayHistory({ workflowBundle: { codePath: inject('workflowBundle') } }, history, batchWorkflowId(id));
+  await Worker.runReplayHistory(
+    { workflowBundle: { codePath: inject('workflowBundle') } },
+    history,
+    batchWorkflowId(id),
+  );
 }
 
 test('suspended twice, at work and waiting', async () => {
   const waits = { externalId: 'a-waits', near: 'a-later' };
-  const id = await suspendInTheMiddle(() => drover.upload('town', [...towns('a', 6), waits], '?dependencyWaitTimeout=600'));
+  const id = await suspendInTheMiddle(() =>
+    drover.upload('town', [...towns('a', 6), waits], '?dependencyWaitTimeout=600'),
+  );
   await act('resume', id);
   await drover.waiting(id);
   await act('suspend', id);
@@ -88,7 +95,11 @@ test('cancelled while it waits', async () => {
 });
 
 test('retried', async () => {
-  const id = await drover.upload('town', [{ externalId: 'e-ok' }, { externalId: 'e', near: 'e-later' }, { externalId: 'e-bad', name: 7 }]);
+  const id = await drover.upload('town', [
+    { externalId: 'e-ok' },
+    { externalId: 'e', near: 'e-later' },
+    { externalId: 'e-bad', name: 7 },
+  ]);
   await drover.ended(id);
   await drover.ended(await drover.upload('town', [{ externalId: 'e-later' }]));
   await act('retry', id);

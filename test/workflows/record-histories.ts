@@ -31,7 +31,13 @@ type Recorded = readonly (readonly [name: string, batchId: string, runId?: strin
 
 async function playUpload(drover: Drover): Promise<Recorded> {
   const chain = Array.from({ length: 30 }, (_, n) => node(`n${n}`, `n${n + 1}`));
-  const id = await drover.upload('node', [...chain, node('n30'), node('ring', 'ring'), node('x', 'nowhere'), { externalId: 5 }]);
+  const id = await drover.upload('node', [
+    ...chain,
+    node('n30'),
+    node('ring', 'ring'),
+    node('x', 'nowhere'),
+    { externalId: 5 },
+  ]);
   await drover.ended(id);
   return [['upload', id]];
 }
@@ -41,7 +47,10 @@ async function playCycle(drover: Drover): Promise<Recorded> {
   await drover.waiting(first);
   const last = await drover.upload('node', [node('b', 'a')], WAIT);
   for (const id of [first, last]) await drover.ended(id);
-  return [['cycle-first', first], ['cycle-last', last]];
+  return [
+    ['cycle-first', first],
+    ['cycle-last', last],
+  ];
 }
 
 async function playWait(drover: Drover): Promise<Recorded> {
@@ -52,7 +61,10 @@ async function playWait(drover: Drover): Promise<Recorded> {
   while ((await handle.describe()).runId === runId) await handle.signal(dependenciesAvailableSignal, []);
   await drover.ended(await drover.upload('node', [node('q')]));
   await drover.ended(id);
-  return [['waiting-before-continue-as-new', id, runId], ['waiting-after-continue-as-new', id]];
+  return [
+    ['waiting-before-continue-as-new', id, runId],
+    ['waiting-after-continue-as-new', id],
+  ];
 }
 
 async function playExpiry(drover: Drover): Promise<Recorded> {

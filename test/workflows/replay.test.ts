@@ -47,7 +47,10 @@ describe('a history does not replay', () => {
   }
 
   test('in which another activity was scheduled than would be now', async () => {
-    const history = doctored(({ eventType }) => eventType === 'EVENT_TYPE_ACTIVITY_TASK_SCHEDULED', (text) => text.replace('planBatch', 'planOther'));
+    const history = doctored(
+      ({ eventType }) => eventType === 'EVENT_TYPE_ACTIVITY_TASK_SCHEDULED',
+      (text) => text.replace('planBatch', 'planOther'),
+    );
     await expect(replay(history)).rejects.toThrow(DeterminismViolationError);
   });
 

@@ -24,23 +24,40 @@ export interface History {
   readonly end: State;
 }
 
-export const historyId = (tenant: string, kind: string, externalId: string): string => `${tenant} ${kind}/${externalId}`;
+export const historyId = (tenant: string, kind: string, externalId: string): string =>
+  `${tenant} ${kind}/${externalId}`;
 
 /** Sorts outcomes and reads by the resource that they are about. */
-export function historiesOf(journal: Journal, snapshot: Snapshot, matches: readonly Match[], controls: ReadonlyMap<string, ReadonlySet<Verb>>): Map<string, History> {
+export function historiesOf(
+  journal: Journal,
+  snapshot: Snapshot,
+  matches: readonly Match[],
+  controls: ReadonlyMap<string, ReadonlySet<Verb>>,
+): Map<string, History> {
   const histories = new Map<string, History>();
   const ends = new Map(
     snapshot.tenants.flatMap(({ tenant, resources }) =>
-      resources.map(({ kind, resourceExternalId, data, versionNumber }) => [historyId(tenant, kind, resourceExternalId), { data, version: versionNumber }] as const),
+      resources.map(
+        ({ kind, resourceExternalId, data, versionNumber }) =>
+          [historyId(tenant, kind, resourceExternalId), { data, version: versionNumber }] as const,
+      ),
     ),
   );
   const of = (tenant: string, kind: string, externalId: string): History => {
     const id = historyId(tenant, kind, externalId);
-    const known = histories.get(id) ?? { tenant, key: `${kind}/${externalId}`, events: [], writes: [], removals: [], end: ends.get(id) ?? null };
+    const known = histories.get(id) ?? {
+      tenant,
+      key: `${kind}/${externalId}`,
+      events: [],
+      writes: [],
+      removals: [],
+      end: ends.get(id) ?? null,
+    };
     histories.set(id, known);
     return known;
   };
-  for (const { tenant, resources } of snapshot.tenants) for (const { kind, resourceExternalId } of resources) of(tenant, kind, resourceExternalId);
+  for (const { tenant, resources } of snapshot.tenants)
+    for (const { kind, resourceExternalId } of resources) of(tenant, kind, resourceExternalId);
   for (const match of matches) addBatch(match, controls.get(match.state.batch.batchId)?.has('retry') ?? false, of);
   for (const { tenant, kind, externalId, from, to, resource } of journal.reads) {
     const state = resource && { data: resource.data, version: resource.versionNumber };
@@ -49,7 +66,11 @@ export function historiesOf(journal: Journal, snapshot: Snapshot, matches: reado
   return histories;
 }
 
-function addBatch(match: Match, isRetried: boolean, of: (tenant: string, kind: string, externalId: string) => History): void {
+function addBatch(
+  match: Match,
+  isRetried: boolean,
+  of: (tenant: string, kind: string, externalId: string) => History,
+): void {
   const { tenant, request, state } = match;
   const { batchId, createdAt, completedAt } = state.batch;
   const last = new Map<string, Event>();
@@ -91,7 +112,11 @@ function effectOf(request: SentRequest, { index, status, action, errors = [] }: 
     case 'failed':
       if (has('conflict')) return { kind: 'present' };
       if (has('not_found')) return { kind: 'absent' };
-      return sent?.fault === undefined && isPartial(request.kind, sent?.body ?? {}) && (has('validation') || has('required_field')) ? { kind: 'absent' } : null;
+      return sent?.fault === undefined &&
+        isPartial(request.kind, sent?.body ?? {}) &&
+        (has('validation') || has('required_field'))
+        ? { kind: 'absent' }
+        : null;
     default:
       return null;
   }

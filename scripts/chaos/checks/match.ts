@@ -17,15 +17,29 @@ export interface Match {
 export function matchBatches(journal: Journal, snapshot: Snapshot): { matches: Match[]; violations: Violation[] } {
   const matches: Match[] = [];
   const violations: Violation[] = [];
-  const byBatch = new Map(journal.requests.flatMap((request) => batchIdsOf(request).map((id) => [id, request] as const)));
+  const byBatch = new Map(
+    journal.requests.flatMap((request) => batchIdsOf(request).map((id) => [id, request] as const)),
+  );
   const byNumber = new Map(journal.requests.map((request) => [request.number, request]));
   for (const tenantState of snapshot.tenants) {
     for (const state of tenantState.batches) {
       const { batchId } = state.batch;
       const request = byBatch.get(batchId) ?? byNumber.get(markOf(state, tenantState) ?? -1);
-      if (request === undefined) violations.push({ rule: 'unknown batch', tenant: tenantState.tenant, batchId, detail: 'nobody has sent what it holds' });
+      if (request === undefined)
+        violations.push({
+          rule: 'unknown batch',
+          tenant: tenantState.tenant,
+          batchId,
+          detail: 'nobody has sent what it holds',
+        });
       else if (request.tenant !== tenantState.tenant) {
-        violations.push({ rule: 'tenants mixed', tenant: tenantState.tenant, batchId, request: request.number, detail: `the request was of tenant ${request.tenant}` });
+        violations.push({
+          rule: 'tenants mixed',
+          tenant: tenantState.tenant,
+          batchId,
+          request: request.number,
+          detail: `the request was of tenant ${request.tenant}`,
+        });
       } else matches.push({ tenant: tenantState.tenant, request, state });
     }
   }
@@ -37,7 +51,9 @@ export function matchBatches(journal: Journal, snapshot: Snapshot): { matches: M
 function markOf({ bodies, items }: BatchState, { tenant }: TenantState): number | undefined {
   const texts = [
     ...bodies.flatMap((body) => Object.values(body ?? {})),
-    ...(items ?? []).flatMap(({ externalId }) => (externalId?.startsWith('ghost.') ? [`${externalId.slice('ghost.'.length)}.`] : [])),
+    ...(items ?? []).flatMap(({ externalId }) =>
+      externalId?.startsWith('ghost.') ? [`${externalId.slice('ghost.'.length)}.`] : [],
+    ),
   ];
   for (const text of texts) {
     const [of, number, ...more] = typeof text === 'string' ? text.split('.') : [];
@@ -48,7 +64,8 @@ function markOf({ bodies, items }: BatchState, { tenant }: TenantState): number 
 
 function checkRequests(journal: Journal, matches: readonly Match[]): Violation[] {
   const found = new Map<SentRequest, Set<string>>();
-  for (const { request, state } of matches) found.set(request, (found.get(request) ?? new Set()).add(state.batch.batchId));
+  for (const { request, state } of matches)
+    found.set(request, (found.get(request) ?? new Set()).add(state.batch.batchId));
   return journal.requests.flatMap((request): Violation[] => {
     const about = { tenant: request.tenant, request: request.number };
     const told = batchIdsOf(request);
@@ -56,10 +73,19 @@ function checkRequests(journal: Journal, matches: readonly Match[]): Violation[]
     const lost = told.filter((id) => !there.has(id));
     const isRefused = request.results.length > 0 && request.results.every(({ kind }) => kind === 'refused');
     return [
-      ...(told.length > 1 ? [{ ...about, rule: 'one key, two batches', detail: `answers named ${told.join(', ')}` }] : []),
+      ...(told.length > 1
+        ? [{ ...about, rule: 'one key, two batches', detail: `answers named ${told.join(', ')}` }]
+        : []),
       ...(there.size > 1 ? [{ ...about, rule: 'one request, two batches', detail: [...there].join(', ') }] : []),
-      ...lost.map((batchId) => ({ ...about, batchId, rule: 'batch lost', detail: 'it was accepted with 202 and is not there' })),
-      ...(isRefused && there.size > 0 ? [{ ...about, rule: 'refused and done', detail: `answers were ${JSON.stringify(request.results)}` }] : []),
+      ...lost.map((batchId) => ({
+        ...about,
+        batchId,
+        rule: 'batch lost',
+        detail: 'it was accepted with 202 and is not there',
+      })),
+      ...(isRefused && there.size > 0
+        ? [{ ...about, rule: 'refused and done', detail: `answers were ${JSON.stringify(request.results)}` }]
+        : []),
     ];
   });
 }
@@ -69,17 +95,32 @@ function checkContents({ tenant, request, state }: Match): Violation[] {
   const { batch, items, bodies } = state;
   const about = { tenant, batchId: batch.batchId, request: request.number };
   if (items === null) return [{ ...about, rule: 'batch by half', detail: 'its items are a 404' }];
-  if (batch.operation !== request.operation) return [{ ...about, rule: 'batch by half', detail: `it is a ${batch.operation}, sent was a ${request.operation}` }];
+  if (batch.operation !== request.operation)
+    return [{ ...about, rule: 'batch by half', detail: `it is a ${batch.operation}, sent was a ${request.operation}` }];
   if (request.options.deleteAll) return [];
   if (items.length !== request.items.length) {
     return [{ ...about, rule: 'batch by half', detail: `${items.length} items, sent were ${request.items.length}` }];
   }
   return request.items.flatMap(({ externalId, body }, index): Violation[] => {
     if ((items[index]?.externalId ?? null) !== externalId) {
-      return [{ ...about, item: index, rule: 'batch by half', detail: `its id is ${items[index]?.externalId}, sent was ${externalId}` }];
+      return [
+        {
+          ...about,
+          item: index,
+          rule: 'batch by half',
+          detail: `its id is ${items[index]?.externalId}, sent was ${externalId}`,
+        },
+      ];
     }
     if (body !== undefined && canonical(bodies[index] ?? null) !== canonical(body)) {
-      return [{ ...about, item: index, rule: 'batch by half', detail: `its body is ${canonical(bodies[index] ?? null)}, sent was ${canonical(body)}` }];
+      return [
+        {
+          ...about,
+          item: index,
+          rule: 'batch by half',
+          detail: `its body is ${canonical(bodies[index] ?? null)}, sent was ${canonical(body)}`,
+        },
+      ];
     }
     return [];
   });

@@ -7,7 +7,10 @@ import type { Violation } from './violation.ts';
 /** Each item has one terminal outcome, one that its request can have had, and the numbers of its batch say the same (invariants 1 and 2). */
 export function checkOutcomes(journal: Journal, matches: readonly Match[]): Violation[] {
   const asked = controlsByBatch(journal);
-  return [...matches.flatMap((match) => checkBatch(match, asked.get(match.state.batch.batchId) ?? new Set())), ...checkSeen(journal, matches, asked)];
+  return [
+    ...matches.flatMap((match) => checkBatch(match, asked.get(match.state.batch.batchId) ?? new Set())),
+    ...checkSeen(journal, matches, asked),
+  ];
 }
 
 /** Controls that a batch may have had: those that were refused have had no effect. */
@@ -28,8 +31,13 @@ function checkBatch({ tenant, request, state }: Match, asked: ReadonlySet<Verb>)
   const wrong = (rule: string, detail: string, item?: number): void => {
     violations.push({ ...about, rule, detail, ...(item !== undefined && { item }) });
   };
-  if (!TERMINAL_STATUSES.includes(batch.status)) wrong('batch not ended', `it is ${batch.status}${batch.suspended ? ', suspended' : ''}, counts ${canonical(batch.counts)}`);
-  if (canonical(items.map(({ index }) => index)) !== canonical(items.map((_, at) => at))) wrong('items lost', 'their indexes are not 0, 1, 2, …');
+  if (!TERMINAL_STATUSES.includes(batch.status))
+    wrong(
+      'batch not ended',
+      `it is ${batch.status}${batch.suspended ? ', suspended' : ''}, counts ${canonical(batch.counts)}`,
+    );
+  if (canonical(items.map(({ index }) => index)) !== canonical(items.map((_, at) => at)))
+    wrong('items lost', 'their indexes are not 0, 1, 2, …');
   for (const item of items) {
     if (!SETTLED_STATUSES.includes(item.status)) wrong('item without outcome', `it is ${item.status}`, item.index);
     const sent = request.items[item.index];
@@ -37,14 +45,21 @@ function checkBatch({ tenant, request, state }: Match, asked: ReadonlySet<Verb>)
       const why = implausible(request, sent, item);
       if (why !== null) wrong('outcome that cannot be', `${why}: ${canonical(item)}`, item.index);
     }
-    if (item.status === 'cancelled' && !asked.has('cancel')) wrong('outcome that cannot be', 'cancelled, but nobody has cancelled its batch', item.index);
+    if (item.status === 'cancelled' && !asked.has('cancel'))
+      wrong('outcome that cannot be', 'cancelled, but nobody has cancelled its batch', item.index);
   }
   for (const { what, told, counted } of numbersOf(state.batch, items, request)) {
-    if (canonical(told) !== canonical(counted)) wrong('numbers do not add up', `${what}: told ${canonical(told)}, counted ${canonical(counted)}`);
+    if (canonical(told) !== canonical(counted))
+      wrong('numbers do not add up', `${what}: told ${canonical(told)}, counted ${canonical(counted)}`);
   }
   if (single === null) wrong('batch lost', 'it is in the list, and a 404 alone');
-  else if (canonical([single.status, single.counts, single.actions]) !== canonical([batch.status, batch.counts, batch.actions])) {
-    wrong('numbers do not add up', `alone it says ${canonical([single.status, single.counts, single.actions])}, in the list ${canonical([batch.status, batch.counts, batch.actions])}`);
+  else if (
+    canonical([single.status, single.counts, single.actions]) !== canonical([batch.status, batch.counts, batch.actions])
+  ) {
+    wrong(
+      'numbers do not add up',
+      `alone it says ${canonical([single.status, single.counts, single.actions])}, in the list ${canonical([batch.status, batch.counts, batch.actions])}`,
+    );
   }
   return violations;
 }
@@ -52,13 +67,23 @@ function checkBatch({ tenant, request, state }: Match, asked: ReadonlySet<Verb>)
 /** Why this outcome cannot come of this item; null where it can. */
 function implausible(request: SentRequest, sent: SentItem, { status, action, errors = [] }: ItemAnswer): string | null {
   const codes = errors.map(({ code }) => code);
-  if (sent.fault !== undefined) return status === 'failed' && codes.includes(sent.fault) ? null : `it is wrong on purpose, and has to fail with ${sent.fault}`;
+  if (sent.fault !== undefined)
+    return status === 'failed' && codes.includes(sent.fault)
+      ? null
+      : `it is wrong on purpose, and has to fail with ${sent.fault}`;
   const possible = possibleCodes(request, sent);
   switch (status) {
     case 'succeeded': {
-      const actions = request.operation === 'delete' ? ['deleted'] : request.operation === 'patch' ? ['updated', 'unchanged'] : ['created', 'updated', 'unchanged'];
+      const actions =
+        request.operation === 'delete'
+          ? ['deleted']
+          : request.operation === 'patch'
+            ? ['updated', 'unchanged']
+            : ['created', 'updated', 'unchanged'];
       if (!actions.includes(action ?? '')) return `a ${request.operation} does not end so`;
-      return request.options.onconflict === 'reject' && action !== 'created' ? 'it rejects what is there, so it has created' : null;
+      return request.options.onconflict === 'reject' && action !== 'created'
+        ? 'it rejects what is there, so it has created'
+        : null;
     }
     case 'failed':
     case 'expired':
@@ -89,7 +114,11 @@ export function isPartial(kind: SentRequest['kind'], body: object): boolean {
 }
 
 /** What the batch says of its items, and what they say themselves. */
-function numbersOf({ counts, actions, progress, status, errors }: Match['state']['batch'], items: readonly ItemAnswer[], request: SentRequest) {
+function numbersOf(
+  { counts, actions, progress, status, errors }: Match['state']['batch'],
+  items: readonly ItemAnswer[],
+  request: SentRequest,
+) {
   const of = (...statuses: string[]): number => items.filter((item) => statuses.includes(item.status)).length;
   const did = (action: string): number => {
     const doers = items.filter((item) => item.action === action);
@@ -99,20 +128,39 @@ function numbersOf({ counts, actions, progress, status, errors }: Match['state']
   const successful = of('succeeded', 'skipped');
   const unsuccessful = of('failed', 'expired', 'cancelled');
   const codes: Record<string, number> = {};
-  for (const item of items) for (const code of new Set(item.errors?.map((error) => error.code))) codes[code] = (codes[code] ?? 0) + 1;
+  for (const item of items)
+    for (const code of new Set(item.errors?.map((error) => error.code))) codes[code] = (codes[code] ?? 0) + 1;
   const ended = unsuccessful === 0 ? 'success' : successful === 0 ? 'failed' : 'partial_success';
   return [
     { what: 'counts', told: counts, counted: Object.fromEntries(Object.keys(counts).map((name) => [name, of(name)])) },
     { what: 'total', told: progress.totalRecords, counted: items.length },
-    { what: 'actions', told: { ...actions, cascaded: 0 }, counted: { created: did('created'), updated: did('updated'), unchanged: did('unchanged'), deleted: did('deleted'), cascaded: 0 } },
-    { what: 'progress', told: [progress.processedRecords, progress.successfulRecords, progress.failedRecords], counted: [items.length, successful, unsuccessful] },
+    {
+      what: 'actions',
+      told: { ...actions, cascaded: 0 },
+      counted: {
+        created: did('created'),
+        updated: did('updated'),
+        unchanged: did('unchanged'),
+        deleted: did('deleted'),
+        cascaded: 0,
+      },
+    },
+    {
+      what: 'progress',
+      told: [progress.processedRecords, progress.successfulRecords, progress.failedRecords],
+      counted: [items.length, successful, unsuccessful],
+    },
     { what: 'error codes', told: errors?.summary ?? {}, counted: codes },
     { what: 'status', told: status, counted: status === 'cancelled' ? 'cancelled' : ended },
   ];
 }
 
 /** What a client has seen as the end of an item is its end, unless a retry has taken up what failed. */
-function checkSeen(journal: Journal, matches: readonly Match[], asked: ReadonlyMap<string, ReadonlySet<Verb>>): Violation[] {
+function checkSeen(
+  journal: Journal,
+  matches: readonly Match[],
+  asked: ReadonlyMap<string, ReadonlySet<Verb>>,
+): Violation[] {
   const now = new Map(matches.map((match) => [match.state.batch.batchId, match]));
   return journal.seen.flatMap(({ batchId, items }) => {
     const match = now.get(batchId);
@@ -123,7 +171,16 @@ function checkSeen(journal: Journal, matches: readonly Match[], asked: ReadonlyM
       if (isRetried && !['succeeded', 'skipped'].includes(seen.status)) return [];
       if (seen.status === item.status && seen.action === item.action) return [];
       const detail = `it was ${canonical(seen)}, and is ${canonical(item)}`;
-      return [{ tenant: match.tenant, batchId, request: match.request.number, item: seen.index, rule: 'outcome changed', detail }];
+      return [
+        {
+          tenant: match.tenant,
+          batchId,
+          request: match.request.number,
+          item: seen.index,
+          rule: 'outcome changed',
+          detail,
+        },
+      ];
     });
   });
 }

@@ -18,8 +18,20 @@ export function checkDangling({ definitions }: Journal, { tenants, raw }: Snapsh
       const keys = found.map((reference) => `default/${tenant}/${definitions[reference.kind]}/${reference.externalId}`);
       const stored = references.get(`default/${tenant}/${definitions[kind]}/${resourceExternalId}`) ?? [];
       return [
-        ...dangling.map((reference) => ({ ...about, rule: 'dangling reference', detail: `it refers to ${idOf(reference)}, which is not there` })),
-        ...(keys.sort().join() === [...stored].sort().join() ? [] : [{ ...about, rule: 'references differ', detail: `stored are ${stored.join(', ')}; the data has ${keys.join(', ')}` }]),
+        ...dangling.map((reference) => ({
+          ...about,
+          rule: 'dangling reference',
+          detail: `it refers to ${idOf(reference)}, which is not there`,
+        })),
+        ...(keys.sort().join() === [...stored].sort().join()
+          ? []
+          : [
+              {
+                ...about,
+                rule: 'references differ',
+                detail: `stored are ${stored.join(', ')}; the data has ${keys.join(', ')}`,
+              },
+            ]),
       ];
     });
   });
@@ -41,7 +53,15 @@ export function findSleepers(matches: readonly Match[], { tenants }: Pick<Snapsh
     }
     return asleep.map(({ match, item, key, needs }): Violation => {
       const detail = `all that it refers to is there, or pending with it: ${needs.join(', ')}`;
-      return { rule: 'asleep', tenant: state.tenant, batchId: match.state.batch.batchId, request: match.request.number, item: item.index, key, detail };
+      return {
+        rule: 'asleep',
+        tenant: state.tenant,
+        batchId: match.state.batch.batchId,
+        request: match.request.number,
+        item: item.index,
+        key,
+        detail,
+      };
     });
   });
 }
@@ -51,7 +71,14 @@ function pendingOf(match: Match) {
   return (state.items ?? []).flatMap((item) => {
     const body = request.items[item.index]?.body;
     if (item.status !== 'pending' || body === undefined) return [];
-    return [{ match, item, key: `${request.kind}/${item.externalId}`, needs: referencesOf(kindOf(request.kind), body).map(idOf) }];
+    return [
+      {
+        match,
+        item,
+        key: `${request.kind}/${item.externalId}`,
+        needs: referencesOf(kindOf(request.kind), body).map(idOf),
+      },
+    ];
   });
 }
 
@@ -59,7 +86,11 @@ function pendingOf(match: Match) {
  * Items that failed or expired for want of something that was certainly there, and items that succeeded with a reference to
  * something that certainly was not (invariants 3 and 5).
  */
-export function checkMissing(histories: ReadonlyMap<string, History>, matches: readonly Match[], controls: ReadonlyMap<string, ReadonlySet<Verb>>): Violation[] {
+export function checkMissing(
+  histories: ReadonlyMap<string, History>,
+  matches: readonly Match[],
+  controls: ReadonlyMap<string, ReadonlySet<Verb>>,
+): Violation[] {
   return matches.flatMap((match) => {
     const asked = controls.get(match.state.batch.batchId);
     const findings = (match.state.items ?? []).flatMap((item) => [
@@ -67,7 +98,14 @@ export function checkMissing(histories: ReadonlyMap<string, History>, matches: r
       // while it is suspended a batch looks for nothing, and a retry looks at times that are not known
       ...(asked?.has('suspend') || asked?.has('retry') ? [] : wronglyMissed(histories, match, item)),
     ]);
-    return findings.map(({ rule, item, detail }) => ({ rule, tenant: match.tenant, batchId: match.state.batch.batchId, request: match.request.number, item, detail }));
+    return findings.map(({ rule, item, detail }) => ({
+      rule,
+      tenant: match.tenant,
+      batchId: match.state.batch.batchId,
+      request: match.request.number,
+      item,
+      detail,
+    }));
   });
 }
 
@@ -77,18 +115,28 @@ interface Finding {
   readonly detail: string;
 }
 
-function referredToNothing(histories: ReadonlyMap<string, History>, { tenant, request, state }: Match, { index, status }: ItemAnswer): Finding[] {
+function referredToNothing(
+  histories: ReadonlyMap<string, History>,
+  { tenant, request, state }: Match,
+  { index, status }: ItemAnswer,
+): Finding[] {
   const body = request.items[index]?.body;
   if (status !== 'succeeded' || body === undefined) return [];
   const until = Date.parse(state.batch.completedAt ?? '9999-01-01T00:00:00Z');
   return referencesOf(kindOf(request.kind), body).flatMap((reference) => {
     const writes = histories.get(historyId(tenant, reference.kind, reference.externalId))?.writes ?? [];
     if (writes.some(({ event }) => event.from <= until)) return [];
-    return [{ rule: 'reference to nothing', item: index, detail: `it succeeded, and ${idOf(reference)} was never there` }];
+    return [
+      { rule: 'reference to nothing', item: index, detail: `it succeeded, and ${idOf(reference)} was never there` },
+    ];
   });
 }
 
-function wronglyMissed(histories: ReadonlyMap<string, History>, { tenant, request, state }: Match, { index, status, missingDependencies = [] }: ItemAnswer): Finding[] {
+function wronglyMissed(
+  histories: ReadonlyMap<string, History>,
+  { tenant, request, state }: Match,
+  { index, status, missingDependencies = [] }: ItemAnswer,
+): Finding[] {
   if (!['failed', 'expired'].includes(status) || missingDependencies.length === 0) return [];
   const { createdAt, completedAt } = state.batch;
   const wait = status === 'expired' ? (request.options.dependencyWaitTimeout ?? 0) * 1000 : 0;
@@ -98,7 +146,13 @@ function wronglyMissed(histories: ReadonlyMap<string, History>, { tenant, reques
   const wrongly = missingDependencies.filter(wasThere);
   // one that expires misses something of its list; one that fails names what it misses
   if (wrongly.length === 0 || (status === 'expired' && wrongly.length < missingDependencies.length)) return [];
-  return [{ rule: 'wrongly missing', item: index, detail: `it ${status} for want of ${wrongly.map(({ schemaName, externalId }) => `${schemaName}/${externalId}`).join(', ')}, there all the time` }];
+  return [
+    {
+      rule: 'wrongly missing',
+      item: index,
+      detail: `it ${status} for want of ${wrongly.map(({ schemaName, externalId }) => `${schemaName}/${externalId}`).join(', ')}, there all the time`,
+    },
+  ];
 }
 
 /** Whether the resource was there at every moment between two. */
@@ -107,5 +161,8 @@ function certainlyThere(history: History | undefined, from: number, to: number):
   const created = history.writes.filter(({ event }) => event.effect.kind === 'created').length;
   // a cascade may have deleted it at any time
   if (created - history.removals.length > (history.end === null ? 0 : 1)) return false;
-  return history.writes.some(({ event: write }) => write.to < from && history.removals.every(({ event }) => event.to < write.from || event.from > to));
+  return history.writes.some(
+    ({ event: write }) =>
+      write.to < from && history.removals.every(({ event }) => event.to < write.from || event.from > to),
+  );
 }

@@ -8,7 +8,10 @@ import type { Match } from './match.ts';
 import type { Violation } from './violation.ts';
 
 /** What is stored is what the outcomes say (invariants 2 and 4). @returns also how many histories could not be decided. */
-export function checkResources(histories: ReadonlyMap<string, History>, matches: readonly Match[]): { violations: Violation[]; open: number } {
+export function checkResources(
+  histories: ReadonlyMap<string, History>,
+  matches: readonly Match[],
+): { violations: Violation[]; open: number } {
   const violations: Violation[] = [];
   let open = 0;
   const cascades = cascadesByTenant(matches);
@@ -19,19 +22,40 @@ export function checkResources(histories: ReadonlyMap<string, History>, matches:
     const missing = created - removals.length - (end === null ? 0 : 1);
     cascaded.set(tenant, (cascaded.get(tenant) ?? 0) + Math.max(missing, 0));
     violations.push(...checkValues(history));
-    const detail = (why: string): string => `${why}; created by ${created}, deleted by ${removals.length} items, ${end === null ? 'not there' : `there in version ${end.version}`} at the end`;
+    const detail = (why: string): string =>
+      `${why}; created by ${created}, deleted by ${removals.length} items, ${end === null ? 'not there' : `there in version ${end.version}`} at the end`;
     if (missing < 0) {
-      violations.push({ ...aboutOf(history), rule: 'effects do not add up', detail: detail('more ends than beginnings') });
+      violations.push({
+        ...aboutOf(history),
+        rule: 'effects do not add up',
+        detail: detail('more ends than beginnings'),
+      });
       continue;
     }
-    const gone = Array.from({ length: missing }, (_, n): Event => ({ what: `cascade ${n + 1}`, ...(cascades.get(tenant) ?? NEVER), effect: { kind: 'removed' } }));
+    const gone = Array.from(
+      { length: missing },
+      (_, n): Event => ({ what: `cascade ${n + 1}`, ...(cascades.get(tenant) ?? NEVER), effect: { kind: 'removed' } }),
+    );
     const verdict = explain([...events, ...gone], end);
     if (verdict.kind === 'open') open += 1;
-    if (verdict.kind === 'contradiction') violations.push({ ...aboutOf(history), rule: 'no order explains it', detail: detail(`${key}: ${verdict.detail}`) });
+    if (verdict.kind === 'contradiction')
+      violations.push({
+        ...aboutOf(history),
+        rule: 'no order explains it',
+        detail: detail(`${key}: ${verdict.detail}`),
+      });
   }
   for (const [tenant, counted] of cascaded) {
-    const told = matches.reduce((sum, match) => sum + (match.tenant === tenant ? (match.state.batch.actions.cascaded ?? 0) : 0), 0);
-    if (told !== counted) violations.push({ tenant, rule: 'cascades do not add up', detail: `batches tell of ${told} cascaded deletions, ${counted} resources have gone so` });
+    const told = matches.reduce(
+      (sum, match) => sum + (match.tenant === tenant ? (match.state.batch.actions.cascaded ?? 0) : 0),
+      0,
+    );
+    if (told !== counted)
+      violations.push({
+        tenant,
+        rule: 'cascades do not add up',
+        detail: `batches tell of ${told} cascaded deletions, ${counted} resources have gone so`,
+      });
   }
   return { violations, open };
 }
@@ -51,21 +75,39 @@ function cascadesByTenant(matches: readonly Match[]): Map<string, { from: number
 }
 
 /** The request and item that wrote last, to begin looking at. */
-function aboutOf({ tenant, key, writes, removals }: History): Pick<Violation, 'tenant' | 'key' | 'batchId' | 'request' | 'item'> {
+function aboutOf({
+  tenant,
+  key,
+  writes,
+  removals,
+}: History): Pick<Violation, 'tenant' | 'key' | 'batchId' | 'request' | 'item'> {
   const last = [...writes, ...removals].sort((a, b) => a.event.from - b.event.from).at(-1);
-  return { tenant, key, ...(last && { batchId: last.match.state.batch.batchId, request: last.match.request.number, item: last.item.index }) };
+  return {
+    tenant,
+    key,
+    ...(last && { batchId: last.match.state.batch.batchId, request: last.match.request.number, item: last.item.index }),
+  };
 }
 
 /** Every text comes from an item that has succeeded on this resource. */
 function checkValues(history: History): Violation[] {
   const { tenant, key, writes, end } = history;
   if (end === null) return [];
-  const written = new Set(writes.flatMap(({ event }) => ('body' in event.effect ? Object.entries(event.effect.body).map(canonical) : [])));
+  const written = new Set(
+    writes.flatMap(({ event }) => ('body' in event.effect ? Object.entries(event.effect.body).map(canonical) : [])),
+  );
   const kind = kindOf(key.slice(0, key.indexOf('/')));
   return kind.texts.flatMap((field): Violation[] => {
     const value = end.data[field];
     if (value === undefined || written.has(canonical([field, value]))) return [];
-    return [{ tenant, key, rule: 'value of nobody', detail: `${field} is ${canonical(value)}: no item that succeeded on this resource has written it` }];
+    return [
+      {
+        tenant,
+        key,
+        rule: 'value of nobody',
+        detail: `${field} is ${canonical(value)}: no item that succeeded on this resource has written it`,
+      },
+    ];
   });
 }
 
@@ -86,11 +128,20 @@ export function checkReads({ reads }: Journal): Violation[] {
       if (later.resource === null || !lifeBefore?.resource) continue;
       const about = { tenant: later.tenant, key: `${later.kind}/${later.externalId}`, rule: 'reads that contradict' };
       const [older, newer] = [lifeBefore.resource, later.resource];
-      if (older.versionNumber > newer.versionNumber) violations.push({ ...about, detail: `version ${older.versionNumber}, later ${newer.versionNumber}, of ${newer.id}` });
+      if (older.versionNumber > newer.versionNumber)
+        violations.push({
+          ...about,
+          detail: `version ${older.versionNumber}, later ${newer.versionNumber}, of ${newer.id}`,
+        });
       if (older.versionNumber === newer.versionNumber && canonical(older.data) !== canonical(newer.data)) {
-        violations.push({ ...about, detail: `version ${newer.versionNumber} was ${canonical(older.data)}, later ${canonical(newer.data)}` });
+        violations.push({
+          ...about,
+          detail: `version ${newer.versionNumber} was ${canonical(older.data)}, later ${canonical(newer.data)}`,
+        });
       }
-      const between = before.slice(before.indexOf(lifeBefore) + 1).find((read) => read.from > lifeBefore.to && read.resource?.id !== newer.id);
+      const between = before
+        .slice(before.indexOf(lifeBefore) + 1)
+        .find((read) => read.from > lifeBefore.to && read.resource?.id !== newer.id);
       if (between) violations.push({ ...about, detail: `${newer.id} had gone, and is back` });
     }
   }
@@ -101,20 +152,44 @@ export function checkReads({ reads }: Journal): Violation[] {
 export function checkStored({ definitions }: Journal, { tenants, raw }: Snapshot): Violation[] {
   const told = new Map<string, { tenant: string; resource: TenantState['resources'][number] }>(
     tenants.flatMap(({ tenant, resources }) =>
-      resources.map((resource) => [`default/${tenant}/${definitions[resource.kind]}/${resource.resourceExternalId}`, { tenant, resource }] as const),
+      resources.map(
+        (resource) =>
+          [
+            `default/${tenant}/${definitions[resource.kind]}/${resource.resourceExternalId}`,
+            { tenant, resource },
+          ] as const,
+      ),
     ),
   );
   const violations = raw.resources.flatMap(({ key, scope, data, version }): Violation[] => {
     const found = told.get(key);
-    if (!key.startsWith(`${scope}/`)) return [{ rule: 'tenants mixed', key, detail: `it lies under the scope ${scope}` }];
-    if (found === undefined) return [{ rule: 'API and store differ', key, detail: 'it is stored, and the API does not tell of it' }];
+    if (!key.startsWith(`${scope}/`))
+      return [{ rule: 'tenants mixed', key, detail: `it lies under the scope ${scope}` }];
+    if (found === undefined)
+      return [{ rule: 'API and store differ', key, detail: 'it is stored, and the API does not tell of it' }];
     if (canonical([data, version]) === canonical([found.resource.data, found.resource.versionNumber])) return [];
-    return [{ rule: 'API and store differ', tenant: found.tenant, key, detail: `stored is ${canonical([data, version])}` }];
+    return [
+      { rule: 'API and store differ', tenant: found.tenant, key, detail: `stored is ${canonical([data, version])}` },
+    ];
   });
   const stored = new Set(raw.resources.map(({ key }) => key));
-  for (const [key, { tenant }] of told) if (!stored.has(key)) violations.push({ rule: 'API and store differ', tenant, key, detail: 'the API tells of it, and it is not stored' });
+  for (const [key, { tenant }] of told)
+    if (!stored.has(key))
+      violations.push({
+        rule: 'API and store differ',
+        tenant,
+        key,
+        detail: 'the API tells of it, and it is not stored',
+      });
   const foreign = tenants.flatMap(({ tenant, foreignBatches }) =>
-    foreignBatches.map((batchId): Violation => ({ rule: 'tenants mixed', tenant, batchId, detail: 'it is of another tenant, and could be read' })),
+    foreignBatches.map(
+      (batchId): Violation => ({
+        rule: 'tenants mixed',
+        tenant,
+        batchId,
+        detail: 'it is of another tenant, and could be read',
+      }),
+    ),
   );
   return [...violations, ...foreign];
 }
