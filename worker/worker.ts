@@ -17,6 +17,7 @@ import { type Config, ConfigError } from '../config.ts';
 import { connectClient, connectNative } from '../connections.ts';
 import { dataConverter } from '../payload-codec.ts';
 import { connectDatabase, createIndexes } from '../store/database.ts';
+import { ReadablePayloads } from './readable-payloads.ts';
 import { SWEEP_WORKFLOW_TYPE, sweepScheduleId } from '../workflows/messages.ts';
 import { countOutcomes } from './outcome-metrics.ts';
 import { installRuntime } from './runtime.ts';
@@ -80,7 +81,8 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
-    dataConverter: dataConverter(config),
+    // decoding goes from the last to the first
+    dataConverter: { payloadCodecs: [new ReadablePayloads(), ...(dataConverter(config).payloadCodecs ?? [])] },
     ...(options.workflowBundle
       ? { workflowBundle: { codePath: options.workflowBundle } }
       : { workflowsPath: workflowsPath() }),

@@ -60,8 +60,7 @@ test('two versions of the workers share the batches of both: those begun before,
   for (const id of between.slice(0, 2)) expect((await drover.ended(id)).status).toBe('success');
   await drover.stopWorker();
   const after = await waitingFor('after');
-  for (const name of ['before', 'after', 'between2', 'between3'])
-    await drover.ended(await arrives(name));
+  for (const name of ['before', 'after', 'between2', 'between3']) await drover.ended(await arrives(name));
   for (const id of [before, after, ...between]) {
     const batch = await drover.ended(id);
     expect([batch.status, batch.actions.created]).toEqual(['success', 1]);

@@ -274,6 +274,25 @@ describe('a program', () => {
     await expect(handle.signal(dependenciesAvailableSignal, [])).rejects.toThrow(WorkflowNotFoundError);
   });
 
+  test.each([
+    ['of an encoding that nobody knows', { encoding: Buffer.from('binary/nonsense') }, 'x'],
+    ['of a Java program', { encoding: Buffer.from('json/protobuf'), messageType: Buffer.from('a.B') }, '{}'],
+    ['that says JSON and is none', { encoding: Buffer.from('json/plain') }, 'x'],
+    ['that says nothing', {}, ''],
+  ])('does no harm with a payload %s', async (_, metadata, text) => {
+    const tenant = new Tenant(drover);
+    const id = await tenant.upload('city', [{ externalId: 'B', name: 'Berlin', country: 'DE' }], WAIT);
+    await tenant.waiting(id);
+    await drover.services.client.workflowService.signalWorkflowExecution({
+      namespace: drover.config.TEMPORAL_NAMESPACE,
+      workflowExecution: { workflowId: batchWorkflowId(id) },
+      signalName: 'dependenciesAvailable',
+      input: { payloads: [{ metadata, data: Buffer.from(text) }] },
+    });
+    await tenant.uploaded('country', [{ externalId: 'DE' }]);
+    expect((await tenant.ended(id)).status).toBe('success');
+  });
+
   test('that signals what is there sets the batch going', async () => {
     const tenant = new Tenant(drover);
     const id = await tenant.upload('city', [{ externalId: 'B', name: 'Berlin', country: 'DE' }], WAIT);
