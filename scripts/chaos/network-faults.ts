@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Aim, type FaultyProxy, NETWORK_FAULTS, type NetworkFault } from './proxy.ts';
+import type { Aim, FaultyProxy, NetworkFault } from './proxy.ts';
 import type { Random } from './random.ts';
 
 /** How often each fault is chosen. */
@@ -56,11 +56,4 @@ export async function disturb(
     }
   }
   proxy.calm();
-}
-
-/** Faults of some proxies together. */
-export function countFaults(proxies: readonly FaultyProxy[]): Record<NetworkFault, number> {
-  const sums = Object.fromEntries(NETWORK_FAULTS.map((fault) => [fault, 0])) as Record<NetworkFault, number>;
-  for (const { counts } of proxies) for (const fault of NETWORK_FAULTS) sums[fault] += counts[fault];
-  return sums;
 }

@@ -29,7 +29,6 @@ export interface RawResource {
   readonly data: JsonObject;
   readonly references: readonly string[];
   readonly version: number;
-  readonly isMarked: boolean;
 }
 
 /** What lies in the collections, read without the service. */
@@ -155,7 +154,6 @@ async function readRaw(find: (name: string) => Promise<Document[]>): Promise<Raw
       data: JSON.parse(document.data) as JsonObject,
       references: document.references as string[],
       version: document.version as number,
-      isMarked: document.hidden !== undefined || document.leaving !== undefined,
     })),
     leftovers: [
       ...(resources ?? []).flatMap(({ _id, hidden, leaving }) =>

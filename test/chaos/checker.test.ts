@@ -126,6 +126,11 @@ describe('the checker finds', () => {
       breaks: 'batch by half',
       how: (state) => changeItems(state, 1, (items) => items.slice(0, 3)),
     },
+    'a recordCount that is not the number of items': {
+      breaks: 'numbers do not add up',
+      how: (state) =>
+        state.journal.requests[0]?.results.splice(0, 1, { kind: 'accepted', batchId: 'batch-1', recordCount: 5 }),
+    },
     'a body that is not the one sent': {
       breaks: 'batch by half',
       how: (state) => alter(state, 7, { bodies: [place('p1', 'beta.7.0.name', { note: 'x' })] }),

@@ -84,7 +84,7 @@ export class Doctored {
     const references = referencesOf(kindOf(kind), data).map(
       (found) => `default/${tenant}/${this.journal.definitions[found.kind]}/${found.externalId}`,
     );
-    this.raw.push({ key, scope: `default/${tenant}`, data, references, version: versionNumber, isMarked: false });
+    this.raw.push({ key, scope: `default/${tenant}`, data, references, version: versionNumber });
   }
 
   /** A read of a client, now. */

@@ -97,10 +97,16 @@ function checkContents({ tenant, request, state }: Match): Violation[] {
   if (items === null) return [{ ...about, rule: 'batch by half', detail: 'its items are a 404' }];
   if (batch.operation !== request.operation)
     return [{ ...about, rule: 'batch by half', detail: `it is a ${batch.operation}, sent was a ${request.operation}` }];
-  if (request.options.deleteAll) return [];
-  if (items.length !== request.items.length) {
+  if (!request.options.deleteAll && items.length !== request.items.length) {
     return [{ ...about, rule: 'batch by half', detail: `${items.length} items, sent were ${request.items.length}` }];
   }
+  const told = request.results.flatMap((result) => (result.kind === 'accepted' ? [result.recordCount] : []));
+  const wrong = told.find((count) => count !== items.length);
+  if (wrong !== undefined)
+    return [
+      { ...about, rule: 'numbers do not add up', detail: `recordCount was ${wrong}, there are ${items.length} items` },
+    ];
+  if (request.options.deleteAll) return [];
   return request.items.flatMap(({ externalId, body }, index): Violation[] => {
     if ((items[index]?.externalId ?? null) !== externalId) {
       return [
