@@ -192,9 +192,7 @@ export function toOutcome(batch: BatchDocument, item: WorkItem, result: WriteRes
     case 'failed':
       return { status: 'failed', errors: [...result.errors], attempts, ...waited };
     case 'missing': {
-      const missing = [
-        ...new Map(result.missing.map((reference) => [reference.key, toMissingKey(reference)])).values(),
-      ];
+      const missing = eachOnce(result.missing).map(toMissingKey);
       const waitSeconds = 'dependencyWaitTimeout' in batch.options ? batch.options.dependencyWaitTimeout : 0;
       if (waitSeconds > 0) {
         const since = item.outcome?.pendingSince ?? new Date();
@@ -209,6 +207,11 @@ export function toOutcome(batch: BatchDocument, item: WorkItem, result: WriteRes
 
 export function toMissingKey({ key, schemaDefinitionId, schemaName, externalId }: BoundReference): MissingKey {
   return { key, schemaName, externalId, ...(schemaDefinitionId !== undefined && { schemaDefinitionId }) };
+}
+
+/** A schema definition that is not there yet is one key for all of its resources. */
+function eachOnce(references: readonly BoundReference[]): BoundReference[] {
+  return [...new Map(references.map((reference) => [`${reference.key}\n${reference.externalId}`, reference])).values()];
 }
 
 function missingError(reference: BoundReference): ItemError {

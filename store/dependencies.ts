@@ -199,25 +199,35 @@ export async function claimPending(
   group: string,
   members: readonly PendingMember[],
 ): Promise<boolean> {
-  const taken: PendingMember[] = [];
-  // In one order for everybody, so that of two groups that share members one gets them all.
-  for (const member of [...members].sort((a, b) => (a.key < b.key ? -1 : 1))) {
-    const entry = `pending.${pendingEntryId(member.batchId, member.index)}`;
-    const result = await database.dependencies.updateOne(
-      {
-        _id: member.key,
+  // One order for everybody, and the first on its own: of groups that share all their members, one gets them.
+  const [first, ...rest] = [...members].sort(inOrder);
+  for (const some of [first === undefined ? [] : [first], rest]) {
+    if (some.length === 0) continue;
+    const { matchedCount } = await database.dependencies.bulkWrite(some.map((member) => claimOf(group, member)));
+    if (matchedCount === some.length) continue;
+    await unclaimPending(database, group, members);
+    return false;
+  }
+  return true;
+}
+
+const inOrder = (a: PendingMember, b: PendingMember): number =>
+  compare(a.key, b.key) || compare(a.batchId, b.batchId) || a.index - b.index;
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function claimOf(group: string, { key, batchId, index }: PendingMember): AnyBulkWriteOperation<DependencyDocument> {
+  const entry = `pending.${pendingEntryId(batchId, index)}`;
+  return {
+    updateOne: {
+      filter: {
+        _id: key,
         [`${entry}.missing`]: { $exists: true },
         $or: [{ [`${entry}.claim`]: { $exists: false } }, { [`${entry}.claim`]: group }],
       },
-      { $set: { [`${entry}.claim`]: group } },
-    );
-    if (result.matchedCount === 0) {
-      await unclaimPending(database, group, taken);
-      return false;
-    }
-    taken.push(member);
-  }
-  return true;
+      update: { $set: { [`${entry}.claim`]: group } },
+    },
+  };
 }
 
 /** Gives claimed items back to their batches. */
@@ -226,10 +236,14 @@ export async function unclaimPending(
   group: string,
   members: readonly PendingMember[],
 ): Promise<void> {
-  for (const member of members) {
-    const claim = `pending.${pendingEntryId(member.batchId, member.index)}.claim`;
-    await database.dependencies.updateOne({ _id: member.key, [claim]: group }, { $unset: { [claim]: '' } });
-  }
+  if (members.length === 0) return;
+  await database.dependencies.bulkWrite(
+    members.map(({ key, batchId, index }) => {
+      const claim = `pending.${pendingEntryId(batchId, index)}.claim`;
+      return { updateOne: { filter: { _id: key, [claim]: group }, update: { $unset: { [claim]: '' } } } };
+    }),
+    { ordered: false },
+  );
 }
 
 /** Removes entries of items that are settled, claimed or not. */

@@ -235,10 +235,11 @@ describe('a pending item', () => {
 
   test('may refer to a schema definition that does not exist yet', async () => {
     const tenant = new Tenant(drover);
-    await drover.define('ship', { port: { $ref: 'reach:schemas/Harbour' } });
-    const id = await tenant.upload('ship', [{ externalId: 'S', port: 'P' }], WAIT);
+    await drover.define('ship', { ports: { type: 'array', items: { $ref: 'reach:schemas/Harbour' } } });
+    const id = await tenant.upload('ship', [{ externalId: 'S', ports: ['P', 'Q', 'P'] }], WAIT);
     expect((await tenant.waiting(id)).pendingResources?.[0]?.missingDependencies).toEqual([
       { schemaDefinitionId: '', schemaName: 'Harbour', externalId: 'P' },
+      { schemaDefinitionId: '', schemaName: 'Harbour', externalId: 'Q' },
     ]);
     const harbourId = await drover.define('harbour', {});
     await drover.until(
@@ -246,7 +247,7 @@ describe('a pending item', () => {
       (batch) => batch.pendingResources?.[0]?.missingDependencies[0]?.schemaDefinitionId === harbourId,
       tenant,
     );
-    await tenant.uploaded('harbour', [{ externalId: 'P' }]);
+    await tenant.uploaded('harbour', [{ externalId: 'P' }, { externalId: 'Q' }]);
     expect((await tenant.ended(id)).actions.created).toBe(1);
   });
 });
