@@ -17,9 +17,9 @@ import { type Config, ConfigError } from '../config.ts';
 import { connectClient, connectNative } from '../connections.ts';
 import { dataConverter } from '../payload-codec.ts';
 import { connectDatabase, createIndexes } from '../store/database.ts';
-import { ReadablePayloads } from './readable-payloads.ts';
 import { SWEEP_WORKFLOW_TYPE, sweepScheduleId } from '../workflows/messages.ts';
 import { countOutcomes } from './outcome-metrics.ts';
+import { ReadablePayloads } from './readable-payloads.ts';
 import { installRuntime } from './runtime.ts';
 
 /** Activities at work in one process. More only wait for MongoDB, and their time limit runs while they do. */
