@@ -5,14 +5,17 @@ import type { Reporter, TestModule } from 'vitest/node';
 /**
  * Ends the output of a run with one plain line, `N passed, N failed`, for programs to read. What failed outside a test (a
  * file that does not load, an error that nobody caught) counts as failed. `DROVER_TEST_COUNTS` names a file that gets
- * the line instead: .ci/run adds its own steps to it.
+ * the line instead: .ci/run adds its own steps to it. A test that passed only when it was repeated is named: a bug of ours until
+ * proven otherwise.
  */
 export class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
     let passed = 0;
     let failed = unhandledErrors.length;
     for (const module of modules) {
-      const results = [...module.children.allTests()].map((test) => test.result().state);
+      const tests = [...module.children.allTests()];
+      for (const test of tests) if (test.diagnostic()?.flaky) console.log(`flaky: ${module.moduleId}: ${test.fullName}`);
+      const results = tests.map((test) => test.result().state);
       passed += results.filter((state) => state === 'passed').length;
       const failures = results.filter((state) => state === 'failed').length;
       failed += failures === 0 && module.state() === 'failed' ? 1 : failures;
