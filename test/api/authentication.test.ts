@@ -172,6 +172,8 @@ test.each([
     );
     const seen = [route, answer.status];
     expect(answer.text).not.toContain(PLANTED);
+    // lists, counts and the namespace of the Camunda façade too
+    if (!route.path.includes('{')) expect(answer.text).not.toContain(batchId);
     if (/\{(batchId|instanceId|externalId)\}/.test(route.path))
       expect(seen).toEqual([route, oneOf(isCamunda(route) ? [400, 404] : [404])]);
     else if (isExtracta(route)) expect(seen).toEqual([route, 400]);
@@ -213,6 +215,24 @@ test('a cursor of one tenant is a 400 for another', async () => {
   const { cursor } = (await send('GET', '/api/batches?limit=1', BLUE)).json.data.pagination;
   expect((await send('GET', `/api/batches?limit=1&cursor=${cursor}`, BLUE)).status).toBe(200);
   expect((await send('GET', `/api/batches?limit=1&cursor=${cursor}`, RED)).status).toBe(400);
+});
+
+test('the namespace behind the Camunda façade is open to platform scope of the default platform alone', async () => {
+  const instances = async (who: Claims): Promise<string> =>
+    (await send('GET', '/engine-rest/process-instance', who)).text;
+  const { client, taskQueue } = drover.services;
+  const untagged = await client.workflow.start('nobodysWorkflow', { taskQueue, workflowId: `${taskQueue}-untagged` });
+  const operator: Claims = { platform: 'default', scope: 'platform' };
+  await expect.poll(() => instances(operator)).toContain(untagged.workflowId);
+  for (const who of [PLATFORM, BLUE, RED, OTHER_PLATFORM]) {
+    expect(await instances(who)).not.toContain(untagged.workflowId);
+    const body = { processInstanceIds: [untagged.workflowId] };
+    const { id } = (await send('POST', '/engine-rest/process-instance/delete', who, { body })).json;
+    const headers = bearer(await signed(who));
+    expect((await drover.ended(id, { headers })).errors?.summary).toEqual({ not_found: 1 });
+  }
+  expect((await untagged.describe()).status.name).toBe('RUNNING');
+  await untagged.terminate();
 });
 
 test('platform scope names its tenant in reach-tenant-id, else in its claim, else it is default', async () => {
