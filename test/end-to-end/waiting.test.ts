@@ -272,6 +272,7 @@ describe('a program', () => {
     expect(await handle.query(statusQuery)).toMatchObject({ status: 'waiting', counts: { pending: 1 } });
     await tenant.uploaded('country', [{ externalId: 'DE' }]);
     expect((await tenant.ended(id)).status).toBe('success');
+    await handle.result();
     await expect(handle.signal(dependenciesAvailableSignal, [])).rejects.toThrow(WorkflowNotFoundError);
   });
 
