@@ -14,7 +14,8 @@ export class CountReporter implements Reporter {
     let failed = unhandledErrors.length;
     for (const module of modules) {
       const tests = [...module.children.allTests()];
-      for (const test of tests) if (test.diagnostic()?.flaky) console.log(`flaky: ${module.moduleId}: ${test.fullName}`);
+      for (const test of tests)
+        if (test.diagnostic()?.flaky) console.log(`flaky: ${module.moduleId}: ${test.fullName}`);
       const results = tests.map((test) => test.result().state);
       passed += results.filter((state) => state === 'passed').length;
       const failures = results.filter((state) => state === 'failed').length;
