@@ -49,6 +49,8 @@ export class Peer {
   }
 
   async stop(): Promise<void> {
+    // a peer that ended by itself is gone already
+    if (!this.#process.connected) return;
     const ended = once(this.#process, 'exit');
     this.#process.disconnect();
     await ended;
