@@ -19,32 +19,32 @@ test.each([
 ])(
   'ten items of tenant B are through within 5 s while tenant A has $batches batches of $size queued',
   async ({ batches, size }) => {
-    const resources = Array.from({ length: size }, (_, n) => ({ externalId: `r${n}`, n }));
+    const resources = (name: string | number, count: number) =>
+      Array.from({ length: count }, (_, n) => ({ externalId: `${name}-${n}`, n }));
+    const { database } = drover.services;
     const queued: string[] = [];
     while (queued.length < batches) {
-      queued.push(
-        ...(await Promise.all(
-          Array.from({ length: 20 }, () => drover.upload('thing', resources, '', { tenant: 'a' })),
-        )),
-      );
+      const next = Array.from({ length: 20 }, (_, n) => resources(queued.length + n, size));
+      queued.push(...(await Promise.all(next.map((each) => drover.upload('thing', each, '', { tenant: 'a' })))));
     }
     await drover.startWorker();
     // the worker is at work on A's before B comes
     await drover.until(queued[0] ?? '', (batch) => batch.counts.succeeded > 0, { tenant: 'a' });
     const times: number[] = [];
+    const through: number[] = [];
     for (let n = 0; n < 3; n++) {
       const started = performance.now();
-      const id = await drover.upload('thing', resources.slice(0, 10), '', { tenant: 'b' });
+      const id = await drover.upload('thing', resources(n, 10), '', { tenant: 'b' });
       const batch = await drover.ended(id, { tenant: 'b' });
       expect(batch.counts.succeeded).toBe(10);
       times.push(Math.round(performance.now() - started));
+      through.push(await database.batches.countDocuments({ tenant: 'a', status: 'success' }));
     }
-    const through = await drover.services.database.batches.countDocuments({ tenant: 'a', status: 'success' });
     console.log(
-      `B's batches took ${times.join(', ')} ms; of A's ${batches} batches of ${size} ${through} were through by then`,
+      `B's batches took ${times.join(', ')} ms; of A's ${batches} batches of ${size} ${through.join(', ')} were through by then`,
     );
     // whatever the machine has to do beside, B did not wait for A
-    expect(through).toBeLessThan(batches * 0.75);
+    expect(through[0]).toBeLessThan(batches * 0.75);
     expect(Math.min(...times)).toBeLessThan(LIMIT_MS);
   },
   120_000,
