@@ -195,11 +195,10 @@ async function insertAll(
   const ordered = components.flat().flatMap((key) => byKey.get(key) ?? []);
   if (components.length === ordered.length) return (await insertResources(database, ordered)) === ordered.length;
   const group = delivery.id;
-  const keys = ordered.map((document) => document._id);
-  const inserted = await insertResources(
-    database,
-    ordered.map((document) => ({ ...document, hidden: group })),
-  );
+  // In one order for everybody, so that of two who insert the same members the second leaves none behind.
+  const keys = ordered.map((document) => document._id).sort();
+  const hidden = keys.flatMap((key) => byKey.get(key) ?? []).map((document) => ({ ...document, hidden: group }));
+  const inserted = await insertResources(database, hidden);
   // Another round would need another group: the activity starts afresh, and aborts this one.
   if (inserted < ordered.length) throw blocked('a member of a cycle is being created by somebody else');
   const { state } = await decideGroup(database, group, 'committed');

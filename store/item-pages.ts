@@ -1,3 +1,4 @@
+import { MAX_REFERENCES } from '../domain/decide-writes.ts';
 import type { ItemError } from '../domain/outcome.ts';
 import type { JsonObject } from '../domain/resource.ts';
 import type { Database } from './database.ts';
@@ -37,11 +38,15 @@ export const BODIES_PER_PAGE = 50;
 export const IDS_PER_PAGE = 1000;
 /** Pages that are removed in one command. */
 const IDS_AT_ONCE = 1000;
+/** Most JSON text in one page of several items, in bytes: a page stays below MongoDB's 16 MB a document. */
+const MAX_PAGE_BYTES = 14 * 1024 * 1024;
 /**
- * Most JSON text in one page of several items, in bytes. Far below MongoDB's 16 MB a document, because what pending items of a
- * page miss takes many times the bytes of their references.
+ * Most of that text that may be references. What is stored of a missing one takes up to fifty times its bytes, and the outcomes
+ * of a page are a document too.
  */
-const MAX_PAGE_BYTES = 256 * 1024;
+const MAX_REFERENCE_BYTES = 256 * 1024;
+/** Bytes of the shortest reference in a list: `"x",`. One item has at most `MAX_REFERENCES` of them. */
+const BYTES_PER_REFERENCE = 4;
 
 export const pageId = (batchId: string, page: number): string => `${batchId}/${page}`;
 
@@ -52,7 +57,7 @@ export function pageIds(batchId: string, total: number, pageSize: number): strin
 /** The largest page size, halving from the usual one, at which no page passes the limit of a document. */
 export function fittingPageSize(items: readonly NewItem[]): number {
   for (let size = BODIES_PER_PAGE; size > 1; size = Math.ceil(size / 2)) {
-    if (pagesOf(items, size).every((page) => bytesOf(page) <= MAX_PAGE_BYTES)) return size;
+    if (pagesOf(items, size).every(fits)) return size;
   }
   return 1;
 }
@@ -63,8 +68,13 @@ function pagesOf<T>(items: readonly T[], size: number): T[][] {
   );
 }
 
-const bytesOf = (items: readonly NewItem[]): number =>
-  items.reduce((sum, item) => sum + Buffer.byteLength(item.body ?? ''), 0);
+function fits(items: readonly NewItem[]): boolean {
+  const bytes = items.map(({ body = '' }) => Buffer.byteLength(body));
+  const ofReferences = bytes.map((n) => Math.min(n, MAX_REFERENCES * BYTES_PER_REFERENCE));
+  return sumOf(bytes) <= MAX_PAGE_BYTES && sumOf(ofReferences) <= MAX_REFERENCE_BYTES;
+}
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0);
 
 /** Writes pages from `firstPage` on, of a batch that does not exist yet. */
 export async function writeItemPages(
