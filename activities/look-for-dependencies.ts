@@ -66,9 +66,7 @@ export async function lookForDependencies(dependencies: Dependencies, input: Ite
     settled,
     result: workResult(settled, after),
     ready: planStages(planned, resourcesPerActivity(Math.max(planned.length, 1), configured, missed)),
-    lookAgain:
-      cycle.length > 0 &&
-      (!isApplied || cycle.some((member) => member.batchId === batch._id && isPending(member.index))),
+    lookAgain: cycle.some((member) => member.batchId === batch._id && isPending(member.index)),
   };
 }
 

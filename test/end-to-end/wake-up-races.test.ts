@@ -5,10 +5,11 @@ import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/me
 import { Drover } from '../harness.ts';
 import { Tenant } from '../tenant.ts';
 
-/** Each play forces one interleaving on this many pairs of items side by side (a batch carries out 3 activities at a time). */
+/**
+ * Whole batches, brought into the orders that matter; test/activities/wake-up-races.test.ts goes through far more of them.
+ * Each play forces one interleaving on this many pairs of items side by side (a batch carries out 3 activities at a time). */
 const PAIRS = 3;
-const PLAYS = 67;
-const FEW_PLAYS = 10;
+const PLAYS = 10;
 const WAIT = '?dependencyWaitTimeout=600';
 
 let drover: Drover;
@@ -102,7 +103,7 @@ async function plays(count: number, atOnce: number, play: (tenant: Tenant) => Pr
 
 describe('no wake-up is lost where the dependency is created', () => {
   test('after the waiting item has looked, and before it registers', async () => {
-    await plays(FEW_PLAYS, 2, async (tenant) => {
+    await plays(PLAYS, 2, async (tenant) => {
       const waiting = await begin(tenant, 'city', cities, 'looked');
       await waiting.script.stopped;
       await expectApplied((await begin(tenant, 'country', countries)).id);
@@ -136,7 +137,7 @@ describe('no wake-up is lost where the dependency is created', () => {
   }, 120_000);
 
   test('by a creator that has looked before it, while the item looked for nothing and fell asleep', async () => {
-    await plays(FEW_PLAYS, 2, async (tenant) => {
+    await plays(PLAYS, 2, async (tenant) => {
       const creating = await begin(tenant, 'country', countries, 'looked');
       await creating.script.stopped;
       const waiting = await begin(tenant, 'city', cities);
@@ -149,7 +150,7 @@ describe('no wake-up is lost where the dependency is created', () => {
 
 describe('a cycle of two batches is not overlooked', () => {
   test('where both register before either looks', async () => {
-    await plays(FEW_PLAYS, 2, async (tenant) => {
+    await plays(PLAYS, 2, async (tenant) => {
       const first = await begin(tenant, 'node', [{ externalId: 'a', next: 'b' }], 'registered');
       const second = await begin(tenant, 'node', [{ externalId: 'b', next: 'a' }], 'registered');
       await Promise.all([first.script.stopped, second.script.stopped]);
@@ -160,7 +161,7 @@ describe('a cycle of two batches is not overlooked', () => {
   }, 120_000);
 
   test('where one claims its members while the other looks', async () => {
-    await plays(FEW_PLAYS, 2, async (tenant) => {
+    await plays(PLAYS, 2, async (tenant) => {
       const first = await begin(tenant, 'node', [{ externalId: 'a', next: 'b' }], 'claimed');
       const second = await begin(tenant, 'node', [{ externalId: 'b', next: 'a' }], 'claimed');
       await Promise.race([first.script.stopped, second.script.stopped]);
