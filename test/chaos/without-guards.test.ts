@@ -1,16 +1,29 @@
-import { expect, test } from 'vitest';
-import { GUARD_NAMES } from '../../scripts/chaos/guards.ts';
+import { describe, expect, test } from 'vitest';
+import { GUARD_NAMES, GUARDS } from '../../scripts/chaos/guards.ts';
+import { runChaos } from '../../scripts/chaos/run.ts';
 import { runWithout } from '../../scripts/chaos/without.ts';
 
-/**
- * Each guard taken away is found out: one to two minutes each, so only on demand:
- * `CHAOS_GUARDS=1 npx vitest run test/chaos/without-guards.test.ts`
- */
-test.runIf(process.env.CHAOS_GUARDS).each(GUARD_NAMES)(
-  'without %s the checker finds a violation',
-  async (name) => {
-    const { isCaught } = await runWithout(name, { seed: '1', loadSeconds: 25, say: (line) => console.log(line) });
-    expect(isCaught).toBe(true);
-  },
-  300_000,
-);
+/** A minute for each test, so only on demand: `CHAOS_GUARDS=1 npx vitest run test/chaos/without-guards.test.ts`. */
+const TIMEOUT_MS = 300_000;
+const LOAD = { seed: '1', loadSeconds: 25 };
+
+describe.runIf(process.env.CHAOS_GUARDS).each(GUARD_NAMES)('%s', (name) => {
+  test(
+    'without it the checker finds a violation',
+    async () => {
+      const { isCaught } = await runWithout(name, LOAD);
+      expect(isCaught).toBe(true);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'with it the same load holds',
+    async () => {
+      const { workload, faults } = GUARDS[name];
+      const { report } = await runChaos({ ...LOAD, workload, faults });
+      expect(report.violations).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+});
