@@ -1,3 +1,4 @@
+import { activityInfo } from '@temporalio/activity';
 import type { BoundReference } from '../domain/decide-writes.ts';
 import { type ItemError, MAX_ERRORS_PER_ITEM } from '../domain/outcome.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
@@ -35,8 +36,12 @@ export interface WorkResult {
  * delivery that settled them may have died before it did that (invariant 5).
  */
 export async function applyItems(dependencies: Dependencies, input: ItemsOfBatch): Promise<WorkResult> {
-  const { database } = dependencies;
   const delivery = currentDelivery();
+  return dependencies.inTurn(activityInfo().startToCloseTimeoutMs, () => applyInTurn(dependencies, delivery, input));
+}
+
+async function applyInTurn(dependencies: Dependencies, delivery: Delivery, input: ItemsOfBatch): Promise<WorkResult> {
+  const { database } = dependencies;
   const batch = await readBatch(database, input.batchId);
   if (batch === null || batch.run !== input.run) return { tally: tallyOf([]), pending: [] };
   const [before, items] = await Promise.all([

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { StartParts } from '../services/start-batch.ts';
 import type { Database } from '../store/database.ts';
+import { createTurns, type InTurn } from './in-turn.ts';
 import { SchemaCatalog } from './schema-catalog.ts';
 
 /** Moments between two steps of an activity at which a test can stop, delay or kill it. */
@@ -18,6 +19,12 @@ export type Checkpoint =
   | 'referrers-looked'
   | 'deleted';
 
+/**
+ * Activities of one process that write resources side by side: enough to fill the waits for MongoDB. More only stand in each
+ * other's way, and in that of status queries, which the same thread answers.
+ */
+const WRITERS_AT_ONCE = 4;
+
 /** What activities work with. */
 export interface Dependencies extends StartParts {
   readonly database: Database;
@@ -25,12 +32,14 @@ export interface Dependencies extends StartParts {
   /** Days that a finished batch is kept; 0 keeps it for ever. */
   readonly retentionDays: number;
   readonly schemas: SchemaCatalog;
+  /** For what computes much; the time limit of its activity runs while it waits. */
+  readonly inTurn: InTurn;
   /** Resources carried out by one activity; absent: by the size of the batch. */
   readonly resourcesPerActivity?: number;
   /** Tests only: awaited at each checkpoint of an activity. */
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
 }
 
-export function createDependencies(parts: Omit<Dependencies, 'schemas'>): Dependencies {
-  return { ...parts, schemas: new SchemaCatalog(parts.database) };
+export function createDependencies(parts: Omit<Dependencies, 'schemas' | 'inTurn'>): Dependencies {
+  return { ...parts, schemas: new SchemaCatalog(parts.database), inTurn: createTurns(WRITERS_AT_ONCE) };
 }

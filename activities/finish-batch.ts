@@ -1,4 +1,4 @@
-import { heartbeat } from '@temporalio/activity';
+import { activityInfo, heartbeat } from '@temporalio/activity';
 import { type BatchSummary, isTerminal, terminalStatus } from '../domain/batch.ts';
 import { addErrorDetails, type ErrorDetails } from '../domain/error-details.ts';
 import { type ItemError, noActions, noCounts } from '../domain/outcome.ts';
@@ -65,7 +65,8 @@ async function settleItems({ database }: Dependencies, batch: BatchDocument, can
   const missed = new Set<ResourceKey>();
   const created: ResourceKey[] = [];
   for await (const chunk of outcomeChunks(database, batch)) {
-    heartbeat();
+    // inside a workflow task nobody waits for it
+    if (!activityInfo().isLocal) heartbeat();
     const indexes = indexesOf(batch, chunk.pages);
     const open = indexes.filter((index) =>
       ['queued', 'pending'].includes(chunk.outcomes.get(index)?.status ?? 'queued'),

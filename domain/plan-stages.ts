@@ -15,15 +15,12 @@ export type Chunk = number[];
 /** Chunks that can run side by side. Stages run one after the other. */
 export type Stage = Chunk[];
 
-/**
- * A batch is divided into this many activities where it is large enough: more than it carries out side by side, so that suspend
- * and cancel find something that has not started, and progress shows.
- */
-const ACTIVITIES_PER_BATCH = 5;
+/** A batch is divided into this many activities where it is large enough: as many as it carries out side by side. */
+const ACTIVITIES_PER_BATCH = 3;
 /** An activity costs as much as some 25 resources (measured, docs/performance.md): very few are not worth one. */
 const MIN_RESOURCES_PER_ACTIVITY = 10;
 /** Throughput hardly grows beyond this many resources in an activity, and a retry repeats them all. */
-const MAX_RESOURCES_PER_ACTIVITY = 200;
+const MAX_RESOURCES_PER_ACTIVITY = 334;
 /** References that an activity can look up, and register where they are missing, well within its time. */
 const REFERENCES_PER_ACTIVITY = 5_000;
 

@@ -22,8 +22,13 @@ import { countOutcomes } from './outcome-metrics.ts';
 import { ReadablePayloads } from './readable-payloads.ts';
 import { installRuntime } from './runtime.ts';
 
-/** Activities at work in one process. More only wait for MongoDB, and their time limit runs while they do. */
-const MAX_CONCURRENT_ACTIVITIES = 12;
+/**
+ * Activities of one process: those that wait for executions to end, eight of a batch, leave room for others. What is taken
+ * from the task queue here is not done by another worker, so not many more than are at work (`WRITERS_AT_ONCE`).
+ */
+const MAX_CONCURRENT_ACTIVITIES = 24;
+/** Plans and ends of small batches, inside workflow tasks. */
+const MAX_CONCURRENT_LOCAL_ACTIVITIES = 4;
 /** Workflows kept in memory; one that is not is replayed from its history. */
 const MAX_CACHED_WORKFLOWS = 500;
 /** Time after which a workflow that is in the memory of a dead worker goes to another one. */
@@ -89,6 +94,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     activities: createActivities(dependencies),
     interceptors: { activity: [countOutcomes] },
     maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_ACTIVITIES,
+    maxConcurrentLocalActivityExecutions: MAX_CONCURRENT_LOCAL_ACTIVITIES,
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     shutdownGraceTime: DRAIN,

@@ -1,4 +1,10 @@
-import { type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  type ActivityOptions,
+  type LocalActivityOptions,
+  proxyActivities,
+  proxyLocalActivities,
+} from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { fairTurn } from '../domain/fair-turns.ts';
 import type { BatchInput } from './messages.ts';
@@ -8,6 +14,14 @@ const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval
 
 /** An activity that reads the whole batch may take long. */
 const SURVEY_TIMEOUT = '15m';
+
+/** A batch of at most so many items is surveyed in milliseconds. */
+const MAX_ITEMS_SURVEYED_LOCALLY = 1_000;
+/** Well within the 10 s of a workflow task, so that no other worker surveys the same meanwhile. One attempt: see `localFirst`. */
+const LOCAL_SURVEY = {
+  startToCloseTimeout: '5s',
+  retry: { maximumAttempts: 1 },
+} as const satisfies LocalActivityOptions;
 
 /** An activity that waits for executions to end, each for a grace; one whose worker died is to be taken up soon. */
 const ENDING = { startToCloseTimeout: '1h', heartbeatTimeout: '10s', retry: RETRY } as const satisfies ActivityOptions;
@@ -26,13 +40,22 @@ export function batchActivities(input: BatchInput) {
     heartbeatTimeout: input.activityTimeoutSeconds * 1000,
     retry: RETRY,
   };
+  const shown = (summary: string): string => `${summary} of ${input.schemaName}`.slice(0, 200);
   const call = (options: ActivityOptions, summary: string) =>
-    proxyActivities<Activities>({ ...options, priority, summary: `${summary} of ${input.schemaName}`.slice(0, 200) });
+    proxyActivities<Activities>({ ...options, priority, summary: shown(summary) });
+  const surveys = (summary: string) => ({
+    local: proxyLocalActivities<Activities>({ ...LOCAL_SURVEY, summary: shown(summary) }),
+    durable: call(survey, summary),
+  });
+  const isSmall =
+    (input.operation === 'upload' || input.operation === 'patch') && input.total <= MAX_ITEMS_SURVEYED_LOCALLY;
   const itemRange = (indexes: readonly number[]): string =>
     indexes.length === 1 ? `item ${indexes[0]}` : `${indexes.length} items from ${indexes[0]} on`;
   return {
-    plan: (plan: Parameters<Activities['planBatch']>[0]) =>
-      call(survey, `plan ${input.operation} of ${input.total} items`).planBatch(plan),
+    plan: (plan: Parameters<Activities['planBatch']>[0]) => {
+      const { local, durable } = surveys(`plan ${input.operation} of ${input.total} items`);
+      return isSmall ? localFirst(local.planBatch, durable.planBatch, plan) : durable.planBatch(plan);
+    },
     applyItems: (items: Parameters<Activities['applyItems']>[0]) => {
       const summary = `${input.operation} ${itemRange(items.indexes)}`;
       return input.operation === 'terminate'
@@ -47,7 +70,26 @@ export function batchActivities(input: BatchInput) {
       call(work, `expire ${itemRange(items.indexes)}`).expireItems(items),
     record: (state: Parameters<Activities['recordState']>[0]) =>
       call(work, `store that the batch is ${state.suspended ? 'suspended' : state.status}`).recordState(state),
-    finish: (finish: Parameters<Activities['finishBatch']>[0]) =>
-      call(survey, `finish ${input.operation} of ${input.total} items`).finishBatch(finish),
+    finish: (finish: Parameters<Activities['finishBatch']>[0]) => {
+      const { local, durable } = surveys(`finish ${input.operation} of ${input.total} items`);
+      return isSmall ? localFirst(local.finishBatch, durable.finishBatch, finish) : durable.finishBatch(finish);
+    },
   };
+}
+
+/**
+ * Runs an activity inside the workflow task, which spares the server half of its work for a small batch; where that fails
+ * (MongoDB is away), it is a task of its own that is retried, and seen in the Temporal UI, until it succeeds.
+ */
+async function localFirst<I, O>(
+  local: (input: I) => Promise<O>,
+  durable: (input: I) => Promise<O>,
+  input: I,
+): Promise<O> {
+  try {
+    return await local(input);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    return durable(input);
+  }
 }

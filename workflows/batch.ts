@@ -29,8 +29,8 @@ import {
 } from './messages.ts';
 
 /**
- * Activities of one batch at a time: enough to keep a worker busy, few enough for suspend and cancel to bite (an upload of 1000
- * has five in all), and for other batches. Ending executions is mostly waiting for them.
+ * Activities of one batch at a time: enough to keep a worker busy, few enough for suspend and cancel to bite (one of 10,000 items has
+ * thirty in all), and for other batches. Ending executions is mostly waiting for them.
  */
 const ACTIVITIES_IN_FLIGHT: Readonly<Record<Operation, number>> = { upload: 3, patch: 3, delete: 4, terminate: 8 };
 /** Wait before looking again at items that another batch is carrying out, in ms. */
@@ -80,7 +80,7 @@ class BatchRun {
   readonly #id: { readonly batchId: string; readonly run: number };
   #cursor: number | undefined;
   #planDone: boolean;
-  #published = '';
+  #published: string;
   #recorded = 'processing';
 
   constructor(input: BatchInput, state: BatchState) {
@@ -90,6 +90,8 @@ class BatchRun {
     this.#id = { batchId: input.batchId, run: input.run };
     this.#cursor = input.carried === undefined ? 0 : input.carried.cursor;
     this.#planDone = this.#cursor === undefined;
+    // as it was started
+    this.#published = input.carried === undefined ? 'queued' : '';
     if (input.carried !== undefined) this.#recorded = this.#recordable();
   }
 

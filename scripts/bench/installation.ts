@@ -22,7 +22,7 @@ export interface InstallationOptions {
 }
 
 /** How often the store is asked whether batches are over, in ms; their end is stored to the millisecond. */
-const POLL_MS = 15;
+const POLL_MS = 40;
 const PLATFORM = 'default';
 /** As in package.json and docker-compose.yml. */
 const NODE_OPTIONS = ['--max-semi-space-size=64'];

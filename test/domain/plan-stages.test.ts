@@ -209,16 +209,16 @@ describe('resources per activity', () => {
   test.each([
     [1, 10],
     [10, 10],
-    [100, 20],
-    [500, 100],
-    [1000, 200],
-    [10_000, 200],
+    [100, 34],
+    [500, 167],
+    [1000, 334],
+    [10_000, 334],
   ])('%i resources go %i to an activity', (total, expected) => {
     expect(resourcesPerActivity(total)).toBe(expected);
   });
 
   test('fewer go where they refer to thousands, one at least', () => {
-    expect(resourcesPerActivity(1000, undefined, 20_000)).toBe(200);
+    expect(resourcesPerActivity(1000, undefined, 20_000)).toBe(250);
     expect(resourcesPerActivity(1000, undefined, 100_000)).toBe(50);
     expect(resourcesPerActivity(50, undefined, 500_000)).toBe(1);
   });

@@ -7,7 +7,7 @@ import { sweepNow } from '../left-behind.ts';
 
 let drover: Drover;
 beforeAll(async () => {
-  drover = await Drover.start();
+  drover = await Drover.start({ environment: { RESOURCES_PER_ACTIVITY: '80' } });
   await drover.define('thing', { n: { type: 'number' }, parent: { $ref: 'reach:schemas/thing' } });
 });
 afterAll(() => drover.stop());
