@@ -9,6 +9,7 @@ import { wasEndedBy } from '../services/execution-history.ts';
 import { type DescribedExecution, describeExecution, isRunId } from '../services/executions.ts';
 import { findExecution } from '../services/list-executions.ts';
 import { isOwnOfDrover } from '../services/own-executions.ts';
+import { CLOCK_SKEW_MS, wasThere } from '../services/select-executions.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import { type Item, readItems } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
@@ -16,6 +17,7 @@ import { batchWorkflowId } from '../workflows/messages.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
 import type { Dependencies } from './dependencies.ts';
 import { doomedChildren, type EndingRules, endTree } from './end-tree.ts';
+import { GatheredWrites } from './gathered-writes.ts';
 import { forEachAtOnce } from './lanes.ts';
 
 /** Items of one activity that are carried out side by side. */
@@ -26,9 +28,6 @@ const HEARTBEAT_MS = 2_000;
 /** How long visibility may take to know a run, in ms: an id that may be a run's is looked for until then. */
 const VISIBILITY_DELAY_MS = 2_000;
 const LOOK_AGAIN_MS = 250;
-
-/** Difference that the clocks of this machine and of Temporal may have, in ms. */
-const CLOCK_SKEW_MS = 1_000;
 
 /** The longest reason that the Camunda engine can store (longer ones fail the job there too). */
 const MAX_REASON_LENGTH = 4_000;
@@ -57,8 +56,9 @@ async function carryOut({ database, client, checkpoint }: Dependencies, input: I
   if (batch === null || batch.run !== input.run || !isTerminating(batch)) return workResult([], new Map());
   const outcomes = await readOutcomes(database, batch, input.indexes);
   const open = input.indexes.filter((index) => (outcomes.get(index)?.status ?? 'queued') === 'queued');
+  const notes = new GatheredWrites<number, StoredOutcome>((outcomes) => writeOutcomes(database, batch, outcomes));
   const ending = new Ending(client, batch, async (index, outcome) => {
-    await writeOutcomes(database, batch, new Map([[index, outcome]]));
+    await notes.write(index, outcome);
     await checkpoint?.('noted', batch._id);
   });
   const settled = new Map<number, StoredOutcome>();
@@ -115,7 +115,7 @@ class Ending {
       return succeeded;
     }
     const execution = await this.#find(item.externalId ?? '');
-    if (execution === null || !this.#isMeant(execution))
+    if (execution === null || !(await this.#isMeant(execution)))
       return this.#notThere(failIfNotExists, attempts, 'does not exist');
     if (execution.status !== 'RUNNING') {
       const requested = Date.parse(this.#batch.options.requestedAt) - CLOCK_SKEW_MS;
@@ -157,14 +157,12 @@ class Ending {
   }
 
   /** Whether the batch may reach an execution, and whether it was there when the request arrived. */
-  #isMeant(execution: DescribedExecution): boolean {
+  async #isMeant(execution: DescribedExecution): Promise<boolean> {
     const { options } = this.#batch;
     const reach = reachCondition(options.reach === 'tenant' ? this.#batch : null);
     if (!holds(reach, execution) || isOwnOfDrover(execution)) return false;
     if (execution.workflowId === batchWorkflowId(this.#batch._id)) return false;
-    // A later run of a chain that was there is meant.
-    const isFirst = execution.firstRunId === execution.runId;
-    return !isFirst || execution.startTime.getTime() <= Date.parse(options.requestedAt) + CLOCK_SKEW_MS;
+    return wasThere(this.#client, execution, new Date(options.requestedAt));
   }
 
   #notThere(isFault: boolean, attempts: number, what: string): StoredOutcome {

@@ -23,8 +23,8 @@ const { values: options, positionals } = parseArgs({
 });
 const rounds = Number(options.rounds);
 const scale = Number(options.scale);
-const chosen = BENCHMARKS.filter(
-  ({ name }) => positionals.length === 0 || positionals.some((wanted) => name.startsWith(wanted)),
+const chosen = BENCHMARKS.filter(({ name, onlyByName }) =>
+  positionals.length === 0 ? !onlyByName : positionals.some((wanted) => name.startsWith(wanted)),
 );
 if (chosen.length === 0 || !(rounds >= 1) || !(scale > 0)) {
   console.error(

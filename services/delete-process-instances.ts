@@ -2,10 +2,12 @@ import { invalidRequest } from '../domain/camunda-fault.ts';
 import type { DeletionRequest } from '../domain/deletion-request.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { BatchDocument } from '../store/batches.ts';
-import { IDS_PER_PAGE, type NewItem } from '../store/item-pages.ts';
+import { EXECUTIONS_PER_PAGE, type NewItem } from '../store/item-pages.ts';
 import { type AcceptParts, acceptBatch } from './accept-batch.ts';
-import { listExecutions } from './list-executions.ts';
-import { type Reach, selectRunning } from './select-executions.ts';
+import { type Reach, selectedAt, selectRunning } from './select-executions.ts';
+
+/** Pages that are written in one command. */
+const PAGES_AT_ONCE = 10;
 
 /** How deletions are carried out; from the configuration. */
 export interface DeletionSettings {
@@ -16,7 +18,7 @@ export interface DeletionSettings {
 
 /**
  * Accepts a deletion of process instances as a batch: one item for each distinct id of those given and those that the query
- * selects now. The query's answer is written away as it streams in, so memory does not grow with it.
+ * selects now. The query's answer is written away as it streams in, so memory does not grow with it (see `selectedAt`).
  * @param scope whose batch it is. @param reach which executions it may end.
  * @throws CamundaFault where nothing is selected, or the query cannot be translated.
  */
@@ -27,8 +29,8 @@ export async function deleteProcessInstances(
   request: DeletionRequest,
   settings: DeletionSettings,
 ): Promise<BatchDocument> {
-  const requestedAt = new Date().toISOString();
-  const pages = inPages(await selectIds(parts, reach, request));
+  const requestedAt = new Date();
+  const pages = inPages(await selectIds(parts, reach, request, requestedAt));
   const first = await pages.next();
   if (first.done) throw invalidRequest('processInstanceIds is empty');
   return acceptBatch(parts, {
@@ -41,36 +43,41 @@ export async function deleteProcessInstances(
       failIfNotExists: request.failIfNotExists,
       ...settings,
       reach: reach === null ? 'namespace' : 'tenant',
-      requestedAt,
+      requestedAt: requestedAt.toISOString(),
     },
-    pageSize: IDS_PER_PAGE,
+    pageSize: EXECUTIONS_PER_PAGE,
     pages: startingWith(first.value, pages),
   });
 }
 
 /** Distinct ids: those given, then those of the executions that the query selects and no given id stands for. */
-async function selectIds(parts: AcceptParts, reach: Reach, request: DeletionRequest): Promise<AsyncIterable<string>> {
+async function selectIds(
+  parts: AcceptParts,
+  reach: Reach,
+  request: DeletionRequest,
+  requestedAt: Date,
+): Promise<AsyncIterable<string>> {
   const given = new Set(request.processInstanceIds);
   const condition = request.filter && (await selectRunning(parts.client, reach, request.filter));
   return (async function* () {
     yield* given;
     if (condition === null) return;
-    for await (const page of listExecutions(parts.client, condition)) {
+    for await (const page of selectedAt(parts.client, condition, requestedAt)) {
       for (const { workflowId, runId } of page) if (!given.has(workflowId) && !given.has(runId)) yield workflowId;
     }
   })();
 }
 
-/** Full pages, as their numbers follow from their size. */
+/** Runs of full pages, as the numbers of pages follow from their size. */
 async function* inPages(ids: AsyncIterable<string>): AsyncGenerator<readonly NewItem[], void> {
-  let page: NewItem[] = [];
+  let items: NewItem[] = [];
   for await (const externalId of ids) {
-    page.push({ externalId });
-    if (page.length < IDS_PER_PAGE) continue;
-    yield page;
-    page = [];
+    items.push({ externalId });
+    if (items.length < PAGES_AT_ONCE * EXECUTIONS_PER_PAGE) continue;
+    yield items;
+    items = [];
   }
-  if (page.length > 0) yield page;
+  if (items.length > 0) yield items;
 }
 
 async function* startingWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T, void> {

@@ -36,6 +36,8 @@ export interface NewItem {
 export const BODIES_PER_PAGE = 50;
 /** Ids of a delete in a page. */
 export const IDS_PER_PAGE = 1000;
+/** Ids of executions in a page: few, as a job of a single one reads and writes its page. */
+export const EXECUTIONS_PER_PAGE = 100;
 /** Pages that are removed in one command. */
 const IDS_AT_ONCE = 1000;
 /** Most JSON text in one page of several items, in bytes: a page stays below MongoDB's 16 MB a document. */

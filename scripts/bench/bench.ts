@@ -6,6 +6,8 @@ import { Installation, type InstallationOptions } from './installation.ts';
 export interface Benchmark {
   readonly name: string;
   readonly about: string;
+  /** Takes so long that it is run only where its name is given. */
+  readonly onlyByName?: true;
   run(bench: Bench): Promise<readonly Figure[]>;
 }
 

@@ -3,6 +3,7 @@ import { growthBatches } from './growth/batches.ts';
 import { growthPending } from './growth/pending.ts';
 import { growthStored } from './growth/stored.ts';
 import { growthWorkers } from './growth/workers.ts';
+import { camundaDelete } from './workloads/camunda-delete.ts';
 import { cascade } from './workloads/cascade.ts';
 import { deleteAll, deleteByIds } from './workloads/delete.ts';
 import { history } from './workloads/history.ts';
@@ -37,4 +38,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   growthStored,
   growthPending,
   deleteAll,
+  camundaDelete,
 ];

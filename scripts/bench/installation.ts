@@ -156,14 +156,31 @@ export class Installation {
 
   /** Sends a request whose body is JSON already. @returns the `data` of the answer. */
   async send(method: string, path: string, body: string | undefined, tenant: string): Promise<unknown> {
+    const text = await this.#fetch(method, path, body, { 'reach-tenant-id': tenant });
+    return (JSON.parse(text) as { data: unknown }).data;
+  }
+
+  /** Sends a request to the Camunda façade, which reaches all of the namespace. */
+  async sendToEngine(method: string, path: string, body?: object): Promise<unknown> {
+    const text = await this.#fetch(method, `/engine-rest${path}`, body && JSON.stringify(body));
+    return text === '' ? null : JSON.parse(text);
+  }
+
+  /** Memory of JavaScript in the API process, in MB. */
+  async apiHeapMb(): Promise<number> {
+    const [, bytes] = /^nodejs_heap_size_used_bytes (\S+)/m.exec(await this.#fetch('GET', '/metrics')) ?? [];
+    return Number(bytes) / 1024 ** 2;
+  }
+
+  async #fetch(method: string, path: string, body?: string, headers: Record<string, string> = {}): Promise<string> {
     const response = await fetch(this.#url + path, {
       method,
-      headers: { 'reach-tenant-id': tenant, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body }),
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 300)}`);
-    return (JSON.parse(text) as { data: unknown }).data;
+    return text;
   }
 
   /** Starts a batch. @returns its id. */

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Engine } from './engine.ts';
+import { RUNNING } from '../../domain/process-instance-condition.ts';
+import { and, equals } from '../../domain/visibility-condition.ts';
+import { selectedAt } from '../../services/select-executions.ts';
+import { Engine, eventually } from './engine.ts';
 
 /** Awkward for whoever splices values into queries. */
 const AWKWARD = [
@@ -82,6 +85,32 @@ describe('a query', () => {
     expect(definitionId).toBe(`other:1:${engine.taskQueue}`);
     expect(await select({ processDefinitionId: definitionId, tenantIdIn: ['t1'] })).toEqual(['city-1']);
   });
+});
+
+test('a list of several pages has what was there and runs, each once, whatever starts, ends or goes on meanwhile', async () => {
+  for (let n = 0; n < 6; n++) await engine.begin('restless', `restless-${n}`);
+  await engine.seen('restless', 6);
+  const { workflow } = engine.client;
+  const pages = selectedAt(engine.client, and(RUNNING, equals('WorkflowType', 'restless')), new Date(), 2);
+  const found: string[] = [];
+  const next = async (): Promise<boolean> => {
+    const { done, value } = await pages.next();
+    found.push(...(value ?? []).map(({ workflowId }) => workflowId));
+    return done ?? false;
+  };
+  await next();
+  expect(found).toEqual(['restless-5', 'restless-4']);
+  // later than the clocks may differ
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  await workflow.getHandle('restless-5').signal('goOnSignal');
+  await workflow.getHandle('restless-0').signal('goOnSignal');
+  await workflow.getHandle('restless-1').terminate();
+  await engine.begin('restless', 'restless-late');
+  const moved = `WorkflowType = 'restless' AND ExecutionStatus = 'ContinuedAsNew'`;
+  await eventually(async () => (await workflow.count(moved)).count === 2, 'two chains that went on');
+  await engine.seen('restless', 6);
+  while (!(await next()));
+  expect(found.sort()).toEqual(['restless-0', 'restless-2', 'restless-3', 'restless-4', 'restless-5']);
 });
 
 describe('a request that is refused', () => {

@@ -2,9 +2,12 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
+  continueAsNew,
+  defineSignal,
   executeChild,
   isCancellation,
   ParentClosePolicy,
+  setHandler,
   sleep,
 } from '@temporalio/workflow';
 
@@ -55,4 +58,14 @@ export async function tidy(end: 'cancelled' | 'completed', cleanUpMs: number): P
 export async function brief(end: 'completed' | 'failed'): Promise<void> {
   await condition(() => true);
   if (end === 'failed') throw ApplicationFailure.nonRetryable('on purpose');
+}
+
+/** Goes on in its next run when it is told to. */
+export async function restless(): Promise<void> {
+  let told = false;
+  setHandler(defineSignal('goOnSignal'), () => {
+    told = true;
+  });
+  await condition(() => told);
+  await continueAsNew<typeof restless>();
 }

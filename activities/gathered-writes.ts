@@ -1,0 +1,32 @@
+/**
+ * Writes entries as they come, those that come while a write is under way together in the next one: so many lanes that each
+ * write a little cost the store few commands.
+ */
+export class GatheredWrites<K, V> {
+  readonly #write: (entries: ReadonlyMap<K, V>) => Promise<void>;
+  #waiting = new Map<K, V>();
+  #current: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+
+  constructor(write: (entries: ReadonlyMap<K, V>) => Promise<void>) {
+    this.#write = write;
+  }
+
+  /** Resolves when the entry is written. @throws what the write of it threw. */
+  write(key: K, value: V): Promise<void> {
+    this.#waiting.set(key, value);
+    this.#next ??= this.#current.then(
+      () => this.#writeWaiting(),
+      () => this.#writeWaiting(),
+    );
+    return this.#next;
+  }
+
+  #writeWaiting(): Promise<void> {
+    const entries = this.#waiting;
+    this.#waiting = new Map();
+    this.#next = undefined;
+    this.#current = this.#write(entries);
+    return this.#current;
+  }
+}
