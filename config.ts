@@ -103,11 +103,22 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
   }
   const config = parsed.data;
   checkTokens(config);
+  checkSeeds(config);
   if (config.NODE_ENV === 'production') {
     const missing = (['MONGODB_URI', 'TEMPORAL_ADDRESS'] as const).filter((name) => config[name] === undefined);
     if (missing.length > 0) throw new ConfigError(`${missing.join(' and ')} must be set when NODE_ENV is production`);
   }
   return config;
+}
+
+/** Most items that are planned at a time: their indexes go through Temporal, which takes 2 MB at once. */
+const MAX_ITEMS_PER_SEED = 100_000;
+
+function checkSeeds({ CAMUNDA_INVOCATIONS_PER_BATCH_JOB: items, CAMUNDA_BATCH_JOBS_PER_SEED: jobs }: Config): void {
+  if (items * jobs <= MAX_ITEMS_PER_SEED) return;
+  throw new ConfigError(
+    `CAMUNDA_INVOCATIONS_PER_BATCH_JOB times CAMUNDA_BATCH_JOBS_PER_SEED must be at most ${MAX_ITEMS_PER_SEED}`,
+  );
 }
 
 /** Shortest secret for HS256, in bytes: as long as its hash (RFC 7518, section 3.2). */

@@ -1,8 +1,11 @@
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { SearchAttributes } from '@temporalio/common';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
+import { onceBuilt } from '../../dev/once-built.ts';
 import { Drover } from '../harness.ts';
 import { createNamespace } from './namespace.ts';
 
@@ -37,7 +40,7 @@ export class Engine {
 
   static async start(options: { worker?: false; environment?: Record<string, string> } = {}): Promise<Engine> {
     const address = inject('temporalAddress');
-    const [namespace, bundle] = await Promise.all([createNamespace(address), bundled()]);
+    const [namespace, codePath] = await Promise.all([createNamespace(address), bundled()]);
     const environment = {
       CAMUNDA_TERMINATION_GRACE_SECONDS: '2',
       ...options.environment,
@@ -51,7 +54,7 @@ export class Engine {
       connection,
       namespace,
       taskQueue: `${drover.config.TEMPORAL_TASK_QUEUE}-instances`,
-      workflowBundle: bundle,
+      workflowBundle: { codePath },
       maxCachedWorkflows: 2_000,
     });
     return new Engine(drover, worker, connection);
@@ -88,10 +91,14 @@ export class Engine {
     return this.client.workflow.start(type, { workflowId, args, taskQueue: this.taskQueue, searchAttributes });
   }
 
-  /** Starts process instances and waits until visibility knows them. */
-  async beginMany(type: string, workflowIds: readonly string[]): Promise<void> {
+  /**
+   * Starts process instances and waits until visibility knows them.
+   * @param taskQueue one that no worker polls: they are there all the same, and cost less.
+   */
+  async beginMany(type: string, workflowIds: readonly string[], taskQueue = this.taskQueue): Promise<void> {
     for (let at = 0; at < workflowIds.length; at += 50) {
-      await Promise.all(workflowIds.slice(at, at + 50).map((id) => this.begin(type, id)));
+      const some = workflowIds.slice(at, at + 50);
+      await Promise.all(some.map((workflowId) => this.client.workflow.start(type, { workflowId, taskQueue })));
     }
     await this.seen(type, workflowIds.length);
   }
@@ -132,14 +139,21 @@ export class Engine {
   }
 }
 
-let bundle: Promise<WorkflowBundle> | undefined;
-
-function bundled(): Promise<WorkflowBundle> {
-  bundle ??= bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
-    logger: new DefaultLogger('WARN'),
-  });
-  return bundle;
+/** The process instances' workflows as one file: whoever needs it first in a run makes it. */
+function bundled(): Promise<string> {
+  const path = join(dirname(inject('workflowBundle')), 'process-instances.js');
+  return onceBuilt(
+    path,
+    'workflows of the Camunda tests',
+    () => undefined,
+    async (unfinished) => {
+      const { code } = await bundleWorkflowCode({
+        workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
+        logger: new DefaultLogger('WARN'),
+      });
+      await writeFile(unfinished, code);
+    },
+  );
 }
 
 /** Waits for something to become true. @throws after 90 s, saying what did not. */
