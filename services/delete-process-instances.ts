@@ -9,6 +9,12 @@ import { type Reach, selectedAt, selectRunning } from './select-executions.ts';
 /** Pages that are written in one command. */
 const PAGES_AT_ONCE = 10;
 
+/**
+ * Time that accepting may take, in ms: some million executions. Pages without a batch are removed after an hour, so it has to
+ * end well before.
+ */
+export const ACCEPT_LIMIT_MS = 600_000;
+
 /** How deletions are carried out; from the configuration. */
 export interface DeletionSettings {
   readonly invocationsPerBatchJob: number;
@@ -20,7 +26,7 @@ export interface DeletionSettings {
  * Accepts a deletion of process instances as a batch: one item for each distinct id of those given and those that the query
  * selects now. The query's answer is written away as it streams in, so memory does not grow with it (see `selectedAt`).
  * @param scope whose batch it is. @param reach which executions it may end.
- * @throws CamundaFault where nothing is selected, or the query cannot be translated.
+ * @throws CamundaFault where nothing is selected, more than can be accepted, or the query cannot be translated.
  */
 export async function deleteProcessInstances(
   parts: AcceptParts,
@@ -30,7 +36,7 @@ export async function deleteProcessInstances(
   settings: DeletionSettings,
 ): Promise<BatchDocument> {
   const requestedAt = new Date();
-  const pages = inPages(await selectIds(parts, reach, request, requestedAt));
+  const pages = inTime(requestedAt, inPages(await selectIds(parts, reach, request, requestedAt)));
   const first = await pages.next();
   if (first.done) throw invalidRequest('processInstanceIds is empty');
   return acceptBatch(parts, {
@@ -78,6 +84,16 @@ async function* inPages(ids: AsyncIterable<string>): AsyncGenerator<readonly New
     items = [];
   }
   if (items.length > 0) yield items;
+}
+
+async function* inTime<T>(since: Date, pages: AsyncIterable<T>): AsyncGenerator<T, void> {
+  for await (const page of pages) {
+    if (Date.now() > since.getTime() + ACCEPT_LIMIT_MS) {
+      const minutes = ACCEPT_LIMIT_MS / 60_000;
+      throw invalidRequest(`the query selects more than can be accepted in ${minutes} minutes: narrow it`);
+    }
+    yield page;
+  }
 }
 
 async function* startingWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T, void> {

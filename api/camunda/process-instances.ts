@@ -4,7 +4,7 @@ import { CamundaFault } from '../../domain/camunda-fault.ts';
 import { readDeletionRequest } from '../../domain/deletion-request.ts';
 import { checkSorting, readProcessInstanceQuery } from '../../domain/process-instance-query.ts';
 import type { Condition } from '../../domain/visibility-condition.ts';
-import { deleteProcessInstances } from '../../services/delete-process-instances.ts';
+import { ACCEPT_LIMIT_MS, deleteProcessInstances } from '../../services/delete-process-instances.ts';
 import { readExternalEnd } from '../../services/execution-history.ts';
 import { countExecutions, listExecutions } from '../../services/list-executions.ts';
 import { readRetention } from '../../services/retention.ts';
@@ -17,8 +17,8 @@ import { reachOf } from './reach.ts';
 import { toBatch, toHistoricProcessInstance, toProcessInstance } from './representations.ts';
 import { type Paging, readBody, readPaging } from './requests.ts';
 
-/** Time that accepting a deletion may take, in ms: a query may select a hundred thousand instances and more. */
-const ACCEPT_TIMEOUT_MS = 120_000;
+/** Time that starting the batch is given after all is accepted, in ms. */
+const START_TIMEOUT_MS = 10_000;
 
 export const processInstanceRoutes = new Hono<ApiEnv>();
 
@@ -32,7 +32,7 @@ processInstanceRoutes.post('/process-instance/delete', async (c) => {
     terminationGraceSeconds: config.CAMUNDA_TERMINATION_GRACE_SECONDS,
   };
   const batch = await whileAnswering(health, ['mongodb', 'temporal'], () =>
-    client.withDeadline(Date.now() + ACCEPT_TIMEOUT_MS, () =>
+    client.withDeadline(Date.now() + ACCEPT_LIMIT_MS + START_TIMEOUT_MS, () =>
       deleteProcessInstances(c.var.services, c.var.scope, reachOf(c), request, settings),
     ),
   );

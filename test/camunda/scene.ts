@@ -38,8 +38,9 @@ export class Scene {
     await this.#steps[name]?.();
   }
 
-  /** Lets everything end that is held. */
+  /** Lets everything end that is held; what nobody looks at any more is not carried out. */
   async end(): Promise<void> {
+    await this.#expect(204, 'DELETE', `/batch/${this.#live('many')}`);
     await this.#openAndEnd('many');
   }
 

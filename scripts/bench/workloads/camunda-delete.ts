@@ -19,7 +19,7 @@ const WATCH_EVERY_MS = 100;
 /** Deletes executions by query through the Camunda façade: until it is accepted, and until they are ended. */
 export const camundaDelete: Benchmark = {
   name: 'camunda-delete',
-  about: `deletes 100,000 running workflow executions by query, ${ITEMS_PER_JOB} a job; takes half an hour, one round`,
+  about: `deletes 100,000 running workflow executions by query, ${ITEMS_PER_JOB} a job, once, whatever the rounds; takes half an hour`,
   onlyByName: true,
   run: async (bench) => {
     const type = `sleeper-${randomUUID()}`;
