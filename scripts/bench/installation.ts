@@ -205,7 +205,29 @@ export class Installation {
 
   /** Waits in the store, not at the API, so that waiting costs the measured processes nothing. @throws where one has faults. */
   async ended(batchIds: readonly string[], mayFail = false): Promise<BatchDocument[]> {
-    return this.#until(batchIds, ({ status }) => !(RUNNING_STATUSES as readonly string[]).includes(status), mayFail);
+    return this.#until(batchIds, (batch) => !isRunning(batch), mayFail);
+  }
+
+  /**
+   * Keeps `width` batches on their way until `count` have been started, and waits for the last. One looks for all of them: a
+   * look for each would take time from what is measured.
+   */
+  async inFlight(width: number, count: number, start: (n: number) => Promise<string>): Promise<BatchDocument[]> {
+    const running = new Set<string>();
+    const over: BatchDocument[] = [];
+    for (let begun = 0; over.length < count; ) {
+      const next = Math.min(count - begun, width - running.size);
+      const started = await Promise.all(Array.from({ length: next }, (_, n) => start(begun + n)));
+      begun += next;
+      for (const id of started) running.add(id);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      for (const batch of await readBatches(this.database, [...running])) {
+        if (isRunning(batch)) continue;
+        running.delete(batch._id);
+        over.push(batch);
+      }
+    }
+    return over.map((batch) => succeeded(batch));
   }
 
   async waiting(batchIds: readonly string[]): Promise<BatchDocument[]> {
@@ -229,10 +251,7 @@ export class Installation {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     const batches = [...there.values()];
-    const failed = batches.find((batch) => batch.status !== 'success');
-    if (failed && !mayFail)
-      throw new Error(`batch ${failed._id} is ${failed.status}: ${JSON.stringify(failed.result?.errorCodes)}`);
-    return batches;
+    return mayFail ? batches : batches.map(succeeded);
   }
 
   async stop(): Promise<void> {
@@ -242,6 +261,14 @@ export class Installation {
     await this.database.close();
     await dropDatabase(this.#servers.mongodbUri, this.#name);
   }
+}
+
+const isRunning = ({ status }: BatchDocument): boolean => (RUNNING_STATUSES as readonly string[]).includes(status);
+
+/** @throws where the batch has faults: then less was measured than was meant. */
+function succeeded(batch: BatchDocument): BatchDocument {
+  if (batch.status === 'success') return batch;
+  throw new Error(`batch ${batch._id} is ${batch.status}: ${JSON.stringify(batch.result?.errorCodes)}`);
 }
 
 /** Time from `since` (ms since 1970) until the last of these batches was over, in s. */

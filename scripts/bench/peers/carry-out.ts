@@ -3,18 +3,19 @@ import { fullFormats } from 'ajv-formats/dist/formats.js';
 import { type Collection, MongoClient } from 'mongodb';
 import { type Customer, customers, PLAIN_CUSTOMER_SCHEMA, REGIONS, regionCode } from '../data/customers.ts';
 
-/** A resource as peers store it: JSON text, as Drover does. */
+/** A resource as peers store it. */
 interface StoredResource {
   _id: string;
-  data: string;
+  /** JSON text where the storage is `pages`. */
+  data: object | string;
   version: number;
   updatedAt: Date;
 }
 
-interface OutcomePage {
-  _id: string;
-  outcomes: Outcome[];
-}
+type OutcomeDocument = { readonly _id: string } & (Outcome | { readonly outcomes: readonly Outcome[] });
+
+/** `documents`: a document for each resource and each outcome, as one would. `pages`: JSON text and pages of outcomes, as Drover does. */
+const STORAGES = ['documents', 'pages'] as const;
 
 export interface Outcome {
   readonly status: 'succeeded' | 'failed';
@@ -24,19 +25,27 @@ export interface Outcome {
 
 export interface PeerStore {
   readonly resources: Collection<StoredResource>;
-  readonly outcomes: Collection<OutcomePage>;
+  readonly outcomes: Collection<OutcomeDocument>;
+  readonly storage: (typeof STORAGES)[number];
   close(): Promise<void>;
 }
 
 /** With the guarantees of a write that Drover asks for. */
 export async function openPeerStore(): Promise<PeerStore> {
-  const { MONGODB_URI = '', MONGODB_DATABASE } = process.env;
+  const { MONGODB_URI = '', MONGODB_DATABASE, STORAGE = 'documents' } = process.env;
+  const storage = STORAGES.find((name) => name === STORAGE);
+  if (storage === undefined) throw new Error(`STORAGE must be one of ${STORAGES.join(', ')}`);
   const client = new MongoClient(MONGODB_URI, {
     writeConcern: { w: 'majority', journal: true },
     readConcern: { level: 'majority' },
   });
   const db = client.db(MONGODB_DATABASE);
-  return { resources: db.collection('resources'), outcomes: db.collection('outcomes'), close: () => client.close() };
+  return {
+    resources: db.collection('resources'),
+    outcomes: db.collection('outcomes'),
+    storage,
+    close: () => client.close(),
+  };
 }
 
 const ajv = new Ajv({ formats: { email: fullFormats.email, date: fullFormats.date } });
@@ -47,7 +56,7 @@ const isValid = ajv.compile(PLAIN_CUSTOMER_SCHEMA);
  * up, merge over what is stored, validate, write, one outcome an item.
  */
 export async function carryOut(
-  { resources }: PeerStore,
+  { resources, storage }: PeerStore,
   tenant: string,
   items: readonly Customer[],
 ): Promise<Outcome[]> {
@@ -63,17 +72,22 @@ export async function carryOut(
   for (const item of items) {
     const _id = `${tenant}/customer/${item.id}`;
     const before = stored.get(_id);
-    const data = { ...(before && JSON.parse(before.data)), ...item };
+    const data = { ...(before && decode(before.data)), ...item };
     if (!present.has(`${tenant}/region/${item.region}`))
       outcomes.push({ status: 'failed', error: 'missing_dependency' });
     else if (!isValid(data)) outcomes.push({ status: 'failed', error: ajv.errorsText(isValid.errors) });
     else {
-      const text = JSON.stringify(data);
+      const isSame = before !== undefined && JSON.stringify(decode(before.data)) === JSON.stringify(data);
       outcomes.push({
         status: 'succeeded',
-        action: before === undefined ? 'created' : before.data === text ? 'unchanged' : 'updated',
+        action: before === undefined ? 'created' : isSame ? 'unchanged' : 'updated',
       });
-      changed.set(_id, { _id, data: text, version: (before?.version ?? 0) + 1, updatedAt: new Date() });
+      changed.set(_id, {
+        _id,
+        data: storage === 'pages' ? JSON.stringify(data) : data,
+        version: (before?.version ?? 0) + 1,
+        updatedAt: new Date(),
+      });
     }
   }
   const writes = [...changed.values()].map(({ _id, ...set }) =>
@@ -85,14 +99,20 @@ export async function carryOut(
   return outcomes;
 }
 
-/** Outcomes in pages, as Drover stores them. */
+const decode = (data: object | string): object => (typeof data === 'string' ? JSON.parse(data) : data);
+
 const OUTCOMES_PER_PAGE = 50;
 
 export async function storeOutcomes(
-  { outcomes: collection }: PeerStore,
+  { outcomes: collection, storage }: PeerStore,
   batchId: string,
   outcomes: readonly Outcome[],
 ): Promise<void> {
+  if (storage === 'documents') {
+    const documents = outcomes.map((outcome, index) => ({ _id: `${batchId}/${index}`, ...outcome }));
+    await collection.insertMany(documents, { ordered: false });
+    return;
+  }
   const pages = Array.from({ length: Math.ceil(outcomes.length / OUTCOMES_PER_PAGE) }, (_, page) => ({
     _id: `${batchId}/${page}`,
     outcomes: outcomes.slice(page * OUTCOMES_PER_PAGE, (page + 1) * OUTCOMES_PER_PAGE),

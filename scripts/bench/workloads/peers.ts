@@ -2,30 +2,38 @@ import { type Bench, type Benchmark, Skipped } from '../bench.ts';
 import { type Figure, inRounds, ratio } from '../figures.ts';
 import { Peer } from '../peer.ts';
 import { startRedis } from '../redis.ts';
-import { uploadAtOnce } from './upload-10x1000.ts';
+import { uploadInFlight } from './upload-10x1000.ts';
 
 const IN_FLIGHT = 10;
-/** One activity a resource is so slow that it gets a tenth of the resources. */
-const ONE_BY_ONE_SHARE = 0.1;
+/** Batches of a round: enough for the time in which not all ten are on their way yet, or any more, to count little. */
+const BATCHES = 40;
+/** One activity a resource is so slow that it gets this share of the resources. */
+const ONE_BY_ONE_SHARE = 0.025;
 
 /** The same upload by those who do less, round by round in one run: what durability costs. */
 export const peers: Benchmark = {
   name: 'peers',
-  about: `${IN_FLIGHT} batches of 1000 new resources at once, the same checks, the same MongoDB; ratios are the result`,
+  about: `batches of 1000 new resources, ${IN_FLIGHT} in flight, the same checks, the same MongoDB; ratios are the result`,
   run: (bench) =>
     bench.withInstallation(async (drover) => {
       const others = await startPeers(bench);
       try {
-        await uploadAtOnce(drover, await drover.newTenant(), IN_FLIGHT, bench.size(1000));
+        const upload = async (): Promise<number> =>
+          uploadInFlight(drover, await drover.newTenant(), {
+            batches: BATCHES,
+            width: IN_FLIGHT,
+            size: bench.size(1000),
+          });
+        await upload();
         for (const { peer, size } of others) await peer.speed({ tenant: 'warm', batches: IN_FLIGHT, size });
         const figures = await inRounds(bench.rounds, async (round): Promise<Figure[]> => {
-          const own = await uploadAtOnce(drover, await drover.newTenant(), IN_FLIGHT, bench.size(1000));
+          const own = await upload();
           const speeds: Figure[] = [{ name: 'Drover', unit: 'resources/s', values: [own] }];
           for (const { name, peer, size } of others) {
             speeds.push({
               name,
               unit: 'resources/s',
-              values: [await peer.speed({ tenant: `round-${round}`, batches: IN_FLIGHT, size })],
+              values: [await peer.speed({ tenant: `round-${round}`, batches: BATCHES, size })],
             });
           }
           return speeds;
@@ -54,7 +62,12 @@ async function startPeers(bench: Bench): Promise<StartedPeer[]> {
   const started: StartedPeer[] = [];
   const add = (name: string, peer: Peer, about: StartedPeer['about'], of = size): void =>
     void started.push({ name, peer, size: of, about, stop: () => peer.stop() });
-  add('plain loop', await Peer.start(bench, 'plain', 'plain-loop'), { target: { atLeast: 0.35 } });
+  add('plain loop', await Peer.start(bench, 'plain', 'plain-loop', { STORAGE: 'documents' }), {
+    target: { atLeast: 0.35 },
+  });
+  add('plain loop, stored as we store', await Peer.start(bench, 'plain-pages', 'plain-loop', { STORAGE: 'pages' }), {
+    note: 'JSON text, 50 outcomes a document',
+  });
   try {
     const redis = await startRedis();
     const bullmq = (items: number) =>

@@ -38,3 +38,15 @@ export async function uploadAtOnce(
   const ids = await Promise.all(bodies.map((body) => drover.start('POST', 'customer', body, tenant)));
   return (batches * size) / secondsUntilEnd(since, await drover.ended(ids));
 }
+
+/** Uploads batches of new resources, `width` of them in flight. @returns resources/s. */
+export async function uploadInFlight(
+  drover: Installation,
+  tenant: string,
+  { batches, width, size }: { batches: number; width: number; size: number },
+): Promise<number> {
+  const bodies = Array.from({ length: batches }, (_, n) => JSON.stringify({ resources: customers(n * size, size) }));
+  const since = Date.now();
+  const over = await drover.inFlight(width, batches, (n) => drover.start('POST', 'customer', bodies[n] ?? '', tenant));
+  return (batches * size) / secondsUntilEnd(since, over);
+}
