@@ -16,7 +16,7 @@ import { notFoundError, referencedError, schemaNamesOf, writeDecided } from './d
 import { blocked, currentDelivery, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { resolveMarks } from './resolve-marks.ts';
-import { deletedKeys, settleStep } from './settle-deletion-step.ts';
+import { cascadedKeys, settleStep } from './settle-deletion-step.ts';
 import { storeWritersOutcomes } from './store-writers-outcomes.ts';
 
 /** Share of an activity's time in which it tries again while others are at work on the same resources. */
@@ -83,18 +83,15 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   });
   await checkpoint?.('outcomes-stored', batch._id);
   delivery.assertInTime();
-  await markStepDone(database, group);
-  return resultOf(context, commit);
+  const cascaded = cascadedKeys(step, commit);
+  await markStepDone(database, group, cascaded);
+  return { ...(await resultOf(context)), cascaded };
 }
 
-async function resultOf(
-  { dependencies, batch, step }: Context,
-  commit: CommitDocument | null,
-): Promise<DeletionResult> {
+async function resultOf({ dependencies, batch, step }: Context): Promise<WorkResult> {
   const indexes = [...step.decided, ...[...step.targets.values()].map(({ items }) => ({ indexes: items }))];
   const all = indexes.flatMap((some) => [...some.indexes]);
-  const cascaded = deletedKeys(step, commit).filter((key) => step.targets.get(key)?.items.length === 0).length;
-  return { ...workResult(all, await readOutcomes(dependencies.database, batch, all)), cascaded };
+  return workResult(all, await readOutcomes(dependencies.database, batch, all));
 }
 
 /** Commits what of the step can go; null where nothing of it can. */

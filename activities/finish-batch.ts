@@ -6,7 +6,7 @@ import type { ResourceKey } from '../domain/resource.ts';
 import { addInto, tallyOf } from '../domain/tally.ts';
 import { deleteExecutions } from '../services/purge-batch.ts';
 import { type BatchDocument, type BatchResult, readBatch, recordFinished } from '../store/batches.ts';
-import { removeDeletionPlan } from '../store/deletion-steps.ts';
+import { cascadedInRun, removeDeletionPlan } from '../store/deletion-steps.ts';
 import { stopWaiting } from '../store/dependencies.ts';
 import { inOrder, outcomeChunks } from '../store/outcome-pages.ts';
 import { recoverClaims } from './apply-cycle.ts';
@@ -19,7 +19,10 @@ export interface FinishInput {
   readonly batchId: string;
   readonly run: number;
   readonly cancelled: boolean;
-  /** Resources that this run has deleted beyond the ids asked for. */
+  /**
+   * Resources beyond the ids asked for that the workflow knows this run to have deleted. The stored steps know of those too
+   * whose activity has failed, or whose result was lost, after their commit.
+   */
   readonly cascaded: number;
 }
 
@@ -47,7 +50,9 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   await recoverClaims(dependencies, batch);
   if (batch.operation === 'delete') await settleSteps(database, batch);
   const { result, details, missed, created } = await settleItems(dependencies, batch, input.cancelled);
-  result.actions.cascaded = batch.cascaded + input.cascaded;
+  // a worker of an earlier version has left no number on its steps: then the workflow's is the larger one
+  const cascaded = Math.max(await cascadedInRun(database, batch._id, batch.run), input.cascaded);
+  result.actions.cascaded = batch.cascaded + cascaded;
   await stopWaiting(database, batch._id, [...missed]);
   await wakeWaiting(dependencies, created);
   const status = terminalStatus(result.counts, input.cancelled);

@@ -8,10 +8,15 @@ import { removeLeaving, unmarkLeaving } from '../store/resources.ts';
 import { writeDecided } from './deletion-outcomes.ts';
 
 /** Keys that a step has deleted: those of its group, once that is committed, but for the survivors. */
-export function deletedKeys(step: DeletionStep, commit: CommitDocument | null): ResourceKey[] {
+function deletedKeys(step: DeletionStep, commit: CommitDocument | null): ResourceKey[] {
   if (commit?.state !== 'committed') return [];
   const survivors = new Set(commit.survivors);
   return [...step.targets.keys()].filter((key) => !survivors.has(key));
+}
+
+/** How many of the keys that a step has deleted no item asked for. */
+export function cascadedKeys(step: DeletionStep, commit: CommitDocument | null): number {
+  return deletedKeys(step, commit).filter((key) => step.targets.get(key)?.items.length === 0).length;
 }
 
 /** What is called on the way: before each write, and when the resources are removed. */
@@ -51,6 +56,6 @@ export async function settleSteps(database: Database, batch: BatchDocument): Pro
   for await (const step of unfinishedSteps(database, batch._id)) {
     const commit = (await readGroup(database, step.group)) ?? (await decideGroup(database, step.group, 'aborted'));
     await settleStep(database, batch, step, commit);
-    await markStepDone(database, step.group);
+    await markStepDone(database, step.group, cascadedKeys(step, commit));
   }
 }

@@ -22,6 +22,8 @@ interface DeletionStepDocument {
   decided: { indexes: number[]; outcome: StoredOutcome }[];
   /** Nothing of the step is left half done. */
   done: boolean;
+  /** First part only, from when the step is done: resources that it has deleted and that no item asked for. */
+  cascaded?: number;
 }
 
 /** One step of a plan as it is carried out. */
@@ -120,9 +122,28 @@ function toStep(group: string, parts: readonly DeletionStepDocument[]): Deletion
   return { group, targets, decided: parts.flatMap((part) => part.decided) };
 }
 
-/** Nothing is left to do for this step, whoever looks for what was left half done. */
-export async function markStepDone(database: Database, group: string): Promise<void> {
+/**
+ * Nothing is left to do for this step, whoever looks for what was left half done. Safe to repeat: the first count stays, for
+ * what decided about the step may be forgotten later.
+ * @param cascaded resources that it has deleted and that no item asked for.
+ */
+export async function markStepDone(database: Database, group: string, cascaded: number): Promise<void> {
+  await collection(database).updateOne(
+    { _id: partId(group, 0), cascaded: { $exists: false } },
+    { $set: { cascaded, done: true } },
+  );
   await collection(database).updateMany({ _id: { $gt: `${group}#`, $lt: `${group}$` } }, { $set: { done: true } });
+}
+
+/** Resources that the steps of a run which are done have deleted, and that no item asked for. */
+export async function cascadedInRun(database: Database, batchId: string, run: number): Promise<number> {
+  const counted = collection(database).find(
+    { _id: { $gt: `${batchId}/${run}/`, $lt: `${batchId}/${run}0` }, cascaded: { $gt: 0 } },
+    { projection: { cascaded: 1 } },
+  );
+  let sum = 0;
+  for await (const { cascaded = 0 } of counted) sum += cascaded;
+  return sum;
 }
 
 /** Steps of a batch that may have been left half done, one at a time. */

@@ -133,7 +133,8 @@ describe('a delete', () => {
         tally: { counts: {}, actions: {}, errorCodes: {} },
         stages: [],
       });
-      const summary = await deletions.finish(batchId, cascaded);
+      expect(cascaded).toBe(3);
+      const summary = await deletions.finish(batchId);
       expect(summary.counts).toMatchObject({ succeeded: 7, skipped: 2, queued: 0 });
       expect(summary.actions).toMatchObject({ deleted: 5, cascaded: 3 });
       expect(deleted).toBe(5);
@@ -200,6 +201,39 @@ describe('a delete', () => {
     await deletions.finish(batchId);
   });
 
+  const AFTER_COMMIT: readonly Checkpoint[] = ['noted', 'deleted', 'outcomes-stored'];
+  test.each(AFTER_COMMIT)(
+    'steps that fail from "%s" on, after their commit, and for good, count what they have cascaded, once',
+    async (checkpoint) => {
+      await deletions.store(WORLD);
+      const batchId = await deletions.acceptDelete({ ids: ['tail', 'a', 'kept'], cascade: true });
+      deletions.atCheckpoint = async (at) => {
+        if (AFTER_COMMIT.indexOf(at) >= AFTER_COMMIT.indexOf(checkpoint)) await kill();
+      };
+      for (const step of await stepsOf(batchId)) {
+        for (const attempt of [1, 2]) await expect(deletions.step(batchId, step, attempt)).rejects.toThrow(Killed);
+      }
+      deletions.atCheckpoint = undefined;
+      const summary = await deletions.finish(batchId);
+      expect(summary).toMatchObject({ counts: { succeeded: 3 }, actions: { deleted: 3, cascaded: 4 } });
+      expect(await deletions.finish(batchId)).toEqual(summary);
+      expect(await deletions.seen()).toEqual(['Leaf:below']);
+      expect(await deletions.leftovers()).toBe(0);
+    },
+  );
+
+  test('cascaded deletions of an earlier round count too, whatever the workflow has lost', async () => {
+    await deletions.store({ 'Leaf:a': [], 'Twig:on': ['Leaf:a'] });
+    const batchId = await deletions.acceptDelete({ ids: ['a'], cascade: true });
+    const [step = 0] = await stepsOf(batchId);
+    once('noted', batchId, kill);
+    await expect(deletions.step(batchId, step)).rejects.toThrow(Killed);
+    expect((await deletions.plan(batchId, 1))?.stages).toEqual([]);
+    // the next round has settled it; a late look of the step at itself changes nothing
+    expect((await deletions.step(batchId, step, 2)).cascaded).toBe(1);
+    expect((await deletions.finish(batchId)).actions).toMatchObject({ deleted: 1, cascaded: 1 });
+  });
+
   test('a batch that ends before the commit gives its marks back; after it, its resources stay gone', async () => {
     for (const [checkpoint, left] of [
       ['referrers-looked', ['Leaf:a']],
@@ -213,7 +247,7 @@ describe('a delete', () => {
       await removeDeletionPlan(deletions.database, batchId);
       expect(await deletions.seen()).toEqual(left);
       expect(await deletions.leftovers()).toBe(0);
-      await deletions.finish(batchId, 0, true);
+      await deletions.finish(batchId, true);
     }
   });
 

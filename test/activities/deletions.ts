@@ -223,8 +223,9 @@ export class Deletions {
     return this.#run(applyItems, { ...input, run: 1 }, attempt, `apply-${input.batchId}`);
   }
 
-  finish(batchId: string, cascaded = 0, cancelled = false): Promise<BatchSummary> {
-    return this.#run(finishBatch, { batchId, run: 1, cancelled, cascaded }, 1);
+  /** Ends a run whose workflow knows nothing of what was cascaded. */
+  finish(batchId: string, cancelled = false): Promise<BatchSummary> {
+    return this.#run(finishBatch, { batchId, run: 1, cancelled, cascaded: 0 }, 1);
   }
 
   /**
@@ -232,7 +233,7 @@ export class Deletions {
    * @param from the round to begin with.
    * @param beforeSteps awaited between each planning and its steps.
    * @param redeliver each step once more after it is done, as if its completion had been lost.
-   * @returns what the workflow has counted, and what finishing has.
+   * @returns what the workflow has counted, and what finishing has, without a word of what was cascaded.
    */
   async carryOut(
     batchId: string,
@@ -258,7 +259,7 @@ export class Deletions {
       cursor = plan.next;
     }
     const counted = state.summary();
-    return { counted, summary: await this.finish(batchId, state.cascaded) };
+    return { counted, summary: await this.finish(batchId) };
   }
 
   async outcomes(batchId: string): Promise<StoredOutcome[]> {

@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Checkpoint } from '../../activities/dependencies.ts';
 import { Drover, spawnWorker } from '../harness.ts';
@@ -125,6 +126,21 @@ describe('delete, end to end', () => {
     expect(empty).toMatchObject({ status: 'success', progress: { totalRecords: 0, successRate: 1 } });
     const all = await drover.ended(await drover.delete('Country', { deleteAll: true, cascade: true }, tenant), tenant);
     expect(all).toMatchObject({ counts: { succeeded: 3 }, actions: { deleted: 3, cascaded: 2 } });
+  });
+});
+
+describe('a step whose activity fails for good after its commit', () => {
+  test('deletes what it was to delete, with its outcomes, and counts what the cascade took', async () => {
+    const tenant = newTenant();
+    await world(tenant);
+    drover.atCheckpoint(async (at) => {
+      if (at === 'noted') throw ApplicationFailure.nonRetryable('fails for good');
+    });
+    const batchId = await drover.delete('Country', { externalIds: ['fr'], cascade: true }, tenant);
+    const batch = await drover.ended(batchId, tenant);
+    drover.atCheckpoint(undefined);
+    expect(batch).toMatchObject({ status: 'success', counts: { succeeded: 1 }, actions: { deleted: 1, cascaded: 3 } });
+    expect(await idsOf('City', tenant)).toEqual(['reykjavik']);
   });
 });
 
