@@ -64,6 +64,11 @@ const schema = z.object({
       'must be an IP address and a port, such as 127.0.0.1:9464',
     )
     .optional(),
+  /**
+   * Memory that deciding deletes, dry runs included, may take in one process at once, in bytes: some 150 for each resource to be
+   * deleted that refers to another such, or that others refer to, and 12 for each of these references.
+   */
+  DELETION_MEMORY_BYTES: positiveInteger.default(1_073_741_824),
   /** Seconds that a caller is given to send its request, with its body. */
   REQUEST_TIMEOUT_SECONDS: positiveInteger.default(60),
   /** Days that a finished batch is kept; 0 keeps it for ever. */

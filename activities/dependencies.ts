@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { StartParts } from '../services/start-batch.ts';
 import type { Database } from '../store/database.ts';
 import { createTurns, type InTurn } from './in-turn.ts';
+import type { MemoryAllowance } from './memory-allowance.ts';
 import { SchemaCatalog } from './schema-catalog.ts';
 
 /** Moments between two steps of an activity at which a test can stop, delay or kill it. */
@@ -34,6 +35,8 @@ export interface Dependencies extends StartParts {
   readonly schemas: SchemaCatalog;
   /** For what computes much; the time limit of its activity runs while it waits. */
   readonly inTurn: InTurn;
+  /** What planning deletes may hold in memory, all of them together. */
+  readonly planningMemory: MemoryAllowance;
   /** Resources carried out by one activity; absent: by the size of the batch. */
   readonly resourcesPerActivity?: number;
   /** Tests only: awaited at each checkpoint of an activity. */

@@ -1,13 +1,15 @@
-import { type DeletionGraph, MAX_NAMED_REFERRERS, referrersWithin } from '../domain/decide-deletion.ts';
-import type { ResourceKey } from '../domain/resource.ts';
+import { MAX_NAMED_REFERRERS } from '../domain/decide-deletion.ts';
+import type { LinkedResources } from '../domain/linked-resources.ts';
+import { type ChargeMemory, NumberList } from '../domain/number-list.ts';
+import { parseResourceKey, type ResourceKey } from '../domain/resource.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { Database } from '../store/database.ts';
 import {
   estimatedResources,
+  KEYS_PER_QUERY,
   readReferrers,
   readVertices,
   scanVertices,
-  slices,
   type Vertex,
 } from '../store/reference-graph.ts';
 import { visible } from '../store/resources.ts';
@@ -19,171 +21,226 @@ const MIN_KEYS_WORTH_A_SCAN = 1_000;
 /** Levels of a cascade that are followed one by one before one pass over the tenant's resources follows the rest. */
 const MAX_ASKED_LEVELS = 8;
 
-export interface GraphRequest {
-  readonly scope: Scope;
-  /** Keys asked for, each once. */
-  readonly targets: readonly ResourceKey[];
-  readonly cascade: boolean;
+/** Of how many keys on one pass over the tenant's resources is cheaper than asking about each. */
+export async function keysWorthAScan(database: Database): Promise<number> {
+  return Math.max(MIN_KEYS_WORTH_A_SCAN, SHARE_WORTH_A_SCAN * (await estimatedResources(database)));
 }
 
-/** What is known of the resources; between commands `progress` is called, and may end the loading by what it throws. */
-interface Loading {
+export interface Loading {
   readonly database: Database;
   readonly scope: Scope;
-  readonly references: Map<ResourceKey, readonly ResourceKey[]>;
-  readonly progress: () => void;
+  /** Of the resources that are asked for. */
+  readonly schemaDefinitionId: string;
+  readonly cascade: boolean;
+  /** What is loaded is added here, as readers see it. References that decide nothing are left out. */
+  readonly linked: LinkedResources;
+  readonly charge: ChargeMemory;
+  /** Awaited every few thousand resources; what it throws ends the loading. */
+  readonly progress: () => Promise<void>;
 }
 
 /**
- * Loads what a delete has to know, as readers see it: the targets that are there, and who refers to them; with cascade also
- * who refers to those, transitively. References to anything else are left out. Without cascade, of the many outside that refer
- * to one target only the lowest `MAX_NAMED_REFERRERS` are kept.
- * @param progress called between commands; what it throws ends the loading.
+ * Loads what a delete of some resources has to know: who refers to them; with cascade also who refers to those, transitively.
+ * Without cascade, of the many outside that refer to one target only `MAX_NAMED_REFERRERS` are kept.
+ * @param loading all resources that are asked for have their numbers already.
+ * @returns 1 for each of these that is there.
  */
-export async function loadDeletionGraph(
-  database: Database,
-  { scope, targets, cascade }: GraphRequest,
-  progress: () => void,
-): Promise<DeletionGraph> {
-  const references = new Map<ResourceKey, readonly ResourceKey[]>();
-  const loading: Loading = { database, scope, references, progress };
-  const worthAScan = Math.max(MIN_KEYS_WORTH_A_SCAN, SHARE_WORTH_A_SCAN * (await estimatedResources(database)));
-  if (targets.length > worthAScan) {
-    const outside = await scanTargets(loading, new Set(targets), cascade);
-    const present = [...references.keys()];
-    if (cascade) addReferrersOf(references, outside);
-    return withinKnown(present, references);
+export async function loadListed(loading: Loading): Promise<Uint8Array> {
+  const present = new Uint8Array(loading.linked.size);
+  const worthAScan = await keysWorthAScan(loading.database);
+  if (present.length > worthAScan) {
+    await scan(loading, present);
+    return present;
   }
-  for (const some of slices(targets)) {
-    progress();
-    for (const vertex of await visible(database, await readVertices(database, some))) {
-      references.set(vertex._id, vertex.references);
+  for (const some of slicesOf(loading.linked, 0, present.length)) {
+    await loading.progress();
+    for (const { _id } of await visible(loading.database, await readVertices(loading.database, some))) {
+      present[loading.linked.keys.find(_id)] = 1;
     }
   }
-  const present = [...references.keys()];
-  if (cascade) await askForReferrers(loading, worthAScan);
-  else await askForOutsiders(loading);
-  return withinKnown(present, references);
-}
-
-function withinKnown(
-  targets: readonly ResourceKey[],
-  references: Map<ResourceKey, readonly ResourceKey[]>,
-): DeletionGraph {
-  for (const [key, refersTo] of references) {
-    if (refersTo.some((target) => !references.has(target))) references.set(key, among(references, refersTo));
-  }
-  return { targets, references };
+  if (!loading.cascade) await askForReferrers(loading, present.length);
+  else if (!(await followReferrers(loading, worthAScan))) await scan(loading, present);
+  return present;
 }
 
 /**
- * Finds targets, and who refers to them, in one pass over the tenant's resources.
- * @returns with cascade, everything else that refers to anything.
+ * The same for all resources of a schema definition. Only those get a number that others refer to, or that refer to others of
+ * these: the rest, usually almost all, takes no memory.
+ * @returns how many resources the schema definition has.
  */
-async function scanTargets(
-  { database, scope, references, progress }: Loading,
-  targets: ReadonlySet<ResourceKey>,
-  cascade: boolean,
-): Promise<Map<ResourceKey, readonly ResourceKey[]>> {
-  const outside = new Map<ResourceKey, readonly ResourceKey[]>();
-  const outsiders = new Outsiders();
-  for await (const vertices of scanVertices(database, scope)) {
-    progress();
-    for (const vertex of vertices) {
-      if (targets.has(vertex._id))
-        references.set(vertex._id, cascade ? vertex.references : among(targets, vertex.references));
-      else if (!cascade) outsiders.add(vertex, targets);
-      else if (vertex.references.length > 0) outside.set(vertex._id, vertex.references);
-    }
+export function loadAll(loading: Loading): Promise<number> {
+  return scan(loading, null);
+}
+
+function* slicesOf({ keys }: LinkedResources, from: number, to: number): Generator<ResourceKey[]> {
+  for (let at = from; at < to; at += KEYS_PER_QUERY) {
+    yield Array.from({ length: Math.min(KEYS_PER_QUERY, to - at) }, (_, offset) => keys.key(at + offset));
   }
-  outsiders.addTo(references);
-  return outside;
 }
 
-const NONE: readonly ResourceKey[] = [];
-
-/** Those of some keys that matter; mostly none, which then cost no memory. */
-function among(known: { has(key: ResourceKey): boolean }, keys: readonly ResourceKey[]): readonly ResourceKey[] {
-  const some = keys.filter((key) => known.has(key));
-  return some.length > 0 ? some : NONE;
+/** Pages of what refers to any of these keys, with which of them. */
+async function* referrersOf(
+  { database, progress }: Loading,
+  some: readonly ResourceKey[],
+): AsyncGenerator<{ referrer: ResourceKey; target: ResourceKey }[]> {
+  const targets = new Set(some);
+  for await (const page of readReferrers(database, some)) {
+    await progress();
+    yield (await visible(database, page)).flatMap(({ _id, references }) =>
+      references.filter((key) => targets.has(key)).map((target) => ({ referrer: _id, target })),
+    );
+  }
 }
 
-/** Of the many that refer to a target from outside, the lowest few. */
-class Outsiders {
-  readonly #referrers = new Map<ResourceKey, ResourceKey[]>();
-
-  add({ _id, references }: Vertex, targets: { has(key: ResourceKey): boolean }): void {
-    for (const target of references) {
-      if (!targets.has(target)) continue;
-      const known = this.#referrers.get(target);
-      if (known === undefined) this.#referrers.set(target, [_id]);
-      else if (!known.includes(_id)) {
-        known.push(_id);
-        if (known.length > MAX_NAMED_REFERRERS) known.sort().pop();
+/** Adds who refers to the first `asked` resources; of those outside, the lowest few for each. */
+async function askForReferrers(loading: Loading, asked: number): Promise<void> {
+  const { linked } = loading;
+  for (const some of slicesOf(linked, 0, asked)) {
+    const outsiders = new Map<ResourceKey, ResourceKey[]>();
+    for await (const page of referrersOf(loading, some)) {
+      for (const { referrer, target } of page) {
+        const number = linked.keys.find(referrer);
+        if (number >= 0 && number < asked) linked.addReference(number, linked.keys.find(target));
+        else addLowest(outsiders, target, referrer);
       }
     }
-  }
-
-  addTo(references: Map<ResourceKey, readonly ResourceKey[]>): void {
-    for (const [target, referrers] of this.#referrers) {
-      for (const referrer of referrers) references.set(referrer, [...(references.get(referrer) ?? []), target]);
+    for (const [target, referrers] of outsiders) {
+      for (const key of referrers) linked.addReference(linked.keys.add(key), linked.keys.find(target));
     }
   }
 }
 
-/** Adds who refers to a target from outside. */
-async function askForOutsiders({ database, references, progress }: Loading): Promise<void> {
-  const outsiders = new Outsiders();
-  for (const some of slices([...references.keys()])) {
-    for await (const page of readReferrers(database, some)) {
-      progress();
-      for (const vertex of await visible(database, page)) {
-        if (!references.has(vertex._id)) outsiders.add(vertex, references);
-      }
-    }
+function addLowest(outsiders: Map<ResourceKey, ResourceKey[]>, target: ResourceKey, referrer: ResourceKey): void {
+  const known = outsiders.get(target);
+  if (known === undefined) outsiders.set(target, [referrer]);
+  else if (!known.includes(referrer)) {
+    known.push(referrer);
+    if (known.length > MAX_NAMED_REFERRERS) known.sort().pop();
   }
-  outsiders.addTo(references);
 }
 
-/** Adds who refers to what is known, and who refers to those, until nothing is added. */
-async function askForReferrers(loading: Loading, worthAScan: number): Promise<void> {
-  const { database, scope, references, progress } = loading;
-  let frontier = [...references.keys()];
-  for (let level = 0; frontier.length > 0; level++) {
-    if (frontier.length > worthAScan || level >= MAX_ASKED_LEVELS) {
-      const all = new Map<ResourceKey, readonly ResourceKey[]>();
-      for await (const vertices of scanVertices(database, scope)) {
-        progress();
-        for (const vertex of vertices) if (vertex.references.length > 0) all.set(vertex._id, vertex.references);
-      }
-      addReferrersOf(references, all);
-      return;
-    }
-    const found: ResourceKey[] = [];
-    for (const some of slices(frontier)) {
-      for await (const page of readReferrers(database, some)) {
-        progress();
-        for (const vertex of await visible(database, page)) {
-          if (references.has(vertex._id)) continue;
-          references.set(vertex._id, vertex.references);
-          found.push(vertex._id);
+/**
+ * Adds who refers to what is known, and who refers to those, until nothing is added.
+ * @returns false where one pass over everything is the cheaper way.
+ */
+async function followReferrers(loading: Loading, worthAScan: number): Promise<boolean> {
+  const { linked } = loading;
+  // what one level adds has the numbers from there on
+  let from = 0;
+  for (let level = 0; from < linked.size; level++) {
+    const to = linked.size;
+    if (to - from > worthAScan || level >= MAX_ASKED_LEVELS) return false;
+    for (const some of slicesOf(linked, from, to)) {
+      for await (const page of referrersOf(loading, some)) {
+        for (const { referrer, target } of page) {
+          linked.addReference(linked.keys.add(referrer), linked.keys.find(target));
         }
       }
     }
-    frontier = found;
+    from = to;
+  }
+  return true;
+}
+
+/**
+ * Adds what matters of all the tenant's resources, in one pass over them; in some more with cascade, where a schema definition
+ * is found to matter after its referrers have come by.
+ * @param present the first ones are asked for, and marked here where they are there; null: all of the schema definition are.
+ * @returns how many resources the schema definition has.
+ */
+async function scan(loading: Loading, present: Uint8Array | null): Promise<number> {
+  const pass = loading.cascade ? new CascadePass(loading) : new PlainPass(loading, present);
+  for (;;) {
+    let seen = 0;
+    loading.linked.forgetReferences();
+    pass.begin();
+    for await (const vertices of scanVertices(loading.database, loading.scope)) {
+      await loading.progress();
+      for (const vertex of vertices) {
+        if (present !== null) markPresent(loading.linked, present, vertex._id);
+        if (schemaOf(vertex._id) === loading.schemaDefinitionId) seen += 1;
+        for (const target of vertex.references) if (target !== vertex._id) pass.add(vertex, target);
+      }
+    }
+    if (pass.isComplete()) return seen;
   }
 }
 
-/** Adds of `all` who refers to what is known, transitively. */
-function addReferrersOf(
-  references: Map<ResourceKey, readonly ResourceKey[]>,
-  all: ReadonlyMap<ResourceKey, readonly ResourceKey[]>,
-): void {
-  const referrers = referrersWithin(all);
-  // a map being iterated also gives what is added to it on the way
-  for (const key of references.keys()) {
-    for (const referrer of referrers.get(key) ?? []) {
-      if (!references.has(referrer)) references.set(referrer, all.get(referrer) ?? []);
+const schemaOf = (key: ResourceKey): string => parseResourceKey(key).schemaDefinitionId;
+
+function markPresent({ keys }: LinkedResources, present: Uint8Array, key: ResourceKey): void {
+  const number = keys.find(key);
+  // what is not asked for has no place there
+  if (number >= 0 && number < present.length) present[number] = 1;
+}
+
+/** Takes all references to what may be deleted. */
+class PlainPass {
+  readonly #linked: LinkedResources;
+  readonly #mayBeAsked: (key: ResourceKey) => boolean;
+  /** Referrers from outside that are kept, of each number. */
+  readonly #outsiders: NumberList;
+
+  constructor({ linked, schemaDefinitionId, charge }: Loading, present: Uint8Array | null) {
+    this.#linked = linked;
+    this.#outsiders = new NumberList(charge);
+    this.#mayBeAsked =
+      present === null
+        ? (key) => schemaOf(key) === schemaDefinitionId
+        : (key) => {
+            const number = linked.keys.find(key);
+            return number >= 0 && number < present.length;
+          };
+  }
+
+  begin(): void {
+    this.#outsiders.clear();
+  }
+
+  add({ _id }: Vertex, target: ResourceKey): void {
+    if (!this.#mayBeAsked(target)) return;
+    const { keys } = this.#linked;
+    const to = keys.add(target);
+    if (!this.#mayBeAsked(_id)) {
+      const kept = this.#outsiders.at(to);
+      if (kept >= MAX_NAMED_REFERRERS) return;
+      this.#outsiders.set(to, kept + 1);
     }
+    this.#linked.addReference(keys.add(_id), to);
+  }
+
+  isComplete(): boolean {
+    return true;
+  }
+}
+
+/** Takes all references to schema definitions whose resources may be deleted: the one asked for, and those that refer to such. */
+class CascadePass {
+  readonly #linked: LinkedResources;
+  readonly #schemas: Set<string>;
+  /** Schema definitions that did not seem to matter when something that refers to them came by. */
+  readonly #leftOut = new Set<string>();
+
+  constructor({ linked, schemaDefinitionId }: Loading) {
+    this.#linked = linked;
+    this.#schemas = new Set([schemaDefinitionId]);
+  }
+
+  begin(): void {
+    this.#leftOut.clear();
+  }
+
+  add({ _id }: Vertex, target: ResourceKey): void {
+    const { keys } = this.#linked;
+    const schema = schemaOf(target);
+    if (!this.#schemas.has(schema)) this.#leftOut.add(schema);
+    else {
+      this.#schemas.add(schemaOf(_id));
+      this.#linked.addReference(keys.add(_id), keys.add(target));
+    }
+  }
+
+  isComplete(): boolean {
+    return [...this.#leftOut].every((schema) => !this.#schemas.has(schema));
   }
 }

@@ -1,11 +1,15 @@
-import { decideLargeDeletion } from '../domain/deletion-layout.ts';
-import { parseResourceKey, type ResourceKey, resourceKey } from '../domain/resource.ts';
+import { setImmediate } from 'node:timers/promises';
+import { isDeleted } from '../domain/decide-deletion.ts';
+import type { KeyTable } from '../domain/key-table.ts';
+import { LinkedResources } from '../domain/linked-resources.ts';
+import { parseResourceKey, resourceKey } from '../domain/resource.ts';
 import type { SchemaDefinition } from '../domain/schema-definition.ts';
 import type { Scope } from '../domain/scope.ts';
-import { allExternalIds } from '../store/reference-graph.ts';
+import { allExternalIds, slices } from '../store/reference-graph.ts';
+import { decideInTurns } from './decide-in-turns.ts';
 import { schemaNamesOf } from './deletion-outcomes.ts';
 import type { Dependencies } from './dependencies.ts';
-import { loadDeletionGraph } from './load-deletion-graph.ts';
+import { keysWorthAScan, type Loading, loadAll, loadListed } from './load-deletion-graph.ts';
 
 /** How long a caller waits for a dry run, in ms (issue 7). */
 export const PREVIEW_TIMEOUT_MS = 30_000;
@@ -43,39 +47,76 @@ export class PreviewTimeoutError extends Error {
 /**
  * Decides a delete on what is stored now, as the real run does, and touches nothing.
  * @param deadline in ms since 1970.
- * @throws PreviewTimeoutError past the deadline.
+ * @throws PreviewTimeoutError past the deadline; MemoryExceededError where the references around what is asked for take too much.
  */
 export async function previewDeletion(
-  { database }: Pick<Dependencies, 'database'>,
+  { database, planningMemory }: Pick<Dependencies, 'database' | 'planningMemory'>,
   scope: Scope,
   definition: Pick<SchemaDefinition, 'id'>,
-  { externalIds, cascade, deleteAll }: DeletionRequest,
+  request: DeletionRequest,
   deadline: number = Date.now() + PREVIEW_TIMEOUT_MS,
 ): Promise<DeletionPreview> {
-  const assertInTime = (): void => {
+  const progress = async (): Promise<void> => {
     if (Date.now() > deadline) throw new PreviewTimeoutError('the dry run takes too long');
+    await setImmediate();
   };
-  const asked = new Set<ResourceKey>();
-  const pages = deleteAll ? allExternalIds(database, scope, definition.id, IDS_AT_ONCE) : [externalIds];
-  for await (const page of pages) {
-    assertInTime();
-    for (const externalId of page) asked.add(resourceKey(scope, definition.id, externalId));
+  return planningMemory.lend((charge) => {
+    const { cascade } = request;
+    const linked = new LinkedResources(charge);
+    const loading = { database, scope, schemaDefinitionId: definition.id, cascade, linked, charge, progress };
+    return decide(loading, request);
+  });
+}
+
+async function decide(loading: Loading, request: DeletionRequest): Promise<DeletionPreview> {
+  const { database, schemaDefinitionId, linked } = loading;
+  const { keys } = linked;
+  const isListed = await list(loading, request);
+  const asked = keys.size;
+  const present = isListed ? await loadListed(loading) : null;
+  const all = present === null ? await loadAll(loading) : 0;
+  const targets = new Uint8Array(keys.size);
+  if (present !== null) targets.set(present);
+  else for (const number of targets.keys()) targets[number] = schemaOf(keys, number) === schemaDefinitionId ? 1 : 0;
+  const decision = await decideInTurns(loading, targets);
+  const counts = new Map<string, number>([[schemaDefinitionId, 0]]);
+  let skipped = 0;
+  for (const [number, isTarget] of targets.entries()) {
+    const schema = schemaOf(keys, number);
+    if (isDeleted(decision, number)) counts.set(schema, (counts.get(schema) ?? 0) + 1);
+    else skipped += isTarget;
   }
-  const graph = await loadDeletionGraph(database, { scope, targets: [...asked], cascade }, assertInTime);
-  const { stages, kept } = decideLargeDeletion(graph, cascade);
-  assertInTime();
-  const counts = new Map<string, number>([[definition.id, 0]]);
-  let totalDeletions = 0;
-  for (const stage of stages) {
-    for (const key of stage.flat()) {
-      const { schemaDefinitionId } = parseResourceKey(key);
-      counts.set(schemaDefinitionId, (counts.get(schemaDefinitionId) ?? 0) + 1);
-      totalDeletions += 1;
-    }
-  }
-  const names = await schemaNamesOf(database, stages.flat(2));
+  // most of these are linked to nothing, and have no number
+  if (present === null) counts.set(schemaDefinitionId, all - skipped);
+  const names = await schemaNamesOf(database, keys.groups);
   const deletions = [...counts].flatMap(([id, count]) =>
     count > 0 ? [{ schemaDefinitionId: id, schemaDefinitionName: names.get(id) ?? id, count }] : [],
   );
-  return { deletions, totalDeletions, skipped: kept.size, notFound: asked.size - graph.targets.length };
+  return {
+    deletions,
+    totalDeletions: deletions.reduce((sum, { count }) => sum + count, 0),
+    skipped,
+    notFound: present === null ? 0 : asked - present.reduce((sum, one) => sum + one, 0),
+  };
+}
+
+/** Numbers what is asked for. @returns false where that is too much to be worth it. */
+async function list(
+  { database, scope, schemaDefinitionId, linked: { keys }, progress }: Loading,
+  { externalIds, deleteAll }: DeletionRequest,
+): Promise<boolean> {
+  const most = deleteAll ? await keysWorthAScan(database) : Number.POSITIVE_INFINITY;
+  const pages = deleteAll
+    ? allExternalIds(database, scope, schemaDefinitionId, IDS_AT_ONCE)
+    : slices(externalIds, IDS_AT_ONCE);
+  for await (const page of pages) {
+    await progress();
+    for (const externalId of page) keys.add(resourceKey(scope, schemaDefinitionId, externalId));
+    if (keys.size > most) return false;
+  }
+  return true;
+}
+
+function schemaOf(keys: KeyTable, number: number): string {
+  return parseResourceKey(keys.groups[keys.groupOf(number)] ?? '').schemaDefinitionId;
 }

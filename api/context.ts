@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
+import type { MemoryAllowance } from '../activities/memory-allowance.ts';
 import type { SchemaCatalog } from '../activities/schema-catalog.ts';
 import type { Config } from '../config.ts';
 import type { Scope } from '../domain/scope.ts';
@@ -20,6 +21,8 @@ export interface Services {
   readonly taskQueue: string;
   readonly activityTimeoutSeconds: number;
   readonly schemas: SchemaCatalog;
+  /** What dry runs of deletes may hold in memory, all of them together. */
+  readonly planningMemory: MemoryAllowance;
   readonly events: BatchEvents;
   readonly health: Health;
   readonly load: LoadLimits;

@@ -3,6 +3,7 @@ import type { Server, ServerOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
+import { MemoryAllowance } from '../activities/memory-allowance.ts';
 import { SchemaCatalog } from '../activities/schema-catalog.ts';
 import { type Config, ConfigError, isWeakSecret } from '../config.ts';
 import { connectClient } from '../connections.ts';
@@ -58,6 +59,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
     schemas: new SchemaCatalog(database),
+    planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
     events,
     health: new Health({ database, client }),
     load,

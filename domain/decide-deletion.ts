@@ -1,16 +1,144 @@
-import { stronglyConnectedComponents } from './components.ts';
+import { atOnce, type Computation, STEPS_PER_TURN } from './in-turns.ts';
+import { LinkedResources, type Referrers } from './linked-resources.ts';
+import { type NumberedComponents, numberedComponents } from './numbered-components.ts';
 
 /** Most survivors that a kept target names (contract section 2: `referenced`). */
 export const MAX_NAMED_REFERRERS = 10;
+/** Some bytes that deciding takes beside the graph: for each resource, and for each reference. */
+export const BYTES_TO_DECIDE = { resource: 64, reference: 4 } as const;
 
-/** What a delete has to know of the stored resources. */
+/** What becomes of numbered resources. */
+export interface NumberedDecision {
+  readonly referrers: Referrers;
+  /** What is one component goes or stays together. */
+  readonly components: NumberedComponents;
+  /**
+   * Component -> its stage, `STAYS` where it is not deleted: the longest chain of components that refer to it. Deleting stage after
+   * stage, what refers goes before what it refers to (invariant 3, at every moment).
+   */
+  readonly stages: Int32Array;
+}
+
+export const STAYS = -1;
+
+export const isDeleted = ({ components, stages }: NumberedDecision, n: number): boolean =>
+  (stages[components.of[n] ?? 0] ?? STAYS) !== STAYS;
+
+/**
+ * Decides a delete. Without cascade, what goes is the greatest set of targets to which nothing outside the set refers: what is
+ * asked for together counts together, and what a resource that stays refers to stays. With cascade, the targets go and
+ * everything that refers to what goes. A self-reference never keeps a resource. Linear in resources and references.
+ * @param linked the targets that are linked to anything, what refers to them and, with cascade, what refers to those, transitively.
+ * @param targets 1 for each number that is asked for. Any other stays, unless cascade takes it.
+ */
+export function* numberedDecision(
+  linked: LinkedResources,
+  targets: Uint8Array,
+  cascade: boolean,
+): Computation<NumberedDecision> {
+  const referrers = linked.turnedAround();
+  yield;
+  const components = yield* numberedComponents(referrers);
+  const graph = { referrers, components };
+  const stages = cascade ? yield* withReferrers(graph, targets) : yield* unreferenced(graph, targets);
+  yield* countStages(graph, stages);
+  return { ...graph, stages };
+}
+
+type Graph = Pick<NumberedDecision, 'referrers' | 'components'>;
+
+/** All components that hold a target, and that refer to one of these: looked at after all that they refer to. */
+function* withReferrers(graph: Graph, targets: Uint8Array): Computation<Int32Array> {
+  const { count } = graph.components;
+  const stages = new Int32Array(count).fill(STAYS);
+  for (let component = count - 1; component >= 0; component--) {
+    if (component % STEPS_PER_TURN === 0) yield;
+    if (someMember(graph.components, component, (n) => targets[n] === 1)) stages[component] = 0;
+    if (stages[component] !== STAYS) yield* eachReferrer(graph, component, (referrer) => (stages[referrer] = 0));
+  }
+  return stages;
+}
+
+/** All components that hold targets only, and that none of the others refers to: looked at after all that refer to them. */
+function* unreferenced(graph: Graph, targets: Uint8Array): Computation<Int32Array> {
+  const { count } = graph.components;
+  const stages = new Int32Array(count);
+  for (let component = 0; component < count; component++) {
+    if (component % STEPS_PER_TURN === 0) yield;
+    let goes = !someMember(graph.components, component, (n) => targets[n] !== 1);
+    yield* eachReferrer(graph, component, (referrer) => {
+      if (stages[referrer] === STAYS) goes = false;
+    });
+    if (!goes) stages[component] = STAYS;
+  }
+  return stages;
+}
+
+/** What refers to a component that goes does go, and has its stage by then. */
+function* countStages(graph: Graph, stages: Int32Array): Computation<void> {
+  for (let component = 0; component < stages.length; component++) {
+    if (component % STEPS_PER_TURN === 0) yield;
+    if (stages[component] === STAYS) continue;
+    let stage = 0;
+    yield* eachReferrer(graph, component, (referrer) => {
+      stage = Math.max(stage, (stages[referrer] ?? 0) + 1);
+    });
+    stages[component] = stage;
+  }
+}
+
+function someMember({ starts, members }: NumberedComponents, component: number, is: (n: number) => boolean): boolean {
+  const end = starts[component + 1] ?? 0;
+  for (let at = starts[component] ?? 0; at < end; at++) if (is(members[at] ?? 0)) return true;
+  return false;
+}
+
+/** Calls `act` with the component of each referrer of a component's members, itself left out. */
+function* eachReferrer(
+  { referrers: { first, referrers }, components: { of, starts, members } }: Graph,
+  component: number,
+  act: (referrer: number) => void,
+): Computation<void> {
+  const end = starts[component + 1] ?? 0;
+  for (let at = starts[component] ?? 0; at < end; at++) {
+    const n = members[at] ?? 0;
+    const last = first[n + 1] ?? 0;
+    for (let place = first[n] ?? 0; place < last; place++) {
+      if (place % STEPS_PER_TURN === 0) yield;
+      const referrer = of[referrers[place] ?? 0] ?? 0;
+      if (referrer !== component) act(referrer);
+    }
+  }
+}
+
+/** Who of those that stay refers to one that stays: up to `MAX_NAMED_REFERRERS`, the lowest ones, sorted, never itself. */
+export function* survivingReferrers(
+  { keys }: LinkedResources,
+  decision: NumberedDecision,
+  n: number,
+): Computation<string[]> {
+  const { first, referrers } = decision.referrers;
+  const named: string[] = [];
+  const last = first[n + 1] ?? 0;
+  for (let place = first[n] ?? 0; place < last; place++) {
+    if (place % STEPS_PER_TURN === 0) yield;
+    const referrer = referrers[place] ?? 0;
+    if (isDeleted(decision, referrer)) continue;
+    const key = keys.key(referrer);
+    if (named.length === MAX_NAMED_REFERRERS && key >= (named.at(-1) ?? '')) continue;
+    if (named.includes(key)) continue;
+    named.push(key);
+    named.sort();
+    if (named.length > MAX_NAMED_REFERRERS) named.pop();
+  }
+  return named;
+}
+
+/** What a delete has to know of the stored resources, by name. */
 export interface DeletionGraph {
   /** Keys asked for that exist; repeats count once. */
   readonly targets: readonly string[];
-  /**
-   * Outgoing references of every known resource: the targets, what refers to them and, with cascade, what refers to those,
-   * transitively. A known resource that is no target stays, unless cascade takes it.
-   */
+  /** Outgoing references of every known resource (see `numberedDecision`). */
   readonly references: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -20,104 +148,47 @@ export interface DeletionDecision {
    * A group of more than one key is a cycle and goes together; groups of one stage are independent of each other.
    */
   readonly stages: readonly (readonly (readonly string[])[])[];
-  /** Targets that stay, sorted, and who of those that stay refers to them: up to `MAX_NAMED_REFERRERS`, sorted, never itself. */
+  /** Targets that stay, sorted, with who of those that stay refers to them (see `survivingReferrers`). */
   readonly kept: ReadonlyMap<string, readonly string[]>;
   /** Deleted keys that were not asked for; 0 without cascade. */
   readonly cascaded: number;
 }
 
-/**
- * Decides a delete. Without cascade, what goes is the greatest set of targets to which nothing outside the set refers: what is
- * asked for together counts together, and what a resource that stays refers to stays. With cascade, the targets go and
- * everything that refers to what goes. A self-reference never keeps a resource.
- * Linear in resources and references but for sorting; the same for the same graph, in whatever order it is given.
- */
-export function decideDeletion(graph: DeletionGraph, cascade: boolean): DeletionDecision {
-  const targets = new Set(graph.targets);
-  const referrers = referrersWithin(graph.references);
-  const deleted = cascade ? withReferrers(targets, referrers) : unreferenced(targets, graph.references);
+/** `numberedDecision` by name, at once: for what fits into one step. The same for the same graph, in whatever order it is given. */
+export function decideDeletion({ targets, references }: DeletionGraph, cascade: boolean): DeletionDecision {
+  const linked = new LinkedResources();
+  const asked = [...new Set(targets)];
+  for (const key of asked) linked.keys.add(key);
+  for (const from of references.keys()) linked.keys.add(from);
+  for (const [from, keys] of references) {
+    for (const to of keys) {
+      const number = linked.keys.find(to);
+      if (number >= 0) linked.addReference(linked.keys.find(from), number);
+    }
+  }
+  const isTarget = new Uint8Array(linked.size).fill(1, 0, asked.length);
+  const decision = atOnce(numberedDecision(linked, isTarget, cascade));
+  const stages = namedStages(linked, decision);
+  const kept = asked.filter((_, n) => !isDeleted(decision, n)).sort();
   return {
-    stages: deletionStages(deleted, graph.references),
-    kept: keptTargets(targets, deleted, referrers),
-    cascaded: cascade ? deleted.size - targets.size : 0,
+    stages,
+    kept: new Map(kept.map((key) => [key, atOnce(survivingReferrers(linked, decision, linked.keys.find(key)))])),
+    cascaded: stages.reduce((sum, stage) => sum + stage.flat().length, 0) - asked.length + kept.length,
   };
 }
 
-/** Turns references around: key -> who refers to it, each once, itself left out. A key that nobody refers to has no entry. */
-export function referrersWithin(references: ReadonlyMap<string, readonly string[]>): Map<string, string[]> {
-  const referrers = new Map<string, string[]>();
-  for (const [referrer, keys] of references) {
-    for (const key of keys) {
-      if (key === referrer) continue;
-      const known = referrers.get(key);
-      if (known === undefined) referrers.set(key, [referrer]);
-      // one referrer's references come together, so a repeat is the last one
-      else if (known.at(-1) !== referrer) known.push(referrer);
-    }
+function namedStages(linked: LinkedResources, { components, stages }: NumberedDecision): string[][][] {
+  const named: string[][][] = [];
+  for (const [component, stage] of stages.entries()) {
+    if (stage === STAYS) continue;
+    const members = components.members.subarray(components.starts[component], components.starts[component + 1]);
+    const group = Array.from(members, (n) => linked.keys.key(n)).sort();
+    const groups = named[stage];
+    if (groups === undefined) named[stage] = [group];
+    else groups.push(group);
   }
-  return referrers;
-}
-
-/** The targets and all that refers to them, transitively. */
-function withReferrers(
-  targets: ReadonlySet<string>,
-  referrers: ReadonlyMap<string, readonly string[]>,
-): ReadonlySet<string> {
-  const deleted = new Set(targets);
-  // a set being iterated also gives what is added to it on the way
-  for (const key of deleted) for (const referrer of referrers.get(key) ?? []) deleted.add(referrer);
-  return deleted;
-}
-
-/** The targets less those that a survivor refers to; each of these is a survivor too. */
-function unreferenced(
-  targets: ReadonlySet<string>,
-  references: ReadonlyMap<string, readonly string[]>,
-): ReadonlySet<string> {
-  const deleted = new Set(targets);
-  const survivors = [...references.keys()].filter((key) => !targets.has(key));
-  for (let survivor = survivors.pop(); survivor !== undefined; survivor = survivors.pop()) {
-    for (const key of references.get(survivor) ?? []) if (deleted.delete(key)) survivors.push(key);
-  }
-  return deleted;
-}
-
-function keptTargets(
-  targets: ReadonlySet<string>,
-  deleted: ReadonlySet<string>,
-  referrers: ReadonlyMap<string, readonly string[]>,
-): Map<string, string[]> {
-  const kept = [...targets].filter((key) => !deleted.has(key)).sort();
-  return new Map(
-    kept.map((key) => {
-      const survivors = (referrers.get(key) ?? []).filter((referrer) => !deleted.has(referrer));
-      return [key, survivors.sort().slice(0, MAX_NAMED_REFERRERS)];
-    }),
-  );
-}
-
-/** A group's stage is the longest chain of referrers above it; nobody refers to the groups of the first stage. */
-function deletionStages(
-  deleted: ReadonlySet<string>,
-  references: ReadonlyMap<string, readonly string[]>,
-): string[][][] {
-  const stageOf = new Map<string, number>();
-  const stages: string[][][] = [];
-  const targetsFirst = stronglyConnectedComponents(deleted, (key) => references.get(key) ?? []);
-  for (const group of targetsFirst.reverse()) {
-    const stage = group.reduce((latest, key) => Math.max(latest, stageOf.get(key) ?? 0), 0);
-    group.sort();
-    // the referrer that put it here stands one stage before, so stages grow by one at a time
-    if (!stages[stage]?.push(group)) stages.push([group]);
-    for (const key of group) {
-      for (const target of references.get(key) ?? []) {
-        // a group's own stage is settled: what this says of its own keys is not read again
-        stageOf.set(target, Math.max(stageOf.get(target) ?? 0, stage + 1));
-      }
-    }
-  }
-  for (const stage of stages) stage.sort(byFirstKey);
-  return stages;
+  for (const stage of named) stage.sort(byFirstKey);
+  return named;
 }
 
 function byFirstKey([a = '']: readonly string[], [b = '']: readonly string[]): number {

@@ -32,7 +32,7 @@ export async function* readReferrers(database: Database, keys: readonly Resource
     { references: { $in: [...keys] } },
     { projection: VERTEX, batchSize: SCAN_BATCH },
   );
-  yield* pagesOf(cursor, SCAN_BATCH);
+  yield* pagesOf(cursor, SCAN_BATCH, weightOf);
 }
 
 /** Pages of all resources of a tenant that readers see. */
@@ -41,7 +41,7 @@ export async function* scanVertices(database: Database, scope: Scope): AsyncGene
     { _id: { $gt: `${scopeKey(scope)}/`, $lt: `${scopeKey(scope)}0` } },
     { projection: VERTEX, batchSize: SCAN_BATCH },
   );
-  for await (const page of pagesOf(cursor, SCAN_BATCH)) yield visible(database, page);
+  for await (const page of pagesOf(cursor, SCAN_BATCH, weightOf)) yield visible(database, page);
 }
 
 /** About how many resources are stored, of all tenants. */
@@ -74,13 +74,19 @@ export async function* allExternalIds(
   if (ids.length > 0) yield ids;
 }
 
-async function* pagesOf<T>(all: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+/** A page of resources with many references has fewer resources. */
+const weightOf = ({ references }: Vertex): number => 1 + references.length;
+
+async function* pagesOf<T>(all: AsyncIterable<T>, size: number, weigh = (_: T) => 1): AsyncGenerator<T[]> {
   let page: T[] = [];
+  let weight = 0;
   for await (const one of all) {
     page.push(one);
-    if (page.length < size) continue;
+    weight += weigh(one);
+    if (weight < size) continue;
     yield page;
     page = [];
+    weight = 0;
   }
   if (page.length > 0) yield page;
 }

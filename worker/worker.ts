@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import { commandTimeoutMs } from '../activities/delivery.ts';
 import { type Checkpoint, createDependencies } from '../activities/dependencies.ts';
 import { createActivities } from '../activities/index.ts';
+import { MemoryAllowance } from '../activities/memory-allowance.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { connectClient, connectNative } from '../connections.ts';
 import { dataConverter } from '../payload-codec.ts';
@@ -79,6 +80,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
     retentionDays: config.BATCH_RETENTION_DAYS,
+    planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
     ...(config.RESOURCES_PER_ACTIVITY !== undefined && { resourcesPerActivity: config.RESOURCES_PER_ACTIVITY }),
     ...(options.checkpoint && { checkpoint: options.checkpoint }),
   });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
+import { MemoryExceededError } from '../../activities/memory-allowance.ts';
 import { PREVIEW_TIMEOUT_MS, PreviewTimeoutError, previewDeletion } from '../../activities/preview-deletion.ts';
 import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCES_PER_BATCH } from '../../domain/batch.ts';
 import { MAX_RESOURCE_BYTES } from '../../domain/decide-writes.ts';
@@ -28,6 +29,8 @@ import { schemaDefinitionOf } from './schema-definitions.ts';
 const MAX_KEY_LENGTH = 255;
 /** Seconds after which a dry run that took too long may be tried again. */
 const PREVIEW_RETRY_SECONDS = 60;
+const TOO_LINKED =
+  'the dry run needs more memory than it is given (DELETION_MEMORY_BYTES), for the references around what is asked for: ask about fewer ids, or later';
 
 const params = z.object({
   schemaDefinitionNameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }),
@@ -266,6 +269,8 @@ async function preview(
       200,
     );
   } catch (error) {
+    if (error instanceof MemoryExceededError)
+      throw new ApiError(503, TOO_LINKED, { retryAfterSeconds: PREVIEW_RETRY_SECONDS });
     if (!(error instanceof PreviewTimeoutError)) throw error;
     const hint = `the dry run takes longer than ${PREVIEW_TIMEOUT_MS / 1000} s: ask about fewer ids; the delete itself has no such limit`;
     throw new ApiError(503, hint, { retryAfterSeconds: PREVIEW_RETRY_SECONDS });

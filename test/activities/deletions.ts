@@ -7,6 +7,7 @@ import { applyItems, type ItemsOfBatch } from '../../activities/apply-items.ts';
 import { type DeletionResult, deleteResources, type StepOfBatch } from '../../activities/delete-resources.ts';
 import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/dependencies.ts';
 import { finishBatch } from '../../activities/finish-batch.ts';
+import { MemoryAllowance } from '../../activities/memory-allowance.ts';
 import { type Plan, planBatch } from '../../activities/plan-batch.ts';
 import { type DeletionPreview, previewDeletion } from '../../activities/preview-deletion.ts';
 import type { BatchOptions, BatchSummary, Operation } from '../../domain/batch.ts';
@@ -31,6 +32,8 @@ export interface DeleteRequest {
   readonly schema?: SchemaName;
   readonly ids: readonly string[];
   readonly cascade?: boolean;
+  /** The ids are all that there are. */
+  readonly deleteAll?: boolean;
 }
 
 export interface CarryOutOptions {
@@ -43,6 +46,7 @@ export interface CarryOutOptions {
 export class Killed extends Error {}
 
 const PAGE_SIZE = 4;
+const PLANNING_MEMORY_BYTES = 64 * 1024 * 1024;
 /** What a worker gives a step; long enough for a loaded machine. */
 const ACTIVITY_MS = 20_000;
 const client = {
@@ -55,25 +59,28 @@ export class Deletions {
   readonly scope = { platform: 'test', tenant: 'one' };
   readonly schemaIds = new Map<string, string>();
   atCheckpoint: ((at: Checkpoint, batchId: string) => Promise<void>) | undefined;
+  readonly planningMemory: MemoryAllowance;
   readonly #dependencies: Dependencies;
   #activities = 0;
 
-  private constructor(database: Database) {
+  private constructor(database: Database, planningMemoryBytes: number) {
     this.database = database;
+    this.planningMemory = new MemoryAllowance(planningMemoryBytes);
     this.#dependencies = createDependencies({
       database,
       client,
       logger: pino({ level: 'silent' }),
       retentionDays: 0,
+      planningMemory: this.planningMemory,
       taskQueue: 'none',
       activityTimeoutSeconds: ACTIVITY_MS / 1000,
       checkpoint: async (at, batchId) => this.atCheckpoint?.(at, batchId),
     });
   }
 
-  static async start(): Promise<Deletions> {
+  static async start(planningMemoryBytes = PLANNING_MEMORY_BYTES): Promise<Deletions> {
     const name = `deletions-${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
-    const deletions = new Deletions(await connectDatabase(inject('mongodbUri'), name));
+    const deletions = new Deletions(await connectDatabase(inject('mongodbUri'), name), planningMemoryBytes);
     const fields = Object.fromEntries(
       SCHEMAS.map((to) => [to, { type: 'array', items: { $ref: `reach:schemas/${to}` } }]),
     );
@@ -167,12 +174,12 @@ export class Deletions {
     return _id;
   }
 
-  acceptDelete({ schema = 'Leaf', ids, cascade = false }: DeleteRequest): Promise<string> {
+  acceptDelete({ schema = 'Leaf', ids, cascade = false, deleteAll = false }: DeleteRequest): Promise<string> {
     return this.accept(
       'delete',
       schema,
       ids.map((externalId) => ({ externalId })),
-      { cascade, deleteAll: false },
+      { cascade, deleteAll },
     );
   }
 
@@ -192,13 +199,16 @@ export class Deletions {
     });
   }
 
-  preview({ schema = 'Leaf', ids, cascade = false }: DeleteRequest, deadline?: number): Promise<DeletionPreview> {
+  preview(
+    { schema = 'Leaf', ids, cascade = false, deleteAll = false }: DeleteRequest,
+    deadline?: number,
+  ): Promise<DeletionPreview> {
     const definition = { id: this.schemaIds.get(schema) ?? '' };
     return previewDeletion(
       this.#dependencies,
       this.scope,
       definition,
-      { externalIds: ids, cascade, deleteAll: false },
+      { externalIds: deleteAll ? [] : ids, cascade, deleteAll },
       deadline,
     );
   }

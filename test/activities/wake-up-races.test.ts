@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { applyItems, type ItemsOfBatch } from '../../activities/apply-items.ts';
 import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/dependencies.ts';
 import { lookForDependencies } from '../../activities/look-for-dependencies.ts';
+import { MemoryAllowance } from '../../activities/memory-allowance.ts';
 import { resourceKey } from '../../domain/resource.ts';
 import { insertBatch } from '../../store/batches.ts';
 import { connectDatabase, type Database } from '../../store/database.ts';
@@ -40,6 +41,7 @@ beforeAll(async () => {
     client: { workflow: { getHandle } } as unknown as Dependencies['client'],
     logger: pino({ level: 'silent' }),
     retentionDays: 0,
+    planningMemory: new MemoryAllowance(0),
     taskQueue: 'none',
     activityTimeoutSeconds: ACTIVITY_MS / 1000,
     checkpoint: async (at, batchId) => atCheckpoint?.(at, batchId),

@@ -31,12 +31,14 @@ export class OwnApi {
     this.#close = () => services.close();
   }
 
-  static async open(): Promise<OwnApi> {
+  /** @param environment overrides the configuration. */
+  static async open(environment: Record<string, string> = {}): Promise<OwnApi> {
     const config = loadConfig({
       MONGODB_URI: inject('mongodbUri'),
       MONGODB_DATABASE: `test-${randomUUID()}`,
       TEMPORAL_ADDRESS: inject('temporalAddress'),
       TEMPORAL_TASK_QUEUE: randomUUID(),
+      ...environment,
     });
     return new OwnApi(await openServices(config, pino({ level: 'silent' })));
   }
