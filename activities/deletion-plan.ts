@@ -159,6 +159,7 @@ async function repeated(
     const first = key === null ? -1 : items.first(linked.keys.find(key));
     return first >= 0 && settled[first] === 1 ? [{ index, first }] : [];
   });
+  if (repeats.length === 0) return [];
   const outcomes = await readOutcomes(
     database,
     batch,

@@ -36,8 +36,7 @@ export function* numberedDecision(
   targets: Uint8Array,
   cascade: boolean,
 ): Computation<NumberedDecision> {
-  const referrers = linked.turnedAround();
-  yield;
+  const referrers = yield* linked.turnedAround();
   const components = yield* numberedComponents(referrers);
   const graph = { referrers, components };
   const stages = cascade ? yield* withReferrers(graph, targets) : yield* unreferenced(graph, targets);

@@ -1,3 +1,4 @@
+import { type Computation, STEPS_PER_TURN } from './in-turns.ts';
 import { KeyTable } from './key-table.ts';
 import type { HashKey } from './keyed-hash.ts';
 import { type ChargeMemory, NumberList } from './number-list.ts';
@@ -44,18 +45,24 @@ export class LinkedResources {
   }
 
   /** Turns the references around; one that was added twice is there twice. */
-  turnedAround(): Referrers {
+  *turnedAround(): Computation<Referrers> {
     const [from, to] = [this.#from.items, this.#to.items];
-    // counted one place on, then summed up: where the referrers of each end; filling from the back leaves where they begin
+    // counted, then summed up: where the referrers of each end; filling from the back leaves where they begin
     const first = new Uint32Array(this.size + 1);
-    for (const target of to) first[target] = (first[target] ?? 0) + 1;
+    for (let at = 0; at < to.length; at++) {
+      if (at % STEPS_PER_TURN === 0) yield;
+      const target = to[at] ?? 0;
+      first[target] = (first[target] ?? 0) + 1;
+    }
     let sum = 0;
     for (let n = 0; n <= this.size; n++) {
+      if (n % STEPS_PER_TURN === 0) yield;
       sum += first[n] ?? 0;
       first[n] = sum;
     }
     const referrers = new Uint32Array(to.length);
     for (let at = to.length - 1; at >= 0; at--) {
+      if (at % STEPS_PER_TURN === 0) yield;
       const target = to[at] ?? 0;
       const place = (first[target] ?? 0) - 1;
       first[target] = place;
@@ -65,6 +72,7 @@ export class LinkedResources {
   }
 }
 
+/** Says where numbers are kept, never what they are. */
 function randomKey(): HashKey {
   const [a = 0, b = 0] = crypto.getRandomValues(new Uint32Array(2));
   return [a, b];

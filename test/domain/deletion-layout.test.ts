@@ -158,7 +158,7 @@ describe('a million resources', () => {
     ['two references each', (n) => (n === 0 ? [] : [n >> 1, (n * 7919) % n])],
   ];
   test.each(shapes)(
-    '%s: decided and laid out in seconds, in turns of milliseconds, in 150 bytes each',
+    '%s: decided and laid out in seconds, in turns, and known in less than 100 bytes each',
     (_shape, to) => {
       let bytes = 0;
       let most = 0;
