@@ -6,7 +6,7 @@ import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import { registerPending, releasePending } from '../store/dependencies.ts';
 import { type Item, readItems } from '../store/item-pages.ts';
-import { type MissingKey, readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import { type MissingKey, readOutcomes, type StoredOutcome, waitedFor, writeOutcomes } from '../store/outcome-pages.ts';
 import type { PendingGroup } from '../workflows/messages.ts';
 import { currentDelivery, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -174,15 +174,6 @@ const attemptsOf = (before: StoredOutcome | undefined): number =>
 
 export function failedOutcome(before: StoredOutcome | undefined, errors: readonly ItemError[]): StoredOutcome {
   return { status: 'failed', errors: [...errors], attempts: attemptsOf(before), ...waitedFor(before) };
-}
-
-/** What an item has waited for so far: its registrations may still be there, and go when its batch is over. */
-export function waitedFor(before: StoredOutcome | undefined): Pick<StoredOutcome, 'waitedFor'> {
-  const keys = [
-    ...(before?.waitedFor ?? []),
-    ...(before?.status === 'pending' ? (before.missing ?? []).map(({ key }) => key) : []),
-  ];
-  return keys.length > 0 ? { waitedFor: [...new Set(keys)] } : {};
 }
 
 /** The outcome that a result becomes: what misses something waits where the batch lets it. */

@@ -5,7 +5,7 @@ import { decideGroup } from '../store/commits.ts';
 import type { Database } from '../store/database.ts';
 import { releasePending } from '../store/dependencies.ts';
 import { readIds } from '../store/item-pages.ts';
-import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import { readOutcomes, type StoredOutcome, waitedFor, writeOutcomes } from '../store/outcome-pages.ts';
 import { type ResourceDocument, readResources, removeHidden, unhide } from '../store/resources.ts';
 import { blocked } from './delivery.ts';
 
@@ -48,10 +48,12 @@ export async function settleLeftovers(
   const applied = await appliedActions(database, batch, keys);
   const outcomes = new Map<number, StoredOutcome>();
   for (const index of indexes) {
-    const attempts = Math.max(1, before.get(index)?.attempts ?? 0);
+    const attempts = before.get(index)?.attempts ?? 0;
+    // whoever finishes next, should this one die before the batch is out of their registers, finds it there
+    const waited = waitedFor(before.get(index));
     const action = applied.get(index);
-    if (action) outcomes.set(index, { status: 'succeeded', action, attempts });
-    else outcomes.set(index, { status, errors: [error], attempts: before.get(index)?.attempts ?? 0 });
+    if (action) outcomes.set(index, { status: 'succeeded', action, attempts: Math.max(1, attempts), ...waited });
+    else outcomes.set(index, { status, errors: [error], attempts, ...waited });
   }
   await writeOutcomes(database, batch, outcomes);
   return keys.flatMap(({ key, index }) => (applied.get(index) === 'created' ? [key] : []));

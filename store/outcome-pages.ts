@@ -39,6 +39,15 @@ export interface MissingKey {
   externalId: string;
 }
 
+/** What an item has waited for so far: its registrations may still be there, and go when its batch is over. */
+export function waitedFor(before: StoredOutcome | undefined): Pick<StoredOutcome, 'waitedFor'> {
+  const keys = [
+    ...(before?.waitedFor ?? []),
+    ...(before?.status === 'pending' ? (before.missing ?? []).map(({ key }) => key) : []),
+  ];
+  return keys.length > 0 ? { waitedFor: [...new Set(keys)] } : {};
+}
+
 const UNSETTLED = [null, 'queued', 'pending'];
 
 /** Outcomes of some items of a batch: index -> outcome. Queued items are absent. */
