@@ -37,10 +37,10 @@ export interface WorkResult {
  */
 export async function applyItems(dependencies: Dependencies, input: ItemsOfBatch): Promise<WorkResult> {
   const delivery = currentDelivery();
-  return dependencies.inTurn(activityInfo().startToCloseTimeoutMs, () => applyInTurn(dependencies, delivery, input));
+  return dependencies.fewAtOnce(activityInfo().startToCloseTimeoutMs, () => applyOnTurn(dependencies, delivery, input));
 }
 
-async function applyInTurn(dependencies: Dependencies, delivery: Delivery, input: ItemsOfBatch): Promise<WorkResult> {
+async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input: ItemsOfBatch): Promise<WorkResult> {
   const { database } = dependencies;
   const batch = await readBatch(database, input.batchId);
   if (batch === null || batch.run !== input.run) return { tally: tallyOf([]), pending: [] };

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { StartParts } from '../services/start-batch.ts';
 import type { Database } from '../store/database.ts';
-import { createTurns, type InTurn } from './in-turn.ts';
+import { createFewAtOnce, type FewAtOnce } from './few-at-once.ts';
 import type { MemoryAllowance } from './memory-allowance.ts';
 import { SchemaCatalog } from './schema-catalog.ts';
 
@@ -34,7 +34,7 @@ export interface Dependencies extends StartParts {
   readonly retentionDays: number;
   readonly schemas: SchemaCatalog;
   /** For what computes much; the time limit of its activity runs while it waits. */
-  readonly inTurn: InTurn;
+  readonly fewAtOnce: FewAtOnce;
   /** What planning deletes may hold in memory, all of them together. */
   readonly planningMemory: MemoryAllowance;
   /** Resources carried out by one activity; absent: by the size of the batch. */
@@ -43,6 +43,6 @@ export interface Dependencies extends StartParts {
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
 }
 
-export function createDependencies(parts: Omit<Dependencies, 'schemas' | 'inTurn'>): Dependencies {
-  return { ...parts, schemas: new SchemaCatalog(parts.database), inTurn: createTurns(WRITERS_AT_ONCE) };
+export function createDependencies(parts: Omit<Dependencies, 'schemas' | 'fewAtOnce'>): Dependencies {
+  return { ...parts, schemas: new SchemaCatalog(parts.database), fewAtOnce: createFewAtOnce(WRITERS_AT_ONCE) };
 }
