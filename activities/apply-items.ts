@@ -10,7 +10,7 @@ import { type MissingKey, readOutcomes, type StoredOutcome, waitedFor, writeOutc
 import type { PendingGroup } from '../workflows/messages.ts';
 import { currentDelivery, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
-import { keysOfItems } from './settle-leftovers.ts';
+import { createdKeysOf } from './settle-leftovers.ts';
 import { wakeWaiting } from './wake-waiting.ts';
 import { withIntent } from './with-intent.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
@@ -49,12 +49,7 @@ async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input
     readItems(database, batch, input.indexes),
   ]);
   const open = items.filter(({ index }) => isOpen(before.get(index)));
-  const created = [...before].flatMap(([index, outcome]) => (outcome.action === 'created' ? [index] : []));
-  if (created.length > 0)
-    await wakeWaiting(
-      dependencies,
-      (await keysOfItems(database, batch, created)).map(({ key }) => key),
-    );
+  await wakeWaiting(dependencies, await createdKeysOf(database, batch, before));
   const after = new Map(before);
   for (const [index, outcome] of await applyOpen(dependencies, delivery, batch, open, before))
     after.set(index, outcome);

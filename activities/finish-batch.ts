@@ -12,7 +12,7 @@ import { inOrder, outcomeChunks } from '../store/outcome-pages.ts';
 import { recoverClaims } from './apply-cycle.ts';
 import type { Dependencies } from './dependencies.ts';
 import { settleSteps } from './settle-deletion-step.ts';
-import { settleLeftovers } from './settle-leftovers.ts';
+import { createdKeysOf, settleLeftovers } from './settle-leftovers.ts';
 import { wakeWaiting } from './wake-waiting.ts';
 
 export interface FinishInput {
@@ -24,6 +24,8 @@ export interface FinishInput {
    * whose activity has failed, or whose result was lost, after their commit.
    */
   readonly cascaded: number;
+  /** The workflow was ended from outside, and with it activities at any of their steps. */
+  readonly abandoned?: true;
 }
 
 const CANCELLED: ItemError = { code: 'cancelled', message: 'the batch was cancelled before this item was carried out' };
@@ -49,7 +51,7 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   // Nothing of it is being carried out any more, whatever its activities and its workflow have died of.
   await recoverClaims(dependencies, batch);
   if (batch.operation === 'delete') await settleSteps(database, batch);
-  const { result, details, missed, created } = await settleItems(dependencies, batch, input.cancelled);
+  const { result, details, missed, created } = await settleItems(dependencies, batch, input);
   // a worker of an earlier version has left no number on its steps: then the workflow's is the larger one
   const cascaded = Math.max(await cascadedInRun(database, batch._id, batch.run), input.cascaded);
   result.actions.cascaded = batch.cascaded + cascaded;
@@ -63,8 +65,12 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
 
 const noResult = (): BatchResult => ({ counts: noCounts(), actions: noActions(), errorCodes: {} });
 
-/** Gives every item its outcome and counts them all; with what they missed, and what was created without a word to those who wait. */
-async function settleItems({ database }: Dependencies, batch: BatchDocument, cancelled: boolean) {
+/** Gives every item its outcome and counts them all; with what they missed, and what may have been created without a word to those who wait. */
+async function settleItems(
+  { database }: Dependencies,
+  batch: BatchDocument,
+  { cancelled, abandoned }: Pick<FinishInput, 'cancelled' | 'abandoned'>,
+) {
   const result = noResult();
   const details: ErrorDetails = {};
   const missed = new Set<ResourceKey>();
@@ -82,6 +88,8 @@ async function settleItems({ database }: Dependencies, batch: BatchDocument, can
       created.push(...(await settleLeftovers(database, batch, open, status, error)));
       for await (const again of outcomeChunks(database, batch, chunk.pages)) outcomes = again.outcomes;
     }
+    // invariant 5: an activity that nobody delivers again may have stored these, and woken nobody yet
+    if (abandoned) created.push(...(await createdKeysOf(database, batch, chunk.outcomes)));
     for (const outcome of [...chunk.outcomes.values(), ...outcomes.values()]) {
       for (const missing of outcome.missing ?? []) missed.add(missing.key);
       for (const key of outcome.waitedFor ?? []) missed.add(key);

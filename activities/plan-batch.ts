@@ -16,6 +16,8 @@ import type { Dependencies } from './dependencies.ts';
 import { planDeletion } from './plan-deletion.ts';
 import { planTermination } from './plan-termination.ts';
 import type { LoadedSchema, SchemaCatalog } from './schema-catalog.ts';
+import { createdKeysOf } from './settle-leftovers.ts';
+import { wakeWaiting } from './wake-waiting.ts';
 
 /** The work of one activity: items by index, or a step of a stored plan, with the number of its items. */
 export type Work =
@@ -69,6 +71,9 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument): Pro
   if (batch.run > 1) {
     for (const [index, outcome] of await readOutcomePages(database, batch._id, pagesOf(batch)))
       outcomes.set(index, outcome);
+    // invariant 5: an execution of this run that is lost may have died between its outcomes and its wake-ups. In a first run all
+    // items go through their chunks again, which wakes.
+    await wakeWaiting(dependencies, await createdKeysOf(database, batch, outcomes));
   }
   const open = Array.from({ length: batch.total }, (_, index) => index).filter((index) =>
     isQueued(outcomes.get(index)),

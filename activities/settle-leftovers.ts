@@ -25,6 +25,16 @@ export async function keysOfItems(
   });
 }
 
+/** Identities that items have created, as their outcomes say. */
+export async function createdKeysOf(
+  database: Database,
+  batch: BatchDocument,
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+): Promise<ResourceKey[]> {
+  const created = [...outcomes].flatMap(([index, { action }]) => (action === 'created' ? [index] : []));
+  return created.length === 0 ? [] : (await keysOfItems(database, batch, created)).map(({ key }) => key);
+}
+
 /**
  * Gives items that nothing will carry out any more their terminal outcome (invariant 1). One whose effect is stored has
  * succeeded, whatever became of the activity that made it (invariant 2); the others get `status` and `error`.

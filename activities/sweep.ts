@@ -86,6 +86,7 @@ async function carryOn(dependencies: Dependencies, batch: BatchDocument): Promis
     run: batch.run,
     cancelled: !execution?.hasFailed,
     cascaded: 0,
+    abandoned: true,
   });
   return 'finished';
 }

@@ -60,6 +60,35 @@ test('a batch whose workflow is lost in the middle is carried on, and nothing is
   expect(stored.map(({ version }) => version)).toEqual(Array.from({ length: 400 }, () => 1));
 }, 90_000);
 
+test('a retry whose workflow is lost between outcomes and wake-ups is carried on, and who waits goes on', async () => {
+  const waiter = await drover.upload(
+    'thing',
+    [{ externalId: 'waits', parent: 'retried' }],
+    '?dependencyWaitTimeout=600',
+  );
+  await drover.waiting(waiter);
+  const id = await drover.upload('thing', [
+    { externalId: 'retried', parent: 'late' },
+    { externalId: 'never', parent: 'nobody' },
+  ]);
+  expect((await drover.ended(id)).status).toBe('failed');
+  await drover.ended(await drover.upload('thing', [{ externalId: 'late' }]));
+  const lost = new Promise<void>((resolve) => {
+    drover.atCheckpoint(async (at, batchId) => {
+      if (at !== 'registered' || batchId !== id) return;
+      await loseExecution(id);
+      resolve();
+      throw new Error('the process is gone');
+    });
+  });
+  expect((await drover.request('POST', `/api/batches/${id}/retry`)).status).toBe(202);
+  await lost;
+  drover.atCheckpoint(undefined);
+  await sweepNow(drover);
+  expect((await drover.ended(waiter)).status).toBe('success');
+  expect((await drover.ended(id)).counts).toMatchObject({ succeeded: 1, failed: 1 });
+}, 90_000);
+
 test('a batch that waits goes on waiting, with the deadline it had', async () => {
   const id = await drover.upload('thing', [{ externalId: 'child', parent: 'mother' }], '?dependencyWaitTimeout=600');
   const { pendingUntil } = await drover.waiting(id);

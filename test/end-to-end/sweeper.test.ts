@@ -76,17 +76,20 @@ describe('a workflow that was terminated', () => {
     expect((await drover.ended(id)).status).toBe('success');
   });
 
-  test('between an effect and its outcome: the item has succeeded, and who waits for it goes on', async () => {
-    const waiter = await waitingBatch('waiter', 'effect');
+  test.each([
+    ['an effect and its outcome', 'written'],
+    ['an outcome and the wake-up of those who wait for it', 'registered'],
+  ] as const)('between %s: the item has succeeded, and who waits goes on', async (_, moment) => {
+    const waiter = await waitingBatch(`waiter-${moment}`, moment);
     const terminated = new Promise<string>((resolve) => {
       drover.atCheckpoint(async (at, batchId) => {
-        if (at !== 'written') return;
+        if (at !== moment) return;
         await handleOf(batchId).terminate('by hand');
         resolve(batchId);
         throw new Error('the process is gone');
       });
     });
-    const id = await drover.upload('pipe', [{ externalId: 'effect' }]);
+    const id = await drover.upload('pipe', [{ externalId: moment }]);
     expect(await terminated).toBe(id);
     await sweepAtOnce();
     expect(await drover.batch(id)).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 0 } });
