@@ -21,6 +21,16 @@ const schemaDefinitionNameOrId = z
   .string()
   .openapi({ description: 'Name, plural name or id of the schema definition' });
 const query = z.object(pageQuery({ max: 100, defaultLimit: 20 }));
+/**
+ * Clients make `.` and `..` in a path, escaped or not, into another path before they send it (WHATWG URL standard, section 4.1),
+ * and both are external ids as good as others (contract section 1).
+ */
+const named = z.object({
+  externalId: z.string().optional().openapi({
+    description:
+      'The external id, whatever is in its place in the path: for "." and "..", which no path can hold. Absent or empty: that of the path',
+  }),
+});
 
 const ResourceSchema = z
   .object({
@@ -83,11 +93,12 @@ function memberRoutes(api: Api): void {
       operationId: 'getResource',
       tags,
       params,
+      query: named,
       summary: 'One resource',
       responses: { 200: jsonResponse('The resource', enveloped(ResourceSchema)), ...faults(404) },
     },
-    async (c, { params: { schemaDefinitionNameOrId, externalId } }) => {
-      const { resource } = await resourceOf(c, schemaDefinitionNameOrId, externalId);
+    async (c, { params: { schemaDefinitionNameOrId, externalId }, query: named }) => {
+      const { resource } = await resourceOf(c, schemaDefinitionNameOrId, named.externalId || externalId);
       return c.json(success('Resource', toAnswer(resource)));
     },
   );
@@ -99,13 +110,13 @@ function memberRoutes(api: Api): void {
       operationId: 'listReferences',
       tags,
       params,
-      query,
+      query: query.extend(named.shape),
       summary: 'Who refers to a resource',
       responses: { 200: jsonResponse('A page of referring resources', pageOf(Referrer)), ...faults(404) },
     },
-    async (c, { params: { schemaDefinitionNameOrId, externalId }, query: { cursor, limit } }) => {
+    async (c, { params: { schemaDefinitionNameOrId, externalId }, query: { cursor, limit, externalId: named } }) => {
       const { database } = c.var.services;
-      const { key } = await resourceOf(c, schemaDefinitionNameOrId, externalId);
+      const { key } = await resourceOf(c, schemaDefinitionNameOrId, named || externalId);
       const place: ListPlace = { list: 'references', filter: [key] };
       const after = decodeCursor(c.var.scope, place, cursor);
       const [page, total] = await Promise.all([

@@ -172,3 +172,22 @@ describe('GET /api/resources/{schema}/{externalId}/references', () => {
     expect(body.data.pagination).toEqual({ hasNextPage: false, total: 3, cursor: null });
   });
 });
+
+describe('a resource whose external id no path can hold', () => {
+  it.each(['.', '..'])('is named in the query: %j', async (externalId) => {
+    const tenant = `dots${externalId}`;
+    await api.store('country', [{ externalId }, { externalId: '-' }], tenant);
+    await api.store('city', [{ externalId: 'c', in: externalId }], tenant);
+    // what a client makes of it
+    expect(new URL(`http://host/api/resources/country/${encodeURIComponent(externalId)}`).pathname).not.toContain('.');
+    expect(new URL(`http://host/api/resources/country/%2E%2E`).pathname).not.toContain('.');
+    const { body } = await api.send('GET', `/api/resources/country/-?externalId=${externalId}`, undefined, tenant);
+    expect(body.data.resourceExternalId).toBe(externalId);
+    const path = `/api/resources/country/-/references?limit=1&externalId=${externalId}`;
+    expect(await all(path, tenant)).toMatchObject([{ resourceExternalId: 'c', fields: ['in'] }]);
+    for (const query of ['', '?externalId=']) {
+      const plain = await api.send('GET', `/api/resources/country/-${query}`, undefined, tenant);
+      expect(plain.body.data.resourceExternalId).toBe('-');
+    }
+  });
+});
