@@ -1,4 +1,5 @@
 import { ApplicationFailure, activityInfo, type Info } from '@temporalio/activity';
+import type { Dependencies } from './dependencies.ts';
 
 /**
  * Part of an activity's time that is kept in hand before Temporal gives it up: nothing is written that late. Longer than a
@@ -29,19 +30,41 @@ export function currentDelivery(): Delivery {
   return deliveryOf(activityInfo());
 }
 
+/**
+ * A delivery with its whole time to write ahead of it, where Temporal goes by its heartbeats: this one has been heard.
+ * @throws where it was given up already: then a later one may be at work.
+ */
+export async function renewed({ client }: Pick<Dependencies, 'client'>, delivery: Delivery): Promise<Delivery> {
+  const { heartbeatTimeoutMs, taskToken } = activityInfo();
+  if (heartbeatTimeoutMs === undefined) return delivery;
+  const assertHeard = inTime(heartbeatTimeoutMs);
+  await client.workflowService.recordActivityTaskHeartbeat({ namespace: client.options.namespace, taskToken });
+  return {
+    ...delivery,
+    assertInTime: () => {
+      delivery.assertInTime();
+      assertHeard();
+    },
+  };
+}
+
 export function deliveryOf(
   info: Pick<Info, 'workflowExecution' | 'activityId' | 'attempt' | 'startToCloseTimeoutMs'>,
 ): Delivery {
   const activity = `${info.workflowExecution?.workflowId}/${info.workflowExecution?.runId}/${info.activityId}`;
-  const started = performance.now();
   return {
     id: `${activity}/${info.attempt}`,
     superseded: Array.from({ length: info.attempt - 1 }, (_, earlier) => `${activity}/${earlier + 1}`),
-    assertInTime: () => {
-      if (performance.now() - started > info.startToCloseTimeoutMs * (1 - MARGIN)) {
-        throw ApplicationFailure.retryable('out of time', 'OutOfTime');
-      }
-    },
+    assertInTime: inTime(info.startToCloseTimeoutMs),
+  };
+}
+
+/** @returns throws once the time that was given from now on is over, but for what is kept in hand. */
+function inTime(givenMs: number): () => void {
+  const since = performance.now();
+  return () => {
+    if (performance.now() - since > givenMs * (1 - MARGIN))
+      throw ApplicationFailure.retryable('out of time', 'OutOfTime');
   };
 }
 

@@ -1,9 +1,18 @@
-import { readBatch } from '../store/batches.ts';
+import { type BatchDocument, readBatch } from '../store/batches.ts';
+import type { Database } from '../store/database.ts';
 import { releasePending } from '../store/dependencies.ts';
-import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import {
+  inOrder,
+  outcomeChunks,
+  pagesWith,
+  readOutcomePages,
+  type StoredOutcome,
+  writeOutcomes,
+} from '../store/outcome-pages.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
 import type { Dependencies } from './dependencies.ts';
 import { keysOfItems } from './settle-leftovers.ts';
+import { showProgress } from './show-progress.ts';
 
 /**
  * Ends the wait of pending items whose deadline has passed. One that another batch is carrying out with its own is left to it.
@@ -16,27 +25,48 @@ export async function expireItems(
 ): Promise<WorkResult> {
   const batch = await readBatch(database, input.batchId);
   if (batch === null || batch.run !== input.run) return workResult([], new Map());
-  const outcomes = await readOutcomes(database, batch, input.indexes);
-  const due = input.indexes.filter((index) => {
-    const outcome = outcomes.get(index);
-    return outcome?.status === 'pending' && (outcome.expiresAt?.getTime() ?? 0) <= input.asOf;
-  });
-  const keys = await keysOfItems(database, batch, due);
+  const wanted = new Set(input.indexes);
+  const after = new Map<number, StoredOutcome>();
+  for await (const { pages, outcomes } of outcomeChunks(database, batch, pagesWith(batch, input.indexes))) {
+    showProgress();
+    await expire(database, batch, new Map([...outcomes].filter(([index]) => wanted.has(index))), input.asOf);
+    showProgress();
+    for (const [index, { missing: _, waitedFor: __, ...outcome }] of await readOutcomePages(database, batch._id, pages))
+      if (wanted.has(index)) after.set(index, outcome);
+  }
+  return workResult(input.indexes, after);
+}
+
+async function expire(
+  database: Database,
+  batch: BatchDocument,
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+  asOf: number,
+): Promise<void> {
+  const due = inOrder(outcomes).filter(
+    ([, { status, expiresAt }]) => status === 'pending' && (expiresAt?.getTime() ?? 0) <= asOf,
+  );
+  const keys = await keysOfItems(
+    database,
+    batch,
+    due.map(([index]) => index),
+  );
   const claimed = await releasePending(database, batch._id, keys);
   const expired = new Map<number, StoredOutcome>();
-  for (const index of due) {
-    const outcome = outcomes.get(index);
-    if (outcome === undefined || claimed.has(index)) continue;
-    const named = (outcome.missing ?? []).map(({ schemaName, externalId }) => `${schemaName} "${externalId}"`);
-    const message = `waited until ${outcome.expiresAt?.toISOString()} for ${named.slice(0, 10).join(', ')}`;
-    expired.set(index, {
-      status: 'expired',
-      errors: [{ code: 'dependency_expired', message }],
-      ...(outcome.missing && { missing: outcome.missing }),
-      ...(outcome.waitedFor && { waitedFor: outcome.waitedFor }),
-      attempts: outcome.attempts,
-    });
-  }
+  for (const [index, outcome] of due) if (!claimed.has(index)) expired.set(index, expiredOutcome(outcome));
   await writeOutcomes(database, batch, expired);
-  return workResult(input.indexes, await readOutcomes(database, batch, input.indexes));
+}
+
+function expiredOutcome(outcome: StoredOutcome): StoredOutcome {
+  const named = (outcome.missing ?? [])
+    .slice(0, 10)
+    .map(({ schemaName, externalId }) => `${schemaName} "${externalId}"`);
+  const message = `waited until ${outcome.expiresAt?.toISOString()} for ${named.join(', ')}`;
+  return {
+    status: 'expired',
+    errors: [{ code: 'dependency_expired', message }],
+    ...(outcome.missing && { missing: outcome.missing }),
+    ...(outcome.waitedFor && { waitedFor: outcome.waitedFor }),
+    attempts: outcome.attempts,
+  };
 }

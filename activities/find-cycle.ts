@@ -2,12 +2,15 @@ import { isTerminal } from '../domain/batch.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
 import { type BatchDocument, readBatches } from '../store/batches.ts';
-import { type PendingMember, readDependencies } from '../store/dependencies.ts';
+import { type PendingMember, readPending } from '../store/dependencies.ts';
+import { slices } from '../store/reference-graph.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Waiting } from './look-for-dependencies.ts';
 
 /** Most pending items that are looked at from one batch: a cycle with more members, over several batches, is not found. */
 const MAX_EXPLORED = 20_000;
+/** Identities that are asked for in one step. */
+const KEYS_AT_ONCE = 5_000;
 
 interface Member extends PendingMember {
   readonly missing: readonly ResourceKey[];
@@ -32,16 +35,18 @@ export async function findCycle(
   let frontier = missedBy(own, asked);
   while (frontier.length > 0 && members.size < MAX_EXPLORED) {
     for (const key of frontier) asked.add(key);
-    const [there, registered] = await Promise.all([presentOf(frontier), readDependencies(database, frontier)]);
-    for (const key of there) present.add(key);
     const found: Member[] = [];
-    for (const [key, { pending = {} }] of registered) {
-      if (present.has(key)) continue;
-      for (const [id, { missing }] of Object.entries(pending)) {
-        const member = { key, missing, ...parseEntryId(id) };
-        if (members.has(idOf(member))) continue;
-        members.set(idOf(member), member);
-        found.push(member);
+    for (const some of slices(frontier, KEYS_AT_ONCE)) {
+      const [there, registered] = await Promise.all([presentOf(some), readPending(database, some)]);
+      for (const key of there) present.add(key);
+      for (const [key, pending] of registered) {
+        if (present.has(key)) continue;
+        for (const [id, { missing }] of Object.entries(pending)) {
+          const member = { key, missing, ...parseEntryId(id) };
+          if (members.has(idOf(member))) continue;
+          members.set(idOf(member), member);
+          found.push(member);
+        }
       }
     }
     frontier = missedBy(found, asked);

@@ -1,4 +1,3 @@
-import { activityInfo, heartbeat } from '@temporalio/activity';
 import { type BatchSummary, isTerminal, terminalStatus } from '../domain/batch.ts';
 import { addErrorDetails, type ErrorDetails } from '../domain/error-details.ts';
 import { type ItemError, noActions, noCounts } from '../domain/outcome.ts';
@@ -8,11 +7,12 @@ import { deleteExecutions } from '../services/purge-batch.ts';
 import { type BatchDocument, type BatchResult, readBatch, recordFinished } from '../store/batches.ts';
 import { cascadedInRun, removeDeletionPlan } from '../store/deletion-steps.ts';
 import { stopWaiting } from '../store/dependencies.ts';
-import { inOrder, outcomeChunks } from '../store/outcome-pages.ts';
+import { inOrder, outcomeChunks, readOutcomePages } from '../store/outcome-pages.ts';
 import { recoverClaims } from './apply-cycle.ts';
 import type { Dependencies } from './dependencies.ts';
 import { settleSteps } from './settle-deletion-step.ts';
 import { createdKeysOf, settleLeftovers } from './settle-leftovers.ts';
+import { showProgress } from './show-progress.ts';
 import { wakeWaiting } from './wake-waiting.ts';
 
 export interface FinishInput {
@@ -55,7 +55,7 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   // a worker of an earlier version has left no number on its steps: then the workflow's is the larger one
   const cascaded = Math.max(await cascadedInRun(database, batch._id, batch.run), input.cascaded);
   result.actions.cascaded = batch.cascaded + cascaded;
-  await stopWaiting(database, batch._id, [...missed]);
+  await stopWaiting(database, batch._id, [...missed], showProgress);
   await wakeWaiting(dependencies, created);
   const status = terminalStatus(result.counts, input.cancelled);
   await recordFinished(database, input, status, result, details);
@@ -76,8 +76,7 @@ async function settleItems(
   const missed = new Set<ResourceKey>();
   const created: ResourceKey[] = [];
   for await (const chunk of outcomeChunks(database, batch)) {
-    // inside a workflow task nobody waits for it
-    if (!activityInfo().isLocal) heartbeat();
+    showProgress();
     const indexes = indexesOf(batch, chunk.pages);
     const open = indexes.filter((index) =>
       ['queued', 'pending'].includes(chunk.outcomes.get(index)?.status ?? 'queued'),
@@ -86,7 +85,8 @@ async function settleItems(
     if (open.length > 0) {
       const [status, error] = cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);
       created.push(...(await settleLeftovers(database, batch, open, status, error)));
-      for await (const again of outcomeChunks(database, batch, chunk.pages)) outcomes = again.outcomes;
+      showProgress();
+      outcomes = new Map(await readOutcomePages(database, batch._id, chunk.pages));
     }
     // invariant 5: an activity that nobody delivers again may have stored these, and woken nobody yet
     if (abandoned) created.push(...(await createdKeysOf(database, batch, chunk.outcomes)));

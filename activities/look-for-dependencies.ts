@@ -2,15 +2,17 @@ import { planStages, resourcesPerActivity, type Stage } from '../domain/plan-sta
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
-import { dropPending, renewPending } from '../store/dependencies.ts';
+import { dropPending, type PendingMember, renewPending } from '../store/dependencies.ts';
 import { readIds } from '../store/item-pages.ts';
-import { readOutcomes, type StoredOutcome } from '../store/outcome-pages.ts';
+import { inOrder, outcomeChunks, pagesWith, type StoredOutcome } from '../store/outcome-pages.ts';
+import { slices } from '../store/reference-graph.ts';
 import { readTargets, visible } from '../store/resources.ts';
 import { applyCycle, recoverClaims } from './apply-cycle.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
-import { currentDelivery } from './delivery.ts';
+import { currentDelivery, renewed } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { findCycle } from './find-cycle.ts';
+import { showProgress } from './show-progress.ts';
 
 /** A pending item, as far as waiting is concerned. */
 export interface Waiting {
@@ -30,123 +32,193 @@ export interface LookResult {
 }
 
 /** What there is for the pending items of a batch. */
-interface Survey {
-  readonly outcomes: ReadonlyMap<number, StoredOutcome>;
-  readonly waiting: readonly Waiting[];
+interface Survey extends Items {
   readonly present: ReadonlySet<ResourceKey>;
   readonly ready: ReadonlySet<Waiting>;
 }
+
+/** Items as their outcomes say: those that wait, the outcomes of the others. */
+interface Items {
+  readonly waiting: readonly Waiting[];
+  readonly others: ReadonlyMap<number, StoredOutcome>;
+  /** Missing identities whose schema definition was missing too -> its name. */
+  readonly unbound: ReadonlyMap<ResourceKey, string>;
+}
+
+const NOTHING: LookResult = { settled: [], result: workResult([], new Map()), ready: [], lookAgain: false };
 
 /**
  * What of a batch's pending items can go ahead: signals are hints, this is the proof (invariant 5). Ready is whose missing
  * identities are there now, or are created by items of the same batch that are ready too. Cycles with pending items of other
  * batches are carried out here, once all of their members are there. What goes on waiting is registered when this returns.
+ * It takes as long as the batch misses much (a second for some 20,000 identities), and ends early when that is cancelled.
  * @param input the indexes that the workflow knows as pending.
  */
 export async function lookForDependencies(dependencies: Dependencies, input: ItemsOfBatch): Promise<LookResult> {
-  const { database, checkpoint, resourcesPerActivity: configured } = dependencies;
-  const delivery = currentDelivery();
-  const batch = await readBatch(database, input.batchId);
-  if (batch === null || batch.run !== input.run) {
-    return { settled: [], result: workResult([], new Map()), ready: [], lookAgain: false };
+  const batch = await readBatch(dependencies.database, input.batchId);
+  if (batch === null || batch.run !== input.run) return NOTHING;
+  try {
+    return await new Look(dependencies, batch).look(input.indexes);
+  } catch (error) {
+    if (error instanceof CancelledError) return NOTHING;
+    throw error;
   }
-  await recoverClaims(dependencies, batch);
-  const found = await registeredSurvey(dependencies, batch, delivery.id, input.indexes);
-  await checkpoint?.('looked-for-dependencies', batch._id);
-  const cycle = await findCycle(dependencies, batch, restOf(found), (keys) => presentOf(dependencies, keys));
-  const isApplied = cycle.length > 0 && (await applyCycle(dependencies, delivery, batch, cycle));
-  const after = isApplied ? await readOutcomes(database, batch, input.indexes) : found.outcomes;
-  const isPending = (index: number): boolean => after.get(index)?.status === 'pending';
-  const settled = input.indexes.filter((index) => !isPending(index));
-  const planned = [...found.ready]
-    .filter((item) => isPending(item.index))
-    .map((item) => ({ index: item.index, key: item.key, references: item.missing }));
-  const missed = planned.reduce((sum, { references }) => sum + references.length, 0);
-  return {
-    settled,
-    result: workResult(settled, after),
-    ready: planStages(planned, resourcesPerActivity(Math.max(planned.length, 1), configured, missed)),
-    lookAgain: cycle.some((member) => member.batchId === batch._id && isPending(member.index)),
-  };
+}
+
+/** The batch is cancelled: nobody wants to know any more. */
+class CancelledError extends Error {
+  override readonly name = 'CancelledError';
+}
+
+/** Time between two looks whether the batch is cancelled, in ms. */
+const CANCEL_CHECK_MS = 1_000;
+/** Identities that are asked for, or registered, in one step. */
+const KEYS_AT_ONCE = 5_000;
+
+class Look {
+  readonly #dependencies: Dependencies;
+  readonly #batch: BatchDocument;
+  readonly #delivery = currentDelivery();
+  #checkedAt = performance.now();
+
+  constructor(dependencies: Dependencies, batch: BatchDocument) {
+    this.#dependencies = dependencies;
+    this.#batch = batch;
+  }
+
+  async look(indexes: readonly number[]): Promise<LookResult> {
+    const batch = this.#batch;
+    const { checkpoint, resourcesPerActivity: configured } = this.#dependencies;
+    await recoverClaims(this.#dependencies, batch);
+    const found = await this.#registeredSurvey(indexes);
+    await checkpoint?.('looked-for-dependencies', batch._id);
+    await this.#nextStep();
+    const cycle = await findCycle(this.#dependencies, batch, restOf(found), (keys) => this.#presentOf(keys));
+    const isApplied = cycle.length > 0 && (await this.#apply(cycle));
+    const { waiting, others } = isApplied ? await this.#readItems(indexes) : found;
+    const pending = new Set(waiting.map((item) => item.index));
+    const settled = indexes.filter((index) => !pending.has(index));
+    const planned = [...found.ready]
+      .filter((item) => pending.has(item.index))
+      .map((item) => ({ index: item.index, key: item.key, references: item.missing }));
+    const missed = planned.reduce((sum, { references }) => sum + references.length, 0);
+    return {
+      settled,
+      result: workResult(settled, others),
+      ready: planStages(planned, resourcesPerActivity(Math.max(planned.length, 1), configured, missed)),
+      lookAgain: cycle.some((member) => member.batchId === batch._id && pending.has(member.index)),
+    };
+  }
+
+  async #apply(cycle: readonly PendingMember[]): Promise<boolean> {
+    return applyCycle(this.#dependencies, await renewed(this.#dependencies, this.#delivery), this.#batch, cycle);
+  }
+
+  /** A survey after which everything that still waits is registered: if something was not, the survey is made again (invariant 5). */
+  async #registeredSurvey(indexes: readonly number[]): Promise<Survey> {
+    const { database } = this.#dependencies;
+    const first = await this.#survey(indexes);
+    const rest = restOf(first);
+    let isRenewed = false;
+    for (const some of portions(rest)) {
+      await this.#nextStep();
+      const renewal = renewPending(
+        database,
+        this.#batch._id,
+        this.#delivery.id,
+        some,
+        (key) => !first.present.has(key),
+      );
+      isRenewed = (await renewal) || isRenewed;
+    }
+    if (!isRenewed) return first;
+    const second = await this.#survey(indexes);
+    const waiting = new Set(second.waiting.map((item) => item.index));
+    const settled = rest.filter((item) => !waiting.has(item.index));
+    await dropPending(
+      database,
+      settled.map(({ key, index }) => ({ key, index, batchId: this.#batch._id })),
+    );
+    return second;
+  }
+
+  async #survey(indexes: readonly number[]): Promise<Survey> {
+    const items = await this.#readItems(indexes);
+    const present = await this.#presentOf(items.waiting.flatMap((item) => item.missing));
+    for (const key of await this.#boundNow(items.unbound)) present.add(key);
+    return { ...items, present, ready: selfSupporting(items.waiting, present) };
+  }
+
+  /** Of what waits, only what is looked for stays in memory: a batch may miss millions of identities. */
+  async #readItems(indexes: readonly number[]): Promise<Items> {
+    const { database } = this.#dependencies;
+    const batch = this.#batch;
+    const wanted = new Set(indexes);
+    const waiting: Waiting[] = [];
+    const others = new Map<number, StoredOutcome>();
+    const unbound = new Map<ResourceKey, string>();
+    for await (const { pages, outcomes } of outcomeChunks(database, batch, pagesWith(batch, indexes))) {
+      await this.#nextStep();
+      const ids = await readIds(database, batch._id, pages);
+      for (const [index, outcome] of inOrder(outcomes)) {
+        if (!wanted.has(index)) continue;
+        const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize];
+        if (outcome.status !== 'pending' || typeof externalId !== 'string') {
+          others.set(index, outcome);
+          continue;
+        }
+        const { missing = [] } = outcome;
+        const key = resourceKey(batch, batch.schemaDefinitionId ?? '', externalId);
+        waiting.push({ index, key, missing: missing.map((dependency) => dependency.key) });
+        for (const { key: of, schemaDefinitionId, schemaName } of missing)
+          if (schemaDefinitionId === undefined) unbound.set(of, schemaName);
+      }
+    }
+    return { waiting, others, unbound };
+  }
+
+  async #presentOf(keys: readonly ResourceKey[]): Promise<Set<ResourceKey>> {
+    const { database } = this.#dependencies;
+    const present = new Set<ResourceKey>();
+    for (const some of slices([...new Set(keys)], KEYS_AT_ONCE)) {
+      await this.#nextStep();
+      const documents = [...(await readTargets(database, some)).values()];
+      for (const { _id } of await visible(database, documents)) present.add(_id);
+    }
+    return present;
+  }
+
+  /** A schema definition that has appeared counts as there. */
+  async #boundNow(unbound: ReadonlyMap<ResourceKey, string>): Promise<ResourceKey[]> {
+    const { schemas } = this.#dependencies;
+    const schema = unbound.size > 0 ? await schemas.current(this.#batch.schemaDefinitionId ?? '') : null;
+    if (schema === null) return [];
+    const bound = await schemas.bind(schema.definition, [...unbound.values()]);
+    return [...unbound].flatMap(([key, name]) => (bound.has(name.toLowerCase()) ? [key] : []));
+  }
+
+  /** Between two steps. @throws CancelledError where the batch is cancelled, so that cancelling does not wait for a long look. */
+  async #nextStep(): Promise<void> {
+    showProgress();
+    if (performance.now() - this.#checkedAt < CANCEL_CHECK_MS) return;
+    this.#checkedAt = performance.now();
+    if ((await readBatch(this.#dependencies.database, this.#batch._id))?.cancelRequested) throw new CancelledError();
+  }
 }
 
 const restOf = ({ waiting, ready }: Survey): Waiting[] => waiting.filter((item) => !ready.has(item));
 
-/** A survey after which everything that still waits is registered: if something was not, the survey is made again (invariant 5). */
-async function registeredSurvey(
-  dependencies: Dependencies,
-  batch: BatchDocument,
-  token: string,
-  indexes: readonly number[],
-): Promise<Survey> {
-  const { database } = dependencies;
-  const first = await survey(dependencies, batch, indexes);
-  const rest = restOf(first);
-  if (!(await renewPending(database, batch._id, token, rest, (key) => !first.present.has(key)))) return first;
-  const second = await survey(dependencies, batch, indexes);
-  const waiting = new Set(second.waiting.map((item) => item.index));
-  const settled = rest.filter((item) => !waiting.has(item.index));
-  await dropPending(
-    database,
-    settled.map(({ key, index }) => ({ key, index, batchId: batch._id })),
-  );
-  return second;
-}
-
-async function survey(dependencies: Dependencies, batch: BatchDocument, indexes: readonly number[]): Promise<Survey> {
-  const outcomes = await readOutcomes(dependencies.database, batch, indexes);
-  const waiting = await waitingItems(dependencies, batch, indexes, outcomes);
-  const present = await presentKeys(
-    dependencies,
-    batch,
-    outcomes,
-    waiting.flatMap((item) => item.missing),
-  );
-  return { outcomes, waiting, present, ready: selfSupporting(waiting, present) };
-}
-
-async function waitingItems(
-  { database }: Dependencies,
-  batch: BatchDocument,
-  indexes: readonly number[],
-  outcomes: ReadonlyMap<number, StoredOutcome>,
-): Promise<Waiting[]> {
-  const pages = [...new Set(indexes.map((index) => Math.floor(index / batch.pageSize)))];
-  const ids = await readIds(database, batch._id, pages);
-  return indexes.flatMap((index): Waiting[] => {
-    const outcome = outcomes.get(index);
-    const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize];
-    if (outcome?.status !== 'pending' || typeof externalId !== 'string') return [];
-    const key = resourceKey(batch, batch.schemaDefinitionId ?? '', externalId);
-    return [{ index, key, missing: (outcome.missing ?? []).map((missing) => missing.key) }];
-  });
-}
-
-/** Those of the missing identities that are there now; a schema definition that has appeared counts as there. */
-async function presentKeys(
-  dependencies: Dependencies,
-  batch: BatchDocument,
-  outcomes: ReadonlyMap<number, StoredOutcome>,
-  keys: readonly ResourceKey[],
-): Promise<Set<ResourceKey>> {
-  const present = await presentOf(dependencies, keys);
-  const unbound = [...outcomes.values()].flatMap((outcome) =>
-    outcome.status === 'pending'
-      ? (outcome.missing ?? []).filter((missing) => missing.schemaDefinitionId === undefined)
-      : [],
-  );
-  const schema = unbound.length > 0 ? await dependencies.schemas.current(batch.schemaDefinitionId ?? '') : null;
-  if (schema !== null) {
-    const bound = await dependencies.schemas.bind(
-      schema.definition,
-      unbound.map((missing) => missing.schemaName),
-    );
-    for (const missing of unbound) if (bound.has(missing.schemaName.toLowerCase())) present.add(missing.key);
+/** Items in portions that miss a few thousand identities. */
+function* portions(items: readonly Waiting[]): Generator<Waiting[]> {
+  let portion: Waiting[] = [];
+  let keys = 0;
+  for (const item of items) {
+    portion.push(item);
+    keys += 1 + item.missing.length;
+    if (keys < KEYS_AT_ONCE) continue;
+    yield portion;
+    portion = [];
+    keys = 0;
   }
-  return present;
-}
-
-async function presentOf({ database }: Dependencies, keys: readonly ResourceKey[]): Promise<Set<ResourceKey>> {
-  const documents = [...(await readTargets(database, [...new Set(keys)])).values()];
-  return new Set((await visible(database, documents)).map((document) => document._id));
+  if (portion.length > 0) yield portion;
 }

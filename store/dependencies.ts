@@ -173,13 +173,62 @@ function removalOf(registrations: readonly Registration[]) {
   };
 }
 
-/** Ends every registration of a batch that waits for nothing any more. */
-export async function stopWaiting(database: Database, batchId: string, keys: readonly ResourceKey[]): Promise<void> {
+/** Pending items that would create one of these identities: identity -> entries by their id. */
+export async function readPending(
+  database: Database,
+  keys: readonly ResourceKey[],
+): Promise<Map<ResourceKey, Record<string, PendingEntry>>> {
+  const found = new Map<ResourceKey, Record<string, PendingEntry>>();
   for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
-    const some = keys.slice(at, at + KEYS_AT_ONCE);
-    await database.dependencies.updateMany({ _id: { $in: some } }, { $unset: { [`waiting.${batchId}`]: '' } });
-    await removeEmpty(database, some);
+    const documents = await database.dependencies
+      .find(
+        { _id: { $in: keys.slice(at, at + KEYS_AT_ONCE) }, pending: { $exists: true } },
+        { projection: { pending: 1 } },
+      )
+      .toArray();
+    for (const { _id, pending = {} } of documents) found.set(_id, pending);
   }
+  return found;
+}
+
+/**
+ * Ends every registration of a batch that waits for nothing any more, and calls `progress` on the way. Most documents say nothing else, and go whole, at a fraction
+ * of the cost; one that is written meanwhile is not as it was read, and loses the registration alone.
+ */
+export async function stopWaiting(
+  database: Database,
+  batchId: string,
+  keys: readonly ResourceKey[],
+  progress: () => void = () => undefined,
+): Promise<void> {
+  const field = `waiting.${batchId}`;
+  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+    progress();
+    const _id = { $in: keys.slice(at, at + KEYS_AT_ONCE) };
+    const documents = await database.dependencies.find({ _id, [field]: { $exists: true } }).toArray();
+    let left = documents.length;
+    for (const [token, alone] of groupByToken(documents, batchId)) {
+      const asRead = { _id: { $in: alone }, waiting: { [batchId]: token }, pending: { $exists: false } };
+      left -= (await database.dependencies.deleteMany(asRead)).deletedCount;
+    }
+    if (left === 0) continue;
+    const others = documents.map((document) => document._id);
+    await database.dependencies.updateMany({ _id: { $in: others } }, { $unset: { [field]: '' } });
+    await removeEmpty(database, others);
+  }
+}
+
+/** Keys of documents that say nothing but that a batch waits, by the token of its registration. */
+function groupByToken(documents: readonly DependencyDocument[], batchId: string): Map<string, ResourceKey[]> {
+  const groups = new Map<string, ResourceKey[]>();
+  for (const { _id, waiting = {}, pending } of documents) {
+    const token = waiting[batchId];
+    if (token === undefined || pending !== undefined || Object.keys(waiting).length > 1) continue;
+    const group = groups.get(token);
+    if (group) group.push(_id);
+    else groups.set(token, [_id]);
+  }
+  return groups;
 }
 
 /** Documents that say nothing any more go. One that is written again meanwhile does not match, or is made anew. */

@@ -164,8 +164,16 @@ export function pagesOf(batch: { readonly total: number; readonly pageSize: numb
   return Array.from({ length: Math.ceil(batch.total / batch.pageSize) }, (_, page) => page);
 }
 
-/** Pages of outcomes that are read in one command. */
-const PAGES_AT_ONCE = 20;
+/** The pages that hold some items, each once. */
+export function pagesWith({ pageSize }: { readonly pageSize: number }, indexes: readonly number[]): number[] {
+  return [...new Set(indexes.map((index) => Math.floor(index / pageSize)))];
+}
+
+/** Pages of outcomes that are read in one command: few, and more where they are light. */
+const FEWEST_PAGES_AT_ONCE = 4;
+const MOST_PAGES_AT_ONCE = 20;
+/** Missing identities in what was read from which on no more pages are read at once. */
+const HEAVY = 10_000;
 
 /** Stored outcomes of a batch, all or those of some pages, a few pages at a time: memory stays bounded. */
 export async function* outcomeChunks(
@@ -173,10 +181,20 @@ export async function* outcomeChunks(
   batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
   pages = pagesOf(batch),
 ): AsyncGenerator<{ pages: number[]; outcomes: Map<number, StoredOutcome> }> {
-  for (let at = 0; at < pages.length; at += PAGES_AT_ONCE) {
-    const some = pages.slice(at, at + PAGES_AT_ONCE);
-    yield { pages: some, outcomes: new Map(await readOutcomePages(database, batch._id, some)) };
+  let size = FEWEST_PAGES_AT_ONCE;
+  for (let at = 0; at < pages.length; ) {
+    const some = pages.slice(at, at + size);
+    const outcomes = new Map(await readOutcomePages(database, batch._id, some));
+    yield { pages: some, outcomes };
+    at += some.length;
+    size = weightOf(outcomes) < HEAVY ? Math.min(2 * size, MOST_PAGES_AT_ONCE) : FEWEST_PAGES_AT_ONCE;
   }
+}
+
+function weightOf(outcomes: ReadonlyMap<number, StoredOutcome>): number {
+  let weight = 0;
+  for (const { missing = [], waitedFor = [] } of outcomes.values()) weight += missing.length + waitedFor.length;
+  return weight;
 }
 
 /** Outcomes by index, lowest first. */

@@ -65,9 +65,9 @@ export function batchActivities(input: BatchInput) {
     deleteStep: (step: Parameters<Activities['deleteResources']>[0], items: number) =>
       call(work, `delete step ${step.step}: ${items} resources`).deleteResources(step),
     look: (items: Parameters<Activities['lookForDependencies']>[0]) =>
-      call(work, `look for dependencies of ${items.indexes.length} pending items`).lookForDependencies(items),
+      call(survey, `look for dependencies of ${items.indexes.length} pending items`).lookForDependencies(items),
     expireItems: (items: Parameters<Activities['expireItems']>[0]) =>
-      call(work, `expire ${itemRange(items.indexes)}`).expireItems(items),
+      call(survey, `expire ${itemRange(items.indexes)}`).expireItems(items),
     record: (state: Parameters<Activities['recordState']>[0]) =>
       call(work, `store that the batch is ${state.suspended ? 'suspended' : state.status}`).recordState(state),
     finish: (finish: Parameters<Activities['finishBatch']>[0]) => {
