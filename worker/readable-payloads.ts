@@ -1,22 +1,50 @@
-import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
-
-/** What a workflow is given in place of a payload that it could not read. */
-const UNREADABLE: Payload = defaultPayloadConverter.toPayload('unreadable');
+import {
+  defaultPayloadConverter,
+  type Payload,
+  type PayloadCodec,
+  type SerializationContext,
+} from '@temporalio/common';
+import { unreadable } from '../workflows/messages.ts';
 
 /**
- * Lets workflows read every payload that reaches them. A signal can come from any program, in an encoding that the SDK does not
- * know; the workflow task would fail on it, again and again, and with it everything that its batch does (contract section 4:
- * a signal is a hint). What is ours is always readable.
+ * Lets workflows have every payload that reaches them. A signal can come from any program, in an encoding that the SDK does not
+ * know, or encrypted by nobody with a key of ours; the workflow task would fail on it, again and again, and with it everything
+ * that its batch does (contract section 4: a signal is a hint). What is ours is readable as long as its key is there: a workflow
+ * that cannot read its own input says so, and is tried again. What an activity is given or gives is ours alone, and has to be
+ * readable.
  */
 export class ReadablePayloads implements PayloadCodec {
-  async encode(payloads: Payload[]): Promise<Payload[]> {
-    return payloads;
+  readonly #codecs: readonly PayloadCodec[];
+
+  /** @param codecs what payloads go through otherwise; decoding goes from the last to the first. */
+  constructor(codecs: readonly PayloadCodec[]) {
+    this.#codecs = codecs;
   }
 
-  async decode(payloads: Payload[]): Promise<Payload[]> {
-    return payloads.map((payload) => (isReadable(payload) ? payload : UNREADABLE));
+  async encode(payloads: Payload[], context?: SerializationContext): Promise<Payload[]> {
+    let encoded = payloads;
+    for (const codec of this.#codecs) encoded = await codec.encode(encoded, context);
+    return encoded;
+  }
+
+  async decode(payloads: Payload[], context?: SerializationContext): Promise<Payload[]> {
+    return Promise.all(payloads.map((payload) => this.#decodeOne(payload, context)));
+  }
+
+  async #decodeOne(payload: Payload, context: SerializationContext | undefined): Promise<Payload> {
+    let decoded: Payload | undefined = payload;
+    try {
+      for (const codec of [...this.#codecs].reverse())
+        [decoded] = await codec.decode(decoded ? [decoded] : [], context);
+    } catch (error) {
+      if (context?.type !== 'workflow') throw error;
+      return toPayload(error instanceof Error ? error.message : 'a payload could not be decoded');
+    }
+    return decoded !== undefined && isReadable(decoded) ? decoded : toPayload('a payload has an unknown encoding');
   }
 }
+
+const toPayload = (why: string): Payload => defaultPayloadConverter.toPayload(unreadable(why));
 
 function isReadable(payload: Payload): boolean {
   try {

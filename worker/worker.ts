@@ -88,8 +88,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
-    // decoding goes from the last to the first
-    dataConverter: { payloadCodecs: [new ReadablePayloads(), ...(dataConverter(config).payloadCodecs ?? [])] },
+    dataConverter: { payloadCodecs: [new ReadablePayloads(dataConverter(config).payloadCodecs ?? [])] },
     ...(options.workflowBundle
       ? { workflowBundle: { codePath: options.workflowBundle } }
       : { workflowsPath: workflowsPath() }),

@@ -18,6 +18,7 @@ import { batchActivities } from './batch-activities.ts';
 import { BatchState } from './batch-state.ts';
 import { describeBatch } from './describe-batch.ts';
 import {
+  assertReadable,
   type BatchInput,
   cancelSignal,
   dependenciesAvailableSignal,
@@ -43,6 +44,7 @@ const STATUS_ATTRIBUTE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.status, Sear
  * what it carries through its history is numbers and indexes (invariant 7).
  */
 export async function batchWorkflow(input: BatchInput): Promise<BatchSummary> {
+  assertReadable(input);
   const state = new BatchState(input);
   receiveMessages(state);
   return CancellationScope.nonCancellable(() => new BatchRun(input, state).carryOut());

@@ -60,6 +60,18 @@ export interface BatchInput {
   readonly carried?: CarriedState;
 }
 
+/** What a workflow is given in place of a payload that its worker could not read, and why. */
+export interface Unreadable {
+  readonly unreadable: string;
+}
+
+export const unreadable = (why: string): Unreadable => ({ unreadable: why });
+
+/** @throws an error that fails the workflow task, which is tried again until a worker can read the input. */
+export function assertReadable(input: BatchInput | Unreadable): asserts input is BatchInput {
+  if ('unreadable' in input) throw new Error(`the input cannot be read: ${input.unreadable}`);
+}
+
 export interface CarriedState {
   readonly summary: BatchSummary;
   readonly pending: readonly PendingGroup[];

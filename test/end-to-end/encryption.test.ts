@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
+import { EncryptionCodec } from '../../payload-codec.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 
@@ -97,4 +98,60 @@ test('a batch that was started under an old key goes on under a new one', async 
   expect((await after.ended(id)).status).toBe('success');
   const second = await after.upload('thing', [{ externalId: 'b' }]);
   expect((await after.ended(second)).status).toBe('success');
+});
+
+/** Workflow tasks of a batch that failed, by their messages. */
+async function failedTasks(drover: Drover, batchId: string): Promise<(string | null | undefined)[]> {
+  const { events } = await drover.services.client.workflow.getHandle(batchWorkflowId(batchId)).fetchHistory();
+  return (events ?? []).flatMap(({ workflowTaskFailedEventAttributes: failed }) =>
+    failed ? [failed.failure?.message] : [],
+  );
+}
+
+test('a worker without the key says which one it needs, and all goes on when it has it', async () => {
+  const [old, fresh] = [key(), key()];
+  const api = await start(old, {}, false);
+  await api.define('thing', {});
+  const id = await api.upload('thing', [{ externalId: 'a' }]);
+  const shared = {
+    MONGODB_DATABASE: api.config.MONGODB_DATABASE,
+    TEMPORAL_TASK_QUEUE: api.config.TEMPORAL_TASK_QUEUE,
+  };
+  const without = await start(fresh, shared);
+  await vi.waitFor(async () => expect((await failedTasks(api, id))[0]).toContain('not in DROVER_PAYLOAD_KEY'), 20_000);
+  await without.stopWorker();
+  await start(`${fresh},${old}`, shared);
+  expect((await api.ended(id)).status).toBe('success');
+});
+
+test('signals that look encrypted and cannot be read do no harm', async () => {
+  const ours = Buffer.from(key(), 'base64');
+  const drover = await start(ours.toString('base64'));
+  await drover.define('thing', { other: { $ref: 'reach:schemas/thing' } });
+  const id = await drover.upload('thing', [{ externalId: 'a', other: 'b' }], '?dependencyWaitTimeout=60');
+  await drover.waiting(id);
+  const said = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('[]') };
+  const [byUs] = await new EncryptionCodec([ours]).encode([said]);
+  const [byOthers] = await new EncryptionCodec([randomBytes(32)]).encode([said]);
+  const [nonsense] = await new EncryptionCodec([ours]).encode([{ ...said, data: Buffer.from('{') }]);
+  const forged = [
+    byOthers,
+    nonsense,
+    { ...byUs, data: Buffer.from(byUs?.data ?? []).fill(7, 12, 20) },
+    { ...byUs, data: Buffer.alloc(3) },
+    { ...byUs, data: randomBytes(200) },
+    { metadata: { encoding: Buffer.from('binary/encrypted') }, data: Buffer.from('x') },
+  ];
+  for (const [at, payload] of forged.entries()) {
+    await drover.services.client.workflowService.signalWorkflowExecution({
+      namespace: drover.config.TEMPORAL_NAMESPACE,
+      workflowExecution: { workflowId: batchWorkflowId(id) },
+      signalName: at % 2 === 0 ? 'dependenciesAvailable' : 'resume',
+      input: { payloads: [payload ?? {}] },
+    });
+  }
+  expect((await drover.until(id, ({ source }) => source === 'workflow')).status).toBe('waiting');
+  await drover.upload('thing', [{ externalId: 'b' }]);
+  expect((await drover.ended(id)).status).toBe('success');
+  expect(await failedTasks(drover, id)).toEqual([]);
 });
