@@ -50,8 +50,10 @@ const schema = z.object({
   BODY_LIMIT_BYTES: positiveInteger.default(16_777_216),
   /** Bytes of request bodies that an API process holds at once, those being received included; what comes on top is a 429. */
   MAX_BODY_BYTES_IN_FLIGHT: positiveInteger.default(134_217_728),
-  /** Requests of one tenant that an API process answers at once; what comes on top is a 429. Some hundred watchers of a batch fit in. */
+  /** Requests of one tenant that an API process answers at once; what comes on top is a 429. */
   MAX_REQUESTS_PER_TENANT: positiveInteger.default(1_000),
+  /** Event streams of one tenant that an API process keeps open at once, beside its requests; what comes on top is a 429. */
+  MAX_EVENT_STREAMS_PER_TENANT: positiveInteger.default(1_000),
   /** Connections that an API process keeps open at once; what comes on top is closed at once. */
   MAX_CONNECTIONS: positiveInteger.default(5_000),
   /** Token that `/metrics` asks for; absent: none. */

@@ -12,14 +12,17 @@ const tooMuch = (message: string): ApiError => new ApiError(429, message, { retr
 
 /** What is being worked on in this process, and how much of it may be at once: memory stays bounded whatever arrives. */
 export class LoadLimits {
-  readonly #maxRequests: number;
+  readonly #requests: Share;
+  /** Event streams are counted apart: who watches much can still upload. */
+  readonly #streams: Share;
   readonly #maxBodyBytes: number;
-  /** Requests by tenant; who has none is not in it. */
-  readonly #requests = new Map<string, number>();
   #bodyBytes = 0;
 
-  constructor(config: Pick<Config, 'MAX_REQUESTS_PER_TENANT' | 'MAX_BODY_BYTES_IN_FLIGHT'>) {
-    this.#maxRequests = config.MAX_REQUESTS_PER_TENANT;
+  constructor(
+    config: Pick<Config, 'MAX_REQUESTS_PER_TENANT' | 'MAX_EVENT_STREAMS_PER_TENANT' | 'MAX_BODY_BYTES_IN_FLIGHT'>,
+  ) {
+    this.#requests = new Share(config.MAX_REQUESTS_PER_TENANT, 'too many requests of this tenant at once');
+    this.#streams = new Share(config.MAX_EVENT_STREAMS_PER_TENANT, 'too many event streams of this tenant at once');
     this.#maxBodyBytes = config.MAX_BODY_BYTES_IN_FLIGHT;
   }
 
@@ -30,9 +33,8 @@ export class LoadLimits {
 
   /** Begins a request of a tenant. @throws ApiError 429 where it has too many already. */
   begin(tenant: string): RequestLoad {
-    const others = this.#requests.get(tenant) ?? 0;
-    if (others >= this.#maxRequests) throw tooMuch('too many requests of this tenant at once');
-    this.#requests.set(tenant, others + 1);
+    let share = this.#requests;
+    share.add(tenant);
     let bytes = 0;
     return {
       addBodyBytes: (more) => {
@@ -43,11 +45,40 @@ export class LoadLimits {
       end: () => {
         this.#bodyBytes -= bytes;
         bytes = 0;
-        const left = (this.#requests.get(tenant) ?? 0) - 1;
-        if (left > 0) this.#requests.set(tenant, left);
-        else this.#requests.delete(tenant);
+        share.remove(tenant);
+      },
+      becomeStream: () => {
+        this.#streams.add(tenant);
+        share.remove(tenant);
+        share = this.#streams;
       },
     };
+  }
+}
+
+/** How much of one kind each tenant has at work, and may have. */
+class Share {
+  readonly #max: number;
+  readonly #refusal: string;
+  /** By tenant; who has none is not in it. */
+  readonly #counts = new Map<string, number>();
+
+  constructor(max: number, refusal: string) {
+    this.#max = max;
+    this.#refusal = refusal;
+  }
+
+  /** @throws ApiError 429 where the tenant has too many already. */
+  add(tenant: string): void {
+    const others = this.#counts.get(tenant) ?? 0;
+    if (others >= this.#max) throw tooMuch(this.#refusal);
+    this.#counts.set(tenant, others + 1);
+  }
+
+  remove(tenant: string): void {
+    const left = (this.#counts.get(tenant) ?? 0) - 1;
+    if (left > 0) this.#counts.set(tenant, left);
+    else this.#counts.delete(tenant);
   }
 }
 
@@ -55,11 +86,13 @@ export class LoadLimits {
 export interface RequestLoad {
   /** @throws ApiError 429 where that would be too much with those of others. */
   addBodyBytes(bytes: number): void;
+  /** From here on it counts as an event stream, not as a request. @throws ApiError 429 where the tenant has too many of them. */
+  becomeStream(): void;
   /** To be called once. */
   end(): void;
 }
 
-/** Counts a request until its answer has gone out, or its caller has: a stream that is watched counts as long as it lasts. */
+/** Counts a request until its answer has gone out, or its caller has: a stream of events counts, as one, as long as it lasts. */
 export const limitLoad = createMiddleware<ApiEnv>(async (c, next) => {
   const load = c.var.services.load.begin(scopeKey(c.var.scope));
   c.set('load', load);

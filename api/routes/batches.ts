@@ -204,6 +204,7 @@ function eventRoute(api: Api): void {
       }
       // nobody would read the stream of a caller that was given up, nor end it
       assertAwaited();
+      c.var.load.becomeStream();
       return streamEvents(c, batchId, seen);
     },
   );

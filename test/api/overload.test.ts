@@ -7,6 +7,7 @@ import { type RunningApi, startApi } from '../../api/server.ts';
 import { loadConfig } from '../../config.ts';
 
 const MAX_REQUESTS = 4;
+const MAX_STREAMS = 6;
 const MAX_BYTES = 200_000;
 
 let api: RunningApi;
@@ -21,6 +22,7 @@ beforeAll(async () => {
     TEMPORAL_TASK_QUEUE: `overload-${process.pid}`,
     PORT: '0',
     MAX_REQUESTS_PER_TENANT: String(MAX_REQUESTS),
+    MAX_EVENT_STREAMS_PER_TENANT: String(MAX_STREAMS),
     MAX_BODY_BYTES_IN_FLIGHT: String(MAX_BYTES),
     MAX_CONNECTIONS: '60',
     BODY_LIMIT_BYTES: '150000',
@@ -75,16 +77,19 @@ async function uploaded(): Promise<string> {
   return ((await answer.json()) as { data: { batchId: string } }).data.batchId;
 }
 
+/** Watches a batch until it is given up. */
+async function watch(id: string): Promise<AbortController> {
+  const ended = new AbortController();
+  const stream = await fetch(`${api.url}/api/batches/${id}/events`, { signal: ended.signal });
+  expect(stream.status).toBe(200);
+  return ended;
+}
+
 test('a tenant with too many requests at once is told 429 with Retry-After; others are served, and itself again later', async () => {
-  const id = await uploaded();
-  const streams = await Promise.all(
-    Array.from({ length: MAX_REQUESTS }, async () => {
-      const ended = new AbortController();
-      const stream = await fetch(`${api.url}/api/batches/${id}/events`, { signal: ended.signal });
-      expect(stream.status).toBe(200);
-      return ended;
-    }),
-  );
+  // requests that are being received
+  const held = await Promise.all(Array.from({ length: MAX_REQUESTS }, open));
+  for (const { socket } of held) socket.write(`${upload(100)}{`);
+  await expect.poll(bodyBytes).toBe(MAX_REQUESTS);
   const refused = await ask('GET', '/api/batches');
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
   expect(await refused.json()).toMatchObject({ success: false, message: 'too many requests of this tenant at once' });
@@ -94,8 +99,31 @@ test('a tenant with too many requests at once is told 429 with Retry-After; othe
     429,
     { type: 'RestException', message: expect.any(String), code: null },
   ]);
-  for (const stream of streams) stream.abort();
+  for (const { socket } of held) socket.destroy();
   await expect.poll(async () => (await ask('GET', '/api/batches')).status).toBe(200);
+});
+
+test('a tenant with many event streams can still upload; too many of them are a 429, and room is made again', async () => {
+  const id = await uploaded();
+  const streams = await Promise.all(Array.from({ length: MAX_STREAMS }, () => watch(id)));
+  expect((await ask('POST', '/api/resources/thing/batch', { resources: [{ externalId: 'b' }] })).status).toBe(202);
+  for (let n = 0; n < 2 * MAX_REQUESTS; n++) {
+    const refused = await ask('GET', `/api/batches/${id}/events`);
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
+    expect(await refused.json()).toMatchObject({ message: 'too many event streams of this tenant at once' });
+  }
+  // who was refused counts as nothing
+  expect((await ask('GET', '/api/batches')).status).toBe(200);
+  streams.pop()?.abort();
+  await expect
+    .poll(() =>
+      watch(id).then(
+        (stream) => streams.push(stream) > 0,
+        () => false,
+      ),
+    )
+    .toBe(true);
+  for (const stream of streams) stream.abort();
 });
 
 test('bodies that are received at once are bounded, whoever sends them', async () => {
