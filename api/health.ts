@@ -2,19 +2,24 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type { Client } from '@temporalio/client';
 import type { Database } from '../store/database.ts';
 import type { Api } from './define-route.ts';
-import type { Server } from './envelope.ts';
+import { type Server, serverAway } from './envelope.ts';
 
-/** Time that each server is given to show that it is there, in ms. */
-const PROBE_TIMEOUT_MS = 2_000;
+/** Time that each server is given to show that it is there, in ms: a slow machine is no outage, and a caller gets its 503 within 5 s. */
+const PROBE_TIMEOUT_MS = 3_000;
 /** A timer that is late by more shows that this process was busy, in ms. */
 const BUSY_MS = 500;
 /** Times that a busy process waits anew. */
 const MAX_BUSY_PROBES = 3;
+/** Deadline of the question itself, in ms: not it decides, whose timer would go off in a busy process before its answer is heard. */
+const PING_DEADLINE_MS = (MAX_BUSY_PROBES + 1) * PROBE_TIMEOUT_MS;
+/** How long an answer of Temporal counts as a sign that it is there for those who are about to need it, in ms. */
+const SEEN_MS = 1_000;
 
 /** Knows whether the servers answer; many who ask at once cost one look. */
 export class Health {
   readonly #probes: Readonly<Record<Server, () => Promise<void>>>;
   readonly #looks = new Map<Server, Promise<boolean>>();
+  #temporalSeenAt = Number.NEGATIVE_INFINITY;
 
   constructor({ database, client }: { database: Database; client: Client }) {
     this.#probes = { mongodb: () => database.ping(), temporal: () => pingTemporal({ client }) };
@@ -24,6 +29,13 @@ export class Health {
     const look = this.#looks.get(server) ?? this.#look(server).finally(() => this.#looks.delete(server));
     this.#looks.set(server, look);
     return look;
+  }
+
+  /** @throws ApiError 503 where Temporal does not answer. */
+  async assertTemporal(): Promise<void> {
+    if (performance.now() - this.#temporalSeenAt < SEEN_MS) return;
+    if (!(await this.isAnswering('temporal'))) throw serverAway('temporal');
+    this.#temporalSeenAt = performance.now();
   }
 
   async #look(server: Server): Promise<boolean> {
@@ -70,7 +82,7 @@ export function healthRoutes(api: Api): void {
   });
 }
 
-/** @throws ServiceError or a connection error where Temporal does not answer in time. */
-export async function pingTemporal({ client }: { client: Client }): Promise<void> {
-  await client.withDeadline(Date.now() + PROBE_TIMEOUT_MS, () => client.workflowService.getSystemInfo({}));
+/** @throws ServiceError or a connection error where Temporal cannot be reached. */
+async function pingTemporal({ client }: { client: Client }): Promise<void> {
+  await client.withDeadline(Date.now() + PING_DEADLINE_MS, () => client.workflowService.getSystemInfo({}));
 }

@@ -8,7 +8,7 @@ import type { Health } from './health.ts';
  * Time between two looks whether the servers that a request waits for are there at all, in ms. One look and the time that a
  * server is given for it: a caller gets its 503 within 5 s.
  */
-const LOOK_EVERY_MS = 1_500;
+const LOOK_EVERY_MS = 1_000;
 
 interface Work {
   /** The server that nobody waits for any more. */

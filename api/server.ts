@@ -11,7 +11,7 @@ import { connectDatabase, createIndexes } from '../store/database.ts';
 import { createApp } from './app.ts';
 import { BatchEvents } from './batch-events.ts';
 import type { Services } from './context.ts';
-import { Health, pingTemporal } from './health.ts';
+import { Health } from './health.ts';
 import { LoadLimits } from './load-limits.ts';
 import { assertSafeAddress } from './loopback.ts';
 import { Metrics } from './metrics.ts';
@@ -29,8 +29,6 @@ const IDLE_MS = 300_000;
 const MAX_HEADERS_MS = 15_000;
 /** Longest wait before a connection past its time is noticed, in ms. */
 const MAX_CHECK_MS = 2_000;
-/** How long an answer of Temporal counts as a sign that it is there, in ms. */
-const TEMPORAL_SEEN_MS = 1_000;
 
 export interface RunningApi {
   readonly url: string;
@@ -50,7 +48,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
   const client = connectClient(config);
   const events = new BatchEvents({ database, client });
   const load = new LoadLimits(config);
-  let seenAt = Number.NEGATIVE_INFINITY;
+  const health = new Health({ database, client });
   return {
     config,
     database,
@@ -61,15 +59,11 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     schemas: new SchemaCatalog(database),
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
     events,
-    health: new Health({ database, client }),
+    health,
     load,
     metrics: new Metrics({ bodyBytes: () => load.bodyBytes, watchedBatches: () => events.watched }),
     verifyToken: tokenVerifier(config),
-    assertTemporal: async () => {
-      if (performance.now() - seenAt < TEMPORAL_SEEN_MS) return;
-      await pingTemporal({ client });
-      seenAt = performance.now();
-    },
+    assertTemporal: () => health.assertTemporal(),
     close: async () => {
       await client.connection.close();
       await database.close();
