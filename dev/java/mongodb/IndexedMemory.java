@@ -38,6 +38,17 @@ final class IndexedMemory extends MemoryBackend {
             super(database, name, options, cursors);
         }
 
+        /** In turn with all else: the library adds to a list that others are going through. */
+        @Override
+        public synchronized void addIndex(Index<Integer> index) {
+            super.addIndex(index);
+        }
+
+        @Override
+        public synchronized void dropIndex(String name) {
+            super.dropIndex(name);
+        }
+
         @Override
         protected QueryResult queryDocuments(Document query, Document order, int skip, int limit, int batch, Document fields) {
             Narrowed<Integer> narrowed = Narrowed.of(getIndexes(), query);
