@@ -1,9 +1,9 @@
 import {
-  ActivityFailure,
   type ActivityOptions,
   type LocalActivityOptions,
   proxyActivities,
   proxyLocalActivities,
+  TemporalFailure,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { fairTurn } from '../domain/fair-turns.ts';
@@ -89,7 +89,8 @@ async function localFirst<I, O>(
   try {
     return await local(input);
   } catch (error) {
-    if (!(error instanceof ActivityFailure)) throw error;
+    // what a local activity fails with is not wrapped as that of another is
+    if (!(error instanceof TemporalFailure)) throw error;
     return durable(input);
   }
 }

@@ -72,6 +72,8 @@ class Scene {
   /** How often expiring finds the items with another batch. */
   claimed = 0;
   fails: keyof Activities | undefined;
+  /** Those that a server fails the first time. */
+  readonly failsOnce = new Set<keyof Activities>();
   /** Done while an activity carries out ready items. */
   meanwhile: (() => Promise<void>) | undefined;
   readonly #deadlines: Map<number, number>;
@@ -147,6 +149,7 @@ class Scene {
   #activities(): Partial<Activities> {
     const called = async (activity: keyof Activities, indexes: readonly number[] = []): Promise<void> => {
       this.calls.push({ activity, at: (await environment.currentTimeMs()) - this.#startedAt, indexes });
+      if (this.failsOnce.delete(activity)) throw ApplicationFailure.retryable('a server is away');
       if (this.fails === activity) throw ApplicationFailure.nonRetryable('a bug');
     };
     return {
@@ -291,6 +294,25 @@ describe('a waiting batch', () => {
     scene.fails = 'lookForDependencies';
     await scene.play();
     expectAt(scene.timesOf('finishBatch')[0], 0);
+  });
+});
+
+describe('a small batch', () => {
+  test('is planned and ended again, by tasks of their own, where a server fails it inside the workflow task', async () => {
+    const scene = new Scene([HOUR]);
+    scene.ready.add(0);
+    scene.failsOnce.add('planBatch').add('finishBatch');
+    await scene.play(async (handle) => {
+      await handle.result();
+      const { events } = await handle.fetchHistory();
+      const scheduled = events?.flatMap(
+        (event) => event.activityTaskScheduledEventAttributes?.activityType?.name ?? [],
+      );
+      expect(scheduled).toEqual(['planBatch', 'applyItems', 'finishBatch']);
+    });
+    expect(scene.calls.map((call) => call.activity)).toEqual([
+      ...['planBatch', 'planBatch', 'applyItems', 'finishBatch', 'finishBatch'],
+    ]);
   });
 });
 
