@@ -192,8 +192,9 @@ export async function readPending(
 }
 
 /**
- * Ends every registration of a batch that waits for nothing any more, and calls `progress` on the way. Most documents say nothing else, and go whole, at a fraction
- * of the cost; one that is written meanwhile is not as it was read, and loses the registration alone.
+ * Ends every registration of a batch that waits for nothing any more, and calls `progress` on the way. Most documents say nothing
+ * else, and go whole, at a fraction of the cost; one that is written meanwhile is not as it was read, and loses the registration
+ * alone. What a delivery before this one has emptied, and died, goes too.
  */
 export async function stopWaiting(
   database: Database,
@@ -204,17 +205,18 @@ export async function stopWaiting(
   const field = `waiting.${batchId}`;
   for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
     progress();
-    const _id = { $in: keys.slice(at, at + KEYS_AT_ONCE) };
-    const documents = await database.dependencies.find({ _id, [field]: { $exists: true } }).toArray();
+    const some = keys.slice(at, at + KEYS_AT_ONCE);
+    const documents = await database.dependencies.find({ _id: { $in: some }, [field]: { $exists: true } }).toArray();
     let left = documents.length;
     for (const [token, alone] of groupByToken(documents, batchId)) {
       const asRead = { _id: { $in: alone }, waiting: { [batchId]: token }, pending: { $exists: false } };
       left -= (await database.dependencies.deleteMany(asRead)).deletedCount;
     }
-    if (left === 0) continue;
-    const others = documents.map((document) => document._id);
-    await database.dependencies.updateMany({ _id: { $in: others } }, { $unset: { [field]: '' } });
-    await removeEmpty(database, others);
+    if (left > 0) {
+      const others = documents.map((document) => document._id);
+      await database.dependencies.updateMany({ _id: { $in: others } }, { $unset: { [field]: '' } });
+    }
+    await removeEmpty(database, some);
   }
 }
 

@@ -43,3 +43,10 @@ test('a batch that stops waiting leaves the wait of one that registers at the sa
   await stopWaiting({ ...database, dependencies: racing }, 'three', ['x', 'y']);
   expect(await waiting(['x', 'y'])).toEqual({ x: ['four'] });
 });
+
+test('what a delivery has emptied that died then goes when the next one stops waiting', async () => {
+  await wait(database, 'five', ['p', 'q']);
+  await database.dependencies.updateOne({ _id: 'p' }, { $unset: { 'waiting.five': '' } });
+  await stopWaiting(database, 'five', ['p', 'q']);
+  expect(await waiting(['p', 'q'])).toEqual({});
+});
