@@ -24,7 +24,7 @@ export type Checkpoint =
  * Activities of one process that write resources side by side: enough to fill the waits for MongoDB. More only stand in each
  * other's way, and in that of status queries, which the same thread answers.
  */
-const WRITERS_AT_ONCE = 4;
+const WRITERS_AT_ONCE = 3;
 
 /** What activities work with. */
 export interface Dependencies extends StartParts {

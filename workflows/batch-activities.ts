@@ -15,8 +15,8 @@ const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval
 /** An activity that reads the whole batch may take long. */
 const SURVEY_TIMEOUT = '15m';
 
-/** A batch of at most so many items is surveyed in milliseconds. */
-const MAX_ITEMS_SURVEYED_LOCALLY = 1_000;
+/** A batch of at most so many items is surveyed in milliseconds. While a larger one were, its status queries would wait. */
+const MAX_ITEMS_SURVEYED_LOCALLY = 100;
 /** Well within the 10 s of a workflow task, so that no other worker surveys the same meanwhile. One attempt: see `localFirst`. */
 const LOCAL_SURVEY = {
   startToCloseTimeout: '5s',
