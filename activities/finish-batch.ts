@@ -52,9 +52,11 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   await recoverClaims(dependencies, batch);
   if (batch.operation === 'delete') await settleSteps(database, batch);
   const { result, details, missed, created } = await settleItems(dependencies, batch, input);
-  // a worker of an earlier version has left no number on its steps: then the workflow's is the larger one
-  const cascaded = Math.max(await cascadedInRun(database, batch._id, batch.run), input.cascaded);
-  result.actions.cascaded = batch.cascaded + cascaded;
+  if (batch.operation === 'delete') {
+    // a worker of an earlier version has left no number on its steps: then the workflow's is the larger one
+    const cascaded = Math.max(await cascadedInRun(database, batch._id, batch.run), input.cascaded);
+    result.actions.cascaded = batch.cascaded + cascaded;
+  }
   await stopWaiting(database, batch._id, [...missed], showProgress);
   await wakeWaiting(dependencies, created);
   const status = terminalStatus(result.counts, input.cancelled);

@@ -20,7 +20,9 @@ const ACTIVITIES_PER_BATCH = 3;
 /** An activity costs as much as some 25 resources (measured, docs/performance.md): very few are not worth one. */
 const MIN_RESOURCES_PER_ACTIVITY = 10;
 /** Throughput hardly grows beyond this many resources in an activity, and a retry repeats them all. */
-const MAX_RESOURCES_PER_ACTIVITY = 334;
+const MAX_RESOURCES_PER_ACTIVITY = 350;
+/** Sizes above it are multiples of it: an activity then has pages of outcomes to itself (`BODIES_PER_PAGE`). */
+const RESOURCES_PER_PAGE = 50;
 /** References that an activity can look up, and register where they are missing, well within its time. */
 const REFERENCES_PER_ACTIVITY = 5_000;
 
@@ -32,10 +34,9 @@ const REFERENCES_PER_ACTIVITY = 5_000;
  */
 export function resourcesPerActivity(total: number, configured?: number, references = 0): number {
   if (configured !== undefined) return configured;
-  const size = Math.min(
-    MAX_RESOURCES_PER_ACTIVITY,
-    Math.max(MIN_RESOURCES_PER_ACTIVITY, Math.ceil(total / ACTIVITIES_PER_BATCH)),
-  );
+  const share = Math.ceil(total / ACTIVITIES_PER_BATCH);
+  const whole = share > RESOURCES_PER_PAGE ? Math.ceil(share / RESOURCES_PER_PAGE) * RESOURCES_PER_PAGE : share;
+  const size = Math.min(MAX_RESOURCES_PER_ACTIVITY, Math.max(MIN_RESOURCES_PER_ACTIVITY, whole));
   return references === 0 ? size : Math.min(size, Math.ceil((total * REFERENCES_PER_ACTIVITY) / references));
 }
 

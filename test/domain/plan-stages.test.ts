@@ -210,9 +210,9 @@ describe('resources per activity', () => {
     [1, 10],
     [10, 10],
     [100, 34],
-    [500, 167],
-    [1000, 334],
-    [10_000, 334],
+    [500, 200],
+    [1000, 350],
+    [10_000, 350],
   ])('%i resources go %i to an activity', (total, expected) => {
     expect(resourcesPerActivity(total)).toBe(expected);
   });
