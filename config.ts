@@ -34,6 +34,11 @@ const schema = z.object({
   /** Resources carried out by one activity; absent: chosen by the size of the batch. 1 = strictly one activity a resource. */
   RESOURCES_PER_ACTIVITY: positiveInteger.optional(),
   /**
+   * Activities of one worker that write resources side by side: enough to fill the waits for MongoDB. More only stand in each
+   * other's way, and in that of status queries, which the same thread answers.
+   */
+  WRITERS_PER_WORKER: positiveInteger.default(3),
+  /**
    * What an activity on some items is given, in seconds. The items of a worker that died go on after that time; what MongoDB does
    * not answer within a third of it is tried again.
    */

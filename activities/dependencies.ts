@@ -20,12 +20,6 @@ export type Checkpoint =
   | 'referrers-looked'
   | 'deleted';
 
-/**
- * Activities of one process that write resources side by side: enough to fill the waits for MongoDB. More only stand in each
- * other's way, and in that of status queries, which the same thread answers.
- */
-const WRITERS_AT_ONCE = 3;
-
 /** What activities work with. */
 export interface Dependencies extends StartParts {
   readonly database: Database;
@@ -43,6 +37,10 @@ export interface Dependencies extends StartParts {
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
 }
 
-export function createDependencies(parts: Omit<Dependencies, 'schemas' | 'fewAtOnce'>): Dependencies {
-  return { ...parts, schemas: new SchemaCatalog(parts.database), fewAtOnce: createFewAtOnce(WRITERS_AT_ONCE) };
+/** @param parts.writersAtOnce default: all. */
+export function createDependencies({
+  writersAtOnce = Number.POSITIVE_INFINITY,
+  ...parts
+}: Omit<Dependencies, 'schemas' | 'fewAtOnce'> & { readonly writersAtOnce?: number }): Dependencies {
+  return { ...parts, schemas: new SchemaCatalog(parts.database), fewAtOnce: createFewAtOnce(writersAtOnce) };
 }

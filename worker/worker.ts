@@ -25,7 +25,7 @@ import { installRuntime } from './runtime.ts';
 
 /**
  * Activities of one process: those that wait for executions to end, eight of a batch, leave room for others. What is taken
- * from the task queue here is not done by another worker, so not many more than are at work (`WRITERS_AT_ONCE`).
+ * from the task queue here is not done by another worker, so not many more than are at work (`WRITERS_PER_WORKER`).
  */
 const MAX_CONCURRENT_ACTIVITIES = 24;
 /** Plans and ends of small batches, inside workflow tasks. */
@@ -81,6 +81,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
     retentionDays: config.BATCH_RETENTION_DAYS,
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
+    writersAtOnce: config.WRITERS_PER_WORKER,
     ...(config.RESOURCES_PER_ACTIVITY !== undefined && { resourcesPerActivity: config.RESOURCES_PER_ACTIVITY }),
     ...(options.checkpoint && { checkpoint: options.checkpoint }),
   });

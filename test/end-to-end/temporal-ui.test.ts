@@ -71,9 +71,11 @@ test('the page of a batch shows its progress and what it waits for; nothing of w
   await drover.waiting(id, options);
   await drover.request('POST', `/api/batches/${id}/suspend`, options);
   const handle = handleOf(id);
-  const metadata = await handle.query<{ currentDetails: string }, []>('__temporal_workflow_metadata');
-  const details = metadata.currentDetails;
-  expect(details).toContain('**upload** of 3 × `parcel`: **waiting**, suspended');
+  const currentDetails = async (): Promise<string> =>
+    (await handle.query<{ currentDetails: string }, []>('__temporal_workflow_metadata')).currentDetails;
+  // it may be looking once more for what it waits for
+  await expect.poll(currentDetails).toContain('**upload** of 3 × `parcel`: **waiting**, suspended');
+  const details = await currentDetails();
   expect(details).toContain('2 of 3 done');
   expect(details).toMatch(/- pending: 1\n/);
   expect(details).toMatch(/- error `validation`: 1\n/);

@@ -14,7 +14,9 @@ const WAIT = '?dependencyWaitTimeout=600';
 
 let drover: Drover;
 beforeAll(async () => {
-  drover = await Drover.start({ environment: { RESOURCES_PER_ACTIVITY: '1', ACTIVITY_TIMEOUT_SECONDS: '60' } });
+  drover = await Drover.start({
+    environment: { RESOURCES_PER_ACTIVITY: '1', ACTIVITY_TIMEOUT_SECONDS: '60', WRITERS_PER_WORKER: '12' },
+  });
   await drover.define('country', {});
   await drover.define('city', { country: { $ref: 'reach:schemas/country' } });
   await drover.define('node', { next: { $ref: 'reach:schemas/node' } });
@@ -92,7 +94,7 @@ async function expectApplied(...ids: readonly string[]): Promise<void> {
   }
 }
 
-/** Some plays at a time: the activities that stop leave room, of the 12 that a worker carries out, for those that go on. */
+/** Some plays at a time: the activities that stop leave room, of the 12 that this worker carries out, for those that go on. */
 async function plays(count: number, atOnce: number, play: (tenant: Tenant) => Promise<void>): Promise<void> {
   const tenants = Array.from({ length: count }, () => new Tenant(drover));
   const lane = async (): Promise<void> => {
