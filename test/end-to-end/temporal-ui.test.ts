@@ -69,11 +69,13 @@ test('the page of a batch shows its progress and what it waits for; nothing of w
   const options = { tenant: tenant('page') };
   const id = await waitingBatch('p', options);
   await drover.waiting(id, options);
-  await drover.request('POST', `/api/batches/${id}/suspend`, options);
   const handle = handleOf(id);
+  const sleeps = async (): Promise<boolean> =>
+    ((await handle.fetchHistory()).events ?? []).some((event) => event.timerStartedEventAttributes);
+  await expect.poll(sleeps).toBe(true);
+  await drover.request('POST', `/api/batches/${id}/suspend`, options);
   const currentDetails = async (): Promise<string> =>
     (await handle.query<{ currentDetails: string }, []>('__temporal_workflow_metadata')).currentDetails;
-  // it may be looking once more for what it waits for
   await expect.poll(currentDetails).toContain('**upload** of 3 × `parcel`: **waiting**, suspended');
   const details = await currentDetails();
   expect(details).toContain('2 of 3 done');
