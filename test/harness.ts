@@ -57,6 +57,8 @@ export class Drover {
       TEMPORAL_TASK_QUEUE: name,
       // a killed worker's items go on soon
       ACTIVITY_TIMEOUT_SECONDS: '5',
+      // tests hold several at a checkpoint, and let others go on
+      WRITERS_PER_WORKER: '12',
       ...options.environment,
     });
     const logger = options.logger ?? pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' });

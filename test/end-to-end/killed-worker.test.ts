@@ -102,7 +102,7 @@ describe('a delivery that stops for good', () => {
   let drover: Drover;
   const stopped: (() => void)[] = [];
   beforeAll(async () => {
-    drover = await Drover.start({ environment: { ACTIVITY_TIMEOUT_SECONDS: '4', WRITERS_PER_WORKER: '12' } });
+    drover = await Drover.start({ environment: { ACTIVITY_TIMEOUT_SECONDS: '4' } });
     await drover.define('node', NODE);
   });
   afterAll(() => drover.stop());

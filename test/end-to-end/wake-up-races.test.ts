@@ -15,7 +15,7 @@ const WAIT = '?dependencyWaitTimeout=600';
 let drover: Drover;
 beforeAll(async () => {
   drover = await Drover.start({
-    environment: { RESOURCES_PER_ACTIVITY: '1', ACTIVITY_TIMEOUT_SECONDS: '60', WRITERS_PER_WORKER: '12' },
+    environment: { RESOURCES_PER_ACTIVITY: '1', ACTIVITY_TIMEOUT_SECONDS: '60' },
   });
   await drover.define('country', {});
   await drover.define('city', { country: { $ref: 'reach:schemas/country' } });
