@@ -37,7 +37,8 @@ export function* numberedDecision(
   cascade: boolean,
 ): Computation<NumberedDecision> {
   const referrers = yield* linked.turnedAround();
-  const components = yield* numberedComponents(referrers);
+  // along the references turned around: a component comes after all that refer to it
+  const components = yield* numberedComponents(referrers.first, referrers.referrers);
   const graph = { referrers, components };
   const stages = cascade ? yield* withReferrers(graph, targets) : yield* unreferenced(graph, targets);
   yield* countStages(graph, stages);

@@ -1,12 +1,11 @@
 import { type Computation, STEPS_PER_TURN } from './in-turns.ts';
-import type { Referrers } from './linked-resources.ts';
 
-/** Strongly connected components of numbered resources, numbered so that one comes after all that refer to it. */
+/** Strongly connected components of numbered nodes, numbered so that one comes after all that it has edges to. */
 export interface NumberedComponents {
   readonly count: number;
-  /** Resource -> its component. */
+  /** Node -> its component. */
   readonly of: Uint32Array;
-  /** Resources, component after component: those of `c` from `starts[c]` up to, not including, `starts[c + 1]`. */
+  /** Nodes, component after component: those of `c` from `starts[c]` up to, not including, `starts[c + 1]`. */
   readonly members: Uint32Array;
   readonly starts: Uint32Array;
 }
@@ -14,10 +13,10 @@ export interface NumberedComponents {
 const OPEN = 0xffff_ffff;
 
 /**
- * Tarjan's algorithm along the references turned around. Linear, without recursion, and without an object for anything: depth and
- * size cost 32 bytes a resource.
+ * Tarjan's algorithm. Linear, without recursion, and without an object for anything: depth and size cost 32 bytes a node.
+ * @param edges those of `n` lead to `edges[first[n]]` up to, not including, `edges[first[n + 1]]`.
  */
-export function* numberedComponents({ first, referrers }: Referrers): Computation<NumberedComponents> {
+export function* numberedComponents(first: Uint32Array, edges: Uint32Array): Computation<NumberedComponents> {
   const size = first.length - 1;
   const of = new Uint32Array(size).fill(OPEN);
   const members = new Uint32Array(size);
@@ -26,7 +25,7 @@ export function* numberedComponents({ first, referrers }: Referrers): Computatio
   const order = new Uint32Array(size);
   /** The earliest that each is known to reach among those whose component is open. */
   const low = new Uint32Array(size);
-  /** The place of the next of its referrers to look at. */
+  /** The place of the next of its edges to look at. */
   const next = first.slice(0, size);
   /** What recursion would keep on the call stack. */
   const path = new Uint32Array(size);
@@ -66,9 +65,9 @@ export function* numberedComponents({ first, referrers }: Referrers): Computatio
         continue;
       }
       next[n] = at + 1;
-      const referrer = referrers[at] ?? 0;
-      if (order[referrer] === 0) enter(referrer);
-      else if (of[referrer] === OPEN) low[n] = Math.min(low[n] ?? 0, order[referrer] ?? 0);
+      const target = edges[at] ?? 0;
+      if (order[target] === 0) enter(target);
+      else if (of[target] === OPEN) low[n] = Math.min(low[n] ?? 0, order[target] ?? 0);
     }
     steps += 1;
     if (steps % STEPS_PER_TURN === 0) yield;
