@@ -1,7 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { type Logger, pino } from 'pino';
 import { inject } from 'vitest';
@@ -14,6 +11,7 @@ import type { BatchStatus } from '../domain/batch.ts';
 import type { ItemView } from '../services/list-items.ts';
 import type { BatchView } from '../services/view-batch.ts';
 import { type RunningWorker, startWorker, type WorkerOptions } from '../worker/worker.ts';
+import { spawnOwn } from './own-process.ts';
 
 /** An answer of the API: its status, headers and parsed body. */
 export interface Answer<T = unknown> {
@@ -205,31 +203,11 @@ export async function spawnWorker(
   drover: Drover,
   killAt?: { checkpoint: Checkpoint; nth?: number },
 ): Promise<WorkerProcess> {
-  const { config } = drover;
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', fileURLToPath(new URL('worker-process.ts', import.meta.url))],
-    {
-      env: {
-        PATH: process.env.PATH,
-        MONGODB_URI: config.MONGODB_URI,
-        MONGODB_DATABASE: config.MONGODB_DATABASE,
-        TEMPORAL_ADDRESS: config.TEMPORAL_ADDRESS,
-        TEMPORAL_NAMESPACE: config.TEMPORAL_NAMESPACE,
-        TEMPORAL_TASK_QUEUE: config.TEMPORAL_TASK_QUEUE,
-        ACTIVITY_TIMEOUT_SECONDS: String(config.ACTIVITY_TIMEOUT_SECONDS),
-        WORKFLOW_BUNDLE: inject('workflowBundle'),
-        ...(killAt && { KILL_AT: killAt.checkpoint, KILL_NTH: String(killAt.nth ?? 1) }),
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  const ended = once(child, 'exit').then(() => undefined);
-  const ready = (async () => {
-    for await (const line of createInterface({ input: child.stdout })) if (line === 'ready') return;
-    throw new Error('the worker process did not start');
-  })();
-  await ready;
+  const { process: child, ended } = await spawnOwn(drover, 'worker-process.ts', /^ready$/, {
+    ACTIVITY_TIMEOUT_SECONDS: String(drover.config.ACTIVITY_TIMEOUT_SECONDS),
+    WORKFLOW_BUNDLE: inject('workflowBundle'),
+    ...(killAt && { KILL_AT: killAt.checkpoint, KILL_NTH: String(killAt.nth ?? 1) }),
+  });
   return {
     process: child,
     ended,

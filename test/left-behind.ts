@@ -1,13 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { SweepResult } from '../activities/sweep.ts';
 import { acceptBatch, type BatchRequest } from '../services/accept-batch.ts';
 import type { NewItem } from '../store/item-pages.ts';
 import { findSchemaDefinition } from '../store/schema-definitions.ts';
 import { batchWorkflowId, SWEEP_WORKFLOW_TYPE } from '../workflows/messages.ts';
 import type { Drover } from './harness.ts';
+import { spawnOwn } from './own-process.ts';
 
 /** What processes that died have left behind, and who mends it. */
 
@@ -98,26 +95,7 @@ export interface ApiProcess {
 }
 
 /** @param killAfter for example `batches.insertOne`. */
-export async function spawnApi({ config }: Drover, killAfter: string): Promise<ApiProcess> {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', fileURLToPath(new URL('api-process.ts', import.meta.url))],
-    {
-      env: {
-        PATH: process.env.PATH,
-        MONGODB_URI: config.MONGODB_URI,
-        MONGODB_DATABASE: config.MONGODB_DATABASE,
-        TEMPORAL_ADDRESS: config.TEMPORAL_ADDRESS,
-        TEMPORAL_TASK_QUEUE: config.TEMPORAL_TASK_QUEUE,
-        KILL_AFTER: killAfter,
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  const ended = once(child, 'exit').then(() => undefined);
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [, url] = /^ready (.+)$/.exec(line) ?? [];
-    if (url !== undefined) return { url, ended };
-  }
-  throw new Error('the API process did not start');
+export async function spawnApi(drover: Drover, killAfter: string): Promise<ApiProcess> {
+  const { ready, ended } = await spawnOwn(drover, 'api-process.ts', /^ready (.+)$/, { KILL_AFTER: killAfter });
+  return { url: ready[1] ?? '', ended };
 }
