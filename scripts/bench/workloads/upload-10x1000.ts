@@ -23,29 +23,38 @@ export async function uploadTen(bench: Bench, drover: Installation): Promise<Fig
   });
 }
 
-/** Uploads batches at once. @param from number of the first resource. @returns resources/s. */
-export async function uploadAtOnce(
+/** Uploads batches at once. @returns resources/s. */
+export function uploadAtOnce(
   drover: Installation,
   tenant: string,
   batches: number,
   size: number,
-  { from = 0, revision = 0 }: { from?: number; revision?: number } = {},
+  which: Partial<Pick<Uploads, 'from' | 'revision'>> = {},
+): Promise<number> {
+  return uploadInFlight(drover, tenant, { batches, width: batches, size, ...which });
+}
+
+export interface Uploads {
+  readonly batches: number;
+  /** Batches that are on their way at a time. */
+  readonly width: number;
+  /** Resources in a batch. */
+  readonly size: number;
+  /** Number of the first resource. Default 0. */
+  readonly from?: number;
+  /** Another one changes every resource. Default 0. */
+  readonly revision?: number;
+}
+
+/** Uploads batches, some of them in flight. @returns resources/s. */
+export async function uploadInFlight(
+  drover: Installation,
+  tenant: string,
+  { batches, width, size, from = 0, revision = 0 }: Uploads,
 ): Promise<number> {
   const bodies = Array.from({ length: batches }, (_, n) =>
     JSON.stringify({ resources: customers(from + n * size, size, revision) }),
   );
-  const since = Date.now();
-  const ids = await Promise.all(bodies.map((body) => drover.start('POST', 'customer', body, tenant)));
-  return (batches * size) / secondsUntilEnd(since, await drover.ended(ids));
-}
-
-/** Uploads batches of new resources, `width` of them in flight. @returns resources/s. */
-export async function uploadInFlight(
-  drover: Installation,
-  tenant: string,
-  { batches, width, size }: { batches: number; width: number; size: number },
-): Promise<number> {
-  const bodies = Array.from({ length: batches }, (_, n) => JSON.stringify({ resources: customers(n * size, size) }));
   const since = Date.now();
   const over = await drover.inFlight(width, batches, (n) => drover.start('POST', 'customer', bodies[n] ?? '', tenant));
   return (batches * size) / secondsUntilEnd(since, over);
