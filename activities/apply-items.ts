@@ -1,6 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
 import type { BoundReference } from '../domain/decide-writes.ts';
-import { type ItemError, MAX_ERRORS_PER_ITEM } from '../domain/outcome.ts';
+import { type ItemError, isOpen, MAX_ERRORS_PER_ITEM } from '../domain/outcome.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
@@ -48,7 +48,7 @@ async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input
     readOutcomes(database, batch, input.indexes),
     readItems(database, batch, input.indexes),
   ]);
-  const open = items.filter(({ index }) => isOpen(before.get(index)));
+  const open = items.filter(({ index }) => isOpen(before.get(index)?.status));
   await wakeWaiting(dependencies, await createdKeysOf(database, batch, before));
   const after = new Map(before);
   for (const [index, outcome] of await applyOpen(dependencies, delivery, batch, open, before))
@@ -57,9 +57,6 @@ async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input
 }
 
 export const SCHEMA_GONE: ItemError = { code: 'not_found', message: 'the schema definition was deleted' };
-
-const isOpen = (outcome: StoredOutcome | undefined): boolean =>
-  outcome === undefined || outcome.status === 'queued' || outcome.status === 'pending';
 
 /** Counts items; one without an outcome counts as queued. */
 export function workResult(indexes: readonly number[], outcomes: ReadonlyMap<number, StoredOutcome>): WorkResult {

@@ -5,6 +5,7 @@ import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { readIds } from '../store/item-pages.ts';
 import { pagesOf } from '../store/outcome-pages.ts';
+import { slices } from '../store/slices.ts';
 
 /** Pages of ids that are read in one command. */
 const PAGES_AT_ONCE = 20;
@@ -17,9 +18,8 @@ export interface AskedItem {
 
 /** What the items of a delete ask for, in their order, a few pages at a time. */
 export async function* askedItems(database: Database, batch: BatchDocument): AsyncGenerator<AskedItem[]> {
-  const pages = pagesOf(batch);
-  for (let at = 0; at < pages.length; at += PAGES_AT_ONCE) {
-    for (const [page, ids] of await readIds(database, batch._id, pages.slice(at, at + PAGES_AT_ONCE))) {
+  for (const some of slices(pagesOf(batch), PAGES_AT_ONCE)) {
+    for (const [page, ids] of await readIds(database, batch._id, some)) {
       yield ids.map((externalId, offset) => ({
         index: page * batch.pageSize + offset,
         key: externalId === null ? null : resourceKey(batch, batch.schemaDefinitionId ?? '', externalId),

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import { decideDeletion } from '../domain/decide-deletion.ts';
-import type { ItemError } from '../domain/outcome.ts';
+import { type ItemError, isOpen } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import { type CommitDocument, decideGroup, readGroup } from '../store/commits.ts';
@@ -9,8 +9,9 @@ import { type DeletionStep, markStepDone, readStep, roundOfStep, stepGroup } fro
 import { intentsOn } from '../store/intents.ts';
 import { type LeavingDocument, markLeaving, readLeaving, remainingIntents } from '../store/leaving-marks.ts';
 import { readOutcomes } from '../store/outcome-pages.ts';
-import { readReferrers, slices, type Vertex } from '../store/reference-graph.ts';
+import { readReferrers, type Vertex } from '../store/reference-graph.ts';
 import { type MarkedDocument, unmarkLeaving } from '../store/resources.ts';
+import { slices } from '../store/slices.ts';
 import { type WorkResult, workResult } from './apply-items.ts';
 import { notFoundError, referencedError, schemaNamesOf, writeDecided } from './deletion-outcomes.ts';
 import { blocked, currentDelivery, type Delivery } from './delivery.ts';
@@ -119,17 +120,7 @@ async function decideStep(context: Context): Promise<CommitDocument | null> {
 async function openKeys({ dependencies, batch, step }: Context): Promise<ResourceKey[]> {
   const firsts = [...step.targets.values()].flatMap(({ items }) => items.slice(0, 1));
   const outcomes = await readOutcomes(dependencies.database, batch, firsts);
-  return [...step.targets].flatMap(
-    ([
-      key,
-      {
-        items: [first],
-      },
-    ]) => {
-      const status = first === undefined ? undefined : outcomes.get(first)?.status;
-      return status === undefined || status === 'queued' || status === 'pending' ? [key] : [];
-    },
-  );
+  return [...step.targets].flatMap(([key, { items }]) => (isOpen(outcomes.get(items[0] ?? -1)?.status) ? [key] : []));
 }
 
 const BLOCKED = Symbol('somebody else is at work on what the step needs');

@@ -1,14 +1,8 @@
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { releasePending } from '../store/dependencies.ts';
-import {
-  inOrder,
-  outcomeChunks,
-  pagesWith,
-  readOutcomePages,
-  type StoredOutcome,
-  writeOutcomes,
-} from '../store/outcome-pages.ts';
+import { pagesWith } from '../store/item-pages.ts';
+import { inOrder, outcomeChunks, readOutcomePages, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
 import type { Dependencies } from './dependencies.ts';
 import { keysOfItems } from './settle-leftovers.ts';

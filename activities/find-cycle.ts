@@ -3,7 +3,7 @@ import type { ResourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
 import { type BatchDocument, readBatches } from '../store/batches.ts';
 import { type PendingMember, readPending } from '../store/dependencies.ts';
-import { slices } from '../store/reference-graph.ts';
+import { slices } from '../store/slices.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Waiting } from './look-for-dependencies.ts';
 

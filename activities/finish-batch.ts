@@ -1,8 +1,8 @@
 import { type BatchSummary, isTerminal, terminalStatus } from '../domain/batch.ts';
 import { addErrorDetails, type ErrorDetails } from '../domain/error-details.ts';
-import { type ItemError, noActions, noCounts } from '../domain/outcome.ts';
+import { type ItemError, isOpen, noActions, noCounts } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
-import { addInto, tallyOf } from '../domain/tally.ts';
+import { addTally, tallyOf } from '../domain/tally.ts';
 import { deleteExecutions } from '../services/purge-batch.ts';
 import { type BatchDocument, type BatchResult, readBatch, recordFinished } from '../store/batches.ts';
 import { cascadedInRun, removeDeletionPlan } from '../store/deletion-steps.ts';
@@ -80,9 +80,7 @@ async function settleItems(
   for await (const chunk of outcomeChunks(database, batch)) {
     showProgress();
     const indexes = indexesOf(batch, chunk.pages);
-    const open = indexes.filter((index) =>
-      ['queued', 'pending'].includes(chunk.outcomes.get(index)?.status ?? 'queued'),
-    );
+    const open = indexes.filter((index) => isOpen(chunk.outcomes.get(index)?.status));
     let outcomes = chunk.outcomes;
     if (open.length > 0) {
       const [status, error] = cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);
@@ -96,10 +94,7 @@ async function settleItems(
       for (const missing of outcome.missing ?? []) missed.add(missing.key);
       for (const key of outcome.waitedFor ?? []) missed.add(key);
     }
-    const tally = tallyOf(indexes.map((index) => outcomes.get(index) ?? { status: 'queued' as const }));
-    addInto(result.counts, tally.counts);
-    addInto(result.actions, tally.actions);
-    addInto(result.errorCodes, tally.errorCodes);
+    addTally(result, tallyOf(indexes.map((index) => outcomes.get(index) ?? { status: 'queued' as const })));
     addErrorDetails(details, inOrder(outcomes));
   }
   return { result, details, missed, created };

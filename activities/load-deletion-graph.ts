@@ -6,13 +6,13 @@ import type { Scope } from '../domain/scope.ts';
 import type { Database } from '../store/database.ts';
 import {
   estimatedResources,
-  KEYS_PER_QUERY,
   readReferrers,
   readVertices,
   scanVertices,
   type Vertex,
 } from '../store/reference-graph.ts';
 import { visible } from '../store/resources.ts';
+import { KEYS_PER_QUERY } from '../store/slices.ts';
 
 /** Where keys that are asked about are more than this share of what is stored, one pass over it is cheaper. */
 const SHARE_WORTH_A_SCAN = 0.05;

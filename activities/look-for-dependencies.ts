@@ -1,17 +1,18 @@
 import { planStages, resourcesPerActivity, type Stage } from '../domain/plan-stages.ts';
-import { type ResourceKey, resourceKey } from '../domain/resource.ts';
+import type { ResourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import { dropPending, type PendingMember, renewPending } from '../store/dependencies.ts';
-import { readIds } from '../store/item-pages.ts';
-import { inOrder, outcomeChunks, pagesWith, type StoredOutcome } from '../store/outcome-pages.ts';
-import { slices } from '../store/reference-graph.ts';
+import { pagesWith } from '../store/item-pages.ts';
+import { inOrder, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
 import { readTargets, visible } from '../store/resources.ts';
+import { slices } from '../store/slices.ts';
 import { applyCycle, recoverClaims } from './apply-cycle.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
 import { currentDelivery, renewed } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { findCycle } from './find-cycle.ts';
+import { keysOfItems } from './settle-leftovers.ts';
 import { showProgress } from './show-progress.ts';
 
 /** A pending item, as far as waiting is concerned. */
@@ -157,18 +158,18 @@ class Look {
     const waiting: Waiting[] = [];
     const others = new Map<number, StoredOutcome>();
     const unbound = new Map<ResourceKey, string>();
-    for await (const { pages, outcomes } of outcomeChunks(database, batch, pagesWith(batch, indexes))) {
+    for await (const { outcomes } of outcomeChunks(database, batch, pagesWith(batch, indexes))) {
       await this.#nextStep();
-      const ids = await readIds(database, batch._id, pages);
-      for (const [index, outcome] of inOrder(outcomes)) {
-        if (!wanted.has(index)) continue;
-        const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize];
-        if (outcome.status !== 'pending' || typeof externalId !== 'string') {
+      const asked = inOrder(outcomes).filter(([index]) => wanted.has(index));
+      const pending = asked.flatMap(([index, { status }]) => (status === 'pending' ? [index] : []));
+      const keys = new Map((await keysOfItems(database, batch, pending)).map(({ index, key }) => [index, key]));
+      for (const [index, outcome] of asked) {
+        const key = keys.get(index);
+        if (key === undefined) {
           others.set(index, outcome);
           continue;
         }
         const { missing = [] } = outcome;
-        const key = resourceKey(batch, batch.schemaDefinitionId ?? '', externalId);
         waiting.push({ index, key, missing: missing.map((dependency) => dependency.key) });
         for (const { key: of, schemaDefinitionId, schemaName } of missing)
           if (schemaDefinitionId === undefined) unbound.set(of, schemaName);

@@ -1,4 +1,5 @@
 import { activityInfo } from '@temporalio/activity';
+import { isOpen } from '../domain/outcome.ts';
 import { type PlannedItem, planStages, resourcesPerActivity } from '../domain/plan-stages.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { EACH_ITEM, type ReferenceField, referencesIn } from '../domain/schema-references.ts';
@@ -75,12 +76,13 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument): Pro
     // items go through their chunks again, which wakes.
     await wakeWaiting(dependencies, await createdKeysOf(database, batch, outcomes));
   }
+  // an item that an earlier delivery of this run has made pending goes through its chunk again
   const open = Array.from({ length: batch.total }, (_, index) => index).filter((index) =>
-    isQueued(outcomes.get(index)),
+    isOpen(outcomes.get(index)?.status),
   );
   const { planned, references } = await plannedItems(dependencies, batch, open);
   const stages = planStages(planned, resourcesPerActivity(planned.length, configured, references));
-  const settled = [...outcomes.values()].filter((outcome) => !isQueued(outcome));
+  const settled = [...outcomes.values()].filter(({ status }) => !isOpen(status));
   return {
     tally: tallyOf(settled),
     stages: stages.map((chunks) => chunks.map((indexes) => ({ kind: 'items', indexes }))),
@@ -131,10 +133,6 @@ async function fieldsOfOwnKind(
   );
   return compiled.referenceFields.filter(({ target }) => bound.get(target.toLowerCase())?.id === definition.id);
 }
-
-/** An item that an earlier delivery of this run has made pending goes through its chunk again. */
-const isQueued = (outcome: StoredOutcome | undefined): boolean =>
-  outcome === undefined || outcome.status === 'queued' || outcome.status === 'pending';
 
 /** Failed, expired and cancelled items of a retried batch become queued again, with their attempts. Safe to repeat. */
 async function requeueUnsuccessful(dependencies: Dependencies, batch: BatchDocument): Promise<void> {

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
-import { ApplicationFailure, heartbeat } from '@temporalio/activity';
-import { addInto, type Tally, tallyOf } from '../domain/tally.ts';
+import { ApplicationFailure } from '@temporalio/activity';
+import { isOpen } from '../domain/outcome.ts';
+import { addTally, type Tally, tallyOf } from '../domain/tally.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { firstStep, insertStep } from '../store/deletion-steps.ts';
@@ -12,6 +13,7 @@ import type { Dependencies } from './dependencies.ts';
 import { MemoryExceededError } from './memory-allowance.ts';
 import type { Plan, Work } from './plan-batch.ts';
 import { settleSteps } from './settle-deletion-step.ts';
+import { showProgress } from './show-progress.ts';
 
 /**
  * Plans a delete, or what the steps of an earlier round have left open because somebody had come to refer to it. Planning
@@ -35,7 +37,7 @@ export async function planDeletion(
   let step = firstStep(round, attempt);
   let targets = 0;
   const write = async (stage: number, one: NewStep): Promise<void> => {
-    heartbeat();
+    showProgress();
     await insertStep(database, { batchId: batch._id, run: batch.run }, step, one);
     const works = stages[stage] ?? [];
     stages[stage] = works;
@@ -44,7 +46,7 @@ export async function planDeletion(
     step += 1;
   };
   const progress = async (): Promise<void> => {
-    heartbeat();
+    showProgress();
     await setImmediate();
   };
   try {
@@ -70,13 +72,10 @@ async function settledItems(database: Database, batch: BatchDocument): Promise<{
   const settled = new Uint8Array(batch.total);
   const tally = tallyOf([]);
   for await (const { outcomes } of outcomeChunks(database, batch)) {
-    heartbeat();
-    const over = [...outcomes].filter(([, { status }]) => status !== 'queued' && status !== 'pending');
+    showProgress();
+    const over = [...outcomes].filter(([, { status }]) => !isOpen(status));
     for (const [index] of over) settled[index] = 1;
-    const more = tallyOf(over.map(([, outcome]) => outcome));
-    addInto(tally.counts, more.counts);
-    addInto(tally.actions, more.actions);
-    addInto(tally.errorCodes, more.errorCodes);
+    addTally(tally, tallyOf(over.map(([, outcome]) => outcome)));
   }
   return { settled, tally };
 }

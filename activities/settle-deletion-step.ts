@@ -3,8 +3,8 @@ import type { BatchDocument } from '../store/batches.ts';
 import { type CommitDocument, decideGroup, readGroup } from '../store/commits.ts';
 import type { Database } from '../store/database.ts';
 import { type DeletionStep, markStepDone, unfinishedSteps } from '../store/deletion-steps.ts';
-import { slices } from '../store/reference-graph.ts';
 import { removeLeaving, unmarkLeaving } from '../store/resources.ts';
+import { slices } from '../store/slices.ts';
 import { writeDecided } from './deletion-outcomes.ts';
 
 /** Keys that a step has deleted: those of its group, once that is committed, but for the survivors. */

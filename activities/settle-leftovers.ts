@@ -4,7 +4,7 @@ import type { BatchDocument } from '../store/batches.ts';
 import { decideGroup } from '../store/commits.ts';
 import type { Database } from '../store/database.ts';
 import { releasePending } from '../store/dependencies.ts';
-import { readIds } from '../store/item-pages.ts';
+import { pagesWith, readIds } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, waitedFor, writeOutcomes } from '../store/outcome-pages.ts';
 import { type ResourceDocument, readResources, removeHidden, unhide } from '../store/resources.ts';
 import { blocked } from './delivery.ts';
@@ -15,8 +15,7 @@ export async function keysOfItems(
   batch: BatchDocument,
   indexes: readonly number[],
 ): Promise<{ key: ResourceKey; index: number }[]> {
-  const pages = [...new Set(indexes.map((index) => Math.floor(index / batch.pageSize)))];
-  const ids = await readIds(database, batch._id, pages);
+  const ids = await readIds(database, batch._id, pagesWith(batch, indexes));
   return indexes.flatMap((index) => {
     const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize];
     return typeof externalId === 'string'

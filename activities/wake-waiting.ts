@@ -1,6 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { parseResourceKey, type ResourceKey } from '../domain/resource.ts';
 import { type Registration, readDependencies, removeWaiting } from '../store/dependencies.ts';
+import { slices } from '../store/slices.ts';
 import { type AvailableDependency, batchWorkflowId, dependenciesAvailableSignal } from '../workflows/messages.ts';
 import type { Dependencies } from './dependencies.ts';
 
@@ -28,9 +29,7 @@ export async function wakeWaiting(
       else byBatch.set(batchId, [{ key, batchId, token }]);
     }
   }
-  const waiting = [...byBatch];
-  for (let at = 0; at < waiting.length; at += BATCHES_AT_ONCE) {
-    const some = waiting.slice(at, at + BATCHES_AT_ONCE);
+  for (const some of slices([...byBatch], BATCHES_AT_ONCE)) {
     await Promise.all(
       some.map(([batchId, registrations]) =>
         signalAvailable(

@@ -1,5 +1,6 @@
 import { stronglyConnectedComponents } from '../domain/components.ts';
 import { decideWrites, type ResourceState, type WriteDecision } from '../domain/decide-writes.ts';
+import { isOpen } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { decideGroup, forgetGroups } from '../store/commits.ts';
 import { readOutcomes, type StoredOutcome } from '../store/outcome-pages.ts';
@@ -122,8 +123,7 @@ async function recognize(
   const open: WorkItem[] = [];
   for (const item of unknown) {
     const outcome = outcomes.get(item);
-    if (outcome && outcome.status !== 'queued' && outcome.status !== 'pending')
-      results.set(item, { kind: 'settled', outcome });
+    if (outcome && !isOpen(outcome.status)) results.set(item, { kind: 'settled', outcome });
     else open.push(item);
   }
   return { results, open };

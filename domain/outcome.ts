@@ -29,6 +29,10 @@ export const ITEM_STATUSES = ['queued', 'pending', 'succeeded', 'failed', 'expir
 export type ItemStatus = (typeof ITEM_STATUSES)[number];
 export type TerminalItemStatus = Exclude<ItemStatus, 'queued' | 'pending'>;
 
+/** Whether an item is still to be carried out; one without an outcome is queued. */
+export const isOpen = (status: ItemStatus | undefined): boolean =>
+  status === undefined || status === 'queued' || status === 'pending';
+
 export type ItemAction = 'created' | 'updated' | 'unchanged' | 'deleted';
 
 /** An identity that a pending or failed item refers to and that is not there. */

@@ -28,6 +28,13 @@ export function tallyOf(outcomes: Iterable<TalliedOutcome>): Tally {
   return { counts, actions, errorCodes };
 }
 
+/** Adds a tally to sums. */
+export function addTally(sums: Tally, { counts, actions, errorCodes }: Tally): void {
+  addInto(sums.counts, counts);
+  addInto(sums.actions, actions);
+  addInto(sums.errorCodes, errorCodes);
+}
+
 /** Adds `more` to `sums`, or takes it away with `sign` -1. */
 export function addInto<K extends string>(
   sums: Partial<Record<K, number>>,

@@ -3,6 +3,7 @@ import { filterCondition, RUNNING, reachCondition, subInstancesIn } from '../dom
 import type { ProcessInstanceFilter } from '../domain/process-instance-query.ts';
 import type { Scope } from '../domain/scope.ts';
 import { and, type Condition, type ExecutionView, holds } from '../domain/visibility-condition.ts';
+import { slices } from '../store/slices.ts';
 import { type DescribedExecution, describeExecution, readAttributeTypes } from './executions.ts';
 import { findExecution, listExecutions } from './list-executions.ts';
 import { isOwnOfDrover, NOT_OWN } from './own-executions.ts';
@@ -93,8 +94,7 @@ const startedFrom = (value: Date): Condition => ({
 
 async function onlyThere(client: Client, executions: readonly ExecutionView[], at: Date): Promise<ExecutionView[]> {
   const there: ExecutionView[] = [];
-  for (let from = 0; from < executions.length; from += LOOKED_AT_ONCE) {
-    const some = executions.slice(from, from + LOOKED_AT_ONCE);
+  for (const some of slices(executions, LOOKED_AT_ONCE)) {
     const were = await Promise.all(some.map((execution) => wasThere(client, execution, at)));
     there.push(...some.filter((_, n) => were[n]));
   }

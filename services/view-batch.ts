@@ -11,7 +11,7 @@ import {
 } from '../domain/batch.ts';
 import { addErrorDetails, type ErrorDetails } from '../domain/error-details.ts';
 import { type Actions, type Counts, type ErrorCode, noActions, noCounts } from '../domain/outcome.ts';
-import { addInto, tallyOf } from '../domain/tally.ts';
+import { addTally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { inOrder, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
@@ -108,9 +108,7 @@ export async function storedSummary(database: Database, batch: BatchDocument): P
   const deadlines: number[] = [];
   for await (const { outcomes } of outcomeChunks(database, batch)) {
     const tally = tallyOf(status === 'queued' ? [...outcomes.values()].map(asRequeued) : outcomes.values());
-    addInto(counts, tally.counts);
-    addInto(actions, tally.actions);
-    addInto(errorCodes, tally.errorCodes);
+    addTally({ counts, actions, errorCodes }, tally);
     for (const outcome of outcomes.values()) {
       if (outcome.status === 'pending' && outcome.expiresAt) deadlines.push(outcome.expiresAt.getTime());
     }

@@ -3,8 +3,8 @@ import type { ResourceKey } from '../domain/resource.ts';
 import { decideGroup, readGroup } from './commits.ts';
 import type { Database } from './database.ts';
 import type { StoredOutcome } from './outcome-pages.ts';
-import { slices } from './reference-graph.ts';
 import { removeLeaving, unmarkLeaving } from './resources.ts';
+import { slices } from './slices.ts';
 
 /**
  * A part of one step of a delete batch's plan: `batchId/run/step#part`. The whole step is carried out by one activity, and its

@@ -1,6 +1,7 @@
 import type { AnyBulkWriteOperation } from 'mongodb';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
+import { slices } from './slices.ts';
 
 /**
  * What is known about an identity that is not there: which batches wait for it, and which pending items would create it.
@@ -125,8 +126,7 @@ export async function readDependencies(
   keys: readonly ResourceKey[],
 ): Promise<Map<ResourceKey, DependencyDocument>> {
   const found = new Map<ResourceKey, DependencyDocument>();
-  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
-    const some = keys.slice(at, at + KEYS_AT_ONCE);
+  for (const some of slices(keys, KEYS_AT_ONCE)) {
     for (const document of await database.dependencies.find({ _id: { $in: some } }).toArray())
       found.set(document._id, document);
   }
@@ -179,12 +179,9 @@ export async function readPending(
   keys: readonly ResourceKey[],
 ): Promise<Map<ResourceKey, Record<string, PendingEntry>>> {
   const found = new Map<ResourceKey, Record<string, PendingEntry>>();
-  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+  for (const some of slices(keys, KEYS_AT_ONCE)) {
     const documents = await database.dependencies
-      .find(
-        { _id: { $in: keys.slice(at, at + KEYS_AT_ONCE) }, pending: { $exists: true } },
-        { projection: { pending: 1 } },
-      )
+      .find({ _id: { $in: some }, pending: { $exists: true } }, { projection: { pending: 1 } })
       .toArray();
     for (const { _id, pending = {} } of documents) found.set(_id, pending);
   }
@@ -203,9 +200,8 @@ export async function stopWaiting(
   progress: () => void = () => undefined,
 ): Promise<void> {
   const field = `waiting.${batchId}`;
-  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+  for (const some of slices(keys, KEYS_AT_ONCE)) {
     progress();
-    const some = keys.slice(at, at + KEYS_AT_ONCE);
     const documents = await database.dependencies.find({ _id: { $in: some }, [field]: { $exists: true } }).toArray();
     let left = documents.length;
     for (const [token, alone] of groupByToken(documents, batchId)) {

@@ -2,6 +2,7 @@ import { MAX_REFERENCES } from '../domain/decide-writes.ts';
 import type { ItemError } from '../domain/outcome.ts';
 import type { JsonObject } from '../domain/resource.ts';
 import type { Database } from './database.ts';
+import { slices } from './slices.ts';
 
 /**
  * A run of consecutive items of one batch, as received. Addressed by `_id` alone: item `i` is in page `floor(i / pageSize)`.
@@ -38,8 +39,6 @@ export const BODIES_PER_PAGE = 50;
 export const IDS_PER_PAGE = 1000;
 /** Ids of executions in a page: few, as a job of a single one reads and writes its page. */
 export const EXECUTIONS_PER_PAGE = 100;
-/** Pages that are removed in one command. */
-const IDS_AT_ONCE = 1000;
 /** Most JSON text in one page of several items, in bytes: a page stays below MongoDB's 16 MB a document. */
 const MAX_PAGE_BYTES = 14 * 1024 * 1024;
 /**
@@ -54,6 +53,11 @@ export const pageId = (batchId: string, page: number): string => `${batchId}/${p
 
 export function pageIds(batchId: string, total: number, pageSize: number): string[] {
   return Array.from({ length: Math.ceil(total / pageSize) }, (_, page) => pageId(batchId, page));
+}
+
+/** The pages that hold some items, each once. */
+export function pagesWith({ pageSize }: { readonly pageSize: number }, indexes: readonly number[]): number[] {
+  return [...new Set(indexes.map((index) => Math.floor(index / pageSize)))];
 }
 
 /** The largest page size, halving from the usual one, at which no page passes the limit of a document. */
@@ -95,10 +99,8 @@ export async function removeItemPages(
   database: Database,
   batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
 ): Promise<void> {
-  const ids = pageIds(batch._id, batch.total, batch.pageSize);
-  for (let at = 0; at < ids.length; at += IDS_AT_ONCE) {
-    await database.itemPages.deleteMany({ _id: { $in: ids.slice(at, at + IDS_AT_ONCE) } });
-  }
+  for (const some of slices(pageIds(batch._id, batch.total, batch.pageSize)))
+    await database.itemPages.deleteMany({ _id: { $in: some } });
 }
 
 function toDocument(id: string, items: readonly NewItem[]): ItemPageDocument {
@@ -117,7 +119,7 @@ export async function readItems(
   batch: { readonly _id: string; readonly pageSize: number },
   indexes: readonly number[],
 ): Promise<Item[]> {
-  const numbers = [...new Set(indexes.map((index) => Math.floor(index / batch.pageSize)))];
+  const numbers = pagesWith(batch, indexes);
   const documents = await database.itemPages.find({ _id: { $in: numbers.map((n) => pageId(batch._id, n)) } }).toArray();
   const pages = new Map(documents.map((document) => [document._id, document]));
   return indexes.map((index) => {

@@ -1,7 +1,7 @@
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
-import { slices } from './reference-graph.ts';
 import type { ResourceDocument } from './resources.ts';
+import { slices } from './slices.ts';
 
 /** A resource as a delete looks at it. */
 export type LeavingDocument = Omit<ResourceDocument, 'data'>;

@@ -3,7 +3,8 @@ import type { ItemAction, ItemError, ItemStatus } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
-import { pageId } from './item-pages.ts';
+import { pageId, pageIds, pagesWith } from './item-pages.ts';
+import { slices } from './slices.ts';
 
 /** Outcomes of the items of one page, by index. An item that is not in it is queued. */
 export interface OutcomePageDocument {
@@ -56,10 +57,9 @@ export async function readOutcomes(
   batch: { readonly _id: string; readonly pageSize: number },
   indexes: readonly number[],
 ): Promise<Map<number, StoredOutcome>> {
-  const pages = [...new Set(indexes.map((index) => Math.floor(index / batch.pageSize)))];
   const outcomes = new Map<number, StoredOutcome>();
   const wanted = new Set(indexes);
-  for (const [index, outcome] of await readOutcomePages(database, batch._id, pages)) {
+  for (const [index, outcome] of await readOutcomePages(database, batch._id, pagesWith(batch, indexes))) {
     if (wanted.has(index)) outcomes.set(index, outcome);
   }
   return outcomes;
@@ -164,11 +164,6 @@ export function pagesOf(batch: { readonly total: number; readonly pageSize: numb
   return Array.from({ length: Math.ceil(batch.total / batch.pageSize) }, (_, page) => page);
 }
 
-/** The pages that hold some items, each once. */
-export function pagesWith({ pageSize }: { readonly pageSize: number }, indexes: readonly number[]): number[] {
-  return [...new Set(indexes.map((index) => Math.floor(index / pageSize)))];
-}
-
 /** Pages of outcomes that are read in one command: few, and more where they are light. */
 const FEWEST_PAGES_AT_ONCE = 4;
 const MOST_PAGES_AT_ONCE = 20;
@@ -207,10 +202,6 @@ export async function removeOutcomePages(
   database: Database,
   batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
 ): Promise<void> {
-  const pages = pagesOf(batch);
-  for (let at = 0; at < pages.length; at += 1000) {
-    await database.outcomePages.deleteMany({
-      _id: { $in: pages.slice(at, at + 1000).map((page) => pageId(batch._id, page)) },
-    });
-  }
+  for (const some of slices(pageIds(batch._id, batch.total, batch.pageSize)))
+    await database.outcomePages.deleteMany({ _id: { $in: some } });
 }

@@ -8,14 +8,8 @@ export type Vertex = Pick<ResourceDocument, '_id' | 'references' | 'hidden' | 'l
 
 const VERTEX = { references: 1, hidden: 1, leaving: 1, updatedAt: 1 } as const;
 
-/** Keys in one query: the query itself stays far below MongoDB's 16 MB. */
-export const KEYS_PER_QUERY = 1000;
 /** Documents of a scan that are fetched at a time. */
 const SCAN_BATCH = 2000;
-
-export function* slices<T>(all: readonly T[], size = KEYS_PER_QUERY): Generator<T[]> {
-  for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
-}
 
 /** What is stored under these identities, seen or not. */
 export async function readVertices(database: Database, keys: readonly ResourceKey[]): Promise<Vertex[]> {

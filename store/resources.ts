@@ -6,6 +6,7 @@ import { type Scope, scopeKey } from '../domain/scope.ts';
 import { committedGroups } from './commits.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
+import { slices } from './slices.ts';
 
 /** A stored resource. `_id` is its identity, so the insert is the lock; `version` within one life (`id`) guards each update. */
 export interface ResourceDocument {
@@ -68,12 +69,9 @@ export async function readTargets(
   keys: readonly ResourceKey[],
 ): Promise<Map<ResourceKey, MarkedDocument>> {
   const found = new Map<ResourceKey, MarkedDocument>();
-  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+  for (const some of slices(keys, KEYS_AT_ONCE)) {
     const documents = await database.resources
-      .find(
-        { _id: { $in: keys.slice(at, at + KEYS_AT_ONCE) } },
-        { projection: { hidden: 1, leaving: 1, updatedAt: 1 } },
-      )
+      .find({ _id: { $in: some } }, { projection: { hidden: 1, leaving: 1, updatedAt: 1 } })
       .toArray();
     for (const document of documents) found.set(document._id, document);
   }

@@ -1,6 +1,6 @@
 import type { BatchSummary } from '../domain/batch.ts';
 import { noActions, noCounts } from '../domain/outcome.ts';
-import { addInto, type Tally } from '../domain/tally.ts';
+import { addTally, type Tally } from '../domain/tally.ts';
 import type { BatchInput, CarriedState, PendingGroup, PendingItem } from './messages.ts';
 
 /**
@@ -137,9 +137,7 @@ export class BatchState {
   }
 
   #count(tally: Tally): void {
-    addInto(this.#counts, tally.counts);
-    addInto(this.#actions, tally.actions);
-    addInto(this.#errorCodes, tally.errorCodes);
+    addTally({ counts: this.#counts, actions: this.#actions, errorCodes: this.#errorCodes }, tally);
   }
 
   #remember(pending: readonly PendingGroup[]): void {
