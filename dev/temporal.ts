@@ -50,6 +50,8 @@ const DYNAMIC_CONFIG: Readonly<Record<string, boolean | number>> = {
   'frontend.namespaceRPS.visibility': 1_000,
   'frontend.namespaceCount': 10_000,
   'history.rps': 100_000,
+  // by default tasks leave a shard 20 times a second, and there is one: a batch alone waited up to 50 ms for each of its tasks
+  'history.transferProcessorMaxPollRPS': 200,
   // one process has nothing to divide a task queue among
   'matching.numTaskqueueReadPartitions': 1,
   'matching.numTaskqueueWritePartitions': 1,
