@@ -39,6 +39,11 @@ const schema = z.object({
    */
   WRITERS_PER_WORKER: positiveInteger.default(3),
   /**
+   * What a worker takes from the task queue. Where workers of either kind run, those of workflows answer status queries from a
+   * thread that nobody writes resources in.
+   */
+  WORKER_TASKS: z.enum(['all', 'workflows', 'activities']).default('all'),
+  /**
    * What an activity on some items is given, in seconds. The items of a worker that died go on after that time; what MongoDB does
    * not answer within a third of it is tried again.
    */

@@ -90,9 +90,12 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     dataConverter: { payloadCodecs: [new ReadablePayloads(dataConverter(config).payloadCodecs ?? [])] },
-    ...(options.workflowBundle
-      ? { workflowBundle: { codePath: options.workflowBundle } }
-      : { workflowsPath: workflowsPath() }),
+    ...(config.WORKER_TASKS !== 'activities' &&
+      (options.workflowBundle
+        ? { workflowBundle: { codePath: options.workflowBundle } }
+        : { workflowsPath: workflowsPath() })),
+    // the local ones of its workflows stay
+    enableNonLocalActivities: config.WORKER_TASKS !== 'workflows',
     activities: createActivities(dependencies),
     interceptors: { activity: [countOutcomes] },
     maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_ACTIVITIES,

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { loadConfig } from '../../config.ts';
+import { type Config, loadConfig } from '../../config.ts';
 import { connectClient } from '../../connections.ts';
 import { freePort } from '../../dev/ports.ts';
 import type { Servers } from '../../dev/servers.ts';
@@ -16,6 +16,8 @@ import { type MeasuredProcess, startNode } from './processes.ts';
 export interface InstallationOptions {
   /** Worker processes. Default 1. */
   readonly workers?: number;
+  /** Whether each has a second one beside it that carries out its activities. Default false. */
+  readonly apart?: boolean;
   /** For the Node of API and workers, such as `--cpu-prof`. */
   readonly nodeOptions?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -40,6 +42,8 @@ export class Installation {
   readonly #build: string;
   readonly #name: string;
   readonly #options: InstallationOptions;
+  /** Workers by what they take. */
+  readonly #pollers = new Map<Config['WORKER_TASKS'], number>();
   #api: MeasuredProcess | undefined;
   #url = '';
   #tenants = 0;
@@ -63,7 +67,10 @@ export class Installation {
     const installation = new Installation(servers, build, options, database);
     try {
       await installation.#startApi();
-      for (let n = 0; n < (options.workers ?? 1); n++) await installation.addWorker();
+      for (let n = 0; n < (options.workers ?? 1); n++) {
+        if (!options.apart) await installation.addWorker();
+        else for (const tasks of ['workflows', 'activities'] as const) await installation.addWorker(tasks);
+      }
       await installation.define(REGION_DEFINITION);
       await installation.define(CUSTOMER_DEFINITION);
       return installation;
@@ -96,18 +103,19 @@ export class Installation {
     });
   }
 
-  async addWorker(): Promise<MeasuredProcess> {
-    const expected = this.workers.length + 1;
+  async addWorker(tasks: Config['WORKER_TASKS'] = 'all'): Promise<MeasuredProcess> {
+    const expected = (this.#pollers.get(tasks) ?? 0) + 1;
+    this.#pollers.set(tasks, expected);
     const worker = await startNode({
       name: 'worker',
       script: `${this.#build}/worker/main.js`,
-      environment: this.#environment(),
+      environment: { ...this.#environment(), WORKER_TASKS: tasks },
       nodeOptions: [...NODE_OPTIONS, ...(this.#options.nodeOptions ?? [])],
       isReady: async () => {
         const { pollers } = await this.client.workflowService.describeTaskQueue({
           namespace: 'default',
           taskQueue: { name: this.#name },
-          taskQueueType: 2,
+          taskQueueType: tasks === 'workflows' ? 1 : 2,
         });
         if (new Set(pollers?.map((poller) => poller.identity)).size < expected) throw new Error('not polling yet');
       },

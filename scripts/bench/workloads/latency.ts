@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench, Benchmark } from '../bench.ts';
 import { customers } from '../data/customers.ts';
 import { type Figure, inRounds, percentile, ratio } from '../figures.ts';
-import type { Installation } from '../installation.ts';
+import type { Installation, InstallationOptions } from '../installation.ts';
 import { timeOfInserts } from './accept-inserts.ts';
 
 /** Batches that are on their way while latency under load is measured. */
@@ -49,30 +49,40 @@ export const acceptLatency: Benchmark = {
     }),
 };
 
-/** Time of a status query while ten batches of 1000 run. */
+/** Time of a status query while ten batches of 1000 run: one worker for all, and one for workflows beside one for activities. */
 export const statusLatency: Benchmark = {
   name: 'status',
-  about: 'time of a status query, idle and while ten batches of 1000 run',
-  run: (bench) =>
-    bench.withInstallation(async (drover) => {
-      await underLoad(bench, drover, (ids, tenant) => queries(drover, ids, tenant));
-      return inRounds(bench.rounds, async () => {
-        const waiting = await drover.newTenant();
-        const id = await drover.upload(
-          [{ id: 'waits', name: 'One who waits', region: 'never' }],
-          waiting,
-          '?dependencyWaitTimeout=86400',
-        );
-        await drover.waiting([id]);
-        const idle = await queries(drover, [id], waiting);
-        await drover.send('POST', `/api/batches/${id}/cancel`, undefined, waiting);
-        await drover.ended([id], true);
-        const loaded = await underLoad(bench, drover, (ids, tenant) => queries(drover, ids, tenant));
-        const [p50, p95, p99] = percentiles('under load', loaded) as [Figure, Figure, Figure];
-        return [...percentiles('idle', idle), p50, { ...p95, target: { atMost: 100 } }, p99];
-      });
-    }),
+  about:
+    'time of a status query, idle and while ten batches of 1000 run, from one worker or from two that share the work by kind',
+  run: async (bench) => {
+    const together = await statusFigures(bench, '', {});
+    const apart = await statusFigures(bench, 'apart, ', { apart: true });
+    return [
+      ...together,
+      ...apart.map((figure) => (figure.name.endsWith('load p95') ? { ...figure, target: { atMost: 100 } } : figure)),
+    ];
+  },
 };
+
+function statusFigures(bench: Bench, prefix: string, options: InstallationOptions): Promise<Figure[]> {
+  return bench.withInstallation(async (drover) => {
+    await underLoad(bench, drover, (ids, tenant) => queries(drover, ids, tenant));
+    return inRounds(bench.rounds, async () => {
+      const waiting = await drover.newTenant();
+      const id = await drover.upload(
+        [{ id: 'waits', name: 'One who waits', region: 'never' }],
+        waiting,
+        '?dependencyWaitTimeout=86400',
+      );
+      await drover.waiting([id]);
+      const idle = await queries(drover, [id], waiting);
+      await drover.send('POST', `/api/batches/${id}/cancel`, undefined, waiting);
+      await drover.ended([id], true);
+      const loaded = await underLoad(bench, drover, (ids, tenant) => queries(drover, ids, tenant));
+      return [...percentiles(`${prefix}idle`, idle), ...percentiles(`${prefix}under load`, loaded)];
+    });
+  }, options);
+}
 
 function percentiles(name: string, times: readonly number[]): Figure[] {
   return [50, 95, 99].map((share) => ({
