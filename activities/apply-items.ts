@@ -37,11 +37,18 @@ export interface WorkResult {
  */
 export async function applyItems(dependencies: Dependencies, input: ItemsOfBatch): Promise<WorkResult> {
   const delivery = currentDelivery();
-  return dependencies.fewAtOnce(activityInfo().startToCloseTimeoutMs, () => applyOnTurn(dependencies, delivery, input));
+  const { startToCloseTimeoutMs: limitMs, priority } = activityInfo();
+  return dependencies.fewAtOnce({
+    turn: priority?.fairnessKey ?? '',
+    limitMs,
+    work: () => applyOnTurn(dependencies, delivery, input),
+  });
 }
 
 async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input: ItemsOfBatch): Promise<WorkResult> {
   const { database } = dependencies;
+  // where many wait for a slow MongoDB: one whose time is over would only hold up the others
+  delivery.assertInTime();
   const batch = await readBatch(database, input.batchId);
   if (batch === null || batch.run !== input.run) return { tally: tallyOf([]), pending: [] };
   const [before, items] = await Promise.all([

@@ -15,29 +15,25 @@ export type Chunk = number[];
 /** Chunks that can run side by side. Stages run one after the other. */
 export type Stage = Chunk[];
 
-/** A batch is divided into this many activities where it is large enough: as many as it carries out side by side. */
-const ACTIVITIES_PER_BATCH = 3;
-/** An activity costs as much as some 25 resources (measured, docs/performance.md): very few are not worth one. */
-const MIN_RESOURCES_PER_ACTIVITY = 10;
-/** Throughput hardly grows beyond this many resources in an activity, and a retry repeats them all. */
-const MAX_RESOURCES_PER_ACTIVITY = 350;
-/** Sizes above it are multiples of it: an activity then has pages of outcomes to itself (`BODIES_PER_PAGE`). */
-const RESOURCES_PER_PAGE = 50;
+/**
+ * An activity costs as much as some 25 resources, and so does the workflow task that its end is told in (measured,
+ * docs/performance.md). More would be too much to repeat, and for suspend and cancel to wait for. Whole pages of outcomes
+ * (`BODIES_PER_PAGE`), so that no two activities write to one.
+ */
+const RESOURCES_PER_ACTIVITY = 1_000;
 /** References that an activity can look up, and register where they are missing, well within its time. */
 const REFERENCES_PER_ACTIVITY = 5_000;
 
 /**
- * How many items go into one activity.
+ * Most items that go into one activity.
  * @param total items in the batch.
  * @param configured overrides the adaptive size; 1 = strictly one activity a resource.
  * @param references of all of these items.
  */
 export function resourcesPerActivity(total: number, configured?: number, references = 0): number {
   if (configured !== undefined) return configured;
-  const share = Math.ceil(total / ACTIVITIES_PER_BATCH);
-  const whole = share > RESOURCES_PER_PAGE ? Math.ceil(share / RESOURCES_PER_PAGE) * RESOURCES_PER_PAGE : share;
-  const size = Math.min(MAX_RESOURCES_PER_ACTIVITY, Math.max(MIN_RESOURCES_PER_ACTIVITY, whole));
-  return references === 0 ? size : Math.min(size, Math.ceil((total * REFERENCES_PER_ACTIVITY) / references));
+  if (references === 0) return RESOURCES_PER_ACTIVITY;
+  return Math.min(RESOURCES_PER_ACTIVITY, Math.ceil((total * REFERENCES_PER_ACTIVITY) / references));
 }
 
 /**

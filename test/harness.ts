@@ -205,6 +205,9 @@ export async function spawnWorker(
 ): Promise<WorkerProcess> {
   const { process: child, ended } = await spawnOwn(drover, 'worker-process.ts', /^ready$/, {
     ACTIVITY_TIMEOUT_SECONDS: String(drover.config.ACTIVITY_TIMEOUT_SECONDS),
+    ...(drover.config.RESOURCES_PER_ACTIVITY && {
+      RESOURCES_PER_ACTIVITY: String(drover.config.RESOURCES_PER_ACTIVITY),
+    }),
     WORKFLOW_BUNDLE: inject('workflowBundle'),
     ...(killAt && { KILL_AT: killAt.checkpoint, KILL_NTH: String(killAt.nth ?? 1) }),
   });

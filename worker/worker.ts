@@ -27,7 +27,7 @@ import { installRuntime } from './runtime.ts';
  * Activities of one process: those that wait for executions to end, eight of a batch, leave room for others. What is taken
  * from the task queue here is not done by another worker, so not many more than are at work (`WRITERS_PER_WORKER`).
  */
-const MAX_CONCURRENT_ACTIVITIES = 24;
+const MAX_CONCURRENT_ACTIVITIES = 16;
 /** Plans and ends of small batches, inside workflow tasks. */
 const MAX_CONCURRENT_LOCAL_ACTIVITIES = 4;
 /** Workflows kept in memory; one that is not is replayed from its history. */

@@ -31,7 +31,7 @@ import {
 
 /**
  * Activities of one batch at a time: enough to keep a worker busy, few enough for suspend and cancel to bite (one of 10,000 items has
- * thirty in all), and for other batches. Ending executions is mostly waiting for them.
+ * ten in all), and for other batches. Ending executions is mostly waiting for them.
  */
 const ACTIVITIES_IN_FLIGHT: Readonly<Record<Operation, number>> = { upload: 3, patch: 3, delete: 4, terminate: 8 };
 /** Wait before looking again at items that another batch is carrying out, in ms. */

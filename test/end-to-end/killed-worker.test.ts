@@ -168,7 +168,7 @@ describe.concurrent('a worker killed', () => {
   );
 
   test('in the middle of a thousand items leaves every item with one outcome and one effect', async () => {
-    const drover = await Drover.start({ worker: false });
+    const drover = await Drover.start({ worker: false, environment: { RESOURCES_PER_ACTIVITY: '300' } });
     await drover.define('country', { name: { type: 'string' } });
     const dying = await spawnWorker(drover, { checkpoint: 'inserted', nth: 3 });
     const id = await drover.upload(
