@@ -1,9 +1,15 @@
+import type { Client } from '@temporalio/client';
 import type { Collection } from 'mongodb';
 import { v7 as uuidv7 } from 'uuid';
-import { toBatchDocument } from '../../../store/batches.ts';
+import { startBatch } from '../../../services/start-batch.ts';
+import { type BatchDocument, toBatchDocument } from '../../../store/batches.ts';
 import type { Database } from '../../../store/database.ts';
 import { BODIES_PER_PAGE, pageIds } from '../../../store/item-pages.ts';
+import { batchWorkflowId } from '../../../workflows/messages.ts';
 import { customers } from '../data/customers.ts';
+
+/** A task queue that no worker polls. */
+const NOBODYS = 'bench-nobodys';
 
 /**
  * What accepting a batch cannot do without: its items and itself, stored in bulk, by a process that does nothing else.
@@ -19,9 +25,21 @@ export async function timeOfInserts(database: Database, size: number, times: num
   return { pages, documents };
 }
 
-async function timeOf(insert: () => Promise<void>): Promise<number> {
+/** Times in ms of starting a workflow that nobody carries out. */
+export async function timesOfStart(client: Client, size: number, times: number): Promise<number[]> {
+  const starts: number[] = [];
+  for (let n = 0; n < times; n++) {
+    const batch = toBatch(uuidv7(), size, 'starts');
+    const parts = { client, taskQueue: NOBODYS, activityTimeoutSeconds: 60 };
+    starts.push(await timeOf(async () => void (await startBatch(parts, batch))));
+    await client.workflow.getHandle(batchWorkflowId(batch._id)).terminate('measured');
+  }
+  return starts;
+}
+
+export async function timeOf(work: () => Promise<void>): Promise<number> {
   const started = performance.now();
-  await insert();
+  await work();
   return performance.now() - started;
 }
 
@@ -48,9 +66,14 @@ async function insertDocuments(database: Database, size: number, about: string):
 }
 
 async function insertBatch(database: Database, _id: string, total: number, about: string): Promise<void> {
+  // over: nobody is to carry it out
+  await database.batches.insertOne({ ...toBatch(_id, total, about), status: 'success' });
+}
+
+function toBatch(_id: string, total: number, about: string): BatchDocument {
   const scope = { platform: 'inserts', tenant: about };
   const options = { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 } as const;
-  const batch = toBatchDocument({
+  return toBatchDocument({
     _id,
     scope,
     operation: 'upload',
@@ -59,6 +82,4 @@ async function insertBatch(database: Database, _id: string, total: number, about
     pageSize: BODIES_PER_PAGE,
     createdAt: new Date(),
   });
-  // over: nobody is to carry it out
-  await database.batches.insertOne({ ...batch, status: 'success' });
 }

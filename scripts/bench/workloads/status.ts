@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bench, Benchmark } from '../bench.ts';
+import { type Figure, inRounds } from '../figures.ts';
+import type { Installation, InstallationOptions } from '../installation.ts';
+import { percentiles, underLoad } from './latency.ts';
+
+/** Time of a status query while ten batches of 1000 run: one worker for all, and one for workflows beside one for activities. */
+export const statusLatency: Benchmark = {
+  name: 'status',
+  about:
+    'time of a status query, idle and while ten batches of 1000 run, from one worker or from two that share the work by kind',
+  run: async (bench) => {
+    const together = await statusFigures(bench, '', {});
+    const apart = await statusFigures(bench, 'apart, ', { apart: true });
+    return [
+      ...together,
+      ...apart.map((figure) => (figure.name.endsWith('load p95') ? { ...figure, target: { atMost: 100 } } : figure)),
+    ];
+  },
+};
+
+function statusFigures(bench: Bench, prefix: string, options: InstallationOptions): Promise<Figure[]> {
+  return bench.withInstallation(async (drover) => {
+    await underLoad(bench, drover, (ids, tenant) => queries(drover, ids, tenant));
+    return inRounds(bench.rounds, async () => {
+      const waiting = await drover.newTenant();
+      const id = await drover.upload(
+        [{ id: 'waits', name: 'One who waits', region: 'never' }],
+        waiting,
+        '?dependencyWaitTimeout=86400',
+      );
+      await drover.waiting([id]);
+      const idle = await queries(drover, [id], waiting);
+      await drover.send('POST', `/api/batches/${id}/cancel`, undefined, waiting);
+      await drover.ended([id], true);
+      const loaded = await underLoad(bench, drover, (ids, tenant) => queries(drover, ids, tenant));
+      return [...percentiles(`${prefix}idle`, idle), ...percentiles(`${prefix}under load`, loaded)];
+    });
+  }, options);
+}
+
+/** 100 queries of some batches in turn, one after the other. */
+async function queries(drover: Installation, ids: readonly string[], tenant: string): Promise<number[]> {
+  const times: number[] = [];
+  for (let n = 0; n < 100; n++) {
+    const started = performance.now();
+    await drover.view(ids[n % ids.length] ?? '', tenant);
+    times.push(performance.now() - started);
+    await sleep(10);
+  }
+  return times;
+}
