@@ -67,7 +67,7 @@ export async function planBatch(dependencies: Dependencies, input: PlanInput): P
 }
 
 async function planWrites(dependencies: Dependencies, batch: BatchDocument): Promise<Plan> {
-  const { database, resourcesPerActivity: configured } = dependencies;
+  const { database } = dependencies;
   const outcomes = new Map<number, StoredOutcome>();
   if (batch.run > 1) {
     for (const [index, outcome] of await readOutcomePages(database, batch._id, pagesOf(batch)))
@@ -81,7 +81,10 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument): Pro
     isOpen(outcomes.get(index)?.status),
   );
   const { planned, references } = await plannedItems(dependencies, batch, open);
-  const stages = planStages(planned, resourcesPerActivity(planned.length, configured, references));
+  const stages = planStages(
+    planned,
+    resourcesPerActivity(planned.length, dependencies.resourcesPerActivity, references),
+  );
   const settled = [...outcomes.values()].filter(({ status }) => !isOpen(status));
   return {
     tally: tallyOf(settled),
@@ -91,10 +94,10 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument): Pro
 
 /**
  * Items with what they refer to among their own kind (nothing else can be in their batch), and the number of all their
- * references. Without such fields, and lists of references, no body is read.
+ * references. Without such fields, and lists of references, no body is read, nor any id where one activity takes all items.
  */
 async function plannedItems(
-  { database, schemas }: Dependencies,
+  { database, schemas, resourcesPerActivity: configured }: Dependencies,
   batch: BatchDocument,
   indexes: readonly number[],
 ): Promise<{ planned: PlannedItem[]; references: number }> {
@@ -103,12 +106,15 @@ async function plannedItems(
   const fields = schema?.compiled.referenceFields ?? [];
   const ownKind = schema === null ? [] : await fieldsOfOwnKind(schemas, schema);
   if (ownKind.length === 0 && fields.every(({ path }) => !path.includes(EACH_ITEM))) {
+    const references = indexes.length * fields.length;
+    if (indexes.length <= resourcesPerActivity(indexes.length, configured, references))
+      return { planned: indexes.map((index) => ({ index, key: null, references: [] })), references };
     const ids = await readIds(database, batch._id, pagesOf(batch));
     const planned = indexes.map((index) => {
       const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize] ?? null;
       return { index, key: externalId === null ? null : keyOf(externalId), references: [] };
     });
-    return { planned, references: indexes.length * fields.length };
+    return { planned, references };
   }
   const items = await readItems(database, batch, indexes);
   const planned = items.map(({ index, externalId, body }) => ({

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import type { ResourceState, WriteDecisions } from '../domain/decide-writes.ts';
+import type { NewResourceState, WriteDecisions } from '../domain/decide-writes.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
-import { referencesIn } from '../domain/schema-references.ts';
+import { namesIn } from '../domain/schema-references.ts';
 import { scopeKey } from '../domain/scope.ts';
 import { settledBatches } from '../store/batches.ts';
 import type { ResourceDocument, WriteEntry } from '../store/resources.ts';
 import type { Dependencies } from './dependencies.ts';
+import type { LoadedSchema } from './schema-catalog.ts';
 import type { WorkItem } from './work-items.ts';
 
 /** The documents that decisions make, with the record of the items that made them. */
@@ -28,6 +29,7 @@ export async function toDocuments(
     if (sameKey) sameKey.push(item);
     else writers.set(item.key, [item]);
   }
+  const bound = await boundTargets(dependencies, items);
   const now = new Date();
   const newId = idMaker(changed.size);
   const documents: ResourceDocument[] = [];
@@ -42,8 +44,8 @@ export async function toDocuments(
       scope: scopeKey(first.batch),
       schemaDefinitionId: first.schema.definition.id,
       externalId: first.externalId,
-      data: JSON.stringify(state.data),
-      references: await referenceKeys(dependencies, first, state),
+      data: state.text,
+      references: referenceKeys(first, state, bound.get(first.schema)),
       version: state.version,
       createdAt: from?.createdAt ?? now,
       updatedAt: now,
@@ -82,20 +84,29 @@ async function settledWriters(
   ]);
 }
 
-/** Identities that the whole resource refers to, each once. */
-async function referenceKeys(
+/** Lower-case name or id of a schema definition -> the definition, of those that exist. */
+type BoundTargets = Awaited<ReturnType<Dependencies['schemas']['bind']>>;
+
+/** What the schemas of items refer to: items of several batches may be written together. */
+async function boundTargets(
   { schemas }: Dependencies,
-  { batch, schema }: WorkItem,
-  { data }: ResourceState,
-): Promise<ResourceKey[]> {
-  const references = referencesIn(schema.compiled.referenceFields, data);
-  if (references.length === 0) return [];
-  const bound = await schemas.bind(
-    schema.definition,
-    references.map((reference) => reference.target),
-  );
+  items: readonly WorkItem[],
+): Promise<Map<LoadedSchema, BoundTargets>> {
+  const bound = new Map<LoadedSchema, BoundTargets>();
+  for (const schema of new Set(items.map((item) => item.schema))) {
+    bound.set(schema, await schemas.bind(schema.definition, namesIn(schema.compiled.referenceFields)));
+  }
+  return bound;
+}
+
+/** Identities that the whole resource refers to, each once. */
+function referenceKeys(
+  { batch }: WorkItem,
+  { references }: NewResourceState,
+  bound: BoundTargets | undefined,
+): ResourceKey[] {
   const keys = references.flatMap(({ target, externalId }) => {
-    const definition = bound.get(target.toLowerCase());
+    const definition = bound?.get(target.toLowerCase());
     return definition ? [resourceKey(batch, definition.id, externalId)] : [];
   });
   return [...new Set(keys)];

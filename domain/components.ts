@@ -23,6 +23,7 @@ export function stronglyConnectedComponents(
     }
     first[number + 1] = edges.length;
   }
+  if (edges.length === 0) return names.map((name) => [name]);
   const { count, starts, members } = atOnce(numberedComponents(first, Uint32Array.from(edges)));
   return Array.from({ length: count }, (_, component) =>
     Array.from(members.subarray(starts[component], starts[component + 1]), (number) => names[number] ?? ''),

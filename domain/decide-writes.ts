@@ -2,7 +2,7 @@ import { mergeFields, sameJson } from './json-text.ts';
 import { type ItemAction, type ItemError, MAX_ERRORS_PER_ITEM } from './outcome.ts';
 import { type JsonObject, parseResourceKey, type ResourceKey } from './resource.ts';
 import type { CompiledSchema } from './schema-compiler.ts';
-import { referencesIn } from './schema-references.ts';
+import { type FoundReference, referencesIn } from './schema-references.ts';
 import { quoted, shortened } from './shortened.ts';
 
 /** Largest resource, in bytes of JSON text and reference keys: its document stays below MongoDB's 16 MB. */
@@ -42,6 +42,14 @@ export interface ResourceState {
   readonly version: number;
 }
 
+/** A resource as it is to be stored. */
+export interface NewResourceState extends ResourceState {
+  /** `data` as JSON text. */
+  readonly text: string;
+  /** What `data` refers to. */
+  readonly references: readonly FoundReference[];
+}
+
 export type WriteDecision =
   | { readonly kind: 'failed'; readonly errors: readonly ItemError[] }
   | { readonly kind: 'missing'; readonly missing: readonly BoundReference[] }
@@ -50,12 +58,12 @@ export type WriteDecision =
 export interface WriteDecisions<T extends WriteItem> {
   readonly decisions: ReadonlyMap<T, WriteDecision>;
   /** What each key holds once its items have applied; only keys that change. */
-  readonly changed: ReadonlyMap<ResourceKey, ResourceState>;
+  readonly changed: ReadonlyMap<ResourceKey, NewResourceState>;
 }
 
 interface Sequence {
   readonly decisions: Map<WriteItem, WriteDecision>;
-  readonly state: ResourceState | undefined;
+  readonly state: ResourceState | NewResourceState | undefined;
 }
 
 /**
@@ -90,7 +98,7 @@ export function decideWrites<T extends WriteItem>(
         const missing = item.references.filter(({ key }) => key !== item.key && !provided(key));
         held.set(item, { kind: 'missing', missing });
       }
-      return collect(items, sequences, held, stored);
+      return collect(items, sequences, held);
     }
     stale = newlyHeld;
   }
@@ -110,7 +118,6 @@ function collect<T extends WriteItem>(
   items: readonly T[],
   sequences: ReadonlyMap<ResourceKey, Sequence>,
   held: ReadonlyMap<T, WriteDecision>,
-  stored: ReadonlyMap<ResourceKey, ResourceState>,
 ): WriteDecisions<T> {
   const decisions = new Map<T, WriteDecision>();
   for (const item of items) {
@@ -118,10 +125,8 @@ function collect<T extends WriteItem>(
     if (decision === undefined) throw new Error('an item was not decided');
     decisions.set(item, decision);
   }
-  const changed = new Map<ResourceKey, ResourceState>();
-  for (const [key, { state }] of sequences) {
-    if (state !== undefined && state.version !== stored.get(key)?.version) changed.set(key, state);
-  }
+  const changed = new Map<ResourceKey, NewResourceState>();
+  for (const [key, { state }] of sequences) if (state !== undefined && 'text' in state) changed.set(key, state);
   return { decisions, changed };
 }
 
@@ -132,7 +137,7 @@ function applySequence(
   held: ReadonlyMap<WriteItem, WriteDecision>,
 ): Sequence {
   const decisions = new Map<WriteItem, WriteDecision>();
-  let state = stored;
+  let state: Sequence['state'] = stored;
   for (const item of items) {
     if (held.has(item)) continue;
     const applied = applyItem(item, state);
@@ -144,8 +149,8 @@ function applySequence(
 
 function applyItem(
   { key, body, rules }: WriteItem,
-  state: ResourceState | undefined,
-): { decision: WriteDecision; state: ResourceState | undefined } {
+  state: Sequence['state'],
+): { decision: WriteDecision; state: Sequence['state'] } {
   const failed = (...errors: ItemError[]) => ({ decision: { kind: 'failed' as const, errors }, state });
   if (rules.operation === 'patch' && state === undefined) {
     return failed({ code: 'not_found', message: 'there is no such resource to patch' });
@@ -164,14 +169,16 @@ function applyItem(
   const data = mergeFields(state?.data ?? {}, unknown.length === 0 ? body : without(body, unknown));
   const faults = rules.schema.faults(data);
   if (faults.length > 0) return failed(...faults);
-  const excess = excessOf(data, key, rules.schema);
+  const version = (state?.version ?? 0) + 1;
+  const references = referencesIn(rules.schema.referenceFields, data);
+  const next = { data, version, text: JSON.stringify(data), references };
+  const excess = excessOf(next, key);
   if (excess !== null) return failed({ code: 'validation', message: excess });
   if (state !== undefined && sameJson(state.data, data)) {
     return { decision: { kind: 'written', action: 'unchanged', version: state.version }, state };
   }
-  const next = { data, version: (state?.version ?? 0) + 1 };
   const action = state === undefined ? 'created' : 'updated';
-  return { decision: { kind: 'written', action, version: next.version }, state: next };
+  return { decision: { kind: 'written', action, version }, state: next };
 }
 
 function faultsOf(fields: readonly string[], code: ItemError['code'], tell: (field: string) => string): ItemError[] {
@@ -181,12 +188,11 @@ function faultsOf(fields: readonly string[], code: ItemError['code'], tell: (fie
 }
 
 /** What of a resource is too much for one document; null where it fits. */
-function excessOf(data: JsonObject, key: ResourceKey, { referenceFields }: CompiledSchema): string | null {
-  const references = referencesIn(referenceFields, data);
+function excessOf({ text, references }: NewResourceState, key: ResourceKey): string | null {
   if (references.length > MAX_REFERENCES) return `the resource would have more than ${MAX_REFERENCES} references`;
   const prefix = key.length - parseResourceKey(key).externalId.length;
   const keys = references.reduce((sum, { externalId }) => sum + prefix + Buffer.byteLength(externalId), 0);
-  const bytes = Buffer.byteLength(JSON.stringify(data)) + keys;
+  const bytes = Buffer.byteLength(text) + keys;
   return bytes > MAX_RESOURCE_BYTES ? `the resource would be larger than ${MAX_RESOURCE_BYTES} bytes` : null;
 }
 

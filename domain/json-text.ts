@@ -5,13 +5,10 @@ import type { JsonObject, JsonValue } from './resource.ts';
  * Every field is an own data property of the result, whatever its name: `__proto__` is a field like any other.
  */
 export function mergeFields(base: JsonObject, patch: JsonObject): JsonObject {
-  const merged = new Map(Object.entries(base));
-  for (const [field, value] of Object.entries(patch)) {
-    if (value === null) merged.delete(field);
-    else merged.set(field, value);
-  }
-  // defines properties, where an assignment would run the setter of `__proto__`
-  return Object.fromEntries(merged);
+  // spreading defines properties, where an assignment would run the setter of `__proto__`
+  const merged = { ...base, ...patch };
+  for (const field of Object.keys(patch)) if (merged[field] === null) delete merged[field];
+  return merged;
 }
 
 /** Whether two values are the same JSON, without regard to the order of fields. Depth costs memory, not stack. */

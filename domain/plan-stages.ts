@@ -4,7 +4,7 @@ import { stronglyConnectedComponents } from './components.ts';
 export interface PlannedItem {
   /** Its place in the batch; unique. */
   readonly index: number;
-  /** Its identity; null where it has none: such an item fails by itself. */
+  /** Its identity; null where it has none (such an item fails by itself), or where nothing can go by it. */
   readonly key: string | null;
   /** Keys that it refers to, in the batch or not. */
   readonly references: readonly string[];

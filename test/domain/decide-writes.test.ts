@@ -66,7 +66,8 @@ describe('items of one resource', () => {
     const items = [good('a'), item('a', { n: 'x' }), item('a', { n: 1 }), item('a', { n: 1 }), item('a', { n: null })];
     expect(decide(items)).toEqual(['created', 'validation', 'updated', 'unchanged', 'updated']);
     const { changed, decisions } = decideWrites(items, new Map(), () => false);
-    expect(changed.get(keyOf('a'))).toEqual({ data: { externalId: 'a', name: 'a' }, version: 3 });
+    const data = { externalId: 'a', name: 'a' };
+    expect(changed.get(keyOf('a'))).toEqual({ data, version: 3, text: JSON.stringify(data), references: [] });
     expect(decisions.get(items[3] as WriteItem)).toMatchObject({ version: 2 });
   });
 
