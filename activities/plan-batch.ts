@@ -4,7 +4,7 @@ import { type PlannedItem, planStages, resourcesPerActivity } from '../domain/pl
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { EACH_ITEM, type ReferenceField, referencesIn } from '../domain/schema-references.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
-import { type BatchDocument, readBatch, recordRunning, recordStarted } from '../store/batches.ts';
+import { type BatchDocument, readBatch, recordStarted } from '../store/batches.ts';
 import { readIds, readItems } from '../store/item-pages.ts';
 import {
   outcomeChunks,
@@ -46,15 +46,8 @@ export interface PlanInput {
  * since, or is finished): then the workflow has nothing to do. The first plan of a retry takes its items back to queued.
  */
 export async function planBatch(dependencies: Dependencies, input: PlanInput): Promise<Plan | null> {
-  const { database } = dependencies;
-  const batch = await readBatch(database, input.batchId);
-  if (batch === null || batch.run !== input.run || batch.completedAt !== undefined || batch.deletedAt !== undefined)
-    return null;
-  if (input.cursor === 0) {
-    await recordStarted(database, batch._id, activityInfo().workflowExecution?.runId ?? '');
-    await recordRunning(database, input, { status: 'processing' });
-    if (batch.run > 1) await requeueUnsuccessful(dependencies, batch);
-  }
+  const batch = input.cursor === 0 ? await beginRun(dependencies, input) : await continueRun(dependencies, input);
+  if (batch === null) return null;
   switch (batch.operation) {
     case 'upload':
     case 'patch':
@@ -64,6 +57,19 @@ export async function planBatch(dependencies: Dependencies, input: PlanInput): P
     case 'terminate':
       return planTermination(dependencies, batch, input.cursor);
   }
+}
+
+async function beginRun(dependencies: Dependencies, input: PlanInput): Promise<BatchDocument | null> {
+  const execution = activityInfo().workflowExecution?.runId ?? '';
+  const batch = await recordStarted(dependencies.database, input, execution);
+  if (batch !== null && batch.run > 1) await requeueUnsuccessful(dependencies, batch);
+  return batch;
+}
+
+async function continueRun({ database }: Dependencies, input: PlanInput): Promise<BatchDocument | null> {
+  const batch = await readBatch(database, input.batchId);
+  const isRunning = batch?.run === input.run && batch.completedAt === undefined && batch.deletedAt === undefined;
+  return isRunning ? batch : null;
 }
 
 async function planWrites(dependencies: Dependencies, batch: BatchDocument): Promise<Plan> {

@@ -119,11 +119,24 @@ export async function recordRunning(
   await database.batches.updateOne({ _id: batch.batchId, run: batch.run, status: RUNNING }, { $set: state });
 }
 
-/** The first moment at which the batch was worked on, and the execution that does. Safe to repeat: the first time stays. */
-export async function recordStarted(database: Database, batchId: string, runId: string): Promise<void> {
-  await database.batches.updateOne(
-    { _id: batchId },
-    { $min: { startedAt: new Date() }, $addToSet: { executions: runId } },
+/**
+ * Notes that an execution carries out a run: from when on the batch was worked on, and which executions did. Safe to repeat:
+ * the first time stays.
+ * @returns null where there is no such run: it has been finished, or the batch retried since, or deleted.
+ */
+export async function recordStarted(
+  database: Database,
+  batch: { readonly batchId: string; readonly run: number },
+  execution: string,
+): Promise<BatchDocument | null> {
+  return database.batches.findOneAndUpdate(
+    { _id: batch.batchId, run: batch.run, status: RUNNING, deletedAt: { $exists: false } },
+    {
+      $set: { status: 'processing' },
+      $min: { startedAt: new Date() },
+      $addToSet: { executions: execution },
+    },
+    { returnDocument: 'after' },
   );
 }
 

@@ -28,7 +28,7 @@ import { installRuntime } from './runtime.ts';
  * from the task queue here is not done by another worker, so not many more than are at work (`WRITERS_PER_WORKER`).
  */
 const MAX_CONCURRENT_ACTIVITIES = 16;
-/** Plans and ends of small batches, inside workflow tasks. */
+/** Plans of writes, and ends of small batches, inside workflow tasks. */
 const MAX_CONCURRENT_LOCAL_ACTIVITIES = 4;
 /** Workflows kept in memory; one that is not is replayed from its history. */
 const MAX_CACHED_WORKFLOWS = 500;

@@ -15,8 +15,8 @@ const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval
 /** An activity that reads the whole batch may take long. */
 const SURVEY_TIMEOUT = '15m';
 
-/** A batch of at most so many items is surveyed in milliseconds. While a larger one were, its status queries would wait. */
-const MAX_ITEMS_SURVEYED_LOCALLY = 100;
+/** A batch of at most so many items is finished in milliseconds. While a larger one were, its status queries would wait. */
+const MAX_ITEMS_FINISHED_LOCALLY = 100;
 /** Well within the 10 s of a workflow task, so that no other worker surveys the same meanwhile. One attempt: see `localFirst`. */
 const LOCAL_SURVEY = {
   startToCloseTimeout: '5s',
@@ -47,14 +47,15 @@ export function batchActivities(input: BatchInput) {
     local: proxyLocalActivities<Activities>({ ...LOCAL_SURVEY, summary: shown(summary) }),
     durable: call(survey, summary),
   });
-  const isSmall =
-    (input.operation === 'upload' || input.operation === 'patch') && input.total <= MAX_ITEMS_SURVEYED_LOCALLY;
+  const isWrite = input.operation === 'upload' || input.operation === 'patch';
   const itemRange = (indexes: readonly number[]): string =>
     indexes.length === 1 ? `item ${indexes[0]}` : `${indexes.length} items from ${indexes[0]} on`;
   return {
     plan: (plan: Parameters<Activities['planBatch']>[0]) => {
       const { local, durable } = surveys(`plan ${input.operation} of ${input.total} items`);
-      return isSmall ? localFirst(local.planBatch, durable.planBatch, plan) : durable.planBatch(plan);
+      // a retry reads all outcomes and wakes others first
+      const isQuick = isWrite && input.run === 1;
+      return isQuick ? localFirst(local.planBatch, durable.planBatch, plan) : durable.planBatch(plan);
     },
     applyItems: (items: Parameters<Activities['applyItems']>[0]) => {
       const summary = `${input.operation} ${itemRange(items.indexes)}`;
@@ -72,7 +73,8 @@ export function batchActivities(input: BatchInput) {
       call(work, `store that the batch is ${state.suspended ? 'suspended' : state.status}`).recordState(state),
     finish: (finish: Parameters<Activities['finishBatch']>[0]) => {
       const { local, durable } = surveys(`finish ${input.operation} of ${input.total} items`);
-      return isSmall ? localFirst(local.finishBatch, durable.finishBatch, finish) : durable.finishBatch(finish);
+      const isQuick = isWrite && input.total <= MAX_ITEMS_FINISHED_LOCALLY;
+      return isQuick ? localFirst(local.finishBatch, durable.finishBatch, finish) : durable.finishBatch(finish);
     },
   };
 }

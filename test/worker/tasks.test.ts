@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Drover } from '../harness.ts';
 
-/** Enough to be planned by an activity, not inside a workflow task. */
+/** Enough to be finished by an activity, not inside a workflow task. */
 const ITEMS = 120;
 
 let drover: Drover;
@@ -18,8 +18,8 @@ test('a worker of workflows answers for a batch and leaves its activities to a w
   const id = await drover.upload('thing', things);
   const handle = drover.services.client.workflow.getHandle(`batch-${id}`);
   const scheduled = await pendingActivities(id);
-  expect(scheduled).toEqual([{ name: 'planBatch', attempt: 1, isStarted: false }]);
-  expect(await handle.query('status')).toMatchObject({ status: 'queued', counts: { queued: ITEMS } });
+  expect(scheduled).toEqual([{ name: 'applyItems', attempt: 1, isStarted: false }]);
+  expect(await handle.query('status')).toMatchObject({ status: 'processing', counts: { queued: ITEMS } });
 
   const activities = await Drover.start({
     environment: {

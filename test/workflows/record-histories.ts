@@ -6,12 +6,14 @@ import { startTemporalOfSmallHistories } from '../small-histories.ts';
 
 const WAIT = '?dependencyWaitTimeout=3600';
 const MAX_EVENTS = 40;
+/** Of few items, so that an upload has several stages and activities. */
+const RESOURCES_PER_ACTIVITY = '10';
 const node = (externalId: string, ...next: string[]) => ({ externalId, next });
 
 /** Plays some batches and writes the histories of their workflows to files of this folder, over those that are there. */
 export async function recordHistories(folder: URL): Promise<void> {
   const temporal = await startTemporalOfSmallHistories(MAX_EVENTS);
-  const drover = await Drover.start({ environment: { TEMPORAL_ADDRESS: temporal.address } });
+  const drover = await Drover.start({ environment: { TEMPORAL_ADDRESS: temporal.address, RESOURCES_PER_ACTIVITY } });
   await drover.define('node', { next: { type: 'array', items: { $ref: 'reach:schemas/node' } } });
   try {
     for (const play of [playUpload, playCycle, playWait, playExpiry]) {
