@@ -11,6 +11,8 @@ beforeAll(async () => {
   const config = loadConfig({ MONGODB_URI: inject('mongodbUri'), TEMPORAL_ADDRESS: inject('temporalAddress') });
   services = await openServices(config, pino({ level: 'silent' }));
   await services.assertTemporal();
+  // a driver that is still connecting for the first time gives up when this process is busy for longer than it waits
+  await services.database.ping();
 });
 afterAll(() => services.close());
 
