@@ -28,6 +28,8 @@ export interface WorkResult {
   readonly tally: Tally;
   /** Those of its items that wait, by deadline. */
   readonly pending: readonly PendingGroup[];
+  /** Some that are settled have waited: the batch may be registered for what they missed. */
+  readonly hasWaited?: boolean;
 }
 
 /**
@@ -76,9 +78,11 @@ export function workResult(indexes: readonly number[], outcomes: ReadonlyMap<num
     if (group) group.push(index);
     else pending.set(deadline, [index]);
   }
+  const hasWaited = indexes.some((index) => outcomes.get(index)?.waitedFor !== undefined);
   return {
     tally: tallyOf(indexes.map((index) => outcomes.get(index) ?? { status: 'queued' as const })),
     pending: [...pending].map(([expiresAt, group]) => ({ expiresAt, indexes: group })),
+    ...(hasWaited && { hasWaited }),
   };
 }
 

@@ -1,10 +1,10 @@
-import { type BatchSummary, isTerminal, terminalStatus } from '../domain/batch.ts';
+import { type BatchResult, type BatchSummary, isTerminal, terminalStatus } from '../domain/batch.ts';
 import { addErrorDetails, type ErrorDetails } from '../domain/error-details.ts';
 import { type ItemError, isOpen, noActions, noCounts } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { addTally, tallyOf } from '../domain/tally.ts';
 import { deleteExecutions } from '../services/purge-batch.ts';
-import { type BatchDocument, type BatchResult, readBatch, recordFinished } from '../store/batches.ts';
+import { type BatchDocument, readBatch, recordFinished } from '../store/batches.ts';
 import { cascadedInRun, removeDeletionPlan } from '../store/deletion-steps.ts';
 import { stopWaiting } from '../store/dependencies.ts';
 import { inOrder, outcomeChunks, readOutcomePages } from '../store/outcome-pages.ts';
@@ -24,6 +24,11 @@ export interface FinishInput {
    * whose activity has failed, or whose result was lost, after their commit.
    */
   readonly cascaded: number;
+  /**
+   * What the workflow knows to have come of it: every item has succeeded, and none has ever waited. Then nothing is left to
+   * settle, and the stored outcomes say the same.
+   */
+  readonly succeeded?: BatchResult;
   /** The workflow was ended from outside, and with it activities at any of their steps. */
   readonly abandoned?: true;
 }
@@ -36,7 +41,8 @@ const INTERNAL: ItemError = {
 
 /**
  * Ends a run: what is not settled becomes `cancelled` (or `failed`, where carrying it out failed for a reason of ours), counts
- * are taken from the stored outcomes, and the result is stored. Safe to repeat; a run that has ended stays as it ended.
+ * are taken from the stored outcomes (unless all have `succeeded`), and the result is stored. Safe to repeat; a run that has
+ * ended stays as it ended.
  */
 export async function finishBatch(dependencies: Dependencies, input: FinishInput): Promise<BatchSummary> {
   const { database } = dependencies;
@@ -51,7 +57,9 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   // Nothing of it is being carried out any more, whatever its activities and its workflow have died of.
   await recoverClaims(dependencies, batch);
   if (batch.operation === 'delete') await settleSteps(database, batch);
-  const { result, details, missed, created } = await settleItems(dependencies, batch, input);
+  const { result, details, missed, created } = input.succeeded
+    ? { ...nothingLeft(), result: input.succeeded }
+    : await settleItems(dependencies, batch, input);
   if (batch.operation === 'delete') {
     // a worker of an earlier version has left no number on its steps: then the workflow's is the larger one
     const cascaded = Math.max(await cascadedInRun(database, batch._id, batch.run), input.cascaded);
@@ -67,16 +75,25 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
 
 const noResult = (): BatchResult => ({ counts: noCounts(), actions: noActions(), errorCodes: {} });
 
-/** Gives every item its outcome and counts them all; with what they missed, and what may have been created without a word to those who wait. */
+interface Settled {
+  readonly result: BatchResult;
+  readonly details: ErrorDetails;
+  /** What items missed, and have waited for. */
+  readonly missed: Set<ResourceKey>;
+  /** What may have been created without a word to those who wait. */
+  readonly created: ResourceKey[];
+}
+
+const nothingLeft = (): Settled => ({ result: noResult(), details: {}, missed: new Set(), created: [] });
+
+/** Gives every item its outcome and counts them all. */
 async function settleItems(
   { database }: Dependencies,
   batch: BatchDocument,
   { cancelled, abandoned }: Pick<FinishInput, 'cancelled' | 'abandoned'>,
-) {
-  const result = noResult();
-  const details: ErrorDetails = {};
-  const missed = new Set<ResourceKey>();
-  const created: ResourceKey[] = [];
+): Promise<Settled> {
+  const settled = nothingLeft();
+  const { result, details, missed, created } = settled;
   for await (const chunk of outcomeChunks(database, batch)) {
     showProgress();
     const indexes = indexesOf(batch, chunk.pages);
@@ -97,7 +114,7 @@ async function settleItems(
     addTally(result, tallyOf(indexes.map((index) => outcomes.get(index) ?? { status: 'queued' as const })));
     addErrorDetails(details, inOrder(outcomes));
   }
-  return { result, details, missed, created };
+  return settled;
 }
 
 function indexesOf(batch: BatchDocument, pages: readonly number[]): number[] {

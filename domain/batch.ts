@@ -104,6 +104,13 @@ export function terminalStatus(counts: Counts, cancelled: boolean): TerminalStat
   return counts.succeeded + counts.skipped === 0 ? 'failed' : 'partial_success';
 }
 
+/** What has become of the items of a batch, as numbers. */
+export interface BatchResult {
+  counts: Counts;
+  actions: Actions;
+  errorCodes: Partial<Record<ErrorCode, number>>;
+}
+
 /** What a batch can say of itself without its items: from a workflow query, or stored once it is closed. */
 export interface BatchSummary {
   readonly status: BatchStatus;

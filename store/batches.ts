@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   type BatchOptions,
+  type BatchResult,
   type BatchStatus,
   type Operation,
   RUNNING_STATUSES,
@@ -8,7 +9,6 @@ import {
   type TerminalStatus,
 } from '../domain/batch.ts';
 import type { ErrorDetails } from '../domain/error-details.ts';
-import type { Actions, Counts, ErrorCode } from '../domain/outcome.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
 import type { Database } from './database.ts';
 import type { PendingMember } from './dependencies.ts';
@@ -55,12 +55,6 @@ export interface BatchDocument {
   dismissedAt?: Date;
   /** Set when the batch is to be removed for good: it is not there for callers any more. */
   deletedAt?: Date;
-}
-
-export interface BatchResult {
-  counts: Counts;
-  actions: Actions;
-  errorCodes: Partial<Record<ErrorCode, number>>;
 }
 
 export type NewBatch = Pick<

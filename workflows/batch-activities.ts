@@ -15,7 +15,10 @@ const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval
 /** An activity that reads the whole batch may take long. */
 const SURVEY_TIMEOUT = '15m';
 
-/** A batch of at most so many items is finished in milliseconds. While a larger one were, its status queries would wait. */
+/**
+ * A batch of at most so many items is finished in milliseconds, whatever has become of them; any, where all have succeeded. While
+ * a larger one were, its status queries would wait.
+ */
 const MAX_ITEMS_FINISHED_LOCALLY = 100;
 /** Well within the 10 s of a workflow task, so that no other worker surveys the same meanwhile. One attempt: see `localFirst`. */
 const LOCAL_SURVEY = {
@@ -73,7 +76,7 @@ export function batchActivities(input: BatchInput) {
       call(work, `store that the batch is ${state.suspended ? 'suspended' : state.status}`).recordState(state),
     finish: (finish: Parameters<Activities['finishBatch']>[0]) => {
       const { local, durable } = surveys(`finish ${input.operation} of ${input.total} items`);
-      const isQuick = isWrite && input.total <= MAX_ITEMS_FINISHED_LOCALLY;
+      const isQuick = isWrite && (finish.succeeded !== undefined || input.total <= MAX_ITEMS_FINISHED_LOCALLY);
       return isQuick ? localFirst(local.finishBatch, durable.finishBatch, finish) : durable.finishBatch(finish);
     },
   };

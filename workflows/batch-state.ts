@@ -1,4 +1,4 @@
-import type { BatchSummary } from '../domain/batch.ts';
+import type { BatchResult, BatchSummary } from '../domain/batch.ts';
 import { noActions, noCounts } from '../domain/outcome.ts';
 import { addTally, type Tally } from '../domain/tally.ts';
 import type { BatchInput, CarriedState, PendingGroup, PendingItem } from './messages.ts';
@@ -14,11 +14,14 @@ export class BatchState {
   /** Pending items -> deadline in ms since 1970. */
   readonly #deadlines = new Map<number, number>();
   #finished: BatchSummary | undefined;
+  readonly #total: number;
   started: boolean;
   suspended: boolean;
   cancelled: boolean;
   /** Somebody has suspended or resumed the batch since that was stored. */
   controlled = false;
+  /** Items have waited, or may have in an execution before this one. */
+  hasWaited: boolean;
   /** A hint has come that dependencies may be there. */
   woken = false;
 
@@ -28,6 +31,8 @@ export class BatchState {
     cancelled,
     carried,
   }: Pick<BatchInput, 'total' | 'suspended' | 'cancelled' | 'carried'>) {
+    this.#total = total;
+    this.hasWaited = carried !== undefined;
     this.#counts.queued = total;
     this.started = carried !== undefined;
     this.suspended = suspended ?? false;
@@ -61,6 +66,12 @@ export class BatchState {
     let next: number | undefined;
     for (const deadline of this.#deadlines.values()) if (next === undefined || deadline < next) next = deadline;
     return next;
+  }
+
+  /** What has come of a batch whose every item has succeeded, and never waited; else undefined. */
+  get succeeded(): BatchResult | undefined {
+    if (this.hasWaited || this.#counts.succeeded !== this.#total) return undefined;
+    return { counts: { ...this.#counts }, actions: { ...this.#actions }, errorCodes: { ...this.#errorCodes } };
   }
 
   isPending(index: number): boolean {
@@ -141,6 +152,7 @@ export class BatchState {
   }
 
   #remember(pending: readonly PendingGroup[]): void {
+    if (pending.length > 0) this.hasWaited = true;
     for (const { expiresAt, indexes } of pending) for (const index of indexes) this.#deadlines.set(index, expiresAt);
   }
 }

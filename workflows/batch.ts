@@ -163,8 +163,9 @@ class BatchRun {
         );
         this.#state.add(tally, pending, cascaded);
       } else {
-        const { tally, pending } = await this.#activities.applyItems({ ...this.#id, indexes: work.indexes });
+        const { tally, pending, hasWaited } = await this.#activities.applyItems({ ...this.#id, indexes: work.indexes });
         this.#state.add(tally, pending);
+        if (hasWaited) this.#state.hasWaited = true;
       }
     } catch (error) {
       // The items stay queued here; finishing gives them their outcome.
@@ -256,8 +257,17 @@ class BatchRun {
   }
 
   async #finish(): Promise<BatchSummary> {
+    const { operation, run } = this.#input;
     const { cancelled, cascaded } = this.#state;
-    const summary = await this.#activities.finish({ ...this.#id, cancelled, cascaded });
+    // of a delete, and of the runs before a retry, what is stored has more to tell
+    const succeeded =
+      (operation === 'upload' || operation === 'patch') && run === 1 ? this.#state.succeeded : undefined;
+    const summary = await this.#activities.finish({
+      ...this.#id,
+      cancelled,
+      cascaded,
+      ...(succeeded && { succeeded }),
+    });
     this.#state.finish(summary);
     this.#publish();
     return summary;

@@ -72,6 +72,10 @@ class Scene {
   /** How often expiring finds the items with another batch. */
   claimed = 0;
   fails: keyof Activities | undefined;
+  /** Items have waited for an earlier delivery of what carries them out. */
+  hasWaited = false;
+  /** Items that the workflow, at its end, knew to be all that there are and to have succeeded at once. */
+  succeeded: number | undefined;
   /** Those that a server fails the first time. */
   readonly failsOnce = new Set<keyof Activities>();
   /** Done while an activity carries out ready items. */
@@ -162,7 +166,11 @@ class Scene {
         if (indexes.some((index) => this.ready.has(index))) await this.meanwhile?.();
         const applied = indexes.filter((index) => this.ready.has(index) && this.#deadlines.delete(index));
         const pending = this.#groups(indexes);
-        return { tally: { ...NOTHING, counts: { succeeded: applied.length, pending: pending.length } }, pending };
+        return {
+          tally: { ...NOTHING, counts: { succeeded: applied.length, pending: pending.length } },
+          pending,
+          hasWaited: this.hasWaited,
+        };
       },
       lookForDependencies: async ({ indexes }) => {
         await called('lookForDependencies', indexes);
@@ -186,8 +194,9 @@ class Scene {
         };
       },
       recordState: () => called('recordState'),
-      finishBatch: async () => {
+      finishBatch: async ({ succeeded }) => {
         await called('finishBatch');
+        this.succeeded = succeeded?.counts.succeeded;
         return { status: 'success', suspended: false, counts: noCounts(), actions: noActions(), errorCodes: {} };
       },
     };
@@ -313,6 +322,36 @@ describe('a small batch', () => {
     expect(scene.calls.map((call) => call.activity)).toEqual([
       ...['planBatch', 'planBatch', 'applyItems', 'finishBatch', 'finishBatch'],
     ]);
+  });
+});
+
+describe('what has come of a batch', () => {
+  test('is known to the workflow where all items succeed at once', async () => {
+    const scene = new Scene([HOUR, HOUR]);
+    scene.ready.add(0).add(1);
+    await scene.play();
+    expect(scene.succeeded).toBe(2);
+  });
+
+  test('is left to what is stored where one has waited', async () => {
+    const scene = new Scene([HOUR, HOUR]);
+    scene.ready.add(0);
+    await scene.play(async (handle) => {
+      await environment.sleep(SOON);
+      scene.ready.add(1);
+      await handle.signal(dependenciesAvailableSignal, []);
+    });
+    expect(scene.timesOf('applyItems')).toHaveLength(2);
+    expect(scene.succeeded).toBeUndefined();
+  });
+
+  test('is left to what is stored where one has waited for a delivery that died', async () => {
+    const scene = new Scene([HOUR]);
+    scene.ready.add(0);
+    scene.hasWaited = true;
+    await scene.play();
+    expect(scene.timesOf('finishBatch')).toHaveLength(1);
+    expect(scene.succeeded).toBeUndefined();
   });
 });
 
