@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { workResult } from '../../activities/apply-items.ts';
+import type { StoredOutcome } from '../../store/outcome-pages.ts';
 
 test('what an activity tells of its items: numbers, which ones wait until when, and whether one that is settled has waited', () => {
   const expiresAt = new Date('2026-01-01T00:00:00Z');
-  const outcomes = new Map([
-    [0, { status: 'succeeded' as const, action: 'created' as const, attempts: 1 }],
-    [1, { status: 'pending' as const, attempts: 1, expiresAt }],
-    [2, { status: 'pending' as const, attempts: 1, expiresAt }],
+  const outcomes = new Map<number, StoredOutcome>([
+    [0, { status: 'succeeded', action: 'created', attempts: 1 }],
+    [1, { status: 'pending', attempts: 1, expiresAt }],
+    [2, { status: 'pending', attempts: 1, expiresAt }],
   ]);
   const pending = [{ expiresAt: expiresAt.getTime(), indexes: [1, 2] }];
   expect(workResult([0, 1, 2, 3], outcomes)).toEqual({
@@ -18,6 +19,6 @@ test('what an activity tells of its items: numbers, which ones wait until when, 
     action: 'created',
     attempts: 2,
     waitedFor: ['default/default/city/1'],
-  } as never);
+  });
   expect(workResult([0, 1, 2], outcomes)).toMatchObject({ pending, hasWaited: true });
 });
