@@ -1,3 +1,4 @@
+import { isWrite } from '../domain/batch.ts';
 import type { ItemAction, ItemError } from '../domain/outcome.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import type { BatchDocument } from '../store/batches.ts';
@@ -49,8 +50,7 @@ export async function settleLeftovers(
 ): Promise<ResourceKey[]> {
   if (indexes.length === 0) return [];
   const before = await readOutcomes(database, batch, indexes);
-  const writes = batch.operation === 'upload' || batch.operation === 'patch';
-  const keys = writes ? await keysOfItems(database, batch, indexes) : [];
+  const keys = isWrite(batch.operation) ? await keysOfItems(database, batch, indexes) : [];
   const pending = keys.filter(({ index }) => before.get(index)?.status === 'pending');
   const claimed = await releasePending(database, batch._id, pending);
   if (claimed.size > 0) throw blocked('another batch is carrying out pending items of this one');

@@ -3,6 +3,9 @@ import type { Actions, Counts, ErrorCode } from './outcome.ts';
 export const OPERATIONS = ['upload', 'patch', 'delete', 'terminate'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
+/** Whether items are bodies that are written, not ids of what is to go. */
+export const isWrite = (operation: Operation): boolean => operation === 'upload' || operation === 'patch';
+
 /** The names that Reach clients know (contract section 3), and one for each operation of ours. */
 export const BATCH_TYPES = {
   upload: 'PARTNER_RESOURCE_JSON_INGEST',
@@ -108,17 +111,14 @@ export function terminalStatus(counts: Counts, cancelled: boolean): TerminalStat
 export interface BatchResult {
   counts: Counts;
   actions: Actions;
+  /** Items by error code: each item once for each of its codes. */
   errorCodes: Partial<Record<ErrorCode, number>>;
 }
 
 /** What a batch can say of itself without its items: from a workflow query, or stored once it is closed. */
-export interface BatchSummary {
+export interface BatchSummary extends Readonly<BatchResult> {
   readonly status: BatchStatus;
   readonly suspended: boolean;
-  readonly counts: Counts;
-  readonly actions: Actions;
-  /** Items by error code: each item once for each of its codes. */
-  readonly errorCodes: Partial<Record<ErrorCode, number>>;
   /** Earliest deadline of a pending item, ISO 8601. */
   readonly pendingUntil?: string;
 }

@@ -6,6 +6,7 @@ import {
   TemporalFailure,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
+import { isWrite } from '../domain/batch.ts';
 import { fairTurn } from '../domain/fair-turns.ts';
 import type { BatchInput } from './messages.ts';
 
@@ -50,14 +51,13 @@ export function batchActivities(input: BatchInput) {
     local: proxyLocalActivities<Activities>({ ...LOCAL_SURVEY, summary: shown(summary) }),
     durable: call(survey, summary),
   });
-  const isWrite = input.operation === 'upload' || input.operation === 'patch';
   const itemRange = (indexes: readonly number[]): string =>
     indexes.length === 1 ? `item ${indexes[0]}` : `${indexes.length} items from ${indexes[0]} on`;
   return {
     plan: (plan: Parameters<Activities['planBatch']>[0]) => {
       const { local, durable } = surveys(`plan ${input.operation} of ${input.total} items`);
       // a retry reads all outcomes and wakes others first
-      const isQuick = isWrite && input.run === 1;
+      const isQuick = isWrite(input.operation) && input.run === 1;
       return isQuick ? localFirst(local.planBatch, durable.planBatch, plan) : durable.planBatch(plan);
     },
     applyItems: (items: Parameters<Activities['applyItems']>[0]) => {
@@ -76,7 +76,8 @@ export function batchActivities(input: BatchInput) {
       call(work, `store that the batch is ${state.suspended ? 'suspended' : state.status}`).recordState(state),
     finish: (finish: Parameters<Activities['finishBatch']>[0]) => {
       const { local, durable } = surveys(`finish ${input.operation} of ${input.total} items`);
-      const isQuick = isWrite && (finish.succeeded !== undefined || input.total <= MAX_ITEMS_FINISHED_LOCALLY);
+      const isSmall = finish.succeeded !== undefined || input.total <= MAX_ITEMS_FINISHED_LOCALLY;
+      const isQuick = isWrite(input.operation) && isSmall;
       return isQuick ? localFirst(local.finishBatch, durable.finishBatch, finish) : durable.finishBatch(finish);
     },
   };

@@ -71,7 +71,7 @@ export class BatchState {
   /** What has come of a batch whose every item has succeeded, and never waited; else undefined. */
   get succeeded(): BatchResult | undefined {
     if (this.hasWaited || this.#counts.succeeded !== this.#total) return undefined;
-    return { counts: { ...this.#counts }, actions: { ...this.#actions }, errorCodes: { ...this.#errorCodes } };
+    return this.#result();
   }
 
   isPending(index: number): boolean {
@@ -117,9 +117,7 @@ export class BatchState {
     return {
       status: !this.started ? 'queued' : queued === 0 && pending > 0 ? 'waiting' : 'processing',
       suspended: this.suspended,
-      counts: { ...this.#counts },
-      actions: { ...this.#actions },
-      errorCodes: { ...this.#errorCodes },
+      ...this.#result(),
       ...(until !== undefined && { pendingUntil: new Date(until).toISOString() }),
     };
   }
@@ -145,6 +143,10 @@ export class BatchState {
       ...(cursor !== undefined && { cursor }),
       cancelled: this.cancelled,
     };
+  }
+
+  #result(): BatchResult {
+    return { counts: { ...this.#counts }, actions: { ...this.#actions }, errorCodes: { ...this.#errorCodes } };
   }
 
   #count(tally: Tally): void {

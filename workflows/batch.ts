@@ -12,7 +12,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Plan, Work } from '../activities/plan-batch.ts';
-import type { BatchSummary, Operation } from '../domain/batch.ts';
+import { type BatchSummary, isWrite, type Operation } from '../domain/batch.ts';
 import { SUSPENDED_STATUS } from '../domain/search-attributes.ts';
 import { batchActivities } from './batch-activities.ts';
 import { BatchState } from './batch-state.ts';
@@ -260,8 +260,7 @@ class BatchRun {
     const { operation, run } = this.#input;
     const { cancelled, cascaded } = this.#state;
     // of a delete, and of the runs before a retry, what is stored has more to tell
-    const succeeded =
-      (operation === 'upload' || operation === 'patch') && run === 1 ? this.#state.succeeded : undefined;
+    const succeeded = isWrite(operation) && run === 1 ? this.#state.succeeded : undefined;
     const summary = await this.#activities.finish({
       ...this.#id,
       cancelled,
