@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { ChaosFirst } from './test/chaos-first.ts';
 import { CountReporter } from './test/count-reporter.ts';
 
 export default defineConfig({
@@ -7,6 +8,7 @@ export default defineConfig({
     globalSetup: ['test/global-servers.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: ChaosFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,

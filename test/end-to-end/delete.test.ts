@@ -144,7 +144,8 @@ describe('a step whose activity fails for good after its commit', () => {
   });
 });
 
-describe('a worker that is killed in the middle of a delete', () => {
+// side by side: most of their time is that after which Temporal gives up a worker
+describe.concurrent('a worker that is killed in the middle of a delete', () => {
   test.each<Checkpoint>(['marked', 'noted', 'deleted', 'outcomes-stored'])(
     'at "%s" leaves one outcome and one effect',
     async (checkpoint) => {
