@@ -10,12 +10,7 @@ export const statusLatency: Benchmark = {
   about:
     'time of a status query, idle and while ten batches of 1000 run, from one worker or from two that share the work by kind',
   run: async (bench) => {
-    const together = await statusFigures(bench, '', {});
-    const apart = await statusFigures(bench, 'apart, ', { apart: true });
-    return [
-      ...together,
-      ...apart.map((figure) => (figure.name.endsWith('load p95') ? { ...figure, target: { atMost: 100 } } : figure)),
-    ];
+    return [...(await statusFigures(bench, '', {})), ...(await statusFigures(bench, 'apart, ', { apart: true }))];
   },
 };
 
@@ -34,7 +29,12 @@ function statusFigures(bench: Bench, prefix: string, options: InstallationOption
       await drover.send('POST', `/api/batches/${id}/cancel`, undefined, waiting);
       await drover.ended([id], true);
       const loaded = await underLoad(bench, drover, (ids, tenant) => queries(drover, ids, tenant));
-      return [...percentiles(`${prefix}idle`, idle), ...percentiles(`${prefix}under load`, loaded)];
+      return [
+        ...percentiles(`${prefix}idle`, idle),
+        ...percentiles(`${prefix}under load`, loaded).map((figure) =>
+          figure.name.endsWith('p95') ? { ...figure, target: { atMost: 100 } } : figure,
+        ),
+      ];
     });
   }, options);
 }
