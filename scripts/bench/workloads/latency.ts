@@ -7,11 +7,13 @@ import type { Installation } from '../installation.ts';
 /** Batches that are on their way while latency under load is measured. */
 const LOAD = 10;
 
-export function percentiles(name: string, times: readonly number[]): Figure[] {
+/** @param p95AtMost what the 95th is to reach, in ms. */
+export function percentiles(name: string, times: readonly number[], p95AtMost?: number): Figure[] {
   return [50, 95, 99].map((share) => ({
     name: `${name} p${share}`,
     unit: 'ms',
     values: [percentile(times, share / 100)],
+    ...(share === 95 && p95AtMost !== undefined && { target: { atMost: p95AtMost } }),
   }));
 }
 
