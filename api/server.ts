@@ -7,7 +7,8 @@ import { MemoryAllowance } from '../activities/memory-allowance.ts';
 import { SchemaCatalog } from '../activities/schema-catalog.ts';
 import { type Config, ConfigError, isWeakSecret } from '../config.ts';
 import { connectClient } from '../connections.ts';
-import { connectDatabase, createIndexes } from '../store/database.ts';
+import { connectDatabase } from '../store/database.ts';
+import { createIndexesAtLast } from '../store/indexes.ts';
 import { createApp } from './app.ts';
 import { BatchEvents } from './batch-events.ts';
 import type { Services } from './context.ts';
@@ -79,9 +80,8 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
   assertSafeAddress(config);
   warnOfOpenDoors(config, logger);
   const services = await openServices(config, logger);
-  createIndexes(services.database).catch((error: unknown) =>
-    logger.warn({ err: error }, 'indexes were not created; a worker will'),
-  );
+  const stopped = new AbortController();
+  void createIndexesAtLast(services.database, logger, stopped.signal);
   services.metrics.watchProcess();
   const app = createApp(services);
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: socketLimits(config) }) as Server;
@@ -94,6 +94,7 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
   return {
     url: `http://${host}:${port}`,
     stop: async () => {
+      stopped.abort();
       const closed = once(server, 'close');
       server.close();
       services.events.stop();

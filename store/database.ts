@@ -115,21 +115,3 @@ function guarded<T extends Document>(
     },
   });
 }
-
-/** Creates what a real MongoDB needs to look things up other than by `_id`. Safe to repeat. */
-export async function createIndexes(database: Database): Promise<void> {
-  await Promise.all([
-    database.resources.createIndex({ references: 1, _id: 1 }, { name: 'referrers' }),
-    database.resources.createIndex({ schemaDefinitionId: 1, scope: 1, externalId: 1 }, { name: 'bySchema' }),
-    database.intents.createIndex({ targets: 1 }, { name: 'byTarget' }),
-    database.intents.createIndex({ schemaDefinitionIds: 1 }, { name: 'bySchema' }),
-    database.batches.createIndex({ scope: 1, _id: -1 }, { name: 'byTenantAndTime' }),
-    database.batches.createIndex({ status: 1, createdAt: 1 }, { name: 'byStatusAndTime' }),
-    database.batches.createIndex({ scope: 1, schemaDefinitionId: 1, _id: -1 }, { name: 'byTenantAndSchema' }),
-    database.batches.createIndex({ completedAt: 1 }, { name: 'byCompletion' }),
-    database.batches.createIndex({ deletedAt: 1 }, { name: 'deleted', sparse: true }),
-    database.idempotencyKeys.createIndex({ 'batch._id': 1 }, { name: 'byBatch' }),
-    database.idempotencyKeys.createIndex({ boundAt: 1 }, { name: 'byTime' }),
-    database.schemaDefinitions.createIndex({ platform: 1, _id: 1 }, { name: 'byPlatform' }),
-  ]);
-}

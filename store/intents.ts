@@ -43,11 +43,17 @@ export async function layIntent(database: Database, intent: Intent, superseded: 
     laidAt: new Date(),
   }));
   await database.intents.insertMany(documents);
-  if (superseded.length > 0) await database.intents.deleteMany({ delivery: { $in: [...superseded] } });
+  if (superseded.length > 0) {
+    const ofActivity = intent.id.slice(0, intent.id.lastIndexOf('/'));
+    // '0' comes right after '/': the range is served by `_id`, however many attempts there were
+    const attempts = { $gt: `${ofActivity}/`, $lt: `${ofActivity}0` };
+    await database.intents.deleteMany({ _id: attempts, delivery: { $in: [...superseded] } });
+  }
 }
 
 export async function withdrawIntent(database: Database, id: string): Promise<void> {
-  await database.intents.deleteMany({ delivery: id });
+  // '$' comes right after '#'
+  await database.intents.deleteMany({ _id: { $gt: `${id}#`, $lt: `${id}$` } });
 }
 
 /** Live intents on any of these targets. Intents of batches that ended or are gone are removed on the way. */

@@ -17,7 +17,8 @@ import { MemoryAllowance } from '../activities/memory-allowance.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { connectClient, connectNative } from '../connections.ts';
 import { dataConverter } from '../payload-codec.ts';
-import { connectDatabase, createIndexes } from '../store/database.ts';
+import { connectDatabase } from '../store/database.ts';
+import { createIndexesAtLast } from '../store/indexes.ts';
 import { SWEEP_WORKFLOW_TYPE, sweepScheduleId } from '../workflows/messages.ts';
 import { countOutcomes } from './outcome-metrics.ts';
 import { ReadablePayloads } from './readable-payloads.ts';
@@ -70,7 +71,9 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     config.MONGODB_DATABASE,
     commandTimeoutMs(config.ACTIVITY_TIMEOUT_SECONDS),
   );
-  await createIndexes(database);
+  await database.ping();
+  const stopped = new AbortController();
+  void createIndexesAtLast(database, logger, stopped.signal);
   const client = connectClient(config);
   const connection = await connectNative(config);
   const dependencies = createDependencies({
@@ -105,7 +108,6 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     shutdownGraceTime: DRAIN,
   });
   const ended = worker.run();
-  const stopped = new AbortController();
   if (options.withSweeper !== false && !(await startSweeper(client, config.TEMPORAL_TASK_QUEUE, logger))) {
     void startSweeperAtLast(client, config.TEMPORAL_TASK_QUEUE, logger, stopped.signal);
   }
