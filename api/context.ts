@@ -7,6 +7,7 @@ import type { Config } from '../config.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { Database } from '../store/database.ts';
 import type { BatchEvents } from './batch-events.ts';
+import type { Cursors } from './cursors.ts';
 import type { Health } from './health.ts';
 import type { LoadLimits, RequestLoad } from './load-limits.ts';
 import type { Metrics } from './metrics.ts';
@@ -23,6 +24,7 @@ export interface Services {
   readonly schemas: SchemaCatalog;
   /** What dry runs of deletes may hold in memory, all of them together. */
   readonly planningMemory: MemoryAllowance;
+  readonly cursors: Cursors;
   readonly events: BatchEvents;
   readonly health: Health;
   readonly load: LoadLimits;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type Scope, scopeKey } from '../domain/scope.ts';
 import { badRequest } from './envelope.ts';
 
@@ -8,21 +8,66 @@ export interface ListPlace {
   readonly filter: readonly string[];
 }
 
+/** What the key of cursors is kept under. */
+export const CURSOR_KEY_PURPOSE = 'cursors';
+
+/** Bytes of the code that shows that a cursor is ours: as hard to guess as a key of 128 bits. */
+const CODE_BYTES = 16;
+
 /**
- * Where to go on, as callers carry it. It is bound to tenant and list (invariant 6): one of another list, or a changed one, is
- * refused. It holds no secret: what it names, its caller has just read.
+ * Where to go on in a list, as callers carry it. A cursor is authenticated with a key of the server and bound to tenant and list
+ * (invariant 6): one of another list, a changed one, or one made by who knows this code but not the key is refused. It holds no
+ * secret: what it names, its caller has just read.
  */
-export function encodeCursor(scope: Scope, place: ListPlace, after: string): string {
-  return Buffer.from(JSON.stringify([after, digestOf(scope, place, after)])).toString('base64url');
+export class Cursors {
+  readonly #readKey: () => Promise<Buffer>;
+  #key: Promise<Buffer> | undefined;
+
+  /** @param readKey asked when a key is first needed, and again only where it failed. */
+  constructor(readKey: () => Promise<Buffer>) {
+    this.#readKey = readKey;
+  }
+
+  async encode(scope: Scope, place: ListPlace, after: string): Promise<string> {
+    const code = codeOf(await this.#theKey(), scope, place, after);
+    return Buffer.from(JSON.stringify([after, code.toString('base64url')])).toString('base64url');
+  }
+
+  /** @returns null without a cursor: from the beginning. @throws ApiError 400 for a cursor that was not ours. */
+  async decode(scope: Scope, place: ListPlace, cursor: string | undefined): Promise<string | null> {
+    if (cursor === undefined || cursor === '') return null;
+    const [after, code] = parse(cursor);
+    if (typeof after === 'string' && typeof code === 'string') {
+      const given = Buffer.from(code, 'base64url');
+      const ours = codeOf(await this.#theKey(), scope, place, after);
+      if (given.byteLength === ours.byteLength && timingSafeEqual(given, ours)) return after;
+    }
+    throw notOfThisList();
+  }
+
+  /**
+   * The same for a list whose places are numbers.
+   * @returns null without a cursor. @throws ApiError 400 also where the place is no whole number from 0.
+   */
+  async decodeIndex(scope: Scope, place: ListPlace, cursor: string | undefined): Promise<number | null> {
+    const after = await this.decode(scope, place, cursor);
+    if (after === null) return null;
+    if (!/^\d{1,15}$/.test(after)) throw notOfThisList();
+    return Number(after);
+  }
+
+  async #theKey(): Promise<Buffer> {
+    this.#key ??= this.#readKey();
+    try {
+      return await this.#key;
+    } catch (error) {
+      this.#key = undefined;
+      throw error;
+    }
+  }
 }
 
-/** @returns null without a cursor: from the beginning. @throws ApiError 400 for a cursor that was not ours. */
-export function decodeCursor(scope: Scope, place: ListPlace, cursor: string | undefined): string | null {
-  if (cursor === undefined || cursor === '') return null;
-  const [after, digest] = parse(cursor);
-  if (typeof after === 'string' && digest === digestOf(scope, place, after)) return after;
-  throw badRequest('cursor: is not one of this list');
-}
+const notOfThisList = () => badRequest('cursor: is not one of this list');
 
 function parse(cursor: string): unknown[] {
   try {
@@ -33,9 +78,9 @@ function parse(cursor: string): unknown[] {
   }
 }
 
-function digestOf(scope: Scope, { list, filter }: ListPlace, after: string): string {
-  return createHash('sha256')
+function codeOf(key: Buffer, scope: Scope, { list, filter }: ListPlace, after: string): Buffer {
+  return createHmac('sha256', key)
     .update(JSON.stringify([scopeKey(scope), list, filter, after]))
-    .digest('base64url')
-    .slice(0, 16);
+    .digest()
+    .subarray(0, CODE_BYTES);
 }

@@ -9,9 +9,11 @@ import { type Config, ConfigError, isWeakSecret } from '../config.ts';
 import { connectClient } from '../connections.ts';
 import { connectDatabase } from '../store/database.ts';
 import { createIndexesAtLast } from '../store/indexes.ts';
+import { serverKey } from '../store/server-keys.ts';
 import { createApp } from './app.ts';
 import { BatchEvents } from './batch-events.ts';
 import type { Services } from './context.ts';
+import { CURSOR_KEY_PURPOSE, Cursors } from './cursors.ts';
 import { Health } from './health.ts';
 import { LoadLimits } from './load-limits.ts';
 import { assertSafeAddress } from './loopback.ts';
@@ -58,6 +60,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
     schemas: new SchemaCatalog(database),
+    cursors: new Cursors(() => serverKey(database, CURSOR_KEY_PURPOSE)),
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
     events,
     health,

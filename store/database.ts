@@ -10,6 +10,7 @@ import type { ItemPageDocument } from './item-pages.ts';
 import type { OutcomePageDocument } from './outcome-pages.ts';
 import type { ResourceDocument } from './resources.ts';
 import type { SchemaDefinitionDocument, SchemaNameDocument } from './schema-definitions.ts';
+import type { ServerKeyDocument } from './server-keys.ts';
 
 /** Longest wait for a server that can be written to, in ms: a caller gets its 503 within 5 s. */
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
@@ -31,6 +32,7 @@ export interface Database {
   readonly resources: Collection<ResourceDocument>;
   readonly schemaDefinitions: Collection<SchemaDefinitionDocument>;
   readonly schemaNames: Collection<SchemaNameDocument>;
+  readonly serverKeys: Collection<ServerKeyDocument>;
   /** Answers when the server does. @throws a MongoDB error when it cannot be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -74,6 +76,7 @@ export async function connectDatabase(
     resources: collection('resources'),
     schemaDefinitions: collection('schema_definitions'),
     schemaNames: collection('schema_names'),
+    serverKeys: collection('server_keys'),
     ping: async () => {
       await db.command({ ping: 1 });
     },

@@ -1,4 +1,4 @@
-import type { AnyBulkWriteOperation, Filter } from 'mongodb';
+import type { AnyBulkWriteOperation, Filter, FindOptions } from 'mongodb';
 import { MongoBulkWriteError } from 'mongodb';
 import type { ItemAction } from '../domain/outcome.ts';
 import type { Resource, ResourceKey } from '../domain/resource.ts';
@@ -218,19 +218,32 @@ export function resourcePage(
   after: ResourceKey | null,
   limit: number,
 ): Promise<ResourcePage> {
-  const start = `${scopeKey(scope)}/${schemaDefinitionId}`;
-  // '0' comes right after '/'
-  return readPage(database, { _id: { $gt: after ?? `${start}/`, $lt: `${start}0` } }, limit);
+  const within = `${scopeKey(scope)}/${schemaDefinitionId}`;
+  const filter = { _id: below(within, after), scope: scopeKey(scope), schemaDefinitionId };
+  // Another index would find the same resources, and then have to sort all of them.
+  return readPage(database, filter, limit, { hint: { _id: 1 } });
 }
 
-/** What refers to a resource, lowest key first. References stay inside a tenant, so these are of the same tenant. */
+/**
+ * Keys below a place (`platform/tenant`, or that and more), those after `after` alone. Whatever `after` is, the range does not
+ * leave the place (invariant 6). JavaScript's order decides as MongoDB's would: places are ASCII.
+ */
+function below(place: string, after: ResourceKey | null): { $gt: string; $lt: string } {
+  const start = `${place}/`;
+  // '0' comes right after '/'
+  return { $gt: after !== null && after > start ? after : start, $lt: `${place}0` };
+}
+
+/** What refers to a resource of a tenant, lowest key first. References stay inside a tenant, so these are of the same tenant. */
 export function referrerPage(
   database: Database,
+  scope: Scope,
   target: ResourceKey,
   after: ResourceKey | null,
   limit: number,
 ): Promise<ResourcePage> {
-  return readPage(database, { references: target, ...(after !== null && { _id: { $gt: after } }) }, limit);
+  const filter = { references: target, _id: below(scopeKey(scope), after), scope: scopeKey(scope) };
+  return readPage(database, filter, limit);
 }
 
 export async function countReferrers(database: Database, target: ResourceKey): Promise<number> {
@@ -238,10 +251,15 @@ export async function countReferrers(database: Database, target: ResourceKey): P
 }
 
 /** Reads on until the page is full of resources that are to be seen, or heavy. */
-async function readPage(database: Database, filter: Filter<ResourceDocument>, limit: number): Promise<ResourcePage> {
+async function readPage(
+  database: Database,
+  filter: Filter<ResourceDocument>,
+  limit: number,
+  options: FindOptions = {},
+): Promise<ResourcePage> {
   const resources: ResourceDocument[] = [];
   let bytes = 0;
-  const cursor = database.resources.find(filter, { batchSize: limit + 1 }).sort({ _id: 1 });
+  const cursor = database.resources.find(filter, { ...options, batchSize: limit + 1 }).sort({ _id: 1 });
   try {
     for await (const document of cursor) {
       if (resources.length === limit || bytes > PAGE_BYTES) return { resources, next: resources.at(-1)?._id ?? null };

@@ -8,7 +8,7 @@ import { type BatchDocument, findBatch, listBatches, markDeleted } from '../../s
 import { findSchemaDefinition } from '../../store/schema-definitions.ts';
 import type { BatchEvent } from '../batch-events.ts';
 import type { ApiContext } from '../context.ts';
-import { decodeCursor, encodeCursor, type ListPlace } from '../cursors.ts';
+import type { ListPlace } from '../cursors.ts';
 import {
   type Api,
   defineRoute,
@@ -108,7 +108,7 @@ function readRoutes(api: Api): void {
       responses: { 200: jsonResponse('A page of batches', BatchList), ...faults() },
     },
     async (c, { query }) => {
-      const { database } = c.var.services;
+      const { database, cursors } = c.var.services;
       const operation = OPERATIONS.find((known: Operation) => BATCH_TYPES[known] === query.batchType);
       const definition = query.schema ? await findSchemaDefinition(database, c.var.scope.platform, query.schema) : null;
       // one that has been deleted has left its batches behind, under its id
@@ -117,7 +117,7 @@ function readRoutes(api: Api): void {
         list: 'batches',
         filter: [operation ?? '', query.status ?? '', schemaDefinitionId ?? '', query.sortBy],
       };
-      const after = decodeCursor(c.var.scope, place, query.cursor);
+      const after = await cursors.decode(c.var.scope, place, query.cursor);
       const filter = {
         ...(operation && { operation }),
         ...(query.status && { status: query.status }),
@@ -126,7 +126,7 @@ function readRoutes(api: Api): void {
       const newestFirst = query.sortBy === '-createdAt';
       const page = await listBatches(database, c.var.scope, filter, { after, limit: query.limit, newestFirst });
       const results = await Promise.all(page.batches.map((batch) => viewListedBatch(database, batch)));
-      const cursor = page.next === null ? null : encodeCursor(c.var.scope, place, page.next);
+      const cursor = page.next === null ? null : await cursors.encode(c.var.scope, place, page.next);
       return c.json(
         success(`${page.total} batches`, {
           results,

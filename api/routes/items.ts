@@ -6,7 +6,7 @@ import { ITEM_STATUSES, type ItemStatus } from '../../domain/outcome.ts';
 import { batchItems, countItems, type ItemView } from '../../services/list-items.ts';
 import type { BatchDocument } from '../../store/batches.ts';
 import type { ApiContext } from '../context.ts';
-import { decodeCursor, encodeCursor, type ListPlace } from '../cursors.ts';
+import type { ListPlace } from '../cursors.ts';
 import { type Api, defineRoute, faults, pageQuery, queryEnum } from '../define-route.ts';
 import { success } from '../envelope.ts';
 import { ItemList } from './batch-schemas.ts';
@@ -81,13 +81,14 @@ async function page(
   query: { status?: ItemStatus | undefined; cursor?: string | undefined; limit: number },
 ): Promise<Response> {
   const place: ListPlace = { list: `items of ${batch._id}`, filter: [query.status ?? ''] };
-  const after = decodeCursor(c.var.scope, place, query.cursor);
+  const { cursors } = c.var.services;
+  const after = await cursors.decodeIndex(c.var.scope, place, query.cursor);
   const total = await countItems(c.var.services.database, batch, query.status);
   const results: ItemView[] = [];
   let cursor: string | null = null;
-  for await (const item of itemsOf(c, batch, query.status, after === null ? 0 : Number(after) + 1)) {
+  for await (const item of itemsOf(c, batch, query.status, after === null ? 0 : after + 1)) {
     if (results.length === query.limit) {
-      cursor = encodeCursor(c.var.scope, place, String(results.at(-1)?.index ?? 0));
+      cursor = await cursors.encode(c.var.scope, place, String(results.at(-1)?.index ?? 0));
       break;
     }
     results.push(item);

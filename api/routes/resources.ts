@@ -11,7 +11,7 @@ import {
   toResource,
 } from '../../store/resources.ts';
 import type { ApiContext } from '../context.ts';
-import { decodeCursor, encodeCursor, type ListPlace } from '../cursors.ts';
+import type { ListPlace } from '../cursors.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../define-route.ts';
 import { notFound, success } from '../envelope.ts';
 import { schemaDefinitionOf } from './schema-definitions.ts';
@@ -67,16 +67,18 @@ export function resourceRoutes(api: Api): void {
       responses: { 200: jsonResponse('A page of resources', pageOf(ResourceSchema)), ...faults(404) },
     },
     async (c, { params, query: { cursor, limit } }) => {
-      const { database } = c.var.services;
+      const { database, cursors } = c.var.services;
       const { id } = await schemaDefinitionOf(c, params.schemaDefinitionNameOrId);
       const place: ListPlace = { list: 'resources', filter: [id] };
-      const after = decodeCursor(c.var.scope, place, cursor);
+      const after = await cursors.decode(c.var.scope, place, cursor);
       const [page, total] = await Promise.all([
         resourcePage(database, c.var.scope, id, after, limit),
         countResources(database, c.var.scope, id),
       ]);
       const results = page.resources.map((document) => toAnswer(toResource(document)));
-      return c.json(success(`${total} resources`, { results, pagination: pagination(c, place, page.next, total) }));
+      return c.json(
+        success(`${total} resources`, { results, pagination: await pagination(c, place, page.next, total) }),
+      );
     },
   );
   memberRoutes(api);
@@ -115,17 +117,20 @@ function memberRoutes(api: Api): void {
       responses: { 200: jsonResponse('A page of referring resources', pageOf(Referrer)), ...faults(404) },
     },
     async (c, { params: { schemaDefinitionNameOrId, externalId }, query: { cursor, limit, externalId: named } }) => {
-      const { database } = c.var.services;
+      const { database, cursors } = c.var.services;
       const { key } = await resourceOf(c, schemaDefinitionNameOrId, named || externalId);
       const place: ListPlace = { list: 'references', filter: [key] };
-      const after = decodeCursor(c.var.scope, place, cursor);
+      const after = await cursors.decode(c.var.scope, place, cursor);
       const [page, total] = await Promise.all([
-        referrerPage(database, key, after, limit),
+        referrerPage(database, c.var.scope, key, after, limit),
         countReferrers(database, key),
       ]);
       const results = await Promise.all(page.resources.map((document) => toReferrer(c, document, key)));
       return c.json(
-        success(`${total} resources refer to it`, { results, pagination: pagination(c, place, page.next, total) }),
+        success(`${total} resources refer to it`, {
+          results,
+          pagination: await pagination(c, place, page.next, total),
+        }),
       );
     },
   );
@@ -143,8 +148,8 @@ async function resourceOf(
   return { key, resource };
 }
 
-function pagination(c: ApiContext, place: ListPlace, next: ResourceKey | null, total: number) {
-  const cursor = next === null ? null : encodeCursor(c.var.scope, place, next);
+async function pagination(c: ApiContext, place: ListPlace, next: ResourceKey | null, total: number) {
+  const cursor = next === null ? null : await c.var.services.cursors.encode(c.var.scope, place, next);
   return { hasNextPage: cursor !== null, total, cursor };
 }
 

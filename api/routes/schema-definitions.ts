@@ -25,7 +25,7 @@ import {
   schemaDefinitionPage,
 } from '../../store/schema-definitions.ts';
 import type { ApiContext, Services } from '../context.ts';
-import { decodeCursor, encodeCursor, type ListPlace } from '../cursors.ts';
+import type { ListPlace } from '../cursors.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../define-route.ts';
 import { ApiError, badRequest, notFound, success } from '../envelope.ts';
 
@@ -121,9 +121,9 @@ function collectionRoutes(api: Api): void {
       const { platform } = c.var.scope;
       const owner = { platform, tenant: '' };
       const place: ListPlace = { list: 'schema-definitions', filter: [] };
-      const after = decodeCursor(owner, place, query.cursor);
+      const after = await c.var.services.cursors.decode(owner, place, query.cursor);
       const page = await schemaDefinitionPage(c.var.services.database, platform, after, query.limit);
-      const cursor = page.next === null ? null : encodeCursor(owner, place, page.next);
+      const cursor = page.next === null ? null : await c.var.services.cursors.encode(owner, place, page.next);
       const pagination = { hasNextPage: cursor !== null, total: page.total, cursor };
       return c.json(
         success(`${page.total} schema definitions`, { results: page.definitions.map(toAnswer), pagination }),

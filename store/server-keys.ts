@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+import type { Database } from './database.ts';
+import { isDuplicateKey } from './errors.ts';
+
+/** A secret that all processes of an installation share, made by the first of them that needs it. */
+export interface ServerKeyDocument {
+  /** What it is for. */
+  _id: string;
+  /** Base64. */
+  key: string;
+  createdAt: Date;
+}
+
+const KEY_BYTES = 32;
+
+/** Looks at the key that a process takes at most: none, another's on its way to the majority, and then it is there. */
+const MAX_TRIES = 5;
+
+/**
+ * The installation's key for a purpose. It is inserted once and never changed or removed: what was signed with it stays valid for
+ * every process, whenever that starts. Of processes that need it at the same moment one inserts it, and all return that one: none
+ * uses a key that it has not read from the majority, which a failover might take back.
+ */
+export async function serverKey(database: Database, purpose: string): Promise<Buffer> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const stored = await database.serverKeys.findOne({ _id: purpose });
+    if (stored !== null) return Buffer.from(stored.key, 'base64');
+    await insertOnce(database, purpose, randomBytes(KEY_BYTES));
+  }
+  throw new Error(`the server key for ${purpose} cannot be read back`);
+}
+
+/** Where there is one already, waits until the majority has it: an update without effect does. */
+async function insertOnce(database: Database, purpose: string, key: Buffer): Promise<void> {
+  try {
+    await database.serverKeys.updateOne(
+      { _id: purpose },
+      { $setOnInsert: { key: key.toString('base64'), createdAt: new Date() } },
+      { upsert: true },
+    );
+  } catch (error) {
+    // of two upserts at the same moment one may be told so
+    if (!isDuplicateKey(error)) throw error;
+  }
+}
