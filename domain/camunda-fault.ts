@@ -1,3 +1,6 @@
+import { MAX_FACADE_MESSAGE } from './limits.ts';
+import { shortened } from './shortened.ts';
+
 /** Exceptions of the Camunda 7 engine that a client can meet here; `type` of an error body. */
 export type CamundaExceptionType =
   | 'InvalidRequestException'
@@ -23,7 +26,7 @@ export class CamundaFault extends Error {
   readonly code: 0 | null;
 
   constructor(type: CamundaExceptionType, message: string, status = 400, code: 0 | null = null) {
-    super(message);
+    super(shortened(message, MAX_FACADE_MESSAGE));
     this.type = type;
     this.status = status;
     this.code = code;

@@ -1,5 +1,6 @@
 import { invalidRequest } from './camunda-fault.ts';
 import { readArray, readFlag, readObject, readText, wrongType } from './json-reading.ts';
+import { MAX_FACADE_IDS, MAX_FACADE_REASON } from './limits.ts';
 import { type ProcessInstanceFilter, readProcessInstanceQuery } from './process-instance-query.ts';
 
 /** A checked request to delete process instances (seed 004). */
@@ -28,12 +29,12 @@ export function readDeletionRequest(value: unknown): DeletionRequest {
   const hasIds = ids !== undefined && ids !== null;
   const hasQuery = query !== undefined && query !== null;
   return {
-    processInstanceIds: hasIds ? readArray(ids, 'processInstanceIds', readId) : [],
+    processInstanceIds: hasIds ? readArray(ids, 'processInstanceIds', MAX_FACADE_IDS, readId) : [],
     filter: hasQuery ? readProcessInstanceQuery(query) : null,
     deleteReason:
       body.deleteReason === undefined || body.deleteReason === null
         ? null
-        : readText(body.deleteReason, 'deleteReason'),
+        : readText(body.deleteReason, 'deleteReason', MAX_FACADE_REASON),
     skipCustomListeners: readSwitch(body, 'skipCustomListeners'),
     skipSubprocesses: readSwitch(body, 'skipSubprocesses'),
     failIfNotExists:

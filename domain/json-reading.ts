@@ -1,4 +1,6 @@
 import { invalidRequest } from './camunda-fault.ts';
+import { MAX_FACADE_TEXT, MAX_FACADE_VALUES } from './limits.ts';
+import { shortened } from './shortened.ts';
 
 /**
  * Readers of JSON values that coerce as the Camunda engine does (numbers and booleans become text, `"true"` and numbers become
@@ -7,8 +9,12 @@ import { invalidRequest } from './camunda-fault.ts';
 
 export type Reader<T> = (value: unknown, path: string) => T;
 
-export function readText(value: unknown, path: string): string {
-  if (typeof value === 'string') return value;
+/** @param longest in UTF-16 code units. */
+export function readText(value: unknown, path: string, longest = MAX_FACADE_TEXT): string {
+  if (typeof value === 'string') {
+    if (value.length > longest) throw invalidRequest(`${path} is longer than ${longest} characters`);
+    return value;
+  }
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   throw wrongType(path, 'a string', value);
 }
@@ -25,20 +31,17 @@ export function readObject(value: unknown, path: string): Readonly<Record<string
   throw wrongType(path, 'an object', value);
 }
 
-export function readArray<T>(value: unknown, path: string, reader: Reader<T>): readonly T[] {
+/** @param most entries that it may have. */
+export function readArray<T>(value: unknown, path: string, most: number, reader: Reader<T>): readonly T[] {
   if (!Array.isArray(value)) throw wrongType(path, 'an array', value);
+  if (value.length > most) throw invalidRequest(`${path} has ${value.length} entries; it can have ${most}`);
   return value.map((entry, index) => reader(entry, `${path}[${index}]`));
 }
 
-/** Most values of one filter: a server takes about a second for so many, and no more than 4 MB of a query. */
-const MAX_VALUES = 5_000;
-
 /** A list that must name something: an empty one would select nothing, or everything, by accident. */
 export function readTexts(value: unknown, path: string): readonly string[] {
-  const texts = readArray(value, path, readText);
+  const texts = readArray(value, path, MAX_FACADE_VALUES, (entry, at) => readText(entry, at));
   if (texts.length === 0) throw invalidRequest(`${path} is empty`);
-  if (texts.length > MAX_VALUES)
-    throw invalidRequest(`${path} has ${texts.length} values; a query can hold ${MAX_VALUES}`);
   return texts;
 }
 
@@ -48,7 +51,7 @@ export function readDate(value: unknown, path: string): Date {
   const parts = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:?\d\d)?)?$/.exec(text);
   const date = new Date(parts ? `${parts[1]}T${parts[2] ?? '00:00'}${withColon(parts[3] ?? 'Z')}` : Number.NaN);
   if (Number.isNaN(date.getTime()))
-    throw invalidRequest(`${path} is not a date such as 2026-11-24T11:05:17.013+0000: ${text}`);
+    throw invalidRequest(`${path} is not a date such as 2026-11-24T11:05:17.013+0000: ${shortened(text)}`);
   return date;
 }
 
@@ -62,7 +65,8 @@ export function wrongType(path: string, wanted: string, value: unknown): Error {
   return invalidRequest(`${path} must be ${wanted}, not ${describe(value)}`);
 }
 
-function describe(value: unknown): string {
+/** A value as a message names it: never all of a long one, or of one that is nested. */
+export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object') return 'an object';

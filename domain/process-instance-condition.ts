@@ -1,3 +1,4 @@
+import { readDefinitionId } from './process-definition-id.ts';
 import type { ProcessInstanceFilter } from './process-instance-query.ts';
 import { DEFAULT_PLATFORM, type Scope } from './scope.ts';
 import { SEARCH_ATTRIBUTES, SUSPENDED_STATUS } from './search-attributes.ts';
@@ -83,20 +84,13 @@ const notEquals = (attribute: string, value: string): Condition => ({
   value,
 });
 
-const VERSION = ':1:';
-
-/** A definition id is `{workflowType}:1:{taskQueue}`. */
-export const definitionId = (workflowType: string, taskQueue: string): string =>
-  `${workflowType}${VERSION}${taskQueue}`;
-
-/** Type and task queue may hold the separator themselves: each way to read the id is one that can be meant. */
-function definedBy(id: string): Condition {
-  const readings: Condition[] = [];
-  for (let at = id.indexOf(VERSION); at >= 0; at = id.indexOf(VERSION, at + 1)) {
-    readings.push(and(equals('WorkflowType', id.slice(0, at)), equals('TaskQueue', id.slice(at + VERSION.length))));
-  }
-  return or(...readings);
-}
+/** Each way to read a definition id is one that can be meant. */
+const definedBy = (id: string): Condition =>
+  or(
+    ...[...readDefinitionId(id)].map(({ workflowType, taskQueue }) =>
+      and(equals('WorkflowType', workflowType), equals('TaskQueue', taskQueue)),
+    ),
+  );
 
 /**
  * What a caller may reach: with a tenant, executions that carry it; without one, the whole namespace (platform scope). An

@@ -1,5 +1,23 @@
 import { invalidRequest } from './camunda-fault.ts';
-import { type Reader, readArray, readDate, readFlag, readObject, readText, readTexts } from './json-reading.ts';
+import {
+  describe,
+  type Reader,
+  readArray,
+  readDate,
+  readFlag,
+  readObject,
+  readText,
+  readTexts,
+} from './json-reading.ts';
+import {
+  MAX_FACADE_CONDITIONS,
+  MAX_FACADE_LOOKUPS,
+  MAX_FACADE_OR_QUERIES,
+  MAX_FACADE_READINGS,
+  MAX_FACADE_SORTINGS,
+  MAX_FACADE_VALUES,
+} from './limits.ts';
+import { readingsOf } from './process-definition-id.ts';
 import { readPattern, readVariable, type TextPattern, type VariableCondition } from './variable-condition.ts';
 
 /**
@@ -32,29 +50,31 @@ export interface ProcessInstanceFilter {
 
 type FilterName = keyof ProcessInstanceFilter;
 
+const readOneText: Reader<string> = (value, path) => readText(value, path);
+
 const READERS: { readonly [K in FilterName]-?: Reader<NonNullable<ProcessInstanceFilter[K]>> } = {
   processInstanceIds: (value, path) => {
     if (Array.isArray(value) && value.length === 0) throw invalidRequest('Set of process instance ids is empty');
     return readTexts(value, path);
   },
-  businessKey: readText,
+  businessKey: readOneText,
   businessKeyLike: readPattern,
-  processDefinitionKey: readText,
+  processDefinitionKey: readOneText,
   processDefinitionKeyIn: readTexts,
   processDefinitionKeyNotIn: readTexts,
-  processDefinitionId: readText,
-  superProcessInstance: readText,
-  subProcessInstance: readText,
+  processDefinitionId: readOneText,
+  superProcessInstance: readOneText,
+  subProcessInstance: readOneText,
   rootProcessInstances: readFlag,
   leafProcessInstances: readFlag,
   active: readFlag,
   suspended: readFlag,
   tenantIdIn: readTexts,
   withoutTenantId: readFlag,
-  variables: (value, path) => readArray(value, path, readVariable),
+  variables: (value, path) => readArray(value, path, MAX_FACADE_CONDITIONS, readVariable),
   startedBefore: readDate,
   startedAfter: readDate,
-  orQueries: (value, path) => readArray(value, path, readOrQuery),
+  orQueries: (value, path) => readArray(value, path, MAX_FACADE_OR_QUERIES, readOrQuery),
 };
 
 export const FILTER_NAMES = Object.keys(READERS) as readonly FilterName[];
@@ -85,8 +105,29 @@ const SORT_KEYS = new Set(['instanceId', 'definitionKey', 'definitionId', 'tenan
  *   translated or has a wrong value.
  */
 export function readProcessInstanceQuery(value: unknown, path = 'processInstanceQuery'): ProcessInstanceFilter {
-  return readFilters(readObject(value, path), path);
+  const filter = readFilters(readObject(value, path), path);
+  checkSize([filter, ...(filter.orQueries ?? [])], path);
+  return filter;
 }
+
+/** What many filters hold together: see `limits.ts` for each reason. */
+function checkSize(filters: readonly ProcessInstanceFilter[], path: string): void {
+  const where = path === '' ? 'the query' : path;
+  const count = (of: (filter: ProcessInstanceFilter) => number): number =>
+    filters.reduce((sum, filter) => sum + of(filter), 0);
+  const values = count((filter) => LISTS.reduce((sum, list) => sum + (filter[list]?.length ?? 0), 0));
+  if (values > MAX_FACADE_VALUES)
+    throw invalidRequest(`${where} has ${values} values; it can have ${MAX_FACADE_VALUES}`);
+  const readings = count(({ processDefinitionId: id }) => (id === undefined ? 0 : readingsOf(id)));
+  if (readings > MAX_FACADE_READINGS)
+    throw invalidRequest(`${where}.processDefinitionId can be read in more than ${MAX_FACADE_READINGS} ways`);
+  const lookups = count(({ subProcessInstance }) => (subProcessInstance === undefined ? 0 : 1));
+  if (lookups > MAX_FACADE_LOOKUPS)
+    throw invalidRequest(`${where} asks for ${lookups} subProcessInstances; it can for ${MAX_FACADE_LOOKUPS}`);
+}
+
+/** Filters that are lists of values. */
+const LISTS = ['processInstanceIds', 'processDefinitionKeyIn', 'processDefinitionKeyNotIn', 'tenantIdIn'] as const;
 
 function readFilters(query: Readonly<Record<string, unknown>>, path: string): ProcessInstanceFilter {
   const filters = Object.entries(query).flatMap(([name, value]) => {
@@ -99,7 +140,7 @@ function readFilters(query: Readonly<Record<string, unknown>>, path: string): Pr
 /** @returns null where the filter is not set. */
 function readFilter(name: string, value: unknown, path: string): NonNullable<ProcessInstanceFilter[FilterName]> | null {
   if (name === 'sorting') {
-    if (value !== null) readArray(value, path, readSorting);
+    if (value !== null) readArray(value, path, MAX_FACADE_SORTINGS, readSorting);
     return null;
   }
   if (isFilterName(name)) {
@@ -136,13 +177,16 @@ function readSorting(value: unknown, path: string): void {
  */
 export function checkSorting(sortBy: unknown, sortOrder: unknown, keys: ReadonlySet<string> = SORT_KEYS): void {
   if (sortBy === null && sortOrder === null) return;
-  if (sortBy !== null && !keys.has(String(sortBy))) {
-    throw invalidRequest(`Cannot set query parameter 'sortBy' to value '${String(sortBy)}'`);
+  if (sortBy !== null && !(typeof sortBy === 'string' && keys.has(sortBy))) {
+    throw invalidRequest(`Cannot set query parameter 'sortBy' to value '${asText(sortBy)}'`);
   }
   if (sortOrder !== null && sortOrder !== 'asc' && sortOrder !== 'desc') {
-    throw invalidRequest(`Cannot set query parameter 'sortOrder' to value '${String(sortOrder)}'`);
+    throw invalidRequest(`Cannot set query parameter 'sortOrder' to value '${asText(sortOrder)}'`);
   }
   if (sortBy === null || sortOrder === null) {
     throw invalidRequest('Only a single sorting parameter specified. sortBy and sortOrder required');
   }
 }
+
+/** What stands in a message: nested values are not written out, for they may be of any depth. */
+const asText = (value: unknown): string => (typeof value === 'object' ? describe(value) : String(value));

@@ -1,5 +1,5 @@
 import { type CamundaFault, invalidRequest, notValid } from './camunda-fault.ts';
-import { readDate, readObject, readText, wrongType } from './json-reading.ts';
+import { describe, readDate, readObject, readText, wrongType } from './json-reading.ts';
 import type { AttributeValue, Comparator, Condition } from './visibility-condition.ts';
 
 /** A pattern of SQL's LIKE that visibility can be asked: a text as it stands, or the beginning of one. */
@@ -47,7 +47,9 @@ export function readVariable(value: unknown, path: string): VariableCondition {
   }
   const operator = variable.operator ?? null;
   if (operator !== 'like' && !isComparator(operator)) {
-    throw invalidRequest(`Invalid variable comparator specified: ${String(operator)}`);
+    throw invalidRequest(
+      `Invalid variable comparator specified: ${typeof operator === 'object' ? describe(operator) : String(operator)}`,
+    );
   }
   if ((variable.name ?? null) === null) throw notValid('name is null');
   const name = readText(variable.name, `${path}.name`);
@@ -62,7 +64,8 @@ export function readVariable(value: unknown, path: string): VariableCondition {
   if (typeof wanted !== 'string' && typeof wanted !== 'number' && typeof wanted !== 'boolean' && wanted !== null) {
     throw wrongType(`${path}.value`, 'a string, a number, a boolean or null', wanted);
   }
-  return { name, operator, value: wanted, path };
+  const text = typeof wanted === 'string' ? readText(wanted, `${path}.value`) : wanted;
+  return { name, operator, value: text, path };
 }
 
 const isComparator = (operator: unknown): operator is ComparatorName =>

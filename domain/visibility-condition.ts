@@ -1,3 +1,6 @@
+import { invalidRequest } from './camunda-fault.ts';
+import { MAX_FACADE_CONDITIONS, MAX_VISIBILITY_QUERY } from './limits.ts';
+
 /**
  * Conditions on workflow executions, in two readings that agree: as a visibility query, which the server answers from its
  * index, and as a test on one execution. The server's reading may be wider where its store cannot say what is meant (see
@@ -82,6 +85,24 @@ export interface VisibilityQuery {
 export function renderVisibility(condition: Condition): VisibilityQuery {
   const rendered = render(condition);
   return { query: rendered.text ?? '', exact: rendered.exact };
+}
+
+/**
+ * Checks that a query which callers put together is one that Temporal can answer.
+ * @throws CamundaFault where it has too many conditions, or is too long.
+ */
+export function assertBounded(condition: Condition): void {
+  const conditions = countConditions(condition);
+  if (conditions > MAX_FACADE_CONDITIONS)
+    throw invalidRequest(`the query has ${conditions} conditions; it can have ${MAX_FACADE_CONDITIONS}`);
+  const { length } = renderVisibility(condition).query;
+  if (length > MAX_VISIBILITY_QUERY)
+    throw invalidRequest(`the query has ${length} characters when written out; it can have ${MAX_VISIBILITY_QUERY}`);
+}
+
+function countConditions(condition: Condition): number {
+  if (condition.kind !== 'and' && condition.kind !== 'or') return 1;
+  return condition.of.reduce((sum, part) => sum + countConditions(part), 0);
 }
 
 interface Rendered {

@@ -1,4 +1,6 @@
 import type { Client } from '@temporalio/client';
+import { invalidRequest } from '../domain/camunda-fault.ts';
+import { MAX_FACADE_COUNT_MS } from '../domain/limits.ts';
 import {
   and,
   asksForLeaves,
@@ -59,8 +61,13 @@ export async function countExecutions(client: Client, condition: Condition): Pro
     const { namespace } = client.options;
     return Number((await client.workflowService.countWorkflowExecutions({ namespace, query })).count ?? 0);
   }
+  const deadline = Date.now() + MAX_FACADE_COUNT_MS;
   let count = 0;
-  for await (const page of listExecutions(client, condition)) count += page.length;
+  for await (const page of listExecutions(client, condition)) {
+    count += page.length;
+    if (Date.now() > deadline)
+      throw invalidRequest(`the query selects more than can be counted in ${MAX_FACADE_COUNT_MS / 1000} s: narrow it`);
+  }
   return count;
 }
 

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { filterCondition, RUNNING, reachCondition, subInstancesIn } from '../domain/process-instance-condition.ts';
 import type { ProcessInstanceFilter } from '../domain/process-instance-query.ts';
 import type { Scope } from '../domain/scope.ts';
-import { and, type Condition, type ExecutionView, holds } from '../domain/visibility-condition.ts';
+import { and, assertBounded, type Condition, type ExecutionView, holds } from '../domain/visibility-condition.ts';
 import { slices } from '../store/slices.ts';
 import { type DescribedExecution, describeExecution, readAttributeTypes } from './executions.ts';
 import { findExecution, listExecutions } from './list-executions.ts';
@@ -31,7 +31,9 @@ export async function selectRunning(client: Client, reach: Reach, filter: Proces
     const child = await findReachable(client, reach, id);
     if (child?.parent) parents.set(id, child.parent);
   }
-  return and(RUNNING, NOT_OWN, reachCondition(reach), filterCondition(filter, { types, parents }));
+  const condition = and(RUNNING, NOT_OWN, reachCondition(reach), filterCondition(filter, { types, parents }));
+  assertBounded(condition);
+  return condition;
 }
 
 function asksForVariables(filter: ProcessInstanceFilter): boolean {

@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { isTerminal } from '../../domain/batch.ts';
 import { CamundaFault, invalidRequest } from '../../domain/camunda-fault.ts';
-import { readFlag, readObject } from '../../domain/json-reading.ts';
+import { describe, readFlag, readObject } from '../../domain/json-reading.ts';
 import { cancelBatch, NotAllowedError, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
 import { countJobs } from '../../services/count-jobs.ts';
 import { findBatch, recordDismissed } from '../../store/batches.ts';
@@ -98,7 +98,8 @@ batchRoutes.put('/job-definition/:id/retries', async (c) => {
   const id = c.req.param('id');
   const { retries } = readObject(await readBody(c), 'the body');
   if (typeof retries !== 'number' || !Number.isInteger(retries) || retries < 0) {
-    const given = retries === undefined ? 'null' : JSON.stringify(retries);
+    const given =
+      retries === undefined ? 'null' : typeof retries === 'object' ? describe(retries) : JSON.stringify(retries);
     throw invalidRequest(`The number of job Retries must be a non-negative number, but '${given}' has been provided.`);
   }
   const batchId = batchOfJobs(id);

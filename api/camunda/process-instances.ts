@@ -87,7 +87,11 @@ async function list(c: ApiContext, condition: Condition): Promise<Response> {
   c.header('Content-Type', 'application/json');
   return stream(c, async (body) => {
     await body.write(`[${first.value}`);
-    for await (const entry of entries) await body.write(`,${entry}`);
+    for await (const entry of entries) {
+      // nobody reads on: what is left is not listed
+      if (body.aborted) return;
+      await body.write(`,${entry}`);
+    }
     await body.write(']');
   });
 }

@@ -1,4 +1,5 @@
-import { definitionId, SUSPENDED } from '../../domain/process-instance-condition.ts';
+import { definitionId } from '../../domain/process-definition-id.ts';
+import { SUSPENDED } from '../../domain/process-instance-condition.ts';
 import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import { type ExecutionView, holds } from '../../domain/visibility-condition.ts';
 import { type JobCounts, totalJobs } from '../../services/count-jobs.ts';

@@ -1,5 +1,6 @@
 import { invalidRequest } from '../../domain/camunda-fault.ts';
 import { readDate } from '../../domain/json-reading.ts';
+import { MAX_FACADE_FIRST_RESULT } from '../../domain/limits.ts';
 import { checkSorting } from '../../domain/process-instance-query.ts';
 import type { ApiContext } from '../context.ts';
 import { readBytes } from '../read-json.ts';
@@ -71,14 +72,20 @@ export interface Paging {
 /** `firstResult` and `maxResults`; a negative maximum selects nothing. @throws CamundaFault 404 for what is no number. */
 export function readPaging(c: ApiContext): Paging {
   const max = readInteger(c, 'maxResults');
-  return { first: Math.max(0, readInteger(c, 'firstResult') ?? 0), max: max === null ? null : Math.max(0, max) };
+  const first = Math.max(0, readInteger(c, 'firstResult') ?? 0);
+  if (first > MAX_FACADE_FIRST_RESULT)
+    throw invalidRequest(`firstResult is ${first}; it can be up to ${MAX_FACADE_FIRST_RESULT}`);
+  return { first, max: max === null ? null : Math.max(0, max) };
 }
+
+const MAX_JAVA_INTEGER = 2_147_483_647;
 
 function readInteger(c: ApiContext, name: string): number | null {
   const value = c.req.query(name);
   if (value === undefined) return null;
-  if (!/^[+-]?\d{1,10}$/.test(value)) throw badNumber();
-  return Number(value);
+  const number = /^[+-]?\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(Math.abs(number) <= MAX_JAVA_INTEGER)) throw badNumber();
+  return number;
 }
 
 /** `sortBy` and `sortOrder`, checked against the keys that a list has; null where it is not to be sorted. */

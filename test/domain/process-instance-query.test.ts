@@ -146,7 +146,7 @@ describe('a process instance query', () => {
 
   it('takes no more values than a server can answer for', () => {
     expect(faultOf({ processInstanceIds: Array.from({ length: 5_001 }, String) }).message).toBe(
-      'processInstanceQuery.processInstanceIds has 5001 values; a query can hold 5000',
+      'processInstanceQuery.processInstanceIds has 5001 entries; it can have 5000',
     );
   });
 
