@@ -1,14 +1,13 @@
 import { createMiddleware } from 'hono/factory';
-import { DEFAULT_PLATFORM, MAX_SCOPE_NAME } from '../domain/scope.ts';
+import { DEFAULT_PLATFORM } from '../domain/scope.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
-import { ApiError, badRequest } from './envelope.ts';
+import { ApiError } from './envelope.ts';
 import { isLocalRequest } from './loopback.ts';
+import { EXTENDED_TENANT_HEADER, namedTenant, TENANT_HEADER } from './tenant-header.ts';
 import { type Bearer, unauthorized } from './tokens.ts';
 
 /** The tenant of requests in platform scope that name none. */
 const DEFAULT_TENANT = 'default';
-/** Names the tenant that a request is about (seed 000). */
-const TENANT_HEADER = 'reach-tenant-id';
 
 /** The caller of an installation without tokens: whoever sits at this machine. */
 const LOCAL_CALLER: Bearer = { scope: 'platform', platform: DEFAULT_PLATFORM };
@@ -20,15 +19,16 @@ const LOCAL_CALLER: Bearer = { scope: 'platform', platform: DEFAULT_PLATFORM };
  */
 export const checkAuthentication = createMiddleware<ApiEnv>(async (c, next) => {
   const bearer = await bearerOf(c);
-  const named = c.req.header(TENANT_HEADER) || undefined;
-  if (named !== undefined && named.length > MAX_SCOPE_NAME) {
-    throw badRequest(`${TENANT_HEADER}: must be at most ${MAX_SCOPE_NAME} characters`);
-  }
-  if (bearer.scope === 'tenant' && named !== undefined && named !== bearer.tenant) {
+  const named = namedTenant({ plain: c.req.header(TENANT_HEADER), extended: c.req.header(EXTENDED_TENANT_HEADER) });
+  if (bearer.scope === 'tenant' && named !== null && named !== bearer.tenant) {
     throw new ApiError(403, `the token is another tenant's than ${TENANT_HEADER}`);
   }
-  c.set('scope', { platform: bearer.platform, tenant: named ?? bearer.tenant ?? DEFAULT_TENANT });
-  c.set('isPlatformScope', bearer.scope === 'platform');
+  const tenant = named ?? bearer.tenant;
+  const isPlatformScope = bearer.scope === 'platform';
+  c.set('scope', { platform: bearer.platform, tenant: tenant ?? DEFAULT_TENANT });
+  c.set('isPlatformScope', isPlatformScope);
+  // The namespace is the default platform's: to it belongs what names no platform. A tenant, whoever names it, limits the reach.
+  c.set('actsOnNamespace', isPlatformScope && bearer.platform === DEFAULT_PLATFORM && tenant === undefined);
   await next();
 });
 

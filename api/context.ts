@@ -43,6 +43,8 @@ export interface ApiEnv {
     scope: Scope;
     /** Whether it may do what is the platform's, and act for any of its tenants. */
     isPlatformScope: boolean;
+    /** Whether its Camunda calls reach the whole namespace: the operator's, who has named no tenant. */
+    actsOnNamespace: boolean;
     requestId: string;
     load: RequestLoad;
   };

@@ -78,7 +78,11 @@ const TENANT_HEADER = {
   'reach-tenant-id': z
     .string()
     .optional()
-    .openapi({ description: 'The tenant that the request is about; for platform scope' }),
+    .openapi({ description: 'The tenant that the request is about, in ASCII without commas; for platform scope' }),
+  'reach-tenant-id*': z
+    .string()
+    .optional()
+    .openapi({ description: "The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9`" }),
 };
 
 /** What `schema` makes of a value; what is wrong with it is added to the faults. */

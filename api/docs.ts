@@ -21,7 +21,7 @@ const START = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#api', validatorU
 const TOKEN = [
   'A JSON Web Token with the claims `platform` (its name), `scope` and `tenant` (its name). `scope` is a list of words separated',
   'by spaces; one of them is `tenant` or `platform`. A token of scope `tenant` reaches its own tenant alone. One of scope',
-  '`platform` reaches schema definitions and every tenant of its platform: the header `reach-tenant-id` names the tenant, else',
+  '`platform` reaches schema definitions and every tenant of its platform: the header `reach-tenant-id` (or `reach-tenant-id*`) names the tenant, else',
   'the claim `tenant`, else it is `default`. Without configured tokens none is needed, and only loopback is served.',
 ].join(' ');
 

@@ -9,6 +9,7 @@ import { type Config, ConfigError, isWeakSecret } from '../config.ts';
 import { connectClient } from '../connections.ts';
 import { connectDatabase } from '../store/database.ts';
 import { createIndexesAtLast } from '../store/indexes.ts';
+import { moveNamespaceBatchesAtLast } from '../store/namespace-batches.ts';
 import { serverKey } from '../store/server-keys.ts';
 import { createApp } from './app.ts';
 import { BatchEvents } from './batch-events.ts';
@@ -85,6 +86,7 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
   const services = await openServices(config, logger);
   const stopped = new AbortController();
   void createIndexesAtLast(services.database, logger, stopped.signal);
+  void moveNamespaceBatchesAtLast(services.database, logger, stopped.signal);
   services.metrics.watchProcess();
   const app = createApp(services);
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: socketLimits(config) }) as Server;

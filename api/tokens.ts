@@ -8,7 +8,7 @@ import {
   jwtVerify,
 } from 'jose';
 import type { Config } from '../config.ts';
-import { MAX_SCOPE_NAME } from '../domain/scope.ts';
+import { isScopeName } from '../domain/scope.ts';
 import { ApiError } from './envelope.ts';
 
 /** Difference between our clock and the issuer's that is put up with, in seconds. */
@@ -110,16 +110,12 @@ function reasonOf(error: unknown): string {
 const claimName = (claim: string): string => (/^[a-z]{1,20}$/.test(claim) ? claim : 'checked');
 
 function bearerOf({ platform, tenant, scope }: JWTPayload): Bearer {
-  if (!isName(platform)) throw unauthorized('the claim platform of the token is missing or wrong');
+  if (!isScopeName(platform)) throw unauthorized('the claim platform of the token is missing or wrong');
   const words = typeof scope === 'string' ? scope.split(' ') : [];
   const isPlatform = words.includes('platform');
   if (isPlatform === words.includes('tenant'))
     throw unauthorized('the claim scope of the token must have one of platform, tenant');
   if (isPlatform && tenant === undefined) return { scope: 'platform', platform };
-  if (!isName(tenant)) throw unauthorized('the claim tenant of the token is missing or wrong');
+  if (!isScopeName(tenant)) throw unauthorized('the claim tenant of the token is missing or wrong');
   return { scope: isPlatform ? 'platform' : 'tenant', platform, tenant };
 }
-
-/** Control characters and halves of characters stand in nobody's name. */
-const isName = (value: unknown): value is string =>
-  typeof value === 'string' && value !== '' && value.length <= MAX_SCOPE_NAME && !/\p{Cc}|\p{Surrogate}/u.test(value);

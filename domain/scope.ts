@@ -13,6 +13,16 @@ export const DEFAULT_PLATFORM = 'default';
 /** Longest platform or tenant name, in characters. */
 export const MAX_SCOPE_NAME = 128;
 
+/** Whether a text can be the name of a platform or tenant: control characters and halves of characters stand in nobody's name. */
+export const isScopeName = (value: unknown): value is string =>
+  typeof value === 'string' && value !== '' && value.length <= MAX_SCOPE_NAME && !/\p{Cc}|\p{Surrogate}/u.test(value);
+
+/**
+ * Who batches belong to that act on the whole namespace: the operator. Its tenant is empty, which no name is (`isScopeName`), so
+ * that no token and no header can say it: what is the operator's is no tenant's (invariant 6).
+ */
+export const NAMESPACE_SCOPE: Scope = { platform: DEFAULT_PLATFORM, tenant: '' };
+
 /** Platform and tenant are free text from a token or a header, so they are escaped: no name can forge another's key. */
 export function scopeKey(scope: Scope): string {
   return `${encodeURIComponent(scope.platform)}/${encodeURIComponent(scope.tenant)}`;

@@ -64,7 +64,8 @@ async function tryToStart(
       staticSummary: `${batch.operation} of ${batch.total} × ${input.schemaName}`,
       typedSearchAttributes: new TypedSearchAttributes([
         { key: keyword(SEARCH_ATTRIBUTES.platform), value: batch.platform },
-        { key: keyword(SEARCH_ATTRIBUTES.tenant), value: batch.tenant },
+        // what acts on the namespace is no tenant's, and no tenant's query finds it
+        ...(batch.tenant === '' ? [] : [{ key: keyword(SEARCH_ATTRIBUTES.tenant), value: batch.tenant }]),
         { key: keyword(SEARCH_ATTRIBUTES.schema), value: input.schemaName },
         { key: keyword(SEARCH_ATTRIBUTES.operation), value: batch.operation },
         { key: keyword(SEARCH_ATTRIBUTES.status), value: 'queued' },

@@ -271,14 +271,14 @@ export interface BatchFilter {
   readonly schemaDefinitionId?: string;
 }
 
-/** One page of a tenant's batches in order of creation. @param after id of the last batch of the page before. */
+/** One page of the batches of these scopes in order of creation. @param after id of the last batch of the page before. */
 export async function listBatches(
   database: Database,
-  scope: Scope,
+  scopes: readonly Scope[],
   filter: BatchFilter,
   page: { readonly after: string | null; readonly limit: number; readonly newestFirst: boolean },
 ): Promise<{ batches: BatchDocument[]; total: number; next: string | null }> {
-  const query = { scope: scopeKey(scope), deletedAt: { $exists: false }, ...filter };
+  const query = { ...filter, scope: { $in: scopes.map(scopeKey) }, deletedAt: { $exists: false } };
   const from = page.after === null ? {} : { _id: page.newestFirst ? { $lt: page.after } : { $gt: page.after } };
   const [found, total] = await Promise.all([
     database.batches

@@ -1,6 +1,6 @@
 import type { Filter } from 'mongodb';
 import { type BatchStatus, RUNNING_STATUSES, type TerminateOptions } from '../domain/batch.ts';
-import { type Scope, scopeKey } from '../domain/scope.ts';
+import { NAMESPACE_SCOPE, type Scope, scopeKey } from '../domain/scope.ts';
 import type { BatchDocument } from './batches.ts';
 import type { Database } from './database.ts';
 
@@ -21,6 +21,9 @@ export interface DeletionBatchFilter {
   readonly hasFailures?: boolean;
   readonly startedBefore?: Date;
   readonly startedAfter?: Date;
+  /** Of one of these tenants; what acts on the whole namespace is of none. */
+  readonly tenantIn?: readonly string[];
+  readonly isWithoutTenant?: true;
 }
 
 export interface Slice {
@@ -60,7 +63,7 @@ export async function countDeletionBatches(
 }
 
 function queryOf(scope: Scope, filter: DeletionBatchFilter): Filter<BatchDocument> {
-  const { batchId, suspended, isLive, hasFailures, startedBefore, startedAfter } = filter;
+  const { batchId, suspended, isLive, hasFailures, startedBefore, startedAfter, tenantIn, isWithoutTenant } = filter;
   const since = { ...(startedBefore && { $lt: startedBefore }), ...(startedAfter && { $gt: startedAfter }) };
   return {
     scope: scopeKey(scope),
@@ -70,6 +73,8 @@ function queryOf(scope: Scope, filter: DeletionBatchFilter): Filter<BatchDocumen
     ...(suspended !== undefined && { suspended }),
     ...((startedBefore || startedAfter) && { createdAt: since }),
     ...(hasFailures !== undefined && { status: { [hasFailures ? '$in' : '$nin']: UNSUCCESSFUL } }),
+    ...(tenantIn !== undefined && { tenant: { $in: tenantIn.filter((tenant) => tenant !== NAMESPACE_SCOPE.tenant) } }),
+    ...(isWithoutTenant && { 'options.reach': 'namespace' }),
     ...(isLive === true && { $or: LIVE }),
     ...(isLive === false && { $nor: LIVE }),
   };

@@ -1,20 +1,22 @@
+import type { DeletionBatchFilter } from '../../store/deletion-batches.ts';
 import type { ApiContext } from '../context.ts';
-import { reachOf } from './reach.ts';
 import { readBooleanParameter } from './requests.ts';
 
 /** Type of every batch that the façade knows. */
 export const BATCH_TYPE = 'instance-deletion';
 
-/**
- * Whether filters that are the same for all batches of a caller leave nothing: another type, another creator (nobody is known
- * by name), another tenant.
- */
+/** Whether filters that are the same for all batches leave nothing: another type, another creator (nobody is known by name). */
 export function selectsNothing(c: ApiContext): boolean {
   const type = c.req.query('type');
-  if (type !== undefined && type !== BATCH_TYPE) return true;
-  if (c.req.query('createdBy') !== undefined) return true;
-  const tenant = reachOf(c)?.tenant ?? null;
-  const wanted = c.req.query('tenantIdIn')?.split(',');
-  if (wanted !== undefined && (tenant === null || !wanted.includes(tenant))) return true;
-  return readBooleanParameter(c, 'withoutTenantId') === true && tenant !== null;
+  return (type !== undefined && type !== BATCH_TYPE) || c.req.query('createdBy') !== undefined;
+}
+
+/** The filters that ask for the tenant of a batch: that of its `tenantId`, whoever asks. `withoutTenantId=false` is no filter. */
+export function readTenantFilter(c: ApiContext): Pick<DeletionBatchFilter, 'tenantIn' | 'isWithoutTenant'> {
+  const lists = c.req.queries('tenantIdIn');
+  const isWithoutTenant = readBooleanParameter(c, 'withoutTenantId') === true;
+  return {
+    ...(lists !== undefined && { tenantIn: lists.flatMap((list) => list.split(',')) }),
+    ...(isWithoutTenant && { isWithoutTenant }),
+  };
 }

@@ -15,7 +15,8 @@ import {
 } from '../../store/deletion-batches.ts';
 import type { ApiContext, ApiEnv } from '../context.ts';
 import { removeBatchForGood } from '../routes/batches.ts';
-import { selectsNothing } from './batch-parameters.ts';
+import { readTenantFilter, selectsNothing } from './batch-parameters.ts';
+import { ownerOf } from './reach.ts';
 import { batchOfJobs, toBatch, toBatchStatistics } from './representations.ts';
 import { readBody, readBooleanParameter, readDateParameter, readPaging, readSorting } from './requests.ts';
 
@@ -121,7 +122,7 @@ async function retry(c: ApiContext, batch: DeletionBatch): Promise<void> {
 }
 
 async function findLive(c: ApiContext, id: string): Promise<DeletionBatch | null> {
-  const batch = await findBatch(c.var.services.database, c.var.scope, id);
+  const batch = await findBatch(c.var.services.database, ownerOf(c), id);
   return batch !== null && isDeletionBatch(batch) && isLive(batch) ? batch : null;
 }
 
@@ -130,7 +131,7 @@ async function list(c: ApiContext): Promise<DeletionBatch[]> {
   const sorting = readSorting(c, SORT_KEYS);
   const paging = readPaging(c);
   if (filter === null) return [];
-  return listDeletionBatches(c.var.services.database, c.var.scope, filter, {
+  return listDeletionBatches(c.var.services.database, ownerOf(c), filter, {
     sortBy: sorting?.key === 'tenantId' ? 'tenantId' : 'id',
     descending: sorting?.descending ?? false,
     ...paging,
@@ -140,7 +141,7 @@ async function list(c: ApiContext): Promise<DeletionBatch[]> {
 async function count(c: ApiContext): Promise<number> {
   readSorting(c, SORT_KEYS);
   const filter = readFilter(c);
-  return filter === null ? 0 : countDeletionBatches(c.var.services.database, c.var.scope, filter);
+  return filter === null ? 0 : countDeletionBatches(c.var.services.database, ownerOf(c), filter);
 }
 
 /** null: the parameters select nothing that Drover has. Parameters that the engine does not know are ignored, as there. */
@@ -151,6 +152,7 @@ function readFilter(c: ApiContext): DeletionBatchFilter | null {
   const startedBefore = readDateParameter(c, 'startedBefore');
   const startedAfter = readDateParameter(c, 'startedAfter');
   const batchId = c.req.query('batchId');
+  const tenants = readTenantFilter(c);
   if (selectsNothing(c)) return null;
   return {
     isLive: true,
@@ -160,5 +162,6 @@ function readFilter(c: ApiContext): DeletionBatchFilter | null {
     ...(startedAfter && { startedAfter }),
     ...(withFailures === true && { hasFailures: true }),
     ...(withoutFailures === true && { hasFailures: false }),
+    ...tenants,
   };
 }

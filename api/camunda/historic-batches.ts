@@ -12,7 +12,8 @@ import {
 } from '../../store/deletion-batches.ts';
 import type { ApiContext, ApiEnv } from '../context.ts';
 import { removeBatchForGood } from '../routes/batches.ts';
-import { selectsNothing } from './batch-parameters.ts';
+import { readTenantFilter, selectsNothing } from './batch-parameters.ts';
+import { ownerOf } from './reach.ts';
 import { toHistoricBatch } from './representations.ts';
 import { readBooleanParameter, readPaging, readSorting } from './requests.ts';
 
@@ -28,7 +29,7 @@ historicBatchRoutes.get('/history/batch', async (c) => {
   const paging = readPaging(c);
   if (filter === null) return c.json([]);
   const key = sorting?.key ?? 'batchId';
-  const batches = await listDeletionBatches(database, c.var.scope, filter, {
+  const batches = await listDeletionBatches(database, ownerOf(c), filter, {
     sortBy: key === 'batchId' ? 'id' : key,
     descending: sorting?.descending ?? false,
     ...paging,
@@ -42,7 +43,7 @@ historicBatchRoutes.get('/history/batch/count', async (c) => {
   readSorting(c, SORT_KEYS);
   const filter = readFilter(c);
   return c.json({
-    count: filter === null ? 0 : await countDeletionBatches(c.var.services.database, c.var.scope, filter),
+    count: filter === null ? 0 : await countDeletionBatches(c.var.services.database, ownerOf(c), filter),
   });
 });
 
@@ -67,13 +68,14 @@ historicBatchRoutes.delete('/history/batch/:id', async (c) => {
 });
 
 async function find(c: ApiContext, id: string): Promise<DeletionBatch | null> {
-  const batch = await findBatch(c.var.services.database, c.var.scope, id);
+  const batch = await findBatch(c.var.services.database, ownerOf(c), id);
   return batch !== null && isDeletionBatch(batch) ? batch : null;
 }
 
 function readFilter(c: ApiContext): DeletionBatchFilter | null {
   const completed = readBooleanParameter(c, 'completed');
   const batchId = c.req.query('batchId');
+  const tenants = readTenantFilter(c);
   if (selectsNothing(c)) return null;
-  return { ...(batchId !== undefined && { batchId }), ...(completed !== null && { isLive: !completed }) };
+  return { ...(batchId !== undefined && { batchId }), ...(completed !== null && { isLive: !completed }), ...tenants };
 }

@@ -13,7 +13,7 @@ import { isDeletionBatch } from '../../store/deletion-batches.ts';
 import type { ApiContext, ApiEnv } from '../context.ts';
 import { whileAnswering } from '../outage.ts';
 import { queryFromParameters } from './query-parameters.ts';
-import { reachOf } from './reach.ts';
+import { ownerOf, reachOf } from './reach.ts';
 import { toBatch, toHistoricProcessInstance, toProcessInstance } from './representations.ts';
 import { type Paging, readBody, readPaging } from './requests.ts';
 
@@ -33,7 +33,7 @@ processInstanceRoutes.post('/process-instance/delete', async (c) => {
   };
   const batch = await whileAnswering(health, ['mongodb', 'temporal'], () =>
     client.withDeadline(Date.now() + ACCEPT_LIMIT_MS + START_TIMEOUT_MS, () =>
-      deleteProcessInstances(c.var.services, c.var.scope, reachOf(c), request, settings),
+      deleteProcessInstances(c.var.services, ownerOf(c), reachOf(c), request, settings),
     ),
   );
   c.var.services.metrics.accepted('terminate', batch.total);

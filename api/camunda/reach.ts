@@ -1,14 +1,9 @@
-import { DEFAULT_PLATFORM } from '../../domain/scope.ts';
+import { NAMESPACE_SCOPE, type Scope } from '../../domain/scope.ts';
 import type { Reach } from '../../services/select-executions.ts';
 import type { ApiContext } from '../context.ts';
 
-/**
- * What the caller's requests reach: a tenant's executions where the request is a tenant's or names one, else (platform scope,
- * no tenant named) all of the namespace. The namespace is the default platform's: to it belongs what names no platform.
- */
-export function reachOf(c: ApiContext): Reach {
-  const { isPlatformScope, scope } = c.var;
-  const isOfTenant =
-    !isPlatformScope || scope.platform !== DEFAULT_PLATFORM || Boolean(c.req.header('reach-tenant-id'));
-  return isOfTenant ? scope : null;
-}
+/** What the caller's requests reach: a tenant's executions, or all of the namespace where the request is the operator's. */
+export const reachOf = (c: ApiContext): Reach => (c.var.actsOnNamespace ? null : c.var.scope);
+
+/** Whose batches the caller's are. */
+export const ownerOf = (c: ApiContext): Scope => (c.var.actsOnNamespace ? NAMESPACE_SCOPE : c.var.scope);

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
 import { BATCH_STATUSES, BATCH_TYPES, isTerminal, OPERATIONS, type Operation } from '../../domain/batch.ts';
+import { NAMESPACE_SCOPE, type Scope, scopeKey } from '../../domain/scope.ts';
 import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
 import { purgeBatch } from '../../services/purge-batch.ts';
 import { viewBatch, viewListedBatch } from '../../services/view-batch.ts';
@@ -28,9 +29,21 @@ const params = z.object({ batchId: z.string() });
 const tags = ['Batches'];
 
 export async function batchOf(c: ApiContext, batchId: string): Promise<BatchDocument> {
-  const batch = await findBatch(c.var.services.database, c.var.scope, batchId);
+  const batch = await findIn(batchScopesOf(c), (scope) => findBatch(c.var.services.database, scope, batchId));
   if (batch === null) throw noBatch(batchId);
   return batch;
+}
+
+/** Whose batches a caller's are: those of its tenant, and for the operator those that act on the namespace. */
+const batchScopesOf = (c: ApiContext): Scope[] =>
+  c.var.actsOnNamespace ? [c.var.scope, NAMESPACE_SCOPE] : [c.var.scope];
+
+async function findIn<T>(scopes: readonly Scope[], find: (scope: Scope) => Promise<T | null>): Promise<T | null> {
+  for (const scope of scopes) {
+    const found = await find(scope);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 const noBatch = (batchId: string) => notFound(`there is no batch "${batchId}"`);
@@ -63,7 +76,7 @@ export function batchRoutes(api: Api): void {
 /** From the mark on the batch is a 404; what cannot be removed at once, the sweeper removes. */
 export async function removeBatchForGood(c: ApiContext, batch: BatchDocument): Promise<void> {
   const { database, logger } = c.var.services;
-  const marked = await markDeleted(database, c.var.scope, batch._id);
+  const marked = await markDeleted(database, batch, batch._id);
   if (marked === null) throw noBatch(batch._id);
   try {
     await purgeBatch(c.var.services, marked);
@@ -113,9 +126,10 @@ function readRoutes(api: Api): void {
       const definition = query.schema ? await findSchemaDefinition(database, c.var.scope.platform, query.schema) : null;
       // one that has been deleted has left its batches behind, under its id
       const schemaDefinitionId = definition?.id ?? query.schema;
+      const scopes = batchScopesOf(c);
       const place: ListPlace = {
         list: 'batches',
-        filter: [operation ?? '', query.status ?? '', schemaDefinitionId ?? '', query.sortBy],
+        filter: [operation ?? '', query.status ?? '', schemaDefinitionId ?? '', query.sortBy, ...scopes.map(scopeKey)],
       };
       const after = await cursors.decode(c.var.scope, place, query.cursor);
       const filter = {
@@ -124,7 +138,7 @@ function readRoutes(api: Api): void {
         ...(schemaDefinitionId && { schemaDefinitionId }),
       };
       const newestFirst = query.sortBy === '-createdAt';
-      const page = await listBatches(database, c.var.scope, filter, { after, limit: query.limit, newestFirst });
+      const page = await listBatches(database, scopes, filter, { after, limit: query.limit, newestFirst });
       const results = await Promise.all(page.batches.map((batch) => viewListedBatch(database, batch)));
       const cursor = page.next === null ? null : await cursors.encode(c.var.scope, place, page.next);
       return c.json(
@@ -194,31 +208,30 @@ function eventRoute(api: Api): void {
     },
     async (c, { params: { batchId } }) => {
       const { events } = c.var.services;
-      const batch = await events.find(c.var.scope, batchId);
+      const batch = await findIn(batchScopesOf(c), (scope) => events.find(scope, batchId));
       if (batch === null) throw noBatch(batchId);
       const seen = c.req.header('last-event-id');
       // A client that has seen the end comes back for what there is no more of: 204 tells it to stay away.
       if (seen !== undefined && isTerminal(batch.status)) {
-        const now = await events.read(c.var.scope, batchId);
+        const now = await events.read(batch, batchId);
         if (now?.isLast && now.id === seen) return c.body(null, 204);
       }
       // nobody would read the stream of a caller that was given up, nor end it
       assertAwaited();
       c.var.load.becomeStream();
-      return streamEvents(c, batchId, seen);
+      return streamEvents(c, batch, seen);
     },
   );
 }
 
 /** A client that reads slowly misses states in between, never the latest one. */
-function streamEvents(c: ApiContext, batchId: string, lastSeen: string | undefined): Response {
+function streamEvents(c: ApiContext, batch: BatchDocument, lastSeen: string | undefined): Response {
   const { events } = c.var.services;
-  const { scope } = c.var;
   return streamSSE(c, async (stream) => {
     let next: BatchEvent | 'over' | undefined;
     let isSilent = false;
     let notify = (): void => undefined;
-    const unwatch = events.watch(scope, batchId, (event) => {
+    const unwatch = events.watch(batch, batch._id, (event) => {
       next = event;
       notify();
     });

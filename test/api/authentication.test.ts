@@ -235,6 +235,72 @@ test('the namespace behind the Camunda façade is open to platform scope of the 
   await untagged.terminate();
 });
 
+describe("what the operator's Camunda calls start", () => {
+  const OPERATOR: Claims = { platform: 'default', scope: 'platform' };
+  const others: [string, Claims, Record<string, string>?][] = [
+    ['a tenant named default', { platform: 'default', tenant: 'default', scope: 'tenant' }],
+    ['another tenant', { platform: 'default', tenant: 'blue', scope: 'tenant' }],
+    ['platform scope with the claim of a tenant', { ...OPERATOR, tenant: 'default' }],
+    ['platform scope that names a tenant', OPERATOR, { 'reach-tenant-id': 'default' }],
+    ['another platform', OTHER_PLATFORM],
+  ];
+  let id: string;
+
+  beforeAll(async () => {
+    const body = { processInstanceIds: ['nobody'] };
+    id = (await send('POST', '/engine-rest/process-instance/delete', OPERATOR, { body })).json.id;
+    await drover.ended(id, { headers: bearer(await signed(OPERATOR)) });
+  });
+
+  test.each(others)('is not there for %s', async (_, who, headers = {}) => {
+    for (const route of routes) {
+      if (!/\/batch(es)?(\/|$)|job-definition/.test(route.path) || route.path.startsWith('/api/resources')) continue;
+      const body = bodyFor(route, id);
+      const path = fill(route.path, {
+        batchId: id.replace(/.$/, (last) => (route.path.includes('job') ? shifted(last) : last)),
+      });
+      const answer = await send(route.method, path, who, { headers, ...(body !== undefined && { body }) });
+      if (route.path.includes('{')) expect([route, answer.status]).toEqual([route, oneOf([400, 404])]);
+      else expect([route, answer.text]).toEqual([route, expect.not.stringContaining(id)]);
+    }
+    const count = async (filter: string): Promise<unknown> =>
+      (await send('GET', `/engine-rest/batch/count?batchId=${id}${filter}`, who, { headers })).json;
+    for (const filter of ['', '&withoutTenantId=true', '&tenantIdIn=default'])
+      expect(await count(filter)).toEqual({ count: 0 });
+  });
+
+  /** The last digit of the definition of a batch's jobs. */
+  const shifted = (last: string): string => (Number.parseInt(last, 16) ^ 3).toString(16);
+
+  test("is the operator's to list, read, retry and delete, under both APIs", async () => {
+    for (const path of ['/engine-rest/batch', '/engine-rest/history/batch', '/api/batches']) {
+      expect([path, (await send('GET', path, OPERATOR)).text]).toEqual([path, expect.stringContaining(id)]);
+    }
+    expect((await send('GET', `/engine-rest/batch/${id}`, OPERATOR)).json).toMatchObject({ id, tenantId: null });
+    expect((await send('GET', `/api/batches/${id}/items`, OPERATOR)).json.data.results).toHaveLength(1);
+    const jobs = id.replace(/.$/, shifted);
+    const retried = await send('PUT', `/engine-rest/job-definition/${jobs}/retries`, OPERATOR, {
+      body: { retries: 1 },
+    });
+    expect(retried.status).toBe(204);
+    await drover.ended(id, { headers: bearer(await signed(OPERATOR)) });
+    const { client } = drover.services;
+    const { searchAttributes } = await client.workflow.getHandle(`batch-${id}`).describe();
+    expect(searchAttributes).not.toHaveProperty('DroverTenant');
+    expect((await send('DELETE', `/api/batches/${id}`, OPERATOR)).status).toBe(200);
+    expect((await send('GET', `/api/batches/${id}`, OPERATOR)).status).toBe(404);
+  });
+
+  test('a platform token with the claim of a tenant reaches that tenant alone', async () => {
+    const { client, taskQueue } = drover.services;
+    const untagged = await client.workflow.start('nobodysWorkflow', { taskQueue, workflowId: `${taskQueue}-claim` });
+    const instance = `/engine-rest/process-instance/${untagged.workflowId}`;
+    expect((await send('GET', instance, OPERATOR)).status).toBe(200);
+    expect((await send('GET', instance, { ...OPERATOR, tenant: 'blue' })).status).toBe(404);
+    await untagged.terminate();
+  });
+});
+
 test('platform scope names its tenant in reach-tenant-id, else in its claim, else it is default', async () => {
   const { batchId } = (
     await send('POST', '/api/resources/secret-thing/batch', PLATFORM, { body: { resources: [{ externalId: 'x' }] } })

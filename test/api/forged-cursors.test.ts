@@ -54,7 +54,7 @@ beforeAll(async () => {
     '/api/batches': {
       path: '/api/batches',
       owner: RED,
-      place: { list: 'batches', filter: ['', '', '', '-createdAt'] },
+      place: { list: 'batches', filter: ['', '', '', '-createdAt', scopeKey(RED)] },
       places: [...hostile, ...ids],
     },
     '/api/batches/{batchId}/items': {
