@@ -1,7 +1,12 @@
 import { createRoute, type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
+import type { JsonFlaw } from '../domain/json-source.ts';
+import { shortened } from '../domain/shortened.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
 import { ApiError, badRequest, MAX_FAULTS } from './envelope.ts';
-import { readJson } from './read-json.ts';
+import { placeOf } from './places.ts';
+import { type JsonBody, readJson } from './read-json.ts';
+import { assertNoBody, isWellEncoded, readQuery } from './read-query.ts';
+import { type KnownNames, unknownName } from './unknown-names.ts';
 
 export type Api = OpenAPIHono<ApiEnv>;
 
@@ -9,7 +14,7 @@ export type Api = OpenAPIHono<ApiEnv>;
 export const TOKEN_SCHEME = 'token';
 
 /** What a route takes; each part is checked by the definition that the OpenAPI document shows. */
-export interface RouteInput<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
+export interface RouteInput<P extends z.ZodType, Q extends z.ZodObject, B extends z.ZodType> {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** OpenAPI form: `/api/batches/{batchId}`. */
   readonly path: string;
@@ -23,6 +28,12 @@ export interface RouteInput<P extends z.ZodType, Q extends z.ZodType, B extends 
   /** By names in lower case. */
   readonly headers?: z.ZodObject;
   readonly body?: B;
+  /** Top-level fields of a body whose schema is no `z.strictObject`, which names its own. */
+  readonly bodyFields?: readonly string[];
+  /** What a body should hold, for callers that send none. */
+  readonly bodyHint?: string;
+  /** An array in the body whose entries have outcomes of their own: a flaw inside one is no fault of the request. */
+  readonly entries?: string;
   readonly responses: RouteConfig['responses'];
 }
 
@@ -32,36 +43,47 @@ export interface Input<P, Q, B> {
   readonly body: B;
   /** The body as received, for fingerprints. */
   readonly rawBody: Uint8Array;
+  /** Flaws inside the route's `entries`, by entry; their paths begin in it. */
+  readonly entryFlaws: ReadonlyMap<number, JsonFlaw>;
 }
 
 /**
- * Adds a route: its definition goes into the OpenAPI document, and requests are checked by it before `handle` sees them.
+ * Adds a route: its definition goes into the OpenAPI document, and requests are checked by it before `handle` sees them. Nothing
+ * that a request says is passed over: a name that the definition does not have, or has elsewhere, is a fault (contract section 2).
  * @throws ApiError 400 naming each fault with its place, 413, 415.
  */
 export function defineRoute<
   P extends z.ZodType = z.ZodUnknown,
-  Q extends z.ZodType = z.ZodUnknown,
+  Q extends z.ZodObject = z.ZodObject,
   B extends z.ZodType = z.ZodUnknown,
 >(
   api: Api,
   input: RouteInput<P, Q, B>,
   handle: (c: ApiContext, input: Input<z.output<P>, z.output<Q>, z.output<B>>) => Response | Promise<Response>,
 ): void {
-  const { method, path, params, query, body, headers, ...about } = input;
+  const { method, path, params, query, body, bodyFields, bodyHint, entries, headers, ...about } = input;
   const request = {
     ...(params && { params: params as never }),
     ...(query && { query: query as never }),
     headers: z.object({ ...TENANT_HEADER, ...headers?.shape }),
     ...(body && { body: { required: true, content: { 'application/json': { schema: body as z.ZodType } } } }),
   };
+  const known: KnownNames = {
+    query: Object.keys(query?.shape ?? {}),
+    body: body === undefined ? [] : (bodyFields ?? fieldsOf(body)),
+  };
   const route = createRoute({ ...about, method, path, request, security: [{ [TOKEN_SCHEME]: [] }] });
   api.openAPIRegistry.registerPath(route);
   api.on(method.toUpperCase(), route.getRoutingPath(), async (c) => {
     const faults: string[] = [];
+    if (!isWellEncoded(c)) throw badRequest('url: is not percent-encoded UTF-8');
     const checkedParams = check(faults, params, c.req.param(), '');
-    const checkedQuery = check(faults, query, c.req.query(), '');
+    const checkedQuery = check(faults, query, readQuery(c, faults, known), '');
     check(faults, headers, c.req.header(), '');
-    const read = body ? await readBody(c, faults) : null;
+    if (body === undefined) await assertNoBody(c, faults, known);
+    const read = body ? await readBody(c, faults, bodyHint) : null;
+    if (read) faults.push(...unknownFields(read.json, known));
+    const entryFlaws = read ? sortFlaws(read.flaws, entries, faults) : new Map<number, JsonFlaw>();
     const checkedBody = read && check(faults, body, read.json, 'body');
     if (faults.length > 0) throw badRequest(...faults);
     return handle(c, {
@@ -69,8 +91,42 @@ export function defineRoute<
       query: checkedQuery as z.output<Q>,
       body: checkedBody as z.output<B>,
       rawBody: read?.bytes ?? new Uint8Array(),
+      entryFlaws,
     });
   });
+}
+
+/** @throws where the schema would let through what it does not name: a mistake in a route, found at start. */
+function fieldsOf(body: z.ZodType): string[] {
+  if (body instanceof z.ZodObject && body.def.catchall instanceof z.ZodNever) return Object.keys(body.shape);
+  throw new Error('a body is a z.strictObject, or its route names the fields');
+}
+
+/** Top-level fields that a body should not have; no more of them than are told. */
+function unknownFields(json: unknown, known: KnownNames): string[] {
+  const faults: string[] = [];
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return faults;
+  for (const name in json) {
+    if (!known.body.includes(name)) faults.push(unknownName(name, 'body', known));
+    if (faults.length === MAX_FAULTS) break;
+  }
+  return faults;
+}
+
+/** Flaws of entries by entry; the others are faults of the request. */
+function sortFlaws(
+  flaws: readonly JsonFlaw[],
+  entries: string | undefined,
+  faults: string[],
+): ReadonlyMap<number, JsonFlaw> {
+  const ofEntries = new Map<number, JsonFlaw>();
+  for (const { path, message } of flaws) {
+    const [field, index, ...inner] = path;
+    if (field === entries && typeof index === 'number' && inner.length > 0) {
+      ofEntries.set(index, { path: inner, message });
+    } else if (faults.length < MAX_FAULTS) faults.push(`${shortened(placeOf(path)) || 'body'}: ${message}`);
+  }
+  return ofEntries;
 }
 
 /** Every route takes it; who may use it, and how long it is, is checked with the token. */
@@ -90,29 +146,22 @@ function check(faults: string[], schema: z.ZodType | undefined, value: unknown, 
   if (schema === undefined) return undefined;
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  for (const { path, message } of result.error.issues.slice(0, MAX_FAULTS))
-    faults.push(`${placeOf(path) || whole}: ${message}`);
+  for (const { code, path, message } of result.error.issues.slice(0, MAX_FAULTS)) {
+    // told already, with the name that was meant
+    if (code !== 'unrecognized_keys' || path.length > 0) faults.push(`${placeOf(path) || whole}: ${message}`);
+  }
   return undefined;
 }
 
 /** A body that is no JSON is one fault among others; one that is not to be read at all is refused for that alone. */
-async function readBody(c: ApiContext, faults: string[]): Promise<{ json: unknown; bytes: Uint8Array } | null> {
+async function readBody(c: ApiContext, faults: string[], hint?: string): Promise<JsonBody | null> {
   try {
-    return await readJson(c);
+    return await readJson(c, hint);
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 400) throw error;
     faults.push(...(error.errors ?? [error.message]));
     return null;
   }
-}
-
-/** `resources[3].name` */
-function placeOf(path: readonly PropertyKey[]): string {
-  return path.reduce<string>(
-    (place, part) =>
-      typeof part === 'number' ? `${place}[${part}]` : place === '' ? String(part) : `${place}.${String(part)}`,
-    '',
-  );
 }
 
 /**

@@ -1,3 +1,4 @@
+import { findFlaws, type JsonCensus, type JsonFlaw, takeCensus } from '../domain/json-source.ts';
 import type { ApiContext } from './context.ts';
 import { ApiError, badRequest } from './envelope.ts';
 
@@ -5,21 +6,31 @@ import { ApiError, badRequest } from './envelope.ts';
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
 /**
- * Most objects and arrays in one body. Sixteen megabytes of nothing but empty ones take a second to parse, in which nobody else
- * is answered, and a hundred times the memory of their text.
+ * Most objects, arrays and members in one body. A million members of different names take more than a second to parse, in which
+ * nobody else is answered, and a hundred times the memory of their text.
  */
-const MAX_NODES = 1_000_000;
-const OPENING = [0x7b, 0x5b] as const;
+const MAX_PARTS = 500_000;
+
+/** A parsed body, with what its text says and the value does not show. */
+export interface JsonBody {
+  readonly json: unknown;
+  readonly flaws: readonly JsonFlaw[];
+  readonly bytes: Uint8Array;
+}
 
 /**
  * The body of a request, at most the configured number of bytes of it read.
- * @throws ApiError 415 for another content type, 413 past the limit, 400 where it is no UTF-8 or no JSON.
+ * @param hint says what a body should hold, where there is none.
+ * @throws ApiError 415 for another content type, 413 past the limit, 400 where there is no body, or it is no UTF-8 or no JSON.
  */
-export async function readJson(c: ApiContext): Promise<{ json: unknown; bytes: Uint8Array }> {
+export async function readJson(c: ApiContext, hint = ''): Promise<JsonBody> {
   const type = c.req.header('content-type') ?? '';
-  if (!JSON_TYPE.test(type))
+  if (type !== '' && !JSON_TYPE.test(type))
     throw new ApiError(415, `the content type must be application/json, not "${type.slice(0, 100)}"`);
-  const bytes = await readBytes(c);
+  const { bytes, census } = await readBytes(c);
+  if (bytes.byteLength === 0)
+    throw badRequest(`body: is empty: JSON is needed, of content type application/json${hint}`);
+  if (type === '') throw badRequest(`content-type: must be given, as application/json${hint}`);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -27,7 +38,8 @@ export async function readJson(c: ApiContext): Promise<{ json: unknown; bytes: U
     throw badRequest('body: is not valid UTF-8');
   }
   try {
-    return { json: JSON.parse(text), bytes };
+    const json: unknown = JSON.parse(text);
+    return { json, flaws: findFlaws(text, json, census), bytes };
   } catch (error) {
     throw badRequest(`body: is not valid JSON${error instanceof SyntaxError ? placeOf(error) : ''}`);
   }
@@ -42,9 +54,9 @@ function placeOf(error: SyntaxError): string {
 /**
  * The body as it comes, at most the configured number of bytes of it.
  * @throws ApiError 413 past the limit, 415 where it is compressed, 429 where others have sent too much already, 400 where
- * the body breaks off, or holds too many objects to be parsed.
+ * the body breaks off, or holds too much to be parsed.
  */
-export async function readBytes(c: ApiContext): Promise<Uint8Array> {
+export async function readBytes(c: ApiContext): Promise<{ bytes: Uint8Array; census: JsonCensus }> {
   const limit = c.var.services.config.BODY_LIMIT_BYTES;
   // a small body can unpack to any size
   const encoding = c.req.header('content-encoding') ?? 'identity';
@@ -64,15 +76,8 @@ export async function readBytes(c: ApiContext): Promise<Uint8Array> {
     throw error instanceof ApiError ? error : badRequest('body: breaks off');
   }
   const bytes = Buffer.concat(chunks);
-  if (hasTooManyNodes(bytes)) throw badRequest(`body: holds more than ${MAX_NODES} objects and arrays`);
-  return bytes;
-}
-
-/** Counts them before they are parsed; those in texts too, which are hardly ever as many. */
-function hasTooManyNodes(bytes: Buffer): boolean {
-  let nodes = 0;
-  for (const byte of OPENING) {
-    for (let at = bytes.indexOf(byte); at !== -1 && nodes <= MAX_NODES; at = bytes.indexOf(byte, at + 1)) nodes += 1;
-  }
-  return nodes > MAX_NODES;
+  const census = takeCensus(bytes, MAX_PARTS);
+  if (census.parts > MAX_PARTS)
+    throw badRequest(`body: holds more than ${MAX_PARTS} objects, arrays and members: send less at once`);
+  return { bytes, census };
 }

@@ -45,16 +45,6 @@ export function canonicalText(value: JsonValue): string {
   return `{${fields.map(([field, inner]) => `${JSON.stringify(field)}:${canonicalText(inner)}`).join(',')}}`;
 }
 
-/** Whether a value holds a number beyond what JSON texts give back: JavaScript reads it as infinite. */
-export function holdsInfinity(root: JsonValue): boolean {
-  const open: JsonValue[] = [root];
-  for (let value = open.pop(); value !== undefined; value = open.pop()) {
-    if (typeof value === 'number' && !Number.isFinite(value)) return true;
-    if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) open.push(inner);
-  }
-  return false;
-}
-
 /** How much there is in a value. */
 export interface JsonExtent {
   /** Objects and arrays inside each other; a scalar has depth 0. Counted up to one more than the limit. */

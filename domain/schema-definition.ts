@@ -48,7 +48,7 @@ export type CheckedDefinition =
   | { readonly faults: readonly DefinitionFault[] };
 
 /**
- * Checks a request to define a schema. Fields that it does not know are passed over, so that what a GET gave can be sent back.
+ * Checks a request to define a schema; which fields it may have is the route's to say.
  * @returns the definition with defaults filled in, or every fault with a JSON pointer into the request, at most 100.
  */
 export function checkDefinition(request: JsonValue): CheckedDefinition {

@@ -1,8 +1,11 @@
 import { invalidRequest } from '../../domain/camunda-fault.ts';
 import { readDate } from '../../domain/json-reading.ts';
+import { findFlaws, type JsonCensus } from '../../domain/json-source.ts';
 import { MAX_FACADE_FIRST_RESULT } from '../../domain/limits.ts';
 import { checkSorting } from '../../domain/process-instance-query.ts';
+import { shortened } from '../../domain/shortened.ts';
 import type { ApiContext } from '../context.ts';
+import { placeOf } from '../places.ts';
 import { readBytes } from '../read-json.ts';
 import { badNumber, notAcceptable, unsupportedMediaType } from './errors.ts';
 
@@ -13,29 +16,34 @@ import { badNumber, notAcceptable, unsupportedMediaType } from './errors.ts';
 export async function readBody(c: ApiContext): Promise<unknown> {
   const type = c.req.header('content-type');
   if (type !== undefined && !/^application\/json\s*(;|$)/i.test(type)) throw unsupportedMediaType();
-  const bytes = await readBytes(c);
+  const { bytes, census } = await readBytes(c);
   if (bytes.byteLength === 0) throw invalidRequest('the body is empty: a JSON object is needed');
   if (type === undefined) throw unsupportedMediaType();
-  const json = parse(bytes);
+  const json = parse(bytes, census);
   if (json === null) throw invalidRequest('the body is null: a JSON object is needed');
   return json;
 }
 
-function parse(bytes: Uint8Array): unknown {
+function parse(bytes: Uint8Array, census: JsonCensus): unknown {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     throw invalidRequest('the body is not valid UTF-8');
   }
+  let json: unknown;
   try {
-    return JSON.parse(text);
+    json = JSON.parse(text);
   } catch (error) {
     const position = error instanceof SyntaxError ? /position \d+/.exec(error.message) : null;
     throw invalidRequest(
       `the body is not valid JSON: ${position ? `at ${position[0]}` : `it ends too early, at position ${text.length}`}`,
     );
   }
+  // an id or a number that is not what was sent would select other instances
+  const [flaw] = findFlaws(text, json, census);
+  if (flaw !== undefined) throw invalidRequest(`${shortened(placeOf(flaw.path)) || 'the body'} ${flaw.message}`);
+  return json;
 }
 
 /** @throws CamundaFault 406 where the caller takes no JSON. */

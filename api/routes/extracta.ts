@@ -11,7 +11,7 @@ export const EXTRACTA_PREFIX = '/api/v1/documentClassification/';
 const Answer = z.object({ status: z.enum(['success', 'error']), message: z.string() }).openapi('ExtractaAnswer');
 const given = z.string({ error: 'must be given, as a string' }).min(1, 'must not be empty');
 const Body = z
-  .object({ classificationId: given, batchId: given }, { error: 'must be an object' })
+  .strictObject({ classificationId: given, batchId: given }, { error: 'must be an object' })
   .openapi('ExtractaBatch');
 
 /** The one endpoint of Extracta that its clients find here (seed 003). Errors are in its shape, by `extractaFailure`. */

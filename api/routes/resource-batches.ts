@@ -5,9 +5,11 @@ import { PREVIEW_TIMEOUT_MS, PreviewTimeoutError, previewDeletion } from '../../
 import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCES_PER_BATCH } from '../../domain/batch.ts';
 import { MAX_RESOURCE_BYTES } from '../../domain/decide-writes.ts';
 import { externalIdOf, isExternalId } from '../../domain/external-id.ts';
-import { holdsInfinity } from '../../domain/json-text.ts';
+import { fieldAt } from '../../domain/json-pointer.ts';
+import type { JsonFlaw } from '../../domain/json-source.ts';
 import type { JsonObject } from '../../domain/resource.ts';
 import type { SchemaDefinition } from '../../domain/schema-definition.ts';
+import { quoted, shortened } from '../../domain/shortened.ts';
 import { acceptBatch, type BatchRequest } from '../../services/accept-batch.ts';
 import { fittingPageSize, IDS_PER_PAGE, type NewItem } from '../../store/item-pages.ts';
 import { allExternalIds } from '../../store/reference-graph.ts';
@@ -18,6 +20,7 @@ import {
   defineRoute,
   enveloped,
   faults,
+  type Input,
   jsonResponse,
   queryBoolean,
   queryEnumOr,
@@ -35,6 +38,8 @@ const TOO_LINKED =
 const params = z.object({
   schemaDefinitionNameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }),
 });
+/** What a request that starts a batch has been read to. */
+type BatchInput<B> = Pick<Input<z.output<typeof params>, unknown, B>, 'params' | 'body' | 'rawBody' | 'entryFlaws'>;
 const KEY_FAULT = `must be 1 to ${MAX_KEY_LENGTH} characters`;
 const headers = z.object({
   'idempotency-key': z
@@ -47,7 +52,7 @@ const headers = z.object({
 const isResource = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const resourcesBody = z
-  .object(
+  .strictObject(
     {
       resources: bodyArray({ isRight: isResource, fault: 'must be an object' }, 'must be an array of objects')
         .refine((resources) => resources.length > 0, 'must hold at least one resource')
@@ -78,6 +83,8 @@ const accepted = { 202: jsonResponse('The batch and its items are durable', Acce
 const ignoreUnknownFields = queryBoolean(false).openapi({
   description: 'Whether fields that the schema does not name are accepted, and not saved; otherwise they fail the item',
 });
+const DELETE_HINT =
+  ': {"externalIds": […]} or {"deleteAll": true}; where a client cannot send a body with DELETE, POST the same to …/batch/delete';
 const MERGING = [
   'Fields that are absent stay, `null` deletes a field, any other value replaces the old one whole.',
   'What is wrong with one resource fails that item alone.',
@@ -106,10 +113,11 @@ export function resourceBatchRoutes(api: Api): void {
         }),
       }),
       body: resourcesBody,
+      bodyHint: ': {"resources": […]}',
+      entries: 'resources',
       responses: { ...accepted, ...faults(404, 413, 415, 422) },
     },
-    async (c, { params: { schemaDefinitionNameOrId }, query, body, rawBody }) =>
-      acceptWrites(c, { operation: 'upload', options: query }, schemaDefinitionNameOrId, body.resources, rawBody),
+    async (c, { query, ...input }) => acceptWrites(c, { operation: 'upload', options: query }, input),
   );
   defineRoute(
     api,
@@ -121,47 +129,58 @@ export function resourceBatchRoutes(api: Api): void {
       description: `${MERGING} A resource that does not exist fails its item (\`not_found\`). Patches of one resource apply in the order received.`,
       query: z.object({ ignoreUnknownFields }),
       body: resourcesBody,
+      bodyHint: ': {"resources": […]}',
+      entries: 'resources',
       responses: { ...accepted, ...faults(404, 413, 415, 422) },
     },
-    async (c, { params: { schemaDefinitionNameOrId }, query, body, rawBody }) =>
-      acceptWrites(c, { operation: 'patch', options: query }, schemaDefinitionNameOrId, body.resources, rawBody),
+    async (c, { query, ...input }) => acceptWrites(c, { operation: 'patch', options: query }, input),
+  );
+  const deleting = {
+    ...about,
+    body: deleteBody,
+    bodyHint: DELETE_HINT,
+    responses: {
+      ...accepted,
+      200: jsonResponse('What a delete would do; nothing is touched', Preview),
+      ...faults(404, 413, 415, 422),
+    },
+  };
+  const description =
+    'Takes either `externalIds` or `deleteAll`. What a resource that stays refers to is skipped (`referenced`), unless `cascade` takes that one along.';
+  defineRoute(
+    api,
+    { ...deleting, method: 'delete', operationId: 'deleteResources', summary: 'Delete resources', description },
+    acceptDeletion,
   );
   defineRoute(
     api,
     {
-      ...about,
-      method: 'delete',
-      operationId: 'deleteResources',
-      summary: 'Delete resources',
-      description:
-        'Takes either `externalIds` or `deleteAll`. What a resource that stays refers to is skipped (`referenced`), unless `cascade` takes that one along.',
-      body: deleteBody,
-      responses: {
-        ...accepted,
-        200: jsonResponse('What a delete would do; nothing is touched', Preview),
-        ...faults(404, 413, 415, 422),
-      },
+      ...deleting,
+      method: 'post',
+      path: `${path}/delete`,
+      operationId: 'deleteResourcesByPost',
+      summary: 'Delete resources, for clients that cannot send a body with DELETE',
+      description,
     },
-    async (c, { params: { schemaDefinitionNameOrId }, body, rawBody }) => {
-      const definition = await schemaDefinitionOf(c, schemaDefinitionNameOrId);
-      if (body.dryRun) return preview(c, definition, body);
-      const { cascade, deleteAll } = body;
-      const pages = deleteAll
-        ? asItems(allExternalIds(c.var.services.database, c.var.scope, definition.id, IDS_PER_PAGE))
-        : pagesOfIds(body.externalIds);
-      return accept(
-        c,
-        definition,
-        { operation: 'delete', options: { cascade, deleteAll }, pages, pageSize: IDS_PER_PAGE },
-        rawBody,
-      );
-    },
+    acceptDeletion,
   );
+}
+
+async function acceptDeletion(c: ApiContext, input: BatchInput<z.output<typeof deleteBody>>): Promise<Response> {
+  const { params, body, rawBody } = input;
+  const definition = await schemaDefinitionOf(c, params.schemaDefinitionNameOrId);
+  if (body.dryRun) return preview(c, definition, body);
+  const { cascade, deleteAll } = body;
+  const pages = deleteAll
+    ? asItems(allExternalIds(c.var.services.database, c.var.scope, definition.id, IDS_PER_PAGE))
+    : pagesOfIds(body.externalIds);
+  const options = { cascade, deleteAll };
+  return accept(c, definition, { operation: 'delete', options, pages, pageSize: IDS_PER_PAGE }, rawBody);
 }
 
 const isIdToDelete = (value: unknown): value is string => typeof value === 'string' && isExternalId(value);
 const deleteBody = z
-  .object(
+  .strictObject(
     {
       externalIds: bodyArray(
         { isRight: isIdToDelete, fault: 'must be a string of 1 to 256 whole characters' },
@@ -201,21 +220,26 @@ const Preview = enveloped(
 async function acceptWrites(
   c: ApiContext,
   how: Pick<BatchRequest, 'operation' | 'options'>,
-  nameOrId: string,
-  resources: readonly JsonObject[],
-  rawBody: Uint8Array,
+  { params, body, rawBody, entryFlaws }: BatchInput<z.output<typeof resourcesBody>>,
 ): Promise<Response> {
-  const definition = await schemaDefinitionOf(c, nameOrId);
-  const items = resources.map((resource) => toItem(resource, definition.externalIdField));
+  const definition = await schemaDefinitionOf(c, params.schemaDefinitionNameOrId);
+  const items = body.resources.map((resource, index) =>
+    toItem(resource, definition.externalIdField, entryFlaws.get(index)),
+  );
   return accept(c, definition, { ...how, pages: [items], pageSize: fittingPageSize(items) }, rawBody);
 }
 
 /** What is wrong with one resource fails that item alone: it is accepted with its fault. */
-function toItem(resource: JsonObject, externalIdField: string): NewItem {
+function toItem(resource: JsonObject, externalIdField: string, flaw: JsonFlaw | undefined): NewItem {
   const { externalId, faults } = externalIdOf(resource, externalIdField);
-  const refused = (message: string): NewItem => ({ externalId, faults: [...faults, { code: 'validation', message }] });
-  // written as JSON it would become null, which deletes a field
-  if (holdsInfinity(resource)) return refused('a number is too large');
+  const refused = (message: string, field?: string): NewItem => ({
+    externalId,
+    faults: [...faults, { code: 'validation', message, ...(field !== undefined && { field: shortened(field) }) }],
+  });
+  if (flaw !== undefined) {
+    const field = fieldAt(flaw.path);
+    return refused(`${quoted(field)} ${flaw.message}`, field);
+  }
   try {
     const body = JSON.stringify(resource);
     if (Buffer.byteLength(body) > MAX_RESOURCE_BYTES)

@@ -70,12 +70,23 @@ const NewDefinition = anyBody.openapi('NewSchemaDefinition', {
   type: 'object',
   required: ['name', 'schema'],
   properties,
+  additionalProperties: false,
 });
+/** What a GET tells beside that, and a PUT takes back: it changes by itself. */
+const readOnly = {
+  id: { type: 'string', description: 'If given, that of the definition' },
+  versionNumber: { type: 'integer', description: 'If given, the current one; another is a 409' },
+  referenceSchemas: { type: 'array', items: { type: 'string' } },
+  createdAt: { type: 'string' },
+  updatedAt: { type: 'string' },
+} as const;
 const NextVersion = anyBody.openapi('SchemaDefinitionVersion', {
   type: 'object',
   required: ['schema'],
-  description: 'Names and the external id field never change: they may be left out, or repeated',
-  properties,
+  description:
+    'What a GET gave can be sent back. Names and the external id field never change: they may be left out, or repeated',
+  properties: { ...properties, ...readOnly },
+  additionalProperties: false,
 });
 
 /** What a platform's resources look like (contract section 5). */
@@ -95,6 +106,7 @@ function collectionRoutes(api: Api): void {
       tags,
       summary: 'Define a type of resources',
       body: NewDefinition,
+      bodyFields: Object.keys(properties),
       responses: { 201: jsonResponse('The definition', OneDefinition), ...faults(409, 413, 415) },
     },
     async (c, { body }) => {
@@ -161,6 +173,7 @@ function memberRoutes(api: Api): void {
       description:
         'A version that would make stored resources invalid, or refer to nothing, is refused with their number.',
       body: NextVersion,
+      bodyFields: Object.keys({ ...properties, ...readOnly }),
       responses: { ...ok, ...faults(404, 409, 413, 415) },
     },
     async (c, { params: { nameOrId }, body }) => {
@@ -215,12 +228,17 @@ function checkedNext(definition: SchemaDefinition, body: JsonValue): SchemaDefin
   const { name, pluralName, externalIdField } = definition;
   const fixed: JsonObject = { name, ...(pluralName !== undefined && { pluralName }), externalIdField };
   const input = checked(isObject(body) ? { ...fixed, ...body } : body);
+  const { id = definition.id, versionNumber = definition.versionNumber } = isObject(body) ? body : {};
   const changes = [
+    ...(id === definition.id ? [] : ['/id: cannot be changed']),
     ...(sameName(input.name, name) ? [] : ['/name: cannot be changed']),
     ...(sameName(input.pluralName, pluralName) ? [] : ['/pluralName: cannot be changed']),
     ...(input.externalIdField === externalIdField ? [] : ['/externalIdField: cannot be changed']),
   ];
   if (changes.length > 0) throw badRequest(...changes);
+  if (versionNumber !== definition.versionNumber) {
+    throw new ApiError(409, `the schema definition is at version ${definition.versionNumber}`);
+  }
   return input;
 }
 

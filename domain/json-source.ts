@@ -1,0 +1,200 @@
+import { shortened } from './shortened.ts';
+
+/**
+ * What a JSON text says and its parsed value does not show: a member given twice, of which the parser keeps the last, and a number
+ * that the parser rounds. One cheap pass over the bytes counts; only where something may be wrong is the text read closely.
+ */
+
+/** What a JSON text is made of. Exact for valid JSON; of anything else the parser says what is wrong. */
+export interface JsonCensus {
+  /** Objects, arrays and members: what parsing costs time and memory for. */
+  readonly parts: number;
+  /** Members of all objects, repeated ones too. */
+  readonly members: number;
+  /** Whether a number may be beyond what a double holds: an integer of 16 digits or more, or an exponent of three or more. */
+  readonly hasLongNumber: boolean;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const OPEN_BRACKET = 0x5b;
+const ZERO = 0x30;
+const NINE = 0x39;
+const POINT = 0x2e;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+/** A letter of ASCII in lower case; `E` is `e`. */
+const LOWER_CASE = 0x20;
+const LOWER_E = 0x65;
+
+/** Digits that every double holds exactly. */
+const SAFE_DIGITS = 15;
+/** Digits of an exponent that cannot make a number of `SAFE_DIGITS` digits infinite. */
+const SAFE_EXPONENT_DIGITS = 2;
+
+/** Counts what a JSON text is made of; stops where there are more than `maxParts`. */
+export function takeCensus(bytes: Uint8Array, maxParts: number): JsonCensus {
+  const end = bytes.length;
+  let members = 0;
+  let nodes = 0;
+  let hasLongNumber = false;
+  for (let at = 0; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte === QUOTE) {
+      at = endOfString(bytes, at, end);
+    } else if (byte <= NINE) {
+      if (byte < ZERO) continue;
+      let next = endOfDigits(bytes, at, end);
+      if (next - at > SAFE_DIGITS) hasLongNumber = true;
+      if (bytes[next] === POINT) next = endOfDigits(bytes, next + 1, end);
+      if (((bytes[next] ?? 0) | LOWER_CASE) === LOWER_E) {
+        next += bytes[next + 1] === PLUS || bytes[next + 1] === MINUS ? 2 : 1;
+        const exponent = next;
+        next = endOfDigits(bytes, next, end);
+        if (next - exponent > SAFE_EXPONENT_DIGITS) hasLongNumber = true;
+      }
+      at = next - 1;
+    } else if (byte === COLON) members += 1;
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) nodes += 1;
+    else continue;
+    if (nodes + members > maxParts) break;
+  }
+  return { parts: nodes + members, members, hasLongNumber };
+}
+
+/** The quote that ends a string, or the end of the text. */
+function endOfString(bytes: Uint8Array, start: number, end: number): number {
+  let at = start + 1;
+  for (; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte === QUOTE) break;
+    if (byte === BACKSLASH) at += 1;
+  }
+  return at;
+}
+
+function endOfDigits(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && (bytes[at] as number) >= ZERO && (bytes[at] as number) <= NINE) at += 1;
+  return at;
+}
+
+/** Members of all objects in a parsed value. Depth costs memory, not stack. */
+export function countMembers(root: unknown): number {
+  let members = 0;
+  const open: unknown[] = [root];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (typeof value !== 'object' || value === null) continue;
+    if (Array.isArray(value)) {
+      for (const inner of value) if (typeof inner === 'object' && inner !== null) open.push(inner);
+      continue;
+    }
+    for (const name in value) {
+      members += 1;
+      const inner = (value as Record<string, unknown>)[name];
+      if (typeof inner === 'object' && inner !== null) open.push(inner);
+    }
+  }
+  return members;
+}
+
+/** What is wrong with a valid JSON text at one place, though it can be parsed. */
+export interface JsonFlaw {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** Longest number that a message repeats, in characters. */
+const MAX_LITERAL = 40;
+/** Most flaws found in one text. */
+const MAX_FLAWS = 2_000;
+/** Steps of a path within which only the first flaw is told: one of each `resources[n]`. */
+const STEPS_OF_A_PLACE = 2;
+
+/**
+ * Members given twice and numbers that would be rounded, in what was parsed from `text`: the first of each top-level field, or
+ * entry of one that is an array. Only a text that has one is read closely.
+ */
+export function findFlaws(text: string, json: unknown, census: JsonCensus): readonly JsonFlaw[] {
+  const hasRepeated = census.members !== countMembers(json);
+  return hasRepeated || census.hasLongNumber ? readClosely(text) : [];
+}
+
+/** An open object or array, and the step to the value in it that is being read. */
+interface Frame {
+  /** Names seen so far; null in an array. */
+  readonly names: Set<string> | null;
+  step: string | number;
+  expectsName: boolean;
+}
+
+const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+
+/** Reads a text that is known to be valid. Depth costs memory, not stack. */
+function readClosely(text: string): readonly JsonFlaw[] {
+  const flaws = new Map<string, JsonFlaw>();
+  const frames: Frame[] = [];
+  const note = (message: string): void => {
+    const place = JSON.stringify(frames.slice(0, STEPS_OF_A_PLACE).map(({ step }) => step));
+    if (!flaws.has(place)) flaws.set(place, { path: frames.map(({ step }) => step), message });
+  };
+  for (let at = 0; at < text.length && flaws.size < MAX_FLAWS; at++) {
+    const top = frames.at(-1);
+    switch (text[at]) {
+      case '{':
+        frames.push({ names: new Set(), step: '', expectsName: true });
+        break;
+      case '[':
+        frames.push({ names: null, step: 0, expectsName: false });
+        break;
+      case '}':
+      case ']':
+        frames.pop();
+        break;
+      case ',':
+        if (typeof top?.step === 'number') top.step += 1;
+        else if (top !== undefined) top.expectsName = true;
+        break;
+      case '"': {
+        const end = closingQuote(text, at);
+        if (top?.expectsName && top.names !== null) {
+          top.step = nameIn(text.slice(at + 1, end));
+          top.expectsName = false;
+          if (top.names.has(top.step)) note('is given twice');
+          top.names.add(top.step);
+        }
+        at = end;
+        break;
+      }
+      default: {
+        NUMBER.lastIndex = at;
+        const [literal] = NUMBER.exec(text) ?? [];
+        if (literal === undefined) break;
+        const fault = faultOfNumber(literal);
+        if (fault !== null) note(fault);
+        at += literal.length - 1;
+      }
+    }
+  }
+  return [...flaws.values()];
+}
+
+function closingQuote(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at;
+}
+
+/** `"a"` and `"\u0061"` are one name. */
+const nameIn = (raw: string): string => (raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw);
+
+/** Why a double cannot stand for a number. Fractions are doubles; an integer is never rounded (contract section 10). */
+function faultOfNumber(literal: string): string | null {
+  const value = Number(literal);
+  if (!Number.isFinite(value)) return `is too large a number: ${shortened(literal, MAX_LITERAL)}`;
+  const isExact = Number.isSafeInteger(value) || !/^-?\d+$/.test(literal) || BigInt(value) === BigInt(literal);
+  if (isExact) return null;
+  return `is an integer that a 64-bit floating point number cannot hold exactly: ${shortened(literal, MAX_LITERAL)}; send it as a string`;
+}

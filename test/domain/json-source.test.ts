@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { countMembers, findFlaws, takeCensus } from '../../domain/json-source.ts';
+
+const flawsOf = (text: string) =>
+  findFlaws(text, JSON.parse(text), takeCensus(Buffer.from(text), Number.POSITIVE_INFINITY));
+
+describe('takeCensus', () => {
+  test('counts as many members as the value has, whatever is in its names and strings', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), fc.constantFrom(undefined, 1, '\t'), (value, indent) => {
+        const census = takeCensus(Buffer.from(JSON.stringify(value, null, indent)), Number.POSITIVE_INFINITY);
+        expect(census.members).toBe(countMembers(JSON.parse(JSON.stringify(value))));
+      }),
+    );
+  });
+
+  test('counts objects, arrays and members, and stops past the most', () => {
+    expect(takeCensus(Buffer.from('{"a":[{"b":"{:["},[]],"c":1}'), 100).parts).toBe(7);
+    expect(takeCensus(Buffer.from(`[${'{},'.repeat(1_000_000)}{}]`), 100).parts).toBe(101);
+  });
+});
+
+describe('findFlaws', () => {
+  test('finds nothing in what JSON.stringify writes', () => {
+    fc.assert(fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => flawsOf(JSON.stringify(value)).length === 0));
+  });
+
+  test.each([
+    ['{"a":1,"a":1}', ['a']],
+    ['{"a":1,"\\u0061":2}', ['a']],
+    ['{"x":[{},{"b":{"c":1,"d":{"c":1},"c":2}}]}', ['x', 1, 'b', 'c']],
+    ['{"":1,"":2}', ['']],
+    ['{"__proto__":1,"__proto__":2}', ['__proto__']],
+    ['[[1,{"a":":","a":"\\":"}]]', [0, 1, 'a']],
+    ['{"a\\"b":1 , "a\\"b" : 2}', ['a"b']],
+  ])('a member that is given twice, with its place: %s', (text, path) => {
+    expect(flawsOf(text)).toEqual([{ path, message: 'is given twice' }]);
+  });
+
+  test.each([
+    '9007199254740993',
+    '-9007199254740993',
+    '18446744073709551615',
+    '123456789012345678901234567890',
+    '1'.repeat(300),
+  ])('an integer that would be rounded: %s', (literal) => {
+    const [flaw, ...others] = flawsOf(`{"a":["${literal}",[${literal}]]}`);
+    expect([flaw?.path, others]).toEqual([['a', 1, 0], []]);
+    expect(flaw?.message).toContain(`cannot hold exactly: ${literal.slice(0, 40)}`);
+  });
+
+  test.each(['1e400', '-1e400', '1.5E+309', '1'.repeat(400), '9'.repeat(309)])(
+    'a number that is infinite: %s',
+    (literal) => {
+      expect(flawsOf(literal)).toEqual([{ path: [], message: expect.stringMatching(/^is too large a number: /) }]);
+    },
+  );
+
+  test.each([
+    '9007199254740991',
+    '-9007199254740991',
+    '9007199254740992',
+    '9007199254740994',
+    '18014398509481984',
+    '1e22',
+    '1e23',
+    '1e308',
+    '1e-400',
+    '0.1',
+    '3.141592653589793238462643',
+    '100000000000000000000',
+    '"9007199254740993"',
+    '{"9007199254740993":"1e400"}',
+    '"{\\"a\\":1,\\"a\\":2}"',
+  ])('what a double holds, a fraction, or a text is none: %s', (literal) => {
+    expect(flawsOf(literal)).toEqual([]);
+  });
+
+  test('an integer is a flaw exactly where it comes back as another', () => {
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }),
+        (integer) => flawsOf(`[${integer}]`).length > 0 === (BigInt(Number(integer)) !== integer),
+      ),
+    );
+  });
+
+  test('tells the first flaw of each entry, of however many', () => {
+    const entry = `{"a":1,"a":2,"b":1,"b":2}`;
+    const flaws = flawsOf(`{"resources":[${Array.from({ length: 1000 }, () => entry).join(',')}]}`);
+    expect(flaws.map(({ path }) => path)).toEqual(Array.from({ length: 1000 }, (_, n) => ['resources', n, 'a']));
+  });
+
+  test('is not stopped by depth', () => {
+    const depth = 100_000;
+    expect(flawsOf(`${'{"a":'.repeat(depth)}{"b":1,"b":2}${'}'.repeat(depth)}`)[0]?.path).toHaveLength(depth + 1);
+  });
+});
