@@ -76,7 +76,7 @@ export function defineRoute<
   api.openAPIRegistry.registerPath(route);
   api.on(method.toUpperCase(), route.getRoutingPath(), async (c) => {
     const faults: string[] = [];
-    if (!isWellEncoded(c)) throw badRequest('url: is not percent-encoded UTF-8');
+    if (!isWellEncoded(c)) throw badRequest('query: is not percent-encoded UTF-8');
     const checkedParams = check(faults, params, c.req.param(), '');
     const checkedQuery = check(faults, query, readQuery(c, faults, known), '');
     check(faults, headers, c.req.header(), '');

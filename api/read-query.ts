@@ -3,11 +3,10 @@ import { MAX_FAULTS } from './envelope.ts';
 import { readBytes } from './read-json.ts';
 import { type KnownNames, unknownName } from './unknown-names.ts';
 
-/** Whether path and query can be decoded: what cannot would be taken for something else. */
+/** Whether the query can be decoded: what cannot would be taken for something else. (A path that cannot names nothing.) */
 export function isWellEncoded(c: ApiContext): boolean {
-  const { pathname, search } = new URL(c.req.url);
+  const { search } = new URL(c.req.url);
   try {
-    decodeURIComponent(pathname);
     decodeURIComponent(search);
     return true;
   } catch {

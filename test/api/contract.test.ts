@@ -83,6 +83,7 @@ describe('a request that starts a batch', () => {
     ['PATCH', '?ignoreUnknownFields=false', { resources }, { ignoreUnknownFields: false }],
     ['PATCH', '?ignoreUnknownFields=true', { resources }, { ignoreUnknownFields: true }],
     ['DELETE', '', { externalIds: ['nobody'] }, { cascade: false, deleteAll: false }],
+    ['POST', '/delete', { externalIds: ['nobody'] }, { cascade: false, deleteAll: false }],
     [
       'DELETE',
       '',
@@ -128,6 +129,8 @@ describe('a request that starts a batch', () => {
     const before = (await send('GET', '/api/batches?limit=1')).body.data.pagination.total;
     const ask = (body: object) => send('DELETE', BATCH, { body: { ...body, dryRun: true } });
     const some = await ask({ externalIds: ['DE', 'FR', 'FR', 'nobody'] });
+    const byPost = { externalIds: ['DE', 'FR', 'FR', 'nobody'], dryRun: true };
+    expect((await send('POST', `${BATCH}/delete`, { body: byPost })).body).toEqual(some.body);
     expect([some.status, some.body]).toEqual([
       200,
       success({
@@ -162,6 +165,7 @@ describe('a request that starts a batch', () => {
       ['POST', `${BATCH}?onconflict=reject`, { resources }],
       ['PATCH', BATCH, { resources }],
       ['DELETE', BATCH, { externalIds: ['nobody'] }],
+      ['POST', `${BATCH}/delete`, { externalIds: ['nobody'] }],
     ] as const) {
       const other = await send(method, path, { body, headers });
       expect([method, other.status, other.body]).toEqual([method, 422, fault()]);
@@ -355,6 +359,7 @@ describe('what is not there is a 404 with data.error', () => {
     ['GET', '/api/resources/Country/nobody/references'],
     ['GET', `/api/batches/${NEVER}`],
     ['GET', '/api/batches/no-uuid'],
+    ['POST', '/api/resources/nothing/batch/delete', { externalIds: ['a'] }],
     ['GET', `/api/batches/${NEVER}/items`],
     ['GET', `/api/batches/${NEVER}/events`],
     ['POST', `/api/batches/${NEVER}/suspend`],
@@ -379,6 +384,7 @@ describe('a body that is not to be read', () => {
     ['POST', BATCH],
     ['PATCH', BATCH],
     ['DELETE', BATCH],
+    ['POST', `${BATCH}/delete`],
     ['POST', DEFINITIONS],
     ['PUT', `${DEFINITIONS}/Country`],
   ])('of %s %s: past the limit it is a 413, of another type a 415, of none a 400', async (method, path) => {

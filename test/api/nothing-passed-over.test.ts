@@ -138,7 +138,7 @@ describe('every route of the OpenAPI document', () => {
 
   test('refuses what is not percent-encoded UTF-8', async () => {
     for (const operation of operations) {
-      expect(await faultsOf(operation, `${operation.path}?a=%ff`)).toEqual(['url: is not percent-encoded UTF-8']);
+      expect(await faultsOf(operation, `${operation.path}?a=%ff`)).toEqual(['query: is not percent-encoded UTF-8']);
     }
   });
 });
