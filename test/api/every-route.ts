@@ -6,6 +6,14 @@ export interface Route {
   readonly method: string;
   /** With parameters in braces. */
   readonly path: string;
+  /** Names of its query parameters, and whether it takes a body, as the document says; absent where it does not say. */
+  readonly query?: readonly string[];
+  readonly hasBody?: boolean;
+}
+
+interface Documented {
+  readonly parameters: readonly { readonly in: string; readonly name: string }[];
+  readonly requestBody?: object;
 }
 
 /** The Camunda façade, which its seed describes. */
@@ -39,10 +47,15 @@ const CAMUNDA: readonly Route[] = [
 /** Every route that answers about somebody's data. */
 export async function everyRoute(app: OpenAPIHono<ApiEnv>): Promise<Route[]> {
   const document = (await (await app.request('/openapi.json')).json()) as {
-    paths: Record<string, Record<string, unknown>>;
+    paths: Record<string, Record<string, Documented>>;
   };
   const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })),
+    Object.entries(methods).map(([method, { parameters, requestBody }]) => ({
+      method: method.toUpperCase(),
+      path,
+      query: parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name),
+      hasBody: requestBody !== undefined,
+    })),
   );
   return [...documented, ...CAMUNDA];
 }
