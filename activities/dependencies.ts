@@ -33,6 +33,8 @@ export interface Dependencies extends StartParts {
   readonly planningMemory: MemoryAllowance;
   /** Resources carried out by one activity; absent: by the size of the batch. */
   readonly resourcesPerActivity?: number;
+  /** Aborted when the worker is told to stop: what would go on for long ends. */
+  readonly stopping?: AbortSignal;
   /** Tests only: awaited at each checkpoint of an activity. */
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
 }

@@ -50,7 +50,7 @@ export async function endTree(client: Client, rules: EndingRules, root: Describe
   ) {
     await forEachAtOnce(current.children, CHILDREN_AT_ONCE, async ({ workflowId, runId }) => {
       const child = await describeExecution(client, workflowId, runId);
-      if (child?.status === 'RUNNING') await endTree(client, rules, child);
+      if (child?.closeTime === null) await endTree(client, rules, child);
     });
     // As soon as its children are gone it may go its own way, so it is told at once and only then looked at again.
     if (rules.atOnce) return terminate(client, rules, current);
@@ -78,7 +78,7 @@ async function endChain(client: Client, rules: EndingRules, execution: Described
 /** The run of a chain that runs now; null where the chain has ended. */
 async function latestOfChain(client: Client, execution: DescribedExecution): Promise<DescribedExecution | null> {
   const latest = await describeExecution(client, execution.workflowId);
-  return latest?.status === 'RUNNING' && latest.firstRunId === execution.firstRunId ? latest : null;
+  return latest?.closeTime === null && latest.firstRunId === execution.firstRunId ? latest : null;
 }
 
 async function requestCancel(

@@ -10,7 +10,7 @@ import { finishBatch } from './finish-batch.ts';
 import { lookForDependencies } from './look-for-dependencies.ts';
 import { planBatch } from './plan-batch.ts';
 import { recordState } from './record-state.ts';
-import { sweep } from './sweep.ts';
+import { recover, sweep } from './recover.ts';
 import { terminateExecutions } from './terminate-executions.ts';
 
 const ACTIVITIES = {
@@ -21,6 +21,7 @@ const ACTIVITIES = {
   lookForDependencies,
   planBatch,
   recordState,
+  recover,
   sweep,
   terminateExecutions,
 };

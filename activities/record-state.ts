@@ -1,3 +1,4 @@
+import { activityInfo } from '@temporalio/activity';
 import type { RunningStatus } from '../domain/batch.ts';
 import { recordRunning } from '../store/batches.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -14,5 +15,6 @@ export async function recordState(
   { database }: Dependencies,
   { status, suspended, ...batch }: RecordedState,
 ): Promise<void> {
-  await recordRunning(database, batch, { status, suspended });
+  const execution = activityInfo().workflowExecution?.runId ?? '';
+  await recordRunning(database, batch, { status, suspended }, execution);
 }

@@ -117,7 +117,7 @@ class Ending {
     const execution = await this.#find(item.externalId ?? '');
     if (execution === null || !(await this.#isMeant(execution)))
       return this.#notThere(failIfNotExists, attempts, 'does not exist');
-    if (execution.status !== 'RUNNING') {
+    if (execution.closeTime !== null) {
       const requested = Date.parse(this.#batch.options.requestedAt) - CLOCK_SKEW_MS;
       const isOurs = await wasEndedBy(this.#client, this.#batch._id, execution, requested);
       return isOurs ? succeeded : this.#notThere(failIfNotExists, attempts, 'has ended already');
@@ -143,7 +143,7 @@ class Ending {
   /** Goes on with what an earlier delivery began. The id may be another execution's by now: that one is not meant. */
   async #continue(noted: NonNullable<StoredOutcome['target']>): Promise<void> {
     const latest = await describeExecution(this.#client, noted.workflowId);
-    if (latest?.status === 'RUNNING' && latest.firstRunId === noted.firstRunId)
+    if (latest?.closeTime === null && latest.firstRunId === noted.firstRunId)
       await endTree(this.#client, this.#rules, latest);
   }
 

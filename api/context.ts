@@ -5,12 +5,14 @@ import type { MemoryAllowance } from '../activities/memory-allowance.ts';
 import type { SchemaCatalog } from '../activities/schema-catalog.ts';
 import type { Config } from '../config.ts';
 import type { Scope } from '../domain/scope.ts';
+import type { Confirmations } from '../services/confirmations.ts';
 import type { Database } from '../store/database.ts';
 import type { BatchEvents } from './batch-events.ts';
 import type { Cursors } from './cursors.ts';
 import type { Health } from './health.ts';
 import type { LoadLimits, RequestLoad } from './load-limits.ts';
 import type { Metrics } from './metrics.ts';
+import type { StartReadiness } from './start-readiness.ts';
 import type { VerifyToken } from './tokens.ts';
 
 /** What requests are answered with. */
@@ -31,8 +33,13 @@ export interface Services {
   readonly metrics: Metrics;
   /** Null where no tokens are configured. */
   readonly verifyToken: VerifyToken | null;
-  /** Asked before anything is stored for Temporal to carry out. @throws where Temporal does not answer. */
+  readonly startReadiness: StartReadiness;
+  readonly confirmations: Confirmations;
+  /** Asked before anything is stored for a workflow that runs. @throws where Temporal does not answer. */
   assertTemporal(): Promise<void>;
+  /** Asked before anything is stored for Temporal to start. @throws where it does not answer, or takes no start. */
+  assertStarts(): Promise<void>;
+  startFailed(error: unknown): void;
 }
 
 /** What every route finds in its context. */

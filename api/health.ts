@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
+import { isBusy } from '../services/start-failure.ts';
 import type { Database } from '../store/database.ts';
 import type { Api } from './define-route.ts';
 import { type Server, serverAway } from './envelope.ts';
@@ -67,16 +68,25 @@ async function probeTime(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** `/healthz`: the process serves. `/readyz`: MongoDB and Temporal answer too. Neither asks for a token. */
+/**
+ * `/healthz`: the process serves. `/readyz`: MongoDB and Temporal answer too, and Temporal has what batches are started with.
+ * Neither asks for a token.
+ */
 export function healthRoutes(api: Api): void {
   api.get('/healthz', (c) => c.json({ status: 'ok' }));
   api.get('/readyz', async (c) => {
-    const { health } = c.var.services;
+    const { health, startReadiness } = c.var.services;
     const [mongodb, temporal] = await Promise.all([health.isAnswering('mongodb'), health.isAnswering('temporal')]);
-    const isReady = mongodb && temporal;
+    const missing = temporal ? await startReadiness.missing() : [];
+    const isReady = mongodb && temporal && missing.length === 0;
     const state = (ok: boolean): string => (ok ? 'ok' : 'unreachable');
     return c.json(
-      { status: isReady ? 'ok' : 'unavailable', mongodb: state(mongodb), temporal: state(temporal) },
+      {
+        status: isReady ? 'ok' : 'unavailable',
+        mongodb: state(mongodb),
+        temporal: missing.length > 0 ? 'not set up' : state(temporal),
+        ...(missing.length > 0 && { missing }),
+      },
       isReady ? 200 : 503,
     );
   });
@@ -84,5 +94,10 @@ export function healthRoutes(api: Api): void {
 
 /** @throws ServiceError or a connection error where Temporal cannot be reached. */
 async function pingTemporal({ client }: { client: Client }): Promise<void> {
-  await client.withDeadline(Date.now() + PING_DEADLINE_MS, () => client.workflowService.getSystemInfo({}));
+  try {
+    await client.withDeadline(Date.now() + PING_DEADLINE_MS, () => client.workflowService.getSystemInfo({}));
+  } catch (error) {
+    // one that has enough to do is there
+    if (!isBusy(error)) throw error;
+  }
 }

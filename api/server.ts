@@ -7,6 +7,7 @@ import { MemoryAllowance } from '../activities/memory-allowance.ts';
 import { SchemaCatalog } from '../activities/schema-catalog.ts';
 import { type Config, ConfigError, isWeakSecret } from '../config.ts';
 import { connectClient } from '../connections.ts';
+import { Confirmations } from '../services/confirmations.ts';
 import { connectDatabase } from '../store/database.ts';
 import { createIndexesAtLast } from '../store/indexes.ts';
 import { moveNamespaceBatchesAtLast } from '../store/namespace-batches.ts';
@@ -20,6 +21,7 @@ import { LoadLimits } from './load-limits.ts';
 import { assertSafeAddress } from './loopback.ts';
 import { Metrics } from './metrics.ts';
 import { assertAwaited } from './outage.ts';
+import { StartReadiness } from './start-readiness.ts';
 import { tokenVerifier } from './tokens.ts';
 
 /** Longest silence of one MongoDB command of a request, in ms. Whether MongoDB is there at all is known earlier. */
@@ -53,6 +55,8 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
   const events = new BatchEvents({ database, client });
   const load = new LoadLimits(config);
   const health = new Health({ database, client });
+  const startReadiness = new StartReadiness({ client, taskQueue: config.TEMPORAL_TASK_QUEUE, logger });
+  const confirmations = new Confirmations({ database, logger });
   return {
     config,
     database,
@@ -68,8 +72,16 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     load,
     metrics: new Metrics({ bodyBytes: () => load.bodyBytes, watchedBatches: () => events.watched }),
     verifyToken: tokenVerifier(config),
+    startReadiness,
+    confirmations,
     assertTemporal: () => health.assertTemporal(),
+    assertStarts: async () => {
+      await health.assertTemporal();
+      await startReadiness.assertStarts();
+    },
+    startFailed: (error) => startReadiness.startFailed(error),
     close: async () => {
+      await confirmations.flush();
       await client.connection.close();
       await database.close();
     },

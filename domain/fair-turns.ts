@@ -15,6 +15,9 @@ export function fairTurn({ scope, total }: { readonly scope: string; readonly to
   return { fairnessKey: key.length <= MAX_KEY ? key : `${key.slice(0, MAX_KEY - 9)}~${hash(key)}` };
 }
 
+/** Recovery has a task every few minutes, which does not wait behind the tasks of any tenant. */
+export const RECOVERY_PRIORITY = { priorityKey: 1, fairnessKey: 'recovery' } as const;
+
 /** FNV-1a, 32 bits, in hexadecimal: tells long names apart that begin alike. */
 function hash(text: string): string {
   let sum = 0x811c9dc5;

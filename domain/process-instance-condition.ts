@@ -107,5 +107,7 @@ export function reachCondition(reach: Scope | null): Condition {
   );
 }
 
-/** Running, as visibility calls it; a listed execution may have ended since. */
-export const RUNNING: Condition = { kind: 'compare', attribute: 'ExecutionStatus', comparator: '=', value: 'Running' };
+/**
+ * Running or paused: an execution is alive until it has a close time, in whatever state it is. A listed one may have ended since.
+ */
+export const OPEN: Condition = { kind: 'absent', attribute: 'CloseTime' };

@@ -37,6 +37,7 @@ export type BuiltInAttribute =
   | 'ParentRunId'
   | 'RootWorkflowId'
   | 'StartTime'
+  | 'CloseTime'
   | 'ExecutionStatus';
 
 export type Comparator = '=' | '!=' | '>' | '>=' | '<' | '<=';
@@ -273,6 +274,7 @@ function valuesOf(attribute: string, execution: ExecutionView): readonly Attribu
     ParentRunId: execution.parent?.runId,
     RootWorkflowId: execution.root?.workflowId,
     StartTime: execution.startTime,
+    CloseTime: execution.closeTime ?? undefined,
     ExecutionStatus: execution.status === 'RUNNING' ? 'Running' : execution.status,
   };
   if (isBuiltIn(attribute, builtIn)) {

@@ -4,11 +4,15 @@ import { type BatchDocument, insertBatch, type NewBatch, readBatch, toBatchDocum
 import type { Database } from '../store/database.ts';
 import { bindKey, findBinding, type KeyBinding, readBinding } from '../store/idempotency-keys.ts';
 import { type NewItem, removeItemPages, writeItemPages } from '../store/item-pages.ts';
+import type { Confirmations } from './confirmations.ts';
 import { type StartParts, startBatch } from './start-batch.ts';
 
 export interface AcceptParts extends StartParts {
   readonly database: Database;
   readonly logger: Logger;
+  readonly confirmations: Confirmations;
+  /** Told why Temporal did not take a start: what no start gets over is a reason to accept no more. */
+  startFailed(error: unknown): void;
 }
 
 /** A request that has passed every check of its envelope. */
@@ -26,7 +30,7 @@ export class KeyReusedError extends Error {
 
 /**
  * Accepts a batch: its items are written, then the batch itself, which is the moment of acceptance (invariant 1); then its
- * workflow is started. Should Temporal be away by then, the sweeper starts it. With an idempotency key, the insert of the key
+ * workflow is started. Should Temporal be unavailable by then, recovery starts it. With an idempotency key, the insert of the key
  * is the moment of acceptance: whoever sends the same request finds the batch of the first, and finishes what the first one
  * did not get to.
  * @throws KeyReusedError where the key is bound to another request.
@@ -39,6 +43,7 @@ export async function acceptBatch(parts: AcceptParts, request: BatchRequest): Pr
     if (bound !== null) return resume(parts, idempotency.fingerprint, bound);
   }
   const batch = await writePages(database, request);
+  let keyId: string | null = null;
   if (idempotency !== undefined) {
     const binding = { ...idempotency, batch };
     const bound = await bindKey(database, request.scope, binding);
@@ -46,8 +51,11 @@ export async function acceptBatch(parts: AcceptParts, request: BatchRequest): Pr
       await removeItemPages(database, batch);
       return resume(parts, idempotency.fingerprint, bound);
     }
+    keyId = bound._id;
   }
-  return begin(parts, await insertBatch(database, batch));
+  const inserted = await insertBatch(database, batch);
+  if (keyId !== null) parts.confirmations.inserted(keyId);
+  return begin(parts, inserted);
 }
 
 async function writePages(database: Database, request: BatchRequest): Promise<NewBatch> {
@@ -85,10 +93,20 @@ export async function insertBoundBatch(database: Database, bound: KeyBinding): P
 }
 
 async function begin(parts: AcceptParts, batch: BatchDocument): Promise<BatchDocument> {
+  await startOrLeave(parts, batch);
+  return batch;
+}
+
+/** Starts a run that is stored as to be started: what cannot be started now is left to recovery (invariant 1). */
+export async function startOrLeave(
+  parts: StartParts & Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'>,
+  batch: BatchDocument,
+): Promise<void> {
   try {
     await startBatch(parts, batch);
+    parts.confirmations.started(batch);
   } catch (error) {
-    parts.logger.warn({ batchId: batch._id, err: error }, 'the workflow could not be started; the sweeper will');
+    parts.startFailed(error);
+    parts.logger.warn({ batchId: batch._id, err: error }, 'the workflow could not be started; recovery will start it');
   }
-  return batch;
 }

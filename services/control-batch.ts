@@ -1,10 +1,10 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { Logger } from 'pino';
 import { isTerminal } from '../domain/batch.ts';
 import { type BatchDocument, claimRetry, readBatch, recordTold, requestControl } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { outcomeChunks } from '../store/outcome-pages.ts';
 import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../workflows/messages.ts';
+import { type AcceptParts, startOrLeave } from './accept-batch.ts';
 import { latestExecution, type StartParts, startBatch } from './start-batch.ts';
 
 /** What telling a workflow takes. */
@@ -12,10 +12,11 @@ export interface TellParts extends StartParts {
   readonly database: Database;
 }
 
-export interface ControlParts extends TellParts {
-  readonly logger: Logger;
+export interface ControlParts extends TellParts, Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'> {
   /** @throws where Temporal does not answer: then nothing is stored. */
   assertTemporal(): Promise<void>;
+  /** @throws where Temporal takes no start: then nothing is stored. */
+  assertStarts(): Promise<void>;
 }
 
 /** The state of the batch does not allow the operation; the message says why. */
@@ -104,7 +105,7 @@ async function startUnlessDone(parts: TellParts, { _id }: BatchDocument): Promis
 
 /**
  * Runs the failed, expired and cancelled items of a finished batch again, in a new run of the same workflow id. The claim of the
- * run is one write, so that of concurrent retries one counts; a crash before its start is mended by the sweeper.
+ * run is one write, so that of concurrent retries one counts; recovery starts it after a crash.
  * @throws NotAllowedError on a running batch, and where nothing is to be retried.
  */
 export async function retryBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
@@ -113,14 +114,10 @@ export async function retryBatch(parts: ControlParts, batch: BatchDocument): Pro
   if (!(await hasUnsuccessful(parts.database, batch))) {
     throw new NotAllowedError('nothing to retry: no item is failed, expired or cancelled');
   }
-  await parts.assertTemporal();
+  await parts.assertStarts();
   const claimed = await claimRetry(parts.database, batch);
   if (claimed === null) throw new NotAllowedError('the batch is being retried already');
-  try {
-    await startBatch(parts, claimed);
-  } catch (error) {
-    parts.logger.warn({ batchId: batch._id, err: error }, 'the run could not be started; the sweeper will');
-  }
+  await startOrLeave(parts, claimed);
   return claimed;
 }
 

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { invalidRequest } from '../domain/camunda-fault.ts';
 import { MAX_FACADE_COUNT_MS } from '../domain/limits.ts';
+import { OPEN } from '../domain/process-instance-condition.ts';
 import {
   and,
   asksForLeaves,
@@ -21,8 +22,6 @@ const PAGE_TIMEOUT_MS = 4_000;
 
 /** Parents asked about at a time. */
 const PARENTS_PER_QUERY = 200;
-
-const STILL_RUNNING: Condition = equals('ExecutionStatus', 'Running');
 
 /**
  * Streams the executions that a condition holds for, newest first, a page at a time in bounded memory. Pages may be empty.
@@ -76,7 +75,7 @@ async function withLeaves(client: Client, views: readonly ExecutionView[]): Prom
   const parents = new Set<string>();
   for (let at = 0; at < views.length; at += PARENTS_PER_QUERY) {
     const ids = views.slice(at, at + PARENTS_PER_QUERY).map((view) => view.workflowId);
-    const children = and({ kind: 'in', attribute: 'ParentWorkflowId', values: ids }, STILL_RUNNING);
+    const children = and({ kind: 'in', attribute: 'ParentWorkflowId', values: ids }, OPEN);
     for await (const page of listExecutions(client, children)) {
       for (const child of page) if (child.parent) parents.add(child.parent.workflowId);
     }

@@ -1,4 +1,4 @@
-import { type Client, isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { isTerminal } from '../domain/batch.ts';
 import { type BatchDocument, readBatch, removeBatch } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
@@ -7,24 +7,29 @@ import { recordBatchDeleted } from '../store/idempotency-keys.ts';
 import { removeItemPages } from '../store/item-pages.ts';
 import { removeOutcomePages } from '../store/outcome-pages.ts';
 import { batchWorkflowId, cancelSignal } from '../workflows/messages.ts';
+import { hasStatus, NOT_FOUND } from './executions.ts';
 import { latestExecution } from './start-batch.ts';
 
-/** Time that a running workflow is given to end after its cancellation, in ms; after that the sweeper goes on. */
-const CANCEL_WAIT_MS = 8_000;
+/** Time that a request waits for a running workflow to end after its cancellation, in ms; after that recovery goes on. */
+const CANCEL_WAIT_MS = 3_000;
 const CANCEL_POLL_MS = 50;
-const GRPC_NOT_FOUND = 5;
+
+/** Most runs of a chain that are followed back: a batch knows its executions itself, but for those of earlier versions. */
+const MAX_CHAIN = 1_000;
 
 /**
  * Removes for good a batch that is marked as deleted: cancels its workflow, waits for its end, deletes the executions, and
  * then what is stored, the batch itself last: so that a crash on the way leaves what is needed to go on. Resources stay.
  * Safe to repeat, and to do twice at once.
- * @returns false where it is to be tried again: its workflow still runs, or has died and what waits for it is not settled yet.
+ * @param waitMs for the end of its workflow.
+ * @returns false where it is to be tried again: its workflow still runs, or has died and what waits for it is not finished yet.
  */
 export async function purgeBatch(
   { database, client }: { database: Database; client: Client },
-  { _id }: BatchDocument,
+  { _id }: Pick<BatchDocument, '_id'>,
+  waitMs = CANCEL_WAIT_MS,
 ): Promise<boolean> {
-  if (!(await endWorkflow(client, _id))) return false;
+  if (!(await endWorkflow(client, _id, waitMs))) return false;
   const batch = await readBatch(database, _id);
   if (batch === null) return true;
   if (!isTerminal(batch.status) && batch.startedAt !== undefined) return false;
@@ -35,39 +40,42 @@ export async function purgeBatch(
   await removeItemPages(database, batch);
   await removeBatch(database, _id);
   // Whoever was about to start it while we removed it has left an execution; a later start finds no batch, and removes itself.
-  await deleteExecutions(client, batch);
+  await deleteExecutions(client, { _id });
   return true;
 }
 
 /** Cancels the workflow of a batch and waits for its end; one that never was has ended. */
-async function endWorkflow(client: Client, batchId: string): Promise<boolean> {
-  const deadline = Date.now() + CANCEL_WAIT_MS;
+async function endWorkflow(client: Client, batchId: string, waitMs: number): Promise<boolean> {
+  const deadline = Date.now() + waitMs;
+  const handle = client.workflow.getHandle(batchWorkflowId(batchId));
   try {
-    await client.workflow.getHandle(batchWorkflowId(batchId)).signal(cancelSignal);
+    await handle.signal(cancelSignal);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return true;
     throw error;
   }
-  while ((await latestExecution(client, batchId))?.isRunning) {
-    if (Date.now() > deadline) return false;
+  for (;;) {
+    const execution = await latestExecution(client, batchId);
+    if (execution === null || !execution.isOpen) return true;
+    // a paused workflow takes no signal, and nobody has a reason to resume it for a batch that is gone
+    if (execution.isPaused) await handle.terminate('its batch was deleted');
+    else if (Date.now() > deadline) return false;
     await new Promise((resolve) => setTimeout(resolve, CANCEL_POLL_MS));
   }
-  return true;
 }
 
 /**
- * Deletes every execution of a batch's workflow: a retried batch has one a run, a long one several. Visibility lags behind, so
- * those that the batch knows of itself and the latest one are added to those that it finds.
+ * Deletes every execution of a batch's workflow: a retried batch has one a run, a long one several. The batch knows them
+ * itself, but for the latest one; visibility is not asked, which takes few questions a second and lags behind.
  */
 export async function deleteExecutions(
   client: Client,
-  batch: Pick<BatchDocument, '_id' | 'executions'>,
+  { _id, executions = [] }: Pick<BatchDocument, '_id' | 'executions'>,
 ): Promise<void> {
-  const workflowId = batchWorkflowId(batch._id);
-  const runs = new Set(batch.executions);
-  for await (const { runId } of client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) runs.add(runId);
-  const latest = await latestExecution(client, batch._id);
-  if (latest !== null) runs.add(latest.runId);
+  const workflowId = batchWorkflowId(_id);
+  const runs = new Set(executions.filter((runId) => runId !== ''));
+  const latest = await latestExecution(client, _id);
+  if (latest !== null) for (const runId of await chainOf(client, workflowId, latest, runs)) runs.add(runId);
   for (const runId of runs) {
     try {
       await client.workflowService.deleteWorkflowExecution({
@@ -75,7 +83,39 @@ export async function deleteExecutions(
         workflowExecution: { workflowId, runId },
       });
     } catch (error) {
-      if (!isGrpcServiceError(error) || error.code !== GRPC_NOT_FOUND) throw error;
+      if (!hasStatus(error, NOT_FOUND)) throw error;
     }
+  }
+}
+
+/** An execution and those that it has continued, from the last one that nobody knows back to one that is known. */
+async function chainOf(
+  client: Client,
+  workflowId: string,
+  { runId, firstRunId }: { readonly runId: string; readonly firstRunId: string },
+  known: ReadonlySet<string>,
+): Promise<string[]> {
+  const chain = [runId];
+  for (let at = runId; at !== firstRunId && chain.length < MAX_CHAIN; ) {
+    const before = await continuedBy(client, workflowId, at);
+    if (before === null || known.has(before)) break;
+    chain.push(before);
+    at = before;
+  }
+  return chain;
+}
+
+/** The run that a run has continued, as its first event says; null where there is none, or its history is gone. */
+async function continuedBy(client: Client, workflowId: string, runId: string): Promise<string | null> {
+  try {
+    const { history } = await client.workflowService.getWorkflowExecutionHistory({
+      namespace: client.options.namespace,
+      execution: { workflowId, runId },
+      maximumPageSize: 1,
+    });
+    return history?.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || null;
+  } catch (error) {
+    if (hasStatus(error, NOT_FOUND)) return null;
+    throw error;
   }
 }

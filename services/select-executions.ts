@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { filterCondition, RUNNING, reachCondition, subInstancesIn } from '../domain/process-instance-condition.ts';
+import { filterCondition, OPEN, reachCondition, subInstancesIn } from '../domain/process-instance-condition.ts';
 import type { ProcessInstanceFilter } from '../domain/process-instance-query.ts';
 import type { Scope } from '../domain/scope.ts';
 import { and, assertBounded, type Condition, type ExecutionView, holds } from '../domain/visibility-condition.ts';
@@ -31,7 +31,7 @@ export async function selectRunning(client: Client, reach: Reach, filter: Proces
     const child = await findReachable(client, reach, id);
     if (child?.parent) parents.set(id, child.parent);
   }
-  const condition = and(RUNNING, NOT_OWN, reachCondition(reach), filterCondition(filter, { types, parents }));
+  const condition = and(OPEN, NOT_OWN, reachCondition(reach), filterCondition(filter, { types, parents }));
   assertBounded(condition);
   return condition;
 }

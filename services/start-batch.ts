@@ -1,5 +1,6 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import proto from '@temporalio/proto';
 import { fairTurn } from '../domain/fair-turns.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import { BATCH_WORKFLOW_TYPE, type BatchInput, batchWorkflowId, SEARCH_ATTRIBUTES } from '../workflows/messages.ts';
@@ -88,21 +89,31 @@ async function isEarlierRunClosing(client: Client, batch: BatchDocument): Promis
 export interface BatchExecution {
   readonly runId: string;
   readonly run: number;
-  readonly isRunning: boolean;
+  /** It ends only with a close time: one that is paused is open, and so is one in a state that is not known here. */
+  readonly isOpen: boolean;
+  readonly isPaused: boolean;
   readonly hasFailed: boolean;
   readonly closedAt: Date | undefined;
+  /** First of the chain of runs that continue-as-new makes. */
+  readonly firstRunId: string;
 }
+
+const { WORKFLOW_EXECUTION_STATUS_PAUSED } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 
 /** The latest execution of a batch's workflow; null where there is none (any more). */
 export async function latestExecution(client: Client, batchId: string): Promise<BatchExecution | null> {
   try {
-    const { runId, status, memo, closeTime } = await client.workflow.getHandle(batchWorkflowId(batchId)).describe();
+    const { runId, status, memo, closeTime, raw } = await client.workflow
+      .getHandle(batchWorkflowId(batchId))
+      .describe();
     return {
       runId,
       run: Number(memo?.run ?? 1),
-      isRunning: status.name === 'RUNNING',
+      isOpen: closeTime === undefined,
+      isPaused: raw.workflowExecutionInfo?.status === WORKFLOW_EXECUTION_STATUS_PAUSED,
       hasFailed: status.name === 'FAILED',
       closedAt: closeTime,
+      firstRunId: raw.workflowExecutionInfo?.firstRunId || runId,
     };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;

@@ -37,10 +37,13 @@ export interface BatchDocument {
   asked?: { token: string; suspended: boolean; told: boolean };
   /** 1 for the first run, one more for each retry. */
   run: number;
+  /** The start of this run's workflow is not confirmed: recovery starts it from `startDue` on. Both go when it is. */
+  unstarted?: true;
+  startDue?: Date;
   createdAt: Date;
   startedAt?: Date;
   completedAt?: Date;
-  /** Temporal's run ids of the executions that began a run of this batch: what is to be removed with it. */
+  /** Temporal's run ids of the executions that have carried out this batch: what is to be removed with it. */
   executions?: string[];
   /** Pending items, of other batches too, that this batch is carrying out together. */
   claims?: PendingMember[];
@@ -56,6 +59,15 @@ export interface BatchDocument {
   /** Set when the batch is to be removed for good: it is not there for callers any more. */
   deletedAt?: Date;
 }
+
+/** Time that whoever accepts a batch is given to start its workflow before recovery does, in ms. */
+const START_GRACE_MS = 5_000;
+
+/** What a run is stored with until its start is confirmed, in the write that makes it (invariant 1). */
+const toBeStarted = (): Required<Pick<BatchDocument, 'unstarted' | 'startDue'>> => ({
+  unstarted: true,
+  startDue: new Date(Date.now() + START_GRACE_MS),
+});
 
 export type NewBatch = Pick<
   BatchDocument,
@@ -73,6 +85,7 @@ export function toBatchDocument(batch: NewBatch): BatchDocument {
     status: 'queued',
     suspended: false,
     run: 1,
+    ...toBeStarted(),
     cascaded: 0,
   };
 }
@@ -102,15 +115,20 @@ export async function readBatches(database: Database, batchIds: readonly string[
   return batchIds.length === 0 ? [] : database.batches.find({ _id: { $in: [...batchIds] } }).toArray();
 }
 
-const RUNNING = { $in: [...RUNNING_STATUSES] };
+export const RUNNING = { $in: [...RUNNING_STATUSES] };
+export const NOT_TO_BE_STARTED = { unstarted: '', startDue: '' } as const;
 
-/** Stores how far a run is; a finished or another run stays as it is. Safe to repeat. */
+/** Stores how far a run is, and by which execution; a finished or another run stays as it is. Safe to repeat. */
 export async function recordRunning(
   database: Database,
   batch: { readonly batchId: string; readonly run: number },
   state: { status: RunningStatus; suspended?: boolean },
+  execution: string,
 ): Promise<void> {
-  await database.batches.updateOne({ _id: batch.batchId, run: batch.run, status: RUNNING }, { $set: state });
+  await database.batches.updateOne(
+    { _id: batch.batchId, run: batch.run, status: RUNNING },
+    { $set: state, $addToSet: { executions: execution } },
+  );
 }
 
 /**
@@ -129,6 +147,7 @@ export async function recordStarted(
       $set: { status: 'processing' },
       $min: { startedAt: new Date() },
       $addToSet: { executions: execution },
+      $unset: NOT_TO_BE_STARTED,
     },
     { returnDocument: 'after' },
   );
@@ -153,7 +172,7 @@ export async function recordFinished(
         completedAt: new Date(),
         cascaded: result.actions.cascaded,
       },
-      $unset: { cancelRequested: '', asked: '' },
+      $unset: { cancelRequested: '', asked: '', ...NOT_TO_BE_STARTED },
     },
   );
 }
@@ -163,7 +182,7 @@ export async function claimRetry(database: Database, batch: BatchDocument): Prom
   return database.batches.findOneAndUpdate(
     { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
     {
-      $set: { status: 'queued', run: batch.run + 1, suspended: false },
+      $set: { status: 'queued', run: batch.run + 1, suspended: false, ...toBeStarted() },
       $unset: { completedAt: '', result: '', errorDetails: '' },
     },
     { returnDocument: 'after' },
@@ -210,7 +229,7 @@ export async function recordDismissed(database: Database, batchId: string): Prom
 export async function markDeleted(database: Database, scope: Scope, batchId: string): Promise<BatchDocument | null> {
   return database.batches.findOneAndUpdate(
     { _id: batchId, scope: scopeKey(scope), deletedAt: { $exists: false } },
-    { $set: { deletedAt: new Date() } },
+    { $set: { deletedAt: new Date() }, $unset: NOT_TO_BE_STARTED },
     { returnDocument: 'after' },
   );
 }
@@ -218,19 +237,6 @@ export async function markDeleted(database: Database, scope: Scope, batchId: str
 /** Last step of removing a batch. */
 export async function removeBatch(database: Database, batchId: string): Promise<void> {
   await database.batches.deleteOne({ _id: batchId });
-}
-
-/** Marks finished batches as deleted that were completed before `before`. */
-export async function markExpired(database: Database, before: Date): Promise<void> {
-  await database.batches.updateMany(
-    { completedAt: { $lt: before }, deletedAt: { $exists: false } },
-    { $set: { deletedAt: new Date() } },
-  );
-}
-
-/** Batches that somebody still has to bring to their end: running or to be removed, in order of their id. */
-export function unfinishedBatches(database: Database): AsyncIterable<BatchDocument> {
-  return database.batches.find({ $or: [{ status: RUNNING }, { deletedAt: { $exists: true } }] }).sort({ _id: 1 });
 }
 
 /**

@@ -49,7 +49,15 @@ export async function forgetGroups(database: Database, groups: readonly string[]
   if (groups.length > 0) await database.commits.deleteMany({ _id: { $in: [...groups] } });
 }
 
-/** Forgets groups decided before `before`: no resource is marked for so long. */
-export async function forgetOldGroups(database: Database, before: Date): Promise<void> {
-  await database.commits.deleteMany({ at: { $lt: before } });
+/** Forgets some of the groups decided before `before`: no resource is marked for so long. @returns how many. */
+export async function forgetOldGroups(database: Database, before: Date, limit: number): Promise<number> {
+  const found = await database.commits
+    .find({ at: { $lt: before } }, { projection: { _id: 1 } })
+    .limit(limit)
+    .toArray();
+  await forgetGroups(
+    database,
+    found.map(({ _id }) => _id),
+  );
+  return found.length;
 }

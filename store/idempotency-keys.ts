@@ -7,6 +7,9 @@ import { isDuplicateKey } from './errors.ts';
 /** How long a key is kept, in ms (contract section 2). */
 export const KEY_KEPT_MS = 24 * 60 * 60 * 1000;
 
+/** What the clocks of API processes and MongoDB may differ by, in ms: no key is removed before its time. */
+const CLOCK_SKEW_MS = 60 * 60 * 1000;
+
 /** An idempotency key of a tenant, and the batch that it is bound to: the insert is the moment of acceptance. */
 export interface IdempotencyKeyDocument {
   _id: string;
@@ -16,6 +19,8 @@ export interface IdempotencyKeyDocument {
   /** The batch has been inserted: if it is not there, it has been deleted. */
   inserted: boolean;
   boundAt: Date;
+  /** When MongoDB may remove it by itself. Absent in keys of earlier versions, which recovery removes. */
+  expiresAt?: Date;
 }
 
 export type KeyBinding = Pick<IdempotencyKeyDocument, '_id' | 'fingerprint' | 'batch' | 'inserted'>;
@@ -38,12 +43,14 @@ export async function bindKey(
   binding: { readonly key: string; readonly fingerprint: string; readonly batch: NewBatch },
 ): Promise<KeyBinding> {
   const { key, fingerprint, batch } = binding;
+  const now = Date.now();
   const document: IdempotencyKeyDocument = {
     _id: keyId(scope, key),
     fingerprint,
     batch,
     inserted: false,
-    boundAt: new Date(),
+    boundAt: new Date(now),
+    expiresAt: new Date(now + KEY_KEPT_MS + CLOCK_SKEW_MS),
   };
   await database.idempotencyKeys.deleteOne({
     _id: document._id,
@@ -64,16 +71,37 @@ export async function readBinding(database: Database, id: string): Promise<KeyBi
 }
 
 /** Bound keys whose batch is not known to be inserted, older than `before`: their sender may have died in between. */
-export async function unfinishedBindings(database: Database, before: Date): Promise<IdempotencyKeyDocument[]> {
-  return database.idempotencyKeys.find({ inserted: false, boundAt: { $lt: before } }).toArray();
+export async function uninsertedBindings(
+  database: Database,
+  before: Date,
+  limit: number,
+): Promise<IdempotencyKeyDocument[]> {
+  return database.idempotencyKeys
+    .find({ inserted: false, boundAt: { $lt: before } })
+    .sort({ boundAt: 1 })
+    .limit(limit)
+    .toArray();
 }
 
-export async function recordInserted(database: Database, id: string): Promise<void> {
-  await database.idempotencyKeys.updateOne({ _id: id }, { $set: { inserted: true } });
+/** Notes that the batches of these keys are inserted. Safe to repeat, and to lose: recovery looks for itself. */
+export async function recordInserted(database: Database, ids: readonly string[]): Promise<void> {
+  await database.idempotencyKeys.updateMany({ _id: { $in: [...ids] } }, { $set: { inserted: true } });
 }
 
-export async function removeOldKeys(database: Database): Promise<void> {
-  await database.idempotencyKeys.deleteMany({ boundAt: { $lte: new Date(Date.now() - KEY_KEPT_MS) } });
+/** Removes some of the keys that are older than they are kept, as MongoDB does by itself. @returns how many. */
+export async function removeOldKeys(database: Database, limit: number): Promise<number> {
+  const old = { boundAt: { $lte: new Date(Date.now() - KEY_KEPT_MS) } };
+  const found = await database.idempotencyKeys
+    .find(old, { projection: { _id: 1 } })
+    .limit(limit)
+    .toArray();
+  if (found.length === 0) return 0;
+  // one that has been bound anew since then stays
+  const { deletedCount } = await database.idempotencyKeys.deleteMany({
+    _id: { $in: found.map(({ _id }) => _id) },
+    ...old,
+  });
+  return deletedCount;
 }
 
 /** A batch that is deleted is not inserted again by a late sender of the same key. */

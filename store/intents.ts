@@ -76,7 +76,16 @@ async function liveIntents(database: Database, intents: IntentDocument[]): Promi
   return intents.filter((intent) => running.has(intent.batchId));
 }
 
-/** Removes what deliveries of batches that are over have left behind: they died after their writes. Safe at any time. */
-export async function removeStaleIntents(database: Database): Promise<void> {
-  await liveIntents(database, await database.intents.find({}, { projection: { targets: 0 } }).toArray());
+/**
+ * Removes what attempts of batches that are over have left behind: they died after their writes. Safe at any time.
+ * @param after `_id` of the last intent that was looked at. @returns that of the last one now; null at the end.
+ */
+export async function removeStaleIntents(database: Database, after: string, limit: number): Promise<string | null> {
+  const page = await database.intents
+    .find({ _id: { $gt: after } }, { projection: { targets: 0 } })
+    .sort({ _id: 1 })
+    .limit(limit)
+    .toArray();
+  await liveIntents(database, page);
+  return page.length < limit ? null : (page.at(-1)?._id ?? null);
 }

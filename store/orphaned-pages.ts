@@ -2,43 +2,44 @@ import type { Collection } from 'mongodb';
 import type { Database } from './database.ts';
 
 /** How far the pages of items have been looked through: batches are in order of their creation, and so are their pages. */
-interface SweptDocument {
+interface PlaceDocument {
   _id: 'itemPages';
   /** Pages up to this `_id` have been looked at. */
   to: string;
 }
 
 /** Pages that are looked at in one round. */
-const PAGES_AT_ONCE = 5_000;
+const PAGES_AT_ONCE = 1_000;
 
-const swept = (database: Database): Collection<SweptDocument> =>
-  database.itemPages.db.collection<SweptDocument>('swept');
+const swept = (database: Database): Collection<PlaceDocument> =>
+  database.itemPages.db.collection<PlaceDocument>('swept');
 
 /**
  * Removes pages of batches that were never accepted: their sender died between the pages and the batch. Each page is looked at
  * once, when its batch would be older than anybody takes to accept one. Safe to repeat and to run twice.
- * @param before ids made before are looked at. @param onRound called after each round. @returns how many were removed.
+ * @param before ids made before are looked at. @returns how many were removed of one round, and whether there may be more.
  */
-export async function removeOrphanedPages(database: Database, before: Date, onRound: () => void): Promise<number> {
+export async function removeOrphanedPages(
+  database: Database,
+  before: Date,
+): Promise<{ removed: number; hasMore: boolean }> {
   const end = firstIdAt(before);
-  let from = (await swept(database).findOne({ _id: 'itemPages' }))?.to ?? '';
+  const from = (await swept(database).findOne({ _id: 'itemPages' }))?.to ?? '';
+  if (from >= end) return { removed: 0, hasMore: false };
+  const pages = await database.itemPages
+    .find({ _id: { $gt: from, $lt: end } }, { projection: { _id: 1 } })
+    .sort({ _id: 1 })
+    .limit(PAGES_AT_ONCE)
+    .toArray();
+  const orphans = await withoutBatch(
+    database,
+    pages.map(({ _id }) => _id),
+  );
   let removed = 0;
-  while (from < end) {
-    const pages = await database.itemPages
-      .find({ _id: { $gt: from, $lt: end } }, { projection: { _id: 1 } })
-      .sort({ _id: 1 })
-      .limit(PAGES_AT_ONCE)
-      .toArray();
-    const orphans = await withoutBatch(
-      database,
-      pages.map(({ _id }) => _id),
-    );
-    if (orphans.length > 0) removed += (await database.itemPages.deleteMany({ _id: { $in: orphans } })).deletedCount;
-    from = pages.at(-1)?._id ?? end;
-    await swept(database).updateOne({ _id: 'itemPages' }, { $max: { to: from } }, { upsert: true });
-    onRound();
-  }
-  return removed;
+  if (orphans.length > 0) removed = (await database.itemPages.deleteMany({ _id: { $in: orphans } })).deletedCount;
+  // of two at once the farther place stays: what either has looked at is looked at
+  await swept(database).updateOne({ _id: 'itemPages' }, { $max: { to: pages.at(-1)?._id ?? end } }, { upsert: true });
+  return { removed, hasMore: pages.length === PAGES_AT_ONCE };
 }
 
 const batchOf = (page: string): string => page.slice(0, page.indexOf('/'));

@@ -67,7 +67,7 @@ export class Drover {
 
   async startWorker(options: WorkerOptions = {}): Promise<void> {
     this.#worker = await startWorker(this.config, this.services.logger, {
-      withSweeper: false,
+      withRecovery: false,
       workflowBundle: inject('workflowBundle'),
       checkpoint: async (at, batchId) => this.#checkpoint?.(at, batchId),
       ...options,

@@ -1,8 +1,8 @@
-import type { SweepResult } from '../activities/sweep.ts';
+import type { RecoverResult } from '../activities/recover.ts';
 import { acceptBatch, type BatchRequest } from '../services/accept-batch.ts';
 import type { NewItem } from '../store/item-pages.ts';
 import { findSchemaDefinition } from '../store/schema-definitions.ts';
-import { batchWorkflowId, SWEEP_WORKFLOW_TYPE } from '../workflows/messages.ts';
+import { batchWorkflowId, RECOVERY_WORKFLOW_TYPE } from '../workflows/messages.ts';
 import type { Drover } from './harness.ts';
 import { spawnOwn } from './own-process.ts';
 
@@ -40,14 +40,15 @@ export const acceptedUpload = (
     items: resources.map((resource) => ({ externalId: resource.externalId, body: JSON.stringify(resource) })),
   });
 
-let sweeps = 0;
+let passes = 0;
 
-/** One sweep by the Drover's worker. */
-export async function sweepNow({ services }: Drover): Promise<SweepResult> {
-  sweeps += 1;
-  return services.client.workflow.execute(SWEEP_WORKFLOW_TYPE, {
+/** One pass of recovery over everything, by the Drover's worker. */
+export async function recoverNow({ services }: Drover): Promise<RecoverResult> {
+  passes += 1;
+  return services.client.workflow.execute(RECOVERY_WORKFLOW_TYPE, {
     taskQueue: services.taskQueue,
-    workflowId: `${services.taskQueue}-sweep-now-${sweeps}`,
+    workflowId: `${services.taskQueue}-recovery-now-${passes}`,
+    args: [{ once: true }],
   });
 }
 

@@ -6,7 +6,7 @@ import { startWorker } from '../worker/worker.ts';
 const { KILL_AT, KILL_NTH, WORKFLOW_BUNDLE } = process.env;
 let passes = 0;
 await startWorker(loadConfig(), pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }), {
-  withSweeper: false,
+  withRecovery: false,
   ...(WORKFLOW_BUNDLE && { workflowBundle: WORKFLOW_BUNDLE }),
   checkpoint: async (at) => {
     if (at !== KILL_AT) return;

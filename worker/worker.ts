@@ -1,13 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import {
-  type Client,
-  ScheduleAlreadyRunning,
-  type ScheduleOptions,
-  type ScheduleOptionsStartWorkflowAction,
-  ScheduleOverlapPolicy,
-} from '@temporalio/client';
-import type { Workflow } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { commandTimeoutMs } from '../activities/delivery.ts';
@@ -19,27 +10,23 @@ import { connectClient, connectNative } from '../connections.ts';
 import { dataConverter } from '../payload-codec.ts';
 import { connectDatabase } from '../store/database.ts';
 import { createIndexesAtLast } from '../store/indexes.ts';
-import { SWEEP_WORKFLOW_TYPE, sweepScheduleId } from '../workflows/messages.ts';
+import { keepRecovery } from './keep-recovery.ts';
 import { countOutcomes } from './outcome-metrics.ts';
 import { ReadablePayloads } from './readable-payloads.ts';
 import { installRuntime } from './runtime.ts';
 
 /**
  * Activities of one process: those that wait for executions to end, eight of a batch, leave room for others. What is taken
- * from the task queue here is not done by another worker, so not many more than are at work (`WRITERS_PER_WORKER`).
+ * from the task queue here is not done by another worker, so not many more than are at work (`WRITERS_PER_WORKER`). And one that is there all
+ * the time: recovery.
  */
-const MAX_CONCURRENT_ACTIVITIES = 16;
+const MAX_CONCURRENT_ACTIVITIES = 16 + 1;
 /** Plans of writes, and ends of small batches, inside workflow tasks. */
 const MAX_CONCURRENT_LOCAL_ACTIVITIES = 4;
 /** Workflows kept in memory; one that is not is replayed from its history. */
 const MAX_CACHED_WORKFLOWS = 500;
 /** Time after which a workflow that is in the memory of a dead worker goes to another one. */
 const STICKY_TIMEOUT = '5s';
-/** What is accepted and has no workflow is started within a minute, with the seconds that its accepting process is given before. */
-const SWEEP_EVERY = '30s';
-const SWEEP_CATCHUP = '1 minute';
-/** Time after which starting the sweeper is tried again, in ms. */
-const SWEEPER_RETRY_MS = 5_000;
 /** Time that activities are given to end when the worker is told to stop. */
 const DRAIN = '25s';
 
@@ -53,8 +40,8 @@ export interface RunningWorker {
 export interface WorkerOptions {
   /** Tests only: see `Dependencies.checkpoint`. */
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
-  /** Tests of a batch alone do without the sweeper. */
-  readonly withSweeper?: boolean;
+  /** Tests of a batch alone do without recovery. */
+  readonly withRecovery?: boolean;
   /** File with the bundled workflows; absent: they are bundled at the start, which takes some seconds. */
   readonly workflowBundle?: string;
 }
@@ -82,6 +69,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     logger,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
+    stopping: stopped.signal,
     retentionDays: config.BATCH_RETENTION_DAYS,
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
     writersAtOnce: config.WRITERS_PER_WORKER,
@@ -108,14 +96,13 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     shutdownGraceTime: DRAIN,
   });
   const ended = worker.run();
-  if (options.withSweeper !== false && !(await startSweeper(client, config.TEMPORAL_TASK_QUEUE, logger))) {
-    void startSweeperAtLast(client, config.TEMPORAL_TASK_QUEUE, logger, stopped.signal);
-  }
+  if (options.withRecovery !== false) void keepRecovery(client, config.TEMPORAL_TASK_QUEUE, logger, stopped.signal);
   return {
     ended,
     stop: async () => {
-      stopped.abort();
+      // it takes no more tasks by the time at which recovery lets go of its own
       if (worker.getState() === 'RUNNING') worker.shutdown();
+      stopped.abort();
       await ended.catch((error: unknown) => logger.error({ err: error }, 'the worker failed'));
       await connection.close();
       await client.connection.close();
@@ -128,40 +115,4 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
 function workflowsPath(): string {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url));
-}
-
-/** Temporal may be away at just that moment, and no other worker may come. */
-async function startSweeperAtLast(
-  client: Client,
-  taskQueue: string,
-  logger: Logger,
-  stopped: AbortSignal,
-): Promise<void> {
-  do {
-    await sleep(SWEEPER_RETRY_MS, undefined, { signal: stopped, ref: false }).catch(() => undefined);
-  } while (!stopped.aborted && !(await startSweeper(client, taskQueue, logger)));
-}
-
-/** A schedule sweeps twice a minute; this worker's start sweeps once at once. @returns whether that came about. */
-async function startSweeper(client: Client, taskQueue: string, logger: Logger): Promise<boolean> {
-  const scheduleId = sweepScheduleId(taskQueue);
-  const schedule: Omit<ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>, 'scheduleId'> = {
-    spec: { intervals: [{ every: SWEEP_EVERY }] },
-    action: { type: 'startWorkflow', workflowType: SWEEP_WORKFLOW_TYPE, taskQueue, workflowId: scheduleId },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: SWEEP_CATCHUP },
-  };
-  const handle = client.schedule.getHandle(scheduleId);
-  try {
-    try {
-      await client.schedule.create({ scheduleId, ...schedule });
-    } catch (error) {
-      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-      await handle.update(({ state }) => ({ ...schedule, state }));
-    }
-    await handle.trigger();
-    return true;
-  } catch (error) {
-    logger.warn({ err: error }, 'the sweeper could not be started; it is tried again');
-    return false;
-  }
 }

@@ -1,2 +1,3 @@
 export { batchWorkflow } from './batch.ts';
+export { recoveryWorkflow } from './recovery.ts';
 export { sweepWorkflow } from './sweep.ts';

@@ -8,9 +8,13 @@ import type { BatchSummary, Operation } from '../domain/batch.ts';
 
 /** Workflow type of every batch. */
 export const BATCH_WORKFLOW_TYPE = 'batchWorkflow';
-/** Workflow type of the sweeper. */
+/** Workflow type of recovery. */
+export const RECOVERY_WORKFLOW_TYPE = 'recoveryWorkflow';
+/** Id of the recovery workflow of a task queue: `drover-recovery`. */
+export const recoveryWorkflowId = (taskQueue: string): string => `${taskQueue}-recovery`;
+
+/** Workflow type, and id of the schedule, that earlier versions recovered by: `drover-sweep`. */
 export const SWEEP_WORKFLOW_TYPE = 'sweepWorkflow';
-/** Id of the schedule that runs the sweeper of a task queue, and the beginning of its workflow ids: `drover-sweep`. */
 export const sweepScheduleId = (taskQueue: string): string => `${taskQueue}-sweep`;
 
 /** Workflow id of a batch. */
@@ -58,6 +62,22 @@ export interface BatchInput {
   readonly cancelled?: true;
   /** State carried over by continue-as-new. */
   readonly carried?: CarriedState;
+}
+
+/** What recovery has done, by kind. */
+export const RECOVERED = ['started', 'inserted', 'delivered', 'finished', 'purged', 'removed'] as const;
+export type Recovered = Record<(typeof RECOVERED)[number], number>;
+
+/** Where recovery goes on in what it reads through from end to end, by job. */
+export type RecoveryPlaces = Readonly<Record<string, string>>;
+
+/** Input of the recovery workflow. */
+export interface RecoveryInput {
+  /** One pass over everything, at once; then the workflow ends. Otherwise it goes on for as long as it is let. */
+  readonly once?: boolean;
+  /** State carried over by continue-as-new. */
+  readonly places?: RecoveryPlaces;
+  readonly total?: Recovered;
 }
 
 /** What a workflow is given in place of a payload that its worker could not read, and why. */

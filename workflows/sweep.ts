@@ -3,13 +3,16 @@ import type { Activities } from '../activities/index.ts';
 
 const { sweep } = proxyActivities<Activities>({
   startToCloseTimeout: '10m',
-  // a sweep whose worker died is not to keep the next ones off
+  // a pass whose worker died is not to keep the next ones off
   heartbeatTimeout: '20s',
   retry: { maximumAttempts: 3 },
   summary: 'start, finish and remove what was left half done',
 });
 
-/** One sweep; a schedule runs it twice a minute, each worker once at its start. */
+/**
+ * One pass of recovery, as the schedule of earlier versions started it twice a minute: what such a version has begun ends here.
+ * `recoveryWorkflow` has taken its place.
+ */
 export async function sweepWorkflow(): Promise<{ started: number; finished: number; purged: number }> {
   return sweep({});
 }

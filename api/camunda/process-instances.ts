@@ -25,7 +25,7 @@ export const processInstanceRoutes = new Hono<ApiEnv>();
 processInstanceRoutes.post('/process-instance/delete', async (c) => {
   const request = readDeletionRequest(await readBody(c));
   const { config, client, health } = c.var.services;
-  await c.var.services.assertTemporal();
+  await c.var.services.assertStarts();
   const settings = {
     invocationsPerBatchJob: config.CAMUNDA_INVOCATIONS_PER_BATCH_JOB,
     batchJobsPerSeed: config.CAMUNDA_BATCH_JOBS_PER_SEED,
@@ -49,7 +49,7 @@ processInstanceRoutes.post('/process-instance/count', async (c) => count(c, awai
 processInstanceRoutes.get('/process-instance/:id', async (c) => {
   const id = c.req.param('id');
   const execution = await findReachable(c.var.services.client, reachOf(c), id);
-  if (execution?.status !== 'RUNNING') throw doesNotExist(`Process instance with id ${id} does not exist`);
+  if (execution?.closeTime !== null) throw doesNotExist(`Process instance with id ${id} does not exist`);
   return c.json(toProcessInstance(execution));
 });
 

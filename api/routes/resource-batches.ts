@@ -260,7 +260,7 @@ async function accept(
 ): Promise<Response> {
   const key = c.req.header('idempotency-key');
   const { services, scope } = c.var;
-  await services.assertTemporal();
+  await services.assertStarts();
   const about = [request.operation, definition.id, JSON.stringify(request.options)];
   const batch = await acceptBatch(services, {
     ...request,

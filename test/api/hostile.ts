@@ -79,7 +79,7 @@ export const HOSTILE_TEXTS: readonly string[] = [
   '[object Object]',
   'reach:schemas/',
   'drover:schemas/thing',
-  'drover-sweep',
+  'drover-recovery',
   'batch-',
   'default',
   'count',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { RUNNING } from '../../domain/process-instance-condition.ts';
+import { OPEN } from '../../domain/process-instance-condition.ts';
 import { and, equals } from '../../domain/visibility-condition.ts';
 import { selectedAt } from '../../services/select-executions.ts';
 import { Engine, eventually } from './engine.ts';
@@ -91,7 +91,7 @@ test('a list of several pages has what was there and runs, each once, whatever s
   for (let n = 0; n < 6; n++) await engine.begin('restless', `restless-${n}`);
   await engine.seen('restless', 6);
   const { workflow } = engine.client;
-  const pages = selectedAt(engine.client, and(RUNNING, equals('WorkflowType', 'restless')), new Date(), 2);
+  const pages = selectedAt(engine.client, and(OPEN, equals('WorkflowType', 'restless')), new Date(), 2);
   const found: string[] = [];
   const next = async (): Promise<boolean> => {
     const { done, value } = await pages.next();

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
-import { acceptedUpload, executionsOf, sweepNow, tracesOf } from '../left-behind.ts';
+import { acceptedUpload, executionsOf, recoverNow, tracesOf } from '../left-behind.ts';
 
 let drover: Drover;
 beforeAll(async () => {
@@ -39,7 +39,7 @@ async function expectGone(id: string, runs: readonly string[] = []): Promise<voi
 
 async function untilSwept(id: string): Promise<void> {
   const sweepAndLook = async (): Promise<void> => {
-    await sweepNow(drover);
+    await recoverNow(drover);
     expect(await tracesOf(drover, id)).toEqual([]);
   };
   await vi.waitFor(sweepAndLook, { timeout: 20_000, interval: 200 });
@@ -95,7 +95,7 @@ test('a batch whose workflow was never started', async () => {
   const id = await acceptedUpload(drover, 'ship', [{ externalId: 'never' }]);
   expect((await remove(id)).status).toBe(200);
   await expectGone(id);
-  expect(await sweepNow(drover)).toMatchObject({ started: 0 });
+  expect(await recoverNow(drover)).toMatchObject({ started: 0 });
   expect((await drover.request('GET', '/api/resources/ship/never')).status).toBe(404);
 });
 
@@ -108,7 +108,7 @@ test('of those who delete it at once one does, and another tenant cannot', async
   await expectGone(id);
 });
 
-test('one whose workflow was terminated is settled and removed by the sweeper', async () => {
+test('one whose workflow was terminated is settled and removed by recovery', async () => {
   const id = await waitingBatch('shot');
   await handleOf(id).terminate();
   expect((await remove(id)).status).toBe(200);
@@ -117,7 +117,7 @@ test('one whose workflow was terminated is settled and removed by the sweeper', 
   await expectGone(id);
 });
 
-test('while no worker is there the answer is 200 all the same, and the sweeper removes it', async () => {
+test('while no worker is there the answer is 200 all the same, and recovery removes it', async () => {
   await drover.stopWorker();
   const id = await drover.upload('ship', [{ externalId: 'idle' }]);
   expect((await remove(id)).status).toBe(200);

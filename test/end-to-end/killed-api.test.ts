@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Drover } from '../harness.ts';
-import { type ApiProcess, executionsOf, spawnApi, sweepNow, tracesOf } from '../left-behind.ts';
+import { type ApiProcess, executionsOf, recoverNow, spawnApi, tracesOf } from '../left-behind.ts';
 
 /** Moments at which an API process dies, by the command that was answered last. */
 const MOMENTS = [
@@ -52,31 +52,31 @@ test('killed when the key is bound and the batch is not written: who sends the r
   expect(await drover.services.database.itemPages.countDocuments({})).toBe(1);
 });
 
-test('killed between the batch and the start of its workflow: the sweeper starts it, once', async () => {
+test('killed between the batch and the start of its workflow: recovery starts it, once', async () => {
   await sendToDying(apis['batches.insertOne'], 'POST', '/api/resources/star/batch', {
     resources: [{ externalId: 'moon' }],
   });
   const left = await drover.services.database.batches.findOne({ status: 'queued' });
   const id = left?._id ?? '';
   expect(await executionsOf(drover, id)).toEqual([]);
-  const sweeps = await Promise.all([sweepNow(drover), sweepNow(drover)]);
-  expect(sweeps.reduce((sum, { started }) => sum + started, 0)).toBe(1);
+  const passes = await Promise.all([recoverNow(drover), recoverNow(drover)]);
+  expect(passes.reduce((sum, { started }) => sum + started, 0)).toBe(1);
   expect((await drover.ended(id)).status).toBe('success');
 });
 
-test('killed between the claim of a retry and its run: the sweeper starts the run', async () => {
+test('killed between the claim of a retry and its run: recovery starts the run', async () => {
   const id = await drover.upload('star', lacking.resources);
   await drover.ended(id);
   await sendToDying(apis['batches.findOneAndUpdate'], 'POST', `/api/batches/${id}/retry`);
   expect(await drover.batch(id)).toMatchObject({ status: 'queued', counts: { queued: 1, failed: 0 } });
   expect((await drover.request('POST', `/api/batches/${id}/retry`)).status).toBe(409);
   await drover.ended(await drover.upload('star', [{ externalId: 'nothing' }]));
-  expect((await sweepNow(drover)).started).toBe(1);
+  expect((await recoverNow(drover)).started).toBe(1);
   expect((await drover.ended(id)).status).toBe('success');
   expect((await drover.items(id))[0]?.attempts).toBe(2);
 });
 
-test('killed in the middle of a delete: it is a 404 at once, and the sweeper removes the rest', async () => {
+test('killed in the middle of a delete: it is a 404 at once, and recovery removes the rest', async () => {
   const id = await drover.upload('star', [{ externalId: 'comet' }]);
   await drover.ended(id);
   await sendToDying(apis['outcomePages.deleteMany'], 'DELETE', `/api/batches/${id}`);
@@ -88,7 +88,7 @@ test('killed in the middle of a delete: it is a 404 at once, and the sweeper rem
     expect((await drover.request(method, `/api/batches/${id}${path}`)).status).toBe(404);
   }
   expect(await tracesOf(drover, id)).not.toEqual([]);
-  expect((await sweepNow(drover)).purged).toBe(1);
+  expect((await recoverNow(drover)).purged).toBe(1);
   expect(await tracesOf(drover, id)).toEqual([]);
   await vi.waitFor(async () => expect(await executionsOf(drover, id)).toEqual([]), { timeout: 10_000, interval: 100 });
   expect((await drover.request('GET', '/api/resources/star/comet')).status).toBe(200);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
-import { sweepNow } from '../left-behind.ts';
+import { recoverNow } from '../left-behind.ts';
 
 /** What docs/operations.md says of a backup: MongoDB alone is enough. */
 
@@ -52,7 +52,7 @@ test('a batch whose workflow is lost in the middle is carried on, and nothing is
   expect([succeeded > 0, queued > 0]).toEqual([true, true]);
   drover.atCheckpoint(undefined);
   await drover.startWorker();
-  await sweepNow(drover);
+  await recoverNow(drover);
   const batch = await drover.ended(id);
   expect(batch.status).toBe('success');
   expect(batch.actions).toMatchObject({ created: 400, updated: 0, unchanged: 0 });
@@ -84,7 +84,7 @@ test('a retry whose workflow is lost between outcomes and wake-ups is carried on
   expect((await drover.request('POST', `/api/batches/${id}/retry`)).status).toBe(202);
   await lost;
   drover.atCheckpoint(undefined);
-  await sweepNow(drover);
+  await recoverNow(drover);
   expect((await drover.ended(waiter)).status).toBe('success');
   expect((await drover.ended(id)).counts).toMatchObject({ succeeded: 1, failed: 1 });
 }, 90_000);
@@ -93,7 +93,7 @@ test('a batch that waits goes on waiting, with the deadline it had', async () =>
   const id = await drover.upload('thing', [{ externalId: 'child', parent: 'mother' }], '?dependencyWaitTimeout=600');
   const { pendingUntil } = await drover.waiting(id);
   await loseExecution(id);
-  await sweepNow(drover);
+  await recoverNow(drover);
   await drover.until(id, (batch) => batch.source === 'workflow' && batch.status === 'waiting');
   expect((await drover.batch(id)).pendingUntil).toBe(pendingUntil);
   await drover.upload('thing', [{ externalId: 'mother' }]);

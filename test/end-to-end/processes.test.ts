@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sweepScheduleId } from '../../workflows/messages.ts';
+import { recoveryWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 
 /** Two API and two worker processes, as operators start them, beside each other on one database. */
@@ -33,7 +33,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   for (const { process } of [...(apis ?? []), ...(workers ?? [])]) process.kill('SIGKILL');
-  await drover.services.client.schedule.getHandle(sweepScheduleId(drover.services.taskQueue)).delete();
+  await drover.services.client.workflow.getHandle(recoveryWorkflowId(drover.services.taskQueue)).terminate();
   await drover.stop();
 });
 

@@ -54,7 +54,7 @@ const arrives = (name: string): Promise<string> => drover.upload('thing', [{ ext
 
 test('two versions of the workers share the batches of both: those begun before, between and after, whoever is stopped', async () => {
   const before = await waitingFor('before');
-  next = await startWorker(drover.config, drover.services.logger, { withSweeper: false, workflowBundle: nextBundle });
+  next = await startWorker(drover.config, drover.services.logger, { withRecovery: false, workflowBundle: nextBundle });
   const between = await Promise.all(Array.from({ length: 4 }, (_, n) => waitingFor(`between${n}`)));
   for (let n = 0; n < 2; n++) await drover.ended(await arrives(`between${n}`));
   for (const id of between.slice(0, 2)) expect((await drover.ended(id)).status).toBe('success');

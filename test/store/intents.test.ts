@@ -36,6 +36,7 @@ test('what a delivery that died has left goes once its batch is over, and not be
     actions: noActions(),
     errorCodes: {},
   });
-  await removeStaleIntents(database);
+  expect(await removeStaleIntents(database, '', 1)).not.toBeNull();
+  expect(await removeStaleIntents(database, '', 10)).toBeNull();
   expect((await database.intents.find().toArray()).map((intent) => intent.batchId)).toEqual(['runs']);
 });

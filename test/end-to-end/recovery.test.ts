@@ -2,7 +2,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createDependencies } from '../../activities/dependencies.ts';
-import { type SweepResult, sweep } from '../../activities/sweep.ts';
+import { type RecoverResult, recover } from '../../activities/recover.ts';
 import { resourceKey } from '../../domain/resource.ts';
 import { scopeKey } from '../../domain/scope.ts';
 import { requestControl } from '../../store/batches.ts';
@@ -10,9 +10,9 @@ import { decideGroup } from '../../store/commits.ts';
 import { writeItemPages } from '../../store/item-pages.ts';
 import { insertResources, type ResourceDocument } from '../../store/resources.ts';
 import { findSchemaDefinition } from '../../store/schema-definitions.ts';
-import { batchWorkflowId, sweepScheduleId } from '../../workflows/messages.ts';
+import { batchWorkflowId, recoveryWorkflowId, SWEEP_WORKFLOW_TYPE, sweepScheduleId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
-import { acceptedUpload, executionsOf, sweepNow, tracesOf } from '../left-behind.ts';
+import { acceptedUpload, executionsOf, recoverNow, tracesOf } from '../left-behind.ts';
 
 let drover: Drover;
 beforeAll(async () => {
@@ -36,24 +36,27 @@ const waitingBatch = async (name: string, into = `${name}-into`): Promise<string
   return id;
 };
 
-/** Sweeps until a batch has ended. */
-async function sweptToItsEnd(id: string) {
-  const sweepAndLook = async (): Promise<void> => {
-    await sweepNow(drover);
+/** Recovers until a batch has ended. */
+async function recoveredToItsEnd(id: string) {
+  const recoverAndLook = async (): Promise<void> => {
+    await recoverNow(drover);
     expect((await drover.batch(id)).completedAt).toBeDefined();
   };
-  await vi.waitFor(sweepAndLook, { timeout: 20_000, interval: 200 });
+  await vi.waitFor(recoverAndLook, { timeout: 20_000, interval: 200 });
   return drover.batch(id);
 }
 
-/** A sweep with other settings than the worker's. */
-async function sweepWith(settings: { retentionDays?: number; activityTimeoutSeconds?: number }): Promise<SweepResult> {
+/** A pass with other settings than the worker's. */
+async function recoverWith(settings: {
+  retentionDays?: number;
+  activityTimeoutSeconds?: number;
+}): Promise<RecoverResult> {
   const dependencies = createDependencies({ ...drover.services, retentionDays: 30, ...settings });
-  return new MockActivityEnvironment().run((input: Record<string, never>) => sweep(dependencies, input), {});
+  return new MockActivityEnvironment().run(() => recover(dependencies, { forMs: 0 }));
 }
 
 /** No activity of what was terminated is left that could write: there is no need to wait for that. */
-const sweepAtOnce = (): Promise<SweepResult> => sweepWith({ activityTimeoutSeconds: 0 });
+const recoverAtOnce = (): Promise<RecoverResult> => recoverWith({ activityTimeoutSeconds: 0 });
 
 describe('a workflow that was terminated', () => {
   test('leaves a batch that is cancelled, with what it had applied, and nothing that waits', async () => {
@@ -63,7 +66,7 @@ describe('a workflow that was terminated', () => {
     const { status, body } = await drover.request('POST', `/api/batches/${id}/suspend`);
     expect(status).toBe(409);
     expect(body.message).toContain('was ended in Temporal');
-    expect(await sweptToItsEnd(id)).toMatchObject({
+    expect(await recoveredToItsEnd(id)).toMatchObject({
       status: 'cancelled',
       counts: { succeeded: 1, cancelled: 1, pending: 0 },
     });
@@ -91,7 +94,7 @@ describe('a workflow that was terminated', () => {
     });
     const id = await drover.upload('pipe', [{ externalId: moment }]);
     expect(await terminated).toBe(id);
-    await sweepAtOnce();
+    await recoverAtOnce();
     expect(await drover.batch(id)).toMatchObject({ status: 'cancelled', counts: { succeeded: 1, cancelled: 0 } });
     drover.atCheckpoint(undefined);
     expect((await drover.ended(waiter)).status).toBe('success');
@@ -124,7 +127,7 @@ describe('a workflow that was terminated in the middle of a cycle', () => {
     );
     expect(await terminated).toBe(id);
     drover.atCheckpoint(undefined);
-    await sweepAtOnce();
+    await recoverAtOnce();
     expect(await drover.batch(id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 1 } });
     expect((await drover.batch(other)).status).toBe('waiting');
     await drover.ended(await drover.upload('pipe', [{ externalId: 'right-end' }]));
@@ -183,10 +186,10 @@ test('a request that the workflow was not told of is told', async () => {
   // what an API leaves that dies between the two
   await requestControl(drover.services.database, id, { suspended: true });
   expect((await drover.batch(id)).suspended).toBe(false);
-  await sweepNow(drover);
+  await recoverNow(drover);
   expect((await drover.batch(id)).suspended).toBe(true);
   await requestControl(drover.services.database, id, { cancelRequested: true });
-  await sweepNow(drover);
+  await recoverNow(drover);
   expect((await drover.ended(id)).status).toBe('cancelled');
 });
 
@@ -197,36 +200,36 @@ test('a batch that cannot be helped does not keep the others waiting', async () 
   // no workflow id is that long, and it comes before the other
   const hopeless = `0${'x'.repeat(2_000)}`;
   if (template) await database.batches.insertOne({ ...template, _id: hopeless });
-  expect(await sweepNow(drover)).toMatchObject({ started: 1 });
+  expect(await recoverNow(drover)).toMatchObject({ started: 1 });
   expect((await drover.ended(first)).status).toBe('success');
   await database.batches.deleteOne({ _id: hopeless });
 });
 
-test('two sweeps at once do what one does, and hurt no batch that is just being accepted or finished', async () => {
+test('two passes at once do what one does, and hurt no batch that is just being accepted or finished', async () => {
   const left = await Promise.all(
     Array.from({ length: 5 }, (_, n) => acceptedUpload(drover, 'pipe', [{ externalId: `left-${n}` }])),
   );
   let isOver = false;
-  const sweeping = Promise.all(
+  const recovering = Promise.all(
     [1, 2].map(async () => {
-      while (!isOver) await sweepNow(drover);
+      while (!isOver) await recoverNow(drover);
     }),
   );
   const uploads = await Promise.all(
     Array.from({ length: 15 }, async (_, n) => {
-      const headers = { 'idempotency-key': `swept-${n}` };
+      const headers = { 'idempotency-key': `busy-${n}` };
       const id = await drover.upload('pipe', [{ externalId: `busy-${n}` }], '', { headers });
       await drover.ended(id);
       return id;
     }),
   );
   isOver = true;
-  await sweeping;
+  await recovering;
   for (const id of [...left, ...uploads]) {
     expect((await drover.ended(id)).status).toBe('success');
     expect(await executionsOf(drover, id)).toHaveLength(1);
   }
-  expect(await sweepNow(drover)).toEqual({ started: 0, finished: 0, purged: 0 });
+  expect(await recoverNow(drover)).toMatchObject({ started: 0, inserted: 0, delivered: 0, finished: 0, purged: 0 });
 });
 
 test('finished batches are removed when they are older than they are kept; 0 keeps them', async () => {
@@ -238,9 +241,9 @@ test('finished batches are removed when they are older than they are kept; 0 kee
     return id;
   };
   const [old, young] = await Promise.all([finished('old', 31), finished('young', 29)]);
-  await sweepWith({ retentionDays: 0 });
+  await recoverWith({ retentionDays: 0 });
   expect((await drover.batch(old)).status).toBe('success');
-  expect((await sweepNow(drover)).purged).toBe(1);
+  expect((await recoverNow(drover)).purged).toBe(1);
   expect((await drover.request('GET', `/api/batches/${old}`)).status).toBe(404);
   expect(await tracesOf(drover, old)).toEqual([]);
   expect((await drover.batch(young)).status).toBe('success');
@@ -256,33 +259,58 @@ test('pages of a batch that was never accepted go when nobody can be about to ac
     return id;
   };
   const accepted = await drover.upload('pipe', [{ externalId: 'accepted' }]);
-  // earlier sweeps have looked at this time, in which there was nothing yet
+  // earlier passes have looked at this time, in which there was nothing yet
   await database.itemPages.db.collection('swept').deleteMany({});
   const [old, older, young] = [
     await orphan(HOUR_MS + 60_000),
     await orphan(3 * HOUR_MS),
     await orphan(HOUR_MS - 60_000),
   ];
-  await sweepNow(drover);
+  await recoverNow(drover);
   expect([await pagesOf(old), await pagesOf(older), await pagesOf(young)]).toEqual([0, 0, 2]);
   expect(await database.itemPages.countDocuments({ _id: new RegExp(`^${accepted}`) })).toBe(1);
 });
 
-test('a worker that starts makes the schedule, and sweeps at once', async () => {
+test('a worker that starts makes sure that recovery runs, one for all, and removes the schedule of earlier versions', async () => {
   const fresh = await Drover.start({ worker: false });
+  const { client, taskQueue } = fresh.services;
+  const recovery = client.workflow.getHandle(recoveryWorkflowId(taskQueue));
+  const scheduleId = sweepScheduleId(taskQueue);
+  await client.schedule.create({
+    scheduleId,
+    spec: { intervals: [{ every: '1h' }] },
+    action: { type: 'startWorkflow', workflowType: SWEEP_WORKFLOW_TYPE, taskQueue, workflowId: scheduleId },
+  });
   await fresh.define('pipe', {});
   const id = await acceptedUpload(fresh, 'pipe', [{ externalId: 'first' }]);
-  await fresh.startWorker({ withSweeper: true });
-  expect((await fresh.ended(id, { timeoutMs: 15_000 })).status).toBe('success');
-  const schedule = fresh.services.client.schedule.getHandle(sweepScheduleId(fresh.services.taskQueue));
-  const { spec, policies } = await schedule.describe();
-  expect(spec.intervals?.map(({ every }) => every)).toEqual([30_000]);
-  expect(policies.overlap).toBe('SKIP');
-  // another worker finds it there, and sweeps too
+  await fresh.startWorker({ withRecovery: true });
+  expect((await fresh.ended(id, { timeoutMs: 20_000 })).status).toBe('success');
+  await vi.waitFor(() => expect(client.schedule.getHandle(scheduleId).describe()).rejects.toThrow(), 10_000);
+  const { runId } = await recovery.describe();
+  // a worker that stops lets go of it, and another one goes on with the same execution
+  const stopping = Date.now();
   await fresh.stopWorker();
+  expect(Date.now() - stopping).toBeLessThan(10_000);
   const second = await acceptedUpload(fresh, 'pipe', [{ externalId: 'second' }]);
-  await fresh.startWorker({ withSweeper: true });
-  expect((await fresh.ended(second, { timeoutMs: 15_000 })).status).toBe('success');
-  await schedule.delete();
+  await fresh.startWorker({ withRecovery: true });
+  expect((await fresh.ended(second, { timeoutMs: 30_000 })).status).toBe('success');
+  expect(await recovery.describe()).toMatchObject({ runId, status: { name: 'RUNNING' } });
+  // one that was terminated is started again, at the latest by the next worker
+  await recovery.terminate('by hand');
+  await fresh.stopWorker();
+  const third = await acceptedUpload(fresh, 'pipe', [{ externalId: 'third' }]);
+  await fresh.startWorker({ withRecovery: true });
+  expect((await fresh.ended(third, { timeoutMs: 30_000 })).status).toBe('success');
+  expect((await recovery.describe()).runId).not.toBe(runId);
+  expect(await recovery.describe().then((described) => described.staticSummary())).toContain('recovery');
+  await recovery.terminate('the test is over');
   await fresh.stop();
+}, 120_000);
+
+test('a pass that an earlier version has begun ends', async () => {
+  const { client, taskQueue } = drover.services;
+  const id = await acceptedUpload(drover, 'pipe', [{ externalId: 'of-old' }]);
+  const workflowId = `${sweepScheduleId(taskQueue)}-of-old`;
+  expect(await client.workflow.execute(SWEEP_WORKFLOW_TYPE, { taskQueue, workflowId })).toMatchObject({ started: 1 });
+  expect((await drover.ended(id)).status).toBe('success');
 });

@@ -1,0 +1,166 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { activityInfo, cancellationSignal, heartbeat, metricMeter } from '@temporalio/activity';
+import { removeSweepSchedule } from '../services/recovery-workflow.ts';
+import { RECOVERED, type Recovered, type RecoveryPlaces } from '../workflows/messages.ts';
+import type { Dependencies } from './dependencies.ts';
+import { deliverRequests } from './recovery/deliver-requests.ts';
+import { FinishLost } from './recovery/finish-lost.ts';
+import { type RecoveryJob, type Slice, type SliceResult, toPlaces } from './recovery/job.ts';
+import {
+  expireKeys,
+  forgetGroups,
+  insertBound,
+  removeIntents,
+  removeOrphans,
+  settleDefinitions,
+} from './recovery/leftovers.ts';
+import { expireBatches, PurgeDeleted } from './recovery/purge-deleted.ts';
+import { startUnstarted } from './recovery/start-unstarted.ts';
+
+/** Longest time in which a slice begins something new, in ms. */
+const SLICE_MS = 10_000;
+/** Wait after a slice that failed, in ms: a server is away, or has enough to do. */
+const FAILED_MS = 5_000;
+const HEARTBEAT_MS = 4_000;
+
+export interface RecoverInput {
+  /** How long to go on, in ms; 0: one pass over everything, at once. */
+  readonly forMs: number;
+  readonly places?: RecoveryPlaces;
+}
+
+export interface RecoverResult extends Recovered {
+  readonly places: RecoveryPlaces;
+}
+
+/** Every job, the most urgent first. */
+const jobs = (): readonly RecoveryJob[] => [
+  insertBound,
+  startUnstarted,
+  deliverRequests,
+  new FinishLost(),
+  settleDefinitions,
+  expireBatches,
+  new PurgeDeleted(),
+  removeIntents,
+  removeOrphans,
+  forgetGroups,
+  expireKeys,
+];
+
+/**
+ * Brings to an end what was left half done by processes that died, and removes what is older than it is kept. The jobs run side
+ * by side, each at its own pace in bounded slices, so that none waits for another: what was never started is started within
+ * seconds, however much there is to look through or to remove.
+ *
+ * One that was given up stops at its next step (`cancellationSignal`: its heartbeats are refused). Should it still be at its
+ * last one while its successor begins, that does no harm: each step is guarded by the run, the state or the age that it is
+ * about, and safe to repeat.
+ */
+export async function recover(context: Dependencies, input: RecoverInput): Promise<RecoverResult> {
+  const places = new Map(Object.entries(placesToBeginWith(input)));
+  const shift = new Shift(context, places);
+  const beat = setInterval(() => heartbeat(toPlaces(places)), HEARTBEAT_MS);
+  try {
+    if (input.forMs === 0) await shift.once();
+    else await shift.goOnFor(input.forMs);
+  } finally {
+    clearInterval(beat);
+  }
+  // a worker that is told to stop answers with what it has done: the next one goes on at once
+  cancellationSignal().throwIfAborted();
+  return { ...shift.recovered, places: toPlaces(places) };
+}
+
+/** What earlier versions scheduled: one pass. */
+export async function sweep(context: Dependencies, _input: Record<string, never>): Promise<RecoverResult> {
+  return recover(context, { forMs: 0 });
+}
+
+/** An attempt goes on where the one before it was last heard of. */
+function placesToBeginWith({ places = {} }: RecoverInput): RecoveryPlaces {
+  const heard: unknown = activityInfo().heartbeatDetails;
+  return typeof heard === 'object' && heard !== null ? (heard as RecoveryPlaces) : places;
+}
+
+class Shift {
+  readonly recovered: Recovered = noneRecovered();
+  readonly #context: Dependencies;
+  readonly #places: Map<string, string>;
+  readonly #signal: AbortSignal;
+  readonly #counter = metricMeter.createCounter('drover_recovered', 'recoveries', 'What recovery has done, by kind');
+
+  constructor(context: Dependencies, places: Map<string, string>) {
+    this.#context = context;
+    this.#places = places;
+    const given = cancellationSignal();
+    this.#signal = context.stopping ? AbortSignal.any([given, context.stopping]) : given;
+    // every job waits by it
+    setMaxListeners(0, this.#signal);
+  }
+
+  /** One pass over everything, one job after another. @throws what a job throws. */
+  async once(): Promise<void> {
+    for (const job of jobs()) {
+      for (let hasMore = true; hasMore && !this.#signal.aborted; ) {
+        const result = await job.run(this.#slice(Number.POSITIVE_INFINITY, true));
+        this.#count(result);
+        hasMore = result.hasMore;
+      }
+    }
+  }
+
+  async goOnFor(ms: number): Promise<void> {
+    const until = Date.now() + ms;
+    await Promise.all([...jobs().map((job) => this.#repeat(job, until)), this.#removeSchedule()]);
+  }
+
+  async #repeat(job: RecoveryJob, until: number): Promise<void> {
+    while (!this.#signal.aborted && Date.now() < until) {
+      const waitMs = await this.#runSlice(job);
+      if (waitMs <= 0) continue;
+      const left = Math.min(waitMs, until - Date.now());
+      await sleep(Math.max(0, left), undefined, { signal: this.#signal }).catch(() => undefined);
+    }
+  }
+
+  /** @returns the time until the next slice, in ms. */
+  async #runSlice(job: RecoveryJob): Promise<number> {
+    try {
+      const result = await job.run(this.#slice(Date.now() + SLICE_MS, false));
+      this.#count(result);
+      return result.hasMore ? (job.paceMs ?? 0) : job.everyMs;
+    } catch (error) {
+      if (!this.#signal.aborted) this.#context.logger.warn({ job: job.name, err: error }, 'a job of recovery failed');
+      return FAILED_MS;
+    }
+  }
+
+  #slice(until: number, isAtOnce: boolean): Slice {
+    return { context: this.#context, until, signal: this.#signal, isAtOnce, places: this.#places };
+  }
+
+  #count({ recovered }: SliceResult): void {
+    const done = RECOVERED.flatMap((kind) =>
+      (recovered[kind] ?? 0) > 0 ? [[kind, recovered[kind] ?? 0] as const] : [],
+    );
+    for (const [kind, count] of done) {
+      this.recovered[kind] += count;
+      this.#counter.add(count, { kind });
+    }
+    if (done.length > 0) this.#context.logger.info({ ...Object.fromEntries(done) }, 'recovered');
+  }
+
+  /** That of an earlier version, whose workers may have run until now. */
+  async #removeSchedule(): Promise<void> {
+    const { client, taskQueue, logger } = this.#context;
+    try {
+      if (await removeSweepSchedule(client, taskQueue)) logger.info('the schedule of an earlier version is removed');
+    } catch (error) {
+      logger.warn({ err: error }, 'the schedule of an earlier version could not be removed; it does no harm');
+    }
+  }
+}
+
+const noneRecovered = (): Recovered => ({ started: 0, inserted: 0, delivered: 0, finished: 0, purged: 0, removed: 0 });

@@ -1,0 +1,38 @@
+import { tellWorkflow } from '../../services/control-batch.ts';
+import { undeliveredRequests } from '../../store/batches-to-recover.ts';
+import { isOver, NOTHING_DONE, type RecoveryJob } from './job.ts';
+
+const BATCHES_PER_SLICE = 100;
+/** Time that the calls for one batch are given, in ms. */
+const TELL_TIMEOUT_MS = 10_000;
+
+/**
+ * Delivers requests to suspend, resume or cancel whose API process died, or could not reach Temporal, after it had stored them.
+ * Delivered twice they do what they do once.
+ */
+export const deliverRequests: RecoveryJob = {
+  name: 'deliver',
+  everyMs: 5_000,
+  run: async (slice) => {
+    const { context, places } = slice;
+    const batches = await undeliveredRequests(context.database, places.get('deliver') ?? '', BATCHES_PER_SLICE);
+    places.delete('deliver');
+    let delivered = 0;
+    for (const batch of batches) {
+      if (isOver(slice)) return { recovered: { delivered }, hasMore: false };
+      // one that is not started yet begins with what is asked of it
+      if (batch.unstarted) continue;
+      try {
+        const tell = (): Promise<boolean> => tellWorkflow(context, batch);
+        if (await context.client.withDeadline(Date.now() + TELL_TIMEOUT_MS, tell)) delivered += 1;
+      } catch (error) {
+        context.logger.warn({ batchId: batch._id, err: error }, 'a request could not be delivered to a batch');
+      }
+    }
+    const last = batches.at(-1);
+    if (batches.length < BATCHES_PER_SLICE || last === undefined)
+      return delivered > 0 ? { recovered: { delivered }, hasMore: false } : NOTHING_DONE;
+    places.set('deliver', last._id);
+    return { recovered: { delivered }, hasMore: true };
+  },
+};

@@ -1,0 +1,138 @@
+import { isTerminal } from '../../domain/batch.ts';
+import { openBatchIds } from '../../services/open-batches.ts';
+import { latestExecution, startBatch } from '../../services/start-batch.ts';
+import { type BatchDocument, readBatch } from '../../store/batches.ts';
+import { type OpenBatch, openBatchPages, stillOpen } from '../../store/batches-to-recover.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { finishBatch } from '../finish-batch.ts';
+import { forEachAtOnce } from '../lanes.ts';
+import { isOver, NOTHING_DONE, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
+
+/** Batches of one slice: as many as one page of a list of executions. */
+const PAGE_SIZE = 1_000;
+/** Batches that are looked at one by one side by side. */
+const AT_ONCE = 8;
+/** Wait between two pages in ms: Temporal answers 10 lists a second for all who ask, people at its UI among them. */
+const PACE_MS = 250;
+/** Time from the end of one pass to the next in ms, and at least so many times what the pass took. */
+const REST_MS = 20_000;
+const REST_BY_DURATION = 2;
+/** Time that one call is given, in ms. */
+const CALL_TIMEOUT_MS = 10_000;
+const PLACE = 'lost';
+
+/**
+ * Brings to their end batches that have lost their workflow: it was terminated, or deleted, or Temporal lost its database. Of
+ * each thousand batches that run it asks visibility once which have an open execution; only the others are described one by
+ * one. Visibility lags behind by seconds, which makes some descriptions in vain, or a loss found a pass later; nothing is
+ * decided by it.
+ */
+export class FinishLost implements RecoveryJob {
+  readonly name = 'finish';
+  readonly paceMs = PACE_MS;
+  #pages: AsyncGenerator<OpenBatch[], void> | undefined;
+  #began = 0;
+  #restMs = 0;
+
+  get everyMs(): number {
+    return this.#restMs;
+  }
+
+  async run(slice: Slice): Promise<SliceResult> {
+    const { context, places } = slice;
+    if (this.#pages === undefined) {
+      this.#began = Date.now();
+      this.#pages = openBatchPages(context.database, places.get(PLACE) ?? '', PAGE_SIZE);
+    }
+    try {
+      const { value: page } = await this.#pages.next();
+      if (page !== undefined && page.length > 0) return await this.#recoverPage(slice, page);
+      places.delete(PLACE);
+      await this.#endPass();
+      return NOTHING_DONE;
+    } catch (error) {
+      await this.#endPass();
+      throw error;
+    }
+  }
+
+  async #endPass(): Promise<void> {
+    const pages = this.#pages;
+    this.#pages = undefined;
+    this.#restMs = Math.max(REST_MS, REST_BY_DURATION * (Date.now() - this.#began));
+    await pages?.return();
+  }
+
+  async #recoverPage(slice: Slice, page: readonly OpenBatch[]): Promise<SliceResult> {
+    const { context, places } = slice;
+    const recovered = { started: 0, finished: 0 };
+    let isWhole = true;
+    await forEachAtOnce(await withoutWorkflow(context, page), AT_ONCE, async (batch) => {
+      if (isOver(slice)) {
+        isWhole = false;
+        return;
+      }
+      const outcome = await recoverOrLeave(context, batch);
+      if (outcome !== null) recovered[outcome] += 1;
+    });
+    const last = page.at(-1);
+    if (isWhole && last !== undefined) places.set(PLACE, last._id);
+    // the next slice begins with this page again
+    else await this.#endPass();
+    return { recovered, hasMore: true };
+  }
+}
+
+/** Of the batches of a page those that run by what is stored and have no open execution by what visibility says. */
+async function withoutWorkflow(
+  { client, database, taskQueue }: Dependencies,
+  page: readonly OpenBatch[],
+): Promise<BatchDocument[]> {
+  // another job starts what is not started
+  const begun = page.filter(({ unstarted }) => unstarted !== true).map(({ _id }) => _id);
+  if (begun.length === 0) return [];
+  const open = await openBatchIds(client, taskQueue, begun);
+  // most of the others have ended since the page was read
+  return stillOpen(
+    database,
+    begun.filter((id) => !open.has(id)),
+  );
+}
+
+type Outcome = 'started' | 'finished' | null;
+
+/** One that cannot be helped for now does not keep the others waiting. */
+async function recoverOrLeave(context: Dependencies, batch: BatchDocument): Promise<Outcome> {
+  try {
+    return await recoverBatch(context, batch);
+  } catch (error) {
+    context.logger.warn({ batchId: batch._id, err: error }, 'a batch is left to the next pass of recovery');
+    return null;
+  }
+}
+
+/** Makes sure that a workflow carries the batch out, or finishes the batch where none will. */
+export async function recoverBatch(context: Dependencies, batch: BatchDocument): Promise<Outcome> {
+  const { client, database, activityTimeoutSeconds } = context;
+  if (isTerminal(batch.status)) return null;
+  const inTime = <T>(call: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + CALL_TIMEOUT_MS, call);
+  const execution = await inTime(() => latestExecution(client, batch._id));
+  // open is alive, in whatever state: one that is paused goes on when it is resumed
+  if (execution?.isOpen) return null;
+  const isBegun = execution !== null && execution.run >= batch.run;
+  if (!isBegun && batch.deletedAt === undefined)
+    return (await inTime(() => startBatch(context, batch))) ? 'started' : null;
+  // An activity may outlive its workflow by as long as it may write.
+  if (isBegun && Date.now() - (execution.closedAt?.getTime() ?? 0) < activityTimeoutSeconds * 1000) return null;
+  // The workflow of this run is closed, and has not finished its batch: it was terminated (invariant 1).
+  const current = await readBatch(database, batch._id);
+  if (current === null || isTerminal(current.status) || current.run !== batch.run) return null;
+  await finishBatch(context, {
+    batchId: batch._id,
+    run: batch.run,
+    cancelled: !execution?.hasFailed,
+    cascaded: 0,
+    abandoned: true,
+  });
+  return 'finished';
+}

@@ -1,0 +1,90 @@
+import { insertBoundBatch } from '../../services/accept-batch.ts';
+import { forgetOldGroups } from '../../store/commits.ts';
+import { recordInserted, removeOldKeys, uninsertedBindings } from '../../store/idempotency-keys.ts';
+import { removeStaleIntents } from '../../store/intents.ts';
+import { removeOrphanedPages } from '../../store/orphaned-pages.ts';
+import { mendDefinitions } from '../mend-definitions.ts';
+import { isOver, NOTHING_DONE, type RecoveryJob } from './job.ts';
+
+/** What an accepting API process is given to get from one of its writes to the next, in ms. */
+const IN_FLIGHT_MS = 5_000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Longer than anything stays uncommitted or marked. */
+const GROUPS_KEPT_MS = 7 * DAY_MS;
+/** Longer than writing the pages of a batch takes. */
+const ORPHANED_AFTER_MS = 60 * 60 * 1000;
+/** Documents of one slice. */
+const PER_SLICE = 1_000;
+const MINUTE_MS = 60_000;
+const INTENTS = 'intents';
+
+/** Inserts batches whose key is bound and whose sender died before it inserted them; starting them is another job. */
+export const insertBound: RecoveryJob = {
+  name: 'insert',
+  everyMs: 5_000,
+  run: async (slice) => {
+    const { database } = slice.context;
+    const bindings = await uninsertedBindings(database, new Date(Date.now() - IN_FLIGHT_MS), PER_SLICE);
+    let inserted = 0;
+    for (const binding of bindings) {
+      if (isOver(slice)) return { recovered: { inserted }, hasMore: false };
+      const batch = await insertBoundBatch(database, binding);
+      await recordInserted(database, [binding._id]);
+      if (batch?.unstarted) inserted += 1;
+    }
+    return { recovered: { inserted }, hasMore: bindings.length === PER_SLICE };
+  },
+};
+
+/** What requests on schema definitions left half done. */
+export const settleDefinitions: RecoveryJob = {
+  name: 'definitions',
+  everyMs: 15_000,
+  run: async ({ context }) => {
+    await mendDefinitions(context);
+    return NOTHING_DONE;
+  },
+};
+
+/** Keys that are older than they are kept: MongoDB removes them by itself, the embedded one does not. */
+export const expireKeys: RecoveryJob = {
+  name: 'keys',
+  everyMs: MINUTE_MS,
+  run: async ({ context }) => ({
+    recovered: {},
+    hasMore: (await removeOldKeys(context.database, PER_SLICE)) === PER_SLICE,
+  }),
+};
+
+/** Intents of batches that are over. */
+export const removeIntents: RecoveryJob = {
+  name: 'intents',
+  everyMs: MINUTE_MS,
+  run: async ({ context, places }) => {
+    const next = await removeStaleIntents(context.database, places.get(INTENTS) ?? '', PER_SLICE);
+    if (next === null) places.delete(INTENTS);
+    else places.set(INTENTS, next);
+    return { recovered: {}, hasMore: next !== null };
+  },
+};
+
+/** Decisions on groups whose members are long settled. */
+export const forgetGroups: RecoveryJob = {
+  name: 'groups',
+  everyMs: MINUTE_MS,
+  run: async ({ context }) => {
+    const before = new Date(Date.now() - GROUPS_KEPT_MS);
+    return { recovered: {}, hasMore: (await forgetOldGroups(context.database, before, PER_SLICE)) === PER_SLICE };
+  },
+};
+
+/** Pages of batches that were never accepted. */
+export const removeOrphans: RecoveryJob = {
+  name: 'pages',
+  everyMs: MINUTE_MS,
+  run: async ({ context }) => {
+    const before = new Date(Date.now() - ORPHANED_AFTER_MS);
+    const { removed, hasMore } = await removeOrphanedPages(context.database, before);
+    return { recovered: { removed }, hasMore };
+  },
+};

@@ -1,0 +1,66 @@
+import { purgeBatch } from '../../services/purge-batch.ts';
+import type { BatchDocument } from '../../store/batches.ts';
+import { type DeletedPlace, deletedBatches, markExpired } from '../../store/batches-to-recover.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { forEachAtOnce } from '../lanes.ts';
+import { recoverBatch } from './finish-lost.ts';
+import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
+
+const BATCHES_PER_SLICE = 100;
+const AT_ONCE = 4;
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** A workflow that was told to end is given until the next slice. */
+const NO_WAIT_MS = 0;
+/** Time that the calls of one batch are given, in ms. */
+const PURGE_TIMEOUT_MS = 30_000;
+
+/** Removes for good what callers have deleted, in the order of their requests, by the run ids that are stored with it. */
+export class PurgeDeleted implements RecoveryJob {
+  readonly name = 'purge';
+  readonly everyMs = 10_000;
+  #after: DeletedPlace | null = null;
+
+  async run(slice: Slice): Promise<SliceResult> {
+    const batches = await deletedBatches(slice.context.database, this.#after, BATCHES_PER_SLICE);
+    const recovered = { purged: 0, finished: 0 };
+    await forEachAtOnce(batches, AT_ONCE, async (batch) => {
+      if (isOver(slice)) return;
+      const outcome = await purgeOrLeave(slice.context, batch);
+      if (outcome !== null) recovered[outcome] += 1;
+    });
+    const last = batches.at(-1);
+    // those that could not be removed come again when all have been looked at
+    if (batches.length < BATCHES_PER_SLICE || last?.deletedAt === undefined || isOver(slice)) {
+      this.#after = null;
+      return { recovered, hasMore: false };
+    }
+    this.#after = { at: last.deletedAt, id: last._id };
+    return { recovered, hasMore: true };
+  }
+}
+
+async function purgeOrLeave(context: Dependencies, batch: BatchDocument): Promise<'purged' | 'finished' | null> {
+  const { client } = context;
+  const purge = (): Promise<boolean> =>
+    client.withDeadline(Date.now() + PURGE_TIMEOUT_MS, () => purgeBatch(context, batch, NO_WAIT_MS));
+  try {
+    if (await purge()) return 'purged';
+    // Its workflow was terminated: what waits for others, or others for it, is finished before it goes.
+    if ((await recoverBatch(context, batch)) !== 'finished') return null;
+    return (await purge()) ? 'purged' : 'finished';
+  } catch (error) {
+    context.logger.warn({ batchId: batch._id, err: error }, 'a deleted batch is left to the next pass of recovery');
+    return null;
+  }
+}
+
+/** Marks finished batches as deleted when they are older than they are kept. */
+export const expireBatches: RecoveryJob = {
+  name: 'expire',
+  everyMs: 60_000,
+  run: async ({ context: { database, retentionDays } }) => {
+    if (retentionDays === 0) return { recovered: {}, hasMore: false };
+    const before = new Date(Date.now() - retentionDays * DAY_MS);
+    return { recovered: {}, hasMore: (await markExpired(database, before, BATCHES_PER_SLICE)) > 0 };
+  },
+};

@@ -1,0 +1,60 @@
+import {
+  ActivityFailure,
+  continueAsNew,
+  log,
+  proxyActivities,
+  setCurrentDetails,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+import { RECOVERED, type Recovered, type RecoveryInput } from './messages.ts';
+
+/** One activity goes on for so long: few enough for a short history, and each result tells what was recovered meanwhile. */
+const SHIFT_MS = 10 * 60 * 1000;
+/** Wait before another one where an activity failed for a reason of ours. */
+const FAILED = '30s';
+
+const { recover } = proxyActivities<Activities>({
+  // a finish of a large batch may go on for longer than the shift
+  startToCloseTimeout: '1h',
+  // recovery whose worker died is soon another one's
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '5s' },
+  priority: { priorityKey: 1, fairnessKey: 'recovery' },
+  summary: 'start, finish and remove what was left half done',
+});
+
+/**
+ * Recovery, for as long as Drover runs: one activity after the other, whose jobs run side by side (`activities/recover.ts`).
+ * Workers start this workflow again should it be terminated or deleted.
+ */
+export async function recoveryWorkflow(input: RecoveryInput = {}): Promise<Recovered> {
+  if (input.once === true) return (await recover({ forMs: 0 })) satisfies Recovered;
+  const total = input.total ?? noneRecovered();
+  let places = input.places ?? {};
+  for (;;) {
+    setCurrentDetails(describe(total));
+    try {
+      const result = await recover({ forMs: SHIFT_MS, places });
+      places = result.places;
+      for (const kind of RECOVERED) total[kind] += result[kind];
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      log.error('recovery failed', { cause: error.cause?.message });
+      await sleep(FAILED, { summary: 'recovery failed; the worker log has the reason' });
+    }
+    if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof recoveryWorkflow>({ places, total });
+  }
+}
+
+const noneRecovered = (): Recovered => ({ started: 0, inserted: 0, delivered: 0, finished: 0, purged: 0, removed: 0 });
+
+/** What the Temporal UI shows: numbers only (invariant 7). */
+function describe(total: Recovered): string {
+  return [
+    'Starts batches whose start was lost, finishes those whose workflow was, and removes what is deleted or too old.',
+    '',
+    ...RECOVERED.map((kind) => `- ${kind}: ${total[kind]}`),
+  ].join('\n');
+}
