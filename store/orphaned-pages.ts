@@ -38,8 +38,10 @@ export async function removeOrphanedPages(
   let removed = 0;
   if (orphans.length > 0) removed = (await database.itemPages.deleteMany({ _id: { $in: orphans } })).deletedCount;
   // of two at once the farther place stays: what either has looked at is looked at
-  await swept(database).updateOne({ _id: 'itemPages' }, { $max: { to: pages.at(-1)?._id ?? end } }, { upsert: true });
-  return { removed, hasMore: pages.length === PAGES_AT_ONCE };
+  const hasMore = pages.length === PAGES_AT_ONCE;
+  const to = (hasMore ? pages.at(-1)?._id : undefined) ?? end;
+  await swept(database).updateOne({ _id: 'itemPages' }, { $max: { to } }, { upsert: true });
+  return { removed, hasMore };
 }
 
 const batchOf = (page: string): string => page.slice(0, page.indexOf('/'));
