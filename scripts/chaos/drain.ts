@@ -10,11 +10,11 @@ import type { RequestMaker } from './request-maker.ts';
 import { type Snapshot, takeRawState, takeSnapshot } from './snapshot.ts';
 
 const LOOK_EVERY_MS = 500;
-const SWEEP_EVERY_MS = 6_000;
+const RECOVER_EVERY_MS = 6_000;
 /** Time that a wake-up is given to have its effect, in ms. */
 const WAKE_UP_MS = 10_000;
-/** Time that the sweeper is given for what is left over, in ms. */
-const SWEPT_MS = 15_000;
+/** Time that recovery is given for what is left over, in ms. */
+const CLEARED_MS = 15_000;
 /** Longest time for a request with a key to be answered when nothing disturbs it, in ms. */
 const ANSWER_MS = 30_000;
 
@@ -50,17 +50,17 @@ export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; vi
   violations.push(...(await stillAsleep(parts)).filter(({ batchId, item }) => !known.has(`${batchId} ${item}`)));
   for (const { tenant, batch } of await openBatches(parts)) await client.control(tenant, batch.batchId, 'cancel');
   violations.push(...(await settled(parts, () => false)));
-  await swept(parts);
+  await cleared(parts);
   return { snapshot: await takeSnapshot(client, journal.tenants, storeOf(parts)), violations };
 }
 
 const storeOf = ({ installation }: DrainParts) => ({ uri: installation.mongodbUri, database: installation.database });
 
-/** Waits until nothing is left over, as long as the sweeper may take for it. */
-async function swept(parts: DrainParts): Promise<void> {
-  const deadline = Date.now() + SWEPT_MS;
+/** Waits until nothing is left over, as long as recovery may take for it. */
+async function cleared(parts: DrainParts): Promise<void> {
+  const deadline = Date.now() + CLEARED_MS;
   while ((await takeRawState(storeOf(parts))).leftovers.length > 0 && Date.now() < deadline) {
-    await parts.installation.sweep();
+    await parts.installation.recoverNow();
     await sleep(2_000);
   }
 }
@@ -76,7 +76,7 @@ async function openBatches({ client, journal }: DrainParts): Promise<{ tenant: s
 async function settled(parts: DrainParts, mayStay: (batch: BatchAnswer) => boolean): Promise<Violation[]> {
   const { client, installation, limitMs } = parts;
   const deadline = Date.now() + limitMs;
-  let sweepAt = Date.now();
+  let recoverAt = Date.now();
   for (;;) {
     const open = (await openBatches(parts)).filter(({ batch }) => batch.suspended || !mayStay(batch));
     if (open.length === 0) return [];
@@ -89,9 +89,9 @@ async function settled(parts: DrainParts, mayStay: (batch: BatchAnswer) => boole
       }));
     }
     for (const { tenant, batch } of open) if (batch.suspended) await client.control(tenant, batch.batchId, 'resume');
-    if (Date.now() >= sweepAt) {
-      await installation.sweep();
-      sweepAt = Date.now() + SWEEP_EVERY_MS;
+    if (Date.now() >= recoverAt) {
+      await installation.recoverNow();
+      recoverAt = Date.now() + RECOVER_EVERY_MS;
     }
     await sleep(LOOK_EVERY_MS);
   }

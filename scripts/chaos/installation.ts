@@ -98,13 +98,18 @@ export class Installation {
     }
   }
 
-  /** Runs the sweeper now instead of within half a minute. */
-  async sweep(): Promise<void> {
+  /** Has recovery pass over everything now instead of within a minute. */
+  async recoverNow(): Promise<void> {
     const connection = Connection.lazy({ address: `127.0.0.1:${this.#servers.temporal}` });
     try {
-      await new Client({ connection }).schedule.getHandle(`${TASK_QUEUE}-sweep`).trigger();
+      await new Client({ connection }).workflow.start('recoveryWorkflow', {
+        taskQueue: TASK_QUEUE,
+        workflowId: `${TASK_QUEUE}-recovery-now`,
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        args: [{ once: true }],
+      });
     } catch (error) {
-      this.#options.say(`the sweeper could not be triggered: ${error}`);
+      this.#options.say(`recovery could not be started: ${error}`);
     } finally {
       await connection.close();
     }

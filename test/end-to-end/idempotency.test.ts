@@ -104,7 +104,7 @@ test('a request that is not accepted does not bind its key', async () => {
   expect((await send('unbound', 'POST', coin('a'), `${PATH}?onconflict=never`)).status).toBe(400);
   expect((await send('unbound', 'POST', coin('a'), '/api/resources/nothing/batch')).status).toBe(404);
   expect((await send('unbound', 'POST', 'x', PATH, { headers: { 'content-type': 'text/plain' } })).status).toBe(415);
-  const away = createApp({ ...drover.services, assertTemporal: () => Promise.reject(new ServiceError('away')) });
+  const away = createApp({ ...drover.services, assertStarts: () => Promise.reject(new ServiceError('away')) });
   const headers = { 'content-type': 'application/json', 'idempotency-key': 'unbound' };
   const refused = await away.request(PATH, { method: 'POST', headers, body: JSON.stringify(coin('b')) });
   expect(refused.status).toBe(503);

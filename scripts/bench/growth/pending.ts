@@ -8,7 +8,7 @@ import { uploadAtOnce } from '../workloads/upload-10x1000.ts';
 
 const PENDING = [0, 1_000, 10_000, 100_000];
 const BATCHES_AT_ONCE = 8;
-/** Long enough, all rounds together, that the sweeper comes by, which runs every 30 s. */
+/** Long enough, all rounds together, that recovery passes over what waits, which it does every 20 s. */
 const IDLE_WINDOW_MS = 6_000;
 const SETTLE_MS = 3_000;
 
