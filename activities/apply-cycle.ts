@@ -1,8 +1,9 @@
 import { type BatchDocument, readBatches, recordClaims } from '../store/batches.ts';
-import { claimPending, dropPending, type PendingMember, unclaimPending } from '../store/dependencies.ts';
 import { readItems } from '../store/item-pages.ts';
-import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
-import { createdKeys, failedOutcome, SCHEMA_GONE, settleFailed, toOutcome } from './apply-items.ts';
+import { adoptOldDependencies } from '../store/old-dependencies.ts';
+import { readOutcomes, type StoredOutcome } from '../store/outcome-pages.ts';
+import { claimedBy, claimPending, dropPending, type PendingMember, unclaimPending } from '../store/pending-items.ts';
+import { createdKeys, failedOutcome, SCHEMA_GONE, settleFailed, storeResults } from './apply-items.ts';
 import type { Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { LoadedSchema } from './schema-catalog.ts';
@@ -13,8 +14,8 @@ import { type WriteResult, writeItems } from './write-items.ts';
 
 /**
  * Carries out pending items of several batches together. They are claimed first, so that their own batches leave them alone;
- * the claims are noted on the batch that does it, so that a later delivery gives back what an earlier one left claimed, and
- * tells the other batches. Nothing happens where another batch has claimed a member.
+ * whose they are is noted before on the batch that does it, so that a later delivery gives back what an earlier one left claimed,
+ * and tells the other batches. Nothing happens where another batch has claimed a member.
  * @returns false in that case: when the other one has given it back, nobody else may look at these members again.
  */
 export async function applyCycle(
@@ -25,9 +26,10 @@ export async function applyCycle(
 ): Promise<boolean> {
   const { database, checkpoint } = dependencies;
   delivery.assertInTime();
-  await recordClaims(database, batch._id, members);
+  const owners = new Set(members.map((member) => member.batchId));
+  await recordClaims(database, batch._id, owners);
   if (!(await claimPending(database, batch._id, members))) {
-    await recordClaims(database, batch._id, []);
+    await recordClaims(database, batch._id, new Set());
     return false;
   }
   await checkpoint?.('claimed', batch._id);
@@ -42,7 +44,7 @@ export async function applyCycle(
   await wakeWaiting(dependencies, created);
   // A later delivery has given these claims back, and may have others.
   delivery.assertInTime();
-  await settleClaims(dependencies, batch._id, members);
+  await settleClaims(dependencies, batch._id, members, owners);
   return true;
 }
 
@@ -54,29 +56,36 @@ async function storeOutcomes(
 ): Promise<void> {
   for (const [owner, faults] of faulty) {
     const own = [...results].filter(([item]) => item.batch === owner);
-    const outcomes = new Map([
-      ...faults,
-      ...own.map(([item, result]) => [item.index, toOutcome(owner, item, result)] as const),
-    ]);
-    await writeOutcomes(database, owner, outcomes);
+    await storeResults(database, owner, own, new Map(faults));
   }
 }
 
 /** Ends what an earlier delivery left claimed. */
 export async function recoverClaims(dependencies: Dependencies, batch: BatchDocument): Promise<void> {
-  if (batch.claims === undefined || batch.claims.length === 0) return;
+  const { claimOwners = [], claims: old = [] } = batch;
+  if (claimOwners.length === 0 && old.length === 0) return;
+  await adoptOldDependencies(
+    dependencies.database,
+    old.map((member) => member.key),
+  );
+  const members = await claimedBy(dependencies.database, batch._id);
+  // those of the version before this one may have left the pending store already, and nobody been woken for them
   await wakeWaiting(
     dependencies,
-    batch.claims.map((member) => member.key),
+    [...members, ...old].map((member) => member.key),
   );
-  await settleClaims(dependencies, batch._id, batch.claims);
+  await settleClaims(dependencies, batch._id, members, new Set([...claimOwners, ...old.map(({ batchId }) => batchId)]));
 }
 
-/** Members that are settled leave the pending store, the others are given back; their batches look for themselves. */
+/**
+ * Members that are settled leave the pending store, the others are given back; their batches, `told`, look for themselves. The
+ * note of them goes last: whoever does this again tells them again.
+ */
 async function settleClaims(
   dependencies: Dependencies,
   batchId: string,
   members: readonly PendingMember[],
+  told: ReadonlySet<string>,
 ): Promise<void> {
   const { database } = dependencies;
   const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
@@ -94,9 +103,8 @@ async function settleClaims(
   }
   await dropPending(database, settled);
   await unclaimPending(database, batchId, open);
-  const told = new Set(members.map((member) => member.batchId).filter((owner) => owner !== batchId));
-  for (const owner of told) await signalAvailable(dependencies, owner, []);
-  await recordClaims(database, batchId, []);
+  for (const owner of told) if (owner !== batchId) await signalAvailable(dependencies, owner, []);
+  await recordClaims(database, batchId, new Set());
 }
 
 async function loadMembers(dependencies: Dependencies, members: readonly PendingMember[]) {

@@ -2,11 +2,13 @@ import { activityInfo } from '@temporalio/activity';
 import type { BoundReference } from '../domain/decide-writes.ts';
 import { type ItemError, isOpen, MAX_ERRORS_PER_ITEM } from '../domain/outcome.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
+import { quoted, shortened } from '../domain/shortened.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
-import { registerPending, releasePending } from '../store/dependencies.ts';
 import { type Item, readItems } from '../store/item-pages.ts';
-import { type MissingKey, readOutcomes, type StoredOutcome, waitedFor, writeOutcomes } from '../store/outcome-pages.ts';
+import { MISSING_PER_OUTCOME, type NewList, newList, storeLists } from '../store/missing-references.ts';
+import { hasWaited, type MissingKey, readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import { type PendingRegistration, registerPending, releasePending } from '../store/pending-items.ts';
 import type { PendingGroup } from '../workflows/messages.ts';
 import { currentDelivery, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -78,11 +80,14 @@ export function workResult(indexes: readonly number[], outcomes: ReadonlyMap<num
     if (group) group.push(index);
     else pending.set(deadline, [index]);
   }
-  const hasWaited = indexes.some((index) => outcomes.get(index)?.waitedFor !== undefined);
+  const waited = indexes.some((index) => {
+    const outcome = outcomes.get(index);
+    return outcome?.hasWaited !== undefined || outcome?.waitedFor !== undefined;
+  });
   return {
     tally: tallyOf(indexes.map((index) => outcomes.get(index) ?? { status: 'queued' as const })),
     pending: [...pending].map(([expiresAt, group]) => ({ expiresAt, indexes: group })),
-    ...(hasWaited && { hasWaited }),
+    ...(waited && { hasWaited: true }),
   };
 }
 
@@ -114,28 +119,51 @@ async function applyOpen(
   }
   const created = await withIntent(dependencies, delivery, [schema], work, async () => {
     const results = await writeItems({ dependencies, delivery, settle: settleFailed(database) }, work);
-    const pending: WorkItem[] = [];
-    for (const [item, result] of results) {
-      const outcome = toOutcome(batch, item, result);
-      outcomes.set(item.index, outcome);
-      if (outcome.status === 'pending') pending.push(item);
-    }
     // A later delivery may have come to other outcomes by now.
     delivery.assertInTime();
-    await writeOutcomes(database, batch, outcomes, before.size === 0);
+    const pending = await storeResults(database, batch, results, outcomes, before.size === 0);
     await checkpoint?.('outcomes-stored', batch._id);
     delivery.assertInTime();
-    await registerPending(
-      database,
-      batch._id,
-      delivery.id,
-      pending.map((item) => registration(item, outcomes)),
-    );
+    await registerPending(database, batch._id, delivery.id, pending);
     await checkpoint?.('registered', batch._id);
     return createdKeys(results);
   });
   await wakeWaiting(dependencies, created);
   return outcomes;
+}
+
+/**
+ * Stores what has become of items of one batch; all that a pending one misses, where its outcome cannot hold it, before the
+ * outcome that says so.
+ * @param outcomes what is stored beside; the outcomes of the results are added.
+ * @param isFirst see `writeOutcomes`.
+ * @returns the items that wait, to be registered.
+ */
+export async function storeResults(
+  database: Dependencies['database'],
+  batch: BatchDocument,
+  results: Iterable<readonly [WorkItem, WriteResult]>,
+  outcomes: Map<number, StoredOutcome>,
+  isFirst = false,
+): Promise<PendingRegistration[]> {
+  const pending: PendingRegistration[] = [];
+  const lists: NewList[] = [];
+  for (const [item, result] of results) {
+    const outcome = toOutcome(batch, item, result);
+    outcomes.set(item.index, outcome);
+    if (outcome.status !== 'pending' || result.kind !== 'missing') continue;
+    const missing = [...new Set(result.missing.map(({ key }) => key))];
+    const isListed = (outcome.missingTotal ?? 0) > MISSING_PER_OUTCOME;
+    const listed = isListed ? newList(batch._id, item.index, missing) : undefined;
+    if (listed) {
+      outcome.missingList = listed.list;
+      lists.push(listed);
+    }
+    pending.push({ key: item.key, index: item.index, missing, list: listed?.list });
+  }
+  await storeLists(database, lists);
+  await writeOutcomes(database, batch, outcomes, isFirst);
+  return pending;
 }
 
 /** Stores what items have failed with; those that wait are none of these. */
@@ -157,11 +185,6 @@ function pendingKeys(batch: BatchDocument, items: readonly Item[], outcomes: Rea
   });
 }
 
-function registration(item: WorkItem, outcomes: ReadonlyMap<number, StoredOutcome>) {
-  const missing = outcomes.get(item.index)?.missing ?? [];
-  return { key: item.key, index: item.index, missing: missing.map((dependency) => dependency.key) };
-}
-
 /** Keys that items brought into being; found again by a later delivery, which may have to wake whom the first one did not. */
 export function createdKeys(results: ReadonlyMap<WorkItem, WriteResult>): ResourceKey[] {
   const keys = [...results].flatMap(([item, result]) => {
@@ -176,13 +199,13 @@ const attemptsOf = (before: StoredOutcome | undefined): number =>
   before?.status === 'pending' ? before.attempts : (before?.attempts ?? 0) + 1;
 
 export function failedOutcome(before: StoredOutcome | undefined, errors: readonly ItemError[]): StoredOutcome {
-  return { status: 'failed', errors: [...errors], attempts: attemptsOf(before), ...waitedFor(before) };
+  return { status: 'failed', errors: [...errors], attempts: attemptsOf(before), ...hasWaited(before) };
 }
 
 /** The outcome that a result becomes: what misses something waits where the batch lets it. */
 export function toOutcome(batch: BatchDocument, item: WorkItem, result: WriteResult): StoredOutcome {
   const attempts = attemptsOf(item.outcome);
-  const waited = waitedFor(item.outcome);
+  const waited = hasWaited(item.outcome);
   switch (result.kind) {
     case 'settled':
       return result.outcome;
@@ -191,15 +214,17 @@ export function toOutcome(batch: BatchDocument, item: WorkItem, result: WriteRes
     case 'failed':
       return { status: 'failed', errors: [...result.errors], attempts, ...waited };
     case 'missing': {
-      const missing = eachOnce(result.missing).map(toMissingKey);
+      const each = eachOnce(result.missing);
+      const missing = each.slice(0, MISSING_PER_OUTCOME).map(toMissingKey);
+      const missed = { missing, missingTotal: each.length };
       const waitSeconds = 'dependencyWaitTimeout' in batch.options ? batch.options.dependencyWaitTimeout : 0;
       if (waitSeconds > 0) {
         const since = item.outcome?.pendingSince ?? new Date();
         const expiresAt = item.outcome?.expiresAt ?? new Date(since.getTime() + waitSeconds * 1000);
-        return { status: 'pending', missing, pendingSince: since, expiresAt, attempts, ...waited };
+        return { status: 'pending', ...missed, pendingSince: since, expiresAt, attempts, ...waited };
       }
       const errors = result.missing.slice(0, MAX_ERRORS_PER_ITEM).map(missingError);
-      return { status: 'failed', missing, errors, attempts };
+      return { status: 'failed', ...missed, errors, attempts };
     }
   }
 }
@@ -214,6 +239,6 @@ function eachOnce(references: readonly BoundReference[]): BoundReference[] {
 }
 
 function missingError(reference: BoundReference): ItemError {
-  const message = `"${reference.field}" refers to ${reference.schemaName} "${reference.externalId}", which does not exist`;
-  return { code: 'missing_dependency', message, field: reference.field };
+  const message = `${quoted(reference.field)} refers to ${reference.schemaName} "${reference.externalId}", which does not exist`;
+  return { code: 'missing_dependency', message, field: shortened(reference.field) };
 }

@@ -1,12 +1,23 @@
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
-import { releasePending } from '../store/dependencies.ts';
 import { pagesWith } from '../store/item-pages.ts';
-import { inOrder, outcomeChunks, readOutcomePages, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import { MISSING_PER_OUTCOME } from '../store/missing-references.ts';
+import {
+  hasWaited,
+  inOrder,
+  outcomeChunks,
+  readOutcomePages,
+  type StoredOutcome,
+  writeOutcomes,
+} from '../store/outcome-pages.ts';
+import { releasePending } from '../store/pending-items.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
 import type { Dependencies } from './dependencies.ts';
 import { keysOfItems } from './settle-leftovers.ts';
 import { showProgress } from './show-progress.ts';
+
+/** Missing references that a message names. */
+const NAMED_IN_MESSAGE = 10;
 
 /**
  * Ends the wait of pending items whose deadline has passed. One that another batch is carrying out with its own is left to it.
@@ -25,7 +36,7 @@ export async function expireItems(
     showProgress();
     await expire(database, batch, new Map([...outcomes].filter(([index]) => wanted.has(index))), input.asOf);
     showProgress();
-    for (const [index, { missing: _, waitedFor: __, ...outcome }] of await readOutcomePages(database, batch._id, pages))
+    for (const [index, { missing: _, ...outcome }] of await readOutcomePages(database, batch._id, pages))
       if (wanted.has(index)) after.set(index, outcome);
   }
   return workResult(input.indexes, after);
@@ -52,15 +63,15 @@ async function expire(
 }
 
 function expiredOutcome(outcome: StoredOutcome): StoredOutcome {
-  const named = (outcome.missing ?? [])
-    .slice(0, 10)
-    .map(({ schemaName, externalId }) => `${schemaName} "${externalId}"`);
-  const message = `waited until ${outcome.expiresAt?.toISOString()} for ${named.join(', ')}`;
+  const { missing = [], missingTotal = missing.length, expiresAt, attempts } = outcome;
+  const named = missing.slice(0, NAMED_IN_MESSAGE).map(({ schemaName, externalId }) => `${schemaName} "${externalId}"`);
+  const message = `waited until ${expiresAt?.toISOString()} for ${named.join(', ')}`;
   return {
     status: 'expired',
     errors: [{ code: 'dependency_expired', message }],
-    ...(outcome.missing && { missing: outcome.missing }),
-    ...(outcome.waitedFor && { waitedFor: outcome.waitedFor }),
-    attempts: outcome.attempts,
+    missing: missing.slice(0, MISSING_PER_OUTCOME),
+    missingTotal,
+    attempts,
+    ...hasWaited(outcome),
   };
 }

@@ -2,13 +2,16 @@ import { isTerminal } from '../domain/batch.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
 import { type BatchDocument, readBatches } from '../store/batches.ts';
-import { type PendingMember, readPending } from '../store/dependencies.ts';
-import { slices } from '../store/slices.ts';
+import { adoptOldDependencies } from '../store/old-dependencies.ts';
+import { type PendingMember, readPending } from '../store/pending-items.ts';
+import { keySlices } from '../store/slices.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Waiting } from './look-for-dependencies.ts';
 
 /** Most pending items that are looked at from one batch: a cycle with more members, over several batches, is not found. */
 const MAX_EXPLORED = 20_000;
+/** Most identities that members of other batches miss: beyond that memory would have no bound. */
+const MAX_MISSED = 500_000;
 /** Identities that are asked for in one step. */
 const KEYS_AT_ONCE = 5_000;
 
@@ -33,20 +36,22 @@ export async function findCycle(
   const present = new Set<ResourceKey>();
   const asked = new Set<ResourceKey>();
   let frontier = missedBy(own, asked);
-  while (frontier.length > 0 && members.size < MAX_EXPLORED) {
+  let missed = 0;
+  const hasRoom = (): boolean => members.size < MAX_EXPLORED && missed < MAX_MISSED;
+  while (frontier.length > 0 && hasRoom()) {
     for (const key of frontier) asked.add(key);
     const found: Member[] = [];
-    for (const some of slices(frontier, KEYS_AT_ONCE)) {
-      const [there, registered] = await Promise.all([presentOf(some), readPending(database, some)]);
+    for (const some of keySlices(frontier, KEYS_AT_ONCE)) {
+      if (!hasRoom()) break;
+      const there = await presentOf(some);
       for (const key of there) present.add(key);
-      for (const [key, pending] of registered) {
-        if (present.has(key)) continue;
-        for (const [id, { missing }] of Object.entries(pending)) {
-          const member = { key, missing, ...parseEntryId(id) };
-          if (members.has(idOf(member))) continue;
-          members.set(idOf(member), member);
-          found.push(member);
-        }
+      const absent = some.filter((key) => !there.has(key));
+      await adoptOldDependencies(database, absent);
+      for (const member of await readPending(database, absent, MAX_EXPLORED)) {
+        if (members.has(idOf(member))) continue;
+        members.set(idOf(member), member);
+        missed += member.missing.length;
+        found.push(member);
       }
     }
     frontier = missedBy(found, asked);
@@ -56,11 +61,6 @@ export async function findCycle(
 }
 
 const idOf = ({ batchId, index }: PendingMember): string => `${batchId}:${index}`;
-
-function parseEntryId(id: string): { batchId: string; index: number } {
-  const at = id.lastIndexOf(':');
-  return { batchId: id.slice(0, at), index: Number(id.slice(at + 1)) };
-}
 
 function missedBy(members: readonly Member[], asked: ReadonlySet<ResourceKey>): ResourceKey[] {
   return [...new Set(members.flatMap((member) => member.missing))].filter((key) => !asked.has(key));

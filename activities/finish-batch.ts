@@ -5,9 +5,12 @@ import type { ResourceKey } from '../domain/resource.ts';
 import { addTally, tallyOf } from '../domain/tally.ts';
 import { deleteExecutions } from '../services/purge-batch.ts';
 import { type BatchDocument, readBatch, recordFinished } from '../store/batches.ts';
+import type { Database } from '../store/database.ts';
 import { cascadedInRun, removeDeletionPlan } from '../store/deletion-steps.ts';
-import { stopWaiting } from '../store/dependencies.ts';
-import { inOrder, outcomeChunks, readOutcomePages } from '../store/outcome-pages.ts';
+import { removeLists } from '../store/missing-references.ts';
+import { adoptOldDependencies } from '../store/old-dependencies.ts';
+import { inOrder, outcomeChunks, readOutcomePages, type StoredOutcome } from '../store/outcome-pages.ts';
+import { removeWaitsOf } from '../store/waits.ts';
 import { recoverClaims } from './apply-cycle.ts';
 import type { Dependencies } from './dependencies.ts';
 import { settleSteps } from './settle-deletion-step.ts';
@@ -57,7 +60,7 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   // Nothing of it is being carried out any more, whatever its activities and its workflow have died of.
   await recoverClaims(dependencies, batch);
   if (batch.operation === 'delete') await settleSteps(database, batch);
-  const { result, details, missed, created } = input.succeeded
+  const { result, details, created } = input.succeeded
     ? { ...nothingLeft(), result: input.succeeded }
     : await settleItems(dependencies, batch, input);
   if (batch.operation === 'delete') {
@@ -65,7 +68,7 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
     const cascaded = Math.max(await cascadedInRun(database, batch._id, batch.run), input.cascaded);
     result.actions.cascaded = batch.cascaded + cascaded;
   }
-  await stopWaiting(database, batch._id, [...missed], showProgress);
+  if (mayHaveWaited(batch, input)) await stopWaiting(database, batch._id);
   await wakeWaiting(dependencies, created);
   const status = terminalStatus(result.counts, input.cancelled);
   await recordFinished(database, input, status, result, details);
@@ -78,13 +81,31 @@ const noResult = (): BatchResult => ({ counts: noCounts(), actions: noActions(),
 interface Settled {
   readonly result: BatchResult;
   readonly details: ErrorDetails;
-  /** What items missed, and have waited for. */
-  readonly missed: Set<ResourceKey>;
   /** What may have been created without a word to those who wait. */
   readonly created: ResourceKey[];
 }
 
-const nothingLeft = (): Settled => ({ result: noResult(), details: {}, missed: new Set(), created: [] });
+const nothingLeft = (): Settled => ({ result: noResult(), details: {}, created: [] });
+
+/** A batch that lets nothing wait is registered nowhere; nor is one of which no item has waited. */
+const mayHaveWaited = ({ options }: BatchDocument, { succeeded }: FinishInput): boolean =>
+  succeeded === undefined && 'dependencyWaitTimeout' in options && options.dependencyWaitTimeout > 0;
+
+/** Nobody is to wake this batch any more, and nobody asks what its items missed. */
+async function stopWaiting(database: Database, batchId: string): Promise<void> {
+  await removeWaitsOf(database, batchId, showProgress);
+  await removeLists(database, batchId);
+}
+
+/** What the version before this one may have registered the batch for. */
+function oldMissing(outcomes: readonly StoredOutcome[]): Set<ResourceKey> {
+  const keys = new Set<ResourceKey>();
+  for (const { missing = [], missingTotal, waitedFor = [] } of outcomes) {
+    if (missingTotal === undefined) for (const { key } of missing) keys.add(key);
+    for (const key of waitedFor) keys.add(key);
+  }
+  return keys;
+}
 
 /** Gives every item its outcome and counts them all. */
 async function settleItems(
@@ -93,7 +114,7 @@ async function settleItems(
   { cancelled, abandoned }: Pick<FinishInput, 'cancelled' | 'abandoned'>,
 ): Promise<Settled> {
   const settled = nothingLeft();
-  const { result, details, missed, created } = settled;
+  const { result, details, created } = settled;
   for await (const chunk of outcomeChunks(database, batch)) {
     showProgress();
     const indexes = indexesOf(batch, chunk.pages);
@@ -107,10 +128,7 @@ async function settleItems(
     }
     // invariant 5: an activity that nobody delivers again may have stored these, and woken nobody yet
     if (abandoned) created.push(...(await createdKeysOf(database, batch, chunk.outcomes)));
-    for (const outcome of [...chunk.outcomes.values(), ...outcomes.values()]) {
-      for (const missing of outcome.missing ?? []) missed.add(missing.key);
-      for (const key of outcome.waitedFor ?? []) missed.add(key);
-    }
+    await adoptOldDependencies(database, oldMissing([...chunk.outcomes.values()]));
     addTally(result, tallyOf(indexes.map((index) => outcomes.get(index) ?? { status: 'queued' as const })));
     addErrorDetails(details, inOrder(outcomes));
   }

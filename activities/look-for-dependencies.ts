@@ -2,24 +2,28 @@ import { planStages, resourcesPerActivity, type Stage } from '../domain/plan-sta
 import type { ResourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
-import { dropPending, type PendingMember, renewPending } from '../store/dependencies.ts';
 import { pagesWith } from '../store/item-pages.ts';
-import { inOrder, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
+import type { MissingList } from '../store/missing-references.ts';
+import { allMissing, inOrder, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
+import { dropPending, type PendingMember, renewPending } from '../store/pending-items.ts';
 import { readTargets, visible } from '../store/resources.ts';
-import { slices } from '../store/slices.ts';
+import { keySlices } from '../store/slices.ts';
 import { applyCycle, recoverClaims } from './apply-cycle.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
-import { currentDelivery, renewed } from './delivery.ts';
+import { blocked, currentDelivery, renewed } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { findCycle } from './find-cycle.ts';
 import { keysOfItems } from './settle-leftovers.ts';
 import { showProgress } from './show-progress.ts';
+import { unboundTarget } from './work-items.ts';
 
 /** A pending item, as far as waiting is concerned. */
 export interface Waiting {
   readonly index: number;
   readonly key: ResourceKey;
   readonly missing: readonly ResourceKey[];
+  /** The stored list of it, where there is one. */
+  readonly list?: MissingList | undefined;
 }
 
 export interface LookResult {
@@ -80,6 +84,7 @@ class Look {
   readonly #dependencies: Dependencies;
   readonly #batch: BatchDocument;
   readonly #delivery = currentDelivery();
+  readonly #keys = new Map<ResourceKey, ResourceKey>();
   #checkedAt = performance.now();
 
   constructor(dependencies: Dependencies, batch: BatchDocument) {
@@ -150,7 +155,7 @@ class Look {
     return { ...items, present, ready: selfSupporting(items.waiting, present) };
   }
 
-  /** Of what waits, only what is looked for stays in memory: a batch may miss millions of identities. */
+  /** Of what waits, only what is looked for stays in memory, each identity once: a batch may miss millions of them. */
   async #readItems(indexes: readonly number[]): Promise<Items> {
     const { database } = this.#dependencies;
     const batch = this.#batch;
@@ -161,27 +166,46 @@ class Look {
     for await (const { outcomes } of outcomeChunks(database, batch, pagesWith(batch, indexes))) {
       await this.#nextStep();
       const asked = inOrder(outcomes).filter(([index]) => wanted.has(index));
-      const pending = asked.flatMap(([index, { status }]) => (status === 'pending' ? [index] : []));
-      const keys = new Map((await keysOfItems(database, batch, pending)).map(({ index, key }) => [index, key]));
+      const pending = asked.filter(([, { status }]) => status === 'pending');
+      const missing = await allMissing(database, pending);
+      const keys = new Map(
+        (
+          await keysOfItems(
+            database,
+            batch,
+            pending.map(([index]) => index),
+          )
+        ).map(({ index, key }) => [index, key]),
+      );
       for (const [index, outcome] of asked) {
         const key = keys.get(index);
         if (key === undefined) {
           others.set(index, outcome);
           continue;
         }
-        const { missing = [] } = outcome;
-        waiting.push({ index, key, missing: missing.map((dependency) => dependency.key) });
-        for (const { key: of, schemaDefinitionId, schemaName } of missing)
-          if (schemaDefinitionId === undefined) unbound.set(of, schemaName);
+        const missed = missing.get(index);
+        // stored before the outcome that names it, removed when nothing waits any more: a later delivery reads anew
+        if (missed === undefined) throw blocked(`what item ${index} misses has gone`);
+        waiting.push({ index, key, missing: missed.map((each) => this.#once(each)), list: outcome.missingList });
+        for (const each of missed) {
+          const target = unboundTarget(each);
+          if (target !== null) unbound.set(each, target);
+        }
       }
     }
     return { waiting, others, unbound };
   }
 
+  #once(key: ResourceKey): ResourceKey {
+    const known = this.#keys.get(key);
+    if (known === undefined) this.#keys.set(key, key);
+    return known ?? key;
+  }
+
   async #presentOf(keys: readonly ResourceKey[]): Promise<Set<ResourceKey>> {
     const { database } = this.#dependencies;
     const present = new Set<ResourceKey>();
-    for (const some of slices([...new Set(keys)], KEYS_AT_ONCE)) {
+    for (const some of keySlices(new Set(keys), KEYS_AT_ONCE)) {
       await this.#nextStep();
       const documents = [...(await readTargets(database, some)).values()];
       for (const { _id } of await visible(database, documents)) present.add(_id);

@@ -4,9 +4,9 @@ import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import { decideGroup } from '../store/commits.ts';
 import type { Database } from '../store/database.ts';
-import { releasePending } from '../store/dependencies.ts';
 import { pagesWith, readIds } from '../store/item-pages.ts';
-import { readOutcomes, type StoredOutcome, waitedFor, writeOutcomes } from '../store/outcome-pages.ts';
+import { hasWaited, readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import { releasePending } from '../store/pending-items.ts';
 import { type ResourceDocument, readResources, removeHidden, unhide } from '../store/resources.ts';
 import { blocked } from './delivery.ts';
 
@@ -58,8 +58,7 @@ export async function settleLeftovers(
   const outcomes = new Map<number, StoredOutcome>();
   for (const index of indexes) {
     const attempts = before.get(index)?.attempts ?? 0;
-    // whoever finishes next, should this one die before the batch is out of their registers, finds it there
-    const waited = waitedFor(before.get(index));
+    const waited = hasWaited(before.get(index));
     const action = applied.get(index);
     if (action) outcomes.set(index, { status: 'succeeded', action, attempts: Math.max(1, attempts), ...waited });
     else outcomes.set(index, { status, errors: [error], attempts, ...waited });

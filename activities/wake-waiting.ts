@@ -1,7 +1,8 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { parseResourceKey, type ResourceKey } from '../domain/resource.ts';
-import { type Registration, readDependencies, removeWaiting } from '../store/dependencies.ts';
+import { adoptOldDependencies } from '../store/old-dependencies.ts';
 import { slices } from '../store/slices.ts';
+import { type Registration, registrationsFor, removeWaits } from '../store/waits.ts';
 import { type AvailableDependency, batchWorkflowId, dependenciesAvailableSignal } from '../workflows/messages.ts';
 import type { Dependencies } from './dependencies.ts';
 
@@ -21,29 +22,35 @@ export async function wakeWaiting(
   { database, client }: Pick<Dependencies, 'database' | 'client'>,
   keys: readonly ResourceKey[],
 ): Promise<void> {
-  const byBatch = new Map<string, Registration[]>();
-  for (const [key, { waiting = {} }] of await readDependencies(database, keys)) {
-    for (const [batchId, token] of Object.entries(waiting)) {
-      const registrations = byBatch.get(batchId);
-      if (registrations) registrations.push({ key, batchId, token });
-      else byBatch.set(batchId, [{ key, batchId, token }]);
+  if (keys.length === 0) return;
+  await adoptOldDependencies(database, keys);
+  for await (const registrations of registrationsFor(database, keys)) {
+    for (const some of slices([...groupByBatch(registrations)], BATCHES_AT_ONCE)) {
+      await Promise.all(
+        some.map(([batchId, own]) =>
+          signalAvailable(
+            { client },
+            batchId,
+            own.map(({ key }) => parseResourceKey(key)),
+          ),
+        ),
+      );
+      await removeWaits(
+        database,
+        some.flatMap(([, own]) => own),
+      );
     }
   }
-  for (const some of slices([...byBatch], BATCHES_AT_ONCE)) {
-    await Promise.all(
-      some.map(([batchId, registrations]) =>
-        signalAvailable(
-          { client },
-          batchId,
-          registrations.map(({ key }) => parseResourceKey(key)),
-        ),
-      ),
-    );
-    await removeWaiting(
-      database,
-      some.flatMap(([, registrations]) => registrations),
-    );
+}
+
+function groupByBatch(registrations: readonly Registration[]): Map<string, Registration[]> {
+  const groups = new Map<string, Registration[]>();
+  for (const registration of registrations) {
+    const group = groups.get(registration.batchId);
+    if (group) group.push(registration);
+    else groups.set(registration.batchId, [registration]);
   }
+  return groups;
 }
 
 /** Tells one batch that something may be there for it; a batch that is over needs to know nothing. */

@@ -39,6 +39,11 @@ export function unboundSchemaKey(platform: string, target: string): ResourceKey 
   return `//${encodeURIComponent(platform)}/${target.toLowerCase()}`;
 }
 
+/** The schema definition, by name or id in lower case, that such a key stands for; null for the key of a resource. */
+export function unboundTarget(key: ResourceKey): string | null {
+  return key.startsWith('//') ? key.slice(key.lastIndexOf('/') + 1) : null;
+}
+
 /** Binds what bodies refer to. Items with faults of their own are returned apart, with them. */
 export async function toWorkItems(
   dependencies: Dependencies,

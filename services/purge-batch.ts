@@ -5,6 +5,7 @@ import type { Database } from '../store/database.ts';
 import { removeDeletionPlan } from '../store/deletion-steps.ts';
 import { recordBatchDeleted } from '../store/idempotency-keys.ts';
 import { removeItemPages } from '../store/item-pages.ts';
+import { removeLists } from '../store/missing-references.ts';
 import { removeOutcomePages } from '../store/outcome-pages.ts';
 import { batchWorkflowId, cancelSignal } from '../workflows/messages.ts';
 import { hasStatus, NOT_FOUND } from './executions.ts';
@@ -36,6 +37,7 @@ export async function purgeBatch(
   await deleteExecutions(client, batch);
   await recordBatchDeleted(database, _id);
   if (batch.operation === 'delete') await removeDeletionPlan(database, _id);
+  await removeLists(database, _id);
   await removeOutcomePages(database, batch);
   await removeItemPages(database, batch);
   await removeBatch(database, _id);

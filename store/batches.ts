@@ -11,8 +11,8 @@ import {
 import type { ErrorDetails } from '../domain/error-details.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
 import type { Database } from './database.ts';
-import type { PendingMember } from './dependencies.ts';
 import { isDuplicateKey } from './errors.ts';
+import type { PendingMember } from './pending-items.ts';
 
 export interface BatchDocument {
   /** UUID version 7, so that ids are in order of creation. */
@@ -45,7 +45,9 @@ export interface BatchDocument {
   completedAt?: Date;
   /** Temporal's run ids of the executions that have carried out this batch: what is to be removed with it. */
   executions?: string[];
-  /** Pending items, of other batches too, that this batch is carrying out together. */
+  /** Batches, this one too, whose pending items it applies together: to be told when that has ended. */
+  claimOwners?: string[];
+  /** Written by the version before this one: the items themselves. */
   claims?: PendingMember[];
   /** Cascaded deletions of earlier runs: no item shows them. */
   cascaded: number;
@@ -199,15 +201,13 @@ export async function settledBatches(database: Database, batchIds: readonly stri
   return new Set(batchIds.filter((id) => !alive.has(id)));
 }
 
-/** Notes the pending items that a batch is about to claim; none when it is done with them. */
-export async function recordClaims(
-  database: Database,
-  batchId: string,
-  claims: readonly PendingMember[],
-): Promise<void> {
+/** Notes whose pending items a batch is about to claim; none when it is done with them. */
+export async function recordClaims(database: Database, batchId: string, owners: ReadonlySet<string>): Promise<void> {
   await database.batches.updateOne(
     { _id: batchId },
-    claims.length > 0 ? { $set: { claims: [...claims] } } : { $unset: { claims: '' } },
+    owners.size > 0
+      ? { $set: { claimOwners: [...owners] } }
+      : { $unset: { claimOwners: '' as const, claims: '' as const } },
   );
 }
 

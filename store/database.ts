@@ -3,11 +3,13 @@ import { type Collection, type Document, MongoClient } from 'mongodb';
 import type { BatchDocument } from './batches.ts';
 import { failWritesToClosedSockets } from './closed-socket.ts';
 import type { CommitDocument } from './commits.ts';
-import type { DependencyDocument } from './dependencies.ts';
 import type { IdempotencyKeyDocument } from './idempotency-keys.ts';
 import type { IntentDocument } from './intents.ts';
 import type { ItemPageDocument } from './item-pages.ts';
+import type { MissingReferencesDocument } from './missing-references.ts';
+import type { OldDependencyDocument } from './old-dependencies.ts';
 import type { OutcomePageDocument } from './outcome-pages.ts';
+import type { PendingItemDocument } from './pending-items.ts';
 import type { ResourceDocument } from './resources.ts';
 import type { SchemaDefinitionDocument, SchemaNameDocument } from './schema-definitions.ts';
 import type { ServerKeyDocument } from './server-keys.ts';
@@ -24,11 +26,14 @@ const SOCKET_TIMEOUT_MS = 7_000;
 export interface Database {
   readonly batches: Collection<BatchDocument>;
   readonly commits: Collection<CommitDocument>;
-  readonly dependencies: Collection<DependencyDocument>;
   readonly idempotencyKeys: Collection<IdempotencyKeyDocument>;
   readonly intents: Collection<IntentDocument>;
   readonly itemPages: Collection<ItemPageDocument>;
+  readonly missingReferences: Collection<MissingReferencesDocument>;
+  /** Written by the version before this one. */
+  readonly oldDependencies: Collection<OldDependencyDocument>;
   readonly outcomePages: Collection<OutcomePageDocument>;
+  readonly pendingItems: Collection<PendingItemDocument>;
   readonly resources: Collection<ResourceDocument>;
   readonly schemaDefinitions: Collection<SchemaDefinitionDocument>;
   readonly schemaNames: Collection<SchemaNameDocument>;
@@ -68,11 +73,13 @@ export async function connectDatabase(
   return {
     batches: collection('batches'),
     commits: collection('commits'),
-    dependencies: collection('dependencies'),
     idempotencyKeys: collection('idempotency_keys'),
     intents: collection('intents'),
     itemPages: collection('item_pages'),
+    missingReferences: collection('missing_references'),
+    oldDependencies: collection('dependencies'),
     outcomePages: collection('outcome_pages'),
+    pendingItems: collection('pending_items'),
     resources: collection('resources'),
     schemaDefinitions: collection('schema_definitions'),
     schemaNames: collection('schema_names'),

@@ -9,8 +9,10 @@ export type IndexedCollection =
   | 'commits'
   | 'idempotencyKeys'
   | 'intents'
+  | 'pendingItems'
   | 'resources'
-  | 'schemaDefinitions';
+  | 'schemaDefinitions'
+  | 'waits';
 
 /** An index that a real MongoDB needs. Its name never changes: an index of another shape gets another name. */
 export interface IndexDeclaration {
@@ -37,6 +39,11 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('intents', 'byTarget', { targets: 1 }),
   index('intents', 'bySchema', { schemaDefinitionIds: 1 }),
   index('commits', 'byTime', { at: 1 }),
+  index('waits', 'byKey', { key: 1 }),
+  index('waits', 'byBatch', { batchId: 1 }),
+  index('pendingItems', 'byKey', { key: 1 }),
+  // what is being applied together right now: few, whatever waits
+  index('pendingItems', 'claimed', { claim: 1 }, { sparse: true }),
   index('batches', 'byTenantAndTime', { scope: 1, _id: -1 }),
   index('batches', 'byTenantAndSchema', { scope: 1, schemaDefinitionId: 1, _id: -1 }),
   index('batches', 'byTenantAndStatus', { scope: 1, status: 1, _id: -1 }),

@@ -4,6 +4,7 @@ import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
 import { pageId, pageIds, pagesWith } from './item-pages.ts';
+import { type MissingList, readLists } from './missing-references.ts';
 import { slices } from './slices.ts';
 
 /** Outcomes of the items of one page, by index. An item that is not in it is queued. */
@@ -17,9 +18,15 @@ export interface StoredOutcome {
   status: ItemStatus;
   action?: ItemAction;
   errors?: ItemError[];
-  /** What a pending, expired or failed item missed. */
+  /** The first of what a pending, expired or failed item missed (`MISSING_PER_OUTCOME`). */
   missing?: MissingKey[];
-  /** Keys of what the item has waited for before: the batch may still be registered there. */
+  /** How many it missed. Absent in outcomes of the version before this one, whose `missing` holds all. */
+  missingTotal?: number;
+  /** A pending item that misses more than `missing` holds: where all of it is. */
+  missingList?: MissingList;
+  /** The item has waited: its batch may still be registered for what it missed then. */
+  hasWaited?: true;
+  /** What `hasWaited` was in the version before this one. */
   waitedFor?: ResourceKey[];
   /** When the item became pending, and its absolute deadline. */
   pendingSince?: Date;
@@ -40,13 +47,28 @@ export interface MissingKey {
   externalId: string;
 }
 
-/** What an item has waited for so far: its registrations may still be there, and go when its batch is over. */
-export function waitedFor(before: StoredOutcome | undefined): Pick<StoredOutcome, 'waitedFor'> {
-  const keys = [
-    ...(before?.waitedFor ?? []),
-    ...(before?.status === 'pending' ? (before.missing ?? []).map(({ key }) => key) : []),
-  ];
-  return keys.length > 0 ? { waitedFor: [...new Set(keys)] } : {};
+/** Whether an item has waited so far: registrations of its batch go when that is over. */
+export function hasWaited(before: StoredOutcome | undefined): Pick<StoredOutcome, 'hasWaited'> {
+  const waited = before?.hasWaited ?? (before?.waitedFor !== undefined || before?.status === 'pending');
+  return waited ? { hasWaited: true } : {};
+}
+
+/** All that pending items miss, by index; an item whose list is gone is left out. */
+export async function allMissing(
+  database: Database,
+  outcomes: readonly (readonly [number, StoredOutcome])[],
+): Promise<Map<number, readonly ResourceKey[]>> {
+  const listed = outcomes.map(([, { missing = [], missingList }]) => ({
+    keys: [...new Set(missing.map(({ key }) => key))],
+    list: missingList,
+  }));
+  const found = await readLists(database, listed);
+  return new Map(
+    outcomes.flatMap(([index], at) => {
+      const keys = found[at];
+      return keys ? [[index, keys] as const] : [];
+    }),
+  );
 }
 
 const UNSETTLED = [null, 'queued', 'pending'];
@@ -167,7 +189,7 @@ export function pagesOf(batch: { readonly total: number; readonly pageSize: numb
 /** Pages of outcomes that are read in one command: few, and more where they are light. */
 const FEWEST_PAGES_AT_ONCE = 4;
 const MOST_PAGES_AT_ONCE = 20;
-/** Missing identities in what was read from which on no more pages are read at once. */
+/** Missing references in what was read from which on no more pages are read at once. */
 const HEAVY = 10_000;
 
 /** Stored outcomes of a batch, all or those of some pages, a few pages at a time: memory stays bounded. */

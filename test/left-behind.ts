@@ -1,5 +1,6 @@
 import type { RecoverResult } from '../activities/recover.ts';
 import { acceptBatch, type BatchRequest } from '../services/accept-batch.ts';
+import type { Database } from '../store/database.ts';
 import type { NewItem } from '../store/item-pages.ts';
 import { findSchemaDefinition } from '../store/schema-definitions.ts';
 import { batchWorkflowId, RECOVERY_WORKFLOW_TYPE } from '../workflows/messages.ts';
@@ -73,6 +74,12 @@ export async function executionsOf(
     if (isThere) found.add(runId);
   }
   return [...found];
+}
+
+/** What is stored of waiting in a tenant of the embedded platform. */
+export async function waitsOf({ waits, pendingItems }: Database, tenant: string): Promise<{ key: string }[]> {
+  const documents = [...(await waits.find({}).toArray()), ...(await pendingItems.find({}).toArray())];
+  return documents.filter(({ key }) => key.startsWith(`default/${encodeURIComponent(tenant)}/`));
 }
 
 /** Everything that a database holds of a batch, apart from the records of writes in its resources. */

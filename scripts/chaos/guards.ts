@@ -51,7 +51,7 @@ export const GUARDS = {
     without: '',
     workload: { waitAgainstCreation: 1 },
     // between the look at what is there and the registration
-    faults: aimedAt(['update', 'dependencies', '$set', 'waiting.'], 'delayRequest', { ms: 500 }),
+    faults: aimedAt(['update', 'waits', '$set'], 'delayRequest', { ms: 500 }),
     breaks: ['asleep'],
   },
   'version-check': {

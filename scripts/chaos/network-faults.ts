@@ -28,9 +28,10 @@ const CRITICAL_COMMANDS: readonly (readonly string[])[] = [
   ['insert', 'item_pages'],
   ['insert', 'resources'],
   ['update', 'batches'],
-  ['update', 'dependencies'],
   ['update', 'outcome_pages'],
+  ['update', 'pending_items'],
   ['update', 'resources'],
+  ['update', 'waits'],
   ['delete', 'intents'],
   ['delete', 'resources'],
 ];

@@ -143,10 +143,9 @@ function bodiesByBatch(pages: readonly Document[]): Map<string, (JsonObject | nu
 }
 
 async function readRaw(find: (name: string) => Promise<Document[]>): Promise<RawState> {
-  const [resources, intents, dependencies, batches, steps] = await Promise.all(
-    ['resources', 'intents', 'dependencies', 'batches', 'deletion_steps'].map(find),
+  const [resources, intents, waits, pendingItems, missingReferences, batches, steps] = await Promise.all(
+    ['resources', 'intents', 'waits', 'pending_items', 'missing_references', 'batches', 'deletion_steps'].map(find),
   );
-  const names = (value: unknown): string[] => (typeof value === 'object' && value !== null ? Object.keys(value) : []);
   return {
     resources: (resources ?? []).map((document) => ({
       key: String(document._id),
@@ -160,11 +159,10 @@ async function readRaw(find: (name: string) => Promise<Document[]>): Promise<Raw
         hidden || leaving ? [`resource ${_id} is marked: ${JSON.stringify({ hidden, leaving } as Json)}`] : [],
       ),
       ...(intents ?? []).map(({ _id }) => `intent ${_id}`),
-      ...(dependencies ?? []).map(
-        ({ _id, waiting, pending }) =>
-          `registration under ${_id}: waiting ${names(waiting)}; pending ${names(pending)}`,
-      ),
-      ...(batches ?? []).flatMap(({ _id, claims }) => (claims ? [`claims of batch ${_id}`] : [])),
+      ...(waits ?? []).map(({ key, batchId }) => `batch ${batchId} waits for ${key}`),
+      ...(pendingItems ?? []).map(({ _id, key, claim }) => `pending item ${_id} of ${key}, claimed by ${claim}`),
+      ...(missingReferences ?? []).map(({ _id }) => `list ${_id} of missing references`),
+      ...(batches ?? []).flatMap(({ _id, claimOwners }) => (claimOwners ? [`claims of batch ${_id}`] : [])),
       ...(steps ?? []).map(({ _id }) => `deletion step ${_id}`),
     ],
   };

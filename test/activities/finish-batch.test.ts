@@ -13,10 +13,11 @@ test('a batch whose finishing dies once its pending items are settled is out of 
   const { database } = batches;
   const batchId = await batches.acceptUpload('Root', [{ externalId: 'r', Leaf: ['nowhere'] }], 600);
   expect((await batches.apply({ batchId, indexes: [0] })).tally.counts).toEqual({ pending: 1 });
-  expect(await database.dependencies.countDocuments({ [`waiting.${batchId}`]: { $exists: true } })).toBe(1);
+  expect(await database.waits.countDocuments({ batchId })).toBe(1);
   const batch = await readBatch(database, batchId);
   if (batch === null) throw new Error('no such batch');
   await settleLeftovers(database, batch, [0], 'cancelled', { code: 'cancelled', message: 'was cancelled' });
   expect((await batches.finish(batchId, true)).counts).toMatchObject({ cancelled: 1 });
-  expect(await database.dependencies.countDocuments({})).toBe(0);
+  expect(await database.waits.countDocuments({})).toBe(0);
+  expect(await database.pendingItems.countDocuments({})).toBe(0);
 });

@@ -11,9 +11,10 @@ import { MemoryAllowance } from '../../activities/memory-allowance.ts';
 import { resourceKey } from '../../domain/resource.ts';
 import { insertBatch } from '../../store/batches.ts';
 import { connectDatabase, type Database } from '../../store/database.ts';
-import { claimPending, unclaimPending } from '../../store/dependencies.ts';
+
 import { writeItemPages } from '../../store/item-pages.ts';
 import { readOutcomes } from '../../store/outcome-pages.ts';
+import { claimPending, unclaimPending } from '../../store/pending-items.ts';
 import { createSchemaDefinition } from '../../store/schema-definitions.ts';
 import { isBlocked } from './deletions.ts';
 

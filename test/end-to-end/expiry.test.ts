@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Drover } from '../harness.ts';
+import { waitsOf } from '../left-behind.ts';
 import { Tenant } from '../tenant.ts';
 
 /** On the same data, each with a task queue of its own: one worker can be away while the other works. */
@@ -19,8 +20,7 @@ afterAll(async () => {
 const city = (externalId: string, country: string) => ({ externalId, country });
 
 async function dependenciesOf({ tenant }: Tenant) {
-  const documents = await drover.services.database.dependencies.find({}).toArray();
-  return documents.filter((document) => document._id.startsWith(`default/${encodeURIComponent(tenant)}/`));
+  return waitsOf(drover.services.database, tenant);
 }
 
 /** The moment after a deadline. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Checkpoint } from '../../activities/dependencies.ts';
 import { Drover, spawnWorker } from '../harness.ts';
+import { waitsOf } from '../left-behind.ts';
 import { Tenant } from '../tenant.ts';
 
 const WAIT = '?dependencyWaitTimeout=600';
@@ -85,7 +86,7 @@ async function expectOneEffectEach(
   const stored = await drover.services.database.resources.find(ofTenant).toArray();
   expect(stored).toHaveLength(batches.flat().length);
   for (const { version, hidden } of stored) expect([version, hidden]).toEqual([1, undefined]);
-  expect(await drover.services.database.dependencies.find(ofTenant).toArray()).toEqual([]);
+  expect(await waitsOf(drover.services.database, tenant.tenant)).toEqual([]);
 }
 
 /** Lets batches come to rest, and the others arrive where `begin` has set the death. @returns all ids. */

@@ -72,5 +72,5 @@ test('thousands of missing identities are looked for in steps, each of which sho
   expect(beats).toBeGreaterThanOrEqual((3 * items * each) / KEYS_AT_ONCE);
   await drover.request('POST', `/api/batches/${id}/cancel`);
   expect((await drover.ended(id)).counts.cancelled).toBe(items);
-  expect(await drover.services.database.dependencies.countDocuments({ [`waiting.${id}`]: { $exists: true } })).toBe(0);
+  expect(await drover.services.database.waits.countDocuments({ batchId: id })).toBe(0);
 });

@@ -7,6 +7,7 @@ import {
   statusQuery,
 } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
+import { waitsOf } from '../left-behind.ts';
 import { Tenant } from '../tenant.ts';
 
 let drover: Drover;
@@ -300,7 +301,7 @@ describe('a program', () => {
     const id = await tenant.upload('city', [{ externalId: 'B', name: 'Berlin', country: 'DE' }], WAIT);
     await tenant.waiting(id);
     // a resource that nobody has told of
-    await drover.services.database.dependencies.deleteMany({});
+    await drover.services.database.waits.deleteMany({});
     await tenant.uploaded('country', [{ externalId: 'DE' }]);
     expect((await tenant.now(id)).status).toBe('waiting');
     await handleOf(id).signal(dependenciesAvailableSignal, [{ schemaDefinitionId: countryId, externalId: 'DE' }]);
@@ -328,6 +329,5 @@ test('what is left of a wait is nothing', async () => {
 
 /** Everything that is stored of waiting in a tenant. */
 async function waitingDocuments({ tenant }: Tenant) {
-  const documents = await drover.services.database.dependencies.find({}).toArray();
-  return documents.filter((document) => document._id.startsWith(`default/${encodeURIComponent(tenant)}/`));
+  return waitsOf(drover.services.database, tenant);
 }

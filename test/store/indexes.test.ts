@@ -32,9 +32,9 @@ async function failing(failures: readonly Error[]): Promise<{ database: Database
     return 'created';
   };
   const collection = { createIndex };
-  const names = ['batches', 'commits', 'idempotencyKeys', 'intents', 'resources', 'schemaDefinitions'];
+  const names = new Set(INDEXES.map((declared) => declared.collection));
   return {
-    database: { ...real, ...Object.fromEntries(names.map((name) => [name, collection])) } as unknown as Database,
+    database: { ...real, ...Object.fromEntries([...names].map((name) => [name, collection])) } as unknown as Database,
     tried: () => tried,
   };
 }

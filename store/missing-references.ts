@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import type { ResourceKey } from '../domain/resource.ts';
+import type { Database } from './database.ts';
+import { BYTES_PER_COMMAND, keySlices, slicesByBytes } from './slices.ts';
+
+/**
+ * A part of all that a pending item misses, where that is more than its outcome holds: `batchId/index/list#part`. Written before
+ * the outcome that names the list, and never changed: an outcome always has its own list, whoever wrote it.
+ */
+export interface MissingReferencesDocument {
+  _id: string;
+  keys: ResourceKey[];
+}
+
+/** Names a stored list: its parts are `id#0` to `id#(parts - 1)`. */
+export interface MissingList {
+  id: string;
+  parts: number;
+}
+
+/** Missing references that outcomes and pending items hold themselves, and callers are told (contract section 3). */
+export const MISSING_PER_OUTCOME = 20;
+
+/** Keys, and bytes of keys, in one document: one of 10,000 references has many. */
+const KEYS_PER_PART = 1_000;
+const BYTES_PER_PART = 1024 * 1024;
+
+/** What an item misses, by reference or whole. */
+export interface ListedKeys {
+  readonly keys: readonly ResourceKey[];
+  readonly list?: MissingList | undefined;
+}
+
+/** A list that is about to be stored. */
+export interface NewList {
+  readonly list: MissingList;
+  readonly documents: readonly MissingReferencesDocument[];
+}
+
+/** Lays out a list under a name that no other one has. */
+export function newList(batchId: string, index: number, keys: readonly ResourceKey[]): NewList {
+  const id = `${batchId}/${index}/${randomUUID()}`;
+  const parts = [...slicesByBytes(keys, KEYS_PER_PART, Buffer.byteLength, BYTES_PER_PART)];
+  return {
+    list: { id, parts: parts.length },
+    documents: parts.map((some, part) => ({ _id: `${id}#${part}`, keys: some })),
+  };
+}
+
+export async function storeLists(database: Database, lists: readonly NewList[]): Promise<void> {
+  const documents = lists.flatMap((list) => list.documents);
+  const bytesOf = ({ keys }: MissingReferencesDocument) => keys.reduce((sum, key) => sum + Buffer.byteLength(key), 0);
+  for (const some of slicesByBytes(documents, KEYS_PER_PART, bytesOf, BYTES_PER_COMMAND))
+    await database.missingReferences.insertMany(some, { ordered: false });
+}
+
+/**
+ * All that some items miss, in their order: the list that is stored, or the keys that are given; null where the list is gone, for
+ * the batch of the item waits for nothing any more.
+ */
+export async function readLists(
+  database: Database,
+  listed: readonly ListedKeys[],
+): Promise<(readonly ResourceKey[] | null)[]> {
+  const ids = listed.flatMap(({ list }) => (list === undefined ? [] : partIds(list)));
+  const parts = new Map<string, ResourceKey[]>();
+  for (const some of keySlices(ids)) {
+    for await (const { _id, keys } of database.missingReferences.find({ _id: { $in: some } })) parts.set(_id, keys);
+  }
+  return listed.map(({ keys, list }) => {
+    if (list === undefined) return keys;
+    const found = partIds(list).map((id) => parts.get(id));
+    return found.includes(undefined) ? null : found.flatMap((part) => part ?? []);
+  });
+}
+
+const partIds = ({ id, parts }: MissingList): string[] => Array.from({ length: parts }, (_, part) => `${id}#${part}`);
+
+/** Removes all lists of a batch that waits for nothing any more. Safe to repeat. */
+export async function removeLists(database: Database, batchId: string): Promise<void> {
+  // '0' comes right after '/'
+  await database.missingReferences.deleteMany({ _id: { $gt: `${batchId}/`, $lt: `${batchId}0` } });
+}

@@ -1,0 +1,209 @@
+import type { ResourceKey } from '../domain/resource.ts';
+import type { Database } from './database.ts';
+import { type ListedKeys, type MissingList, readLists } from './missing-references.ts';
+import { adoptOldDependencies } from './old-dependencies.ts';
+import { keySlices, slices } from './slices.ts';
+import { registeredKeys, registerWaits } from './waits.ts';
+
+/**
+ * A pending item, for batches that miss what it would create: items that wait for each other across batches are found, claimed
+ * and applied together by the batch that sees the cycle closed.
+ */
+export interface PendingItemDocument {
+  /** `batchId/index`. */
+  _id: string;
+  /** What the item would create. */
+  key: ResourceKey;
+  batchId: string;
+  index: number;
+  /** What it misses: all of it, or the stored list that holds it. */
+  missing: ResourceKey[];
+  list?: MissingList;
+  /** The batch that applies it with its own; its own batch leaves it alone. */
+  claim?: string;
+}
+
+/** A pending item, wherever it belongs. */
+export interface PendingMember {
+  readonly key: ResourceKey;
+  readonly batchId: string;
+  readonly index: number;
+}
+
+/** A pending item that is to be found by others. */
+export interface PendingRegistration {
+  readonly key: ResourceKey;
+  readonly index: number;
+  /** All that it misses. */
+  readonly missing: readonly ResourceKey[];
+  /** The list that holds it, where there is one. */
+  readonly list?: MissingList | undefined;
+}
+
+const pendingId = (batchId: string, index: number): string => `${batchId}/${index}`;
+const idOf = ({ batchId, index }: PendingMember): string => pendingId(batchId, index);
+
+/** Pending items that are written in one command: each holds up to 20 identities. */
+const ITEMS_AT_ONCE = 100;
+
+/** Registers a batch under what its pending items miss, and these under their own identities. Safe to repeat. */
+export async function registerPending(
+  database: Database,
+  batchId: string,
+  token: string,
+  items: readonly PendingRegistration[],
+): Promise<void> {
+  await registerWaits(database, batchId, token, new Set(items.flatMap((item) => item.missing)));
+  for (const some of slices(items, ITEMS_AT_ONCE)) {
+    await database.pendingItems.bulkWrite(
+      some.map(({ key, index, missing, list }) => ({
+        updateOne: {
+          filter: { _id: pendingId(batchId, index) },
+          update:
+            list === undefined
+              ? { $set: { key, batchId, index, missing: [...missing] }, $unset: { list: '' as const } }
+              : { $set: { key, batchId, index, missing: [], list } },
+          upsert: true,
+        },
+      })),
+      { ordered: false },
+    );
+  }
+}
+
+/**
+ * Registers pending items once more where that is no longer so: a registration ends with the signal that answers it, and what
+ * had appeared may have gone again since.
+ * @param absent whether what an item misses is still not there; nothing else needs a registration.
+ * @returns whether anything was registered: then the batch looks once more (invariant 5).
+ */
+export async function renewPending(
+  database: Database,
+  batchId: string,
+  token: string,
+  items: readonly PendingRegistration[],
+  absent: (key: ResourceKey) => boolean,
+): Promise<boolean> {
+  const missing = new Set(items.flatMap((item) => item.missing.filter(absent)));
+  await adoptOldDependencies(database, new Set([...items.map((item) => item.key), ...missing]));
+  const registered = await registeredKeys(database, batchId, missing);
+  const stored = await readItems(database, batchId, items);
+  const lost = items.filter(
+    (item) =>
+      !isStored(item, stored.get(item.index)) || item.missing.some((key) => absent(key) && !registered.has(key)),
+  );
+  await registerPending(database, batchId, token, lost);
+  return lost.length > 0;
+}
+
+/** Whether others find the item with what it misses now: another batch that applied it may have found that it misses more. */
+function isStored({ missing, list }: PendingRegistration, stored: PendingItemDocument | undefined): boolean {
+  if (stored === undefined) return false;
+  if (list !== undefined) return stored.list?.id === list.id;
+  return stored.missing.length === missing.length && missing.every((key, at) => stored.missing[at] === key);
+}
+
+async function readItems(
+  database: Database,
+  batchId: string,
+  items: readonly { readonly index: number }[],
+): Promise<Map<number, PendingItemDocument>> {
+  const ids = items.map(({ index }) => pendingId(batchId, index));
+  const documents = await database.pendingItems.find({ _id: { $in: ids } }).toArray();
+  return new Map(documents.map((document) => [document.index, document]));
+}
+
+/**
+ * Takes pending items out of reach of other batches before their own batch decides on them.
+ * @returns the indexes that another batch has claimed: they are being applied there and are to be left alone.
+ */
+export async function releasePending(
+  database: Database,
+  batchId: string,
+  items: readonly { readonly key: ResourceKey; readonly index: number }[],
+): Promise<Set<number>> {
+  if (items.length === 0) return new Set();
+  await adoptOldDependencies(
+    database,
+    items.map(({ key }) => key),
+  );
+  const ids = items.map(({ index }) => pendingId(batchId, index));
+  await database.pendingItems.deleteMany({ _id: { $in: ids }, claim: { $exists: false } });
+  const claimed = await database.pendingItems.find({ _id: { $in: ids } }, { projection: { index: 1 } }).toArray();
+  return new Set(claimed.map(({ index }) => index));
+}
+
+/**
+ * Pending items that would create one of these identities, with all that they miss.
+ * @param most so many are read; any number of batches may have an item for one identity.
+ */
+export async function readPending(
+  database: Database,
+  keys: Iterable<ResourceKey>,
+  most: number,
+): Promise<(PendingMember & { readonly missing: readonly ResourceKey[] })[]> {
+  const found: PendingItemDocument[] = [];
+  for (const some of keySlices(keys)) {
+    if (found.length >= most) break;
+    const documents = database.pendingItems.find({ key: { $in: some } }).limit(most - found.length);
+    for await (const document of documents) found.push(document);
+  }
+  const missing = await readLists(database, found.map(listedOf));
+  return found.flatMap(({ key, batchId, index }, at) => {
+    const all = missing[at];
+    return all ? [{ key, batchId, index, missing: all }] : [];
+  });
+}
+
+const listedOf = ({ missing, list }: PendingItemDocument): ListedKeys => ({ keys: missing, list });
+
+/** Claims pending items, wherever they belong, for one group that applies them together; all or none. */
+export async function claimPending(
+  database: Database,
+  group: string,
+  members: readonly PendingMember[],
+): Promise<boolean> {
+  // One order for everybody, and the first on its own: of groups that share all their members, one gets them.
+  const [first, ...rest] = [...members].sort(inOrder);
+  for (const some of [first === undefined ? [] : [first], ...slices(rest)]) {
+    if (some.length === 0) continue;
+    const { matchedCount } = await database.pendingItems.bulkWrite(
+      some.map((member) => ({
+        updateOne: {
+          filter: { _id: idOf(member), $or: [{ claim: { $exists: false } }, { claim: group }] },
+          update: { $set: { claim: group } },
+        },
+      })),
+    );
+    if (matchedCount === some.length) continue;
+    await unclaimPending(database, group, members);
+    return false;
+  }
+  return true;
+}
+
+const inOrder = (a: PendingMember, b: PendingMember): number =>
+  compare(a.key, b.key) || compare(a.batchId, b.batchId) || a.index - b.index;
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** What a group has claimed and not given back. */
+export async function claimedBy(database: Database, group: string): Promise<PendingMember[]> {
+  const projection = { key: 1, batchId: 1, index: 1 };
+  return database.pendingItems.find({ claim: group }, { projection }).toArray();
+}
+
+/** Gives claimed items back to their batches. */
+export async function unclaimPending(
+  database: Database,
+  group: string,
+  members: readonly PendingMember[],
+): Promise<void> {
+  for (const some of slices(members))
+    await database.pendingItems.updateMany({ _id: { $in: some.map(idOf) }, claim: group }, { $unset: { claim: '' } });
+}
+
+/** Removes items that are settled, claimed or not. */
+export async function dropPending(database: Database, members: readonly PendingMember[]): Promise<void> {
+  for (const some of slices(members)) await database.pendingItems.deleteMany({ _id: { $in: some.map(idOf) } });
+}

@@ -1,0 +1,110 @@
+import type { ResourceKey } from '../domain/resource.ts';
+import type { Database } from './database.ts';
+import { keySlices, slicesByBytes } from './slices.ts';
+
+/**
+ * One batch waits for one identity that is not there. Who waits registers here, then looks; who creates writes, then looks here
+ * (invariant 5). A document each: any number of batches may wait for one identity, and one batch for any number.
+ */
+export interface WaitDocument {
+  /** `batchId/key`. */
+  _id: string;
+  key: ResourceKey;
+  batchId: string;
+  /** Names the registration: a later one of the same batch and identity has another. */
+  token: string;
+}
+
+/** A registration as it was read. */
+export type Registration = Pick<WaitDocument, '_id' | 'key' | 'batchId' | 'token'>;
+
+/** Registrations that are read, or removed, in one step. */
+const REGISTRATIONS_AT_ONCE = 5_000;
+
+const waitId = (batchId: string, key: ResourceKey): string => `${batchId}/${key}`;
+
+/** Registers a batch under what it misses; again with another token, so that the answer to the earlier registration leaves it. */
+export async function registerWaits(
+  database: Database,
+  batchId: string,
+  token: string,
+  keys: Iterable<ResourceKey>,
+): Promise<void> {
+  for (const some of keySlices(keys)) {
+    await database.waits.bulkWrite(
+      some.map((key) => ({
+        updateOne: { filter: { _id: waitId(batchId, key) }, update: { $set: { key, batchId, token } }, upsert: true },
+      })),
+      { ordered: false },
+    );
+  }
+}
+
+/** Of these identities, those that the batch is registered for. */
+export async function registeredKeys(
+  database: Database,
+  batchId: string,
+  keys: Iterable<ResourceKey>,
+): Promise<Set<ResourceKey>> {
+  const found = new Set<ResourceKey>();
+  for (const some of keySlices(keys, REGISTRATIONS_AT_ONCE)) {
+    const ids = some.map((key) => waitId(batchId, key));
+    for await (const { key } of database.waits.find({ _id: { $in: ids } }, { projection: { key: 1 } })) found.add(key);
+  }
+  return found;
+}
+
+/** Who waits for some identities, a few thousand registrations at a time. */
+export async function* registrationsFor(
+  database: Database,
+  keys: Iterable<ResourceKey>,
+): AsyncGenerator<Registration[]> {
+  for (const some of keySlices(keys, REGISTRATIONS_AT_ONCE)) {
+    let page: Registration[] = [];
+    for await (const registration of database.waits.find({ key: { $in: some } })) {
+      page.push(registration);
+      if (page.length < REGISTRATIONS_AT_ONCE) continue;
+      yield page;
+      page = [];
+    }
+    if (page.length > 0) yield page;
+  }
+}
+
+/** Removes registrations that were answered; one that was renewed since it was read stays. */
+export async function removeWaits(database: Database, answered: readonly Registration[]): Promise<void> {
+  const byToken = new Map<string, string[]>();
+  for (const { _id, token } of answered) {
+    const sameToken = byToken.get(token);
+    if (sameToken) sameToken.push(_id);
+    else byToken.set(token, [_id]);
+  }
+  const removals = [...byToken].flatMap(([token, ids]) => [...keySlices(ids)].map((some) => ({ token, ids: some })));
+  const bytesOf = ({ ids }: { ids: string[] }) => ids.reduce((sum, id) => sum + Buffer.byteLength(id), 0);
+  for (const some of slicesByBytes(removals, REGISTRATIONS_AT_ONCE, bytesOf)) {
+    await database.waits.bulkWrite(
+      some.map(({ token, ids }) => ({ deleteMany: { filter: { _id: { $in: ids }, token } } })),
+      { ordered: false },
+    );
+  }
+}
+
+/** Ends every registration of a batch that waits for nothing any more, and calls `progress` on the way. Safe to repeat. */
+export async function removeWaitsOf(
+  database: Database,
+  batchId: string,
+  progress: () => void = () => undefined,
+): Promise<void> {
+  for (;;) {
+    progress();
+    const some = await database.waits
+      .find({ batchId }, { projection: { _id: 1 } })
+      .limit(KEYS_REMOVED_AT_ONCE)
+      .toArray();
+    if (some.length === 0) return;
+    await database.waits.deleteMany({ _id: { $in: some.map(({ _id }) => _id) } });
+  }
+}
+
+/** With the longest identities a command of so many stays below 4 MB. */
+const KEYS_REMOVED_AT_ONCE = 1_000;

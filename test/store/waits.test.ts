@@ -1,0 +1,163 @@
+import { BSON, type Document } from 'mongodb';
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { connectDatabase, type Database } from '../../store/database.ts';
+import { createIndexes, INDEXES } from '../../store/indexes.ts';
+import { MISSING_PER_OUTCOME, newList, readLists, storeLists } from '../../store/missing-references.ts';
+import { adoptOldDependencies } from '../../store/old-dependencies.ts';
+import { claimedBy, claimPending, readPending, registerPending, releasePending } from '../../store/pending-items.ts';
+import { type Registration, registerWaits, registrationsFor, removeWaits, removeWaitsOf } from '../../store/waits.ts';
+
+let database: Database;
+beforeAll(async () => {
+  database = await connectDatabase(inject('mongodbUri'), `waits-${process.pid}-${Date.now().toString(36)}`);
+  await createIndexes(database, INDEXES, pino({ level: 'silent' }));
+});
+afterAll(async () => {
+  await database.waits.db.dropDatabase();
+  await database.close();
+});
+beforeEach(async () => {
+  for (const collection of [
+    database.waits,
+    database.pendingItems,
+    database.oldDependencies,
+    database.missingReferences,
+  ])
+    await collection.deleteMany({});
+});
+
+async function waitingFor(...keys: string[]): Promise<string[]> {
+  const found: Registration[] = [];
+  for await (const page of registrationsFor(database, keys)) found.push(...page);
+  return found.map(({ batchId, key }) => `${batchId} ${key}`).sort();
+}
+
+/** The longest identity: names of 128 characters, percent-encoded, and 256 characters of four bytes. */
+const longestKey = (n: number): string =>
+  `${'%E4%BD%A0'.repeat(128)}/${'%E4%BD%A0'.repeat(128)}/${crypto.randomUUID()}/${String(n).padStart(6, '0')}${'😀'.repeat(250)}`;
+
+async function largestOf(...collections: { find(filter: object): AsyncIterable<Document> }[]): Promise<number> {
+  let largest = 0;
+  for (const collection of collections)
+    for await (const document of collection.find({})) largest = Math.max(largest, BSON.calculateObjectSize(document));
+  return largest;
+}
+
+describe('registrations', () => {
+  test('of a batch that stops waiting go, those of others stay', async () => {
+    await registerWaits(database, 'one', 't1', ['a', 'b']);
+    await registerWaits(database, 'two', 't2', ['b', 'c']);
+    await removeWaitsOf(database, 'one');
+    expect(await waitingFor('a', 'b', 'c')).toEqual(['two b', 'two c']);
+  });
+
+  test('that were renewed since they were read stay when they are answered', async () => {
+    await registerWaits(database, 'one', 'first', ['a', 'b']);
+    for await (const read of registrationsFor(database, ['a', 'b'])) {
+      await registerWaits(database, 'one', 'second', ['b']);
+      await removeWaits(database, read);
+    }
+    expect(await waitingFor('a', 'b')).toEqual(['one b']);
+  });
+
+  test('of 20,000 batches for one identity, and of one batch for 10,000 of the longest, are small documents each', async () => {
+    const batches = Array.from({ length: 20_000 }, (_, n) => `batch-${n}`);
+    await database.waits.insertMany(
+      batches.map((batchId) => ({ _id: `${batchId}/x`, key: 'x', batchId, token: `token of ${batchId}` })),
+    );
+    await registerWaits(
+      database,
+      'wide',
+      'token',
+      Array.from({ length: 10_000 }, (_, n) => longestKey(n)),
+    );
+    expect(await largestOf(database.waits)).toBeLessThan(16_384);
+    expect(await waitingFor('x')).toHaveLength(20_000);
+    await removeWaitsOf(database, 'wide');
+    expect(await database.waits.countDocuments({})).toBe(20_000);
+  });
+});
+
+describe('pending items', () => {
+  test('with 10,000 of the longest references, of many batches for one identity, are read whole from small documents', async () => {
+    const missing = Array.from({ length: 10_000 }, (_, n) => longestKey(n));
+    for (const batchId of ['one', 'two']) {
+      const { list, documents } = newList(batchId, 0, missing);
+      await storeLists(database, [{ list, documents }]);
+      await registerPending(database, batchId, 'token', [{ key: 'x', index: 0, missing, list }]);
+    }
+    expect(await largestOf(database.pendingItems, database.missingReferences)).toBeLessThan(2 * 1024 * 1024);
+    const found = await readPending(database, ['x', 'y'], 10);
+    expect(found.map(({ batchId }) => batchId).sort()).toEqual(['one', 'two']);
+    for (const item of found) expect(item.missing).toEqual(missing);
+  });
+
+  test('that another batch has claimed are not released, the others are', async () => {
+    const item = (index: number) => ({ key: `k${index}`, index, missing: ['m'] });
+    await registerPending(database, 'one', 't', [item(0), item(1)]);
+    expect(await claimPending(database, 'two', [{ key: 'k0', batchId: 'one', index: 0 }])).toBe(true);
+    expect(await claimPending(database, 'three', [{ key: 'k0', batchId: 'one', index: 0 }])).toBe(false);
+    expect(await releasePending(database, 'one', [item(0), item(1)])).toEqual(new Set([0]));
+    expect(await claimedBy(database, 'two')).toMatchObject([{ key: 'k0', batchId: 'one', index: 0 }]);
+  });
+
+  test('of a list that is gone, for their batch is over, are not there', async () => {
+    const keys = ['a', 'b'];
+    const { list, documents } = newList('one', 0, keys);
+    expect(await readLists(database, [{ keys: [], list }])).toEqual([null]);
+    await storeLists(database, [{ list, documents }]);
+    expect(await readLists(database, [{ keys: [], list }, { keys }])).toEqual([keys, keys]);
+  });
+});
+
+describe('what the version before this one has stored', () => {
+  const many = Array.from({ length: MISSING_PER_OUTCOME + 5 }, (_, n) => `missing ${n}`);
+  const old = {
+    _id: 'x',
+    waiting: { one: 'token 1', two: 'token 2' },
+    pending: { 'three:7': { missing: ['a'] }, 'four:0': { missing: many, claim: 'five' } },
+  };
+
+  test('is found by who creates, and by who looks for a cycle', async () => {
+    await database.oldDependencies.insertOne(old);
+    await adoptOldDependencies(database, ['x', 'y']);
+    expect(await waitingFor('x')).toEqual(['one x', 'two x']);
+    const found = await readPending(database, ['x'], 10);
+    expect(found.sort((a, b) => a.index - b.index)).toEqual([
+      { key: 'x', batchId: 'four', index: 0, missing: many },
+      { key: 'x', batchId: 'three', index: 7, missing: ['a'] },
+    ]);
+    expect(await claimedBy(database, 'five')).toMatchObject([{ key: 'x', batchId: 'four', index: 0 }]);
+    expect(await database.oldDependencies.countDocuments({})).toBe(0);
+    await adoptOldDependencies(database, ['x']);
+    expect(await waitingFor('x')).toEqual(['one x', 'two x']);
+  });
+
+  test('does not overwrite a later registration', async () => {
+    await registerWaits(database, 'one', 'later', ['x']);
+    await database.oldDependencies.insertOne(old);
+    await adoptOldDependencies(database, ['x']);
+    expect((await database.waits.findOne({ _id: 'one/x' }))?.token).toBe('later');
+  });
+
+  test('and has changed meanwhile stays what that version has made of it', async () => {
+    await database.oldDependencies.insertOne(old);
+    const racing = new Proxy(database.oldDependencies, {
+      get: (target, name) => {
+        if (name !== 'updateOne') return Reflect.get(target, name, target).bind(target);
+        return async (...given: Parameters<typeof target.updateOne>) => {
+          await target.updateOne({ _id: 'x' }, { $set: { 'pending.three:7.claim': 'six' } });
+          return target.updateOne(...given);
+        };
+      },
+    });
+    await adoptOldDependencies({ ...database, oldDependencies: racing }, ['x']);
+    expect((await readPending(database, ['x'], 10)).map(({ batchId }) => batchId)).toEqual(['four']);
+    expect(await database.oldDependencies.findOne({ _id: 'x' })).toEqual({
+      _id: 'x',
+      waiting: {},
+      pending: { 'three:7': { missing: ['a'], claim: 'six' } },
+    });
+  });
+});
