@@ -9,7 +9,7 @@ import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { readIds } from '../store/item-pages.ts';
 import { outcomeChunks, pagesOf } from '../store/outcome-pages.ts';
-import { toMissingDependency } from './pending-resources.ts';
+import { missedBy } from './pending-resources.ts';
 
 /** An item with its outcome, as callers read it (contract section 3). */
 export interface ItemView {
@@ -18,7 +18,9 @@ export interface ItemView {
   readonly status: ItemStatus;
   readonly action?: ItemAction;
   readonly errors?: readonly ItemError[];
+  /** The first 20 of what the item misses, and how many there are. */
   readonly missingDependencies?: readonly MissingDependency[];
+  readonly missingTotal?: number;
   readonly attempts: number;
 }
 
@@ -44,7 +46,7 @@ export async function* batchItems(
           status: current,
           ...(outcome?.action && { action: outcome.action }),
           ...(outcome?.errors && { errors: outcome.errors }),
-          ...(outcome?.missing && { missingDependencies: outcome.missing.map(toMissingDependency) }),
+          ...(outcome && missedBy(outcome)),
           attempts: outcome?.attempts ?? 0,
         };
       }

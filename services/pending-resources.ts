@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
+import { AnswerRoom } from '../domain/answer-room.ts';
 import type { MissingDependency } from '../domain/outcome.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { readIds } from '../store/item-pages.ts';
-import { type MissingKey, outcomeChunks } from '../store/outcome-pages.ts';
+import { MISSING_PER_OUTCOME } from '../store/missing-references.ts';
+import { inOrder, type MissingKey, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
 
 /** A pending item as callers read it (contract section 3). */
 export interface PendingResource {
@@ -14,7 +16,9 @@ export interface PendingResource {
   readonly schemaName: string;
   readonly expiresAt: string;
   readonly createdAt: string;
+  /** The first 20 of what it misses, and how many there are. */
   readonly missingDependencies: readonly MissingDependency[];
+  readonly missingTotal: number;
 }
 
 /** The same for as long as the item waits, and another one when it waits again. */
@@ -22,29 +26,64 @@ function pendingId(batchId: string, index: number, since: Date): string {
   return uuidv7({ msecs: since.getTime(), random: createHash('sha256').update(`${batchId}:${index}`).digest() });
 }
 
-/** What an item misses; while the schema definition is not there yet, its id is empty. */
-export function toMissingDependency({ schemaDefinitionId, schemaName, externalId }: MissingKey): MissingDependency {
-  return { schemaDefinitionId: schemaDefinitionId ?? '', schemaName, externalId };
+/** The first of what an item misses; while a schema definition is not there yet, its id is empty. */
+export function missedBy({ missing, missingTotal }: Pick<StoredOutcome, 'missing' | 'missingTotal'>) {
+  if (missing === undefined) return {};
+  return {
+    missingDependencies: missing.slice(0, MISSING_PER_OUTCOME).map(toMissingDependency),
+    missingTotal: missingTotal ?? missing.length,
+  };
 }
 
-/** All pending items of a batch, in index order. */
-export async function pendingResources(database: Database, batch: BatchDocument): Promise<PendingResource[]> {
+const toMissingDependency = ({ schemaDefinitionId, schemaName, externalId }: MissingKey): MissingDependency => ({
+  schemaDefinitionId: schemaDefinitionId ?? '',
+  schemaName,
+  externalId,
+});
+
+/** Pending items that one answer shows; all of them are among the items of the batch, page by page. */
+const MAX_SHOWN = 1_000;
+
+/** The first pending items of a batch, in index order, and how many there are. */
+export interface PendingResources {
+  readonly pendingResources: readonly PendingResource[];
+  readonly pendingResourcesTotal: number;
+}
+
+/** @param total how many items are pending. */
+export async function pendingResourcesOf(
+  database: Database,
+  batch: BatchDocument,
+  total: number,
+): Promise<PendingResources> {
+  const room = new AnswerRoom();
   const found: PendingResource[] = [];
+  for await (const pending of pendingItems(database, batch)) {
+    if (found.length === MAX_SHOWN || !room.take(pending)) break;
+    found.push(pending);
+  }
+  // what the workflow has counted may be a moment older, or younger, than what is stored
+  return { pendingResources: found, pendingResourcesTotal: Math.max(total, found.length) };
+}
+
+async function* pendingItems(database: Database, batch: BatchDocument): AsyncGenerator<PendingResource> {
   for await (const { pages, outcomes } of outcomeChunks(database, batch)) {
-    const pending = [...outcomes].filter(([, outcome]) => outcome.status === 'pending').sort(([a], [b]) => a - b);
+    const pending = inOrder(outcomes).filter(([, { status }]) => status === 'pending');
     if (pending.length === 0) continue;
     const ids = await readIds(database, batch._id, pages);
-    for (const [index, { missing = [], expiresAt, pendingSince }] of pending) {
-      found.push({
+    for (const [index, outcome] of pending) {
+      const { expiresAt, pendingSince } = outcome;
+      yield {
         id: pendingId(batch._id, index, pendingSince ?? batch.createdAt),
         resourceExternalId: ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize] ?? '',
         schemaDefinitionId: batch.schemaDefinitionId ?? '',
         schemaName: batch.schemaName ?? '',
         expiresAt: expiresAt?.toISOString() ?? '',
         createdAt: pendingSince?.toISOString() ?? '',
-        missingDependencies: missing.map(toMissingDependency),
-      });
+        missingDependencies: [],
+        missingTotal: 0,
+        ...missedBy(outcome),
+      };
     }
   }
-  return found;
 }

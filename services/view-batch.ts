@@ -16,7 +16,7 @@ import { type BatchDocument, readBatch } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { inOrder, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
 import { batchWorkflowId, statusQuery } from '../workflows/messages.ts';
-import { type PendingResource, pendingResources } from './pending-resources.ts';
+import { type PendingResources, pendingResourcesOf } from './pending-resources.ts';
 
 /** Time that a worker is given to answer a status query, in ms (contract section 3). */
 const QUERY_TIMEOUT_MS = 2_000;
@@ -43,7 +43,8 @@ export interface BatchView {
     readonly details: Readonly<ErrorDetails>;
     readonly message: string;
   };
-  readonly pendingResources?: readonly PendingResource[];
+  readonly pendingResources?: PendingResources['pendingResources'];
+  readonly pendingResourcesTotal?: number;
   readonly source: 'workflow' | 'store';
 }
 
@@ -68,7 +69,7 @@ export async function viewBatch(parts: ViewParts, batch: BatchDocument, withPend
   return {
     ...view,
     ...(errors && { errors }),
-    ...(withPending && { pendingResources: await pendingResources(database, current) }),
+    ...(withPending && (await pendingResourcesOf(database, current, view.counts.pending))),
   };
 }
 

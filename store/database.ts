@@ -13,6 +13,7 @@ import type { PendingItemDocument } from './pending-items.ts';
 import type { ResourceDocument } from './resources.ts';
 import type { SchemaDefinitionDocument, SchemaNameDocument } from './schema-definitions.ts';
 import type { ServerKeyDocument } from './server-keys.ts';
+import type { WaitDocument } from './waits.ts';
 
 /** Longest wait for a server that can be written to, in ms: a caller gets its 503 within 5 s. */
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
@@ -37,6 +38,7 @@ export interface Database {
   readonly resources: Collection<ResourceDocument>;
   readonly schemaDefinitions: Collection<SchemaDefinitionDocument>;
   readonly schemaNames: Collection<SchemaNameDocument>;
+  readonly waits: Collection<WaitDocument>;
   readonly serverKeys: Collection<ServerKeyDocument>;
   /** Answers when the server does. @throws a MongoDB error when it cannot be reached. */
   ping(): Promise<void>;
@@ -83,6 +85,7 @@ export async function connectDatabase(
     resources: collection('resources'),
     schemaDefinitions: collection('schema_definitions'),
     schemaNames: collection('schema_names'),
+    waits: collection('waits'),
     serverKeys: collection('server_keys'),
     ping: async () => {
       await db.command({ ping: 1 });

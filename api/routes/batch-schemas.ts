@@ -53,10 +53,15 @@ export const BatchData = z
           schemaName: z.string(),
           expiresAt: z.iso.datetime(),
           createdAt: z.iso.datetime(),
-          missingDependencies: z.array(MissingDependency),
+          missingDependencies: z.array(MissingDependency).max(20),
+          missingTotal: count.openapi({ description: 'How many it misses: `missingDependencies` has the first 20' }),
         }),
       )
+      .max(1000)
       .optional(),
+    pendingResourcesTotal: count
+      .optional()
+      .openapi({ description: 'How many wait: `pendingResources` has the first, as far as they fit into the answer' }),
     source: z.enum(['workflow', 'store']),
   })
   .openapi('BatchData');
@@ -73,7 +78,10 @@ const Item = z
     errors: z
       .array(z.object({ code: z.enum(ERROR_CODES), message: z.string(), field: z.string().optional() }))
       .optional(),
-    missingDependencies: z.array(MissingDependency).optional(),
+    missingDependencies: z.array(MissingDependency).max(20).optional(),
+    missingTotal: count
+      .optional()
+      .openapi({ description: 'How many it misses: `missingDependencies` has the first 20' }),
     attempts: count,
   })
   .openapi('Item');

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { z } from '@hono/zod-openapi';
 import { stringify } from 'csv-stringify';
 import { accepts } from 'hono/accepts';
+import { AnswerRoom } from '../../domain/answer-room.ts';
 import { ITEM_STATUSES, type ItemStatus } from '../../domain/outcome.ts';
 import { batchItems, countItems, type ItemView } from '../../services/list-items.ts';
 import type { BatchDocument } from '../../store/batches.ts';
@@ -21,6 +22,7 @@ const CSV_COLUMNS = [
   'errorCodes',
   'errors',
   'missingDependencies',
+  'missingTotal',
 ] as const;
 
 const TYPES = ['application/json', 'application/x-ndjson', 'text/csv'];
@@ -84,10 +86,11 @@ async function page(
   const { cursors } = c.var.services;
   const after = await cursors.decodeIndex(c.var.scope, place, query.cursor);
   const total = await countItems(c.var.services.database, batch, query.status);
+  const room = new AnswerRoom();
   const results: ItemView[] = [];
   let cursor: string | null = null;
   for await (const item of itemsOf(c, batch, query.status, after === null ? 0 : after + 1)) {
-    if (results.length === query.limit) {
+    if (results.length === query.limit || !room.take(item)) {
       cursor = await cursors.encode(c.var.scope, place, String(results.at(-1)?.index ?? 0));
       break;
     }
@@ -118,7 +121,16 @@ function csv(items: AsyncIterable<ItemView>): Readable {
     .compose(stringify({ header: true, columns: [...CSV_COLUMNS], escape_formulas: true })) as unknown as Readable;
 }
 
-const toRow = ({ index, externalId, status, action, attempts, errors, missingDependencies }: ItemView) => ({
+const toRow = ({
+  index,
+  externalId,
+  status,
+  action,
+  attempts,
+  errors,
+  missingDependencies,
+  missingTotal,
+}: ItemView) => ({
   index,
   externalId,
   status,
@@ -127,4 +139,5 @@ const toRow = ({ index, externalId, status, action, attempts, errors, missingDep
   errorCodes: errors?.map((error) => error.code).join(' '),
   errors: errors?.map((error) => error.message).join('; '),
   missingDependencies: missingDependencies?.map(({ schemaName, externalId: id }) => `${schemaName}:${id}`).join(' '),
+  missingTotal,
 });

@@ -328,7 +328,7 @@ describe('GET /api/batches/{batchId}/items', () => {
     const csv = await streamed('text/csv;q=0.9, application/json;q=0.1');
     expect(csv.type).toMatch(/^text\/csv/);
     const rows = csv.text.trimEnd().split('\n');
-    expect(rows[0]).toBe('index,externalId,status,action,attempts,errorCodes,errors,missingDependencies');
+    expect(rows[0]).toBe('index,externalId,status,action,attempts,errorCodes,errors,missingDependencies,missingTotal');
     expect(rows).toHaveLength(COUNT + 2);
     expect(rows[1]).toBe('0,i0,failed,,1,validation,"""text"" must be string",');
     expect((await streamed('text/csv', '?status=failed')).text.trimEnd().split('\n')).toHaveLength(42);

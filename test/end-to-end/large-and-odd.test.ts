@@ -1,6 +1,8 @@
+import { BSON } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject, JsonValue } from '../../domain/resource.ts';
 import { Drover } from '../harness.ts';
+import { waitsOf } from '../left-behind.ts';
 import { Tenant } from '../tenant.ts';
 
 const MIB = 1024 * 1024;
@@ -97,19 +99,49 @@ describe('what is too much fails alone', () => {
     expect(await outcomesOf(new Tenant(drover), body)).toEqual(['validation', 'validation', 'created']);
   });
 
-  test('six thousand references of four items are missed, waited for and shown', async () => {
+  test('ten thousand long references of each of four items are missed, waited for and shown by their number', async () => {
     const tenant = new Tenant(drover);
-    const to = (item: number) => Array.from({ length: 1_500 }, (_, n) => `m${(item * 1_500 + n).toString(36)}`);
+    const to = (item: number) => Array.from({ length: 10_000 }, (_, n) => `${item}-${n}`.padEnd(150, 'm'));
     const resources = Array.from({ length: 4 }, (_, n) => ({ externalId: `${n}`, to: to(n) }));
     const failed = await tenant.uploaded('thing', resources);
     expect(failed.batch).toMatchObject({ status: 'failed', errors: { summary: { missing_dependency: 4 } } });
-    expect(failed.items[0]?.missingDependencies).toHaveLength(1_500);
+    for (const item of failed.items) expect(item).toMatchObject({ missingTotal: 10_000 });
+    expect(failed.items[0]?.missingDependencies?.map(({ externalId }) => externalId)).toEqual(to(0).slice(0, 20));
     const id = await tenant.upload('thing', resources, WAIT);
     expect((await tenant.waiting(id)).counts.pending).toBe(4);
+    expect(await largestDocuments()).toEqual([]);
     await drover.request('POST', `/api/batches/${id}/cancel`, tenant);
     expect((await tenant.ended(id)).counts.cancelled).toBe(4);
+    expect(await waitsOf(drover.services.database, tenant.tenant)).toEqual([]);
+    expect(await drover.services.database.missingReferences.countDocuments({})).toBe(0);
+  }, 240_000);
+
+  test('an item that waits for more than its outcome names goes ahead once the last of it is there', async () => {
+    const tenant = new Tenant(drover);
+    const to = Array.from({ length: 30 }, (_, n) => `w${n}`);
+    const id = await tenant.upload('thing', [{ externalId: 'waits', to }], WAIT);
+    await tenant.waiting(id);
+    const there = to.map((externalId) => ({ externalId }));
+    await tenant.uploaded('thing', there.slice(0, -1));
+    expect((await tenant.now(id)).status).toBe('waiting');
+    await tenant.uploaded('thing', there.slice(-1));
+    expect((await tenant.ended(id)).status).toBe('success');
   });
 });
+
+/** Documents beside pages of bodies and resources that are larger than any of ours should be, in bytes. */
+async function largestDocuments(): Promise<string[]> {
+  const { db } = drover.services.database.batches;
+  const large: string[] = [];
+  for (const { name } of await db.listCollections().toArray()) {
+    if (name === 'item_pages' || name === 'resources') continue;
+    for await (const document of db.collection(name).find({})) {
+      const bytes = BSON.calculateObjectSize(document);
+      if (bytes > 2 * MIB) large.push(`${name} ${document._id}: ${bytes} bytes`);
+    }
+  }
+  return large;
+}
 
 test('a body that is not UTF-8 is a 400, and the next request is served', async () => {
   const tenant = new Tenant(drover);

@@ -1,0 +1,27 @@
+/** Largest answer that is no stream, in bytes (contract section 3). One resource that is larger is answered all the same. */
+export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+
+/** What stands around a list in an answer: the envelope, and a batch with its hundred error messages. */
+const AROUND_BYTES = 768 * 1024;
+
+/** How much of an answer is left for the entries of a list. */
+export class AnswerRoom {
+  #left = MAX_ANSWER_BYTES - AROUND_BYTES;
+  #isEmpty = true;
+
+  /** Takes the room of one more entry, as JSON; the first one always fits, so that every page leads on. @returns whether it fits. */
+  take(entry: unknown): boolean {
+    const bytes = Buffer.byteLength(JSON.stringify(entry)) + 1;
+    if (!this.#isEmpty && bytes > this.#left) return false;
+    this.#isEmpty = false;
+    this.#left -= bytes;
+    return true;
+  }
+}
+
+/** The first entries of a page for which there is room: a page ends early where they are large. */
+export function withinRoom<T>(entries: readonly T[]): T[] {
+  const room = new AnswerRoom();
+  const end = entries.findIndex((entry) => !room.take(entry));
+  return end === -1 ? [...entries] : entries.slice(0, end);
+}
