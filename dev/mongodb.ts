@@ -102,6 +102,8 @@ export async function startMongoJavaServer(options: MongodbOptions): Promise<Emb
     name: 'mongo-java-server',
     command: 'java',
     args: ['-cp', classPath, '-XX:+UseSerialGC', 'EmbeddedMongo', String(port), ...file],
+    // what its file holds and it cannot serve
+    heard: (line) => options.say(`MongoDB: ${line}`),
   }));
 }
 

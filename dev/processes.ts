@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -24,6 +25,8 @@ export interface ServerCommand {
   readonly args: readonly string[];
   /** Resolves when the server answers; asked again until it does. */
   readonly answers: () => Promise<void>;
+  /** Told each line of its standard output. */
+  readonly heard?: (line: string) => void;
 }
 
 /** Longest start of a server, in ms. */
@@ -70,6 +73,8 @@ export async function startServer(server: ServerCommand): Promise<ServerProcess>
 async function startOnce(server: ServerCommand): Promise<ChildProcess> {
   const child = spawnGuarded(server.command, server.args, {});
   const output = lastOutput(child);
+  const { heard } = server;
+  if (heard && child.stdout) createInterface(child.stdout).on('line', heard);
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
     if (child.exitCode !== null || child.signalCode !== null) {

@@ -201,10 +201,10 @@ export async function removeLeaving(database: Database, group: string, keys: rea
   await database.resources.deleteMany({ _id: { $in: [...keys] }, 'leaving.group': group });
 }
 
-/** Most bytes of JSON text that one read holds, apart from its last resource. */
-const PAGE_BYTES = 8 * 1024 * 1024;
+/** Most bytes of JSON text in one page, of several resources: an answer has 4 MiB (contract section 3). */
+const PAGE_BYTES = 3 * 1024 * 1024;
 
-/** A part of a list, in the order of the keys. `next` is the key to go on after, null at the end. */
+/** A part of a list, in the order of the keys, of at least one resource. `next` is the key to go on after, null at the end. */
 export interface ResourcePage {
   readonly resources: ResourceDocument[];
   readonly next: ResourceKey | null;
@@ -250,7 +250,7 @@ export async function countReferrers(database: Database, target: ResourceKey): P
   return database.resources.countDocuments({ references: target, hidden: { $exists: false } });
 }
 
-/** Reads on until the page is full of resources that are to be seen, or heavy. */
+/** Reads on until the page is full of resources that are to be seen, or heavy; one that is heavy alone is a page of its own. */
 async function readPage(
   database: Database,
   filter: Filter<ResourceDocument>,
@@ -262,11 +262,12 @@ async function readPage(
   const cursor = database.resources.find(filter, { ...options, batchSize: limit + 1 }).sort({ _id: 1 });
   try {
     for await (const document of cursor) {
-      if (resources.length === limit || bytes > PAGE_BYTES) return { resources, next: resources.at(-1)?._id ?? null };
       const [seen] = isMarked(document) ? await visible(database, [document]) : [document];
       if (seen === undefined) continue;
+      bytes += Buffer.byteLength(seen.data) + BYTES_BESIDE_DATA;
+      const isFull = resources.length === limit || (resources.length > 0 && bytes > PAGE_BYTES);
+      if (isFull) return { resources, next: resources.at(-1)?._id ?? null };
       resources.push(seen);
-      bytes += seen.data.length;
     }
     return { resources, next: null };
   } finally {
@@ -274,10 +275,14 @@ async function readPage(
   }
 }
 
+/** What an answer tells of a resource beside its data: ids and dates. */
+const BYTES_BESIDE_DATA = 2_048;
+
 const isMarked = (document: Pick<MarkedDocument, 'hidden' | 'leaving'>): boolean =>
   document.hidden !== undefined || document.leaving !== undefined;
 
 const DOCUMENTS_PER_CHUNK = 200;
+const CHUNK_BYTES = 8 * 1024 * 1024;
 
 /** Every stored resource of a schema definition, of all tenants, seen or not, some at a time. */
 export async function* resourcesOfSchema(
@@ -289,7 +294,7 @@ export async function* resourcesOfSchema(
   for await (const document of database.resources.find({ schemaDefinitionId }, { batchSize: DOCUMENTS_PER_CHUNK })) {
     chunk.push(document);
     bytes += document.data.length;
-    if (chunk.length < DOCUMENTS_PER_CHUNK && bytes < PAGE_BYTES) continue;
+    if (chunk.length < DOCUMENTS_PER_CHUNK && bytes < CHUNK_BYTES) continue;
     yield chunk;
     chunk = [];
     bytes = 0;

@@ -1,3 +1,4 @@
+import type { Filter } from 'mongodb';
 import { v7 as uuidv7 } from 'uuid';
 import type { JsonObject } from '../domain/resource.ts';
 import type { SchemaDefinition } from '../domain/schema-definition.ts';
@@ -173,7 +174,15 @@ export async function findSchemaDefinition(
   return byName === null ? null : fromDocument(byName);
 }
 
-/** One page of a platform's definitions, newest first, older than `before`: stable while definitions arrive. */
+/** Most bytes of JSON text in one page of several definitions: an answer has 4 MiB (contract section 3). */
+const PAGE_BYTES = 3 * 1024 * 1024;
+/** Definitions that are read at a time: each has up to 3 MB. */
+const READ_AT_ONCE = 20;
+
+/**
+ * One page of a platform's definitions, newest first, older than `before`: stable while definitions arrive. It ends early where
+ * they are large.
+ */
 export async function schemaDefinitionPage(
   database: Database,
   platform: string,
@@ -181,20 +190,34 @@ export async function schemaDefinitionPage(
   limit: number,
 ): Promise<{ definitions: SchemaDefinition[]; next: string | null; total: number }> {
   const filter = { platform, active: true };
-  const [documents, total] = await Promise.all([
-    database.schemaDefinitions
-      .find(before === null ? filter : { ...filter, _id: { $lt: before } })
-      .sort({ _id: -1 })
-      .limit(limit + 1)
-      .toArray(),
+  const older = before === null ? filter : { ...filter, _id: { $lt: before } };
+  const [page, total] = await Promise.all([
+    readDefinitions(database, older, limit),
     database.schemaDefinitions.countDocuments(filter),
   ]);
-  const page = documents.slice(0, limit);
-  return {
-    definitions: page.map(fromDocument),
-    next: documents.length > limit ? (page.at(-1)?._id ?? null) : null,
-    total,
-  };
+  return { ...page, total };
+}
+
+async function readDefinitions(
+  database: Database,
+  filter: Filter<SchemaDefinitionDocument>,
+  limit: number,
+): Promise<{ definitions: SchemaDefinition[]; next: string | null }> {
+  const definitions: SchemaDefinition[] = [];
+  let bytes = 0;
+  const batchSize = Math.min(limit + 1, READ_AT_ONCE);
+  const cursor = database.schemaDefinitions.find(filter, { batchSize }).sort({ _id: -1 });
+  try {
+    for await (const document of cursor) {
+      bytes += Buffer.byteLength(document.schema) + Buffer.byteLength(document.description ?? '');
+      const isFull = definitions.length === limit || (definitions.length > 0 && bytes > PAGE_BYTES);
+      if (isFull) return { definitions, next: definitions.at(-1)?.id ?? null };
+      definitions.push(fromDocument(document));
+    }
+    return { definitions, next: null };
+  } finally {
+    await cursor.close();
+  }
 }
 
 /** Which of these names (lower case) and ids belong to active definitions: nameOrId (lower case) -> id and name. */

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
+import { withinRoom } from '../../domain/answer-room.ts';
 import { BATCH_STATUSES, BATCH_TYPES, isTerminal, OPERATIONS, type Operation } from '../../domain/batch.ts';
 import { NAMESPACE_SCOPE, type Scope, scopeKey } from '../../domain/scope.ts';
 import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
@@ -139,8 +140,9 @@ function readRoutes(api: Api): void {
       };
       const newestFirst = query.sortBy === '-createdAt';
       const page = await listBatches(database, scopes, filter, { after, limit: query.limit, newestFirst });
-      const results = await Promise.all(page.batches.map((batch) => viewListedBatch(database, batch)));
-      const cursor = page.next === null ? null : await cursors.encode(c.var.scope, place, page.next);
+      const results = withinRoom(await Promise.all(page.batches.map((batch) => viewListedBatch(database, batch))));
+      const next = results.length < page.batches.length ? (results.at(-1)?.batchId ?? null) : page.next;
+      const cursor = next === null ? null : await cursors.encode(c.var.scope, place, next);
       return c.json(
         success(`${page.total} batches`, {
           results,

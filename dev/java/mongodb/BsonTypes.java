@@ -23,7 +23,17 @@ final class BsonTypes {
     private BsonTypes() {
     }
 
+    /** Marks what stands for a document that the library cannot read; no name of a field holds the character. */
+    private static final String UNREADABLE = "\u0000unreadable";
+
+    /** The bytes of a document that the library cannot read, null where it can. */
+    static byte[] unreadable(Document document) {
+        return (byte[]) document.get(UNREADABLE);
+    }
+
     private static byte[] encode(Document document) {
+        byte[] asRead = unreadable(document);
+        if (asRead != null) return asRead;
         ByteBuf buffer = Unpooled.buffer(256);
         BsonEncoder.encodeDocument(document, buffer);
         byte[] bytes = new byte[buffer.readableBytes()];
@@ -35,7 +45,14 @@ final class BsonTypes {
         int length = Integer.reverseBytes(source.getInt(source.position()));
         ByteBuffer slice = source.slice(source.position(), length);
         source.position(source.position() + length);
+        if (length > DocumentLimits.MAX_BYTES) return new Document(UNREADABLE, bytesOf(slice));
         return BsonDecoder.decodeBson(Unpooled.wrappedBuffer(slice));
+    }
+
+    private static byte[] bytesOf(ByteBuffer slice) {
+        byte[] bytes = new byte[slice.remaining()];
+        slice.get(bytes);
+        return bytes;
     }
 
     /** A list as BSON; a missing value, which BSON does not know, is a position left out. */

@@ -19,9 +19,9 @@ import org.h2.mvstore.MVStore;
  * acknowledged since. Here no answer leaves before all that it tells of is in the file.
  */
 final class DurableBackend extends H2Backend {
-    private static final String DATA = "databases.";
+    static final String DATA = "databases.";
     private static final String META = "meta.";
-    private static final String INDEX = "._index_";
+    static final String INDEX = "._index_";
 
     /** Pages kept in memory, in MB. */
     private static final int CACHE_MB = 256;
@@ -58,6 +58,7 @@ final class DurableBackend extends H2Backend {
         store.setRetentionTime(0);
         // Before the compaction: it moves nothing of a map that is not open.
         store.getMapNames().forEach(name -> openTyped(store, name));
+        SetAside.unreadable(store);
         shrink(store);
         return new DurableBackend(store);
     }

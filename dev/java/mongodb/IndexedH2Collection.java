@@ -1,17 +1,40 @@
 import de.bwaldvogel.mongo.MongoDatabase;
+import de.bwaldvogel.mongo.backend.ArrayFilters;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.CursorRegistry;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Collection;
 import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.oplog.Oplog;
+import java.util.List;
 import org.h2.mvstore.MVMap;
 
 /** A stored collection whose queries use its indexes wherever they help. */
 final class IndexedH2Collection extends H2Collection {
+    private final DocumentLimits<Object> limits = new DocumentLimits<>();
+
     IndexedH2Collection(MongoDatabase database, String name, CollectionOptions options, MVMap<Object, Document> data,
                         MVMap<String, Object> meta, CursorRegistry cursors) {
         super(database, name, options, data, meta, cursors);
+        super.addIndex(limits);
+    }
+
+    @Override
+    public synchronized List<Document> insertDocuments(List<Document> documents, boolean ordered) {
+        limits.inserts(true);
+        try {
+            return super.insertDocuments(documents, ordered);
+        } finally {
+            limits.inserts(false);
+        }
+    }
+
+    @Override
+    public synchronized Document updateDocuments(Document selector, Document update, ArrayFilters filters, boolean multi,
+                                                 boolean upsert, Oplog oplog) {
+        UpdatePaths.check(update);
+        return super.updateDocuments(selector, update, filters, multi, upsert, oplog);
     }
 
     /** In turn with all else: the library adds to a list that others are going through. */

@@ -1,4 +1,5 @@
 import de.bwaldvogel.mongo.MongoDatabase;
+import de.bwaldvogel.mongo.backend.ArrayFilters;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.CursorRegistry;
 import de.bwaldvogel.mongo.backend.Index;
@@ -8,6 +9,7 @@ import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
 import de.bwaldvogel.mongo.backend.memory.MemoryCollection;
 import de.bwaldvogel.mongo.backend.memory.MemoryDatabase;
 import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.oplog.Oplog;
 import java.util.List;
 
 /** The memory backend, with secondary indexes. */
@@ -34,8 +36,28 @@ final class IndexedMemory extends MemoryBackend {
     }
 
     private static final class IndexedCollection extends MemoryCollection {
+        private final DocumentLimits<Integer> limits = new DocumentLimits<>();
+
         IndexedCollection(MongoDatabase database, String name, CollectionOptions options, CursorRegistry cursors) {
             super(database, name, options, cursors);
+            super.addIndex(limits);
+        }
+
+        @Override
+        public synchronized List<Document> insertDocuments(List<Document> documents, boolean ordered) {
+            limits.inserts(true);
+            try {
+                return super.insertDocuments(documents, ordered);
+            } finally {
+                limits.inserts(false);
+            }
+        }
+
+        @Override
+        public synchronized Document updateDocuments(Document selector, Document update, ArrayFilters filters, boolean multi,
+                                                     boolean upsert, Oplog oplog) {
+            UpdatePaths.check(update);
+            return super.updateDocuments(selector, update, filters, multi, upsert, oplog);
         }
 
         /** In turn with all else: the library adds to a list that others are going through. */
