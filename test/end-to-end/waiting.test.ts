@@ -300,6 +300,7 @@ describe('a program', () => {
     const tenant = new Tenant(drover);
     const id = await tenant.upload('city', [{ externalId: 'B', name: 'Berlin', country: 'DE' }], WAIT);
     await tenant.waiting(id);
+    await expect.poll(() => looksOf(id)).toBe(1);
     // a resource that nobody has told of
     await drover.services.database.waits.deleteMany({});
     await tenant.uploaded('country', [{ externalId: 'DE' }]);
@@ -326,6 +327,19 @@ test('what is left of a wait is nothing', async () => {
   expect((await tenant.ended(id)).counts).toMatchObject({ succeeded: 1, cancelled: 1 });
   expect(await waitingDocuments(tenant)).toEqual([]);
 });
+
+/** How often a batch has looked what is there: as long as it looks, it registers anew what is lost. */
+async function looksOf(batchId: string): Promise<number> {
+  const { events } = await handleOf(batchId).fetchHistory();
+  const scheduled = new Set(
+    (events ?? []).flatMap(({ eventId, activityTaskScheduledEventAttributes: activity }) =>
+      activity?.activityType?.name === 'lookForDependencies' ? [String(eventId)] : [],
+    ),
+  );
+  return (events ?? []).filter(({ activityTaskCompletedEventAttributes: completed }) =>
+    scheduled.has(String(completed?.scheduledEventId)),
+  ).length;
+}
 
 /** Everything that is stored of waiting in a tenant. */
 async function waitingDocuments({ tenant }: Tenant) {
