@@ -108,7 +108,8 @@ async function plannedItems(
   indexes: readonly number[],
 ): Promise<{ planned: PlannedItem[]; references: number }> {
   const keyOf = (externalId: string): ResourceKey => resourceKey(batch, batch.schemaDefinitionId ?? '', externalId);
-  const schema = await schemas.current(batch.schemaDefinitionId ?? '');
+  // a worker that only plans never meets the check of a writer: what it has cached may be long outdated
+  const schema = await schemas.latest(batch.schemaDefinitionId ?? '');
   const fields = schema?.compiled.referenceFields ?? [];
   const ownKind = schema === null ? [] : await fieldsOfOwnKind(schemas, schema);
   if (ownKind.length === 0 && fields.every(({ path }) => !path.includes(EACH_ITEM))) {

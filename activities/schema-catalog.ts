@@ -1,7 +1,7 @@
 import { type CompiledSchema, compileSchema } from '../domain/schema-compiler.ts';
 import type { SchemaDefinition } from '../domain/schema-definition.ts';
 import type { Database } from '../store/database.ts';
-import { bindSchemaNames, readSchemaDefinition } from '../store/schema-definitions.ts';
+import { bindSchemaNames, currentSchemaVersion, readSchemaDefinition } from '../store/schema-definitions.ts';
 
 /** Compiled validators kept in memory. */
 const MAX_COMPILED = 500;
@@ -38,6 +38,13 @@ export class SchemaCatalog {
     if (this.#current.size >= MAX_COMPILED) this.#current.clear();
     this.#current.set(id, loaded);
     return loaded;
+  }
+
+  /** The definition as it is now: its version is read first, all of it only where that has moved on; null if it is gone. */
+  async latest(id: string): Promise<LoadedSchema | null> {
+    const version = await currentSchemaVersion(this.#database, id);
+    if (version?.versionNumber !== this.#current.get(id)?.definition.versionNumber) this.forget(id);
+    return version === null ? null : this.current(id);
   }
 
   /** The next look reads the definition afresh. */

@@ -4,6 +4,7 @@ import { assertSafeAddress } from '../api/loopback.ts';
 import { startApi } from '../api/server.ts';
 import { type Config, ConfigError, loadConfig } from '../config.ts';
 import { createLogger } from '../logging.ts';
+import { onUncaughtError } from '../process-end.ts';
 import { startWorker } from '../worker/worker.ts';
 import { tryHold } from './exclusive.ts';
 import { isFree } from './ports.ts';
@@ -41,6 +42,7 @@ async function start(): Promise<void> {
   started.push(servers.stop);
   const connected = { ...config, MONGODB_URI: servers.mongodbUri, TEMPORAL_ADDRESS: servers.temporalAddress };
   const logger = createLogger(config, {}, pino.destination(2));
+  onUncaughtError(logger, () => onFault(new StartError('an error that nobody caught; the log has it')));
   const worker = await startWorker(connected, logger);
   started.push(worker.stop);
   worker.ended.catch(onFault);
@@ -106,7 +108,7 @@ function stopInOrder(): void {
   stoppingSince = performance.now();
   say('stopping (once more to stop at once)');
   stopAll().then(
-    () => process.exit(0),
+    () => process.exit(process.exitCode ?? 0),
     (error: unknown) => {
       console.error(explain(error));
       process.exit(1);
@@ -114,8 +116,9 @@ function stopInOrder(): void {
   );
 }
 
-/** A worker that ends by itself leaves nothing to wait for. */
+/** A worker that ends by itself leaves nothing to wait for; after an error that nobody caught nothing new is begun. */
 function onFault(error: unknown): void {
+  if (stoppingSince !== null) return;
   console.error(`drover stops: ${explain(error)}`);
   stoppingSince = performance.now();
   void stopAll().finally(() => process.exit(1));

@@ -51,25 +51,43 @@ export interface JsonExtent {
   readonly depth: number;
   /** Values, with everything inside them; not counted to the end where the depth is over the limit. */
   readonly values: number;
+  /** Names of fields, counted likewise. */
+  readonly names: number;
+  /** Characters of texts and of names of fields, counted likewise. */
+  readonly characters: number;
 }
 
 /** Measures a value without recursion, up to `maxDepth`. */
 export function measureJson(root: JsonValue, maxDepth: number): JsonExtent {
   let values = 0;
+  let names = 0;
   let depth = 0;
+  let characters = typeof root === 'string' ? root.length : 0;
   const open: { value: JsonValue; depth: number }[] = [{ value: root, depth: 0 }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     values += 1;
-    if (typeof next.value !== 'object' || next.value === null) continue;
+    const { value } = next;
+    if (typeof value !== 'object' || value === null) continue;
     const inner = next.depth + 1;
     depth = Math.max(depth, inner);
-    if (inner > maxDepth) return { depth, values };
-    for (const value of Object.values(next.value)) {
-      if (typeof value === 'object' && value !== null) open.push({ value, depth: inner });
-      else values += 1;
+    if (inner > maxDepth) break;
+    const measure = (part: JsonValue): void => {
+      if (typeof part === 'object' && part !== null) open.push({ value: part, depth: inner });
+      else {
+        values += 1;
+        if (typeof part === 'string') characters += part.length;
+      }
+    };
+    if (Array.isArray(value)) value.forEach(measure);
+    else {
+      for (const name of Object.keys(value)) {
+        names += 1;
+        characters += name.length;
+        measure(value[name] as JsonValue);
+      }
     }
   }
-  return { depth, values };
+  return { depth, values, names, characters };
 }
 
 /** Whether objects and arrays are nested deeper than `limit`: what recursive code, `JSON.stringify` too, must not be given. */

@@ -26,6 +26,12 @@ export function linearRegex(pattern: string): LinearRegex {
   return { test: (text) => regex.test(text), size, toString: () => pattern };
 }
 
+/** The size of a pattern that is known to be one; 0 for any other. */
+export function patternSize(pattern: string): number {
+  const examined = examinePattern(pattern);
+  return 'size' in examined ? examined.size : 0;
+}
+
 /** The size of a pattern, or why it is no linear regular expression, in a few words. */
 export function examinePattern(pattern: string): { size: number } | { fault: string } {
   try {

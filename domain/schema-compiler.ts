@@ -2,19 +2,21 @@ import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { addEqualityKeywords } from './equality-keywords.ts';
 import { fieldAt, parsePointer } from './json-pointer.ts';
-import { measureJson } from './json-text.ts';
+import { type JsonExtent, measureJson } from './json-text.ts';
 import { linearRegex } from './linear-regex.ts';
 import { type ItemError, MAX_ERRORS_PER_ITEM } from './outcome.ts';
 import type { JsonObject } from './resource.ts';
+import { readSchemaDocument } from './schema-document.ts';
 import { FORMATS } from './schema-formats.ts';
 import { EVALUATION_KEYWORD, validatableSchema } from './schema-normalizer.ts';
 import { type ReferenceField, referenceFieldsOf } from './schema-references.ts';
 import { quoted, shortened } from './shortened.ts';
+import { ValidationWork } from './validation-work.ts';
 
 /** Deepest resource, in objects and arrays inside each other. */
 export const MAX_RESOURCE_DEPTH = 200;
-/** A resource with more values than this is told its first fault only: each further one could cost as much again. */
-const MAX_VALUES_FOR_ALL_FAULTS = 10_000;
+/** A resource that takes more work than this is told its first fault only: finding all of them takes some twenty times as much. */
+const MAX_NS_FOR_ALL_FAULTS = 5_000_000;
 /**
  * Most `$ref`s followed in one validation, for any resource, for each value in it, and in all: a recursive schema that
  * branches at every level could take longer than anyone waits.
@@ -30,31 +32,44 @@ export interface CompiledSchema {
   isRequired(field: string): boolean;
   /** Top-level fields that `properties` does not name. */
   unknownFields(body: JsonObject): string[];
-  /** What is wrong with a whole resource; at most 20 faults, none of which repeats a value. */
+  /** What finding the faults of a resource takes at most, in nanoseconds; infinite where the schema is too large to be compiled here. */
+  estimateNs(data: JsonObject): number;
+  /**
+   * What is wrong with a whole resource; at most 20 faults, none of which repeats a value. It takes as long as it takes: ask for
+   * the estimate first.
+   */
   faults(data: JsonObject): ItemError[];
 }
 
-/**
- * Compiles a schema that `checkSchema` found nothing wrong with.
- * @throws where the schema is not valid after all.
- */
+/** Makes a schema ready that `checkSchema` found nothing wrong with; its validator is compiled when it is first needed. */
 export function compileSchema(schema: JsonObject, externalIdField: string): CompiledSchema {
   const normalized = validatableSchema(schema, externalIdField);
   const named = new Set(Object.keys(normalized.schema.properties ?? {}));
   const required = new Set(Array.isArray(schema.required) ? schema.required : []);
   const validator = new Validator(normalized.schema, normalized.draft2020);
+  const isLarge = isLargeSchema(normalized.schema);
   return {
     referenceFields: referenceFieldsOf(schema),
     isRequired: (field) => required.has(field) || field === externalIdField,
     unknownFields: (body) => Object.keys(body).filter((field) => !named.has(field) && !normalized.renamed.has(field)),
+    estimateNs: (data) => (isLarge ? Number.POSITIVE_INFINITY : validator.estimateNs(data)),
     faults: (data) => validator.faults(data),
   };
+}
+
+/** Subschemas and properties beyond which a schema is compiled in a thread only: that alone could take a second, and megabytes. */
+const MAX_INLINE_SUBSCHEMAS = 500;
+
+/** Whether only a thread may compile a schema. */
+export function isLargeSchema(schema: JsonObject): boolean {
+  return readSchemaDocument(schema).nodes.size > MAX_INLINE_SUBSCHEMAS;
 }
 
 /** Whether a schema can be compiled at all: the reason why not, or null. */
 export function compilationFault(schema: JsonObject, externalIdField: string): string | null {
   try {
-    compileSchema(schema, externalIdField);
+    const { schema: validatable, draft2020 } = validatableSchema(schema, externalIdField);
+    new Validator(validatable, draft2020).compile();
     return null;
   } catch (error) {
     if (error instanceof RangeError) return 'its subschemas lead into each other too deeply';
@@ -69,25 +84,36 @@ class EvaluationLimitError extends Error {
 class Validator {
   readonly #schema: JsonObject;
   readonly #draft2020: boolean;
-  readonly #first: ValidateFunction;
+  /** Made when it is first needed: a process that only plans never needs it. */
+  #first: ValidateFunction | undefined;
   /** Made when it is first needed: valid resources never need it. */
   #all: ValidateFunction | undefined;
   #evaluationsLeft = 0;
+  #work: ValidationWork | undefined;
+  #measured: { readonly data: JsonObject; readonly extent: JsonExtent } | undefined;
 
   constructor(schema: JsonObject, draft2020: boolean) {
     this.#schema = schema;
     this.#draft2020 = draft2020;
-    this.#first = this.#compile(false);
+  }
+
+  /** @throws where the schema is not valid after all. */
+  compile(): ValidateFunction {
+    this.#first ??= this.#compile(false);
+    return this.#first;
   }
 
   faults(data: JsonObject): ItemError[] {
-    const { depth, values } = measureJson(data, MAX_RESOURCE_DEPTH);
+    const extent = this.#measure(data);
+    this.#measured = undefined;
+    const { depth, values } = extent;
     if (depth > MAX_RESOURCE_DEPTH) {
       return [{ code: 'validation', message: `nested deeper than ${MAX_RESOURCE_DEPTH} levels` }];
     }
     try {
-      if (this.#passes(this.#first, data, values)) return [];
-      if (values > MAX_VALUES_FOR_ALL_FAULTS) return toItemErrors(this.#first.errors);
+      const first = this.compile();
+      if (this.#passes(first, data, values)) return [];
+      if (this.#estimate(extent) > MAX_NS_FOR_ALL_FAULTS) return toItemErrors(first.errors);
       this.#all ??= this.#compile(true);
       this.#passes(this.#all, data, values);
       return toItemErrors(this.#all.errors);
@@ -97,9 +123,29 @@ class Validator {
     }
   }
 
+  estimateNs(data: JsonObject): number {
+    return this.#estimate(this.#measure(data));
+  }
+
+  /** Values count one by one, names of fields like values. Who asks for the estimate asks for the faults next. */
+  #measure(data: JsonObject): JsonExtent {
+    if (this.#measured?.data !== data) this.#measured = { data, extent: measureJson(data, MAX_RESOURCE_DEPTH) };
+    return this.#measured.extent;
+  }
+
+  /** What is nested too deeply is refused at once. */
+  #estimate({ depth, values, names, characters }: JsonExtent): number {
+    if (depth > MAX_RESOURCE_DEPTH) return 0;
+    this.#work ??= new ValidationWork(this.#schema);
+    return this.#work.estimateNs({ depth, values: values + names, characters });
+  }
+
   #passes(validate: ValidateFunction, data: JsonObject, values: number): boolean {
     this.#evaluationsLeft = Math.min(BASE_EVALUATIONS + EVALUATIONS_PER_VALUE * values, MAX_EVALUATIONS);
-    return validate(data) === true;
+    const valid: unknown = validate(data);
+    // a promise (`$async`) is neither: whoever took it for an answer would store what is invalid
+    if (typeof valid !== 'boolean') throw new Error(`the validator answered with a ${typeof valid}`);
+    return valid;
   }
 
   #compile(allErrors: boolean): ValidateFunction {

@@ -4,6 +4,7 @@ import { measureJson } from './json-text.ts';
 import { examinePattern } from './linear-regex.ts';
 import type { JsonObject } from './resource.ts';
 import { type DefinitionFault, isObject, type SchemaDocument, type SchemaNode } from './schema-document.ts';
+import { EVALUATION_KEYWORD } from './schema-normalizer.ts';
 import { localTarget } from './schema-references.ts';
 
 /** Largest schema, in characters of JSON text. */
@@ -49,6 +50,20 @@ function countProperties(schema: JsonObject | boolean): number {
   return isObject(schema) && isObject(schema.properties) ? Object.keys(schema.properties).length : 0;
 }
 
+/**
+ * Keywords that would change what validation does, or that the validator takes for something else than JSON Schema does:
+ * `$async` makes it answer with a promise, `nullable` (of OpenAPI) adds a type, `id` (of draft-04) is an error.
+ */
+const REFUSED_KEYWORDS: readonly (readonly [string, string])[] = [
+  ['$async', 'is not supported'],
+  ['nullable', 'is no keyword of JSON Schema: add "null" to "type"'],
+  ['id', 'is no keyword of this draft: use $id at the root, or $anchor'],
+  ['$dynamicRef', 'is not supported: use $ref'],
+  ['$recursiveRef', 'is not supported: use $ref'],
+  ['$recursiveAnchor', 'is not supported: use $anchor'],
+  [EVALUATION_KEYWORD, 'is reserved'],
+];
+
 function keywordFaults({ pointer, schema }: SchemaNode): DefinitionFault[] {
   if (typeof schema === 'boolean') return [];
   const faults: DefinitionFault[] = [];
@@ -57,9 +72,7 @@ function keywordFaults({ pointer, schema }: SchemaNode): DefinitionFault[] {
   if (Array.isArray(schema.enum) && schema.enum.length > MAX_ENUM_VALUES) {
     fault('enum', `must not have more than ${MAX_ENUM_VALUES} values`);
   }
-  for (const keyword of ['$dynamicRef', '$recursiveRef']) {
-    if (Object.hasOwn(schema, keyword)) fault(keyword, 'is not supported: use $ref');
-  }
+  for (const [keyword, message] of REFUSED_KEYWORDS) if (Object.hasOwn(schema, keyword)) fault(keyword, message);
   if (pointer !== '' && typeof schema.$id === 'string' && !schema.$id.startsWith('#')) {
     fault('$id', 'is supported at the root of a schema only');
   }

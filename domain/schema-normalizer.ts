@@ -70,6 +70,8 @@ function normalize(schema: JsonObject, draft2020: boolean): JsonObject {
     result.set(keyword, Array.isArray(schema[keyword]) ? [...parts.values()] : Object.fromEntries(parts));
   }
   if (typeof schema.$ref === 'string') result.set(EVALUATION_KEYWORD, true);
+  // refused in new definitions; one that was stored before validates as if it were not there
+  result.delete('$async');
   return withPrototypeField(Object.fromEntries(result));
 }
 

@@ -1,5 +1,6 @@
 import { ConfigError, loadConfig } from '../config.ts';
 import { createLogger } from '../logging.ts';
+import { endInOrder } from '../process-end.ts';
 import { startWorker } from './worker.ts';
 
 /** `npm run worker`: one worker on configured servers, until SIGINT or SIGTERM. */
@@ -8,21 +9,7 @@ try {
   const logger = createLogger(config, { service: 'worker' });
   const worker = await startWorker(config, logger);
   logger.info({ taskQueue: config.TEMPORAL_TASK_QUEUE }, 'the worker takes batches');
-  let isStopping = false;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (isStopping) return;
-      isStopping = true;
-      logger.info({ signal }, 'the worker drains');
-      worker.stop().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          logger.error({ err: error }, 'the worker did not stop in order');
-          process.exit(1);
-        },
-      );
-    });
-  }
+  endInOrder(logger, 'worker', worker.stop);
   await worker.ended;
 } catch (error) {
   const reason =

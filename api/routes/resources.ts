@@ -161,7 +161,7 @@ function toAnswer({ createdAt, updatedAt, ...resource }: Resource) {
 async function toReferrer(c: ApiContext, document: ResourceDocument, target: ResourceKey) {
   const { id, schemaDefinitionId, externalId } = document;
   const answer = { id, schemaDefinitionId, resourceExternalId: externalId };
-  const loaded = await c.var.services.schemas.current(schemaDefinitionId);
+  const loaded = await c.var.services.schemas.latest(schemaDefinitionId);
   if (loaded === null) return { ...answer, schemaName: '', fields: [] };
   const wanted = parseResourceKey(target);
   const references = referencesIn(loaded.compiled.referenceFields, JSON.parse(document.data)).filter(

@@ -68,6 +68,12 @@ describe('a compiled schema', () => {
     ]);
   });
 
+  it('is an answer, not a promise, also of a schema with $async that was stored when that was accepted', () => {
+    const asynchronous = compile({ $async: true, properties: { a: { type: 'number' } } });
+    expect(asynchronous.faults({ externalId: 'a', a: 'x' })).toMatchObject([{ field: 'a' }]);
+    expect(asynchronous.faults({ externalId: 'a', a: 1 })).toEqual([]);
+  });
+
   it('does not count a pattern as naming a field', () => {
     expect(compile({ patternProperties: { '^x-': {} } }).unknownFields({ externalId: 'a', 'x-a': 1 })).toEqual(['x-a']);
   });
@@ -147,7 +153,9 @@ describe('validation under hostile data', () => {
     });
     let n: JsonValue = 1;
     for (let i = 0; i < 60; i++) n = [n];
-    within(1_000, () => expect(tree.faults({ externalId: 'a', n })).toMatchObject([{ code: 'validation' }]));
+    within(1_000, () =>
+      expect(new Set(tree.faults({ externalId: 'a', n }).map(({ code }) => code))).toEqual(new Set(['validation'])),
+    );
   });
 
   it('tells at most 20 faults of a resource, and one of a very large one', () => {

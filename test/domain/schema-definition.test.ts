@@ -43,6 +43,11 @@ describe('checkDefinition', () => {
       '/schema/properties/externalId/type',
     ],
     ['an address inside', { properties: { a: { $id: 'http://x/y' } } }, '/schema/properties/a/$id'],
+    ['$async', { $async: true }, '/schema/$async'],
+    ['$async where a $ref leads', { definitions: { a: { $async: true } } }, '/schema/definitions/a/$async'],
+    ['$async that is false', { properties: { a: { items: { $async: false } } } }, '/schema/properties/a/items/$async'],
+    ['nullable', { properties: { a: { type: 'string', nullable: true } } }, '/schema/properties/a/nullable'],
+    ['id of draft-04', { properties: { a: { id: 'x' } } }, '/schema/properties/a/id'],
     ['a remote $ref', { properties: { a: { $ref: 'http://x/y' } } }, '/schema/properties/a/$ref'],
     ['a $ref to itself', { properties: { a: { $ref: '#/properties/a' } } }, '/schema/properties/a/$ref'],
     [

@@ -1,0 +1,49 @@
+import type { Logger } from 'pino';
+
+/** Longest time that a process takes to end in order after a fault that nobody caught, in ms; then it ends at once. */
+const MAX_DRAIN_MS = 40_000;
+
+/**
+ * Ends this process in order: on SIGINT and SIGTERM with exit code 0, and with 1 on an error that nobody caught, rejections
+ * included. What such an error has left undone is not known, so nothing new is taken on; what runs is drained.
+ * @param stop drains; called once.
+ */
+export function endInOrder(logger: Logger, name: string, stop: () => Promise<void>): void {
+  let isStopping = false;
+  const end = (exitCode: number): void => {
+    if (isStopping) return;
+    isStopping = true;
+    stop().then(
+      () => process.exit(process.exitCode ?? exitCode),
+      (error: unknown) => {
+        logger.error({ err: error }, `the ${name} did not stop in order`);
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (!isStopping) logger.info({ signal }, `the ${name} drains`);
+      end(0);
+    });
+  }
+  onUncaughtError(logger, () => end(1));
+}
+
+/**
+ * Logs every error that nobody caught, and calls `end` at the first one. The process ends with exit code 1 at last, also where
+ * `end` does not come about.
+ */
+export function onUncaughtError(logger: Logger, end: () => void): void {
+  let isEnding = false;
+  const onError = (error: unknown, event: string): void => {
+    logger.fatal({ err: error, event }, 'an error that nobody caught: the process ends');
+    process.exitCode = 1;
+    if (isEnding) return;
+    isEnding = true;
+    setTimeout(() => process.exit(1), MAX_DRAIN_MS).unref();
+    end();
+  };
+  process.on('uncaughtException', (error) => onError(error, 'uncaughtException'));
+  process.on('unhandledRejection', (reason) => onError(reason, 'unhandledRejection'));
+}

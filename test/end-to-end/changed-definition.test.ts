@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Drover } from '../harness.ts';
+
+let drover: Drover;
+let activities: Drover;
+beforeAll(async () => {
+  const environment = { RESOURCES_PER_ACTIVITY: '5' };
+  drover = await Drover.start({ environment: { ...environment, WORKER_TASKS: 'workflows' } });
+  activities = await Drover.start({
+    environment: {
+      ...environment,
+      WORKER_TASKS: 'activities',
+      MONGODB_DATABASE: drover.config.MONGODB_DATABASE,
+      TEMPORAL_TASK_QUEUE: drover.config.TEMPORAL_TASK_QUEUE,
+    },
+  });
+});
+afterAll(async () => {
+  await activities.stop();
+  await drover.stop();
+});
+
+test('items that a new version lets refer to each other are planned by that version, whatever a worker knew before', async () => {
+  await drover.define('link', { name: { type: 'string' } });
+  // the worker of workflows plans by the first version, and never writes
+  expect((await drover.ended(await drover.upload('link', [{ externalId: 'first' }]))).status).toBe('success');
+
+  const schema = { type: 'object', properties: { name: { type: 'string' }, next: { $ref: 'reach:schemas/link' } } };
+  const changed = await drover.request('PUT', '/partner/schema-definitions/link', { body: { schema } });
+  expect(changed.status).toBe(200);
+
+  const chain = Array.from({ length: 50 }, (_, n) => ({ externalId: `c${n}`, ...(n < 49 && { next: `c${n + 1}` }) }));
+  expect(await drover.ended(await drover.upload('link', chain))).toMatchObject({
+    status: 'success',
+    counts: { succeeded: 50 },
+  });
+});
+
+test('who refers to a resource is told with the fields of the definition as another API process has changed it', async () => {
+  await drover.define('land', {});
+  await drover.define('town', { land: {} });
+  await drover.ended(await drover.upload('land', [{ externalId: 'X' }]));
+  await drover.ended(await drover.upload('town', [{ externalId: 'a', land: 'X' }]));
+  const fields = async (api: Drover) => {
+    const path = '/api/resources/land/X/references';
+    const { body } = await api.request<{ results: { fields: string[] }[] }>('GET', path);
+    return body.data.results.map((referrer) => referrer.fields);
+  };
+  const put = (properties: object) =>
+    drover.request('PUT', '/partner/schema-definitions/town', { body: { schema: { type: 'object', properties } } });
+  expect((await put({ land: { $ref: 'reach:schemas/land' } })).status).toBe(200);
+  expect(await fields(activities)).toEqual([['land']]);
+  expect((await put({ land: {}, home: { $ref: 'reach:schemas/land' } })).status).toBe(200);
+  await drover.ended(await drover.upload('town', [{ externalId: 'b', home: 'X' }]));
+  expect(await fields(activities)).toEqual([['home']]);
+});
