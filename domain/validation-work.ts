@@ -156,6 +156,7 @@ function ownWork({ schema }: SchemaNode, isNoted: boolean): OwnWork {
     value:
       APPLICATION_NS +
       names * PROPERTY_NS +
+      alternatives * ALTERNATIVE_NS +
       comparedValues(schema) * COMPARED_VALUE_NS +
       (pattern > 0 ? PATTERN_NS : 0),
     character:
