@@ -1,16 +1,15 @@
 import { ApplicationFailure, activityInfo, type Info } from '@temporalio/activity';
+import type { AttemptOfCommands } from '../store/command-time.ts';
 import type { Dependencies } from './dependencies.ts';
 
-/**
- * Part of an activity's time that is kept in hand before Temporal gives it up: nothing is written that late. Longer than a
- * command waits for its answer, so that a command sent in time is over in time.
- */
+/** Part of an attempt's time that is kept in hand before Temporal gives it up: it decides nothing that late. */
 const MARGIN = 0.4;
+/** Part of it that is left when its last command is over, answered or not. */
+const COMMAND_MARGIN = 0.1;
 const COMMAND_SHARE = 0.35;
 
-/** Longest silence of one MongoDB command of an activity, in ms. */
-export const commandTimeoutMs = (activityTimeoutSeconds: number): number =>
-  activityTimeoutSeconds * 1000 * COMMAND_SHARE;
+/** Longest that one MongoDB command may take of an activity that Temporal gives up after a time, in ms. */
+export const commandTimeoutMs = (activityTimeoutMs: number): number => activityTimeoutMs * COMMAND_SHARE;
 
 /** One delivery of an activity: who it is, and until when it may write. */
 export interface Delivery {
@@ -30,13 +29,44 @@ export function currentDelivery(): Delivery {
   return deliveryOf(activityInfo());
 }
 
+type Limits = Pick<Info, 'startToCloseTimeoutMs' | 'heartbeatTimeoutMs'>;
+type Identity = Pick<Info, 'workflowExecution' | 'activityId' | 'attempt'>;
+
+/**
+ * The attempt that runs, as its commands see it: the limits are its own, whatever this worker is configured with (its batch was
+ * started under another `ACTIVITY_TIMEOUT_SECONDS`, or it is a local activity).
+ */
+export function attemptOfCommands(info: Identity & Limits = activityInfo()): AttemptOfCommands {
+  const { startToCloseTimeoutMs } = info;
+  // 0 where there is none
+  const heartbeatTimeoutMs = info.heartbeatTimeoutMs || startToCloseTimeoutMs;
+  const end = performance.now() + startToCloseTimeoutMs * (1 - COMMAND_MARGIN);
+  const longest = commandTimeoutMs(Math.min(startToCloseTimeoutMs, heartbeatTimeoutMs));
+  const leftMs = (): number => {
+    const left = end - performance.now();
+    if (left <= 0) throw outOfTime();
+    return left;
+  };
+  return {
+    activity: activityIdentity(info),
+    attempt: info.attempt,
+    cursorTimeMs: leftMs,
+    commandTimeMs: () => Math.min(longest, leftMs()),
+  };
+}
+
+const activityIdentity = ({ workflowExecution, activityId }: Identity): string =>
+  `${workflowExecution?.workflowId}/${workflowExecution?.runId}/${activityId}`;
+
+const outOfTime = (): ApplicationFailure => ApplicationFailure.retryable('out of time', 'OutOfTime');
+
 /**
  * A delivery with its whole time to write ahead of it, where Temporal goes by its heartbeats: this one has been heard.
  * @throws where it was given up already: then a later one may be at work.
  */
 export async function renewed({ client }: Pick<Dependencies, 'client'>, delivery: Delivery): Promise<Delivery> {
   const { heartbeatTimeoutMs, taskToken } = activityInfo();
-  if (heartbeatTimeoutMs === undefined) return delivery;
+  if (!heartbeatTimeoutMs) return delivery;
   const assertHeard = inTime(heartbeatTimeoutMs);
   await client.workflowService.recordActivityTaskHeartbeat({ namespace: client.options.namespace, taskToken });
   return {
@@ -51,7 +81,7 @@ export async function renewed({ client }: Pick<Dependencies, 'client'>, delivery
 export function deliveryOf(
   info: Pick<Info, 'workflowExecution' | 'activityId' | 'attempt' | 'startToCloseTimeoutMs'>,
 ): Delivery {
-  const activity = `${info.workflowExecution?.workflowId}/${info.workflowExecution?.runId}/${info.activityId}`;
+  const activity = activityIdentity(info);
   return {
     id: `${activity}/${info.attempt}`,
     superseded: Array.from({ length: info.attempt - 1 }, (_, earlier) => `${activity}/${earlier + 1}`),
@@ -63,8 +93,7 @@ export function deliveryOf(
 function inTime(givenMs: number): () => void {
   const since = performance.now();
   return () => {
-    if (performance.now() - since > givenMs * (1 - MARGIN))
-      throw ApplicationFailure.retryable('out of time', 'OutOfTime');
+    if (performance.now() - since > givenMs * (1 - MARGIN)) throw outOfTime();
   };
 }
 

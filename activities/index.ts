@@ -1,9 +1,10 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
-import { MongoError, MongoInvalidArgumentError, MongoServerError } from 'mongodb';
-import { isLostConnection } from '../store/lost-connection.ts';
+import { asAttempt } from '../store/command-time.ts';
+import { kindOfFailure } from '../store/errors.ts';
 import { applyItems } from './apply-items.ts';
 import { deleteResources } from './delete-resources.ts';
+import { attemptOfCommands } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { expireItems } from './expire-items.ts';
 import { finishBatch } from './finish-batch.ts';
@@ -40,7 +41,7 @@ export function createActivities(dependencies: Dependencies): Activities {
       name,
       async (input: never) => {
         try {
-          return await activity(dependencies, input);
+          return await asAttempt<unknown>(attemptOfCommands(), () => activity(dependencies, input));
         } catch (error) {
           throw classified(dependencies, name, error);
         }
@@ -49,21 +50,12 @@ export function createActivities(dependencies: Dependencies): Activities {
   ) as unknown as Activities; // the names and types are those of ACTIVITIES
 }
 
-/** Error code of MongoDB for a document past its limit. */
-const BSON_OBJECT_TOO_LARGE = 10_334;
-
-/** A document that no later attempt can store either. */
-const isTooLarge = (error: MongoError): boolean =>
-  error instanceof MongoInvalidArgumentError ||
-  (error instanceof MongoServerError && error.code === BSON_OBJECT_TOO_LARGE);
-
 /** What MongoDB and Temporal do while they, or the way to them, are not well. */
 const isPassing = (error: Error): boolean =>
-  (error instanceof MongoError && !isTooLarge(error)) ||
+  kindOfFailure(error) === 'outage' ||
   error instanceof ServiceError ||
   error instanceof WorkflowNotFoundError ||
-  isGrpcServiceError(error) ||
-  isLostConnection(error);
+  isGrpcServiceError(error);
 
 /**
  * Retry by the kind of error: what servers do passes (retried for ever, with back-off); what we have thrown on purpose says
@@ -74,7 +66,8 @@ function classified({ logger }: Dependencies, name: string, error: unknown): unk
     return error;
   if (error instanceof Error && isPassing(error)) {
     logger.warn(
-      { activity: name, err: { name: error.name, message: error.message } },
+      // an object of ours instead would be logged as "no error was thrown"
+      { activity: name, err: error },
       'a server failed; the activity is retried',
     );
     return ApplicationFailure.retryable(`${error.name} in ${name}`, error.name);

@@ -1,11 +1,9 @@
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { MongoError } from 'mongodb';
 import { KeyReusedError } from '../services/accept-batch.ts';
 import { NotAllowedError } from '../services/control-batch.ts';
 import { isBusy } from '../services/start-failure.ts';
-import { isRefusal } from '../store/errors.ts';
-import { isLostConnection } from '../store/lost-connection.ts';
+import { kindOfFailure } from '../store/errors.ts';
 import type { ApiContext } from './context.ts';
 
 /** Most faults named in one answer (contract section 2). */
@@ -57,7 +55,7 @@ export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
   if (error instanceof KeyReusedError) return new ApiError(422, error.message);
   if (error instanceof NotAllowedError) return new ApiError(409, error.message);
-  if ((error instanceof MongoError && !isRefusal(error)) || isLostConnection(error)) return serverAway('mongodb');
+  if (kindOfFailure(error) === 'outage') return serverAway('mongodb');
   if (isBusy(error)) return new ApiError(429, 'Temporal takes no more requests for now', { retryAfterSeconds: 2 });
   if (isTemporalAway(error)) return serverAway('temporal');
   return null;

@@ -45,12 +45,12 @@ export interface RunningApi {
 /** Opens what requests are answered with; nothing is connected before it is used. */
 export async function openServices(config: Config, logger: Logger): Promise<Services & { close(): Promise<void> }> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
-  const database = await connectDatabase(
-    config.MONGODB_URI,
-    config.MONGODB_DATABASE,
-    MONGODB_TIMEOUT_MS,
-    assertAwaited,
-  );
+  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, {
+    socketTimeoutMS: MONGODB_TIMEOUT_MS,
+    // each write is an insert of an id of its own, or names what it changes: carried out once, also when it is sent again
+    retryWrites: true,
+    beforeCommand: assertAwaited,
+  });
   const client = connectClient(config);
   const events = new BatchEvents({ database, client });
   const load = new LoadLimits(config);

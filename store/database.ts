@@ -3,6 +3,7 @@ import { type Collection, type Document, MongoClient } from 'mongodb';
 import type { BatchDocument } from './batches.ts';
 import { failWritesToClosedSockets } from './closed-socket.ts';
 import type { CommitDocument } from './commits.ts';
+import { guardedCollection } from './guarded-collection.ts';
 import type { IdempotencyKeyDocument } from './idempotency-keys.ts';
 import type { IntentDocument } from './intents.ts';
 import type { ItemPageDocument } from './item-pages.ts';
@@ -24,6 +25,18 @@ const CONNECT_EVERY_MS = 200;
 /** Longest silence of one command unless told, in ms. */
 const SOCKET_TIMEOUT_MS = 7_000;
 
+export interface DatabaseOptions {
+  /** Longest silence of one command, in ms. What an attempt of an activity sends ends with its time too (`asAttempt`). */
+  readonly socketTimeoutMS?: number;
+  /**
+   * Whether the driver sends a write again that met a network error. A server carries it out once all the same, but it may take
+   * twice as long as its caller has: a worker has its attempts repeated by Temporal instead. Default: false.
+   */
+  readonly retryWrites?: boolean;
+  /** Called before each command of a collection; what it throws stops the command. */
+  readonly beforeCommand?: () => void;
+}
+
 export interface Database {
   readonly batches: Collection<BatchDocument>;
   readonly commits: Collection<CommitDocument>;
@@ -40,22 +53,24 @@ export interface Database {
   readonly schemaNames: Collection<SchemaNameDocument>;
   readonly waits: Collection<WaitDocument>;
   readonly serverKeys: Collection<ServerKeyDocument>;
+  /** A collection that only one file knows, guarded as the others. */
+  collection<T extends Document>(name: string): Collection<T>;
   /** Answers when the server does. @throws a MongoDB error when it cannot be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Connects with what the protocol relies on: an acknowledged write survives a failover (`w: majority`, journaled), and a
- * read sees every write acknowledged before it (`majority` on the primary). Returns at once; connects as soon as that can be.
- *
- * @param beforeCommand called before each command of a collection; what it throws stops the command.
+ * Connects with what the protocol relies on: an acknowledged write survives a failover (`w: majority`, journaled), and a read
+ * sees nothing that a failover may take back (`majority` on the primary). It sees every write acknowledged before it too, but for
+ * the moment after a failover in which the new primary has not yet confirmed what the old one had acknowledged. Nothing of the
+ * protocol relies on that moment: a guarded write does not match there, an insert finds its `_id` taken, and both are tried
+ * again. Returns at once; connects as soon as that can be.
  */
 export async function connectDatabase(
   uri: string,
   name: string,
-  socketTimeoutMS = SOCKET_TIMEOUT_MS,
-  beforeCommand?: () => void,
+  { socketTimeoutMS = SOCKET_TIMEOUT_MS, retryWrites = false, beforeCommand }: DatabaseOptions = {},
 ): Promise<Database> {
   failWritesToClosedSockets();
   const client = new MongoClient(uri, {
@@ -66,13 +81,16 @@ export async function connectDatabase(
     serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
     connectTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
     socketTimeoutMS,
+    retryWrites,
     appName: 'drover',
   });
   const closed = new AbortController();
   void connectAtLast(client, closed.signal);
   const db = client.db(name);
-  const collection = <T extends Document>(of: string): Collection<T> => guarded(db.collection<T>(of), beforeCommand);
+  const collection = <T extends Document>(of: string): Collection<T> =>
+    guardedCollection(db.collection<T>(of), beforeCommand);
   return {
+    collection,
     batches: collection('batches'),
     commits: collection('commits'),
     idempotencyKeys: collection('idempotency_keys'),
@@ -110,21 +128,4 @@ async function connectAtLast(client: MongoClient, closed: AbortSignal): Promise<
       await sleep(CONNECT_EVERY_MS, undefined, { signal: closed, ref: false }).catch(() => undefined);
     }
   }
-}
-
-function guarded<T extends Document>(
-  collection: Collection<T>,
-  beforeCommand: (() => void) | undefined,
-): Collection<T> {
-  if (beforeCommand === undefined) return collection;
-  return new Proxy(collection, {
-    get: (target, name) => {
-      const member: unknown = Reflect.get(target, name, target);
-      if (typeof member !== 'function') return member;
-      return (...given: unknown[]): unknown => {
-        beforeCommand();
-        return member.apply(target, given);
-      };
-    },
-  });
 }

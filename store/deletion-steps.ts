@@ -52,7 +52,7 @@ export interface DecidedItems {
 const ENTRIES_PER_DOCUMENT = 1000;
 
 const collection = (database: Database): Collection<DeletionStepDocument> =>
-  database.resources.db.collection<DeletionStepDocument>('deletion_steps');
+  database.collection<DeletionStepDocument>('deletion_steps');
 
 /** `_id`s of everything that belongs to a batch, in this collection and in `commits`. */
 const ofBatch = (batchId: string) => ({ $gt: `${batchId}/`, $lt: `${batchId}0` });

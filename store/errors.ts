@@ -1,28 +1,87 @@
-import { MongoInvalidArgumentError, MongoServerError } from 'mongodb';
+import { MongoBulkWriteError, MongoError, MongoInvalidArgumentError, MongoServerError } from 'mongodb';
+import { isLostConnection } from './lost-connection.ts';
 
 const DUPLICATE_KEY = 11_000;
 
 /** What MongoDB answers to a command that it will never take, however often it is sent. */
 const REFUSALS: ReadonlySet<unknown> = new Set([
-  2, // BadValue
+  2, // BadValue; also what `insertOne` of a document just above 16 MB is answered
   9, // FailedToParse
   14, // TypeMismatch
+  15, // Overflow: more than 100 levels
+  16, // InvalidLength
+  22, // InvalidBSON
+  28, // PathNotViable
+  40, // ConflictingUpdateOperators
   52, // DollarPrefixedFieldName
   56, // EmptyFieldName
   57, // DottedFieldName
   59, // CommandNotFound
+  66, // ImmutableField
+  72, // InvalidOptions
+  73, // InvalidNamespace
+  121, // DocumentValidationFailure
+  224, // QueryFeatureNotAllowed
+  238, // NotImplemented
   10_334, // BSONObjectTooLarge
-  17_419, // the document would grow too large
+  17_419, // an update would make the document too large, by up to 16 KiB
   17_420,
   DUPLICATE_KEY,
 ]);
 
-/** Someone else's insert of this `_id` came first (or our own, whose answer was lost). */
-export function isDuplicateKey(error: unknown): boolean {
-  return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+/** The command was not over when the time of its caller was: whether it is carried out nobody knows. */
+export class CommandTimeoutError extends MongoError {
+  override get name(): string {
+    return 'CommandTimeoutError';
+  }
 }
 
-/** Whether the command is at fault, not the server or the way to it: a bug of ours, which no retry mends. */
-export function isRefusal(error: unknown): boolean {
-  return error instanceof MongoInvalidArgumentError || (error instanceof MongoServerError && REFUSALS.has(error.code));
+/**
+ * What a failure of MongoDB, or of the way to it, means:
+ * - `refusal`: the command is at fault, a bug of ours that no retry cures;
+ * - `outage`: it passes, so the caller tries again (an API answers 503).
+ * @returns null where it is no failure of MongoDB.
+ */
+export function kindOfFailure(error: unknown): 'refusal' | 'outage' | null {
+  if (error instanceof MongoBulkWriteError) return kindOfBulkFailure(error);
+  if (error instanceof MongoInvalidArgumentError || isTooLargeToEncode(error)) return 'refusal';
+  if (error instanceof MongoServerError) return REFUSALS.has(error.code) ? 'refusal' : 'outage';
+  return error instanceof MongoError || isLostConnection(error) ? 'outage' : null;
 }
+
+/** Some of a bulk may have been refused while others met an outage: then it is tried again, to find out about all. */
+function kindOfBulkFailure(error: MongoBulkWriteError): 'refusal' | 'outage' {
+  const writeErrors = writeErrorsOf(error);
+  if (error.result?.getWriteConcernError() !== undefined) return 'outage';
+  if (writeErrors.length > 0) return writeErrors.every(({ code }) => REFUSALS.has(code)) ? 'refusal' : 'outage';
+  // what the driver has met itself comes wrapped
+  const cause: unknown = error.errorResponse;
+  return (cause instanceof Error ? kindOfFailure(cause) : null) ?? (REFUSALS.has(error.code) ? 'refusal' : 'outage');
+}
+
+/** A document past the driver's buffer of 17 MB does not get as far as a server. */
+function isTooLargeToEncode(error: unknown): boolean {
+  return error instanceof RangeError && 'code' in error && error.code === 'ERR_OUT_OF_RANGE';
+}
+
+/** The driver gives one, several or none. */
+export const writeErrorsOf = ({ writeErrors }: MongoBulkWriteError) => [writeErrors ?? []].flat();
+
+/**
+ * Another insert of this `_id` came first (or our own, whose answer was lost), and nothing else went wrong: a bulk that met
+ * another error beside it, or whose other writes are not known to be durable (`writeConcernError`), has failed.
+ */
+export function isDuplicateKey(error: unknown): boolean {
+  if (!(error instanceof MongoBulkWriteError)) {
+    return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+  }
+  const writeErrors = writeErrorsOf(error);
+  return (
+    writeErrors.length > 0 &&
+    writeErrors.every(({ code }) => code === DUPLICATE_KEY) &&
+    error.result.getWriteConcernError() === undefined
+  );
+}
+
+/** Whether the command is at fault, not the server or the way to it. */
+export const isRefusal = (error: unknown): boolean => kindOfFailure(error) === 'refusal';

@@ -11,8 +11,7 @@ interface PlaceDocument {
 /** Pages that are looked at in one round. */
 const PAGES_AT_ONCE = 1_000;
 
-const swept = (database: Database): Collection<PlaceDocument> =>
-  database.itemPages.db.collection<PlaceDocument>('swept');
+const swept = (database: Database): Collection<PlaceDocument> => database.collection<PlaceDocument>('swept');
 
 /**
  * Removes pages of batches that were never accepted: their sender died between the pages and the batch. Each page is looked at

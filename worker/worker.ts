@@ -53,11 +53,10 @@ export interface WorkerOptions {
 export async function startWorker(config: Config, logger: Logger, options: WorkerOptions = {}): Promise<RunningWorker> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
   installRuntime(config, logger);
-  const database = await connectDatabase(
-    config.MONGODB_URI,
-    config.MONGODB_DATABASE,
-    commandTimeoutMs(config.ACTIVITY_TIMEOUT_SECONDS),
-  );
+  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, {
+    socketTimeoutMS: commandTimeoutMs(config.ACTIVITY_TIMEOUT_SECONDS * 1000),
+    retryWrites: false,
+  });
   await database.ping();
   const stopped = new AbortController();
   void createIndexesAtLast(database, logger, stopped.signal);

@@ -1,16 +1,22 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { MongoNetworkError } from 'mongodb';
-import { pino } from 'pino';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { MongoBulkWriteError, MongoNetworkError, MongoServerError } from 'mongodb';
 import { expect, test } from 'vitest';
 import type { Dependencies } from '../../activities/dependencies.ts';
 import { createActivities } from '../../activities/index.ts';
+import { createLogger } from '../../logging.ts';
+import { CommandTimeoutError } from '../../store/errors.ts';
+
+const log: string[] = [];
+const NO_RESULT = { getWriteConcernError: () => undefined } as never;
 
 /** What `recordState` makes of an error that its first command throws. */
 async function failureOf(error: Error): Promise<ApplicationFailure> {
   const database = { batches: { updateOne: () => Promise.reject(error) } };
-  const activities = createActivities({ database, logger: pino({ level: 'silent' }) } as unknown as Dependencies);
-  const failure = await activities
-    .recordState({ batchId: 'b', run: 1, status: 'waiting', suspended: false })
+  const logger = createLogger({ LOG_LEVEL: 'info' }, {}, { write: (line) => void log.push(line) });
+  const activities = createActivities({ database, logger } as unknown as Dependencies);
+  const failure = await new MockActivityEnvironment()
+    .run(() => activities.recordState({ batchId: 'b', run: 1, status: 'waiting', suspended: false }))
     .catch((thrown: unknown) => thrown);
   if (!(failure instanceof ApplicationFailure)) throw new Error('it did not fail');
   return failure;
@@ -26,3 +32,39 @@ test('a connection that is closed while it is written to is retried, however the
 test('a bug of ours is not retried', async () => {
   expect((await failureOf(new TypeError('x is not a function'))).nonRetryable).toBe(true);
 });
+
+test.each([
+  ['an update that would end within 16 KiB above 16 MiB', new MongoServerError({ message: 'too large', code: 17_419 })],
+  ['an update that would end further above', new MongoServerError({ message: 'too large', code: 10_334 })],
+  ['an insert just above', new MongoServerError({ message: 'object to insert too large', code: 2 })],
+  [
+    'a document past the buffer of the driver',
+    Object.assign(new RangeError('out of range'), { code: 'ERR_OUT_OF_RANGE' }),
+  ],
+  ['the same in a bulk', bulkError({ index: 0, code: 17_419, errmsg: 'too large' })],
+])('what MongoDB will never take is not retried: %s', async (_, error) => {
+  expect((await failureOf(error)).nonRetryable).toBe(true);
+});
+
+test.each([
+  ['a command that was not over in time', new CommandTimeoutError('no answer of MongoDB within 7000 ms')],
+  ['a server that ends while it writes', new MongoServerError({ message: 'shutdown', code: 91 })],
+  ['a bulk of which some met a failover', bulkError({ index: 0, code: 2 }, { index: 1, code: 10_107 })],
+  ['a bulk whose connection was lost', new MongoBulkWriteError(new MongoNetworkError('lost') as never, NO_RESULT)],
+])('what passes is retried: %s', async (_, error) => {
+  expect((await failureOf(error)).nonRetryable).not.toBe(true);
+});
+
+test('the log says why an activity has failed', async () => {
+  await failureOf(new MongoNetworkError('connection 5 closed'));
+  expect(JSON.parse(log.at(-1) ?? '{}').err).toMatchObject({
+    type: 'MongoNetworkError',
+    message: 'connection 5 closed',
+  });
+});
+
+function bulkError(...errors: { index: number; code: number; errmsg?: string }[]): MongoBulkWriteError {
+  const writeErrors = errors.map((err) => ({ ...err, err }));
+  const [first] = errors;
+  return new MongoBulkWriteError({ message: 'bulk', code: first?.code ?? 0, writeErrors } as never, NO_RESULT);
+}

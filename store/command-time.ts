@@ -1,0 +1,26 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** The attempt of an activity that commands are sent for. */
+export interface AttemptOfCommands {
+  /** Names the activity, the same for all of its attempts. */
+  readonly activity: string;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /**
+   * Longest time that a command which begins now may take, in ms, the way to the server included.
+   * @throws where none may begin any more.
+   */
+  commandTimeMs(): number;
+  /** The same for all that is read with one cursor: what the attempt has left. */
+  cursorTimeMs(): number;
+}
+
+const current = new AsyncLocalStorage<AttemptOfCommands>();
+
+/** Runs work all of whose commands are those of an attempt: each ends with the attempt's time at the latest. */
+export function asAttempt<T>(attempt: AttemptOfCommands, work: () => Promise<T>): Promise<T> {
+  return current.run(attempt, work);
+}
+
+/** Whose commands are being sent; undefined outside of activities. */
+export const currentAttempt = (): AttemptOfCommands | undefined => current.getStore();

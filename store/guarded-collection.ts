@@ -1,0 +1,98 @@
+import {
+  AbstractCursor,
+  type AnyBulkWriteOperation,
+  type Collection,
+  type Document,
+  MongoBulkWriteError,
+} from 'mongodb';
+import { bulkWriteInParts, insertManyInParts } from './bulk-parts.ts';
+import { currentAttempt } from './command-time.ts';
+import { CommandTimeoutError } from './errors.ts';
+
+/** Place of the options among the arguments of each method that sends a command. */
+const OPTIONS_AT: Readonly<Record<string, number>> = {
+  aggregate: 1,
+  bulkWrite: 1,
+  countDocuments: 1,
+  deleteMany: 1,
+  deleteOne: 1,
+  distinct: 2,
+  estimatedDocumentCount: 0,
+  find: 1,
+  findOne: 1,
+  findOneAndDelete: 1,
+  findOneAndUpdate: 2,
+  insertMany: 1,
+  insertOne: 1,
+  replaceOne: 2,
+  updateMany: 2,
+  updateOne: 2,
+};
+
+const CURSORS: ReadonlySet<string> = new Set(['aggregate', 'find']);
+
+/**
+ * A collection whose commands end with the time of the attempt that sends them (`asAttempt`): the server is told how long it may
+ * take (`maxTimeMS`), and the caller waits no longer, for a server, a connection and an answer together. Bulk writes are cut into
+ * commands here, so that each of them begins in time. (The driver's `timeoutMS` has no effect since 7.9.)
+ *
+ * @param beforeCommand called before each command; what it throws stops the command.
+ */
+export function guardedCollection<T extends Document>(
+  collection: Collection<T>,
+  beforeCommand: () => void = () => undefined,
+): Collection<T> {
+  const call = (name: string, given: readonly unknown[]): unknown => {
+    beforeCommand();
+    const member = Reflect.get(collection, name, collection) as (...given: unknown[]) => unknown;
+    const attempt = currentAttempt();
+    const at = OPTIONS_AT[name];
+    if (attempt === undefined || at === undefined) return member.apply(collection, [...given]);
+    const timeMs = CURSORS.has(name) ? attempt.cursorTimeMs() : attempt.commandTimeMs();
+    return withinTime(Math.ceil(timeMs), (limits) => {
+      const options = { ...(given[at] as object | undefined), ...limits };
+      return member.apply(collection, [...pad(given, at), options]);
+    });
+  };
+  return new Proxy(collection, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function' || typeof name !== 'string') return member;
+      if (name === 'bulkWrite')
+        return (operations: readonly AnyBulkWriteOperation<T>[], options?: { ordered?: boolean }) =>
+          bulkWriteInParts(operations, options, (part) => call(name, [part, options]));
+      if (name === 'insertMany')
+        return (documents: readonly Document[], options?: { ordered?: boolean }) =>
+          insertManyInParts(documents, options, (part) => call(name, [part, options]));
+      return (...given: unknown[]): unknown => call(name, given);
+    },
+  });
+}
+
+/** Arguments up to a place, absent ones undefined. */
+const pad = (given: readonly unknown[], length: number): unknown[] => Array.from({ length }, (_, at) => given[at]);
+
+interface Limits {
+  readonly maxTimeMS: number;
+  readonly signal: AbortSignal;
+}
+
+/** Sends a command that is given up when its time is over. A cursor has that time for all that is read with it. */
+function withinTime(timeMs: number, send: (limits: Limits) => unknown): unknown {
+  const givenUp = new AbortController();
+  const timer = setTimeout(() => {
+    givenUp.abort(new CommandTimeoutError(`no answer of MongoDB within ${timeMs} ms`));
+  }, timeMs);
+  timer.unref();
+  const result = send({ maxTimeMS: timeMs, signal: givenUp.signal });
+  if (result instanceof Promise) return result.catch(throwUnwrapped).finally(() => clearTimeout(timer));
+  if (result instanceof AbstractCursor) result.once('close', () => clearTimeout(timer));
+  return result;
+}
+
+/** The driver wraps what a bulk write meets. */
+function throwUnwrapped(error: unknown): never {
+  const isWrapped =
+    error instanceof MongoBulkWriteError && (error.errorResponse as unknown) instanceof CommandTimeoutError;
+  throw isWrapped ? error.errorResponse : error;
+}
