@@ -1,5 +1,6 @@
 import { createRoute, type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import type { JsonFlaw } from '../domain/json-source.ts';
+import { MAX_TOTAL } from '../domain/limits.ts';
 import { shortened } from '../domain/shortened.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
 import { ApiError, badRequest, MAX_FAULTS } from './envelope.ts';
@@ -230,7 +231,15 @@ export const pageQuery = ({ max, defaultLimit }: { max: number; defaultLimit: nu
 export const Pagination = z
   .object({
     hasNextPage: z.boolean(),
-    total: z.number().int().min(0).openapi({ description: 'On all pages together, as of now' }),
+    total: z
+      .number()
+      .int()
+      .min(0)
+      .openapi({ description: `On all pages together, as of now: exact up to ${MAX_TOTAL}, which it stays at beyond` }),
+    totalIsCapped: z
+      .literal(true)
+      .optional()
+      .openapi({ description: 'There are more than `total`; absent where it is exact' }),
     cursor: z.string().nullable().openapi({ description: 'Asks for the next page; null on the last one' }),
   })
   .openapi('Pagination');

@@ -2,6 +2,7 @@ import { sameJson } from '../domain/json-text.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { SchemaDefinition, SchemaDefinitionInput } from '../domain/schema-definition.ts';
 import type { ReferenceField } from '../domain/schema-references.ts';
+import { totalText } from '../domain/total.ts';
 import type { Database } from '../store/database.ts';
 import { intentsToWrite } from '../store/intents.ts';
 import {
@@ -99,11 +100,8 @@ export async function deleteSchemaDefinition(database: Database, id: string): Pr
     await refuseReferred(database, definition);
     await drainWriters(database, change);
     const resources = await countResourcesOfSchema(database, id);
-    if (resources > 0) {
-      throw new ChangeConflictError(
-        `"${definition.name}" has ${resources} ${resources === 1 ? 'resource' : 'resources'}`,
-      );
-    }
+    if (resources.count > 0)
+      throw new ChangeConflictError(`"${definition.name}" has ${totalText(resources, 'resource', 'resources')}`);
     await hideDefinition(database, change);
     try {
       // A definition that came to refer to this one has seen it, or it is seen here (invariant 3).

@@ -1,10 +1,5 @@
-import {
-  type ItemAction,
-  type ItemError,
-  type ItemStatus,
-  type MissingDependency,
-  noCounts,
-} from '../domain/outcome.ts';
+import type { ItemAction, ItemError, ItemStatus, MissingDependency } from '../domain/outcome.ts';
+import { COUNT_LIMIT, type Total, totalOf } from '../domain/total.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { readIds } from '../store/item-pages.ts';
@@ -54,18 +49,22 @@ export async function* batchItems(
   }
 }
 
-/** How many items there are of one status, or of any. */
+/** How many items there are of one status, or of any. While the batch runs, counting stops where a total is capped. */
 export async function countItems(
   database: Database,
   batch: BatchDocument,
   status: ItemStatus | undefined,
-): Promise<number> {
-  if (status === undefined) return batch.total;
-  if (batch.result) return batch.result.counts[status];
-  const counts = noCounts();
-  for await (const { outcomes } of outcomeChunks(database, batch))
-    for (const outcome of outcomes.values()) counts[outcome.status] += 1;
-  const { queued: _, ...others } = counts;
-  counts.queued = batch.total - Object.values(others).reduce((sum, n) => sum + n, 0);
-  return counts[status];
+): Promise<Total> {
+  if (status === undefined) return totalOf(batch.total);
+  if (batch.result) return totalOf(batch.result.counts[status]);
+  let count = 0;
+  for await (const { pages, outcomes } of outcomeChunks(database, batch)) {
+    for (const outcome of outcomes.values()) if (outcome.status === status) count += 1;
+    if (status === 'queued') count += itemsOn(batch, pages) - outcomes.size;
+    if (count >= COUNT_LIMIT) break;
+  }
+  return totalOf(count);
 }
+
+const itemsOn = ({ total, pageSize }: BatchDocument, pages: readonly number[]): number =>
+  pages.reduce((sum, page) => sum + Math.min(pageSize, total - page * pageSize), 0);

@@ -10,6 +10,7 @@ import {
 } from '../domain/batch.ts';
 import type { ErrorDetails } from '../domain/error-details.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
+import { COUNT_LIMIT, type Total, totalOf } from '../domain/total.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
 import type { PendingMember } from './pending-items.ts';
@@ -283,17 +284,17 @@ export async function listBatches(
   scopes: readonly Scope[],
   filter: BatchFilter,
   page: { readonly after: string | null; readonly limit: number; readonly newestFirst: boolean },
-): Promise<{ batches: BatchDocument[]; total: number; next: string | null }> {
+): Promise<{ batches: BatchDocument[]; total: Total; next: string | null }> {
   const query = { ...filter, scope: { $in: scopes.map(scopeKey) }, deletedAt: { $exists: false } };
   const from = page.after === null ? {} : { _id: page.newestFirst ? { $lt: page.after } : { $gt: page.after } };
-  const [found, total] = await Promise.all([
+  const [found, counted] = await Promise.all([
     database.batches
       .find({ ...query, ...from })
       .sort({ _id: page.newestFirst ? -1 : 1 })
       .limit(page.limit + 1)
       .toArray(),
-    database.batches.countDocuments(query),
+    database.batches.countDocuments(query, { limit: COUNT_LIMIT }),
   ]);
   const batches = found.slice(0, page.limit);
-  return { batches, total, next: found.length > page.limit ? (batches.at(-1)?._id ?? null) : null };
+  return { batches, total: totalOf(counted), next: found.length > page.limit ? (batches.at(-1)?._id ?? null) : null };
 }

@@ -3,6 +3,7 @@ import { MongoBulkWriteError } from 'mongodb';
 import type { ItemAction } from '../domain/outcome.ts';
 import type { Resource, ResourceKey } from '../domain/resource.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
+import { COUNT_LIMIT, type Total, totalOf } from '../domain/total.ts';
 import { committedGroups } from './commits.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
@@ -118,13 +119,27 @@ export async function findResource(database: Database, key: ResourceKey): Promis
   return seen ? toResource(seen) : null;
 }
 
-export async function countResources(database: Database, scope: Scope, schemaDefinitionId: string): Promise<number> {
-  return database.resources.countDocuments({
-    schemaDefinitionId,
-    scope: scopeKey(scope),
-    hidden: { $exists: false },
-  });
+/** How many resources of a tenant and schema definition readers see. */
+export function countResources(database: Database, scope: Scope, schemaDefinitionId: string): Promise<Total> {
+  return countVisible(database, { schemaDefinitionId, scope: scopeKey(scope) });
 }
+
+/**
+ * Counts what readers see. No index says what is absent, so that a count of resources without a mark would fetch every one of
+ * them: all are counted, then those with a mark are read. Where others are at work that may be too many, never too few: what
+ * was counted and has no mark by then is seen.
+ */
+async function countVisible(database: Database, filter: Filter<ResourceDocument>): Promise<Total> {
+  const all = await database.resources.countDocuments(filter, { limit: 2 * COUNT_LIMIT });
+  if (all === 0) return totalOf(0);
+  const marked = await database.resources
+    .find({ ...filter, $or: MARKED }, { projection: { hidden: 1, leaving: 1 }, limit: COUNT_LIMIT })
+    .toArray();
+  return totalOf(all - (marked.length - (await visible(database, marked)).length));
+}
+
+/** Being written with others, or about to be deleted. */
+const MARKED: Filter<ResourceDocument>[] = [{ hidden: { $exists: true } }, { 'leaving.group': { $exists: true } }];
 
 /**
  * Inserts new resources in the order given, so that what is referred to comes first.
@@ -246,8 +261,9 @@ export function referrerPage(
   return readPage(database, filter, limit);
 }
 
-export async function countReferrers(database: Database, target: ResourceKey): Promise<number> {
-  return database.resources.countDocuments({ references: target, hidden: { $exists: false } });
+/** How many resources that readers see refer to one. */
+export function countReferrers(database: Database, target: ResourceKey): Promise<Total> {
+  return countVisible(database, { references: target });
 }
 
 /** Reads on until the page is full of resources that are to be seen, or heavy; one that is heavy alone is a page of its own. */
@@ -302,20 +318,12 @@ export async function* resourcesOfSchema(
   if (chunk.length > 0) yield chunk;
 }
 
-/** Resources of a schema definition that somebody can see, of all tenants. */
-export async function countResourcesOfSchema(database: Database, schemaDefinitionId: string): Promise<number> {
-  const plain = await database.resources.countDocuments({
-    schemaDefinitionId,
-    hidden: { $exists: false },
-    leaving: { $exists: false },
-  });
-  const marked = await database.resources
-    .find(
-      { schemaDefinitionId, $or: [{ hidden: { $exists: true } }, { leaving: { $exists: true } }] },
-      { projection: { hidden: 1, leaving: 1 } },
-    )
-    .toArray();
-  return plain + (await visible(database, marked)).length;
+/**
+ * Resources of a schema definition that somebody can see, of all tenants. A definition goes where this is 0: nobody writes
+ * meanwhile, so that it is never too few (invariant 3).
+ */
+export function countResourcesOfSchema(database: Database, schemaDefinitionId: string): Promise<Total> {
+  return countVisible(database, { schemaDefinitionId });
 }
 
 /** Puts references in place that a change of the schema makes of unchanged data; a resource written meanwhile has its own. */

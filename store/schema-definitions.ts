@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { JsonObject } from '../domain/resource.ts';
 import type { SchemaDefinition } from '../domain/schema-definition.ts';
 import { referencedNames } from '../domain/schema-references.ts';
+import { COUNT_LIMIT, type Total, totalOf } from '../domain/total.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
 
@@ -188,14 +189,14 @@ export async function schemaDefinitionPage(
   platform: string,
   before: string | null,
   limit: number,
-): Promise<{ definitions: SchemaDefinition[]; next: string | null; total: number }> {
+): Promise<{ definitions: SchemaDefinition[]; next: string | null; total: Total }> {
   const filter = { platform, active: true };
   const older = before === null ? filter : { ...filter, _id: { $lt: before } };
-  const [page, total] = await Promise.all([
+  const [page, counted] = await Promise.all([
     readDefinitions(database, older, limit),
-    database.schemaDefinitions.countDocuments(filter),
+    database.schemaDefinitions.countDocuments(filter, { limit: COUNT_LIMIT }),
   ]);
-  return { ...page, total };
+  return { ...page, total: totalOf(counted) };
 }
 
 async function readDefinitions(
@@ -286,9 +287,11 @@ export async function referringDefinitions(
       { platform: definition.platform, active: true, referenceNames: { $in: names }, _id: { $ne: definition.id } },
       { projection: { name: 1 } },
     )
-    .sort({ _id: 1 })
     .toArray();
-  return documents.map((document) => ({ id: document._id, name: document.name }));
+  // sorted here: the index that finds them has another order, and they are few
+  return documents
+    .map((document) => ({ id: document._id, name: document.name }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** Those who waited for a definition of this name know of it. */

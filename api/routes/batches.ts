@@ -3,6 +3,7 @@ import { streamSSE } from 'hono/streaming';
 import { withinRoom } from '../../domain/answer-room.ts';
 import { BATCH_STATUSES, BATCH_TYPES, isTerminal, OPERATIONS, type Operation } from '../../domain/batch.ts';
 import { NAMESPACE_SCOPE, type Scope, scopeKey } from '../../domain/scope.ts';
+import { totalText } from '../../domain/total.ts';
 import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
 import { purgeBatch } from '../../services/purge-batch.ts';
 import { viewBatch, viewListedBatch } from '../../services/view-batch.ts';
@@ -24,6 +25,7 @@ import {
 } from '../define-route.ts';
 import { notFound, success } from '../envelope.ts';
 import { assertAwaited } from '../outage.ts';
+import { paginationOf } from '../pagination.ts';
 import { Batch, BatchList } from './batch-schemas.ts';
 
 const params = z.object({ batchId: z.string() });
@@ -144,9 +146,9 @@ function readRoutes(api: Api): void {
       const next = results.length < page.batches.length ? (results.at(-1)?.batchId ?? null) : page.next;
       const cursor = next === null ? null : await cursors.encode(c.var.scope, place, next);
       return c.json(
-        success(`${page.total} batches`, {
+        success(totalText(page.total, 'batch', 'batches'), {
           results,
-          pagination: { hasNextPage: cursor !== null, total: page.total, cursor },
+          pagination: paginationOf(page.total, cursor),
         }),
       );
     },

@@ -4,12 +4,14 @@ import { stringify } from 'csv-stringify';
 import { accepts } from 'hono/accepts';
 import { AnswerRoom } from '../../domain/answer-room.ts';
 import { ITEM_STATUSES, type ItemStatus } from '../../domain/outcome.ts';
+import { totalText } from '../../domain/total.ts';
 import { batchItems, countItems, type ItemView } from '../../services/list-items.ts';
 import type { BatchDocument } from '../../store/batches.ts';
 import type { ApiContext } from '../context.ts';
 import type { ListPlace } from '../cursors.ts';
 import { type Api, defineRoute, faults, pageQuery, queryEnum } from '../define-route.ts';
 import { success } from '../envelope.ts';
+import { paginationOf } from '../pagination.ts';
 import { ItemList } from './batch-schemas.ts';
 import { batchOf } from './batches.ts';
 
@@ -96,7 +98,7 @@ async function page(
     }
     results.push(item);
   }
-  return c.json(success(`${total} items`, { results, pagination: { hasNextPage: cursor !== null, total, cursor } }));
+  return c.json(success(totalText(total, 'item', 'items'), { results, pagination: paginationOf(total, cursor) }));
 }
 
 function streamed(c: ApiContext, content: Readable, type: string): Response {

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { parseResourceKey, type Resource, type ResourceKey, resourceKey } from '../../domain/resource.ts';
 import { referencesIn } from '../../domain/schema-references.ts';
+import { type Total, totalText } from '../../domain/total.ts';
 import {
   countReferrers,
   countResources,
@@ -14,6 +15,7 @@ import type { ApiContext } from '../context.ts';
 import type { ListPlace } from '../cursors.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../define-route.ts';
 import { notFound, success } from '../envelope.ts';
+import { paginationOf } from '../pagination.ts';
 import { schemaDefinitionOf } from './schema-definitions.ts';
 
 const tags = ['Resources'];
@@ -77,7 +79,10 @@ export function resourceRoutes(api: Api): void {
       ]);
       const results = page.resources.map((document) => toAnswer(toResource(document)));
       return c.json(
-        success(`${total} resources`, { results, pagination: await pagination(c, place, page.next, total) }),
+        success(totalText(total, 'resource', 'resources'), {
+          results,
+          pagination: await pagination(c, place, page.next, total),
+        }),
       );
     },
   );
@@ -127,7 +132,7 @@ function memberRoutes(api: Api): void {
       ]);
       const results = await Promise.all(page.resources.map((document) => toReferrer(c, document, key)));
       return c.json(
-        success(`${total} resources refer to it`, {
+        success(totalText(total, 'resource refers to it', 'resources refer to it'), {
           results,
           pagination: await pagination(c, place, page.next, total),
         }),
@@ -148,9 +153,9 @@ async function resourceOf(
   return { key, resource };
 }
 
-async function pagination(c: ApiContext, place: ListPlace, next: ResourceKey | null, total: number) {
+async function pagination(c: ApiContext, place: ListPlace, next: ResourceKey | null, total: Total) {
   const cursor = next === null ? null : await c.var.services.cursors.encode(c.var.scope, place, next);
-  return { hasNextPage: cursor !== null, total, cursor };
+  return paginationOf(total, cursor);
 }
 
 function toAnswer({ createdAt, updatedAt, ...resource }: Resource) {

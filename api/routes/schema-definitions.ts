@@ -12,6 +12,7 @@ import {
   type SchemaDefinitionInput,
 } from '../../domain/schema-definition.ts';
 import { isObject } from '../../domain/schema-document.ts';
+import { totalText } from '../../domain/total.ts';
 import {
   ChangeBusyError,
   ChangeConflictError,
@@ -28,6 +29,7 @@ import type { ApiContext, Services } from '../context.ts';
 import type { ListPlace } from '../cursors.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../define-route.ts';
 import { ApiError, badRequest, notFound, success } from '../envelope.ts';
+import { paginationOf } from '../pagination.ts';
 
 /** Seconds after which a change that met others at work should be tried again. */
 const BUSY_RETRY_SECONDS = 2;
@@ -136,9 +138,12 @@ function collectionRoutes(api: Api): void {
       const after = await c.var.services.cursors.decode(owner, place, query.cursor);
       const page = await schemaDefinitionPage(c.var.services.database, platform, after, query.limit);
       const cursor = page.next === null ? null : await c.var.services.cursors.encode(owner, place, page.next);
-      const pagination = { hasNextPage: cursor !== null, total: page.total, cursor };
+      const pagination = paginationOf(page.total, cursor);
       return c.json(
-        success(`${page.total} schema definitions`, { results: page.definitions.map(toAnswer), pagination }),
+        success(totalText(page.total, 'schema definition', 'schema definitions'), {
+          results: page.definitions.map(toAnswer),
+          pagination,
+        }),
       );
     },
   );

@@ -13,10 +13,12 @@ const node = (externalId: string, ...next: string[]) => ({ externalId, next });
 /** Plays some batches and writes the histories of their workflows to files of this folder, over those that are there. */
 export async function recordHistories(folder: URL): Promise<void> {
   const temporal = await startTemporalOfSmallHistories(MAX_EVENTS);
-  const drover = await Drover.start({ environment: { TEMPORAL_ADDRESS: temporal.address, RESOURCES_PER_ACTIVITY } });
+  const drover = await Drover.start({
+    environment: { TEMPORAL_ADDRESS: temporal.address, RESOURCES_PER_ACTIVITY, CAMUNDA_BATCH_JOBS_PER_SEED: '2' },
+  });
   await drover.define('node', { next: { type: 'array', items: { $ref: 'reach:schemas/node' } } });
   try {
-    for (const play of [playUpload, playCycle, playWait, playExpiry]) {
+    for (const play of [playUpload, playCycle, playWait, playExpiry, playTermination]) {
       for (const [name, batchId, runId] of await play(drover)) {
         const history = await drover.services.client.workflow.getHandle(batchWorkflowId(batchId), runId).fetchHistory();
         await writeFile(new URL(`${name}.json`, folder), `${historyToJSON(history)}\n`);
@@ -73,4 +75,16 @@ async function playExpiry(drover: Drover): Promise<Recorded> {
   const id = await drover.upload('node', [node('e', 'nowhere'), node('f')], '?dependencyWaitTimeout=1');
   await drover.ended(id);
   return [['expired', id]];
+}
+
+/** Of process instances that are not there, in two seeds. */
+export async function playTermination(drover: Drover): Promise<Recorded> {
+  const response = await drover.app.request('/engine-rest/process-instance/delete', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ processInstanceIds: ['a', 'b', 'c'], failIfNotExists: false }),
+  });
+  const { id } = (await response.json()) as { id: string };
+  await drover.ended(id);
+  return [['terminate', id]];
 }
