@@ -1,3 +1,4 @@
+import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
@@ -41,16 +42,23 @@ function connectionOptions(config: Config) {
   return { ...fromEnvironment, address: config.TEMPORAL_ADDRESS };
 }
 
+/** Gives a call, with its retries, a deadline where its caller has not: one that covers many calls would have begun before the last. */
+function deadlines(timeoutMs: number): Interceptor {
+  return (options, next) =>
+    new InterceptingCall(next({ ...options, deadline: options.deadline ?? Date.now() + timeoutMs }));
+}
+
 /**
  * A client for the namespace; connects when it is first used, so that an API can start before Temporal does. Closed workflows are
  * not asked: of those, the store knows better.
+ * @param callTimeoutMs how long each call may take that has no deadline of its own.
  */
-export function connectClient(config: Config): Client {
+export function connectClient(config: Config, callTimeoutMs?: number): Client {
   const connection = Connection.lazy({
     ...connectionOptions(config),
     connectTimeout: CONNECT_TIMEOUT_MS,
     channelArgs: RECONNECT,
-    interceptors: [retries()],
+    interceptors: callTimeoutMs === undefined ? [retries()] : [deadlines(callTimeoutMs), retries()],
   });
   return new Client({
     connection,

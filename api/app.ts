@@ -17,9 +17,7 @@ import { resourceBatchRoutes } from './routes/resource-batches.ts';
 import { resourceRoutes } from './routes/resources.ts';
 import { SCHEMA_DEFINITIONS_PATH, schemaDefinitionRoutes } from './routes/schema-definitions.ts';
 import { setSecurityHeaders } from './security-headers.ts';
-
-/** Time that Temporal is given to answer within one request, in ms: a caller gets its 503 within 5 s. */
-const TEMPORAL_TIMEOUT_MS = 4_000;
+import { dropBodyOfHead } from './streams.ts';
 
 /** The API without its socket: routes and middleware. Tests send it requests with `app.request()`. */
 export function createApp(services: Services): OpenAPIHono<ApiEnv> {
@@ -38,6 +36,7 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
     );
   });
   app.use(setSecurityHeaders);
+  app.use(dropBodyOfHead);
   app.use(countRequests);
   healthRoutes(app);
   metricsRoutes(app);
@@ -46,7 +45,6 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   app.use(limitLoad);
   app.use(giveUpInOutage);
   app.use(`${SCHEMA_DEFINITIONS_PATH}/*`, checkPlatformScope);
-  app.use((_, next) => services.client.withDeadline(Date.now() + TEMPORAL_TIMEOUT_MS, next));
   schemaDefinitionRoutes(app);
   resourceBatchRoutes(app);
   resourceRoutes(app);

@@ -26,6 +26,8 @@ import { tokenVerifier } from './tokens.ts';
 
 /** Longest silence of one MongoDB command of a request, in ms. Whether MongoDB is there at all is known earlier. */
 const MONGODB_TIMEOUT_MS = 20_000;
+/** Time that each call to Temporal is given, in ms: a caller gets its 503 within 5 s. */
+const TEMPORAL_TIMEOUT_MS = 4_000;
 /** Time that running requests are given to end when the server is told to stop, in ms. */
 const DRAIN_MS = 10_000;
 const CLOSE_IDLE_EVERY_MS = 50;
@@ -51,7 +53,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     retryWrites: true,
     beforeCommand: assertAwaited,
   });
-  const client = connectClient(config);
+  const client = connectClient(config, TEMPORAL_TIMEOUT_MS);
   const events = new BatchEvents({ database, client });
   const load = new LoadLimits(config);
   const health = new Health({ database, client });

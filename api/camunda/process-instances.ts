@@ -12,6 +12,7 @@ import { findReachable, selectRunning } from '../../services/select-executions.t
 import { isDeletionBatch } from '../../store/deletion-batches.ts';
 import type { ApiContext, ApiEnv } from '../context.ts';
 import { whileAnswering } from '../outage.ts';
+import { headOnly } from '../streams.ts';
 import { queryFromParameters } from './query-parameters.ts';
 import { ownerOf, reachOf } from './reach.ts';
 import { toBatch, toHistoricProcessInstance, toProcessInstance } from './representations.ts';
@@ -81,7 +82,10 @@ async function count(c: ApiContext, condition: Condition): Promise<Response> {
 
 /** Written as it streams in: a namespace may hold more executions than memory. */
 async function list(c: ApiContext, condition: Condition): Promise<Response> {
-  const entries = entriesOf(c, condition, readPaging(c));
+  const paging = readPaging(c);
+  const head = headOnly(c, 'application/json');
+  if (head !== null) return head;
+  const entries = entriesOf(c, condition, paging);
   const first = await entries.next();
   if (first.done) return c.json([]);
   c.header('Content-Type', 'application/json');

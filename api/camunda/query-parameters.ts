@@ -25,12 +25,14 @@ const FLAGS = new Set([
 
 /** The query parameters of `GET /process-instance` as the body of a `POST` would say it; what they mean is checked there. */
 export function queryFromParameters(c: ApiContext): Record<string, unknown> {
-  const query = Object.entries(c.req.query()).filter(([name]) => !OTHERS.has(name));
+  const query = Object.entries(c.req.queries()).filter(([name]) => !OTHERS.has(name));
   return Object.fromEntries(
-    query.map(([name, value]) => {
+    query.map(([name, values]) => {
+      const [value = ''] = values;
       if (FLAGS.has(name)) return [name, readBooleanParameter(c, name)];
-      if (LISTS.has(name)) return [name, value.split(',')];
-      return [name, name === 'variables' ? value.split(',').map(readVariable) : value];
+      // a list that is given in several parameters is all of them together
+      if (LISTS.has(name)) return [name, values.flatMap((list) => list.split(','))];
+      return [name, name === 'variables' ? values.flatMap((list) => list.split(',')).map(readVariable) : value];
     }),
   );
 }

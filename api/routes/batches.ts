@@ -26,6 +26,7 @@ import {
 import { notFound, success } from '../envelope.ts';
 import { assertAwaited } from '../outage.ts';
 import { paginationOf } from '../pagination.ts';
+import { headOnly } from '../streams.ts';
 import { Batch, BatchList } from './batch-schemas.ts';
 
 const params = z.object({ batchId: z.string() });
@@ -220,6 +221,8 @@ function eventRoute(api: Api): void {
         const now = await events.read(batch, batchId);
         if (now?.isLast && now.id === seen) return c.body(null, 204);
       }
+      const head = headOnly(c, 'text/event-stream');
+      if (head !== null) return head;
       // nobody would read the stream of a caller that was given up, nor end it
       assertAwaited();
       c.var.load.becomeStream();

@@ -10,8 +10,9 @@ import type { BatchDocument } from '../../store/batches.ts';
 import type { ApiContext } from '../context.ts';
 import type { ListPlace } from '../cursors.ts';
 import { type Api, defineRoute, faults, pageQuery, queryEnum } from '../define-route.ts';
-import { success } from '../envelope.ts';
+import { badRequest, success } from '../envelope.ts';
 import { paginationOf } from '../pagination.ts';
+import { headOnly } from '../streams.ts';
 import { ItemList } from './batch-schemas.ts';
 import { batchOf } from './batches.ts';
 
@@ -27,6 +28,9 @@ const CSV_COLUMNS = [
   'missingTotal',
 ] as const;
 
+/** Every text is quoted. One that begins with = + - @ would be run as a formula by a spreadsheet: it gets a `'` in front. */
+const CSV_OPTIONS = { header: true, columns: [...CSV_COLUMNS], quoted_string: true, escape_formulas: true };
+
 const TYPES = ['application/json', 'application/x-ndjson', 'text/csv'];
 
 /** The items of a batch: in pages, or all of them streamed as NDJSON or CSV. */
@@ -39,8 +43,7 @@ export function itemRoutes(api: Api): void {
       operationId: 'listBatchItems',
       tags: ['Batches'],
       summary: 'Items of a batch with their outcomes, in index order',
-      description:
-        'With `Accept: application/x-ndjson` or `text/csv` all of them, streamed; cursor and limit are not used then.',
+      description: 'With `Accept: application/x-ndjson` or `text/csv` all of them, streamed, without cursor or limit.',
       params: z.object({ batchId: z.string() }),
       query: z.object({
         status: queryEnum(ITEM_STATUSES),
@@ -62,9 +65,9 @@ export function itemRoutes(api: Api): void {
       const batch = await batchOf(c, batchId);
       switch (accepts(c, { header: 'Accept', supports: TYPES, default: 'application/json' })) {
         case 'application/x-ndjson':
-          return streamed(c, ndjson(itemsOf(c, batch, query.status)), 'application/x-ndjson');
+          return streamed(c, () => ndjson(itemsOf(c, batch, query.status)), 'application/x-ndjson');
         case 'text/csv':
-          return streamed(c, csv(itemsOf(c, batch, query.status)), 'text/csv; charset=utf-8; header=present');
+          return streamed(c, () => csv(itemsOf(c, batch, query.status)), 'text/csv; charset=utf-8; header=present');
         default:
           return page(c, batch, query);
       }
@@ -101,7 +104,13 @@ async function page(
   return c.json(success(totalText(total, 'item', 'items'), { results, pagination: paginationOf(total, cursor) }));
 }
 
-function streamed(c: ApiContext, content: Readable, type: string): Response {
+/** All items; a HEAD reads none of them. @throws ApiError 400 where a page is asked for too. */
+function streamed(c: ApiContext, open: () => Readable, type: string): Response {
+  const paging = ['cursor', 'limit'].filter((name) => c.req.query(name));
+  if (paging.length > 0) throw badRequest(...paging.map((name) => `${name}: not for ${type}, which has all items`));
+  const head = headOnly(c, type);
+  if (head !== null) return head;
+  const content = open();
   content.on('error', (error) =>
     c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, 'an item stream broke off'),
   );
@@ -111,16 +120,17 @@ function streamed(c: ApiContext, content: Readable, type: string): Response {
 function ndjson(items: AsyncIterable<ItemView>): Readable {
   return Readable.from(
     (async function* () {
-      for await (const item of items) yield Buffer.from(`${JSON.stringify(item)}\n`);
+      for await (const item of items) yield Buffer.from(`${lineOf(item)}\n`);
     })(),
   );
 }
 
+/** U+2028 and U+2029 end a line for some readers. */
+const lineOf = (item: ItemView): string =>
+  JSON.stringify(item).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+
 function csv(items: AsyncIterable<ItemView>): Readable {
-  // a leading = + - @ would be run as a formula by a spreadsheet
-  return Readable.from(items, { objectMode: true })
-    .map(toRow)
-    .compose(stringify({ header: true, columns: [...CSV_COLUMNS], escape_formulas: true })) as unknown as Readable;
+  return Readable.from(items, { objectMode: true }).map(toRow).compose(stringify(CSV_OPTIONS)) as unknown as Readable;
 }
 
 const toRow = ({
@@ -134,12 +144,20 @@ const toRow = ({
   missingTotal,
 }: ItemView) => ({
   index,
-  externalId,
+  externalId: externalId === null ? null : harmless(externalId),
   status,
   action,
   attempts,
   errorCodes: errors?.map((error) => error.code).join(' '),
-  errors: errors?.map((error) => error.message).join('; '),
-  missingDependencies: missingDependencies?.map(({ schemaName, externalId: id }) => `${schemaName}:${id}`).join(' '),
+  errors: errors && harmless(errors.map((error) => error.message).join('; ')),
+  missingDependencies:
+    missingDependencies &&
+    harmless(missingDependencies.map(({ schemaName, externalId: id }) => `${schemaName}:${id}`).join(' ')),
   missingTotal,
 });
+
+/**
+ * A spreadsheet that takes `;`, a tab or a line break for the end of a cell, quotes or not, would read what follows as one of its
+ * own.
+ */
+const harmless = (text: string): string => text.replaceAll(/([;\t\r\n]\s*)(?=[=+\-@])/g, "$1'");
