@@ -138,8 +138,17 @@ function socketLimits({ REQUEST_TIMEOUT_SECONDS }: Config): ServerOptions {
   };
 }
 
+/** First line of Node whose hash of strings withstands chosen keys; those before are past their end of life. */
+const FIRST_SUPPORTED_NODE = 22;
+
 /** What an operator should know of who is let in. */
 function warnOfOpenDoors(config: Config, logger: Logger): void {
+  if (Number.parseInt(process.versions.node, 10) < FIRST_SUPPORTED_NODE) {
+    logger.warn(
+      { node: process.version },
+      `this line of Node is past its end of life, and whoever sends chosen ids can keep it busy: run ${FIRST_SUPPORTED_NODE} or 24`,
+    );
+  }
   const { JWT_SECRET, JWKS_URL, JWT_ISSUER, JWT_AUDIENCE } = config;
   if (JWT_SECRET === undefined && JWKS_URL === undefined) {
     logger.warn('no tokens are configured: only this machine is served, and everybody on it may do everything');

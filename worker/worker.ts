@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { Worker } from '@temporalio/worker';
+import { type WorkerOptions as SdkWorkerOptions, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { commandTimeoutMs } from '../activities/delivery.ts';
 import { type Checkpoint, createDependencies } from '../activities/dependencies.ts';
@@ -10,17 +10,19 @@ import { connectClient, connectNative } from '../connections.ts';
 import { dataConverter } from '../payload-codec.ts';
 import { connectDatabase } from '../store/database.ts';
 import { createIndexesAtLast } from '../store/indexes.ts';
+import { terminationTaskQueue } from '../workflows/messages.ts';
 import { keepRecovery } from './keep-recovery.ts';
 import { countOutcomes } from './outcome-metrics.ts';
 import { ReadablePayloads } from './readable-payloads.ts';
 import { installRuntime } from './runtime.ts';
 
 /**
- * Activities of one process: those that wait for executions to end, eight of a batch, leave room for others. What is taken
- * from the task queue here is not done by another worker, so not many more than are at work (`WRITERS_PER_WORKER`). And one that is there all
- * the time: recovery.
+ * Activities of one process. What is taken from the task queue here is not done by another worker, so not many more than are at
+ * work (`WRITERS_PER_WORKER`). And one that is there all the time: recovery.
  */
 const MAX_CONCURRENT_ACTIVITIES = 16 + 1;
+/** Activities of one process that wait for executions to end, eight of a batch: they have a task queue of their own. */
+const MAX_CONCURRENT_TERMINATIONS = 32;
 /** Plans of writes, and ends of small batches, inside workflow tasks. */
 const MAX_CONCURRENT_LOCAL_ACTIVITIES = 4;
 /** Workflows kept in memory; one that is not is replayed from its history. */
@@ -75,32 +77,46 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     ...(config.RESOURCES_PER_ACTIVITY !== undefined && { resourcesPerActivity: config.RESOURCES_PER_ACTIVITY }),
     ...(options.checkpoint && { checkpoint: options.checkpoint }),
   });
-  const worker = await Worker.create({
+  const activities = createActivities(dependencies);
+  const common = {
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
-    taskQueue: config.TEMPORAL_TASK_QUEUE,
+    interceptors: { activity: [countOutcomes] },
+    shutdownGraceTime: DRAIN,
     dataConverter: { payloadCodecs: [new ReadablePayloads(dataConverter(config).payloadCodecs ?? [])] },
+  } satisfies Partial<SdkWorkerOptions>;
+  const worker = await Worker.create({
+    ...common,
+    taskQueue: config.TEMPORAL_TASK_QUEUE,
     ...(config.WORKER_TASKS !== 'activities' &&
       (options.workflowBundle
         ? { workflowBundle: { codePath: options.workflowBundle } }
         : { workflowsPath: workflowsPath() })),
     // the local ones of its workflows stay
     enableNonLocalActivities: config.WORKER_TASKS !== 'workflows',
-    activities: createActivities(dependencies),
-    interceptors: { activity: [countOutcomes] },
+    activities,
     maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_ACTIVITIES,
     maxConcurrentLocalActivityExecutions: MAX_CONCURRENT_LOCAL_ACTIVITIES,
     maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
-    shutdownGraceTime: DRAIN,
   });
-  const ended = worker.run();
+  const workers = [worker];
+  if (config.WORKER_TASKS !== 'workflows') {
+    const terminations = await Worker.create({
+      ...common,
+      taskQueue: terminationTaskQueue(config.TEMPORAL_TASK_QUEUE),
+      activities: { terminateExecutions: activities.terminateExecutions },
+      maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_TERMINATIONS,
+    });
+    workers.push(terminations);
+  }
+  const { ended, stopPolling } = runTogether(workers);
   if (options.withRecovery !== false) void keepRecovery(client, config.TEMPORAL_TASK_QUEUE, logger, stopped.signal);
   return {
     ended,
     stop: async () => {
       // it takes no more tasks by the time at which recovery lets go of its own
-      if (worker.getState() === 'RUNNING') worker.shutdown();
+      stopPolling();
       stopped.abort();
       await ended.catch((error: unknown) => logger.error({ err: error }, 'the worker failed'));
       await connection.close();
@@ -108,6 +124,18 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
       await database.close();
     },
   };
+}
+
+/** Runs workers of one process; where one of them fails, all end. */
+function runTogether(workers: readonly Worker[]): { ended: Promise<void>; stopPolling: () => void } {
+  const stopPolling = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const runs = workers.map((worker) => worker.run().finally(stopPolling));
+  const ended = Promise.allSettled(runs).then(async () => {
+    await Promise.all(runs);
+  });
+  return { ended, stopPolling };
 }
 
 /** Sources run as TypeScript, a build as JavaScript: the workflows stand beside in the same form. */

@@ -1,14 +1,16 @@
 import {
   type ActivityOptions,
   type LocalActivityOptions,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   TemporalFailure,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { isWrite } from '../domain/batch.ts';
 import { fairTurn } from '../domain/fair-turns.ts';
-import type { BatchInput } from './messages.ts';
+import { type BatchInput, terminationTaskQueue } from './messages.ts';
 
 /** Every failure that is not ours to mend is waited out: the batch stands still until MongoDB is back. */
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
@@ -29,6 +31,12 @@ const LOCAL_SURVEY = {
 
 /** An activity that waits for executions to end, each for a grace; one whose worker died is to be taken up soon. */
 const ENDING = { startToCloseTimeout: '1h', heartbeatTimeout: '10s', retry: RETRY } as const satisfies ActivityOptions;
+
+/** Replays of batches that were begun before terminations had a task queue of their own go on with that of all. */
+function ending(): ActivityOptions {
+  if (!patched('termination-task-queue')) return ENDING;
+  return { ...ENDING, taskQueue: terminationTaskQueue(workflowInfo().taskQueue) };
+}
 
 /**
  * The activities of one batch, each with what the Temporal UI shows of it: a summary of numbers. Tasks of a tenant are
@@ -63,7 +71,7 @@ export function batchActivities(input: BatchInput) {
     applyItems: (items: Parameters<Activities['applyItems']>[0]) => {
       const summary = `${input.operation} ${itemRange(items.indexes)}`;
       return input.operation === 'terminate'
-        ? call(ENDING, summary).terminateExecutions(items)
+        ? call(ending(), summary).terminateExecutions(items)
         : call(work, summary).applyItems(items);
     },
     deleteStep: (step: Parameters<Activities['deleteResources']>[0], items: number) =>

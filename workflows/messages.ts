@@ -17,6 +17,12 @@ export const recoveryWorkflowId = (taskQueue: string): string => `${taskQueue}-r
 export const SWEEP_WORKFLOW_TYPE = 'sweepWorkflow';
 export const sweepScheduleId = (taskQueue: string): string => `${taskQueue}-sweep`;
 
+/**
+ * Task queue of the activities that wait for executions to end, each for a grace: apart from the others, whose places on a worker
+ * they would hold all that time.
+ */
+export const terminationTaskQueue = (taskQueue: string): string => `${taskQueue}-terminations`;
+
 /** Workflow id of a batch. */
 export const batchWorkflowId = (batchId: string): string => `batch-${batchId}`;
 
