@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readTemporalEnvironment, TEMPORAL_VARIABLES, type TemporalEnvironment } from './temporal-environment.ts';
 
 /**
  * Every value that an operator can set, read once from the environment. Defaults suit one machine; `.env.example` lists them.
@@ -60,6 +61,10 @@ const schema = z.object({
   BODY_LIMIT_BYTES: positiveInteger.default(16_777_216),
   /** Bytes of request bodies that an API process holds at once, those being received included; what comes on top is a 429. */
   MAX_BODY_BYTES_IN_FLIGHT: positiveInteger.default(134_217_728),
+  /** The part of them that one tenant may hold, and never more than is left free for others; what comes on top is a 429. */
+  MAX_BODY_BYTES_PER_TENANT: positiveInteger.default(67_108_864),
+  /** Bytes a second that a body has to come with, over 5 s; what comes more slowly is a 408. 0: no least. */
+  MIN_BODY_BYTES_PER_SECOND: z.coerce.number().int().min(0).default(4_096),
   /** Requests of one tenant that an API process answers at once; what comes on top is a 429. */
   MAX_REQUESTS_PER_TENANT: positiveInteger.default(1_000),
   /** Event streams of one tenant that an API process keeps open at once, beside its requests; what comes on top is a 429. */
@@ -99,7 +104,13 @@ const schema = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
-export type Config = z.infer<typeof schema>;
+export type Config = z.infer<typeof schema> & {
+  /** TLS, API key and headers of the connection to Temporal, by the variables and profiles that its SDK names. */
+  readonly temporalConnection: TemporalEnvironment['connection'];
+};
+
+/** Every variable that is read: ours, those that Temporal's SDK names, and the folder of `npm start`'s cache. */
+export const VARIABLES: readonly string[] = [...Object.keys(schema.shape), ...TEMPORAL_VARIABLES, 'DROVER_CACHE_DIR'];
 
 /** Thrown when the environment does not fit; the message names each variable on one line. */
 export class ConfigError extends Error {
@@ -114,18 +125,33 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
   const present = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
-  const parsed = schema.safeParse(present);
+  const temporal = temporalEnvironment(present);
+  const parsed = schema.safeParse({
+    ...present,
+    // a profile has both, and a variable goes before a profile
+    ...(temporal.address !== undefined && { TEMPORAL_ADDRESS: temporal.address }),
+    ...(temporal.namespace !== undefined && { TEMPORAL_NAMESPACE: temporal.namespace }),
+  });
   if (!parsed.success) {
     throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
   }
-  const config = parsed.data;
+  const config = { ...parsed.data, temporalConnection: temporal.connection };
   checkTokens(config);
   checkSeeds(config);
+  checkBodyLimits(config);
   if (config.NODE_ENV === 'production') {
     const missing = (['MONGODB_URI', 'TEMPORAL_ADDRESS'] as const).filter((name) => config[name] === undefined);
     if (missing.length > 0) throw new ConfigError(`${missing.join(' and ')} must be set when NODE_ENV is production`);
   }
   return config;
+}
+
+function temporalEnvironment(present: Record<string, string | undefined>): TemporalEnvironment {
+  try {
+    return readTemporalEnvironment(present);
+  } catch (error) {
+    throw new ConfigError(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** Most items that are planned at a time: their indexes go through Temporal, which takes 2 MB at once. */
@@ -138,18 +164,34 @@ function checkSeeds({ CAMUNDA_INVOCATIONS_PER_BATCH_JOB: items, CAMUNDA_BATCH_JO
   );
 }
 
+/** A body of the largest size that is accepted at all has to fit into what its tenant may hold while nobody else sends. */
+function checkBodyLimits(config: Config): void {
+  const { BODY_LIMIT_BYTES: limit, MAX_BODY_BYTES_IN_FLIGHT: all, MAX_BODY_BYTES_PER_TENANT: share } = config;
+  if (limit > share) throw new ConfigError('MAX_BODY_BYTES_PER_TENANT must be at least BODY_LIMIT_BYTES');
+  if (2 * limit > all) throw new ConfigError('MAX_BODY_BYTES_IN_FLIGHT must be at least twice BODY_LIMIT_BYTES');
+}
+
 /** Shortest secret for HS256, in bytes: as long as its hash (RFC 7518, section 3.2). */
 const MIN_SECRET_BYTES = 32;
 
-/** Whether the secret is shorter than HS256 needs to withstand guessing. */
-export const isWeakSecret = ({ JWT_SECRET: secret }: Config): boolean =>
-  secret !== undefined && Buffer.byteLength(secret) < MIN_SECRET_BYTES;
+/** A secret of fewer different bytes is no random one: 32 random hexadecimal digits hardly ever have so few. */
+const MIN_DIFFERENT_BYTES = 8;
+
+/** Whether the secret is shorter than HS256 needs to withstand guessing, or plainly made by hand. */
+export function isWeakSecret({ JWT_SECRET: secret }: Pick<Config, 'JWT_SECRET'>): boolean {
+  if (secret === undefined) return false;
+  const bytes = Buffer.from(secret);
+  return bytes.byteLength < MIN_SECRET_BYTES || new Set(bytes).size < MIN_DIFFERENT_BYTES;
+}
+
+/** What a secret must be where others than this machine may try to guess it. */
+export const STRONG_SECRET = `must have at least ${MIN_SECRET_BYTES} bytes, ${MIN_DIFFERENT_BYTES} of them different`;
 
 function checkTokens(config: Config): void {
   if (config.JWT_SECRET !== undefined && config.JWKS_URL !== undefined) {
     throw new ConfigError('JWT_SECRET and JWKS_URL exclude each other: set one of them');
   }
   if (config.NODE_ENV === 'production' && isWeakSecret(config)) {
-    throw new ConfigError(`JWT_SECRET: must have at least ${MIN_SECRET_BYTES} bytes when NODE_ENV is production`);
+    throw new ConfigError(`JWT_SECRET: ${STRONG_SECRET}, when NODE_ENV is production`);
   }
 }

@@ -1,6 +1,5 @@
 import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
 import { type Config, ConfigError } from './config.ts';
 import { dataConverter } from './payload-codec.ts';
@@ -32,14 +31,10 @@ function retries() {
   });
 }
 
-/**
- * TLS and API key as the Temporal SDK's own environment configuration names them (`TEMPORAL_TLS`, `TEMPORAL_API_KEY`, profiles),
- * with the address that was checked with the rest of the configuration.
- */
+/** The address, with TLS and API key as the configuration has read them. */
 function connectionOptions(config: Config) {
   if (config.TEMPORAL_ADDRESS === undefined) throw new ConfigError('TEMPORAL_ADDRESS must be set');
-  const { connectionOptions: fromEnvironment } = loadClientConnectConfig();
-  return { ...fromEnvironment, address: config.TEMPORAL_ADDRESS };
+  return { ...config.temporalConnection, address: config.TEMPORAL_ADDRESS };
 }
 
 /** Gives a call, with its retries, a deadline where its caller has not: one that covers many calls would have begun before the last. */

@@ -269,6 +269,7 @@ const FAULTS = {
   401: jsonResponse('No valid token', Fault),
   403: jsonResponse('The token does not reach that far', Fault),
   404: jsonResponse('There is no such thing', NotFound),
+  408: jsonResponse('The body comes too slowly', Fault),
   409: jsonResponse('Its state does not allow that', Fault),
   413: jsonResponse('The body is larger than the limit', Fault),
   415: jsonResponse('The content type is not application/json', Fault),
@@ -280,6 +281,6 @@ const FAULTS = {
 
 /** Answers other than success that a route can give. */
 export function faults(...statuses: (keyof typeof FAULTS)[]): RouteConfig['responses'] {
-  const always = [400, 401, 403, 429, 500, 503] as const;
+  const always = [400, 401, 403, 408, 429, 500, 503] as const;
   return Object.fromEntries([...new Set([...always, ...statuses])].map((status) => [status, FAULTS[status]]));
 }

@@ -18,7 +18,7 @@ export type Server = keyof typeof SERVER_NAMES;
 /** An answer other than success. One closed list of statuses. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
-  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 422 | 429 | 503;
   /** Each fault with its index or parameter. */
   readonly errors: readonly string[] | undefined;
   readonly retryAfterSeconds: number | undefined;

@@ -15,20 +15,25 @@ export class LoadLimits {
   readonly #requests: Share;
   /** Event streams are counted apart: who watches much can still upload. */
   readonly #streams: Share;
-  readonly #maxBodyBytes: number;
-  #bodyBytes = 0;
+  readonly #bodies: BodyBytes;
 
   constructor(
-    config: Pick<Config, 'MAX_REQUESTS_PER_TENANT' | 'MAX_EVENT_STREAMS_PER_TENANT' | 'MAX_BODY_BYTES_IN_FLIGHT'>,
+    config: Pick<
+      Config,
+      | 'MAX_REQUESTS_PER_TENANT'
+      | 'MAX_EVENT_STREAMS_PER_TENANT'
+      | 'MAX_BODY_BYTES_IN_FLIGHT'
+      | 'MAX_BODY_BYTES_PER_TENANT'
+    >,
   ) {
     this.#requests = new Share(config.MAX_REQUESTS_PER_TENANT, 'too many requests of this tenant at once');
     this.#streams = new Share(config.MAX_EVENT_STREAMS_PER_TENANT, 'too many event streams of this tenant at once');
-    this.#maxBodyBytes = config.MAX_BODY_BYTES_IN_FLIGHT;
+    this.#bodies = new BodyBytes(config.MAX_BODY_BYTES_IN_FLIGHT, config.MAX_BODY_BYTES_PER_TENANT);
   }
 
   /** Bytes of bodies that are held now. */
   get bodyBytes(): number {
-    return this.#bodyBytes;
+    return this.#bodies.total;
   }
 
   /** Begins a request of a tenant. @throws ApiError 429 where it has too many already. */
@@ -38,12 +43,11 @@ export class LoadLimits {
     let bytes = 0;
     return {
       addBodyBytes: (more) => {
-        if (this.#bodyBytes + more > this.#maxBodyBytes) throw tooMuch('too many bytes are being received at once');
-        this.#bodyBytes += more;
+        this.#bodies.add(tenant, more);
         bytes += more;
       },
       end: () => {
-        this.#bodyBytes -= bytes;
+        this.#bodies.remove(tenant, bytes);
         bytes = 0;
         share.remove(tenant);
       },
@@ -53,6 +57,44 @@ export class LoadLimits {
         share = this.#streams;
       },
     };
+  }
+}
+
+/**
+ * Bytes of bodies that are held. A tenant may hold its share, and never more than is left free: however many take all they can get,
+ * half of what is free is there for the next.
+ */
+class BodyBytes {
+  readonly #max: number;
+  readonly #share: number;
+  /** By tenant; who holds none is not in it. */
+  readonly #held = new Map<string, number>();
+  #total = 0;
+
+  constructor(max: number, share: number) {
+    this.#max = max;
+    this.#share = share;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** @throws ApiError 429 where that is more than the tenant may hold, or the process. */
+  add(tenant: string, bytes: number): void {
+    const held = (this.#held.get(tenant) ?? 0) + bytes;
+    const free = this.#max - this.#total - bytes;
+    if (free < 0) throw tooMuch('too many bytes are being received at once');
+    if (held > Math.min(this.#share, free)) throw tooMuch('too many bytes of this tenant are being received at once');
+    this.#held.set(tenant, held);
+    this.#total += bytes;
+  }
+
+  remove(tenant: string, bytes: number): void {
+    const left = (this.#held.get(tenant) ?? 0) - bytes;
+    if (left > 0) this.#held.set(tenant, left);
+    else this.#held.delete(tenant);
+    this.#total -= bytes;
   }
 }
 
@@ -84,7 +126,7 @@ class Share {
 
 /** One request's part of the load. */
 export interface RequestLoad {
-  /** @throws ApiError 429 where that would be too much with those of others. */
+  /** @throws ApiError 429 where that would be too much with those that are held already. */
   addBodyBytes(bytes: number): void;
   /** From here on it counts as an event stream, not as a request. @throws ApiError 429 where the tenant has too many of them. */
   becomeStream(): void;

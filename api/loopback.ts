@@ -1,4 +1,4 @@
-import { type Config, ConfigError } from '../config.ts';
+import { type Config, ConfigError, isWeakSecret, STRONG_SECRET } from '../config.ts';
 
 /** Without tokens everybody who reaches the API may do everything: it must stay on this machine. */
 
@@ -6,10 +6,22 @@ const LOOPBACK = /^(127(\.\d{1,3}){3}|\[?::1\]?|([a-z0-9-]+\.)*localhost)$/i;
 
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
-/** @throws ConfigError where the API would listen to others without asking them for a token. */
-export function assertSafeAddress({ HOST, JWT_SECRET, JWKS_URL }: Config): void {
-  if (isLoopback(HOST) || JWT_SECRET !== undefined || JWKS_URL !== undefined) return;
-  throw new ConfigError(`HOST is ${HOST}, which is not loopback: set JWT_SECRET or JWKS_URL, or listen on 127.0.0.1`);
+/**
+ * @throws ConfigError where the API would listen to others without asking them for a token, or for one that can be guessed; and in
+ * production without tokens, loopback or not: what is in front of it may let others in.
+ */
+export function assertSafeAddress(config: Config): void {
+  const { HOST, NODE_ENV, JWT_SECRET, JWKS_URL } = config;
+  const hasTokens = JWT_SECRET !== undefined || JWKS_URL !== undefined;
+  if (!hasTokens && !isLoopback(HOST)) {
+    throw new ConfigError(`HOST is ${HOST}, which is not loopback: set JWT_SECRET or JWKS_URL, or listen on 127.0.0.1`);
+  }
+  if (!hasTokens && NODE_ENV === 'production') {
+    throw new ConfigError('JWT_SECRET or JWKS_URL must be set when NODE_ENV is production');
+  }
+  if (isWeakSecret(config) && !isLoopback(HOST)) {
+    throw new ConfigError(`JWT_SECRET: ${STRONG_SECRET}, where HOST is not loopback`);
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { findFlaws, type JsonCensus, type JsonFlaw, takeCensus } from '../domain/json-source.ts';
+import { atLeast } from './body-rate.ts';
 import type { ApiContext } from './context.ts';
 import { ApiError, badRequest } from './envelope.ts';
 
@@ -53,11 +54,12 @@ function placeOf(error: SyntaxError): string {
 
 /**
  * The body as it comes, at most the configured number of bytes of it.
- * @throws ApiError 413 past the limit, 415 where it is compressed, 429 where others have sent too much already, 400 where
- * the body breaks off, or holds too much to be parsed.
+ * @throws ApiError 413 past the limit, 415 where it is compressed, 408 where it comes too slowly, 429 where too much is held
+ * already, 400 where the body breaks off, or holds too much to be parsed.
  */
 export async function readBytes(c: ApiContext): Promise<{ bytes: Uint8Array; census: JsonCensus }> {
-  const limit = c.var.services.config.BODY_LIMIT_BYTES;
+  const { BODY_LIMIT_BYTES: limit, MIN_BODY_BYTES_PER_SECOND } = c.var.services.config;
+  const rate = { leastBytesPerSecond: MIN_BODY_BYTES_PER_SECOND };
   // a small body can unpack to any size
   const encoding = c.req.header('content-encoding') ?? 'identity';
   if (encoding !== 'identity') throw new ApiError(415, 'compressed bodies are not accepted');
@@ -66,14 +68,17 @@ export async function readBytes(c: ApiContext): Promise<{ bytes: Uint8Array; cen
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const chunk of c.req.raw.body ?? []) {
+    for await (const chunk of c.req.raw.body === null ? [] : atLeast(c.req.raw.body, rate)) {
       size += chunk.byteLength;
       if (size > limit) throw tooLarge();
       c.var.load.addBodyBytes(chunk.byteLength);
       chunks.push(chunk);
     }
   } catch (error) {
-    throw error instanceof ApiError ? error : badRequest('body: breaks off');
+    if (!(error instanceof ApiError)) throw badRequest('body: breaks off');
+    // the rest of a body that comes slowly is not waited for
+    if (error.status === 408) c.header('Connection', 'close');
+    throw error;
   }
   const bytes = Buffer.concat(chunks);
   const census = takeCensus(bytes, MAX_PARTS);

@@ -153,7 +153,7 @@ function warnOfOpenDoors(config: Config, logger: Logger): void {
   if (JWT_SECRET === undefined && JWKS_URL === undefined) {
     logger.warn('no tokens are configured: only this machine is served, and everybody on it may do everything');
   }
-  if (isWeakSecret(config)) logger.warn('JWT_SECRET is short: whoever has one token can guess it');
+  if (isWeakSecret(config)) logger.warn('JWT_SECRET is weak: whoever has one token can guess it');
   if (JWKS_URL !== undefined && (JWT_ISSUER === undefined || JWT_AUDIENCE === undefined)) {
     logger.warn('JWT_ISSUER or JWT_AUDIENCE is not set: tokens made for others are accepted');
   }

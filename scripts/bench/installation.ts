@@ -131,7 +131,6 @@ export class Installation {
       TEMPORAL_ADDRESS: this.#servers.temporalAddress,
       TEMPORAL_TASK_QUEUE: this.#name,
       LOG_LEVEL: 'error',
-      NODE_ENV: 'production',
       ...this.#options.environment,
     };
   }

@@ -41,9 +41,27 @@ test('without tokens an API on loopback starts and says what that means; with a 
   expect(lines.join('')).not.toContain('no tokens');
 });
 
-test('a short secret is told of, and refused in production', async () => {
-  const production = { NODE_ENV: 'production', JWT_SECRET: 'short' };
-  expect(() => config(production)).toThrow('JWT_SECRET: must have at least 32 bytes');
+test.each(['short', 'x'.repeat(64), 'changemechangemechangemechangeme'])(
+  'the weak secret %j does not start in production, nor where others can reach the API',
+  async (secret) => {
+    expect(() => config({ NODE_ENV: 'production', JWT_SECRET: secret })).toThrow('JWT_SECRET: must have at least 32');
+    const refused = startApi(config({ HOST: '0.0.0.0', JWT_SECRET: secret }), silent);
+    await expect(refused).rejects.toThrow(ConfigError);
+    await expect(refused).rejects.toThrow(/^JWT_SECRET: must have at least 32 bytes/);
+    const lines: string[] = [];
+    const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+    await (await startApi(config({ JWT_SECRET: secret }), logger)).stop();
+    expect(lines.join('')).toContain('JWT_SECRET is weak');
+  },
+);
+
+test('production without tokens does not start, on loopback neither', async () => {
+  const refused = startApi(config({ NODE_ENV: 'production' }), silent);
+  await expect(refused).rejects.toThrow(ConfigError);
+  await expect(refused).rejects.toThrow(/^JWT_SECRET or JWKS_URL must be set when NODE_ENV is production$/);
+});
+
+test('a secret and a key set exclude each other', () => {
   expect(() => config({ JWT_SECRET: SECRET, JWKS_URL: 'https://keys.test' })).toThrow('exclude each other');
 });
 

@@ -8,7 +8,8 @@ import { loadConfig } from '../../config.ts';
 
 const MAX_REQUESTS = 4;
 const MAX_STREAMS = 6;
-const MAX_BYTES = 200_000;
+const MAX_BYTES = 400_000;
+const MAX_TENANT_BYTES = 150_000;
 
 let api: RunningApi;
 let port: number;
@@ -25,6 +26,7 @@ beforeAll(async () => {
     MAX_REQUESTS_PER_TENANT: String(MAX_REQUESTS),
     MAX_EVENT_STREAMS_PER_TENANT: String(MAX_STREAMS),
     MAX_BODY_BYTES_IN_FLIGHT: String(MAX_BYTES),
+    MAX_BODY_BYTES_PER_TENANT: String(MAX_TENANT_BYTES),
     MAX_CONNECTIONS: '60',
     BODY_LIMIT_BYTES: '150000',
     REQUEST_TIMEOUT_SECONDS: '4',
@@ -119,19 +121,29 @@ test('a tenant with many event streams can still upload; too many of them are a 
   await expect.poll(() => watch(id)).toBe(200);
 });
 
-test('bodies that are received at once are bounded, whoever sends them', async () => {
+test("a tenant's bodies that are received at once are bounded, and leave room for those of others", async () => {
   const slow = await open();
   const body = resources(140_000);
   slow.socket.write(upload(body.length) + body.slice(0, 130_000));
   await expect.poll(bodyBytes).toBe(130_000);
-  expect(
-    (await ask('POST', '/api/resources/thing/batch', resources(90_000), { 'reach-tenant-id': 'other' })).status,
-  ).toBe(429);
+  const refused = await ask('POST', '/api/resources/thing/batch', resources(90_000));
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
+  expect(await refused.json()).toMatchObject({ message: 'too many bytes of this tenant are being received at once' });
+  const other = { 'reach-tenant-id': 'other' };
+  expect((await ask('POST', '/api/resources/thing/batch', resources(120_000), other)).status).toBe(202);
   expect((await ask('GET', '/api/batches')).status).toBe(200);
   slow.socket.write(body.slice(130_000));
   await expect.poll(slow.received).toMatch(/^HTTP\/1\.1 202/);
   expect((await ask('POST', '/api/resources/thing/batch', resources(90_000))).status).toBe(202);
   await expect.poll(bodyBytes).toBe(0);
+});
+
+test('no number of tenants fills the room for bodies for those who come next', async () => {
+  const hogs = await Promise.all(Array.from({ length: 6 }, open));
+  for (const [n, { socket }] of hogs.entries()) socket.write(`${upload(149_000, `hog ${n}`)}${'{'.repeat(140_000)}`);
+  await expect.poll(() => hogs.filter(({ received }) => received().includes(' 429 ')).length).toBeGreaterThan(0);
+  const next = { 'reach-tenant-id': 'next' };
+  expect((await ask('POST', '/api/resources/thing/batch', resources(20_000), next)).status).toBe(202);
 });
 
 test('a caller that sends its head byte by byte is closed after the time for it', async () => {
