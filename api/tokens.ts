@@ -1,10 +1,13 @@
 import { createSecretKey } from 'node:crypto';
 import {
+  type CryptoKey,
+  createLocalJWKSet,
   createRemoteJWKSet,
   errors,
   type JWTPayload,
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
+  type JWTVerifyResult,
   jwtVerify,
 } from 'jose';
 import type { Config } from '../config.ts';
@@ -30,7 +33,10 @@ const KEY_SET_ALGORITHMS = [
 ];
 /** Time that the key set's server is given to answer, in ms. */
 const KEY_SET_TIMEOUT_MS = 3_000;
+/** Time in which a key set that could not be had is not asked for again, in seconds: requests do not become requests to its server. */
 const KEY_SET_RETRY_SECONDS = 5;
+/** Keys of a set that a token is tried with which does not say which one it is signed with. */
+const MAX_KEYS_TRIED = 20;
 
 /** What a token says of its bearer. */
 export type Bearer =
@@ -59,18 +65,14 @@ export function tokenVerifier(config: Config): VerifyToken | null {
     return verifyWith(() => key, { ...options, algorithms: SECRET_ALGORITHMS });
   }
   if (keySetUrl === undefined) return null;
-  const keySet = createRemoteJWKSet(new URL(keySetUrl), { timeoutDuration: KEY_SET_TIMEOUT_MS });
-  return verifyWith((header, token) => keyOf(() => keySet(header, token)), {
-    ...options,
-    algorithms: KEY_SET_ALGORITHMS,
-  });
+  return verifyWith(keysAt(new URL(keySetUrl)), { ...options, algorithms: KEY_SET_ALGORITHMS });
 }
 
 function verifyWith(key: JWTVerifyGetKey, options: JWTVerifyOptions): VerifyToken {
   return async (token) => {
     let claims: JWTPayload;
     try {
-      ({ payload: claims } = await jwtVerify(token, key, options));
+      ({ payload: claims } = await verified(token, key, options));
     } catch (error) {
       throw error instanceof ApiError ? error : unauthorized(reasonOf(error));
     }
@@ -78,16 +80,60 @@ function verifyWith(key: JWTVerifyGetKey, options: JWTVerifyOptions): VerifyToke
   };
 }
 
-/** A key that is not in the set is the token's fault; a set that cannot be had is not. */
-async function keyOf<T>(find: () => Promise<T>): Promise<T> {
+/** A token without `kid`, or with one that several keys of the set have, is tried with each of them. */
+async function verified(token: string, key: JWTVerifyGetKey, options: JWTVerifyOptions): Promise<JWTVerifyResult> {
   try {
-    return await find();
+    return await jwtVerify(token, key, options);
   } catch (error) {
-    if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
-    if (error instanceof errors.JOSENotSupported) throw error;
-    throw new ApiError(503, 'the keys for tokens cannot be reached', { retryAfterSeconds: KEY_SET_RETRY_SECONDS });
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    return verifiedByOneOf(token, error, options);
   }
 }
+
+async function verifiedByOneOf(
+  token: string,
+  keys: AsyncIterable<CryptoKey>,
+  options: JWTVerifyOptions,
+): Promise<JWTVerifyResult> {
+  let tried = 0;
+  for await (const key of keys) {
+    tried += 1;
+    if (tried > MAX_KEYS_TRIED) break;
+    try {
+      return await jwtVerify(token, key, options);
+    } catch (error) {
+      // what is wrong with its claims is so with every key
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
+}
+
+/**
+ * The keys of a set, fetched when they are needed and kept by `jose`. A key that is not in the set is the token's fault; a set that
+ * cannot be had is not. After a fetch that failed there is none for some seconds: what is known is enough, or it is a 503.
+ */
+function keysAt(url: URL): JWTVerifyGetKey {
+  const remote = createRemoteJWKSet(url, { timeoutDuration: KEY_SET_TIMEOUT_MS });
+  let retryAt = Number.NEGATIVE_INFINITY;
+  return async (header, token) => {
+    const isWaiting = performance.now() < retryAt;
+    const known = isWaiting && remote.fresh ? remote.jwks() : undefined;
+    if (isWaiting && known === undefined) throw noKeys();
+    try {
+      return await (known === undefined ? remote : createLocalJWKSet(known))(header, token);
+    } catch (error) {
+      if (error instanceof errors.JWKSMultipleMatchingKeys || error instanceof errors.JOSENotSupported) throw error;
+      const isUnknownKey = error instanceof errors.JWKSNoMatchingKey;
+      if (isUnknownKey && !isWaiting) throw error;
+      if (!isUnknownKey) retryAt = performance.now() + KEY_SET_RETRY_SECONDS * 1000;
+      throw noKeys();
+    }
+  };
+}
+
+const noKeys = (): ApiError =>
+  new ApiError(503, 'the keys for tokens cannot be reached', { retryAfterSeconds: KEY_SET_RETRY_SECONDS });
 
 /** A refusal, with the challenge that HTTP wants (RFC 6750). Without a reason no token was sent. */
 export function unauthorized(reason?: string): ApiError {
@@ -103,7 +149,6 @@ function reasonOf(error: unknown): string {
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'the signature of the token is not valid';
   if (error instanceof errors.JOSEAlgNotAllowed) return 'the algorithm of the token is not accepted';
   if (error instanceof errors.JWKSNoMatchingKey) return 'the token is signed with an unknown key';
-  if (error instanceof errors.JWKSMultipleMatchingKeys) return 'the token does not say which key it is signed with';
   return 'the token is not valid';
 }
 

@@ -51,8 +51,11 @@ test("a profile's address, namespace and key count, and variables go before them
     TEMPORAL_NAMESPACE: 'orders.x7',
     temporalConnection: { tls: true, apiKey: 'from the profile' },
   });
-  const set = { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE: 'own', TEMPORAL_API_KEY: 'key' };
-  expect(loadConfig({ ...profile, ...set })).toMatchObject({ ...set, temporalConnection: { apiKey: 'key' } });
+  const set = { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE: 'own' };
+  expect(loadConfig({ ...profile, ...set, TEMPORAL_API_KEY: 'key' })).toMatchObject({
+    ...set,
+    temporalConnection: { apiKey: 'key' },
+  });
 });
 
 test("without an address or a profile that was asked for, an embedded server gets nobody's key", () => {
