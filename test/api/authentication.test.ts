@@ -195,7 +195,8 @@ function bodyFor({ method, path }: Route, batchId: string): unknown {
   if (path.endsWith('/retries')) return { retries: 1 };
   if (path.endsWith('/process-instance/delete')) return { processInstanceIds: ['nobody'] };
   if (path.includes('/process-instance') && method === 'POST') return {};
-  if (path.endsWith('/batch') && method === 'DELETE') return { externalIds: ['x'], dryRun: true };
+  if (path.endsWith('/batch/delete') || (path.endsWith('/batch') && method === 'DELETE'))
+    return { externalIds: ['x'], dryRun: true };
   if (path.endsWith('/batch') && (method === 'POST' || method === 'PATCH')) return { resources: [{ externalId: 'x' }] };
   return undefined;
 }
