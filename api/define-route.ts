@@ -42,8 +42,9 @@ export interface Input<P, Q, B> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
-  /** The body as received, for fingerprints. */
+  /** The body as received: its bytes, and the value that they are read to. */
   readonly rawBody: Uint8Array;
+  readonly json: unknown;
   /** Flaws inside the route's `entries`, by entry; their paths begin in it. */
   readonly entryFlaws: ReadonlyMap<number, JsonFlaw>;
 }
@@ -92,6 +93,7 @@ export function defineRoute<
       query: checkedQuery as z.output<Q>,
       body: checkedBody as z.output<B>,
       rawBody: read?.bytes ?? new Uint8Array(),
+      json: read?.json,
       entryFlaws,
     });
   });

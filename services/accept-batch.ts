@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
+import type { Scope } from '../domain/scope.ts';
 import { type BatchDocument, insertBatch, type NewBatch, readBatch, toBatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { bindKey, findBinding, type KeyBinding, readBinding } from '../store/idempotency-keys.ts';
@@ -20,7 +21,19 @@ export interface BatchRequest
   extends Pick<NewBatch, 'scope' | 'operation' | 'options' | 'schemaDefinitionId' | 'schemaName' | 'pageSize'> {
   /** Items in the order received, in pages of `pageSize`; asked for once. */
   readonly pages: Iterable<readonly NewItem[]> | AsyncIterable<readonly NewItem[]>;
-  readonly idempotency?: { readonly key: string; readonly fingerprint: string };
+  readonly idempotency?: KeyedRequest & {
+    /** Whatever a path may call the schema definition, in lower case. */
+    readonly schemaNames: readonly string[];
+  };
+}
+
+/** What a request under an Idempotency-Key is known again by. */
+export interface KeyedRequest {
+  readonly key: string;
+  /** Hash of operation, options and the JSON value of the body: white space and the order of members do not count. */
+  readonly canonical: string;
+  /** Hash of the same, a schema definition and the bytes of the body: what keys of earlier versions are bound to. */
+  fingerprintFor(schemaDefinitionId: string): string;
 }
 
 /** The idempotency key is bound to another request. */
@@ -40,16 +53,18 @@ export async function acceptBatch(parts: AcceptParts, request: BatchRequest): Pr
   const { idempotency } = request;
   if (idempotency !== undefined) {
     const bound = await findBinding(database, request.scope, idempotency.key);
-    if (bound !== null) return resume(parts, idempotency.fingerprint, bound);
+    if (bound !== null) return resume(parts, request, idempotency, bound);
   }
   const batch = await writePages(database, request);
   let keyId: string | null = null;
   if (idempotency !== undefined) {
-    const binding = { ...idempotency, batch };
+    const { key, canonical, schemaNames } = idempotency;
+    const fingerprint = idempotency.fingerprintFor(request.schemaDefinitionId ?? '');
+    const binding = { key, canonical, fingerprint, schemaNames: [...schemaNames], batch };
     const bound = await bindKey(database, request.scope, binding);
     if (bound.batch._id !== batch._id) {
       await removeItemPages(database, batch);
-      return resume(parts, idempotency.fingerprint, bound);
+      return resume(parts, request, idempotency, bound);
     }
     keyId = bound._id;
   }
@@ -74,9 +89,38 @@ async function writePages(database: Database, request: BatchRequest): Promise<Ne
 /** The moment that is in an id of version 7: lists of batches go by their ids, and so by their dates too. */
 const timeOf = (id: string): Date => new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
 
-/** The batch of whoever sent the same request first; inserted and started here if its sender did not get to that. */
-async function resume(parts: AcceptParts, fingerprint: string, bound: KeyBinding): Promise<BatchDocument> {
-  if (bound.fingerprint !== fingerprint) throw new KeyReusedError('the Idempotency-Key was used with another request');
+/**
+ * The batch that an earlier request under the same key started, if its path named the schema definition so, which may be deleted
+ * by now; null where the key is not bound, or to a request with another schema definition in its path.
+ * @throws KeyReusedError where the key is bound to another request.
+ */
+export async function findAccepted(
+  parts: AcceptParts,
+  scope: Scope,
+  keyed: KeyedRequest,
+  schemaNameOrId: string,
+): Promise<BatchDocument | null> {
+  const bound = await findBinding(parts.database, scope, keyed.key);
+  if (bound === null) return null;
+  const { schemaDefinitionId, schemaName } = bound.batch;
+  const names = bound.schemaNames ?? [schemaDefinitionId, schemaName].map((name) => (name ?? '').toLowerCase());
+  return names.includes(schemaNameOrId.toLowerCase()) ? resume(parts, bound.batch, keyed, bound) : null;
+}
+
+/**
+ * The batch of whoever sent the same request first; inserted and started here if its sender did not get to that.
+ */
+async function resume(
+  parts: AcceptParts,
+  { schemaDefinitionId }: Pick<NewBatch, 'schemaDefinitionId'>,
+  keyed: KeyedRequest,
+  bound: KeyBinding,
+): Promise<BatchDocument> {
+  const isSame =
+    bound.canonical === undefined
+      ? bound.fingerprint === keyed.fingerprintFor(schemaDefinitionId ?? '')
+      : bound.canonical === keyed.canonical && bound.batch.schemaDefinitionId === schemaDefinitionId;
+  if (!isSame) throw new KeyReusedError('the Idempotency-Key was used with another request');
   const batch = await insertBoundBatch(parts.database, bound);
   // Deleted since: the same answer again, nothing is carried out again.
   if (batch === null) return toBatchDocument(bound.batch);

@@ -13,8 +13,12 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
 /** An idempotency key of a tenant, and the batch that it is bound to: the insert is the moment of acceptance. */
 export interface IdempotencyKeyDocument {
   _id: string;
-  /** Hash of method, path, options and body. */
+  /** Hash of operation, schema definition, options and the bytes of the body: what earlier versions go by. */
   fingerprint: string;
+  /** Hash of operation, options and the JSON value of the body. Absent in keys of earlier versions. */
+  canonical?: string;
+  /** Whatever a path may call the schema definition, in lower case: it may be deleted while the key is kept. */
+  schemaNames?: string[];
   batch: NewBatch;
   /** The batch has been inserted: if it is not there, it has been deleted. */
   inserted: boolean;
@@ -23,7 +27,10 @@ export interface IdempotencyKeyDocument {
   expiresAt?: Date;
 }
 
-export type KeyBinding = Pick<IdempotencyKeyDocument, '_id' | 'fingerprint' | 'batch' | 'inserted'>;
+export type KeyBinding = Pick<
+  IdempotencyKeyDocument,
+  '_id' | 'fingerprint' | 'canonical' | 'schemaNames' | 'batch' | 'inserted'
+>;
 
 /** Keys are free text of up to 255 characters; hashed, they are short and hold no operator. */
 const keyId = (scope: Scope, key: string): string =>
@@ -40,14 +47,15 @@ export async function findBinding(database: Database, scope: Scope, key: string)
 export async function bindKey(
   database: Database,
   scope: Scope,
-  binding: { readonly key: string; readonly fingerprint: string; readonly batch: NewBatch },
+  binding: Pick<IdempotencyKeyDocument, 'fingerprint' | 'canonical' | 'schemaNames' | 'batch'> & {
+    readonly key: string;
+  },
 ): Promise<KeyBinding> {
-  const { key, fingerprint, batch } = binding;
+  const { key, ...bound } = binding;
   const now = Date.now();
   const document: IdempotencyKeyDocument = {
     _id: keyId(scope, key),
-    fingerprint,
-    batch,
+    ...bound,
     inserted: false,
     boundAt: new Date(now),
     expiresAt: new Date(now + KEY_KEPT_MS + CLOCK_SKEW_MS),

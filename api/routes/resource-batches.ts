@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import { MemoryExceededError } from '../../activities/memory-allowance.ts';
 import { PREVIEW_TIMEOUT_MS, PreviewTimeoutError, previewDeletion } from '../../activities/preview-deletion.ts';
@@ -10,9 +9,10 @@ import type { JsonFlaw } from '../../domain/json-source.ts';
 import type { JsonObject } from '../../domain/resource.ts';
 import type { SchemaDefinition } from '../../domain/schema-definition.ts';
 import { quoted, shortened } from '../../domain/shortened.ts';
-import { acceptBatch, type BatchRequest } from '../../services/accept-batch.ts';
+import { acceptBatch, type BatchRequest, type KeyedRequest } from '../../services/accept-batch.ts';
 import { fittingPageSize, IDS_PER_PAGE, type NewItem } from '../../store/item-pages.ts';
 import { allExternalIds } from '../../store/reference-graph.ts';
+import { acceptedBefore, answerAccepted, keyedRequest } from '../accepted.ts';
 import type { ApiContext } from '../context.ts';
 import {
   type Api,
@@ -39,7 +39,7 @@ const params = z.object({
   schemaDefinitionNameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }),
 });
 /** What a request that starts a batch has been read to. */
-type BatchInput<B> = Pick<Input<z.output<typeof params>, unknown, B>, 'params' | 'body' | 'rawBody' | 'entryFlaws'>;
+type BatchInput<B> = Omit<Input<z.output<typeof params>, unknown, B>, 'query'>;
 const KEY_FAULT = `must be 1 to ${MAX_KEY_LENGTH} characters`;
 const headers = z.object({
   'idempotency-key': z
@@ -167,15 +167,18 @@ export function resourceBatchRoutes(api: Api): void {
 }
 
 async function acceptDeletion(c: ApiContext, input: BatchInput<z.output<typeof deleteBody>>): Promise<Response> {
-  const { params, body, rawBody } = input;
+  const { params, body } = input;
+  const { cascade, deleteAll, dryRun } = body;
+  const how = { operation: 'delete', options: { cascade, deleteAll } } as const;
+  const keyed = keyedRequest(c, how, input);
+  const accepted = dryRun ? null : await acceptedBefore(c, keyed, params.schemaDefinitionNameOrId);
+  if (accepted !== null) return accepted;
   const definition = await schemaDefinitionOf(c, params.schemaDefinitionNameOrId);
-  if (body.dryRun) return preview(c, definition, body);
-  const { cascade, deleteAll } = body;
+  if (dryRun) return preview(c, definition, body);
   const pages = deleteAll
     ? asItems(allExternalIds(c.var.services.database, c.var.scope, definition.id, IDS_PER_PAGE))
     : pagesOfIds(body.externalIds);
-  const options = { cascade, deleteAll };
-  return accept(c, definition, { operation: 'delete', options, pages, pageSize: IDS_PER_PAGE }, rawBody);
+  return accept(c, definition, { ...how, pages, pageSize: IDS_PER_PAGE }, keyed);
 }
 
 const isIdToDelete = (value: unknown): value is string => typeof value === 'string' && isExternalId(value);
@@ -220,13 +223,17 @@ const Preview = enveloped(
 async function acceptWrites(
   c: ApiContext,
   how: Pick<BatchRequest, 'operation' | 'options'>,
-  { params, body, rawBody, entryFlaws }: BatchInput<z.output<typeof resourcesBody>>,
+  input: BatchInput<z.output<typeof resourcesBody>>,
 ): Promise<Response> {
+  const { params, body, entryFlaws } = input;
+  const keyed = keyedRequest(c, how, input);
+  const accepted = await acceptedBefore(c, keyed, params.schemaDefinitionNameOrId);
+  if (accepted !== null) return accepted;
   const definition = await schemaDefinitionOf(c, params.schemaDefinitionNameOrId);
   const items = body.resources.map((resource, index) =>
     toItem(resource, definition.externalIdField, entryFlaws.get(index)),
   );
-  return accept(c, definition, { ...how, pages: [items], pageSize: fittingPageSize(items) }, rawBody);
+  return accept(c, definition, { ...how, pages: [items], pageSize: fittingPageSize(items) }, keyed);
 }
 
 /** What is wrong with one resource fails that item alone: it is accepted with its fault. */
@@ -256,29 +263,21 @@ async function accept(
   c: ApiContext,
   definition: SchemaDefinition,
   request: Pick<BatchRequest, 'operation' | 'options' | 'pages' | 'pageSize'>,
-  rawBody: Uint8Array,
+  keyed: KeyedRequest | null,
 ): Promise<Response> {
-  const key = c.req.header('idempotency-key');
   const { services, scope } = c.var;
   await services.assertStarts();
-  const about = [request.operation, definition.id, JSON.stringify(request.options)];
+  const { id, name, pluralName } = definition;
+  const schemaNames = [id, name, ...(pluralName === undefined ? [] : [pluralName])].map((one) => one.toLowerCase());
   const batch = await acceptBatch(services, {
     ...request,
     scope,
-    schemaDefinitionId: definition.id,
-    schemaName: definition.name,
-    ...(key !== undefined && { idempotency: { key, fingerprint: fingerprintOf(about, rawBody) } }),
+    schemaDefinitionId: id,
+    schemaName: name,
+    ...(keyed !== null && { idempotency: { ...keyed, schemaNames } }),
   });
   services.metrics.accepted(request.operation, batch.total);
-  const message = `${batch.total} ${batch.total === 1 ? 'record was' : 'records were'} accepted for ${request.operation}`;
-  const data = { batchId: batch._id, message, recordCount: batch.total, schemaDefinitionId: definition.id };
-  return c.json(success('Batch accepted', data), 202);
-}
-
-function fingerprintOf(about: readonly string[], body: Uint8Array): string {
-  const hash = createHash('sha256');
-  for (const part of about) hash.update(part).update('\n');
-  return hash.update(body).digest('hex');
+  return answerAccepted(c, batch);
 }
 
 async function preview(

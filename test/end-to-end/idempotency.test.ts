@@ -157,6 +157,65 @@ test('the answer stays when the batch is deleted, and nothing is carried out aga
   expect(await database.batches.countDocuments({ _id: id })).toBe(0);
 });
 
+test('the same JSON value is the same request, however it is written', async () => {
+  const text = '{"resources":[{"externalId":"json","value":1,"more":{"b":[1,"é"],"a":null}}]}';
+  const first = await send('json', 'POST', text);
+  expect(first.status).toBe(202);
+  for (const same of [
+    text,
+    `\uFEFF${text}`,
+    ` \n${JSON.stringify(JSON.parse(text), null, 2)}\r\n`,
+    '{"resources":[{"more":{"a":null,"b":[1.0,"\\u00e9"]},"value":1e0,"externalId":"\\u006ason"}]}',
+  ]) {
+    expect([same, await send('json', 'POST', same)]).toMatchObject([same, { status: 202, body: first.body }]);
+  }
+  for (const other of [
+    '{"resources":[{"externalId":"json","value":1,"more":{"b":["é",1],"a":null}}]}',
+    '{"resources":[{"externalId":"json","value":"1","more":{"b":[1,"é"],"a":null}}]}',
+    '{"resources":[{"externalId":"json","value":1,"more":{"b":[1,"é"]}}]}',
+    // read to the same value, but not what was sent
+    '{"resources":[{"externalId":"json","value":1,"value":1,"more":{"b":[1,"é"],"a":null}}]}',
+    '{"resources":[{"externalId":"json","value":1,"more":{"b":[1,"é"],"a":1e400}}]}',
+  ]) {
+    expect([other, (await send('json', 'POST', other)).status]).toEqual([other, 422]);
+  }
+});
+
+test('the answer stays when the schema definition is deleted, or made anew, by whichever of its names', async () => {
+  const id = await drover.define('shortlived', {}, { pluralName: 'shortliveds' });
+  const path = (name: string) => `/api/resources/${name}/batch`;
+  const body = { externalIds: ['nobody'] };
+  const first = await send('short', 'DELETE', body, path('shortlived'));
+  expect(first.status).toBe(202);
+  await drover.ended(first.body.data.batchId);
+  const again = async () => {
+    for (const name of ['shortlived', 'SHORTLIVEDS', id]) {
+      const answer = await send('short', 'DELETE', body, path(name));
+      expect([name, answer.status, answer.body]).toEqual([name, 202, first.body]);
+    }
+    expect((await send('short', 'DELETE', { externalIds: ['another'] }, path(id))).status).toBe(422);
+  };
+  expect((await drover.request('DELETE', `/partner/schema-definitions/${id}`)).status).toBe(200);
+  await again();
+  expect((await drover.request('DELETE', `/api/batches/${first.body.data.batchId}`)).status).toBe(200);
+  await again();
+  expect(await drover.define('shortlived', {}, { pluralName: 'shortliveds' })).not.toBe(id);
+  await again();
+  expect((await send('new', 'DELETE', body, path('shortlived'))).body.data.batchId).not.toBe(first.body.data.batchId);
+});
+
+test('a key that an earlier version has bound knows its request by its bytes', async () => {
+  const { database } = drover.services;
+  const first = await send('earlier', 'POST', coin('earlier'));
+  await database.idempotencyKeys.updateOne(
+    { 'batch._id': first.body.data.batchId },
+    { $unset: { canonical: '', schemaNames: '' } },
+  );
+  expect(await send('earlier', 'POST', coin('earlier'))).toMatchObject({ status: 202, body: first.body });
+  expect((await send('earlier', 'POST', coin('earlier', 2))).status).toBe(422);
+  expect((await send('earlier', 'POST', coin('earlier'), '/api/resources/note/batch')).status).toBe(422);
+});
+
 test('a sender that died before the batch was written is completed by recovery', async () => {
   const { database } = drover.services;
   const { batchId } = (await send('completed', 'POST', coin('completed'))).body.data;

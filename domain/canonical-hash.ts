@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+
+/** Text that is hashed at once, in characters. */
+const CHUNK = 64 * 1024;
+
+/** An open object or array: its names in order (null: an array), and the next of its values. */
+interface Frame {
+  readonly names: readonly string[] | null;
+  readonly values: Readonly<Record<string, unknown>> | readonly unknown[];
+  at: number;
+}
+
+/**
+ * A hash that two texts share exactly if they are the same JSON value: white space, the order of members and the way in which a
+ * number or a character is written do not count. `about` tells values apart that mean something else. Depth costs memory, not
+ * stack, and no second text is held.
+ */
+export function canonicalHash(about: readonly string[], root: unknown): string {
+  const hash = createHash('sha256').update(JSON.stringify(about));
+  const open: Frame[] = [];
+  let text = '';
+  const begin = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) text += JSON.stringify(value);
+    else if (Array.isArray(value)) {
+      text += '[';
+      open.push({ names: null, values: value, at: 0 });
+    } else {
+      text += '{';
+      open.push({ names: Object.keys(value).sort(), values: value as Record<string, unknown>, at: 0 });
+    }
+  };
+  begin(root);
+  for (let frame = open.at(-1); frame !== undefined; frame = open.at(-1)) {
+    if (text.length > CHUNK) {
+      hash.update(text);
+      text = '';
+    }
+    const { names, values, at } = frame;
+    if (at === (names ?? (values as readonly unknown[])).length) {
+      text += names === null ? ']' : '}';
+      open.pop();
+      continue;
+    }
+    frame.at += 1;
+    if (at > 0) text += ',';
+    if (names === null) begin((values as readonly unknown[])[at]);
+    else {
+      const name = names[at] as string;
+      text += `${JSON.stringify(name)}:`;
+      begin((values as Readonly<Record<string, unknown>>)[name]);
+    }
+  }
+  return hash.update(text).digest('hex');
+}
