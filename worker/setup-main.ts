@@ -1,0 +1,3 @@
+import { main } from './setup.ts';
+
+await main();
