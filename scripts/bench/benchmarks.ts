@@ -12,6 +12,7 @@ import { memory } from './workloads/memory.ts';
 import { patch } from './workloads/patch.ts';
 import { peers } from './workloads/peers.ts';
 import { profile } from './workloads/profile.ts';
+import { recovery } from './workloads/recovery.ts';
 import { smallBatches } from './workloads/small-batches.ts';
 import { statusLatency } from './workloads/status.ts';
 import { upload10x1000 } from './workloads/upload-10x1000.ts';
@@ -38,6 +39,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   growthWorkers,
   growthStored,
   growthPending,
+  recovery,
   deleteAll,
   camundaDelete,
 ];
