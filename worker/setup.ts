@@ -71,7 +71,9 @@ async function untilReached<T>(until: number, act: () => Promise<T>): Promise<T>
 
 async function setUpMongodb(config: Config, say: (line: string) => void): Promise<void> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
-  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, INDEX_TIMEOUT_MS);
+  const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, {
+    socketTimeoutMS: INDEX_TIMEOUT_MS,
+  });
   try {
     const failed = await createIndexes(database, INDEXES, loggerOf(say));
     if (failed.length > 0)

@@ -25,7 +25,9 @@ const MAX_LISTS_A_SECOND = 5;
 let database: Database;
 const logger = pino({ level: 'silent' });
 beforeAll(async () => {
-  database = await connectDatabase(inject('mongodbUri'), `test-recovery-pace-${process.pid}`, 60_000);
+  database = await connectDatabase(inject('mongodbUri'), `test-recovery-pace-${process.pid}`, {
+    socketTimeoutMS: 60_000,
+  });
   await createIndexes(database, INDEXES, logger);
 });
 afterAll(async () => {
