@@ -31,7 +31,7 @@ beforeAll(async () => {
   await createIndexes(database, INDEXES, logger);
 });
 afterAll(async () => {
-  await database.batches.db.dropDatabase();
+  await database.batches.deleteMany({});
   await database.close();
 });
 
