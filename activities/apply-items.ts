@@ -6,7 +6,7 @@ import { quoted, shortened } from '../domain/shortened.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import { type Item, readItems } from '../store/item-pages.ts';
-import { MISSING_PER_OUTCOME, type NewList, newList, storeLists } from '../store/missing-references.ts';
+import { MISSING_PER_OUTCOME, type NewList, newList, storeLists } from '../store/key-lists.ts';
 import { hasWaited, type MissingKey, readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
 import { type PendingRegistration, registerPending, releasePending } from '../store/pending-items.ts';
 import type { PendingGroup } from '../workflows/messages.ts';
@@ -154,7 +154,7 @@ export async function storeResults(
     if (outcome.status !== 'pending' || result.kind !== 'missing') continue;
     const missing = [...new Set(result.missing.map(({ key }) => key))];
     const isListed = (outcome.missingTotal ?? 0) > MISSING_PER_OUTCOME;
-    const listed = isListed ? newList(batch._id, item.index, missing) : undefined;
+    const listed = isListed ? newList(`${batch._id}/${item.index}`, missing) : undefined;
     if (listed) {
       outcome.missingList = listed.list;
       lists.push(listed);

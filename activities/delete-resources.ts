@@ -84,7 +84,7 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   });
   await checkpoint?.('outcomes-stored', batch._id);
   delivery.assertInTime();
-  const cascaded = cascadedKeys(step, commit);
+  const cascaded = await cascadedKeys(database, step, commit);
   await markStepDone(database, group, cascaded);
   return { ...(await resultOf(context)), cascaded };
 }

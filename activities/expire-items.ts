@@ -1,7 +1,7 @@
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { pagesWith } from '../store/item-pages.ts';
-import { MISSING_PER_OUTCOME } from '../store/missing-references.ts';
+import { MISSING_PER_OUTCOME } from '../store/key-lists.ts';
 import {
   hasWaited,
   inOrder,

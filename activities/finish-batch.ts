@@ -7,7 +7,7 @@ import { deleteExecutions } from '../services/purge-batch.ts';
 import { type BatchDocument, readBatch, recordFinished } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { cascadedInRun, removeDeletionPlan } from '../store/deletion-steps.ts';
-import { removeLists } from '../store/missing-references.ts';
+import { removeLists } from '../store/key-lists.ts';
 import { adoptOldDependencies } from '../store/old-dependencies.ts';
 import { inOrder, outcomeChunks, readOutcomePages, type StoredOutcome } from '../store/outcome-pages.ts';
 import { removeWaitsOf } from '../store/waits.ts';

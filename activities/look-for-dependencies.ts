@@ -3,7 +3,7 @@ import type { ResourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import { pagesWith } from '../store/item-pages.ts';
-import type { MissingList } from '../store/missing-references.ts';
+import type { KeyList } from '../store/key-lists.ts';
 import { allMissing, inOrder, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
 import { dropPending, type PendingMember, renewPending } from '../store/pending-items.ts';
 import { readTargets, visible } from '../store/resources.ts';
@@ -23,7 +23,7 @@ export interface Waiting {
   readonly key: ResourceKey;
   readonly missing: readonly ResourceKey[];
   /** The stored list of it, where there is one. */
-  readonly list?: MissingList | undefined;
+  readonly list?: KeyList | undefined;
 }
 
 export interface LookResult {

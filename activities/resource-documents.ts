@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { NewResourceState, WriteDecisions } from '../domain/decide-writes.ts';
+import { isOpen } from '../domain/outcome.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { namesIn } from '../domain/schema-references.ts';
 import { scopeKey } from '../domain/scope.ts';
-import { settledBatches } from '../store/batches.ts';
+import { readBatches, settledBatches } from '../store/batches.ts';
+import { readOutcomes } from '../store/outcome-pages.ts';
 import type { ResourceDocument, WriteEntry } from '../store/resources.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { LoadedSchema } from './schema-catalog.ts';
@@ -18,10 +20,9 @@ export async function toDocuments(
   own: ReadonlyMap<ResourceKey, ResourceDocument>,
 ): Promise<ResourceDocument[]> {
   if (changed.size === 0) return [];
-  const settled = await settledWriters(
-    dependencies,
-    [...changed.keys()].flatMap((key) => own.get(key) ?? []),
-  );
+  const before = [...changed.keys()].flatMap((key) => own.get(key) ?? []);
+  const settled = await settledWriters(dependencies, before);
+  const told = await toldEntries(dependencies, before, settled);
   const writers = new Map<ResourceKey, WorkItem[]>();
   for (const item of items) {
     if (!changed.has(item.key)) continue;
@@ -50,7 +51,7 @@ export async function toDocuments(
       createdAt: from?.createdAt ?? now,
       updatedAt: now,
       writes: [
-        ...(from?.writes ?? []).filter((entry) => !settled.has(entry.batchId)),
+        ...(from?.writes ?? []).filter((entry) => !settled.has(entry.batchId) && !told.has(entry)),
         ...applied.flatMap((item): WriteEntry[] => {
           const decision = decisions.get(item);
           if (decision?.kind !== 'written') return [];
@@ -82,6 +83,33 @@ async function settledWriters(
   return settledBatches(database, [
     ...new Set(documents.flatMap((document) => document.writes.map((entry) => entry.batchId))),
   ]);
+}
+
+/** Entries that the record of a resource may have before those of running batches leave it too. */
+const MAX_ENTRIES = 200;
+
+/**
+ * Entries of running batches whose items have their outcome stored: whoever delivers such an item again finds that (invariant 2).
+ * Looked for only where a record is long: a batch may wait for a day, and any number of them have written the resource meanwhile.
+ */
+async function toldEntries(
+  { database }: Dependencies,
+  documents: readonly ResourceDocument[],
+  settled: ReadonlySet<string>,
+): Promise<Set<WriteEntry>> {
+  const long = documents.filter(({ writes }) => writes.length > MAX_ENTRIES);
+  const entries = long.flatMap(({ writes }) => writes.filter(({ batchId }) => !settled.has(batchId)));
+  const told = new Set<WriteEntry>();
+  for (const batch of await readBatches(database, [...new Set(entries.map(({ batchId }) => batchId))])) {
+    const own = entries.filter(({ batchId }) => batchId === batch._id);
+    const outcomes = await readOutcomes(
+      database,
+      batch,
+      own.map(({ index }) => index),
+    );
+    for (const entry of own) if (!isOpen(outcomes.get(entry.index)?.status)) told.add(entry);
+  }
+  return told;
 }
 
 /** Lower-case name or id of a schema definition -> the definition, of those that exist. */

@@ -1,6 +1,6 @@
 import type { ResourceKey } from '../domain/resource.ts';
 import type { BatchDocument } from '../store/batches.ts';
-import { type CommitDocument, decideGroup, readGroup } from '../store/commits.ts';
+import { type CommitDocument, decideGroup, readGroup, survivorsOf } from '../store/commits.ts';
 import type { Database } from '../store/database.ts';
 import { type DeletionStep, markStepDone, unfinishedSteps } from '../store/deletion-steps.ts';
 import { removeLeaving, unmarkLeaving } from '../store/resources.ts';
@@ -8,15 +8,24 @@ import { slices } from '../store/slices.ts';
 import { writeDecided } from './deletion-outcomes.ts';
 
 /** Keys that a step has deleted: those of its group, once that is committed, but for the survivors. */
-function deletedKeys(step: DeletionStep, commit: CommitDocument | null): ResourceKey[] {
+async function deletedKeys(
+  database: Database,
+  step: DeletionStep,
+  commit: CommitDocument | null,
+): Promise<ResourceKey[]> {
   if (commit?.state !== 'committed') return [];
-  const survivors = new Set(commit.survivors);
+  const survivors = new Set(await survivorsOf(database, commit));
   return [...step.targets.keys()].filter((key) => !survivors.has(key));
 }
 
 /** How many of the keys that a step has deleted no item asked for. */
-export function cascadedKeys(step: DeletionStep, commit: CommitDocument | null): number {
-  return deletedKeys(step, commit).filter((key) => step.targets.get(key)?.items.length === 0).length;
+export async function cascadedKeys(
+  database: Database,
+  step: DeletionStep,
+  commit: CommitDocument | null,
+): Promise<number> {
+  const deleted = await deletedKeys(database, step, commit);
+  return deleted.filter((key) => step.targets.get(key)?.items.length === 0).length;
 }
 
 /** What is called on the way: before each write, and when the resources are removed. */
@@ -33,7 +42,7 @@ export async function settleStep(
   commit: CommitDocument | null,
   { beforeWrite, removed }: SettleHooks = {},
 ): Promise<void> {
-  const deleted = deletedKeys(step, commit);
+  const deleted = await deletedKeys(database, step, commit);
   const end = commit?.state === 'aborted' ? unmarkLeaving : removeLeaving;
   for (const some of slices(commit?.state === 'aborted' ? [...step.targets.keys()] : deleted)) {
     beforeWrite?.();
@@ -56,6 +65,6 @@ export async function settleSteps(database: Database, batch: BatchDocument): Pro
   for await (const step of unfinishedSteps(database, batch._id)) {
     const commit = (await readGroup(database, step.group)) ?? (await decideGroup(database, step.group, 'aborted'));
     await settleStep(database, batch, step, commit);
-    await markStepDone(database, step.group, cascadedKeys(step, commit));
+    await markStepDone(database, step.group, await cascadedKeys(database, step, commit));
   }
 }

@@ -5,7 +5,7 @@ import type { MissingDependency } from '../domain/outcome.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { readIds } from '../store/item-pages.ts';
-import { MISSING_PER_OUTCOME } from '../store/missing-references.ts';
+import { MISSING_PER_OUTCOME } from '../store/key-lists.ts';
 import { inOrder, type MissingKey, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
 
 /** A pending item as callers read it (contract section 3). */

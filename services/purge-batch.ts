@@ -5,7 +5,7 @@ import type { Database } from '../store/database.ts';
 import { removeDeletionPlan } from '../store/deletion-steps.ts';
 import { recordBatchDeleted } from '../store/idempotency-keys.ts';
 import { removeItemPages } from '../store/item-pages.ts';
-import { removeLists } from '../store/missing-references.ts';
+import { removeLists } from '../store/key-lists.ts';
 import { removeOutcomePages } from '../store/outcome-pages.ts';
 import { batchWorkflowId, cancelSignal } from '../workflows/messages.ts';
 import { hasStatus, NOT_FOUND } from './executions.ts';

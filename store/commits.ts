@@ -1,6 +1,7 @@
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
+import { type KeyList, newList, readLists, storeLists } from './key-lists.ts';
 
 /**
  * A group of resources that appear, or vanish, at one moment: the moment in which this document is inserted. Members carry the
@@ -10,8 +11,9 @@ import { isDuplicateKey } from './errors.ts';
 export interface CommitDocument {
   _id: string;
   state: 'committed' | 'aborted';
-  /** Deletes: keys of the group's chunk that are not deleted. */
+  /** Deletes: keys of the group's step that are not deleted; where these are many, the list that holds them. */
   survivors?: ResourceKey[];
+  survivorList?: KeyList;
   at: Date;
 }
 
@@ -22,7 +24,7 @@ export async function decideGroup(
   state: CommitDocument['state'],
   survivors?: readonly ResourceKey[],
 ): Promise<CommitDocument> {
-  const commit: CommitDocument = { _id: group, state, at: new Date(), ...(survivors && { survivors: [...survivors] }) };
+  const commit: CommitDocument = { _id: group, state, at: new Date(), ...(await held(database, group, survivors)) };
   try {
     await database.commits.insertOne(commit);
     return commit;
@@ -30,6 +32,28 @@ export async function decideGroup(
     if (!isDuplicateKey(error)) throw error;
   }
   return (await database.commits.findOne({ _id: group })) ?? decideGroup(database, group, state, survivors);
+}
+
+/** Survivors that a decision holds itself: with the longest keys, 4 MB. */
+const SURVIVORS_PER_COMMIT = 1_000;
+
+async function held(
+  database: Database,
+  group: string,
+  survivors: readonly ResourceKey[] | undefined,
+): Promise<Pick<CommitDocument, 'survivors' | 'survivorList'>> {
+  if (survivors === undefined) return {};
+  if (survivors.length <= SURVIVORS_PER_COMMIT) return { survivors: [...survivors] };
+  const listed = newList(group, survivors);
+  await storeLists(database, [listed]);
+  return { survivorList: listed.list };
+}
+
+/** What a committed delete has left. @throws where its list is gone, which goes with the whole plan of the batch. */
+export async function survivorsOf(database: Database, commit: CommitDocument): Promise<readonly ResourceKey[]> {
+  const [survivors] = await readLists(database, [{ keys: commit.survivors ?? [], list: commit.survivorList }]);
+  if (!survivors) throw new Error(`the survivors of ${commit._id} are gone`);
+  return survivors;
 }
 
 export async function readGroup(database: Database, group: string): Promise<CommitDocument | null> {

@@ -7,7 +7,7 @@ import { guardedCollection } from './guarded-collection.ts';
 import type { IdempotencyKeyDocument } from './idempotency-keys.ts';
 import type { IntentDocument } from './intents.ts';
 import type { ItemPageDocument } from './item-pages.ts';
-import type { MissingReferencesDocument } from './missing-references.ts';
+import type { KeyListDocument } from './key-lists.ts';
 import type { OldDependencyDocument } from './old-dependencies.ts';
 import type { OutcomePageDocument } from './outcome-pages.ts';
 import type { PendingItemDocument } from './pending-items.ts';
@@ -43,7 +43,7 @@ export interface Database {
   readonly idempotencyKeys: Collection<IdempotencyKeyDocument>;
   readonly intents: Collection<IntentDocument>;
   readonly itemPages: Collection<ItemPageDocument>;
-  readonly missingReferences: Collection<MissingReferencesDocument>;
+  readonly keyLists: Collection<KeyListDocument>;
   /** Written by the version before this one. */
   readonly oldDependencies: Collection<OldDependencyDocument>;
   readonly outcomePages: Collection<OutcomePageDocument>;
@@ -96,7 +96,7 @@ export async function connectDatabase(
     idempotencyKeys: collection('idempotency_keys'),
     intents: collection('intents'),
     itemPages: collection('item_pages'),
-    missingReferences: collection('missing_references'),
+    keyLists: collection('key_lists'),
     oldDependencies: collection('dependencies'),
     outcomePages: collection('outcome_pages'),
     pendingItems: collection('pending_items'),

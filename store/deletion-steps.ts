@@ -1,10 +1,11 @@
-import type { Collection } from 'mongodb';
+import { BSON, type Collection } from 'mongodb';
 import type { ResourceKey } from '../domain/resource.ts';
 import { decideGroup, readGroup } from './commits.ts';
 import type { Database } from './database.ts';
+import { removeLists } from './key-lists.ts';
 import type { StoredOutcome } from './outcome-pages.ts';
 import { removeLeaving, unmarkLeaving } from './resources.ts';
-import { slices } from './slices.ts';
+import { slices, slicesByBytes } from './slices.ts';
 
 /**
  * A part of one step of a delete batch's plan: `batchId/run/step#part`. The whole step is carried out by one activity, and its
@@ -48,8 +49,13 @@ export interface DecidedItems {
   readonly outcome: StoredOutcome;
 }
 
-/** Keys, or decided outcomes, in one document: with the longest ids, and 10 of them in a message, it stays below 16 MB. */
+/** Keys and decided outcomes in one document, and bytes of these. */
 const ENTRIES_PER_DOCUMENT = 1000;
+const BYTES_PER_DOCUMENT = 4 * 1024 * 1024;
+/** Indexes of items in one entry: an id may be asked for as often as a body has room for it. */
+const INDEXES_PER_ENTRY = 50_000;
+/** Bytes of an index in an array. */
+const BYTES_PER_INDEX = 16;
 
 const collection = (database: Database): Collection<DeletionStepDocument> =>
   database.collection<DeletionStepDocument>('deletion_steps');
@@ -81,25 +87,42 @@ export async function insertStep(
   step: number,
   { targets, decided }: Pick<DeletionStep, 'targets' | 'decided'>,
 ): Promise<void> {
-  const entries = [...targets];
-  const parts = Math.max(
-    1,
-    Math.ceil(entries.length / ENTRIES_PER_DOCUMENT),
-    Math.ceil(decided.length / ENTRIES_PER_DOCUMENT),
-  );
-  for (let part = 0; part < parts; part++) {
-    const range = [part * ENTRIES_PER_DOCUMENT, (part + 1) * ENTRIES_PER_DOCUMENT] as const;
-    const some = entries.slice(...range);
+  const entries = [...entriesOf(targets, decided)];
+  const parts = [...slicesByBytes(entries, ENTRIES_PER_DOCUMENT, bytesOf, BYTES_PER_DOCUMENT)];
+  for (const [part, some] of (parts.length === 0 ? [[]] : parts).entries()) {
+    const asked = some.flatMap((entry) => ('key' in entry ? [entry] : []));
     await collection(database).insertOne({
       _id: partId(stepGroup(batch.batchId, batch.run, step), part),
       step,
-      keys: some.map(([key]) => key),
-      items: some.map(([, target]) => [...target.items]),
-      reasons: some.map(([, target]) => [...target.reasons]),
-      decided: decided.slice(...range).map(({ indexes, outcome }) => ({ indexes: [...indexes], outcome })),
+      keys: asked.map(({ key }) => key),
+      items: asked.map(({ items }) => items),
+      reasons: asked.map(({ reasons }) => reasons),
+      decided: some.flatMap((entry) => ('key' in entry ? [] : [entry])),
       done: false,
     });
   }
+}
+
+/** A key, or a decided outcome, with some of its items: what is asked for very often is several entries. */
+type Entry =
+  | { readonly key: ResourceKey; readonly items: number[]; readonly reasons: ResourceKey[] }
+  | { readonly indexes: number[]; readonly outcome: StoredOutcome };
+
+function* entriesOf(targets: DeletionStep['targets'], decided: readonly DecidedItems[]): Generator<Entry> {
+  for (const [key, { items, reasons }] of targets) {
+    if (items.length === 0) yield { key, items: [], reasons: [...reasons] };
+    for (const some of slices(items, INDEXES_PER_ENTRY)) yield { key, items: some, reasons: [...reasons] };
+  }
+  for (const { indexes, outcome } of decided) {
+    for (const [at, some] of [...slices(indexes, INDEXES_PER_ENTRY)].entries())
+      yield { indexes: some, outcome: at > 0 ? { ...outcome, repeat: true } : outcome };
+  }
+}
+
+function bytesOf(entry: Entry): number {
+  if (!('key' in entry)) return entry.indexes.length * BYTES_PER_INDEX + BSON.calculateObjectSize(entry.outcome);
+  const keys = [entry.key, ...entry.reasons].reduce((sum, key) => sum + Buffer.byteLength(key), 0);
+  return keys + entry.items.length * BYTES_PER_INDEX;
 }
 
 /** Parts sort as numbers do. */
@@ -117,7 +140,10 @@ export async function readStep(database: Database, group: string): Promise<Delet
 function toStep(group: string, parts: readonly DeletionStepDocument[]): DeletionStep {
   const targets = new Map<ResourceKey, DeletionTarget>();
   for (const { keys, items, reasons } of parts) {
-    for (const [at, key] of keys.entries()) targets.set(key, { items: items[at] ?? [], reasons: reasons[at] ?? [] });
+    for (const [at, key] of keys.entries()) {
+      const before = targets.get(key)?.items ?? [];
+      targets.set(key, { items: [...before, ...(items[at] ?? [])], reasons: reasons[at] ?? [] });
+    }
   }
   return { group, targets, decided: parts.flatMap((part) => part.decided) };
 }
@@ -170,4 +196,5 @@ export async function removeDeletionPlan(database: Database, batchId: string): P
   }
   await collection(database).deleteMany({ _id: ofBatch(batchId) });
   await database.commits.deleteMany({ _id: ofBatch(batchId) });
+  await removeLists(database, batchId);
 }

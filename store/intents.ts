@@ -1,6 +1,7 @@
 import { isTerminal } from '../domain/batch.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
+import { keySlices } from './slices.ts';
 
 /**
  * What one delivery of an activity is about to make resources refer to. Laid before the activity looks at its targets, removed
@@ -17,7 +18,7 @@ export interface IntentDocument {
   laidAt: Date;
 }
 
-/** Most targets in one document: with the longest keys it stays below MongoDB's 16 MB. */
+/** Most targets in one document, which has at most 4 MB of them. */
 const TARGETS_PER_DOCUMENT = 5_000;
 
 export interface Intent {
@@ -33,13 +34,13 @@ export interface Intent {
  * @param superseded ids of earlier deliveries of the same activity, whose time is over: their intents go.
  */
 export async function layIntent(database: Database, intent: Intent, superseded: readonly string[]): Promise<void> {
-  const parts = Math.max(1, Math.ceil(intent.targets.length / TARGETS_PER_DOCUMENT));
-  const documents = Array.from({ length: parts }, (_, part) => ({
+  const parts = [...keySlices(intent.targets, TARGETS_PER_DOCUMENT)];
+  const documents = (parts.length === 0 ? [[]] : parts).map((targets, part) => ({
     _id: `${intent.id}#${part}`,
     delivery: intent.id,
     batchId: intent.batchId,
     schemaDefinitionIds: [...intent.schemaDefinitionIds],
-    targets: intent.targets.slice(part * TARGETS_PER_DOCUMENT, (part + 1) * TARGETS_PER_DOCUMENT),
+    targets,
     laidAt: new Date(),
   }));
   await database.intents.insertMany(documents);

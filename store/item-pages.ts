@@ -1,4 +1,3 @@
-import { MAX_REFERENCES } from '../domain/decide-writes.ts';
 import type { ItemError } from '../domain/outcome.ts';
 import type { JsonObject } from '../domain/resource.ts';
 import type { Database } from './database.ts';
@@ -41,14 +40,6 @@ export const IDS_PER_PAGE = 1000;
 export const EXECUTIONS_PER_PAGE = 100;
 /** Most JSON text in one page of several items, in bytes: a page stays below MongoDB's 16 MB a document. */
 const MAX_PAGE_BYTES = 14 * 1024 * 1024;
-/**
- * Most of that text that may be references. What is stored of a missing one takes up to fifty times its bytes, and the outcomes
- * of a page are a document too.
- */
-const MAX_REFERENCE_BYTES = 256 * 1024;
-/** Bytes of the shortest reference in a list: `"x",`. One item has at most `MAX_REFERENCES` of them. */
-const BYTES_PER_REFERENCE = 4;
-
 export const pageId = (batchId: string, page: number): string => `${batchId}/${page}`;
 
 export function pageIds(batchId: string, total: number, pageSize: number): string[] {
@@ -75,12 +66,8 @@ function pagesOf<T>(items: readonly T[], size: number): T[][] {
 }
 
 function fits(items: readonly NewItem[]): boolean {
-  const bytes = items.map(({ body = '' }) => Buffer.byteLength(body));
-  const ofReferences = bytes.map((n) => Math.min(n, MAX_REFERENCES * BYTES_PER_REFERENCE));
-  return sumOf(bytes) <= MAX_PAGE_BYTES && sumOf(ofReferences) <= MAX_REFERENCE_BYTES;
+  return items.reduce((sum, { body = '' }) => sum + Buffer.byteLength(body), 0) <= MAX_PAGE_BYTES;
 }
-
-const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0);
 
 /** Writes pages from `firstPage` on, of a batch that does not exist yet. */
 export async function writeItemPages(

@@ -1,6 +1,6 @@
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
-import { MISSING_PER_OUTCOME, newList, storeLists } from './missing-references.ts';
+import { MISSING_PER_OUTCOME, newList, storeLists } from './key-lists.ts';
 import { keySlices, slices } from './slices.ts';
 
 /**
@@ -78,7 +78,7 @@ async function adoptPending(
   const at = id.lastIndexOf(':');
   const [batchId, index] = [id.slice(0, at), Number(id.slice(at + 1))];
   const _id = `${batchId}/${index}`;
-  const listed = missing.length > MISSING_PER_OUTCOME ? newList(batchId, index, missing) : null;
+  const listed = missing.length > MISSING_PER_OUTCOME ? newList(_id, missing) : null;
   if (listed !== null) await storeLists(database, [listed]);
   const held = listed === null ? { missing } : { missing: [], list: listed.list };
   const copied = await database.pendingItems.updateOne(

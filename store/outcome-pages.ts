@@ -4,7 +4,7 @@ import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
 import { pageId, pageIds, pagesWith } from './item-pages.ts';
-import { type MissingList, readLists } from './missing-references.ts';
+import { type KeyList, readLists } from './key-lists.ts';
 import { slices } from './slices.ts';
 
 /** Outcomes of the items of one page, by index. An item that is not in it is queued. */
@@ -23,7 +23,7 @@ export interface StoredOutcome {
   /** How many it missed. Absent in outcomes of the version before this one, whose `missing` holds all. */
   missingTotal?: number;
   /** A pending item that misses more than `missing` holds: where all of it is. */
-  missingList?: MissingList;
+  missingList?: KeyList;
   /** The item has waited: its batch may still be registered for what it missed then. */
   hasWaited?: true;
   /** What `hasWaited` was in the version before this one. */

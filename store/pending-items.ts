@@ -1,6 +1,6 @@
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
-import { type ListedKeys, type MissingList, readLists } from './missing-references.ts';
+import { type KeyList, type ListedKeys, readLists } from './key-lists.ts';
 import { adoptOldDependencies } from './old-dependencies.ts';
 import { keySlices, slices } from './slices.ts';
 import { registeredKeys, registerWaits } from './waits.ts';
@@ -18,7 +18,7 @@ export interface PendingItemDocument {
   index: number;
   /** What it misses: all of it, or the stored list that holds it. */
   missing: ResourceKey[];
-  list?: MissingList;
+  list?: KeyList;
   /** The batch that applies it with its own; its own batch leaves it alone. */
   claim?: string;
 }
@@ -37,7 +37,7 @@ export interface PendingRegistration {
   /** All that it misses. */
   readonly missing: readonly ResourceKey[];
   /** The list that holds it, where there is one. */
-  readonly list?: MissingList | undefined;
+  readonly list?: KeyList | undefined;
 }
 
 const pendingId = (batchId: string, index: number): string => `${batchId}/${index}`;

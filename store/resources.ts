@@ -7,7 +7,7 @@ import { COUNT_LIMIT, type Total, totalOf } from '../domain/total.ts';
 import { committedGroups } from './commits.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
-import { slices } from './slices.ts';
+import { keySlices } from './slices.ts';
 
 /** A stored resource. `_id` is its identity, so the insert is the lock; `version` within one life (`id`) guards each update. */
 export interface ResourceDocument {
@@ -70,7 +70,7 @@ export async function readTargets(
   keys: readonly ResourceKey[],
 ): Promise<Map<ResourceKey, MarkedDocument>> {
   const found = new Map<ResourceKey, MarkedDocument>();
-  for (const some of slices(keys, KEYS_AT_ONCE)) {
+  for (const some of keySlices(keys, KEYS_AT_ONCE)) {
     const documents = await database.resources
       .find({ _id: { $in: some } }, { projection: { hidden: 1, leaving: 1, updatedAt: 1 } })
       .toArray();

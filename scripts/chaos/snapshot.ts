@@ -143,8 +143,8 @@ function bodiesByBatch(pages: readonly Document[]): Map<string, (JsonObject | nu
 }
 
 async function readRaw(find: (name: string) => Promise<Document[]>): Promise<RawState> {
-  const [resources, intents, waits, pendingItems, missingReferences, batches, steps] = await Promise.all(
-    ['resources', 'intents', 'waits', 'pending_items', 'missing_references', 'batches', 'deletion_steps'].map(find),
+  const [resources, intents, waits, pendingItems, keyLists, batches, steps] = await Promise.all(
+    ['resources', 'intents', 'waits', 'pending_items', 'key_lists', 'batches', 'deletion_steps'].map(find),
   );
   return {
     resources: (resources ?? []).map((document) => ({
@@ -161,7 +161,7 @@ async function readRaw(find: (name: string) => Promise<Document[]>): Promise<Raw
       ...(intents ?? []).map(({ _id }) => `intent ${_id}`),
       ...(waits ?? []).map(({ key, batchId }) => `batch ${batchId} waits for ${key}`),
       ...(pendingItems ?? []).map(({ _id, key, claim }) => `pending item ${_id} of ${key}, claimed by ${claim}`),
-      ...(missingReferences ?? []).map(({ _id }) => `list ${_id} of missing references`),
+      ...(keyLists ?? []).map(({ _id }) => `list ${_id} of missing references`),
       ...(batches ?? []).flatMap(({ _id, claimOwners }) => (claimOwners ? [`claims of batch ${_id}`] : [])),
       ...(steps ?? []).map(({ _id }) => `deletion step ${_id}`),
     ],

@@ -113,7 +113,7 @@ describe('what is too much fails alone', () => {
     await drover.request('POST', `/api/batches/${id}/cancel`, tenant);
     expect((await tenant.ended(id)).counts.cancelled).toBe(4);
     expect(await waitsOf(drover.services.database, tenant.tenant)).toEqual([]);
-    expect(await drover.services.database.missingReferences.countDocuments({})).toBe(0);
+    expect(await drover.services.database.keyLists.countDocuments({})).toBe(0);
   }, 240_000);
 
   test('an item that waits for more than its outcome names goes ahead once the last of it is there', async () => {

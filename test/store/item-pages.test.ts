@@ -10,8 +10,8 @@ test('a page of small items is as large as usual, one large item among them or n
 });
 
 test('a page holds less of large items, and one of the largest', () => {
-  const size = fittingPageSize(items(1000, 16_000));
-  expect(size).toBeGreaterThan(4);
-  expect(size * 16_000).toBeLessThanOrEqual(256 * 1024);
+  const size = fittingPageSize(items(1000, 400_000));
+  expect(size).toBeGreaterThan(20);
+  expect(size * 400_000).toBeLessThanOrEqual(14 * 1024 * 1024);
   expect(fittingPageSize(items(2, 14_000_000))).toBe(1);
 });

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { connectDatabase, type Database } from '../../store/database.ts';
 import { createIndexes, INDEXES } from '../../store/indexes.ts';
-import { MISSING_PER_OUTCOME, newList, readLists, storeLists } from '../../store/missing-references.ts';
+import { MISSING_PER_OUTCOME, newList, readLists, storeLists } from '../../store/key-lists.ts';
 import { adoptOldDependencies } from '../../store/old-dependencies.ts';
 import { claimedBy, claimPending, readPending, registerPending, releasePending } from '../../store/pending-items.ts';
 import { type Registration, registerWaits, registrationsFor, removeWaits, removeWaitsOf } from '../../store/waits.ts';
@@ -18,12 +18,7 @@ afterAll(async () => {
   await database.close();
 });
 beforeEach(async () => {
-  for (const collection of [
-    database.waits,
-    database.pendingItems,
-    database.oldDependencies,
-    database.missingReferences,
-  ])
+  for (const collection of [database.waits, database.pendingItems, database.oldDependencies, database.keyLists])
     await collection.deleteMany({});
 });
 
@@ -83,11 +78,11 @@ describe('pending items', () => {
   test('with 10,000 of the longest references, of many batches for one identity, are read whole from small documents', async () => {
     const missing = Array.from({ length: 10_000 }, (_, n) => longestKey(n));
     for (const batchId of ['one', 'two']) {
-      const { list, documents } = newList(batchId, 0, missing);
+      const { list, documents } = newList(`${batchId}/0`, missing);
       await storeLists(database, [{ list, documents }]);
       await registerPending(database, batchId, 'token', [{ key: 'x', index: 0, missing, list }]);
     }
-    expect(await largestOf(database.pendingItems, database.missingReferences)).toBeLessThan(2 * 1024 * 1024);
+    expect(await largestOf(database.pendingItems, database.keyLists)).toBeLessThan(2 * 1024 * 1024);
     const found = await readPending(database, ['x', 'y'], 10);
     expect(found.map(({ batchId }) => batchId).sort()).toEqual(['one', 'two']);
     for (const item of found) expect(item.missing).toEqual(missing);
@@ -104,7 +99,7 @@ describe('pending items', () => {
 
   test('of a list that is gone, for their batch is over, are not there', async () => {
     const keys = ['a', 'b'];
-    const { list, documents } = newList('one', 0, keys);
+    const { list, documents } = newList('one/0', keys);
     expect(await readLists(database, [{ keys: [], list }])).toEqual([null]);
     await storeLists(database, [{ list, documents }]);
     expect(await readLists(database, [{ keys: [], list }, { keys }])).toEqual([keys, keys]);

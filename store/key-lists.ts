@@ -4,16 +4,18 @@ import type { Database } from './database.ts';
 import { BYTES_PER_COMMAND, keySlices, slicesByBytes } from './slices.ts';
 
 /**
- * A part of all that a pending item misses, where that is more than its outcome holds: `batchId/index/list#part`. Written before
- * the outcome that names the list, and never changed: an outcome always has its own list, whoever wrote it.
+ * A part of a list of identities that is too long for the document that names it: all that a pending item misses, or what survives
+ * a large step of a delete. Written before the document that names the list, and never changed: whoever writes that document has
+ * a list of its own.
  */
-export interface MissingReferencesDocument {
+export interface KeyListDocument {
+  /** `batchId/…/list#part`. */
   _id: string;
   keys: ResourceKey[];
 }
 
 /** Names a stored list: its parts are `id#0` to `id#(parts - 1)`. */
-export interface MissingList {
+export interface KeyList {
   id: string;
   parts: number;
 }
@@ -28,18 +30,18 @@ const BYTES_PER_PART = 1024 * 1024;
 /** What an item misses, by reference or whole. */
 export interface ListedKeys {
   readonly keys: readonly ResourceKey[];
-  readonly list?: MissingList | undefined;
+  readonly list?: KeyList | undefined;
 }
 
 /** A list that is about to be stored. */
 export interface NewList {
-  readonly list: MissingList;
-  readonly documents: readonly MissingReferencesDocument[];
+  readonly list: KeyList;
+  readonly documents: readonly KeyListDocument[];
 }
 
-/** Lays out a list under a name that no other one has. */
-export function newList(batchId: string, index: number, keys: readonly ResourceKey[]): NewList {
-  const id = `${batchId}/${index}/${randomUUID()}`;
+/** Lays out a list under a name that no other one has. @param owner `batchId/…`, what it is of. */
+export function newList(owner: string, keys: readonly ResourceKey[]): NewList {
+  const id = `${owner}/${randomUUID()}`;
   const parts = [...slicesByBytes(keys, KEYS_PER_PART, Buffer.byteLength, BYTES_PER_PART)];
   return {
     list: { id, parts: parts.length },
@@ -49,9 +51,9 @@ export function newList(batchId: string, index: number, keys: readonly ResourceK
 
 export async function storeLists(database: Database, lists: readonly NewList[]): Promise<void> {
   const documents = lists.flatMap((list) => list.documents);
-  const bytesOf = ({ keys }: MissingReferencesDocument) => keys.reduce((sum, key) => sum + Buffer.byteLength(key), 0);
+  const bytesOf = ({ keys }: KeyListDocument) => keys.reduce((sum, key) => sum + Buffer.byteLength(key), 0);
   for (const some of slicesByBytes(documents, KEYS_PER_PART, bytesOf, BYTES_PER_COMMAND))
-    await database.missingReferences.insertMany(some, { ordered: false });
+    await database.keyLists.insertMany(some, { ordered: false });
 }
 
 /**
@@ -65,7 +67,7 @@ export async function readLists(
   const ids = listed.flatMap(({ list }) => (list === undefined ? [] : partIds(list)));
   const parts = new Map<string, ResourceKey[]>();
   for (const some of keySlices(ids)) {
-    for await (const { _id, keys } of database.missingReferences.find({ _id: { $in: some } })) parts.set(_id, keys);
+    for await (const { _id, keys } of database.keyLists.find({ _id: { $in: some } })) parts.set(_id, keys);
   }
   return listed.map(({ keys, list }) => {
     if (list === undefined) return keys;
@@ -74,10 +76,10 @@ export async function readLists(
   });
 }
 
-const partIds = ({ id, parts }: MissingList): string[] => Array.from({ length: parts }, (_, part) => `${id}#${part}`);
+const partIds = ({ id, parts }: KeyList): string[] => Array.from({ length: parts }, (_, part) => `${id}#${part}`);
 
 /** Removes all lists of a batch that waits for nothing any more. Safe to repeat. */
 export async function removeLists(database: Database, batchId: string): Promise<void> {
   // '0' comes right after '/'
-  await database.missingReferences.deleteMany({ _id: { $gt: `${batchId}/`, $lt: `${batchId}0` } });
+  await database.keyLists.deleteMany({ _id: { $gt: `${batchId}/`, $lt: `${batchId}0` } });
 }
