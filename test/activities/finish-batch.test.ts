@@ -21,3 +21,19 @@ test('a batch whose finishing dies once its pending items are settled is out of 
   expect(await database.waits.countDocuments({})).toBe(0);
   expect(await database.pendingItems.countDocuments({})).toBe(0);
 });
+
+test('the record of a resource that running batches write again and again stays short, and nothing is applied twice', async () => {
+  const { database } = batches;
+  const patchOf = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({ externalId: 'hot', note: `note ${n}` }));
+  const indexesOf = (count: number) => Array.from({ length: count }, (_, n) => n);
+  const first = await batches.acceptUpload('Leaf', patchOf(300), 600);
+  await batches.apply({ batchId: first, indexes: indexesOf(300) });
+  const second = await batches.acceptUpload('Leaf', patchOf(1), 600);
+  await batches.apply({ batchId: second, indexes: [0] });
+  const stored = await database.resources.findOne({ _id: batches.key('Leaf:hot') });
+  expect(stored?.version).toBe(301);
+  expect(stored?.writes).toMatchObject([{ batchId: second, index: 0, version: 301 }]);
+  await batches.apply({ batchId: first, indexes: indexesOf(300) });
+  expect((await database.resources.findOne({ _id: batches.key('Leaf:hot') }))?.version).toBe(301);
+});
