@@ -221,7 +221,8 @@ export function toOutcome(batch: BatchDocument, item: WorkItem, result: WriteRes
       if (waitSeconds > 0) {
         const since = item.outcome?.pendingSince ?? new Date();
         const expiresAt = item.outcome?.expiresAt ?? new Date(since.getTime() + waitSeconds * 1000);
-        return { status: 'pending', ...missed, pendingSince: since, expiresAt, attempts, ...waited };
+        const references = item.references.length;
+        return { status: 'pending', ...missed, references, pendingSince: since, expiresAt, attempts, ...waited };
       }
       const errors = result.missing.slice(0, MAX_ERRORS_PER_ITEM).map(missingError);
       return { status: 'failed', ...missed, errors, attempts };

@@ -24,6 +24,8 @@ export interface Waiting {
   readonly missing: readonly ResourceKey[];
   /** The stored list of it, where there is one. */
   readonly list?: KeyList | undefined;
+  /** How many references it has, there or not. */
+  readonly lookups: number;
 }
 
 export interface LookResult {
@@ -106,12 +108,11 @@ class Look {
     const settled = indexes.filter((index) => !pending.has(index));
     const planned = [...found.ready]
       .filter((item) => pending.has(item.index))
-      .map((item) => ({ index: item.index, key: item.key, references: item.missing }));
-    const missed = planned.reduce((sum, { references }) => sum + references.length, 0);
+      .map(({ index, key, missing, lookups }) => ({ index, key, references: missing, lookups }));
     return {
       settled,
       result: workResult(settled, others),
-      ready: planStages(planned, resourcesPerActivity(Math.max(planned.length, 1), configured, missed)),
+      ready: planStages(planned, resourcesPerActivity(configured)),
       lookAgain: cycle.some((member) => member.batchId === batch._id && pending.has(member.index)),
     };
   }
@@ -186,7 +187,13 @@ class Look {
         const missed = missing.get(index);
         // stored before the outcome that names it, removed when nothing waits any more: a later delivery reads anew
         if (missed === undefined) throw blocked(`what item ${index} misses has gone`);
-        waiting.push({ index, key, missing: missed.map((each) => this.#once(each)), list: outcome.missingList });
+        waiting.push({
+          index,
+          key,
+          missing: missed.map((each) => this.#once(each)),
+          list: outcome.missingList,
+          lookups: outcome.references ?? missed.length,
+        });
         for (const each of missed) {
           const target = unboundTarget(each);
           if (target !== null) unbound.set(each, target);

@@ -1,6 +1,6 @@
 import { activityInfo } from '@temporalio/activity';
 import { isOpen } from '../domain/outcome.ts';
-import { type PlannedItem, planStages, resourcesPerActivity } from '../domain/plan-stages.ts';
+import { fitsOneActivity, type PlannedItem, planStages, resourcesPerActivity } from '../domain/plan-stages.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { EACH_ITEM, type ReferenceField, referencesIn } from '../domain/schema-references.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
@@ -86,11 +86,8 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument): Pro
   const open = Array.from({ length: batch.total }, (_, index) => index).filter((index) =>
     isOpen(outcomes.get(index)?.status),
   );
-  const { planned, references } = await plannedItems(dependencies, batch, open);
-  const stages = planStages(
-    planned,
-    resourcesPerActivity(planned.length, dependencies.resourcesPerActivity, references),
-  );
+  const planned = await plannedItems(dependencies, batch, open);
+  const stages = planStages(planned, resourcesPerActivity(dependencies.resourcesPerActivity));
   const settled = [...outcomes.values()].filter(({ status }) => !isOpen(status));
   return {
     tally: tallyOf(settled),
@@ -99,40 +96,36 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument): Pro
 }
 
 /**
- * Items with what they refer to among their own kind (nothing else can be in their batch), and the number of all their
- * references. Without such fields, and lists of references, no body is read, nor any id where one activity takes all items.
+ * Items with what they refer to among their own kind (nothing else can be in their batch), and the number of all references of
+ * each. Without such fields, and lists of references, no body is read, nor any id where one activity takes all items.
  */
 async function plannedItems(
   { database, schemas, resourcesPerActivity: configured }: Dependencies,
   batch: BatchDocument,
   indexes: readonly number[],
-): Promise<{ planned: PlannedItem[]; references: number }> {
+): Promise<PlannedItem[]> {
   const keyOf = (externalId: string): ResourceKey => resourceKey(batch, batch.schemaDefinitionId ?? '', externalId);
   // a worker that only plans never meets the check of a writer: what it has cached may be long outdated
   const schema = await schemas.latest(batch.schemaDefinitionId ?? '');
   const fields = schema?.compiled.referenceFields ?? [];
   const ownKind = schema === null ? [] : await fieldsOfOwnKind(schemas, schema);
   if (ownKind.length === 0 && fields.every(({ path }) => !path.includes(EACH_ITEM))) {
-    const references = indexes.length * fields.length;
-    if (indexes.length <= resourcesPerActivity(indexes.length, configured, references))
-      return { planned: indexes.map((index) => ({ index, key: null, references: [] })), references };
+    const lookups = fields.length;
+    if (fitsOneActivity(indexes.length, lookups, resourcesPerActivity(configured)))
+      return indexes.map((index) => ({ index, key: null, references: [], lookups }));
     const ids = await readIds(database, batch._id, pagesOf(batch));
-    const planned = indexes.map((index) => {
+    return indexes.map((index) => {
       const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize] ?? null;
-      return { index, key: externalId === null ? null : keyOf(externalId), references: [] };
+      return { index, key: externalId === null ? null : keyOf(externalId), references: [], lookups };
     });
-    return { planned, references };
   }
   const items = await readItems(database, batch, indexes);
-  const planned = items.map(({ index, externalId, body }) => ({
+  return items.map(({ index, externalId, body }) => ({
     index,
     key: externalId === null ? null : keyOf(externalId),
     references: body === null ? [] : referencesIn(ownKind, body).map((reference) => keyOf(reference.externalId)),
+    lookups: body === null ? 0 : referencesIn(fields, body).length,
   }));
-  return {
-    planned,
-    references: items.reduce((sum, { body }) => sum + (body === null ? 0 : referencesIn(fields, body).length), 0),
-  };
 }
 
 /** Fields that refer to resources of the same schema definition. */

@@ -6,8 +6,10 @@ export interface PlannedItem {
   readonly index: number;
   /** Its identity; null where it has none (such an item fails by itself), or where nothing can go by it. */
   readonly key: string | null;
-  /** Keys that it refers to, in the batch or not. */
+  /** Keys that it refers to, as far as its place depends on them. */
   readonly references: readonly string[];
+  /** How many references it has in all, each of which is looked up when it is applied. */
+  readonly lookups?: number;
 }
 
 /** Item indexes, in the order in which they are to be decided: the work of one activity. */
@@ -24,16 +26,14 @@ const RESOURCES_PER_ACTIVITY = 1_000;
 /** References that an activity can look up, and register where they are missing, well within its time. */
 const REFERENCES_PER_ACTIVITY = 5_000;
 
-/**
- * Most items that go into one activity.
- * @param total items in the batch.
- * @param configured overrides the adaptive size; 1 = strictly one activity a resource.
- * @param references of all of these items.
- */
-export function resourcesPerActivity(total: number, configured?: number, references = 0): number {
-  if (configured !== undefined) return configured;
-  if (references === 0) return RESOURCES_PER_ACTIVITY;
-  return Math.min(RESOURCES_PER_ACTIVITY, Math.ceil((total * REFERENCES_PER_ACTIVITY) / references));
+/** Most items that go into one activity. @param configured overrides the usual size; 1 = strictly one activity a resource. */
+export function resourcesPerActivity(configured?: number): number {
+  return configured ?? RESOURCES_PER_ACTIVITY;
+}
+
+/** Whether that many items, with so many references each, are the work of one activity. */
+export function fitsOneActivity(items: number, lookupsEach: number, size: number): boolean {
+  return items <= size && items * lookupsEach <= REFERENCES_PER_ACTIVITY;
 }
 
 /**
@@ -42,6 +42,7 @@ export function resourcesPerActivity(total: number, configured?: number, referen
  */
 interface Unit {
   readonly indexes: readonly number[];
+  readonly weight: number;
   readonly first: number;
   /** Units of the batch that it refers to; repeats are harmless. */
   readonly targets: readonly Unit[];
@@ -52,13 +53,14 @@ type Block = readonly Unit[];
 
 /**
  * Lays out a batch: every index exactly once; items of one key, and members of a reference cycle, in one chunk; what an item
- * refers to in the batch stands in an earlier stage, or before it (or in a cycle with it) in its chunk. A chunk is larger than
- * `size` only where one key or cycle is. Without references among the items, chunks follow the index, as storage pages do.
+ * refers to in the batch stands in an earlier stage, or before it (or in a cycle with it) in its chunk. A chunk ends at `size`
+ * items, or at as many references as one activity looks up in its time; it is larger only where one item, key or cycle is.
+ * Without references among the items, chunks follow the index, as storage pages do.
  * @param size items in a chunk, at least 1.
  */
 export function planStages(items: readonly PlannedItem[], size: number): Stage[] {
   const stages: Block[][] = [];
-  for (const family of familiesOf(unitsOf(items))) {
+  for (const family of familiesOf(unitsOf(items, size / REFERENCES_PER_ACTIVITY))) {
     // families share nothing, so each starts in the first stage
     for (const [step, blocks] of stepsOf(family, size).entries()) {
       const stage = stages[step];
@@ -69,8 +71,8 @@ export function planStages(items: readonly PlannedItem[], size: number): Stage[]
   return stages.map((blocks) => packBlocks(blocks, size));
 }
 
-/** Units in dependency order: each after all that it refers to. */
-function unitsOf(items: readonly PlannedItem[]): Unit[] {
+/** Units in dependency order: each after all that it refers to. @param lookupWeight of one reference, where an item weighs 1. */
+function unitsOf(items: readonly PlannedItem[], lookupWeight: number): Unit[] {
   const byKey = new Map<string, PlannedItem[]>();
   const keyless: PlannedItem[] = [];
   for (const item of items) {
@@ -83,11 +85,11 @@ function unitsOf(items: readonly PlannedItem[]): Unit[] {
   const cycles = stronglyConnectedComponents(byKey.keys(), (key) => referencesOf(itemsOf(key)));
   for (const keys of cycles) {
     // keys of this very unit are not in `unitOf` yet: references inside a cycle, and self-references, are no targets
-    const unit = makeUnit(keys.flatMap(itemsOf), unitOf);
+    const unit = makeUnit(keys.flatMap(itemsOf), unitOf, lookupWeight);
     units.push(unit);
     for (const key of keys) unitOf.set(key, unit);
   }
-  for (const item of keyless) units.push(makeUnit([item], unitOf));
+  for (const item of keyless) units.push(makeUnit([item], unitOf, lookupWeight));
   return units;
 }
 
@@ -95,14 +97,15 @@ function* referencesOf(items: Iterable<PlannedItem>): Generator<string> {
   for (const item of items) yield* item.references;
 }
 
-function makeUnit(items: readonly PlannedItem[], unitOf: ReadonlyMap<string, Unit>): Unit {
+function makeUnit(items: readonly PlannedItem[], unitOf: ReadonlyMap<string, Unit>, lookupWeight: number): Unit {
   const indexes = items.map((item) => item.index).sort((a, b) => a - b);
   const targets = new Set<Unit>();
   for (const key of referencesOf(items)) {
     const target = unitOf.get(key);
     if (target !== undefined) targets.add(target);
   }
-  return { indexes, first: indexes[0] ?? 0, targets: [...targets] };
+  const weight = items.reduce((sum, { lookups = 0 }) => sum + Math.max(1, lookups * lookupWeight), 0);
+  return { indexes, weight, first: indexes[0] ?? 0, targets: [...targets] };
 }
 
 /** Divides units into families that have no reference between them; the order of the units is kept inside a family. */
@@ -190,7 +193,7 @@ function packBlocks(blocks: readonly Block[], size: number): Chunk[] {
 }
 
 function weightOf(units: readonly Unit[]): number {
-  return units.reduce((sum, unit) => sum + unit.indexes.length, 0);
+  return units.reduce((sum, unit) => sum + unit.weight, 0);
 }
 
 function firstOf(block: Block): number {

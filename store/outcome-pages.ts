@@ -24,6 +24,8 @@ export interface StoredOutcome {
   missingTotal?: number;
   /** A pending item that misses more than `missing` holds: where all of it is. */
   missingList?: KeyList;
+  /** A pending item: how many references it has, there or not; absent in outcomes of the version before this one. */
+  references?: number;
   /** The item has waited: its batch may still be registered for what it missed then. */
   hasWaited?: true;
   /** What `hasWaited` was in the version before this one. */

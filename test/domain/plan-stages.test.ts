@@ -208,18 +208,31 @@ describe('stages of a batch', () => {
 
 describe('resources per activity', () => {
   test('a thousand go to an activity, twenty pages of outcomes', () => {
-    expect(resourcesPerActivity(10_000)).toBe(1000);
-    expect(resourcesPerActivity(10_000) % BODIES_PER_PAGE).toBe(0);
+    expect(resourcesPerActivity()).toBe(1000);
+    expect(resourcesPerActivity() % BODIES_PER_PAGE).toBe(0);
   });
 
+  const chunksOf = (lookups: readonly number[], size = resourcesPerActivity()): number[][] =>
+    planStages(
+      lookups.map((each, index) => ({ index, key: `${index}`, references: [], lookups: each })),
+      size,
+    ).flat();
+
   test('fewer go where they refer to thousands, one at least', () => {
-    expect(resourcesPerActivity(1000, undefined, 20_000)).toBe(250);
-    expect(resourcesPerActivity(1000, undefined, 100_000)).toBe(50);
-    expect(resourcesPerActivity(50, undefined, 500_000)).toBe(1);
+    const sizes = (count: number, each: number) => chunksOf(Array(count).fill(each)).map((chunk) => chunk.length);
+    expect(sizes(1000, 5)).toEqual([1000]);
+    expect(sizes(1000, 20)).toEqual([250, 250, 250, 250]);
+    expect(sizes(3, 10_000)).toEqual([1, 1, 1]);
+  });
+
+  test('an item of thousands of references takes no place from many that have few, nor do they share its activity', () => {
+    const lookups = [...Array(500).fill(1), 10_000, ...Array(500).fill(1), 4_000, ...Array(400).fill(1)];
+    const sums = chunksOf(lookups).map((chunk) => chunk.reduce((sum, index) => sum + (lookups[index] ?? 0), 0));
+    expect(sums).toEqual([500, 10_000, 500, 4_200, 200]);
   });
 
   test('a configured number wins', () => {
-    expect(resourcesPerActivity(1000, 1, 1_000_000)).toBe(1);
-    expect(resourcesPerActivity(3, 500)).toBe(500);
+    expect(resourcesPerActivity(500)).toBe(500);
+    expect(chunksOf(Array(4).fill(3), 1)).toEqual([[0], [1], [2], [3]]);
   });
 });

@@ -83,7 +83,14 @@ describe('outcomes', () => {
     const waiting = { ...batch, options: { ...batch.options, dependencyWaitTimeout: wait } as never };
     const outcomes = new Map<number, StoredOutcome>();
     for (let index = 0; index < BODIES_PER_PAGE; index++)
-      outcomes.set(index, toOutcome(waiting, { outcome: undefined, index } as WorkItem, { kind: 'missing', missing }));
+      outcomes.set(
+        index,
+        toOutcome(
+          waiting,
+          { outcome: undefined, index, references: missing as readonly BoundReference[] } as WorkItem,
+          { kind: 'missing', missing },
+        ),
+      );
     await writeOutcomes(database, batch, outcomes);
     expect(outcomes.get(0)).toMatchObject({ missingTotal: 10_000 });
     expect(await largestIn('outcome_pages')).toBeLessThan(10 * MIB);
