@@ -4,6 +4,7 @@ import { activityInfo, cancellationSignal, heartbeat, metricMeter } from '@tempo
 import { removeSweepSchedule } from '../services/recovery-workflow.ts';
 import { RECOVERED, type Recovered, type RecoveryPlaces } from '../workflows/messages.ts';
 import type { Dependencies } from './dependencies.ts';
+import { checkWaits } from './recovery/check-waits.ts';
 import { deliverRequests } from './recovery/deliver-requests.ts';
 import { FinishLost } from './recovery/finish-lost.ts';
 import { type RecoveryJob, type Slice, type SliceResult, toPlaces } from './recovery/job.ts';
@@ -41,6 +42,7 @@ const jobs = (): readonly RecoveryJob[] => [
   deliverRequests,
   new FinishLost(),
   settleDefinitions,
+  checkWaits,
   expireBatches,
   new PurgeDeleted(),
   removeIntents,

@@ -71,6 +71,15 @@ export async function* registrationsFor(
   }
 }
 
+/** A part of all registrations, in order of `_id`. */
+export async function waitsAfter(database: Database, after: string, limit: number): Promise<Registration[]> {
+  return database.waits
+    .find({ _id: { $gt: after } })
+    .sort({ _id: 1 })
+    .limit(limit)
+    .toArray();
+}
+
 /** Removes registrations that were answered; one that was renewed since it was read stays. */
 export async function removeWaits(database: Database, answered: readonly Registration[]): Promise<void> {
   const byToken = new Map<string, string[]>();

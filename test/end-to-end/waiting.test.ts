@@ -7,7 +7,7 @@ import {
   statusQuery,
 } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
-import { waitsOf } from '../left-behind.ts';
+import { recoverNow, waitsOf } from '../left-behind.ts';
 import { Tenant } from '../tenant.ts';
 
 let drover: Drover;
@@ -307,6 +307,51 @@ describe('a program', () => {
     expect((await tenant.now(id)).status).toBe('waiting');
     await handleOf(id).signal(dependenciesAvailableSignal, [{ schemaDefinitionId: countryId, externalId: 'DE' }]);
     expect((await tenant.ended(id)).status).toBe('success');
+  });
+});
+
+describe('a batch that waits', () => {
+  const city = { externalId: 'B', name: 'Berlin', country: 'DE' };
+
+  test('for what somebody has created without looking for it is woken by recovery', async () => {
+    const tenant = new Tenant(drover);
+    const { waits } = drover.services.database;
+    const id = await tenant.upload('city', [city], WAIT);
+    await tenant.waiting(id);
+    await expect.poll(() => looksOf(id)).toBe(1);
+    const registered = await waits.find({ batchId: id }).toArray();
+    await waits.deleteMany({ batchId: id });
+    await tenant.uploaded('country', [{ externalId: 'DE' }]);
+    await waits.insertMany(registered);
+    expect((await tenant.now(id)).status).toBe('waiting');
+    await recoverNow(drover);
+    expect((await tenant.ended(id)).status).toBe('success');
+  });
+
+  test('since the version before this one goes ahead, and leaves nothing', async () => {
+    const tenant = new Tenant(drover);
+    const { waits, pendingItems, oldDependencies, outcomePages } = drover.services.database;
+    const id = await tenant.upload('city', [city], WAIT);
+    await tenant.waiting(id);
+    await expect.poll(() => looksOf(id)).toBe(1);
+    // as that version has stored it
+    const [wait] = await waits.find({ batchId: id }).toArray();
+    const [pending] = await pendingItems.find({ batchId: id }).toArray();
+    await waits.deleteMany({ batchId: id });
+    await pendingItems.deleteMany({ batchId: id });
+    await oldDependencies.insertMany([
+      { _id: wait?.key ?? '', waiting: { [id]: wait?.token ?? '' } },
+      { _id: pending?.key ?? '', pending: { [`${id}:0`]: { missing: pending?.missing ?? [] } } },
+    ]);
+    const page = { _id: `${id}/0` };
+    await outcomePages.updateOne(page, { $unset: { 'outcomes.0.missingTotal': '', 'outcomes.0.references': '' } });
+    expect((await tenant.now(id)).pendingResources).toMatchObject([
+      { missingDependencies: [{ externalId: 'DE' }], missingTotal: 1 },
+    ]);
+    await tenant.uploaded('country', [{ externalId: 'DE' }]);
+    expect((await tenant.ended(id)).status).toBe('success');
+    expect(await waitingDocuments(tenant)).toEqual([]);
+    expect(await oldDependencies.countDocuments({})).toBe(0);
   });
 });
 

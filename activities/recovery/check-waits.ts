@@ -1,0 +1,39 @@
+import { readTargets, visible } from '../../store/resources.ts';
+import { waitsAfter } from '../../store/waits.ts';
+import { wakeWaiting } from '../wake-waiting.ts';
+import { unboundTarget } from '../work-items.ts';
+import { NOTHING_DONE, type RecoveryJob } from './job.ts';
+
+const WAITS_PER_SLICE = 1_000;
+/** Time from the end of one pass to the next, and between two slices of one, in ms. */
+const REST_MS = 60_000;
+const PACE_MS = 100;
+const PLACE = 'waits';
+
+/**
+ * Wakes batches that wait for what is there. Whoever creates something wakes those who wait for it; but a worker of the version
+ * before `waits` looks for them elsewhere, while both run side by side (invariant 5).
+ */
+export const checkWaits: RecoveryJob = {
+  name: 'waits',
+  everyMs: REST_MS,
+  paceMs: PACE_MS,
+  run: async ({ context, places }) => {
+    const { database } = context;
+    const page = await waitsAfter(database, places.get(PLACE) ?? '', WAITS_PER_SLICE);
+    const last = page.at(-1);
+    if (last === undefined) {
+      places.delete(PLACE);
+      return NOTHING_DONE;
+    }
+    // definitions that appear are announced by a job of their own
+    const keys = [...new Set(page.map(({ key }) => key))].filter((key) => unboundTarget(key) === null);
+    const there = await visible(database, [...(await readTargets(database, keys)).values()]);
+    await wakeWaiting(
+      context,
+      there.map(({ _id }) => _id),
+    );
+    places.set(PLACE, last._id);
+    return { recovered: {}, hasMore: true };
+  },
+};
