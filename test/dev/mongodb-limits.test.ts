@@ -115,6 +115,14 @@ describe('field names', () => {
   });
 });
 
+test('a collection and a database are dropped', async () => {
+  await client.db('other').collection<Stored>('things').insertOne({ _id: 'a' });
+  await client.db('other').collection<Stored>('more').insertOne({ _id: 'a' });
+  await client.db('other').collection('more').drop();
+  await client.db('other').dropDatabase();
+  expect(await client.db('other').collection('things').countDocuments({})).toBe(0);
+});
+
 test('maxTimeMS is taken on every command that a worker sends', async () => {
   const maxTimeMS = 5_000;
   await things.insertMany([{ _id: 'a' }, { _id: 'b' }], { maxTimeMS });

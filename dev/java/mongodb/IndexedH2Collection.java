@@ -20,6 +20,13 @@ final class IndexedH2Collection extends H2Collection {
         super.addIndex(limits);
     }
 
+    /** The library wants no index left by then. */
+    @Override
+    public void drop() {
+        super.dropIndex(limits.getName());
+        super.drop();
+    }
+
     @Override
     public synchronized List<Document> insertDocuments(List<Document> documents, boolean ordered) {
         limits.inserts(true);

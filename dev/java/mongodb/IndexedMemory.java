@@ -43,6 +43,13 @@ final class IndexedMemory extends MemoryBackend {
             super.addIndex(limits);
         }
 
+        /** The library wants no index left by then. */
+        @Override
+        public void drop() {
+            super.dropIndex(limits.getName());
+            super.drop();
+        }
+
         @Override
         public synchronized List<Document> insertDocuments(List<Document> documents, boolean ordered) {
             limits.inserts(true);
