@@ -1,10 +1,19 @@
+import { BoundedCache } from '../domain/bounded-cache.ts';
+import type { ItemError } from '../domain/outcome.ts';
 import { type CompiledSchema, compileSchema } from '../domain/schema-compiler.ts';
 import type { SchemaDefinition } from '../domain/schema-definition.ts';
+import type { Scope } from '../domain/scope.ts';
+import { ValidationThreads } from '../services/validation-threads.ts';
 import type { Database } from '../store/database.ts';
 import { bindSchemaNames, currentSchemaVersion, readSchemaDefinition } from '../store/schema-definitions.ts';
 
-/** Compiled validators kept in memory. */
-const MAX_COMPILED = 500;
+/** Memory of compiled schemas in one process, in bytes as estimated, and the share that one platform can have of it. */
+const COMPILED_LIMITS = { bytes: 256 * 1024 * 1024, bytesPerGroup: 96 * 1024 * 1024 };
+/** The same of what references are bound to. */
+const BOUND_LIMITS = { bytes: 32 * 1024 * 1024, bytesPerGroup: 8 * 1024 * 1024 };
+const BYTES_PER_BINDING = 500;
+/** Definitions whose version is remembered as the current one. */
+const CURRENT_LIMITS = { bytes: 10_000, bytesPerGroup: 2_500 };
 
 export interface LoadedSchema {
   readonly definition: SchemaDefinition;
@@ -16,10 +25,13 @@ export interface LoadedSchema {
  * deleted while that definition refers to it: so a binding, once found, holds for that version of the definition that refers.
  */
 export class SchemaCatalog {
+  /** Where what could take long is validated. */
+  readonly threads = new ValidationThreads();
   readonly #database: Database;
-  readonly #compiled = new Map<string, LoadedSchema>();
-  readonly #current = new Map<string, LoadedSchema>();
-  readonly #bound = new Map<string, { id: string; name: string }>();
+  readonly #compiled = new BoundedCache<LoadedSchema>(COMPILED_LIMITS);
+  /** Key in `#compiled`, by id: what is pushed out there is not kept here. */
+  readonly #current = new BoundedCache<string>(CURRENT_LIMITS);
+  readonly #bound = new BoundedCache<{ id: string; name: string }>(BOUND_LIMITS);
 
   constructor(database: Database) {
     this.#database = database;
@@ -30,20 +42,19 @@ export class SchemaCatalog {
    * forgets it here if it has moved on.
    */
   async current(id: string): Promise<LoadedSchema | null> {
-    const cached = this.#current.get(id);
+    const cached = this.#cached(id);
     if (cached !== undefined) return cached;
     const definition = await readSchemaDefinition(this.#database, id);
     if (definition === null) return null;
     const loaded = this.compiled(definition);
-    if (this.#current.size >= MAX_COMPILED) this.#current.clear();
-    this.#current.set(id, loaded);
+    this.#current.set(definition.platform, id, versionKey(definition), 1);
     return loaded;
   }
 
   /** The definition as it is now: its version is read first, all of it only where that has moved on; null if it is gone. */
   async latest(id: string): Promise<LoadedSchema | null> {
     const version = await currentSchemaVersion(this.#database, id);
-    if (version?.versionNumber !== this.#current.get(id)?.definition.versionNumber) this.forget(id);
+    if (version?.versionNumber !== this.#cached(id)?.definition.versionNumber) this.forget(id);
     return version === null ? null : this.current(id);
   }
 
@@ -53,14 +64,26 @@ export class SchemaCatalog {
   }
 
   compiled(definition: SchemaDefinition): LoadedSchema {
-    const key = `${definition.id}:${definition.versionNumber}`;
+    const key = versionKey(definition);
     const cached = this.#compiled.get(key);
     if (cached !== undefined) return cached;
     const loaded = { definition, compiled: compileSchema(definition.schema, definition.externalIdField) };
-    const oldest = this.#compiled.keys().next();
-    if (this.#compiled.size >= MAX_COMPILED && !oldest.done) this.#compiled.delete(oldest.value);
-    this.#compiled.set(key, loaded);
+    this.#compiled.set(definition.platform, key, loaded, loaded.compiled.bytes);
     return loaded;
+  }
+
+  #cached(id: string): LoadedSchema | undefined {
+    const key = this.#current.get(id);
+    return key === undefined ? undefined : this.#compiled.get(key);
+  }
+
+  /** Finds the faults of a resource (JSON text) in a thread that is ended where that takes too long. */
+  faultsInThread(
+    { batch, schema }: { batch: Scope; schema: LoadedSchema },
+    text: string,
+  ): Promise<readonly ItemError[]> {
+    const source = schema.compiled.source;
+    return this.threads.faults(ownerOf(batch), source.schema, source.externalIdField, text);
   }
 
   /** What targets (names or ids) in a definition are bound to now; those that do not exist yet are absent. Keys are in lower case. */
@@ -77,12 +100,17 @@ export class SchemaCatalog {
     }
     if (unknown.length === 0) return result;
     for (const [target, bound] of await bindSchemaNames(this.#database, referring.platform, unknown)) {
-      this.#bound.set(boundKey(referring, target), bound);
+      this.#bound.set(referring.platform, boundKey(referring, target), bound, BYTES_PER_BINDING);
       result.set(target, bound);
     }
     return result;
   }
 }
 
-const boundKey = ({ id, versionNumber }: Pick<SchemaDefinition, 'id' | 'versionNumber'>, target: string): string =>
-  `${id}:${versionNumber}/${target.toLowerCase()}`;
+const ownerOf = ({ platform, tenant }: Scope): string => JSON.stringify([platform, tenant]);
+
+type Version = Pick<SchemaDefinition, 'id' | 'versionNumber'>;
+
+const versionKey = ({ id, versionNumber }: Version): string => `${id}:${versionNumber}`;
+
+const boundKey = (referring: Version, target: string): string => `${versionKey(referring)}/${target.toLowerCase()}`;

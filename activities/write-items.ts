@@ -1,5 +1,5 @@
 import { stronglyConnectedComponents } from '../domain/components.ts';
-import { decideWrites, type ResourceState, type WriteDecision } from '../domain/decide-writes.ts';
+import type { ResourceState, WriteDecision } from '../domain/decide-writes.ts';
 import { isOpen } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { decideGroup, forgetGroups } from '../store/commits.ts';
@@ -12,6 +12,7 @@ import {
   updateResources,
   type WriteEntry,
 } from '../store/resources.ts';
+import { decideWithinBudget } from './decide-within-budget.ts';
 import { blocked, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { type Look, lookAtResources } from './look-at-resources.ts';
@@ -63,15 +64,22 @@ async function writeRound(
   const needsUnsettled = itemsNeeding(look.unsettled, open);
   const ready = open.filter((item) => !needsUnsettled.has(item));
   const stored = statesOf(look);
-  const decided = decideWrites(ready, stored, (key) => look.present.has(key));
+  const exists = (key: ResourceKey): boolean => look.present.has(key);
+  const { decided, postponed } = await decideWithinBudget(dependencies, ready, stored, exists, itemsNeeding);
   for (const [item, decision] of decided.decisions) results.set(item, decision);
+  if (postponed.size > 0) {
+    // the next attempt takes up where this one stops: what has failed is settled, what is written is recognized
+    delivery.assertInTime();
+    await context.settle(decided.decisions);
+  }
   const overtaken = overtakenItems(ready, decided.decisions);
   if (overtaken.size > 0) {
     delivery.assertInTime();
     await context.settle(overtaken);
   }
 
-  const documents = await toDocuments(dependencies, ready, decided, look.own);
+  const now = ready.filter((item) => !postponed.has(item));
+  const documents = await toDocuments(dependencies, now, decided, look.own);
   const inserts = documents.filter((document) => !look.own.has(document._id));
   const updates = documents.flatMap((to): ResourceUpdate[] => {
     const from = look.own.get(to._id);
@@ -85,6 +93,7 @@ async function writeRound(
   await checkpoint?.('written', items[0]?.batch._id ?? '');
   if (!complete) return null;
   if (needsUnsettled.size > 0) throw blocked('a resource that an item needs is being created or deleted');
+  if (postponed.size > 0) throw blocked('validating the resources takes longer than one attempt');
   return results;
 }
 

@@ -56,6 +56,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
   const client = connectClient(config, TEMPORAL_TIMEOUT_MS);
   const events = new BatchEvents({ database, client });
   const load = new LoadLimits(config);
+  const schemas = new SchemaCatalog(database);
   const health = new Health({ database, client });
   const startReadiness = new StartReadiness({ client, taskQueue: config.TEMPORAL_TASK_QUEUE, logger });
   const confirmations = new Confirmations({ database, logger });
@@ -66,7 +67,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     logger,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
-    schemas: new SchemaCatalog(database),
+    schemas,
     cursors: new Cursors(() => serverKey(database, CURSOR_KEY_PURPOSE)),
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
     events,
@@ -84,6 +85,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     startFailed: (error) => startReadiness.startFailed(error),
     close: async () => {
       await confirmations.flush();
+      await schemas.threads.close();
       await client.connection.close();
       await database.close();
     },

@@ -55,6 +55,14 @@ export type WriteDecision =
   | { readonly kind: 'missing'; readonly missing: readonly BoundReference[] }
   | { readonly kind: 'written'; readonly action: ItemAction; readonly version: number };
 
+/**
+ * Finds the faults of what an item would make of its resource; null where they are not known yet. Then the item is decided as if
+ * there were none: whoever decides asks again once they are.
+ */
+export type Judge<T extends WriteItem = WriteItem> = (item: T, data: JsonObject) => readonly ItemError[] | null;
+
+export const judgeAtOnce: Judge = (item, data) => item.rules.schema.faults(data);
+
 export interface WriteDecisions<T extends WriteItem> {
   readonly decisions: ReadonlyMap<T, WriteDecision>;
   /** What each key holds once its items have applied; only keys that change. */
@@ -66,23 +74,31 @@ interface Sequence {
   readonly state: ResourceState | NewResourceState | undefined;
 }
 
+/** What one item comes to, and what its resource is then. */
+interface Applied {
+  readonly decision: WriteDecision;
+  readonly state: Sequence['state'];
+}
+
 /**
  * Decides items together: each is valid on what is stored and on the items before it, and each reference is stored or created
  * by an item that succeeds, in whatever order, cycles included (the greatest set of items that support each other).
  * @param stored what exists under the items' keys.
  * @param exists whether a key outside the items exists.
+ * @param judge finds faults against the schema; by default at once.
  */
 export function decideWrites<T extends WriteItem>(
   items: readonly T[],
   stored: ReadonlyMap<ResourceKey, ResourceState>,
   exists: (key: ResourceKey) => boolean,
+  judge: Judge<T> = judgeAtOnce,
 ): WriteDecisions<T> {
   const held = new Map<T, WriteDecision>();
   const byKey = groupByKey(items);
   const sequences = new Map<ResourceKey, Sequence>();
   let stale: Iterable<ResourceKey> = byKey.keys();
   for (;;) {
-    for (const key of stale) sequences.set(key, applySequence(byKey.get(key) ?? [], stored.get(key), held));
+    for (const key of stale) sequences.set(key, applySequence(byKey.get(key) ?? [], stored.get(key), held, judge));
     const provided = (key: ResourceKey): boolean => sequences.get(key)?.state !== undefined || exists(key);
     const newlyHeld = new Set<ResourceKey>();
     for (const item of items) {
@@ -131,26 +147,25 @@ function collect<T extends WriteItem>(
 }
 
 /** Applies the items of one key one after the other; an invalid one fails alone. */
-function applySequence(
-  items: readonly WriteItem[],
+function applySequence<T extends WriteItem>(
+  items: readonly T[],
   stored: ResourceState | undefined,
-  held: ReadonlyMap<WriteItem, WriteDecision>,
+  held: ReadonlyMap<T, WriteDecision>,
+  judge: Judge<T>,
 ): Sequence {
   const decisions = new Map<WriteItem, WriteDecision>();
   let state: Sequence['state'] = stored;
   for (const item of items) {
     if (held.has(item)) continue;
-    const applied = applyItem(item, state);
+    const applied: Applied = applyItem(item, state, judge);
     decisions.set(item, applied.decision);
     state = applied.state;
   }
   return { decisions, state };
 }
 
-function applyItem(
-  { key, body, rules }: WriteItem,
-  state: Sequence['state'],
-): { decision: WriteDecision; state: Sequence['state'] } {
+function applyItem<T extends WriteItem>(item: T, state: Sequence['state'], judge: Judge<T>): Applied {
+  const { key, body, rules } = item;
   const failed = (...errors: ItemError[]) => ({ decision: { kind: 'failed' as const, errors }, state });
   if (rules.operation === 'patch' && state === undefined) {
     return failed({ code: 'not_found', message: 'there is no such resource to patch' });
@@ -167,7 +182,7 @@ function applyItem(
     return failed(...faultsOf(cleared, 'required_field', (field) => `${field} is required and cannot be deleted`));
   }
   const data = mergeFields(state?.data ?? {}, unknown.length === 0 ? body : without(body, unknown));
-  const faults = rules.schema.faults(data);
+  const faults = judge(item, data) ?? [];
   if (faults.length > 0) return failed(...faults);
   const version = (state?.version ?? 0) + 1;
   const references = referencesIn(rules.schema.referenceFields, data);

@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { toRe2 } from './ecma-regex.ts';
 
 /** Longest pattern, in characters. */
 const MAX_PATTERN_LENGTH = 2_000;
@@ -15,12 +16,26 @@ export interface LinearRegex {
 
 /**
  * A regular expression that takes time linear in its input, whatever the pattern (RE2): a hostile `pattern` cannot hold up a
- * worker. JavaScript syntax, without lookaround and back-references; a repetition counts to 1,000.
+ * worker. The syntax and meaning of ECMA-262, without lookaround and back-references; a repetition counts to 1,000.
  * @throws where the pattern cannot be done that way.
  */
 export function linearRegex(pattern: string): LinearRegex {
   if (pattern.length > MAX_PATTERN_LENGTH) throw new Error(`longer than ${MAX_PATTERN_LENGTH} characters`);
-  const regex = RE2JS.compile(RE2JS.translateRegExp(pattern));
+  return compiled(pattern, toRe2(pattern));
+}
+
+/** The same for a schema that was accepted while patterns were read as RE2 does: one that is none of ECMA-262 means what it did. */
+export function storedRegex(pattern: string): LinearRegex {
+  try {
+    return linearRegex(pattern);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return compiled(pattern, RE2JS.translateRegExp(pattern));
+  }
+}
+
+function compiled(pattern: string, translated: string): LinearRegex {
+  const regex = RE2JS.compile(translated);
   const size = regex.programSize();
   if (size > MAX_PROGRAM) throw new Error('repeats too much');
   return { test: (text) => regex.test(text), size, toString: () => pattern };

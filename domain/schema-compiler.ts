@@ -3,10 +3,10 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { addEqualityKeywords } from './equality-keywords.ts';
 import { fieldAt, parsePointer } from './json-pointer.ts';
 import { type JsonExtent, measureJson } from './json-text.ts';
-import { linearRegex } from './linear-regex.ts';
+import { patternSize, storedRegex } from './linear-regex.ts';
 import { type ItemError, MAX_ERRORS_PER_ITEM } from './outcome.ts';
 import type { JsonObject } from './resource.ts';
-import { readSchemaDocument } from './schema-document.ts';
+import { patternsOf, readSchemaDocument } from './schema-document.ts';
 import { FORMATS } from './schema-formats.ts';
 import { EVALUATION_KEYWORD, validatableSchema } from './schema-normalizer.ts';
 import { type ReferenceField, referenceFieldsOf } from './schema-references.ts';
@@ -32,6 +32,12 @@ export interface CompiledSchema {
   isRequired(field: string): boolean;
   /** Top-level fields that `properties` does not name. */
   unknownFields(body: JsonObject): string[];
+  /** JSON text of the schema, and the field that holds the external id: what a thread needs to do the same. */
+  readonly source: { readonly schema: string; readonly externalIdField: string };
+  /** Memory that it takes once it is compiled, as estimated. */
+  readonly bytes: number;
+  /** Compiles the validator now, not when it is first needed. @throws where the schema is not valid after all. */
+  compile(): void;
   /** What finding the faults of a resource takes at most, in nanoseconds; infinite where the schema is too large to be compiled here. */
   estimateNs(data: JsonObject): number;
   /**
@@ -50,6 +56,9 @@ export function compileSchema(schema: JsonObject, externalIdField: string): Comp
   const isLarge = isLargeSchema(normalized.schema);
   return {
     referenceFields: referenceFieldsOf(schema),
+    source: { schema: JSON.stringify(schema), externalIdField },
+    bytes: estimateBytes(normalized.schema, isLarge),
+    compile: () => void validator.compile(),
     isRequired: (field) => required.has(field) || field === externalIdField,
     unknownFields: (body) => Object.keys(body).filter((field) => !named.has(field) && !normalized.renamed.has(field)),
     estimateNs: (data) => (isLarge ? Number.POSITIVE_INFINITY : validator.estimateNs(data)),
@@ -63,6 +72,23 @@ const MAX_INLINE_SUBSCHEMAS = 500;
 /** Whether only a thread may compile a schema. */
 export function isLargeSchema(schema: JsonObject): boolean {
   return readSchemaDocument(schema).nodes.size > MAX_INLINE_SUBSCHEMAS;
+}
+
+/** Measured: what a compiled schema takes in all, for each character of its text, subschema, pattern and instruction of a pattern. */
+const BYTES = { base: 60_000, character: 12, subschema: 6_000, pattern: 20_000, instruction: 250 };
+
+/** @param isLarge it is not compiled in this thread: only its text and fields take memory here. */
+function estimateBytes(schema: JsonObject, isLarge: boolean): number {
+  const text = JSON.stringify(schema).length;
+  if (isLarge) return BYTES.base + text * BYTES.character;
+  const nodes = [...readSchemaDocument(schema).nodes.values()];
+  const patterns = nodes.flatMap(patternsOf).map(({ pattern }) => patternSize(pattern));
+  return (
+    BYTES.base +
+    text * BYTES.character +
+    nodes.length * BYTES.subschema +
+    patterns.reduce((sum, size) => sum + BYTES.pattern + size * BYTES.instruction, 0)
+  );
 }
 
 /** Whether a schema can be compiled at all: the reason why not, or null. */
@@ -176,7 +202,7 @@ function createAjv(draft2020: boolean, options: Options): Ajv {
     // 19.99 is a multiple of 0.01
     multipleOfPrecision: 9,
     formats: FORMATS,
-    code: { regExp: Object.assign(linearRegex, { code: 'linearRegex' }), optimize: false },
+    code: { regExp: Object.assign(storedRegex, { code: 'storedRegex' }), optimize: false },
     ...options,
   });
   addEqualityKeywords(ajv);

@@ -3,7 +3,6 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { addEqualityKeywords } from './equality-keywords.ts';
 import { pointerStep } from './json-pointer.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
-import { compilationFault } from './schema-compiler.ts';
 import { type DefinitionFault, isObject, readSchemaDocument } from './schema-document.ts';
 import { checkExtent, checkLimits } from './schema-limits.ts';
 import { type Draft, draftOf } from './schema-normalizer.ts';
@@ -41,6 +40,20 @@ export interface SchemaDefinitionInput {
   readonly description?: string;
   readonly externalIdField: string;
   readonly schema: JsonObject;
+}
+
+const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Names of a new definition that could be taken for an id: where a name or an id is taken, the id goes first. */
+export function idLikeNames({
+  name,
+  pluralName,
+}: Pick<SchemaDefinitionInput, 'name' | 'pluralName'>): DefinitionFault[] {
+  const message = 'must not look like an id (a UUID)';
+  return [
+    ...(UUID_PATTERN.test(name) ? [{ pointer: '/name', message }] : []),
+    ...(pluralName !== undefined && UUID_PATTERN.test(pluralName) ? [{ pointer: '/pluralName', message }] : []),
+  ];
 }
 
 export type CheckedDefinition =
@@ -87,7 +100,10 @@ function textFaults(field: string, value: JsonValue, min: number, max: number): 
   return [{ pointer: `/${field}`, message: `must be a string of ${min} to ${max} characters` }];
 }
 
-/** Everything that is wrong with the schema of a definition; pointers are relative to it. */
+/**
+ * Everything that is wrong with the schema of a definition, but for what only compiling it shows (`compilationFault`); pointers are
+ * relative to it.
+ */
 export function checkSchema(schema: JsonValue | undefined, externalIdField: string): DefinitionFault[] {
   if (schema === undefined) return [{ pointer: '', message: 'is required' }];
   if (!isObject(schema)) return [{ pointer: '', message: 'must be a JSON Schema: an object' }];
@@ -101,9 +117,7 @@ export function checkSchema(schema: JsonValue | undefined, externalIdField: stri
   const faults = [...rootFaults(schema, externalIdField), ...checkLimits(document)];
   // what follows `$ref`s relies on the limits
   if (faults.length === 0) faults.push(...checkReferences(document).faults);
-  if (faults.length > 0) return faults;
-  const fault = compilationFault(schema, externalIdField);
-  return fault === null ? [] : [{ pointer: '', message: `cannot be compiled: ${fault}` }];
+  return faults;
 }
 
 function rootFaults(schema: JsonObject, externalIdField: string): DefinitionFault[] {

@@ -126,6 +126,17 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The regular expressions of a subschema, each with its pointer. */
+export function patternsOf({ pointer, schema }: SchemaNode): { pointer: string; pattern: string }[] {
+  if (typeof schema === 'boolean') return [];
+  const { pattern, patternProperties } = schema;
+  const keys = isObject(patternProperties) ? Object.keys(patternProperties) : [];
+  return [
+    ...(typeof pattern === 'string' ? [{ pointer: `${pointer}/pattern`, pattern }] : []),
+    ...keys.map((key) => ({ pointer: `${pointer}/patternProperties${pointerStep(key)}`, pattern: key })),
+  ];
+}
+
 /** What a `$ref` inside the document (`#…`) points at; undefined where that is no subschema. */
 export function resolveLocal(document: SchemaDocument, ref: string): SchemaNode | undefined {
   if (!ref.startsWith('#')) return undefined;

@@ -20,7 +20,38 @@ export const FORMATS: Readonly<Record<string, Format>> = {
   url: isUrl,
   hostname: upTo(MAX_HOSTNAME, fullFormats.hostname),
   duration: upTo(MAX_DURATION, fullFormats.duration),
+  time: (text) => isTime(text, OFFSET),
+  'date-time': (text) => isDateTime(text, /t/i, OFFSET),
+  'iso-time': (text) => isTime(text, NO_OFFSET),
+  'iso-date-time': (text) => isDateTime(text, /t|\s/i, NO_OFFSET),
 };
+
+/** An offset from UTC as RFC 3339 has it, minutes included; and the same, or none. */
+const OFFSET = /^(?:z|([+-])(\d\d):(\d\d))$/i;
+const NO_OFFSET = /^(?:z|([+-])(\d\d):(\d\d))?$/i;
+const TIME = /^(\d\d):(\d\d):(\d\d)(?:\.\d+)?([^\d.].*)?$/;
+const MINUTES_PER_DAY = 1_440;
+
+/** A time of RFC 3339. A leap second is the last one of a day in UTC. */
+function isTime(text: string, offsets: RegExp): boolean {
+  const [, hour, minute, second, rest = ''] = TIME.exec(text) ?? [];
+  const offset = offsets.exec(rest);
+  if (offset === null || hour === undefined) return false;
+  const [, sign, offsetHour = '0', offsetMinute = '0'] = offset;
+  const isInRange =
+    Number(hour) <= 23 && Number(minute) <= 59 && Number(offsetHour) <= 23 && Number(offsetMinute) <= 59;
+  if (!isInRange || Number(second) > 60) return false;
+  const ahead = (Number(offsetHour) * 60 + Number(offsetMinute)) * (sign === '-' ? -1 : 1);
+  const minutes = Number(hour) * 60 + Number(minute) - ahead;
+  return Number(second) < 60 || (minutes + MINUTES_PER_DAY) % MINUTES_PER_DAY === MINUTES_PER_DAY - 1;
+}
+
+function isDateTime(text: string, separator: RegExp, offsets: RegExp): boolean {
+  const date = text.slice(0, 10);
+  return isDate(date) && separator.test(text.charAt(10)) && isTime(text.slice(11), offsets);
+}
+
+const { validate: isDate } = fullFormats.date as { validate: (text: string) => boolean };
 
 function isUrl(text: string): boolean {
   return /^(?:https?|ftp):\/\/\S+$/i.test(text) && URL.canParse(text);

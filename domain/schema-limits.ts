@@ -3,7 +3,7 @@ import { pointerStep } from './json-pointer.ts';
 import { measureJson } from './json-text.ts';
 import { examinePattern } from './linear-regex.ts';
 import type { JsonObject } from './resource.ts';
-import { type DefinitionFault, isObject, type SchemaDocument, type SchemaNode } from './schema-document.ts';
+import { type DefinitionFault, isObject, patternsOf, type SchemaDocument, type SchemaNode } from './schema-document.ts';
 import { EVALUATION_KEYWORD } from './schema-normalizer.ts';
 import { localTarget } from './schema-references.ts';
 
@@ -93,16 +93,6 @@ function patternFaults(nodes: readonly SchemaNode[]): DefinitionFault[] {
     if (faults.length > MAX_PATTERN_FAULTS) return faults;
   }
   return faults;
-}
-
-function patternsOf({ pointer, schema }: SchemaNode): { pointer: string; pattern: string }[] {
-  if (typeof schema === 'boolean') return [];
-  const { pattern, patternProperties } = schema;
-  const keys = isObject(patternProperties) ? Object.keys(patternProperties) : [];
-  return [
-    ...(typeof pattern === 'string' ? [{ pointer: `${pointer}/pattern`, pattern }] : []),
-    ...keys.map((key) => ({ pointer: `${pointer}/patternProperties${pointerStep(key)}`, pattern: key })),
-  ];
 }
 
 /** Most patterns told to be wrong. */

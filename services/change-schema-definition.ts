@@ -27,7 +27,16 @@ import {
   unsettledDefinitions,
 } from '../store/schema-changes.ts';
 import { readSchemaDefinition, referringDefinitions } from '../store/schema-definitions.ts';
-import { BoundSchema, findDangling, type Obstacle, obstacleOf, UnsettledResourceError } from './schema-change-check.ts';
+import {
+  BoundSchema,
+  ChangeValidation,
+  findDangling,
+  type Obstacle,
+  obstacleOf,
+  UnsettledResourceError,
+  ValidationTooLongError,
+} from './schema-change-check.ts';
+import type { ValidationThreads } from './validation-threads.ts';
 
 /** Longest wait for writers, and for resources that others are creating or deleting, in ms. */
 const DRAIN_MS = 10_000;
@@ -61,12 +70,13 @@ export async function changeSchemaDefinition(
   database: Database,
   id: string,
   next: NewVersion,
+  threads: ValidationThreads,
 ): Promise<SchemaDefinition | null> {
   return underChange(database, id, async (definition, change) => {
     const sameSchema = sameJson(definition.schema, next.schema);
     if (sameSchema && definition.description === next.description) return definition;
     if (sameSchema) await commitChange(database, change, next);
-    else await changeSchema(database, definition, change, next);
+    else await changeSchema(database, definition, change, next, threads);
     return readSchemaDefinition(database, id);
   });
 }
@@ -76,13 +86,14 @@ async function changeSchema(
   definition: SchemaDefinition,
   change: Change,
   next: NewVersion,
+  threads: ValidationThreads,
 ): Promise<void> {
   await drainWriters(database, change);
   const before = await BoundSchema.of(database, definition, definition.schema);
   const after = await BoundSchema.of(database, definition, next.schema);
   const added = after.fieldsBeyond(before);
   const removed = before.fieldsBeyond(after);
-  await checkResources(database, change, after, added);
+  await checkResources(database, change, after, added, new ChangeValidation(threads, definition.platform));
   const unsettled = await isUnsettled(database, definition.id);
   if (added.length + removed.length > 0 || unsettled) await recordUnsettled(database, change);
   if (added.length > 0) await announceReferences(database, change, before, after, added);
@@ -153,6 +164,7 @@ async function underChange<T>(
       return await work(definition, change);
     } catch (error) {
       const busy = error instanceof ChangeLostError || error instanceof UnsettledResourceError;
+      if (error instanceof ValidationTooLongError) throw new ChangeConflictError(error.message);
       throw busy ? new ChangeBusyError(error.message) : error;
     } finally {
       await endChange(database, change);
@@ -190,13 +202,15 @@ async function checkResources(
   change: Change,
   schema: BoundSchema,
   added: readonly ReferenceField[],
+  validation: ChangeValidation,
 ): Promise<void> {
   const invalid = new Tally();
   const dangling = new Tally();
   for await (const documents of storedResources(database, change)) {
     const valid: ResourceDocument[] = [];
     for (const document of documents) {
-      const reason = schema.invalidity(document);
+      const reason = await schema.invalidity(document, validation);
+      await keepChange(database, change);
       if (reason === null) valid.push(document);
       else invalid.add(obstacleOf(document, reason));
     }

@@ -1,4 +1,5 @@
 import { MAX_REFERENCES } from '../domain/decide-writes.ts';
+import type { ItemError } from '../domain/outcome.ts';
 import type { JsonObject, ResourceKey } from '../domain/resource.ts';
 import { resourceKey } from '../domain/resource.ts';
 import { type CompiledSchema, compileSchema } from '../domain/schema-compiler.ts';
@@ -8,6 +9,7 @@ import type { Scope } from '../domain/scope.ts';
 import type { Database } from '../store/database.ts';
 import { lookAtTargets, type ResourceDocument } from '../store/resources.ts';
 import { bindSchemaNames } from '../store/schema-definitions.ts';
+import type { ValidationThreads } from './validation-threads.ts';
 
 /** A stored resource that stands in the way of a change. */
 export interface Obstacle {
@@ -66,14 +68,63 @@ export class BoundSchema {
     return this.compiled.referenceFields.filter((field) => !known.has(fieldIdentity(field)));
   }
 
-  /** Why a resource would not be valid, or null. */
-  invalidity(document: Pick<ResourceDocument, 'data'>): string | null {
+  /** Why a resource would not be valid, or null. What may take long is done in a thread, and ended there. */
+  async invalidity(document: Pick<ResourceDocument, 'data'>, validation: ChangeValidation): Promise<string | null> {
     const data: JsonObject = JSON.parse(document.data);
-    const [fault] = this.compiled.faults(data);
+    const [fault] = await validation.faults(this.compiled, data, document.data);
     if (fault !== undefined) return fault.message;
     if (referencesIn(this.compiled.referenceFields, data).length <= MAX_REFERENCES) return null;
     return `more than ${MAX_REFERENCES} references`;
   }
+}
+
+/** What validating one stored resource may take in this thread, which requests wait for meanwhile, in ns; estimated. */
+const MAX_INLINE_NS = 10_000_000;
+/** What may be validated in this thread before requests get their turn, in ns; estimated. */
+const MAX_TURN_NS = 30_000_000;
+/** What one change may take of the thread, in ms. */
+const MAX_THREAD_MS = 30_000;
+
+/** Validates stored resources for one change, so that it holds up neither requests nor other changes for long. */
+export class ChangeValidation {
+  readonly #threads: ValidationThreads;
+  readonly #platform: string;
+  #threadMs = 0;
+  #turnNs = 0;
+
+  constructor(threads: ValidationThreads, platform: string) {
+    this.#threads = threads;
+    this.#platform = platform;
+  }
+
+  /** @throws ValidationTooLongError where all of the resources together take too long. */
+  async faults(compiled: CompiledSchema, data: JsonObject, text: string): Promise<readonly ItemError[]> {
+    const estimatedNs = compiled.estimateNs(data);
+    if (estimatedNs > MAX_INLINE_NS) return this.#inThread(compiled, text);
+    this.#turnNs += estimatedNs;
+    if (this.#turnNs > MAX_TURN_NS) {
+      this.#turnNs = 0;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return compiled.faults(data);
+  }
+
+  async #inThread({ source }: CompiledSchema, text: string): Promise<readonly ItemError[]> {
+    if (this.#threadMs > MAX_THREAD_MS) {
+      throw new ValidationTooLongError('checking the stored resources against the schema takes too long');
+    }
+    const since = performance.now();
+    try {
+      return await this.#threads.faults(`change of ${this.#platform}`, source.schema, source.externalIdField, text);
+    } finally {
+      this.#threadMs += performance.now() - since;
+    }
+  }
+}
+
+/** The stored resources cannot be checked within the time that a change is given. */
+export class ValidationTooLongError extends Error {
+  override readonly name = 'ValidationTooLongError';
 }
 
 /** Resources that refer, in these fields, to something that is not there, each with the first such field. */

@@ -159,14 +159,14 @@ export async function releaseNames(
   await database.schemaNames.deleteMany({ _id: { $in: names }, schemaDefinitionId: _id });
 }
 
-/** Finds an active definition of the platform by id, name or pluralName, names in any case. */
+/** Finds an active definition of the platform by id, name or pluralName, each in any case. */
 export async function findSchemaDefinition(
   database: Database,
   platform: string,
   nameOrId: string,
 ): Promise<SchemaDefinition | null> {
   const [byId, name] = await Promise.all([
-    database.schemaDefinitions.findOne({ _id: nameOrId, platform, active: true }),
+    database.schemaDefinitions.findOne({ _id: nameOrId.toLowerCase(), platform, active: true }),
     database.schemaNames.findOne({ _id: nameKey(platform, nameOrId) }),
   ]);
   if (byId !== null) return fromDocument(byId);
@@ -221,7 +221,7 @@ async function readDefinitions(
   }
 }
 
-/** Which of these names (lower case) and ids belong to active definitions: nameOrId (lower case) -> id and name. */
+/** Which of these names and ids, in any case, belong to active definitions: nameOrId (lower case) -> id and name. */
 export async function bindSchemaNames(
   database: Database,
   platform: string,
@@ -231,7 +231,7 @@ export async function bindSchemaNames(
     .find({ _id: { $in: namesOrIds.map((n) => nameKey(platform, n)) } })
     .toArray();
   const idOf = new Map(names.map((name) => [name._id, name.schemaDefinitionId]));
-  const ids = [...idOf.values(), ...namesOrIds];
+  const ids = [...idOf.values(), ...namesOrIds.map((nameOrId) => nameOrId.toLowerCase())];
   const definitions = await database.schemaDefinitions
     .find({ _id: { $in: ids }, platform, active: true }, { projection: { name: 1 } })
     .toArray();
@@ -240,9 +240,12 @@ export async function bindSchemaNames(
   );
   const bound = new Map<string, { id: string; name: string }>();
   for (const nameOrId of namesOrIds) {
-    const definition = byId.get(nameOrId) ?? byId.get(idOf.get(nameKey(platform, nameOrId)) ?? '');
+    const definition = byId.get(nameOrId.toLowerCase()) ?? byId.get(idOf.get(nameKey(platform, nameOrId)) ?? '');
     // `$ref` takes a name or an id, not a pluralName (contract section 9).
-    if (definition && (definition.id === nameOrId || definition.name.toLowerCase() === nameOrId.toLowerCase())) {
+    if (
+      definition &&
+      (definition.id === nameOrId.toLowerCase() || definition.name.toLowerCase() === nameOrId.toLowerCase())
+    ) {
       bound.set(nameOrId.toLowerCase(), definition);
     }
   }

@@ -119,6 +119,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
       stopPolling();
       stopped.abort();
       await ended.catch((error: unknown) => logger.error({ err: error }, 'the worker failed'));
+      await dependencies.schemas.threads.close();
       await connection.close();
       await client.connection.close();
       await database.close();

@@ -2,16 +2,18 @@ import { z } from '@hono/zod-openapi';
 import { wakeWaiting } from '../../activities/wake-waiting.ts';
 import { unboundSchemaKey } from '../../activities/work-items.ts';
 import type { JsonObject, JsonValue } from '../../domain/resource.ts';
+import { compilationFault, isLargeSchema } from '../../domain/schema-compiler.ts';
 import {
   checkDefinition,
   DEFAULT_EXTERNAL_ID_FIELD,
+  idLikeNames,
   MAX_DESCRIPTION_LENGTH,
   MAX_NAME_LENGTH,
   NAME_PATTERN,
   type SchemaDefinition,
   type SchemaDefinitionInput,
 } from '../../domain/schema-definition.ts';
-import { isObject } from '../../domain/schema-document.ts';
+import { type DefinitionFault, isObject } from '../../domain/schema-document.ts';
 import { totalText } from '../../domain/total.ts';
 import {
   ChangeBusyError,
@@ -113,6 +115,8 @@ function collectionRoutes(api: Api): void {
     },
     async (c, { body }) => {
       const input = checked(body);
+      refuse(idLikeNames(input));
+      await assertCompilable(c, input);
       const { database } = c.var.services;
       const result = await createSchemaDefinition(database, c.var.scope.platform, input);
       if ('taken' in result) throw new ApiError(409, `the name "${result.taken}" is taken`);
@@ -184,8 +188,9 @@ function memberRoutes(api: Api): void {
     async (c, { params: { nameOrId }, body }) => {
       const definition = await schemaDefinitionOf(c, nameOrId);
       const input = checkedNext(definition, body);
+      await assertCompilable(c, input);
       const { database, schemas } = c.var.services;
-      const changed = await asAnswers(() => changeSchemaDefinition(database, definition.id, input));
+      const changed = await asAnswers(() => changeSchemaDefinition(database, definition.id, input, schemas.threads));
       if (changed === null) throw unknownDefinition(nameOrId);
       schemas.forget(definition.id);
       return c.json(success('Schema definition updated', toAnswer(changed)));
@@ -225,7 +230,24 @@ const unknownDefinition = (nameOrId: string): ApiError => notFound(`there is no 
 function checked(body: JsonValue): SchemaDefinitionInput {
   const result = checkDefinition(body);
   if ('input' in result) return result.input;
-  throw badRequest(...result.faults.map(({ pointer, message }) => `${pointer || 'body'}: ${message}`));
+  throw refusal(result.faults);
+}
+
+const refusal = (found: readonly DefinitionFault[]): ApiError =>
+  badRequest(...found.map(({ pointer, message }) => `${pointer || 'body'}: ${message}`));
+
+/** @throws ApiError 400 where there are faults. */
+function refuse(found: readonly DefinitionFault[]): void {
+  if (found.length > 0) throw refusal(found);
+}
+
+/** A large schema takes a second to compile: a thread does that. @throws ApiError 400 */
+async function assertCompilable(c: ApiContext, { schema, externalIdField }: SchemaDefinitionInput): Promise<void> {
+  const { threads } = c.var.services.schemas;
+  const fault = isLargeSchema(schema)
+    ? await threads.compilationFault(`definitions of ${c.var.scope.platform}`, JSON.stringify(schema), externalIdField)
+    : compilationFault(schema, externalIdField);
+  if (fault !== null) throw badRequest(`/schema: cannot be compiled: ${fault}`);
 }
 
 /** What never changes may be left out of a PUT, or be repeated; a name in any case. */

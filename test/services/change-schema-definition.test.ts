@@ -80,7 +80,12 @@ describe('a change of a schema definition', () => {
     const id = await api.define('drained');
     const writer = await layWriter(id);
     let done = false;
-    const changing = changeSchemaDefinition(database, id, { schema: object({ a: {} }) }).finally(() => {
+    const changing = changeSchemaDefinition(
+      database,
+      id,
+      { schema: object({ a: {} }) },
+      api.services.schemas.threads,
+    ).finally(() => {
       done = true;
     });
     await soon(300);
@@ -107,7 +112,9 @@ describe('a change of a schema definition', () => {
   it('is made one at a time', async () => {
     const id = await api.define('queue');
     const changes = await Promise.allSettled(
-      Array.from({ length: 4 }, (_, i) => changeSchemaDefinition(database, id, { schema: object({ [`f${i}`]: {} }) })),
+      Array.from({ length: 4 }, (_, i) =>
+        changeSchemaDefinition(database, id, { schema: object({ [`f${i}`]: {} }) }, api.services.schemas.threads),
+      ),
     );
     const made = changes.flatMap((change) => (change.status === 'fulfilled' ? [change.value?.versionNumber ?? 0] : []));
     for (const change of changes)
@@ -132,7 +139,9 @@ describe('a change of a schema definition', () => {
       { _id: land },
       { $set: { leaving: { batchId: 'x', group: `racing/${state}` } } },
     );
-    const changing = changeSchemaDefinition(database, id, next).catch((error: unknown) => error);
+    const changing = changeSchemaDefinition(database, id, next, api.services.schemas.threads).catch(
+      (error: unknown) => error,
+    );
     await soon(300);
     await database.commits.insertOne({ _id: `racing/${state}`, state, at: new Date() });
     if (state === 'committed') expect(await changing).toBeInstanceOf(ChangeConflictError);
@@ -148,7 +157,7 @@ describe('a change of a schema definition', () => {
       () => true,
       () => database.resources.deleteOne({ _id: land }),
     );
-    await expect(changeSchemaDefinition(racing, id, next)).rejects.toThrow(
+    await expect(changeSchemaDefinition(racing, id, next, api.services.schemas.threads)).rejects.toThrow(
       /1 would refer to a resource that is not there/,
     );
     expect(await referencesOf(town)).toEqual([]);
