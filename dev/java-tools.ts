@@ -2,8 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory } from './cache.ts';
+import { assertChecksums } from './checksums.ts';
 import { onceBuilt, type Say } from './once-built.ts';
 import { findOnPath, run } from './processes.ts';
+
+/** In each folder: what the jars are that its pom names, as `sha256sum *.jar` tells. A new version needs a new list. */
+const CHECKSUMS = 'jars.sha256';
 
 const MAVEN_TIMEOUT_MS = 240_000;
 const COMPILER_TIMEOUT_MS = 60_000;
@@ -11,7 +15,7 @@ const COMPILER_TIMEOUT_MS = 60_000;
 /**
  * The class path of a folder beside this file in `java/`: the jars that its pom names, and its sources compiled. Kept in
  * the cache under a hash of that folder.
- * @throws one line that says which tool is missing, or what Maven or the compiler said.
+ * @throws one line that says which tool is missing, what Maven or the compiler said, or which jar is not the one that we know.
  */
 export async function javaClassPath(folder: string, say: Say): Promise<string> {
   const source = join(import.meta.dirname, 'java', folder);
@@ -31,6 +35,7 @@ export async function javaClassPath(folder: string, say: Say): Promise<string> {
     await run('mvn', ['dependency:copy-dependencies', '-q', '-B', '-f', pom, `-DoutputDirectory=${jars}`], {
       timeoutMs: MAVEN_TIMEOUT_MS,
     });
+    assertChecksums(jars, join(source, CHECKSUMS));
     const sources = files.filter((file) => file.endsWith('.java')).map((file) => join(source, file));
     if (sources.length === 0) return;
     await run('javac', ['-nowarn', '-cp', join(jars, '*'), '-d', join(unfinished, 'classes'), ...sources], {
