@@ -45,7 +45,7 @@ function variablesIn(page: string): string[] {
   return [...new Set(names)];
 }
 
-/** What pages name beside our variables: of Go, of operations and batch types, of tests. */
+/** What pages name beside our variables: constants of the code, batch types, what Go and Temporal name, settings of tests. */
 const OTHERS =
   /^(GOSUMDB|PARTNER_RESOURCE_|PROCESS_INSTANCE_|BATCH_UNDO|RECORD_HISTORIES|(INTERNALLY|EXTERNALLY)_TERMINATED)/;
 
