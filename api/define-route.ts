@@ -278,7 +278,10 @@ const FAULTS = {
   422: jsonResponse('The Idempotency-Key was used with another request', Fault),
   429: jsonResponse('Too many requests at once; see Retry-After', Fault),
   500: jsonResponse('A fault of ours; the log has the reason under X-Request-Id', Fault),
-  503: jsonResponse('Temporal or MongoDB cannot be reached; see Retry-After', Fault),
+  503: jsonResponse(
+    'Temporal or MongoDB cannot be reached, or Temporal is not set up for batches; see Retry-After',
+    Fault,
+  ),
 } as const;
 
 /** Answers other than success that a route can give. */

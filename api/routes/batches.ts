@@ -77,7 +77,7 @@ export function batchRoutes(api: Api): void {
   );
 }
 
-/** From the mark on the batch is a 404; what cannot be removed at once, the sweeper removes. */
+/** From the mark on the batch is a 404; what cannot be removed at once, recovery removes. */
 export async function removeBatchForGood(c: ApiContext, batch: BatchDocument): Promise<void> {
   const { database, logger } = c.var.services;
   const marked = await markDeleted(database, batch, batch._id);
@@ -85,7 +85,7 @@ export async function removeBatchForGood(c: ApiContext, batch: BatchDocument): P
   try {
     await purgeBatch(c.var.services, marked);
   } catch (error) {
-    logger.warn({ batchId: batch._id, err: error }, 'a deleted batch is left to the sweeper');
+    logger.warn({ batchId: batch._id, err: error }, 'a deleted batch is left to recovery');
   }
 }
 

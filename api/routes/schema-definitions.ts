@@ -271,7 +271,7 @@ function checkedNext(definition: SchemaDefinition, body: JsonValue): SchemaDefin
 
 const sameName = (a: string | undefined, b: string | undefined): boolean => a?.toLowerCase() === b?.toLowerCase();
 
-/** Tells those who wait for a definition of this name. Should that fail, the sweeper does it. */
+/** Tells those who wait for a definition of this name. Should that fail, recovery does it. */
 async function announce(services: Services, { id, platform, name }: SchemaDefinition): Promise<void> {
   try {
     await wakeWaiting(services, [unboundSchemaKey(platform, name)]);

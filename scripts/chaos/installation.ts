@@ -82,6 +82,10 @@ export class Installation {
     return `http://127.0.0.1:${this.#apiPort}`;
   }
 
+  get temporalAddress(): string {
+    return `127.0.0.1:${this.#servers.temporal}`;
+  }
+
   get mongodbUri(): string {
     return uriOf(this.#servers.mongodb);
   }

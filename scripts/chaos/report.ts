@@ -12,6 +12,8 @@ export interface ChaosReport {
   readonly drainSeconds: number;
   /** Process -> kills (-9). */
   readonly kills: Readonly<Record<string, number>>;
+  /** Times in which Temporal refused every start. */
+  readonly refusals: number;
   /** Ends of processes that nobody here has caused: they were started again. */
   readonly ownEnds: Readonly<Record<string, number>>;
   /** Proxy -> faults by kind. */
@@ -33,7 +35,8 @@ export interface ChaosReport {
   readonly violations: readonly Violation[];
 }
 
-export interface RunFacts extends Pick<ChaosReport, 'loadSeconds' | 'drainSeconds' | 'kills' | 'ownEnds' | 'faults'> {
+export interface RunFacts
+  extends Pick<ChaosReport, 'loadSeconds' | 'drainSeconds' | 'kills' | 'ownEnds' | 'faults' | 'refusals'> {
   readonly journal: Journal;
   readonly snapshot: Snapshot;
   readonly findings: Findings;
@@ -91,6 +94,7 @@ export function describe(report: ChaosReport, command: string): string {
     `chaos, seed ${report.seed}: ${report.loadSeconds.toFixed(0)} s of load, ${report.drainSeconds.toFixed(0)} s until all had ended and was checked`,
     `  kills       ${list(report.kills)}`,
     `  own ends    ${list(report.ownEnds)}`,
+    `  starts refused for a while: ${report.refusals} times`,
     ...Object.entries(report.faults).map(([proxy, counts]) => `  ${proxy}: ${list(counts)}`),
     `  requests    ${report.requests}; never answered ${report.unanswered}, of these done all the same ${report.unansweredButDone}; sent again with their key ${report.resentWithKey}`,
     `  besides     ${report.controls} suspend, resume, cancel, retry; ${report.reads} reads of resources`,

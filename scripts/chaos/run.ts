@@ -14,6 +14,7 @@ import { killAtRandom } from './killer.ts';
 import { disturb, EVERY_FAULT, type NetworkWeights, type StandingFault } from './network-faults.ts';
 import { Observer } from './observer.ts';
 import { Random } from './random.ts';
+import { refuseStarts } from './refused-starts.ts';
 import { type ChaosReport, reportOf } from './report.ts';
 import { Numbering, RequestMaker } from './request-maker.ts';
 import { copySources } from './sources.ts';
@@ -23,6 +24,8 @@ import { World } from './world.ts';
 export interface Faults {
   /** Mean time between two kills, in ms; null: none. */
   readonly killEveryMs: number | null;
+  /** Mean time between two times in which Temporal refuses every start, in ms; absent: none. */
+  readonly refuseStartsEveryMs?: number;
   readonly network: NetworkWeights;
   readonly standing: readonly StandingFault[];
 }
@@ -48,7 +51,12 @@ const CLIENTS_PER_TENANT = 3;
 /** Batches that clients leave open at a time. */
 const MAX_OPEN = 50;
 const USES_PER_STEP = 6;
-const USUAL_FAULTS: Faults = { killEveryMs: 3_500, network: EVERY_FAULT, standing: [] };
+const USUAL_FAULTS: Faults = {
+  killEveryMs: 3_500,
+  refuseStartsEveryMs: 25_000,
+  network: EVERY_FAULT,
+  standing: [],
+};
 const DRAIN_LIMIT_MS = 90_000;
 /** Longest time for what there is to begin with, in ms. */
 const FILL_MS = 20_000;
@@ -85,6 +93,7 @@ class Run {
   readonly #say: (line: string) => void;
   readonly #worlds = new Map(TENANTS.map((tenant): [string, World] => [tenant, new World(USES_PER_STEP)]));
   readonly #numbering = new Numbering();
+  #refusals = 0;
 
   constructor(options: ChaosOptions, installation: Installation, random: Random, say: (line: string) => void) {
     this.#options = options;
@@ -202,6 +211,7 @@ class Run {
           stopped,
         ),
       ),
+      ...(faults.refuseStartsEveryMs === undefined ? [] : [this.#refuseStarts(faults.refuseStartsEveryMs, stopped)]),
       ...(faults.killEveryMs === null
         ? []
         : [killAtRandom(this.#installation.victims, random.fork('killer'), faults.killEveryMs, stopped)]),
@@ -213,13 +223,19 @@ class Run {
     signal?.throwIfAborted();
   }
 
+  async #refuseStarts(meanMs: number, stopped: AbortSignal): Promise<void> {
+    const address = this.#installation.temporalAddress;
+    this.#refusals = await refuseStarts({ address, random: this.#random.fork('refused starts'), meanMs }, stopped);
+  }
+
   #maker(tenant: string, world: World, name: string): RequestMaker {
     return new RequestMaker(tenant, world, this.#random.fork(`requests of ${name} ${tenant}`), this.#numbering);
   }
 
-  #faults(): Pick<ChaosReport, 'kills' | 'ownEnds' | 'faults'> {
+  #faults(): Pick<ChaosReport, 'kills' | 'ownEnds' | 'faults' | 'refusals'> {
     const { victims, proxies } = this.#installation;
     return {
+      refusals: this.#refusals,
       kills: Object.fromEntries(victims.map(({ process }) => [process.name, process.kills])),
       ownEnds: Object.fromEntries(victims.map(({ process }) => [process.name, process.ownEnds])),
       faults: Object.fromEntries(proxies.map(({ proxy }) => [proxy.name, proxy.counts])),
