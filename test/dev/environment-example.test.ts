@@ -47,7 +47,7 @@ function variablesIn(page: string): string[] {
 
 /** What pages name beside our variables: constants of the code, batch types, what Go and Temporal name, settings of tests. */
 const OTHERS =
-  /^(GOSUMDB|PARTNER_RESOURCE_|PROCESS_INSTANCE_|BATCH_UNDO|RECORD_HISTORIES|(INTERNALLY|EXTERNALLY)_TERMINATED)/;
+  /^(GOSUMDB|FAIRNESS_SHARE|REQUEST_CANCEL|SEARCH_ATTRIBUTES|PARTNER_RESOURCE_|PROCESS_INSTANCE_|BATCH_UNDO|RECORD_HISTORIES|(INTERNALLY|EXTERNALLY)_TERMINATED)/;
 
 test.each(['README.md', 'SECURITY.md', 'docs/operations.md', 'docs/api.md', 'docs/camunda.md', 'docker-compose.yml'])(
   '%s names no variable of ours that there is not',
