@@ -29,8 +29,8 @@ function environmentOf(service: Service, set: Readonly<Record<string, string>>):
   return { ...set, ...Object.fromEntries(own) };
 }
 
-test('API and workers get the whole of .env, and start without one', () => {
-  expect(ours.map(([name]) => name).sort()).toEqual(['api', 'worker', 'workflow-worker']);
+test('API, workers and setup get the whole of .env, and start without one', () => {
+  expect(ours.map(([name]) => name).sort()).toEqual(['api', 'setup', 'worker', 'workflow-worker']);
   for (const [, { env_file }] of ours) expect(env_file).toEqual([{ path: '.env', required: false }]);
 });
 
@@ -63,7 +63,7 @@ test('the image is built once, and nobody pulls it', () => {
 });
 
 test('what runs on is restarted, databases too; what runs once is tried again', () => {
-  const once = ['mongodb-init', 'temporal-schema', 'temporal-init'];
+  const once = ['mongodb-init', 'temporal-schema', 'setup'];
   for (const [name, { restart }] of Object.entries(services)) {
     expect([name, restart]).toEqual([name, once.includes(name) ? 'on-failure:5' : 'unless-stopped']);
   }
