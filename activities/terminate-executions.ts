@@ -10,7 +10,7 @@ import { type DescribedExecution, describeExecution, isRunId } from '../services
 import { findExecution } from '../services/list-executions.ts';
 import { isOwnOfDrover } from '../services/own-executions.ts';
 import { CLOCK_SKEW_MS, wasThere } from '../services/select-executions.ts';
-import { type BatchDocument, readBatch } from '../store/batches.ts';
+import { type BatchDocument, readBatch, recordFailedItems } from '../store/batches.ts';
 import { type Item, readItems } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
 import { batchWorkflowId } from '../workflows/messages.ts';
@@ -68,7 +68,10 @@ async function carryOut({ database, client, checkpoint }: Dependencies, input: I
   await checkpoint?.('deleted', batch._id);
   await writeOutcomes(database, batch, settled);
   await checkpoint?.('outcomes-stored', batch._id);
-  return workResult(input.indexes, await readOutcomes(database, batch, input.indexes));
+  const now = await readOutcomes(database, batch, input.indexes);
+  // after the outcomes, which an activity delivered again reads: it is noted before the activity is done
+  if ([...now.values()].some(({ status }) => status === 'failed')) await recordFailedItems(database, batch);
+  return workResult(input.indexes, now);
 }
 
 function isTerminating(batch: BatchDocument): batch is Terminating {

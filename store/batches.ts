@@ -59,6 +59,8 @@ export interface BatchDocument {
   /** Deletions of process instances: activities planned so far, and when a finished batch with failures was put aside. */
   jobsCreated?: number;
   dismissedAt?: Date;
+  /** The same: items of this run have failed, while it may still go on. */
+  hasFailedItems?: true;
   /** Set when the batch is to be removed for good: it is not there for callers any more. */
   deletedAt?: Date;
 }
@@ -186,7 +188,7 @@ export async function claimRetry(database: Database, batch: BatchDocument): Prom
     { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
     {
       $set: { status: 'queued', run: batch.run + 1, suspended: false, ...toBeStarted() },
-      $unset: { completedAt: '', result: '', errorDetails: '' },
+      $unset: { completedAt: '', result: '', errorDetails: '', hasFailedItems: '' },
     },
     { returnDocument: 'after' },
   );
@@ -215,6 +217,11 @@ export async function recordClaims(database: Database, batchId: string, owners: 
 /** Notes how many activities of a deletion of process instances are planned. Safe to repeat; a retry takes nothing back. */
 export async function recordJobsCreated(database: Database, batchId: string, jobsCreated: number): Promise<void> {
   await database.batches.updateOne({ _id: batchId }, { $max: { jobsCreated } });
+}
+
+/** Notes that items of a run have failed; of a run that is over, nothing. Safe to repeat. */
+export async function recordFailedItems(database: Database, { _id, run }: BatchDocument): Promise<void> {
+  await database.batches.updateOne({ _id, run }, { $set: { hasFailedItems: true } });
 }
 
 /** Puts a finished batch aside: it is over for who watches running batches. @returns false where another caller was first. */

@@ -17,7 +17,7 @@ export interface DeletionBatchFilter {
   readonly suspended?: boolean;
   /** Runtime batches only: those that run, and those that wait for somebody to look at what failed. */
   readonly isLive?: boolean;
-  /** Finished with failed items, or not. */
+  /** Whether items have failed, though others may still be carried out. */
   readonly hasFailures?: boolean;
   readonly startedBefore?: Date;
   readonly startedAfter?: Date;
@@ -65,6 +65,8 @@ export async function countDeletionBatches(
 function queryOf(scope: Scope, filter: DeletionBatchFilter): Filter<BatchDocument> {
   const { batchId, suspended, isLive, hasFailures, startedBefore, startedAfter, tenantIn, isWithoutTenant } = filter;
   const since = { ...(startedBefore && { $lt: startedBefore }), ...(startedAfter && { $gt: startedAfter }) };
+  const some = [...(isLive === true ? [{ $or: LIVE }] : []), ...(hasFailures === true ? [{ $or: FAILURES }] : [])];
+  const none = [...(isLive === false ? LIVE : []), ...(hasFailures === false ? FAILURES : [])];
   return {
     scope: scopeKey(scope),
     operation: 'terminate',
@@ -72,11 +74,10 @@ function queryOf(scope: Scope, filter: DeletionBatchFilter): Filter<BatchDocumen
     ...(batchId !== undefined && { _id: batchId }),
     ...(suspended !== undefined && { suspended }),
     ...((startedBefore || startedAfter) && { createdAt: since }),
-    ...(hasFailures !== undefined && { status: { [hasFailures ? '$in' : '$nin']: UNSUCCESSFUL } }),
     ...(tenantIn !== undefined && { tenant: { $in: tenantIn.filter((tenant) => tenant !== NAMESPACE_SCOPE.tenant) } }),
     ...(isWithoutTenant && { 'options.reach': 'namespace' }),
-    ...(isLive === true && { $or: LIVE }),
-    ...(isLive === false && { $nor: LIVE }),
+    ...(some.length > 0 && { $and: some }),
+    ...(none.length > 0 && { $nor: none }),
   };
 }
 
@@ -86,6 +87,11 @@ const UNSUCCESSFUL: BatchStatus[] = ['partial_success', 'failed'];
 const LIVE: Filter<BatchDocument>[] = [
   { status: { $in: [...RUNNING_STATUSES] }, cancelRequested: { $exists: false } },
   { status: { $in: UNSUCCESSFUL }, dismissedAt: { $exists: false } },
+];
+
+const FAILURES: Filter<BatchDocument>[] = [
+  { status: { $in: UNSUCCESSFUL } },
+  { status: { $in: [...RUNNING_STATUSES] }, hasFailedItems: true },
 ];
 
 /** The same question about one batch. */
