@@ -1,3 +1,4 @@
+import { haltIn } from '../store/batch-halts.ts';
 import { type BatchDocument, readBatches, recordClaims } from '../store/batches.ts';
 import { readItems } from '../store/item-pages.ts';
 import { adoptOldDependencies } from '../store/old-dependencies.ts';
@@ -15,7 +16,7 @@ import { type WriteResult, writeItems } from './write-items.ts';
 /**
  * Carries out pending items of several batches together. They are claimed first, so that their own batches leave them alone;
  * whose they are is noted before on the batch that does it, so that a later delivery gives back what an earlier one left claimed,
- * and tells the other batches. Nothing happens where another batch has claimed a member.
+ * and tells the other batches. Nothing happens where another batch has claimed a member, or one of theirs is suspended or cancelled.
  * @returns false in that case: when the other one has given it back, nobody else may look at these members again.
  */
 export async function applyCycle(
@@ -33,7 +34,13 @@ export async function applyCycle(
     return false;
   }
   await checkpoint?.('claimed', batch._id);
-  const { work, schemas, faulty } = await loadMembers(dependencies, members);
+  const batches = await readBatches(database, [...owners]);
+  // a cycle is whole: one member whose batch was suspended or cancelled holds up all (contract section 9)
+  if (batches.some((owner) => haltIn(owner, owner.run) !== null)) {
+    await settleClaims(dependencies, batch._id, members, owners);
+    return false;
+  }
+  const { work, schemas, faulty } = await loadMembers(dependencies, batches, members);
   const created = await withIntent(dependencies, delivery, schemas, work, async () => {
     const results = await writeItems({ dependencies, delivery, settle: settleFailed(dependencies.database) }, work);
     delivery.assertInTime();
@@ -107,12 +114,16 @@ async function settleClaims(
   await recordClaims(database, batchId, new Set());
 }
 
-async function loadMembers(dependencies: Dependencies, members: readonly PendingMember[]) {
+async function loadMembers(
+  dependencies: Dependencies,
+  owners: readonly BatchDocument[],
+  members: readonly PendingMember[],
+) {
   const { database, schemas: catalog } = dependencies;
   const work: WorkItem[] = [];
   const schemas = new Map<string, LoadedSchema>();
   const faulty = new Map<BatchDocument, Map<number, StoredOutcome>>();
-  for (const owner of await readBatches(database, [...new Set(members.map((member) => member.batchId))])) {
+  for (const owner of owners) {
     const indexes = members.filter((member) => member.batchId === owner._id).map((member) => member.index);
     const outcomes = await readOutcomes(database, owner, indexes);
     const pending = indexes.filter((index) => outcomes.get(index)?.status === 'pending');

@@ -10,18 +10,18 @@ import { MISSING_PER_OUTCOME, type NewList, newList, storeLists } from '../store
 import { hasWaited, type MissingKey, readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
 import { type PendingRegistration, registerPending, releasePending } from '../store/pending-items.ts';
 import type { PendingGroup } from '../workflows/messages.ts';
+import { applySlices } from './apply-slices.ts';
+import { ControlCheck, type Controlled } from './control-check.ts';
 import { currentDelivery, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
-import { createdKeysOf } from './settle-leftovers.ts';
+import { createdKeysOf, settleApplied } from './settle-leftovers.ts';
 import { wakeWaiting } from './wake-waiting.ts';
 import { withIntent } from './with-intent.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
-import { type WriteResult, writeItems } from './write-items.ts';
+import type { WriteResult } from './write-items.ts';
 
 /** Items of one batch to be carried out by one activity. */
-export interface ItemsOfBatch {
-  readonly batchId: string;
-  readonly run: number;
+export interface ItemsOfBatch extends Controlled {
   readonly indexes: readonly number[];
 }
 
@@ -32,6 +32,8 @@ export interface WorkResult {
   readonly pending: readonly PendingGroup[];
   /** Some that are settled have waited: the batch may be registered for what they missed. */
   readonly hasWaited?: boolean;
+  /** Items that were not begun, because the batch is suspended or cancelled, and are not in the tally. */
+  readonly left?: readonly number[];
 }
 
 /**
@@ -53,18 +55,46 @@ async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input
   const { database } = dependencies;
   // where many wait for a slow MongoDB: one whose time is over would only hold up the others
   delivery.assertInTime();
+  const control = new ControlCheck(database, input);
   const batch = await readBatch(database, input.batchId);
+  const halt = control.asRead(batch);
   if (batch === null || batch.run !== input.run) return { tally: tallyOf([]), pending: [] };
-  const [before, items] = await Promise.all([
-    readOutcomes(database, batch, input.indexes),
-    readItems(database, batch, input.indexes),
-  ]);
-  const open = items.filter(({ index }) => isOpen(before.get(index)?.status));
+  const before = await readOutcomes(database, batch, input.indexes);
   await wakeWaiting(dependencies, await createdKeysOf(database, batch, before));
-  const after = new Map(before);
-  for (const [index, outcome] of await applyOpen(dependencies, delivery, batch, open, before))
-    after.set(index, outcome);
-  return workResult(input.indexes, after);
+  const open = input.indexes.filter((index) => isOpen(before.get(index)?.status));
+  const { outcomes, left } =
+    halt === null
+      ? await applyOpen(dependencies, delivery, control, batch, open, before)
+      : await settleBegun(dependencies, delivery, batch, open);
+  // of a run that is over nobody keeps anything
+  const kept = new Set(control.isGone ? [] : left);
+  const done = workResult(
+    input.indexes.filter((index) => !kept.has(index)),
+    new Map([...before, ...outcomes]),
+  );
+  return kept.size > 0 ? { ...done, left: [...kept] } : done;
+}
+
+/** What has become of open items, and those of them that were not begun. */
+interface Applied {
+  readonly outcomes: ReadonlyMap<number, StoredOutcome>;
+  readonly left: readonly number[];
+}
+
+/**
+ * Nothing is begun any more. What an earlier delivery has written, and died before it could say so, is told all the same: others
+ * may wait for it (invariant 5).
+ */
+async function settleBegun(
+  dependencies: Dependencies,
+  delivery: Delivery,
+  batch: BatchDocument,
+  open: readonly number[],
+): Promise<Applied> {
+  if (delivery.superseded.length === 0) return { outcomes: new Map(), left: open };
+  const { outcomes, created } = await settleApplied(dependencies.database, batch, open);
+  await wakeWaiting(dependencies, created);
+  return { outcomes, left: open.filter((index) => !outcomes.has(index)) };
 }
 
 export const SCHEMA_GONE: ItemError = { code: 'not_found', message: 'the schema definition was deleted' };
@@ -91,15 +121,18 @@ export function workResult(indexes: readonly number[], outcomes: ReadonlyMap<num
   };
 }
 
+/** Applies open items slice after slice, each of them complete, as long as nobody has suspended or cancelled the batch. */
 async function applyOpen(
   dependencies: Dependencies,
   delivery: Delivery,
+  control: ControlCheck,
   batch: BatchDocument,
-  read: readonly Item[],
+  open: readonly number[],
   before: ReadonlyMap<number, StoredOutcome>,
-): Promise<Map<number, StoredOutcome>> {
-  const { database, schemas, checkpoint } = dependencies;
-  if (read.length === 0) return new Map();
+): Promise<Applied> {
+  const { database, schemas } = dependencies;
+  if (open.length === 0) return { outcomes: new Map(), left: [] };
+  const read = await readItems(database, batch, open);
   const waiting = pendingKeys(batch, read, before);
   // An item that another batch applies together with its own is left to it.
   const claimed = await releasePending(database, batch._id, waiting);
@@ -109,26 +142,41 @@ async function applyOpen(
   if (schema === null) {
     for (const { index } of items) outcomes.set(index, failedOutcome(before.get(index), [SCHEMA_GONE]));
     await writeOutcomes(database, batch, outcomes);
-    return outcomes;
+    return { outcomes, left: [] };
   }
   const { work, faulty } = await toWorkItems(dependencies, batch, schema, items, before);
   for (const [index, errors] of faulty) outcomes.set(index, failedOutcome(before.get(index), errors));
-  if (work.length === 0) {
-    await writeOutcomes(database, batch, outcomes);
-    return outcomes;
-  }
-  const created = await withIntent(dependencies, delivery, [schema], work, async () => {
-    const results = await writeItems({ dependencies, delivery, settle: settleFailed(database) }, work);
-    // A later delivery may have come to other outcomes by now.
-    delivery.assertInTime();
-    const pending = await storeResults(database, batch, results, outcomes, before.size === 0);
-    await checkpoint?.('outcomes-stored', batch._id);
-    delivery.assertInTime();
-    await registerPending(database, batch._id, delivery.id, pending);
-    await checkpoint?.('registered', batch._id);
-    return createdKeys(results);
-  });
+  await writeOutcomes(database, batch, outcomes);
+  if (work.length === 0) return { outcomes, left: [] };
+  const isFirst = before.size === 0 && faulty.size === 0;
+  const created: ResourceKey[] = [];
+  const left = await withIntent(dependencies, delivery, [schema], work, () =>
+    applySlices({ dependencies, delivery, settle: settleFailed(database) }, control, work, async (results) => {
+      const settled = await completeSlice(dependencies, delivery, batch, results, isFirst);
+      for (const [index, outcome] of settled) outcomes.set(index, outcome);
+      created.push(...createdKeys(results));
+    }),
+  );
   await wakeWaiting(dependencies, created);
+  return { outcomes, left: left.map(({ index }) => index) };
+}
+
+/** Stores what has become of items, and registers those that wait. @param isFirst see `writeOutcomes`. */
+async function completeSlice(
+  { database, checkpoint }: Dependencies,
+  delivery: Delivery,
+  batch: BatchDocument,
+  results: ReadonlyMap<WorkItem, WriteResult>,
+  isFirst: boolean,
+): Promise<Map<number, StoredOutcome>> {
+  const outcomes = new Map<number, StoredOutcome>();
+  // A later delivery may have come to other outcomes by now.
+  delivery.assertInTime();
+  const pending = await storeResults(database, batch, results, outcomes, isFirst);
+  await checkpoint?.('outcomes-stored', batch._id);
+  delivery.assertInTime();
+  await registerPending(database, batch._id, delivery.id, pending);
+  await checkpoint?.('registered', batch._id);
   return outcomes;
 }
 

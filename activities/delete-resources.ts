@@ -13,6 +13,7 @@ import { readReferrers, type Vertex } from '../store/reference-graph.ts';
 import { type MarkedDocument, unmarkLeaving } from '../store/resources.ts';
 import { slices } from '../store/slices.ts';
 import { type WorkResult, workResult } from './apply-items.ts';
+import { ControlCheck, type Controlled } from './control-check.ts';
 import { notFoundError, referencedError, schemaNamesOf, writeDecided } from './deletion-outcomes.ts';
 import { blocked, currentDelivery, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -31,20 +32,21 @@ const MAX_LOOKS = 5;
 export const LAST_ROUND = 20;
 
 /** One step of a batch's stored deletion plan. */
-export interface StepOfBatch {
-  readonly batchId: string;
-  readonly run: number;
+export interface StepOfBatch extends Controlled {
   readonly step: number;
 }
 
 export interface DeletionResult extends WorkResult {
   /** Resources deleted that no item asked for. */
   readonly cascaded: number;
+  /** Nothing is deleted, because the batch is suspended or cancelled: the step is to be carried out again. */
+  readonly isLeft?: true;
 }
 
 interface Context {
   readonly dependencies: Dependencies;
   readonly delivery: Delivery;
+  readonly control: ControlCheck;
   /** Time that Temporal gives the activity, in ms. */
   readonly timeoutMs: number;
   readonly batch: BatchDocument;
@@ -58,26 +60,28 @@ interface Context {
  * outcomes. All that the step deletes vanishes at one moment, the commit. What somebody has come to refer to since planning
  * stays, with what it refers to, and is left to the next round. Every part can be repeated; after the commit there is only
  * forward, before it the marks can be taken back at any time.
+ * A step is what a delete does between two checks whether the batch is suspended or cancelled: before it, and before the commit.
  * @throws a retryable failure while others are at work on what the step needs: without marks, so that nobody waits for it.
  */
 export async function deleteResources(dependencies: Dependencies, input: StepOfBatch): Promise<DeletionResult> {
   const { database, checkpoint } = dependencies;
   const delivery = currentDelivery();
+  const control = new ControlCheck(database, input);
   const batch = await readBatch(database, input.batchId);
+  const halt = control.asRead(batch);
   const group = stepGroup(input.batchId, input.run, input.step);
   const step = batch?.run === input.run ? await readStep(database, group) : null;
-  if (batch === null || step === null) return { ...workResult([], new Map()), cascaded: 0 };
-  await writeDecided(database, batch, step.decided);
+  const nothing = { ...workResult([], new Map()), cascaded: 0 };
+  if (batch === null || step === null) return nothing;
   const timeoutMs = activityInfo().startToCloseTimeoutMs;
-  const context: Context = {
-    dependencies,
-    delivery,
-    timeoutMs,
-    batch,
-    step,
-    last: roundOfStep(input.step) >= LAST_ROUND,
-  };
-  const commit = (await readGroup(database, group)) ?? (await decideStep(context));
+  const last = roundOfStep(input.step) >= LAST_ROUND;
+  const context: Context = { dependencies, delivery, control, timeoutMs, batch, step, last };
+  const decided = await readGroup(database, group);
+  // what is committed has been begun: it is brought to its end
+  if (decided === null && halt !== null) return leave(context, nothing);
+  await writeDecided(database, batch, step.decided);
+  const commit = decided ?? (await decideStep(context));
+  if (commit === HALTED) return leave(context, nothing);
   await settleStep(database, batch, step, commit, {
     beforeWrite: () => delivery.assertInTime(),
     removed: async () => checkpoint?.('deleted', batch._id),
@@ -89,6 +93,12 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   return { ...(await resultOf(context)), cascaded };
 }
 
+/** Leaves the step as it is, without marks; its outcomes are counted when it is carried out. */
+async function leave(context: Context, nothing: DeletionResult): Promise<DeletionResult> {
+  await takeBackMarks(context, [...context.step.targets.keys()]);
+  return context.control.isGone ? nothing : { ...nothing, isLeft: true };
+}
+
 async function resultOf({ dependencies, batch, step }: Context): Promise<WorkResult> {
   const indexes = [...step.decided, ...[...step.targets.values()].map(({ items }) => ({ indexes: items }))];
   const all = indexes.flatMap((some) => [...some.indexes]);
@@ -96,7 +106,7 @@ async function resultOf({ dependencies, batch, step }: Context): Promise<WorkRes
 }
 
 /** Commits what of the step can go; null where nothing of it can. */
-async function decideStep(context: Context): Promise<CommitDocument | null> {
+async function decideStep(context: Context): Promise<CommitDocument | null | typeof HALTED> {
   const { step } = context;
   const keys = await openKeys(context);
   const open = new Set(keys);
@@ -124,13 +134,14 @@ async function openKeys({ dependencies, batch, step }: Context): Promise<Resourc
 }
 
 const BLOCKED = Symbol('somebody else is at work on what the step needs');
+const HALTED = Symbol('the batch is suspended or cancelled');
 
 /** The order is what keeps references from dangling (invariant 3): mark, then look for intents, then for referrers, then commit. */
 async function tryToDecide(
   context: Context,
   keys: readonly ResourceKey[],
-): Promise<CommitDocument | null | typeof BLOCKED> {
-  const { dependencies, delivery, batch, step } = context;
+): Promise<CommitDocument | null | typeof BLOCKED | typeof HALTED> {
+  const { dependencies, delivery, control, batch, step } = context;
   const { database, checkpoint } = dependencies;
   const marked = await takeMarks(context, keys);
   if (marked === BLOCKED) return BLOCKED;
@@ -140,6 +151,7 @@ async function tryToDecide(
   const outsiders = await outsideReferrers(context, marked);
   if (outsiders === BLOCKED) return BLOCKED;
   await checkpoint?.('referrers-looked', batch._id);
+  if ((await control.now()) !== null) return HALTED;
   const { deleted, kept } = decideMarked(step, marked, outsiders);
   delivery.assertInTime();
   await storeWritersOutcomes(

@@ -18,7 +18,8 @@ export type Checkpoint =
   | 'marked'
   | 'noted'
   | 'referrers-looked'
-  | 'deleted';
+  | 'deleted'
+  | 'settling';
 
 /** What activities work with. */
 export interface Dependencies extends StartParts {

@@ -11,7 +11,9 @@ import {
   writeOutcomes,
 } from '../store/outcome-pages.ts';
 import { releasePending } from '../store/pending-items.ts';
+import { slices } from '../store/slices.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
+import { ControlCheck, RESOURCES_PER_SLICE } from './control-check.ts';
 import type { Dependencies } from './dependencies.ts';
 import { keysOfItems } from './settle-leftovers.ts';
 import { showProgress } from './show-progress.ts';
@@ -28,13 +30,20 @@ export async function expireItems(
   { database }: Dependencies,
   input: ItemsOfBatch & { readonly asOf: number },
 ): Promise<WorkResult> {
+  // while a batch is suspended its deadlines run on (contract section 9)
+  const control = new ControlCheck(database, input, ['cancelled']);
   const batch = await readBatch(database, input.batchId);
+  control.asRead(batch);
   if (batch === null || batch.run !== input.run) return workResult([], new Map());
   const wanted = new Set(input.indexes);
   const after = new Map<number, StoredOutcome>();
   for await (const { pages, outcomes } of outcomeChunks(database, batch, pagesWith(batch, input.indexes))) {
     showProgress();
-    await expire(database, batch, new Map([...outcomes].filter(([index]) => wanted.has(index))), input.asOf);
+    const due = inOrder(outcomes).filter(
+      ([index, outcome]) => wanted.has(index) && outcome.status === 'pending' && isDue(outcome, input.asOf),
+    );
+    for (const some of slices(due, RESOURCES_PER_SLICE))
+      if ((await control.inTime()) === null) await expire(database, batch, some);
     showProgress();
     for (const [index, { missing: _, ...outcome }] of await readOutcomePages(database, batch._id, pages))
       if (wanted.has(index)) after.set(index, outcome);
@@ -42,15 +51,13 @@ export async function expireItems(
   return workResult(input.indexes, after);
 }
 
+const isDue = ({ expiresAt }: StoredOutcome, asOf: number): boolean => (expiresAt?.getTime() ?? 0) <= asOf;
+
 async function expire(
   database: Database,
   batch: BatchDocument,
-  outcomes: ReadonlyMap<number, StoredOutcome>,
-  asOf: number,
+  due: readonly (readonly [number, StoredOutcome])[],
 ): Promise<void> {
-  const due = inOrder(outcomes).filter(
-    ([, { status, expiresAt }]) => status === 'pending' && (expiresAt?.getTime() ?? 0) <= asOf,
-  );
   const keys = await keysOfItems(
     database,
     batch,

@@ -54,15 +54,17 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   if (batch === null) await deleteExecutions(dependencies.client, { _id: input.batchId });
   if (batch === null || batch.run !== input.run) return { ...noResult(), status: 'cancelled', suspended: false };
   if (isTerminal(batch.status)) {
-    if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id);
+    if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id, batch.run);
     return { ...(batch.result ?? noResult()), status: batch.status, suspended: false };
   }
+  // A caller was told that it is cancelled; the signal may have come too late for the workflow to know.
+  const cancelled = input.cancelled || batch.cancelRequested === true;
   // Nothing of it is being carried out any more, whatever its activities and its workflow have died of.
   await recoverClaims(dependencies, batch);
   if (batch.operation === 'delete') await settleSteps(database, batch);
   const { result, details, created } = input.succeeded
     ? { ...nothingLeft(), result: input.succeeded }
-    : await settleItems(dependencies, batch, input);
+    : await settleItems(dependencies, batch, { ...input, cancelled });
   if (batch.operation === 'delete') {
     // a worker of an earlier version has left no number on its steps: then the workflow's is the larger one
     const cascaded = Math.max(await cascadedInRun(database, batch._id, batch.run), input.cascaded);
@@ -70,9 +72,9 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   }
   if (mayHaveWaited(batch, input)) await stopWaiting(database, batch._id);
   await wakeWaiting(dependencies, created);
-  const status = terminalStatus(result.counts, input.cancelled);
+  const status = terminalStatus(result.counts, cancelled);
   await recordFinished(database, input, status, result, details);
-  if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id);
+  if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id, batch.run);
   return { ...result, status, suspended: false };
 }
 
@@ -109,7 +111,7 @@ function oldMissing(outcomes: readonly StoredOutcome[]): Set<ResourceKey> {
 
 /** Gives every item its outcome and counts them all. */
 async function settleItems(
-  { database }: Dependencies,
+  { database, checkpoint }: Dependencies,
   batch: BatchDocument,
   { cancelled, abandoned }: Pick<FinishInput, 'cancelled' | 'abandoned'>,
 ): Promise<Settled> {
@@ -121,6 +123,7 @@ async function settleItems(
     const open = indexes.filter((index) => isOpen(chunk.outcomes.get(index)?.status));
     let outcomes = chunk.outcomes;
     if (open.length > 0) {
+      await checkpoint?.('settling', batch._id);
       const [status, error] = cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);
       created.push(...(await settleLeftovers(database, batch, open, status, error)));
       showProgress();

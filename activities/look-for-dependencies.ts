@@ -10,6 +10,7 @@ import { readTargets, visible } from '../store/resources.ts';
 import { keySlices } from '../store/slices.ts';
 import { applyCycle, recoverClaims } from './apply-cycle.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
+import { ControlCheck } from './control-check.ts';
 import { blocked, currentDelivery, renewed } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { findCycle } from './find-cycle.ts';
@@ -58,27 +59,28 @@ const NOTHING: LookResult = { settled: [], result: workResult([], new Map()), re
  * What of a batch's pending items can go ahead: signals are hints, this is the proof (invariant 5). Ready is whose missing
  * identities are there now, or are created by items of the same batch that are ready too. Cycles with pending items of other
  * batches are carried out here, once all of their members are there. What goes on waiting is registered when this returns.
- * It takes as long as the batch misses much (a second for some 20,000 identities), and ends early when that is cancelled.
+ * It takes as long as the batch misses much (a second for some 20,000 identities), and ends early when that is suspended or cancelled.
  * @param input the indexes that the workflow knows as pending.
  */
 export async function lookForDependencies(dependencies: Dependencies, input: ItemsOfBatch): Promise<LookResult> {
+  const control = new ControlCheck(dependencies.database, input);
   const batch = await readBatch(dependencies.database, input.batchId);
+  control.asRead(batch);
   if (batch === null || batch.run !== input.run) return NOTHING;
   try {
-    return await new Look(dependencies, batch).look(input.indexes);
+    return await new Look(dependencies, control, batch).look(input.indexes);
   } catch (error) {
-    if (error instanceof CancelledError) return NOTHING;
+    // The signal that says why is on its way; without it the workflow looks again.
+    if (error instanceof HaltedError) return { ...NOTHING, lookAgain: !control.isGone };
     throw error;
   }
 }
 
-/** The batch is cancelled: nobody wants to know any more. */
-class CancelledError extends Error {
-  override readonly name = 'CancelledError';
+/** The batch is suspended or cancelled: nobody wants to know for now. */
+class HaltedError extends Error {
+  override readonly name = 'HaltedError';
 }
 
-/** Time between two looks whether the batch is cancelled, in ms. */
-const CANCEL_CHECK_MS = 1_000;
 /** Identities that are asked for, or registered, in one step. */
 const KEYS_AT_ONCE = 5_000;
 
@@ -87,10 +89,11 @@ class Look {
   readonly #batch: BatchDocument;
   readonly #delivery = currentDelivery();
   readonly #keys = new Map<ResourceKey, ResourceKey>();
-  #checkedAt = performance.now();
+  readonly #control: ControlCheck;
 
-  constructor(dependencies: Dependencies, batch: BatchDocument) {
+  constructor(dependencies: Dependencies, control: ControlCheck, batch: BatchDocument) {
     this.#dependencies = dependencies;
+    this.#control = control;
     this.#batch = batch;
   }
 
@@ -229,12 +232,10 @@ class Look {
     return [...unbound].flatMap(([key, name]) => (bound.has(name.toLowerCase()) ? [key] : []));
   }
 
-  /** Between two steps. @throws CancelledError where the batch is cancelled, so that cancelling does not wait for a long look. */
+  /** Between two steps. @throws HaltedError where the batch is suspended or cancelled, so that that does not wait for a long look. */
   async #nextStep(): Promise<void> {
     showProgress();
-    if (performance.now() - this.#checkedAt < CANCEL_CHECK_MS) return;
-    this.#checkedAt = performance.now();
-    if ((await readBatch(this.#dependencies.database, this.#batch._id))?.cancelRequested) throw new CancelledError();
+    if ((await this.#control.inTime()) !== null) throw new HaltedError();
   }
 }
 

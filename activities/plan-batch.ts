@@ -13,6 +13,7 @@ import {
   requeueOutcomes,
   type StoredOutcome,
 } from '../store/outcome-pages.ts';
+import { ControlCheck, type Controlled } from './control-check.ts';
 import type { Dependencies } from './dependencies.ts';
 import { planDeletion } from './plan-deletion.ts';
 import { planTermination } from './plan-termination.ts';
@@ -32,11 +33,11 @@ export interface Plan {
   readonly stages: readonly (readonly Work[])[];
   /** Where to plan on once these stages are done; absent when they are all. */
   readonly next?: number;
+  /** Nothing is planned, because the batch is suspended or cancelled: to be planned again. */
+  readonly isLeft?: true;
 }
 
-export interface PlanInput {
-  readonly batchId: string;
-  readonly run: number;
+export interface PlanInput extends Controlled {
   /** 0 for the first plan of a run, then the `next` of the one before. */
   readonly cursor: number;
 }
@@ -48,12 +49,15 @@ export interface PlanInput {
 export async function planBatch(dependencies: Dependencies, input: PlanInput): Promise<Plan | null> {
   const batch = input.cursor === 0 ? await beginRun(dependencies, input) : await continueRun(dependencies, input);
   if (batch === null) return null;
+  const control = new ControlCheck(dependencies.database, input);
+  // planning writes of a suspended batch does nothing to them: it may go on
+  if (control.asRead(batch) === 'cancelled') return { tally: tallyOf([]), stages: [], isLeft: true };
   switch (batch.operation) {
     case 'upload':
     case 'patch':
       return planWrites(dependencies, batch);
     case 'delete':
-      return planDeletion(dependencies, batch, input.cursor);
+      return planDeletion(dependencies, batch, input.cursor, control);
     case 'terminate':
       return planTermination(dependencies, batch, input.cursor);
   }

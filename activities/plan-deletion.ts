@@ -6,6 +6,7 @@ import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { firstStep, insertStep } from '../store/deletion-steps.ts';
 import { outcomeChunks } from '../store/outcome-pages.ts';
+import type { ControlCheck } from './control-check.ts';
 import { LAST_ROUND } from './delete-resources.ts';
 import { decideSteps, type NewStep } from './deletion-plan.ts';
 import { blocked, currentDelivery } from './delivery.ts';
@@ -26,8 +27,10 @@ export async function planDeletion(
   { database, planningMemory }: Dependencies,
   batch: BatchDocument,
   round: number,
+  control: ControlCheck,
 ): Promise<Plan> {
   const attempt = currentDelivery().superseded.length + 1;
+  if (control.asRead(batch) !== null) return notPlanned(control);
   await settleSteps(database, batch);
   const { settled, tally } = await settledItems(database, batch);
   const counted: Tally = round === 0 ? tally : tallyOf([]);
@@ -47,15 +50,29 @@ export async function planDeletion(
   };
   const progress = async (): Promise<void> => {
     showProgress();
+    if ((await control.inTime()) !== null) throw new HaltedError();
     await setImmediate();
   };
   try {
     await planningMemory.lend((charge) => decideSteps({ database, batch, settled, charge, progress, write }));
   } catch (error) {
+    if (error instanceof HaltedError) return notPlanned(control);
     throw error instanceof MemoryExceededError ? toFailure(error) : error;
   }
   return { tally: counted, stages, ...(targets > 0 && { next: round + 1 }) };
 }
+
+/** The batch is suspended or cancelled. */
+class HaltedError extends Error {
+  override readonly name = 'HaltedError';
+}
+
+/** Steps that are written already are never carried out. */
+const notPlanned = (control: ControlCheck): Plan => ({
+  tally: tallyOf([]),
+  stages: [],
+  ...(!control.isGone && { isLeft: true }),
+});
 
 /** Others give back what they hold; alone it would fail for ever. */
 function toFailure(error: MemoryExceededError): ApplicationFailure {

@@ -1,20 +1,17 @@
 import { activityInfo } from '@temporalio/activity';
-import type { RunningStatus } from '../domain/batch.ts';
-import { recordRunning } from '../store/batches.ts';
+import { type RunningState, recordRunning } from '../store/batches.ts';
 import type { Dependencies } from './dependencies.ts';
 
-export interface RecordedState {
+export interface RecordedState extends RunningState {
   readonly batchId: string;
   readonly run: number;
-  readonly status: RunningStatus;
-  readonly suspended: boolean;
 }
 
-/** Stores how far a run is, for lists and for batches that want to carry out a cycle with this one. */
+/** Stores how far a run is, for lists, for activities at work, and for batches that want to carry out a cycle with this one. */
 export async function recordState(
   { database }: Dependencies,
-  { status, suspended, ...batch }: RecordedState,
+  { batchId, run, ...state }: RecordedState,
 ): Promise<void> {
   const execution = activityInfo().workflowExecution?.runId ?? '';
-  await recordRunning(database, batch, { status, suspended }, execution);
+  await recordRunning(database, { batchId, run }, state, execution);
 }

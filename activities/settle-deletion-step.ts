@@ -62,7 +62,7 @@ export async function settleStep(
  * its end, with its outcomes (invariant 2), and what is not is given up. Costs one look where nothing is left. Safe to repeat.
  */
 export async function settleSteps(database: Database, batch: BatchDocument): Promise<void> {
-  for await (const step of unfinishedSteps(database, batch._id)) {
+  for await (const step of unfinishedSteps(database, batch._id, batch.run)) {
     const commit = (await readGroup(database, step.group)) ?? (await decideGroup(database, step.group, 'aborted'));
     await settleStep(database, batch, step, commit);
     await markStepDone(database, step.group, await cascadedKeys(database, step, commit));

@@ -67,6 +67,26 @@ export async function settleLeftovers(
   return keys.flatMap(({ key, index }) => (applied.get(index) === 'created' ? [key] : []));
 }
 
+/**
+ * Stores the outcomes of items whose effect is stored, and which their activity died before it could settle (invariant 2).
+ * @returns these outcomes, and the identities that the items have created.
+ */
+export async function settleApplied(
+  database: Database,
+  batch: BatchDocument,
+  indexes: readonly number[],
+): Promise<{ outcomes: Map<number, StoredOutcome>; created: ResourceKey[] }> {
+  const [before, keys] = [await readOutcomes(database, batch, indexes), await keysOfItems(database, batch, indexes)];
+  const outcomes = new Map<number, StoredOutcome>();
+  for (const [index, action] of await appliedActions(database, batch, keys)) {
+    const known = before.get(index);
+    const attempts = known?.status === 'pending' ? known.attempts : (known?.attempts ?? 0) + 1;
+    outcomes.set(index, { status: 'succeeded', action, attempts, ...hasWaited(known) });
+  }
+  await writeOutcomes(database, batch, outcomes);
+  return { outcomes, created: await createdKeysOf(database, batch, outcomes) };
+}
+
 async function appliedActions(
   database: Database,
   batch: BatchDocument,

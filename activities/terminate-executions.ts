@@ -15,6 +15,7 @@ import { type Item, readItems } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
 import { batchWorkflowId } from '../workflows/messages.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
+import { ControlCheck } from './control-check.ts';
 import type { Dependencies } from './dependencies.ts';
 import { doomedChildren, type EndingRules, endTree } from './end-tree.ts';
 import { GatheredWrites } from './gathered-writes.ts';
@@ -52,7 +53,9 @@ export async function terminateExecutions(dependencies: Dependencies, input: Ite
 }
 
 async function carryOut({ database, client, checkpoint }: Dependencies, input: ItemsOfBatch): Promise<WorkResult> {
+  const control = new ControlCheck(database, input);
   const batch = await readBatch(database, input.batchId);
+  control.asRead(batch);
   if (batch === null || batch.run !== input.run || !isTerminating(batch)) return workResult([], new Map());
   const outcomes = await readOutcomes(database, batch, input.indexes);
   const open = input.indexes.filter((index) => (outcomes.get(index)?.status ?? 'queued') === 'queued');
@@ -62,8 +65,12 @@ async function carryOut({ database, client, checkpoint }: Dependencies, input: I
     await checkpoint?.('noted', batch._id);
   });
   const settled = new Map<number, StoredOutcome>();
+  const left = new Set<number>();
   await forEachAtOnce(await readItems(database, batch, open), ITEMS_AT_ONCE, async (item) => {
-    settled.set(item.index, await ending.end(item, outcomes.get(item.index)));
+    const before = outcomes.get(item.index);
+    // what an earlier delivery has begun to end is ended
+    if (before?.target === undefined && (await control.inTime()) !== null) left.add(item.index);
+    else settled.set(item.index, await ending.end(item, before));
   });
   await checkpoint?.('deleted', batch._id);
   await writeOutcomes(database, batch, settled);
@@ -71,7 +78,12 @@ async function carryOut({ database, client, checkpoint }: Dependencies, input: I
   const now = await readOutcomes(database, batch, input.indexes);
   // after the outcomes, which an activity delivered again reads: it is noted before the activity is done
   if ([...now.values()].some(({ status }) => status === 'failed')) await recordFailedItems(database, batch);
-  return workResult(input.indexes, now);
+  const kept = control.isGone ? [] : [...left];
+  const done = workResult(
+    input.indexes.filter((index) => !kept.includes(index)),
+    now,
+  );
+  return kept.length > 0 ? { ...done, left: kept } : done;
 }
 
 function isTerminating(batch: BatchDocument): batch is Terminating {

@@ -1,4 +1,4 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { parseResourceKey, type ResourceKey } from '../domain/resource.ts';
 import { adoptOldDependencies } from '../store/old-dependencies.ts';
 import { slices } from '../store/slices.ts';
@@ -8,6 +8,9 @@ import type { Dependencies } from './dependencies.ts';
 
 /** Most identities named in one signal: a signal stays far below Temporal's limit of 2 MB for a payload. */
 const KEYS_PER_SIGNAL = 500;
+
+/** gRPC status code. */
+const INVALID_ARGUMENT = 3;
 
 /** Batches that are signalled side by side, and whose registrations are then removed together. */
 const BATCHES_AT_ONCE = 20;
@@ -53,7 +56,10 @@ function groupByBatch(registrations: readonly Registration[]): Map<string, Regis
   return groups;
 }
 
-/** Tells one batch that something may be there for it; a batch that is over needs to know nothing. */
+/**
+ * Tells one batch that something may be there for it; a batch that is over needs to know nothing. One that takes no more signals
+ * has been told often enough: it continues as new as soon as what it has begun is over, and then looks (invariant 5).
+ */
 export async function signalAvailable(
   { client }: Pick<Dependencies, 'client'>,
   batchId: string,
@@ -65,6 +71,15 @@ export async function signalAvailable(
       await handle.signal(dependenciesAvailableSignal, available.slice(at, at + KEYS_PER_SIGNAL));
     }
   } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    if (!(error instanceof WorkflowNotFoundError) && !isSignalLimit(error)) throw error;
   }
+}
+
+/** How Temporal refuses a signal to an execution that has had as many as one may have (10,000). */
+const SIGNAL_LIMIT = /limit for signal/i;
+
+/** @param error what `handle.signal` threw. */
+function isSignalLimit(error: unknown): boolean {
+  const refusal = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(refusal) && refusal.code === INVALID_ARGUMENT && SIGNAL_LIMIT.test(refusal.details);
 }

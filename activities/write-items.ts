@@ -38,29 +38,50 @@ export type WriteResult = WriteDecision | { readonly kind: 'settled'; readonly o
  * Each round reads, decides, and writes over exactly what it read (invariants 3 and 4); effects of an earlier delivery are
  * recognized by their entries, or by the outcome that whoever removed the entry has stored (invariant 2). Members of a cycle
  * are inserted hidden and appear at one moment.
+ * @param seen what is stored of these items, and maybe of others; absent: it is read.
  * @returns a final result for every item.
  * @throws a retryable failure while something that an item needs is being deleted or created by others.
  */
 export async function writeItems(
   context: WriteContext,
   items: readonly WorkItem[],
+  seen?: Seen,
 ): Promise<Map<WorkItem, WriteResult>> {
+  let current = seen;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const results = await writeRound(context, items);
+    const results = await writeRound(context, items, current ?? (await lookFor(context, items)));
     if (results !== null) return results;
+    current = undefined;
   }
   throw blocked('others keep writing to the same resources');
+}
+
+/** What is stored of items: first their resources, then their outcomes. */
+export interface Seen {
+  readonly look: Look;
+  readonly outcomes: ReadonlyMap<WorkItem, StoredOutcome>;
+}
+
+/** Looks for items that are then written in parts: `writeItems` looks again where that is overtaken. */
+export async function lookFor(
+  { dependencies, delivery }: Pick<WriteContext, 'dependencies' | 'delivery'>,
+  items: readonly WorkItem[],
+): Promise<Seen> {
+  const look = await lookAtResources(dependencies, delivery, items);
+  const unknown = items.filter((item) => entryOf(look.own.get(item.key), item) === undefined);
+  // as they are after the look: whoever removes an entry stores the outcome first (invariant 2)
+  return { look, outcomes: await outcomesOf(dependencies, unknown) };
 }
 
 /** One attempt to bring all items to their result; null where the look was overtaken. */
 async function writeRound(
   context: WriteContext,
   items: readonly WorkItem[],
+  { look, outcomes }: Seen,
 ): Promise<Map<WorkItem, WriteResult> | null> {
   const { dependencies, delivery } = context;
   const { database, checkpoint } = dependencies;
-  const look = await lookAtResources(dependencies, delivery, items);
-  const { results, open } = await recognize(context, items, look);
+  const { results, open } = recognize(items, look, outcomes);
   const needsUnsettled = itemsNeeding(look.unsettled, open);
   const ready = open.filter((item) => !needsUnsettled.has(item));
   const stored = statesOf(look);
@@ -116,23 +137,18 @@ function overtakenItems(
 }
 
 /** Items that an earlier delivery has applied, or that are settled, and the rest. */
-async function recognize(
-  { dependencies }: WriteContext,
+function recognize(
   items: readonly WorkItem[],
   look: Look,
-): Promise<{ results: Map<WorkItem, WriteResult>; open: WorkItem[] }> {
+  outcomes: ReadonlyMap<WorkItem, StoredOutcome>,
+): { results: Map<WorkItem, WriteResult>; open: WorkItem[] } {
   const results = new Map<WorkItem, WriteResult>();
-  const unknown: WorkItem[] = [];
+  const open: WorkItem[] = [];
   for (const item of items) {
     const entry = entryOf(look.own.get(item.key), item);
-    if (entry) results.set(item, { kind: 'written', action: entry.action, version: entry.version });
-    else unknown.push(item);
-  }
-  const outcomes = await outcomesOf(dependencies, unknown);
-  const open: WorkItem[] = [];
-  for (const item of unknown) {
     const outcome = outcomes.get(item);
-    if (outcome && !isOpen(outcome.status)) results.set(item, { kind: 'settled', outcome });
+    if (entry) results.set(item, { kind: 'written', action: entry.action, version: entry.version });
+    else if (outcome && !isOpen(outcome.status)) results.set(item, { kind: 'settled', outcome });
     else open.push(item);
   }
   return { results, open };
@@ -144,7 +160,6 @@ function entryOf(document: ResourceDocument | undefined, item: WorkItem): WriteE
   return document?.writes.find((entry) => entry.batchId === item.batch._id && entry.index === item.index);
 }
 
-/** Outcomes as they are after the look: whoever removes an entry stores the outcome first (invariant 2). */
 async function outcomesOf(
   { database }: Dependencies,
   items: readonly WorkItem[],

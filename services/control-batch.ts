@@ -87,7 +87,7 @@ export async function tellWorkflow(parts: TellParts, batch: BatchDocument): Prom
 async function signal({ client }: TellParts, batch: BatchDocument): Promise<boolean> {
   const message = batch.cancelRequested ? cancelSignal : batch.asked?.suspended ? suspendSignal : resumeSignal;
   try {
-    await client.workflow.getHandle(batchWorkflowId(batch._id)).signal(message);
+    await client.workflow.getHandle(batchWorkflowId(batch._id)).signal(message, batch.asked?.token);
     return true;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;

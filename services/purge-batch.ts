@@ -51,7 +51,8 @@ async function endWorkflow(client: Client, batchId: string, waitMs: number): Pro
   const deadline = Date.now() + waitMs;
   const handle = client.workflow.getHandle(batchWorkflowId(batchId));
   try {
-    await handle.signal(cancelSignal);
+    // its mark is stored, which says more
+    await handle.signal(cancelSignal, 'deleted');
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return true;
     throw error;

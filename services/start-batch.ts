@@ -51,6 +51,7 @@ async function tryToStart(
     activityTimeoutSeconds,
     ...(batch.suspended && { suspended: true }),
     ...(batch.cancelRequested && { cancelled: true }),
+    ...(batch.asked && { asked: batch.asked.token }),
   };
   try {
     await client.workflow.start(BATCH_WORKFLOW_TYPE, {

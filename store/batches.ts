@@ -123,17 +123,36 @@ export async function readBatches(database: Database, batchIds: readonly string[
 export const RUNNING = { $in: [...RUNNING_STATUSES] };
 export const NOT_TO_BE_STARTED = { unstarted: '', startDue: '' } as const;
 
-/** Stores how far a run is, and by which execution; a finished or another run stays as it is. Safe to repeat. */
+/** What a workflow stores of its batch. */
+export interface RunningState {
+  readonly status: RunningStatus;
+  readonly suspended: boolean;
+  /** The latest request that the workflow was told of; null: none. Absent: it was started by an earlier version. */
+  readonly asked?: string | null;
+  /** The batch was cancelled by a signal of a program, or in Temporal. */
+  readonly cancelled?: true;
+}
+
+/**
+ * Stores how far a run is, and by which execution; a finished or another run stays as it is. Whether it is suspended stays where a
+ * caller has asked for something that the workflow did not know of yet: what that caller was told holds from its answer on. Safe
+ * to repeat.
+ */
 export async function recordRunning(
   database: Database,
-  batch: { readonly batchId: string; readonly run: number },
-  state: { status: RunningStatus; suspended?: boolean },
+  { batchId, run }: { readonly batchId: string; readonly run: number },
+  { status, suspended, asked, cancelled }: RunningState,
   execution: string,
 ): Promise<void> {
-  await database.batches.updateOne(
-    { _id: batch.batchId, run: batch.run, status: RUNNING },
-    { $set: state, $addToSet: { executions: execution } },
+  const running = { _id: batchId, run, status: RUNNING };
+  const known = asked === undefined ? {} : asked === null ? { asked: { $exists: false } } : { 'asked.token': asked };
+  const state = { status, ...(cancelled && { cancelRequested: true }) };
+  const $addToSet = { executions: execution };
+  const { matchedCount } = await database.batches.updateOne(
+    { ...running, ...known },
+    { $set: { ...state, suspended }, $addToSet },
   );
+  if (matchedCount === 0 && asked !== undefined) await database.batches.updateOne(running, { $set: state, $addToSet });
 }
 
 /**
@@ -227,7 +246,13 @@ export async function recordFailedItems(database: Database, { _id, run }: BatchD
 /** Puts a finished batch aside: it is over for who watches running batches. @returns false where another caller was first. */
 export async function recordDismissed(database: Database, batchId: string): Promise<boolean> {
   const { modifiedCount } = await database.batches.updateOne(
-    { _id: batchId, dismissedAt: { $exists: false }, deletedAt: { $exists: false } },
+    // one that is being retried meanwhile is not finished
+    {
+      _id: batchId,
+      status: { $nin: [...RUNNING_STATUSES] },
+      dismissedAt: { $exists: false },
+      deletedAt: { $exists: false },
+    },
     { $set: { dismissedAt: new Date() } },
   );
   return modifiedCount === 1;

@@ -63,6 +63,17 @@ const collection = (database: Database): Collection<DeletionStepDocument> =>
 /** `_id`s of everything that belongs to a batch, in this collection and in `commits`. */
 const ofBatch = (batchId: string) => ({ $gt: `${batchId}/`, $lt: `${batchId}0` });
 
+/** Runs before one of which something may be left, if its end and those of all between have failed to remove it. */
+const EARLIER_RUNS = 20;
+
+/** The same, of a run and those before it: whoever is late, of a run that is over, leaves the plan of a later one alone. */
+const ofRun = (batchId: string, run: number) => ({
+  $or: runsUpTo(run).map((one) => ({ _id: { $gt: `${batchId}/${one}/`, $lt: `${batchId}/${one}0` } })),
+});
+
+const runsUpTo = (run: number): number[] =>
+  Array.from({ length: Math.min(run, EARLIER_RUNS) }, (_, earlier) => run - earlier);
+
 /** The group of a step; numbers of steps are unique in a run. */
 export const stepGroup = (batchId: string, run: number, step: number): string => `${batchId}/${run}/${step}`;
 
@@ -172,10 +183,14 @@ export async function cascadedInRun(database: Database, batchId: string, run: nu
   return sum;
 }
 
-/** Steps of a batch that may have been left half done, one at a time. */
-export async function* unfinishedSteps(database: Database, batchId: string): AsyncGenerator<DeletionStep> {
+/** Steps of a batch, up to a run or all, that may have been left half done, one at a time. */
+export async function* unfinishedSteps(
+  database: Database,
+  batchId: string,
+  run?: number,
+): AsyncGenerator<DeletionStep> {
   const open = await collection(database)
-    .find({ _id: ofBatch(batchId), done: false }, { projection: { _id: 1 } })
+    .find({ ...upTo(batchId, run), done: false }, { projection: { _id: 1 } })
     .toArray();
   const groups = new Set(open.map(({ _id }) => _id.slice(0, _id.lastIndexOf('#'))));
   for (const group of groups) {
@@ -184,17 +199,22 @@ export async function* unfinishedSteps(database: Database, batchId: string): Asy
   }
 }
 
+const upTo = (batchId: string, run: number | undefined) =>
+  run === undefined ? { _id: ofBatch(batchId) } : ofRun(batchId, run);
+
 /**
- * Removes the plan of a delete batch that is over, with what decides about its marks: those that a step has left behind are
+ * Removes the plan of a delete batch that is over, up to a run or all of it, with what decides about its marks: those that a step has left behind are
  * brought to their end first, for a mark without a decision would be one that never was decided. Safe to repeat.
  */
-export async function removeDeletionPlan(database: Database, batchId: string): Promise<void> {
-  for await (const { group, targets } of unfinishedSteps(database, batchId)) {
+export async function removeDeletionPlan(database: Database, batchId: string, run?: number): Promise<void> {
+  for await (const { group, targets } of unfinishedSteps(database, batchId, run)) {
     const decision = (await readGroup(database, group)) ?? (await decideGroup(database, group, 'aborted'));
     const end = decision.state === 'committed' ? removeLeaving : unmarkLeaving;
     for (const some of slices([...targets.keys()])) await end(database, group, some);
   }
-  await collection(database).deleteMany({ _id: ofBatch(batchId) });
-  await database.commits.deleteMany({ _id: ofBatch(batchId) });
-  await removeLists(database, batchId);
+  await collection(database).deleteMany(upTo(batchId, run));
+  await database.commits.deleteMany(upTo(batchId, run));
+  // lists are of groups, which begin with batch and run
+  for (const owner of run === undefined ? [batchId] : runsUpTo(run).map((one) => `${batchId}/${one}`))
+    await removeLists(database, owner);
 }

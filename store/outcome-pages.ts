@@ -11,6 +11,8 @@ import { slices } from './slices.ts';
 export interface OutcomePageDocument {
   _id: string;
   outcomes: Record<string, StoredOutcome>;
+  /** The latest run that has written here; absent: an earlier version has. */
+  run?: number;
 }
 
 /** What became of one item. A terminal one is written once and changed by a retry only. */
@@ -103,15 +105,25 @@ export async function readOutcomePages(
   );
 }
 
+/** A run of a batch, as far as its outcomes are concerned. */
+export interface OutcomeWriter {
+  readonly _id: string;
+  readonly run: number;
+  readonly pageSize: number;
+  readonly total: number;
+}
+
 /**
  * Writes outcomes over items that are queued or pending; one that is settled already stays as it is (invariant 1: exactly one
- * terminal outcome). One command for the usual case; a page where something was settled meanwhile is read and written again.
+ * terminal outcome). Nothing is written to a page that a later run has written to: whoever is late, of a run that has ended, finds
+ * there what that one has queued again. One command for the usual case; a page where something was settled meanwhile is read and
+ * written again.
  * @param isFirst no outcome of these items was found: pages that they fill are inserted, which costs far less than matching
  * each of their items. Where there is one after all, the insert finds the page taken.
  */
 export async function writeOutcomes(
   database: Database,
-  batch: { readonly _id: string; readonly pageSize: number; readonly total: number },
+  batch: OutcomeWriter,
   outcomes: ReadonlyMap<number, StoredOutcome>,
   isFirst = false,
 ): Promise<void> {
@@ -119,33 +131,62 @@ export async function writeOutcomes(
   const pages = groupByPage(outcomes, batch.pageSize);
   const operations = [...pages].map(([page, entries]): AnyBulkWriteOperation<OutcomePageDocument> => {
     const isFilled = entries.length === Math.min(batch.pageSize, batch.total - page * batch.pageSize);
-    return isFirst && isFilled ? insertion(pageId(batch._id, page), entries) : update(pageId(batch._id, page), entries);
+    return isFirst && isFilled ? insertion(batch, page, entries) : update(batch, page, entries);
   });
   try {
     await database.outcomePages.bulkWrite(operations, { ordered: false });
   } catch (error) {
     // The page exists and does not match: another delivery made it or settled something in it.
     if (!isDuplicateKey(error)) throw error;
-    const stored = await readOutcomes(database, batch, [...outcomes.keys()]);
-    const open = new Map([...outcomes].filter(([index]) => UNSETTLED.includes(stored.get(index)?.status ?? null)));
-    await writeOutcomes(database, batch, open);
+    await writeOutcomes(database, batch, await stillOpen(database, batch, outcomes));
   }
+}
+
+/** Outcomes of items that are not settled, in pages that no later run has written to. */
+async function stillOpen(
+  database: Database,
+  batch: OutcomeWriter,
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+): Promise<Map<number, StoredOutcome>> {
+  const ids = pagesWith(batch, [...outcomes.keys()]).map((page) => pageId(batch._id, page));
+  const stored = new Map<string, OutcomePageDocument>();
+  for (const page of await database.outcomePages.find({ _id: { $in: ids } }).toArray()) stored.set(page._id, page);
+  const isOpen = (index: number): boolean => {
+    const page = stored.get(pageId(batch._id, Math.floor(index / batch.pageSize)));
+    return (page?.run ?? 0) <= batch.run && UNSETTLED.includes(page?.outcomes[index]?.status ?? null);
+  };
+  return new Map([...outcomes].filter(([index]) => isOpen(index)));
 }
 
 type Entries = readonly (readonly [number, StoredOutcome])[];
 
-function insertion(_id: string, entries: Entries): AnyBulkWriteOperation<OutcomePageDocument> {
-  return { insertOne: { document: { _id, outcomes: Object.fromEntries(entries) } } };
+/** The filter for pages that no run after `run` has written to. */
+const noLaterRun = (run: number) => ({ run: { $not: { $gt: run } } });
+
+function insertion(
+  { _id, run }: OutcomeWriter,
+  page: number,
+  entries: Entries,
+): AnyBulkWriteOperation<OutcomePageDocument> {
+  return { insertOne: { document: { _id: pageId(_id, page), outcomes: Object.fromEntries(entries), run } } };
 }
 
-function update(_id: string, entries: Entries): AnyBulkWriteOperation<OutcomePageDocument> {
+function update(
+  { _id, run }: OutcomeWriter,
+  page: number,
+  entries: Entries,
+): AnyBulkWriteOperation<OutcomePageDocument> {
   return {
     updateOne: {
       filter: {
-        _id,
+        _id: pageId(_id, page),
+        ...noLaterRun(run),
         ...Object.fromEntries(entries.map(([index]) => [`outcomes.${index}.status`, { $in: UNSETTLED }])),
       },
-      update: { $set: Object.fromEntries(entries.map(([index, outcome]) => [`outcomes.${index}`, outcome])) },
+      update: {
+        $set: Object.fromEntries(entries.map(([index, outcome]) => [`outcomes.${index}`, outcome])),
+        $max: { run },
+      },
       upsert: true,
     },
   };
@@ -165,20 +206,30 @@ function groupByPage(
   return pages;
 }
 
-/** Takes terminal outcomes back to queued for a retry, keeping the count of attempts; one that has changed since stays. */
+/**
+ * Takes terminal outcomes back to queued for a retry, keeping the count of attempts: each page once in a run, so that whoever is
+ * late changes nothing. From then on nobody of an earlier run writes to it.
+ */
 export async function requeueOutcomes(
   database: Database,
-  batch: { readonly _id: string; readonly pageSize: number },
+  batch: Pick<OutcomeWriter, '_id' | 'run' | 'pageSize'>,
   outcomes: ReadonlyMap<number, StoredOutcome>,
 ): Promise<void> {
-  const operations = [...outcomes].map(([index, { status, attempts }]) => ({
+  const operations = [...groupByPage(outcomes, batch.pageSize)].map(([page, entries]) => ({
     updateOne: {
       filter: {
-        _id: pageId(batch._id, Math.floor(index / batch.pageSize)),
-        [`outcomes.${index}.status`]: status,
-        [`outcomes.${index}.attempts`]: attempts,
+        _id: pageId(batch._id, page),
+        run: { $not: { $gte: batch.run } },
+        ...Object.fromEntries(entries.map(([index, { status }]) => [`outcomes.${index}.status`, status])),
       },
-      update: { $set: { [`outcomes.${index}`]: { status: 'queued' as const, attempts } } },
+      update: {
+        $set: {
+          run: batch.run,
+          ...Object.fromEntries(
+            entries.map(([index, { attempts }]) => [`outcomes.${index}`, { status: 'queued' as const, attempts }]),
+          ),
+        },
+      },
     },
   }));
   if (operations.length > 0) await database.outcomePages.bulkWrite(operations, { ordered: false });

@@ -81,7 +81,10 @@ export function batchActivities(input: BatchInput) {
     expireItems: (items: Parameters<Activities['expireItems']>[0]) =>
       call(survey, `expire ${itemRange(items.indexes)}`).expireItems(items),
     record: (state: Parameters<Activities['recordState']>[0]) =>
-      call(work, `store that the batch is ${state.suspended ? 'suspended' : state.status}`).recordState(state),
+      call(
+        work,
+        `store that the batch is ${state.cancelled ? 'cancelled' : state.suspended ? 'suspended' : state.status}`,
+      ).recordState(state),
     finish: (finish: Parameters<Activities['finishBatch']>[0]) => {
       const { local, durable } = surveys(`finish ${input.operation} of ${input.total} items`);
       const isSmall = finish.succeeded !== undefined || input.total <= MAX_ITEMS_FINISHED_LOCALLY;

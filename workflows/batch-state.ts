@@ -20,6 +20,12 @@ export class BatchState {
   cancelled: boolean;
   /** Somebody has suspended or resumed the batch since that was stored. */
   controlled = false;
+  /** How often somebody has suspended, resumed or cancelled it. */
+  controls = 0;
+  /** The latest request of a caller that was told; it was stored before. */
+  asked: string | null;
+  /** That the batch is cancelled is stored. */
+  isCancelStored: boolean;
   /** Items have waited, or may have in an execution before this one. */
   hasWaited: boolean;
   /** A hint has come that dependencies may be there. */
@@ -29,14 +35,17 @@ export class BatchState {
     total,
     suspended,
     cancelled,
+    asked,
     carried,
-  }: Pick<BatchInput, 'total' | 'suspended' | 'cancelled' | 'carried'>) {
+  }: Pick<BatchInput, 'total' | 'suspended' | 'cancelled' | 'asked' | 'carried'>) {
     this.#total = total;
     this.hasWaited = carried !== undefined;
     this.#counts.queued = total;
     this.started = carried !== undefined;
     this.suspended = suspended ?? false;
     this.cancelled = cancelled ?? false;
+    this.isCancelStored = this.cancelled;
+    this.asked = carried?.asked ?? asked ?? null;
     if (carried === undefined) return;
     Object.assign(this.#counts, carried.summary.counts);
     Object.assign(this.#actions, carried.summary.actions);
@@ -97,6 +106,30 @@ export class BatchState {
     this.#remember(pending);
   }
 
+  suspend(asked?: string): void {
+    this.suspended = true;
+    this.#control(asked);
+  }
+
+  resume(asked?: string): void {
+    this.suspended = false;
+    // What came meanwhile, a cycle that waited for this batch too, goes ahead now.
+    this.woken = true;
+    this.#control(asked);
+  }
+
+  cancel(asked?: string): void {
+    this.cancelled = true;
+    this.controls += 1;
+    if (asked !== undefined) this.isCancelStored = true;
+  }
+
+  #control(asked: string | undefined): void {
+    this.controlled = true;
+    this.controls += 1;
+    if (asked !== undefined) this.asked = asked;
+  }
+
   /** Pending items are queued again, though nobody will carry them out. */
   giveUp(indexes: readonly number[]): void {
     for (const index of indexes) {
@@ -129,7 +162,8 @@ export class BatchState {
     }));
   }
 
-  carry(cursor: number | undefined): CarriedState {
+  /** @param stages what is planned and left to do. */
+  carry(cursor: number | undefined, stages: CarriedState['stages'] = []): CarriedState {
     const groups = new Map<number, number[]>();
     for (const index of this.pendingIndexes) {
       const deadline = this.#deadlines.get(index) ?? 0;
@@ -141,7 +175,9 @@ export class BatchState {
       summary: this.summary(),
       pending: [...groups].map(([expiresAt, indexes]) => ({ expiresAt, indexes })),
       ...(cursor !== undefined && { cursor }),
+      ...(stages.length > 0 && { stages }),
       cancelled: this.cancelled,
+      ...(this.asked !== null && { asked: this.asked }),
     };
   }
 

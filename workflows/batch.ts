@@ -5,6 +5,7 @@ import {
   condition,
   continueAsNew,
   log,
+  patched,
   setCurrentDetails,
   setHandler,
   sleep,
@@ -36,6 +37,12 @@ import {
 const ACTIVITIES_IN_FLIGHT: Readonly<Record<Operation, number>> = { upload: 3, patch: 3, delete: 4, terminate: 8 };
 /** Wait before looking again at items that another batch is carrying out, in ms. */
 const CLAIMED_RETRY_MS = 500;
+/**
+ * An activity that finds its batch suspended or cancelled leaves its items, and the signal that says so is on its way. Wait before
+ * they are tried again without one, in ms: at first, and at most.
+ */
+const HALTED_RETRY_MS = 250;
+const MAX_HALTED_RETRY_MS = 10_000;
 
 const STATUS_ATTRIBUTE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.status, SearchAttributeType.KEYWORD);
 
@@ -57,31 +64,30 @@ function receiveMessages(state: BatchState): void {
   setHandler(dependenciesAvailableSignal, () => {
     state.woken = true;
   });
-  setHandler(suspendSignal, () => {
-    state.suspended = true;
-    state.controlled = true;
-  });
-  setHandler(resumeSignal, () => {
-    state.suspended = false;
-    state.controlled = true;
-    // What came meanwhile, a cycle that waited for this batch too, goes ahead now.
-    state.woken = true;
-  });
-  const cancel = (): void => {
-    state.cancelled = true;
-  };
-  setHandler(cancelSignal, cancel);
+  setHandler(suspendSignal, (asked) => state.suspend(asked));
+  setHandler(resumeSignal, (asked) => state.resume(asked));
+  setHandler(cancelSignal, (asked) => state.cancel(asked));
   // A cancellation requested in the Temporal UI is the same.
-  CancellationScope.current().cancelRequested.catch(cancel);
+  CancellationScope.current().cancelRequested.catch(() => state.cancel());
 }
 
 class BatchRun {
   readonly #input: BatchInput;
   readonly #state: BatchState;
   readonly #activities;
-  readonly #id: { readonly batchId: string; readonly run: number };
+  readonly #id: { readonly batchId: string; readonly run: number; readonly keepsLeft: true };
+  /** Where planning goes on, and what is planned and left to do. */
   #cursor: number | undefined;
+  readonly #stages: Work[][];
   #planDone: boolean;
+  /** What is left of the plan waits for the next execution. */
+  #isResting = false;
+  /** Whether this execution may continue as new in the middle of its plan: those of an earlier version do not. */
+  #mayRest: boolean | undefined;
+  /** Plans in a row that were not made because the batch is suspended or cancelled. */
+  #plansLeft = 0;
+  /** Activities at work on items. */
+  #atWork = 0;
   #published: string;
   #recorded = 'processing';
 
@@ -89,9 +95,10 @@ class BatchRun {
     this.#input = input;
     this.#state = state;
     this.#activities = batchActivities(input);
-    this.#id = { batchId: input.batchId, run: input.run };
+    this.#id = { batchId: input.batchId, run: input.run, keepsLeft: true };
     this.#cursor = input.carried === undefined ? 0 : input.carried.cursor;
-    this.#planDone = this.#cursor === undefined;
+    this.#stages = (input.carried?.stages ?? []).map((stage) => [...stage]);
+    this.#planDone = this.#cursor === undefined && this.#stages.length === 0;
     // as it was started
     this.#published = input.carried === undefined ? 'queued' : '';
     if (input.carried !== undefined) this.#recorded = this.#recordable();
@@ -99,26 +106,78 @@ class BatchRun {
 
   async carryOut(): Promise<BatchSummary> {
     this.#publish();
+    void this.#storeCancel();
     await Promise.all([this.#carryOutPlan(), this.#watchPending()]);
     return this.#finish();
   }
 
-  /** Plans and carries out part after part. */
+  /** Plans and carries out part after part, stage after stage; rests where the history is long. */
   async #carryOutPlan(): Promise<void> {
-    while (this.#cursor !== undefined && !this.#state.cancelled) {
-      const plan: Plan | null = await this.#planNext(this.#cursor);
-      this.#state.started = true;
-      this.#cursor = plan?.next;
-      if (plan === null) break;
-      this.#state.add(plan.tally);
-      for (const stage of plan.stages) {
-        await this.#carryOutStage(stage, 'wait', (work) => this.#carryOutWork(work));
-        // Items that became pending have registered: now look (invariant 5).
-        this.#state.woken = true;
+    while (!this.#state.cancelled) {
+      const [stage] = this.#stages;
+      if (stage === undefined && this.#cursor === undefined) break;
+      if (this.#isFull()) {
+        this.#isResting = true;
+        return;
       }
-      if (this.#cursor !== undefined && workflowInfo().continueAsNewSuggested) await this.#continueAsNew();
+      if (stage !== undefined) await this.#carryOutPlanned(stage);
+      else if (this.#cursor !== undefined) await this.#planOn(this.#cursor);
     }
     this.#planDone = true;
+  }
+
+  async #carryOutPlanned(stage: Work[]): Promise<void> {
+    await this.#carryOutStage(stage, 'wait', (work) => this.#carryOutWork(work));
+    // Items that became pending have registered: now look (invariant 5).
+    this.#state.woken = true;
+    if (stage.length > 0) return;
+    this.#stages.shift();
+    const isPartDone = this.#stages.length === 0 && this.#cursor !== undefined;
+    if (isPartDone && workflowInfo().continueAsNewSuggested && !this.#isFull()) await this.#continueAsNew();
+  }
+
+  /** Takes up the next part of the plan. */
+  async #planOn(cursor: number): Promise<void> {
+    const plan: Plan | null = await this.#planNext(cursor);
+    this.#state.started = true;
+    if (plan?.isLeft) {
+      this.#plansLeft += 1;
+      await this.#untilTold(this.#plansLeft);
+      const state = this.#state;
+      if (state.suspended) await condition(() => !state.suspended || state.cancelled || this.#wantsRest());
+      return;
+    }
+    this.#plansLeft = 0;
+    this.#cursor = plan?.next;
+    if (plan === null) return;
+    this.#state.add(plan.tally);
+    this.#stages.push(...plan.stages.map((stage) => [...stage]));
+  }
+
+  /** The server wants a new execution, and this one may begin it before its plan is done. */
+  #isFull(): boolean {
+    if (!workflowInfo().continueAsNewSuggested) return false;
+    this.#mayRest ??= patched('continues-as-new-in-its-plan');
+    return this.#mayRest;
+  }
+
+  /** As `#isFull`, but for an execution of which that is not decided yet. */
+  #wantsRest(): boolean {
+    return workflowInfo().continueAsNewSuggested && this.#mayRest !== false;
+  }
+
+  /**
+   * Activities have left items because the batch is suspended or cancelled, as it is stored: the signal is on its way, or has come.
+   * @param times in a row.
+   */
+  async #untilTold(times = 1): Promise<void> {
+    const state = this.#state;
+    if (state.suspended || state.cancelled) return;
+    const { controls } = state;
+    const waitMs = Math.min(HALTED_RETRY_MS * 2 ** (times - 1), MAX_HALTED_RETRY_MS);
+    await condition(() => state.controls !== controls, waitMs, {
+      summary: 'the batch is stored as suspended or cancelled: waits for the signal',
+    });
   }
 
   async #planNext(cursor: number): Promise<Plan | null> {
@@ -132,44 +191,65 @@ class BatchRun {
 
   /**
    * Runs the work of one stage, a few activities at a time; none is started while suspended or once cancelled.
+   * @param left the work; what has been done, or failed, leaves it.
    * @param onSuspend what is left then waits here, or is left undone.
+   * @param carryOut returns what it has not begun, because the batch is suspended or cancelled.
    */
   async #carryOutStage<T>(
-    stage: readonly T[],
+    left: T[],
     onSuspend: 'wait' | 'leave',
-    carryOut: (work: T) => Promise<void>,
+    carryOut: (work: T) => Promise<T | null>,
   ): Promise<void> {
-    const left = [...stage];
+    const state = this.#state;
     const lane = async (): Promise<void> => {
-      for (;;) {
-        if (this.#state.suspended && onSuspend === 'leave') return;
-        if (this.#state.suspended) await condition(() => !this.#state.suspended || this.#state.cancelled);
-        const work = this.#state.cancelled ? undefined : left.shift();
+      for (let halted = 0; ; ) {
+        if (state.suspended && onSuspend === 'leave') return;
+        // not one await more than there was: the order of commands is that of recorded histories
+        if (state.suspended) await condition(() => !state.suspended || state.cancelled || this.#wantsRest());
+        if (state.cancelled || (onSuspend === 'wait' && this.#isFull())) return;
+        if (state.suspended) continue;
+        const work = left.shift();
         if (work === undefined) return;
-        await carryOut(work);
+        this.#atWork += 1;
+        const rest = await carryOut(work);
+        this.#atWork -= 1;
         this.#publish();
+        halted = rest === null ? 0 : halted + 1;
+        if (rest === null) continue;
+        left.unshift(rest);
+        if (onSuspend === 'leave') return;
+        await this.#untilTold(halted);
       }
     };
     const width = ACTIVITIES_IN_FLIGHT[this.#input.operation];
     await Promise.all(Array.from({ length: Math.min(width, left.length) }, lane));
   }
 
-  async #carryOutWork(work: Work): Promise<void> {
+  /** @returns what was not begun. */
+  async #carryOutWork(work: Work): Promise<Work | null> {
     try {
       if (work.kind === 'step') {
-        const { tally, pending, cascaded } = await this.#activities.deleteStep(
-          { ...this.#id, step: work.step },
-          work.items,
-        );
-        this.#state.add(tally, pending, cascaded);
-      } else {
-        const { tally, pending, hasWaited } = await this.#activities.applyItems({ ...this.#id, indexes: work.indexes });
-        this.#state.add(tally, pending);
-        if (hasWaited) this.#state.hasWaited = true;
+        const step = await this.#activities.deleteStep({ ...this.#id, step: work.step }, work.items);
+        if (step.isLeft) return work;
+        this.#state.add(step.tally, step.pending, step.cascaded);
+        return null;
       }
+      const {
+        tally,
+        pending,
+        hasWaited,
+        left = [],
+      } = await this.#activities.applyItems({
+        ...this.#id,
+        indexes: work.indexes,
+      });
+      this.#state.add(tally, pending);
+      if (hasWaited) this.#state.hasWaited = true;
+      return left.length > 0 ? { kind: 'items', indexes: left } : null;
     } catch (error) {
       // The items stay queued here; finishing gives them their outcome.
       this.#expectActivityFailure(error, 'work failed');
+      return null;
     }
   }
 
@@ -178,7 +258,8 @@ class BatchRun {
     const state = this.#state;
     const isOver = (): boolean => state.cancelled || (this.#planDone && !state.hasPending);
     const isWoken = (): boolean => state.woken && !state.suspended && state.hasPending;
-    const isFull = (): boolean => this.#planDone && state.hasPending && workflowInfo().continueAsNewSuggested;
+    const isFull = (): boolean =>
+      (this.#isResting || (this.#planDone && state.hasPending)) && workflowInfo().continueAsNewSuggested;
     // after each suspend and resume, so that what is stored ends as what holds, whoever stores beside
     const isUnrecorded = (): boolean => state.controlled || this.#recorded !== this.#recordable();
     while (!isOver()) {
@@ -209,7 +290,7 @@ class BatchRun {
     try {
       const { settled, result, ready, lookAgain } = await this.#activities.look({ ...this.#id, indexes });
       state.replace(settled, result.tally, result.pending);
-      for (const stage of ready) await this.#carryOutStage(stage, 'leave', (chunk) => this.#applyReady(chunk));
+      for (const stage of ready) await this.#carryOutStage([...stage], 'leave', (chunk) => this.#applyReady(chunk));
       const isStuck = lookAgain || ready.flat(2).some((index) => state.isPending(index));
       if (!isStuck || state.suspended || state.cancelled) return;
       // Another batch is carrying them out with its own, or what they need has gone again: nobody may tell.
@@ -221,12 +302,20 @@ class BatchRun {
     }
   }
 
-  async #applyReady(indexes: readonly number[]): Promise<void> {
+  /** @returns what was not begun: it is pending as before. */
+  async #applyReady(indexes: number[]): Promise<number[] | null> {
     try {
-      const { tally, pending } = await this.#activities.applyItems({ ...this.#id, indexes });
-      this.#state.replace(indexes, tally, pending);
+      const { tally, pending, left = [] } = await this.#activities.applyItems({ ...this.#id, indexes });
+      const kept = new Set(left);
+      this.#state.replace(
+        indexes.filter((index) => !kept.has(index)),
+        tally,
+        pending,
+      );
+      return left.length > 0 ? [...left] : null;
     } catch (error) {
       this.#giveUpPending(indexes, error);
+      return null;
     }
   }
 
@@ -284,9 +373,24 @@ class BatchRun {
         ...this.#id,
         status: status === 'waiting' ? 'waiting' : 'processing',
         suspended,
+        asked: this.#state.asked,
       });
     } catch (error) {
       this.#expectActivityFailure(error, 'its state could not be stored');
+    }
+  }
+
+  /** That a program, or somebody in the Temporal UI, has cancelled the batch: stored for activities that are at work. */
+  async #storeCancel(): Promise<void> {
+    const state = this.#state;
+    await condition(() => state.cancelled);
+    if (state.isCancelStored || this.#atWork === 0 || !patched('stores-its-cancellation')) return;
+    state.isCancelStored = true;
+    const { suspended, asked } = state;
+    try {
+      await this.#activities.record({ ...this.#id, status: 'processing', suspended, asked, cancelled: true });
+    } catch (error) {
+      this.#expectActivityFailure(error, 'its cancellation could not be stored');
     }
   }
 
@@ -306,6 +410,9 @@ class BatchRun {
   }
 
   async #continueAsNew(): Promise<never> {
-    return continueAsNew<typeof batchWorkflow>({ ...this.#input, carried: this.#state.carry(this.#cursor) });
+    return continueAsNew<typeof batchWorkflow>({
+      ...this.#input,
+      carried: this.#state.carry(this.#cursor, this.#stages),
+    });
   }
 }

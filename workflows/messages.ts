@@ -1,4 +1,5 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { Work } from '../activities/plan-batch.ts';
 import type { BatchSummary, Operation } from '../domain/batch.ts';
 
 /**
@@ -36,11 +37,17 @@ export interface AvailableDependency {
 
 /** Dependencies may have appeared: a hint, never a proof. The batch looks again; nonsense does no harm. */
 export const dependenciesAvailableSignal = defineSignal<[AvailableDependency[]]>('dependenciesAvailable');
+/**
+ * The request of a caller of the API that a signal tells of: it is stored already. Programs leave it out: what they ask for is
+ * stored by the workflow.
+ */
+type StoredRequest = [asked?: string];
+
 /** Starts nothing new until resumed; deadlines of pending items run on. */
-export const suspendSignal = defineSignal('suspend');
-export const resumeSignal = defineSignal('resume');
-/** What was applied stays, what runs finishes, everything else becomes `cancelled`. */
-export const cancelSignal = defineSignal('cancel');
+export const suspendSignal = defineSignal<StoredRequest>('suspend');
+export const resumeSignal = defineSignal<StoredRequest>('resume');
+/** What was applied stays, what has begun finishes, everything else becomes `cancelled`. */
+export const cancelSignal = defineSignal<StoredRequest>('cancel');
 
 export const statusQuery = defineQuery<BatchSummary>('status');
 
@@ -66,6 +73,8 @@ export interface BatchInput {
   /** What was asked of the batch before its workflow was started. */
   readonly suspended?: true;
   readonly cancelled?: true;
+  /** The latest request of a caller that is stored, whatever it was. */
+  readonly asked?: string;
   /** State carried over by continue-as-new. */
   readonly carried?: CarriedState;
 }
@@ -101,9 +110,12 @@ export function assertReadable(input: BatchInput | Unreadable): asserts input is
 export interface CarriedState {
   readonly summary: BatchSummary;
   readonly pending: readonly PendingGroup[];
-  /** Where planning goes on; absent when all is planned and done. */
+  /** Where planning goes on; absent when all is planned. */
   readonly cursor?: number;
+  /** What is planned and left to do, stage after stage. */
+  readonly stages?: readonly (readonly Work[])[];
   readonly cancelled: boolean;
+  readonly asked?: string;
 }
 
 /** Pending items with one deadline, in ms since 1970. */

@@ -1,3 +1,4 @@
+import { checkHalts } from './checks/halts.ts';
 import { historiesOf } from './checks/history.ts';
 import { matchBatches } from './checks/match.ts';
 import { checkOutcomes, controlsByBatch } from './checks/outcomes.ts';
@@ -27,6 +28,7 @@ export function check(journal: Journal, snapshot: Snapshot): Findings {
     violations: [
       ...violations,
       ...checkOutcomes(journal, matches),
+      ...checkHalts(journal, matches),
       ...resources.violations,
       ...checkReads(journal),
       ...checkStored(journal, snapshot),

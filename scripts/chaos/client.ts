@@ -71,7 +71,8 @@ export class ApiClient {
     }
   }
 
-  async control(tenant: string, batchId: string, verb: Verb): Promise<void> {
+  /** @returns the status of the answer; null where it was lost. */
+  async control(tenant: string, batchId: string, verb: Verb): Promise<number | null> {
     const request: ControlRequest = { tenant, batchId, verb, sentAt: Date.now(), status: null };
     this.#journal.controls.push(request);
     try {
@@ -79,6 +80,7 @@ export class ApiClient {
     } catch (error) {
       if (!(error instanceof NoAnswerError)) throw error;
     }
+    return request.status;
   }
 
   /** @throws NoAnswerError */

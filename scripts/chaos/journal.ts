@@ -49,6 +49,20 @@ export interface ControlRequest {
   status: number | null;
 }
 
+/** A batch that a client has suspended or cancelled, and was told so: what was done then, and later. */
+export interface Halt {
+  readonly tenant: string;
+  readonly batchId: string;
+  readonly verb: 'suspend' | 'cancel';
+  /** Ms since 1970: before the request, and when `later` was counted. */
+  readonly from: number;
+  readonly to: number;
+  /** Items that had succeeded when the answer was there. */
+  readonly done: number;
+  /** Those when the client was about to resume; null of a cancelled batch, whose end says it. */
+  readonly later: number | null;
+}
+
 /** A resource as a client has read it at some moment between two; null: it was not there. */
 export interface ResourceRead {
   readonly tenant: string;
@@ -76,6 +90,7 @@ export interface Journal {
   readonly tenants: readonly string[];
   readonly requests: SentRequest[];
   readonly controls: ControlRequest[];
+  readonly halts: Halt[];
   readonly reads: ResourceRead[];
   readonly seen: SeenEnd[];
   /** Answers that must never be: 5xx other than 503. */

@@ -139,6 +139,7 @@ class Run {
       tenants: TENANTS,
       requests: [],
       controls: [],
+      halts: [],
       reads: [],
       seen: [],
       wrongAnswers: [],

@@ -1,9 +1,10 @@
 import * as everyday from './actions.ts';
+import { haltBacklog } from './backlog.ts';
 import * as races from './races.ts';
 import { pause, type Session } from './session.ts';
 import * as waiting from './waiting-actions.ts';
 
-const ACTIONS = { ...pick(everyday), ...races, ...pickWaiting(waiting) };
+const ACTIONS = { ...pick(everyday), ...races, ...pickWaiting(waiting), haltBacklog };
 export type ActionName = keyof typeof ACTIONS;
 export type Workload = Readonly<Partial<Record<ActionName, number>>>;
 
@@ -44,6 +45,7 @@ export const EVERYTHING: Workload = {
   patchesAtOnce: 4,
   rejectingOnce: 3,
   scramble: 5,
+  haltBacklog: 1.5,
 };
 
 /** Mean time between two actions of one client, in ms. */

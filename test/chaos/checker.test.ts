@@ -335,3 +335,25 @@ test('a batch whose answer was lost is known by what it holds', () => {
   for (const request of state.journal.requests) request.results.splice(0, 1, { kind: 'unknown', why: 'broken' });
   expect(rules(state)).toEqual([]);
 });
+
+describe('a batch that was suspended or cancelled', () => {
+  const halt = { tenant: 'alpha', batchId: 'batch-1', verb: 'suspend', from: 1_000, to: 2_000, done: 40 } as const;
+
+  test('does no more than the slice that was at work', () => {
+    const state = sound();
+    state.journal.halts.push({ ...halt, later: 140 });
+    expect(rules(state)).toEqual([]);
+    state.journal.halts.push({ ...halt, later: 141 });
+    expect(rules(state)).toEqual(['went on']);
+  });
+
+  test('may go on when somebody else has resumed it meanwhile', () => {
+    const state = sound();
+    state.journal.halts.push({ ...halt, later: 300 });
+    const resume = { tenant: 'alpha', batchId: 'batch-1', verb: 'resume', sentAt: 1_500 } as const;
+    state.journal.controls.push({ ...resume, status: 409 });
+    expect(rules(state)).toEqual(['went on']);
+    state.journal.controls.push({ ...resume, status: null });
+    expect(rules(state)).toEqual([]);
+  });
+});

@@ -11,6 +11,7 @@ export class Doctored {
     tenants: ['alpha', 'beta'],
     requests: [],
     controls: [],
+    halts: [],
     reads: [],
     seen: [],
     wrongAnswers: [],

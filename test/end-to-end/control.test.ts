@@ -31,7 +31,7 @@ async function listedUntil(id: string, isThere: (batch: BatchView) => boolean): 
 }
 
 /**
- * Holds the activities of the next batch once they have begun. @returns `held` waits until all that the workflow wants at a time
+ * Holds the activities of the next batch once they have begun to write. @returns `held` waits until all that the workflow wants at a time
  * have, and says how many; `open` lets them go.
  */
 function holdActivities(): { held: (id: string) => Promise<number>; open: () => void } {
@@ -39,7 +39,7 @@ function holdActivities(): { held: (id: string) => Promise<number>; open: () => 
   let open = (): void => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
   drover.atCheckpoint(async (at) => {
-    if (at !== 'intent-laid') return;
+    if (at !== 'inserted') return;
     arrived += 1;
     await opened;
   });

@@ -31,7 +31,7 @@ async function suspendInTheMiddle(start: () => Promise<string>): Promise<string>
   const begun = new Promise<void>((resolve) => (begin = resolve));
   const opened = new Promise<void>((resolve) => (open = resolve));
   drover.atCheckpoint(async (at) => {
-    if (at !== 'intent-laid') return;
+    if (at !== 'inserted') return;
     begin();
     await opened;
   });

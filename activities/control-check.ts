@@ -1,0 +1,66 @@
+import { type Halt, haltIn, readHalt } from '../store/batch-halts.ts';
+import type { BatchDocument } from '../store/batches.ts';
+import type { Database } from '../store/database.ts';
+
+/** Resources that are worked on between two checks, but for what cannot be divided. */
+export const RESOURCES_PER_SLICE = 100;
+/** Time after which work checks again, in ms. */
+export const CHECK_EVERY_MS = 250;
+
+/** What a workflow lets its activities do. */
+export interface Controlled {
+  readonly batchId: string;
+  readonly run: number;
+  /**
+   * The workflow keeps what an activity leaves undone because the batch is suspended or cancelled. Workflows that were started by
+   * an earlier version do not.
+   */
+  readonly keepsLeft?: true;
+}
+
+/**
+ * Whether work on a batch may go on. A caller is told that a batch is suspended, cancelled or removed after that is stored, so
+ * whoever checks here before each slice of work begins nothing after the answer.
+ */
+export class ControlCheck {
+  readonly #database: Database;
+  readonly #of: Controlled;
+  readonly #heeds: ReadonlySet<Halt>;
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  #found: Halt | null = null;
+
+  /** @param heeds what stops this work; that its run is gone always does. */
+  constructor(database: Database, of: Controlled, heeds: readonly Halt[] = ['suspended', 'cancelled']) {
+    this.#database = database;
+    this.#of = of;
+    this.#heeds = new Set(['gone', ...(of.keepsLeft ? heeds : [])]);
+  }
+
+  /** Takes a batch that was just read as a check. */
+  asRead(batch: BatchDocument | null): Halt | null {
+    this.#checkedAt = performance.now();
+    this.#found = haltIn(batch, this.#of.run);
+    return this.#heeded();
+  }
+
+  /** The run was over at the last check. */
+  get isGone(): boolean {
+    return this.#found === 'gone';
+  }
+
+  /** Checks now. @returns why the work is to stop; null where it may go on. */
+  async now(): Promise<Halt | null> {
+    this.#checkedAt = performance.now();
+    this.#found = await readHalt(this.#database, this.#of);
+    return this.#heeded();
+  }
+
+  /** Checks if the last check is `CHECK_EVERY_MS` ago, for work in steps that are much shorter. */
+  async inTime(): Promise<Halt | null> {
+    return performance.now() - this.#checkedAt < CHECK_EVERY_MS ? this.#heeded() : this.now();
+  }
+
+  #heeded(): Halt | null {
+    return this.#found !== null && this.#heeds.has(this.#found) ? this.#found : null;
+  }
+}

@@ -1,0 +1,51 @@
+import { NoAnswerError } from './client.ts';
+import type { Halt } from './journal.ts';
+import { maybeKey, pause, type Session, send } from './session.ts';
+import { uniqueIds } from './waiting-actions.ts';
+
+/** So many that more than a slice of them is written by a batch that does not stop. */
+const ITEMS = 300;
+/** Mean time that a batch stays suspended, in ms. */
+const SUSPENDED_MS = 2_500;
+
+/**
+ * Some batches at once, of which all but the first wait for the others; each is suspended or cancelled at once, wherever it is.
+ * What was done when the answer came, and what was done later, is written down.
+ */
+export async function haltBacklog(session: Session): Promise<void> {
+  const { make, random } = session;
+  const requests = Array.from({ length: random.integer(2, 4) }, () =>
+    make.request({ operation: 'upload', kind: 'place', ...maybeKey(session, 0.2) }, (mark) =>
+      uniqueIds(session, ITEMS).map((externalId, at) => ({
+        externalId,
+        body: make.body('place', externalId, `${mark}.${at}`, { references: {} }),
+      })),
+    ),
+  );
+  const ids = await Promise.all(requests.map((request) => send(session, request)));
+  await Promise.all(ids.map((id) => (id === undefined ? undefined : halt(session, id))));
+}
+
+async function halt(session: Session, batchId: string): Promise<void> {
+  const { client, random, tenant, journal } = session;
+  const verb = random.chance(0.5) ? 'suspend' : 'cancel';
+  const from = Date.now();
+  try {
+    if ((await client.control(tenant, batchId, verb)) !== 200) return;
+    const done = await succeeded(session, batchId);
+    const note = (later: number | null): Halt => ({ tenant, batchId, verb, from, to: Date.now(), done, later });
+    if (verb === 'cancel') journal.halts.push(note(null));
+    else {
+      await pause(session, SUSPENDED_MS);
+      journal.halts.push(note(await succeeded(session, batchId)));
+    }
+  } catch (error) {
+    if (!(error instanceof NoAnswerError)) throw error;
+  }
+  if (verb === 'suspend') await client.control(tenant, batchId, 'resume');
+}
+
+async function succeeded({ client, tenant }: Session, batchId: string): Promise<number> {
+  const items = (await client.items(tenant, batchId)) ?? [];
+  return items.filter(({ status }) => status === 'succeeded').length;
+}

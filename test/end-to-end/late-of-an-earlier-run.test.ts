@@ -1,0 +1,76 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { readOutcomes, requeueOutcomes, type StoredOutcome, writeOutcomes } from '../../store/outcome-pages.ts';
+import { Drover } from '../harness.ts';
+
+/** Whoever is late, of a run that is over, changes nothing of a later one. */
+
+let drover: Drover;
+beforeAll(async () => {
+  drover = await Drover.start();
+  await drover.define('town', { name: { type: 'string' }, near: { $ref: 'reach:schemas/town' } });
+});
+afterAll(() => drover.stop());
+afterEach(() => drover.atCheckpoint(undefined));
+
+const act = (verb: string, id: string) => drover.request('POST', `/api/batches/${id}/${verb}`);
+
+/** A moment that is awaited, and comes by a call. */
+function moment(): { came: Promise<void>; come: () => void } {
+  let come = (): void => undefined;
+  const came = new Promise<void>((resolve) => (come = resolve));
+  return { came, come };
+}
+
+test('a finish inside a workflow task that was given up does not cancel what a retry has queued', async () => {
+  const [goOn, applying, apply] = [moment(), moment(), moment()];
+  const id = await drover.upload('town', [{ externalId: 'kept', near: 'comes' }], '?dependencyWaitTimeout=600');
+  await drover.waiting(id);
+  let begun = 0;
+  drover.atCheckpoint(async (at, batchId) => {
+    if (batchId !== id) return;
+    if (at === 'settling' && ++begun === 1) await goOn.came;
+    if (at !== 'inserted') return;
+    applying.come();
+    await apply.came;
+  });
+  await act('cancel', id);
+  // by the finish that follows the one that is held
+  expect((await drover.ended(id)).status).toBe('cancelled');
+  await drover.ended(await drover.upload('town', [{ externalId: 'comes' }]));
+  expect((await act('retry', id)).status).toBe(202);
+  await applying.came;
+  goOn.come();
+  // the late one writes, or finds that its time is over, while the retry is held
+  for (let look = 0; look < 20; look++) await drover.items(id);
+  apply.come();
+  expect(await drover.ended(id)).toMatchObject({ status: 'success', counts: { succeeded: 1, cancelled: 0 } });
+});
+
+describe('outcomes', () => {
+  const run = (number: number) => ({ _id: 'retried', run: number, pageSize: 50, total: 3 });
+  const cancelled: StoredOutcome = { status: 'cancelled', attempts: 1 };
+  const succeeded: StoredOutcome = { status: 'succeeded', action: 'created', attempts: 2 };
+
+  test('of an earlier run are not written over what a later one has queued', async () => {
+    const { database } = drover.services;
+    await writeOutcomes(database, run(1), new Map([0, 1, 2].map((index) => [index, cancelled])), true);
+    await requeueOutcomes(database, run(2), await readOutcomes(database, run(2), [0, 1, 2]));
+    await writeOutcomes(database, run(1), new Map([[0, cancelled]]));
+    await writeOutcomes(database, run(1), new Map([0, 1, 2].map((index) => [index, cancelled])), true);
+    const queued = { status: 'queued', attempts: 1 };
+    expect([...(await readOutcomes(database, run(2), [0, 1, 2])).values()]).toEqual([queued, queued, queued]);
+    await writeOutcomes(database, run(2), new Map([[1, succeeded]]));
+    expect((await readOutcomes(database, run(2), [1])).get(1)).toEqual(succeeded);
+  });
+
+  test('are taken back to queued once in a run, however late that is done again', async () => {
+    const { database } = drover.services;
+    const before = await readOutcomes(database, run(2), [0]);
+    await writeOutcomes(database, run(2), new Map([[0, cancelled]]));
+    await requeueOutcomes(database, run(2), new Map([[0, cancelled]]));
+    expect(before.get(0)?.status).toBe('queued');
+    expect((await readOutcomes(database, run(2), [0])).get(0)).toEqual(cancelled);
+    await requeueOutcomes(database, run(3), new Map([[0, cancelled]]));
+    expect((await readOutcomes(database, run(3), [0])).get(0)?.status).toBe('queued');
+  });
+});
