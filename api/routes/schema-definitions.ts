@@ -3,6 +3,7 @@ import { wakeWaiting } from '../../activities/wake-waiting.ts';
 import { unboundSchemaKey } from '../../activities/work-items.ts';
 import type { JsonObject, JsonValue } from '../../domain/resource.ts';
 import { compilationFault, isLargeSchema } from '../../domain/schema-compiler.ts';
+import { contradictionsIn } from '../../domain/schema-contradictions.ts';
 import {
   checkDefinition,
   DEFAULT_EXTERNAL_ID_FIELD,
@@ -58,6 +59,15 @@ const Definition = z
   })
   .openapi('SchemaDefinition');
 const OneDefinition = enveloped(Definition);
+/** Of one that was just defined or changed. */
+const ChangedDefinition = OneDefinition.extend({
+  warnings: z
+    .array(z.string())
+    .optional()
+    .openapi({
+      description: 'What the schema allows and nobody can have meant, each with its JSON pointer: no resource fits',
+    }),
+});
 const ManyDefinitions = pageOf(Definition);
 
 /** Checked by the domain, which names each fault by its JSON pointer. */
@@ -111,7 +121,7 @@ function collectionRoutes(api: Api): void {
       summary: 'Define a type of resources',
       body: NewDefinition,
       bodyFields: Object.keys(properties),
-      responses: { 201: jsonResponse('The definition', OneDefinition), ...faults(409, 413, 415) },
+      responses: { 201: jsonResponse('The definition', ChangedDefinition), ...faults(409, 413, 415) },
     },
     async (c, { body }) => {
       const input = checked(body);
@@ -121,7 +131,10 @@ function collectionRoutes(api: Api): void {
       const result = await createSchemaDefinition(database, c.var.scope.platform, input);
       if ('taken' in result) throw new ApiError(409, `the name "${result.taken}" is taken`);
       await announce(c.var.services, result.created);
-      return c.json(success('Schema definition created', toAnswer(result.created)), 201);
+      return c.json(
+        { ...success('Schema definition created', toAnswer(result.created)), ...warningsOf(result.created) },
+        201,
+      );
     },
   );
   defineRoute(
@@ -183,7 +196,7 @@ function memberRoutes(api: Api): void {
         'A version that would make stored resources invalid, or refer to nothing, is refused with their number.',
       body: NextVersion,
       bodyFields: Object.keys({ ...properties, ...readOnly }),
-      responses: { ...ok, ...faults(404, 409, 413, 415) },
+      responses: { 200: jsonResponse('The definition', ChangedDefinition), ...faults(404, 409, 413, 415) },
     },
     async (c, { params: { nameOrId }, body }) => {
       const definition = await schemaDefinitionOf(c, nameOrId);
@@ -193,7 +206,7 @@ function memberRoutes(api: Api): void {
       const changed = await asAnswers(() => changeSchemaDefinition(database, definition.id, input, schemas.threads));
       if (changed === null) throw unknownDefinition(nameOrId);
       schemas.forget(definition.id);
-      return c.json(success('Schema definition updated', toAnswer(changed)));
+      return c.json({ ...success('Schema definition updated', toAnswer(changed)), ...warningsOf(changed) });
     },
   );
   defineRoute(
@@ -291,6 +304,12 @@ async function asAnswers<T>(change: () => Promise<T>): Promise<T> {
     }
     throw error;
   }
+}
+
+/** What is no fault, but lets no resource through. */
+function warningsOf({ schema, externalIdField }: SchemaDefinition): { warnings?: string[] } {
+  const found = contradictionsIn(schema, externalIdField);
+  return found.length === 0 ? {} : { warnings: found.map(({ pointer, message }) => `/schema${pointer}: ${message}`) };
 }
 
 function toAnswer({ platform: _, createdAt, updatedAt, ...definition }: SchemaDefinition) {

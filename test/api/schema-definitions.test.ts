@@ -16,6 +16,31 @@ const object = (properties: JsonObject = {}, more: JsonObject = {}): JsonObject 
 });
 
 describe('POST /partner/schema-definitions', () => {
+  it('warns of a schema that no resource can fit', async () => {
+    const schema = { type: 'object', allOf: [{ properties: { a: {} }, additionalProperties: false }] };
+    const { status, body } = await api.send('POST', '/partner/schema-definitions', { name: 'unfittable', schema });
+    expect(status).toBe(201);
+    expect(body.warnings).toEqual([
+      expect.stringMatching(/^\/schema\/allOf\/0\/additionalProperties: no resource can fit/),
+    ]);
+    const put = { schema: { type: 'object' } };
+    expect((await api.send('PUT', '/partner/schema-definitions/unfittable', put)).body).not.toHaveProperty('warnings');
+  });
+
+  it('takes ids in any case, and no name that looks like one', async () => {
+    const id = await api.define('cased');
+    await api.define('caser', { of: { $ref: `reach:schemas/${id.toUpperCase()}` } });
+    const found = await api.send('GET', `/partner/schema-definitions/${id.toUpperCase()}`);
+    expect(found.body.data).toMatchObject({ id, name: 'cased' });
+    // what refers to it by its id, in whatever case, holds it
+    expect((await api.send('DELETE', `/partner/schema-definitions/${id.toUpperCase()}`)).status).toBe(409);
+    const schema = { type: 'object' };
+    const named = await api.send('POST', '/partner/schema-definitions', { name: id.toUpperCase(), schema });
+    expect([named.status, named.body.errors]).toEqual([400, ['/name: must not look like an id (a UUID)']]);
+    const plural = await api.send('POST', '/partner/schema-definitions', { name: 'plain', pluralName: id, schema });
+    expect([plural.status, plural.body.errors]).toEqual([400, ['/pluralName: must not look like an id (a UUID)']]);
+  });
+
   it('answers 201 with the definition, and what it refers to', async () => {
     const schema = object({ country: { $ref: 'reach:schemas/Land' }, 'a.b': { type: 'string' }, $set: {} });
     const { status, body } = await api.send('POST', path, {
