@@ -65,7 +65,7 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('idempotencyKeys', 'expiry', { expiresAt: 1 }, { expireAfterSeconds: 0 }),
   index('idempotencyKeys', 'uninserted', { inserted: 1, boundAt: 1 }),
   index('schemaDefinitions', 'byPlatformAndTime', { platform: 1, active: 1, _id: -1 }),
-  index('schemaDefinitions', 'byReference', { platform: 1, referenceNames: 1 }),
+  index('schemaDefinitions', 'byReference', { platform: 1, active: 1, referenceNames: 1 }),
   index('schemaDefinitions', 'unannounced', { announced: 1, active: 1, createdAt: 1 }),
   index('schemaDefinitions', 'unsettled', { referencesUnsettled: 1 }, { sparse: true }),
 ];

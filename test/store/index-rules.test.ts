@@ -7,6 +7,7 @@ const INDEXES: Index[] = [
   { name: 'abc', key: { a: 1, b: 1, c: -1 } },
   { name: 's', key: { s: 1 }, options: { sparse: true } },
   { name: 'partial', key: { a: 1, p: 1 }, options: { partialFilterExpression: { kind: 'x' } } },
+  { name: 'present', key: { d: 1, _id: 1 }, options: { partialFilterExpression: { d: { $exists: true } } } },
   { name: 'multi', key: { list: 1, _id: 1 } },
 ];
 const by = (filter: object, sort?: object): string | null => {
@@ -32,6 +33,8 @@ describe('an index serves', () => {
     ['the order of a range', { a: 1, b: { $gt: 1 } }, { b: 1, c: -1 }, 'abc'],
     ['presence, where only that is in it', { s: { $exists: true }, z: 1 }, undefined, 's z'],
     ['a filter that its own is part of', { a: 1, kind: 'x', p: { $gt: 1 } }, { p: 1 }, 'partial kind'],
+    ['presence, where its own filter asks for it', { d: { $exists: true } }, { d: 1, _id: 1 }, 'present'],
+    ['a value, where its own filter asks for presence', { d: 5 }, { _id: 1 }, 'present'],
     ['members of a list', { list: 'x', _id: { $gt: 'y' } }, { _id: 1 }, 'multi'],
     ['each branch of an $or', { $or: [{ a: 1 }, { s: 2 }] }, undefined, 'abc+s'],
     ['what an $or stands beside', { a: 1, $or: [{ z: 1 }, { y: 2 }] }, undefined, 'abc y z'],
@@ -53,6 +56,7 @@ describe('no index serves', () => {
     ['an order with a turn that it does not have', { a: 1 }, { b: 1, c: 1 }],
     ['what is absent, by a sparse one', { s: { $exists: false } }, undefined],
     ['another filter than its own', { p: { $gt: 1 }, kind: 'x' }, undefined],
+    ['what is absent, by one of what is present', { d: { $exists: false } }, undefined],
     ['an $or with a branch that none serves', { $or: [{ a: 1 }, { z: 1 }] }, undefined],
     ['what none of an $nor is', { $nor: [{ a: 1 }] }, undefined],
   ])('%s', (_, filter, sort) => {

@@ -38,6 +38,9 @@ const RANGES = new Set(['$gt', '$gte', '$lt', '$lte']);
 /** @returns null where no index serves the query. */
 export function serviceOf(query: Query, indexes: readonly Index[]): Service | null {
   const { predicates, alternatives } = read(query.filter);
+  const few = alternatives.flatMap((branches) => byBranches(branches, predicates, query, indexes) ?? []);
+  const [fewest] = few.filter((service) => service.indexes.every((name) => holdsFew(indexes, name)));
+  if (fewest !== undefined) return fewest;
   const sort = Object.entries(query.sort ?? {}).map(([field, direction]) => [field, Number(direction)] as const);
   const best = [ID, ...indexes]
     .flatMap((index) => {
@@ -50,8 +53,21 @@ export function serviceOf(query: Query, indexes: readonly Index[]): Service | nu
     const orFields = alternatives.flat().flatMap((branch) => fieldsIn(branch));
     return { indexes: [best.index.name], residual: [...new Set([...residual, ...orFields])].sort() };
   }
-  const [branches] = alternatives;
-  if (branches === undefined || sort.length > 0) return null;
+  return few[0] ?? null;
+}
+
+/** An index that most documents are not in: read whole, it is still less than what another would find. */
+const holdsFew = (indexes: readonly Index[], name: string): boolean =>
+  indexes.some((index) => index.name === name && index.options?.sparse === true);
+
+/** Each branch of an `$or` by an index of its own, in no order. */
+function byBranches(
+  branches: readonly Document[],
+  predicates: readonly Predicate[],
+  query: Query,
+  indexes: readonly Index[],
+): Service | null {
+  if (Object.keys(query.sort ?? {}).length > 0) return null;
   const served = branches.map((branch) => serviceOf({ filter: branch }, indexes));
   if (served.some((one) => one === null)) return null;
   return {
@@ -81,15 +97,21 @@ function usedBy(
   const fields = Object.keys(key);
   // what is absent is not in a sparse index
   if (options.sparse && !fields.some((field) => (of(field)?.kind ?? 'nothing') !== 'nothing')) return null;
-  for (const [field, value] of Object.entries(options.partialFilterExpression ?? {})) {
+  const partial = Object.entries(options.partialFilterExpression ?? {});
+  for (const [field, value] of partial) {
     const there = of(field);
-    if (there?.kind !== 'one' || there.value !== value) return null;
+    const isImplied = isOperators(value)
+      ? (there?.kind ?? 'nothing') !== 'nothing' && value.$exists === true
+      : there?.kind === 'one' && there.value === value;
+    if (!isImplied) return null;
   }
+  // all of an index that holds only what is present
+  const holdsPresent = options.sparse === true || partial.some(([, value]) => isOperators(value));
   const used: string[] = [];
   let equalities = 0;
   for (const field of fields) {
     const kind = of(field)?.kind ?? 'nothing';
-    if (kind === 'nothing' || (kind === 'present' && !options.sparse)) break;
+    if (kind === 'nothing' || (kind === 'present' && !holdsPresent)) break;
     used.push(field);
     if (!isEquality(kind)) break;
     equalities += 1;
