@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { createMiddleware } from 'hono/factory';
 import type { Config } from '../config.ts';
-import { scopeKey } from '../domain/scope.ts';
+import { NAMESPACE_SCOPE, scopeKey } from '../domain/scope.ts';
 import type { ApiEnv } from './context.ts';
 import { ApiError } from './envelope.ts';
 
@@ -136,7 +136,8 @@ export interface RequestLoad {
 
 /** Counts a request until its answer has gone out, or its caller has: a stream of events counts, as one, as long as it lasts. */
 export const limitLoad = createMiddleware<ApiEnv>(async (c, next) => {
-  const load = c.var.services.load.begin(scopeKey(c.var.scope));
+  // a tenant named as the operator's requests would be otherwise keeps nobody from operating
+  const load = c.var.services.load.begin(scopeKey(c.var.actsOnNamespace ? NAMESPACE_SCOPE : c.var.scope));
   c.set('load', load);
   // without a socket (`app.request()`) there is no such thing as going out
   const outgoing = (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing;

@@ -42,10 +42,13 @@ afterEach(() => {
 });
 afterAll(() => api.stop());
 
+/** Who asks unless told; without the header it would be the operator. */
+const TENANT = { 'reach-tenant-id': 'default' };
+
 const ask = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${api.url}${path}`, {
     method,
-    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    headers: { ...TENANT, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
 
@@ -84,7 +87,7 @@ async function uploaded(): Promise<string> {
 async function watch(id: string): Promise<number> {
   const ended = new AbortController();
   streams.push(ended);
-  return (await fetch(`${api.url}/api/batches/${id}/events`, { signal: ended.signal })).status;
+  return (await fetch(`${api.url}/api/batches/${id}/events`, { headers: TENANT, signal: ended.signal })).status;
 }
 
 test('a tenant with too many requests at once is told 429 with Retry-After; others are served, and itself again later', async () => {
@@ -103,6 +106,16 @@ test('a tenant with too many requests at once is told 429 with Retry-After; othe
   ]);
   for (const { socket } of held) socket.destroy();
   await expect.poll(async () => (await ask('GET', '/api/batches')).status).toBe(200);
+});
+
+test("a tenant named default takes nothing of the operator's share", async () => {
+  const held = await Promise.all(Array.from({ length: MAX_REQUESTS }, open));
+  for (const { socket } of held) socket.write(`${upload(100)}{`);
+  await expect.poll(bodyBytes).toBe(MAX_REQUESTS);
+  expect((await ask('GET', '/engine-rest/batch')).status).toBe(429);
+  expect((await fetch(`${api.url}/engine-rest/batch`)).status).toBe(200);
+  for (const { socket } of held) socket.destroy();
+  await expect.poll(bodyBytes).toBe(0);
 });
 
 test('a tenant with many event streams can still upload; too many of them are a 429, and room is made again', async () => {
@@ -183,7 +196,7 @@ test('a body past the limit is a 413, with its length announced or not', async (
 test('a compressed body is a 415 and is not unpacked', async () => {
   const bomb = gzipSync(Buffer.alloc(50_000_000, ' '));
   for (const path of ['/api/resources/thing/batch', '/partner/schema-definitions', '/engine-rest/process-instance']) {
-    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+    const headers = { ...TENANT, 'content-type': 'application/json', 'content-encoding': 'gzip' };
     const answer = await fetch(`${api.url}${path}`, { method: 'POST', headers, body: bomb });
     expect([path, answer.status]).toEqual([path, 415]);
   }
