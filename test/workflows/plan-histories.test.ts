@@ -1,0 +1,83 @@
+import { writeFileSync } from 'node:fs';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import type { EmbeddedTemporal } from '../../dev/temporal.ts';
+import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
+import { Drover } from '../harness.ts';
+import { startTemporalOfSmallHistories } from '../small-histories.ts';
+
+/**
+ * Batches that continue as new in the middle of their plan. Their histories are replayed as soon as they are there, and with
+ * `RECORD_HISTORIES=1` stored in test/histories, for later versions of the workflow.
+ */
+const MAX_EVENTS = 40;
+
+let temporal: EmbeddedTemporal;
+let drover: Drover;
+beforeAll(async () => {
+  temporal = await startTemporalOfSmallHistories(MAX_EVENTS);
+  drover = await Drover.start({ environment: { TEMPORAL_ADDRESS: temporal.address, RESOURCES_PER_ACTIVITY: '2' } });
+  await drover.define('town', { name: { type: 'string' } });
+});
+afterAll(async () => {
+  drover.atCheckpoint(undefined);
+  await drover.stop();
+  await temporal.stop();
+});
+
+const act = (verb: string, id: string) => drover.request('POST', `/api/batches/${id}/${verb}`);
+const handleOf = (id: string, runId?: string) => drover.services.client.workflow.getHandle(batchWorkflowId(id), runId);
+const towns = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
+
+async function expectReplays(name: string, id: string, runId: string): Promise<void> {
+  const history = await handleOf(id, runId).fetchHistory();
+  if (process.env.RECORD_HISTORIES) {
+    const json: unknown = JSON.parse(String(historyToJSON(history)));
+    writeFileSync(new URL(`../histories/${name}.json`, import.meta.url), `${JSON.stringify(json, null, 1)}\n`);
+  }
+  const workflowBundle = { codePath: inject('workflowBundle') };
+  await Worker.runReplayHistory({ workflowBundle }, history, batchWorkflowId(id));
+}
+
+test('suspended in the middle of its plan, it continues as new, suspended, with what is left, and keeps its counts', async () => {
+  let begin = (): void => undefined;
+  let open = (): void => undefined;
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  drover.atCheckpoint(async (at) => {
+    if (at !== 'inserted') return;
+    begin();
+    await opened;
+  });
+  const id = await drover.upload('town', towns('middle', 20));
+  await begun;
+  expect((await act('suspend', id)).status).toBe(200);
+  drover.atCheckpoint(undefined);
+  open();
+  const before = await drover.until(id, (batch) => batch.source === 'workflow' && batch.counts.succeeded > 0);
+  const { runId } = await handleOf(id).describe();
+  while ((await handleOf(id).describe()).runId === runId) await handleOf(id).signal(dependenciesAvailableSignal, []);
+  const after = await drover.until(id, (batch) => batch.source === 'workflow');
+  expect(after).toMatchObject({ suspended: true, status: 'processing' });
+  expect(after.counts.succeeded).toBeGreaterThanOrEqual(before.counts.succeeded);
+  expect(after.counts.queued).toBe(20 - after.counts.succeeded);
+  expect(after.counts.queued).toBeGreaterThan(0);
+  await act('resume', id);
+  const ended = await drover.ended(id);
+  expect(ended).toMatchObject({ status: 'success', counts: { succeeded: 20 }, actions: { created: 20, updated: 0 } });
+  await expectReplays('suspended-in-its-plan', id, runId);
+  await expectReplays('resumed-in-its-plan', id, (await handleOf(id).describe()).runId);
+});
+
+test('a plan of many activities goes through many executions, each item once', async () => {
+  const id = await drover.upload('town', towns('long', 120));
+  expect(await drover.ended(id)).toMatchObject({
+    status: 'success',
+    actions: { created: 120, updated: 0, unchanged: 0 },
+  });
+  const executions = (await drover.services.database.batches.findOne({ _id: id }))?.executions ?? [];
+  expect(executions.length).toBeGreaterThan(1);
+  await expectReplays('continued-in-its-plan', id, executions[0] ?? '');
+});
