@@ -57,33 +57,32 @@ export interface JsonExtent {
   readonly characters: number;
 }
 
-/** Measures a value without recursion, up to `maxDepth`. */
+/** Measures a value without recursion, up to `maxDepth`. Every resource is measured: nothing is made for its scalars. */
 export function measureJson(root: JsonValue, maxDepth: number): JsonExtent {
-  let values = 0;
+  let values = 1;
   let names = 0;
   let depth = 0;
   let characters = typeof root === 'string' ? root.length : 0;
-  const open: { value: JsonValue; depth: number }[] = [{ value: root, depth: 0 }];
+  const open: (JsonObject | JsonValue[])[] = typeof root === 'object' && root !== null ? [root] : [];
+  const depths = [1];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    values += 1;
-    const { value } = next;
-    if (typeof value !== 'object' || value === null) continue;
-    const inner = next.depth + 1;
+    const inner = depths[open.length] ?? 1;
     depth = Math.max(depth, inner);
     if (inner > maxDepth) break;
-    const measure = (part: JsonValue): void => {
-      if (typeof part === 'object' && part !== null) open.push({ value: part, depth: inner });
-      else {
-        values += 1;
-        if (typeof part === 'string') characters += part.length;
-      }
-    };
-    if (Array.isArray(value)) value.forEach(measure);
-    else {
-      for (const name of Object.keys(value)) {
+    const fields = Array.isArray(next) ? null : Object.keys(next);
+    const count = fields?.length ?? (next as JsonValue[]).length;
+    values += count;
+    for (let at = 0; at < count; at++) {
+      const name = fields?.[at];
+      const value = name === undefined ? (next as JsonValue[])[at] : (next as JsonObject)[name];
+      if (name !== undefined) {
         names += 1;
         characters += name.length;
-        measure(value[name] as JsonValue);
+      }
+      if (typeof value === 'string') characters += value.length;
+      else if (typeof value === 'object' && value !== null) {
+        depths[open.length] = inner + 1;
+        open.push(value);
       }
     }
   }

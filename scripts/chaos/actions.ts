@@ -1,4 +1,4 @@
-import { kindOf } from './definitions.ts';
+import { changedSchema, kindOf } from './definitions.ts';
 import type { SentItem, SentRequest } from './journal.ts';
 import { maybeKey, pause, type Session, send } from './session.ts';
 
@@ -110,4 +110,10 @@ export async function cancel({ client, observer, random, tenant }: Session): Pro
 export async function retry({ client, observer, random, tenant }: Session): Promise<void> {
   const batchId = observer.someFinished(tenant, random);
   if (batchId !== undefined) await client.control(tenant, batchId, 'retry');
+}
+
+/** The definition changes while batches run under it: they go on under the new version. */
+export async function changeDefinition({ client, make, random }: Session): Promise<void> {
+  const kind = kindOf(make.kind());
+  await client.redefine(kind.name, changedSchema(kind, random.integer(1, 5), random.chance(0.5)));
 }

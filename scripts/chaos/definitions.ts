@@ -84,6 +84,15 @@ function kind(
   };
 }
 
+/**
+ * Another version of a kind: with one more field, of text or of references to the kind itself. No client writes it, so everything
+ * that clients know of the kind stays true.
+ */
+export function changedSchema({ name, schema }: Kind, version: number, refers: boolean): JsonObject {
+  const properties = schema.properties as JsonObject;
+  return { ...schema, properties: { ...properties, [`extra${version}`]: refers ? reference(name) : text } };
+}
+
 /** @throws for a name that is not of this workload. */
 export function kindOf(name: string): Kind {
   const found = KINDS.find((known) => known.name === name);

@@ -87,6 +87,8 @@ export interface Journal {
   readonly seed: string;
   /** Kind -> id of its schema definition. */
   readonly definitions: Readonly<Record<KindName, string>>;
+  /** How often a definition was to be changed under load, by status of the answer. */
+  readonly definitionChanges: Record<string, number>;
   readonly tenants: readonly string[];
   readonly requests: SentRequest[];
   readonly controls: ControlRequest[];

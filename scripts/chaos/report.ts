@@ -25,6 +25,8 @@ export interface ChaosReport {
   readonly unansweredButDone: number;
   readonly resentWithKey: number;
   readonly controls: number;
+  /** Changes of definitions, by status of the answer. */
+  readonly definitionChanges: Readonly<Record<string, number>>;
   readonly reads: number;
   readonly batches: number;
   readonly items: number;
@@ -58,6 +60,7 @@ export function reportOf({ journal, snapshot, findings, ...facts }: RunFacts): C
   );
   return {
     seed: journal.seed,
+    definitionChanges: journal.definitionChanges,
     ...facts,
     requests: journal.requests.length,
     unanswered: unanswered.length,
@@ -98,6 +101,7 @@ export function describe(report: ChaosReport, command: string): string {
     ...Object.entries(report.faults).map(([proxy, counts]) => `  ${proxy}: ${list(counts)}`),
     `  requests    ${report.requests}; never answered ${report.unanswered}, of these done all the same ${report.unansweredButDone}; sent again with their key ${report.resentWithKey}`,
     `  besides     ${report.controls} suspend, resume, cancel, retry; ${report.reads} reads of resources`,
+    `  definitions changed by PUT: ${list(report.definitionChanges)}`,
     `  batches     ${report.batches}, items ${report.items}, cascaded deletions ${report.cascaded}`,
     ...Object.entries(report.outcomes).map(([name, n]) => `    ${name}: ${n}`),
     `  resources   ${report.resources.seen} with a history, ${report.resources.stored} stored at the end; too many orders to try for ${report.resources.undecided}`,

@@ -136,6 +136,7 @@ class Run {
     const journal: Journal = {
       seed: this.#options.seed,
       definitions: {} as Record<KindName, string>,
+      definitionChanges: {},
       tenants: TENANTS,
       requests: [],
       controls: [],

@@ -18,8 +18,20 @@ function pick({
   suspendAndResume,
   cancel,
   retry,
+  changeDefinition,
 }: typeof everyday) {
-  return { upload, uploadRejecting, patch, deleteSome, deleteCascading, deleteAll, suspendAndResume, cancel, retry };
+  return {
+    upload,
+    uploadRejecting,
+    patch,
+    deleteSome,
+    deleteCascading,
+    deleteAll,
+    suspendAndResume,
+    cancel,
+    retry,
+    changeDefinition,
+  };
 }
 
 function pickWaiting({ uploadWaiting, chain, cycle }: typeof waiting) {
@@ -46,6 +58,7 @@ export const EVERYTHING: Workload = {
   rejectingOnce: 3,
   scramble: 5,
   haltBacklog: 1.5,
+  changeDefinition: 1,
 };
 
 /** Mean time between two actions of one client, in ms. */

@@ -8,6 +8,7 @@ export class Doctored {
   readonly journal: Journal = {
     seed: 'doctored',
     definitions: Object.fromEntries(KINDS.map(({ name }) => [name, `id-of-${name}`])) as Record<KindName, string>,
+    definitionChanges: {},
     tenants: ['alpha', 'beta'],
     requests: [],
     controls: [],
