@@ -14,6 +14,7 @@ import { ControlCheck } from './control-check.ts';
 import { blocked, currentDelivery, renewed } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { findCycle } from './find-cycle.ts';
+import { withStoredBytes } from './plan-batch.ts';
 import { keysOfItems } from './settle-leftovers.ts';
 import { showProgress } from './show-progress.ts';
 import { unboundTarget } from './work-items.ts';
@@ -115,7 +116,7 @@ class Look {
     return {
       settled,
       result: workResult(settled, others),
-      ready: planStages(planned, resourcesPerActivity(configured)),
+      ready: planStages(await withStoredBytes(this.#dependencies.database, planned), resourcesPerActivity(configured)),
       lookAgain: cycle.some((member) => member.batchId === batch._id && pending.has(member.index)),
     };
   }

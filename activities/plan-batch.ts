@@ -1,6 +1,12 @@
 import { activityInfo } from '@temporalio/activity';
 import { isOpen } from '../domain/outcome.ts';
-import { fitsOneActivity, type PlannedItem, planStages, resourcesPerActivity } from '../domain/plan-stages.ts';
+import {
+  fitsOneActivity,
+  LIGHT_BYTES,
+  type PlannedItem,
+  planStages,
+  resourcesPerActivity,
+} from '../domain/plan-stages.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { EACH_ITEM, type ReferenceField, referencesIn } from '../domain/schema-references.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
@@ -13,6 +19,7 @@ import {
   requeueOutcomes,
   type StoredOutcome,
 } from '../store/outcome-pages.ts';
+import { heavyResources } from '../store/resources.ts';
 import { ControlCheck, type Controlled } from './control-check.ts';
 import type { Dependencies } from './dependencies.ts';
 import { planDeletion } from './plan-deletion.ts';
@@ -101,7 +108,7 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument): Pro
 
 /**
  * Items with what they refer to among their own kind (nothing else can be in their batch), and the number of all references of
- * each. Without such fields, and lists of references, no body is read, nor any id where one activity takes all items.
+ * each. Without such fields, and lists of references, no body is read.
  */
 async function plannedItems(
   { database, schemas, resourcesPerActivity: configured }: Dependencies,
@@ -113,23 +120,44 @@ async function plannedItems(
   const schema = await schemas.latest(batch.schemaDefinitionId ?? '');
   const fields = schema?.compiled.referenceFields ?? [];
   const ownKind = schema === null ? [] : await fieldsOfOwnKind(schemas, schema);
+  const isOfOneActivity = fitsOneActivity(indexes.length, fields.length, resourcesPerActivity(configured));
   if (ownKind.length === 0 && fields.every(({ path }) => !path.includes(EACH_ITEM))) {
-    const lookups = fields.length;
-    if (fitsOneActivity(indexes.length, lookups, resourcesPerActivity(configured)))
-      return indexes.map((index) => ({ index, key: null, references: [], lookups }));
+    const planned = indexes.map((index) => ({ index, key: null, references: [], lookups: fields.length }));
+    if (isOfOneActivity && indexes.length <= FEW_ITEMS) return planned;
     const ids = await readIds(database, batch._id, pagesOf(batch));
-    return indexes.map((index) => {
-      const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize] ?? null;
-      return { index, key: externalId === null ? null : keyOf(externalId), references: [], lookups };
+    const keyed = planned.map((item) => {
+      const externalId = ids.get(Math.floor(item.index / batch.pageSize))?.[item.index % batch.pageSize] ?? null;
+      return { ...item, key: externalId === null ? null : keyOf(externalId) };
     });
+    const weighed = await withStoredBytes(database, keyed);
+    return isOfOneActivity && weighed.every(({ bytes }) => bytes === undefined) ? planned : weighed;
   }
   const items = await readItems(database, batch, indexes);
-  return items.map(({ index, externalId, body }) => ({
+  const planned = items.map(({ index, externalId, body }) => ({
     index,
     key: externalId === null ? null : keyOf(externalId),
     references: body === null ? [] : referencesIn(ownKind, body).map((reference) => keyOf(reference.externalId)),
     lookups: body === null ? 0 : referencesIn(fields, body).length,
   }));
+  return withStoredBytes(database, planned);
+}
+
+/** Items of any size that one activity may hold. */
+const FEW_ITEMS = 2;
+
+/** Items with the bytes of their resources where these are many: a patch of a thousand large ones is the work of many activities. */
+export async function withStoredBytes<T extends PlannedItem>(
+  database: Dependencies['database'],
+  items: readonly T[],
+): Promise<(T & Pick<PlannedItem, 'bytes'>)[]> {
+  const keys = new Set(items.flatMap(({ key }) => key ?? []));
+  const heavy = await heavyResources(database, keys, LIGHT_BYTES);
+  return items.map((item) => {
+    const bytes = heavy.get(item.key ?? '');
+    // several items of one resource read it once
+    if (bytes === undefined || !heavy.delete(item.key ?? '')) return item;
+    return { ...item, bytes };
+  });
 }
 
 /** Fields that refer to resources of the same schema definition. */

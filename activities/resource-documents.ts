@@ -46,6 +46,7 @@ export async function toDocuments(
       schemaDefinitionId: first.schema.definition.id,
       externalId: first.externalId,
       data: state.text,
+      bytes: Buffer.byteLength(state.text),
       references: referenceKeys(first, state, bound.get(first.schema)),
       version: state.version,
       createdAt: from?.createdAt ?? now,

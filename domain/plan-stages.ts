@@ -10,6 +10,8 @@ export interface PlannedItem {
   readonly references: readonly string[];
   /** How many references it has in all, each of which is looked up when it is applied. */
   readonly lookups?: number;
+  /** Bytes that applying it holds in memory, where these are many: those of its resource as it is stored. */
+  readonly bytes?: number;
 }
 
 /** Item indexes, in the order in which they are to be decided: the work of one activity. */
@@ -25,6 +27,10 @@ export type Stage = Chunk[];
 const RESOURCES_PER_ACTIVITY = 1_000;
 /** References that an activity can look up, and register where they are missing, well within its time. */
 const REFERENCES_PER_ACTIVITY = 5_000;
+/** Bytes of stored resources that an activity reads: as text, parsed and as text again they are in memory at once. */
+const BYTES_PER_ACTIVITY = 32 * 1024 * 1024;
+/** A resource of fewer bytes is light: a whole activity of those is well within the limit. */
+export const LIGHT_BYTES = BYTES_PER_ACTIVITY / RESOURCES_PER_ACTIVITY;
 
 /** Most items that go into one activity. @param configured overrides the usual size; 1 = strictly one activity a resource. */
 export function resourcesPerActivity(configured?: number): number {
@@ -54,13 +60,14 @@ type Block = readonly Unit[];
 /**
  * Lays out a batch: every index exactly once; items of one key, and members of a reference cycle, in one chunk; what an item
  * refers to in the batch stands in an earlier stage, or before it (or in a cycle with it) in its chunk. A chunk ends at `size`
- * items, or at as many references as one activity looks up in its time; it is larger only where one item, key or cycle is.
+ * items, at as many references as one activity looks up in its time, and at as many stored bytes as it may hold; it is larger
+ * only where one item, key or cycle is.
  * Without references among the items, chunks follow the index, as storage pages do.
  * @param size items in a chunk, at least 1.
  */
 export function planStages(items: readonly PlannedItem[], size: number): Stage[] {
   const stages: Block[][] = [];
-  for (const family of familiesOf(unitsOf(items, size / REFERENCES_PER_ACTIVITY))) {
+  for (const family of familiesOf(unitsOf(items, size))) {
     // families share nothing, so each starts in the first stage
     for (const [step, blocks] of stepsOf(family, size).entries()) {
       const stage = stages[step];
@@ -71,8 +78,8 @@ export function planStages(items: readonly PlannedItem[], size: number): Stage[]
   return stages.map((blocks) => packBlocks(blocks, size));
 }
 
-/** Units in dependency order: each after all that it refers to. @param lookupWeight of one reference, where an item weighs 1. */
-function unitsOf(items: readonly PlannedItem[], lookupWeight: number): Unit[] {
+/** Units in dependency order: each after all that it refers to. */
+function unitsOf(items: readonly PlannedItem[], size: number): Unit[] {
   const byKey = new Map<string, PlannedItem[]>();
   const keyless: PlannedItem[] = [];
   for (const item of items) {
@@ -85,11 +92,11 @@ function unitsOf(items: readonly PlannedItem[], lookupWeight: number): Unit[] {
   const cycles = stronglyConnectedComponents(byKey.keys(), (key) => referencesOf(itemsOf(key)));
   for (const keys of cycles) {
     // keys of this very unit are not in `unitOf` yet: references inside a cycle, and self-references, are no targets
-    const unit = makeUnit(keys.flatMap(itemsOf), unitOf, lookupWeight);
+    const unit = makeUnit(keys.flatMap(itemsOf), unitOf, size);
     units.push(unit);
     for (const key of keys) unitOf.set(key, unit);
   }
-  for (const item of keyless) units.push(makeUnit([item], unitOf, lookupWeight));
+  for (const item of keyless) units.push(makeUnit([item], unitOf, size));
   return units;
 }
 
@@ -97,16 +104,20 @@ function* referencesOf(items: Iterable<PlannedItem>): Generator<string> {
   for (const item of items) yield* item.references;
 }
 
-function makeUnit(items: readonly PlannedItem[], unitOf: ReadonlyMap<string, Unit>, lookupWeight: number): Unit {
+function makeUnit(items: readonly PlannedItem[], unitOf: ReadonlyMap<string, Unit>, size: number): Unit {
   const indexes = items.map((item) => item.index).sort((a, b) => a - b);
   const targets = new Set<Unit>();
   for (const key of referencesOf(items)) {
     const target = unitOf.get(key);
     if (target !== undefined) targets.add(target);
   }
-  const weight = items.reduce((sum, { lookups = 0 }) => sum + Math.max(1, lookups * lookupWeight), 0);
+  const weight = items.reduce((sum, item) => sum + Math.max(1, shareOf(item) * size), 0);
   return { indexes, weight, first: indexes[0] ?? 0, targets: [...targets] };
 }
+
+/** The share of an activity that an item takes, by references or by bytes, whichever is more; by number it is one of `size`. */
+const shareOf = ({ lookups = 0, bytes = 0 }: PlannedItem): number =>
+  Math.max(lookups / REFERENCES_PER_ACTIVITY, bytes / BYTES_PER_ACTIVITY);
 
 /** Divides units into families that have no reference between them; the order of the units is kept inside a family. */
 function familiesOf(units: readonly Unit[]): Unit[][] {

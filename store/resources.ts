@@ -19,6 +19,8 @@ export interface ResourceDocument {
   externalId: string;
   /** JSON text. */
   data: string;
+  /** Bytes of the text, so that nobody has to read it to know. Absent where an earlier version has written it. */
+  bytes?: number;
   /** Keys that the data refers to. */
   references: ResourceKey[];
   version: number;
@@ -77,6 +79,21 @@ export async function readTargets(
     for (const document of documents) found.set(document._id, document);
   }
   return found;
+}
+
+/** Of these identities those whose resource has more than `bytes`, with how many. */
+export async function heavyResources(
+  database: Database,
+  keys: Iterable<ResourceKey>,
+  bytes: number,
+): Promise<Map<ResourceKey, number>> {
+  const heavy = new Map<ResourceKey, number>();
+  for (const some of keySlices(keys, KEYS_AT_ONCE)) {
+    const filter = { _id: { $in: some }, bytes: { $gt: bytes } };
+    for await (const document of database.resources.find(filter, { projection: { bytes: 1 } }))
+      heavy.set(document._id, document.bytes ?? 0);
+  }
+  return heavy;
 }
 
 /** What tells whether a reader sees a resource. */
@@ -182,6 +199,7 @@ export async function updateResources(database: Database, updates: readonly Reso
       update: {
         $set: {
           data: to.data,
+          bytes: to.bytes ?? Buffer.byteLength(to.data),
           references: to.references,
           version: to.version,
           updatedAt: to.updatedAt,

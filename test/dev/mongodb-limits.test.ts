@@ -115,6 +115,17 @@ describe('field names', () => {
   });
 });
 
+test('a reply holds 16 MiB of documents, and the next one goes on', async () => {
+  for (let n = 0; n < 5; n++) await things.insertOne(ofBytes(7 * 1024 * 1024, `${n}`));
+  const cursor = things.find({}).sort({ _id: 1 });
+  expect((await cursor.next())?._id).toBe('0');
+  expect(cursor.bufferedCount()).toBe(1);
+  expect((await cursor.toArray()).map(({ _id }) => _id)).toEqual(['1', '2', '3', '4']);
+  expect(await things.find({}, { batchSize: 1 }).toArray()).toHaveLength(5);
+  expect((await things.updateMany({}, { $set: { n: 1 } })).modifiedCount).toBe(5);
+  expect((await things.deleteMany({})).deletedCount).toBe(5);
+});
+
 test('a collection and a database are dropped', async () => {
   await client.db('other').collection<Stored>('things').insertOne({ _id: 'a' });
   await client.db('other').collection<Stored>('more').insertOne({ _id: 'a' });

@@ -231,6 +231,19 @@ describe('resources per activity', () => {
     expect(sums).toEqual([500, 10_000, 500, 4_200, 200]);
   });
 
+  test('a few of resources that are large as they are stored', () => {
+    const items = Array.from({ length: 1000 }, (_, index) => ({
+      index,
+      key: `${index}`,
+      references: [],
+      ...(index < 10 && { bytes: 14 * 1024 * 1024 }),
+    }));
+    const sizes = planStages(items, 1000)
+      .flat()
+      .map((chunk) => chunk.length);
+    expect(sizes).toEqual([2, 2, 2, 2, 127, 865]);
+  });
+
   test('a configured number wins', () => {
     expect(resourcesPerActivity(500)).toBe(500);
     expect(chunksOf(Array(4).fill(3), 1)).toEqual([[0], [1], [2], [3]]);

@@ -3,6 +3,7 @@ import de.bwaldvogel.mongo.backend.ArrayFilters;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.CursorRegistry;
 import de.bwaldvogel.mongo.backend.Index;
+import de.bwaldvogel.mongo.backend.QueryParameters;
 import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Collection;
 import de.bwaldvogel.mongo.bson.Document;
@@ -12,12 +13,31 @@ import org.h2.mvstore.MVMap;
 
 /** A stored collection whose queries use its indexes wherever they help. */
 final class IndexedH2Collection extends H2Collection {
+    /** The running command finds documents for a client; updates and deletes go through all that they match. */
+    private boolean replies;
     private final DocumentLimits<Object> limits = new DocumentLimits<>();
 
     IndexedH2Collection(MongoDatabase database, String name, CollectionOptions options, MVMap<Object, Document> data,
                         MVMap<String, Object> meta, CursorRegistry cursors) {
         super(database, name, options, data, meta, cursors);
         super.addIndex(limits);
+    }
+
+    @Override
+    public synchronized QueryResult handleQuery(QueryParameters parameters) {
+        replies = true;
+        try {
+            return super.handleQuery(parameters);
+        } finally {
+            replies = false;
+        }
+    }
+
+    @Override
+    protected QueryResult createQueryResult(List<Document> documents, int batchSize) {
+        return replies
+            ? LimitedCursor.resultOf(documents, batchSize, cursorRegistry)
+            : super.createQueryResult(documents, batchSize);
     }
 
     /** The library wants no index left by then. */

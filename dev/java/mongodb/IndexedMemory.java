@@ -4,6 +4,7 @@ import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.CursorRegistry;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
+import de.bwaldvogel.mongo.backend.QueryParameters;
 import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
 import de.bwaldvogel.mongo.backend.memory.MemoryCollection;
@@ -36,11 +37,30 @@ final class IndexedMemory extends MemoryBackend {
     }
 
     private static final class IndexedCollection extends MemoryCollection {
+        /** The running command finds documents for a client; updates and deletes go through all that they match. */
+        private boolean replies;
         private final DocumentLimits<Integer> limits = new DocumentLimits<>();
 
         IndexedCollection(MongoDatabase database, String name, CollectionOptions options, CursorRegistry cursors) {
             super(database, name, options, cursors);
             super.addIndex(limits);
+        }
+
+        @Override
+        public synchronized QueryResult handleQuery(QueryParameters parameters) {
+            replies = true;
+            try {
+                return super.handleQuery(parameters);
+            } finally {
+                replies = false;
+            }
+        }
+
+        @Override
+        protected QueryResult createQueryResult(List<Document> documents, int batchSize) {
+            return replies
+                ? LimitedCursor.resultOf(documents, batchSize, cursorRegistry)
+                : super.createQueryResult(documents, batchSize);
         }
 
         /** The library wants no index left by then. */
