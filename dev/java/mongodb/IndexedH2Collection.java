@@ -13,7 +13,7 @@ import org.h2.mvstore.MVMap;
 
 /** A stored collection whose queries use its indexes wherever they help. */
 final class IndexedH2Collection extends H2Collection {
-    /** The running command finds documents for a client; updates and deletes go through all that they match. */
+    /** The running command finds documents for a client; others go through all that they match. */
     private boolean replies;
     private final DocumentLimits<Object> limits = new DocumentLimits<>();
 
@@ -23,6 +23,13 @@ final class IndexedH2Collection extends H2Collection {
         super.addIndex(limits);
     }
 
+    /** What the library asks for itself: for a delete, or an aggregation. */
+    @Override
+    public synchronized QueryResult handleQuery(Document query, int skip, int limit) {
+        return queryDocuments(query, null, skip, limit, 0, null);
+    }
+
+    /** What a client asks for. */
     @Override
     public synchronized QueryResult handleQuery(QueryParameters parameters) {
         replies = true;

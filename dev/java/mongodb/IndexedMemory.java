@@ -37,7 +37,7 @@ final class IndexedMemory extends MemoryBackend {
     }
 
     private static final class IndexedCollection extends MemoryCollection {
-        /** The running command finds documents for a client; updates and deletes go through all that they match. */
+        /** The running command finds documents for a client; others go through all that they match. */
         private boolean replies;
         private final DocumentLimits<Integer> limits = new DocumentLimits<>();
 
@@ -46,6 +46,13 @@ final class IndexedMemory extends MemoryBackend {
             super.addIndex(limits);
         }
 
+        /** What the library asks for itself: for a delete, or an aggregation. */
+        @Override
+        public synchronized QueryResult handleQuery(Document query, int skip, int limit) {
+            return queryDocuments(query, null, skip, limit, 0, null);
+        }
+
+        /** What a client asks for. */
         @Override
         public synchronized QueryResult handleQuery(QueryParameters parameters) {
             replies = true;
