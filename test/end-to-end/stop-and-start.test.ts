@@ -93,7 +93,7 @@ test('after each of the loads that are too much, and after all of them', async (
     const id = await load(tenant);
     ids.set(name, id);
     const isAtRest = ({ status }: { status: string }) => !['queued', 'processing'].includes(status);
-    await drover.until(id, isAtRest, tenant);
+    await drover.until(id, isAtRest, { tenant: tenant.tenant, timeoutMs: 240_000 });
     const before = await stored();
     for (const [collection, { largest }] of Object.entries(before))
       expect([name, collection, largest > 15 * MIB]).toEqual([name, collection, false]);
