@@ -57,7 +57,7 @@ export const EVERYTHING: Workload = {
   patchesAtOnce: 4,
   rejectingOnce: 3,
   scramble: 5,
-  haltBacklog: 1.5,
+  haltBacklog: 5,
   changeDefinition: 1,
 };
 
