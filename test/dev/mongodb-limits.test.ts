@@ -139,7 +139,8 @@ test('maxTimeMS is taken on every command that a worker sends', async () => {
   await things.insertMany([{ _id: 'a' }, { _id: 'b' }], { maxTimeMS });
   await things.bulkWrite([{ updateOne: { filter: { _id: 'a' }, update: { $set: { n: 1 } } } }], { maxTimeMS });
   await things.updateMany({}, { $set: { m: 1 } }, { maxTimeMS });
-  await things.findOneAndUpdate({ _id: 'a' }, { $set: { n: 2 } }, { maxTimeMS });
+  const found = await things.findOneAndUpdate({ _id: 'a', n: 1 }, { $set: { n: 2 } }, { maxTimeMS });
+  expect(found).toMatchObject({ _id: 'a', n: 1 });
   expect(await things.countDocuments({}, { maxTimeMS })).toBe(2);
   expect(await things.find({}, { maxTimeMS, batchSize: 1 }).toArray()).toHaveLength(2);
   await things.deleteOne({ _id: 'a' }, { maxTimeMS });

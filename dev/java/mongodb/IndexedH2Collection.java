@@ -23,10 +23,10 @@ final class IndexedH2Collection extends H2Collection {
         super.addIndex(limits);
     }
 
-    /** What the library asks for itself: for a delete, or an aggregation. */
+    /** What the library asks for itself: for a delete, findAndModify, or an aggregation. */
     @Override
     public synchronized QueryResult handleQuery(Document query, int skip, int limit) {
-        return queryDocuments(query, null, skip, limit, 0, null);
+        return super.handleQuery(new QueryParameters(query, skip, limit));
     }
 
     /** What a client asks for. */
