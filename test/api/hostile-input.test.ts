@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { leastMs } from '../cpu-time.ts';
 import { Drover } from '../harness.ts';
 import { everyRoute, fill } from './every-route.ts';
@@ -186,6 +186,20 @@ describe('a body', () => {
     expect((await send(method, path, `${'['.repeat(300_000)}${']'.repeat(300_000)}`)).status).toBe(400);
     expect((await send(method, path, `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`)).status).toBe(400);
   });
+
+  test.each(all)(
+    'of more members than can be parsed in passing is a 400 before it is parsed: %s %s',
+    async (method, path) => {
+      const members = Array.from({ length: 600_000 }, (_, n) => `"${n.toString(36)}":1`).join(',');
+      const parse = vi.spyOn(JSON, 'parse');
+      try {
+        expect((await send(method, path, `{"resources":[{${members}}]}`)).status).toBe(400);
+        expect(parse.mock.calls.filter(([text]) => text.length > 1_000_000)).toEqual([]);
+      } finally {
+        parse.mockRestore();
+      }
+    },
+  );
 
   test.each([
     ['POST', 'resources', '0'],
