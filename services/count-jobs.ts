@@ -1,7 +1,9 @@
+import type { Counts } from '../domain/outcome.ts';
 import { addInto } from '../domain/tally.ts';
 import type { Database } from '../store/database.ts';
 import type { DeletionBatch } from '../store/deletion-batches.ts';
 import { outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
+import { slices } from '../store/slices.ts';
 
 /** What became of the jobs of a deletion: an activity with its items is one. A failed job remains to be done. */
 export interface JobCounts {
@@ -17,6 +19,8 @@ export const totalJobs = ({ total, options }: Pick<DeletionBatch, 'total' | 'opt
 export async function countJobs(database: Database, batch: DeletionBatch): Promise<JobCounts> {
   const { invocationsPerBatchJob: size } = batch.options;
   const total = totalJobs(batch);
+  // of one item each, and finished: the stored result has them counted
+  if (size === 1 && batch.result !== undefined) return { total, ...jobsIn(batch.result.counts) };
   const settled: Record<number, number> = {};
   const failed = new Set<number>();
   let completed = 0;
@@ -33,6 +37,26 @@ export async function countJobs(database: Database, batch: DeletionBatch): Promi
   }
   return { total, completed, failed: failed.size };
 }
+
+/** Batches whose outcomes are read side by side for one list. */
+const BATCHES_AT_ONCE = 4;
+
+/** Shows batches with the counts of their jobs, in their order, a few at a time. */
+export async function withJobs<T>(
+  database: Database,
+  batches: readonly DeletionBatch[],
+  show: (batch: DeletionBatch, jobs: JobCounts) => T,
+): Promise<T[]> {
+  const shown: T[] = [];
+  for (const some of slices(batches, BATCHES_AT_ONCE))
+    shown.push(...(await Promise.all(some.map(async (batch) => show(batch, await countJobs(database, batch))))));
+  return shown;
+}
+
+const jobsIn = (counts: Counts): Pick<JobCounts, 'completed' | 'failed'> => ({
+  completed: counts.succeeded + counts.skipped,
+  failed: counts.failed + counts.expired + counts.cancelled,
+});
 
 const isFailed = (status: StoredOutcome['status']): boolean =>
   status === 'failed' || status === 'expired' || status === 'cancelled';

@@ -3,7 +3,7 @@ import { isTerminal } from '../../domain/batch.ts';
 import { CamundaFault, invalidRequest } from '../../domain/camunda-fault.ts';
 import { describe, readFlag, readObject } from '../../domain/json-reading.ts';
 import { cancelBatch, NotAllowedError, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
-import { countJobs } from '../../services/count-jobs.ts';
+import { countJobs, withJobs } from '../../services/count-jobs.ts';
 import { findBatch, recordDismissed } from '../../store/batches.ts';
 import {
   countDeletionBatches,
@@ -28,15 +28,13 @@ const SORT_KEYS = ['batchId', 'tenantId'] as const;
 batchRoutes.get('/batch', async (c) => {
   const { database } = c.var.services;
   const batches = await list(c);
-  return c.json(await Promise.all(batches.map(async (batch) => toBatch(batch, await countJobs(database, batch)))));
+  return c.json(await withJobs(database, batches, toBatch));
 });
 
 batchRoutes.get('/batch/statistics', async (c) => {
   const { database } = c.var.services;
   const batches = await list(c);
-  return c.json(
-    await Promise.all(batches.map(async (batch) => toBatchStatistics(batch, await countJobs(database, batch)))),
-  );
+  return c.json(await withJobs(database, batches, toBatchStatistics));
 });
 
 batchRoutes.get('/batch/count', async (c) => c.json({ count: await count(c) }));

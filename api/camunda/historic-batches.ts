@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { CamundaFault } from '../../domain/camunda-fault.ts';
-import { countJobs } from '../../services/count-jobs.ts';
+import { countJobs, withJobs } from '../../services/count-jobs.ts';
 import { findBatch } from '../../store/batches.ts';
 import {
   countDeletionBatches,
@@ -34,9 +34,7 @@ historicBatchRoutes.get('/history/batch', async (c) => {
     descending: sorting?.descending ?? false,
     ...paging,
   });
-  return c.json(
-    await Promise.all(batches.map(async (batch) => toHistoricBatch(batch, await countJobs(database, batch)))),
-  );
+  return c.json(await withJobs(database, batches, toHistoricBatch));
 });
 
 historicBatchRoutes.get('/history/batch/count', async (c) => {

@@ -61,12 +61,9 @@ const Definition = z
 const OneDefinition = enveloped(Definition);
 /** Of one that was just defined or changed. */
 const ChangedDefinition = OneDefinition.extend({
-  warnings: z
-    .array(z.string())
-    .optional()
-    .openapi({
-      description: 'What the schema allows and nobody can have meant, each with its JSON pointer: no resource fits',
-    }),
+  warnings: z.array(z.string()).optional().openapi({
+    description: 'What the schema allows and nobody can have meant, each with its JSON pointer: no resource fits',
+  }),
 });
 const ManyDefinitions = pageOf(Definition);
 

@@ -4,8 +4,8 @@ import { postponeStart, stillOpen } from '../../store/batches-to-recover.ts';
 import { committedGroups, decideGroup } from '../../store/commits.ts';
 import { readBinding } from '../../store/idempotency-keys.ts';
 import { intentsOn, layIntent } from '../../store/intents.ts';
-import { remainingIntents } from '../../store/leaving-marks.ts';
 import { newList, readLists, storeLists } from '../../store/key-lists.ts';
+import { remainingIntents } from '../../store/leaving-marks.ts';
 import { moveNamespaceBatches } from '../../store/namespace-batches.ts';
 import { adoptOldDependencies } from '../../store/old-dependencies.ts';
 import { removeOrphanedPages } from '../../store/orphaned-pages.ts';
@@ -200,7 +200,11 @@ async function playRareCases(): Promise<void> {
   await layIntent(database, { id: 'activity/2', batchId, schemaDefinitionIds: [], targets: [key] }, ['activity/1']);
   expect(await intentsOn(database, [key])).toEqual([]);
   await remainingIntents(database, new Set(['activity/2#0']));
-  await requeueOutcomes(database, { _id: batchId, pageSize: 50, run: 1 }, new Map([[0, { status: 'failed', attempts: 1 }]]));
+  await requeueOutcomes(
+    database,
+    { _id: batchId, pageSize: 50, run: 1 },
+    new Map([[0, { status: 'failed', attempts: 1 }]]),
+  );
   for await (const page of scanVertices(database, { platform: 'default', tenant: 'default' }))
     expect(page).not.toEqual([]);
   await removeHidden(database, group, [key]);
