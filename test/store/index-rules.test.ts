@@ -27,6 +27,7 @@ describe('an index serves', () => {
     ['only as far as there is no gap', { a: 1, c: 1 }, undefined, 'abc c'],
     ['not what is absent', { a: 1, b: { $exists: false } }, undefined, 'abc b'],
     ['nor what is unlike', { a: 1, b: { $ne: 1 } }, undefined, 'abc b'],
+    ['nor what is not so', { a: 1, b: { $not: { $gt: 1 } } }, undefined, 'abc b'],
     ['an order behind equalities', { a: 1, b: 2 }, { c: -1 }, 'abc'],
     ['the reverse of it', { a: 1, b: 2 }, { c: 1 }, 'abc'],
     ['an order that names what is fixed', { a: 1, b: 2 }, { a: 1, c: 1 }, 'abc'],

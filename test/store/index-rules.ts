@@ -23,7 +23,7 @@ export interface Service {
   readonly residual: readonly string[];
 }
 
-/** What a predicate says to an index: one value, some values, an interval, that there is a value; nothing (`$ne`, absence). */
+/** What a predicate says to an index: one value, some values, an interval, that there is a value; nothing (`$ne`, `$not`, absence). */
 type Kind = 'one' | 'some' | 'range' | 'present' | 'nothing';
 
 interface Predicate {
@@ -167,7 +167,7 @@ function conditionsOn(field: string, condition: unknown): Predicate[] {
     }
     if (RANGES.has(operator)) return { field, kind: 'range' } as const;
     if (operator === '$exists') return { field, kind: value === true ? 'present' : 'nothing' } as const;
-    if (operator === '$ne' || operator === '$nin') return { field, kind: 'nothing' } as const;
+    if (operator === '$ne' || operator === '$nin' || operator === '$not') return { field, kind: 'nothing' } as const;
     throw new Error(`an operator without a rule: ${operator} of ${field}`);
   });
 }

@@ -9,7 +9,7 @@ import { remainingIntents } from '../../store/leaving-marks.ts';
 import { moveNamespaceBatches } from '../../store/namespace-batches.ts';
 import { adoptOldDependencies } from '../../store/old-dependencies.ts';
 import { removeOrphanedPages } from '../../store/orphaned-pages.ts';
-import { requeueOutcomes } from '../../store/outcome-pages.ts';
+import { requeueOutcomes, writeOutcomes } from '../../store/outcome-pages.ts';
 import { claimedBy, claimPending, unclaimPending } from '../../store/pending-items.ts';
 import { scanVertices } from '../../store/reference-graph.ts';
 import { removeHidden, unmarkLeaving } from '../../store/resources.ts';
@@ -205,6 +205,10 @@ async function playRareCases(): Promise<void> {
     { _id: batchId, pageSize: 50, run: 1 },
     new Map([[0, { status: 'failed', attempts: 1 }]]),
   );
+  const writer = { _id: batchId, run: 1, pageSize: 50, total: 1 };
+  // the second time the page is there
+  for (const status of ['succeeded', 'failed'] as const)
+    await writeOutcomes(database, writer, new Map([[0, { status, attempts: 1 }]]), true);
   for await (const page of scanVertices(database, { platform: 'default', tenant: 'default' }))
     expect(page).not.toEqual([]);
   await removeHidden(database, group, [key]);
@@ -229,6 +233,7 @@ const REASONS: Readonly<Record<string, string>> = {
   suspended: 'a filter on terminations of one tenant, which are few',
   cancelRequested: 'a filter on terminations of one tenant, which are few',
   dismissedAt: 'a filter on terminations of one tenant, which are few',
+  hasFailedItems: 'a filter on terminations of one tenant, which are few',
   createdAt: 'a filter on terminations of one tenant, which are few',
   'options.reach': 'terminations of one tenant, once at a start',
   active: 'definitions whose references are unsettled are few',
@@ -251,7 +256,9 @@ test('every query is served by an index', () => {
 
 test('every query is in the list, with its index', async () => {
   if (process.env.RECORD_QUERIES === '1') {
-    const text = JSON.stringify(heard(), null, 2);
+    // what races ask is not heard in every run: lines that are there stay
+    const all = Object.entries({ ...recorded, ...heard() }).sort(([a], [b]) => (a < b ? -1 : 1));
+    const text = JSON.stringify(Object.fromEntries(all), null, 2);
     await writeFile(new URL('queries.json', import.meta.url), `${text}\n`);
     return;
   }
