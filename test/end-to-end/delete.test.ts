@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Checkpoint } from '../../activities/dependencies.ts';
 import { Drover, spawnWorker } from '../harness.ts';
 
@@ -179,7 +179,7 @@ describe.concurrent('a worker that is killed in the middle of a delete', () => {
       const batchId = await killed.delete('Node', { externalIds, cascade: true });
       await worker.ended;
       await killed.startWorker();
-      const batch = await killed.ended(batchId, { timeoutMs: 55_000 });
+      const batch = await killed.ended(batchId, { timeoutMs: 120_000 });
       expect(batch).toMatchObject({
         status: 'success',
         counts: { succeeded: 300, queued: 0 },
@@ -187,8 +187,10 @@ describe.concurrent('a worker that is killed in the middle of a delete', () => {
       });
       expect(await killed.services.database.resources.countDocuments({})).toBe(0);
       // removed after the result of the batch is stored
-      await expect.poll(() => killed.services.database.commits.countDocuments({}), { timeout: 20_000 }).toBe(0);
+      const { commits } = killed.services.database;
+      await vi.waitFor(async () => expect(await commits.countDocuments({})).toBe(0), { timeout: 20_000 });
       await killed.stop();
     },
+    180_000,
   );
 });
