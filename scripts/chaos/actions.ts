@@ -1,6 +1,6 @@
 import { changedSchema, kindOf } from './definitions.ts';
 import type { SentItem, SentRequest } from './journal.ts';
-import { maybeKey, pause, type Session, send } from './session.ts';
+import { maybeKey, pause, removeForGood, type Session, send } from './session.ts';
 
 /** Everyday requests of clients. Each action sends some and returns; it does not wait for their batches. */
 
@@ -110,6 +110,13 @@ export async function cancel({ client, observer, random, tenant }: Session): Pro
 export async function retry({ client, observer, random, tenant }: Session): Promise<void> {
   const batchId = observer.someFinished(tenant, random);
   if (batchId !== undefined) await client.control(tenant, batchId, 'retry');
+}
+
+/** A running batch is removed for good, whatever it is at; but for those that delete more than they name. */
+export async function remove(session: Session): Promise<void> {
+  const { observer, random, tenant } = session;
+  const batchId = observer.someToRemove(tenant, random);
+  if (batchId !== undefined) await removeForGood(session, batchId);
 }
 
 /** The definition changes while batches run under it: they go on under the new version. */

@@ -1,10 +1,14 @@
 import { NoAnswerError } from './client.ts';
-import type { Halt } from './journal.ts';
-import { maybeKey, pause, type Session, send } from './session.ts';
+import type { Halt, SentRequest } from './journal.ts';
+import { maybeKey, pause, removeForGood, type Session, send } from './session.ts';
 import { uniqueIds } from './waiting-actions.ts';
 
 /** So many that more than a slice of them is written by a batch that does not stop. */
 const ITEMS = 300;
+/** Of the resources of a batch that was removed, every so many are looked for. */
+const SAMPLE_EVERY = 10;
+/** Mean time until a batch is removed, in ms. */
+const BEFORE_REMOVAL_MS = 600;
 /** Mean time that a batch stays suspended, in ms. */
 const SUSPENDED_MS = 2_500;
 
@@ -13,8 +17,25 @@ const SUSPENDED_MS = 2_500;
  * What was done when the answer came, and what was done later, is written down.
  */
 export async function haltBacklog(session: Session): Promise<void> {
+  const requests = backlog(session);
+  const ids = await Promise.all(requests.map((request) => send(session, request)));
+  await Promise.all(ids.map((id) => (id === undefined ? undefined : halt(session, id))));
+}
+
+/** The same, and each is removed for good: half of them after a moment in which some of it is written. */
+export async function removeBacklog(session: Session): Promise<void> {
+  const sent = backlog(session).map(async (request) => {
+    const batchId = await send(session, request);
+    if (batchId === undefined) return;
+    if (session.random.chance(0.5)) await pause(session, BEFORE_REMOVAL_MS);
+    await removeAndCount(session, request, batchId);
+  });
+  await Promise.all(sent);
+}
+
+function backlog(session: Session): SentRequest[] {
   const { make, random } = session;
-  const requests = Array.from({ length: random.integer(2, 4) }, () =>
+  return Array.from({ length: random.integer(2, 4) }, () =>
     make.request({ operation: 'upload', kind: 'place', ...maybeKey(session, 0.2) }, (mark) =>
       uniqueIds(session, ITEMS).map((externalId, at) => ({
         externalId,
@@ -22,8 +43,22 @@ export async function haltBacklog(session: Session): Promise<void> {
       })),
     ),
   );
-  const ids = await Promise.all(requests.map((request) => send(session, request)));
-  await Promise.all(ids.map((id) => (id === undefined ? undefined : halt(session, id))));
+}
+
+async function removeAndCount(session: Session, request: SentRequest, batchId: string): Promise<void> {
+  const { client, tenant } = session;
+  const removal = await removeForGood(session, batchId);
+  if (removal?.status !== 200) return;
+  const ids = request.items.flatMap(({ externalId }, at) =>
+    at % SAMPLE_EVERY === 0 && externalId ? [externalId] : [],
+  );
+  try {
+    const found = await Promise.all(ids.map((id) => client.resource(tenant, request.kind, id)));
+    const done = found.filter((resource) => resource !== null).length;
+    removal.sample = { kind: request.kind, ids, every: SAMPLE_EVERY, done };
+  } catch (error) {
+    if (!(error instanceof NoAnswerError)) throw error;
+  }
 }
 
 async function halt(session: Session, batchId: string): Promise<void> {

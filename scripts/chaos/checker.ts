@@ -3,6 +3,7 @@ import { historiesOf } from './checks/history.ts';
 import { matchBatches } from './checks/match.ts';
 import { checkOutcomes, controlsByBatch } from './checks/outcomes.ts';
 import { checkDangling, checkMissing, findSleepers } from './checks/references.ts';
+import { checkRemovals } from './checks/removals.ts';
 import { checkReads, checkResources, checkStored } from './checks/resources.ts';
 import type { Violation } from './checks/violation.ts';
 import type { Journal } from './journal.ts';
@@ -29,6 +30,7 @@ export function check(journal: Journal, snapshot: Snapshot): Findings {
       ...violations,
       ...checkOutcomes(journal, matches),
       ...checkHalts(journal, matches),
+      ...checkRemovals(journal, snapshot),
       ...resources.violations,
       ...checkReads(journal),
       ...checkStored(journal, snapshot),
@@ -45,7 +47,11 @@ export function check(journal: Journal, snapshot: Snapshot): Findings {
 /** Pending items that sleep though they could go ahead, in a state in which some batches wait. */
 export function sleepers(journal: Journal, snapshot: Pick<Snapshot, 'tenants'>): Violation[] {
   return findSleepers(
-    matchBatches(journal, { tenants: snapshot.tenants, raw: { resources: [], leftovers: [] } }).matches,
+    matchBatches(journal, {
+      tenants: snapshot.tenants,
+      raw: { resources: [], leftovers: [] },
+      stillAnswered: [],
+    }).matches,
     snapshot,
   );
 }

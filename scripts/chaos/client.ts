@@ -7,7 +7,7 @@ import {
   TERMINAL_STATUSES,
 } from './answers.ts';
 import { type KindName, kindOf } from './definitions.ts';
-import type { ControlRequest, Journal, SendResult, SentRequest, Verb } from './journal.ts';
+import type { ControlRequest, Journal, Removal, SendResult, SentRequest, Verb } from './journal.ts';
 
 /** Longest wait for an answer, in ms. */
 const ANSWER_TIMEOUT_MS = 15_000;
@@ -81,6 +81,25 @@ export class ApiClient {
       if (!(error instanceof NoAnswerError)) throw error;
     }
     return request.status;
+  }
+
+  /** Removes a batch for good. */
+  async remove(tenant: string, batchId: string): Promise<Removal> {
+    const removal: Removal = {
+      tenant,
+      batchId,
+      sentAt: Date.now(),
+      answeredAt: Number.POSITIVE_INFINITY,
+      status: null,
+    };
+    this.#journal.removals.push(removal);
+    try {
+      const { status } = await this.#request(`DELETE /api/batches/${batchId}`, tenant);
+      Object.assign(removal, { status, answeredAt: Date.now() });
+    } catch (error) {
+      if (!(error instanceof NoAnswerError)) throw error;
+    }
+    return removal;
   }
 
   /** @throws NoAnswerError */

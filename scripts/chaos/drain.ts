@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchAnswer, JsonObject } from './answers.ts';
 import { sleepers } from './checker.ts';
+import { isRemoved } from './checks/removals.ts';
 import type { Violation } from './checks/violation.ts';
 import type { ApiClient } from './client.ts';
 import { type KindName, kindOf, referencesOf } from './definitions.ts';
 import type { Installation } from './installation.ts';
 import { batchIdsOf, type Journal } from './journal.ts';
 import type { RequestMaker } from './request-maker.ts';
-import { type Snapshot, takeRawState, takeSnapshot } from './snapshot.ts';
+import { type Places, type Snapshot, takeRawState, takeSnapshot } from './snapshot.ts';
 
 const LOOK_EVERY_MS = 500;
 const RECOVER_EVERY_MS = 6_000;
@@ -51,15 +52,20 @@ export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; vi
   for (const { tenant, batch } of await openBatches(parts)) await client.control(tenant, batch.batchId, 'cancel');
   violations.push(...(await settled(parts, () => false)));
   await cleared(parts);
-  return { snapshot: await takeSnapshot(client, journal.tenants, storeOf(parts)), violations };
+  return { snapshot: await takeSnapshot(client, journal.tenants, placesOf(parts)), violations };
 }
 
-const storeOf = ({ installation }: DrainParts) => ({ uri: installation.mongodbUri, database: installation.database });
+const placesOf = ({ installation, journal }: DrainParts): Places => ({
+  uri: installation.mongodbUri,
+  database: installation.database,
+  temporalAddress: installation.temporalAddress,
+  removed: journal.removals.filter(isRemoved),
+});
 
 /** Waits until nothing is left over, as long as recovery may take for it. */
 async function cleared(parts: DrainParts): Promise<void> {
   const deadline = Date.now() + CLEARED_MS;
-  while ((await takeRawState(storeOf(parts))).leftovers.length > 0 && Date.now() < deadline) {
+  while ((await takeRawState(placesOf(parts))).leftovers.length > 0 && Date.now() < deadline) {
     await parts.installation.recoverNow();
     await sleep(2_000);
   }
@@ -101,7 +107,7 @@ async function settled(parts: DrainParts, mayStay: (batch: BatchAnswer) => boole
 async function stillAsleep(parts: DrainParts): Promise<Violation[]> {
   const deadline = Date.now() + WAKE_UP_MS;
   for (;;) {
-    const snapshot = await takeSnapshot(parts.client, parts.journal.tenants, storeOf(parts));
+    const snapshot = await takeSnapshot(parts.client, parts.journal.tenants, placesOf(parts));
     const found = sleepers(parts.journal, snapshot);
     if (found.length === 0 || Date.now() > deadline) return found;
     await sleep(LOOK_EVERY_MS);

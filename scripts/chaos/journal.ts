@@ -63,6 +63,18 @@ export interface Halt {
   readonly later: number | null;
 }
 
+/** A request to remove a batch for good. What it had done until then is not known any more, but each item did what it did at most once. */
+export interface Removal {
+  readonly tenant: string;
+  readonly batchId: string;
+  readonly sentAt: number;
+  answeredAt: number;
+  /** Null where the answer was lost: the batch may be there or not. */
+  status: number | null;
+  /** Every so many of the resources that only this batch writes, and how many of them were there after the answer. */
+  sample?: { readonly kind: KindName; readonly ids: readonly string[]; readonly every: number; readonly done: number };
+}
+
 /** A resource as a client has read it at some moment between two; null: it was not there. */
 export interface ResourceRead {
   readonly tenant: string;
@@ -89,10 +101,13 @@ export interface Journal {
   readonly definitions: Readonly<Record<KindName, string>>;
   /** How often a definition was to be changed under load, by status of the answer. */
   readonly definitionChanges: Record<string, number>;
+  /** How often clients did what, by name of the action. */
+  readonly actions: Record<string, number>;
   readonly tenants: readonly string[];
   readonly requests: SentRequest[];
   readonly controls: ControlRequest[];
   readonly halts: Halt[];
+  readonly removals: Removal[];
   readonly reads: ResourceRead[];
   readonly seen: SeenEnd[];
   /** Answers that must never be: 5xx other than 503. */

@@ -9,7 +9,9 @@ export type Effect =
   /** An outcome, or a read, that tells whether the resource was there. */
   | { readonly kind: 'absent' }
   | { readonly kind: 'present' }
-  | { readonly kind: 'read'; readonly state: State };
+  | { readonly kind: 'read'; readonly state: State }
+  /** What an item did whose batch is gone: one of these, or nothing. */
+  | { readonly kind: 'maybe'; readonly effects: readonly Effect[] };
 
 /** Something that has happened to one resource at some moment between two. */
 export interface Event {
@@ -141,8 +143,10 @@ class Search {
 
   #next({ done, state }: Node): Node[] {
     return this.#events.flatMap(({ effect }, at) => {
-      const after = this.#isPossible(at, done) ? apply(effect, state) : undefined;
-      return after === undefined ? [] : [{ done: done | this.#bit(at), state: after }];
+      if (!this.#isPossible(at, done)) return [];
+      const afters =
+        effect.kind === 'maybe' ? [...effect.effects.map((one) => apply(one, state)), state] : [apply(effect, state)];
+      return afters.flatMap((after) => (after === undefined ? [] : [{ done: done | this.#bit(at), state: after }]));
     });
   }
 

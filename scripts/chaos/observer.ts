@@ -15,6 +15,8 @@ interface Watched {
   readonly tenant: string;
   readonly kind: KindName;
   readonly operation: SentRequest['operation'];
+  /** Without it the checker would not know what else has changed. */
+  readonly isNeeded: boolean;
 }
 
 /** Watches batches to their end and reads resources meanwhile: what it sees while faults last must hold when all is over. */
@@ -36,13 +38,27 @@ export class Observer {
     return this.#open.size;
   }
 
-  watch({ tenant, kind, operation }: SentRequest, batchId: string): void {
-    if (!this.#finished.has(batchId)) this.#open.set(batchId, { tenant, kind, operation });
+  watch({ tenant, kind, operation, options }: SentRequest, batchId: string): void {
+    if (this.#finished.has(batchId)) return;
+    const isNeeded = (options.cascade ?? false) || (options.deleteAll ?? false);
+    this.#open.set(batchId, { tenant, kind, operation, isNeeded });
+  }
+
+  /** It was removed. */
+  forget(batchId: string): void {
+    this.#open.delete(batchId);
+    this.#finished.delete(batchId);
   }
 
   /** A batch of the tenant that is running, and one that is finished; undefined where none is known. */
   someRunning(tenant: string, random: Random): string | undefined {
     const ids = [...this.#open].flatMap(([id, watched]) => (watched.tenant === tenant ? [id] : []));
+    return ids.length > 0 ? random.pick(ids) : undefined;
+  }
+
+  /** One that is running and that the checker can do without. */
+  someToRemove(tenant: string, random: Random): string | undefined {
+    const ids = [...this.#open].flatMap(([id, of]) => (of.tenant === tenant && !of.isNeeded ? [id] : []));
     return ids.length > 0 ? random.pick(ids) : undefined;
   }
 

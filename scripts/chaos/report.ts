@@ -1,6 +1,7 @@
 import type { ItemAnswer } from './answers.ts';
 import type { Findings } from './checker.ts';
 import type { Violation } from './checks/violation.ts';
+import { type Happened, neverHappened } from './happened.ts';
 import type { Journal } from './journal.ts';
 import type { NetworkFault } from './proxy.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -12,8 +13,8 @@ export interface ChaosReport {
   readonly drainSeconds: number;
   /** Process -> kills (-9). */
   readonly kills: Readonly<Record<string, number>>;
-  /** Times in which Temporal refused every start. */
-  readonly refusals: number;
+  /** What was to happen, and how often it did. */
+  readonly happened: Happened;
   /** Ends of processes that nobody here has caused: they were started again. */
   readonly ownEnds: Readonly<Record<string, number>>;
   /** Proxy -> faults by kind. */
@@ -38,7 +39,7 @@ export interface ChaosReport {
 }
 
 export interface RunFacts
-  extends Pick<ChaosReport, 'loadSeconds' | 'drainSeconds' | 'kills' | 'ownEnds' | 'faults' | 'refusals'> {
+  extends Pick<ChaosReport, 'loadSeconds' | 'drainSeconds' | 'kills' | 'ownEnds' | 'faults' | 'happened'> {
   readonly journal: Journal;
   readonly snapshot: Snapshot;
   readonly findings: Findings;
@@ -93,11 +94,15 @@ export function describe(report: ChaosReport, command: string): string {
       .map(([name, n]) => `${name} ${n}`)
       .join(', ') || 'none';
   const { violations } = report;
+  const never = neverHappened(report.happened);
   const lines = [
     `chaos, seed ${report.seed}: ${report.loadSeconds.toFixed(0)} s of load, ${report.drainSeconds.toFixed(0)} s until all had ended and was checked`,
     `  kills       ${list(report.kills)}`,
     `  own ends    ${list(report.ownEnds)}`,
-    `  starts refused for a while: ${report.refusals} times`,
+    `  happened    ${Object.entries(report.happened)
+      .map(([name, n]) => `${name} ${n}`)
+      .join(', ')}`,
+    ...(never.length > 0 ? [`  NEVER       ${never.join(', ')}`] : []),
     ...Object.entries(report.faults).map(([proxy, counts]) => `  ${proxy}: ${list(counts)}`),
     `  requests    ${report.requests}; never answered ${report.unanswered}, of these done all the same ${report.unansweredButDone}; sent again with their key ${report.resentWithKey}`,
     `  besides     ${report.controls} suspend, resume, cancel, retry; ${report.reads} reads of resources`,

@@ -8,6 +8,7 @@ import { ApiClient } from './client.ts';
 import { KINDS, type KindName } from './definitions.ts';
 import { drain } from './drain.ts';
 import type { GuardName } from './guards.ts';
+import { type FaultFacts, neverHappened, whatHappened } from './happened.ts';
 import { Installation } from './installation.ts';
 import type { Journal } from './journal.ts';
 import { killAtRandom } from './killer.ts';
@@ -18,7 +19,7 @@ import { refuseStarts } from './refused-starts.ts';
 import { type ChaosReport, reportOf } from './report.ts';
 import { Numbering, RequestMaker } from './request-maker.ts';
 import { copySources } from './sources.ts';
-import { actAtRandom, EVERYTHING, type Workload } from './workload.ts';
+import { actAtRandom, actionsOf, EVERYTHING, type Workload } from './workload.ts';
 import { World } from './world.ts';
 
 export interface Faults {
@@ -57,6 +58,8 @@ const USUAL_FAULTS: Faults = {
   network: EVERY_FAULT,
   standing: [],
 };
+/** Shorter runs need not have everything in them. */
+const MIN_SECONDS_FOR_EVERYTHING = 120;
 const DRAIN_LIMIT_MS = 90_000;
 /** Longest time for what there is to begin with, in ms. */
 const FILL_MS = 20_000;
@@ -121,13 +124,24 @@ class Run {
       say: this.#say,
     });
     const findings = check(journal, snapshot);
+    const faults = this.#faults();
+    const happened = whatHappened(journal, actionsOf(this.#options.workload ?? EVERYTHING), faults);
+    const never = this.#isToHaveEverything() ? neverHappened(happened) : [];
     const report = reportOf({
-      ...this.#faults(),
+      ...faults,
+      happened,
       loadSeconds: (loaded - started) / 1000,
       drainSeconds: (performance.now() - loaded) / 1000,
       journal,
       snapshot,
-      findings: { ...findings, violations: [...violations, ...findings.violations] },
+      findings: {
+        ...findings,
+        violations: [
+          ...violations,
+          ...findings.violations,
+          ...never.map((detail) => ({ rule: 'never happened', detail })),
+        ],
+      },
     });
     return { report, journal };
   }
@@ -137,10 +151,12 @@ class Run {
       seed: this.#options.seed,
       definitions: {} as Record<KindName, string>,
       definitionChanges: {},
+      actions: {},
       tenants: TENANTS,
       requests: [],
       controls: [],
       halts: [],
+      removals: [],
       reads: [],
       seen: [],
       wrongAnswers: [],
@@ -234,10 +250,17 @@ class Run {
     return new RequestMaker(tenant, world, this.#random.fork(`requests of ${name} ${tenant}`), this.#numbering);
   }
 
-  #faults(): Pick<ChaosReport, 'kills' | 'ownEnds' | 'faults' | 'refusals'> {
+  /** A long run in which some action or fault never happened has not shown what it was to show. */
+  #isToHaveEverything(): boolean {
+    const { loadSeconds, workload, faults } = this.#options;
+    return loadSeconds >= MIN_SECONDS_FOR_EVERYTHING && workload === undefined && faults === undefined;
+  }
+
+  #faults(): FaultFacts & Pick<ChaosReport, 'ownEnds'> {
     const { victims, proxies } = this.#installation;
     return {
       refusals: this.#refusals,
+      pauses: null,
       kills: Object.fromEntries(victims.map(({ process }) => [process.name, process.kills])),
       ownEnds: Object.fromEntries(victims.map(({ process }) => [process.name, process.ownEnds])),
       faults: Object.fromEntries(proxies.map(({ proxy }) => [proxy.name, proxy.counts])),

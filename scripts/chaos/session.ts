@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiClient } from './client.ts';
-import { batchIdsOf, type Journal, type SentRequest } from './journal.ts';
+import { batchIdsOf, type Journal, type Removal, type SentRequest } from './journal.ts';
 import type { Observer } from './observer.ts';
 import type { Random } from './random.ts';
 import type { RequestMaker } from './request-maker.ts';
 
 /** Longest time for which a client sends a request with a key again and again, in ms; the drain does the rest. */
 const PATIENCE_MS = 4_000;
+
+/** How often a client asks for a batch to be removed whose removal is not answered. */
+const REMOVALS = 3;
 
 /** What an action of a client works with. */
 export interface Session {
@@ -37,6 +40,20 @@ export async function send(session: Session, request: SentRequest): Promise<stri
   const [batchId] = batchIdsOf(request);
   if (batchId !== undefined) observer.watch(request, batchId);
   return batchId;
+}
+
+/** Removes a batch; where the answer is lost it is asked again. @returns the request that was answered; undefined where none was. */
+export async function removeForGood(session: Session, batchId: string): Promise<Removal | undefined> {
+  const { client, observer, tenant, stopped } = session;
+  for (let time = 0; time < REMOVALS && !stopped.aborted; time++) {
+    const removal = await client.remove(tenant, batchId);
+    if (removal.status === null || removal.status >= 500) await pause(session, 600);
+    else {
+      observer.forget(batchId);
+      return removal;
+    }
+  }
+  return undefined;
 }
 
 /** Some requests have a key. */

@@ -2,6 +2,7 @@ import { type Document, MongoClient } from 'mongodb';
 import type { BatchAnswer, ItemAnswer, Json, JsonObject, ResourceAnswer } from './answers.ts';
 import type { ApiClient } from './client.ts';
 import { KINDS, type KindName } from './definitions.ts';
+import { type Find, leftOfRemoved } from './left-of-removed.ts';
 
 /** A batch as the API tells of it, and the bodies that are stored for it. */
 export interface BatchState {
@@ -42,21 +43,27 @@ export interface RawState {
 export interface Snapshot {
   readonly tenants: readonly TenantState[];
   readonly raw: RawState;
+  /** Batches that were removed and of which the API still tells something. */
+  readonly stillAnswered: readonly string[];
+}
+
+/** Where everything lies, and what should not be there any more. */
+export interface Places {
+  readonly uri: string;
+  readonly database: string;
+  readonly temporalAddress: string;
+  readonly removed: readonly { readonly tenant: string; readonly batchId: string }[];
 }
 
 /** Requests at a time. */
 const WIDTH = 6;
 
 /** Reads everything there is: over HTTP as callers do, and read-only from the collections. */
-export async function takeSnapshot(
-  client: ApiClient,
-  tenants: readonly string[],
-  mongodb: { uri: string; database: string },
-): Promise<Snapshot> {
-  const connection = new MongoClient(mongodb.uri, { readPreference: 'primary' });
+export async function takeSnapshot(client: ApiClient, tenants: readonly string[], places: Places): Promise<Snapshot> {
+  const connection = new MongoClient(places.uri, { readPreference: 'primary' });
   try {
     const find = (name: string): Promise<Document[]> =>
-      connection.db(mongodb.database).collection(name).find().toArray();
+      connection.db(places.database).collection(name).find().toArray();
     const pages = await find('item_pages');
     const bodies = bodiesByBatch(pages);
     const states: TenantState[] = [];
@@ -85,17 +92,17 @@ export async function takeSnapshot(
         foreignBatches: await readable(client, state.tenant, othersOf(batchIds, state.tenant)),
       })),
     );
-    return { tenants: withForeign, raw: await readRaw(find) };
+    return { tenants: withForeign, raw: await readRaw(find, places), stillAnswered: await answered(client, places) };
   } finally {
     await connection.close();
   }
 }
 
 /** Reads the collections alone. */
-export async function takeRawState(mongodb: { uri: string; database: string }): Promise<RawState> {
-  const connection = new MongoClient(mongodb.uri, { readPreference: 'primary' });
+export async function takeRawState(places: Places): Promise<RawState> {
+  const connection = new MongoClient(places.uri, { readPreference: 'primary' });
   try {
-    return await readRaw((name) => connection.db(mongodb.database).collection(name).find().toArray());
+    return await readRaw((name) => connection.db(places.database).collection(name).find().toArray(), places);
   } finally {
     await connection.close();
   }
@@ -112,6 +119,14 @@ const othersOf = (batchIds: ReadonlyMap<string, readonly string[]>, tenant: stri
 
 async function readable(client: ApiClient, tenant: string, batchIds: readonly string[]): Promise<string[]> {
   const found = await inLanes(batchIds, async (id) => ((await client.batch(tenant, id)) === null ? [] : [id]));
+  return found.flat();
+}
+
+async function answered(client: ApiClient, { removed }: Places): Promise<string[]> {
+  const found = await inLanes(removed, async ({ tenant, batchId }) => {
+    const answers = [await client.batch(tenant, batchId), await client.items(tenant, batchId)];
+    return answers.every((answer) => answer === null) ? [] : [batchId];
+  });
   return found.flat();
 }
 
@@ -142,7 +157,7 @@ function bodiesByBatch(pages: readonly Document[]): Map<string, (JsonObject | nu
   );
 }
 
-async function readRaw(find: (name: string) => Promise<Document[]>): Promise<RawState> {
+async function readRaw(find: Find, places: Places): Promise<RawState> {
   const [resources, intents, waits, pendingItems, keyLists, batches, steps] = await Promise.all(
     ['resources', 'intents', 'waits', 'pending_items', 'key_lists', 'batches', 'deletion_steps'].map(find),
   );
@@ -164,6 +179,7 @@ async function readRaw(find: (name: string) => Promise<Document[]>): Promise<Raw
       ...(keyLists ?? []).map(({ _id }) => `list ${_id} of missing references`),
       ...(batches ?? []).flatMap(({ _id, claimOwners }) => (claimOwners ? [`claims of batch ${_id}`] : [])),
       ...(steps ?? []).map(({ _id }) => `deletion step ${_id}`),
+      ...(await leftOfRemoved(find, places)),
     ],
   };
 }

@@ -1,10 +1,10 @@
 import * as everyday from './actions.ts';
-import { haltBacklog } from './backlog.ts';
+import { haltBacklog, removeBacklog } from './backlog.ts';
 import * as races from './races.ts';
 import { pause, type Session } from './session.ts';
 import * as waiting from './waiting-actions.ts';
 
-const ACTIONS = { ...pick(everyday), ...races, ...pickWaiting(waiting), haltBacklog };
+const ACTIONS = { ...pick(everyday), ...races, ...pickWaiting(waiting), haltBacklog, removeBacklog };
 export type ActionName = keyof typeof ACTIONS;
 export type Workload = Readonly<Partial<Record<ActionName, number>>>;
 
@@ -18,6 +18,7 @@ function pick({
   suspendAndResume,
   cancel,
   retry,
+  remove,
   changeDefinition,
 }: typeof everyday) {
   return {
@@ -30,6 +31,7 @@ function pick({
     suspendAndResume,
     cancel,
     retry,
+    remove,
     changeDefinition,
   };
 }
@@ -57,19 +59,30 @@ export const EVERYTHING: Workload = {
   patchesAtOnce: 4,
   rejectingOnce: 3,
   scramble: 5,
-  haltBacklog: 5,
-  changeDefinition: 1,
+  haltBacklog: 4,
+  removeBacklog: 3,
+  remove: 1,
+  changeDefinition: 4,
 };
+
+export const actionsOf = (workload: Workload): ActionName[] => Object.keys(workload) as ActionName[];
 
 /** Mean time between two actions of one client, in ms. */
 const THINK_MS = 120;
 
+/** How often a client does next what no client has done yet: however rare, every action belongs to a run. */
+const NOT_YET_DONE = 0.15;
+
 /** One client: acts, thinks, acts again, until told to stop. It holds back while more than `maxOpen` batches are open. */
 export async function actAtRandom(session: Session, workload: Workload, maxOpen: number): Promise<void> {
+  const { random, journal } = session;
   while (!session.stopped.aborted) {
     await pause(session, THINK_MS);
     if (session.stopped.aborted) return;
     if (session.observer.openCount > maxOpen) continue;
-    await ACTIONS[session.random.weighted(workload)](session);
+    const notYet = actionsOf(workload).filter((name) => journal.actions[name] === undefined);
+    const action = notYet.length > 0 && random.chance(NOT_YET_DONE) ? random.pick(notYet) : random.weighted(workload);
+    journal.actions[action] = (journal.actions[action] ?? 0) + 1;
+    await ACTIONS[action](session);
   }
 }

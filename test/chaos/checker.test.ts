@@ -336,6 +336,78 @@ test('a batch whose answer was lost is known by what it holds', () => {
   expect(rules(state)).toEqual([]);
 });
 
+describe('a batch that was removed', () => {
+  const sample = { kind: 'place', ids: ['s1', 's2', 's3'], every: 50, done: 0 } as const;
+  const removed = (status: number | null): Doctored => {
+    const state = sound();
+    state.remove('alpha', 'batch-3', status);
+    return state;
+  };
+
+  test.each([200, 503, null])('is not lost, whatever it has done, where the answer was %s', (status) => {
+    const state = removed(status);
+    expect(rules(state)).toEqual([]);
+    // or it had done nothing yet
+    Object.assign(state.resources.get('alpha')?.[0] ?? {}, { data: place('p1', 'alpha.1.0.name'), versionNumber: 1 });
+    Object.assign(state.raw[0] ?? {}, { data: place('p1', 'alpha.1.0.name'), version: 1 });
+    expect(rules(state)).toEqual([]);
+  });
+
+  test('is lost where its removal was refused', () => {
+    expect(rules(removed(404))).toContain('batch lost');
+  });
+
+  test('has done what it did at most once', () => {
+    const state = removed(200);
+    Object.assign(state.resources.get('alpha')?.[0] ?? {}, { versionNumber: 3 });
+    Object.assign(state.raw[0] ?? {}, { version: 3 });
+    expect(rules(state)).toEqual(['no order explains it']);
+  });
+
+  test('has written nothing long after the answer', () => {
+    const state = removed(200);
+    const p1 = { id: 'life-1', versionNumber: 1, data: place('p1', 'alpha.1.0.name') };
+    state.wait(600_000);
+    state.read('alpha', 'place', 'p1', p1);
+    expect(rules(state)).toEqual(['no order explains it']);
+  });
+
+  test('may have deleted, and what it may have deleted was not cascaded', () => {
+    const state = sound();
+    state.remove('alpha', 'batch-5', 200);
+    expect(rules(state)).toEqual([]);
+    // unless it was not there any more to be deleted
+    state.remove('alpha', 'batch-6', 404);
+    expect(rules(state)).toContain('batch lost');
+  });
+
+  test('is neither listed nor answered', () => {
+    const state = sound();
+    const { batches } = state;
+    const before = [...(batches.get('alpha') ?? [])];
+    state.remove('alpha', 'batch-3', 200);
+    state.stillAnswered.push('batch-3');
+    expect(rules(state)).toEqual(['removed and there']);
+    batches.set('alpha', before);
+    expect(rules(state)).toEqual(['removed and there', 'removed and there']);
+  });
+
+  test('does no more than the slice that was at work', () => {
+    const state = sound();
+    state.remove('alpha', 'batch-3', 200, sample);
+    const created = ['s1', 's2', 's3'].map((id, at) => ({
+      externalId: id,
+      body: place(id, `alpha.8.${at}.name`),
+      outcome: { status: 'succeeded', action: 'created' },
+    }));
+    state.batch('alpha', 'upload', 'place', created);
+    for (const { externalId, body } of created.slice(0, 2)) state.store('alpha', 'place', externalId, body);
+    expect(rules(state)).not.toContain('went on');
+    state.store('alpha', 'place', 's3', created[2]?.body ?? {});
+    expect(rules(state)).toEqual(['went on']);
+  });
+});
+
 describe('a batch that was suspended or cancelled', () => {
   const halt = { tenant: 'alpha', batchId: 'batch-1', verb: 'suspend', from: 1_000, to: 2_000, done: 40 } as const;
 

@@ -1,6 +1,6 @@
 import type { BatchAnswer, ItemAnswer, JsonObject, ResourceAnswer } from '../../scripts/chaos/answers.ts';
 import { KINDS, type KindName, kindOf, referencesOf } from '../../scripts/chaos/definitions.ts';
-import type { Journal, SentItem, SentRequest } from '../../scripts/chaos/journal.ts';
+import type { Journal, Removal, SentItem, SentRequest } from '../../scripts/chaos/journal.ts';
 import type { BatchState, RawResource, Snapshot, TenantState } from '../../scripts/chaos/snapshot.ts';
 
 /** A journal and a snapshot that agree, made batch by batch; a test then falsifies one thing. */
@@ -9,10 +9,12 @@ export class Doctored {
     seed: 'doctored',
     definitions: Object.fromEntries(KINDS.map(({ name }) => [name, `id-of-${name}`])) as Record<KindName, string>,
     definitionChanges: {},
+    actions: {},
     tenants: ['alpha', 'beta'],
     requests: [],
     controls: [],
     halts: [],
+    removals: [],
     reads: [],
     seen: [],
     wrongAnswers: [],
@@ -28,6 +30,8 @@ export class Doctored {
   readonly raw: RawResource[] = [];
   readonly leftovers: string[] = [];
   readonly foreign: string[] = [];
+  /** Removed batches that the API still tells of. */
+  readonly stillAnswered: string[] = [];
   #now = 1_000_000;
 
   /** A batch that was sent, accepted, and carried out as `outcomes` say, one after the other. */
@@ -89,6 +93,29 @@ export class Doctored {
     this.raw.push({ key, scope: `default/${tenant}`, data, references, version: versionNumber });
   }
 
+  /** A batch is removed for good, now; it is not there any more. */
+  remove(tenant: string, batchId: string, status: number | null, sample?: Removal['sample']): void {
+    const answeredAt = status === null ? Number.POSITIVE_INFINITY : this.#tick();
+    this.journal.removals.push({
+      tenant,
+      batchId,
+      sentAt: this.#tick(),
+      answeredAt,
+      status,
+      ...(sample && { sample }),
+    });
+    const batches = this.batches.get(tenant) ?? [];
+    this.batches.set(
+      tenant,
+      batches.filter(({ batch }) => batch.batchId !== batchId),
+    );
+  }
+
+  /** Time passes, in ms. */
+  wait(ms: number): void {
+    this.#now += ms;
+  }
+
   /** A read of a client, now. */
   read(
     tenant: string,
@@ -109,7 +136,7 @@ export class Doctored {
         foreignBatches: this.foreign,
       }),
     );
-    return { tenants, raw: { resources: this.raw, leftovers: this.leftovers } };
+    return { tenants, raw: { resources: this.raw, leftovers: this.leftovers }, stillAnswered: this.stillAnswered };
   }
 
   #tick(): number {

@@ -35,6 +35,17 @@ describe('the model explains what can have been', () => {
     expect(explain(events, state(1, { a: 0 })).kind).toBe('explained');
   });
 
+  test('what an item may have done whose batch is gone: once, or not at all', () => {
+    const maybe = event(2, 3, { kind: 'maybe', effects: [created({ b: 1 }), updated({ b: 1 })] });
+    const before = event(0, 1, created({ a: 0 }));
+    expect(explain([before, maybe], state(2, { a: 0, b: 1 })).kind).toBe('explained');
+    expect(explain([before, maybe], state(1, { a: 0 })).kind).toBe('explained');
+    expect(explain([maybe], state(1, { b: 1 })).kind).toBe('explained');
+    expect(explain([before, maybe], state(3, { a: 0, b: 1 })).kind).toBe('contradiction');
+    const read = event(4, 5, { kind: 'read', state: state(1, { a: 0 }) });
+    expect(explain([before, maybe, read], state(2, { a: 0, b: 1 })).kind).toBe('contradiction');
+  });
+
   test('null deletes a field', () => {
     expect(merged({ a: 1, b: 2 }, { a: null, c: 3 })).toEqual({ b: 2, c: 3 });
   });

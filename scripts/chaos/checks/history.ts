@@ -5,6 +5,7 @@ import type { Effect, Event, State } from '../model.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Match } from './match.ts';
 import { isPartial } from './outcomes.ts';
+import { type Gone, goneRequests } from './removals.ts';
 
 /** A succeeded write or delete of one resource. */
 export interface Done {
@@ -21,6 +22,8 @@ export interface History {
   readonly events: Event[];
   readonly writes: Done[];
   readonly removals: Done[];
+  /** What items may have done whose batch was removed. */
+  readonly maybes: Event[];
   readonly end: State;
 }
 
@@ -51,6 +54,7 @@ export function historiesOf(
       events: [],
       writes: [],
       removals: [],
+      maybes: [],
       end: ends.get(id) ?? null,
     };
     histories.set(id, known);
@@ -59,6 +63,7 @@ export function historiesOf(
   for (const { tenant, resources } of snapshot.tenants)
     for (const { kind, resourceExternalId } of resources) of(tenant, kind, resourceExternalId);
   for (const match of matches) addBatch(match, controls.get(match.state.batch.batchId)?.has('retry') ?? false, of);
+  for (const gone of goneRequests(journal, matches)) addGone(gone, of);
   for (const { tenant, kind, externalId, from, to, resource } of journal.reads) {
     const state = resource && { data: resource.data, version: resource.versionNumber };
     of(tenant, kind, externalId).events.push({ what: 'a read', from, to, effect: { kind: 'read', state } });
@@ -98,6 +103,44 @@ function addBatch(
     else if ('body' in effect) history.writes.push({ match, item, event });
   }
 }
+
+/** Longest time for a command that was on its way when a batch was removed to have its effect: its server may stand still, in ms. */
+const LATEST_MS = 120_000;
+
+/** A batch that was removed: each item may have done what it was to do, once, before or soon after the answer. */
+function addGone(
+  { request, batchId, removedAt }: Gone,
+  of: (tenant: string, kind: string, externalId: string) => History,
+): void {
+  const { tenant, kind, operation, number, items, options, sentAt } = request;
+  const seen = new Set<string>();
+  for (const [index, { externalId, body = {}, fault }] of items.entries()) {
+    if (externalId === null || fault !== undefined || (operation === 'delete' && seen.has(externalId))) continue;
+    seen.add(externalId);
+    const what = `item ${index} of ${operation} ${batchId}, removed (request ${number})`;
+    const effect: Effect = { kind: 'maybe', effects: possibleEffects(operation, options, known(request, body)) };
+    const event: Event = { what, from: sentAt, to: removedAt + LATEST_MS, effect };
+    const history = of(tenant, kind, externalId);
+    history.events.push(event);
+    history.maybes.push(event);
+  }
+}
+
+function possibleEffects(
+  operation: SentRequest['operation'],
+  { onconflict }: SentRequest['options'],
+  body: JsonObject,
+): Effect[] {
+  if (operation === 'delete') return [{ kind: 'removed' }];
+  const updated = { kind: 'updated', body } as const;
+  if (operation === 'patch') return [updated];
+  const created = { kind: 'created', body } as const;
+  return onconflict === 'reject' ? [created] : [created, updated];
+}
+
+/** Effects that events may have had whose batch is gone. */
+export const maybeEffects = ({ maybes }: History): Effect[] =>
+  maybes.flatMap(({ effect }) => (effect.kind === 'maybe' ? effect.effects : []));
 
 /** What an outcome says of the resource; null where it says nothing. */
 function effectOf(request: SentRequest, { index, status, action, errors = [] }: ItemAnswer): Effect | null {

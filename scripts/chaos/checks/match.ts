@@ -1,6 +1,7 @@
 import { canonical } from '../answers.ts';
 import { batchIdsOf, type Journal, type SentRequest } from '../journal.ts';
 import type { BatchState, Snapshot, TenantState } from '../snapshot.ts';
+import { removalsByBatch } from './removals.ts';
 import type { Violation } from './violation.ts';
 
 /** A request and the batch that it has become. */
@@ -63,6 +64,7 @@ function markOf({ bodies, items }: BatchState, { tenant }: TenantState): number 
 }
 
 function checkRequests(journal: Journal, matches: readonly Match[]): Violation[] {
+  const removals = removalsByBatch(journal);
   const found = new Map<SentRequest, Set<string>>();
   for (const { request, state } of matches)
     found.set(request, (found.get(request) ?? new Set()).add(state.batch.batchId));
@@ -70,7 +72,7 @@ function checkRequests(journal: Journal, matches: readonly Match[]): Violation[]
     const about = { tenant: request.tenant, request: request.number };
     const told = batchIdsOf(request);
     const there = found.get(request) ?? new Set<string>();
-    const lost = told.filter((id) => !there.has(id));
+    const lost = told.filter((id) => !there.has(id) && !removals.has(id));
     const isRefused = request.results.length > 0 && request.results.every(({ kind }) => kind === 'refused');
     return [
       ...(told.length > 1

@@ -124,8 +124,8 @@ function referredToNothing(
   if (status !== 'succeeded' || body === undefined) return [];
   const until = Date.parse(state.batch.completedAt ?? '9999-01-01T00:00:00Z');
   return referencesOf(kindOf(request.kind), body).flatMap((reference) => {
-    const writes = histories.get(historyId(tenant, reference.kind, reference.externalId))?.writes ?? [];
-    if (writes.some(({ event }) => event.from <= until)) return [];
+    const { writes = [], maybes = [] } = histories.get(historyId(tenant, reference.kind, reference.externalId)) ?? {};
+    if ([...writes.map(({ event }) => event), ...maybes].some(({ from }) => from <= until)) return [];
     return [
       { rule: 'reference to nothing', item: index, detail: `it succeeded, and ${idOf(reference)} was never there` },
     ];
@@ -158,6 +158,8 @@ function wronglyMissed(
 /** Whether the resource was there at every moment between two. */
 function certainlyThere(history: History | undefined, from: number, to: number): boolean {
   if (history === undefined) return false;
+  // an item whose batch was removed may have deleted it, or created it anew
+  if (history.maybes.length > 0) return false;
   const created = history.writes.filter(({ event }) => event.effect.kind === 'created').length;
   // a cascade may have deleted it at any time
   if (created - history.removals.length > (history.end === null ? 0 : 1)) return false;
