@@ -560,6 +560,7 @@ describe('a batch', () => {
         completedAt: DATE,
         errors: { summary: { required_field: 1, validation: 1 }, details: { 1: TEXT, 2: TEXT }, message: TEXT },
         pendingResources: [],
+        pendingResourcesTotal: 0,
         source: 'store',
       }),
     );
@@ -576,6 +577,7 @@ describe('a batch', () => {
       expiresAt: DATE,
       createdAt: DATE,
       missingDependencies: [{ schemaDefinitionId: countryId, schemaName: 'Country', externalId: 'CZ' }],
+      missingTotal: 1,
     };
     expect(body.data).toEqual(
       shape({
@@ -593,6 +595,7 @@ describe('a batch', () => {
         actions: nothing,
         pendingUntil: body.data.pendingResources[0].expiresAt,
         pendingResources: [pending],
+        pendingResourcesTotal: 1,
         source: 'workflow',
       }),
     );
@@ -614,7 +617,7 @@ describe('a batch', () => {
     expect(Object.keys(batch.errors?.details ?? {})).toEqual(many(100, String));
     expect(batch.errors?.summary).toEqual({ required_field: 130 });
     const [listed] = (await drover.request<{ results: BatchView[] }>('GET', '/api/batches', own)).body.data.results;
-    expect(listed).toEqual({ ...batch, pendingResources: undefined });
+    expect(listed).toEqual({ ...batch, pendingResources: undefined, pendingResourcesTotal: undefined });
   });
 
   test('has counts that add up at every moment, and is queued before everything and finished after it', async () => {
@@ -695,7 +698,10 @@ describe('a batch', () => {
       errors: { summary: { cancelled: 1 } },
     });
     const again = await act('cancel', batches.suspended);
-    expect([again.status, again.body.data]).toEqual([200, { ...ended, pendingResources: undefined }]);
+    expect([again.status, again.body.data]).toEqual([
+      200,
+      { ...ended, pendingResources: undefined, pendingResourcesTotal: undefined },
+    ]);
   });
 
   test('is watched as server-sent events, and ends with 204 for who has seen the end', async () => {
