@@ -9,6 +9,8 @@ const ITEMS = 300;
 const SAMPLE_EVERY = 10;
 /** Mean time until a batch is removed, in ms. */
 const BEFORE_REMOVAL_MS = 600;
+/** How often something is asked whose answer is lost. */
+const TIMES_ASKED = 4;
 /** Mean time that a batch stays suspended, in ms. */
 const SUSPENDED_MS = 2_500;
 
@@ -52,13 +54,11 @@ async function removeAndCount(session: Session, request: SentRequest, batchId: s
   const ids = request.items.flatMap(({ externalId }, at) =>
     at % SAMPLE_EVERY === 0 && externalId ? [externalId] : [],
   );
-  try {
-    const found = await Promise.all(ids.map((id) => client.resource(tenant, request.kind, id)));
-    const done = found.filter((resource) => resource !== null).length;
-    removal.sample = { kind: request.kind, ids, every: SAMPLE_EVERY, done };
-  } catch (error) {
-    if (!(error instanceof NoAnswerError)) throw error;
-  }
+  const find = (id: string) => client.resource(tenant, request.kind, id);
+  const found = await answerTo(session, () => Promise.all(ids.map(find)));
+  if (found === null) return;
+  const done = found.filter((resource) => resource !== null).length;
+  removal.sample = { kind: request.kind, ids, every: SAMPLE_EVERY, done };
 }
 
 async function halt(session: Session, batchId: string): Promise<void> {
@@ -66,7 +66,7 @@ async function halt(session: Session, batchId: string): Promise<void> {
   const verb = random.chance(0.5) ? 'suspend' : 'cancel';
   const from = Date.now();
   try {
-    if ((await client.control(tenant, batchId, verb)) !== 200) return;
+    if ((await answerTo(session, () => client.control(tenant, batchId, verb))) !== 200) return;
     const done = await succeeded(session, batchId);
     const note = (later: number | null): Halt => ({ tenant, batchId, verb, from, to: Date.now(), done, later });
     if (verb === 'cancel') journal.halts.push(note(null));
@@ -80,7 +80,23 @@ async function halt(session: Session, batchId: string): Promise<void> {
   if (verb === 'suspend') await client.control(tenant, batchId, 'resume');
 }
 
-async function succeeded({ client, tenant }: Session, batchId: string): Promise<number> {
-  const items = (await client.items(tenant, batchId)) ?? [];
+/** Asks again where the answer is lost: what is asked for a second time is 200 without effect. */
+async function answerTo<T>(session: Session, ask: () => Promise<T | null>): Promise<T | null> {
+  for (let time = 0; time < TIMES_ASKED && !session.stopped.aborted; time++) {
+    const answer = await ask().catch((error: unknown) => {
+      if (error instanceof NoAnswerError) return null;
+      throw error;
+    });
+    if (answer !== null) return answer;
+    await pause(session, 400);
+  }
+  return null;
+}
+
+/** @throws NoAnswerError */
+async function succeeded(session: Session, batchId: string): Promise<number> {
+  const { client, tenant } = session;
+  const items = await answerTo(session, () => client.items(tenant, batchId));
+  if (items === null) throw new NoAnswerError(`items of ${batchId}`);
   return items.filter(({ status }) => status === 'succeeded').length;
 }

@@ -13,7 +13,7 @@ import { type Places, type Snapshot, takeRawState, takeSnapshot } from './snapsh
 const LOOK_EVERY_MS = 500;
 const RECOVER_EVERY_MS = 6_000;
 /** Time that a wake-up is given to have its effect, in ms. */
-const WAKE_UP_MS = 10_000;
+const WAKE_UP_MS = 15_000;
 /** Time that recovery is given for what is left over, in ms. */
 const CLEARED_MS = 15_000;
 /** Longest time for a request with a key to be answered when nothing disturbs it, in ms. */
@@ -47,8 +47,8 @@ export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; vi
   parts.say(`the load is carried out; ${(await openBatches(parts)).length} batches wait for what they miss`);
   await satisfySome(parts);
   await settled(parts, (batch) => batch.status === 'waiting');
-  const known = new Set(violations.map(({ batchId, item }) => `${batchId} ${item}`));
-  violations.push(...(await stillAsleep(parts)).filter(({ batchId, item }) => !known.has(`${batchId} ${item}`)));
+  const known = new Set(violations.map(itemOf));
+  violations.push(...(await stillAsleep(parts)).filter((violation) => !known.has(itemOf(violation))));
   for (const { tenant, batch } of await openBatches(parts)) await client.control(tenant, batch.batchId, 'cancel');
   violations.push(...(await settled(parts, () => false)));
   await cleared(parts);
@@ -103,16 +103,26 @@ async function settled(parts: DrainParts, mayStay: (batch: BatchAnswer) => boole
   }
 }
 
-/** Items that sleep though they could go ahead, and do not wake within a moment. */
+/**
+ * Items that sleep though they could go ahead, and do not wake within a moment: from the end of one look, which takes its time on
+ * a busy machine, to the beginning of another.
+ */
 async function stillAsleep(parts: DrainParts): Promise<Violation[]> {
+  const look = async (): Promise<Violation[]> =>
+    sleepers(parts.journal, await takeSnapshot(parts.client, parts.journal.tenants, placesOf(parts)));
+  let asleep = await look();
   const deadline = Date.now() + WAKE_UP_MS;
-  for (;;) {
-    const snapshot = await takeSnapshot(parts.client, parts.journal.tenants, placesOf(parts));
-    const found = sleepers(parts.journal, snapshot);
-    if (found.length === 0 || Date.now() > deadline) return found;
+  while (asleep.length > 0) {
     await sleep(LOOK_EVERY_MS);
+    const begun = Date.now();
+    const now = new Set((await look()).map(itemOf));
+    asleep = asleep.filter((violation) => now.has(itemOf(violation)));
+    if (begun > deadline) break;
   }
+  return asleep;
 }
+
+const itemOf = ({ batchId, item }: Violation): string => `${batchId} ${item}`;
 
 /** Gives most of the batches that wait what they miss. */
 async function satisfySome(parts: DrainParts): Promise<void> {

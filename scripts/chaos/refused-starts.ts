@@ -10,6 +10,7 @@ const NAMESPACE = 'default';
 /** Longest time that it is away, in ms: longer than the server takes to notice. */
 const MAX_AWAY_MS = 12_000;
 const MIN_AWAY_MS = 4_000;
+const MAX_FIRST_MS = 30_000;
 const CALL_TIMEOUT_MS = 5_000;
 const RETRY_MS = 500;
 
@@ -26,7 +27,8 @@ export async function refuseStarts(
   let times = 0;
   try {
     while (!stopped.aborted) {
-      await pause(random.exponential(meanMs));
+      // the first time soon, so that it belongs to every run
+      await pause(Math.min(random.exponential(meanMs), times === 0 ? MAX_FIRST_MS : Number.POSITIVE_INFINITY));
       if (stopped.aborted) break;
       if (!(await attempt(connection, 'remove'))) continue;
       times += 1;

@@ -54,7 +54,7 @@ const MAX_OPEN = 50;
 const USES_PER_STEP = 6;
 const USUAL_FAULTS: Faults = {
   killEveryMs: 3_500,
-  refuseStartsEveryMs: 25_000,
+  refuseStartsEveryMs: 60_000,
   network: EVERY_FAULT,
   standing: [],
 };
