@@ -35,7 +35,7 @@ export function check(journal: Journal, snapshot: Snapshot): Findings {
       ...checkReads(journal),
       ...checkStored(journal, snapshot),
       ...checkDangling(journal, snapshot),
-      ...checkMissing(histories, matches, controls),
+      ...checkMissing(histories, matches, { controls, clocksOffMs: journal.clocksOffMs }),
       ...snapshot.raw.leftovers.map((detail): Violation => ({ rule: 'left over', detail })),
       ...journal.wrongAnswers.map((detail): Violation => ({ rule: 'answer of a bug', detail })),
     ],

@@ -89,14 +89,17 @@ export interface ResourceRead {
 export interface SeenEnd {
   readonly tenant: string;
   readonly batchId: string;
-  /** Ms since 1970, before it was read. */
+  /** Ms since 1970, before it was read, and when it had been read. */
   readonly at: number;
+  readonly by: number;
   readonly items: readonly ItemAnswer[];
 }
 
 /** All that the clients know: what they have sent, and what they were told. */
 export interface Journal {
   readonly seed: string;
+  /** How far the clocks of workers may be off, in ms; the API's is that of the clients. */
+  readonly clocksOffMs: number;
   /** Kind -> id of its schema definition. */
   readonly definitions: Readonly<Record<KindName, string>>;
   /** How often a definition was to be changed under load, by status of the answer. */

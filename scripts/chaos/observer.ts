@@ -86,7 +86,7 @@ export class Observer {
     const watched = this.#open.get(batchId);
     if (items === null || watched === undefined) return;
     this.#open.delete(batchId);
-    this.#journal.seen.push({ tenant, batchId, at, items });
+    this.#journal.seen.push({ tenant, batchId, at, by: Date.now(), items });
     this.#finished.set(batchId, tenant);
     for (const { externalId, status } of items) {
       if (externalId !== null && status === 'succeeded')

@@ -149,6 +149,7 @@ class Run {
   async #newJournal(): Promise<Journal> {
     const journal: Journal = {
       seed: this.#options.seed,
+      clocksOffMs: 0,
       definitions: {} as Record<KindName, string>,
       definitionChanges: {},
       actions: {},

@@ -188,6 +188,7 @@ describe('the checker finds', () => {
           tenant: 'alpha',
           batchId: 'batch-3',
           at: 0,
+          by: 9_000_000,
           items: [{ index: 1, externalId: 'p9', status: 'succeeded', action: 'updated', attempts: 1 }],
         }),
     },
@@ -428,4 +429,15 @@ describe('a batch that was suspended or cancelled', () => {
     state.journal.controls.push({ ...resume, status: null });
     expect(rules(state)).toEqual([]);
   });
+});
+
+test('where the clock of a worker is off, its dates are taken for what they are', () => {
+  const state = sound();
+  // it was read in its second version before the patch had ended, by the clock of its worker
+  const { batch } = batchOf(state, 3);
+  const completedAt = new Date(Date.parse(batch.completedAt ?? '') - 30_000).toISOString();
+  const early = { ...batch, completedAt };
+  alter(state, 3, { batch: early, single: early });
+  expect(rules(state)).toContain('no order explains it');
+  expect(rules(Object.assign(state, { journal: { ...state.journal, clocksOffMs: 30_000 } }))).toEqual([]);
 });

@@ -7,6 +7,7 @@ import type { BatchState, RawResource, Snapshot, TenantState } from '../../scrip
 export class Doctored {
   readonly journal: Journal = {
     seed: 'doctored',
+    clocksOffMs: 0,
     definitions: Object.fromEntries(KINDS.map(({ name }) => [name, `id-of-${name}`])) as Record<KindName, string>,
     definitionChanges: {},
     actions: {},

@@ -76,8 +76,8 @@ function addBatch(
   isRetried: boolean,
   of: (tenant: string, kind: string, externalId: string) => History,
 ): void {
-  const { tenant, request, state } = match;
-  const { batchId, createdAt, completedAt } = state.batch;
+  const { tenant, request, state, endedBy } = match;
+  const { batchId, createdAt } = state.batch;
   const last = new Map<string, Event>();
   const inOrder = request.operation !== 'delete' && (request.options.dependencyWaitTimeout ?? 0) === 0 && !isRetried;
   const seen = new Set<string>();
@@ -92,7 +92,7 @@ function addBatch(
     const event: Event = {
       what: `item ${index} of ${request.operation} ${batchId} (request ${request.number})`,
       from: Date.parse(createdAt),
-      to: completedAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(completedAt),
+      to: endedBy,
       effect,
       ...(inOrder && before !== undefined && { after: [before] }),
     };

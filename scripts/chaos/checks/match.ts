@@ -9,6 +9,8 @@ export interface Match {
   readonly tenant: string;
   readonly request: SentRequest;
   readonly state: BatchState;
+  /** When it had certainly ended, in ms since 1970 by the clock of clients. */
+  readonly endedBy: number;
 }
 
 /**
@@ -21,6 +23,7 @@ export function matchBatches(journal: Journal, snapshot: Snapshot): { matches: M
   const byBatch = new Map(
     journal.requests.flatMap((request) => batchIdsOf(request).map((id) => [id, request] as const)),
   );
+  const endedBy = ends(journal);
   const byNumber = new Map(journal.requests.map((request) => [request.number, request]));
   for (const tenantState of snapshot.tenants) {
     for (const state of tenantState.batches) {
@@ -41,11 +44,21 @@ export function matchBatches(journal: Journal, snapshot: Snapshot): { matches: M
           request: request.number,
           detail: `the request was of tenant ${request.tenant}`,
         });
-      } else matches.push({ tenant: tenantState.tenant, request, state });
+      } else matches.push({ tenant: tenantState.tenant, request, state, endedBy: endedBy(state) });
     }
   }
   violations.push(...checkRequests(journal, matches), ...matches.flatMap(checkContents));
   return { matches, violations };
+}
+
+/** The end of a batch as clients have seen it, or as a worker has noted it by its own clock. */
+function ends({ seen, controls, clocksOffMs }: Journal): (state: BatchState) => number {
+  const retried = new Set(controls.flatMap(({ verb, batchId }) => (verb === 'retry' ? [batchId] : [])));
+  const seenBy = new Map(seen.flatMap(({ batchId, by }) => (retried.has(batchId) ? [] : [[batchId, by] as const])));
+  return ({ batch: { batchId, completedAt } }) => {
+    const noted = completedAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(completedAt) + clocksOffMs;
+    return Math.min(noted, seenBy.get(batchId) ?? Number.POSITIVE_INFINITY);
+  };
 }
 
 /** The number of the request, from a text that only it writes. */

@@ -89,14 +89,17 @@ function pendingOf(match: Match) {
 export function checkMissing(
   histories: ReadonlyMap<string, History>,
   matches: readonly Match[],
-  controls: ReadonlyMap<string, ReadonlySet<Verb>>,
+  {
+    controls,
+    clocksOffMs,
+  }: { readonly controls: ReadonlyMap<string, ReadonlySet<Verb>>; readonly clocksOffMs: number },
 ): Violation[] {
   return matches.flatMap((match) => {
     const asked = controls.get(match.state.batch.batchId);
     const findings = (match.state.items ?? []).flatMap((item) => [
       ...referredToNothing(histories, match, item),
       // while it is suspended a batch looks for nothing, and a retry looks at times that are not known
-      ...(asked?.has('suspend') || asked?.has('retry') ? [] : wronglyMissed(histories, match, item)),
+      ...(asked?.has('suspend') || asked?.has('retry') ? [] : wronglyMissed(histories, match, item, clocksOffMs)),
     ]);
     return findings.map(({ rule, item, detail }) => ({
       rule,
@@ -117,15 +120,14 @@ interface Finding {
 
 function referredToNothing(
   histories: ReadonlyMap<string, History>,
-  { tenant, request, state }: Match,
+  { tenant, request, endedBy }: Match,
   { index, status }: ItemAnswer,
 ): Finding[] {
   const body = request.items[index]?.body;
   if (status !== 'succeeded' || body === undefined) return [];
-  const until = Date.parse(state.batch.completedAt ?? '9999-01-01T00:00:00Z');
   return referencesOf(kindOf(request.kind), body).flatMap((reference) => {
     const { writes = [], maybes = [] } = histories.get(historyId(tenant, reference.kind, reference.externalId)) ?? {};
-    if ([...writes.map(({ event }) => event), ...maybes].some(({ from }) => from <= until)) return [];
+    if ([...writes.map(({ event }) => event), ...maybes].some(({ from }) => from <= endedBy)) return [];
     return [
       { rule: 'reference to nothing', item: index, detail: `it succeeded, and ${idOf(reference)} was never there` },
     ];
@@ -134,13 +136,14 @@ function referredToNothing(
 
 function wronglyMissed(
   histories: ReadonlyMap<string, History>,
-  { tenant, request, state }: Match,
+  { tenant, request, state, endedBy }: Match,
   { index, status, missingDependencies = [] }: ItemAnswer,
+  clocksOffMs: number,
 ): Finding[] {
   if (!['failed', 'expired'].includes(status) || missingDependencies.length === 0) return [];
-  const { createdAt, completedAt } = state.batch;
-  const wait = status === 'expired' ? (request.options.dependencyWaitTimeout ?? 0) * 1000 : 0;
-  const [from, to] = [Date.parse(createdAt) + wait, Date.parse(completedAt ?? '9999-01-01T00:00:00Z')];
+  // a deadline is set by the clock of one worker, and met by that of another
+  const wait = status === 'expired' ? (request.options.dependencyWaitTimeout ?? 0) * 1000 - 2 * clocksOffMs : 0;
+  const [from, to] = [Date.parse(state.batch.createdAt) + Math.max(wait, 0), endedBy];
   const wasThere = ({ schemaName, externalId }: { schemaName: string; externalId: string }): boolean =>
     certainlyThere(histories.get(historyId(tenant, schemaName, externalId)), from, to);
   const wrongly = missingDependencies.filter(wasThere);
