@@ -14,7 +14,8 @@ import { applySlices } from './apply-slices.ts';
 import { ControlCheck, type Controlled } from './control-check.ts';
 import { currentDelivery, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
-import { createdKeysOf, settleApplied } from './settle-leftovers.ts';
+import { endEarlierAttempts } from './earlier-attempts.ts';
+import { createdKeysOf, keysOfItems, settleApplied } from './settle-leftovers.ts';
 import { wakeWaiting } from './wake-waiting.ts';
 import { withIntent } from './with-intent.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
@@ -59,6 +60,10 @@ async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input
   const batch = await readBatch(database, input.batchId);
   const halt = control.asRead(batch);
   if (batch === null || batch.run !== input.run) return { tally: tallyOf([]), pending: [] };
+  if (delivery.attempt > 1) {
+    const keys = await keysOfItems(database, batch, input.indexes);
+    await endEarlierAttempts(database, delivery, [{ batch, items: keys }]);
+  }
   const before = await readOutcomes(database, batch, input.indexes);
   await wakeWaiting(dependencies, await createdKeysOf(database, batch, before));
   const open = input.indexes.filter((index) => isOpen(before.get(index)?.status));

@@ -1,14 +1,24 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import { decideDeletion } from '../domain/decide-deletion.ts';
 import { type ItemError, isOpen } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
-import { type CommitDocument, decideGroup, readGroup } from '../store/commits.ts';
-import { type DeletionStep, markStepDone, readStep, roundOfStep, stepGroup } from '../store/deletion-steps.ts';
+import { type CommitDocument, decideGroup } from '../store/commits.ts';
+import {
+  type DeletionStep,
+  endGroups,
+  forgetGroup,
+  markStepDone,
+  noteGroup,
+  readStep,
+  roundOfStep,
+  stepId,
+} from '../store/deletion-steps.ts';
 import { intentsOn } from '../store/intents.ts';
 import { type LeavingDocument, markLeaving, readLeaving, remainingIntents } from '../store/leaving-marks.ts';
-import { readOutcomes } from '../store/outcome-pages.ts';
+import { fenceOutcomes, readOutcomes } from '../store/outcome-pages.ts';
 import { readReferrers, type Vertex } from '../store/reference-graph.ts';
 import { type MarkedDocument, unmarkLeaving } from '../store/resources.ts';
 import { slices } from '../store/slices.ts';
@@ -51,6 +61,8 @@ interface Context {
   readonly timeoutMs: number;
   readonly batch: BatchDocument;
   readonly step: DeletionStep;
+  /** What this attempt marks resources with, and commits. */
+  readonly group: string;
   /** Nothing is left for a further round. */
   readonly last: boolean;
 }
@@ -69,14 +81,15 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   const control = new ControlCheck(database, input);
   const batch = await readBatch(database, input.batchId);
   const halt = control.asRead(batch);
-  const group = stepGroup(input.batchId, input.run, input.step);
-  const step = batch?.run === input.run ? await readStep(database, group) : null;
+  const id = stepId(input.batchId, input.run, input.step);
+  const step = batch?.run === input.run ? await readStep(database, id) : null;
   const nothing = { ...workResult([], new Map()), cascaded: 0 };
   if (batch === null || step === null) return nothing;
   const timeoutMs = activityInfo().startToCloseTimeoutMs;
   const last = roundOfStep(input.step) >= LAST_ROUND;
-  const context: Context = { dependencies, delivery, control, timeoutMs, batch, step, last };
-  const decided = await readGroup(database, group);
+  const group = groupOf(step, delivery);
+  const context: Context = { dependencies, delivery, control, timeoutMs, batch, step, group, last };
+  const decided = await takeOver(context);
   // what is committed has been begun: it is brought to its end
   if (decided === null && halt !== null) return leave(context, nothing);
   await writeDecided(database, batch, step.decided);
@@ -89,7 +102,7 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   await checkpoint?.('outcomes-stored', batch._id);
   delivery.assertInTime();
   const cascaded = await cascadedKeys(database, step, commit);
-  await markStepDone(database, group, cascaded);
+  await markStepDone(database, step.id, cascaded);
   return { ...(await resultOf(context)), cascaded };
 }
 
@@ -105,22 +118,44 @@ async function resultOf({ dependencies, batch, step }: Context): Promise<WorkRes
   return workResult(all, await readOutcomes(dependencies.database, batch, all));
 }
 
+/** Unique to this attempt of this activity, of whatever execution of the workflow. */
+const groupOf = (step: DeletionStep, delivery: Delivery): string =>
+  `${step.id}/${createHash('sha256').update(delivery.id).digest('base64url').slice(0, 16)}`;
+
+/**
+ * Takes over from earlier attempts: what one of them has committed is committed; nothing that another has under way (marks, a
+ * commit, outcomes of what it took for undeletable) changes anything from now on.
+ */
+async function takeOver({
+  dependencies: { database },
+  delivery,
+  batch,
+  step,
+}: Context): Promise<CommitDocument | null> {
+  if (delivery.attempt === 1 && step.groups.length === 0) return null;
+  await fenceOutcomes(
+    database,
+    batch,
+    [...step.targets.values()].flatMap(({ items }) => [...items]),
+  );
+  return endGroups(database, step);
+}
+
 /** Commits what of the step can go; null where nothing of it can. */
 async function decideStep(context: Context): Promise<CommitDocument | null | typeof HALTED> {
-  const { step } = context;
+  const { step, group, dependencies } = context;
   const keys = await openKeys(context);
-  const open = new Set(keys);
-  // An earlier delivery may have stored that these stay, and not got to taking their marks back.
-  const settled = [...step.targets.keys()].filter((key) => !open.has(key));
-  await takeBackMarks(context, settled);
   if (keys.length === 0) return null;
+  await noteGroup(dependencies.database, step.id, group);
   const started = performance.now();
   for (;;) {
     const attempt = await tryToDecide(context, keys);
     if (attempt !== BLOCKED) return attempt;
     await takeBackMarks(context, keys);
-    if (performance.now() - started > context.timeoutMs * PATIENCE)
+    if (performance.now() - started > context.timeoutMs * PATIENCE) {
+      await forgetGroup(dependencies.database, step.id, group);
       throw blocked('others are at work on resources that are to be deleted');
+    }
     // Not in step with another delete that has met this one.
     await sleep(20 + Math.random() * 200);
   }
@@ -172,7 +207,7 @@ async function tryToDecide(
   );
   if (deleted.size === 0) return null;
   delivery.assertInTime();
-  const commit = await decideGroup(database, step.group, 'committed', survivors);
+  const commit = await decideGroup(database, context.group, 'committed', survivors);
   await checkpoint?.('noted', batch._id);
   return commit;
 }
@@ -182,15 +217,15 @@ async function takeMarks(
   context: Context,
   keys: readonly ResourceKey[],
 ): Promise<Map<ResourceKey, LeavingDocument> | typeof BLOCKED> {
-  const { dependencies, delivery, batch, step } = context;
+  const { dependencies, delivery, batch, group } = context;
   const { database } = dependencies;
   for (let look = 0; look < MAX_LOOKS; look++) {
     for (const some of slices(keys)) {
       delivery.assertInTime();
-      await markLeaving(database, batch._id, step.group, some);
+      await markLeaving(database, batch._id, group, some);
     }
     const documents = await readLeaving(database, keys);
-    const others = documents.filter((document) => document.leaving?.group !== step.group);
+    const others = documents.filter((document) => document.leaving?.group !== group);
     if (others.length === 0) return new Map(documents.map((document) => [document._id, document]));
     if (!(await settleMarks(context, others))) return BLOCKED;
   }
@@ -206,11 +241,11 @@ async function settleMarks(
   return undecided.size === 0;
 }
 
-/** Takes back the marks of this step. A delivery that is late leaves them: they are those of the next one by then. */
-async function takeBackMarks({ dependencies, delivery, step }: Context, keys: readonly ResourceKey[]): Promise<void> {
+/** Takes back the marks of this attempt. */
+async function takeBackMarks({ dependencies, delivery, group }: Context, keys: readonly ResourceKey[]): Promise<void> {
   for (const some of slices(keys)) {
     delivery.assertInTime();
-    await unmarkLeaving(dependencies.database, step.group, some);
+    await unmarkLeaving(dependencies.database, group, some);
   }
 }
 

@@ -15,6 +15,10 @@ export const commandTimeoutMs = (activityTimeoutMs: number): number => activityT
 export interface Delivery {
   /** Unique to this attempt of this activity. */
   readonly id: string;
+  /** Names the activity, the same for all of its attempts. */
+  readonly activity: string;
+  /** 1 for the first. */
+  readonly attempt: number;
   /** Ids of the attempts before it. */
   readonly superseded: readonly string[];
   /**
@@ -84,6 +88,8 @@ export function deliveryOf(
   const activity = activityIdentity(info);
   return {
     id: `${activity}/${info.attempt}`,
+    activity,
+    attempt: info.attempt,
     superseded: Array.from({ length: info.attempt - 1 }, (_, earlier) => `${activity}/${earlier + 1}`),
     assertInTime: inTime(info.startToCloseTimeoutMs),
   };

@@ -1,4 +1,4 @@
-import { type BatchResult, type BatchSummary, isTerminal, terminalStatus } from '../domain/batch.ts';
+import { type BatchResult, type BatchSummary, isTerminal, isWrite, terminalStatus } from '../domain/batch.ts';
 import { addErrorDetails, type ErrorDetails } from '../domain/error-details.ts';
 import { type ItemError, isOpen, noActions, noCounts } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
@@ -13,8 +13,9 @@ import { inOrder, outcomeChunks, readOutcomePages, type StoredOutcome } from '..
 import { removeWaitsOf } from '../store/waits.ts';
 import { recoverClaims } from './apply-cycle.ts';
 import type { Dependencies } from './dependencies.ts';
+import { LeftAttempts } from './earlier-attempts.ts';
 import { settleSteps } from './settle-deletion-step.ts';
-import { createdKeysOf, settleLeftovers } from './settle-leftovers.ts';
+import { createdKeysOf, keysOfItems, settleLeftovers } from './settle-leftovers.ts';
 import { showProgress } from './show-progress.ts';
 import { wakeWaiting } from './wake-waiting.ts';
 
@@ -60,11 +61,13 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   // A caller was told that it is cancelled; the signal may have come too late for the workflow to know.
   const cancelled = input.cancelled || batch.cancelRequested === true;
   // Nothing of it is being carried out any more, whatever its activities and its workflow have died of.
+  const left = isWrite(batch.operation) && !input.succeeded ? await LeftAttempts.of(database, batch._id) : null;
   await recoverClaims(dependencies, batch);
   if (batch.operation === 'delete') await settleSteps(database, batch);
   const { result, details, created } = input.succeeded
     ? { ...nothingLeft(), result: input.succeeded }
-    : await settleItems(dependencies, batch, { ...input, cancelled });
+    : await settleItems(dependencies, batch, { ...input, cancelled }, left);
+  await left?.end();
   if (batch.operation === 'delete') {
     // a worker of an earlier version has left no number on its steps: then the workflow's is the larger one
     const cascaded = Math.max(await cascadedInRun(database, batch._id, batch.run), input.cascaded);
@@ -114,6 +117,7 @@ async function settleItems(
   { database, checkpoint }: Dependencies,
   batch: BatchDocument,
   { cancelled, abandoned }: Pick<FinishInput, 'cancelled' | 'abandoned'>,
+  left: LeftAttempts | null,
 ): Promise<Settled> {
   const settled = nothingLeft();
   const { result, details, created } = settled;
@@ -125,6 +129,8 @@ async function settleItems(
     if (open.length > 0) {
       await checkpoint?.('settling', batch._id);
       const [status, error] = cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);
+      // invariants 2 and 3: what an attempt has under way comes before the look at what is stored, or not at all
+      if (left !== null) await left.fence([{ batch, items: await keysOfItems(database, batch, open) }]);
       created.push(...(await settleLeftovers(database, batch, open, status, error)));
       showProgress();
       outcomes = new Map(await readOutcomePages(database, batch._id, chunk.pages));

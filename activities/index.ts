@@ -1,7 +1,7 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { asAttempt } from '../store/command-time.ts';
-import { kindOfFailure } from '../store/errors.ts';
+import { kindOfFailure, SupersededError } from '../store/errors.ts';
 import { applyItems } from './apply-items.ts';
 import { deleteResources } from './delete-resources.ts';
 import { attemptOfCommands } from './delivery.ts';
@@ -53,6 +53,7 @@ export function createActivities(dependencies: Dependencies): Activities {
 /** What MongoDB and Temporal do while they, or the way to them, are not well. */
 const isPassing = (error: Error): boolean =>
   kindOfFailure(error) === 'outage' ||
+  error instanceof SupersededError ||
   error instanceof ServiceError ||
   error instanceof WorkflowNotFoundError ||
   isGrpcServiceError(error);

@@ -1,5 +1,5 @@
 import type { ResourceKey } from '../domain/resource.ts';
-import { type MarkedDocument, type ResourceDocument, readResources, readTargets } from '../store/resources.ts';
+import { type MarkedDocument, type ResourceDocument, readForWriting, readTargets } from '../store/resources.ts';
 import type { Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { resolveMarks } from './resolve-marks.ts';
@@ -10,6 +10,8 @@ export interface Look {
   readonly own: ReadonlyMap<ResourceKey, ResourceDocument>;
   /** Keys whose resource readers see and that nobody is deleting. */
   readonly present: ReadonlySet<ResourceKey>;
+  /** Keys of items that a placeholder holds -> its fence. */
+  readonly fenced: ReadonlyMap<ResourceKey, string>;
   /** Keys that somebody else is creating or deleting right now. */
   readonly unsettled: ReadonlySet<ResourceKey>;
 }
@@ -25,18 +27,19 @@ export async function lookAtResources(
   const targetKeys = [...new Set(items.flatMap((item) => item.references.map((reference) => reference.key)))];
   for (;;) {
     const [own, others] = await Promise.all([
-      readResources(database, ownKeys),
+      readForWriting(database, ownKeys),
       readTargets(
         database,
         targetKeys.filter((key) => !known.has(key)),
       ),
     ]);
-    const documents: MarkedDocument[] = [...own.values(), ...others.values()];
+    const documents: MarkedDocument[] = [...own.stored.values(), ...others.values()];
     const { undecided, changed } = await resolveMarks(database, delivery, documents);
     if (changed) continue;
     await checkpoint?.('looked', items[0]?.batch._id ?? '');
     return {
-      own,
+      own: own.stored,
+      fenced: own.fenced,
       present: new Set(documents.flatMap((document) => (undecided.has(document._id) ? [] : [document._id]))),
       unsettled: undecided,
     };

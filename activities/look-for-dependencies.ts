@@ -13,6 +13,7 @@ import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts
 import { ControlCheck } from './control-check.ts';
 import { blocked, currentDelivery, renewed } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
+import { claimedItems, endEarlierAttempts } from './earlier-attempts.ts';
 import { findCycle } from './find-cycle.ts';
 import { withStoredBytes } from './plan-batch.ts';
 import { keysOfItems } from './settle-leftovers.ts';
@@ -101,6 +102,10 @@ class Look {
   async look(indexes: readonly number[]): Promise<LookResult> {
     const batch = this.#batch;
     const { checkpoint, resourcesPerActivity: configured } = this.#dependencies;
+    if (this.#delivery.attempt > 1) {
+      const { database } = this.#dependencies;
+      await endEarlierAttempts(database, this.#delivery, await claimedItems(database, batch._id));
+    }
     await recoverClaims(this.#dependencies, batch);
     const found = await this.#registeredSurvey(indexes);
     await checkpoint?.('looked-for-dependencies', batch._id);

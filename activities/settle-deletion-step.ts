@@ -1,9 +1,9 @@
 import type { ResourceKey } from '../domain/resource.ts';
 import type { BatchDocument } from '../store/batches.ts';
-import { type CommitDocument, decideGroup, readGroup, survivorsOf } from '../store/commits.ts';
+import { type CommitDocument, survivorsOf } from '../store/commits.ts';
 import type { Database } from '../store/database.ts';
-import { type DeletionStep, markStepDone, unfinishedSteps } from '../store/deletion-steps.ts';
-import { removeLeaving, unmarkLeaving } from '../store/resources.ts';
+import { type DeletionStep, endGroups, markStepDone, unfinishedSteps } from '../store/deletion-steps.ts';
+import { removeLeaving } from '../store/resources.ts';
 import { slices } from '../store/slices.ts';
 import { writeDecided } from './deletion-outcomes.ts';
 
@@ -43,10 +43,9 @@ export async function settleStep(
   { beforeWrite, removed }: SettleHooks = {},
 ): Promise<void> {
   const deleted = await deletedKeys(database, step, commit);
-  const end = commit?.state === 'aborted' ? unmarkLeaving : removeLeaving;
-  for (const some of slices(commit?.state === 'aborted' ? [...step.targets.keys()] : deleted)) {
+  for (const some of slices(deleted)) {
     beforeWrite?.();
-    await end(database, step.group, some);
+    await removeLeaving(database, commit?._id ?? '', some);
   }
   await removed?.();
   const asked = deleted.flatMap((key) => {
@@ -63,8 +62,8 @@ export async function settleStep(
  */
 export async function settleSteps(database: Database, batch: BatchDocument): Promise<void> {
   for await (const step of unfinishedSteps(database, batch._id, batch.run)) {
-    const commit = (await readGroup(database, step.group)) ?? (await decideGroup(database, step.group, 'aborted'));
+    const commit = await endGroups(database, step);
     await settleStep(database, batch, step, commit);
-    await markStepDone(database, step.group, await cascadedKeys(database, step, commit));
+    await markStepDone(database, step.id, await cascadedKeys(database, step, commit));
   }
 }

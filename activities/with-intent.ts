@@ -1,4 +1,5 @@
 import type { ResourceKey } from '../domain/resource.ts';
+import { kindOfFailure } from '../store/errors.ts';
 import { layIntent, withdrawIntent } from '../store/intents.ts';
 import { currentSchemaVersion } from '../store/schema-definitions.ts';
 import { blocked, type Delivery } from './delivery.ts';
@@ -9,7 +10,8 @@ import type { WorkItem } from './work-items.ts';
 /**
  * Runs `write` under an intent that names all that the items refer to and the schema definitions that they are written under.
  * The intent is laid before anything is looked at, so that a delete of a target, or a change of a definition, sees it
- * (invariant 3); it is withdrawn in every case, so that nobody waits for a writer that waits.
+ * (invariant 3); it is withdrawn as soon as every command is known to be over, so that nobody waits for a writer that waits. Of
+ * one that got no answer nobody knows: then the intent stays until whoever takes over has put fences (`endEarlierAttempts`).
  * @throws a retryable failure while a definition is changing, or has changed since it was loaded.
  */
 export async function withIntent<T>(
@@ -23,13 +25,10 @@ export async function withIntent<T>(
   const targets = new Set<ResourceKey>(items.flatMap((item) => item.references.map((reference) => reference.key)));
   const batchId = items[0]?.batch._id ?? '';
   const schemaDefinitionIds = schemas.map((schema) => schema.definition.id);
-  await layIntent(
-    database,
-    { id: delivery.id, batchId, schemaDefinitionIds, targets: [...targets] },
-    delivery.superseded,
-  );
-  await checkpoint?.('intent-laid', batchId);
+  let isOver = true;
   try {
+    await layIntent(database, { id: delivery.id, batchId, schemaDefinitionIds, targets: [...targets] });
+    await checkpoint?.('intent-laid', batchId);
     for (const { definition } of schemas) {
       const now = await currentSchemaVersion(database, definition.id);
       if (now?.changing !== undefined && now.changing.leaseUntil > new Date())
@@ -40,7 +39,10 @@ export async function withIntent<T>(
       }
     }
     return await write();
+  } catch (error) {
+    isOver = kindOfFailure(error) !== 'outage';
+    throw error;
   } finally {
-    await withdrawIntent(database, delivery.id);
+    if (isOver) await withdrawIntent(database, delivery.id);
   }
 }

@@ -107,7 +107,7 @@ async function writeRound(
     return from ? [{ from, to }] : [];
   });
   delivery.assertInTime();
-  if (!(await insertAll(context, inserts))) return null;
+  if (!(await insertAll(context, inserts, look.fenced))) return null;
   await checkpoint?.('inserted', items[0]?.batch._id ?? '');
   delivery.assertInTime();
   const complete = await updateResources(database, updates);
@@ -213,18 +213,19 @@ function itemsNeeding(unsettled: ReadonlySet<ResourceKey>, items: readonly WorkI
 async function insertAll(
   { dependencies: { database }, delivery }: WriteContext,
   inserts: readonly ResourceDocument[],
+  fenced: Look['fenced'],
 ): Promise<boolean> {
   const byKey = new Map(inserts.map((document) => [document._id, document]));
   const components = stronglyConnectedComponents(byKey.keys(), (key) => byKey.get(key)?.references ?? []);
   const ordered = components.flat().flatMap((key) => byKey.get(key) ?? []);
-  if (components.length === ordered.length) return (await insertResources(database, ordered)) === ordered.length;
+  if (components.length === ordered.length) return insertResources(database, ordered, fenced);
   const group = delivery.id;
   // In one order for everybody, so that of two who insert the same members the second leaves none behind.
   const keys = ordered.map((document) => document._id).sort();
   const hidden = keys.flatMap((key) => byKey.get(key) ?? []).map((document) => ({ ...document, hidden: group }));
-  const inserted = await insertResources(database, hidden);
+  const isInserted = await insertResources(database, hidden, fenced);
   // Another round would need another group: the activity starts afresh, and aborts this one.
-  if (inserted < ordered.length) throw blocked('a member of a cycle is being created by somebody else');
+  if (!isInserted) throw blocked('a member of a cycle is being created by somebody else');
   const { state } = await decideGroup(database, group, 'committed');
   if (state === 'aborted') throw blocked('the cycle was given up');
   await unhide(database, group, keys);

@@ -56,10 +56,6 @@ export async function survivorsOf(database: Database, commit: CommitDocument): P
   return survivors;
 }
 
-export async function readGroup(database: Database, group: string): Promise<CommitDocument | null> {
-  return database.commits.findOne({ _id: group });
-}
-
 export async function committedGroups(database: Database, groups: readonly string[]): Promise<Set<string>> {
   if (groups.length === 0) return new Set();
   const found = await database.commits

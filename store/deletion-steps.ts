@@ -1,6 +1,6 @@
 import { BSON, type Collection } from 'mongodb';
 import type { ResourceKey } from '../domain/resource.ts';
-import { decideGroup, readGroup } from './commits.ts';
+import { type CommitDocument, decideGroup } from './commits.ts';
 import type { Database } from './database.ts';
 import { removeLists } from './key-lists.ts';
 import type { StoredOutcome } from './outcome-pages.ts';
@@ -9,7 +9,9 @@ import { slices, slicesByBytes } from './slices.ts';
 
 /**
  * A part of one step of a delete batch's plan: `batchId/run/step#part`. The whole step is carried out by one activity, and its
- * resources vanish at one moment, that of the commit document `batchId/run/step`.
+ * resources vanish at one moment: the one in which an attempt of it inserts the commit document of its group. Each attempt has a
+ * group of its own; who takes over inserts the documents of earlier ones as aborted first, so that at most one is ever committed,
+ * and marks that an earlier attempt sets late are marks of a group that is over.
  */
 interface DeletionStepDocument {
   _id: string;
@@ -23,14 +25,17 @@ interface DeletionStepDocument {
   decided: { indexes: number[]; outcome: StoredOutcome }[];
   /** Nothing of the step is left half done. */
   done: boolean;
+  /** First part only: groups that may have marks, and may still be committed. */
+  groups?: string[];
   /** First part only, from when the step is done: resources that it has deleted and that no item asked for. */
   cascaded?: number;
 }
 
 /** One step of a plan as it is carried out. */
 export interface DeletionStep {
-  /** Its identity, and the group that its resources vanish with. */
-  readonly group: string;
+  readonly id: string;
+  /** Groups of attempts that have worked on it, and are not known to be over. */
+  readonly groups: readonly string[];
   /** What to delete, and why. */
   readonly targets: ReadonlyMap<ResourceKey, DeletionTarget>;
   readonly decided: readonly DecidedItems[];
@@ -74,8 +79,8 @@ const ofRun = (batchId: string, run: number) => ({
 const runsUpTo = (run: number): number[] =>
   Array.from({ length: Math.min(run, EARLIER_RUNS) }, (_, earlier) => run - earlier);
 
-/** The group of a step; numbers of steps are unique in a run. */
-export const stepGroup = (batchId: string, run: number, step: number): string => `${batchId}/${run}/${step}`;
+/** The identity of a step; numbers of steps are unique in a run. In the version before this one it was its group, too. */
+export const stepId = (batchId: string, run: number, step: number): string => `${batchId}/${run}/${step}`;
 
 /** Most steps of one plan. */
 const STEPS_PER_PLAN = 1_000_000;
@@ -103,7 +108,7 @@ export async function insertStep(
   for (const [part, some] of (parts.length === 0 ? [[]] : parts).entries()) {
     const asked = some.flatMap((entry) => ('key' in entry ? [entry] : []));
     await collection(database).insertOne({
-      _id: partId(stepGroup(batch.batchId, batch.run, step), part),
+      _id: partId(stepId(batch.batchId, batch.run, step), part),
       step,
       keys: asked.map(({ key }) => key),
       items: asked.map(({ items }) => items),
@@ -137,18 +142,18 @@ function bytesOf(entry: Entry): number {
 }
 
 /** Parts sort as numbers do. */
-const partId = (group: string, part: number): string => `${group}#${String(part).padStart(6, '0')}`;
+const partId = (step: string, part: number): string => `${step}#${String(part).padStart(6, '0')}`;
 
 /** The whole of a step; null where there is none (any more). */
-export async function readStep(database: Database, group: string): Promise<DeletionStep | null> {
+export async function readStep(database: Database, id: string): Promise<DeletionStep | null> {
   const parts = await collection(database)
-    .find({ _id: { $gt: `${group}#`, $lt: `${group}$` } })
+    .find({ _id: { $gt: `${id}#`, $lt: `${id}$` } })
     .sort({ _id: 1 })
     .toArray();
-  return parts.length === 0 ? null : toStep(group, parts);
+  return parts.length === 0 ? null : toStep(id, parts);
 }
 
-function toStep(group: string, parts: readonly DeletionStepDocument[]): DeletionStep {
+function toStep(id: string, parts: readonly DeletionStepDocument[]): DeletionStep {
   const targets = new Map<ResourceKey, DeletionTarget>();
   for (const { keys, items, reasons } of parts) {
     for (const [at, key] of keys.entries()) {
@@ -156,7 +161,35 @@ function toStep(group: string, parts: readonly DeletionStepDocument[]): Deletion
       targets.set(key, { items: [...before, ...(items[at] ?? [])], reasons: reasons[at] ?? [] });
     }
   }
-  return { group, targets, decided: parts.flatMap((part) => part.decided) };
+  return { id, groups: parts[0]?.groups ?? [], targets, decided: parts.flatMap((part) => part.decided) };
+}
+
+/** Notes a group before it marks anything. */
+export async function noteGroup(database: Database, id: string, group: string): Promise<void> {
+  await collection(database).updateOne({ _id: partId(id, 0) }, { $addToSet: { groups: group } });
+}
+
+/** Forgets a group that has taken back its marks and commits nothing. */
+export async function forgetGroup(database: Database, id: string, group: string): Promise<void> {
+  await collection(database).updateOne({ _id: partId(id, 0) }, { $pull: { groups: group } });
+}
+
+/**
+ * Decides the groups of earlier attempts of a step, for good: those that are not committed are aborted, and their marks taken
+ * back. A commit of theirs that is under way finds its document taken.
+ * @returns the one that is committed, if one is.
+ */
+export async function endGroups(database: Database, step: DeletionStep): Promise<CommitDocument | null> {
+  const aborted: string[] = [];
+  // that of a worker of the version before this one, which noted none
+  for (const group of [...step.groups, step.id]) {
+    const decision = await decideGroup(database, group, 'aborted');
+    if (decision.state === 'committed') return decision;
+    aborted.push(group);
+  }
+  for (const some of slices([...step.targets.keys()]))
+    for (const group of aborted) await unmarkLeaving(database, group, some);
+  return null;
 }
 
 /**
@@ -164,12 +197,12 @@ function toStep(group: string, parts: readonly DeletionStepDocument[]): Deletion
  * what decided about the step may be forgotten later.
  * @param cascaded resources that it has deleted and that no item asked for.
  */
-export async function markStepDone(database: Database, group: string, cascaded: number): Promise<void> {
+export async function markStepDone(database: Database, id: string, cascaded: number): Promise<void> {
   await collection(database).updateOne(
-    { _id: partId(group, 0), cascaded: { $exists: false } },
+    { _id: partId(id, 0), cascaded: { $exists: false } },
     { $set: { cascaded, done: true } },
   );
-  await collection(database).updateMany({ _id: { $gt: `${group}#`, $lt: `${group}$` } }, { $set: { done: true } });
+  await collection(database).updateMany({ _id: { $gt: `${id}#`, $lt: `${id}$` } }, { $set: { done: true } });
 }
 
 /** Resources that the steps of a run which are done have deleted, and that no item asked for. */
@@ -192,9 +225,8 @@ export async function* unfinishedSteps(
   const open = await collection(database)
     .find({ ...upTo(batchId, run), done: false }, { projection: { _id: 1 } })
     .toArray();
-  const groups = new Set(open.map(({ _id }) => _id.slice(0, _id.lastIndexOf('#'))));
-  for (const group of groups) {
-    const step = await readStep(database, group);
+  for (const id of new Set(open.map(({ _id }) => _id.slice(0, _id.lastIndexOf('#'))))) {
+    const step = await readStep(database, id);
     if (step !== null) yield step;
   }
 }
@@ -207,10 +239,10 @@ const upTo = (batchId: string, run: number | undefined) =>
  * brought to their end first, for a mark without a decision would be one that never was decided. Safe to repeat.
  */
 export async function removeDeletionPlan(database: Database, batchId: string, run?: number): Promise<void> {
-  for await (const { group, targets } of unfinishedSteps(database, batchId, run)) {
-    const decision = (await readGroup(database, group)) ?? (await decideGroup(database, group, 'aborted'));
-    const end = decision.state === 'committed' ? removeLeaving : unmarkLeaving;
-    for (const some of slices([...targets.keys()])) await end(database, group, some);
+  for await (const step of unfinishedSteps(database, batchId, run)) {
+    const committed = await endGroups(database, step);
+    if (committed === null) continue;
+    for (const some of slices([...step.targets.keys()])) await removeLeaving(database, committed._id, some);
   }
   await collection(database).deleteMany(upTo(batchId, run));
   await database.commits.deleteMany(upTo(batchId, run));

@@ -36,6 +36,11 @@ export class CommandTimeoutError extends MongoError {
   }
 }
 
+/** A later attempt of the same activity is at work: this one has nothing to say any more. */
+export class SupersededError extends Error {
+  override readonly name = 'SupersededError';
+}
+
 /**
  * What a failure of MongoDB, or of the way to it, means:
  * - `refusal`: the command is at fault, a bug of ours that no retry cures;

@@ -1,7 +1,7 @@
 import { isTerminal } from '../domain/batch.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
-import { keySlices } from './slices.ts';
+import { keySlices, slices } from './slices.ts';
 
 /**
  * What one delivery of an activity is about to make resources refer to. Laid before the activity looks at its targets, removed
@@ -29,11 +29,7 @@ export interface Intent {
   readonly targets: readonly ResourceKey[];
 }
 
-/**
- * Lays an intent.
- * @param superseded ids of earlier deliveries of the same activity, whose time is over: their intents go.
- */
-export async function layIntent(database: Database, intent: Intent, superseded: readonly string[]): Promise<void> {
+export async function layIntent(database: Database, intent: Intent): Promise<void> {
   const parts = [...keySlices(intent.targets, TARGETS_PER_DOCUMENT)];
   const documents = (parts.length === 0 ? [[]] : parts).map((targets, part) => ({
     _id: `${intent.id}#${part}`,
@@ -44,12 +40,28 @@ export async function layIntent(database: Database, intent: Intent, superseded: 
     laidAt: new Date(),
   }));
   await database.intents.insertMany(documents);
-  if (superseded.length > 0) {
-    const ofActivity = intent.id.slice(0, intent.id.lastIndexOf('/'));
-    // '0' comes right after '/': the range is served by `_id`, however many attempts there were
-    const attempts = { $gt: `${ofActivity}/`, $lt: `${ofActivity}0` };
-    await database.intents.deleteMany({ _id: attempts, delivery: { $in: [...superseded] } });
-  }
+}
+
+/** Intents of attempts of an activity before this one: of each, some command may still be under way. */
+export async function earlierIntents(database: Database, activity: string, attempt: number): Promise<string[]> {
+  // '0' comes right after '/': the range is served by `_id`, however many attempts there were
+  const ids = await idsBetween(database, `${activity}/`, `${activity}0`);
+  return ids.filter((id) => Number(id.slice(activity.length + 1, id.lastIndexOf('#'))) < attempt);
+}
+
+/** Intents of any activity of a workflow. */
+export async function intentsOfWorkflow(database: Database, workflowId: string): Promise<string[]> {
+  return idsBetween(database, `${workflowId}/`, `${workflowId}0`);
+}
+
+async function idsBetween(database: Database, first: string, last: string): Promise<string[]> {
+  const found = await database.intents.find({ _id: { $gt: first, $lt: last } }, { projection: { _id: 1 } }).toArray();
+  return found.map(({ _id }) => _id);
+}
+
+/** Removes intents whose attempts can write nothing any more. */
+export async function removeIntents(database: Database, ids: readonly string[]): Promise<void> {
+  for (const some of slices(ids)) await database.intents.deleteMany({ _id: { $in: some } });
 }
 
 export async function withdrawIntent(database: Database, id: string): Promise<void> {

@@ -1,6 +1,6 @@
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
-import type { ResourceDocument } from './resources.ts';
+import { NO_PLACEHOLDER, type ResourceDocument } from './resources.ts';
 import { slices } from './slices.ts';
 
 /** A resource as a delete looks at it. */
@@ -23,7 +23,9 @@ export async function markLeaving(
 export async function readLeaving(database: Database, keys: readonly ResourceKey[]): Promise<LeavingDocument[]> {
   const documents: LeavingDocument[] = [];
   for (const some of slices(keys)) {
-    const found = await database.resources.find({ _id: { $in: some } }, { projection: { data: 0 } }).toArray();
+    const found = await database.resources
+      .find({ _id: { $in: some }, hidden: NO_PLACEHOLDER }, { projection: { data: 0 } })
+      .toArray();
     for (const document of found) documents.push(document);
   }
   return documents;

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { AnyBulkWriteOperation } from 'mongodb';
 import type { ItemAction, ItemError, ItemStatus } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
+import { currentAttempt } from './command-time.ts';
 import type { Database } from './database.ts';
-import { isDuplicateKey } from './errors.ts';
+import { isDuplicateKey, SupersededError } from './errors.ts';
 import { pageId, pageIds, pagesWith } from './item-pages.ts';
 import { type KeyList, readLists } from './key-lists.ts';
 import { slices } from './slices.ts';
@@ -13,6 +15,8 @@ export interface OutcomePageDocument {
   outcomes: Record<string, StoredOutcome>;
   /** The latest run that has written here; absent: an earlier version has. */
   run?: number;
+  /** Activities of which a later attempt has taken over -> the lowest attempt that may still write here. */
+  fences?: Record<string, number>;
 }
 
 /** What became of one item. A terminal one is written once and changed by a retry only. */
@@ -136,8 +140,12 @@ export async function writeOutcomes(
   try {
     await database.outcomePages.bulkWrite(operations, { ordered: false });
   } catch (error) {
-    // The page exists and does not match: another delivery made it or settled something in it.
+    // The page exists and does not match: another delivery made it or settled something in it, or has taken over.
     if (!isDuplicateKey(error)) throw error;
+    await assertNotTakenOver(
+      database,
+      [...pages.keys()].map((page) => pageId(batch._id, page)),
+    );
     await writeOutcomes(database, batch, await stillOpen(database, batch, outcomes));
   }
 }
@@ -156,6 +164,47 @@ async function stillOpen(
     return (page?.run ?? 0) <= batch.run && UNSETTLED.includes(page?.outcomes[index]?.status ?? null);
   };
   return new Map([...outcomes].filter(([index]) => isOpen(index)));
+}
+
+/** The name of an activity in `fences`: a field name without dots. */
+const fenceName = (activity: string): string => createHash('sha256').update(activity).digest('base64url').slice(0, 16);
+
+/**
+ * Keeps earlier attempts of the activity that runs from writing outcomes of these items, however late a command of theirs is
+ * carried out. Safe to repeat.
+ */
+export async function fenceOutcomes(
+  database: Database,
+  batch: { readonly _id: string; readonly pageSize: number },
+  indexes: readonly number[],
+): Promise<void> {
+  const attempt = currentAttempt();
+  if (attempt === undefined || indexes.length === 0) return;
+  const field = `fences.${fenceName(attempt.activity)}`;
+  await database.outcomePages.bulkWrite(
+    pagesWith(batch, indexes).map((page) => ({
+      updateOne: {
+        filter: { _id: pageId(batch._id, page) },
+        update: { $max: { [field]: attempt.attempt }, $setOnInsert: { outcomes: {} } },
+        upsert: true,
+      },
+    })),
+    { ordered: false },
+  );
+}
+
+/** Matches pages that no later attempt of the activity that runs has taken over. */
+function underFence(): Record<string, { $not: { $gt: number } }> {
+  const attempt = currentAttempt();
+  return attempt === undefined ? {} : { [`fences.${fenceName(attempt.activity)}`]: { $not: { $gt: attempt.attempt } } };
+}
+
+async function assertNotTakenOver(database: Database, pages: readonly string[]): Promise<void> {
+  const attempt = currentAttempt();
+  if (attempt === undefined) return;
+  const field = `fences.${fenceName(attempt.activity)}`;
+  const later = await database.outcomePages.findOne({ _id: { $in: [...pages] }, [field]: { $gt: attempt.attempt } });
+  if (later !== null) throw new SupersededError('a later attempt has taken over');
 }
 
 type Entries = readonly (readonly [number, StoredOutcome])[];
@@ -182,6 +231,7 @@ function update(
         _id: pageId(_id, page),
         ...noLaterRun(run),
         ...Object.fromEntries(entries.map(([index]) => [`outcomes.${index}.status`, { $in: UNSETTLED }])),
+        ...underFence(),
       },
       update: {
         $set: Object.fromEntries(entries.map(([index, outcome]) => [`outcomes.${index}`, outcome])),

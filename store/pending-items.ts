@@ -1,3 +1,4 @@
+import { RUNNING_STATUSES } from '../domain/batch.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
 import { type KeyList, type ListedKeys, readLists } from './key-lists.ts';
@@ -129,8 +130,27 @@ export async function releasePending(
   );
   const ids = items.map(({ index }) => pendingId(batchId, index));
   await database.pendingItems.deleteMany({ _id: { $in: ids }, claim: { $exists: false } });
-  const claimed = await database.pendingItems.find({ _id: { $in: ids } }, { projection: { index: 1 } }).toArray();
-  return new Set(claimed.map(({ index }) => index));
+  const left = await database.pendingItems
+    .find({ _id: { $in: ids } }, { projection: { index: 1, claim: 1 } })
+    .toArray();
+  if (left.length === 0) return new Set();
+  const valid = await validClaims(database, batchId, new Set(left.flatMap(({ claim }) => claim ?? [])));
+  const isValid = ({ claim }: Pick<PendingItemDocument, 'claim'>): boolean => claim === undefined || valid.has(claim);
+  const late = left.filter((item) => !isValid(item));
+  await database.pendingItems.deleteMany({ _id: { $in: late.map(({ _id }) => _id) }, claim: { $nin: [...valid] } });
+  return new Set(left.filter(isValid).map(({ index }) => index));
+}
+
+/**
+ * Which batches may have claimed items of this one: those that run and have noted that they do. Any other claim is that of a
+ * command which was carried out after its attempt had been given up, and nobody will give it back.
+ */
+async function validClaims(database: Database, batchId: string, claims: ReadonlySet<string>): Promise<Set<string>> {
+  const noted = [{ claimOwners: batchId }, { claims: { $exists: true } }];
+  const claiming = await database.batches
+    .find({ _id: { $in: [...claims] }, status: { $in: [...RUNNING_STATUSES] }, $or: noted }, { projection: { _id: 1 } })
+    .toArray();
+  return new Set(claiming.map(({ _id }) => _id));
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ResourceKey } from '../domain/resource.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
 import type { Database } from './database.ts';
-import { type ResourceDocument, visible } from './resources.ts';
+import { NO_PLACEHOLDER, type ResourceDocument, visible } from './resources.ts';
 
 /** A resource as far as references are concerned. */
 export type Vertex = Pick<ResourceDocument, '_id' | 'references' | 'hidden' | 'leaving' | 'updatedAt'>;
@@ -13,7 +13,7 @@ const SCAN_BATCH = 2000;
 
 /** What is stored under these identities, seen or not. */
 export async function readVertices(database: Database, keys: readonly ResourceKey[]): Promise<Vertex[]> {
-  return database.resources.find({ _id: { $in: [...keys] } }, { projection: VERTEX }).toArray();
+  return database.resources.find({ _id: { $in: [...keys] }, hidden: NO_PLACEHOLDER }, { projection: VERTEX }).toArray();
 }
 
 /**

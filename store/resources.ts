@@ -1,5 +1,4 @@
 import type { AnyBulkWriteOperation, Filter, FindOptions } from 'mongodb';
-import { MongoBulkWriteError } from 'mongodb';
 import type { ItemAction } from '../domain/outcome.ts';
 import type { Resource, ResourceKey } from '../domain/resource.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
@@ -7,6 +6,7 @@ import { COUNT_LIMIT, type Total, totalOf } from '../domain/total.ts';
 import { committedGroups } from './commits.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
+import { type Fence, PLACEHOLDER, removeMarked } from './fences.ts';
 import { keySlices } from './slices.ts';
 
 /** A stored resource. `_id` is its identity, so the insert is the lock; `version` within one life (`id`) guards each update. */
@@ -30,6 +30,8 @@ export interface ResourceDocument {
   writes: WriteEntry[];
   /** The group that this resource appears with; not there for readers until the group is committed. */
   hidden?: string;
+  /** Put by whoever took over from an attempt that may still have a command under way. */
+  fence?: Fence;
   /** The delete that is about to remove it; gone for readers as soon as that group is committed. */
   leaving?: { batchId: string; group: string };
 }
@@ -53,14 +55,31 @@ export function toResource(document: ResourceDocument): Resource {
   };
 }
 
+export const NO_PLACEHOLDER = { $ne: PLACEHOLDER };
+
 /** What is stored under these identities, seen or not. */
 export async function readResources(
   database: Database,
   keys: readonly ResourceKey[],
 ): Promise<Map<ResourceKey, ResourceDocument>> {
   if (keys.length === 0) return new Map();
-  const documents = await database.resources.find({ _id: { $in: [...keys] } }).toArray();
+  const documents = await database.resources.find({ _id: { $in: [...keys] }, hidden: NO_PLACEHOLDER }).toArray();
   return new Map(documents.map((document) => [document._id, document]));
+}
+
+/** The same for who is about to write there: placeholders too, as key -> fence. */
+export async function readForWriting(
+  database: Database,
+  keys: readonly ResourceKey[],
+): Promise<{ stored: Map<ResourceKey, ResourceDocument>; fenced: Map<ResourceKey, string> }> {
+  const stored = new Map<ResourceKey, ResourceDocument>();
+  const fenced = new Map<ResourceKey, string>();
+  if (keys.length === 0) return { stored, fenced };
+  for await (const document of database.resources.find({ _id: { $in: [...keys] } })) {
+    if (document.hidden === PLACEHOLDER) fenced.set(document._id, document.fence?.token ?? '');
+    else stored.set(document._id, document);
+  }
+  return { stored, fenced };
 }
 
 /** Most identities in one command: it stays below MongoDB's 16 MB whatever they are. */
@@ -74,7 +93,7 @@ export async function readTargets(
   const found = new Map<ResourceKey, MarkedDocument>();
   for (const some of keySlices(keys, KEYS_AT_ONCE)) {
     const documents = await database.resources
-      .find({ _id: { $in: some } }, { projection: { hidden: 1, leaving: 1, updatedAt: 1 } })
+      .find({ _id: { $in: some }, hidden: NO_PLACEHOLDER }, { projection: { hidden: 1, leaving: 1, updatedAt: 1 } })
       .toArray();
     for (const document of documents) found.set(document._id, document);
   }
@@ -160,19 +179,36 @@ const MARKED: Filter<ResourceDocument>[] = [{ hidden: { $exists: true } }, { 'le
 
 /**
  * Inserts new resources in the order given, so that what is referred to comes first.
- * @returns how many were inserted; from the first one that is taken on, nothing is, and the rest is to be decided again.
+ * @param fenced keys that a placeholder holds -> the fence that it has: the resource takes its place under that fence alone.
+ * @returns false where a key is taken: from that one on nothing was inserted, and the rest is to be decided again.
  */
-export async function insertResources(database: Database, documents: readonly ResourceDocument[]): Promise<number> {
-  if (documents.length === 0) return 0;
+export async function insertResources(
+  database: Database,
+  documents: readonly ResourceDocument[],
+  fenced: ReadonlyMap<ResourceKey, string> = new Map(),
+): Promise<boolean> {
+  if (documents.length === 0) return true;
   try {
-    await database.resources.insertMany([...documents], { ordered: true });
-    return documents.length;
+    if (fenced.size === 0) await database.resources.insertMany([...documents], { ordered: true });
+    else await database.resources.bulkWrite(documents.map((document) => insertion(document, fenced.get(document._id))));
+    return true;
   } catch (error) {
-    if (!(error instanceof MongoBulkWriteError) || !isDuplicateKey(error)) throw error;
-    // Where it stopped. Not `insertedCount`: the embedded server counts those that it was asked to insert.
-    const [first] = [error.writeErrors].flat();
-    return first?.index ?? 0;
+    if (!isDuplicateKey(error)) throw error;
+    return false;
   }
+}
+
+function insertion(document: ResourceDocument, fence: string | undefined): AnyBulkWriteOperation<ResourceDocument> {
+  if (fence === undefined) return { insertOne: { document } };
+  const { _id, hidden, ...rest } = document;
+  // An upsert, so that one which finds another fence, or no placeholder any more, meets the taken key as an insert does.
+  return {
+    updateOne: {
+      filter: { _id, 'fence.token': fence, hidden: PLACEHOLDER },
+      update: hidden === undefined ? { $set: rest, $unset: { hidden: '' } } : { $set: { ...rest, hidden } },
+      upsert: true,
+    },
+  };
 }
 
 /** A change of one resource: `from` is the document that the decision was made on. */
@@ -195,6 +231,8 @@ export async function updateResources(database: Database, updates: readonly Reso
         version: from.version,
         leaving: { $exists: false },
         hidden: { $exists: false },
+        // decided before somebody took over: too late
+        ...(from.fence === undefined ? { fence: { $exists: false } } : { 'fence.token': from.fence.token }),
       },
       update: {
         $set: {
@@ -219,7 +257,7 @@ export async function unhide(database: Database, group: string, keys: readonly R
 
 /** Removes what a group that was aborted had inserted: nobody has seen it. */
 export async function removeHidden(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
-  await database.resources.deleteMany({ _id: { $in: [...keys] }, hidden: group });
+  await removeMarked(database, { hidden: group }, keys);
 }
 
 /** Takes back the mark of a delete that was aborted. */
@@ -231,7 +269,7 @@ export async function unmarkLeaving(database: Database, group: string, keys: rea
 /** Removes resources that a committed delete has marked. */
 export async function removeLeaving(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
   if (keys.length === 0) return;
-  await database.resources.deleteMany({ _id: { $in: [...keys] }, 'leaving.group': group });
+  await removeMarked(database, { 'leaving.group': group }, keys);
 }
 
 /** Most bytes of JSON text in one page, of several resources: an answer has 4 MiB (contract section 3). */

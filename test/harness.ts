@@ -65,12 +65,14 @@ export class Drover {
     return drover;
   }
 
-  async startWorker(options: WorkerOptions = {}): Promise<void> {
-    this.#worker = await startWorker(this.config, this.services.logger, {
+  /** @param options `config`: another one than that of the API. */
+  async startWorker(options: WorkerOptions & { readonly config?: Config } = {}): Promise<void> {
+    const { config = this.config, ...others } = options;
+    this.#worker = await startWorker(config, this.services.logger, {
       withRecovery: false,
       workflowBundle: inject('workflowBundle'),
       checkpoint: async (at, batchId) => this.#checkpoint?.(at, batchId),
-      ...options,
+      ...others,
     });
   }
 

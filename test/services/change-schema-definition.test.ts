@@ -46,7 +46,7 @@ const referencesOf = async (key: ResourceKey) => (await database.resources.findO
 async function layWriter(schemaDefinitionId: string): Promise<string> {
   const batchId = randomUUID();
   await database.batches.insertOne({ _id: batchId, status: 'processing' } as BatchDocument);
-  await layIntent(database, { id: batchId, batchId, schemaDefinitionIds: [schemaDefinitionId], targets: [] }, []);
+  await layIntent(database, { id: batchId, batchId, schemaDefinitionIds: [schemaDefinitionId], targets: [] });
   return batchId;
 }
 

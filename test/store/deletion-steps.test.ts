@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { decideGroup, readGroup } from '../../store/commits.ts';
+import { decideGroup } from '../../store/commits.ts';
 import { connectDatabase, type Database } from '../../store/database.ts';
-import { insertStep, readStep, removeDeletionPlan, stepGroup, unfinishedSteps } from '../../store/deletion-steps.ts';
+import { insertStep, readStep, removeDeletionPlan, stepId, unfinishedSteps } from '../../store/deletion-steps.ts';
 
 let database: Database;
 beforeAll(async () => {
@@ -16,17 +16,17 @@ test('the end of a run that comes late leaves the plan of a later run, and what 
   const step = { targets: new Map([['default/default/s/a', { items: [0], reasons: [] }]]), decided: [] };
   for (const run of [1, 2, 10]) {
     await insertStep(database, { batchId: 'late', run }, 7, step);
-    await decideGroup(database, stepGroup('late', run, 7), 'committed', []);
+    await decideGroup(database, stepId('late', run, 7), 'committed', []);
   }
   const unfinished: string[] = [];
-  for await (const { group } of unfinishedSteps(database, 'late', 1)) unfinished.push(group);
+  for await (const { id } of unfinishedSteps(database, 'late', 1)) unfinished.push(id);
   expect(unfinished).toEqual(['late/1/7']);
   await removeDeletionPlan(database, 'late', 1);
   expect(await readStep(database, 'late/1/7')).toBeNull();
-  expect(await readGroup(database, 'late/1/7')).toBeNull();
+  expect(await database.commits.findOne({ _id: 'late/1/7' })).toBeNull();
   for (const later of ['late/2/7', 'late/10/7']) {
     expect((await readStep(database, later))?.targets.size).toBe(1);
-    expect(await readGroup(database, later)).toMatchObject({ state: 'committed' });
+    expect(await database.commits.findOne({ _id: later })).toMatchObject({ state: 'committed' });
   }
   await removeDeletionPlan(database, 'late', 10);
   expect(await readStep(database, 'late/2/7')).toBeNull();

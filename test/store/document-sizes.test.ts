@@ -8,9 +8,9 @@ import { MAX_EXTERNAL_ID, resourceKey } from '../../domain/resource.ts';
 import { MAX_NAME_LENGTH } from '../../domain/schema-definition.ts';
 import { MAX_SCOPE_NAME } from '../../domain/scope.ts';
 import { insertBatch, readBatch, recordClaims } from '../../store/batches.ts';
-import { decideGroup, readGroup, survivorsOf } from '../../store/commits.ts';
+import { decideGroup, survivorsOf } from '../../store/commits.ts';
 import { connectDatabase, type Database } from '../../store/database.ts';
-import { type DeletionTarget, insertStep, readStep, stepGroup } from '../../store/deletion-steps.ts';
+import { type DeletionTarget, insertStep, readStep, stepId } from '../../store/deletion-steps.ts';
 import { layIntent } from '../../store/intents.ts';
 import { BODIES_PER_PAGE, IDS_PER_PAGE } from '../../store/item-pages.ts';
 import { type StoredOutcome, writeOutcomes } from '../../store/outcome-pages.ts';
@@ -110,7 +110,7 @@ describe('outcomes', () => {
 
 test('an intent on 10,000 targets', async () => {
   const intent = { id: 'activity/1', batchId: 'one', schemaDefinitionIds: [SCHEMA_ID] };
-  await layIntent(database, { ...intent, targets: longestKeys(10_000) }, []);
+  await layIntent(database, { ...intent, targets: longestKeys(10_000) });
   expect(await largestIn('intents')).toBeLessThan(5 * MIB);
   const stored = await database.intents.find({}).toArray();
   expect(new Set(stored.flatMap(({ targets }) => targets)).size).toBe(10_000);
@@ -131,7 +131,7 @@ test('a step of a delete, with an id that is asked for 200,000 times, and 1,000 
   const batch = { batchId: crypto.randomUUID(), run: 1 };
   await insertStep(database, batch, 7, { targets, decided });
   expect(await largestIn('deletion_steps')).toBeLessThan(6 * MIB);
-  const step = await readStep(database, stepGroup(batch.batchId, 1, 7));
+  const step = await readStep(database, stepId(batch.batchId, 1, 7));
   expect(step?.targets).toEqual(targets);
   expect(step?.decided.flatMap(({ indexes }) => indexes)).toEqual(decided.flatMap(({ indexes }) => indexes));
   // an id that is asked for again repeats the outcome of its first item, wherever the entry was cut
@@ -144,7 +144,7 @@ test('a decision on a step that leaves 10,000 resources', async () => {
   const group = `${crypto.randomUUID()}/1/0`;
   await decideGroup(database, group, 'committed', survivors);
   expect(await largestIn('commits')).toBeLessThan(5 * MIB);
-  const commit = await readGroup(database, group);
+  const commit = await database.commits.findOne({ _id: group });
   expect(commit === null ? null : await survivorsOf(database, commit)).toEqual(survivors);
   // who decides later finds what was decided, not its own
   expect(await survivorsOf(database, await decideGroup(database, group, 'committed', []))).toEqual(survivors);

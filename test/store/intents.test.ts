@@ -25,7 +25,7 @@ async function running(_id: string): Promise<void> {
     pageSize: 50,
     createdAt: new Date(),
   });
-  await layIntent(database, { id: `delivery of ${_id}`, batchId: _id, schemaDefinitionIds: ['s'], targets: ['x'] }, []);
+  await layIntent(database, { id: `delivery of ${_id}`, batchId: _id, schemaDefinitionIds: ['s'], targets: ['x'] });
 }
 
 test('what a delivery that died has left goes once its batch is over, and not before', async () => {

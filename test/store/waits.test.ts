@@ -1,6 +1,7 @@
 import { BSON, type Document } from 'mongodb';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import type { BatchDocument } from '../../store/batches.ts';
 import { connectDatabase, type Database } from '../../store/database.ts';
 import { createIndexes, INDEXES } from '../../store/indexes.ts';
 import { MISSING_PER_OUTCOME, newList, readLists, storeLists } from '../../store/key-lists.ts';
@@ -93,8 +94,14 @@ describe('pending items', () => {
     await registerPending(database, 'one', 't', [item(0), item(1)]);
     expect(await claimPending(database, 'two', [{ key: 'k0', batchId: 'one', index: 0 }])).toBe(true);
     expect(await claimPending(database, 'three', [{ key: 'k0', batchId: 'one', index: 0 }])).toBe(false);
+    const claiming = { _id: 'two', status: 'waiting', claimOwners: ['one'] } as BatchDocument;
+    await database.batches.insertOne(claiming);
     expect(await releasePending(database, 'one', [item(0), item(1)])).toEqual(new Set([0]));
     expect(await claimedBy(database, 'two')).toMatchObject([{ key: 'k0', batchId: 'one', index: 0 }]);
+    // a claim that came late, when its batch had given all of them back
+    await database.batches.updateOne({ _id: 'two' }, { $unset: { claimOwners: '' } });
+    expect(await releasePending(database, 'one', [item(0)])).toEqual(new Set());
+    expect(await claimedBy(database, 'two')).toEqual([]);
   });
 
   test('of a list that is gone, for their batch is over, are not there', async () => {

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import type { ResourceKey } from '../domain/resource.ts';
+import { type BatchDocument, readBatches } from '../store/batches.ts';
+import type { Database } from '../store/database.ts';
+import { fenceResources } from '../store/fences.ts';
+import { earlierIntents, intentsOfWorkflow, removeIntents } from '../store/intents.ts';
+import { fenceOutcomes } from '../store/outcome-pages.ts';
+import { claimedBy } from '../store/pending-items.ts';
+import { batchWorkflowId } from '../workflows/messages.ts';
+import type { Delivery } from './delivery.ts';
+
+/** What an attempt may write. */
+export interface Writable {
+  readonly batch: BatchDocument;
+  readonly items: readonly { readonly key: ResourceKey; readonly index: number }[];
+}
+
+/**
+ * Takes over from earlier attempts of the same activity: the last command of one that got no answer may be carried out at any
+ * time, and is to change nothing from now on (invariants 1 to 3). To be called before anything is read to decide on. Costs one
+ * look where no attempt has left an intent.
+ */
+export async function endEarlierAttempts(
+  database: Database,
+  delivery: Delivery,
+  writable: readonly Writable[],
+): Promise<void> {
+  if (delivery.attempt === 1) return;
+  const left = await earlierIntents(database, delivery.activity, delivery.attempt);
+  if (left.length === 0) return;
+  await fenceWrites(database, delivery.id, writable);
+  // Only now: a deleter that meets none of these takes the attempt for over.
+  await removeIntents(database, left);
+}
+
+/** Nothing that was decided before is written any more, neither resources nor outcomes. */
+export async function fenceWrites(database: Database, token: string, writable: readonly Writable[]): Promise<void> {
+  for (const { batch, items } of writable) {
+    await fenceResources(
+      database,
+      token,
+      items.map(({ key }) => key),
+    );
+    await fenceOutcomes(
+      database,
+      batch,
+      items.map(({ index }) => index),
+    );
+  }
+}
+
+/** Pending items that a batch has claimed to apply them together, whosever they are. */
+export async function claimedItems(database: Database, batchId: string): Promise<Writable[]> {
+  const members = await claimedBy(database, batchId);
+  const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
+  return owners.map((batch) => ({ batch, items: members.filter((member) => member.batchId === batch._id) }));
+}
+
+/** What a batch that is to be finished may still have under way, when none of its activities is carried out any more. */
+export class LeftAttempts {
+  readonly #database: Database;
+  readonly #token: string;
+  readonly #intents: readonly string[];
+
+  private constructor(database: Database, batchId: string, intents: readonly string[]) {
+    this.#database = database;
+    this.#token = `${batchId}/finish/${randomUUID()}`;
+    this.#intents = intents;
+  }
+
+  /** @returns null where no attempt has left an intent, which costs one look. */
+  static async of(database: Database, batchId: string): Promise<LeftAttempts | null> {
+    const intents = await intentsOfWorkflow(database, batchWorkflowId(batchId));
+    if (intents.length === 0) return null;
+    const left = new LeftAttempts(database, batchId, intents);
+    await left.fence(await claimedItems(database, batchId));
+    return left;
+  }
+
+  /** See `fenceWrites`. */
+  async fence(writable: readonly Writable[]): Promise<void> {
+    await fenceWrites(this.#database, this.#token, writable);
+  }
+
+  /** Everything that is not settled has its fence: nobody is to wait for these attempts any more. */
+  async end(): Promise<void> {
+    await removeIntents(this.#database, this.#intents);
+  }
+}

@@ -1,0 +1,96 @@
+import type { ResourceKey } from '../domain/resource.ts';
+import type { Database } from './database.ts';
+import { isDuplicateKey } from './errors.ts';
+import type { ResourceDocument } from './resources.ts';
+import { slices } from './slices.ts';
+
+/**
+ * What keeps the last command of an attempt that was given up from doing anything, however late a server carries it out: whoever
+ * takes over puts a new fence on each key that the attempt may still write, and decides only then (isolation of attempts:
+ * `docs/attempts.md`). An update names the fence that it was decided under; an insert finds its `_id` taken, by the resource or,
+ * where there is none, by a placeholder that no reader sees.
+ */
+export interface Fence {
+  /** Names the attempt that took over. */
+  token: string;
+  at: Date;
+}
+
+/** What is in `hidden` of a placeholder: no group, so that nothing ever commits it. */
+export const PLACEHOLDER = 'fence';
+
+/** How long a fence holds after it was put, in ms: longer than a command is under way, on any network or server. */
+const FENCE_MS = 60 * 60 * 1000;
+
+const KEYS_AT_ONCE = 500;
+
+/** Puts a fence on every key, there or not. When this returns, nothing decided before it can be written. Safe to repeat. */
+export async function fenceResources(database: Database, token: string, keys: readonly ResourceKey[]): Promise<void> {
+  for (const some of slices([...new Set(keys)], KEYS_AT_ONCE)) await fenceSome(database, token, some);
+}
+
+async function fenceSome(database: Database, token: string, keys: ResourceKey[]): Promise<void> {
+  for (;;) {
+    const fence: Fence = { token, at: new Date() };
+    const { matchedCount } = await database.resources.updateMany({ _id: { $in: keys } }, { $set: { fence } });
+    if (matchedCount === keys.length) return;
+    const stored = await database.resources.find({ _id: { $in: keys } }, { projection: { _id: 1 } }).toArray();
+    const taken = new Set(stored.map(({ _id }) => _id));
+    const placeholders = keys.filter((key) => !taken.has(key)).map((_id) => placeholder(_id, fence));
+    try {
+      if (placeholders.length > 0) await database.resources.insertMany(placeholders, { ordered: false });
+    } catch (error) {
+      // what came in between, late or not, is stored: it gets its fence in the next round
+      if (!isDuplicateKey(error)) throw error;
+    }
+  }
+}
+
+/** It belongs to no schema definition and no tenant's list: only whoever asks for its key meets it. */
+function placeholder(_id: ResourceKey, fence: Fence): ResourceDocument {
+  const document: Pick<ResourceDocument, '_id' | 'hidden' | 'fence' | 'references' | 'writes' | 'updatedAt'> = {
+    _id,
+    hidden: PLACEHOLDER,
+    fence,
+    references: [],
+    writes: [],
+    updatedAt: fence.at,
+  };
+  return document as ResourceDocument; // every reader leaves placeholders out (`hidden`)
+}
+
+/**
+ * Removes resources, or what was to become one. Where a fence still holds, a placeholder stays in their place: a late insert of
+ * the same key is on its way, for all we know.
+ * @param mark what they have in common: one that has changed meanwhile stays.
+ */
+export async function removeMarked(
+  database: Database,
+  mark: { hidden: string } | { 'leaving.group': string },
+  keys: readonly ResourceKey[],
+): Promise<void> {
+  const marked = { _id: { $in: [...keys] }, ...mark };
+  const { deletedCount } = await database.resources.deleteMany({ ...marked, fence: { $exists: false } });
+  if (deletedCount === keys.length) return;
+  await database.resources.deleteMany({ ...marked, 'fence.at': { $lte: new Date(Date.now() - FENCE_MS) } });
+  await database.resources.updateMany(marked, {
+    $set: { hidden: PLACEHOLDER, references: [], writes: [] },
+    $unset: {
+      leaving: '',
+      id: '',
+      scope: '',
+      schemaDefinitionId: '',
+      externalId: '',
+      data: '',
+      version: '',
+      createdAt: '',
+    },
+  });
+}
+
+/** Removes placeholders whose fence is too old to hold. @returns how many. */
+export async function removeOldPlaceholders(database: Database): Promise<number> {
+  const old = new Date(Date.now() - FENCE_MS);
+  const { deletedCount } = await database.resources.deleteMany({ hidden: PLACEHOLDER, 'fence.at': { $lte: old } });
+  return deletedCount;
+}
