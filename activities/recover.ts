@@ -14,7 +14,9 @@ import {
   insertBound,
   removeIntents,
   removeOrphans,
+  removePlaceholders,
   settleDefinitions,
+  settleMarks,
 } from './recovery/leftovers.ts';
 import { expireBatches, PurgeDeleted } from './recovery/purge-deleted.ts';
 import { startUnstarted } from './recovery/start-unstarted.ts';
@@ -47,6 +49,8 @@ const jobs = (): readonly RecoveryJob[] => [
   new PurgeDeleted(),
   removeIntents,
   removeOrphans,
+  removePlaceholders,
+  settleMarks,
   forgetGroups,
   expireKeys,
 ];

@@ -15,7 +15,7 @@ const HIDDEN_FOR_AT_MOST_MS = 60_000;
  */
 export async function resolveMarks(
   database: Database,
-  delivery: Delivery,
+  delivery: Pick<Delivery, 'superseded'>,
   documents: readonly MarkedDocument[],
 ): Promise<{ undecided: Set<ResourceKey>; changed: boolean }> {
   const hidden = documents.filter((document) => document.hidden !== undefined);
@@ -54,7 +54,11 @@ async function readDecisions(
   return new Map(found.map((commit) => [commit._id, commit.state]));
 }
 
-function isAbandoned(document: MarkedDocument, delivery: Delivery, deadBatches: ReadonlySet<string>): boolean {
+function isAbandoned(
+  document: MarkedDocument,
+  delivery: Pick<Delivery, 'superseded'>,
+  deadBatches: ReadonlySet<string>,
+): boolean {
   if (document.hidden !== undefined) {
     const age = Date.now() - document.updatedAt.getTime();
     return delivery.superseded.includes(document.hidden) || age > HIDDEN_FOR_AT_MOST_MS;

@@ -82,6 +82,7 @@ export async function removeMarked(
       schemaDefinitionId: '',
       externalId: '',
       data: '',
+      bytes: '',
       version: '',
       createdAt: '',
     },

@@ -115,6 +115,16 @@ export async function heavyResources(
   return heavy;
 }
 
+/** Some of what is marked or not committed: few at any time, unless somebody has died. */
+export async function markedResources(database: Database, limit: number): Promise<MarkedDocument[]> {
+  const projection = { hidden: 1, leaving: 1, updatedAt: 1 };
+  const [uncommitted, marked] = await Promise.all([
+    database.resources.find({ hidden: { $exists: true, ...NO_PLACEHOLDER } }, { projection, limit }).toArray(),
+    database.resources.find({ 'leaving.group': { $exists: true } }, { projection, limit }).toArray(),
+  ]);
+  return [...uncommitted, ...marked.filter(({ hidden }) => hidden === undefined)];
+}
+
 /** What tells whether a reader sees a resource. */
 export type MarkedDocument = Pick<ResourceDocument, '_id' | 'hidden' | 'leaving' | 'updatedAt'>;
 

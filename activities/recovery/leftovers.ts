@@ -1,9 +1,12 @@
 import { insertBoundBatch } from '../../services/accept-batch.ts';
 import { forgetOldGroups } from '../../store/commits.ts';
+import { removeOldPlaceholders } from '../../store/fences.ts';
 import { recordInserted, removeOldKeys, uninsertedBindings } from '../../store/idempotency-keys.ts';
 import { removeStaleIntents } from '../../store/intents.ts';
 import { removeOrphanedPages } from '../../store/orphaned-pages.ts';
+import { markedResources } from '../../store/resources.ts';
 import { mendDefinitions } from '../mend-definitions.ts';
+import { resolveMarks } from '../resolve-marks.ts';
 import { isOver, NOTHING_DONE, type RecoveryJob } from './job.ts';
 
 /** What an accepting API process is given to get from one of its writes to the next, in ms. */
@@ -65,6 +68,26 @@ export const removeIntents: RecoveryJob = {
     if (next === null) places.delete(INTENTS);
     else places.set(INTENTS, next);
     return { recovered: {}, hasMore: next !== null };
+  },
+};
+
+/** Marks and uncommitted resources that nobody has met since their attempt was given up, or that landed after that. */
+export const settleMarks: RecoveryJob = {
+  name: 'marks',
+  everyMs: MINUTE_MS,
+  run: async ({ context: { database } }) => {
+    await resolveMarks(database, { superseded: [] }, await markedResources(database, PER_SLICE));
+    return NOTHING_DONE;
+  },
+};
+
+/** What held the place of resources while a command of an attempt that was given up could still land. */
+export const removePlaceholders: RecoveryJob = {
+  name: 'placeholders',
+  everyMs: MINUTE_MS,
+  run: async ({ context }) => {
+    await removeOldPlaceholders(context.database);
+    return NOTHING_DONE;
   },
 };
 

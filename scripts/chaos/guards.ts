@@ -19,6 +19,7 @@ export interface Guard {
 /** A fault at every command of the workers of one kind, where the guard is needed; no other but some delay. */
 const aimedAt = (texts: readonly string[], fault: Aim['fault'], { ms = 0, probability = 1 }): Faults => ({
   killEveryMs: null,
+  pauseEveryMs: null,
   network: { delayAnswer: 1, delayRequest: 1 },
   standing: [{ proxy: 'workers to MongoDB', aim: { texts, fault, ms }, probability }],
 });

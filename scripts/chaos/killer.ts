@@ -41,3 +41,22 @@ export async function killAtRandom(
 async function allUp(victims: readonly Victim[], stopped: AbortSignal): Promise<void> {
   while (!stopped.aborted && victims.some(({ process }) => !process.isUp)) await sleep(LOOK_EVERY_MS);
 }
+
+/** Longest time that a process stands still, in ms. */
+const MAX_PAUSE_MS = 60_000;
+
+/** Makes one process at a time stand still (SIGSTOP) every now and then, `meanMs` apart, until told to stop; all go on at the end. */
+export async function pauseAtRandom(
+  victims: readonly Victim[],
+  random: Random,
+  meanMs: number,
+  stopped: AbortSignal,
+): Promise<void> {
+  while (!stopped.aborted) {
+    await sleep(random.exponential(meanMs), undefined, { signal: stopped }).catch(() => undefined);
+    if (stopped.aborted) return;
+    const { process } = random.pick(victims);
+    // short ones mostly: a long one leaves the others nothing to do
+    await process.pause(Math.min(random.exponential(8_000), MAX_PAUSE_MS), stopped);
+  }
+}

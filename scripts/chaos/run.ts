@@ -11,7 +11,7 @@ import type { GuardName } from './guards.ts';
 import { type FaultFacts, neverHappened, whatHappened } from './happened.ts';
 import { Installation } from './installation.ts';
 import type { Journal } from './journal.ts';
-import { killAtRandom } from './killer.ts';
+import { killAtRandom, pauseAtRandom } from './killer.ts';
 import { disturb, EVERY_FAULT, type NetworkWeights, type StandingFault } from './network-faults.ts';
 import { Observer } from './observer.ts';
 import { Random } from './random.ts';
@@ -27,6 +27,8 @@ export interface Faults {
   readonly killEveryMs: number | null;
   /** Mean time between two times in which Temporal refuses every start, in ms; absent: none. */
   readonly refuseStartsEveryMs?: number;
+  /** Mean time between two pauses of a process, in ms; null: none. A run of less than a minute has none. */
+  readonly pauseEveryMs: number | null;
   readonly network: NetworkWeights;
   readonly standing: readonly StandingFault[];
 }
@@ -52,8 +54,11 @@ const CLIENTS_PER_TENANT = 3;
 /** Batches that clients leave open at a time. */
 const MAX_OPEN = 50;
 const USES_PER_STEP = 6;
+/** Shorter runs would stand still for most of their time. */
+const MIN_SECONDS_WITH_PAUSES = 60;
 const USUAL_FAULTS: Faults = {
   killEveryMs: 3_500,
+  pauseEveryMs: 15_000,
   refuseStartsEveryMs: 60_000,
   network: EVERY_FAULT,
   standing: [],
@@ -234,6 +239,9 @@ class Run {
       ...(faults.killEveryMs === null
         ? []
         : [killAtRandom(this.#installation.victims, random.fork('killer'), faults.killEveryMs, stopped)]),
+      ...(faults.pauseEveryMs === null || loadSeconds < MIN_SECONDS_WITH_PAUSES
+        ? []
+        : [pauseAtRandom(this.#installation.victims, random.fork('pauses'), faults.pauseEveryMs, stopped)]),
     ];
     const ended = Promise.all(running);
     await Promise.race([sleep(loadSeconds * 1000, undefined, { signal: stopped }).catch(() => undefined), ended]);

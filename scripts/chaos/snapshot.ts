@@ -161,8 +161,10 @@ async function readRaw(find: Find, places: Places): Promise<RawState> {
   const [resources, intents, waits, pendingItems, keyLists, batches, steps] = await Promise.all(
     ['resources', 'intents', 'waits', 'pending_items', 'key_lists', 'batches', 'deletion_steps'].map(find),
   );
+  // what keeps the place of a resource from commands that land late is none
+  const stored = (resources ?? []).filter(({ hidden }) => hidden !== 'fence');
   return {
-    resources: (resources ?? []).map((document) => ({
+    resources: stored.map((document) => ({
       key: String(document._id),
       scope: String(document.scope),
       data: JSON.parse(document.data) as JsonObject,
@@ -170,7 +172,7 @@ async function readRaw(find: Find, places: Places): Promise<RawState> {
       version: document.version as number,
     })),
     leftovers: [
-      ...(resources ?? []).flatMap(({ _id, hidden, leaving }) =>
+      ...stored.flatMap(({ _id, hidden, leaving }) =>
         hidden || leaving ? [`resource ${_id} is marked: ${JSON.stringify({ hidden, leaving } as Json)}`] : [],
       ),
       ...(intents ?? []).map(({ _id }) => `intent ${_id}`),

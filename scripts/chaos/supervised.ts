@@ -14,6 +14,7 @@ export class Supervised {
   /** Ends that nobody here has caused: a worker that cannot reach its servers at its start gives up. */
   ownEnds = 0;
   kills = 0;
+  pauses = 0;
   readonly #watch: Promise<void>;
 
   constructor(name: string, process: ServerProcess) {
@@ -35,6 +36,16 @@ export class Supervised {
     this.#isHeldDown = false;
   }
 
+  /** Stands still for so long (SIGSTOP), and then goes on with what it was at. */
+  async pause(ms: number, stopped: AbortSignal): Promise<void> {
+    const { pid } = this.#process;
+    if (pid === null || this.#isHeldDown) return;
+    this.pauses += 1;
+    signalIfThere(pid, 'SIGSTOP');
+    await sleep(ms, undefined, { signal: stopped }).catch(() => undefined);
+    signalIfThere(pid, 'SIGCONT');
+  }
+
   async stop(): Promise<void> {
     this.#isOver = true;
     await this.#watch;
@@ -52,6 +63,14 @@ export class Supervised {
       // one that does not come up is tried again
       await this.#process.restart().catch(() => undefined);
     }
+  }
+}
+
+function signalIfThere(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }
 

@@ -197,7 +197,7 @@ async function playRareCases(): Promise<void> {
   for (const state of ['aborted', 'committed'] as const) await decideGroup(database, group, state);
   await committedGroups(database, [group]);
   await readBinding(database, 'key');
-  await layIntent(database, { id: 'activity/2', batchId, schemaDefinitionIds: [], targets: [key] }, ['activity/1']);
+  await layIntent(database, { id: 'activity/2', batchId, schemaDefinitionIds: [], targets: [key] });
   expect(await intentsOn(database, [key])).toEqual([]);
   await remainingIntents(database, new Set(['activity/2#0']));
   await requeueOutcomes(
