@@ -215,7 +215,11 @@ function insertion(document: ResourceDocument, fence: string | undefined): AnyBu
   return {
     updateOne: {
       filter: { _id, 'fence.token': fence, hidden: PLACEHOLDER },
-      update: hidden === undefined ? { $set: rest, $unset: { hidden: '' } } : { $set: { ...rest, hidden } },
+      update: {
+        // where the placeholder has gone meanwhile, the fence has its time all the same
+        $set: { ...rest, ...(hidden !== undefined && { hidden }), 'fence.at': new Date() },
+        ...(hidden === undefined && { $unset: { hidden: '' } }),
+      },
       upsert: true,
     },
   };

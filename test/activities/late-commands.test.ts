@@ -103,11 +103,14 @@ test('an outcome that lands after a later attempt has begun is not taken for its
   const held = proxy.hold('outcome_pages', 'missing_dependency');
   const batchId = await upload('source', [{ externalId: source, to: target }, { externalId: `${source}-2` }]);
   const late = await held;
-  await ended(await upload('target', [{ externalId: target }]));
   const delivered: Promise<Buffer>[] = [];
+  const present = upload('target', [{ externalId: target }]).then(ended);
   drover.atCheckpoint(async (at, of) => {
+    if (of !== batchId) return;
+    // a later attempt looks when what the first one missed is there
+    if (at === 'intent-laid') await present;
     // the resource is there, its outcome is not
-    if (at === 'written' && of === batchId && delivered.length === 0) delivered.push(late.deliver());
+    if (at === 'written' && delivered.length === 0) delivered.push(late.deliver());
     await Promise.all(delivered);
   });
   const batch = await ended(batchId);

@@ -121,7 +121,10 @@ const conditions = (filter: Document): string => {
 
 /** Names that hold an id or an index. */
 const generic = (field: string): string =>
-  field.replace(/\b[0-9a-f]{8}-[0-9a-f-]{27}(:\d+)?/g, '*').replace(/\b\d+\b/g, '*');
+  field
+    .replace(/\b[0-9a-f]{8}-[0-9a-f-]{27}(:\d+)?/g, '*')
+    .replace(/\bfences\.[\w-]+/g, 'fences.*')
+    .replace(/\b\d+\b/g, '*');
 
 function operatorsOf(condition: unknown): string {
   const isPlain = typeof condition === 'object' && condition !== null && !Array.isArray(condition);

@@ -1,16 +1,20 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { postponeStart, stillOpen } from '../../store/batches-to-recover.ts';
+import { asAttempt } from '../../store/command-time.ts';
 import { committedGroups, decideGroup } from '../../store/commits.ts';
+import { forgetGroup } from '../../store/deletion-steps.ts';
+import { SupersededError } from '../../store/errors.ts';
+import { fenceResources } from '../../store/fences.ts';
 import { readBinding } from '../../store/idempotency-keys.ts';
-import { intentsOn, layIntent } from '../../store/intents.ts';
+import { earlierIntents, intentsOn, layIntent, removeIntents } from '../../store/intents.ts';
 import { newList, readLists, storeLists } from '../../store/key-lists.ts';
 import { remainingIntents } from '../../store/leaving-marks.ts';
 import { moveNamespaceBatches } from '../../store/namespace-batches.ts';
 import { adoptOldDependencies } from '../../store/old-dependencies.ts';
 import { removeOrphanedPages } from '../../store/orphaned-pages.ts';
-import { requeueOutcomes, writeOutcomes } from '../../store/outcome-pages.ts';
-import { claimedBy, claimPending, unclaimPending } from '../../store/pending-items.ts';
+import { fenceOutcomes, requeueOutcomes, writeOutcomes } from '../../store/outcome-pages.ts';
+import { claimedBy, claimPending, registerPending, releasePending, unclaimPending } from '../../store/pending-items.ts';
 import { scanVertices } from '../../store/reference-graph.ts';
 import { removeHidden, unmarkLeaving } from '../../store/resources.ts';
 import { showDefinition } from '../../store/schema-changes.ts';
@@ -209,6 +213,7 @@ async function playRareCases(): Promise<void> {
   // the second time the page is there
   for (const status of ['succeeded', 'failed'] as const)
     await writeOutcomes(database, writer, new Map([[0, { status, attempts: 1 }]]), true);
+  await playAttempts();
   for await (const page of scanVertices(database, { platform: 'default', tenant: 'default' }))
     expect(page).not.toEqual([]);
   await removeHidden(database, group, [key]);
@@ -220,6 +225,32 @@ async function playRareCases(): Promise<void> {
   const many = newList(`${batchId}/0`, [key]);
   await storeLists(database, [many]);
   await readLists(database, [{ keys: [], list: many.list }]);
+}
+
+/** A second attempt takes over from a first one, which is late. */
+async function playAttempts(): Promise<void> {
+  const { database } = drover.services;
+  const batch = { _id: 'fenced', run: 1, pageSize: 50, total: 1 };
+  const key = 'default/default/x/fenced';
+  const attempt = (number: number) => ({
+    activity: 'activity',
+    attempt: number,
+    commandTimeMs: () => 5_000,
+    cursorTimeMs: () => 5_000,
+  });
+  await asAttempt(attempt(2), async () => {
+    await fenceResources(database, 'second', [key]);
+    await fenceOutcomes(database, batch, [0]);
+    await removeIntents(database, await earlierIntents(database, 'activity', 2));
+  });
+  const late = asAttempt(attempt(1), () =>
+    writeOutcomes(database, batch, new Map([[0, { status: 'failed', attempts: 1 }]])),
+  );
+  await expect(late).rejects.toThrow(SupersededError);
+  await forgetGroup(database, 'step', 'group');
+  await registerPending(database, batch._id, 'token', [{ key, index: 0, missing: [key] }]);
+  await claimPending(database, 'nobody', [{ key, batchId: batch._id, index: 0 }]);
+  expect(await releasePending(database, batch._id, [{ key, index: 0 }])).toEqual(new Set());
 }
 
 /** Why few documents are looked at for what an index leaves open, or as few as are answered with. */
