@@ -237,7 +237,9 @@ async function playAttempts(): Promise<void> {
     attempt: number,
     commandTimeMs: () => 5_000,
     cursorTimeMs: () => 5_000,
+    now: () => new Date(),
   });
+  await layIntent(database, { id: 'activity/1', batchId: batch._id, schemaDefinitionIds: [], targets: [key] });
   await asAttempt(attempt(2), async () => {
     await fenceResources(database, 'second', [key]);
     await fenceOutcomes(database, batch, [0]);
@@ -267,6 +269,7 @@ const REASONS: Readonly<Record<string, string>> = {
   hasFailedItems: 'a filter on terminations of one tenant, which are few',
   createdAt: 'a filter on terminations of one tenant, which are few',
   'options.reach': 'terminations of one tenant, once at a start',
+  'fence.at': 'placeholders are left by attempts that were given up, for an hour',
   active: 'definitions whose references are unsettled are few',
   changing: 'definitions whose references are unsettled are few',
   'changing.leaseUntil': 'definitions whose references are unsettled are few',
