@@ -5,6 +5,7 @@ import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { quoted, shortened } from '../domain/shortened.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
+import { currentAttempt } from '../store/command-time.ts';
 import { type Item, readItems } from '../store/item-pages.ts';
 import { MISSING_PER_OUTCOME, type NewList, newList, storeLists } from '../store/key-lists.ts';
 import { hasWaited, type MissingKey, readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
@@ -272,7 +273,7 @@ export function toOutcome(batch: BatchDocument, item: WorkItem, result: WriteRes
       const missed = { missing, missingTotal: each.length };
       const waitSeconds = 'dependencyWaitTimeout' in batch.options ? batch.options.dependencyWaitTimeout : 0;
       if (waitSeconds > 0) {
-        const since = item.outcome?.pendingSince ?? new Date();
+        const since = item.outcome?.pendingSince ?? currentAttempt()?.now() ?? new Date();
         const expiresAt = item.outcome?.expiresAt ?? new Date(since.getTime() + waitSeconds * 1000);
         const references = item.references.length;
         return { status: 'pending', ...missed, references, pendingSince: since, expiresAt, attempts, ...waited };

@@ -35,16 +35,18 @@ export function currentDelivery(): Delivery {
 
 type Limits = Pick<Info, 'startToCloseTimeoutMs' | 'heartbeatTimeoutMs'>;
 type Identity = Pick<Info, 'workflowExecution' | 'activityId' | 'attempt'>;
+type Times = Limits & Pick<Info, 'currentAttemptScheduledTimestampMs'>;
 
 /**
  * The attempt that runs, as its commands see it: the limits are its own, whatever this worker is configured with (its batch was
  * started under another `ACTIVITY_TIMEOUT_SECONDS`, or it is a local activity).
  */
-export function attemptOfCommands(info: Identity & Limits = activityInfo()): AttemptOfCommands {
-  const { startToCloseTimeoutMs } = info;
+export function attemptOfCommands(info: Identity & Times = activityInfo()): AttemptOfCommands {
+  const { startToCloseTimeoutMs, currentAttemptScheduledTimestampMs } = info;
+  const began = performance.now();
   // 0 where there is none
   const heartbeatTimeoutMs = info.heartbeatTimeoutMs || startToCloseTimeoutMs;
-  const end = performance.now() + startToCloseTimeoutMs * (1 - COMMAND_MARGIN);
+  const end = began + startToCloseTimeoutMs * (1 - COMMAND_MARGIN);
   const longest = commandTimeoutMs(Math.min(startToCloseTimeoutMs, heartbeatTimeoutMs));
   const leftMs = (): number => {
     const left = end - performance.now();
@@ -56,6 +58,8 @@ export function attemptOfCommands(info: Identity & Limits = activityInfo()): Att
     attempt: info.attempt,
     cursorTimeMs: leftMs,
     commandTimeMs: () => Math.min(longest, leftMs()),
+    // Temporal's clock has come to this at least
+    now: () => new Date(Math.max(Date.now(), currentAttemptScheduledTimestampMs + performance.now() - began)),
   };
 }
 

@@ -1,3 +1,4 @@
+import { CLOCKS_DIFFER_MS } from '../domain/clocks.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { settledBatches } from '../store/batches.ts';
 import { type CommitDocument, decideGroup } from '../store/commits.ts';
@@ -5,8 +6,8 @@ import type { Database } from '../store/database.ts';
 import { type MarkedDocument, removeHidden, removeLeaving, unhide, unmarkLeaving } from '../store/resources.ts';
 import type { Delivery } from './delivery.ts';
 
-/** Age at which what a writer has hidden is given up, in ms: no delivery writes for so long. */
-const HIDDEN_FOR_AT_MOST_MS = 60_000;
+/** Age at which what a writer has hidden is given up, in ms: no delivery writes for so long. Too early, it costs an attempt. */
+const HIDDEN_FOR_AT_MOST_MS = 60_000 + CLOCKS_DIFFER_MS;
 
 /**
  * Brings resources that somebody has hidden or marked as leaving to their end, as far as that is decided, and aborts groups

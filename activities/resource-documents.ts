@@ -50,7 +50,8 @@ export async function toDocuments(
       references: referenceKeys(first, state, bound.get(first.schema)),
       version: state.version,
       createdAt: from?.createdAt ?? now,
-      updatedAt: now,
+      // never earlier than the version before, whose writer may have a clock that is ahead
+      updatedAt: from !== undefined && from.updatedAt > now ? from.updatedAt : now,
       writes: [
         ...(from?.writes ?? []).filter((entry) => !settled.has(entry.batchId) && !told.has(entry)),
         ...applied.flatMap((item): WriteEntry[] => {

@@ -31,8 +31,8 @@ export async function withIntent<T>(
     await checkpoint?.('intent-laid', batchId);
     for (const { definition } of schemas) {
       const now = await currentSchemaVersion(database, definition.id);
-      if (now?.changing !== undefined && now.changing.leaseUntil > new Date())
-        throw blocked('the schema definition is changing');
+      // one whose lease has run out is broken off by now
+      if (now?.changing !== undefined) throw blocked('the schema definition is changing');
       if (now?.versionNumber !== definition.versionNumber) {
         dependencies.schemas.forget(definition.id);
         throw blocked('the schema definition has changed');

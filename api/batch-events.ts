@@ -61,9 +61,9 @@ export class BatchEvents {
   }
 
   /** A batch that somebody wants to watch; many who ask at once cost one query. */
-  find(scope: Scope, batchId: string): Promise<BatchDocument | null> {
-    const key = `${scopeKey(scope)}/${batchId}`;
-    const ask = () => findBatch(this.#parts.database, scope, batchId).finally(() => this.#asked.delete(key));
+  find(scopes: readonly Scope[], batchId: string): Promise<BatchDocument | null> {
+    const key = `${scopes.map(scopeKey)}/${batchId}`;
+    const ask = () => findBatch(this.#parts.database, scopes, batchId).finally(() => this.#asked.delete(key));
     const asked = this.#asked.get(key) ?? this.#outside(ask);
     this.#asked.set(key, asked);
     return asked;

@@ -14,6 +14,7 @@ import { COUNT_LIMIT, type Total, totalOf } from '../domain/total.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
 import type { PendingMember } from './pending-items.ts';
+import { findAtLast, isYoungId } from './young-documents.ts';
 
 export interface BatchDocument {
   /** UUID version 7, so that ids are in order of creation. */
@@ -106,9 +107,16 @@ export async function insertBatch(database: Database, batch: NewBatch): Promise<
   return document;
 }
 
-/** A batch of this tenant; another tenant's is not there (invariant 6), nor is one that is deleted. */
-export async function findBatch(database: Database, scope: Scope, batchId: string): Promise<BatchDocument | null> {
-  return database.batches.findOne({ _id: batchId, scope: scopeKey(scope), deletedAt: { $exists: false } });
+/** A batch of this tenant, or of these; another tenant's is not there (invariant 6), nor is one that is deleted. */
+export async function findBatch(
+  database: Database,
+  scope: Scope | readonly Scope[],
+  batchId: string,
+): Promise<BatchDocument | null> {
+  const scopes = [scope].flat().map(scopeKey);
+  const find = () => database.batches.findOne({ _id: batchId, scope: { $in: scopes } });
+  const batch = (await find()) ?? (isYoungId(batchId) ? await findAtLast(find) : null);
+  return batch?.deletedAt === undefined ? batch : null;
 }
 
 /** A batch by its id alone, deleted ones too, for the workflow that carries it out. */

@@ -13,6 +13,11 @@ export interface AttemptOfCommands {
   commandTimeMs(): number;
   /** The same for all that is read with one cursor: what the attempt has left. */
   cursorTimeMs(): number;
+  /**
+   * What time it is, for a deadline that is the workflow's: the clock of this process says, unless it is behind Temporal's, so that
+   * nothing expires early.
+   */
+  now(): Date;
 }
 
 const current = new AsyncLocalStorage<AttemptOfCommands>();

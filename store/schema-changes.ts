@@ -3,9 +3,9 @@ import { v7 as uuidv7 } from 'uuid';
 import type { JsonObject } from '../domain/resource.ts';
 import type { SchemaDefinition } from '../domain/schema-definition.ts';
 import type { Database } from './database.ts';
-import { releaseNames, type SchemaDefinitionDocument, schemaFields } from './schema-definitions.ts';
+import { leasesRunOut, releaseNames, type SchemaDefinitionDocument, schemaFields } from './schema-definitions.ts';
 
-/** How long a change keeps writers off without a sign of life, in ms: what a crash costs them. */
+/** How long a change keeps writers off without a sign of life, in ms: what a crash costs them, with `CLOCK_OFF_MS`. */
 const LEASE_MS = 30_000;
 /** How early a lease is renewed, in ms before it runs out. */
 const RENEW_BEFORE_MS = 20_000;
@@ -27,15 +27,14 @@ export async function beginChange(
   database: Database,
   { id, versionNumber }: Pick<SchemaDefinition, 'id' | 'versionNumber'>,
 ): Promise<Change | null> {
-  const now = new Date();
-  const change: Change = { definitionId: id, change: uuidv7(), leaseUntil: new Date(now.getTime() + LEASE_MS) };
+  const change: Change = { definitionId: id, change: uuidv7(), leaseUntil: new Date(Date.now() + LEASE_MS) };
   const changing = { change: change.change, leaseUntil: change.leaseUntil };
   const taken = await database.schemaDefinitions.updateOne(
     {
       _id: id,
       active: true,
       versionNumber,
-      $or: [{ changing: { $exists: false } }, { 'changing.leaseUntil': { $lte: now } }],
+      $or: [{ changing: { $exists: false } }, { 'changing.leaseUntil': { $lte: leasesRunOut() } }],
     },
     { $set: { changing } },
   );
@@ -118,7 +117,7 @@ export async function unsettledDefinitions(database: Database): Promise<{ id: st
       {
         active: true,
         referencesUnsettled: true,
-        $or: [{ changing: { $exists: false } }, { 'changing.leaseUntil': { $lte: new Date() } }],
+        $or: [{ changing: { $exists: false } }, { 'changing.leaseUntil': { $lte: leasesRunOut() } }],
       },
       { projection: { versionNumber: 1 } },
     )

@@ -1,5 +1,6 @@
 import type { Filter } from 'mongodb';
 import { v7 as uuidv7 } from 'uuid';
+import { CLOCK_OFF_MS } from '../domain/clocks.ts';
 import type { JsonObject } from '../domain/resource.ts';
 import type { SchemaDefinition } from '../domain/schema-definition.ts';
 import { referencedNames } from '../domain/schema-references.ts';
@@ -253,6 +254,12 @@ export async function bindSchemaNames(
 }
 
 /**
+ * Up to when leases have run out, for whoever looks at that of another process. It is too early where the clocks of the two
+ * differ by more: the change is broken off then and fails, and does no harm, for it does everything under its lease.
+ */
+export const leasesRunOut = (): Date => new Date(Date.now() - CLOCK_OFF_MS);
+
+/**
  * Version and change mark of a definition, read afresh: what a writer looks at once its intent is laid. A change whose lease
  * has run out is broken off here, so that whoever made it cannot complete it behind the back of this writer, however clocks go.
  */
@@ -264,7 +271,7 @@ export async function currentSchemaVersion(
     { _id: id, active: true },
     { projection: { versionNumber: 1, changing: 1 } },
   );
-  if (current?.changing === undefined || current.changing.leaseUntil > new Date()) return current;
+  if (current?.changing === undefined || current.changing.leaseUntil > leasesRunOut()) return current;
   const { change, leaseUntil } = current.changing;
   await database.schemaDefinitions.updateOne(
     { _id: id, 'changing.change': change, 'changing.leaseUntil': leaseUntil },

@@ -1,6 +1,7 @@
 import { isTerminal } from '../../domain/batch.ts';
+import { CLOCKS_DIFFER_MS } from '../../domain/clocks.ts';
 import { openBatchIds } from '../../services/open-batches.ts';
-import { latestExecution, startBatch } from '../../services/start-batch.ts';
+import { type BatchExecution, latestExecution, startBatch } from '../../services/start-batch.ts';
 import { type BatchDocument, readBatch } from '../../store/batches.ts';
 import { type OpenBatch, openBatchPages, stillOpen } from '../../store/batches-to-recover.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -111,6 +112,27 @@ async function recoverOrLeave(context: Dependencies, batch: BatchDocument): Prom
   }
 }
 
+/** Executions that were found closed -> when, by a clock that only goes on. */
+const foundClosed = new Map<string, number>();
+/** Most of them that are kept: of more than that, closed within minutes, the first are found anew. */
+const MOST_FOUND_CLOSED = 50_000;
+
+/**
+ * Whether an execution has been closed for a time: by Temporal's clock, whatever that of this process may be off, or since this
+ * process has found it closed.
+ */
+export function isClosedFor({ runId, closedAt }: Pick<BatchExecution, 'runId' | 'closedAt'>, ms: number): boolean {
+  if (Date.now() - (closedAt?.getTime() ?? 0) >= ms + CLOCKS_DIFFER_MS) return true;
+  const found = foundClosed.get(runId) ?? performance.now();
+  const isOver = performance.now() - found >= ms;
+  foundClosed.delete(runId);
+  if (isOver) return true;
+  foundClosed.set(runId, found);
+  const [first] = foundClosed.size > MOST_FOUND_CLOSED ? foundClosed.keys() : [];
+  if (first !== undefined) foundClosed.delete(first);
+  return false;
+}
+
 /** Makes sure that a workflow carries the batch out, or finishes the batch where none will. */
 export async function recoverBatch(context: Dependencies, batch: BatchDocument): Promise<Outcome> {
   const { client, database, activityTimeoutSeconds } = context;
@@ -123,7 +145,7 @@ export async function recoverBatch(context: Dependencies, batch: BatchDocument):
   if (!isBegun && batch.deletedAt === undefined)
     return (await inTime(() => startBatch(context, batch))) ? 'started' : null;
   // An activity may outlive its workflow by as long as it may write.
-  if (isBegun && Date.now() - (execution.closedAt?.getTime() ?? 0) < activityTimeoutSeconds * 1000) return null;
+  if (isBegun && !isClosedFor(execution, activityTimeoutSeconds * 1000)) return null;
   // The workflow of this run is closed, and has not finished its batch: it was terminated (invariant 1).
   const current = await readBatch(database, batch._id);
   if (current === null || isTerminal(current.status) || current.run !== batch.run) return null;

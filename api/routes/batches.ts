@@ -33,7 +33,7 @@ const params = z.object({ batchId: z.string() });
 const tags = ['Batches'];
 
 export async function batchOf(c: ApiContext, batchId: string): Promise<BatchDocument> {
-  const batch = await findIn(batchScopesOf(c), (scope) => findBatch(c.var.services.database, scope, batchId));
+  const batch = await findBatch(c.var.services.database, batchScopesOf(c), batchId);
   if (batch === null) throw noBatch(batchId);
   return batch;
 }
@@ -41,14 +41,6 @@ export async function batchOf(c: ApiContext, batchId: string): Promise<BatchDocu
 /** Whose batches a caller's are: those of its tenant, and for the operator those that act on the namespace. */
 const batchScopesOf = (c: ApiContext): Scope[] =>
   c.var.actsOnNamespace ? [c.var.scope, NAMESPACE_SCOPE] : [c.var.scope];
-
-async function findIn<T>(scopes: readonly Scope[], find: (scope: Scope) => Promise<T | null>): Promise<T | null> {
-  for (const scope of scopes) {
-    const found = await find(scope);
-    if (found !== null) return found;
-  }
-  return null;
-}
 
 const noBatch = (batchId: string) => notFound(`there is no batch "${batchId}"`);
 
@@ -213,7 +205,7 @@ function eventRoute(api: Api): void {
     },
     async (c, { params: { batchId } }) => {
       const { events } = c.var.services;
-      const batch = await findIn(batchScopesOf(c), (scope) => events.find(scope, batchId));
+      const batch = await events.find(batchScopesOf(c), batchId);
       if (batch === null) throw noBatch(batchId);
       const seen = c.req.header('last-event-id');
       // A client that has seen the end comes back for what there is no more of: 204 tells it to stay away.

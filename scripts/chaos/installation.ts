@@ -15,6 +15,8 @@ const DATABASE = 'drover';
 const TASK_QUEUE = 'drover';
 /** Short, so that what a killed worker has left goes on soon, in s. */
 const ACTIVITY_TIMEOUT_SECONDS = 6;
+/** How far the clocks of the API and of each worker are off, in ms. */
+const CLOCK_SHIFTS_MS = { api: 0, workers: [-30_000, 30_000] };
 /** Longest time after the faults until everything answers, in ms. */
 const RECOVERY_MS = 60_000;
 
@@ -150,7 +152,11 @@ export class Installation {
     const api = await startProgram({
       name: 'API',
       file: join(sources, 'api/main.ts'),
-      environment: { ...environmentFor(addresses), PORT: String(this.#apiPort) },
+      environment: {
+        ...environmentFor(addresses),
+        PORT: String(this.#apiPort),
+        CLOCK_SHIFT_MS: String(CLOCK_SHIFTS_MS.api),
+      },
       log: join(folder, 'api.log'),
       answers: async () => {
         await fetch(`${this.apiUrl}/healthz`);
@@ -172,11 +178,12 @@ export class Installation {
       logger: new DefaultLogger('ERROR'),
     });
     await writeFile(bundle, code);
-    for (const number of [1, 2]) {
+    for (const [at, shiftMs] of CLOCK_SHIFTS_MS.workers.entries()) {
+      const number = at + 1;
       const worker = await startProgram({
         name: `worker ${number}`,
         file: join(sources, 'scripts/chaos/worker-process.ts'),
-        environment: { ...environmentFor(addresses), WORKFLOW_BUNDLE: bundle },
+        environment: { ...environmentFor(addresses), WORKFLOW_BUNDLE: bundle, CLOCK_SHIFT_MS: String(shiftMs) },
         log: join(folder, `worker-${number}.log`),
       });
       this.#supervise(worker, 3);

@@ -87,14 +87,13 @@ export interface Program {
 /** Starts a program of ours; what it says goes to its log. */
 export async function startProgram({ name, file, environment, log, answers }: Program): Promise<Supervised> {
   const variables = Object.entries({ PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment });
-  const tsx = import.meta.resolve('tsx');
+  const preloaded = [import.meta.resolve('tsx'), import.meta.resolve('./shifted-clock.ts')];
   const command = [
     'env',
     '-i',
     ...variables.map(([key, value]) => `${key}=${value}`),
     process.execPath,
-    '--import',
-    tsx,
+    ...preloaded.flatMap((module) => ['--import', module]),
     file,
   ];
   const server = await startServer({
