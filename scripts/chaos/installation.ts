@@ -15,8 +15,9 @@ const DATABASE = 'drover';
 const TASK_QUEUE = 'drover';
 /** Short, so that what a killed worker has left goes on soon, in s. */
 const ACTIVITY_TIMEOUT_SECONDS = 6;
-/** How far the clocks of the API and of each worker are off, in ms. */
-const CLOCK_SHIFTS_MS = { api: 0, workers: [-30_000, 30_000] };
+/** How far the clocks of the workers are off, in ms: one is behind, one ahead. The API's is that of clients and servers. */
+export const CLOCKS_OFF_MS = 30_000;
+const WORKER_SHIFTS_MS = [-CLOCKS_OFF_MS, CLOCKS_OFF_MS];
 /** Longest time after the faults until everything answers, in ms. */
 const RECOVERY_MS = 60_000;
 
@@ -152,11 +153,7 @@ export class Installation {
     const api = await startProgram({
       name: 'API',
       file: join(sources, 'api/main.ts'),
-      environment: {
-        ...environmentFor(addresses),
-        PORT: String(this.#apiPort),
-        CLOCK_SHIFT_MS: String(CLOCK_SHIFTS_MS.api),
-      },
+      environment: { ...environmentFor(addresses), PORT: String(this.#apiPort) },
       log: join(folder, 'api.log'),
       answers: async () => {
         await fetch(`${this.apiUrl}/healthz`);
@@ -178,7 +175,7 @@ export class Installation {
       logger: new DefaultLogger('ERROR'),
     });
     await writeFile(bundle, code);
-    for (const [at, shiftMs] of CLOCK_SHIFTS_MS.workers.entries()) {
+    for (const [at, shiftMs] of WORKER_SHIFTS_MS.entries()) {
       const number = at + 1;
       const worker = await startProgram({
         name: `worker ${number}`,

@@ -9,7 +9,7 @@ import { KINDS, type KindName } from './definitions.ts';
 import { drain } from './drain.ts';
 import type { GuardName } from './guards.ts';
 import { type FaultFacts, neverHappened, whatHappened } from './happened.ts';
-import { Installation } from './installation.ts';
+import { CLOCKS_OFF_MS, Installation } from './installation.ts';
 import type { Journal } from './journal.ts';
 import { killAtRandom, pauseAtRandom } from './killer.ts';
 import { disturb, EVERY_FAULT, type NetworkWeights, type StandingFault } from './network-faults.ts';
@@ -27,7 +27,7 @@ export interface Faults {
   readonly killEveryMs: number | null;
   /** Mean time between two times in which Temporal refuses every start, in ms; absent: none. */
   readonly refuseStartsEveryMs?: number;
-  /** Mean time between two pauses of a process, in ms; null: none. A run of less than a minute has none. */
+  /** Mean time between two pauses of a process, in ms; null: none. A run of a minute has none. */
   readonly pauseEveryMs: number | null;
   readonly network: NetworkWeights;
   readonly standing: readonly StandingFault[];
@@ -55,7 +55,7 @@ const CLIENTS_PER_TENANT = 3;
 const MAX_OPEN = 50;
 const USES_PER_STEP = 6;
 /** Shorter runs would stand still for most of their time. */
-const MIN_SECONDS_WITH_PAUSES = 60;
+const MIN_SECONDS_WITH_PAUSES = 90;
 const USUAL_FAULTS: Faults = {
   killEveryMs: 3_500,
   pauseEveryMs: 15_000,
@@ -154,7 +154,7 @@ class Run {
   async #newJournal(): Promise<Journal> {
     const journal: Journal = {
       seed: this.#options.seed,
-      clocksOffMs: 0,
+      clocksOffMs: CLOCKS_OFF_MS,
       definitions: {} as Record<KindName, string>,
       definitionChanges: {},
       actions: {},
