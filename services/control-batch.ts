@@ -24,6 +24,11 @@ export class NotAllowedError extends Error {
   override readonly name = 'NotAllowedError';
 }
 
+/** Temporal has not taken the start of a run that nobody has started yet. */
+class NotStartedError extends Error {
+  override readonly name = 'NotStartedError';
+}
+
 type Verb = 'suspended' | 'resumed' | 'cancelled';
 
 /** Starts nothing new until resumed. Without effect on a suspended batch. @throws NotAllowedError on a finished batch. */
@@ -59,8 +64,23 @@ async function control(
   await parts.assertTemporal();
   const asked = await requestControl(parts.database, batch._id, request);
   if (asked === null) throw await refused(parts, batch, verb);
-  if (!(await tellWorkflow(parts, asked))) throw await refused(parts, batch, verb);
+  if (!(await tellOrLeave(parts, asked))) throw await refused(parts, batch, verb);
   return asked;
+}
+
+/** What is asked of a batch whose start Temporal does not take now is stored with it: recovery starts it so, and nothing runs before. */
+async function tellOrLeave(parts: ControlParts, asked: BatchDocument): Promise<boolean> {
+  try {
+    return await tellWorkflow(parts, asked);
+  } catch (error) {
+    if (!(error instanceof NotStartedError)) throw error;
+    parts.startFailed(error.cause);
+    parts.logger.warn(
+      { batchId: asked._id, err: error.cause },
+      'the workflow could not be started; recovery will start it',
+    );
+    return true;
+  }
 }
 
 async function refused({ database }: TellParts, batch: BatchDocument, verb: Verb): Promise<NotAllowedError> {
@@ -100,7 +120,12 @@ async function startUnlessDone(parts: TellParts, { _id }: BatchDocument): Promis
   const now = await readBatch(parts.database, _id);
   if (now === null || isTerminal(now.status) || now.deletedAt !== undefined) return false;
   const latest = await latestExecution(parts.client, _id);
-  return latest !== null && latest.run >= now.run ? false : startBatch(parts, now);
+  if (latest !== null && latest.run >= now.run) return false;
+  try {
+    return await startBatch(parts, now);
+  } catch (error) {
+    throw new NotStartedError('the workflow of a batch could not be started', { cause: error });
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import { setUp } from '../../worker/setup.ts';
 import { recoveryWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
+import { acceptedUpload } from '../left-behind.ts';
 
 /** An installation on a Temporal that nobody has set up: a namespace that is not there, then one without search attributes. */
 
@@ -73,7 +74,7 @@ test('setup registers what is missing, says so, and a second one finds it there;
   await client.workflow.getHandle(recoveryWorkflowId(taskQueue)).terminate('the test is over');
 }, 90_000);
 
-test('attributes that go while it runs: a start that is refused is durable, the next one is refused before anything is stored, and recovery starts what was accepted', async () => {
+test('attributes that go while it runs: a start that is refused is durable, the next one is refused before anything is stored, what was accepted can be suspended and cancelled, and recovery starts it so', async () => {
   const { database } = drover.services;
   await connection.operatorService.removeSearchAttributes({ namespace, searchAttributes: NAMES });
   await expect.poll(async () => (await upload()).status, { timeout: 60_000, interval: 200 }).toBe(503);
@@ -82,7 +83,20 @@ test('attributes that go while it runs: a start that is refused is durable, the 
   expect(await database.batches.countDocuments({})).toBe(accepted);
   expect(await ready()).toMatchObject({ status: 503, temporal: 'not set up' });
   const left = await database.batches.find({ unstarted: true }).toArray();
+  const suspended = await acceptedUpload(drover, 'box', [{ externalId: 'suspended' }]);
+  const cancelled = await acceptedUpload(drover, 'box', [{ externalId: 'cancelled' }]);
+  const act = async (verb: string, id: string) => (await drover.request('POST', `/api/batches/${id}/${verb}`)).status;
+  expect([await act('suspend', suspended), await act('cancel', cancelled)]).toEqual([200, 200]);
+  expect(await drover.batch(suspended)).toMatchObject({ status: 'queued', suspended: true });
   await setUp(drover.config, () => undefined);
   await expect.poll(async () => (await ready()).status, { timeout: 60_000, interval: 200 }).toBe(200);
   for (const { _id } of left) expect((await drover.ended(_id, { timeoutMs: 60_000 })).status).toBe('success');
+  expect(await drover.ended(cancelled, { timeoutMs: 60_000 })).toMatchObject({
+    status: 'cancelled',
+    counts: { cancelled: 1 },
+  });
+  await drover.until(suspended, ({ status }) => status === 'processing', { timeoutMs: 60_000 });
+  expect(await act('resume', suspended)).toBe(200);
+  expect((await drover.ended(suspended)).status).toBe('success');
+  expect((await drover.request('GET', '/api/resources/box/cancelled')).status).toBe(404);
 }, 180_000);
