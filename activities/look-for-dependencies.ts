@@ -11,7 +11,7 @@ import { keySlices } from '../store/slices.ts';
 import { applyCycle, recoverClaims } from './apply-cycle.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
 import { ControlCheck } from './control-check.ts';
-import { blocked, currentDelivery, renewed } from './delivery.ts';
+import { currentDelivery, renewed } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { claimedItems, endEarlierAttempts } from './earlier-attempts.ts';
 import { findCycle } from './find-cycle.ts';
@@ -193,14 +193,12 @@ class Look {
           others.set(index, outcome);
           continue;
         }
-        const missed = missing.get(index);
-        // stored before the outcome that names it, removed when nothing waits any more: a later delivery reads anew
-        if (missed === undefined) throw blocked(`what item ${index} misses has gone`);
+        const { keys: missed, list } = missing.get(index) ?? { keys: [] };
         waiting.push({
           index,
           key,
           missing: missed.map((each) => this.#once(each)),
-          list: outcome.missingList,
+          list,
           lookups: outcome.references ?? missed.length,
         });
         for (const each of missed) {

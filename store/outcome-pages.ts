@@ -61,20 +61,30 @@ export function hasWaited(before: StoredOutcome | undefined): Pick<StoredOutcome
   return waited ? { hasWaited: true } : {};
 }
 
-/** All that pending items miss, by index; an item whose list is gone is left out. */
+/** What a pending item misses. */
+export interface Missed {
+  readonly keys: readonly ResourceKey[];
+  /** The stored list that holds all of it, where there is one. */
+  readonly list?: KeyList;
+}
+
+/**
+ * All that pending items miss, by index. Of one whose list is gone that is what its outcome names: once those are there, the item
+ * is applied, which finds from its body what else it misses.
+ */
 export async function allMissing(
   database: Database,
   outcomes: readonly (readonly [number, StoredOutcome])[],
-): Promise<Map<number, readonly ResourceKey[]>> {
+): Promise<Map<number, Missed>> {
   const listed = outcomes.map(([, { missing = [], missingList }]) => ({
     keys: [...new Set(missing.map(({ key }) => key))],
     list: missingList,
   }));
   const found = await readLists(database, listed);
   return new Map(
-    outcomes.flatMap(([index], at) => {
-      const keys = found[at];
-      return keys ? [[index, keys] as const] : [];
+    outcomes.map(([index], at) => {
+      const [all, { keys, list } = { keys: [], list: undefined }] = [found[at], listed[at]];
+      return [index, all ? { keys: all, ...(list && { list }) } : { keys }] as const;
     }),
   );
 }
