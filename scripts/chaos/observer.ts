@@ -6,6 +6,7 @@ import type { Journal, SentRequest } from './journal.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
+const UNSUCCESSFUL: readonly string[] = ['failed', 'expired', 'cancelled'];
 const LOOK_EVERY_MS = 800;
 /** Ends that one look reads. */
 const PER_LOOK = 12;
@@ -25,7 +26,8 @@ export class Observer {
   readonly #journal: Journal;
   readonly #worlds: ReadonlyMap<string, World>;
   readonly #open = new Map<string, Watched>();
-  readonly #finished = new Map<string, string>();
+  /** Tenant, and whether there is something to retry. */
+  readonly #finished = new Map<string, { readonly tenant: string; readonly hasFailed: boolean }>();
 
   constructor(client: ApiClient, journal: Journal, worlds: ReadonlyMap<string, World>) {
     this.#client = client;
@@ -63,8 +65,11 @@ export class Observer {
   }
 
   someFinished(tenant: string, random: Random): string | undefined {
-    const ids = [...this.#finished].flatMap(([id, of]) => (of === tenant ? [id] : []));
-    return ids.length > 0 ? random.pick(ids.slice(-20)) : undefined;
+    const own = [...this.#finished].filter(([, of]) => of.tenant === tenant);
+    const failed = own.filter(([, { hasFailed }]) => hasFailed);
+    // a retry of what has all succeeded is a 409
+    const some = (failed.length > 0 && random.chance(0.8) ? failed : own).slice(-20);
+    return some.length > 0 ? random.pick(some)[0] : undefined;
   }
 
   async watchBatches(stopped: AbortSignal): Promise<void> {
@@ -87,7 +92,7 @@ export class Observer {
     if (items === null || watched === undefined) return;
     this.#open.delete(batchId);
     this.#journal.seen.push({ tenant, batchId, at, by: Date.now(), items });
-    this.#finished.set(batchId, tenant);
+    this.#finished.set(batchId, { tenant, hasFailed: items.some(({ status }) => UNSUCCESSFUL.includes(status)) });
     for (const { externalId, status } of items) {
       if (externalId !== null && status === 'succeeded')
         this.#worlds.get(tenant)?.note(watched.kind, externalId, watched.operation !== 'delete');

@@ -13,6 +13,8 @@ export interface ChaosReport {
   readonly drainSeconds: number;
   /** Process -> kills (-9). */
   readonly kills: Readonly<Record<string, number>>;
+  /** Process -> pauses (SIGSTOP); null where there were to be none. */
+  readonly pauses: Readonly<Record<string, number>> | null;
   /** What was to happen, and how often it did. */
   readonly happened: Happened;
   /** Ends of processes that nobody here has caused: they were started again. */
@@ -39,7 +41,7 @@ export interface ChaosReport {
 }
 
 export interface RunFacts
-  extends Pick<ChaosReport, 'loadSeconds' | 'drainSeconds' | 'kills' | 'ownEnds' | 'faults' | 'happened'> {
+  extends Pick<ChaosReport, 'loadSeconds' | 'drainSeconds' | 'kills' | 'pauses' | 'ownEnds' | 'faults' | 'happened'> {
   readonly journal: Journal;
   readonly snapshot: Snapshot;
   readonly findings: Findings;
@@ -98,6 +100,7 @@ export function describe(report: ChaosReport, command: string): string {
   const lines = [
     `chaos, seed ${report.seed}: ${report.loadSeconds.toFixed(0)} s of load, ${report.drainSeconds.toFixed(0)} s until all had ended and was checked`,
     `  kills       ${list(report.kills)}`,
+    ...(report.pauses === null ? [] : [`  pauses      ${list(report.pauses)}`]),
     `  own ends    ${list(report.ownEnds)}`,
     `  happened    ${Object.entries(report.happened)
       .map(([name, n]) => `${name} ${n}`)

@@ -239,7 +239,7 @@ class Run {
       ...(faults.killEveryMs === null
         ? []
         : [killAtRandom(this.#installation.victims, random.fork('killer'), faults.killEveryMs, stopped)]),
-      ...(faults.pauseEveryMs === null || loadSeconds < MIN_SECONDS_WITH_PAUSES
+      ...(faults.pauseEveryMs === null || !this.#hasPauses()
         ? []
         : [pauseAtRandom(this.#installation.victims, random.fork('pauses'), faults.pauseEveryMs, stopped)]),
     ];
@@ -265,11 +265,18 @@ class Run {
     return loadSeconds >= MIN_SECONDS_FOR_EVERYTHING && workload === undefined && faults === undefined;
   }
 
+  #hasPauses(): boolean {
+    const { loadSeconds, faults = USUAL_FAULTS } = this.#options;
+    return faults.pauseEveryMs !== null && loadSeconds >= MIN_SECONDS_WITH_PAUSES;
+  }
+
   #faults(): FaultFacts & Pick<ChaosReport, 'ownEnds'> {
     const { victims, proxies } = this.#installation;
     return {
-      refusals: this.#refusals,
-      pauses: null,
+      refusals: (this.#options.faults ?? USUAL_FAULTS).refuseStartsEveryMs === undefined ? null : this.#refusals,
+      pauses: this.#hasPauses()
+        ? Object.fromEntries(victims.map(({ process }) => [process.name, process.pauses]))
+        : null,
       kills: Object.fromEntries(victims.map(({ process }) => [process.name, process.kills])),
       ownEnds: Object.fromEntries(victims.map(({ process }) => [process.name, process.ownEnds])),
       faults: Object.fromEntries(proxies.map(({ proxy }) => [proxy.name, proxy.counts])),
