@@ -87,7 +87,7 @@ export interface Program {
 /** Starts a program of ours; what it says goes to its log. */
 export async function startProgram({ name, file, environment, log, answers }: Program): Promise<Supervised> {
   const variables = Object.entries({ PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment });
-  const preloaded = [import.meta.resolve('tsx'), import.meta.resolve('./shifted-clock.ts')];
+  const preloaded = [import.meta.resolve('tsx'), import.meta.resolve('./shifted-clock.mjs')];
   const command = [
     'env',
     '-i',
