@@ -4,10 +4,12 @@ import type { SchemaDefinition, SchemaDefinitionInput } from '../domain/schema-d
 import type { ReferenceField } from '../domain/schema-references.ts';
 import { totalText } from '../domain/total.ts';
 import type { Database } from '../store/database.ts';
+import { fenceStored } from '../store/fences.ts';
 import { intentsToWrite } from '../store/intents.ts';
 import {
   countResourcesOfSchema,
   type ResourceDocument,
+  readResources,
   resourcesOfSchema,
   rewriteReferences,
 } from '../store/resources.ts';
@@ -95,6 +97,7 @@ async function changeSchema(
   const removed = before.fieldsBeyond(after);
   await checkResources(database, change, after, added, new ChangeValidation(threads, definition.platform));
   const unsettled = await isUnsettled(database, definition.id);
+  if (unsettled) await endEarlierRewrites(database, change);
   if (added.length + removed.length > 0 || unsettled) await recordUnsettled(database, change);
   if (added.length > 0) await announceReferences(database, change, before, after, added);
   await commitChange(database, change, next);
@@ -141,6 +144,7 @@ async function refuseReferred(database: Database, definition: SchemaDefinition):
 export async function mendSchemaDefinitions(database: Database): Promise<void> {
   for (const { id } of await unsettledDefinitions(database)) {
     await underChange(database, id, async (definition, change) => {
+      await endEarlierRewrites(database, change);
       await settleReferences(database, change, await BoundSchema.of(database, definition, definition.schema));
     });
   }
@@ -241,6 +245,16 @@ async function announceReferences(
   refuse(new Tally(), dangling);
 }
 
+/** An earlier change has stopped in the middle: what it may have under way still changes nothing from now on (invariant 3). */
+async function endEarlierRewrites(database: Database, change: Change): Promise<void> {
+  for await (const documents of storedResources(database, change))
+    await fenceStored(
+      database,
+      change.change,
+      documents.map(({ _id }) => _id),
+    );
+}
+
 /** Makes every stored reference what the data says under this schema. */
 async function settleReferences(database: Database, change: Change, schema: BoundSchema): Promise<void> {
   for await (const documents of storedResources(database, change)) {
@@ -254,10 +268,21 @@ async function rewrite(
   documents: readonly ResourceDocument[],
   referencesOf: (document: ResourceDocument) => ResourceKey[],
 ): Promise<void> {
-  const rewrites = documents
-    .map((document) => ({ of: document, references: referencesOf(document) }))
-    .filter(({ of, references }) => !sameJson(references, of.references));
-  await rewriteReferences(database, rewrites);
+  for (let left = documents; ; ) {
+    const rewrites = left
+      .map((document) => ({ of: document, references: referencesOf(document) }))
+      .filter(({ of, references }) => !sameJson(references, of.references));
+    if (await rewriteReferences(database, rewrites)) return;
+    const now = await readResources(
+      database,
+      rewrites.map(({ of }) => of._id),
+    );
+    // one that was written meanwhile has its own references; one that an attempt has taken over is as it was
+    left = rewrites.flatMap(({ of: { _id, id, version } }) => {
+      const document = now.get(_id);
+      return document?.id === id && document.version === version ? [document] : [];
+    });
+  }
 }
 
 /** How many resources stand in the way, and the first of them. */

@@ -46,6 +46,11 @@ async function fenceSome(database: Database, token: string, keys: ResourceKey[])
   }
 }
 
+/** Puts a fence on what is stored of these keys: a change of it that was decided before is not made any more. */
+export async function fenceStored(database: Database, token: string, keys: readonly ResourceKey[]): Promise<void> {
+  await database.resources.updateMany({ _id: { $in: [...keys] } }, { $set: { fence: { token, at: new Date() } } });
+}
+
 /** It belongs to no schema definition and no tenant's list: only whoever asks for its key meets it. */
 function placeholder(_id: ResourceKey, fence: Fence): ResourceDocument {
   const document: Pick<ResourceDocument, '_id' | 'hidden' | 'fence' | 'references' | 'writes' | 'updatedAt'> = {

@@ -225,6 +225,10 @@ function insertion(document: ResourceDocument, fence: string | undefined): AnyBu
   };
 }
 
+/** Matches a resource while it has the fence that it was read with: what was decided before somebody took over is too late. */
+const underFenceOf = ({ fence }: ResourceDocument): Filter<ResourceDocument> =>
+  fence === undefined ? { fence: { $exists: false } } : { 'fence.token': fence.token };
+
 /** A change of one resource: `from` is the document that the decision was made on. */
 export interface ResourceUpdate {
   readonly from: ResourceDocument;
@@ -245,8 +249,7 @@ export async function updateResources(database: Database, updates: readonly Reso
         version: from.version,
         leaving: { $exists: false },
         hidden: { $exists: false },
-        // decided before somebody took over: too late
-        ...(from.fence === undefined ? { fence: { $exists: false } } : { 'fence.token': from.fence.token }),
+        ...underFenceOf(from),
       },
       update: {
         $set: {
@@ -396,18 +399,25 @@ export function countResourcesOfSchema(database: Database, schemaDefinitionId: s
   return countVisible(database, { schemaDefinitionId });
 }
 
-/** Puts references in place that a change of the schema makes of unchanged data; a resource written meanwhile has its own. */
+/**
+ * Puts references in place that a change of the schema makes of unchanged data.
+ * @returns false where some are as they were: written meanwhile, so that they have references of their own, or taken over.
+ */
 export async function rewriteReferences(
   database: Database,
   rewrites: readonly { readonly of: ResourceDocument; readonly references: readonly ResourceKey[] }[],
-): Promise<void> {
-  if (rewrites.length === 0) return;
-  await database.resources.bulkWrite(
-    rewrites.map(({ of: { _id, id, version }, references }) => ({
-      updateOne: { filter: { _id, id, version }, update: { $set: { references: [...references] } } },
+): Promise<boolean> {
+  if (rewrites.length === 0) return true;
+  const { matchedCount } = await database.resources.bulkWrite(
+    rewrites.map(({ of, references }) => ({
+      updateOne: {
+        filter: { _id: of._id, id: of.id, version: of.version, ...underFenceOf(of) },
+        update: { $set: { references: [...references] } },
+      },
     })),
     { ordered: false },
   );
+  return matchedCount === rewrites.length;
 }
 
 /** Which of these exist and stay, and which somebody is creating or deleting right now. */

@@ -10,6 +10,7 @@ import {
 } from '../../services/change-schema-definition.ts';
 import type { BatchDocument } from '../../store/batches.ts';
 import type { Database } from '../../store/database.ts';
+import { fenceStored } from '../../store/fences.ts';
 import { layIntent, withdrawIntent } from '../../store/intents.ts';
 import { rewriteReferences } from '../../store/resources.ts';
 import { beginChange, ChangeLostError, commitChange, recordUnsettled } from '../../store/schema-changes.ts';
@@ -178,6 +179,32 @@ describe('a change of a schema definition', () => {
     await mendSchemaDefinitions(database);
     expect(await referencesOf(town)).toEqual([]);
     expect(await database.schemaDefinitions.findOne({ _id: id })).not.toHaveProperty('referencesUnsettled');
+  });
+
+  it('that was broken off changes nothing any more, however late its commands land', async () => {
+    const { id, land, town, next } = await landAndTown('late-rewrite');
+    const change = await beginChange(database, { id, versionNumber: 1 });
+    const document = await database.resources.findOne({ _id: town });
+    if (change === null || document === null) throw new Error('not there');
+    await recordUnsettled(database, change);
+    await database.schemaDefinitions.updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
+    await changeSchemaDefinition(database, id, next, api.services.schemas.threads);
+    expect(await rewriteReferences(database, [{ of: document, references: [] }])).toBe(false);
+    expect(await referencesOf(town)).toEqual([land]);
+  });
+
+  it('rewrites what an attempt has taken over in between, too', async () => {
+    const { id, land, town, next } = await landAndTown('taken-over');
+    const racing = interrupted(
+      'resources',
+      'bulkWrite',
+      () => true,
+      () => fenceStored(database, 'attempt', [town]),
+    );
+    expect(await changeSchemaDefinition(racing, id, next, api.services.schemas.threads)).toMatchObject({
+      versionNumber: 2,
+    });
+    expect(await referencesOf(town)).toEqual([land]);
   });
 });
 
