@@ -5,10 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /**
  * - `dropAnswer`: the next request goes through, its answer does not; then the connection is cut.
  * - `delayRequest`, `delayAnswer`: the next one is held up. What is held when its sender gives up is never delivered.
+ * - `landLate`: the next one is held up for long, and delivered all the same when its sender has given it up.
  * - `cut`: the next request goes through by half, then the connection is cut.
  * - `refuse`: every connection is cut, and for a while none is taken.
  */
-export const NETWORK_FAULTS = ['dropAnswer', 'delayRequest', 'delayAnswer', 'cut', 'refuse'] as const;
+export const NETWORK_FAULTS = ['dropAnswer', 'delayRequest', 'delayAnswer', 'landLate', 'cut', 'refuse'] as const;
 export type NetworkFault = (typeof NETWORK_FAULTS)[number];
 
 /** What to do to a request, and to which: to the next one that contains all of the texts. */
@@ -20,6 +21,8 @@ export interface Aim {
 
 /** Time in which answers are swallowed after the first of them, in ms: on one connection of gRPC many things are said at once. */
 const SWALLOW_MS = 60;
+/** Time that a server is given for a request which lands late, in ms. */
+const LANDING_MS = 2_000;
 
 interface Link {
   readonly client: Socket;
@@ -28,13 +31,22 @@ interface Link {
   isDropping: boolean;
   /** Its next answer is held up for so long, in ms. */
   answerDelayMs: number;
+  /** Its request lands late: the way to the server stays open, whatever the client does. */
+  isHeld: boolean;
 }
 
 /** A TCP proxy that loses, delays and cuts what it is told to; otherwise it passes everything on. */
 export class FaultyProxy {
   readonly name: string;
   readonly port: number;
-  readonly counts: Record<NetworkFault, number> = { dropAnswer: 0, delayRequest: 0, delayAnswer: 0, cut: 0, refuse: 0 };
+  readonly counts: Record<NetworkFault, number> = {
+    dropAnswer: 0,
+    delayRequest: 0,
+    delayAnswer: 0,
+    landLate: 0,
+    cut: 0,
+    refuse: 0,
+  };
   readonly #server: Server;
   readonly #upstreamPort: number;
   readonly #links = new Set<Link>();
@@ -74,8 +86,9 @@ export class FaultyProxy {
     for (const link of this.#links) cut(link);
   }
 
-  /** From now on everything passes. */
+  /** From now on everything passes; what is to land late and has not is never delivered. */
   calm(): void {
+    for (const link of this.#links) if (link.isHeld) letGo(link);
     this.#armed = null;
     this.#standing = null;
     this.#refusedUntil = 0;
@@ -84,7 +97,7 @@ export class FaultyProxy {
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
-    for (const link of this.#links) cut(link);
+    for (const link of this.#links) letGo(link);
     await closed;
   }
 
@@ -96,13 +109,13 @@ export class FaultyProxy {
     }
     const upstream = createConnection({ port: this.#upstreamPort, host: '127.0.0.1', noDelay: true });
     client.setNoDelay(true);
-    const link: Link = { client, upstream, isDropping: false, answerDelayMs: 0 };
+    const link: Link = { client, upstream, isDropping: false, answerDelayMs: 0, isHeld: false };
     this.#links.add(link);
     upstream.on('error', () => undefined);
     for (const socket of [client, upstream]) {
       socket.on('close', () => {
         cut(link);
-        this.#links.delete(link);
+        if (!link.isHeld) this.#links.delete(link);
       });
     }
     this.#carry(link, client, upstream, (chunk) => this.#passRequest(link, chunk));
@@ -146,6 +159,11 @@ export class FaultyProxy {
       case 'delayRequest':
         await sleep(met.ms);
         return chunk;
+      case 'landLate':
+        link.isHeld = true;
+        await sleep(met.ms);
+        setTimeout(() => letGo(link), LANDING_MS);
+        return chunk;
       case 'delayAnswer':
         link.answerDelayMs = met.ms;
         return chunk;
@@ -176,7 +194,12 @@ function cutGently({ client, upstream }: Link): void {
   upstream.end();
 }
 
-function cut({ client, upstream }: Link): void {
+function cut({ client, upstream, isHeld }: Link): void {
   client.destroy();
-  upstream.destroy();
+  if (!isHeld) upstream.destroy();
+}
+
+function letGo(link: Link): void {
+  link.isHeld = false;
+  cut(link);
 }

@@ -82,6 +82,21 @@ test('a request that is held up is not delivered once its sender has given up', 
   expect(heard).toBe('');
 });
 
+test('a request that lands late is delivered, though its sender has given it up; not after the faults', async () => {
+  for (const isCalm of [false, true]) {
+    heard = '';
+    proxy.arm({ fault: 'landLate', ms: 150, texts: [] });
+    const socket = await dial();
+    socket.write('late');
+    await expect.poll(() => proxy.counts.landLate).toBe(isCalm ? 2 : 1);
+    socket.destroy();
+    if (isCalm) proxy.calm();
+    else await expect.poll(() => heard).toBe('late');
+  }
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  expect(heard).toBe('');
+});
+
 test('for a while nobody is let in, and those who were are cut', async () => {
   const socket = await dial();
   expect(await ask(socket, 'one')).toBe('echo one');
