@@ -22,8 +22,12 @@ describe('takeCensus', () => {
 });
 
 describe('findFlaws', () => {
-  test('finds nothing in what JSON.stringify writes', () => {
-    fc.assert(fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => flawsOf(JSON.stringify(value)).length === 0));
+  test('finds nothing in what JSON.stringify writes of values without integers beyond the exact ones', () => {
+    // of those it writes the shortest digits that lead back to the double, which need not be its exact value
+    const within = (_: string, value: unknown) => (Number.isInteger(value) && !Number.isSafeInteger(value) ? 0 : value);
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => flawsOf(JSON.stringify(value, within)).length === 0),
+    );
   });
 
   test.each([
