@@ -5,7 +5,7 @@ import { asAttempt } from '../../store/command-time.ts';
 import { committedGroups, decideGroup } from '../../store/commits.ts';
 import { forgetGroup } from '../../store/deletion-steps.ts';
 import { SupersededError } from '../../store/errors.ts';
-import { fenceResources } from '../../store/fences.ts';
+import { fenceResources, fenceStored } from '../../store/fences.ts';
 import { readBinding } from '../../store/idempotency-keys.ts';
 import { earlierIntents, intentsOn, layIntent, removeIntents } from '../../store/intents.ts';
 import { newList, readLists, storeLists } from '../../store/key-lists.ts';
@@ -242,6 +242,7 @@ async function playAttempts(): Promise<void> {
   await layIntent(database, { id: 'activity/1', batchId: batch._id, schemaDefinitionIds: [], targets: [key] });
   await asAttempt(attempt(2), async () => {
     await fenceResources(database, 'second', [key]);
+    await fenceStored(database, 'second', [key]);
     await fenceOutcomes(database, batch, [0]);
     await removeIntents(database, await earlierIntents(database, 'activity', 2));
   });
