@@ -28,16 +28,16 @@ export async function applyCycle(
   const { database, checkpoint } = dependencies;
   delivery.assertInTime();
   const owners = new Set(members.map((member) => member.batchId));
-  await recordClaims(database, batch._id, owners);
-  if (!(await claimPending(database, batch._id, members))) {
-    await recordClaims(database, batch._id, new Set());
+  if (!(await recordClaims(database, batch, owners))) return false;
+  if (!(await claimPending(database, batch, members))) {
+    await recordClaims(database, batch, new Set());
     return false;
   }
   await checkpoint?.('claimed', batch._id);
   const batches = await readBatches(database, [...owners]);
   // a cycle is whole: one member whose batch was suspended or cancelled holds up all (contract section 9)
   if (batches.some((owner) => haltIn(owner, owner.run) !== null)) {
-    await settleClaims(dependencies, batch._id, members, owners);
+    await settleClaims(dependencies, batch, members, owners);
     return false;
   }
   const { work, schemas, faulty } = await loadMembers(dependencies, batches, members);
@@ -51,7 +51,7 @@ export async function applyCycle(
   await wakeWaiting(dependencies, created);
   // A later delivery has given these claims back, and may have others.
   delivery.assertInTime();
-  await settleClaims(dependencies, batch._id, members, owners);
+  await settleClaims(dependencies, batch, members, owners);
   return true;
 }
 
@@ -75,13 +75,13 @@ export async function recoverClaims(dependencies: Dependencies, batch: BatchDocu
     dependencies.database,
     old.map((member) => member.key),
   );
-  const members = await claimedBy(dependencies.database, batch._id);
+  const members = await claimedBy(dependencies.database, batch);
   // those of the version before this one may have left the pending store already, and nobody been woken for them
   await wakeWaiting(
     dependencies,
     [...members, ...old].map((member) => member.key),
   );
-  await settleClaims(dependencies, batch._id, members, new Set([...claimOwners, ...old.map(({ batchId }) => batchId)]));
+  await settleClaims(dependencies, batch, members, new Set([...claimOwners, ...old.map(({ batchId }) => batchId)]));
 }
 
 /**
@@ -90,7 +90,7 @@ export async function recoverClaims(dependencies: Dependencies, batch: BatchDocu
  */
 async function settleClaims(
   dependencies: Dependencies,
-  batchId: string,
+  batch: BatchDocument,
   members: readonly PendingMember[],
   told: ReadonlySet<string>,
 ): Promise<void> {
@@ -109,9 +109,9 @@ async function settleClaims(
     for (const member of own) (outcomes.get(member.index)?.status === 'pending' ? open : settled).push(member);
   }
   await dropPending(database, settled);
-  await unclaimPending(database, batchId, open);
-  for (const owner of told) if (owner !== batchId) await signalAvailable(dependencies, owner, []);
-  await recordClaims(database, batchId, new Set());
+  await unclaimPending(database, batch, open);
+  for (const owner of told) if (owner !== batch._id) await signalAvailable(dependencies, owner, []);
+  await recordClaims(database, batch, new Set());
 }
 
 async function loadMembers(

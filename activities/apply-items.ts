@@ -141,7 +141,7 @@ async function applyOpen(
   const read = await readItems(database, batch, open);
   const waiting = pendingKeys(batch, read, before);
   // An item that another batch applies together with its own is left to it.
-  const claimed = await releasePending(database, batch._id, waiting);
+  const claimed = await releasePending(database, batch, waiting);
   const items = read.filter((item) => !claimed.has(item.index));
   const schema = await schemas.current(batch.schemaDefinitionId ?? '');
   const outcomes = new Map<number, StoredOutcome>();
@@ -181,7 +181,7 @@ async function completeSlice(
   const pending = await storeResults(database, batch, results, outcomes, isFirst);
   await checkpoint?.('outcomes-stored', batch._id);
   delivery.assertInTime();
-  await registerPending(database, batch._id, delivery.id, pending);
+  await registerPending(database, batch, delivery.id, pending);
   await checkpoint?.('registered', batch._id);
   return outcomes;
 }
@@ -208,7 +208,7 @@ export async function storeResults(
     if (outcome.status !== 'pending' || result.kind !== 'missing') continue;
     const missing = [...new Set(result.missing.map(({ key }) => key))];
     const isListed = (outcome.missingTotal ?? 0) > MISSING_PER_OUTCOME;
-    const listed = isListed ? newList(`${batch._id}/${item.index}`, missing) : undefined;
+    const listed = isListed ? newList(`${batch._id}/${item.index}`, missing, batch.run) : undefined;
     if (listed) {
       outcome.missingList = listed.list;
       lists.push(listed);

@@ -6,6 +6,7 @@ import { fenceResources } from '../store/fences.ts';
 import { earlierIntents, intentsOfWorkflow, removeIntents } from '../store/intents.ts';
 import { fenceOutcomes } from '../store/outcome-pages.ts';
 import { claimedBy } from '../store/pending-items.ts';
+import type { RunOfBatch } from '../store/run-fence.ts';
 import { batchWorkflowId } from '../workflows/messages.ts';
 import type { Delivery } from './delivery.ts';
 
@@ -49,9 +50,9 @@ export async function fenceWrites(database: Database, token: string, writable: r
   }
 }
 
-/** Pending items that a batch has claimed to apply them together, whosever they are. */
-export async function claimedItems(database: Database, batchId: string): Promise<Writable[]> {
-  const members = await claimedBy(database, batchId);
+/** Pending items that a run has claimed to apply them together, whosever they are. */
+export async function claimedItems(database: Database, batch: RunOfBatch): Promise<Writable[]> {
+  const members = await claimedBy(database, batch);
   const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
   return owners.map((batch) => ({ batch, items: members.filter((member) => member.batchId === batch._id) }));
 }
@@ -69,11 +70,11 @@ export class LeftAttempts {
   }
 
   /** @returns null where no attempt has left an intent, which costs one look. */
-  static async of(database: Database, batchId: string): Promise<LeftAttempts | null> {
-    const intents = await intentsOfWorkflow(database, batchWorkflowId(batchId));
+  static async of(database: Database, batch: RunOfBatch): Promise<LeftAttempts | null> {
+    const intents = await intentsOfWorkflow(database, batchWorkflowId(batch._id));
     if (intents.length === 0) return null;
-    const left = new LeftAttempts(database, batchId, intents);
-    await left.fence(await claimedItems(database, batchId));
+    const left = new LeftAttempts(database, batch._id, intents);
+    await left.fence(await claimedItems(database, batch));
     return left;
   }
 

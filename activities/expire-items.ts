@@ -63,7 +63,7 @@ async function expire(
     batch,
     due.map(([index]) => index),
   );
-  const claimed = await releasePending(database, batch._id, keys);
+  const claimed = await releasePending(database, batch, keys);
   const expired = new Map<number, StoredOutcome>();
   for (const [index, outcome] of due) if (!claimed.has(index)) expired.set(index, expiredOutcome(outcome));
   await writeOutcomes(database, batch, expired);

@@ -31,7 +31,8 @@ export async function findCycle(
   presentOf: (keys: readonly ResourceKey[]) => Promise<Set<ResourceKey>>,
 ): Promise<PendingMember[]> {
   const members = new Map<string, Member>();
-  const own = rest.map((item) => ({ key: item.key, batchId: batch._id, index: item.index, missing: item.missing }));
+  const { _id: batchId, run } = batch;
+  const own = rest.map(({ key, index, missing }) => ({ key, batchId, index, run, missing }));
   for (const member of own) members.set(idOf(member), member);
   const present = new Set<ResourceKey>();
   const asked = new Set<ResourceKey>();

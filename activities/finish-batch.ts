@@ -61,7 +61,7 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   // A caller was told that it is cancelled; the signal may have come too late for the workflow to know.
   const cancelled = input.cancelled || batch.cancelRequested === true;
   // Nothing of it is being carried out any more, whatever its activities and its workflow have died of.
-  const left = isWrite(batch.operation) && !input.succeeded ? await LeftAttempts.of(database, batch._id) : null;
+  const left = isWrite(batch.operation) && !input.succeeded ? await LeftAttempts.of(database, batch) : null;
   await recoverClaims(dependencies, batch);
   if (batch.operation === 'delete') await settleSteps(database, batch);
   const { result, details, created } = input.succeeded
@@ -73,7 +73,7 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
     const cascaded = Math.max(await cascadedInRun(database, batch._id, batch.run), input.cascaded);
     result.actions.cascaded = batch.cascaded + cascaded;
   }
-  if (mayHaveWaited(batch, input)) await stopWaiting(database, batch._id);
+  if (mayHaveWaited(batch, input)) await stopWaiting(database, batch);
   await wakeWaiting(dependencies, created);
   const status = terminalStatus(result.counts, cancelled);
   await recordFinished(database, input, status, result, details);
@@ -96,10 +96,10 @@ const nothingLeft = (): Settled => ({ result: noResult(), details: {}, created: 
 const mayHaveWaited = ({ options }: BatchDocument, { succeeded }: FinishInput): boolean =>
   succeeded === undefined && 'dependencyWaitTimeout' in options && options.dependencyWaitTimeout > 0;
 
-/** Nobody is to wake this batch any more, and nobody asks what its items missed. */
-async function stopWaiting(database: Database, batchId: string): Promise<void> {
-  await removeWaitsOf(database, batchId, showProgress);
-  await removeLists(database, batchId);
+/** Nobody is to wake this run any more, and nobody asks what its items missed. What a later run waits for stays (invariant 5). */
+async function stopWaiting(database: Database, batch: BatchDocument): Promise<void> {
+  await removeWaitsOf(database, batch, showProgress);
+  await removeLists(database, batch._id, batch.run);
 }
 
 /** What the version before this one may have registered the batch for. */

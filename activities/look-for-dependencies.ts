@@ -104,7 +104,7 @@ class Look {
     const { checkpoint, resourcesPerActivity: configured } = this.#dependencies;
     if (this.#delivery.attempt > 1) {
       const { database } = this.#dependencies;
-      await endEarlierAttempts(database, this.#delivery, await claimedItems(database, batch._id));
+      await endEarlierAttempts(database, this.#delivery, await claimedItems(database, batch));
     }
     await recoverClaims(this.#dependencies, batch);
     const found = await this.#registeredSurvey(indexes);
@@ -138,13 +138,7 @@ class Look {
     let isRenewed = false;
     for (const some of portions(rest)) {
       await this.#nextStep();
-      const renewal = renewPending(
-        database,
-        this.#batch._id,
-        this.#delivery.id,
-        some,
-        (key) => !first.present.has(key),
-      );
+      const renewal = renewPending(database, this.#batch, this.#delivery.id, some, (key) => !first.present.has(key));
       isRenewed = (await renewal) || isRenewed;
     }
     if (!isRenewed) return first;
@@ -153,7 +147,7 @@ class Look {
     const settled = rest.filter((item) => !waiting.has(item.index));
     await dropPending(
       database,
-      settled.map(({ key, index }) => ({ key, index, batchId: this.#batch._id })),
+      settled.map(({ key, index }) => ({ key, index, batchId: this.#batch._id, run: this.#batch.run })),
     );
     return second;
   }

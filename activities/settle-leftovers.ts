@@ -52,7 +52,7 @@ export async function settleLeftovers(
   const before = await readOutcomes(database, batch, indexes);
   const keys = isWrite(batch.operation) ? await keysOfItems(database, batch, indexes) : [];
   const pending = keys.filter(({ index }) => before.get(index)?.status === 'pending');
-  const claimed = await releasePending(database, batch._id, pending);
+  const claimed = await releasePending(database, batch, pending);
   if (claimed.size > 0) throw blocked('another batch is carrying out pending items of this one');
   const applied = await appliedActions(database, batch, keys);
   const outcomes = new Map<number, StoredOutcome>();

@@ -14,6 +14,7 @@ import { COUNT_LIMIT, type Total, totalOf } from '../domain/total.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
 import type { PendingMember } from './pending-items.ts';
+import type { RunOfBatch } from './run-fence.ts';
 import { findAtLast, isYoungId } from './young-documents.ts';
 
 export interface BatchDocument {
@@ -231,14 +232,20 @@ export async function settledBatches(database: Database, batchIds: readonly stri
   return new Set(batchIds.filter((id) => !alive.has(id)));
 }
 
-/** Notes whose pending items a batch is about to claim; none when it is done with them. */
-export async function recordClaims(database: Database, batchId: string, owners: ReadonlySet<string>): Promise<void> {
-  await database.batches.updateOne(
-    { _id: batchId },
+/**
+ * Notes whose pending items a run is about to claim; none when it is done with them.
+ * @returns false where that run is over, which claims nothing: nobody would give it back.
+ */
+export async function recordClaims(
+  database: Database,
+  { _id, run }: RunOfBatch,
+  owners: ReadonlySet<string>,
+): Promise<boolean> {
+  const { matchedCount } =
     owners.size > 0
-      ? { $set: { claimOwners: [...owners] } }
-      : { $unset: { claimOwners: '' as const, claims: '' as const } },
-  );
+      ? await database.batches.updateOne({ _id, run, status: RUNNING }, { $set: { claimOwners: [...owners] } })
+      : await database.batches.updateOne({ _id, run }, { $unset: { claimOwners: '', claims: '' } });
+  return matchedCount === 1;
 }
 
 /** Notes how many activities of a deletion of process instances are planned. Safe to repeat; a retry takes nothing back. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
+import { noLaterRun } from './run-fence.ts';
 import { BYTES_PER_COMMAND, keySlices, slicesByBytes } from './slices.ts';
 
 /**
@@ -12,6 +13,8 @@ export interface KeyListDocument {
   /** `batchId/…/list#part`. */
   _id: string;
   keys: ResourceKey[];
+  /** The run whose pending item misses them; absent: an earlier version has written it, or it is of a delete, which names the run in `_id`. */
+  run?: number;
 }
 
 /** Names a stored list: its parts are `id#0` to `id#(parts - 1)`. */
@@ -39,13 +42,13 @@ export interface NewList {
   readonly documents: readonly KeyListDocument[];
 }
 
-/** Lays out a list under a name that no other one has. @param owner `batchId/…`, what it is of. */
-export function newList(owner: string, keys: readonly ResourceKey[]): NewList {
+/** Lays out a list under a name that no other one has. @param owner `batchId/…`, what it is of. @param run of the batch. */
+export function newList(owner: string, keys: readonly ResourceKey[], run?: number): NewList {
   const id = `${owner}/${randomUUID()}`;
   const parts = [...slicesByBytes(keys, KEYS_PER_PART, Buffer.byteLength, BYTES_PER_PART)];
   return {
     list: { id, parts: parts.length },
-    documents: parts.map((some, part) => ({ _id: `${id}#${part}`, keys: some })),
+    documents: parts.map((some, part) => ({ _id: `${id}#${part}`, keys: some, ...(run !== undefined && { run }) })),
   };
 }
 
@@ -78,8 +81,12 @@ export async function readLists(
 
 const partIds = ({ id, parts }: KeyList): string[] => Array.from({ length: parts }, (_, part) => `${id}#${part}`);
 
-/** Removes all lists of a batch that waits for nothing any more. Safe to repeat. */
-export async function removeLists(database: Database, batchId: string): Promise<void> {
+/**
+ * Removes all lists of a batch that waits for nothing any more. Safe to repeat.
+ * @param run that has ended: the lists of a later one stay.
+ */
+export async function removeLists(database: Database, owner: string, run?: number): Promise<void> {
   // '0' comes right after '/'
-  await database.keyLists.deleteMany({ _id: { $gt: `${batchId}/`, $lt: `${batchId}0` } });
+  const ofOwner = { _id: { $gt: `${owner}/`, $lt: `${owner}0` } };
+  await database.keyLists.deleteMany({ ...ofOwner, ...(run !== undefined && noLaterRun(run)) });
 }

@@ -7,6 +7,7 @@ import type { Database } from './database.ts';
 import { isDuplicateKey, SupersededError } from './errors.ts';
 import { pageId, pageIds, pagesWith } from './item-pages.ts';
 import { type KeyList, readLists } from './key-lists.ts';
+import { noLaterRun } from './run-fence.ts';
 import { slices } from './slices.ts';
 
 /** Outcomes of the items of one page, by index. An item that is not in it is queued. */
@@ -218,9 +219,6 @@ async function assertNotTakenOver(database: Database, pages: readonly string[]):
 }
 
 type Entries = readonly (readonly [number, StoredOutcome])[];
-
-/** The filter for pages that no run after `run` has written to. */
-const noLaterRun = (run: number) => ({ run: { $not: { $gt: run } } });
 
 function insertion(
   { _id, run }: OutcomeWriter,

@@ -3,6 +3,7 @@ import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
 import { type KeyList, type ListedKeys, readLists } from './key-lists.ts';
 import { adoptOldDependencies } from './old-dependencies.ts';
+import { noLaterRun, type RunOfBatch, upsertOfRun } from './run-fence.ts';
 import { keySlices, slices } from './slices.ts';
 import { registeredKeys, registerWaits } from './waits.ts';
 
@@ -22,6 +23,8 @@ export interface PendingItemDocument {
   list?: KeyList;
   /** The batch that applies it with its own; its own batch leaves it alone. */
   claim?: string;
+  /** The latest run that has registered it; absent: an earlier version has. */
+  run?: number;
 }
 
 /** A pending item, wherever it belongs. */
@@ -29,6 +32,8 @@ export interface PendingMember {
   readonly key: ResourceKey;
   readonly batchId: string;
   readonly index: number;
+  /** As in the document that it was read from. */
+  readonly run?: number | undefined;
 }
 
 /** A pending item that is to be found by others. */
@@ -47,27 +52,29 @@ const idOf = ({ batchId, index }: PendingMember): string => pendingId(batchId, i
 /** Pending items that are written in one command: each holds up to 20 identities. */
 const ITEMS_AT_ONCE = 100;
 
-/** Registers a batch under what its pending items miss, and these under their own identities. Safe to repeat. */
+/**
+ * Registers a run of a batch under what its pending items miss, and these under their own identities. What a later run has
+ * registered stays as it is. Safe to repeat.
+ */
 export async function registerPending(
   database: Database,
-  batchId: string,
+  batch: RunOfBatch,
   token: string,
   items: readonly PendingRegistration[],
 ): Promise<void> {
-  await registerWaits(database, batchId, token, new Set(items.flatMap((item) => item.missing)));
+  const { _id: batchId, run } = batch;
+  await registerWaits(database, batch, token, new Set(items.flatMap((item) => item.missing)));
   for (const some of slices(items, ITEMS_AT_ONCE)) {
-    await database.pendingItems.bulkWrite(
+    await upsertOfRun(
+      database.pendingItems,
+      run,
       some.map(({ key, index, missing, list }) => ({
-        updateOne: {
-          filter: { _id: pendingId(batchId, index) },
-          update:
-            list === undefined
-              ? { $set: { key, batchId, index, missing: [...missing] }, $unset: { list: '' as const } }
-              : { $set: { key, batchId, index, missing: [], list } },
-          upsert: true,
-        },
+        _id: pendingId(batchId, index),
+        update:
+          list === undefined
+            ? { $set: { key, batchId, index, run, missing: [...missing] }, $unset: { list: '' as const } }
+            : { $set: { key, batchId, index, run, missing: [], list } },
       })),
-      { ordered: false },
     );
   }
 }
@@ -80,20 +87,20 @@ export async function registerPending(
  */
 export async function renewPending(
   database: Database,
-  batchId: string,
+  batch: RunOfBatch,
   token: string,
   items: readonly PendingRegistration[],
   absent: (key: ResourceKey) => boolean,
 ): Promise<boolean> {
   const missing = new Set(items.flatMap((item) => item.missing.filter(absent)));
   await adoptOldDependencies(database, new Set([...items.map((item) => item.key), ...missing]));
-  const registered = await registeredKeys(database, batchId, missing);
-  const stored = await readItems(database, batchId, items);
+  const registered = await registeredKeys(database, batch, missing);
+  const stored = await readItems(database, batch, items);
   const lost = items.filter(
     (item) =>
       !isStored(item, stored.get(item.index)) || item.missing.some((key) => absent(key) && !registered.has(key)),
   );
-  await registerPending(database, batchId, token, lost);
+  await registerPending(database, batch, token, lost);
   return lost.length > 0;
 }
 
@@ -104,13 +111,14 @@ function isStored({ missing, list }: PendingRegistration, stored: PendingItemDoc
   return stored.missing.length === missing.length && missing.every((key, at) => stored.missing[at] === key);
 }
 
+/** Items as this run has registered them: what an earlier one has left may be removed any time. */
 async function readItems(
   database: Database,
-  batchId: string,
+  { _id: batchId, run }: RunOfBatch,
   items: readonly { readonly index: number }[],
 ): Promise<Map<number, PendingItemDocument>> {
   const ids = items.map(({ index }) => pendingId(batchId, index));
-  const documents = await database.pendingItems.find({ _id: { $in: ids } }).toArray();
+  const documents = await database.pendingItems.find({ _id: { $in: ids }, run: { $gte: run } }).toArray();
   return new Map(documents.map((document) => [document.index, document]));
 }
 
@@ -120,7 +128,7 @@ async function readItems(
  */
 export async function releasePending(
   database: Database,
-  batchId: string,
+  { _id: batchId, run }: RunOfBatch,
   items: readonly { readonly key: ResourceKey; readonly index: number }[],
 ): Promise<Set<number>> {
   if (items.length === 0) return new Set();
@@ -128,29 +136,30 @@ export async function releasePending(
     database,
     items.map(({ key }) => key),
   );
-  const ids = items.map(({ index }) => pendingId(batchId, index));
-  await database.pendingItems.deleteMany({ _id: { $in: ids }, claim: { $exists: false } });
-  const left = await database.pendingItems
-    .find({ _id: { $in: ids } }, { projection: { index: 1, claim: 1 } })
-    .toArray();
+  // nothing of a later run: its items are to be found by others
+  const own = { _id: { $in: items.map(({ index }) => pendingId(batchId, index)) }, ...noLaterRun(run) };
+  await database.pendingItems.deleteMany({ ...own, claim: { $exists: false } });
+  const left = await database.pendingItems.find(own, { projection: { index: 1, claim: 1 } }).toArray();
   if (left.length === 0) return new Set();
   const valid = await validClaims(database, batchId, new Set(left.flatMap(({ claim }) => claim ?? [])));
   const isValid = ({ claim }: Pick<PendingItemDocument, 'claim'>): boolean => claim === undefined || valid.has(claim);
-  const late = left.filter((item) => !isValid(item));
-  await database.pendingItems.deleteMany({ _id: { $in: late.map(({ _id }) => _id) }, claim: { $nin: [...valid] } });
+  const late = left.filter((item) => !isValid(item)).map(({ _id }) => _id);
+  await database.pendingItems.deleteMany({ _id: { $in: late }, ...noLaterRun(run), claim: { $nin: [...valid] } });
   return new Set(left.filter(isValid).map(({ index }) => index));
 }
 
 /**
- * Which batches may have claimed items of this one: those that run and have noted that they do. Any other claim is that of a
- * command which was carried out after its attempt had been given up, and nobody will give it back.
+ * Which runs may have claimed items of this batch: those that are not over and have noted that they do. Any other claim is that of
+ * a command which was carried out after its attempt had been given up, and nobody will give it back.
  */
 async function validClaims(database: Database, batchId: string, claims: ReadonlySet<string>): Promise<Set<string>> {
   const noted = [{ claimOwners: batchId }, { claims: { $exists: true } }];
+  const ids = [...new Set([...claims].map(batchOfClaim))];
   const claiming = await database.batches
-    .find({ _id: { $in: [...claims] }, status: { $in: [...RUNNING_STATUSES] }, $or: noted }, { projection: { _id: 1 } })
+    .find({ _id: { $in: ids }, status: { $in: [...RUNNING_STATUSES] }, $or: noted }, { projection: { run: 1 } })
     .toArray();
-  return new Set(claiming.map(({ _id }) => _id));
+  const valid = new Set(claiming.flatMap((batch) => claimsUpTo(batch)));
+  return new Set([...claims].filter((claim) => valid.has(claim)));
 }
 
 /**
@@ -169,20 +178,33 @@ export async function readPending(
     for await (const document of documents) found.push(document);
   }
   const missing = await readLists(database, found.map(listedOf));
-  return found.flatMap(({ key, batchId, index }, at) => {
+  return found.flatMap(({ key, batchId, index, run }, at) => {
     const all = missing[at];
-    return all ? [{ key, batchId, index, missing: all }] : [];
+    return all ? [{ key, batchId, index, run, missing: all }] : [];
   });
 }
 
 const listedOf = ({ missing, list }: PendingItemDocument): ListedKeys => ({ keys: missing, list });
 
-/** Claims pending items, wherever they belong, for one group that applies them together; all or none. */
+/**
+ * What a run claims pending items under. A name of its own for each: whoever is late, of an earlier run, gives back nothing that
+ * a later one has claimed.
+ */
+export const claimOf = ({ _id, run }: RunOfBatch): string => (run === 1 ? _id : `${_id}/${run}`);
+
+const batchOfClaim = (claim: string): string => claim.split('/')[0] ?? claim;
+
+/** What a run, or one before it, may have claimed items under; a worker of an earlier version claims under the batch's id alone. */
+const claimsUpTo = ({ _id, run }: RunOfBatch): string[] =>
+  Array.from({ length: run }, (_, before) => claimOf({ _id, run: before + 1 }));
+
+/** Claims pending items, wherever they belong, for a run that applies them together; all or none. */
 export async function claimPending(
   database: Database,
-  group: string,
+  batch: RunOfBatch,
   members: readonly PendingMember[],
 ): Promise<boolean> {
+  const group = claimOf(batch);
   // One order for everybody, and the first on its own: of groups that share all their members, one gets them.
   const [first, ...rest] = [...members].sort(inOrder);
   for (const some of [first === undefined ? [] : [first], ...slices(rest)]) {
@@ -196,7 +218,7 @@ export async function claimPending(
       })),
     );
     if (matchedCount === some.length) continue;
-    await unclaimPending(database, group, members);
+    await unclaimPending(database, batch, members);
     return false;
   }
   return true;
@@ -207,23 +229,33 @@ const inOrder = (a: PendingMember, b: PendingMember): number =>
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** What a group has claimed and not given back. */
-export async function claimedBy(database: Database, group: string): Promise<PendingMember[]> {
-  const projection = { key: 1, batchId: 1, index: 1 };
-  return database.pendingItems.find({ claim: group }, { projection }).toArray();
+/** What a run, or one before it, has claimed and not given back. */
+export async function claimedBy(database: Database, batch: RunOfBatch): Promise<PendingMember[]> {
+  const projection = { key: 1, batchId: 1, index: 1, run: 1 };
+  return database.pendingItems.find({ claim: { $in: claimsUpTo(batch) } }, { projection }).toArray();
 }
 
 /** Gives claimed items back to their batches. */
 export async function unclaimPending(
   database: Database,
-  group: string,
+  batch: RunOfBatch,
   members: readonly PendingMember[],
 ): Promise<void> {
+  const claim = { $in: claimsUpTo(batch) };
   for (const some of slices(members))
-    await database.pendingItems.updateMany({ _id: { $in: some.map(idOf) }, claim: group }, { $unset: { claim: '' } });
+    await database.pendingItems.updateMany({ _id: { $in: some.map(idOf) }, claim }, { $unset: { claim: '' } });
 }
 
-/** Removes items that are settled, claimed or not. */
+/** Removes items that are settled, claimed or not; one that a later run of its batch has registered since it was read stays. */
 export async function dropPending(database: Database, members: readonly PendingMember[]): Promise<void> {
-  for (const some of slices(members)) await database.pendingItems.deleteMany({ _id: { $in: some.map(idOf) } });
+  const byRun = new Map<number, PendingMember[]>();
+  for (const member of members) {
+    const sameRun = byRun.get(member.run ?? 0);
+    if (sameRun) sameRun.push(member);
+    else byRun.set(member.run ?? 0, [member]);
+  }
+  for (const [run, ofRun] of byRun) {
+    for (const some of slices(ofRun))
+      await database.pendingItems.deleteMany({ _id: { $in: some.map(idOf) }, ...noLaterRun(run) });
+  }
 }

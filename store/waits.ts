@@ -1,5 +1,6 @@
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
+import { noLaterRun, type RunOfBatch, upsertOfRun } from './run-fence.ts';
 import { keySlices, slicesByBytes } from './slices.ts';
 
 /**
@@ -13,6 +14,8 @@ export interface WaitDocument {
   batchId: string;
   /** Names the registration: a later one of the same batch and identity has another. */
   token: string;
+  /** The latest run that has registered; absent: an earlier version has. */
+  run?: number;
 }
 
 /** A registration as it was read. */
@@ -23,33 +26,36 @@ const REGISTRATIONS_AT_ONCE = 5_000;
 
 const waitId = (batchId: string, key: ResourceKey): string => `${batchId}/${key}`;
 
-/** Registers a batch under what it misses; again with another token, so that the answer to the earlier registration leaves it. */
+/**
+ * Registers a run of a batch under what it misses; again with another token, so that the answer to the earlier registration leaves
+ * it. What a later run has registered stays as it is.
+ */
 export async function registerWaits(
   database: Database,
-  batchId: string,
+  { _id: batchId, run }: RunOfBatch,
   token: string,
   keys: Iterable<ResourceKey>,
 ): Promise<void> {
   for (const some of keySlices(keys)) {
-    await database.waits.bulkWrite(
-      some.map((key) => ({
-        updateOne: { filter: { _id: waitId(batchId, key) }, update: { $set: { key, batchId, token } }, upsert: true },
-      })),
-      { ordered: false },
+    await upsertOfRun(
+      database.waits,
+      run,
+      some.map((key) => ({ _id: waitId(batchId, key), update: { $set: { key, batchId, token, run } } })),
     );
   }
 }
 
-/** Of these identities, those that the batch is registered for. */
+/** Of these identities, those that this run of the batch is registered for: what an earlier one has left may be removed any time. */
 export async function registeredKeys(
   database: Database,
-  batchId: string,
+  { _id: batchId, run }: RunOfBatch,
   keys: Iterable<ResourceKey>,
 ): Promise<Set<ResourceKey>> {
   const found = new Set<ResourceKey>();
   for (const some of keySlices(keys, REGISTRATIONS_AT_ONCE)) {
     const ids = some.map((key) => waitId(batchId, key));
-    for await (const { key } of database.waits.find({ _id: { $in: ids } }, { projection: { key: 1 } })) found.add(key);
+    const filter = { _id: { $in: ids }, run: { $gte: run } };
+    for await (const { key } of database.waits.find(filter, { projection: { key: 1 } })) found.add(key);
   }
   return found;
 }
@@ -98,20 +104,24 @@ export async function removeWaits(database: Database, answered: readonly Registr
   }
 }
 
-/** Ends every registration of a batch that waits for nothing any more, and calls `progress` on the way. Safe to repeat. */
+/**
+ * Ends every registration of a batch that waits for nothing any more, and calls `progress` on the way. Safe to repeat.
+ * @param run that has ended: what a later one has registered stays (invariant 5). Absent: the batch is removed.
+ */
 export async function removeWaitsOf(
   database: Database,
-  batchId: string,
+  { _id: batchId, run }: Pick<RunOfBatch, '_id'> & Partial<RunOfBatch>,
   progress: () => void = () => undefined,
 ): Promise<void> {
+  const ended = run === undefined ? {} : noLaterRun(run);
   for (;;) {
     progress();
     const some = await database.waits
-      .find({ batchId }, { projection: { _id: 1 } })
+      .find({ batchId, ...ended }, { projection: { _id: 1 } })
       .limit(KEYS_REMOVED_AT_ONCE)
       .toArray();
     if (some.length === 0) return;
-    await database.waits.deleteMany({ _id: { $in: some.map(({ _id }) => _id) } });
+    await database.waits.deleteMany({ _id: { $in: some.map(({ _id }) => _id) }, ...ended });
   }
 }
 

@@ -220,13 +220,14 @@ describe('a look asks for another one, which nobody else may ask for', () => {
     const [a, b] = newNames();
     const [one, other] = [await accept(a, b), await accept(b, a)];
     for (const id of [one, other]) await run(applyItems, id);
+    const anotherBatch = { _id: 'another batch', run: 1 };
     const member = { key: resourceKey(SCOPE, nodeId, b), batchId: other, index: 0 };
-    expect(await claimPending(database, 'somebody else', [member])).toBe(true);
+    expect(await claimPending(database, anotherBatch, [member])).toBe(true);
     expect(await run(lookForDependencies, one)).toMatchObject({ settled: [], ready: [], lookAgain: true });
     expect(await readOutcomes(database, { _id: one, pageSize: 50 }, [0])).toMatchObject(
       new Map([[0, { status: 'pending' }]]),
     );
-    await unclaimPending(database, 'somebody else', [member]);
+    await unclaimPending(database, anotherBatch, [member]);
     expect(await run(lookForDependencies, one)).toMatchObject({ settled: [0], lookAgain: false });
     await expectAllApplied(one, other);
   });

@@ -1,4 +1,9 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createDependencies } from '../../activities/dependencies.ts';
+import { finishBatch } from '../../activities/finish-batch.ts';
+import { MemoryAllowance } from '../../activities/memory-allowance.ts';
 import { readOutcomes, requeueOutcomes, type StoredOutcome, writeOutcomes } from '../../store/outcome-pages.ts';
 import { Drover } from '../harness.ts';
 
@@ -44,6 +49,46 @@ test('a finish inside a workflow task that was given up does not cancel what a r
   for (let look = 0; look < 20; look++) await drover.items(id);
   apply.come();
   expect(await drover.ended(id)).toMatchObject({ status: 'success', counts: { succeeded: 1, cancelled: 0 } });
+});
+
+test('a late finish of a run that was ended does not keep a retry from being woken', async () => {
+  const [arrived, goOn] = [moment(), moment()];
+  const { database, client, logger } = drover.services;
+  const context = createDependencies({
+    database,
+    client,
+    logger,
+    retentionDays: 0,
+    planningMemory: new MemoryAllowance(0),
+    taskQueue: drover.config.TEMPORAL_TASK_QUEUE,
+    activityTimeoutSeconds: 60,
+    checkpoint: async () => {
+      arrived.come();
+      await goOn.came;
+    },
+  });
+  const many = Array.from({ length: 30 }, (_, n) => `much-${n}`);
+  await drover.define('region', { towns: { type: 'array', items: { $ref: 'reach:schemas/town' } } });
+  const id = await drover.upload('region', [{ externalId: 'much', towns: many }], '?dependencyWaitTimeout=600');
+  await drover.waiting(id);
+  // as recovery does where the workflow of a batch has gone
+  const attempt = new MockActivityEnvironment(
+    { startToCloseTimeoutMs: 60_000 },
+    { logger: new DefaultLogger('ERROR') },
+  );
+  const late = attempt.run(() =>
+    finishBatch(context, { batchId: id, run: 1, cancelled: true, cascaded: 0, abandoned: true }),
+  );
+  await arrived.came;
+  await act('cancel', id);
+  await drover.ended(id);
+  expect((await act('retry', id)).status).toBe(202);
+  await drover.waiting(id);
+  goOn.come();
+  await late;
+  const towns = many.map((externalId) => ({ externalId }));
+  await drover.ended(await drover.upload('town', towns));
+  expect(await drover.ended(id)).toMatchObject({ status: 'success', actions: { created: 1 } });
 });
 
 describe('outcomes', () => {

@@ -219,9 +219,10 @@ async function playRareCases(): Promise<void> {
   await removeHidden(database, group, [key]);
   await unmarkLeaving(database, group, [key]);
   await showDefinition(database, { definitionId: 'definition', change: 'change', leaseUntil: new Date() });
-  await claimPending(database, group, [member]);
-  await claimedBy(database, group);
-  await unclaimPending(database, group, [member]);
+  const claimer = { _id: 'claimer', run: 2 };
+  await claimPending(database, claimer, [member]);
+  await claimedBy(database, claimer);
+  await unclaimPending(database, claimer, [member]);
   const many = newList(`${batchId}/0`, [key]);
   await storeLists(database, [many]);
   await readLists(database, [{ keys: [], list: many.list }]);
@@ -251,9 +252,9 @@ async function playAttempts(): Promise<void> {
   );
   await expect(late).rejects.toThrow(SupersededError);
   await forgetGroup(database, 'step', 'group');
-  await registerPending(database, batch._id, 'token', [{ key, index: 0, missing: [key] }]);
-  await claimPending(database, 'nobody', [{ key, batchId: batch._id, index: 0 }]);
-  expect(await releasePending(database, batch._id, [{ key, index: 0 }])).toEqual(new Set());
+  await registerPending(database, batch, 'token', [{ key, index: 0, missing: [key] }]);
+  await claimPending(database, { _id: 'nobody', run: 1 }, [{ key, batchId: batch._id, index: 0 }]);
+  expect(await releasePending(database, batch, [{ key, index: 0 }])).toEqual(new Set());
 }
 
 /** Why few documents are looked at for what an index leaves open, or as few as are answered with. */

@@ -1,12 +1,21 @@
 import { BSON, type Document } from 'mongodb';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import type { BatchDocument } from '../../store/batches.ts';
+import { type BatchDocument, insertBatch, readBatch, recordClaims } from '../../store/batches.ts';
 import { connectDatabase, type Database } from '../../store/database.ts';
 import { createIndexes, INDEXES } from '../../store/indexes.ts';
-import { MISSING_PER_OUTCOME, newList, readLists, storeLists } from '../../store/key-lists.ts';
+import { MISSING_PER_OUTCOME, newList, readLists, removeLists, storeLists } from '../../store/key-lists.ts';
 import { adoptOldDependencies } from '../../store/old-dependencies.ts';
-import { claimedBy, claimPending, readPending, registerPending, releasePending } from '../../store/pending-items.ts';
+import {
+  claimedBy,
+  claimPending,
+  dropPending,
+  readPending,
+  registerPending,
+  releasePending,
+  renewPending,
+  unclaimPending,
+} from '../../store/pending-items.ts';
 import { type Registration, registerWaits, registrationsFor, removeWaits, removeWaitsOf } from '../../store/waits.ts';
 
 let database: Database;
@@ -22,6 +31,9 @@ beforeEach(async () => {
   for (const collection of [database.waits, database.pendingItems, database.oldDependencies, database.keyLists])
     await collection.deleteMany({});
 });
+
+/** The first run of a batch. */
+const first = (_id: string) => ({ _id, run: 1 });
 
 async function waitingFor(...keys: string[]): Promise<string[]> {
   const found: Registration[] = [];
@@ -42,16 +54,16 @@ async function largestOf(...collections: { find(filter: object): AsyncIterable<D
 
 describe('registrations', () => {
   test('of a batch that stops waiting go, those of others stay', async () => {
-    await registerWaits(database, 'one', 't1', ['a', 'b']);
-    await registerWaits(database, 'two', 't2', ['b', 'c']);
-    await removeWaitsOf(database, 'one');
+    await registerWaits(database, first('one'), 't1', ['a', 'b']);
+    await registerWaits(database, first('two'), 't2', ['b', 'c']);
+    await removeWaitsOf(database, first('one'));
     expect(await waitingFor('a', 'b', 'c')).toEqual(['two b', 'two c']);
   });
 
   test('that were renewed since they were read stay when they are answered', async () => {
-    await registerWaits(database, 'one', 'first', ['a', 'b']);
+    await registerWaits(database, first('one'), 'first', ['a', 'b']);
     for await (const read of registrationsFor(database, ['a', 'b'])) {
-      await registerWaits(database, 'one', 'second', ['b']);
+      await registerWaits(database, first('one'), 'second', ['b']);
       await removeWaits(database, read);
     }
     expect(await waitingFor('a', 'b')).toEqual(['one b']);
@@ -64,13 +76,13 @@ describe('registrations', () => {
     );
     await registerWaits(
       database,
-      'wide',
+      first('wide'),
       'token',
       Array.from({ length: 10_000 }, (_, n) => longestKey(n)),
     );
     expect(await largestOf(database.waits)).toBeLessThan(16_384);
     expect(await waitingFor('x')).toHaveLength(20_000);
-    await removeWaitsOf(database, 'wide');
+    await removeWaitsOf(database, first('wide'));
     expect(await database.waits.countDocuments({})).toBe(20_000);
   });
 });
@@ -81,7 +93,7 @@ describe('pending items', () => {
     for (const batchId of ['one', 'two']) {
       const { list, documents } = newList(`${batchId}/0`, missing);
       await storeLists(database, [{ list, documents }]);
-      await registerPending(database, batchId, 'token', [{ key: 'x', index: 0, missing, list }]);
+      await registerPending(database, first(batchId), 'token', [{ key: 'x', index: 0, missing, list }]);
     }
     expect(await largestOf(database.pendingItems, database.keyLists)).toBeLessThan(2 * 1024 * 1024);
     const found = await readPending(database, ['x', 'y'], 10);
@@ -91,17 +103,17 @@ describe('pending items', () => {
 
   test('that another batch has claimed are not released, the others are', async () => {
     const item = (index: number) => ({ key: `k${index}`, index, missing: ['m'] });
-    await registerPending(database, 'one', 't', [item(0), item(1)]);
-    expect(await claimPending(database, 'two', [{ key: 'k0', batchId: 'one', index: 0 }])).toBe(true);
-    expect(await claimPending(database, 'three', [{ key: 'k0', batchId: 'one', index: 0 }])).toBe(false);
-    const claiming = { _id: 'two', status: 'waiting', claimOwners: ['one'] } as BatchDocument;
+    await registerPending(database, first('one'), 't', [item(0), item(1)]);
+    expect(await claimPending(database, first('two'), [{ key: 'k0', batchId: 'one', index: 0 }])).toBe(true);
+    expect(await claimPending(database, first('three'), [{ key: 'k0', batchId: 'one', index: 0 }])).toBe(false);
+    const claiming = { _id: 'two', run: 1, status: 'waiting', claimOwners: ['one'] } as BatchDocument;
     await database.batches.insertOne(claiming);
-    expect(await releasePending(database, 'one', [item(0), item(1)])).toEqual(new Set([0]));
-    expect(await claimedBy(database, 'two')).toMatchObject([{ key: 'k0', batchId: 'one', index: 0 }]);
+    expect(await releasePending(database, first('one'), [item(0), item(1)])).toEqual(new Set([0]));
+    expect(await claimedBy(database, first('two'))).toMatchObject([{ key: 'k0', batchId: 'one', index: 0 }]);
     // a claim that came late, when its batch had given all of them back
     await database.batches.updateOne({ _id: 'two' }, { $unset: { claimOwners: '' } });
-    expect(await releasePending(database, 'one', [item(0)])).toEqual(new Set());
-    expect(await claimedBy(database, 'two')).toEqual([]);
+    expect(await releasePending(database, first('one'), [item(0)])).toEqual(new Set());
+    expect(await claimedBy(database, first('two'))).toEqual([]);
   });
 
   test('of a list that is gone, for their batch is over, are not there', async () => {
@@ -110,6 +122,92 @@ describe('pending items', () => {
     expect(await readLists(database, [{ keys: [], list }])).toEqual([null]);
     await storeLists(database, [{ list, documents }]);
     expect(await readLists(database, [{ keys: [], list }, { keys }])).toEqual([keys, keys]);
+  });
+});
+
+describe('of a run that has ended, whoever is late', () => {
+  const late = { _id: 'one', run: 1 };
+  const again = { _id: 'one', run: 2 };
+  const item = { key: 'k', index: 0, missing: ['m'] };
+  const member = { key: 'k', batchId: 'one', index: 0 };
+  const found = async () => (await readPending(database, ['k'], 10)).map(({ missing }) => missing);
+
+  test('removes no registration, pending item or list of a later run', async () => {
+    const { list, documents } = newList('one/0', ['m', 'n'], again.run);
+    await storeLists(database, [{ list, documents }]);
+    await registerPending(database, late, 'earlier', [item]);
+    await registerPending(database, again, 'later', [{ ...item, missing: ['m', 'n'], list }]);
+    await removeWaitsOf(database, late);
+    await removeLists(database, 'one', late.run);
+    expect(await releasePending(database, late, [item])).toEqual(new Set());
+    await dropPending(database, [{ ...member, run: 1 }, member]);
+    expect(await waitingFor('m', 'n')).toEqual(['one m', 'one n']);
+    expect(await found()).toEqual([['m', 'n']]);
+    await removeWaitsOf(database, again);
+    await removeLists(database, 'one', again.run);
+    await dropPending(database, [{ ...member, run: 2 }]);
+    expect([await waitingFor('m', 'n'), await database.keyLists.countDocuments({}), await found()]).toEqual([
+      [],
+      0,
+      [],
+    ]);
+  });
+
+  test('registers nothing in place of what a later run has registered, and the rest all the same', async () => {
+    await registerPending(database, again, 'later', [item]);
+    await registerPending(database, late, 'earlier', [
+      { ...item, missing: ['l', 'm'] },
+      { ...item, key: 'o', index: 1 },
+    ]);
+    expect(await database.waits.find({}).sort({ _id: 1 }).toArray()).toMatchObject([
+      { _id: 'one/l', token: 'earlier', run: 1 },
+      { _id: 'one/m', token: 'later', run: 2 },
+    ]);
+    expect(await found()).toEqual([['m']]);
+    expect(await readPending(database, ['o'], 10)).toMatchObject([{ index: 1, run: 1 }]);
+  });
+
+  test('what an earlier run has left is registered anew, and no reason to think that one is registered', async () => {
+    await registerPending(database, late, 'earlier', [item]);
+    expect(await renewPending(database, late, 'same', [item], () => true)).toBe(false);
+    expect(await renewPending(database, again, 'later', [item], () => true)).toBe(true);
+    await removeWaitsOf(database, late);
+    expect(await waitingFor('m')).toEqual(['one m']);
+  });
+
+  test('gives back nothing that a later run has claimed; that one finds what was left claimed before it', async () => {
+    const [before, now] = [
+      { _id: 'claims', run: 1 },
+      { _id: 'claims', run: 2 },
+    ];
+    await registerPending(database, late, 't', [item]);
+    expect(await claimPending(database, before, [member])).toBe(true);
+    expect(await claimedBy(database, now)).toMatchObject([member]);
+    await unclaimPending(database, now, [member]);
+    expect(await claimPending(database, now, [member])).toBe(true);
+    expect(await claimedBy(database, before)).toEqual([]);
+    await unclaimPending(database, before, [member]);
+    expect(await claimedBy(database, now)).toMatchObject([member]);
+  });
+
+  test('claims nothing more: nobody would give it back', async () => {
+    await insertBatch(database, {
+      _id: 'over',
+      scope: { platform: 'default', tenant: 'default' },
+      operation: 'patch',
+      options: { ignoreUnknownFields: false },
+      schemaDefinitionId: 'd',
+      schemaName: 'd',
+      total: 1,
+      pageSize: 1,
+      createdAt: new Date(),
+    });
+    expect(await recordClaims(database, { _id: 'over', run: 2 }, new Set(['one']))).toBe(false);
+    expect(await recordClaims(database, { _id: 'over', run: 1 }, new Set(['one']))).toBe(true);
+    expect(await recordClaims(database, { _id: 'over', run: 2 }, new Set())).toBe(false);
+    expect((await readBatch(database, 'over'))?.claimOwners).toEqual(['one']);
+    await database.batches.updateOne({ _id: 'over' }, { $set: { status: 'cancelled' } });
+    expect(await recordClaims(database, { _id: 'over', run: 1 }, new Set(['two']))).toBe(false);
   });
 });
 
@@ -130,14 +228,14 @@ describe('what the version before this one has stored', () => {
       { key: 'x', batchId: 'four', index: 0, missing: many },
       { key: 'x', batchId: 'three', index: 7, missing: ['a'] },
     ]);
-    expect(await claimedBy(database, 'five')).toMatchObject([{ key: 'x', batchId: 'four', index: 0 }]);
+    expect(await claimedBy(database, first('five'))).toMatchObject([{ key: 'x', batchId: 'four', index: 0 }]);
     expect(await database.oldDependencies.countDocuments({})).toBe(0);
     await adoptOldDependencies(database, ['x']);
     expect(await waitingFor('x')).toEqual(['one x', 'two x']);
   });
 
   test('does not overwrite a later registration', async () => {
-    await registerWaits(database, 'one', 'later', ['x']);
+    await registerWaits(database, first('one'), 'later', ['x']);
     await database.oldDependencies.insertOne(old);
     await adoptOldDependencies(database, ['x']);
     expect((await database.waits.findOne({ _id: 'one/x' }))?.token).toBe('later');
