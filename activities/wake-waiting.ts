@@ -1,5 +1,6 @@
-import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { parseResourceKey, type ResourceKey } from '../domain/resource.ts';
+import { isSignalLimit } from '../services/signal-limit.ts';
 import { adoptOldDependencies } from '../store/old-dependencies.ts';
 import { slices } from '../store/slices.ts';
 import { type Registration, registrationsFor, removeWaits } from '../store/waits.ts';
@@ -8,9 +9,6 @@ import type { Dependencies } from './dependencies.ts';
 
 /** Most identities named in one signal: a signal stays far below Temporal's limit of 2 MB for a payload. */
 const KEYS_PER_SIGNAL = 500;
-
-/** gRPC status code. */
-const INVALID_ARGUMENT = 3;
 
 /** Batches that are signalled side by side, and whose registrations are then removed together. */
 const BATCHES_AT_ONCE = 20;
@@ -73,13 +71,4 @@ export async function signalAvailable(
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError) && !isSignalLimit(error)) throw error;
   }
-}
-
-/** How Temporal refuses a signal to an execution that has had as many as one may have (10,000). */
-const SIGNAL_LIMIT = /limit for signal/i;
-
-/** @param error what `handle.signal` threw. */
-function isSignalLimit(error: unknown): boolean {
-  const refusal = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(refusal) && refusal.code === INVALID_ARGUMENT && SIGNAL_LIMIT.test(refusal.details);
 }

@@ -5,6 +5,7 @@ import type { Database } from '../store/database.ts';
 import { outcomeChunks } from '../store/outcome-pages.ts';
 import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../workflows/messages.ts';
 import { type AcceptParts, startOrLeave } from './accept-batch.ts';
+import { isSignalLimit } from './signal-limit.ts';
 import { latestExecution, type StartParts, startBatch } from './start-batch.ts';
 
 /** What telling a workflow takes. */
@@ -64,12 +65,13 @@ async function control(
   await parts.assertTemporal();
   const asked = await requestControl(parts.database, batch._id, request);
   if (asked === null) throw await refused(parts, batch, verb);
-  if (!(await tellOrLeave(parts, asked))) throw await refused(parts, batch, verb);
+  // what is to be told later holds already: activities go by what is stored
+  if ((await tellOrLeave(parts, asked)) === 'closed') throw await refused(parts, batch, verb);
   return asked;
 }
 
 /** What is asked of a batch whose start Temporal does not take now is stored with it: recovery starts it so, and nothing runs before. */
-async function tellOrLeave(parts: ControlParts, asked: BatchDocument): Promise<boolean> {
+async function tellOrLeave(parts: ControlParts, asked: BatchDocument): Promise<Told> {
   try {
     return await tellWorkflow(parts, asked);
   } catch (error) {
@@ -79,7 +81,7 @@ async function tellOrLeave(parts: ControlParts, asked: BatchDocument): Promise<b
       { batchId: asked._id, err: error.cause },
       'the workflow could not be started; recovery will start it',
     );
-    return true;
+    return 'later';
   }
 }
 
@@ -90,27 +92,32 @@ async function refused({ database }: TellParts, batch: BatchDocument, verb: Verb
 }
 
 /**
+ * What has become of a request: the workflow was told of it; it is closed; or it takes no more signals, and is told by recovery
+ * once it has continued as new.
+ */
+export type Told = 'told' | 'closed' | 'later';
+
+/**
  * Tells the workflow what is asked of its batch, until what it was told last is what was asked last: requests may overtake each
  * other on the way. A workflow that was not started yet is started with it.
- * @returns false where the workflow is closed.
  */
-export async function tellWorkflow(parts: TellParts, batch: BatchDocument): Promise<boolean> {
+export async function tellWorkflow(parts: TellParts, batch: BatchDocument): Promise<Told> {
   for (let asked: BatchDocument | null = batch; asked !== null; asked = await recordTold(parts.database, asked)) {
-    const isTold =
-      (await signal(parts, asked)) || (await startUnlessDone(parts, asked)) || (await signal(parts, asked));
-    if (!isTold) return false;
+    let told = await signal(parts, asked);
+    if (told === 'closed') told = (await startUnlessDone(parts, asked)) ? 'told' : await signal(parts, asked);
+    if (told !== 'told') return told;
   }
-  return true;
+  return 'told';
 }
 
-/** @returns false where no workflow runs. */
-async function signal({ client }: TellParts, batch: BatchDocument): Promise<boolean> {
+async function signal({ client }: TellParts, batch: BatchDocument): Promise<Told> {
   const message = batch.cancelRequested ? cancelSignal : batch.asked?.suspended ? suspendSignal : resumeSignal;
   try {
     await client.workflow.getHandle(batchWorkflowId(batch._id)).signal(message, batch.asked?.token);
-    return true;
+    return 'told';
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
+    if (error instanceof WorkflowNotFoundError) return 'closed';
+    if (isSignalLimit(error)) return 'later';
     throw error;
   }
 }

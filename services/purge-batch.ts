@@ -9,6 +9,7 @@ import { removeLists } from '../store/key-lists.ts';
 import { removeOutcomePages } from '../store/outcome-pages.ts';
 import { batchWorkflowId, cancelSignal } from '../workflows/messages.ts';
 import { hasStatus, NOT_FOUND } from './executions.ts';
+import { isSignalLimit } from './signal-limit.ts';
 import { latestExecution } from './start-batch.ts';
 
 /** Time that a request waits for a running workflow to end after its cancellation, in ms; after that recovery goes on. */
@@ -55,6 +56,8 @@ async function endWorkflow(client: Client, batchId: string, waitMs: number): Pro
     await handle.signal(cancelSignal, 'deleted');
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return true;
+    // its activities go by the mark; it is told once it has continued as new
+    if (isSignalLimit(error)) return false;
     throw error;
   }
   for (;;) {

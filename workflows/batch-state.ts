@@ -1,7 +1,7 @@
 import type { BatchResult, BatchSummary } from '../domain/batch.ts';
 import { noActions, noCounts } from '../domain/outcome.ts';
 import { addTally, type Tally } from '../domain/tally.ts';
-import type { BatchInput, CarriedState, PendingGroup, PendingItem } from './messages.ts';
+import type { BatchInput, CarriedBatch, PendingGroup, PendingItem } from './messages.ts';
 
 /**
  * What a batch workflow knows of its batch: numbers, and which items wait until when (invariant 7). Nothing here touches
@@ -30,6 +30,8 @@ export class BatchState {
   hasWaited: boolean;
   /** A hint has come that dependencies may be there. */
   woken = false;
+  /** So many signals have come that this execution is to be left before Temporal refuses them. */
+  hasManySignals = false;
 
   constructor({
     total,
@@ -162,8 +164,8 @@ export class BatchState {
     }));
   }
 
-  /** @param stages what is planned and left to do. */
-  carry(cursor: number | undefined, stages: CarriedState['stages'] = []): CarriedState {
+  /** What the next execution has to know, beside the plan. */
+  carry(): CarriedBatch {
     const groups = new Map<number, number[]>();
     for (const index of this.pendingIndexes) {
       const deadline = this.#deadlines.get(index) ?? 0;
@@ -174,8 +176,6 @@ export class BatchState {
     return {
       summary: this.summary(),
       pending: [...groups].map(([expiresAt, indexes]) => ({ expiresAt, indexes })),
-      ...(cursor !== undefined && { cursor }),
-      ...(stages.length > 0 && { stages }),
       cancelled: this.cancelled,
       ...(this.asked !== null && { asked: this.asked }),
     };

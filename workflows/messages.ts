@@ -107,16 +107,28 @@ export function assertReadable(input: BatchInput | Unreadable): asserts input is
   if ('unreadable' in input) throw new Error(`the input cannot be read: ${input.unreadable}`);
 }
 
-export interface CarriedState {
+/** What is carried of a batch, beside its plan. */
+export interface CarriedBatch {
   readonly summary: BatchSummary;
   readonly pending: readonly PendingGroup[];
-  /** Where planning goes on; absent when all is planned. */
-  readonly cursor?: number;
-  /** What is planned and left to do, stage after stage. */
-  readonly stages?: readonly (readonly Work[])[];
   readonly cancelled: boolean;
   readonly asked?: string;
 }
+
+/** What is carried of a plan. */
+export interface CarriedPlan {
+  /**
+   * Where planning goes on; absent when all is planned. Where something is `left`: where the part was planned from. A worker of a
+   * version that does not know `left` plans it anew: what is done is found done, the rest is carried out.
+   */
+  readonly cursor?: number;
+  /** What is planned and left to do, stage after stage, and where planning goes on then. */
+  readonly left?: { readonly stages: readonly (readonly Work[])[]; readonly next?: number };
+  /** Written by the version before this one: what is left; then `cursor` is where planning goes on. */
+  readonly stages?: readonly (readonly Work[])[];
+}
+
+export type CarriedState = CarriedBatch & CarriedPlan;
 
 /** Pending items with one deadline, in ms since 1970. */
 export interface PendingGroup {

@@ -1,4 +1,4 @@
-import { tellWorkflow } from '../../services/control-batch.ts';
+import { type Told, tellWorkflow } from '../../services/control-batch.ts';
 import { undeliveredRequests } from '../../store/batches-to-recover.ts';
 import { isOver, NOTHING_DONE, type RecoveryJob } from './job.ts';
 
@@ -23,8 +23,9 @@ export const deliverRequests: RecoveryJob = {
       // one that is not started yet begins with what is asked of it
       if (batch.unstarted) continue;
       try {
-        const tell = (): Promise<boolean> => tellWorkflow(context, batch);
-        if (await context.client.withDeadline(Date.now() + TELL_TIMEOUT_MS, tell)) delivered += 1;
+        const tell = (): Promise<Told> => tellWorkflow(context, batch);
+        const told = await context.client.withDeadline(Date.now() + TELL_TIMEOUT_MS, tell);
+        if (told === 'told') delivered += 1;
       } catch (error) {
         context.logger.warn({ batchId: batch._id, err: error }, 'a request could not be delivered to a batch');
       }

@@ -275,6 +275,7 @@ const REASONS: Readonly<Record<string, string>> = {
   active: 'definitions whose references are unsettled are few',
   changing: 'definitions whose references are unsettled are few',
   'changing.leaseUntil': 'definitions whose references are unsettled are few',
+  run: 'what waits of a batch is of one run, but where one that has ended is late',
   _id: 'the definition itself, among those that refer to it',
 };
 

@@ -66,7 +66,7 @@ describe('the state of a batch', () => {
       pendingAt(2_000, 3),
     ]);
     state.suspended = true;
-    const carried = JSON.parse(JSON.stringify(state.carry(undefined)));
+    const carried = JSON.parse(JSON.stringify(state.carry()));
     const next = new BatchState({ total: 5, carried });
     expect(next.summary()).toEqual(state.summary());
     expect(next.pendingItems()).toEqual(state.pendingItems());
@@ -88,7 +88,7 @@ describe('the state of a batch', () => {
         const queued = new Set(Array.from({ length: total }, (_, index) => index));
         for (const { kind, indexes, status, deadline } of steps) {
           const pending = status === 'pending' ? (some: number[]) => [pendingAt(deadline, ...some)] : () => [];
-          if (kind === 'carry') state = new BatchState({ total, carried: state.carry(undefined) });
+          if (kind === 'carry') state = new BatchState({ total, carried: state.carry() });
           else if (kind === 'giveUp') {
             for (const index of indexes) if (state.isPending(index)) queued.add(index);
             state.giveUp(indexes);

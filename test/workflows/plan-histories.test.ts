@@ -1,9 +1,18 @@
 import { writeFileSync } from 'node:fs';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import type { temporal as protocol } from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
+import { DeterminismViolationError } from '@temporalio/workflow';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { EmbeddedTemporal } from '../../dev/temporal.ts';
-import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
+import type { BatchView } from '../../services/view-batch.ts';
+import {
+  BATCH_WORKFLOW_TYPE,
+  type BatchInput,
+  batchWorkflowId,
+  dependenciesAvailableSignal,
+} from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 import { startTemporalOfSmallHistories } from '../small-histories.ts';
 
@@ -12,6 +21,8 @@ import { startTemporalOfSmallHistories } from '../small-histories.ts';
  * `RECORD_HISTORIES=1` stored in test/histories, for later versions of the workflow.
  */
 const MAX_EVENTS = 40;
+
+type History = protocol.api.history.v1.IHistory;
 
 let temporal: EmbeddedTemporal;
 let drover: Drover;
@@ -31,6 +42,14 @@ const handleOf = (id: string, runId?: string) => drover.services.client.workflow
 const towns = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
 
+/** What an execution was started with. */
+function startOf(history: History) {
+  const attributes = history.events?.[0]?.workflowExecutionStartedEventAttributes;
+  const payload = attributes?.input?.payloads?.[0];
+  if (!attributes || !payload) throw new Error('a history that does not begin with a start');
+  return { attributes, input: defaultPayloadConverter.fromPayload<BatchInput>(payload) };
+}
+
 async function expectReplays(name: string, id: string, runId: string): Promise<void> {
   const history = await handleOf(id, runId).fetchHistory();
   if (process.env.RECORD_HISTORIES) {
@@ -41,7 +60,8 @@ async function expectReplays(name: string, id: string, runId: string): Promise<v
   await Worker.runReplayHistory({ workflowBundle }, history, batchWorkflowId(id));
 }
 
-test('suspended in the middle of its plan, it continues as new, suspended, with what is left, and keeps its counts', async () => {
+/** A batch that is suspended in the middle of its plan, and the execution that it is left by. */
+async function suspendInItsPlan(prefix: string): Promise<{ id: string; before: BatchView; runId: string }> {
   let begin = (): void => undefined;
   let open = (): void => undefined;
   const begun = new Promise<void>((resolve) => (begin = resolve));
@@ -51,7 +71,7 @@ test('suspended in the middle of its plan, it continues as new, suspended, with 
     begin();
     await opened;
   });
-  const id = await drover.upload('town', towns('middle', 20));
+  const id = await drover.upload('town', towns(prefix, 20));
   await begun;
   expect((await act('suspend', id)).status).toBe(200);
   drover.atCheckpoint(undefined);
@@ -59,6 +79,11 @@ test('suspended in the middle of its plan, it continues as new, suspended, with 
   const before = await drover.until(id, (batch) => batch.source === 'workflow' && batch.counts.succeeded > 0);
   const { runId } = await handleOf(id).describe();
   while ((await handleOf(id).describe()).runId === runId) await handleOf(id).signal(dependenciesAvailableSignal, []);
+  return { id, before, runId };
+}
+
+test('suspended in the middle of its plan, it continues as new, suspended, with what is left, and keeps its counts', async () => {
+  const { id, before, runId } = await suspendInItsPlan('middle');
   const after = await drover.until(id, (batch) => batch.source === 'workflow');
   expect(after).toMatchObject({ suspended: true, status: 'processing' });
   expect(after.counts.succeeded).toBeGreaterThanOrEqual(before.counts.succeeded);
@@ -69,6 +94,38 @@ test('suspended in the middle of its plan, it continues as new, suspended, with 
   expect(ended).toMatchObject({ status: 'success', counts: { succeeded: 20 }, actions: { created: 20, updated: 0 } });
   await expectReplays('suspended-in-its-plan', id, runId);
   await expectReplays('resumed-in-its-plan', id, (await handleOf(id).describe()).runId);
+});
+
+test('a worker that does not know what is left plans that anew: nothing is lost or done twice, and its history replays', async () => {
+  const { id } = await suspendInItsPlan('mixed');
+  const history = await handleOf(id).fetchHistory();
+  const { input, attributes } = startOf(history);
+  expect(input.carried).toMatchObject({ cursor: 0, left: { stages: [expect.anything()] } });
+  const { left, ...known } = input.carried ?? {};
+  await handleOf(id).terminate();
+  const { client, taskQueue } = drover.services;
+  const handle = await client.workflow.start(BATCH_WORKFLOW_TYPE, {
+    taskQueue,
+    workflowId: batchWorkflowId(id),
+    args: [{ ...input, carried: known }],
+    memo: { run: 1 },
+  });
+  expect((await act('resume', id)).status).toBe(200);
+  expect(await drover.ended(id)).toMatchObject({
+    status: 'success',
+    counts: { succeeded: 20, failed: 0, queued: 0 },
+    actions: { created: 20, updated: 0, unchanged: 0 },
+  });
+  const begun = await client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId).fetchHistory();
+  const workflowBundle = { codePath: inject('workflowBundle') };
+  // as if the worker that made it had been given what is left, and had passed over it
+  startOf(begun).attributes.input = attributes.input ?? null;
+  await Worker.runReplayHistory({ workflowBundle }, begun, batchWorkflowId(id));
+  const read = { ...input, carried: { ...known, cursor: undefined, stages: left?.stages } };
+  startOf(begun).attributes.input = { payloads: [defaultPayloadConverter.toPayload(read)] };
+  await expect(Worker.runReplayHistory({ workflowBundle }, begun, batchWorkflowId(id))).rejects.toThrow(
+    DeterminismViolationError,
+  );
 });
 
 test('a plan of many activities goes through many executions, each item once', async () => {

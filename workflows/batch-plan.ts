@@ -1,0 +1,132 @@
+import { condition, patched } from '@temporalio/workflow';
+import type { Plan, Work } from '../activities/plan-batch.ts';
+import type { BatchState } from './batch-state.ts';
+import type { BatchWork } from './batch-work.ts';
+import type { CarriedPlan, CarriedState } from './messages.ts';
+
+/** The plan of a batch: it is made part by part, and each part is carried out stage after stage. */
+export class BatchPlan {
+  readonly #work: BatchWork;
+  readonly #state: BatchState;
+  readonly #continueAsNew: () => Promise<never>;
+  /** Where the part was planned from whose stages are at work, and where planning goes on after them. */
+  #plannedFrom = 0;
+  #cursor: number | undefined;
+  readonly #stages: Work[][];
+  #isDone: boolean;
+  #isResting = false;
+  /** Plans in a row that were not made because the batch is suspended or cancelled. */
+  #plansLeft = 0;
+
+  constructor(
+    work: BatchWork,
+    state: BatchState,
+    carried: CarriedState | undefined,
+    continueAsNew: () => Promise<never>,
+  ) {
+    this.#work = work;
+    this.#state = state;
+    this.#continueAsNew = continueAsNew;
+    this.#cursor = carried === undefined ? 0 : carried.cursor;
+    let stages = carried?.stages ?? [];
+    // a worker of an earlier version, should it take up this execution, passes over `left` and plans the part anew
+    if (carried?.left !== undefined && patched('takes-up-what-is-planned')) {
+      this.#plannedFrom = carried.cursor ?? 0;
+      this.#cursor = carried.left.next;
+      stages = carried.left.stages;
+    }
+    this.#stages = stages.map((stage) => [...stage]);
+    this.#isDone = this.#cursor === undefined && this.#stages.length === 0;
+  }
+
+  /** Nothing is planned, or left to plan, any more. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** What is left of the plan waits for the next execution. */
+  get isResting(): boolean {
+    return this.#isResting;
+  }
+
+  /** What the next execution goes on with. */
+  carry(): CarriedPlan {
+    if (this.#stages.length === 0) return this.#cursor === undefined ? {} : { cursor: this.#cursor };
+    const next = this.#cursor === undefined ? {} : { next: this.#cursor };
+    return { cursor: this.#plannedFrom, left: { stages: this.#stages, ...next } };
+  }
+
+  /** Plans and carries out part after part, stage after stage; rests where the history is long. */
+  async carryOut(): Promise<void> {
+    while (!this.#state.cancelled) {
+      const [stage] = this.#stages;
+      if (stage === undefined && this.#cursor === undefined) break;
+      if (this.#work.isFull) {
+        this.#isResting = true;
+        return;
+      }
+      if (stage !== undefined) await this.#carryOutPlanned(stage);
+      else if (this.#cursor !== undefined) await this.#planOn(this.#cursor);
+    }
+    this.#isDone = true;
+  }
+
+  async #carryOutPlanned(stage: Work[]): Promise<void> {
+    await this.#work.runStage(stage, 'wait', (work) => this.#carryOutWork(work));
+    // Items that became pending have registered: now look (invariant 5).
+    this.#state.woken = true;
+    if (stage.length > 0) return;
+    this.#stages.shift();
+    const isPartDone = this.#stages.length === 0 && this.#cursor !== undefined;
+    if (isPartDone && this.#work.isLong && !this.#work.isFull) await this.#continueAsNew();
+  }
+
+  /** Takes up the next part of the plan. */
+  async #planOn(cursor: number): Promise<void> {
+    const plan: Plan | null = await this.#planNext(cursor);
+    this.#state.started = true;
+    if (plan?.isLeft) {
+      this.#plansLeft += 1;
+      await this.#work.untilTold(this.#plansLeft);
+      const state = this.#state;
+      if (state.suspended) await condition(() => !state.suspended || state.cancelled || this.#work.wantsRest);
+      return;
+    }
+    this.#plansLeft = 0;
+    this.#plannedFrom = cursor;
+    this.#cursor = plan?.next;
+    if (plan === null) return;
+    this.#state.add(plan.tally);
+    this.#stages.push(...plan.stages.map((stage) => [...stage]));
+  }
+
+  async #planNext(cursor: number): Promise<Plan | null> {
+    try {
+      return await this.#work.activities.plan({ ...this.#work.id, cursor });
+    } catch (error) {
+      this.#work.expectActivityFailure(error, 'planning failed');
+      return null;
+    }
+  }
+
+  /** @returns what was not begun. */
+  async #carryOutWork(work: Work): Promise<Work | null> {
+    const { activities, id } = this.#work;
+    try {
+      if (work.kind === 'step') {
+        const step = await activities.deleteStep({ ...id, step: work.step }, work.items);
+        if (step.isLeft) return work;
+        this.#state.add(step.tally, step.pending, step.cascaded);
+        return null;
+      }
+      const { tally, pending, hasWaited, left = [] } = await activities.applyItems({ ...id, indexes: work.indexes });
+      this.#state.add(tally, pending);
+      if (hasWaited) this.#state.hasWaited = true;
+      return left.length > 0 ? { kind: 'items', indexes: left } : null;
+    } catch (error) {
+      // The items stay queued here; finishing gives them their outcome.
+      this.#work.expectActivityFailure(error, 'work failed');
+      return null;
+    }
+  }
+}

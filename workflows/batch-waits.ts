@@ -1,0 +1,118 @@
+import { condition, sleep } from '@temporalio/workflow';
+import type { BatchPlan } from './batch-plan.ts';
+import type { BatchState } from './batch-state.ts';
+import type { BatchWork } from './batch-work.ts';
+
+/** Wait before looking again at items that another batch is carrying out, in ms. */
+const CLAIMED_RETRY_MS = 500;
+
+/** What the pending items of a batch need of the rest of its workflow. */
+interface Rest {
+  /** What programs are told of the batch is not what was stored last. */
+  isUnrecorded(): boolean;
+  record(): Promise<void>;
+  publish(): void;
+  continueAsNew(): Promise<never>;
+}
+
+/** The pending items of a batch: looked at when a hint comes, carried out when they can be, expired when they are due. */
+export class BatchWaits {
+  readonly #work: BatchWork;
+  readonly #plan: BatchPlan;
+  readonly #state: BatchState;
+  readonly #rest: Rest;
+
+  constructor(work: BatchWork, plan: BatchPlan, state: BatchState, rest: Rest) {
+    this.#work = work;
+    this.#plan = plan;
+    this.#state = state;
+    this.#rest = rest;
+  }
+
+  /** Sleeps until a hint or a deadline comes, then looks, carries out what is ready, and expires what is due. */
+  async watch(): Promise<void> {
+    const state = this.#state;
+    const rest = this.#rest;
+    const isOver = (): boolean => state.cancelled || (this.#plan.isDone && !state.hasPending);
+    const isWoken = (): boolean => state.woken && !state.suspended && state.hasPending;
+    const isFull = (): boolean =>
+      (this.#plan.isResting || (this.#plan.isDone && state.hasPending)) && this.#work.isLong;
+    while (!isOver()) {
+      if (rest.isUnrecorded()) await rest.record();
+      const stirred = (): boolean => isOver() || isWoken() || isFull() || rest.isUnrecorded();
+      const deadline = state.nextDeadline;
+      // a deadline that appears or moves is a reason to sleep anew
+      const isMoved = (): boolean => state.nextDeadline !== deadline;
+      if (deadline === undefined) await condition(() => stirred() || isMoved());
+      else if (deadline > Date.now()) {
+        const summary = `deadline of ${state.pendingIndexes.length} pending items`;
+        await condition(() => stirred() || isMoved(), deadline - Date.now(), { summary });
+      }
+      if (isOver()) return;
+      const isDue = state.dueAt(Date.now()).length > 0;
+      if (isWoken() || (isDue && !state.suspended)) await this.#look();
+      if (isDue && !state.cancelled) await this.#expire();
+      rest.publish();
+      if (isFull()) await rest.continueAsNew();
+    }
+  }
+
+  /** Carries out what is ready. While suspended, the rest goes on waiting, and its deadlines run on. */
+  async #look(): Promise<void> {
+    const state = this.#state;
+    const indexes = state.pendingIndexes;
+    state.woken = false;
+    try {
+      const { settled, result, ready, lookAgain } = await this.#work.activities.look({ ...this.#work.id, indexes });
+      state.replace(settled, result.tally, result.pending);
+      for (const stage of ready) await this.#work.runStage([...stage], 'leave', (chunk) => this.#applyReady(chunk));
+      const isStuck = lookAgain || ready.flat(2).some((index) => state.isPending(index));
+      if (!isStuck || state.suspended || state.cancelled) return;
+      // Another batch is carrying them out with its own, or what they need has gone again: nobody may tell.
+      state.woken = true;
+      const isIdle = indexes.every((index) => state.isPending(index));
+      if (isIdle) await sleep(CLAIMED_RETRY_MS, { summary: 'pending items are being carried out by another batch' });
+    } catch (error) {
+      this.#giveUp(indexes, error);
+    }
+  }
+
+  /** @returns what was not begun: it is pending as before. */
+  async #applyReady(indexes: number[]): Promise<number[] | null> {
+    const { activities, id } = this.#work;
+    try {
+      const { tally, pending, left = [] } = await activities.applyItems({ ...id, indexes });
+      const kept = new Set(left);
+      this.#state.replace(
+        indexes.filter((index) => !kept.has(index)),
+        tally,
+        pending,
+      );
+      return left.length > 0 ? [...left] : null;
+    } catch (error) {
+      this.#giveUp(indexes, error);
+      return null;
+    }
+  }
+
+  async #expire(): Promise<void> {
+    const state = this.#state;
+    const asOf = Date.now();
+    const due = state.dueAt(asOf);
+    if (due.length === 0) return;
+    try {
+      const { tally, pending } = await this.#work.activities.expireItems({ ...this.#work.id, indexes: due, asOf });
+      state.replace(due, tally, pending);
+      if (pending.length > 0)
+        await sleep(CLAIMED_RETRY_MS, { summary: 'due items are being carried out by another batch' });
+    } catch (error) {
+      this.#giveUp(due, error);
+    }
+  }
+
+  /** A bug of ours: finishing gives these items their outcome. */
+  #giveUp(indexes: readonly number[], error: unknown): void {
+    this.#work.expectActivityFailure(error, 'waiting failed');
+    this.#state.giveUp(indexes);
+  }
+}
