@@ -10,6 +10,8 @@ import { startTemporalOfSmallHistories } from '../small-histories.ts';
 /** More than `SIGNALS_PER_EXECUTION`, by what one that is left may still get. */
 const MAX_SIGNALS = 1_050;
 const AT_ONCE = 50;
+/** For a thousand signals, on a machine that is busy with other tests, in ms. */
+const TEST_MS = 180_000;
 
 let temporal: EmbeddedTemporal;
 let drover: Drover;
@@ -38,7 +40,9 @@ async function untilRefused(id: string): Promise<unknown> {
   return refusal;
 }
 
-test('a batch that Temporal lets have no more signals does not hold up the batch that wakes it, and looks all the same', async () => {
+test('a batch that Temporal lets have no more signals does not hold up the batch that wakes it, and looks all the same', {
+  timeout: TEST_MS,
+}, async () => {
   const { client } = drover.services;
   const id = await drover.upload('town', [{ externalId: 'waits', near: 'comes' }], '?dependencyWaitTimeout=600');
   await drover.waiting(id);
@@ -56,34 +60,38 @@ test.each([
   ['suspend', { suspended: true }, 'resume'],
   ['resume', { suspended: false }, null],
   ['cancel', { cancelRequested: true }, null],
-] as const)('%s of a batch that takes no more signals is a 200, and takes effect', async (verb, stored, then) => {
-  const { database, client } = drover.services;
-  const name = `limit-${verb}`;
-  const id = await drover.upload('town', [{ externalId: name, near: `${name}-near` }], '?dependencyWaitTimeout=600');
-  await drover.waiting(id);
-  if (verb === 'resume') {
-    expect((await act('suspend', id)).status).toBe(200);
-    await drover.until(id, (batch) => batch.source === 'workflow' && batch.suspended);
-  }
-  const { runId } = await client.workflow.getHandle(batchWorkflowId(id)).describe();
-  await drover.stopWorker();
-  expect(await untilRefused(id)).toBeInstanceOf(Error);
-  expect((await act(verb, id)).status).toBe(200);
-  expect(await database.batches.findOne({ _id: id })).toMatchObject({ ...stored, asked: { told: false } });
-  await drover.startWorker();
-  await drover.ended(await drover.upload('town', [{ externalId: `${name}-near` }]));
-  // left by itself for an execution that can be told, whatever the batch waits for
-  while ((await client.workflow.getHandle(batchWorkflowId(id)).describe()).runId === runId);
-  await recoverNow(drover);
-  if (then !== null) {
-    await drover.until(id, (batch) => batch.source === 'workflow' && batch.suspended);
-    await act(then, id);
-  }
-  const ended = await drover.ended(id);
-  expect(ended.status).toBe(verb === 'cancel' ? 'cancelled' : 'success');
-});
+] as const)(
+  '%s of a batch that takes no more signals is a 200, and takes effect',
+  { timeout: TEST_MS },
+  async (verb, stored, then) => {
+    const { database, client } = drover.services;
+    const name = `limit-${verb}`;
+    const id = await drover.upload('town', [{ externalId: name, near: `${name}-near` }], '?dependencyWaitTimeout=600');
+    await drover.waiting(id);
+    if (verb === 'resume') {
+      expect((await act('suspend', id)).status).toBe(200);
+      await drover.until(id, (batch) => batch.source === 'workflow' && batch.suspended);
+    }
+    const { runId } = await client.workflow.getHandle(batchWorkflowId(id)).describe();
+    await drover.stopWorker();
+    expect(await untilRefused(id)).toBeInstanceOf(Error);
+    expect((await act(verb, id)).status).toBe(200);
+    expect(await database.batches.findOne({ _id: id })).toMatchObject({ ...stored, asked: { told: false } });
+    await drover.startWorker();
+    await drover.ended(await drover.upload('town', [{ externalId: `${name}-near` }]));
+    // left by itself for an execution that can be told, whatever the batch waits for
+    while ((await client.workflow.getHandle(batchWorkflowId(id)).describe()).runId === runId);
+    await recoverNow(drover);
+    if (then !== null) {
+      await drover.until(id, (batch) => batch.source === 'workflow' && batch.suspended);
+      await act(then, id);
+    }
+    const ended = await drover.ended(id);
+    expect(ended.status).toBe(verb === 'cancel' ? 'cancelled' : 'success');
+  },
+);
 
-test('a batch that takes no more signals is removed', async () => {
+test('a batch that takes no more signals is removed', { timeout: TEST_MS }, async () => {
   const id = await drover.upload('town', [{ externalId: 'gone', near: 'never' }], '?dependencyWaitTimeout=600');
   await drover.waiting(id);
   await drover.stopWorker();

@@ -223,6 +223,9 @@ async function playRareCases(): Promise<void> {
   await claimPending(database, claimer, [member]);
   await claimedBy(database, claimer);
   await unclaimPending(database, claimer, [member]);
+  // the second time a later run has been there
+  for (const run of [2, 1])
+    await registerPending(database, { _id: 'later', run }, 'token', [{ key, index: 0, missing: [key] }]);
   const many = newList(`${batchId}/0`, [key]);
   await storeLists(database, [many]);
   await readLists(database, [{ keys: [], list: many.list }]);
