@@ -72,7 +72,9 @@ describe('registrations', () => {
     expect(await waitingFor('a', 'b')).toEqual(['one b']);
   });
 
-  test('of 20,000 batches for one identity, and of one batch for 10,000 of the longest, are small documents each', { timeout: LARGE_MS }, async () => {
+  test('of 20,000 batches for one identity, and of one batch for 10,000 of the longest, are small documents each', {
+    timeout: LARGE_MS,
+  }, async () => {
     const batches = Array.from({ length: 20_000 }, (_, n) => `batch-${n}`);
     await database.waits.insertMany(
       batches.map((batchId) => ({ _id: `${batchId}/x`, key: 'x', batchId, token: `token of ${batchId}` })),
@@ -91,7 +93,9 @@ describe('registrations', () => {
 });
 
 describe('pending items', () => {
-  test('with 10,000 of the longest references, of many batches for one identity, are read whole from small documents', { timeout: LARGE_MS }, async () => {
+  test('with 10,000 of the longest references, of many batches for one identity, are read whole from small documents', {
+    timeout: LARGE_MS,
+  }, async () => {
     const missing = Array.from({ length: 10_000 }, (_, n) => longestKey(n));
     for (const batchId of ['one', 'two']) {
       const { list, documents } = newList(`${batchId}/0`, missing);
