@@ -41,17 +41,23 @@ export class LoadLimits {
     let share = this.#requests;
     share.add(tenant);
     let bytes = 0;
+    let hasEnded = false;
     return {
       addBodyBytes: (more) => {
         this.#bodies.add(tenant, more);
         bytes += more;
       },
       end: () => {
+        // what was received after the caller had gone is freed as well
         this.#bodies.remove(tenant, bytes);
         bytes = 0;
+        if (hasEnded) return;
+        hasEnded = true;
         share.remove(tenant);
       },
       becomeStream: () => {
+        // nobody would end what has ended already
+        if (hasEnded) return;
         this.#streams.add(tenant);
         share.remove(tenant);
         share = this.#streams;
@@ -130,7 +136,7 @@ export interface RequestLoad {
   addBodyBytes(bytes: number): void;
   /** From here on it counts as an event stream, not as a request. @throws ApiError 429 where the tenant has too many of them. */
   becomeStream(): void;
-  /** To be called once. */
+  /** Frees all that it holds. To be called again where it could have received more meanwhile: it counts as ended once. */
   end(): void;
 }
 
@@ -145,7 +151,7 @@ export const limitLoad = createMiddleware<ApiEnv>(async (c, next) => {
   try {
     await next();
   } finally {
-    if (outgoing === undefined) load.end();
-    else if (outgoing.closed && outgoing.off('close', load.end)) load.end();
+    // the caller may have gone while its body was still being read
+    if (outgoing === undefined || outgoing.closed) load.end();
   }
 });

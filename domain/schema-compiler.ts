@@ -6,17 +6,17 @@ import { type JsonExtent, measureJson } from './json-text.ts';
 import { patternSize, storedRegex } from './linear-regex.ts';
 import { type ItemError, MAX_ERRORS_PER_ITEM } from './outcome.ts';
 import type { JsonObject } from './resource.ts';
-import { patternsOf, readSchemaDocument } from './schema-document.ts';
+import { patternsOf, readSchemaDocument, type SchemaNode } from './schema-document.ts';
 import { FORMATS } from './schema-formats.ts';
 import { EVALUATION_KEYWORD, validatableSchema } from './schema-normalizer.ts';
 import { type ReferenceField, referenceFieldsOf } from './schema-references.ts';
 import { quoted, shortened } from './shortened.ts';
-import { ValidationWork } from './validation-work.ts';
+import { namesAskedFor, ValidationWork } from './validation-work.ts';
 
 /** Deepest resource, in objects and arrays inside each other. */
 export const MAX_RESOURCE_DEPTH = 200;
-/** A resource that takes more work than this is told its first fault only: finding all of them takes some twenty times as much. */
-const MAX_NS_FOR_ALL_FAULTS = 5_000_000;
+/** What finding all faults of a resource may take, in ns as estimated: one that takes more is told its first only. */
+const MAX_NS_FOR_ALL_FAULTS = 50_000_000;
 /**
  * Most `$ref`s followed in one validation, for any resource, for each value in it, and in all: a recursive schema that
  * branches at every level could take longer than anyone waits.
@@ -66,16 +66,22 @@ export function compileSchema(schema: JsonObject, externalIdField: string): Comp
   };
 }
 
-/** Subschemas and properties beyond which a schema is compiled in a thread only: that alone could take a second, and megabytes. */
-const MAX_INLINE_SUBSCHEMAS = 500;
+/**
+ * Subschemas, properties and names that are asked for, beyond which a schema is compiled in a thread only: that alone could take a
+ * second, and megabytes.
+ */
+const MAX_INLINE_PARTS = 500;
 
 /** Whether only a thread may compile a schema. */
 export function isLargeSchema(schema: JsonObject): boolean {
-  return readSchemaDocument(schema).nodes.size > MAX_INLINE_SUBSCHEMAS;
+  const nodes = [...readSchemaDocument(schema).nodes.values()];
+  return nodes.length + nodes.reduce((sum, node) => sum + namesIn(node), 0) > MAX_INLINE_PARTS;
 }
 
-/** Measured: what a compiled schema takes in all, for each character of its text, subschema, pattern and instruction of a pattern. */
-const BYTES = { base: 60_000, character: 12, subschema: 6_000, pattern: 20_000, instruction: 250 };
+const namesIn = ({ schema }: SchemaNode): number => (typeof schema === 'boolean' ? 0 : namesAskedFor(schema));
+
+/** Measured: what a compiled schema takes in all, for each character of its text, subschema, name that is asked for, pattern and instruction of a pattern. */
+const BYTES = { base: 60_000, character: 12, subschema: 6_000, name: 500, pattern: 20_000, instruction: 250 };
 
 /** @param isLarge it is not compiled in this thread: only its text and fields take memory here. */
 function estimateBytes(schema: JsonObject, isLarge: boolean): number {
@@ -87,6 +93,7 @@ function estimateBytes(schema: JsonObject, isLarge: boolean): number {
     BYTES.base +
     text * BYTES.character +
     nodes.length * BYTES.subschema +
+    nodes.reduce((sum, node) => sum + namesIn(node), 0) * BYTES.name +
     patterns.reduce((sum, size) => sum + BYTES.pattern + size * BYTES.instruction, 0)
   );
 }
@@ -116,6 +123,7 @@ class Validator {
   #all: ValidateFunction | undefined;
   #evaluationsLeft = 0;
   #work: ValidationWork | undefined;
+  #workOfAll: ValidationWork | undefined;
   #measured: { readonly data: JsonObject; readonly extent: JsonExtent } | undefined;
 
   constructor(schema: JsonObject, draft2020: boolean) {
@@ -139,7 +147,8 @@ class Validator {
     try {
       const first = this.compile();
       if (this.#passes(first, data, values)) return [];
-      if (this.#estimate(extent) > MAX_NS_FOR_ALL_FAULTS) return toItemErrors(first.errors);
+      this.#workOfAll ??= new ValidationWork(this.#schema, true);
+      if (estimate(this.#workOfAll, extent) > MAX_NS_FOR_ALL_FAULTS) return toItemErrors(first.errors);
       this.#all ??= this.#compile(true);
       this.#passes(this.#all, data, values);
       return toItemErrors(this.#all.errors);
@@ -150,20 +159,14 @@ class Validator {
   }
 
   estimateNs(data: JsonObject): number {
-    return this.#estimate(this.#measure(data));
+    this.#work ??= new ValidationWork(this.#schema);
+    return estimate(this.#work, this.#measure(data));
   }
 
   /** Values count one by one, names of fields like values. Who asks for the estimate asks for the faults next. */
   #measure(data: JsonObject): JsonExtent {
     if (this.#measured?.data !== data) this.#measured = { data, extent: measureJson(data, MAX_RESOURCE_DEPTH) };
     return this.#measured.extent;
-  }
-
-  /** What is nested too deeply is refused at once. */
-  #estimate({ depth, values, names, characters }: JsonExtent): number {
-    if (depth > MAX_RESOURCE_DEPTH) return 0;
-    this.#work ??= new ValidationWork(this.#schema);
-    return this.#work.estimateNs({ depth, values: values + names, characters });
   }
 
   #passes(validate: ValidateFunction, data: JsonObject, values: number): boolean {
@@ -186,6 +189,11 @@ class Validator {
     });
     return ajv.compile(this.#schema);
   }
+}
+
+/** What is nested too deeply is refused at once. */
+function estimate(work: ValidationWork, { depth, values, names, characters }: JsonExtent): number {
+  return depth > MAX_RESOURCE_DEPTH ? 0 : work.estimateNs({ depth, values: values + names, characters });
 }
 
 /** Ajv with what makes it safe for schemas and data from outside. */

@@ -1,4 +1,5 @@
 import { stronglyConnectedComponents } from './components.ts';
+import { comparedExtent } from './equality-keywords.ts';
 import { patternSize } from './linear-regex.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
 import { isObject, readSchemaDocument, type SchemaDocument, type SchemaNode } from './schema-document.ts';
@@ -10,15 +11,21 @@ const APPLICATION_NS = 300;
 const ALTERNATIVE_NS = 1_000;
 /** What looking for one property, or one name of `required`, takes. */
 const PROPERTY_NS = 10;
+/** What telling one fault takes, where all of them are told. */
+const FAULT_NS = 1_000;
 /** What matching a pattern takes, be the text empty. */
 const PATTERN_NS = 2_000;
 /** What one instruction of a pattern's automaton takes for one character. */
 const PATTERN_STEP_NS = 8;
-/** What a format takes for one character. */
+/** What a format takes for one character, and those that take more: names of hosts are mapped, groups of patterns nest. */
 const FORMAT_CHARACTER_NS = 30;
+const COSTLY_FORMATS: ReadonlyMap<JsonValue, number> = new Map([
+  ['url', 120],
+  ['regex', 200],
+]);
 /** What counting characters (`minLength`) takes for one. */
 const COUNTED_CHARACTER_NS = 10;
-/** What comparing whole values (`uniqueItems`) takes for one value, and for one character of them. */
+/** What comparing whole values (`uniqueItems`, `enum`) takes for one value, and for one character of them. */
 const COMPARED_VALUE_NS = 800;
 const COMPARED_CHARACTER_NS = 10;
 
@@ -53,8 +60,11 @@ export class ValidationWork {
   /** The highest rates of the root up to each depth. */
   readonly #highest: { perValue: number; perCharacter: number }[] = [];
 
-  /** @param schema as the validator takes it. */
-  constructor(schema: JsonObject) {
+  /**
+   * @param schema as the validator takes it.
+   * @param allFaults whether all faults are told: each name that a schema asks for can be one.
+   */
+  constructor(schema: JsonObject, allFaults = false) {
     const document = readSchemaDocument(schema);
     // what applies in place comes first: its work is known when it is asked for
     const order = stronglyConnectedComponents(document.nodes.keys(), (pointer) => inPlaceOf(document, pointer)).flat();
@@ -63,7 +73,7 @@ export class ValidationWork {
     const isNoted = this.#nodes.some(
       ({ schema: each }) => isObject(each) && NOTED.some((keyword) => Object.hasOwn(each, keyword)),
     );
-    this.#own = this.#nodes.map((node) => ownWork(node, isNoted));
+    this.#own = this.#nodes.map((node) => ownWork(node, isNoted, allFaults));
     const numberOf = (pointer: string): number => numbers.get(pointer) ?? 0;
     this.#edges = this.#nodes.map((node) => ({
       inPlace: inPlaceOf(document, node.pointer).map(numberOf),
@@ -138,50 +148,56 @@ interface OwnWork {
   readonly characterWithin: number;
 }
 
-/** Keywords that ask for names one by one. */
-const NAMING = ['properties', 'required', 'dependencies', 'dependentRequired', 'dependentSchemas'];
 /** Keywords that make every combinator note what it has looked at, name by name. */
 const NOTED = ['unevaluatedProperties', 'unevaluatedItems'];
 
-function ownWork({ schema }: SchemaNode, isNoted: boolean): OwnWork {
-  if (typeof schema === 'boolean') return { value: APPLICATION_NS, character: 0, valueWithin: 0, characterWithin: 0 };
-  const names = NAMING.reduce((sum, keyword) => sum + countOf(schema[keyword]), 0);
+function ownWork({ schema }: SchemaNode, isNoted: boolean, allFaults: boolean): OwnWork {
+  const application = APPLICATION_NS + (allFaults ? FAULT_NS : 0);
+  if (typeof schema === 'boolean') return { value: application, character: 0, valueWithin: 0, characterWithin: 0 };
   const patterns = isObject(schema.patternProperties) ? Object.keys(schema.patternProperties) : [];
-  const instructions = patterns.reduce((sum, pattern) => sum + patternSize(pattern), 0);
+  // names are matched once more to tell which are additional
+  const times = schema.additionalProperties === undefined && schema.unevaluatedProperties === undefined ? 1 : 2;
+  const instructions = patterns.reduce((sum, pattern) => sum + patternSize(pattern), 0) * times;
   const alternatives = countOf(schema.anyOf) + countOf(schema.oneOf);
   const pattern = typeof schema.pattern === 'string' ? patternSize(schema.pattern) : 0;
   const counted = schema.minLength !== undefined || schema.maxLength !== undefined;
   const isUnique = schema.uniqueItems === true;
+  const keywords = allFaults ? Object.keys(schema).length : 0;
   return {
     value:
-      APPLICATION_NS +
-      names * PROPERTY_NS +
+      application +
+      keywords * FAULT_NS +
+      (countOf(schema.properties) + countOf(schema.dependentSchemas)) * PROPERTY_NS +
+      namesAskedFor(schema) * (PROPERTY_NS + (allFaults ? FAULT_NS : 0)) +
       alternatives * ALTERNATIVE_NS +
-      comparedValues(schema) * COMPARED_VALUE_NS +
+      comparedNs(schema) +
       (pattern > 0 ? PATTERN_NS : 0),
     character:
       pattern * PATTERN_STEP_NS +
-      (typeof schema.format === 'string' ? FORMAT_CHARACTER_NS : 0) +
+      (typeof schema.format === 'string' ? (COSTLY_FORMATS.get(schema.format) ?? FORMAT_CHARACTER_NS) : 0) +
       (counted ? COUNTED_CHARACTER_NS : 0),
-    valueWithin: (isUnique ? COMPARED_VALUE_NS : 0) + (isNoted ? APPLICATION_NS : 0) + patterns.length * PATTERN_NS,
+    valueWithin:
+      (isUnique ? COMPARED_VALUE_NS : 0) + (isNoted ? APPLICATION_NS : 0) + patterns.length * times * PATTERN_NS,
     characterWithin: (isUnique ? COMPARED_CHARACTER_NS : 0) + instructions * PATTERN_STEP_NS,
   };
+}
+
+/** Names of `required`, and those that the presence of others asks for, with those others. */
+export function namesAskedFor(schema: JsonObject): number {
+  const asked = ['dependencies', 'dependentRequired'].flatMap((keyword) => {
+    const holder = schema[keyword];
+    return isObject(holder) ? Object.values(holder).map((names) => 1 + (Array.isArray(names) ? names.length : 0)) : [];
+  });
+  return asked.reduce((sum, names) => sum + names, Array.isArray(schema.required) ? schema.required.length : 0);
 }
 
 function countOf(value: JsonValue | undefined): number {
   return typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
 }
 
-/** Values of a resource that `const` and `enum` look at, at most: no more than the largest of theirs has. */
-function comparedValues(schema: JsonObject): number {
-  const candidates = [
-    ...(Array.isArray(schema.enum) ? schema.enum : []),
-    ...(schema.const === undefined ? [] : [schema.const]),
-  ];
-  return candidates.reduce<number>((most, candidate) => Math.max(most, countValues(candidate)), 0);
-}
-
-function countValues(value: JsonValue): number {
-  if (typeof value !== 'object' || value === null) return 1;
-  return Object.values(value).reduce<number>((sum, inner) => sum + countValues(inner), 1);
+/** What `const` and `enum` take at most for one value: no more of it is looked at than there is in theirs. */
+function comparedNs({ const: only, enum: several }: JsonObject): number {
+  const candidates = [...(Array.isArray(several) ? several : []), ...(only === undefined ? [] : [only])];
+  const { values, characters } = comparedExtent(candidates);
+  return COMPARED_VALUE_NS * (1 + values) + COMPARED_CHARACTER_NS * characters;
 }
