@@ -1,6 +1,7 @@
 import { decideWrites, type ResourceState, type WriteDecisions } from '../domain/decide-writes.ts';
 import type { ItemError } from '../domain/outcome.ts';
 import type { JsonObject, ResourceKey } from '../domain/resource.ts';
+import type { Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { WorkItem } from './work-items.ts';
 
@@ -19,18 +20,20 @@ export interface BoundedDecisions {
 
 /**
  * Decides items where validating them may take long: what is estimated to is done by a thread that can be ended, so that this
- * one goes on with everything else.
+ * one goes on with everything else. After an attempt that ran out of time nothing is validated in this thread, whatever the
+ * estimate says: no item makes its batch be retried for ever.
  * @param needing those of some items that cannot be decided without some keys.
  */
 export async function decideWithinBudget(
   dependencies: Pick<Dependencies, 'schemas' | 'activityTimeoutSeconds'>,
+  { isAfterTimeout }: Pick<Delivery, 'isAfterTimeout'>,
   items: readonly WorkItem[],
   stored: ReadonlyMap<ResourceKey, ResourceState>,
   exists: (key: ResourceKey) => boolean,
   needing: (keys: ReadonlySet<ResourceKey>, items: readonly WorkItem[]) => ReadonlySet<WorkItem>,
 ): Promise<BoundedDecisions> {
   const deadline = performance.now() + dependencies.activityTimeoutSeconds * 1000 * THREAD_SHARE;
-  const verdicts = new Verdicts(dependencies.schemas);
+  const verdicts = new Verdicts(dependencies.schemas, isAfterTimeout);
   const postponed = new Set<WorkItem>();
   for (;;) {
     const open = items.filter((item) => !postponed.has(item));
@@ -48,8 +51,11 @@ class Verdicts {
   readonly #schemas: Dependencies['schemas'];
   readonly #found = new Map<WorkItem, Map<string, readonly ItemError[]>>();
 
-  constructor(schemas: Dependencies['schemas']) {
+  readonly #inThreadOnly: boolean;
+
+  constructor(schemas: Dependencies['schemas'], inThreadOnly: boolean) {
     this.#schemas = schemas;
+    this.#inThreadOnly = inThreadOnly;
   }
 
   /** For one decision: each begins with its whole time in this thread. */
@@ -59,7 +65,9 @@ class Verdicts {
     return (item, data) => {
       const { compiled } = item.schema;
       const estimatedNs = compiled.estimateNs(data);
-      if (estimatedNs <= Math.min(MAX_INLINE_NS, leftNs)) {
+      // 0: it is nested too deeply to be made a text of, and refused at once
+      const mayTakeNs = this.#inThreadOnly ? 0 : Math.min(MAX_INLINE_NS, leftNs);
+      if (estimatedNs <= mayTakeNs) {
         leftNs -= estimatedNs;
         return compiled.faults(data);
       }

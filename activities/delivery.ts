@@ -21,6 +21,8 @@ export interface Delivery {
   readonly attempt: number;
   /** Ids of the attempts before it. */
   readonly superseded: readonly string[];
+  /** Whether an attempt before it may have run out of time: what took that long must not be done in the same way again. */
+  readonly isAfterTimeout: boolean;
   /**
    * Stops a delivery that Temporal may have given up already: a later one may have done its work, and writing now would do it
    * twice (invariant 2).
@@ -87,14 +89,19 @@ export async function renewed({ client }: Pick<Dependencies, 'client'>, delivery
 }
 
 export function deliveryOf(
-  info: Pick<Info, 'workflowExecution' | 'activityId' | 'attempt' | 'startToCloseTimeoutMs'>,
+  info: Identity &
+    Pick<Info, 'startToCloseTimeoutMs'> &
+    Partial<Pick<Info, 'scheduledTimestampMs' | 'currentAttemptScheduledTimestampMs'>>,
 ): Delivery {
+  const { scheduledTimestampMs = 0, currentAttemptScheduledTimestampMs = 0 } = info;
+  const sinceFirstMs = currentAttemptScheduledTimestampMs - scheduledTimestampMs;
   const activity = activityIdentity(info);
   return {
     id: `${activity}/${info.attempt}`,
     activity,
     attempt: info.attempt,
     superseded: Array.from({ length: info.attempt - 1 }, (_, earlier) => `${activity}/${earlier + 1}`),
+    isAfterTimeout: info.attempt > 1 && sinceFirstMs > info.startToCloseTimeoutMs * (1 - MARGIN),
     assertInTime: inTime(info.startToCloseTimeoutMs),
   };
 }

@@ -55,7 +55,10 @@ export interface PlanInput extends Controlled {
  */
 export async function planBatch(dependencies: Dependencies, input: PlanInput): Promise<Plan | null> {
   const batch = input.cursor === 0 ? await beginRun(dependencies, input) : await continueRun(dependencies, input);
-  if (batch === null) return null;
+  if (batch === null) {
+    await warnIfLive(dependencies, input);
+    return null;
+  }
   const control = new ControlCheck(dependencies.database, input);
   // planning writes of a suspended batch does nothing to them: it may go on
   if (control.asRead(batch) === 'cancelled') return { tally: tallyOf([]), stages: [], isLeft: true };
@@ -68,6 +71,13 @@ export async function planBatch(dependencies: Dependencies, input: PlanInput): P
     case 'terminate':
       return planTermination(dependencies, batch, input.cursor);
   }
+}
+
+/** Nothing would say otherwise why no item of a batch is worked on, that is neither deleted nor finished. */
+async function warnIfLive({ database, logger }: Dependencies, { batchId, run, cursor }: PlanInput): Promise<void> {
+  const batch = await readBatch(database, batchId);
+  if (batch === null || batch.run !== run || batch.completedAt !== undefined || batch.deletedAt !== undefined) return;
+  logger.warn({ batchId, run, cursor }, 'a batch that is neither deleted nor finished was given no plan');
 }
 
 async function beginRun(dependencies: Dependencies, input: PlanInput): Promise<BatchDocument | null> {

@@ -86,7 +86,7 @@ async function writeRound(
   const ready = open.filter((item) => !needsUnsettled.has(item));
   const stored = statesOf(look);
   const exists = (key: ResourceKey): boolean => look.present.has(key);
-  const { decided, postponed } = await decideWithinBudget(dependencies, ready, stored, exists, itemsNeeding);
+  const { decided, postponed } = await decideWithinBudget(dependencies, delivery, ready, stored, exists, itemsNeeding);
   for (const [item, decision] of decided.decisions) results.set(item, decision);
   if (postponed.size > 0) {
     // the next attempt takes up where this one stops: what has failed is settled, what is written is recognized

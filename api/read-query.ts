@@ -38,7 +38,8 @@ export async function assertNoBody(c: ApiContext, faults: string[], known: Known
   const { raw } = c.req;
   if (raw.method === 'GET' || raw.method === 'HEAD') {
     // it is not read at all
-    if (Number(c.req.header('content-length') ?? 0) > 0) faults.push('body: a GET takes none');
+    const isChunked = c.req.header('transfer-encoding') !== undefined;
+    if (isChunked || Number(c.req.header('content-length') ?? 0) > 0) faults.push('body: a GET takes none');
     return;
   }
   if (raw.body === null) return;

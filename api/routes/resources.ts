@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { parseResourceKey, type Resource, type ResourceKey, resourceKey } from '../../domain/resource.ts';
 import { referencesIn } from '../../domain/schema-references.ts';
+import { shortened } from '../../domain/shortened.ts';
 import { type Total, totalText } from '../../domain/total.ts';
 import {
   countReferrers,
@@ -45,13 +46,18 @@ const ResourceSchema = z
     updatedAt: z.iso.datetime(),
   })
   .openapi('Resource');
+/** Most places named in which one resource refers to another. */
+const MAX_FIELDS = 20;
 const Referrer = z
   .object({
     id: z.string(),
     schemaDefinitionId: z.string(),
     schemaName: z.string(),
     resourceExternalId: z.string(),
-    fields: z.array(z.string()).openapi({ description: 'Where it refers: field names, or JSON pointers below them' }),
+    fields: z.array(z.string()).openapi({
+      description: `Where it refers: field names, or JSON pointers below them; the first ${MAX_FIELDS}, shortened where they are long`,
+    }),
+    fieldsTotal: z.number().int().openapi({ description: 'In how many places it refers' }),
   })
   .openapi('Referrer');
 /** Reading resources (contract section 5). */
@@ -167,7 +173,7 @@ async function toReferrer(c: ApiContext, document: ResourceDocument, target: Res
   const { id, schemaDefinitionId, externalId } = document;
   const answer = { id, schemaDefinitionId, resourceExternalId: externalId };
   const loaded = await c.var.services.schemas.latest(schemaDefinitionId);
-  if (loaded === null) return { ...answer, schemaName: '', fields: [] };
+  if (loaded === null) return { ...answer, schemaName: '', fields: [], fieldsTotal: 0 };
   const wanted = parseResourceKey(target);
   const references = referencesIn(loaded.compiled.referenceFields, JSON.parse(document.data)).filter(
     (reference) => reference.externalId === wanted.externalId,
@@ -179,5 +185,10 @@ async function toReferrer(c: ApiContext, document: ResourceDocument, target: Res
   const fields = references
     .filter((reference) => bound.get(reference.target.toLowerCase())?.id === wanted.schemaDefinitionId)
     .map((reference) => reference.field);
-  return { ...answer, schemaName: loaded.definition.name, fields };
+  return {
+    ...answer,
+    schemaName: loaded.definition.name,
+    fields: fields.slice(0, MAX_FIELDS).map((field) => shortened(field)),
+    fieldsTotal: fields.length,
+  };
 }

@@ -146,6 +146,18 @@ describe('what one tenant may hold of the bodies', () => {
     expect(takeAll(load, 'g').taken).toBe(500);
   });
 
+  test('is freed once, however often a request ends, with what comes after its caller has gone', () => {
+    const load = new LoadLimits({ ...limits, MAX_REQUESTS_PER_TENANT: 2, MAX_BODY_BYTES_PER_TENANT: 200 });
+    const gone = load.begin('a');
+    load.begin('a');
+    gone.end();
+    gone.addBodyBytes(5);
+    gone.end();
+    expect(load.bodyBytes).toBe(0);
+    load.begin('a');
+    expect(() => load.begin('a')).toThrow(/too many requests/);
+  });
+
   test('has room for a body of the largest size, or the process does not start', () => {
     expect(() => loadConfig({ MAX_BODY_BYTES_PER_TENANT: '1000000' })).toThrow(ConfigError);
     expect(() => loadConfig({ MAX_BODY_BYTES_IN_FLIGHT: '20000000' })).toThrow(/^MAX_BODY_BYTES_IN_FLIGHT must be/);
