@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { v7 as uuidv7 } from 'uuid';
+import { inCausalOrder } from '../store/causal-order.ts';
 import { checkAuthentication, checkPlatformScope } from './authentication.ts';
 import { CAMUNDA_PREFIX, camundaRoutes } from './camunda/app.ts';
 import { camundaFailure } from './camunda/errors.ts';
@@ -43,6 +44,8 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   docsRoutes(app);
   app.use(checkAuthentication);
   app.use(limitLoad);
+  // what a request has written, it sees when it looks
+  app.use((_, next) => inCausalOrder(next));
   app.use(giveUpInOutage);
   app.use(`${SCHEMA_DEFINITIONS_PATH}/*`, checkPlatformScope);
   schemaDefinitionRoutes(app);

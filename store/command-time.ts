@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { inCausalOrder } from './causal-order.ts';
 
 /** The attempt of an activity that commands are sent for. */
 export interface AttemptOfCommands {
@@ -22,9 +23,12 @@ export interface AttemptOfCommands {
 
 const current = new AsyncLocalStorage<AttemptOfCommands>();
 
-/** Runs work all of whose commands are those of an attempt: each ends with the attempt's time at the latest. */
+/**
+ * Runs work all of whose commands are those of an attempt: each ends with the attempt's time at the latest, and each read sees what
+ * the attempt has written.
+ */
 export function asAttempt<T>(attempt: AttemptOfCommands, work: () => Promise<T>): Promise<T> {
-  return current.run(attempt, work);
+  return current.run(attempt, () => inCausalOrder(work));
 }
 
 /** Whose commands are being sent; undefined outside of activities. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Collection, type Document, MongoClient } from 'mongodb';
 import type { BatchDocument } from './batches.ts';
+import { CausalOrder } from './causal-order.ts';
 import { failWritesToClosedSockets } from './closed-socket.ts';
 import type { CommitDocument } from './commits.ts';
 import { guardedCollection } from './guarded-collection.ts';
@@ -62,10 +63,10 @@ export interface Database {
 
 /**
  * Connects with what the protocol relies on: an acknowledged write survives a failover (`w: majority`, journaled), and a read
- * sees nothing that a failover may take back (`majority` on the primary). It sees every write acknowledged before it too, but for
- * the moment after a failover in which the new primary has not yet confirmed what the old one had acknowledged. Nothing of the
- * protocol relies on that moment: a guarded write does not match there, an insert finds its `_id` taken, and both are tried
- * again. Returns at once; connects as soon as that can be.
+ * sees nothing that a failover may take back (`majority` on the primary). That a read sees every write acknowledged before it needs
+ * more: a new primary may not know for a moment that what the old one acknowledged is on a majority. Who writes and then looks
+ * relies on it (invariants 3 and 5), so the commands of an attempt and of a request are in causal order (`causal-order.ts`).
+ * Returns at once; connects as soon as that can be.
  */
 export async function connectDatabase(
   uri: string,
@@ -84,11 +85,12 @@ export async function connectDatabase(
     retryWrites,
     appName: 'drover',
   });
+  const order = new CausalOrder(client);
   const closed = new AbortController();
   void connectAtLast(client, closed.signal);
   const db = client.db(name);
   const collection = <T extends Document>(of: string): Collection<T> =>
-    guardedCollection(db.collection<T>(of), beforeCommand);
+    guardedCollection(db.collection<T>(of), order, beforeCommand);
   return {
     collection,
     batches: collection('batches'),
@@ -110,6 +112,7 @@ export async function connectDatabase(
     },
     close: async () => {
       closed.abort();
+      order.close();
       await client.close();
     },
   };

@@ -6,6 +6,7 @@ import {
   MongoBulkWriteError,
 } from 'mongodb';
 import { bulkWriteInParts, insertManyInParts } from './bulk-parts.ts';
+import type { CausalOptions, CausalOrder } from './causal-order.ts';
 import { currentAttempt } from './command-time.ts';
 import { CommandTimeoutError } from './errors.ts';
 
@@ -31,28 +32,40 @@ const OPTIONS_AT: Readonly<Record<string, number>> = {
 
 const CURSORS: ReadonlySet<string> = new Set(['aggregate', 'find']);
 
+const READS: ReadonlySet<string> = new Set([
+  ...CURSORS,
+  'countDocuments',
+  'distinct',
+  'estimatedDocumentCount',
+  'findOne',
+]);
+
 /**
  * A collection whose commands end with the time of the attempt that sends them (`asAttempt`): the server is told how long it may
  * take (`maxTimeMS`), and the caller waits no longer, for a server, a connection and an answer together. Bulk writes are cut into
  * commands here, so that each of them begins in time. (The driver's `timeoutMS` has no effect since 7.9.)
+ * Those of one attempt, and of one request, are in causal order (`inCausalOrder`).
  *
  * @param beforeCommand called before each command; what it throws stops the command.
  */
 export function guardedCollection<T extends Document>(
   collection: Collection<T>,
+  order: CausalOrder,
   beforeCommand: () => void = () => undefined,
 ): Collection<T> {
-  const call = (name: string, given: readonly unknown[]): unknown => {
+  const call = (name: string, given: readonly unknown[], hasWaited = false): unknown => {
     beforeCommand();
     const member = Reflect.get(collection, name, collection) as (...given: unknown[]) => unknown;
-    const attempt = currentAttempt();
     const at = OPTIONS_AT[name];
-    if (attempt === undefined || at === undefined) return member.apply(collection, [...given]);
+    if (at === undefined) return member.apply(collection, [...given]);
+    // a cursor has nothing to wait for: before a write there is none to see
+    if (order.isUnknown && !hasWaited && !CURSORS.has(name)) return order.known().then(() => call(name, given, true));
+    const send = (limits?: Limits): unknown =>
+      order.send(READS.has(name), (causal) => member.apply(collection, withOptions(given, at, limits, causal)));
+    const attempt = currentAttempt();
+    if (attempt === undefined) return send();
     const timeMs = CURSORS.has(name) ? attempt.cursorTimeMs() : attempt.commandTimeMs();
-    return withinTime(Math.ceil(timeMs), (limits) => {
-      const options = { ...(given[at] as object | undefined), ...limits };
-      return member.apply(collection, [...pad(given, at), options]);
-    });
+    return withinTime(Math.ceil(timeMs), send);
   };
   return new Proxy(collection, {
     get: (target, name) => {
@@ -69,8 +82,16 @@ export function guardedCollection<T extends Document>(
   });
 }
 
-/** Arguments up to a place, absent ones undefined. */
-const pad = (given: readonly unknown[], length: number): unknown[] => Array.from({ length }, (_, at) => given[at]);
+/** Arguments with more options among them. */
+function withOptions(
+  given: readonly unknown[],
+  at: number,
+  limits: Limits | undefined,
+  causal: CausalOptions,
+): unknown[] {
+  const before = Array.from({ length: at }, (_, place) => given[place]);
+  return [...before, { ...(given[at] as object | undefined), ...limits, ...causal }];
+}
 
 interface Limits {
   readonly maxTimeMS: number;
