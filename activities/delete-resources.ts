@@ -17,7 +17,7 @@ import {
   stepId,
 } from '../store/deletion-steps.ts';
 import { intentsOn } from '../store/intents.ts';
-import { type LeavingDocument, markLeaving, readLeaving, remainingIntents } from '../store/leaving-marks.ts';
+import { type LeavingDocument, markEach, markLeaving, readLeaving, remainingIntents } from '../store/leaving-marks.ts';
 import { fenceOutcomes, readOutcomes } from '../store/outcome-pages.ts';
 import { readReferrers, type Vertex } from '../store/reference-graph.ts';
 import { type MarkedDocument, unmarkLeaving } from '../store/resources.ts';
@@ -220,9 +220,10 @@ async function takeMarks(
   const { dependencies, delivery, batch, group } = context;
   const { database } = dependencies;
   for (let look = 0; look < MAX_LOOKS; look++) {
+    const mark = look === 0 ? markLeaving : markEach;
     for (const some of slices(keys)) {
       delivery.assertInTime();
-      await markLeaving(database, batch._id, group, some);
+      await mark(database, batch._id, group, some);
     }
     const documents = await readLeaving(database, keys);
     const others = documents.filter((document) => document.leaving?.group !== group);

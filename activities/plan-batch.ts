@@ -18,6 +18,7 @@ import {
   readOutcomePages,
   requeueOutcomes,
   type StoredOutcome,
+  unsuccessful,
 } from '../store/outcome-pages.ts';
 import { heavyResources } from '../store/resources.ts';
 import { ControlCheck, type Controlled } from './control-check.ts';
@@ -185,9 +186,6 @@ async function fieldsOfOwnKind(
 /** Failed, expired and cancelled items of a retried batch become queued again, with their attempts. Safe to repeat. */
 async function requeueUnsuccessful(dependencies: Dependencies, batch: BatchDocument): Promise<void> {
   for await (const { outcomes } of outcomeChunks(dependencies.database, batch)) {
-    const again = [...outcomes].filter(
-      ([, { status }]) => status === 'failed' || status === 'expired' || status === 'cancelled',
-    );
-    await requeueOutcomes(dependencies.database, batch, new Map(again));
+    await requeueOutcomes(dependencies.database, batch, unsuccessful(outcomes));
   }
 }

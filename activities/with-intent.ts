@@ -25,9 +25,10 @@ export async function withIntent<T>(
   const targets = new Set<ResourceKey>(items.flatMap((item) => item.references.map((reference) => reference.key)));
   const batchId = items[0]?.batch._id ?? '';
   const schemaDefinitionIds = schemas.map((schema) => schema.definition.id);
+  const intent = { id: delivery.id, batchId, schemaDefinitionIds, targets: [...targets] };
   let isOver = true;
   try {
-    await layIntent(database, { id: delivery.id, batchId, schemaDefinitionIds, targets: [...targets] });
+    await layIntent(database, intent);
     await checkpoint?.('intent-laid', batchId);
     for (const { definition } of schemas) {
       const now = await currentSchemaVersion(database, definition.id);
@@ -43,6 +44,6 @@ export async function withIntent<T>(
     isOver = kindOfFailure(error) !== 'outage';
     throw error;
   } finally {
-    if (isOver) await withdrawIntent(database, delivery.id);
+    if (isOver) await withdrawIntent(database, intent);
   }
 }

@@ -26,14 +26,17 @@ export async function unstartedBatches(database: Database, asOf: Date, limit: nu
 export async function confirmStarts(database: Database, started: readonly BatchRun[]): Promise<void> {
   for (const run of new Set(started.map((batch) => batch.run))) {
     const ids = started.filter((batch) => batch.run === run).map(({ _id }) => _id);
-    // the run is named: a late confirmation of one run says nothing of the next one's start (invariant 1)
+    // one that is passed over is started again, in vain; the run is named: a late confirmation of one run says nothing of the next one's start (invariant 1)
     await database.batches.updateMany({ _id: { $in: ids }, run }, { $unset: NOT_TO_BE_STARTED });
   }
 }
 
-/** A start that Temporal refuses for what the batch is does not stand in the way of others: it is tried again at `due`. */
+/** A start that has failed does not stand in the way of others: it is tried again at `due`. */
 export async function postponeStart(database: Database, { _id, run }: BatchRun, due: Date): Promise<void> {
-  await database.batches.updateOne({ _id, run, unstarted: true }, { $set: { startDue: due } });
+  await database.batches.updateOne(
+    { _id, run, unstarted: true },
+    { $set: { startDue: due }, $inc: { startFailures: 1 } },
+  );
 }
 
 /** A batch that runs, as far as finding its workflow is concerned. */
@@ -109,7 +112,7 @@ export async function markExpired(database: Database, before: Date, limit: numbe
     .limit(limit)
     .toArray();
   if (found.length === 0) return 0;
-  // one that was retried since then is not finished, and stays
+  // one that was retried since then is not finished, and stays; one that is passed over is found by the next pass
   const { modifiedCount } = await database.batches.updateMany(
     { _id: { $in: found.map(({ _id }) => _id) }, ...expired },
     { $set: { deletedAt: new Date() } },

@@ -40,9 +40,11 @@ export interface BatchDocument {
   asked?: { token: string; suspended: boolean; told: boolean };
   /** 1 for the first run, one more for each retry. */
   run: number;
-  /** The start of this run's workflow is not confirmed: recovery starts it from `startDue` on. Both go when it is. */
+  /** The start of this run's workflow is not confirmed: recovery starts it from `startDue` on. All three go when it is. */
   unstarted?: true;
   startDue?: Date;
+  /** How often recovery has failed to start it. */
+  startFailures?: number;
   createdAt: Date;
   startedAt?: Date;
   completedAt?: Date;
@@ -130,7 +132,7 @@ export async function readBatches(database: Database, batchIds: readonly string[
 }
 
 export const RUNNING = { $in: [...RUNNING_STATUSES] };
-export const NOT_TO_BE_STARTED = { unstarted: '', startDue: '' } as const;
+export const NOT_TO_BE_STARTED = { unstarted: '', startDue: '', startFailures: '' } as const;
 
 /** What a workflow stores of its batch. */
 export interface RunningState {

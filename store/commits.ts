@@ -66,6 +66,7 @@ export async function committedGroups(database: Database, groups: readonly strin
 
 /** Forgets groups none of whose members is marked any more. */
 export async function forgetGroups(database: Database, groups: readonly string[]): Promise<void> {
+  // one that is passed over says what is true, until it is old
   if (groups.length > 0) await database.commits.deleteMany({ _id: { $in: [...groups] } });
 }
 

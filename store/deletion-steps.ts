@@ -2,6 +2,7 @@ import { BSON, type Collection } from 'mongodb';
 import type { ResourceKey } from '../domain/resource.ts';
 import { type CommitDocument, decideGroup } from './commits.ts';
 import type { Database } from './database.ts';
+import { deleteFound } from './each-by-id.ts';
 import { removeLists } from './key-lists.ts';
 import type { StoredOutcome } from './outcome-pages.ts';
 import { removeLeaving, unmarkLeaving } from './resources.ts';
@@ -202,6 +203,7 @@ export async function markStepDone(database: Database, id: string, cascaded: num
     { _id: partId(id, 0), cascaded: { $exists: false } },
     { $set: { cascaded, done: true } },
   );
+  // a part that is passed over has the step settled once more at the end of its run, which changes nothing
   await collection(database).updateMany({ _id: { $gt: `${id}#`, $lt: `${id}$` } }, { $set: { done: true } });
 }
 
@@ -244,8 +246,8 @@ export async function removeDeletionPlan(database: Database, batchId: string, ru
     if (committed === null) continue;
     for (const some of slices([...step.targets.keys()])) await removeLeaving(database, committed._id, some);
   }
-  await collection(database).deleteMany(upTo(batchId, run));
-  await database.commits.deleteMany(upTo(batchId, run));
+  await deleteFound(collection(database), upTo(batchId, run));
+  await deleteFound(database.commits, upTo(batchId, run));
   // lists are of groups, which begin with batch and run
   for (const owner of run === undefined ? [batchId] : runsUpTo(run).map((one) => `${batchId}/${one}`))
     await removeLists(database, owner);

@@ -1,5 +1,6 @@
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
+import { deleteEach, updateEach } from './each-by-id.ts';
 import { isDuplicateKey } from './errors.ts';
 import type { ResourceDocument } from './resources.ts';
 import { slices } from './slices.ts';
@@ -32,8 +33,7 @@ export async function fenceResources(database: Database, token: string, keys: re
 async function fenceSome(database: Database, token: string, keys: ResourceKey[]): Promise<void> {
   for (;;) {
     const fence: Fence = { token, at: new Date() };
-    const { matchedCount } = await database.resources.updateMany({ _id: { $in: keys } }, { $set: { fence } });
-    if (matchedCount === keys.length) return;
+    if ((await updateEach(database.resources, keys, {}, { $set: { fence } })) === keys.length) return;
     const stored = await database.resources.find({ _id: { $in: keys } }, { projection: { _id: 1 } }).toArray();
     const taken = new Set(stored.map(({ _id }) => _id));
     const placeholders = keys.filter((key) => !taken.has(key)).map((_id) => placeholder(_id, fence));
@@ -48,7 +48,7 @@ async function fenceSome(database: Database, token: string, keys: ResourceKey[])
 
 /** Puts a fence on what is stored of these keys: a change of it that was decided before is not made any more. */
 export async function fenceStored(database: Database, token: string, keys: readonly ResourceKey[]): Promise<void> {
-  await database.resources.updateMany({ _id: { $in: [...keys] } }, { $set: { fence: { token, at: new Date() } } });
+  await updateEach(database.resources, keys, {}, { $set: { fence: { token, at: new Date() } } });
 }
 
 /** It belongs to no schema definition and no tenant's list: only whoever asks for its key meets it. */
@@ -74,11 +74,10 @@ export async function removeMarked(
   mark: { hidden: string } | { 'leaving.group': string },
   keys: readonly ResourceKey[],
 ): Promise<void> {
-  const marked = { _id: { $in: [...keys] }, ...mark };
-  const { deletedCount } = await database.resources.deleteMany({ ...marked, fence: { $exists: false } });
-  if (deletedCount === keys.length) return;
-  await database.resources.deleteMany({ ...marked, 'fence.at': { $lte: new Date(Date.now() - FENCE_MS) } });
-  await database.resources.updateMany(marked, {
+  const deleted = await deleteEach(database.resources, keys, { ...mark, fence: { $exists: false } });
+  if (deleted === keys.length) return;
+  await deleteEach(database.resources, keys, { ...mark, 'fence.at': { $lte: new Date(Date.now() - FENCE_MS) } });
+  await updateEach(database.resources, keys, mark, {
     $set: { hidden: PLACEHOLDER, references: [], writes: [] },
     $unset: {
       leaving: '',
@@ -97,6 +96,7 @@ export async function removeMarked(
 /** Removes placeholders whose fence is too old to hold. @returns how many. */
 export async function removeOldPlaceholders(database: Database): Promise<number> {
   const old = new Date(Date.now() - FENCE_MS);
+  // one that is passed over is found by the next pass
   const { deletedCount } = await database.resources.deleteMany({ hidden: PLACEHOLDER, 'fence.at': { $lte: old } });
   return deletedCount;
 }

@@ -3,6 +3,7 @@ import { CLOCKS_DIFFER_MS } from '../domain/clocks.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
 import type { NewBatch } from './batches.ts';
 import type { Database } from './database.ts';
+import { updateEach } from './each-by-id.ts';
 import { isDuplicateKey } from './errors.ts';
 
 /** How long a key is kept, in ms: a day (contract section 2), by the clock of whichever process is asked. */
@@ -105,7 +106,7 @@ export async function removeOldKeys(database: Database, limit: number): Promise<
     .limit(limit)
     .toArray();
   if (found.length === 0) return 0;
-  // one that has been bound anew since then stays
+  // one that has been bound anew since then stays; one that is passed over is found by the next pass
   const { deletedCount } = await database.idempotencyKeys.deleteMany({
     _id: { $in: found.map(({ _id }) => _id) },
     ...old,
@@ -115,5 +116,7 @@ export async function removeOldKeys(database: Database, limit: number): Promise<
 
 /** A batch that is deleted is not inserted again by a late sender of the same key. */
 export async function recordBatchDeleted(database: Database, batchId: string): Promise<void> {
-  await database.idempotencyKeys.updateMany({ 'batch._id': batchId }, { $set: { inserted: true } });
+  const keys = await database.idempotencyKeys.find({ 'batch._id': batchId }, { projection: { _id: 1 } }).toArray();
+  const ids = keys.map(({ _id }) => _id);
+  await updateEach(database.idempotencyKeys, ids, { 'batch._id': batchId }, { $set: { inserted: true } });
 }

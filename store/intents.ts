@@ -1,6 +1,7 @@
 import { isTerminal } from '../domain/batch.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
+import { deleteEach } from './each-by-id.ts';
 import { keySlices, slices } from './slices.ts';
 
 /**
@@ -30,9 +31,8 @@ export interface Intent {
 }
 
 export async function layIntent(database: Database, intent: Intent): Promise<void> {
-  const parts = [...keySlices(intent.targets, TARGETS_PER_DOCUMENT)];
-  const documents = (parts.length === 0 ? [[]] : parts).map((targets, part) => ({
-    _id: `${intent.id}#${part}`,
+  const documents = partsOf(intent.targets).map((targets, part) => ({
+    _id: partId(intent.id, part),
     delivery: intent.id,
     batchId: intent.batchId,
     schemaDefinitionIds: [...intent.schemaDefinitionIds],
@@ -41,6 +41,14 @@ export async function layIntent(database: Database, intent: Intent): Promise<voi
   }));
   await database.intents.insertMany(documents);
 }
+
+/** What each document of an intent names: there is one at least. */
+function partsOf(targets: readonly ResourceKey[]): ResourceKey[][] {
+  const parts = [...keySlices(targets, TARGETS_PER_DOCUMENT)];
+  return parts.length === 0 ? [[]] : parts;
+}
+
+const partId = (id: string, part: number): string => `${id}#${part}`;
 
 /** Intents of attempts of an activity before this one: of each, some command may still be under way. */
 export async function earlierIntents(database: Database, activity: string, attempt: number): Promise<string[]> {
@@ -61,12 +69,18 @@ async function idsBetween(database: Database, first: string, last: string): Prom
 
 /** Removes intents whose attempts can write nothing any more. */
 export async function removeIntents(database: Database, ids: readonly string[]): Promise<void> {
-  for (const some of slices(ids)) await database.intents.deleteMany({ _id: { $in: some } });
+  for (const some of slices(ids)) await deleteEach(database.intents, some);
 }
 
-export async function withdrawIntent(database: Database, id: string): Promise<void> {
-  // '$' comes right after '#'
-  await database.intents.deleteMany({ _id: { $gt: `${id}#`, $lt: `${id}$` } });
+/** Removes the whole of an intent: deletes and changes of definitions wait for what is left of one. */
+export async function withdrawIntent(
+  database: Database,
+  { id, targets }: Pick<Intent, 'id' | 'targets'>,
+): Promise<void> {
+  await deleteEach(
+    database.intents,
+    partsOf(targets).map((_, part) => partId(id, part)),
+  );
 }
 
 /** Live intents on any of these targets. Intents of batches that ended or are gone are removed on the way. */
@@ -85,6 +99,7 @@ async function liveIntents(database: Database, intents: IntentDocument[]): Promi
   const batches = await database.batches.find({ _id: { $in: batchIds } }, { projection: { status: 1 } }).toArray();
   const running = new Set(batches.filter((batch) => !isTerminal(batch.status)).map((batch) => batch._id));
   const stale = intents.filter((intent) => !running.has(intent.batchId)).map((intent) => intent._id);
+  // one that is passed over is left out here as well, and removed by whoever meets it next
   if (stale.length > 0) await database.intents.deleteMany({ _id: { $in: stale } });
   return intents.filter((intent) => running.has(intent.batchId));
 }

@@ -1,6 +1,7 @@
 import type { ItemError } from '../domain/outcome.ts';
 import type { JsonObject } from '../domain/resource.ts';
 import type { Database } from './database.ts';
+import { deleteEach } from './each-by-id.ts';
 import { slices } from './slices.ts';
 
 /**
@@ -87,7 +88,7 @@ export async function removeItemPages(
   batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
 ): Promise<void> {
   for (const some of slices(pageIds(batch._id, batch.total, batch.pageSize)))
-    await database.itemPages.deleteMany({ _id: { $in: some } });
+    await deleteEach(database.itemPages, some);
 }
 
 function toDocument(id: string, items: readonly NewItem[]): ItemPageDocument {

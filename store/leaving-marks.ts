@@ -1,12 +1,19 @@
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
+import { updateEach } from './each-by-id.ts';
 import { NO_PLACEHOLDER, type ResourceDocument } from './resources.ts';
 import { slices } from './slices.ts';
 
 /** A resource as a delete looks at it. */
 export type LeavingDocument = Omit<ResourceDocument, 'data'>;
 
-/** Marks resources as about to be removed by a group, unless somebody else has marked them. Safe to repeat. */
+/** Those that nobody has marked, and that nobody is creating. */
+const UNMARKED = { leaving: { $exists: false }, hidden: { $exists: false } } as const;
+
+/**
+ * Marks resources as about to be removed by a group, unless somebody else has marked them. Some may be passed over: the caller
+ * reads what is marked, and calls `markEach` for the rest. Safe to repeat.
+ */
 export async function markLeaving(
   database: Database,
   batchId: string,
@@ -14,9 +21,19 @@ export async function markLeaving(
   keys: readonly ResourceKey[],
 ): Promise<void> {
   await database.resources.updateMany(
-    { _id: { $in: [...keys] }, leaving: { $exists: false }, hidden: { $exists: false } },
+    { _id: { $in: [...keys] }, ...UNMARKED },
     { $set: { leaving: { batchId, group } } },
   );
+}
+
+/** The same for a few, none of which is passed over. */
+export async function markEach(
+  database: Database,
+  batchId: string,
+  group: string,
+  keys: readonly ResourceKey[],
+): Promise<void> {
+  await updateEach(database.resources, keys, UNMARKED, { $set: { leaving: { batchId, group } } });
 }
 
 /** What is stored under these identities, seen or not, without the data. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { DEFAULT_PLATFORM, NAMESPACE_SCOPE, scopeKey } from '../domain/scope.ts';
 import type { Database } from './database.ts';
+import { updateEach } from './each-by-id.ts';
 
 /** The tenant that the operator's deletions of process instances belonged to in earlier versions. */
 const FORMER_OWNER = scopeKey({ platform: DEFAULT_PLATFORM, tenant: 'default' });
@@ -15,11 +16,11 @@ const RETRY_MS = 5_000;
  * @returns how many were moved.
  */
 export async function moveNamespaceBatches(database: Database): Promise<number> {
-  const { modifiedCount } = await database.batches.updateMany(
-    { scope: FORMER_OWNER, operation: 'terminate', 'options.reach': 'namespace' },
-    { $set: { scope: scopeKey(NAMESPACE_SCOPE), tenant: NAMESPACE_SCOPE.tenant } },
-  );
-  return modifiedCount;
+  const former = { scope: FORMER_OWNER, operation: 'terminate', 'options.reach': 'namespace' } as const;
+  const found = await database.batches.find(former, { projection: { _id: 1 } }).toArray();
+  const to = { scope: scopeKey(NAMESPACE_SCOPE), tenant: NAMESPACE_SCOPE.tenant };
+  const ids = found.map(({ _id }) => _id);
+  return updateEach(database.batches, ids, former, { $set: to });
 }
 
 /** The same in the background, until it is done or `stopped`. */

@@ -1,5 +1,6 @@
 import type { Collection } from 'mongodb';
 import type { Database } from './database.ts';
+import { deleteEach } from './each-by-id.ts';
 
 /** How far the pages of items have been looked through: batches are in order of their creation, and so are their pages. */
 interface PlaceDocument {
@@ -34,8 +35,8 @@ export async function removeOrphanedPages(
     database,
     pages.map(({ _id }) => _id),
   );
-  let removed = 0;
-  if (orphans.length > 0) removed = (await database.itemPages.deleteMany({ _id: { $in: orphans } })).deletedCount;
+  // each page is looked at once
+  const removed = await deleteEach(database.itemPages, orphans);
   // of two at once the farther place stays: what either has looked at is looked at
   const hasMore = pages.length === PAGES_AT_ONCE;
   const to = (hasMore ? pages.at(-1)?._id : undefined) ?? end;

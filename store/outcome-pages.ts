@@ -4,6 +4,7 @@ import type { ItemAction, ItemError, ItemStatus } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { currentAttempt } from './command-time.ts';
 import type { Database } from './database.ts';
+import { deleteEach } from './each-by-id.ts';
 import { isDuplicateKey, SupersededError } from './errors.ts';
 import { pageId, pageIds, pagesWith } from './item-pages.ts';
 import { type KeyList, readLists } from './key-lists.ts';
@@ -266,7 +267,7 @@ function groupByPage(
 
 /**
  * Takes terminal outcomes back to queued for a retry, keeping the count of attempts: each page once in a run, so that whoever is
- * late changes nothing. From then on nobody of an earlier run writes to it.
+ * late changes nothing. From then on nobody of an earlier run writes to it. A page that has changed since it was read is read again.
  */
 export async function requeueOutcomes(
   database: Database,
@@ -290,7 +291,30 @@ export async function requeueOutcomes(
       },
     },
   }));
-  if (operations.length > 0) await database.outcomePages.bulkWrite(operations, { ordered: false });
+  if (operations.length === 0) return;
+  const { matchedCount } = await database.outcomePages.bulkWrite(operations, { ordered: false });
+  if (matchedCount < operations.length)
+    await requeueOutcomes(database, batch, await notRequeued(database, batch, outcomes));
+}
+
+const UNSUCCESSFUL: readonly ItemStatus[] = ['failed', 'expired', 'cancelled'];
+
+/** What a retry carries out again. */
+export const unsuccessful = (outcomes: Iterable<readonly [number, StoredOutcome]>): Map<number, StoredOutcome> =>
+  new Map([...outcomes].filter(([, { status }]) => UNSUCCESSFUL.includes(status)));
+
+/** What is still to be taken back, as it is stored now, in the pages of some outcomes that this run has not taken back. */
+async function notRequeued(
+  database: Database,
+  batch: Pick<OutcomeWriter, '_id' | 'run' | 'pageSize'>,
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+): Promise<Map<number, StoredOutcome>> {
+  const ids = pagesWith(batch, [...outcomes.keys()]).map((page) => pageId(batch._id, page));
+  const pages = await database.outcomePages.find({ _id: { $in: ids } }).toArray();
+  const left = pages.filter(({ run }) => (run ?? 0) < batch.run);
+  return unsuccessful(
+    left.flatMap((page) => Object.entries(page.outcomes).map(([index, outcome]) => [Number(index), outcome] as const)),
+  );
 }
 
 export function pagesOf(batch: { readonly total: number; readonly pageSize: number }): number[] {
@@ -336,5 +360,5 @@ export async function removeOutcomePages(
   batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
 ): Promise<void> {
   for (const some of slices(pageIds(batch._id, batch.total, batch.pageSize)))
-    await database.outcomePages.deleteMany({ _id: { $in: some } });
+    await deleteEach(database.outcomePages, some);
 }

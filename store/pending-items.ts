@@ -1,6 +1,7 @@
 import { RUNNING_STATUSES } from '../domain/batch.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
+import { deleteEach, updateEach } from './each-by-id.ts';
 import { type KeyList, type ListedKeys, readLists } from './key-lists.ts';
 import { adoptOldDependencies } from './old-dependencies.ts';
 import { noLaterRun, type RunOfBatch, upsertOfRun } from './run-fence.ts';
@@ -243,7 +244,7 @@ export async function unclaimPending(
 ): Promise<void> {
   const claim = { $in: claimsUpTo(batch) };
   for (const some of slices(members))
-    await database.pendingItems.updateMany({ _id: { $in: some.map(idOf) }, claim }, { $unset: { claim: '' } });
+    await updateEach(database.pendingItems, some.map(idOf), { claim }, { $unset: { claim: '' } });
 }
 
 /** Removes items that are settled, claimed or not; one that a later run of its batch has registered since it was read stays. */
@@ -255,7 +256,6 @@ export async function dropPending(database: Database, members: readonly PendingM
     else byRun.set(member.run ?? 0, [member]);
   }
   for (const [run, ofRun] of byRun) {
-    for (const some of slices(ofRun))
-      await database.pendingItems.deleteMany({ _id: { $in: some.map(idOf) }, ...noLaterRun(run) });
+    for (const some of slices(ofRun)) await deleteEach(database.pendingItems, some.map(idOf), noLaterRun(run));
   }
 }

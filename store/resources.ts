@@ -5,6 +5,7 @@ import { type Scope, scopeKey } from '../domain/scope.ts';
 import { COUNT_LIMIT, type Total, totalOf } from '../domain/total.ts';
 import { committedGroups } from './commits.ts';
 import type { Database } from './database.ts';
+import { updateEach } from './each-by-id.ts';
 import { isDuplicateKey } from './errors.ts';
 import { type Fence, PLACEHOLDER, removeMarked } from './fences.ts';
 import { keySlices } from './slices.ts';
@@ -267,9 +268,9 @@ export async function updateResources(database: Database, updates: readonly Reso
   return result.matchedCount === updates.length;
 }
 
-/** Takes the cover off resources whose group is committed. */
+/** Takes the cover off resources whose group is committed: all of them, for the group is forgotten after that (invariant 1). */
 export async function unhide(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
-  await database.resources.updateMany({ _id: { $in: [...keys] }, hidden: group }, { $unset: { hidden: '' } });
+  await updateEach(database.resources, keys, { hidden: group }, { $unset: { hidden: '' } });
 }
 
 /** Removes what a group that was aborted had inserted: nobody has seen it. */
@@ -277,10 +278,9 @@ export async function removeHidden(database: Database, group: string, keys: read
   await removeMarked(database, { hidden: group }, keys);
 }
 
-/** Takes back the mark of a delete that was aborted. */
+/** Takes back the marks of a delete that was aborted, or leaves these out: what is marked when it commits is gone. */
 export async function unmarkLeaving(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
-  if (keys.length === 0) return;
-  await database.resources.updateMany({ _id: { $in: [...keys] }, 'leaving.group': group }, { $unset: { leaving: '' } });
+  await updateEach(database.resources, keys, { 'leaving.group': group }, { $unset: { leaving: '' } });
 }
 
 /** Removes resources that a committed delete has marked. */

@@ -157,6 +157,7 @@ export async function releaseNames(
   { _id, platform, name, pluralName }: Pick<SchemaDefinitionDocument, '_id' | 'platform' | 'name' | 'pluralName'>,
 ): Promise<void> {
   const names = [name, pluralName ?? name].map((claimed) => nameKey(platform, claimed));
+  // one that is passed over is of no definition, and is taken by whoever claims it
   await database.schemaNames.deleteMany({ _id: { $in: names }, schemaDefinitionId: _id });
 }
 

@@ -118,4 +118,14 @@ describe('outcomes', () => {
     await requeueOutcomes(database, run(3), new Map([[0, cancelled]]));
     expect((await readOutcomes(database, run(3), [0])).get(0)?.status).toBe('queued');
   });
+
+  test('that have changed since they were read are read again, and taken back as they are', async () => {
+    const { database } = drover.services;
+    await writeOutcomes(database, run(3), new Map([[0, cancelled]]));
+    const read = new Map([0, 2].map((index) => [index, { status: 'failed', attempts: 1 } as const]));
+    await requeueOutcomes(database, run(4), read);
+    const after = await readOutcomes(database, run(4), [0, 1]);
+    expect(after.get(0)).toEqual({ status: 'queued', attempts: 1 });
+    expect(after.get(1)).toEqual(succeeded);
+  });
 });

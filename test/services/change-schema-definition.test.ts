@@ -95,7 +95,7 @@ describe('a change of a schema definition', () => {
       versionNumber: 1,
       changing: { change: expect.any(String) },
     });
-    await withdrawIntent(database, writer);
+    await withdrawIntent(database, { id: writer, targets: [] });
     expect(await changing).toMatchObject({ versionNumber: 2 });
     expect(await currentSchemaVersion(database, id)).not.toHaveProperty('changing');
   });
@@ -107,7 +107,7 @@ describe('a change of a schema definition', () => {
     expect(answer).toMatchObject({ status: 503, body: { success: false } });
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await currentSchemaVersion(database, id)).not.toHaveProperty('changing');
-    await withdrawIntent(database, writer);
+    await withdrawIntent(database, { id: writer, targets: [] });
   });
 
   it('is made one at a time', async () => {
@@ -226,7 +226,7 @@ describe('a delete of a schema definition', () => {
     const deleting = deleteSchemaDefinition(database, id).catch((error: unknown) => error);
     await soon(200);
     await api.store('written', [{ externalId: 'a' }]);
-    await withdrawIntent(database, writer);
+    await withdrawIntent(database, { id: writer, targets: [] });
     expect(await deleting).toMatchObject({ message: expect.stringContaining('1 resource') });
   });
 

@@ -1,0 +1,48 @@
+import type { Collection, Filter, UpdateFilter } from 'mongodb';
+import { KEYS_PER_QUERY } from './slices.ts';
+
+/**
+ * Changes of several documents none of which may be left out. A sharded cluster carries out `updateMany` and `deleteMany` on
+ * what each shard holds at that moment, so that they may pass over a document that is just being moved from one to another; a
+ * change of one document by its `_id` goes where that is. The others are used only where one that is passed over is found by
+ * whoever looks next, which is said there.
+ */
+
+interface WithId {
+  _id: string;
+}
+
+/** Changes each of these documents that matches `and`. @returns how many did. */
+export async function updateEach<T extends WithId>(
+  collection: Collection<T>,
+  ids: Iterable<string>,
+  and: Filter<T>,
+  update: UpdateFilter<T>,
+): Promise<number> {
+  const operations = [...ids].map((_id) => ({ updateOne: { filter: { ...and, _id } as Filter<T>, update } }));
+  if (operations.length === 0) return 0;
+  return (await collection.bulkWrite(operations, { ordered: false })).matchedCount;
+}
+
+/** Removes each of these documents that matches `and`. @returns how many did. */
+export async function deleteEach<T extends WithId>(
+  collection: Collection<T>,
+  ids: Iterable<string>,
+  and: Filter<T> = {},
+): Promise<number> {
+  const operations = [...ids].map((_id) => ({ deleteOne: { filter: { ...and, _id } as Filter<T> } }));
+  if (operations.length === 0) return 0;
+  return (await collection.bulkWrite(operations, { ordered: false })).deletedCount;
+}
+
+/** Removes every document that a filter finds, until it finds none. */
+export async function deleteFound<T extends WithId>(collection: Collection<T>, filter: Filter<T>): Promise<void> {
+  for (;;) {
+    const found = await collection.find(filter).project<WithId>({ _id: 1 }).limit(KEYS_PER_QUERY).toArray();
+    await deleteEach(
+      collection,
+      found.map(({ _id }) => _id),
+    );
+    if (found.length < KEYS_PER_QUERY) return;
+  }
+}
