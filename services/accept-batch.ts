@@ -6,7 +6,7 @@ import type { Database } from '../store/database.ts';
 import { bindKey, findBinding, type KeyBinding, readBinding } from '../store/idempotency-keys.ts';
 import { type NewItem, removeItemPages, writeItemPages } from '../store/item-pages.ts';
 import type { Confirmations } from './confirmations.ts';
-import { type StartParts, startBatch } from './start-batch.ts';
+import { EarlierRunOpenError, type StartParts, startBatch } from './start-batch.ts';
 
 export interface AcceptParts extends StartParts {
   readonly database: Database;
@@ -150,7 +150,7 @@ export async function startOrLeave(
     await startBatch(parts, batch);
     parts.confirmations.started(batch);
   } catch (error) {
-    parts.startFailed(error);
+    if (!(error instanceof EarlierRunOpenError)) parts.startFailed(error);
     parts.logger.warn({ batchId: batch._id, err: error }, 'the workflow could not be started; recovery will start it');
   }
 }

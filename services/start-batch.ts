@@ -22,17 +22,24 @@ export interface StartParts {
 const CLOSING_MS = 3_000;
 const CLOSING_POLL_MS = 50;
 
+/** The execution of the run before is still open: this one is not started. */
+export class EarlierRunOpenError extends Error {
+  override readonly name = 'EarlierRunOpenError';
+}
+
 /**
  * Starts the workflow that carries out a run of a batch. One that runs already is success: of many starts one counts. A start
  * that comes too late does no harm: the workflow finds its run finished and ends.
- * @returns whether this call has started it.
- * @throws ServiceError where Temporal cannot be reached.
+ * @returns whether this call has started it; if not, another one has.
+ * @throws ServiceError where Temporal cannot be reached; EarlierRunOpenError.
  */
 export async function startBatch(parts: StartParts, batch: BatchDocument): Promise<boolean> {
   const deadline = Date.now() + CLOSING_MS;
   for (;;) {
     if (await tryToStart(parts, batch)) return true;
-    if (batch.run === 1 || Date.now() > deadline || !(await isEarlierRunClosing(parts.client, batch))) return false;
+    if (batch.run === 1 || (await isStarted(parts.client, batch))) return false;
+    // whoever took this for started would leave the run to nobody (invariant 1)
+    if (Date.now() > deadline) throw new EarlierRunOpenError(`the run before ${batch.run} has not closed`);
     await new Promise((resolve) => setTimeout(resolve, CLOSING_POLL_MS));
   }
 }
@@ -62,7 +69,7 @@ async function tryToStart(
       workflowIdReusePolicy: batch.run === 1 ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',
       priority: fairTurn(input),
-      memo: { run: batch.run },
+      memo: { run: batch.run, activityTimeoutSeconds },
       staticSummary: `${batch.operation} of ${batch.total} × ${input.schemaName}`,
       typedSearchAttributes: new TypedSearchAttributes([
         { key: keyword(SEARCH_ATTRIBUTES.platform), value: batch.platform },
@@ -80,16 +87,18 @@ async function tryToStart(
   }
 }
 
-/** The run before has stored its end, which is what a retry goes by, and is closed a moment later. */
-async function isEarlierRunClosing(client: Client, batch: BatchDocument): Promise<boolean> {
+/** If not, the run before has stored its end, which is what a retry goes by, and is closed a moment later. */
+async function isStarted(client: Client, batch: BatchDocument): Promise<boolean> {
   const execution = await latestExecution(client, batch._id);
-  return execution !== null && execution.run < batch.run;
+  return execution !== null && execution.run >= batch.run;
 }
 
 /** An execution of a batch's workflow, as far as carrying the batch out is concerned. */
 export interface BatchExecution {
   readonly runId: string;
   readonly run: number;
+  /** What its activities are given; undefined where an earlier version has started it. */
+  readonly activityTimeoutSeconds: number | undefined;
   /** It ends only with a close time: one that is paused is open, and so is one in a state that is not known here. */
   readonly isOpen: boolean;
   readonly isPaused: boolean;
@@ -110,6 +119,8 @@ export async function latestExecution(client: Client, batchId: string): Promise<
     return {
       runId,
       run: Number(memo?.run ?? 1),
+      activityTimeoutSeconds:
+        memo?.activityTimeoutSeconds === undefined ? undefined : Number(memo.activityTimeoutSeconds),
       isOpen: closeTime === undefined,
       isPaused: raw.workflowExecutionInfo?.status === WORKFLOW_EXECUTION_STATUS_PAUSED,
       hasFailed: status.name === 'FAILED',

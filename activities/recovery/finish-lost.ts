@@ -68,18 +68,23 @@ export class FinishLost implements RecoveryJob {
     const { context, places } = slice;
     const recovered = { started: 0, finished: 0 };
     let isWhole = true;
+    let reached: string | undefined;
     await forEachAtOnce(await withoutWorkflow(context, page), AT_ONCE, async (batch) => {
       if (isOver(slice)) {
         isWhole = false;
         return;
       }
+      reached = batch._id;
       const outcome = await recoverOrLeave(context, batch);
       if (outcome !== null) recovered[outcome] += 1;
     });
     const last = page.at(-1);
     if (isWhole && last !== undefined) places.set(PLACE, last._id);
-    // the next slice begins with this page again
-    else await this.#endPass();
+    else {
+      // those that take long do not keep the others waiting: the next slice goes on behind them
+      if (reached !== undefined) places.set(PLACE, reached);
+      await this.#endPass();
+    }
     return { recovered, hasMore: true };
   }
 }
@@ -144,8 +149,9 @@ export async function recoverBatch(context: Dependencies, batch: BatchDocument):
   const isBegun = execution !== null && execution.run >= batch.run;
   if (!isBegun && batch.deletedAt === undefined)
     return (await inTime(() => startBatch(context, batch))) ? 'started' : null;
-  // An activity may outlive its workflow by as long as it may write.
-  if (isBegun && !isClosedFor(execution, activityTimeoutSeconds * 1000)) return null;
+  // An activity may outlive its workflow by as long as it may write, whatever this worker gives its own.
+  const outlives = execution?.activityTimeoutSeconds ?? activityTimeoutSeconds;
+  if (isBegun && !isClosedFor(execution, outlives * 1000)) return null;
   // The workflow of this run is closed, and has not finished its batch: it was terminated (invariant 1).
   const current = await readBatch(database, batch._id);
   if (current === null || isTerminal(current.status) || current.run !== batch.run) return null;

@@ -23,21 +23,22 @@ export class PurgeDeleted implements RecoveryJob {
   async run(slice: Slice): Promise<SliceResult> {
     const batches = await deletedBatches(slice.context.database, this.#after, BATCHES_PER_SLICE);
     const recovered = { purged: 0, finished: 0 };
+    let last: BatchDocument | undefined;
     await forEachAtOnce(batches, AT_ONCE, async (batch) => {
       if (isOver(slice)) return;
+      last = batch;
       const outcome = await purgeOrLeave(slice.context, batch);
       if (outcome !== null) recovered[outcome] += 1;
     });
-    const last = batches.at(-1);
-    // those that could not be removed come again when all have been looked at
-    if (batches.length < BATCHES_PER_SLICE || last?.deletedAt === undefined || isOver(slice)) {
-      this.#after = null;
-      return { recovered, hasMore: false };
-    }
-    this.#after = { at: last.deletedAt, id: last._id };
-    return { recovered, hasMore: true };
+    // those that could not be removed come again when all have been looked at: they do not keep the others waiting
+    const isEnd = last === batches.at(-1) && batches.length < BATCHES_PER_SLICE;
+    this.#after = isEnd ? null : (placeOf(last) ?? this.#after);
+    return { recovered, hasMore: !isEnd && !isOver(slice) };
   }
 }
+
+const placeOf = (batch: BatchDocument | undefined): DeletedPlace | null =>
+  batch?.deletedAt === undefined ? null : { at: batch.deletedAt, id: batch._id };
 
 async function purgeOrLeave(context: Dependencies, batch: BatchDocument): Promise<'purged' | 'finished' | null> {
   const { client } = context;

@@ -9,9 +9,11 @@ import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts
 /** Batches of one slice, and of them side by side. */
 const BATCHES_PER_SLICE = 200;
 const AT_ONCE = 10;
-/** Time after which a start that is wrong in itself is tried again, in ms. */
-const POSTPONED_MS = 60_000;
-/** Longer than the grace of whoever accepts, shorter than what is postponed, in ms: what a pass that was asked for takes as due. */
+/** Time after which a start that has failed is tried again, in ms: after its first failure, and at most; twice as long each time. */
+const POSTPONED_MS = 2_000;
+const MOST_POSTPONED_MS = 60_000;
+const MOST_DOUBLINGS = 5;
+/** Longer than the grace of whoever accepts, in ms: what a pass that was asked for takes as due. */
 const DUE_SOON_MS = 10_000;
 /** Time that the calls for one batch are given, in ms. */
 const START_TIMEOUT_MS = 10_000;
@@ -37,8 +39,9 @@ class Starter {
   readonly #slice: Slice;
   readonly #context: Dependencies;
   #started = 0;
-  /** Temporal takes no start for now: the rest waits. */
-  #isStopped = false;
+  #settled = 0;
+  /** Starts that failed for what Temporal is, not for what the batch is. */
+  #failed = 0;
 
   constructor(slice: Slice) {
     this.#slice = slice;
@@ -49,12 +52,18 @@ class Starter {
     return { recovered: { started: this.#started }, hasMore: isFull && !this.#isStopped };
   }
 
+  /** Temporal takes no starts for now: the rest waits. Part of it may fail (a shard of its history), and the rest be well. */
+  get #isStopped(): boolean {
+    return this.#failed > AT_ONCE && this.#failed > this.#settled;
+  }
+
   async start(batch: BatchDocument): Promise<void> {
     if (this.#isStopped || isOver(this.#slice)) return;
     try {
       const { client } = this.#context;
       if (await client.withDeadline(Date.now() + START_TIMEOUT_MS, () => this.#startOne(batch))) this.#started += 1;
       await confirmStarts(this.#context.database, [batch]);
+      this.#settled += 1;
     } catch (error) {
       await this.#onFailure(batch, error);
     }
@@ -73,7 +82,9 @@ class Starter {
     const { logger, database } = this.#context;
     const why = startFailure(error);
     logger.warn({ batchId: batch._id, why, err: error }, 'recovery could not start a batch');
-    if (why !== 'refused') this.#isStopped = true;
-    else await postponeStart(database, batch, new Date(Date.now() + POSTPONED_MS));
+    if (why !== 'refused') this.#failed += 1;
+    const growing = POSTPONED_MS * 2 ** Math.min(batch.startFailures ?? 0, MOST_DOUBLINGS);
+    const waitMs = why === 'refused' ? MOST_POSTPONED_MS : Math.min(growing, MOST_POSTPONED_MS);
+    await postponeStart(database, batch, new Date(Date.now() + waitMs));
   }
 }

@@ -61,6 +61,8 @@ class PlayedTemporal {
   readonly started = new Map<string, number>();
   readonly described: string[] = [];
   readonly lists: number[] = [];
+  /** Workflows of a shard of Temporal's history that is not well: none of them starts. */
+  readonly unwell = new Set<string>();
   readonly #visible: readonly string[];
   readonly #open: ReadonlySet<string>;
 
@@ -76,6 +78,7 @@ class PlayedTemporal {
       schedule: { getHandle: () => ({ delete: () => Promise.reject(new ScheduleNotFoundError('none', 'none')) }) },
       workflow: {
         start: async (type: string, { workflowId }: { workflowId: string }) => {
+          if (this.unwell.has(workflowId)) throw new Error('the shard does not answer');
           if (this.started.has(workflowId)) throw new WorkflowExecutionAlreadyStartedError('again', workflowId, type);
           this.started.set(workflowId, Date.now());
         },
@@ -162,6 +165,46 @@ test('two at once start each batch once', async () => {
   expect(results.reduce((sum, { started }) => sum + started, 0)).toBe(UNSTARTED);
   expect(await database.batches.countDocuments({ unstarted: true })).toBe(0);
 }, 60_000);
+
+test('batches of a shard that is not well are tried again later and later, and keep no others from being started', async () => {
+  await database.batches.deleteMany({});
+  const [bad, good] = [25, UNSTARTED];
+  const overdue = (ms: number) => ({ ...acceptedAt(Date.now()), startDue: new Date(Date.now() - ms) });
+  const [unwell, well] = [
+    Array.from({ length: bad }, () => overdue(60_000)),
+    Array.from({ length: good }, () => overdue(1_000)),
+  ];
+  await database.batches.insertMany([...unwell, ...well]);
+  const temporal = new PlayedTemporal([], new Set());
+  for (const { _id } of unwell) temporal.unwell.add(batchWorkflowId(_id));
+  const activity = new MockActivityEnvironment();
+  const running = activity.run(() => recover(contextWith(temporal), { forMs: 600_000 }));
+  running.catch(() => undefined);
+  const left = () => database.batches.find({ unstarted: true }).toArray();
+  await expect.poll(async () => (await left()).length, { timeout: 30_000 }).toBe(bad);
+  expect(temporal.started.size).toBe(good);
+  await expect
+    .poll(async () => Math.min(...(await left()).map(({ startFailures = 0 }) => startFailures)), { timeout: 30_000 })
+    .toBeGreaterThanOrEqual(2);
+  for (const { startDue, startFailures = 0 } of await left())
+    expect(startDue?.getTime()).toBeGreaterThan(Date.now() - 5_000 + 1_000 * startFailures);
+  temporal.unwell.clear();
+  await expect.poll(async () => (await left()).length, { timeout: 40_000 }).toBe(0);
+  expect(await database.batches.countDocuments({ startFailures: { $exists: true } })).toBe(0);
+  activity.cancel();
+  await expect(running).rejects.toThrow();
+}, 120_000);
+
+test('a retry whose earlier run does not close is not taken for started', async () => {
+  await database.batches.deleteMany({});
+  const batch: BatchDocument = { ...acceptedAt(Date.now()), run: 2, startDue: new Date() };
+  await database.batches.insertOne(batch);
+  const workflowId = batchWorkflowId(batch._id);
+  const temporal = new PlayedTemporal([workflowId], new Set([workflowId]));
+  temporal.started.set(workflowId, Date.now());
+  await new MockActivityEnvironment().run(() => recover(contextWith(temporal), { forMs: 1 }));
+  expect(await database.batches.findOne({ _id: batch._id })).toMatchObject({ unstarted: true, startFailures: 1 });
+}, 30_000);
 
 test('recovery that is given up stops, whatever it is at, and answers nothing', async () => {
   const activity = new MockActivityEnvironment();
