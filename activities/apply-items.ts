@@ -1,6 +1,7 @@
 import { activityInfo } from '@temporalio/activity';
 import type { BoundReference } from '../domain/decide-writes.ts';
 import { type ItemError, isOpen, MAX_ERRORS_PER_ITEM } from '../domain/outcome.ts';
+import { fieldOf } from '../domain/references-in.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { quoted, shortened } from '../domain/shortened.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
@@ -294,6 +295,7 @@ function eachOnce(references: readonly BoundReference[]): BoundReference[] {
 }
 
 function missingError(reference: BoundReference): ItemError {
-  const message = `${quoted(reference.field)} refers to ${reference.schemaName} "${reference.externalId}", which does not exist`;
-  return { code: 'missing_dependency', message, field: shortened(reference.field) };
+  const field = fieldOf(reference);
+  const message = `${quoted(field)} refers to ${reference.schemaName} "${reference.externalId}", which does not exist`;
+  return { code: 'missing_dependency', message, field: shortened(field) };
 }

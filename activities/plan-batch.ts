@@ -7,8 +7,9 @@ import {
   planStages,
   resourcesPerActivity,
 } from '../domain/plan-stages.ts';
+import { referencesIn } from '../domain/references-in.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
-import { EACH_ITEM, type ReferenceField, referencesIn } from '../domain/schema-references.ts';
+import { EACH_ITEM, type ReferenceField } from '../domain/schema-references.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch, recordStarted } from '../store/batches.ts';
 import { readIds, readItems } from '../store/item-pages.ts';

@@ -1,8 +1,7 @@
 import type { BoundReference, WriteItem, WriteRules } from '../domain/decide-writes.ts';
-import { MAX_REFERENCES } from '../domain/decide-writes.ts';
 import type { ItemError } from '../domain/outcome.ts';
+import { type FoundReference, MAX_REFERENCES, referencesIn } from '../domain/references-in.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
-import { referencesIn } from '../domain/schema-references.ts';
 import type { Scope } from '../domain/scope.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import type { Item } from '../store/item-pages.ts';
@@ -87,13 +86,13 @@ export async function toWorkItems(
 
 function bindReference(
   scope: Scope,
-  reference: { field: string; target: string; externalId: string },
+  reference: FoundReference,
   bound: { id: string; name: string } | undefined,
 ): BoundReference {
-  const { field, target, externalId } = reference;
+  const { place, target, externalId } = reference;
   if (bound === undefined) {
-    return { key: unboundSchemaKey(scope.platform, target), field, schemaName: target, externalId };
+    return { key: unboundSchemaKey(scope.platform, target), place, schemaName: target, externalId };
   }
   const key = resourceKey(scope, bound.id, externalId);
-  return { key, field, schemaDefinitionId: bound.id, schemaName: bound.name, externalId };
+  return { key, place, schemaDefinitionId: bound.id, schemaName: bound.name, externalId };
 }

@@ -8,10 +8,7 @@ import { numberedComponents } from './numbered-components.ts';
  * @param edgesOf asked once for each node; edges to anything outside `nodes` are ignored.
  * @returns each node in exactly one component; the order inside a component means nothing.
  */
-export function stronglyConnectedComponents(
-  nodes: Iterable<string>,
-  edgesOf: (node: string) => Iterable<string>,
-): string[][] {
+export function stronglyConnectedComponents<T>(nodes: Iterable<T>, edgesOf: (node: T) => Iterable<T>): T[][] {
   const names = [...new Set(nodes)];
   const numbers = new Map(names.map((name, number) => [name, number]));
   const first = new Uint32Array(names.length + 1);
@@ -26,6 +23,6 @@ export function stronglyConnectedComponents(
   if (edges.length === 0) return names.map((name) => [name]);
   const { count, starts, members } = atOnce(numberedComponents(first, Uint32Array.from(edges)));
   return Array.from({ length: count }, (_, component) =>
-    Array.from(members.subarray(starts[component], starts[component + 1]), (number) => names[number] ?? ''),
+    Array.from(members.subarray(starts[component], starts[component + 1]), (number) => names[number] as T),
   );
 }

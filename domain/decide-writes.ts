@@ -1,14 +1,12 @@
 import { mergeFields, sameJson } from './json-text.ts';
 import { type ItemAction, type ItemError, MAX_ERRORS_PER_ITEM } from './outcome.ts';
+import { type FoundReference, MAX_REFERENCES, referencesIn } from './references-in.ts';
 import { type JsonObject, parseResourceKey, type ResourceKey } from './resource.ts';
 import type { CompiledSchema } from './schema-compiler.ts';
-import { type FoundReference, referencesIn } from './schema-references.ts';
 import { quoted, shortened } from './shortened.ts';
 
 /** Largest resource, in bytes of JSON text and reference keys: its document stays below MongoDB's 16 MB. */
 export const MAX_RESOURCE_BYTES = 14 * 1024 * 1024;
-/** Most references of one resource. */
-export const MAX_REFERENCES = 10_000;
 
 /** How the items of one batch are to be understood. */
 export interface WriteRules {
@@ -22,7 +20,8 @@ export interface WriteRules {
 /** A reference in an item's body, bound to an identity. */
 export interface BoundReference {
   readonly key: ResourceKey;
-  readonly field: string;
+  /** Tells where it stands (`fieldOf`). */
+  readonly place: FoundReference['place'];
   /** Absent while the schema definition that it names does not exist. */
   readonly schemaDefinitionId?: string;
   readonly schemaName: string;

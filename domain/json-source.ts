@@ -102,6 +102,7 @@ export function countMembers(root: unknown): number {
 
 /** What is wrong with a valid JSON text at one place, though it can be parsed. */
 export interface JsonFlaw {
+  /** Long names are shortened. */
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
@@ -124,9 +125,11 @@ export function findFlaws(text: string, json: unknown, census: JsonCensus): read
 
 /** An open object or array, and the step to the value in it that is being read. */
 interface Frame {
-  /** Names seen so far; null in an array. */
-  readonly names: Set<string> | null;
+  /** Names seen so far, by number; null in an array. */
+  readonly names: Map<string, number> | null;
   step: string | number;
+  /** Number of the step: of a name, which may be of any length, in order of first appearance. */
+  number: number;
   expectsName: boolean;
 }
 
@@ -136,25 +139,29 @@ const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 function readClosely(text: string): readonly JsonFlaw[] {
   const flaws = new Map<string, JsonFlaw>();
   const frames: Frame[] = [];
+  // by the numbers of its steps: a name of megabytes is not written out for every flaw below it
   const note = (message: string): void => {
-    const place = JSON.stringify(frames.slice(0, STEPS_OF_A_PLACE).map(({ step }) => step));
-    if (!flaws.has(place)) flaws.set(place, { path: frames.map(({ step }) => step), message });
+    const place = frames
+      .slice(0, STEPS_OF_A_PLACE)
+      .map(({ number }) => number)
+      .join();
+    if (!flaws.has(place)) flaws.set(place, { path: frames.map(({ step }) => toldStep(step)), message });
   };
   for (let at = 0; at < text.length && flaws.size < MAX_FLAWS; at++) {
     const top = frames.at(-1);
     switch (text[at]) {
       case '{':
-        frames.push({ names: new Set(), step: '', expectsName: true });
+        frames.push({ names: new Map(), step: '', number: -1, expectsName: true });
         break;
       case '[':
-        frames.push({ names: null, step: 0, expectsName: false });
+        frames.push({ names: null, step: 0, number: 0, expectsName: false });
         break;
       case '}':
       case ']':
         frames.pop();
         break;
       case ',':
-        if (typeof top?.step === 'number') top.step += 1;
+        if (typeof top?.step === 'number') top.number = top.step += 1;
         else if (top !== undefined) top.expectsName = true;
         break;
       case '"': {
@@ -162,8 +169,10 @@ function readClosely(text: string): readonly JsonFlaw[] {
         if (top?.expectsName && top.names !== null) {
           top.step = nameIn(text.slice(at + 1, end));
           top.expectsName = false;
-          if (top.names.has(top.step)) note('is given twice');
-          top.names.add(top.step);
+          const known = top.names.get(top.step);
+          top.number = known ?? top.names.size;
+          if (known !== undefined) note('is given twice');
+          else top.names.set(top.step, top.number);
         }
         at = end;
         break;
@@ -180,6 +189,12 @@ function readClosely(text: string): readonly JsonFlaw[] {
   }
   return [...flaws.values()];
 }
+
+/** Longest name that the path of a flaw repeats, in characters. */
+const MAX_TOLD_NAME = 300;
+
+const toldStep = (step: string | number): string | number =>
+  typeof step === 'number' ? step : shortened(step, MAX_TOLD_NAME);
 
 function closingQuote(text: string, start: number): number {
   let at = start + 1;

@@ -74,7 +74,7 @@ const MAX_INLINE_PARTS = 500;
 
 /** Whether only a thread may compile a schema. */
 export function isLargeSchema(schema: JsonObject): boolean {
-  const nodes = [...readSchemaDocument(schema).nodes.values()];
+  const { nodes } = readSchemaDocument(schema);
   return nodes.length + nodes.reduce((sum, node) => sum + namesIn(node), 0) > MAX_INLINE_PARTS;
 }
 
@@ -87,7 +87,7 @@ const BYTES = { base: 60_000, character: 12, subschema: 6_000, name: 500, patter
 function estimateBytes(schema: JsonObject, isLarge: boolean): number {
   const text = JSON.stringify(schema).length;
   if (isLarge) return BYTES.base + text * BYTES.character;
-  const nodes = [...readSchemaDocument(schema).nodes.values()];
+  const { nodes } = readSchemaDocument(schema);
   const patterns = nodes.flatMap(patternsOf).map(({ pattern }) => patternSize(pattern));
   return (
     BYTES.base +

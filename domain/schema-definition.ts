@@ -2,11 +2,13 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { addEqualityKeywords } from './equality-keywords.ts';
 import { pointerStep } from './json-pointer.ts';
+import { measureJson } from './json-text.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
-import { type DefinitionFault, isObject, readSchemaDocument } from './schema-document.ts';
-import { checkExtent, checkLimits } from './schema-limits.ts';
+import { type DefinitionFault, isObject, MAX_DEFINITION_FAULTS, readSchemaDocument } from './schema-document.ts';
+import { checkCounts, checkExtent, checkLimits, MAX_SCHEMA_DEPTH } from './schema-limits.ts';
 import { type Draft, draftOf } from './schema-normalizer.ts';
 import { checkReferences } from './schema-references.ts';
+import { shortened } from './shortened.ts';
 
 /** A type of resources of a platform (contract section 1). */
 export interface SchemaDefinition {
@@ -29,9 +31,8 @@ export const NAME_PATTERN = /^[a-zA-Z0-9_-]+$/;
 export const MAX_NAME_LENGTH = 128;
 export const MAX_DESCRIPTION_LENGTH = 10_000;
 export const DEFAULT_EXTERNAL_ID_FIELD = 'externalId';
-
-/** Most faults told of one definition. */
-export const MAX_DEFINITION_FAULTS = 100;
+/** Longest pointer of a fault, in characters. */
+const MAX_TOLD_POINTER = 1_000;
 
 /** A definition as a caller asks for it, checked. */
 export interface SchemaDefinitionInput {
@@ -75,7 +76,9 @@ export function checkDefinition(request: JsonValue): CheckedDefinition {
     ...textFaults('externalIdField', externalIdField, 1, MAX_NAME_LENGTH),
   ];
   const field = typeof externalIdField === 'string' ? externalIdField : DEFAULT_EXTERNAL_ID_FIELD;
-  for (const { pointer, message } of checkSchema(schema, field)) faults.push({ pointer: `/schema${pointer}`, message });
+  for (const { pointer, message } of checkSchema(schema, field)) {
+    faults.push({ pointer: shortened(`/schema${pointer}`, MAX_TOLD_POINTER), message });
+  }
   if (faults.length > 0) return { faults: faults.slice(0, MAX_DEFINITION_FAULTS) };
   return {
     input: {
@@ -111,6 +114,8 @@ export function checkSchema(schema: JsonValue | undefined, externalIdField: stri
   if (extent.length > 0) return extent;
   const draft = draftOf(schema);
   if (draft === undefined) return [{ pointer: '/$schema', message: 'must be that of draft-07 or of 2020-12' }];
+  const counts = checkCounts(schema);
+  if (counts.length > 0) return counts;
   const malformed = metaschemaFaults(schema, draft);
   if (malformed.length > 0) return malformed;
   const document = readSchemaDocument(schema);
@@ -137,28 +142,40 @@ const METASCHEMAS: Readonly<Record<Draft, string>> = {
   'draft-07': 'http://json-schema.org/draft-07/schema',
   '2020-12': 'https://json-schema.org/draft/2020-12/schema',
 };
-const metaschemaValidators: Readonly<Record<Draft, Ajv>> = {
-  'draft-07': metaschemaValidator(Ajv),
-  '2020-12': metaschemaValidator(Ajv2020),
+/** Find the first fault, and all of them. */
+interface MetaschemaValidators {
+  readonly first: Ajv;
+  readonly all: Ajv;
+}
+const metaschemaValidators: Readonly<Record<Draft, MetaschemaValidators>> = {
+  'draft-07': { first: metaschemaValidator(Ajv, false), all: metaschemaValidator(Ajv, true) },
+  '2020-12': { first: metaschemaValidator(Ajv2020, false), all: metaschemaValidator(Ajv2020, true) },
 };
+/** A schema of more values than this is told the first fault only: each value may be one. */
+const MAX_VALUES_FOR_ALL_FAULTS = 5_000;
 
-function metaschemaValidator(dialect: typeof Ajv | typeof Ajv2020): Ajv {
-  const ajv = new dialect({ strict: false, logger: false, ownProperties: true, allErrors: true });
+function metaschemaValidator(dialect: typeof Ajv | typeof Ajv2020, allErrors: boolean): Ajv {
+  const ajv = new dialect({ strict: false, logger: false, ownProperties: true, allErrors });
   addEqualityKeywords(ajv);
   return ajv;
 }
 
 /** A keyword with a wrong value, by its own pointer. Unknown keywords are no faults. */
 function metaschemaFaults(schema: JsonObject, draft: Draft): DefinitionFault[] {
-  const ajv = metaschemaValidators[draft];
-  if (ajv.validate(METASCHEMAS[draft], schema) === true) return [];
-  return ownFaults(ajv.errors ?? []);
+  const { first, all } = metaschemaValidators[draft];
+  if (first.validate(METASCHEMAS[draft], schema) === true) return [];
+  if (measureJson(schema, MAX_SCHEMA_DEPTH).values > MAX_VALUES_FOR_ALL_FAULTS) {
+    return ownFaults(first.errors ?? []).slice(0, 1);
+  }
+  all.validate(METASCHEMAS[draft], schema);
+  return ownFaults(all.errors ?? []);
 }
 
 /** Of several errors at one place the first says most: the others are about the alternatives that it failed too. */
 function ownFaults(errors: readonly ErrorObject[]): DefinitionFault[] {
   const faults = new Map<string, DefinitionFault>();
   for (const { instancePath, message = 'is not valid' } of errors) {
+    if (faults.size >= MAX_DEFINITION_FAULTS) break;
     if (!faults.has(instancePath)) faults.set(instancePath, { pointer: instancePath, message });
   }
   return [...faults.values()];

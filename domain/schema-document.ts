@@ -7,6 +7,9 @@ export interface DefinitionFault {
   readonly message: string;
 }
 
+/** Most faults told of one definition. */
+export const MAX_DEFINITION_FAULTS = 100;
+
 /**
  * How a subschema applies to a value: to the very value (`inPlace`), to the fields and items that references may stand under
  * (`property`, `items`), to other parts of it (`part`), or only where a `$ref` names it (`named`).
@@ -39,16 +42,24 @@ const KEYWORDS = new Map<string, readonly [Shape, Relation]>([
   ['$defs', ['map', 'named']],
 ]);
 
-/** A subschema of a definition; a boolean schema has no edges. */
+/**
+ * A subschema of a definition; a boolean schema has no edges. Its pointer is written out only where it is told (`pointerOf`): of
+ * thousands of subschemas below a long name, all pointers together would take more memory than there is.
+ */
 export interface SchemaNode {
-  /** JSON pointer from the root of the schema, which is ''. */
-  readonly pointer: string;
+  /** null at the root. */
+  readonly parent: SchemaNode | null;
+  /** JSON pointer from the parent; '' at the root. */
+  readonly step: string;
   readonly schema: JsonObject | boolean;
   readonly edges: readonly SchemaEdge[];
+  /** What a local `$ref` of it points at; undefined where it has none, or one that points at nothing. */
+  readonly target: SchemaNode | undefined;
 }
 
 export interface SchemaEdge {
   readonly relation: Relation;
+  readonly keyword: string;
   /** Name of the field, for a `property`. */
   readonly name: string;
   readonly to: SchemaNode;
@@ -56,28 +67,43 @@ export interface SchemaEdge {
 
 export interface SchemaDocument {
   readonly root: SchemaNode;
-  /** Every subschema by its pointer. */
-  readonly nodes: ReadonlyMap<string, SchemaNode>;
-  /** Every subschema that has a name of its own (`$anchor`, or draft-07's `$id: "#name"`). */
-  readonly anchors: ReadonlyMap<string, SchemaNode>;
+  /** Every subschema. */
+  readonly nodes: readonly SchemaNode[];
 }
+
+type Anchors = ReadonlyMap<string, SchemaNode>;
 
 /** Finds every subschema. Recursive: for schemas of bounded depth. */
 export function readSchemaDocument(schema: JsonObject): SchemaDocument {
-  const nodes = new Map<string, SchemaNode>();
+  const nodes: { -readonly [K in keyof SchemaNode]: SchemaNode[K] }[] = [];
+  // every subschema that has a name of its own (`$anchor`, or draft-07's `$id: "#name"`)
   const anchors = new Map<string, SchemaNode>();
-  const read = (value: JsonObject | boolean, pointer: string): SchemaNode => {
+  const read = (value: JsonObject | boolean, parent: SchemaNode | null, step: string): SchemaNode => {
     const edges: SchemaEdge[] = [];
-    const node = { pointer, schema: value, edges };
-    nodes.set(pointer, node);
+    const node: SchemaNode = { parent, step, schema: value, edges, target: undefined };
+    nodes.push(node);
     if (typeof value === 'boolean') return node;
     for (const anchor of anchorsOf(value)) anchors.set(anchor, node);
     for (const part of subschemasOf(value)) {
-      edges.push({ relation: part.relation, name: part.name ?? '', to: read(part.schema, pointer + part.step) });
+      const { relation, keyword, name } = part;
+      edges.push({ relation, keyword, name: name ?? '', to: read(part.schema, node, part.step) });
     }
     return node;
   };
-  return { root: read(schema, ''), nodes, anchors };
+  const root = read(schema, null, '');
+  const steps = new StepIndex();
+  for (const node of nodes) {
+    const ref = typeof node.schema === 'boolean' ? undefined : node.schema.$ref;
+    if (typeof ref === 'string') node.target = resolveLocal(root, anchors, steps, ref);
+  }
+  return { root, nodes };
+}
+
+/** JSON pointer of a subschema from the root of its document, which is ''. */
+export function pointerOf(node: SchemaNode): string {
+  const steps: string[] = [];
+  for (let at: SchemaNode | null = node; at !== null; at = at.parent) steps.push(at.step);
+  return steps.reverse().join('');
 }
 
 function anchorsOf(schema: JsonObject): string[] {
@@ -126,26 +152,45 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The regular expressions of a subschema, each with its pointer. */
-export function patternsOf({ pointer, schema }: SchemaNode): { pointer: string; pattern: string }[] {
+/** The regular expressions of a subschema, each with its JSON pointer from there. */
+export function patternsOf({ schema }: SchemaNode): { step: string; pattern: string }[] {
   if (typeof schema === 'boolean') return [];
   const { pattern, patternProperties } = schema;
   const keys = isObject(patternProperties) ? Object.keys(patternProperties) : [];
   return [
-    ...(typeof pattern === 'string' ? [{ pointer: `${pointer}/pattern`, pattern }] : []),
-    ...keys.map((key) => ({ pointer: `${pointer}/patternProperties${pointerStep(key)}`, pattern: key })),
+    ...(typeof pattern === 'string' ? [{ step: '/pattern', pattern }] : []),
+    ...keys.map((key) => ({ step: `/patternProperties${pointerStep(key)}`, pattern: key })),
   ];
 }
 
+/** The subschemas below each one that a pointer led through, by their steps. */
+class StepIndex {
+  readonly #below = new Map<SchemaNode, ReadonlyMap<string, SchemaNode>>();
+
+  below(node: SchemaNode): ReadonlyMap<string, SchemaNode> {
+    const known = this.#below.get(node) ?? new Map(node.edges.map(({ to }) => [to.step, to]));
+    this.#below.set(node, known);
+    return known;
+  }
+}
+
 /** What a `$ref` inside the document (`#…`) points at; undefined where that is no subschema. */
-export function resolveLocal(document: SchemaDocument, ref: string): SchemaNode | undefined {
+function resolveLocal(root: SchemaNode, anchors: Anchors, index: StepIndex, ref: string): SchemaNode | undefined {
   if (!ref.startsWith('#')) return undefined;
+  let fragment: string;
   try {
-    const fragment = decodeURIComponent(ref.slice(1));
-    if (fragment !== '' && !fragment.startsWith('/')) return document.anchors.get(fragment);
-    // written again, so that both spellings of an escape find it
-    return document.nodes.get(parsePointer(fragment).map(pointerStep).join(''));
+    fragment = decodeURIComponent(ref.slice(1));
   } catch {
     return undefined;
   }
+  if (fragment !== '' && !fragment.startsWith('/')) return anchors.get(fragment);
+  // written again, so that both spellings of an escape find it
+  const steps = parsePointer(fragment).map(pointerStep);
+  let node: SchemaNode | undefined = root;
+  for (let at = 0; at < steps.length && node !== undefined; at++) {
+    const below = index.below(node);
+    // a keyword holds one subschema, or several by name
+    node = below.get(steps[at] ?? '') ?? below.get(`${steps[at]}${steps[++at] ?? ''}`);
+  }
+  return node;
 }

@@ -2,10 +2,19 @@ import { stronglyConnectedComponents } from './components.ts';
 import { pointerStep } from './json-pointer.ts';
 import { measureJson } from './json-text.ts';
 import { examinePattern } from './linear-regex.ts';
-import type { JsonObject } from './resource.ts';
-import { type DefinitionFault, isObject, patternsOf, type SchemaDocument, type SchemaNode } from './schema-document.ts';
+import type { JsonObject, JsonValue } from './resource.ts';
+import {
+  type DefinitionFault,
+  isObject,
+  MAX_DEFINITION_FAULTS,
+  patternsOf,
+  pointerOf,
+  type SchemaDocument,
+  type SchemaNode,
+  subschemasOf,
+} from './schema-document.ts';
 import { EVALUATION_KEYWORD } from './schema-normalizer.ts';
-import { localTarget } from './schema-references.ts';
+import { shortened } from './shortened.ts';
 
 /** Largest schema, in characters of JSON text. */
 export const MAX_SCHEMA_LENGTH = 1_048_576;
@@ -22,6 +31,11 @@ export const MAX_ENUM_VALUES = 20_000;
 /** Most subschemas that apply to one and the same value, followed through `allOf`, `$ref` and the like. */
 export const MAX_APPLIED = 5_000;
 
+/** Longest name in a schema: of a property, a definition, a keyword, in characters. */
+export const MAX_SCHEMA_NAME = 1_024;
+/** Longest way through names to anything in a schema, in characters. */
+const MAX_SCHEMA_PATH = 16_384;
+
 /** What makes a schema too large to even look at closely; to be asked before anything recursive is done with it. */
 export function checkExtent(schema: JsonObject): DefinitionFault[] {
   if (measureJson(schema, MAX_SCHEMA_DEPTH).depth > MAX_SCHEMA_DEPTH) {
@@ -30,20 +44,57 @@ export function checkExtent(schema: JsonObject): DefinitionFault[] {
   if (JSON.stringify(schema).length > MAX_SCHEMA_LENGTH) {
     return [{ pointer: '', message: `must not be longer than ${MAX_SCHEMA_LENGTH} characters` }];
   }
+  return nameFaults(schema);
+}
+
+/** What is told of a schema, and kept of it, repeats its names: for each subschema, reference or fault. */
+function nameFaults(schema: JsonObject): DefinitionFault[] {
+  const open: { value: JsonValue; path: number }[] = [{ value: schema, path: 0 }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const isList = Array.isArray(next.value);
+    for (const [name, value] of Object.entries(next.value as JsonObject)) {
+      if (!isList && name.length > MAX_SCHEMA_NAME) {
+        const told = shortened(name, 40);
+        return [{ pointer: '', message: `must not have names longer than ${MAX_SCHEMA_NAME} characters: "${told}"` }];
+      }
+      const path = next.path + name.length + 1;
+      if (path > MAX_SCHEMA_PATH) {
+        return [{ pointer: '', message: `must not nest names of more than ${MAX_SCHEMA_PATH} characters together` }];
+      }
+      if (typeof value === 'object' && value !== null) open.push({ value, path });
+    }
+  }
   return [];
 }
 
 /** What would make validation slow or endless, or cannot be followed. Pointers are relative to the schema. */
 export function checkLimits(document: SchemaDocument): DefinitionFault[] {
-  const nodes = [...document.nodes.values()];
-  const properties = nodes.reduce((sum, node) => sum + countProperties(node.schema), 0);
-  if (properties > MAX_PROPERTIES) {
-    return [{ pointer: '', message: `must not have more than ${MAX_PROPERTIES} properties` }];
+  return [...keywordFaults(document), ...patternFaults(document), ...applicationFaults(document)];
+}
+
+/**
+ * Whether a schema has more properties or subschemas than one may have; they are counted up to that. What has the wrong shape is
+ * left to the check against the metaschema.
+ */
+export function checkCounts(schema: JsonObject): DefinitionFault[] {
+  let properties = 0;
+  let subschemas = 0;
+  const open: JsonObject[] = [schema];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    properties += countProperties(next);
+    if (properties > MAX_PROPERTIES) {
+      return [{ pointer: '', message: `must not have more than ${MAX_PROPERTIES} properties` }];
+    }
+    for (const part of subschemasOf(next)) {
+      subschemas += 1;
+      // the root is one, too
+      if (subschemas >= MAX_SUBSCHEMAS) {
+        return [{ pointer: '', message: `must not have more than ${MAX_SUBSCHEMAS} subschemas` }];
+      }
+      if (isObject(part.schema)) open.push(part.schema);
+    }
   }
-  if (nodes.length > MAX_SUBSCHEMAS) {
-    return [{ pointer: '', message: `must not have more than ${MAX_SUBSCHEMAS} subschemas` }];
-  }
-  return [...nodes.flatMap(keywordFaults), ...patternFaults(nodes), ...applicationFaults(document)];
+  return [];
 }
 
 function countProperties(schema: JsonObject | boolean): number {
@@ -64,75 +115,75 @@ const REFUSED_KEYWORDS: readonly (readonly [string, string])[] = [
   [EVALUATION_KEYWORD, 'is reserved'],
 ];
 
-function keywordFaults({ pointer, schema }: SchemaNode): DefinitionFault[] {
-  if (typeof schema === 'boolean') return [];
+/** The first of all subschemas. */
+function keywordFaults({ nodes }: SchemaDocument): DefinitionFault[] {
   const faults: DefinitionFault[] = [];
-  const fault = (keyword: string, message: string) =>
-    faults.push({ pointer: `${pointer}${pointerStep(keyword)}`, message });
-  if (Array.isArray(schema.enum) && schema.enum.length > MAX_ENUM_VALUES) {
-    fault('enum', `must not have more than ${MAX_ENUM_VALUES} values`);
-  }
-  for (const [keyword, message] of REFUSED_KEYWORDS) if (Object.hasOwn(schema, keyword)) fault(keyword, message);
-  if (pointer !== '' && typeof schema.$id === 'string' && !schema.$id.startsWith('#')) {
-    fault('$id', 'is supported at the root of a schema only');
+  for (const node of nodes) {
+    for (const [keyword, message] of faultyKeywords(node)) {
+      faults.push({ pointer: `${pointerOf(node)}${pointerStep(keyword)}`, message });
+      if (faults.length >= MAX_DEFINITION_FAULTS) return faults;
+    }
   }
   return faults;
+}
+
+function* faultyKeywords({ parent, schema }: SchemaNode): Generator<readonly [string, string]> {
+  if (typeof schema === 'boolean') return;
+  if (Array.isArray(schema.enum) && schema.enum.length > MAX_ENUM_VALUES) {
+    yield ['enum', `must not have more than ${MAX_ENUM_VALUES} values`];
+  }
+  for (const refused of REFUSED_KEYWORDS) if (Object.hasOwn(schema, refused[0])) yield refused;
+  if (parent !== null && typeof schema.$id === 'string' && !schema.$id.startsWith('#')) {
+    yield ['$id', 'is supported at the root of a schema only'];
+  }
 }
 
 /** Patterns that cannot be done, up to the one that is too much. */
-function patternFaults(nodes: readonly SchemaNode[]): DefinitionFault[] {
+function patternFaults({ nodes }: SchemaDocument): DefinitionFault[] {
   const faults: DefinitionFault[] = [];
   let instructions = 0;
-  for (const { pointer, pattern } of nodes.flatMap(patternsOf)) {
-    const examined = examinePattern(pattern);
-    if ('fault' in examined) faults.push({ pointer, message: unsupported(examined.fault) });
-    else instructions += examined.size;
-    if (instructions > MAX_PATTERN_INSTRUCTIONS) {
-      return [...faults, { pointer, message: 'the patterns of the schema are too large together' }];
+  for (const node of nodes) {
+    for (const { step, pattern } of patternsOf(node)) {
+      const fault = (message: string) => faults.push({ pointer: pointerOf(node) + step, message });
+      const examined = examinePattern(pattern);
+      if ('fault' in examined) fault(unsupported(examined.fault));
+      else instructions += examined.size;
+      if (instructions > MAX_PATTERN_INSTRUCTIONS) {
+        fault('the patterns of the schema are too large together');
+        return faults;
+      }
+      if (faults.length >= MAX_DEFINITION_FAULTS) return faults;
     }
-    if (faults.length > MAX_PATTERN_FAULTS) return faults;
   }
   return faults;
 }
-
-/** Most patterns told to be wrong. */
-const MAX_PATTERN_FAULTS = 100;
 
 const unsupported = (reason: string): string =>
   `is no regular expression that can be matched in linear time (no lookaround, no back-references): ${reason}`;
 
 /** Finds `$ref`s that lead back to the value they started from, and combinators that multiply beyond measure. */
-function applicationFaults(document: SchemaDocument): DefinitionFault[] {
-  const applied = new Map<string, number>();
-  const appliesTo = (pointer: string): string[] => {
-    const node = document.nodes.get(pointer);
-    return node === undefined ? [] : sameValueSchemas(document, node);
-  };
-  for (const component of stronglyConnectedComponents(document.nodes.keys(), appliesTo)) {
-    const [pointer = ''] = component;
-    if (component.length > 1 || appliesTo(pointer).includes(pointer)) {
-      return [{ pointer: referringNode(document, component), message: 'leads back to itself for the same value' }];
+function applicationFaults({ nodes }: SchemaDocument): DefinitionFault[] {
+  const applied = new Map<SchemaNode, number>();
+  for (const component of stronglyConnectedComponents(nodes, sameValueSchemas)) {
+    const [node] = component;
+    if (node === undefined) continue;
+    const together = sameValueSchemas(node);
+    if (component.length > 1 || together.includes(node)) {
+      // every loop has a `$ref` in it; that of the first member that has one names it
+      const referring = component.find(({ target }) => target !== undefined) ?? node;
+      return [{ pointer: `${pointerOf(referring)}/$ref`, message: 'leads back to itself for the same value' }];
     }
-    const count = appliesTo(pointer).reduce((sum, next) => sum + (applied.get(next) ?? 0), 1);
+    const count = together.reduce((sum, next) => sum + (applied.get(next) ?? 0), 1);
     if (count > MAX_APPLIED) {
-      return [{ pointer, message: `applies more than ${MAX_APPLIED} subschemas to one value` }];
+      return [{ pointer: pointerOf(node), message: `applies more than ${MAX_APPLIED} subschemas to one value` }];
     }
-    applied.set(pointer, count);
+    applied.set(node, count);
   }
   return [];
 }
 
-/** Pointers of the subschemas that apply to the same value as this one, right below it or by its local `$ref`. */
-function sameValueSchemas(document: SchemaDocument, node: SchemaNode): string[] {
-  const pointers = node.edges.filter((edge) => edge.relation === 'inPlace').map((edge) => edge.to.pointer);
-  const local = localTarget(document, node);
-  if (local !== undefined) pointers.push(local.pointer);
-  return pointers;
-}
-
-/** Every loop has a `$ref` in it; that of the first member that has one names it. */
-function referringNode(document: SchemaDocument, component: readonly string[]): string {
-  const members = component.flatMap((pointer) => document.nodes.get(pointer) ?? []);
-  const referring = members.find((node) => localTarget(document, node) !== undefined);
-  return `${referring?.pointer ?? ''}/$ref`;
+/** Subschemas that apply to the same value as this one, right below it or by its local `$ref`. */
+function sameValueSchemas({ edges, target }: SchemaNode): SchemaNode[] {
+  const inPlace = edges.filter((edge) => edge.relation === 'inPlace').map((edge) => edge.to);
+  return target === undefined ? inPlace : [...inPlace, target];
 }

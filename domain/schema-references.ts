@@ -1,12 +1,11 @@
-import { isExternalId } from './external-id.ts';
-import { fieldAt } from './json-pointer.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
 import {
   type DefinitionFault,
-  isObject,
+  MAX_DEFINITION_FAULTS,
+  pointerOf,
   readSchemaDocument,
-  resolveLocal,
   type SchemaDocument,
+  type SchemaEdge,
   type SchemaNode,
 } from './schema-document.ts';
 
@@ -15,7 +14,7 @@ export const MAX_REFERENCE_FIELDS = 1_000;
 
 /** Longest way from the root to a reference, in subschemas. */
 const MAX_WAY = 500;
-/** A schema that takes more steps than this to search has faults enough to report. */
+/** Most steps of the search: each subschema, and each one below it, once for each field that it applies to. */
 const MAX_VISITS = 100_000;
 
 const REFERENCE = /^(?:reach|drover):schemas\/([a-zA-Z0-9_-]+)$/;
@@ -29,15 +28,6 @@ export interface ReferenceField {
   readonly path: readonly (string | typeof EACH_ITEM)[];
   /** Name or id of a schema definition, as written. */
   readonly target: string;
-}
-
-/** A reference found in a resource. */
-export interface FoundReference {
-  /** Top-level field name, or JSON pointer below it. */
-  readonly field: string;
-  /** Name or id of a schema definition, as its schema writes it. */
-  readonly target: string;
-  readonly externalId: string;
 }
 
 /** One text for fields of the same place and target, the case of the target aside. */
@@ -85,20 +75,21 @@ export function checkReferences(document: SchemaDocument): { fields: ReferenceFi
 
 function refFaults(document: SchemaDocument): DefinitionFault[] {
   const faults: DefinitionFault[] = [];
-  for (const node of document.nodes.values()) {
+  for (const node of document.nodes) {
     if (typeof node.schema === 'boolean' || !Object.hasOwn(node.schema, '$ref')) continue;
-    const fault = refFault(document, node.schema.$ref);
-    if (fault !== null) faults.push({ pointer: `${node.pointer}/$ref`, message: fault });
+    const fault = refFault(node, node.schema.$ref);
+    if (fault !== null) faults.push({ pointer: `${pointerOf(node)}/$ref`, message: fault });
+    if (faults.length >= MAX_DEFINITION_FAULTS) break;
   }
   return faults;
 }
 
-function refFault(document: SchemaDocument, ref: JsonValue | undefined): string | null {
+function refFault(node: SchemaNode, ref: JsonValue | undefined): string | null {
   if (typeof ref !== 'string') return 'must be a string';
   if (referenceTarget(ref) !== undefined) return null;
   if (REFERENCE_SCHEME.test(ref)) return 'a reference reads "reach:schemas/" and the name or id of a schema definition';
   if (!ref.startsWith('#')) return 'must not point outside the document';
-  return resolveLocal(document, ref) === undefined ? 'points at no schema in this document' : null;
+  return node.target === undefined ? 'points at no schema in this document' : null;
 }
 
 class FieldSearch {
@@ -107,10 +98,13 @@ class FieldSearch {
   readonly #document: SchemaDocument;
   /** Subschemas from which a reference can be reached: the rest need no look. */
   readonly #leading: ReadonlySet<SchemaNode>;
+  readonly #edges = new Map<SchemaNode, readonly SchemaEdge[]>();
   /** Subschemas on the way from the root to where the search is. */
   readonly #way = new Set<SchemaNode>();
-  readonly #found = new Set<string>();
-  readonly #faulty = new Set<string>();
+  /** Fields that a subschema was looked at for: a second way to it there finds nothing new. */
+  readonly #seen = new Map<SchemaNode, Set<Field>>();
+  readonly #refused = new Set<SchemaNode>();
+  readonly #faulty = new Set<SchemaNode>();
   #visits = 0;
 
   constructor(document: SchemaDocument) {
@@ -119,126 +113,134 @@ class FieldSearch {
   }
 
   run(): void {
-    this.#visit(this.#document.root, []);
+    this.#visit(this.#document.root, newField(null, ''));
   }
 
-  #visit(node: SchemaNode, path: ReferenceField['path']): void {
-    if (!this.#leading.has(node) || this.fields.length > MAX_REFERENCE_FIELDS) return;
-    this.#visits += 1;
-    if (this.#visits > MAX_VISITS && this.faults.length > 0) return;
+  get #isOver(): boolean {
+    return this.fields.length > MAX_REFERENCE_FIELDS || this.faults.length >= MAX_DEFINITION_FAULTS;
+  }
+
+  #visit(node: SchemaNode, field: Field): void {
+    if (!this.#leading.has(node) || this.#isOver || this.#visits > MAX_VISITS) return;
+    const fields = this.#seen.get(node) ?? new Set();
+    if (fields.has(field)) return;
+    this.#seen.set(node, fields.add(field));
+    const edges = this.#leadingEdges(node);
+    this.#visits += 1 + edges.length;
+    if (this.#visits > MAX_VISITS) {
+      if (this.faults.length === 0) this.#fault(node, 'its references can be reached in too many ways');
+      return;
+    }
     if (this.#way.size > MAX_WAY) {
       this.#fault(node, 'nested too deeply');
       return;
     }
     const target = targetOf(node);
     if (target !== undefined) {
-      this.#add(node, path, target);
-      for (const edge of node.edges) if (edge.relation !== 'named') this.#refuse(edge.to);
+      this.#add(node, field, target);
+      for (const edge of edges) if (edge.relation !== 'named') this.#refuse(edge.to);
       return;
     }
     this.#way.add(node);
-    for (const { relation, name, to } of node.edges) {
-      if (relation === 'property') this.#visit(to, [...path, name]);
-      else if (relation === 'items') this.#visit(to, [...path, EACH_ITEM]);
+    for (const { relation, name, to } of edges) {
+      if (relation === 'property') this.#visit(to, fieldBelow(field, name));
+      else if (relation === 'items') this.#visit(to, fieldBelow(field, EACH_ITEM));
       else if (relation !== 'named') this.#refuse(to);
     }
-    const local = localTarget(this.#document, node);
+    const local = node.target;
     if (local !== undefined && this.#leading.has(local)) {
       if (this.#way.has(local))
         this.#fault(node, 'a schema that contains itself must not contain references to resources');
-      else this.#visit(local, path);
+      else this.#visit(local, field);
     }
     this.#way.delete(node);
   }
 
-  #add(node: SchemaNode, path: ReferenceField['path'], target: string): void {
-    if (path.length === 0) {
+  #leadingEdges(node: SchemaNode): readonly SchemaEdge[] {
+    const known = this.#edges.get(node) ?? node.edges.filter(({ to }) => this.#leading.has(to));
+    this.#edges.set(node, known);
+    return known;
+  }
+
+  #add(node: SchemaNode, field: Field, target: string): void {
+    if (field.outer === null) {
       this.#fault(node, 'a resource cannot be a reference itself');
       return;
     }
-    const key = fieldIdentity({ path, target });
-    if (this.#found.has(key)) return;
-    this.#found.add(key);
-    if (this.fields.push({ path, target }) > MAX_REFERENCE_FIELDS) {
+    const key = target.toLowerCase();
+    if (field.targets.has(key)) return;
+    field.targets.add(key);
+    if (this.fields.push({ path: pathOf(field), target }) > MAX_REFERENCE_FIELDS) {
       this.#fault(node, `a schema may have at most ${MAX_REFERENCE_FIELDS} reference fields`);
     }
   }
 
   /** Every reference that can be reached from here applies in a way that only validation can follow. */
   #refuse(from: SchemaNode): void {
-    const seen = new Set([from]);
-    for (const node of seen) {
-      if (!this.#leading.has(node)) continue;
+    const open = [from];
+    for (let node = open.pop(); node !== undefined && !this.#isOver; node = open.pop()) {
+      if (!this.#leading.has(node) || this.#refused.has(node)) continue;
+      this.#refused.add(node);
       if (targetOf(node) !== undefined) {
         this.#fault(node, 'a reference may only stand under "properties" and "items", not under other keywords');
       }
-      for (const next of reachedFrom(this.#document, node)) seen.add(next);
+      open.push(...reachedFrom(node));
     }
   }
 
   #fault(node: SchemaNode, message: string): void {
-    const pointer = `${node.pointer}/$ref`;
-    if (this.#faulty.has(pointer)) return;
-    this.#faulty.add(pointer);
-    this.faults.push({ pointer, message });
+    if (this.#faulty.has(node)) return;
+    this.#faulty.add(node);
+    this.faults.push({ pointer: `${pointerOf(node)}/$ref`, message });
   }
+}
+
+/** A place in resources that the search has come to, by whatever way. */
+interface Field {
+  readonly outer: Field | null;
+  readonly step: ReferenceField['path'][number];
+  readonly below: Map<ReferenceField['path'][number], Field>;
+  /** What references there refer to, in lower case. */
+  readonly targets: Set<string>;
+}
+
+const newField = (outer: Field | null, step: Field['step']): Field => ({
+  outer,
+  step,
+  below: new Map(),
+  targets: new Set(),
+});
+
+function fieldBelow(outer: Field, step: Field['step']): Field {
+  const field = outer.below.get(step) ?? newField(outer, step);
+  outer.below.set(step, field);
+  return field;
+}
+
+function pathOf(field: Field): ReferenceField['path'] {
+  const path: Field['step'][] = [];
+  for (let at = field; at.outer !== null; at = at.outer) path.push(at.step);
+  return path.reverse();
 }
 
 function targetOf(node: SchemaNode): string | undefined {
   return typeof node.schema === 'boolean' ? undefined : referenceTarget(node.schema.$ref);
 }
 
-/** What a local `$ref` of this subschema points at. */
-export function localTarget(document: SchemaDocument, node: SchemaNode): SchemaNode | undefined {
-  const ref = typeof node.schema === 'boolean' ? undefined : node.schema.$ref;
-  return typeof ref === 'string' ? resolveLocal(document, ref) : undefined;
-}
-
 /** Subschemas that apply where this one does; definitions only where a `$ref` names them. */
-function* reachedFrom(document: SchemaDocument, node: SchemaNode): Generator<SchemaNode> {
+function* reachedFrom(node: SchemaNode): Generator<SchemaNode> {
   for (const edge of node.edges) if (edge.relation !== 'named') yield edge.to;
-  const local = localTarget(document, node);
-  if (local !== undefined) yield local;
+  if (node.target !== undefined) yield node.target;
 }
 
 function leadingToReferences(document: SchemaDocument): Set<SchemaNode> {
   const before = new Map<SchemaNode, SchemaNode[]>();
-  for (const node of document.nodes.values()) {
-    for (const next of reachedFrom(document, node)) {
+  for (const node of document.nodes) {
+    for (const next of reachedFrom(node)) {
       if (!before.get(next)?.push(node)) before.set(next, [node]);
     }
   }
-  const leading = new Set([...document.nodes.values()].filter((node) => targetOf(node) !== undefined));
+  const leading = new Set(document.nodes.filter((node) => targetOf(node) !== undefined));
   for (const node of leading) for (const earlier of before.get(node) ?? []) leading.add(earlier);
   return leading;
-}
-
-/**
- * What a body refers to, in the order of the fields. A value that is no external id (not a string, empty, too long) is no
- * reference: validation says what is wrong with it.
- */
-export function referencesIn(fields: readonly ReferenceField[], body: JsonObject): FoundReference[] {
-  const found: FoundReference[] = [];
-  for (const { path, target } of fields) collect(body, path, 0, [], target, found);
-  return found;
-}
-
-function collect(
-  value: JsonValue | undefined,
-  path: ReferenceField['path'],
-  depth: number,
-  place: readonly (string | number)[],
-  target: string,
-  found: FoundReference[],
-): void {
-  const step = path[depth];
-  if (step === undefined) {
-    if (typeof value === 'string' && isExternalId(value))
-      found.push({ field: fieldAt(place), target, externalId: value });
-  } else if (step === EACH_ITEM) {
-    if (!Array.isArray(value)) return;
-    for (const [index, item] of value.entries()) collect(item, path, depth + 1, [...place, index], target, found);
-  } else if (isObject(value) && Object.hasOwn(value, step)) {
-    collect(value[step], path, depth + 1, [...place, step], target, found);
-  }
 }

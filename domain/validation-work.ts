@@ -2,8 +2,7 @@ import { stronglyConnectedComponents } from './components.ts';
 import { comparedExtent } from './equality-keywords.ts';
 import { patternSize } from './linear-regex.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
-import { isObject, readSchemaDocument, type SchemaDocument, type SchemaNode } from './schema-document.ts';
-import { localTarget } from './schema-references.ts';
+import { isObject, readSchemaDocument, type SchemaNode } from './schema-document.ts';
 
 /** What applying one subschema to one value takes, its keywords aside: measured on a busy machine, and taken for more. */
 const APPLICATION_NS = 300;
@@ -67,20 +66,19 @@ export class ValidationWork {
   constructor(schema: JsonObject, allFaults = false) {
     const document = readSchemaDocument(schema);
     // what applies in place comes first: its work is known when it is asked for
-    const order = stronglyConnectedComponents(document.nodes.keys(), (pointer) => inPlaceOf(document, pointer)).flat();
-    const numbers = new Map(order.map((pointer, number) => [pointer, number]));
-    this.#nodes = order.flatMap((pointer) => document.nodes.get(pointer) ?? []);
+    this.#nodes = stronglyConnectedComponents(document.nodes, inPlaceOf).flat();
+    const numbers = new Map(this.#nodes.map((node, number) => [node, number]));
     const isNoted = this.#nodes.some(
       ({ schema: each }) => isObject(each) && NOTED.some((keyword) => Object.hasOwn(each, keyword)),
     );
     this.#own = this.#nodes.map((node) => ownWork(node, isNoted, allFaults));
-    const numberOf = (pointer: string): number => numbers.get(pointer) ?? 0;
+    const numberOf = (node: SchemaNode): number => numbers.get(node) ?? 0;
     this.#edges = this.#nodes.map((node) => ({
-      inPlace: inPlaceOf(document, node.pointer).map(numberOf),
+      inPlace: inPlaceOf(node).map(numberOf),
       parts: partsOf(node, 'items', 'part').map(numberOf),
       properties: partsOf(node, 'property').map(numberOf),
     }));
-    this.#root = numberOf('');
+    this.#root = numberOf(document.root);
   }
 
   /** What one validation takes at most, in nanoseconds. */
@@ -129,15 +127,12 @@ export class ValidationWork {
   }
 }
 
-function inPlaceOf(document: SchemaDocument, pointer: string): string[] {
-  const node = document.nodes.get(pointer);
-  if (node === undefined) return [];
-  const local = localTarget(document, node)?.pointer;
-  return [...partsOf(node, 'inPlace'), ...(local === undefined ? [] : [local])];
+function inPlaceOf(node: SchemaNode): SchemaNode[] {
+  return [...partsOf(node, 'inPlace'), ...(node.target === undefined ? [] : [node.target])];
 }
 
-function partsOf(node: SchemaNode, ...relations: SchemaNode['edges'][number]['relation'][]): string[] {
-  return node.edges.filter((edge) => relations.includes(edge.relation)).map((edge) => edge.to.pointer);
+function partsOf(node: SchemaNode, ...relations: SchemaNode['edges'][number]['relation'][]): SchemaNode[] {
+  return node.edges.filter((edge) => relations.includes(edge.relation)).map((edge) => edge.to);
 }
 
 /** Work of a subschema itself, in ns: for the value that it applies to, and for everything within that value as well. */

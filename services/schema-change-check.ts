@@ -1,11 +1,12 @@
-import { MAX_REFERENCES } from '../domain/decide-writes.ts';
 import type { ItemError } from '../domain/outcome.ts';
+import { type FoundReference, fieldOf, MAX_REFERENCES, referencesIn } from '../domain/references-in.ts';
 import type { JsonObject, ResourceKey } from '../domain/resource.ts';
 import { resourceKey } from '../domain/resource.ts';
 import { type CompiledSchema, compileSchema } from '../domain/schema-compiler.ts';
 import type { SchemaDefinition } from '../domain/schema-definition.ts';
-import { fieldIdentity, type ReferenceField, referencesIn } from '../domain/schema-references.ts';
+import { fieldIdentity, type ReferenceField } from '../domain/schema-references.ts';
 import type { Scope } from '../domain/scope.ts';
+import { quoted } from '../domain/shortened.ts';
 import type { Database } from '../store/database.ts';
 import { lookAtTargets, type ResourceDocument } from '../store/resources.ts';
 import { bindSchemaNames } from '../store/schema-definitions.ts';
@@ -48,11 +49,11 @@ export class BoundSchema {
     document: Pick<ResourceDocument, 'scope'>,
     data: JsonObject,
     fields: readonly ReferenceField[] = this.compiled.referenceFields,
-  ): { field: string; key: ResourceKey | null }[] {
+  ): { place: FoundReference['place']; key: ResourceKey | null }[] {
     const owner = ownerOf(document);
-    return referencesIn(fields, data).map(({ field, target, externalId }) => {
+    return referencesIn(fields, data).map(({ place, target, externalId }) => {
       const definition = this.#bound.get(target.toLowerCase());
-      return { field, key: definition === undefined ? null : resourceKey(owner, definition.id, externalId) };
+      return { place, key: definition === undefined ? null : resourceKey(owner, definition.id, externalId) };
     });
   }
 
@@ -146,7 +147,7 @@ export async function findDangling(
     const missing = references.find(({ key }) => key === null || !present.has(key));
     return missing === undefined
       ? []
-      : [obstacleOf(document, `"${missing.field}" refers to a resource that is not there`)];
+      : [obstacleOf(document, `${quoted(fieldOf(missing))} refers to a resource that is not there`)];
   });
 }
 

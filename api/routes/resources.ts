@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
+import { fieldOf, referencesIn } from '../../domain/references-in.ts';
 import { parseResourceKey, type Resource, type ResourceKey, resourceKey } from '../../domain/resource.ts';
-import { referencesIn } from '../../domain/schema-references.ts';
 import { shortened } from '../../domain/shortened.ts';
 import { type Total, totalText } from '../../domain/total.ts';
 import {
@@ -168,7 +168,7 @@ function toAnswer({ createdAt, updatedAt, ...resource }: Resource) {
   return { ...resource, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
 }
 
-/** A referring resource, with the fields in which it refers. */
+/** A referring resource, with the first fields in which it refers. */
 async function toReferrer(c: ApiContext, document: ResourceDocument, target: ResourceKey) {
   const { id, schemaDefinitionId, externalId } = document;
   const answer = { id, schemaDefinitionId, resourceExternalId: externalId };
@@ -182,13 +182,13 @@ async function toReferrer(c: ApiContext, document: ResourceDocument, target: Res
     loaded.definition,
     references.map((reference) => reference.target),
   );
-  const fields = references
-    .filter((reference) => bound.get(reference.target.toLowerCase())?.id === wanted.schemaDefinitionId)
-    .map((reference) => reference.field);
+  const referring = references.filter(
+    (reference) => bound.get(reference.target.toLowerCase())?.id === wanted.schemaDefinitionId,
+  );
   return {
     ...answer,
     schemaName: loaded.definition.name,
-    fields: fields.slice(0, MAX_FIELDS).map((field) => shortened(field)),
-    fieldsTotal: fields.length,
+    fields: referring.slice(0, MAX_FIELDS).map((reference) => shortened(fieldOf(reference))),
+    fieldsTotal: referring.length,
   };
 }

@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest';
 import {
   type BoundReference,
   decideWrites,
-  MAX_REFERENCES,
   type ResourceState,
   type WriteItem,
   type WriteRules,
 } from '../../domain/decide-writes.ts';
+import { MAX_REFERENCES } from '../../domain/references-in.ts';
 import type { JsonObject } from '../../domain/resource.ts';
 import { compileSchema } from '../../domain/schema-compiler.ts';
 
@@ -30,7 +30,7 @@ const PATCH: WriteRules = { ...UPSERT, operation: 'patch' };
 const keyOf = (id: string): string => `p/t/s/${id}`;
 const reference = (id: string): BoundReference => ({
   key: keyOf(id),
-  field: 'to',
+  place: { outer: null, step: 'to' },
   schemaDefinitionId: 's',
   schemaName: 'x',
   externalId: id,

@@ -100,4 +100,20 @@ describe('findFlaws', () => {
     const depth = 100_000;
     expect(flawsOf(`${'{"a":'.repeat(depth)}{"b":1,"b":2}${'}'.repeat(depth)}`)[0]?.path).toHaveLength(depth + 1);
   });
+
+  test('tells the first of each entry below a name of megabytes, which no flaw repeats', () => {
+    const name = 'N'.repeat(5_000_000);
+    const text = `{"${name}":[${Array.from({ length: 1_900 }, () => '{"a":1,"a":1}').join(',')}]}`;
+    // written out for every flaw, the name would be 9.5 GB
+    const flaws = flawsOf(text);
+    expect(flaws).toHaveLength(1_900);
+    expect(flaws.at(-1)?.path.slice(1)).toEqual([1_899, 'a']);
+    expect(String(flaws.at(-1)?.path[0]).length).toBeLessThan(400);
+  });
+
+  test('tells one flaw of each place, however often it is given again', () => {
+    expect(flawsOf('{"a":{"x":1,"x":2,"x":3},"b":1,"b":2,"a":{"x":9007199254740993}}').map(({ path }) => path)).toEqual(
+      [['a', 'x'], ['b'], ['a']],
+    );
+  });
 });

@@ -1,13 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { fieldOf, MAX_REFERENCES, referencesIn } from '../../domain/references-in.ts';
 import type { JsonObject } from '../../domain/resource.ts';
 import { readSchemaDocument } from '../../domain/schema-document.ts';
-import {
-  checkReferences,
-  EACH_ITEM,
-  referencedNames,
-  referenceFieldsOf,
-  referencesIn,
-} from '../../domain/schema-references.ts';
+import { checkReferences, EACH_ITEM, referencedNames, referenceFieldsOf } from '../../domain/schema-references.ts';
+import { cpuMs } from '../cpu-time.ts';
 
 const country = { $ref: 'reach:schemas/Country' };
 const faultsOf = (schema: JsonObject) => checkReferences(readSchemaDocument(schema)).faults;
@@ -96,6 +92,36 @@ describe('reference fields', () => {
     definitions.d20 = { not: country };
     expect(faultsOf({ definitions, properties: { x: { $ref: '#/definitions/d0' } } })).toHaveLength(1);
   });
+
+  // two ways from each definition to the next one, beside a $ref and behind it: 2^n ways to the same fields
+  const manyWays = (depth: number): JsonObject => {
+    const definitions: JsonObject = { [`d${depth}`]: { properties: { a: country } } };
+    for (let i = 0; i < depth; i++) {
+      const next = { properties: { a: { $ref: `#/definitions/d${i + 1}` } } };
+      definitions[`d${i}`] = { ...next, $ref: `#/definitions/e${i}` };
+      definitions[`e${i}`] = next;
+    }
+    return { properties: { p: { $ref: '#/definitions/d0' } }, definitions };
+  };
+
+  it('that can be reached in 2^n ways are looked for once', () => {
+    // 2^22 visits would take seconds, and 2^100 for ever: what is not bounded fails at the first
+    expect(cpuMs(() => referenceFieldsOf(manyWays(22)))).toBeLessThan(500);
+    expect(referenceFieldsOf(manyWays(100))).toEqual([{ path: ['p', ...Array(101).fill('a')], target: 'Country' }]);
+  });
+
+  it('that take too many steps to find are no longer looked for', () => {
+    const definitions: JsonObject = { d12: { properties: { a: country } } };
+    // 2^12 fields that share the last definition, and no reference before it
+    for (let i = 0; i < 12; i++) {
+      const next = { $ref: `#/definitions/d${i + 1}` };
+      definitions[`d${i}`] = { properties: Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`f${n}`, next])) };
+    }
+    definitions.d12 = { properties: { a: { not: country } } };
+    expect(faultsOf({ definitions, properties: { x: { $ref: '#/definitions/d0' } } }).map((f) => f.message)).toEqual([
+      expect.stringMatching(/may only stand under/),
+    ]);
+  });
 });
 
 describe('referencesIn', () => {
@@ -109,7 +135,12 @@ describe('referencesIn', () => {
 
   it('names a top-level field by its name and what is below it by its pointer', () => {
     const body = { home: 'DE', borders: ['FR', 'PL'], trip: { 'a~b': [{}, { at: 'IT' }] } };
-    expect(referencesIn(fields, body)).toEqual([
+    const told = referencesIn(fields, body).map(({ target, externalId, ...found }) => ({
+      field: fieldOf(found),
+      target,
+      externalId,
+    }));
+    expect(told).toEqual([
       { field: 'home', target: 'Country', externalId: 'DE' },
       { field: '/borders/0', target: 'Country', externalId: 'FR' },
       { field: '/borders/1', target: 'Country', externalId: 'PL' },
@@ -125,5 +156,43 @@ describe('referencesIn', () => {
       properties: { toString: country, constructor: { properties: { name: country } } },
     });
     expect(referencesIn(inherited, {})).toEqual([]);
+  });
+
+  it('finds one more than a resource may have, and writes out no field for it', () => {
+    const name = 'N'.repeat(900_000);
+    const long = referenceFieldsOf({ properties: { [name]: { items: country } } });
+    // written out, the fields would be 18 GB
+    const found = referencesIn(long, { [name]: Array.from({ length: 20_000 }, (_, n) => `i${n}`) });
+    expect(found).toHaveLength(MAX_REFERENCES + 1);
+    expect(found.slice(0, 2).map((reference) => fieldOf(reference).length)).toEqual([900_003, 900_003]);
+    expect(JSON.stringify(found[0]?.target)).toBe('"Country"');
+  });
+
+  it('walks what many fields have in common once', () => {
+    const names = Array.from({ length: 1_000 }, (_, n) => `f${n}`);
+    const many = referenceFieldsOf({
+      properties: { rows: { items: { properties: Object.fromEntries(names.map((each) => [each, country])) } } },
+    });
+    let looks = 0;
+    const row = new Proxy({ f7: 'DE', f5: 'FR' } as JsonObject, {
+      getOwnPropertyDescriptor(target, key) {
+        looks += 1;
+        return Reflect.getOwnPropertyDescriptor(target, key);
+      },
+    });
+    const found = referencesIn(many, { rows: Array.from({ length: 100 }, () => row) });
+    expect(found.map(fieldOf).filter((each) => each.startsWith('/rows/7'))).toHaveLength(22);
+    expect(looks).toBeLessThan(1_000);
+  });
+
+  it('keeps the order of the fields, whatever they have in common', () => {
+    const two = referenceFieldsOf({ properties: { rows: { items: { properties: { b: country, a: country } } } } });
+    const body = {
+      rows: [
+        { a: 'A0', b: 'B0' },
+        { a: 'A1', b: 'B1' },
+      ],
+    };
+    expect(referencesIn(two, body).map(({ externalId }) => externalId)).toEqual(['B0', 'B1', 'A0', 'A1']);
   });
 });

@@ -71,7 +71,7 @@ describe('outcomes', () => {
     { length: 10_000 },
     (_, n): BoundReference => ({
       key: longestKey(n),
-      field: `/${'f'.repeat(2_000)}/${n}`,
+      place: { outer: { outer: null, step: 'f'.repeat(2_000) }, step: n },
       schemaDefinitionId: SCHEMA_ID,
       schemaName: SCHEMA_NAME,
       externalId: longestId(n),
