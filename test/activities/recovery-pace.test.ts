@@ -202,7 +202,7 @@ test('a retry whose earlier run does not close is not taken for started', async 
   const workflowId = batchWorkflowId(batch._id);
   const temporal = new PlayedTemporal([workflowId], new Set([workflowId]));
   temporal.started.set(workflowId, Date.now());
-  await new MockActivityEnvironment().run(() => recover(contextWith(temporal), { forMs: 1 }));
+  await new MockActivityEnvironment().run(() => recover(contextWith(temporal), { forMs: 500 }));
   expect(await database.batches.findOne({ _id: batch._id })).toMatchObject({ unstarted: true, startFailures: 1 });
 }, 30_000);
 
