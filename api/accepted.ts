@@ -17,8 +17,8 @@ export function keyedRequest(
   const how = [operation, JSON.stringify(options)];
   return {
     key,
-    // entries with a flaw are no longer what was sent, and fail: they are not the same as some that are good
-    canonical: canonicalHash([...how, [...entryFlaws.keys()].join()], json),
+    // entries with a flaw are no longer what was sent: only the same bytes are the same request
+    canonical: canonicalHash([...how, entryFlaws.size === 0 ? '' : fingerprintOf([], rawBody)], json),
     fingerprintFor: (schemaDefinitionId) => fingerprintOf([operation, schemaDefinitionId, how[1] ?? ''], rawBody),
   };
 }
