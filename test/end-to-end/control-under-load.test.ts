@@ -25,14 +25,18 @@ const towns = (prefix: string, count: number) =>
 const stored = (prefix: string): Promise<number> =>
   drover.services.database.resources.countDocuments({ externalId: new RegExp(`^${prefix}-`) });
 
-/** Holds whatever comes by a checkpoint for the `nth` time. @returns `held` waits for that, `open` lets it and all others go on. */
-function holdAt(checkpoint: string, nth = 1): { held: Promise<void>; open: () => void } {
+/**
+ * Holds whatever comes by a checkpoint for the `nth` time, or each time. @returns `held` waits for the first of them, `open` lets
+ * all go on.
+ */
+function holdAt(checkpoint: string, nth: number | 'each' = 1): { held: Promise<void>; open: () => void } {
   let [arrive, open] = [(): void => undefined, (): void => undefined];
   const held = new Promise<void>((resolve) => (arrive = resolve));
   const opened = new Promise<void>((resolve) => (open = resolve));
   let count = 0;
   drover.atCheckpoint(async (at) => {
-    if (at !== checkpoint || ++count !== nth) return;
+    count += at === checkpoint ? 1 : 0;
+    if (at !== checkpoint || (nth !== 'each' && count !== nth)) return;
     arrive();
     await opened;
   });
@@ -79,7 +83,8 @@ describe('a backlog that waits behind a busy worker', () => {
 
   test('deletes nothing of a batch that was suspended, and all of it when that is resumed', async () => {
     await drover.ended(await drover.upload('town', towns('doomed', 60)));
-    const busy = holdAt('marked');
+    // steps go side by side
+    const busy = holdAt('marked', 'each');
     const id = await drover.delete('town', { externalIds: towns('doomed', 60).map(({ externalId }) => externalId) });
     await busy.held;
     expect((await act('suspend', id)).status).toBe(200);
