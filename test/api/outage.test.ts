@@ -80,7 +80,7 @@ function bodyFor({ method, path }: Route): unknown {
   if (path.startsWith('/partner/') && method === 'POST')
     return { name: `n${Math.random().toString(36).slice(2)}`, schema: { type: 'object' } };
   if (path.startsWith('/partner/') && method === 'PUT') return { schema: { type: 'object' } };
-  if (path.endsWith('/batch') && method === 'DELETE') return { externalIds: ['x'] };
+  if (path.endsWith('/batch/delete') || (path.endsWith('/batch') && method === 'DELETE')) return { externalIds: ['x'] };
   if (path.endsWith('/batch') && (method === 'POST' || method === 'PATCH')) return { resources: [{ externalId: 'x' }] };
   return undefined;
 }
@@ -93,7 +93,7 @@ function isAffected({ method, path }: Route, server: 'mongodb' | 'temporal'): bo
   const isAboutInstances = path.includes('/process-instance');
   if (server === 'mongodb') return !isAboutInstances || path.endsWith('/delete');
   if (isAboutInstances) return true;
-  if (path.endsWith('/batch') && path.startsWith('/api/resources')) return true;
+  if (/\/batch(\/delete)?$/.test(path) && path.startsWith('/api/resources')) return true;
   return method === 'POST' && /\/(suspend|resume|cancel)$/.test(path);
 }
 
