@@ -503,6 +503,7 @@ describe('resources', () => {
       schemaName: 'Country',
       resourceExternalId: 'FR',
       fields: ['/borders/0'],
+      fieldsTotal: 1,
     };
     expect([references.status, references.body]).toEqual([
       200,
