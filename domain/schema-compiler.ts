@@ -217,11 +217,16 @@ function createAjv(draft2020: boolean, options: Options): Ajv {
   return ajv;
 }
 
+/** Errors that are looked at: several may come to the same. */
+const MAX_ERRORS_LOOKED_AT = 2 * MAX_ERRORS_PER_ITEM;
+/** Characters of a place that are looked at; what is told of it is far shorter, and a name may have megabytes. */
+const MAX_PLACE_CHARACTERS = 4_000;
+
 function toItemErrors(errors: readonly ErrorObject[] | null | undefined): ItemError[] {
   const found = new Map<string, ItemError>();
-  for (const error of errors ?? []) {
+  for (const error of (errors ?? []).slice(0, MAX_ERRORS_LOOKED_AT)) {
     if (found.size >= MAX_ERRORS_PER_ITEM) break;
-    const fault = toItemError(error);
+    const fault = toItemError({ ...error, instancePath: error.instancePath.slice(0, MAX_PLACE_CHARACTERS) });
     found.set(`${fault.field ?? ''}\n${fault.message}`, fault);
   }
   return [...found.values()];
