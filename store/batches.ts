@@ -118,7 +118,7 @@ export async function findBatch(
 ): Promise<BatchDocument | null> {
   const scopes = [scope].flat().map(scopeKey);
   const find = () => database.batches.findOne({ _id: batchId, scope: { $in: scopes } });
-  const batch = (await find()) ?? (isYoungId(batchId) ? await findAtLast(find) : null);
+  const batch = (await find()) ?? (database.isReplicated() && isYoungId(batchId) ? await findAtLast(find) : null);
   return batch?.deletedAt === undefined ? batch : null;
 }
 

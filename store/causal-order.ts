@@ -67,6 +67,11 @@ export class CausalOrder {
     return current.getStore() !== undefined && this.#isSupported === undefined && !this.#isClosed;
   }
 
+  /** Whether the server is known to be one of several, of which another may take its place. */
+  get isReplicated(): boolean {
+    return this.#isSupported === true;
+  }
+
   /** Waits until a server has said what it supports. @throws MongoServerSelectionError where none answers in time. */
   async known(): Promise<void> {
     await this.#client.connect();

@@ -56,6 +56,8 @@ export interface Database {
   readonly serverKeys: Collection<ServerKeyDocument>;
   /** A collection that only one file knows, guarded as the others. */
   collection<T extends Document>(name: string): Collection<T>;
+  /** Whether another server may take this one's place, and not see for a moment what it has acknowledged. */
+  isReplicated(): boolean;
   /** Answers when the server does. @throws a MongoDB error when it cannot be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -107,6 +109,7 @@ export async function connectDatabase(
     schemaNames: collection('schema_names'),
     waits: collection('waits'),
     serverKeys: collection('server_keys'),
+    isReplicated: () => order.isReplicated,
     ping: async () => {
       await db.command({ ping: 1 });
     },

@@ -6,13 +6,19 @@ import type { Database } from '../../store/database.ts';
 const SCOPE = { platform: 'default', tenant: 'default' };
 
 /** A store that a failover has just made: its first looks do not find what is there. */
-function lagging(looks: readonly (Partial<BatchDocument> | null)[]): { database: Database; asked: () => number } {
+function lagging(
+  looks: readonly (Partial<BatchDocument> | null)[],
+  isReplicated = true,
+): { database: Database; asked: () => number } {
   let asked = 0;
   const findOne = async () => {
     asked += 1;
     return looks[Math.min(asked, looks.length) - 1] ?? null;
   };
-  return { database: { batches: { findOne } } as unknown as Database, asked: () => asked };
+  return {
+    database: { batches: { findOne }, isReplicated: () => isReplicated } as unknown as Database,
+    asked: () => asked,
+  };
 }
 
 test('a batch that was accepted a moment ago is found, though the first looks of a new primary miss it', async () => {
@@ -28,6 +34,12 @@ test('where there is none, that is said within about a second', async () => {
   expect(await findBatch(database, SCOPE, uuidv7())).toBeNull();
   expect(asked()).toBe(6);
   expect(performance.now() - began).toBeLessThan(5_000);
+});
+
+test('a server that no other can replace is asked once', async () => {
+  const { database, asked } = lagging([null], false);
+  expect(await findBatch(database, SCOPE, uuidv7())).toBeNull();
+  expect(asked()).toBe(1);
 });
 
 test('one whose id another API process made, with a clock that is 30 s off, is young too', async () => {
