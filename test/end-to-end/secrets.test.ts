@@ -68,7 +68,7 @@ async function everythingInTemporal(batchId: string): Promise<string> {
   visit(await handle.fetchHistory());
   const description = await handle.describe();
   visit(description.raw);
-  expect(description.memo).toEqual({ run: 1 });
+  expect(description.memo).toEqual({ run: 1, activityTimeoutSeconds: 5 });
   visit(
     await drover.services.client.workflowService.describeWorkflowExecution({
       namespace: 'default',
