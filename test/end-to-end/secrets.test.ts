@@ -107,6 +107,7 @@ test('a failure of MongoDB, and a bug, tell of what they failed on neither the l
     }),
     new MongoBulkWriteError({ message: 'bulk write failed', code: 91, writeErrors: [] }, {
       insertedIds: [SECRET],
+      getWriteConcernError: () => undefined,
     } as never),
     Object.assign(new TypeError('nothing is defined'), { data: { note: SECRET } }),
   ];

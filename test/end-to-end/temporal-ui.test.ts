@@ -91,7 +91,7 @@ test('the page of a batch shows its progress and what it waits for; nothing of w
 
   const description = await handle.describe();
   expect(await description.staticSummary()).toBe('upload of 3 × parcel');
-  expect(description.memo).toEqual({ run: 1 });
+  expect(description.memo).toEqual({ run: 1, activityTimeoutSeconds: 5 });
   const events = (await handle.fetchHistory()).events ?? [];
   const summaries = events.flatMap(({ userMetadata }) =>
     userMetadata?.summary ? [defaultPayloadConverter.fromPayload<string>(userMetadata.summary)] : [],
