@@ -10,16 +10,20 @@ import { loadConfig } from '../config.ts';
 /** An API in a process of its own, for tests that kill it in the middle of a request; see `spawnApi`. */
 const services = await openServices(loadConfig(), pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }));
 const [name = '', method = ''] = (process.env.KILL_AFTER ?? '').split('.');
-const collection = (
-  services.database as unknown as Record<string, Record<string, (...given: unknown[]) => Promise<unknown>>>
-)[name];
-const original = collection?.[method];
-if (collection === undefined || original === undefined)
+const database = services.database as unknown as Record<string, object>;
+const collection = database[name];
+if (collection === undefined || typeof Reflect.get(collection, method) !== 'function')
   throw new Error('KILL_AFTER must name a collection and a command');
-collection[method] = async (...given) => {
-  await original.apply(collection, given);
-  process.kill(process.pid, 'SIGKILL');
-};
+database[name] = new Proxy(collection, {
+  get: (target, member) => {
+    const original: unknown = Reflect.get(target, member);
+    if (member !== method || typeof original !== 'function') return original;
+    return async (...given: unknown[]) => {
+      await original.apply(target, given);
+      process.kill(process.pid, 'SIGKILL');
+    };
+  },
+});
 const server = createAdaptorServer({ fetch: createApp(services).fetch }) as Server;
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');

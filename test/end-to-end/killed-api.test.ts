@@ -7,7 +7,7 @@ const MOMENTS = [
   'idempotencyKeys.insertOne',
   'batches.insertOne',
   'batches.findOneAndUpdate',
-  'outcomePages.deleteMany',
+  'outcomePages.bulkWrite',
 ] as const;
 
 let drover: Drover;
@@ -79,7 +79,7 @@ test('killed between the claim of a retry and its run: recovery starts the run',
 test('killed in the middle of a delete: it is a 404 at once, and recovery removes the rest', async () => {
   const id = await drover.upload('star', [{ externalId: 'comet' }]);
   await drover.ended(id);
-  await sendToDying(apis['outcomePages.deleteMany'], 'DELETE', `/api/batches/${id}`);
+  await sendToDying(apis['outcomePages.bulkWrite'], 'DELETE', `/api/batches/${id}`);
   for (const [method, path] of [
     ['GET', ''],
     ['GET', '/items'],
