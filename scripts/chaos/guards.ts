@@ -47,7 +47,7 @@ export const GUARDS = {
   },
   'register-before-look': {
     protects: 'no lost wake-up: who waits registers, then looks, then sleeps',
-    file: 'workflows/batch.ts',
+    file: 'workflows/batch-plan.ts',
     text: '    // Items that became pending have registered: now look (invariant 5).\n    this.#state.woken = true;\n',
     without: '',
     workload: { waitAgainstCreation: 1 },
