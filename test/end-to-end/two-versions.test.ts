@@ -24,10 +24,10 @@ beforeAll(async () => {
   const changed = source
     .replace(
       / {2}async carryOut\(\): Promise<BatchSummary> \{\n/,
-      "$&    if (patched('pause-first')) await sleep('5 ms');\n",
+      "$&    if (nextPatched('pause-first')) await nextSleep('5 ms');\n",
     )
-    .replace("} from '@temporalio/workflow';", "  patched,\n} from '@temporalio/workflow';");
-  expect(changed).toContain("if (patched('pause-first'))");
+    .replace(/^/, "import { patched as nextPatched, sleep as nextSleep } from '@temporalio/workflow';\n");
+  expect(changed).toContain("if (nextPatched('pause-first'))");
   await writeFile(story, changed);
   const { code } = await bundleWorkflowCode({ workflowsPath: join(folder, 'workflows/index.ts') });
   nextBundle = join(folder, 'workflows.js');
