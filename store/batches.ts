@@ -263,10 +263,10 @@ export async function recordFailedItems(database: Database, { _id, run }: BatchD
 /** Puts a finished batch aside: it is over for who watches running batches. @returns false where another caller was first. */
 export async function recordDismissed(database: Database, batchId: string): Promise<boolean> {
   const { modifiedCount } = await database.batches.updateOne(
-    // one that is being retried meanwhile is not finished
+    // finished, or to be cancelled: one that is being retried meanwhile is neither
     {
       _id: batchId,
-      status: { $nin: [...RUNNING_STATUSES] },
+      $or: [{ status: { $nin: [...RUNNING_STATUSES] } }, { cancelRequested: true }],
       dismissedAt: { $exists: false },
       deletedAt: { $exists: false },
     },
