@@ -28,6 +28,8 @@ export class ControlCheck {
   readonly #heeds: ReadonlySet<Halt>;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #found: Halt | null = null;
+  /** The check that is under way. */
+  #checking: Promise<Halt | null> | undefined;
 
   /** @param heeds what stops this work; that its run is gone always does. */
   constructor(database: Database, of: Controlled, heeds: readonly Halt[] = ['suspended', 'cancelled']) {
@@ -49,15 +51,27 @@ export class ControlCheck {
   }
 
   /** Checks now. @returns why the work is to stop; null where it may go on. */
-  async now(): Promise<Halt | null> {
+  now(): Promise<Halt | null> {
     this.#checkedAt = performance.now();
+    const checking = this.#read().finally(() => {
+      if (this.#checking === checking) this.#checking = undefined;
+    });
+    this.#checking = checking;
+    return checking;
+  }
+
+  async #read(): Promise<Halt | null> {
     this.#found = await readHalt(this.#database, this.#of);
     return this.#heeded();
   }
 
-  /** Checks if the last check is `CHECK_EVERY_MS` ago, for work in steps that are much shorter. */
+  /**
+   * Checks if the last check is `CHECK_EVERY_MS` ago, for work in steps that are much shorter. Steps side by side wait for the
+   * one check: what was found before it is out of date.
+   */
   async inTime(): Promise<Halt | null> {
-    return performance.now() - this.#checkedAt < CHECK_EVERY_MS ? this.#heeded() : this.now();
+    if (performance.now() - this.#checkedAt >= CHECK_EVERY_MS) return this.now();
+    return this.#checking ?? this.#heeded();
   }
 
   #heeded(): Halt | null {

@@ -34,8 +34,7 @@ const running = async (prefix: string): Promise<number> => {
   return states.filter((state) => state === 'RUNNING').length;
 };
 
-// Counts on exactly what was begun, which a busy machine exceeds by an item or more: to be made to wait for states.
-test.skip('terminations that are suspended in the middle end what they have begun, keep the rest, and go on when they are resumed', async () => {
+test('terminations that are suspended in the middle end what they have begun, keep the rest, and go on when they are resumed', async () => {
   const id = await haltInTheMiddle('halved', 'suspend');
   const halted = await engine.drover.until(id, ({ counts }) => counts.succeeded === AT_WORK);
   expect(halted).toMatchObject({ suspended: true, counts: { queued: ITEMS - AT_WORK, failed: 0 } });
@@ -45,8 +44,7 @@ test.skip('terminations that are suspended in the middle end what they have begu
   expect(await running('halved')).toBe(0);
 });
 
-// Counts on exactly what was begun, which a busy machine exceeds by an item or more: to be made to wait for states.
-test.skip('terminations that are cancelled in the middle end what they have begun, and no more', async () => {
+test('terminations that are cancelled in the middle end what they have begun, and no more', async () => {
   const id = await haltInTheMiddle('cut', 'cancel');
   expect(await engine.drover.ended(id)).toMatchObject({
     status: 'cancelled',
