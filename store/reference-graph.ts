@@ -4,9 +4,9 @@ import type { Database } from './database.ts';
 import { NO_PLACEHOLDER, type ResourceDocument, visible } from './resources.ts';
 
 /** A resource as far as references are concerned. */
-export type Vertex = Pick<ResourceDocument, '_id' | 'references' | 'hidden' | 'leaving' | 'updatedAt'>;
+export type Vertex = Pick<ResourceDocument, '_id' | 'id' | 'references' | 'hidden' | 'leaving' | 'updatedAt'>;
 
-const VERTEX = { references: 1, hidden: 1, leaving: 1, updatedAt: 1 } as const;
+const VERTEX = { id: 1, references: 1, hidden: 1, leaving: 1, updatedAt: 1 } as const;
 
 /** Documents of a scan that are fetched at a time. */
 const SCAN_BATCH = 2000;
@@ -56,7 +56,7 @@ export async function* allExternalIds(
   const prefix = `${scopeKey(scope)}/${schemaDefinitionId}`;
   const cursor = database.resources.find(
     { _id: { $gt: `${prefix}/`, $lt: `${prefix}0` } },
-    { projection: { hidden: 1, leaving: 1 }, batchSize: pageSize },
+    { projection: { id: 1, hidden: 1, leaving: 1 }, batchSize: pageSize },
   );
   let ids: string[] = [];
   for await (const page of pagesOf(cursor, pageSize)) {

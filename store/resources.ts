@@ -94,7 +94,7 @@ export async function readTargets(
   const found = new Map<ResourceKey, MarkedDocument>();
   for (const some of keySlices(keys, KEYS_AT_ONCE)) {
     const documents = await database.resources
-      .find({ _id: { $in: some }, hidden: NO_PLACEHOLDER }, { projection: { hidden: 1, leaving: 1, updatedAt: 1 } })
+      .find({ _id: { $in: some }, hidden: NO_PLACEHOLDER }, { projection: MARKS })
       .toArray();
     for (const document of documents) found.set(document._id, document);
   }
@@ -118,19 +118,23 @@ export async function heavyResources(
 
 /** Some of what is marked or not committed: few at any time, unless somebody has died. */
 export async function markedResources(database: Database, limit: number): Promise<MarkedDocument[]> {
-  const projection = { hidden: 1, leaving: 1, updatedAt: 1 };
   const [uncommitted, marked] = await Promise.all([
-    database.resources.find({ hidden: { $exists: true, ...NO_PLACEHOLDER } }, { projection, limit }).toArray(),
-    database.resources.find({ 'leaving.group': { $exists: true } }, { projection, limit }).toArray(),
+    database.resources.find({ hidden: { $exists: true, ...NO_PLACEHOLDER } }, { projection: MARKS, limit }).toArray(),
+    database.resources.find({ 'leaving.group': { $exists: true } }, { projection: MARKS, limit }).toArray(),
   ]);
   return [...uncommitted, ...marked.filter(({ hidden }) => hidden === undefined)];
 }
 
 /** What tells whether a reader sees a resource. */
-export type MarkedDocument = Pick<ResourceDocument, '_id' | 'hidden' | 'leaving' | 'updatedAt'>;
+export type MarkedDocument = Pick<ResourceDocument, '_id' | 'id' | 'hidden' | 'leaving' | 'updatedAt'>;
 
-/** The documents that readers see now: hidden ones only once committed, leaving ones until committed. */
-export async function visible<T extends Pick<MarkedDocument, '_id' | 'hidden' | 'leaving'>>(
+const MARKS = { id: 1, hidden: 1, leaving: 1, updatedAt: 1 } as const;
+
+/**
+ * The documents that readers see now: uncommitted ones only once committed, marked ones until committed. What has been stored
+ * under a key since, in place of a placeholder or of another life, is not what was read: that document is left out.
+ */
+export async function visible<T extends Pick<MarkedDocument, '_id' | 'id' | 'hidden' | 'leaving'>>(
   database: Database,
   documents: readonly T[],
 ): Promise<T[]> {
@@ -151,7 +155,7 @@ export async function visible<T extends Pick<MarkedDocument, '_id' | 'hidden' | 
     if (group === undefined) return true;
     if (committed.has(group)) return document.hidden !== undefined;
     const current = now.get(document._id);
-    return current !== undefined && current.hidden === undefined;
+    return current !== undefined && current.id === document.id && current.hidden === undefined;
   });
 }
 
@@ -180,7 +184,7 @@ async function countVisible(database: Database, filter: Filter<ResourceDocument>
   const all = await database.resources.countDocuments(filter, { limit: 2 * COUNT_LIMIT });
   if (all === 0) return totalOf(0);
   const marked = await database.resources
-    .find({ ...filter, $or: MARKED }, { projection: { hidden: 1, leaving: 1 }, limit: COUNT_LIMIT })
+    .find({ ...filter, $or: MARKED }, { projection: MARKS, limit: COUNT_LIMIT })
     .toArray();
   return totalOf(all - (marked.length - (await visible(database, marked)).length));
 }
