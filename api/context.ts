@@ -35,8 +35,8 @@ export interface Services {
   readonly verifyToken: VerifyToken | null;
   readonly startReadiness: StartReadiness;
   readonly confirmations: Confirmations;
-  /** Asked before anything is stored for a workflow that runs. @throws where Temporal does not answer. */
-  assertTemporal(): Promise<void>;
+  /** Whether Temporal answers, or did a moment ago. */
+  isTemporalThere(): Promise<boolean>;
   /** Asked before anything is stored for Temporal to start. @throws where it does not answer, or takes no start. */
   assertStarts(): Promise<void>;
   startFailed(error: unknown): void;

@@ -1,8 +1,7 @@
-import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { KeyReusedError } from '../services/accept-batch.ts';
 import { NotAllowedError } from '../services/control-batch.ts';
-import { isBusy } from '../services/start-failure.ts';
+import { isBusy, isTemporalFailure } from '../services/start-failure.ts';
 import { kindOfFailure } from '../store/errors.ts';
 import type { ApiContext } from './context.ts';
 
@@ -57,7 +56,7 @@ export function toApiError(error: unknown): ApiError | null {
   if (error instanceof NotAllowedError) return new ApiError(409, error.message);
   if (kindOfFailure(error) === 'outage') return serverAway('mongodb');
   if (isBusy(error)) return new ApiError(429, 'Temporal takes no more requests for now', { retryAfterSeconds: 2 });
-  if (isTemporalAway(error)) return serverAway('temporal');
+  if (isTemporalFailure(error)) return serverAway('temporal');
   return null;
 }
 
@@ -66,18 +65,6 @@ export const serverAway = (server: Server): ApiError =>
     retryAfterSeconds: RETRY_AFTER_SECONDS,
     away: server,
   });
-
-/** What Temporal says to a request that is wrong in itself; every other failure is its own. */
-const GRPC_INVALID_ARGUMENT = 3;
-
-function isTemporalAway(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : error;
-  if (isGrpcServiceError(cause)) return cause.code !== GRPC_INVALID_ARGUMENT;
-  return (
-    error instanceof ServiceError ||
-    (error instanceof Error && error.message.startsWith('Failed to connect before the deadline'))
-  );
-}
 
 /** Headers that tell a caller how to go on, in whatever shape the body is; and what an operator should know. */
 export function setErrorHeaders(c: ApiContext, { retryAfterSeconds, challenge, away }: ApiError): void {

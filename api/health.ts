@@ -34,9 +34,15 @@ export class Health {
 
   /** @throws ApiError 503 where Temporal does not answer. */
   async assertTemporal(): Promise<void> {
-    if (performance.now() - this.#temporalSeenAt < SEEN_MS) return;
-    if (!(await this.isAnswering('temporal'))) throw serverAway('temporal');
-    this.#temporalSeenAt = performance.now();
+    if (!(await this.isTemporalThere())) throw serverAway('temporal');
+  }
+
+  /** Whether Temporal answers, or did a moment ago. */
+  async isTemporalThere(): Promise<boolean> {
+    if (performance.now() - this.#temporalSeenAt < SEEN_MS) return true;
+    const isThere = await this.isAnswering('temporal');
+    if (isThere) this.#temporalSeenAt = performance.now();
+    return isThere;
   }
 
   async #look(server: Server): Promise<boolean> {

@@ -77,7 +77,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     verifyToken: tokenVerifier(config),
     startReadiness,
     confirmations,
-    assertTemporal: () => health.assertTemporal(),
+    isTemporalThere: () => health.isTemporalThere(),
     assertStarts: async () => {
       await health.assertTemporal();
       await startReadiness.assertStarts();

@@ -7,6 +7,7 @@ import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../w
 import { type AcceptParts, startOrLeave } from './accept-batch.ts';
 import { isSignalLimit } from './signal-limit.ts';
 import { latestExecution, type StartParts, startBatch } from './start-batch.ts';
+import { isTemporalFailure } from './start-failure.ts';
 
 /** What telling a workflow takes. */
 export interface TellParts extends StartParts {
@@ -14,8 +15,8 @@ export interface TellParts extends StartParts {
 }
 
 export interface ControlParts extends TellParts, Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'> {
-  /** @throws where Temporal does not answer: then nothing is stored. */
-  assertTemporal(): Promise<void>;
+  /** Whether Temporal answers: where it does not, a request that is stored is left to recovery at once. */
+  isTemporalThere(): Promise<boolean>;
   /** @throws where Temporal takes no start: then nothing is stored. */
   assertStarts(): Promise<void>;
 }
@@ -25,6 +26,11 @@ export class NotAllowedError extends Error {
   override readonly name = 'NotAllowedError';
 }
 
+/** Time in which the workflow is told of a request, in ms; after that recovery tells it. A caller gets its answer within 5 s. */
+const TELL_TIMEOUT_MS = 3_000;
+/** Time that the start of a retry is given, in ms; after that recovery starts it. */
+const RETRY_START_TIMEOUT_MS = 3_000;
+
 /** Temporal has not taken the start of a run that nobody has started yet. */
 class NotStartedError extends Error {
   override readonly name = 'NotStartedError';
@@ -32,13 +38,20 @@ class NotStartedError extends Error {
 
 type Verb = 'suspended' | 'resumed' | 'cancelled';
 
+/** A batch with a request that holds: activities go by what is stored, from now on. */
+export interface ControlledBatch {
+  readonly batch: BatchDocument;
+  /** Whether its workflow knows; if not, recovery tells it: Temporal is unavailable, or takes no more calls or signals for now. */
+  readonly isDelivered: boolean;
+}
+
 /** Starts nothing new until resumed. Without effect on a suspended batch. @throws NotAllowedError on a finished batch. */
-export function suspendBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
+export function suspendBatch(parts: ControlParts, batch: BatchDocument): Promise<ControlledBatch> {
   return control(parts, batch, { suspended: true }, 'suspended');
 }
 
 /** Goes on where it stopped. Without effect on a batch that is not suspended. @throws NotAllowedError on a finished batch. */
-export function resumeBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
+export function resumeBatch(parts: ControlParts, batch: BatchDocument): Promise<ControlledBatch> {
   return control(parts, batch, { suspended: false }, 'resumed');
 }
 
@@ -46,40 +59,48 @@ export function resumeBatch(parts: ControlParts, batch: BatchDocument): Promise<
  * What was applied stays, what runs finishes, the rest is cancelled. Without effect on a cancelled batch.
  * @throws NotAllowedError on one that is finished otherwise.
  */
-export async function cancelBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
+export async function cancelBatch(parts: ControlParts, batch: BatchDocument): Promise<ControlledBatch> {
   try {
     return await control(parts, batch, { cancelRequested: true }, 'cancelled');
   } catch (error) {
     const now = error instanceof NotAllowedError ? await readBatch(parts.database, batch._id) : null;
-    if (now?.status === 'cancelled') return now;
+    if (now?.status === 'cancelled') return { batch: now, isDelivered: true };
     throw error;
   }
 }
 
+/**
+ * Stores a request, which is the moment from which on it holds (invariant 1: whatever dies now, recovery tells the workflow), then
+ * tells the workflow. So it does not depend on Temporal, and is never half done.
+ */
 async function control(
   parts: ControlParts,
   batch: BatchDocument,
   request: { suspended: boolean } | { cancelRequested: true },
   verb: Verb,
-): Promise<BatchDocument> {
-  await parts.assertTemporal();
+): Promise<ControlledBatch> {
   const asked = await requestControl(parts.database, batch._id, request);
   if (asked === null) throw await refused(parts, batch, verb);
-  // what is to be told later holds already: activities go by what is stored
-  if ((await tellOrLeave(parts, asked)) === 'closed') throw await refused(parts, batch, verb);
-  return asked;
+  const told = await tellOrLeave(parts, asked);
+  if (told === 'closed') throw await refused(parts, batch, verb);
+  return { batch: asked, isDelivered: told === 'told' };
 }
 
-/** What is asked of a batch whose start Temporal does not take now is stored with it: recovery starts it so, and nothing runs before. */
+/** Tells the workflow now, or leaves that to recovery, which also starts what Temporal does not take now: nothing runs before. */
 async function tellOrLeave(parts: ControlParts, asked: BatchDocument): Promise<Told> {
+  const { client, logger } = parts;
+  const deadline = Date.now() + TELL_TIMEOUT_MS;
   try {
-    return await tellWorkflow(parts, asked);
+    if (!(await parts.isTemporalThere())) return 'later';
+    return await client.withDeadline(deadline, () => tellWorkflow(parts, asked));
   } catch (error) {
-    if (!(error instanceof NotStartedError)) throw error;
-    parts.startFailed(error.cause);
-    parts.logger.warn(
-      { batchId: asked._id, err: error.cause },
-      'the workflow could not be started; recovery will start it',
+    const isStart = error instanceof NotStartedError;
+    const failure = isStart ? error.cause : error;
+    if (isStart) parts.startFailed(failure);
+    else if (!isTemporalFailure(failure)) throw error;
+    logger.warn(
+      { batchId: asked._id, err: failure },
+      'the workflow could not be told of a request; recovery will tell it',
     );
     return 'later';
   }
@@ -149,7 +170,7 @@ export async function retryBatch(parts: ControlParts, batch: BatchDocument): Pro
   await parts.assertStarts();
   const claimed = await claimRetry(parts.database, batch);
   if (claimed === null) throw new NotAllowedError('the batch is being retried already');
-  await startOrLeave(parts, claimed);
+  await parts.client.withDeadline(Date.now() + RETRY_START_TIMEOUT_MS, () => startOrLeave(parts, claimed));
   return claimed;
 }
 

@@ -16,6 +16,9 @@ import { latestExecution } from './start-batch.ts';
 const CANCEL_WAIT_MS = 3_000;
 const CANCEL_POLL_MS = 50;
 
+/** Time that the last look for executions is given, in ms: however long what is before it has taken. */
+const LAST_LOOK_MS = 3_000;
+
 /** Most runs of a chain that are followed back: a batch knows its executions itself, but for those of earlier versions. */
 const MAX_CHAIN = 1_000;
 
@@ -43,7 +46,7 @@ export async function purgeBatch(
   await removeItemPages(database, batch);
   await removeBatch(database, _id);
   // Whoever was about to start it while we removed it has left an execution; a later start finds no batch, and removes itself.
-  await deleteExecutions(client, { _id });
+  await client.withDeadline(Date.now() + LAST_LOOK_MS, () => deleteExecutions(client, { _id }));
   return true;
 }
 

@@ -45,5 +45,18 @@ export function startFailure(error: unknown): CallFailure {
   }
 }
 
+/**
+ * Whether Temporal, or the way to it, has failed a call, of whatever kind: the same call may succeed later. One that is wrong in
+ * itself is a bug of ours.
+ */
+export function isTemporalFailure(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  if (isGrpcServiceError(cause)) return cause.code !== INVALID_ARGUMENT;
+  return (
+    error instanceof ServiceError ||
+    (error instanceof Error && error.message.startsWith('Failed to connect before the deadline'))
+  );
+}
+
 /** Whether Temporal is there and takes no more calls for now. */
 export const isBusy = (error: unknown): boolean => startFailure(error) === 'busy';

@@ -77,19 +77,23 @@ batchRoutes.delete('/batch/:id', async (c) => {
   if (batch === null) throw refused;
   const isRunning = !isTerminal(batch.status);
   // What is stored first hides the batch: a crash before the second step leaves nothing that could not be deleted.
-  if (isRunning) await cancel(c, batch);
+  const isDelivered = !isRunning || (await cancel(c, batch));
   const isDismissed = await recordDismissed(c.var.services.database, id);
   if (!isRunning && !isDismissed) throw refused;
-  if (c.req.query('cascade') === 'true') await removeBatchForGood(c, batch);
+  if (c.req.query('cascade') === 'true') {
+    // the caller has waited for Temporal once
+    await removeBatchForGood(c, batch, isDelivered ? undefined : () => Promise.resolve(false));
+  }
   return c.body(null, 204);
 });
 
-/** What has begun ends, the rest lives on. One that has finished meanwhile needs nothing. */
-async function cancel(c: ApiContext, batch: DeletionBatch): Promise<void> {
+/** What has begun ends, the rest lives on. One that has finished meanwhile needs nothing. @returns whether its workflow knows. */
+async function cancel(c: ApiContext, batch: DeletionBatch): Promise<boolean> {
   try {
-    await cancelBatch(c.var.services, batch);
+    return (await cancelBatch(c.var.services, batch)).isDelivered;
   } catch (error) {
     if (!(error instanceof NotAllowedError)) throw error;
+    return true;
   }
 }
 

@@ -59,7 +59,7 @@ export function batchRoutes(api: Api): void {
       params,
       summary: 'Remove a batch for good',
       description:
-        'Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay.',
+        'Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay. From the answer on the batch is a 404 and nothing of it begins; what cannot be removed at once, as Temporal cannot be reached, is removed later.',
       responses: { 200: jsonResponse('Removed', enveloped(z.object({ batchId: z.string() }))), ...faults(404) },
     },
     async (c, { params: { batchId } }) => {
@@ -69,13 +69,24 @@ export function batchRoutes(api: Api): void {
   );
 }
 
-/** From the mark on the batch is a 404; what cannot be removed at once, recovery removes. */
-export async function removeBatchForGood(c: ApiContext, batch: BatchDocument): Promise<void> {
-  const { database, logger } = c.var.services;
+/** Time in which a request has the workflow of its batch end and removes what there is of it in Temporal, in ms. */
+const PURGE_TIMEOUT_MS = 4_000;
+
+/**
+ * From the mark on the batch is a 404; what cannot be removed at once, recovery removes.
+ * @param isTemporalThere false where the caller has just found that it is not.
+ */
+export async function removeBatchForGood(
+  c: ApiContext,
+  batch: BatchDocument,
+  isTemporalThere = c.var.services.isTemporalThere,
+): Promise<void> {
+  const { database, client, logger } = c.var.services;
+  const deadline = Date.now() + PURGE_TIMEOUT_MS;
   const marked = await markDeleted(database, batch, batch._id);
   if (marked === null) throw noBatch(batch._id);
   try {
-    await purgeBatch(c.var.services, marked);
+    if (await isTemporalThere()) await client.withDeadline(deadline, () => purgeBatch(c.var.services, marked));
   } catch (error) {
     logger.warn({ batchId: batch._id, err: error }, 'a deleted batch is left to recovery');
   }
@@ -148,15 +159,24 @@ function readRoutes(api: Api): void {
   );
 }
 
+/** What 200 says, also where Temporal cannot be reached. */
+const HOLDS =
+  'The request is stored before the answer, and holds from then on: at most the slice of 100 resources that is being written is finished.';
+const STORED =
+  'It does not depend on Temporal: where that cannot be reached, or takes no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the workflow is told within seconds after Temporal is back.';
+
 const CONTROLS = {
-  suspend: { act: suspendBatch, status: 200, summary: 'Start nothing new until resumed' },
-  resume: { act: resumeBatch, status: 200, summary: 'Go on where it stopped' },
-  cancel: { act: cancelBatch, status: 200, summary: 'End it; what was applied stays' },
-  retry: { act: retryBatch, status: 202, summary: 'Carry out failed, expired and cancelled items again' },
+  suspend: { act: suspendBatch, summary: 'Start nothing new until resumed', description: `${HOLDS} ${STORED}` },
+  resume: {
+    act: resumeBatch,
+    summary: 'Go on where it stopped',
+    description: `The request is stored before the answer. ${STORED}`,
+  },
+  cancel: { act: cancelBatch, summary: 'End it; what was applied stays', description: `${HOLDS} ${STORED}` },
 } as const;
 
 function controlRoutes(api: Api): void {
-  for (const [verb, { act, status, summary }] of Object.entries(CONTROLS)) {
+  for (const [verb, { act, summary, description }] of Object.entries(CONTROLS)) {
     defineRoute(
       api,
       {
@@ -166,19 +186,39 @@ function controlRoutes(api: Api): void {
         tags,
         params,
         summary,
-        responses: { [status]: jsonResponse('The batch', Batch), ...faults(404, 409) },
+        description,
+        responses: { 200: jsonResponse('The batch', Batch), ...faults(404, 409) },
       },
       async (c, { params: { batchId } }) => {
-        const batch = await act(c.var.services, await batchOf(c, batchId));
-        // A retry is answered as it was accepted: the run itself may be over by now.
-        const isRetry = act === retryBatch;
-        const view = isRetry
-          ? await viewListedBatch(c.var.services.database, batch)
-          : await viewBatch(c.var.services, batch, false);
-        return c.json(success(`Batch is ${view.status}`, view), status);
+        const { batch, isDelivered } = await act(c.var.services, await batchOf(c, batchId));
+        // a workflow that could not be told cannot be asked either, or does not know of the request
+        const view = isDelivered
+          ? await viewBatch(c.var.services, batch, false)
+          : await viewListedBatch(c.var.services.database, batch);
+        return c.json(success(`Batch is ${view.status}`, view));
       },
     );
   }
+  defineRoute(
+    api,
+    {
+      method: 'post',
+      path: '/api/batches/{batchId}/retry',
+      operationId: 'retryBatch',
+      tags,
+      params,
+      summary: 'Carry out failed, expired and cancelled items again',
+      description:
+        'In a new run of the same batch. 202 is said when that run is stored and sure to be started; 503 or 429, where Temporal takes no starts, before anything is stored.',
+      responses: { 202: jsonResponse('The batch', Batch), ...faults(404, 409) },
+    },
+    async (c, { params: { batchId } }) => {
+      const batch = await retryBatch(c.var.services, await batchOf(c, batchId));
+      // as it was accepted: the run itself may be over by now
+      const view = await viewListedBatch(c.var.services.database, batch);
+      return c.json(success(`Batch is ${view.status}`, view), 202);
+    },
+  );
 }
 
 function eventRoute(api: Api): void {

@@ -10,7 +10,7 @@ let services: Services & { close(): Promise<void> };
 beforeAll(async () => {
   const config = loadConfig({ MONGODB_URI: inject('mongodbUri'), TEMPORAL_ADDRESS: inject('temporalAddress') });
   services = await openServices(config, pino({ level: 'silent' }));
-  await services.assertTemporal();
+  await services.health.assertTemporal();
   // a driver that is still connecting for the first time gives up when this process is busy for longer than it waits
   await services.database.ping();
 });
@@ -28,5 +28,5 @@ test('an answer that has come while this process was busy counts, however late i
   block(3_700);
   expect(await Promise.all(looks)).toEqual([true, true]);
   // what was seen a second ago is asked anew
-  await services.assertTemporal();
+  await services.health.assertTemporal();
 });
