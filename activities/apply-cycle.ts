@@ -4,10 +4,13 @@ import { readItems } from '../store/item-pages.ts';
 import { adoptOldDependencies } from '../store/old-dependencies.ts';
 import { readOutcomes, type StoredOutcome } from '../store/outcome-pages.ts';
 import { claimedBy, claimPending, dropPending, type PendingMember, unclaimPending } from '../store/pending-items.ts';
+import { slices } from '../store/slices.ts';
 import { createdKeys, failedOutcome, SCHEMA_GONE, settleFailed, storeResults } from './apply-items.ts';
-import type { Delivery } from './delivery.ts';
+import { RESOURCES_PER_SLICE } from './control-check.ts';
+import { type Delivery, isBlocked } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { LoadedSchema } from './schema-catalog.ts';
+import { settleApplied } from './settle-leftovers.ts';
 import { signalAvailable, wakeWaiting } from './wake-waiting.ts';
 import { withIntent } from './with-intent.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
@@ -16,8 +19,9 @@ import { type WriteResult, writeItems } from './write-items.ts';
 /**
  * Carries out pending items of several batches together. They are claimed first, so that their own batches leave them alone;
  * whose they are is noted before on the batch that does it, so that a later delivery gives back what an earlier one left claimed,
- * and tells the other batches. Nothing happens where another batch has claimed a member, or one of theirs is suspended or cancelled.
- * @returns false in that case: when the other one has given it back, nobody else may look at these members again.
+ * and tells the other batches. Nothing happens where another batch has claimed a member, one of theirs is suspended or cancelled, or
+ * others are at work on what the members need: nobody holds them then, so that their deadlines do not wait.
+ * @returns false in these cases: when that is over, nobody else may look at these members again.
  */
 export async function applyCycle(
   dependencies: Dependencies,
@@ -41,18 +45,53 @@ export async function applyCycle(
     return false;
   }
   const { work, schemas, faulty } = await loadMembers(dependencies, batches, members);
-  const created = await withIntent(dependencies, delivery, schemas, work, async () => {
-    const results = await writeItems({ dependencies, delivery, settle: settleFailed(dependencies.database) }, work);
+  const created = await unlessBlocked(() =>
+    withIntent(dependencies, delivery, schemas, work, async () => {
+      const results = await writeItems({ dependencies, delivery, settle: settleFailed(dependencies.database) }, work);
+      delivery.assertInTime();
+      await storeOutcomes(dependencies, faulty, results);
+      return createdKeys(results);
+    }),
+  );
+  if (created === null) {
+    // A later delivery has given these claims back, and may have others.
     delivery.assertInTime();
-    await storeOutcomes(dependencies, faulty, results);
-    return createdKeys(results);
-  });
+    await settleWritten(dependencies, members);
+    await settleClaims(dependencies, batch, members, 'settled');
+    return false;
+  }
   await checkpoint?.('outcomes-stored', batch._id);
   await wakeWaiting(dependencies, created);
   // A later delivery has given these claims back, and may have others.
   delivery.assertInTime();
   await settleClaims(dependencies, batch, members, owners);
   return true;
+}
+
+/** @returns null where others are at work on what it needs. */
+async function unlessBlocked<T>(write: () => Promise<T>): Promise<T | null> {
+  try {
+    return await write();
+  } catch (error) {
+    if (isBlocked(error)) return null;
+    throw error;
+  }
+}
+
+/**
+ * Members that were written, by an attempt that did not come to store it, have succeeded, and who waits for them is woken: given
+ * back as pending they could expire (invariant 2). What the attempt has left hidden goes.
+ */
+async function settleWritten(dependencies: Dependencies, members: readonly PendingMember[]): Promise<void> {
+  const { database } = dependencies;
+  const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
+  for (const owner of owners) {
+    const indexes = members.filter((member) => member.batchId === owner._id).map((member) => member.index);
+    for (const some of slices(indexes, RESOURCES_PER_SLICE)) {
+      const { created } = await settleApplied(database, owner, some);
+      await wakeWaiting(dependencies, created);
+    }
+  }
 }
 
 /** A member may miss something new, which was there when it came: its own batch registers for that when it looks. */
@@ -81,18 +120,20 @@ export async function recoverClaims(dependencies: Dependencies, batch: BatchDocu
     dependencies,
     [...members, ...old].map((member) => member.key),
   );
+  await settleWritten(dependencies, members);
   await settleClaims(dependencies, batch, members, new Set([...claimOwners, ...old.map(({ batchId }) => batchId)]));
 }
 
 /**
- * Members that are settled leave the pending store, the others are given back; their batches, `told`, look for themselves. The
+ * Members that are settled leave the pending store, the others are given back; the batches of `told` look for themselves. The
  * note of them goes last: whoever does this again tells them again.
+ * @param told `settled`: those of settled members. For the others nothing has changed: told of it, they would only try the same.
  */
 async function settleClaims(
   dependencies: Dependencies,
   batch: BatchDocument,
   members: readonly PendingMember[],
-  told: ReadonlySet<string>,
+  told: ReadonlySet<string> | 'settled',
 ): Promise<void> {
   const { database } = dependencies;
   const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
@@ -110,7 +151,8 @@ async function settleClaims(
   }
   await dropPending(database, settled);
   await unclaimPending(database, batch, open);
-  for (const owner of told) if (owner !== batch._id) await signalAvailable(dependencies, owner, []);
+  const toTell = told === 'settled' ? new Set(settled.map((member) => member.batchId)) : told;
+  for (const owner of toTell) if (owner !== batch._id) await signalAvailable(dependencies, owner, []);
   await recordClaims(database, batch, new Set());
 }
 

@@ -14,9 +14,10 @@ import { type PendingRegistration, registerPending, releasePending } from '../st
 import type { PendingGroup } from '../workflows/messages.ts';
 import { applySlices } from './apply-slices.ts';
 import { ControlCheck, type Controlled } from './control-check.ts';
-import { currentDelivery, type Delivery } from './delivery.ts';
+import { currentDelivery, type Delivery, isBlocked } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { endEarlierAttempts } from './earlier-attempts.ts';
+import { fieldsOfOwnKind, linksOf } from './own-links.ts';
 import { createdKeysOf, keysOfItems, settleApplied } from './settle-leftovers.ts';
 import { wakeWaiting } from './wake-waiting.ts';
 import { withIntent } from './with-intent.ts';
@@ -26,7 +27,14 @@ import type { WriteResult } from './write-items.ts';
 /** Items of one batch to be carried out by one activity. */
 export interface ItemsOfBatch extends Controlled {
   readonly indexes: readonly number[];
+  /** By which references among the items of the batch they were planned; absent: by an earlier version, or they were pending. */
+  readonly links?: string;
+  /** They are pending, and the workflow finds again those that cannot be applied for now: their deadlines do not wait for them. */
+  readonly requeuesBlocked?: true;
 }
+
+/** Attempts of an activity on pending items, after which those that are blocked are pending as before. */
+const ATTEMPTS_BLOCKED = 3;
 
 /** What an activity has made of its items: the same however often it is delivered. */
 export interface WorkResult {
@@ -37,6 +45,8 @@ export interface WorkResult {
   readonly hasWaited?: boolean;
   /** Items that were not begun, because the batch is suspended or cancelled, and are not in the tally. */
   readonly left?: readonly number[];
+  /** They are left because the references that they were planned by have changed: what is left of the batch is to be planned again. */
+  readonly isOutdated?: true;
 }
 
 /**
@@ -69,23 +79,31 @@ async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input
   const before = await readOutcomes(database, batch, input.indexes);
   await wakeWaiting(dependencies, await createdKeysOf(database, batch, before));
   const open = input.indexes.filter((index) => isOpen(before.get(index)?.status));
-  const { outcomes, left } =
-    halt === null
-      ? await applyOpen(dependencies, delivery, control, batch, open, before)
-      : await settleBegun(dependencies, delivery, batch, open);
+  let applied: Applied;
+  try {
+    applied =
+      halt === null
+        ? await applyOpen(dependencies, delivery, control, batch, open, before, input.links)
+        : await settleBegun(dependencies, delivery, batch, open);
+  } catch (error) {
+    if (!isBlocked(error) || !input.requeuesBlocked || delivery.attempt < ATTEMPTS_BLOCKED) throw error;
+    applied = await requeue(dependencies, delivery, batch, open);
+  }
+  const { outcomes, left } = applied;
   // of a run that is over nobody keeps anything
   const kept = new Set(control.isGone ? [] : left);
   const done = workResult(
     input.indexes.filter((index) => !kept.has(index)),
     new Map([...before, ...outcomes]),
   );
-  return kept.size > 0 ? { ...done, left: [...kept] } : done;
+  return kept.size > 0 ? { ...done, left: [...kept], ...(applied.isOutdated && { isOutdated: true }) } : done;
 }
 
 /** What has become of open items, and those of them that were not begun. */
 interface Applied {
   readonly outcomes: ReadonlyMap<number, StoredOutcome>;
   readonly left: readonly number[];
+  readonly isOutdated?: true;
 }
 
 /**
@@ -102,6 +120,23 @@ async function settleBegun(
   const { outcomes, created } = await settleApplied(dependencies.database, batch, open);
   await wakeWaiting(dependencies, created);
   return { outcomes, left: open.filter((index) => !outcomes.has(index)) };
+}
+
+/**
+ * Others are at work on what pending items need. What was written is told (invariant 5), what has failed has; the rest is pending
+ * as before, and nobody finds it until its batch has looked again, which it does.
+ */
+async function requeue(
+  dependencies: Dependencies,
+  delivery: Delivery,
+  batch: BatchDocument,
+  open: readonly number[],
+): Promise<Applied> {
+  const { database } = dependencies;
+  delivery.assertInTime();
+  const { created } = await settleApplied(database, batch, open);
+  await wakeWaiting(dependencies, created);
+  return { outcomes: await readOutcomes(database, batch, open), left: [] };
 }
 
 export const SCHEMA_GONE: ItemError = { code: 'not_found', message: 'the schema definition was deleted' };
@@ -136,15 +171,20 @@ async function applyOpen(
   batch: BatchDocument,
   open: readonly number[],
   before: ReadonlyMap<number, StoredOutcome>,
+  links: string | undefined,
 ): Promise<Applied> {
   const { database, schemas } = dependencies;
   if (open.length === 0) return { outcomes: new Map(), left: [] };
+  const schema = await schemas.current(batch.schemaDefinitionId ?? '');
+  // What a new version lets refer to each other may be at work side by side, or come later: it would miss what is in its own batch.
+  // The version is checked once more under the intent: from there on it stays.
+  if (schema !== null && links !== undefined && links !== linksOf(await fieldsOfOwnKind(schemas, schema)))
+    return { ...(await settleBegun(dependencies, delivery, batch, open)), isOutdated: true };
   const read = await readItems(database, batch, open);
   const waiting = pendingKeys(batch, read, before);
   // An item that another batch applies together with its own is left to it.
   const claimed = await releasePending(database, batch, waiting);
   const items = read.filter((item) => !claimed.has(item.index));
-  const schema = await schemas.current(batch.schemaDefinitionId ?? '');
   const outcomes = new Map<number, StoredOutcome>();
   if (schema === null) {
     for (const { index } of items) outcomes.set(index, failedOutcome(before.get(index), [SCHEMA_GONE]));

@@ -114,7 +114,12 @@ function inTime(givenMs: number): () => void {
   };
 }
 
-/** The activity cannot go on for now: somebody else is at work on what it needs. Retried soon. */
+const BLOCKED = 'Blocked';
+
+/** The activity cannot go on for now: another worker is at work on what it needs. Retried soon. */
 export function blocked(what: string): ApplicationFailure {
-  return ApplicationFailure.create({ message: what, type: 'Blocked', nonRetryable: false, nextRetryDelay: '150ms' });
+  return ApplicationFailure.create({ message: what, type: BLOCKED, nonRetryable: false, nextRetryDelay: '150ms' });
 }
+
+/** Whether this is what `blocked` makes: then every command of the attempt was answered. */
+export const isBlocked = (error: unknown): boolean => error instanceof ApplicationFailure && error.type === BLOCKED;

@@ -24,9 +24,10 @@ import {
 import { heavyResources } from '../store/resources.ts';
 import { ControlCheck, type Controlled } from './control-check.ts';
 import type { Dependencies } from './dependencies.ts';
+import { fieldsOfOwnKind, linksOf } from './own-links.ts';
 import { planDeletion } from './plan-deletion.ts';
 import { planTermination } from './plan-termination.ts';
-import type { LoadedSchema, SchemaCatalog } from './schema-catalog.ts';
+import type { LoadedSchema } from './schema-catalog.ts';
 import { createdKeysOf } from './settle-leftovers.ts';
 import { wakeWaiting } from './wake-waiting.ts';
 
@@ -44,11 +45,15 @@ export interface Plan {
   readonly next?: number;
   /** Nothing is planned, because the batch is suspended or cancelled: to be planned again. */
   readonly isLeft?: true;
+  /** Of writes: by which references among the items it was planned (`linksOf`). One that is changed since needs another plan. */
+  readonly links?: string;
 }
 
 export interface PlanInput extends Controlled {
   /** 0 for the first plan of a run, then the `next` of the one before. */
   readonly cursor: number;
+  /** What is left of writes is planned anew, as their definition has changed: what is settled, or pending, is counted already. */
+  readonly isAgain?: true;
 }
 
 /**
@@ -56,7 +61,8 @@ export interface PlanInput extends Controlled {
  * since, or is finished): then the workflow has nothing to do. The first plan of a retry takes its items back to queued.
  */
 export async function planBatch(dependencies: Dependencies, input: PlanInput): Promise<Plan | null> {
-  const batch = input.cursor === 0 ? await beginRun(dependencies, input) : await continueRun(dependencies, input);
+  const isFirst = input.cursor === 0 && !input.isAgain;
+  const batch = isFirst ? await beginRun(dependencies, input) : await continueRun(dependencies, input);
   if (batch === null) {
     await warnIfLive(dependencies, input);
     return null;
@@ -67,7 +73,7 @@ export async function planBatch(dependencies: Dependencies, input: PlanInput): P
   switch (batch.operation) {
     case 'upload':
     case 'patch':
-      return planWrites(dependencies, batch);
+      return planWrites(dependencies, batch, input.isAgain ?? false);
     case 'delete':
       return planDeletion(dependencies, batch, input.cursor, control);
     case 'terminate':
@@ -95,25 +101,30 @@ async function continueRun({ database }: Dependencies, input: PlanInput): Promis
   return isRunning ? batch : null;
 }
 
-async function planWrites(dependencies: Dependencies, batch: BatchDocument): Promise<Plan> {
+async function planWrites(dependencies: Dependencies, batch: BatchDocument, isAgain: boolean): Promise<Plan> {
   const { database } = dependencies;
   const outcomes = new Map<number, StoredOutcome>();
-  if (batch.run > 1) {
+  if (batch.run > 1 || isAgain) {
     for (const [index, outcome] of await readOutcomePages(database, batch._id, pagesOf(batch)))
       outcomes.set(index, outcome);
     // invariant 5: an execution of this run that is lost may have died between its outcomes and its wake-ups. In a first run all
-    // items go through their chunks again, which wakes.
-    await wakeWaiting(dependencies, await createdKeysOf(database, batch, outcomes));
+    // items go through their chunks again, which wakes. Where it is planned again, activities have woken.
+    if (!isAgain) await wakeWaiting(dependencies, await createdKeysOf(database, batch, outcomes));
   }
-  // an item that an earlier delivery of this run has made pending goes through its chunk again
-  const open = Array.from({ length: batch.total }, (_, index) => index).filter((index) =>
-    isOpen(outcomes.get(index)?.status),
-  );
-  const planned = await plannedItems(dependencies, batch, open);
+  const open = Array.from({ length: batch.total }, (_, index) => index).filter((index) => {
+    const status = outcomes.get(index)?.status;
+    // an item that an earlier delivery of this run has made pending goes through its chunk again
+    return isOpen(status) && !(isAgain && status === 'pending');
+  });
+  // a worker that only plans never meets the check of a writer: what it has cached may be long outdated
+  const schema = await dependencies.schemas.latest(batch.schemaDefinitionId ?? '');
+  const ownKind = schema === null ? [] : await fieldsOfOwnKind(dependencies.schemas, schema);
+  const planned = await plannedItems(dependencies, batch, open, schema, ownKind);
   const stages = planStages(planned, resourcesPerActivity(dependencies.resourcesPerActivity));
   const settled = [...outcomes.values()].filter(({ status }) => !isOpen(status));
   return {
-    tally: tallyOf(settled),
+    tally: tallyOf(isAgain ? [] : settled),
+    links: linksOf(ownKind),
     stages: stages.map((chunks) => chunks.map((indexes) => ({ kind: 'items', indexes }))),
   };
 }
@@ -123,15 +134,14 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument): Pro
  * each. Without such fields, and lists of references, no body is read.
  */
 async function plannedItems(
-  { database, schemas, resourcesPerActivity: configured }: Dependencies,
+  { database, resourcesPerActivity: configured }: Dependencies,
   batch: BatchDocument,
   indexes: readonly number[],
+  schema: LoadedSchema | null,
+  ownKind: readonly ReferenceField[],
 ): Promise<PlannedItem[]> {
   const keyOf = (externalId: string): ResourceKey => resourceKey(batch, batch.schemaDefinitionId ?? '', externalId);
-  // a worker that only plans never meets the check of a writer: what it has cached may be long outdated
-  const schema = await schemas.latest(batch.schemaDefinitionId ?? '');
   const fields = schema?.compiled.referenceFields ?? [];
-  const ownKind = schema === null ? [] : await fieldsOfOwnKind(schemas, schema);
   const isOfOneActivity = fitsOneActivity(indexes.length, fields.length, resourcesPerActivity(configured));
   if (ownKind.length === 0 && fields.every(({ path }) => !path.includes(EACH_ITEM))) {
     const planned = indexes.map((index) => ({ index, key: null, references: [], lookups: fields.length }));
@@ -170,18 +180,6 @@ export async function withStoredBytes<T extends PlannedItem>(
     if (bytes === undefined || !heavy.delete(item.key ?? '')) return item;
     return { ...item, bytes };
   });
-}
-
-/** Fields that refer to resources of the same schema definition. */
-async function fieldsOfOwnKind(
-  schemas: SchemaCatalog,
-  { definition, compiled }: LoadedSchema,
-): Promise<ReferenceField[]> {
-  const bound = await schemas.bind(
-    definition,
-    compiled.referenceFields.map(({ target }) => target),
-  );
-  return compiled.referenceFields.filter(({ target }) => bound.get(target.toLowerCase())?.id === definition.id);
 }
 
 /** Failed, expired and cancelled items of a retried batch become queued again, with their attempts. Safe to repeat. */

@@ -64,8 +64,8 @@ export function batchActivities(input: BatchInput) {
   return {
     plan: (plan: Parameters<Activities['planBatch']>[0]) => {
       const { local, durable } = surveys(`plan ${input.operation} of ${input.total} items`);
-      // a retry reads all outcomes and wakes others first
-      const isQuick = isWrite(input.operation) && input.run === 1;
+      // a retry reads all outcomes and wakes others first; what is planned again reads them too
+      const isQuick = isWrite(input.operation) && input.run === 1 && !plan.isAgain;
       return isQuick ? localFirst(local.planBatch, durable.planBatch, plan) : durable.planBatch(plan);
     },
     applyItems: (items: Parameters<Activities['applyItems']>[0]) => {

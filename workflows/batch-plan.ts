@@ -15,6 +15,10 @@ export class BatchPlan {
   readonly #stages: Work[][];
   #isDone: boolean;
   #isResting = false;
+  /** By which references the part was planned whose stages are at work; undefined where that is not known. */
+  #links: string | undefined;
+  /** These have changed: what is left is planned again. */
+  #isOutdated: boolean;
   /** Plans in a row that were not made because the batch is suspended or cancelled. */
   #plansLeft = 0;
 
@@ -35,6 +39,8 @@ export class BatchPlan {
       this.#cursor = carried.left.next;
       stages = carried.left.stages;
     }
+    this.#links = carried?.left?.links;
+    this.#isOutdated = carried?.isAgain ?? false;
     this.#stages = stages.map((stage) => [...stage]);
     this.#isDone = this.#cursor === undefined && this.#stages.length === 0;
   }
@@ -51,9 +57,11 @@ export class BatchPlan {
 
   /** What the next execution goes on with. */
   carry(): CarriedPlan {
-    if (this.#stages.length === 0) return this.#cursor === undefined ? {} : { cursor: this.#cursor };
+    const again = this.#isOutdated ? { isAgain: true as const } : {};
+    if (this.#stages.length === 0) return this.#cursor === undefined ? {} : { cursor: this.#cursor, ...again };
     const next = this.#cursor === undefined ? {} : { next: this.#cursor };
-    return { cursor: this.#plannedFrom, left: { stages: this.#stages, ...next } };
+    const links = this.#links === undefined ? {} : { links: this.#links };
+    return { cursor: this.#plannedFrom, left: { stages: this.#stages, ...next, ...links } };
   }
 
   /** Plans and carries out part after part, stage after stage; rests where the history is long. */
@@ -75,10 +83,17 @@ export class BatchPlan {
     await this.#work.runStage(stage, 'wait', (work) => this.#carryOutWork(work));
     // Items that became pending have registered: now look (invariant 5).
     this.#state.woken = true;
+    if (this.#isOutdated) this.#dropPlan();
     if (stage.length > 0) return;
     this.#stages.shift();
     const isPartDone = this.#stages.length === 0 && this.#cursor !== undefined;
     if (isPartDone && this.#work.isLong && !this.#work.isFull) await this.#continueAsNew();
+  }
+
+  /** What is left is in no stage any more: it is queued, and planned again from where this part was. */
+  #dropPlan(): void {
+    this.#stages.length = 0;
+    this.#cursor = this.#plannedFrom;
   }
 
   /** Takes up the next part of the plan. */
@@ -93,6 +108,8 @@ export class BatchPlan {
       return;
     }
     this.#plansLeft = 0;
+    this.#isOutdated = false;
+    this.#links = plan?.links;
     this.#plannedFrom = cursor;
     this.#cursor = plan?.next;
     if (plan === null) return;
@@ -102,7 +119,8 @@ export class BatchPlan {
 
   async #planNext(cursor: number): Promise<Plan | null> {
     try {
-      return await this.#work.activities.plan({ ...this.#work.id, cursor });
+      const again = this.#isOutdated ? { isAgain: true as const } : {};
+      return await this.#work.activities.plan({ ...this.#work.id, cursor, ...again });
     } catch (error) {
       this.#work.expectActivityFailure(error, 'planning failed');
       return null;
@@ -119,9 +137,17 @@ export class BatchPlan {
         this.#state.add(step.tally, step.pending, step.cascaded);
         return null;
       }
-      const { tally, pending, hasWaited, left = [] } = await activities.applyItems({ ...id, indexes: work.indexes });
+      const links = this.#links === undefined ? {} : { links: this.#links };
+      const result = await activities.applyItems({ ...id, indexes: work.indexes, ...links });
+      const { tally, pending, hasWaited, left = [] } = result;
       this.#state.add(tally, pending);
       if (hasWaited) this.#state.hasWaited = true;
+      if (result.isOutdated) {
+        this.#isOutdated = true;
+        // no more of this plan is begun
+        for (const stage of this.#stages) stage.length = 0;
+        return null;
+      }
       return left.length > 0 ? { kind: 'items', indexes: left } : null;
     } catch (error) {
       // The items stay queued here; finishing gives them their outcome.

@@ -81,7 +81,7 @@ export class BatchWaits {
   async #applyReady(indexes: number[]): Promise<number[] | null> {
     const { activities, id } = this.#work;
     try {
-      const { tally, pending, left = [] } = await activities.applyItems({ ...id, indexes });
+      const { tally, pending, left = [] } = await activities.applyItems({ ...id, indexes, requeuesBlocked: true });
       const kept = new Set(left);
       this.#state.replace(
         indexes.filter((index) => !kept.has(index)),

@@ -123,7 +123,14 @@ export interface CarriedPlan {
    */
   readonly cursor?: number;
   /** What is planned and left to do, stage after stage, and where planning goes on then. */
-  readonly left?: { readonly stages: readonly (readonly Work[])[]; readonly next?: number };
+  readonly left?: {
+    readonly stages: readonly (readonly Work[])[];
+    readonly next?: number;
+    /** See `Plan.links`. */
+    readonly links?: string;
+  };
+  /** What is left is to be planned again from `cursor` on: what is settled, or pending, is counted. */
+  readonly isAgain?: true;
   /** Written by the version before this one: what is left; then `cursor` is where planning goes on. */
   readonly stages?: readonly (readonly Work[])[];
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 
 let drover: Drover;
@@ -35,6 +36,36 @@ test('items that a new version lets refer to each other are planned by that vers
     counts: { succeeded: 50 },
   });
 });
+
+const N = 50;
+const LINKED = { type: 'object', properties: { name: { type: 'string' }, next: { $ref: 'reach:schemas/NAME' } } };
+
+test.each([
+  ['a chain', 'chained', (n: number) => (n < N - 1 ? { next: `c${n + 1}` } : {})],
+  ['a cycle', 'ringed', (n: number) => ({ next: `c${(n + 1) % N}` })],
+])(
+  'items that a new version makes %s, between their plan and their writes, are planned again by that version',
+  async (_, name, link) => {
+    await drover.define(name, { name: { type: 'string' } });
+    await drover.ended(await drover.upload(name, [{ externalId: 'first' }]));
+    await activities.stopWorker();
+    const items = Array.from({ length: N }, (_unused, n) => ({ externalId: `c${n}`, ...link(n) }));
+    // what fails does not hide that its neighbours were planned anew, and each once
+    const id = await drover.upload(name, [...items, { externalId: 'wrong', name: 7 }]);
+    const handle = drover.services.client.workflow.getHandle(batchWorkflowId(id));
+    await expect.poll(async () => (await handle.describe()).raw.pendingActivities?.length).toBe(3);
+
+    const schema = JSON.parse(JSON.stringify(LINKED).replace('NAME', name));
+    expect((await drover.request('PUT', `/partner/schema-definitions/${name}`, { body: { schema } })).status).toBe(200);
+    await activities.startWorker();
+    expect(await drover.ended(id)).toMatchObject({
+      status: 'partial_success',
+      counts: { succeeded: N, failed: 1, queued: 0 },
+      actions: { created: N, updated: 0, unchanged: 0 },
+      errors: { summary: { validation: 1 } },
+    });
+  },
+);
 
 test('who refers to a resource is told with the fields of the definition as another API process has changed it', async () => {
   await drover.define('land', {});
