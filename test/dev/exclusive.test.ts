@@ -13,10 +13,15 @@ test('a hold is had by one at a time, and by the next one after its release', as
   expect(first).not.toBeNull();
   expect(await tryHold(name)).toBeNull();
   let waited = 0;
-  const second = hold(name, () => waited++);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  let second: ReturnType<typeof hold> | undefined;
+  await new Promise<void>((waits) => {
+    second = hold(name, () => {
+      waited += 1;
+      waits();
+    });
+  });
   await first?.release();
-  await (await second).release();
+  await (await second)?.release();
   expect(waited).toBe(1);
 });
 

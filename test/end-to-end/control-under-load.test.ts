@@ -54,6 +54,25 @@ async function begun(id: string, type: string): Promise<void> {
   }
 }
 
+/** Waits until the workflow of a batch has stored the state that the latest signal of a name has brought it to. */
+async function recordedSince(id: string, signalName: string): Promise<void> {
+  for (;;) {
+    const events = (await handleOf(id).fetchHistory()).events ?? [];
+    const signalled = events.findLastIndex(
+      (event) => event.workflowExecutionSignaledEventAttributes?.signalName === signalName,
+    );
+    if (signalled < 0) continue;
+    const record = events
+      .slice(signalled)
+      .find((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'recordState');
+    const isStored = events.some(
+      ({ activityTaskCompletedEventAttributes: completed }) =>
+        completed && record && String(completed.scheduledEventId) === String(record.eventId),
+    );
+    if (isStored) return;
+  }
+}
+
 describe('a backlog that waits behind a busy worker', () => {
   test('writes nothing of a batch after suspend, cancel or delete was answered with 200', async () => {
     const busy = holdAt('inserted');
@@ -148,6 +167,8 @@ describe('what a caller has asked for', () => {
     const id = await drover.upload('town', [{ externalId: 'slow', near: 'void' }], '?dependencyWaitTimeout=60');
     await drover.waiting(id);
     await act('suspend', id);
+    // from here on nobody stores anything of this batch but this test
+    await recordedSince(id, suspendSignal.name);
     const { database } = drover.services;
     const batch = { batchId: id, run: 1 };
     const late = { status: 'processing' as const, suspended: false };
