@@ -1,10 +1,13 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { ChaosFirst } from './test/chaos-first.ts';
 import { CountReporter } from './test/count-reporter.ts';
 
 export default defineConfig({
+  // as `paths` in tsconfig.json: the source, which needs no build
+  resolve: { alias: { '@drover/client': fileURLToPath(new URL('packages/client/src/index.ts', import.meta.url)) } },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
     globalSetup: ['test/global-servers.ts'],
     pool: 'forks',
     maxWorkers: 2,

@@ -3,9 +3,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { inCausalOrder } from '../store/causal-order.ts';
 import { checkAuthentication, checkPlatformScope } from './authentication.ts';
 import { CAMUNDA_PREFIX, camundaRoutes } from './camunda/app.ts';
+import { describeCamunda } from './camunda/describe.ts';
 import { camundaFailure } from './camunda/errors.ts';
 import type { ApiContext, ApiEnv, Services } from './context.ts';
-import { docsRoutes } from './docs.ts';
+import type { Api } from './define-route.ts';
+import { docsRoutes, documentOf } from './docs.ts';
 import { failure, notFound } from './envelope.ts';
 import { healthRoutes } from './health.ts';
 import { limitLoad } from './load-limits.ts';
@@ -48,16 +50,29 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   app.use((_, next) => inCausalOrder(next));
   app.use(giveUpInOutage);
   app.use(`${SCHEMA_DEFINITIONS_PATH}/*`, checkPlatformScope);
-  schemaDefinitionRoutes(app);
-  resourceBatchRoutes(app);
-  resourceRoutes(app);
-  batchRoutes(app);
-  itemRoutes(app);
-  extractaRoutes(app);
+  documentedRoutes(app);
   app.route(CAMUNDA_PREFIX, camundaRoutes);
   app.notFound((c) => answerError(c, notFound(`there is nothing at ${c.req.path}`)));
   app.onError((error, c) => answerError(c, error));
   return app;
+}
+
+/** The OpenAPI document that `/openapi.json` serves, without a service behind it: clients are generated from it. */
+export function openApiDocument(): ReturnType<typeof documentOf> {
+  const api = new OpenAPIHono<ApiEnv>();
+  docsRoutes(api);
+  documentedRoutes(api);
+  return documentOf(api);
+}
+
+function documentedRoutes(api: Api): void {
+  schemaDefinitionRoutes(api);
+  resourceBatchRoutes(api);
+  resourceRoutes(api);
+  batchRoutes(api);
+  itemRoutes(api);
+  extractaRoutes(api);
+  describeCamunda(api, CAMUNDA_PREFIX);
 }
 
 /** Errors in the shape of the API that the path belongs to. */

@@ -133,7 +133,7 @@ function sortFlaws(
 }
 
 /** Every route takes it; who may use it, and how long it is, is checked with the token. */
-const TENANT_HEADER = {
+export const TENANT_HEADER = {
   'reach-tenant-id': z
     .string()
     .optional()
@@ -266,6 +266,13 @@ const NotFound = z
   .object({ success: z.literal(false), message: z.string(), data: z.object({ error: z.string() }) })
   .openapi('NotFound');
 
+const RETRY_AFTER = {
+  'Retry-After': {
+    description: 'Seconds after which to try again',
+    schema: { type: 'integer', minimum: 0 },
+  },
+} as const;
+
 const FAULTS = {
   400: jsonResponse('What is wrong with the request, each fault with its index or parameter', Fault),
   401: jsonResponse('No valid token', Fault),
@@ -276,12 +283,12 @@ const FAULTS = {
   413: jsonResponse('The body is larger than the limit', Fault),
   415: jsonResponse('The content type is not application/json', Fault),
   422: jsonResponse('The Idempotency-Key was used with another request', Fault),
-  429: jsonResponse('Too many requests at once; see Retry-After', Fault),
+  429: { ...jsonResponse('Too many requests at once', Fault), headers: RETRY_AFTER },
   500: jsonResponse('A fault of ours; the log has the reason under X-Request-Id', Fault),
-  503: jsonResponse(
-    'Temporal or MongoDB cannot be reached, or Temporal is not set up for batches; see Retry-After',
-    Fault,
-  ),
+  503: {
+    ...jsonResponse('Temporal or MongoDB cannot be reached, or Temporal is not set up for batches', Fault),
+    headers: RETRY_AFTER,
+  },
 } as const;
 
 /** Answers other than success that a route can give. */

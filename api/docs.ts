@@ -35,6 +35,9 @@ const DOCUMENT = {
   },
 };
 
+/** The OpenAPI document of the routes that have been added to `api`. */
+export const documentOf = (api: Api) => api.getOpenAPI31Document(DOCUMENT);
+
 /** `/openapi.json`, and `/docs`: a page that needs nothing from elsewhere. */
 export function docsRoutes(api: Api): void {
   api.openAPIRegistry.registerComponent('securitySchemes', TOKEN_SCHEME, {
@@ -43,7 +46,7 @@ export function docsRoutes(api: Api): void {
     bearerFormat: 'JWT',
     description: TOKEN,
   });
-  api.get('/openapi.json', (c) => c.json(api.getOpenAPI31Document(DOCUMENT)));
+  api.get('/openapi.json', (c) => c.json(documentOf(api)));
   api.use(
     '/docs/*',
     secureHeaders({

@@ -19,8 +19,10 @@ export interface Operation {
 export const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 export const UTC_DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
+/** Its answers are those of an engine: ids and dates are as that writes them. */
+const CAMUNDA = '/engine-rest/';
 /** What is no part of the OpenAPI document. */
-const UNDOCUMENTED = /^\/(engine-rest|docs|openapi\.json|healthz|readyz|metrics)(\/|$)/;
+const UNDOCUMENTED = /^\/(docs|openapi\.json|healthz|readyz|metrics)(\/|$)/;
 
 /**
  * The OpenAPI document as the measure of real answers. Taken strictly: an answer has a documented status and content type, and
@@ -64,6 +66,8 @@ export class Conformance {
     if (UNDOCUMENTED.test(pathname)) return [];
     const operation = this.#operationAt(method, pathname);
     const type = response.headers.get('content-type')?.split(';')[0] ?? '';
+    if (pathname.startsWith(CAMUNDA) && (operation === undefined || response.status === 405))
+      return this.#refusedByEngine(method, response);
     if (operation === undefined)
       return response.status === 404
         ? this.#bodyFaults({ $ref: 'openapi#/components/schemas/NotFound' }, await jsonOf(response))
@@ -74,7 +78,17 @@ export class Conformance {
     if (documented.content === undefined) return type === '' ? [] : [`has an undocumented body: ${type}`];
     const schema = documented.content[type]?.schema;
     if (schema === undefined) return [`content type ${type} is not documented`];
-    return type === 'application/json' ? this.#bodyFaults(schema, await jsonOf(response)) : [];
+    if (type !== 'application/json') return [];
+    const body = await jsonOf(response);
+    const faults = this.#bodyFaults(schema, body);
+    return pathname.startsWith(CAMUNDA) ? faults : [...faults, ...namedFaults(body, '')];
+  }
+
+  /** What an engine does not have is refused in its shape. */
+  async #refusedByEngine(method: string, response: Response): Promise<string[]> {
+    if (method === 'HEAD') return [];
+    if (![401, 404, 405].includes(response.status)) return ['is not documented'];
+    return this.#bodyFaults({ $ref: 'openapi#/components/schemas/CamundaError' }, await jsonOf(response));
   }
 
   #operationAt(method: string, pathname: string): Operation | undefined {
@@ -94,11 +108,10 @@ export class Conformance {
   #bodyFaults(schema: Node, body: unknown): string[] {
     const validate = this.#validators.get(schema) ?? this.#ajv.compile(rebased(schema));
     this.#validators.set(schema, validate);
-    if (!validate(body))
-      return (validate.errors ?? []).map(
-        ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
-      );
-    return [...namedFaults(body, '')];
+    if (validate(body)) return [];
+    return (validate.errors ?? []).map(
+      ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { BATCH_STATUSES, BATCH_TYPES, OPERATIONS } from '../../domain/batch.ts';
+import { BATCH_STATUSES, BATCH_TYPES, OPERATIONS, type Operation } from '../../domain/batch.ts';
 import { ERROR_CODES, ITEM_STATUSES } from '../../domain/outcome.ts';
 import { enveloped, pageOf } from '../define-route.ts';
 
@@ -12,6 +12,33 @@ const MissingDependency = z
     externalId: z.string(),
   })
   .openapi('MissingDependency');
+
+const flag = z.boolean();
+/** What the request asked for, and what was its default. */
+const Options = {
+  upload: z
+    .object({
+      onconflict: z.enum(['upsert', 'reject']),
+      ignoreUnknownFields: flag,
+      dependencyWaitTimeout: count.openapi({ description: 'In seconds' }),
+    })
+    .openapi('UploadOptions'),
+  patch: z.object({ ignoreUnknownFields: flag }).openapi('PatchOptions'),
+  delete: z.object({ cascade: flag, deleteAll: flag }).openapi('DeleteOptions'),
+  terminate: z
+    .object({
+      deleteReason: z.string().optional(),
+      skipCustomListeners: flag,
+      skipSubprocesses: flag,
+      failIfNotExists: flag,
+      invocationsPerBatchJob: count,
+      batchJobsPerSeed: count,
+      terminationGraceSeconds: z.number(),
+      reach: z.enum(['tenant', 'namespace']),
+      requestedAt: z.iso.datetime(),
+    })
+    .openapi('TerminateOptions'),
+} satisfies Record<Operation, z.ZodType>;
 
 export const BatchData = z
   .object({
@@ -32,7 +59,7 @@ export const BatchData = z
     }),
     counts: z.object(Object.fromEntries(ITEM_STATUSES.map((status) => [status, count]))),
     actions: z.object({ created: count, updated: count, unchanged: count, deleted: count, cascaded: count }),
-    options: z.record(z.string(), z.unknown()),
+    options: z.union([Options.upload, Options.patch, Options.delete, Options.terminate]),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().optional(),
     completedAt: z.iso.datetime().optional(),

@@ -75,7 +75,11 @@ const properties = {
   pluralName: name,
   description: { type: 'string', maxLength: MAX_DESCRIPTION_LENGTH },
   externalIdField: { type: 'string', default: DEFAULT_EXTERNAL_ID_FIELD, minLength: 1, maxLength: MAX_NAME_LENGTH },
-  schema: { type: 'object', description: 'JSON Schema, draft-07 or 2020-12, of type object' },
+  schema: {
+    type: 'object',
+    additionalProperties: true,
+    description: 'JSON Schema, draft-07 or 2020-12, of type object',
+  },
 } as const;
 const NewDefinition = anyBody.openapi('NewSchemaDefinition', {
   type: 'object',

@@ -856,7 +856,9 @@ describe('the OpenAPI document', () => {
   });
 
   test('was kept to by an answer of every operation: each success, 404 and 409 that it names was seen', () => {
-    const expected = conformance.operations.flatMap(({ operationId, responses }) =>
+    // test/camunda has the answers of that façade
+    const operations = conformance.operations.filter(({ path }) => !path.startsWith('/engine-rest/'));
+    const expected = operations.flatMap(({ operationId, responses }) =>
       Object.keys(responses)
         .filter((status) => status.startsWith('2') || ['404', '409', '413', '415', '422'].includes(status))
         .map((status) => `${operationId} ${status}`),

@@ -6,6 +6,7 @@ import type { SearchAttributes } from '@temporalio/common';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { onceBuilt } from '../../dev/once-built.ts';
+import { Conformance } from '../conformance.ts';
 import { Drover } from '../harness.ts';
 import { createNamespace } from './namespace.ts';
 
@@ -48,6 +49,7 @@ export class Engine {
     };
     // Drover's worker first: it sets the SDK up for the process.
     const drover = await Drover.start({ environment });
+    await Conformance.watch(drover);
     if (options.worker === false) await drover.stopWorker();
     const connection = await NativeConnection.connect({ address });
     const worker = await Worker.create({

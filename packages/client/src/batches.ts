@@ -1,0 +1,109 @@
+import { dataOf, signalOf } from './answers.ts';
+import type { Http } from './http.ts';
+import { PagedList } from './paged-list.ts';
+import type { Batch, BatchListOptions, CallOptions, Item, ItemListOptions } from './types.ts';
+import { type BatchSource, batchEvents, isFinished, type WaitOptions, waitFor } from './wait.ts';
+
+/** Opens the event stream of a batch. */
+export type OpenEvents = (batchId: string, lastEventId: string | undefined, signal: AbortSignal) => Promise<Response>;
+
+/** Batches: their status, their items, and what can be done with them while they run. Every call @throws DroverError. */
+export class Batches {
+  readonly #http: Http;
+  readonly #openEvents: OpenEvents;
+
+  constructor(http: Http, openEvents: OpenEvents) {
+    this.#http = http;
+    this.#openEvents = openEvents;
+  }
+
+  /**
+   * The status of a batch.
+   * @param options `includePendingDetails`: with what its pending items wait for, in `pendingResources` (false).
+   */
+  get(batchId: string, options: CallOptions & { readonly includePendingDetails?: boolean } = {}): Promise<Batch> {
+    const { includePendingDetails, ...call } = options;
+    const query = includePendingDetails === undefined ? {} : { includePendingDetails };
+    const params = { path: { batchId }, query };
+    return dataOf(this.#http.GET('/api/batches/{batchId}', { params, ...signalOf(call) }));
+  }
+
+  /** Batches of the tenant, newest first. @param options filters; all batches without. */
+  list({ signal, ...filter }: BatchListOptions = {}): PagedList<Batch> {
+    return new PagedList((cursor) => {
+      const query = { limit: 100, ...filter, ...(cursor !== undefined && { cursor }) };
+      return dataOf(this.#http.GET('/api/batches', { params: { query }, ...(signal && { signal }) }));
+    });
+  }
+
+  /** Items of a batch with their outcomes, in index order. */
+  items(batchId: string, { signal, ...filter }: ItemListOptions = {}): PagedList<Item> {
+    return new PagedList((cursor) => {
+      const params = { path: { batchId }, query: { limit: 1000, ...filter, ...(cursor !== undefined && { cursor }) } };
+      return dataOf(this.#http.GET('/api/batches/{batchId}/items', { params, ...(signal && { signal }) }));
+    });
+  }
+
+  /**
+   * Waits until a batch has finished, in whatever way, or is as `until` wants it. Follows the batch's events, through lost
+   * connections and restarts of the service; has no limit of time but the `signal`.
+   * @returns the batch as it was then.
+   * @throws DroverError where there is no such batch (any more), or it has finished without being as `until` wants it; the
+   * signal's reason once it is aborted.
+   */
+  wait(batchId: string, options: WaitOptions = {}): Promise<Batch> {
+    return waitFor(this.#source(batchId), options);
+  }
+
+  /**
+   * The states of a batch from now on, at most 4 a second, the last one at its end. Goes on where a stream ends early.
+   * @throws DroverError where there is no such batch (any more); the signal's reason once it is aborted.
+   */
+  async *events(batchId: string, { signal }: CallOptions = {}): AsyncGenerator<Batch, void> {
+    const source = this.#source(batchId);
+    let lastId: string | undefined;
+    for (;;) {
+      for await (const { id, batch } of batchEvents(source, lastId, signal)) {
+        lastId = id;
+        yield batch;
+        if (isFinished(batch)) return;
+      }
+      // throws where there is nothing to follow; else the stream is opened anew as soon as the service answers
+      await source.get(signal);
+    }
+  }
+
+  #source(batchId: string): BatchSource {
+    return {
+      get: (signal) => this.get(batchId, signal ? { signal } : {}),
+      open: (lastEventId, signal) => this.#openEvents(batchId, lastEventId, signal),
+    };
+  }
+
+  /** Nothing new is started until the batch is resumed; deadlines run on. A finished batch is a 409. */
+  suspend(batchId: string, options: CallOptions = {}): Promise<Batch> {
+    return dataOf(this.#http.POST('/api/batches/{batchId}/suspend', pathTo(batchId, options)));
+  }
+
+  /** A suspended batch goes on. A finished batch is a 409. */
+  resume(batchId: string, options: CallOptions = {}): Promise<Batch> {
+    return dataOf(this.#http.POST('/api/batches/{batchId}/resume', pathTo(batchId, options)));
+  }
+
+  /** The batch ends; what was applied stays. A finished batch is a 409. */
+  cancel(batchId: string, options: CallOptions = {}): Promise<Batch> {
+    return dataOf(this.#http.POST('/api/batches/{batchId}/cancel', pathTo(batchId, options)));
+  }
+
+  /** Failed, expired and cancelled items run again, in the same batch. A 409 where there is none, or the batch still runs. */
+  retry(batchId: string, options: CallOptions = {}): Promise<Batch> {
+    return dataOf(this.#http.POST('/api/batches/{batchId}/retry', pathTo(batchId, options)));
+  }
+
+  /** Removes the batch, its items and its workflow for good; a running one is cancelled first. Resources stay. */
+  async delete(batchId: string, options: CallOptions = {}): Promise<void> {
+    await dataOf(this.#http.DELETE('/api/batches/{batchId}', pathTo(batchId, options)));
+  }
+}
+
+const pathTo = (batchId: string, options: CallOptions) => ({ params: { path: { batchId } }, ...signalOf(options) });

@@ -1,0 +1,141 @@
+import { bodyOf, dataOf, signalOf } from './answers.ts';
+import { DroverError } from './errors.ts';
+import type { Http } from './http.ts';
+import { PagedList } from './paged-list.ts';
+import type {
+  AcceptedBatch,
+  CallOptions,
+  Deletion,
+  DeletionPreview,
+  ListOptions,
+  NewResource,
+  PatchOptions,
+  Referrer,
+  Resource,
+  StartOptions,
+  UploadOptions,
+} from './types.ts';
+
+/** Resources: what starts batches of them, and what reads them. A schema is given by name, plural name or id. Every call @throws DroverError. */
+export class Resources {
+  readonly #http: Http;
+
+  constructor(http: Http) {
+    this.#http = http;
+  }
+
+  /**
+   * Starts a batch that creates resources, or merges into those that exist. Once it returns, the batch and its items are durable.
+   * @param resources 1 to 1000.
+   */
+  upload(schema: string, resources: readonly NewResource[], options: UploadOptions = {}): Promise<AcceptedBatch> {
+    const { signal, idempotencyKey: _, ...query } = options;
+    return dataOf(
+      this.#http.POST('/api/resources/{schemaDefinitionNameOrId}/batch', {
+        params: { path: pathOf(schema), query, header: keyOf(options) },
+        body: resourcesBody(resources),
+        ...(signal && { signal }),
+      }),
+    );
+  }
+
+  /** Starts a batch that changes resources that exist; patches of one resource apply in their order. @param resources 1 to 1000. */
+  patch(schema: string, resources: readonly NewResource[], options: PatchOptions = {}): Promise<AcceptedBatch> {
+    const { signal, idempotencyKey: _, ...query } = options;
+    return dataOf(
+      this.#http.PATCH('/api/resources/{schemaDefinitionNameOrId}/batch', {
+        params: { path: pathOf(schema), query, header: keyOf(options) },
+        body: resourcesBody(resources),
+        ...(signal && { signal }),
+      }),
+    );
+  }
+
+  /** Starts a batch that deletes resources. One that a resource that stays refers to is skipped, unless `cascade` takes that along. */
+  async delete(schema: string, deletion: Deletion, options: StartOptions = {}): Promise<AcceptedBatch> {
+    const { data } = await bodyOf(
+      this.#http.POST('/api/resources/{schemaDefinitionNameOrId}/batch/delete', {
+        params: { path: pathOf(schema), header: keyOf(options) },
+        body: deletionBody(deletion),
+        ...signalOf(options),
+      }),
+    );
+    if ('batchId' in data) return data;
+    throw new DroverError({ status: 200, message: 'the service has answered a delete with a preview of it' });
+  }
+
+  /** What such a delete would do now; nothing is touched. */
+  async previewDelete(schema: string, deletion: Deletion, options: CallOptions = {}): Promise<DeletionPreview> {
+    const { data } = await bodyOf(
+      this.#http.POST('/api/resources/{schemaDefinitionNameOrId}/batch/delete', {
+        params: { path: pathOf(schema) },
+        body: { ...deletionBody(deletion), dryRun: true },
+        ...signalOf(options),
+      }),
+    );
+    if ('dryRun' in data) return data;
+    throw new DroverError({
+      status: 202,
+      message: `the service has started batch ${data.batchId} in place of a preview`,
+    });
+  }
+
+  /** One resource. @throws DroverError 404 where there is none. */
+  get(schema: string, externalId: string, options: CallOptions = {}): Promise<Resource> {
+    return dataOf(
+      this.#http.GET('/api/resources/{schemaDefinitionNameOrId}/{externalId}', {
+        params: memberOf(schema, externalId),
+        ...signalOf(options),
+      }),
+    );
+  }
+
+  /** Resources of a schema, by external id. */
+  list(schema: string, { signal, ...page }: ListOptions = {}): PagedList<Resource> {
+    return new PagedList((cursor) =>
+      dataOf(
+        this.#http.GET('/api/resources/{schemaDefinitionNameOrId}', {
+          params: { path: pathOf(schema), query: { limit: 100, ...page, ...(cursor !== undefined && { cursor }) } },
+          ...(signal && { signal }),
+        }),
+      ),
+    );
+  }
+
+  /** Which resources refer to a resource. */
+  references(schema: string, externalId: string, { signal, ...page }: ListOptions = {}): PagedList<Referrer> {
+    const { path, query } = memberOf(schema, externalId);
+    return new PagedList((cursor) =>
+      dataOf(
+        this.#http.GET('/api/resources/{schemaDefinitionNameOrId}/{externalId}/references', {
+          params: { path, query: { limit: 100, ...query, ...page, ...(cursor !== undefined && { cursor }) } },
+          ...(signal && { signal }),
+        }),
+      ),
+    );
+  }
+}
+
+const pathOf = (schemaDefinitionNameOrId: string) => ({ schemaDefinitionNameOrId });
+
+/** "." and ".." would change the path that they stand in: they are named in the query. */
+function memberOf(schema: string, externalId: string) {
+  const isDots = externalId === '.' || externalId === '..';
+  return {
+    path: { schemaDefinitionNameOrId: schema, externalId: isDots ? '-' : externalId },
+    query: isDots ? { externalId } : {},
+  };
+}
+
+/** A key of its own for each call makes its repetitions safe. */
+function keyOf({ idempotencyKey = globalThis.crypto.randomUUID() }: Pick<StartOptions, 'idempotencyKey'>) {
+  return idempotencyKey === null ? {} : { 'idempotency-key': idempotencyKey };
+}
+
+/** To TypeScript an object of an interface is no record, though its JSON is one. */
+const resourcesBody = (resources: readonly NewResource[]) => ({ resources: resources as Record<string, unknown>[] });
+
+const deletionBody = ({ externalIds, ...how }: Deletion) => ({
+  ...how,
+  ...(externalIds && { externalIds: [...externalIds] }),
+});

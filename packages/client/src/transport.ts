@@ -1,0 +1,115 @@
+import { DroverError, retryAfterOf } from './errors.ts';
+import { backoff, pause } from './pause.ts';
+
+/** Sends one request. `globalThis.fetch` is one, and so is what passes requests to a server in the same process. */
+export type Fetch = (request: Request) => Promise<Response>;
+
+/** How failures are repeated. */
+export interface RetryOptions {
+  /** How often a request is sent in all, at least 1. Default 5. */
+  readonly attempts?: number;
+  /** Longest delay before a repetition, in ms: where the service asks for more, its error is thrown. Default 60,000. */
+  readonly maxDelayMs?: number;
+}
+
+export interface TransportOptions {
+  /** Called for each attempt. Default `globalThis.fetch`. */
+  readonly fetch?: Fetch;
+  /** A JSON Web Token, or what gives one for each attempt. Default: none is sent. */
+  readonly token?: string | (() => string | Promise<string>);
+  /** Name of the tenant that requests are about. Default: that of the token, else `default`. */
+  readonly tenant?: string;
+  /** false: nothing is repeated. */
+  readonly retry?: RetryOptions | false;
+  /** Longest wait for a whole answer, in ms, for each attempt. Default 60,000. */
+  readonly timeoutMs?: number;
+}
+
+const DEFAULT_ATTEMPTS = 5;
+const DEFAULT_MAX_DELAY_MS = 60_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
+/** Delay before the first repetition where the service asks for none, in ms. */
+const FIRST_DELAY_MS = 500;
+/** Largest delay that a timer takes, in ms. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** The service asks to be tried again. */
+const AGAIN: readonly number[] = [429, 503];
+/** The statuses whose answers have no body. */
+const WITHOUT_BODY: readonly number[] = [204, 205, 304];
+
+/** Sends requests with the token and the tenant of a client, within its limits of time, again where that is right. */
+export class Transport {
+  readonly #options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Sends a request until an answer is there, whole. 429 and 503 are repeated after their Retry-After. A lost answer is repeated
+   * only where that does no harm: for what reads, and for what has an Idempotency-Key.
+   * @throws DroverError where no answer came; the signal's reason once it is aborted.
+   */
+  async send(request: Request): Promise<Response> {
+    const { retry = {} } = this.#options;
+    const { attempts = DEFAULT_ATTEMPTS, maxDelayMs = DEFAULT_MAX_DELAY_MS } = retry || { attempts: 1 };
+    for (let attempt = 1; ; attempt++) {
+      const isLast = attempt >= attempts;
+      const result = await this.#attempt(request).catch((error: unknown) => {
+        if (isLast || !(error instanceof DroverError) || !isRepeatable(request)) throw error;
+        return error;
+      });
+      const isAnswer = result instanceof Response;
+      if (isAnswer && (isLast || !AGAIN.includes(result.status))) return result;
+      const asked = isAnswer ? retryAfterOf(result) : null;
+      if (asked !== null && asked * 1000 > maxDelayMs && isAnswer) return result;
+      await pause(asked === null ? backoff(attempt, FIRST_DELAY_MS, maxDelayMs) : asked * 1000, request.signal);
+    }
+  }
+
+  /** Opens a stream: sent once, and without a limit of time. @throws DroverError where no answer came. */
+  async open(request: Request): Promise<Response> {
+    return this.#fetch(request, request.signal);
+  }
+
+  /** An answer with all of its body: one that breaks off is no answer. */
+  async #attempt(request: Request): Promise<Response> {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS))]);
+    const response = await this.#fetch(request.clone(), signal);
+    const { status, statusText, headers } = response;
+    const body = await response.arrayBuffer().catch((error: unknown) => noAnswer(request, error));
+    return new Response(WITHOUT_BODY.includes(status) ? null : body, { status, statusText, headers });
+  }
+
+  async #fetch(request: Request, signal: AbortSignal): Promise<Response> {
+    const { fetch = globalThis.fetch, token, tenant } = this.#options;
+    const sent = new Request(request, { signal });
+    if (token !== undefined)
+      sent.headers.set('authorization', `Bearer ${typeof token === 'string' ? token : await token()}`);
+    if (tenant !== undefined) sent.headers.set(...tenantHeader(tenant));
+    return fetch(sent).catch((error: unknown) => noAnswer(request, error));
+  }
+}
+
+/** @throws DroverError, or what the caller has aborted the request with. */
+function noAnswer(request: Request, cause: unknown): never {
+  if (request.signal.aborted) throw request.signal.reason;
+  const reason = cause instanceof Error ? [cause.message, ...messageOf(cause.cause)].join(': ') : String(cause);
+  const { pathname } = new URL(request.url);
+  throw new DroverError({ status: null, message: `no answer to ${request.method} ${pathname}: ${reason}`, cause });
+}
+
+const messageOf = (cause: unknown): string[] => (cause instanceof Error && cause.message ? [cause.message] : []);
+
+const isRepeatable = ({ method, headers }: Request): boolean =>
+  method === 'GET' || method === 'HEAD' || headers.has('idempotency-key');
+
+/** A name that a plain header cannot hold goes percent-encoded (RFC 8187). */
+function tenantHeader(tenant: string): [string, string] {
+  if (/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(tenant) && !tenant.includes(','))
+    return ['reach-tenant-id', tenant];
+  const encoded = encodeURIComponent(tenant).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+  return ['reach-tenant-id*', `UTF-8''${encoded}`];
+}

@@ -1,0 +1,58 @@
+import type { components, operations } from './openapi.ts';
+
+type Schemas = components['schemas'];
+type QueryOf<O extends keyof operations> = NonNullable<operations[O]['parameters']['query']>;
+
+/** A batch with its progress. */
+export type Batch = Schemas['BatchData'];
+export type BatchStatus = Batch['status'];
+/** An entry of a batch with its outcome. */
+export type Item = Schemas['Item'];
+export type ItemStatus = Item['status'];
+/** A stored resource; `data` holds its fields. */
+export type Resource = Schemas['Resource'];
+/** A resource that refers to another. */
+export type Referrer = Schemas['Referrer'];
+/** A type of resources. */
+export type SchemaDefinition = Schemas['SchemaDefinition'];
+export type NewSchemaDefinition = Schemas['NewSchemaDefinition'];
+export type SchemaDefinitionVersion = Schemas['SchemaDefinitionVersion'];
+/** What the service answers to a request that starts a batch. */
+export type AcceptedBatch = Schemas['Accepted']['data'];
+/** What a delete would do. */
+export type DeletionPreview = Schemas['DeletionPreview']['data'];
+
+/** A resource as it is sent: what is JSON. A request takes 1 to 1000 of them, and at most 16 MiB. */
+export type NewResource = object;
+
+/** Of every call. */
+export interface CallOptions {
+  /** Ends the call; its reason is what the call throws. */
+  readonly signal?: AbortSignal;
+}
+
+/** Of a call that starts a batch. */
+export interface StartOptions extends CallOptions {
+  /**
+   * Up to 255 characters: the same key and request gives the same batch, for 24 hours. Default: a random one for each call, so
+   * that a repetition inside the call starts no second batch. null: none, and a lost answer is not repeated.
+   */
+  readonly idempotencyKey?: string | null;
+}
+
+/** `onconflict` (`upsert`), `ignoreUnknownFields` (false), `dependencyWaitTimeout` in seconds (0: nothing waits). */
+export type UploadOptions = Readonly<QueryOf<'uploadResources'>> & StartOptions;
+/** `ignoreUnknownFields` (false). */
+export type PatchOptions = Readonly<QueryOf<'patchResources'>> & StartOptions;
+/** What is to go: either `externalIds`, or `deleteAll`. With `cascade` what refers to it goes too. */
+export type Deletion = Readonly<Omit<Schemas['BatchDelete'], 'dryRun' | 'externalIds'>> & {
+  readonly externalIds?: readonly string[];
+};
+/** Filters and order of a list of batches; `limit` is the size of a page, 1 to 100 (100). */
+export type BatchListOptions = Readonly<Omit<QueryOf<'listBatches'>, 'cursor'>> & CallOptions;
+/** `status` of the items (all); `limit` is the size of a page, 1 to 1000 (1000). */
+export type ItemListOptions = Readonly<Omit<QueryOf<'listBatchItems'>, 'cursor'>> & CallOptions;
+/** `limit` is the size of a page, 1 to 100 (100). */
+export type ListOptions = Readonly<Omit<QueryOf<'listSchemaDefinitions'>, 'cursor'>> & CallOptions;
+
+export type { components, operations, paths } from './openapi.ts';

@@ -1,0 +1,109 @@
+import { DroverError } from './errors.ts';
+import { eventsOf } from './event-stream.ts';
+import { backoff, pause } from './pause.ts';
+import type { Batch, BatchStatus, CallOptions } from './types.ts';
+
+export interface WaitOptions extends CallOptions {
+  /** When the wait is over. Default: the batch has finished, in whatever way. */
+  readonly until?: (batch: Batch) => boolean;
+  /** Called with each state that is seen, the last one too. */
+  readonly onChange?: (batch: Batch) => void;
+  /** Interval in ms in which the status is asked for. Default: the batch's events are followed instead. */
+  readonly pollMs?: number;
+}
+
+/** How the state of a batch is come by. */
+export interface BatchSource {
+  get(signal: AbortSignal | undefined): Promise<Batch>;
+  /** An event stream, without a limit of time. */
+  open(lastEventId: string | undefined, signal: AbortSignal): Promise<Response>;
+}
+
+const RUNNING: readonly BatchStatus[] = ['queued', 'processing', 'waiting'];
+/** The service sends a comment every 15 s: a stream that is silent for so long is broken, in ms. */
+const SILENCE_MS = 45_000;
+/** Between two looks at a batch whose events cannot be followed, in ms. */
+const FIRST_POLL_MS = 500;
+const MAX_POLL_MS = 10_000;
+
+/** Whether a batch is in a final state. Only a retry gets it out of that. */
+export const isFinished = ({ status }: Pick<Batch, 'status'>): boolean => !RUNNING.includes(status);
+
+/**
+ * Waits for a state of a batch: by its events, which are followed again where a stream ends early, and by its status where there
+ * are none. @throws DroverError where the service refuses to tell, or there is no such batch (any more).
+ */
+export async function waitFor(source: BatchSource, options: WaitOptions): Promise<Batch> {
+  const { until = isFinished, onChange, pollMs, signal } = options;
+  const seen = (batch: Batch): boolean => {
+    onChange?.(batch);
+    return until(batch);
+  };
+  if (pollMs === undefined) return follow(source, seen, signal);
+  for (;;) {
+    const batch = await source.get(signal);
+    if (seen(batch)) return batch;
+    assertMoreToCome(batch);
+    await pause(pollMs, signal);
+  }
+}
+
+async function follow(
+  source: BatchSource,
+  isThere: (batch: Batch) => boolean,
+  signal: AbortSignal | undefined,
+): Promise<Batch> {
+  let lastId: string | undefined;
+  for (let failures = 1; ; failures++) {
+    for await (const { id, batch } of batchEvents(source, lastId, signal)) {
+      failures = 1;
+      lastId = id;
+      if (isThere(batch)) return batch;
+    }
+    // the stream has ended: at the end of the batch, or because its server or the connection has
+    const batch = await source.get(signal);
+    if (isThere(batch)) return batch;
+    assertMoreToCome(batch);
+    await pause(backoff(failures, FIRST_POLL_MS, MAX_POLL_MS), signal);
+  }
+}
+
+/** @throws DroverError where what is waited for cannot come any more. */
+function assertMoreToCome(batch: Batch): void {
+  if (!isFinished(batch)) return;
+  const message = `batch ${batch.batchId} is ${batch.status}, and is not what was waited for`;
+  throw new DroverError({ status: null, message });
+}
+
+/**
+ * The states of a batch from now on. Ends where the stream ends, breaks or cannot be had: its status says why.
+ * @throws the signal's reason once it is aborted.
+ */
+export async function* batchEvents(
+  source: BatchSource,
+  lastId: string | undefined,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<{ readonly id: string; readonly batch: Batch }, void> {
+  const silent = new AbortController();
+  let timer = setTimeout(() => silent.abort(), SILENCE_MS);
+  const onBytes = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => silent.abort(), SILENCE_MS);
+  };
+  try {
+    const response = await source.open(lastId, signal ? AbortSignal.any([signal, silent.signal]) : silent.signal);
+    if (response.status !== 200 || response.body === null) {
+      await response.body?.cancel();
+      return;
+    }
+    for await (const { event, id, data } of eventsOf(response.body, onBytes)) {
+      if (event === 'batch') yield { id, batch: JSON.parse(data) as Batch };
+    }
+  } catch {
+    // whatever broke the stream, the status tells how things stand
+    signal?.throwIfAborted();
+  } finally {
+    clearTimeout(timer);
+    silent.abort();
+  }
+}

@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Drover } from '../../../test/harness.ts';
+import { createClient, type DroverClient, DroverError } from '../src/index.ts';
+
+let drover: Drover;
+let server: Server;
+let client: DroverClient;
+beforeAll(async () => {
+  drover = await Drover.start();
+  server = createAdaptorServer({ fetch: drover.app.fetch }) as Server;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  client = createClient({ baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, tenant: 'café, one' });
+  await client.schemaDefinitions.create({
+    name: 'lamp',
+    pluralName: 'lamps',
+    schema: { type: 'object', properties: { watts: { type: 'integer' }, next: { $ref: 'reach:schemas/lamp' } } },
+  });
+});
+afterAll(async () => {
+  server.closeAllConnections();
+  server.close();
+  await drover.stop();
+});
+
+const failureOf = (call: Promise<unknown>): Promise<DroverError> =>
+  call.then(
+    () => expect.unreachable('the call succeeded'),
+    (error: unknown) => {
+      expect(error).toBeInstanceOf(DroverError);
+      return error as DroverError;
+    },
+  );
+
+test('a batch is uploaded, waited for, and read item by item', async () => {
+  const { batchId, recordCount } = await client.resources.upload('lamps', [
+    { externalId: 'a', watts: 4 },
+    { externalId: 'b', watts: 'many' },
+  ]);
+  expect(recordCount).toBe(2);
+  const batch = await client.batches.wait(batchId);
+  expect(batch).toMatchObject({ status: 'partial_success', counts: { succeeded: 1, failed: 1 } });
+  const items = await client.batches.items(batchId).toArray();
+  expect(items.map(({ externalId, status }) => [externalId, status])).toEqual([
+    ['a', 'succeeded'],
+    ['b', 'failed'],
+  ]);
+  expect(await client.batches.items(batchId, { status: 'failed' }).toArray()).toEqual([items[1]]);
+  expect((await client.resources.get('lamp', 'a')).data).toEqual({ externalId: 'a', watts: 4 });
+});
+
+test('a list is read to its end, page by page, and no further than is asked for', async () => {
+  const tenant = client.forTenant('pages');
+  const lamps = Array.from({ length: 25 }, (_, n) => ({ externalId: `lamp-${String(n).padStart(2, '0')}` }));
+  const { batchId } = await tenant.resources.upload('lamp', lamps);
+  await tenant.batches.wait(batchId);
+  const sizes: number[] = [];
+  for await (const { results } of tenant.resources.list('lamp', { limit: 10 }).pages()) sizes.push(results.length);
+  expect(sizes).toEqual([10, 10, 5]);
+  const ids: (string | null)[] = [];
+  for await (const { externalId } of tenant.batches.items(batchId, { limit: 10 })) {
+    ids.push(externalId);
+    if (ids.length === 12) break;
+  }
+  expect(ids).toEqual(lamps.slice(0, 12).map(({ externalId }) => externalId));
+  const { pagination } = await tenant.resources.list('lamp', { limit: 10 }).page();
+  expect(pagination).toMatchObject({ hasNextPage: true, total: 25 });
+  expect(await tenant.batches.list({ status: 'failed' }).toArray()).toEqual([]);
+});
+
+test('tenants do not see each other, whatever their names', async () => {
+  const [one, other] = [client.forTenant("l'été, (1)*"), client.forTenant('l')];
+  await one.batches.wait((await one.resources.upload('lamp', [{ externalId: 'only' }])).batchId);
+  expect((await one.resources.get('lamp', 'only')).resourceExternalId).toBe('only');
+  expect((await failureOf(other.resources.get('lamp', 'only'))).status).toBe(404);
+});
+
+test('external ids that no path can hold are found', async () => {
+  const tenant = client.forTenant('dots');
+  const ids = ['.', '..', 'a/b?c', '%2e', ' '];
+  await tenant.batches.wait(
+    (
+      await tenant.resources.upload(
+        'lamp',
+        ids.map((externalId) => ({ externalId, next: externalId })),
+      )
+    ).batchId,
+  );
+  for (const id of ids) {
+    expect((await tenant.resources.get('lamp', id)).resourceExternalId).toBe(id);
+    const referrers = await tenant.resources.references('lamp', id).toArray();
+    expect(referrers.map(({ resourceExternalId }) => resourceExternalId)).toEqual([id]);
+  }
+});
+
+test('the same idempotency key gives the same batch, and another request a 422', async () => {
+  const options = { idempotencyKey: 'order 7' };
+  const first = await client.resources.upload('lamp', [{ externalId: 'k' }], options);
+  expect(await client.resources.upload('lamp', [{ externalId: 'k' }], options)).toEqual(first);
+  expect((await failureOf(client.resources.upload('lamp', [{ externalId: 'l' }], options))).status).toBe(422);
+});
+
+test('a delete is previewed without effect, and then done', async () => {
+  const tenant = client.forTenant('deletes');
+  const lamps = [{ externalId: 'a' }, { externalId: 'b', next: 'a' }];
+  await tenant.batches.wait((await tenant.resources.upload('lamp', lamps)).batchId);
+  const deletion = { externalIds: ['a'], cascade: true };
+  expect(await tenant.resources.previewDelete('lamp', deletion)).toMatchObject({ dryRun: true, totalDeletions: 2 });
+  const { batchId } = await tenant.resources.delete('lamp', deletion);
+  expect((await tenant.batches.wait(batchId)).actions).toMatchObject({ deleted: 1, cascaded: 1 });
+  expect(await tenant.resources.list('lamp').toArray()).toEqual([]);
+});
+
+test('a batch that waits is seen waiting, suspended, resumed and cancelled; then it is removed', async () => {
+  const lamp = { externalId: 'w', next: 'nowhere' };
+  const { batchId } = await client.resources.upload('lamp', [lamp], { dependencyWaitTimeout: 600 });
+  await client.batches.wait(batchId, { until: ({ status }) => status === 'waiting' });
+  const { pendingResources } = await client.batches.get(batchId, { includePendingDetails: true });
+  expect(pendingResources?.[0]?.missingDependencies[0]).toMatchObject({ schemaName: 'lamp', externalId: 'nowhere' });
+  expect((await client.batches.suspend(batchId)).suspended).toBe(true);
+  expect((await client.batches.resume(batchId)).suspended).toBe(false);
+  const statuses: string[] = [];
+  const end = client.batches.wait(batchId, { onChange: ({ status }) => statuses.push(status) });
+  await client.batches.cancel(batchId);
+  expect((await end).status).toBe('cancelled');
+  expect(statuses.at(-1)).toBe('cancelled');
+  expect((await failureOf(client.batches.resume(batchId))).status).toBe(409);
+  await client.batches.delete(batchId);
+  expect((await failureOf(client.batches.wait(batchId))).status).toBe(404);
+});
+
+test('a wait by polling sees the same end', async () => {
+  const { batchId } = await client.resources.upload('lamp', [{ externalId: 'p' }]);
+  expect((await client.batches.wait(batchId, { pollMs: 20 })).status).toBe('success');
+});
+
+test('events of a batch end with its end', async () => {
+  const { batchId } = await client.resources.upload('lamp', [{ externalId: 'e' }]);
+  const statuses: string[] = [];
+  for await (const { status } of client.batches.events(batchId)) statuses.push(status);
+  expect(statuses.at(-1)).toBe('success');
+});
+
+test('each fault of a request is in its error', async () => {
+  const error = await failureOf(client.resources.upload('lamp', []));
+  expect(error).toMatchObject({ status: 400, message: expect.stringContaining('at least one resource') });
+  expect(error.errors).toEqual([expect.stringContaining('resources')]);
+  expect((await failureOf(client.resources.upload('unknown', [{}]))).status).toBe(404);
+});
+
+test('schema definitions are defined, read, replaced and deleted', async () => {
+  const made = await client.schemaDefinitions.create({ name: 'shade', schema: { type: 'object', properties: {} } });
+  const schema = { type: 'object', properties: { size: { type: 'integer' } } };
+  const next = await client.schemaDefinitions.replace('shade', { ...made, schema });
+  expect(next).toMatchObject({ id: made.id, versionNumber: 2, schema });
+  expect((await failureOf(client.schemaDefinitions.replace('shade', { ...made, schema }))).status).toBe(409);
+  const names = (await client.schemaDefinitions.list().toArray()).map(({ name }) => name);
+  expect(names).toEqual(['shade', 'lamp']);
+  await client.schemaDefinitions.delete('shade');
+  expect((await failureOf(client.schemaDefinitions.get('shade'))).status).toBe(404);
+});

@@ -1,0 +1,171 @@
+import { expect, test, vi } from 'vitest';
+import { type ClientOptions, createClient, DroverError } from '../src/index.ts';
+
+/** What a service answers, one after the other; an error is a connection that breaks. */
+type Scripted = Response | Error;
+
+const json = (status: number, body: object, headers: Record<string, string> = {}): Response =>
+  new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } });
+const accepted = () => json(202, { success: true, message: '', data: { batchId: 'b', recordCount: 1 } });
+const batch = () => json(200, { success: true, message: '', data: { batchId: 'b', status: 'success' } });
+const busy = (retryAfter = '0') => json(429, { success: false, message: 'busy' }, { 'retry-after': retryAfter });
+const lost = () => new TypeError('fetch failed', { cause: new Error('ECONNRESET') });
+
+function scripted(answers: readonly Scripted[], options: Partial<ClientOptions> = {}) {
+  const requests: { readonly request: Request; readonly body: string }[] = [];
+  const client = createClient({
+    baseUrl: 'http://drover.test/',
+    retry: { maxDelayMs: 1000 },
+    fetch: async (request) => {
+      requests.push({ request, body: await request.text() });
+      const answer = answers[requests.length - 1];
+      if (answer === undefined) throw new Error('one request more than was expected');
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+    ...options,
+  });
+  return { client, requests };
+}
+const failureOf = (call: Promise<unknown>): Promise<DroverError> =>
+  call.then(
+    () => expect.unreachable('the call succeeded'),
+    (error: unknown) => {
+      expect(error).toBeInstanceOf(DroverError);
+      return error as DroverError;
+    },
+  );
+
+test.each([
+  ['429', busy],
+  ['503', () => json(503, { success: false, message: 'MongoDB cannot be reached' }, { 'retry-after': '0' })],
+])('an upload that is answered %s is sent again, under the same key and with the same body', async (_, refusal) => {
+  const { client, requests } = scripted([refusal(), refusal(), accepted()]);
+  await client.resources.upload('city', [{ externalId: '1' }]);
+  expect(requests.map(({ body }) => body)).toEqual(Array(3).fill('{"resources":[{"externalId":"1"}]}'));
+  const keys = requests.map(({ request }) => request.headers.get('idempotency-key'));
+  expect(new Set(keys).size).toBe(1);
+  expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+});
+
+test('each call that starts a batch has a key of its own, or the one that it is given', async () => {
+  const { client, requests } = scripted([accepted(), accepted(), accepted()]);
+  await client.resources.upload('city', [{ externalId: '1' }]);
+  await client.resources.patch('city', [{ externalId: '1' }]);
+  await client.resources.delete('city', { deleteAll: true }, { idempotencyKey: 'mine' });
+  const keys = requests.map(({ request }) => request.headers.get('idempotency-key'));
+  expect(new Set(keys).size).toBe(3);
+  expect(keys[2]).toBe('mine');
+});
+
+test('a call that is to have no key sends none, and is not repeated when its answer is lost', async () => {
+  const { client, requests } = scripted([lost()]);
+  const upload = client.resources.upload('city', [{ externalId: '1' }], { idempotencyKey: null });
+  expect(await failureOf(upload)).toMatchObject({ status: null });
+  expect(requests.map(({ request }) => request.headers.get('idempotency-key'))).toEqual([null]);
+});
+
+test('an upload whose answer is lost is sent again; a control request is not, which may have taken effect', async () => {
+  const { client, requests } = scripted([lost(), accepted(), lost()]);
+  await client.resources.upload('city', [{ externalId: '1' }]);
+  const error = await failureOf(client.batches.cancel('b'));
+  expect(error).toMatchObject({ status: null, retryAfter: null, errors: [] });
+  expect(error.message).toBe('no answer to POST /api/batches/b/cancel: fetch failed: ECONNRESET');
+  expect(requests).toHaveLength(3);
+});
+
+test('an answer that breaks off in its body is no answer', async () => {
+  const broken = new Response(
+    new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode('{"success":')),
+      pull: (controller) => controller.error(new Error('terminated')),
+    }),
+  );
+  const { client, requests } = scripted([broken, batch()]);
+  expect((await client.batches.get('b')).status).toBe('success');
+  expect(requests).toHaveLength(2);
+});
+
+test('requests are sent so often and no more; then their failure is thrown', async () => {
+  const { client, requests } = scripted([busy(), busy(), busy()], { retry: { attempts: 3 } });
+  expect(await failureOf(client.batches.get('b'))).toMatchObject({ status: 429, message: 'busy', retryAfter: 0 });
+  expect(requests).toHaveLength(3);
+});
+
+test('what should wait longer than the caller allows is not repeated', async () => {
+  const { client, requests } = scripted([busy('2')]);
+  expect(await failureOf(client.batches.get('b'))).toMatchObject({ status: 429, retryAfter: 2 });
+  expect(requests).toHaveLength(1);
+});
+
+test('without retries every failure is thrown at once', async () => {
+  const { client, requests } = scripted([busy(), lost()], { retry: false });
+  expect(await failureOf(client.batches.get('b'))).toMatchObject({ status: 429 });
+  expect(await failureOf(client.batches.get('b'))).toMatchObject({ status: null });
+  expect(requests).toHaveLength(2);
+});
+
+test('a Retry-After that is a date is seconds from now', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') });
+  try {
+    const { client } = scripted([busy('Thu, 01 Jan 2026 00:01:00 GMT')]);
+    expect(await failureOf(client.batches.get('b'))).toMatchObject({ retryAfter: 60 });
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a refusal has its status and each fault; what a proxy answers has its status', async () => {
+  const { client } = scripted([
+    json(400, { success: false, message: 'the request has faults', errors: ['limit: is given twice', 'x: unknown'] }),
+    new Response('<html>', { status: 502, statusText: 'Bad Gateway' }),
+    new Response('<html>', { status: 200 }),
+  ]);
+  expect(await failureOf(client.batches.get('b'))).toMatchObject({
+    status: 400,
+    message: 'the request has faults',
+    errors: ['limit: is given twice', 'x: unknown'],
+  });
+  expect(await failureOf(client.batches.get('b'))).toMatchObject({ status: 502, errors: [] });
+  expect(await failureOf(client.batches.get('b'))).toMatchObject({ status: null });
+});
+
+test('a service that does not answer in time has given no answer', async () => {
+  const never = createClient({
+    baseUrl: 'http://drover.test',
+    timeoutMs: 20,
+    retry: { attempts: 2, maxDelayMs: 1 },
+    fetch: (request) =>
+      new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason))),
+  });
+  expect((await failureOf(never.batches.get('b'))).message).toContain('timeout');
+});
+
+test('a call that its caller aborts throws the reason, also while it waits to be repeated', async () => {
+  const { client, requests } = scripted([busy('1')]);
+  const abort = new AbortController();
+  const call = client.batches.get('b', { signal: abort.signal });
+  await vi.waitUntil(() => requests.length === 1);
+  abort.abort(new Error('enough'));
+  await expect(call).rejects.toThrow('enough');
+});
+
+test.each([
+  ['acme', 'reach-tenant-id', 'acme'],
+  ['tenant 1', 'reach-tenant-id', 'tenant 1'],
+  ['a,b', 'reach-tenant-id*', "UTF-8''a%2Cb"],
+  ["café (l'un)*", 'reach-tenant-id*', "UTF-8''caf%C3%A9%20%28l%27un%29%2a"],
+])('the tenant %j is named in %s', async (tenant, header, value) => {
+  const { client, requests } = scripted([batch()], { tenant });
+  await client.batches.get('b');
+  expect(requests[0]?.request.headers.get(header)).toBe(value);
+});
+
+test('a token is asked for anew at each attempt', async () => {
+  let tokens = 0;
+  const token = async (): Promise<string> => `token-${++tokens}`;
+  const { client, requests } = scripted([busy(), batch()], { token });
+  await client.batches.get('b');
+  const sent = requests.map(({ request }) => request.headers.get('authorization'));
+  expect(sent).toEqual(['Bearer token-1', 'Bearer token-2']);
+});
