@@ -1,9 +1,9 @@
+import { createClient } from '@drover/client';
 import { pino } from 'pino';
 import { startApi } from '../api/server.ts';
 import { loadConfig } from '../config.ts';
 import { startServers } from '../dev/servers.ts';
 import { startWorker } from '../worker/worker.ts';
-import { DroverClient } from './demo/client.ts';
 import { runDemo } from './demo/story.ts';
 
 /**
@@ -30,7 +30,7 @@ async function stop(): Promise<void> {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop().then(() => process.exit(0)));
 
 try {
-  await runDemo(new DroverClient(api.url), say);
+  await runDemo(createClient({ baseUrl: api.url }), say);
   say('');
   say(`API          ${api.url}/api/batches`);
   say(`Docs         ${api.url}/docs`);

@@ -1,6 +1,5 @@
+import type { Batch, DroverClient } from '@drover/client';
 import { SingleBar } from 'cli-progress';
-import type { BatchView } from '../../services/view-batch.ts';
-import type { DroverClient } from './client.ts';
 import { CITY_SCHEMA, COUNTRY_SCHEMA, cities, countries, mendedCountries } from './data.ts';
 
 const BATCH_SIZE = 1000;
@@ -8,7 +7,6 @@ const BATCH_SIZE = 1000;
 const WAIT_SECONDS = 3600;
 /** Batches that are on their way at a time. */
 const IN_FLIGHT = 8;
-const POLL_MS = 250;
 
 interface Total {
   accepted: number;
@@ -20,8 +18,8 @@ interface Total {
 
 /** Cities before countries: everything waits, goes ahead, and what is wrong with the data is shown. */
 export async function runDemo(client: DroverClient, say: (line: string) => void): Promise<void> {
-  await client.define(COUNTRY_SCHEMA);
-  await client.define(CITY_SCHEMA);
+  await client.schemaDefinitions.create(COUNTRY_SCHEMA);
+  await client.schemaDefinitions.create(CITY_SCHEMA);
   const started = performance.now();
   const all = cities();
   say(`\n1. ${all.length} cities, before any country: each waits for its country`);
@@ -30,15 +28,16 @@ export async function runDemo(client: DroverClient, say: (line: string) => void)
   say(`   ${waiting.pending} wait, ${waiting.failed} failed at once${codes(waiting)}`);
 
   say('\n2. 250 countries, in one batch; their borders refer to each other, in cycles');
-  const countryBatch = await client.upload('country', countries(), 0);
+  const { batchId: countryBatch } = await client.resources.upload('country', countries());
   await watchPending(client, cityBatches, waiting.pending);
   await report(client, countryBatch, say);
   const released = await totalOf(client, cityBatches);
   say(`   ${released.succeeded} cities went ahead; ${released.pending} still wait for the countries that failed`);
 
   say('\n3. The six countries with faults in the data, mended by hand');
-  await report(client, await client.upload('country', mendedCountries(), 0), say);
-  await until(client, cityBatches, (batch) => batch.counts.pending === 0 && batch.counts.queued === 0);
+  const { batchId: mendedBatch } = await client.resources.upload('country', mendedCountries());
+  await report(client, mendedBatch, say);
+  for (const id of cityBatches) await client.batches.wait(id);
 
   const total = await totalOf(client, [countryBatch, ...cityBatches]);
   const seconds = (performance.now() - started) / 1000;
@@ -59,9 +58,9 @@ async function uploadCities(client: DroverClient, all: readonly object[]): Promi
   );
   const lane = async (): Promise<void> => {
     for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
-      const id = await client.upload('city', batch, WAIT_SECONDS);
-      ids.push(id);
-      await until(client, [id], ({ counts }) => counts.queued === 0);
+      const { batchId } = await client.resources.upload('city', batch, { dependencyWaitTimeout: WAIT_SECONDS });
+      ids.push(batchId);
+      await client.batches.wait(batchId, { until: isPlanned });
       bar.increment(batch.length);
     }
   };
@@ -87,9 +86,7 @@ async function watchPending(client: DroverClient, ids: readonly string[], before
 }
 
 async function report(client: DroverClient, id: string, say: (line: string) => void): Promise<void> {
-  const [batch] = await until(client, [id], ({ completedAt }) => completedAt !== undefined);
-  if (batch === undefined) return;
-  const { counts, status, errors } = batch;
+  const { counts, status, errors } = await client.batches.wait(id);
   say(`   batch ${id}: ${status}, ${counts.succeeded} succeeded, ${counts.failed} failed`);
   for (const [index, message] of Object.entries(errors?.details ?? {})) say(`     item ${index}: ${message}`);
 }
@@ -98,7 +95,7 @@ async function showFaults(client: DroverClient, ids: readonly string[], say: (li
   say('\n5. What the service says of the data, for example');
   let shown = 0;
   for (const id of ids) {
-    const { errors } = await client.batch(id);
+    const { errors } = await client.batches.get(id);
     for (const [index, message] of Object.entries(errors?.details ?? {})) {
       if (shown++ < 5) say(`   batch ${id}, item ${index}: ${message}`);
     }
@@ -107,7 +104,7 @@ async function showFaults(client: DroverClient, ids: readonly string[], say: (li
 
 async function totalOf(client: DroverClient, ids: readonly string[]): Promise<Total> {
   const total: Total = { accepted: 0, succeeded: 0, pending: 0, failed: 0, codes: {} };
-  for (const { counts, progress, errors } of await Promise.all(ids.map((id) => client.batch(id)))) {
+  for (const { counts, progress, errors } of await Promise.all(ids.map((id) => client.batches.get(id)))) {
     total.accepted += progress.totalRecords;
     total.succeeded += progress.successfulRecords;
     total.pending += progress.pendingRecords;
@@ -117,28 +114,11 @@ async function totalOf(client: DroverClient, ids: readonly string[]): Promise<To
   return total;
 }
 
-async function until(
-  client: DroverClient,
-  ids: readonly string[],
-  isThere: (batch: BatchView) => boolean,
-): Promise<BatchView[]> {
-  const views: BatchView[] = [];
-  for (const id of ids) {
-    for (;;) {
-      const batch = await client.batch(id);
-      if (isThere(batch)) {
-        views.push(batch);
-        break;
-      }
-      await pause();
-    }
-  }
-  return views;
-}
-
+/** Each item has an outcome, or waits. */
+const isPlanned = ({ counts }: Batch): boolean => counts.queued === 0;
 const newBar = (format: string): SingleBar =>
   new SingleBar({ format, barsize: 30, noTTYOutput: true, notTTYSchedule: 5000 });
-const pause = (ms = POLL_MS): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const codes = ({ codes: found }: Total): string => {
   const entries = Object.entries(found);
   return entries.length === 0 ? '' : ` (${entries.map(([code, n]) => `${n} ${code}`).join(', ')})`;

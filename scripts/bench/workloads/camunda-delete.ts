@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { bodyOf, type components } from '@drover/client';
 import { Connection, type WorkflowExecutionInfo } from '@temporalio/client';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
 import type { Bench, Benchmark } from '../bench.ts';
@@ -100,11 +101,14 @@ async function acceptInManyWays(bench: Bench, drover: Installation, type: string
     ['by query and as many tenths of ids', { processInstanceQuery: all, processInstanceIds: ids }, count + ids.length],
   ] as const;
   const figures: Figure[] = [];
+  const { http } = drover.clientOf();
   for (const [way, request, total] of ways) {
     const { figures: measured, id } = await accept(drover, { ...request, skipCustomListeners: true }, way);
-    const { totalJobs } = (await drover.sendToEngine('GET', `/batch/${id}`)) as { totalJobs: number };
+    const path = { batchId: id };
+    const { totalJobs } = await bodyOf(http.GET('/engine-rest/batch/{batchId}', { params: { path } }));
     if (totalJobs !== Math.ceil(total / ITEMS_PER_JOB)) throw new Error(`${way}: ${totalJobs} jobs for ${total} items`);
-    await drover.sendToEngine('DELETE', `/batch/${id}?cascade=true`);
+    const removed = await http.DELETE('/engine-rest/batch/{batchId}', { params: { path, query: { cascade: true } } });
+    if (!removed.response.ok) throw new Error(`${way}: batch ${id} was not removed: ${removed.error?.message}`);
     figures.push(...measured);
     bench.say(
       `  accepted ${way}: ${measured.map(({ name, values }) => `${name} ${values[0]?.toFixed(1)}`).join(', ')}`,
@@ -115,7 +119,7 @@ async function acceptInManyWays(bench: Bench, drover: Installation, type: string
 
 async function accept(
   drover: Installation,
-  request: object,
+  request: components['schemas']['CamundaDeleteProcessInstances'],
   way: string,
 ): Promise<Accepted & { readonly figures: Figure[] }> {
   const { pid } = drover.api;
@@ -126,7 +130,7 @@ async function accept(
     peak.heap = Math.max(peak.heap, await drover.apiHeapMb().catch(() => 0));
   }, WATCH_EVERY_MS);
   const since = Date.now();
-  const { id } = (await drover.sendToEngine('POST', '/process-instance/delete', request)) as { id: string };
+  const { id } = await bodyOf(drover.clientOf().http.POST('/engine-rest/process-instance/delete', { body: request }));
   const seconds = (Date.now() - since) / 1000;
   clearInterval(watching);
   const figure = (name: string, unit: string, value: number): Figure => ({
@@ -150,7 +154,7 @@ async function accept(
 async function endThem(
   bench: Bench,
   drover: Installation,
-  request: object,
+  request: components['schemas']['CamundaDeleteProcessInstances'],
   count: number,
   way: string,
 ): Promise<Figure[]> {
@@ -172,7 +176,12 @@ async function endThem(
     // every half a minute, so that the answers cost what is measured little
     if (looks++ % 300 !== 50) return;
     const asked = Date.now();
-    const [answer] = (await drover.sendToEngine('GET', `/batch/statistics?batchId=${id}`).catch(() => [])) as [object?];
+    const params = { query: { batchId: id } };
+    const answer = await drover
+      .clientOf()
+      .http.GET('/engine-rest/batch/statistics', { params })
+      .then(({ data }) => data?.[0])
+      .catch(() => undefined);
     statistics = Math.max(statistics, Date.now() - asked);
     bench.say(`  ${way}, after ${Math.round((Date.now() - since) / 1000)} s: ${JSON.stringify(answer)}`);
   }, WATCH_EVERY_MS);

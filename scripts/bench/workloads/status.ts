@@ -26,7 +26,7 @@ function statusFigures(bench: Bench, prefix: string, options: InstallationOption
       );
       await drover.waiting([id]);
       const idle = await queries(drover, [id], waiting);
-      await drover.send('POST', `/api/batches/${id}/cancel`, undefined, waiting);
+      await drover.clientOf(waiting).batches.cancel(id);
       await drover.ended([id], true);
       const loaded = await underLoad(bench, drover, (ids, tenant) => queries(drover, ids, tenant));
       return [...percentiles(`${prefix}idle`, idle), ...percentiles(`${prefix}under load`, loaded, 100)];
