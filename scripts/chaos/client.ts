@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type AcceptedBatch, createClient, type DroverClient, DroverError } from '@drover/client';
 import {
   type BatchAnswer,
   type ItemAnswer,
@@ -22,44 +23,74 @@ interface Answer {
   readonly text: string;
 }
 
-const METHODS = { upload: 'POST', patch: 'PATCH', delete: 'DELETE' } as const;
+/** What a successful control request is answered with. */
+const CONTROL_STATUS: Readonly<Record<Verb, number>> = { suspend: 200, resume: 200, cancel: 200, retry: 202 };
 
-/** A client of the API: plain HTTP, nothing is retried behind its back. */
+/**
+ * A client of the API. What the workload asks for goes by `@drover/client`, as a caller's requests do, but nothing is repeated
+ * behind its back. What the checker judges by is read in plain HTTP: it shares no code with what it judges.
+ */
 export class ApiClient {
   readonly #url: string;
   readonly #journal: Journal;
+  readonly #drover: DroverClient;
 
   constructor(url: string, journal: Journal) {
     this.#url = url;
     this.#journal = journal;
+    this.#drover = createClient({ baseUrl: url, retry: false, timeoutMs: ANSWER_TIMEOUT_MS });
   }
 
   /** Sends a request that starts a batch, and writes down what came of it. */
   async send(request: SentRequest): Promise<SendResult> {
-    const { operation, kind, items, options, key, tenant } = request;
-    const { cascade = false, deleteAll = false, ...query } = options;
-    const externalIds = items.map((item) => item.externalId);
-    const body =
-      operation === 'delete' ? { externalIds, cascade, deleteAll } : { resources: items.map((item) => item.body) };
-    const search = new URLSearchParams(
-      Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]),
+    const what = `${request.operation} ${request.kind}`;
+    const result = await this.#start(request).then(
+      ({ batchId, recordCount }): SendResult => ({ kind: 'accepted', batchId, recordCount }),
+      (error: unknown): SendResult => {
+        const status = this.#statusOf(what, error);
+        if (status !== null && status < 500) return { kind: 'refused', status };
+        return { kind: 'unknown', why: String(status ?? error) };
+      },
     );
-    const result = await this.#post(`${METHODS[operation]} /api/resources/${kind}/batch?${search}`, tenant, body, key);
     request.results.push(result);
     return result;
   }
 
-  async #post(what: string, tenant: string, body: unknown, key?: string): Promise<SendResult> {
-    try {
-      const { status, text } = await this.#request(what, tenant, { body, key });
-      if (status === 202) {
-        const { batchId, recordCount } = JSON.parse(text).data as { batchId: string; recordCount: number };
-        return { kind: 'accepted', batchId, recordCount };
+  #start({ operation, kind, items, options, key, tenant }: SentRequest): Promise<AcceptedBatch> {
+    const { resources } = this.#drover.forTenant(tenant);
+    const { cascade = false, deleteAll = false, onconflict, dependencyWaitTimeout, ignoreUnknownFields } = options;
+    const bodies = items.map(({ body }) => body ?? {});
+    const patching = {
+      idempotencyKey: key ?? null,
+      ...(ignoreUnknownFields !== undefined && { ignoreUnknownFields }),
+    };
+    const uploading = {
+      ...patching,
+      ...(onconflict !== undefined && { onconflict }),
+      ...(dependencyWaitTimeout !== undefined && { dependencyWaitTimeout }),
+    };
+    switch (operation) {
+      case 'upload':
+        return resources.upload(kind, bodies, uploading);
+      case 'patch':
+        return resources.patch(kind, bodies, patching);
+      case 'delete': {
+        const externalIds = items.flatMap(({ externalId }) => externalId ?? []);
+        return resources.delete(kind, { externalIds, cascade, deleteAll }, { idempotencyKey: key ?? null });
       }
-      return status < 500 ? { kind: 'refused', status } : { kind: 'unknown', why: String(status) };
-    } catch (error) {
-      return { kind: 'unknown', why: String(error) };
     }
+  }
+
+  /** @returns the status of a refusal; null where the answer was lost. @throws what is neither. */
+  #statusOf(what: string, error: unknown): number | null {
+    if (!(error instanceof DroverError)) throw error;
+    if (error.status !== null) this.#noteWrong(what, error.status, error.message);
+    return error.status;
+  }
+
+  /** A server that is away is a 503 with Retry-After; what else goes wrong inside is a bug. */
+  #noteWrong(what: string, status: number, text: string): void {
+    if (status >= 500 && status !== 503) this.#journal.wrongAnswers.push(`${what}: ${status} ${text.slice(0, 200)}`);
   }
 
   /** Sends a request with a key until its answer is there. */
@@ -75,11 +106,13 @@ export class ApiClient {
   async control(tenant: string, batchId: string, verb: Verb): Promise<number | null> {
     const request: ControlRequest = { tenant, batchId, verb, sentAt: Date.now(), status: null };
     this.#journal.controls.push(request);
-    try {
-      request.status = (await this.#request(`POST /api/batches/${batchId}/${verb}`, tenant)).status;
-    } catch (error) {
-      if (!(error instanceof NoAnswerError)) throw error;
-    }
+    request.status = await this.#drover
+      .forTenant(tenant)
+      .batches[verb](batchId)
+      .then(
+        () => CONTROL_STATUS[verb],
+        (error: unknown) => this.#statusOf(`${verb} ${batchId}`, error),
+      );
     return request.status;
   }
 
@@ -93,12 +126,14 @@ export class ApiClient {
       status: null,
     };
     this.#journal.removals.push(removal);
-    try {
-      const { status } = await this.#request(`DELETE /api/batches/${batchId}`, tenant);
-      Object.assign(removal, { status, answeredAt: Date.now() });
-    } catch (error) {
-      if (!(error instanceof NoAnswerError)) throw error;
-    }
+    const status = await this.#drover
+      .forTenant(tenant)
+      .batches.delete(batchId)
+      .then(
+        () => 200,
+        (error: unknown) => this.#statusOf(`delete batch ${batchId}`, error),
+      );
+    if (status !== null) Object.assign(removal, { status, answeredAt: Date.now() });
     return removal;
   }
 
@@ -109,7 +144,7 @@ export class ApiClient {
 
   /** @throws NoAnswerError */
   async items(tenant: string, batchId: string): Promise<ItemAnswer[] | null> {
-    const answer = await this.#request(`GET /api/batches/${batchId}/items`, tenant, { accept: 'application/x-ndjson' });
+    const answer = await this.#read(`/api/batches/${batchId}/items`, tenant, 'application/x-ndjson');
     if (answer.status === 404) return null;
     if (answer.status !== 200) throw new NoAnswerError(String(answer.status));
     return answer.text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as ItemAnswer]));
@@ -151,65 +186,45 @@ export class ApiClient {
   /** @returns the id of the definition. */
   async define(name: KindName): Promise<string> {
     const { schema, idField } = kindOf(name);
-    const body = { name, externalIdField: idField, schema };
-    const { status, text } = await this.#request('POST /partner/schema-definitions', 'default', { body });
-    if (status !== 201) throw new Error(`${name} was not defined: ${status} ${text}`);
-    return (JSON.parse(text).data as { id: string }).id;
+    return (await this.#drover.schemaDefinitions.create({ name, externalIdField: idField, schema })).id;
   }
 
   /** Puts the next version of a definition in place, and counts what came of it. */
   async redefine(name: KindName, schema: JsonObject): Promise<void> {
     const changes = this.#journal.definitionChanges;
-    const outcome = await this.#request(`PUT /partner/schema-definitions/${name}`, 'default', {
-      body: { schema },
-    }).then(
-      ({ status }) => String(status),
-      () => 'not answered',
+    const outcome = await this.#drover.schemaDefinitions.replace(name, { schema }).then(
+      () => '200',
+      (error: unknown) => String(this.#statusOf(`redefine ${name}`, error) ?? 'not answered'),
     );
     changes[outcome] = (changes[outcome] ?? 0) + 1;
   }
 
   async isReady(): Promise<boolean> {
-    return this.#request('GET /readyz', 'default').then(
+    return this.#read('/readyz', 'default').then(
       ({ status }) => status === 200,
       () => false,
     );
   }
 
   async #get<T>(tenant: string, path: string): Promise<T | null> {
-    const { status, text } = await this.#request(`GET ${path}`, tenant);
+    const { status, text } = await this.#read(path, tenant);
     if (status === 404) return null;
     if (status !== 200) throw new NoAnswerError(`${path}: ${status}`);
     return (JSON.parse(text) as { data: T }).data;
   }
 
-  async #request(
-    what: string,
-    tenant: string,
-    { body, key, accept }: { body?: unknown; key?: string | undefined; accept?: string } = {},
-  ): Promise<Answer> {
-    const [method = '', path = ''] = what.split(' ');
-    const headers: Record<string, string> = {
-      'reach-tenant-id': tenant,
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-      ...(key !== undefined && { 'idempotency-key': key }),
-      ...(accept !== undefined && { accept }),
-    };
+  async #read(path: string, tenant: string, accept = 'application/json'): Promise<Answer> {
     let answer: Answer;
     try {
       const response = await fetch(this.#url + path, {
-        method,
-        headers,
-        ...(body !== undefined && { body: JSON.stringify(body as JsonObject) }),
+        headers: { 'reach-tenant-id': tenant, accept },
         signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       });
       answer = { status: response.status, text: await response.text() };
     } catch (error) {
-      throw new NoAnswerError(`${what}: ${error instanceof Error ? `${error.message} ${error.cause ?? ''}` : error}`);
+      throw new NoAnswerError(`${path}: ${error instanceof Error ? `${error.message} ${error.cause ?? ''}` : error}`);
     }
-    // a server that is away is a 503 with Retry-After; what else goes wrong inside is a bug
-    const isWrong = answer.status >= 500 && answer.status !== 503 && path !== '/readyz';
-    if (isWrong) this.#journal.wrongAnswers.push(`${what}: ${answer.status} ${answer.text.slice(0, 200)}`);
+    if (path !== '/readyz') this.#noteWrong(`GET ${path}`, answer.status, answer.text);
     return answer;
   }
 }
