@@ -9,6 +9,7 @@ import { createdKeys, failedOutcome, SCHEMA_GONE, settleFailed, storeResults } f
 import { RESOURCES_PER_SLICE } from './control-check.ts';
 import { type Delivery, isBlocked } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
+import { claimedItems } from './earlier-attempts.ts';
 import type { LoadedSchema } from './schema-catalog.ts';
 import { settleApplied } from './settle-leftovers.ts';
 import { signalAvailable, wakeWaiting } from './wake-waiting.ts';
@@ -45,9 +46,10 @@ export async function applyCycle(
     return false;
   }
   const { work, schemas, faulty } = await loadMembers(dependencies, batches, members);
+  const claimed = () => claimedItems(database, batch);
   const created = await unlessBlocked(() =>
-    withIntent(dependencies, delivery, schemas, work, async () => {
-      const results = await writeItems({ dependencies, delivery, settle: settleFailed(dependencies.database) }, work);
+    withIntent(dependencies, delivery, schemas, work, claimed, async () => {
+      const results = await writeItems({ dependencies, delivery, settle: settleFailed(database) }, work);
       delivery.assertInTime();
       await storeOutcomes(dependencies, faulty, results);
       return createdKeys(results);

@@ -16,7 +16,7 @@ import { applySlices } from './apply-slices.ts';
 import { ControlCheck, type Controlled } from './control-check.ts';
 import { currentDelivery, type Delivery, isBlocked } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
-import { endEarlierAttempts } from './earlier-attempts.ts';
+import { endEarlierAttempts, type Writable } from './earlier-attempts.ts';
 import { fieldsOfOwnKind, linksOf } from './own-links.ts';
 import { createdKeysOf, keysOfItems, settleApplied } from './settle-leftovers.ts';
 import { wakeWaiting } from './wake-waiting.ts';
@@ -72,10 +72,9 @@ async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input
   const batch = await readBatch(database, input.batchId);
   const halt = control.asRead(batch);
   if (batch === null || batch.run !== input.run) return { tally: tallyOf([]), pending: [] };
-  if (delivery.attempt > 1) {
-    const keys = await keysOfItems(database, batch, input.indexes);
-    await endEarlierAttempts(database, delivery, [{ batch, items: keys }]);
-  }
+  const writable = async () => [{ batch, items: await keysOfItems(database, batch, input.indexes) }];
+  // where there was none, it is enough to look once the intent is laid
+  if (!delivery.isFirst || halt !== null) await endEarlierAttempts(database, delivery, batch._id, writable);
   const before = await readOutcomes(database, batch, input.indexes);
   await wakeWaiting(dependencies, await createdKeysOf(database, batch, before));
   const open = input.indexes.filter((index) => isOpen(before.get(index)?.status));
@@ -83,8 +82,8 @@ async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input
   try {
     applied =
       halt === null
-        ? await applyOpen(dependencies, delivery, control, batch, open, before, input.links)
-        : await settleBegun(dependencies, delivery, batch, open);
+        ? await applyOpen({ dependencies, delivery, control, batch, writable }, open, before, input.links)
+        : await settleBegun(dependencies, batch, open);
   } catch (error) {
     if (!isBlocked(error) || !input.requeuesBlocked || delivery.attempt < ATTEMPTS_BLOCKED) throw error;
     applied = await requeue(dependencies, delivery, batch, open);
@@ -112,11 +111,9 @@ interface Applied {
  */
 async function settleBegun(
   dependencies: Dependencies,
-  delivery: Delivery,
   batch: BatchDocument,
   open: readonly number[],
 ): Promise<Applied> {
-  if (delivery.superseded.length === 0) return { outcomes: new Map(), left: open };
   const { outcomes, created } = await settleApplied(dependencies.database, batch, open);
   await wakeWaiting(dependencies, created);
   return { outcomes, left: open.filter((index) => !outcomes.has(index)) };
@@ -163,12 +160,18 @@ export function workResult(indexes: readonly number[], outcomes: ReadonlyMap<num
   };
 }
 
+interface Applying {
+  readonly dependencies: Dependencies;
+  readonly delivery: Delivery;
+  readonly control: ControlCheck;
+  readonly batch: BatchDocument;
+  /** What an attempt of the activity may write. */
+  readonly writable: () => Promise<readonly Writable[]>;
+}
+
 /** Applies open items slice after slice, each of them complete, as long as nobody has suspended or cancelled the batch. */
 async function applyOpen(
-  dependencies: Dependencies,
-  delivery: Delivery,
-  control: ControlCheck,
-  batch: BatchDocument,
+  { dependencies, delivery, control, batch, writable }: Applying,
   open: readonly number[],
   before: ReadonlyMap<number, StoredOutcome>,
   links: string | undefined,
@@ -178,8 +181,10 @@ async function applyOpen(
   const schema = await schemas.current(batch.schemaDefinitionId ?? '');
   // What a new version lets refer to each other may be at work side by side, or come later: it would miss what is in its own batch.
   // The version is checked once more under the intent: from there on it stays.
-  if (schema !== null && links !== undefined && links !== linksOf(await fieldsOfOwnKind(schemas, schema)))
-    return { ...(await settleBegun(dependencies, delivery, batch, open)), isOutdated: true };
+  if (schema !== null && links !== undefined && links !== linksOf(await fieldsOfOwnKind(schemas, schema))) {
+    await endEarlierAttempts(database, delivery, batch._id, writable);
+    return { ...(await settleBegun(dependencies, batch, open)), isOutdated: true };
+  }
   const read = await readItems(database, batch, open);
   const waiting = pendingKeys(batch, read, before);
   // An item that another batch applies together with its own is left to it.
@@ -197,7 +202,7 @@ async function applyOpen(
   if (work.length === 0) return { outcomes, left: [] };
   const isFirst = before.size === 0 && faulty.size === 0;
   const created: ResourceKey[] = [];
-  const left = await withIntent(dependencies, delivery, [schema], work, () =>
+  const left = await withIntent(dependencies, delivery, [schema], work, writable, () =>
     applySlices({ dependencies, delivery, settle: settleFailed(database) }, control, work, async (results) => {
       const settled = await completeSlice(dependencies, delivery, batch, results, isFirst);
       for (const [index, outcome] of settled) outcomes.set(index, outcome);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import { decideDeletion } from '../domain/decide-deletion.ts';
@@ -9,13 +8,15 @@ import { type CommitDocument, decideGroup } from '../store/commits.ts';
 import {
   type DeletionStep,
   endGroups,
-  forgetGroup,
+  forgetGroupsOf,
+  groupOfAttempt,
   markStepDone,
   noteGroup,
   readStep,
   roundOfStep,
   stepId,
 } from '../store/deletion-steps.ts';
+import { SupersededError } from '../store/errors.ts';
 import { intentsOn } from '../store/intents.ts';
 import { type LeavingDocument, markEach, markLeaving, readLeaving, remainingIntents } from '../store/leaving-marks.ts';
 import { fenceOutcomes, readOutcomes } from '../store/outcome-pages.ts';
@@ -87,7 +88,7 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   if (batch === null || step === null) return nothing;
   const timeoutMs = activityInfo().startToCloseTimeoutMs;
   const last = roundOfStep(input.step) >= LAST_ROUND;
-  const group = groupOf(step, delivery);
+  const group = groupOfAttempt(step.id, delivery);
   const context: Context = { dependencies, delivery, control, timeoutMs, batch, step, group, last };
   const decided = await takeOver(context);
   // what is committed has been begun: it is brought to its end
@@ -109,6 +110,7 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
 /** Leaves the step as it is, without marks; its outcomes are counted when it is carried out. */
 async function leave(context: Context, nothing: DeletionResult): Promise<DeletionResult> {
   await takeBackMarks(context, [...context.step.targets.keys()]);
+  await forgetGroupsOf(context.dependencies.database, context.step.id, [context.group]);
   return context.control.isGone ? nothing : { ...nothing, isLeft: true };
 }
 
@@ -117,10 +119,6 @@ async function resultOf({ dependencies, batch, step }: Context): Promise<WorkRes
   const all = indexes.flatMap((some) => [...some.indexes]);
   return workResult(all, await readOutcomes(dependencies.database, batch, all));
 }
-
-/** Unique to this attempt of this activity, of whatever execution of the workflow. */
-const groupOf = (step: DeletionStep, delivery: Delivery): string =>
-  `${step.id}/${createHash('sha256').update(delivery.id).digest('base64url').slice(0, 16)}`;
 
 /**
  * Takes over from earlier attempts: what one of them has committed is committed; nothing that another has under way (marks, a
@@ -131,14 +129,16 @@ async function takeOver({
   delivery,
   batch,
   step,
+  group,
 }: Context): Promise<CommitDocument | null> {
-  if (delivery.attempt === 1 && step.groups.length === 0) return null;
+  const groups = await noteGroup(database, step.id, group, delivery.since);
+  if (delivery.isFirst && groups.length === 0) return null;
   await fenceOutcomes(
     database,
     batch,
     [...step.targets.values()].flatMap(({ items }) => [...items]),
   );
-  return endGroups(database, step);
+  return endGroups(database, { ...step, groups });
 }
 
 /** Commits what of the step can go; null where nothing of it can. */
@@ -146,14 +146,13 @@ async function decideStep(context: Context): Promise<CommitDocument | null | typ
   const { step, group, dependencies } = context;
   const keys = await openKeys(context);
   if (keys.length === 0) return null;
-  await noteGroup(dependencies.database, step.id, group);
   const started = performance.now();
   for (;;) {
     const attempt = await tryToDecide(context, keys);
     if (attempt !== BLOCKED) return attempt;
     await takeBackMarks(context, keys);
     if (performance.now() - started > context.timeoutMs * PATIENCE) {
-      await forgetGroup(dependencies.database, step.id, group);
+      await forgetGroupsOf(dependencies.database, step.id, [group]);
       throw blocked('others are at work on resources that are to be deleted');
     }
     // Not in step with another delete that has met this one.
@@ -208,6 +207,7 @@ async function tryToDecide(
   if (deleted.size === 0) return null;
   delivery.assertInTime();
   const commit = await decideGroup(database, context.group, 'committed', survivors);
+  if (commit.state === 'aborted') throw new SupersededError('a later attempt has taken over');
   await checkpoint?.('noted', batch._id);
   return commit;
 }

@@ -1,4 +1,5 @@
 import { ApplicationFailure, activityInfo, type Info } from '@temporalio/activity';
+import { attemptName, sinceOf } from '../store/attempt-names.ts';
 import type { AttemptOfCommands } from '../store/command-time.ts';
 import type { Dependencies } from './dependencies.ts';
 
@@ -17,10 +18,14 @@ export interface Delivery {
   readonly id: string;
   /** Names the activity, the same for all of its attempts. */
   readonly activity: string;
-  /** 1 for the first. */
+  /** When Temporal scheduled it, in ms by its clock: later than any attempt before it, whatever their numbers are (`attemptName`). */
+  readonly since: number;
+  /** 1 for the first one, and for the first one after the activity was reset. */
   readonly attempt: number;
-  /** Ids of the attempts before it. */
-  readonly superseded: readonly string[];
+  /** No attempt came before it, as far as Temporal tells: one that was reset may look like the first. */
+  readonly isFirst: boolean;
+  /** Whether a group was named after an attempt of this activity that came before this one. */
+  hasSuperseded(group: string): boolean;
   /** Whether an attempt before it may have run out of time: what took that long must not be done in the same way again. */
   readonly isAfterTimeout: boolean;
   /**
@@ -36,7 +41,7 @@ export function currentDelivery(): Delivery {
 }
 
 type Limits = Pick<Info, 'startToCloseTimeoutMs' | 'heartbeatTimeoutMs'>;
-type Identity = Pick<Info, 'workflowExecution' | 'activityId' | 'attempt'>;
+type Identity = Pick<Info, 'workflowExecution' | 'activityId'>;
 type Times = Limits & Pick<Info, 'currentAttemptScheduledTimestampMs'>;
 
 /**
@@ -57,7 +62,7 @@ export function attemptOfCommands(info: Identity & Times = activityInfo()): Atte
   };
   return {
     activity: activityIdentity(info),
-    attempt: info.attempt,
+    since: currentAttemptScheduledTimestampMs,
     cursorTimeMs: leftMs,
     commandTimeMs: () => Math.min(longest, leftMs()),
     // Temporal's clock has come to this at least
@@ -90,18 +95,23 @@ export async function renewed({ client }: Pick<Dependencies, 'client'>, delivery
 
 export function deliveryOf(
   info: Identity &
-    Pick<Info, 'startToCloseTimeoutMs'> &
+    Pick<Info, 'attempt' | 'startToCloseTimeoutMs'> &
     Partial<Pick<Info, 'scheduledTimestampMs' | 'currentAttemptScheduledTimestampMs'>>,
 ): Delivery {
   const { scheduledTimestampMs = 0, currentAttemptScheduledTimestampMs = 0 } = info;
   const sinceFirstMs = currentAttemptScheduledTimestampMs - scheduledTimestampMs;
   const activity = activityIdentity(info);
+  const since = currentAttemptScheduledTimestampMs;
+  const id = attemptName(activity, since);
   return {
-    id: `${activity}/${info.attempt}`,
+    id,
     activity,
+    since,
     attempt: info.attempt,
-    superseded: Array.from({ length: info.attempt - 1 }, (_, earlier) => `${activity}/${earlier + 1}`),
-    isAfterTimeout: info.attempt > 1 && sinceFirstMs > info.startToCloseTimeoutMs * (1 - MARGIN),
+    isFirst: info.attempt === 1 && sinceFirstMs === 0,
+    hasSuperseded: (group) => group.startsWith(`${activity}/`) && group !== id && sinceOf(activity, group) <= since,
+    // one that was reset is numbered 1 again
+    isAfterTimeout: sinceFirstMs > info.startToCloseTimeoutMs * (1 - MARGIN),
     assertInTime: inTime(info.startToCloseTimeoutMs),
   };
 }

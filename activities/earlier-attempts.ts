@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { ResourceKey } from '../domain/resource.ts';
+import { sinceOf } from '../store/attempt-names.ts';
 import { type BatchDocument, readBatches } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
+import { SupersededError } from '../store/errors.ts';
 import { fenceResources } from '../store/fences.ts';
-import { earlierIntents, intentsOfWorkflow, removeIntents } from '../store/intents.ts';
+import { attemptOfIntent, intentsOf, layIntent, removeIntents, withdrawIntent } from '../store/intents.ts';
 import { fenceOutcomes } from '../store/outcome-pages.ts';
 import { claimedBy } from '../store/pending-items.ts';
 import type { RunOfBatch } from '../store/run-fence.ts';
@@ -18,20 +20,48 @@ export interface Writable {
 
 /**
  * Takes over from earlier attempts of the same activity: the last command of one that got no answer may be carried out at any
- * time, and is to change nothing from now on (invariants 1 to 3). To be called before anything is read to decide on. Costs one
- * look where no attempt has left an intent.
+ * time, and is to change nothing from now on (invariants 1 to 3). To be called before anything is read to decide on, and once more
+ * when this attempt has laid its intent: of two attempts at work at once, which lay and then look here, the earlier one sees the later.
+ * Costs one look where no attempt has left an intent.
+ * @param batchId the batch that is carried out.
+ * @param writable what an attempt of this activity may write.
+ * @throws SupersededError where a later attempt is at work.
  */
 export async function endEarlierAttempts(
   database: Database,
   delivery: Delivery,
-  writable: readonly Writable[],
+  batchId: string,
+  writable: () => Promise<readonly Writable[]>,
 ): Promise<void> {
-  if (delivery.attempt === 1) return;
-  const left = await earlierIntents(database, delivery.activity, delivery.attempt);
-  if (left.length === 0) return;
-  await fenceWrites(database, delivery.id, writable);
+  const left = await intentsOf(database, delivery.activity);
+  const others = left.filter((id) => attemptOfIntent(id) !== delivery.id);
+  if (others.length === 0) return;
+  assertLatest(delivery, others);
+  const isSeen = others.length < left.length;
+  const own = { id: delivery.id, batchId, schemaDefinitionIds: [], targets: [] };
+  // an earlier attempt that is at work, and meets the fences, sees by it that they are not old ones (`assertNotSuperseded`)
+  if (!isSeen) await layIntent(database, own);
+  await fenceWrites(database, delivery.id, await writable());
   // Only now: a deleter that meets none of these takes the attempt for over.
-  await removeIntents(database, left);
+  await removeIntents(database, others);
+  if (!isSeen) await withdrawIntent(database, own);
+}
+
+/**
+ * For an attempt that meets fences of another one: old ones, or those of somebody who is taking over from it. Whoever takes over has
+ * an intent of its own while it puts fences, and removes those of earlier attempts before it withdraws that.
+ * @throws SupersededError where somebody takes over, or has.
+ */
+export async function assertNotSuperseded(database: Database, delivery: Delivery): Promise<void> {
+  const laid = await intentsOf(database, delivery.activity);
+  if (!laid.some((id) => attemptOfIntent(id) === delivery.id))
+    throw new SupersededError('the intent of this attempt was removed: another one has taken over');
+  assertLatest(delivery, laid);
+}
+
+function assertLatest({ activity, since }: Delivery, intents: readonly string[]): void {
+  if (intents.some((id) => sinceOf(activity, attemptOfIntent(id)) > since))
+    throw new SupersededError('a later attempt is at work');
 }
 
 /** Nothing that was decided before is written any more, neither resources nor outcomes. */
@@ -71,7 +101,7 @@ export class LeftAttempts {
 
   /** @returns null where no attempt has left an intent, which costs one look. */
   static async of(database: Database, batch: RunOfBatch): Promise<LeftAttempts | null> {
-    const intents = await intentsOfWorkflow(database, batchWorkflowId(batch._id));
+    const intents = await intentsOf(database, batchWorkflowId(batch._id));
     if (intents.length === 0) return null;
     const left = new LeftAttempts(database, batch._id, intents);
     await left.fence(await claimedItems(database, batch));

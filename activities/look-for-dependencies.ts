@@ -101,11 +101,8 @@ class Look {
 
   async look(indexes: readonly number[]): Promise<LookResult> {
     const batch = this.#batch;
-    const { checkpoint, resourcesPerActivity: configured } = this.#dependencies;
-    if (this.#delivery.attempt > 1) {
-      const { database } = this.#dependencies;
-      await endEarlierAttempts(database, this.#delivery, await claimedItems(database, batch));
-    }
+    const { database, checkpoint, resourcesPerActivity: configured } = this.#dependencies;
+    await endEarlierAttempts(database, this.#delivery, batch._id, () => claimedItems(database, batch));
     await recoverClaims(this.#dependencies, batch);
     const found = await this.#registeredSurvey(indexes);
     await checkpoint?.('looked-for-dependencies', batch._id);
@@ -121,7 +118,7 @@ class Look {
     return {
       settled,
       result: workResult(settled, others),
-      ready: planStages(await withStoredBytes(this.#dependencies.database, planned), resourcesPerActivity(configured)),
+      ready: planStages(await withStoredBytes(database, planned), resourcesPerActivity(configured)),
       lookAgain: cycle.some((member) => member.batchId === batch._id && pending.has(member.index)),
     };
   }

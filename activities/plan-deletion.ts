@@ -9,7 +9,7 @@ import { outcomeChunks } from '../store/outcome-pages.ts';
 import type { ControlCheck } from './control-check.ts';
 import { LAST_ROUND } from './delete-resources.ts';
 import { decideSteps, type NewStep } from './deletion-plan.ts';
-import { blocked, currentDelivery } from './delivery.ts';
+import { blocked } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { MemoryExceededError } from './memory-allowance.ts';
 import type { Plan, Work } from './plan-batch.ts';
@@ -29,7 +29,6 @@ export async function planDeletion(
   round: number,
   control: ControlCheck,
 ): Promise<Plan> {
-  const attempt = currentDelivery().superseded.length + 1;
   if (control.asRead(batch) !== null) return notPlanned(control);
   await settleSteps(database, batch);
   const { settled, tally } = await settledItems(database, batch);
@@ -37,7 +36,7 @@ export async function planDeletion(
   // Past the last round steps leave nothing open: what is left then failed for a reason of ours.
   if (round > LAST_ROUND + 1 || settled.every((one) => one === 1)) return { tally: counted, stages: [] };
   const stages: Work[][] = [];
-  let step = firstStep(round, attempt);
+  let step = firstStep(round);
   let targets = 0;
   const write = async (stage: number, one: NewStep): Promise<void> => {
     showProgress();

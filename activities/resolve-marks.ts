@@ -16,7 +16,7 @@ const HIDDEN_FOR_AT_MOST_MS = 60_000 + CLOCKS_DIFFER_MS;
  */
 export async function resolveMarks(
   database: Database,
-  delivery: Pick<Delivery, 'superseded'>,
+  delivery: Pick<Delivery, 'hasSuperseded'>,
   documents: readonly MarkedDocument[],
 ): Promise<{ undecided: Set<ResourceKey>; changed: boolean }> {
   const hidden = documents.filter((document) => document.hidden !== undefined);
@@ -57,12 +57,12 @@ async function readDecisions(
 
 function isAbandoned(
   document: MarkedDocument,
-  delivery: Pick<Delivery, 'superseded'>,
+  delivery: Pick<Delivery, 'hasSuperseded'>,
   deadBatches: ReadonlySet<string>,
 ): boolean {
   if (document.hidden !== undefined) {
     const age = Date.now() - document.updatedAt.getTime();
-    return delivery.superseded.includes(document.hidden) || age > HIDDEN_FOR_AT_MOST_MS;
+    return delivery.hasSuperseded(document.hidden) || age > HIDDEN_FOR_AT_MOST_MS;
   }
   return document.leaving !== undefined && deadBatches.has(document.leaving.batchId);
 }

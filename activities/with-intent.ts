@@ -4,6 +4,7 @@ import { layIntent, withdrawIntent } from '../store/intents.ts';
 import { currentSchemaVersion } from '../store/schema-definitions.ts';
 import { blocked, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
+import { endEarlierAttempts, type Writable } from './earlier-attempts.ts';
 import type { LoadedSchema } from './schema-catalog.ts';
 import type { WorkItem } from './work-items.ts';
 
@@ -12,13 +13,15 @@ import type { WorkItem } from './work-items.ts';
  * The intent is laid before anything is looked at, so that a delete of a target, or a change of a definition, sees it
  * (invariant 3); it is withdrawn as soon as every command is known to be over, so that nobody waits for a writer that waits. Of
  * one that got no answer nobody knows: then the intent stays until whoever takes over has put fences (`endEarlierAttempts`).
- * @throws a retryable failure while a definition is changing, or has changed since it was loaded.
+ * @param writable what an attempt of this activity may write.
+ * @throws a retryable failure while a definition is changing, or has changed since it was loaded, or a later attempt is at work.
  */
 export async function withIntent<T>(
   dependencies: Dependencies,
   delivery: Delivery,
   schemas: readonly LoadedSchema[],
   items: readonly WorkItem[],
+  writable: () => Promise<readonly Writable[]>,
   write: () => Promise<T>,
 ): Promise<T> {
   const { database, checkpoint } = dependencies;
@@ -30,8 +33,12 @@ export async function withIntent<T>(
   try {
     await layIntent(database, intent);
     await checkpoint?.('intent-laid', batchId);
-    for (const { definition } of schemas) {
-      const now = await currentSchemaVersion(database, definition.id);
+    const [versions] = await Promise.all([
+      Promise.all(schemas.map(({ definition }) => currentSchemaVersion(database, definition.id))),
+      endEarlierAttempts(database, delivery, batchId, writable),
+    ]);
+    for (const [at, { definition }] of schemas.entries()) {
+      const now = versions[at];
       // one whose lease has run out is broken off by now
       if (now?.changing !== undefined) throw blocked('the schema definition is changing');
       if (now?.versionNumber !== definition.versionNumber) {

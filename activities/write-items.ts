@@ -15,6 +15,7 @@ import {
 import { decideWithinBudget } from './decide-within-budget.ts';
 import { blocked, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
+import { assertNotSuperseded } from './earlier-attempts.ts';
 import { type Look, lookAtResources } from './look-at-resources.ts';
 import { toDocuments } from './resource-documents.ts';
 import type { WorkItem } from './work-items.ts';
@@ -68,10 +69,16 @@ export async function lookFor(
   items: readonly WorkItem[],
 ): Promise<Seen> {
   const look = await lookAtResources(dependencies, delivery, items);
+  if (hasFenceOfAnother(look, delivery)) await assertNotSuperseded(dependencies.database, delivery);
   const unknown = items.filter((item) => entryOf(look.own.get(item.key), item) === undefined);
   // as they are after the look: whoever removes an entry stores the outcome first (invariant 2)
   return { look, outcomes: await outcomesOf(dependencies, unknown) };
 }
+
+/** Old, or put by whoever takes over from this attempt. */
+const hasFenceOfAnother = ({ own, fenced }: Look, { id }: Delivery): boolean =>
+  [...own.values()].some(({ fence }) => fence !== undefined && fence.token !== id) ||
+  [...fenced.values()].some((token) => token !== id);
 
 /** One attempt to bring all items to their result; null where the look was overtaken. */
 async function writeRound(

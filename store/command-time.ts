@@ -5,8 +5,8 @@ import { inCausalOrder } from './causal-order.ts';
 export interface AttemptOfCommands {
   /** Names the activity, the same for all of its attempts. */
   readonly activity: string;
-  /** 1 for the first attempt. */
-  readonly attempt: number;
+  /** When Temporal scheduled it, in ms by its clock: of two attempts of an activity the later one has more. */
+  readonly since: number;
   /**
    * Longest time that a command which begins now may take, in ms, the way to the server included.
    * @throws where none may begin any more.

@@ -1,8 +1,11 @@
+import { randomInt } from 'node:crypto';
 import { BSON, type Collection } from 'mongodb';
 import type { ResourceKey } from '../domain/resource.ts';
+import { sinceOf } from './attempt-names.ts';
 import { type CommitDocument, decideGroup } from './commits.ts';
 import type { Database } from './database.ts';
 import { deleteFound } from './each-by-id.ts';
+import { isDuplicateKey, SupersededError } from './errors.ts';
 import { removeLists } from './key-lists.ts';
 import type { StoredOutcome } from './outcome-pages.ts';
 import { removeLeaving, unmarkLeaving } from './resources.ts';
@@ -85,19 +88,27 @@ export const stepId = (batchId: string, run: number, step: number): string => `$
 
 /** Most steps of one plan. */
 const STEPS_PER_PLAN = 1_000_000;
-/** Attempts to plan one round that are told apart. */
-const ATTEMPTS_PER_ROUND = 1_000;
+/** Rounds that are told apart: more than there are. */
+const ROUNDS = 32;
+/** Plans of one round that are told apart: the largest number of a step is an integer that a double holds. */
+const PLANS_PER_ROUND = 2 ** 26;
+/** Below it are the numbers of an earlier version, by round and attempt, of which it told this many apart. */
+const FIRST_NUMBER = 10 ** 12;
+const OLD_ATTEMPTS_PER_ROUND = 1_000;
 
 /**
- * The first number for the steps of a plan. Each attempt to plan a round has numbers of its own: one that was given up and is
- * late cannot change the plan that is being carried out.
+ * The first number for the steps of a plan. Each attempt to plan a round has numbers of its own, by chance: one that was given up and
+ * is late cannot change the plan that is being carried out.
  */
-export const firstStep = (round: number, attempt: number): number =>
-  (round * ATTEMPTS_PER_ROUND + (attempt % ATTEMPTS_PER_ROUND)) * STEPS_PER_PLAN;
+export const firstStep = (round: number): number =>
+  FIRST_NUMBER + (randomInt(PLANS_PER_ROUND) * ROUNDS + round) * STEPS_PER_PLAN;
 
-export const roundOfStep = (step: number): number => Math.floor(step / STEPS_PER_PLAN / ATTEMPTS_PER_ROUND);
+export const roundOfStep = (step: number): number =>
+  step < FIRST_NUMBER
+    ? Math.floor(step / STEPS_PER_PLAN / OLD_ATTEMPTS_PER_ROUND)
+    : Math.floor((step - FIRST_NUMBER) / STEPS_PER_PLAN) % ROUNDS;
 
-/** Stores a step. @throws where there is one of that number. */
+/** Stores a step. @throws SupersededError where there is one of that number: to be planned anew, with other numbers. */
 export async function insertStep(
   database: Database,
   batch: { readonly batchId: string; readonly run: number },
@@ -108,7 +119,7 @@ export async function insertStep(
   const parts = [...slicesByBytes(entries, ENTRIES_PER_DOCUMENT, bytesOf, BYTES_PER_DOCUMENT)];
   for (const [part, some] of (parts.length === 0 ? [[]] : parts).entries()) {
     const asked = some.flatMap((entry) => ('key' in entry ? [entry] : []));
-    await collection(database).insertOne({
+    await insertPart(database, {
       _id: partId(stepId(batch.batchId, batch.run, step), part),
       step,
       keys: asked.map(({ key }) => key),
@@ -117,6 +128,14 @@ export async function insertStep(
       decided: some.flatMap((entry) => ('key' in entry ? [] : [entry])),
       done: false,
     });
+  }
+}
+
+async function insertPart(database: Database, part: DeletionStepDocument): Promise<void> {
+  try {
+    await collection(database).insertOne(part);
+  } catch (error) {
+    throw isDuplicateKey(error) ? new SupersededError('another plan has steps of these numbers') : error;
   }
 }
 
@@ -165,22 +184,42 @@ function toStep(id: string, parts: readonly DeletionStepDocument[]): DeletionSte
   return { id, groups: parts[0]?.groups ?? [], targets, decided: parts.flatMap((part) => part.decided) };
 }
 
-/** Notes a group before it marks anything. */
-export async function noteGroup(database: Database, id: string, group: string): Promise<void> {
-  await collection(database).updateOne({ _id: partId(id, 0) }, { $addToSet: { groups: group } });
+/** What the groups of a step's attempts are named after it: `attemptName`. */
+export const groupOfAttempt = (id: string, { activity, id: attempt }: { activity: string; id: string }): string =>
+  `${id}${attempt.slice(activity.length)}`;
+
+/**
+ * Notes the group of an attempt before it marks anything. Who notes then looks: of two attempts at work at once one sees the other.
+ * @param since when the attempt was scheduled.
+ * @returns the groups of the attempts before it, to be ended. @throws SupersededError where a later one is noted, or the step is gone.
+ */
+export async function noteGroup(database: Database, id: string, group: string, since: number): Promise<string[]> {
+  const noted = await collection(database).findOneAndUpdate(
+    { _id: partId(id, 0) },
+    { $addToSet: { groups: group } },
+    { returnDocument: 'after', projection: { groups: 1 } },
+  );
+  const others = (noted?.groups ?? []).filter((other) => other !== group);
+  if (noted === null || others.some((other) => sinceOf(id, other) > since))
+    throw new SupersededError('a later attempt is at work on the step, or it is gone');
+  return others;
 }
 
-/** Forgets a group that has taken back its marks and commits nothing. */
-export async function forgetGroup(database: Database, id: string, group: string): Promise<void> {
-  await collection(database).updateOne({ _id: partId(id, 0) }, { $pull: { groups: group } });
+/** Forgets groups that have taken back their marks and commit nothing. */
+export async function forgetGroupsOf(database: Database, id: string, groups: readonly string[]): Promise<void> {
+  await collection(database).updateOne({ _id: partId(id, 0) }, { $pullAll: { groups: [...groups] } });
 }
 
 /**
- * Decides the groups of earlier attempts of a step, for good: those that are not committed are aborted, and their marks taken
- * back. A commit of theirs that is under way finds its document taken.
+ * Decides the groups of earlier attempts of a step, for good: those that are not committed are aborted, their marks taken back, and
+ * they are forgotten. A commit of theirs that is under way finds its document taken, and a mark that lands late is one of a group
+ * that is over.
  * @returns the one that is committed, if one is.
  */
-export async function endGroups(database: Database, step: DeletionStep): Promise<CommitDocument | null> {
+export async function endGroups(
+  database: Database,
+  step: Pick<DeletionStep, 'id' | 'groups' | 'targets'>,
+): Promise<CommitDocument | null> {
   const aborted: string[] = [];
   // that of a worker of the version before this one, which noted none
   for (const group of [...step.groups, step.id]) {
@@ -190,6 +229,7 @@ export async function endGroups(database: Database, step: DeletionStep): Promise
   }
   for (const some of slices([...step.targets.keys()]))
     for (const group of aborted) await unmarkLeaving(database, group, some);
+  if (step.groups.length > 0) await forgetGroupsOf(database, step.id, step.groups);
   return null;
 }
 

@@ -2,6 +2,7 @@ import { isTerminal } from '../domain/batch.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
 import { deleteEach } from './each-by-id.ts';
+import { isDuplicateKey, SupersededError } from './errors.ts';
 import { keySlices, slices } from './slices.ts';
 
 /**
@@ -23,13 +24,14 @@ export interface IntentDocument {
 const TARGETS_PER_DOCUMENT = 5_000;
 
 export interface Intent {
-  /** Names the delivery: activity and attempt. */
+  /** Names the attempt, and no other one (`attemptName`). */
   readonly id: string;
   readonly batchId: string;
   readonly schemaDefinitionIds: readonly string[];
   readonly targets: readonly ResourceKey[];
 }
 
+/** @throws SupersededError where there is one of that name: the attempt has to begin anew, with a name of its own. */
 export async function layIntent(database: Database, intent: Intent): Promise<void> {
   const documents = partsOf(intent.targets).map((targets, part) => ({
     _id: partId(intent.id, part),
@@ -39,7 +41,11 @@ export async function layIntent(database: Database, intent: Intent): Promise<voi
     targets,
     laidAt: new Date(),
   }));
-  await database.intents.insertMany(documents);
+  try {
+    await database.intents.insertMany(documents);
+  } catch (error) {
+    throw isDuplicateKey(error) ? new SupersededError('an intent of this name is laid already') : error;
+  }
 }
 
 /** What each document of an intent names: there is one at least. */
@@ -50,22 +56,16 @@ function partsOf(targets: readonly ResourceKey[]): ResourceKey[][] {
 
 const partId = (id: string, part: number): string => `${id}#${part}`;
 
-/** Intents of attempts of an activity before this one: of each, some command may still be under way. */
-export async function earlierIntents(database: Database, activity: string, attempt: number): Promise<string[]> {
-  // '0' comes right after '/': the range is served by `_id`, however many attempts there were
-  const ids = await idsBetween(database, `${activity}/`, `${activity}0`);
-  return ids.filter((id) => Number(id.slice(activity.length + 1, id.lastIndexOf('#'))) < attempt);
-}
-
-/** Intents of any activity of a workflow. */
-export async function intentsOfWorkflow(database: Database, workflowId: string): Promise<string[]> {
-  return idsBetween(database, `${workflowId}/`, `${workflowId}0`);
-}
-
-async function idsBetween(database: Database, first: string, last: string): Promise<string[]> {
-  const found = await database.intents.find({ _id: { $gt: first, $lt: last } }, { projection: { _id: 1 } }).toArray();
+/** `_id`s of the intents of a workflow, or of one of its executions or activities: of each, some command may be under way. */
+export async function intentsOf(database: Database, whom: string): Promise<string[]> {
+  // '0' comes right after '/': the range is served by `_id`
+  const range = { _id: { $gt: `${whom}/`, $lt: `${whom}0` } };
+  const found = await database.intents.find(range, { projection: { _id: 1 } }).toArray();
   return found.map(({ _id }) => _id);
 }
+
+/** The name of the attempt that has laid an intent. */
+export const attemptOfIntent = (id: string): string => id.slice(0, id.lastIndexOf('#'));
 
 /** Removes intents whose attempts can write nothing any more. */
 export async function removeIntents(database: Database, ids: readonly string[]): Promise<void> {

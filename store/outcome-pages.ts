@@ -17,7 +17,10 @@ export interface OutcomePageDocument {
   outcomes: Record<string, StoredOutcome>;
   /** The latest run that has written here; absent: an earlier version has. */
   run?: number;
-  /** Activities of which a later attempt has taken over -> the lowest attempt that may still write here. */
+  /**
+   * Activities of which a later attempt has taken over -> since when an attempt may have been scheduled that still writes here
+   * (an earlier version has put the lowest number of an attempt).
+   */
   fences?: Record<string, number>;
 }
 
@@ -197,7 +200,7 @@ export async function fenceOutcomes(
     pagesWith(batch, indexes).map((page) => ({
       updateOne: {
         filter: { _id: pageId(batch._id, page) },
-        update: { $max: { [field]: attempt.attempt }, $setOnInsert: { outcomes: {} } },
+        update: { $max: { [field]: attempt.since }, $setOnInsert: { outcomes: {} } },
         upsert: true,
       },
     })),
@@ -208,14 +211,14 @@ export async function fenceOutcomes(
 /** Matches pages that no later attempt of the activity that runs has taken over. */
 function underFence(): Record<string, { $not: { $gt: number } }> {
   const attempt = currentAttempt();
-  return attempt === undefined ? {} : { [`fences.${fenceName(attempt.activity)}`]: { $not: { $gt: attempt.attempt } } };
+  return attempt === undefined ? {} : { [`fences.${fenceName(attempt.activity)}`]: { $not: { $gt: attempt.since } } };
 }
 
 async function assertNotTakenOver(database: Database, pages: readonly string[]): Promise<void> {
   const attempt = currentAttempt();
   if (attempt === undefined) return;
   const field = `fences.${fenceName(attempt.activity)}`;
-  const later = await database.outcomePages.findOne({ _id: { $in: [...pages] }, [field]: { $gt: attempt.attempt } });
+  const later = await database.outcomePages.findOne({ _id: { $in: [...pages] }, [field]: { $gt: attempt.since } });
   if (later !== null) throw new SupersededError('a later attempt has taken over');
 }
 

@@ -76,7 +76,7 @@ export const settleMarks: RecoveryJob = {
   name: 'marks',
   everyMs: MINUTE_MS,
   run: async ({ context: { database } }) => {
-    await resolveMarks(database, { superseded: [] }, await markedResources(database, PER_SLICE));
+    await resolveMarks(database, { hasSuperseded: () => false }, await markedResources(database, PER_SLICE));
     return NOTHING_DONE;
   },
 };

@@ -217,6 +217,12 @@ export class Deletions {
     return this.#run(planBatch, { batchId, run: 1, cursor }, attempt);
   }
 
+  /** One attempt of an activity for a step. @param since when it was scheduled; absent: after all others. */
+  attemptStep(batchId: string, step: number, since?: number): Promise<DeletionResult> {
+    const input: StepOfBatch = { batchId, run: 1, step };
+    return this.#run(deleteResources, input, 1, `step-${step}`, since);
+  }
+
   /** One step, as a worker carries it out that is asked again when it is blocked. */
   async step(batchId: string, step: number, attempt = 1): Promise<DeletionResult> {
     const input: StepOfBatch = { batchId, run: 1, step };
@@ -229,8 +235,9 @@ export class Deletions {
     }
   }
 
-  apply(input: Omit<ItemsOfBatch, 'run'>, attempt = 1): ReturnType<typeof applyItems> {
-    return this.#run(applyItems, { ...input, run: 1 }, attempt, `apply-${input.batchId}`);
+  /** @param since when the attempt was scheduled; absent: after all others. */
+  apply(input: Omit<ItemsOfBatch, 'run'>, attempt = 1, since?: number): ReturnType<typeof applyItems> {
+    return this.#run(applyItems, { ...input, run: 1 }, attempt, `apply-${input.batchId}`, since);
   }
 
   /** Ends a run whose workflow knows nothing of what was cascaded. */
@@ -306,11 +313,15 @@ export class Deletions {
     input: I,
     attempt: number,
     activityId?: string,
+    since?: number,
   ): Promise<R> {
     this.#activities += 1;
+    const scheduled = since ?? this.#activities;
     const info = {
       activityId: activityId ?? `activity-${this.#activities}`,
       attempt,
+      scheduledTimestampMs: attempt === 1 ? scheduled : 0,
+      currentAttemptScheduledTimestampMs: scheduled,
       startToCloseTimeoutMs: ACTIVITY_MS,
     };
     const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });

@@ -30,7 +30,7 @@ const notes = (database: Database): Collection<Note> => database.collection<Note
 
 const attempt: AttemptOfCommands = {
   activity: 'a',
-  attempt: 1,
+  since: 1,
   commandTimeMs: () => 20_000,
   cursorTimeMs: () => 20_000,
   now: () => new Date(),

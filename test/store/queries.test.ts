@@ -3,11 +3,11 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { postponeStart, stillOpen } from '../../store/batches-to-recover.ts';
 import { asAttempt } from '../../store/command-time.ts';
 import { committedGroups, decideGroup } from '../../store/commits.ts';
-import { forgetGroup } from '../../store/deletion-steps.ts';
+import { forgetGroupsOf } from '../../store/deletion-steps.ts';
 import { SupersededError } from '../../store/errors.ts';
 import { fenceResources, fenceStored } from '../../store/fences.ts';
 import { readBinding } from '../../store/idempotency-keys.ts';
-import { earlierIntents, intentsOn, layIntent, removeIntents } from '../../store/intents.ts';
+import { intentsOf, intentsOn, layIntent, removeIntents } from '../../store/intents.ts';
 import { newList, readLists, storeLists } from '../../store/key-lists.ts';
 import { remainingIntents } from '../../store/leaving-marks.ts';
 import { moveNamespaceBatches } from '../../store/namespace-batches.ts';
@@ -238,7 +238,7 @@ async function playAttempts(): Promise<void> {
   const key = 'default/default/x/fenced';
   const attempt = (number: number) => ({
     activity: 'activity',
-    attempt: number,
+    since: number,
     commandTimeMs: () => 5_000,
     cursorTimeMs: () => 5_000,
     now: () => new Date(),
@@ -248,13 +248,13 @@ async function playAttempts(): Promise<void> {
     await fenceResources(database, 'second', [key]);
     await fenceStored(database, 'second', [key]);
     await fenceOutcomes(database, batch, [0]);
-    await removeIntents(database, await earlierIntents(database, 'activity', 2));
+    await removeIntents(database, await intentsOf(database, 'activity'));
   });
   const late = asAttempt(attempt(1), () =>
     writeOutcomes(database, batch, new Map([[0, { status: 'failed', attempts: 1 }]])),
   );
   await expect(late).rejects.toThrow(SupersededError);
-  await forgetGroup(database, 'step', 'group');
+  await forgetGroupsOf(database, 'step', ['group']);
   await registerPending(database, batch, 'token', [{ key, index: 0, missing: [key] }]);
   await claimPending(database, { _id: 'nobody', run: 1 }, [{ key, batchId: batch._id, index: 0 }]);
   expect(await releasePending(database, batch, [{ key, index: 0 }])).toEqual(new Set());
