@@ -1,4 +1,4 @@
-import type { BoundReference, WriteItem, WriteRules } from '../domain/decide-writes.ts';
+import { type BoundReference, referencesFault, type WriteItem, type WriteRules } from '../domain/decide-writes.ts';
 import type { ItemError } from '../domain/outcome.ts';
 import { type FoundReference, MAX_REFERENCES, referencesIn } from '../domain/references-in.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
@@ -64,7 +64,7 @@ export async function toWorkItems(
     if (item.faults.length > 0 || item.body === null || item.externalId === null) {
       faulty.set(item.index, item.faults);
     } else if (references.length > MAX_REFERENCES) {
-      faulty.set(item.index, [{ code: 'validation', message: `more than ${MAX_REFERENCES} references` }]);
+      faulty.set(item.index, [referencesFault(references)]);
     } else {
       work.push({
         batch,

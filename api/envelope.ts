@@ -1,4 +1,5 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { exactJson } from '../domain/exact-json.ts';
 import { KeyReusedError } from '../services/accept-batch.ts';
 import { NotAllowedError } from '../services/control-batch.ts';
 import { isBusy, isTemporalFailure } from '../services/start-failure.ts';
@@ -48,6 +49,10 @@ export const notFound = (message: string): ApiError => new ApiError(404, message
 
 /** The envelope of every successful answer. */
 export const success = <T>(message: string, data: T) => ({ success: true as const, message, data });
+
+/** Answers with JSON in which every number is what is stored, and can be sent back: where an answer holds a caller's data. */
+export const answerExactly = (c: ApiContext, body: unknown, status: 200 | 201 = 200): Response =>
+  c.body(exactJson(body), status, { 'Content-Type': 'application/json' });
 
 /** What an error means to a caller; null for a bug of ours. */
 export function toApiError(error: unknown): ApiError | null {

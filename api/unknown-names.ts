@@ -1,5 +1,6 @@
 import { closestMatch } from 'leven';
 import { shortened } from '../domain/shortened.ts';
+import { wellFormed } from '../domain/well-formed.ts';
 
 /** The options that a request takes, by where they go. */
 export interface KnownNames {
@@ -22,7 +23,7 @@ const MAX_NAME = 100;
 /** Says of a name that a request gives, and that means nothing there, which one was meant or where it belongs. */
 export function unknownName(name: string, place: Place, known: KnownNames): string {
   const other: Place = place === 'query' ? 'body' : 'query';
-  const shown = shortened(name, MAX_NAME);
+  const shown = shortened(wellFormed(name), MAX_NAME);
   const fault = `${shown}: is not ${PLACES[place].what}`;
   const here = sameName(name, known[place]);
   const there = here === undefined ? sameName(name, known[other]) : undefined;

@@ -1,6 +1,6 @@
-import { mergeFields, sameJson } from './json-text.ts';
+import { largestField, mergeFields, sameJson } from './json-text.ts';
 import { type ItemAction, type ItemError, MAX_ERRORS_PER_ITEM } from './outcome.ts';
-import { type FoundReference, MAX_REFERENCES, referencesIn } from './references-in.ts';
+import { type FoundReference, MAX_REFERENCES, mostReferringField, referencesIn } from './references-in.ts';
 import { type JsonObject, parseResourceKey, type ResourceKey } from './resource.ts';
 import type { CompiledSchema } from './schema-compiler.ts';
 import { quoted, shortened } from './shortened.ts';
@@ -187,7 +187,7 @@ function applyItem<T extends WriteItem>(item: T, state: Sequence['state'], judge
   const references = referencesIn(rules.schema.referenceFields, data);
   const next = { data, version, text: JSON.stringify(data), references };
   const excess = excessOf(next, key);
-  if (excess !== null) return failed({ code: 'validation', message: excess });
+  if (excess !== null) return failed(excess);
   if (state !== undefined && sameJson(state.data, data)) {
     return { decision: { kind: 'written', action: 'unchanged', version: state.version }, state };
   }
@@ -202,12 +202,26 @@ function faultsOf(fields: readonly string[], code: ItemError['code'], tell: (fie
 }
 
 /** What of a resource is too much for one document; null where it fits. */
-function excessOf({ text, references }: NewResourceState, key: ResourceKey): string | null {
-  if (references.length > MAX_REFERENCES) return `the resource would have more than ${MAX_REFERENCES} references`;
+function excessOf({ data, text, references }: NewResourceState, key: ResourceKey): ItemError | null {
+  if (references.length > MAX_REFERENCES) return referencesFault(references);
   const prefix = key.length - parseResourceKey(key).externalId.length;
   const keys = references.reduce((sum, { externalId }) => sum + prefix + Buffer.byteLength(externalId), 0);
   const bytes = Buffer.byteLength(text) + keys;
-  return bytes > MAX_RESOURCE_BYTES ? `the resource would be larger than ${MAX_RESOURCE_BYTES} bytes` : null;
+  return bytes > MAX_RESOURCE_BYTES ? sizeFault(data) : null;
+}
+
+/** The fault of a resource with too many references. */
+export function referencesFault(references: readonly FoundReference[]): ItemError {
+  const field = mostReferringField(references);
+  const message = `the resource would have more than ${MAX_REFERENCES} references, most of them in ${quoted(field)}`;
+  return { code: 'validation', message, field: shortened(field) };
+}
+
+/** The fault of a resource that is too large. */
+export function sizeFault(data: JsonObject): ItemError {
+  const field = largestField(data);
+  const message = `the resource would be larger than ${MAX_RESOURCE_BYTES} bytes; its largest field is ${quoted(field)}`;
+  return { code: 'validation', message, field: shortened(field) };
 }
 
 function without(body: JsonObject, fields: readonly string[]): JsonObject {

@@ -1,5 +1,6 @@
 import type { ItemError } from './outcome.ts';
 import { type JsonObject, MAX_EXTERNAL_ID } from './resource.ts';
+import { hasLoneSurrogate } from './well-formed.ts';
 
 /**
  * The external id of a body (contract sections 1 and 9): null or "" is missing, another type or more than 256 code points is
@@ -16,26 +17,17 @@ export function externalIdOf(body: JsonObject, field: string): { externalId: str
       faults: [{ code: 'invalid_external_id', message: `"${field}" must be a string`, field }],
     };
   }
-  return isExternalId(value)
-    ? { externalId: value, faults: [] }
-    : {
-        externalId: null,
-        faults: [
-          {
-            code: 'invalid_external_id',
-            message: `"${field}" must be 1 to ${MAX_EXTERNAL_ID} whole characters`,
-            field,
-          },
-        ],
-      };
+  if (isExternalId(value)) return { externalId: value, faults: [] };
+  const reason = hasLoneSurrogate(value)
+    ? 'must not hold half of a character (a lone surrogate)'
+    : `must be 1 to ${MAX_EXTERNAL_ID} characters`;
+  return { externalId: null, faults: [{ code: 'invalid_external_id', message: `"${field}" ${reason}`, field }] };
 }
-
-/** Half of a character: no UTF-8 text holds one, so two such ids could become the same. */
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** A string of 1 to 256 code points, all of them whole. */
 export function isExternalId(value: string): boolean {
-  if (value === '' || LONE_SURROGATE.test(value)) return false;
+  // with half of a character, two ids could be stored as the same
+  if (value === '' || hasLoneSurrogate(value)) return false;
   // a code point is one or two units, so most strings need no count
   return (
     value.length <= MAX_EXTERNAL_ID || (value.length <= 2 * MAX_EXTERNAL_ID && [...value].length <= MAX_EXTERNAL_ID)

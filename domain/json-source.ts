@@ -1,8 +1,10 @@
 import { shortened } from './shortened.ts';
+import { hasLoneSurrogate, wellFormed } from './well-formed.ts';
 
 /**
- * What a JSON text says and its parsed value does not show: a member given twice, of which the parser keeps the last, and a number
- * that the parser rounds. One cheap pass over the bytes counts; only where something may be wrong is the text read closely.
+ * What a JSON text says and its parsed value does not show, or cannot be stored: a member given twice, of which the parser keeps
+ * the last, a number that the parser rounds, and half of a character, which only an escape can write. One cheap pass over the bytes
+ * counts; only where something may be wrong is the text read closely.
  */
 
 /** What a JSON text is made of. Exact for valid JSON; of anything else the parser says what is wrong. */
@@ -13,6 +15,8 @@ export interface JsonCensus {
   readonly members: number;
   /** Whether a number may be beyond what a double holds: an integer of 16 digits or more, or an exponent of three or more. */
   readonly hasLongNumber: boolean;
+  /** Whether an escape stands for a lone surrogate: half of a character. */
+  readonly hasHalfCharacter: boolean;
 }
 
 const QUOTE = 0x22;
@@ -28,6 +32,12 @@ const MINUS = 0x2d;
 /** A letter of ASCII in lower case; `E` is `e`. */
 const LOWER_CASE = 0x20;
 const LOWER_E = 0x65;
+const LOWER_U = 0x75;
+const LOWER_D = 0x64;
+const EIGHT = 0x38;
+const LOWER_C = 0x63;
+/** Bytes of an escape such as `\\ud83d`. */
+const ESCAPE_LENGTH = 6;
 
 /** Digits that every double holds exactly. */
 const SAFE_DIGITS = 15;
@@ -40,10 +50,11 @@ export function takeCensus(bytes: Uint8Array, maxParts: number): JsonCensus {
   let members = 0;
   let nodes = 0;
   let hasLongNumber = false;
+  const seen = { halfCharacter: false };
   for (let at = 0; at < end; at++) {
     const byte = bytes[at] as number;
     if (byte === QUOTE) {
-      at = endOfString(bytes, at, end);
+      at = endOfString(bytes, at, end, seen);
     } else if (byte <= NINE) {
       if (byte < ZERO) continue;
       let next = endOfDigits(bytes, at, end);
@@ -61,18 +72,32 @@ export function takeCensus(bytes: Uint8Array, maxParts: number): JsonCensus {
     else continue;
     if (nodes + members > maxParts) break;
   }
-  return { parts: nodes + members, members, hasLongNumber };
+  return { parts: nodes + members, members, hasLongNumber, hasHalfCharacter: seen.halfCharacter };
 }
 
 /** The quote that ends a string, or the end of the text. */
-function endOfString(bytes: Uint8Array, start: number, end: number): number {
+function endOfString(bytes: Uint8Array, start: number, end: number, seen: { halfCharacter: boolean }): number {
   let at = start + 1;
   for (; at < end; at++) {
     const byte = bytes[at] as number;
     if (byte === QUOTE) break;
-    if (byte === BACKSLASH) at += 1;
+    if (byte !== BACKSLASH) continue;
+    const half = surrogateAt(bytes, at);
+    if (half === 'high' && surrogateAt(bytes, at + ESCAPE_LENGTH) === 'low') at += 2 * ESCAPE_LENGTH - 1;
+    else {
+      if (half !== null) seen.halfCharacter = true;
+      at += 1;
+    }
   }
   return at;
+}
+
+/** Which half of a surrogate pair the escape there stands for; null where it is none. */
+function surrogateAt(bytes: Uint8Array, at: number): 'high' | 'low' | null {
+  if (bytes[at] !== BACKSLASH || bytes[at + 1] !== LOWER_U) return null;
+  const digit = (bytes[at + 3] ?? 0) | LOWER_CASE;
+  if (((bytes[at + 2] ?? 0) | LOWER_CASE) !== LOWER_D || digit < EIGHT) return null;
+  return digit < LOWER_C ? 'high' : 'low';
 }
 
 function endOfDigits(bytes: Uint8Array, start: number, end: number): number {
@@ -115,12 +140,12 @@ const MAX_FLAWS = 2_000;
 const STEPS_OF_A_PLACE = 2;
 
 /**
- * Members given twice and numbers that would be rounded, in what was parsed from `text`: the first of each top-level field, or
- * entry of one that is an array. Only a text that has one is read closely.
+ * Members given twice, numbers that would be rounded and halves of characters, in what was parsed from `text`: the first of each
+ * top-level field, or entry of one that is an array. Only a text that has one is read closely.
  */
 export function findFlaws(text: string, json: unknown, census: JsonCensus): readonly JsonFlaw[] {
   const hasRepeated = census.members !== countMembers(json);
-  return hasRepeated || census.hasLongNumber ? readClosely(text) : [];
+  return hasRepeated || census.hasLongNumber || census.hasHalfCharacter ? readClosely(text) : [];
 }
 
 /** An open object or array, and the step to the value in it that is being read. */
@@ -166,20 +191,21 @@ function readClosely(text: string): readonly JsonFlaw[] {
         break;
       case '"': {
         const end = closingQuote(text, at);
+        const raw = text.slice(at + 1, end);
         if (top?.expectsName && top.names !== null) {
-          top.step = nameIn(text.slice(at + 1, end));
+          top.step = stringIn(raw);
           top.expectsName = false;
           const known = top.names.get(top.step);
           top.number = known ?? top.names.size;
           if (known !== undefined) note('is given twice');
           else top.names.set(top.step, top.number);
-        }
+          if (hasLoneSurrogate(top.step)) note(`${HALF_CHARACTER} in its name`);
+        } else if (SURROGATE_ESCAPE.test(raw) && hasLoneSurrogate(stringIn(raw))) note(HALF_CHARACTER);
         at = end;
         break;
       }
       default: {
-        NUMBER.lastIndex = at;
-        const [literal] = NUMBER.exec(text) ?? [];
+        const literal = numberAt(text, at);
         if (literal === undefined) break;
         const fault = faultOfNumber(literal);
         if (fault !== null) note(fault);
@@ -190,22 +216,36 @@ function readClosely(text: string): readonly JsonFlaw[] {
   return [...flaws.values()];
 }
 
+/** What no UTF-8 text holds, and MongoDB would store as another character (contract section 10). */
+const HALF_CHARACTER = 'holds half of a character (a lone surrogate)';
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
+
 /** Longest name that the path of a flaw repeats, in characters. */
 const MAX_TOLD_NAME = 300;
 
 const toldStep = (step: string | number): string | number =>
-  typeof step === 'number' ? step : shortened(step, MAX_TOLD_NAME);
+  typeof step === 'number' ? step : shortened(wellFormed(step), MAX_TOLD_NAME);
 
-function closingQuote(text: string, start: number): number {
+/** The number that begins there in a valid JSON text. */
+export function numberAt(text: string, at: number): string | undefined {
+  NUMBER.lastIndex = at;
+  return NUMBER.exec(text)?.[0];
+}
+
+/** The quote that ends the string which begins there. */
+export function closingQuote(text: string, start: number): number {
   let at = start + 1;
   while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
   return at;
 }
 
 /** `"a"` and `"\u0061"` are one name. */
-const nameIn = (raw: string): string => (raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw);
+const stringIn = (raw: string): string => (raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw);
 
-/** Why a double cannot stand for a number. Fractions are doubles; an integer is never rounded (contract section 10). */
+/**
+ * Why a double cannot stand for a number. An integer literal, digits alone, is never rounded (contract section 10); a fraction and
+ * what has an exponent is a double: the nearest one. `exactJson` prints what is read to the same double.
+ */
 function faultOfNumber(literal: string): string | null {
   const value = Number(literal);
   if (!Number.isFinite(value)) return `is too large a number: ${shortened(literal, MAX_LITERAL)}`;

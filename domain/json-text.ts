@@ -89,6 +89,21 @@ export function measureJson(root: JsonValue, maxDepth: number): JsonExtent {
   return { depth, values, names, characters };
 }
 
+/** The first field that makes an object nested deeper than `limit`; undefined where none does. */
+export function fieldNestedDeeper(value: JsonObject, limit: number): string | undefined {
+  return Object.keys(value).find((field) => exceedsDepth(value[field] as JsonValue, limit - 1));
+}
+
+/** The field with the longest text: that which makes an object too large. For values of bounded depth. */
+export function largestField(value: JsonObject): string {
+  let largest = { field: '', length: -1 };
+  for (const [field, inner] of Object.entries(value)) {
+    const { length } = JSON.stringify(inner);
+    if (length > largest.length) largest = { field, length };
+  }
+  return largest.field;
+}
+
 /** Whether objects and arrays are nested deeper than `limit`: what recursive code, `JSON.stringify` too, must not be given. */
 export function exceedsDepth(value: JsonValue, limit: number): boolean {
   return measureJson(value, limit).depth > limit;

@@ -31,6 +31,17 @@ export function fieldOf({ place }: Pick<FoundReference, 'place'>): string {
   return fieldAt(steps.reverse());
 }
 
+/** The top-level field in which most of these references stand. */
+export function mostReferringField(references: readonly Pick<FoundReference, 'place'>[]): string {
+  const counts = new Map<string, number>();
+  for (const { place } of references) {
+    let top = place;
+    while (top.outer !== null) top = top.outer;
+    counts.set(String(top.step), (counts.get(String(top.step)) ?? 0) + 1);
+  }
+  return [...counts].reduce((most, each) => (each[1] > most[1] ? each : most), ['', 0])[0];
+}
+
 /**
  * What a body refers to, in the order of the fields. A value that is no external id (not a string, empty, too long) is no
  * reference: validation says what is wrong with it. Of a body with too many, one more than `MAX_REFERENCES` are found.

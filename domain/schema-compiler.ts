@@ -2,7 +2,7 @@ import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { addEqualityKeywords } from './equality-keywords.ts';
 import { fieldAt, parsePointer } from './json-pointer.ts';
-import { type JsonExtent, measureJson } from './json-text.ts';
+import { fieldNestedDeeper, type JsonExtent, measureJson } from './json-text.ts';
 import { patternSize, storedRegex } from './linear-regex.ts';
 import { type ItemError, MAX_ERRORS_PER_ITEM } from './outcome.ts';
 import type { JsonObject } from './resource.ts';
@@ -13,8 +13,8 @@ import { type ReferenceField, referenceFieldsOf } from './schema-references.ts';
 import { quoted, shortened } from './shortened.ts';
 import { namesAskedFor, ValidationWork } from './validation-work.ts';
 
-/** Deepest resource, in objects and arrays inside each other. */
-export const MAX_RESOURCE_DEPTH = 200;
+/** Deepest resource, in objects and arrays inside each other, itself included (contract section 10): MongoDB holds 100 levels. */
+export const MAX_RESOURCE_DEPTH = 90;
 /** What finding all faults of a resource may take, in ns as estimated: one that takes more is told its first only. */
 const MAX_NS_FOR_ALL_FAULTS = 50_000_000;
 /**
@@ -71,12 +71,17 @@ export function compileSchema(schema: JsonObject, externalIdField: string): Comp
  * second, and megabytes.
  */
 const MAX_INLINE_PARTS = 500;
+/** Keywords in all subschemas together, beyond which it is as well: they take some microseconds each, be they known or not. */
+const MAX_INLINE_KEYWORDS = 5_000;
 
 /** Whether only a thread may compile a schema. */
 export function isLargeSchema(schema: JsonObject): boolean {
   const { nodes } = readSchemaDocument(schema);
-  return nodes.length + nodes.reduce((sum, node) => sum + namesIn(node), 0) > MAX_INLINE_PARTS;
+  const parts = nodes.length + nodes.reduce((sum, node) => sum + namesIn(node), 0);
+  return parts > MAX_INLINE_PARTS || nodes.reduce((sum, node) => sum + keywordsIn(node), 0) > MAX_INLINE_KEYWORDS;
 }
+
+const keywordsIn = ({ schema }: SchemaNode): number => (typeof schema === 'boolean' ? 0 : Object.keys(schema).length);
 
 const namesIn = ({ schema }: SchemaNode): number => (typeof schema === 'boolean' ? 0 : namesAskedFor(schema));
 
@@ -141,9 +146,7 @@ class Validator {
     const extent = this.#measure(data);
     this.#measured = undefined;
     const { depth, values } = extent;
-    if (depth > MAX_RESOURCE_DEPTH) {
-      return [{ code: 'validation', message: `nested deeper than ${MAX_RESOURCE_DEPTH} levels` }];
-    }
+    if (depth > MAX_RESOURCE_DEPTH) return [depthFault(data)];
     try {
       const first = this.compile();
       if (this.#passes(first, data, values)) return [];
@@ -189,6 +192,13 @@ class Validator {
     });
     return ajv.compile(this.#schema);
   }
+}
+
+/** The fault of a resource that is nested too deeply. */
+export function depthFault(data: JsonObject): ItemError {
+  const field = fieldNestedDeeper(data, MAX_RESOURCE_DEPTH) ?? '';
+  const message = `${quoted(field)} makes the resource nested deeper than ${MAX_RESOURCE_DEPTH} levels`;
+  return { code: 'validation', message, field: shortened(field) };
 }
 
 /** What is nested too deeply is refused at once. */

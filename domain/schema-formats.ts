@@ -1,9 +1,9 @@
 import type { Format } from 'ajv';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
+import { hasLoneSurrogate } from './well-formed.ts';
 
 /** What external ids have to be beside their length: a lone half of a character is stored as another one. */
 export const WHOLE_CHARACTERS_FORMAT = 'x-drover-whole-characters';
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** Longest host name, with a dot at its end (RFC 1035). */
 const MAX_HOSTNAME = 254;
@@ -16,7 +16,7 @@ const MAX_DURATION = 256;
  */
 export const FORMATS: Readonly<Record<string, Format>> = {
   ...fullFormats,
-  [WHOLE_CHARACTERS_FORMAT]: (text: string) => !LONE_SURROGATE.test(text),
+  [WHOLE_CHARACTERS_FORMAT]: (text: string) => !hasLoneSurrogate(text),
   url: isUrl,
   hostname: upTo(MAX_HOSTNAME, fullFormats.hostname),
   duration: upTo(MAX_DURATION, fullFormats.duration),

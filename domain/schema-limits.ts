@@ -24,6 +24,8 @@ export const MAX_SCHEMA_DEPTH = 250;
 export const MAX_PROPERTIES = 1_000;
 /** Most subschemas in all of a schema. */
 export const MAX_SUBSCHEMAS = 2_500;
+/** Most keywords in all subschemas together, those that mean nothing included: each takes microseconds wherever schemas are read. */
+export const MAX_KEYWORDS = 20_000;
 /** Most instructions in the automata of all patterns together. */
 export const MAX_PATTERN_INSTRUCTIONS = 50_000;
 /** Most values in one `enum`. */
@@ -73,15 +75,20 @@ export function checkLimits(document: SchemaDocument): DefinitionFault[] {
 }
 
 /**
- * Whether a schema has more properties or subschemas than one may have; they are counted up to that. What has the wrong shape is
+ * Whether a schema has more properties, subschemas or keywords than one may have; they are counted up to that. What has the wrong shape is
  * left to the check against the metaschema.
  */
 export function checkCounts(schema: JsonObject): DefinitionFault[] {
   let properties = 0;
   let subschemas = 0;
+  let keywords = 0;
   const open: JsonObject[] = [schema];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     properties += countProperties(next);
+    keywords += Object.keys(next).length;
+    if (keywords > MAX_KEYWORDS) {
+      return [{ pointer: '', message: `must not have more than ${MAX_KEYWORDS} keywords` }];
+    }
     if (properties > MAX_PROPERTIES) {
       return [{ pointer: '', message: `must not have more than ${MAX_PROPERTIES} properties` }];
     }

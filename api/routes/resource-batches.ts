@@ -2,11 +2,13 @@ import { z } from '@hono/zod-openapi';
 import { MemoryExceededError } from '../../activities/memory-allowance.ts';
 import { PREVIEW_TIMEOUT_MS, PreviewTimeoutError, previewDeletion } from '../../activities/preview-deletion.ts';
 import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCES_PER_BATCH } from '../../domain/batch.ts';
-import { MAX_RESOURCE_BYTES } from '../../domain/decide-writes.ts';
+import { MAX_RESOURCE_BYTES, sizeFault } from '../../domain/decide-writes.ts';
 import { externalIdOf, isExternalId } from '../../domain/external-id.ts';
 import { fieldAt } from '../../domain/json-pointer.ts';
 import type { JsonFlaw } from '../../domain/json-source.ts';
+import type { ItemError } from '../../domain/outcome.ts';
 import type { JsonObject } from '../../domain/resource.ts';
+import { depthFault } from '../../domain/schema-compiler.ts';
 import type { SchemaDefinition } from '../../domain/schema-definition.ts';
 import { quoted, shortened } from '../../domain/shortened.ts';
 import { acceptBatch, type BatchRequest, type KeyedRequest } from '../../services/accept-batch.ts';
@@ -239,22 +241,20 @@ async function acceptWrites(
 /** What is wrong with one resource fails that item alone: it is accepted with its fault. */
 function toItem(resource: JsonObject, externalIdField: string, flaw: JsonFlaw | undefined): NewItem {
   const { externalId, faults } = externalIdOf(resource, externalIdField);
-  const refused = (message: string, field?: string): NewItem => ({
-    externalId,
-    faults: [...faults, { code: 'validation', message, ...(field !== undefined && { field: shortened(field) }) }],
-  });
+  const refused = (fault: ItemError): NewItem => ({ externalId, faults: [...faults, fault] });
   if (flaw !== undefined) {
     const field = fieldAt(flaw.path);
-    return refused(`${quoted(field)} ${flaw.message}`, field);
+    // half of a character in an external id has a code of its own
+    if (externalId === null && faults.some((fault) => fault.code === 'invalid_external_id' && fault.field === field))
+      return { externalId, faults };
+    return refused({ code: 'validation', message: `${quoted(field)} ${flaw.message}`, field: shortened(field) });
   }
   try {
     const body = JSON.stringify(resource);
-    if (Buffer.byteLength(body) > MAX_RESOURCE_BYTES)
-      return refused(`the resource is larger than ${MAX_RESOURCE_BYTES} bytes`);
-    return { externalId, faults, body };
+    return Buffer.byteLength(body) > MAX_RESOURCE_BYTES ? refused(sizeFault(resource)) : { externalId, faults, body };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return refused('the resource is nested too deeply');
+    return refused(depthFault(resource));
   }
 }
 

@@ -15,7 +15,7 @@ import {
 import type { ApiContext } from '../context.ts';
 import type { ListPlace } from '../cursors.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../define-route.ts';
-import { notFound, success } from '../envelope.ts';
+import { answerExactly, notFound, success } from '../envelope.ts';
 import { paginationOf } from '../pagination.ts';
 import { schemaDefinitionOf } from './schema-definitions.ts';
 
@@ -84,7 +84,8 @@ export function resourceRoutes(api: Api): void {
         countResources(database, c.var.scope, id),
       ]);
       const results = page.resources.map((document) => toAnswer(toResource(document)));
-      return c.json(
+      return answerExactly(
+        c,
         success(totalText(total, 'resource', 'resources'), {
           results,
           pagination: await pagination(c, place, page.next, total),
@@ -112,7 +113,7 @@ function memberRoutes(api: Api): void {
     },
     async (c, { params: { schemaDefinitionNameOrId, externalId }, query: named }) => {
       const { resource } = await resourceOf(c, schemaDefinitionNameOrId, named.externalId || externalId);
-      return c.json(success('Resource', toAnswer(resource)));
+      return answerExactly(c, success('Resource', toAnswer(resource)));
     },
   );
   defineRoute(

@@ -31,7 +31,7 @@ import {
 import type { ApiContext, Services } from '../context.ts';
 import type { ListPlace } from '../cursors.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../define-route.ts';
-import { ApiError, badRequest, notFound, success } from '../envelope.ts';
+import { ApiError, answerExactly, badRequest, notFound, success } from '../envelope.ts';
 import { paginationOf } from '../pagination.ts';
 
 /** Seconds after which a change that met others at work should be tried again. */
@@ -132,7 +132,8 @@ function collectionRoutes(api: Api): void {
       const result = await createSchemaDefinition(database, c.var.scope.platform, input);
       if ('taken' in result) throw new ApiError(409, `the name "${result.taken}" is taken`);
       await announce(c.var.services, result.created);
-      return c.json(
+      return answerExactly(
+        c,
         { ...success('Schema definition created', toAnswer(result.created)), ...warningsOf(result.created) },
         201,
       );
@@ -157,7 +158,8 @@ function collectionRoutes(api: Api): void {
       const page = await schemaDefinitionPage(c.var.services.database, platform, after, query.limit);
       const cursor = page.next === null ? null : await c.var.services.cursors.encode(owner, place, page.next);
       const pagination = paginationOf(page.total, cursor);
-      return c.json(
+      return answerExactly(
+        c,
         success(totalText(page.total, 'schema definition', 'schema definitions'), {
           results: page.definitions.map(toAnswer),
           pagination,
@@ -182,7 +184,7 @@ function memberRoutes(api: Api): void {
       responses: { ...ok, ...faults(404) },
     },
     async (c, { params: { nameOrId } }) =>
-      c.json(success('Schema definition', toAnswer(await schemaDefinitionOf(c, nameOrId)))),
+      answerExactly(c, success('Schema definition', toAnswer(await schemaDefinitionOf(c, nameOrId)))),
   );
   defineRoute(
     api,
@@ -207,7 +209,7 @@ function memberRoutes(api: Api): void {
       const changed = await asAnswers(() => changeSchemaDefinition(database, definition.id, input, schemas.threads));
       if (changed === null) throw unknownDefinition(nameOrId);
       schemas.forget(definition.id);
-      return c.json({ ...success('Schema definition updated', toAnswer(changed)), ...warningsOf(changed) });
+      return answerExactly(c, { ...success('Schema definition updated', toAnswer(changed)), ...warningsOf(changed) });
     },
   );
   defineRoute(
@@ -226,7 +228,7 @@ function memberRoutes(api: Api): void {
       const { database, schemas } = c.var.services;
       if (!(await asAnswers(() => deleteSchemaDefinition(database, definition.id)))) throw unknownDefinition(nameOrId);
       schemas.forget(definition.id);
-      return c.json(success('Schema definition deleted', toAnswer(definition)));
+      return answerExactly(c, success('Schema definition deleted', toAnswer(definition)));
     },
   );
 }

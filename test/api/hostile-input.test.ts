@@ -252,12 +252,57 @@ describe('characters', () => {
     expect((await send('GET', '/api/resources/thing/x')).body.data.resourceExternalId).toBe('x');
   });
 
-  test('half a character in an external id fails the item; in a value it comes back as it was', async () => {
-    const id = await drover.upload('thing', [{ externalId: 'h\ud800' }, { externalId: 'h', note: '\udc00\ud800' }]);
-    await drover.ended(id);
-    const [broken] = await drover.items(id);
-    expect(broken).toMatchObject({ status: 'failed', errors: [{ code: 'invalid_external_id' }] });
-    expect((await send('GET', '/api/resources/thing/h')).body.data.data.note).toBe('\udc00\ud800');
+  test('half a character fails its item and names the field, be it in a value or a name; whole ones come back', async () => {
+    const note = '😀\ufffd';
+    for (const method of ['POST', 'PATCH']) {
+      const id = await drover.upload('thing', [{ externalId: 'h' }]);
+      await drover.ended(id);
+      const told = await send(method, '/api/resources/thing/batch?ignoreUnknownFields=true', {
+        resources: [
+          { externalId: 'h\ud800' },
+          { externalId: 'h', note: '\udc00\ud800' },
+          { externalId: 'h', note: { deep: [{ 'x\udfff': 1 }] } },
+          { externalId: 'h', 'unknown\ud800': 1 },
+          { externalId: 'h', note },
+        ],
+      });
+      expect(told.status).toBe(202);
+      await drover.ended(told.body.data.batchId);
+      const items = await drover.items(told.body.data.batchId);
+      expect(items.map(({ errors }) => errors)).toEqual([
+        [{ code: 'invalid_external_id', field: 'externalId', message: expect.stringMatching(/half of a character/) }],
+        [{ code: 'validation', field: 'note', message: '"note" holds half of a character (a lone surrogate)' }],
+        [{ code: 'validation', field: '/note/deep/0/x\ufffd', message: expect.stringMatching(/ in its name$/) }],
+        [{ code: 'validation', field: 'unknown\ufffd', message: expect.stringMatching(/ in its name$/) }],
+        undefined,
+      ]);
+    }
+    expect((await send('GET', '/api/resources/thing/h')).body.data.data.note).toBe(note);
+  });
+
+  test('half a character outside of the resources is a 400 that names its place', async () => {
+    const half = 'x\ud800';
+    const definitions = '/partner/schema-definitions';
+    const refused: [string, string, object, RegExp][] = [
+      ['DELETE', '/api/resources/thing/batch', { externalIds: ['a', half] }, /^externalIds\[1\]: /],
+      ['POST', '/api/resources/thing/batch', { resources: [{ externalId: 'a' }], [half]: 1 }, /^x\ufffd: /],
+      ['POST', '/api/resources/thing/batch', { resources: [half] }, /^resources\[0\]: /],
+      ['POST', definitions, { name: 'halves', description: half, schema: {} }, /^description: holds half/],
+      [
+        'POST',
+        definitions,
+        { name: 'halves', schema: { type: 'object', properties: { [half]: {} } } },
+        /^schema\.properties\.x\ufffd: holds half .* in its name$/,
+      ],
+      ['PUT', `${definitions}/thing`, { schema: { type: 'object', title: half } }, /^schema\.title: holds half/],
+    ];
+    for (const [method, path, body, fault] of refused) {
+      const told = await send(method, path, body);
+      expect([path, told.status, told.body.errors?.[0]]).toEqual([path, 400, expect.stringMatching(fault)]);
+    }
+    // what cannot be decoded is no half of a character, and no UTF-8
+    for (const path of ['/api/batches?cursor=%ED%A0%80', '/api/resources/thing/-?externalId=%ED%A0%80'])
+      expect([path, (await send('GET', path)).status]).toEqual([path, 400]);
   });
 });
 

@@ -135,10 +135,14 @@ describe('an item', () => {
       Array.from({ length: count }, (_, n) => String(n).padStart(length, 'x'));
     const exists = (key: string): boolean => key !== keyOf('a');
     const outcomeOf = (to: string[], data: JsonObject): string | undefined => {
+      const decision = decisionOf(to, data);
+      if (decision?.kind === 'failed') expect(decision.errors).toMatchObject([{ code: 'validation', field: 'to' }]);
+      return decision?.kind === 'failed' ? decision.errors[0]?.message : decision?.kind;
+    };
+    const decisionOf = (to: string[], data: JsonObject) => {
       const each = item('a', { name: 'a' }, to);
       const state = new Map([[each.key, { data: { externalId: 'a', name: 'a', ...data }, version: 1 }]]);
-      const decision = decideWrites([each], state, exists).decisions.get(each);
-      return decision?.kind === 'failed' ? decision.errors[0]?.message : decision?.kind;
+      return decideWrites([each], state, exists).decisions.get(each);
     };
     expect(outcomeOf(ids(MAX_REFERENCES, 6), {})).toBe('written');
     expect(outcomeOf(ids(MAX_REFERENCES + 1, 6), {})).toMatch(/more than 10000 references/);

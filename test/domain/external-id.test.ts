@@ -24,6 +24,13 @@ describe('an external id', () => {
     expect(isExternalId('😀'.repeat(257))).toBe(false);
     expect(isExternalId('\ud800')).toBe(false);
     expect(isExternalId('a\udc00')).toBe(false);
+    expect(externalIdOf({ id: 'a\udc00' }, 'id').faults).toEqual([
+      {
+        code: 'invalid_external_id',
+        message: '"id" must not hold half of a character (a lone surrogate)',
+        field: 'id',
+      },
+    ]);
   });
 
   test('is every text of 1 to 256 code points', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { exactJson } from '../../domain/exact-json.ts';
 import { countMembers, findFlaws, takeCensus } from '../../domain/json-source.ts';
 
 const flawsOf = (text: string) =>
@@ -22,11 +23,62 @@ describe('takeCensus', () => {
 });
 
 describe('findFlaws', () => {
-  test('finds nothing in what JSON.stringify writes of values without integers beyond the exact ones', () => {
-    // of those it writes the shortest digits that lead back to the double, which need not be its exact value
-    const within = (_: string, value: unknown) => (Number.isInteger(value) && !Number.isSafeInteger(value) ? 0 : value);
+  test('finds nothing in what answers write: what was read can be sent back, and is the same', () => {
     fc.assert(
-      fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => flawsOf(JSON.stringify(value, within)).length === 0),
+      fc.property(fc.jsonValue({ maxDepth: 5, stringUnit: 'binary' }), (value) => {
+        const text = exactJson(value);
+        expect([flawsOf(text), JSON.parse(text)]).toEqual([[], JSON.parse(JSON.stringify(value))]);
+      }),
+    );
+  });
+
+  test('finds nothing in any double that answers write', () => {
+    // of integers beyond 2^53 JSON.stringify writes the shortest digits that lead back, which need not be the exact value
+    const double = fc.oneof(
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.double({ min: 2 ** 53, max: 1e22, noNaN: true }),
+      fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }).map(Number),
+      fc.constantFrom(1e23, 1e21, 2 ** 53, 2 ** 63, 2 ** 64, Number.MAX_VALUE, 5e-324),
+    );
+    fc.assert(
+      fc.property(double, (number) => {
+        const text = exactJson({ n: [number], '12345678901234567891': `${number}"${number}` });
+        expect(flawsOf(text)).toEqual([]);
+        expect(JSON.parse(text).n[0] + 0).toBe(number + 0);
+        expect(JSON.parse(text)['12345678901234567891']).toBe(`${number}"${number}`);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(exactJson([12345678901234567000, -12345678901234567000, 1e23])).toBe(
+      '[12345678901234567168,-12345678901234567168,1e+23]',
+    );
+  });
+
+  test.each([
+    ['{"a":"\\ud800"}', ['a'], 'holds half of a character (a lone surrogate)'],
+    ['{"a":["x",{"b":"\\uDC00\\ud83d\\ude00"}]}', ['a', 1, 'b'], 'holds half of a character (a lone surrogate)'],
+    ['{"a":"\\ud83d\\ud83d\\ude00"}', ['a'], 'holds half of a character (a lone surrogate)'],
+    ['{"a":"\\ud83dx\\ude00"}', ['a'], 'holds half of a character (a lone surrogate)'],
+    ['{"a":{"x\\udfff":1}}', ['a', 'x\ufffd'], 'holds half of a character (a lone surrogate) in its name'],
+  ])('half of a character, which MongoDB would store as another: %s', (text, path, message) => {
+    expect(flawsOf(text)).toEqual([{ path, message }]);
+  });
+
+  test.each(['"\\ud83d\\ude00"', '"\\\\ud800"', '"\\u00e9\\ue000\\ud7ff"', '{"\\uD83D\\uDE00":"\\n\\\\"}'])(
+    'a whole character is none, however it is written: %s',
+    (text) => {
+      expect([flawsOf(text), takeCensus(Buffer.from(text), 100).hasHalfCharacter]).toEqual([[], false]);
+    },
+  );
+
+  test('the pass over the bytes sees half a character exactly where a string has one', () => {
+    const unit = fc.constantFrom('\ud800', '\udbff', '\udc00', '\udfff', '\\', '"', 'u', 'd800', '\n', 'é', '😀');
+    fc.assert(
+      fc.property(fc.array(unit, { maxLength: 8 }), (units) => {
+        const string = units.join('');
+        const { hasHalfCharacter } = takeCensus(Buffer.from(JSON.stringify([string])), 100);
+        expect(hasHalfCharacter).toBe(/\p{Surrogate}/u.test(string));
+      }),
     );
   });
 

@@ -78,6 +78,39 @@ describe('checkDefinition', () => {
     );
   });
 
+  it('takes names of 1,024 characters, and 16,384 along a path, and no longer ones', () => {
+    const named = (name: string) => object({ properties: { [name]: {} } });
+    expect(faultsOf(named('n'.repeat(1_024)))).toEqual([]);
+    const longName = {
+      pointer: '/schema',
+      message: expect.stringMatching(/names longer than 1024 characters: "n{40}…"/),
+    };
+    expect(faultsOf(named('n'.repeat(1_025)))).toEqual([longName]);
+    // of keywords, definitions and what is in values, too
+    for (const schema of [{ ['n'.repeat(1_025)]: 1 }, { definitions: { ['n'.repeat(1_025)]: {} } }])
+      expect(faultsOf(object(schema))).toEqual([longName]);
+    expect(faultsOf(object({ properties: { a: { enum: [{ ['n'.repeat(1_025)]: 1 }] } } }))).toEqual([longName]);
+    const along = (names: readonly string[]): JsonObject =>
+      names.reduceRight<JsonObject>((inner, name) => ({ properties: { [name]: inner } }), {});
+    // each step is `properties` and a name, each with the slash before it
+    const step = '/properties/'.length + 1_024;
+    const names = Array.from({ length: Math.floor(16_384 / step) }, () => 'n'.repeat(1_024));
+    const rest = 16_384 - names.length * step - '/properties/'.length;
+    expect(faultsOf(object(along([...names, 'n'.repeat(rest)])))).toEqual([]);
+    expect(faultsOf(object(along([...names, 'n'.repeat(rest + 1)])))).toEqual([
+      { pointer: '/schema', message: 'must not nest names of more than 16384 characters together' },
+    ]);
+  });
+
+  it('counts keywords, those that mean nothing included', () => {
+    const keywords = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`x${i}`, {}]));
+    expect(faultsOf({ ...object(), ...keywords(19_999) })).toEqual([]);
+    const tooMany = [{ pointer: '/schema', message: 'must not have more than 20000 keywords' }];
+    expect(faultsOf({ ...object(), ...keywords(20_000) })).toEqual(tooMany);
+    const apart = { properties: { a: keywords(10_000), b: { items: keywords(10_000) } } };
+    expect(faultsOf(object(apart))).toEqual(tooMany);
+  });
+
   it('finds loops and multiplications through $ref', () => {
     const loop = { a: { allOf: [{ $ref: '#/definitions/b' }] }, b: { $ref: '#/definitions/a' } };
     expect(faultsOf(object({ definitions: loop }))[0]?.message).toMatch(/leads back to itself/);
@@ -104,6 +137,7 @@ describe('checkDefinition', () => {
       }),
       object({ allOf: Array.from({ length: 1_200 }, () => ({ anyOf: [{}] })) }),
       object({ required: Array.from({ length: 50_000 }, (_, i) => `f${i}`) }),
+      object(Object.fromEntries(Array.from({ length: 60_000 }, (_, i) => [`x${i}`, i]))),
       object({
         definitions: Object.fromEntries(
           Array.from({ length: 1_200 }, (_, i) => [`d${i}`, { items: { $ref: `#/definitions/d${(i + 1) % 1_200}` } }]),

@@ -122,6 +122,18 @@ describe('reference fields', () => {
       expect.stringMatching(/may only stand under/),
     ]);
   });
+
+  it('of a schema whose references can be reached in too many ways are refused in words', () => {
+    // 900 fields that each lead to a reference through the same 60 definitions
+    const chain: JsonObject = { d60: country };
+    for (let i = 0; i < 60; i++) chain[`d${i}`] = { properties: { a: { $ref: `#/definitions/d${i + 1}` } } };
+    const fields = (count: number): JsonObject =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`f${n}`, { $ref: '#/definitions/d0' }]));
+    expect(faultsOf({ definitions: chain, properties: fields(300) })).toEqual([]);
+    expect(faultsOf({ definitions: chain, properties: fields(900) }).map(({ message }) => message)).toEqual([
+      'its references can be reached in too many ways',
+    ]);
+  });
 });
 
 describe('referencesIn', () => {

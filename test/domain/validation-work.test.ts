@@ -246,6 +246,13 @@ describe('what is estimated to be done in place is done there in no time', () =>
     expect(asking({ dependencies: { a: names(100) } })).toBe(false);
   });
 
+  it('a schema of many keywords is, whatever they mean', () => {
+    const keywords = (count: number): JsonObject => Object.fromEntries(names(count).map((name) => [name, 1]));
+    expect(isLargeSchema({ type: 'object', ...keywords(6_000) })).toBe(true);
+    expect(isLargeSchema({ type: 'object', properties: { a: keywords(3_000), b: keywords(3_000) } })).toBe(true);
+    expect(isLargeSchema({ type: 'object', properties: { a: keywords(3_000) } })).toBe(false);
+  });
+
   it('an ordinary resource is', () => {
     const compiled = compileSchema(
       {

@@ -47,6 +47,39 @@ test('an integer that cannot be held exactly fails its item and names the field;
   expect(await stored('a')).toEqual({ externalId: 'a', n: 9_007_199_254_740_992 });
 });
 
+test('what a GET answers can be uploaded again as it is, and is unchanged: numbers beyond the exact integers, too', async () => {
+  const numbers = [
+    '12345678901234567168',
+    '1.2345678901234567e19',
+    '-9007199254740994',
+    '1e23',
+    '1e300',
+    '0.1',
+    '5e-324',
+  ];
+  const [created] = await uploaded('POST', `{"externalId":"again","list":[${numbers.join(',')}]}`);
+  expect(created).toMatchObject({ status: 'succeeded', action: 'created' });
+  for (const path of ['/api/resources/Number/again', '/api/resources/Number']) {
+    const text = await (await drover.app.request(path)).text();
+    const [data] = /\{"externalId":"again"[^}]*\}/.exec(text) ?? [];
+    const numbersRead = '12345678901234567168,12345678901234567168,-9007199254740994,1e+23,1e+300,0.1,5e-324';
+    expect(data).toBe(`{"externalId":"again","list":[${numbersRead}]}`);
+    for (const method of ['POST', 'PATCH'])
+      expect(await uploaded(method, data ?? '')).toMatchObject([{ status: 'succeeded', action: 'unchanged' }]);
+  }
+});
+
+test('what a GET answers of a definition can be put back as it is: bounds beyond the exact integers, too', async () => {
+  const path = '/partner/schema-definitions';
+  const schema = '{"type":"object","properties":{"n":{"maximum":1.2345678901234567e19}}}';
+  expect((await drover.request('POST', path, { body: `{"name":"Bounded","schema":${schema}}` })).status).toBe(201);
+  const text = await (await drover.app.request(`${path}/Bounded`)).text();
+  expect(text).toContain('"maximum":12345678901234567168');
+  const [, data = ''] = /"data":(\{.*\})\}$/.exec(text) ?? [];
+  const put = await drover.request<{ versionNumber: number }>('PUT', `${path}/Bounded`, { body: data });
+  expect([put.status, put.body.data?.versionNumber]).toEqual([200, 1]);
+});
+
 test('a member given twice in a resource fails that item alone, however deep it is', async () => {
   const items = await uploaded(
     'POST',

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-/** Sends a body as text, and waits for the end. @returns of each item its action, or the codes of its errors. */
+/** Sends a body as text, and waits for the end. @returns of each item its action, or the codes and fields of its errors. */
 async function outcomesOf(tenant: Tenant, body: string): Promise<(string | undefined)[]> {
   const { status, body: answer } = await drover.request<{ batchId: string }>('POST', '/api/resources/thing/batch', {
     body,
@@ -24,16 +24,17 @@ async function outcomesOf(tenant: Tenant, body: string): Promise<(string | undef
   expect(status).toBe(202);
   await tenant.ended(answer.data.batchId);
   return (await tenant.items(answer.data.batchId)).map(
-    (item) => item.errors?.map((error) => error.code).join() ?? item.action,
+    (item) => item.errors?.map(({ code, field }) => `${code} of ${field}`).join() ?? item.action,
   );
 }
 
 describe('what is stored comes back as it was', () => {
-  test('a hundred levels, and names of any kind at each', async () => {
+  test('ninety levels, and names of any kind at each; one more fails the item and names the field', async () => {
     const tenant = new Tenant(drover);
     let deep: JsonValue = [1.5, -0.1, 1e300, 'x', true, null];
     for (const [n, name] of Array.from(
-      { length: 100 },
+      // beside the resource and the list
+      { length: 88 },
       (_, level) => ['__proto__', 'constructor', 'a.b', '$set', '', ' ', 'é😀', '\u0000'][level % 8] ?? '',
     ).entries()) {
       deep = n % 3 === 0 ? [deep] : (JSON.parse(`{${JSON.stringify(name)}:${JSON.stringify(deep)}}`) as JsonObject);
@@ -42,6 +43,9 @@ describe('what is stored comes back as it was', () => {
     expect(await outcomesOf(tenant, body)).toEqual(['created']);
     expect(JSON.stringify((await tenant.stored('thing', 'x'))?.data.a)).toBe(JSON.stringify(deep));
     expect(await outcomesOf(tenant, body)).toEqual(['unchanged']);
+    const texts = [JSON.stringify([deep]), `${'['.repeat(100_000)}${']'.repeat(100_000)}`];
+    for (const text of texts)
+      expect(await outcomesOf(tenant, `{"resources":[{"externalId":"y","a":${text}}]}`)).toEqual(['validation of a']);
   });
 
   test.each(['a/b', 'a%2Fb', '100%', ' a b ', 'ä😀', '?x=1#y', '\'"`', '\u202e', '$where', 'batch'])(
@@ -76,12 +80,12 @@ describe('what is too much fails alone', () => {
     const tenant = new Tenant(drover);
     const large = `{"externalId":"large","a":"${'x'.repeat(15 * MIB)}"}`;
     expect(await outcomesOf(tenant, `{"resources":[${large},{"externalId":"small"}]}`)).toEqual([
-      'validation',
+      'validation of a',
       'created',
     ]);
     const grows = `{"externalId":"grows","a":[${'1e20,'.repeat(1.5 * MIB)}1]}`;
     expect(await outcomesOf(tenant, `{"resources":[${grows},{"externalId":"small"}]}`)).toEqual([
-      'validation',
+      'validation of a',
       'unchanged',
     ]);
   });
@@ -90,13 +94,14 @@ describe('what is too much fails alone', () => {
     const tenant = new Tenant(drover);
     const half = (field: string) => [{ externalId: 'x', [field]: 'x'.repeat(8 * MIB) }];
     expect((await tenant.uploaded('thing', half('a'))).outcomes).toEqual(['created']);
-    expect((await tenant.uploaded('thing', half('b'))).outcomes).toEqual(['validation']);
+    const { items } = await tenant.uploaded('thing', half('b'));
+    expect(items[0]?.errors).toMatchObject([{ code: 'validation', field: expect.stringMatching(/^[ab]$/) }]);
     expect((await tenant.stored('thing', 'x'))?.versionNumber).toBe(1);
   });
 
   test('a number that JavaScript reads as infinite: stored as null it would delete', async () => {
     const body = `{"resources":[{"externalId":"x","a":1e400},{"externalId":"y","a":{"b":[-1${'0'.repeat(400)}]}},{"externalId":"z","a":1e300}]}`;
-    expect(await outcomesOf(new Tenant(drover), body)).toEqual(['validation', 'validation', 'created']);
+    expect(await outcomesOf(new Tenant(drover), body)).toEqual(['validation of a', 'validation of /a/b/0', 'created']);
   });
 
   test('ten thousand long references of each of four items are missed, waited for and shown by their number', async () => {
