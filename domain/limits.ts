@@ -6,6 +6,9 @@
 /** Most batches, resources, … that `total` of a list counts; beyond it says `totalIsCapped` (contract section 3). */
 export const MAX_TOTAL = 10_000;
 
+/** Most schema definitions of one platform: an answer that names all of them, as a dry run of a delete may, stays below 4 MiB. */
+export const MAX_SCHEMA_DEFINITIONS = 10_000;
+
 /* Camunda façade: a query becomes one text that Temporal parses, and its store carries out. */
 
 /** Longest text of a query, in UTF-16 code units: ids of Temporal have at most 1,000 bytes, a definition id is made of two. */

@@ -2,7 +2,7 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { addEqualityKeywords } from './equality-keywords.ts';
 import { pointerStep } from './json-pointer.ts';
-import { measureJson } from './json-text.ts';
+import { measureJson, sameJson } from './json-text.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
 import { type DefinitionFault, isObject, MAX_DEFINITION_FAULTS, readSchemaDocument } from './schema-document.ts';
 import { checkCounts, checkExtent, checkLimits, MAX_SCHEMA_DEPTH } from './schema-limits.ts';
@@ -63,9 +63,10 @@ export type CheckedDefinition =
 
 /**
  * Checks a request to define a schema; which fields it may have is the route's to say.
+ * @param stored a schema that was accepted before, and stays so, whatever is refused in new ones.
  * @returns the definition with defaults filled in, or every fault with a JSON pointer into the request, at most 100.
  */
-export function checkDefinition(request: JsonValue): CheckedDefinition {
+export function checkDefinition(request: JsonValue, stored?: JsonObject): CheckedDefinition {
   if (!isObject(request)) return { faults: [{ pointer: '', message: 'must be an object' }] };
   const { name, pluralName, description, schema } = request;
   const externalIdField = request.externalIdField ?? DEFAULT_EXTERNAL_ID_FIELD;
@@ -76,7 +77,8 @@ export function checkDefinition(request: JsonValue): CheckedDefinition {
     ...textFaults('externalIdField', externalIdField, 1, MAX_NAME_LENGTH),
   ];
   const field = typeof externalIdField === 'string' ? externalIdField : DEFAULT_EXTERNAL_ID_FIELD;
-  for (const { pointer, message } of checkSchema(schema, field)) {
+  const isStored = stored !== undefined && schema !== undefined && sameJson(schema, stored);
+  for (const { pointer, message } of isStored ? [] : checkSchema(schema, field)) {
     faults.push({ pointer: shortened(`/schema${pointer}`, MAX_TOLD_POINTER), message });
   }
   if (faults.length > 0) return { faults: faults.slice(0, MAX_DEFINITION_FAULTS) };

@@ -58,15 +58,16 @@ export class ChangeBusyError extends Error {
   override readonly name = 'ChangeBusyError';
 }
 
-/** What a PUT can change. */
-export type NewVersion = Pick<SchemaDefinitionInput, 'schema' | 'description'>;
+/** What a PUT can change, and the version that it is made of, where the caller says so. */
+export type NewVersion = Pick<SchemaDefinitionInput, 'schema' | 'description'> & { readonly versionNumber?: number };
 
 /**
  * Puts the next version of a definition in place. Writers are kept off, and those at work waited for; then everything stored, of
  * all tenants, is checked against the new schema, and the stored references follow it. A crash on the way leaves the old version
  * or the new one, and references that name too much at worst: `mendSchemaDefinitions` mends them.
  * @returns the definition as it is then; its version is the old one where nothing changes. Null where it is gone.
- * @throws ChangeConflictError where a stored resource would be invalid or refer to nothing; ChangeBusyError
+ * @throws ChangeConflictError where a stored resource would be invalid or refer to nothing, or the definition is at another
+ * version than the caller has seen; ChangeBusyError
  */
 export async function changeSchemaDefinition(
   database: Database,
@@ -75,6 +76,9 @@ export async function changeSchemaDefinition(
   threads: ValidationThreads,
 ): Promise<SchemaDefinition | null> {
   return underChange(database, id, async (definition, change) => {
+    // looked at under the lease: of two who have seen the same version, one alone goes on
+    if (next.versionNumber !== undefined && next.versionNumber !== definition.versionNumber)
+      throw new ChangeConflictError(`the schema definition is at version ${definition.versionNumber}`);
     const sameSchema = sameJson(definition.schema, next.schema);
     if (sameSchema && definition.description === next.description) return definition;
     if (sameSchema) await commitChange(database, change, next);

@@ -31,7 +31,9 @@ interface Job {
 
 /**
  * Validates what could take long in a thread that can be ended, one resource after the other; the thread is started when it is
- * first needed. Whose requests wait are served in turn: one owner with many does not hold up the others.
+ * first needed. Whose requests wait are served in turn: one owner with many does not hold up the others. A request waits for the
+ * one at work, and then for one of each other owner between any two of its own owner's: each takes a second at most, and up to
+ * 15 s more where its schema is compiled first.
  */
 export class ValidationThreads {
   readonly #queues = new Map<string, Job[]>();

@@ -194,11 +194,25 @@ export async function schemaDefinitionPage(
 ): Promise<{ definitions: SchemaDefinition[]; next: string | null; total: Total }> {
   const filter = { platform, active: true };
   const older = before === null ? filter : { ...filter, _id: { $lt: before } };
-  const [page, counted] = await Promise.all([
+  const [page, total] = await Promise.all([
     readDefinitions(database, older, limit),
-    database.schemaDefinitions.countDocuments(filter, { limit: COUNT_LIMIT }),
+    countSchemaDefinitions(database, platform),
   ]);
-  return { ...page, total: totalOf(counted) };
+  return { ...page, total };
+}
+
+/** How many definitions a platform has. */
+export async function countSchemaDefinitions(database: Database, platform: string): Promise<Total> {
+  return totalOf(await database.schemaDefinitions.countDocuments({ platform, active: true }, { limit: COUNT_LIMIT }));
+}
+
+/** What an answer tells of a definition beside its schema, description and references: names, ids and dates. */
+const BYTES_BESIDE_SCHEMA = 1_024;
+
+/** Bytes of a definition in an answer, at most. Escapes of the schema are in its text already. */
+function answerBytes({ schema, description = '', referenceSchemas }: SchemaDefinitionDocument): number {
+  const beside = Buffer.byteLength(JSON.stringify([description, referenceSchemas]));
+  return Buffer.byteLength(schema) + beside + BYTES_BESIDE_SCHEMA;
 }
 
 async function readDefinitions(
@@ -212,7 +226,7 @@ async function readDefinitions(
   const cursor = database.schemaDefinitions.find(filter, { batchSize }).sort({ _id: -1 });
   try {
     for await (const document of cursor) {
-      bytes += Buffer.byteLength(document.schema) + Buffer.byteLength(document.description ?? '');
+      bytes += answerBytes(document);
       const isFull = definitions.length === limit || (definitions.length > 0 && bytes > PAGE_BYTES);
       if (isFull) return { definitions, next: definitions.at(-1)?.id ?? null };
       definitions.push(fromDocument(document));

@@ -1,6 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import { wakeWaiting } from '../../activities/wake-waiting.ts';
 import { unboundSchemaKey } from '../../activities/work-items.ts';
+import { sameJson } from '../../domain/json-text.ts';
+import { MAX_SCHEMA_DEFINITIONS } from '../../domain/limits.ts';
 import type { JsonObject, JsonValue } from '../../domain/resource.ts';
 import { compilationFault, isLargeSchema } from '../../domain/schema-compiler.ts';
 import { contradictionsIn } from '../../domain/schema-contradictions.ts';
@@ -15,6 +17,7 @@ import {
   type SchemaDefinitionInput,
 } from '../../domain/schema-definition.ts';
 import { type DefinitionFault, isObject } from '../../domain/schema-document.ts';
+import { referencedNames } from '../../domain/schema-references.ts';
 import { totalText } from '../../domain/total.ts';
 import {
   ChangeBusyError,
@@ -23,6 +26,7 @@ import {
   deleteSchemaDefinition,
 } from '../../services/change-schema-definition.ts';
 import {
+  countSchemaDefinitions,
   createSchemaDefinition,
   findSchemaDefinition,
   recordAnnounced,
@@ -91,9 +95,13 @@ const NewDefinition = anyBody.openapi('NewSchemaDefinition', {
 const readOnly = {
   id: { type: 'string', description: 'If given, that of the definition' },
   versionNumber: { type: 'integer', description: 'If given, the current one; another is a 409' },
-  referenceSchemas: { type: 'array', items: { type: 'string' } },
-  createdAt: { type: 'string' },
-  updatedAt: { type: 'string' },
+  referenceSchemas: {
+    type: 'array',
+    items: { type: 'string' },
+    description: 'If given, those of the current schema, or of the new one',
+  },
+  createdAt: { type: 'string', description: 'If given, that of the definition' },
+  updatedAt: { type: 'string', description: 'If given, the current one; another is a 409' },
 } as const;
 const NextVersion = anyBody.openapi('SchemaDefinitionVersion', {
   type: 'object',
@@ -127,6 +135,7 @@ function collectionRoutes(api: Api): void {
     async (c, { body }) => {
       const input = checked(body);
       refuse(idLikeNames(input));
+      await assertRoom(c);
       await assertCompilable(c, input);
       const { database } = c.var.services;
       const result = await createSchemaDefinition(database, c.var.scope.platform, input);
@@ -196,7 +205,7 @@ function memberRoutes(api: Api): void {
       params,
       summary: 'Put the next version in place',
       description:
-        'A version that would make stored resources invalid, or refer to nothing, is refused with their number.',
+        'A version that would make stored resources invalid, or refer to nothing, is refused with their number. What a GET gave can be put back, with another schema or description: where somebody else has changed it meanwhile, that is a 409.',
       body: NextVersion,
       bodyFields: Object.keys({ ...properties, ...readOnly }),
       responses: { 200: jsonResponse('The definition', ChangedDefinition), ...faults(404, 409, 413, 415) },
@@ -204,9 +213,10 @@ function memberRoutes(api: Api): void {
     async (c, { params: { nameOrId }, body }) => {
       const definition = await schemaDefinitionOf(c, nameOrId);
       const input = checkedNext(definition, body);
-      await assertCompilable(c, input);
+      if (!sameJson(input.schema, definition.schema)) await assertCompilable(c, input);
       const { database, schemas } = c.var.services;
-      const changed = await asAnswers(() => changeSchemaDefinition(database, definition.id, input, schemas.threads));
+      const next = { ...input, ...(namesVersion(body) && { versionNumber: definition.versionNumber }) };
+      const changed = await asAnswers(() => changeSchemaDefinition(database, definition.id, next, schemas.threads));
       if (changed === null) throw unknownDefinition(nameOrId);
       schemas.forget(definition.id);
       return answerExactly(c, { ...success('Schema definition updated', toAnswer(changed)), ...warningsOf(changed) });
@@ -243,8 +253,8 @@ export async function schemaDefinitionOf(c: ApiContext, nameOrId: string): Promi
 const unknownDefinition = (nameOrId: string): ApiError => notFound(`there is no schema definition "${nameOrId}"`);
 
 /** @throws ApiError 400 naming each fault by its JSON pointer. */
-function checked(body: JsonValue): SchemaDefinitionInput {
-  const result = checkDefinition(body);
+function checked(body: JsonValue, stored?: JsonObject): SchemaDefinitionInput {
+  const result = checkDefinition(body, stored);
   if ('input' in result) return result.input;
   throw refusal(result.faults);
 }
@@ -255,6 +265,14 @@ const refusal = (found: readonly DefinitionFault[]): ApiError =>
 /** @throws ApiError 400 where there are faults. */
 function refuse(found: readonly DefinitionFault[]): void {
   if (found.length > 0) throw refusal(found);
+}
+
+/** Those who define at the same moment may each have the last place. @throws ApiError 409 where the platform has all it may have. */
+async function assertRoom(c: ApiContext): Promise<void> {
+  const { count } = await countSchemaDefinitions(c.var.services.database, c.var.scope.platform);
+  if (count < MAX_SCHEMA_DEFINITIONS) return;
+  const message = `the platform has ${MAX_SCHEMA_DEFINITIONS} schema definitions, and can have no more: delete one that nothing uses`;
+  throw new ApiError(409, message);
 }
 
 /** A large schema takes a second to compile: a thread does that. @throws ApiError 400 */
@@ -270,20 +288,34 @@ async function assertCompilable(c: ApiContext, { schema, externalIdField }: Sche
 function checkedNext(definition: SchemaDefinition, body: JsonValue): SchemaDefinitionInput {
   const { name, pluralName, externalIdField } = definition;
   const fixed: JsonObject = { name, ...(pluralName !== undefined && { pluralName }), externalIdField };
-  const input = checked(isObject(body) ? { ...fixed, ...body } : body);
-  const { id = definition.id, versionNumber = definition.versionNumber } = isObject(body) ? body : {};
+  const input = checked(isObject(body) ? { ...fixed, ...body } : body, definition.schema);
+  const current = toAnswer(definition);
+  const given = { ...current, ...(isObject(body) ? body : {}) };
   const changes = [
-    ...(id === definition.id ? [] : ['/id: cannot be changed']),
+    ...(sameName(textOf(given.id), current.id) ? [] : ['/id: cannot be changed']),
     ...(sameName(input.name, name) ? [] : ['/name: cannot be changed']),
     ...(sameName(input.pluralName, pluralName) ? [] : ['/pluralName: cannot be changed']),
     ...(input.externalIdField === externalIdField ? [] : ['/externalIdField: cannot be changed']),
+    ...(given.createdAt === current.createdAt ? [] : ['/createdAt: cannot be changed']),
+    ...([current.referenceSchemas, referencedNames(input.schema)].some((names) =>
+      sameJson([...names], given.referenceSchemas as JsonValue),
+    )
+      ? []
+      : ['/referenceSchemas: follow from the schema: leave them out']),
+    ...(Number.isInteger(given.versionNumber) ? [] : ['/versionNumber: must be an integer']),
   ];
   if (changes.length > 0) throw badRequest(...changes);
-  if (versionNumber !== definition.versionNumber) {
-    throw new ApiError(409, `the schema definition is at version ${definition.versionNumber}`);
+  if (given.versionNumber !== current.versionNumber || given.updatedAt !== current.updatedAt) {
+    throw new ApiError(409, `the schema definition is at version ${current.versionNumber}, of ${current.updatedAt}`);
   }
   return input;
 }
+
+/** Whether a caller says which version the next one is made of: then no other is replaced (invariant 4). */
+const namesVersion = (body: JsonValue): boolean =>
+  isObject(body) && (Object.hasOwn(body, 'versionNumber') || Object.hasOwn(body, 'updatedAt'));
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 const sameName = (a: string | undefined, b: string | undefined): boolean => a?.toLowerCase() === b?.toLowerCase();
 

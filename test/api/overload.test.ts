@@ -193,6 +193,27 @@ test('a body past the limit is a 413, with its length announced or not', async (
   await expect.poll(chunked.received).toMatch(/^HTTP\/1\.1 413/);
 });
 
+test.each([
+  ['GET', 'Transfer-Encoding: chunked', (body: string) => `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`],
+  ['HEAD', 'Transfer-Encoding: chunked', (body: string) => `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`],
+  ['GET', 'Content-Length: ', (body: string) => body],
+  ['HEAD', 'Content-Length: ', (body: string) => body],
+])('a body with a %s (%s) is a 400, and is never taken for the next request', async (method, header, written) => {
+  const { socket, received } = await open();
+  const body = `${head('DELETE /partner/schema-definitions/thing HTTP/1.1')}\r\n`;
+  const length = header.endsWith(' ') ? body.length : '';
+  socket.write(`${head(`${method} /api/batches HTTP/1.1`)}${header}${length}\r\n\r\n${written(body)}`);
+  await expect.poll(received).toMatch(/^HTTP\/1\.1 400 /);
+  if (method === 'GET') await expect.poll(received).toMatch(/body: a GET takes none/);
+  // where the connection is kept, what is asked next is answered next
+  socket.write(`${head('GET /healthz HTTP/1.1')}Connection: close\r\n\r\n`);
+  await expect.poll(() => socket.closed || socket.readableEnded).toBe(true);
+  expect([...received().matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status).slice(1)).toEqual(
+    received().includes('Connection: close\r\n') && !received().includes('HTTP/1.1 200') ? [] : ['200'],
+  );
+  expect((await ask('GET', '/partner/schema-definitions/thing')).status).toBe(200);
+});
+
 test('a compressed body is a 415 and is not unpacked', async () => {
   const bomb = gzipSync(Buffer.alloc(50_000_000, ' '));
   for (const path of ['/api/resources/thing/batch', '/partner/schema-definitions', '/engine-rest/process-instance']) {

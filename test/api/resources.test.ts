@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MAX_ANSWER_BYTES } from '../../domain/answer-room.ts';
+import { leastMs } from '../cpu-time.ts';
 import { OwnApi } from './own-api.ts';
 
 let api: OwnApi;
@@ -145,6 +147,33 @@ describe('GET /api/resources/{schema}', () => {
 });
 
 describe('GET /api/resources/{schema}/{externalId}/references', () => {
+  it('counts 9,999 referring resources and lists each once, in pages below 4 MiB, none of which takes long', async () => {
+    const tenant = 'many-referrers';
+    // a control character takes six bytes in an answer, and each list refers in more places than are told
+    const field = '\u0001'.repeat(1_000);
+    await api.define('referrer', { [field]: { items: { $ref: 'reach:schemas/country' } } });
+    await api.store('country', [{ externalId: 'wanted' }], tenant);
+    const ids = Array.from({ length: 9_999 }, (_, n) => `${n}`.padStart(4, '0') + '\u0001'.repeat(252));
+    const to = Array.from({ length: 25 }, () => 'wanted');
+    const large = ids.slice(0, 100).map((externalId) => ({ externalId, [field]: to }));
+    const small = ids.slice(100).map((externalId) => ({ externalId, [field]: ['wanted'] }));
+    for (let at = 0; at < ids.length; at += 1_000)
+      await api.store('referrer', [...large, ...small].slice(at, at + 1_000), tenant);
+    const path = '/api/resources/country/wanted/references?limit=100';
+    const seen: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const { result, ms } = await leastMs(() => api.send('GET', `${path}&cursor=${cursor}`, undefined, tenant));
+      const { results, pagination } = result.body.data;
+      expect([result.status, pagination.total, pagination.totalIsCapped ?? false]).toEqual([200, 9_999, false]);
+      expect(Buffer.byteLength(JSON.stringify(result.body))).toBeLessThan(MAX_ANSWER_BYTES);
+      expect(ms).toBeLessThan(2_000);
+      if (seen.length === 0) expect([results[0].fields.length, results[0].fieldsTotal]).toEqual([20, 25]);
+      seen.push(...results.map(({ resourceExternalId }: { resourceExternalId: string }) => resourceExternalId));
+      cursor = pagination.cursor;
+    }
+    expect(seen).toEqual(ids);
+  }, 240_000);
+
   it('pages who refers to it, of any schema definition, itself too, with the fields', async () => {
     const tenant = 'refs';
     await api.store('country', [{ externalId: 'X' }, { externalId: 'Y', borders: ['X', 'Y', 'X'] }], tenant);

@@ -23,6 +23,9 @@ describe('POST /partner/schema-definitions', () => {
     expect(body.warnings).toEqual([
       expect.stringMatching(/^\/schema\/allOf\/0\/additionalProperties: no resource can fit/),
     ]);
+    // it is told again where nothing changes
+    const same = await api.send('PUT', '/partner/schema-definitions/unfittable', { schema });
+    expect([same.status, same.body.data.versionNumber, same.body.warnings]).toEqual([200, 1, body.warnings]);
     const put = { schema: { type: 'object' } };
     expect((await api.send('PUT', '/partner/schema-definitions/unfittable', put)).body).not.toHaveProperty('warnings');
   });
@@ -155,6 +158,52 @@ describe('PUT /partner/schema-definitions/{nameOrId}', () => {
     expect((await api.send('PUT', `${path}/LOOSE`, { schema: next.schema })).body.data).not.toHaveProperty(
       'description',
     );
+  });
+
+  it('takes back what a GET gave, and passes over nothing of it', async () => {
+    await api.define('there', { a: { $ref: 'reach:schemas/land-of-back' } });
+    const { data } = (await api.send('GET', `${path}/there`)).body;
+    const same = await api.send('PUT', `${path}/there`, data);
+    expect([same.status, same.body.data]).toEqual([200, data]);
+    expect((await api.send('PUT', `${path}/there`, { ...data, id: data.id.toUpperCase() })).status).toBe(200);
+    const wrong = {
+      id: 'another',
+      createdAt: '2020-01-01T00:00:00.000Z',
+      referenceSchemas: ['x'],
+      versionNumber: '1',
+    };
+    const refused = await api.send('PUT', `${path}/there`, { ...data, ...wrong });
+    expect([refused.status, refused.body.errors]).toEqual([
+      400,
+      [
+        '/id: cannot be changed',
+        '/createdAt: cannot be changed',
+        '/referenceSchemas: follow from the schema: leave them out',
+        '/versionNumber: must be an integer',
+      ],
+    ]);
+    for (const stale of [{ versionNumber: 2 }, { updatedAt: '2020-01-01T00:00:00.000Z' }])
+      expect((await api.send('PUT', `${path}/there`, { ...data, ...stale })).status).toBe(409);
+    // with another schema, what it refers to is that of before, or its own
+    const schema = object({ b: { $ref: 'reach:schemas/land-of-back' }, c: { $ref: 'reach:schemas/there' } });
+    const changed = await api.send('PUT', `${path}/there`, { ...data, schema });
+    expect([changed.status, changed.body.data.referenceSchemas]).toEqual([200, ['land-of-back', 'there']]);
+    const { referenceSchemas } = changed.body.data;
+    expect((await api.send('PUT', `${path}/there`, { schema: object(), referenceSchemas: [] })).status).toBe(200);
+    expect((await api.send('PUT', `${path}/there`, { schema, referenceSchemas })).body.data.versionNumber).toBe(4);
+  });
+
+  it('lets one of several go on who have changed what a GET gave them at the same time', async () => {
+    await api.define('edited');
+    const { data } = (await api.send('GET', `${path}/edited`)).body;
+    const edits = await Promise.all(
+      Array.from({ length: 5 }, (_, n) =>
+        api.send('PUT', `${path}/edited`, { ...data, schema: object({ [`f${n}`]: {} }) }),
+      ),
+    );
+    expect(edits.map(({ status }) => status).filter((status) => status === 200)).toHaveLength(1);
+    for (const { status } of edits) expect([200, 409, 503]).toContain(status);
+    expect((await api.send('GET', `${path}/edited`)).body.data.versionNumber).toBe(2);
   });
 
   it('refuses another name, pluralName or externalIdField', async () => {

@@ -44,6 +44,20 @@ describe('validation in a thread', () => {
     expect(await faults(unique, [1, 1])).toMatchObject([{ code: 'validation', field: 'a' }]);
   });
 
+  it('lets one item of a tenant that takes too long go before that of another, and no more', async () => {
+    const order: string[] = [];
+    const ask = async (owner: string, a: readonly number[]) => {
+      order.push(`${owner} ${(await faults(costly, a, owner)).length}`);
+    };
+    const late = (n: number) => list(190_000, (i) => i + n);
+    await Promise.all([...list(4, (n) => ask('costly', late(n))), ...list(3, (n) => ask('cheap', [n]))]);
+    expect(order).toHaveLength(7);
+    // of the costly ones each was ended after its second; of the others none waited for two of them
+    expect(order.filter((each) => each === 'costly 1')).toHaveLength(4);
+    expect(order.slice(0, 6).filter((each) => each === 'cheap 0')).toHaveLength(3);
+    expect(order.join()).not.toMatch(/costly 1,costly 1.*cheap/);
+  }, 60_000);
+
   it('serves whose requests wait in turn', async () => {
     const order: string[] = [];
     const ask = async (owner: string, n: number) => {
