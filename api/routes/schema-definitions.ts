@@ -3,21 +3,17 @@ import { wakeWaiting } from '../../activities/wake-waiting.ts';
 import { unboundSchemaKey } from '../../activities/work-items.ts';
 import { sameJson } from '../../domain/json-text.ts';
 import { MAX_SCHEMA_DEFINITIONS } from '../../domain/limits.ts';
-import type { JsonObject, JsonValue } from '../../domain/resource.ts';
+import type { JsonValue } from '../../domain/resource.ts';
 import { compilationFault, isLargeSchema } from '../../domain/schema-compiler.ts';
 import { contradictionsIn } from '../../domain/schema-contradictions.ts';
 import {
-  checkDefinition,
   DEFAULT_EXTERNAL_ID_FIELD,
-  idLikeNames,
   MAX_DESCRIPTION_LENGTH,
   MAX_NAME_LENGTH,
   NAME_PATTERN,
   type SchemaDefinition,
   type SchemaDefinitionInput,
 } from '../../domain/schema-definition.ts';
-import { type DefinitionFault, isObject } from '../../domain/schema-document.ts';
-import { referencedNames } from '../../domain/schema-references.ts';
 import { totalText } from '../../domain/total.ts';
 import {
   ChangeBusyError,
@@ -32,6 +28,7 @@ import {
   recordAnnounced,
   schemaDefinitionPage,
 } from '../../store/schema-definitions.ts';
+import { checkedNew, checkedNext, namesVersion, toAnswer } from '../checked-definitions.ts';
 import type { ApiContext, Services } from '../context.ts';
 import type { ListPlace } from '../cursors.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../define-route.ts';
@@ -133,8 +130,7 @@ function collectionRoutes(api: Api): void {
       responses: { 201: jsonResponse('The definition', ChangedDefinition), ...faults(409, 413, 415) },
     },
     async (c, { body }) => {
-      const input = checked(body);
-      refuse(idLikeNames(input));
+      const input = checkedNew(body);
       await assertRoom(c);
       await assertCompilable(c, input);
       const { database } = c.var.services;
@@ -252,21 +248,6 @@ export async function schemaDefinitionOf(c: ApiContext, nameOrId: string): Promi
 
 const unknownDefinition = (nameOrId: string): ApiError => notFound(`there is no schema definition "${nameOrId}"`);
 
-/** @throws ApiError 400 naming each fault by its JSON pointer. */
-function checked(body: JsonValue, stored?: JsonObject): SchemaDefinitionInput {
-  const result = checkDefinition(body, stored);
-  if ('input' in result) return result.input;
-  throw refusal(result.faults);
-}
-
-const refusal = (found: readonly DefinitionFault[]): ApiError =>
-  badRequest(...found.map(({ pointer, message }) => `${pointer || 'body'}: ${message}`));
-
-/** @throws ApiError 400 where there are faults. */
-function refuse(found: readonly DefinitionFault[]): void {
-  if (found.length > 0) throw refusal(found);
-}
-
 /** Those who define at the same moment may each have the last place. @throws ApiError 409 where the platform has all it may have. */
 async function assertRoom(c: ApiContext): Promise<void> {
   const { count } = await countSchemaDefinitions(c.var.services.database, c.var.scope.platform);
@@ -283,41 +264,6 @@ async function assertCompilable(c: ApiContext, { schema, externalIdField }: Sche
     : compilationFault(schema, externalIdField);
   if (fault !== null) throw badRequest(`/schema: cannot be compiled: ${fault}`);
 }
-
-/** What never changes may be left out of a PUT, or be repeated; a name in any case. */
-function checkedNext(definition: SchemaDefinition, body: JsonValue): SchemaDefinitionInput {
-  const { name, pluralName, externalIdField } = definition;
-  const fixed: JsonObject = { name, ...(pluralName !== undefined && { pluralName }), externalIdField };
-  const input = checked(isObject(body) ? { ...fixed, ...body } : body, definition.schema);
-  const current = toAnswer(definition);
-  const given = { ...current, ...(isObject(body) ? body : {}) };
-  const changes = [
-    ...(sameName(textOf(given.id), current.id) ? [] : ['/id: cannot be changed']),
-    ...(sameName(input.name, name) ? [] : ['/name: cannot be changed']),
-    ...(sameName(input.pluralName, pluralName) ? [] : ['/pluralName: cannot be changed']),
-    ...(input.externalIdField === externalIdField ? [] : ['/externalIdField: cannot be changed']),
-    ...(given.createdAt === current.createdAt ? [] : ['/createdAt: cannot be changed']),
-    ...([current.referenceSchemas, referencedNames(input.schema)].some((names) =>
-      sameJson([...names], given.referenceSchemas as JsonValue),
-    )
-      ? []
-      : ['/referenceSchemas: follow from the schema: leave them out']),
-    ...(Number.isInteger(given.versionNumber) ? [] : ['/versionNumber: must be an integer']),
-  ];
-  if (changes.length > 0) throw badRequest(...changes);
-  if (given.versionNumber !== current.versionNumber || given.updatedAt !== current.updatedAt) {
-    throw new ApiError(409, `the schema definition is at version ${current.versionNumber}, of ${current.updatedAt}`);
-  }
-  return input;
-}
-
-/** Whether a caller says which version the next one is made of: then no other is replaced (invariant 4). */
-const namesVersion = (body: JsonValue): boolean =>
-  isObject(body) && (Object.hasOwn(body, 'versionNumber') || Object.hasOwn(body, 'updatedAt'));
-
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-
-const sameName = (a: string | undefined, b: string | undefined): boolean => a?.toLowerCase() === b?.toLowerCase();
 
 /** Tells those who wait for a definition of this name. Should that fail, recovery does it. */
 async function announce(services: Services, { id, platform, name }: SchemaDefinition): Promise<void> {
@@ -345,8 +291,4 @@ async function asAnswers<T>(change: () => Promise<T>): Promise<T> {
 function warningsOf({ schema, externalIdField }: SchemaDefinition): { warnings?: string[] } {
   const found = contradictionsIn(schema, externalIdField);
   return found.length === 0 ? {} : { warnings: found.map(({ pointer, message }) => `/schema${pointer}: ${message}`) };
-}
-
-function toAnswer({ platform: _, createdAt, updatedAt, ...definition }: SchemaDefinition) {
-  return { ...definition, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
 }

@@ -31,7 +31,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a batch for good
-         * @description Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay.
+         * @description Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay. From the answer on the batch is a 404 and nothing of it begins; what cannot be removed at once, as Temporal cannot be reached, is removed later.
          */
         delete: operations["deleteBatch"];
         options?: never;
@@ -48,7 +48,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End it; what was applied stays */
+        /**
+         * End it; what was applied stays
+         * @description The request is stored before the answer, and holds from then on: at most the slice of 100 resources that is being written is finished. It does not depend on Temporal: where that cannot be reached, or takes no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the workflow is told within seconds after Temporal is back.
+         */
         post: operations["cancelBatch"];
         delete?: never;
         options?: never;
@@ -102,7 +105,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Go on where it stopped */
+        /**
+         * Go on where it stopped
+         * @description The request is stored before the answer. It does not depend on Temporal: where that cannot be reached, or takes no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the workflow is told within seconds after Temporal is back.
+         */
         post: operations["resumeBatch"];
         delete?: never;
         options?: never;
@@ -119,7 +125,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Carry out failed, expired and cancelled items again */
+        /**
+         * Carry out failed, expired and cancelled items again
+         * @description In a new run of the same batch. 202 is said when that run is stored and sure to be started; 503 or 429, where Temporal takes no starts, before anything is stored.
+         */
         post: operations["retryBatch"];
         delete?: never;
         options?: never;
@@ -136,7 +145,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start nothing new until resumed */
+        /**
+         * Start nothing new until resumed
+         * @description The request is stored before the answer, and holds from then on: at most the slice of 100 resources that is being written is finished. It does not depend on Temporal: where that cannot be reached, or takes no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the workflow is told within seconds after Temporal is back.
+         */
         post: operations["suspendBatch"];
         delete?: never;
         options?: never;
@@ -582,7 +594,7 @@ export interface paths {
         get: operations["getSchemaDefinition"];
         /**
          * Put the next version in place
-         * @description A version that would make stored resources invalid, or refer to nothing, is refused with their number.
+         * @description A version that would make stored resources invalid, or refer to nothing, is refused with their number. What a GET gave can be put back, with another schema or description: where somebody else has changed it meanwhile, that is a 409.
          */
         put: operations["replaceSchemaDefinition"];
         post?: never;
@@ -1063,6 +1075,7 @@ export interface components {
         };
         /** @description What a GET gave can be sent back. Names and the external id field never change: they may be left out, or repeated */
         SchemaDefinitionVersion: {
+            /** @description If given, that of the definition */
             createdAt?: string;
             description?: string;
             /** @default externalId */
@@ -1071,11 +1084,13 @@ export interface components {
             id?: string;
             name?: string;
             pluralName?: string;
+            /** @description If given, those of the current schema, or of the new one */
             referenceSchemas?: string[];
             /** @description JSON Schema, draft-07 or 2020-12, of type object */
             schema: {
                 [key: string]: unknown;
             };
+            /** @description If given, the current one; another is a 409 */
             updatedAt?: string;
             /** @description If given, the current one; another is a 409 */
             versionNumber?: number;
