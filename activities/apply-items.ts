@@ -18,6 +18,7 @@ import { currentDelivery, type Delivery, isBlocked } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { endEarlierAttempts, type Writable } from './earlier-attempts.ts';
 import { fieldsOfOwnKind, linksOf } from './own-links.ts';
+import type { LoadedSchema } from './schema-catalog.ts';
 import { createdKeysOf, keysOfItems, settleApplied } from './settle-leftovers.ts';
 import { wakeWaiting } from './wake-waiting.ts';
 import { withIntent } from './with-intent.ts';
@@ -178,10 +179,13 @@ async function applyOpen(
 ): Promise<Applied> {
   const { database, schemas } = dependencies;
   if (open.length === 0) return { outcomes: new Map(), left: [] };
-  const schema = await schemas.current(batch.schemaDefinitionId ?? '');
-  // What a new version lets refer to each other may be at work side by side, or come later: it would miss what is in its own batch.
-  // The version is checked once more under the intent: from there on it stays.
-  if (schema !== null && links !== undefined && links !== linksOf(await fieldsOfOwnKind(schemas, schema))) {
+  const definitionId = batch.schemaDefinitionId ?? '';
+  let schema = await schemas.current(definitionId);
+  // the plan may know a later version than this worker
+  if (await isPlannedOtherwise(schemas, schema, links)) schema = await schemas.latest(definitionId);
+  // What another version lets refer to each other may be at work side by side, or come later: an item would miss what is in its own
+  // batch. The version is checked once more under the intent: from there on it stays.
+  if (await isPlannedOtherwise(schemas, schema, links)) {
     await endEarlierAttempts(database, delivery, batch._id, writable);
     return { ...(await settleBegun(dependencies, batch, open)), isOutdated: true };
   }
@@ -211,6 +215,15 @@ async function applyOpen(
   );
   await wakeWaiting(dependencies, created);
   return { outcomes, left: left.map(({ index }) => index) };
+}
+
+/** Whether items were planned by other references among each other than this version of their definition has. */
+async function isPlannedOtherwise(
+  schemas: Dependencies['schemas'],
+  schema: LoadedSchema | null,
+  links: string | undefined,
+): Promise<boolean> {
+  return schema !== null && links !== undefined && links !== linksOf(await fieldsOfOwnKind(schemas, schema));
 }
 
 /** Stores what has become of items, and registers those that wait. @param isFirst see `writeOutcomes`. */

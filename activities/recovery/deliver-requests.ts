@@ -1,8 +1,13 @@
 import { type Told, tellWorkflow } from '../../services/control-batch.ts';
+import type { BatchDocument } from '../../store/batches.ts';
 import { undeliveredRequests } from '../../store/batches-to-recover.ts';
-import { isOver, NOTHING_DONE, type RecoveryJob } from './job.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { forEachAtOnce } from '../lanes.ts';
+import { isOver, type RecoveryJob } from './job.ts';
 
+/** Batches of one slice, and of them side by side: an outage of Temporal may have left very many. */
 const BATCHES_PER_SLICE = 100;
+const AT_ONCE = 10;
 /** Time that the calls for one batch are given, in ms. */
 const TELL_TIMEOUT_MS = 10_000;
 const PLACE = 'deliver';
@@ -19,27 +24,28 @@ export const deliverRequests: RecoveryJob = {
     const batches = await undeliveredRequests(context.database, places.get(PLACE) ?? '', BATCHES_PER_SLICE);
     places.delete(PLACE);
     let delivered = 0;
-    for (const [at, batch] of batches.entries()) {
-      if (isOver(slice)) {
-        // those that take long do not keep the others waiting: the next slice goes on behind them
-        const before = batches[at - 1];
-        if (before !== undefined) places.set(PLACE, before._id);
-        return { recovered: { delivered }, hasMore: false };
-      }
-      // one that is not started yet begins with what is asked of it
-      if (batch.unstarted) continue;
-      try {
-        const tell = (): Promise<Told> => tellWorkflow(context, batch);
-        const told = await context.client.withDeadline(Date.now() + TELL_TIMEOUT_MS, tell);
-        if (told === 'told') delivered += 1;
-      } catch (error) {
-        context.logger.warn({ batchId: batch._id, err: error }, 'a request could not be delivered to a batch');
-      }
-    }
-    const last = batches.at(-1);
-    if (batches.length < BATCHES_PER_SLICE || last === undefined)
-      return delivered > 0 ? { recovered: { delivered }, hasMore: false } : NOTHING_DONE;
-    places.set(PLACE, last._id);
-    return { recovered: { delivered }, hasMore: true };
+    let last: BatchDocument | undefined;
+    await forEachAtOnce(batches, AT_ONCE, async (batch) => {
+      if (isOver(slice)) return;
+      last = batch;
+      if (await deliver(context, batch)) delivered += 1;
+    });
+    const isEnd = last === batches.at(-1) && batches.length < BATCHES_PER_SLICE;
+    // those that take long do not keep the others waiting: the next slice goes on behind them
+    if (!isEnd && last !== undefined) places.set(PLACE, last._id);
+    return { recovered: { delivered }, hasMore: !isEnd && !isOver(slice) };
   },
 };
+
+/** @returns whether the workflow knows now. */
+async function deliver(context: Dependencies, batch: BatchDocument): Promise<boolean> {
+  // one that is not started yet begins with what is asked of it
+  if (batch.unstarted) return false;
+  try {
+    const tell = (): Promise<Told> => tellWorkflow(context, batch);
+    return (await context.client.withDeadline(Date.now() + TELL_TIMEOUT_MS, tell)) === 'told';
+  } catch (error) {
+    context.logger.warn({ batchId: batch._id, err: error }, 'a request could not be delivered to a batch');
+    return false;
+  }
+}
