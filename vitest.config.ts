@@ -15,6 +15,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
+    // a state that is waited for may take its time; by default a test fails after one second
+    expect: { poll: { timeout: 30_000, interval: 20 } },
     // On a shared machine a test may meet a stall of seconds. One that passes only when repeated is named in the output.
     retry: process.env.CI === 'true' ? 2 : 0,
     reporters: ['default', new CountReporter()],

@@ -84,7 +84,7 @@ test('a batch in the middle of its work finishes what it has begun, and goes', a
   const id = await drover.upload('ship', [{ externalId: 'begun' }]);
   await begun;
   const removed = remove(id);
-  await vi.waitFor(async () => expect((await drover.request('GET', `/api/batches/${id}`)).status).toBe(404));
+  await vi.waitFor(async () => expect((await drover.request('GET', `/api/batches/${id}`)).status).toBe(404), 20_000);
   open();
   expect((await removed).status).toBe(200);
   await expectGone(id);

@@ -183,8 +183,9 @@ function hiddenResource(
 
 test('a request that the workflow was not told of is told', async () => {
   const id = await waitingBatch('deaf');
-  await vi.waitFor(async () =>
-    expect((await drover.services.database.batches.findOne({ _id: id }))?.status).toBe('waiting'),
+  await vi.waitFor(
+    async () => expect((await drover.services.database.batches.findOne({ _id: id }))?.status).toBe('waiting'),
+    20_000,
   );
   // what an API leaves that dies between the two
   await requestControl(drover.services.database, id, { suspended: true });
