@@ -1,4 +1,4 @@
-import type { Aim } from './proxy.ts';
+import type { Aim } from '../../testkit/proxy.ts';
 import type { Faults } from './run.ts';
 import type { Workload } from './workload.ts';
 

@@ -5,9 +5,9 @@ import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { startMongodb } from '../../dev/mongodb.ts';
 import { startTemporal } from '../../dev/temporal.ts';
+import { TcpProxy } from '../../testkit/proxy.ts';
 import type { Victim } from './killer.ts';
 import { quietPorts } from './ports.ts';
-import { FaultyProxy } from './proxy.ts';
 import type { Random } from './random.ts';
 import { Supervised, startProgram } from './supervised.ts';
 
@@ -42,7 +42,7 @@ interface Addresses {
  */
 export class Installation {
   /** Each with the mean time between its faults, in ms. */
-  readonly proxies: { readonly proxy: FaultyProxy; readonly meanMs: number }[] = [];
+  readonly proxies: { readonly proxy: TcpProxy; readonly meanMs: number }[] = [];
   readonly victims: Victim[] = [];
   readonly database = DATABASE;
   readonly #options: InstallationOptions;
@@ -147,8 +147,8 @@ export class Installation {
   async #startApi(): Promise<void> {
     const { folder, sources } = this.#options;
     const addresses = {
-      mongodb: await this.#proxyTo('API to MongoDB', this.#servers.mongodb, 1_500),
-      temporal: await this.#proxyTo('API to Temporal', this.#servers.temporal, 4_000),
+      mongodb: await this.#proxyTo('API to MongoDB', this.mongodbUri, 1_500),
+      temporal: await this.#proxyTo('API to Temporal', this.temporalAddress, 4_000),
     };
     const api = await startProgram({
       name: 'API',
@@ -160,14 +160,14 @@ export class Installation {
       },
     });
     this.#supervise(api, 2);
-    await this.#proxyTo('clients to API', this.#apiPort, 800, this.#clientPort);
+    await this.#proxyTo('clients to API', this.apiUrl, 800, this.#clientPort);
   }
 
   async #startWorkers(): Promise<void> {
     const { folder, sources } = this.#options;
     const addresses = {
-      mongodb: await this.#proxyTo('workers to MongoDB', this.#servers.mongodb, 300),
-      temporal: await this.#proxyTo('workers to Temporal', this.#servers.temporal, 5_000),
+      mongodb: await this.#proxyTo('workers to MongoDB', this.mongodbUri, 300),
+      temporal: await this.#proxyTo('workers to Temporal', this.temporalAddress, 5_000),
     };
     const bundle = join(folder, 'workflows.js');
     const { code } = await bundleWorkflowCode({
@@ -193,10 +193,10 @@ export class Installation {
   }
 
   /** @returns the port of the proxy. */
-  async #proxyTo(name: string, upstreamPort: number, meanMs: number, port = this.#port()): Promise<number> {
-    const proxy = await FaultyProxy.listen(name, port, upstreamPort);
+  async #proxyTo(name: string, to: string, meanMs: number, port = this.#port()): Promise<number> {
+    const proxy = await TcpProxy.start({ name, to, port });
     this.proxies.push({ proxy, meanMs });
-    this.#started.push(() => proxy.close());
+    this.#started.push(() => proxy.stop());
     return port;
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Aim, FaultyProxy, NetworkFault } from './proxy.ts';
+import type { Aim, NetworkFault, TcpProxy } from '../../testkit/proxy.ts';
 import type { Random } from './random.ts';
 
 /** How often each fault is chosen. */
@@ -50,7 +50,7 @@ const CRITICAL_COMMANDS: readonly (readonly string[])[] = [
 
 /** Gives one proxy a fault every now and then, `meanMs` apart, until told to stop. */
 export async function disturb(
-  proxy: FaultyProxy,
+  proxy: TcpProxy,
   random: Random,
   { meanMs, weights, standing }: { meanMs: number; weights: NetworkWeights; standing: readonly StandingFault[] },
   stopped: AbortSignal,
@@ -72,5 +72,5 @@ export async function disturb(
       proxy.arm({ fault, ms: Math.min(random.exponential(300), MAX_DELAY_MS), texts });
     }
   }
-  proxy.calm();
+  await proxy.pass();
 }

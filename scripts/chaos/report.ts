@@ -1,9 +1,9 @@
+import type { NetworkFault } from '../../testkit/proxy.ts';
 import type { ItemAnswer } from './answers.ts';
 import type { Findings } from './checker.ts';
 import type { Violation } from './checks/violation.ts';
 import { type Happened, neverHappened } from './happened.ts';
 import type { Journal } from './journal.ts';
-import type { NetworkFault } from './proxy.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** What a run did. */

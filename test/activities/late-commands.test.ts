@@ -1,30 +1,30 @@
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/activity';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { type HeldRequest, TcpProxy } from '../../testkit/proxy.ts';
 import { Drover } from '../harness.ts';
-import { type HeldCommand, HoldingProxy } from '../holding-proxy.ts';
 
 /**
  * A command that an attempt gave up is carried out after a later attempt is through: it is held back on its way to MongoDB, its
  * sender waits until its time is over, and it is delivered at the end.
  */
-let proxy: HoldingProxy;
+let proxy: TcpProxy;
 let drover: Drover;
 beforeAll(async () => {
-  proxy = await HoldingProxy.start(Number(new URL(inject('mongodbUri')).port));
+  proxy = await TcpProxy.start({ to: inject('mongodbUri') });
   drover = await Drover.start({
     worker: false,
     environment: { MONGODB_URI: inject('mongodbUri'), ACTIVITY_TIMEOUT_SECONDS: '4' },
   });
   // only the worker's commands pass the proxy
-  const worker = { ...drover.config, MONGODB_URI: proxy.uri(inject('mongodbUri')) };
+  const worker = { ...drover.config, MONGODB_URI: proxy.address };
   await drover.startWorker({ config: worker });
   await drover.define('target', { note: { type: 'string' } });
   await drover.define('source', { note: { type: 'string' }, to: { $ref: 'reach:schemas/target' } });
 });
 afterAll(async () => {
   await drover.stop();
-  proxy.stop();
+  await proxy.stop();
 });
 
 const upload = (schema: string, resources: object[], query = ''): Promise<string> =>
@@ -49,7 +49,7 @@ test('an insert that lands after its resource was inserted again and deleted doe
   const id = `a-${randomUUID()}`;
   const held = proxy.hold('insert', 'resources', id);
   const batchId = await upload('target', [{ externalId: id, note: 'first' }]);
-  const late: HeldCommand = await held;
+  const late: HeldRequest = await held;
   expect((await ended(batchId)).actions.created).toBe(1);
   await remove('target', [id]);
   expect(await stored('target', id)).toBeNull();

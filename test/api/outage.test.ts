@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { TcpProxy } from '../../testkit/proxy.ts';
 import { Drover } from '../harness.ts';
-import { type ProxyMode, TcpProxy } from '../tcp-proxy.ts';
 import { everyRoute, fill, type Route } from './every-route.ts';
 
 /** Contract section 2: a caller gets its 503 within 5 s. */
@@ -13,14 +13,13 @@ let routes: Route[];
 let parameters: Record<string, string>;
 
 beforeAll(async () => {
-  const mongodbPort = Number(new URL(inject('mongodbUri')).port);
-  mongodb = await TcpProxy.start(mongodbPort);
-  temporal = await TcpProxy.start(Number(inject('temporalAddress').split(':')[1]));
+  mongodb = await TcpProxy.start({ to: inject('mongodbUri') });
+  temporal = await TcpProxy.start({ to: inject('temporalAddress') });
   drover = await Drover.start({
     worker: false,
     environment: {
-      MONGODB_URI: inject('mongodbUri').replace(String(mongodbPort), String(mongodb.port)),
-      TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}`,
+      MONGODB_URI: mongodb.address,
+      TEMPORAL_ADDRESS: temporal.address,
     },
   });
   routes = await everyRoute(drover.app);
@@ -36,14 +35,14 @@ beforeAll(async () => {
   };
 });
 afterEach(async () => {
-  await mongodb.set('pass');
-  await temporal.set('pass');
+  await mongodb.pass();
+  await temporal.pass();
   await expect.poll(async () => (await ask('GET', '/readyz')).status, { timeout: 15_000 }).toBe(200);
 });
 afterAll(async () => {
   await drover.stop();
-  mongodb.stop();
-  temporal.stop();
+  await mongodb.stop();
+  await temporal.stop();
 });
 
 interface Told {
@@ -104,14 +103,14 @@ function expectAway(route: Route, told: Told): void {
   expect(told.text).not.toMatch(/\bat .*\.ts:|node_modules|ECONNREFUSED|127\.0\.0\.1/);
 }
 
-describe.each<['mongodb' | 'temporal', ProxyMode]>([
+describe.each<['mongodb' | 'temporal', 'refuse' | 'hang']>([
   ['mongodb', 'refuse'],
   ['mongodb', 'hang'],
   ['temporal', 'refuse'],
   ['temporal', 'hang'],
 ])('%s away (%s)', (server, mode) => {
   test('every kind of request is answered within 5 s, with 503 and Retry-After where it needs that server; then all goes on', async () => {
-    await (server === 'mongodb' ? mongodb : temporal).set(mode);
+    (server === 'mongodb' ? mongodb : temporal)[mode]();
     const [health, ready] = await Promise.all([ask('GET', '/healthz'), ask('GET', '/readyz')]);
     expect([health.status, ready.status]).toEqual([200, 503]);
     expect(JSON.parse(ready.text)).toMatchObject({ status: 'unavailable', [server]: 'unreachable' });
@@ -129,7 +128,7 @@ describe.each<['mongodb' | 'temporal', ProxyMode]>([
           answer.text,
         ]);
     }
-    await (server === 'mongodb' ? mongodb : temporal).set('pass');
+    await (server === 'mongodb' ? mongodb : temporal).pass();
     await expect.poll(async () => (await ask('GET', '/readyz')).status, { timeout: 8_000 }).toBe(200);
     await drover.upload('thing', [{ externalId: 'after' }]);
   });
@@ -139,7 +138,7 @@ const deletesTheBatch = ({ method, path }: Route): boolean =>
   method === 'DELETE' && (path === '/api/batches/{batchId}' || path.startsWith('/api/v1/'));
 
 test('while Temporal is away a batch is told from the store', async () => {
-  await temporal.set('hang');
+  temporal.hang();
   const told = await ask('GET', `/api/batches/${parameters.batchId}`);
   expect(told.status).toBe(200);
   expect(JSON.parse(told.text).data.source).toBe('store');
@@ -147,7 +146,7 @@ test('while Temporal is away a batch is told from the store', async () => {
 
 test('a batch that is deleted while Temporal is away is gone at once', async () => {
   const id = await drover.upload('thing', [{ externalId: 'z' }]);
-  await temporal.set('refuse');
+  temporal.refuse();
   const told = await ask('DELETE', `/api/batches/${id}`);
   expect([told.status, told.ms < LIMIT_MS]).toEqual([200, true]);
   expect((await ask('GET', `/api/batches/${id}`)).status).toBe(404);
@@ -155,7 +154,7 @@ test('a batch that is deleted while Temporal is away is gone at once', async () 
 
 test('a refused batch leaves nothing behind', async () => {
   const before = await drover.services.database.batches.countDocuments({});
-  await temporal.set('refuse');
+  temporal.refuse();
   expect((await ask('POST', '/api/resources/thing/batch', { resources: [{ externalId: 'y' }] })).status).toBe(503);
   expect(await drover.services.database.batches.countDocuments({})).toBe(before);
 });

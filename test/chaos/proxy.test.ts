@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { freePort } from '../../dev/ports.ts';
-import { FaultyProxy } from '../../scripts/chaos/proxy.ts';
+import { TcpProxy } from '../../testkit/proxy.ts';
 
 /** A server that echoes, and remembers what it was told. */
 let heard: string;
 let server: Server;
-let proxy: FaultyProxy;
+let proxy: TcpProxy;
 
 beforeEach(async () => {
   heard = '';
@@ -19,10 +18,10 @@ beforeEach(async () => {
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  proxy = await FaultyProxy.listen('test', await freePort(), (server.address() as AddressInfo).port);
+  proxy = await TcpProxy.start({ to: `127.0.0.1:${(server.address() as AddressInfo).port}` });
 });
 afterEach(async () => {
-  await proxy.close();
+  await proxy.stop();
   server.close();
 });
 
@@ -90,7 +89,7 @@ test('a request that lands late is delivered, though its sender has given it up;
     socket.write('late');
     await expect.poll(() => proxy.counts.landLate).toBe(isCalm ? 2 : 1);
     socket.destroy();
-    if (isCalm) proxy.calm();
+    if (isCalm) await proxy.pass();
     else await expect.poll(() => heard).toBe('late');
   }
   await new Promise((resolve) => setTimeout(resolve, 250));
@@ -102,7 +101,7 @@ test('for a while nobody is let in, and those who were are cut', async () => {
   expect(await ask(socket, 'one')).toBe('echo one');
   proxy.refuse(100);
   await once(socket, 'close');
-  expect(await ask(await dial(), 'two')).toBeNull();
+  await expect(dial()).rejects.toThrow('ECONNREFUSED');
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(await ask(await dial(), 'three')).toBe('echo three');
 });

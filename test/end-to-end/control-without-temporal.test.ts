@@ -3,9 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { createApp } from '../../api/app.ts';
 import type { Services } from '../../api/context.ts';
 import type { BatchView } from '../../services/view-batch.ts';
+import { TcpProxy } from '../../testkit/proxy.ts';
 import { Drover } from '../harness.ts';
 import { recoverNow } from '../left-behind.ts';
-import { type ProxyMode, TcpProxy } from '../tcp-proxy.ts';
 
 /**
  * Whoever steers a batch while its API process cannot reach Temporal is told 200 when the request is stored, and it holds from
@@ -24,26 +24,26 @@ let well: Drover;
 /** An API whose way to Temporal is cut. */
 let cut: Drover;
 beforeAll(async () => {
-  temporal = await TcpProxy.start(Number(inject('temporalAddress').split(':')[1]));
+  temporal = await TcpProxy.start({ to: inject('temporalAddress') });
   well = await Drover.start({ environment: { ACTIVITY_TIMEOUT_SECONDS: '60' } });
   cut = await Drover.start({
     worker: false,
     environment: {
       MONGODB_DATABASE: well.config.MONGODB_DATABASE,
       TEMPORAL_TASK_QUEUE: well.config.TEMPORAL_TASK_QUEUE,
-      TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}`,
+      TEMPORAL_ADDRESS: temporal.address,
     },
   });
   await well.define('town', { name: { type: 'string' }, near: { $ref: 'reach:schemas/town' } });
 });
 afterEach(async () => {
   well.atCheckpoint(undefined);
-  await temporal.set('pass');
+  await temporal.pass();
 });
 afterAll(async () => {
   await cut.stop();
   await well.stop();
-  temporal.stop();
+  await temporal.stop();
 });
 
 const towns = (prefix: string, count: number) =>
@@ -80,13 +80,13 @@ async function inTheMiddle(prefix: string): Promise<{ id: string; open: () => vo
   return { id, open };
 }
 
-describe.each<ProxyMode>(['refuse', 'hang'])('an API whose connections to Temporal %s', (mode) => {
+describe.each<'refuse' | 'hang'>(['refuse', 'hang'])('an API whose connections to Temporal %s', (mode) => {
   test('suspends and resumes: what is stored stops the workers, and recovery tells the workflow', {
     timeout: TEST_MS,
   }, async () => {
     const prefix = `halted-${mode}`;
     const { id, open } = await inTheMiddle(prefix);
-    await temporal.set(mode);
+    temporal[mode]();
     const { status, data } = await act('suspend', id);
     expect([status, data]).toMatchObject([
       200,
@@ -111,7 +111,7 @@ describe.each<ProxyMode>(['refuse', 'hang'])('an API whose connections to Tempor
   test('cancels: what is stored stops the workers, and recovery ends the batch', { timeout: TEST_MS }, async () => {
     const prefix = `short-${mode}`;
     const { id, open } = await inTheMiddle(prefix);
-    await temporal.set(mode);
+    temporal[mode]();
     const { status, data } = await act('cancel', id);
     expect([status, data]).toMatchObject([200, { batchId: id, source: 'store' }]);
     expect((await act('cancel', id)).status).toBe(200);
@@ -130,7 +130,7 @@ describe.each<ProxyMode>(['refuse', 'hang'])('an API whose connections to Tempor
   }, async () => {
     const prefix = `gone-${mode}`;
     const { id, open } = await inTheMiddle(prefix);
-    await temporal.set(mode);
+    temporal[mode]();
     expect((await ask('DELETE', `/api/batches/${id}`)).status).toBe(200);
     expect((await ask('GET', `/api/batches/${id}`)).status).toBe(404);
     open();
@@ -143,7 +143,7 @@ describe.each<ProxyMode>(['refuse', 'hang'])('an API whose connections to Tempor
     await well.ended(id);
     await expect.poll(async () => (await documentOf(id))?.unstarted).toBeUndefined();
     const before = await documentOf(id);
-    await temporal.set(mode);
+    temporal[mode]();
     expect((await act('retry', id)).status).toBe(503);
     expect(await documentOf(id)).toEqual(before);
   });
@@ -154,7 +154,7 @@ describe.each<ProxyMode>(['refuse', 'hang'])('an API whose connections to Tempor
     const id = await well.upload('town', [{ externalId: `lost-${mode}`, near: `found-${mode}` }]);
     await well.ended(id);
     await well.ended(await well.upload('town', [{ externalId: `found-${mode}` }]));
-    await temporal.set(mode);
+    temporal[mode]();
     const lately = createApp({ ...cut.services, assertStarts: () => Promise.resolve() });
     const response = await lately.request(`/api/batches/${id}/retry`, { method: 'POST' });
     expect([response.status, await response.json()]).toMatchObject([202, { data: { status: 'queued' } }]);
@@ -175,7 +175,7 @@ describe.each<ProxyMode>(['refuse', 'hang'])('an API whose connections to Tempor
       return (await response.json()) as { id: string; batchJobDefinitionId: string };
     };
     const [{ id, batchJobDefinitionId }, { id: removed }] = [await begin(), await begin()];
-    await temporal.set(mode);
+    temporal[mode]();
     const suspend = (suspended: boolean) => ask('PUT', `/engine-rest/batch/${id}/suspended`, { suspended });
     expect((await suspend(true)).status).toBe(204);
     expect((await ask('DELETE', `/engine-rest/batch/${removed}?cascade=true`)).status).toBe(204);
@@ -199,7 +199,7 @@ describe.each<ProxyMode>(['refuse', 'hang'])('an API whose connections to Tempor
         await well.upload('town', [{ externalId: `many-${mode}-${n}`, near: 'void' }], '?dependencyWaitTimeout=600'),
       );
     }
-    await temporal.set(mode);
+    temporal[mode]();
     const verbs = ['suspend', 'cancel', 'delete'] as const;
     const answers = await Promise.all(
       ids.map((id, n) => {

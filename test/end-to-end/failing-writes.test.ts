@@ -1,9 +1,9 @@
 import { MongoServerError } from 'mongodb';
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import type { Checkpoint } from '../../activities/dependencies.ts';
+import { TcpProxy } from '../../testkit/proxy.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
-import { TcpProxy } from '../tcp-proxy.ts';
 
 const RESOURCES = Array.from({ length: 20 }, (_, n) => ({ externalId: `r${n}`, n }));
 /** Attempts that are let fail, to see what happens meanwhile. */
@@ -14,21 +14,20 @@ let temporal: TcpProxy;
 let drover: Drover;
 
 beforeAll(async () => {
-  const mongodbPort = Number(new URL(inject('mongodbUri')).port);
-  mongodb = await TcpProxy.start(mongodbPort);
-  temporal = await TcpProxy.start(Number(inject('temporalAddress').split(':')[1]));
+  mongodb = await TcpProxy.start({ to: inject('mongodbUri') });
+  temporal = await TcpProxy.start({ to: inject('temporalAddress') });
   drover = await Drover.start({
     environment: {
-      MONGODB_URI: inject('mongodbUri').replace(String(mongodbPort), String(mongodb.port)),
-      TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}`,
+      MONGODB_URI: mongodb.address,
+      TEMPORAL_ADDRESS: temporal.address,
     },
   });
 });
 afterEach(() => drover.atCheckpoint(undefined));
 afterAll(async () => {
   await drover.stop();
-  mongodb.stop();
-  temporal.stop();
+  await mongodb.stop();
+  await temporal.stop();
 });
 
 /** A deferred moment. */
@@ -114,10 +113,10 @@ test.each(['mongodb', 'temporal'] as const)(
     });
     const id = await drover.upload(`away-${which}`, RESOURCES);
     await begun.reached;
-    await proxy.set('refuse');
+    proxy.refuse();
     goOn.reach();
     await expect.poll(async () => (await drover.app.request('/readyz')).status, { timeout: 8_000 }).toBe(503);
-    await proxy.set('pass');
+    await proxy.pass();
     await expect.poll(async () => (await drover.app.request('/readyz')).status, { timeout: 8_000 }).toBe(200);
     await expectAllApplied(`away-${which}`, id);
   },

@@ -1,14 +1,14 @@
 import { expect, inject, test } from 'vitest';
 import { freePort } from '../../dev/ports.ts';
-import { FaultyProxy } from '../../scripts/chaos/proxy.ts';
 import { connectDatabase } from '../../store/database.ts';
+import { TcpProxy } from '../../testkit/proxy.ts';
 
 test('a process that starts before MongoDB does works once it is there', async () => {
   const port = await freePort();
   const database = await connectDatabase(`mongodb://127.0.0.1:${port}/?directConnection=true`, 'first-connection');
   await expect(database.ping()).rejects.toThrow();
-  const server = await FaultyProxy.listen('late', port, Number(new URL(inject('mongodbUri')).port));
+  const server = await TcpProxy.start({ to: inject('mongodbUri'), port });
   await expect.poll(() => database.ping().then(() => 'pong'), { timeout: 10_000 }).toBe('pong');
   await database.close();
-  await server.close();
+  await server.stop();
 });
