@@ -1,4 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
+import {
+  type Batch,
+  type Deletion,
+  type DroverClient,
+  type Item,
+  isFinished,
+  type PatchOptions,
+  type UploadOptions,
+} from '@drover/client';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { type Logger, pino } from 'pino';
 import { inject } from 'vitest';
@@ -7,10 +16,8 @@ import { createApp } from '../api/app.ts';
 import type { ApiEnv, Services } from '../api/context.ts';
 import { openServices } from '../api/server.ts';
 import { type Config, loadConfig } from '../config.ts';
-import type { BatchStatus } from '../domain/batch.ts';
-import type { ItemView } from '../services/list-items.ts';
-import type { BatchView } from '../services/view-batch.ts';
 import { type RunningWorker, startWorker, type WorkerOptions } from '../worker/worker.ts';
+import { type CallerOptions, inProcessClient } from './in-process-client.ts';
 import { spawnOwn } from './own-process.ts';
 
 /** An answer of the API: its status, headers and parsed body. */
@@ -20,13 +27,10 @@ export interface Answer<T = unknown> {
   readonly body: { success: boolean; message: string; data: T; errors?: string[] };
 }
 
-export interface RequestOptions {
+export interface RequestOptions extends CallerOptions {
   readonly body?: unknown;
-  readonly headers?: Record<string, string>;
-  readonly tenant?: string;
 }
 
-const ENDED: readonly BatchStatus[] = ['success', 'partial_success', 'failed', 'cancelled'];
 const POLL_MS = 20;
 
 /** A whole Drover of one test file: a database and a task queue of its own, on the servers that the run shares. */
@@ -92,7 +96,7 @@ export class Drover {
     await this.services.close();
   }
 
-  /** Sends a request; `body` is sent as JSON unless it is text or bytes. */
+  /** Sends a request as it stands, for tests of status, headers and bodies; `body` is sent as JSON unless it is text or bytes. */
   async request<T = unknown>(
     method: string,
     path: string,
@@ -111,6 +115,11 @@ export class Drover {
     return { status: response.status, headers: response.headers, body: (await response.json()) as Answer<T>['body'] };
   }
 
+  /** A client of this API, for one caller. */
+  client(caller: CallerOptions = {}): DroverClient {
+    return inProcessClient(this.app, caller);
+  }
+
   /** Defines a schema; its properties, and what else the definition takes. @returns its id. */
   async define(
     name: string,
@@ -119,47 +128,42 @@ export class Drover {
   ): Promise<string> {
     const { required, ...fields } = more;
     const schema = { type: 'object', properties, ...(required && { required }) };
-    const { status, body } = await this.request<{ id: string }>('POST', '/partner/schema-definitions', {
-      body: { name, schema, ...fields },
-    });
-    if (status !== 201) throw new Error(`defining ${name}: ${status} ${JSON.stringify(body)}`);
-    return body.data.id;
+    return (await this.client().schemaDefinitions.create({ name, schema, ...fields })).id;
   }
 
-  /** Uploads a batch. @param query for example `?onconflict=reject`. @returns its id. */
-  upload(schema: string, resources: readonly object[], query = '', options: RequestOptions = {}): Promise<string> {
-    return this.#start('POST', `/api/resources/${schema}/batch${query}`, { body: { resources }, ...options });
+  /** Uploads a batch. @returns its id. */
+  async upload(
+    schema: string,
+    resources: readonly object[],
+    options: UploadOptions = {},
+    caller: CallerOptions = {},
+  ): Promise<string> {
+    return (await this.client(caller).resources.upload(schema, resources, { ...WITHOUT_KEY, ...options })).batchId;
   }
 
-  patch(schema: string, resources: readonly object[], query = '', options: RequestOptions = {}): Promise<string> {
-    return this.#start('PATCH', `/api/resources/${schema}/batch${query}`, { body: { resources }, ...options });
+  async patch(
+    schema: string,
+    resources: readonly object[],
+    options: PatchOptions = {},
+    caller: CallerOptions = {},
+  ): Promise<string> {
+    return (await this.client(caller).resources.patch(schema, resources, { ...WITHOUT_KEY, ...options })).batchId;
   }
 
-  delete(schema: string, body: object, options: RequestOptions = {}): Promise<string> {
-    return this.#start('DELETE', `/api/resources/${schema}/batch`, { body, ...options });
+  async delete(schema: string, deletion: Deletion, caller: CallerOptions = {}): Promise<string> {
+    return (await this.client(caller).resources.delete(schema, deletion, WITHOUT_KEY)).batchId;
   }
 
-  async #start(method: string, path: string, options: RequestOptions): Promise<string> {
-    const { status, body } = await this.request<{ batchId: string }>(method, path, options);
-    if (status !== 202) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(body)}`);
-    return body.data.batchId;
+  batch(batchId: string, caller: CallerOptions = {}): Promise<Batch> {
+    return this.client(caller).batches.get(batchId, { includePendingDetails: true });
   }
 
-  async batch(batchId: string, options: RequestOptions = {}): Promise<BatchView> {
-    const { body } = await this.request<BatchView>(
-      'GET',
-      `/api/batches/${batchId}?includePendingDetails=true`,
-      options,
-    );
-    return body.data;
-  }
-
-  /** Waits for a state of a batch. @throws after `timeoutMs`, with the last state seen. */
+  /** Waits for a state of a batch, which may finish and be retried meanwhile. @throws after `timeoutMs`, with the last state seen. */
   async until(
     batchId: string,
-    isThere: (batch: BatchView) => boolean,
-    options: RequestOptions & { timeoutMs?: number } = {},
-  ): Promise<BatchView> {
+    isThere: (batch: Batch) => boolean,
+    options: CallerOptions & { timeoutMs?: number } = {},
+  ): Promise<Batch> {
     const deadline = Date.now() + (options.timeoutMs ?? 40_000);
     for (;;) {
       const batch = await this.batch(batchId, options);
@@ -169,25 +173,22 @@ export class Drover {
     }
   }
 
-  ended(batchId: string, options: RequestOptions & { timeoutMs?: number } = {}): Promise<BatchView> {
-    return this.until(batchId, (batch) => ENDED.includes(batch.status), options);
+  ended(batchId: string, options: CallerOptions & { timeoutMs?: number } = {}): Promise<Batch> {
+    return this.until(batchId, isFinished, options);
   }
 
-  waiting(batchId: string, options: RequestOptions = {}): Promise<BatchView> {
+  waiting(batchId: string, options: CallerOptions = {}): Promise<Batch> {
     return this.until(batchId, (batch) => batch.status === 'waiting', options);
   }
 
   /** All items of a batch. */
-  async items(batchId: string, options: RequestOptions = {}): Promise<ItemView[]> {
-    const response = await this.app.request(`/api/batches/${batchId}/items`, {
-      headers: {
-        accept: 'application/x-ndjson',
-        ...(options.tenant !== undefined && { 'reach-tenant-id': options.tenant }),
-      },
-    });
-    return (await response.text()).split('\n').flatMap((line) => (line ? [JSON.parse(line) as ItemView] : []));
+  items(batchId: string, caller: CallerOptions = {}): Promise<Item[]> {
+    return this.client(caller).batches.items(batchId).toArray();
   }
 }
+
+/** Most callers send no key. */
+const WITHOUT_KEY = { idempotencyKey: null } as const;
 
 /** A worker in a process of its own, to be killed. */
 export interface WorkerProcess {

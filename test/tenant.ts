@@ -1,19 +1,16 @@
-import type { JsonObject } from '../domain/resource.ts';
-import type { ItemView } from '../services/list-items.ts';
-import type { BatchView } from '../services/view-batch.ts';
+import {
+  type Batch,
+  DroverError,
+  type Item,
+  type PatchOptions,
+  type Resource,
+  type UploadOptions,
+} from '@drover/client';
 import type { Drover } from './harness.ts';
 
-/** A stored resource, as readers see it. */
-export interface StoredResource {
-  readonly data: JsonObject;
-  readonly versionNumber: number;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
-
 export interface Uploaded {
-  readonly batch: BatchView;
-  readonly items: readonly ItemView[];
+  readonly batch: Batch;
+  readonly items: readonly Item[];
   /** Of each item its action, or the codes of its errors. */
   readonly outcomes: readonly string[];
 }
@@ -31,18 +28,18 @@ export class Tenant {
     this.#drover = drover;
   }
 
-  upload(schema: string, resources: readonly object[], query = ''): Promise<string> {
-    return this.#drover.upload(schema, resources, query, this);
+  upload(schema: string, resources: readonly object[], options: UploadOptions = {}): Promise<string> {
+    return this.#drover.upload(schema, resources, options, this);
   }
 
   /** Uploads, and waits for the end. */
-  async uploaded(schema: string, resources: readonly object[], query = ''): Promise<Uploaded> {
-    return this.#over(await this.upload(schema, resources, query));
+  async uploaded(schema: string, resources: readonly object[], options: UploadOptions = {}): Promise<Uploaded> {
+    return this.#over(await this.upload(schema, resources, options));
   }
 
   /** Patches, and waits for the end. */
-  async patched(schema: string, resources: readonly object[], query = ''): Promise<Uploaded> {
-    return this.#over(await this.#drover.patch(schema, resources, query, this));
+  async patched(schema: string, resources: readonly object[], options: PatchOptions = {}): Promise<Uploaded> {
+    return this.#over(await this.#drover.patch(schema, resources, options, this));
   }
 
   async #over(id: string): Promise<Uploaded> {
@@ -55,27 +52,30 @@ export class Tenant {
     };
   }
 
-  ended(batchId: string): Promise<BatchView> {
+  ended(batchId: string): Promise<Batch> {
     return this.#drover.ended(batchId, { tenant: this.tenant });
   }
 
-  waiting(batchId: string): Promise<BatchView> {
+  waiting(batchId: string): Promise<Batch> {
     return this.#drover.waiting(batchId, this);
   }
 
   /** A batch as its own workflow sees it, however long that takes to answer. */
-  now(batchId: string): Promise<BatchView> {
+  now(batchId: string): Promise<Batch> {
     return this.#drover.until(batchId, (batch) => batch.source === 'workflow' || batch.completedAt !== undefined, this);
   }
 
-  items(batchId: string): Promise<ItemView[]> {
+  items(batchId: string): Promise<Item[]> {
     return this.#drover.items(batchId, this);
   }
 
   /** A resource as readers see it; null where there is none. */
-  async stored(schema: string, externalId: string): Promise<StoredResource | null> {
-    const path = `/api/resources/${schema}/${encodeURIComponent(externalId)}`;
-    const { status, body } = await this.#drover.request<StoredResource>('GET', path, this);
-    return status === 404 ? null : body.data;
+  async stored(schema: string, externalId: string): Promise<Resource | null> {
+    try {
+      return await this.#drover.client(this).resources.get(schema, externalId);
+    } catch (error) {
+      if (error instanceof DroverError && error.status === 404) return null;
+      throw error;
+    }
   }
 }

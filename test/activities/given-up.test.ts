@@ -17,7 +17,7 @@ afterAll(() => drover.stop());
 test.each(['look', 'expire', 'finish'] as const)(
   'an attempt to %s that was given up ends at its next step, and changes nothing',
   async (kind) => {
-    const id = await drover.upload('town', [{ externalId: kind, near: `no-${kind}` }], '?dependencyWaitTimeout=600');
+    const id = await drover.upload('town', [{ externalId: kind, near: `no-${kind}` }], { dependencyWaitTimeout: 600 });
     await drover.waiting(id);
     const context = createDependencies({ ...drover.services, retentionDays: 0 });
     const [about, indexes] = [{ batchId: id, run: 1 }, [0]];

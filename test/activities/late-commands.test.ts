@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { UploadOptions } from '@drover/client';
 import { ApplicationFailure } from '@temporalio/activity';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { type HeldRequest, TcpProxy } from '../../testkit/proxy.ts';
@@ -27,8 +28,8 @@ afterAll(async () => {
   await proxy.stop();
 });
 
-const upload = (schema: string, resources: object[], query = ''): Promise<string> =>
-  drover.upload(schema, resources, query);
+const upload = (schema: string, resources: object[], options: UploadOptions = {}): Promise<string> =>
+  drover.upload(schema, resources, options);
 
 async function stored(schema: string, id: string): Promise<object | null> {
   const { status, body } = await drover.request<object>('GET', `/api/resources/${schema}/${id}`);
@@ -56,7 +57,7 @@ test('an insert that lands after its resource was inserted again and deleted doe
   await late.deliver();
   expect(await stored('target', id)).toBeNull();
   // and the key can be used again
-  const again = await upload('target', [{ externalId: id, note: 'anew' }], '?onconflict=reject');
+  const again = await upload('target', [{ externalId: id, note: 'anew' }], { onconflict: 'reject' });
   expect((await ended(again)).actions.created).toBe(1);
   expect(await stored('target', id)).toMatchObject({ data: { note: 'anew' }, versionNumber: 1 });
 });

@@ -48,7 +48,7 @@ test('a batch of items that wait for long references tells the first of them, an
       (_, n) => `${String(item).padStart(4, '0')}-${String(n).padStart(2, '0')}${'😀'.repeat(249)}`,
     );
   const resources = Array.from({ length: count }, (_, n) => ({ externalId: `${n}`, to: to(n) }));
-  const id = await tenant.upload('thing', resources, '?dependencyWaitTimeout=3600');
+  const id = await tenant.upload('thing', resources, { dependencyWaitTimeout: 3600 });
   const isWaiting = ({ status }: BatchView) => status === 'waiting';
   await drover.until(id, isWaiting, { ...tenant, timeoutMs: 240_000 });
   const path = `/api/batches/${id}`;

@@ -102,17 +102,13 @@ describe('GET /api/batches', () => {
     await tenant.ended(good);
     const partial = await tenant.upload('country', [{ externalId: 'FR', name: 'France' }, { externalId: 'XX' }]);
     const failed = await tenant.upload('country', [{ externalId: 'XX' }]);
-    const waiting = await tenant.upload(
-      'country',
-      [{ externalId: 'PL', name: 'Poland', near: 'YY' }],
-      '?dependencyWaitTimeout=600',
-    );
-    const cancelled = await tenant.upload(
-      'country',
-      [{ externalId: 'CZ', name: 'Czechia', near: 'YY' }],
-      '?dependencyWaitTimeout=600',
-    );
-    const patch = await drover.patch('country', [{ externalId: 'DE', name: 'Deutschland' }], '', tenant);
+    const waiting = await tenant.upload('country', [{ externalId: 'PL', name: 'Poland', near: 'YY' }], {
+      dependencyWaitTimeout: 600,
+    });
+    const cancelled = await tenant.upload('country', [{ externalId: 'CZ', name: 'Czechia', near: 'YY' }], {
+      dependencyWaitTimeout: 600,
+    });
+    const patch = await drover.patch('country', [{ externalId: 'DE', name: 'Deutschland' }], {}, tenant);
     const note = await tenant.upload('note', [{ externalId: 'n' }]);
     await Promise.all([partial, failed, patch, note].map((id) => tenant.ended(id)));
     const deletion = await drover.delete('note', { externalIds: ['n'] }, tenant);
@@ -275,7 +271,7 @@ describe('GET /api/batches/{batchId}/items', () => {
       { externalId: 'B', name: 'B' },
       { externalId: 'C' },
     ];
-    const waiting = await tenant.upload('country', resources, '?dependencyWaitTimeout=600');
+    const waiting = await tenant.upload('country', resources, { dependencyWaitTimeout: 600 });
     await tenant.waiting(waiting);
     const totalOf = async (status: string): Promise<number> => {
       const { body } = await drover.request<Page<ItemView>>(

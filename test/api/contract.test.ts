@@ -36,8 +36,8 @@ beforeAll(async () => {
       { externalId: 'XX' },
       { externalId: 'YY', name: 7 },
     ]),
-    tenant.upload('Country', [{ externalId: 'PL', name: 'Poland', borders: ['CZ'] }], '?dependencyWaitTimeout=600'),
-    tenant.upload('Country', [{ externalId: 'AT', name: 'Austria', borders: ['HU'] }], '?dependencyWaitTimeout=600'),
+    tenant.upload('Country', [{ externalId: 'PL', name: 'Poland', borders: ['CZ'] }], { dependencyWaitTimeout: 600 }),
+    tenant.upload('Country', [{ externalId: 'AT', name: 'Austria', borders: ['HU'] }], { dependencyWaitTimeout: 600 }),
   ]);
   batches = { success, partial, waiting, suspended };
   await Promise.all([tenant.ended(success), tenant.ended(partial), tenant.waiting(waiting), tenant.waiting(suspended)]);
@@ -631,7 +631,7 @@ describe('a batch', () => {
         ...(n % 10 !== 0 && { name: 'x' }),
         ...(n % 7 === 0 && { borders: [`c${n + 1}`] }),
       })),
-      '?dependencyWaitTimeout=1',
+      { dependencyWaitTimeout: 1 },
     );
     let stage = 0;
     const ended = await drover.until(

@@ -34,7 +34,7 @@ beforeAll(async () => {
   for (const { tenant } of [BLUE, RED]) {
     for (const batch of ['first', 'second']) {
       const resources = ['ann', 'bob', 'cid'].map((externalId) => ({ externalId, friend: 'ann', note: batch }));
-      ids.push(await drover.upload('person', resources, '?ignoreUnknownFields=true', { tenant }));
+      ids.push(await drover.upload('person', resources, { ignoreUnknownFields: true }, { tenant }));
       await drover.ended(ids.at(-1) ?? '', { tenant });
     }
   }

@@ -78,7 +78,7 @@ test.each([
 
 test('without tokens the loopback caller has platform scope, and the header picks the tenant', async () => {
   await drover.define('thing', {});
-  const id = await drover.upload('thing', [{ externalId: 'x' }], '', { tenant: 'blue' });
+  const id = await drover.upload('thing', [{ externalId: 'x' }], {}, { tenant: 'blue' });
   expect((await drover.request('GET', `/api/batches/${id}`, { tenant: 'blue' })).status).toBe(200);
   expect((await drover.request('GET', `/api/batches/${id}`)).status).toBe(404);
 });

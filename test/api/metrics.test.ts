@@ -47,7 +47,7 @@ test('accepted batches and their items are counted by operation', async () => {
 
 test('tenants and schema definitions are no labels', async () => {
   await drover.define('peculiar', {});
-  await drover.upload('peculiar', [{ externalId: 'a' }], '', { tenant: 'tenant-of-its-own' });
+  await drover.upload('peculiar', [{ externalId: 'a' }], {}, { tenant: 'tenant-of-its-own' });
   expect(await metrics()).not.toMatch(/peculiar|tenant-of-its-own/);
 });
 

@@ -80,7 +80,7 @@ const watch = async (id: string, lastEventId?: string): Promise<Stream> =>
     }),
   );
 const waitingBatch = async (name: string): Promise<string> => {
-  const id = await drover.upload('lamp', [{ externalId: name, next: `${name}-next` }], '?dependencyWaitTimeout=600');
+  const id = await drover.upload('lamp', [{ externalId: name, next: `${name}-next` }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   return id;
 };

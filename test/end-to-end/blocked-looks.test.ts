@@ -31,7 +31,7 @@ async function release(definitionId: string): Promise<void> {
  */
 async function heldCycle(name: string, waitSeconds: number) {
   const definition = await drover.define(name, { to: { $ref: `reach:schemas/${name}` } });
-  const query = `?dependencyWaitTimeout=${waitSeconds}`;
+  const query = { dependencyWaitTimeout: waitSeconds };
   const left = await drover.upload(name, [{ externalId: 'left', to: 'right' }], query);
   await drover.waiting(left);
   let looks = 0;
@@ -88,7 +88,7 @@ test('neither an item whose dependency is there, and which cannot be applied, no
     { externalId: 'a', land: 'X' },
     { externalId: 'b', land: 'nowhere' },
   ];
-  const id = await drover.upload('town', towns, '?dependencyWaitTimeout=3');
+  const id = await drover.upload('town', towns, { dependencyWaitTimeout: 3 });
   await drover.waiting(id);
   await hold(definition);
   await drover.ended(await drover.upload('land', [{ externalId: 'X' }]));
@@ -102,7 +102,7 @@ test('an item that could not be applied is pending as before, and applied once i
 }, async () => {
   await drover.define('region', {});
   const definition = await drover.define('village', { region: { $ref: 'reach:schemas/region' } });
-  const id = await drover.upload('village', [{ externalId: 'v', region: 'R' }], '?dependencyWaitTimeout=600');
+  const id = await drover.upload('village', [{ externalId: 'v', region: 'R' }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   await hold(definition);
   let looks = 0;

@@ -8,7 +8,7 @@ import { Tenant } from '../tenant.ts';
 const MAX_EVENTS = 60;
 /** Events of the last look before a run is left. */
 const ONE_LOOK = 30;
-const WAIT = '?dependencyWaitTimeout=600';
+const WAIT = { dependencyWaitTimeout: 600 };
 
 let temporal: EmbeddedTemporal;
 let drover: Drover;

@@ -164,7 +164,7 @@ describe('a batch of 1000 in the middle of its one activity', () => {
 
 describe('what a caller has asked for', () => {
   test('is not undone by what the workflow stores of a time before', async () => {
-    const id = await drover.upload('town', [{ externalId: 'slow', near: 'void' }], '?dependencyWaitTimeout=60');
+    const id = await drover.upload('town', [{ externalId: 'slow', near: 'void' }], { dependencyWaitTimeout: 60 });
     await drover.waiting(id);
     await act('suspend', id);
     // from here on nobody stores anything of this batch but this test

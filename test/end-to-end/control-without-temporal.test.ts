@@ -196,7 +196,7 @@ describe.each<'refuse' | 'hang'>(['refuse', 'hang'])('an API whose connections t
     const ids: string[] = [];
     for (let n = 0; n < 30; n++) {
       ids.push(
-        await well.upload('town', [{ externalId: `many-${mode}-${n}`, near: 'void' }], '?dependencyWaitTimeout=600'),
+        await well.upload('town', [{ externalId: `many-${mode}-${n}`, near: 'void' }], { dependencyWaitTimeout: 600 }),
       );
     }
     temporal[mode]();
@@ -235,7 +235,7 @@ describe.each([
     ['cancel', { cancelRequested: true }],
   ])('%s is a 200 with what is stored, and is delivered later', { timeout: TEST_MS }, async (verb, request) => {
     const waits = { externalId: `${verb}-${code}`, near: 'void' };
-    const id = await well.upload('town', [waits], '?dependencyWaitTimeout=600');
+    const id = await well.upload('town', [waits], { dependencyWaitTimeout: 600 });
     await well.waiting(id);
     const response = await refusing(code, details).request(`/api/batches/${id}/${verb}`, { method: 'POST' });
     expect([response.status, await response.json()]).toMatchObject([200, { data: { batchId: id, source: 'store' } }]);

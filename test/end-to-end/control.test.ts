@@ -108,14 +108,14 @@ describe('suspend and resume', () => {
   });
 
   test('deadlines run on while suspended', async () => {
-    const id = await drover.upload('town', [{ externalId: 'late', near: 'nowhere' }], '?dependencyWaitTimeout=1');
+    const id = await drover.upload('town', [{ externalId: 'late', near: 'nowhere' }], { dependencyWaitTimeout: 1 });
     await drover.waiting(id);
     expect((await act('suspend', id)).body.data).toMatchObject({ status: 'waiting', suspended: true });
     expect(await drover.ended(id)).toMatchObject({ status: 'failed', counts: { expired: 1 } });
   });
 
   test('what appears while suspended is applied on resume', async () => {
-    const id = await drover.upload('town', [{ externalId: 'patient', near: 'appears' }], '?dependencyWaitTimeout=60');
+    const id = await drover.upload('town', [{ externalId: 'patient', near: 'appears' }], { dependencyWaitTimeout: 60 });
     await drover.waiting(id);
     await act('suspend', id);
     await drover.ended(await drover.upload('town', [{ externalId: 'appears' }]));
@@ -125,7 +125,7 @@ describe('suspend and resume', () => {
   });
 
   test('of requests that overtake each other the store and the workflow believe the same one', async () => {
-    const id = await drover.upload('town', [{ externalId: 'torn', near: 'nobody' }], '?dependencyWaitTimeout=60');
+    const id = await drover.upload('town', [{ externalId: 'torn', near: 'nobody' }], { dependencyWaitTimeout: 60 });
     await drover.waiting(id);
     const verbs = Array.from({ length: 12 }, (_, n) => (n % 2 === 0 ? 'suspend' : 'resume'));
     const answers = await Promise.all(verbs.map((verb) => act(verb, id)));
@@ -163,7 +163,7 @@ describe('cancel', () => {
   });
 
   test('is idempotent, also when the batch has ended by it', async () => {
-    const id = await drover.upload('town', [{ externalId: 'twice', near: 'nobody' }], '?dependencyWaitTimeout=60');
+    const id = await drover.upload('town', [{ externalId: 'twice', near: 'nobody' }], { dependencyWaitTimeout: 60 });
     await drover.waiting(id);
     const answers = await Promise.all([act('cancel', id), act('cancel', id), act('cancel', id)]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
@@ -174,11 +174,9 @@ describe('cancel', () => {
   });
 
   test('a batch that waits is cancelled, and nothing is left of its waiting', async () => {
-    const id = await drover.upload(
-      'town',
-      [{ externalId: 'w1', near: 'void' }, { externalId: 'w2' }],
-      '?dependencyWaitTimeout=60',
-    );
+    const id = await drover.upload('town', [{ externalId: 'w1', near: 'void' }, { externalId: 'w2' }], {
+      dependencyWaitTimeout: 60,
+    });
     await drover.waiting(id);
     await act('cancel', id);
     expect(await drover.ended(id)).toMatchObject({
@@ -191,7 +189,7 @@ describe('cancel', () => {
 
   test('by a signal, and by a cancellation in the Temporal UI', async () => {
     const wait = (name: string) =>
-      drover.upload('town', [{ externalId: name, near: 'void' }], '?dependencyWaitTimeout=60');
+      drover.upload('town', [{ externalId: name, near: 'void' }], { dependencyWaitTimeout: 60 });
     const [bySignal, byUi] = await Promise.all([wait('s1'), wait('s2')]);
     await Promise.all([drover.waiting(bySignal), drover.waiting(byUi)]);
     await handleOf(bySignal).signal(cancelSignal);
@@ -217,11 +215,9 @@ describe('retry', () => {
     ]);
     const first = await drover.ended(id);
     expect(first).toMatchObject({ status: 'partial_success', counts: { succeeded: 1, failed: 2 } });
-    const waiter = await drover.upload(
-      'town',
-      [{ externalId: 'hopeful', near: 'lacking' }],
-      '?dependencyWaitTimeout=60',
-    );
+    const waiter = await drover.upload('town', [{ externalId: 'hopeful', near: 'lacking' }], {
+      dependencyWaitTimeout: 60,
+    });
     await drover.waiting(waiter);
     await drover.ended(await drover.upload('town', [{ externalId: 'supplied' }]));
 
@@ -249,7 +245,7 @@ describe('retry', () => {
   });
 
   test('expired and cancelled items too, as often as wanted, each as soon as the run before has ended', async () => {
-    const id = await drover.upload('town', [{ externalId: 'again', near: 'someday' }], '?dependencyWaitTimeout=1');
+    const id = await drover.upload('town', [{ externalId: 'again', near: 'someday' }], { dependencyWaitTimeout: 1 });
     expect((await drover.ended(id)).counts.expired).toBe(1);
     for (let run = 2; run <= 5; run++) {
       expect((await act('retry', id)).status).toBe(202);
@@ -311,7 +307,7 @@ describe('what the state does not allow is a 409 that says why', () => {
   });
 
   test('a running batch is not retried', async () => {
-    const id = await drover.upload('town', [{ externalId: 'busy', near: 'void' }], '?dependencyWaitTimeout=60');
+    const id = await drover.upload('town', [{ externalId: 'busy', near: 'void' }], { dependencyWaitTimeout: 60 });
     await drover.waiting(id);
     const { status, body } = await act('retry', id);
     expect(status).toBe(409);

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-const WAIT = '?dependencyWaitTimeout=600';
+const WAIT = { dependencyWaitTimeout: 600 };
 const node = (externalId: string, ...next: string[]) => ({ externalId, next });
 const control = (tenant: Tenant, batchId: string, verb: string) =>
   drover.request('POST', `/api/batches/${batchId}/${verb}`, tenant);

@@ -16,7 +16,7 @@ const remove = (id: string, tenant?: string) =>
 const act = (verb: string, id: string) => drover.request('POST', `/api/batches/${id}/${verb}`);
 const handleOf = (id: string) => drover.services.client.workflow.getHandle(batchWorkflowId(id));
 const waitingBatch = async (name: string): Promise<string> => {
-  const id = await drover.upload('ship', [{ externalId: name, port: 'nowhere' }], '?dependencyWaitTimeout=600');
+  const id = await drover.upload('ship', [{ externalId: name, port: 'nowhere' }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   return id;
 };

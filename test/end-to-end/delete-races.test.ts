@@ -41,19 +41,19 @@ async function race(round: number, tenant: { tenant: string }): Promise<string[]
   const one = (): string => NODES[random(NODES.length)] ?? 'a';
   const pins = (): object[] => NODES.map((externalId) => ({ externalId, on: one() }));
   const nodes = NODES.map((externalId) => ({ externalId, to: random(2) === 0 ? [] : [one()] }));
-  await drover.ended(await drover.upload('Node', nodes, '', tenant), tenant);
+  await drover.ended(await drover.upload('Node', nodes, {}, tenant), tenant);
   return Promise.all([
-    drover.upload('Pin', pins(), random(2) === 0 ? '?dependencyWaitTimeout=1' : '', tenant),
+    drover.upload('Pin', pins(), random(2) === 0 ? { dependencyWaitTimeout: 1 } : {}, tenant),
     drover.patch(
       'Node',
       [
         { externalId: one(), to: some() },
         { externalId: one(), note: round },
       ],
-      '',
+      {},
       tenant,
     ),
-    drover.upload('Node', [{ externalId: one(), to: [one()] }], '', tenant),
+    drover.upload('Node', [{ externalId: one(), to: [one()] }], {}, tenant),
     drover.delete('Node', { externalIds: [one(), one()], cascade: random(2) === 0 }, tenant),
     random(3) === 0
       ? drover.delete('Node', { deleteAll: true, cascade: random(2) === 0 }, tenant)

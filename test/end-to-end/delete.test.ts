@@ -36,7 +36,7 @@ async function world(options: { tenant: string }): Promise<void> {
         { externalId: 'is' },
         { externalId: 'mt' },
       ],
-      '',
+      {},
       options,
     ),
   ];
@@ -48,13 +48,13 @@ async function world(options: { tenant: string }): Promise<void> {
         { externalId: 'berlin', country: 'de' },
         { externalId: 'reykjavik', country: 'is' },
       ],
-      '',
+      {},
       options,
     ),
     options,
   );
   await drover.ended(
-    await drover.upload('Street', [{ externalId: 'linden', cities: ['berlin', 'reykjavik'] }], '', options),
+    await drover.upload('Street', [{ externalId: 'linden', cities: ['berlin', 'reykjavik'] }], {}, options),
     options,
   );
 }

@@ -68,11 +68,9 @@ function isNoteOfLocalActivity(data: Uint8Array | undefined): boolean {
 test('with a key nothing that goes through Temporal can be read there, and all works as without', async () => {
   const drover = await start(key());
   await drover.define('peculiar', { other: { $ref: 'reach:schemas/peculiar' } });
-  const waiting = await drover.upload(
-    'peculiar',
-    [{ externalId: 'planted-a', other: 'planted-b' }],
-    '?dependencyWaitTimeout=60',
-  );
+  const waiting = await drover.upload('peculiar', [{ externalId: 'planted-a', other: 'planted-b' }], {
+    dependencyWaitTimeout: 60,
+  });
   await drover.waiting(waiting);
   const live = await drover.batch(waiting);
   expect(live.source).toBe('workflow');
@@ -128,7 +126,7 @@ test('signals that look encrypted and cannot be read do no harm', async () => {
   const ours = Buffer.from(key(), 'base64');
   const drover = await start(ours.toString('base64'));
   await drover.define('thing', { other: { $ref: 'reach:schemas/thing' } });
-  const id = await drover.upload('thing', [{ externalId: 'a', other: 'b' }], '?dependencyWaitTimeout=60');
+  const id = await drover.upload('thing', [{ externalId: 'a', other: 'b' }], { dependencyWaitTimeout: 60 });
   await drover.waiting(id);
   const said = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('[]') };
   const [byUs] = await new EncryptionCodec([ours]).encode([said]);

@@ -33,7 +33,9 @@ describe.concurrent('a pending item whose deadline passes', () => {
     const lateness: number[] = [];
     // the quickest of some tries: a machine that does something else meanwhile is no fault of ours
     while (lateness.length < 4 && !lateness.some((ms) => ms < 2_000)) {
-      const { batch, items } = await new Tenant(drover).uploaded('city', [city('B', 'DE')], '?dependencyWaitTimeout=1');
+      const { batch, items } = await new Tenant(drover).uploaded('city', [city('B', 'DE')], {
+        dependencyWaitTimeout: 1,
+      });
       const deadline = /waited until (\S+)/.exec(items[0]?.errors?.[0]?.message ?? '')?.[1] ?? '';
       lateness.push(Date.parse(batch.completedAt ?? '') - Date.parse(deadline));
     }
@@ -44,7 +46,7 @@ describe.concurrent('a pending item whose deadline passes', () => {
   test('expires for itself, and leaves nothing behind', async () => {
     const tenant = new Tenant(drover);
     const some = [city('B', 'DE'), city('P', 'FR'), { externalId: 'X' }];
-    const { batch, items } = await tenant.uploaded('city', some, '?dependencyWaitTimeout=1');
+    const { batch, items } = await tenant.uploaded('city', some, { dependencyWaitTimeout: 1 });
     expect(batch).toMatchObject({
       status: 'partial_success',
       counts: { pending: 0, succeeded: 1, expired: 2 },
@@ -64,7 +66,7 @@ describe.concurrent('a pending item whose deadline passes', () => {
 
   test('expires while its batch is suspended, and what is there then is not applied', async () => {
     const tenant = new Tenant(drover);
-    const id = await tenant.upload('city', [city('B', 'DE')], '?dependencyWaitTimeout=3');
+    const id = await tenant.upload('city', [city('B', 'DE')], { dependencyWaitTimeout: 3 });
     await tenant.waiting(id);
     await drover.request('POST', `/api/batches/${id}/suspend`, tenant);
     await tenant.uploaded('country', [{ externalId: 'DE' }]);
@@ -74,12 +76,12 @@ describe.concurrent('a pending item whose deadline passes', () => {
 
   test('while no worker is up: is applied if its dependency came in time, and expires if not', async () => {
     const [tenant, away] = [new Tenant(other), new Tenant(other)];
-    const start = (of: Tenant) => of.upload('city', [city('B', 'DE'), city('P', 'DE')], '?dependencyWaitTimeout=4');
+    const start = (of: Tenant) => of.upload('city', [city('B', 'DE'), city('P', 'DE')], { dependencyWaitTimeout: 4 });
     const [applied, expired] = await Promise.all([start(tenant), start(away)]);
     const deadlines = [(await tenant.waiting(applied)).pendingUntil, (await away.waiting(expired)).pendingUntil];
     await other.stopWorker();
     // by a batch of the worker that is up
-    const bringer = await drover.upload('country', [{ externalId: 'DE' }], '', tenant);
+    const bringer = await drover.upload('country', [{ externalId: 'DE' }], {}, tenant);
     const brought = await drover.ended(bringer, tenant);
     expect(brought.completedAt !== undefined && brought.completedAt < (deadlines[0] ?? '')).toBe(true);
     for (const deadline of deadlines) await past(deadline);

@@ -122,7 +122,7 @@ describe("answers in the seed's shape", () => {
 
   test('the classification is known by name, and a waiting batch is cancelled first', async () => {
     await drover.define('letter', { answers: { $ref: 'reach:schemas/letter' } });
-    const id = await drover.upload('letter', [{ externalId: 'a', answers: 'never' }], '?dependencyWaitTimeout=600');
+    const id = await drover.upload('letter', [{ externalId: 'a', answers: 'never' }], { dependencyWaitTimeout: 600 });
     await drover.waiting(id);
     expect(await send({ classificationId: 'LETTER', batchId: id })).toEqual({
       status: 200,

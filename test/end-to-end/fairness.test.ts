@@ -26,7 +26,7 @@ test.each([
     const queued: string[] = [];
     while (queued.length < batches) {
       const next = Array.from({ length: 20 }, (_, n) => resources(queued.length + n, size));
-      queued.push(...(await Promise.all(next.map((each) => drover.upload('thing', each, '', { tenant: 'a' })))));
+      queued.push(...(await Promise.all(next.map((each) => drover.upload('thing', each, {}, { tenant: 'a' })))));
     }
     await drover.startWorker();
     // the worker is at work on A's before B comes
@@ -35,7 +35,7 @@ test.each([
     const through: number[] = [];
     for (let n = 0; n < 3; n++) {
       const started = performance.now();
-      const id = await drover.upload('thing', resources(n, 10), '', { tenant: 'b' });
+      const id = await drover.upload('thing', resources(n, 10), {}, { tenant: 'b' });
       const batch = await drover.ended(id, { tenant: 'b' });
       expect(batch.counts.succeeded).toBe(10);
       times.push(Math.round(performance.now() - started));

@@ -4,7 +4,7 @@ import { Drover, spawnWorker } from '../harness.ts';
 import { waitsOf } from '../left-behind.ts';
 import { Tenant } from '../tenant.ts';
 
-const WAIT = '?dependencyWaitTimeout=600';
+const WAIT = { dependencyWaitTimeout: 600 };
 const NODE = { next: { type: 'array', items: { $ref: 'reach:schemas/node' } } };
 const node = (externalId: string, ...next: string[]) => ({ externalId, next });
 

@@ -6,7 +6,7 @@ import { waitsOf } from '../left-behind.ts';
 import { Tenant } from '../tenant.ts';
 
 const MIB = 1024 * 1024;
-const WAIT = '?dependencyWaitTimeout=600';
+const WAIT = { dependencyWaitTimeout: 600 };
 
 let drover: Drover;
 beforeAll(async () => {

@@ -28,7 +28,7 @@ function moment(): { came: Promise<void>; come: () => void } {
 
 test('a finish inside a workflow task that was given up does not cancel what a retry has queued', async () => {
   const [goOn, applying, apply] = [moment(), moment(), moment()];
-  const id = await drover.upload('town', [{ externalId: 'kept', near: 'comes' }], '?dependencyWaitTimeout=600');
+  const id = await drover.upload('town', [{ externalId: 'kept', near: 'comes' }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   let begun = 0;
   drover.atCheckpoint(async (at, batchId) => {
@@ -69,7 +69,7 @@ test('a late finish of a run that was ended does not keep a retry from being wok
   });
   const many = Array.from({ length: 30 }, (_, n) => `much-${n}`);
   await drover.define('region', { towns: { type: 'array', items: { $ref: 'reach:schemas/town' } } });
-  const id = await drover.upload('region', [{ externalId: 'much', towns: many }], '?dependencyWaitTimeout=600');
+  const id = await drover.upload('region', [{ externalId: 'much', towns: many }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   // as recovery does where the workflow of a batch has gone
   const attempt = new MockActivityEnvironment(

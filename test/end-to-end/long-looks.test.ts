@@ -7,7 +7,7 @@ import { Drover } from '../harness.ts';
 
 /** Batches that miss so much that looking for it takes its time. */
 
-const WAIT = '?dependencyWaitTimeout=600';
+const WAIT = { dependencyWaitTimeout: 600 };
 /** Identities of one step of a look. */
 const KEYS_AT_ONCE = 5_000;
 

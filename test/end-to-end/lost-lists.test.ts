@@ -16,7 +16,7 @@ afterAll(() => drover.stop());
 
 /** A batch that waits for all of these, and whose list is gone. */
 async function withoutList(externalId: string, near: readonly string[], waitSeconds: number): Promise<string> {
-  const id = await drover.upload('town', [{ externalId, near }], `?dependencyWaitTimeout=${waitSeconds}`);
+  const id = await drover.upload('town', [{ externalId, near }], { dependencyWaitTimeout: waitSeconds });
   await drover.waiting(id);
   const { deletedCount } = await drover.services.database.keyLists.deleteMany({ _id: new RegExp(`^${id}/`) });
   expect(deletedCount).toBeGreaterThan(0);

@@ -61,11 +61,9 @@ test('a batch whose workflow is lost in the middle is carried on, and nothing is
 }, 90_000);
 
 test('a retry whose workflow is lost between outcomes and wake-ups is carried on, and who waits goes on', async () => {
-  const waiter = await drover.upload(
-    'thing',
-    [{ externalId: 'waits', parent: 'retried' }],
-    '?dependencyWaitTimeout=600',
-  );
+  const waiter = await drover.upload('thing', [{ externalId: 'waits', parent: 'retried' }], {
+    dependencyWaitTimeout: 600,
+  });
   await drover.waiting(waiter);
   const id = await drover.upload('thing', [
     { externalId: 'retried', parent: 'late' },
@@ -90,7 +88,7 @@ test('a retry whose workflow is lost between outcomes and wake-ups is carried on
 }, 90_000);
 
 test('a batch that waits goes on waiting, with the deadline it had', async () => {
-  const id = await drover.upload('thing', [{ externalId: 'child', parent: 'mother' }], '?dependencyWaitTimeout=600');
+  const id = await drover.upload('thing', [{ externalId: 'child', parent: 'mother' }], { dependencyWaitTimeout: 600 });
   const { pendingUntil } = await drover.waiting(id);
   await loseExecution(id);
   await recoverNow(drover);

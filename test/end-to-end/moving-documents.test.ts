@@ -8,7 +8,7 @@ import { recoverNow, tracesOf } from '../left-behind.ts';
  * those that they are about. Here each of them does, always.
  */
 
-const WAIT = '?dependencyWaitTimeout=600';
+const WAIT = { dependencyWaitTimeout: 600 };
 let drover: Drover;
 let passedOver = 0;
 beforeAll(async () => {
@@ -86,14 +86,14 @@ test('a delete removes all that it says, keeps all that is referred to, and leav
 test('a batch that is removed leaves nothing, and its key does not bring it back', async () => {
   const headers = { 'idempotency-key': 'moved' };
   const items = Array.from({ length: 120 }, (_, n) => node(`r${n}`));
-  const id = await drover.upload('node', items, '', { headers });
+  const id = await drover.upload('node', items, {}, { headers });
   await drover.ended(id);
   await recoverNow(drover);
   passOver();
   await drover.services.database.idempotencyKeys.updateOne({ 'batch._id': id }, { $set: { inserted: false } });
   expect((await drover.request('DELETE', `/api/batches/${id}`)).status).toBe(200);
   await vi.waitFor(async () => expect(await tracesOf(drover, id)).toEqual([]), { timeout: 20_000, interval: 200 });
-  expect(await drover.upload('node', items, '', { headers })).toBe(id);
+  expect(await drover.upload('node', items, {}, { headers })).toBe(id);
   expect((await drover.request('GET', `/api/batches/${id}`)).status).toBe(404);
   expect(passedOver).toBeGreaterThan(0);
 });

@@ -201,7 +201,7 @@ describe('a patch', () => {
     const strict = await tenant.patched('country', resources);
     expect(strict.outcomes).toEqual(['unknown_field', 'unknown_field']);
     expect(strict.items[0]?.errors?.[0]?.field).toBe('anthem');
-    const lenient = await tenant.patched('country', resources, '?ignoreUnknownFields=true');
+    const lenient = await tenant.patched('country', resources, { ignoreUnknownFields: true });
     expect(lenient.outcomes).toEqual(['updated', 'unchanged']);
     expect(lenient.batch.options).toEqual({ ignoreUnknownFields: true });
     expect((await tenant.stored('country', 'DE'))?.data).toEqual({ ...germany, area: 1 });
@@ -371,7 +371,7 @@ describe('racing patches', () => {
             { externalId, area: 1, field0: null },
             { externalId, capital: 'both', field1: 1 },
           ];
-          return Promise.all(pair.map((patch) => drover.patch('country', [patch], '', tenant)));
+          return Promise.all(pair.map((patch) => drover.patch('country', [patch], {}, tenant)));
         }),
       );
       tell(
@@ -410,7 +410,7 @@ describe('racing patches', () => {
     const outcomes = await Promise.all(
       ids.map(async (externalId) => {
         const [patch, deletion] = await Promise.all([
-          drover.patch('country', [{ externalId, area: 1 }], '', tenant),
+          drover.patch('country', [{ externalId, area: 1 }], {}, tenant),
           drover.delete('country', { externalIds: [externalId] }, tenant),
         ]);
         expect((await tenant.ended(deletion)).actions.deleted).toBe(1);

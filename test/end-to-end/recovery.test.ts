@@ -27,11 +27,9 @@ const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 const handleOf = (id: string) => drover.services.client.workflow.getHandle(batchWorkflowId(id));
 const waitingBatch = async (name: string, into = `${name}-into`): Promise<string> => {
-  const id = await drover.upload(
-    'pipe',
-    [{ externalId: name, into }, { externalId: `${name}-ok` }],
-    '?dependencyWaitTimeout=600',
-  );
+  const id = await drover.upload('pipe', [{ externalId: name, into }, { externalId: `${name}-ok` }], {
+    dependencyWaitTimeout: 600,
+  });
   await drover.waiting(id);
   return id;
 };
@@ -107,11 +105,9 @@ describe('a workflow that was terminated', () => {
 
 describe('a workflow that was terminated in the middle of a cycle', () => {
   test('gives back the items of other batches that it was carrying out with its own', async () => {
-    const other = await drover.upload(
-      'pipe',
-      [{ externalId: 'left-end', into: 'right-end' }],
-      '?dependencyWaitTimeout=600',
-    );
+    const other = await drover.upload('pipe', [{ externalId: 'left-end', into: 'right-end' }], {
+      dependencyWaitTimeout: 600,
+    });
     await drover.waiting(other);
     const terminated = new Promise<string>((resolve) => {
       let looking: string | undefined;
@@ -124,11 +120,9 @@ describe('a workflow that was terminated in the middle of a cycle', () => {
         throw new Error('the process is gone');
       });
     });
-    const id = await drover.upload(
-      'pipe',
-      [{ externalId: 'right-end', into: 'left-end' }],
-      '?dependencyWaitTimeout=600',
-    );
+    const id = await drover.upload('pipe', [{ externalId: 'right-end', into: 'left-end' }], {
+      dependencyWaitTimeout: 600,
+    });
     expect(await terminated).toBe(id);
     drover.atCheckpoint(undefined);
     expect(await recoveredToItsEnd(id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 1 } });
@@ -225,7 +219,7 @@ test('two passes at once do what one does, and hurt no batch that is just being 
   const uploads = await Promise.all(
     Array.from({ length: 15 }, async (_, n) => {
       const headers = { 'idempotency-key': `busy-${n}` };
-      const id = await drover.upload('pipe', [{ externalId: `busy-${n}` }], '', { headers });
+      const id = await drover.upload('pipe', [{ externalId: `busy-${n}` }], {}, { headers });
       await drover.ended(id, BESIDE_PASSES);
       return id;
     }),

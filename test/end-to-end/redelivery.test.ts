@@ -37,7 +37,7 @@ test('an item that failed before a later one created its resource has failed, al
 
 test('members of a cycle that another delivery has hidden and not shown are not taken for created', async () => {
   const { database } = drover.services;
-  const wait = '?dependencyWaitTimeout=600';
+  const wait = { dependencyWaitTimeout: 600 };
   const one = await drover.upload('country', [{ externalId: 'A', name: 'A', near: 'B' }], wait);
   await drover.waiting(one);
   await drover.request('POST', `/api/batches/${one}/suspend`);

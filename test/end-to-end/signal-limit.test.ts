@@ -44,7 +44,7 @@ test('a batch that Temporal lets have no more signals does not hold up the batch
   timeout: TEST_MS,
 }, async () => {
   const { client } = drover.services;
-  const id = await drover.upload('town', [{ externalId: 'waits', near: 'comes' }], '?dependencyWaitTimeout=600');
+  const id = await drover.upload('town', [{ externalId: 'waits', near: 'comes' }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   await drover.stopWorker();
   const refusal = await untilRefused(id);
@@ -66,7 +66,9 @@ test.each([
   async (verb, stored, then) => {
     const { database, client } = drover.services;
     const name = `limit-${verb}`;
-    const id = await drover.upload('town', [{ externalId: name, near: `${name}-near` }], '?dependencyWaitTimeout=600');
+    const id = await drover.upload('town', [{ externalId: name, near: `${name}-near` }], {
+      dependencyWaitTimeout: 600,
+    });
     await drover.waiting(id);
     if (verb === 'resume') {
       expect((await act('suspend', id)).status).toBe(200);
@@ -92,7 +94,7 @@ test.each([
 );
 
 test('a batch that takes no more signals is removed', { timeout: TEST_MS }, async () => {
-  const id = await drover.upload('town', [{ externalId: 'gone', near: 'never' }], '?dependencyWaitTimeout=600');
+  const id = await drover.upload('town', [{ externalId: 'gone', near: 'never' }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   await drover.stopWorker();
   expect(await untilRefused(id)).toBeInstanceOf(Error);

@@ -13,7 +13,7 @@ import { Tenant } from '../tenant.ts';
  */
 
 const MIB = 1024 * 1024;
-const WAIT = '?dependencyWaitTimeout=3600';
+const WAIT = { dependencyWaitTimeout: 3600 };
 
 const said: string[] = [];
 let folder: string;

@@ -29,7 +29,7 @@ const waitingBatch = (externalId: string, options: { tenant: string }) =>
       { externalId: `${PLANTED}-bad`, note: 7, weight: PLANTED },
       { externalId: `${PLANTED}-good`, note: PLANTED },
     ],
-    '?dependencyWaitTimeout=600',
+    { dependencyWaitTimeout: 600 },
     options,
   );
 
@@ -43,7 +43,7 @@ async function listed(query: string): Promise<string[]> {
 test('lists are filtered by tenant, schema, operation and status', async () => {
   const [red, blue] = [{ tenant: tenant('red') }, { tenant: tenant('blue') }];
   const waiting = await waitingBatch('r', red);
-  const done = await drover.patch('parcel', [{ externalId: 'nobody' }], '', red);
+  const done = await drover.patch('parcel', [{ externalId: 'nobody' }], {}, red);
   const other = await waitingBatch('b', blue);
   await Promise.all([drover.ended(done, red), drover.waiting(other, blue), drover.waiting(waiting, red)]);
   const ofRed = `DroverPlatform = 'default' AND DroverTenant = '${red.tenant}' AND DroverSchema = 'parcel'`;
@@ -84,7 +84,7 @@ test('the page of a batch shows its progress and what it waits for; nothing of w
   expect(details).toMatch(/Waits for missing dependencies, at the latest until \d{4}-/);
   await drover.request('POST', `/api/batches/${id}/resume`, options);
   await drover.ended(
-    await drover.upload('parcel', [{ externalId: `${PLANTED}-missing`, note: PLANTED }], '', options),
+    await drover.upload('parcel', [{ externalId: `${PLANTED}-missing`, note: PLANTED }], {}, options),
     options,
   );
   expect((await drover.ended(id, options)).counts.succeeded).toBe(2);
@@ -122,11 +122,11 @@ test('no body is in a history, a query or a signal', async () => {
       { externalId: 'two', note },
       { externalId: 'three', weight: note },
     ],
-    '?dependencyWaitTimeout=600',
+    { dependencyWaitTimeout: 600 },
     options,
   );
   await drover.waiting(id, options);
-  await drover.ended(await drover.upload('parcel', [{ externalId: 'later', note }], '', options), options);
+  await drover.ended(await drover.upload('parcel', [{ externalId: 'later', note }], {}, options), options);
   await drover.ended(id, options);
   const payloads = textsIn(await handleOf(id).fetchHistory());
   expect(payloads.some((text) => text.includes(id))).toBe(true);

@@ -42,11 +42,9 @@ afterAll(async () => {
 });
 
 const waitingFor = async (name: string): Promise<string> => {
-  const id = await drover.upload(
-    'thing',
-    [{ externalId: `${name}-child`, parent: name }],
-    '?dependencyWaitTimeout=600',
-  );
+  const id = await drover.upload('thing', [{ externalId: `${name}-child`, parent: name }], {
+    dependencyWaitTimeout: 600,
+  });
   await drover.waiting(id);
   return id;
 };

@@ -114,7 +114,7 @@ describe('an upload', () => {
     const tenant = new Tenant(drover);
     await tenant.uploaded('country', [germany]);
     const again = [{ externalId: 'DE', name: 'Other' }, france, { externalId: 'FR', name: 'Again' }];
-    const { batch, outcomes } = await tenant.uploaded('country', again, '?onconflict=reject');
+    const { batch, outcomes } = await tenant.uploaded('country', again, { onconflict: 'reject' });
     expect(outcomes).toEqual(['conflict', 'created', 'conflict']);
     expect(batch.options).toMatchObject({ onconflict: 'reject' });
     expect(await tenant.stored('country', 'DE')).toMatchObject({ data: germany, versionNumber: 1 });
@@ -131,7 +131,7 @@ describe('an upload', () => {
     expect(strict.outcomes).toEqual(['unknown_field', 'unknown_field']);
     expect(strict.items[0]?.errors?.[0]?.field).toBe('anthem');
     expect(strict.batch.status).toBe('failed');
-    const lenient = await tenant.uploaded('country', body, '?ignoreUnknownFields=true');
+    const lenient = await tenant.uploaded('country', body, { ignoreUnknownFields: true });
     expect(lenient.outcomes).toEqual(['created', 'created']);
     expect((await tenant.stored('country', 'DE'))?.data).toEqual(germany);
   });

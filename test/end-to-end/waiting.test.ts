@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-const WAIT = '?dependencyWaitTimeout=600';
+const WAIT = { dependencyWaitTimeout: 600 };
 const handleOf = (batchId: string) => drover.services.client.workflow.getHandle(batchWorkflowId(batchId));
 
 describe('a pending item', () => {
@@ -144,11 +144,10 @@ describe('a pending item', () => {
   test('is decided on the data of then: merged, refused, or invalid', async () => {
     const tenant = new Tenant(drover);
     const upsert = await tenant.upload('city', [{ externalId: 'B', name: 'Berlin', country: 'DE' }], WAIT);
-    const reject = await tenant.upload(
-      'city',
-      [{ externalId: 'B', name: 'Other', country: 'DE' }],
-      `${WAIT}&onconflict=reject`,
-    );
+    const reject = await tenant.upload('city', [{ externalId: 'B', name: 'Other', country: 'DE' }], {
+      ...WAIT,
+      onconflict: 'reject',
+    });
     await tenant.waiting(upsert);
     await tenant.waiting(reject);
     await tenant.uploaded('city', [{ externalId: 'B', name: 'Before', size: 5 }]);

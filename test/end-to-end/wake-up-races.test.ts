@@ -10,7 +10,7 @@ import { Tenant } from '../tenant.ts';
  * Each play forces one interleaving on this many pairs of items side by side (a batch carries out 3 activities at a time). */
 const PAIRS = 3;
 const PLAYS = 10;
-const WAIT = '?dependencyWaitTimeout=600';
+const WAIT = { dependencyWaitTimeout: 600 };
 
 let drover: Drover;
 beforeAll(async () => {

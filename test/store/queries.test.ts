@@ -28,7 +28,7 @@ import recorded from './queries.json' with { type: 'json' };
  * no index serves fails here, and so does one that is not in the list: `RECORD_QUERIES=1` writes the list anew.
  */
 
-const WAIT = '?dependencyWaitTimeout=600';
+const WAIT = { dependencyWaitTimeout: 600 };
 const recorder = new CommandRecorder();
 
 let drover: Drover;
@@ -65,8 +65,8 @@ async function playWrites(): Promise<void> {
   await drover.ended(await drover.upload('node', [node('a', 'c')]));
   await drover.ended(await drover.patch('node', [node('c', 'b'), node('none')]));
   const keyed = { headers: { 'idempotency-key': 'one' } };
-  await drover.upload('node', [node('k')], '', keyed);
-  await drover.ended(await drover.upload('node', [node('k')], '', keyed));
+  await drover.upload('node', [node('k')], {}, keyed);
+  await drover.ended(await drover.upload('node', [node('k')], {}, keyed));
 }
 
 async function playWaits(): Promise<void> {
@@ -77,7 +77,7 @@ async function playWaits(): Promise<void> {
   const first = await drover.upload('node', [node('r1', 'r2')], WAIT);
   await drover.waiting(first);
   for (const id of [first, await drover.upload('node', [node('r2', 'r1')], WAIT)]) await drover.ended(id);
-  await drover.ended(await drover.upload('node', [node('e', 'never')], '?dependencyWaitTimeout=1'));
+  await drover.ended(await drover.upload('node', [node('e', 'never')], { dependencyWaitTimeout: 1 }));
   const cancelled = await drover.upload('node', [node('x', 'never')], WAIT);
   await drover.waiting(cancelled);
   await drover.request('POST', `/api/batches/${cancelled}/cancel`);

@@ -97,7 +97,7 @@ test('of batches and schema definitions the same', async () => {
   const { batches, schemaDefinitions } = drover.services.database;
   const about = { tenant: 'crowded' };
   await drover.define('few', {});
-  await drover.ended(await drover.upload('few', [{ externalId: 'a' }], '', about), about);
+  await drover.ended(await drover.upload('few', [{ externalId: 'a' }], {}, about), about);
   const batch = await batches.findOne({ tenant: 'crowded' });
   if (batch === null) throw new Error('no batch');
   const more = Array.from({ length: MAX_TOTAL - 1 }, (_, n) => ({ ...batch, _id: `${batch._id}-${n}` }));

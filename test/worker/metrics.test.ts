@@ -20,7 +20,7 @@ test('a worker shows what became of items, and how its activities fare, without 
       { externalId: 'b', n: 2 },
       { externalId: 'c', n: 'x' },
     ],
-    '',
+    {},
     { tenant: 'peculiar' },
   );
   await drover.ended(id, { tenant: 'peculiar' });

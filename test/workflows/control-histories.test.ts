@@ -63,7 +63,7 @@ async function expectReplays(name: string, id: string, status: BatchView['status
 test('suspended twice, at work and waiting', async () => {
   const waits = { externalId: 'a-waits', near: 'a-later' };
   const id = await suspendInTheMiddle(() =>
-    drover.upload('town', [...towns('a', 6), waits], '?dependencyWaitTimeout=600'),
+    drover.upload('town', [...towns('a', 6), waits], { dependencyWaitTimeout: 600 }),
   );
   await act('resume', id);
   await drover.waiting(id);
@@ -88,7 +88,7 @@ test('cancelled while suspended', async () => {
 });
 
 test('cancelled while it waits', async () => {
-  const id = await drover.upload('town', [{ externalId: 'd', near: 'nowhere' }], '?dependencyWaitTimeout=600');
+  const id = await drover.upload('town', [{ externalId: 'd', near: 'nowhere' }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   await act('cancel', id);
   await expectReplays('cancel-waiting', id, 'cancelled');

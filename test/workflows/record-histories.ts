@@ -4,7 +4,7 @@ import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/me
 import { Drover } from '../harness.ts';
 import { startTemporalOfSmallHistories } from '../small-histories.ts';
 
-const WAIT = '?dependencyWaitTimeout=3600';
+const WAIT = { dependencyWaitTimeout: 3600 };
 const MAX_EVENTS = 40;
 /** Of few items, so that an upload has several stages and activities. */
 const RESOURCES_PER_ACTIVITY = '10';
@@ -72,7 +72,7 @@ async function playWait(drover: Drover): Promise<Recorded> {
 }
 
 async function playExpiry(drover: Drover): Promise<Recorded> {
-  const id = await drover.upload('node', [node('e', 'nowhere'), node('f')], '?dependencyWaitTimeout=1');
+  const id = await drover.upload('node', [node('e', 'nowhere'), node('f')], { dependencyWaitTimeout: 1 });
   await drover.ended(id);
   return [['expired', id]];
 }
