@@ -33,8 +33,6 @@ const FIRST_DELAY_MS = 500;
 /** Largest delay that a timer takes, in ms. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-/** The service asks to be tried again. */
-const AGAIN: readonly number[] = [429, 503];
 /** The statuses whose answers have no body. */
 const WITHOUT_BODY: readonly number[] = [204, 205, 304];
 
@@ -47,8 +45,8 @@ export class Transport {
   }
 
   /**
-   * Sends a request until an answer is there, whole. 429 and 503 are repeated after their Retry-After. A lost answer is repeated
-   * only where that does no harm: for what reads, and for what has an Idempotency-Key.
+   * Sends a request until an answer is there, whole. 429 and 503 are repeated after their Retry-After, 503 not for what would start
+   * a second batch. A lost answer is repeated only for what reads, and for what has an Idempotency-Key.
    * @throws DroverError where no answer came; the signal's reason once it is aborted.
    */
   async send(request: Request): Promise<Response> {
@@ -61,7 +59,7 @@ export class Transport {
         return error;
       });
       const isAnswer = result instanceof Response;
-      if (isAnswer && (isLast || !AGAIN.includes(result.status))) return result;
+      if (isAnswer && (isLast || !asksForMore(request, result))) return result;
       const asked = isAnswer ? retryAfterOf(result) : null;
       if (asked !== null && asked * 1000 > maxDelayMs && isAnswer) return result;
       await pause(asked === null ? backoff(attempt, FIRST_DELAY_MS, maxDelayMs) : asked * 1000, request.signal);
@@ -102,6 +100,15 @@ function noAnswer(request: Request, cause: unknown): never {
 }
 
 const messageOf = (cause: unknown): string[] => (cause instanceof Error && cause.message ? [cause.message] : []);
+
+/** A 429 has done nothing; a 503 may come after something was done: then only what does no harm a second time is repeated. */
+function asksForMore(request: Request, { status }: Response): boolean {
+  return status === 429 || (status === 503 && (isRepeatable(request) || saysState(request)));
+}
+
+/** What says how things shall be, and not what shall be added to them. */
+const saysState = ({ method, url }: Request): boolean =>
+  method === 'PUT' || method === 'DELETE' || /\/api\/batches\/[^/]+\/\w+$/.test(new URL(url).pathname);
 
 const isRepeatable = ({ method, headers }: Request): boolean =>
   method === 'GET' || method === 'HEAD' || headers.has('idempotency-key');

@@ -35,7 +35,7 @@ export interface CallOptions {
 export interface StartOptions extends CallOptions {
   /**
    * Up to 255 characters: the same key and request gives the same batch, for 24 hours. Default: a random one for each call, so
-   * that a repetition inside the call starts no second batch. null: none, and a lost answer is not repeated.
+   * that a repetition inside the call starts no second batch. null: none; then a lost answer or a 503 is not repeated.
    */
   readonly idempotencyKey?: string | null;
 }

@@ -9,6 +9,7 @@ const json = (status: number, body: object, headers: Record<string, string> = {}
 const accepted = () => json(202, { success: true, message: '', data: { batchId: 'b', recordCount: 1 } });
 const batch = () => json(200, { success: true, message: '', data: { batchId: 'b', status: 'success' } });
 const busy = (retryAfter = '0') => json(429, { success: false, message: 'busy' }, { 'retry-after': retryAfter });
+const away = () => json(503, { success: false, message: 'MongoDB cannot be reached' }, { 'retry-after': '0' });
 const lost = () => new TypeError('fetch failed', { cause: new Error('ECONNRESET') });
 
 function scripted(answers: readonly Scripted[], options: Partial<ClientOptions> = {}) {
@@ -38,7 +39,7 @@ const failureOf = (call: Promise<unknown>): Promise<DroverError> =>
 
 test.each([
   ['429', busy],
-  ['503', () => json(503, { success: false, message: 'MongoDB cannot be reached' }, { 'retry-after': '0' })],
+  ['503', away],
 ])('an upload that is answered %s is sent again, under the same key and with the same body', async (_, refusal) => {
   const { client, requests } = scripted([refusal(), refusal(), accepted()]);
   await client.resources.upload('city', [{ externalId: '1' }]);
@@ -58,11 +59,19 @@ test('each call that starts a batch has a key of its own, or the one that it is 
   expect(keys[2]).toBe('mine');
 });
 
-test('a call that is to have no key sends none, and is not repeated when its answer is lost', async () => {
-  const { client, requests } = scripted([lost()]);
-  const upload = client.resources.upload('city', [{ externalId: '1' }], { idempotencyKey: null });
-  expect(await failureOf(upload)).toMatchObject({ status: null });
-  expect(requests.map(({ request }) => request.headers.get('idempotency-key'))).toEqual([null]);
+test('a call that is to have no key sends none, and is repeated only after a 429', async () => {
+  const { client, requests } = scripted([lost(), away(), busy(), accepted()]);
+  const upload = () => client.resources.upload('city', [{ externalId: '1' }], { idempotencyKey: null });
+  expect(await failureOf(upload())).toMatchObject({ status: null });
+  expect(await failureOf(upload())).toMatchObject({ status: 503 });
+  await upload();
+  expect(requests.map(({ request }) => request.headers.get('idempotency-key'))).toEqual([null, null, null, null]);
+});
+
+test('a control request that is answered 503 is sent again', async () => {
+  const { client, requests } = scripted([away(), batch()]);
+  await client.batches.suspend('b');
+  expect(requests).toHaveLength(2);
 });
 
 test('an upload whose answer is lost is sent again; a control request is not, which may have taken effect', async () => {
