@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { alteredWorkflows } from './altered-workflows.ts';
+
+/**
+ * Each change of what workflows do is behind a marker (`patched`). Of each marker there is a history of either side: one that has
+ * it, and one that comes by the place and does not have it, as its worker was of the version before. `RECORD_HISTORIES=1` records
+ * those of `record-marker-histories.ts`.
+ */
+
+const FOLDER = new URL('../histories/', import.meta.url);
+/** Recorded otherwise: by the workflows of that time. */
+const BEFORE: Readonly<Record<string, string>> = {
+  'termination-task-queue': 'terminate-on-the-common-task-queue.json',
+};
+const TEST_MS = 300_000;
+
+const MARKERS = readdirSync(new URL('../../workflows/', import.meta.url)).flatMap((name) => {
+  const source = readFileSync(new URL(`../../workflows/${name}`, import.meta.url), 'utf8');
+  return [...source.matchAll(/patched\('([\w-]+)'\)/g)].map(([, marker = '']) => marker);
+});
+
+interface History {
+  readonly events: readonly {
+    readonly markerRecordedEventAttributes?: {
+      readonly details: Readonly<Record<string, { payloads: readonly { data: string }[] }>>;
+    };
+  }[];
+}
+
+const read = (name: string): History => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'));
+
+/** Markers that a history has. */
+function markersIn({ events }: History): string[] {
+  return events.flatMap(({ markerRecordedEventAttributes: marker }) => {
+    const data = marker?.details['patch-data']?.payloads[0]?.data;
+    return data === undefined ? [] : [JSON.parse(Buffer.from(data, 'base64').toString()).id as string];
+  });
+}
+
+const replay = (codePath: string, history: unknown): Promise<void> =>
+  Worker.runReplayHistory({ workflowBundle: { codePath } }, history, 'batch-replayed');
+
+const paths: string[] = [];
+afterAll(() => Promise.all(paths.map((path) => rm(path, { force: true }))));
+
+beforeAll(async () => {
+  if (process.env.RECORD_HISTORIES !== '1') return;
+  const { recordMarkerHistories } = await import('./record-marker-histories.ts');
+  await recordMarkerHistories(FOLDER);
+}, TEST_MS);
+
+test('every marker of the workflows is known here', async () => {
+  const { path, markers } = await alteredWorkflows('markers', () => undefined);
+  paths.push(path);
+  expect(new Set(MARKERS)).toEqual(markers);
+  expect(markers.size).toBeGreaterThan(0);
+});
+
+test.each(MARKERS)(
+  '%s: a history has it, and one from before comes by its place without it',
+  { timeout: TEST_MS },
+  async (marker) => {
+    const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
+    expect(names.filter((name) => markersIn(read(name)).includes(marker))).not.toEqual([]);
+
+    const before = read(BEFORE[marker] ?? `before-${marker}.json`);
+    expect(markersIn(before)).not.toContain(marker);
+    await replay(inject('workflowBundle'), before);
+    const reached = await alteredWorkflows(marker, (each) =>
+      each === marker ? `(() => { throw new Error('reached') })()` : undefined,
+    );
+    paths.push(reached.path);
+    await expect(replay(reached.path, before)).rejects.toThrow('reached');
+  },
+);

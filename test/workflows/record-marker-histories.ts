@@ -1,0 +1,161 @@
+import { writeFile } from 'node:fs/promises';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { inject } from 'vitest';
+import { noActions, noCounts } from '../../domain/outcome.ts';
+import {
+  BATCH_WORKFLOW_TYPE,
+  type BatchInput,
+  batchWorkflowId,
+  cancelSignal,
+  dependenciesAvailableSignal,
+} from '../../workflows/messages.ts';
+import { Drover } from '../harness.ts';
+import { acceptedUpload } from '../left-behind.ts';
+import { startTemporalOfSmallHistories } from '../small-histories.ts';
+import { alteredWorkflows } from './altered-workflows.ts';
+
+const MAX_EVENTS = 40;
+/** What a usual server suggests a new execution after. */
+const USUAL_EVENTS = 4_096;
+/** Signals that a workflow takes before it continues as new by itself. */
+const SIGNALS = 1_000;
+const SIGNALS_AT_ONCE = 50;
+
+const towns = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
+
+/** A Drover whose worker carries out workflows of one version. */
+interface Played {
+  readonly drover: Drover;
+  readonly bundle: string;
+}
+
+/** What a batch does for a marker to be met. @returns the batch, and the execution that has met it. */
+type Play = (played: Played) => Promise<{ id: string; runId: string }>;
+
+/**
+ * Plays for each marker what meets it, by workflows that know it and by those of the version before, and writes the histories to
+ * `marker-….json` and `before-….json` of a folder.
+ */
+export async function recordMarkerHistories(folder: URL): Promise<void> {
+  const before = await alteredWorkflows('before', () => 'false');
+  const versions = { marker: inject('workflowBundle'), before: before.path };
+  for (const [version, bundle] of Object.entries(versions)) {
+    for (const [maxEvents, plays] of [
+      [MAX_EVENTS, SHORT_PLAYS],
+      [USUAL_EVENTS, LONG_PLAYS],
+    ] as const) {
+      const temporal = await startTemporalOfSmallHistories(maxEvents);
+      const environment = { TEMPORAL_ADDRESS: temporal.address, RESOURCES_PER_ACTIVITY: '2' };
+      const drover = await Drover.start({ environment, worker: { workflowBundle: bundle } });
+      await drover.define('town', { name: { type: 'string' }, near: { $ref: 'reach:schemas/town' } });
+      for (const [marker, play] of Object.entries(plays)) {
+        const { id, runId } = await play({ drover, bundle });
+        const history = await handleOf(drover, id, runId).fetchHistory();
+        const json: unknown = JSON.parse(String(historyToJSON(history)));
+        await writeFile(new URL(`${version}-${marker}.json`, folder), `${JSON.stringify(json)}\n`);
+      }
+      await drover.stop();
+      await temporal.stop();
+    }
+  }
+}
+
+const handleOf = ({ services }: Drover, id: string, runId?: string) =>
+  services.client.workflow.getHandle(batchWorkflowId(id), runId);
+
+const runOf = async (drover: Drover, id: string): Promise<string> => (await handleOf(drover, id).describe()).runId;
+
+/** Of more activities than an execution may have events. */
+const playLongPlan: Play = async ({ drover }) => {
+  const id = await drover.upload('town', towns('long', 40));
+  await drover.ended(id);
+  const executions = (await drover.services.database.batches.findOne({ _id: id }))?.executions ?? [];
+  return { id, runId: executions[0] ?? '' };
+};
+
+/** Cancelled by the signal of a program while activities are at work. */
+const playCancel: Play = async ({ drover }) => {
+  let [begin, open] = [(): void => undefined, (): void => undefined];
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  drover.atCheckpoint(async (at) => {
+    if (at !== 'inserted') return;
+    begin();
+    await opened;
+  });
+  const id = await drover.upload('town', towns('cut', 12));
+  await begun;
+  await handleOf(drover, id).signal(cancelSignal);
+  for (;;) {
+    const events = (await handleOf(drover, id).fetchHistory()).events ?? [];
+    const at = events.findIndex((event) => event.workflowExecutionSignaledEventAttributes);
+    if (at >= 0 && events.slice(at).some((event) => event.workflowTaskCompletedEventAttributes)) break;
+  }
+  drover.atCheckpoint(undefined);
+  open();
+  await drover.ended(id);
+  return { id, runId: await runOf(drover, id) };
+};
+
+/** Begun with what an execution before has planned and left. */
+const playLeft: Play = async ({ drover }) => {
+  const total = 8;
+  const id = await acceptedUpload(drover, 'town', towns('left', total));
+  const work = (from: number) => ({ kind: 'items' as const, indexes: [from, from + 1] });
+  const input: BatchInput = {
+    batchId: id,
+    operation: 'upload',
+    scope: 'default/default',
+    schemaName: 'town',
+    total,
+    run: 1,
+    activityTimeoutSeconds: 5,
+    carried: {
+      summary: {
+        status: 'processing',
+        suspended: false,
+        counts: { ...noCounts(), queued: total },
+        actions: noActions(),
+        errorCodes: {},
+      },
+      pending: [],
+      cancelled: false,
+      cursor: 0,
+      left: {
+        stages: [
+          [work(0), work(2)],
+          [work(4), work(6)],
+        ],
+      },
+    },
+  };
+  const { client, taskQueue } = drover.services;
+  await client.workflow.start(BATCH_WORKFLOW_TYPE, { taskQueue, workflowId: batchWorkflowId(id), args: [input] });
+  await drover.ended(id);
+  return { id, runId: await runOf(drover, id) };
+};
+
+/** Told a thousand times while no worker is there. */
+const playSignals: Play = async ({ drover, bundle }) => {
+  const id = await drover.upload('town', [{ externalId: 'told', near: 'nowhere' }], '?dependencyWaitTimeout=3600');
+  await drover.waiting(id);
+  const runId = await runOf(drover, id);
+  const handle = handleOf(drover, id);
+  await drover.stopWorker();
+  for (let sent = 0; sent < SIGNALS; sent += SIGNALS_AT_ONCE) {
+    await Promise.all(Array.from({ length: SIGNALS_AT_ONCE }, () => handle.signal(dependenciesAvailableSignal, [])));
+  }
+  await drover.startWorker({ workflowBundle: bundle });
+  await drover.waiting(id);
+  await handle.signal(cancelSignal);
+  await drover.ended(id);
+  return { id, runId };
+};
+
+const SHORT_PLAYS: Readonly<Record<string, Play>> = {
+  'continues-as-new-in-its-plan': playLongPlan,
+  'stores-its-cancellation': playCancel,
+  'takes-up-what-is-planned': playLeft,
+};
+const LONG_PLAYS: Readonly<Record<string, Play>> = { 'continues-as-new-by-its-signals': playSignals };
