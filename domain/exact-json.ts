@@ -3,6 +3,10 @@ import { closingQuote, numberAt } from './json-source.ts';
 /** Digits in a row that an integer beyond the safe ones has. */
 const LONG_NUMBER = /\d{16}/;
 const INTEGER = /^-?\d+$/;
+const QUOTE = 0x22;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
 
 /**
  * JSON text of a value, as `JSON.stringify` writes it, but for integers beyond ±2^53: their exact value, where that writes the
@@ -15,10 +19,9 @@ export function exactJson(value: unknown): string {
   const parts: string[] = [];
   let written = 0;
   for (let at = 0; at < text.length; at++) {
-    if (text[at] === '"') {
-      at = closingQuote(text, at);
-      continue;
-    }
+    const first = text.charCodeAt(at);
+    if (first === QUOTE) at = closingQuote(text, at);
+    if (first !== MINUS && (first < ZERO || first > NINE)) continue;
     const literal = numberAt(text, at);
     if (literal === undefined) continue;
     if (INTEGER.test(literal) && !Number.isSafeInteger(Number(literal))) {

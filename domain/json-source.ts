@@ -166,12 +166,13 @@ function readClosely(text: string): readonly JsonFlaw[] {
   const frames: Frame[] = [];
   // by the numbers of its steps: a name of megabytes is not written out for every flaw below it
   const note = (message: string): void => {
-    const place = frames
-      .slice(0, STEPS_OF_A_PLACE)
-      .map(({ number }) => number)
-      .join();
+    told = frames.slice(0, STEPS_OF_A_PLACE).map(({ number }) => number);
+    const place = told.join();
     if (!flaws.has(place)) flaws.set(place, { path: frames.map(({ step }) => toldStep(step)), message });
   };
+  // where the last flaw is: of millions in one place, no second one is looked at
+  let told: readonly number[] | undefined;
+  const isTold = (): boolean => told !== undefined && told[0] === frames[0]?.number && told[1] === frames[1]?.number;
   for (let at = 0; at < text.length && flaws.size < MAX_FLAWS; at++) {
     const top = frames.at(-1);
     switch (text[at]) {
@@ -199,15 +200,15 @@ function readClosely(text: string): readonly JsonFlaw[] {
           top.number = known ?? top.names.size;
           if (known !== undefined) note('is given twice');
           else top.names.set(top.step, top.number);
-          if (hasLoneSurrogate(top.step)) note(`${HALF_CHARACTER} in its name`);
-        } else if (SURROGATE_ESCAPE.test(raw) && hasLoneSurrogate(stringIn(raw))) note(HALF_CHARACTER);
+          if (!isTold() && hasLoneSurrogate(top.step)) note(`${HALF_CHARACTER} in its name`);
+        } else if (!isTold() && SURROGATE_ESCAPE.test(raw) && hasLoneSurrogate(stringIn(raw))) note(HALF_CHARACTER);
         at = end;
         break;
       }
       default: {
         const literal = numberAt(text, at);
         if (literal === undefined) break;
-        const fault = faultOfNumber(literal);
+        const fault = isTold() ? null : faultOfNumber(literal);
         if (fault !== null) note(fault);
         at += literal.length - 1;
       }
@@ -235,7 +236,11 @@ export function numberAt(text: string, at: number): string | undefined {
 /** The quote that ends the string which begins there. */
 export function closingQuote(text: string, start: number): number {
   let at = start + 1;
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) break;
+    if (code === BACKSLASH) at += 1;
+  }
   return at;
 }
 

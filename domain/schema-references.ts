@@ -41,11 +41,11 @@ export function referenceTarget(ref: JsonValue | undefined): string | undefined 
 }
 
 /**
- * The reference fields of a schema that was checked, each once.
- * @throws what `checkReferences` finds wrong.
+ * The reference fields of a schema that was checked, each once; by whatever version, which may have allowed more steps.
+ * @throws what else `checkReferences` finds wrong.
  */
 export function referenceFieldsOf(schema: JsonObject): readonly ReferenceField[] {
-  const { fields, faults } = checkReferences(readSchemaDocument(schema));
+  const { fields, faults } = checkReferences(readSchemaDocument(schema), Number.POSITIVE_INFINITY);
   if (faults[0] !== undefined) throw new Error(`${faults[0].pointer}: ${faults[0].message}`);
   return fields;
 }
@@ -64,11 +64,15 @@ export function namesIn(fields: readonly ReferenceField[]): string[] {
  * Finds reference fields, and every `$ref` that cannot be what it says: one that points outside the document or at nothing, a
  * reference to resources that stands elsewhere than under `properties` and `items`, and one that a recursive schema repeats at
  * every depth. A reference may be reached through local `$ref`s. Pointers of faults are relative to the schema.
+ * @param maxVisits most steps of the search; each is a subschema, or one below it, for one of at most 1,000 fields' ways.
  */
-export function checkReferences(document: SchemaDocument): { fields: ReferenceField[]; faults: DefinitionFault[] } {
+export function checkReferences(
+  document: SchemaDocument,
+  maxVisits = MAX_VISITS,
+): { fields: ReferenceField[]; faults: DefinitionFault[] } {
   const faults = refFaults(document);
   if (faults.length > 0) return { fields: [], faults };
-  const search = new FieldSearch(document);
+  const search = new FieldSearch(document, maxVisits);
   search.run();
   return { fields: search.fields, faults: search.faults };
 }
@@ -105,10 +109,12 @@ class FieldSearch {
   readonly #seen = new Map<SchemaNode, Set<Field>>();
   readonly #refused = new Set<SchemaNode>();
   readonly #faulty = new Set<SchemaNode>();
+  readonly #maxVisits: number;
   #visits = 0;
 
-  constructor(document: SchemaDocument) {
+  constructor(document: SchemaDocument, maxVisits: number) {
     this.#document = document;
+    this.#maxVisits = maxVisits;
     this.#leading = leadingToReferences(document);
   }
 
@@ -121,13 +127,13 @@ class FieldSearch {
   }
 
   #visit(node: SchemaNode, field: Field): void {
-    if (!this.#leading.has(node) || this.#isOver || this.#visits > MAX_VISITS) return;
+    if (!this.#leading.has(node) || this.#isOver || this.#visits > this.#maxVisits) return;
     const fields = this.#seen.get(node) ?? new Set();
     if (fields.has(field)) return;
     this.#seen.set(node, fields.add(field));
     const edges = this.#leadingEdges(node);
     this.#visits += 1 + edges.length;
-    if (this.#visits > MAX_VISITS) {
+    if (this.#visits > this.#maxVisits) {
       if (this.faults.length === 0) this.#fault(node, 'its references can be reached in too many ways');
       return;
     }

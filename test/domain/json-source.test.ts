@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { exactJson } from '../../domain/exact-json.ts';
 import { countMembers, findFlaws, takeCensus } from '../../domain/json-source.ts';
+import { cpuMs } from '../cpu-time.ts';
 
 const flawsOf = (text: string) =>
   findFlaws(text, JSON.parse(text), takeCensus(Buffer.from(text), Number.POSITIVE_INFINITY));
@@ -70,6 +71,13 @@ describe('findFlaws', () => {
       expect([flawsOf(text), takeCensus(Buffer.from(text), 100).hasHalfCharacter]).toEqual([[], false]);
     },
   );
+
+  test('of millions in one place one is told, in little time', () => {
+    const text = `{"resources":[{"externalId":"a","n":[${'"\\ud800",9007199254740993,'.repeat(400_000)}1]}]}`;
+    const json: unknown = JSON.parse(text);
+    const census = takeCensus(Buffer.from(text), 500_000);
+    expect(cpuMs(() => expect(findFlaws(text, json, census)).toHaveLength(1))).toBeLessThan(1_000);
+  });
 
   test('the pass over the bytes sees half a character exactly where a string has one', () => {
     const unit = fc.constantFrom('\ud800', '\udbff', '\udc00', '\udfff', '\\', '"', 'u', 'd800', '\n', 'é', '😀');
