@@ -51,8 +51,8 @@ describe('validation in a thread', () => {
     };
     const late = (n: number) => list(190_000, (i) => i + n);
     await Promise.all([...list(3, (n) => ask('costly', late(n))), ...list(2, (n) => ask('cheap', [n]))]);
-    // each of the costly ones was ended after its second; none of the others waited for two of them
-    expect(order).toEqual(['costly 1', 'cheap 0', 'costly 1', 'cheap 0', 'costly 1']);
+    // each of the costly ones was ended after its second; beside the one at work, the others waited for one each
+    expect(order).toEqual(['costly 1', 'costly 1', 'cheap 0', 'costly 1', 'cheap 0']);
   }, 180_000);
 
   it('serves whose requests wait in turn', async () => {
