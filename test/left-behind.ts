@@ -42,15 +42,16 @@ export const acceptedUpload = (
   });
 
 let passes = 0;
+/** Time for a pass, in ms: more than an API gives a call to Temporal. */
+const PASS_TIMEOUT_MS = 50_000;
 
 /** One pass of recovery over everything, by the Drover's worker. */
-export async function recoverNow({ services }: Drover): Promise<RecoverResult> {
+export async function recoverNow({ services: { client, taskQueue } }: Drover): Promise<RecoverResult> {
   passes += 1;
-  return services.client.workflow.execute(RECOVERY_WORKFLOW_TYPE, {
-    taskQueue: services.taskQueue,
-    workflowId: `${services.taskQueue}-recovery-now-${passes}`,
-    args: [{ once: true }],
-  });
+  const workflowId = `${taskQueue}-recovery-now-${passes}`;
+  return client.withDeadline(Date.now() + PASS_TIMEOUT_MS, () =>
+    client.workflow.execute(RECOVERY_WORKFLOW_TYPE, { taskQueue, workflowId, args: [{ once: true }] }),
+  );
 }
 
 /** Run ids of a batch's executions that Temporal still has: of those given, and those that visibility knows. */

@@ -1,8 +1,14 @@
+import { writeFileSync } from 'node:fs';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import type { temporal as protocol } from '@temporalio/proto';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { WorkResult } from '../../activities/apply-items.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
+
+type History = protocol.api.history.v1.IHistory;
 
 let drover: Drover;
 let activities: Drover;
@@ -43,6 +49,16 @@ test('items that a new version lets refer to each other are planned by that vers
   expect(applied.filter(({ isOutdated }) => isOutdated)).toEqual([]);
 });
 
+/** What planning again leaves in a history replays; with `RECORD_HISTORIES=1` it is stored, for later versions of the workflow. */
+async function expectReplays(name: string, history: History): Promise<void> {
+  if (process.env.RECORD_HISTORIES) {
+    const json: unknown = JSON.parse(String(historyToJSON(history)));
+    writeFileSync(new URL(`../histories/planned-again-${name}.json`, import.meta.url), `${JSON.stringify(json)}\n`);
+  }
+  const workflowBundle = { codePath: inject('workflowBundle') };
+  await Worker.runReplayHistory({ workflowBundle }, history, 'batch-replayed');
+}
+
 const N = 50;
 const LINKED = { type: 'object', properties: { name: { type: 'string' }, next: { $ref: 'reach:schemas/NAME' } } };
 
@@ -70,6 +86,7 @@ test.each([
       actions: { created: N, updated: 0, unchanged: 0 },
       errors: { summary: { validation: 1 } },
     });
+    await expectReplays(name, await handle.fetchHistory());
   },
 );
 
