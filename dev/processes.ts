@@ -71,22 +71,36 @@ export async function startServer(server: ServerCommand): Promise<ServerProcess>
 }
 
 async function startOnce(server: ServerCommand): Promise<ChildProcess> {
-  const child = spawnGuarded(server.command, server.args, {});
+  const child = spawnGuarded(server.command, server.args);
   const output = lastOutput(child);
   const { heard } = server;
   if (heard && child.stdout) createInterface(child.stdout).on('line', heard);
+  await untilAnswering(child, server, output);
+  return child;
+}
+
+/**
+ * Waits until a process that was just started answers.
+ * @param output what it has put out, for the message of the error.
+ * @throws where it ends first, or does not answer in time: then it is killed.
+ */
+export async function untilAnswering(
+  child: ChildProcess,
+  { name, answers }: Pick<ServerCommand, 'name' | 'answers'>,
+  output: () => string,
+): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
     if (child.exitCode !== null || child.signalCode !== null) {
-      throw new Error(`${server.name} ended at its start (${child.signalCode ?? child.exitCode}): ${output()}`);
+      throw new Error(`${name} ended at its start (${child.signalCode ?? child.exitCode}): ${output()}`);
     }
     try {
-      await server.answers();
-      return child;
+      await answers();
+      return;
     } catch (error) {
       if (Date.now() > deadline) {
         await end(child, 'SIGKILL');
-        throw new Error(`${server.name} does not answer after ${START_TIMEOUT_MS / 1000} s: ${output()}`, {
+        throw new Error(`${name} does not answer after ${START_TIMEOUT_MS / 1000} s: ${output()}`, {
           cause: error,
         });
       }
@@ -95,12 +109,19 @@ async function startOnce(server: ServerCommand): Promise<ChildProcess> {
   }
 }
 
-/** In a group of its own: Ctrl-C reaches us, and we stop the servers when nothing uses them any more. */
-function spawnGuarded(command: string, args: readonly string[], environment: Record<string, string>): ChildProcess {
+/**
+ * Starts a process that ends with this one, however that dies. It is in a group of its own: Ctrl-C reaches us, and we stop the
+ * servers when nothing uses them any more.
+ */
+export function spawnGuarded(
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): ChildProcess {
   const child = spawn('/bin/sh', ['-c', GUARDED_COMMAND, 'sh', command, ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    env: { ...process.env, ...environment },
+    env: environment,
   });
   child.once('exit', () => {
     const guard = child.stdio[3];
@@ -123,7 +144,8 @@ function lastOutput(child: ChildProcess): () => string {
   return () => (kept.startsWith(first) ? kept : `${first} … ${kept}`).trim() || 'no output';
 }
 
-async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+/** Ends a process, by force after 10 s, and waits until it is gone. */
+export async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
   child.kill(signal);
@@ -159,7 +181,7 @@ export async function run(
   args: readonly string[],
   options: { timeoutMs: number; environment?: Record<string, string> },
 ): Promise<void> {
-  const child = spawnGuarded(command, args, options.environment ?? {});
+  const child = spawnGuarded(command, args, { ...process.env, ...options.environment });
   const output = lastOutput(child);
   const tooLong = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs);
   const [code, signal] = await once(child, 'exit');

@@ -28,6 +28,3 @@ const server = createAdaptorServer({ fetch: createApp(services).fetch }) as Serv
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 process.stdout.write(`ready http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
-// a test process that dies takes its APIs with it
-const { ppid } = process;
-setInterval(() => process.ppid === ppid || process.exit(1), 500).unref();

@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import {
   type Batch,
   type Deletion,
@@ -16,9 +16,9 @@ import { createApp } from '../api/app.ts';
 import type { ApiEnv, Services } from '../api/context.ts';
 import { openServices } from '../api/server.ts';
 import { type Config, loadConfig } from '../config.ts';
+import { node, Program } from '../testkit/program.ts';
 import { type RunningWorker, startWorker, type WorkerOptions } from '../worker/worker.ts';
 import { type CallerOptions, inProcessClient } from './in-process-client.ts';
-import { spawnOwn } from './own-process.ts';
 
 /** An answer of the API: its status, headers and parsed body. */
 export interface Answer<T = unknown> {
@@ -190,23 +190,39 @@ export class Drover {
 /** Most callers send no key. */
 const WITHOUT_KEY = { idempotencyKey: null } as const;
 
-/** A worker in a process of its own, to be killed. */
-export interface WorkerProcess {
-  readonly process: ChildProcess;
-  /** Resolves when the process has ended, in whatever way. */
-  readonly ended: Promise<void>;
-  kill(): Promise<void>;
+/**
+ * Starts a script of this folder on a Drover's servers, in a process of its own.
+ * @param ready matches the line that it puts out when it is ready.
+ */
+export function spawnScript(
+  { config }: Pick<Drover, 'config'>,
+  script: string,
+  ready: RegExp,
+  environment: Readonly<Record<string, string>>,
+): Promise<Program> {
+  return Program.start({
+    name: script,
+    command: node(fileURLToPath(new URL(script, import.meta.url))),
+    environment: { ...addressesOf(config), ...environment },
+    ready,
+  });
 }
+
+/** Where a Drover's servers are, and what of them is its own: as variables of the environment. */
+export const addressesOf = (config: Config) => ({
+  MONGODB_URI: config.MONGODB_URI,
+  MONGODB_DATABASE: config.MONGODB_DATABASE,
+  TEMPORAL_ADDRESS: config.TEMPORAL_ADDRESS,
+  TEMPORAL_NAMESPACE: config.TEMPORAL_NAMESPACE,
+  TEMPORAL_TASK_QUEUE: config.TEMPORAL_TASK_QUEUE,
+});
 
 /**
  * Starts a worker process on a Drover's servers.
  * @param killAt the process kills itself with SIGKILL at the `nth` time that an activity comes by this checkpoint.
  */
-export async function spawnWorker(
-  drover: Drover,
-  killAt?: { checkpoint: Checkpoint; nth?: number },
-): Promise<WorkerProcess> {
-  const { process: child, ended } = await spawnOwn(drover, 'worker-process.ts', /^ready$/, {
+export function spawnWorker(drover: Drover, killAt?: { checkpoint: Checkpoint; nth?: number }): Promise<Program> {
+  return spawnScript(drover, 'worker-process.ts', /^ready$/, {
     ACTIVITY_TIMEOUT_SECONDS: String(drover.config.ACTIVITY_TIMEOUT_SECONDS),
     ...(drover.config.RESOURCES_PER_ACTIVITY && {
       RESOURCES_PER_ACTIVITY: String(drover.config.RESOURCES_PER_ACTIVITY),
@@ -214,12 +230,4 @@ export async function spawnWorker(
     WORKFLOW_BUNDLE: inject('workflowBundle'),
     ...(killAt && { KILL_AT: killAt.checkpoint, KILL_NTH: String(killAt.nth ?? 1) }),
   });
-  return {
-    process: child,
-    ended,
-    kill: async () => {
-      child.kill('SIGKILL');
-      await ended;
-    },
-  };
 }

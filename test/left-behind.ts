@@ -3,9 +3,9 @@ import { acceptBatch, type BatchRequest } from '../services/accept-batch.ts';
 import type { Database } from '../store/database.ts';
 import type { NewItem } from '../store/item-pages.ts';
 import { findSchemaDefinition } from '../store/schema-definitions.ts';
+import type { Program } from '../testkit/program.ts';
 import { batchWorkflowId, RECOVERY_WORKFLOW_TYPE } from '../workflows/messages.ts';
-import type { Drover } from './harness.ts';
-import { spawnOwn } from './own-process.ts';
+import { type Drover, spawnScript } from './harness.ts';
 
 /** What processes that died have left behind, and who mends it. */
 
@@ -96,15 +96,9 @@ export async function tracesOf({ services }: Drover, batchId: string): Promise<s
   return traces;
 }
 
-/** An API process that dies (SIGKILL) as soon as a command on a collection was answered. */
-export interface ApiProcess {
-  readonly url: string;
-  /** Resolves when the process has ended. */
-  readonly ended: Promise<void>;
-}
-
-/** @param killAfter for example `batches.insertOne`. */
-export async function spawnApi(drover: Drover, killAfter: string): Promise<ApiProcess> {
-  const { ready, ended } = await spawnOwn(drover, 'api-process.ts', /^ready (.+)$/, { KILL_AFTER: killAfter });
-  return { url: ready[1] ?? '', ended };
-}
+/**
+ * An API process that dies (SIGKILL) as soon as a command on a collection was answered; `ready` is its URL.
+ * @param killAfter for example `batches.insertOne`.
+ */
+export const spawnApi = (drover: Drover, killAfter: string): Promise<Program> =>
+  spawnScript(drover, 'api-process.ts', /^ready (.+)$/, { KILL_AFTER: killAfter });

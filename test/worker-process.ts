@@ -15,6 +15,3 @@ await startWorker(loadConfig(), pino({ level: process.env.TEST_LOG_LEVEL ?? 'sil
   },
 });
 process.stdout.write('ready\n');
-// a test process that dies takes its workers with it
-const { ppid } = process;
-setInterval(() => process.ppid === ppid || process.exit(1), 500).unref();

@@ -1,3 +1,5 @@
+import { summarize } from '../../testkit/measure.ts';
+
 /** What a figure is to reach. */
 export type Target = { readonly atLeast: number } | { readonly atMost: number };
 
@@ -12,26 +14,6 @@ export interface Figure {
   /** Where on the axis of a growth, and of which line. */
   readonly at?: number;
   readonly series?: string;
-}
-
-export interface Summary {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
-
-export function summarize(values: readonly number[]): Summary {
-  const sorted = values.toSorted((a, b) => a - b);
-  return { median: percentile(sorted, 0.5), min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
-}
-
-/** The value that a share of all values do not pass; between two values, the part of the way between them. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const place = (sorted.length - 1) * share;
-  const below = sorted[Math.floor(place)] ?? Number.NaN;
-  const above = sorted[Math.ceil(place)] ?? Number.NaN;
-  return below + (above - below) * (place - Math.floor(place));
 }
 
 /** Whether the median reaches the target. */

@@ -9,10 +9,10 @@ import type { Scope } from '../../domain/scope.ts';
 import type { BatchView } from '../../services/view-batch.ts';
 import { type BatchDocument, readBatches } from '../../store/batches.ts';
 import { connectDatabase, type Database } from '../../store/database.ts';
+import { node, Program } from '../../testkit/program.ts';
 import { CUSTOMER_DEFINITION, REGION_DEFINITION } from './data/customers.ts';
 import { regionSeeds, storeSeeds } from './data/seed.ts';
 import { dropDatabase } from './drop-database.ts';
-import { type MeasuredProcess, startNode } from './processes.ts';
 
 export interface InstallationOptions {
   /** Worker processes. Default 1. */
@@ -38,7 +38,7 @@ let installations = 0;
 export class Installation {
   readonly database: Database;
   readonly client: Client;
-  readonly workers: MeasuredProcess[] = [];
+  readonly workers: Program[] = [];
   /** Name -> id of the schema definitions. */
   readonly definitions = new Map<string, string>();
   readonly #servers: Servers;
@@ -47,7 +47,7 @@ export class Installation {
   readonly #options: InstallationOptions;
   /** Workers by what they take. */
   readonly #pollers = new Map<Config['WORKER_TASKS'], number>();
-  #api: MeasuredProcess | undefined;
+  #api: Program | undefined;
   #url = '';
   #tenants = 0;
 
@@ -83,9 +83,16 @@ export class Installation {
     }
   }
 
-  get api(): MeasuredProcess {
+  get api(): Program {
     if (this.#api === undefined) throw new Error('the API does not run');
     return this.#api;
+  }
+
+  /** The first of its workers. */
+  get worker(): Program {
+    const [worker] = this.workers;
+    if (worker === undefined) throw new Error('no worker runs');
+    return worker;
   }
 
   get taskQueue(): string {
@@ -95,26 +102,24 @@ export class Installation {
   async #startApi(): Promise<void> {
     const port = await freePort();
     this.#url = `http://127.0.0.1:${port}`;
-    this.#api = await startNode({
+    this.#api = await Program.start({
       name: 'API',
-      script: `${this.#build}/api/main.js`,
+      command: this.#node('api/main.js'),
       environment: { ...this.#environment(), PORT: String(port) },
-      nodeOptions: [...NODE_OPTIONS, ...(this.#options.nodeOptions ?? [])],
-      isReady: async () => {
+      ready: async () => {
         if (!(await fetch(`${this.#url}/readyz`)).ok) throw new Error('not ready yet');
       },
     });
   }
 
-  async addWorker(tasks: Config['WORKER_TASKS'] = 'all'): Promise<MeasuredProcess> {
+  async addWorker(tasks: Config['WORKER_TASKS'] = 'all'): Promise<Program> {
     const expected = (this.#pollers.get(tasks) ?? 0) + 1;
     this.#pollers.set(tasks, expected);
-    const worker = await startNode({
+    const worker = await Program.start({
       name: 'worker',
-      script: `${this.#build}/worker/main.js`,
+      command: this.#node('worker/main.js'),
       environment: { ...this.#environment(), WORKER_TASKS: tasks },
-      nodeOptions: [...NODE_OPTIONS, ...(this.#options.nodeOptions ?? [])],
-      isReady: async () => {
+      ready: async () => {
         const { pollers } = await this.client.workflowService.describeTaskQueue({
           namespace: 'default',
           taskQueue: { name: this.#name },
@@ -127,8 +132,13 @@ export class Installation {
     return worker;
   }
 
-  #environment(): Record<string, string> {
+  #node(script: string): [string, ...string[]] {
+    return node(`${this.#build}/${script}`, [...NODE_OPTIONS, ...(this.#options.nodeOptions ?? [])]);
+  }
+
+  #environment(): NodeJS.ProcessEnv {
     return {
+      ...process.env,
       MONGODB_URI: this.#servers.mongodbUri,
       MONGODB_DATABASE: this.#name,
       TEMPORAL_ADDRESS: this.#servers.temporalAddress,

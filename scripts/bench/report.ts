@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Figure, isReached, summarize, type Target } from './figures.ts';
+import { summarize } from '../../testkit/measure.ts';
+import { type Figure, isReached, type Target } from './figures.ts';
 import type { Machine } from './machine.ts';
 
 /** The figures of one benchmark. */

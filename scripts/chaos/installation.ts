@@ -5,11 +5,12 @@ import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { startMongodb } from '../../dev/mongodb.ts';
 import { startTemporal } from '../../dev/temporal.ts';
+import { node, Program, type ProgramOptions } from '../../testkit/program.ts';
 import { TcpProxy } from '../../testkit/proxy.ts';
 import type { Victim } from './killer.ts';
 import { quietPorts } from './ports.ts';
 import type { Random } from './random.ts';
-import { Supervised, startProgram } from './supervised.ts';
+import { Supervised } from './supervised.ts';
 
 const DATABASE = 'drover';
 const TASK_QUEUE = 'drover';
@@ -20,6 +21,7 @@ export const CLOCKS_OFF_MS = 30_000;
 const WORKER_SHIFTS_MS = [-CLOCKS_OFF_MS, CLOCKS_OFF_MS];
 /** Longest time after the faults until everything answers, in ms. */
 const RECOVERY_MS = 60_000;
+const SHIFTED_CLOCK = import.meta.resolve('./shifted-clock.mjs');
 
 export interface InstallationOptions {
   readonly random: Random;
@@ -150,16 +152,13 @@ export class Installation {
       mongodb: await this.#proxyTo('API to MongoDB', this.mongodbUri, 1_500),
       temporal: await this.#proxyTo('API to Temporal', this.temporalAddress, 4_000),
     };
-    const api = await startProgram({
+    await this.#startProgram(2, {
       name: 'API',
-      file: join(sources, 'api/main.ts'),
+      command: node(join(sources, 'api/main.ts')),
       environment: { ...environmentFor(addresses), PORT: String(this.#apiPort) },
       log: join(folder, 'api.log'),
-      answers: async () => {
-        await fetch(`${this.apiUrl}/healthz`);
-      },
+      ready: async () => void (await fetch(`${this.apiUrl}/healthz`)),
     });
-    this.#supervise(api, 2);
     await this.#proxyTo('clients to API', this.apiUrl, 800, this.#clientPort);
   }
 
@@ -177,14 +176,18 @@ export class Installation {
     await writeFile(bundle, code);
     for (const [at, shiftMs] of WORKER_SHIFTS_MS.entries()) {
       const number = at + 1;
-      const worker = await startProgram({
+      await this.#startProgram(3, {
         name: `worker ${number}`,
-        file: join(sources, 'scripts/chaos/worker-process.ts'),
+        command: node(join(sources, 'scripts/chaos/worker-process.ts'), ['--import', SHIFTED_CLOCK]),
         environment: { ...environmentFor(addresses), WORKFLOW_BUNDLE: bundle, CLOCK_SHIFT_MS: String(shiftMs) },
         log: join(folder, `worker-${number}.log`),
+        ready: /^ready$/,
       });
-      this.#supervise(worker, 3);
     }
+  }
+
+  async #startProgram(weight: number, options: ProgramOptions): Promise<void> {
+    this.#supervise(new Supervised(options.name, await Program.start(options)), weight);
   }
 
   #supervise(process: Supervised, weight: number): void {

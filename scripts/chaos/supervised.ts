@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ServerProcess, startServer } from '../../dev/processes.ts';
+import type { ServerProcess } from '../../dev/processes.ts';
 
 /** How soon a process that is not there is started again, in ms. */
 const LOOK_EVERY_MS = 200;
@@ -72,45 +71,4 @@ function signalIfThere(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
-}
-
-export interface Program {
-  readonly name: string;
-  /** TypeScript file to run. */
-  readonly file: string;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly log: string;
-  /** Resolves when it answers; absent: it says `ready` in its log. */
-  readonly answers?: () => Promise<void>;
-}
-
-/** Starts a program of ours; what it says goes to its log. */
-export async function startProgram({ name, file, environment, log, answers }: Program): Promise<Supervised> {
-  const variables = Object.entries({ PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...environment });
-  const preloaded = [import.meta.resolve('tsx'), import.meta.resolve('./shifted-clock.mjs')];
-  const command = [
-    'env',
-    '-i',
-    ...variables.map(([key, value]) => `${key}=${value}`),
-    process.execPath,
-    ...preloaded.flatMap((module) => ['--import', module]),
-    file,
-  ];
-  const server = await startServer({
-    name,
-    command: 'sh',
-    args: ['-c', 'log=$1; shift; exec "$@" >>"$log" 2>&1', 'sh', log, ...command],
-    answers: answers ?? sayingReady(log),
-  });
-  return new Supervised(name, server);
-}
-
-/** Each start of a program adds one `ready` to its log. */
-function sayingReady(log: string): () => Promise<void> {
-  let seen = 0;
-  return async () => {
-    const said = (await readFile(log, 'utf8')).split('\n').filter((line) => line === 'ready').length;
-    if (said <= seen) throw new Error('not ready yet');
-    seen = said;
-  };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { leastMs } from '../cpu-time.ts';
+import { leastMs } from '../../testkit/measure.ts';
 import { Drover } from '../harness.ts';
 import { everyRoute, fill } from './every-route.ts';
 import { HOSTILE_TEXTS } from './hostile.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MAX_ANSWER_BYTES } from '../../domain/answer-room.ts';
-import { leastMs } from '../cpu-time.ts';
+import { leastMs } from '../../testkit/measure.ts';
 import { OwnApi } from './own-api.ts';
 
 let api: OwnApi;

@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -6,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freePort } from '../../dev/ports.ts';
-
-const root = join(import.meta.dirname, '../..');
+import { node, Program, type ProgramOptions } from '../../testkit/program.ts';
 
 let dataDir: string;
 
@@ -17,46 +15,24 @@ beforeEach(() => {
 
 afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 
-/** What `npm start` runs, with nothing configured but this. */
-function start(environment: Record<string, string>): { child: ChildProcess; output: () => string } {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'dev/start.ts'], {
-    cwd: root,
-    env: {
-      PATH: process.env.PATH,
-      HOME: process.env.HOME,
-      DROVER_DATA_DIR: dataDir,
-      LOG_LEVEL: 'error',
-      ...environment,
-    },
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (part: Buffer) => {
-      output += part;
-    });
-  }
-  return { child, output: () => output };
-}
+/** What `npm start` runs, with nothing configured but this; `ready` is its URL. */
+const npmStart = (environment: Record<string, string>): ProgramOptions => ({
+  name: 'npm start',
+  command: node(join(import.meta.dirname, '../../dev/start.ts')),
+  environment: { DROVER_DATA_DIR: dataDir, LOG_LEVEL: 'error', ...environment },
+  ready: /^ready (http:\/\/\S+)$/,
+});
 
 async function refusal(environment: Record<string, string>): Promise<string> {
-  const { child, output } = start(environment);
-  expect(await once(child, 'close')).toEqual([1, null]);
-  return output();
-}
-
-async function readyUrl(started: { child: ChildProcess; output: () => string }): Promise<string> {
-  for (;;) {
-    const url = /^ready (http:\/\/\S+)\n$/m.exec(started.output())?.[1];
-    if (url) return url;
-    if (started.child.exitCode !== null) throw new Error(started.output());
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const program = Program.spawn(npmStart(environment));
+  expect(await program.ended).toBe(1);
+  return program.output;
 }
 
 test('everything starts with one command, refuses a second one over its data, keeps that, and ends with nothing left', async () => {
-  const first = start({ PORT: '0' });
-  const url = await readyUrl(first);
-  expect(first.output().trimEnd().split('\n').at(-1)).toBe(`ready ${url}`);
+  const first = await Program.start(npmStart({ PORT: '0' }));
+  const url = first.ready;
+  expect(first.output.trimEnd().split('\n').at(-1)).toBe(`ready ${url}`);
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
   const definition = { name: 'kept', schema: { type: 'object', properties: { externalId: { type: 'string' } } } };
   const created = await fetch(`${url}/partner/schema-definitions`, {
@@ -70,13 +46,13 @@ test('everything starts with one command, refuses a second one over its data, ke
     /^drover cannot start: the data in .* is in use by another npm start.*\n$/,
   );
 
-  first.child.kill('SIGTERM');
-  expect(await once(first.child, 'exit')).toEqual([0, null]);
-  const second = start({ PORT: '0' });
-  const again = await readyUrl(second);
+  first.signal('SIGTERM');
+  expect(await first.ended).toBe(0);
+  const second = await Program.start(npmStart({ PORT: '0' }));
+  const again = second.ready;
   expect((await fetch(`${again}/partner/schema-definitions/kept`)).status).toBe(200);
-  second.child.kill('SIGINT');
-  expect(await once(second.child, 'exit')).toEqual([0, null]);
+  second.signal('SIGINT');
+  expect(await second.ended).toBe(0);
   await expect(fetch(`${again}/readyz`)).rejects.toThrow();
 }, 180_000);
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type DeletionGraph, decideDeletion, MAX_NAMED_REFERRERS } from '../../domain/decide-deletion.ts';
-import { cpuMs } from '../cpu-time.ts';
+import { cpuMs } from '../../testkit/measure.ts';
 
 /** Up to 14 resources with arrays of references (repeats, self-references, cycles, strangers), some of them targets. */
 const graphs: fc.Arbitrary<DeletionGraph> = fc

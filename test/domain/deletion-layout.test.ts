@@ -5,7 +5,7 @@ import { type DeletionGraph, decideDeletion, isDeleted, numberedDecision } from 
 import { type DeletionLayout, keysPerStep, layOutDeletion } from '../../domain/deletion-layout.ts';
 import { atOnce } from '../../domain/in-turns.ts';
 import { LinkedResources } from '../../domain/linked-resources.ts';
-import { cpuMs } from '../cpu-time.ts';
+import { cpuMs } from '../../testkit/measure.ts';
 
 /** Up to 20 resources, few references, most of them targets. */
 const graphs: fc.Arbitrary<DeletionGraph> = fc

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonObject, JsonValue } from '../../domain/resource.ts';
 import { compileSchema } from '../../domain/schema-compiler.ts';
 import { FORMATS } from '../../domain/schema-formats.ts';
-import { cpuMs } from '../cpu-time.ts';
+import { cpuMs } from '../../testkit/measure.ts';
 
 const compile = (schema: JsonObject, externalIdField = 'externalId') =>
   compileSchema({ type: 'object', ...schema }, externalIdField);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject, JsonValue } from '../../domain/resource.ts';
 import { checkDefinition } from '../../domain/schema-definition.ts';
-import { cpuMs } from '../cpu-time.ts';
+import { cpuMs } from '../../testkit/measure.ts';
 
 const faultsOf = (schema: JsonValue, more: JsonObject = {}) => {
   const checked = checkDefinition({ name: 'thing', schema, ...more });

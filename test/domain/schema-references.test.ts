@@ -3,7 +3,7 @@ import { fieldOf, MAX_REFERENCES, referencesIn } from '../../domain/references-i
 import type { JsonObject } from '../../domain/resource.ts';
 import { readSchemaDocument } from '../../domain/schema-document.ts';
 import { checkReferences, EACH_ITEM, referencedNames, referenceFieldsOf } from '../../domain/schema-references.ts';
-import { cpuMs } from '../cpu-time.ts';
+import { cpuMs } from '../../testkit/measure.ts';
 
 const country = { $ref: 'reach:schemas/Country' };
 const faultsOf = (schema: JsonObject) => checkReferences(readSchemaDocument(schema)).faults;

@@ -3,7 +3,7 @@ import { MAX_INLINE_NS } from '../../activities/decide-within-budget.ts';
 import type { JsonObject, JsonValue } from '../../domain/resource.ts';
 import { compileSchema, isLargeSchema } from '../../domain/schema-compiler.ts';
 import { FORMATS } from '../../domain/schema-formats.ts';
-import { cpuMs } from '../cpu-time.ts';
+import { cpuMs } from '../../testkit/measure.ts';
 
 /** What validating in the thread that everything else waits for may really take, in ms of CPU. */
 const MAX_INLINE_MS = 100;

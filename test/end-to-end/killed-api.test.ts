@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Program } from '../../testkit/program.ts';
 import { Drover } from '../harness.ts';
-import { type ApiProcess, executionsOf, recoverNow, spawnApi, tracesOf } from '../left-behind.ts';
+import { executionsOf, recoverNow, spawnApi, tracesOf } from '../left-behind.ts';
 
 /** Moments at which an API process dies, by the command that was answered last. */
 const MOMENTS = [
@@ -11,25 +12,25 @@ const MOMENTS = [
 ] as const;
 
 let drover: Drover;
-let apis: Record<(typeof MOMENTS)[number], ApiProcess>;
+let apis: Record<(typeof MOMENTS)[number], Program>;
 beforeAll(async () => {
   drover = await Drover.start();
   const spawned = await Promise.all([
     ...MOMENTS.map(async (moment) => [moment, await spawnApi(drover, moment)]),
     drover.define('star', { of: { $ref: 'reach:schemas/star' } }),
   ]);
-  apis = Object.fromEntries(spawned.slice(0, MOMENTS.length) as [string, ApiProcess][]) as typeof apis;
+  apis = Object.fromEntries(spawned.slice(0, MOMENTS.length) as [string, Program][]) as typeof apis;
 }, 120_000);
 afterAll(() => drover.stop());
 
 /** Sends a request to an API that dies before it answers. */
-async function sendToDying(api: ApiProcess, method: string, path: string, body?: object, headers = {}): Promise<void> {
+async function sendToDying(api: Program, method: string, path: string, body?: object, headers = {}): Promise<void> {
   const init = {
     method,
     headers: { 'content-type': 'application/json', ...headers },
     ...(body && { body: JSON.stringify(body) }),
   };
-  await expect(fetch(api.url + path, init)).rejects.toThrow();
+  await expect(fetch(api.ready + path, init)).rejects.toThrow();
   await api.ended;
 }
 

@@ -155,7 +155,7 @@ describe.concurrent('a worker killed', () => {
       const tenant = new Tenant(drover);
       await drover.define('node', NODE);
       if (death.resting.length > 0) await drover.startWorker();
-      let ended: Promise<void> = Promise.resolve();
+      let ended: Promise<unknown> = Promise.resolve();
       const ids = await play(tenant, death, async () => {
         await drover.stopWorker();
         ({ ended } = await spawnWorker(drover, { checkpoint: death.checkpoint, nth: death.nth ?? 1 }));

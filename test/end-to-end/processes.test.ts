@@ -1,20 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Program } from '../../testkit/program.ts';
 import { recoveryWorkflowId } from '../../workflows/messages.ts';
-import { Drover } from '../harness.ts';
+import { addressesOf, Drover } from '../harness.ts';
 
 /** Two API and two worker processes, as operators start them, beside each other on one database. */
-
-interface Program {
-  readonly process: ChildProcess;
-  /** The rest of the line that says that it is ready. */
-  readonly ready: string;
-  readonly exit: Promise<number | string>;
-}
 
 let drover: Drover;
 let apis: Program[];
@@ -32,39 +23,19 @@ beforeAll(async () => {
   workers = all.slice(2);
 }, 120_000);
 afterAll(async () => {
-  for (const { process } of [...(apis ?? []), ...(workers ?? [])]) process.kill('SIGKILL');
+  for (const program of [...(apis ?? []), ...(workers ?? [])]) await program.kill();
   await drover.services.client.workflow.getHandle(recoveryWorkflowId(drover.services.taskQueue)).terminate();
   await drover.stop();
 });
 
-/** @param isReady matches the line that says that it is ready. */
-async function npmRun(script: string, isReady: RegExp): Promise<Program> {
-  const { MONGODB_URI, MONGODB_DATABASE, TEMPORAL_ADDRESS, TEMPORAL_TASK_QUEUE } = drover.config;
-  const child = spawn('npm', ['run', '--silent', script], {
-    cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    env: {
-      ...process.env,
-      MONGODB_URI,
-      MONGODB_DATABASE,
-      TEMPORAL_ADDRESS,
-      TEMPORAL_TASK_QUEUE,
-      PORT: '0',
-      LOG_LEVEL: 'info',
-      NODE_ENV: '',
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
+/** @param ready matches the line that says that it is ready. */
+const npmRun = (script: string, ready: RegExp): Promise<Program> =>
+  Program.start({
+    name: script,
+    command: ['npm', 'run', '--silent', script],
+    environment: { ...process.env, ...addressesOf(drover.config), PORT: '0', LOG_LEVEL: 'info', NODE_ENV: '' },
+    ready,
   });
-  const exit = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
-  const lines = createInterface({ input: child.stdout });
-  const ready = await new Promise<string>((resolve, reject) => {
-    lines.on('line', (line) => {
-      const found = isReady.exec(line);
-      if (found) resolve(found[1] ?? '');
-    });
-    void exit.then((code) => reject(new Error(`${script} ended at its start: ${code}`)));
-  });
-  return { process: child, ready, exit };
-}
 
 /** A request whose body is sent in two parts: it runs until the second one is sent. */
 function slowRequest(url: string, body: string) {
@@ -120,8 +91,8 @@ test('they share the work; one that is told to stop finishes what it has begun a
     JSON.stringify(resources('slow')),
   );
   await begun;
-  apis[0]?.process.kill('SIGTERM');
-  workers[0]?.process.kill('SIGTERM');
+  apis[0]?.signal('SIGTERM');
+  workers[0]?.signal('SIGTERM');
   // the watch ends; its client comes back, to the other one
   await watched.text();
   await expect
@@ -134,8 +105,8 @@ test('they share the work; one that is told to stop finishes what it has begun a
     .toBe('refused');
   finish();
   expect(await answered).toBe(202);
-  expect(await apis[0]?.exit).toBe(0);
-  expect(await workers[0]?.exit).toBe(0);
+  expect(await apis[0]?.ended).toBe(0);
+  expect(await workers[0]?.ended).toBe(0);
 
   ids.push(await upload(apis[1], 'after', 'key-after'));
   for (const id of ids) expect((await drover.ended(id)).counts.succeeded).toBe(100);
@@ -144,7 +115,7 @@ test('they share the work; one that is told to stop finishes what it has begun a
   const versions = await drover.services.database.resources.distinct('version');
   expect(versions).toEqual([1]);
 
-  apis[1]?.process.kill('SIGTERM');
-  workers[1]?.process.kill('SIGTERM');
-  expect(await Promise.all([apis[1]?.exit, workers[1]?.exit])).toEqual([0, 0]);
+  apis[1]?.signal('SIGTERM');
+  workers[1]?.signal('SIGTERM');
+  expect(await Promise.all([apis[1]?.ended, workers[1]?.ended])).toEqual([0, 0]);
 }, 90_000);

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuMsOf, residentMb, summarize } from '../../../testkit/measure.ts';
 import type { Bench, Benchmark } from '../bench.ts';
 import { customers, REGIONS, regionCode } from '../data/customers.ts';
-import { type Figure, inRounds, ratio, summarize } from '../figures.ts';
+import { type Figure, inRounds, ratio } from '../figures.ts';
 import { type Installation, secondsUntilEnd } from '../installation.ts';
-import { cpuMs, residentMb } from '../processes.ts';
 import { uploadAtOnce } from '../workloads/upload-10x1000.ts';
 
 const PENDING = [0, 1_000, 10_000, 100_000];
@@ -92,12 +92,12 @@ async function addPending(
 const waitingForLate = (customer: { readonly region: string }) => ({ ...customer, region: `late-${customer.region}` });
 
 async function measureBeside(bench: Bench, drover: Installation, tenant: string, pending: number): Promise<Figure[]> {
-  const pid = drover.workers[0]?.pid ?? 0;
+  const { worker } = drover;
   const told = `${pending.toLocaleString('en-US')} pending`;
   const idle = await inRounds(bench.rounds, async () => {
-    const before = cpuMs(pid);
+    const before = cpuMsOf(worker);
     await sleep(IDLE_WINDOW_MS);
-    const used = ((cpuMs(pid) - before) * 1000) / IDLE_WINDOW_MS;
+    const used = ((cpuMsOf(worker) - before) * 1000) / IDLE_WINDOW_MS;
     return [
       {
         name: `CPU of the idle worker, ${told}`,
@@ -111,7 +111,7 @@ async function measureBeside(bench: Bench, drover: Installation, tenant: string,
   const memory = {
     name: `memory of the worker, ${told}`,
     unit: 'MB',
-    values: [residentMb(pid)],
+    values: [residentMb(worker)],
     at: pending,
     series: 'memory of the worker',
   };

@@ -2,7 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
-import { type Figure, summarize } from '../figures.ts';
+import { summarize } from '../../../testkit/measure.ts';
+import type { Figure } from '../figures.ts';
 import type { Section } from '../report.ts';
 
 const AXES: Readonly<Record<string, string>> = {

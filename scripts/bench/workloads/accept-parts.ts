@@ -5,6 +5,7 @@ import { startBatch } from '../../../services/start-batch.ts';
 import { type BatchDocument, toBatchDocument } from '../../../store/batches.ts';
 import type { Database } from '../../../store/database.ts';
 import { BODIES_PER_PAGE, pageIds } from '../../../store/item-pages.ts';
+import { msOf } from '../../../testkit/measure.ts';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
 import { customers } from '../data/customers.ts';
 
@@ -19,8 +20,8 @@ export async function timeOfInserts(database: Database, size: number, times: num
   const pages: number[] = [];
   const documents: number[] = [];
   for (let n = 0; n < times; n++) {
-    pages.push(await timeOf(() => insertPages(database, size, about)));
-    documents.push(await timeOf(() => insertDocuments(database, size, about)));
+    pages.push(await msOf(() => insertPages(database, size, about)));
+    documents.push(await msOf(() => insertDocuments(database, size, about)));
   }
   return { pages, documents };
 }
@@ -31,16 +32,10 @@ export async function timesOfStart(client: Client, size: number, times: number):
   for (let n = 0; n < times; n++) {
     const batch = toBatch(uuidv7(), size, 'starts');
     const parts = { client, taskQueue: NOBODYS, activityTimeoutSeconds: 60 };
-    starts.push(await timeOf(async () => void (await startBatch(parts, batch))));
+    starts.push(await msOf(() => startBatch(parts, batch)));
     await client.workflow.getHandle(batchWorkflowId(batch._id)).terminate('measured');
   }
   return starts;
-}
-
-export async function timeOf(work: () => Promise<void>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return performance.now() - started;
 }
 
 async function insertPages(database: Database, size: number, about: string): Promise<void> {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { msOf, percentile, timed } from '../../../testkit/measure.ts';
 import type { Benchmark } from '../bench.ts';
 import { customers } from '../data/customers.ts';
-import { type Figure, inRounds, percentile, ratio } from '../figures.ts';
+import { type Figure, inRounds, ratio } from '../figures.ts';
 import type { Installation } from '../installation.ts';
-import { timeOf, timeOfInserts, timesOfStart } from './accept-parts.ts';
+import { timeOfInserts, timesOfStart } from './accept-parts.ts';
 import { percentiles, underLoad } from './latency.ts';
 
 /** Time from the request to the 202 for 1000 resources, beside the inserts that it must do. */
@@ -67,7 +68,7 @@ async function refusals(drover: Installation, tenant: string, count: number, siz
   for (let n = 0; n < count; n++) {
     const body = JSON.stringify({ resources: customers(0, size, n) });
     times.push(
-      await timeOf(async () => {
+      await msOf(async () => {
         const answer = await drover.start('POST', 'nothing', body, tenant).catch((error: Error) => error.message);
         if (!answer.includes(' 404 ')) throw new Error(`a schema that is not there was answered with ${answer}`);
       }),
@@ -87,9 +88,8 @@ async function accepts(
   const ids: string[] = [];
   for (let n = 0; n < count; n++) {
     const body = JSON.stringify({ resources: customers(0, size, n) });
-    const started = performance.now();
-    const id = await drover.start('POST', 'customer', body, tenant);
-    times.push(performance.now() - started);
+    const { result: id, ms } = await timed(() => drover.start('POST', 'customer', body, tenant));
+    times.push(ms);
     // idle: each batch is over before the next one
     if (pauseMs === 0) await drover.ended([id]);
     else await sleep(pauseMs);

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { bodyOf, type components } from '@drover/client';
 import { Connection, type WorkflowExecutionInfo } from '@temporalio/client';
+import { cpuMsOf, residentMb } from '../../../testkit/measure.ts';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
 import type { Bench, Benchmark } from '../bench.ts';
 import type { Figure } from '../figures.ts';
 import { type Installation, secondsUntilEnd } from '../installation.ts';
-import { cpuMs, residentMb } from '../processes.ts';
 
 /** Executions that are there, and how many of them a batch with a job for each of them ends. */
 const EXECUTIONS = 100_000;
@@ -122,11 +122,11 @@ async function accept(
   request: components['schemas']['CamundaDeleteProcessInstances'],
   way: string,
 ): Promise<Accepted & { readonly figures: Figure[] }> {
-  const { pid } = drover.api;
-  const before = { heap: await drover.apiHeapMb(), resident: residentMb(pid) };
+  const { api } = drover;
+  const before = { heap: await drover.apiHeapMb(), resident: residentMb(api) };
   const peak = { ...before };
   const watching = setInterval(async () => {
-    peak.resident = Math.max(peak.resident, residentMb(pid));
+    peak.resident = Math.max(peak.resident, residentMb(api));
     peak.heap = Math.max(peak.heap, await drover.apiHeapMb().catch(() => 0));
   }, WATCH_EVERY_MS);
   const since = Date.now();
@@ -145,7 +145,7 @@ async function accept(
     figure('API heap after', 'MB', await drover.apiHeapMb()),
     figure('API resident before', 'MB', before.resident),
     figure('API resident at its peak', 'MB', peak.resident),
-    figure('API resident after', 'MB', residentMb(pid)),
+    figure('API resident after', 'MB', residentMb(api)),
   ];
   return { id, seconds, figures };
 }
@@ -162,17 +162,17 @@ async function endThem(
   const worker = await drover.addWorker();
   const { temporal, mongo } = bench.servers;
   const processes = [
-    ['worker', worker.pid],
-    ['Temporal', temporal?.pid],
-    ['MongoDB', mongo?.pid],
-  ].flatMap(([name, pid]) => (typeof pid === 'number' ? [{ name, pid, before: cpuMs(pid) }] : []));
+    { name: 'worker', process: worker },
+    { name: 'Temporal', process: temporal },
+    { name: 'MongoDB', process: mongo },
+  ].flatMap(({ name, process }) => (process ? [{ name, process, before: cpuMsOf(process) }] : []));
   const since = Date.now();
-  const start = residentMb(worker.pid);
+  const start = residentMb(worker);
   let peak = start;
   let statistics = 0;
   let looks = 0;
   const watching = setInterval(async () => {
-    peak = Math.max(peak, residentMb(worker.pid));
+    peak = Math.max(peak, residentMb(worker));
     // every half a minute, so that the answers cost what is measured little
     if (looks++ % 300 !== 50) return;
     const asked = Date.now();
@@ -194,8 +194,8 @@ async function endThem(
   });
   return [
     figure('terminations', 'executions/s', count / seconds),
-    ...processes.map(({ name, pid, before }) =>
-      figure(`CPU of ${name}`, 'ms an execution', (cpuMs(pid) - before) / count),
+    ...processes.map(({ name, process, before }) =>
+      figure(`CPU of ${name}`, 'ms an execution', (cpuMsOf(process) - before) / count),
     ),
     figure('worker resident at its start', 'MB', start),
     figure('worker resident at its peak', 'MB', peak),

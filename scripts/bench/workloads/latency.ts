@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { percentile } from '../../../testkit/measure.ts';
 import type { Bench } from '../bench.ts';
 import { customers } from '../data/customers.ts';
-import { type Figure, percentile } from '../figures.ts';
+import type { Figure } from '../figures.ts';
 import type { Installation } from '../installation.ts';
 
 /** Batches that are on their way while latency under load is measured. */

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpuMsOf } from '../../../testkit/measure.ts';
 import type { Bench, Benchmark } from '../bench.ts';
 import { RESULTS_FOLDER } from '../build.ts';
 import { type Figure, inRounds } from '../figures.ts';
 import type { Installation } from '../installation.ts';
-import { cpuMs } from '../processes.ts';
 import { commandsIn, hottestIn } from '../profile/reading.ts';
 import { uploadAtOnce } from './upload-10x1000.ts';
 
@@ -22,14 +22,14 @@ export const profile: Benchmark = {
 /** CPU time by process, in ms a batch; two cores can give 2000 ms a second. */
 async function cpuOfBatches(bench: Bench, drover: Installation): Promise<Figure[]> {
   const processes = {
-    worker: drover.workers[0]?.pid,
-    API: drover.api.pid,
-    MongoDB: bench.servers.mongo?.pid,
-    Temporal: bench.servers.temporal?.pid,
-    'this client': process.pid,
+    worker: drover.worker,
+    API: drover.api,
+    MongoDB: bench.servers.mongo,
+    Temporal: bench.servers.temporal,
+    'this client': process,
   };
   const size = bench.size(1000);
-  const used = (): number[] => Object.values(processes).map((pid) => (pid ? cpuMs(pid) : 0));
+  const used = (): number[] => Object.values(processes).map((each) => (each ? cpuMsOf(each) : 0));
   for (let n = 0; n < 3; n++) await uploadAtOnce(drover, await drover.newTenant(), BATCHES, size);
   return inRounds(bench.rounds, async () => {
     const tenant = await drover.newTenant();

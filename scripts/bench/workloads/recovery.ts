@@ -3,12 +3,12 @@ import { v7 as uuidv7 } from 'uuid';
 import { forEachAtOnce } from '../../../activities/lanes.ts';
 import { type BatchDocument, readBatches, toBatchDocument } from '../../../store/batches.ts';
 import { writeItemPages } from '../../../store/item-pages.ts';
+import { cpuMsOf } from '../../../testkit/measure.ts';
 import { BATCH_WORKFLOW_TYPE, type BatchInput, batchWorkflowId } from '../../../workflows/messages.ts';
 import type { Benchmark } from '../bench.ts';
 import { customers } from '../data/customers.ts';
 import { inRounds } from '../figures.ts';
 import type { Installation } from '../installation.ts';
-import { cpuMs } from '../processes.ts';
 
 const WAITING = 100_000;
 const UNSTARTED = 100;
@@ -30,9 +30,9 @@ export const recovery: Benchmark = {
       return inRounds(bench.rounds, async () => {
         const [worker] = drover.workers;
         if (worker === undefined) throw new Error('no worker runs');
-        const before = cpuMs(worker.pid);
+        const before = cpuMsOf(worker);
         await sleep(WATCHED_MS);
-        const cpu = ((cpuMs(worker.pid) - before) * 1000) / WATCHED_MS;
+        const cpu = ((cpuMsOf(worker) - before) * 1000) / WATCHED_MS;
         const seconds = await secondsUntilStarted(drover, await drover.newTenant());
         return [
           { name: `${UNSTARTED} of them started`, unit: 's', values: [seconds], target: { atMost: 60 } },

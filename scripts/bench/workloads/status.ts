@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { msOf } from '../../../testkit/measure.ts';
 import type { Bench, Benchmark } from '../bench.ts';
 import { type Figure, inRounds } from '../figures.ts';
 import type { Installation, InstallationOptions } from '../installation.ts';
@@ -38,9 +39,7 @@ function statusFigures(bench: Bench, prefix: string, options: InstallationOption
 async function queries(drover: Installation, ids: readonly string[], tenant: string): Promise<number[]> {
   const times: number[] = [];
   for (let n = 0; n < 100; n++) {
-    const started = performance.now();
-    await drover.view(ids[n % ids.length] ?? '', tenant);
-    times.push(performance.now() - started);
+    times.push(await msOf(() => drover.view(ids[n % ids.length] ?? '', tenant)));
     await sleep(10);
   }
   return times;

@@ -1,0 +1,134 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { end, spawnGuarded, untilAnswering } from '../dev/processes.ts';
+
+export interface ProgramOptions {
+  /** For messages. */
+  readonly name: string;
+  /** Program and arguments; `node(script)` for one of ours. */
+  readonly command: readonly [string, ...string[]];
+  /** All of its environment beside PATH and HOME. */
+  readonly environment: Readonly<NodeJS.ProcessEnv>;
+  /** Matches the line of its standard output that says that it is ready; or resolves when it answers, and is called until it does. */
+  readonly ready: RegExp | (() => Promise<void>);
+  /** File that its output is appended to. Default: its output is kept, the last of it. */
+  readonly log?: string;
+}
+
+/** Last output that is kept, in characters. */
+const OUTPUT_KEPT = 1_000_000;
+
+/** The command that runs a script: JavaScript, or TypeScript by tsx. @param nodeOptions for Node itself, such as `--cpu-prof`. */
+export function node(script: string, nodeOptions: readonly string[] = []): [string, ...string[]] {
+  const loader = script.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [];
+  return [process.execPath, ...loader, ...nodeOptions, script];
+}
+
+/** A program of ours in a process of its own; it ends with this process, however that dies. */
+export class Program {
+  readonly name: string;
+  readonly #options: ProgramOptions;
+  #child: ChildProcess;
+  #ended: Promise<number | NodeJS.Signals>;
+  #output = '';
+  #ready: RegExpExecArray | null = null;
+
+  private constructor(options: ProgramOptions) {
+    this.name = options.name;
+    this.#options = options;
+    [this.#child, this.#ended] = this.#spawn();
+  }
+
+  /** Starts it without waiting. */
+  static spawn(options: ProgramOptions): Program {
+    return new Program(options);
+  }
+
+  /** Starts it, and waits until it is ready. @throws with its output where it ends first, or is not ready within a minute. */
+  static async start(options: ProgramOptions): Promise<Program> {
+    const program = new Program(options);
+    await program.untilReady();
+    return program;
+  }
+
+  /** Null while it does not run. */
+  get pid(): number | null {
+    return this.#isOver ? null : (this.#child.pid ?? null);
+  }
+
+  /** What `ready` captured of the line that says that it is. */
+  get ready(): string {
+    return this.#ready?.[1] ?? '';
+  }
+
+  /** What it has put out since it was started last, both streams; empty where it goes to a log. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Resolves with its exit code, or the signal, when it has ended, in whatever way, and all of its output is there. */
+  get ended(): Promise<number | NodeJS.Signals> {
+    return this.#ended;
+  }
+
+  async untilReady(): Promise<void> {
+    const { name, ready, log } = this.#options;
+    const saysReady = async (): Promise<void> => {
+      if (this.#ready === null) throw new Error('not ready yet');
+    };
+    const answers = ready instanceof RegExp ? saysReady : ready;
+    await untilAnswering(this.#child, { name, answers }, () => this.#output.trim() || `see ${log ?? 'no output'}`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Ends it as a crash would (SIGKILL), and waits until it is gone. */
+  kill(): Promise<void> {
+    return end(this.#child, 'SIGKILL');
+  }
+
+  /** Ends it in order, by force after 10 s, and waits until it is gone. */
+  stop(): Promise<void> {
+    return end(this.#child, 'SIGTERM');
+  }
+
+  /** Ends it where it runs, starts it again, and waits until it is ready. */
+  async restart(): Promise<void> {
+    await this.stop();
+    [this.#child, this.#ended] = this.#spawn();
+    await this.untilReady();
+  }
+
+  get #isOver(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  #spawn(): [ChildProcess, Promise<number | NodeJS.Signals>] {
+    const { command, environment, ready, log } = this.#options;
+    const [program, ...args] = command;
+    this.#output = '';
+    this.#ready = null;
+    const { PATH, HOME } = process.env;
+    const child = spawnGuarded(program, args, { PATH, HOME, ...environment });
+    const file = log === undefined ? null : createWriteStream(log, { flags: 'a' });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (part: string) => {
+        if (file === null) this.#output = (this.#output + part).slice(-OUTPUT_KEPT);
+        else file.write(part);
+      });
+    }
+    if (ready instanceof RegExp && child.stdout)
+      createInterface(child.stdout).on('line', (line) => {
+        this.#ready ??= ready.exec(line);
+      });
+    const ended = once(child, 'close').then(([code, signal]) => {
+      file?.end();
+      return (code ?? signal) as number | NodeJS.Signals;
+    });
+    return [child, ended];
+  }
+}
