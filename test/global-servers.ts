@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode } from '@temporalio/worker';
 import type { TestProject } from 'vitest/node';
 import { loadConfig } from '../config.ts';
 import { startServers } from '../dev/servers.ts';
+import { bundleWorkflows } from '../testkit/workflow-bundle.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -36,12 +36,7 @@ export default async function startForTests(project: TestProject): Promise<() =>
   process.env.DROVER_TEST_MONGODB_URI = servers.mongodbUri;
   process.env.DROVER_TEST_TEMPORAL_ADDRESS = servers.temporalAddress;
   const folder = await mkdtemp(join(tmpdir(), 'drover-test-'));
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-  });
-  const workflowBundle = join(folder, 'workflows.js');
-  await writeFile(workflowBundle, code);
-  project.provide('workflowBundle', workflowBundle);
+  project.provide('workflowBundle', await bundleWorkflows(fileURLToPath(new URL('..', import.meta.url)), folder));
   return async () => {
     await rm(folder, { recursive: true });
     await servers.stop();

@@ -8,16 +8,13 @@ import {
   type PatchOptions,
   type UploadOptions,
 } from '@drover/client';
-import type { OpenAPIHono } from '@hono/zod-openapi';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { inject } from 'vitest';
 import type { Checkpoint } from '../activities/dependencies.ts';
-import { createApp } from '../api/app.ts';
-import type { ApiEnv, Services } from '../api/context.ts';
-import { openServices } from '../api/server.ts';
-import { type Config, loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
+import { InProcessDrover, openInProcess } from '../testkit/in-process.ts';
 import { node, Program } from '../testkit/program.ts';
-import { type RunningWorker, startWorker, type WorkerOptions } from '../worker/worker.ts';
+import type { WorkerOptions } from '../worker/worker.ts';
 import { type CallerOptions, inProcessClient } from './in-process-client.ts';
 
 /** An answer of the API: its status, headers and parsed body. */
@@ -33,67 +30,37 @@ export interface RequestOptions extends CallerOptions {
 
 const POLL_MS = 20;
 
-/** A whole Drover of one test file: a database and a task queue of its own, on the servers that the run shares. */
-export class Drover {
-  readonly config: Config;
-  readonly services: Services & { close(): Promise<void> };
-  readonly app: OpenAPIHono<ApiEnv>;
-  #worker: RunningWorker | undefined;
-  #checkpoint: ((at: Checkpoint, batchId: string) => Promise<void>) | undefined;
+/** A database and a task queue of its own, on the servers that the run shares. @param environment overrides the configuration. */
+export const installedForTest = (environment: Readonly<Record<string, string>> = {}) => ({
+  mongodbUri: inject('mongodbUri'),
+  temporalAddress: inject('temporalAddress'),
+  workflowBundle: inject('workflowBundle'),
+  name: `test-${process.pid}-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,
+  environment,
+});
 
-  private constructor(config: Config, services: Services & { close(): Promise<void> }) {
-    this.config = config;
-    this.services = services;
-    this.app = createApp(services);
-  }
-
+/** A whole Drover of one test file. */
+export class Drover extends InProcessDrover {
   /** @param options `worker: false` starts none; `environment` overrides the configuration; without a `logger` nothing is logged. */
-  static async start(
-    options: { worker?: WorkerOptions | false; environment?: Record<string, string>; logger?: Logger } = {},
-  ): Promise<Drover> {
-    const name = `test-${process.pid}-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
-    const config = loadConfig({
-      MONGODB_URI: inject('mongodbUri'),
-      TEMPORAL_ADDRESS: inject('temporalAddress'),
-      MONGODB_DATABASE: name,
-      TEMPORAL_TASK_QUEUE: name,
+  static async start({
+    worker,
+    environment,
+    ...logging
+  }: {
+    worker?: WorkerOptions | false;
+    environment?: Record<string, string>;
+    logger?: Logger;
+  } = {}): Promise<Drover> {
+    const installed = installedForTest({
       // a killed worker's items go on soon
       ACTIVITY_TIMEOUT_SECONDS: '5',
       // tests hold several at a checkpoint, and let others go on
       WRITERS_PER_WORKER: '12',
-      ...options.environment,
+      ...environment,
     });
-    const logger = options.logger ?? pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' });
-    const drover = new Drover(config, await openServices(config, logger));
-    if (options.worker !== false) await drover.startWorker(options.worker);
+    const drover = new Drover(await openInProcess({ ...installed, ...logging }));
+    if (worker !== false) await drover.startWorker(worker);
     return drover;
-  }
-
-  /** @param options `config`: another one than that of the API. */
-  async startWorker(options: WorkerOptions & { readonly config?: Config } = {}): Promise<void> {
-    const { config = this.config, ...others } = options;
-    this.#worker = await startWorker(config, this.services.logger, {
-      withRecovery: false,
-      workflowBundle: inject('workflowBundle'),
-      checkpoint: async (at, batchId) => this.#checkpoint?.(at, batchId),
-      ...others,
-    });
-  }
-
-  async stopWorker(): Promise<void> {
-    await this.#worker?.stop();
-    this.#worker = undefined;
-  }
-
-  /** Awaited by activities of this process at each checkpoint from now on. */
-  atCheckpoint(checkpoint: ((at: Checkpoint, batchId: string) => Promise<void>) | undefined): void {
-    this.#checkpoint = checkpoint;
-  }
-
-  async stop(): Promise<void> {
-    this.#checkpoint = undefined;
-    await this.stopWorker();
-    await this.services.close();
   }
 
   /** Sends a request as it stands, for tests of status, headers and bodies; `body` is sent as JSON unless it is text or bytes. */
@@ -191,7 +158,8 @@ export class Drover {
 const WITHOUT_KEY = { idempotencyKey: null } as const;
 
 /**
- * Starts a script of this folder on a Drover's servers, in a process of its own.
+ * Starts a script on a Drover's servers, in a process of its own.
+ * @param script from this folder.
  * @param ready matches the line that it puts out when it is ready.
  */
 export function spawnScript(
@@ -222,12 +190,14 @@ export const addressesOf = (config: Config) => ({
  * @param killAt the process kills itself with SIGKILL at the `nth` time that an activity comes by this checkpoint.
  */
 export function spawnWorker(drover: Drover, killAt?: { checkpoint: Checkpoint; nth?: number }): Promise<Program> {
-  return spawnScript(drover, 'worker-process.ts', /^ready$/, {
+  return spawnScript(drover, '../testkit/worker-process.ts', /^ready$/, {
     ACTIVITY_TIMEOUT_SECONDS: String(drover.config.ACTIVITY_TIMEOUT_SECONDS),
     ...(drover.config.RESOURCES_PER_ACTIVITY && {
       RESOURCES_PER_ACTIVITY: String(drover.config.RESOURCES_PER_ACTIVITY),
     }),
     WORKFLOW_BUNDLE: inject('workflowBundle'),
+    WITHOUT_RECOVERY: 'true',
+    LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     ...(killAt && { KILL_AT: killAt.checkpoint, KILL_NTH: String(killAt.nth ?? 1) }),
   });
 }

@@ -9,6 +9,7 @@ import type { Scope } from '../../domain/scope.ts';
 import type { BatchView } from '../../services/view-batch.ts';
 import { type BatchDocument, readBatches } from '../../store/batches.ts';
 import { connectDatabase, type Database } from '../../store/database.ts';
+import { environmentFor } from '../../testkit/installed.ts';
 import { node, Program } from '../../testkit/program.ts';
 import { CUSTOMER_DEFINITION, REGION_DEFINITION } from './data/customers.ts';
 import { regionSeeds, storeSeeds } from './data/seed.ts';
@@ -137,15 +138,8 @@ export class Installation {
   }
 
   #environment(): NodeJS.ProcessEnv {
-    return {
-      ...process.env,
-      MONGODB_URI: this.#servers.mongodbUri,
-      MONGODB_DATABASE: this.#name,
-      TEMPORAL_ADDRESS: this.#servers.temporalAddress,
-      TEMPORAL_TASK_QUEUE: this.#name,
-      LOG_LEVEL: 'error',
-      ...this.#options.environment,
-    };
+    const environment = { LOG_LEVEL: 'error', ...this.#options.environment };
+    return { ...process.env, ...environmentFor({ ...this.#servers, name: this.#name, environment }) };
   }
 
   /** What asks for anything but what is measured: without retries, which would be measured too, and with time for long answers. */

@@ -1,19 +1,19 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { startMongodb } from '../../dev/mongodb.ts';
 import { startTemporal } from '../../dev/temporal.ts';
+import { environmentFor } from '../../testkit/installed.ts';
 import { node, Program, type ProgramOptions } from '../../testkit/program.ts';
 import { TcpProxy } from '../../testkit/proxy.ts';
+import { bundleWorkflows } from '../../testkit/workflow-bundle.ts';
 import type { Victim } from './killer.ts';
 import { quietPorts } from './ports.ts';
 import type { Random } from './random.ts';
 import { Supervised } from './supervised.ts';
 
-const DATABASE = 'drover';
-const TASK_QUEUE = 'drover';
+/** Of its database and its task queue. */
+const NAME = 'drover';
 /** Short, so that what a killed worker has left goes on soon, in s. */
 const ACTIVITY_TIMEOUT_SECONDS = 6;
 /** How far the clocks of the workers are off, in ms: one is behind, one ahead. The API's is that of clients and servers. */
@@ -46,7 +46,7 @@ export class Installation {
   /** Each with the mean time between its faults, in ms. */
   readonly proxies: { readonly proxy: TcpProxy; readonly meanMs: number }[] = [];
   readonly victims: Victim[] = [];
-  readonly database = DATABASE;
+  readonly database = NAME;
   readonly #options: InstallationOptions;
   readonly #ports: number[];
   readonly #started: Array<() => Promise<void>> = [];
@@ -112,8 +112,8 @@ export class Installation {
     const connection = Connection.lazy({ address: `127.0.0.1:${this.#servers.temporal}` });
     try {
       await new Client({ connection }).workflow.start('recoveryWorkflow', {
-        taskQueue: TASK_QUEUE,
-        workflowId: `${TASK_QUEUE}-recovery-now`,
+        taskQueue: NAME,
+        workflowId: `${NAME}-recovery-now`,
         workflowIdConflictPolicy: 'USE_EXISTING',
         args: [{ once: true }],
       });
@@ -155,7 +155,7 @@ export class Installation {
     await this.#startProgram(2, {
       name: 'API',
       command: node(join(sources, 'api/main.ts')),
-      environment: { ...environmentFor(addresses), PORT: String(this.#apiPort) },
+      environment: environmentAt(addresses, { PORT: String(this.#apiPort) }),
       log: join(folder, 'api.log'),
       ready: async () => void (await fetch(`${this.apiUrl}/healthz`)),
     });
@@ -168,18 +168,13 @@ export class Installation {
       mongodb: await this.#proxyTo('workers to MongoDB', this.mongodbUri, 300),
       temporal: await this.#proxyTo('workers to Temporal', this.temporalAddress, 5_000),
     };
-    const bundle = join(folder, 'workflows.js');
-    const { code } = await bundleWorkflowCode({
-      workflowsPath: join(sources, 'workflows/index.ts'),
-      logger: new DefaultLogger('ERROR'),
-    });
-    await writeFile(bundle, code);
+    const bundle = await bundleWorkflows(sources, folder);
     for (const [at, shiftMs] of WORKER_SHIFTS_MS.entries()) {
       const number = at + 1;
       await this.#startProgram(3, {
         name: `worker ${number}`,
-        command: node(join(sources, 'scripts/chaos/worker-process.ts'), ['--import', SHIFTED_CLOCK]),
-        environment: { ...environmentFor(addresses), WORKFLOW_BUNDLE: bundle, CLOCK_SHIFT_MS: String(shiftMs) },
+        command: node(join(sources, 'testkit/worker-process.ts'), ['--import', SHIFTED_CLOCK]),
+        environment: environmentAt(addresses, { WORKFLOW_BUNDLE: bundle, CLOCK_SHIFT_MS: String(shiftMs) }),
         log: join(folder, `worker-${number}.log`),
         ready: /^ready$/,
       });
@@ -219,11 +214,14 @@ export class Installation {
 
 const uriOf = (port: number): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
 
-const environmentFor = ({ mongodb, temporal }: Addresses) => ({
-  MONGODB_URI: uriOf(mongodb),
-  MONGODB_DATABASE: DATABASE,
-  TEMPORAL_ADDRESS: `127.0.0.1:${temporal}`,
-  TEMPORAL_TASK_QUEUE: TASK_QUEUE,
-  ACTIVITY_TIMEOUT_SECONDS: String(ACTIVITY_TIMEOUT_SECONDS),
-  LOG_LEVEL: 'warn',
-});
+const environmentAt = ({ mongodb, temporal }: Addresses, environment: Readonly<Record<string, string>>) =>
+  environmentFor({
+    mongodbUri: uriOf(mongodb),
+    temporalAddress: `127.0.0.1:${temporal}`,
+    name: NAME,
+    environment: {
+      ACTIVITY_TIMEOUT_SECONDS: String(ACTIVITY_TIMEOUT_SECONDS),
+      LOG_LEVEL: 'warn',
+      ...environment,
+    },
+  });

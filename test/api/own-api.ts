@@ -1,16 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { pino } from 'pino';
-import { inject } from 'vitest';
-import { createApp } from '../../api/app.ts';
-import type { Services } from '../../api/context.ts';
-import { openServices } from '../../api/server.ts';
-import { loadConfig } from '../../config.ts';
 import { referencesIn } from '../../domain/references-in.ts';
 import type { JsonObject } from '../../domain/resource.ts';
 import { resourceKey } from '../../domain/resource.ts';
 import { scopeKey } from '../../domain/scope.ts';
 import { insertResources, type ResourceDocument } from '../../store/resources.ts';
 import { findSchemaDefinition } from '../../store/schema-definitions.ts';
+import { InProcessDrover, openInProcess } from '../../testkit/in-process.ts';
+import { installedForTest } from '../harness.ts';
 import { inProcessClient } from '../in-process-client.ts';
 
 export interface Answer {
@@ -21,36 +17,19 @@ export interface Answer {
 }
 
 /** The API on a database of its own, without a socket and without a worker. */
-export class OwnApi {
-  readonly services: Services;
-  readonly #app: ReturnType<typeof createApp>;
-  readonly #close: () => Promise<void>;
-
-  private constructor(services: Services & { close(): Promise<void> }) {
-    this.services = services;
-    this.#app = createApp(services);
-    this.#close = () => services.close();
-  }
-
+export class OwnApi extends InProcessDrover {
   /** @param environment overrides the configuration. */
   static async open(environment: Record<string, string> = {}): Promise<OwnApi> {
-    const config = loadConfig({
-      MONGODB_URI: inject('mongodbUri'),
-      MONGODB_DATABASE: `test-${randomUUID()}`,
-      TEMPORAL_ADDRESS: inject('temporalAddress'),
-      TEMPORAL_TASK_QUEUE: randomUUID(),
-      ...environment,
-    });
-    return new OwnApi(await openServices(config, pino({ level: 'silent' })));
+    return new OwnApi(await openInProcess(installedForTest(environment)));
   }
 
   close(): Promise<void> {
-    return this.#close();
+    return this.stop();
   }
 
   /** Sends a request as it stands, for tests of answers; text is sent as it is. */
   async send(method: string, path: string, body?: unknown, tenant = 'default'): Promise<Answer> {
-    const response = await this.#app.request(path, {
+    const response = await this.app.request(path, {
       method,
       headers: { 'reach-tenant-id': tenant, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
@@ -61,7 +40,7 @@ export class OwnApi {
 
   async define(name: string, properties: JsonObject = {}, more: JsonObject = {}): Promise<string> {
     const schema = { type: 'object', properties, ...more };
-    return (await inProcessClient(this.#app).schemaDefinitions.create({ name, schema })).id;
+    return (await inProcessClient(this.app).schemaDefinitions.create({ name, schema })).id;
   }
 
   /** Stores resources as a batch would. */

@@ -1,0 +1,31 @@
+import { pino } from 'pino';
+import { loadConfig } from '../config.ts';
+import { startWorker } from '../worker/worker.ts';
+
+/**
+ * A worker that is killed: as `worker/main.ts`, but for workflows that are bundled once for a run (`WORKFLOW_BUNDLE`: seconds at
+ * each start), on request without recovery (`WITHOUT_RECOVERY`), and on request killing itself (SIGKILL) at the `KILL_NTH` time
+ * that an activity comes by the checkpoint `KILL_AT`.
+ */
+const { KILL_AT, KILL_NTH, WITHOUT_RECOVERY, WORKFLOW_BUNDLE } = process.env;
+let passes = 0;
+
+async function dieAt(checkpoint: string): Promise<void> {
+  if (checkpoint !== KILL_AT) return;
+  passes += 1;
+  if (passes === Number(KILL_NTH)) process.kill(process.pid, 'SIGKILL');
+}
+
+try {
+  const config = loadConfig();
+  const worker = await startWorker(config, pino({ level: config.LOG_LEVEL, base: { service: 'worker' } }), {
+    withRecovery: WITHOUT_RECOVERY !== 'true',
+    ...(WORKFLOW_BUNDLE && { workflowBundle: WORKFLOW_BUNDLE }),
+    ...(KILL_AT && { checkpoint: dieAt }),
+  });
+  process.stdout.write('ready\n');
+  await worker.ended;
+} catch (error) {
+  process.stderr.write(`the worker cannot run: ${error instanceof Error ? error.message : error}\n`);
+  process.exit(1);
+}
