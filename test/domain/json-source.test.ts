@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { exactJson } from '../../domain/exact-json.ts';
 import { countMembers, findFlaws, takeCensus } from '../../domain/json-source.ts';
-import { cpuMs } from '../cpu-time.ts';
+import { cpuMs } from '../../testkit/measure.ts';
 
 const flawsOf = (text: string) =>
   findFlaws(text, JSON.parse(text), takeCensus(Buffer.from(text), Number.POSITIVE_INFINITY));
