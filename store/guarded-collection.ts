@@ -107,8 +107,21 @@ function withinTime(timeMs: number, send: (limits: Limits) => unknown): unknown 
   timer.unref();
   const result = send({ maxTimeMS: timeMs, signal: givenUp.signal });
   if (result instanceof Promise) return result.catch(throwUnwrapped).finally(() => clearTimeout(timer));
-  if (result instanceof AbstractCursor) result.once('close', () => clearTimeout(timer));
+  if (result instanceof AbstractCursor) {
+    result.once('close', () => clearTimeout(timer));
+    endFurtherBatches(result, givenUp.signal);
+  }
   return result;
+}
+
+/** The driver ends only the first command of a cursor with its signal: who asks for a further batch would wait for as long as a socket may. */
+function endFurtherBatches(cursor: AbstractCursor, signal: AbortSignal): void {
+  const givenUp = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  givenUp.catch(() => undefined);
+  const next = cursor.next.bind(cursor);
+  cursor.next = () => (cursor.bufferedCount() > 0 ? next() : Promise.race([next(), givenUp]));
 }
 
 /** The driver wraps what a bulk write meets. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
+import { deleteFound } from './each-by-id.ts';
 import { noLaterRun } from './run-fence.ts';
 import { BYTES_PER_COMMAND, keySlices, slicesByBytes } from './slices.ts';
 
@@ -88,5 +89,5 @@ const partIds = ({ id, parts }: KeyList): string[] => Array.from({ length: parts
 export async function removeLists(database: Database, owner: string, run?: number): Promise<void> {
   // '0' comes right after '/'
   const ofOwner = { _id: { $gt: `${owner}/`, $lt: `${owner}0` } };
-  await database.keyLists.deleteMany({ ...ofOwner, ...(run !== undefined && noLaterRun(run)) });
+  await deleteFound(database.keyLists, { ...ofOwner, ...(run !== undefined && noLaterRun(run)) });
 }

@@ -62,6 +62,19 @@ test.each<[string, string, () => Promise<unknown>]>([
   expect((await deliver()).includes('errmsg')).toBe(false);
 });
 
+test('a further batch of what an attempt reads is given up when its time is over', async () => {
+  await notes().insertMany(['further-1', 'further-2', 'further-3'].map((_id) => ({ _id })));
+  const held = proxy.hold('getMore', 'notes');
+  const begun = performance.now();
+  const read = () =>
+    notes()
+      .find({ _id: /^further-/ }, { batchSize: 2 })
+      .toArray();
+  await expect(asAttempt(attempt(300), read)).rejects.toThrow(CommandTimeoutError);
+  expect(performance.now() - begun).toBeLessThan(1_500);
+  await (await held).deliver();
+});
+
 test('what was given up is an outage, of which nobody knows whether it was carried out', async () => {
   void proxy.hold('insert', 'notes');
   await expect(asAttempt(attempt(200), () => notes().insertOne({ _id: 'lost' }))).rejects.toThrow(CommandTimeoutError);
