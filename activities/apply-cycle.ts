@@ -48,8 +48,8 @@ export async function applyCycle(
   const { work, schemas, faulty } = await loadMembers(dependencies, batches, members);
   const claimed = () => claimedItems(database, batch);
   const created = await unlessBlocked(() =>
-    withIntent(dependencies, delivery, schemas, work, claimed, async () => {
-      const results = await writeItems({ dependencies, delivery, settle: settleFailed(database) }, work);
+    withIntent(dependencies, delivery, batch, schemas, work, claimed, async () => {
+      const results = await writeItems({ dependencies, batch, delivery, settle: settleFailed(database) }, work);
       delivery.assertInTime();
       await storeOutcomes(dependencies, faulty, results);
       return createdKeys(results);

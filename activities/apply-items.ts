@@ -7,9 +7,17 @@ import { quoted, shortened } from '../domain/shortened.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import { currentAttempt } from '../store/command-time.ts';
+import { takeOverRun } from '../store/executions.ts';
 import { type Item, readItems } from '../store/item-pages.ts';
 import { MISSING_PER_OUTCOME, type NewList, newList, storeLists } from '../store/key-lists.ts';
-import { hasWaited, type MissingKey, readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import {
+  fenceOutcomes,
+  hasWaited,
+  type MissingKey,
+  readOutcomes,
+  type StoredOutcome,
+  writeOutcomes,
+} from '../store/outcome-pages.ts';
 import { type PendingRegistration, registerPending, releasePending } from '../store/pending-items.ts';
 import type { PendingGroup } from '../workflows/messages.ts';
 import { applySlices } from './apply-slices.ts';
@@ -70,12 +78,14 @@ async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input
   // where many wait for a slow MongoDB: one whose time is over would only hold up the others
   delivery.assertInTime();
   const control = new ControlCheck(database, input);
-  const batch = await readBatch(database, input.batchId);
-  const halt = control.asRead(batch);
-  if (batch === null || batch.run !== input.run) return { tally: tallyOf([]), pending: [] };
+  const found = await readBatch(database, input.batchId);
+  const halt = control.asRead(found);
+  if (found === null || found.run !== input.run) return { tally: tallyOf([]), pending: [] };
+  const batch = await takeOverRun(database, found, delivery);
   const writable = async () => [{ batch, items: await keysOfItems(database, batch, input.indexes) }];
-  // where there was none, it is enough to look once the intent is laid
-  if (!delivery.isFirst || halt !== null) await endEarlierAttempts(database, delivery, batch._id, writable);
+  if (batch.execution?.follows) await fenceOutcomes(database, batch, input.indexes);
+  // where there was none before, it is enough to look once the intent is laid
+  if (!delivery.isFirst || halt !== null) await endEarlierAttempts(database, delivery, batch, writable);
   const before = await readOutcomes(database, batch, input.indexes);
   await wakeWaiting(dependencies, await createdKeysOf(database, batch, before));
   const open = input.indexes.filter((index) => isOpen(before.get(index)?.status));
@@ -186,7 +196,7 @@ async function applyOpen(
   // What another version lets refer to each other may be at work side by side, or come later: an item would miss what is in its own
   // batch. The version is checked once more under the intent: from there on it stays.
   if (await isPlannedOtherwise(schemas, schema, links)) {
-    await endEarlierAttempts(database, delivery, batch._id, writable);
+    await endEarlierAttempts(database, delivery, batch, writable);
     return { ...(await settleBegun(dependencies, batch, open)), isOutdated: true };
   }
   const read = await readItems(database, batch, open);
@@ -206,8 +216,8 @@ async function applyOpen(
   if (work.length === 0) return { outcomes, left: [] };
   const isFirst = before.size === 0 && faulty.size === 0;
   const created: ResourceKey[] = [];
-  const left = await withIntent(dependencies, delivery, [schema], work, writable, () =>
-    applySlices({ dependencies, delivery, settle: settleFailed(database) }, control, work, async (results) => {
+  const left = await withIntent(dependencies, delivery, batch, [schema], work, writable, () =>
+    applySlices({ dependencies, batch, delivery, settle: settleFailed(database) }, control, work, async (results) => {
       const settled = await completeSlice(dependencies, delivery, batch, results, isFirst);
       for (const [index, outcome] of settled) outcomes.set(index, outcome);
       created.push(...createdKeys(results));

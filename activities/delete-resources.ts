@@ -17,6 +17,7 @@ import {
   stepId,
 } from '../store/deletion-steps.ts';
 import { SupersededError } from '../store/errors.ts';
+import { assertExecution, takeOverRun } from '../store/executions.ts';
 import { intentsOn } from '../store/intents.ts';
 import { type LeavingDocument, markEach, markLeaving, readLeaving, remainingIntents } from '../store/leaving-marks.ts';
 import { fenceOutcomes, readOutcomes } from '../store/outcome-pages.ts';
@@ -80,12 +81,13 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   const { database, checkpoint } = dependencies;
   const delivery = currentDelivery();
   const control = new ControlCheck(database, input);
-  const batch = await readBatch(database, input.batchId);
-  const halt = control.asRead(batch);
+  const found = await readBatch(database, input.batchId);
+  const halt = control.asRead(found);
   const id = stepId(input.batchId, input.run, input.step);
-  const step = batch?.run === input.run ? await readStep(database, id) : null;
+  const step = found?.run === input.run ? await readStep(database, id) : null;
   const nothing = { ...workResult([], new Map()), cascaded: 0 };
-  if (batch === null || step === null) return nothing;
+  if (found === null || step === null) return nothing;
+  const batch = await takeOverRun(database, found, delivery);
   const timeoutMs = activityInfo().startToCloseTimeoutMs;
   const last = roundOfStep(input.step) >= LAST_ROUND;
   const group = groupOfAttempt(step.id, delivery);
@@ -132,7 +134,9 @@ async function takeOver({
   group,
 }: Context): Promise<CommitDocument | null> {
   const groups = await noteGroup(database, step.id, group, delivery.since);
-  if (delivery.isFirst && groups.length === 0) return null;
+  // a later execution that plans anew ends the groups that it finds (invariant 2)
+  await assertExecution(database, batch);
+  if (delivery.isFirst && groups.length === 0 && !batch.execution?.follows) return null;
   await fenceOutcomes(
     database,
     batch,

@@ -18,6 +18,10 @@ export interface Delivery {
   readonly id: string;
   /** Names the activity, the same for all of its attempts. */
   readonly activity: string;
+  /** Names the execution of the workflow, and that by Temporal's id; the workflow, whatever executions it has had. */
+  readonly execution: string;
+  readonly runId: string;
+  readonly workflow: string;
   /** When Temporal scheduled it, in ms by its clock: later than any attempt before it, whatever their numbers are (`attemptName`). */
   readonly since: number;
   /** 1 for the first one, and for the first one after the activity was reset. */
@@ -101,11 +105,16 @@ export function deliveryOf(
   const { scheduledTimestampMs = 0, currentAttemptScheduledTimestampMs = 0 } = info;
   const sinceFirstMs = currentAttemptScheduledTimestampMs - scheduledTimestampMs;
   const activity = activityIdentity(info);
+  const workflow = `${info.workflowExecution?.workflowId}`;
+  const runId = `${info.workflowExecution?.runId}`;
   const since = currentAttemptScheduledTimestampMs;
   const id = attemptName(activity, since);
   return {
     id,
     activity,
+    execution: `${workflow}/${runId}`,
+    runId,
+    workflow,
     since,
     attempt: info.attempt,
     isFirst: info.attempt === 1 && sinceFirstMs === 0,

@@ -4,6 +4,7 @@ import { sinceOf } from '../store/attempt-names.ts';
 import { type BatchDocument, readBatches } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { SupersededError } from '../store/errors.ts';
+import { assertExecution } from '../store/executions.ts';
 import { fenceResources } from '../store/fences.ts';
 import { attemptOfIntent, intentsOf, layIntent, removeIntents, withdrawIntent } from '../store/intents.ts';
 import { fenceOutcomes } from '../store/outcome-pages.ts';
@@ -11,6 +12,7 @@ import { claimedBy } from '../store/pending-items.ts';
 import type { RunOfBatch } from '../store/run-fence.ts';
 import { batchWorkflowId } from '../workflows/messages.ts';
 import type { Delivery } from './delivery.ts';
+import { keysOfItems } from './settle-leftovers.ts';
 
 /** What an attempt may write. */
 export interface Writable {
@@ -19,32 +21,41 @@ export interface Writable {
 }
 
 /**
- * Takes over from earlier attempts of the same activity: the last command of one that got no answer may be carried out at any
- * time, and is to change nothing from now on (invariants 1 to 3). To be called before anything is read to decide on, and once more
- * when this attempt has laid its intent: of two attempts at work at once, which lay and then look here, the earlier one sees the later.
+ * Takes over from earlier attempts of the same activity, and from activities of an earlier execution of the workflow: the last
+ * command of one that got no answer may be carried out at any time, and is to change nothing from now on (invariants 1 to 3). To be
+ * called before anything is read to decide on, and once more when this attempt has laid its intent: of two attempts at work at once,
+ * which lay and then look here, the earlier one sees the later.
  * Costs one look where no attempt has left an intent.
- * @param batchId the batch that is carried out.
+ * @param batch as this execution has taken it over (`takeOverRun`).
  * @param writable what an attempt of this activity may write.
- * @throws SupersededError where a later attempt is at work.
+ * @throws SupersededError where a later attempt, or a later execution, is at work.
  */
 export async function endEarlierAttempts(
   database: Database,
   delivery: Delivery,
-  batchId: string,
+  batch: BatchDocument,
   writable: () => Promise<readonly Writable[]>,
 ): Promise<void> {
-  const left = await intentsOf(database, delivery.activity);
-  const others = left.filter((id) => attemptOfIntent(id) !== delivery.id);
+  const [left] = await Promise.all([intentsOf(database, delivery.workflow), assertExecution(database, batch)]);
+  const ofActivity = left.filter((id) => id.startsWith(`${delivery.activity}/`));
+  const ofOthers = left.filter((id) => !id.startsWith(`${delivery.execution}/`));
+  const others = [...ofActivity.filter((id) => attemptOfIntent(id) !== delivery.id), ...ofOthers];
   if (others.length === 0) return;
-  assertLatest(delivery, others);
-  const isSeen = others.length < left.length;
-  const own = { id: delivery.id, batchId, schemaDefinitionIds: [], targets: [] };
+  assertLatest(delivery, ofActivity);
+  const isSeen = ofActivity.some((id) => attemptOfIntent(id) === delivery.id);
+  const own = { id: delivery.id, batchId: batch._id, schemaDefinitionIds: [], targets: [] };
   // an earlier attempt that is at work, and meets the fences, sees by it that they are not old ones (`assertNotSuperseded`)
   if (!isSeen) await layIntent(database, own);
-  await fenceWrites(database, delivery.id, await writable());
+  await fenceWrites(database, delivery.id, await (ofOthers.length > 0 ? allOf(database, batch) : writable()));
   // Only now: a deleter that meets none of these takes the attempt for over.
   await removeIntents(database, others);
   if (!isSeen) await withdrawIntent(database, own);
+}
+
+/** What any activity of a batch may write: its own items, and those of other batches that it has claimed. */
+async function allOf(database: Database, batch: BatchDocument): Promise<Writable[]> {
+  const indexes = Array.from({ length: batch.total }, (_, index) => index);
+  return [{ batch, items: await keysOfItems(database, batch, indexes) }, ...(await claimedItems(database, batch))];
 }
 
 /**
@@ -52,8 +63,8 @@ export async function endEarlierAttempts(
  * an intent of its own while it puts fences, and removes those of earlier attempts before it withdraws that.
  * @throws SupersededError where somebody takes over, or has.
  */
-export async function assertNotSuperseded(database: Database, delivery: Delivery): Promise<void> {
-  const laid = await intentsOf(database, delivery.activity);
+export async function assertNotSuperseded(database: Database, delivery: Delivery, batch: BatchDocument): Promise<void> {
+  const [laid] = await Promise.all([intentsOf(database, delivery.activity), assertExecution(database, batch)]);
   if (!laid.some((id) => attemptOfIntent(id) === delivery.id))
     throw new SupersededError('the intent of this attempt was removed: another one has taken over');
   assertLatest(delivery, laid);

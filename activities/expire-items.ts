@@ -1,8 +1,10 @@
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
+import { takeOverRun } from '../store/executions.ts';
 import { pagesWith } from '../store/item-pages.ts';
 import { MISSING_PER_OUTCOME } from '../store/key-lists.ts';
 import {
+  fenceOutcomes,
   hasWaited,
   inOrder,
   outcomeChunks,
@@ -14,27 +16,38 @@ import { releasePending } from '../store/pending-items.ts';
 import { slices } from '../store/slices.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
 import { ControlCheck, RESOURCES_PER_SLICE } from './control-check.ts';
+import { currentDelivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
-import { keysOfItems } from './settle-leftovers.ts';
+import { endEarlierAttempts } from './earlier-attempts.ts';
+import { createdKeysOf, keysOfItems, settleApplied } from './settle-leftovers.ts';
 import { showProgress } from './show-progress.ts';
+import { wakeWaiting } from './wake-waiting.ts';
 
 /** Missing references that a message names. */
 const NAMED_IN_MESSAGE = 10;
 
 /**
- * Ends the wait of pending items whose deadline has passed. One that another batch is carrying out with its own is left to it.
+ * Ends the wait of pending items whose deadline has passed. One that another batch is carrying out with its own is left to it; one
+ * that is stored as applied has succeeded, whatever became of who applied it (invariant 2).
  * The workflow has looked before: what could go ahead has gone.
  * @param input `asOf`: the workflow's time, in ms since 1970; deadlines up to it have passed.
  */
 export async function expireItems(
-  { database }: Dependencies,
+  dependencies: Dependencies,
   input: ItemsOfBatch & { readonly asOf: number },
 ): Promise<WorkResult> {
+  const { database } = dependencies;
+  const delivery = currentDelivery();
   // while a batch is suspended its deadlines run on (contract section 9)
   const control = new ControlCheck(database, input, ['cancelled']);
-  const batch = await readBatch(database, input.batchId);
-  control.asRead(batch);
-  if (batch === null || batch.run !== input.run) return workResult([], new Map());
+  const found = await readBatch(database, input.batchId);
+  control.asRead(found);
+  if (found === null || found.run !== input.run) return workResult([], new Map());
+  const batch = await takeOverRun(database, found, delivery);
+  if (batch.execution?.follows) {
+    await fenceOutcomes(database, batch, input.indexes);
+    await endEarlierAttempts(database, delivery, batch, async () => []);
+  }
   const wanted = new Set(input.indexes);
   const after = new Map<number, StoredOutcome>();
   for await (const { pages, outcomes } of outcomeChunks(database, batch, pagesWith(batch, input.indexes))) {
@@ -45,8 +58,10 @@ export async function expireItems(
     for (const some of slices(due, RESOURCES_PER_SLICE))
       if ((await control.inTime()) === null) await expire(database, batch, some);
     showProgress();
-    for (const [index, { missing: _, ...outcome }] of await readOutcomePages(database, batch._id, pages))
-      if (wanted.has(index)) after.set(index, outcome);
+    const now = (await readOutcomePages(database, batch._id, pages)).filter(([index]) => wanted.has(index));
+    // invariant 5: whoever has applied one of these may have died before it could tell who waits for it
+    await wakeWaiting(dependencies, await createdKeysOf(database, batch, new Map(now)));
+    for (const [index, { missing: _, ...outcome }] of now) after.set(index, outcome);
   }
   return workResult(input.indexes, after);
 }
@@ -64,8 +79,15 @@ async function expire(
     due.map(([index]) => index),
   );
   const claimed = await releasePending(database, batch, keys);
+  const released = due.filter(([index]) => !claimed.has(index));
+  const applied = await settleApplied(
+    database,
+    batch,
+    released.map(([index]) => index),
+  );
   const expired = new Map<number, StoredOutcome>();
-  for (const [index, outcome] of due) if (!claimed.has(index)) expired.set(index, expiredOutcome(outcome));
+  for (const [index, outcome] of released)
+    if (!applied.outcomes.has(index)) expired.set(index, expiredOutcome(outcome));
   await writeOutcomes(database, batch, expired);
 }
 

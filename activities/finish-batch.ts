@@ -7,14 +7,17 @@ import { deleteExecutions } from '../services/purge-batch.ts';
 import { type BatchDocument, readBatch, recordFinished } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { cascadedInRun, removeDeletionPlan } from '../store/deletion-steps.ts';
+import { takeOverRun } from '../store/executions.ts';
 import { removeLists } from '../store/key-lists.ts';
 import { adoptOldDependencies } from '../store/old-dependencies.ts';
 import { inOrder, outcomeChunks, readOutcomePages, type StoredOutcome } from '../store/outcome-pages.ts';
 import { removeWaitsOf } from '../store/waits.ts';
 import { recoverClaims } from './apply-cycle.ts';
+import { currentDelivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { LeftAttempts } from './earlier-attempts.ts';
 import { settleSteps } from './settle-deletion-step.ts';
+import { settleEnded } from './settle-ended.ts';
 import { createdKeysOf, keysOfItems, settleLeftovers } from './settle-leftovers.ts';
 import { showProgress } from './show-progress.ts';
 import { wakeWaiting } from './wake-waiting.ts';
@@ -50,14 +53,15 @@ const INTERNAL: ItemError = {
  */
 export async function finishBatch(dependencies: Dependencies, input: FinishInput): Promise<BatchSummary> {
   const { database } = dependencies;
-  const batch = await readBatch(database, input.batchId);
+  const found = await readBatch(database, input.batchId);
   // Deleted while this run was being started: of that, nothing stays either.
-  if (batch === null) await deleteExecutions(dependencies.client, { _id: input.batchId });
-  if (batch === null || batch.run !== input.run) return { ...noResult(), status: 'cancelled', suspended: false };
-  if (isTerminal(batch.status)) {
-    if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id, batch.run);
-    return { ...(batch.result ?? noResult()), status: batch.status, suspended: false };
+  if (found === null) await deleteExecutions(dependencies.client, { _id: input.batchId });
+  if (found === null || found.run !== input.run) return { ...noResult(), status: 'cancelled', suspended: false };
+  if (isTerminal(found.status)) {
+    if (found.operation === 'delete') await removeDeletionPlan(database, found._id, found.run);
+    return { ...(found.result ?? noResult()), status: found.status, suspended: false };
   }
+  const batch = await takeOverToFinish(database, found, input);
   // A caller was told that it is cancelled; the signal may have come too late for the workflow to know.
   const cancelled = input.cancelled || batch.cancelRequested === true;
   // Nothing of it is being carried out any more, whatever its activities and its workflow have died of.
@@ -79,6 +83,18 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   await recordFinished(database, input, status, result, details);
   if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id, batch.run);
   return { ...result, status, suspended: false };
+}
+
+/** Where the workflow is gone, recovery takes the place of a later execution, whenever its own activity was scheduled. */
+function takeOverToFinish(
+  database: Database,
+  batch: BatchDocument,
+  { abandoned }: FinishInput,
+): Promise<BatchDocument> {
+  const delivery = currentDelivery();
+  if (!abandoned) return takeOverRun(database, batch, delivery);
+  const since = Math.max(Date.now(), batch.execution?.since ?? 0);
+  return takeOverRun(database, batch, { runId: delivery.runId, since });
 }
 
 const noResult = (): BatchResult => ({ counts: noCounts(), actions: noActions(), errorCodes: {} });
@@ -114,11 +130,12 @@ function oldMissing(outcomes: readonly StoredOutcome[]): Set<ResourceKey> {
 
 /** Gives every item its outcome and counts them all. */
 async function settleItems(
-  { database, checkpoint }: Dependencies,
+  dependencies: Dependencies,
   batch: BatchDocument,
   { cancelled, abandoned }: Pick<FinishInput, 'cancelled' | 'abandoned'>,
   left: LeftAttempts | null,
 ): Promise<Settled> {
+  const { database, checkpoint } = dependencies;
   const settled = nothingLeft();
   const { result, details, created } = settled;
   for await (const chunk of outcomeChunks(database, batch)) {
@@ -131,7 +148,9 @@ async function settleItems(
       const [status, error] = cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);
       // invariants 2 and 3: what an attempt has under way comes before the look at what is stored, or not at all
       if (left !== null) await left.fence([{ batch, items: await keysOfItems(database, batch, open) }]);
-      created.push(...(await settleLeftovers(database, batch, open, status, error)));
+      const rest =
+        batch.operation === 'terminate' ? await withoutEnded(dependencies, batch, open, chunk.outcomes) : open;
+      created.push(...(await settleLeftovers(database, batch, rest, status, error)));
       showProgress();
       outcomes = new Map(await readOutcomePages(database, batch._id, chunk.pages));
     }
@@ -142,6 +161,19 @@ async function settleItems(
     addErrorDetails(details, inOrder(outcomes));
   }
   return settled;
+}
+
+/** Items whose execution is not ended. */
+async function withoutEnded(
+  dependencies: Dependencies,
+  batch: BatchDocument,
+  open: readonly number[],
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+): Promise<number[]> {
+  const isOpenItem = new Set(open);
+  const known = new Map([...outcomes].filter(([index]) => isOpenItem.has(index)));
+  const ended = await settleEnded(dependencies, batch, known);
+  return open.filter((index) => !ended.has(index));
 }
 
 function indexesOf(batch: BatchDocument, pages: readonly number[]): number[] {

@@ -2,6 +2,7 @@ import { planStages, resourcesPerActivity, type Stage } from '../domain/plan-sta
 import type { ResourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
+import { takeOverRun } from '../store/executions.ts';
 import { pagesWith } from '../store/item-pages.ts';
 import type { KeyList } from '../store/key-lists.ts';
 import { allMissing, inOrder, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
@@ -11,7 +12,7 @@ import { keySlices } from '../store/slices.ts';
 import { applyCycle, recoverClaims } from './apply-cycle.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
 import { ControlCheck } from './control-check.ts';
-import { currentDelivery, renewed } from './delivery.ts';
+import { currentDelivery, type Delivery, renewed } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { claimedItems, endEarlierAttempts } from './earlier-attempts.ts';
 import { findCycle } from './find-cycle.ts';
@@ -69,8 +70,10 @@ export async function lookForDependencies(dependencies: Dependencies, input: Ite
   const batch = await readBatch(dependencies.database, input.batchId);
   control.asRead(batch);
   if (batch === null || batch.run !== input.run) return NOTHING;
+  const delivery = currentDelivery();
+  const ours = await takeOverRun(dependencies.database, batch, delivery);
   try {
-    return await new Look(dependencies, control, batch).look(input.indexes);
+    return await new Look(dependencies, control, delivery, ours).look(input.indexes);
   } catch (error) {
     // The signal that says why is on its way; without it the workflow looks again.
     if (error instanceof HaltedError) return { ...NOTHING, lookAgain: !control.isGone };
@@ -89,20 +92,21 @@ const KEYS_AT_ONCE = 5_000;
 class Look {
   readonly #dependencies: Dependencies;
   readonly #batch: BatchDocument;
-  readonly #delivery = currentDelivery();
+  readonly #delivery: Delivery;
   readonly #keys = new Map<ResourceKey, ResourceKey>();
   readonly #control: ControlCheck;
 
-  constructor(dependencies: Dependencies, control: ControlCheck, batch: BatchDocument) {
+  constructor(dependencies: Dependencies, control: ControlCheck, delivery: Delivery, batch: BatchDocument) {
     this.#dependencies = dependencies;
     this.#control = control;
+    this.#delivery = delivery;
     this.#batch = batch;
   }
 
   async look(indexes: readonly number[]): Promise<LookResult> {
     const batch = this.#batch;
     const { database, checkpoint, resourcesPerActivity: configured } = this.#dependencies;
-    await endEarlierAttempts(database, this.#delivery, batch._id, () => claimedItems(database, batch));
+    await endEarlierAttempts(database, this.#delivery, batch, () => claimedItems(database, batch));
     await recoverClaims(this.#dependencies, batch);
     const found = await this.#registeredSurvey(indexes);
     await checkpoint?.('looked-for-dependencies', batch._id);

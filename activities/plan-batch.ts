@@ -1,4 +1,3 @@
-import { activityInfo } from '@temporalio/activity';
 import { isOpen } from '../domain/outcome.ts';
 import {
   fitsOneActivity,
@@ -12,6 +11,7 @@ import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { EACH_ITEM, type ReferenceField } from '../domain/schema-references.ts';
 import { type Tally, tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch, recordStarted } from '../store/batches.ts';
+import { takeOverRun } from '../store/executions.ts';
 import { readIds, readItems } from '../store/item-pages.ts';
 import {
   outcomeChunks,
@@ -23,6 +23,7 @@ import {
 } from '../store/outcome-pages.ts';
 import { heavyResources } from '../store/resources.ts';
 import { ControlCheck, type Controlled } from './control-check.ts';
+import { currentDelivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { fieldsOfOwnKind, linksOf } from './own-links.ts';
 import { planDeletion } from './plan-deletion.ts';
@@ -62,11 +63,12 @@ export interface PlanInput extends Controlled {
  */
 export async function planBatch(dependencies: Dependencies, input: PlanInput): Promise<Plan | null> {
   const isFirst = input.cursor === 0 && !input.isAgain;
-  const batch = isFirst ? await beginRun(dependencies, input) : await continueRun(dependencies, input);
-  if (batch === null) {
+  const found = isFirst ? await beginRun(dependencies, input) : await continueRun(dependencies, input);
+  if (found === null) {
     await warnIfLive(dependencies, input);
     return null;
   }
+  const batch = await takeOverRun(dependencies.database, found, currentDelivery());
   const control = new ControlCheck(dependencies.database, input);
   // planning writes of a suspended batch does nothing to them: it may go on
   if (control.asRead(batch) === 'cancelled') return { tally: tallyOf([]), stages: [], isLeft: true };
@@ -89,8 +91,7 @@ async function warnIfLive({ database, logger }: Dependencies, { batchId, run, cu
 }
 
 async function beginRun(dependencies: Dependencies, input: PlanInput): Promise<BatchDocument | null> {
-  const execution = activityInfo().workflowExecution?.runId ?? '';
-  const batch = await recordStarted(dependencies.database, input, execution);
+  const batch = await recordStarted(dependencies.database, input, currentDelivery().runId);
   if (batch !== null && batch.run > 1) await requeueUnsuccessful(dependencies, batch);
   return batch;
 }

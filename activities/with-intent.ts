@@ -1,4 +1,5 @@
 import type { ResourceKey } from '../domain/resource.ts';
+import type { BatchDocument } from '../store/batches.ts';
 import { kindOfFailure } from '../store/errors.ts';
 import { layIntent, withdrawIntent } from '../store/intents.ts';
 import { currentSchemaVersion } from '../store/schema-definitions.ts';
@@ -19,6 +20,7 @@ import type { WorkItem } from './work-items.ts';
 export async function withIntent<T>(
   dependencies: Dependencies,
   delivery: Delivery,
+  batch: BatchDocument,
   schemas: readonly LoadedSchema[],
   items: readonly WorkItem[],
   writable: () => Promise<readonly Writable[]>,
@@ -35,7 +37,7 @@ export async function withIntent<T>(
     await checkpoint?.('intent-laid', batchId);
     const [versions] = await Promise.all([
       Promise.all(schemas.map(({ definition }) => currentSchemaVersion(database, definition.id))),
-      endEarlierAttempts(database, delivery, batchId, writable),
+      endEarlierAttempts(database, delivery, batch, writable),
     ]);
     for (const [at, { definition }] of schemas.entries()) {
       const now = versions[at];

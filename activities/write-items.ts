@@ -2,6 +2,7 @@ import { stronglyConnectedComponents } from '../domain/components.ts';
 import type { ResourceState, WriteDecision } from '../domain/decide-writes.ts';
 import { isOpen } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
+import type { BatchDocument } from '../store/batches.ts';
 import { decideGroup, forgetGroups } from '../store/commits.ts';
 import { readOutcomes, type StoredOutcome } from '../store/outcome-pages.ts';
 import {
@@ -25,6 +26,8 @@ const MAX_ROUNDS = 30;
 
 export interface WriteContext {
   readonly dependencies: Dependencies;
+  /** The batch that is carried out; the items may be of others too. */
+  readonly batch: BatchDocument;
   /** Its id is also the group that the members of a cycle appear with. */
   readonly delivery: Delivery;
   /** Stores the outcomes that these decisions are; those of items that wait are left. */
@@ -65,11 +68,11 @@ export interface Seen {
 
 /** Looks for items that are then written in parts: `writeItems` looks again where that is overtaken. */
 export async function lookFor(
-  { dependencies, delivery }: Pick<WriteContext, 'dependencies' | 'delivery'>,
+  { dependencies, delivery, batch }: Pick<WriteContext, 'dependencies' | 'delivery' | 'batch'>,
   items: readonly WorkItem[],
 ): Promise<Seen> {
   const look = await lookAtResources(dependencies, delivery, items);
-  if (hasFenceOfAnother(look, delivery)) await assertNotSuperseded(dependencies.database, delivery);
+  if (hasFenceOfAnother(look, delivery)) await assertNotSuperseded(dependencies.database, delivery, batch);
   const unknown = items.filter((item) => entryOf(look.own.get(item.key), item) === undefined);
   // as they are after the look: whoever removes an entry stores the outcome first (invariant 2)
   return { look, outcomes: await outcomesOf(dependencies, unknown) };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Filter } from 'mongodb';
 import {
   type BatchOptions,
   type BatchResult,
@@ -16,6 +17,27 @@ import { isDuplicateKey } from './errors.ts';
 import type { PendingMember } from './pending-items.ts';
 import type { RunOfBatch } from './run-fence.ts';
 import { findAtLast, isYoungId } from './young-documents.ts';
+
+/**
+ * The execution of a batch's workflow that works on a run. There may be two of them for a moment: the workflow was reset, or started
+ * anew after Temporal had lost its database, and activities of the earlier execution still run.
+ */
+export interface WorkingExecution {
+  /** Temporal's id of it. */
+  runId: string;
+  /** The run of the batch. */
+  run: number;
+  /**
+   * When it took over, in ms by Temporal's clock: more than that of any execution before it. The first one of a run took over from
+   * nobody, and has the least number that is more than that of the run before.
+   */
+  since: number;
+  /** There was another one of the same run: its commands may still be under way. */
+  follows?: true;
+}
+
+/** `since` of the first execution of a batch. */
+export const FIRST_EXECUTION = 0;
 
 export interface BatchDocument {
   /** UUID version 7, so that ids are in order of creation. */
@@ -50,6 +72,8 @@ export interface BatchDocument {
   completedAt?: Date;
   /** Temporal's run ids of the executions that have carried out this batch: what is to be removed with it. */
   executions?: string[];
+  /** The execution that works on it now, or did last. Absent: one of an earlier version does, or none yet. */
+  execution?: WorkingExecution;
   /** Batches, this one too, whose pending items it applies together: to be told when that has ended. */
   claimOwners?: string[];
   /** Written by the version before this one: the items themselves. */
@@ -167,24 +191,31 @@ export async function recordRunning(
 }
 
 /**
- * Notes that an execution carries out a run: from when on the batch was worked on, and which executions did. Safe to repeat:
- * the first time stays.
+ * Notes that an execution carries out a run: from when on the batch was worked on, and which executions did. The first one of a
+ * batch works on it from now on; any other one takes over by `takeOverRun`. Safe to repeat: the first time stays.
  * @returns null where there is no such run: it has been finished, or the batch retried since, or deleted.
  */
 export async function recordStarted(
   database: Database,
   batch: { readonly batchId: string; readonly run: number },
-  execution: string,
+  runId: string,
 ): Promise<BatchDocument | null> {
-  return database.batches.findOneAndUpdate(
-    { _id: batch.batchId, run: batch.run, status: RUNNING, deletedAt: { $exists: false } },
-    {
-      $set: { status: 'processing' },
-      $min: { startedAt: new Date() },
-      $addToSet: { executions: execution },
-      $unset: NOT_TO_BE_STARTED,
-    },
-    { returnDocument: 'after' },
+  const { batchId: _id, run } = batch;
+  const running = { _id, run, status: RUNNING, deletedAt: { $exists: false } };
+  const note = (filter: Filter<BatchDocument>, first: Partial<Pick<BatchDocument, 'execution'>>) =>
+    database.batches.findOneAndUpdate(
+      { ...running, ...filter },
+      {
+        $set: { status: 'processing', ...first },
+        $min: { startedAt: new Date() },
+        $addToSet: { executions: runId },
+        $unset: NOT_TO_BE_STARTED,
+      },
+      { returnDocument: 'after' },
+    );
+  return (
+    (await note({ execution: { $exists: false } }, { execution: { runId, run, since: FIRST_EXECUTION } })) ??
+    note({}, {})
   );
 }
 

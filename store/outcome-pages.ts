@@ -22,6 +22,8 @@ export interface OutcomePageDocument {
    * (an earlier version has put the lowest number of an attempt).
    */
   fences?: Record<string, number>;
+  /** An execution has taken over from another one of the run: since when one works that may still write here. */
+  execution?: number;
 }
 
 /** What became of one item. A terminal one is written once and changed by a retry only. */
@@ -130,6 +132,8 @@ export interface OutcomeWriter {
   readonly run: number;
   readonly pageSize: number;
   readonly total: number;
+  /** The execution that works on the run. */
+  readonly execution?: { readonly since: number };
 }
 
 /**
@@ -157,10 +161,7 @@ export async function writeOutcomes(
   } catch (error) {
     // The page exists and does not match: another delivery made it or settled something in it, or has taken over.
     if (!isDuplicateKey(error)) throw error;
-    await assertNotTakenOver(
-      database,
-      [...pages.keys()].map((page) => pageId(batch._id, page)),
-    );
+    await assertNotTakenOver(database, batch, [...pages.keys()]);
     await writeOutcomes(database, batch, await stillOpen(database, batch, outcomes));
   }
 }
@@ -185,22 +186,23 @@ async function stillOpen(
 const fenceName = (activity: string): string => createHash('sha256').update(activity).digest('base64url').slice(0, 16);
 
 /**
- * Keeps earlier attempts of the activity that runs from writing outcomes of these items, however late a command of theirs is
- * carried out. Safe to repeat.
+ * Keeps earlier attempts of the activity that runs, and activities of earlier executions, from writing outcomes of these items,
+ * however late a command of theirs is carried out. Safe to repeat.
  */
 export async function fenceOutcomes(
   database: Database,
-  batch: { readonly _id: string; readonly pageSize: number },
+  batch: Pick<OutcomeWriter, '_id' | 'pageSize' | 'execution'>,
   indexes: readonly number[],
 ): Promise<void> {
   const attempt = currentAttempt();
   if (attempt === undefined || indexes.length === 0) return;
   const field = `fences.${fenceName(attempt.activity)}`;
+  const execution = batch.execution && { execution: batch.execution.since };
   await database.outcomePages.bulkWrite(
     pagesWith(batch, indexes).map((page) => ({
       updateOne: {
         filter: { _id: pageId(batch._id, page) },
-        update: { $max: { [field]: attempt.since }, $setOnInsert: { outcomes: {} } },
+        update: { $max: { [field]: attempt.since, ...execution }, $setOnInsert: { outcomes: {} } },
         upsert: true,
       },
     })),
@@ -208,18 +210,22 @@ export async function fenceOutcomes(
   );
 }
 
-/** Matches pages that no later attempt of the activity that runs has taken over. */
-function underFence(): Record<string, { $not: { $gt: number } }> {
+/** The last that may have taken over a page, by field, so that whoever writes outcomes now may. */
+function lastFences({ execution }: Pick<OutcomeWriter, 'execution'>): Record<string, number> {
   const attempt = currentAttempt();
-  return attempt === undefined ? {} : { [`fences.${fenceName(attempt.activity)}`]: { $not: { $gt: attempt.since } } };
+  const ofAttempt = attempt === undefined ? {} : { [`fences.${fenceName(attempt.activity)}`]: attempt.since };
+  return { ...ofAttempt, execution: execution?.since ?? 0 };
 }
 
-async function assertNotTakenOver(database: Database, pages: readonly string[]): Promise<void> {
-  const attempt = currentAttempt();
-  if (attempt === undefined) return;
-  const field = `fences.${fenceName(attempt.activity)}`;
-  const later = await database.outcomePages.findOne({ _id: { $in: [...pages] }, [field]: { $gt: attempt.since } });
-  if (later !== null) throw new SupersededError('a later attempt has taken over');
+/** Matches pages that neither a later attempt of the activity that runs nor a later execution has taken over. */
+const underFence = (batch: OutcomeWriter): Record<string, { $not: { $gt: number } }> =>
+  Object.fromEntries(Object.entries(lastFences(batch)).map(([field, last]) => [field, { $not: { $gt: last } }]));
+
+async function assertNotTakenOver(database: Database, batch: OutcomeWriter, pages: readonly number[]): Promise<void> {
+  const ids = pages.map((page) => pageId(batch._id, page));
+  const later = Object.entries(lastFences(batch)).map(([field, last]) => ({ [field]: { $gt: last } }));
+  const fenced = await database.outcomePages.findOne({ _id: { $in: ids }, $or: later });
+  if (fenced !== null) throw new SupersededError('a later attempt or execution has taken over');
 }
 
 type Entries = readonly (readonly [number, StoredOutcome])[];
@@ -232,18 +238,15 @@ function insertion(
   return { insertOne: { document: { _id: pageId(_id, page), outcomes: Object.fromEntries(entries), run } } };
 }
 
-function update(
-  { _id, run }: OutcomeWriter,
-  page: number,
-  entries: Entries,
-): AnyBulkWriteOperation<OutcomePageDocument> {
+function update(batch: OutcomeWriter, page: number, entries: Entries): AnyBulkWriteOperation<OutcomePageDocument> {
+  const { _id, run } = batch;
   return {
     updateOne: {
       filter: {
         _id: pageId(_id, page),
         ...noLaterRun(run),
         ...Object.fromEntries(entries.map(([index]) => [`outcomes.${index}.status`, { $in: UNSETTLED }])),
-        ...underFence(),
+        ...underFence(batch),
       },
       update: {
         $set: Object.fromEntries(entries.map(([index, outcome]) => [`outcomes.${index}`, outcome])),

@@ -1,9 +1,9 @@
 import { MongoNetworkError } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Checkpoint } from '../../activities/dependencies.ts';
 import type { Plan } from '../../activities/plan-batch.ts';
 import { SupersededError } from '../../store/errors.ts';
 import { Deletions } from './deletions.ts';
+import { holdFirstAt } from './held-checkpoint.ts';
 
 /**
  * Attempts whose numbers say nothing: an activity that was reset begins at 1 again. The later of two is the one that Temporal has
@@ -21,26 +21,6 @@ afterEach(() => {
 
 /** Well above what the harness gives of itself. */
 const [EARLIER, LATER] = [1_000_000, 2_000_000];
-
-/** Stops whoever comes to a checkpoint first, until it is let go. */
-function holdFirstAt(checkpoint: Checkpoint): { readonly reached: Promise<void>; readonly letGo: () => void } {
-  let reach = (): void => undefined;
-  let letGo = (): void => undefined;
-  const reached = new Promise<void>((resolve) => {
-    reach = resolve;
-  });
-  const gate = new Promise<void>((resolve) => {
-    letGo = resolve;
-  });
-  let isFirst = true;
-  deletions.atCheckpoint = async (at) => {
-    if (at !== checkpoint || !isFirst) return;
-    isFirst = false;
-    reach();
-    await gate;
-  };
-  return { reached, letGo };
-}
 
 function stepsOf(plan: Plan | null): number[] {
   return (plan?.stages ?? []).flat().flatMap((work) => (work.kind === 'step' ? [work.step] : []));
@@ -64,11 +44,11 @@ test('an attempt with the number of one that died with its intent takes over, an
 
 test('an attempt that goes on while a later one with its number has decided writes nothing', async () => {
   const batchId = await deletions.acceptUpload('Twig', [{ externalId: 'a', Leaf: ['target'] }]);
-  const first = holdFirstAt('intent-laid');
+  const first = holdFirstAt(deletions, 'intent-laid');
   const earlier = deletions.apply({ batchId, indexes: [0] }, 1, EARLIER);
   await first.reached;
   // the later one finds no target, and is stopped before it stores that the item fails
-  const second = holdFirstAt('written');
+  const second = holdFirstAt(deletions, 'written');
   const later = deletions.apply({ batchId, indexes: [0] }, 1, LATER);
   await second.reached;
   await deletions.add({ 'Leaf:target': [] });
@@ -83,7 +63,7 @@ test('an attempt that goes on while a later one with its number has decided writ
 
 test('an attempt that begins after a later one stops, and leaves it its intent', async () => {
   const batchId = await deletions.acceptUpload('Leaf', [{ externalId: 'a' }]);
-  const held = holdFirstAt('intent-laid');
+  const held = holdFirstAt(deletions, 'intent-laid');
   const later = deletions.apply({ batchId, indexes: [0] }, 1, LATER);
   await held.reached;
   await expect(deletions.apply({ batchId, indexes: [0] }, 1, EARLIER)).rejects.toThrow(SupersededError);
@@ -123,10 +103,10 @@ test('a step that an attempt begins, or goes on with, after a later one has begu
   await deletions.add({ 'Leaf:a': [] });
   const batchId = await deletions.acceptDelete({ ids: ['a'] });
   const [step = 0] = stepsOf(await deletions.plan(batchId));
-  const first = holdFirstAt('marked');
+  const first = holdFirstAt(deletions, 'marked');
   const earlier = deletions.attemptStep(batchId, step, EARLIER);
   await first.reached;
-  const second = holdFirstAt('marked');
+  const second = holdFirstAt(deletions, 'marked');
   const later = deletions.attemptStep(batchId, step, LATER);
   await second.reached;
   first.letGo();

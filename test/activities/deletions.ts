@@ -6,6 +6,7 @@ import { inject } from 'vitest';
 import { applyItems, type ItemsOfBatch } from '../../activities/apply-items.ts';
 import { type DeletionResult, deleteResources, type StepOfBatch } from '../../activities/delete-resources.ts';
 import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/dependencies.ts';
+import { expireItems } from '../../activities/expire-items.ts';
 import { finishBatch } from '../../activities/finish-batch.ts';
 import { MemoryAllowance } from '../../activities/memory-allowance.ts';
 import { type Plan, planBatch } from '../../activities/plan-batch.ts';
@@ -213,14 +214,14 @@ export class Deletions {
     );
   }
 
-  plan(batchId: string, cursor = 0, attempt = 1): Promise<Plan | null> {
-    return this.#run(planBatch, { batchId, run: 1, cursor }, attempt);
+  plan(batchId: string, cursor = 0, attempt = 1, since?: number, runId?: string): Promise<Plan | null> {
+    return this.#run(planBatch, { batchId, run: 1, cursor }, attempt, undefined, since, runId);
   }
 
   /** One attempt of an activity for a step. @param since when it was scheduled; absent: after all others. */
-  attemptStep(batchId: string, step: number, since?: number): Promise<DeletionResult> {
+  attemptStep(batchId: string, step: number, since?: number, runId?: string): Promise<DeletionResult> {
     const input: StepOfBatch = { batchId, run: 1, step };
-    return this.#run(deleteResources, input, 1, `step-${step}`, since);
+    return this.#run(deleteResources, input, 1, `step-${step}`, since, runId);
   }
 
   /** One step, as a worker carries it out that is asked again when it is blocked. */
@@ -236,13 +237,19 @@ export class Deletions {
   }
 
   /** @param since when the attempt was scheduled; absent: after all others. */
-  apply(input: Omit<ItemsOfBatch, 'run'>, attempt = 1, since?: number): ReturnType<typeof applyItems> {
-    return this.#run(applyItems, { ...input, run: 1 }, attempt, `apply-${input.batchId}`, since);
+  apply(input: Omit<ItemsOfBatch, 'run'>, attempt = 1, since?: number, runId?: string): ReturnType<typeof applyItems> {
+    return this.#run(applyItems, { ...input, run: 1 }, attempt, `apply-${input.batchId}`, since, runId);
+  }
+
+  /** Ends the wait of items, whatever their deadline. */
+  expire(batchId: string, indexes: readonly number[]): ReturnType<typeof expireItems> {
+    return this.#run(expireItems, { batchId, run: 1, indexes, asOf: Number.MAX_SAFE_INTEGER }, 1);
   }
 
   /** Ends a run whose workflow knows nothing of what was cascaded. */
-  finish(batchId: string, cancelled = false): Promise<BatchSummary> {
-    return this.#run(finishBatch, { batchId, run: 1, cancelled, cascaded: 0 }, 1);
+  finish(batchId: string, cancelled = false, since?: number, runId?: string): Promise<BatchSummary> {
+    const input = { batchId, run: 1, cancelled, cascaded: 0 };
+    return this.#run(finishBatch, input, 1, undefined, since, runId);
   }
 
   /**
@@ -308,12 +315,13 @@ export class Deletions {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  async #run<I, R>(
+  async #run<I extends { readonly batchId: string }, R>(
     activity: (dependencies: Dependencies, input: I) => Promise<R>,
     input: I,
     attempt: number,
     activityId?: string,
     since?: number,
+    runId = 'first',
   ): Promise<R> {
     this.#activities += 1;
     const scheduled = since ?? this.#activities;
@@ -322,6 +330,7 @@ export class Deletions {
       attempt,
       scheduledTimestampMs: attempt === 1 ? scheduled : 0,
       currentAttemptScheduledTimestampMs: scheduled,
+      workflowExecution: { workflowId: `batch-${input.batchId}`, runId },
       startToCloseTimeoutMs: ACTIVITY_MS,
     };
     const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });

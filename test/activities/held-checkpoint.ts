@@ -1,0 +1,25 @@
+import type { Checkpoint } from '../../activities/dependencies.ts';
+import type { Deletions } from './deletions.ts';
+
+/** Stops whoever comes to a checkpoint first, until it is let go. */
+export function holdFirstAt(
+  deletions: Deletions,
+  checkpoint: Checkpoint,
+): { readonly reached: Promise<void>; readonly letGo: () => void } {
+  let reach = (): void => undefined;
+  let letGo = (): void => undefined;
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  const gate = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  let isFirst = true;
+  deletions.atCheckpoint = async (at) => {
+    if (at !== checkpoint || !isFirst) return;
+    isFirst = false;
+    reach();
+    await gate;
+  };
+  return { reached, letGo };
+}
