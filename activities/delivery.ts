@@ -28,7 +28,7 @@ export interface Delivery {
   readonly attempt: number;
   /** No attempt came before it, as far as Temporal tells: one that was reset may look like the first. */
   readonly isFirst: boolean;
-  /** Whether a group was named after an attempt of this activity that came before this one. */
+  /** Whether a group was named after an attempt of this activity that came before this one, or of another execution of the workflow. */
   hasSuperseded(group: string): boolean;
   /** Whether an attempt before it may have run out of time: what took that long must not be done in the same way again. */
   readonly isAfterTimeout: boolean;
@@ -107,18 +107,22 @@ export function deliveryOf(
   const activity = activityIdentity(info);
   const workflow = `${info.workflowExecution?.workflowId}`;
   const runId = `${info.workflowExecution?.runId}`;
+  const execution = `${workflow}/${runId}`;
   const since = currentAttemptScheduledTimestampMs;
   const id = attemptName(activity, since);
   return {
     id,
     activity,
-    execution: `${workflow}/${runId}`,
+    execution,
     runId,
     workflow,
     since,
     attempt: info.attempt,
     isFirst: info.attempt === 1 && sinceFirstMs === 0,
-    hasSuperseded: (group) => group.startsWith(`${activity}/`) && group !== id && sinceOf(activity, group) <= since,
+    hasSuperseded: (group) => {
+      if (group.startsWith(`${activity}/`)) return group !== id && sinceOf(activity, group) <= since;
+      return group.startsWith(`${workflow}/`) && !group.startsWith(`${execution}/`);
+    },
     // one that was reset is numbered 1 again
     isAfterTimeout: sinceFirstMs > info.startToCloseTimeoutMs * (1 - MARGIN),
     assertInTime: inTime(info.startToCloseTimeoutMs),
