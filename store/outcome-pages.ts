@@ -194,15 +194,13 @@ export async function fenceOutcomes(
   batch: Pick<OutcomeWriter, '_id' | 'pageSize' | 'execution'>,
   indexes: readonly number[],
 ): Promise<void> {
-  const attempt = currentAttempt();
-  if (attempt === undefined || indexes.length === 0) return;
-  const field = `fences.${fenceName(attempt.activity)}`;
-  const execution = batch.execution && { execution: batch.execution.since };
+  if (indexes.length === 0) return;
+  const fences = lastFences(batch);
   await database.outcomePages.bulkWrite(
     pagesWith(batch, indexes).map((page) => ({
       updateOne: {
         filter: { _id: pageId(batch._id, page) },
-        update: { $max: { [field]: attempt.since, ...execution }, $setOnInsert: { outcomes: {} } },
+        update: { $max: fences, $setOnInsert: { outcomes: {} } },
         upsert: true,
       },
     })),
