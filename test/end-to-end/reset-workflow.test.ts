@@ -1,29 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { type HeldRequest, TcpProxy } from '../../testkit/proxy.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
-import { type HeldCommand, HoldingProxy } from '../holding-proxy.ts';
 
 /**
  * Somebody resets the workflow of a batch (`temporal workflow reset`) while an activity of it has a command under way, which is carried
  * out after the execution that followed is through.
  */
-let proxy: HoldingProxy;
+let proxy: TcpProxy;
 let drover: Drover;
 beforeAll(async () => {
-  proxy = await HoldingProxy.start(Number(new URL(inject('mongodbUri')).port));
+  proxy = await TcpProxy.start({ to: inject('mongodbUri') });
   drover = await Drover.start({
     worker: false,
     environment: { MONGODB_URI: inject('mongodbUri'), ACTIVITY_TIMEOUT_SECONDS: '6' },
   });
   // only the worker's commands pass the proxy
-  await drover.startWorker({ config: { ...drover.config, MONGODB_URI: proxy.uri(inject('mongodbUri')) } });
+  await drover.startWorker({ config: { ...drover.config, MONGODB_URI: proxy.address } });
   await drover.define('target', { note: { type: 'string' } });
   await drover.define('source', { to: { $ref: 'reach:schemas/target' } });
 });
 afterAll(async () => {
   await drover.stop();
-  proxy.stop();
+  await proxy.stop();
 });
 
 /** Resets a batch's workflow to its first task. */
@@ -49,7 +49,7 @@ test('an insert of the earlier execution that lands after the later one has fail
   await drover.ended(await drover.upload('target', [{ externalId: target }]));
   const held = proxy.hold('insert', 'resources', source);
   const batchId = await drover.upload('source', [{ externalId: source, to: target }]);
-  const late: HeldCommand = await held;
+  const late: HeldRequest = await held;
   // what the first one has seen is not there for the second one
   await drover.services.database.resources.deleteOne({ externalId: target });
   await resetWorkflow(batchId);
