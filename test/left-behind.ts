@@ -41,15 +41,21 @@ export const acceptedUpload = (
     items: resources.map((resource) => ({ externalId: resource.externalId, body: JSON.stringify(resource) })),
   });
 
+/** Time that a test waits for the end of a workflow, in ms. */
+const RESULT_TIMEOUT_MS = 50_000;
+
+/** Waits for the end of a workflow for longer than an API gives a call to Temporal. */
+export const withTimeForResult = <T>({ services: { client } }: Drover, wait: () => Promise<T>): Promise<T> =>
+  client.withDeadline(Date.now() + RESULT_TIMEOUT_MS, wait);
+
 let passes = 0;
-/** Time for a pass, in ms: more than an API gives a call to Temporal. */
-const PASS_TIMEOUT_MS = 50_000;
 
 /** One pass of recovery over everything, by the Drover's worker. */
-export async function recoverNow({ services: { client, taskQueue } }: Drover): Promise<RecoverResult> {
+export async function recoverNow(drover: Drover): Promise<RecoverResult> {
+  const { client, taskQueue } = drover.services;
   passes += 1;
   const workflowId = `${taskQueue}-recovery-now-${passes}`;
-  return client.withDeadline(Date.now() + PASS_TIMEOUT_MS, () =>
+  return withTimeForResult(drover, () =>
     client.workflow.execute(RECOVERY_WORKFLOW_TYPE, { taskQueue, workflowId, args: [{ once: true }] }),
   );
 }

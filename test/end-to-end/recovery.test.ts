@@ -12,7 +12,7 @@ import { insertResources, type ResourceDocument } from '../../store/resources.ts
 import { findSchemaDefinition } from '../../store/schema-definitions.ts';
 import { batchWorkflowId, recoveryWorkflowId, SWEEP_WORKFLOW_TYPE, sweepScheduleId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
-import { acceptedUpload, executionsOf, recoverNow, tracesOf } from '../left-behind.ts';
+import { acceptedUpload, executionsOf, recoverNow, tracesOf, withTimeForResult } from '../left-behind.ts';
 
 let drover: Drover;
 beforeAll(async () => {
@@ -313,6 +313,7 @@ test('a pass that an earlier version has begun ends', async () => {
   const { client, taskQueue } = drover.services;
   const id = await acceptedUpload(drover, 'pipe', [{ externalId: 'of-old' }]);
   const workflowId = `${sweepScheduleId(taskQueue)}-of-old`;
-  expect(await client.workflow.execute(SWEEP_WORKFLOW_TYPE, { taskQueue, workflowId })).toMatchObject({ started: 1 });
+  const pass = () => client.workflow.execute(SWEEP_WORKFLOW_TYPE, { taskQueue, workflowId });
+  expect(await withTimeForResult(drover, pass)).toMatchObject({ started: 1 });
   expect((await drover.ended(id)).status).toBe('success');
 });

@@ -3,6 +3,7 @@ import type { Checkpoint } from '../../activities/dependencies.ts';
 import type { BatchSummary } from '../../domain/batch.ts';
 import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
+import { withTimeForResult } from '../left-behind.ts';
 import { Tenant } from '../tenant.ts';
 
 /**
@@ -90,7 +91,10 @@ async function begin(
 async function expectApplied(...ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     const handle = drover.services.client.workflow.getHandle<() => Promise<BatchSummary>>(batchWorkflowId(id));
-    expect(await handle.result()).toMatchObject({ status: 'success', counts: { pending: 0 } });
+    expect(await withTimeForResult(drover, () => handle.result())).toMatchObject({
+      status: 'success',
+      counts: { pending: 0 },
+    });
   }
 }
 

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import type { BatchView } from '../../services/view-batch.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
-import { acceptedUpload } from '../left-behind.ts';
+import { acceptedUpload, withTimeForResult } from '../left-behind.ts';
 
 /**
  * What suspend, cancel and retry leave in histories is replayed as soon as it is there. With `RECORD_HISTORIES=1` it is also
@@ -47,7 +47,7 @@ async function suspendInTheMiddle(start: () => Promise<string>): Promise<string>
 /** Replays the latest execution of a batch that has ended. */
 async function expectReplays(name: string, id: string, status: BatchView['status']): Promise<void> {
   const handle = drover.services.client.workflow.getHandle(batchWorkflowId(id));
-  expect(await handle.result()).toMatchObject({ status });
+  expect(await withTimeForResult(drover, () => handle.result())).toMatchObject({ status });
   const history = await handle.fetchHistory();
   if (process.env.RECORD_HISTORIES) {
     const json: unknown = JSON.parse(String(historyToJSON(history)));
