@@ -1,11 +1,14 @@
 import { type BatchResult, type BatchSummary, isTerminal, isWrite, terminalStatus } from '../domain/batch.ts';
 import { addErrorDetails, type ErrorDetails } from '../domain/error-details.ts';
+import type { JobCounts } from '../domain/job-counts.ts';
 import { type ItemError, isOpen, noActions, noCounts } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { addTally, tallyOf } from '../domain/tally.ts';
+import { allCompleted, countStoredOutcomes } from '../services/count-jobs.ts';
 import { deleteExecutions } from '../services/purge-batch.ts';
 import { type BatchDocument, readBatch, recordFinished } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
+import { type DeletionBatch, isDeletionBatch } from '../store/deletion-batches.ts';
 import { cascadedInRun, removeDeletionPlan } from '../store/deletion-steps.ts';
 import { takeOverRun } from '../store/executions.ts';
 import { removeLists } from '../store/key-lists.ts';
@@ -80,7 +83,8 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   if (mayHaveWaited(batch, input)) await stopWaiting(database, batch);
   await wakeWaiting(dependencies, created);
   const status = terminalStatus(result.counts, cancelled);
-  await recordFinished(database, input, status, result, details);
+  const jobs = isDeletionBatch(batch) ? await jobsAtTheEnd(database, batch, result) : null;
+  await recordFinished(database, input, status, result, details, jobs);
   if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id, batch.run);
   return { ...result, status, suspended: false };
 }
@@ -95,6 +99,12 @@ function takeOverToFinish(
   if (!abandoned) return takeOverRun(database, batch, delivery);
   const since = Math.max(Date.now(), batch.execution?.since ?? 0);
   return takeOverRun(database, batch, { runId: delivery.runId, since });
+}
+
+/** Counts jobs anew from the stored outcomes, which are all settled by now; that every item has succeeded says it as well. */
+async function jobsAtTheEnd(database: Database, batch: DeletionBatch, result: BatchResult): Promise<JobCounts> {
+  if (result.counts.succeeded === batch.total) return allCompleted(batch);
+  return countStoredOutcomes(database, { ...batch, result });
 }
 
 const noResult = (): BatchResult => ({ counts: noCounts(), actions: noActions(), errorCodes: {} });

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
 import { type Client, isGrpcServiceError } from '@temporalio/client';
 import type { TerminateOptions } from '../domain/batch.ts';
+import { blocksOf, countBlocks, seedOf } from '../domain/job-counts.ts';
 import type { ItemError } from '../domain/outcome.ts';
 import { reachCondition } from '../domain/process-instance-condition.ts';
 import { holds } from '../domain/visibility-condition.ts';
@@ -11,8 +12,10 @@ import { findExecution } from '../services/list-executions.ts';
 import { isOwnOfDrover } from '../services/own-executions.ts';
 import { CLOCK_SKEW_MS, wasThere } from '../services/select-executions.ts';
 import { type BatchDocument, readBatch, recordFailedItems } from '../store/batches.ts';
+import type { Database } from '../store/database.ts';
 import { type Item, readItems } from '../store/item-pages.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
+import { recordJobs } from '../store/termination-jobs.ts';
 import { batchWorkflowId } from '../workflows/messages.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
 import { ControlCheck } from './control-check.ts';
@@ -74,9 +77,9 @@ async function carryOut({ database, client, checkpoint }: Dependencies, input: I
   });
   await checkpoint?.('deleted', batch._id);
   await writeOutcomes(database, batch, settled);
+  // after the outcomes, which an activity delivered again reads: both are noted before the activity is done
+  const now = await noteJobs(database, batch, input.indexes);
   await checkpoint?.('outcomes-stored', batch._id);
-  const now = await readOutcomes(database, batch, input.indexes);
-  // after the outcomes, which an activity delivered again reads: it is noted before the activity is done
   if ([...now.values()].some(({ status }) => status === 'failed')) await recordFailedItems(database, batch);
   const kept = control.isGone ? [] : [...left];
   const done = workResult(
@@ -84,6 +87,26 @@ async function carryOut({ database, client, checkpoint }: Dependencies, input: I
     now,
   );
   return kept.length > 0 ? { ...done, left: kept } : done;
+}
+
+/** Notes on the batch what has become of the jobs of these items. @returns the outcomes of the items. */
+async function noteJobs(
+  database: Database,
+  batch: Terminating,
+  indexes: readonly number[],
+): Promise<Map<number, StoredOutcome>> {
+  const seed = seedOf(batch, indexes[0] ?? 0);
+  const blocks = blocksOf(batch, seed, indexes);
+  const counted = blocks.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, offset) => from + offset));
+  const outcomes = await readOutcomes(database, batch, counted);
+  await recordJobs(
+    database,
+    batch,
+    seed,
+    countBlocks(batch, blocks, (index) => outcomes.get(index)?.status),
+  );
+  const asked = new Set(indexes);
+  return new Map([...outcomes].filter(([index]) => asked.has(index)));
 }
 
 function isTerminating(batch: BatchDocument): batch is Terminating {

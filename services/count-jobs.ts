@@ -1,63 +1,26 @@
-import type { Counts } from '../domain/outcome.ts';
-import { addInto } from '../domain/tally.ts';
+import { JobCounter, type JobCounts, totalJobs } from '../domain/job-counts.ts';
 import type { Database } from '../store/database.ts';
 import type { DeletionBatch } from '../store/deletion-batches.ts';
-import { outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
-import { slices } from '../store/slices.ts';
+import { outcomeChunks } from '../store/outcome-pages.ts';
+import { storedJobs } from '../store/termination-jobs.ts';
 
-/** What became of the jobs of a deletion: an activity with its items is one. A failed job remains to be done. */
-export interface JobCounts {
-  readonly total: number;
-  readonly completed: number;
-  readonly failed: number;
-}
-
-export const totalJobs = ({ total, options }: Pick<DeletionBatch, 'total' | 'options'>): number =>
-  Math.ceil(total / options.invocationsPerBatchJob);
-
-/** Counts jobs by the outcomes of their items: one with a failed item has failed, one with all of them settled is completed. */
+/** The jobs of a batch as they are stored with it; counted from its outcomes where an earlier version has begun it. */
 export async function countJobs(database: Database, batch: DeletionBatch): Promise<JobCounts> {
-  const { invocationsPerBatchJob: size } = batch.options;
-  const total = totalJobs(batch);
+  return storedJobs(batch) ?? countStoredOutcomes(database, batch);
+}
+
+/** Counts all jobs of a batch by its outcomes. */
+export async function countStoredOutcomes(database: Database, batch: DeletionBatch): Promise<JobCounts> {
   // of one item each, and finished: the stored result has them counted
-  if (size === 1 && batch.result !== undefined) return { total, ...jobsIn(batch.result.counts) };
-  const settled: Record<number, number> = {};
-  const failed = new Set<number>();
-  let completed = 0;
-  for await (const { outcomes } of outcomeChunks(database, batch)) {
-    for (const [index, { status }] of outcomes) {
-      const job = Math.floor(index / size);
-      if (isFailed(status)) failed.add(job);
-      else if (isSettled(status)) addInto(settled, { [job]: 1 });
-      if (settled[job] === Math.min(size, batch.total - job * size)) {
-        completed += 1;
-        delete settled[job];
-      }
-    }
+  if (batch.options.invocationsPerBatchJob === 1 && batch.result !== undefined) {
+    const { succeeded, skipped, failed, expired, cancelled } = batch.result.counts;
+    return { completed: succeeded + skipped, failed: failed + expired + cancelled };
   }
-  return { total, completed, failed: failed.size };
+  const counter = new JobCounter(batch);
+  for await (const { outcomes } of outcomeChunks(database, batch))
+    for (const [index, { status }] of outcomes) counter.add(index, status);
+  return counter.counts;
 }
 
-/** Batches whose outcomes are read side by side for one list. */
-const BATCHES_AT_ONCE = 4;
-
-/** Shows batches with the counts of their jobs, in their order, a few at a time. */
-export async function withJobs<T>(
-  database: Database,
-  batches: readonly DeletionBatch[],
-  show: (batch: DeletionBatch, jobs: JobCounts) => T,
-): Promise<T[]> {
-  const shown: T[] = [];
-  for (const some of slices(batches, BATCHES_AT_ONCE))
-    shown.push(...(await Promise.all(some.map(async (batch) => show(batch, await countJobs(database, batch))))));
-  return shown;
-}
-
-const jobsIn = (counts: Counts): Pick<JobCounts, 'completed' | 'failed'> => ({
-  completed: counts.succeeded + counts.skipped,
-  failed: counts.failed + counts.expired + counts.cancelled,
-});
-
-const isFailed = (status: StoredOutcome['status']): boolean =>
-  status === 'failed' || status === 'expired' || status === 'cancelled';
-const isSettled = (status: StoredOutcome['status']): boolean => status === 'succeeded' || status === 'skipped';
+/** The jobs of a batch of which every item has succeeded. */
+export const allCompleted = (batch: DeletionBatch): JobCounts => ({ completed: totalJobs(batch), failed: 0 });

@@ -10,12 +10,14 @@ import {
   type TerminalStatus,
 } from '../domain/batch.ts';
 import type { ErrorDetails } from '../domain/error-details.ts';
+import type { JobCounts } from '../domain/job-counts.ts';
 import { type Scope, scopeKey } from '../domain/scope.ts';
 import { COUNT_LIMIT, type Total, totalOf } from '../domain/total.ts';
 import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
 import type { PendingMember } from './pending-items.ts';
 import type { RunOfBatch } from './run-fence.ts';
+import type { StoredJobs } from './termination-jobs.ts';
 import { findAtLast, isYoungId } from './young-documents.ts';
 
 /**
@@ -87,6 +89,8 @@ export interface BatchDocument {
   /** Deletions of process instances: activities planned so far, and when a finished batch with failures was put aside. */
   jobsCreated?: number;
   dismissedAt?: Date;
+  /** The same: what became of the jobs. */
+  jobs?: StoredJobs;
   /** The same: items of this run have failed, while it may still go on. */
   hasFailedItems?: true;
   /** Set when the batch is to be removed for good: it is not there for callers any more. */
@@ -226,6 +230,7 @@ export async function recordFinished(
   status: TerminalStatus,
   result: BatchResult,
   errorDetails: ErrorDetails = {},
+  jobs: JobCounts | null = null,
 ): Promise<void> {
   await database.batches.updateOne(
     { _id: batch.batchId, run: batch.run, status: RUNNING },
@@ -237,6 +242,7 @@ export async function recordFinished(
         suspended: false,
         completedAt: new Date(),
         cascaded: result.actions.cascaded,
+        ...(jobs && { jobs: { run: batch.run, ...jobs } }),
       },
       $unset: { cancelRequested: '', asked: '', ...NOT_TO_BE_STARTED },
     },

@@ -37,22 +37,26 @@ export interface Slice {
 /** Ids are in order of creation, and all batches of a scope have one tenant: three orders are one. */
 const SORT_FIELDS = { id: '_id', startTime: '_id', endTime: 'completedAt', tenantId: '_id' } as const;
 
-/** A slice of a tenant's deletions of process instances. */
-export async function listDeletionBatches(
+/** What no list shows, and may be large. */
+const NOT_LISTED = { errorDetails: 0, executions: 0, claimOwners: 0, claims: 0 } as const;
+/** Batches that are read at a time. */
+const BATCHES_AT_ONCE = 100;
+
+/** A slice of a tenant's deletions of process instances, read as it is taken. */
+export async function* listDeletionBatches(
   database: Database,
   scope: Scope,
   filter: DeletionBatchFilter,
   slice: Slice,
-): Promise<DeletionBatch[]> {
-  if (slice.max === 0) return [];
+): AsyncGenerator<DeletionBatch, void> {
+  if (slice.max === 0) return;
   const direction = slice.descending ? -1 : 1;
-  const found = await database.batches
-    .find(queryOf(scope, filter))
+  const found = database.batches
+    .find(queryOf(scope, filter), { projection: NOT_LISTED, batchSize: BATCHES_AT_ONCE })
     .sort({ [SORT_FIELDS[slice.sortBy]]: direction, _id: direction })
     .skip(slice.first)
-    .limit(slice.max ?? 0)
-    .toArray();
-  return found.filter(isDeletionBatch);
+    .limit(slice.max ?? 0);
+  for await (const batch of found) if (isDeletionBatch(batch)) yield batch;
 }
 
 export async function countDeletionBatches(

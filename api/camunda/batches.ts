@@ -1,9 +1,10 @@
 import { Hono } from 'hono';
 import { isTerminal } from '../../domain/batch.ts';
 import { CamundaFault, invalidRequest } from '../../domain/camunda-fault.ts';
+import type { JobCounts } from '../../domain/job-counts.ts';
 import { describe, readFlag, readObject } from '../../domain/json-reading.ts';
 import { cancelBatch, NotAllowedError, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
-import { countJobs, withJobs } from '../../services/count-jobs.ts';
+import { countJobs } from '../../services/count-jobs.ts';
 import { findBatch, recordDismissed } from '../../store/batches.ts';
 import {
   countDeletionBatches,
@@ -11,11 +12,11 @@ import {
   type DeletionBatchFilter,
   isDeletionBatch,
   isLive,
-  listDeletionBatches,
 } from '../../store/deletion-batches.ts';
 import type { ApiContext, ApiEnv } from '../context.ts';
 import { removeBatchForGood } from '../routes/batches.ts';
 import { readTenantFilter, selectsNothing } from './batch-parameters.ts';
+import { listedBatches } from './listed-batches.ts';
 import { ownerOf } from './reach.ts';
 import { batchOfJobs, toBatch, toBatchStatistics } from './representations.ts';
 import { readBody, readBooleanParameter, readDateParameter, readPaging, readSorting } from './requests.ts';
@@ -25,17 +26,8 @@ export const batchRoutes = new Hono<ApiEnv>();
 
 const SORT_KEYS = ['batchId', 'tenantId'] as const;
 
-batchRoutes.get('/batch', async (c) => {
-  const { database } = c.var.services;
-  const batches = await list(c);
-  return c.json(await withJobs(database, batches, toBatch));
-});
-
-batchRoutes.get('/batch/statistics', async (c) => {
-  const { database } = c.var.services;
-  const batches = await list(c);
-  return c.json(await withJobs(database, batches, toBatchStatistics));
-});
+batchRoutes.get('/batch', (c) => list(c, toBatch));
+batchRoutes.get('/batch/statistics', (c) => list(c, toBatchStatistics));
 
 batchRoutes.get('/batch/count', async (c) => c.json({ count: await count(c) }));
 batchRoutes.get('/batch/statistics/count', async (c) => c.json({ count: await count(c) }));
@@ -128,16 +120,12 @@ async function findLive(c: ApiContext, id: string): Promise<DeletionBatch | null
   return batch !== null && isDeletionBatch(batch) && isLive(batch) ? batch : null;
 }
 
-async function list(c: ApiContext): Promise<DeletionBatch[]> {
+async function list(c: ApiContext, show: (batch: DeletionBatch, jobs: JobCounts) => object): Promise<Response> {
   const filter = readFilter(c);
   const sorting = readSorting(c, SORT_KEYS);
   const paging = readPaging(c);
-  if (filter === null) return [];
-  return listDeletionBatches(c.var.services.database, ownerOf(c), filter, {
-    sortBy: sorting?.key === 'tenantId' ? 'tenantId' : 'id',
-    descending: sorting?.descending ?? false,
-    ...paging,
-  });
+  const sortBy = sorting?.key === 'tenantId' ? 'tenantId' : 'id';
+  return listedBatches(c, filter, { sortBy, descending: sorting?.descending ?? false, ...paging }, show);
 }
 
 async function count(c: ApiContext): Promise<number> {

@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { CamundaFault } from '../../domain/camunda-fault.ts';
-import { countJobs, withJobs } from '../../services/count-jobs.ts';
+import { countJobs } from '../../services/count-jobs.ts';
 import { findBatch } from '../../store/batches.ts';
 import {
   countDeletionBatches,
@@ -8,11 +8,11 @@ import {
   type DeletionBatchFilter,
   isDeletionBatch,
   isLive,
-  listDeletionBatches,
 } from '../../store/deletion-batches.ts';
 import type { ApiContext, ApiEnv } from '../context.ts';
 import { removeBatchForGood } from '../routes/batches.ts';
 import { readTenantFilter, selectsNothing } from './batch-parameters.ts';
+import { listedBatches } from './listed-batches.ts';
 import { ownerOf } from './reach.ts';
 import { toHistoricBatch } from './representations.ts';
 import { readBooleanParameter, readPaging, readSorting } from './requests.ts';
@@ -23,18 +23,12 @@ export const historicBatchRoutes = new Hono<ApiEnv>();
 const SORT_KEYS = ['batchId', 'startTime', 'endTime', 'tenantId'] as const;
 
 historicBatchRoutes.get('/history/batch', async (c) => {
-  const { database } = c.var.services;
   const filter = readFilter(c);
   const sorting = readSorting(c, SORT_KEYS);
   const paging = readPaging(c);
-  if (filter === null) return c.json([]);
   const key = sorting?.key ?? 'batchId';
-  const batches = await listDeletionBatches(database, ownerOf(c), filter, {
-    sortBy: key === 'batchId' ? 'id' : key,
-    descending: sorting?.descending ?? false,
-    ...paging,
-  });
-  return c.json(await withJobs(database, batches, toHistoricBatch));
+  const sortBy = key === 'batchId' ? 'id' : key;
+  return listedBatches(c, filter, { sortBy, descending: sorting?.descending ?? false, ...paging }, toHistoricBatch);
 });
 
 historicBatchRoutes.get('/history/batch/count', async (c) => {

@@ -1,5 +1,4 @@
 import { type Context, Hono } from 'hono';
-import { stream } from 'hono/streaming';
 import { CamundaFault } from '../../domain/camunda-fault.ts';
 import { readDeletionRequest } from '../../domain/deletion-request.ts';
 import { checkSorting, readProcessInstanceQuery } from '../../domain/process-instance-query.ts';
@@ -12,11 +11,11 @@ import { findReachable, selectRunning } from '../../services/select-executions.t
 import { isDeletionBatch } from '../../store/deletion-batches.ts';
 import type { ApiContext, ApiEnv } from '../context.ts';
 import { whileAnswering } from '../outage.ts';
-import { headOnly } from '../streams.ts';
 import { queryFromParameters } from './query-parameters.ts';
 import { ownerOf, reachOf } from './reach.ts';
 import { toBatch, toHistoricProcessInstance, toProcessInstance } from './representations.ts';
 import { type Paging, readBody, readPaging } from './requests.ts';
+import { streamedList } from './streamed-list.ts';
 
 /** Time that starting the batch is given after all is accepted, in ms. */
 const START_TIMEOUT_MS = 10_000;
@@ -80,24 +79,9 @@ async function count(c: ApiContext, condition: Condition): Promise<Response> {
   return c.json({ count: await countExecutions(c.var.services.client, condition) });
 }
 
-/** Written as it streams in: a namespace may hold more executions than memory. */
+/** A namespace may hold more executions than memory. */
 async function list(c: ApiContext, condition: Condition): Promise<Response> {
-  const paging = readPaging(c);
-  const head = headOnly(c, 'application/json');
-  if (head !== null) return head;
-  const entries = entriesOf(c, condition, paging);
-  const first = await entries.next();
-  if (first.done) return c.json([]);
-  c.header('Content-Type', 'application/json');
-  return stream(c, async (body) => {
-    await body.write(`[${first.value}`);
-    for await (const entry of entries) {
-      // nobody reads on: what is left is not listed
-      if (body.aborted) return;
-      await body.write(`,${entry}`);
-    }
-    await body.write(']');
-  });
+  return streamedList(c, entriesOf(c, condition, readPaging(c)));
 }
 
 async function* entriesOf(

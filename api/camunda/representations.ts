@@ -1,8 +1,8 @@
+import { type JobCounts, totalJobs } from '../../domain/job-counts.ts';
 import { definitionId } from '../../domain/process-definition-id.ts';
 import { SUSPENDED } from '../../domain/process-instance-condition.ts';
 import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import { type ExecutionView, holds } from '../../domain/visibility-condition.ts';
-import { type JobCounts, totalJobs } from '../../services/count-jobs.ts';
 import type { ExternalEnd } from '../../services/execution-history.ts';
 import type { DescribedExecution } from '../../services/executions.ts';
 import { type DeletionBatch, isLive } from '../../store/deletion-batches.ts';
@@ -122,8 +122,13 @@ export function toBatch(batch: DeletionBatch, jobs: JobCounts | null) {
 }
 
 export function toBatchStatistics(batch: DeletionBatch, jobs: JobCounts) {
-  const { total, completed, failed } = jobs;
-  return { ...toBatch(batch, jobs), remainingJobs: total - completed, completedJobs: completed, failedJobs: failed };
+  const { completed, failed } = jobs;
+  return {
+    ...toBatch(batch, jobs),
+    remainingJobs: totalJobs(batch) - completed,
+    completedJobs: completed,
+    failedJobs: failed,
+  };
 }
 
 export function toHistoricBatch(batch: DeletionBatch, jobs: JobCounts) {

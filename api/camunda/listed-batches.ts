@@ -1,0 +1,33 @@
+import type { JobCounts } from '../../domain/job-counts.ts';
+import { countJobs } from '../../services/count-jobs.ts';
+import {
+  type DeletionBatch,
+  type DeletionBatchFilter,
+  listDeletionBatches,
+  type Slice,
+} from '../../store/deletion-batches.ts';
+import type { ApiContext } from '../context.ts';
+import { ownerOf } from './reach.ts';
+import { streamedList } from './streamed-list.ts';
+
+/** Answers with a slice of the caller's batches. @param filter null: nothing is selected. */
+export function listedBatches(
+  c: ApiContext,
+  filter: DeletionBatchFilter | null,
+  slice: Slice,
+  show: (batch: DeletionBatch, jobs: JobCounts) => object,
+): Promise<Response> {
+  return streamedList(c, entries(c, filter, slice, show));
+}
+
+async function* entries(
+  c: ApiContext,
+  filter: DeletionBatchFilter | null,
+  slice: Slice,
+  show: (batch: DeletionBatch, jobs: JobCounts) => object,
+): AsyncGenerator<string, void> {
+  if (filter === null) return;
+  const { database } = c.var.services;
+  for await (const batch of listDeletionBatches(database, ownerOf(c), filter, slice))
+    yield JSON.stringify(show(batch, await countJobs(database, batch)));
+}

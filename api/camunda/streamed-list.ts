@@ -1,0 +1,35 @@
+import { Readable } from 'node:stream';
+import type { ApiContext } from '../context.ts';
+import { headOnly } from '../streams.ts';
+
+/** Text that is written at once, in UTF-16 code units. */
+const PART_LENGTH = 16_384;
+
+/**
+ * Answers with a JSON array that is written as its entries are read: a list without `maxResults` has all that there is, which may be
+ * more than memory. What fails before the first entry is an error; what fails later breaks the connection, so that no caller takes
+ * a part for the whole.
+ * @param entries each as JSON; nothing of it is read for a HEAD, and no more than a caller takes.
+ */
+export async function streamedList(c: ApiContext, entries: AsyncGenerator<string, void>): Promise<Response> {
+  const head = headOnly(c, 'application/json');
+  if (head !== null) return head;
+  const first = await entries.next();
+  if (first.done) return c.json([]);
+  const content = Readable.from(parts(first.value, entries), { objectMode: false });
+  content.on('error', (error) =>
+    c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, 'a list of the Camunda façade broke off'),
+  );
+  return c.body(Readable.toWeb(content) as ReadableStream, 200, { 'Content-Type': 'application/json' });
+}
+
+async function* parts(first: string, others: AsyncGenerator<string, void>): AsyncGenerator<Buffer, void> {
+  let part = `[${first}`;
+  for await (const entry of others) {
+    part += `,${entry}`;
+    if (part.length < PART_LENGTH) continue;
+    yield Buffer.from(part);
+    part = '';
+  }
+  yield Buffer.from(`${part}]`);
+}
