@@ -1,4 +1,5 @@
 import { activityInfo } from '@temporalio/activity';
+import { appendTo } from '../domain/append-to.ts';
 import type { BoundReference } from '../domain/decide-writes.ts';
 import { type ItemError, isOpen, MAX_ERRORS_PER_ITEM } from '../domain/outcome.ts';
 import { fieldOf } from '../domain/references-in.ts';
@@ -156,9 +157,7 @@ export function workResult(indexes: readonly number[], outcomes: ReadonlyMap<num
     const outcome = outcomes.get(index);
     if (outcome?.status !== 'pending' || outcome.expiresAt === undefined) continue;
     const deadline = outcome.expiresAt.getTime();
-    const group = pending.get(deadline);
-    if (group) group.push(index);
-    else pending.set(deadline, [index]);
+    appendTo(pending, deadline, index);
   }
   const waited = indexes.some((index) => {
     const outcome = outcomes.get(index);

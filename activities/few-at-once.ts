@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { appendTo } from '../domain/append-to.ts';
 
 /** Work that waits until few others run. */
 export interface WaitingWork<T> {
@@ -43,7 +44,7 @@ export function createFewAtOnce(width: number): FewAtOnce {
         running--;
         startNext();
       };
-      waiting.set(turn, [...(waiting.get(turn) ?? []), () => void start()]);
+      appendTo(waiting, turn, () => void start());
       startNext();
     });
 }

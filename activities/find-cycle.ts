@@ -1,10 +1,11 @@
+import { appendTo } from '../domain/append-to.ts';
 import { isTerminal } from '../domain/batch.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
 import { type BatchDocument, readBatches } from '../store/batches.ts';
 import { adoptOldDependencies } from '../store/old-dependencies.ts';
 import { type PendingMember, readPending } from '../store/pending-items.ts';
-import { keySlices } from '../store/slices.ts';
+import { KEYS_AT_ONCE, keySlices } from '../store/slices.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Waiting } from './look-for-dependencies.ts';
 
@@ -12,9 +13,6 @@ import type { Waiting } from './look-for-dependencies.ts';
 const MAX_EXPLORED = 20_000;
 /** Most identities that members of other batches miss: beyond that memory would have no bound. */
 const MAX_MISSED = 500_000;
-/** Identities that are asked for in one step. */
-const KEYS_AT_ONCE = 5_000;
-
 interface Member extends PendingMember {
   readonly missing: readonly ResourceKey[];
 }
@@ -92,9 +90,7 @@ function neededMembers(
   const supported = selfSupporting(members, present);
   const providers = new Map<ResourceKey, Member[]>();
   for (const member of supported) {
-    const known = providers.get(member.key);
-    if (known) known.push(member);
-    else providers.set(member.key, [member]);
+    appendTo(providers, member.key, member);
   }
   const ownIds = new Set(own.map(idOf));
   const needed = new Set([...supported].filter((member) => ownIds.has(idOf(member))));

@@ -8,7 +8,7 @@ import type { KeyList } from '../store/key-lists.ts';
 import { allMissing, inOrder, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
 import { dropPending, type PendingMember, renewPending } from '../store/pending-items.ts';
 import { readTargets, visible } from '../store/resources.ts';
-import { keySlices } from '../store/slices.ts';
+import { KEYS_AT_ONCE, keySlices } from '../store/slices.ts';
 import { applyCycle, recoverClaims } from './apply-cycle.ts';
 import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
 import { ControlCheck } from './control-check.ts';
@@ -85,9 +85,6 @@ export async function lookForDependencies(dependencies: Dependencies, input: Ite
 class HaltedError extends Error {
   override readonly name = 'HaltedError';
 }
-
-/** Identities that are asked for, or registered, in one step. */
-const KEYS_AT_ONCE = 5_000;
 
 class Look {
   readonly #dependencies: Dependencies;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
+import { appendTo } from '../domain/append-to.ts';
 import type { NewResourceState, WriteDecisions } from '../domain/decide-writes.ts';
 import { isOpen } from '../domain/outcome.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
@@ -26,9 +27,7 @@ export async function toDocuments(
   const writers = new Map<ResourceKey, WorkItem[]>();
   for (const item of items) {
     if (!changed.has(item.key)) continue;
-    const sameKey = writers.get(item.key);
-    if (sameKey) sameKey.push(item);
-    else writers.set(item.key, [item]);
+    appendTo(writers, item.key, item);
   }
   const bound = await boundTargets(dependencies, items);
   const now = new Date();

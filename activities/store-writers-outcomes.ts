@@ -1,3 +1,4 @@
+import { appendTo } from '../domain/append-to.ts';
 import { readBatches, settledBatches } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/outcome-pages.ts';
@@ -15,9 +16,7 @@ export async function storeWritersOutcomes(
   const byBatch = new Map<string, WriteEntry[]>();
   for (const { writes } of documents) {
     for (const entry of writes) {
-      const known = byBatch.get(entry.batchId);
-      if (known) known.push(entry);
-      else byBatch.set(entry.batchId, [entry]);
+      appendTo(byBatch, entry.batchId, entry);
     }
   }
   const settled = await settledBatches(database, [...byBatch.keys()]);

@@ -1,4 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { appendTo } from '../domain/append-to.ts';
 import { parseResourceKey, type ResourceKey } from '../domain/resource.ts';
 import { isSignalLimit } from '../services/signal-limit.ts';
 import { adoptOldDependencies } from '../store/old-dependencies.ts';
@@ -47,9 +48,7 @@ export async function wakeWaiting(
 function groupByBatch(registrations: readonly Registration[]): Map<string, Registration[]> {
   const groups = new Map<string, Registration[]>();
   for (const registration of registrations) {
-    const group = groups.get(registration.batchId);
-    if (group) group.push(registration);
-    else groups.set(registration.batchId, [registration]);
+    appendTo(groups, registration.batchId, registration);
   }
   return groups;
 }

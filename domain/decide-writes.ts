@@ -1,3 +1,4 @@
+import { appendTo } from './append-to.ts';
 import { largestField, mergeFields, sameJson } from './json-text.ts';
 import { type ItemAction, type ItemError, MAX_ERRORS_PER_ITEM } from './outcome.ts';
 import { type FoundReference, MAX_REFERENCES, mostReferringField, referencesIn } from './references-in.ts';
@@ -122,9 +123,7 @@ export function decideWrites<T extends WriteItem>(
 function groupByKey<T extends WriteItem>(items: readonly T[]): Map<ResourceKey, T[]> {
   const groups = new Map<ResourceKey, T[]>();
   for (const item of items) {
-    const group = groups.get(item.key);
-    if (group) group.push(item);
-    else groups.set(item.key, [item]);
+    appendTo(groups, item.key, item);
   }
   return groups;
 }

@@ -1,3 +1,4 @@
+import { appendTo } from './append-to.ts';
 import { stronglyConnectedComponents } from './components.ts';
 
 /** An item of a batch, as far as its place in the plan is concerned. */
@@ -84,7 +85,7 @@ function unitsOf(items: readonly PlannedItem[], size: number): Unit[] {
   const keyless: PlannedItem[] = [];
   for (const item of items) {
     if (item.key === null) keyless.push(item);
-    else if (!byKey.get(item.key)?.push(item)) byKey.set(item.key, [item]);
+    else appendTo(byKey, item.key, item);
   }
   const unitOf = new Map<string, Unit>();
   const units: Unit[] = [];

@@ -1,3 +1,4 @@
+import { appendTo } from './append-to.ts';
 import type { ResourceKey } from './resource.ts';
 
 /** Something that would create `key` once all of `missing` is there. */
@@ -17,9 +18,7 @@ export function selfSupporting<T extends Waiter>(waiters: readonly T[], present:
   for (const waiter of waiters) {
     providers.set(waiter.key, (providers.get(waiter.key) ?? 0) + 1);
     for (const key of waiter.missing) {
-      const known = needers.get(key);
-      if (known) known.push(waiter);
-      else needers.set(key, [waiter]);
+      appendTo(needers, key, waiter);
     }
   }
   const absent = [...needers.keys()].filter((key) => !present.has(key) && !providers.has(key));

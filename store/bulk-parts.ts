@@ -1,4 +1,5 @@
 import { type AnyBulkWriteOperation, BSON, type Document, MongoBulkWriteError } from 'mongodb';
+import { appendTo } from '../domain/append-to.ts';
 import { writeErrorsOf } from './errors.ts';
 
 /** Most documents, or changes, in one command: it is over soon, and what is given up between two commands is not begun. */
@@ -100,9 +101,7 @@ function consecutive<P>(all: readonly P[], keyOf: (one: P) => string): P[][] {
 function grouped<P>(all: readonly P[], keyOf: (one: P) => string): P[][] {
   const groups = new Map<string, P[]>();
   for (const one of all) {
-    const group = groups.get(keyOf(one));
-    if (group) group.push(one);
-    else groups.set(keyOf(one), [one]);
+    appendTo(groups, keyOf(one), one);
   }
   return [...groups.values()];
 }

@@ -23,11 +23,12 @@ export const PLACEHOLDER = 'fence';
 /** How long a fence holds after it was put, in ms: longer than a command is under way, on any network or server. */
 const FENCE_MS = 60 * 60 * 1000;
 
-const KEYS_AT_ONCE = 500;
+/** Fences that are put at once: each is a command of its own in a bulk write. */
+const FENCES_AT_ONCE = 500;
 
 /** Puts a fence on every key, there or not. When this returns, nothing decided before it can be written. Safe to repeat. */
 export async function fenceResources(database: Database, token: string, keys: readonly ResourceKey[]): Promise<void> {
-  for (const some of slices([...new Set(keys)], KEYS_AT_ONCE)) await fenceSome(database, token, some);
+  for (const some of slices([...new Set(keys)], FENCES_AT_ONCE)) await fenceSome(database, token, some);
 }
 
 async function fenceSome(database: Database, token: string, keys: ResourceKey[]): Promise<void> {

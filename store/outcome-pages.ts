@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AnyBulkWriteOperation } from 'mongodb';
+import { appendTo } from '../domain/append-to.ts';
 import type { ItemAction, ItemError, ItemStatus } from '../domain/outcome.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { currentAttempt } from './command-time.ts';
@@ -262,9 +263,7 @@ function groupByPage(
   const pages = new Map<number, [number, StoredOutcome][]>();
   for (const entry of outcomes) {
     const page = Math.floor(entry[0] / size);
-    const entries = pages.get(page);
-    if (entries) entries.push(entry);
-    else pages.set(page, [entry]);
+    appendTo(pages, page, entry);
   }
   return pages;
 }

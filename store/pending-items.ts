@@ -1,3 +1,4 @@
+import { appendTo } from '../domain/append-to.ts';
 import { RUNNING_STATUSES } from '../domain/batch.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
@@ -251,9 +252,7 @@ export async function unclaimPending(
 export async function dropPending(database: Database, members: readonly PendingMember[]): Promise<void> {
   const byRun = new Map<number, PendingMember[]>();
   for (const member of members) {
-    const sameRun = byRun.get(member.run ?? 0);
-    if (sameRun) sameRun.push(member);
-    else byRun.set(member.run ?? 0, [member]);
+    appendTo(byRun, member.run ?? 0, member);
   }
   for (const [run, ofRun] of byRun) {
     for (const some of slices(ofRun)) await deleteEach(database.pendingItems, some.map(idOf), noLaterRun(run));

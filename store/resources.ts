@@ -8,7 +8,7 @@ import type { Database } from './database.ts';
 import { updateEach } from './each-by-id.ts';
 import { isDuplicateKey } from './errors.ts';
 import { type Fence, PLACEHOLDER, removeMarked } from './fences.ts';
-import { keySlices } from './slices.ts';
+import { KEYS_AT_ONCE, keySlices } from './slices.ts';
 
 /** A stored resource. `_id` is its identity, so the insert is the lock; `version` within one life (`id`) guards each update. */
 export interface ResourceDocument {
@@ -82,9 +82,6 @@ export async function readForWriting(
   }
   return { stored, fenced };
 }
-
-/** Most identities in one command: it stays below MongoDB's 16 MB whatever they are. */
-const KEYS_AT_ONCE = 5_000;
 
 /** Which of these identities a reader can see, with whether each is on its way out. */
 export async function readTargets(

@@ -1,6 +1,9 @@
 /** Keys in one query: the query itself stays far below MongoDB's 16 MB. */
 export const KEYS_PER_QUERY = 1000;
 
+/** Identities that are read, or looked for, in one step; `keySlices` keeps each command small, however long they are. */
+export const KEYS_AT_ONCE = 5_000;
+
 /** Most bytes of keys, or of documents, in one command: a quarter of what MongoDB takes of a document, a twelfth of a message. */
 export const BYTES_PER_COMMAND = 4 * 1024 * 1024;
 

@@ -1,3 +1,4 @@
+import { appendTo } from '../domain/append-to.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import type { Database } from './database.ts';
 import { noLaterRun, type RunOfBatch, upsertOfRun } from './run-fence.ts';
@@ -90,9 +91,7 @@ export async function waitsAfter(database: Database, after: string, limit: numbe
 export async function removeWaits(database: Database, answered: readonly Registration[]): Promise<void> {
   const byToken = new Map<string, string[]>();
   for (const { _id, token } of answered) {
-    const sameToken = byToken.get(token);
-    if (sameToken) sameToken.push(_id);
-    else byToken.set(token, [_id]);
+    appendTo(byToken, token, _id);
   }
   const removals = [...byToken].flatMap(([token, ids]) => [...keySlices(ids)].map((some) => ({ token, ids: some })));
   const bytesOf = ({ ids }: { ids: string[] }) => ids.reduce((sum, id) => sum + Buffer.byteLength(id), 0);

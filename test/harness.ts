@@ -28,7 +28,11 @@ export interface RequestOptions extends CallerOptions {
   readonly body?: unknown;
 }
 
-const POLL_MS = 20;
+/** How soon a batch is looked at again, in ms: each look is a query of its workflow, which takes CPU of all processes. */
+const FIRST_POLL_MS = 20;
+const LAST_POLL_MS = 200;
+/** A tenth of what was waited so far: what comes soon is seen soon. */
+const POLL_SHARE = 0.1;
 
 /** A database and a task queue of its own, on the servers that the run shares. @param environment overrides the configuration. */
 export const installedForTest = (environment: Readonly<Record<string, string>> = {}) => ({
@@ -131,12 +135,14 @@ export class Drover extends InProcessDrover {
     isThere: (batch: Batch) => boolean,
     options: CallerOptions & { timeoutMs?: number } = {},
   ): Promise<Batch> {
-    const deadline = Date.now() + (options.timeoutMs ?? 40_000);
+    const begun = Date.now();
+    const deadline = begun + (options.timeoutMs ?? 40_000);
     for (;;) {
       const batch = await this.batch(batchId, options);
       if (isThere(batch)) return batch;
       if (Date.now() > deadline) throw new Error(`batch ${batchId} did not get there: ${JSON.stringify(batch)}`);
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      const pauseMs = Math.min(LAST_POLL_MS, Math.max(FIRST_POLL_MS, (Date.now() - begun) * POLL_SHARE));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 
@@ -146,6 +152,23 @@ export class Drover extends InProcessDrover {
 
   waiting(batchId: string, options: CallerOptions = {}): Promise<Batch> {
     return this.until(batchId, (batch) => batch.status === 'waiting', options);
+  }
+
+  /**
+   * Holds the activities that come by a checkpoint, until `open` is called.
+   * @returns `reached`, which resolves when the first one is held.
+   */
+  holdAt(checkpoint: Checkpoint): { readonly reached: Promise<void>; open(): void } {
+    let reach = (): void => undefined;
+    let open = (): void => undefined;
+    const reached = new Promise<void>((resolve) => (reach = resolve));
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    this.atCheckpoint(async (at) => {
+      if (at !== checkpoint) return;
+      reach();
+      await opened;
+    });
+    return { reached, open };
   }
 
   /** All items of a batch. */

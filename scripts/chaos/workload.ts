@@ -1,14 +1,22 @@
-import * as everyday from './actions.ts';
+import {
+  cancel,
+  changeDefinition,
+  deleteAll,
+  deleteCascading,
+  deleteSome,
+  patch,
+  remove,
+  retry,
+  suspendAndResume,
+  upload,
+  uploadRejecting,
+} from './actions.ts';
 import { haltBacklog, removeBacklog } from './backlog.ts';
 import * as races from './races.ts';
 import { pause, type Session } from './session.ts';
-import * as waiting from './waiting-actions.ts';
+import { chain, cycle, uploadWaiting } from './waiting-actions.ts';
 
-const ACTIONS = { ...pick(everyday), ...races, ...pickWaiting(waiting), haltBacklog, removeBacklog };
-export type ActionName = keyof typeof ACTIONS;
-export type Workload = Readonly<Partial<Record<ActionName, number>>>;
-
-function pick({
+const ACTIONS = {
   upload,
   uploadRejecting,
   patch,
@@ -20,25 +28,15 @@ function pick({
   retry,
   remove,
   changeDefinition,
-}: typeof everyday) {
-  return {
-    upload,
-    uploadRejecting,
-    patch,
-    deleteSome,
-    deleteCascading,
-    deleteAll,
-    suspendAndResume,
-    cancel,
-    retry,
-    remove,
-    changeDefinition,
-  };
-}
-
-function pickWaiting({ uploadWaiting, chain, cycle }: typeof waiting) {
-  return { uploadWaiting, chain, cycle };
-}
+  ...races,
+  uploadWaiting,
+  chain,
+  cycle,
+  haltBacklog,
+  removeBacklog,
+};
+export type ActionName = keyof typeof ACTIONS;
+export type Workload = Readonly<Partial<Record<ActionName, number>>>;
 
 /** What clients do, and how often. */
 export const EVERYTHING: Workload = {

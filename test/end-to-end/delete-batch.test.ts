@@ -72,17 +72,9 @@ test('a batch that waits is cancelled first, and nothing waits for it any more',
 });
 
 test('a batch in the middle of its work finishes what it has begun, and goes', async () => {
-  let begin = (): void => undefined;
-  let open = (): void => undefined;
-  const begun = new Promise<void>((resolve) => (begin = resolve));
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  drover.atCheckpoint(async (at) => {
-    if (at !== 'inserted') return;
-    begin();
-    await opened;
-  });
+  const { reached, open } = drover.holdAt('inserted');
   const id = await drover.upload('ship', [{ externalId: 'begun' }]);
-  await begun;
+  await reached;
   const removed = remove(id);
   await vi.waitFor(async () => expect((await drover.request('GET', `/api/batches/${id}`)).status).toBe(404), 20_000);
   open();

@@ -3,13 +3,12 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { ItemsOfBatch } from '../../activities/apply-items.ts';
 import { type Checkpoint, createDependencies } from '../../activities/dependencies.ts';
 import { lookForDependencies } from '../../activities/look-for-dependencies.ts';
+import { KEYS_AT_ONCE } from '../../store/slices.ts';
 import { Drover } from '../harness.ts';
 
 /** Batches that miss so much that looking for it takes its time. */
 
 const WAIT = { dependencyWaitTimeout: 600 };
-/** Identities of one step of a look. */
-const KEYS_AT_ONCE = 5_000;
 
 let drover: Drover;
 beforeAll(async () => {

@@ -26,17 +26,9 @@ const towns = (prefix: string, count: number) =>
 
 /** Suspends a batch while its first activities are at work. */
 async function suspendInTheMiddle(start: () => Promise<string>): Promise<string> {
-  let begin = (): void => undefined;
-  let open = (): void => undefined;
-  const begun = new Promise<void>((resolve) => (begin = resolve));
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  drover.atCheckpoint(async (at) => {
-    if (at !== 'inserted') return;
-    begin();
-    await opened;
-  });
+  const { reached, open } = drover.holdAt('inserted');
   const id = await start();
-  await begun;
+  await reached;
   await act('suspend', id);
   drover.atCheckpoint(undefined);
   open();

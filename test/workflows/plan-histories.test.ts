@@ -62,17 +62,9 @@ async function expectReplays(name: string, id: string, runId: string): Promise<v
 
 /** A batch that is suspended in the middle of its plan, and the execution that it is left by. */
 async function suspendInItsPlan(prefix: string): Promise<{ id: string; before: BatchView; runId: string }> {
-  let begin = (): void => undefined;
-  let open = (): void => undefined;
-  const begun = new Promise<void>((resolve) => (begin = resolve));
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  drover.atCheckpoint(async (at) => {
-    if (at !== 'inserted') return;
-    begin();
-    await opened;
-  });
+  const { reached, open } = drover.holdAt('inserted');
   const id = await drover.upload('town', towns(prefix, 20));
-  await begun;
+  await reached;
   expect((await act('suspend', id)).status).toBe(200);
   drover.atCheckpoint(undefined);
   open();
