@@ -1,5 +1,4 @@
 import de.bwaldvogel.mongo.MongoCollection;
-import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.Missing;
 import de.bwaldvogel.mongo.bson.BinData;
@@ -19,7 +18,7 @@ import java.util.UUID;
  * Refuses what a real MongoDB refuses to store: documents over 16 MiB, more than 100 levels, and operators in an {@code _id}.
  * An index that finds nothing: the library asks each index of a collection before it changes anything.
  */
-final class DocumentLimits<P> extends Index<P> {
+final class DocumentLimits<P> extends UnaskedIndex<P> {
     static final int MAX_BYTES = 16 * 1024 * 1024;
     /** What a server takes beyond that between its own parts, and in a message: a document that ends here has another code. */
     static final int INTERNAL_BYTES = 16 * 1024;
@@ -167,30 +166,10 @@ final class DocumentLimits<P> extends Index<P> {
         // Nothing is looked up here.
     }
 
-    @Override
-    public P getPosition(Document document) {
-        return null;
-    }
-
-    @Override
-    public boolean canHandle(Document query) {
-        return false;
-    }
-
-    @Override
-    public Iterable<P> getPositions(Document query) {
-        throw new UnsupportedOperationException();
-    }
-
     /** Not empty: the library would ask it for every document that is stored when it is added. */
     @Override
     public long getCount() {
         return 1;
-    }
-
-    @Override
-    public long getDataSize() {
-        return 0;
     }
 
     @Override

@@ -1,5 +1,4 @@
 import de.bwaldvogel.mongo.MongoCollection;
-import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.Missing;
 import de.bwaldvogel.mongo.backend.Utils;
@@ -16,7 +15,7 @@ import java.util.Set;
  * A secondary index in memory, over the first field of its definition: value to the ids of the documents that hold it, alone
  * or in an array. The library has none; it is filled when its collection is opened. Only {@link Narrowed} asks it.
  */
-final class HashIndex<P> extends Index<P> {
+final class HashIndex<P> extends UnaskedIndex<P> {
     private final String field;
     private final Map<Object, Set<Object>> idsByValue = new HashMap<>();
 
@@ -72,11 +71,6 @@ final class HashIndex<P> extends Index<P> {
     }
 
     @Override
-    public P getPosition(Document document) {
-        return null;
-    }
-
-    @Override
     public void checkAdd(Document document, MongoCollection<P> collection) {
         // Nothing forbids two documents with one value.
     }
@@ -87,23 +81,8 @@ final class HashIndex<P> extends Index<P> {
     }
 
     @Override
-    public boolean canHandle(Document query) {
-        return false;
-    }
-
-    @Override
-    public Iterable<P> getPositions(Document query) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
     public long getCount() {
         return idsByValue.size();
-    }
-
-    @Override
-    public long getDataSize() {
-        return 0;
     }
 
     @Override

@@ -13,14 +13,12 @@ import org.h2.mvstore.MVMap;
 
 /** A stored collection whose queries use its indexes wherever they help. */
 final class IndexedH2Collection extends H2Collection {
-    /** The running command finds documents for a client; others go through all that they match. */
-    private boolean replies;
-    private final DocumentLimits<Object> limits = new DocumentLimits<>();
+    private final CommandRules<Object> rules = new CommandRules<>();
 
     IndexedH2Collection(MongoDatabase database, String name, CollectionOptions options, MVMap<Object, Document> data,
                         MVMap<String, Object> meta, CursorRegistry cursors) {
         super(database, name, options, data, meta, cursors);
-        super.addIndex(limits);
+        super.addIndex(rules.limits);
     }
 
     /** What the library asks for itself: for a delete, findAndModify, or an aggregation. */
@@ -32,36 +30,24 @@ final class IndexedH2Collection extends H2Collection {
     /** What a client asks for. */
     @Override
     public synchronized QueryResult handleQuery(QueryParameters parameters) {
-        replies = true;
-        try {
-            return super.handleQuery(parameters);
-        } finally {
-            replies = false;
-        }
+        return rules.replying(() -> super.handleQuery(parameters));
     }
 
     @Override
     protected QueryResult createQueryResult(List<Document> documents, int batchSize) {
-        return replies
-            ? LimitedCursor.resultOf(documents, batchSize, cursorRegistry)
-            : super.createQueryResult(documents, batchSize);
+        return rules.resultOf(documents, batchSize, cursorRegistry, () -> super.createQueryResult(documents, batchSize));
     }
 
     /** The library wants no index left by then. */
     @Override
     public void drop() {
-        super.dropIndex(limits.getName());
+        super.dropIndex(rules.limits.getName());
         super.drop();
     }
 
     @Override
     public synchronized List<Document> insertDocuments(List<Document> documents, boolean ordered) {
-        limits.inserts(true);
-        try {
-            return super.insertDocuments(documents, ordered);
-        } finally {
-            limits.inserts(false);
-        }
+        return rules.inserting(() -> super.insertDocuments(documents, ordered));
     }
 
     @Override
