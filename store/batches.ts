@@ -17,7 +17,6 @@ import type { Database } from './database.ts';
 import { isDuplicateKey } from './errors.ts';
 import type { PendingMember } from './pending-items.ts';
 import type { RunOfBatch } from './run-fence.ts';
-import type { StoredJobs } from './termination-jobs.ts';
 import { findAtLast, isYoungId } from './young-documents.ts';
 
 /**
@@ -95,6 +94,24 @@ export interface BatchDocument {
   hasFailedItems?: true;
   /** Set when the batch is to be removed for good: it is not there for callers any more. */
   deletedAt?: Date;
+}
+
+/**
+ * Counts of the jobs of a deletion of process instances, on the batch: lists read them, and no outcomes. Jobs that are planned
+ * now are counted by block, each counted anew from its outcomes: in a run these numbers only grow, so that `$max` counts no job
+ * twice, however often and in whatever order activities note them (invariant 2). A seed's numbers are added up when the next one
+ * is planned.
+ */
+export interface StoredJobs {
+  /** The run that these are of. */
+  run: number;
+  /** Index of the first item of the seed that is under way; absent once the run has ended. */
+  seed?: number;
+  /** Jobs of all other seeds, or of all once the run has ended. */
+  completed: number;
+  failed: number;
+  /** The jobs of the seed, by number of their block. */
+  blocks?: Record<string, JobCounts>;
 }
 
 /** Time that whoever accepts a batch is given to start its workflow before recovery does, in ms. */

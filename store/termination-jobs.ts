@@ -1,24 +1,6 @@
 import { type JobCounts, NO_JOBS } from '../domain/job-counts.ts';
-import type { BatchDocument } from './batches.ts';
+import type { BatchDocument, StoredJobs } from './batches.ts';
 import type { Database } from './database.ts';
-
-/**
- * Counts of the jobs of a deletion of process instances, on the batch: lists read them, and no outcomes. Jobs that are planned
- * now are counted by block, each counted anew from its outcomes: in a run these numbers only grow, so that `$max` counts no job
- * twice, however often and in whatever order activities note them (invariant 2). A seed's numbers are added up when the next one
- * is planned.
- */
-export interface StoredJobs {
-  /** The run that these are of. */
-  run: number;
-  /** Index of the first item of the seed that is under way; absent once the run has ended. */
-  seed?: number;
-  /** Jobs of all other seeds, or of all once the run has ended. */
-  completed: number;
-  failed: number;
-  /** The jobs of the seed, by number of their block. */
-  blocks?: Record<string, JobCounts>;
-}
 
 /** What a batch has stored of its jobs; null where an earlier version has begun it. */
 export function storedJobs({ jobs, status, run, result }: BatchDocument): JobCounts | null {
