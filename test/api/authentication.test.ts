@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { createNamespace } from '../camunda/namespace.ts';
 import { Drover } from '../harness.ts';
 import { bearer, type Claims, signed, TOKEN_ENVIRONMENT, unsigned } from '../tokens.ts';
 import { everyRoute, fill, type Route } from './every-route.ts';
@@ -18,7 +19,9 @@ let victim: Record<string, string>;
 let deletion: string;
 
 beforeAll(async () => {
-  drover = await Drover.start({ environment: TOKEN_ENVIRONMENT });
+  // platform scope lists executions: of this file alone, not what all others have left
+  const namespace = await createNamespace(inject('temporalAddress'));
+  drover = await Drover.start({ environment: { ...TOKEN_ENVIRONMENT, TEMPORAL_NAMESPACE: namespace } });
   routes = await everyRoute(drover.app);
   const schema = { type: 'object', properties: { note: { type: 'string' } } };
   const definition = await send('POST', '/partner/schema-definitions', PLATFORM, {

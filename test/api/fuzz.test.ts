@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { createNamespace } from '../camunda/namespace.ts';
 import { Drover } from '../harness.ts';
 import { everyRoute, type Route } from './every-route.ts';
 import { hostileJson, hostileText, nearlyResource, nearlySchema } from './hostile.ts';
@@ -23,7 +24,9 @@ const known: Record<string, string[]> = {
 };
 
 beforeAll(async () => {
-  drover = await Drover.start();
+  // the limit of time is for what is asked, not for what other files have left running
+  const namespace = await createNamespace(inject('temporalAddress'));
+  drover = await Drover.start({ environment: { TEMPORAL_NAMESPACE: namespace } });
   routes = [
     ...(await everyRoute(drover.app)),
     { method: 'GET', path: '/{unknown}' },

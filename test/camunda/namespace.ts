@@ -11,7 +11,7 @@ const PATIENCE_MS = 30_000;
  * @returns its name, once it can be used with the search attributes of Drover and two of the tests.
  */
 export async function createNamespace(address: string): Promise<string> {
-  const namespace = `camunda-${process.pid}-${Date.now().toString(36)}`;
+  const namespace = `test-${process.pid}-${Date.now().toString(36)}`;
   const connection = await Connection.connect({ address });
   try {
     await connection.workflowService.registerNamespace({
