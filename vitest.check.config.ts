@@ -3,4 +3,7 @@ import { WITHOUT_SERVERS } from './test/groups.ts';
 import { COMMON, RESOLVE } from './vitest.config.ts';
 
 /** The tests of `npm run check`: those that need no server. */
-export default defineConfig({ resolve: RESOLVE, test: { ...COMMON, include: WITHOUT_SERVERS, maxWorkers: 2, isolate: false } });
+export default defineConfig({
+  resolve: RESOLVE,
+  test: { ...COMMON, include: WITHOUT_SERVERS, maxWorkers: 2, isolate: false },
+});
