@@ -1,6 +1,6 @@
 /**
  * How test files share processes. A process of its own costs some 2 s of CPU for Temporal's SDK, MongoDB's driver and Hono alone, so
- * files of one subject follow each other in one process. The files below get one for each: what they need, change or measure is
+ * files of a subject of `SHARING` follow each other in one process. The files below get one for each: what they need, change or measure is
  * the process.
  */
 export const OWN_PROCESS = [
@@ -37,8 +37,10 @@ export const OWN_PROCESS = [
   'test/store/document-sizes.test.ts',
 ];
 
-/** Subjects whose files share a process, one after the other. */
+/** Folders of `test/`, each a group. */
 const SUBJECTS = ['activities', 'api', 'camunda', 'dev', 'domain', 'end-to-end', 'services', 'store'];
+/** Subjects whose files share a process, one after the other. */
+const SHARING: readonly string[] = ['api', 'domain'];
 
 /** Groups of files by name: those with a process each, and those of a subject. Every test file is in one of them. */
 export const GROUPS: readonly { name: string; include: string[]; exclude: string[]; isolate: boolean }[] = [
@@ -47,13 +49,13 @@ export const GROUPS: readonly { name: string; include: string[]; exclude: string
     name,
     include: [`test/${name}/**/*.test.ts`],
     exclude: OWN_PROCESS,
-    isolate: false,
+    isolate: !SHARING.includes(name),
   })),
   {
     name: 'others',
     include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
     exclude: [...OWN_PROCESS, ...SUBJECTS.map((name) => `test/${name}/**`)],
-    isolate: false,
+    isolate: true,
   },
 ];
 
