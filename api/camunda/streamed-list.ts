@@ -16,7 +16,7 @@ export async function streamedList(c: ApiContext, entries: AsyncGenerator<string
   if (head !== null) return head;
   const first = await entries.next();
   if (first.done) return c.json([]);
-  const content = Readable.from(parts(first.value, entries), { objectMode: false });
+  const content = Readable.from(parts(first.value, entries));
   content.on('error', (error) =>
     c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, 'a list of the Camunda façade broke off'),
   );
