@@ -5,7 +5,7 @@ import { type ItemError, isOpen, MAX_ERRORS_PER_ITEM } from '../domain/outcome.t
 import { fieldOf } from '../domain/references-in.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { quoted, shortened } from '../domain/shortened.ts';
-import { type Tally, tallyOf } from '../domain/tally.ts';
+import { tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
 import { currentAttempt } from '../store/command-time.ts';
 import { takeOverRun } from '../store/executions.ts';
@@ -20,9 +20,9 @@ import {
   writeOutcomes,
 } from '../store/outcome-pages.ts';
 import { type PendingRegistration, registerPending, releasePending } from '../store/pending-items.ts';
-import type { PendingGroup } from '../workflows/messages.ts';
+import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import { applySlices } from './apply-slices.ts';
-import { ControlCheck, type Controlled } from './control-check.ts';
+import { ControlCheck } from './control-check.ts';
 import { currentDelivery, type Delivery, isBlocked } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { endEarlierAttempts, type Writable } from './earlier-attempts.ts';
@@ -34,30 +34,8 @@ import { withIntent } from './with-intent.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
 import type { WriteResult } from './write-items.ts';
 
-/** Items of one batch to be carried out by one activity. */
-export interface ItemsOfBatch extends Controlled {
-  readonly indexes: readonly number[];
-  /** By which references among the items of the batch they were planned; absent: by an earlier version, or they were pending. */
-  readonly links?: string;
-  /** They are pending, and the workflow finds again those that cannot be applied for now: their deadlines do not wait for them. */
-  readonly requeuesBlocked?: true;
-}
-
 /** Attempts of an activity on pending items, after which those that are blocked are pending as before. */
 const ATTEMPTS_BLOCKED = 3;
-
-/** What an activity has made of its items: the same however often it is delivered. */
-export interface WorkResult {
-  readonly tally: Tally;
-  /** Those of its items that wait, by deadline. */
-  readonly pending: readonly PendingGroup[];
-  /** Some that are settled have waited: the batch may be registered for what they missed. */
-  readonly hasWaited?: boolean;
-  /** Items that were not begun, because the batch is suspended or cancelled, and are not in the tally. */
-  readonly left?: readonly number[];
-  /** They are left because the references that they were planned by have changed: what is left of the batch is to be planned again. */
-  readonly isOutdated?: true;
-}
 
 /**
  * Carries out items of an upload or patch: decide, lay intents, look again, write, store outcomes, wake who waits. Every step

@@ -1,22 +1,12 @@
 import { type Halt, haltIn, readHalt } from '../store/batch-halts.ts';
 import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
+import type { Controlled } from '../workflows/messages.ts';
 
 /** Resources that are worked on between two checks, but for what cannot be divided. */
 export const RESOURCES_PER_SLICE = 100;
 /** Time after which work checks again, in ms. */
 export const CHECK_EVERY_MS = 250;
-
-/** What a workflow lets its activities do. */
-export interface Controlled {
-  readonly batchId: string;
-  readonly run: number;
-  /**
-   * The workflow keeps what an activity leaves undone because the batch is suspended or cancelled. Workflows that were started by
-   * an earlier version do not.
-   */
-  readonly keepsLeft?: true;
-}
 
 /**
  * Whether work on a batch may go on. A caller is told that a batch is suspended, cancelled or removed after that is stored, so

@@ -24,8 +24,9 @@ import { fenceOutcomes, readOutcomes } from '../store/outcome-pages.ts';
 import { readReferrers, type Vertex } from '../store/reference-graph.ts';
 import { type MarkedDocument, unmarkLeaving } from '../store/resources.ts';
 import { slices } from '../store/slices.ts';
-import { type WorkResult, workResult } from './apply-items.ts';
-import { ControlCheck, type Controlled } from './control-check.ts';
+import type { DeletionResult, StepOfBatch, WorkResult } from '../workflows/messages.ts';
+import { workResult } from './apply-items.ts';
+import { ControlCheck } from './control-check.ts';
 import { notFoundError, referencedError, schemaNamesOf, writeDecided } from './deletion-outcomes.ts';
 import { blocked, currentDelivery, type Delivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -42,18 +43,6 @@ const WRITERS_POLL_MS = 40;
 const MAX_LOOKS = 5;
 /** From this round on what somebody has come to refer to stays, so that a delete ends whatever others do. */
 export const LAST_ROUND = 20;
-
-/** One step of a batch's stored deletion plan. */
-export interface StepOfBatch extends Controlled {
-  readonly step: number;
-}
-
-export interface DeletionResult extends WorkResult {
-  /** Resources deleted that no item asked for. */
-  readonly cascaded: number;
-  /** Nothing is deleted, because the batch is suspended or cancelled: the step is to be carried out again. */
-  readonly isLeft?: true;
-}
 
 interface Context {
   readonly dependencies: Dependencies;

@@ -14,7 +14,8 @@ import {
 } from '../store/outcome-pages.ts';
 import { releasePending } from '../store/pending-items.ts';
 import { slices } from '../store/slices.ts';
-import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
+import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
+import { workResult } from './apply-items.ts';
 import { ControlCheck, RESOURCES_PER_SLICE } from './control-check.ts';
 import { currentDelivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';

@@ -15,6 +15,7 @@ import { removeLists } from '../store/key-lists.ts';
 import { adoptOldDependencies } from '../store/old-dependencies.ts';
 import { inOrder, outcomeChunks, readOutcomePages, type StoredOutcome } from '../store/outcome-pages.ts';
 import { removeWaitsOf } from '../store/waits.ts';
+import type { FinishInput } from '../workflows/messages.ts';
 import { recoverClaims } from './apply-cycle.ts';
 import { currentDelivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -24,24 +25,6 @@ import { settleEnded } from './settle-ended.ts';
 import { createdKeysOf, keysOfItems, settleLeftovers } from './settle-leftovers.ts';
 import { showProgress } from './show-progress.ts';
 import { wakeWaiting } from './wake-waiting.ts';
-
-export interface FinishInput {
-  readonly batchId: string;
-  readonly run: number;
-  readonly cancelled: boolean;
-  /**
-   * Resources beyond the ids asked for that the workflow knows this run to have deleted. The stored steps know of those too
-   * whose activity has failed, or whose result was lost, after their commit.
-   */
-  readonly cascaded: number;
-  /**
-   * What the workflow knows to have come of it: every item has succeeded, and none has ever waited. Then nothing is left to
-   * settle, and the stored outcomes say the same.
-   */
-  readonly succeeded?: BatchResult;
-  /** The workflow was ended from outside, and with it activities at any of their steps. */
-  readonly abandoned?: true;
-}
 
 const CANCELLED: ItemError = { code: 'cancelled', message: 'the batch was cancelled before this item was carried out' };
 const INTERNAL: ItemError = {

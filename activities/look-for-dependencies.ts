@@ -1,4 +1,4 @@
-import { planStages, resourcesPerActivity, type Stage } from '../domain/plan-stages.ts';
+import { planStages, resourcesPerActivity } from '../domain/plan-stages.ts';
 import type { ResourceKey } from '../domain/resource.ts';
 import { selfSupporting } from '../domain/self-supporting.ts';
 import { type BatchDocument, readBatch } from '../store/batches.ts';
@@ -9,8 +9,9 @@ import { allMissing, inOrder, outcomeChunks, type StoredOutcome } from '../store
 import { dropPending, type PendingMember, renewPending } from '../store/pending-items.ts';
 import { readTargets, visible } from '../store/resources.ts';
 import { KEYS_AT_ONCE, keySlices } from '../store/slices.ts';
+import type { ItemsOfBatch, LookResult } from '../workflows/messages.ts';
 import { applyCycle, recoverClaims } from './apply-cycle.ts';
-import { type ItemsOfBatch, type WorkResult, workResult } from './apply-items.ts';
+import { workResult } from './apply-items.ts';
 import { ControlCheck } from './control-check.ts';
 import { currentDelivery, type Delivery, renewed } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -30,16 +31,6 @@ export interface Waiting {
   readonly list?: KeyList | undefined;
   /** How many references it has, there or not. */
   readonly lookups: number;
-}
-
-export interface LookResult {
-  /** Items that do not wait any more: their own batch, or another one in a cycle with them, has settled them. */
-  readonly settled: readonly number[];
-  readonly result: WorkResult;
-  /** Items that can be carried out now, what is referred to first. */
-  readonly ready: readonly Stage[];
-  /** A cycle could not be brought to its end this time: to be looked at again, hint or not. */
-  readonly lookAgain: boolean;
 }
 
 /** What there is for the pending items of a batch. */

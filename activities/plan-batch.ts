@@ -9,7 +9,7 @@ import {
 import { referencesIn } from '../domain/references-in.ts';
 import { type ResourceKey, resourceKey } from '../domain/resource.ts';
 import { EACH_ITEM, type ReferenceField } from '../domain/schema-references.ts';
-import { type Tally, tallyOf } from '../domain/tally.ts';
+import { tallyOf } from '../domain/tally.ts';
 import { type BatchDocument, readBatch, recordStarted } from '../store/batches.ts';
 import { takeOverRun } from '../store/executions.ts';
 import { readIds, readItems } from '../store/item-pages.ts';
@@ -22,7 +22,8 @@ import {
   unsuccessful,
 } from '../store/outcome-pages.ts';
 import { heavyResources } from '../store/resources.ts';
-import { ControlCheck, type Controlled } from './control-check.ts';
+import type { Plan, PlanInput } from '../workflows/messages.ts';
+import { ControlCheck } from './control-check.ts';
 import { currentDelivery } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { fieldsOfOwnKind, linksOf } from './own-links.ts';
@@ -31,31 +32,6 @@ import { planTermination } from './plan-termination.ts';
 import type { LoadedSchema } from './schema-catalog.ts';
 import { createdKeysOf } from './settle-leftovers.ts';
 import { wakeWaiting } from './wake-waiting.ts';
-
-/** The work of one activity: items by index, or a step of a stored plan, with the number of its items. */
-export type Work =
-  | { readonly kind: 'items'; readonly indexes: readonly number[] }
-  | { readonly kind: 'step'; readonly step: number; readonly items: number };
-
-export interface Plan {
-  /** What is settled before anything is carried out: by an earlier run, or by planning itself. Counts only once-queued items. */
-  readonly tally: Tally;
-  /** Work of one stage runs side by side, stages one after the other. */
-  readonly stages: readonly (readonly Work[])[];
-  /** Where to plan on once these stages are done; absent when they are all. */
-  readonly next?: number;
-  /** Nothing is planned, because the batch is suspended or cancelled: to be planned again. */
-  readonly isLeft?: true;
-  /** Of writes: by which references among the items it was planned (`linksOf`). One that is changed since needs another plan. */
-  readonly links?: string;
-}
-
-export interface PlanInput extends Controlled {
-  /** 0 for the first plan of a run, then the `next` of the one before. */
-  readonly cursor: number;
-  /** What is left of writes is planned anew, as their definition has changed: what is settled, or pending, is counted already. */
-  readonly isAgain?: true;
-}
 
 /**
  * Lays out a run of a batch, or the next part of it; null where there is no such run (the batch is deleted, has been retried

@@ -6,13 +6,13 @@ import type { BatchDocument } from '../store/batches.ts';
 import type { Database } from '../store/database.ts';
 import { firstStep, insertStep } from '../store/deletion-steps.ts';
 import { outcomeChunks } from '../store/outcome-pages.ts';
+import type { Plan, Work } from '../workflows/messages.ts';
 import type { ControlCheck } from './control-check.ts';
 import { LAST_ROUND } from './delete-resources.ts';
 import { decideSteps, type NewStep } from './deletion-plan.ts';
 import { blocked } from './delivery.ts';
 import type { Dependencies } from './dependencies.ts';
 import { MemoryExceededError } from './memory-allowance.ts';
-import type { Plan, Work } from './plan-batch.ts';
 import { settleSteps } from './settle-deletion-step.ts';
 import { showProgress } from './show-progress.ts';
 

@@ -14,8 +14,8 @@ import { type DeletionBatch, isDeletionBatch } from '../store/deletion-batches.t
 import { pagesWith } from '../store/item-pages.ts';
 import { outcomeChunks, readOutcomes, type StoredOutcome } from '../store/outcome-pages.ts';
 import { added, recordSeed } from '../store/termination-jobs.ts';
+import type { Plan, Work } from '../workflows/messages.ts';
 import type { Dependencies } from './dependencies.ts';
-import type { Plan, Work } from './plan-batch.ts';
 
 /**
  * Plans one seed of a deletion of process instances: the next `batchJobsPerSeed` jobs of `invocationsPerBatchJob` items each,

@@ -1,11 +1,7 @@
 import { activityInfo } from '@temporalio/activity';
-import { type RunningState, recordRunning } from '../store/batches.ts';
+import { recordRunning } from '../store/batches.ts';
+import type { RecordedState } from '../workflows/messages.ts';
 import type { Dependencies } from './dependencies.ts';
-
-export interface RecordedState extends RunningState {
-  readonly batchId: string;
-  readonly run: number;
-}
 
 /** Stores how far a run is, for lists, for activities at work, and for batches that want to carry out a cycle with this one. */
 export async function recordState(

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo, cancellationSignal, heartbeat, metricMeter } from '@temporalio/activity';
 import { removeSweepSchedule } from '../services/recovery-workflow.ts';
+import type { RecoverInput, RecoverResult } from '../workflows/messages.ts';
 import { RECOVERED, type Recovered, type RecoveryPlaces } from '../workflows/messages.ts';
 import type { Dependencies } from './dependencies.ts';
 import { checkWaits } from './recovery/check-waits.ts';
@@ -26,16 +27,6 @@ const SLICE_MS = 10_000;
 /** Wait after a slice that failed, in ms: a server is away, or has enough to do. */
 const FAILED_MS = 5_000;
 const HEARTBEAT_MS = 4_000;
-
-export interface RecoverInput {
-  /** How long to go on, in ms; 0: one pass over everything, at once. */
-  readonly forMs: number;
-  readonly places?: RecoveryPlaces;
-}
-
-export interface RecoverResult extends Recovered {
-  readonly places: RecoveryPlaces;
-}
 
 /** Every job, the most urgent first. */
 const jobs = (): readonly RecoveryJob[] => [

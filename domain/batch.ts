@@ -122,3 +122,13 @@ export interface BatchSummary extends Readonly<BatchResult> {
   /** Earliest deadline of a pending item, ISO 8601. */
   readonly pendingUntil?: string;
 }
+
+/** What a workflow stores of its batch. */
+export interface RunningState {
+  readonly status: RunningStatus;
+  readonly suspended: boolean;
+  /** The latest request that the workflow was told of; null: none. Absent: it was started by an earlier version. */
+  readonly asked?: string | null;
+  /** The batch was cancelled by a signal of a program, or in Temporal. */
+  readonly cancelled?: true;
+}

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Filter } from 'mongodb';
+import type { RunningState } from '../domain/batch.ts';
 import {
   type BatchOptions,
   type BatchResult,
   type BatchStatus,
   type Operation,
   RUNNING_STATUSES,
-  type RunningStatus,
   type TerminalStatus,
 } from '../domain/batch.ts';
 import type { ErrorDetails } from '../domain/error-details.ts';
@@ -178,16 +178,6 @@ export async function readBatches(database: Database, batchIds: readonly string[
 
 export const RUNNING = { $in: [...RUNNING_STATUSES] };
 export const NOT_TO_BE_STARTED = { unstarted: '', startDue: '', startFailures: '' } as const;
-
-/** What a workflow stores of its batch. */
-export interface RunningState {
-  readonly status: RunningStatus;
-  readonly suspended: boolean;
-  /** The latest request that the workflow was told of; null: none. Absent: it was started by an earlier version. */
-  readonly asked?: string | null;
-  /** The batch was cancelled by a signal of a program, or in Temporal. */
-  readonly cancelled?: true;
-}
 
 /**
  * Stores how far a run is, and by which execution; a finished or another run stays as it is. Whether it is suspended stays where a

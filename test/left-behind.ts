@@ -1,9 +1,9 @@
-import type { RecoverResult } from '../activities/recover.ts';
 import { acceptBatch, type BatchRequest } from '../services/accept-batch.ts';
 import type { Database } from '../store/database.ts';
 import type { NewItem } from '../store/item-pages.ts';
 import { findSchemaDefinition } from '../store/schema-definitions.ts';
 import type { Program } from '../testkit/program.ts';
+import type { RecoverResult } from '../workflows/messages.ts';
 import { batchWorkflowId, RECOVERY_WORKFLOW_TYPE } from '../workflows/messages.ts';
 import { type Drover, spawnScript } from './harness.ts';
 

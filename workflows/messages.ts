@@ -1,6 +1,7 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
-import type { Work } from '../activities/plan-batch.ts';
-import type { BatchSummary, Operation } from '../domain/batch.ts';
+import type { BatchResult, BatchSummary, Operation, RunningState } from '../domain/batch.ts';
+import type { Stage } from '../domain/plan-stages.ts';
+import type { Tally } from '../domain/tally.ts';
 
 /**
  * The public contract of a batch workflow: ids, signals, queries and their types (contract section 6). Programs that signal
@@ -141,4 +142,117 @@ export type CarriedState = CarriedBatch & CarriedPlan;
 export interface PendingGroup {
   readonly expiresAt: number;
   readonly indexes: readonly number[];
+}
+
+/** What a workflow lets its activities do. */
+export interface Controlled {
+  readonly batchId: string;
+  readonly run: number;
+  /**
+   * The workflow keeps what an activity leaves undone because the batch is suspended or cancelled. Workflows that were started by
+   * an earlier version do not.
+   */
+  readonly keepsLeft?: true;
+}
+
+/** The work of one activity: items by index, or a step of a stored plan, with the number of its items. */
+export type Work =
+  | { readonly kind: 'items'; readonly indexes: readonly number[] }
+  | { readonly kind: 'step'; readonly step: number; readonly items: number };
+
+export interface PlanInput extends Controlled {
+  /** 0 for the first plan of a run, then the `next` of the one before. */
+  readonly cursor: number;
+  /** What is left of writes is planned anew, as their definition has changed: what is settled, or pending, is counted already. */
+  readonly isAgain?: true;
+}
+
+export interface Plan {
+  /** What is settled before anything is carried out: by an earlier run, or by planning itself. Counts only once-queued items. */
+  readonly tally: Tally;
+  /** Work of one stage runs side by side, stages one after the other. */
+  readonly stages: readonly (readonly Work[])[];
+  /** Where to plan on once these stages are done; absent when they are all. */
+  readonly next?: number;
+  /** Nothing is planned, because the batch is suspended or cancelled: to be planned again. */
+  readonly isLeft?: true;
+  /** Of writes: by which references among the items it was planned (`linksOf`). One that is changed since needs another plan. */
+  readonly links?: string;
+}
+
+/** Items of one batch to be carried out by one activity. */
+export interface ItemsOfBatch extends Controlled {
+  readonly indexes: readonly number[];
+  /** By which references among the items of the batch they were planned; absent: by an earlier version, or they were pending. */
+  readonly links?: string;
+  /** They are pending, and the workflow finds again those that cannot be applied for now: their deadlines do not wait for them. */
+  readonly requeuesBlocked?: true;
+}
+
+/** What an activity has made of its items: the same however often it is delivered. */
+export interface WorkResult {
+  readonly tally: Tally;
+  /** Those of its items that wait, by deadline. */
+  readonly pending: readonly PendingGroup[];
+  /** Some that are settled have waited: the batch may be registered for what they missed. */
+  readonly hasWaited?: boolean;
+  /** Items that were not begun, because the batch is suspended or cancelled, and are not in the tally. */
+  readonly left?: readonly number[];
+  /** They are left because the references that they were planned by have changed: what is left of the batch is to be planned again. */
+  readonly isOutdated?: true;
+}
+
+/** One step of a batch's stored deletion plan. */
+export interface StepOfBatch extends Controlled {
+  readonly step: number;
+}
+
+export interface DeletionResult extends WorkResult {
+  /** Resources deleted that no item asked for. */
+  readonly cascaded: number;
+  /** Nothing is deleted, because the batch is suspended or cancelled: the step is to be carried out again. */
+  readonly isLeft?: true;
+}
+
+export interface LookResult {
+  /** Items that do not wait any more: their own batch, or another one in a cycle with them, has settled them. */
+  readonly settled: readonly number[];
+  readonly result: WorkResult;
+  /** Items that can be carried out now, what is referred to first. */
+  readonly ready: readonly Stage[];
+  /** A cycle could not be brought to its end this time: to be looked at again, hint or not. */
+  readonly lookAgain: boolean;
+}
+
+export interface RecordedState extends RunningState {
+  readonly batchId: string;
+  readonly run: number;
+}
+
+export interface FinishInput {
+  readonly batchId: string;
+  readonly run: number;
+  readonly cancelled: boolean;
+  /**
+   * Resources beyond the ids asked for that the workflow knows this run to have deleted. The stored steps know of those too
+   * whose activity has failed, or whose result was lost, after their commit.
+   */
+  readonly cascaded: number;
+  /**
+   * What the workflow knows to have come of it: every item has succeeded, and none has ever waited. Then nothing is left to
+   * settle, and the stored outcomes say the same.
+   */
+  readonly succeeded?: BatchResult;
+  /** The workflow was ended from outside, and with it activities at any of their steps. */
+  readonly abandoned?: true;
+}
+
+export interface RecoverInput {
+  /** How long to go on, in ms; 0: one pass over everything, at once. */
+  readonly forMs: number;
+  readonly places?: RecoveryPlaces;
+}
+
+export interface RecoverResult extends Recovered {
+  readonly places: RecoveryPlaces;
 }

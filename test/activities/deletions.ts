@@ -3,13 +3,13 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { inject } from 'vitest';
-import { applyItems, type ItemsOfBatch } from '../../activities/apply-items.ts';
-import { type DeletionResult, deleteResources, type StepOfBatch } from '../../activities/delete-resources.ts';
+import { applyItems } from '../../activities/apply-items.ts';
+import { deleteResources } from '../../activities/delete-resources.ts';
 import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/dependencies.ts';
 import { expireItems } from '../../activities/expire-items.ts';
 import { finishBatch } from '../../activities/finish-batch.ts';
 import { MemoryAllowance } from '../../activities/memory-allowance.ts';
-import { type Plan, planBatch } from '../../activities/plan-batch.ts';
+import { planBatch } from '../../activities/plan-batch.ts';
 import { type DeletionPreview, previewDeletion } from '../../activities/preview-deletion.ts';
 import type { BatchOptions, BatchSummary, Operation } from '../../domain/batch.ts';
 import { resourceKey } from '../../domain/resource.ts';
@@ -21,6 +21,7 @@ import { outcomeChunks, type StoredOutcome } from '../../store/outcome-pages.ts'
 import { type ResourceDocument, visible } from '../../store/resources.ts';
 import { createSchemaDefinition } from '../../store/schema-definitions.ts';
 import { BatchState } from '../../workflows/batch-state.ts';
+import type { DeletionResult, ItemsOfBatch, Plan, StepOfBatch } from '../../workflows/messages.ts';
 
 /** Schema definitions that refer to each other and to themselves. */
 export const SCHEMAS = ['Leaf', 'Twig', 'Root'] as const;

@@ -5,10 +5,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createDependencies } from '../../activities/dependencies.ts';
 import { MemoryAllowance } from '../../activities/memory-allowance.ts';
-import { type RecoverResult, recover } from '../../activities/recover.ts';
+import { recover } from '../../activities/recover.ts';
 import { type BatchDocument, toBatchDocument } from '../../store/batches.ts';
 import { connectDatabase, type Database } from '../../store/database.ts';
 import { createIndexes, INDEXES } from '../../store/indexes.ts';
+import type { RecoverResult } from '../../workflows/messages.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 
 /** Recovery over 100,000 stored batches that wait; Temporal is played, so that what it is asked can be counted. */

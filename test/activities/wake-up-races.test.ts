@@ -4,18 +4,18 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { applyItems, type ItemsOfBatch } from '../../activities/apply-items.ts';
+import { applyItems } from '../../activities/apply-items.ts';
 import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/dependencies.ts';
 import { lookForDependencies } from '../../activities/look-for-dependencies.ts';
 import { MemoryAllowance } from '../../activities/memory-allowance.ts';
 import { resourceKey } from '../../domain/resource.ts';
 import { insertBatch } from '../../store/batches.ts';
 import { connectDatabase, type Database } from '../../store/database.ts';
-
 import { writeItemPages } from '../../store/item-pages.ts';
 import { readOutcomes } from '../../store/outcome-pages.ts';
 import { claimPending, unclaimPending } from '../../store/pending-items.ts';
 import { createSchemaDefinition } from '../../store/schema-definitions.ts';
+import type { ItemsOfBatch } from '../../workflows/messages.ts';
 import { isBlocked } from './deletions.ts';
 
 /**

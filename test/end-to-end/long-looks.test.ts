@@ -1,9 +1,9 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { ItemsOfBatch } from '../../activities/apply-items.ts';
 import { type Checkpoint, createDependencies } from '../../activities/dependencies.ts';
 import { lookForDependencies } from '../../activities/look-for-dependencies.ts';
 import { KEYS_AT_ONCE } from '../../store/slices.ts';
+import type { ItemsOfBatch } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 
 /** Batches that miss so much that looking for it takes its time. */
