@@ -68,6 +68,10 @@ export class BatchState {
     return this.#deadlines.size > 0;
   }
 
+  get pendingCount(): number {
+    return this.#deadlines.size;
+  }
+
   get pendingIndexes(): number[] {
     return [...this.#deadlines.keys()].sort((a, b) => a - b);
   }

@@ -1,8 +1,8 @@
 import { ActivityFailure, condition, log, patched, workflowInfo } from '@temporalio/workflow';
-import type { Operation } from '../domain/batch.ts';
-import { batchActivities } from './batch-activities.ts';
-import type { BatchState } from './batch-state.ts';
-import type { BatchInput } from './messages.ts';
+import type { Operation } from '../../domain/batch.ts';
+import { batchActivities } from '../batch-activities.ts';
+import type { BatchState } from '../batch-state.ts';
+import type { BatchInput } from '../messages.ts';
 
 /**
  * Activities of one batch at a time: enough to keep a worker busy, few enough for suspend and cancel to bite (one of 10,000 items has

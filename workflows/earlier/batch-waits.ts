@@ -1,6 +1,6 @@
 import { condition, sleep } from '@temporalio/workflow';
+import type { BatchState } from '../batch-state.ts';
 import type { BatchPlan } from './batch-plan.ts';
-import type { BatchState } from './batch-state.ts';
 import type { BatchWork } from './batch-work.ts';
 
 /** Wait before looking again at items that another batch is carrying out, in ms. */

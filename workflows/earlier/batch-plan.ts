@@ -1,7 +1,7 @@
 import { condition, patched } from '@temporalio/workflow';
-import type { BatchState } from './batch-state.ts';
+import type { BatchState } from '../batch-state.ts';
+import type { CarriedPlan, CarriedState, Plan, Work } from '../messages.ts';
 import type { BatchWork } from './batch-work.ts';
-import type { CarriedPlan, CarriedState, Plan, Work } from './messages.ts';
 
 /** The plan of a batch: it is made part by part, and each part is carried out stage after stage. */
 export class BatchPlan {

@@ -1,0 +1,243 @@
+import { BatchState } from './batch-state.ts';
+import type { BatchInput, CarriedState, DeletionResult, LookResult, Plan, Work, WorkResult } from './messages.ts';
+import type { Situation } from './next-step.ts';
+import { PlanProgress } from './plan-progress.ts';
+
+/**
+ * Activities of one batch that apply, side by side: enough to keep a worker busy, few enough for suspend and cancel to take effect (a
+ * batch of 10,000 items has ten in all), and for other batches. Ending executions is mostly waiting for them.
+ */
+const CONCURRENCY_LIMITS = { upload: 3, patch: 3, delete: 4, terminate: 8 } as const;
+
+/** Before items are tried again that another batch applies with its own, in ms. */
+const CLAIMED_RETRY_MS = 500;
+
+/**
+ * All that a batch workflow knows, and how the result of each step changes it. Nothing here touches Temporal: `nextStep` decides on
+ * its `situation`, the workflow does the step and says here what came of it.
+ */
+export class BatchProgress {
+  readonly state: BatchState;
+  readonly plan: PlanProgress;
+  /** Activities that are running. A step counts from when it is begun until its result is here. */
+  readonly running = { plan: 0, apply: 0, check: 0, expire: 0, store: 0 };
+  readonly #concurrencyLimit: number;
+  /** The state that was stored last. */
+  #stored: string;
+  readonly #check = new CheckProgress();
+  #expireNotBefore = 0;
+
+  constructor(input: BatchInput) {
+    this.state = new BatchState(input);
+    this.plan = new PlanProgress(input.carried);
+    this.#concurrencyLimit = CONCURRENCY_LIMITS[input.operation];
+    this.#stored = input.carried === undefined ? 'processing' : this.#toStore();
+  }
+
+  situation(isLong: boolean): Situation {
+    const { state, plan, running } = this;
+    const check = this.#check;
+    return {
+      cancelled: state.cancelled,
+      suspended: state.suspended,
+      isCancelStored: state.isCancelStored,
+      // after each suspend and resume, so that what is stored ends as what holds, whoever stores beside
+      isUnrecorded: state.controlled || this.#stored !== this.#toStore(),
+      isLong,
+      concurrencyLimit: this.#concurrencyLimit,
+      running,
+      plan,
+      pending: {
+        count: state.pendingCount,
+        get indexes() {
+          return state.pendingIndexes;
+        },
+        get nextDeadline() {
+          return state.nextDeadline;
+        },
+        dueAt: (moment) => state.dueAt(moment),
+        woken: state.woken,
+        nextReady: check.nextReady,
+        isChecking: check.isOpen,
+        checkedAt: check.checkedAt,
+        checkNotBefore: check.notBefore,
+        expireNotBefore: this.#expireNotBefore,
+      },
+    };
+  }
+
+  suspend(token?: string): void {
+    this.state.suspend(token);
+    this.plan.controlled();
+    this.#check.drop();
+    this.#endCheck(0);
+  }
+
+  resume(token?: string): void {
+    this.state.resume(token);
+    this.plan.controlled();
+  }
+
+  cancel(token?: string): void {
+    this.state.cancel(token);
+    this.plan.controlled();
+  }
+
+  /** The state is about to be stored. */
+  beginStore(): void {
+    this.#stored = this.#toStore();
+    this.state.controlled = false;
+  }
+
+  planned(plan: Plan | null, now: number): void {
+    this.state.started = true;
+    if (plan !== null && !plan.isLeft) this.state.add(plan.tally);
+    this.plan.planned(plan, now);
+  }
+
+  /** @param result null where the activity has failed for good: its items stay queued, and finishing gives them an outcome. */
+  applied(work: Work, result: WorkResult | DeletionResult | null, now: number): void {
+    const left = result === null ? null : this.#countApplied(work, result);
+    // items that became pending have registered: now check (invariant 5)
+    if (this.plan.applied(left, now)) this.state.woken = true;
+  }
+
+  #countApplied(work: Work, result: WorkResult | DeletionResult): Work | null {
+    if (work.kind === 'step') {
+      const step = result as DeletionResult; // steps are done by `deleteResources`
+      if (step.isLeft) return work;
+      this.state.add(step.tally, step.pending, step.cascaded);
+      return null;
+    }
+    const { tally, pending, hasWaited, isOutdated, left = [] } = result as WorkResult;
+    this.state.add(tally, pending);
+    if (hasWaited) this.state.hasWaited = true;
+    if (isOutdated) this.plan.outdated();
+    return left.length > 0 && !isOutdated ? { kind: 'items', indexes: left } : null;
+  }
+
+  beginCheck(now: number): void {
+    this.state.woken = false;
+    this.#check.begin(this.state.pendingIndexes, now);
+  }
+
+  /** @param found null where the activity has failed for good. */
+  checked(found: LookResult | null, now: number): void {
+    if (found === null) {
+      this.state.giveUp(this.#check.indexes);
+      this.#check.found([], false);
+    } else {
+      this.state.replace(found.settled, found.result.tally, found.result.pending);
+      this.#check.found(this.state.suspended ? [] : found.ready, found.lookAgain);
+    }
+    this.#endCheck(now);
+  }
+
+  beginReady(): void {
+    this.#check.beginReady();
+  }
+
+  /** Ready items have been applied, but for those that were left. */
+  appliedPending(indexes: readonly number[], result: WorkResult | null, now: number): void {
+    if (result === null) this.state.giveUp(indexes);
+    else {
+      const left = new Set(result.left);
+      const settled = indexes.filter((index) => !left.has(index));
+      this.state.replace(settled, result.tally, result.pending);
+      if (left.size > 0) this.#check.drop();
+    }
+    this.#check.endReady();
+    this.#endCheck(now);
+  }
+
+  expired(indexes: readonly number[], result: WorkResult | null, now: number): void {
+    if (result === null) {
+      this.state.giveUp(indexes);
+      return;
+    }
+    this.state.replace(indexes, result.tally, result.pending);
+    if (result.pending.length === 0) return;
+    this.#expireNotBefore = now + CLAIMED_RETRY_MS;
+    this.state.woken = true;
+  }
+
+  /** Where all that a check has found is applied: what is still pending though it was ready is checked again, hint or not. */
+  #endCheck(now: number): void {
+    const check = this.#check;
+    const { state } = this;
+    if (!check.endIfDone() || state.suspended || state.cancelled) return;
+    if (!check.lookAgain && !check.ready.some((index) => state.isPending(index))) return;
+    // another batch applies them with its own, or what they need has gone again: no signal may tell
+    state.woken = true;
+    if (check.indexes.every((index) => state.isPending(index))) check.notBefore = now + CLAIMED_RETRY_MS;
+  }
+
+  carry(): CarriedState {
+    return { ...this.state.carry(), ...this.plan.carry() };
+  }
+
+  #toStore(): string {
+    const { status, suspended } = this.state.summary();
+    return `${status === 'waiting' && this.plan.isDone ? 'waiting' : 'processing'}${suspended ? ' suspended' : ''}`;
+  }
+}
+
+/** A check of pending items, and what it has found ready, stage after stage. */
+class CheckProgress {
+  /** What the check is about. */
+  indexes: readonly number[] = [];
+  /** All that it has found ready. */
+  ready: readonly number[] = [];
+  lookAgain = false;
+  /** When the last one that is over began, in ms since 1970. */
+  checkedAt = 0;
+  notBefore = 0;
+  #stages: number[][][] = [];
+  #applying = 0;
+  #began: number | undefined;
+  #isAnswered = false;
+
+  get isOpen(): boolean {
+    return this.#began !== undefined;
+  }
+
+  get nextReady(): readonly number[] | undefined {
+    return this.#stages[0]?.[0];
+  }
+
+  begin(indexes: readonly number[], now: number): void {
+    this.indexes = indexes;
+    this.#began = now;
+    this.#isAnswered = false;
+  }
+
+  found(stages: LookResult['ready'], lookAgain: boolean): void {
+    this.#isAnswered = true;
+    this.lookAgain = lookAgain;
+    this.ready = stages.flat(2);
+    this.#stages = stages.filter((stage) => stage.length > 0).map((stage) => stage.map((chunk) => [...chunk]));
+  }
+
+  beginReady(): void {
+    this.#stages[0]?.shift();
+    this.#applying += 1;
+  }
+
+  endReady(): void {
+    this.#applying -= 1;
+    if (this.#applying === 0 && this.#stages[0]?.length === 0) this.#stages.shift();
+  }
+
+  /** What has not begun is left: it is pending as before. */
+  drop(): void {
+    this.#stages = [];
+  }
+
+  /** @returns whether the check has come to its end just now. */
+  endIfDone(): boolean {
+    if (this.#began === undefined || !this.#isAnswered || this.#applying > 0 || this.#stages.length > 0) return false;
+    this.checkedAt = this.#began;
+    this.#began = undefined;
+    return true;
+  }
+}

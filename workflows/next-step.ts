@@ -1,0 +1,120 @@
+import type { Work } from './messages.ts';
+
+/** What a batch workflow does next. */
+export type NextStep =
+  /** Makes the next part of the plan. */
+  | { readonly kind: 'plan'; readonly cursor: number }
+  /** Applies work of the plan. */
+  | { readonly kind: 'apply'; readonly work: Work }
+  /** Applies pending items whose references are there. */
+  | { readonly kind: 'apply-pending'; readonly indexes: readonly number[] }
+  /** Checks whether what pending items miss is there. */
+  | { readonly kind: 'check'; readonly indexes: readonly number[] }
+  /** Ends pending items whose deadline has passed. */
+  | { readonly kind: 'expire'; readonly indexes: readonly number[]; readonly asOf: number }
+  /** Stores status and suspension, for who cannot ask the workflow. */
+  | { readonly kind: 'store-state' }
+  /** Stores that the batch is cancelled, for activities that are at work. */
+  | { readonly kind: 'store-cancellation' }
+  /** Sleeps until the next step is another one, at the latest until then: ms since 1970. */
+  | { readonly kind: 'wait'; readonly until?: number; readonly reason: string }
+  | { readonly kind: 'continue-as-new' }
+  | { readonly kind: 'finish' };
+
+/** What decides about the next step. Times are ms since 1970. */
+export interface Situation {
+  readonly cancelled: boolean;
+  readonly suspended: boolean;
+  /** That the batch is cancelled is stored. */
+  readonly isCancelStored: boolean;
+  /** What is stored of the state is not what holds. */
+  readonly isUnrecorded: boolean;
+  /** This execution is to be left for a new one: the server suggests it, or is soon to refuse signals. */
+  readonly isLong: boolean;
+  /** Activities of a batch that apply, side by side. */
+  readonly concurrencyLimit: number;
+  readonly running: Readonly<Record<'plan' | 'apply' | 'check' | 'expire' | 'store', number>>;
+  readonly plan: {
+    readonly isDone: boolean;
+    readonly nextWork: Work | undefined;
+    readonly planFrom: number | undefined;
+    readonly notBefore: number;
+  };
+  readonly pending: {
+    readonly count: number;
+    readonly indexes: readonly number[];
+    readonly nextDeadline: number | undefined;
+    dueAt(moment: number): readonly number[];
+    /** A hint has come since the last check began (invariant 5). */
+    readonly woken: boolean;
+    /** The next of the chunks that the last check has found ready; while there are any, that check is not over. */
+    readonly nextReady: readonly number[] | undefined;
+    /** The last check is not over: it, or what it has found ready, is at work. */
+    readonly isChecking: boolean;
+    /** When the last check that is over began. */
+    readonly checkedAt: number;
+    /** No check before: another batch applies these items. */
+    readonly checkNotBefore: number;
+    readonly expireNotBefore: number;
+  };
+}
+
+/**
+ * What a batch does next; pure, so that it can be read and tested as a table. Whoever does the step says so in the situation before
+ * asking again.
+ */
+export function nextStep(batch: Situation, now: number): NextStep {
+  const { running, plan, pending } = batch;
+  const isIdle = Object.values(running).every((count) => count === 0);
+  if (batch.cancelled) {
+    if (!batch.isCancelStored && running.apply > 0 && running.store === 0) return { kind: 'store-cancellation' };
+    return isIdle ? { kind: 'finish' } : { kind: 'wait', reason: 'the batch is cancelled: what has begun ends' };
+  }
+  const isOver = plan.isDone && pending.count === 0;
+  if (isOver && isIdle) return { kind: 'finish' };
+  if (batch.isLong && !isOver)
+    return isIdle ? { kind: 'continue-as-new' } : { kind: 'wait', reason: 'continues as new when what has begun ends' };
+  if (!isOver && batch.isUnrecorded && running.store === 0) return { kind: 'store-state' };
+  return (batch.suspended ? undefined : nextWork(batch, now)) ?? nextExpiry(batch, now) ?? sleep(batch, now);
+}
+
+/** What is applied, planned or checked next: nothing of it while the batch is suspended. */
+function nextWork({ running, plan, pending, concurrencyLimit }: Situation, now: number): NextStep | undefined {
+  if (running.apply < concurrencyLimit) {
+    if (pending.nextReady !== undefined) return { kind: 'apply-pending', indexes: pending.nextReady };
+    if (plan.nextWork !== undefined && now >= plan.notBefore) return { kind: 'apply', work: plan.nextWork };
+  }
+  if (plan.planFrom !== undefined && now >= plan.notBefore) return { kind: 'plan', cursor: plan.planFrom };
+  const isToCheck = pending.woken || pending.dueAt(now).length > pending.dueAt(pending.checkedAt).length;
+  if (pending.count > 0 && isToCheck && !pending.isChecking && running.expire === 0 && now >= pending.checkNotBefore)
+    return { kind: 'check', indexes: pending.indexes };
+  return undefined;
+}
+
+/**
+ * Items whose deadline has passed, and which a check that began after it has not found ready. While the batch is suspended nothing
+ * is checked, and deadlines run on.
+ */
+function nextExpiry({ running, pending, suspended }: Situation, now: number): NextStep | undefined {
+  if (running.expire > 0 || pending.isChecking || now < pending.expireNotBefore) return undefined;
+  const indexes = pending.dueAt(suspended ? now : Math.min(now, pending.checkedAt));
+  return indexes.length === 0 ? undefined : { kind: 'expire', indexes, asOf: now };
+}
+
+function sleep({ plan, pending, suspended }: Situation, now: number): NextStep {
+  const isHalted = !suspended && (plan.nextWork !== undefined || plan.planFrom !== undefined);
+  const moments: readonly (readonly [until: number | undefined, reason: string])[] = [
+    [pending.nextDeadline, `deadline of ${count(pending.dueAt(pending.nextDeadline ?? 0).length, 'pending item')}`],
+    [isHalted ? plan.notBefore : undefined, 'the batch is stored as suspended or cancelled: waits for the signal'],
+    [suspended ? undefined : pending.checkNotBefore, 'pending items are being applied by another batch'],
+    [pending.expireNotBefore, 'due items are being applied by another batch'],
+  ];
+  let next: NextStep = { kind: 'wait', reason: '' };
+  for (const [until, reason] of moments) {
+    if (until === undefined || until <= now) continue;
+    if (next.until === undefined || until < next.until) next = { kind: 'wait', until, reason };
+  }
+  return next;
+}
+
+const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
