@@ -83,8 +83,9 @@ export class BatchProgress {
     this.plan.controlled();
   }
 
-  /** The state is about to be stored. */
+  /** The state is about to be stored: as that of a batch that has begun, suspended before its first plan as well. */
   beginStore(): void {
+    this.state.started = true;
     this.#stored = this.#toStore();
     this.state.controlled = false;
   }

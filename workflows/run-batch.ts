@@ -136,9 +136,9 @@ export class BatchRun {
 
   /** What programs that do not ask the workflow can know of it: stored when it changes. */
   #storeState(): void {
+    this.#progress.beginStore();
     const { status, suspended } = this.#progress.state.summary();
     const { asked } = this.#progress.state;
-    this.#progress.beginStore();
     this.#begin('store', async () => {
       const state = { status: status === 'waiting' ? status : ('processing' as const), suspended, asked };
       await this.#orNull('its state could not be stored', this.#activities.record({ ...this.#id, ...state }));
