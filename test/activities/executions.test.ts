@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Plan } from '../../activities/plan-batch.ts';
 import { SupersededError } from '../../store/errors.ts';
+import type { Plan } from '../../workflows/messages.ts';
 import { Deletions } from './deletions.ts';
 import { holdFirstAt } from './held-checkpoint.ts';
 

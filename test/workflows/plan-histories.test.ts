@@ -3,7 +3,6 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { temporal as protocol } from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
-import { DeterminismViolationError } from '@temporalio/workflow';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { EmbeddedTemporal } from '../../dev/temporal.ts';
 import type { BatchView } from '../../services/view-batch.ts';
@@ -88,15 +87,15 @@ test('suspended in the middle of its plan, it continues as new, suspended, with 
   await expectReplays('resumed-in-its-plan', id, (await handleOf(id).describe()).runId);
 });
 
-test('a worker that does not know what is left plans that anew: nothing is lost or done twice, and its history replays', async () => {
+test('a worker that does not know what is left plans that anew: nothing is lost or done twice', async () => {
   const { id } = await suspendInItsPlan('mixed');
   const history = await handleOf(id).fetchHistory();
-  const { input, attributes } = startOf(history);
+  const { input } = startOf(history);
   expect(input.carried).toMatchObject({ cursor: 0, left: { stages: [expect.anything()] } });
-  const { left, ...known } = input.carried ?? {};
+  const { left: _, ...known } = input.carried ?? {};
   await handleOf(id).terminate();
   const { client, taskQueue } = drover.services;
-  const handle = await client.workflow.start(BATCH_WORKFLOW_TYPE, {
+  await client.workflow.start(BATCH_WORKFLOW_TYPE, {
     taskQueue,
     workflowId: batchWorkflowId(id),
     args: [{ ...input, carried: known }],
@@ -108,16 +107,6 @@ test('a worker that does not know what is left plans that anew: nothing is lost 
     counts: { succeeded: 20, failed: 0, queued: 0 },
     actions: { created: 20, updated: 0, unchanged: 0 },
   });
-  const begun = await client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId).fetchHistory();
-  const workflowBundle = { codePath: inject('workflowBundle') };
-  // as if the worker that made it had been given what is left, and had passed over it
-  startOf(begun).attributes.input = attributes.input ?? null;
-  await Worker.runReplayHistory({ workflowBundle }, begun, batchWorkflowId(id));
-  const read = { ...input, carried: { ...known, cursor: undefined, stages: left?.stages } };
-  startOf(begun).attributes.input = { payloads: [defaultPayloadConverter.toPayload(read)] };
-  await expect(Worker.runReplayHistory({ workflowBundle }, begun, batchWorkflowId(id))).rejects.toThrow(
-    DeterminismViolationError,
-  );
 });
 
 test('a plan of many activities goes through many executions, each item once', async () => {

@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { inject } from 'vitest';
 import { noActions, noCounts } from '../../domain/outcome.ts';
 import {
   BATCH_WORKFLOW_TYPE,
@@ -39,7 +38,9 @@ type Play = (played: Played) => Promise<{ id: string; runId: string }>;
  */
 export async function recordMarkerHistories(folder: URL): Promise<void> {
   const before = await alteredWorkflows('before', () => 'false');
-  const versions = { marker: inject('workflowBundle'), before: before.path };
+  // these are markers of the workflows before `nextStep`
+  const earlier = await alteredWorkflows('earlier', (each) => (each === 'decides-by-next-step' ? 'false' : undefined));
+  const versions = { marker: earlier.path, before: before.path };
   for (const [version, bundle] of Object.entries(versions)) {
     for (const [maxEvents, plays] of [
       [MAX_EVENTS, SHORT_PLAYS],
