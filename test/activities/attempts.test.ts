@@ -1,7 +1,7 @@
 import { MongoNetworkError } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Plan } from '../../workflows/messages.ts';
 import { SupersededError } from '../../store/errors.ts';
+import type { Plan } from '../../workflows/messages.ts';
 import { Deletions } from './deletions.ts';
 import { holdFirstAt } from './held-checkpoint.ts';
 
