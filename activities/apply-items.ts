@@ -1,16 +1,20 @@
 import { activityInfo } from '@temporalio/activity';
-import { appendTo } from '../domain/append-to.ts';
-import type { BoundReference } from '../domain/decide-writes.ts';
-import { type ItemError, isOpen, MAX_ERRORS_PER_ITEM } from '../domain/outcome.ts';
-import { fieldOf } from '../domain/references-in.ts';
-import { type ResourceKey, resourceKey } from '../domain/resource.ts';
-import { quoted, shortened } from '../domain/shortened.ts';
-import { tallyOf } from '../domain/tally.ts';
-import { type BatchDocument, readBatch } from '../store/batches.ts';
-import { currentAttempt } from '../store/command-time.ts';
-import { takeOverRun } from '../store/executions.ts';
-import { type Item, readItems } from '../store/item-pages.ts';
-import { MISSING_PER_OUTCOME, type NewList, newList, storeLists } from '../store/key-lists.ts';
+import { type ItemError, isOpen, MAX_ERRORS_PER_ITEM } from '../domain/batch/outcome.ts';
+import { tallyOf } from '../domain/batch/tally.ts';
+import { appendTo } from '../domain/collections/append-to.ts';
+import { quoted, shortened } from '../domain/json/shortened.ts';
+import type { BoundReference } from '../domain/write/decide-writes.ts';
+import { fieldOf } from '../domain/write/references-in.ts';
+import { type ResourceKey, resourceKey } from '../domain/write/resource.ts';
+import { currentDelivery, type Delivery, isBlocked } from '../isolation/attempt.ts';
+import { endEarlierAttempts, type Writable } from '../isolation/earlier-attempts.ts';
+import { takeOverRun } from '../isolation/executions.ts';
+import { withIntent } from '../isolation/with-intent.ts';
+import { wakeWaiting } from '../services/batches/wake-waiting.ts';
+import type { LoadedSchema } from '../services/definitions/schema-catalog.ts';
+import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
+import { type Item, keysOfItems, readItems } from '../store/items/item-pages.ts';
+import { MISSING_PER_OUTCOME, type NewList, newList, storeLists } from '../store/items/key-lists.ts';
 import {
   fenceOutcomes,
   hasWaited,
@@ -18,21 +22,17 @@ import {
   readOutcomes,
   type StoredOutcome,
   writeOutcomes,
-} from '../store/outcome-pages.ts';
-import { type PendingRegistration, registerPending, releasePending } from '../store/pending-items.ts';
+} from '../store/items/outcomes.ts';
+import { type PendingRegistration, registerPending, releasePending } from '../store/items/pending-items.ts';
+import { currentAttempt } from '../store/mongodb/command-time.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
-import { applySlices } from './apply-slices.ts';
+import type { Dependencies } from './activity-context.ts';
 import { ControlCheck } from './control-check.ts';
-import { currentDelivery, type Delivery, isBlocked } from './delivery.ts';
-import type { Dependencies } from './dependencies.ts';
-import { endEarlierAttempts, type Writable } from './earlier-attempts.ts';
-import { fieldsOfOwnKind, linksOf } from './own-links.ts';
-import type { LoadedSchema } from './schema-catalog.ts';
-import { createdKeysOf, keysOfItems, settleApplied } from './settle-leftovers.ts';
-import { wakeWaiting } from './wake-waiting.ts';
-import { withIntent } from './with-intent.ts';
-import { toWorkItems, type WorkItem } from './work-items.ts';
-import type { WriteResult } from './write-items.ts';
+import { createdKeysOf, settleApplied } from './finish/finish-leftovers.ts';
+import { applySlices } from './write/apply-slices.ts';
+import { fieldsOfOwnKind, linksOf } from './write/own-links.ts';
+import { toWorkItems, type WorkItem } from './write/work-items.ts';
+import type { WriteResult } from './write/write-items.ts';
 
 /** Attempts of an activity on pending items, after which those that are blocked are pending as before. */
 const ATTEMPTS_BLOCKED = 3;

@@ -1,10 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
-import { decideDeletion } from '../domain/decide-deletion.ts';
-import { type ItemError, isOpen } from '../domain/outcome.ts';
-import type { ResourceKey } from '../domain/resource.ts';
-import { type BatchDocument, readBatch } from '../store/batches.ts';
-import { type CommitDocument, decideGroup } from '../store/commits.ts';
+import { type ItemError, isOpen } from '../domain/batch/outcome.ts';
+import { decideDeletion } from '../domain/delete/decide-deletion.ts';
+import type { ResourceKey } from '../domain/write/resource.ts';
+import { blocked, currentDelivery, type Delivery } from '../isolation/attempt.ts';
+import {
+  type LeavingDocument,
+  markEach,
+  markLeaving,
+  readLeaving,
+  remainingIntents,
+} from '../isolation/deletion-marks.ts';
 import {
   type DeletionStep,
   endGroups,
@@ -15,24 +21,26 @@ import {
   readStep,
   roundOfStep,
   stepId,
-} from '../store/deletion-steps.ts';
-import { SupersededError } from '../store/errors.ts';
-import { assertExecution, takeOverRun } from '../store/executions.ts';
-import { intentsOn } from '../store/intents.ts';
-import { type LeavingDocument, markEach, markLeaving, readLeaving, remainingIntents } from '../store/leaving-marks.ts';
-import { fenceOutcomes, readOutcomes } from '../store/outcome-pages.ts';
-import { readReferrers, type Vertex } from '../store/reference-graph.ts';
-import { type MarkedDocument, unmarkLeaving } from '../store/resources.ts';
-import { slices } from '../store/slices.ts';
+} from '../isolation/deletion-steps.ts';
+import { assertExecution, takeOverRun } from '../isolation/executions.ts';
+import { type CommitDocument, decideGroup } from '../isolation/groups.ts';
+import { intentsOn } from '../isolation/intents.ts';
+import type { MarkedDocument } from '../isolation/read-resources.ts';
+import { readReferrers, type Vertex } from '../isolation/reference-graph.ts';
+import { resolveMarks } from '../isolation/resolve-deletion-marks.ts';
+import { unmarkLeaving } from '../isolation/write-resources.ts';
+import { schemaNamesOf } from '../services/definitions/schema-names.ts';
+import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
+import { fenceOutcomes, readOutcomes } from '../store/items/outcomes.ts';
+import { SupersededError } from '../store/mongodb/errors.ts';
+import { slices } from '../store/mongodb/slices.ts';
 import type { DeletionResult, StepOfBatch, WorkResult } from '../workflows/messages.ts';
+import type { Dependencies } from './activity-context.ts';
 import { workResult } from './apply-items.ts';
 import { ControlCheck } from './control-check.ts';
-import { notFoundError, referencedError, schemaNamesOf, writeDecided } from './deletion-outcomes.ts';
-import { blocked, currentDelivery, type Delivery } from './delivery.ts';
-import type { Dependencies } from './dependencies.ts';
-import { resolveMarks } from './resolve-marks.ts';
-import { cascadedKeys, settleStep } from './settle-deletion-step.ts';
-import { storeWritersOutcomes } from './store-writers-outcomes.ts';
+import { notFoundError, referencedError, writeDecided } from './delete/deletion-outcomes.ts';
+import { cascadedKeys, settleStep } from './delete/finish-step.ts';
+import { storeWritersOutcomes } from './write/store-writers-outcomes.ts';
 
 /** Share of an activity's time in which it tries again while others are at work on the same resources. */
 const PATIENCE = 0.12;

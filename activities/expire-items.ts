@@ -1,8 +1,10 @@
-import { type BatchDocument, readBatch } from '../store/batches.ts';
-import type { Database } from '../store/database.ts';
-import { takeOverRun } from '../store/executions.ts';
-import { pagesWith } from '../store/item-pages.ts';
-import { MISSING_PER_OUTCOME } from '../store/key-lists.ts';
+import { currentDelivery } from '../isolation/attempt.ts';
+import { endEarlierAttempts } from '../isolation/earlier-attempts.ts';
+import { takeOverRun } from '../isolation/executions.ts';
+import { wakeWaiting } from '../services/batches/wake-waiting.ts';
+import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
+import { keysOfItems, pagesWith } from '../store/items/item-pages.ts';
+import { MISSING_PER_OUTCOME } from '../store/items/key-lists.ts';
 import {
   fenceOutcomes,
   hasWaited,
@@ -11,18 +13,16 @@ import {
   readOutcomePages,
   type StoredOutcome,
   writeOutcomes,
-} from '../store/outcome-pages.ts';
-import { releasePending } from '../store/pending-items.ts';
-import { slices } from '../store/slices.ts';
+} from '../store/items/outcomes.ts';
+import { releasePending } from '../store/items/pending-items.ts';
+import type { Database } from '../store/mongodb/database.ts';
+import { slices } from '../store/mongodb/slices.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
+import type { Dependencies } from './activity-context.ts';
 import { workResult } from './apply-items.ts';
 import { ControlCheck, RESOURCES_PER_SLICE } from './control-check.ts';
-import { currentDelivery } from './delivery.ts';
-import type { Dependencies } from './dependencies.ts';
-import { endEarlierAttempts } from './earlier-attempts.ts';
-import { createdKeysOf, keysOfItems, settleApplied } from './settle-leftovers.ts';
-import { showProgress } from './show-progress.ts';
-import { wakeWaiting } from './wake-waiting.ts';
+import { createdKeysOf, settleApplied } from './finish/finish-leftovers.ts';
+import { showProgress } from './finish/show-progress.ts';
 
 /** Missing references that a message names. */
 const NAMED_IN_MESSAGE = 10;

@@ -1,11 +1,11 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
-import { asAttempt } from '../store/command-time.ts';
-import { kindOfFailure, SupersededError } from '../store/errors.ts';
+import { attemptOfCommands } from '../isolation/attempt.ts';
+import { asAttempt } from '../store/mongodb/command-time.ts';
+import { kindOfFailure, SupersededError } from '../store/mongodb/errors.ts';
+import type { Dependencies } from './activity-context.ts';
 import { applyItems } from './apply-items.ts';
 import { deleteResources } from './delete-resources.ts';
-import { attemptOfCommands } from './delivery.ts';
-import type { Dependencies } from './dependencies.ts';
 import { expireItems } from './expire-items.ts';
 import { finishBatch } from './finish-batch.ts';
 import { lookForDependencies } from './look-for-dependencies.ts';

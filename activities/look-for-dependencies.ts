@@ -1,37 +1,26 @@
-import { planStages, resourcesPerActivity } from '../domain/plan-stages.ts';
-import type { ResourceKey } from '../domain/resource.ts';
-import { selfSupporting } from '../domain/self-supporting.ts';
-import { type BatchDocument, readBatch } from '../store/batches.ts';
-import { takeOverRun } from '../store/executions.ts';
-import { pagesWith } from '../store/item-pages.ts';
-import type { KeyList } from '../store/key-lists.ts';
-import { allMissing, inOrder, outcomeChunks, type StoredOutcome } from '../store/outcome-pages.ts';
-import { dropPending, type PendingMember, renewPending } from '../store/pending-items.ts';
-import { readTargets, visible } from '../store/resources.ts';
-import { KEYS_AT_ONCE, keySlices } from '../store/slices.ts';
+import { planStages, resourcesPerActivity } from '../domain/batch/plan-chunks.ts';
+import { selfSupporting } from '../domain/batch/self-supporting.ts';
+import { unboundTarget } from '../domain/schema/unbound-key.ts';
+import type { ResourceKey } from '../domain/write/resource.ts';
+import { currentDelivery, type Delivery, renewed } from '../isolation/attempt.ts';
+import { claimedItems, endEarlierAttempts } from '../isolation/earlier-attempts.ts';
+import { takeOverRun } from '../isolation/executions.ts';
+import { readTargets, visible } from '../isolation/read-resources.ts';
+import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
+import { keysOfItems, pagesWith } from '../store/items/item-pages.ts';
+import { allMissing, inOrder, outcomeChunks, type StoredOutcome } from '../store/items/outcomes.ts';
+import type { PendingMember } from '../store/items/pending-documents.ts';
+import { dropPending, renewPending } from '../store/items/pending-items.ts';
+import { KEYS_AT_ONCE, keySlices } from '../store/mongodb/slices.ts';
 import type { ItemsOfBatch, LookResult } from '../workflows/messages.ts';
-import { applyCycle, recoverClaims } from './apply-cycle.ts';
+import type { Dependencies } from './activity-context.ts';
 import { workResult } from './apply-items.ts';
 import { ControlCheck } from './control-check.ts';
-import { currentDelivery, type Delivery, renewed } from './delivery.ts';
-import type { Dependencies } from './dependencies.ts';
-import { claimedItems, endEarlierAttempts } from './earlier-attempts.ts';
-import { findCycle } from './find-cycle.ts';
+import { showProgress } from './finish/show-progress.ts';
 import { withStoredBytes } from './plan-batch.ts';
-import { keysOfItems } from './settle-leftovers.ts';
-import { showProgress } from './show-progress.ts';
-import { unboundTarget } from './work-items.ts';
-
-/** A pending item, as far as waiting is concerned. */
-export interface Waiting {
-  readonly index: number;
-  readonly key: ResourceKey;
-  readonly missing: readonly ResourceKey[];
-  /** The stored list of it, where there is one. */
-  readonly list?: KeyList | undefined;
-  /** How many references it has, there or not. */
-  readonly lookups: number;
-}
+import { findCycle } from './wait/find-cycle.ts';
+import type { Waiting } from './wait/waiting-item.ts';
+import { applyCycle, recoverClaims } from './write/apply-cycle.ts';
 
 /** What there is for the pending items of a batch. */
 interface Survey extends Items {

@@ -1,18 +1,22 @@
-import { isOpen } from '../domain/outcome.ts';
+import { isOpen } from '../domain/batch/outcome.ts';
 import {
   fitsOneActivity,
   LIGHT_BYTES,
   type PlannedItem,
   planStages,
   resourcesPerActivity,
-} from '../domain/plan-stages.ts';
-import { referencesIn } from '../domain/references-in.ts';
-import { type ResourceKey, resourceKey } from '../domain/resource.ts';
-import { EACH_ITEM, type ReferenceField } from '../domain/schema-references.ts';
-import { tallyOf } from '../domain/tally.ts';
-import { type BatchDocument, readBatch, recordStarted } from '../store/batches.ts';
-import { takeOverRun } from '../store/executions.ts';
-import { readIds, readItems } from '../store/item-pages.ts';
+} from '../domain/batch/plan-chunks.ts';
+import { tallyOf } from '../domain/batch/tally.ts';
+import { EACH_ITEM, type ReferenceField } from '../domain/schema/references.ts';
+import { referencesIn } from '../domain/write/references-in.ts';
+import { type ResourceKey, resourceKey } from '../domain/write/resource.ts';
+import { currentDelivery } from '../isolation/attempt.ts';
+import { takeOverRun } from '../isolation/executions.ts';
+import { heavyResources } from '../isolation/read-resources.ts';
+import { wakeWaiting } from '../services/batches/wake-waiting.ts';
+import type { LoadedSchema } from '../services/definitions/schema-catalog.ts';
+import { type BatchDocument, readBatch, recordStarted } from '../store/batches/batches.ts';
+import { readIds, readItems } from '../store/items/item-pages.ts';
 import {
   outcomeChunks,
   pagesOf,
@@ -20,18 +24,14 @@ import {
   requeueOutcomes,
   type StoredOutcome,
   unsuccessful,
-} from '../store/outcome-pages.ts';
-import { heavyResources } from '../store/resources.ts';
+} from '../store/items/outcomes.ts';
 import type { Plan, PlanInput } from '../workflows/messages.ts';
+import type { Dependencies } from './activity-context.ts';
 import { ControlCheck } from './control-check.ts';
-import { currentDelivery } from './delivery.ts';
-import type { Dependencies } from './dependencies.ts';
-import { fieldsOfOwnKind, linksOf } from './own-links.ts';
-import { planDeletion } from './plan-deletion.ts';
-import { planTermination } from './plan-termination.ts';
-import type { LoadedSchema } from './schema-catalog.ts';
-import { createdKeysOf } from './settle-leftovers.ts';
-import { wakeWaiting } from './wake-waiting.ts';
+import { planDeletion } from './delete/plan-deletion.ts';
+import { createdKeysOf } from './finish/finish-leftovers.ts';
+import { planTermination } from './terminate/plan-termination.ts';
+import { fieldsOfOwnKind, linksOf } from './write/own-links.ts';
 
 /**
  * Lays out a run of a batch, or the next part of it; null where there is no such run (the batch is deleted, has been retried

@@ -1,7 +1,7 @@
 import { activityInfo } from '@temporalio/activity';
-import { recordRunning } from '../store/batches.ts';
+import { recordRunning } from '../store/batches/batches.ts';
 import type { RecordedState } from '../workflows/messages.ts';
-import type { Dependencies } from './dependencies.ts';
+import type { Dependencies } from './activity-context.ts';
 
 /** Stores how far a run is, for lists, for activities at work, and for batches that want to carry out a cycle with this one. */
 export async function recordState(

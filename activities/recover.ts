@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo, cancellationSignal, heartbeat, metricMeter } from '@temporalio/activity';
-import { removeSweepSchedule } from '../services/recovery-workflow.ts';
+import { removeSweepSchedule } from '../services/temporal/recovery-workflow.ts';
 import type { RecoverInput, RecoverResult } from '../workflows/messages.ts';
 import { RECOVERED, type Recovered, type RecoveryPlaces } from '../workflows/messages.ts';
-import type { Dependencies } from './dependencies.ts';
+import type { Dependencies } from './activity-context.ts';
 import { checkWaits } from './recovery/check-waits.ts';
 import { deliverRequests } from './recovery/deliver-requests.ts';
 import { FinishLost } from './recovery/finish-lost.ts';

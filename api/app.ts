@@ -1,26 +1,28 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { v7 as uuidv7 } from 'uuid';
-import { inCausalOrder } from '../store/causal-order.ts';
-import { checkAuthentication, checkPlatformScope } from './authentication.ts';
+import { inCausalOrder } from '../store/mongodb/causal-order.ts';
 import { CAMUNDA_PREFIX, camundaRoutes } from './camunda/app.ts';
 import { describeCamunda } from './camunda/describe.ts';
 import { camundaFailure } from './camunda/errors.ts';
-import type { ApiContext, ApiEnv, Services } from './context.ts';
-import type { Api } from './define-route.ts';
-import { docsRoutes, documentOf } from './docs.ts';
-import { failure, notFound } from './envelope.ts';
-import { healthRoutes } from './health.ts';
-import { limitLoad } from './load-limits.ts';
-import { countRequests, metricsRoutes } from './metrics.ts';
-import { giveUpInOutage } from './outage.ts';
+import { EXTRACTA_PREFIX, extractaFailure, extractaRoutes } from './extracta/routes.ts';
+import { notFound } from './http/api-error.ts';
+import type { ApiContext, ApiEnv, Services } from './http/context.ts';
+import type { Api } from './http/define-route.ts';
+import { failure } from './http/envelope.ts';
+import { dropBodyOfHead } from './http/streams.ts';
+import { checkAuthentication, checkPlatformScope } from './middleware/authentication.ts';
+import { countRequests } from './middleware/count-requests.ts';
+import { limitLoad } from './middleware/limit-load.ts';
+import { giveUpInOutage } from './middleware/outage.ts';
+import { setSecurityHeaders } from './middleware/security-headers.ts';
 import { batchRoutes } from './routes/batches.ts';
-import { EXTRACTA_PREFIX, extractaFailure, extractaRoutes } from './routes/extracta.ts';
+import { docsRoutes, documentOf } from './routes/docs.ts';
+import { healthRoutes } from './routes/health.ts';
 import { itemRoutes } from './routes/items.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { resourceBatchRoutes } from './routes/resource-batches.ts';
 import { resourceRoutes } from './routes/resources.ts';
 import { SCHEMA_DEFINITIONS_PATH, schemaDefinitionRoutes } from './routes/schema-definitions.ts';
-import { setSecurityHeaders } from './security-headers.ts';
-import { dropBodyOfHead } from './streams.ts';
 
 /** The API without its socket: routes and middleware. Tests send it requests with `app.request()`. */
 export function createApp(services: Services): OpenAPIHono<ApiEnv> {

@@ -1,9 +1,15 @@
 import type { UpdateFilter } from 'mongodb';
 import { v7 as uuidv7 } from 'uuid';
-import type { JsonObject } from '../domain/resource.ts';
-import type { SchemaDefinition } from '../domain/schema-definition.ts';
-import type { Database } from './database.ts';
-import { leasesRunOut, releaseNames, type SchemaDefinitionDocument, schemaFields } from './schema-definitions.ts';
+import type { SchemaDefinition } from '../domain/schema/definition.ts';
+import type { JsonObject } from '../domain/write/resource.ts';
+import type { Database } from './mongodb/database.ts';
+import {
+  leasesRunOut,
+  releaseNames,
+  type SchemaDefinitionDocument,
+  schemaDefinitionsIn,
+  schemaFields,
+} from './schema-definitions.ts';
 
 /** How long a change keeps writers off without a sign of life, in ms: what a crash costs them, with `CLOCK_OFF_MS`. */
 const LEASE_MS = 30_000;
@@ -29,7 +35,7 @@ export async function beginChange(
 ): Promise<Change | null> {
   const change: Change = { definitionId: id, change: uuidv7(), leaseUntil: new Date(Date.now() + LEASE_MS) };
   const changing = { change: change.change, leaseUntil: change.leaseUntil };
-  const taken = await database.schemaDefinitions.updateOne(
+  const taken = await schemaDefinitionsIn(database).updateOne(
     {
       _id: id,
       active: true,
@@ -78,7 +84,7 @@ export async function commitChange(
 
 /** Lets go of the lease; safe to repeat, and where it is lost already. */
 export async function endChange(database: Database, { definitionId, change }: Change): Promise<void> {
-  await database.schemaDefinitions.updateOne(
+  await schemaDefinitionsIn(database).updateOne(
     { _id: definitionId, 'changing.change': change },
     { $unset: { changing: '' } },
   );
@@ -94,7 +100,7 @@ export async function hideDefinition(database: Database, change: Change): Promis
  * one of the same name has already taken it for abandoned.
  */
 export async function showDefinition(database: Database, { definitionId, change }: Change): Promise<boolean> {
-  const shown = await database.schemaDefinitions.updateOne(
+  const shown = await schemaDefinitionsIn(database).updateOne(
     { _id: definitionId, 'changing.change': change, active: false },
     { $set: { active: true } },
   );
@@ -107,12 +113,12 @@ export async function removeDefinition(
   { id, platform, name, pluralName }: SchemaDefinition,
 ): Promise<void> {
   await releaseNames(database, { _id: id, platform, name, ...(pluralName !== undefined && { pluralName }) });
-  await database.schemaDefinitions.deleteOne({ _id: id, active: false });
+  await schemaDefinitionsIn(database).deleteOne({ _id: id, active: false });
 }
 
 /** Definitions that a crash has left with unsettled references; nobody is changing them. */
 export async function unsettledDefinitions(database: Database): Promise<{ id: string; versionNumber: number }[]> {
-  const documents = await database.schemaDefinitions
+  const documents = await schemaDefinitionsIn(database)
     .find(
       {
         active: true,
@@ -127,7 +133,7 @@ export async function unsettledDefinitions(database: Database): Promise<{ id: st
 
 /** Whether a crash has left stored references of this definition unsettled. */
 export async function isUnsettled(database: Database, id: string): Promise<boolean> {
-  return (await database.schemaDefinitions.countDocuments({ _id: id, referencesUnsettled: true })) > 0;
+  return (await schemaDefinitionsIn(database).countDocuments({ _id: id, referencesUnsettled: true })) > 0;
 }
 
 async function underLease(
@@ -135,7 +141,7 @@ async function underLease(
   { definitionId, change }: Change,
   update: UpdateFilter<SchemaDefinitionDocument>,
 ): Promise<void> {
-  const done = await database.schemaDefinitions.updateOne(
+  const done = await schemaDefinitionsIn(database).updateOne(
     { _id: definitionId, active: true, 'changing.change': change },
     update,
   );

@@ -1,12 +1,12 @@
-import type { Filter } from 'mongodb';
+import type { Collection, Filter } from 'mongodb';
 import { v7 as uuidv7 } from 'uuid';
+import { COUNT_LIMIT, type Total, totalOf } from '../domain/batch/total.ts';
 import { CLOCK_OFF_MS } from '../domain/clocks.ts';
-import type { JsonObject } from '../domain/resource.ts';
-import type { SchemaDefinition } from '../domain/schema-definition.ts';
-import { referencedNames } from '../domain/schema-references.ts';
-import { COUNT_LIMIT, type Total, totalOf } from '../domain/total.ts';
-import type { Database } from './database.ts';
-import { isDuplicateKey } from './errors.ts';
+import type { SchemaDefinition } from '../domain/schema/definition.ts';
+import { referencedNames } from '../domain/schema/references.ts';
+import type { JsonObject } from '../domain/write/resource.ts';
+import type { Database } from './mongodb/database.ts';
+import { isDuplicateKey } from './mongodb/errors.ts';
 
 export interface SchemaDefinitionDocument {
   _id: string;
@@ -34,11 +34,19 @@ export interface SchemaDefinitionDocument {
   announced: boolean;
 }
 
+/** The collection `schema_definitions`. */
+export const schemaDefinitionsIn = (database: Database): Collection<SchemaDefinitionDocument> =>
+  database.collection('schema_definitions');
+
 /** One name or pluralName of a platform, in lower case; the insert is the claim. */
 export interface SchemaNameDocument {
   _id: string;
   schemaDefinitionId: string;
 }
+
+/** The collection `schema_names`. */
+export const schemaNamesIn = (database: Database): Collection<SchemaNameDocument> =>
+  database.collection('schema_names');
 
 export interface NewSchemaDefinition {
   readonly name: string;
@@ -103,14 +111,14 @@ export async function createSchemaDefinition(
     active: false,
     announced: false,
   };
-  await database.schemaDefinitions.insertOne(document);
+  await schemaDefinitionsIn(database).insertOne(document);
   const names = [...new Set([input.name, input.pluralName ?? input.name].map((name) => name.toLowerCase()))];
   for (const name of names) {
     if (await claimName(database, platform, name, document._id)) continue;
     await abandon(database, document);
     return { taken: name };
   }
-  const activated = await database.schemaDefinitions.updateOne(
+  const activated = await schemaDefinitionsIn(database).updateOne(
     { _id: document._id, active: false },
     { $set: { active: true } },
   );
@@ -126,20 +134,20 @@ export async function createSchemaDefinition(
 async function claimName(database: Database, platform: string, name: string, id: string): Promise<boolean> {
   const key = nameKey(platform, name);
   try {
-    await database.schemaNames.insertOne({ _id: key, schemaDefinitionId: id });
+    await schemaNamesIn(database).insertOne({ _id: key, schemaDefinitionId: id });
     return true;
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
   }
-  const holder = await database.schemaNames.findOne({ _id: key });
+  const holder = await schemaNamesIn(database).findOne({ _id: key });
   if (holder === null) return claimName(database, platform, name, id);
   if (holder.schemaDefinitionId === id) return true;
-  const definition = await database.schemaDefinitions.findOne({ _id: holder.schemaDefinitionId });
+  const definition = await schemaDefinitionsIn(database).findOne({ _id: holder.schemaDefinitionId });
   if (definition?.active) return false;
   // Removing the inactive document decides the race with its creator: activation then finds nothing to activate.
-  const removed = await database.schemaDefinitions.deleteOne({ _id: holder.schemaDefinitionId, active: false });
+  const removed = await schemaDefinitionsIn(database).deleteOne({ _id: holder.schemaDefinitionId, active: false });
   if (definition !== null && removed.deletedCount === 0) return claimName(database, platform, name, id);
-  const taken = await database.schemaNames.updateOne(
+  const taken = await schemaNamesIn(database).updateOne(
     { _id: key, schemaDefinitionId: holder.schemaDefinitionId },
     { $set: { schemaDefinitionId: id } },
   );
@@ -147,7 +155,7 @@ async function claimName(database: Database, platform: string, name: string, id:
 }
 
 async function abandon(database: Database, document: SchemaDefinitionDocument): Promise<void> {
-  await database.schemaDefinitions.deleteOne({ _id: document._id, active: false });
+  await schemaDefinitionsIn(database).deleteOne({ _id: document._id, active: false });
   await releaseNames(database, document);
 }
 
@@ -158,7 +166,7 @@ export async function releaseNames(
 ): Promise<void> {
   const names = [name, pluralName ?? name].map((claimed) => nameKey(platform, claimed));
   // one that is passed over is of no definition, and is taken by whoever claims it
-  await database.schemaNames.deleteMany({ _id: { $in: names }, schemaDefinitionId: _id });
+  await schemaNamesIn(database).deleteMany({ _id: { $in: names }, schemaDefinitionId: _id });
 }
 
 /** Finds an active definition of the platform by id, name or pluralName, each in any case. */
@@ -168,12 +176,12 @@ export async function findSchemaDefinition(
   nameOrId: string,
 ): Promise<SchemaDefinition | null> {
   const [byId, name] = await Promise.all([
-    database.schemaDefinitions.findOne({ _id: nameOrId.toLowerCase(), platform, active: true }),
-    database.schemaNames.findOne({ _id: nameKey(platform, nameOrId) }),
+    schemaDefinitionsIn(database).findOne({ _id: nameOrId.toLowerCase(), platform, active: true }),
+    schemaNamesIn(database).findOne({ _id: nameKey(platform, nameOrId) }),
   ]);
   if (byId !== null) return fromDocument(byId);
   if (name === null) return null;
-  const byName = await database.schemaDefinitions.findOne({ _id: name.schemaDefinitionId, platform, active: true });
+  const byName = await schemaDefinitionsIn(database).findOne({ _id: name.schemaDefinitionId, platform, active: true });
   return byName === null ? null : fromDocument(byName);
 }
 
@@ -203,7 +211,9 @@ export async function schemaDefinitionPage(
 
 /** How many definitions a platform has. */
 export async function countSchemaDefinitions(database: Database, platform: string): Promise<Total> {
-  return totalOf(await database.schemaDefinitions.countDocuments({ platform, active: true }, { limit: COUNT_LIMIT }));
+  return totalOf(
+    await schemaDefinitionsIn(database).countDocuments({ platform, active: true }, { limit: COUNT_LIMIT }),
+  );
 }
 
 /** What an answer tells of a definition beside its schema, description and references: names, ids and dates. */
@@ -223,7 +233,7 @@ async function readDefinitions(
   const definitions: SchemaDefinition[] = [];
   let bytes = 0;
   const batchSize = Math.min(limit + 1, READ_AT_ONCE);
-  const cursor = database.schemaDefinitions.find(filter, { batchSize }).sort({ _id: -1 });
+  const cursor = schemaDefinitionsIn(database).find(filter, { batchSize }).sort({ _id: -1 });
   try {
     for await (const document of cursor) {
       bytes += answerBytes(document);
@@ -243,12 +253,12 @@ export async function bindSchemaNames(
   platform: string,
   namesOrIds: readonly string[],
 ): Promise<Map<string, { id: string; name: string }>> {
-  const names = await database.schemaNames
+  const names = await schemaNamesIn(database)
     .find({ _id: { $in: namesOrIds.map((n) => nameKey(platform, n)) } })
     .toArray();
   const idOf = new Map(names.map((name) => [name._id, name.schemaDefinitionId]));
   const ids = [...idOf.values(), ...namesOrIds.map((nameOrId) => nameOrId.toLowerCase())];
-  const definitions = await database.schemaDefinitions
+  const definitions = await schemaDefinitionsIn(database)
     .find({ _id: { $in: ids }, platform, active: true }, { projection: { name: 1 } })
     .toArray();
   const byId = new Map(
@@ -282,13 +292,13 @@ export async function currentSchemaVersion(
   database: Database,
   id: string,
 ): Promise<Pick<SchemaDefinitionDocument, 'versionNumber' | 'changing'> | null> {
-  const current = await database.schemaDefinitions.findOne(
+  const current = await schemaDefinitionsIn(database).findOne(
     { _id: id, active: true },
     { projection: { versionNumber: 1, changing: 1 } },
   );
   if (current?.changing === undefined || current.changing.leaseUntil > leasesRunOut()) return current;
   const { change, leaseUntil } = current.changing;
-  await database.schemaDefinitions.updateOne(
+  await schemaDefinitionsIn(database).updateOne(
     { _id: id, 'changing.change': change, 'changing.leaseUntil': leaseUntil },
     { $unset: { changing: '' } },
   );
@@ -297,7 +307,7 @@ export async function currentSchemaVersion(
 
 /** The definition as it is now. */
 export async function readSchemaDefinition(database: Database, id: string): Promise<SchemaDefinition | null> {
-  const document = await database.schemaDefinitions.findOne({ _id: id, active: true });
+  const document = await schemaDefinitionsIn(database).findOne({ _id: id, active: true });
   return document === null ? null : fromDocument(document);
 }
 
@@ -307,7 +317,7 @@ export async function referringDefinitions(
   definition: Pick<SchemaDefinition, 'id' | 'platform' | 'name'>,
 ): Promise<{ id: string; name: string }[]> {
   const names = [definition.id, definition.name.toLowerCase()];
-  const documents = await database.schemaDefinitions
+  const documents = await schemaDefinitionsIn(database)
     .find(
       { platform: definition.platform, active: true, referenceNames: { $in: names }, _id: { $ne: definition.id } },
       { projection: { name: 1 } },
@@ -321,12 +331,12 @@ export async function referringDefinitions(
 
 /** Those who waited for a definition of this name know of it. */
 export async function recordAnnounced(database: Database, id: string): Promise<void> {
-  await database.schemaDefinitions.updateOne({ _id: id }, { $set: { announced: true } });
+  await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { announced: true } });
 }
 
 /** Definitions that nobody was told of, created before `before`: whoever created them has died on the way. */
 export async function unannouncedDefinitions(database: Database, before: Date): Promise<SchemaDefinition[]> {
-  const documents = await database.schemaDefinitions
+  const documents = await schemaDefinitionsIn(database)
     .find({ active: true, announced: false, createdAt: { $lt: before } })
     .toArray();
   return documents.map(fromDocument);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { Database } from './database.ts';
-import { isDuplicateKey } from './errors.ts';
+import type { Collection } from 'mongodb';
+import type { Database } from './mongodb/database.ts';
+import { isDuplicateKey } from './mongodb/errors.ts';
 
 /** A secret that all processes of an installation share, made by the first of them that needs it. */
 export interface ServerKeyDocument {
@@ -10,6 +11,9 @@ export interface ServerKeyDocument {
   key: string;
   createdAt: Date;
 }
+
+/** The collection `server_keys`. */
+export const serverKeysIn = (database: Database): Collection<ServerKeyDocument> => database.collection('server_keys');
 
 const KEY_BYTES = 32;
 
@@ -23,7 +27,7 @@ const MAX_TRIES = 5;
  */
 export async function serverKey(database: Database, purpose: string): Promise<Buffer> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const stored = await database.serverKeys.findOne({ _id: purpose });
+    const stored = await serverKeysIn(database).findOne({ _id: purpose });
     if (stored !== null) return Buffer.from(stored.key, 'base64');
     await insertOnce(database, purpose, randomBytes(KEY_BYTES));
   }
@@ -33,7 +37,7 @@ export async function serverKey(database: Database, purpose: string): Promise<Bu
 /** Where there is one already, waits until the majority has it: an update without effect does. */
 async function insertOnce(database: Database, purpose: string, key: Buffer): Promise<void> {
   try {
-    await database.serverKeys.updateOne(
+    await serverKeysIn(database).updateOne(
       { _id: purpose },
       { $setOnInsert: { key: key.toString('base64'), createdAt: new Date() } },
       { upsert: true },

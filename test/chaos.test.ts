@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { describe } from '../scripts/chaos/report.ts';
-import { runChaos } from '../scripts/chaos/run.ts';
+import { describe } from '../chaos/report.ts';
+import { runChaos } from '../chaos/run.ts';
 
 const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((all, n) => all + n, 0);
 

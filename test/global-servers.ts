@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { loadConfig } from '../config.ts';
-import { startServers } from '../dev/servers.ts';
+import { startServers } from '../embedded/servers.ts';
 import { bundleWorkflows } from '../testkit/workflow-bundle.ts';
 
 declare module 'vitest' {

@@ -6,7 +6,7 @@
 export const OWN_PROCESS = [
   // install the SDK's runtime, of which a process has one: with a log or metrics of their own
   'test/workflows/*.test.ts',
-  'test/dev/time-skipping.test.ts',
+  'test/embedded/time-skipping.test.ts',
   'test/worker/*.test.ts',
   'test/end-to-end/secrets.test.ts',
   'test/end-to-end/encryption.test.ts',
@@ -38,7 +38,7 @@ export const OWN_PROCESS = [
 ];
 
 /** Folders of `test/`, each a group. */
-const SUBJECTS = ['activities', 'api', 'camunda', 'dev', 'domain', 'end-to-end', 'services', 'store'];
+const SUBJECTS = ['activities', 'api', 'camunda', 'domain', 'embedded', 'end-to-end', 'services', 'store'];
 /** Subjects whose files share a process, one after the other. */
 const SHARING: readonly string[] = ['api', 'domain'];
 
@@ -70,7 +70,7 @@ export const LONGEST = [
   'test/api/fuzz.test.ts',
   'test/activities/wake-up-races.test.ts',
   'test/end-to-end/recovery.test.ts',
-  'test/dev/start.test.ts',
+  'test/embedded/start.test.ts',
   'test/end-to-end/delete-races.test.ts',
   'test/activities/delete-resources.test.ts',
   'test/end-to-end/killed-worker.test.ts',
@@ -83,8 +83,8 @@ export const WITHOUT_SERVERS = [
   'test/*/{job-counts,work-result,few-at-once,lost-connection,start-readiness}.test.ts',
   'test/chaos/{checker,guards,model,proxy}.test.ts',
   'test/{config,payload-codec,temporal-environment}.test.ts',
-  'test/dev/{compose,environment-example,exclusive,once-built,operations-page}.test.ts',
+  'test/embedded/{compose,environment-example,exclusive,once-built,operations-page}.test.ts',
   'test/domain/*.test.ts',
   'test/store/{causal-order,errors,index-rules,item-pages,young-documents}.test.ts',
-  'test/workflows/batch-state.test.ts',
+  'test/workflows/{batch-state,next-step}.test.ts',
 ];

@@ -10,7 +10,7 @@ import {
 } from '@drover/client';
 import type { Logger } from 'pino';
 import { inject } from 'vitest';
-import type { Checkpoint } from '../activities/dependencies.ts';
+import type { Checkpoint } from '../activities/activity-context.ts';
 import type { Config } from '../config.ts';
 import { InProcessDrover, openInProcess } from '../testkit/in-process.ts';
 import { node, Program } from '../testkit/program.ts';

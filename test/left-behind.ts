@@ -1,6 +1,9 @@
-import { acceptBatch, type BatchRequest } from '../services/accept-batch.ts';
-import type { Database } from '../store/database.ts';
-import type { NewItem } from '../store/item-pages.ts';
+import { acceptBatch, type BatchRequest } from '../services/batches/accept-batch.ts';
+import { batchesIn } from '../store/batches/batches.ts';
+import type { NewItem } from '../store/items/item-pages.ts';
+import { pendingItemsIn } from '../store/items/pending-documents.ts';
+import { waitsIn } from '../store/items/waits.ts';
+import type { Database } from '../store/mongodb/database.ts';
 import { findSchemaDefinition } from '../store/schema-definitions.ts';
 import type { Program } from '../testkit/program.ts';
 import type { RecoverResult } from '../workflows/messages.ts';
@@ -84,14 +87,17 @@ export async function executionsOf(
 }
 
 /** What is stored of waiting in a tenant of the embedded platform. */
-export async function waitsOf({ waits, pendingItems }: Database, tenant: string): Promise<{ key: string }[]> {
-  const documents = [...(await waits.find({}).toArray()), ...(await pendingItems.find({}).toArray())];
+export async function waitsOf(database: Database, tenant: string): Promise<{ key: string }[]> {
+  const documents = [
+    ...(await waitsIn(database).find({}).toArray()),
+    ...(await pendingItemsIn(database).find({}).toArray()),
+  ];
   return documents.filter(({ key }) => key.startsWith(`default/${encodeURIComponent(tenant)}/`));
 }
 
 /** Everything that a database holds of a batch, apart from the records of writes in its resources. */
 export async function tracesOf({ services }: Drover, batchId: string): Promise<string[]> {
-  const { db } = services.database.batches;
+  const { db } = batchesIn(services.database);
   const traces: string[] = [];
   for (const { name } of await db.listCollections().toArray()) {
     if (name === 'resources' || name === 'idempotency_keys') continue;

@@ -1,8 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { type Logger, pino } from 'pino';
-import type { Checkpoint } from '../activities/dependencies.ts';
+import type { Checkpoint } from '../activities/activity-context.ts';
 import { createApp } from '../api/app.ts';
-import type { ApiEnv, Services } from '../api/context.ts';
+import type { ApiEnv, Services } from '../api/http/context.ts';
 import { openServices } from '../api/server.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { type RunningWorker, startWorker, type WorkerOptions } from '../worker/worker.ts';

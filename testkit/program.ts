@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { end, spawnGuarded, untilAnswering } from '../dev/processes.ts';
+import { end, spawnGuarded, untilAnswering } from '../embedded/processes.ts';
 
 export interface ProgramOptions {
   /** For messages. */

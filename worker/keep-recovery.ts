@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { ensureRecovery } from '../services/recovery-workflow.ts';
-import { missingSetup } from '../services/temporal-setup.ts';
+import { ensureRecovery } from '../services/temporal/recovery-workflow.ts';
+import { missingSetup } from '../services/temporal/temporal-setup.ts';
 
 /** How often each worker makes sure that recovery runs, in ms: it may have been terminated or deleted. */
 const EVERY_MS = 30_000;

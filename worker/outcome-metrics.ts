@@ -1,6 +1,6 @@
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptors } from '@temporalio/worker';
-import type { Counts } from '../domain/outcome.ts';
+import type { Counts } from '../domain/batch/outcome.ts';
 
 /**
  * Counts what became of items, as activities tell it: `drover_items` by status, beside the metrics of the SDK itself. An activity

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { type Config, ConfigError, loadConfig } from '../config.ts';
 import { connectClient } from '../connections.ts';
-import { ensureRecovery, removeSweepSchedule } from '../services/recovery-workflow.ts';
-import { startFailure } from '../services/start-failure.ts';
-import { createNamespace, missingSetup, registerSearchAttributes } from '../services/temporal-setup.ts';
-import { connectDatabase } from '../store/database.ts';
-import { createIndexes, INDEXES } from '../store/indexes.ts';
+import { startFailure } from '../services/batches/start-failure.ts';
+import { ensureRecovery, removeSweepSchedule } from '../services/temporal/recovery-workflow.ts';
+import { createNamespace, missingSetup, registerSearchAttributes } from '../services/temporal/temporal-setup.ts';
+import { connectDatabase } from '../store/mongodb/database.ts';
+import { createIndexes, INDEXES } from '../store/mongodb/indexes.ts';
 
 /** How long the servers are waited for: both may just be starting, in ms. */
 const PATIENCE_MS = 120_000;

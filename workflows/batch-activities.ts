@@ -8,8 +8,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
-import { isWrite } from '../domain/batch.ts';
-import { fairTurn } from '../domain/fair-turns.ts';
+import { isWrite } from '../domain/batch/batch.ts';
+import { fairTurn } from '../domain/batch/fairness-key.ts';
 import { type BatchInput, terminationTaskQueue } from './messages.ts';
 
 /** Every failure that is not ours to mend is waited out: the batch stands still until MongoDB is back. */

@@ -1,6 +1,6 @@
-import type { BatchResult, BatchSummary } from '../domain/batch.ts';
-import { noActions, noCounts } from '../domain/outcome.ts';
-import { addTally, type Tally } from '../domain/tally.ts';
+import type { BatchResult, BatchSummary } from '../domain/batch/batch.ts';
+import { noActions, noCounts } from '../domain/batch/outcome.ts';
+import { addTally, type Tally } from '../domain/batch/tally.ts';
 import type { BatchInput, CarriedBatch, PendingGroup, PendingItem } from './messages.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { CancellationScope, patched, setHandler } from '@temporalio/workflow';
-import type { BatchSummary } from '../domain/batch.ts';
+import type { BatchSummary } from '../domain/batch/batch.ts';
 import { BatchProgress } from './batch-progress.ts';
 import { EarlierBatchRun } from './earlier/batch-run.ts';
 import {

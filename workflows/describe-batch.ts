@@ -1,4 +1,4 @@
-import { type BatchSummary, progressOf } from '../domain/batch.ts';
+import { type BatchSummary, progressOf } from '../domain/batch/batch.ts';
 import type { BatchInput } from './messages.ts';
 
 /** Progress of a batch as Markdown for the Temporal UI: numbers only (invariant 7). */

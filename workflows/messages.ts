@@ -1,7 +1,7 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
-import type { BatchResult, BatchSummary, Operation, RunningState } from '../domain/batch.ts';
-import type { Stage } from '../domain/plan-stages.ts';
-import type { Tally } from '../domain/tally.ts';
+import type { BatchResult, BatchSummary, Operation, RunningState } from '../domain/batch/batch.ts';
+import type { Stage } from '../domain/batch/plan-chunks.ts';
+import type { Tally } from '../domain/batch/tally.ts';
 
 /**
  * The public contract of a batch workflow: ids, signals, queries and their types (contract section 6). Programs that signal
@@ -28,7 +28,7 @@ export const terminationTaskQueue = (taskQueue: string): string => `${taskQueue}
 /** Workflow id of a batch. */
 export const batchWorkflowId = (batchId: string): string => `batch-${batchId}`;
 
-export { SEARCH_ATTRIBUTES } from '../domain/search-attributes.ts';
+export { SEARCH_ATTRIBUTES } from '../domain/batch/search-attributes.ts';
 
 /** An identity that has appeared. */
 export interface AvailableDependency {

@@ -8,8 +8,8 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type BatchSummary, isWrite } from '../domain/batch.ts';
-import { SUSPENDED_STATUS } from '../domain/search-attributes.ts';
+import { type BatchSummary, isWrite } from '../domain/batch/batch.ts';
+import { SUSPENDED_STATUS } from '../domain/batch/search-attributes.ts';
 import { batchActivities } from './batch-activities.ts';
 import type { BatchProgress } from './batch-progress.ts';
 import { describeBatch } from './describe-batch.ts';

@@ -1,7 +1,7 @@
-import { readTargets, visible } from '../../store/resources.ts';
-import { waitsAfter } from '../../store/waits.ts';
-import { wakeWaiting } from '../wake-waiting.ts';
-import { unboundTarget } from '../work-items.ts';
+import { unboundTarget } from '../../domain/schema/unbound-key.ts';
+import { readTargets, visible } from '../../isolation/read-resources.ts';
+import { wakeWaiting } from '../../services/batches/wake-waiting.ts';
+import { waitsAfter } from '../../store/items/waits.ts';
 import { NOTHING_DONE, type RecoveryJob } from './job.ts';
 
 const WAITS_PER_SLICE = 1_000;

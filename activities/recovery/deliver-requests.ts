@@ -1,8 +1,8 @@
-import { type Told, tellWorkflow } from '../../services/control-batch.ts';
-import type { BatchDocument } from '../../store/batches.ts';
-import { undeliveredRequests } from '../../store/batches-to-recover.ts';
-import type { Dependencies } from '../dependencies.ts';
-import { forEachAtOnce } from '../lanes.ts';
+import { type Told, tellWorkflow } from '../../services/batches/control-batch.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { undeliveredRequests } from '../../store/batches/to-recover.ts';
+import type { Dependencies } from '../activity-context.ts';
+import { forEachAtOnce } from '../concurrency-limit.ts';
 import { isOver, type RecoveryJob } from './job.ts';
 
 /** Batches of one slice, and of them side by side: an outage of Temporal may have left very many. */

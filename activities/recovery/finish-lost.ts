@@ -1,12 +1,12 @@
-import { isTerminal } from '../../domain/batch.ts';
+import { isTerminal } from '../../domain/batch/batch.ts';
 import { CLOCKS_DIFFER_MS } from '../../domain/clocks.ts';
-import { openBatchIds } from '../../services/open-batches.ts';
-import { type BatchExecution, latestExecution, startBatch } from '../../services/start-batch.ts';
-import { type BatchDocument, readBatch } from '../../store/batches.ts';
-import { type OpenBatch, openBatchPages, stillOpen } from '../../store/batches-to-recover.ts';
-import type { Dependencies } from '../dependencies.ts';
+import { openBatchIds } from '../../services/batches/open-batches.ts';
+import { type BatchExecution, latestExecution, startBatch } from '../../services/batches/start-batch.ts';
+import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
+import { type OpenBatch, openBatchPages, stillOpen } from '../../store/batches/to-recover.ts';
+import type { Dependencies } from '../activity-context.ts';
+import { forEachAtOnce } from '../concurrency-limit.ts';
 import { finishBatch } from '../finish-batch.ts';
-import { forEachAtOnce } from '../lanes.ts';
 import { isOver, NOTHING_DONE, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
 
 /** Batches of one slice: as many as one page of a list of executions. */

@@ -1,5 +1,5 @@
 import type { Recovered, RecoveryPlaces } from '../../workflows/messages.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies } from '../activity-context.ts';
 
 /** What a slice of a job works with. */
 export interface Slice {

@@ -1,12 +1,12 @@
-import { insertBoundBatch } from '../../services/accept-batch.ts';
-import { forgetOldGroups } from '../../store/commits.ts';
-import { removeOldPlaceholders } from '../../store/fences.ts';
-import { recordInserted, removeOldKeys, uninsertedBindings } from '../../store/idempotency-keys.ts';
-import { removeStaleIntents } from '../../store/intents.ts';
-import { removeOrphanedPages } from '../../store/orphaned-pages.ts';
-import { markedResources } from '../../store/resources.ts';
-import { mendDefinitions } from '../mend-definitions.ts';
-import { resolveMarks } from '../resolve-marks.ts';
+import { removeOldPlaceholders } from '../../isolation/fences.ts';
+import { forgetOldGroups } from '../../isolation/groups.ts';
+import { removeStaleIntents } from '../../isolation/intents.ts';
+import { markedResources } from '../../isolation/read-resources.ts';
+import { resolveMarks } from '../../isolation/resolve-deletion-marks.ts';
+import { insertBoundBatch } from '../../services/batches/accept-batch.ts';
+import { mendDefinitions } from '../../services/definitions/finish-changes.ts';
+import { recordInserted, removeOldKeys, uninsertedBindings } from '../../store/batches/idempotency-keys.ts';
+import { removeOrphanedPages } from '../../store/migrations/orphaned-pages.ts';
 import { isOver, NOTHING_DONE, type RecoveryJob } from './job.ts';
 
 /** What an accepting API process is given to get from one of its writes to the next, in ms. */

@@ -1,8 +1,8 @@
-import { purgeBatch } from '../../services/purge-batch.ts';
-import type { BatchDocument } from '../../store/batches.ts';
-import { type DeletedPlace, deletedBatches, markExpired } from '../../store/batches-to-recover.ts';
-import type { Dependencies } from '../dependencies.ts';
-import { forEachAtOnce } from '../lanes.ts';
+import { purgeBatch } from '../../services/batches/purge-batch.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { type DeletedPlace, deletedBatches, markExpired } from '../../store/batches/to-recover.ts';
+import type { Dependencies } from '../activity-context.ts';
+import { forEachAtOnce } from '../concurrency-limit.ts';
 import { recoverBatch } from './finish-lost.ts';
 import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
 

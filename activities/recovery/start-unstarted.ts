@@ -1,9 +1,9 @@
-import { latestExecution, startBatch } from '../../services/start-batch.ts';
-import { startFailure } from '../../services/start-failure.ts';
-import type { BatchDocument } from '../../store/batches.ts';
-import { confirmStarts, postponeStart, unstartedBatches } from '../../store/batches-to-recover.ts';
-import type { Dependencies } from '../dependencies.ts';
-import { forEachAtOnce } from '../lanes.ts';
+import { latestExecution, startBatch } from '../../services/batches/start-batch.ts';
+import { startFailure } from '../../services/batches/start-failure.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { confirmStarts, postponeStart, unstartedBatches } from '../../store/batches/to-recover.ts';
+import type { Dependencies } from '../activity-context.ts';
+import { forEachAtOnce } from '../concurrency-limit.ts';
 import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
 
 /** Batches of one slice, and of them side by side. */

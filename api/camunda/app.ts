@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import type { ApiEnv } from '../context.ts';
+import type { ApiEnv } from '../http/context.ts';
 import { batchRoutes } from './batches.ts';
 import { camundaFailure, methodNotAllowed, notFound } from './errors.ts';
 import { historicBatchRoutes } from './historic-batches.ts';

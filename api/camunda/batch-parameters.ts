@@ -1,5 +1,5 @@
-import type { DeletionBatchFilter } from '../../store/deletion-batches.ts';
-import type { ApiContext } from '../context.ts';
+import type { DeletionBatchFilter } from '../../store/batches/terminations.ts';
+import type { ApiContext } from '../http/context.ts';
 import { readBooleanParameter } from './requests.ts';
 
 /** Type of every batch that the façade knows. */

@@ -1,19 +1,25 @@
 import { Hono } from 'hono';
-import { isTerminal } from '../../domain/batch.ts';
-import { CamundaFault, invalidRequest } from '../../domain/camunda-fault.ts';
-import type { JobCounts } from '../../domain/job-counts.ts';
-import { describe, readFlag, readObject } from '../../domain/json-reading.ts';
-import { cancelBatch, NotAllowedError, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
-import { countJobs } from '../../services/count-jobs.ts';
-import { findBatch, recordDismissed } from '../../store/batches.ts';
+import { isTerminal } from '../../domain/batch/batch.ts';
+import { CamundaFault, invalidRequest } from '../../domain/executions/camunda-fault.ts';
+import type { JobCounts } from '../../domain/executions/job-counts.ts';
+import { describe, readFlag, readObject } from '../../domain/json/reading.ts';
+import {
+  cancelBatch,
+  NotAllowedError,
+  resumeBatch,
+  retryBatch,
+  suspendBatch,
+} from '../../services/batches/control-batch.ts';
+import { countJobs } from '../../services/executions/count-jobs.ts';
+import { findBatch, recordDismissed } from '../../store/batches/batches.ts';
 import {
   countDeletionBatches,
   type DeletionBatch,
   type DeletionBatchFilter,
   isDeletionBatch,
   isLive,
-} from '../../store/deletion-batches.ts';
-import type { ApiContext, ApiEnv } from '../context.ts';
+} from '../../store/batches/terminations.ts';
+import type { ApiContext, ApiEnv } from '../http/context.ts';
 import { removeBatchForGood } from '../routes/batches.ts';
 import { readTenantFilter, selectsNothing } from './batch-parameters.ts';
 import { listedBatches } from './listed-batches.ts';

@@ -1,5 +1,5 @@
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi';
-import { type Api, TENANT_HEADER, TOKEN_SCHEME } from '../define-route.ts';
+import { type Api, TENANT_HEADER, TOKEN_SCHEME } from '../http/define-route.ts';
 import {
   BatchStatistics,
   CamundaBatch,

@@ -1,7 +1,7 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { type CamundaExceptionType, CamundaFault } from '../../domain/camunda-fault.ts';
-import type { ApiContext } from '../context.ts';
-import { setErrorHeaders, toApiError } from '../envelope.ts';
+import { type CamundaExceptionType, CamundaFault } from '../../domain/executions/camunda-fault.ts';
+import type { ApiContext } from '../http/context.ts';
+import { setErrorHeaders, toApiError } from '../http/envelope.ts';
 
 /** Faults of HTTP itself, in the words of the engine's REST layer. */
 export const notFound = (): CamundaFault => new CamundaFault('NotFoundException', 'HTTP 404 Not Found', 404);

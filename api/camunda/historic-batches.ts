@@ -1,15 +1,15 @@
 import { Hono } from 'hono';
-import { CamundaFault } from '../../domain/camunda-fault.ts';
-import { countJobs } from '../../services/count-jobs.ts';
-import { findBatch } from '../../store/batches.ts';
+import { CamundaFault } from '../../domain/executions/camunda-fault.ts';
+import { countJobs } from '../../services/executions/count-jobs.ts';
+import { findBatch } from '../../store/batches/batches.ts';
 import {
   countDeletionBatches,
   type DeletionBatch,
   type DeletionBatchFilter,
   isDeletionBatch,
   isLive,
-} from '../../store/deletion-batches.ts';
-import type { ApiContext, ApiEnv } from '../context.ts';
+} from '../../store/batches/terminations.ts';
+import type { ApiContext, ApiEnv } from '../http/context.ts';
 import { removeBatchForGood } from '../routes/batches.ts';
 import { readTenantFilter, selectsNothing } from './batch-parameters.ts';
 import { listedBatches } from './listed-batches.ts';

@@ -1,12 +1,12 @@
-import type { JobCounts } from '../../domain/job-counts.ts';
-import { countJobs } from '../../services/count-jobs.ts';
+import type { JobCounts } from '../../domain/executions/job-counts.ts';
+import { countJobs } from '../../services/executions/count-jobs.ts';
 import {
   type DeletionBatch,
   type DeletionBatchFilter,
   listDeletionBatches,
   type Slice,
-} from '../../store/deletion-batches.ts';
-import type { ApiContext } from '../context.ts';
+} from '../../store/batches/terminations.ts';
+import type { ApiContext } from '../http/context.ts';
 import { ownerOf } from './reach.ts';
 import { streamedList } from './streamed-list.ts';
 

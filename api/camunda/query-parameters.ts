@@ -1,5 +1,5 @@
-import { invalidRequest } from '../../domain/camunda-fault.ts';
-import type { ApiContext } from '../context.ts';
+import { invalidRequest } from '../../domain/executions/camunda-fault.ts';
+import type { ApiContext } from '../http/context.ts';
 import { readBooleanParameter } from './requests.ts';
 
 /** Parameters that are no filters. */

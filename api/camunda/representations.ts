@@ -1,11 +1,11 @@
-import { type JobCounts, totalJobs } from '../../domain/job-counts.ts';
-import { definitionId } from '../../domain/process-definition-id.ts';
-import { SUSPENDED } from '../../domain/process-instance-condition.ts';
-import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
-import { type ExecutionView, holds } from '../../domain/visibility-condition.ts';
-import type { ExternalEnd } from '../../services/execution-history.ts';
-import type { DescribedExecution } from '../../services/executions.ts';
-import { type DeletionBatch, isLive } from '../../store/deletion-batches.ts';
+import { SEARCH_ATTRIBUTES } from '../../domain/batch/search-attributes.ts';
+import { type JobCounts, totalJobs } from '../../domain/executions/job-counts.ts';
+import { definitionId } from '../../domain/executions/process-definition-id.ts';
+import { SUSPENDED } from '../../domain/executions/process-instance-condition.ts';
+import { type ExecutionView, holds } from '../../domain/executions/visibility-condition.ts';
+import type { ExternalEnd } from '../../services/executions/execution-history.ts';
+import type { DescribedExecution } from '../../services/executions/executions.ts';
+import { type DeletionBatch, isLive } from '../../store/batches/terminations.ts';
 
 /** JSON as a Camunda 7.22 engine writes it: every field, in its order. */
 

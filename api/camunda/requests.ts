@@ -1,12 +1,12 @@
-import { invalidRequest } from '../../domain/camunda-fault.ts';
-import { readDate } from '../../domain/json-reading.ts';
-import { findFlaws, type JsonCensus } from '../../domain/json-source.ts';
+import { invalidRequest } from '../../domain/executions/camunda-fault.ts';
+import { checkSorting } from '../../domain/executions/process-instance-query.ts';
+import { readDate } from '../../domain/json/reading.ts';
+import { shortened } from '../../domain/json/shortened.ts';
+import { findFlaws, type JsonCensus } from '../../domain/json/source.ts';
 import { MAX_FACADE_FIRST_RESULT } from '../../domain/limits.ts';
-import { checkSorting } from '../../domain/process-instance-query.ts';
-import { shortened } from '../../domain/shortened.ts';
-import type { ApiContext } from '../context.ts';
-import { placeOf } from '../places.ts';
-import { readBytes } from '../read-json.ts';
+import type { ApiContext } from '../http/context.ts';
+import { placeOf } from '../http/place.ts';
+import { readBytes } from '../http/read-json.ts';
 import { badNumber, notAcceptable, unsupportedMediaType } from './errors.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import type { ApiContext } from '../context.ts';
-import { headOnly } from '../streams.ts';
+import type { ApiContext } from '../http/context.ts';
+import { headOnly } from '../http/streams.ts';
 
 /** Text that is written at once, in UTF-16 code units. */
 const PART_LENGTH = 16_384;

@@ -1,17 +1,17 @@
 import { z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
-import { withinRoom } from '../../domain/answer-room.ts';
-import { BATCH_STATUSES, BATCH_TYPES, isTerminal, OPERATIONS, type Operation } from '../../domain/batch.ts';
-import { NAMESPACE_SCOPE, type Scope, scopeKey } from '../../domain/scope.ts';
-import { totalText } from '../../domain/total.ts';
-import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../services/control-batch.ts';
-import { purgeBatch } from '../../services/purge-batch.ts';
-import { viewBatch, viewListedBatch } from '../../services/view-batch.ts';
-import { type BatchDocument, findBatch, listBatches, markDeleted } from '../../store/batches.ts';
+import { withinRoom } from '../../domain/batch/answer-room.ts';
+import { BATCH_STATUSES, BATCH_TYPES, isTerminal, OPERATIONS, type Operation } from '../../domain/batch/batch.ts';
+import { NAMESPACE_SCOPE, type Scope, scopeKey } from '../../domain/batch/scope.ts';
+import { totalText } from '../../domain/batch/total.ts';
+import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../services/batches/control-batch.ts';
+import { purgeBatch } from '../../services/batches/purge-batch.ts';
+import { viewBatch, viewListedBatch } from '../../services/batches/view-batch.ts';
+import { type BatchDocument, findBatch, listBatches, markDeleted } from '../../store/batches/batches.ts';
 import { findSchemaDefinition } from '../../store/schema-definitions.ts';
-import type { BatchEvent } from '../batch-events.ts';
-import type { ApiContext } from '../context.ts';
-import type { ListPlace } from '../cursors.ts';
+import { notFound } from '../http/api-error.ts';
+import type { ApiContext } from '../http/context.ts';
+import type { ListPlace } from '../http/cursors.ts';
 import {
   type Api,
   defineRoute,
@@ -22,11 +22,12 @@ import {
   queryBoolean,
   queryEnum,
   queryEnumOr,
-} from '../define-route.ts';
-import { notFound, success } from '../envelope.ts';
-import { assertAwaited } from '../outage.ts';
-import { paginationOf } from '../pagination.ts';
-import { headOnly } from '../streams.ts';
+} from '../http/define-route.ts';
+import { success } from '../http/envelope.ts';
+import { paginationOf } from '../http/pagination.ts';
+import { headOnly } from '../http/streams.ts';
+import { assertAwaited } from '../middleware/outage.ts';
+import type { BatchEvent } from '../state/batch-events.ts';
 import { Batch, BatchList } from './batch-schemas.ts';
 
 const params = z.object({ batchId: z.string() });

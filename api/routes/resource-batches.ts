@@ -1,21 +1,22 @@
 import { z } from '@hono/zod-openapi';
-import { MemoryExceededError } from '../../activities/memory-allowance.ts';
-import { PREVIEW_TIMEOUT_MS, PreviewTimeoutError, previewDeletion } from '../../activities/preview-deletion.ts';
-import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCES_PER_BATCH } from '../../domain/batch.ts';
-import { MAX_RESOURCE_BYTES, sizeFault } from '../../domain/decide-writes.ts';
-import { externalIdOf, isExternalId } from '../../domain/external-id.ts';
-import { fieldAt } from '../../domain/json-pointer.ts';
-import type { JsonFlaw } from '../../domain/json-source.ts';
-import type { ItemError } from '../../domain/outcome.ts';
-import type { JsonObject } from '../../domain/resource.ts';
-import { depthFault } from '../../domain/schema-compiler.ts';
-import type { SchemaDefinition } from '../../domain/schema-definition.ts';
-import { quoted, shortened } from '../../domain/shortened.ts';
-import { acceptBatch, type BatchRequest, type KeyedRequest } from '../../services/accept-batch.ts';
-import { fittingPageSize, IDS_PER_PAGE, type NewItem } from '../../store/item-pages.ts';
-import { allExternalIds } from '../../store/reference-graph.ts';
-import { acceptedBefore, answerAccepted, keyedRequest } from '../accepted.ts';
-import type { ApiContext } from '../context.ts';
+import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCES_PER_BATCH } from '../../domain/batch/batch.ts';
+import type { ItemError } from '../../domain/batch/outcome.ts';
+import { quoted, shortened } from '../../domain/json/shortened.ts';
+import type { JsonFlaw } from '../../domain/json/source.ts';
+import { depthFault } from '../../domain/schema/compiler.ts';
+import type { SchemaDefinition } from '../../domain/schema/definition.ts';
+import { fieldAt } from '../../domain/schema/json-pointer.ts';
+import { MAX_RESOURCE_BYTES, sizeFault } from '../../domain/write/decide-writes.ts';
+import { externalIdOf, isExternalId } from '../../domain/write/external-id.ts';
+import type { JsonObject } from '../../domain/write/resource.ts';
+import { allExternalIds } from '../../isolation/reference-graph.ts';
+import { acceptBatch, type BatchRequest, type KeyedRequest } from '../../services/batches/accept-batch.ts';
+import { MemoryExceededError } from '../../services/deletes/memory-allowance.ts';
+import { PREVIEW_TIMEOUT_MS, PreviewTimeoutError, previewDeletion } from '../../services/deletes/preview-deletion.ts';
+import { fittingPageSize, IDS_PER_PAGE, type NewItem } from '../../store/items/item-pages.ts';
+import { acceptedBefore, answerAccepted, keyedRequest } from '../http/accepted.ts';
+import { ApiError } from '../http/api-error.ts';
+import type { ApiContext } from '../http/context.ts';
 import {
   type Api,
   bodyArray,
@@ -27,8 +28,8 @@ import {
   queryBoolean,
   queryEnumOr,
   queryInteger,
-} from '../define-route.ts';
-import { ApiError, success } from '../envelope.ts';
+} from '../http/define-route.ts';
+import { success } from '../http/envelope.ts';
 import { schemaDefinitionOf } from './schema-definitions.ts';
 
 const MAX_KEY_LENGTH = 255;

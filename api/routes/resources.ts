@@ -1,22 +1,22 @@
 import { z } from '@hono/zod-openapi';
-import { fieldOf, referencesIn } from '../../domain/references-in.ts';
-import { parseResourceKey, type Resource, type ResourceKey, resourceKey } from '../../domain/resource.ts';
-import { shortened } from '../../domain/shortened.ts';
-import { type Total, totalText } from '../../domain/total.ts';
+import { type Total, totalText } from '../../domain/batch/total.ts';
+import { shortened } from '../../domain/json/shortened.ts';
+import { fieldOf, referencesIn } from '../../domain/write/references-in.ts';
+import { parseResourceKey, type Resource, type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import {
   countReferrers,
   countResources,
   findResource,
-  type ResourceDocument,
   referrerPage,
   resourcePage,
-  toResource,
-} from '../../store/resources.ts';
-import type { ApiContext } from '../context.ts';
-import type { ListPlace } from '../cursors.ts';
-import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../define-route.ts';
-import { answerExactly, notFound, success } from '../envelope.ts';
-import { paginationOf } from '../pagination.ts';
+} from '../../isolation/read-resources.ts';
+import { type ResourceDocument, toResource } from '../../store/resources.ts';
+import { notFound } from '../http/api-error.ts';
+import type { ApiContext } from '../http/context.ts';
+import type { ListPlace } from '../http/cursors.ts';
+import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../http/define-route.ts';
+import { answerExactly, success } from '../http/envelope.ts';
+import { paginationOf } from '../http/pagination.ts';
 import { schemaDefinitionOf } from './schema-definitions.ts';
 
 const tags = ['Resources'];

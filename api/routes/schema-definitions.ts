@@ -1,11 +1,9 @@
 import { z } from '@hono/zod-openapi';
-import { wakeWaiting } from '../../activities/wake-waiting.ts';
-import { unboundSchemaKey } from '../../activities/work-items.ts';
-import { sameJson } from '../../domain/json-text.ts';
+import { totalText } from '../../domain/batch/total.ts';
+import { sameJson } from '../../domain/json/text.ts';
 import { MAX_SCHEMA_DEFINITIONS } from '../../domain/limits.ts';
-import type { JsonValue } from '../../domain/resource.ts';
-import { compilationFault, isLargeSchema } from '../../domain/schema-compiler.ts';
-import { contradictionsIn } from '../../domain/schema-contradictions.ts';
+import { compilationFault, isLargeSchema } from '../../domain/schema/compiler.ts';
+import { contradictionsIn } from '../../domain/schema/contradictions.ts';
 import {
   DEFAULT_EXTERNAL_ID_FIELD,
   MAX_DESCRIPTION_LENGTH,
@@ -13,14 +11,16 @@ import {
   NAME_PATTERN,
   type SchemaDefinition,
   type SchemaDefinitionInput,
-} from '../../domain/schema-definition.ts';
-import { totalText } from '../../domain/total.ts';
+} from '../../domain/schema/definition.ts';
+import { unboundSchemaKey } from '../../domain/schema/unbound-key.ts';
+import type { JsonValue } from '../../domain/write/resource.ts';
+import { wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import {
   ChangeBusyError,
   ChangeConflictError,
   changeSchemaDefinition,
   deleteSchemaDefinition,
-} from '../../services/change-schema-definition.ts';
+} from '../../services/definitions/change-schema-definition.ts';
 import {
   countSchemaDefinitions,
   createSchemaDefinition,
@@ -28,12 +28,13 @@ import {
   recordAnnounced,
   schemaDefinitionPage,
 } from '../../store/schema-definitions.ts';
-import { checkedNew, checkedNext, namesVersion, toAnswer } from '../checked-definitions.ts';
-import type { ApiContext, Services } from '../context.ts';
-import type { ListPlace } from '../cursors.ts';
-import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../define-route.ts';
-import { ApiError, answerExactly, badRequest, notFound, success } from '../envelope.ts';
-import { paginationOf } from '../pagination.ts';
+import { ApiError, badRequest, notFound } from '../http/api-error.ts';
+import type { ApiContext, Services } from '../http/context.ts';
+import type { ListPlace } from '../http/cursors.ts';
+import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../http/define-route.ts';
+import { answerExactly, success } from '../http/envelope.ts';
+import { paginationOf } from '../http/pagination.ts';
+import { checkedNew, checkedNext, namesVersion, toAnswer } from './checked-definitions.ts';
 
 /** Seconds after which a change that met others at work should be tried again. */
 const BUSY_RETRY_SECONDS = 2;

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { claimPending } from '../../store/pending-items.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { pendingItemsIn } from '../../store/items/pending-documents.ts';
+import { claimPending } from '../../store/items/pending-items.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { Deletions } from './deletions.ts';
 
 /**
@@ -20,7 +23,7 @@ async function pendingAndApplied(): Promise<string> {
   expect(await deletions.results(batchId)).toEqual(['pending']);
   await deletions.add({ 'Leaf:missing': [], 'Twig:a': ['Leaf:missing'] });
   const entry = { batchId, index: 0, version: 1, action: 'created' } as const;
-  await deletions.database.resources.updateOne({ _id: deletions.key('Twig:a') }, { $set: { writes: [entry] } });
+  await resourcesIn(deletions.database).updateOne({ _id: deletions.key('Twig:a') }, { $set: { writes: [entry] } });
   return batchId;
 }
 
@@ -34,12 +37,12 @@ test('it has succeeded when its deadline passes', async () => {
 test('it has succeeded when the other batch gives it back', async () => {
   const batchId = await pendingAndApplied();
   const other = await deletions.acceptUpload('Leaf', [{ externalId: 'missing' }], 3_600);
-  await deletions.database.batches.updateOne({ _id: other }, { $set: { claimOwners: [other, batchId] } });
+  await batchesIn(deletions.database).updateOne({ _id: other }, { $set: { claimOwners: [other, batchId] } });
   const member = { key: deletions.key('Twig:a'), batchId, index: 0 };
   expect(await claimPending(deletions.database, { _id: other, run: 1 }, [member])).toBe(true);
   await deletions.finish(other, true);
   expect(await deletions.results(batchId)).toEqual(['created']);
-  expect(await deletions.database.pendingItems.countDocuments({ batchId })).toBe(0);
+  expect(await pendingItemsIn(deletions.database).countDocuments({ batchId })).toBe(0);
 });
 
 test('it has succeeded when its own batch is cancelled', async () => {

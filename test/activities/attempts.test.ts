@@ -1,6 +1,7 @@
 import { MongoNetworkError } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { SupersededError } from '../../store/errors.ts';
+import { intentsIn } from '../../isolation/intents.ts';
+import { SupersededError } from '../../store/mongodb/errors.ts';
 import type { Plan } from '../../workflows/messages.ts';
 import { Deletions } from './deletions.ts';
 import { holdFirstAt } from './held-checkpoint.ts';
@@ -36,10 +37,10 @@ test('an attempt with the number of one that died with its intent takes over, an
     throw new MongoNetworkError('the connection is cut');
   };
   await expect(deletions.apply({ batchId, indexes: [0] }, 1)).rejects.toThrow(MongoNetworkError);
-  expect(await deletions.database.intents.countDocuments({ batchId })).toBe(1);
+  expect(await intentsIn(deletions.database).countDocuments({ batchId })).toBe(1);
   await deletions.apply({ batchId, indexes: [0] }, 1);
   expect(await deletions.results(batchId)).toEqual(['created']);
-  expect(await deletions.database.intents.countDocuments({ batchId })).toBe(0);
+  expect(await intentsIn(deletions.database).countDocuments({ batchId })).toBe(0);
 });
 
 test('an attempt that goes on while a later one with its number has decided writes nothing', async () => {
@@ -58,7 +59,7 @@ test('an attempt that goes on while a later one with its number has decided writ
   await later;
   expect(await deletions.results(batchId)).toEqual(['missing_dependency']);
   expect(await deletions.seen()).toEqual(['Leaf:target']);
-  expect(await deletions.database.intents.countDocuments({ batchId })).toBe(0);
+  expect(await intentsIn(deletions.database).countDocuments({ batchId })).toBe(0);
 });
 
 test('an attempt that begins after a later one stops, and leaves it its intent', async () => {
@@ -67,7 +68,7 @@ test('an attempt that begins after a later one stops, and leaves it its intent',
   const later = deletions.apply({ batchId, indexes: [0] }, 1, LATER);
   await held.reached;
   await expect(deletions.apply({ batchId, indexes: [0] }, 1, EARLIER)).rejects.toThrow(SupersededError);
-  expect(await deletions.database.intents.countDocuments({ batchId })).toBe(1);
+  expect(await intentsIn(deletions.database).countDocuments({ batchId })).toBe(1);
   held.letGo();
   await later;
   expect(await deletions.results(batchId)).toEqual(['created']);

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest';
-import { attemptOfCommands } from '../../activities/delivery.ts';
 import { isClosedFor } from '../../activities/recovery/finish-lost.ts';
 import { CLOCK_OFF_MS, CLOCKS_DIFFER_MS } from '../../domain/clocks.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { bindKey, findBinding } from '../../store/idempotency-keys.ts';
+import { attemptOfCommands } from '../../isolation/attempt.ts';
+import { bindKey, findBinding } from '../../store/batches/idempotency-keys.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { beginChange, commitChange, endChange, keepChange } from '../../store/schema-changes.ts';
-import { currentSchemaVersion } from '../../store/schema-definitions.ts';
+import { currentSchemaVersion, schemaDefinitionsIn } from '../../store/schema-definitions.ts';
 
 /** Processes whose clocks are off, by 30 s each at most, or differ from those of servers. */
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -19,7 +20,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 afterAll(async () => {
-  await database.resources.db.dropDatabase();
+  await resourcesIn(database).db.dropDatabase();
   await database.close();
 });
 
@@ -35,7 +36,7 @@ async function withClock<T>(offMs: number, work: () => Promise<T>): Promise<T> {
 
 async function definition(): Promise<{ id: string; versionNumber: number }> {
   const id = randomUUID();
-  await database.schemaDefinitions.insertOne({ _id: id, active: true, versionNumber: 1 } as never);
+  await schemaDefinitionsIn(database).insertOne({ _id: id, active: true, versionNumber: 1 } as never);
   return { id, versionNumber: 1 };
 }
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { decideWithinBudget } from '../../activities/decide-within-budget.ts';
-import { deliveryOf } from '../../activities/delivery.ts';
-import type { WorkItem } from '../../activities/work-items.ts';
-import type { ItemError } from '../../domain/outcome.ts';
-import { type CompiledSchema, compileSchema } from '../../domain/schema-compiler.ts';
+import { decideWithinBudget } from '../../activities/write/decide-within-budget.ts';
+import type { WorkItem } from '../../activities/write/work-items.ts';
+import type { ItemError } from '../../domain/batch/outcome.ts';
+import { type CompiledSchema, compileSchema } from '../../domain/schema/compiler.ts';
+import { deliveryOf } from '../../isolation/attempt.ts';
 
 const ENDED: ItemError = { code: 'validation', message: 'takes longer than 1 s to check against its schema' };
 

@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Checkpoint } from '../../activities/dependencies.ts';
-import { PreviewTimeoutError } from '../../activities/preview-deletion.ts';
-import { decideGroup } from '../../store/commits.ts';
-import { removeDeletionPlan } from '../../store/deletion-steps.ts';
-import { markLeaving } from '../../store/leaving-marks.ts';
-import { allExternalIds } from '../../store/reference-graph.ts';
+import type { Checkpoint } from '../../activities/activity-context.ts';
+import { markLeaving } from '../../isolation/deletion-marks.ts';
+import { removeDeletionPlan } from '../../isolation/deletion-steps.ts';
+import { decideGroup, groupsIn } from '../../isolation/groups.ts';
+import { allExternalIds } from '../../isolation/reference-graph.ts';
+import { PreviewTimeoutError } from '../../services/deletes/preview-deletion.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { outcomePagesIn } from '../../store/items/outcomes.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { type DeleteRequest, Deletions, type Forest, isBlocked, Killed, SCHEMAS } from './deletions.ts';
 
 let deletions: Deletions;
@@ -197,7 +200,7 @@ describe('a delete', () => {
     await expect(deletions.step(batchId, step)).rejects.toThrow(Killed);
     expect((await deletions.plan(batchId, 1))?.stages).toEqual([]);
     expect(await deletions.results(batchId)).toEqual(['deleted', 'deleted']);
-    expect(await deletions.database.resources.countDocuments({})).toBe(0);
+    expect(await resourcesIn(deletions.database).countDocuments({})).toBe(0);
     await deletions.finish(batchId);
   });
 
@@ -256,8 +259,8 @@ describe('a delete', () => {
     const batchId = await deletions.acceptDelete({ ids: ['a', 'b', 'a', 'b'] });
     const { database } = deletions;
     const first = { status: 'succeeded', action: 'deleted', attempts: 1 } as const;
-    await database.resources.deleteOne({ _id: deletions.key('Leaf:a') });
-    await database.outcomePages.insertOne({ _id: `${batchId}/0`, outcomes: { 0: first } });
+    await resourcesIn(database).deleteOne({ _id: deletions.key('Leaf:a') });
+    await outcomePagesIn(database).insertOne({ _id: `${batchId}/0`, outcomes: { 0: first } });
     const { counted } = await deletions.carryOut(batchId);
     expect(await deletions.results(batchId)).toEqual(['deleted', 'deleted', 'deleted again', 'deleted again']);
     expect(counted).toMatchObject({ counts: { succeeded: 4, queued: 0 }, actions: { deleted: 2 } });
@@ -312,11 +315,14 @@ describe('a delete while others write', () => {
     await deletions.carryOut(batchId, {
       beforeSteps: async (round) => {
         if (round > 0) return;
-        await deletions.database.resources.updateOne(
+        await resourcesIn(deletions.database).updateOne(
           { _id: deletions.key('Twig:lets-go') },
           { $set: { references: [] } },
         );
-        await deletions.database.resources.updateOne({ _id: deletions.key('Root:on') }, { $set: { references: [] } });
+        await resourcesIn(deletions.database).updateOne(
+          { _id: deletions.key('Root:on') },
+          { $set: { references: [] } },
+        );
       },
     });
     expect(await deletions.seen()).toEqual(['Root:on', 'Twig:lets-go']);
@@ -402,11 +408,11 @@ describe('a delete while others write', () => {
       const dead = await deletions.acceptDelete({ ids: ['a'] });
       await markLeaving(deletions.database, dead, `${dead}/1/0`, [deletions.key('Leaf:a')]);
       if (state === 'committed') await decideGroup(deletions.database, `${dead}/1/0`, 'committed', []);
-      await deletions.database.batches.updateOne({ _id: dead }, { $set: { status: 'cancelled' } });
+      await batchesIn(deletions.database).updateOne({ _id: dead }, { $set: { status: 'cancelled' } });
       const batchId = await deletions.acceptDelete({ ids: ['a', 'b'] });
       await deletions.carryOut(batchId);
       expect(await deletions.results(batchId)).toEqual([state === 'aborted' ? 'deleted' : 'not_found', 'deleted']);
-      await deletions.database.commits.deleteMany({});
+      await groupsIn(deletions.database).deleteMany({});
     }
   });
 });
@@ -437,9 +443,9 @@ describe('a dry run', () => {
     await fc.assert(
       fc.asyncProperty(forests, requests, async (forest: Forest, request: DeleteRequest) => {
         await deletions.store(forest);
-        const before = await deletions.database.resources.find({}).toArray();
+        const before = await resourcesIn(deletions.database).find({}).toArray();
         const preview = await deletions.preview(request);
-        expect(await deletions.database.resources.find({}).toArray()).toEqual(before);
+        expect(await resourcesIn(deletions.database).find({}).toArray()).toEqual(before);
         const batchId = await deletions.acceptDelete(request);
         const { counted, summary } = await deletions.carryOut(batchId);
         const after = new Set(await deletions.seen());
@@ -481,5 +487,5 @@ test('external ids of a deleteAll come in full pages, without those that readers
     .map((name) => name.slice(5))
     .filter((id) => !['3', '7', '11'].includes(id));
   expect(pages.flat().sort()).toEqual(expected.sort());
-  await database.commits.deleteMany({});
+  await groupsIn(database).deleteMany({});
 });

@@ -3,22 +3,25 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { inject } from 'vitest';
+import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/activity-context.ts';
 import { applyItems } from '../../activities/apply-items.ts';
 import { deleteResources } from '../../activities/delete-resources.ts';
-import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/dependencies.ts';
 import { expireItems } from '../../activities/expire-items.ts';
 import { finishBatch } from '../../activities/finish-batch.ts';
-import { MemoryAllowance } from '../../activities/memory-allowance.ts';
 import { planBatch } from '../../activities/plan-batch.ts';
-import { type DeletionPreview, previewDeletion } from '../../activities/preview-deletion.ts';
-import type { BatchOptions, BatchSummary, Operation } from '../../domain/batch.ts';
-import { resourceKey } from '../../domain/resource.ts';
-import { scopeKey } from '../../domain/scope.ts';
-import { insertBatch } from '../../store/batches.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { writeItemPages } from '../../store/item-pages.ts';
-import { outcomeChunks, type StoredOutcome } from '../../store/outcome-pages.ts';
-import { type ResourceDocument, visible } from '../../store/resources.ts';
+import type { BatchOptions, BatchSummary, Operation } from '../../domain/batch/batch.ts';
+import { scopeKey } from '../../domain/batch/scope.ts';
+import { resourceKey } from '../../domain/write/resource.ts';
+import { groupsIn } from '../../isolation/groups.ts';
+import { intentsIn } from '../../isolation/intents.ts';
+import { visible } from '../../isolation/read-resources.ts';
+import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
+import { type DeletionPreview, previewDeletion } from '../../services/deletes/preview-deletion.ts';
+import { batchesIn, insertBatch } from '../../store/batches/batches.ts';
+import { writeItemPages } from '../../store/items/item-pages.ts';
+import { outcomeChunks, type StoredOutcome } from '../../store/items/outcomes.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
+import { type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 import { createSchemaDefinition } from '../../store/schema-definitions.ts';
 import { BatchState } from '../../workflows/batch-state.ts';
 import type { DeletionResult, ItemsOfBatch, Plan, StepOfBatch } from '../../workflows/messages.ts';
@@ -99,7 +102,7 @@ export class Deletions {
   }
 
   async stop(): Promise<void> {
-    await this.database.resources.db.dropDatabase();
+    await resourcesIn(this.database).db.dropDatabase();
     await this.database.close();
   }
 
@@ -116,7 +119,7 @@ export class Deletions {
 
   /** Stores resources as they are, in place of what was stored before. */
   async store(forest: Forest): Promise<void> {
-    await this.database.resources.deleteMany({});
+    await resourcesIn(this.database).deleteMany({});
     await this.add(forest);
   }
 
@@ -138,12 +141,12 @@ export class Deletions {
         writes: [],
       };
     });
-    if (documents.length > 0) await this.database.resources.insertMany(documents);
+    if (documents.length > 0) await resourcesIn(this.database).insertMany(documents);
   }
 
   /** Names of what readers see, sorted; fails where one of them refers to nothing. */
   async seen(): Promise<string[]> {
-    const documents = await visible(this.database, await this.database.resources.find({}).toArray());
+    const documents = await visible(this.database, await resourcesIn(this.database).find({}).toArray());
     const keys = new Set(documents.map((document) => document._id));
     for (const { _id, references } of documents) {
       const dangling = references.filter((key) => !keys.has(key));
@@ -264,7 +267,7 @@ export class Deletions {
     batchId: string,
     { from = 0, beforeSteps, redeliver = false }: CarryOutOptions = {},
   ): Promise<{ counted: BatchSummary; summary: BatchSummary }> {
-    const batch = await this.database.batches.findOne({ _id: batchId });
+    const batch = await batchesIn(this.database).findOne({ _id: batchId });
     const state = new BatchState({ total: batch?.total ?? 0 });
     for (let cursor: number | undefined = from; cursor !== undefined; ) {
       const plan: Plan | null = await this.plan(batchId, cursor);
@@ -288,7 +291,7 @@ export class Deletions {
   }
 
   async outcomes(batchId: string): Promise<StoredOutcome[]> {
-    const batch = await this.database.batches.findOne({ _id: batchId });
+    const batch = await batchesIn(this.database).findOne({ _id: batchId });
     if (batch === null) throw new Error('no such batch');
     const all = new Map<number, StoredOutcome>();
     for await (const { outcomes } of outcomeChunks(this.database, batch))
@@ -308,10 +311,10 @@ export class Deletions {
   async leftovers(): Promise<number> {
     const { database } = this;
     const counts = await Promise.all([
-      database.resources.db.collection('deletion_steps').countDocuments({}),
-      database.commits.countDocuments({}),
-      database.resources.countDocuments({ leaving: { $exists: true } }),
-      database.intents.countDocuments({}),
+      resourcesIn(database).db.collection('deletion_steps').countDocuments({}),
+      groupsIn(database).countDocuments({}),
+      resourcesIn(database).countDocuments({ leaving: { $exists: true } }),
+      intentsIn(database).countDocuments({}),
     ]);
     return counts.reduce((sum, count) => sum + count, 0);
   }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { SupersededError } from '../../store/errors.ts';
+import { intentsIn } from '../../isolation/intents.ts';
+import { SupersededError } from '../../store/mongodb/errors.ts';
 import type { Plan } from '../../workflows/messages.ts';
 import { Deletions } from './deletions.ts';
 import { holdFirstAt } from './held-checkpoint.ts';
@@ -37,7 +38,7 @@ test('an activity of an earlier execution that goes on when a later one has carr
   await expect(earlier).rejects.toThrow(SupersededError);
   expect(await deletions.results(batchId)).toEqual(['missing_dependency']);
   expect(await deletions.seen()).toEqual(['Leaf:target']);
-  expect(await deletions.database.intents.countDocuments({ batchId })).toBe(0);
+  expect(await intentsIn(deletions.database).countDocuments({ batchId })).toBe(0);
 });
 
 test('what an earlier execution has decided is not stored once a later one is at work', async () => {
@@ -80,7 +81,7 @@ test('a later execution that does not plan takes over as well, and leaves no int
   held.letGo();
   await expect(earlier).rejects.toThrow(SupersededError);
   expect(await deletions.seen()).toEqual(['Leaf:a']);
-  expect(await deletions.database.intents.countDocuments({ batchId })).toBe(0);
+  expect(await intentsIn(deletions.database).countDocuments({ batchId })).toBe(0);
 });
 
 test('a later execution that cancels a batch ends what the earlier one has under way', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createFewAtOnce } from '../../activities/few-at-once.ts';
+import { createFewAtOnce } from '../../activities/write/semaphore.ts';
 
 const LONG_MS = 60_000;
 

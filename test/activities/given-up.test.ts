@@ -1,10 +1,11 @@
 import { CancelledFailure } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createDependencies } from '../../activities/dependencies.ts';
+import { createDependencies } from '../../activities/activity-context.ts';
 import { expireItems } from '../../activities/expire-items.ts';
 import { finishBatch } from '../../activities/finish-batch.ts';
 import { lookForDependencies } from '../../activities/look-for-dependencies.ts';
+import { waitsIn } from '../../store/items/waits.ts';
 import { Drover } from '../harness.ts';
 
 let drover: Drover;
@@ -31,6 +32,6 @@ test.each(['look', 'expire', 'finish'] as const)(
     await expect(attempt).rejects.toThrow(CancelledFailure);
     expect(await drover.batch(id)).toMatchObject({ status: 'waiting', counts: { pending: 1 } });
     expect((await drover.items(id))[0]?.status).toBe('pending');
-    expect(await drover.services.database.waits.countDocuments({ batchId: id })).toBe(1);
+    expect(await waitsIn(drover.services.database).countDocuments({ batchId: id })).toBe(1);
   },
 );

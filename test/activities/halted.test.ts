@@ -3,17 +3,18 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/activity-context.ts';
 import { applyItems } from '../../activities/apply-items.ts';
-import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/dependencies.ts';
 import { expireItems } from '../../activities/expire-items.ts';
-import { MemoryAllowance } from '../../activities/memory-allowance.ts';
 import { planBatch } from '../../activities/plan-batch.ts';
-import type { BatchOptions, Operation } from '../../domain/batch.ts';
-import { noActions, noCounts } from '../../domain/outcome.ts';
-import { insertBatch, recordFinished, recordStarted, requestControl } from '../../store/batches.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { writeItemPages } from '../../store/item-pages.ts';
-import { readOutcomes } from '../../store/outcome-pages.ts';
+import type { BatchOptions, Operation } from '../../domain/batch/batch.ts';
+import { noActions, noCounts } from '../../domain/batch/outcome.ts';
+import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
+import { insertBatch, recordFinished, recordStarted, requestControl } from '../../store/batches/batches.ts';
+import { writeItemPages } from '../../store/items/item-pages.ts';
+import { readOutcomes } from '../../store/items/outcomes.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { createSchemaDefinition } from '../../store/schema-definitions.ts';
 
 /** What activities of a batch do that is suspended, cancelled or over, after that is stored and before its workflow knows. */
@@ -50,7 +51,7 @@ beforeAll(async () => {
   townId = 'created' in made ? made.created.id : '';
 });
 afterAll(async () => {
-  await database.resources.db.dropDatabase();
+  await resourcesIn(database).db.dropDatabase();
   await database.close();
 });
 afterEach(() => {
@@ -108,7 +109,7 @@ describe('an activity whose worker was killed after it had written, delivered ag
     };
     await expect(attempt(1, () => applyItems(dependencies, input))).rejects.toThrow('killed');
     atCheckpoint = undefined;
-    const written = await database.resources.countDocuments({ externalId: /^begun-/ });
+    const written = await resourcesIn(database).countDocuments({ externalId: /^begun-/ });
     expect(written).toBeGreaterThan(0);
     expect(written).toBeLessThan(TWO_SLICES);
     expect((await outcomesOf({ _id }, input.indexes)).size).toBe(0);
@@ -118,7 +119,7 @@ describe('an activity whose worker was killed after it had written, delivered ag
     expect(result.tally.counts).toEqual({ succeeded: written });
     expect(result.left).toHaveLength(TWO_SLICES - written);
     expect(signalled).toEqual([`batch-${waiting._id}`]);
-    expect(await database.resources.countDocuments({ externalId: /^begun-/ })).toBe(written);
+    expect(await resourcesIn(database).countDocuments({ externalId: /^begun-/ })).toBe(written);
     await requestControl(database, _id, { suspended: false });
     const rest = await attempt(1, () => applyItems(dependencies, { ...input, indexes: result.left ?? [] }));
     expect(rest.tally).toMatchObject({ counts: { succeeded: TWO_SLICES - written } });

@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../../activities/dependencies.ts';
+import type { Checkpoint } from '../../activities/activity-context.ts';
 import type { Deletions } from './deletions.ts';
 
 /** Stops whoever comes to a checkpoint first, until it is let go. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { UploadOptions } from '@drover/client';
 import { ApplicationFailure } from '@temporalio/activity';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { resourcesIn } from '../../store/resources.ts';
 import { type HeldRequest, TcpProxy } from '../../testkit/proxy.ts';
 import { Drover } from '../harness.ts';
 
@@ -92,7 +93,7 @@ test('an update that lands after its item has failed changes nothing', async () 
   });
   // the earlier intent is gone with the second attempt: the third one finds no target
   await expect.poll(() => isFirst, { timeout: 20_000 }).toBe(false);
-  await drover.services.database.resources.deleteOne({ externalId: target });
+  await resourcesIn(drover.services.database).deleteOne({ externalId: target });
   drover.atCheckpoint(undefined);
   expect((await ended(batchId)).counts).toMatchObject({ failed: 1 });
   await late.deliver();

@@ -2,17 +2,17 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { MongoBulkWriteError, MongoNetworkError, MongoServerError } from 'mongodb';
 import { expect, test } from 'vitest';
-import type { Dependencies } from '../../activities/dependencies.ts';
+import type { Dependencies } from '../../activities/activity-context.ts';
 import { createActivities } from '../../activities/index.ts';
 import { createLogger } from '../../logging.ts';
-import { CommandTimeoutError } from '../../store/errors.ts';
+import { CommandTimeoutError } from '../../store/mongodb/errors.ts';
 
 const log: string[] = [];
 const NO_RESULT = { getWriteConcernError: () => undefined } as never;
 
 /** What `recordState` makes of an error that its first command throws. */
 async function failureOf(error: Error): Promise<ApplicationFailure> {
-  const database = { batches: { updateOne: () => Promise.reject(error) } };
+  const database = { collection: () => ({ updateOne: () => Promise.reject(error) }) };
   const logger = createLogger({ LOG_LEVEL: 'info' }, {}, { write: (line) => void log.push(line) });
   const activities = createActivities({ database, logger } as unknown as Dependencies);
   const failure = await new MockActivityEnvironment()

@@ -1,11 +1,11 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
-import { createDependencies } from '../../activities/dependencies.ts';
-import { MemoryAllowance } from '../../activities/memory-allowance.ts';
+import { createDependencies } from '../../activities/activity-context.ts';
 import { recoverBatch } from '../../activities/recovery/finish-lost.ts';
-import { purgeBatch } from '../../services/purge-batch.ts';
-import { type BatchDocument, insertBatch, readBatch, recordStarted } from '../../store/batches.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
+import { purgeBatch } from '../../services/batches/purge-batch.ts';
+import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
+import { type BatchDocument, batchesIn, insertBatch, readBatch, recordStarted } from '../../store/batches/batches.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 
 /** Temporal 1.30 can pause a workflow; the embedded server (1.29) cannot, so what it says is played. */
 
@@ -77,7 +77,7 @@ test.each([
 
 test('a deleted batch whose workflow is paused is removed for good: nobody would resume it', async () => {
   const batch = await runningBatch('deleted');
-  await database.batches.updateOne({ _id: batch._id }, { $set: { deletedAt: new Date(), status: 'cancelled' } });
+  await batchesIn(database).updateOne({ _id: batch._id }, { $set: { deletedAt: new Date(), status: 'cancelled' } });
   const { context, terminate } = played(PAUSED, 'PAUSED');
   expect(await purgeBatch(context, batch, 0)).toBe(true);
   expect(terminate).toHaveBeenCalledOnce();

@@ -1,8 +1,9 @@
 import { ApplicationFailure } from '@temporalio/common';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MemoryExceededError } from '../../activities/memory-allowance.ts';
-import { type DeletionDecision, decideDeletion } from '../../domain/decide-deletion.ts';
+import { type DeletionDecision, decideDeletion } from '../../domain/delete/decide-deletion.ts';
+import { MemoryExceededError } from '../../services/deletes/memory-allowance.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { type DeleteRequest, Deletions, type Forest, isBlocked, SCHEMAS } from './deletions.ts';
 
 /** More than is ever worth asking about one by one. */
@@ -85,7 +86,7 @@ describe('a delete of more than is worth asking about one by one', () => {
       const ids = idsOf(forest);
       const batchId = await deletions.acceptDelete({ ids, deleteAll: true, cascade });
       // one that goes before its delete is planned, and one that comes after its acceptance
-      await deletions.database.resources.deleteOne({ _id: deletions.key('Leaf:free-7') });
+      await resourcesIn(deletions.database).deleteOne({ _id: deletions.key('Leaf:free-7') });
       await deletions.add({ 'Leaf:late': [] });
       const { counted, summary } = await deletions.carryOut(batchId);
       expect(counted.counts).toEqual(summary.counts);

@@ -3,12 +3,12 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { createDependencies } from '../../activities/dependencies.ts';
-import { MemoryAllowance } from '../../activities/memory-allowance.ts';
+import { createDependencies } from '../../activities/activity-context.ts';
 import { recover } from '../../activities/recover.ts';
-import { type BatchDocument, toBatchDocument } from '../../store/batches.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { createIndexes, INDEXES } from '../../store/indexes.ts';
+import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
+import { type BatchDocument, batchesIn, toBatchDocument } from '../../store/batches/batches.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
+import { createIndexes, INDEXES } from '../../store/mongodb/indexes.ts';
 import type { RecoverResult } from '../../workflows/messages.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 
@@ -32,7 +32,7 @@ beforeAll(async () => {
   await createIndexes(database, INDEXES, logger);
 });
 afterAll(async () => {
-  await database.batches.deleteMany({});
+  await batchesIn(database).deleteMany({});
   await database.close();
 });
 
@@ -121,9 +121,9 @@ const contextWith = (temporal: PlayedTemporal) =>
 test('100 batches that were never started are started within seconds beside 100,000 that wait, and Temporal is asked little', async () => {
   const waiting = waitingBatches();
   for (let at = 0; at < WAITING; at += INSERTED_AT_ONCE)
-    await database.batches.insertMany(waiting.slice(at, at + INSERTED_AT_ONCE), { ordered: false });
+    await batchesIn(database).insertMany(waiting.slice(at, at + INSERTED_AT_ONCE), { ordered: false });
   const unstarted = Array.from({ length: UNSTARTED }, () => acceptedAt(Date.now()));
-  await database.batches.insertMany(unstarted.map((batch) => ({ ...batch, startDue: new Date() })));
+  await batchesIn(database).insertMany(unstarted.map((batch) => ({ ...batch, startDue: new Date() })));
   const ids = waiting.map(({ _id }) => batchWorkflowId(_id));
   const hidden = new Set([...UNSEEN, ...LOST].map((n) => ids[n] ?? ''));
   const temporal = new PlayedTemporal(
@@ -138,7 +138,7 @@ test('100 batches that were never started are started within seconds beside 100,
   const isStarted = (id: string): boolean => temporal.started.has(batchWorkflowId(id));
   await expect.poll(() => unstarted.filter(({ _id }) => isStarted(_id)).length, { timeout: 60_000 }).toBe(UNSTARTED);
   expect(Date.now() - began).toBeLessThan(60_000);
-  await expect.poll(() => database.batches.countDocuments({ unstarted: true }), { timeout: 10_000 }).toBe(0);
+  await expect.poll(() => batchesIn(database).countDocuments({ unstarted: true }), { timeout: 10_000 }).toBe(0);
   // meanwhile the pass over those that wait comes to those that have lost their workflow
   await expect.poll(() => LOST.every((n) => temporal.started.has(ids[n] ?? '')), { timeout: 120_000 }).toBe(true);
   activity.cancel();
@@ -154,8 +154,8 @@ test('100 batches that were never started are started within seconds beside 100,
 }, 300_000);
 
 test('two at once start each batch once', async () => {
-  await database.batches.deleteMany({});
-  await database.batches.insertMany(
+  await batchesIn(database).deleteMany({});
+  await batchesIn(database).insertMany(
     Array.from({ length: UNSTARTED }, () => ({ ...acceptedAt(Date.now()), startDue: new Date() })),
   );
   const temporal = new PlayedTemporal([], new Set());
@@ -164,24 +164,24 @@ test('two at once start each batch once', async () => {
     new MockActivityEnvironment().run(() => recover(context, { forMs: 3_000 })) as Promise<RecoverResult>;
   const results = await Promise.all([pass(), pass()]);
   expect(results.reduce((sum, { started }) => sum + started, 0)).toBe(UNSTARTED);
-  expect(await database.batches.countDocuments({ unstarted: true })).toBe(0);
+  expect(await batchesIn(database).countDocuments({ unstarted: true })).toBe(0);
 }, 60_000);
 
 test('batches of a shard that is not well are tried again later and later, and keep no others from being started', async () => {
-  await database.batches.deleteMany({});
+  await batchesIn(database).deleteMany({});
   const [bad, good] = [25, UNSTARTED];
   const overdue = (ms: number) => ({ ...acceptedAt(Date.now()), startDue: new Date(Date.now() - ms) });
   const [unwell, well] = [
     Array.from({ length: bad }, () => overdue(60_000)),
     Array.from({ length: good }, () => overdue(1_000)),
   ];
-  await database.batches.insertMany([...unwell, ...well]);
+  await batchesIn(database).insertMany([...unwell, ...well]);
   const temporal = new PlayedTemporal([], new Set());
   for (const { _id } of unwell) temporal.unwell.add(batchWorkflowId(_id));
   const activity = new MockActivityEnvironment();
   const running = activity.run(() => recover(contextWith(temporal), { forMs: 600_000 }));
   running.catch(() => undefined);
-  const left = () => database.batches.find({ unstarted: true }).toArray();
+  const left = () => batchesIn(database).find({ unstarted: true }).toArray();
   await expect.poll(async () => (await left()).length, { timeout: 30_000 }).toBe(bad);
   expect(temporal.started.size).toBe(good);
   await expect
@@ -191,20 +191,20 @@ test('batches of a shard that is not well are tried again later and later, and k
     expect(startDue?.getTime()).toBeGreaterThan(Date.now() - 5_000 + 1_000 * startFailures);
   temporal.unwell.clear();
   await expect.poll(async () => (await left()).length, { timeout: 40_000 }).toBe(0);
-  expect(await database.batches.countDocuments({ startFailures: { $exists: true } })).toBe(0);
+  expect(await batchesIn(database).countDocuments({ startFailures: { $exists: true } })).toBe(0);
   activity.cancel();
   await expect(running).rejects.toThrow();
 }, 120_000);
 
 test('a retry whose earlier run does not close is not taken for started', async () => {
-  await database.batches.deleteMany({});
+  await batchesIn(database).deleteMany({});
   const batch: BatchDocument = { ...acceptedAt(Date.now()), run: 2, startDue: new Date() };
-  await database.batches.insertOne(batch);
+  await batchesIn(database).insertOne(batch);
   const workflowId = batchWorkflowId(batch._id);
   const temporal = new PlayedTemporal([workflowId], new Set([workflowId]));
   temporal.started.set(workflowId, Date.now());
   await new MockActivityEnvironment().run(() => recover(contextWith(temporal), { forMs: 500 }));
-  expect(await database.batches.findOne({ _id: batch._id })).toMatchObject({ unstarted: true, startFailures: 1 });
+  expect(await batchesIn(database).findOne({ _id: batch._id })).toMatchObject({ unstarted: true, startFailures: 1 });
 }, 30_000);
 
 test('recovery that is given up stops, whatever it is at, and answers nothing', async () => {

@@ -4,16 +4,17 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/activity-context.ts';
 import { applyItems } from '../../activities/apply-items.ts';
-import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/dependencies.ts';
 import { lookForDependencies } from '../../activities/look-for-dependencies.ts';
-import { MemoryAllowance } from '../../activities/memory-allowance.ts';
-import { resourceKey } from '../../domain/resource.ts';
-import { insertBatch } from '../../store/batches.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { writeItemPages } from '../../store/item-pages.ts';
-import { readOutcomes } from '../../store/outcome-pages.ts';
-import { claimPending, unclaimPending } from '../../store/pending-items.ts';
+import { resourceKey } from '../../domain/write/resource.ts';
+import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
+import { insertBatch } from '../../store/batches/batches.ts';
+import { writeItemPages } from '../../store/items/item-pages.ts';
+import { readOutcomes } from '../../store/items/outcomes.ts';
+import { claimPending, unclaimPending } from '../../store/items/pending-items.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { createSchemaDefinition } from '../../store/schema-definitions.ts';
 import type { ItemsOfBatch } from '../../workflows/messages.ts';
 import { isBlocked } from './deletions.ts';
@@ -60,7 +61,7 @@ beforeAll(async () => {
   nodeId = 'created' in made ? made.created.id : '';
 });
 afterAll(async () => {
-  await database.resources.db.dropDatabase();
+  await resourcesIn(database).db.dropDatabase();
   await database.close();
 });
 
@@ -250,7 +251,7 @@ describe('a look asks for another one, which nobody else may ask for', () => {
     await carryOut(await accept(`${a}z`));
     const [one, other] = [await accept(a, b, `${a}z`), await accept(b, a)];
     for (const id of [one, other]) await run(applyItems, id);
-    await database.resources.deleteOne({ _id: resourceKey(SCOPE, nodeId, `${a}z`) });
+    await resourcesIn(database).deleteOne({ _id: resourceKey(SCOPE, nodeId, `${a}z`) });
     expect(await run(lookForDependencies, one)).toMatchObject({ settled: [], lookAgain: true });
     expect(await run(lookForDependencies, one)).toMatchObject({ settled: [], ready: [], lookAgain: false });
     signalled.clear();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { workResult } from '../../activities/apply-items.ts';
-import type { StoredOutcome } from '../../store/outcome-pages.ts';
+import type { StoredOutcome } from '../../store/items/outcomes.ts';
 
 test('what an activity tells of its items: numbers, which ones wait until when, and whether one that is settled has waited', () => {
   const expiresAt = new Date('2026-01-01T00:00:00Z');

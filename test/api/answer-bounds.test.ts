@@ -1,8 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_ANSWER_BYTES } from '../../domain/answer-room.ts';
-import { type Actions, noActions, noCounts } from '../../domain/outcome.ts';
-import type { BatchDocument } from '../../store/batches.ts';
+import { MAX_ANSWER_BYTES } from '../../domain/batch/answer-room.ts';
+import { type Actions, noActions, noCounts } from '../../domain/batch/outcome.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
 import { type Answer, OwnApi } from './own-api.ts';
 
 /** Answers that hold as much as they ever can, from what is stored as such: none is larger than 4 MiB (contract section 3). */
@@ -46,7 +47,7 @@ function failedBatch(): BatchDocument {
 
 test('batches with a hundred long messages each are listed page by page, and answered one by one', async () => {
   const batches = Array.from({ length: 20 }, failedBatch);
-  await api.services.database.batches.insertMany(batches);
+  await batchesIn(api.services.database).insertMany(batches);
   const seen: string[] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
     const page: Answer = await api.send('GET', `/api/batches?limit=100&cursor=${cursor}`);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_ANSWER_BYTES, withinRoom } from '../../domain/answer-room.ts';
-import type { ItemView } from '../../services/list-items.ts';
-import type { BatchView } from '../../services/view-batch.ts';
+import { MAX_ANSWER_BYTES, withinRoom } from '../../domain/batch/answer-room.ts';
+import type { ItemView } from '../../services/batches/list-items.ts';
+import type { BatchView } from '../../services/batches/view-batch.ts';
 import { type Answer, Drover } from '../harness.ts';
 import { Tenant } from '../tenant.ts';
 

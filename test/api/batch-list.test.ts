@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ItemView } from '../../services/list-items.ts';
-import type { BatchView } from '../../services/view-batch.ts';
+import type { ItemView } from '../../services/batches/list-items.ts';
+import type { BatchView } from '../../services/batches/view-batch.ts';
 import { Conformance } from '../conformance.ts';
 import { type Answer, Drover } from '../harness.ts';
 import { Tenant } from '../tenant.ts';

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import { describe, expect, inject, test } from 'vitest';
-import { atLeast } from '../../api/body-rate.ts';
-import { LoadLimits } from '../../api/load-limits.ts';
+import { atLeast } from '../../api/middleware/body-rate.ts';
 import { startApi } from '../../api/server.ts';
+import { LoadLimits } from '../../api/state/load-limits.ts';
 import { ConfigError, loadConfig } from '../../config.ts';
 
 /** A body whose chunks come when they are sent. */

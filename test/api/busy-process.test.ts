@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import type { Services } from '../../api/context.ts';
+import type { Services } from '../../api/http/context.ts';
 import { openServices } from '../../api/server.ts';
 import { loadConfig } from '../../config.ts';
 

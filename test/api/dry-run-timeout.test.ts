@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { OwnApi } from './own-api.ts';
 
 // thirty seconds of deciding take more resources than a test can store
-vi.mock('../../activities/preview-deletion.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../activities/preview-deletion.ts')>();
+vi.mock('../../services/deletes/preview-deletion.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../services/deletes/preview-deletion.ts')>();
   return { ...original, previewDeletion: () => Promise.reject(new original.PreviewTimeoutError('late')) };
 });
 

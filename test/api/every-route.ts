@@ -1,5 +1,5 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import type { ApiEnv } from '../../api/context.ts';
+import type { ApiEnv } from '../../api/http/context.ts';
 
 /** One route of the API, from its OpenAPI document. */
 export interface Route {

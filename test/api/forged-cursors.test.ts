@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CURSOR_KEY_PURPOSE, Cursors, type ListPlace } from '../../api/cursors.ts';
-import { type Scope, scopeKey } from '../../domain/scope.ts';
-import { referrerPage, resourcePage } from '../../store/resources.ts';
+import { CURSOR_KEY_PURPOSE, Cursors, type ListPlace } from '../../api/http/cursors.ts';
+import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
+import { referrerPage, resourcePage } from '../../isolation/read-resources.ts';
 import { serverKey } from '../../store/server-keys.ts';
 import { Drover } from '../harness.ts';
 

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { batchesIn } from '../../store/batches/batches.ts';
 import { createNamespace } from '../camunda/namespace.ts';
 import { Drover } from '../harness.ts';
 import { everyRoute, type Route } from './every-route.ts';
@@ -328,13 +329,15 @@ function keep(parameter: string, value: string): void {
 /** What was accepted comes to its end, without a bug; and a proper request is carried out as ever. */
 async function expectNothingBroken(): Promise<void> {
   const { database } = drover.services;
-  for (const batch of await database.batches.find({ suspended: true }).toArray()) {
+  for (const batch of await batchesIn(database).find({ suspended: true }).toArray()) {
     await drover.request('POST', `/api/batches/${batch._id}/resume`, { tenant: batch.tenant });
   }
   const isSettled = async (): Promise<number> =>
-    database.batches.countDocuments({ deletedAt: { $exists: false }, status: { $in: ['queued', 'processing'] } });
+    batchesIn(database).countDocuments({ deletedAt: { $exists: false }, status: { $in: ['queued', 'processing'] } });
   await expect.poll(isSettled, { timeout: 60_000, interval: 200 }).toBe(0);
-  const internal = await database.batches.find({ 'result.errorCodes.internal': { $gt: 0 } }).toArray();
+  const internal = await batchesIn(database)
+    .find({ 'result.errorCodes.internal': { $gt: 0 } })
+    .toArray();
   expect(internal.map(({ _id, operation, options }) => ({ _id, operation, options }))).toEqual([]);
   await define('afterwards');
   const id = await drover.upload('afterwards', [

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { isLocalRequest, isLoopback } from '../../api/loopback.ts';
+import { isLocalRequest, isLoopback } from '../../api/middleware/loopback.ts';
 import { startApi } from '../../api/server.ts';
 import { ConfigError, loadConfig } from '../../config.ts';
 import { Drover } from '../harness.ts';

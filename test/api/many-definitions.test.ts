@@ -1,10 +1,11 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_ANSWER_BYTES } from '../../domain/answer-room.ts';
+import { MAX_ANSWER_BYTES } from '../../domain/batch/answer-room.ts';
 import { MAX_SCHEMA_DEFINITIONS } from '../../domain/limits.ts';
-import type { JsonObject } from '../../domain/resource.ts';
-import { MAX_SCHEMA_LENGTH } from '../../domain/schema-limits.ts';
+import { MAX_SCHEMA_LENGTH } from '../../domain/schema/extent.ts';
+import type { JsonObject } from '../../domain/write/resource.ts';
 import type { SchemaDefinitionDocument } from '../../store/schema-definitions.ts';
+import { schemaDefinitionsIn, schemaNamesIn } from '../../store/schema-definitions.ts';
 import { type Answer, OwnApi } from './own-api.ts';
 
 /** Many definitions, large ones, and those of an earlier version: no answer is larger than 4 MiB (contract section 3). */
@@ -40,7 +41,8 @@ function stored(name: string, schema: JsonObject, more: Partial<SchemaDefinition
 
 /** Stores definitions with the claims of their names. */
 async function storeAll(documents: readonly SchemaDefinitionDocument[]): Promise<void> {
-  const { schemaDefinitions, schemaNames } = api.services.database;
+  const schemaDefinitions = schemaDefinitionsIn(api.services.database);
+  const schemaNames = schemaNamesIn(api.services.database);
   await schemaDefinitions.insertMany([...documents]);
   await schemaNames.insertMany(
     documents.map(({ _id, platform, name }) => ({ _id: `${platform}/${name}`, schemaDefinitionId: _id })),
@@ -82,7 +84,7 @@ test('a page of definitions counts what they refer to and how they are described
   const documents = Array.from({ length: 100 }, (_, n) =>
     stored(`d${n}`, { type: 'object', properties }, { referenceSchemas, description }),
   );
-  await own.services.database.schemaDefinitions.insertMany(documents);
+  await schemaDefinitionsIn(own.services.database).insertMany(documents);
   const page = await own.send('GET', `${path}?limit=100`);
   expect(bytesOf(page)).toBeLessThan(MAX_ANSWER_BYTES);
   expect(page.body.data.results.length).toBeGreaterThan(10);
@@ -117,7 +119,7 @@ test('a definition with long names that an earlier version has accepted is read,
 });
 
 test('a platform can have ten thousand definitions; one more is a 409 that says so', async () => {
-  const { count } = await api.services.database.schemaDefinitions
+  const { count } = await schemaDefinitionsIn(api.services.database)
     .find({ platform: 'default', active: true })
     .toArray()
     .then((all) => ({ count: all.length }));

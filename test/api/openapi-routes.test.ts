@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createApp, openApiDocument } from '../../api/app.ts';
-import type { Services } from '../../api/context.ts';
+import type { Services } from '../../api/http/context.ts';
 
 /** About the service itself, not about anybody's data: docs/operations.md has them. */
 const OF_THE_SERVICE = /^\/(docs|openapi\.json|healthz|readyz|metrics)(\/|$)/;

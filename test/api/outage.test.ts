@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { batchesIn } from '../../store/batches/batches.ts';
 import { TcpProxy } from '../../testkit/proxy.ts';
 import { Drover } from '../harness.ts';
 import { everyRoute, fill, type Route } from './every-route.ts';
@@ -153,8 +154,8 @@ test('a batch that is deleted while Temporal is away is gone at once', async () 
 });
 
 test('a refused batch leaves nothing behind', async () => {
-  const before = await drover.services.database.batches.countDocuments({});
+  const before = await batchesIn(drover.services.database).countDocuments({});
   temporal.refuse();
   expect((await ask('POST', '/api/resources/thing/batch', { resources: [{ externalId: 'y' }] })).status).toBe(503);
-  expect(await drover.services.database.batches.countDocuments({})).toBe(before);
+  expect(await batchesIn(drover.services.database).countDocuments({})).toBe(before);
 });

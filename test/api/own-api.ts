@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { referencesIn } from '../../domain/references-in.ts';
-import type { JsonObject } from '../../domain/resource.ts';
-import { resourceKey } from '../../domain/resource.ts';
-import { scopeKey } from '../../domain/scope.ts';
-import { insertResources, type ResourceDocument } from '../../store/resources.ts';
+import { scopeKey } from '../../domain/batch/scope.ts';
+import { referencesIn } from '../../domain/write/references-in.ts';
+import type { JsonObject } from '../../domain/write/resource.ts';
+import { resourceKey } from '../../domain/write/resource.ts';
+import { insertResources } from '../../isolation/write-resources.ts';
+import type { ResourceDocument } from '../../store/resources.ts';
 import { findSchemaDefinition } from '../../store/schema-definitions.ts';
 import { InProcessDrover, openInProcess } from '../../testkit/in-process.ts';
 import { installedForTest } from '../harness.ts';

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MAX_ANSWER_BYTES } from '../../domain/answer-room.ts';
+import { MAX_ANSWER_BYTES } from '../../domain/batch/answer-room.ts';
+import { groupsIn } from '../../isolation/groups.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { leastMs } from '../../testkit/measure.ts';
 import { OwnApi } from './own-api.ts';
 
@@ -127,7 +129,8 @@ describe('GET /api/resources/{schema}', () => {
       ['h1', 'h2', 'l1', 'l2', 'z'].map((externalId) => ({ externalId })),
       'marks',
     );
-    const { resources, commits } = api.services.database;
+    const resources = resourcesIn(api.services.database);
+    const commits = groupsIn(api.services.database);
     const mark = (externalId: string, set: object) =>
       resources.updateOne(
         { _id: documents.find((document) => document.externalId === externalId)?._id ?? '' },

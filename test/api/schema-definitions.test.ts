@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../domain/resource.ts';
+import type { JsonObject } from '../../domain/write/resource.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { OwnApi } from './own-api.ts';
 
 const path = '/partner/schema-definitions';
@@ -264,7 +265,7 @@ describe('PUT /partner/schema-definitions/{nameOrId}', () => {
     expect(referrers.body.data.results).toMatchObject([
       { resourceExternalId: 'berlin', schemaName: 'town', fields: ['land'] },
     ]);
-    const stored = await api.services.database.resources.findOne({ _id: berlin?._id ?? '' });
+    const stored = await resourcesIn(api.services.database).findOne({ _id: berlin?._id ?? '' });
     expect(stored).toMatchObject({ version: 1, data: berlin?.data });
     expect(await api.send('PUT', `${path}/town`, { schema: object({ land: {} }) })).toMatchObject({ status: 200 });
     expect((await api.send('GET', '/api/resources/land/DE/references')).body.data.results).toEqual([]);
@@ -294,7 +295,7 @@ describe('DELETE /partner/schema-definitions/{nameOrId}', () => {
     ];
     const refused = await api.send('DELETE', `${path}/doomed`);
     expect(refused).toMatchObject({ status: 409, body: { message: expect.stringContaining('2 resources') } });
-    await api.services.database.resources.deleteMany({ _id: { $in: documents.map((document) => document._id) } });
+    await resourcesIn(api.services.database).deleteMany({ _id: { $in: documents.map((document) => document._id) } });
     expect(await api.send('DELETE', `${path}/DOOMED`)).toMatchObject({ status: 200 });
     expect(await api.send('DELETE', `${path}/doomed`)).toMatchObject({ status: 404 });
     expect(await api.send('GET', '/api/resources/doomed')).toMatchObject({ status: 404 });

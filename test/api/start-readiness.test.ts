@@ -1,8 +1,8 @@
 import { ServiceError } from '@temporalio/client';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { StartReadiness } from '../../api/start-readiness.ts';
-import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
+import { StartReadiness } from '../../api/state/start-readiness.ts';
+import { SEARCH_ATTRIBUTES } from '../../domain/batch/search-attributes.ts';
 
 /** What Temporal says to a start is played: the embedded server knows neither accounts nor such limits. */
 

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { namedTenant } from '../../api/middleware/tenant-header.ts';
 import { type RunningApi, startApi } from '../../api/server.ts';
-import { namedTenant } from '../../api/tenant-header.ts';
 import { loadConfig } from '../../config.ts';
 
 let api: RunningApi;

@@ -5,7 +5,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { SearchAttributes } from '@temporalio/common';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
-import { onceBuilt } from '../../dev/once-built.ts';
+import { onceBuilt } from '../../embedded/once-built.ts';
 import { Conformance } from '../conformance.ts';
 import { Drover } from '../harness.ts';
 import { createNamespace } from './namespace.ts';

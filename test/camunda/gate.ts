@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../../activities/dependencies.ts';
+import type { Checkpoint } from '../../activities/activity-context.ts';
 import type { Drover } from '../harness.ts';
 import { eventually } from './engine.ts';
 

@@ -1,10 +1,11 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import type { Checkpoint } from '../../activities/dependencies.ts';
+import type { Checkpoint } from '../../activities/activity-context.ts';
 import { createApp } from '../../api/app.ts';
-import { countStoredOutcomes } from '../../services/count-jobs.ts';
-import { readBatch } from '../../store/batches.ts';
-import { type DeletionBatch, isDeletionBatch } from '../../store/deletion-batches.ts';
+import { countStoredOutcomes } from '../../services/executions/count-jobs.ts';
+import { batchesIn, readBatch } from '../../store/batches/batches.ts';
+import { type DeletionBatch, isDeletionBatch } from '../../store/batches/terminations.ts';
+import { outcomePagesIn } from '../../store/items/outcomes.ts';
 import { Engine, eventually } from './engine.ts';
 
 let engine: Engine;
@@ -112,7 +113,7 @@ test('a list of batches reads no outcomes, of running ones either', async () => 
   engine.drover.atCheckpoint((at) => (at === 'outcomes-stored' ? held : Promise.resolve()));
   const running = await begin('listed', 20);
   await eventually(async () => (await stored(running)).jobs?.seed === 0, 'a first seed');
-  const asked = vi.spyOn(database.outcomePages, 'find');
+  const asked = vi.spyOn(outcomePagesIn(database), 'find');
   for (const path of ['/batch', '/batch/statistics', '/history/batch']) {
     const { status, body } = await engine.send('GET', path);
     expect([status, (body as { id: string }[]).some(({ id }) => id === running)]).toEqual([200, true]);
@@ -120,7 +121,7 @@ test('a list of batches reads no outcomes, of running ones either', async () => 
   expect(asked).not.toHaveBeenCalled();
   asked.mockRestore();
   // one that an earlier version has begun is counted by its outcomes
-  await database.batches.updateOne({ _id: running }, { $unset: { jobs: '' } });
+  await batchesIn(database).updateOne({ _id: running }, { $unset: { jobs: '' } });
   const { completedJobs } = await statistics(running);
   expect(completedJobs).toBe((await countStoredOutcomes(database, await stored(running))).completed);
   release();
@@ -143,8 +144,8 @@ const MANY = 3_000;
 test('a list without maxResults has every batch, and is written as it is read', async () => {
   const { database } = engine.drover.services;
   const finished = await failedBatch();
-  await database.batches.insertMany(Array.from({ length: MANY }, () => ({ ...finished, _id: uuidv7() })));
-  const find = vi.spyOn(database.batches, 'find');
+  await batchesIn(database).insertMany(Array.from({ length: MANY }, () => ({ ...finished, _id: uuidv7() })));
+  const find = vi.spyOn(batchesIn(database), 'find');
   for (const path of ['/batch', '/batch/statistics', '/history/batch']) {
     const { body } = await engine.send('GET', path);
     expect(new Set((body as { id: string }[]).map(({ id }) => id)).size).toBeGreaterThanOrEqual(MANY);
@@ -175,7 +176,7 @@ test('a list that cannot be read to its end breaks off, and is no shorter list',
       throw new Error('MongoDB has gone');
     },
   };
-  vi.spyOn(database.batches, 'find').mockReturnValue(cursor as never);
+  vi.spyOn(batchesIn(database), 'find').mockReturnValue(cursor as never);
   const response = await unchecked().request('/engine-rest/batch');
   expect(response.status).toBe(200);
   await expect(response.text()).rejects.toThrow();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { OPEN } from '../../domain/process-instance-condition.ts';
-import { and, equals } from '../../domain/visibility-condition.ts';
-import { selectedAt } from '../../services/select-executions.ts';
+import { OPEN } from '../../domain/executions/process-instance-condition.ts';
+import { and, equals } from '../../domain/executions/visibility-condition.ts';
+import { selectedAt } from '../../services/executions/select-executions.ts';
 import { Engine, eventually } from './engine.ts';
 
 /** Awkward for whoever splices values into queries. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ItemAnswer, JsonObject } from '../../scripts/chaos/answers.ts';
-import { check, sleepers } from '../../scripts/chaos/checker.ts';
+import { check, sleepers } from '../../chaos/checker.ts';
+import type { ItemAnswer, JsonObject } from '../../chaos/workload/answers.ts';
 import { answerOf, Doctored } from './doctored.ts';
 
 const created: Partial<ItemAnswer> = { status: 'succeeded', action: 'created' };

@@ -1,7 +1,7 @@
-import type { BatchAnswer, ItemAnswer, JsonObject, ResourceAnswer } from '../../scripts/chaos/answers.ts';
-import { KINDS, type KindName, kindOf, referencesOf } from '../../scripts/chaos/definitions.ts';
-import type { Journal, Removal, SentItem, SentRequest } from '../../scripts/chaos/journal.ts';
-import type { BatchState, RawResource, Snapshot, TenantState } from '../../scripts/chaos/snapshot.ts';
+import type { Journal, Removal, SentItem, SentRequest } from '../../chaos/journal.ts';
+import type { BatchState, RawResource, Snapshot, TenantState } from '../../chaos/snapshot.ts';
+import type { BatchAnswer, ItemAnswer, JsonObject, ResourceAnswer } from '../../chaos/workload/answers.ts';
+import { KINDS, type KindName, kindOf, referencesOf } from '../../chaos/workload/definitions.ts';
 
 /** A journal and a snapshot that agree, made batch by batch; a test then falsifies one thing. */
 export class Doctored {

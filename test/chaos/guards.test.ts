@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { GUARD_NAMES, GUARDS } from '../../scripts/chaos/guards.ts';
-import { patchedFile } from '../../scripts/chaos/sources.ts';
+import { GUARD_NAMES, GUARDS } from '../../chaos/faults/guards.ts';
+import { patchedFile } from '../../chaos/faults/sources.ts';
 
 test.each(GUARD_NAMES)('the sources can be copied without %s: the guard is where chaos looks for it', async (name) => {
   const patched = await patchedFile(name);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { GUARD_NAMES, GUARDS } from '../../scripts/chaos/guards.ts';
-import { runChaos } from '../../scripts/chaos/run.ts';
-import { runWithout } from '../../scripts/chaos/without.ts';
+import { GUARD_NAMES, GUARDS } from '../../chaos/faults/guards.ts';
+import { runWithout } from '../../chaos/faults/without.ts';
+import { runChaos } from '../../chaos/run.ts';
 
 /** A minute for each test, so only on demand: `CHAOS_GUARDS=1 npx vitest run test/chaos/without-guards.test.ts`. */
 const TIMEOUT_MS = 300_000;

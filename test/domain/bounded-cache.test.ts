@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BoundedCache } from '../../domain/bounded-cache.ts';
+import { BoundedCache } from '../../domain/collections/bounded-cache.ts';
 
 describe('a bounded cache', () => {
   it('lets a group push out its own entries only, least recently used first', () => {

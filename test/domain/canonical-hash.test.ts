@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { canonicalHash } from '../../domain/canonical-hash.ts';
-import { canonicalText } from '../../domain/json-text.ts';
-import type { JsonValue } from '../../domain/resource.ts';
+import { canonicalHash } from '../../domain/batch/canonical-hash.ts';
+import { canonicalText } from '../../domain/json/text.ts';
+import type { JsonValue } from '../../domain/write/resource.ts';
 
 const anyJson = fc.jsonValue({ maxDepth: 4 }) as fc.Arbitrary<JsonValue>;
 

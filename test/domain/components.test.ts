@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { stronglyConnectedComponents } from '../../domain/components.ts';
+import { stronglyConnectedComponents } from '../../domain/collections/components.ts';
 
 type Graph = ReadonlyMap<string, readonly string[]>;
 

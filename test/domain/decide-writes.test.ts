@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { compileSchema } from '../../domain/schema/compiler.ts';
 import {
   type BoundReference,
   decideWrites,
   type ResourceState,
   type WriteItem,
   type WriteRules,
-} from '../../domain/decide-writes.ts';
-import { MAX_REFERENCES } from '../../domain/references-in.ts';
-import type { JsonObject } from '../../domain/resource.ts';
-import { compileSchema } from '../../domain/schema-compiler.ts';
+} from '../../domain/write/decide-writes.ts';
+import { MAX_REFERENCES } from '../../domain/write/references-in.ts';
+import type { JsonObject } from '../../domain/write/resource.ts';
 
 const schema = compileSchema(
   {

@@ -1,10 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cascadeReasons, reasonsOf } from '../../domain/cascade-reasons.ts';
-import { type DeletionGraph, decideDeletion, isDeleted, numberedDecision } from '../../domain/decide-deletion.ts';
-import { type DeletionLayout, keysPerStep, layOutDeletion } from '../../domain/deletion-layout.ts';
-import { atOnce } from '../../domain/in-turns.ts';
-import { LinkedResources } from '../../domain/linked-resources.ts';
+import { atOnce } from '../../domain/collections/in-slices.ts';
+import { cascadeReasons, reasonsOf } from '../../domain/delete/cascade-reasons.ts';
+import {
+  type DeletionGraph,
+  decideDeletion,
+  isDeleted,
+  numberedDecision,
+} from '../../domain/delete/decide-deletion.ts';
+import { LinkedResources } from '../../domain/delete/linked-resources.ts';
+import { type DeletionLayout, keysPerStep, layOutDeletion } from '../../domain/delete/step-layout.ts';
 import { cpuMs } from '../../testkit/measure.ts';
 
 /** Up to 20 resources, few references, most of them targets. */

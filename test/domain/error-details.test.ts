@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { addErrorDetails, type ErrorDetails } from '../../domain/error-details.ts';
-import type { ItemError } from '../../domain/outcome.ts';
+import { addErrorDetails, type ErrorDetails } from '../../domain/batch/error-details.ts';
+import type { ItemError } from '../../domain/batch/outcome.ts';
 
 const failed = (index: number, ...messages: string[]): [number, { errors: ItemError[] }] => [
   index,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { externalIdOf, isExternalId } from '../../domain/external-id.ts';
+import { externalIdOf, isExternalId } from '../../domain/write/external-id.ts';
 
 const codeOf = (body: object, field = 'id') => externalIdOf(body as never, field).faults[0]?.code;
 

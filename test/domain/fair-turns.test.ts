@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fairTurn } from '../../domain/fair-turns.ts';
+import { fairTurn } from '../../domain/batch/fairness-key.ts';
 
 test('tenants take turns, and small batches with large ones of the same tenant', () => {
   const keys = ['p/a', 'p/b'].flatMap((scope) => [10, 1000].map((total) => fairTurn({ scope, total }).fairnessKey));

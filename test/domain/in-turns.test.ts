@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { atOnce, type Computation, inTurns } from '../../domain/in-turns.ts';
+import { atOnce, type Computation, inTurns } from '../../domain/collections/in-slices.ts';
 
 function* counting(done: number[]): Computation<string> {
   for (let n = 0; n < 3; n++) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { indivisibleSlices } from '../../domain/indivisible.ts';
+import { indivisibleSlices } from '../../domain/schema/indivisible.ts';
 
 const item = (key: string, ...references: string[]) => ({ key, references: references.map((to) => ({ key: to })) });
 const keysOf = (slices: Iterable<{ key: string }[]>): string[][] =>

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { blocksOf, countBlocks, JobCounter, type JobLayout, seedOf } from '../../domain/job-counts.ts';
-import type { ItemStatus } from '../../domain/outcome.ts';
+import type { ItemStatus } from '../../domain/batch/outcome.ts';
+import { blocksOf, countBlocks, JobCounter, type JobLayout, seedOf } from '../../domain/executions/job-counts.ts';
 
 const statuses = fc.constantFrom<ItemStatus>('queued', 'succeeded', 'skipped', 'failed', 'cancelled');
 

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { cacheDirectory } from '../../dev/cache.ts';
-import { onceBuilt } from '../../dev/once-built.ts';
-import { run } from '../../dev/processes.ts';
+import { cacheDirectory } from '../../embedded/cache.ts';
+import { onceBuilt } from '../../embedded/once-built.ts';
+import { run } from '../../embedded/processes.ts';
 import { differenceOf, type SuiteGroup } from './suite-case.ts';
 import { EXCEPTIONS } from './suite-exceptions.ts';
 

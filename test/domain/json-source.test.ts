@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { exactJson } from '../../domain/exact-json.ts';
-import { countMembers, findFlaws, takeCensus } from '../../domain/json-source.ts';
+import { exactJson } from '../../domain/json/exact.ts';
+import { countMembers, findFlaws, takeCensus } from '../../domain/json/source.ts';
 import { cpuMs } from '../../testkit/measure.ts';
 
 const flawsOf = (text: string) =>

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalText, exceedsDepth, mergeFields, sameJson } from '../../domain/json-text.ts';
-import type { JsonObject, JsonValue } from '../../domain/resource.ts';
+import { canonicalText, exceedsDepth, mergeFields, sameJson } from '../../domain/json/text.ts';
+import type { JsonObject, JsonValue } from '../../domain/write/resource.ts';
 
 const json = (text: string): JsonObject => JSON.parse(text);
 const anyJson = fc.jsonValue({ maxDepth: 4 }) as fc.Arbitrary<JsonValue>;

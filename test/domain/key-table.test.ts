@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { KeyTable } from '../../domain/key-table.ts';
-import { keyedHash } from '../../domain/keyed-hash.ts';
+import { KeyTable } from '../../domain/collections/key-table.ts';
+import { keyedHash } from '../../domain/collections/keyed-hash.ts';
 
 const newTable = (charge = (_bytes: number): void => undefined): KeyTable => new KeyTable(charge, [1, 2]);
 const ids = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 300 }), fc.constantFrom('', '/', 'a', 'a/b', '/a/b/c'));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { OPEN } from '../../domain/process-instance-condition.ts';
-import { type ExecutionView, holds, renderVisibility } from '../../domain/visibility-condition.ts';
-import { toView } from '../../services/executions.ts';
+import { OPEN } from '../../domain/executions/process-instance-condition.ts';
+import { type ExecutionView, holds, renderVisibility } from '../../domain/executions/visibility-condition.ts';
+import { toView } from '../../services/executions/executions.ts';
 
 /** An execution ends with its close time and not before: one that is paused (Temporal 1.30) is alive. */
 

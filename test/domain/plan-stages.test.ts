@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type PlannedItem, planStages, resourcesPerActivity, type Stage } from '../../domain/plan-stages.ts';
-import { BODIES_PER_PAGE } from '../../store/item-pages.ts';
+import { type PlannedItem, planStages, resourcesPerActivity, type Stage } from '../../domain/batch/plan-chunks.ts';
+import { BODIES_PER_PAGE } from '../../store/items/item-pages.ts';
 import { cpuMs } from '../../testkit/measure.ts';
 
 /** Up to 40 items over few keys (so that some repeat), some without a key, with references in and out of the batch. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { CamundaFault } from '../../domain/camunda-fault.ts';
-import { filterCondition, reachCondition, subInstancesIn } from '../../domain/process-instance-condition.ts';
-import { readProcessInstanceQuery } from '../../domain/process-instance-query.ts';
-import type { AttributeType } from '../../domain/variable-condition.ts';
-import { renderVisibility } from '../../domain/visibility-condition.ts';
+import { CamundaFault } from '../../domain/executions/camunda-fault.ts';
+import { filterCondition, reachCondition, subInstancesIn } from '../../domain/executions/process-instance-condition.ts';
+import { readProcessInstanceQuery } from '../../domain/executions/process-instance-query.ts';
+import type { AttributeType } from '../../domain/executions/variable-condition.ts';
+import { renderVisibility } from '../../domain/executions/visibility-condition.ts';
 
 const facts = {
   types: new Map<string, AttributeType>([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { JsonObject, JsonValue } from '../../domain/resource.ts';
-import { compileSchema } from '../../domain/schema-compiler.ts';
-import { FORMATS } from '../../domain/schema-formats.ts';
+import { compileSchema } from '../../domain/schema/compiler.ts';
+import { FORMATS } from '../../domain/schema/formats.ts';
+import type { JsonObject, JsonValue } from '../../domain/write/resource.ts';
 import { cpuMs } from '../../testkit/measure.ts';
 
 const compile = (schema: JsonObject, externalIdField = 'externalId') =>

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JsonObject, JsonValue } from '../../domain/resource.ts';
-import { compileSchema } from '../../domain/schema-compiler.ts';
-import { contradictionsIn } from '../../domain/schema-contradictions.ts';
-import { checkSchema } from '../../domain/schema-definition.ts';
+import { compileSchema } from '../../domain/schema/compiler.ts';
+import { contradictionsIn } from '../../domain/schema/contradictions.ts';
+import { checkSchema } from '../../domain/schema/definition.ts';
+import type { JsonObject, JsonValue } from '../../domain/write/resource.ts';
 
 const pointersOf = (schema: JsonObject) =>
   contradictionsIn({ type: 'object', ...schema }, 'externalId').map(({ pointer }) => pointer);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { JsonObject, JsonValue } from '../../domain/resource.ts';
-import { checkDefinition } from '../../domain/schema-definition.ts';
+import { checkDefinition } from '../../domain/schema/definition.ts';
+import type { JsonObject, JsonValue } from '../../domain/write/resource.ts';
 import { cpuMs } from '../../testkit/measure.ts';
 
 const faultsOf = (schema: JsonValue, more: JsonObject = {}) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { selfSupporting, type Waiter } from '../../domain/self-supporting.ts';
+import { selfSupporting, type Waiter } from '../../domain/batch/self-supporting.ts';
 
 const waiter = (key: string, ...missing: string[]): Waiter => ({ key, missing });
 const keysOf = (waiters: Iterable<Waiter>): string[] => [...waiters].map(({ key }) => key);

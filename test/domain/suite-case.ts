@@ -1,7 +1,7 @@
-import type { JsonObject, JsonValue } from '../../domain/resource.ts';
-import { compilationFault, compileSchema } from '../../domain/schema-compiler.ts';
-import { checkSchema } from '../../domain/schema-definition.ts';
-import { isObject, subschemasOf } from '../../domain/schema-document.ts';
+import { compilationFault, compileSchema } from '../../domain/schema/compiler.ts';
+import { checkSchema } from '../../domain/schema/definition.ts';
+import { isObject, subschemasOf } from '../../domain/schema/document.ts';
+import type { JsonObject, JsonValue } from '../../domain/write/resource.ts';
 
 /** A group of JSON Schema's own test suite. */
 export interface SuiteGroup {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addInto, tallyOf } from '../../domain/tally.ts';
+import { addInto, tallyOf } from '../../domain/batch/tally.ts';
 
 test('a tally counts each item once by status and action, and once for each of its codes', () => {
   const two = [

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_INLINE_NS } from '../../activities/decide-within-budget.ts';
-import type { JsonObject, JsonValue } from '../../domain/resource.ts';
-import { compileSchema, isLargeSchema } from '../../domain/schema-compiler.ts';
-import { FORMATS } from '../../domain/schema-formats.ts';
+import { MAX_INLINE_NS } from '../../activities/write/decide-within-budget.ts';
+import { compileSchema, isLargeSchema } from '../../domain/schema/compiler.ts';
+import { FORMATS } from '../../domain/schema/formats.ts';
+import type { JsonObject, JsonValue } from '../../domain/write/resource.ts';
 import { cpuMs } from '../../testkit/measure.ts';
 
 /** What validating in the thread that everything else waits for may really take, in ms of CPU. */

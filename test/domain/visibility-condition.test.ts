@@ -9,7 +9,7 @@ import {
   NEVER,
   or,
   renderVisibility,
-} from '../../domain/visibility-condition.ts';
+} from '../../domain/executions/visibility-condition.ts';
 
 const execution: ExecutionView = {
   workflowId: 'order-1',

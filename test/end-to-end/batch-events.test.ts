@@ -5,9 +5,10 @@ import { createAdaptorServer } from '@hono/node-server';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createApp } from '../../api/app.ts';
-import { BatchEvents } from '../../api/batch-events.ts';
-import type { Health } from '../../api/health.ts';
-import type { BatchView } from '../../services/view-batch.ts';
+import { BatchEvents } from '../../api/state/batch-events.ts';
+import type { Health } from '../../api/state/health.ts';
+import type { BatchView } from '../../services/batches/view-batch.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
 import { Drover } from '../harness.ts';
 
 let drover: Drover;
@@ -177,7 +178,7 @@ test('500 watchers cost what one does, and nothing once they are gone', async ()
   const events = new BatchEvents(drover.services);
   const app = createApp({ ...drover.services, events });
   const looks = vi.spyOn(events, 'read');
-  const finds = vi.spyOn(drover.services.database.batches, 'findOne');
+  const finds = vi.spyOn(batchesIn(drover.services.database), 'findOne');
   const started = performance.now();
   const queries = vi.spyOn(drover.services.client.workflow, 'getHandle');
   const streams = await Promise.all(

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { resourcesIn } from '../../store/resources.ts';
+import { schemaDefinitionsIn } from '../../store/schema-definitions.ts';
 import { Drover } from '../harness.ts';
 
 /**
@@ -18,11 +20,11 @@ afterEach(() => drover.atCheckpoint(undefined));
 /** Keeps writers off a definition. */
 async function hold(definitionId: string): Promise<void> {
   const changing = { change: 'held', leaseUntil: new Date(Date.now() + 3_600_000) };
-  await drover.services.database.schemaDefinitions.updateOne({ _id: definitionId }, { $set: { changing } });
+  await schemaDefinitionsIn(drover.services.database).updateOne({ _id: definitionId }, { $set: { changing } });
 }
 
 async function release(definitionId: string): Promise<void> {
-  await drover.services.database.schemaDefinitions.updateOne({ _id: definitionId }, { $unset: { changing: '' } });
+  await schemaDefinitionsIn(drover.services.database).updateOne({ _id: definitionId }, { $unset: { changing: '' } });
 }
 
 /**
@@ -49,7 +51,7 @@ async function heldCycle(name: string, waitSeconds: number) {
 }
 
 const stored = (schemaDefinitionId: string) =>
-  drover.services.database.resources.find({ schemaDefinitionId }).toArray();
+  resourcesIn(drover.services.database).find({ schemaDefinitionId }).toArray();
 
 test('members of a cycle over two batches expire at their deadlines, while the cycle cannot be applied', {
   timeout: TEST_MS,

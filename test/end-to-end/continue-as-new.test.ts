@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { EmbeddedTemporal } from '../../dev/temporal.ts';
+import type { EmbeddedTemporal } from '../../embedded/temporal.ts';
 import { batchWorkflowId, dependenciesAvailableSignal, pendingItemsQuery } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 import { startTemporalOfSmallHistories } from '../small-histories.ts';

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { BatchView } from '../../services/view-batch.ts';
-import { recordRunning } from '../../store/batches.ts';
+import type { BatchView } from '../../services/batches/view-batch.ts';
+import { batchesIn, recordRunning } from '../../store/batches/batches.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { batchWorkflowId, suspendSignal } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 
@@ -23,7 +24,7 @@ const handleOf = (id: string) => drover.services.client.workflow.getHandle(batch
 const towns = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
 const stored = (prefix: string): Promise<number> =>
-  drover.services.database.resources.countDocuments({ externalId: new RegExp(`^${prefix}-`) });
+  resourcesIn(drover.services.database).countDocuments({ externalId: new RegExp(`^${prefix}-`) });
 
 /**
  * Holds whatever comes by a checkpoint for the `nth` time, or each time. @returns `held` waits for the first of them, `open` lets
@@ -110,7 +111,7 @@ describe('a backlog that waits behind a busy worker', () => {
     busy.open();
     await drover.until(id, (batch) => batch.suspended);
     await drover.ended(await drover.upload('town', towns('meanwhile', 3)));
-    expect(await drover.services.database.resources.countDocuments({ leaving: { $exists: true } })).toBe(0);
+    expect(await resourcesIn(drover.services.database).countDocuments({ leaving: { $exists: true } })).toBe(0);
     expect(await stored('doomed')).toBe(60);
     await act('resume', id);
     expect(await drover.ended(id)).toMatchObject({ status: 'success', actions: { deleted: 60 } });
@@ -155,7 +156,7 @@ describe('a batch of 1000 in the middle of its one activity', () => {
     const id = await drover.upload('town', towns('signalled', 1000));
     await middle.held;
     await handleOf(id).cancel();
-    for (;;) if ((await drover.services.database.batches.findOne({ _id: id }))?.cancelRequested) break;
+    for (;;) if ((await batchesIn(drover.services.database).findOne({ _id: id }))?.cancelRequested) break;
     middle.open();
     const { status, counts } = await drover.ended(id);
     expect([status, counts.succeeded]).toEqual(['cancelled', 2 * SLICE]);
@@ -173,12 +174,12 @@ describe('what a caller has asked for', () => {
     const batch = { batchId: id, run: 1 };
     const late = { status: 'processing' as const, suspended: false };
     await recordRunning(database, batch, { ...late, asked: null }, 'late');
-    expect(await database.batches.findOne({ _id: id })).toMatchObject({ status: 'processing', suspended: true });
-    const { asked } = (await database.batches.findOne({ _id: id })) ?? {};
+    expect(await batchesIn(database).findOne({ _id: id })).toMatchObject({ status: 'processing', suspended: true });
+    const { asked } = (await batchesIn(database).findOne({ _id: id })) ?? {};
     await recordRunning(database, batch, { ...late, asked: asked?.token ?? '' }, 'late');
-    expect(await database.batches.findOne({ _id: id })).toMatchObject({ suspended: false });
+    expect(await batchesIn(database).findOne({ _id: id })).toMatchObject({ suspended: false });
     await handleOf(id).signal(suspendSignal);
-    for (;;) if ((await database.batches.findOne({ _id: id }))?.suspended) break;
+    for (;;) if ((await batchesIn(database).findOne({ _id: id }))?.suspended) break;
     await act('cancel', id);
     await drover.ended(id);
   });

@@ -1,8 +1,10 @@
 import { ServiceError } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createApp } from '../../api/app.ts';
-import type { Services } from '../../api/context.ts';
-import type { BatchView } from '../../services/view-batch.ts';
+import type { Services } from '../../api/http/context.ts';
+import type { BatchView } from '../../services/batches/view-batch.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { TcpProxy } from '../../testkit/proxy.ts';
 import { Drover } from '../harness.ts';
 import { recoverNow } from '../left-behind.ts';
@@ -49,8 +51,8 @@ afterAll(async () => {
 const towns = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
 const stored = (prefix: string): Promise<number> =>
-  well.services.database.resources.countDocuments({ externalId: new RegExp(`^${prefix}-`) });
-const documentOf = (id: string) => well.services.database.batches.findOne({ _id: id });
+  resourcesIn(well.services.database).countDocuments({ externalId: new RegExp(`^${prefix}-`) });
+const documentOf = (id: string) => batchesIn(well.services.database).findOne({ _id: id });
 
 /** What the API that is cut off answers, in time. */
 async function ask(method: string, path: string, body?: unknown): Promise<{ status: number; data: BatchView }> {

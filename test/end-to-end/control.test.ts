@@ -1,5 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { BatchView } from '../../services/view-batch.ts';
+import type { BatchView } from '../../services/batches/view-batch.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { pendingItemsIn } from '../../store/items/pending-documents.ts';
+import { waitsIn } from '../../store/items/waits.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 import { acceptedOnly, acceptedUpload } from '../left-behind.ts';
@@ -132,7 +136,7 @@ describe('suspend and resume', () => {
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     const { suspended } = await drover.batch(id);
     await listedUntil(id, (batch) => batch.suspended === suspended);
-    const stored = await drover.services.database.batches.findOne({ _id: id });
+    const stored = await batchesIn(drover.services.database).findOne({ _id: id });
     expect(stored?.asked?.told).toBe(true);
     expect(stored?.asked?.suspended).toBe(suspended);
     await act('cancel', id);
@@ -159,7 +163,7 @@ describe('cancel', () => {
     const cancelled = (await drover.items(id)).filter((item) => item.status === 'cancelled');
     expect(cancelled).toHaveLength(12 - begun);
     expect(cancelled[0]).toMatchObject({ attempts: 0, errors: [{ code: 'cancelled' }] });
-    expect(await drover.services.database.resources.countDocuments({ externalId: /^cut-/ })).toBe(begun);
+    expect(await resourcesIn(drover.services.database).countDocuments({ externalId: /^cut-/ })).toBe(begun);
   });
 
   test('is idempotent, also when the batch has ended by it', async () => {
@@ -183,8 +187,8 @@ describe('cancel', () => {
       status: 'cancelled',
       counts: { succeeded: 1, cancelled: 1, pending: 0 },
     });
-    expect(await drover.services.database.waits.countDocuments({ batchId: id })).toBe(0);
-    expect(await drover.services.database.pendingItems.countDocuments({ batchId: id })).toBe(0);
+    expect(await waitsIn(drover.services.database).countDocuments({ batchId: id })).toBe(0);
+    expect(await pendingItemsIn(drover.services.database).countDocuments({ batchId: id })).toBe(0);
   });
 
   test('by a signal, and by a cancellation in the Temporal UI', async () => {
@@ -202,7 +206,7 @@ describe('cancel', () => {
     const id = await acceptedUpload(drover, 'town', towns('stillborn', 3));
     expect((await act('cancel', id)).status).toBe(200);
     expect(await drover.ended(id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 3 } });
-    expect(await drover.services.database.resources.countDocuments({ externalId: /^stillborn-/ })).toBe(0);
+    expect(await resourcesIn(drover.services.database).countDocuments({ externalId: /^stillborn-/ })).toBe(0);
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../domain/resource.ts';
+import type { JsonObject } from '../../domain/write/resource.ts';
 import { Drover } from '../harness.ts';
 
 let drover: Drover;

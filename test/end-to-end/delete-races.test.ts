@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseResourceKey } from '../../domain/resource.ts';
+import { parseResourceKey } from '../../domain/write/resource.ts';
+import { intentsIn } from '../../isolation/intents.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { Drover } from '../harness.ts';
 
 let drover: Drover;
@@ -63,7 +65,9 @@ async function race(round: number, tenant: { tenant: string }): Promise<string[]
 
 /** Fails where a stored reference of a tenant dangles, or a mark is left. */
 async function check(tenant: string): Promise<void> {
-  const stored = await drover.services.database.resources.find({ scope: `default/${tenant}` }).toArray();
+  const stored = await resourcesIn(drover.services.database)
+    .find({ scope: `default/${tenant}` })
+    .toArray();
   const keys = new Set(stored.map((resource) => resource._id));
   for (const { _id, references, leaving, hidden } of stored) {
     const dangling = references.filter((key) => !keys.has(key)).map(parseResourceKey);
@@ -91,6 +95,6 @@ test('after each round of racing uploads, patches and deletes no stored referenc
     }
   };
   await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
-  expect(await database.intents.countDocuments({})).toBe(0);
-  expect(await database.resources.db.collection('deletion_steps').countDocuments({})).toBe(0);
+  expect(await intentsIn(database).countDocuments({})).toBe(0);
+  expect(await resourcesIn(database).db.collection('deletion_steps').countDocuments({})).toBe(0);
 });

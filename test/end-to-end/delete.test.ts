@@ -1,6 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Checkpoint } from '../../activities/dependencies.ts';
+import type { Checkpoint } from '../../activities/activity-context.ts';
+import { groupsIn } from '../../isolation/groups.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { Drover, spawnWorker } from '../harness.ts';
 
 let drover: Drover;
@@ -164,7 +166,7 @@ describe.concurrent('a worker that is killed in the middle of a delete', () => {
         updatedAt: now,
         writes: [],
       };
-      await killed.services.database.resources.insertMany(
+      await resourcesIn(killed.services.database).insertMany(
         // chains of four; the one at the head of each, which nobody refers to, is not asked for
         Array.from({ length: 400 }, (_, n) => ({
           ...about,
@@ -185,9 +187,9 @@ describe.concurrent('a worker that is killed in the middle of a delete', () => {
         counts: { succeeded: 300, queued: 0 },
         actions: { deleted: 300, cascaded: 100 },
       });
-      expect(await killed.services.database.resources.countDocuments({})).toBe(0);
+      expect(await resourcesIn(killed.services.database).countDocuments({})).toBe(0);
       // removed after the result of the batch is stored
-      const { commits } = killed.services.database;
+      const commits = groupsIn(killed.services.database);
       await vi.waitFor(async () => expect(await commits.countDocuments({})).toBe(0), { timeout: 20_000 });
       await killed.stop();
     },

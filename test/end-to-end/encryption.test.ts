@@ -39,7 +39,7 @@ async function look(drover: Drover, batchId: string): Promise<{ encodings: Set<s
       data?: Uint8Array;
     };
     // search attributes, which the server has to read, carry their type; what ran inside a workflow task is noted by the SDK
-    const isReadable = metadata?.type !== undefined || isNoteOfLocalActivity(data);
+    const isReadable = metadata?.type !== undefined || isNoteOfSdk(data);
     if (metadata?.encoding && !isReadable) encodings.add(Buffer.from(metadata.encoding).toString());
     Object.values(value).forEach(visit);
   };
@@ -49,20 +49,22 @@ async function look(drover: Drover, batchId: string): Promise<{ encodings: Set<s
   return { encodings, text };
 }
 
-/** Name, times and attempt of a local activity, and nothing else. */
-function isNoteOfLocalActivity(data: Uint8Array | undefined): boolean {
+const LOCAL_ACTIVITY = [
+  'seq',
+  'attempt',
+  'activity_id',
+  'activity_type',
+  'complete_time',
+  'backoff',
+  'original_schedule_time',
+];
+const MARKER = ['id', 'deprecated'];
+
+/** Name, times and attempt of a local activity, or the name of a version of the workflow, and nothing else. */
+function isNoteOfSdk(data: Uint8Array | undefined): boolean {
   const text = data instanceof Uint8Array ? Buffer.from(data).toString() : '';
-  if (!text.startsWith('{"seq"')) return false;
-  const known = [
-    'seq',
-    'attempt',
-    'activity_id',
-    'activity_type',
-    'complete_time',
-    'backoff',
-    'original_schedule_time',
-  ];
-  return Object.keys(JSON.parse(text)).every((field) => known.includes(field));
+  const known = text.startsWith('{"seq"') ? LOCAL_ACTIVITY : text.startsWith('{"id"') ? MARKER : [];
+  return known.length > 0 && Object.keys(JSON.parse(text)).every((field) => known.includes(field));
 }
 
 test('with a key nothing that goes through Temporal can be read there, and all works as without', async () => {

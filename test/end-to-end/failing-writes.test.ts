@@ -1,6 +1,6 @@
 import { MongoServerError } from 'mongodb';
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
-import type { Checkpoint } from '../../activities/dependencies.ts';
+import type { Checkpoint } from '../../activities/activity-context.ts';
 import { TcpProxy } from '../../testkit/proxy.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';

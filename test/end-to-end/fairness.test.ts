@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { Drover } from '../harness.ts';
 
 /** Issue 10: a small batch of another tenant is through within this time, in ms. */
@@ -30,7 +32,7 @@ test.each([
     }
     await drover.startWorker();
     // the worker is at work on A's before B comes
-    await expect.poll(() => database.resources.countDocuments({}), { timeout: 60_000 }).toBeGreaterThan(0);
+    await expect.poll(() => resourcesIn(database).countDocuments({}), { timeout: 60_000 }).toBeGreaterThan(0);
     const times: number[] = [];
     const through: number[] = [];
     for (let n = 0; n < 3; n++) {
@@ -39,7 +41,7 @@ test.each([
       const batch = await drover.ended(id, { tenant: 'b' });
       expect(batch.counts.succeeded).toBe(10);
       times.push(Math.round(performance.now() - started));
-      through.push(await database.batches.countDocuments({ tenant: 'a', status: 'success' }));
+      through.push(await batchesIn(database).countDocuments({ tenant: 'a', status: 'success' }));
     }
     console.log(
       `B's batches took ${times.join(', ')} ms; of A's ${batches} batches of ${size} ${through.join(', ')} were through by then`,

@@ -1,9 +1,12 @@
 import { ServiceError } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createApp } from '../../api/app.ts';
-import { insertBoundBatch } from '../../services/accept-batch.ts';
-import { startBatch } from '../../services/start-batch.ts';
-import { KEY_KEPT_MS } from '../../store/idempotency-keys.ts';
+import { insertBoundBatch } from '../../services/batches/accept-batch.ts';
+import { startBatch } from '../../services/batches/start-batch.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { idempotencyKeysIn, KEY_KEPT_MS } from '../../store/batches/idempotency-keys.ts';
+import { itemPagesIn } from '../../store/items/item-pages.ts';
+import { outcomePagesIn } from '../../store/items/outcomes.ts';
 import { type Answer, Drover, type RequestOptions } from '../harness.ts';
 import { executionsOf, recoverNow } from '../left-behind.ts';
 
@@ -30,7 +33,7 @@ const send = (
   options: RequestOptions = {},
 ): Promise<Answer<Accepted>> =>
   drover.request<Accepted>(method, path, { body, ...options, headers: { 'idempotency-key': key, ...options.headers } });
-const countBatches = () => drover.services.database.batches.countDocuments({});
+const countBatches = () => batchesIn(drover.services.database).countDocuments({});
 
 test.each([
   ['POST', coin('post')],
@@ -74,11 +77,11 @@ test('20 who send it at once get one batch, which is carried out once', async ()
   const [id = ''] = ids;
   await drover.ended(id);
   // one of them, or recovery, that comes to start it when it is over
-  const late = await drover.services.database.batches.findOne({ _id: id });
+  const late = await batchesIn(drover.services.database).findOne({ _id: id });
   expect(late && (await startBatch(drover.services, late))).toBe(false);
   expect(await executionsOf(drover, id)).toHaveLength(1);
-  const pages = await drover.services.database.itemPages.find({}).toArray();
-  const batches = await drover.services.database.batches.find({}).toArray();
+  const pages = await itemPagesIn(drover.services.database).find({}).toArray();
+  const batches = await batchesIn(drover.services.database).find({}).toArray();
   expect(pages).toHaveLength(batches.length);
   const { body } = await drover.request<{ versionNumber: number }>('GET', '/api/resources/coin/crowd');
   expect(body.data.versionNumber).toBe(1);
@@ -130,7 +133,7 @@ test('a key is kept 24 hours', async () => {
   const first = await send('kept', 'POST', coin('kept'));
   const batchId = first.body.data.batchId;
   const boundAgo = (ms: number) =>
-    database.idempotencyKeys.updateOne({ 'batch._id': batchId }, { $set: { boundAt: new Date(Date.now() - ms) } });
+    idempotencyKeysIn(database).updateOne({ 'batch._id': batchId }, { $set: { boundAt: new Date(Date.now() - ms) } });
   await boundAgo(KEY_KEPT_MS - 60_000);
   await recoverNow(drover);
   expect((await send('kept', 'POST', coin('kept'))).body).toEqual(first.body);
@@ -138,9 +141,9 @@ test('a key is kept 24 hours', async () => {
   const second = await send('kept', 'POST', coin('other'));
   expect(second.status).toBe(202);
   expect(second.body.data.batchId).not.toBe(batchId);
-  await database.idempotencyKeys.updateMany({}, { $set: { boundAt: new Date(Date.now() - KEY_KEPT_MS - 1) } });
+  await idempotencyKeysIn(database).updateMany({}, { $set: { boundAt: new Date(Date.now() - KEY_KEPT_MS - 1) } });
   await recoverNow(drover);
-  expect(await database.idempotencyKeys.countDocuments({})).toBe(0);
+  expect(await idempotencyKeysIn(database).countDocuments({})).toBe(0);
 });
 
 test('the answer stays when the batch is deleted, and nothing is carried out again', async () => {
@@ -148,13 +151,13 @@ test('the answer stays when the batch is deleted, and nothing is carried out aga
   const first = await send('gone', 'POST', coin('gone'));
   const id = first.body.data.batchId;
   await drover.ended(id);
-  const early = await database.idempotencyKeys.findOne({ 'batch._id': id });
+  const early = await idempotencyKeysIn(database).findOne({ 'batch._id': id });
   expect((await drover.request('DELETE', `/api/batches/${id}`)).status).toBe(200);
   expect(await send('gone', 'POST', coin('gone'))).toMatchObject({ status: 202, body: first.body });
   // one who has read the key before the delete, and comes to write after it
   expect(early && (await insertBoundBatch(database, { ...early, inserted: false }))).toBeNull();
   await recoverNow(drover);
-  expect(await database.batches.countDocuments({ _id: id })).toBe(0);
+  expect(await batchesIn(database).countDocuments({ _id: id })).toBe(0);
 });
 
 test('the same JSON value is the same request, however it is written', async () => {
@@ -207,7 +210,7 @@ test('the answer stays when the schema definition is deleted, or made anew, by w
 test('a key that an earlier version has bound knows its request by its bytes', async () => {
   const { database } = drover.services;
   const first = await send('earlier', 'POST', coin('earlier'));
-  await database.idempotencyKeys.updateOne(
+  await idempotencyKeysIn(database).updateOne(
     { 'batch._id': first.body.data.batchId },
     { $unset: { canonical: '', schemaNames: '' } },
   );
@@ -221,15 +224,15 @@ test('a sender that died before the batch was written is completed by recovery',
   const { batchId } = (await send('completed', 'POST', coin('completed'))).body.data;
   await drover.ended(batchId);
   // the state that its crash had left: bound, and no batch
-  await database.batches.deleteOne({ _id: batchId });
-  await database.outcomePages.deleteMany({});
+  await batchesIn(database).deleteOne({ _id: batchId });
+  await outcomePagesIn(database).deleteMany({});
   await drover.services.client.workflowService.deleteWorkflowExecution({
     namespace: drover.config.TEMPORAL_NAMESPACE,
     workflowExecution: { workflowId: `batch-${batchId}` },
   });
   await recoverNow(drover);
-  expect(await database.batches.countDocuments({ _id: batchId })).toBe(0); // it may be about to write it
-  await database.idempotencyKeys.updateOne(
+  expect(await batchesIn(database).countDocuments({ _id: batchId })).toBe(0); // it may be about to write it
+  await idempotencyKeysIn(database).updateOne(
     { 'batch._id': batchId },
     { $set: { boundAt: new Date(Date.now() - 10_000), inserted: false } },
   );

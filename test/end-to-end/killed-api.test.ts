@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { itemPagesIn } from '../../store/items/item-pages.ts';
 import type { Program } from '../../testkit/program.ts';
 import { Drover } from '../harness.ts';
 import { executionsOf, recoverNow, spawnApi, tracesOf } from '../left-behind.ts';
@@ -41,7 +43,7 @@ test('killed when the key is bound and the batch is not written: who sends the r
   const headers = { 'idempotency-key': 'key-of-sun' };
   const path = '/api/resources/star/batch';
   await sendToDying(apis['idempotencyKeys.insertOne'], 'POST', path, body, headers);
-  expect(await drover.services.database.batches.countDocuments({})).toBe(0);
+  expect(await batchesIn(drover.services.database).countDocuments({})).toBe(0);
   const answers = await Promise.all(
     Array.from({ length: 3 }, () => drover.request<{ batchId: string }>('POST', path, { body, headers })),
   );
@@ -49,15 +51,15 @@ test('killed when the key is bound and the batch is not written: who sends the r
   const id = answers[0]?.body.data.batchId ?? '';
   expect(new Set(answers.map((answer) => answer.body.data.batchId))).toEqual(new Set([id]));
   expect((await drover.ended(id)).status).toBe('success');
-  expect(await drover.services.database.batches.countDocuments({})).toBe(1);
-  expect(await drover.services.database.itemPages.countDocuments({})).toBe(1);
+  expect(await batchesIn(drover.services.database).countDocuments({})).toBe(1);
+  expect(await itemPagesIn(drover.services.database).countDocuments({})).toBe(1);
 });
 
 test('killed between the batch and the start of its workflow: recovery starts it, once', async () => {
   await sendToDying(apis['batches.insertOne'], 'POST', '/api/resources/star/batch', {
     resources: [{ externalId: 'moon' }],
   });
-  const left = await drover.services.database.batches.findOne({ status: 'queued' });
+  const left = await batchesIn(drover.services.database).findOne({ status: 'queued' });
   const id = left?._id ?? '';
   expect(await executionsOf(drover, id)).toEqual([]);
   const passes = await Promise.all([recoverNow(drover), recoverNow(drover)]);

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Checkpoint } from '../../activities/dependencies.ts';
+import type { Checkpoint } from '../../activities/activity-context.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { Drover, spawnWorker } from '../harness.ts';
 import { waitsOf } from '../left-behind.ts';
 import { Tenant } from '../tenant.ts';
@@ -83,7 +85,7 @@ async function expectOneEffectEach(
   const ofTenant = {
     _id: { $gt: `default/${encodeURIComponent(tenant.tenant)}/`, $lt: `default/${encodeURIComponent(tenant.tenant)}0` },
   };
-  const stored = await drover.services.database.resources.find(ofTenant).toArray();
+  const stored = await resourcesIn(drover.services.database).find(ofTenant).toArray();
   expect(stored).toHaveLength(batches.flat().length);
   for (const { version, hidden } of stored) expect([version, hidden]).toEqual([1, undefined]);
   expect(await waitsOf(drover.services.database, tenant.tenant)).toEqual([]);
@@ -115,7 +117,9 @@ describe('a delivery that stops for good', () => {
       if (!tenantOf.has(batchId))
         tenantOf.set(
           batchId,
-          drover.services.database.batches.findOne({ _id: batchId }).then((batch) => batch?.tenant ?? ''),
+          batchesIn(drover.services.database)
+            .findOne({ _id: batchId })
+            .then((batch) => batch?.tenant ?? ''),
         );
       const scene = tenants.get((await tenantOf.get(batchId)) ?? '');
       if (scene?.death.checkpoint !== at) return;
@@ -180,7 +184,9 @@ describe.concurrent('a worker killed', () => {
     await drover.startWorker();
     const batch = await drover.ended(id);
     expect(batch).toMatchObject({ counts: { succeeded: 1000, queued: 0 }, actions: { created: 1000, updated: 0 } });
-    const stored = await drover.services.database.resources.find({}, { projection: { version: 1 } }).toArray();
+    const stored = await resourcesIn(drover.services.database)
+      .find({}, { projection: { version: 1 } })
+      .toArray();
     expect(stored).toHaveLength(1000);
     expect(stored.every((resource) => resource.version === 1)).toBe(true);
     await drover.stop();

@@ -1,6 +1,8 @@
 import { BSON } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonObject, JsonValue } from '../../domain/resource.ts';
+import type { JsonObject, JsonValue } from '../../domain/write/resource.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { keyListsIn } from '../../store/items/key-lists.ts';
 import { Drover } from '../harness.ts';
 import { waitsOf } from '../left-behind.ts';
 import { Tenant } from '../tenant.ts';
@@ -118,7 +120,7 @@ describe('what is too much fails alone', () => {
     await drover.request('POST', `/api/batches/${id}/cancel`, tenant);
     expect((await tenant.ended(id)).counts.cancelled).toBe(4);
     expect(await waitsOf(drover.services.database, tenant.tenant)).toEqual([]);
-    expect(await drover.services.database.keyLists.countDocuments({})).toBe(0);
+    expect(await keyListsIn(drover.services.database).countDocuments({})).toBe(0);
   }, 240_000);
 
   test('an item that waits for more than its outcome names goes ahead once the last of it is there', async () => {
@@ -136,7 +138,7 @@ describe('what is too much fails alone', () => {
 
 /** Documents beside pages of bodies and resources that are larger than any of ours should be, in bytes. */
 async function largestDocuments(): Promise<string[]> {
-  const { db } = drover.services.database.batches;
+  const { db } = batchesIn(drover.services.database);
   const large: string[] = [];
   for (const { name } of await db.listCollections().toArray()) {
     if (name === 'item_pages' || name === 'resources') continue;

@@ -1,10 +1,10 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createDependencies } from '../../activities/dependencies.ts';
+import { createDependencies } from '../../activities/activity-context.ts';
 import { finishBatch } from '../../activities/finish-batch.ts';
-import { MemoryAllowance } from '../../activities/memory-allowance.ts';
-import { readOutcomes, requeueOutcomes, type StoredOutcome, writeOutcomes } from '../../store/outcome-pages.ts';
+import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
+import { readOutcomes, requeueOutcomes, type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
 import { Drover } from '../harness.ts';
 
 /** Whoever is late, of a run that is over, changes nothing of a later one. */

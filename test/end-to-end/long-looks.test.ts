@@ -1,8 +1,9 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type Checkpoint, createDependencies } from '../../activities/dependencies.ts';
+import { type Checkpoint, createDependencies } from '../../activities/activity-context.ts';
 import { lookForDependencies } from '../../activities/look-for-dependencies.ts';
-import { KEYS_AT_ONCE } from '../../store/slices.ts';
+import { waitsIn } from '../../store/items/waits.ts';
+import { KEYS_AT_ONCE } from '../../store/mongodb/slices.ts';
 import type { ItemsOfBatch } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 
@@ -67,5 +68,5 @@ test('thousands of missing identities are looked for in steps, each of which sho
   expect(beats).toBeGreaterThanOrEqual((3 * items * each) / KEYS_AT_ONCE);
   await drover.request('POST', `/api/batches/${id}/cancel`);
   expect((await drover.ended(id)).counts.cancelled).toBe(items);
-  expect(await drover.services.database.waits.countDocuments({ batchId: id })).toBe(0);
+  expect(await waitsIn(drover.services.database).countDocuments({ batchId: id })).toBe(0);
 });

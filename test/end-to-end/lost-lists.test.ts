@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keyListsIn } from '../../store/items/key-lists.ts';
 import { Drover } from '../harness.ts';
 
 /** Items that miss more than their outcome holds, and whose stored list is gone, as a late process of an earlier run may leave it. */
@@ -18,7 +19,7 @@ afterAll(() => drover.stop());
 async function withoutList(externalId: string, near: readonly string[], waitSeconds: number): Promise<string> {
   const id = await drover.upload('town', [{ externalId, near }], { dependencyWaitTimeout: waitSeconds });
   await drover.waiting(id);
-  const { deletedCount } = await drover.services.database.keyLists.deleteMany({ _id: new RegExp(`^${id}/`) });
+  const { deletedCount } = await keyListsIn(drover.services.database).deleteMany({ _id: new RegExp(`^${id}/`) });
   expect(deletedCount).toBeGreaterThan(0);
   return id;
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { resourcesIn } from '../../store/resources.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 import { recoverNow } from '../left-behind.ts';
@@ -56,7 +57,9 @@ test('a batch whose workflow is lost in the middle is carried on, and nothing is
   const batch = await drover.ended(id);
   expect(batch.status).toBe('success');
   expect(batch.actions).toMatchObject({ created: 400, updated: 0, unchanged: 0 });
-  const stored = await drover.services.database.resources.find({}, { projection: { version: 1 } }).toArray();
+  const stored = await resourcesIn(drover.services.database)
+    .find({}, { projection: { version: 1 } })
+    .toArray();
   expect(stored.map(({ version }) => version)).toEqual(Array.from({ length: 400 }, () => 1));
 }, 90_000);
 

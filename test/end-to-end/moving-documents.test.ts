@@ -1,5 +1,9 @@
 import { Collection, type Document, type Filter } from 'mongodb';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { intentsIn } from '../../isolation/intents.ts';
+import { idempotencyKeysIn } from '../../store/batches/idempotency-keys.ts';
+import { pendingItemsIn } from '../../store/items/pending-documents.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { Drover } from '../harness.ts';
 import { recoverNow, tracesOf } from '../left-behind.ts';
 
@@ -37,7 +41,7 @@ const node = (externalId: string, ...next: string[]) => ({ externalId, next });
 
 /** Resources that are marked, by whomever, and those of which nothing says what becomes of them. */
 async function marked(): Promise<string[]> {
-  const { resources } = drover.services.database;
+  const resources = resourcesIn(drover.services.database);
   const found = await resources
     .find({ $or: [{ hidden: { $exists: true } }, { leaving: { $exists: true } }] })
     .toArray();
@@ -59,7 +63,8 @@ test('a cycle across batches is applied, and whoever is not given back by one co
   await drover.waiting(first);
   const second = await drover.upload('node', [node('right', 'left')], WAIT);
   for (const id of [first, second]) expect((await drover.ended(id)).status).toBe('success');
-  const { pendingItems, intents } = drover.services.database;
+  const pendingItems = pendingItemsIn(drover.services.database);
+  const intents = intentsIn(drover.services.database);
   expect(await pendingItems.countDocuments({})).toBe(0);
   expect(await intents.countDocuments({})).toBe(0);
   expect(await marked()).toEqual([]);
@@ -90,7 +95,7 @@ test('a batch that is removed leaves nothing, and its key does not bring it back
   await drover.ended(id);
   await recoverNow(drover);
   passOver();
-  await drover.services.database.idempotencyKeys.updateOne({ 'batch._id': id }, { $set: { inserted: false } });
+  await idempotencyKeysIn(drover.services.database).updateOne({ 'batch._id': id }, { $set: { inserted: false } });
   expect((await drover.request('DELETE', `/api/batches/${id}`)).status).toBe(200);
   await vi.waitFor(async () => expect(await tracesOf(drover, id)).toEqual([]), { timeout: 20_000, interval: 200 });
   expect(await drover.upload('node', items, {}, { headers })).toBe(id);

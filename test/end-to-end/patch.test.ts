@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { BatchView } from '../../services/view-batch.ts';
+import type { BatchView } from '../../services/batches/view-batch.ts';
 import { Conformance } from '../conformance.ts';
 import { Drover } from '../harness.ts';
 import { Tenant } from '../tenant.ts';

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { Program } from '../../testkit/program.ts';
 import { recoveryWorkflowId } from '../../workflows/messages.ts';
 import { addressesOf, Drover } from '../harness.ts';
@@ -110,9 +112,9 @@ test('they share the work; one that is told to stop finishes what it has begun a
 
   ids.push(await upload(apis[1], 'after', 'key-after'));
   for (const id of ids) expect((await drover.ended(id)).counts.succeeded).toBe(100);
-  expect(await drover.services.database.batches.countDocuments({})).toBe(12);
-  await expect.poll(() => drover.services.database.resources.countDocuments({})).toBe(1200);
-  const versions = await drover.services.database.resources.distinct('version');
+  expect(await batchesIn(drover.services.database).countDocuments({})).toBe(12);
+  await expect.poll(() => resourcesIn(drover.services.database).countDocuments({})).toBe(1200);
+  const versions = await resourcesIn(drover.services.database).distinct('version');
   expect(versions).toEqual([1]);
 
   apis[1]?.signal('SIGTERM');

@@ -1,14 +1,15 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createDependencies } from '../../activities/dependencies.ts';
+import { createDependencies } from '../../activities/activity-context.ts';
 import { recover } from '../../activities/recover.ts';
-import { resourceKey } from '../../domain/resource.ts';
-import { scopeKey } from '../../domain/scope.ts';
-import { requestControl } from '../../store/batches.ts';
-import { decideGroup } from '../../store/commits.ts';
-import { writeItemPages } from '../../store/item-pages.ts';
-import { insertResources, type ResourceDocument } from '../../store/resources.ts';
+import { scopeKey } from '../../domain/batch/scope.ts';
+import { resourceKey } from '../../domain/write/resource.ts';
+import { decideGroup } from '../../isolation/groups.ts';
+import { insertResources } from '../../isolation/write-resources.ts';
+import { batchesIn, requestControl } from '../../store/batches/batches.ts';
+import { itemPagesIn, writeItemPages } from '../../store/items/item-pages.ts';
+import { type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 import { findSchemaDefinition } from '../../store/schema-definitions.ts';
 import type { RecoverResult } from '../../workflows/messages.ts';
 import { batchWorkflowId, recoveryWorkflowId, SWEEP_WORKFLOW_TYPE, sweepScheduleId } from '../../workflows/messages.ts';
@@ -147,7 +148,7 @@ describe('a workflow that was terminated in the middle of a cycle', () => {
     await drover.ended(id);
     expect((await drover.items(id))[0]?.status).toBe(status);
     expect((await drover.request('GET', `/api/resources/pipe/${externalId}`)).status).toBe(read);
-    expect(await database.resources.countDocuments({ hidden: group })).toBe(0);
+    expect(await resourcesIn(database).countDocuments({ hidden: group })).toBe(0);
   });
 });
 
@@ -179,7 +180,7 @@ function hiddenResource(
 test('a request that the workflow was not told of is told', async () => {
   const id = await waitingBatch('deaf');
   await vi.waitFor(
-    async () => expect((await drover.services.database.batches.findOne({ _id: id }))?.status).toBe('waiting'),
+    async () => expect((await batchesIn(drover.services.database).findOne({ _id: id }))?.status).toBe('waiting'),
     20_000,
   );
   // what an API leaves that dies between the two
@@ -195,13 +196,13 @@ test('a request that the workflow was not told of is told', async () => {
 test('a batch that cannot be helped does not keep the others waiting', async () => {
   const { database } = drover.services;
   const first = await acceptedUpload(drover, 'pipe', [{ externalId: 'helped' }]);
-  const template = await database.batches.findOne({ _id: first });
+  const template = await batchesIn(database).findOne({ _id: first });
   // no workflow id is that long, and it comes before the other
   const hopeless = `0${'x'.repeat(2_000)}`;
-  if (template) await database.batches.insertOne({ ...template, _id: hopeless });
+  if (template) await batchesIn(database).insertOne({ ...template, _id: hopeless });
   expect(await recoverNow(drover)).toMatchObject({ started: 1 });
   expect((await drover.ended(first)).status).toBe('success');
-  await database.batches.deleteOne({ _id: hopeless });
+  await batchesIn(database).deleteOne({ _id: hopeless });
 });
 
 /** Passes without a pause take what a busy machine has: all batches end, but not soon. */
@@ -240,7 +241,10 @@ test('finished batches are removed when they are older than they are kept; 0 kee
   const finished = async (name: string, daysAgo: number): Promise<string> => {
     const id = await drover.upload('pipe', [{ externalId: name }]);
     await drover.ended(id);
-    await database.batches.updateOne({ _id: id }, { $set: { completedAt: new Date(Date.now() - daysAgo * DAY_MS) } });
+    await batchesIn(database).updateOne(
+      { _id: id },
+      { $set: { completedAt: new Date(Date.now() - daysAgo * DAY_MS) } },
+    );
     return id;
   };
   const [old, young] = await Promise.all([finished('old', 31), finished('young', 29)]);
@@ -263,7 +267,7 @@ test('pages of a batch that was never accepted go when nobody can be about to ac
   };
   const accepted = await drover.upload('pipe', [{ externalId: 'accepted' }]);
   // earlier passes have looked at this time, in which there was nothing yet
-  await database.itemPages.db.collection('swept').deleteMany({});
+  await itemPagesIn(database).db.collection('swept').deleteMany({});
   const [old, older, young] = [
     await orphan(HOUR_MS + 60_000),
     await orphan(3 * HOUR_MS),
@@ -271,7 +275,7 @@ test('pages of a batch that was never accepted go when nobody can be about to ac
   ];
   await recoverNow(drover);
   expect([await pagesOf(old), await pagesOf(older), await pagesOf(young)]).toEqual([0, 0, 2]);
-  expect(await database.itemPages.countDocuments({ _id: new RegExp(`^${accepted}`) })).toBe(1);
+  expect(await itemPagesIn(database).countDocuments({ _id: new RegExp(`^${accepted}`) })).toBe(1);
 });
 
 test('a worker that starts makes sure that recovery runs, one for all, and removes the schedule of earlier versions', async () => {

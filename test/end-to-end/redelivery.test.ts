@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { decideGroup } from '../../store/commits.ts';
+import { decideGroup } from '../../isolation/groups.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { Drover } from '../harness.ts';
 
 let drover: Drover;
@@ -60,7 +61,7 @@ test('members of a cycle that another delivery has hidden and not shown are not 
     writes: [{ batchId, index: 0, version: 1, action: 'created' as const }],
     hidden: 'a delivery that died',
   }));
-  await database.resources.insertMany(hidden);
+  await resourcesIn(database).insertMany(hidden);
   await drover.request('POST', `/api/batches/${one}/resume`);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect((await drover.batch(one)).counts).toMatchObject({ pending: 1 });

@@ -1,6 +1,7 @@
 import { MongoNetworkError } from 'mongodb';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { Checkpoint } from '../../activities/dependencies.ts';
+import type { Checkpoint } from '../../activities/activity-context.ts';
+import { intentsIn } from '../../isolation/intents.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 
@@ -47,7 +48,7 @@ test('an upload whose activity is reset while it is tried again succeeds', async
   expect(failed()).toBeGreaterThanOrEqual(2);
   drover.atCheckpoint(undefined);
   expect((await drover.ended(batchId)).counts).toMatchObject({ succeeded: 1, failed: 0 });
-  expect(await drover.services.database.intents.countDocuments({ batchId })).toBe(0);
+  expect(await intentsIn(drover.services.database).countDocuments({ batchId })).toBe(0);
 });
 
 test('a delete whose activity is reset while it is tried again succeeds', async () => {

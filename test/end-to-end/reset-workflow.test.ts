@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { type HeldRequest, TcpProxy } from '../../testkit/proxy.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
@@ -51,14 +53,14 @@ test('an insert of the earlier execution that lands after the later one has fail
   const batchId = await drover.upload('source', [{ externalId: source, to: target }]);
   const late: HeldRequest = await held;
   // what the first one has seen is not there for the second one
-  await drover.services.database.resources.deleteOne({ externalId: target });
+  await resourcesIn(drover.services.database).deleteOne({ externalId: target });
   await resetWorkflow(batchId);
   const batch = await drover.ended(batchId);
   expect(batch.counts).toMatchObject({ failed: 1, succeeded: 0 });
   expect(batch.errors?.summary).toEqual({ missing_dependency: 1 });
   await late.deliver();
   expect(await isStored('source', source)).toBe(false);
-  const [document] = await drover.services.database.batches.find({ _id: batchId }).toArray();
+  const [document] = await batchesIn(drover.services.database).find({ _id: batchId }).toArray();
   expect(document?.executions).toHaveLength(2);
   expect(document?.execution).toMatchObject({ runId: document?.executions?.[1], follows: true });
 });

@@ -1,6 +1,8 @@
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
+import { SEARCH_ATTRIBUTES } from '../../domain/batch/search-attributes.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { itemPagesIn } from '../../store/items/item-pages.ts';
 import { setUp } from '../../worker/setup.ts';
 import { recoveryWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
@@ -38,8 +40,8 @@ async function expectRefused(missing: readonly string[]): Promise<void> {
   const { status, headers, body } = await upload();
   expect([status, headers.get('retry-after') !== null]).toEqual([503, true]);
   for (const what of missing) expect(body.message).toContain(what);
-  expect(await drover.services.database.batches.countDocuments({})).toBe(0);
-  expect(await drover.services.database.itemPages.countDocuments({})).toBe(0);
+  expect(await batchesIn(drover.services.database).countDocuments({})).toBe(0);
+  expect(await itemPagesIn(drover.services.database).countDocuments({})).toBe(0);
 }
 
 test('without its namespace nothing is accepted, and /readyz names it', () =>
@@ -78,11 +80,11 @@ test('attributes that go while it runs: a start that is refused is durable, the 
   const { database } = drover.services;
   await connection.operatorService.removeSearchAttributes({ namespace, searchAttributes: NAMES });
   await expect.poll(async () => (await upload()).status, { timeout: 60_000, interval: 200 }).toBe(503);
-  const accepted = await database.batches.countDocuments({});
+  const accepted = await batchesIn(database).countDocuments({});
   expect((await upload()).status).toBe(503);
-  expect(await database.batches.countDocuments({})).toBe(accepted);
+  expect(await batchesIn(database).countDocuments({})).toBe(accepted);
   expect(await ready()).toMatchObject({ status: 503, temporal: 'not set up' });
-  const left = await database.batches.find({ unstarted: true }).toArray();
+  const left = await batchesIn(database).find({ unstarted: true }).toArray();
   const suspended = await acceptedUpload(drover, 'box', [{ externalId: 'suspended' }]);
   const cancelled = await acceptedUpload(drover, 'box', [{ externalId: 'cancelled' }]);
   const act = async (verb: string, id: string) => (await drover.request('POST', `/api/batches/${id}/${verb}`)).status;

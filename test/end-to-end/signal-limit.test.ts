@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { signalAvailable } from '../../activities/wake-waiting.ts';
-import type { EmbeddedTemporal } from '../../dev/temporal.ts';
-import type { BatchView } from '../../services/view-batch.ts';
+import type { EmbeddedTemporal } from '../../embedded/temporal.ts';
+import type { BatchView } from '../../services/batches/view-batch.ts';
+import { signalAvailable } from '../../services/batches/wake-waiting.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
 import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 import { recoverNow } from '../left-behind.ts';
@@ -78,7 +79,7 @@ test.each([
     await drover.stopWorker();
     expect(await untilRefused(id)).toBeInstanceOf(Error);
     expect((await act(verb, id)).status).toBe(200);
-    expect(await database.batches.findOne({ _id: id })).toMatchObject({ ...stored, asked: { told: false } });
+    expect(await batchesIn(database).findOne({ _id: id })).toMatchObject({ ...stored, asked: { told: false } });
     await drover.startWorker();
     await drover.ended(await drover.upload('town', [{ externalId: `${name}-near` }]));
     // left by itself for an execution that can be told, whatever the batch waits for
@@ -100,5 +101,5 @@ test('a batch that takes no more signals is removed', { timeout: TEST_MS }, asyn
   expect(await untilRefused(id)).toBeInstanceOf(Error);
   expect((await drover.request('DELETE', `/api/batches/${id}`)).status).toBe(200);
   await drover.startWorker();
-  while ((await drover.services.database.batches.findOne({ _id: id })) !== null) await recoverNow(drover);
+  while ((await batchesIn(drover.services.database).findOne({ _id: id })) !== null) await recoverNow(drover);
 });

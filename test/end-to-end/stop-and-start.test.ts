@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BSON } from 'mongodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type EmbeddedMongodb, startMongoJavaServer } from '../../dev/mongodb.ts';
+import { type EmbeddedMongodb, startMongoJavaServer } from '../../embedded/mongodb.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
 import { Drover } from '../harness.ts';
 import { Tenant } from '../tenant.ts';
 
@@ -34,7 +35,7 @@ afterAll(async () => {
 
 /** Every document of the database, by collection: how many, and the largest in bytes. */
 async function stored(): Promise<Record<string, { count: number; largest: number }>> {
-  const { db } = drover.services.database.batches;
+  const { db } = batchesIn(drover.services.database);
   const found: Record<string, { count: number; largest: number }> = {};
   for (const { name } of await db.listCollections().toArray()) {
     const sizes = { count: 0, largest: 0 };

@@ -1,5 +1,9 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { outcomePagesIn } from '../../store/items/outcomes.ts';
+import { pendingItemsIn } from '../../store/items/pending-documents.ts';
+import { waitsIn } from '../../store/items/waits.ts';
+import { oldDependenciesIn } from '../../store/migrations/old-dependencies.ts';
 import {
   batchWorkflowId,
   dependenciesAvailableSignal,
@@ -304,7 +308,7 @@ describe('a program', () => {
     await tenant.waiting(id);
     await expect.poll(() => looksOf(id)).toBe(1);
     // a resource that nobody has told of
-    await drover.services.database.waits.deleteMany({});
+    await waitsIn(drover.services.database).deleteMany({});
     await tenant.uploaded('country', [{ externalId: 'DE' }]);
     expect((await tenant.now(id)).status).toBe('waiting');
     await handleOf(id).signal(dependenciesAvailableSignal, [{ schemaDefinitionId: countryId, externalId: 'DE' }]);
@@ -317,7 +321,7 @@ describe('a batch that waits', () => {
 
   test('for what somebody has created without looking for it is woken by recovery', async () => {
     const tenant = new Tenant(drover);
-    const { waits } = drover.services.database;
+    const waits = waitsIn(drover.services.database);
     const id = await tenant.upload('city', [city], WAIT);
     await tenant.waiting(id);
     await expect.poll(() => looksOf(id)).toBe(1);
@@ -332,7 +336,10 @@ describe('a batch that waits', () => {
 
   test('since the version before this one goes ahead, and leaves nothing', async () => {
     const tenant = new Tenant(drover);
-    const { waits, pendingItems, oldDependencies, outcomePages } = drover.services.database;
+    const waits = waitsIn(drover.services.database);
+    const pendingItems = pendingItemsIn(drover.services.database);
+    const oldDependencies = oldDependenciesIn(drover.services.database);
+    const outcomePages = outcomePagesIn(drover.services.database);
     const id = await tenant.upload('city', [city], WAIT);
     await tenant.waiting(id);
     await expect.poll(() => looksOf(id)).toBe(1);

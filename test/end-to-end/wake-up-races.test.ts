@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Checkpoint } from '../../activities/dependencies.ts';
-import type { BatchSummary } from '../../domain/batch.ts';
+import type { Checkpoint } from '../../activities/activity-context.ts';
+import type { BatchSummary } from '../../domain/batch/batch.ts';
 import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 import { withTimeForResult } from '../left-behind.ts';

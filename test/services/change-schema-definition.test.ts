@@ -1,20 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JsonObject, ResourceKey } from '../../domain/resource.ts';
+import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
+import { fenceStored } from '../../isolation/fences.ts';
+import { groupsIn } from '../../isolation/groups.ts';
+import { layIntent, withdrawIntent } from '../../isolation/intents.ts';
+import { rewriteReferences } from '../../isolation/write-resources.ts';
 import {
   ChangeBusyError,
   ChangeConflictError,
   changeSchemaDefinition,
   deleteSchemaDefinition,
   mendSchemaDefinitions,
-} from '../../services/change-schema-definition.ts';
-import type { BatchDocument } from '../../store/batches.ts';
-import type { Database } from '../../store/database.ts';
-import { fenceStored } from '../../store/fences.ts';
-import { layIntent, withdrawIntent } from '../../store/intents.ts';
-import { rewriteReferences } from '../../store/resources.ts';
+} from '../../services/definitions/change-schema-definition.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { beginChange, ChangeLostError, commitChange, recordUnsettled } from '../../store/schema-changes.ts';
-import { currentSchemaVersion, readSchemaDefinition } from '../../store/schema-definitions.ts';
+import { currentSchemaVersion, readSchemaDefinition, schemaDefinitionsIn } from '../../store/schema-definitions.ts';
+import { withCollection } from '../../testkit/replaced-collection.ts';
 import { OwnApi } from '../api/own-api.ts';
 
 let api: OwnApi;
@@ -42,24 +46,24 @@ async function landAndTown(name: string) {
   return { id, ...keys, next: { schema: object({ land: { $ref: `reach:schemas/${name}-land` } }) } };
 }
 
-const referencesOf = async (key: ResourceKey) => (await database.resources.findOne({ _id: key }))?.references;
+const referencesOf = async (key: ResourceKey) => (await resourcesIn(database).findOne({ _id: key }))?.references;
 
 async function layWriter(schemaDefinitionId: string): Promise<string> {
   const batchId = randomUUID();
-  await database.batches.insertOne({ _id: batchId, status: 'processing' } as BatchDocument);
+  await batchesIn(database).insertOne({ _id: batchId, status: 'processing' } as BatchDocument);
   await layIntent(database, { id: batchId, batchId, schemaDefinitionIds: [schemaDefinitionId], targets: [] });
   return batchId;
 }
 
 /** The same database, where `before` runs before the first call of `method` on a collection that `when` accepts. */
 function interrupted(
-  collection: 'resources' | 'schemaDefinitions',
+  collection: 'resources' | 'schema_definitions',
   method: string,
   when: (args: readonly unknown[]) => boolean,
   before: () => Promise<unknown>,
 ): Database {
   let done = false;
-  const watched = new Proxy(database[collection], {
+  const watched = new Proxy(database.collection(collection), {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
@@ -73,7 +77,7 @@ function interrupted(
       };
     },
   });
-  return { ...database, [collection]: watched };
+  return withCollection(database, collection, watched);
 }
 
 describe('a change of a schema definition', () => {
@@ -128,7 +132,7 @@ describe('a change of a schema definition', () => {
     const change = await beginChange(database, { id, versionNumber: 1 });
     if (change === null) throw new Error('no lease');
     expect(await beginChange(database, { id, versionNumber: 1 })).toBeNull();
-    await database.schemaDefinitions.updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
+    await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
     expect(await currentSchemaVersion(database, id)).toEqual({ _id: id, versionNumber: 1 });
     await expect(commitChange(database, change, { schema: object({ a: {} }) })).rejects.toThrow(ChangeLostError);
     expect(await readSchemaDefinition(database, id)).toMatchObject({ versionNumber: 1 });
@@ -136,7 +140,7 @@ describe('a change of a schema definition', () => {
 
   it.each(['committed', 'aborted'] as const)('waits for a racing delete of a target, which is %s', async (state) => {
     const { id, land, town, next } = await landAndTown(`racing-${state}`);
-    await database.resources.updateOne(
+    await resourcesIn(database).updateOne(
       { _id: land },
       { $set: { leaving: { batchId: 'x', group: `racing/${state}` } } },
     );
@@ -144,7 +148,7 @@ describe('a change of a schema definition', () => {
       (error: unknown) => error,
     );
     await soon(300);
-    await database.commits.insertOne({ _id: `racing/${state}`, state, at: new Date() });
+    await groupsIn(database).insertOne({ _id: `racing/${state}`, state, at: new Date() });
     if (state === 'committed') expect(await changing).toBeInstanceOf(ChangeConflictError);
     else expect(await changing).toMatchObject({ versionNumber: 2 });
     expect(await referencesOf(town)).toEqual(state === 'committed' ? [] : [land]);
@@ -156,38 +160,38 @@ describe('a change of a schema definition', () => {
       'resources',
       'bulkWrite',
       () => true,
-      () => database.resources.deleteOne({ _id: land }),
+      () => resourcesIn(database).deleteOne({ _id: land }),
     );
     await expect(changeSchemaDefinition(racing, id, next, api.services.schemas.threads)).rejects.toThrow(
       /1 would refer to a resource that is not there/,
     );
     expect(await referencesOf(town)).toEqual([]);
     expect(await readSchemaDefinition(database, id)).toMatchObject({ versionNumber: 1 });
-    expect(await database.schemaDefinitions.countDocuments({ referencesUnsettled: true })).toBe(0);
+    expect(await schemaDefinitionsIn(database).countDocuments({ referencesUnsettled: true })).toBe(0);
   });
 
   it('that died on the way is mended: stored references are what the schema says', async () => {
     const { id, land, town } = await landAndTown('crashed');
     const change = await beginChange(database, { id, versionNumber: 1 });
-    const document = await database.resources.findOne({ _id: town });
+    const document = await resourcesIn(database).findOne({ _id: town });
     if (change === null || document === null) throw new Error('not there');
     await recordUnsettled(database, change);
     await rewriteReferences(database, [{ of: document, references: [land] }]);
     await mendSchemaDefinitions(database);
     expect(await referencesOf(town)).toEqual([land]);
-    await database.schemaDefinitions.updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
+    await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
     await mendSchemaDefinitions(database);
     expect(await referencesOf(town)).toEqual([]);
-    expect(await database.schemaDefinitions.findOne({ _id: id })).not.toHaveProperty('referencesUnsettled');
+    expect(await schemaDefinitionsIn(database).findOne({ _id: id })).not.toHaveProperty('referencesUnsettled');
   });
 
   it('that was broken off changes nothing any more, however late its commands land', async () => {
     const { id, land, town, next } = await landAndTown('late-rewrite');
     const change = await beginChange(database, { id, versionNumber: 1 });
-    const document = await database.resources.findOne({ _id: town });
+    const document = await resourcesIn(database).findOne({ _id: town });
     if (change === null || document === null) throw new Error('not there');
     await recordUnsettled(database, change);
-    await database.schemaDefinitions.updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
+    await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
     await changeSchemaDefinition(database, id, next, api.services.schemas.threads);
     expect(await rewriteReferences(database, [{ of: document, references: [] }])).toBe(false);
     expect(await referencesOf(town)).toEqual([land]);
@@ -212,7 +216,7 @@ describe('a delete of a schema definition', () => {
   it('is taken back where another definition comes to refer to it', async () => {
     const id = await api.define('wanted');
     const isHiding = ([, update]: readonly unknown[]) => JSON.stringify(update).includes('"active":false');
-    const racing = interrupted('schemaDefinitions', 'updateOne', isHiding, () =>
+    const racing = interrupted('schema_definitions', 'updateOne', isHiding, () =>
       api.define('late', { a: { $ref: 'reach:schemas/wanted' } }),
     );
     await expect(deleteSchemaDefinition(racing, id)).rejects.toThrow(ChangeConflictError);
@@ -232,8 +236,8 @@ describe('a delete of a schema definition', () => {
 
   it('that died on the way leaves its names free', async () => {
     const id = await api.define('half');
-    await database.schemaDefinitions.updateOne({ _id: id }, { $set: { active: false } });
+    await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { active: false } });
     expect(await api.define('HALF')).not.toBe(id);
-    expect(await database.schemaDefinitions.findOne({ _id: id })).toBeNull();
+    expect(await schemaDefinitionsIn(database).findOne({ _id: id })).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../domain/resource.ts';
-import { ValidationThreads } from '../../services/validation-threads.ts';
+import type { JsonObject } from '../../domain/write/resource.ts';
+import { ValidationThreads } from '../../services/definitions/validation-threads.ts';
 
 const threads = new ValidationThreads();
 afterAll(() => threads.close());

@@ -1,8 +1,8 @@
 import type { Collection } from 'mongodb';
 import { afterEach, expect, test, vi } from 'vitest';
-import { inCausalOrder } from '../../store/causal-order.ts';
-import { type AttemptOfCommands, asAttempt } from '../../store/command-time.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
+import { inCausalOrder } from '../../store/mongodb/causal-order.ts';
+import { type AttemptOfCommands, asAttempt } from '../../store/mongodb/command-time.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 import { type Deployment, FakeDeployment, type Recorded, secondsOf } from './fake-deployment.ts';
 
 interface Note {

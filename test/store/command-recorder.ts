@@ -1,16 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Collection, type CommandStartedEvent, type Document, MongoClient } from 'mongodb';
-import { INDEXES, type IndexedCollection } from '../../store/indexes.ts';
+import { INDEXES } from '../../store/mongodb/indexes.ts';
 import { type Query, serviceOf } from './index-rules.ts';
 
-/** Names of the collections in MongoDB, where they are not those of `Database`. */
-const INDEXED: Readonly<Record<string, IndexedCollection>> = {
-  idempotency_keys: 'idempotencyKeys',
-  schema_definitions: 'schemaDefinitions',
-  pending_items: 'pendingItems',
-};
-
-const STORE = new URL('../../store/', import.meta.url);
+/** Who asks MongoDB: nobody else knows a query. */
+const FOLDERS = ['store', 'isolation'].map((name) => new URL(`../../${name}/`, import.meta.url));
 /** Frames that are looked at for who asks. */
 const STACK = 40;
 
@@ -74,7 +69,7 @@ export class CommandRecorder {
 
   #noteCallers(stack: string): void {
     for (const line of stack.split('\n')) {
-      const [, file] = /\/store\/([\w-]+)\.ts/.exec(line) ?? [];
+      const [, file] = /\/(?:store|isolation)\/(?:[\w-]+\/)*([\w-]+)\.ts/.exec(line) ?? [];
       const [, called] = /at (?:async )?([\w.$]+)/.exec(line) ?? [];
       if (file === undefined || called === undefined) continue;
       for (const part of called.split('.')) this.functions.add(`${file}.${part}`);
@@ -138,10 +133,9 @@ function operatorsOf(condition: unknown): string {
 
 /** Which index serves a recorded query, and what else is looked at; null where none does. */
 export function servedBy({ collection, query }: { collection: string; query: Query }): string | null {
-  const name = INDEXED[collection] ?? collection;
   const service = serviceOf(
     query,
-    INDEXES.filter((index) => index.collection === name),
+    INDEXES.filter((index) => index.collection === collection),
   );
   if (service === null) return null;
   const isById = service.indexes.join() === '_id';
@@ -149,19 +143,21 @@ export function servedBy({ collection, query }: { collection: string; query: Que
   return `${service.indexes.join(' + ')}${residual}`;
 }
 
-/** Every function of `store/` that asks MongoDB something, as `file.function`. */
+/** Every function of `store/` and `isolation/` that asks MongoDB something, as `file.function`. */
 export function functionsThatAsk(): string[] {
   const asks = new RegExp(`\\.(${METHODS.join('|')})\\(`);
-  return readdirSync(STORE)
-    .filter((file) => file.endsWith('.ts'))
+  return FOLDERS.flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => new URL(name, folder)),
+  )
+    .filter((file) => file.pathname.endsWith('.ts'))
     .flatMap((file) => {
-      const parts = readFileSync(new URL(file, STORE), 'utf8')
+      const parts = readFileSync(file, 'utf8')
         .split(/^(?:export )?(?:async )?function\*? /m)
         .slice(1);
       return parts.flatMap((part) => {
         const [body = ''] = part.split(/^}/m);
         const isAsking = /database|collection/i.test(body) && asks.test(body);
-        return isAsking ? [`${file.slice(0, -3)}.${/^\w+/.exec(part)?.[0] ?? ''}`] : [];
+        return isAsking ? [`${basename(file.pathname, '.ts')}.${/^\w+/.exec(part)?.[0] ?? ''}`] : [];
       });
     });
 }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { type AttemptOfCommands, asAttempt } from '../../store/command-time.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { CommandTimeoutError } from '../../store/errors.ts';
+import { type AttemptOfCommands, asAttempt } from '../../store/mongodb/command-time.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
+import { CommandTimeoutError } from '../../store/mongodb/errors.ts';
+import { resourcesIn } from '../../store/resources.ts';
 import { TcpProxy } from '../../testkit/proxy.ts';
 
 interface Note {
@@ -16,7 +17,7 @@ beforeAll(async () => {
   database = await connectDatabase(proxy.address, `command-time-${process.pid}-${Date.now()}`);
 });
 afterAll(async () => {
-  await database.resources.db.dropDatabase();
+  await resourcesIn(database).db.dropDatabase();
   await database.close();
   await proxy.stop();
 });

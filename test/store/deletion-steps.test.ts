@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { decideGroup } from '../../store/commits.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { insertStep, readStep, removeDeletionPlan, stepId, unfinishedSteps } from '../../store/deletion-steps.ts';
+import { insertStep, readStep, removeDeletionPlan, stepId, unfinishedSteps } from '../../isolation/deletion-steps.ts';
+import { decideGroup, groupsIn } from '../../isolation/groups.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
+import { resourcesIn } from '../../store/resources.ts';
 
 let database: Database;
 beforeAll(async () => {
   database = await connectDatabase(inject('mongodbUri'), `steps-${process.pid}-${Math.random().toString(36).slice(2)}`);
 });
 afterAll(async () => {
-  await database.resources.db.dropDatabase();
+  await resourcesIn(database).db.dropDatabase();
   await database.close();
 });
 
@@ -23,10 +24,10 @@ test('the end of a run that comes late leaves the plan of a later run, and what 
   expect(unfinished).toEqual(['late/1/7']);
   await removeDeletionPlan(database, 'late', 1);
   expect(await readStep(database, 'late/1/7')).toBeNull();
-  expect(await database.commits.findOne({ _id: 'late/1/7' })).toBeNull();
+  expect(await groupsIn(database).findOne({ _id: 'late/1/7' })).toBeNull();
   for (const later of ['late/2/7', 'late/10/7']) {
     expect((await readStep(database, later))?.targets.size).toBe(1);
-    expect(await database.commits.findOne({ _id: later })).toMatchObject({ state: 'committed' });
+    expect(await groupsIn(database).findOne({ _id: later })).toMatchObject({ state: 'committed' });
   }
   await removeDeletionPlan(database, 'late', 10);
   expect(await readStep(database, 'late/2/7')).toBeNull();

@@ -1,19 +1,19 @@
 import { BSON, type Document } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { toOutcome } from '../../activities/apply-items.ts';
-import { notFoundError, referencedError, writeDecided } from '../../activities/deletion-outcomes.ts';
-import type { WorkItem } from '../../activities/work-items.ts';
-import type { BoundReference } from '../../domain/decide-writes.ts';
-import { MAX_EXTERNAL_ID, resourceKey } from '../../domain/resource.ts';
-import { MAX_NAME_LENGTH } from '../../domain/schema-definition.ts';
-import { MAX_SCOPE_NAME } from '../../domain/scope.ts';
-import { insertBatch, readBatch, recordClaims } from '../../store/batches.ts';
-import { decideGroup, survivorsOf } from '../../store/commits.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { type DeletionTarget, insertStep, readStep, stepId } from '../../store/deletion-steps.ts';
-import { layIntent } from '../../store/intents.ts';
-import { BODIES_PER_PAGE, IDS_PER_PAGE } from '../../store/item-pages.ts';
-import { type StoredOutcome, writeOutcomes } from '../../store/outcome-pages.ts';
+import { notFoundError, referencedError, writeDecided } from '../../activities/delete/deletion-outcomes.ts';
+import type { WorkItem } from '../../activities/write/work-items.ts';
+import { MAX_SCOPE_NAME } from '../../domain/batch/scope.ts';
+import { MAX_NAME_LENGTH } from '../../domain/schema/definition.ts';
+import type { BoundReference } from '../../domain/write/decide-writes.ts';
+import { MAX_EXTERNAL_ID, resourceKey } from '../../domain/write/resource.ts';
+import { type DeletionTarget, insertStep, readStep, stepId } from '../../isolation/deletion-steps.ts';
+import { decideGroup, groupsIn, survivorsOf } from '../../isolation/groups.ts';
+import { intentsIn, layIntent } from '../../isolation/intents.ts';
+import { batchesIn, insertBatch, readBatch, recordClaims } from '../../store/batches/batches.ts';
+import { BODIES_PER_PAGE, IDS_PER_PAGE } from '../../store/items/item-pages.ts';
+import { type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 
 /**
  * Documents at their largest, with the longest identities: each stays far below the 16 MiB that MongoDB holds. `docs/operations.md`
@@ -36,15 +36,15 @@ beforeAll(async () => {
   database = await connectDatabase(inject('mongodbUri'), `sizes-${process.pid}-${Date.now().toString(36)}`);
 });
 afterAll(async () => {
-  await database.batches.db.dropDatabase();
+  await batchesIn(database).db.dropDatabase();
   await database.close();
 });
-beforeEach(() => database.batches.db.dropDatabase());
+beforeEach(() => batchesIn(database).db.dropDatabase());
 
 /** Bytes of the largest document of a collection. */
 async function largestIn(name: string): Promise<number> {
   let largest = 0;
-  for await (const document of database.batches.db.collection<Document>(name).find({}))
+  for await (const document of batchesIn(database).db.collection<Document>(name).find({}))
     largest = Math.max(largest, BSON.calculateObjectSize(document));
   expect(largest).toBeGreaterThan(0);
   return largest;
@@ -112,7 +112,7 @@ test('an intent on 10,000 targets', async () => {
   const intent = { id: 'activity/1', batchId: 'one', schemaDefinitionIds: [SCHEMA_ID] };
   await layIntent(database, { ...intent, targets: longestKeys(10_000) });
   expect(await largestIn('intents')).toBeLessThan(5 * MIB);
-  const stored = await database.intents.find({}).toArray();
+  const stored = await intentsIn(database).find({}).toArray();
   expect(new Set(stored.flatMap(({ targets }) => targets)).size).toBe(10_000);
 });
 
@@ -144,7 +144,7 @@ test('a decision on a step that leaves 10,000 resources', async () => {
   const group = `${crypto.randomUUID()}/1/0`;
   await decideGroup(database, group, 'committed', survivors);
   expect(await largestIn('commits')).toBeLessThan(5 * MIB);
-  const commit = await database.commits.findOne({ _id: group });
+  const commit = await groupsIn(database).findOne({ _id: group });
   expect(commit === null ? null : await survivorsOf(database, commit)).toEqual(survivors);
   // who decides later finds what was decided, not its own
   expect(await survivorsOf(database, await decideGroup(database, group, 'committed', []))).toEqual(survivors);

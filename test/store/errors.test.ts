@@ -1,6 +1,6 @@
 import { MongoBulkWriteError, MongoServerError } from 'mongodb';
 import { expect, test } from 'vitest';
-import { isDuplicateKey } from '../../store/errors.ts';
+import { isDuplicateKey } from '../../store/mongodb/errors.ts';
 
 const DUPLICATE = 11_000;
 

@@ -1,6 +1,6 @@
 import { expect, inject, test } from 'vitest';
-import { freePort } from '../../dev/ports.ts';
-import { connectDatabase } from '../../store/database.ts';
+import { freePort } from '../../embedded/ports.ts';
+import { connectDatabase } from '../../store/mongodb/database.ts';
 import { TcpProxy } from '../../testkit/proxy.ts';
 
 test('a process that starts before MongoDB does works once it is there', async () => {

@@ -1,8 +1,14 @@
 import { MongoServerError } from 'mongodb';
 import { pino } from 'pino';
 import { afterEach, expect, inject, test } from 'vitest';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { createIndexes, createIndexesAtLast, INDEXES, type IndexDeclaration } from '../../store/indexes.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
+import {
+  createIndexes,
+  createIndexesAtLast,
+  INDEXES,
+  type IndexDeclaration,
+  type IndexedCollection,
+} from '../../store/mongodb/indexes.ts';
 
 const [first] = INDEXES as readonly [IndexDeclaration, ...IndexDeclaration[]];
 
@@ -34,7 +40,10 @@ async function failing(failures: readonly Error[]): Promise<{ database: Database
   const collection = { createIndex };
   const names = new Set(INDEXES.map((declared) => declared.collection));
   return {
-    database: { ...real, ...Object.fromEntries([...names].map((name) => [name, collection])) } as unknown as Database,
+    database: {
+      ...real,
+      collection: (name: IndexedCollection) => (names.has(name) ? collection : real.collection(name)),
+    } as unknown as Database,
     tried: () => tried,
   };
 }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { noActions, noCounts } from '../../domain/outcome.ts';
-import { insertBatch, recordFinished } from '../../store/batches.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { layIntent, removeStaleIntents } from '../../store/intents.ts';
+import { noActions, noCounts } from '../../domain/batch/outcome.ts';
+import { intentsIn, layIntent, removeStaleIntents } from '../../isolation/intents.ts';
+import { insertBatch, recordFinished } from '../../store/batches/batches.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 
 let database: Database;
 beforeAll(async () => {
@@ -38,5 +38,5 @@ test('what a delivery that died has left goes once its batch is over, and not be
   });
   expect(await removeStaleIntents(database, '', 1)).not.toBeNull();
   expect(await removeStaleIntents(database, '', 10)).toBeNull();
-  expect((await database.intents.find().toArray()).map((intent) => intent.batchId)).toEqual(['runs']);
+  expect((await intentsIn(database).find().toArray()).map((intent) => intent.batchId)).toEqual(['runs']);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BODIES_PER_PAGE, fittingPageSize, type NewItem } from '../../store/item-pages.ts';
+import { BODIES_PER_PAGE, fittingPageSize, type NewItem } from '../../store/items/item-pages.ts';
 
 const items = (count: number, bytes: number): NewItem[] =>
   Array.from({ length: count }, (_, n) => ({ externalId: `${n}`, body: 'x'.repeat(bytes) }));

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { NAMESPACE_SCOPE, type Scope } from '../../domain/scope.ts';
-import { type BatchDocument, findBatch, insertBatch } from '../../store/batches.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { countDeletionBatches } from '../../store/deletion-batches.ts';
-import { moveNamespaceBatches, moveNamespaceBatchesAtLast } from '../../store/namespace-batches.ts';
+import { NAMESPACE_SCOPE, type Scope } from '../../domain/batch/scope.ts';
+import { type BatchDocument, findBatch, insertBatch } from '../../store/batches/batches.ts';
+import { countDeletionBatches } from '../../store/batches/terminations.ts';
+import { moveNamespaceBatches, moveNamespaceBatchesAtLast } from '../../store/migrations/namespace-batches.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 
 const DEFAULT: Scope = { platform: 'default', tenant: 'default' };
 

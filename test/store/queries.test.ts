@@ -1,22 +1,29 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { postponeStart, stillOpen } from '../../store/batches-to-recover.ts';
-import { asAttempt } from '../../store/command-time.ts';
-import { committedGroups, decideGroup } from '../../store/commits.ts';
-import { forgetGroupsOf } from '../../store/deletion-steps.ts';
-import { SupersededError } from '../../store/errors.ts';
-import { fenceResources, fenceStored } from '../../store/fences.ts';
-import { readBinding } from '../../store/idempotency-keys.ts';
-import { intentsOf, intentsOn, layIntent, removeIntents } from '../../store/intents.ts';
-import { newList, readLists, storeLists } from '../../store/key-lists.ts';
-import { remainingIntents } from '../../store/leaving-marks.ts';
-import { moveNamespaceBatches } from '../../store/namespace-batches.ts';
-import { adoptOldDependencies } from '../../store/old-dependencies.ts';
-import { removeOrphanedPages } from '../../store/orphaned-pages.ts';
-import { fenceOutcomes, requeueOutcomes, writeOutcomes } from '../../store/outcome-pages.ts';
-import { claimedBy, claimPending, registerPending, releasePending, unclaimPending } from '../../store/pending-items.ts';
-import { scanVertices } from '../../store/reference-graph.ts';
-import { removeHidden, unmarkLeaving } from '../../store/resources.ts';
+import { remainingIntents } from '../../isolation/deletion-marks.ts';
+import { forgetGroupsOf } from '../../isolation/deletion-steps.ts';
+import { fenceResources, fenceStored } from '../../isolation/fences.ts';
+import { committedGroups, decideGroup } from '../../isolation/groups.ts';
+import { intentsOf, intentsOn, layIntent, removeIntents } from '../../isolation/intents.ts';
+import { scanVertices } from '../../isolation/reference-graph.ts';
+import { removeHidden, unmarkLeaving } from '../../isolation/write-resources.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { readBinding } from '../../store/batches/idempotency-keys.ts';
+import { postponeStart, stillOpen } from '../../store/batches/to-recover.ts';
+import { newList, readLists, storeLists } from '../../store/items/key-lists.ts';
+import { fenceOutcomes, requeueOutcomes, writeOutcomes } from '../../store/items/outcomes.ts';
+import {
+  claimedBy,
+  claimPending,
+  registerPending,
+  releasePending,
+  unclaimPending,
+} from '../../store/items/pending-items.ts';
+import { moveNamespaceBatches } from '../../store/migrations/namespace-batches.ts';
+import { adoptOldDependencies, oldDependenciesIn } from '../../store/migrations/old-dependencies.ts';
+import { removeOrphanedPages } from '../../store/migrations/orphaned-pages.ts';
+import { asAttempt } from '../../store/mongodb/command-time.ts';
+import { SupersededError } from '../../store/mongodb/errors.ts';
 import { showDefinition } from '../../store/schema-changes.ts';
 import { Drover } from '../harness.ts';
 import { acceptedUpload, recoverNow } from '../left-behind.ts';
@@ -176,7 +183,7 @@ async function playDefinitions(): Promise<void> {
 
 async function playRecovery(): Promise<void> {
   const left = await acceptedUpload(drover, 'node', [{ externalId: 'left' }]);
-  const { batches } = drover.services.database;
+  const batches = batchesIn(drover.services.database);
   await batches.updateMany({ unstarted: true }, { $set: { startDue: new Date(0) } });
   await recoverNow(drover);
   await drover.ended(left);
@@ -188,7 +195,7 @@ async function playRareCases(): Promise<void> {
   const { database } = drover.services;
   const [key, group, batchId] = ['default/default/x/y', 'group', 'batch'];
   const member = { key, batchId, index: 0 };
-  await database.oldDependencies.insertOne({
+  await oldDependenciesIn(database).insertOne({
     _id: key,
     waiting: { [batchId]: 'token' },
     pending: { [`${batchId}:0`]: { missing: [key] } },

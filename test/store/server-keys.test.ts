@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { serverKey } from '../../store/server-keys.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
+import { serverKey, serverKeysIn } from '../../store/server-keys.ts';
 
 const name = `server-keys-${randomUUID()}`;
 let processes: Database[];
@@ -24,7 +24,7 @@ test('a key is made once, and is another one for each purpose', async () => {
   const first = await serverKey(database, 'one');
   expect(await serverKey(database, 'one')).toEqual(first);
   expect(await serverKey(database, 'other')).not.toEqual(first);
-  expect(await database.serverKeys.countDocuments({ _id: { $in: ['one', 'other'] } })).toBe(2);
+  expect(await serverKeysIn(database).countDocuments({ _id: { $in: ['one', 'other'] } })).toBe(2);
 });
 
 test('what cannot be reached is an error, never another key', async () => {

@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MAX_TOTAL } from '../../domain/limits.ts';
-import { resourceKey } from '../../domain/resource.ts';
-import { type ResourceDocument, resourcesOfSchema } from '../../store/resources.ts';
+import { resourceKey } from '../../domain/write/resource.ts';
+import { groupsIn } from '../../isolation/groups.ts';
+import { resourcesOfSchema } from '../../isolation/read-resources.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { type ResourceDocument, resourcesIn } from '../../store/resources.ts';
+import { schemaDefinitionsIn } from '../../store/schema-definitions.ts';
 import { Drover } from '../harness.ts';
 
 /** Totals of lists: exact up to a bound, and capped beyond (contract section 3). */
@@ -42,7 +46,7 @@ async function store(schemaDefinitionId: string, target: string, from: number, t
       writes: [],
     };
   });
-  await drover.services.database.resources.insertMany(documents);
+  await resourcesIn(drover.services.database).insertMany(documents);
 }
 
 test('of resources and references as many as are counted are told exactly, beyond that the total is capped', async () => {
@@ -70,7 +74,8 @@ test('of resources and references as many as are counted are told exactly, beyon
 
 test('what readers do not see is in no total: resources of a group that is undecided or aborted', async () => {
   const id = await drover.define('marked', { to: { $ref: 'reach:schemas/marked' } });
-  const { resources, commits } = drover.services.database;
+  const resources = resourcesIn(drover.services.database);
+  const commits = groupsIn(drover.services.database);
   await drover.ended(
     await drover.upload('marked', [
       { externalId: 'a' },
@@ -94,7 +99,8 @@ test('what readers do not see is in no total: resources of a group that is undec
 });
 
 test('of batches and schema definitions the same', async () => {
-  const { batches, schemaDefinitions } = drover.services.database;
+  const batches = batchesIn(drover.services.database);
+  const schemaDefinitions = schemaDefinitionsIn(drover.services.database);
   const about = { tenant: 'crowded' };
   await drover.define('few', {});
   await drover.ended(await drover.upload('few', [{ externalId: 'a' }], {}, about), about);

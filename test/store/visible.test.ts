@@ -1,9 +1,13 @@
 import type { Collection, Document } from 'mongodb';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { NAMESPACE_SCOPE, scopeKey } from '../../domain/scope.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { fenceResources } from '../../store/fences.ts';
-import { findResource, insertResources, type ResourceDocument, removeHidden } from '../../store/resources.ts';
+import { NAMESPACE_SCOPE, scopeKey } from '../../domain/batch/scope.ts';
+import { fenceResources } from '../../isolation/fences.ts';
+import { groupsIn } from '../../isolation/groups.ts';
+import { findResource } from '../../isolation/read-resources.ts';
+import { insertResources, removeHidden } from '../../isolation/write-resources.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
+import type { ResourceDocument } from '../../store/resources.ts';
+import { withCollection } from '../../testkit/replaced-collection.ts';
 
 let database: Database;
 beforeAll(async () => {
@@ -30,7 +34,7 @@ function resource(externalId: string, more: Partial<ResourceDocument>): Resource
 
 /** The same database, where `before` runs after a resource was read and before its group is asked for. */
 function between(before: () => Promise<unknown>): Database {
-  const commits = new Proxy(database.commits, {
+  const commits = new Proxy(groupsIn(database), {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name, target);
       if (name !== 'find' || typeof value !== 'function') return value;
@@ -42,7 +46,7 @@ function between(before: () => Promise<unknown>): Database {
       });
     },
   });
-  return { ...database, commits };
+  return withCollection(database, 'commits', commits);
 }
 
 test('a resource that takes the place of a placeholder while it is read is not there yet: no error', async () => {

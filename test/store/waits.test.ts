@@ -1,11 +1,16 @@
 import { BSON, type Document } from 'mongodb';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { type BatchDocument, insertBatch, readBatch, recordClaims } from '../../store/batches.ts';
-import { connectDatabase, type Database } from '../../store/database.ts';
-import { createIndexes, INDEXES } from '../../store/indexes.ts';
-import { MISSING_PER_OUTCOME, newList, readLists, removeLists, storeLists } from '../../store/key-lists.ts';
-import { adoptOldDependencies } from '../../store/old-dependencies.ts';
+import { type BatchDocument, batchesIn, insertBatch, readBatch, recordClaims } from '../../store/batches/batches.ts';
+import {
+  keyListsIn,
+  MISSING_PER_OUTCOME,
+  newList,
+  readLists,
+  removeLists,
+  storeLists,
+} from '../../store/items/key-lists.ts';
+import { pendingItemsIn } from '../../store/items/pending-documents.ts';
 import {
   claimedBy,
   claimPending,
@@ -15,8 +20,19 @@ import {
   releasePending,
   renewPending,
   unclaimPending,
-} from '../../store/pending-items.ts';
-import { type Registration, registerWaits, registrationsFor, removeWaits, removeWaitsOf } from '../../store/waits.ts';
+} from '../../store/items/pending-items.ts';
+import {
+  type Registration,
+  registerWaits,
+  registrationsFor,
+  removeWaits,
+  removeWaitsOf,
+  waitsIn,
+} from '../../store/items/waits.ts';
+import { adoptOldDependencies, oldDependenciesIn } from '../../store/migrations/old-dependencies.ts';
+import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
+import { createIndexes, INDEXES } from '../../store/mongodb/indexes.ts';
+import { withCollection } from '../../testkit/replaced-collection.ts';
 
 let database: Database;
 beforeAll(async () => {
@@ -24,11 +40,16 @@ beforeAll(async () => {
   await createIndexes(database, INDEXES, pino({ level: 'silent' }));
 });
 afterAll(async () => {
-  await database.waits.db.dropDatabase();
+  await waitsIn(database).db.dropDatabase();
   await database.close();
 });
 beforeEach(async () => {
-  for (const collection of [database.waits, database.pendingItems, database.oldDependencies, database.keyLists])
+  for (const collection of [
+    waitsIn(database),
+    pendingItemsIn(database),
+    oldDependenciesIn(database),
+    keyListsIn(database),
+  ])
     await collection.deleteMany({});
 });
 
@@ -76,7 +97,7 @@ describe('registrations', () => {
     timeout: LARGE_MS,
   }, async () => {
     const batches = Array.from({ length: 20_000 }, (_, n) => `batch-${n}`);
-    await database.waits.insertMany(
+    await waitsIn(database).insertMany(
       batches.map((batchId) => ({ _id: `${batchId}/x`, key: 'x', batchId, token: `token of ${batchId}` })),
     );
     await registerWaits(
@@ -85,10 +106,10 @@ describe('registrations', () => {
       'token',
       Array.from({ length: 10_000 }, (_, n) => longestKey(n)),
     );
-    expect(await largestOf(database.waits)).toBeLessThan(16_384);
+    expect(await largestOf(waitsIn(database))).toBeLessThan(16_384);
     expect(await waitingFor('x')).toHaveLength(20_000);
     await removeWaitsOf(database, first('wide'));
-    expect(await database.waits.countDocuments({})).toBe(20_000);
+    expect(await waitsIn(database).countDocuments({})).toBe(20_000);
   });
 });
 
@@ -102,7 +123,7 @@ describe('pending items', () => {
       await storeLists(database, [{ list, documents }]);
       await registerPending(database, first(batchId), 'token', [{ key: 'x', index: 0, missing, list }]);
     }
-    expect(await largestOf(database.pendingItems, database.keyLists)).toBeLessThan(2 * 1024 * 1024);
+    expect(await largestOf(pendingItemsIn(database), keyListsIn(database))).toBeLessThan(2 * 1024 * 1024);
     const found = await readPending(database, ['x', 'y'], 10);
     expect(found.map(({ batchId }) => batchId).sort()).toEqual(['one', 'two']);
     for (const item of found) expect(item.missing).toEqual(missing);
@@ -114,11 +135,11 @@ describe('pending items', () => {
     expect(await claimPending(database, first('two'), [{ key: 'k0', batchId: 'one', index: 0 }])).toBe(true);
     expect(await claimPending(database, first('three'), [{ key: 'k0', batchId: 'one', index: 0 }])).toBe(false);
     const claiming = { _id: 'two', run: 1, status: 'waiting', claimOwners: ['one'] } as BatchDocument;
-    await database.batches.insertOne(claiming);
+    await batchesIn(database).insertOne(claiming);
     expect(await releasePending(database, first('one'), [item(0), item(1)])).toEqual(new Set([0]));
     expect(await claimedBy(database, first('two'))).toMatchObject([{ key: 'k0', batchId: 'one', index: 0 }]);
     // a claim that came late, when its batch had given all of them back
-    await database.batches.updateOne({ _id: 'two' }, { $unset: { claimOwners: '' } });
+    await batchesIn(database).updateOne({ _id: 'two' }, { $unset: { claimOwners: '' } });
     expect(await releasePending(database, first('one'), [item(0)])).toEqual(new Set());
     expect(await claimedBy(database, first('two'))).toEqual([]);
   });
@@ -153,7 +174,7 @@ describe('of a run that has ended, whoever is late', () => {
     await removeWaitsOf(database, again);
     await removeLists(database, 'one', again.run);
     await dropPending(database, [{ ...member, run: 2 }]);
-    expect([await waitingFor('m', 'n'), await database.keyLists.countDocuments({}), await found()]).toEqual([
+    expect([await waitingFor('m', 'n'), await keyListsIn(database).countDocuments({}), await found()]).toEqual([
       [],
       0,
       [],
@@ -166,7 +187,7 @@ describe('of a run that has ended, whoever is late', () => {
       { ...item, missing: ['l', 'm'] },
       { ...item, key: 'o', index: 1 },
     ]);
-    expect(await database.waits.find({}).sort({ _id: 1 }).toArray()).toMatchObject([
+    expect(await waitsIn(database).find({}).sort({ _id: 1 }).toArray()).toMatchObject([
       { _id: 'one/l', token: 'earlier', run: 1 },
       { _id: 'one/m', token: 'later', run: 2 },
     ]);
@@ -213,7 +234,7 @@ describe('of a run that has ended, whoever is late', () => {
     expect(await recordClaims(database, { _id: 'over', run: 1 }, new Set(['one']))).toBe(true);
     expect(await recordClaims(database, { _id: 'over', run: 2 }, new Set())).toBe(false);
     expect((await readBatch(database, 'over'))?.claimOwners).toEqual(['one']);
-    await database.batches.updateOne({ _id: 'over' }, { $set: { status: 'cancelled' } });
+    await batchesIn(database).updateOne({ _id: 'over' }, { $set: { status: 'cancelled' } });
     expect(await recordClaims(database, { _id: 'over', run: 1 }, new Set(['two']))).toBe(false);
   });
 });
@@ -227,7 +248,7 @@ describe('what the version before this one has stored', () => {
   };
 
   test('is found by who creates, and by who looks for a cycle', async () => {
-    await database.oldDependencies.insertOne(old);
+    await oldDependenciesIn(database).insertOne(old);
     await adoptOldDependencies(database, ['x', 'y']);
     expect(await waitingFor('x')).toEqual(['one x', 'two x']);
     const found = await readPending(database, ['x'], 10);
@@ -236,21 +257,21 @@ describe('what the version before this one has stored', () => {
       { key: 'x', batchId: 'three', index: 7, missing: ['a'] },
     ]);
     expect(await claimedBy(database, first('five'))).toMatchObject([{ key: 'x', batchId: 'four', index: 0 }]);
-    expect(await database.oldDependencies.countDocuments({})).toBe(0);
+    expect(await oldDependenciesIn(database).countDocuments({})).toBe(0);
     await adoptOldDependencies(database, ['x']);
     expect(await waitingFor('x')).toEqual(['one x', 'two x']);
   });
 
   test('does not overwrite a later registration', async () => {
     await registerWaits(database, first('one'), 'later', ['x']);
-    await database.oldDependencies.insertOne(old);
+    await oldDependenciesIn(database).insertOne(old);
     await adoptOldDependencies(database, ['x']);
-    expect((await database.waits.findOne({ _id: 'one/x' }))?.token).toBe('later');
+    expect((await waitsIn(database).findOne({ _id: 'one/x' }))?.token).toBe('later');
   });
 
   test('and has changed meanwhile stays what that version has made of it', async () => {
-    await database.oldDependencies.insertOne(old);
-    const racing = new Proxy(database.oldDependencies, {
+    await oldDependenciesIn(database).insertOne(old);
+    const racing = new Proxy(oldDependenciesIn(database), {
       get: (target, name) => {
         if (name !== 'updateOne') return Reflect.get(target, name, target).bind(target);
         return async (...given: Parameters<typeof target.updateOne>) => {
@@ -259,9 +280,9 @@ describe('what the version before this one has stored', () => {
         };
       },
     });
-    await adoptOldDependencies({ ...database, oldDependencies: racing }, ['x']);
+    await adoptOldDependencies(withCollection(database, 'dependencies', racing), ['x']);
     expect((await readPending(database, ['x'], 10)).map(({ batchId }) => batchId)).toEqual(['four']);
-    expect(await database.oldDependencies.findOne({ _id: 'x' })).toEqual({
+    expect(await oldDependenciesIn(database).findOne({ _id: 'x' })).toEqual({
       _id: 'x',
       waiting: {},
       pending: { 'three:7': { missing: ['a'], claim: 'six' } },

@@ -1,7 +1,7 @@
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid';
 import { expect, test } from 'vitest';
-import { type BatchDocument, findBatch } from '../../store/batches.ts';
-import type { Database } from '../../store/database.ts';
+import { type BatchDocument, findBatch } from '../../store/batches/batches.ts';
+import type { Database } from '../../store/mongodb/database.ts';
 
 const SCOPE = { platform: 'default', tenant: 'default' };
 
@@ -16,7 +16,7 @@ function lagging(
     return looks[Math.min(asked, looks.length) - 1] ?? null;
   };
   return {
-    database: { batches: { findOne }, isReplicated: () => isReplicated } as unknown as Database,
+    database: { collection: () => ({ findOne }), isReplicated: () => isReplicated } as unknown as Database,
     asked: () => asked,
   };
 }

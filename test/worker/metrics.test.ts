@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../config.ts';
-import { freePort } from '../../dev/ports.ts';
+import { freePort } from '../../embedded/ports.ts';
 import { Drover } from '../harness.ts';
 
 let drover: Drover;

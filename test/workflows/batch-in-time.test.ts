@@ -4,10 +4,10 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Activities } from '../../activities/index.ts';
-import { timeSkippingServerExecutable } from '../../dev/time-skipping.ts';
-import type { BatchSummary } from '../../domain/batch.ts';
-import { noActions, noCounts } from '../../domain/outcome.ts';
-import type { Tally } from '../../domain/tally.ts';
+import type { BatchSummary } from '../../domain/batch/batch.ts';
+import { noActions, noCounts } from '../../domain/batch/outcome.ts';
+import type { Tally } from '../../domain/batch/tally.ts';
+import { timeSkippingServerExecutable } from '../../embedded/time-skipping.ts';
 import {
   BATCH_WORKFLOW_TYPE,
   type BatchInput,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Tally } from '../../domain/tally.ts';
+import type { Tally } from '../../domain/batch/tally.ts';
 import { BatchState } from '../../workflows/batch-state.ts';
 
 const tally = (

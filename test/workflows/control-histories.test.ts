@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
-import type { BatchView } from '../../services/view-batch.ts';
+import type { BatchView } from '../../services/batches/view-batch.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 import { acceptedUpload, withTimeForResult } from '../left-behind.ts';

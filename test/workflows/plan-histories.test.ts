@@ -4,8 +4,9 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { temporal as protocol } from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import type { EmbeddedTemporal } from '../../dev/temporal.ts';
-import type { BatchView } from '../../services/view-batch.ts';
+import type { EmbeddedTemporal } from '../../embedded/temporal.ts';
+import type { BatchView } from '../../services/batches/view-batch.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
 import {
   BATCH_WORKFLOW_TYPE,
   type BatchInput,
@@ -115,7 +116,7 @@ test('a plan of many activities goes through many executions, each item once', a
     status: 'success',
     actions: { created: 120, updated: 0, unchanged: 0 },
   });
-  const executions = (await drover.services.database.batches.findOne({ _id: id }))?.executions ?? [];
+  const executions = (await batchesIn(drover.services.database).findOne({ _id: id }))?.executions ?? [];
   expect(executions.length).toBeGreaterThan(1);
   await expectReplays('continued-in-its-plan', id, executions[0] ?? '');
 });

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { noActions, noCounts } from '../../domain/outcome.ts';
+import { noActions, noCounts } from '../../domain/batch/outcome.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
 import {
   BATCH_WORKFLOW_TYPE,
   type BatchInput,
@@ -71,7 +72,7 @@ const runOf = async (drover: Drover, id: string): Promise<string> => (await hand
 const playLongPlan: Play = async ({ drover }) => {
   const id = await drover.upload('town', towns('long', 40));
   await drover.ended(id);
-  const executions = (await drover.services.database.batches.findOne({ _id: id }))?.executions ?? [];
+  const executions = (await batchesIn(drover.services.database).findOne({ _id: id }))?.executions ?? [];
   return { id, runId: executions[0] ?? '' };
 };
 

@@ -1,7 +1,7 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { condition, continueAsNew, patched, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import { type BatchSummary, isWrite } from '../../domain/batch.ts';
-import { SUSPENDED_STATUS } from '../../domain/search-attributes.ts';
+import { type BatchSummary, isWrite } from '../../domain/batch/batch.ts';
+import { SUSPENDED_STATUS } from '../../domain/batch/search-attributes.ts';
 import type { BatchState } from '../batch-state.ts';
 import { describeBatch } from '../describe-batch.ts';
 import { type BatchInput, SEARCH_ATTRIBUTES } from '../messages.ts';

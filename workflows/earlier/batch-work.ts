@@ -1,5 +1,5 @@
 import { ActivityFailure, condition, log, patched, workflowInfo } from '@temporalio/workflow';
-import type { Operation } from '../../domain/batch.ts';
+import type { Operation } from '../../domain/batch/batch.ts';
 import { batchActivities } from '../batch-activities.ts';
 import type { BatchState } from '../batch-state.ts';
 import type { BatchInput } from '../messages.ts';

@@ -1,0 +1,49 @@
+import type { Logger } from 'pino';
+import type { StartParts } from '../services/batches/start-batch.ts';
+import { SchemaCatalog } from '../services/definitions/schema-catalog.ts';
+import type { MemoryAllowance } from '../services/deletes/memory-allowance.ts';
+import type { Database } from '../store/mongodb/database.ts';
+import { createFewAtOnce, type FewAtOnce } from './write/semaphore.ts';
+
+/** Moments between two steps of an activity at which a test can stop, delay or kill it. */
+export type Checkpoint =
+  | 'intent-laid'
+  | 'looked'
+  | 'registered'
+  | 'looked-for-dependencies'
+  | 'claimed'
+  | 'inserted'
+  | 'written'
+  | 'outcomes-stored'
+  | 'marked'
+  | 'noted'
+  | 'referrers-looked'
+  | 'deleted'
+  | 'settling';
+
+/** What activities work with. */
+export interface Dependencies extends StartParts {
+  readonly database: Database;
+  readonly logger: Logger;
+  /** Days that a finished batch is kept; 0 keeps it for ever. */
+  readonly retentionDays: number;
+  readonly schemas: SchemaCatalog;
+  /** For what computes much; the time limit of its activity runs while it waits. */
+  readonly fewAtOnce: FewAtOnce;
+  /** What planning deletes may hold in memory, all of them together. */
+  readonly planningMemory: MemoryAllowance;
+  /** Resources carried out by one activity; absent: by the size of the batch. */
+  readonly resourcesPerActivity?: number;
+  /** Aborted when the worker is told to stop: what would go on for long ends. */
+  readonly stopping?: AbortSignal;
+  /** Tests only: awaited at each checkpoint of an activity. */
+  readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
+}
+
+/** @param parts.writersAtOnce default: all. */
+export function createDependencies({
+  writersAtOnce = Number.POSITIVE_INFINITY,
+  ...parts
+}: Omit<Dependencies, 'schemas' | 'fewAtOnce'> & { readonly writersAtOnce?: number }): Dependencies {
+  return { ...parts, schemas: new SchemaCatalog(parts.database), fewAtOnce: createFewAtOnce(writersAtOnce) };
+}

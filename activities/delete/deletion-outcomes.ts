@@ -1,0 +1,46 @@
+import type { ItemError } from '../../domain/batch/outcome.ts';
+import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
+import type { SchemaNames } from '../../services/definitions/schema-names.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { readOutcomes, type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+
+function describe(key: ResourceKey, names: SchemaNames): string {
+  const { schemaDefinitionId, externalId } = parseResourceKey(key);
+  return `${names.get(schemaDefinitionId) ?? schemaDefinitionId} "${externalId}"`;
+}
+
+export function notFoundError(key: ResourceKey, names: SchemaNames): ItemError {
+  return { code: 'not_found', message: `${describe(key, names)} does not exist` };
+}
+
+/** @param referrers who stays and refers to it, up to 10 of them. */
+export function referencedError(key: ResourceKey, referrers: readonly ResourceKey[], names: SchemaNames): ItemError {
+  const named = referrers.map((referrer) => describe(referrer, names));
+  return { code: 'referenced', message: `${describe(key, names)} is referred to by ${named.join(', ')}` };
+}
+
+/**
+ * Stores outcomes that have been decided; the first item of each gets it with one more attempt, the others repeat it. Items
+ * that are settled stay as they are. Safe to repeat.
+ */
+export async function writeDecided(
+  database: Database,
+  batch: BatchDocument,
+  decided: readonly { readonly indexes: readonly number[]; readonly outcome: Omit<StoredOutcome, 'attempts'> }[],
+): Promise<void> {
+  if (decided.length === 0) return;
+  const before = await readOutcomes(
+    database,
+    batch,
+    decided.flatMap(({ indexes }) => [...indexes]),
+  );
+  const outcomes = new Map<number, StoredOutcome>();
+  for (const { indexes, outcome } of decided) {
+    for (const [at, index] of indexes.entries()) {
+      const attempts = (before.get(index)?.attempts ?? 0) + 1;
+      outcomes.set(index, { ...outcome, attempts, ...(at > 0 && { repeat: true }) });
+    }
+  }
+  await writeOutcomes(database, batch, outcomes);
+}

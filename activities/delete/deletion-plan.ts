@@ -1,0 +1,205 @@
+import type { ItemError } from '../../domain/batch/outcome.ts';
+import { inTurns } from '../../domain/collections/in-slices.ts';
+import { type CascadeReasons, cascadeReasons, reasonsOf } from '../../domain/delete/cascade-reasons.ts';
+import { isDeleted, type NumberedDecision, survivingReferrers } from '../../domain/delete/decide-deletion.ts';
+import { LinkedResources } from '../../domain/delete/linked-resources.ts';
+import { type DeletionLayout, keysPerStep, layOutDeletion, type StepRange } from '../../domain/delete/step-layout.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import type { DecidedItems, DeletionStep, DeletionTarget } from '../../isolation/deletion-steps.ts';
+import { type SchemaNames, schemaNamesOf } from '../../services/definitions/schema-names.ts';
+import { decideInTurns } from '../../services/deletes/decide-in-slices.ts';
+import { keysWorthAScan, type Loading, loadAll, loadListed } from '../../services/deletes/load-deletion-graph.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { readItems } from '../../store/items/item-pages.ts';
+import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
+import { type AskedItem, askedItems, ItemsByNumber } from '../write/read-items.ts';
+import { notFoundError, referencedError } from './deletion-outcomes.ts';
+
+export type NewStep = Pick<DeletionStep, 'targets' | 'decided'>;
+
+export interface Planning extends Pick<Loading, 'database' | 'charge' | 'progress'> {
+  readonly batch: BatchDocument;
+  /** 1 by index for items that have their outcome. */
+  readonly settled: Uint8Array;
+  /** Takes the steps of a stage, the first one being 0; those of one stage are independent of each other. */
+  readonly write: (stage: number, step: NewStep) => Promise<void>;
+}
+
+/** What is known of the numbered resources. */
+interface Known {
+  readonly linked: LinkedResources;
+  readonly items: ItemsByNumber;
+  /** 1 for each that an open item asks for, and that is there. */
+  readonly targets: Uint8Array;
+  readonly decision: NumberedDecision;
+}
+
+/** Decides on what is stored now, and writes the steps that carry it out. */
+export async function decideSteps(planning: Planning): Promise<void> {
+  const { database, batch, settled, charge, progress } = planning;
+  const { cascade, deleteAll } = optionsOf(batch);
+  const linked = new LinkedResources(charge);
+  const items = new ItemsByNumber(linked.keys, charge);
+  const { schemaDefinitionId = '' } = batch;
+  const loading: Loading = { database, scope: batch, schemaDefinitionId, cascade, linked, charge, progress };
+  const open = settled.length - settled.reduce((sum, one) => sum + one, 0);
+  const targets =
+    deleteAll && open > (await keysWorthAScan(database))
+      ? await findInAll(planning, loading, items)
+      : await findListed(planning, loading, items);
+  const decision = await decideInTurns(loading, targets);
+  const size = keysPerStep(open + cascadedIn(decision, targets));
+  const known = { linked, items, targets, decision };
+  await writeWithoutOrder(planning, known, size);
+  const layout = await inTurns(layOutDeletion(decision, items.sequence(batch.total), size), progress);
+  const reasons = cascade ? await inTurns(cascadeReasons(decision, targets), progress) : null;
+  for (const [stage, steps] of layout.stages.entries()) {
+    for (const step of steps)
+      await planning.write(stage, { targets: targetsOf(known, layout, step, reasons), decided: [] });
+  }
+}
+
+function optionsOf({ options }: BatchDocument): { cascade: boolean; deleteAll: boolean } {
+  return {
+    cascade: 'cascade' in options && options.cascade,
+    deleteAll: 'deleteAll' in options && options.deleteAll,
+  };
+}
+
+/** Numbers all that is asked for, and what is linked to it. */
+async function findListed(
+  { database, batch, settled, progress }: Planning,
+  loading: Loading,
+  items: ItemsByNumber,
+): Promise<Uint8Array> {
+  const { keys } = loading.linked;
+  for await (const page of askedItems(database, batch)) {
+    await progress();
+    for (const { index, key } of page) if (key !== null) items.add(keys.add(key), index);
+  }
+  const present = await loadListed(loading);
+  const targets = new Uint8Array(keys.size);
+  for (const [number, isThere] of present.entries()) {
+    // an item that repeats a settled one has its outcome
+    if (isThere === 1 && settled[items.first(number)] === 0) targets[number] = 1;
+  }
+  return targets;
+}
+
+/** Numbers only what is linked to anything: whether the rest is there, the steps see. */
+async function findInAll(
+  { database, batch, settled, progress }: Planning,
+  loading: Loading,
+  items: ItemsByNumber,
+): Promise<Uint8Array> {
+  const { keys } = loading.linked;
+  await loadAll(loading);
+  const targets = new Uint8Array(keys.size);
+  for await (const page of askedItems(database, batch)) {
+    await progress();
+    for (const { index, key } of page) {
+      const number = key === null || settled[index] === 1 ? -1 : keys.find(key);
+      if (number < 0) continue;
+      items.add(number, index);
+      targets[number] = 1;
+    }
+  }
+  return targets;
+}
+
+function cascadedIn(decision: NumberedDecision, targets: Uint8Array): number {
+  let cascaded = 0;
+  for (const [number, isTarget] of targets.entries()) if (isTarget === 0 && isDeleted(decision, number)) cascaded += 1;
+  return cascaded;
+}
+
+/** Writes steps for what can go, or get its outcome, at any time: what is linked to nothing, and what is not deleted. */
+async function writeWithoutOrder(planning: Planning, known: Known, size: number): Promise<void> {
+  const { database, batch, settled, progress, write } = planning;
+  const names = await schemaNamesOf(database, known.linked.keys.groups);
+  let decided: DecidedItems[] = [];
+  let targets = new Map<ResourceKey, DeletionTarget>();
+  for await (const page of askedItems(database, batch)) {
+    await progress();
+    const open = page.filter(({ index }) => settled[index] === 0);
+    decided.push(...(await unreadable(planning, open)), ...(await repeated(planning, known, open)));
+    for (const { index, key } of open) {
+      if (key === null) continue;
+      const number = known.linked.keys.find(key);
+      if (number < 0) targets.set(key, { items: [index], reasons: [] });
+      else if (known.items.first(number) === index && !isDeleted(known.decision, number)) {
+        const error = await errorOf(planning, known, names, number);
+        decided.push({ indexes: known.items.of(number), outcome: skipped(error) });
+      }
+      if (targets.size + decided.length < size) continue;
+      await write(0, { targets, decided });
+      [targets, decided] = [new Map(), []];
+    }
+  }
+  if (targets.size + decided.length > 0) await write(0, { targets, decided });
+}
+
+async function errorOf(
+  { progress }: Planning,
+  { linked, targets, decision }: Known,
+  names: SchemaNames,
+  number: number,
+): Promise<ItemError> {
+  const key = linked.keys.key(number);
+  if (targets[number] === 0) return notFoundError(key, names);
+  return referencedError(key, await inTurns(survivingReferrers(linked, decision, number), progress), names);
+}
+
+/** Items that repeat a settled one. */
+async function repeated(
+  { database, batch, settled }: Planning,
+  { linked, items }: Known,
+  open: readonly AskedItem[],
+): Promise<DecidedItems[]> {
+  const repeats = open.flatMap(({ index, key }) => {
+    const first = key === null ? -1 : items.first(linked.keys.find(key));
+    return first >= 0 && settled[first] === 1 ? [{ index, first }] : [];
+  });
+  if (repeats.length === 0) return [];
+  const outcomes = await readOutcomes(
+    database,
+    batch,
+    repeats.map(({ first }) => first),
+  );
+  return repeats.flatMap(({ index, first }) => {
+    const outcome = outcomes.get(first);
+    return outcome ? [{ indexes: [index], outcome: { ...outcome, repeat: true } }] : [];
+  });
+}
+
+const INVALID_ID: ItemError = {
+  code: 'invalid_external_id',
+  message: 'an external id is a string of 1 to 256 characters',
+};
+
+/** Items without an id that a resource could have. */
+async function unreadable({ database, batch }: Planning, open: readonly AskedItem[]): Promise<DecidedItems[]> {
+  const indexes = open.flatMap(({ index, key }) => (key === null ? [index] : []));
+  const items = indexes.length === 0 ? [] : await readItems(database, batch, indexes);
+  return items.map(({ index, faults }) => ({
+    indexes: [index],
+    outcome: { status: 'failed', errors: faults.length > 0 ? [...faults] : [INVALID_ID], attempts: 0 },
+  }));
+}
+
+const skipped = (error: ItemError): StoredOutcome => ({ status: 'skipped', errors: [error], attempts: 0 });
+
+function targetsOf(
+  { linked: { keys }, items, targets }: Known,
+  { order }: DeletionLayout,
+  { from, to }: StepRange,
+  reasons: CascadeReasons | null,
+): Map<ResourceKey, DeletionTarget> {
+  return new Map(
+    Array.from(order.subarray(from, to), (number): [ResourceKey, DeletionTarget] => {
+      if (targets[number] === 1) return [keys.key(number), { items: items.of(number), reasons: [] }];
+      const because = reasons === null ? [] : [...reasonsOf(reasons, number)];
+      return [keys.key(number), { items: [], reasons: because.map((reason) => keys.key(reason)) }];
+    }),
+  );
+}

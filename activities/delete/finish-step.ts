@@ -1,0 +1,69 @@
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import { type DeletionStep, endGroups, markStepDone, unfinishedSteps } from '../../isolation/deletion-steps.ts';
+import { type CommitDocument, survivorsOf } from '../../isolation/groups.ts';
+import { removeLeaving } from '../../isolation/write-resources.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { slices } from '../../store/mongodb/slices.ts';
+import { writeDecided } from './deletion-outcomes.ts';
+
+/** Keys that a step has deleted: those of its group, once that is committed, but for the survivors. */
+async function deletedKeys(
+  database: Database,
+  step: DeletionStep,
+  commit: CommitDocument | null,
+): Promise<ResourceKey[]> {
+  if (commit?.state !== 'committed') return [];
+  const survivors = new Set(await survivorsOf(database, commit));
+  return [...step.targets.keys()].filter((key) => !survivors.has(key));
+}
+
+/** How many of the keys that a step has deleted no item asked for. */
+export async function cascadedKeys(
+  database: Database,
+  step: DeletionStep,
+  commit: CommitDocument | null,
+): Promise<number> {
+  const deleted = await deletedKeys(database, step, commit);
+  return deleted.filter((key) => step.targets.get(key)?.items.length === 0).length;
+}
+
+/** What is called on the way: before each write, and when the resources are removed. */
+export interface SettleHooks {
+  readonly beforeWrite?: () => void;
+  readonly removed?: () => Promise<void>;
+}
+
+/** Brings a step whose group is decided to its end: resources go, items get their outcomes. Safe to repeat. */
+export async function settleStep(
+  database: Database,
+  batch: BatchDocument,
+  step: DeletionStep,
+  commit: CommitDocument | null,
+  { beforeWrite, removed }: SettleHooks = {},
+): Promise<void> {
+  const deleted = await deletedKeys(database, step, commit);
+  for (const some of slices(deleted)) {
+    beforeWrite?.();
+    await removeLeaving(database, commit?._id ?? '', some);
+  }
+  await removed?.();
+  const asked = deleted.flatMap((key) => {
+    const indexes = step.targets.get(key)?.items ?? [];
+    return indexes.length > 0 ? [{ indexes, outcome: { status: 'succeeded', action: 'deleted' } as const }] : [];
+  });
+  beforeWrite?.();
+  await writeDecided(database, batch, asked);
+}
+
+/**
+ * Ends what steps of this batch have left half done, when none of them is being carried out: what is committed is brought to
+ * its end, with its outcomes (invariant 2), and what is not is given up. Costs one look where nothing is left. Safe to repeat.
+ */
+export async function settleSteps(database: Database, batch: BatchDocument): Promise<void> {
+  for await (const step of unfinishedSteps(database, batch._id, batch.run)) {
+    const commit = await endGroups(database, step);
+    await settleStep(database, batch, step, commit);
+    await markStepDone(database, step.id, await cascadedKeys(database, step, commit));
+  }
+}

@@ -1,0 +1,97 @@
+import { setImmediate } from 'node:timers/promises';
+import { ApplicationFailure } from '@temporalio/activity';
+import { isOpen } from '../../domain/batch/outcome.ts';
+import { addTally, type Tally, tallyOf } from '../../domain/batch/tally.ts';
+import { blocked } from '../../isolation/attempt.ts';
+import { firstStep, insertStep } from '../../isolation/deletion-steps.ts';
+import { MemoryExceededError } from '../../services/deletes/memory-allowance.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { outcomeChunks } from '../../store/items/outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import type { Plan, Work } from '../../workflows/messages.ts';
+import type { Dependencies } from '../activity-context.ts';
+import type { ControlCheck } from '../control-check.ts';
+import { LAST_ROUND } from '../delete-resources.ts';
+import { showProgress } from '../finish/show-progress.ts';
+import { decideSteps, type NewStep } from './deletion-plan.ts';
+import { settleSteps } from './finish-step.ts';
+
+/**
+ * Plans a delete, or what the steps of an earlier round have left open because somebody had come to refer to it. Planning
+ * changes nothing but the plan: outcomes that are decided now are stored by steps too. So a plan can be made again at any
+ * time, and one that comes late, with steps of its own, is never carried out (invariant 2). Steps are written as they are
+ * decided: what is held in memory is the references among what is deleted and what keeps it, within `planningMemory`.
+ * @param round 0, and one more each time that all steps are done.
+ */
+export async function planDeletion(
+  { database, planningMemory }: Dependencies,
+  batch: BatchDocument,
+  round: number,
+  control: ControlCheck,
+): Promise<Plan> {
+  if (control.asRead(batch) !== null) return notPlanned(control);
+  await settleSteps(database, batch);
+  const { settled, tally } = await settledItems(database, batch);
+  const counted: Tally = round === 0 ? tally : tallyOf([]);
+  // Past the last round steps leave nothing open: what is left then failed for a reason of ours.
+  if (round > LAST_ROUND + 1 || settled.every((one) => one === 1)) return { tally: counted, stages: [] };
+  const stages: Work[][] = [];
+  let step = firstStep(round);
+  let targets = 0;
+  const write = async (stage: number, one: NewStep): Promise<void> => {
+    showProgress();
+    await insertStep(database, { batchId: batch._id, run: batch.run }, step, one);
+    const works = stages[stage] ?? [];
+    stages[stage] = works;
+    works.push({ kind: 'step', step, items: itemsOf(one) });
+    targets += one.targets.size;
+    step += 1;
+  };
+  const progress = async (): Promise<void> => {
+    showProgress();
+    if ((await control.inTime()) !== null) throw new HaltedError();
+    await setImmediate();
+  };
+  try {
+    await planningMemory.lend((charge) => decideSteps({ database, batch, settled, charge, progress, write }));
+  } catch (error) {
+    if (error instanceof HaltedError) return notPlanned(control);
+    throw error instanceof MemoryExceededError ? toFailure(error) : error;
+  }
+  return { tally: counted, stages, ...(targets > 0 && { next: round + 1 }) };
+}
+
+/** The batch is suspended or cancelled. */
+class HaltedError extends Error {
+  override readonly name = 'HaltedError';
+}
+
+/** Steps that are written already are never carried out. */
+const notPlanned = (control: ControlCheck): Plan => ({
+  tally: tallyOf([]),
+  stages: [],
+  ...(!control.isGone && { isLeft: true }),
+});
+
+/** Others give back what they hold; alone it would fail for ever. */
+function toFailure(error: MemoryExceededError): ApplicationFailure {
+  const message = `the references around what is to be deleted take ${error.message} (DELETION_MEMORY_BYTES)`;
+  return error.isShared ? blocked(message) : ApplicationFailure.nonRetryable(message, 'MemoryExceeded');
+}
+
+const itemsOf = ({ targets, decided }: NewStep): number =>
+  [...targets.values()].reduce((sum, { items }) => sum + items.length, 0) +
+  decided.reduce((sum, { indexes }) => sum + indexes.length, 0);
+
+/** Which items are settled (1 by index), and the tally of those. */
+async function settledItems(database: Database, batch: BatchDocument): Promise<{ settled: Uint8Array; tally: Tally }> {
+  const settled = new Uint8Array(batch.total);
+  const tally = tallyOf([]);
+  for await (const { outcomes } of outcomeChunks(database, batch)) {
+    showProgress();
+    const over = [...outcomes].filter(([, { status }]) => !isOpen(status));
+    for (const [index] of over) settled[index] = 1;
+    addTally(tally, tallyOf(over.map(([, outcome]) => outcome)));
+  }
+  return { settled, tally };
+}

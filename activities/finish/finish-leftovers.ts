@@ -1,0 +1,106 @@
+import { isWrite } from '../../domain/batch/batch.ts';
+import type { ItemAction, ItemError } from '../../domain/batch/outcome.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import { blocked } from '../../isolation/attempt.ts';
+import { decideGroup } from '../../isolation/groups.ts';
+import { readResources } from '../../isolation/read-resources.ts';
+import { removeHidden, unhide } from '../../isolation/write-resources.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { keysOfItems } from '../../store/items/item-pages.ts';
+import { hasWaited, readOutcomes, type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
+import { releasePending } from '../../store/items/pending-items.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import type { ResourceDocument } from '../../store/resources.ts';
+
+/** Identities that items have created, as their outcomes say. */
+export async function createdKeysOf(
+  database: Database,
+  batch: BatchDocument,
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+): Promise<ResourceKey[]> {
+  const created = [...outcomes].flatMap(([index, { action }]) => (action === 'created' ? [index] : []));
+  return created.length === 0 ? [] : (await keysOfItems(database, batch, created)).map(({ key }) => key);
+}
+
+/**
+ * Gives items that nothing will carry out any more their terminal outcome (invariant 1). One whose effect is stored has
+ * succeeded, whatever became of the activity that made it (invariant 2); the others get `status` and `error`.
+ * @returns the identities that these items have created: whoever waits for one may not have been told.
+ * @throws a retryable failure while another batch is carrying one of them out.
+ */
+export async function settleLeftovers(
+  database: Database,
+  batch: BatchDocument,
+  indexes: readonly number[],
+  status: 'failed' | 'cancelled',
+  error: ItemError,
+): Promise<ResourceKey[]> {
+  if (indexes.length === 0) return [];
+  const before = await readOutcomes(database, batch, indexes);
+  const keys = isWrite(batch.operation) ? await keysOfItems(database, batch, indexes) : [];
+  const pending = keys.filter(({ index }) => before.get(index)?.status === 'pending');
+  const claimed = await releasePending(database, batch, pending);
+  if (claimed.size > 0) throw blocked('another batch is carrying out pending items of this one');
+  const applied = await appliedActions(database, batch, keys);
+  const outcomes = new Map<number, StoredOutcome>();
+  for (const index of indexes) {
+    const attempts = before.get(index)?.attempts ?? 0;
+    const waited = hasWaited(before.get(index));
+    const action = applied.get(index);
+    if (action) outcomes.set(index, { status: 'succeeded', action, attempts: Math.max(1, attempts), ...waited });
+    else outcomes.set(index, { status, errors: [error], attempts, ...waited });
+  }
+  await writeOutcomes(database, batch, outcomes);
+  return keys.flatMap(({ key, index }) => (applied.get(index) === 'created' ? [key] : []));
+}
+
+/**
+ * Stores the outcomes of items whose effect is stored, and which their activity died before it could settle (invariant 2).
+ * @returns these outcomes, and the identities that the items have created.
+ */
+export async function settleApplied(
+  database: Database,
+  batch: BatchDocument,
+  indexes: readonly number[],
+): Promise<{ outcomes: Map<number, StoredOutcome>; created: ResourceKey[] }> {
+  const [before, keys] = [await readOutcomes(database, batch, indexes), await keysOfItems(database, batch, indexes)];
+  const outcomes = new Map<number, StoredOutcome>();
+  for (const [index, action] of await appliedActions(database, batch, keys)) {
+    const known = before.get(index);
+    const attempts = known?.status === 'pending' ? known.attempts : (known?.attempts ?? 0) + 1;
+    outcomes.set(index, { status: 'succeeded', action, attempts, ...hasWaited(known) });
+  }
+  await writeOutcomes(database, batch, outcomes);
+  return { outcomes, created: await createdKeysOf(database, batch, outcomes) };
+}
+
+async function appliedActions(
+  database: Database,
+  batch: BatchDocument,
+  keys: readonly { key: ResourceKey; index: number }[],
+): Promise<Map<number, ItemAction>> {
+  const resources = await readResources(database, [...new Set(keys.map(({ key }) => key))]);
+  await endHidden(database, batch, resources);
+  return new Map(
+    keys.flatMap(({ key, index }) => {
+      const entry = resources.get(key)?.writes.find((write) => write.batchId === batch._id && write.index === index);
+      return entry ? [[index, entry.action] as const] : [];
+    }),
+  );
+}
+
+/** What a dead delivery of this batch has hidden is shown, if it got as far as that; otherwise nobody has seen it, and it goes. */
+async function endHidden(
+  database: Database,
+  batch: BatchDocument,
+  resources: Map<ResourceKey, ResourceDocument>,
+): Promise<void> {
+  for (const { _id, hidden, writes } of [...resources.values()]) {
+    if (hidden === undefined || writes.every((write) => write.batchId !== batch._id)) continue;
+    if ((await decideGroup(database, hidden, 'aborted')).state === 'committed') await unhide(database, hidden, [_id]);
+    else {
+      await removeHidden(database, hidden, [_id]);
+      resources.delete(_id);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import type { Client } from '@temporalio/client';
+import { wasEndedBy } from '../../services/executions/execution-history.ts';
+import { describeExecution } from '../../services/executions/executions.ts';
+import { CLOCK_SKEW_MS } from '../../services/executions/select-executions.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { forEachAtOnce } from '../concurrency-limit.ts';
+
+/** Executions that are described side by side. */
+const AT_ONCE = 20;
+
+/**
+ * Items of a deletion of process instances whose execution this batch has ended, and whose activity died before it could store that:
+ * they have succeeded (invariant 2). What an item is about to end is noted on it before (`target`), so nothing else is asked for.
+ * @param open outcomes of items that are not settled. @returns the indexes that are now.
+ */
+export async function settleEnded(
+  { client, database }: { readonly client: Client; readonly database: Database },
+  batch: BatchDocument,
+  open: ReadonlyMap<number, StoredOutcome>,
+): Promise<ReadonlySet<number>> {
+  const ended = new Map<number, StoredOutcome>();
+  const noted = [...open].filter(([, { target }]) => target !== undefined);
+  await forEachAtOnce(noted, AT_ONCE, async ([index, { target, attempts }]) => {
+    if (target !== undefined && (await isEnded(client, batch, target)))
+      ended.set(index, { status: 'succeeded', action: 'deleted', attempts: attempts + 1 });
+  });
+  await writeOutcomes(database, batch, ended);
+  return new Set(ended.keys());
+}
+
+/** The execution may have continued as new since it was noted; its id may be that of another one by now, which is not meant. */
+async function isEnded(
+  client: Client,
+  batch: BatchDocument,
+  { workflowId, runId, firstRunId }: NonNullable<StoredOutcome['target']>,
+): Promise<boolean> {
+  const latest = await describeExecution(client, workflowId);
+  const isMeant = latest?.firstRunId === firstRunId;
+  const execution = isMeant ? latest : await describeExecution(client, workflowId, runId);
+  return execution !== null && wasEndedBy(client, batch._id, execution, batch.createdAt.getTime() - CLOCK_SKEW_MS);
+}

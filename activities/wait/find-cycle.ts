@@ -1,0 +1,103 @@
+import { isTerminal } from '../../domain/batch/batch.ts';
+import { selfSupporting } from '../../domain/batch/self-supporting.ts';
+import { appendTo } from '../../domain/collections/append-to.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import { type BatchDocument, readBatches } from '../../store/batches/batches.ts';
+import type { PendingMember } from '../../store/items/pending-documents.ts';
+import { readPending } from '../../store/items/pending-items.ts';
+import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
+import { KEYS_AT_ONCE, keySlices } from '../../store/mongodb/slices.ts';
+import type { Dependencies } from '../activity-context.ts';
+import type { Waiting } from './waiting-item.ts';
+
+/** Most pending items that are looked at from one batch: a cycle with more members, over several batches, is not found. */
+const MAX_EXPLORED = 20_000;
+/** Most identities that members of other batches miss: beyond that memory would have no bound. */
+const MAX_MISSED = 500_000;
+interface Member extends PendingMember {
+  readonly missing: readonly ResourceKey[];
+}
+
+/**
+ * Pending items, some of another batch, that together need nothing that is not there: a cycle whose members came in different
+ * batches. Follows what is missed from the given items of `batch` on; members of a suspended batch are left out.
+ * @returns the members that the given items need, or none.
+ */
+export async function findCycle(
+  { database }: Dependencies,
+  batch: BatchDocument,
+  rest: readonly Waiting[],
+  presentOf: (keys: readonly ResourceKey[]) => Promise<Set<ResourceKey>>,
+): Promise<PendingMember[]> {
+  const members = new Map<string, Member>();
+  const { _id: batchId, run } = batch;
+  const own = rest.map(({ key, index, missing }) => ({ key, batchId, index, run, missing }));
+  for (const member of own) members.set(idOf(member), member);
+  const present = new Set<ResourceKey>();
+  const asked = new Set<ResourceKey>();
+  let frontier = missedBy(own, asked);
+  let missed = 0;
+  const hasRoom = (): boolean => members.size < MAX_EXPLORED && missed < MAX_MISSED;
+  while (frontier.length > 0 && hasRoom()) {
+    for (const key of frontier) asked.add(key);
+    const found: Member[] = [];
+    for (const some of keySlices(frontier, KEYS_AT_ONCE)) {
+      if (!hasRoom()) break;
+      const there = await presentOf(some);
+      for (const key of there) present.add(key);
+      const absent = some.filter((key) => !there.has(key));
+      await adoptOldDependencies(database, absent);
+      for (const member of await readPending(database, absent, MAX_EXPLORED)) {
+        if (members.has(idOf(member))) continue;
+        members.set(idOf(member), member);
+        missed += member.missing.length;
+        found.push(member);
+      }
+    }
+    frontier = missedBy(found, asked);
+  }
+  if (members.size === own.length) return [];
+  return neededMembers(own, await withoutHalted(database, batch, [...members.values()]), present);
+}
+
+const idOf = ({ batchId, index }: PendingMember): string => `${batchId}:${index}`;
+
+function missedBy(members: readonly Member[], asked: ReadonlySet<ResourceKey>): ResourceKey[] {
+  return [...new Set(members.flatMap((member) => member.missing))].filter((key) => !asked.has(key));
+}
+
+/** Members whose batches carry things out; a suspended or cancelled batch applies nothing (contract section 9). */
+async function withoutHalted(
+  database: Dependencies['database'],
+  own: BatchDocument,
+  members: readonly Member[],
+): Promise<Member[]> {
+  const others = [...new Set(members.map((member) => member.batchId))].filter((id) => id !== own._id);
+  const batches = await readBatches(database, others);
+  const going = new Set(
+    batches
+      .filter((batch) => !batch.suspended && !batch.cancelRequested && !batch.deletedAt && !isTerminal(batch.status))
+      .map((batch) => batch._id),
+  );
+  return members.filter((member) => member.batchId === own._id || going.has(member.batchId));
+}
+
+/** Of those that support each other, the ones that the own items need, directly or through others. */
+function neededMembers(
+  own: readonly Member[],
+  members: readonly Member[],
+  present: ReadonlySet<ResourceKey>,
+): Member[] {
+  const supported = selfSupporting(members, present);
+  const providers = new Map<ResourceKey, Member[]>();
+  for (const member of supported) {
+    appendTo(providers, member.key, member);
+  }
+  const ownIds = new Set(own.map(idOf));
+  const needed = new Set([...supported].filter((member) => ownIds.has(idOf(member))));
+  // a set being iterated also gives what is added to it on the way
+  for (const member of needed) {
+    for (const key of member.missing) for (const provider of providers.get(key) ?? []) needed.add(provider);
+  }
+  return [...needed];
+}

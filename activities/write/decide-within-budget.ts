@@ -1,0 +1,105 @@
+import type { ItemError } from '../../domain/batch/outcome.ts';
+import { decideWrites, type ResourceState, type WriteDecisions } from '../../domain/write/decide-writes.ts';
+import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
+import type { Delivery } from '../../isolation/attempt.ts';
+import type { Dependencies } from '../activity-context.ts';
+import type { WorkItem } from './work-items.ts';
+
+/** What validating one resource may take in this thread, which everything else waits for meanwhile, in ns; estimated. */
+export const MAX_INLINE_NS = 10_000_000;
+/** What validating the resources of one activity may take in this thread, in ns; estimated. */
+const MAX_INLINE_TOTAL_NS = 150_000_000;
+/** Share of an activity's time that validation in a thread may take in one attempt: what is not done then is left to the next. */
+const THREAD_SHARE = 0.15;
+
+export interface BoundedDecisions {
+  readonly decided: WriteDecisions<WorkItem>;
+  /** Items whose faults are not known in time, and what needs them: another attempt goes on where this one has stopped. */
+  readonly postponed: ReadonlySet<WorkItem>;
+}
+
+/**
+ * Decides items where validating them may take long: what is estimated to is done by a thread that can be ended, so that this
+ * one goes on with everything else. After an attempt that ran out of time nothing is validated in this thread, whatever the
+ * estimate says: no item makes its batch be retried for ever.
+ * @param needing those of some items that cannot be decided without some keys.
+ */
+export async function decideWithinBudget(
+  dependencies: Pick<Dependencies, 'schemas' | 'activityTimeoutSeconds'>,
+  { isAfterTimeout }: Pick<Delivery, 'isAfterTimeout'>,
+  items: readonly WorkItem[],
+  stored: ReadonlyMap<ResourceKey, ResourceState>,
+  exists: (key: ResourceKey) => boolean,
+  needing: (keys: ReadonlySet<ResourceKey>, items: readonly WorkItem[]) => ReadonlySet<WorkItem>,
+): Promise<BoundedDecisions> {
+  const deadline = performance.now() + dependencies.activityTimeoutSeconds * 1000 * THREAD_SHARE;
+  const verdicts = new Verdicts(dependencies.schemas, isAfterTimeout);
+  const postponed = new Set<WorkItem>();
+  for (;;) {
+    const open = items.filter((item) => !postponed.has(item));
+    const decided = decideWrites(open, stored, exists, verdicts.judge());
+    if (verdicts.unknown.size === 0) return { decided, postponed };
+    const late = await verdicts.find(deadline);
+    if (late.size > 0) for (const item of needing(late, open)) postponed.add(item);
+  }
+}
+
+/** Faults that a thread has found, by item and what the item would make of its resource. */
+class Verdicts {
+  /** What was asked for and is not known. */
+  readonly unknown = new Map<WorkItem, string>();
+  readonly #schemas: Dependencies['schemas'];
+  readonly #found = new Map<WorkItem, Map<string, readonly ItemError[]>>();
+
+  readonly #inThreadOnly: boolean;
+
+  constructor(schemas: Dependencies['schemas'], inThreadOnly: boolean) {
+    this.#schemas = schemas;
+    this.#inThreadOnly = inThreadOnly;
+  }
+
+  /** For one decision: each begins with its whole time in this thread. */
+  judge(): (item: WorkItem, data: JsonObject) => readonly ItemError[] | null {
+    let leftNs = MAX_INLINE_TOTAL_NS;
+    this.unknown.clear();
+    return (item, data) => {
+      const { compiled } = item.schema;
+      const estimatedNs = compiled.estimateNs(data);
+      // 0: it is nested too deeply to be made a text of, and refused at once
+      const mayTakeNs = this.#inThreadOnly ? 0 : Math.min(MAX_INLINE_NS, leftNs);
+      if (estimatedNs <= mayTakeNs) {
+        leftNs -= estimatedNs;
+        return compiled.faults(data);
+      }
+      const text = JSON.stringify(data);
+      const found = this.#found.get(item)?.get(text);
+      if (found === undefined) this.unknown.set(item, text);
+      return found ?? null;
+    };
+  }
+
+  /** @returns the keys of items whose faults are not known at the deadline. */
+  async find(deadline: number): Promise<ReadonlySet<ResourceKey>> {
+    const late = new Set<ResourceKey>();
+    for (const [item, text] of this.unknown) {
+      const faults = late.size > 0 ? undefined : await inTime(this.#schemas.faultsInThread(item, text), deadline);
+      if (faults === undefined) late.add(item.key);
+      else this.#found.set(item, (this.#found.get(item) ?? new Map()).set(text, faults));
+    }
+    return late;
+  }
+}
+
+/** What a promise gives by then; undefined where it takes longer, and goes on by itself. */
+async function inTime<T>(work: Promise<T>, deadline: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), Math.max(0, deadline - performance.now()));
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined);
+  }
+}

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import { isOpen } from '../../domain/batch/outcome.ts';
+import { scopeKey } from '../../domain/batch/scope.ts';
+import { appendTo } from '../../domain/collections/append-to.ts';
+import { namesIn } from '../../domain/schema/references.ts';
+import type { NewResourceState, WriteDecisions } from '../../domain/write/decide-writes.ts';
+import { type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
+import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
+import { readBatches, settledBatches } from '../../store/batches/batches.ts';
+import { readOutcomes } from '../../store/items/outcomes.ts';
+import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
+import type { Dependencies } from '../activity-context.ts';
+import type { WorkItem } from './work-items.ts';
+
+/** The documents that decisions make, with the record of the items that made them. */
+export async function toDocuments(
+  dependencies: Dependencies,
+  items: readonly WorkItem[],
+  { decisions, changed }: WriteDecisions<WorkItem>,
+  own: ReadonlyMap<ResourceKey, ResourceDocument>,
+): Promise<ResourceDocument[]> {
+  if (changed.size === 0) return [];
+  const before = [...changed.keys()].flatMap((key) => own.get(key) ?? []);
+  const settled = await settledWriters(dependencies, before);
+  const told = await toldEntries(dependencies, before, settled);
+  const writers = new Map<ResourceKey, WorkItem[]>();
+  for (const item of items) {
+    if (!changed.has(item.key)) continue;
+    appendTo(writers, item.key, item);
+  }
+  const bound = await boundTargets(dependencies, items);
+  const now = new Date();
+  const newId = idMaker(changed.size);
+  const documents: ResourceDocument[] = [];
+  for (const [key, state] of changed) {
+    const from = own.get(key);
+    const applied = writers.get(key) ?? [];
+    const [first] = applied;
+    if (first === undefined) throw new Error('a change without an item');
+    documents.push({
+      _id: key,
+      id: from?.id ?? newId(),
+      scope: scopeKey(first.batch),
+      schemaDefinitionId: first.schema.definition.id,
+      externalId: first.externalId,
+      data: state.text,
+      bytes: Buffer.byteLength(state.text),
+      references: referenceKeys(first, state, bound.get(first.schema)),
+      version: state.version,
+      createdAt: from?.createdAt ?? now,
+      // never earlier than the version before, whose writer may have a clock that is ahead
+      updatedAt: from !== undefined && from.updatedAt > now ? from.updatedAt : now,
+      writes: [
+        ...(from?.writes ?? []).filter((entry) => !settled.has(entry.batchId) && !told.has(entry)),
+        ...applied.flatMap((item): WriteEntry[] => {
+          const decision = decisions.get(item);
+          if (decision?.kind !== 'written') return [];
+          return [{ batchId: item.batch._id, index: item.index, version: decision.version, action: decision.action }];
+        }),
+      ],
+    });
+  }
+  return documents;
+}
+
+const UUID_BYTES = 16;
+
+/** UUIDs from random bytes that are asked for once: asking for each would take longer than all else that makes a document. */
+function idMaker(count: number): () => string {
+  const random = randomBytes(count * UUID_BYTES);
+  let used = 0;
+  return () => {
+    used += UUID_BYTES;
+    return uuidv7({ random: random.subarray(used - UUID_BYTES, used) });
+  };
+}
+
+/** Batches whose entries may leave the record of what is about to be written: they are over. */
+async function settledWriters(
+  { database }: Dependencies,
+  documents: readonly ResourceDocument[],
+): Promise<Set<string>> {
+  return settledBatches(database, [
+    ...new Set(documents.flatMap((document) => document.writes.map((entry) => entry.batchId))),
+  ]);
+}
+
+/** Entries that the record of a resource may have before those of running batches leave it too. */
+const MAX_ENTRIES = 200;
+
+/**
+ * Entries of running batches whose items have their outcome stored: whoever delivers such an item again finds that (invariant 2).
+ * Looked for only where a record is long: a batch may wait for a day, and any number of them have written the resource meanwhile.
+ */
+async function toldEntries(
+  { database }: Dependencies,
+  documents: readonly ResourceDocument[],
+  settled: ReadonlySet<string>,
+): Promise<Set<WriteEntry>> {
+  const long = documents.filter(({ writes }) => writes.length > MAX_ENTRIES);
+  const entries = long.flatMap(({ writes }) => writes.filter(({ batchId }) => !settled.has(batchId)));
+  const told = new Set<WriteEntry>();
+  for (const batch of await readBatches(database, [...new Set(entries.map(({ batchId }) => batchId))])) {
+    const own = entries.filter(({ batchId }) => batchId === batch._id);
+    const outcomes = await readOutcomes(
+      database,
+      batch,
+      own.map(({ index }) => index),
+    );
+    for (const entry of own) if (!isOpen(outcomes.get(entry.index)?.status)) told.add(entry);
+  }
+  return told;
+}
+
+/** Lower-case name or id of a schema definition -> the definition, of those that exist. */
+type BoundTargets = Awaited<ReturnType<Dependencies['schemas']['bind']>>;
+
+/** What the schemas of items refer to: items of several batches may be written together. */
+async function boundTargets(
+  { schemas }: Dependencies,
+  items: readonly WorkItem[],
+): Promise<Map<LoadedSchema, BoundTargets>> {
+  const bound = new Map<LoadedSchema, BoundTargets>();
+  for (const schema of new Set(items.map((item) => item.schema))) {
+    bound.set(schema, await schemas.bind(schema.definition, namesIn(schema.compiled.referenceFields)));
+  }
+  return bound;
+}
+
+/** Identities that the whole resource refers to, each once. */
+function referenceKeys(
+  { batch }: WorkItem,
+  { references }: NewResourceState,
+  bound: BoundTargets | undefined,
+): ResourceKey[] {
+  const keys = references.flatMap(({ target, externalId }) => {
+    const definition = bound?.get(target.toLowerCase());
+    return definition ? [resourceKey(batch, definition.id, externalId)] : [];
+  });
+  return [...new Set(keys)];
+}

@@ -1,0 +1,41 @@
+import { appendTo } from '../../domain/collections/append-to.ts';
+import { readBatches, settledBatches } from '../../store/batches/batches.ts';
+import { readOutcomes, type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
+
+/**
+ * Stores the outcomes of the items that have written these resources, before the resources and their records of writes go: a
+ * writer that is delivered again finds them, and does not write anew what was deleted since (invariant 2). The resources are
+ * marked, so that no entry is added meanwhile.
+ */
+export async function storeWritersOutcomes(
+  database: Database,
+  documents: readonly Pick<ResourceDocument, 'writes'>[],
+): Promise<void> {
+  const byBatch = new Map<string, WriteEntry[]>();
+  for (const { writes } of documents) {
+    for (const entry of writes) {
+      appendTo(byBatch, entry.batchId, entry);
+    }
+  }
+  const settled = await settledBatches(database, [...byBatch.keys()]);
+  for (const batch of await readBatches(
+    database,
+    [...byBatch.keys()].filter((id) => !settled.has(id)),
+  )) {
+    const entries = byBatch.get(batch._id) ?? [];
+    const before = await readOutcomes(
+      database,
+      batch,
+      entries.map(({ index }) => index),
+    );
+    const outcomes = new Map<number, StoredOutcome>();
+    for (const { index, action } of entries) {
+      const known = before.get(index);
+      const attempts = known?.status === 'pending' ? known.attempts : (known?.attempts ?? 0) + 1;
+      outcomes.set(index, { status: 'succeeded', action, attempts });
+    }
+    await writeOutcomes(database, batch, outcomes);
+  }
+}

@@ -1,0 +1,91 @@
+import type { ItemError } from '../../domain/batch/outcome.ts';
+import type { Scope } from '../../domain/batch/scope.ts';
+import { unboundSchemaKey } from '../../domain/schema/unbound-key.ts';
+import {
+  type BoundReference,
+  referencesFault,
+  type WriteItem,
+  type WriteRules,
+} from '../../domain/write/decide-writes.ts';
+import { type FoundReference, MAX_REFERENCES, referencesIn } from '../../domain/write/references-in.ts';
+import { resourceKey } from '../../domain/write/resource.ts';
+import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import type { Item } from '../../store/items/item-pages.ts';
+import type { StoredOutcome } from '../../store/items/outcomes.ts';
+import type { Dependencies } from '../activity-context.ts';
+
+/** An item of a running batch, ready to be decided. */
+export interface WorkItem extends WriteItem {
+  readonly batch: BatchDocument;
+  readonly schema: LoadedSchema;
+  readonly index: number;
+  readonly externalId: string;
+  /** What is stored of it: pending, or queued again by a retry. */
+  readonly outcome: StoredOutcome | undefined;
+}
+
+/** Reads the rules of a batch's operation. */
+export function writeRules(batch: BatchDocument, schema: LoadedSchema): WriteRules {
+  const { options } = batch;
+  return {
+    operation: batch.operation === 'patch' ? 'patch' : 'upload',
+    onconflict: 'onconflict' in options ? options.onconflict : 'upsert',
+    ignoreUnknownFields: 'ignoreUnknownFields' in options && options.ignoreUnknownFields,
+    schema: schema.compiled,
+  };
+}
+
+/** Binds what bodies refer to. Items with faults of their own are returned apart, with them. */
+export async function toWorkItems(
+  dependencies: Dependencies,
+  batch: BatchDocument,
+  schema: LoadedSchema,
+  items: readonly Item[],
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+): Promise<{ work: WorkItem[]; faulty: Map<number, readonly ItemError[]> }> {
+  const rules = writeRules(batch, schema);
+  const found = new Map(
+    items.map((item) => [item, item.body ? referencesIn(schema.compiled.referenceFields, item.body) : []]),
+  );
+  const targets = [...found.values()].flat().map((reference) => reference.target);
+  const bound = await dependencies.schemas.bind(schema.definition, targets);
+  const work: WorkItem[] = [];
+  const faulty = new Map<number, readonly ItemError[]>();
+  for (const item of items) {
+    const references = found.get(item) ?? [];
+    if (item.faults.length > 0 || item.body === null || item.externalId === null) {
+      faulty.set(item.index, item.faults);
+    } else if (references.length > MAX_REFERENCES) {
+      faulty.set(item.index, [referencesFault(references)]);
+    } else {
+      work.push({
+        batch,
+        schema,
+        index: item.index,
+        externalId: item.externalId,
+        key: resourceKey(batch, schema.definition.id, item.externalId),
+        body: item.body,
+        rules,
+        references: references.map((reference) =>
+          bindReference(batch, reference, bound.get(reference.target.toLowerCase())),
+        ),
+        outcome: outcomes.get(item.index),
+      });
+    }
+  }
+  return { work, faulty };
+}
+
+function bindReference(
+  scope: Scope,
+  reference: FoundReference,
+  bound: { id: string; name: string } | undefined,
+): BoundReference {
+  const { place, target, externalId } = reference;
+  if (bound === undefined) {
+    return { key: unboundSchemaKey(scope.platform, target), place, schemaName: target, externalId };
+  }
+  const key = resourceKey(scope, bound.id, externalId);
+  return { key, place, schemaDefinitionId: bound.id, schemaName: bound.name, externalId };
+}

@@ -1,0 +1,238 @@
+import { isOpen } from '../../domain/batch/outcome.ts';
+import { stronglyConnectedComponents } from '../../domain/collections/components.ts';
+import type { ResourceState, WriteDecision } from '../../domain/write/decide-writes.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import { blocked, type Delivery } from '../../isolation/attempt.ts';
+import { assertNotSuperseded } from '../../isolation/earlier-attempts.ts';
+import { decideGroup, forgetGroups } from '../../isolation/groups.ts';
+import { insertResources, type ResourceUpdate, unhide, updateResources } from '../../isolation/write-resources.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
+import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
+import type { Dependencies } from '../activity-context.ts';
+import { type Look, lookAtResources } from '../wait/check-resources.ts';
+import { decideWithinBudget } from './decide-within-budget.ts';
+import { toDocuments } from './resource-documents.ts';
+import type { WorkItem } from './work-items.ts';
+
+/** Decisions made again after somebody else's write came in between, before the activity starts afresh. */
+const MAX_ROUNDS = 30;
+
+export interface WriteContext {
+  readonly dependencies: Dependencies;
+  /** The batch that is carried out; the items may be of others too. */
+  readonly batch: BatchDocument;
+  /** Its id is also the group that the members of a cycle appear with. */
+  readonly delivery: Delivery;
+  /** Stores the outcomes that these decisions are; those of items that wait are left. */
+  readonly settle: (decisions: ReadonlyMap<WorkItem, WriteDecision>) => Promise<void>;
+}
+
+/** The decision on an item, or the outcome that somebody has stored for it meanwhile. */
+export type WriteResult = WriteDecision | { readonly kind: 'settled'; readonly outcome: StoredOutcome };
+
+/**
+ * Decides items on what is stored and writes what succeeds; an intent that covers all their references must be laid before.
+ * Each round reads, decides, and writes over exactly what it read (invariants 3 and 4); effects of an earlier delivery are
+ * recognized by their entries, or by the outcome that whoever removed the entry has stored (invariant 2). Members of a cycle
+ * are inserted hidden and appear at one moment.
+ * @param seen what is stored of these items, and maybe of others; absent: it is read.
+ * @returns a final result for every item.
+ * @throws a retryable failure while something that an item needs is being deleted or created by others.
+ */
+export async function writeItems(
+  context: WriteContext,
+  items: readonly WorkItem[],
+  seen?: Seen,
+): Promise<Map<WorkItem, WriteResult>> {
+  let current = seen;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const results = await writeRound(context, items, current ?? (await lookFor(context, items)));
+    if (results !== null) return results;
+    current = undefined;
+  }
+  throw blocked('others keep writing to the same resources');
+}
+
+/** What is stored of items: first their resources, then their outcomes. */
+export interface Seen {
+  readonly look: Look;
+  readonly outcomes: ReadonlyMap<WorkItem, StoredOutcome>;
+}
+
+/** Looks for items that are then written in parts: `writeItems` looks again where that is overtaken. */
+export async function lookFor(
+  { dependencies, delivery, batch }: Pick<WriteContext, 'dependencies' | 'delivery' | 'batch'>,
+  items: readonly WorkItem[],
+): Promise<Seen> {
+  const look = await lookAtResources(dependencies, delivery, items);
+  if (hasFenceOfAnother(look, delivery)) await assertNotSuperseded(dependencies.database, delivery, batch);
+  const unknown = items.filter((item) => entryOf(look.own.get(item.key), item) === undefined);
+  // as they are after the look: whoever removes an entry stores the outcome first (invariant 2)
+  return { look, outcomes: await outcomesOf(dependencies, unknown) };
+}
+
+/** Old, or put by whoever takes over from this attempt. */
+const hasFenceOfAnother = ({ own, fenced }: Look, { id }: Delivery): boolean =>
+  [...own.values()].some(({ fence }) => fence !== undefined && fence.token !== id) ||
+  [...fenced.values()].some((token) => token !== id);
+
+/** One attempt to bring all items to their result; null where the look was overtaken. */
+async function writeRound(
+  context: WriteContext,
+  items: readonly WorkItem[],
+  { look, outcomes }: Seen,
+): Promise<Map<WorkItem, WriteResult> | null> {
+  const { dependencies, delivery } = context;
+  const { database, checkpoint } = dependencies;
+  const { results, open } = recognize(items, look, outcomes);
+  const needsUnsettled = itemsNeeding(look.unsettled, open);
+  const ready = open.filter((item) => !needsUnsettled.has(item));
+  const stored = statesOf(look);
+  const exists = (key: ResourceKey): boolean => look.present.has(key);
+  const { decided, postponed } = await decideWithinBudget(dependencies, delivery, ready, stored, exists, itemsNeeding);
+  for (const [item, decision] of decided.decisions) results.set(item, decision);
+  if (postponed.size > 0) {
+    // the next attempt takes up where this one stops: what has failed is settled, what is written is recognized
+    delivery.assertInTime();
+    await context.settle(decided.decisions);
+  }
+  const overtaken = overtakenItems(ready, decided.decisions);
+  if (overtaken.size > 0) {
+    delivery.assertInTime();
+    await context.settle(overtaken);
+  }
+
+  const now = ready.filter((item) => !postponed.has(item));
+  const documents = await toDocuments(dependencies, now, decided, look.own);
+  const inserts = documents.filter((document) => !look.own.has(document._id));
+  const updates = documents.flatMap((to): ResourceUpdate[] => {
+    const from = look.own.get(to._id);
+    return from ? [{ from, to }] : [];
+  });
+  delivery.assertInTime();
+  if (!(await insertAll(context, inserts, look.fenced))) return null;
+  await checkpoint?.('inserted', items[0]?.batch._id ?? '');
+  delivery.assertInTime();
+  const complete = await updateResources(database, updates);
+  await checkpoint?.('written', items[0]?.batch._id ?? '');
+  if (!complete) return null;
+  if (needsUnsettled.size > 0) throw blocked('a resource that an item needs is being created or deleted');
+  if (postponed.size > 0) throw blocked('validating the resources takes longer than one attempt');
+  return results;
+}
+
+/**
+ * Items that fail before a later one of their resource is written. What they were decided on is gone with that write: a later
+ * delivery, that finds the write and no outcome of theirs, would apply them on top of it, out of order (invariant 2).
+ */
+function overtakenItems(
+  items: readonly WorkItem[],
+  decisions: ReadonlyMap<WorkItem, WriteDecision>,
+): Map<WorkItem, WriteDecision> {
+  const overtaken = new Map<WorkItem, WriteDecision>();
+  const written = new Set<ResourceKey>();
+  for (const item of items.toReversed()) {
+    const decision = decisions.get(item);
+    if (decision?.kind === 'written') written.add(item.key);
+    else if (decision !== undefined && written.has(item.key)) overtaken.set(item, decision);
+  }
+  return overtaken;
+}
+
+/** Items that an earlier delivery has applied, or that are settled, and the rest. */
+function recognize(
+  items: readonly WorkItem[],
+  look: Look,
+  outcomes: ReadonlyMap<WorkItem, StoredOutcome>,
+): { results: Map<WorkItem, WriteResult>; open: WorkItem[] } {
+  const results = new Map<WorkItem, WriteResult>();
+  const open: WorkItem[] = [];
+  for (const item of items) {
+    const entry = entryOf(look.own.get(item.key), item);
+    const outcome = outcomes.get(item);
+    if (entry) results.set(item, { kind: 'written', action: entry.action, version: entry.version });
+    else if (outcome && !isOpen(outcome.status)) results.set(item, { kind: 'settled', outcome });
+    else open.push(item);
+  }
+  return { results, open };
+}
+
+/** The record of the write of an item. What is hidden has not been written: nobody has decided yet whether it will be. */
+function entryOf(document: ResourceDocument | undefined, item: WorkItem): WriteEntry | undefined {
+  if (document?.hidden !== undefined) return undefined;
+  return document?.writes.find((entry) => entry.batchId === item.batch._id && entry.index === item.index);
+}
+
+async function outcomesOf(
+  { database }: Dependencies,
+  items: readonly WorkItem[],
+): Promise<Map<WorkItem, StoredOutcome>> {
+  const found = new Map<WorkItem, StoredOutcome>();
+  for (const batch of new Set(items.map((item) => item.batch))) {
+    const own = items.filter((item) => item.batch === batch);
+    const outcomes = await readOutcomes(
+      database,
+      batch,
+      own.map((item) => item.index),
+    );
+    for (const item of own) {
+      const outcome = outcomes.get(item.index);
+      if (outcome) found.set(item, outcome);
+    }
+  }
+  return found;
+}
+
+function statesOf(look: Look): Map<ResourceKey, ResourceState> {
+  const states = new Map<ResourceKey, ResourceState>();
+  for (const [key, document] of look.own) {
+    if (look.present.has(key)) states.set(key, { data: JSON.parse(document.data), version: document.version });
+  }
+  return states;
+}
+
+/** Items that cannot be decided yet: on, or referring to, something unsettled, directly or through each other. */
+function itemsNeeding(unsettled: ReadonlySet<ResourceKey>, items: readonly WorkItem[]): Set<WorkItem> {
+  const needing = new Set<WorkItem>();
+  const keys = new Set(unsettled);
+  for (let before = -1; keys.size > 0 && before < needing.size; ) {
+    before = needing.size;
+    for (const item of items) {
+      if (needing.has(item)) continue;
+      if (keys.has(item.key) || item.references.some((reference) => keys.has(reference.key))) {
+        needing.add(item);
+        keys.add(item.key);
+      }
+    }
+  }
+  return needing;
+}
+
+/**
+ * Inserts what is new, what is referred to first; where new resources refer to each other in a cycle, all of them are hidden
+ * until they are there (invariant 3).
+ * @returns false where somebody else's insert came first.
+ */
+async function insertAll(
+  { dependencies: { database }, delivery }: WriteContext,
+  inserts: readonly ResourceDocument[],
+  fenced: Look['fenced'],
+): Promise<boolean> {
+  const byKey = new Map(inserts.map((document) => [document._id, document]));
+  const components = stronglyConnectedComponents(byKey.keys(), (key) => byKey.get(key)?.references ?? []);
+  const ordered = components.flat().flatMap((key) => byKey.get(key) ?? []);
+  if (components.length === ordered.length) return insertResources(database, ordered, fenced);
+  const group = delivery.id;
+  // In one order for everybody, so that of two who insert the same members the second leaves none behind.
+  const keys = ordered.map((document) => document._id).sort();
+  const hidden = keys.flatMap((key) => byKey.get(key) ?? []).map((document) => ({ ...document, hidden: group }));
+  const isInserted = await insertResources(database, hidden, fenced);
+  // Another round would need another group: the activity starts afresh, and aborts this one.
+  if (!isInserted) throw blocked('a member of a cycle is being created by somebody else');
+  const { state } = await decideGroup(database, group, 'committed');
+  if (state === 'aborted') throw blocked('the cycle was given up');
+  await unhide(database, group, keys);
+  await forgetGroups(database, [group]);
+  return true;
+}

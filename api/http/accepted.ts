@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { canonicalHash } from '../../domain/batch/canonical-hash.ts';
+import { type BatchRequest, findAccepted, type KeyedRequest } from '../../services/batches/accept-batch.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import type { ApiContext } from './context.ts';
+import type { Input } from './define-route.ts';
+import { success } from './envelope.ts';
+
+/** What a request is known again by; null without an Idempotency-Key. */
+export function keyedRequest(
+  c: ApiContext,
+  { operation, options }: Pick<BatchRequest, 'operation' | 'options'>,
+  { json, rawBody, entryFlaws }: Pick<Input<unknown, unknown, unknown>, 'json' | 'rawBody' | 'entryFlaws'>,
+): KeyedRequest | null {
+  const key = c.req.header('idempotency-key');
+  if (key === undefined) return null;
+  const how = [operation, JSON.stringify(options)];
+  return {
+    key,
+    // entries with a flaw are no longer what was sent: only the same bytes are the same request
+    canonical: canonicalHash([...how, entryFlaws.size === 0 ? '' : fingerprintOf([], rawBody)], json),
+    fingerprintFor: (schemaDefinitionId) => fingerprintOf([operation, schemaDefinitionId, how[1] ?? ''], rawBody),
+  };
+}
+
+/** The answer that the same request under the same key has had; null where it has had none. */
+export async function acceptedBefore(
+  c: ApiContext,
+  keyed: KeyedRequest | null,
+  nameOrId: string,
+): Promise<Response | null> {
+  const batch = keyed && (await findAccepted(c.var.services, c.var.scope, keyed, nameOrId));
+  return batch && answerAccepted(c, batch);
+}
+
+/** The same for the same batch, whenever it is given. */
+export function answerAccepted(c: ApiContext, { _id, operation, total, schemaDefinitionId }: BatchDocument): Response {
+  const message = `${total} ${total === 1 ? 'record was' : 'records were'} accepted for ${operation}`;
+  const data = { batchId: _id, message, recordCount: total, schemaDefinitionId };
+  return c.json(success('Batch accepted', data), 202);
+}
+
+function fingerprintOf(about: readonly string[], body: Uint8Array): string {
+  const hash = createHash('sha256');
+  for (const part of about) hash.update(part).update('\n');
+  return hash.update(body).digest('hex');
+}

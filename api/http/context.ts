@@ -1,0 +1,60 @@
+import type { Client } from '@temporalio/client';
+import type { Context } from 'hono';
+import type { Logger } from 'pino';
+import type { Config } from '../../config.ts';
+import type { Scope } from '../../domain/batch/scope.ts';
+import type { Confirmations } from '../../services/batches/confirmations.ts';
+import type { SchemaCatalog } from '../../services/definitions/schema-catalog.ts';
+import type { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import type { VerifyToken } from '../middleware/tokens.ts';
+import type { BatchEvents } from '../state/batch-events.ts';
+import type { Health } from '../state/health.ts';
+import type { LoadLimits, RequestLoad } from '../state/load-limits.ts';
+import type { Metrics } from '../state/metrics.ts';
+import type { StartReadiness } from '../state/start-readiness.ts';
+import type { Cursors } from './cursors.ts';
+
+/** What requests are answered with. */
+export interface Services {
+  readonly config: Config;
+  readonly database: Database;
+  readonly client: Client;
+  readonly logger: Logger;
+  readonly taskQueue: string;
+  readonly activityTimeoutSeconds: number;
+  readonly schemas: SchemaCatalog;
+  /** What dry runs of deletes may hold in memory, all of them together. */
+  readonly planningMemory: MemoryAllowance;
+  readonly cursors: Cursors;
+  readonly events: BatchEvents;
+  readonly health: Health;
+  readonly load: LoadLimits;
+  readonly metrics: Metrics;
+  /** Null where no tokens are configured. */
+  readonly verifyToken: VerifyToken | null;
+  readonly startReadiness: StartReadiness;
+  readonly confirmations: Confirmations;
+  /** Whether Temporal answers, or did a moment ago. */
+  isTemporalThere(): Promise<boolean>;
+  /** Asked before anything is stored for Temporal to start. @throws where it does not answer, or takes no start. */
+  assertStarts(): Promise<void>;
+  startFailed(error: unknown): void;
+}
+
+/** What every route finds in its context. */
+export interface ApiEnv {
+  Variables: {
+    services: Services;
+    /** Whose request it is (invariant 6). */
+    scope: Scope;
+    /** Whether it may do what is the platform's, and act for any of its tenants. */
+    isPlatformScope: boolean;
+    /** Whether its Camunda calls reach the whole namespace: the operator's, who has named no tenant. */
+    actsOnNamespace: boolean;
+    requestId: string;
+    load: RequestLoad;
+  };
+}
+
+export type ApiContext = Context<ApiEnv>;

@@ -1,0 +1,88 @@
+import { findFlaws, type JsonCensus, type JsonFlaw, takeCensus } from '../../domain/json/source.ts';
+import { atLeast } from '../middleware/body-rate.ts';
+import { ApiError, badRequest } from './api-error.ts';
+import type { ApiContext } from './context.ts';
+
+/** `application/json`, with any parameter; a charset other than UTF-8 is told apart by its bytes. */
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+
+/**
+ * Most objects, arrays and members in one body. A million members of different names take more than a second to parse, in which
+ * nobody else is answered, and a hundred times the memory of their text.
+ */
+const MAX_PARTS = 500_000;
+
+/** A parsed body, with what its text says and the value does not show. */
+export interface JsonBody {
+  readonly json: unknown;
+  readonly flaws: readonly JsonFlaw[];
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The body of a request, at most the configured number of bytes of it read.
+ * @param hint says what a body should hold, where there is none.
+ * @throws ApiError 415 for another content type, 413 past the limit, 400 where there is no body, or it is no UTF-8 or no JSON.
+ */
+export async function readJson(c: ApiContext, hint = ''): Promise<JsonBody> {
+  const type = c.req.header('content-type') ?? '';
+  if (type !== '' && !JSON_TYPE.test(type))
+    throw new ApiError(415, `the content type must be application/json, not "${type.slice(0, 100)}"`);
+  const { bytes, census } = await readBytes(c);
+  if (bytes.byteLength === 0)
+    throw badRequest(`body: is empty: JSON is needed, of content type application/json${hint}`);
+  if (type === '') throw badRequest(`content-type: must be given, as application/json${hint}`);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw badRequest('body: is not valid UTF-8');
+  }
+  try {
+    const json: unknown = JSON.parse(text);
+    return { json, flaws: findFlaws(text, json, census), bytes };
+  } catch (error) {
+    throw badRequest(`body: is not valid JSON${error instanceof SyntaxError ? placeOf(error) : ''}`);
+  }
+}
+
+/** Where the parser stopped, without what it read. */
+function placeOf(error: SyntaxError): string {
+  const position = /position \d+/.exec(error.message);
+  return position ? ` at ${position[0]}` : '';
+}
+
+/**
+ * The body as it comes, at most the configured number of bytes of it.
+ * @throws ApiError 413 past the limit, 415 where it is compressed, 408 where it comes too slowly, 429 where too much is held
+ * already, 400 where the body breaks off, or holds too much to be parsed.
+ */
+export async function readBytes(c: ApiContext): Promise<{ bytes: Uint8Array; census: JsonCensus }> {
+  const { BODY_LIMIT_BYTES: limit, MIN_BODY_BYTES_PER_SECOND } = c.var.services.config;
+  const rate = { leastBytesPerSecond: MIN_BODY_BYTES_PER_SECOND };
+  // a small body can unpack to any size
+  const encoding = c.req.header('content-encoding') ?? 'identity';
+  if (encoding !== 'identity') throw new ApiError(415, 'compressed bodies are not accepted');
+  const tooLarge = (): ApiError => new ApiError(413, `the body is larger than ${limit} bytes`);
+  if (Number(c.req.header('content-length') ?? 0) > limit) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of c.req.raw.body === null ? [] : atLeast(c.req.raw.body, rate)) {
+      size += chunk.byteLength;
+      if (size > limit) throw tooLarge();
+      c.var.load.addBodyBytes(chunk.byteLength);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw badRequest('body: breaks off');
+    // the rest of a body that comes slowly is not waited for
+    if (error.status === 408) c.header('Connection', 'close');
+    throw error;
+  }
+  const bytes = Buffer.concat(chunks);
+  const census = takeCensus(bytes, MAX_PARTS);
+  if (census.parts > MAX_PARTS)
+    throw badRequest(`body: holds more than ${MAX_PARTS} objects, arrays and members: send less at once`);
+  return { bytes, census };
+}

@@ -1,0 +1,84 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { isBusy } from '../../services/batches/start-failure.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { type Server, serverAway } from '../http/api-error.ts';
+
+/** Time that each server is given to show that it is there, in ms: a slow machine is no outage, and a caller gets its 503 within 5 s. */
+const PROBE_TIMEOUT_MS = 3_000;
+/** A timer that is late by more shows that this process was busy, in ms. */
+const BUSY_MS = 500;
+/** Times that a busy process waits anew. */
+const MAX_BUSY_PROBES = 3;
+/** Deadline of the question itself, in ms: not it decides, whose timer would go off in a busy process before its answer is heard. */
+const PING_DEADLINE_MS = (MAX_BUSY_PROBES + 1) * PROBE_TIMEOUT_MS;
+/** How long an answer of Temporal counts as a sign that it is there for those who are about to need it, in ms. */
+const SEEN_MS = 1_000;
+
+/** Knows whether the servers answer; many who ask at once cost one look. */
+export class Health {
+  readonly #probes: Readonly<Record<Server, () => Promise<void>>>;
+  readonly #looks = new Map<Server, Promise<boolean>>();
+  #temporalSeenAt = Number.NEGATIVE_INFINITY;
+
+  constructor({ database, client }: { database: Database; client: Client }) {
+    this.#probes = { mongodb: () => database.ping(), temporal: () => pingTemporal({ client }) };
+  }
+
+  isAnswering(server: Server): Promise<boolean> {
+    const look = this.#looks.get(server) ?? this.#look(server).finally(() => this.#looks.delete(server));
+    this.#looks.set(server, look);
+    return look;
+  }
+
+  /** @throws ApiError 503 where Temporal does not answer. */
+  async assertTemporal(): Promise<void> {
+    if (!(await this.isTemporalThere())) throw serverAway('temporal');
+  }
+
+  /** Whether Temporal answers, or did a moment ago. */
+  async isTemporalThere(): Promise<boolean> {
+    if (performance.now() - this.#temporalSeenAt < SEEN_MS) return true;
+    const isThere = await this.isAnswering('temporal');
+    if (isThere) this.#temporalSeenAt = performance.now();
+    return isThere;
+  }
+
+  async #look(server: Server): Promise<boolean> {
+    const ended = new AbortController();
+    const answer = this.#probes[server]().then(
+      () => true,
+      () => false,
+    );
+    const late = probeTime(ended.signal).then(
+      () => false,
+      () => false,
+    );
+    return Promise.race([answer, late]).finally(() => ended.abort());
+  }
+}
+
+/**
+ * Waits for the time of a probe, as this process had it: while it was busy with something else it could not hear an answer, and an
+ * answer that has come meanwhile is heard first.
+ */
+async function probeTime(signal: AbortSignal): Promise<void> {
+  for (let tries = 0; tries < MAX_BUSY_PROBES; tries++) {
+    const started = performance.now();
+    await sleep(PROBE_TIMEOUT_MS, undefined, { signal });
+    const isBusy = performance.now() - started > PROBE_TIMEOUT_MS + BUSY_MS;
+    await nextTurn();
+    await nextTurn();
+    if (!isBusy) return;
+  }
+}
+
+/** @throws ServiceError or a connection error where Temporal cannot be reached. */
+async function pingTemporal({ client }: { client: Client }): Promise<void> {
+  try {
+    await client.withDeadline(Date.now() + PING_DEADLINE_MS, () => client.workflowService.getSystemInfo({}));
+  } catch (error) {
+    // one that has enough to do is there
+    if (!isBusy(error)) throw error;
+  }
+}

@@ -1,0 +1,137 @@
+import type { Config } from '../../config.ts';
+import { ApiError } from '../http/api-error.ts';
+
+/** Seconds after which a caller that was too much should try again. */
+const RETRY_AFTER_SECONDS = 1;
+
+const tooMuch = (message: string): ApiError => new ApiError(429, message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+
+/** What is being worked on in this process, and how much of it may be at once: memory stays bounded whatever arrives. */
+export class LoadLimits {
+  readonly #requests: Share;
+  /** Event streams are counted apart: who watches much can still upload. */
+  readonly #streams: Share;
+  readonly #bodies: BodyBytes;
+
+  constructor(
+    config: Pick<
+      Config,
+      | 'MAX_REQUESTS_PER_TENANT'
+      | 'MAX_EVENT_STREAMS_PER_TENANT'
+      | 'MAX_BODY_BYTES_IN_FLIGHT'
+      | 'MAX_BODY_BYTES_PER_TENANT'
+    >,
+  ) {
+    this.#requests = new Share(config.MAX_REQUESTS_PER_TENANT, 'too many requests of this tenant at once');
+    this.#streams = new Share(config.MAX_EVENT_STREAMS_PER_TENANT, 'too many event streams of this tenant at once');
+    this.#bodies = new BodyBytes(config.MAX_BODY_BYTES_IN_FLIGHT, config.MAX_BODY_BYTES_PER_TENANT);
+  }
+
+  /** Bytes of bodies that are held now. */
+  get bodyBytes(): number {
+    return this.#bodies.total;
+  }
+
+  /** Begins a request of a tenant. @throws ApiError 429 where it has too many already. */
+  begin(tenant: string): RequestLoad {
+    let share = this.#requests;
+    share.add(tenant);
+    let bytes = 0;
+    let hasEnded = false;
+    return {
+      addBodyBytes: (more) => {
+        this.#bodies.add(tenant, more);
+        bytes += more;
+      },
+      end: () => {
+        // what was received after the caller had gone is freed as well
+        this.#bodies.remove(tenant, bytes);
+        bytes = 0;
+        if (hasEnded) return;
+        hasEnded = true;
+        share.remove(tenant);
+      },
+      becomeStream: () => {
+        // nobody would end what has ended already
+        if (hasEnded) return;
+        this.#streams.add(tenant);
+        share.remove(tenant);
+        share = this.#streams;
+      },
+    };
+  }
+}
+
+/**
+ * Bytes of bodies that are held. A tenant may hold its share, and never more than is left free: however many take all they can get,
+ * half of what is free is there for the next.
+ */
+class BodyBytes {
+  readonly #max: number;
+  readonly #share: number;
+  /** By tenant; who holds none is not in it. */
+  readonly #held = new Map<string, number>();
+  #total = 0;
+
+  constructor(max: number, share: number) {
+    this.#max = max;
+    this.#share = share;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** @throws ApiError 429 where that is more than the tenant may hold, or the process. */
+  add(tenant: string, bytes: number): void {
+    const held = (this.#held.get(tenant) ?? 0) + bytes;
+    const free = this.#max - this.#total - bytes;
+    if (free < 0) throw tooMuch('too many bytes are being received at once');
+    if (held > Math.min(this.#share, free)) throw tooMuch('too many bytes of this tenant are being received at once');
+    this.#held.set(tenant, held);
+    this.#total += bytes;
+  }
+
+  remove(tenant: string, bytes: number): void {
+    const left = (this.#held.get(tenant) ?? 0) - bytes;
+    if (left > 0) this.#held.set(tenant, left);
+    else this.#held.delete(tenant);
+    this.#total -= bytes;
+  }
+}
+
+/** How much of one kind each tenant has at work, and may have. */
+class Share {
+  readonly #max: number;
+  readonly #refusal: string;
+  /** By tenant; who has none is not in it. */
+  readonly #counts = new Map<string, number>();
+
+  constructor(max: number, refusal: string) {
+    this.#max = max;
+    this.#refusal = refusal;
+  }
+
+  /** @throws ApiError 429 where the tenant has too many already. */
+  add(tenant: string): void {
+    const others = this.#counts.get(tenant) ?? 0;
+    if (others >= this.#max) throw tooMuch(this.#refusal);
+    this.#counts.set(tenant, others + 1);
+  }
+
+  remove(tenant: string): void {
+    const left = (this.#counts.get(tenant) ?? 0) - 1;
+    if (left > 0) this.#counts.set(tenant, left);
+    else this.#counts.delete(tenant);
+  }
+}
+
+/** One request's part of the load. */
+export interface RequestLoad {
+  /** @throws ApiError 429 where that would be too much with those that are held already. */
+  addBodyBytes(bytes: number): void;
+  /** From here on it counts as an event stream, not as a request. @throws ApiError 429 where the tenant has too many of them. */
+  becomeStream(): void;
+  /** Frees all that it holds. To be called again where it could have received more meanwhile: it counts as ended once. */
+  end(): void;
+}

@@ -1,0 +1,102 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Operation } from '../../domain/batch/batch.ts';
+import { SERVER_NAMES, type Server } from '../http/api-error.ts';
+
+/** Bounds of the histogram, in seconds: most answers take milliseconds, an outage five seconds. */
+const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** What is read when metrics are asked for. */
+export interface Readings {
+  bodyBytes(): number;
+  watchedBatches(): number;
+}
+
+/** What an operator can watch of one API process. No label grows with tenants, schema definitions or batches. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #requests: Counter<'method' | 'route' | 'status'>;
+  readonly #durations: Histogram<'method' | 'route'>;
+  readonly #inFlight: Gauge;
+  readonly #batches: Counter<'operation'>;
+  readonly #items: Counter<'operation'>;
+  readonly #away: Counter<'server'>;
+
+  constructor(readings: Readings) {
+    const registers = [this.registry];
+    this.#requests = new Counter({
+      name: 'drover_http_requests_total',
+      help: 'Requests that were answered',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    });
+    this.#durations = new Histogram({
+      name: 'drover_http_request_duration_seconds',
+      help: 'Time until an answer began',
+      labelNames: ['method', 'route'],
+      buckets: DURATIONS,
+      registers,
+    });
+    this.#inFlight = new Gauge({
+      name: 'drover_http_requests_in_flight',
+      help: 'Requests that wait for their answer',
+      registers,
+    });
+    this.#batches = new Counter({
+      name: 'drover_batches_accepted_total',
+      help: 'Requests that were answered with an accepted batch',
+      labelNames: ['operation'],
+      registers,
+    });
+    this.#items = new Counter({
+      name: 'drover_items_accepted_total',
+      help: 'Items of the accepted batches',
+      labelNames: ['operation'],
+      registers,
+    });
+    this.#away = new Counter({
+      name: 'drover_server_away_total',
+      help: 'Requests that were answered with 503, by the server that was away',
+      labelNames: ['server'],
+      registers,
+    });
+    for (const server of Object.values(SERVER_NAMES)) this.#away.inc({ server }, 0);
+    measure(registers, 'drover_request_body_bytes', 'Bytes of request bodies that are held', readings.bodyBytes);
+    measure(registers, 'drover_watched_batches', 'Batches whose events somebody reads', readings.watchedBatches);
+  }
+
+  /** Adds what the process itself shows: memory, CPU, the delay of its event loop. Once in a process. */
+  watchProcess(): void {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  begin(): void {
+    this.#inFlight.inc();
+  }
+
+  end(request: { method: string; route: string; status: number; seconds: number }): void {
+    const { method, route, status, seconds } = request;
+    this.#inFlight.dec();
+    this.#requests.inc({ method, route, status });
+    this.#durations.observe({ method, route }, seconds);
+  }
+
+  accepted(operation: Operation, items: number): void {
+    this.#batches.inc({ operation });
+    this.#items.inc({ operation }, items);
+  }
+
+  away(server: Server): void {
+    this.#away.inc({ server: SERVER_NAMES[server] });
+  }
+}
+
+function measure(registers: Registry[], name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers,
+    collect() {
+      this.set(read());
+    },
+  });
+}

@@ -1,0 +1,11 @@
+import type { SentRequest } from '../journal.ts';
+import type { BatchState } from '../snapshot.ts';
+
+/** A request and the batch that it has become. */
+export interface Match {
+  readonly tenant: string;
+  readonly request: SentRequest;
+  readonly state: BatchState;
+  /** When it had certainly ended, in ms since 1970 by the clock of clients. */
+  readonly endedBy: number;
+}

@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sleepers } from './checker.ts';
+import { isRemoved } from './checks/removals.ts';
+import type { Violation } from './checks/violation.ts';
+import type { ApiClient } from './client.ts';
+import type { Installation } from './installation.ts';
+import { batchIdsOf, type Journal } from './journal.ts';
+import { type Places, type Snapshot, takeRawState, takeSnapshot } from './snapshot.ts';
+import type { BatchAnswer, JsonObject } from './workload/answers.ts';
+import { type KindName, kindOf, referencesOf } from './workload/definitions.ts';
+import type { RequestMaker } from './workload/request-maker.ts';
+
+const LOOK_EVERY_MS = 500;
+const RECOVER_EVERY_MS = 6_000;
+/** Time that a wake-up is given to have its effect, in ms. */
+const WAKE_UP_MS = 15_000;
+/** Time that recovery is given for what is left over, in ms. */
+const CLEARED_MS = 15_000;
+/** Longest time for a request with a key to be answered when nothing disturbs it, in ms. */
+const ANSWER_MS = 30_000;
+
+export interface DrainParts {
+  readonly installation: Installation;
+  /** Calls the API without a proxy. */
+  readonly client: ApiClient;
+  readonly journal: Journal;
+  /** Tenant -> who makes its last requests. */
+  readonly makers: ReadonlyMap<string, RequestMaker>;
+  /** Longest time until everything has ended or waits, in ms. */
+  readonly limitMs: number;
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Lets everything come to its end after the faults: first to where only items wait that miss something, which is checked; then
+ * to where nothing waits any more, some of it by being given what it misses, the rest by cancelling.
+ */
+export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; violations: Violation[] }> {
+  const { installation, journal, client } = parts;
+  await installation.recovered();
+  const unanswered = journal.requests.filter(
+    ({ key, results }) => key !== undefined && results.every(({ kind }) => kind === 'unknown'),
+  );
+  for (const request of unanswered) await client.sendUntilAnswered(request, Date.now() + ANSWER_MS);
+  const violations = await settled(parts, (batch) => batch.status === 'waiting');
+  violations.push(...(await stillAsleep(parts)));
+  parts.say(`the load is carried out; ${(await openBatches(parts)).length} batches wait for what they miss`);
+  await satisfySome(parts);
+  await settled(parts, (batch) => batch.status === 'waiting');
+  const known = new Set(violations.map(itemOf));
+  violations.push(...(await stillAsleep(parts)).filter((violation) => !known.has(itemOf(violation))));
+  for (const { tenant, batch } of await openBatches(parts)) await client.control(tenant, batch.batchId, 'cancel');
+  violations.push(...(await settled(parts, () => false)));
+  await cleared(parts);
+  return { snapshot: await takeSnapshot(client, journal.tenants, placesOf(parts)), violations };
+}
+
+const placesOf = ({ installation, journal }: DrainParts): Places => ({
+  uri: installation.mongodbUri,
+  database: installation.database,
+  temporalAddress: installation.temporalAddress,
+  removed: journal.removals.filter(isRemoved),
+});
+
+/** Waits until nothing is left over, as long as recovery may take for it. */
+async function cleared(parts: DrainParts): Promise<void> {
+  const deadline = Date.now() + CLEARED_MS;
+  while ((await takeRawState(placesOf(parts))).leftovers.length > 0 && Date.now() < deadline) {
+    await parts.installation.recoverNow();
+    await sleep(2_000);
+  }
+}
+
+async function openBatches({ client, journal }: DrainParts): Promise<{ tenant: string; batch: BatchAnswer }[]> {
+  const all = await Promise.all(
+    journal.tenants.map(async (tenant) => (await client.unfinished(tenant)).map((batch) => ({ tenant, batch }))),
+  );
+  return all.flat();
+}
+
+/** Waits until every batch has ended, or may stay as it is. @returns those that do not get there in time. */
+async function settled(parts: DrainParts, mayStay: (batch: BatchAnswer) => boolean): Promise<Violation[]> {
+  const { client, installation, limitMs } = parts;
+  const deadline = Date.now() + limitMs;
+  let recoverAt = Date.now();
+  for (;;) {
+    const open = (await openBatches(parts)).filter(({ batch }) => batch.suspended || !mayStay(batch));
+    if (open.length === 0) return [];
+    if (Date.now() > deadline) {
+      return open.map(({ tenant, batch: { batchId, status, suspended, counts } }) => ({
+        rule: 'batch not ended',
+        tenant,
+        batchId,
+        detail: `${limitMs / 1000} s after the faults it is ${status}${suspended ? ', suspended' : ''}, counts ${JSON.stringify(counts)}`,
+      }));
+    }
+    for (const { tenant, batch } of open) if (batch.suspended) await client.control(tenant, batch.batchId, 'resume');
+    if (Date.now() >= recoverAt) {
+      await installation.recoverNow();
+      recoverAt = Date.now() + RECOVER_EVERY_MS;
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/**
+ * Items that sleep though they could go ahead, and do not wake within a moment: from the end of one look, which takes its time on
+ * a busy machine, to the beginning of another.
+ */
+async function stillAsleep(parts: DrainParts): Promise<Violation[]> {
+  const look = async (): Promise<Violation[]> =>
+    sleepers(parts.journal, await takeSnapshot(parts.client, parts.journal.tenants, placesOf(parts)));
+  let asleep = await look();
+  const deadline = Date.now() + WAKE_UP_MS;
+  while (asleep.length > 0) {
+    await sleep(LOOK_EVERY_MS);
+    const begun = Date.now();
+    const now = new Set((await look()).map(itemOf));
+    asleep = asleep.filter((violation) => now.has(itemOf(violation)));
+    if (begun > deadline) break;
+  }
+  return asleep;
+}
+
+const itemOf = ({ batchId, item }: Violation): string => `${batchId} ${item}`;
+
+/** Gives most of the batches that wait what they miss. */
+async function satisfySome(parts: DrainParts): Promise<void> {
+  const { client, journal, makers } = parts;
+  const byId = new Map(journal.requests.flatMap((request) => batchIdsOf(request).map((id) => [id, request] as const)));
+  const wanted = new Map<string, Map<KindName, Set<string>>>();
+  for (const [at, { tenant, batch }] of (await openBatches(parts)).entries()) {
+    // the third of them is cancelled while it waits
+    if (at % 3 === 2) continue;
+    const request = byId.get(batch.batchId);
+    for (const { body } of request?.items ?? []) {
+      for (const { kind, externalId } of referencesOf(kindOf(request?.kind ?? 'place'), body ?? {})) {
+        const byKind = wanted.get(tenant) ?? new Map<KindName, Set<string>>();
+        wanted.set(tenant, byKind.set(kind, (byKind.get(kind) ?? new Set()).add(externalId)));
+      }
+    }
+  }
+  for (const [tenant, byKind] of wanted) {
+    const make = makers.get(tenant);
+    for (const [kind, ids] of byKind) {
+      if (make === undefined) continue;
+      const body = (externalId: string, stamp: string): JsonObject =>
+        make.body(kind, externalId, stamp, { references: {}, texts: ['name', 'note'] });
+      const request = make.request({ operation: 'upload', kind, key: `drain-${tenant}-${kind}` }, (stamp) =>
+        [...ids]
+          .slice(0, 1000)
+          .map((externalId, index) => ({ externalId, body: body(externalId, `${stamp}.${index}`) })),
+      );
+      journal.requests.push(request);
+      await client.sendUntilAnswered(request, Date.now() + ANSWER_MS);
+    }
+  }
+}

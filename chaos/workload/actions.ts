@@ -1,0 +1,126 @@
+import type { SentItem, SentRequest } from '../journal.ts';
+import { changedSchema, kindOf } from './definitions.ts';
+import { maybeKey, pause, removeForGood, type Session, send } from './session.ts';
+
+/** Everyday requests of clients. Each action sends some and returns; it does not wait for their batches. */
+
+/** Items of one chunk mostly, of several now and then. */
+const itemCount = ({ random }: Session): number =>
+  random.chance(0.08) ? random.integer(60, 120) : random.integer(1, 10);
+
+export async function upload(session: Session): Promise<void> {
+  await send(session, anUpload(session, { onconflict: 'upsert' }));
+}
+
+export async function uploadRejecting(session: Session): Promise<void> {
+  await send(session, anUpload(session, { onconflict: 'reject' }));
+}
+
+/** Items refer to what is there, and to each other: chains, cycles, themselves. */
+function anUpload(session: Session, options: SentRequest['options']): SentRequest {
+  const { make, random } = session;
+  const kind = make.kind();
+  const ignoreUnknownFields = random.chance(0.1);
+  return make.request(
+    { operation: 'upload', kind, options: { ...options, ignoreUnknownFields }, ...maybeKey(session) },
+    (mark) => {
+      const ids = Array.from({ length: itemCount(session) }, () =>
+        random.chance(0.4) ? make.world.ahead(kind, random) : make.world.recent(kind, random),
+      );
+      return ids.map((externalId, index): SentItem => {
+        const own = `${mark}.${index}`;
+        if (!ignoreUnknownFields && options.onconflict === 'upsert' && random.chance(0.05))
+          return make.faulty(kind, externalId, own);
+        const body = make.body(kind, externalId, own, aboutUpload(session, kind, ids));
+        return { externalId, body: ignoreUnknownFields ? { ...body, colour: 'red' } : body };
+      });
+    },
+  );
+}
+
+function aboutUpload({ make, random }: Session, kind: SentRequest['kind'], ids: readonly string[]) {
+  const ownKind = kindOf(kind).references.some(({ target }) => target === kind);
+  if (ownKind && random.chance(0.3)) return { references: make.referenceTo(kindOf(kind), kind, [random.pick(ids)]) };
+  // without what is required: fine where the resource is there
+  return random.chance(0.08) ? { texts: ['note'] } : {};
+}
+
+export async function patch(session: Session): Promise<void> {
+  const { make, random } = session;
+  const kind = make.kind();
+  await send(
+    session,
+    make.request({ operation: 'patch', kind, ...maybeKey(session) }, (mark) =>
+      Array.from({ length: random.integer(1, 8) }, (_, index) => {
+        const externalId = make.world.known(kind, random);
+        const texts = [random.pick(kindOf(kind).texts)];
+        const references = random.chance(0.3) ? make.references(kindOf(kind)) : {};
+        return { externalId, body: make.body(kind, externalId, `${mark}.${index}`, { texts, references }) };
+      }),
+    ),
+  );
+}
+
+/** A delete has an id of its own that is not there: by it the checker knows its batch. */
+export function deletion(
+  session: Session,
+  kind: SentRequest['kind'],
+  ids: readonly string[],
+  cascade: boolean,
+): SentRequest {
+  return session.make.request({ operation: 'delete', kind, options: { cascade }, ...maybeKey(session) }, (mark) =>
+    [...ids, `ghost.${mark}`].map((externalId) => ({ externalId })),
+  );
+}
+
+export async function deleteSome(session: Session): Promise<void> {
+  const { make, random } = session;
+  const kind = make.kind();
+  const ids = Array.from({ length: random.integer(1, 4) }, () => make.world.known(kind, random));
+  await send(session, deletion(session, kind, ids, false));
+}
+
+export async function deleteCascading(session: Session): Promise<void> {
+  const { make, random } = session;
+  const kind = random.pick(['place', 'person', 'team', 'part'] as const);
+  await send(session, deletion(session, kind, [make.world.known(kind, random)], true));
+}
+
+/** Always with a key: nothing else would tell which batch it became. */
+export async function deleteAll(session: Session): Promise<void> {
+  const kind = session.random.pick(['part', 'team'] as const);
+  const options = { cascade: session.random.chance(0.5), deleteAll: true };
+  await send(session, session.make.request({ operation: 'delete', kind, options, ...maybeKey(session, 1) }));
+}
+
+export async function suspendAndResume(session: Session): Promise<void> {
+  const { client, observer, random, tenant } = session;
+  const batchId = observer.someRunning(tenant, random);
+  if (batchId === undefined) return;
+  await client.control(tenant, batchId, 'suspend');
+  await pause(session, 800);
+  await client.control(tenant, batchId, 'resume');
+}
+
+export async function cancel({ client, observer, random, tenant }: Session): Promise<void> {
+  const batchId = observer.someRunning(tenant, random);
+  if (batchId !== undefined) await client.control(tenant, batchId, 'cancel');
+}
+
+export async function retry({ client, observer, random, tenant }: Session): Promise<void> {
+  const batchId = observer.someFinished(tenant, random);
+  if (batchId !== undefined) await client.control(tenant, batchId, 'retry');
+}
+
+/** A running batch is removed for good, whatever it is at; but for those that delete more than they name. */
+export async function remove(session: Session): Promise<void> {
+  const { observer, random, tenant } = session;
+  const batchId = observer.someToRemove(tenant, random);
+  if (batchId !== undefined) await removeForGood(session, batchId);
+}
+
+/** The definition changes while batches run under it: they go on under the new version. */
+export async function changeDefinition({ client, make, random }: Session): Promise<void> {
+  const kind = kindOf(make.kind());
+  await client.redefine(kind.name, changedSchema(kind, random.integer(1, 5), random.chance(0.5)));
+}

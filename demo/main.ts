@@ -1,0 +1,44 @@
+import { createClient } from '@drover/client';
+import { pino } from 'pino';
+import { startApi } from '../api/server.ts';
+import { loadConfig } from '../config.ts';
+import { startServers } from '../embedded/servers.ts';
+import { startWorker } from '../worker/worker.ts';
+import { runDemo } from './story.ts';
+
+/**
+ * `npm run demo`: the main job on real data. Starts everything in this process, on servers in memory where no address is
+ * configured, uploads 135,233 cities before their 250 countries, and shows how they wait and go ahead. The servers stay up
+ * until Ctrl-C when run in a terminal, so that one can look around.
+ */
+const say = (line: string): void => console.log(line);
+const config = loadConfig({ ...process.env, PORT: process.env.PORT ?? '0' });
+const logger = pino({ level: process.env.LOG_LEVEL ?? 'error' }, pino.destination(2));
+const servers = await startServers({ config, dataDir: null, ui: true, say });
+const connected = { ...config, MONGODB_URI: servers.mongodbUri, TEMPORAL_ADDRESS: servers.temporalAddress };
+const worker = await startWorker(connected, logger);
+const api = await startApi(connected, logger);
+
+let isStopping = false;
+async function stop(): Promise<void> {
+  if (isStopping) return;
+  isStopping = true;
+  await api.stop();
+  await worker.stop();
+  await servers.stop();
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop().then(() => process.exit(0)));
+
+try {
+  await runDemo(createClient({ baseUrl: api.url }), say);
+  say('');
+  say(`API          ${api.url}/api/batches`);
+  say(`Docs         ${api.url}/docs`);
+  if (servers.temporalUiUrl) say(`Temporal UI  ${servers.temporalUiUrl}`);
+  if (process.stdout.isTTY) {
+    say('\nEverything stays up to look around; Ctrl-C ends it.');
+    await worker.ended;
+  }
+} finally {
+  await stop();
+}

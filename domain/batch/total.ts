@@ -1,0 +1,20 @@
+import { MAX_TOTAL } from '../limits.ts';
+
+/** How many entries a list has: exact up to `MAX_TOTAL`, and beyond it that number (contract section 3). */
+export interface Total {
+  readonly count: number;
+  readonly isCapped: boolean;
+}
+
+/** What to stop counting at: one more than is told apart. */
+export const COUNT_LIMIT = MAX_TOTAL + 1;
+
+/** @param counted exact, or anything past `MAX_TOTAL` where counting has stopped. */
+export const totalOf = (counted: number): Total => ({
+  count: Math.min(MAX_TOTAL, Math.max(0, counted)),
+  isCapped: counted > MAX_TOTAL,
+});
+
+/** A total as a message says it: `1 batch`, `more than 10000 batches`. */
+export const totalText = ({ count, isCapped }: Total, one: string, many: string): string =>
+  `${isCapped ? 'more than ' : ''}${count} ${count === 1 ? one : many}`;

@@ -1,0 +1,196 @@
+import { atOnce, type Computation, STEPS_PER_TURN } from '../collections/in-slices.ts';
+import { type NumberedComponents, numberedComponents } from '../collections/numbered-components.ts';
+import { LinkedResources, type Referrers } from './linked-resources.ts';
+
+/** Most survivors that a kept target names (contract section 2: `referenced`). */
+export const MAX_NAMED_REFERRERS = 10;
+/** Some bytes that deciding takes beside the graph: for each resource, and for each reference. */
+export const BYTES_TO_DECIDE = { resource: 64, reference: 4 } as const;
+
+/** What becomes of numbered resources. */
+export interface NumberedDecision {
+  readonly referrers: Referrers;
+  /** What is one component goes or stays together. */
+  readonly components: NumberedComponents;
+  /**
+   * Component -> its stage, `STAYS` where it is not deleted: the longest chain of components that refer to it. Deleting stage after
+   * stage, what refers goes before what it refers to (invariant 3, at every moment).
+   */
+  readonly stages: Int32Array;
+}
+
+export const STAYS = -1;
+
+export const isDeleted = ({ components, stages }: NumberedDecision, n: number): boolean =>
+  (stages[components.of[n] ?? 0] ?? STAYS) !== STAYS;
+
+/**
+ * Decides a delete. Without cascade, what goes is the greatest set of targets to which nothing outside the set refers: what is
+ * asked for together counts together, and what a resource that stays refers to stays. With cascade, the targets go and
+ * everything that refers to what goes. A self-reference never keeps a resource. Linear in resources and references.
+ * @param linked the targets that are linked to anything, what refers to them and, with cascade, what refers to those, transitively.
+ * @param targets 1 for each number that is asked for. Any other stays, unless cascade takes it.
+ */
+export function* numberedDecision(
+  linked: LinkedResources,
+  targets: Uint8Array,
+  cascade: boolean,
+): Computation<NumberedDecision> {
+  const referrers = yield* linked.turnedAround();
+  // along the references turned around: a component comes after all that refer to it
+  const components = yield* numberedComponents(referrers.first, referrers.referrers);
+  const graph = { referrers, components };
+  const stages = cascade ? yield* withReferrers(graph, targets) : yield* unreferenced(graph, targets);
+  yield* countStages(graph, stages);
+  return { ...graph, stages };
+}
+
+type Graph = Pick<NumberedDecision, 'referrers' | 'components'>;
+
+/** All components that hold a target, and that refer to one of these: looked at after all that they refer to. */
+function* withReferrers(graph: Graph, targets: Uint8Array): Computation<Int32Array> {
+  const { count } = graph.components;
+  const stages = new Int32Array(count).fill(STAYS);
+  for (let component = count - 1; component >= 0; component--) {
+    if (component % STEPS_PER_TURN === 0) yield;
+    if (someMember(graph.components, component, (n) => targets[n] === 1)) stages[component] = 0;
+    if (stages[component] !== STAYS) yield* eachReferrer(graph, component, (referrer) => (stages[referrer] = 0));
+  }
+  return stages;
+}
+
+/** All components that hold targets only, and that none of the others refers to: looked at after all that refer to them. */
+function* unreferenced(graph: Graph, targets: Uint8Array): Computation<Int32Array> {
+  const { count } = graph.components;
+  const stages = new Int32Array(count);
+  for (let component = 0; component < count; component++) {
+    if (component % STEPS_PER_TURN === 0) yield;
+    let goes = !someMember(graph.components, component, (n) => targets[n] !== 1);
+    yield* eachReferrer(graph, component, (referrer) => {
+      if (stages[referrer] === STAYS) goes = false;
+    });
+    if (!goes) stages[component] = STAYS;
+  }
+  return stages;
+}
+
+/** What refers to a component that goes does go, and has its stage by then. */
+function* countStages(graph: Graph, stages: Int32Array): Computation<void> {
+  for (let component = 0; component < stages.length; component++) {
+    if (component % STEPS_PER_TURN === 0) yield;
+    if (stages[component] === STAYS) continue;
+    let stage = 0;
+    yield* eachReferrer(graph, component, (referrer) => {
+      stage = Math.max(stage, (stages[referrer] ?? 0) + 1);
+    });
+    stages[component] = stage;
+  }
+}
+
+function someMember({ starts, members }: NumberedComponents, component: number, is: (n: number) => boolean): boolean {
+  const end = starts[component + 1] ?? 0;
+  for (let at = starts[component] ?? 0; at < end; at++) if (is(members[at] ?? 0)) return true;
+  return false;
+}
+
+/** Calls `act` with the component of each referrer of a component's members, itself left out. */
+function* eachReferrer(
+  { referrers: { first, referrers }, components: { of, starts, members } }: Graph,
+  component: number,
+  act: (referrer: number) => void,
+): Computation<void> {
+  const end = starts[component + 1] ?? 0;
+  for (let at = starts[component] ?? 0; at < end; at++) {
+    const n = members[at] ?? 0;
+    const last = first[n + 1] ?? 0;
+    for (let place = first[n] ?? 0; place < last; place++) {
+      if (place % STEPS_PER_TURN === 0) yield;
+      const referrer = of[referrers[place] ?? 0] ?? 0;
+      if (referrer !== component) act(referrer);
+    }
+  }
+}
+
+/** Who of those that stay refers to one that stays: up to `MAX_NAMED_REFERRERS`, the lowest ones, sorted, never itself. */
+export function* survivingReferrers(
+  { keys }: LinkedResources,
+  decision: NumberedDecision,
+  n: number,
+): Computation<string[]> {
+  const { first, referrers } = decision.referrers;
+  const named: string[] = [];
+  const last = first[n + 1] ?? 0;
+  for (let place = first[n] ?? 0; place < last; place++) {
+    if (place % STEPS_PER_TURN === 0) yield;
+    const referrer = referrers[place] ?? 0;
+    if (isDeleted(decision, referrer)) continue;
+    const key = keys.key(referrer);
+    if (named.length === MAX_NAMED_REFERRERS && key >= (named.at(-1) ?? '')) continue;
+    if (named.includes(key)) continue;
+    named.push(key);
+    named.sort();
+    if (named.length > MAX_NAMED_REFERRERS) named.pop();
+  }
+  return named;
+}
+
+/** What a delete has to know of the stored resources, by name. */
+export interface DeletionGraph {
+  /** Keys asked for that exist; repeats count once. */
+  readonly targets: readonly string[];
+  /** Outgoing references of every known resource (see `numberedDecision`). */
+  readonly references: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface DeletionDecision {
+  /**
+   * Groups in the order to delete, each sorted: what refers goes before what it refers to (invariant 3, at every moment).
+   * A group of more than one key is a cycle and goes together; groups of one stage are independent of each other.
+   */
+  readonly stages: readonly (readonly (readonly string[])[])[];
+  /** Targets that stay, sorted, with who of those that stay refers to them (see `survivingReferrers`). */
+  readonly kept: ReadonlyMap<string, readonly string[]>;
+  /** Deleted keys that were not asked for; 0 without cascade. */
+  readonly cascaded: number;
+}
+
+/** `numberedDecision` by name, at once: for what fits into one step. The same for the same graph, in whatever order it is given. */
+export function decideDeletion({ targets, references }: DeletionGraph, cascade: boolean): DeletionDecision {
+  const linked = new LinkedResources();
+  const asked = [...new Set(targets)];
+  for (const key of asked) linked.keys.add(key);
+  for (const from of references.keys()) linked.keys.add(from);
+  for (const [from, keys] of references) {
+    for (const to of keys) {
+      const number = linked.keys.find(to);
+      if (number >= 0) linked.addReference(linked.keys.find(from), number);
+    }
+  }
+  const isTarget = new Uint8Array(linked.size).fill(1, 0, asked.length);
+  const decision = atOnce(numberedDecision(linked, isTarget, cascade));
+  const stages = namedStages(linked, decision);
+  const kept = asked.filter((_, n) => !isDeleted(decision, n)).sort();
+  return {
+    stages,
+    kept: new Map(kept.map((key) => [key, atOnce(survivingReferrers(linked, decision, linked.keys.find(key)))])),
+    cascaded: stages.reduce((sum, stage) => sum + stage.flat().length, 0) - asked.length + kept.length,
+  };
+}
+
+function namedStages(linked: LinkedResources, { components, stages }: NumberedDecision): string[][][] {
+  const named: string[][][] = [];
+  for (const [component, stage] of stages.entries()) {
+    if (stage === STAYS) continue;
+    const members = components.members.subarray(components.starts[component], components.starts[component + 1]);
+    const group = Array.from(members, (n) => linked.keys.key(n)).sort();
+    const groups = named[stage];
+    if (groups === undefined) named[stage] = [group];
+    else groups.push(group);
+  }
+  for (const stage of named) stage.sort(byFirstKey);
+  return named;
+}
+
+function byFirstKey([a = '']: readonly string[], [b = '']: readonly string[]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,35 @@
+import { closingQuote, numberAt } from './source.ts';
+
+/** Digits in a row that an integer beyond the safe ones has. */
+const LONG_NUMBER = /\d{16}/;
+const INTEGER = /^-?\d+$/;
+const QUOTE = 0x22;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
+
+/**
+ * JSON text of a value, as `JSON.stringify` writes it, but for integers beyond ±2^53: their exact value, where that writes the
+ * shortest digits which lead back to the double, and zeros. So what was read is what `findFlaws` takes, and the same number: a
+ * caller can send it back. Recursive: for values of bounded depth.
+ */
+export function exactJson(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (!LONG_NUMBER.test(text)) return text;
+  const parts: string[] = [];
+  let written = 0;
+  for (let at = 0; at < text.length; at++) {
+    const first = text.charCodeAt(at);
+    if (first === QUOTE) at = closingQuote(text, at);
+    if (first !== MINUS && (first < ZERO || first > NINE)) continue;
+    const literal = numberAt(text, at);
+    if (literal === undefined) continue;
+    if (INTEGER.test(literal) && !Number.isSafeInteger(Number(literal))) {
+      parts.push(text.slice(written, at), String(BigInt(Number(literal))));
+      written = at + literal.length;
+    }
+    at += literal.length - 1;
+  }
+  parts.push(text.slice(written));
+  return parts.join('');
+}

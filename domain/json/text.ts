@@ -1,0 +1,110 @@
+import type { JsonObject, JsonValue } from '../write/resource.ts';
+
+/**
+ * Lays a patch over an object, field by field: absent fields stay, `null` deletes, any other value replaces the old one whole.
+ * Every field is an own data property of the result, whatever its name: `__proto__` is a field like any other.
+ */
+export function mergeFields(base: JsonObject, patch: JsonObject): JsonObject {
+  // spreading defines properties, where an assignment would run the setter of `__proto__`
+  const merged = { ...base, ...patch };
+  for (const field of Object.keys(patch)) if (merged[field] === null) delete merged[field];
+  return merged;
+}
+
+/** Whether two values are the same JSON, without regard to the order of fields. Depth costs memory, not stack. */
+export function sameJson(a: JsonValue, b: JsonValue): boolean {
+  const open: [JsonValue, JsonValue][] = [[a, b]];
+  for (let pair = open.pop(); pair !== undefined; pair = open.pop()) {
+    const [left, right] = pair;
+    if (left === right) continue;
+    if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
+    if (Array.isArray(left) !== Array.isArray(right)) return false;
+    const fields = Object.keys(left);
+    if (fields.length !== Object.keys(right).length) return false;
+    for (const field of fields) {
+      if (!Object.hasOwn(right, field)) return false;
+      open.push([ownValue(left, field), ownValue(right, field)]);
+    }
+  }
+  return true;
+}
+
+/** A field that is known to be there, or the item of an array. */
+function ownValue(value: JsonObject | JsonValue[], field: string): JsonValue {
+  return (value as JsonObject)[field] as JsonValue;
+}
+
+/**
+ * One text for all values that `sameJson` calls the same. Recursive: for values of bounded depth.
+ * @see exceedsDepth
+ */
+export function canonicalText(value: JsonValue): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([field, inner]) => `${JSON.stringify(field)}:${canonicalText(inner)}`).join(',')}}`;
+}
+
+/** How much there is in a value. */
+export interface JsonExtent {
+  /** Objects and arrays inside each other; a scalar has depth 0. Counted up to one more than the limit. */
+  readonly depth: number;
+  /** Values, with everything inside them; not counted to the end where the depth is over the limit. */
+  readonly values: number;
+  /** Names of fields, counted likewise. */
+  readonly names: number;
+  /** Characters of texts and of names of fields, counted likewise. */
+  readonly characters: number;
+}
+
+/** Measures a value without recursion, up to `maxDepth`. Every resource is measured: nothing is made for its scalars. */
+export function measureJson(root: JsonValue, maxDepth: number): JsonExtent {
+  let values = 1;
+  let names = 0;
+  let depth = 0;
+  let characters = typeof root === 'string' ? root.length : 0;
+  const open: (JsonObject | JsonValue[])[] = typeof root === 'object' && root !== null ? [root] : [];
+  const depths = [1];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const inner = depths[open.length] ?? 1;
+    depth = Math.max(depth, inner);
+    if (inner > maxDepth) break;
+    const fields = Array.isArray(next) ? null : Object.keys(next);
+    const count = fields?.length ?? (next as JsonValue[]).length;
+    values += count;
+    for (let at = 0; at < count; at++) {
+      const name = fields?.[at];
+      const value = name === undefined ? (next as JsonValue[])[at] : (next as JsonObject)[name];
+      if (name !== undefined) {
+        names += 1;
+        characters += name.length;
+      }
+      if (typeof value === 'string') characters += value.length;
+      else if (typeof value === 'object' && value !== null) {
+        depths[open.length] = inner + 1;
+        open.push(value);
+      }
+    }
+  }
+  return { depth, values, names, characters };
+}
+
+/** The first field that makes an object nested deeper than `limit`; undefined where none does. */
+export function fieldNestedDeeper(value: JsonObject, limit: number): string | undefined {
+  return Object.keys(value).find((field) => exceedsDepth(value[field] as JsonValue, limit - 1));
+}
+
+/** The field with the longest text: that which makes an object too large. For values of bounded depth. */
+export function largestField(value: JsonObject): string {
+  let largest = { field: '', length: -1 };
+  for (const [field, inner] of Object.entries(value)) {
+    const { length } = JSON.stringify(inner);
+    if (length > largest.length) largest = { field, length };
+  }
+  return largest.field;
+}
+
+/** Whether objects and arrays are nested deeper than `limit`: what recursive code, `JSON.stringify` too, must not be given. */
+export function exceedsDepth(value: JsonValue, limit: number): boolean {
+  return measureJson(value, limit).depth > limit;
+}

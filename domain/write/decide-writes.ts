@@ -1,0 +1,229 @@
+import { type ItemAction, type ItemError, MAX_ERRORS_PER_ITEM } from '../batch/outcome.ts';
+import { appendTo } from '../collections/append-to.ts';
+import { quoted, shortened } from '../json/shortened.ts';
+import { largestField, mergeFields, sameJson } from '../json/text.ts';
+import type { CompiledSchema } from '../schema/compiler.ts';
+import { type FoundReference, MAX_REFERENCES, mostReferringField, referencesIn } from './references-in.ts';
+import { type JsonObject, parseResourceKey, type ResourceKey } from './resource.ts';
+
+/** Largest resource, in bytes of JSON text and reference keys: its document stays below MongoDB's 16 MB. */
+export const MAX_RESOURCE_BYTES = 14 * 1024 * 1024;
+
+/** How the items of one batch are to be understood. */
+export interface WriteRules {
+  readonly operation: 'upload' | 'patch';
+  /** Uploads: what becomes of an item whose resource exists. */
+  readonly onconflict: 'upsert' | 'reject';
+  readonly ignoreUnknownFields: boolean;
+  readonly schema: CompiledSchema;
+}
+
+/** A reference in an item's body, bound to an identity. */
+export interface BoundReference {
+  readonly key: ResourceKey;
+  /** Tells where it stands (`fieldOf`). */
+  readonly place: FoundReference['place'];
+  /** Absent while the schema definition that it names does not exist. */
+  readonly schemaDefinitionId?: string;
+  readonly schemaName: string;
+  readonly externalId: string;
+}
+
+/** One item about to be written. Items of one key are given in the order in which they apply. */
+export interface WriteItem {
+  readonly key: ResourceKey;
+  readonly body: JsonObject;
+  readonly references: readonly BoundReference[];
+  readonly rules: WriteRules;
+}
+
+export interface ResourceState {
+  readonly data: JsonObject;
+  readonly version: number;
+}
+
+/** A resource as it is to be stored. */
+export interface NewResourceState extends ResourceState {
+  /** `data` as JSON text. */
+  readonly text: string;
+  /** What `data` refers to. */
+  readonly references: readonly FoundReference[];
+}
+
+export type WriteDecision =
+  | { readonly kind: 'failed'; readonly errors: readonly ItemError[] }
+  | { readonly kind: 'missing'; readonly missing: readonly BoundReference[] }
+  | { readonly kind: 'written'; readonly action: ItemAction; readonly version: number };
+
+/**
+ * Finds the faults of what an item would make of its resource; null where they are not known yet. Then the item is decided as if
+ * there were none: whoever decides asks again once they are.
+ */
+export type Judge<T extends WriteItem = WriteItem> = (item: T, data: JsonObject) => readonly ItemError[] | null;
+
+export const judgeAtOnce: Judge = (item, data) => item.rules.schema.faults(data);
+
+export interface WriteDecisions<T extends WriteItem> {
+  readonly decisions: ReadonlyMap<T, WriteDecision>;
+  /** What each key holds once its items have applied; only keys that change. */
+  readonly changed: ReadonlyMap<ResourceKey, NewResourceState>;
+}
+
+interface Sequence {
+  readonly decisions: Map<WriteItem, WriteDecision>;
+  readonly state: ResourceState | NewResourceState | undefined;
+}
+
+/** What one item comes to, and what its resource is then. */
+interface Applied {
+  readonly decision: WriteDecision;
+  readonly state: Sequence['state'];
+}
+
+/**
+ * Decides items together: each is valid on what is stored and on the items before it, and each reference is stored or created
+ * by an item that succeeds, in whatever order, cycles included (the greatest set of items that support each other).
+ * @param stored what exists under the items' keys.
+ * @param exists whether a key outside the items exists.
+ * @param judge finds faults against the schema; by default at once.
+ */
+export function decideWrites<T extends WriteItem>(
+  items: readonly T[],
+  stored: ReadonlyMap<ResourceKey, ResourceState>,
+  exists: (key: ResourceKey) => boolean,
+  judge: Judge<T> = judgeAtOnce,
+): WriteDecisions<T> {
+  const held = new Map<T, WriteDecision>();
+  const byKey = groupByKey(items);
+  const sequences = new Map<ResourceKey, Sequence>();
+  let stale: Iterable<ResourceKey> = byKey.keys();
+  for (;;) {
+    for (const key of stale) sequences.set(key, applySequence(byKey.get(key) ?? [], stored.get(key), held, judge));
+    const provided = (key: ResourceKey): boolean => sequences.get(key)?.state !== undefined || exists(key);
+    const newlyHeld = new Set<ResourceKey>();
+    for (const item of items) {
+      if (held.has(item) || sequences.get(item.key)?.decisions.get(item)?.kind !== 'written') continue;
+      const missing = item.references.filter((reference) => !provided(reference.key));
+      if (missing.length === 0) continue;
+      held.set(item, { kind: 'missing', missing });
+      newlyHeld.add(item.key);
+    }
+    if (newlyHeld.size === 0) {
+      // what was held early may also miss what was held later; nothing has to wait for itself
+      for (const item of held.keys()) {
+        const missing = item.references.filter(({ key }) => key !== item.key && !provided(key));
+        held.set(item, { kind: 'missing', missing });
+      }
+      return collect(items, sequences, held);
+    }
+    stale = newlyHeld;
+  }
+}
+
+function groupByKey<T extends WriteItem>(items: readonly T[]): Map<ResourceKey, T[]> {
+  const groups = new Map<ResourceKey, T[]>();
+  for (const item of items) {
+    appendTo(groups, item.key, item);
+  }
+  return groups;
+}
+
+function collect<T extends WriteItem>(
+  items: readonly T[],
+  sequences: ReadonlyMap<ResourceKey, Sequence>,
+  held: ReadonlyMap<T, WriteDecision>,
+): WriteDecisions<T> {
+  const decisions = new Map<T, WriteDecision>();
+  for (const item of items) {
+    const decision = held.get(item) ?? sequences.get(item.key)?.decisions.get(item);
+    if (decision === undefined) throw new Error('an item was not decided');
+    decisions.set(item, decision);
+  }
+  const changed = new Map<ResourceKey, NewResourceState>();
+  for (const [key, { state }] of sequences) if (state !== undefined && 'text' in state) changed.set(key, state);
+  return { decisions, changed };
+}
+
+/** Applies the items of one key one after the other; an invalid one fails alone. */
+function applySequence<T extends WriteItem>(
+  items: readonly T[],
+  stored: ResourceState | undefined,
+  held: ReadonlyMap<T, WriteDecision>,
+  judge: Judge<T>,
+): Sequence {
+  const decisions = new Map<WriteItem, WriteDecision>();
+  let state: Sequence['state'] = stored;
+  for (const item of items) {
+    if (held.has(item)) continue;
+    const applied: Applied = applyItem(item, state, judge);
+    decisions.set(item, applied.decision);
+    state = applied.state;
+  }
+  return { decisions, state };
+}
+
+function applyItem<T extends WriteItem>(item: T, state: Sequence['state'], judge: Judge<T>): Applied {
+  const { key, body, rules } = item;
+  const failed = (...errors: ItemError[]) => ({ decision: { kind: 'failed' as const, errors }, state });
+  if (rules.operation === 'patch' && state === undefined) {
+    return failed({ code: 'not_found', message: 'there is no such resource to patch' });
+  }
+  if (rules.operation === 'upload' && rules.onconflict === 'reject' && state !== undefined) {
+    return failed({ code: 'conflict', message: 'the resource exists already' });
+  }
+  const unknown = rules.schema.unknownFields(body);
+  if (unknown.length > 0 && !rules.ignoreUnknownFields) {
+    return failed(...faultsOf(unknown, 'unknown_field', (field) => `the schema has no field ${field}`));
+  }
+  const cleared = Object.keys(body).filter((field) => body[field] === null && rules.schema.isRequired(field));
+  if (cleared.length > 0) {
+    return failed(...faultsOf(cleared, 'required_field', (field) => `${field} is required and cannot be deleted`));
+  }
+  const data = mergeFields(state?.data ?? {}, unknown.length === 0 ? body : without(body, unknown));
+  const faults = judge(item, data) ?? [];
+  if (faults.length > 0) return failed(...faults);
+  const version = (state?.version ?? 0) + 1;
+  const references = referencesIn(rules.schema.referenceFields, data);
+  const next = { data, version, text: JSON.stringify(data), references };
+  const excess = excessOf(next, key);
+  if (excess !== null) return failed(excess);
+  if (state !== undefined && sameJson(state.data, data)) {
+    return { decision: { kind: 'written', action: 'unchanged', version: state.version }, state };
+  }
+  const action = state === undefined ? 'created' : 'updated';
+  return { decision: { kind: 'written', action, version }, state: next };
+}
+
+function faultsOf(fields: readonly string[], code: ItemError['code'], tell: (field: string) => string): ItemError[] {
+  return fields
+    .slice(0, MAX_ERRORS_PER_ITEM)
+    .map((field) => ({ code, message: tell(quoted(field)), field: shortened(field) }));
+}
+
+/** What of a resource is too much for one document; null where it fits. */
+function excessOf({ data, text, references }: NewResourceState, key: ResourceKey): ItemError | null {
+  if (references.length > MAX_REFERENCES) return referencesFault(references);
+  const prefix = key.length - parseResourceKey(key).externalId.length;
+  const keys = references.reduce((sum, { externalId }) => sum + prefix + Buffer.byteLength(externalId), 0);
+  const bytes = Buffer.byteLength(text) + keys;
+  return bytes > MAX_RESOURCE_BYTES ? sizeFault(data) : null;
+}
+
+/** The fault of a resource with too many references. */
+export function referencesFault(references: readonly FoundReference[]): ItemError {
+  const field = mostReferringField(references);
+  const message = `the resource would have more than ${MAX_REFERENCES} references, most of them in ${quoted(field)}`;
+  return { code: 'validation', message, field: shortened(field) };
+}
+
+/** The fault of a resource that is too large. */
+export function sizeFault(data: JsonObject): ItemError {
+  const field = largestField(data);
+  const message = `the resource would be larger than ${MAX_RESOURCE_BYTES} bytes; its largest field is ${quoted(field)}`;
+  return { code: 'validation', message, field: shortened(field) };
+}
+
+function without(body: JsonObject, fields: readonly string[]): JsonObject {
+  const dropped = new Set(fields);
+  return Object.fromEntries(Object.entries(body).filter(([field]) => !dropped.has(field)));
+}

@@ -1,0 +1,38 @@
+import { type Scope, scopeKey } from '../batch/scope.ts';
+
+export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
+export interface JsonObject {
+  [field: string]: JsonValue;
+}
+
+/**
+ * Identity of a resource as one string, the `_id` of everything that is looked up by identity:
+ * `platform/tenant/schemaDefinitionId/externalId`. The external id comes last and unescaped, so no other part can be forged.
+ */
+export type ResourceKey = string;
+
+export function resourceKey(scope: Scope, schemaDefinitionId: string, externalId: string): ResourceKey {
+  return `${scopeKey(scope)}/${schemaDefinitionId}/${externalId}`;
+}
+
+/** Takes a key apart again. */
+export function parseResourceKey(key: ResourceKey): { schemaDefinitionId: string; externalId: string } {
+  const afterPlatform = key.indexOf('/') + 1;
+  const afterTenant = key.indexOf('/', afterPlatform) + 1;
+  const afterSchema = key.indexOf('/', afterTenant) + 1;
+  return { schemaDefinitionId: key.slice(afterTenant, afterSchema - 1), externalId: key.slice(afterSchema) };
+}
+
+/** Longest external id, in Unicode code points (contract section 1). */
+export const MAX_EXTERNAL_ID = 256;
+
+/** A resource as callers read it (contract section 5). */
+export interface Resource {
+  readonly id: string;
+  readonly schemaDefinitionId: string;
+  readonly resourceExternalId: string;
+  readonly data: JsonObject;
+  readonly versionNumber: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}

@@ -1,0 +1,149 @@
+import { resolve } from 'node:path';
+import { pino } from 'pino';
+import { assertSafeAddress } from '../api/middleware/loopback.ts';
+import { startApi } from '../api/server.ts';
+import { type Config, ConfigError, loadConfig } from '../config.ts';
+import { createLogger } from '../logging.ts';
+import { onUncaughtError } from '../process-end.ts';
+import { startWorker } from '../worker/worker.ts';
+import { tryHold } from './exclusive.ts';
+import { isFree } from './ports.ts';
+import { startServers } from './servers.ts';
+
+/**
+ * `npm start`: everything in one command. Starts the servers that are not configured, then API and worker in this
+ * process. Ctrl-C stops all of it in order; a second one at once.
+ */
+
+/** What a user can mend: told in one line, without a stack. */
+class StartError extends Error {}
+
+const say = (line: string): void => console.log(line);
+
+/** What has been started, to be stopped in the opposite order. */
+const started: Array<() => Promise<void>> = [];
+
+async function start(): Promise<void> {
+  const config = loadConfig();
+  assertSafeAddress(config);
+  await needPort(config);
+  if (!config.MONGODB_URI || !config.TEMPORAL_ADDRESS) await needDataDirectory(config);
+  const servers = await startServers({
+    config,
+    dataDir: resolve(config.DROVER_DATA_DIR),
+    ui: true,
+    usualPorts: true,
+    say,
+  }).catch((error: unknown) => {
+    throw error instanceof Error && !(error instanceof ConfigError)
+      ? new StartError(error.message, { cause: error })
+      : error;
+  });
+  started.push(servers.stop);
+  const connected = { ...config, MONGODB_URI: servers.mongodbUri, TEMPORAL_ADDRESS: servers.temporalAddress };
+  const logger = createLogger(config, {}, pino.destination(2));
+  onUncaughtError(logger, () => onFault(new StartError('an error that nobody caught; the log has it')));
+  const worker = await startWorker(connected, logger);
+  started.push(worker.stop);
+  worker.ended.catch(onFault);
+  const api = await startApi(connected, logger);
+  started.push(api.stop);
+  say('');
+  say(`API          ${api.url}`);
+  say(`Docs         ${api.url}/docs`);
+  if (servers.temporalUiUrl) say(`Temporal UI  ${servers.temporalUiUrl}`);
+  say(`MongoDB      ${servers.mongodbUri}`);
+  say(`Temporal     ${servers.temporalAddress}`);
+  const hasTokens = Boolean(config.JWT_SECRET || config.JWKS_URL);
+  if (!hasTokens) say('Tokens       none: only this machine is served, and everybody on it may do everything');
+  const token = hasTokens ? ` -H "authorization: Bearer $TOKEN"` : '';
+  say(`Try          curl ${api.url}/partner/schema-definitions${token}`);
+  say('');
+  say(`ready ${api.url}`);
+}
+
+/** @throws StartError when another program listens where the API is to listen. */
+async function needPort(config: Config): Promise<void> {
+  if (config.PORT !== 0 && !(await isFree(config.PORT, config.HOST))) {
+    throw new StartError(
+      `port ${config.PORT} of ${config.HOST} is in use: stop what listens there, or start with another PORT (PORT=0 takes any)`,
+    );
+  }
+}
+
+/** @throws StartError when another `npm start` works on the same data. */
+async function needDataDirectory(config: Config): Promise<void> {
+  const folder = resolve(config.DROVER_DATA_DIR);
+  const held = await tryHold(`data ${folder}`);
+  if (held === null) {
+    throw new StartError(
+      `the data in ${folder} is in use by another npm start: stop that one, or start with another DROVER_DATA_DIR`,
+    );
+  }
+  started.push(held.release);
+}
+
+async function stopAll(): Promise<void> {
+  for (const stop of started.splice(0).reverse()) await stop();
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof StartError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** A terminal signals every process of its group, and npm passes its own on: what comes within this time is one signal, in ms. */
+const SAME_SIGNAL_MS = 500;
+
+/** How often to look whether npm, which started us, is still there, in ms. */
+const ORPHAN_CHECK_MS = 1_000;
+
+let stoppingSince: number | null = null;
+let isReady = false;
+
+function stopInOrder(): void {
+  if (stoppingSince !== null && performance.now() - stoppingSince < SAME_SIGNAL_MS) return;
+  // What is half started ends with this process: see processes.ts.
+  if (stoppingSince !== null || !isReady) process.exit(130);
+  stoppingSince = performance.now();
+  say('stopping (once more to stop at once)');
+  stopAll().then(
+    () => process.exit(process.exitCode ?? 0),
+    (error: unknown) => {
+      console.error(explain(error));
+      process.exit(1);
+    },
+  );
+}
+
+/** A worker that ends by itself leaves nothing to wait for; after an error that nobody caught nothing new is begun. */
+function onFault(error: unknown): void {
+  if (stoppingSince !== null) return;
+  console.error(`drover stops: ${explain(error)}`);
+  stoppingSince = performance.now();
+  void stopAll().finally(() => process.exit(1));
+}
+
+/** A killed npm passes nothing on. */
+function stopWithNpm(): void {
+  const parent = process.ppid;
+  const check = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(check);
+    stopInOrder();
+  }, ORPHAN_CHECK_MS);
+  check.unref();
+}
+
+process.on('SIGINT', stopInOrder);
+process.on('SIGTERM', stopInOrder);
+if (process.env.npm_lifecycle_event) stopWithNpm();
+
+try {
+  await start();
+  isReady = true;
+} catch (error) {
+  console.error(`drover cannot start: ${explain(error)}`);
+  await stopAll();
+  process.exit(1);
+}

@@ -1,0 +1,148 @@
+import { ApplicationFailure, activityInfo, type Info } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
+import type { AttemptOfCommands } from '../store/mongodb/command-time.ts';
+import { attemptName, sinceOf } from './attempt-names.ts';
+
+/** Part of an attempt's time that is kept in hand before Temporal gives it up: it decides nothing that late. */
+const MARGIN = 0.4;
+/** Part of it that is left when its last command is over, answered or not. */
+const COMMAND_MARGIN = 0.1;
+const COMMAND_SHARE = 0.35;
+
+/** Longest that one MongoDB command may take of an activity that Temporal gives up after a time, in ms. */
+export const commandTimeoutMs = (activityTimeoutMs: number): number => activityTimeoutMs * COMMAND_SHARE;
+
+/** One delivery of an activity: who it is, and until when it may write. */
+export interface Delivery {
+  /** Unique to this attempt of this activity. */
+  readonly id: string;
+  /** Names the activity, the same for all of its attempts. */
+  readonly activity: string;
+  /** Names the execution of the workflow, and that by Temporal's id; the workflow, whatever executions it has had. */
+  readonly execution: string;
+  readonly runId: string;
+  readonly workflow: string;
+  /** When Temporal scheduled it, in ms by its clock: later than any attempt before it, whatever their numbers are (`attemptName`). */
+  readonly since: number;
+  /** 1 for the first one, and for the first one after the activity was reset. */
+  readonly attempt: number;
+  /** No attempt came before it, as far as Temporal tells: one that was reset may look like the first. */
+  readonly isFirst: boolean;
+  /** Whether a group was named after an attempt of this activity that came before this one, or of another execution of the workflow. */
+  hasSuperseded(group: string): boolean;
+  /** Whether an attempt before it may have run out of time: what took that long must not be done in the same way again. */
+  readonly isAfterTimeout: boolean;
+  /**
+   * Stops a delivery that Temporal may have given up already: a later one may have done its work, and writing now would do it
+   * twice (invariant 2).
+   * @throws a retryable failure.
+   */
+  assertInTime(): void;
+}
+
+export function currentDelivery(): Delivery {
+  return deliveryOf(activityInfo());
+}
+
+type Limits = Pick<Info, 'startToCloseTimeoutMs' | 'heartbeatTimeoutMs'>;
+type Identity = Pick<Info, 'workflowExecution' | 'activityId'>;
+type Times = Limits & Pick<Info, 'currentAttemptScheduledTimestampMs'>;
+
+/**
+ * The attempt that runs, as its commands see it: the limits are its own, whatever this worker is configured with (its batch was
+ * started under another `ACTIVITY_TIMEOUT_SECONDS`, or it is a local activity).
+ */
+export function attemptOfCommands(info: Identity & Times = activityInfo()): AttemptOfCommands {
+  const { startToCloseTimeoutMs, currentAttemptScheduledTimestampMs } = info;
+  const began = performance.now();
+  // 0 where there is none
+  const heartbeatTimeoutMs = info.heartbeatTimeoutMs || startToCloseTimeoutMs;
+  const end = began + startToCloseTimeoutMs * (1 - COMMAND_MARGIN);
+  const longest = commandTimeoutMs(Math.min(startToCloseTimeoutMs, heartbeatTimeoutMs));
+  const leftMs = (): number => {
+    const left = end - performance.now();
+    if (left <= 0) throw outOfTime();
+    return left;
+  };
+  return {
+    activity: activityIdentity(info),
+    since: currentAttemptScheduledTimestampMs,
+    cursorTimeMs: leftMs,
+    commandTimeMs: () => Math.min(longest, leftMs()),
+    // Temporal's clock has come to this at least
+    now: () => new Date(Math.max(Date.now(), currentAttemptScheduledTimestampMs + performance.now() - began)),
+  };
+}
+
+const activityIdentity = ({ workflowExecution, activityId }: Identity): string =>
+  `${workflowExecution?.workflowId}/${workflowExecution?.runId}/${activityId}`;
+
+const outOfTime = (): ApplicationFailure => ApplicationFailure.retryable('out of time', 'OutOfTime');
+
+/**
+ * A delivery with its whole time to write ahead of it, where Temporal goes by its heartbeats: this one has been heard.
+ * @throws where it was given up already: then a later one may be at work.
+ */
+export async function renewed({ client }: { readonly client: Client }, delivery: Delivery): Promise<Delivery> {
+  const { heartbeatTimeoutMs, taskToken } = activityInfo();
+  if (!heartbeatTimeoutMs) return delivery;
+  const assertHeard = inTime(heartbeatTimeoutMs);
+  await client.workflowService.recordActivityTaskHeartbeat({ namespace: client.options.namespace, taskToken });
+  return {
+    ...delivery,
+    assertInTime: () => {
+      delivery.assertInTime();
+      assertHeard();
+    },
+  };
+}
+
+export function deliveryOf(
+  info: Identity &
+    Pick<Info, 'attempt' | 'startToCloseTimeoutMs'> &
+    Partial<Pick<Info, 'scheduledTimestampMs' | 'currentAttemptScheduledTimestampMs'>>,
+): Delivery {
+  const { scheduledTimestampMs = 0, currentAttemptScheduledTimestampMs = 0 } = info;
+  const sinceFirstMs = currentAttemptScheduledTimestampMs - scheduledTimestampMs;
+  const activity = activityIdentity(info);
+  const workflow = `${info.workflowExecution?.workflowId}`;
+  const runId = `${info.workflowExecution?.runId}`;
+  const execution = `${workflow}/${runId}`;
+  const since = currentAttemptScheduledTimestampMs;
+  const id = attemptName(activity, since);
+  return {
+    id,
+    activity,
+    execution,
+    runId,
+    workflow,
+    since,
+    attempt: info.attempt,
+    isFirst: info.attempt === 1 && sinceFirstMs === 0,
+    hasSuperseded: (group) => {
+      if (group.startsWith(`${activity}/`)) return group !== id && sinceOf(activity, group) <= since;
+      return group.startsWith(`${workflow}/`) && !group.startsWith(`${execution}/`);
+    },
+    // one that was reset is numbered 1 again
+    isAfterTimeout: sinceFirstMs > info.startToCloseTimeoutMs * (1 - MARGIN),
+    assertInTime: inTime(info.startToCloseTimeoutMs),
+  };
+}
+
+/** @returns throws once the time that was given from now on is over, but for what is kept in hand. */
+function inTime(givenMs: number): () => void {
+  const since = performance.now();
+  return () => {
+    if (performance.now() - since > givenMs * (1 - MARGIN)) throw outOfTime();
+  };
+}
+
+const BLOCKED = 'Blocked';
+
+/** The activity cannot go on for now: another worker is at work on what it needs. Retried soon. */
+export function blocked(what: string): ApplicationFailure {
+  return ApplicationFailure.create({ message: what, type: BLOCKED, nonRetryable: false, nextRetryDelay: '150ms' });
+}
+
+/** Whether this is what `blocked` makes: then every command of the attempt was answered. */
+export const isBlocked = (error: unknown): boolean => error instanceof ApplicationFailure && error.type === BLOCKED;

@@ -1,0 +1,294 @@
+import { randomInt } from 'node:crypto';
+import { BSON, type Collection } from 'mongodb';
+import type { ResourceKey } from '../domain/write/resource.ts';
+import { removeLists } from '../store/items/key-lists.ts';
+import type { StoredOutcome } from '../store/items/outcomes.ts';
+import type { Database } from '../store/mongodb/database.ts';
+import { deleteFound } from '../store/mongodb/each-by-id.ts';
+import { isDuplicateKey, SupersededError } from '../store/mongodb/errors.ts';
+import { slices, slicesByBytes } from '../store/mongodb/slices.ts';
+import { sinceOf } from './attempt-names.ts';
+import { type CommitDocument, decideGroup, groupsIn } from './groups.ts';
+import { removeLeaving, unmarkLeaving } from './write-resources.ts';
+
+/**
+ * A part of one step of a delete batch's plan: `batchId/run/step#part`. The whole step is carried out by one activity, and its
+ * resources vanish at one moment: the one in which an attempt of it inserts the commit document of its group. Each attempt has a
+ * group of its own; who takes over inserts the documents of earlier ones as aborted first, so that at most one is ever committed,
+ * and marks that an earlier attempt sets late are marks of a group that is over.
+ */
+interface DeletionStepDocument {
+  _id: string;
+  step: number;
+  keys: ResourceKey[];
+  /** For each key the items that asked for it, the first one first; none where only the cascade does. */
+  items: number[][];
+  /** For each key that only the cascade deletes some of what it refers to that goes too. */
+  reasons: ResourceKey[][];
+  /** Items whose outcome planning has decided. */
+  decided: { indexes: number[]; outcome: StoredOutcome }[];
+  /** Nothing of the step is left half done. */
+  done: boolean;
+  /** First part only: groups that may have marks, and may still be committed. */
+  groups?: string[];
+  /** First part only, from when the step is done: resources that it has deleted and that no item asked for. */
+  cascaded?: number;
+}
+
+/** One step of a plan as it is carried out. */
+export interface DeletionStep {
+  readonly id: string;
+  /** Groups of attempts that have worked on it, and are not known to be over. */
+  readonly groups: readonly string[];
+  /** What to delete, and why. */
+  readonly targets: ReadonlyMap<ResourceKey, DeletionTarget>;
+  readonly decided: readonly DecidedItems[];
+}
+
+export interface DeletionTarget {
+  /** Items that asked for it, the first one first; none where only the cascade deletes it. */
+  readonly items: readonly number[];
+  /** What it refers to that goes too, some of it; empty where items asked for it. */
+  readonly reasons: readonly ResourceKey[];
+}
+
+/** Items (the first one, and its repeats) with the outcome that they get. */
+export interface DecidedItems {
+  readonly indexes: readonly number[];
+  readonly outcome: StoredOutcome;
+}
+
+/** Keys and decided outcomes in one document, and bytes of these. */
+const ENTRIES_PER_DOCUMENT = 1000;
+const BYTES_PER_DOCUMENT = 4 * 1024 * 1024;
+/** Indexes of items in one entry: an id may be asked for as often as a body has room for it. */
+const INDEXES_PER_ENTRY = 50_000;
+/** Bytes of an index in an array. */
+const BYTES_PER_INDEX = 16;
+
+const collection = (database: Database): Collection<DeletionStepDocument> =>
+  database.collection<DeletionStepDocument>('deletion_steps');
+
+/** `_id`s of everything that belongs to a batch, in this collection and in `commits`. */
+const ofBatch = (batchId: string) => ({ $gt: `${batchId}/`, $lt: `${batchId}0` });
+
+/** Runs before one of which something may be left, if its end and those of all between have failed to remove it. */
+const EARLIER_RUNS = 20;
+
+/** The same, of a run and those before it: whoever is late, of a run that is over, leaves the plan of a later one alone. */
+const ofRun = (batchId: string, run: number) => ({
+  $or: runsUpTo(run).map((one) => ({ _id: { $gt: `${batchId}/${one}/`, $lt: `${batchId}/${one}0` } })),
+});
+
+const runsUpTo = (run: number): number[] =>
+  Array.from({ length: Math.min(run, EARLIER_RUNS) }, (_, earlier) => run - earlier);
+
+/** The identity of a step; numbers of steps are unique in a run. In the version before this one it was its group, too. */
+export const stepId = (batchId: string, run: number, step: number): string => `${batchId}/${run}/${step}`;
+
+/** Most steps of one plan. */
+const STEPS_PER_PLAN = 1_000_000;
+/** Rounds that are told apart: more than there are. */
+const ROUNDS = 32;
+/** Plans of one round that are told apart: the largest number of a step is an integer that a double holds. */
+const PLANS_PER_ROUND = 2 ** 26;
+/** Below it are the numbers of an earlier version, by round and attempt, of which it told this many apart. */
+const FIRST_NUMBER = 10 ** 12;
+const OLD_ATTEMPTS_PER_ROUND = 1_000;
+
+/**
+ * The first number for the steps of a plan. Each attempt to plan a round has numbers of its own, by chance: one that was given up and
+ * is late cannot change the plan that is being carried out.
+ */
+export const firstStep = (round: number): number =>
+  FIRST_NUMBER + (randomInt(PLANS_PER_ROUND) * ROUNDS + round) * STEPS_PER_PLAN;
+
+export const roundOfStep = (step: number): number =>
+  step < FIRST_NUMBER
+    ? Math.floor(step / STEPS_PER_PLAN / OLD_ATTEMPTS_PER_ROUND)
+    : Math.floor((step - FIRST_NUMBER) / STEPS_PER_PLAN) % ROUNDS;
+
+/** Stores a step. @throws SupersededError where there is one of that number: to be planned anew, with other numbers. */
+export async function insertStep(
+  database: Database,
+  batch: { readonly batchId: string; readonly run: number },
+  step: number,
+  { targets, decided }: Pick<DeletionStep, 'targets' | 'decided'>,
+): Promise<void> {
+  const entries = [...entriesOf(targets, decided)];
+  const parts = [...slicesByBytes(entries, ENTRIES_PER_DOCUMENT, bytesOf, BYTES_PER_DOCUMENT)];
+  for (const [part, some] of (parts.length === 0 ? [[]] : parts).entries()) {
+    const asked = some.flatMap((entry) => ('key' in entry ? [entry] : []));
+    await insertPart(database, {
+      _id: partId(stepId(batch.batchId, batch.run, step), part),
+      step,
+      keys: asked.map(({ key }) => key),
+      items: asked.map(({ items }) => items),
+      reasons: asked.map(({ reasons }) => reasons),
+      decided: some.flatMap((entry) => ('key' in entry ? [] : [entry])),
+      done: false,
+    });
+  }
+}
+
+async function insertPart(database: Database, part: DeletionStepDocument): Promise<void> {
+  try {
+    await collection(database).insertOne(part);
+  } catch (error) {
+    throw isDuplicateKey(error) ? new SupersededError('another plan has steps of these numbers') : error;
+  }
+}
+
+/** A key, or a decided outcome, with some of its items: what is asked for very often is several entries. */
+type Entry =
+  | { readonly key: ResourceKey; readonly items: number[]; readonly reasons: ResourceKey[] }
+  | { readonly indexes: number[]; readonly outcome: StoredOutcome };
+
+function* entriesOf(targets: DeletionStep['targets'], decided: readonly DecidedItems[]): Generator<Entry> {
+  for (const [key, { items, reasons }] of targets) {
+    if (items.length === 0) yield { key, items: [], reasons: [...reasons] };
+    for (const some of slices(items, INDEXES_PER_ENTRY)) yield { key, items: some, reasons: [...reasons] };
+  }
+  for (const { indexes, outcome } of decided) {
+    for (const [at, some] of [...slices(indexes, INDEXES_PER_ENTRY)].entries())
+      yield { indexes: some, outcome: at > 0 ? { ...outcome, repeat: true } : outcome };
+  }
+}
+
+function bytesOf(entry: Entry): number {
+  if (!('key' in entry)) return entry.indexes.length * BYTES_PER_INDEX + BSON.calculateObjectSize(entry.outcome);
+  const keys = [entry.key, ...entry.reasons].reduce((sum, key) => sum + Buffer.byteLength(key), 0);
+  return keys + entry.items.length * BYTES_PER_INDEX;
+}
+
+/** Parts sort as numbers do. */
+const partId = (step: string, part: number): string => `${step}#${String(part).padStart(6, '0')}`;
+
+/** The whole of a step; null where there is none (any more). */
+export async function readStep(database: Database, id: string): Promise<DeletionStep | null> {
+  const parts = await collection(database)
+    .find({ _id: { $gt: `${id}#`, $lt: `${id}$` } })
+    .sort({ _id: 1 })
+    .toArray();
+  return parts.length === 0 ? null : toStep(id, parts);
+}
+
+function toStep(id: string, parts: readonly DeletionStepDocument[]): DeletionStep {
+  const targets = new Map<ResourceKey, DeletionTarget>();
+  for (const { keys, items, reasons } of parts) {
+    for (const [at, key] of keys.entries()) {
+      const before = targets.get(key)?.items ?? [];
+      targets.set(key, { items: [...before, ...(items[at] ?? [])], reasons: reasons[at] ?? [] });
+    }
+  }
+  return { id, groups: parts[0]?.groups ?? [], targets, decided: parts.flatMap((part) => part.decided) };
+}
+
+/** What the groups of a step's attempts are named after it: `attemptName`. */
+export const groupOfAttempt = (id: string, { activity, id: attempt }: { activity: string; id: string }): string =>
+  `${id}${attempt.slice(activity.length)}`;
+
+/**
+ * Notes the group of an attempt before it marks anything. Who notes then looks: of two attempts at work at once one sees the other.
+ * @param since when the attempt was scheduled.
+ * @returns the groups of the attempts before it, to be ended. @throws SupersededError where a later one is noted, or the step is gone.
+ */
+export async function noteGroup(database: Database, id: string, group: string, since: number): Promise<string[]> {
+  const noted = await collection(database).findOneAndUpdate(
+    { _id: partId(id, 0) },
+    { $addToSet: { groups: group } },
+    { returnDocument: 'after', projection: { groups: 1 } },
+  );
+  const others = (noted?.groups ?? []).filter((other) => other !== group);
+  if (noted === null || others.some((other) => sinceOf(id, other) > since))
+    throw new SupersededError('a later attempt is at work on the step, or it is gone');
+  return others;
+}
+
+/** Forgets groups that have taken back their marks and commit nothing. */
+export async function forgetGroupsOf(database: Database, id: string, groups: readonly string[]): Promise<void> {
+  await collection(database).updateOne({ _id: partId(id, 0) }, { $pullAll: { groups: [...groups] } });
+}
+
+/**
+ * Decides the groups of earlier attempts of a step, for good: those that are not committed are aborted, their marks taken back, and
+ * they are forgotten. A commit of theirs that is under way finds its document taken, and a mark that lands late is one of a group
+ * that is over.
+ * @returns the one that is committed, if one is.
+ */
+export async function endGroups(
+  database: Database,
+  step: Pick<DeletionStep, 'id' | 'groups' | 'targets'>,
+): Promise<CommitDocument | null> {
+  const aborted: string[] = [];
+  // that of a worker of the version before this one, which noted none
+  for (const group of [...step.groups, step.id]) {
+    const decision = await decideGroup(database, group, 'aborted');
+    if (decision.state === 'committed') return decision;
+    aborted.push(group);
+  }
+  for (const some of slices([...step.targets.keys()]))
+    for (const group of aborted) await unmarkLeaving(database, group, some);
+  if (step.groups.length > 0) await forgetGroupsOf(database, step.id, step.groups);
+  return null;
+}
+
+/**
+ * Nothing is left to do for this step, whoever looks for what was left half done. Safe to repeat: the first count stays, for
+ * what decided about the step may be forgotten later.
+ * @param cascaded resources that it has deleted and that no item asked for.
+ */
+export async function markStepDone(database: Database, id: string, cascaded: number): Promise<void> {
+  await collection(database).updateOne(
+    { _id: partId(id, 0), cascaded: { $exists: false } },
+    { $set: { cascaded, done: true } },
+  );
+  // a part that is passed over has the step settled once more at the end of its run, which changes nothing
+  await collection(database).updateMany({ _id: { $gt: `${id}#`, $lt: `${id}$` } }, { $set: { done: true } });
+}
+
+/** Resources that the steps of a run which are done have deleted, and that no item asked for. */
+export async function cascadedInRun(database: Database, batchId: string, run: number): Promise<number> {
+  const counted = collection(database).find(
+    { _id: { $gt: `${batchId}/${run}/`, $lt: `${batchId}/${run}0` }, cascaded: { $gt: 0 } },
+    { projection: { cascaded: 1 } },
+  );
+  let sum = 0;
+  for await (const { cascaded = 0 } of counted) sum += cascaded;
+  return sum;
+}
+
+/** Steps of a batch, up to a run or all, that may have been left half done, one at a time. */
+export async function* unfinishedSteps(
+  database: Database,
+  batchId: string,
+  run?: number,
+): AsyncGenerator<DeletionStep> {
+  const open = await collection(database)
+    .find({ ...upTo(batchId, run), done: false }, { projection: { _id: 1 } })
+    .toArray();
+  for (const id of new Set(open.map(({ _id }) => _id.slice(0, _id.lastIndexOf('#'))))) {
+    const step = await readStep(database, id);
+    if (step !== null) yield step;
+  }
+}
+
+const upTo = (batchId: string, run: number | undefined) =>
+  run === undefined ? { _id: ofBatch(batchId) } : ofRun(batchId, run);
+
+/**
+ * Removes the plan of a delete batch that is over, up to a run or all of it, with what decides about its marks: those that a step has left behind are
+ * brought to their end first, for a mark without a decision would be one that never was decided. Safe to repeat.
+ */
+export async function removeDeletionPlan(database: Database, batchId: string, run?: number): Promise<void> {
+  for await (const step of unfinishedSteps(database, batchId, run)) {
+    const committed = await endGroups(database, step);
+    if (committed === null) continue;
+    for (const some of slices([...step.targets.keys()])) await removeLeaving(database, committed._id, some);
+  }
+  await deleteFound(collection(database), upTo(batchId, run));
+  await deleteFound(groupsIn(database), upTo(batchId, run));
+  // lists are of groups, which begin with batch and run
+  for (const owner of run === undefined ? [batchId] : runsUpTo(run).map((one) => `${batchId}/${one}`))
+    await removeLists(database, owner);
+}

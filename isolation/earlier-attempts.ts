@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import type { ResourceKey } from '../domain/write/resource.ts';
+import { type BatchDocument, readBatches } from '../store/batches/batches.ts';
+import type { RunOfBatch } from '../store/batches/run-fence.ts';
+import { keysOfItems } from '../store/items/item-pages.ts';
+import { fenceOutcomes } from '../store/items/outcomes.ts';
+import { claimedBy } from '../store/items/pending-items.ts';
+import type { Database } from '../store/mongodb/database.ts';
+import { SupersededError } from '../store/mongodb/errors.ts';
+import { batchWorkflowId } from '../workflows/messages.ts';
+import type { Delivery } from './attempt.ts';
+import { sinceOf } from './attempt-names.ts';
+import { assertExecution } from './executions.ts';
+import { fenceResources } from './fences.ts';
+import { attemptOfIntent, intentsOf, layIntent, removeIntents, withdrawIntent } from './intents.ts';
+
+/** What an attempt may write. */
+export interface Writable {
+  readonly batch: BatchDocument;
+  readonly items: readonly { readonly key: ResourceKey; readonly index: number }[];
+}
+
+/**
+ * Takes over from earlier attempts of the same activity, and from activities of an earlier execution of the workflow: the last
+ * command of one that got no answer may be carried out at any time, and is to change nothing from now on (invariants 1 to 3). To be
+ * called before anything is read to decide on, and once more when this attempt has laid its intent: of two attempts at work at once,
+ * which lay and then look here, the earlier one sees the later.
+ * Costs one look where no attempt has left an intent.
+ * @param batch as this execution has taken it over (`takeOverRun`).
+ * @param writable what an attempt of this activity may write.
+ * @throws SupersededError where a later attempt, or a later execution, is at work.
+ */
+export async function endEarlierAttempts(
+  database: Database,
+  delivery: Delivery,
+  batch: BatchDocument,
+  writable: () => Promise<readonly Writable[]>,
+): Promise<void> {
+  const [left] = await Promise.all([intentsOf(database, delivery.workflow), assertExecution(database, batch)]);
+  const ofActivity = left.filter((id) => id.startsWith(`${delivery.activity}/`));
+  const ofOthers = left.filter((id) => !id.startsWith(`${delivery.execution}/`));
+  const others = [...ofActivity.filter((id) => attemptOfIntent(id) !== delivery.id), ...ofOthers];
+  if (others.length === 0) return;
+  assertLatest(delivery, ofActivity);
+  const isSeen = ofActivity.some((id) => attemptOfIntent(id) === delivery.id);
+  const own = { id: delivery.id, batchId: batch._id, schemaDefinitionIds: [], targets: [] };
+  // an earlier attempt that is at work, and meets the fences, sees by it that they are not old ones (`assertNotSuperseded`)
+  if (!isSeen) await layIntent(database, own);
+  await fenceWrites(database, delivery.id, await (ofOthers.length > 0 ? allOf(database, batch) : writable()));
+  // Only now: a deleter that meets none of these takes the attempt for over.
+  await removeIntents(database, others);
+  if (!isSeen) await withdrawIntent(database, own);
+}
+
+/** What any activity of a batch may write: its own items, and those of other batches that it has claimed. */
+async function allOf(database: Database, batch: BatchDocument): Promise<Writable[]> {
+  const indexes = Array.from({ length: batch.total }, (_, index) => index);
+  return [{ batch, items: await keysOfItems(database, batch, indexes) }, ...(await claimedItems(database, batch))];
+}
+
+/**
+ * For an attempt that meets fences of another one: old ones, or those of somebody who is taking over from it. Whoever takes over has
+ * an intent of its own while it puts fences, and removes those of earlier attempts before it withdraws that.
+ * @throws SupersededError where somebody takes over, or has.
+ */
+export async function assertNotSuperseded(database: Database, delivery: Delivery, batch: BatchDocument): Promise<void> {
+  const [laid] = await Promise.all([intentsOf(database, delivery.activity), assertExecution(database, batch)]);
+  if (!laid.some((id) => attemptOfIntent(id) === delivery.id))
+    throw new SupersededError('the intent of this attempt was removed: another one has taken over');
+  assertLatest(delivery, laid);
+}
+
+function assertLatest({ activity, since }: Delivery, intents: readonly string[]): void {
+  if (intents.some((id) => sinceOf(activity, attemptOfIntent(id)) > since))
+    throw new SupersededError('a later attempt is at work');
+}
+
+/** Nothing that was decided before is written any more, neither resources nor outcomes. */
+export async function fenceWrites(database: Database, token: string, writable: readonly Writable[]): Promise<void> {
+  for (const { batch, items } of writable) {
+    await fenceResources(
+      database,
+      token,
+      items.map(({ key }) => key),
+    );
+    await fenceOutcomes(
+      database,
+      batch,
+      items.map(({ index }) => index),
+    );
+  }
+}
+
+/** Pending items that a run has claimed to apply them together, whosever they are. */
+export async function claimedItems(database: Database, batch: RunOfBatch): Promise<Writable[]> {
+  const members = await claimedBy(database, batch);
+  const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
+  return owners.map((batch) => ({ batch, items: members.filter((member) => member.batchId === batch._id) }));
+}
+
+/** What a batch that is to be finished may still have under way, when none of its activities is carried out any more. */
+export class LeftAttempts {
+  readonly #database: Database;
+  readonly #token: string;
+  readonly #intents: readonly string[];
+
+  private constructor(database: Database, batchId: string, intents: readonly string[]) {
+    this.#database = database;
+    this.#token = `${batchId}/finish/${randomUUID()}`;
+    this.#intents = intents;
+  }
+
+  /** @returns null where no attempt has left an intent, which costs one look. */
+  static async of(database: Database, batch: RunOfBatch): Promise<LeftAttempts | null> {
+    const intents = await intentsOf(database, batchWorkflowId(batch._id));
+    if (intents.length === 0) return null;
+    const left = new LeftAttempts(database, batch._id, intents);
+    await left.fence(await claimedItems(database, batch));
+    return left;
+  }
+
+  /** See `fenceWrites`. */
+  async fence(writable: readonly Writable[]): Promise<void> {
+    await fenceWrites(this.#database, this.#token, writable);
+  }
+
+  /** Everything that is not settled has its fence: nobody is to wait for these attempts any more. */
+  async end(): Promise<void> {
+    await removeIntents(this.#database, this.#intents);
+  }
+}

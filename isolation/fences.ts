@@ -1,0 +1,90 @@
+import type { ResourceKey } from '../domain/write/resource.ts';
+import type { Database } from '../store/mongodb/database.ts';
+import { deleteEach, updateEach } from '../store/mongodb/each-by-id.ts';
+import { isDuplicateKey } from '../store/mongodb/errors.ts';
+import { slices } from '../store/mongodb/slices.ts';
+import { type Fence, PLACEHOLDER, type ResourceDocument, resourcesIn } from '../store/resources.ts';
+
+/** How long a fence holds after it was put, in ms: longer than a command is under way, on any network or server. */
+const FENCE_MS = 60 * 60 * 1000;
+
+/** Fences that are put at once: each is a command of its own in a bulk write. */
+const FENCES_AT_ONCE = 500;
+
+/** Puts a fence on every key, there or not. When this returns, nothing decided before it can be written. Safe to repeat. */
+export async function fenceResources(database: Database, token: string, keys: readonly ResourceKey[]): Promise<void> {
+  for (const some of slices([...new Set(keys)], FENCES_AT_ONCE)) await fenceSome(database, token, some);
+}
+
+async function fenceSome(database: Database, token: string, keys: ResourceKey[]): Promise<void> {
+  for (;;) {
+    const fence: Fence = { token, at: new Date() };
+    if ((await updateEach(resourcesIn(database), keys, {}, { $set: { fence } })) === keys.length) return;
+    const stored = await resourcesIn(database)
+      .find({ _id: { $in: keys } }, { projection: { _id: 1 } })
+      .toArray();
+    const taken = new Set(stored.map(({ _id }) => _id));
+    const placeholders = keys.filter((key) => !taken.has(key)).map((_id) => placeholder(_id, fence));
+    try {
+      if (placeholders.length > 0) await resourcesIn(database).insertMany(placeholders, { ordered: false });
+    } catch (error) {
+      // what came in between, late or not, is stored: it gets its fence in the next round
+      if (!isDuplicateKey(error)) throw error;
+    }
+  }
+}
+
+/** Puts a fence on what is stored of these keys: a change of it that was decided before is not made any more. */
+export async function fenceStored(database: Database, token: string, keys: readonly ResourceKey[]): Promise<void> {
+  await updateEach(resourcesIn(database), keys, {}, { $set: { fence: { token, at: new Date() } } });
+}
+
+/** It belongs to no schema definition and no tenant's list: only whoever asks for its key meets it. */
+function placeholder(_id: ResourceKey, fence: Fence): ResourceDocument {
+  const document: Pick<ResourceDocument, '_id' | 'hidden' | 'fence' | 'references' | 'writes' | 'updatedAt'> = {
+    _id,
+    hidden: PLACEHOLDER,
+    fence,
+    references: [],
+    writes: [],
+    updatedAt: fence.at,
+  };
+  return document as ResourceDocument; // every reader leaves placeholders out (`hidden`)
+}
+
+/**
+ * Removes resources, or what was to become one. Where a fence still holds, a placeholder stays in their place: a late insert of
+ * the same key is on its way, for all we know.
+ * @param mark what they have in common: one that has changed meanwhile stays.
+ */
+export async function removeMarked(
+  database: Database,
+  mark: { hidden: string } | { 'leaving.group': string },
+  keys: readonly ResourceKey[],
+): Promise<void> {
+  const deleted = await deleteEach(resourcesIn(database), keys, { ...mark, fence: { $exists: false } });
+  if (deleted === keys.length) return;
+  await deleteEach(resourcesIn(database), keys, { ...mark, 'fence.at': { $lte: new Date(Date.now() - FENCE_MS) } });
+  await updateEach(resourcesIn(database), keys, mark, {
+    $set: { hidden: PLACEHOLDER, references: [], writes: [] },
+    $unset: {
+      leaving: '',
+      id: '',
+      scope: '',
+      schemaDefinitionId: '',
+      externalId: '',
+      data: '',
+      bytes: '',
+      version: '',
+      createdAt: '',
+    },
+  });
+}
+
+/** Removes placeholders whose fence is too old to hold. @returns how many. */
+export async function removeOldPlaceholders(database: Database): Promise<number> {
+  const old = new Date(Date.now() - FENCE_MS);
+  // one that is passed over is found by the next pass
+  const { deletedCount } = await resourcesIn(database).deleteMany({ hidden: PLACEHOLDER, 'fence.at': { $lte: old } });
+  return deletedCount;
+}

@@ -1,0 +1,133 @@
+import type { Collection } from 'mongodb';
+import { isTerminal } from '../domain/batch/batch.ts';
+import type { ResourceKey } from '../domain/write/resource.ts';
+import { batchesIn } from '../store/batches/batches.ts';
+import type { Database } from '../store/mongodb/database.ts';
+import { deleteEach } from '../store/mongodb/each-by-id.ts';
+import { isDuplicateKey, SupersededError } from '../store/mongodb/errors.ts';
+import { keySlices, slices } from '../store/mongodb/slices.ts';
+
+/**
+ * What one delivery of an activity is about to make resources refer to. Laid before the activity looks at its targets, removed
+ * when its writes are done: a deleter that marks a target and then finds no intent knows that nobody is about to refer to it
+ * (invariant 3). A change of a schema definition looks here for writers under the old version.
+ */
+export interface IntentDocument {
+  _id: string;
+  /** The delivery of an activity that laid it. */
+  delivery: string;
+  batchId: string;
+  schemaDefinitionIds: string[];
+  targets: ResourceKey[];
+  laidAt: Date;
+}
+
+/** The collection `intents`. */
+export const intentsIn = (database: Database): Collection<IntentDocument> => database.collection('intents');
+
+/** Most targets in one document, which has at most 4 MB of them. */
+const TARGETS_PER_DOCUMENT = 5_000;
+
+export interface Intent {
+  /** Names the attempt, and no other one (`attemptName`). */
+  readonly id: string;
+  readonly batchId: string;
+  readonly schemaDefinitionIds: readonly string[];
+  readonly targets: readonly ResourceKey[];
+}
+
+/** @throws SupersededError where there is one of that name: the attempt has to begin anew, with a name of its own. */
+export async function layIntent(database: Database, intent: Intent): Promise<void> {
+  const documents = partsOf(intent.targets).map((targets, part) => ({
+    _id: partId(intent.id, part),
+    delivery: intent.id,
+    batchId: intent.batchId,
+    schemaDefinitionIds: [...intent.schemaDefinitionIds],
+    targets,
+    laidAt: new Date(),
+  }));
+  try {
+    await intentsIn(database).insertMany(documents);
+  } catch (error) {
+    throw isDuplicateKey(error) ? new SupersededError('an intent of this name is laid already') : error;
+  }
+}
+
+/** What each document of an intent names: there is one at least. */
+function partsOf(targets: readonly ResourceKey[]): ResourceKey[][] {
+  const parts = [...keySlices(targets, TARGETS_PER_DOCUMENT)];
+  return parts.length === 0 ? [[]] : parts;
+}
+
+const partId = (id: string, part: number): string => `${id}#${part}`;
+
+/** `_id`s of the intents of a workflow, or of one of its executions or activities: of each, some command may be under way. */
+export async function intentsOf(database: Database, whom: string): Promise<string[]> {
+  // '0' comes right after '/': the range is served by `_id`
+  const range = { _id: { $gt: `${whom}/`, $lt: `${whom}0` } };
+  const found = await intentsIn(database)
+    .find(range, { projection: { _id: 1 } })
+    .toArray();
+  return found.map(({ _id }) => _id);
+}
+
+/** The name of the attempt that has laid an intent. */
+export const attemptOfIntent = (id: string): string => id.slice(0, id.lastIndexOf('#'));
+
+/** Removes intents whose attempts can write nothing any more. */
+export async function removeIntents(database: Database, ids: readonly string[]): Promise<void> {
+  for (const some of slices(ids)) await deleteEach(intentsIn(database), some);
+}
+
+/** Removes the whole of an intent: deletes and changes of definitions wait for what is left of one. */
+export async function withdrawIntent(
+  database: Database,
+  { id, targets }: Pick<Intent, 'id' | 'targets'>,
+): Promise<void> {
+  await deleteEach(
+    intentsIn(database),
+    partsOf(targets).map((_, part) => partId(id, part)),
+  );
+}
+
+/** Live intents on any of these targets. Intents of batches that ended or are gone are removed on the way. */
+export async function intentsOn(database: Database, targets: readonly ResourceKey[]): Promise<IntentDocument[]> {
+  return liveIntents(
+    database,
+    await intentsIn(database)
+      .find({ targets: { $in: [...targets] } })
+      .toArray(),
+  );
+}
+
+/** Live intents to write resources of a schema definition. */
+export async function intentsToWrite(database: Database, schemaDefinitionId: string): Promise<IntentDocument[]> {
+  return liveIntents(database, await intentsIn(database).find({ schemaDefinitionIds: schemaDefinitionId }).toArray());
+}
+
+async function liveIntents(database: Database, intents: IntentDocument[]): Promise<IntentDocument[]> {
+  if (intents.length === 0) return [];
+  const batchIds = [...new Set(intents.map((intent) => intent.batchId))];
+  const batches = await batchesIn(database)
+    .find({ _id: { $in: batchIds } }, { projection: { status: 1 } })
+    .toArray();
+  const running = new Set(batches.filter((batch) => !isTerminal(batch.status)).map((batch) => batch._id));
+  const stale = intents.filter((intent) => !running.has(intent.batchId)).map((intent) => intent._id);
+  // one that is passed over is left out here as well, and removed by whoever meets it next
+  if (stale.length > 0) await intentsIn(database).deleteMany({ _id: { $in: stale } });
+  return intents.filter((intent) => running.has(intent.batchId));
+}
+
+/**
+ * Removes what attempts of batches that are over have left behind: they died after their writes. Safe at any time.
+ * @param after `_id` of the last intent that was looked at. @returns that of the last one now; null at the end.
+ */
+export async function removeStaleIntents(database: Database, after: string, limit: number): Promise<string | null> {
+  const page = await intentsIn(database)
+    .find({ _id: { $gt: after } }, { projection: { targets: 0 } })
+    .sort({ _id: 1 })
+    .limit(limit)
+    .toArray();
+  await liveIntents(database, page);
+  return page.length < limit ? null : (page.at(-1)?._id ?? null);
+}

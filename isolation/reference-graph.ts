@@ -1,0 +1,89 @@
+import { type Scope, scopeKey } from '../domain/batch/scope.ts';
+import type { ResourceKey } from '../domain/write/resource.ts';
+import type { Database } from '../store/mongodb/database.ts';
+import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../store/resources.ts';
+import { visible } from './read-resources.ts';
+
+/** A resource as far as references are concerned. */
+export type Vertex = Pick<ResourceDocument, '_id' | 'id' | 'references' | 'hidden' | 'leaving' | 'updatedAt'>;
+
+const VERTEX = { id: 1, references: 1, hidden: 1, leaving: 1, updatedAt: 1 } as const;
+
+/** Documents of a scan that are fetched at a time. */
+const SCAN_BATCH = 2000;
+
+/** What is stored under these identities, seen or not. */
+export async function readVertices(database: Database, keys: readonly ResourceKey[]): Promise<Vertex[]> {
+  return resourcesIn(database)
+    .find({ _id: { $in: [...keys] }, hidden: NO_PLACEHOLDER }, { projection: VERTEX })
+    .toArray();
+}
+
+/**
+ * Pages of the resources, seen or not, that refer to any of these identities: one identity may have any number of them.
+ * @param keys at most `KEYS_PER_QUERY`.
+ */
+export async function* readReferrers(database: Database, keys: readonly ResourceKey[]): AsyncGenerator<Vertex[]> {
+  if (keys.length === 0) return;
+  const cursor = resourcesIn(database).find(
+    { references: { $in: [...keys] } },
+    { projection: VERTEX, batchSize: SCAN_BATCH },
+  );
+  yield* pagesOf(cursor, SCAN_BATCH, weightOf);
+}
+
+/** Pages of all resources of a tenant that readers see. */
+export async function* scanVertices(database: Database, scope: Scope): AsyncGenerator<Vertex[]> {
+  const cursor = resourcesIn(database).find(
+    { _id: { $gt: `${scopeKey(scope)}/`, $lt: `${scopeKey(scope)}0` } },
+    { projection: VERTEX, batchSize: SCAN_BATCH },
+  );
+  for await (const page of pagesOf(cursor, SCAN_BATCH, weightOf)) yield visible(database, page);
+}
+
+/** About how many resources are stored, of all tenants. */
+export async function estimatedResources(database: Database): Promise<number> {
+  return resourcesIn(database).estimatedDocumentCount();
+}
+
+/**
+ * Pages of the external ids of all resources of a tenant and schema definition that readers see, in any order. Every page but
+ * the last has exactly `pageSize`: item pages are addressed by that.
+ */
+export async function* allExternalIds(
+  database: Database,
+  scope: Scope,
+  schemaDefinitionId: string,
+  pageSize: number,
+): AsyncGenerator<string[]> {
+  const prefix = `${scopeKey(scope)}/${schemaDefinitionId}`;
+  const cursor = resourcesIn(database).find(
+    { _id: { $gt: `${prefix}/`, $lt: `${prefix}0` } },
+    { projection: { id: 1, hidden: 1, leaving: 1 }, batchSize: pageSize },
+  );
+  let ids: string[] = [];
+  for await (const page of pagesOf(cursor, pageSize)) {
+    for (const { _id } of await visible(database, page)) ids.push(_id.slice(prefix.length + 1));
+    if (ids.length < pageSize) continue;
+    yield ids.slice(0, pageSize);
+    ids = ids.slice(pageSize);
+  }
+  if (ids.length > 0) yield ids;
+}
+
+/** A page of resources with many references has fewer resources. */
+const weightOf = ({ references }: Vertex): number => 1 + references.length;
+
+async function* pagesOf<T>(all: AsyncIterable<T>, size: number, weigh = (_: T) => 1): AsyncGenerator<T[]> {
+  let page: T[] = [];
+  let weight = 0;
+  for await (const one of all) {
+    page.push(one);
+    weight += weigh(one);
+    if (weight < size) continue;
+    yield page;
+    page = [];
+    weight = 0;
+  }
+  if (page.length > 0) yield page;
+}

@@ -1,0 +1,85 @@
+import { CLOCKS_DIFFER_MS } from '../domain/clocks.ts';
+import type { ResourceKey } from '../domain/write/resource.ts';
+import { settledBatches } from '../store/batches/batches.ts';
+import type { Database } from '../store/mongodb/database.ts';
+import type { Delivery } from './attempt.ts';
+import { type CommitDocument, decideGroup, groupsIn } from './groups.ts';
+import type { MarkedDocument } from './read-resources.ts';
+import { removeHidden, removeLeaving, unhide, unmarkLeaving } from './write-resources.ts';
+
+/** Age at which what a writer has hidden is given up, in ms: no delivery writes for so long. Too early, it costs an attempt. */
+const HIDDEN_FOR_AT_MOST_MS = 60_000 + CLOCKS_DIFFER_MS;
+
+/**
+ * Brings resources that somebody has hidden or marked as leaving to their end, as far as that is decided, and aborts groups
+ * whose owner is gone: so that nothing stays in between for ever, whoever dies.
+ * @returns keys that are still undecided, and whether any document was changed (read them again).
+ */
+export async function resolveMarks(
+  database: Database,
+  delivery: Pick<Delivery, 'hasSuperseded'>,
+  documents: readonly MarkedDocument[],
+): Promise<{ undecided: Set<ResourceKey>; changed: boolean }> {
+  const hidden = documents.filter((document) => document.hidden !== undefined);
+  const leaving = documents.filter((document) => document.hidden === undefined && document.leaving !== undefined);
+  const undecided = new Set<ResourceKey>();
+  if (hidden.length === 0 && leaving.length === 0) return { undecided, changed: false };
+  const decisions = await readDecisions(database, [
+    ...hidden.flatMap((document) => document.hidden ?? []),
+    ...leaving.flatMap((document) => document.leaving?.group ?? []),
+  ]);
+  const dead = await settledBatches(database, [
+    ...new Set(leaving.flatMap((document) => document.leaving?.batchId ?? [])),
+  ]);
+  let changed = false;
+  for (const document of [...hidden, ...leaving]) {
+    const group = document.hidden ?? document.leaving?.group ?? '';
+    let decision = decisions.get(group);
+    if (decision === undefined && isAbandoned(document, delivery, dead)) {
+      decision = (await decideGroup(database, group, 'aborted')).state;
+      decisions.set(group, decision);
+    }
+    if (decision === undefined) undecided.add(document._id);
+    else {
+      await bringToEnd(database, document, group, decision);
+      changed = true;
+    }
+  }
+  return { undecided, changed };
+}
+
+async function readDecisions(
+  database: Database,
+  groups: readonly string[],
+): Promise<Map<string, CommitDocument['state']>> {
+  const found = await groupsIn(database)
+    .find({ _id: { $in: [...new Set(groups)] } })
+    .toArray();
+  return new Map(found.map((commit) => [commit._id, commit.state]));
+}
+
+function isAbandoned(
+  document: MarkedDocument,
+  delivery: Pick<Delivery, 'hasSuperseded'>,
+  deadBatches: ReadonlySet<string>,
+): boolean {
+  if (document.hidden !== undefined) {
+    const age = Date.now() - document.updatedAt.getTime();
+    return delivery.hasSuperseded(document.hidden) || age > HIDDEN_FOR_AT_MOST_MS;
+  }
+  return document.leaving !== undefined && deadBatches.has(document.leaving.batchId);
+}
+
+async function bringToEnd(
+  database: Database,
+  document: MarkedDocument,
+  group: string,
+  decision: CommitDocument['state'],
+): Promise<void> {
+  const committed = decision === 'committed';
+  if (document.hidden !== undefined) {
+    if (committed) await unhide(database, group, [document._id]);
+    else await removeHidden(database, group, [document._id]);
+  } else if (committed) await removeLeaving(database, group, [document._id]);
+  else await unmarkLeaving(database, group, [document._id]);
+}

@@ -1,0 +1,71 @@
+import type { SchemaDefinition } from '../domain/schema/definition.ts';
+import type { ResourceKey } from '../domain/write/resource.ts';
+import type { BatchDocument } from '../store/batches/batches.ts';
+import type { Database } from '../store/mongodb/database.ts';
+import { kindOfFailure } from '../store/mongodb/errors.ts';
+import { currentSchemaVersion } from '../store/schema-definitions.ts';
+import { blocked, type Delivery } from './attempt.ts';
+import { endEarlierAttempts, type Writable } from './earlier-attempts.ts';
+import { layIntent, withdrawIntent } from './intents.ts';
+
+/** What writing under an intent takes. */
+export interface IntentContext {
+  readonly database: Database;
+  /** Schema definitions that this process keeps: one that has changed is read again. */
+  readonly schemas: { forget(id: string): void };
+  readonly checkpoint?: (at: 'intent-laid', batchId: string) => Promise<void>;
+}
+
+/** An item that is about to be written. */
+export interface IntendedItem {
+  readonly batch: BatchDocument;
+  readonly references: readonly { readonly key: ResourceKey }[];
+}
+
+/**
+ * Runs `write` under an intent that names all that the items refer to and the schema definitions that they are written under.
+ * The intent is laid before anything is looked at, so that a delete of a target, or a change of a definition, sees it
+ * (invariant 3); it is withdrawn as soon as every command is known to be over, so that nobody waits for a writer that waits. Of
+ * one that got no answer nobody knows: then the intent stays until whoever takes over has put fences (`endEarlierAttempts`).
+ * @param writable what an attempt of this activity may write.
+ * @throws a retryable failure while a definition is changing, or has changed since it was loaded, or a later attempt is at work.
+ */
+export async function withIntent<T>(
+  context: IntentContext,
+  delivery: Delivery,
+  batch: BatchDocument,
+  schemas: readonly { readonly definition: Pick<SchemaDefinition, 'id' | 'versionNumber'> }[],
+  items: readonly IntendedItem[],
+  writable: () => Promise<readonly Writable[]>,
+  write: () => Promise<T>,
+): Promise<T> {
+  const { database, checkpoint } = context;
+  const targets = new Set<ResourceKey>(items.flatMap((item) => item.references.map((reference) => reference.key)));
+  const batchId = items[0]?.batch._id ?? '';
+  const schemaDefinitionIds = schemas.map((schema) => schema.definition.id);
+  const intent = { id: delivery.id, batchId, schemaDefinitionIds, targets: [...targets] };
+  let isOver = true;
+  try {
+    await layIntent(database, intent);
+    await checkpoint?.('intent-laid', batchId);
+    const [versions] = await Promise.all([
+      Promise.all(schemas.map(({ definition }) => currentSchemaVersion(database, definition.id))),
+      endEarlierAttempts(database, delivery, batch, writable),
+    ]);
+    for (const [at, { definition }] of schemas.entries()) {
+      const now = versions[at];
+      // one whose lease has run out is broken off by now
+      if (now?.changing !== undefined) throw blocked('the schema definition is changing');
+      if (now?.versionNumber !== definition.versionNumber) {
+        context.schemas.forget(definition.id);
+        throw blocked('the schema definition has changed');
+      }
+    }
+    return await write();
+  } catch (error) {
+    isOver = kindOfFailure(error) !== 'outage';
+    throw error;
+  } finally {
+    if (isOver) await withdrawIntent(database, intent);
+  }
+}

@@ -1,0 +1,162 @@
+import type { Logger } from 'pino';
+import { v7 as uuidv7 } from 'uuid';
+import type { Scope } from '../../domain/batch/scope.ts';
+import {
+  type BatchDocument,
+  insertBatch,
+  type NewBatch,
+  readBatch,
+  toBatchDocument,
+} from '../../store/batches/batches.ts';
+import { bindKey, findBinding, type KeyBinding, readBinding } from '../../store/batches/idempotency-keys.ts';
+import { type NewItem, removeItemPages, writeItemPages } from '../../store/items/item-pages.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import type { Confirmations } from './confirmations.ts';
+import { EarlierRunOpenError, type StartParts, startBatch } from './start-batch.ts';
+
+export interface AcceptParts extends StartParts {
+  readonly database: Database;
+  readonly logger: Logger;
+  readonly confirmations: Confirmations;
+  /** Told why Temporal did not take a start: what no start gets over is a reason to accept no more. */
+  startFailed(error: unknown): void;
+}
+
+/** A request that has passed every check of its envelope. */
+export interface BatchRequest
+  extends Pick<NewBatch, 'scope' | 'operation' | 'options' | 'schemaDefinitionId' | 'schemaName' | 'pageSize'> {
+  /** Items in the order received, in pages of `pageSize`; asked for once. */
+  readonly pages: Iterable<readonly NewItem[]> | AsyncIterable<readonly NewItem[]>;
+  readonly idempotency?: KeyedRequest & {
+    /** Whatever a path may call the schema definition, in lower case. */
+    readonly schemaNames: readonly string[];
+  };
+}
+
+/** What a request under an Idempotency-Key is known again by. */
+export interface KeyedRequest {
+  readonly key: string;
+  /** Hash of operation, options and the JSON value of the body: white space and the order of members do not count. */
+  readonly canonical: string;
+  /** Hash of the same, a schema definition and the bytes of the body: what keys of earlier versions are bound to. */
+  fingerprintFor(schemaDefinitionId: string): string;
+}
+
+/** The idempotency key is bound to another request. */
+export class KeyReusedError extends Error {
+  override readonly name = 'KeyReusedError';
+}
+
+/**
+ * Accepts a batch: its items are written, then the batch itself, which is the moment of acceptance (invariant 1); then its
+ * workflow is started. Should Temporal be unavailable by then, recovery starts it. With an idempotency key, the insert of the key
+ * is the moment of acceptance: whoever sends the same request finds the batch of the first, and finishes what the first one
+ * did not get to.
+ * @throws KeyReusedError where the key is bound to another request.
+ */
+export async function acceptBatch(parts: AcceptParts, request: BatchRequest): Promise<BatchDocument> {
+  const { database } = parts;
+  const { idempotency } = request;
+  if (idempotency !== undefined) {
+    const bound = await findBinding(database, request.scope, idempotency.key);
+    if (bound !== null) return resume(parts, request, idempotency, bound);
+  }
+  const batch = await writePages(database, request);
+  let keyId: string | null = null;
+  if (idempotency !== undefined) {
+    const { key, canonical, schemaNames } = idempotency;
+    const fingerprint = idempotency.fingerprintFor(request.schemaDefinitionId ?? '');
+    const binding = { key, canonical, fingerprint, schemaNames: [...schemaNames], batch };
+    const bound = await bindKey(database, request.scope, binding);
+    if (bound.batch._id !== batch._id) {
+      await removeItemPages(database, batch);
+      return resume(parts, request, idempotency, bound);
+    }
+    keyId = bound._id;
+  }
+  const inserted = await insertBatch(database, batch);
+  if (keyId !== null) parts.confirmations.inserted(keyId);
+  return begin(parts, inserted);
+}
+
+async function writePages(database: Database, request: BatchRequest): Promise<NewBatch> {
+  const { pages, idempotency: _, ...about } = request;
+  const _id = uuidv7();
+  let total = 0;
+  let page = 0;
+  for await (const items of pages) {
+    await writeItemPages(database, _id, items, request.pageSize, page);
+    total += items.length;
+    page += Math.ceil(items.length / request.pageSize);
+  }
+  return { ...about, _id, total, createdAt: timeOf(_id) };
+}
+
+/** The moment that is in an id of version 7: lists of batches go by their ids, and so by their dates too. */
+const timeOf = (id: string): Date => new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
+
+/**
+ * The batch that an earlier request under the same key started, if its path named the schema definition so, which may be deleted
+ * by now; null where the key is not bound, or to a request with another schema definition in its path.
+ * @throws KeyReusedError where the key is bound to another request.
+ */
+export async function findAccepted(
+  parts: AcceptParts,
+  scope: Scope,
+  keyed: KeyedRequest,
+  schemaNameOrId: string,
+): Promise<BatchDocument | null> {
+  const bound = await findBinding(parts.database, scope, keyed.key);
+  if (bound === null) return null;
+  const { schemaDefinitionId, schemaName } = bound.batch;
+  const names = bound.schemaNames ?? [schemaDefinitionId, schemaName].map((name) => (name ?? '').toLowerCase());
+  return names.includes(schemaNameOrId.toLowerCase()) ? resume(parts, bound.batch, keyed, bound) : null;
+}
+
+/**
+ * The batch of whoever sent the same request first; inserted and started here if its sender did not get to that.
+ */
+async function resume(
+  parts: AcceptParts,
+  { schemaDefinitionId }: Pick<NewBatch, 'schemaDefinitionId'>,
+  keyed: KeyedRequest,
+  bound: KeyBinding,
+): Promise<BatchDocument> {
+  const isSame =
+    bound.canonical === undefined
+      ? bound.fingerprint === keyed.fingerprintFor(schemaDefinitionId ?? '')
+      : bound.canonical === keyed.canonical && bound.batch.schemaDefinitionId === schemaDefinitionId;
+  if (!isSame) throw new KeyReusedError('the Idempotency-Key was used with another request');
+  const batch = await insertBoundBatch(parts.database, bound);
+  // Deleted since: the same answer again, nothing is carried out again.
+  if (batch === null) return toBatchDocument(bound.batch);
+  return batch.status === 'queued' && batch.deletedAt === undefined ? begin(parts, batch) : batch;
+}
+
+/** The batch that a key is bound to, inserted if its sender did not get to that. @returns null where it has been removed. */
+export async function insertBoundBatch(database: Database, bound: KeyBinding): Promise<BatchDocument | null> {
+  const stored = await readBatch(database, bound.batch._id);
+  if (stored !== null) return stored;
+  // Whoever removes a batch notes that on its key first: what was read of the key before may be old.
+  const current = bound.inserted ? bound : await readBinding(database, bound._id);
+  return current === null || current.inserted ? null : insertBatch(database, bound.batch);
+}
+
+async function begin(parts: AcceptParts, batch: BatchDocument): Promise<BatchDocument> {
+  await startOrLeave(parts, batch);
+  return batch;
+}
+
+/** Starts a run that is stored as to be started: what cannot be started now is left to recovery (invariant 1). */
+export async function startOrLeave(
+  parts: StartParts & Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'>,
+  batch: BatchDocument,
+): Promise<void> {
+  try {
+    await startBatch(parts, batch);
+    parts.confirmations.started(batch);
+  } catch (error) {
+    if (!(error instanceof EarlierRunOpenError)) parts.startFailed(error);
+    parts.logger.warn({ batchId: batch._id, err: error }, 'the workflow could not be started; recovery will start it');
+  }
+}

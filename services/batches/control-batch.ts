@@ -1,0 +1,186 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { isTerminal } from '../../domain/batch/batch.ts';
+import { type BatchDocument, claimRetry, readBatch, recordTold, requestControl } from '../../store/batches/batches.ts';
+import { outcomeChunks } from '../../store/items/outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../../workflows/messages.ts';
+import { type AcceptParts, startOrLeave } from './accept-batch.ts';
+import { isSignalLimit } from './signal-limit.ts';
+import { latestExecution, type StartParts, startBatch } from './start-batch.ts';
+import { isTemporalFailure } from './start-failure.ts';
+
+/** What telling a workflow takes. */
+export interface TellParts extends StartParts {
+  readonly database: Database;
+}
+
+export interface ControlParts extends TellParts, Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'> {
+  /** Whether Temporal answers: where it does not, a request that is stored is left to recovery at once. */
+  isTemporalThere(): Promise<boolean>;
+  /** @throws where Temporal takes no start: then nothing is stored. */
+  assertStarts(): Promise<void>;
+}
+
+/** The state of the batch does not allow the operation; the message says why. */
+export class NotAllowedError extends Error {
+  override readonly name = 'NotAllowedError';
+}
+
+/** Time in which the workflow is told of a request, in ms; after that recovery tells it. A caller gets its answer within 5 s. */
+const TELL_TIMEOUT_MS = 3_000;
+/** Time that the start of a retry is given, in ms; after that recovery starts it. */
+const RETRY_START_TIMEOUT_MS = 3_000;
+
+/** Temporal has not taken the start of a run that nobody has started yet. */
+class NotStartedError extends Error {
+  override readonly name = 'NotStartedError';
+}
+
+type Verb = 'suspended' | 'resumed' | 'cancelled';
+
+/** A batch with a request that holds: activities go by what is stored, from now on. */
+export interface ControlledBatch {
+  readonly batch: BatchDocument;
+  /** Whether its workflow knows; if not, recovery tells it: Temporal is unavailable, or takes no more calls or signals for now. */
+  readonly isDelivered: boolean;
+}
+
+/** Starts nothing new until resumed. Without effect on a suspended batch. @throws NotAllowedError on a finished batch. */
+export function suspendBatch(parts: ControlParts, batch: BatchDocument): Promise<ControlledBatch> {
+  return control(parts, batch, { suspended: true }, 'suspended');
+}
+
+/** Goes on where it stopped. Without effect on a batch that is not suspended. @throws NotAllowedError on a finished batch. */
+export function resumeBatch(parts: ControlParts, batch: BatchDocument): Promise<ControlledBatch> {
+  return control(parts, batch, { suspended: false }, 'resumed');
+}
+
+/**
+ * What was applied stays, what runs finishes, the rest is cancelled. Without effect on a cancelled batch.
+ * @throws NotAllowedError on one that is finished otherwise.
+ */
+export async function cancelBatch(parts: ControlParts, batch: BatchDocument): Promise<ControlledBatch> {
+  try {
+    return await control(parts, batch, { cancelRequested: true }, 'cancelled');
+  } catch (error) {
+    const now = error instanceof NotAllowedError ? await readBatch(parts.database, batch._id) : null;
+    if (now?.status === 'cancelled') return { batch: now, isDelivered: true };
+    throw error;
+  }
+}
+
+/**
+ * Stores a request, which is the moment from which on it holds (invariant 1: whatever dies now, recovery tells the workflow), then
+ * tells the workflow. So it does not depend on Temporal, and is never half done.
+ */
+async function control(
+  parts: ControlParts,
+  batch: BatchDocument,
+  request: { suspended: boolean } | { cancelRequested: true },
+  verb: Verb,
+): Promise<ControlledBatch> {
+  const asked = await requestControl(parts.database, batch._id, request);
+  if (asked === null) throw await refused(parts, batch, verb);
+  const told = await tellOrLeave(parts, asked);
+  if (told === 'closed') throw await refused(parts, batch, verb);
+  return { batch: asked, isDelivered: told === 'told' };
+}
+
+/** Tells the workflow now, or leaves that to recovery, which also starts what Temporal does not take now: nothing runs before. */
+async function tellOrLeave(parts: ControlParts, asked: BatchDocument): Promise<Told> {
+  const { client, logger } = parts;
+  const deadline = Date.now() + TELL_TIMEOUT_MS;
+  try {
+    if (!(await parts.isTemporalThere())) return 'later';
+    return await client.withDeadline(deadline, () => tellWorkflow(parts, asked));
+  } catch (error) {
+    const isStart = error instanceof NotStartedError;
+    const failure = isStart ? error.cause : error;
+    if (isStart) parts.startFailed(failure);
+    else if (!isTemporalFailure(failure)) throw error;
+    logger.warn(
+      { batchId: asked._id, err: failure },
+      'the workflow could not be told of a request; recovery will tell it',
+    );
+    return 'later';
+  }
+}
+
+async function refused({ database }: TellParts, batch: BatchDocument, verb: Verb): Promise<NotAllowedError> {
+  const { status } = (await readBatch(database, batch._id)) ?? batch;
+  const why = isTerminal(status) ? `is finished (${status})` : 'was ended in Temporal and is being finished';
+  return new NotAllowedError(`the batch ${why} and cannot be ${verb}`);
+}
+
+/**
+ * What has become of a request: the workflow was told of it; it is closed; or it takes no more signals, and is told by recovery
+ * once it has continued as new.
+ */
+export type Told = 'told' | 'closed' | 'later';
+
+/**
+ * Tells the workflow what is asked of its batch, until what it was told last is what was asked last: requests may overtake each
+ * other on the way. A workflow that was not started yet is started with it.
+ */
+export async function tellWorkflow(parts: TellParts, batch: BatchDocument): Promise<Told> {
+  for (let asked: BatchDocument | null = batch; asked !== null; asked = await recordTold(parts.database, asked)) {
+    let told = await signal(parts, asked);
+    if (told === 'closed') told = (await startUnlessDone(parts, asked)) ? 'told' : await signal(parts, asked);
+    if (told !== 'told') return told;
+  }
+  return 'told';
+}
+
+async function signal({ client }: TellParts, batch: BatchDocument): Promise<Told> {
+  const message = batch.cancelRequested ? cancelSignal : batch.asked?.suspended ? suspendSignal : resumeSignal;
+  try {
+    await client.workflow.getHandle(batchWorkflowId(batch._id)).signal(message, batch.asked?.token);
+    return 'told';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return 'closed';
+    if (isSignalLimit(error)) return 'later';
+    throw error;
+  }
+}
+
+/** Starts a run that nobody has started yet; it begins with what is asked of it. */
+async function startUnlessDone(parts: TellParts, { _id }: BatchDocument): Promise<boolean> {
+  const now = await readBatch(parts.database, _id);
+  if (now === null || isTerminal(now.status) || now.deletedAt !== undefined) return false;
+  const latest = await latestExecution(parts.client, _id);
+  if (latest !== null && latest.run >= now.run) return false;
+  try {
+    return await startBatch(parts, now);
+  } catch (error) {
+    throw new NotStartedError('the workflow of a batch could not be started', { cause: error });
+  }
+}
+
+/**
+ * Runs the failed, expired and cancelled items of a finished batch again, in a new run of the same workflow id. The claim of the
+ * run is one write, so that of concurrent retries one counts; recovery starts it after a crash.
+ * @throws NotAllowedError on a running batch, and where nothing is to be retried.
+ */
+export async function retryBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
+  if (!isTerminal(batch.status))
+    throw new NotAllowedError('the batch is still running; only a finished one can be retried');
+  if (!(await hasUnsuccessful(parts.database, batch))) {
+    throw new NotAllowedError('nothing to retry: no item is failed, expired or cancelled');
+  }
+  await parts.assertStarts();
+  const claimed = await claimRetry(parts.database, batch);
+  if (claimed === null) throw new NotAllowedError('the batch is being retried already');
+  await parts.client.withDeadline(Date.now() + RETRY_START_TIMEOUT_MS, () => startOrLeave(parts, claimed));
+  return claimed;
+}
+
+async function hasUnsuccessful(database: Database, batch: BatchDocument): Promise<boolean> {
+  if (batch.result) {
+    const { failed, expired, cancelled } = batch.result.counts;
+    return failed + expired + cancelled > 0;
+  }
+  for await (const { outcomes } of outcomeChunks(database, batch)) {
+    for (const { status } of outcomes.values()) if (['failed', 'expired', 'cancelled'].includes(status)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,70 @@
+import type { ItemAction, ItemError, ItemStatus, MissingDependency } from '../../domain/batch/outcome.ts';
+import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { readIds } from '../../store/items/item-pages.ts';
+import { outcomeChunks, pagesOf } from '../../store/items/outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { missedBy } from './pending-resources.ts';
+
+/** An item with its outcome, as callers read it (contract section 3). */
+export interface ItemView {
+  readonly index: number;
+  readonly externalId: string | null;
+  readonly status: ItemStatus;
+  readonly action?: ItemAction;
+  readonly errors?: readonly ItemError[];
+  /** The first 20 of what the item misses, and how many there are. */
+  readonly missingDependencies?: readonly MissingDependency[];
+  readonly missingTotal?: number;
+  readonly attempts: number;
+}
+
+/** Items of a batch in index order, from `from` on, those of one status or all; some pages are in memory at a time. */
+export async function* batchItems(
+  database: Database,
+  batch: BatchDocument,
+  { from = 0, status }: { readonly from?: number; readonly status?: ItemStatus | undefined } = {},
+): AsyncGenerator<ItemView> {
+  const pages = pagesOf(batch).slice(Math.floor(from / batch.pageSize));
+  for await (const { pages: some, outcomes } of outcomeChunks(database, batch, pages)) {
+    const ids = await readIds(database, batch._id, some);
+    for (const page of some) {
+      const first = page * batch.pageSize;
+      const end = Math.min(first + batch.pageSize, batch.total);
+      for (let index = Math.max(first, from); index < end; index++) {
+        const outcome = outcomes.get(index);
+        const current = outcome?.status ?? 'queued';
+        if (status !== undefined && current !== status) continue;
+        yield {
+          index,
+          externalId: ids.get(page)?.[index - first] ?? null,
+          status: current,
+          ...(outcome?.action && { action: outcome.action }),
+          ...(outcome?.errors && { errors: outcome.errors }),
+          ...(outcome && missedBy(outcome)),
+          attempts: outcome?.attempts ?? 0,
+        };
+      }
+    }
+  }
+}
+
+/** How many items there are of one status, or of any. While the batch runs, counting stops where a total is capped. */
+export async function countItems(
+  database: Database,
+  batch: BatchDocument,
+  status: ItemStatus | undefined,
+): Promise<Total> {
+  if (status === undefined) return totalOf(batch.total);
+  if (batch.result) return totalOf(batch.result.counts[status]);
+  let count = 0;
+  for await (const { pages, outcomes } of outcomeChunks(database, batch)) {
+    for (const outcome of outcomes.values()) if (outcome.status === status) count += 1;
+    if (status === 'queued') count += itemsOn(batch, pages) - outcomes.size;
+    if (count >= COUNT_LIMIT) break;
+  }
+  return totalOf(count);
+}
+
+const itemsOn = ({ total, pageSize }: BatchDocument, pages: readonly number[]): number =>
+  pages.reduce((sum, page) => sum + Math.min(pageSize, total - page * pageSize), 0);

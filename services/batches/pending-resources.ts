@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import { AnswerRoom } from '../../domain/batch/answer-room.ts';
+import type { MissingDependency } from '../../domain/batch/outcome.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { readIds } from '../../store/items/item-pages.ts';
+import { MISSING_PER_OUTCOME } from '../../store/items/key-lists.ts';
+import { inOrder, type MissingKey, outcomeChunks, type StoredOutcome } from '../../store/items/outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+
+/** A pending item as callers read it (contract section 3). */
+export interface PendingResource {
+  readonly id: string;
+  readonly resourceExternalId: string;
+  readonly schemaDefinitionId: string;
+  readonly schemaName: string;
+  readonly expiresAt: string;
+  readonly createdAt: string;
+  /** The first 20 of what it misses, and how many there are. */
+  readonly missingDependencies: readonly MissingDependency[];
+  readonly missingTotal: number;
+}
+
+/** The same for as long as the item waits, and another one when it waits again. */
+function pendingId(batchId: string, index: number, since: Date): string {
+  return uuidv7({ msecs: since.getTime(), random: createHash('sha256').update(`${batchId}:${index}`).digest() });
+}
+
+/** The first of what an item misses; while a schema definition is not there yet, its id is empty. */
+export function missedBy({ missing, missingTotal }: Pick<StoredOutcome, 'missing' | 'missingTotal'>) {
+  if (missing === undefined) return {};
+  return {
+    missingDependencies: missing.slice(0, MISSING_PER_OUTCOME).map(toMissingDependency),
+    missingTotal: missingTotal ?? missing.length,
+  };
+}
+
+const toMissingDependency = ({ schemaDefinitionId, schemaName, externalId }: MissingKey): MissingDependency => ({
+  schemaDefinitionId: schemaDefinitionId ?? '',
+  schemaName,
+  externalId,
+});
+
+/** Pending items that one answer shows; all of them are among the items of the batch, page by page. */
+const MAX_SHOWN = 1_000;
+
+/** The first pending items of a batch, in index order, and how many there are. */
+export interface PendingResources {
+  readonly pendingResources: readonly PendingResource[];
+  readonly pendingResourcesTotal: number;
+}
+
+/** @param total how many items are pending. */
+export async function pendingResourcesOf(
+  database: Database,
+  batch: BatchDocument,
+  total: number,
+): Promise<PendingResources> {
+  const room = new AnswerRoom();
+  const found: PendingResource[] = [];
+  for await (const pending of pendingItems(database, batch)) {
+    if (found.length === MAX_SHOWN || !room.take(pending)) break;
+    found.push(pending);
+  }
+  // what the workflow has counted may be a moment older, or younger, than what is stored
+  return { pendingResources: found, pendingResourcesTotal: Math.max(total, found.length) };
+}
+
+async function* pendingItems(database: Database, batch: BatchDocument): AsyncGenerator<PendingResource> {
+  for await (const { pages, outcomes } of outcomeChunks(database, batch)) {
+    const pending = inOrder(outcomes).filter(([, { status }]) => status === 'pending');
+    if (pending.length === 0) continue;
+    const ids = await readIds(database, batch._id, pages);
+    for (const [index, outcome] of pending) {
+      const { expiresAt, pendingSince } = outcome;
+      yield {
+        id: pendingId(batch._id, index, pendingSince ?? batch.createdAt),
+        resourceExternalId: ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize] ?? '',
+        schemaDefinitionId: batch.schemaDefinitionId ?? '',
+        schemaName: batch.schemaName ?? '',
+        expiresAt: expiresAt?.toISOString() ?? '',
+        createdAt: pendingSince?.toISOString() ?? '',
+        missingDependencies: [],
+        missingTotal: 0,
+        ...missedBy(outcome),
+      };
+    }
+  }
+}

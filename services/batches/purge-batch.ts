@@ -1,0 +1,130 @@
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { isTerminal } from '../../domain/batch/batch.ts';
+import { removeDeletionPlan } from '../../isolation/deletion-steps.ts';
+import { type BatchDocument, readBatch, removeBatch } from '../../store/batches/batches.ts';
+import { recordBatchDeleted } from '../../store/batches/idempotency-keys.ts';
+import { removeItemPages } from '../../store/items/item-pages.ts';
+import { removeLists } from '../../store/items/key-lists.ts';
+import { removeOutcomePages } from '../../store/items/outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { batchWorkflowId, cancelSignal } from '../../workflows/messages.ts';
+import { hasStatus, NOT_FOUND } from '../executions/executions.ts';
+import { isSignalLimit } from './signal-limit.ts';
+import { latestExecution } from './start-batch.ts';
+
+/** Time that a request waits for a running workflow to end after its cancellation, in ms; after that recovery goes on. */
+const CANCEL_WAIT_MS = 3_000;
+const CANCEL_POLL_MS = 50;
+
+/** Time that the last look for executions is given, in ms: however long what is before it has taken. */
+const LAST_LOOK_MS = 3_000;
+
+/** Most runs of a chain that are followed back: a batch knows its executions itself, but for those of earlier versions. */
+const MAX_CHAIN = 1_000;
+
+/**
+ * Removes for good a batch that is marked as deleted: cancels its workflow, waits for its end, deletes the executions, and
+ * then what is stored, the batch itself last: so that a crash on the way leaves what is needed to go on. Resources stay.
+ * Safe to repeat, and to do twice at once.
+ * @param waitMs for the end of its workflow.
+ * @returns false where it is to be tried again: its workflow still runs, or has died and what waits for it is not finished yet.
+ */
+export async function purgeBatch(
+  { database, client }: { database: Database; client: Client },
+  { _id }: Pick<BatchDocument, '_id'>,
+  waitMs = CANCEL_WAIT_MS,
+): Promise<boolean> {
+  if (!(await endWorkflow(client, _id, waitMs))) return false;
+  const batch = await readBatch(database, _id);
+  if (batch === null) return true;
+  if (!isTerminal(batch.status) && batch.startedAt !== undefined) return false;
+  await deleteExecutions(client, batch);
+  await recordBatchDeleted(database, _id);
+  if (batch.operation === 'delete') await removeDeletionPlan(database, _id);
+  await removeLists(database, _id);
+  await removeOutcomePages(database, batch);
+  await removeItemPages(database, batch);
+  await removeBatch(database, _id);
+  // Whoever was about to start it while we removed it has left an execution; a later start finds no batch, and removes itself.
+  await client.withDeadline(Date.now() + LAST_LOOK_MS, () => deleteExecutions(client, { _id }));
+  return true;
+}
+
+/** Cancels the workflow of a batch and waits for its end; one that never was has ended. */
+async function endWorkflow(client: Client, batchId: string, waitMs: number): Promise<boolean> {
+  const deadline = Date.now() + waitMs;
+  const handle = client.workflow.getHandle(batchWorkflowId(batchId));
+  try {
+    // its mark is stored, which says more
+    await handle.signal(cancelSignal, 'deleted');
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return true;
+    // its activities go by the mark; it is told once it has continued as new
+    if (isSignalLimit(error)) return false;
+    throw error;
+  }
+  for (;;) {
+    const execution = await latestExecution(client, batchId);
+    if (execution === null || !execution.isOpen) return true;
+    // a paused workflow takes no signal, and nobody has a reason to resume it for a batch that is gone
+    if (execution.isPaused) await handle.terminate('its batch was deleted');
+    else if (Date.now() > deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, CANCEL_POLL_MS));
+  }
+}
+
+/**
+ * Deletes every execution of a batch's workflow: a retried batch has one a run, a long one several. The batch knows them
+ * itself, but for the latest one; visibility is not asked, which takes few questions a second and lags behind.
+ */
+export async function deleteExecutions(
+  client: Client,
+  { _id, executions = [] }: Pick<BatchDocument, '_id' | 'executions'>,
+): Promise<void> {
+  const workflowId = batchWorkflowId(_id);
+  const runs = new Set(executions.filter((runId) => runId !== ''));
+  const latest = await latestExecution(client, _id);
+  if (latest !== null) for (const runId of await chainOf(client, workflowId, latest, runs)) runs.add(runId);
+  for (const runId of runs) {
+    try {
+      await client.workflowService.deleteWorkflowExecution({
+        namespace: client.options.namespace,
+        workflowExecution: { workflowId, runId },
+      });
+    } catch (error) {
+      if (!hasStatus(error, NOT_FOUND)) throw error;
+    }
+  }
+}
+
+/** An execution and those that it has continued, from the last one that nobody knows back to one that is known. */
+async function chainOf(
+  client: Client,
+  workflowId: string,
+  { runId, firstRunId }: { readonly runId: string; readonly firstRunId: string },
+  known: ReadonlySet<string>,
+): Promise<string[]> {
+  const chain = [runId];
+  for (let at = runId; at !== firstRunId && chain.length < MAX_CHAIN; ) {
+    const before = await continuedBy(client, workflowId, at);
+    if (before === null || known.has(before)) break;
+    chain.push(before);
+    at = before;
+  }
+  return chain;
+}
+
+/** The run that a run has continued, as its first event says; null where there is none, or its history is gone. */
+async function continuedBy(client: Client, workflowId: string, runId: string): Promise<string | null> {
+  try {
+    const { history } = await client.workflowService.getWorkflowExecutionHistory({
+      namespace: client.options.namespace,
+      execution: { workflowId, runId },
+      maximumPageSize: 1,
+    });
+    return history?.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || null;
+  } catch (error) {
+    if (hasStatus(error, NOT_FOUND)) return null;
+    throw error;
+  }
+}

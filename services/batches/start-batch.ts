@@ -1,0 +1,134 @@
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { fairTurn } from '../../domain/batch/fairness-key.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { BATCH_WORKFLOW_TYPE, type BatchInput, batchWorkflowId, SEARCH_ATTRIBUTES } from '../../workflows/messages.ts';
+
+/** What a batch is about where it is about no schema definition. */
+const NO_SCHEMA = 'process instances';
+
+const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+
+/** What a start takes beside the batch. */
+export interface StartParts {
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** See `ACTIVITY_TIMEOUT_SECONDS`. */
+  readonly activityTimeoutSeconds: number;
+}
+
+/** Time that an earlier run is given to close, in ms: its end is stored, and its workflow is about to say so to Temporal. */
+const CLOSING_MS = 3_000;
+const CLOSING_POLL_MS = 50;
+
+/** The execution of the run before is still open: this one is not started. */
+export class EarlierRunOpenError extends Error {
+  override readonly name = 'EarlierRunOpenError';
+}
+
+/**
+ * Starts the workflow that carries out a run of a batch. One that runs already is success: of many starts one counts. A start
+ * that comes too late does no harm: the workflow finds its run finished and ends.
+ * @returns whether this call has started it; if not, another one has.
+ * @throws ServiceError where Temporal cannot be reached; EarlierRunOpenError.
+ */
+export async function startBatch(parts: StartParts, batch: BatchDocument): Promise<boolean> {
+  const deadline = Date.now() + CLOSING_MS;
+  for (;;) {
+    if (await tryToStart(parts, batch)) return true;
+    if (batch.run === 1 || (await isStarted(parts.client, batch))) return false;
+    // whoever took this for started would leave the run to nobody (invariant 1)
+    if (Date.now() > deadline) throw new EarlierRunOpenError(`the run before ${batch.run} has not closed`);
+    await new Promise((resolve) => setTimeout(resolve, CLOSING_POLL_MS));
+  }
+}
+
+async function tryToStart(
+  { client, taskQueue, activityTimeoutSeconds }: StartParts,
+  batch: BatchDocument,
+): Promise<boolean> {
+  const input: BatchInput = {
+    batchId: batch._id,
+    operation: batch.operation,
+    scope: batch.scope,
+    schemaName: batch.schemaName ?? NO_SCHEMA,
+    total: batch.total,
+    run: batch.run,
+    activityTimeoutSeconds,
+    ...(batch.suspended && { suspended: true }),
+    ...(batch.cancelRequested && { cancelled: true }),
+    ...(batch.asked && { asked: batch.asked.token }),
+  };
+  try {
+    await client.workflow.start(BATCH_WORKFLOW_TYPE, {
+      taskQueue,
+      workflowId: batchWorkflowId(batch._id),
+      args: [input],
+      // A first run is started once, however late a second start comes; a retry follows a closed run.
+      workflowIdReusePolicy: batch.run === 1 ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+      priority: fairTurn(input),
+      memo: { run: batch.run, activityTimeoutSeconds },
+      staticSummary: `${batch.operation} of ${batch.total} × ${input.schemaName}`,
+      typedSearchAttributes: new TypedSearchAttributes([
+        { key: keyword(SEARCH_ATTRIBUTES.platform), value: batch.platform },
+        // what acts on the namespace is no tenant's, and no tenant's query finds it
+        ...(batch.tenant === '' ? [] : [{ key: keyword(SEARCH_ATTRIBUTES.tenant), value: batch.tenant }]),
+        { key: keyword(SEARCH_ATTRIBUTES.schema), value: input.schemaName },
+        { key: keyword(SEARCH_ATTRIBUTES.operation), value: batch.operation },
+        { key: keyword(SEARCH_ATTRIBUTES.status), value: 'queued' },
+      ]),
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}
+
+/** If not, the run before has stored its end, which is what a retry goes by, and is closed a moment later. */
+async function isStarted(client: Client, batch: BatchDocument): Promise<boolean> {
+  const execution = await latestExecution(client, batch._id);
+  return execution !== null && execution.run >= batch.run;
+}
+
+/** An execution of a batch's workflow, as far as carrying the batch out is concerned. */
+export interface BatchExecution {
+  readonly runId: string;
+  readonly run: number;
+  /** What its activities are given; undefined where an earlier version has started it. */
+  readonly activityTimeoutSeconds: number | undefined;
+  /** It ends only with a close time: one that is paused is open, and so is one in a state that is not known here. */
+  readonly isOpen: boolean;
+  readonly isPaused: boolean;
+  readonly hasFailed: boolean;
+  readonly closedAt: Date | undefined;
+  /** First of the chain of runs that continue-as-new makes. */
+  readonly firstRunId: string;
+}
+
+const { WORKFLOW_EXECUTION_STATUS_PAUSED } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
+
+/** The latest execution of a batch's workflow; null where there is none (any more). */
+export async function latestExecution(client: Client, batchId: string): Promise<BatchExecution | null> {
+  try {
+    const { runId, status, memo, closeTime, raw } = await client.workflow
+      .getHandle(batchWorkflowId(batchId))
+      .describe();
+    return {
+      runId,
+      run: Number(memo?.run ?? 1),
+      activityTimeoutSeconds:
+        memo?.activityTimeoutSeconds === undefined ? undefined : Number(memo.activityTimeoutSeconds),
+      isOpen: closeTime === undefined,
+      isPaused: raw.workflowExecutionInfo?.status === WORKFLOW_EXECUTION_STATUS_PAUSED,
+      hasFailed: status.name === 'FAILED',
+      closedAt: closeTime,
+      firstRunId: raw.workflowExecutionInfo?.firstRunId || runId,
+    };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,179 @@
+import type { Client } from '@temporalio/client';
+import {
+  BATCH_TYPES,
+  type BatchStatus,
+  type BatchSummary,
+  type BatchType,
+  isTerminal,
+  type Operation,
+  type Progress,
+  progressOf,
+} from '../../domain/batch/batch.ts';
+import { addErrorDetails, type ErrorDetails } from '../../domain/batch/error-details.ts';
+import { type Actions, type Counts, type ErrorCode, noActions, noCounts } from '../../domain/batch/outcome.ts';
+import { addTally, tallyOf } from '../../domain/batch/tally.ts';
+import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
+import { inOrder, outcomeChunks, type StoredOutcome } from '../../store/items/outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { batchWorkflowId, statusQuery } from '../../workflows/messages.ts';
+import { type PendingResources, pendingResourcesOf } from './pending-resources.ts';
+
+/** Time that a worker is given to answer a status query, in ms (contract section 3). */
+const QUERY_TIMEOUT_MS = 2_000;
+
+/** A batch as callers read it (contract section 3). */
+export interface BatchView {
+  readonly batchId: string;
+  readonly batchType: BatchType;
+  readonly operation: Operation;
+  readonly status: BatchStatus;
+  readonly suspended: boolean;
+  readonly schemaDefinitionId: string | null;
+  readonly schemaName: string | null;
+  readonly progress: Progress;
+  readonly counts: Counts;
+  readonly actions: Actions;
+  readonly options: BatchDocument['options'];
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly completedAt?: string;
+  readonly pendingUntil?: string;
+  readonly errors?: {
+    readonly summary: Partial<Record<ErrorCode, number>>;
+    readonly details: Readonly<ErrorDetails>;
+    readonly message: string;
+  };
+  readonly pendingResources?: PendingResources['pendingResources'];
+  readonly pendingResourcesTotal?: number;
+  readonly source: 'workflow' | 'store';
+}
+
+export interface ViewParts {
+  readonly database: Database;
+  readonly client: Client;
+}
+
+/**
+ * A batch with its status: from a workflow query while it runs, from the store once it is closed or where no worker answers.
+ * @throws MongoDB's errors; Temporal being away is no error.
+ */
+export async function viewBatch(parts: ViewParts, batch: BatchDocument, withPending: boolean): Promise<BatchView> {
+  const { database } = parts;
+  const answer = isTerminal(batch.status) ? null : await querySummary(parts.client, batch._id);
+  const isLive = answer !== null && !isTerminal(answer.status);
+  // What the workflow cannot answer may be because it has ended since; the store has the end of the story.
+  const current = isLive ? batch : ((await readBatch(database, batch._id)) ?? batch);
+  const summary = isLive ? await withRetried(database, current, answer) : await storedSummary(database, current);
+  const view = toView(current, summary, isLive ? 'workflow' : 'store');
+  const errors = await describeErrors(database, current, view);
+  return {
+    ...view,
+    ...(errors && { errors }),
+    ...(withPending && (await pendingResourcesOf(database, current, view.counts.pending))),
+  };
+}
+
+/** A retry that has not been planned yet does not know what is settled; the store does. */
+async function withRetried(database: Database, batch: BatchDocument, answer: BatchSummary): Promise<BatchSummary> {
+  if (batch.run === 1 || answer.status !== 'queued') return answer;
+  return { ...(await storedSummary(database, batch)), status: answer.status, suspended: answer.suspended };
+}
+
+/** A batch of a list: from the store alone. */
+export async function viewListedBatch(database: Database, batch: BatchDocument): Promise<BatchView> {
+  const view = toView(batch, await storedSummary(database, batch), 'store');
+  const errors = await describeErrors(database, batch, view);
+  return errors === undefined ? view : { ...view, errors };
+}
+
+/** What the workflow says; null where none runs, or no worker answers in time. */
+export async function querySummary(client: Client, batchId: string): Promise<BatchSummary | null> {
+  try {
+    return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
+      client.workflow.getHandle(batchWorkflowId(batchId)).query(statusQuery),
+    );
+  } catch (error) {
+    // Whatever keeps the workflow from answering, the store has an answer.
+    if (error instanceof Error) return null;
+    throw error;
+  }
+}
+
+/** The stored result, or what the stored outcomes add up to while there is none. */
+export async function storedSummary(database: Database, batch: BatchDocument): Promise<BatchSummary> {
+  const { status, suspended } = batch;
+  if (batch.result) return { ...batch.result, status, suspended };
+  const counts = noCounts();
+  const actions = noActions();
+  const errorCodes = {};
+  const deadlines: number[] = [];
+  for await (const { outcomes } of outcomeChunks(database, batch)) {
+    const tally = tallyOf(status === 'queued' ? [...outcomes.values()].map(asRequeued) : outcomes.values());
+    addTally({ counts, actions, errorCodes }, tally);
+    for (const outcome of outcomes.values()) {
+      if (outcome.status === 'pending' && outcome.expiresAt) deadlines.push(outcome.expiresAt.getTime());
+    }
+  }
+  counts.queued += batch.total - Object.values(counts).reduce((sum, n) => sum + n, 0);
+  actions.cascaded = batch.cascaded;
+  const earliest = deadlines.reduce((first, deadline) => Math.min(first, deadline), Number.POSITIVE_INFINITY);
+  return {
+    status,
+    suspended,
+    counts,
+    actions,
+    errorCodes,
+    ...(deadlines.length > 0 && { pendingUntil: new Date(earliest).toISOString() }),
+  };
+}
+
+/** What a retry is about to take back to queued. */
+function asRequeued(outcome: StoredOutcome): Pick<StoredOutcome, 'status'> {
+  return ['failed', 'expired', 'cancelled'].includes(outcome.status) ? { status: 'queued' } : outcome;
+}
+
+function toView(batch: BatchDocument, summary: BatchSummary, source: 'workflow' | 'store'): BatchView {
+  return {
+    batchId: batch._id,
+    batchType: BATCH_TYPES[batch.operation],
+    operation: batch.operation,
+    status: summary.status,
+    suspended: summary.suspended,
+    schemaDefinitionId: batch.schemaDefinitionId ?? null,
+    schemaName: batch.schemaName ?? null,
+    progress: progressOf(summary.counts),
+    counts: summary.counts,
+    actions: summary.actions,
+    options: batch.options,
+    createdAt: batch.createdAt.toISOString(),
+    ...(batch.startedAt && { startedAt: batch.startedAt.toISOString() }),
+    ...(batch.completedAt && isTerminal(summary.status) && { completedAt: batch.completedAt.toISOString() }),
+    ...(summary.pendingUntil !== undefined && { pendingUntil: summary.pendingUntil }),
+    ...summaryOfErrors(summary),
+    source,
+  };
+}
+
+function summaryOfErrors({ errorCodes, counts }: BatchSummary): Pick<BatchView, 'errors'> {
+  const codes = Object.entries(errorCodes).filter(([, n]) => n > 0);
+  if (codes.length === 0) return {};
+  const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
+  const unsuccessful = counts.failed + counts.expired + counts.cancelled;
+  const parts = [
+    ...(unsuccessful > 0 ? [`${unsuccessful} of ${total} items did not succeed`] : []),
+    ...(counts.skipped > 0 ? [`${counts.skipped} of ${total} items were skipped`] : []),
+  ];
+  const message = `${parts.join(', ')}: ${codes.map(([code, n]) => `${n} ${code}`).join(', ')}`;
+  return { errors: { summary: Object.fromEntries(codes), details: {}, message } };
+}
+
+/** The first messages by index: stored with the result, or looked up while there is none. */
+async function describeErrors(database: Database, batch: BatchDocument, view: BatchView): Promise<BatchView['errors']> {
+  if (view.errors === undefined) return undefined;
+  if (batch.result && batch.errorDetails) return { ...view.errors, details: batch.errorDetails };
+  const details: ErrorDetails = {};
+  for await (const { outcomes } of outcomeChunks(database, batch)) {
+    if (!addErrorDetails(details, inOrder(outcomes))) break;
+  }
+  return { ...view.errors, details };
+}

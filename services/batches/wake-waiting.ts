@@ -1,0 +1,74 @@
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { appendTo } from '../../domain/collections/append-to.ts';
+import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
+import { type Registration, registrationsFor, removeWaits } from '../../store/items/waits.ts';
+import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { slices } from '../../store/mongodb/slices.ts';
+import { type AvailableDependency, batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
+import { isSignalLimit } from './signal-limit.ts';
+
+/** Most identities named in one signal: a signal stays far below Temporal's limit of 2 MB for a payload. */
+const KEYS_PER_SIGNAL = 500;
+
+/** Batches that are signalled side by side, and whose registrations are then removed together. */
+const BATCHES_AT_ONCE = 20;
+
+/**
+ * Wakes every batch that waits for one of these identities, which exist now: one signal a batch, whatever number of its items
+ * wait. Who waits registers, then looks; who creates writes, then looks here: one of the two sees the other (invariant 5).
+ * A registration goes only after its signal is accepted, so that a crash in between signals again; it goes soon after, so that
+ * a later delivery goes on where this one stopped.
+ */
+export async function wakeWaiting(
+  { database, client }: { readonly database: Database; readonly client: Client },
+  keys: readonly ResourceKey[],
+): Promise<void> {
+  if (keys.length === 0) return;
+  await adoptOldDependencies(database, keys);
+  for await (const registrations of registrationsFor(database, keys)) {
+    for (const some of slices([...groupByBatch(registrations)], BATCHES_AT_ONCE)) {
+      await Promise.all(
+        some.map(([batchId, own]) =>
+          signalAvailable(
+            { client },
+            batchId,
+            own.map(({ key }) => parseResourceKey(key)),
+          ),
+        ),
+      );
+      await removeWaits(
+        database,
+        some.flatMap(([, own]) => own),
+      );
+    }
+  }
+}
+
+function groupByBatch(registrations: readonly Registration[]): Map<string, Registration[]> {
+  const groups = new Map<string, Registration[]>();
+  for (const registration of registrations) {
+    appendTo(groups, registration.batchId, registration);
+  }
+  return groups;
+}
+
+/**
+ * Tells one batch that something may be there for it; a batch that is over needs to know nothing. One that takes no more signals
+ * has been told often enough: it continues as new as soon as what it has begun is over, and then looks (invariant 5).
+ */
+export async function signalAvailable(
+  { client }: { readonly client: Client },
+  batchId: string,
+  available: readonly AvailableDependency[],
+): Promise<void> {
+  const handle = client.workflow.getHandle(batchWorkflowId(batchId));
+  try {
+    for (let at = 0; at < Math.max(1, available.length); at += KEYS_PER_SIGNAL) {
+      await handle.signal(dependenciesAvailableSignal, available.slice(at, at + KEYS_PER_SIGNAL));
+    }
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError) && !isSignalLimit(error)) throw error;
+  }
+}

@@ -1,0 +1,190 @@
+import type { ItemError } from '../../domain/batch/outcome.ts';
+import type { Scope } from '../../domain/batch/scope.ts';
+import { quoted } from '../../domain/json/shortened.ts';
+import { type CompiledSchema, compileSchema } from '../../domain/schema/compiler.ts';
+import type { SchemaDefinition } from '../../domain/schema/definition.ts';
+import { fieldIdentity, type ReferenceField } from '../../domain/schema/references.ts';
+import { type FoundReference, fieldOf, MAX_REFERENCES, referencesIn } from '../../domain/write/references-in.ts';
+import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
+import { resourceKey } from '../../domain/write/resource.ts';
+import { lookAtTargets } from '../../isolation/read-resources.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import type { ResourceDocument } from '../../store/resources.ts';
+import { bindSchemaNames } from '../../store/schema-definitions.ts';
+import type { ValidationThreads } from './validation-threads.ts';
+
+/** A stored resource that stands in the way of a change. */
+export interface Obstacle {
+  readonly tenant: string;
+  readonly externalId: string;
+  readonly reason: string;
+}
+
+/** Others have not finished with a resource that the answer depends on. */
+export class UnsettledResourceError extends Error {
+  override readonly name = 'UnsettledResourceError';
+}
+
+/** A version of a schema definition, with what its references are bound to now. */
+export class BoundSchema {
+  readonly compiled: CompiledSchema;
+  readonly #bound: ReadonlyMap<string, { id: string }>;
+
+  private constructor(compiled: CompiledSchema, bound: ReadonlyMap<string, { id: string }>) {
+    this.compiled = compiled;
+    this.#bound = bound;
+  }
+
+  static async of(
+    database: Database,
+    definition: Pick<SchemaDefinition, 'platform' | 'externalIdField'>,
+    schema: JsonObject,
+  ): Promise<BoundSchema> {
+    const compiled = compileSchema(schema, definition.externalIdField);
+    const targets = [...new Set(compiled.referenceFields.map((field) => field.target))];
+    return new BoundSchema(compiled, await bindSchemaNames(database, definition.platform, targets));
+  }
+
+  /** What a resource refers to in these fields; a key of null belongs to a schema definition that does not exist. */
+  references(
+    document: Pick<ResourceDocument, 'scope'>,
+    data: JsonObject,
+    fields: readonly ReferenceField[] = this.compiled.referenceFields,
+  ): { place: FoundReference['place']; key: ResourceKey | null }[] {
+    const owner = ownerOf(document);
+    return referencesIn(fields, data).map(({ place, target, externalId }) => {
+      const definition = this.#bound.get(target.toLowerCase());
+      return { place, key: definition === undefined ? null : resourceKey(owner, definition.id, externalId) };
+    });
+  }
+
+  /** The keys that belong into the stored `references` of a resource. */
+  referenceKeys(document: Pick<ResourceDocument, 'scope' | 'data'>): ResourceKey[] {
+    const references = this.references(document, JSON.parse(document.data));
+    return [...new Set(references.flatMap(({ key }) => key ?? []))];
+  }
+
+  /** Reference fields that another version does not have: what nobody has checked yet. */
+  fieldsBeyond(other: BoundSchema): ReferenceField[] {
+    const known = new Set(other.compiled.referenceFields.map(fieldIdentity));
+    return this.compiled.referenceFields.filter((field) => !known.has(fieldIdentity(field)));
+  }
+
+  /** Why a resource would not be valid, or null. What may take long is done in a thread, and ended there. */
+  async invalidity(document: Pick<ResourceDocument, 'data'>, validation: ChangeValidation): Promise<string | null> {
+    const data: JsonObject = JSON.parse(document.data);
+    const [fault] = await validation.faults(this.compiled, data, document.data);
+    if (fault !== undefined) return fault.message;
+    if (referencesIn(this.compiled.referenceFields, data).length <= MAX_REFERENCES) return null;
+    return `more than ${MAX_REFERENCES} references`;
+  }
+}
+
+/** What validating one stored resource may take in this thread, which requests wait for meanwhile, in ns; estimated. */
+const MAX_INLINE_NS = 10_000_000;
+/** What may be validated in this thread before requests get their turn, in ns; estimated. */
+const MAX_TURN_NS = 30_000_000;
+/** What one change may take of the thread, in ms. */
+const MAX_THREAD_MS = 30_000;
+
+/** Validates stored resources for one change, so that it holds up neither requests nor other changes for long. */
+export class ChangeValidation {
+  readonly #threads: ValidationThreads;
+  readonly #platform: string;
+  #threadMs = 0;
+  #turnNs = 0;
+
+  constructor(threads: ValidationThreads, platform: string) {
+    this.#threads = threads;
+    this.#platform = platform;
+  }
+
+  /** @throws ValidationTooLongError where all of the resources together take too long. */
+  async faults(compiled: CompiledSchema, data: JsonObject, text: string): Promise<readonly ItemError[]> {
+    const estimatedNs = compiled.estimateNs(data);
+    if (estimatedNs > MAX_INLINE_NS) return this.#inThread(compiled, text);
+    this.#turnNs += estimatedNs;
+    if (this.#turnNs > MAX_TURN_NS) {
+      this.#turnNs = 0;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return compiled.faults(data);
+  }
+
+  async #inThread({ source }: CompiledSchema, text: string): Promise<readonly ItemError[]> {
+    if (this.#threadMs > MAX_THREAD_MS) {
+      throw new ValidationTooLongError('checking the stored resources against the schema takes too long');
+    }
+    const since = performance.now();
+    try {
+      return await this.#threads.faults(`change of ${this.#platform}`, source.schema, source.externalIdField, text);
+    } finally {
+      this.#threadMs += performance.now() - since;
+    }
+  }
+}
+
+/** The stored resources cannot be checked within the time that a change is given. */
+export class ValidationTooLongError extends Error {
+  override readonly name = 'ValidationTooLongError';
+}
+
+/** Resources that refer, in these fields, to something that is not there, each with the first such field. */
+export async function findDangling(
+  database: Database,
+  schema: BoundSchema,
+  fields: readonly ReferenceField[],
+  documents: readonly ResourceDocument[],
+  deadline: number,
+): Promise<Obstacle[]> {
+  if (fields.length === 0) return [];
+  const referring = documents.map((document) => ({
+    document,
+    references: schema.references(document, JSON.parse(document.data), fields),
+  }));
+  const keys = new Set(referring.flatMap(({ references }) => references.flatMap(({ key }) => key ?? [])));
+  const present = await presentTargets(database, [...keys], deadline);
+  return referring.flatMap(({ document, references }) => {
+    const missing = references.find(({ key }) => key === null || !present.has(key));
+    return missing === undefined
+      ? []
+      : [obstacleOf(document, `${quoted(fieldOf(missing))} refers to a resource that is not there`)];
+  });
+}
+
+export function obstacleOf(document: ResourceDocument, reason: string): Obstacle {
+  return { tenant: ownerOf(document).tenant, externalId: document.externalId, reason };
+}
+
+/** Most keys in one look-up. */
+const KEYS_PER_LOOK = 1_000;
+const LOOK_AGAIN_MS = 100;
+
+/**
+ * Which of these exist and stay. What is being created or deleted right now is waited for: its fate decides.
+ * @throws UnsettledResourceError past the deadline, in ms since 1970.
+ */
+async function presentTargets(
+  database: Database,
+  keys: readonly ResourceKey[],
+  deadline: number,
+): Promise<Set<ResourceKey>> {
+  const present = new Set<ResourceKey>();
+  for (let at = 0; at < keys.length; at += KEYS_PER_LOOK) {
+    let open: readonly ResourceKey[] = keys.slice(at, at + KEYS_PER_LOOK);
+    for (;;) {
+      const look = await lookAtTargets(database, open);
+      for (const key of look.present) present.add(key);
+      open = look.undecided;
+      if (open.length === 0) break;
+      if (Date.now() > deadline) throw new UnsettledResourceError('a resource is being created or deleted');
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    }
+  }
+  return present;
+}
+
+function ownerOf({ scope }: Pick<ResourceDocument, 'scope'>): Scope {
+  const [platform = '', tenant = ''] = scope.split('/').map(decodeURIComponent);
+  return { platform, tenant };
+}

@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { ItemError } from '../../domain/batch/outcome.ts';
+import type { ThreadAnswer, ThreadRequest } from './validation-thread.ts';
+
+/** What one resource may take, in ms on the clock; counted in ticks, so that a process which stood still is not held to it. */
+export const MAX_VALIDATION_MS = 1_000;
+/** What compiling a schema may take, in ms. */
+const MAX_COMPILATION_MS = 15_000;
+const TICK_MS = 100;
+/** Memory of the thread, in MiB: a resource of 14 MiB as text, and some compiled schemas. What needs more is ended. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
+/** Verdicts kept, so that an attempt of an activity goes on where the one before ran out of time. */
+const MAX_VERDICTS = 2_000;
+
+const TOO_LONG: ItemError = {
+  code: 'validation',
+  message: `takes longer than ${MAX_VALIDATION_MS / 1000} s to check against its schema`,
+};
+const TOO_MUCH_MEMORY: ItemError = {
+  code: 'validation',
+  message: 'takes too much memory to check against its schema',
+};
+
+interface Job {
+  readonly request: ThreadRequest;
+  readonly done: (answer: ThreadAnswer | 'too long' | 'too much memory') => void;
+}
+
+/**
+ * Validates what could take long in a thread that can be ended, one resource after the other; the thread is started when it is
+ * first needed. Whose requests wait are served in turn: one owner with many does not hold up the others. A request waits for the
+ * one at work, and then for one of each other owner between any two of its own owner's: each takes a second at most, and up to
+ * 15 s more where its schema is compiled first.
+ */
+export class ValidationThreads {
+  readonly #queues = new Map<string, Job[]>();
+  readonly #verdicts = new Map<string, Promise<readonly ItemError[]>>();
+  #thread: Worker | undefined;
+  #isBusy = false;
+  #isClosed = false;
+
+  /** The faults of a resource, given as JSON texts. One that takes too long, or too much memory, has that for its fault. */
+  faults(owner: string, schema: string, externalIdField: string, data: string): Promise<readonly ItemError[]> {
+    const key = createHash('sha256')
+      .update(`${externalIdField}\n${schema.length}\n${schema}`)
+      .update(data)
+      .digest('hex');
+    const known = this.#verdicts.get(key);
+    if (known !== undefined) return known;
+    const verdict = this.#ask(owner, { schema, externalIdField, data }).then((answer) => {
+      if (answer === 'too long') return [TOO_LONG];
+      if (answer === 'too much memory') return [TOO_MUCH_MEMORY];
+      if (answer.kind !== 'faults') throw new Error(messageOf(answer));
+      return answer.faults;
+    });
+    const oldest = this.#verdicts.keys().next();
+    if (this.#verdicts.size >= MAX_VERDICTS && !oldest.done) this.#verdicts.delete(oldest.value);
+    this.#verdicts.set(key, verdict);
+    verdict.catch(() => this.#verdicts.delete(key));
+    return verdict;
+  }
+
+  /** Why a schema cannot be compiled, or null. */
+  async compilationFault(owner: string, schema: string, externalIdField: string): Promise<string | null> {
+    const answer = await this.#ask(owner, { schema, externalIdField });
+    if (answer === 'too long') return 'it takes too long';
+    if (answer === 'too much memory') return 'it takes too much memory';
+    if (answer.kind !== 'compilation') throw new Error(messageOf(answer));
+    return answer.fault;
+  }
+
+  /** Ends the thread; who still waits for it is answered with an error. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#thread?.terminate();
+  }
+
+  #ask(owner: string, request: ThreadRequest): Promise<Parameters<Job['done']>[0]> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) return reject(new Error('validation has been closed'));
+      const queue = this.#queues.get(owner) ?? [];
+      this.#queues.set(owner, queue);
+      queue.push({ request, done: resolve });
+      if (!this.#isBusy) this.#next();
+    });
+  }
+
+  /** Takes the next owner's oldest job; the owner goes to the end of the line. */
+  #next(): void {
+    const [next] = this.#queues;
+    this.#isBusy = next !== undefined;
+    if (next === undefined) return;
+    const [owner, queue] = next;
+    const job = queue.shift();
+    this.#queues.delete(owner);
+    if (queue.length > 0) this.#queues.set(owner, queue);
+    if (job !== undefined) this.#run(job);
+  }
+
+  #run({ request, done }: Job): void {
+    const thread = this.#thread ?? this.#start();
+    let limitMs = MAX_COMPILATION_MS;
+    let left = limitMs / TICK_MS;
+    let began = process.cpuUsage();
+    // the thread has had no more of a CPU than this process: on a machine with none to spare it is waited for
+    const hasHadItsTime = (): boolean => left <= 0 && spentMs(began) >= limitMs;
+    let isOver = false;
+    const end = (answer: Parameters<Job['done']>[0]): void => {
+      if (isOver) return;
+      isOver = true;
+      clearInterval(ticking);
+      thread.off('message', onMessage).off('error', onError).off('exit', onExit);
+      done(answer);
+      this.#next();
+    };
+    const discard = (answer: Parameters<Job['done']>[0]): void => {
+      if (this.#thread === thread) this.#thread = undefined;
+      void thread.terminate();
+      end(answer);
+    };
+    const onMessage = (answer: ThreadAnswer): void => {
+      if (answer.kind !== 'compiled') {
+        end(answer);
+        return;
+      }
+      limitMs = MAX_VALIDATION_MS;
+      left = limitMs / TICK_MS;
+      began = process.cpuUsage();
+    };
+    const onError = (error: Error & { code?: string }): void =>
+      discard(
+        error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'too much memory' : { kind: 'error', message: error.message },
+      );
+    const onExit = (): void => discard({ kind: 'error', message: 'the validation thread has ended' });
+    thread.on('message', onMessage).on('error', onError).on('exit', onExit);
+    const ticking = setInterval(() => {
+      left -= 1;
+      // what has arrived while this process was busy is looked at first
+      if (hasHadItsTime()) setImmediate(() => hasHadItsTime() && !isOver && discard('too long'));
+    }, TICK_MS);
+    thread.postMessage(request);
+  }
+
+  #start(): Worker {
+    const thread = startThread();
+    // whoever waits for an answer listens as well; one that ends while idle is started anew
+    thread.on('error', () => undefined);
+    thread.on('exit', () => {
+      if (this.#thread === thread) this.#thread = undefined;
+    });
+    // an idle process may end
+    thread.unref();
+    this.#thread = thread;
+    return thread;
+  }
+}
+
+/** CPU time of this process since then, in ms. */
+function spentMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
+}
+
+/** Sources run as TypeScript, for which a thread needs a loader of its own; a build runs as JavaScript. */
+function startThread(): Worker {
+  const isSource = import.meta.url.endsWith('.ts');
+  const file = new URL(`./validation-thread.${isSource ? 'ts' : 'js'}`, import.meta.url);
+  if (!isSource) return new Worker(file, { resourceLimits: RESOURCE_LIMITS });
+  const loader = pathToFileURL(
+    createRequire(import.meta.url)
+      .resolve('tsx/esm/api')
+      .replace(/\.cjs$/, '.mjs'),
+  ).href;
+  const program = `import(${JSON.stringify(loader)}).then(({ register }) => {
+    register();
+    return import(${JSON.stringify(file.href)});
+  });`;
+  return new Worker(program, { eval: true, resourceLimits: RESOURCE_LIMITS });
+}
+
+function messageOf(answer: ThreadAnswer): string {
+  return answer.kind === 'error' ? answer.message : `the validation thread answered ${answer.kind}`;
+}

@@ -1,0 +1,246 @@
+import type { Scope } from '../../domain/batch/scope.ts';
+import { type ChargeMemory, NumberList } from '../../domain/collections/number-list.ts';
+import { MAX_NAMED_REFERRERS } from '../../domain/delete/decide-deletion.ts';
+import type { LinkedResources } from '../../domain/delete/linked-resources.ts';
+import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
+import { visible } from '../../isolation/read-resources.ts';
+import {
+  estimatedResources,
+  readReferrers,
+  readVertices,
+  scanVertices,
+  type Vertex,
+} from '../../isolation/reference-graph.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { KEYS_PER_QUERY } from '../../store/mongodb/slices.ts';
+
+/** Where keys that are asked about are more than this share of what is stored, one pass over it is cheaper. */
+const SHARE_WORTH_A_SCAN = 0.05;
+/** Fewer keys than this are always asked about. */
+const MIN_KEYS_WORTH_A_SCAN = 1_000;
+/** Levels of a cascade that are followed one by one before one pass over the tenant's resources follows the rest. */
+const MAX_ASKED_LEVELS = 8;
+
+/** Of how many keys on one pass over the tenant's resources is cheaper than asking about each. */
+export async function keysWorthAScan(database: Database): Promise<number> {
+  return Math.max(MIN_KEYS_WORTH_A_SCAN, SHARE_WORTH_A_SCAN * (await estimatedResources(database)));
+}
+
+export interface Loading {
+  readonly database: Database;
+  readonly scope: Scope;
+  /** Of the resources that are asked for. */
+  readonly schemaDefinitionId: string;
+  readonly cascade: boolean;
+  /** What is loaded is added here, as readers see it. References that decide nothing are left out. */
+  readonly linked: LinkedResources;
+  readonly charge: ChargeMemory;
+  /** Awaited every few thousand resources; what it throws ends the loading. */
+  readonly progress: () => Promise<void>;
+}
+
+/**
+ * Loads what a delete of some resources has to know: who refers to them; with cascade also who refers to those, transitively.
+ * Without cascade, of the many outside that refer to one target only `MAX_NAMED_REFERRERS` are kept.
+ * @param loading all resources that are asked for have their numbers already.
+ * @returns 1 for each of these that is there.
+ */
+export async function loadListed(loading: Loading): Promise<Uint8Array> {
+  const present = new Uint8Array(loading.linked.size);
+  const worthAScan = await keysWorthAScan(loading.database);
+  if (present.length > worthAScan) {
+    await scan(loading, present);
+    return present;
+  }
+  for (const some of slicesOf(loading.linked, 0, present.length)) {
+    await loading.progress();
+    for (const { _id } of await visible(loading.database, await readVertices(loading.database, some))) {
+      present[loading.linked.keys.find(_id)] = 1;
+    }
+  }
+  if (!loading.cascade) await askForReferrers(loading, present.length);
+  else if (!(await followReferrers(loading, worthAScan))) await scan(loading, present);
+  return present;
+}
+
+/**
+ * The same for all resources of a schema definition. Only those get a number that others refer to, or that refer to others of
+ * these: the rest, usually almost all, takes no memory.
+ * @returns how many resources the schema definition has.
+ */
+export function loadAll(loading: Loading): Promise<number> {
+  return scan(loading, null);
+}
+
+function* slicesOf({ keys }: LinkedResources, from: number, to: number): Generator<ResourceKey[]> {
+  for (let at = from; at < to; at += KEYS_PER_QUERY) {
+    yield Array.from({ length: Math.min(KEYS_PER_QUERY, to - at) }, (_, offset) => keys.key(at + offset));
+  }
+}
+
+/** Pages of what refers to any of these keys, with which of them. */
+async function* referrersOf(
+  { database, progress }: Loading,
+  some: readonly ResourceKey[],
+): AsyncGenerator<{ referrer: ResourceKey; target: ResourceKey }[]> {
+  const targets = new Set(some);
+  for await (const page of readReferrers(database, some)) {
+    await progress();
+    yield (await visible(database, page)).flatMap(({ _id, references }) =>
+      references.filter((key) => targets.has(key)).map((target) => ({ referrer: _id, target })),
+    );
+  }
+}
+
+/** Adds who refers to the first `asked` resources; of those outside, the lowest few for each. */
+async function askForReferrers(loading: Loading, asked: number): Promise<void> {
+  const { linked } = loading;
+  for (const some of slicesOf(linked, 0, asked)) {
+    const outsiders = new Map<ResourceKey, ResourceKey[]>();
+    for await (const page of referrersOf(loading, some)) {
+      for (const { referrer, target } of page) {
+        const number = linked.keys.find(referrer);
+        if (number >= 0 && number < asked) linked.addReference(number, linked.keys.find(target));
+        else addLowest(outsiders, target, referrer);
+      }
+    }
+    for (const [target, referrers] of outsiders) {
+      for (const key of referrers) linked.addReference(linked.keys.add(key), linked.keys.find(target));
+    }
+  }
+}
+
+function addLowest(outsiders: Map<ResourceKey, ResourceKey[]>, target: ResourceKey, referrer: ResourceKey): void {
+  const known = outsiders.get(target);
+  if (known === undefined) outsiders.set(target, [referrer]);
+  else if (!known.includes(referrer)) {
+    known.push(referrer);
+    if (known.length > MAX_NAMED_REFERRERS) known.sort().pop();
+  }
+}
+
+/**
+ * Adds who refers to what is known, and who refers to those, until nothing is added.
+ * @returns false where one pass over everything is the cheaper way.
+ */
+async function followReferrers(loading: Loading, worthAScan: number): Promise<boolean> {
+  const { linked } = loading;
+  // what one level adds has the numbers from there on
+  let from = 0;
+  for (let level = 0; from < linked.size; level++) {
+    const to = linked.size;
+    if (to - from > worthAScan || level >= MAX_ASKED_LEVELS) return false;
+    for (const some of slicesOf(linked, from, to)) {
+      for await (const page of referrersOf(loading, some)) {
+        for (const { referrer, target } of page) {
+          linked.addReference(linked.keys.add(referrer), linked.keys.find(target));
+        }
+      }
+    }
+    from = to;
+  }
+  return true;
+}
+
+/**
+ * Adds what matters of all the tenant's resources, in one pass over them; in some more with cascade, where a schema definition
+ * is found to matter after its referrers have come by.
+ * @param present the first ones are asked for, and marked here where they are there; null: all of the schema definition are.
+ * @returns how many resources the schema definition has.
+ */
+async function scan(loading: Loading, present: Uint8Array | null): Promise<number> {
+  const pass = loading.cascade ? new CascadePass(loading) : new PlainPass(loading, present);
+  for (;;) {
+    let seen = 0;
+    loading.linked.forgetReferences();
+    pass.begin();
+    for await (const vertices of scanVertices(loading.database, loading.scope)) {
+      await loading.progress();
+      for (const vertex of vertices) {
+        if (present !== null) markPresent(loading.linked, present, vertex._id);
+        if (schemaOf(vertex._id) === loading.schemaDefinitionId) seen += 1;
+        for (const target of vertex.references) if (target !== vertex._id) pass.add(vertex, target);
+      }
+    }
+    if (pass.isComplete()) return seen;
+  }
+}
+
+const schemaOf = (key: ResourceKey): string => parseResourceKey(key).schemaDefinitionId;
+
+function markPresent({ keys }: LinkedResources, present: Uint8Array, key: ResourceKey): void {
+  const number = keys.find(key);
+  // what is not asked for has no place there
+  if (number >= 0 && number < present.length) present[number] = 1;
+}
+
+/** Takes all references to what may be deleted. */
+class PlainPass {
+  readonly #linked: LinkedResources;
+  readonly #mayBeAsked: (key: ResourceKey) => boolean;
+  /** Referrers from outside that are kept, of each number. */
+  readonly #outsiders: NumberList;
+
+  constructor({ linked, schemaDefinitionId, charge }: Loading, present: Uint8Array | null) {
+    this.#linked = linked;
+    this.#outsiders = new NumberList(charge);
+    this.#mayBeAsked =
+      present === null
+        ? (key) => schemaOf(key) === schemaDefinitionId
+        : (key) => {
+            const number = linked.keys.find(key);
+            return number >= 0 && number < present.length;
+          };
+  }
+
+  begin(): void {
+    this.#outsiders.clear();
+  }
+
+  add({ _id }: Vertex, target: ResourceKey): void {
+    if (!this.#mayBeAsked(target)) return;
+    const { keys } = this.#linked;
+    const to = keys.add(target);
+    if (!this.#mayBeAsked(_id)) {
+      const kept = this.#outsiders.at(to);
+      if (kept >= MAX_NAMED_REFERRERS) return;
+      this.#outsiders.set(to, kept + 1);
+    }
+    this.#linked.addReference(keys.add(_id), to);
+  }
+
+  isComplete(): boolean {
+    return true;
+  }
+}
+
+/** Takes all references to schema definitions whose resources may be deleted: the one asked for, and those that refer to such. */
+class CascadePass {
+  readonly #linked: LinkedResources;
+  readonly #schemas: Set<string>;
+  /** Schema definitions that did not seem to matter when something that refers to them came by. */
+  readonly #leftOut = new Set<string>();
+
+  constructor({ linked, schemaDefinitionId }: Loading) {
+    this.#linked = linked;
+    this.#schemas = new Set([schemaDefinitionId]);
+  }
+
+  begin(): void {
+    this.#leftOut.clear();
+  }
+
+  add({ _id }: Vertex, target: ResourceKey): void {
+    const { keys } = this.#linked;
+    const schema = schemaOf(target);
+    if (!this.#schemas.has(schema)) this.#leftOut.add(schema);
+    else {
+      this.#schemas.add(schemaOf(_id));
+      this.#linked.addReference(keys.add(_id), keys.add(target));
+    }
+  }
+
+  isComplete(): boolean {
+    return [...this.#leftOut].every((schema) => !this.#schemas.has(schema));
+  }
+}

@@ -1,0 +1,401 @@
+import { randomUUID } from 'node:crypto';
+import type { Collection, Filter } from 'mongodb';
+import type { RunningState } from '../../domain/batch/batch.ts';
+import {
+  type BatchOptions,
+  type BatchResult,
+  type BatchStatus,
+  type Operation,
+  RUNNING_STATUSES,
+  type TerminalStatus,
+} from '../../domain/batch/batch.ts';
+import type { ErrorDetails } from '../../domain/batch/error-details.ts';
+import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
+import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
+import type { JobCounts } from '../../domain/executions/job-counts.ts';
+import type { PendingMember } from '../items/pending-documents.ts';
+import type { Database } from '../mongodb/database.ts';
+import { isDuplicateKey } from '../mongodb/errors.ts';
+import { findAtLast, isYoungId } from '../mongodb/young-documents.ts';
+import type { RunOfBatch } from './run-fence.ts';
+
+/**
+ * The execution of a batch's workflow that works on a run. There may be two of them for a moment: the workflow was reset, or started
+ * anew after Temporal had lost its database, and activities of the earlier execution still run.
+ */
+export interface WorkingExecution {
+  /** Temporal's id of it. */
+  runId: string;
+  /** The run of the batch. */
+  run: number;
+  /**
+   * When it took over, in ms by Temporal's clock: more than that of any execution before it. The first one of a run took over from
+   * nobody, and has the least number that is more than that of the run before.
+   */
+  since: number;
+  /** There was another one of the same run: its commands may still be under way. */
+  follows?: true;
+}
+
+/** `since` of the first execution of a batch. */
+export const FIRST_EXECUTION = 0;
+
+export interface BatchDocument {
+  /** UUID version 7, so that ids are in order of creation. */
+  _id: string;
+  /** `platform/tenant`, escaped. */
+  scope: string;
+  platform: string;
+  tenant: string;
+  operation: Operation;
+  options: BatchOptions;
+  /** Absent where a batch is about no schema definition (`terminate`). */
+  schemaDefinitionId?: string;
+  schemaName?: string;
+  total: number;
+  /** Items in one page of bodies and of outcomes. */
+  pageSize: number;
+  /** Live only as far as activities have told; between them the workflow knows best. */
+  status: BatchStatus;
+  suspended: boolean;
+  cancelRequested?: boolean;
+  /** The latest request to suspend, resume or cancel, and whether the workflow is known to have been told of it. */
+  asked?: { token: string; suspended: boolean; told: boolean };
+  /** 1 for the first run, one more for each retry. */
+  run: number;
+  /** The start of this run's workflow is not confirmed: recovery starts it from `startDue` on. All three go when it is. */
+  unstarted?: true;
+  startDue?: Date;
+  /** How often recovery has failed to start it. */
+  startFailures?: number;
+  createdAt: Date;
+  startedAt?: Date;
+  completedAt?: Date;
+  /** Temporal's run ids of the executions that have carried out this batch: what is to be removed with it. */
+  executions?: string[];
+  /** The execution that works on it now, or did last. Absent: one of an earlier version does, or none yet. */
+  execution?: WorkingExecution;
+  /** Batches, this one too, whose pending items it applies together: to be told when that has ended. */
+  claimOwners?: string[];
+  /** Written by the version before this one: the items themselves. */
+  claims?: PendingMember[];
+  /** Cascaded deletions of earlier runs: no item shows them. */
+  cascaded: number;
+  /** The end result, stored when a run finished. */
+  result?: BatchResult;
+  /** Beside the result: what went wrong with the first items. */
+  errorDetails?: ErrorDetails;
+  /** Deletions of process instances: activities planned so far, and when a finished batch with failures was put aside. */
+  jobsCreated?: number;
+  dismissedAt?: Date;
+  /** The same: what became of the jobs. */
+  jobs?: StoredJobs;
+  /** The same: items of this run have failed, while it may still go on. */
+  hasFailedItems?: true;
+  /** Set when the batch is to be removed for good: it is not there for callers any more. */
+  deletedAt?: Date;
+}
+
+/** The collection `batches`. */
+export const batchesIn = (database: Database): Collection<BatchDocument> => database.collection('batches');
+
+/**
+ * Counts of the jobs of a deletion of process instances, on the batch: lists read them, and no outcomes. Jobs that are planned
+ * now are counted by block, each counted anew from its outcomes: in a run these numbers only grow, so that `$max` counts no job
+ * twice, however often and in whatever order activities note them (invariant 2). A seed's numbers are added up when the next one
+ * is planned.
+ */
+export interface StoredJobs {
+  /** The run that these are of. */
+  run: number;
+  /** Index of the first item of the seed that is under way; absent once the run has ended. */
+  seed?: number;
+  /** Jobs of all other seeds, or of all once the run has ended. */
+  completed: number;
+  failed: number;
+  /** The jobs of the seed, by number of their block. */
+  blocks?: Record<string, JobCounts>;
+}
+
+/** Time that whoever accepts a batch is given to start its workflow before recovery does, in ms. */
+const START_GRACE_MS = 5_000;
+
+/** What a run is stored with until its start is confirmed, in the write that makes it (invariant 1). */
+const toBeStarted = (): Required<Pick<BatchDocument, 'unstarted' | 'startDue'>> => ({
+  unstarted: true,
+  startDue: new Date(Date.now() + START_GRACE_MS),
+});
+
+export type NewBatch = Pick<
+  BatchDocument,
+  '_id' | 'operation' | 'options' | 'schemaDefinitionId' | 'schemaName' | 'total' | 'pageSize' | 'createdAt'
+> & { scope: Scope };
+
+/** A batch as it is accepted. */
+export function toBatchDocument(batch: NewBatch): BatchDocument {
+  const { platform, tenant } = batch.scope;
+  return {
+    ...batch,
+    scope: scopeKey(batch.scope),
+    platform,
+    tenant,
+    status: 'queued',
+    suspended: false,
+    run: 1,
+    ...toBeStarted(),
+    cascaded: 0,
+  };
+}
+
+/** The moment of acceptance: the pages of the batch are stored before (invariant 1). Safe to repeat. */
+export async function insertBatch(database: Database, batch: NewBatch): Promise<BatchDocument> {
+  const document = toBatchDocument(batch);
+  try {
+    await batchesIn(database).insertOne(document);
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error;
+  }
+  return document;
+}
+
+/** A batch of this tenant, or of these; another tenant's is not there (invariant 6), nor is one that is deleted. */
+export async function findBatch(
+  database: Database,
+  scope: Scope | readonly Scope[],
+  batchId: string,
+): Promise<BatchDocument | null> {
+  const scopes = [scope].flat().map(scopeKey);
+  const find = () => batchesIn(database).findOne({ _id: batchId, scope: { $in: scopes } });
+  const batch = (await find()) ?? (database.isReplicated() && isYoungId(batchId) ? await findAtLast(find) : null);
+  return batch?.deletedAt === undefined ? batch : null;
+}
+
+/** A batch by its id alone, deleted ones too, for the workflow that carries it out. */
+export async function readBatch(database: Database, batchId: string): Promise<BatchDocument | null> {
+  return batchesIn(database).findOne({ _id: batchId });
+}
+
+export async function readBatches(database: Database, batchIds: readonly string[]): Promise<BatchDocument[]> {
+  return batchIds.length === 0
+    ? []
+    : batchesIn(database)
+        .find({ _id: { $in: [...batchIds] } })
+        .toArray();
+}
+
+export const RUNNING = { $in: [...RUNNING_STATUSES] };
+export const NOT_TO_BE_STARTED = { unstarted: '', startDue: '', startFailures: '' } as const;
+
+/**
+ * Stores how far a run is, and by which execution; a finished or another run stays as it is. Whether it is suspended stays where a
+ * caller has asked for something that the workflow did not know of yet: what that caller was told holds from its answer on. Safe
+ * to repeat.
+ */
+export async function recordRunning(
+  database: Database,
+  { batchId, run }: { readonly batchId: string; readonly run: number },
+  { status, suspended, asked, cancelled }: RunningState,
+  execution: string,
+): Promise<void> {
+  const running = { _id: batchId, run, status: RUNNING };
+  const known = asked === undefined ? {} : asked === null ? { asked: { $exists: false } } : { 'asked.token': asked };
+  const state = { status, ...(cancelled && { cancelRequested: true }) };
+  const $addToSet = { executions: execution };
+  const { matchedCount } = await batchesIn(database).updateOne(
+    { ...running, ...known },
+    { $set: { ...state, suspended }, $addToSet },
+  );
+  if (matchedCount === 0 && asked !== undefined)
+    await batchesIn(database).updateOne(running, { $set: state, $addToSet });
+}
+
+/**
+ * Notes that an execution carries out a run: from when on the batch was worked on, and which executions did. The first one of a
+ * batch works on it from now on; any other one takes over by `takeOverRun`. Safe to repeat: the first time stays.
+ * @returns null where there is no such run: it has been finished, or the batch retried since, or deleted.
+ */
+export async function recordStarted(
+  database: Database,
+  batch: { readonly batchId: string; readonly run: number },
+  runId: string,
+): Promise<BatchDocument | null> {
+  const { batchId: _id, run } = batch;
+  const running = { _id, run, status: RUNNING, deletedAt: { $exists: false } };
+  const note = (filter: Filter<BatchDocument>, first: Partial<Pick<BatchDocument, 'execution'>>) =>
+    batchesIn(database).findOneAndUpdate(
+      { ...running, ...filter },
+      {
+        $set: { status: 'processing', ...first },
+        $min: { startedAt: new Date() },
+        $addToSet: { executions: runId },
+        $unset: NOT_TO_BE_STARTED,
+      },
+      { returnDocument: 'after' },
+    );
+  return (
+    (await note({ execution: { $exists: false } }, { execution: { runId, run, since: FIRST_EXECUTION } })) ??
+    note({}, {})
+  );
+}
+
+/** Stores how a run ended. Safe to repeat: the first completion stays. */
+export async function recordFinished(
+  database: Database,
+  batch: { readonly batchId: string; readonly run: number },
+  status: TerminalStatus,
+  result: BatchResult,
+  errorDetails: ErrorDetails = {},
+  jobs: JobCounts | null = null,
+): Promise<void> {
+  await batchesIn(database).updateOne(
+    { _id: batch.batchId, run: batch.run, status: RUNNING },
+    {
+      $set: {
+        status,
+        result,
+        errorDetails,
+        suspended: false,
+        completedAt: new Date(),
+        cascaded: result.actions.cascaded,
+        ...(jobs && { jobs: { run: batch.run, ...jobs } }),
+      },
+      $unset: { cancelRequested: '', asked: '', ...NOT_TO_BE_STARTED },
+    },
+  );
+}
+
+/** Claims a finished batch for another run: of many callers one wins. @returns null where it is not as it was read. */
+export async function claimRetry(database: Database, batch: BatchDocument): Promise<BatchDocument | null> {
+  return batchesIn(database).findOneAndUpdate(
+    { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
+    {
+      $set: { status: 'queued', run: batch.run + 1, suspended: false, ...toBeStarted() },
+      $unset: { completedAt: '', result: '', errorDetails: '', hasFailedItems: '' },
+    },
+    { returnDocument: 'after' },
+  );
+}
+
+/** Of these batches, those that are over or gone: nothing of theirs is delivered again. */
+export async function settledBatches(database: Database, batchIds: readonly string[]): Promise<Set<string>> {
+  if (batchIds.length === 0) return new Set();
+  const running = await batchesIn(database)
+    .find({ _id: { $in: [...batchIds] }, status: RUNNING }, { projection: { _id: 1 } })
+    .toArray();
+  const alive = new Set(running.map((batch) => batch._id));
+  return new Set(batchIds.filter((id) => !alive.has(id)));
+}
+
+/**
+ * Notes whose pending items a run is about to claim; none when it is done with them.
+ * @returns false where that run is over, which claims nothing: nobody would give it back.
+ */
+export async function recordClaims(
+  database: Database,
+  { _id, run }: RunOfBatch,
+  owners: ReadonlySet<string>,
+): Promise<boolean> {
+  const { matchedCount } =
+    owners.size > 0
+      ? await batchesIn(database).updateOne({ _id, run, status: RUNNING }, { $set: { claimOwners: [...owners] } })
+      : await batchesIn(database).updateOne({ _id, run }, { $unset: { claimOwners: '', claims: '' } });
+  return matchedCount === 1;
+}
+
+/** Notes how many activities of a deletion of process instances are planned. Safe to repeat; a retry takes nothing back. */
+export async function recordJobsCreated(database: Database, batchId: string, jobsCreated: number): Promise<void> {
+  await batchesIn(database).updateOne({ _id: batchId }, { $max: { jobsCreated } });
+}
+
+/** Notes that items of a run have failed; of a run that is over, nothing. Safe to repeat. */
+export async function recordFailedItems(database: Database, { _id, run }: BatchDocument): Promise<void> {
+  await batchesIn(database).updateOne({ _id, run }, { $set: { hasFailedItems: true } });
+}
+
+/** Puts a finished batch aside: it is over for who watches running batches. @returns false where another caller was first. */
+export async function recordDismissed(database: Database, batchId: string): Promise<boolean> {
+  const { modifiedCount } = await batchesIn(database).updateOne(
+    // finished, or to be cancelled: one that is being retried meanwhile is neither
+    {
+      _id: batchId,
+      $or: [{ status: { $nin: [...RUNNING_STATUSES] } }, { cancelRequested: true }],
+      dismissedAt: { $exists: false },
+      deletedAt: { $exists: false },
+    },
+    { $set: { dismissedAt: new Date() } },
+  );
+  return modifiedCount === 1;
+}
+
+/** From here on the batch is not there for callers; who marks it first has deleted it. */
+export async function markDeleted(database: Database, scope: Scope, batchId: string): Promise<BatchDocument | null> {
+  return batchesIn(database).findOneAndUpdate(
+    { _id: batchId, scope: scopeKey(scope), deletedAt: { $exists: false } },
+    { $set: { deletedAt: new Date() }, $unset: NOT_TO_BE_STARTED },
+    { returnDocument: 'after' },
+  );
+}
+
+/** Last step of removing a batch. */
+export async function removeBatch(database: Database, batchId: string): Promise<void> {
+  await batchesIn(database).deleteOne({ _id: batchId });
+}
+
+/**
+ * A request of a caller that the workflow is told next: stored, so that it holds even where no workflow runs yet, and whoever
+ * dies before the workflow knows. @returns null where the batch is finished or gone.
+ */
+export async function requestControl(
+  database: Database,
+  batchId: string,
+  request: { suspended: boolean } | { cancelRequested: true },
+): Promise<BatchDocument | null> {
+  const asked = { token: randomUUID(), suspended: 'suspended' in request && request.suspended, told: false };
+  return batchesIn(database).findOneAndUpdate(
+    { _id: batchId, status: RUNNING, deletedAt: { $exists: false } },
+    { $set: { ...request, asked } },
+    { returnDocument: 'after' },
+  );
+}
+
+/**
+ * Notes that the workflow was told what `told` asks for.
+ * @returns the batch with a later request, of which the workflow is to be told again: it may have come there first.
+ */
+export async function recordTold(database: Database, told: BatchDocument): Promise<BatchDocument | null> {
+  const token = told.asked?.token ?? '';
+  const { matchedCount } = await batchesIn(database).updateOne(
+    { _id: told._id, 'asked.token': token },
+    { $set: { 'asked.told': true } },
+  );
+  if (matchedCount === 1) return null;
+  const now = await readBatch(database, told._id);
+  return now?.asked === undefined || now.asked.token === token ? null : now;
+}
+
+export interface BatchFilter {
+  readonly operation?: Operation;
+  readonly status?: BatchStatus;
+  readonly schemaDefinitionId?: string;
+}
+
+/** One page of the batches of these scopes in order of creation. @param after id of the last batch of the page before. */
+export async function listBatches(
+  database: Database,
+  scopes: readonly Scope[],
+  filter: BatchFilter,
+  page: { readonly after: string | null; readonly limit: number; readonly newestFirst: boolean },
+): Promise<{ batches: BatchDocument[]; total: Total; next: string | null }> {
+  const query = { ...filter, scope: { $in: scopes.map(scopeKey) }, deletedAt: { $exists: false } };
+  const from = page.after === null ? {} : { _id: page.newestFirst ? { $lt: page.after } : { $gt: page.after } };
+  const [found, counted] = await Promise.all([
+    batchesIn(database)
+      .find({ ...query, ...from })
+      .sort({ _id: page.newestFirst ? -1 : 1 })
+      .limit(page.limit + 1)
+      .toArray(),
+    batchesIn(database).countDocuments(query, { limit: COUNT_LIMIT }),
+  ]);
+  const batches = found.slice(0, page.limit);
+  return { batches, total: totalOf(counted), next: found.length > page.limit ? (batches.at(-1)?._id ?? null) : null };
+}

@@ -1,0 +1,31 @@
+import { isTerminal } from '../../domain/batch/batch.ts';
+import type { Database } from '../mongodb/database.ts';
+import type { BatchDocument } from './batches.ts';
+import { batchesIn } from './batches.ts';
+
+/**
+ * What keeps a run of a batch from being worked on: it is suspended, it is cancelled or being removed, or there is no such run
+ * (any more).
+ */
+export type Halt = 'suspended' | 'cancelled' | 'gone';
+
+type Controlled = Pick<BatchDocument, 'run' | 'status' | 'suspended' | 'cancelRequested' | 'deletedAt'>;
+
+/** What a batch, as it was read, says about work on one of its runs; null where nothing speaks against it. */
+export function haltIn(batch: Controlled | null, run: number): Halt | null {
+  if (batch === null || batch.run !== run || isTerminal(batch.status)) return 'gone';
+  if (batch.cancelRequested || batch.deletedAt !== undefined) return 'cancelled';
+  return batch.suspended ? 'suspended' : null;
+}
+
+/** Reads what speaks against work on a run now. Cheap: one look-up by `_id` of a few fields. */
+export async function readHalt(
+  database: Database,
+  { batchId, run }: { readonly batchId: string; readonly run: number },
+): Promise<Halt | null> {
+  const batch = await batchesIn(database).findOne(
+    { _id: batchId },
+    { projection: { run: 1, status: 1, suspended: 1, cancelRequested: 1, deletedAt: 1 } },
+  );
+  return haltIn(batch, run);
+}

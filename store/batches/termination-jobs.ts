@@ -1,0 +1,51 @@
+import { type JobCounts, NO_JOBS } from '../../domain/executions/job-counts.ts';
+import type { Database } from '../mongodb/database.ts';
+import type { BatchDocument, StoredJobs } from './batches.ts';
+import { batchesIn } from './batches.ts';
+
+/** What a batch has stored of its jobs; null where an earlier version has begun it. */
+export function storedJobs({ jobs, status, run, result }: BatchDocument): JobCounts | null {
+  if (jobs === undefined) return status === 'queued' && run === 1 && result === undefined ? NO_JOBS : null;
+  const { completed, failed, blocks = {} } = jobs;
+  return Object.values(blocks).reduce((sum, block) => added(sum, block), { completed, failed });
+}
+
+export function added(one: JobCounts, other: JobCounts, sign: 1 | -1 = 1): JobCounts {
+  return { completed: one.completed + sign * other.completed, failed: one.failed + sign * other.failed };
+}
+
+type RunOfJobs = Pick<BatchDocument, '_id' | 'run'>;
+
+/**
+ * Begins to count a run with its first seed, or a later one. Safe to repeat: of several attempts one counts, and none that comes
+ * after another seed has begun.
+ * @param before the seed that was under way; null for the first one of a run.
+ */
+export async function recordSeed(
+  database: Database,
+  { _id, run }: RunOfJobs,
+  before: number | null,
+  seed: number,
+  others: JobCounts,
+  blocks: ReadonlyMap<number, JobCounts>,
+): Promise<void> {
+  const jobs: StoredJobs = { run, seed, ...others, blocks: Object.fromEntries(blocks) };
+  const isNext = before === null ? { 'jobs.run': { $ne: run } } : { 'jobs.run': run, 'jobs.seed': before };
+  await batchesIn(database).updateOne({ _id, run, ...isNext }, { $set: { jobs } });
+}
+
+/** Notes how many jobs of some blocks are done; nothing where their seed or their run is over. Safe to repeat. */
+export async function recordJobs(
+  database: Database,
+  { _id, run }: RunOfJobs,
+  seed: number,
+  blocks: ReadonlyMap<number, JobCounts>,
+): Promise<void> {
+  const $max = Object.fromEntries(
+    [...blocks].flatMap(([number, { completed, failed }]) => [
+      [`jobs.blocks.${number}.completed`, completed],
+      [`jobs.blocks.${number}.failed`, failed],
+    ]),
+  );
+  await batchesIn(database).updateOne({ _id, run, 'jobs.run': run, 'jobs.seed': seed }, { $max });
+}

@@ -1,0 +1,107 @@
+import type { Filter } from 'mongodb';
+import { type BatchStatus, RUNNING_STATUSES, type TerminateOptions } from '../../domain/batch/batch.ts';
+import { NAMESPACE_SCOPE, type Scope, scopeKey } from '../../domain/batch/scope.ts';
+import type { Database } from '../mongodb/database.ts';
+import type { BatchDocument } from './batches.ts';
+import { batchesIn } from './batches.ts';
+
+/** A batch that deletes process instances. */
+export type DeletionBatch = BatchDocument & { readonly options: TerminateOptions };
+
+export function isDeletionBatch(batch: BatchDocument): batch is DeletionBatch {
+  return batch.operation === 'terminate';
+}
+
+/** What the Camunda façade filters batches by. */
+export interface DeletionBatchFilter {
+  readonly batchId?: string;
+  readonly suspended?: boolean;
+  /** Runtime batches only: those that run, and those that wait for somebody to look at what failed. */
+  readonly isLive?: boolean;
+  /** Whether items have failed, though others may still be carried out. */
+  readonly hasFailures?: boolean;
+  readonly startedBefore?: Date;
+  readonly startedAfter?: Date;
+  /** Of one of these tenants; what acts on the whole namespace is of none. */
+  readonly tenantIn?: readonly string[];
+  readonly isWithoutTenant?: true;
+}
+
+export interface Slice {
+  readonly sortBy: 'id' | 'startTime' | 'endTime' | 'tenantId';
+  readonly descending: boolean;
+  readonly first: number;
+  /** null: to the end. */
+  readonly max: number | null;
+}
+
+/** Ids are in order of creation, and all batches of a scope have one tenant: three orders are one. */
+const SORT_FIELDS = { id: '_id', startTime: '_id', endTime: 'completedAt', tenantId: '_id' } as const;
+
+/** What no list shows, and may be large. */
+const NOT_LISTED = { errorDetails: 0, executions: 0, claimOwners: 0, claims: 0 } as const;
+/** Batches that are read at a time. */
+const BATCHES_AT_ONCE = 100;
+
+/** A slice of a tenant's deletions of process instances, read as it is taken. */
+export async function* listDeletionBatches(
+  database: Database,
+  scope: Scope,
+  filter: DeletionBatchFilter,
+  slice: Slice,
+): AsyncGenerator<DeletionBatch, void> {
+  if (slice.max === 0) return;
+  const direction = slice.descending ? -1 : 1;
+  const found = batchesIn(database)
+    .find(queryOf(scope, filter), { projection: NOT_LISTED, batchSize: BATCHES_AT_ONCE })
+    .sort({ [SORT_FIELDS[slice.sortBy]]: direction, _id: direction })
+    .skip(slice.first)
+    .limit(slice.max ?? 0);
+  for await (const batch of found) if (isDeletionBatch(batch)) yield batch;
+}
+
+export async function countDeletionBatches(
+  database: Database,
+  scope: Scope,
+  filter: DeletionBatchFilter,
+): Promise<number> {
+  return batchesIn(database).countDocuments(queryOf(scope, filter));
+}
+
+function queryOf(scope: Scope, filter: DeletionBatchFilter): Filter<BatchDocument> {
+  const { batchId, suspended, isLive, hasFailures, startedBefore, startedAfter, tenantIn, isWithoutTenant } = filter;
+  const since = { ...(startedBefore && { $lt: startedBefore }), ...(startedAfter && { $gt: startedAfter }) };
+  const some = [...(isLive === true ? [{ $or: LIVE }] : []), ...(hasFailures === true ? [{ $or: FAILURES }] : [])];
+  const none = [...(isLive === false ? LIVE : []), ...(hasFailures === false ? FAILURES : [])];
+  return {
+    scope: scopeKey(scope),
+    operation: 'terminate',
+    deletedAt: { $exists: false },
+    ...(batchId !== undefined && { _id: batchId }),
+    ...(suspended !== undefined && { suspended }),
+    ...((startedBefore || startedAfter) && { createdAt: since }),
+    ...(tenantIn !== undefined && { tenant: { $in: tenantIn.filter((tenant) => tenant !== NAMESPACE_SCOPE.tenant) } }),
+    ...(isWithoutTenant && { 'options.reach': 'namespace' }),
+    ...(some.length > 0 && { $and: some }),
+    ...(none.length > 0 && { $nor: none }),
+  };
+}
+
+const UNSUCCESSFUL: BatchStatus[] = ['partial_success', 'failed'];
+
+/** A batch that somebody has asked to end is over for the façade, though what it has begun may still be ending. */
+const LIVE: Filter<BatchDocument>[] = [
+  { status: { $in: [...RUNNING_STATUSES] }, cancelRequested: { $exists: false } },
+  { status: { $in: UNSUCCESSFUL }, dismissedAt: { $exists: false } },
+];
+
+const FAILURES: Filter<BatchDocument>[] = [
+  { status: { $in: UNSUCCESSFUL } },
+  { status: { $in: [...RUNNING_STATUSES] }, hasFailedItems: true },
+];
+
+/** The same question about one batch. */
+export function isLive({ status, cancelRequested, dismissedAt }: BatchDocument): boolean {
+  if (UNSUCCESSFUL.includes(status)) return dismissedAt === undefined;
+  return RUNNING_STATUSES.some((running) => running === status) && cancelRequested !== true;
+}

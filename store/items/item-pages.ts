@@ -1,0 +1,161 @@
+import type { Collection } from 'mongodb';
+import type { ItemError } from '../../domain/batch/outcome.ts';
+import type { JsonObject } from '../../domain/write/resource.ts';
+import { type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
+import type { BatchDocument } from '../batches/batches.ts';
+import type { Database } from '../mongodb/database.ts';
+import { deleteEach } from '../mongodb/each-by-id.ts';
+import { slices } from '../mongodb/slices.ts';
+
+/**
+ * A run of consecutive items of one batch, as received. Addressed by `_id` alone: item `i` is in page `floor(i / pageSize)`.
+ * Bodies are JSON text: every key, number and depth comes back as it came, whatever the server's rules for field names are.
+ */
+export interface ItemPageDocument {
+  _id: string;
+  /** External id as received, null where there is none that could be one. */
+  ids: (string | null)[];
+  /** JSON text of each body; '' where the item was refused unread, and absent in a delete. */
+  bodies?: string[];
+  /** Faults found at acceptance, by offset in the page. */
+  faults?: Record<string, readonly ItemError[]>;
+}
+
+/** The collection `item_pages`. */
+export const itemPagesIn = (database: Database): Collection<ItemPageDocument> => database.collection('item_pages');
+
+/** One item as received. */
+export interface Item {
+  readonly index: number;
+  readonly externalId: string | null;
+  readonly body: JsonObject | null;
+  readonly faults: readonly ItemError[];
+}
+
+/** One item to be stored. */
+export interface NewItem {
+  readonly externalId: string | null;
+  readonly body?: string;
+  readonly faults?: readonly ItemError[];
+}
+
+/** Most items of an upload or patch in a page. */
+export const BODIES_PER_PAGE = 50;
+/** Ids of a delete in a page. */
+export const IDS_PER_PAGE = 1000;
+/** Ids of executions in a page: few, as a job of a single one reads and writes its page. */
+export const EXECUTIONS_PER_PAGE = 100;
+/** Most JSON text in one page of several items, in bytes: a page stays below MongoDB's 16 MB a document. */
+const MAX_PAGE_BYTES = 14 * 1024 * 1024;
+export const pageId = (batchId: string, page: number): string => `${batchId}/${page}`;
+
+export function pageIds(batchId: string, total: number, pageSize: number): string[] {
+  return Array.from({ length: Math.ceil(total / pageSize) }, (_, page) => pageId(batchId, page));
+}
+
+/** The pages that hold some items, each once. */
+export function pagesWith({ pageSize }: { readonly pageSize: number }, indexes: readonly number[]): number[] {
+  return [...new Set(indexes.map((index) => Math.floor(index / pageSize)))];
+}
+
+/** The largest page size, halving from the usual one, at which no page passes the limit of a document. */
+export function fittingPageSize(items: readonly NewItem[]): number {
+  for (let size = BODIES_PER_PAGE; size > 1; size = Math.ceil(size / 2)) {
+    if (pagesOf(items, size).every(fits)) return size;
+  }
+  return 1;
+}
+
+function pagesOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, page) =>
+    items.slice(page * size, (page + 1) * size),
+  );
+}
+
+function fits(items: readonly NewItem[]): boolean {
+  return items.reduce((sum, { body = '' }) => sum + Buffer.byteLength(body), 0) <= MAX_PAGE_BYTES;
+}
+
+/** Writes pages from `firstPage` on, of a batch that does not exist yet. */
+export async function writeItemPages(
+  database: Database,
+  batchId: string,
+  items: readonly NewItem[],
+  pageSize: number,
+  firstPage = 0,
+): Promise<void> {
+  const pages = pagesOf(items, pageSize).map((page, at) => toDocument(pageId(batchId, firstPage + at), page));
+  if (pages.length > 0) await itemPagesIn(database).insertMany(pages, { ordered: false });
+}
+
+/** Removes all pages of a batch. Safe to repeat. */
+export async function removeItemPages(
+  database: Database,
+  batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
+): Promise<void> {
+  for (const some of slices(pageIds(batch._id, batch.total, batch.pageSize)))
+    await deleteEach(itemPagesIn(database), some);
+}
+
+function toDocument(id: string, items: readonly NewItem[]): ItemPageDocument {
+  const faults = items.flatMap((item, offset) => (item.faults?.length ? [[String(offset), item.faults] as const] : []));
+  return {
+    _id: id,
+    ids: items.map((item) => item.externalId),
+    ...(items.some((item) => item.body !== undefined) && { bodies: items.map((item) => item.body ?? '') }),
+    ...(faults.length > 0 && { faults: Object.fromEntries(faults) }),
+  };
+}
+
+/** Items by index, in the order asked for. */
+export async function readItems(
+  database: Database,
+  batch: { readonly _id: string; readonly pageSize: number },
+  indexes: readonly number[],
+): Promise<Item[]> {
+  const numbers = pagesWith(batch, indexes);
+  const documents = await itemPagesIn(database)
+    .find({ _id: { $in: numbers.map((n) => pageId(batch._id, n)) } })
+    .toArray();
+  const pages = new Map(documents.map((document) => [document._id, document]));
+  return indexes.map((index) => {
+    const page = pages.get(pageId(batch._id, Math.floor(index / batch.pageSize)));
+    if (page === undefined) throw new Error(`batch ${batch._id} has no page for item ${index}`);
+    const offset = index % batch.pageSize;
+    const body = page.bodies?.[offset];
+    return {
+      index,
+      externalId: page.ids[offset] ?? null,
+      body: body ? JSON.parse(body) : null,
+      faults: page.faults?.[offset] ?? [],
+    };
+  });
+}
+
+/** External ids of some pages, without their bodies: page number -> ids. */
+export async function readIds(
+  database: Database,
+  batchId: string,
+  pages: readonly number[],
+): Promise<Map<number, (string | null)[]>> {
+  const documents = await itemPagesIn(database)
+    .find({ _id: { $in: pages.map((page) => pageId(batchId, page)) } }, { projection: { ids: 1 } })
+    .toArray();
+  const byId = new Map(documents.map((document) => [document._id, document.ids]));
+  return new Map(pages.map((page) => [page, byId.get(pageId(batchId, page)) ?? []]));
+}
+
+/** Identities of items; those without one are left out. */
+export async function keysOfItems(
+  database: Database,
+  batch: BatchDocument,
+  indexes: readonly number[],
+): Promise<{ key: ResourceKey; index: number }[]> {
+  const ids = await readIds(database, batch._id, pagesWith(batch, indexes));
+  return indexes.flatMap((index) => {
+    const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize];
+    return typeof externalId === 'string'
+      ? [{ key: resourceKey(batch, batch.schemaDefinitionId ?? '', externalId), index }]
+      : [];
+  });
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import type { Collection } from 'mongodb';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import { noLaterRun } from '../batches/run-fence.ts';
+import type { Database } from '../mongodb/database.ts';
+import { deleteFound } from '../mongodb/each-by-id.ts';
+import { BYTES_PER_COMMAND, keySlices, slicesByBytes } from '../mongodb/slices.ts';
+
+/**
+ * A part of a list of identities that is too long for the document that names it: all that a pending item misses, or what survives
+ * a large step of a delete. Written before the document that names the list, and never changed: whoever writes that document has
+ * a list of its own.
+ */
+export interface KeyListDocument {
+  /** `batchId/…/list#part`. */
+  _id: string;
+  keys: ResourceKey[];
+  /** The run whose pending item misses them; absent: an earlier version has written it, or it is of a delete, which names the run in `_id`. */
+  run?: number;
+}
+
+/** The collection `key_lists`. */
+export const keyListsIn = (database: Database): Collection<KeyListDocument> => database.collection('key_lists');
+
+/** Names a stored list: its parts are `id#0` to `id#(parts - 1)`. */
+export interface KeyList {
+  id: string;
+  parts: number;
+}
+
+/** Missing references that outcomes and pending items hold themselves, and callers are told (contract section 3). */
+export const MISSING_PER_OUTCOME = 20;
+
+/** Keys, and bytes of keys, in one document: one of 10,000 references has many. */
+const KEYS_PER_PART = 1_000;
+const BYTES_PER_PART = 1024 * 1024;
+
+/** What an item misses, by reference or whole. */
+export interface ListedKeys {
+  readonly keys: readonly ResourceKey[];
+  readonly list?: KeyList | undefined;
+}
+
+/** A list that is about to be stored. */
+export interface NewList {
+  readonly list: KeyList;
+  readonly documents: readonly KeyListDocument[];
+}
+
+/** Lays out a list under a name that no other one has. @param owner `batchId/…`, what it is of. @param run of the batch. */
+export function newList(owner: string, keys: readonly ResourceKey[], run?: number): NewList {
+  const id = `${owner}/${randomUUID()}`;
+  const parts = [...slicesByBytes(keys, KEYS_PER_PART, Buffer.byteLength, BYTES_PER_PART)];
+  return {
+    list: { id, parts: parts.length },
+    documents: parts.map((some, part) => ({ _id: `${id}#${part}`, keys: some, ...(run !== undefined && { run }) })),
+  };
+}
+
+export async function storeLists(database: Database, lists: readonly NewList[]): Promise<void> {
+  const documents = lists.flatMap((list) => list.documents);
+  const bytesOf = ({ keys }: KeyListDocument) => keys.reduce((sum, key) => sum + Buffer.byteLength(key), 0);
+  for (const some of slicesByBytes(documents, KEYS_PER_PART, bytesOf, BYTES_PER_COMMAND))
+    await keyListsIn(database).insertMany(some, { ordered: false });
+}
+
+/**
+ * All that some items miss, in their order: the list that is stored, or the keys that are given; null where the list is gone, for
+ * the batch of the item waits for nothing any more.
+ */
+export async function readLists(
+  database: Database,
+  listed: readonly ListedKeys[],
+): Promise<(readonly ResourceKey[] | null)[]> {
+  const ids = listed.flatMap(({ list }) => (list === undefined ? [] : partIds(list)));
+  const parts = new Map<string, ResourceKey[]>();
+  for (const some of keySlices(ids)) {
+    for await (const { _id, keys } of keyListsIn(database).find({ _id: { $in: some } })) parts.set(_id, keys);
+  }
+  return listed.map(({ keys, list }) => {
+    if (list === undefined) return keys;
+    const found = partIds(list).map((id) => parts.get(id));
+    return found.includes(undefined) ? null : found.flatMap((part) => part ?? []);
+  });
+}
+
+const partIds = ({ id, parts }: KeyList): string[] => Array.from({ length: parts }, (_, part) => `${id}#${part}`);
+
+/**
+ * Removes all lists of a batch that waits for nothing any more. Safe to repeat.
+ * @param run that has ended: the lists of a later one stay.
+ */
+export async function removeLists(database: Database, owner: string, run?: number): Promise<void> {
+  // '0' comes right after '/'
+  const ofOwner = { _id: { $gt: `${owner}/`, $lt: `${owner}0` } };
+  await deleteFound(keyListsIn(database), { ...ofOwner, ...(run !== undefined && noLaterRun(run)) });
+}

@@ -1,0 +1,241 @@
+import { RUNNING_STATUSES } from '../../domain/batch/batch.ts';
+import { appendTo } from '../../domain/collections/append-to.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import { batchesIn } from '../batches/batches.ts';
+import { noLaterRun, type RunOfBatch, upsertOfRun } from '../batches/run-fence.ts';
+import { adoptOldDependencies } from '../migrations/old-dependencies.ts';
+import type { Database } from '../mongodb/database.ts';
+import { deleteEach, updateEach } from '../mongodb/each-by-id.ts';
+import { keySlices, slices } from '../mongodb/slices.ts';
+import { type KeyList, type ListedKeys, readLists } from './key-lists.ts';
+import { type PendingItemDocument, type PendingMember, pendingItemsIn } from './pending-documents.ts';
+import { registeredKeys, registerWaits } from './waits.ts';
+
+/** A pending item that is to be found by others. */
+export interface PendingRegistration {
+  readonly key: ResourceKey;
+  readonly index: number;
+  /** All that it misses. */
+  readonly missing: readonly ResourceKey[];
+  /** The list that holds it, where there is one. */
+  readonly list?: KeyList | undefined;
+}
+
+const pendingId = (batchId: string, index: number): string => `${batchId}/${index}`;
+const idOf = ({ batchId, index }: PendingMember): string => pendingId(batchId, index);
+
+/** Pending items that are written in one command: each holds up to 20 identities. */
+const ITEMS_AT_ONCE = 100;
+
+/**
+ * Registers a run of a batch under what its pending items miss, and these under their own identities. What a later run has
+ * registered stays as it is. Safe to repeat.
+ */
+export async function registerPending(
+  database: Database,
+  batch: RunOfBatch,
+  token: string,
+  items: readonly PendingRegistration[],
+): Promise<void> {
+  const { _id: batchId, run } = batch;
+  await registerWaits(database, batch, token, new Set(items.flatMap((item) => item.missing)));
+  for (const some of slices(items, ITEMS_AT_ONCE)) {
+    await upsertOfRun(
+      pendingItemsIn(database),
+      run,
+      some.map(({ key, index, missing, list }) => ({
+        _id: pendingId(batchId, index),
+        update:
+          list === undefined
+            ? { $set: { key, batchId, index, run, missing: [...missing] }, $unset: { list: '' as const } }
+            : { $set: { key, batchId, index, run, missing: [], list } },
+      })),
+    );
+  }
+}
+
+/**
+ * Registers pending items once more where that is no longer so: a registration ends with the signal that answers it, and what
+ * had appeared may have gone again since.
+ * @param absent whether what an item misses is still not there; nothing else needs a registration.
+ * @returns whether anything was registered: then the batch looks once more (invariant 5).
+ */
+export async function renewPending(
+  database: Database,
+  batch: RunOfBatch,
+  token: string,
+  items: readonly PendingRegistration[],
+  absent: (key: ResourceKey) => boolean,
+): Promise<boolean> {
+  const missing = new Set(items.flatMap((item) => item.missing.filter(absent)));
+  await adoptOldDependencies(database, new Set([...items.map((item) => item.key), ...missing]));
+  const registered = await registeredKeys(database, batch, missing);
+  const stored = await readItems(database, batch, items);
+  const lost = items.filter(
+    (item) =>
+      !isStored(item, stored.get(item.index)) || item.missing.some((key) => absent(key) && !registered.has(key)),
+  );
+  await registerPending(database, batch, token, lost);
+  return lost.length > 0;
+}
+
+/** Whether others find the item with what it misses now: another batch that applied it may have found that it misses more. */
+function isStored({ missing, list }: PendingRegistration, stored: PendingItemDocument | undefined): boolean {
+  if (stored === undefined) return false;
+  if (list !== undefined) return stored.list?.id === list.id;
+  return stored.missing.length === missing.length && missing.every((key, at) => stored.missing[at] === key);
+}
+
+/** Items as this run has registered them: what an earlier one has left may be removed any time. */
+async function readItems(
+  database: Database,
+  { _id: batchId, run }: RunOfBatch,
+  items: readonly { readonly index: number }[],
+): Promise<Map<number, PendingItemDocument>> {
+  const ids = items.map(({ index }) => pendingId(batchId, index));
+  const documents = await pendingItemsIn(database)
+    .find({ _id: { $in: ids }, run: { $gte: run } })
+    .toArray();
+  return new Map(documents.map((document) => [document.index, document]));
+}
+
+/**
+ * Takes pending items out of reach of other batches before their own batch decides on them.
+ * @returns the indexes that another batch has claimed: they are being applied there and are to be left alone.
+ */
+export async function releasePending(
+  database: Database,
+  { _id: batchId, run }: RunOfBatch,
+  items: readonly { readonly key: ResourceKey; readonly index: number }[],
+): Promise<Set<number>> {
+  if (items.length === 0) return new Set();
+  await adoptOldDependencies(
+    database,
+    items.map(({ key }) => key),
+  );
+  // nothing of a later run: its items are to be found by others
+  const own = { _id: { $in: items.map(({ index }) => pendingId(batchId, index)) }, ...noLaterRun(run) };
+  await pendingItemsIn(database).deleteMany({ ...own, claim: { $exists: false } });
+  const left = await pendingItemsIn(database)
+    .find(own, { projection: { index: 1, claim: 1 } })
+    .toArray();
+  if (left.length === 0) return new Set();
+  const valid = await validClaims(database, batchId, new Set(left.flatMap(({ claim }) => claim ?? [])));
+  const isValid = ({ claim }: Pick<PendingItemDocument, 'claim'>): boolean => claim === undefined || valid.has(claim);
+  const late = left.filter((item) => !isValid(item)).map(({ _id }) => _id);
+  await pendingItemsIn(database).deleteMany({ _id: { $in: late }, ...noLaterRun(run), claim: { $nin: [...valid] } });
+  return new Set(left.filter(isValid).map(({ index }) => index));
+}
+
+/**
+ * Which runs may have claimed items of this batch: those that are not over and have noted that they do. Any other claim is that of
+ * a command which was carried out after its attempt had been given up, and nobody will give it back.
+ */
+async function validClaims(database: Database, batchId: string, claims: ReadonlySet<string>): Promise<Set<string>> {
+  const noted = [{ claimOwners: batchId }, { claims: { $exists: true } }];
+  const ids = [...new Set([...claims].map(batchOfClaim))];
+  const claiming = await batchesIn(database)
+    .find({ _id: { $in: ids }, status: { $in: [...RUNNING_STATUSES] }, $or: noted }, { projection: { run: 1 } })
+    .toArray();
+  const valid = new Set(claiming.flatMap((batch) => claimsUpTo(batch)));
+  return new Set([...claims].filter((claim) => valid.has(claim)));
+}
+
+/**
+ * Pending items that would create one of these identities, with all that they miss.
+ * @param most so many are read; any number of batches may have an item for one identity.
+ */
+export async function readPending(
+  database: Database,
+  keys: Iterable<ResourceKey>,
+  most: number,
+): Promise<(PendingMember & { readonly missing: readonly ResourceKey[] })[]> {
+  const found: PendingItemDocument[] = [];
+  for (const some of keySlices(keys)) {
+    if (found.length >= most) break;
+    const documents = pendingItemsIn(database)
+      .find({ key: { $in: some } })
+      .limit(most - found.length);
+    for await (const document of documents) found.push(document);
+  }
+  const missing = await readLists(database, found.map(listedOf));
+  return found.flatMap(({ key, batchId, index, run }, at) => {
+    const all = missing[at];
+    return all ? [{ key, batchId, index, run, missing: all }] : [];
+  });
+}
+
+const listedOf = ({ missing, list }: PendingItemDocument): ListedKeys => ({ keys: missing, list });
+
+/**
+ * What a run claims pending items under. A name of its own for each: whoever is late, of an earlier run, gives back nothing that
+ * a later one has claimed.
+ */
+export const claimOf = ({ _id, run }: RunOfBatch): string => (run === 1 ? _id : `${_id}/${run}`);
+
+const batchOfClaim = (claim: string): string => claim.split('/')[0] ?? claim;
+
+/** What a run, or one before it, may have claimed items under; a worker of an earlier version claims under the batch's id alone. */
+const claimsUpTo = ({ _id, run }: RunOfBatch): string[] =>
+  Array.from({ length: run }, (_, before) => claimOf({ _id, run: before + 1 }));
+
+/** Claims pending items, wherever they belong, for a run that applies them together; all or none. */
+export async function claimPending(
+  database: Database,
+  batch: RunOfBatch,
+  members: readonly PendingMember[],
+): Promise<boolean> {
+  const group = claimOf(batch);
+  // One order for everybody, and the first on its own: of groups that share all their members, one gets them.
+  const [first, ...rest] = [...members].sort(inOrder);
+  for (const some of [first === undefined ? [] : [first], ...slices(rest)]) {
+    if (some.length === 0) continue;
+    const { matchedCount } = await pendingItemsIn(database).bulkWrite(
+      some.map((member) => ({
+        updateOne: {
+          filter: { _id: idOf(member), $or: [{ claim: { $exists: false } }, { claim: group }] },
+          update: { $set: { claim: group } },
+        },
+      })),
+    );
+    if (matchedCount === some.length) continue;
+    await unclaimPending(database, batch, members);
+    return false;
+  }
+  return true;
+}
+
+const inOrder = (a: PendingMember, b: PendingMember): number =>
+  compare(a.key, b.key) || compare(a.batchId, b.batchId) || a.index - b.index;
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** What a run, or one before it, has claimed and not given back. */
+export async function claimedBy(database: Database, batch: RunOfBatch): Promise<PendingMember[]> {
+  const projection = { key: 1, batchId: 1, index: 1, run: 1 };
+  return pendingItemsIn(database)
+    .find({ claim: { $in: claimsUpTo(batch) } }, { projection })
+    .toArray();
+}
+
+/** Gives claimed items back to their batches. */
+export async function unclaimPending(
+  database: Database,
+  batch: RunOfBatch,
+  members: readonly PendingMember[],
+): Promise<void> {
+  const claim = { $in: claimsUpTo(batch) };
+  for (const some of slices(members))
+    await updateEach(pendingItemsIn(database), some.map(idOf), { claim }, { $unset: { claim: '' } });
+}
+
+/** Removes items that are settled, claimed or not; one that a later run of its batch has registered since it was read stays. */
+export async function dropPending(database: Database, members: readonly PendingMember[]): Promise<void> {
+  const byRun = new Map<number, PendingMember[]>();
+  for (const member of members) {
+    appendTo(byRun, member.run ?? 0, member);
+  }
+  for (const [run, ofRun] of byRun) {
+    for (const some of slices(ofRun)) await deleteEach(pendingItemsIn(database), some.map(idOf), noLaterRun(run));
+  }
+}

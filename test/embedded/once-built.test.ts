@@ -1,0 +1,64 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { cacheDirectory } from '../../embedded/cache.ts';
+import { onceBuilt } from '../../embedded/once-built.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'drover-built-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+test('two who need the same thing at once build it once', async () => {
+  const path = join(folder, 'thing');
+  const said: string[] = [];
+  let builds = 0;
+  const need = () =>
+    onceBuilt(
+      path,
+      'building a thing',
+      (line) => said.push(line),
+      async (unfinished) => {
+        builds++;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        writeFileSync(unfinished, 'whole');
+      },
+    );
+  expect(await Promise.all([need(), need()])).toEqual([path, path]);
+  expect(await need()).toBe(path);
+  expect(builds).toBe(1);
+  expect(readFileSync(path, 'utf8')).toBe('whole');
+  expect(said).toHaveLength(2);
+});
+
+test('a build that fails leaves nothing behind, and the next one starts anew', async () => {
+  const path = join(folder, 'thing');
+  const failing = onceBuilt(
+    path,
+    'building a thing',
+    () => undefined,
+    async (unfinished) => {
+      writeFileSync(unfinished, 'half');
+      throw new Error('no network');
+    },
+  );
+  await expect(failing).rejects.toThrow('no network');
+  expect(readdirSync(folder)).toEqual([]);
+  await onceBuilt(
+    path,
+    'building a thing',
+    () => undefined,
+    async (unfinished) => writeFileSync(unfinished, 'whole'),
+  );
+  expect(existsSync(path)).toBe(true);
+});
+
+test('the cache is where the environment says', () => {
+  expect(cacheDirectory({ DROVER_CACHE_DIR: '/kept', XDG_CACHE_HOME: '/x' })).toBe('/kept');
+  expect(cacheDirectory({ XDG_CACHE_HOME: '/x' })).toBe('/x/drover');
+  expect(cacheDirectory({})).toMatch(/\.cache\/drover$/);
+});
