@@ -3,7 +3,7 @@ import type { StartParts } from '../services/batches/start-batch.ts';
 import { SchemaCatalog } from '../services/definitions/schema-catalog.ts';
 import type { MemoryAllowance } from '../services/deletes/memory-allowance.ts';
 import type { Database } from '../store/mongodb/database.ts';
-import { createFewAtOnce, type FewAtOnce } from './write/semaphore.ts';
+import { createSemaphore, type Semaphore } from './write/semaphore.ts';
 
 /** Moments between two steps of an activity at which a test can stop, delay or kill it. */
 export type Checkpoint =
@@ -22,14 +22,14 @@ export type Checkpoint =
   | 'settling';
 
 /** What activities work with. */
-export interface Dependencies extends StartParts {
+export interface ActivityContext extends StartParts {
   readonly database: Database;
   readonly logger: Logger;
   /** Days that a finished batch is kept; 0 keeps it for ever. */
   readonly retentionDays: number;
   readonly schemas: SchemaCatalog;
   /** For what computes much; the time limit of its activity runs while it waits. */
-  readonly fewAtOnce: FewAtOnce;
+  readonly semaphore: Semaphore;
   /** What planning deletes may hold in memory, all of them together. */
   readonly planningMemory: MemoryAllowance;
   /** Resources carried out by one activity; absent: by the size of the batch. */
@@ -41,9 +41,9 @@ export interface Dependencies extends StartParts {
 }
 
 /** @param parts.writersAtOnce default: all. */
-export function createDependencies({
+export function createActivityContext({
   writersAtOnce = Number.POSITIVE_INFINITY,
   ...parts
-}: Omit<Dependencies, 'schemas' | 'fewAtOnce'> & { readonly writersAtOnce?: number }): Dependencies {
-  return { ...parts, schemas: new SchemaCatalog(parts.database), fewAtOnce: createFewAtOnce(writersAtOnce) };
+}: Omit<ActivityContext, 'schemas' | 'semaphore'> & { readonly writersAtOnce?: number }): ActivityContext {
+  return { ...parts, schemas: new SchemaCatalog(parts.database), semaphore: createSemaphore(writersAtOnce) };
 }

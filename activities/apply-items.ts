@@ -6,7 +6,7 @@ import { quoted, shortened } from '../domain/json/shortened.ts';
 import type { BoundReference } from '../domain/write/decide-writes.ts';
 import { fieldOf } from '../domain/write/references-in.ts';
 import { type ResourceKey, resourceKey } from '../domain/write/resource.ts';
-import { currentDelivery, type Delivery, isBlocked } from '../isolation/attempt.ts';
+import { type Attempt, isBlocked, thisAttempt } from '../isolation/attempt.ts';
 import { endEarlierAttempts, type Writable } from '../isolation/earlier-attempts.ts';
 import { takeOverRun } from '../isolation/executions.ts';
 import { withIntent } from '../isolation/with-intent.ts';
@@ -26,9 +26,9 @@ import {
 import { type PendingRegistration, registerPending, releasePending } from '../store/items/pending-items.ts';
 import { currentAttempt } from '../store/mongodb/command-time.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
-import type { Dependencies } from './activity-context.ts';
+import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck } from './control-check.ts';
-import { createdKeysOf, settleApplied } from './finish/finish-leftovers.ts';
+import { createdKeysOf, finishApplied } from './finish/finish-leftovers.ts';
 import { applySlices } from './write/apply-slices.ts';
 import { fieldsOfOwnKind, linksOf } from './write/own-links.ts';
 import { toWorkItems, type WorkItem } from './write/work-items.ts';
@@ -42,41 +42,41 @@ const ATTEMPTS_BLOCKED = 3;
  * can be repeated. Items that are settled already are counted, and whoever waits for what they have created is woken: the
  * delivery that settled them may have died before it did that (invariant 5).
  */
-export async function applyItems(dependencies: Dependencies, input: ItemsOfBatch): Promise<WorkResult> {
-  const delivery = currentDelivery();
+export async function applyItems(context: ActivityContext, input: ItemsOfBatch): Promise<WorkResult> {
+  const attempt = thisAttempt();
   const { startToCloseTimeoutMs: limitMs, priority } = activityInfo();
-  return dependencies.fewAtOnce({
+  return context.semaphore({
     turn: priority?.fairnessKey ?? '',
     limitMs,
-    work: () => applyOnTurn(dependencies, delivery, input),
+    work: () => applyOnTurn(context, attempt, input),
   });
 }
 
-async function applyOnTurn(dependencies: Dependencies, delivery: Delivery, input: ItemsOfBatch): Promise<WorkResult> {
-  const { database } = dependencies;
+async function applyOnTurn(context: ActivityContext, attempt: Attempt, input: ItemsOfBatch): Promise<WorkResult> {
+  const { database } = context;
   // where many wait for a slow MongoDB: one whose time is over would only hold up the others
-  delivery.assertInTime();
+  attempt.assertInTime();
   const control = new ControlCheck(database, input);
   const found = await readBatch(database, input.batchId);
   const halt = control.asRead(found);
   if (found === null || found.run !== input.run) return { tally: tallyOf([]), pending: [] };
-  const batch = await takeOverRun(database, found, delivery);
+  const batch = await takeOverRun(database, found, attempt);
   const writable = async () => [{ batch, items: await keysOfItems(database, batch, input.indexes) }];
   if (batch.execution?.follows) await fenceOutcomes(database, batch, input.indexes);
   // where there was none before, it is enough to look once the intent is laid
-  if (!delivery.isFirst || halt !== null) await endEarlierAttempts(database, delivery, batch, writable);
+  if (!attempt.isFirst || halt !== null) await endEarlierAttempts(database, attempt, batch, writable);
   const before = await readOutcomes(database, batch, input.indexes);
-  await wakeWaiting(dependencies, await createdKeysOf(database, batch, before));
+  await wakeWaiting(context, await createdKeysOf(database, batch, before));
   const open = input.indexes.filter((index) => isOpen(before.get(index)?.status));
   let applied: Applied;
   try {
     applied =
       halt === null
-        ? await applyOpen({ dependencies, delivery, control, batch, writable }, open, before, input.links)
-        : await settleBegun(dependencies, batch, open);
+        ? await applyOpen({ context, attempt, control, batch, writable }, open, before, input.links)
+        : await finishBegun(context, batch, open);
   } catch (error) {
-    if (!isBlocked(error) || !input.requeuesBlocked || delivery.attempt < ATTEMPTS_BLOCKED) throw error;
-    applied = await requeue(dependencies, delivery, batch, open);
+    if (!isBlocked(error) || !input.requeuesBlocked || attempt.number < ATTEMPTS_BLOCKED) throw error;
+    applied = await requeue(context, attempt, batch, open);
   }
   const { outcomes, left } = applied;
   // of a run that is over nobody keeps anything
@@ -99,13 +99,9 @@ interface Applied {
  * Nothing is begun any more. What an earlier delivery has written, and died before it could say so, is told all the same: others
  * may wait for it (invariant 5).
  */
-async function settleBegun(
-  dependencies: Dependencies,
-  batch: BatchDocument,
-  open: readonly number[],
-): Promise<Applied> {
-  const { outcomes, created } = await settleApplied(dependencies.database, batch, open);
-  await wakeWaiting(dependencies, created);
+async function finishBegun(context: ActivityContext, batch: BatchDocument, open: readonly number[]): Promise<Applied> {
+  const { outcomes, created } = await finishApplied(context.database, batch, open);
+  await wakeWaiting(context, created);
   return { outcomes, left: open.filter((index) => !outcomes.has(index)) };
 }
 
@@ -114,15 +110,15 @@ async function settleBegun(
  * as before, and nobody finds it until its batch has looked again, which it does.
  */
 async function requeue(
-  dependencies: Dependencies,
-  delivery: Delivery,
+  context: ActivityContext,
+  attempt: Attempt,
   batch: BatchDocument,
   open: readonly number[],
 ): Promise<Applied> {
-  const { database } = dependencies;
-  delivery.assertInTime();
-  const { created } = await settleApplied(database, batch, open);
-  await wakeWaiting(dependencies, created);
+  const { database } = context;
+  attempt.assertInTime();
+  const { created } = await finishApplied(database, batch, open);
+  await wakeWaiting(context, created);
   return { outcomes: await readOutcomes(database, batch, open), left: [] };
 }
 
@@ -149,8 +145,8 @@ export function workResult(indexes: readonly number[], outcomes: ReadonlyMap<num
 }
 
 interface Applying {
-  readonly dependencies: Dependencies;
-  readonly delivery: Delivery;
+  readonly context: ActivityContext;
+  readonly attempt: Attempt;
   readonly control: ControlCheck;
   readonly batch: BatchDocument;
   /** What an attempt of the activity may write. */
@@ -159,12 +155,12 @@ interface Applying {
 
 /** Applies open items slice after slice, each of them complete, as long as nobody has suspended or cancelled the batch. */
 async function applyOpen(
-  { dependencies, delivery, control, batch, writable }: Applying,
+  { context, attempt, control, batch, writable }: Applying,
   open: readonly number[],
   before: ReadonlyMap<number, StoredOutcome>,
   links: string | undefined,
 ): Promise<Applied> {
-  const { database, schemas } = dependencies;
+  const { database, schemas } = context;
   if (open.length === 0) return { outcomes: new Map(), left: [] };
   const definitionId = batch.schemaDefinitionId ?? '';
   let schema = await schemas.current(definitionId);
@@ -173,8 +169,8 @@ async function applyOpen(
   // What another version lets refer to each other may be at work side by side, or come later: an item would miss what is in its own
   // batch. The version is checked once more under the intent: from there on it stays.
   if (await isPlannedOtherwise(schemas, schema, links)) {
-    await endEarlierAttempts(database, delivery, batch, writable);
-    return { ...(await settleBegun(dependencies, batch, open)), isOutdated: true };
+    await endEarlierAttempts(database, attempt, batch, writable);
+    return { ...(await finishBegun(context, batch, open)), isOutdated: true };
   }
   const read = await readItems(database, batch, open);
   const waiting = pendingKeys(batch, read, before);
@@ -187,26 +183,26 @@ async function applyOpen(
     await writeOutcomes(database, batch, outcomes);
     return { outcomes, left: [] };
   }
-  const { work, faulty } = await toWorkItems(dependencies, batch, schema, items, before);
+  const { work, faulty } = await toWorkItems(context, batch, schema, items, before);
   for (const [index, errors] of faulty) outcomes.set(index, failedOutcome(before.get(index), errors));
   await writeOutcomes(database, batch, outcomes);
   if (work.length === 0) return { outcomes, left: [] };
   const isFirst = before.size === 0 && faulty.size === 0;
   const created: ResourceKey[] = [];
-  const left = await withIntent(dependencies, delivery, batch, [schema], work, writable, () =>
-    applySlices({ dependencies, batch, delivery, settle: settleFailed(database) }, control, work, async (results) => {
-      const settled = await completeSlice(dependencies, delivery, batch, results, isFirst);
+  const left = await withIntent(context, attempt, batch, [schema], work, writable, () =>
+    applySlices({ context, batch, attempt, settle: failItems(database) }, control, work, async (results) => {
+      const settled = await completeSlice(context, attempt, batch, results, isFirst);
       for (const [index, outcome] of settled) outcomes.set(index, outcome);
       created.push(...createdKeys(results));
     }),
   );
-  await wakeWaiting(dependencies, created);
+  await wakeWaiting(context, created);
   return { outcomes, left: left.map(({ index }) => index) };
 }
 
 /** Whether items were planned by other references among each other than this version of their definition has. */
 async function isPlannedOtherwise(
-  schemas: Dependencies['schemas'],
+  schemas: ActivityContext['schemas'],
   schema: LoadedSchema | null,
   links: string | undefined,
 ): Promise<boolean> {
@@ -215,19 +211,19 @@ async function isPlannedOtherwise(
 
 /** Stores what has become of items, and registers those that wait. @param isFirst see `writeOutcomes`. */
 async function completeSlice(
-  { database, checkpoint }: Dependencies,
-  delivery: Delivery,
+  { database, checkpoint }: ActivityContext,
+  attempt: Attempt,
   batch: BatchDocument,
   results: ReadonlyMap<WorkItem, WriteResult>,
   isFirst: boolean,
 ): Promise<Map<number, StoredOutcome>> {
   const outcomes = new Map<number, StoredOutcome>();
   // A later delivery may have come to other outcomes by now.
-  delivery.assertInTime();
+  attempt.assertInTime();
   const pending = await storeResults(database, batch, results, outcomes, isFirst);
   await checkpoint?.('outcomes-stored', batch._id);
-  delivery.assertInTime();
-  await registerPending(database, batch, delivery.id, pending);
+  attempt.assertInTime();
+  await registerPending(database, batch, attempt.id, pending);
   await checkpoint?.('registered', batch._id);
   return outcomes;
 }
@@ -240,7 +236,7 @@ async function completeSlice(
  * @returns the items that wait, to be registered.
  */
 export async function storeResults(
-  database: Dependencies['database'],
+  database: ActivityContext['database'],
   batch: BatchDocument,
   results: Iterable<readonly [WorkItem, WriteResult]>,
   outcomes: Map<number, StoredOutcome>,
@@ -267,8 +263,8 @@ export async function storeResults(
 }
 
 /** Stores what items have failed with; those that wait are none of these. */
-export const settleFailed =
-  (database: Dependencies['database']) =>
+export const failItems =
+  (database: ActivityContext['database']) =>
   async (results: ReadonlyMap<WorkItem, WriteResult>): Promise<void> => {
     for (const batch of new Set([...results.keys()].map((item) => item.batch))) {
       const own = [...results].flatMap(([item, result]) =>

@@ -2,7 +2,7 @@
  * Does the same for each of many things, `width` at a time. A failure stops others from beginning, and is thrown when those that
  * have begun are done: nothing goes on behind the caller's back.
  */
-export async function forEachAtOnce<T>(
+export async function forEachConcurrently<T>(
   things: readonly T[],
   width: number,
   act: (thing: T) => Promise<void>,

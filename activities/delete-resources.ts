@@ -3,12 +3,12 @@ import { activityInfo } from '@temporalio/activity';
 import { type ItemError, isOpen } from '../domain/batch/outcome.ts';
 import { decideDeletion } from '../domain/delete/decide-deletion.ts';
 import type { ResourceKey } from '../domain/write/resource.ts';
-import { blocked, currentDelivery, type Delivery } from '../isolation/attempt.ts';
+import { type Attempt, blocked, thisAttempt } from '../isolation/attempt.ts';
 import {
-  type LeavingDocument,
+  type MarkedForDeletion,
   markEach,
-  markLeaving,
-  readLeaving,
+  markForDeletion,
+  readMarked,
   remainingIntents,
 } from '../isolation/deletion-marks.ts';
 import {
@@ -28,18 +28,18 @@ import { intentsOn } from '../isolation/intents.ts';
 import type { MarkedDocument } from '../isolation/read-resources.ts';
 import { readReferrers, type Vertex } from '../isolation/reference-graph.ts';
 import { resolveMarks } from '../isolation/resolve-deletion-marks.ts';
-import { unmarkLeaving } from '../isolation/write-resources.ts';
+import { unmarkForDeletion } from '../isolation/write-resources.ts';
 import { schemaNamesOf } from '../services/definitions/schema-names.ts';
 import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
 import { fenceOutcomes, readOutcomes } from '../store/items/outcomes.ts';
 import { SupersededError } from '../store/mongodb/errors.ts';
 import { slices } from '../store/mongodb/slices.ts';
 import type { DeletionResult, StepOfBatch, WorkResult } from '../workflows/messages.ts';
-import type { Dependencies } from './activity-context.ts';
+import type { ActivityContext } from './activity-context.ts';
 import { workResult } from './apply-items.ts';
 import { ControlCheck } from './control-check.ts';
 import { notFoundError, referencedError, writeDecided } from './delete/deletion-outcomes.ts';
-import { cascadedKeys, settleStep } from './delete/finish-step.ts';
+import { cascadedKeys, finishStep } from './delete/finish-step.ts';
 import { storeWritersOutcomes } from './write/store-writers-outcomes.ts';
 
 /** Share of an activity's time in which it tries again while others are at work on the same resources. */
@@ -48,13 +48,13 @@ const PATIENCE = 0.12;
 const WRITERS_PATIENCE = 0.1;
 const WRITERS_POLL_MS = 40;
 /** Looks in a row that are overtaken by what others do. */
-const MAX_LOOKS = 5;
+const MAX_CHECKS = 5;
 /** From this round on what somebody has come to refer to stays, so that a delete ends whatever others do. */
 export const LAST_ROUND = 20;
 
-interface Context {
-  readonly dependencies: Dependencies;
-  readonly delivery: Delivery;
+interface StepWork {
+  readonly context: ActivityContext;
+  readonly attempt: Attempt;
   readonly control: ControlCheck;
   /** Time that Temporal gives the activity, in ms. */
   readonly timeoutMs: number;
@@ -74,9 +74,9 @@ interface Context {
  * A step is what a delete does between two checks whether the batch is suspended or cancelled: before it, and before the commit.
  * @throws a retryable failure while others are at work on what the step needs: without marks, so that nobody waits for it.
  */
-export async function deleteResources(dependencies: Dependencies, input: StepOfBatch): Promise<DeletionResult> {
-  const { database, checkpoint } = dependencies;
-  const delivery = currentDelivery();
+export async function deleteResources(context: ActivityContext, input: StepOfBatch): Promise<DeletionResult> {
+  const { database, checkpoint } = context;
+  const attempt = thisAttempt();
   const control = new ControlCheck(database, input);
   const found = await readBatch(database, input.batchId);
   const halt = control.asRead(found);
@@ -84,39 +84,39 @@ export async function deleteResources(dependencies: Dependencies, input: StepOfB
   const step = found?.run === input.run ? await readStep(database, id) : null;
   const nothing = { ...workResult([], new Map()), cascaded: 0 };
   if (found === null || step === null) return nothing;
-  const batch = await takeOverRun(database, found, delivery);
+  const batch = await takeOverRun(database, found, attempt);
   const timeoutMs = activityInfo().startToCloseTimeoutMs;
   const last = roundOfStep(input.step) >= LAST_ROUND;
-  const group = groupOfAttempt(step.id, delivery);
-  const context: Context = { dependencies, delivery, control, timeoutMs, batch, step, group, last };
-  const decided = await takeOver(context);
+  const group = groupOfAttempt(step.id, attempt);
+  const work: StepWork = { context, attempt, control, timeoutMs, batch, step, group, last };
+  const decided = await takeOver(work);
   // what is committed has been begun: it is brought to its end
-  if (decided === null && halt !== null) return leave(context, nothing);
+  if (decided === null && halt !== null) return leave(work, nothing);
   await writeDecided(database, batch, step.decided);
-  const commit = decided ?? (await decideStep(context));
-  if (commit === HALTED) return leave(context, nothing);
-  await settleStep(database, batch, step, commit, {
-    beforeWrite: () => delivery.assertInTime(),
+  const commit = decided ?? (await decideStep(work));
+  if (commit === HALTED) return leave(work, nothing);
+  await finishStep(database, batch, step, commit, {
+    beforeWrite: () => attempt.assertInTime(),
     removed: async () => checkpoint?.('deleted', batch._id),
   });
   await checkpoint?.('outcomes-stored', batch._id);
-  delivery.assertInTime();
+  attempt.assertInTime();
   const cascaded = await cascadedKeys(database, step, commit);
   await markStepDone(database, step.id, cascaded);
-  return { ...(await resultOf(context)), cascaded };
+  return { ...(await resultOf(work)), cascaded };
 }
 
 /** Leaves the step as it is, without marks; its outcomes are counted when it is carried out. */
-async function leave(context: Context, nothing: DeletionResult): Promise<DeletionResult> {
-  await takeBackMarks(context, [...context.step.targets.keys()]);
-  await forgetGroupsOf(context.dependencies.database, context.step.id, [context.group]);
-  return context.control.isGone ? nothing : { ...nothing, isLeft: true };
+async function leave(work: StepWork, nothing: DeletionResult): Promise<DeletionResult> {
+  await takeBackMarks(work, [...work.step.targets.keys()]);
+  await forgetGroupsOf(work.context.database, work.step.id, [work.group]);
+  return work.control.isGone ? nothing : { ...nothing, isLeft: true };
 }
 
-async function resultOf({ dependencies, batch, step }: Context): Promise<WorkResult> {
+async function resultOf({ context, batch, step }: StepWork): Promise<WorkResult> {
   const indexes = [...step.decided, ...[...step.targets.values()].map(({ items }) => ({ indexes: items }))];
   const all = indexes.flatMap((some) => [...some.indexes]);
-  return workResult(all, await readOutcomes(dependencies.database, batch, all));
+  return workResult(all, await readOutcomes(context.database, batch, all));
 }
 
 /**
@@ -124,16 +124,16 @@ async function resultOf({ dependencies, batch, step }: Context): Promise<WorkRes
  * commit, outcomes of what it took for undeletable) changes anything from now on.
  */
 async function takeOver({
-  dependencies: { database },
-  delivery,
+  context: { database },
+  attempt,
   batch,
   step,
   group,
-}: Context): Promise<CommitDocument | null> {
-  const groups = await noteGroup(database, step.id, group, delivery.since);
+}: StepWork): Promise<CommitDocument | null> {
+  const groups = await noteGroup(database, step.id, group, attempt.since);
   // a later execution that plans anew ends the groups that it finds (invariant 2)
   await assertExecution(database, batch);
-  if (delivery.isFirst && groups.length === 0 && !batch.execution?.follows) return null;
+  if (attempt.isFirst && groups.length === 0 && !batch.execution?.follows) return null;
   await fenceOutcomes(
     database,
     batch,
@@ -143,17 +143,17 @@ async function takeOver({
 }
 
 /** Commits what of the step can go; null where nothing of it can. */
-async function decideStep(context: Context): Promise<CommitDocument | null | typeof HALTED> {
-  const { step, group, dependencies } = context;
-  const keys = await openKeys(context);
+async function decideStep(work: StepWork): Promise<CommitDocument | null | typeof HALTED> {
+  const { step, group, context } = work;
+  const keys = await openKeys(work);
   if (keys.length === 0) return null;
   const started = performance.now();
   for (;;) {
-    const attempt = await tryToDecide(context, keys);
+    const attempt = await tryToDecide(work, keys);
     if (attempt !== BLOCKED) return attempt;
-    await takeBackMarks(context, keys);
-    if (performance.now() - started > context.timeoutMs * PATIENCE) {
-      await forgetGroupsOf(dependencies.database, step.id, [group]);
+    await takeBackMarks(work, keys);
+    if (performance.now() - started > work.timeoutMs * PATIENCE) {
+      await forgetGroupsOf(context.database, step.id, [group]);
       throw blocked('others are at work on resources that are to be deleted');
     }
     // Not in step with another delete that has met this one.
@@ -162,9 +162,9 @@ async function decideStep(context: Context): Promise<CommitDocument | null | typ
 }
 
 /** Keys that are not settled: cascaded ones, and those whose first item has no outcome. */
-async function openKeys({ dependencies, batch, step }: Context): Promise<ResourceKey[]> {
+async function openKeys({ context, batch, step }: StepWork): Promise<ResourceKey[]> {
   const firsts = [...step.targets.values()].flatMap(({ items }) => items.slice(0, 1));
-  const outcomes = await readOutcomes(dependencies.database, batch, firsts);
+  const outcomes = await readOutcomes(context.database, batch, firsts);
   return [...step.targets].flatMap(([key, { items }]) => (isOpen(outcomes.get(items[0] ?? -1)?.status) ? [key] : []));
 }
 
@@ -173,41 +173,41 @@ const HALTED = Symbol('the batch is suspended or cancelled');
 
 /** The order is what keeps references from dangling (invariant 3): mark, then look for intents, then for referrers, then commit. */
 async function tryToDecide(
-  context: Context,
+  work: StepWork,
   keys: readonly ResourceKey[],
 ): Promise<CommitDocument | null | typeof BLOCKED | typeof HALTED> {
-  const { dependencies, delivery, control, batch, step } = context;
-  const { database, checkpoint } = dependencies;
-  const marked = await takeMarks(context, keys);
+  const { context, attempt, control, batch, step } = work;
+  const { database, checkpoint } = context;
+  const marked = await takeMarks(work, keys);
   if (marked === BLOCKED) return BLOCKED;
   await checkpoint?.('marked', batch._id);
   const there = [...marked.keys()];
-  if (!(await writersAreDone(context, there))) return BLOCKED;
-  const outsiders = await outsideReferrers(context, marked);
+  if (!(await writersAreDone(work, there))) return BLOCKED;
+  const outsiders = await outsideReferrers(work, marked);
   if (outsiders === BLOCKED) return BLOCKED;
   await checkpoint?.('referrers-looked', batch._id);
   if ((await control.now()) !== null) return HALTED;
   const { deleted, kept } = decideMarked(step, marked, outsiders);
-  delivery.assertInTime();
+  attempt.assertInTime();
   await storeWritersOutcomes(
     database,
     [...deleted].flatMap((key) => marked.get(key) ?? []),
   );
-  delivery.assertInTime();
+  attempt.assertInTime();
   await settleUndeleted(
-    context,
+    work,
     keys.filter((key) => !marked.has(key)),
     kept,
   );
   const survivors = [...step.targets.keys()].filter((key) => !deleted.has(key));
   // Survivors are unmarked before the commit: what is marked then is gone.
   await takeBackMarks(
-    context,
+    work,
     there.filter((key) => !deleted.has(key)),
   );
   if (deleted.size === 0) return null;
-  delivery.assertInTime();
-  const commit = await decideGroup(database, context.group, 'committed', survivors);
+  attempt.assertInTime();
+  const commit = await decideGroup(database, work.group, 'committed', survivors);
   if (commit.state === 'aborted') throw new SupersededError('a later attempt has taken over');
   await checkpoint?.('noted', batch._id);
   return commit;
@@ -215,39 +215,36 @@ async function tryToDecide(
 
 /** Marks what is there. */
 async function takeMarks(
-  context: Context,
+  work: StepWork,
   keys: readonly ResourceKey[],
-): Promise<Map<ResourceKey, LeavingDocument> | typeof BLOCKED> {
-  const { dependencies, delivery, batch, group } = context;
-  const { database } = dependencies;
-  for (let look = 0; look < MAX_LOOKS; look++) {
-    const mark = look === 0 ? markLeaving : markEach;
+): Promise<Map<ResourceKey, MarkedForDeletion> | typeof BLOCKED> {
+  const { context, attempt, batch, group } = work;
+  const { database } = context;
+  for (let look = 0; look < MAX_CHECKS; look++) {
+    const mark = look === 0 ? markForDeletion : markEach;
     for (const some of slices(keys)) {
-      delivery.assertInTime();
+      attempt.assertInTime();
       await mark(database, batch._id, group, some);
     }
-    const documents = await readLeaving(database, keys);
+    const documents = await readMarked(database, keys);
     const others = documents.filter((document) => document.leaving?.group !== group);
     if (others.length === 0) return new Map(documents.map((document) => [document._id, document]));
-    if (!(await settleMarks(context, others))) return BLOCKED;
+    if (!(await settleMarks(work, others))) return BLOCKED;
   }
   return BLOCKED;
 }
 
 /** Brings marks of others to their end. @returns false where somebody is still at work. */
-async function settleMarks(
-  { dependencies, delivery }: Context,
-  documents: readonly MarkedDocument[],
-): Promise<boolean> {
-  const { undecided } = await resolveMarks(dependencies.database, delivery, documents);
+async function settleMarks({ context, attempt }: StepWork, documents: readonly MarkedDocument[]): Promise<boolean> {
+  const { undecided } = await resolveMarks(context.database, attempt, documents);
   return undecided.size === 0;
 }
 
 /** Takes back the marks of this attempt. */
-async function takeBackMarks({ dependencies, delivery, group }: Context, keys: readonly ResourceKey[]): Promise<void> {
+async function takeBackMarks({ context, attempt, group }: StepWork, keys: readonly ResourceKey[]): Promise<void> {
   for (const some of slices(keys)) {
-    delivery.assertInTime();
-    await unmarkLeaving(dependencies.database, group, some);
+    attempt.assertInTime();
+    await unmarkForDeletion(context.database, group, some);
   }
 }
 
@@ -256,7 +253,7 @@ async function takeBackMarks({ dependencies, delivery, group }: Context, keys: r
  * is not waited for. @returns false where one takes too long.
  */
 async function writersAreDone(
-  { dependencies: { database }, timeoutMs }: Context,
+  { context: { database }, timeoutMs }: StepWork,
   keys: readonly ResourceKey[],
 ): Promise<boolean> {
   let before = new Set<string>();
@@ -272,11 +269,11 @@ async function writersAreDone(
 
 /** Resources that are not marked and refer to some that are. */
 async function outsideReferrers(
-  context: Context,
-  marked: ReadonlyMap<ResourceKey, LeavingDocument>,
+  work: StepWork,
+  marked: ReadonlyMap<ResourceKey, MarkedForDeletion>,
 ): Promise<Vertex[] | typeof BLOCKED> {
-  const { database } = context.dependencies;
-  for (let look = 0; look < MAX_LOOKS; look++) {
+  const { database } = work.context;
+  for (let look = 0; look < MAX_CHECKS; look++) {
     const outsiders = new Map<ResourceKey, Vertex>();
     for (const some of slices([...marked.keys()])) {
       for await (const page of readReferrers(database, some)) {
@@ -287,7 +284,7 @@ async function outsideReferrers(
       ({ hidden, leaving }) => hidden !== undefined || leaving !== undefined,
     );
     if (unsettled.length === 0) return [...outsiders.values()];
-    if (!(await settleMarks(context, unsettled))) return BLOCKED;
+    if (!(await settleMarks(work, unsettled))) return BLOCKED;
   }
   return BLOCKED;
 }
@@ -295,7 +292,7 @@ async function outsideReferrers(
 /** What of the marked resources goes, and what stays because of whom. A cascaded one that has lost its reasons stays. */
 function decideMarked(
   step: DeletionStep,
-  marked: ReadonlyMap<ResourceKey, LeavingDocument>,
+  marked: ReadonlyMap<ResourceKey, MarkedForDeletion>,
   outsiders: readonly Vertex[],
 ): { deleted: Set<ResourceKey>; kept: ReadonlyMap<ResourceKey, readonly ResourceKey[]> } {
   const targets = [...marked].flatMap(([key, document]) => {
@@ -314,7 +311,7 @@ function decideMarked(
 
 /** Outcomes of what is not deleted, stored before its marks are taken back. */
 async function settleUndeleted(
-  { dependencies: { database }, batch, step, last }: Context,
+  { context: { database }, batch, step, last }: StepWork,
   absent: readonly ResourceKey[],
   kept: ReadonlyMap<ResourceKey, readonly ResourceKey[]>,
 ): Promise<void> {

@@ -1,4 +1,4 @@
-import { currentDelivery } from '../isolation/attempt.ts';
+import { thisAttempt } from '../isolation/attempt.ts';
 import { endEarlierAttempts } from '../isolation/earlier-attempts.ts';
 import { takeOverRun } from '../isolation/executions.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
@@ -18,10 +18,10 @@ import { releasePending } from '../store/items/pending-items.ts';
 import type { Database } from '../store/mongodb/database.ts';
 import { slices } from '../store/mongodb/slices.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
-import type { Dependencies } from './activity-context.ts';
+import type { ActivityContext } from './activity-context.ts';
 import { workResult } from './apply-items.ts';
 import { ControlCheck, RESOURCES_PER_SLICE } from './control-check.ts';
-import { createdKeysOf, settleApplied } from './finish/finish-leftovers.ts';
+import { createdKeysOf, finishApplied } from './finish/finish-leftovers.ts';
 import { showProgress } from './finish/show-progress.ts';
 
 /** Missing references that a message names. */
@@ -34,20 +34,20 @@ const NAMED_IN_MESSAGE = 10;
  * @param input `asOf`: the workflow's time, in ms since 1970; deadlines up to it have passed.
  */
 export async function expireItems(
-  dependencies: Dependencies,
+  context: ActivityContext,
   input: ItemsOfBatch & { readonly asOf: number },
 ): Promise<WorkResult> {
-  const { database } = dependencies;
-  const delivery = currentDelivery();
+  const { database } = context;
+  const attempt = thisAttempt();
   // while a batch is suspended its deadlines run on (contract section 9)
   const control = new ControlCheck(database, input, ['cancelled']);
   const found = await readBatch(database, input.batchId);
   control.asRead(found);
   if (found === null || found.run !== input.run) return workResult([], new Map());
-  const batch = await takeOverRun(database, found, delivery);
+  const batch = await takeOverRun(database, found, attempt);
   if (batch.execution?.follows) {
     await fenceOutcomes(database, batch, input.indexes);
-    await endEarlierAttempts(database, delivery, batch, async () => []);
+    await endEarlierAttempts(database, attempt, batch, async () => []);
   }
   const wanted = new Set(input.indexes);
   const after = new Map<number, StoredOutcome>();
@@ -61,7 +61,7 @@ export async function expireItems(
     showProgress();
     const now = (await readOutcomePages(database, batch._id, pages)).filter(([index]) => wanted.has(index));
     // invariant 5: whoever has applied one of these may have died before it could tell who waits for it
-    await wakeWaiting(dependencies, await createdKeysOf(database, batch, new Map(now)));
+    await wakeWaiting(context, await createdKeysOf(database, batch, new Map(now)));
     for (const [index, { missing: _, ...outcome }] of now) after.set(index, outcome);
   }
   return workResult(input.indexes, after);
@@ -81,7 +81,7 @@ async function expire(
   );
   const claimed = await releasePending(database, batch, keys);
   const released = due.filter(([index]) => !claimed.has(index));
-  const applied = await settleApplied(
+  const applied = await finishApplied(
     database,
     batch,
     released.map(([index]) => index),

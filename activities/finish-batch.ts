@@ -4,7 +4,7 @@ import { type ItemError, isOpen, noActions, noCounts } from '../domain/batch/out
 import { addTally, tallyOf } from '../domain/batch/tally.ts';
 import type { JobCounts } from '../domain/executions/job-counts.ts';
 import type { ResourceKey } from '../domain/write/resource.ts';
-import { currentDelivery } from '../isolation/attempt.ts';
+import { thisAttempt } from '../isolation/attempt.ts';
 import { cascadedInRun, removeDeletionPlan } from '../isolation/deletion-steps.ts';
 import { LeftAttempts } from '../isolation/earlier-attempts.ts';
 import { takeOverRun } from '../isolation/executions.ts';
@@ -12,7 +12,7 @@ import { deleteExecutions } from '../services/batches/purge-batch.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import { allCompleted, countStoredOutcomes } from '../services/executions/count-jobs.ts';
 import { type BatchDocument, readBatch, recordFinished } from '../store/batches/batches.ts';
-import { type DeletionBatch, isDeletionBatch } from '../store/batches/terminations.ts';
+import { isTermination, type Termination } from '../store/batches/terminations.ts';
 import { keysOfItems } from '../store/items/item-pages.ts';
 import { removeLists } from '../store/items/key-lists.ts';
 import { inOrder, outcomeChunks, readOutcomePages, type StoredOutcome } from '../store/items/outcomes.ts';
@@ -20,11 +20,11 @@ import { removeWaitsOf } from '../store/items/waits.ts';
 import { adoptOldDependencies } from '../store/migrations/old-dependencies.ts';
 import type { Database } from '../store/mongodb/database.ts';
 import type { FinishInput } from '../workflows/messages.ts';
-import type { Dependencies } from './activity-context.ts';
-import { settleSteps } from './delete/finish-step.ts';
-import { createdKeysOf, settleLeftovers } from './finish/finish-leftovers.ts';
+import type { ActivityContext } from './activity-context.ts';
+import { finishSteps } from './delete/finish-step.ts';
+import { createdKeysOf, finishLeftovers } from './finish/finish-leftovers.ts';
 import { showProgress } from './finish/show-progress.ts';
-import { settleEnded } from './terminate/finish-ended.ts';
+import { finishEnded } from './terminate/finish-ended.ts';
 import { recoverClaims } from './write/apply-cycle.ts';
 
 const CANCELLED: ItemError = { code: 'cancelled', message: 'the batch was cancelled before this item was carried out' };
@@ -38,11 +38,11 @@ const INTERNAL: ItemError = {
  * are taken from the stored outcomes (unless all have `succeeded`), and the result is stored. Safe to repeat; a run that has
  * ended stays as it ended.
  */
-export async function finishBatch(dependencies: Dependencies, input: FinishInput): Promise<BatchSummary> {
-  const { database } = dependencies;
+export async function finishBatch(context: ActivityContext, input: FinishInput): Promise<BatchSummary> {
+  const { database } = context;
   const found = await readBatch(database, input.batchId);
   // Deleted while this run was being started: of that, nothing stays either.
-  if (found === null) await deleteExecutions(dependencies.client, { _id: input.batchId });
+  if (found === null) await deleteExecutions(context.client, { _id: input.batchId });
   if (found === null || found.run !== input.run) return { ...noResult(), status: 'cancelled', suspended: false };
   if (isTerminal(found.status)) {
     if (found.operation === 'delete') await removeDeletionPlan(database, found._id, found.run);
@@ -53,11 +53,11 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
   const cancelled = input.cancelled || batch.cancelRequested === true;
   // Nothing of it is being carried out any more, whatever its activities and its workflow have died of.
   const left = isWrite(batch.operation) && !input.succeeded ? await LeftAttempts.of(database, batch) : null;
-  await recoverClaims(dependencies, batch);
-  if (batch.operation === 'delete') await settleSteps(database, batch);
+  await recoverClaims(context, batch);
+  if (batch.operation === 'delete') await finishSteps(database, batch);
   const { result, details, created } = input.succeeded
     ? { ...nothingLeft(), result: input.succeeded }
-    : await settleItems(dependencies, batch, { ...input, cancelled }, left);
+    : await settleItems(context, batch, { ...input, cancelled }, left);
   await left?.end();
   if (batch.operation === 'delete') {
     // a worker of an earlier version has left no number on its steps: then the workflow's is the larger one
@@ -65,9 +65,9 @@ export async function finishBatch(dependencies: Dependencies, input: FinishInput
     result.actions.cascaded = batch.cascaded + cascaded;
   }
   if (mayHaveWaited(batch, input)) await stopWaiting(database, batch);
-  await wakeWaiting(dependencies, created);
+  await wakeWaiting(context, created);
   const status = terminalStatus(result.counts, cancelled);
-  const jobs = isDeletionBatch(batch) ? await jobsAtTheEnd(database, batch, result) : null;
+  const jobs = isTermination(batch) ? await jobsAtTheEnd(database, batch, result) : null;
   await recordFinished(database, input, status, result, details, jobs);
   if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id, batch.run);
   return { ...result, status, suspended: false };
@@ -79,14 +79,14 @@ function takeOverToFinish(
   batch: BatchDocument,
   { abandoned }: FinishInput,
 ): Promise<BatchDocument> {
-  const delivery = currentDelivery();
+  const delivery = thisAttempt();
   if (!abandoned) return takeOverRun(database, batch, delivery);
   const since = Math.max(Date.now(), batch.execution?.since ?? 0);
   return takeOverRun(database, batch, { runId: delivery.runId, since });
 }
 
 /** Counts jobs anew from the stored outcomes, which are all settled by now; that every item has succeeded says it as well. */
-async function jobsAtTheEnd(database: Database, batch: DeletionBatch, result: BatchResult): Promise<JobCounts> {
+async function jobsAtTheEnd(database: Database, batch: Termination, result: BatchResult): Promise<JobCounts> {
   if (result.counts.succeeded === batch.total) return allCompleted(batch);
   return countStoredOutcomes(database, { ...batch, result });
 }
@@ -124,12 +124,12 @@ function oldMissing(outcomes: readonly StoredOutcome[]): Set<ResourceKey> {
 
 /** Gives every item its outcome and counts them all. */
 async function settleItems(
-  dependencies: Dependencies,
+  context: ActivityContext,
   batch: BatchDocument,
   { cancelled, abandoned }: Pick<FinishInput, 'cancelled' | 'abandoned'>,
   left: LeftAttempts | null,
 ): Promise<Settled> {
-  const { database, checkpoint } = dependencies;
+  const { database, checkpoint } = context;
   const settled = nothingLeft();
   const { result, details, created } = settled;
   for await (const chunk of outcomeChunks(database, batch)) {
@@ -142,9 +142,8 @@ async function settleItems(
       const [status, error] = cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);
       // invariants 2 and 3: what an attempt has under way comes before the look at what is stored, or not at all
       if (left !== null) await left.fence([{ batch, items: await keysOfItems(database, batch, open) }]);
-      const rest =
-        batch.operation === 'terminate' ? await withoutEnded(dependencies, batch, open, chunk.outcomes) : open;
-      created.push(...(await settleLeftovers(database, batch, rest, status, error)));
+      const rest = batch.operation === 'terminate' ? await withoutEnded(context, batch, open, chunk.outcomes) : open;
+      created.push(...(await finishLeftovers(database, batch, rest, status, error)));
       showProgress();
       outcomes = new Map(await readOutcomePages(database, batch._id, chunk.pages));
     }
@@ -159,14 +158,14 @@ async function settleItems(
 
 /** Items whose execution is not ended. */
 async function withoutEnded(
-  dependencies: Dependencies,
+  context: ActivityContext,
   batch: BatchDocument,
   open: readonly number[],
   outcomes: ReadonlyMap<number, StoredOutcome>,
 ): Promise<number[]> {
   const isOpenItem = new Set(open);
   const known = new Map([...outcomes].filter(([index]) => isOpenItem.has(index)));
-  const ended = await settleEnded(dependencies, batch, known);
+  const ended = await finishEnded(context, batch, known);
   return open.filter((index) => !ended.has(index));
 }
 

@@ -3,7 +3,7 @@ import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@tempor
 import { attemptOfCommands } from '../isolation/attempt.ts';
 import { asAttempt } from '../store/mongodb/command-time.ts';
 import { kindOfFailure, SupersededError } from '../store/mongodb/errors.ts';
-import type { Dependencies } from './activity-context.ts';
+import type { ActivityContext } from './activity-context.ts';
 import { applyItems } from './apply-items.ts';
 import { deleteResources } from './delete-resources.ts';
 import { expireItems } from './expire-items.ts';
@@ -35,15 +35,15 @@ export type Activities = {
 };
 
 /** Makes the activities of a worker. */
-export function createActivities(dependencies: Dependencies): Activities {
+export function createActivities(context: ActivityContext): Activities {
   return Object.fromEntries(
     Object.entries(ACTIVITIES).map(([name, activity]) => [
       name,
       async (input: never) => {
         try {
-          return await asAttempt<unknown>(attemptOfCommands(), () => activity(dependencies, input));
+          return await asAttempt<unknown>(attemptOfCommands(), () => activity(context, input));
         } catch (error) {
-          throw classified(dependencies, name, error);
+          throw classified(context, name, error);
         }
       },
     ]),
@@ -62,7 +62,7 @@ const isPassing = (error: Error): boolean =>
  * Retry by the kind of error: what servers do passes (retried for ever, with back-off); what we have thrown on purpose says
  * itself; anything else is a bug, which a retry would only repeat.
  */
-function classified({ logger }: Dependencies, name: string, error: unknown): unknown {
+function classified({ logger }: ActivityContext, name: string, error: unknown): unknown {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError)
     return error;
   if (error instanceof Error && isPassing(error)) {

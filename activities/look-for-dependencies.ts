@@ -2,7 +2,7 @@ import { planStages, resourcesPerActivity } from '../domain/batch/plan-chunks.ts
 import { selfSupporting } from '../domain/batch/self-supporting.ts';
 import { unboundTarget } from '../domain/schema/unbound-key.ts';
 import type { ResourceKey } from '../domain/write/resource.ts';
-import { currentDelivery, type Delivery, renewed } from '../isolation/attempt.ts';
+import { type Attempt, renewed, thisAttempt } from '../isolation/attempt.ts';
 import { claimedItems, endEarlierAttempts } from '../isolation/earlier-attempts.ts';
 import { takeOverRun } from '../isolation/executions.ts';
 import { readTargets, visible } from '../isolation/read-resources.ts';
@@ -12,8 +12,8 @@ import { allMissing, inOrder, outcomeChunks, type StoredOutcome } from '../store
 import type { PendingMember } from '../store/items/pending-documents.ts';
 import { dropPending, renewPending } from '../store/items/pending-items.ts';
 import { KEYS_AT_ONCE, keySlices } from '../store/mongodb/slices.ts';
-import type { ItemsOfBatch, LookResult } from '../workflows/messages.ts';
-import type { Dependencies } from './activity-context.ts';
+import type { CheckResult, ItemsOfBatch } from '../workflows/messages.ts';
+import type { ActivityContext } from './activity-context.ts';
 import { workResult } from './apply-items.ts';
 import { ControlCheck } from './control-check.ts';
 import { showProgress } from './finish/show-progress.ts';
@@ -36,7 +36,7 @@ interface Items {
   readonly unbound: ReadonlyMap<ResourceKey, string>;
 }
 
-const NOTHING: LookResult = { settled: [], result: workResult([], new Map()), ready: [], lookAgain: false };
+const NOTHING: CheckResult = { settled: [], result: workResult([], new Map()), ready: [], lookAgain: false };
 
 /**
  * What of a batch's pending items can go ahead: signals are hints, this is the proof (invariant 5). Ready is whose missing
@@ -45,15 +45,15 @@ const NOTHING: LookResult = { settled: [], result: workResult([], new Map()), re
  * It takes as long as the batch misses much (a second for some 20,000 identities), and ends early when that is suspended or cancelled.
  * @param input the indexes that the workflow knows as pending.
  */
-export async function lookForDependencies(dependencies: Dependencies, input: ItemsOfBatch): Promise<LookResult> {
-  const control = new ControlCheck(dependencies.database, input);
-  const batch = await readBatch(dependencies.database, input.batchId);
+export async function lookForDependencies(context: ActivityContext, input: ItemsOfBatch): Promise<CheckResult> {
+  const control = new ControlCheck(context.database, input);
+  const batch = await readBatch(context.database, input.batchId);
   control.asRead(batch);
   if (batch === null || batch.run !== input.run) return NOTHING;
-  const delivery = currentDelivery();
-  const ours = await takeOverRun(dependencies.database, batch, delivery);
+  const attempt = thisAttempt();
+  const ours = await takeOverRun(context.database, batch, attempt);
   try {
-    return await new Look(dependencies, control, delivery, ours).look(input.indexes);
+    return await new Look(context, control, attempt, ours).look(input.indexes);
   } catch (error) {
     // The signal that says why is on its way; without it the workflow looks again.
     if (error instanceof HaltedError) return { ...NOTHING, lookAgain: !control.isGone };
@@ -67,28 +67,28 @@ class HaltedError extends Error {
 }
 
 class Look {
-  readonly #dependencies: Dependencies;
+  readonly #context: ActivityContext;
   readonly #batch: BatchDocument;
-  readonly #delivery: Delivery;
+  readonly #attempt: Attempt;
   readonly #keys = new Map<ResourceKey, ResourceKey>();
   readonly #control: ControlCheck;
 
-  constructor(dependencies: Dependencies, control: ControlCheck, delivery: Delivery, batch: BatchDocument) {
-    this.#dependencies = dependencies;
+  constructor(context: ActivityContext, control: ControlCheck, attempt: Attempt, batch: BatchDocument) {
+    this.#context = context;
     this.#control = control;
-    this.#delivery = delivery;
+    this.#attempt = attempt;
     this.#batch = batch;
   }
 
-  async look(indexes: readonly number[]): Promise<LookResult> {
+  async look(indexes: readonly number[]): Promise<CheckResult> {
     const batch = this.#batch;
-    const { database, checkpoint, resourcesPerActivity: configured } = this.#dependencies;
-    await endEarlierAttempts(database, this.#delivery, batch, () => claimedItems(database, batch));
-    await recoverClaims(this.#dependencies, batch);
+    const { database, checkpoint, resourcesPerActivity: configured } = this.#context;
+    await endEarlierAttempts(database, this.#attempt, batch, () => claimedItems(database, batch));
+    await recoverClaims(this.#context, batch);
     const found = await this.#registeredSurvey(indexes);
     await checkpoint?.('looked-for-dependencies', batch._id);
     await this.#nextStep();
-    const cycle = await findCycle(this.#dependencies, batch, restOf(found), (keys) => this.#presentOf(keys));
+    const cycle = await findCycle(this.#context, batch, restOf(found), (keys) => this.#presentOf(keys));
     const isApplied = cycle.length > 0 && (await this.#apply(cycle));
     const { waiting, others } = isApplied ? await this.#readItems(indexes) : found;
     const pending = new Set(waiting.map((item) => item.index));
@@ -105,18 +105,18 @@ class Look {
   }
 
   async #apply(cycle: readonly PendingMember[]): Promise<boolean> {
-    return applyCycle(this.#dependencies, await renewed(this.#dependencies, this.#delivery), this.#batch, cycle);
+    return applyCycle(this.#context, await renewed(this.#context, this.#attempt), this.#batch, cycle);
   }
 
   /** A survey after which everything that still waits is registered: if something was not, the survey is made again (invariant 5). */
   async #registeredSurvey(indexes: readonly number[]): Promise<Survey> {
-    const { database } = this.#dependencies;
+    const { database } = this.#context;
     const first = await this.#survey(indexes);
     const rest = restOf(first);
     let isRenewed = false;
     for (const some of portions(rest)) {
       await this.#nextStep();
-      const renewal = renewPending(database, this.#batch, this.#delivery.id, some, (key) => !first.present.has(key));
+      const renewal = renewPending(database, this.#batch, this.#attempt.id, some, (key) => !first.present.has(key));
       isRenewed = (await renewal) || isRenewed;
     }
     if (!isRenewed) return first;
@@ -139,7 +139,7 @@ class Look {
 
   /** Of what waits, only what is looked for stays in memory, each identity once: a batch may miss millions of them. */
   async #readItems(indexes: readonly number[]): Promise<Items> {
-    const { database } = this.#dependencies;
+    const { database } = this.#context;
     const batch = this.#batch;
     const wanted = new Set(indexes);
     const waiting: Waiting[] = [];
@@ -189,7 +189,7 @@ class Look {
   }
 
   async #presentOf(keys: readonly ResourceKey[]): Promise<Set<ResourceKey>> {
-    const { database } = this.#dependencies;
+    const { database } = this.#context;
     const present = new Set<ResourceKey>();
     for (const some of keySlices(new Set(keys), KEYS_AT_ONCE)) {
       await this.#nextStep();
@@ -201,7 +201,7 @@ class Look {
 
   /** A schema definition that has appeared counts as there. */
   async #boundNow(unbound: ReadonlyMap<ResourceKey, string>): Promise<ResourceKey[]> {
-    const { schemas } = this.#dependencies;
+    const { schemas } = this.#context;
     const schema = unbound.size > 0 ? await schemas.current(this.#batch.schemaDefinitionId ?? '') : null;
     if (schema === null) return [];
     const bound = await schemas.bind(schema.definition, [...unbound.values()]);

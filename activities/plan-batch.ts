@@ -10,7 +10,7 @@ import { tallyOf } from '../domain/batch/tally.ts';
 import { EACH_ITEM, type ReferenceField } from '../domain/schema/references.ts';
 import { referencesIn } from '../domain/write/references-in.ts';
 import { type ResourceKey, resourceKey } from '../domain/write/resource.ts';
-import { currentDelivery } from '../isolation/attempt.ts';
+import { thisAttempt } from '../isolation/attempt.ts';
 import { takeOverRun } from '../isolation/executions.ts';
 import { heavyResources } from '../isolation/read-resources.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
@@ -26,7 +26,7 @@ import {
   unsuccessful,
 } from '../store/items/outcomes.ts';
 import type { Plan, PlanInput } from '../workflows/messages.ts';
-import type { Dependencies } from './activity-context.ts';
+import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck } from './control-check.ts';
 import { planDeletion } from './delete/plan-deletion.ts';
 import { createdKeysOf } from './finish/finish-leftovers.ts';
@@ -37,56 +37,56 @@ import { fieldsOfOwnKind, linksOf } from './write/own-links.ts';
  * Lays out a run of a batch, or the next part of it; null where there is no such run (the batch is deleted, has been retried
  * since, or is finished): then the workflow has nothing to do. The first plan of a retry takes its items back to queued.
  */
-export async function planBatch(dependencies: Dependencies, input: PlanInput): Promise<Plan | null> {
+export async function planBatch(context: ActivityContext, input: PlanInput): Promise<Plan | null> {
   const isFirst = input.cursor === 0 && !input.isAgain;
-  const found = isFirst ? await beginRun(dependencies, input) : await continueRun(dependencies, input);
+  const found = isFirst ? await beginRun(context, input) : await continueRun(context, input);
   if (found === null) {
-    await warnIfLive(dependencies, input);
+    await warnIfLive(context, input);
     return null;
   }
-  const batch = await takeOverRun(dependencies.database, found, currentDelivery());
-  const control = new ControlCheck(dependencies.database, input);
+  const batch = await takeOverRun(context.database, found, thisAttempt());
+  const control = new ControlCheck(context.database, input);
   // planning writes of a suspended batch does nothing to them: it may go on
   if (control.asRead(batch) === 'cancelled') return { tally: tallyOf([]), stages: [], isLeft: true };
   switch (batch.operation) {
     case 'upload':
     case 'patch':
-      return planWrites(dependencies, batch, input.isAgain ?? false);
+      return planWrites(context, batch, input.isAgain ?? false);
     case 'delete':
-      return planDeletion(dependencies, batch, input.cursor, control);
+      return planDeletion(context, batch, input.cursor, control);
     case 'terminate':
-      return planTermination(dependencies, batch, input.cursor);
+      return planTermination(context, batch, input.cursor);
   }
 }
 
 /** Nothing would say otherwise why no item of a batch is worked on, that is neither deleted nor finished. */
-async function warnIfLive({ database, logger }: Dependencies, { batchId, run, cursor }: PlanInput): Promise<void> {
+async function warnIfLive({ database, logger }: ActivityContext, { batchId, run, cursor }: PlanInput): Promise<void> {
   const batch = await readBatch(database, batchId);
   if (batch === null || batch.run !== run || batch.completedAt !== undefined || batch.deletedAt !== undefined) return;
   logger.warn({ batchId, run, cursor }, 'a batch that is neither deleted nor finished was given no plan');
 }
 
-async function beginRun(dependencies: Dependencies, input: PlanInput): Promise<BatchDocument | null> {
-  const batch = await recordStarted(dependencies.database, input, currentDelivery().runId);
-  if (batch !== null && batch.run > 1) await requeueUnsuccessful(dependencies, batch);
+async function beginRun(context: ActivityContext, input: PlanInput): Promise<BatchDocument | null> {
+  const batch = await recordStarted(context.database, input, thisAttempt().runId);
+  if (batch !== null && batch.run > 1) await requeueUnsuccessful(context, batch);
   return batch;
 }
 
-async function continueRun({ database }: Dependencies, input: PlanInput): Promise<BatchDocument | null> {
+async function continueRun({ database }: ActivityContext, input: PlanInput): Promise<BatchDocument | null> {
   const batch = await readBatch(database, input.batchId);
   const isRunning = batch?.run === input.run && batch.completedAt === undefined && batch.deletedAt === undefined;
   return isRunning ? batch : null;
 }
 
-async function planWrites(dependencies: Dependencies, batch: BatchDocument, isAgain: boolean): Promise<Plan> {
-  const { database } = dependencies;
+async function planWrites(context: ActivityContext, batch: BatchDocument, isAgain: boolean): Promise<Plan> {
+  const { database } = context;
   const outcomes = new Map<number, StoredOutcome>();
   if (batch.run > 1 || isAgain) {
     for (const [index, outcome] of await readOutcomePages(database, batch._id, pagesOf(batch)))
       outcomes.set(index, outcome);
     // invariant 5: an execution of this run that is lost may have died between its outcomes and its wake-ups. In a first run all
     // items go through their chunks again, which wakes. Where it is planned again, activities have woken.
-    if (!isAgain) await wakeWaiting(dependencies, await createdKeysOf(database, batch, outcomes));
+    if (!isAgain) await wakeWaiting(context, await createdKeysOf(database, batch, outcomes));
   }
   const open = Array.from({ length: batch.total }, (_, index) => index).filter((index) => {
     const status = outcomes.get(index)?.status;
@@ -94,10 +94,10 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument, isAg
     return isOpen(status) && !(isAgain && status === 'pending');
   });
   // a worker that only plans never meets the check of a writer: what it has cached may be long outdated
-  const schema = await dependencies.schemas.latest(batch.schemaDefinitionId ?? '');
-  const ownKind = schema === null ? [] : await fieldsOfOwnKind(dependencies.schemas, schema);
-  const planned = await plannedItems(dependencies, batch, open, schema, ownKind);
-  const stages = planStages(planned, resourcesPerActivity(dependencies.resourcesPerActivity));
+  const schema = await context.schemas.latest(batch.schemaDefinitionId ?? '');
+  const ownKind = schema === null ? [] : await fieldsOfOwnKind(context.schemas, schema);
+  const planned = await plannedItems(context, batch, open, schema, ownKind);
+  const stages = planStages(planned, resourcesPerActivity(context.resourcesPerActivity));
   const settled = [...outcomes.values()].filter(({ status }) => !isOpen(status));
   return {
     tally: tallyOf(isAgain ? [] : settled),
@@ -111,7 +111,7 @@ async function planWrites(dependencies: Dependencies, batch: BatchDocument, isAg
  * each. Without such fields, and lists of references, no body is read.
  */
 async function plannedItems(
-  { database, resourcesPerActivity: configured }: Dependencies,
+  { database, resourcesPerActivity: configured }: ActivityContext,
   batch: BatchDocument,
   indexes: readonly number[],
   schema: LoadedSchema | null,
@@ -146,7 +146,7 @@ const FEW_ITEMS = 2;
 
 /** Items with the bytes of their resources where these are many: a patch of a thousand large ones is the work of many activities. */
 export async function withStoredBytes<T extends PlannedItem>(
-  database: Dependencies['database'],
+  database: ActivityContext['database'],
   items: readonly T[],
 ): Promise<(T & Pick<PlannedItem, 'bytes'>)[]> {
   const keys = new Set(items.flatMap(({ key }) => key ?? []));
@@ -160,8 +160,8 @@ export async function withStoredBytes<T extends PlannedItem>(
 }
 
 /** Failed, expired and cancelled items of a retried batch become queued again, with their attempts. Safe to repeat. */
-async function requeueUnsuccessful(dependencies: Dependencies, batch: BatchDocument): Promise<void> {
-  for await (const { outcomes } of outcomeChunks(dependencies.database, batch)) {
-    await requeueOutcomes(dependencies.database, batch, unsuccessful(outcomes));
+async function requeueUnsuccessful(context: ActivityContext, batch: BatchDocument): Promise<void> {
+  for await (const { outcomes } of outcomeChunks(context.database, batch)) {
+    await requeueOutcomes(context.database, batch, unsuccessful(outcomes));
   }
 }

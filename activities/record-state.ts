@@ -1,11 +1,11 @@
 import { activityInfo } from '@temporalio/activity';
 import { recordRunning } from '../store/batches/batches.ts';
 import type { RecordedState } from '../workflows/messages.ts';
-import type { Dependencies } from './activity-context.ts';
+import type { ActivityContext } from './activity-context.ts';
 
 /** Stores how far a run is, for lists, for activities at work, and for batches that want to carry out a cycle with this one. */
 export async function recordState(
-  { database }: Dependencies,
+  { database }: ActivityContext,
   { batchId, run, ...state }: RecordedState,
 ): Promise<void> {
   const execution = activityInfo().workflowExecution?.runId ?? '';

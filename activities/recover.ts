@@ -4,7 +4,7 @@ import { activityInfo, cancellationSignal, heartbeat, metricMeter } from '@tempo
 import { removeSweepSchedule } from '../services/temporal/recovery-workflow.ts';
 import type { RecoverInput, RecoverResult } from '../workflows/messages.ts';
 import { RECOVERED, type Recovered, type RecoveryPlaces } from '../workflows/messages.ts';
-import type { Dependencies } from './activity-context.ts';
+import type { ActivityContext } from './activity-context.ts';
 import { checkWaits } from './recovery/check-waits.ts';
 import { deliverRequests } from './recovery/deliver-requests.ts';
 import { FinishLost } from './recovery/finish-lost.ts';
@@ -55,7 +55,7 @@ const jobs = (): readonly RecoveryJob[] => [
  * last one while its successor begins, that does no harm: each step is guarded by the run, the state or the age that it is
  * about, and safe to repeat.
  */
-export async function recover(context: Dependencies, input: RecoverInput): Promise<RecoverResult> {
+export async function recover(context: ActivityContext, input: RecoverInput): Promise<RecoverResult> {
   const places = new Map(Object.entries(placesToBeginWith(input)));
   const shift = new Shift(context, places);
   const beat = setInterval(() => heartbeat(toPlaces(places)), HEARTBEAT_MS);
@@ -71,7 +71,7 @@ export async function recover(context: Dependencies, input: RecoverInput): Promi
 }
 
 /** What earlier versions scheduled: one pass. */
-export async function sweep(context: Dependencies, _input: Record<string, never>): Promise<RecoverResult> {
+export async function sweep(context: ActivityContext, _input: Record<string, never>): Promise<RecoverResult> {
   return recover(context, { forMs: 0 });
 }
 
@@ -83,12 +83,12 @@ function placesToBeginWith({ places = {} }: RecoverInput): RecoveryPlaces {
 
 class Shift {
   readonly recovered: Recovered = noneRecovered();
-  readonly #context: Dependencies;
+  readonly #context: ActivityContext;
   readonly #places: Map<string, string>;
   readonly #signal: AbortSignal;
   readonly #counter = metricMeter.createCounter('drover_recovered', 'recoveries', 'What recovery has done, by kind');
 
-  constructor(context: Dependencies, places: Map<string, string>) {
+  constructor(context: ActivityContext, places: Map<string, string>) {
     this.#context = context;
     this.#places = places;
     const given = cancellationSignal();

@@ -18,12 +18,12 @@ import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/items/
 import type { Database } from '../store/mongodb/database.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import { batchWorkflowId } from '../workflows/messages.ts';
-import type { Dependencies } from './activity-context.ts';
+import type { ActivityContext } from './activity-context.ts';
 import { workResult } from './apply-items.ts';
-import { forEachAtOnce } from './concurrency-limit.ts';
+import { forEachConcurrently } from './concurrency-limit.ts';
 import { ControlCheck } from './control-check.ts';
 import { doomedChildren, type EndingRules, endTree } from './terminate/end-tree.ts';
-import { GatheredWrites } from './write/coalesced-writes.ts';
+import { CoalescedWrites } from './write/coalesced-writes.ts';
 
 /** Items of one activity that are carried out side by side. */
 const ITEMS_AT_ONCE = 20;
@@ -43,10 +43,10 @@ type Terminating = BatchDocument & { readonly options: TerminateOptions };
  * Ends the executions of some items, with their children. Safe to repeat: what an item is about to end is noted on it first,
  * so an execution that an earlier delivery ended is found `succeeded`, never `not_found` (invariant 2).
  */
-export async function terminateExecutions(dependencies: Dependencies, input: ItemsOfBatch): Promise<WorkResult> {
+export async function terminateExecutions(context: ActivityContext, input: ItemsOfBatch): Promise<WorkResult> {
   const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
   try {
-    return await carryOut(dependencies, input);
+    return await carryOut(context, input);
   } catch (error) {
     // A call that failed is made again; anything else is for whoever reads the log.
     if (isGrpcServiceError(error)) throw ApplicationFailure.retryable(`Temporal: ${error.details}`, 'Unavailable');
@@ -56,21 +56,21 @@ export async function terminateExecutions(dependencies: Dependencies, input: Ite
   }
 }
 
-async function carryOut({ database, client, checkpoint }: Dependencies, input: ItemsOfBatch): Promise<WorkResult> {
+async function carryOut({ database, client, checkpoint }: ActivityContext, input: ItemsOfBatch): Promise<WorkResult> {
   const control = new ControlCheck(database, input);
   const batch = await readBatch(database, input.batchId);
   control.asRead(batch);
   if (batch === null || batch.run !== input.run || !isTerminating(batch)) return workResult([], new Map());
   const outcomes = await readOutcomes(database, batch, input.indexes);
   const open = input.indexes.filter((index) => (outcomes.get(index)?.status ?? 'queued') === 'queued');
-  const notes = new GatheredWrites<number, StoredOutcome>((outcomes) => writeOutcomes(database, batch, outcomes));
+  const notes = new CoalescedWrites<number, StoredOutcome>((outcomes) => writeOutcomes(database, batch, outcomes));
   const ending = new Ending(client, batch, async (index, outcome) => {
     await notes.write(index, outcome);
     await checkpoint?.('noted', batch._id);
   });
   const settled = new Map<number, StoredOutcome>();
   const left = new Set<number>();
-  await forEachAtOnce(await readItems(database, batch, open), ITEMS_AT_ONCE, async (item) => {
+  await forEachConcurrently(await readItems(database, batch, open), ITEMS_AT_ONCE, async (item) => {
     const before = outcomes.get(item.index);
     // what an earlier delivery has begun to end is ended
     if (before?.target === undefined && (await control.inTime()) !== null) left.add(item.index);

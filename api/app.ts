@@ -13,7 +13,7 @@ import { dropBodyOfHead } from './http/streams.ts';
 import { checkAuthentication, checkPlatformScope } from './middleware/authentication.ts';
 import { countRequests } from './middleware/count-requests.ts';
 import { limitLoad } from './middleware/limit-load.ts';
-import { giveUpInOutage } from './middleware/outage.ts';
+import { failInOutage } from './middleware/outage.ts';
 import { setSecurityHeaders } from './middleware/security-headers.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { docsRoutes, documentOf } from './routes/docs.ts';
@@ -50,7 +50,7 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   app.use(limitLoad);
   // what a request has written, it sees when it looks
   app.use((_, next) => inCausalOrder(next));
-  app.use(giveUpInOutage);
+  app.use(failInOutage);
   app.use(`${SCHEMA_DEFINITIONS_PATH}/*`, checkPlatformScope);
   documentedRoutes(app);
   app.route(CAMUNDA_PREFIX, camundaRoutes);

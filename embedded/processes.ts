@@ -25,7 +25,7 @@ export interface ServerCommand {
   readonly args: readonly string[];
   /** Resolves when the server answers; asked again until it does. */
   readonly answers: () => Promise<void>;
-  /** Told each line of its standard output. */
+  /** DeliveryState each line of its standard output. */
   readonly heard?: (line: string) => void;
 }
 

@@ -13,7 +13,7 @@ const COMMAND_SHARE = 0.35;
 export const commandTimeoutMs = (activityTimeoutMs: number): number => activityTimeoutMs * COMMAND_SHARE;
 
 /** One delivery of an activity: who it is, and until when it may write. */
-export interface Delivery {
+export interface Attempt {
   /** Unique to this attempt of this activity. */
   readonly id: string;
   /** Names the activity, the same for all of its attempts. */
@@ -25,7 +25,7 @@ export interface Delivery {
   /** When Temporal scheduled it, in ms by its clock: later than any attempt before it, whatever their numbers are (`attemptName`). */
   readonly since: number;
   /** 1 for the first one, and for the first one after the activity was reset. */
-  readonly attempt: number;
+  readonly number: number;
   /** No attempt came before it, as far as Temporal tells: one that was reset may look like the first. */
   readonly isFirst: boolean;
   /** Whether a group was named after an attempt of this activity that came before this one, or of another execution of the workflow. */
@@ -40,8 +40,8 @@ export interface Delivery {
   assertInTime(): void;
 }
 
-export function currentDelivery(): Delivery {
-  return deliveryOf(activityInfo());
+export function thisAttempt(): Attempt {
+  return attemptOf(activityInfo());
 }
 
 type Limits = Pick<Info, 'startToCloseTimeoutMs' | 'heartbeatTimeoutMs'>;
@@ -83,7 +83,7 @@ const outOfTime = (): ApplicationFailure => ApplicationFailure.retryable('out of
  * A delivery with its whole time to write ahead of it, where Temporal goes by its heartbeats: this one has been heard.
  * @throws where it was given up already: then a later one may be at work.
  */
-export async function renewed({ client }: { readonly client: Client }, delivery: Delivery): Promise<Delivery> {
+export async function renewed({ client }: { readonly client: Client }, delivery: Attempt): Promise<Attempt> {
   const { heartbeatTimeoutMs, taskToken } = activityInfo();
   if (!heartbeatTimeoutMs) return delivery;
   const assertHeard = inTime(heartbeatTimeoutMs);
@@ -97,11 +97,11 @@ export async function renewed({ client }: { readonly client: Client }, delivery:
   };
 }
 
-export function deliveryOf(
+export function attemptOf(
   info: Identity &
     Pick<Info, 'attempt' | 'startToCloseTimeoutMs'> &
     Partial<Pick<Info, 'scheduledTimestampMs' | 'currentAttemptScheduledTimestampMs'>>,
-): Delivery {
+): Attempt {
   const { scheduledTimestampMs = 0, currentAttemptScheduledTimestampMs = 0 } = info;
   const sinceFirstMs = currentAttemptScheduledTimestampMs - scheduledTimestampMs;
   const activity = activityIdentity(info);
@@ -117,7 +117,7 @@ export function deliveryOf(
     runId,
     workflow,
     since,
-    attempt: info.attempt,
+    number: info.attempt,
     isFirst: info.attempt === 1 && sinceFirstMs === 0,
     hasSuperseded: (group) => {
       if (group.startsWith(`${activity}/`)) return group !== id && sinceOf(activity, group) <= since;

@@ -6,7 +6,7 @@ import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../store/res
 import { intentsIn } from './intents.ts';
 
 /** A resource as a delete looks at it. */
-export type LeavingDocument = Omit<ResourceDocument, 'data'>;
+export type MarkedForDeletion = Omit<ResourceDocument, 'data'>;
 
 /** Those that nobody has marked, and that nobody is creating. */
 const UNMARKED = { leaving: { $exists: false }, hidden: { $exists: false } } as const;
@@ -15,7 +15,7 @@ const UNMARKED = { leaving: { $exists: false }, hidden: { $exists: false } } as 
  * Marks resources as about to be removed by a group, unless somebody else has marked them. Some may be passed over: the caller
  * reads what is marked, and calls `markEach` for the rest. Safe to repeat.
  */
-export async function markLeaving(
+export async function markForDeletion(
   database: Database,
   batchId: string,
   group: string,
@@ -38,8 +38,8 @@ export async function markEach(
 }
 
 /** What is stored under these identities, seen or not, without the data. */
-export async function readLeaving(database: Database, keys: readonly ResourceKey[]): Promise<LeavingDocument[]> {
-  const documents: LeavingDocument[] = [];
+export async function readMarked(database: Database, keys: readonly ResourceKey[]): Promise<MarkedForDeletion[]> {
+  const documents: MarkedForDeletion[] = [];
   for (const some of slices(keys)) {
     const found = await resourcesIn(database)
       .find({ _id: { $in: some }, hidden: NO_PLACEHOLDER }, { projection: { data: 0 } })

@@ -9,7 +9,7 @@ import { isDuplicateKey, SupersededError } from '../store/mongodb/errors.ts';
 import { slices, slicesByBytes } from '../store/mongodb/slices.ts';
 import { sinceOf } from './attempt-names.ts';
 import { type CommitDocument, decideGroup, groupsIn } from './groups.ts';
-import { removeLeaving, unmarkLeaving } from './write-resources.ts';
+import { removeMarkedForDeletion, unmarkForDeletion } from './write-resources.ts';
 
 /**
  * A part of one step of a delete batch's plan: `batchId/run/step#part`. The whole step is carried out by one activity, and its
@@ -228,7 +228,7 @@ export async function endGroups(
     aborted.push(group);
   }
   for (const some of slices([...step.targets.keys()]))
-    for (const group of aborted) await unmarkLeaving(database, group, some);
+    for (const group of aborted) await unmarkForDeletion(database, group, some);
   if (step.groups.length > 0) await forgetGroupsOf(database, step.id, step.groups);
   return null;
 }
@@ -284,7 +284,7 @@ export async function removeDeletionPlan(database: Database, batchId: string, ru
   for await (const step of unfinishedSteps(database, batchId, run)) {
     const committed = await endGroups(database, step);
     if (committed === null) continue;
-    for (const some of slices([...step.targets.keys()])) await removeLeaving(database, committed._id, some);
+    for (const some of slices([...step.targets.keys()])) await removeMarkedForDeletion(database, committed._id, some);
   }
   await deleteFound(collection(database), upTo(batchId, run));
   await deleteFound(groupsIn(database), upTo(batchId, run));

@@ -8,7 +8,7 @@ import { claimedBy } from '../store/items/pending-items.ts';
 import type { Database } from '../store/mongodb/database.ts';
 import { SupersededError } from '../store/mongodb/errors.ts';
 import { batchWorkflowId } from '../workflows/messages.ts';
-import type { Delivery } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 import { sinceOf } from './attempt-names.ts';
 import { assertExecution } from './executions.ts';
 import { fenceResources } from './fences.ts';
@@ -32,21 +32,21 @@ export interface Writable {
  */
 export async function endEarlierAttempts(
   database: Database,
-  delivery: Delivery,
+  attempt: Attempt,
   batch: BatchDocument,
   writable: () => Promise<readonly Writable[]>,
 ): Promise<void> {
-  const [left] = await Promise.all([intentsOf(database, delivery.workflow), assertExecution(database, batch)]);
-  const ofActivity = left.filter((id) => id.startsWith(`${delivery.activity}/`));
-  const ofOthers = left.filter((id) => !id.startsWith(`${delivery.execution}/`));
-  const others = [...ofActivity.filter((id) => attemptOfIntent(id) !== delivery.id), ...ofOthers];
+  const [left] = await Promise.all([intentsOf(database, attempt.workflow), assertExecution(database, batch)]);
+  const ofActivity = left.filter((id) => id.startsWith(`${attempt.activity}/`));
+  const ofOthers = left.filter((id) => !id.startsWith(`${attempt.execution}/`));
+  const others = [...ofActivity.filter((id) => attemptOfIntent(id) !== attempt.id), ...ofOthers];
   if (others.length === 0) return;
-  assertLatest(delivery, ofActivity);
-  const isSeen = ofActivity.some((id) => attemptOfIntent(id) === delivery.id);
-  const own = { id: delivery.id, batchId: batch._id, schemaDefinitionIds: [], targets: [] };
+  assertLatest(attempt, ofActivity);
+  const isSeen = ofActivity.some((id) => attemptOfIntent(id) === attempt.id);
+  const own = { id: attempt.id, batchId: batch._id, schemaDefinitionIds: [], targets: [] };
   // an earlier attempt that is at work, and meets the fences, sees by it that they are not old ones (`assertNotSuperseded`)
   if (!isSeen) await layIntent(database, own);
-  await fenceWrites(database, delivery.id, await (ofOthers.length > 0 ? allOf(database, batch) : writable()));
+  await fenceWrites(database, attempt.id, await (ofOthers.length > 0 ? allOf(database, batch) : writable()));
   // Only now: a deleter that meets none of these takes the attempt for over.
   await removeIntents(database, others);
   if (!isSeen) await withdrawIntent(database, own);
@@ -63,14 +63,14 @@ async function allOf(database: Database, batch: BatchDocument): Promise<Writable
  * an intent of its own while it puts fences, and removes those of earlier attempts before it withdraws that.
  * @throws SupersededError where somebody takes over, or has.
  */
-export async function assertNotSuperseded(database: Database, delivery: Delivery, batch: BatchDocument): Promise<void> {
-  const [laid] = await Promise.all([intentsOf(database, delivery.activity), assertExecution(database, batch)]);
-  if (!laid.some((id) => attemptOfIntent(id) === delivery.id))
+export async function assertNotSuperseded(database: Database, attempt: Attempt, batch: BatchDocument): Promise<void> {
+  const [laid] = await Promise.all([intentsOf(database, attempt.activity), assertExecution(database, batch)]);
+  if (!laid.some((id) => attemptOfIntent(id) === attempt.id))
     throw new SupersededError('the intent of this attempt was removed: another one has taken over');
-  assertLatest(delivery, laid);
+  assertLatest(attempt, laid);
 }
 
-function assertLatest({ activity, since }: Delivery, intents: readonly string[]): void {
+function assertLatest({ activity, since }: Attempt, intents: readonly string[]): void {
   if (intents.some((id) => sinceOf(activity, attemptOfIntent(id)) > since))
     throw new SupersededError('a later attempt is at work');
 }

@@ -15,7 +15,7 @@ import { keySlices, slices } from '../store/mongodb/slices.ts';
 export interface IntentDocument {
   _id: string;
   /** The delivery of an activity that laid it. */
-  delivery: string;
+  attempt: string;
   batchId: string;
   schemaDefinitionIds: string[];
   targets: ResourceKey[];
@@ -40,7 +40,7 @@ export interface Intent {
 export async function layIntent(database: Database, intent: Intent): Promise<void> {
   const documents = partsOf(intent.targets).map((targets, part) => ({
     _id: partId(intent.id, part),
-    delivery: intent.id,
+    attempt: intent.id,
     batchId: intent.batchId,
     schemaDefinitionIds: [...intent.schemaDefinitionIds],
     targets,

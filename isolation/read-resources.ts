@@ -257,7 +257,7 @@ export function countResourcesOfSchema(database: Database, schemaDefinitionId: s
 }
 
 /** Which of these exist and stay, and which somebody is creating or deleting right now. */
-export async function lookAtTargets(
+export async function checkTargets(
   database: Database,
   keys: readonly ResourceKey[],
 ): Promise<{ present: ResourceKey[]; undecided: ResourceKey[] }> {

@@ -1,11 +1,11 @@
 import { CLOCKS_DIFFER_MS } from '../domain/clocks.ts';
 import type { ResourceKey } from '../domain/write/resource.ts';
-import { settledBatches } from '../store/batches/batches.ts';
+import { finishedBatches } from '../store/batches/batches.ts';
 import type { Database } from '../store/mongodb/database.ts';
-import type { Delivery } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 import { type CommitDocument, decideGroup, groupsIn } from './groups.ts';
 import type { MarkedDocument } from './read-resources.ts';
-import { removeHidden, removeLeaving, unhide, unmarkLeaving } from './write-resources.ts';
+import { makeVisible, removeMarkedForDeletion, removeUncommitted, unmarkForDeletion } from './write-resources.ts';
 
 /** Age at which what a writer has hidden is given up, in ms: no delivery writes for so long. Too early, it costs an attempt. */
 const HIDDEN_FOR_AT_MOST_MS = 60_000 + CLOCKS_DIFFER_MS;
@@ -17,7 +17,7 @@ const HIDDEN_FOR_AT_MOST_MS = 60_000 + CLOCKS_DIFFER_MS;
  */
 export async function resolveMarks(
   database: Database,
-  delivery: Pick<Delivery, 'hasSuperseded'>,
+  attempt: Pick<Attempt, 'hasSuperseded'>,
   documents: readonly MarkedDocument[],
 ): Promise<{ undecided: Set<ResourceKey>; changed: boolean }> {
   const hidden = documents.filter((document) => document.hidden !== undefined);
@@ -28,14 +28,14 @@ export async function resolveMarks(
     ...hidden.flatMap((document) => document.hidden ?? []),
     ...leaving.flatMap((document) => document.leaving?.group ?? []),
   ]);
-  const dead = await settledBatches(database, [
+  const dead = await finishedBatches(database, [
     ...new Set(leaving.flatMap((document) => document.leaving?.batchId ?? [])),
   ]);
   let changed = false;
   for (const document of [...hidden, ...leaving]) {
     const group = document.hidden ?? document.leaving?.group ?? '';
     let decision = decisions.get(group);
-    if (decision === undefined && isAbandoned(document, delivery, dead)) {
+    if (decision === undefined && isAbandoned(document, attempt, dead)) {
       decision = (await decideGroup(database, group, 'aborted')).state;
       decisions.set(group, decision);
     }
@@ -60,12 +60,12 @@ async function readDecisions(
 
 function isAbandoned(
   document: MarkedDocument,
-  delivery: Pick<Delivery, 'hasSuperseded'>,
+  attempt: Pick<Attempt, 'hasSuperseded'>,
   deadBatches: ReadonlySet<string>,
 ): boolean {
   if (document.hidden !== undefined) {
     const age = Date.now() - document.updatedAt.getTime();
-    return delivery.hasSuperseded(document.hidden) || age > HIDDEN_FOR_AT_MOST_MS;
+    return attempt.hasSuperseded(document.hidden) || age > HIDDEN_FOR_AT_MOST_MS;
   }
   return document.leaving !== undefined && deadBatches.has(document.leaving.batchId);
 }
@@ -78,8 +78,8 @@ async function bringToEnd(
 ): Promise<void> {
   const committed = decision === 'committed';
   if (document.hidden !== undefined) {
-    if (committed) await unhide(database, group, [document._id]);
-    else await removeHidden(database, group, [document._id]);
-  } else if (committed) await removeLeaving(database, group, [document._id]);
-  else await unmarkLeaving(database, group, [document._id]);
+    if (committed) await makeVisible(database, group, [document._id]);
+    else await removeUncommitted(database, group, [document._id]);
+  } else if (committed) await removeMarkedForDeletion(database, group, [document._id]);
+  else await unmarkForDeletion(database, group, [document._id]);
 }

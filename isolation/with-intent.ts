@@ -4,7 +4,7 @@ import type { BatchDocument } from '../store/batches/batches.ts';
 import type { Database } from '../store/mongodb/database.ts';
 import { kindOfFailure } from '../store/mongodb/errors.ts';
 import { currentSchemaVersion } from '../store/schema-definitions.ts';
-import { blocked, type Delivery } from './attempt.ts';
+import { type Attempt, blocked } from './attempt.ts';
 import { endEarlierAttempts, type Writable } from './earlier-attempts.ts';
 import { layIntent, withdrawIntent } from './intents.ts';
 
@@ -32,7 +32,7 @@ export interface IntendedItem {
  */
 export async function withIntent<T>(
   context: IntentContext,
-  delivery: Delivery,
+  attempt: Attempt,
   batch: BatchDocument,
   schemas: readonly { readonly definition: Pick<SchemaDefinition, 'id' | 'versionNumber'> }[],
   items: readonly IntendedItem[],
@@ -43,14 +43,14 @@ export async function withIntent<T>(
   const targets = new Set<ResourceKey>(items.flatMap((item) => item.references.map((reference) => reference.key)));
   const batchId = items[0]?.batch._id ?? '';
   const schemaDefinitionIds = schemas.map((schema) => schema.definition.id);
-  const intent = { id: delivery.id, batchId, schemaDefinitionIds, targets: [...targets] };
+  const intent = { id: attempt.id, batchId, schemaDefinitionIds, targets: [...targets] };
   let isOver = true;
   try {
     await layIntent(database, intent);
     await checkpoint?.('intent-laid', batchId);
     const [versions] = await Promise.all([
       Promise.all(schemas.map(({ definition }) => currentSchemaVersion(database, definition.id))),
-      endEarlierAttempts(database, delivery, batch, writable),
+      endEarlierAttempts(database, attempt, batch, writable),
     ]);
     for (const [at, { definition }] of schemas.entries()) {
       const now = versions[at];

@@ -88,22 +88,34 @@ export async function updateResources(database: Database, updates: readonly Reso
 }
 
 /** Takes the cover off resources whose group is committed: all of them, for the group is forgotten after that (invariant 1). */
-export async function unhide(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
+export async function makeVisible(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
   await updateEach(resourcesIn(database), keys, { hidden: group }, { $unset: { hidden: '' } });
 }
 
 /** Removes what a group that was aborted had inserted: nobody has seen it. */
-export async function removeHidden(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
+export async function removeUncommitted(
+  database: Database,
+  group: string,
+  keys: readonly ResourceKey[],
+): Promise<void> {
   await removeMarked(database, { hidden: group }, keys);
 }
 
 /** Takes back the marks of a delete that was aborted, or leaves these out: what is marked when it commits is gone. */
-export async function unmarkLeaving(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
+export async function unmarkForDeletion(
+  database: Database,
+  group: string,
+  keys: readonly ResourceKey[],
+): Promise<void> {
   await updateEach(resourcesIn(database), keys, { 'leaving.group': group }, { $unset: { leaving: '' } });
 }
 
 /** Removes resources that a committed delete has marked. */
-export async function removeLeaving(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
+export async function removeMarkedForDeletion(
+  database: Database,
+  group: string,
+  keys: readonly ResourceKey[],
+): Promise<void> {
   if (keys.length === 0) return;
   await removeMarked(database, { 'leaving.group': group }, keys);
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { type WorkerOptions as SdkWorkerOptions, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { type Checkpoint, createDependencies } from '../activities/activity-context.ts';
+import { type Checkpoint, createActivityContext } from '../activities/activity-context.ts';
 import { createActivities } from '../activities/index.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { connectClient, connectNative } from '../connections.ts';
@@ -40,7 +40,7 @@ export interface RunningWorker {
 }
 
 export interface WorkerOptions {
-  /** Tests only: see `Dependencies.checkpoint`. */
+  /** Tests only: see `ActivityContext.checkpoint`. */
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
   /** Tests of a batch alone do without recovery. */
   readonly withRecovery?: boolean;
@@ -64,7 +64,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
   void createIndexesAtLast(database, logger, stopped.signal);
   const client = connectClient(config);
   const connection = await connectNative(config);
-  const dependencies = createDependencies({
+  const context = createActivityContext({
     database,
     client,
     logger,
@@ -77,7 +77,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     ...(config.RESOURCES_PER_ACTIVITY !== undefined && { resourcesPerActivity: config.RESOURCES_PER_ACTIVITY }),
     ...(options.checkpoint && { checkpoint: options.checkpoint }),
   });
-  const activities = createActivities(dependencies);
+  const activities = createActivities(context);
   const common = {
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -119,7 +119,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
       stopPolling();
       stopped.abort();
       await ended.catch((error: unknown) => logger.error({ err: error }, 'the worker failed'));
-      await dependencies.schemas.threads.close();
+      await context.schemas.threads.close();
       await connection.close();
       await client.connection.close();
       await database.close();

@@ -9,7 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { isWrite } from '../domain/batch/batch.ts';
-import { fairTurn } from '../domain/batch/fairness-key.ts';
+import { fairness } from '../domain/batch/fairness-key.ts';
 import { type BatchInput, terminationTaskQueue } from './messages.ts';
 
 /** Every failure that is not ours to mend is waited out: the batch stands still until MongoDB is back. */
@@ -43,8 +43,8 @@ function ending(): ActivityOptions {
  * dispatched in fair turns with those of others.
  */
 export function batchActivities(input: BatchInput) {
-  const priority = fairTurn(input);
-  // Short, and given up after the time that `Delivery.assertInTime` keeps to.
+  const priority = fairness(input);
+  // Short, and given up after the time that `Attempt.assertInTime` keeps to.
   const work: ActivityOptions = { startToCloseTimeout: input.activityTimeoutSeconds * 1000, retry: RETRY };
   // Known to be alive by its heartbeats: what a dead worker was surveying is taken up as soon as its other work.
   const survey: ActivityOptions = {

@@ -1,5 +1,5 @@
 import { BatchState } from './batch-state.ts';
-import type { BatchInput, CarriedState, DeletionResult, LookResult, Plan, Work, WorkResult } from './messages.ts';
+import type { BatchInput, CarriedState, CheckResult, DeletionResult, Plan, Work, WorkResult } from './messages.ts';
 import type { Situation } from './next-step.ts';
 import { PlanProgress } from './plan-progress.ts';
 
@@ -123,7 +123,7 @@ export class BatchProgress {
   }
 
   /** @param found null where the activity has failed for good. */
-  checked(found: LookResult | null, now: number): void {
+  checked(found: CheckResult | null, now: number): void {
     if (found === null) {
       this.state.giveUp(this.#check.indexes);
       this.#check.found([], false);
@@ -212,7 +212,7 @@ class CheckProgress {
     this.#isAnswered = false;
   }
 
-  found(stages: LookResult['ready'], lookAgain: boolean): void {
+  found(stages: CheckResult['ready'], lookAgain: boolean): void {
     this.#isAnswered = true;
     this.lookAgain = lookAgain;
     this.ready = stages.flat(2);

@@ -36,7 +36,7 @@ export interface AvailableDependency {
   readonly externalId: string;
 }
 
-/** Dependencies may have appeared: a hint, never a proof. The batch looks again; nonsense does no harm. */
+/** ActivityContext may have appeared: a hint, never a proof. The batch looks again; nonsense does no harm. */
 export const dependenciesAvailableSignal = defineSignal<[AvailableDependency[]]>('dependenciesAvailable');
 /**
  * The request of a caller of the API that a signal tells of: it is stored already. Programs leave it out: what they ask for is
@@ -214,7 +214,7 @@ export interface DeletionResult extends WorkResult {
   readonly isLeft?: true;
 }
 
-export interface LookResult {
+export interface CheckResult {
   /** Items that do not wait any more: their own batch, or another one in a cycle with them, has settled them. */
   readonly settled: readonly number[];
   readonly result: WorkResult;

@@ -1,7 +1,7 @@
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { type DeletionStep, endGroups, markStepDone, unfinishedSteps } from '../../isolation/deletion-steps.ts';
 import { type CommitDocument, survivorsOf } from '../../isolation/groups.ts';
-import { removeLeaving } from '../../isolation/write-resources.ts';
+import { removeMarkedForDeletion } from '../../isolation/write-resources.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { slices } from '../../store/mongodb/slices.ts';
@@ -29,23 +29,23 @@ export async function cascadedKeys(
 }
 
 /** What is called on the way: before each write, and when the resources are removed. */
-export interface SettleHooks {
+export interface FinishHooks {
   readonly beforeWrite?: () => void;
   readonly removed?: () => Promise<void>;
 }
 
 /** Brings a step whose group is decided to its end: resources go, items get their outcomes. Safe to repeat. */
-export async function settleStep(
+export async function finishStep(
   database: Database,
   batch: BatchDocument,
   step: DeletionStep,
   commit: CommitDocument | null,
-  { beforeWrite, removed }: SettleHooks = {},
+  { beforeWrite, removed }: FinishHooks = {},
 ): Promise<void> {
   const deleted = await deletedKeys(database, step, commit);
   for (const some of slices(deleted)) {
     beforeWrite?.();
-    await removeLeaving(database, commit?._id ?? '', some);
+    await removeMarkedForDeletion(database, commit?._id ?? '', some);
   }
   await removed?.();
   const asked = deleted.flatMap((key) => {
@@ -60,10 +60,10 @@ export async function settleStep(
  * Ends what steps of this batch have left half done, when none of them is being carried out: what is committed is brought to
  * its end, with its outcomes (invariant 2), and what is not is given up. Costs one look where nothing is left. Safe to repeat.
  */
-export async function settleSteps(database: Database, batch: BatchDocument): Promise<void> {
+export async function finishSteps(database: Database, batch: BatchDocument): Promise<void> {
   for await (const step of unfinishedSteps(database, batch._id, batch.run)) {
     const commit = await endGroups(database, step);
-    await settleStep(database, batch, step, commit);
+    await finishStep(database, batch, step, commit);
     await markStepDone(database, step.id, await cascadedKeys(database, step, commit));
   }
 }

@@ -9,12 +9,12 @@ import type { BatchDocument } from '../../store/batches/batches.ts';
 import { outcomeChunks } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { Plan, Work } from '../../workflows/messages.ts';
-import type { Dependencies } from '../activity-context.ts';
+import type { ActivityContext } from '../activity-context.ts';
 import type { ControlCheck } from '../control-check.ts';
 import { LAST_ROUND } from '../delete-resources.ts';
 import { showProgress } from '../finish/show-progress.ts';
 import { decideSteps, type NewStep } from './deletion-plan.ts';
-import { settleSteps } from './finish-step.ts';
+import { finishSteps } from './finish-step.ts';
 
 /**
  * Plans a delete, or what the steps of an earlier round have left open because somebody had come to refer to it. Planning
@@ -24,13 +24,13 @@ import { settleSteps } from './finish-step.ts';
  * @param round 0, and one more each time that all steps are done.
  */
 export async function planDeletion(
-  { database, planningMemory }: Dependencies,
+  { database, planningMemory }: ActivityContext,
   batch: BatchDocument,
   round: number,
   control: ControlCheck,
 ): Promise<Plan> {
   if (control.asRead(batch) !== null) return notPlanned(control);
-  await settleSteps(database, batch);
+  await finishSteps(database, batch);
   const { settled, tally } = await settledItems(database, batch);
   const counted: Tally = round === 0 ? tally : tallyOf([]);
   // Past the last round steps leave nothing open: what is left then failed for a reason of ours.

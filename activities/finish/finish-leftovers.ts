@@ -4,7 +4,7 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import { blocked } from '../../isolation/attempt.ts';
 import { decideGroup } from '../../isolation/groups.ts';
 import { readResources } from '../../isolation/read-resources.ts';
-import { removeHidden, unhide } from '../../isolation/write-resources.ts';
+import { makeVisible, removeUncommitted } from '../../isolation/write-resources.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { keysOfItems } from '../../store/items/item-pages.ts';
 import { hasWaited, readOutcomes, type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
@@ -28,7 +28,7 @@ export async function createdKeysOf(
  * @returns the identities that these items have created: whoever waits for one may not have been told.
  * @throws a retryable failure while another batch is carrying one of them out.
  */
-export async function settleLeftovers(
+export async function finishLeftovers(
   database: Database,
   batch: BatchDocument,
   indexes: readonly number[],
@@ -58,7 +58,7 @@ export async function settleLeftovers(
  * Stores the outcomes of items whose effect is stored, and which their activity died before it could settle (invariant 2).
  * @returns these outcomes, and the identities that the items have created.
  */
-export async function settleApplied(
+export async function finishApplied(
   database: Database,
   batch: BatchDocument,
   indexes: readonly number[],
@@ -97,9 +97,10 @@ async function endHidden(
 ): Promise<void> {
   for (const { _id, hidden, writes } of [...resources.values()]) {
     if (hidden === undefined || writes.every((write) => write.batchId !== batch._id)) continue;
-    if ((await decideGroup(database, hidden, 'aborted')).state === 'committed') await unhide(database, hidden, [_id]);
+    if ((await decideGroup(database, hidden, 'aborted')).state === 'committed')
+      await makeVisible(database, hidden, [_id]);
     else {
-      await removeHidden(database, hidden, [_id]);
+      await removeUncommitted(database, hidden, [_id]);
       resources.delete(_id);
     }
   }

@@ -1,8 +1,8 @@
-import { type Told, tellWorkflow } from '../../services/batches/control-batch.ts';
+import { type DeliveryState, deliverRequest } from '../../services/batches/control-batch.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { undeliveredRequests } from '../../store/batches/to-recover.ts';
-import type { Dependencies } from '../activity-context.ts';
-import { forEachAtOnce } from '../concurrency-limit.ts';
+import type { ActivityContext } from '../activity-context.ts';
+import { forEachConcurrently } from '../concurrency-limit.ts';
 import { isOver, type RecoveryJob } from './job.ts';
 
 /** Batches of one slice, and of them side by side: an outage of Temporal may have left very many. */
@@ -25,7 +25,7 @@ export const deliverRequests: RecoveryJob = {
     places.delete(PLACE);
     let delivered = 0;
     let last: BatchDocument | undefined;
-    await forEachAtOnce(batches, AT_ONCE, async (batch) => {
+    await forEachConcurrently(batches, AT_ONCE, async (batch) => {
       if (isOver(slice)) return;
       last = batch;
       if (await deliver(context, batch)) delivered += 1;
@@ -38,11 +38,11 @@ export const deliverRequests: RecoveryJob = {
 };
 
 /** @returns whether the workflow knows now. */
-async function deliver(context: Dependencies, batch: BatchDocument): Promise<boolean> {
+async function deliver(context: ActivityContext, batch: BatchDocument): Promise<boolean> {
   // one that is not started yet begins with what is asked of it
   if (batch.unstarted) return false;
   try {
-    const tell = (): Promise<Told> => tellWorkflow(context, batch);
+    const tell = (): Promise<DeliveryState> => deliverRequest(context, batch);
     return (await context.client.withDeadline(Date.now() + TELL_TIMEOUT_MS, tell)) === 'told';
   } catch (error) {
     context.logger.warn({ batchId: batch._id, err: error }, 'a request could not be delivered to a batch');

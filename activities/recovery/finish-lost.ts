@@ -4,8 +4,8 @@ import { openBatchIds } from '../../services/batches/open-batches.ts';
 import { type BatchExecution, latestExecution, startBatch } from '../../services/batches/start-batch.ts';
 import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
 import { type OpenBatch, openBatchPages, stillOpen } from '../../store/batches/to-recover.ts';
-import type { Dependencies } from '../activity-context.ts';
-import { forEachAtOnce } from '../concurrency-limit.ts';
+import type { ActivityContext } from '../activity-context.ts';
+import { forEachConcurrently } from '../concurrency-limit.ts';
 import { finishBatch } from '../finish-batch.ts';
 import { isOver, NOTHING_DONE, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
 
@@ -69,7 +69,7 @@ export class FinishLost implements RecoveryJob {
     const recovered = { started: 0, finished: 0 };
     let isWhole = true;
     let reached: string | undefined;
-    await forEachAtOnce(await withoutWorkflow(context, page), AT_ONCE, async (batch) => {
+    await forEachConcurrently(await withoutWorkflow(context, page), AT_ONCE, async (batch) => {
       if (isOver(slice)) {
         isWhole = false;
         return;
@@ -91,7 +91,7 @@ export class FinishLost implements RecoveryJob {
 
 /** Of the batches of a page those that run by what is stored and have no open execution by what visibility says. */
 async function withoutWorkflow(
-  { client, database, taskQueue }: Dependencies,
+  { client, database, taskQueue }: ActivityContext,
   page: readonly OpenBatch[],
 ): Promise<BatchDocument[]> {
   // another job starts what is not started
@@ -108,7 +108,7 @@ async function withoutWorkflow(
 type Outcome = 'started' | 'finished' | null;
 
 /** One that cannot be helped for now does not keep the others waiting. */
-async function recoverOrLeave(context: Dependencies, batch: BatchDocument): Promise<Outcome> {
+async function recoverOrLeave(context: ActivityContext, batch: BatchDocument): Promise<Outcome> {
   try {
     return await recoverBatch(context, batch);
   } catch (error) {
@@ -139,7 +139,7 @@ export function isClosedFor({ runId, closedAt }: Pick<BatchExecution, 'runId' | 
 }
 
 /** Makes sure that a workflow carries the batch out, or finishes the batch where none will. */
-export async function recoverBatch(context: Dependencies, batch: BatchDocument): Promise<Outcome> {
+export async function recoverBatch(context: ActivityContext, batch: BatchDocument): Promise<Outcome> {
   const { client, database, activityTimeoutSeconds } = context;
   if (isTerminal(batch.status)) return null;
   const inTime = <T>(call: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + CALL_TIMEOUT_MS, call);

@@ -1,9 +1,9 @@
 import type { Recovered, RecoveryPlaces } from '../../workflows/messages.ts';
-import type { Dependencies } from '../activity-context.ts';
+import type { ActivityContext } from '../activity-context.ts';
 
 /** What a slice of a job works with. */
 export interface Slice {
-  readonly context: Dependencies;
+  readonly context: ActivityContext;
   /** Moment after which nothing new is begun, in ms since 1970. */
   readonly until: number;
   /** Aborted when the activity is given up or its worker stops: nothing new is begun then either. */

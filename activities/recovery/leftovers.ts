@@ -4,7 +4,7 @@ import { removeStaleIntents } from '../../isolation/intents.ts';
 import { markedResources } from '../../isolation/read-resources.ts';
 import { resolveMarks } from '../../isolation/resolve-deletion-marks.ts';
 import { insertBoundBatch } from '../../services/batches/accept-batch.ts';
-import { mendDefinitions } from '../../services/definitions/finish-changes.ts';
+import { finishDefinitions } from '../../services/definitions/finish-changes.ts';
 import { recordInserted, removeOldKeys, uninsertedBindings } from '../../store/batches/idempotency-keys.ts';
 import { removeOrphanedPages } from '../../store/migrations/orphaned-pages.ts';
 import { isOver, NOTHING_DONE, type RecoveryJob } from './job.ts';
@@ -44,7 +44,7 @@ export const settleDefinitions: RecoveryJob = {
   name: 'definitions',
   everyMs: 15_000,
   run: async ({ context }) => {
-    await mendDefinitions(context);
+    await finishDefinitions(context);
     return NOTHING_DONE;
   },
 };

@@ -1,8 +1,8 @@
 import { purgeBatch } from '../../services/batches/purge-batch.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { type DeletedPlace, deletedBatches, markExpired } from '../../store/batches/to-recover.ts';
-import type { Dependencies } from '../activity-context.ts';
-import { forEachAtOnce } from '../concurrency-limit.ts';
+import type { ActivityContext } from '../activity-context.ts';
+import { forEachConcurrently } from '../concurrency-limit.ts';
 import { recoverBatch } from './finish-lost.ts';
 import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
 
@@ -24,7 +24,7 @@ export class PurgeDeleted implements RecoveryJob {
     const batches = await deletedBatches(slice.context.database, this.#after, BATCHES_PER_SLICE);
     const recovered = { purged: 0, finished: 0 };
     let last: BatchDocument | undefined;
-    await forEachAtOnce(batches, AT_ONCE, async (batch) => {
+    await forEachConcurrently(batches, AT_ONCE, async (batch) => {
       if (isOver(slice)) return;
       last = batch;
       const outcome = await purgeOrLeave(slice.context, batch);
@@ -40,7 +40,7 @@ export class PurgeDeleted implements RecoveryJob {
 const placeOf = (batch: BatchDocument | undefined): DeletedPlace | null =>
   batch?.deletedAt === undefined ? null : { at: batch.deletedAt, id: batch._id };
 
-async function purgeOrLeave(context: Dependencies, batch: BatchDocument): Promise<'purged' | 'finished' | null> {
+async function purgeOrLeave(context: ActivityContext, batch: BatchDocument): Promise<'purged' | 'finished' | null> {
   const { client } = context;
   const purge = (): Promise<boolean> =>
     client.withDeadline(Date.now() + PURGE_TIMEOUT_MS, () => purgeBatch(context, batch, NO_WAIT_MS));

@@ -2,8 +2,8 @@ import { latestExecution, startBatch } from '../../services/batches/start-batch.
 import { startFailure } from '../../services/batches/start-failure.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { confirmStarts, postponeStart, unstartedBatches } from '../../store/batches/to-recover.ts';
-import type { Dependencies } from '../activity-context.ts';
-import { forEachAtOnce } from '../concurrency-limit.ts';
+import type { ActivityContext } from '../activity-context.ts';
+import { forEachConcurrently } from '../concurrency-limit.ts';
 import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
 
 /** Batches of one slice, and of them side by side. */
@@ -30,14 +30,14 @@ export const startUnstarted: RecoveryJob = {
     const asOf = new Date(Date.now() + (slice.isAtOnce ? DUE_SOON_MS : 0));
     const batches = await unstartedBatches(slice.context.database, asOf, BATCHES_PER_SLICE);
     const starter = new Starter(slice);
-    await forEachAtOnce(batches, AT_ONCE, (batch) => starter.start(batch));
+    await forEachConcurrently(batches, AT_ONCE, (batch) => starter.start(batch));
     return starter.result(batches.length === BATCHES_PER_SLICE);
   },
 };
 
 class Starter {
   readonly #slice: Slice;
-  readonly #context: Dependencies;
+  readonly #context: ActivityContext;
   #started = 0;
   #settled = 0;
   /** Starts that failed for what Temporal is, not for what the batch is. */

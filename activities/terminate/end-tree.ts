@@ -7,7 +7,7 @@ import {
   NOT_FOUND,
 } from '../../services/executions/executions.ts';
 import { BATCH_WORKFLOW_TYPE } from '../../workflows/messages.ts';
-import { forEachAtOnce } from '../concurrency-limit.ts';
+import { forEachConcurrently } from '../concurrency-limit.ts';
 
 /** How the executions of one batch are ended. */
 export interface EndingRules {
@@ -27,7 +27,7 @@ export interface EndingRules {
 const CHILDREN_AT_ONCE = 20;
 
 /** Looks at an execution for children before it is ended all the same: one that starts new ones for ever must end too. */
-const MAX_LOOKS = 5;
+const MAX_CHECKS = 5;
 
 /** gRPC status code of a second request to cancel. */
 const ALREADY_EXISTS = 6;
@@ -50,10 +50,10 @@ export async function endTree(client: Client, rules: EndingRules, root: Describe
   let current: DescribedExecution | null = root;
   for (
     let look = 0;
-    look < MAX_LOOKS && !rules.sparesChildren && current !== null && current.children.length > 0;
+    look < MAX_CHECKS && !rules.sparesChildren && current !== null && current.children.length > 0;
     look++
   ) {
-    await forEachAtOnce(current.children, CHILDREN_AT_ONCE, async ({ workflowId, runId }) => {
+    await forEachConcurrently(current.children, CHILDREN_AT_ONCE, async ({ workflowId, runId }) => {
       const child = await describeExecution(client, workflowId, runId);
       if (child?.closeTime === null) await endTree(client, rules, child);
     });

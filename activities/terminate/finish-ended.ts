@@ -5,7 +5,7 @@ import { CLOCK_SKEW_MS } from '../../services/executions/select-executions.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { forEachAtOnce } from '../concurrency-limit.ts';
+import { forEachConcurrently } from '../concurrency-limit.ts';
 
 /** Executions that are described side by side. */
 const AT_ONCE = 20;
@@ -15,14 +15,14 @@ const AT_ONCE = 20;
  * they have succeeded (invariant 2). What an item is about to end is noted on it before (`target`), so nothing else is asked for.
  * @param open outcomes of items that are not settled. @returns the indexes that are now.
  */
-export async function settleEnded(
+export async function finishEnded(
   { client, database }: { readonly client: Client; readonly database: Database },
   batch: BatchDocument,
   open: ReadonlyMap<number, StoredOutcome>,
 ): Promise<ReadonlySet<number>> {
   const ended = new Map<number, StoredOutcome>();
   const noted = [...open].filter(([, { target }]) => target !== undefined);
-  await forEachAtOnce(noted, AT_ONCE, async ([index, { target, attempts }]) => {
+  await forEachConcurrently(noted, AT_ONCE, async ([index, { target, attempts }]) => {
     if (target !== undefined && (await isEnded(client, batch, target)))
       ended.set(index, { status: 'succeeded', action: 'deleted', attempts: attempts + 1 });
   });

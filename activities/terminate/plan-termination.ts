@@ -10,12 +10,12 @@ import {
 } from '../../domain/executions/job-counts.ts';
 import { type BatchDocument, recordJobsCreated } from '../../store/batches/batches.ts';
 import { added, recordSeed } from '../../store/batches/termination-jobs.ts';
-import { type DeletionBatch, isDeletionBatch } from '../../store/batches/terminations.ts';
+import { isTermination, type Termination } from '../../store/batches/terminations.ts';
 import { pagesWith } from '../../store/items/item-pages.ts';
 import { outcomeChunks, readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { Plan, Work } from '../../workflows/messages.ts';
-import type { Dependencies } from '../activity-context.ts';
+import type { ActivityContext } from '../activity-context.ts';
 
 /**
  * Plans one seed of a deletion of process instances: the next `batchJobsPerSeed` jobs of `invocationsPerBatchJob` items each,
@@ -23,8 +23,12 @@ import type { Dependencies } from '../activity-context.ts';
  * one shows them from its start on.
  * @param cursor index of the first item of the seed.
  */
-export async function planTermination({ database }: Dependencies, batch: BatchDocument, cursor: number): Promise<Plan> {
-  if (!isDeletionBatch(batch)) throw new Error(`batch ${batch._id} deletes no process instances`);
+export async function planTermination(
+  { database }: ActivityContext,
+  batch: BatchDocument,
+  cursor: number,
+): Promise<Plan> {
+  if (!isTermination(batch)) throw new Error(`batch ${batch._id} deletes no process instances`);
   const { options } = batch;
   const end = Math.min(batch.total, cursor + itemsPerSeed(batch));
   const indexes = range(cursor, end);
@@ -54,7 +58,7 @@ type Blocks = ReadonlyMap<JobBlock['number'], JobCounts>;
 const sumOf = (blocks: Blocks): JobCounts => [...blocks.values()].reduce((sum, block) => added(sum, block), NO_JOBS);
 
 /** Counts what earlier runs have finished: its items for the workflow, its jobs for lists. */
-async function countFromTheStart(database: Database, batch: DeletionBatch, first: Blocks): Promise<Tally> {
+async function countFromTheStart(database: Database, batch: Termination, first: Blocks): Promise<Tally> {
   const sum = tallyOf([]);
   const jobs = new JobCounter(batch);
   for await (const { outcomes } of outcomeChunks(database, batch)) {
@@ -66,7 +70,7 @@ async function countFromTheStart(database: Database, batch: DeletionBatch, first
 }
 
 /** Adds up the seed before, whose activities are through, and takes out what is counted with this one from now on. */
-async function countNextSeed(database: Database, batch: DeletionBatch, cursor: number, blocks: Blocks): Promise<void> {
+async function countNextSeed(database: Database, batch: Termination, cursor: number, blocks: Blocks): Promise<void> {
   const before = cursor - itemsPerSeed(batch);
   const { jobs } = batch;
   // begun by an earlier version; or another attempt of this plan has done it

@@ -1,9 +1,9 @@
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import type { Delivery } from '../../isolation/attempt.ts';
+import type { Attempt } from '../../isolation/attempt.ts';
 import { type MarkedDocument, readForWriting, readTargets } from '../../isolation/read-resources.ts';
 import { resolveMarks } from '../../isolation/resolve-deletion-marks.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
-import type { Dependencies } from '../activity-context.ts';
+import type { ActivityContext } from '../activity-context.ts';
 import type { WorkItem } from '../write/work-items.ts';
 
 /** What is stored under the keys of some items, and under what they refer to. */
@@ -18,9 +18,9 @@ export interface Look {
 }
 
 /** Looks once; what others have left half done is brought to its end on the way. */
-export async function lookAtResources(
-  { database, checkpoint }: Dependencies,
-  delivery: Delivery,
+export async function checkResources(
+  { database, checkpoint }: ActivityContext,
+  attempt: Attempt,
   items: readonly WorkItem[],
 ): Promise<Look> {
   const ownKeys = [...new Set(items.map((item) => item.key))];
@@ -35,7 +35,7 @@ export async function lookAtResources(
       ),
     ]);
     const documents: MarkedDocument[] = [...own.stored.values(), ...others.values()];
-    const { undecided, changed } = await resolveMarks(database, delivery, documents);
+    const { undecided, changed } = await resolveMarks(database, attempt, documents);
     if (changed) continue;
     await checkpoint?.('looked', items[0]?.batch._id ?? '');
     return {

@@ -7,7 +7,7 @@ import type { PendingMember } from '../../store/items/pending-documents.ts';
 import { readPending } from '../../store/items/pending-items.ts';
 import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
 import { KEYS_AT_ONCE, keySlices } from '../../store/mongodb/slices.ts';
-import type { Dependencies } from '../activity-context.ts';
+import type { ActivityContext } from '../activity-context.ts';
 import type { Waiting } from './waiting-item.ts';
 
 /** Most pending items that are looked at from one batch: a cycle with more members, over several batches, is not found. */
@@ -24,7 +24,7 @@ interface Member extends PendingMember {
  * @returns the members that the given items need, or none.
  */
 export async function findCycle(
-  { database }: Dependencies,
+  { database }: ActivityContext,
   batch: BatchDocument,
   rest: readonly Waiting[],
   presentOf: (keys: readonly ResourceKey[]) => Promise<Set<ResourceKey>>,
@@ -68,7 +68,7 @@ function missedBy(members: readonly Member[], asked: ReadonlySet<ResourceKey>): 
 
 /** Members whose batches carry things out; a suspended or cancelled batch applies nothing (contract section 9). */
 async function withoutHalted(
-  database: Dependencies['database'],
+  database: ActivityContext['database'],
   own: BatchDocument,
   members: readonly Member[],
 ): Promise<Member[]> {

@@ -1,4 +1,4 @@
-import { type Delivery, isBlocked } from '../../isolation/attempt.ts';
+import { type Attempt, isBlocked } from '../../isolation/attempt.ts';
 import { claimedItems } from '../../isolation/earlier-attempts.ts';
 import { withIntent } from '../../isolation/with-intent.ts';
 import { signalAvailable, wakeWaiting } from '../../services/batches/wake-waiting.ts';
@@ -11,10 +11,10 @@ import type { PendingMember } from '../../store/items/pending-documents.ts';
 import { claimedBy, claimPending, dropPending, unclaimPending } from '../../store/items/pending-items.ts';
 import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
 import { slices } from '../../store/mongodb/slices.ts';
-import type { Dependencies } from '../activity-context.ts';
-import { createdKeys, failedOutcome, SCHEMA_GONE, settleFailed, storeResults } from '../apply-items.ts';
+import type { ActivityContext } from '../activity-context.ts';
+import { createdKeys, failedOutcome, failItems, SCHEMA_GONE, storeResults } from '../apply-items.ts';
 import { RESOURCES_PER_SLICE } from '../control-check.ts';
-import { settleApplied } from '../finish/finish-leftovers.ts';
+import { finishApplied } from '../finish/finish-leftovers.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
 import { type WriteResult, writeItems } from './write-items.ts';
 
@@ -26,13 +26,13 @@ import { type WriteResult, writeItems } from './write-items.ts';
  * @returns false in these cases: when that is over, nobody else may look at these members again.
  */
 export async function applyCycle(
-  dependencies: Dependencies,
-  delivery: Delivery,
+  context: ActivityContext,
+  attempt: Attempt,
   batch: BatchDocument,
   members: readonly PendingMember[],
 ): Promise<boolean> {
-  const { database, checkpoint } = dependencies;
-  delivery.assertInTime();
+  const { database, checkpoint } = context;
+  attempt.assertInTime();
   const owners = new Set(members.map((member) => member.batchId));
   if (!(await recordClaims(database, batch, owners))) return false;
   if (!(await claimPending(database, batch, members))) {
@@ -43,31 +43,31 @@ export async function applyCycle(
   const batches = await readBatches(database, [...owners]);
   // a cycle is whole: one member whose batch was suspended or cancelled holds up all (contract section 9)
   if (batches.some((owner) => haltIn(owner, owner.run) !== null)) {
-    await settleClaims(dependencies, batch, members, owners);
+    await settleClaims(context, batch, members, owners);
     return false;
   }
-  const { work, schemas, faulty } = await loadMembers(dependencies, batches, members);
+  const { work, schemas, faulty } = await loadMembers(context, batches, members);
   const claimed = () => claimedItems(database, batch);
   const created = await unlessBlocked(() =>
-    withIntent(dependencies, delivery, batch, schemas, work, claimed, async () => {
-      const results = await writeItems({ dependencies, batch, delivery, settle: settleFailed(database) }, work);
-      delivery.assertInTime();
-      await storeOutcomes(dependencies, faulty, results);
+    withIntent(context, attempt, batch, schemas, work, claimed, async () => {
+      const results = await writeItems({ context, batch, attempt, settle: failItems(database) }, work);
+      attempt.assertInTime();
+      await storeOutcomes(context, faulty, results);
       return createdKeys(results);
     }),
   );
   if (created === null) {
     // A later delivery has given these claims back, and may have others.
-    delivery.assertInTime();
-    await settleWritten(dependencies, members);
-    await settleClaims(dependencies, batch, members, 'settled');
+    attempt.assertInTime();
+    await finishWritten(context, members);
+    await settleClaims(context, batch, members, 'settled');
     return false;
   }
   await checkpoint?.('outcomes-stored', batch._id);
-  await wakeWaiting(dependencies, created);
+  await wakeWaiting(context, created);
   // A later delivery has given these claims back, and may have others.
-  delivery.assertInTime();
-  await settleClaims(dependencies, batch, members, owners);
+  attempt.assertInTime();
+  await settleClaims(context, batch, members, owners);
   return true;
 }
 
@@ -85,21 +85,21 @@ async function unlessBlocked<T>(write: () => Promise<T>): Promise<T | null> {
  * Members that were written, by an attempt that did not come to store it, have succeeded, and who waits for them is woken: given
  * back as pending they could expire (invariant 2). What the attempt has left hidden goes.
  */
-async function settleWritten(dependencies: Dependencies, members: readonly PendingMember[]): Promise<void> {
-  const { database } = dependencies;
+async function finishWritten(context: ActivityContext, members: readonly PendingMember[]): Promise<void> {
+  const { database } = context;
   const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
   for (const owner of owners) {
     const indexes = members.filter((member) => member.batchId === owner._id).map((member) => member.index);
     for (const some of slices(indexes, RESOURCES_PER_SLICE)) {
-      const { created } = await settleApplied(database, owner, some);
-      await wakeWaiting(dependencies, created);
+      const { created } = await finishApplied(database, owner, some);
+      await wakeWaiting(context, created);
     }
   }
 }
 
 /** A member may miss something new, which was there when it came: its own batch registers for that when it looks. */
 async function storeOutcomes(
-  { database }: Dependencies,
+  { database }: ActivityContext,
   faulty: ReadonlyMap<BatchDocument, ReadonlyMap<number, StoredOutcome>>,
   results: ReadonlyMap<WorkItem, WriteResult>,
 ): Promise<void> {
@@ -110,21 +110,21 @@ async function storeOutcomes(
 }
 
 /** Ends what an earlier delivery left claimed. */
-export async function recoverClaims(dependencies: Dependencies, batch: BatchDocument): Promise<void> {
+export async function recoverClaims(context: ActivityContext, batch: BatchDocument): Promise<void> {
   const { claimOwners = [], claims: old = [] } = batch;
   if (claimOwners.length === 0 && old.length === 0) return;
   await adoptOldDependencies(
-    dependencies.database,
+    context.database,
     old.map((member) => member.key),
   );
-  const members = await claimedBy(dependencies.database, batch);
+  const members = await claimedBy(context.database, batch);
   // those of the version before this one may have left the pending store already, and nobody been woken for them
   await wakeWaiting(
-    dependencies,
+    context,
     [...members, ...old].map((member) => member.key),
   );
-  await settleWritten(dependencies, members);
-  await settleClaims(dependencies, batch, members, new Set([...claimOwners, ...old.map(({ batchId }) => batchId)]));
+  await finishWritten(context, members);
+  await settleClaims(context, batch, members, new Set([...claimOwners, ...old.map(({ batchId }) => batchId)]));
 }
 
 /**
@@ -133,12 +133,12 @@ export async function recoverClaims(dependencies: Dependencies, batch: BatchDocu
  * @param told `settled`: those of settled members. For the others nothing has changed: told of it, they would only try the same.
  */
 async function settleClaims(
-  dependencies: Dependencies,
+  context: ActivityContext,
   batch: BatchDocument,
   members: readonly PendingMember[],
   told: ReadonlySet<string> | 'settled',
 ): Promise<void> {
-  const { database } = dependencies;
+  const { database } = context;
   const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
   const alive = new Set(owners.map((owner) => owner._id));
   const settled = members.filter((member) => !alive.has(member.batchId));
@@ -155,16 +155,16 @@ async function settleClaims(
   await dropPending(database, settled);
   await unclaimPending(database, batch, open);
   const toTell = told === 'settled' ? new Set(settled.map((member) => member.batchId)) : told;
-  for (const owner of toTell) if (owner !== batch._id) await signalAvailable(dependencies, owner, []);
+  for (const owner of toTell) if (owner !== batch._id) await signalAvailable(context, owner, []);
   await recordClaims(database, batch, new Set());
 }
 
 async function loadMembers(
-  dependencies: Dependencies,
+  context: ActivityContext,
   owners: readonly BatchDocument[],
   members: readonly PendingMember[],
 ) {
-  const { database, schemas: catalog } = dependencies;
+  const { database, schemas: catalog } = context;
   const work: WorkItem[] = [];
   const schemas = new Map<string, LoadedSchema>();
   const faulty = new Map<BatchDocument, Map<number, StoredOutcome>>();
@@ -178,7 +178,7 @@ async function loadMembers(
       continue;
     }
     schemas.set(schema.definition.id, schema);
-    const loaded = await toWorkItems(dependencies, owner, schema, await readItems(database, owner, pending), outcomes);
+    const loaded = await toWorkItems(context, owner, schema, await readItems(database, owner, pending), outcomes);
     work.push(...loaded.work);
     const faults = [...loaded.faulty].map(
       ([index, errors]) => [index, failedOutcome(outcomes.get(index), errors)] as const,

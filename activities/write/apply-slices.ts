@@ -2,7 +2,7 @@ import { indivisibleSlices } from '../../domain/schema/indivisible.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { CHECK_EVERY_MS, type ControlCheck, RESOURCES_PER_SLICE } from '../control-check.ts';
 import type { WorkItem } from './work-items.ts';
-import { lookFor, type WriteContext, type WriteResult, writeItems } from './write-items.ts';
+import { findFor, type WriteResult, type Writing, writeItems } from './write-items.ts';
 
 /** Fewest resources in a slice, however slow they are. */
 const FEWEST_PER_SLICE = 10;
@@ -14,7 +14,7 @@ const FEWEST_PER_SLICE = 10;
  * @returns the items that were not begun.
  */
 export async function applySlices(
-  context: WriteContext,
+  context: Writing,
   control: ControlCheck,
   work: readonly WorkItem[],
   complete: (results: ReadonlyMap<WorkItem, WriteResult>) => Promise<void>,
@@ -22,7 +22,7 @@ export async function applySlices(
   let size = RESOURCES_PER_SLICE;
   let done = 0;
   const written = new Set<ResourceKey>();
-  const seen = await lookFor(context, work);
+  const seen = await findFor(context, work);
   for (const slice of indivisibleSlices(work, () => size)) {
     const halt = done === 0 ? await control.inTime() : await control.now();
     if (halt !== null) break;

@@ -2,7 +2,7 @@
  * Writes entries as they come, those that come while a write is under way together in the next one: so many lanes that each
  * write a little cost the store few commands.
  */
-export class GatheredWrites<K, V> {
+export class CoalescedWrites<K, V> {
   readonly #write: (entries: ReadonlyMap<K, V>) => Promise<void>;
   #waiting = new Map<K, V>();
   #current: Promise<void> = Promise.resolve();

@@ -1,8 +1,8 @@
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import { decideWrites, type ResourceState, type WriteDecisions } from '../../domain/write/decide-writes.ts';
 import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
-import type { Delivery } from '../../isolation/attempt.ts';
-import type { Dependencies } from '../activity-context.ts';
+import type { Attempt } from '../../isolation/attempt.ts';
+import type { ActivityContext } from '../activity-context.ts';
 import type { WorkItem } from './work-items.ts';
 
 /** What validating one resource may take in this thread, which everything else waits for meanwhile, in ns; estimated. */
@@ -25,15 +25,15 @@ export interface BoundedDecisions {
  * @param needing those of some items that cannot be decided without some keys.
  */
 export async function decideWithinBudget(
-  dependencies: Pick<Dependencies, 'schemas' | 'activityTimeoutSeconds'>,
-  { isAfterTimeout }: Pick<Delivery, 'isAfterTimeout'>,
+  context: Pick<ActivityContext, 'schemas' | 'activityTimeoutSeconds'>,
+  { isAfterTimeout }: Pick<Attempt, 'isAfterTimeout'>,
   items: readonly WorkItem[],
   stored: ReadonlyMap<ResourceKey, ResourceState>,
   exists: (key: ResourceKey) => boolean,
   needing: (keys: ReadonlySet<ResourceKey>, items: readonly WorkItem[]) => ReadonlySet<WorkItem>,
 ): Promise<BoundedDecisions> {
-  const deadline = performance.now() + dependencies.activityTimeoutSeconds * 1000 * THREAD_SHARE;
-  const verdicts = new Verdicts(dependencies.schemas, isAfterTimeout);
+  const deadline = performance.now() + context.activityTimeoutSeconds * 1000 * THREAD_SHARE;
+  const verdicts = new Verdicts(context.schemas, isAfterTimeout);
   const postponed = new Set<WorkItem>();
   for (;;) {
     const open = items.filter((item) => !postponed.has(item));
@@ -48,12 +48,12 @@ export async function decideWithinBudget(
 class Verdicts {
   /** What was asked for and is not known. */
   readonly unknown = new Map<WorkItem, string>();
-  readonly #schemas: Dependencies['schemas'];
+  readonly #schemas: ActivityContext['schemas'];
   readonly #found = new Map<WorkItem, Map<string, readonly ItemError[]>>();
 
   readonly #inThreadOnly: boolean;
 
-  constructor(schemas: Dependencies['schemas'], inThreadOnly: boolean) {
+  constructor(schemas: ActivityContext['schemas'], inThreadOnly: boolean) {
     this.#schemas = schemas;
     this.#inThreadOnly = inThreadOnly;
   }

@@ -7,29 +7,29 @@ import { namesIn } from '../../domain/schema/references.ts';
 import type { NewResourceState, WriteDecisions } from '../../domain/write/decide-writes.ts';
 import { type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
-import { readBatches, settledBatches } from '../../store/batches/batches.ts';
+import { finishedBatches, readBatches } from '../../store/batches/batches.ts';
 import { readOutcomes } from '../../store/items/outcomes.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
-import type { Dependencies } from '../activity-context.ts';
+import type { ActivityContext } from '../activity-context.ts';
 import type { WorkItem } from './work-items.ts';
 
 /** The documents that decisions make, with the record of the items that made them. */
 export async function toDocuments(
-  dependencies: Dependencies,
+  context: ActivityContext,
   items: readonly WorkItem[],
   { decisions, changed }: WriteDecisions<WorkItem>,
   own: ReadonlyMap<ResourceKey, ResourceDocument>,
 ): Promise<ResourceDocument[]> {
   if (changed.size === 0) return [];
   const before = [...changed.keys()].flatMap((key) => own.get(key) ?? []);
-  const settled = await settledWriters(dependencies, before);
-  const told = await toldEntries(dependencies, before, settled);
+  const settled = await settledWriters(context, before);
+  const told = await toldEntries(context, before, settled);
   const writers = new Map<ResourceKey, WorkItem[]>();
   for (const item of items) {
     if (!changed.has(item.key)) continue;
     appendTo(writers, item.key, item);
   }
-  const bound = await boundTargets(dependencies, items);
+  const bound = await boundTargets(context, items);
   const now = new Date();
   const newId = idMaker(changed.size);
   const documents: ResourceDocument[] = [];
@@ -78,10 +78,10 @@ function idMaker(count: number): () => string {
 
 /** Batches whose entries may leave the record of what is about to be written: they are over. */
 async function settledWriters(
-  { database }: Dependencies,
+  { database }: ActivityContext,
   documents: readonly ResourceDocument[],
 ): Promise<Set<string>> {
-  return settledBatches(database, [
+  return finishedBatches(database, [
     ...new Set(documents.flatMap((document) => document.writes.map((entry) => entry.batchId))),
   ]);
 }
@@ -94,7 +94,7 @@ const MAX_ENTRIES = 200;
  * Looked for only where a record is long: a batch may wait for a day, and any number of them have written the resource meanwhile.
  */
 async function toldEntries(
-  { database }: Dependencies,
+  { database }: ActivityContext,
   documents: readonly ResourceDocument[],
   settled: ReadonlySet<string>,
 ): Promise<Set<WriteEntry>> {
@@ -114,11 +114,11 @@ async function toldEntries(
 }
 
 /** Lower-case name or id of a schema definition -> the definition, of those that exist. */
-type BoundTargets = Awaited<ReturnType<Dependencies['schemas']['bind']>>;
+type BoundTargets = Awaited<ReturnType<ActivityContext['schemas']['bind']>>;
 
 /** What the schemas of items refer to: items of several batches may be written together. */
 async function boundTargets(
-  { schemas }: Dependencies,
+  { schemas }: ActivityContext,
   items: readonly WorkItem[],
 ): Promise<Map<LoadedSchema, BoundTargets>> {
   const bound = new Map<LoadedSchema, BoundTargets>();

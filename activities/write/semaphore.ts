@@ -10,13 +10,13 @@ export interface WaitingWork<T> {
   readonly work: () => Promise<T>;
 }
 
-export type FewAtOnce = <T>(waiting: WaitingWork<T>) => Promise<T>;
+export type Semaphore = <T>(waiting: WaitingWork<T>) => Promise<T>;
 
 /**
  * Lets `width` of all work run side by side; a free place goes to the next in turn, and to what came first of theirs. Work that
- * passes its time limit goes on and makes room: its delivery writes nothing any more (`Delivery.assertInTime`), and may never end.
+ * passes its time limit goes on and makes room: its delivery writes nothing any more (`Attempt.assertInTime`), and may never end.
  */
-export function createFewAtOnce(width: number): FewAtOnce {
+export function createSemaphore(width: number): Semaphore {
   // in the order of their turns
   const waiting = new Map<string, (() => void)[]>();
   let running = 0;

@@ -1,5 +1,5 @@
 import { appendTo } from '../../domain/collections/append-to.ts';
-import { readBatches, settledBatches } from '../../store/batches/batches.ts';
+import { finishedBatches, readBatches } from '../../store/batches/batches.ts';
 import { readOutcomes, type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
@@ -19,7 +19,7 @@ export async function storeWritersOutcomes(
       appendTo(byBatch, entry.batchId, entry);
     }
   }
-  const settled = await settledBatches(database, [...byBatch.keys()]);
+  const settled = await finishedBatches(database, [...byBatch.keys()]);
   for (const batch of await readBatches(
     database,
     [...byBatch.keys()].filter((id) => !settled.has(id)),

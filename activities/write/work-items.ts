@@ -13,7 +13,7 @@ import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts'
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import type { Item } from '../../store/items/item-pages.ts';
 import type { StoredOutcome } from '../../store/items/outcomes.ts';
-import type { Dependencies } from '../activity-context.ts';
+import type { ActivityContext } from '../activity-context.ts';
 
 /** An item of a running batch, ready to be decided. */
 export interface WorkItem extends WriteItem {
@@ -38,7 +38,7 @@ export function writeRules(batch: BatchDocument, schema: LoadedSchema): WriteRul
 
 /** Binds what bodies refer to. Items with faults of their own are returned apart, with them. */
 export async function toWorkItems(
-  dependencies: Dependencies,
+  context: ActivityContext,
   batch: BatchDocument,
   schema: LoadedSchema,
   items: readonly Item[],
@@ -49,7 +49,7 @@ export async function toWorkItems(
     items.map((item) => [item, item.body ? referencesIn(schema.compiled.referenceFields, item.body) : []]),
   );
   const targets = [...found.values()].flat().map((reference) => reference.target);
-  const bound = await dependencies.schemas.bind(schema.definition, targets);
+  const bound = await context.schemas.bind(schema.definition, targets);
   const work: WorkItem[] = [];
   const faulty = new Map<number, readonly ItemError[]>();
   for (const item of items) {

@@ -2,15 +2,15 @@ import { isOpen } from '../../domain/batch/outcome.ts';
 import { stronglyConnectedComponents } from '../../domain/collections/components.ts';
 import type { ResourceState, WriteDecision } from '../../domain/write/decide-writes.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import { blocked, type Delivery } from '../../isolation/attempt.ts';
+import { type Attempt, blocked } from '../../isolation/attempt.ts';
 import { assertNotSuperseded } from '../../isolation/earlier-attempts.ts';
 import { decideGroup, forgetGroups } from '../../isolation/groups.ts';
-import { insertResources, type ResourceUpdate, unhide, updateResources } from '../../isolation/write-resources.ts';
+import { insertResources, makeVisible, type ResourceUpdate, updateResources } from '../../isolation/write-resources.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
-import type { Dependencies } from '../activity-context.ts';
-import { type Look, lookAtResources } from '../wait/check-resources.ts';
+import type { ActivityContext } from '../activity-context.ts';
+import { checkResources, type Look } from '../wait/check-resources.ts';
 import { decideWithinBudget } from './decide-within-budget.ts';
 import { toDocuments } from './resource-documents.ts';
 import type { WorkItem } from './work-items.ts';
@@ -18,12 +18,12 @@ import type { WorkItem } from './work-items.ts';
 /** Decisions made again after somebody else's write came in between, before the activity starts afresh. */
 const MAX_ROUNDS = 30;
 
-export interface WriteContext {
-  readonly dependencies: Dependencies;
+export interface Writing {
+  readonly context: ActivityContext;
   /** The batch that is carried out; the items may be of others too. */
   readonly batch: BatchDocument;
   /** Its id is also the group that the members of a cycle appear with. */
-  readonly delivery: Delivery;
+  readonly attempt: Attempt;
   /** Stores the outcomes that these decisions are; those of items that wait are left. */
   readonly settle: (decisions: ReadonlyMap<WorkItem, WriteDecision>) => Promise<void>;
 }
@@ -41,13 +41,13 @@ export type WriteResult = WriteDecision | { readonly kind: 'settled'; readonly o
  * @throws a retryable failure while something that an item needs is being deleted or created by others.
  */
 export async function writeItems(
-  context: WriteContext,
+  writing: Writing,
   items: readonly WorkItem[],
   seen?: Seen,
 ): Promise<Map<WorkItem, WriteResult>> {
   let current = seen;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const results = await writeRound(context, items, current ?? (await lookFor(context, items)));
+    const results = await writeRound(writing, items, current ?? (await findFor(writing, items)));
     if (results !== null) return results;
     current = undefined;
   }
@@ -61,59 +61,59 @@ export interface Seen {
 }
 
 /** Looks for items that are then written in parts: `writeItems` looks again where that is overtaken. */
-export async function lookFor(
-  { dependencies, delivery, batch }: Pick<WriteContext, 'dependencies' | 'delivery' | 'batch'>,
+export async function findFor(
+  { context, attempt, batch }: Pick<Writing, 'context' | 'attempt' | 'batch'>,
   items: readonly WorkItem[],
 ): Promise<Seen> {
-  const look = await lookAtResources(dependencies, delivery, items);
-  if (hasFenceOfAnother(look, delivery)) await assertNotSuperseded(dependencies.database, delivery, batch);
+  const look = await checkResources(context, attempt, items);
+  if (hasFenceOfAnother(look, attempt)) await assertNotSuperseded(context.database, attempt, batch);
   const unknown = items.filter((item) => entryOf(look.own.get(item.key), item) === undefined);
   // as they are after the look: whoever removes an entry stores the outcome first (invariant 2)
-  return { look, outcomes: await outcomesOf(dependencies, unknown) };
+  return { look, outcomes: await outcomesOf(context, unknown) };
 }
 
 /** Old, or put by whoever takes over from this attempt. */
-const hasFenceOfAnother = ({ own, fenced }: Look, { id }: Delivery): boolean =>
+const hasFenceOfAnother = ({ own, fenced }: Look, { id }: Attempt): boolean =>
   [...own.values()].some(({ fence }) => fence !== undefined && fence.token !== id) ||
   [...fenced.values()].some((token) => token !== id);
 
 /** One attempt to bring all items to their result; null where the look was overtaken. */
 async function writeRound(
-  context: WriteContext,
+  writing: Writing,
   items: readonly WorkItem[],
   { look, outcomes }: Seen,
 ): Promise<Map<WorkItem, WriteResult> | null> {
-  const { dependencies, delivery } = context;
-  const { database, checkpoint } = dependencies;
+  const { context, attempt } = writing;
+  const { database, checkpoint } = context;
   const { results, open } = recognize(items, look, outcomes);
   const needsUnsettled = itemsNeeding(look.unsettled, open);
   const ready = open.filter((item) => !needsUnsettled.has(item));
   const stored = statesOf(look);
   const exists = (key: ResourceKey): boolean => look.present.has(key);
-  const { decided, postponed } = await decideWithinBudget(dependencies, delivery, ready, stored, exists, itemsNeeding);
+  const { decided, postponed } = await decideWithinBudget(context, attempt, ready, stored, exists, itemsNeeding);
   for (const [item, decision] of decided.decisions) results.set(item, decision);
   if (postponed.size > 0) {
     // the next attempt takes up where this one stops: what has failed is settled, what is written is recognized
-    delivery.assertInTime();
-    await context.settle(decided.decisions);
+    attempt.assertInTime();
+    await writing.settle(decided.decisions);
   }
   const overtaken = overtakenItems(ready, decided.decisions);
   if (overtaken.size > 0) {
-    delivery.assertInTime();
-    await context.settle(overtaken);
+    attempt.assertInTime();
+    await writing.settle(overtaken);
   }
 
   const now = ready.filter((item) => !postponed.has(item));
-  const documents = await toDocuments(dependencies, now, decided, look.own);
+  const documents = await toDocuments(context, now, decided, look.own);
   const inserts = documents.filter((document) => !look.own.has(document._id));
   const updates = documents.flatMap((to): ResourceUpdate[] => {
     const from = look.own.get(to._id);
     return from ? [{ from, to }] : [];
   });
-  delivery.assertInTime();
-  if (!(await insertAll(context, inserts, look.fenced))) return null;
+  attempt.assertInTime();
+  if (!(await insertAll(writing, inserts, look.fenced))) return null;
   await checkpoint?.('inserted', items[0]?.batch._id ?? '');
-  delivery.assertInTime();
+  attempt.assertInTime();
   const complete = await updateResources(database, updates);
   await checkpoint?.('written', items[0]?.batch._id ?? '');
   if (!complete) return null;
@@ -165,7 +165,7 @@ function entryOf(document: ResourceDocument | undefined, item: WorkItem): WriteE
 }
 
 async function outcomesOf(
-  { database }: Dependencies,
+  { database }: ActivityContext,
   items: readonly WorkItem[],
 ): Promise<Map<WorkItem, StoredOutcome>> {
   const found = new Map<WorkItem, StoredOutcome>();
@@ -215,7 +215,7 @@ function itemsNeeding(unsettled: ReadonlySet<ResourceKey>, items: readonly WorkI
  * @returns false where somebody else's insert came first.
  */
 async function insertAll(
-  { dependencies: { database }, delivery }: WriteContext,
+  { context: { database }, attempt }: Writing,
   inserts: readonly ResourceDocument[],
   fenced: Look['fenced'],
 ): Promise<boolean> {
@@ -223,7 +223,7 @@ async function insertAll(
   const components = stronglyConnectedComponents(byKey.keys(), (key) => byKey.get(key)?.references ?? []);
   const ordered = components.flat().flatMap((key) => byKey.get(key) ?? []);
   if (components.length === ordered.length) return insertResources(database, ordered, fenced);
-  const group = delivery.id;
+  const group = attempt.id;
   // In one order for everybody, so that of two who insert the same members the second leaves none behind.
   const keys = ordered.map((document) => document._id).sort();
   const hidden = keys.flatMap((key) => byKey.get(key) ?? []).map((document) => ({ ...document, hidden: group }));
@@ -232,7 +232,7 @@ async function insertAll(
   if (!isInserted) throw blocked('a member of a cycle is being created by somebody else');
   const { state } = await decideGroup(database, group, 'committed');
   if (state === 'aborted') throw blocked('the cycle was given up');
-  await unhide(database, group, keys);
+  await makeVisible(database, group, keys);
   await forgetGroups(database, [group]);
   return true;
 }

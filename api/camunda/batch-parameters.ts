@@ -1,4 +1,4 @@
-import type { DeletionBatchFilter } from '../../store/batches/terminations.ts';
+import type { TerminationFilter } from '../../store/batches/terminations.ts';
 import type { ApiContext } from '../http/context.ts';
 import { readBooleanParameter } from './requests.ts';
 
@@ -12,7 +12,7 @@ export function selectsNothing(c: ApiContext): boolean {
 }
 
 /** The filters that ask for the tenant of a batch: that of its `tenantId`, whoever asks. `withoutTenantId=false` is no filter. */
-export function readTenantFilter(c: ApiContext): Pick<DeletionBatchFilter, 'tenantIn' | 'isWithoutTenant'> {
+export function readTenantFilter(c: ApiContext): Pick<TerminationFilter, 'tenantIn' | 'isWithoutTenant'> {
   const lists = c.req.queries('tenantIdIn');
   const isWithoutTenant = readBooleanParameter(c, 'withoutTenantId') === true;
   return {

@@ -13,11 +13,11 @@ import {
 import { countJobs } from '../../services/executions/count-jobs.ts';
 import { findBatch, recordDismissed } from '../../store/batches/batches.ts';
 import {
-  countDeletionBatches,
-  type DeletionBatch,
-  type DeletionBatchFilter,
-  isDeletionBatch,
+  countTerminations,
   isLive,
+  isTermination,
+  type Termination,
+  type TerminationFilter,
 } from '../../store/batches/terminations.ts';
 import type { ApiContext, ApiEnv } from '../http/context.ts';
 import { removeBatchForGood } from '../routes/batches.ts';
@@ -86,7 +86,7 @@ batchRoutes.delete('/batch/:id', async (c) => {
 });
 
 /** What has begun ends, the rest lives on. One that has finished meanwhile needs nothing. @returns whether its workflow knows. */
-async function cancel(c: ApiContext, batch: DeletionBatch): Promise<boolean> {
+async function cancel(c: ApiContext, batch: Termination): Promise<boolean> {
   try {
     return (await cancelBatch(c.var.services, batch)).isDelivered;
   } catch (error) {
@@ -113,7 +113,7 @@ batchRoutes.put('/job-definition/:id/retries', async (c) => {
   return c.body(null, 204);
 });
 
-async function retry(c: ApiContext, batch: DeletionBatch): Promise<void> {
+async function retry(c: ApiContext, batch: Termination): Promise<void> {
   try {
     await retryBatch(c.var.services, batch);
   } catch (error) {
@@ -121,12 +121,12 @@ async function retry(c: ApiContext, batch: DeletionBatch): Promise<void> {
   }
 }
 
-async function findLive(c: ApiContext, id: string): Promise<DeletionBatch | null> {
+async function findLive(c: ApiContext, id: string): Promise<Termination | null> {
   const batch = await findBatch(c.var.services.database, ownerOf(c), id);
-  return batch !== null && isDeletionBatch(batch) && isLive(batch) ? batch : null;
+  return batch !== null && isTermination(batch) && isLive(batch) ? batch : null;
 }
 
-async function list(c: ApiContext, show: (batch: DeletionBatch, jobs: JobCounts) => object): Promise<Response> {
+async function list(c: ApiContext, show: (batch: Termination, jobs: JobCounts) => object): Promise<Response> {
   const filter = readFilter(c);
   const sorting = readSorting(c, SORT_KEYS);
   const paging = readPaging(c);
@@ -137,11 +137,11 @@ async function list(c: ApiContext, show: (batch: DeletionBatch, jobs: JobCounts)
 async function count(c: ApiContext): Promise<number> {
   readSorting(c, SORT_KEYS);
   const filter = readFilter(c);
-  return filter === null ? 0 : countDeletionBatches(c.var.services.database, ownerOf(c), filter);
+  return filter === null ? 0 : countTerminations(c.var.services.database, ownerOf(c), filter);
 }
 
 /** null: the parameters select nothing that Drover has. Parameters that the engine does not know are ignored, as there. */
-function readFilter(c: ApiContext): DeletionBatchFilter | null {
+function readFilter(c: ApiContext): TerminationFilter | null {
   const suspended = readBooleanParameter(c, 'suspended');
   const withFailures = readBooleanParameter(c, 'withFailures');
   const withoutFailures = readBooleanParameter(c, 'withoutFailures');

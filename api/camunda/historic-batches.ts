@@ -3,11 +3,11 @@ import { CamundaFault } from '../../domain/executions/camunda-fault.ts';
 import { countJobs } from '../../services/executions/count-jobs.ts';
 import { findBatch } from '../../store/batches/batches.ts';
 import {
-  countDeletionBatches,
-  type DeletionBatch,
-  type DeletionBatchFilter,
-  isDeletionBatch,
+  countTerminations,
   isLive,
+  isTermination,
+  type Termination,
+  type TerminationFilter,
 } from '../../store/batches/terminations.ts';
 import type { ApiContext, ApiEnv } from '../http/context.ts';
 import { removeBatchForGood } from '../routes/batches.ts';
@@ -35,7 +35,7 @@ historicBatchRoutes.get('/history/batch/count', async (c) => {
   readSorting(c, SORT_KEYS);
   const filter = readFilter(c);
   return c.json({
-    count: filter === null ? 0 : await countDeletionBatches(c.var.services.database, ownerOf(c), filter),
+    count: filter === null ? 0 : await countTerminations(c.var.services.database, ownerOf(c), filter),
   });
 });
 
@@ -59,12 +59,12 @@ historicBatchRoutes.delete('/history/batch/:id', async (c) => {
   return c.body(null, 204);
 });
 
-async function find(c: ApiContext, id: string): Promise<DeletionBatch | null> {
+async function find(c: ApiContext, id: string): Promise<Termination | null> {
   const batch = await findBatch(c.var.services.database, ownerOf(c), id);
-  return batch !== null && isDeletionBatch(batch) ? batch : null;
+  return batch !== null && isTermination(batch) ? batch : null;
 }
 
-function readFilter(c: ApiContext): DeletionBatchFilter | null {
+function readFilter(c: ApiContext): TerminationFilter | null {
   const completed = readBooleanParameter(c, 'completed');
   const batchId = c.req.query('batchId');
   const tenants = readTenantFilter(c);

@@ -8,7 +8,7 @@ import { ACCEPT_LIMIT_MS, deleteProcessInstances } from '../../services/executio
 import { readExternalEnd } from '../../services/executions/execution-history.ts';
 import { countExecutions, listExecutions } from '../../services/executions/list-executions.ts';
 import { findReachable, selectRunning } from '../../services/executions/select-executions.ts';
-import { isDeletionBatch } from '../../store/batches/terminations.ts';
+import { isTermination } from '../../store/batches/terminations.ts';
 import type { ApiContext, ApiEnv } from '../http/context.ts';
 import { whileAnswering } from '../middleware/outage.ts';
 import { queryFromParameters } from './query-parameters.ts';
@@ -37,7 +37,7 @@ processInstanceRoutes.post('/process-instance/delete', async (c) => {
     ),
   );
   c.var.services.metrics.accepted('terminate', batch.total);
-  if (!isDeletionBatch(batch)) throw new Error(`batch ${batch._id} deletes no process instances`);
+  if (!isTermination(batch)) throw new Error(`batch ${batch._id} deletes no process instances`);
   return c.json(toBatch(batch, null));
 });
 

@@ -5,7 +5,7 @@ import { SUSPENDED } from '../../domain/executions/process-instance-condition.ts
 import { type ExecutionView, holds } from '../../domain/executions/visibility-condition.ts';
 import type { ExternalEnd } from '../../services/executions/execution-history.ts';
 import type { DescribedExecution } from '../../services/executions/executions.ts';
-import { type DeletionBatch, isLive } from '../../store/batches/terminations.ts';
+import { isLive, type Termination } from '../../store/batches/terminations.ts';
 
 /** JSON as a Camunda 7.22 engine writes it: every field, in its order. */
 
@@ -88,7 +88,7 @@ export function batchOfJobs(id: string): string | null {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) ? shift(id, JOB_KINDS.length) : null;
 }
 
-function firstFields(batch: DeletionBatch) {
+function firstFields(batch: Termination) {
   const { options } = batch;
   return { id: batch._id, type: 'instance-deletion', totalJobs: totalJobs(batch), options };
 }
@@ -101,11 +101,10 @@ function definitions(batchId: string) {
   };
 }
 
-const tenantOfBatch = ({ options, tenant }: DeletionBatch): string | null =>
-  options.reach === 'tenant' ? tenant : null;
+const tenantOfBatch = ({ options, tenant }: Termination): string | null => (options.reach === 'tenant' ? tenant : null);
 
 /** @param jobs for `executionStartTime`, which is null until a job has succeeded; null where none can have. */
-export function toBatch(batch: DeletionBatch, jobs: JobCounts | null) {
+export function toBatch(batch: Termination, jobs: JobCounts | null) {
   const { options, ...first } = firstFields(batch);
   return {
     ...first,
@@ -121,7 +120,7 @@ export function toBatch(batch: DeletionBatch, jobs: JobCounts | null) {
   };
 }
 
-export function toBatchStatistics(batch: DeletionBatch, jobs: JobCounts) {
+export function toBatchStatistics(batch: Termination, jobs: JobCounts) {
   const { completed, failed } = jobs;
   return {
     ...toBatch(batch, jobs),
@@ -131,7 +130,7 @@ export function toBatchStatistics(batch: DeletionBatch, jobs: JobCounts) {
   };
 }
 
-export function toHistoricBatch(batch: DeletionBatch, jobs: JobCounts) {
+export function toHistoricBatch(batch: Termination, jobs: JobCounts) {
   const { options, ...first } = firstFields(batch);
   return {
     ...first,
@@ -147,6 +146,6 @@ export function toHistoricBatch(batch: DeletionBatch, jobs: JobCounts) {
   };
 }
 
-function executionStart(batch: DeletionBatch, jobs: JobCounts | null): string | null {
+function executionStart(batch: Termination, jobs: JobCounts | null): string | null {
   return jobs !== null && jobs.completed > 0 ? dateOrNull(batch.startedAt) : null;
 }

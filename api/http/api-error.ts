@@ -39,7 +39,7 @@ export const badRequest = (...errors: readonly string[]): ApiError =>
   });
 export const notFound = (message: string): ApiError => new ApiError(404, message);
 
-export const serverAway = (server: Server): ApiError =>
+export const serverUnavailable = (server: Server): ApiError =>
   new ApiError(503, `${SERVER_NAMES[server]} cannot be reached`, {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
     away: server,

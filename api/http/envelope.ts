@@ -4,7 +4,7 @@ import { KeyReusedError } from '../../services/batches/accept-batch.ts';
 import { NotAllowedError } from '../../services/batches/control-batch.ts';
 import { isBusy, isTemporalFailure } from '../../services/batches/start-failure.ts';
 import { kindOfFailure } from '../../store/mongodb/errors.ts';
-import { ApiError, serverAway } from './api-error.ts';
+import { ApiError, serverUnavailable } from './api-error.ts';
 import type { ApiContext } from './context.ts';
 
 /** The envelope of every successful answer. */
@@ -19,9 +19,9 @@ export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
   if (error instanceof KeyReusedError) return new ApiError(422, error.message);
   if (error instanceof NotAllowedError) return new ApiError(409, error.message);
-  if (kindOfFailure(error) === 'outage') return serverAway('mongodb');
+  if (kindOfFailure(error) === 'outage') return serverUnavailable('mongodb');
   if (isBusy(error)) return new ApiError(429, 'Temporal takes no more requests for now', { retryAfterSeconds: 2 });
-  if (isTemporalFailure(error)) return serverAway('temporal');
+  if (isTemporalFailure(error)) return serverUnavailable('temporal');
   return null;
 }
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createMiddleware } from 'hono/factory';
-import { type Server, serverAway } from '../http/api-error.ts';
+import { type Server, serverUnavailable } from '../http/api-error.ts';
 import type { ApiEnv } from '../http/context.ts';
 import type { Health } from '../state/health.ts';
 
@@ -19,7 +19,7 @@ const current = new AsyncLocalStorage<Work>();
 /** Stops work that was given up: what its caller was told has failed does not happen later. */
 export function assertAwaited(): void {
   const givenUpFor = current.getStore()?.givenUpFor;
-  if (givenUpFor !== undefined) throw serverAway(givenUpFor);
+  if (givenUpFor !== undefined) throw serverUnavailable(givenUpFor);
 }
 
 /**
@@ -45,7 +45,7 @@ export async function whileAnswering<T>(
         return;
       }
       work.givenUpFor = missing;
-      reject(serverAway(missing));
+      reject(serverUnavailable(missing));
     };
     timer = setTimeout(look, LOOK_EVERY_MS);
   });
@@ -61,6 +61,6 @@ export async function whileAnswering<T>(
 }
 
 /** Every request waits for MongoDB, and for Temporal with a deadline of its own. */
-export const giveUpInOutage = createMiddleware<ApiEnv>((c, next) =>
+export const failInOutage = createMiddleware<ApiEnv>((c, next) =>
   whileAnswering(c.var.services.health, ['mongodb'], next),
 );

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type { Client } from '@temporalio/client';
 import { isBusy } from '../../services/batches/start-failure.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { type Server, serverAway } from '../http/api-error.ts';
+import { type Server, serverUnavailable } from '../http/api-error.ts';
 
 /** Time that each server is given to show that it is there, in ms: a slow machine is no outage, and a caller gets its 503 within 5 s. */
 const PROBE_TIMEOUT_MS = 3_000;
@@ -33,7 +33,7 @@ export class Health {
 
   /** @throws ApiError 503 where Temporal does not answer. */
   async assertTemporal(): Promise<void> {
-    if (!(await this.isTemporalThere())) throw serverAway('temporal');
+    if (!(await this.isTemporalThere())) throw serverUnavailable('temporal');
   }
 
   /** Whether Temporal answers, or did a moment ago. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
-import { forEachAtOnce } from '../../activities/concurrency-limit.ts';
+import { forEachConcurrently } from '../../activities/concurrency-limit.ts';
 import { type BatchDocument, batchesIn, readBatches, toBatchDocument } from '../../store/batches/batches.ts';
 import { writeItemPages } from '../../store/items/item-pages.ts';
 import { cpuMsOf } from '../../testkit/measure.ts';
@@ -68,7 +68,7 @@ async function storeWaiting(
       const { unstarted: _u, startDue: _s, ...batch } = batchOf(drover, tenant);
       return { ...batch, status: 'waiting', startedAt: new Date() };
     });
-    await forEachAtOnce(batches, STARTS_AT_ONCE, (batch) => openExecution(drover, batch));
+    await forEachConcurrently(batches, STARTS_AT_ONCE, (batch) => openExecution(drover, batch));
     await batchesIn(drover.database).insertMany(batches, { ordered: false });
     if (stored % (10 * STORED_AT_ONCE) === 0) say(`${stored + batches.length} batches wait`);
   }

@@ -38,8 +38,8 @@ export const GUARDS = {
   'second-look': {
     protects: 'no dangling reference: with its intent laid, a writer looks whether what it refers to is leaving',
     file: 'activities/wait/check-resources.ts',
-    text: 'await resolveMarks(database, delivery, documents)',
-    without: 'await resolveMarks(database, delivery, [...own.values()])',
+    text: 'await resolveMarks(database, attempt, documents)',
+    without: 'await resolveMarks(database, attempt, [...own.values()])',
     workload: { deleteAgainstReferences: 1 },
     // between the look for writers and the moment at which the resources are gone
     faults: aimedAt(['insert', 'commits'], 'delayRequest', { ms: 1_000 }),

@@ -8,7 +8,7 @@ const MAX_KEY = 64;
  * small batches in turns with those of its large ones. All have one priority: a higher one would go before all others' work.
  * @param scope `platform/tenant`, escaped.
  */
-export function fairTurn({ scope, total }: { readonly scope: string; readonly total: number }): {
+export function fairness({ scope, total }: { readonly scope: string; readonly total: number }): {
   fairnessKey: string;
 } {
   const key = `${total <= SMALL_BATCH ? 's' : 'l'}/${scope}`;

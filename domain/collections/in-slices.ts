@@ -2,7 +2,7 @@
 export type Computation<T> = Generator<undefined, T>;
 
 /** Small steps of a computation between two of its yields. */
-export const STEPS_PER_TURN = 20_000;
+export const STEPS_PER_SLICE = 20_000;
 
 /** Runs a computation to its end at once. */
 export function atOnce<T>(computation: Computation<T>): T {
@@ -13,7 +13,7 @@ export function atOnce<T>(computation: Computation<T>): T {
 }
 
 /** Runs a computation; `betweenTurns` is awaited each time that it yields, and ends it by what it throws. */
-export async function inTurns<T>(computation: Computation<T>, betweenTurns: () => Promise<void>): Promise<T> {
+export async function inSlices<T>(computation: Computation<T>, betweenTurns: () => Promise<void>): Promise<T> {
   for (;;) {
     const step = computation.next();
     if (step.done) return step.value;

@@ -18,7 +18,7 @@ export interface AcceptParts extends StartParts {
   readonly database: Database;
   readonly logger: Logger;
   readonly confirmations: Confirmations;
-  /** Told why Temporal did not take a start: what no start gets over is a reason to accept no more. */
+  /** DeliveryState why Temporal did not take a start: what no start gets over is a reason to accept no more. */
   startFailed(error: unknown): void;
 }
 

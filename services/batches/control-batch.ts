@@ -1,6 +1,12 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { isTerminal } from '../../domain/batch/batch.ts';
-import { type BatchDocument, claimRetry, readBatch, recordTold, requestControl } from '../../store/batches/batches.ts';
+import {
+  type BatchDocument,
+  claimRetry,
+  readBatch,
+  recordDelivered,
+  requestControl,
+} from '../../store/batches/batches.ts';
 import { outcomeChunks } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../../workflows/messages.ts';
@@ -10,11 +16,11 @@ import { latestExecution, type StartParts, startBatch } from './start-batch.ts';
 import { isTemporalFailure } from './start-failure.ts';
 
 /** What telling a workflow takes. */
-export interface TellParts extends StartParts {
+export interface DeliverParts extends StartParts {
   readonly database: Database;
 }
 
-export interface ControlParts extends TellParts, Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'> {
+export interface ControlParts extends DeliverParts, Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'> {
   /** Whether Temporal answers: where it does not, a request that is stored is left to recovery at once. */
   isTemporalThere(): Promise<boolean>;
   /** @throws where Temporal takes no start: then nothing is stored. */
@@ -81,18 +87,18 @@ async function control(
 ): Promise<ControlledBatch> {
   const asked = await requestControl(parts.database, batch._id, request);
   if (asked === null) throw await refused(parts, batch, verb);
-  const told = await tellOrLeave(parts, asked);
+  const told = await deliverOrLeave(parts, asked);
   if (told === 'closed') throw await refused(parts, batch, verb);
   return { batch: asked, isDelivered: told === 'told' };
 }
 
 /** Tells the workflow now, or leaves that to recovery, which also starts what Temporal does not take now: nothing runs before. */
-async function tellOrLeave(parts: ControlParts, asked: BatchDocument): Promise<Told> {
+async function deliverOrLeave(parts: ControlParts, asked: BatchDocument): Promise<DeliveryState> {
   const { client, logger } = parts;
   const deadline = Date.now() + TELL_TIMEOUT_MS;
   try {
     if (!(await parts.isTemporalThere())) return 'later';
-    return await client.withDeadline(deadline, () => tellWorkflow(parts, asked));
+    return await client.withDeadline(deadline, () => deliverRequest(parts, asked));
   } catch (error) {
     const isStart = error instanceof NotStartedError;
     const failure = isStart ? error.cause : error;
@@ -106,7 +112,7 @@ async function tellOrLeave(parts: ControlParts, asked: BatchDocument): Promise<T
   }
 }
 
-async function refused({ database }: TellParts, batch: BatchDocument, verb: Verb): Promise<NotAllowedError> {
+async function refused({ database }: DeliverParts, batch: BatchDocument, verb: Verb): Promise<NotAllowedError> {
   const { status } = (await readBatch(database, batch._id)) ?? batch;
   const why = isTerminal(status) ? `is finished (${status})` : 'was ended in Temporal and is being finished';
   return new NotAllowedError(`the batch ${why} and cannot be ${verb}`);
@@ -116,14 +122,14 @@ async function refused({ database }: TellParts, batch: BatchDocument, verb: Verb
  * What has become of a request: the workflow was told of it; it is closed; or it takes no more signals, and is told by recovery
  * once it has continued as new.
  */
-export type Told = 'told' | 'closed' | 'later';
+export type DeliveryState = 'told' | 'closed' | 'later';
 
 /**
  * Tells the workflow what is asked of its batch, until what it was told last is what was asked last: requests may overtake each
  * other on the way. A workflow that was not started yet is started with it.
  */
-export async function tellWorkflow(parts: TellParts, batch: BatchDocument): Promise<Told> {
-  for (let asked: BatchDocument | null = batch; asked !== null; asked = await recordTold(parts.database, asked)) {
+export async function deliverRequest(parts: DeliverParts, batch: BatchDocument): Promise<DeliveryState> {
+  for (let asked: BatchDocument | null = batch; asked !== null; asked = await recordDelivered(parts.database, asked)) {
     let told = await signal(parts, asked);
     if (told === 'closed') told = (await startUnlessDone(parts, asked)) ? 'told' : await signal(parts, asked);
     if (told !== 'told') return told;
@@ -131,7 +137,7 @@ export async function tellWorkflow(parts: TellParts, batch: BatchDocument): Prom
   return 'told';
 }
 
-async function signal({ client }: TellParts, batch: BatchDocument): Promise<Told> {
+async function signal({ client }: DeliverParts, batch: BatchDocument): Promise<DeliveryState> {
   const message = batch.cancelRequested ? cancelSignal : batch.asked?.suspended ? suspendSignal : resumeSignal;
   try {
     await client.workflow.getHandle(batchWorkflowId(batch._id)).signal(message, batch.asked?.token);
@@ -144,7 +150,7 @@ async function signal({ client }: TellParts, batch: BatchDocument): Promise<Told
 }
 
 /** Starts a run that nobody has started yet; it begins with what is asked of it. */
-async function startUnlessDone(parts: TellParts, { _id }: BatchDocument): Promise<boolean> {
+async function startUnlessDone(parts: DeliverParts, { _id }: BatchDocument): Promise<boolean> {
   const now = await readBatch(parts.database, _id);
   if (now === null || isTerminal(now.status) || now.deletedAt !== undefined) return false;
   const latest = await latestExecution(parts.client, _id);

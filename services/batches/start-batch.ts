@@ -1,7 +1,7 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { fairTurn } from '../../domain/batch/fairness-key.ts';
+import { fairness } from '../../domain/batch/fairness-key.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { BATCH_WORKFLOW_TYPE, type BatchInput, batchWorkflowId, SEARCH_ATTRIBUTES } from '../../workflows/messages.ts';
 
@@ -68,7 +68,7 @@ async function tryToStart(
       // A first run is started once, however late a second start comes; a retry follows a closed run.
       workflowIdReusePolicy: batch.run === 1 ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',
-      priority: fairTurn(input),
+      priority: fairness(input),
       memo: { run: batch.run, activityTimeoutSeconds },
       staticSummary: `${batch.operation} of ${batch.total} × ${input.schemaName}`,
       typedSearchAttributes: new TypedSearchAttributes([

@@ -60,7 +60,7 @@ export type NewVersion = Pick<SchemaDefinitionInput, 'schema' | 'description'> &
 /**
  * Puts the next version of a definition in place. Writers are kept off, and those at work waited for; then everything stored, of
  * all tenants, is checked against the new schema, and the stored references follow it. A crash on the way leaves the old version
- * or the new one, and references that name too much at worst: `mendSchemaDefinitions` mends them.
+ * or the new one, and references that name too much at worst: `finishSchemaChanges` mends them.
  * @returns the definition as it is then; its version is the old one where nothing changes. Null where it is gone.
  * @throws ChangeConflictError where a stored resource would be invalid or refer to nothing, or the definition is at another
  * version than the caller has seen; ChangeBusyError
@@ -141,7 +141,7 @@ async function refuseReferred(database: Database, definition: SchemaDefinition):
 }
 
 /** Brings stored references in line that a crash in the middle of a change has left. */
-export async function mendSchemaDefinitions(database: Database): Promise<void> {
+export async function finishSchemaChanges(database: Database): Promise<void> {
   for (const { id } of await unsettledDefinitions(database)) {
     await underChange(database, id, async (definition, change) => {
       await endEarlierRewrites(database, change);

@@ -3,7 +3,7 @@ import { unboundSchemaKey } from '../../domain/schema/unbound-key.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { recordAnnounced, unannouncedDefinitions } from '../../store/schema-definitions.ts';
 import { wakeWaiting } from '../batches/wake-waiting.ts';
-import { mendSchemaDefinitions } from './change-schema-definition.ts';
+import { finishSchemaChanges } from './change-schema-definition.ts';
 
 /** What the creator of a definition is given to tell of it, in ms. */
 const IN_FLIGHT_MS = 5_000;
@@ -12,11 +12,14 @@ const IN_FLIGHT_MS = 5_000;
  * Finishes what requests on schema definitions left half done: tells who waits for a new one (invariant 5), and brings stored
  * references in line with the schema after a change that was broken off. Safe to repeat and to run twice.
  */
-export async function mendDefinitions(parts: { readonly database: Database; readonly client: Client }): Promise<void> {
+export async function finishDefinitions(parts: {
+  readonly database: Database;
+  readonly client: Client;
+}): Promise<void> {
   const { database } = parts;
   for (const { id, platform, name } of await unannouncedDefinitions(database, new Date(Date.now() - IN_FLIGHT_MS))) {
     await wakeWaiting(parts, [unboundSchemaKey(platform, name)]);
     await recordAnnounced(database, id);
   }
-  await mendSchemaDefinitions(database);
+  await finishSchemaChanges(database);
 }

@@ -7,7 +7,7 @@ import { fieldIdentity, type ReferenceField } from '../../domain/schema/referenc
 import { type FoundReference, fieldOf, MAX_REFERENCES, referencesIn } from '../../domain/write/references-in.ts';
 import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
 import { resourceKey } from '../../domain/write/resource.ts';
-import { lookAtTargets } from '../../isolation/read-resources.ts';
+import { checkTargets } from '../../isolation/read-resources.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
 import { bindSchemaNames } from '../../store/schema-definitions.ts';
@@ -173,7 +173,7 @@ async function presentTargets(
   for (let at = 0; at < keys.length; at += KEYS_PER_LOOK) {
     let open: readonly ResourceKey[] = keys.slice(at, at + KEYS_PER_LOOK);
     for (;;) {
-      const look = await lookAtTargets(database, open);
+      const look = await checkTargets(database, open);
       for (const key of look.present) present.add(key);
       open = look.undecided;
       if (open.length === 0) break;

@@ -1,14 +1,14 @@
-import { inTurns } from '../../domain/collections/in-slices.ts';
+import { inSlices } from '../../domain/collections/in-slices.ts';
 import { BYTES_TO_DECIDE, type NumberedDecision, numberedDecision } from '../../domain/delete/decide-deletion.ts';
 import type { Loading } from './load-deletion-graph.ts';
 
 /** Decides a delete on what is loaded, as a dry run and as the real run; the references are forgotten. */
-export async function decideInTurns(
+export async function decideInSlices(
   { linked, cascade, charge, progress }: Pick<Loading, 'linked' | 'cascade' | 'charge' | 'progress'>,
   targets: Uint8Array,
 ): Promise<NumberedDecision> {
   charge(linked.size * BYTES_TO_DECIDE.resource + linked.references * BYTES_TO_DECIDE.reference);
-  const decision = await inTurns(numberedDecision(linked, targets, cascade), progress);
+  const decision = await inSlices(numberedDecision(linked, targets, cascade), progress);
   linked.forgetReferences();
   return decision;
 }

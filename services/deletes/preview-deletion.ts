@@ -9,7 +9,7 @@ import { allExternalIds } from '../../isolation/reference-graph.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { slices } from '../../store/mongodb/slices.ts';
 import { schemaNamesOf } from '../definitions/schema-names.ts';
-import { decideInTurns } from './decide-in-slices.ts';
+import { decideInSlices } from './decide-in-slices.ts';
 import { keysWorthAScan, type Loading, loadAll, loadListed } from './load-deletion-graph.ts';
 import type { MemoryAllowance } from './memory-allowance.ts';
 
@@ -80,7 +80,7 @@ async function decide(loading: Loading, request: DeletionRequest): Promise<Delet
   const targets = new Uint8Array(keys.size);
   if (present !== null) targets.set(present);
   else for (const number of targets.keys()) targets[number] = schemaOf(keys, number) === schemaDefinitionId ? 1 : 0;
-  const decision = await decideInTurns(loading, targets);
+  const decision = await decideInSlices(loading, targets);
   const counts = new Map<string, number>([[schemaDefinitionId, 0]]);
   let skipped = 0;
   for (const [number, isTarget] of targets.entries()) {

@@ -1,16 +1,16 @@
 import { JobCounter, type JobCounts, totalJobs } from '../../domain/executions/job-counts.ts';
 import { storedJobs } from '../../store/batches/termination-jobs.ts';
-import type { DeletionBatch } from '../../store/batches/terminations.ts';
+import type { Termination } from '../../store/batches/terminations.ts';
 import { outcomeChunks } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
 /** The jobs of a batch as they are stored with it; counted from its outcomes where an earlier version has begun it. */
-export async function countJobs(database: Database, batch: DeletionBatch): Promise<JobCounts> {
+export async function countJobs(database: Database, batch: Termination): Promise<JobCounts> {
   return storedJobs(batch) ?? countStoredOutcomes(database, batch);
 }
 
 /** Counts all jobs of a batch by its outcomes. */
-export async function countStoredOutcomes(database: Database, batch: DeletionBatch): Promise<JobCounts> {
+export async function countStoredOutcomes(database: Database, batch: Termination): Promise<JobCounts> {
   // of one item each, and finished: the stored result has them counted
   if (batch.options.invocationsPerBatchJob === 1 && batch.result !== undefined) {
     const { succeeded, skipped, failed, expired, cancelled } = batch.result.counts;
@@ -23,4 +23,4 @@ export async function countStoredOutcomes(database: Database, batch: DeletionBat
 }
 
 /** The jobs of a batch of which every item has succeeded. */
-export const allCompleted = (batch: DeletionBatch): JobCounts => ({ completed: totalJobs(batch), failed: 0 });
+export const allCompleted = (batch: Termination): JobCounts => ({ completed: totalJobs(batch), failed: 0 });

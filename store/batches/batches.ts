@@ -277,7 +277,7 @@ export async function claimRetry(database: Database, batch: BatchDocument): Prom
 }
 
 /** Of these batches, those that are over or gone: nothing of theirs is delivered again. */
-export async function settledBatches(database: Database, batchIds: readonly string[]): Promise<Set<string>> {
+export async function finishedBatches(database: Database, batchIds: readonly string[]): Promise<Set<string>> {
   if (batchIds.length === 0) return new Set();
   const running = await batchesIn(database)
     .find({ _id: { $in: [...batchIds] }, status: RUNNING }, { projection: { _id: 1 } })
@@ -362,7 +362,7 @@ export async function requestControl(
  * Notes that the workflow was told what `told` asks for.
  * @returns the batch with a later request, of which the workflow is to be told again: it may have come there first.
  */
-export async function recordTold(database: Database, told: BatchDocument): Promise<BatchDocument | null> {
+export async function recordDelivered(database: Database, told: BatchDocument): Promise<BatchDocument | null> {
   const token = told.asked?.token ?? '';
   const { matchedCount } = await batchesIn(database).updateOne(
     { _id: told._id, 'asked.token': token },

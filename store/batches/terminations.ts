@@ -6,14 +6,14 @@ import type { BatchDocument } from './batches.ts';
 import { batchesIn } from './batches.ts';
 
 /** A batch that deletes process instances. */
-export type DeletionBatch = BatchDocument & { readonly options: TerminateOptions };
+export type Termination = BatchDocument & { readonly options: TerminateOptions };
 
-export function isDeletionBatch(batch: BatchDocument): batch is DeletionBatch {
+export function isTermination(batch: BatchDocument): batch is Termination {
   return batch.operation === 'terminate';
 }
 
 /** What the Camunda façade filters batches by. */
-export interface DeletionBatchFilter {
+export interface TerminationFilter {
   readonly batchId?: string;
   readonly suspended?: boolean;
   /** Runtime batches only: those that run, and those that wait for somebody to look at what failed. */
@@ -44,12 +44,12 @@ const NOT_LISTED = { errorDetails: 0, executions: 0, claimOwners: 0, claims: 0 }
 const BATCHES_AT_ONCE = 100;
 
 /** A slice of a tenant's deletions of process instances, read as it is taken. */
-export async function* listDeletionBatches(
+export async function* listTerminations(
   database: Database,
   scope: Scope,
-  filter: DeletionBatchFilter,
+  filter: TerminationFilter,
   slice: Slice,
-): AsyncGenerator<DeletionBatch, void> {
+): AsyncGenerator<Termination, void> {
   if (slice.max === 0) return;
   const direction = slice.descending ? -1 : 1;
   const found = batchesIn(database)
@@ -57,18 +57,14 @@ export async function* listDeletionBatches(
     .sort({ [SORT_FIELDS[slice.sortBy]]: direction, _id: direction })
     .skip(slice.first)
     .limit(slice.max ?? 0);
-  for await (const batch of found) if (isDeletionBatch(batch)) yield batch;
+  for await (const batch of found) if (isTermination(batch)) yield batch;
 }
 
-export async function countDeletionBatches(
-  database: Database,
-  scope: Scope,
-  filter: DeletionBatchFilter,
-): Promise<number> {
+export async function countTerminations(database: Database, scope: Scope, filter: TerminationFilter): Promise<number> {
   return batchesIn(database).countDocuments(queryOf(scope, filter));
 }
 
-function queryOf(scope: Scope, filter: DeletionBatchFilter): Filter<BatchDocument> {
+function queryOf(scope: Scope, filter: TerminationFilter): Filter<BatchDocument> {
   const { batchId, suspended, isLive, hasFailures, startedBefore, startedAfter, tenantIn, isWithoutTenant } = filter;
   const since = { ...(startedBefore && { $lt: startedBefore }), ...(startedAfter && { $gt: startedAfter }) };
   const some = [...(isLive === true ? [{ $or: LIVE }] : []), ...(hasFailures === true ? [{ $or: FAILURES }] : [])];

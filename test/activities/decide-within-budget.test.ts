@@ -3,7 +3,7 @@ import { decideWithinBudget } from '../../activities/write/decide-within-budget.
 import type { WorkItem } from '../../activities/write/work-items.ts';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import { type CompiledSchema, compileSchema } from '../../domain/schema/compiler.ts';
-import { deliveryOf } from '../../isolation/attempt.ts';
+import { attemptOf } from '../../isolation/attempt.ts';
 
 const ENDED: ItemError = { code: 'validation', message: 'takes longer than 1 s to check against its schema' };
 
@@ -27,9 +27,9 @@ async function decided(isAfterTimeout: boolean, body = {}) {
       return [ENDED];
     },
   } as unknown as Parameters<typeof decideWithinBudget>[0]['schemas'];
-  const dependencies = { schemas, activityTimeoutSeconds: 60 };
+  const context = { schemas, activityTimeoutSeconds: 60 };
   const none = () => new Set<WorkItem>();
-  const result = await decideWithinBudget(dependencies, { isAfterTimeout }, [item], new Map(), () => false, none);
+  const result = await decideWithinBudget(context, { isAfterTimeout }, [item], new Map(), () => false, none);
   return { where, decision: result.decided.decisions.get(item) };
 }
 
@@ -40,7 +40,7 @@ test('what an estimate takes for cheap is validated in a thread after an attempt
 
 test('an attempt knows that one before it may have run out of time', () => {
   const attempt = (number: number, sinceFirstMs: number) =>
-    deliveryOf({
+    attemptOf({
       workflowExecution: { workflowId: 'w', runId: 'r' },
       activityId: '1',
       attempt: number,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Checkpoint } from '../../activities/activity-context.ts';
-import { markLeaving } from '../../isolation/deletion-marks.ts';
+import { markForDeletion } from '../../isolation/deletion-marks.ts';
 import { removeDeletionPlan } from '../../isolation/deletion-steps.ts';
 import { decideGroup, groupsIn } from '../../isolation/groups.ts';
 import { allExternalIds } from '../../isolation/reference-graph.ts';
@@ -406,7 +406,7 @@ describe('a delete while others write', () => {
     for (const state of ['aborted', 'committed'] as const) {
       await deletions.store({ 'Leaf:a': [], 'Leaf:b': [] });
       const dead = await deletions.acceptDelete({ ids: ['a'] });
-      await markLeaving(deletions.database, dead, `${dead}/1/0`, [deletions.key('Leaf:a')]);
+      await markForDeletion(deletions.database, dead, `${dead}/1/0`, [deletions.key('Leaf:a')]);
       if (state === 'committed') await decideGroup(deletions.database, `${dead}/1/0`, 'committed', []);
       await batchesIn(deletions.database).updateOne({ _id: dead }, { $set: { status: 'cancelled' } });
       const batchId = await deletions.acceptDelete({ ids: ['a', 'b'] });
@@ -477,9 +477,9 @@ test('external ids of a deleteAll come in full pages, without those that readers
   await deletions.store({ ...forest, 'Twig:other': [] });
   const { database, scope } = deletions;
   const some = [3, 7, 11].map((at) => deletions.key(`Leaf:${at}`));
-  await markLeaving(database, 'gone', 'gone/1/0', some);
+  await markForDeletion(database, 'gone', 'gone/1/0', some);
   await decideGroup(database, 'gone/1/0', 'committed', []);
-  await markLeaving(database, 'undecided', 'undecided/1/0', [deletions.key('Leaf:20')]);
+  await markForDeletion(database, 'undecided', 'undecided/1/0', [deletions.key('Leaf:20')]);
   const pages: string[][] = [];
   for await (const page of allExternalIds(database, scope, deletions.schemaIds.get('Leaf') ?? '', 10)) pages.push(page);
   expect(pages.map((page) => page.length)).toEqual([10, 10, 2]);

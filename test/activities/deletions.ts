@@ -3,7 +3,7 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { inject } from 'vitest';
-import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/activity-context.ts';
+import { type ActivityContext, type Checkpoint, createActivityContext } from '../../activities/activity-context.ts';
 import { applyItems } from '../../activities/apply-items.ts';
 import { deleteResources } from '../../activities/delete-resources.ts';
 import { expireItems } from '../../activities/expire-items.ts';
@@ -56,7 +56,7 @@ const PLANNING_MEMORY_BYTES = 64 * 1024 * 1024;
 const ACTIVITY_MS = 20_000;
 const client = {
   workflow: { getHandle: () => ({ signal: async () => undefined }) },
-} as unknown as Dependencies['client'];
+} as unknown as ActivityContext['client'];
 
 /** Deletes (and uploads) as a workflow carries them out, with the activities in the hands of the test. */
 export class Deletions {
@@ -65,13 +65,13 @@ export class Deletions {
   readonly schemaIds = new Map<string, string>();
   atCheckpoint: ((at: Checkpoint, batchId: string) => Promise<void>) | undefined;
   readonly planningMemory: MemoryAllowance;
-  readonly #dependencies: Dependencies;
+  readonly #context: ActivityContext;
   #activities = 0;
 
   private constructor(database: Database, planningMemoryBytes: number) {
     this.database = database;
     this.planningMemory = new MemoryAllowance(planningMemoryBytes);
-    this.#dependencies = createDependencies({
+    this.#context = createActivityContext({
       database,
       client,
       logger: pino({ level: 'silent' }),
@@ -210,7 +210,7 @@ export class Deletions {
   ): Promise<DeletionPreview> {
     const definition = { id: this.schemaIds.get(schema) ?? '' };
     return previewDeletion(
-      this.#dependencies,
+      this.#context,
       this.scope,
       definition,
       { externalIds: deleteAll ? [] : ids, cascade, deleteAll },
@@ -320,7 +320,7 @@ export class Deletions {
   }
 
   async #run<I extends { readonly batchId: string }, R>(
-    activity: (dependencies: Dependencies, input: I) => Promise<R>,
+    activity: (context: ActivityContext, input: I) => Promise<R>,
     input: I,
     attempt: number,
     activityId?: string,
@@ -338,7 +338,7 @@ export class Deletions {
       startToCloseTimeoutMs: ACTIVITY_MS,
     };
     const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
-    return environment.run(() => activity(this.#dependencies, input));
+    return environment.run(() => activity(this.#context, input));
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createFewAtOnce } from '../../activities/write/semaphore.ts';
+import { createSemaphore } from '../../activities/write/semaphore.ts';
 
 const LONG_MS = 60_000;
 
@@ -17,21 +17,21 @@ function held(begun: string[], name: string) {
 }
 
 test('whoever comes later waits for one of theirs who have many waiting, not for all', async () => {
-  const fewAtOnce = createFewAtOnce(1);
+  const semaphore = createSemaphore(1);
   const begun: string[] = [];
   const all = ['a1', 'a2', 'a3', 'b1', 'b2'].map((name) => held(begun, name));
-  const results = all.map(({ name, work }) => fewAtOnce({ turn: name.slice(0, 1), limitMs: LONG_MS, work }));
+  const results = all.map(({ name, work }) => semaphore({ turn: name.slice(0, 1), limitMs: LONG_MS, work }));
   for (const { end } of all) end();
   expect(await Promise.all(results)).toEqual(['a1', 'a2', 'a3', 'b1', 'b2']);
   expect(begun).toEqual(['a1', 'a2', 'b1', 'a3', 'b2']);
 });
 
 test('no more run than may, and a failure is told and makes room', async () => {
-  const fewAtOnce = createFewAtOnce(2);
+  const semaphore = createSemaphore(2);
   const begun: string[] = [];
   const [one, two, three] = ['one', 'two', 'three'].map((name) => held(begun, name)) as [Held, Held, Held];
-  const failing = fewAtOnce({ turn: 'a', limitMs: LONG_MS, work: () => one.work().then(fail) });
-  const others = [two, three].map(({ work }) => fewAtOnce({ turn: 'a', limitMs: LONG_MS, work }));
+  const failing = semaphore({ turn: 'a', limitMs: LONG_MS, work: () => one.work().then(fail) });
+  const others = [two, three].map(({ work }) => semaphore({ turn: 'a', limitMs: LONG_MS, work }));
   expect(begun).toEqual(['one', 'two']);
   one.end();
   await expect(failing).rejects.toThrow('it failed');
@@ -42,11 +42,11 @@ test('no more run than may, and a failure is told and makes room', async () => {
 });
 
 test('work that passes its limit makes room, and still gives its result', async () => {
-  const fewAtOnce = createFewAtOnce(1);
+  const semaphore = createSemaphore(1);
   const begun: string[] = [];
   const late = held(begun, 'late');
-  const result = fewAtOnce({ turn: 'a', limitMs: 5, work: late.work });
-  expect(await fewAtOnce({ turn: 'a', limitMs: LONG_MS, work: async () => 'next' })).toBe('next');
+  const result = semaphore({ turn: 'a', limitMs: 5, work: late.work });
+  expect(await semaphore({ turn: 'a', limitMs: LONG_MS, work: async () => 'next' })).toBe('next');
   late.end();
   expect(await result).toBe('late');
 });

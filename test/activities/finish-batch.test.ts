@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { settleLeftovers } from '../../activities/finish/finish-leftovers.ts';
+import { finishLeftovers } from '../../activities/finish/finish-leftovers.ts';
 import { readBatch } from '../../store/batches/batches.ts';
 import { pendingItemsIn } from '../../store/items/pending-documents.ts';
 import { waitsIn } from '../../store/items/waits.ts';
@@ -19,7 +19,7 @@ test('a batch whose finishing dies once its pending items are settled is out of 
   expect(await waitsIn(database).countDocuments({ batchId })).toBe(1);
   const batch = await readBatch(database, batchId);
   if (batch === null) throw new Error('no such batch');
-  await settleLeftovers(database, batch, [0], 'cancelled', { code: 'cancelled', message: 'was cancelled' });
+  await finishLeftovers(database, batch, [0], 'cancelled', { code: 'cancelled', message: 'was cancelled' });
   expect((await batches.finish(batchId, true)).counts).toMatchObject({ cancelled: 1 });
   expect(await waitsIn(database).countDocuments({})).toBe(0);
   expect(await pendingItemsIn(database).countDocuments({})).toBe(0);

@@ -1,7 +1,7 @@
 import { CancelledFailure } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createDependencies } from '../../activities/activity-context.ts';
+import { createActivityContext } from '../../activities/activity-context.ts';
 import { expireItems } from '../../activities/expire-items.ts';
 import { finishBatch } from '../../activities/finish-batch.ts';
 import { lookForDependencies } from '../../activities/look-for-dependencies.ts';
@@ -20,7 +20,7 @@ test.each(['look', 'expire', 'finish'] as const)(
   async (kind) => {
     const id = await drover.upload('town', [{ externalId: kind, near: `no-${kind}` }], { dependencyWaitTimeout: 600 });
     await drover.waiting(id);
-    const context = createDependencies({ ...drover.services, retentionDays: 0 });
+    const context = createActivityContext({ ...drover.services, retentionDays: 0 });
     const [about, indexes] = [{ batchId: id, run: 1 }, [0]];
     const environment = new MockActivityEnvironment();
     environment.cancel();

@@ -3,7 +3,7 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/activity-context.ts';
+import { type ActivityContext, type Checkpoint, createActivityContext } from '../../activities/activity-context.ts';
 import { applyItems } from '../../activities/apply-items.ts';
 import { expireItems } from '../../activities/expire-items.ts';
 import { planBatch } from '../../activities/plan-batch.ts';
@@ -25,7 +25,7 @@ const TWO_SLICES = 150;
 const ACTIVITY_MS = 60_000;
 
 let database: Database;
-let dependencies: Dependencies;
+let context: ActivityContext;
 let townId: string;
 let atCheckpoint: ((at: Checkpoint) => void) | undefined;
 const signalled: string[] = [];
@@ -33,9 +33,9 @@ const signalled: string[] = [];
 beforeAll(async () => {
   database = await connectDatabase(inject('mongodbUri'), `halted-${process.pid}-${Date.now().toString(36)}`);
   const getHandle = (workflowId: string) => ({ signal: async () => signalled.push(workflowId) });
-  dependencies = createDependencies({
+  context = createActivityContext({
     database,
-    client: { workflow: { getHandle } } as unknown as Dependencies['client'],
+    client: { workflow: { getHandle } } as unknown as ActivityContext['client'],
     logger: pino({ level: 'silent' }),
     retentionDays: 0,
     planningMemory: new MemoryAllowance(64 * 1024 * 1024),
@@ -102,12 +102,12 @@ const outcomesOf = (batch: { _id: string }, indexes: readonly number[]) =>
 describe('an activity whose worker was killed after it had written, delivered again to a suspended batch', () => {
   test('tells what was written, wakes who waits for it, and leaves the rest', async () => {
     const waiting = await upload([{ externalId: 'waits', near: 'begun-7' }], 600);
-    await attempt(1, () => applyItems(dependencies, waiting.input));
+    await attempt(1, () => applyItems(context, waiting.input));
     const { _id, input } = await upload(towns('begun', TWO_SLICES));
     atCheckpoint = (at) => {
       if (at === 'inserted') throw new Error('killed');
     };
-    await expect(attempt(1, () => applyItems(dependencies, input))).rejects.toThrow('killed');
+    await expect(attempt(1, () => applyItems(context, input))).rejects.toThrow('killed');
     atCheckpoint = undefined;
     const written = await resourcesIn(database).countDocuments({ externalId: /^begun-/ });
     expect(written).toBeGreaterThan(0);
@@ -115,13 +115,13 @@ describe('an activity whose worker was killed after it had written, delivered ag
     expect((await outcomesOf({ _id }, input.indexes)).size).toBe(0);
     await requestControl(database, _id, { suspended: true });
     signalled.length = 0;
-    const result = await attempt(2, () => applyItems(dependencies, input));
+    const result = await attempt(2, () => applyItems(context, input));
     expect(result.tally.counts).toEqual({ succeeded: written });
     expect(result.left).toHaveLength(TWO_SLICES - written);
     expect(signalled).toEqual([`batch-${waiting._id}`]);
     expect(await resourcesIn(database).countDocuments({ externalId: /^begun-/ })).toBe(written);
     await requestControl(database, _id, { suspended: false });
-    const rest = await attempt(1, () => applyItems(dependencies, { ...input, indexes: result.left ?? [] }));
+    const rest = await attempt(1, () => applyItems(context, { ...input, indexes: result.left ?? [] }));
     expect(rest.tally).toMatchObject({ counts: { succeeded: TWO_SLICES - written } });
   });
 });
@@ -132,10 +132,10 @@ describe('due items', () => {
     ['are left to the finish of a batch that was cancelled', { cancelRequested: true }, 'pending'],
   ] as const)('%s', async (_, request, status) => {
     const { _id, input } = await upload([{ externalId: `due-${status}`, near: 'nowhere' }], 1);
-    const { pending } = await attempt(1, () => applyItems(dependencies, input));
+    const { pending } = await attempt(1, () => applyItems(context, input));
     await requestControl(database, _id, request);
     const asOf = pending[0]?.expiresAt ?? 0;
-    const result = await attempt(1, () => expireItems(dependencies, { ...input, asOf }));
+    const result = await attempt(1, () => expireItems(context, { ...input, asOf }));
     expect(result.tally.counts).toEqual({ [status]: 1 });
     expect((await outcomesOf({ _id }, [0])).get(0)?.status).toBe(status);
   });
@@ -155,7 +155,7 @@ describe('the plan of a delete', () => {
   ] as const)('is left where its batch is %s: nothing of it is stored', async (_, request) => {
     const { _id, input } = await started('delete', options, [{ externalId: 'plan-0' }]);
     await requestControl(database, _id, request);
-    expect(await attempt(1, () => planBatch(dependencies, { ...input, cursor: 0 }))).toMatchObject({
+    expect(await attempt(1, () => planBatch(context, { ...input, cursor: 0 }))).toMatchObject({
       stages: [],
       isLeft: true,
     });
@@ -163,9 +163,9 @@ describe('the plan of a delete', () => {
   });
 
   test('is made when the batch is resumed, and left to nobody where its run is over', async () => {
-    await attempt(1, async () => applyItems(dependencies, (await upload(towns('plan', 1))).input));
+    await attempt(1, async () => applyItems(context, (await upload(towns('plan', 1))).input));
     const { _id, input } = await started('delete', options, [{ externalId: 'plan-0' }]);
-    const plan = () => attempt(1, () => planBatch(dependencies, { ...input, cursor: 0 }));
+    const plan = () => attempt(1, () => planBatch(context, { ...input, cursor: 0 }));
     await requestControl(database, _id, { suspended: true });
     expect(await plan()).toMatchObject({ isLeft: true });
     await requestControl(database, _id, { suspended: false });

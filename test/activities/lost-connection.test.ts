@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { MongoBulkWriteError, MongoNetworkError, MongoServerError } from 'mongodb';
 import { expect, test } from 'vitest';
-import type { Dependencies } from '../../activities/activity-context.ts';
+import type { ActivityContext } from '../../activities/activity-context.ts';
 import { createActivities } from '../../activities/index.ts';
 import { createLogger } from '../../logging.ts';
 import { CommandTimeoutError } from '../../store/mongodb/errors.ts';
@@ -14,7 +14,7 @@ const NO_RESULT = { getWriteConcernError: () => undefined } as never;
 async function failureOf(error: Error): Promise<ApplicationFailure> {
   const database = { collection: () => ({ updateOne: () => Promise.reject(error) }) };
   const logger = createLogger({ LOG_LEVEL: 'info' }, {}, { write: (line) => void log.push(line) });
-  const activities = createActivities({ database, logger } as unknown as Dependencies);
+  const activities = createActivities({ database, logger } as unknown as ActivityContext);
   const failure = await new MockActivityEnvironment()
     .run(() => activities.recordState({ batchId: 'b', run: 1, status: 'waiting', suspended: false }))
     .catch((thrown: unknown) => thrown);

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
-import { createDependencies } from '../../activities/activity-context.ts';
+import { createActivityContext } from '../../activities/activity-context.ts';
 import { recoverBatch } from '../../activities/recovery/finish-lost.ts';
 import { purgeBatch } from '../../services/batches/purge-batch.ts';
 import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
@@ -52,7 +52,7 @@ function played(code: number, name: string) {
     workflow: { start, getHandle: () => ({ describe, terminate, signal: async () => undefined }) },
     workflowService: { deleteWorkflowExecution: async () => ({}) },
   };
-  const context = createDependencies({
+  const context = createActivityContext({
     database,
     client: client as never,
     logger: pino({ level: 'silent' }),

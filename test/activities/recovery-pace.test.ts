@@ -3,7 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { createDependencies } from '../../activities/activity-context.ts';
+import { createActivityContext } from '../../activities/activity-context.ts';
 import { recover } from '../../activities/recover.ts';
 import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
 import { type BatchDocument, batchesIn, toBatchDocument } from '../../store/batches/batches.ts';
@@ -108,7 +108,7 @@ class PlayedTemporal {
 }
 
 const contextWith = (temporal: PlayedTemporal) =>
-  createDependencies({
+  createActivityContext({
     database,
     client: temporal.client(),
     logger,

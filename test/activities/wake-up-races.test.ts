@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Checkpoint, createDependencies, type Dependencies } from '../../activities/activity-context.ts';
+import { type ActivityContext, type Checkpoint, createActivityContext } from '../../activities/activity-context.ts';
 import { applyItems } from '../../activities/apply-items.ts';
 import { lookForDependencies } from '../../activities/look-for-dependencies.ts';
 import { resourceKey } from '../../domain/write/resource.ts';
@@ -34,7 +34,7 @@ const ACTIVITY_MS = 60_000;
 const SCOPE = { platform: 'test', tenant: 'one' };
 
 let database: Database;
-let dependencies: Dependencies;
+let context: ActivityContext;
 let nodeId: string;
 let atCheckpoint: ((at: Checkpoint, batchId: string) => Promise<void>) | undefined;
 /** Batches that have a signal to answer. */
@@ -43,9 +43,9 @@ const signalled = new Set<string>();
 beforeAll(async () => {
   database = await connectDatabase(inject('mongodbUri'), `wake-up-${process.pid}-${Date.now().toString(36)}`);
   const getHandle = (workflowId: string) => ({ signal: async () => signalled.add(workflowId.replace('batch-', '')) });
-  dependencies = createDependencies({
+  context = createActivityContext({
     database,
-    client: { workflow: { getHandle } } as unknown as Dependencies['client'],
+    client: { workflow: { getHandle } } as unknown as ActivityContext['client'],
     logger: pino({ level: 'silent' }),
     retentionDays: 0,
     planningMemory: new MemoryAllowance(0),
@@ -67,7 +67,7 @@ afterAll(async () => {
 
 let activities = 0;
 /** Carries out an activity until it is not in anybody's way. */
-async function run<R>(activity: (of: Dependencies, input: ItemsOfBatch) => Promise<R>, batchId: string): Promise<R> {
+async function run<R>(activity: (of: ActivityContext, input: ItemsOfBatch) => Promise<R>, batchId: string): Promise<R> {
   activities += 1;
   for (let attempt = 1; ; attempt++) {
     const environment = new MockActivityEnvironment(
@@ -80,7 +80,7 @@ async function run<R>(activity: (of: Dependencies, input: ItemsOfBatch) => Promi
       { logger: new DefaultLogger('ERROR') },
     );
     try {
-      return await environment.run(() => activity(dependencies, { batchId, run: 1, indexes: [0] }));
+      return await environment.run(() => activity(context, { batchId, run: 1, indexes: [0] }));
     } catch (error) {
       if (!isBlocked(error)) throw error;
       await atCheckpoint?.('looked', batchId);

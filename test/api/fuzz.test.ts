@@ -263,13 +263,13 @@ function urlOf({ route, picks, query }: Shot): string {
   );
 }
 
-interface Told {
+interface DeliveryState {
   readonly status: number;
   readonly text: string;
   readonly ms: number;
 }
 
-async function fire(it: Shot): Promise<Told> {
+async function fire(it: Shot): Promise<DeliveryState> {
   const started = performance.now();
   const { method } = it.route;
   const response = await drover.app.request(urlOf(it), {
@@ -310,7 +310,7 @@ test(`${REQUESTS} hostile requests over every route: never a 500, never a stack 
 }, 600_000);
 
 /** What requests have made is what later ones are about. */
-function remember({ status, text }: Told): void {
+function remember({ status, text }: DeliveryState): void {
   if (status !== 201 && status !== 202) return;
   const { batchId, name } = (JSON.parse(text) as { data: { batchId?: string; name?: string } }).data;
   if (batchId !== undefined) keep('batchId', batchId);

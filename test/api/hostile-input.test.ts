@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-interface Told {
+interface DeliveryState {
   readonly status: number;
   // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, whatever their shape
   readonly body: any;
@@ -31,7 +31,7 @@ async function send(
   path: string,
   body?: string | object,
   headers: Record<string, string> = {},
-): Promise<Told> {
+): Promise<DeliveryState> {
   const { result: told, ms } = await leastMs(async () => {
     const response = await drover.app.request(path, {
       method,
@@ -100,7 +100,7 @@ test('"__proto__" and its like are names like any other, and reach no prototype'
 });
 
 describe('a schema definition', () => {
-  const define = (name: string, schema: object | string): Promise<Told> =>
+  const define = (name: string, schema: object | string): Promise<DeliveryState> =>
     send(
       'POST',
       '/partner/schema-definitions',

@@ -46,14 +46,14 @@ afterAll(async () => {
   await temporal.stop();
 });
 
-interface Told {
+interface DeliveryState {
   readonly status: number;
   readonly ms: number;
   readonly retryAfter: string | null;
   readonly text: string;
 }
 
-async function ask(method: string, path: string, body?: unknown): Promise<Told> {
+async function ask(method: string, path: string, body?: unknown): Promise<DeliveryState> {
   const started = performance.now();
   const response = await drover.app.request(path, {
     method,
@@ -85,7 +85,8 @@ function bodyFor({ method, path }: Route): unknown {
   return undefined;
 }
 
-const askRoute = (route: Route): Promise<Told> => ask(route.method, fill(route.path, parameters), bodyFor(route));
+const askRoute = (route: Route): Promise<DeliveryState> =>
+  ask(route.method, fill(route.path, parameters), bodyFor(route));
 
 /** What an outage of each server means to a route. */
 function isAffected({ path }: Route, server: 'mongodb' | 'temporal'): boolean {
@@ -97,7 +98,7 @@ function isAffected({ path }: Route, server: 'mongodb' | 'temporal'): boolean {
   return /\/batch(\/delete)?$/.test(path) && path.startsWith('/api/resources');
 }
 
-function expectAway(route: Route, told: Told): void {
+function expectAway(route: Route, told: DeliveryState): void {
   // Extracta knows no 503 (seed 003)
   const status = route.path.startsWith('/api/v1/') ? 500 : 503;
   expect([route, told.status, told.retryAfter]).toEqual([route, status, '5']);
@@ -119,7 +120,7 @@ describe.each<['mongodb' | 'temporal', 'refuse' | 'hang']>([
     const asked = routes.filter((route) => server === 'mongodb' || !deletesTheBatch(route));
     const told = await Promise.all(asked.map(askRoute));
     for (const [at, route] of asked.entries()) {
-      const answer = told[at] as Told;
+      const answer = told[at] as DeliveryState;
       expect([route, answer.ms < LIMIT_MS ? 'in time' : answer.ms]).toEqual([route, 'in time']);
       if (isAffected(route, server)) expectAway(route, answer);
       else

@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../activities/activity-context.ts';
 import { createApp } from '../../api/app.ts';
 import { countStoredOutcomes } from '../../services/executions/count-jobs.ts';
 import { batchesIn, readBatch } from '../../store/batches/batches.ts';
-import { type DeletionBatch, isDeletionBatch } from '../../store/batches/terminations.ts';
+import { isTermination, type Termination } from '../../store/batches/terminations.ts';
 import { outcomePagesIn } from '../../store/items/outcomes.ts';
 import { Engine, eventually } from './engine.ts';
 
@@ -36,9 +36,9 @@ async function statistics(id: string): Promise<Statistics> {
   return found;
 }
 
-async function stored(id: string): Promise<DeletionBatch> {
+async function stored(id: string): Promise<Termination> {
   const batch = await readBatch(engine.drover.services.database, id);
-  if (batch === null || !isDeletionBatch(batch)) throw new Error(`${id} is no deletion of process instances`);
+  if (batch === null || !isTermination(batch)) throw new Error(`${id} is no deletion of process instances`);
   return batch;
 }
 
@@ -132,7 +132,7 @@ test('a list of batches reads no outcomes, of running ones either', async () => 
 const unchecked = () => createApp(engine.drover.services);
 
 /** One that has ended, and stays among those that run: somebody has to look at what failed. */
-async function failedBatch(): Promise<DeletionBatch> {
+async function failedBatch(): Promise<Termination> {
   const id = await engine.delete({ processInstanceIds: ['nobody'] });
   await engine.drover.ended(id);
   return stored(id);

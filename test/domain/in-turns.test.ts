@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { atOnce, type Computation, inTurns } from '../../domain/collections/in-slices.ts';
+import { atOnce, type Computation, inSlices } from '../../domain/collections/in-slices.ts';
 
 function* counting(done: number[]): Computation<string> {
   for (let n = 0; n < 3; n++) {
@@ -12,7 +12,7 @@ function* counting(done: number[]): Computation<string> {
 test('a computation comes to the same in turns as at once', async () => {
   const done: number[] = [];
   let turns = 0;
-  const result = await inTurns(counting(done), async () => {
+  const result = await inSlices(counting(done), async () => {
     turns += 1;
     expect(done).toHaveLength(turns);
   });
@@ -23,7 +23,7 @@ test('a computation comes to the same in turns as at once', async () => {
 test('what is thrown between two turns ends it there', async () => {
   const done: number[] = [];
   const late = new Error('late');
-  const result = inTurns(counting(done), async () => {
+  const result = inSlices(counting(done), async () => {
     if (done.length === 2) throw late;
   });
   await expect(result).rejects.toBe(late);

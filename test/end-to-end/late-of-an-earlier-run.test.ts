@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createDependencies } from '../../activities/activity-context.ts';
+import { createActivityContext } from '../../activities/activity-context.ts';
 import { finishBatch } from '../../activities/finish-batch.ts';
 import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
 import { readOutcomes, requeueOutcomes, type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
@@ -54,7 +54,7 @@ test('a finish inside a workflow task that was given up does not cancel what a r
 test('a late finish of a run that was ended does not keep a retry from being woken', async () => {
   const [arrived, goOn] = [moment(), moment()];
   const { database, client, logger } = drover.services;
-  const context = createDependencies({
+  const context = createActivityContext({
     database,
     client,
     logger,

@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type Checkpoint, createDependencies } from '../../activities/activity-context.ts';
+import { type Checkpoint, createActivityContext } from '../../activities/activity-context.ts';
 import { lookForDependencies } from '../../activities/look-for-dependencies.ts';
 import { waitsIn } from '../../store/items/waits.ts';
 import { KEYS_AT_ONCE } from '../../store/mongodb/slices.ts';
@@ -60,9 +60,9 @@ test('thousands of missing identities are looked for in steps, each of which sho
   environment.on('heartbeat', () => {
     beats += 1;
   });
-  const dependencies = createDependencies({ ...drover.services, retentionDays: 0 });
+  const context = createActivityContext({ ...drover.services, retentionDays: 0 });
   const indexes = resources.map((_, index) => index);
-  const look = (input: ItemsOfBatch) => lookForDependencies(dependencies, input);
+  const look = (input: ItemsOfBatch) => lookForDependencies(context, input);
   expect(await environment.run(look, { batchId: id, run: 1, indexes })).toMatchObject({ settled: [], ready: [] });
   // what is there, what is registered, what others would create
   expect(beats).toBeGreaterThanOrEqual((3 * items * each) / KEYS_AT_ONCE);

@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createDependencies } from '../../activities/activity-context.ts';
+import { createActivityContext } from '../../activities/activity-context.ts';
 import { recover } from '../../activities/recover.ts';
 import { scopeKey } from '../../domain/batch/scope.ts';
 import { resourceKey } from '../../domain/write/resource.ts';
@@ -51,7 +51,7 @@ async function recoverWith(settings: {
   retentionDays?: number;
   activityTimeoutSeconds?: number;
 }): Promise<RecoverResult> {
-  const dependencies = createDependencies({ ...drover.services, retentionDays: 30, ...settings });
+  const dependencies = createActivityContext({ ...drover.services, retentionDays: 30, ...settings });
   return new MockActivityEnvironment().run(() => recover(dependencies, { forMs: 0 }));
 }
 

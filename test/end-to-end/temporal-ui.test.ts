@@ -81,7 +81,7 @@ test('the page of a batch shows its progress and what it waits for; nothing of w
   expect(details).toContain('2 of 3 done');
   expect(details).toMatch(/- pending: 1\n/);
   expect(details).toMatch(/- error `validation`: 1\n/);
-  expect(details).toMatch(/Waits for missing dependencies, at the latest until \d{4}-/);
+  expect(details).toMatch(/Waits for missing context, at the latest until \d{4}-/);
   await drover.request('POST', `/api/batches/${id}/resume`, options);
   await drover.ended(
     await drover.upload('parcel', [{ externalId: `${PLANTED}-missing`, note: PLANTED }], {}, options),

@@ -10,7 +10,7 @@ import {
   ChangeConflictError,
   changeSchemaDefinition,
   deleteSchemaDefinition,
-  mendSchemaDefinitions,
+  finishSchemaChanges,
 } from '../../services/definitions/change-schema-definition.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { batchesIn } from '../../store/batches/batches.ts';
@@ -177,10 +177,10 @@ describe('a change of a schema definition', () => {
     if (change === null || document === null) throw new Error('not there');
     await recordUnsettled(database, change);
     await rewriteReferences(database, [{ of: document, references: [land] }]);
-    await mendSchemaDefinitions(database);
+    await finishSchemaChanges(database);
     expect(await referencesOf(town)).toEqual([land]);
     await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
-    await mendSchemaDefinitions(database);
+    await finishSchemaChanges(database);
     expect(await referencesOf(town)).toEqual([]);
     expect(await schemaDefinitionsIn(database).findOne({ _id: id })).not.toHaveProperty('referencesUnsettled');
   });

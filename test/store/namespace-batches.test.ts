@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { NAMESPACE_SCOPE, type Scope } from '../../domain/batch/scope.ts';
 import { type BatchDocument, findBatch, insertBatch } from '../../store/batches/batches.ts';
-import { countDeletionBatches } from '../../store/batches/terminations.ts';
+import { countTerminations } from '../../store/batches/terminations.ts';
 import { moveNamespaceBatches, moveNamespaceBatchesAtLast } from '../../store/migrations/namespace-batches.ts';
 import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 
@@ -45,7 +45,7 @@ test("the operator's batches that an earlier version stored as tenant default's 
 test('filters by tenant ask for the tenant of the batch', async () => {
   await stored(NAMESPACE_SCOPE, 'namespace');
   await stored(DEFAULT, 'tenant');
-  const count = (scope: Scope, filter: object): Promise<number> => countDeletionBatches(database, scope, filter);
+  const count = (scope: Scope, filter: object): Promise<number> => countTerminations(database, scope, filter);
   const all = { operator: await count(NAMESPACE_SCOPE, {}), tenant: await count(DEFAULT, {}) };
   expect(all.operator).toBeGreaterThan(0);
   expect(all.tenant).toBeGreaterThan(0);

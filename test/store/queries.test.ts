@@ -6,7 +6,7 @@ import { fenceResources, fenceStored } from '../../isolation/fences.ts';
 import { committedGroups, decideGroup } from '../../isolation/groups.ts';
 import { intentsOf, intentsOn, layIntent, removeIntents } from '../../isolation/intents.ts';
 import { scanVertices } from '../../isolation/reference-graph.ts';
-import { removeHidden, unmarkLeaving } from '../../isolation/write-resources.ts';
+import { removeUncommitted, unmarkForDeletion } from '../../isolation/write-resources.ts';
 import { batchesIn } from '../../store/batches/batches.ts';
 import { readBinding } from '../../store/batches/idempotency-keys.ts';
 import { postponeStart, stillOpen } from '../../store/batches/to-recover.ts';
@@ -223,8 +223,8 @@ async function playRareCases(): Promise<void> {
   await playAttempts();
   for await (const page of scanVertices(database, { platform: 'default', tenant: 'default' }))
     expect(page).not.toEqual([]);
-  await removeHidden(database, group, [key]);
-  await unmarkLeaving(database, group, [key]);
+  await removeUncommitted(database, group, [key]);
+  await unmarkForDeletion(database, group, [key]);
   await showDefinition(database, { definitionId: 'definition', change: 'change', leaseUntil: new Date() });
   const claimer = { _id: 'claimer', run: 2 };
   await claimPending(database, claimer, [member]);

@@ -4,7 +4,7 @@ import { NAMESPACE_SCOPE, scopeKey } from '../../domain/batch/scope.ts';
 import { fenceResources } from '../../isolation/fences.ts';
 import { groupsIn } from '../../isolation/groups.ts';
 import { findResource } from '../../isolation/read-resources.ts';
-import { insertResources, removeHidden } from '../../isolation/write-resources.ts';
+import { insertResources, removeUncommitted } from '../../isolation/write-resources.ts';
 import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
 import { withCollection } from '../../testkit/replaced-collection.ts';
@@ -63,7 +63,7 @@ test('what was never committed is not seen, though another resource takes its pl
   await insertResources(database, [resource('aborted', { hidden: 'group', data: '{"never":"committed"}' })]);
   const next = resource('aborted', { id: 'another life' });
   const racing = between(async () => {
-    await removeHidden(database, 'group', [_id]);
+    await removeUncommitted(database, 'group', [_id]);
     await insertResources(database, [next]);
   });
   expect(await findResource(racing, _id)).toBeNull();

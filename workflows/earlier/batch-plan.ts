@@ -101,7 +101,7 @@ export class BatchPlan {
     this.#state.started = true;
     if (plan?.isLeft) {
       this.#plansLeft += 1;
-      await this.#work.untilTold(this.#plansLeft);
+      await this.#work.untilDelivered(this.#plansLeft);
       const state = this.#state;
       if (state.suspended) await condition(() => !state.suspended || state.cancelled || this.#work.wantsRest);
       return;

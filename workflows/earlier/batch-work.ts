@@ -80,7 +80,7 @@ export class BatchWork {
         if (rest === null) continue;
         left.unshift(rest);
         if (onSuspend === 'leave') return;
-        await this.untilTold(halted);
+        await this.untilDelivered(halted);
       }
     };
     const width = ACTIVITIES_IN_FLIGHT[this.#operation];
@@ -91,7 +91,7 @@ export class BatchWork {
    * Activities have left items because the batch is suspended or cancelled, as it is stored: the signal is on its way, or has come.
    * @param times in a row.
    */
-  async untilTold(times = 1): Promise<void> {
+  async untilDelivered(times = 1): Promise<void> {
     const state = this.#state;
     if (state.suspended || state.cancelled) return;
     const { controls } = state;
