@@ -81,7 +81,7 @@ test('the page of a batch shows its progress and what it waits for; nothing of w
   expect(details).toContain('2 of 3 done');
   expect(details).toMatch(/- pending: 1\n/);
   expect(details).toMatch(/- error `validation`: 1\n/);
-  expect(details).toMatch(/Waits for missing context, at the latest until \d{4}-/);
+  expect(details).toMatch(/Waits for missing dependencies, at the latest until \d{4}-/);
   await drover.request('POST', `/api/batches/${id}/resume`, options);
   await drover.ended(
     await drover.upload('parcel', [{ externalId: `${PLANTED}-missing`, note: PLANTED }], {}, options),
@@ -102,7 +102,7 @@ test('the page of a batch shows its progress and what it waits for; nothing of w
   expect(scheduled.length).toBeGreaterThan(5);
   expect(scheduled.filter(({ userMetadata }) => !userMetadata?.summary)).toEqual([]);
   expect(summaries).toContain('plan upload of 3 items of parcel');
-  expect(summaries).toContain('deadline of 1 pending items');
+  expect(summaries).toContain('deadline of 1 pending item');
   const shown = JSON.stringify([
     details,
     summaries,
