@@ -23,8 +23,8 @@ beforeAll(async () => {
   // the next release does something more at the start of each batch, and names the change
   const changed = source
     .replace(
-      / {2}async carryOut\(\): Promise<BatchSummary> \{\n/,
-      "$&    if (nextPatched('pause-first')) await nextSleep('5 ms');\n",
+      / {2}receiveMessages\(progress, isEarlier\);\n/,
+      "$&  if (nextPatched('pause-first')) await nextSleep('5 ms');\n",
     )
     .replace(/^/, "import { patched as nextPatched, sleep as nextSleep } from '@temporalio/workflow';\n");
   expect(changed).toContain("if (nextPatched('pause-first'))");
