@@ -21,7 +21,7 @@ export const CLOCKS_OFF_MS = 30_000;
 const WORKER_SHIFTS_MS = [-CLOCKS_OFF_MS, CLOCKS_OFF_MS];
 /** Longest time after the faults until everything answers, in ms. */
 const RECOVERY_MS = 60_000;
-const SHIFTED_CLOCK = import.meta.resolve('./shifted-clock.mjs');
+const SHIFTED_CLOCK = import.meta.resolve('./faults/shifted-clock.mjs');
 
 export interface InstallationOptions {
   readonly random: Random;
