@@ -1,4 +1,5 @@
 import { type BatchSummary, progressOf } from '../domain/batch/batch.ts';
+import { counted } from '../domain/counted.ts';
 import type { BatchInput } from './messages.ts';
 
 /** Progress of a batch as Markdown for the Temporal UI: numbers only (invariant 7). */
@@ -8,12 +9,12 @@ export function describeBatch(input: BatchInput, summary: BatchSummary): string 
   return [
     `**${input.operation}** of ${totalRecords} × \`${input.schemaName}\`: **${summary.status}**${summary.suspended ? ', suspended' : ''}`,
     '',
-    `${processedRecords} of ${totalRecords} done; run ${input.run}`,
+    `${processedRecords} of ${counted(totalRecords, 'item')} finished; run ${input.run}`,
     '',
     ...counts.map(([status, n]) => `- ${status}: ${n}`),
     ...Object.entries(summary.errorCodes).map(([code, n]) => `- error \`${code}\`: ${n}`),
     ...(summary.pendingUntil === undefined
       ? []
-      : ['', `Waits for missing dependencies, at the latest until ${summary.pendingUntil}.`]),
+      : ['', `Pending items wait for missing references; the next deadline is ${summary.pendingUntil}.`]),
   ].join('\n');
 }

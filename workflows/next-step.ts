@@ -1,3 +1,4 @@
+import { counted } from '../domain/counted.ts';
 import type { Work } from './messages.ts';
 
 /** What a batch workflow does next. */
@@ -68,12 +69,16 @@ export function nextStep(batch: Situation, now: number): NextStep {
   const isIdle = Object.values(running).every((count) => count === 0);
   if (batch.cancelled) {
     if (!batch.isCancelStored && running.apply > 0 && running.store === 0) return { kind: 'store-cancellation' };
-    return isIdle ? { kind: 'finish' } : { kind: 'wait', reason: 'the batch is cancelled: what has begun ends' };
+    return isIdle
+      ? { kind: 'finish' }
+      : { kind: 'wait', reason: 'the batch is cancelled: waiting for running activities' };
   }
   const isOver = plan.isDone && pending.count === 0;
   if (isOver && isIdle) return { kind: 'finish' };
   if (batch.isLong && !isOver)
-    return isIdle ? { kind: 'continue-as-new' } : { kind: 'wait', reason: 'continues as new when what has begun ends' };
+    return isIdle
+      ? { kind: 'continue-as-new' }
+      : { kind: 'wait', reason: 'waiting for running activities before continuing as new' };
   if (!isOver && batch.isUnrecorded && running.store === 0) return { kind: 'store-state' };
   return (batch.suspended ? undefined : nextWork(batch, now)) ?? nextExpiry(batch, now) ?? sleep(batch, now);
 }
@@ -104,10 +109,10 @@ function nextExpiry({ running, pending, suspended }: Situation, now: number): Ne
 function sleep({ plan, pending, suspended }: Situation, now: number): NextStep {
   const isHalted = !suspended && (plan.nextWork !== undefined || plan.planFrom !== undefined);
   const moments: readonly (readonly [until: number | undefined, reason: string])[] = [
-    [pending.nextDeadline, `deadline of ${count(pending.dueAt(pending.nextDeadline ?? 0).length, 'pending item')}`],
-    [isHalted ? plan.notBefore : undefined, 'the batch is stored as suspended or cancelled: waits for the signal'],
-    [suspended ? undefined : pending.checkNotBefore, 'pending items are being applied by another batch'],
-    [pending.expireNotBefore, 'due items are being applied by another batch'],
+    [pending.nextDeadline, `deadline of ${counted(pending.dueAt(pending.nextDeadline ?? 0).length, 'pending item')}`],
+    [isHalted ? plan.notBefore : undefined, 'waiting for the signal of a suspend or cancel that is stored'],
+    [suspended ? undefined : pending.checkNotBefore, 'another batch is applying pending items'],
+    [pending.expireNotBefore, 'another batch is applying due items'],
   ];
   let next: NextStep = { kind: 'wait', reason: '' };
   for (const [until, reason] of moments) {
@@ -116,5 +121,3 @@ function sleep({ plan, pending, suspended }: Situation, now: number): NextStep {
   }
   return next;
 }
-
-const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;

@@ -22,7 +22,7 @@ const { recover } = proxyActivities<Activities>({
   heartbeatTimeout: '20s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '5s' },
   priority: { priorityKey: 1, fairnessKey: 'recovery' },
-  summary: 'start, finish and remove what was left half done',
+  summary: 'recover batches: start, finish, purge',
 });
 
 /**

@@ -122,7 +122,7 @@ export class BatchRun {
   #check(indexes: readonly number[]): void {
     this.#progress.beginCheck(Date.now());
     this.#begin('check', async () => {
-      const checking = this.#activities.look({ ...this.#id, indexes });
+      const checking = this.#activities.check({ ...this.#id, indexes });
       this.#progress.checked(await this.#orNull('waiting failed', checking), Date.now());
     });
   }

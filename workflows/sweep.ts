@@ -6,7 +6,7 @@ const { sweep } = proxyActivities<Activities>({
   // a pass whose worker died is not to keep the next ones off
   heartbeatTimeout: '20s',
   retry: { maximumAttempts: 3 },
-  summary: 'start, finish and remove what was left half done',
+  summary: 'recover batches: start, finish, purge',
 });
 
 /**

@@ -78,10 +78,10 @@ test('the page of a batch shows its progress and what it waits for; nothing of w
     (await handle.query<{ currentDetails: string }, []>('__temporal_workflow_metadata')).currentDetails;
   await expect.poll(currentDetails).toContain('**upload** of 3 × `parcel`: **waiting**, suspended');
   const details = await currentDetails();
-  expect(details).toContain('2 of 3 done');
+  expect(details).toContain('2 of 3 items finished');
   expect(details).toMatch(/- pending: 1\n/);
   expect(details).toMatch(/- error `validation`: 1\n/);
-  expect(details).toMatch(/Waits for missing dependencies, at the latest until \d{4}-/);
+  expect(details).toMatch(/Pending items wait for missing references; the next deadline is \d{4}-/);
   await drover.request('POST', `/api/batches/${id}/resume`, options);
   await drover.ended(
     await drover.upload('parcel', [{ externalId: `${PLANTED}-missing`, note: PLANTED }], {}, options),
@@ -101,7 +101,11 @@ test('the page of a batch shows its progress and what it waits for; nothing of w
   );
   expect(scheduled.length).toBeGreaterThan(5);
   expect(scheduled.filter(({ userMetadata }) => !userMetadata?.summary)).toEqual([]);
-  expect(summaries).toContain('plan upload of 3 items of parcel');
+  expect(summaries).toContain('plan upload: 3 items of parcel');
+  expect(summaries).toContain('upload 3 items of parcel (indexes 0 to 2)');
+  expect(summaries).toContain('check missing references of 1 pending item of parcel');
+  expect(summaries).toContain('upload 1 pending item of parcel (index 0)');
+  expect(summaries).toContain('store batch status: waiting');
   expect(summaries).toContain('deadline of 1 pending item');
   const shown = JSON.stringify([
     details,

@@ -1,21 +1,22 @@
 import { condition, sleep } from '@temporalio/workflow';
+import { counted } from '../../domain/counted.ts';
 import type { BatchState } from '../batch-state.ts';
 import type { BatchPlan } from './batch-plan.ts';
 import type { BatchWork } from './batch-work.ts';
 
-/** Wait before looking again at items that another batch is carrying out, in ms. */
+/** Pause before items are checked again that another batch is applying, in ms. */
 const CLAIMED_RETRY_MS = 500;
 
 /** What the pending items of a batch need of the rest of its workflow. */
 interface Rest {
-  /** What programs are told of the batch is not what was stored last. */
+  /** The state that is stored differs from the state of the workflow. */
   isUnrecorded(): boolean;
   record(): Promise<void>;
   publish(): void;
   continueAsNew(): Promise<never>;
 }
 
-/** The pending items of a batch: looked at when a hint comes, carried out when they can be, expired when they are due. */
+/** The pending items of a batch: checked when a hint comes, applied when their references exist, expired when they are due. */
 export class BatchWaits {
   readonly #work: BatchWork;
   readonly #plan: BatchPlan;
@@ -29,7 +30,7 @@ export class BatchWaits {
     this.#rest = rest;
   }
 
-  /** Sleeps until a hint or a deadline comes, then looks, carries out what is ready, and expires what is due. */
+  /** Sleeps until a hint or a deadline comes, then checks, applies ready items, and expires due items. */
   async watch(): Promise<void> {
     const state = this.#state;
     const rest = this.#rest;
@@ -45,7 +46,7 @@ export class BatchWaits {
       const isMoved = (): boolean => state.nextDeadline !== deadline;
       if (deadline === undefined) await condition(() => stirred() || isMoved());
       else if (deadline > Date.now()) {
-        const summary = `deadline of ${state.pendingIndexes.length} pending items`;
+        const summary = `deadline of ${counted(state.dueAt(deadline).length, 'pending item')}`;
         await condition(() => stirred() || isMoved(), deadline - Date.now(), { summary });
       }
       if (isOver()) return;
@@ -57,21 +58,21 @@ export class BatchWaits {
     }
   }
 
-  /** Carries out what is ready. While suspended, the rest goes on waiting, and its deadlines run on. */
+  /** Applies ready items. While the batch is suspended the others keep waiting, and their deadlines run on. */
   async #look(): Promise<void> {
     const state = this.#state;
     const indexes = state.pendingIndexes;
     state.woken = false;
     try {
-      const { settled, result, ready, lookAgain } = await this.#work.activities.look({ ...this.#work.id, indexes });
+      const { settled, result, ready, lookAgain } = await this.#work.activities.check({ ...this.#work.id, indexes });
       state.replace(settled, result.tally, result.pending);
       for (const stage of ready) await this.#work.runStage([...stage], 'leave', (chunk) => this.#applyReady(chunk));
       const isStuck = lookAgain || ready.flat(2).some((index) => state.isPending(index));
       if (!isStuck || state.suspended || state.cancelled) return;
-      // Another batch is carrying them out with its own, or what they need has gone again: nobody may tell.
+      // another batch applies them together with its own, or a resource they need was deleted again: no signal may come
       state.woken = true;
       const isIdle = indexes.every((index) => state.isPending(index));
-      if (isIdle) await sleep(CLAIMED_RETRY_MS, { summary: 'pending items are being carried out by another batch' });
+      if (isIdle) await sleep(CLAIMED_RETRY_MS, { summary: 'another batch is applying pending items' });
     } catch (error) {
       this.#giveUp(indexes, error);
     }
@@ -103,8 +104,7 @@ export class BatchWaits {
     try {
       const { tally, pending } = await this.#work.activities.expireItems({ ...this.#work.id, indexes: due, asOf });
       state.replace(due, tally, pending);
-      if (pending.length > 0)
-        await sleep(CLAIMED_RETRY_MS, { summary: 'due items are being carried out by another batch' });
+      if (pending.length > 0) await sleep(CLAIMED_RETRY_MS, { summary: 'another batch is applying due items' });
     } catch (error) {
       this.#giveUp(due, error);
     }

@@ -97,7 +97,7 @@ export class BatchWork {
     const { controls } = state;
     const waitMs = Math.min(HALTED_RETRY_MS * 2 ** (times - 1), MAX_HALTED_RETRY_MS);
     await condition(() => state.controls !== controls, waitMs, {
-      summary: 'the batch is stored as suspended or cancelled: waits for the signal',
+      summary: 'waiting for the signal of a suspend or cancel that is stored',
     });
   }
 
