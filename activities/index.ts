@@ -1,8 +1,8 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
-import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { attemptOfCommands } from '../isolation/attempt.ts';
+import { classifyFailure } from '../services/failures.ts';
 import { asAttempt } from '../store/mongodb/command-time.ts';
-import { kindOfFailure, SupersededError } from '../store/mongodb/errors.ts';
+import { SupersededError } from '../store/mongodb/errors.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { applyItems } from './apply-items.ts';
 import { deleteResources } from './delete-resources.ts';
@@ -43,39 +43,30 @@ export function createActivities(context: ActivityContext): Activities {
         try {
           return await asAttempt<unknown>(attemptOfCommands(), () => activity(context, input));
         } catch (error) {
-          throw classified(context, name, error);
+          throw toThrow(context, name, error);
         }
       },
     ]),
   ) as unknown as Activities; // the names and types are those of ACTIVITIES
 }
 
-/** What MongoDB and Temporal do while they, or the way to them, are not well. */
-const isPassing = (error: Error): boolean =>
-  kindOfFailure(error) === 'outage' ||
-  error instanceof SupersededError ||
-  error instanceof ServiceError ||
-  error instanceof WorkflowNotFoundError ||
-  isGrpcServiceError(error);
-
 /**
- * Retry by the kind of error: what servers do passes (retried for ever, with back-off); what we have thrown on purpose says
- * itself; anything else is a bug, which a retry would only repeat.
+ * The error that Temporal gets for what an activity threw. `ApplicationFailure` and the SDK's own errors pass as they are. An outage is
+ * retried without end, and so is an attempt that another one has superseded. Anything else is a bug, which a retry would only repeat.
  */
-function classified({ logger }: ActivityContext, name: string, error: unknown): unknown {
+function toThrow({ logger }: ActivityContext, name: string, error: unknown): unknown {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError)
     return error;
-  if (error instanceof Error && isPassing(error)) {
+  const { kind } = classifyFailure(error);
+  const errorName = error instanceof Error ? error.name : 'error';
+  if (kind === 'outage' || error instanceof SupersededError) {
     logger.warn(
-      // an object of ours instead would be logged as "no error was thrown"
+      // pino logs an error under another name than `err` as a plain object
       { activity: name, err: error },
-      'a server failed; the activity is retried',
+      kind === 'outage' ? 'a server failed; the activity is retried' : 'a later attempt has superseded this one',
     );
-    return ApplicationFailure.retryable(`${error.name} in ${name}`, error.name);
+    return ApplicationFailure.retryable(`${errorName} in ${name}`, errorName);
   }
-  logger.error({ activity: name, err: error }, 'an activity failed for a reason of ours');
-  return ApplicationFailure.nonRetryable(
-    `${error instanceof Error ? error.name : 'error'} in ${name}; the worker log has the reason`,
-    'Bug',
-  );
+  logger.error({ activity: name, kind, err: error }, 'an activity failed because of a bug');
+  return ApplicationFailure.nonRetryable(`${errorName} in ${name}; the worker log has the reason`, 'Bug');
 }

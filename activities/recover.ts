@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo, cancellationSignal, heartbeat, metricMeter } from '@temporalio/activity';
+import { logPostponed } from '../services/failures.ts';
 import { removeSweepSchedule } from '../services/temporal/recovery-workflow.ts';
 import type { RecoverInput, RecoverResult } from '../workflows/messages.ts';
 import { RECOVERED, type Recovered, type RecoveryPlaces } from '../workflows/messages.ts';
@@ -129,7 +130,7 @@ class Shift {
       this.#count(result);
       return result.hasMore ? (job.paceMs ?? 0) : job.everyMs;
     } catch (error) {
-      if (!this.#signal.aborted) this.#context.logger.warn({ job: job.name, err: error }, 'a job of recovery failed');
+      if (!this.#signal.aborted) logPostponed(this.#context.logger, error, { job: job.name }, 'a recovery job failed');
       return FAILED_MS;
     }
   }

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
-import { type Client, isGrpcServiceError } from '@temporalio/client';
+import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
 import type { TerminateOptions } from '../domain/batch/batch.ts';
 import type { ItemError } from '../domain/batch/outcome.ts';
 import { blocksOf, countBlocks, seedOf } from '../domain/executions/job-counts.ts';
@@ -47,10 +47,6 @@ export async function terminateExecutions(context: ActivityContext, input: Items
   const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
   try {
     return await carryOut(context, input);
-  } catch (error) {
-    // A call that failed is made again; anything else is for whoever reads the log.
-    if (isGrpcServiceError(error)) throw ApplicationFailure.retryable(`Temporal: ${error.details}`, 'Unavailable');
-    throw error;
   } finally {
     clearInterval(beat);
   }

@@ -86,5 +86,6 @@ export const WITHOUT_SERVERS = [
   'test/embedded/{compose,environment-example,exclusive,once-built,operations-page}.test.ts',
   'test/domain/*.test.ts',
   'test/store/{causal-order,errors,index-rules,item-pages,young-documents}.test.ts',
-  'test/workflows/{batch-state,next-step}.test.ts',
+  'test/services/failures.test.ts',
+  'test/workflows/{batch-progress,batch-state,next-step,plan-progress,summaries}.test.ts',
 ];

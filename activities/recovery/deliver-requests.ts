@@ -1,4 +1,5 @@
 import { type DeliveryState, deliverRequest } from '../../services/batches/control-batch.ts';
+import { logPostponed } from '../../services/failures.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { undeliveredRequests } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
@@ -45,7 +46,12 @@ async function deliver(context: ActivityContext, batch: BatchDocument): Promise<
     const tell = (): Promise<DeliveryState> => deliverRequest(context, batch);
     return (await context.client.withDeadline(Date.now() + TELL_TIMEOUT_MS, tell)) === 'told';
   } catch (error) {
-    context.logger.warn({ batchId: batch._id, err: error }, 'a request could not be delivered to a batch');
+    logPostponed(
+      context.logger,
+      error,
+      { batchId: batch._id },
+      'delivering a control request failed; the next pass retries it',
+    );
     return false;
   }
 }

@@ -2,6 +2,7 @@ import { isTerminal } from '../../domain/batch/batch.ts';
 import { CLOCKS_DIFFER_MS } from '../../domain/clocks.ts';
 import { openBatchIds } from '../../services/batches/open-batches.ts';
 import { type BatchExecution, latestExecution, startBatch } from '../../services/batches/start-batch.ts';
+import { logPostponed } from '../../services/failures.ts';
 import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
 import { type OpenBatch, openBatchPages, stillOpen } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
@@ -112,7 +113,7 @@ async function recoverOrLeave(context: ActivityContext, batch: BatchDocument): P
   try {
     return await recoverBatch(context, batch);
   } catch (error) {
-    context.logger.warn({ batchId: batch._id, err: error }, 'a batch is left to the next pass of recovery');
+    logPostponed(context.logger, error, { batchId: batch._id }, 'recovering a batch failed; the next pass retries it');
     return null;
   }
 }

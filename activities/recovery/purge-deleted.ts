@@ -1,4 +1,5 @@
 import { purgeBatch } from '../../services/batches/purge-batch.ts';
+import { logPostponed } from '../../services/failures.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { type DeletedPlace, deletedBatches, markExpired } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
@@ -50,7 +51,7 @@ async function purgeOrLeave(context: ActivityContext, batch: BatchDocument): Pro
     if ((await recoverBatch(context, batch)) !== 'finished') return null;
     return (await purge()) ? 'purged' : 'finished';
   } catch (error) {
-    context.logger.warn({ batchId: batch._id, err: error }, 'a deleted batch is left to the next pass of recovery');
+    logPostponed(context.logger, error, { batchId: batch._id }, 'removing a batch failed; the next pass retries it');
     return null;
   }
 }

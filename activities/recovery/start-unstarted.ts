@@ -1,5 +1,5 @@
 import { latestExecution, startBatch } from '../../services/batches/start-batch.ts';
-import { startFailure } from '../../services/batches/start-failure.ts';
+import { startFailure } from '../../services/failures.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { confirmStarts, postponeStart, unstartedBatches } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';

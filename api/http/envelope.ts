@@ -2,8 +2,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { exactJson } from '../../domain/json/exact.ts';
 import { KeyReusedError } from '../../services/batches/accept-batch.ts';
 import { NotAllowedError } from '../../services/batches/control-batch.ts';
-import { isBusy, isTemporalFailure } from '../../services/batches/start-failure.ts';
-import { kindOfFailure } from '../../store/mongodb/errors.ts';
+import { classifyFailure } from '../../services/failures.ts';
 import { ApiError, serverUnavailable } from './api-error.ts';
 import type { ApiContext } from './context.ts';
 
@@ -19,10 +18,11 @@ export function toApiError(error: unknown): ApiError | null {
   if (error instanceof ApiError) return error;
   if (error instanceof KeyReusedError) return new ApiError(422, error.message);
   if (error instanceof NotAllowedError) return new ApiError(409, error.message);
-  if (kindOfFailure(error) === 'outage') return serverUnavailable('mongodb');
-  if (isBusy(error)) return new ApiError(429, 'Temporal takes no more requests for now', { retryAfterSeconds: 2 });
-  if (isTemporalFailure(error)) return serverUnavailable('temporal');
-  return null;
+  const failure = classifyFailure(error);
+  if (failure.kind !== 'outage') return null;
+  return failure.isBusy
+    ? new ApiError(429, 'Temporal takes no more requests for now', { retryAfterSeconds: 2 })
+    : serverUnavailable(failure.server);
 }
 
 /** Headers that tell a caller how to go on, in whatever shape the body is; and what an operator should know. */

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { isBusy } from '../../services/batches/start-failure.ts';
+import { isBusy } from '../../services/failures.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { type Server, serverUnavailable } from '../http/api-error.ts';
 

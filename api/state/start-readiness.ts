@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { startFailure } from '../../services/batches/start-failure.ts';
+import { startFailure } from '../../services/failures.ts';
 import { ensureRecovery } from '../../services/temporal/recovery-workflow.ts';
 import { missingSetup } from '../../services/temporal/temporal-setup.ts';
 import { ApiError } from '../http/api-error.ts';

@@ -10,10 +10,10 @@ import {
 import { outcomeChunks } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../../workflows/messages.ts';
+import { classifyFailure } from '../failures.ts';
 import { type AcceptParts, startOrLeave } from './accept-batch.ts';
 import { isSignalLimit } from './signal-limit.ts';
 import { latestExecution, type StartParts, startBatch } from './start-batch.ts';
-import { isTemporalFailure } from './start-failure.ts';
 
 /** What telling a workflow takes. */
 export interface DeliverParts extends StartParts {
@@ -103,13 +103,18 @@ async function deliverOrLeave(parts: ControlParts, asked: BatchDocument): Promis
     const isStart = error instanceof NotStartedError;
     const failure = isStart ? error.cause : error;
     if (isStart) parts.startFailed(failure);
-    else if (!isTemporalFailure(failure)) throw error;
+    else if (!isOutageOfTemporal(failure)) throw error;
     logger.warn(
       { batchId: asked._id, err: failure },
       'the workflow could not be told of a request; recovery will tell it',
     );
     return 'later';
   }
+}
+
+function isOutageOfTemporal(error: unknown): boolean {
+  const failure = classifyFailure(error);
+  return failure.kind === 'outage' && failure.server === 'temporal';
 }
 
 async function refused({ database }: DeliverParts, batch: BatchDocument, verb: Verb): Promise<NotAllowedError> {
