@@ -6,24 +6,18 @@ import { quoted, shortened } from '../domain/json/shortened.ts';
 import type { BoundReference } from '../domain/write/decide-writes.ts';
 import { fieldOf } from '../domain/write/references-in.ts';
 import { type ResourceKey, resourceKey } from '../domain/write/resource.ts';
-import { type Attempt, isBlocked, thisAttempt } from '../isolation/attempt.ts';
-import { endEarlierAttempts, type Writable } from '../isolation/earlier-attempts.ts';
-import { takeOverRun } from '../isolation/executions.ts';
-import { withIntent } from '../isolation/with-intent.ts';
+import { type Attempt, isBlocked, thisAttempt } from '../isolation/attempts/attempt.ts';
+import { endEarlierAttempts, type Writable } from '../isolation/attempts/earlier-attempts.ts';
+import { takeOverRun } from '../isolation/attempts/executions.ts';
+import { withIntent } from '../isolation/intents/with-intent.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../services/definitions/schema-catalog.ts';
 import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
 import { type Item, keysOfItems, readItems } from '../store/items/item-pages.ts';
 import { MISSING_PER_OUTCOME, type NewList, newList, storeLists } from '../store/items/key-lists.ts';
-import {
-  fenceOutcomes,
-  hasWaited,
-  type MissingKey,
-  readOutcomes,
-  type StoredOutcome,
-  writeOutcomes,
-} from '../store/items/outcomes.ts';
+import { hasWaited, type MissingKey, readOutcomes, type StoredOutcome } from '../store/items/outcomes.ts';
 import { type PendingRegistration, registerPending, releasePending } from '../store/items/pending-items.ts';
+import { fenceOutcomes, writeOutcomes } from '../store/items/write-outcomes.ts';
 import { currentAttempt } from '../store/mongodb/command-time.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';

@@ -3,14 +3,15 @@ import { activityInfo } from '@temporalio/activity';
 import { type ItemError, isOpen } from '../domain/batch/outcome.ts';
 import { decideDeletion } from '../domain/delete/decide-deletion.ts';
 import type { ResourceKey } from '../domain/write/resource.ts';
-import { type Attempt, blocked, thisAttempt } from '../isolation/attempt.ts';
+import { type Attempt, blocked, thisAttempt } from '../isolation/attempts/attempt.ts';
+import { assertExecution, takeOverRun } from '../isolation/attempts/executions.ts';
 import {
   type MarkedForDeletion,
   markEach,
   markForDeletion,
   readMarked,
   remainingIntents,
-} from '../isolation/deletion-marks.ts';
+} from '../isolation/deletes/deletion-marks.ts';
 import {
   type DeletionStep,
   endGroups,
@@ -21,17 +22,17 @@ import {
   readStep,
   roundOfStep,
   stepId,
-} from '../isolation/deletion-steps.ts';
-import { assertExecution, takeOverRun } from '../isolation/executions.ts';
-import { type CommitDocument, decideGroup } from '../isolation/groups.ts';
-import { intentsOn } from '../isolation/intents.ts';
-import type { MarkedDocument } from '../isolation/read-resources.ts';
-import { readReferrers, type Vertex } from '../isolation/reference-graph.ts';
-import { resolveMarks } from '../isolation/resolve-deletion-marks.ts';
-import { unmarkForDeletion } from '../isolation/write-resources.ts';
+} from '../isolation/deletes/deletion-steps.ts';
+import { type CommitDocument, decideGroup } from '../isolation/groups/groups.ts';
+import { resolveMarks } from '../isolation/groups/resolve-marks.ts';
+import { intentsOn } from '../isolation/intents/intents.ts';
+import { readReferrers, type Vertex } from '../isolation/resources/reference-graph.ts';
+import type { MarkedDocument } from '../isolation/resources/visibility.ts';
+import { unmarkForDeletion } from '../isolation/resources/write-resources.ts';
 import { schemaNamesOf } from '../services/definitions/schema-names.ts';
 import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
-import { fenceOutcomes, readOutcomes } from '../store/items/outcomes.ts';
+import { readOutcomes } from '../store/items/outcomes.ts';
+import { fenceOutcomes } from '../store/items/write-outcomes.ts';
 import { SupersededError } from '../store/mongodb/errors.ts';
 import { slices } from '../store/mongodb/slices.ts';
 import type { DeletionResult, StepOfBatch, WorkResult } from '../workflows/messages.ts';

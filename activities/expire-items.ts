@@ -1,20 +1,13 @@
-import { thisAttempt } from '../isolation/attempt.ts';
-import { endEarlierAttempts } from '../isolation/earlier-attempts.ts';
-import { takeOverRun } from '../isolation/executions.ts';
+import { thisAttempt } from '../isolation/attempts/attempt.ts';
+import { endEarlierAttempts } from '../isolation/attempts/earlier-attempts.ts';
+import { takeOverRun } from '../isolation/attempts/executions.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
 import { keysOfItems, pagesWith } from '../store/items/item-pages.ts';
 import { MISSING_PER_OUTCOME } from '../store/items/key-lists.ts';
-import {
-  fenceOutcomes,
-  hasWaited,
-  inOrder,
-  outcomeChunks,
-  readOutcomePages,
-  type StoredOutcome,
-  writeOutcomes,
-} from '../store/items/outcomes.ts';
+import { hasWaited, inOrder, outcomeChunks, readOutcomePages, type StoredOutcome } from '../store/items/outcomes.ts';
 import { releasePending } from '../store/items/pending-items.ts';
+import { fenceOutcomes, writeOutcomes } from '../store/items/write-outcomes.ts';
 import type { Database } from '../store/mongodb/database.ts';
 import { slices } from '../store/mongodb/slices.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';

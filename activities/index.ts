@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
-import { attemptOfCommands } from '../isolation/attempt.ts';
+import { attemptOfCommands } from '../isolation/attempts/attempt.ts';
 import { classifyFailure } from '../services/failures.ts';
 import { asAttempt } from '../store/mongodb/command-time.ts';
 import { SupersededError } from '../store/mongodb/errors.ts';

@@ -2,10 +2,10 @@ import { planStages, resourcesPerActivity } from '../domain/batch/plan-chunks.ts
 import { selfSupporting } from '../domain/batch/self-supporting.ts';
 import { unboundTarget } from '../domain/schema/unbound-key.ts';
 import type { ResourceKey } from '../domain/write/resource.ts';
-import { type Attempt, renewed, thisAttempt } from '../isolation/attempt.ts';
-import { claimedItems, endEarlierAttempts } from '../isolation/earlier-attempts.ts';
-import { takeOverRun } from '../isolation/executions.ts';
-import { readTargets, visible } from '../isolation/read-resources.ts';
+import { type Attempt, renewed, thisAttempt } from '../isolation/attempts/attempt.ts';
+import { claimedItems, endEarlierAttempts } from '../isolation/attempts/earlier-attempts.ts';
+import { takeOverRun } from '../isolation/attempts/executions.ts';
+import { readTargets, visible } from '../isolation/resources/visibility.ts';
 import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
 import { keysOfItems, pagesWith } from '../store/items/item-pages.ts';
 import { allMissing, inOrder, outcomeChunks, type StoredOutcome } from '../store/items/outcomes.ts';

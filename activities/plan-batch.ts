@@ -10,21 +10,16 @@ import { tallyOf } from '../domain/batch/tally.ts';
 import { EACH_ITEM, type ReferenceField } from '../domain/schema/references.ts';
 import { referencesIn } from '../domain/write/references-in.ts';
 import { type ResourceKey, resourceKey } from '../domain/write/resource.ts';
-import { thisAttempt } from '../isolation/attempt.ts';
-import { takeOverRun } from '../isolation/executions.ts';
-import { heavyResources } from '../isolation/read-resources.ts';
+import { thisAttempt } from '../isolation/attempts/attempt.ts';
+import { takeOverRun } from '../isolation/attempts/executions.ts';
+import { heavyResources } from '../isolation/resources/resource-sizes.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../services/definitions/schema-catalog.ts';
-import { type BatchDocument, readBatch, recordStarted } from '../store/batches/batches.ts';
+import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
+import { recordStarted } from '../store/batches/run-state.ts';
 import { readIds, readItems } from '../store/items/item-pages.ts';
-import {
-  outcomeChunks,
-  pagesOf,
-  readOutcomePages,
-  requeueOutcomes,
-  type StoredOutcome,
-  unsuccessful,
-} from '../store/items/outcomes.ts';
+import { outcomeChunks, pagesOf, readOutcomePages, type StoredOutcome } from '../store/items/outcomes.ts';
+import { requeueOutcomes, unsuccessful } from '../store/items/requeue-outcomes.ts';
 import type { Plan, PlanInput } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck } from './control-check.ts';

@@ -1,5 +1,5 @@
 import { activityInfo } from '@temporalio/activity';
-import { recordRunning } from '../store/batches/batches.ts';
+import { recordRunning } from '../store/batches/run-state.ts';
 import type { RecordedState } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 

@@ -11,10 +11,11 @@ import { type DescribedExecution, describeExecution, isRunId } from '../services
 import { findExecution } from '../services/executions/list-executions.ts';
 import { isOwnOfDrover } from '../services/executions/own-executions.ts';
 import { CLOCK_SKEW_MS, wasThere } from '../services/executions/select-executions.ts';
-import { type BatchDocument, readBatch, recordFailedItems } from '../store/batches/batches.ts';
-import { recordJobs } from '../store/batches/termination-jobs.ts';
+import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
+import { recordFailedItems, recordJobs } from '../store/batches/termination-jobs.ts';
 import { type Item, readItems } from '../store/items/item-pages.ts';
-import { readOutcomes, type StoredOutcome, writeOutcomes } from '../store/items/outcomes.ts';
+import { readOutcomes, type StoredOutcome } from '../store/items/outcomes.ts';
+import { writeOutcomes } from '../store/items/write-outcomes.ts';
 import type { Database } from '../store/mongodb/database.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import { batchWorkflowId } from '../workflows/messages.ts';

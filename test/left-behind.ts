@@ -1,10 +1,10 @@
 import { acceptBatch, type BatchRequest } from '../services/batches/accept-batch.ts';
 import { batchesIn } from '../store/batches/batches.ts';
+import { findSchemaDefinition } from '../store/definitions/schema-definitions.ts';
 import type { NewItem } from '../store/items/item-pages.ts';
 import { pendingItemsIn } from '../store/items/pending-documents.ts';
 import { waitsIn } from '../store/items/waits.ts';
 import type { Database } from '../store/mongodb/database.ts';
-import { findSchemaDefinition } from '../store/schema-definitions.ts';
 import type { Program } from '../testkit/program.ts';
 import type { RecoverResult } from '../workflows/messages.ts';
 import { batchWorkflowId, RECOVERY_WORKFLOW_TYPE } from '../workflows/messages.ts';

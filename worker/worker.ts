@@ -5,7 +5,7 @@ import { type Checkpoint, createActivityContext } from '../activities/activity-c
 import { createActivities } from '../activities/index.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { connectClient, connectNative } from '../connections.ts';
-import { commandTimeoutMs } from '../isolation/attempt.ts';
+import { commandTimeoutMs } from '../isolation/attempts/attempt.ts';
 import { dataConverter } from '../payload-codec.ts';
 import { MemoryAllowance } from '../services/deletes/memory-allowance.ts';
 import { connectDatabase } from '../store/mongodb/database.ts';

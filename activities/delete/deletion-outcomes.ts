@@ -2,7 +2,8 @@ import type { ItemError } from '../../domain/batch/outcome.ts';
 import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
 import type { SchemaNames } from '../../services/definitions/schema-names.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
-import { readOutcomes, type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
+import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
+import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
 function describe(key: ResourceKey, names: SchemaNames): string {

@@ -5,7 +5,7 @@ import { isDeleted, type NumberedDecision, survivingReferrers } from '../../doma
 import { LinkedResources } from '../../domain/delete/linked-resources.ts';
 import { type DeletionLayout, keysPerStep, layOutDeletion, type StepRange } from '../../domain/delete/step-layout.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import type { DecidedItems, DeletionStep, DeletionTarget } from '../../isolation/deletion-steps.ts';
+import type { DecidedItems, DeletionStep, DeletionTarget } from '../../isolation/deletes/deletion-steps.ts';
 import { type SchemaNames, schemaNamesOf } from '../../services/definitions/schema-names.ts';
 import { decideInSlices } from '../../services/deletes/decide-in-slices.ts';
 import { keysWorthAScan, type Loading, loadAll, loadListed } from '../../services/deletes/load-deletion-graph.ts';

@@ -1,7 +1,7 @@
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import { type DeletionStep, endGroups, markStepDone, unfinishedSteps } from '../../isolation/deletion-steps.ts';
-import { type CommitDocument, survivorsOf } from '../../isolation/groups.ts';
-import { removeMarkedForDeletion } from '../../isolation/write-resources.ts';
+import { type DeletionStep, endGroups, markStepDone, unfinishedSteps } from '../../isolation/deletes/deletion-steps.ts';
+import { type CommitDocument, survivorsOf } from '../../isolation/groups/groups.ts';
+import { removeMarkedForDeletion } from '../../isolation/resources/write-resources.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { slices } from '../../store/mongodb/slices.ts';

@@ -1,16 +1,14 @@
 import { isWrite } from '../../domain/batch/batch.ts';
-import type { ItemAction, ItemError } from '../../domain/batch/outcome.ts';
+import type { ItemError } from '../../domain/batch/outcome.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import { blocked } from '../../isolation/attempt.ts';
-import { decideGroup } from '../../isolation/groups.ts';
-import { readResources } from '../../isolation/read-resources.ts';
-import { makeVisible, removeUncommitted } from '../../isolation/write-resources.ts';
+import { blocked } from '../../isolation/attempts/attempt.ts';
+import { recordedWrites } from '../../isolation/resources/write-records.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { keysOfItems } from '../../store/items/item-pages.ts';
-import { hasWaited, readOutcomes, type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
+import { hasWaited, readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import { releasePending } from '../../store/items/pending-items.ts';
+import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import type { ResourceDocument } from '../../store/resources.ts';
 
 /** Identities that items have created, as their outcomes say. */
 export async function createdKeysOf(
@@ -41,7 +39,7 @@ export async function finishLeftovers(
   const pending = keys.filter(({ index }) => before.get(index)?.status === 'pending');
   const claimed = await releasePending(database, batch, pending);
   if (claimed.size > 0) throw blocked('another batch is carrying out pending items of this one');
-  const applied = await appliedActions(database, batch, keys);
+  const applied = await recordedWrites(database, batch._id, keys);
   const outcomes = new Map<number, StoredOutcome>();
   for (const index of indexes) {
     const attempts = before.get(index)?.attempts ?? 0;
@@ -65,43 +63,11 @@ export async function finishApplied(
 ): Promise<{ outcomes: Map<number, StoredOutcome>; created: ResourceKey[] }> {
   const [before, keys] = [await readOutcomes(database, batch, indexes), await keysOfItems(database, batch, indexes)];
   const outcomes = new Map<number, StoredOutcome>();
-  for (const [index, action] of await appliedActions(database, batch, keys)) {
+  for (const [index, action] of await recordedWrites(database, batch._id, keys)) {
     const known = before.get(index);
     const attempts = known?.status === 'pending' ? known.attempts : (known?.attempts ?? 0) + 1;
     outcomes.set(index, { status: 'succeeded', action, attempts, ...hasWaited(known) });
   }
   await writeOutcomes(database, batch, outcomes);
   return { outcomes, created: await createdKeysOf(database, batch, outcomes) };
-}
-
-async function appliedActions(
-  database: Database,
-  batch: BatchDocument,
-  keys: readonly { key: ResourceKey; index: number }[],
-): Promise<Map<number, ItemAction>> {
-  const resources = await readResources(database, [...new Set(keys.map(({ key }) => key))]);
-  await endHidden(database, batch, resources);
-  return new Map(
-    keys.flatMap(({ key, index }) => {
-      const entry = resources.get(key)?.writes.find((write) => write.batchId === batch._id && write.index === index);
-      return entry ? [[index, entry.action] as const] : [];
-    }),
-  );
-}
-
-/** What a dead delivery of this batch has hidden is shown, if it got as far as that; otherwise nobody has seen it, and it goes. */
-async function endHidden(
-  database: Database,
-  batch: BatchDocument,
-  resources: Map<ResourceKey, ResourceDocument>,
-): Promise<void> {
-  for (const { _id, hidden, writes } of [...resources.values()]) {
-    if (hidden === undefined || writes.every((write) => write.batchId !== batch._id)) continue;
-    if ((await decideGroup(database, hidden, 'aborted')).state === 'committed')
-      await makeVisible(database, hidden, [_id]);
-    else {
-      await removeUncommitted(database, hidden, [_id]);
-      resources.delete(_id);
-    }
-  }
 }

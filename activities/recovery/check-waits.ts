@@ -1,5 +1,5 @@
 import { unboundTarget } from '../../domain/schema/unbound-key.ts';
-import { readTargets, visible } from '../../isolation/read-resources.ts';
+import { readTargets, visible } from '../../isolation/resources/visibility.ts';
 import { wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import { waitsAfter } from '../../store/items/waits.ts';
 import { NOTHING_DONE, type RecoveryJob } from './job.ts';

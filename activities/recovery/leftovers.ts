@@ -1,8 +1,7 @@
-import { removeOldPlaceholders } from '../../isolation/fences.ts';
-import { forgetOldGroups } from '../../isolation/groups.ts';
-import { removeStaleIntents } from '../../isolation/intents.ts';
-import { markedResources } from '../../isolation/read-resources.ts';
-import { resolveMarks } from '../../isolation/resolve-deletion-marks.ts';
+import { removeOldPlaceholders } from '../../isolation/attempts/fences.ts';
+import { forgetOldGroups } from '../../isolation/groups/groups.ts';
+import { markedResources, resolveMarks } from '../../isolation/groups/resolve-marks.ts';
+import { removeStaleIntents } from '../../isolation/intents/intents.ts';
 import { insertBoundBatch } from '../../services/batches/accept-batch.ts';
 import { finishDefinitions } from '../../services/definitions/finish-changes.ts';
 import { recordInserted, removeOldKeys, uninsertedBindings } from '../../store/batches/idempotency-keys.ts';

@@ -3,7 +3,8 @@ import { wasEndedBy } from '../../services/executions/execution-history.ts';
 import { describeExecution } from '../../services/executions/executions.ts';
 import { CLOCK_SKEW_MS } from '../../services/executions/select-executions.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
-import { type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
+import type { StoredOutcome } from '../../store/items/outcomes.ts';
+import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { forEachConcurrently } from '../concurrency-limit.ts';
 

@@ -8,8 +8,8 @@ import {
   type JobCounts,
   NO_JOBS,
 } from '../../domain/executions/job-counts.ts';
-import { type BatchDocument, recordJobsCreated } from '../../store/batches/batches.ts';
-import { added, recordSeed } from '../../store/batches/termination-jobs.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { added, recordJobsCreated, recordSeed } from '../../store/batches/termination-jobs.ts';
 import { isTermination, type Termination } from '../../store/batches/terminations.ts';
 import { pagesWith } from '../../store/items/item-pages.ts';
 import { outcomeChunks, readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';

@@ -1,7 +1,8 @@
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import type { Attempt } from '../../isolation/attempt.ts';
-import { type MarkedDocument, readForWriting, readTargets } from '../../isolation/read-resources.ts';
-import { resolveMarks } from '../../isolation/resolve-deletion-marks.ts';
+import type { Attempt } from '../../isolation/attempts/attempt.ts';
+import { resolveMarks } from '../../isolation/groups/resolve-marks.ts';
+import { readForWriting } from '../../isolation/resources/read-for-writing.ts';
+import { type MarkedDocument, readTargets } from '../../isolation/resources/visibility.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { WorkItem } from '../write/work-items.ts';

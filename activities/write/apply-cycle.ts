@@ -1,10 +1,11 @@
-import { type Attempt, isBlocked } from '../../isolation/attempt.ts';
-import { claimedItems } from '../../isolation/earlier-attempts.ts';
-import { withIntent } from '../../isolation/with-intent.ts';
+import { type Attempt, isBlocked } from '../../isolation/attempts/attempt.ts';
+import { claimedItems } from '../../isolation/attempts/earlier-attempts.ts';
+import { withIntent } from '../../isolation/intents/with-intent.ts';
 import { signalAvailable, wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
-import { type BatchDocument, readBatches, recordClaims } from '../../store/batches/batches.ts';
+import { type BatchDocument, readBatches } from '../../store/batches/batches.ts';
 import { haltIn } from '../../store/batches/halts.ts';
+import { recordClaims } from '../../store/batches/run-state.ts';
 import { readItems } from '../../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { PendingMember } from '../../store/items/pending-documents.ts';

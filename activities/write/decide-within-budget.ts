@@ -1,7 +1,7 @@
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import { decideWrites, type ResourceState, type WriteDecisions } from '../../domain/write/decide-writes.ts';
 import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
-import type { Attempt } from '../../isolation/attempt.ts';
+import type { Attempt } from '../../isolation/attempts/attempt.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { WorkItem } from './work-items.ts';
 

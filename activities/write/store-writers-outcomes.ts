@@ -1,6 +1,7 @@
 import { appendTo } from '../../domain/collections/append-to.ts';
 import { finishedBatches, readBatches } from '../../store/batches/batches.ts';
-import { readOutcomes, type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
+import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
+import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
 

@@ -2,10 +2,15 @@ import { isOpen } from '../../domain/batch/outcome.ts';
 import { stronglyConnectedComponents } from '../../domain/collections/components.ts';
 import type { ResourceState, WriteDecision } from '../../domain/write/decide-writes.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import { type Attempt, blocked } from '../../isolation/attempt.ts';
-import { assertNotSuperseded } from '../../isolation/earlier-attempts.ts';
-import { decideGroup, forgetGroups } from '../../isolation/groups.ts';
-import { insertResources, makeVisible, type ResourceUpdate, updateResources } from '../../isolation/write-resources.ts';
+import { type Attempt, blocked } from '../../isolation/attempts/attempt.ts';
+import { assertNotSuperseded } from '../../isolation/attempts/earlier-attempts.ts';
+import { decideGroup, forgetGroups } from '../../isolation/groups/groups.ts';
+import {
+  insertResources,
+  makeVisible,
+  type ResourceUpdate,
+  updateResources,
+} from '../../isolation/resources/write-resources.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';

@@ -11,7 +11,8 @@ import {
   suspendBatch,
 } from '../../services/batches/control-batch.ts';
 import { countJobs } from '../../services/executions/count-jobs.ts';
-import { findBatch, recordDismissed } from '../../store/batches/batches.ts';
+import { findBatch } from '../../store/batches/batches.ts';
+import { recordDismissed } from '../../store/batches/termination-jobs.ts';
 import {
   countTerminations,
   isLive,

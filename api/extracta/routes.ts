@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { findBatch } from '../../store/batches/batches.ts';
-import { findSchemaDefinition } from '../../store/schema-definitions.ts';
+import { findSchemaDefinition } from '../../store/definitions/schema-definitions.ts';
 import type { ApiContext } from '../http/context.ts';
 import { type Api, defineRoute, jsonResponse } from '../http/define-route.ts';
 import { setErrorHeaders, toApiError } from '../http/envelope.ts';

@@ -8,7 +8,7 @@ import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../servic
 import { purgeBatch } from '../../services/batches/purge-batch.ts';
 import { viewBatch, viewListedBatch } from '../../services/batches/view-batch.ts';
 import { type BatchDocument, findBatch, listBatches, markDeleted } from '../../store/batches/batches.ts';
-import { findSchemaDefinition } from '../../store/schema-definitions.ts';
+import { findSchemaDefinition } from '../../store/definitions/schema-definitions.ts';
 import { notFound } from '../http/api-error.ts';
 import type { ApiContext } from '../http/context.ts';
 import type { ListPlace } from '../http/cursors.ts';

@@ -9,7 +9,7 @@ import { fieldAt } from '../../domain/schema/json-pointer.ts';
 import { MAX_RESOURCE_BYTES, sizeFault } from '../../domain/write/decide-writes.ts';
 import { externalIdOf, isExternalId } from '../../domain/write/external-id.ts';
 import type { JsonObject } from '../../domain/write/resource.ts';
-import { allExternalIds } from '../../isolation/reference-graph.ts';
+import { allExternalIds } from '../../isolation/resources/reference-graph.ts';
 import { acceptBatch, type BatchRequest, type KeyedRequest } from '../../services/batches/accept-batch.ts';
 import { MemoryExceededError } from '../../services/deletes/memory-allowance.ts';
 import { PREVIEW_TIMEOUT_MS, PreviewTimeoutError, previewDeletion } from '../../services/deletes/preview-deletion.ts';

@@ -9,7 +9,7 @@ import {
   findResource,
   referrerPage,
   resourcePage,
-} from '../../isolation/read-resources.ts';
+} from '../../isolation/resources/resource-pages.ts';
 import { type ResourceDocument, toResource } from '../../store/resources.ts';
 import { notFound } from '../http/api-error.ts';
 import type { ApiContext } from '../http/context.ts';

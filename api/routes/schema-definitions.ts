@@ -21,13 +21,9 @@ import {
   changeSchemaDefinition,
   deleteSchemaDefinition,
 } from '../../services/definitions/change-schema-definition.ts';
-import {
-  countSchemaDefinitions,
-  createSchemaDefinition,
-  findSchemaDefinition,
-  recordAnnounced,
-  schemaDefinitionPage,
-} from '../../store/schema-definitions.ts';
+import { createSchemaDefinition } from '../../store/definitions/create-schema-definition.ts';
+import { countSchemaDefinitions, schemaDefinitionPage } from '../../store/definitions/schema-definition-pages.ts';
+import { findSchemaDefinition, recordAnnounced } from '../../store/definitions/schema-definitions.ts';
 import { ApiError, badRequest, notFound } from '../http/api-error.ts';
 import type { ApiContext, Services } from '../http/context.ts';
 import type { ListPlace } from '../http/cursors.ts';

@@ -57,7 +57,7 @@ export const GUARDS = {
   },
   'version-check': {
     protects: 'no lost update: an update names the version that it read',
-    file: 'isolation/write-resources.ts',
+    file: 'isolation/resources/write-resources.ts',
     text: '        version: from.version,\n        leaving:',
     without: '        leaving:',
     workload: { patchesAtOnce: 1 },

@@ -1,12 +1,8 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { isTerminal } from '../../domain/batch/batch.ts';
-import {
-  type BatchDocument,
-  claimRetry,
-  readBatch,
-  recordDelivered,
-  requestControl,
-} from '../../store/batches/batches.ts';
+import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
+import { recordDelivered, requestControl } from '../../store/batches/control-requests.ts';
+import { claimRetry } from '../../store/batches/run-state.ts';
 import { outcomeChunks } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../../workflows/messages.ts';

@@ -3,12 +3,11 @@ import { sameJson } from '../../domain/json/text.ts';
 import type { SchemaDefinition, SchemaDefinitionInput } from '../../domain/schema/definition.ts';
 import type { ReferenceField } from '../../domain/schema/references.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import { fenceStored } from '../../isolation/fences.ts';
-import { intentsToWrite } from '../../isolation/intents.ts';
-import { countResourcesOfSchema, readResources, resourcesOfSchema } from '../../isolation/read-resources.ts';
-import { rewriteReferences } from '../../isolation/write-resources.ts';
-import type { Database } from '../../store/mongodb/database.ts';
-import type { ResourceDocument } from '../../store/resources.ts';
+import { fenceStored } from '../../isolation/attempts/fences.ts';
+import { intentsToWrite } from '../../isolation/intents/intents.ts';
+import { readResources } from '../../isolation/resources/read-for-writing.ts';
+import { countResourcesOfSchema, resourcesOfSchema } from '../../isolation/resources/resource-pages.ts';
+import { rewriteReferences } from '../../isolation/resources/write-resources.ts';
 import {
   beginChange,
   type Change,
@@ -23,8 +22,10 @@ import {
   removeDefinition,
   showDefinition,
   unsettledDefinitions,
-} from '../../store/schema-changes.ts';
-import { readSchemaDefinition, referringDefinitions } from '../../store/schema-definitions.ts';
+} from '../../store/definitions/schema-changes.ts';
+import { readSchemaDefinition, referringDefinitions } from '../../store/definitions/schema-definitions.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import type { ResourceDocument } from '../../store/resources.ts';
 import {
   BoundSchema,
   ChangeValidation,

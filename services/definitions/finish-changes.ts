@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { unboundSchemaKey } from '../../domain/schema/unbound-key.ts';
+import { recordAnnounced, unannouncedDefinitions } from '../../store/definitions/schema-definitions.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { recordAnnounced, unannouncedDefinitions } from '../../store/schema-definitions.ts';
 import { wakeWaiting } from '../batches/wake-waiting.ts';
 import { finishSchemaChanges } from './change-schema-definition.ts';
 

@@ -3,8 +3,12 @@ import type { Scope } from '../../domain/batch/scope.ts';
 import { BoundedCache } from '../../domain/collections/bounded-cache.ts';
 import { type CompiledSchema, compileSchema } from '../../domain/schema/compiler.ts';
 import type { SchemaDefinition } from '../../domain/schema/definition.ts';
+import {
+  bindSchemaNames,
+  currentSchemaVersion,
+  readSchemaDefinition,
+} from '../../store/definitions/schema-definitions.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { bindSchemaNames, currentSchemaVersion, readSchemaDefinition } from '../../store/schema-definitions.ts';
 import { ValidationThreads } from './validation-threads.ts';
 
 /** Memory of compiled schemas in one process, in bytes as estimated, and the share that one platform can have of it. */

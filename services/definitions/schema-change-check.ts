@@ -7,10 +7,10 @@ import { fieldIdentity, type ReferenceField } from '../../domain/schema/referenc
 import { type FoundReference, fieldOf, MAX_REFERENCES, referencesIn } from '../../domain/write/references-in.ts';
 import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
 import { resourceKey } from '../../domain/write/resource.ts';
-import { checkTargets } from '../../isolation/read-resources.ts';
+import { checkTargets } from '../../isolation/resources/targets.ts';
+import { bindSchemaNames } from '../../store/definitions/schema-definitions.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
-import { bindSchemaNames } from '../../store/schema-definitions.ts';
 import type { ValidationThreads } from './validation-threads.ts';
 
 /** A stored resource that stands in the way of a change. */

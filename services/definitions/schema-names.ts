@@ -1,6 +1,6 @@
 import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
+import { readSchemaDefinition } from '../../store/definitions/schema-definitions.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { readSchemaDefinition } from '../../store/schema-definitions.ts';
 
 /** Schema definition ids -> names, for messages. */
 export type SchemaNames = ReadonlyMap<string, string>;

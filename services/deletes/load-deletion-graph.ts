@@ -3,14 +3,9 @@ import { type ChargeMemory, NumberList } from '../../domain/collections/number-l
 import { MAX_NAMED_REFERRERS } from '../../domain/delete/decide-deletion.ts';
 import type { LinkedResources } from '../../domain/delete/linked-resources.ts';
 import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
-import { visible } from '../../isolation/read-resources.ts';
-import {
-  estimatedResources,
-  readReferrers,
-  readVertices,
-  scanVertices,
-  type Vertex,
-} from '../../isolation/reference-graph.ts';
+import { readReferrers, readVertices, scanVertices, type Vertex } from '../../isolation/resources/reference-graph.ts';
+import { estimatedResources } from '../../isolation/resources/resource-sizes.ts';
+import { visible } from '../../isolation/resources/visibility.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { KEYS_PER_QUERY } from '../../store/mongodb/slices.ts';
 

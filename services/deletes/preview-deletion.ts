@@ -5,7 +5,7 @@ import { isDeleted } from '../../domain/delete/decide-deletion.ts';
 import { LinkedResources } from '../../domain/delete/linked-resources.ts';
 import type { SchemaDefinition } from '../../domain/schema/definition.ts';
 import { parseResourceKey, resourceKey } from '../../domain/write/resource.ts';
-import { allExternalIds } from '../../isolation/reference-graph.ts';
+import { allExternalIds } from '../../isolation/resources/reference-graph.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { slices } from '../../store/mongodb/slices.ts';
 import { schemaNamesOf } from '../definitions/schema-names.ts';

@@ -1,13 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import type { Collection, Filter } from 'mongodb';
-import type { RunningState } from '../../domain/batch/batch.ts';
+import type { Collection } from 'mongodb';
 import {
   type BatchOptions,
   type BatchResult,
   type BatchStatus,
   type Operation,
   RUNNING_STATUSES,
-  type TerminalStatus,
 } from '../../domain/batch/batch.ts';
 import type { ErrorDetails } from '../../domain/batch/error-details.ts';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
@@ -17,7 +14,6 @@ import type { PendingMember } from '../items/pending-documents.ts';
 import type { Database } from '../mongodb/database.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
 import { findAtLast, isYoungId } from '../mongodb/young-documents.ts';
-import type { RunOfBatch } from './run-fence.ts';
 
 /**
  * The execution of a batch's workflow that works on a run. There may be two of them for a moment: the workflow was reset, or started
@@ -121,7 +117,7 @@ export interface StoredJobs {
 const START_GRACE_MS = 5_000;
 
 /** What a run is stored with until its start is confirmed, in the write that makes it (invariant 1). */
-const toBeStarted = (): Required<Pick<BatchDocument, 'unstarted' | 'startDue'>> => ({
+export const toBeStarted = (): Required<Pick<BatchDocument, 'unstarted' | 'startDue'>> => ({
   unstarted: true,
   startDue: new Date(Date.now() + START_GRACE_MS),
 });
@@ -186,96 +182,6 @@ export async function readBatches(database: Database, batchIds: readonly string[
 export const RUNNING = { $in: [...RUNNING_STATUSES] };
 export const NOT_TO_BE_STARTED = { unstarted: '', startDue: '', startFailures: '' } as const;
 
-/**
- * Stores how far a run is, and by which execution; a finished or another run stays as it is. Whether it is suspended stays where a
- * caller has asked for something that the workflow did not know of yet: what that caller was told holds from its answer on. Safe
- * to repeat.
- */
-export async function recordRunning(
-  database: Database,
-  { batchId, run }: { readonly batchId: string; readonly run: number },
-  { status, suspended, asked, cancelled }: RunningState,
-  execution: string,
-): Promise<void> {
-  const running = { _id: batchId, run, status: RUNNING };
-  const known = asked === undefined ? {} : asked === null ? { asked: { $exists: false } } : { 'asked.token': asked };
-  const state = { status, ...(cancelled && { cancelRequested: true }) };
-  const $addToSet = { executions: execution };
-  const { matchedCount } = await batchesIn(database).updateOne(
-    { ...running, ...known },
-    { $set: { ...state, suspended }, $addToSet },
-  );
-  if (matchedCount === 0 && asked !== undefined)
-    await batchesIn(database).updateOne(running, { $set: state, $addToSet });
-}
-
-/**
- * Notes that an execution carries out a run: from when on the batch was worked on, and which executions did. The first one of a
- * batch works on it from now on; any other one takes over by `takeOverRun`. Safe to repeat: the first time stays.
- * @returns null where there is no such run: it has been finished, or the batch retried since, or deleted.
- */
-export async function recordStarted(
-  database: Database,
-  batch: { readonly batchId: string; readonly run: number },
-  runId: string,
-): Promise<BatchDocument | null> {
-  const { batchId: _id, run } = batch;
-  const running = { _id, run, status: RUNNING, deletedAt: { $exists: false } };
-  const note = (filter: Filter<BatchDocument>, first: Partial<Pick<BatchDocument, 'execution'>>) =>
-    batchesIn(database).findOneAndUpdate(
-      { ...running, ...filter },
-      {
-        $set: { status: 'processing', ...first },
-        $min: { startedAt: new Date() },
-        $addToSet: { executions: runId },
-        $unset: NOT_TO_BE_STARTED,
-      },
-      { returnDocument: 'after' },
-    );
-  return (
-    (await note({ execution: { $exists: false } }, { execution: { runId, run, since: FIRST_EXECUTION } })) ??
-    note({}, {})
-  );
-}
-
-/** Stores how a run ended. Safe to repeat: the first completion stays. */
-export async function recordFinished(
-  database: Database,
-  batch: { readonly batchId: string; readonly run: number },
-  status: TerminalStatus,
-  result: BatchResult,
-  errorDetails: ErrorDetails = {},
-  jobs: JobCounts | null = null,
-): Promise<void> {
-  await batchesIn(database).updateOne(
-    { _id: batch.batchId, run: batch.run, status: RUNNING },
-    {
-      $set: {
-        status,
-        result,
-        errorDetails,
-        suspended: false,
-        completedAt: new Date(),
-        cascaded: result.actions.cascaded,
-        ...(jobs && { jobs: { run: batch.run, ...jobs } }),
-      },
-      $unset: { cancelRequested: '', asked: '', ...NOT_TO_BE_STARTED },
-    },
-  );
-}
-
-/** Claims a finished batch for another run: of many callers one wins. @returns null where it is not as it was read. */
-export async function claimRetry(database: Database, batch: BatchDocument): Promise<BatchDocument | null> {
-  return batchesIn(database).findOneAndUpdate(
-    { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
-    {
-      $set: { status: 'queued', run: batch.run + 1, suspended: false, ...toBeStarted() },
-      $unset: { completedAt: '', result: '', errorDetails: '', hasFailedItems: '' },
-    },
-    { returnDocument: 'after' },
-  );
-}
-
 /** Of these batches, those that are over or gone: nothing of theirs is delivered again. */
 export async function finishedBatches(database: Database, batchIds: readonly string[]): Promise<Set<string>> {
   if (batchIds.length === 0) return new Set();
@@ -284,47 +190,6 @@ export async function finishedBatches(database: Database, batchIds: readonly str
     .toArray();
   const alive = new Set(running.map((batch) => batch._id));
   return new Set(batchIds.filter((id) => !alive.has(id)));
-}
-
-/**
- * Notes whose pending items a run is about to claim; none when it is done with them.
- * @returns false where that run is over, which claims nothing: nobody would give it back.
- */
-export async function recordClaims(
-  database: Database,
-  { _id, run }: RunOfBatch,
-  owners: ReadonlySet<string>,
-): Promise<boolean> {
-  const { matchedCount } =
-    owners.size > 0
-      ? await batchesIn(database).updateOne({ _id, run, status: RUNNING }, { $set: { claimOwners: [...owners] } })
-      : await batchesIn(database).updateOne({ _id, run }, { $unset: { claimOwners: '', claims: '' } });
-  return matchedCount === 1;
-}
-
-/** Notes how many activities of a deletion of process instances are planned. Safe to repeat; a retry takes nothing back. */
-export async function recordJobsCreated(database: Database, batchId: string, jobsCreated: number): Promise<void> {
-  await batchesIn(database).updateOne({ _id: batchId }, { $max: { jobsCreated } });
-}
-
-/** Notes that items of a run have failed; of a run that is over, nothing. Safe to repeat. */
-export async function recordFailedItems(database: Database, { _id, run }: BatchDocument): Promise<void> {
-  await batchesIn(database).updateOne({ _id, run }, { $set: { hasFailedItems: true } });
-}
-
-/** Puts a finished batch aside: it is over for who watches running batches. @returns false where another caller was first. */
-export async function recordDismissed(database: Database, batchId: string): Promise<boolean> {
-  const { modifiedCount } = await batchesIn(database).updateOne(
-    // finished, or to be cancelled: one that is being retried meanwhile is neither
-    {
-      _id: batchId,
-      $or: [{ status: { $nin: [...RUNNING_STATUSES] } }, { cancelRequested: true }],
-      dismissedAt: { $exists: false },
-      deletedAt: { $exists: false },
-    },
-    { $set: { dismissedAt: new Date() } },
-  );
-  return modifiedCount === 1;
 }
 
 /** From here on the batch is not there for callers; who marks it first has deleted it. */
@@ -339,38 +204,6 @@ export async function markDeleted(database: Database, scope: Scope, batchId: str
 /** Last step of removing a batch. */
 export async function removeBatch(database: Database, batchId: string): Promise<void> {
   await batchesIn(database).deleteOne({ _id: batchId });
-}
-
-/**
- * A request of a caller that the workflow is told next: stored, so that it holds even where no workflow runs yet, and whoever
- * dies before the workflow knows. @returns null where the batch is finished or gone.
- */
-export async function requestControl(
-  database: Database,
-  batchId: string,
-  request: { suspended: boolean } | { cancelRequested: true },
-): Promise<BatchDocument | null> {
-  const asked = { token: randomUUID(), suspended: 'suspended' in request && request.suspended, told: false };
-  return batchesIn(database).findOneAndUpdate(
-    { _id: batchId, status: RUNNING, deletedAt: { $exists: false } },
-    { $set: { ...request, asked } },
-    { returnDocument: 'after' },
-  );
-}
-
-/**
- * Notes that the workflow was told what `told` asks for.
- * @returns the batch with a later request, of which the workflow is to be told again: it may have come there first.
- */
-export async function recordDelivered(database: Database, told: BatchDocument): Promise<BatchDocument | null> {
-  const token = told.asked?.token ?? '';
-  const { matchedCount } = await batchesIn(database).updateOne(
-    { _id: told._id, 'asked.token': token },
-    { $set: { 'asked.told': true } },
-  );
-  if (matchedCount === 1) return null;
-  const now = await readBatch(database, told._id);
-  return now?.asked === undefined || now.asked.token === token ? null : now;
 }
 
 export interface BatchFilter {

@@ -1,7 +1,33 @@
+import { RUNNING_STATUSES } from '../../domain/batch/batch.ts';
 import { type JobCounts, NO_JOBS } from '../../domain/executions/job-counts.ts';
 import type { Database } from '../mongodb/database.ts';
 import type { BatchDocument, StoredJobs } from './batches.ts';
 import { batchesIn } from './batches.ts';
+
+/** Notes how many activities of a deletion of process instances are planned. Safe to repeat; a retry takes nothing back. */
+export async function recordJobsCreated(database: Database, batchId: string, jobsCreated: number): Promise<void> {
+  await batchesIn(database).updateOne({ _id: batchId }, { $max: { jobsCreated } });
+}
+
+/** Notes that items of a run have failed; of a run that is over, nothing. Safe to repeat. */
+export async function recordFailedItems(database: Database, { _id, run }: BatchDocument): Promise<void> {
+  await batchesIn(database).updateOne({ _id, run }, { $set: { hasFailedItems: true } });
+}
+
+/** Puts a finished batch aside: it is over for who watches running batches. @returns false where another caller was first. */
+export async function recordDismissed(database: Database, batchId: string): Promise<boolean> {
+  const { modifiedCount } = await batchesIn(database).updateOne(
+    // finished, or to be cancelled: one that is being retried meanwhile is neither
+    {
+      _id: batchId,
+      $or: [{ status: { $nin: [...RUNNING_STATUSES] } }, { cancelRequested: true }],
+      dismissedAt: { $exists: false },
+      deletedAt: { $exists: false },
+    },
+    { $set: { dismissedAt: new Date() } },
+  );
+  return modifiedCount === 1;
+}
 
 /** What a batch has stored of its jobs; null where an earlier version has begun it. */
 export function storedJobs({ jobs, status, run, result }: BatchDocument): JobCounts | null {

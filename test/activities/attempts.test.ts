@@ -1,6 +1,6 @@
 import { MongoNetworkError } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { intentsIn } from '../../isolation/intents.ts';
+import { intentsIn } from '../../isolation/intents/intents.ts';
 import { SupersededError } from '../../store/mongodb/errors.ts';
 import type { Plan } from '../../workflows/messages.ts';
 import { Deletions } from './deletions.ts';

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest';
 import { isClosedFor } from '../../activities/recovery/finish-lost.ts';
 import { CLOCK_OFF_MS, CLOCKS_DIFFER_MS } from '../../domain/clocks.ts';
-import { attemptOfCommands } from '../../isolation/attempt.ts';
+import { attemptOfCommands } from '../../isolation/attempts/attempt.ts';
 import { bindKey, findBinding } from '../../store/batches/idempotency-keys.ts';
+import { beginChange, commitChange, endChange, keepChange } from '../../store/definitions/schema-changes.ts';
+import { currentSchemaVersion, schemaDefinitionsIn } from '../../store/definitions/schema-definitions.ts';
 import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 import { resourcesIn } from '../../store/resources.ts';
-import { beginChange, commitChange, endChange, keepChange } from '../../store/schema-changes.ts';
-import { currentSchemaVersion, schemaDefinitionsIn } from '../../store/schema-definitions.ts';
 
 /** Processes whose clocks are off, by 30 s each at most, or differ from those of servers. */
 const DAY_MS = 24 * 60 * 60 * 1000;

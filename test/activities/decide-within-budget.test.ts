@@ -3,7 +3,7 @@ import { decideWithinBudget } from '../../activities/write/decide-within-budget.
 import type { WorkItem } from '../../activities/write/work-items.ts';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import { type CompiledSchema, compileSchema } from '../../domain/schema/compiler.ts';
-import { attemptOf } from '../../isolation/attempt.ts';
+import { attemptOf } from '../../isolation/attempts/attempt.ts';
 
 const ENDED: ItemError = { code: 'validation', message: 'takes longer than 1 s to check against its schema' };
 

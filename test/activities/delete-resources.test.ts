@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Checkpoint } from '../../activities/activity-context.ts';
-import { markForDeletion } from '../../isolation/deletion-marks.ts';
-import { removeDeletionPlan } from '../../isolation/deletion-steps.ts';
-import { decideGroup, groupsIn } from '../../isolation/groups.ts';
-import { allExternalIds } from '../../isolation/reference-graph.ts';
+import { markForDeletion } from '../../isolation/deletes/deletion-marks.ts';
+import { removeDeletionPlan } from '../../isolation/deletes/deletion-steps.ts';
+import { decideGroup, groupsIn } from '../../isolation/groups/groups.ts';
+import { allExternalIds } from '../../isolation/resources/reference-graph.ts';
 import { PreviewTimeoutError } from '../../services/deletes/preview-deletion.ts';
 import { batchesIn } from '../../store/batches/batches.ts';
 import { outcomePagesIn } from '../../store/items/outcomes.ts';

@@ -10,12 +10,14 @@ import { planBatch } from '../../activities/plan-batch.ts';
 import type { BatchOptions, Operation } from '../../domain/batch/batch.ts';
 import { noActions, noCounts } from '../../domain/batch/outcome.ts';
 import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
-import { insertBatch, recordFinished, recordStarted, requestControl } from '../../store/batches/batches.ts';
+import { insertBatch } from '../../store/batches/batches.ts';
+import { requestControl } from '../../store/batches/control-requests.ts';
+import { recordFinished, recordStarted } from '../../store/batches/run-state.ts';
+import { createSchemaDefinition } from '../../store/definitions/create-schema-definition.ts';
 import { writeItemPages } from '../../store/items/item-pages.ts';
 import { readOutcomes } from '../../store/items/outcomes.ts';
 import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 import { resourcesIn } from '../../store/resources.ts';
-import { createSchemaDefinition } from '../../store/schema-definitions.ts';
 
 /** What activities of a batch do that is suspended, cancelled or over, after that is stored and before its workflow knows. */
 const SCOPE = { platform: 'test', tenant: 'one' };

@@ -4,7 +4,8 @@ import { createActivityContext } from '../../activities/activity-context.ts';
 import { recoverBatch } from '../../activities/recovery/finish-lost.ts';
 import { purgeBatch } from '../../services/batches/purge-batch.ts';
 import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
-import { type BatchDocument, batchesIn, insertBatch, readBatch, recordStarted } from '../../store/batches/batches.ts';
+import { type BatchDocument, batchesIn, insertBatch, readBatch } from '../../store/batches/batches.ts';
+import { recordStarted } from '../../store/batches/run-state.ts';
 import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 
 /** Temporal 1.30 can pause a workflow; the embedded server (1.29) cannot, so what it says is played. */

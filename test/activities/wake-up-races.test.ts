@@ -10,12 +10,12 @@ import { lookForDependencies } from '../../activities/look-for-dependencies.ts';
 import { resourceKey } from '../../domain/write/resource.ts';
 import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
 import { insertBatch } from '../../store/batches/batches.ts';
+import { createSchemaDefinition } from '../../store/definitions/create-schema-definition.ts';
 import { writeItemPages } from '../../store/items/item-pages.ts';
 import { readOutcomes } from '../../store/items/outcomes.ts';
 import { claimPending, unclaimPending } from '../../store/items/pending-items.ts';
 import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 import { resourcesIn } from '../../store/resources.ts';
-import { createSchemaDefinition } from '../../store/schema-definitions.ts';
 import type { ItemsOfBatch } from '../../workflows/messages.ts';
 import { isBlocked } from './deletions.ts';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CURSOR_KEY_PURPOSE, Cursors, type ListPlace } from '../../api/http/cursors.ts';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
-import { referrerPage, resourcePage } from '../../isolation/read-resources.ts';
+import { referrerPage, resourcePage } from '../../isolation/resources/resource-pages.ts';
 import { serverKey } from '../../store/server-keys.ts';
 import { Drover } from '../harness.ts';
 

@@ -4,8 +4,8 @@ import { MAX_ANSWER_BYTES } from '../../domain/batch/answer-room.ts';
 import { MAX_SCHEMA_DEFINITIONS } from '../../domain/limits.ts';
 import { MAX_SCHEMA_LENGTH } from '../../domain/schema/extent.ts';
 import type { JsonObject } from '../../domain/write/resource.ts';
-import type { SchemaDefinitionDocument } from '../../store/schema-definitions.ts';
-import { schemaDefinitionsIn, schemaNamesIn } from '../../store/schema-definitions.ts';
+import type { SchemaDefinitionDocument } from '../../store/definitions/schema-definitions.ts';
+import { schemaDefinitionsIn, schemaNamesIn } from '../../store/definitions/schema-definitions.ts';
 import { type Answer, OwnApi } from './own-api.ts';
 
 /** Many definitions, large ones, and those of an earlier version: no answer is larger than 4 MiB (contract section 3). */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MAX_ANSWER_BYTES } from '../../domain/batch/answer-room.ts';
-import { groupsIn } from '../../isolation/groups.ts';
+import { groupsIn } from '../../isolation/groups/groups.ts';
 import { resourcesIn } from '../../store/resources.ts';
 import { leastMs } from '../../testkit/measure.ts';
 import { OwnApi } from './own-api.ts';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { schemaDefinitionsIn } from '../../store/definitions/schema-definitions.ts';
 import { resourcesIn } from '../../store/resources.ts';
-import { schemaDefinitionsIn } from '../../store/schema-definitions.ts';
 import { Drover } from '../harness.ts';
 
 /**

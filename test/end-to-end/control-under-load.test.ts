@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { BatchView } from '../../services/batches/view-batch.ts';
-import { batchesIn, recordRunning } from '../../store/batches/batches.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { recordRunning } from '../../store/batches/run-state.ts';
 import { resourcesIn } from '../../store/resources.ts';
 import { batchWorkflowId, suspendSignal } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';

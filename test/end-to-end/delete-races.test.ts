@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseResourceKey } from '../../domain/write/resource.ts';
-import { intentsIn } from '../../isolation/intents.ts';
+import { intentsIn } from '../../isolation/intents/intents.ts';
 import { resourcesIn } from '../../store/resources.ts';
 import { Drover } from '../harness.ts';
 

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Checkpoint } from '../../activities/activity-context.ts';
-import { groupsIn } from '../../isolation/groups.ts';
+import { groupsIn } from '../../isolation/groups/groups.ts';
 import { resourcesIn } from '../../store/resources.ts';
 import { Drover, spawnWorker } from '../harness.ts';
 

@@ -4,7 +4,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createActivityContext } from '../../activities/activity-context.ts';
 import { finishBatch } from '../../activities/finish-batch.ts';
 import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
-import { readOutcomes, requeueOutcomes, type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
+import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
+import { requeueOutcomes } from '../../store/items/requeue-outcomes.ts';
+import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import { Drover } from '../harness.ts';
 
 /** Whoever is late, of a run that is over, changes nothing of a later one. */

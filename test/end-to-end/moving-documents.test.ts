@@ -1,6 +1,6 @@
 import { Collection, type Document, type Filter } from 'mongodb';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { intentsIn } from '../../isolation/intents.ts';
+import { intentsIn } from '../../isolation/intents/intents.ts';
 import { idempotencyKeysIn } from '../../store/batches/idempotency-keys.ts';
 import { pendingItemsIn } from '../../store/items/pending-documents.ts';
 import { resourcesIn } from '../../store/resources.ts';

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { decideGroup } from '../../isolation/groups.ts';
+import { decideGroup } from '../../isolation/groups/groups.ts';
 import { resourcesIn } from '../../store/resources.ts';
 import { Drover } from '../harness.ts';
 

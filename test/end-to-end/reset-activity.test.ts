@@ -1,7 +1,7 @@
 import { MongoNetworkError } from 'mongodb';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Checkpoint } from '../../activities/activity-context.ts';
-import { intentsIn } from '../../isolation/intents.ts';
+import { intentsIn } from '../../isolation/intents/intents.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness.ts';
 

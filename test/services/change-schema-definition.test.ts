@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
-import { fenceStored } from '../../isolation/fences.ts';
-import { groupsIn } from '../../isolation/groups.ts';
-import { layIntent, withdrawIntent } from '../../isolation/intents.ts';
-import { rewriteReferences } from '../../isolation/write-resources.ts';
+import { fenceStored } from '../../isolation/attempts/fences.ts';
+import { groupsIn } from '../../isolation/groups/groups.ts';
+import { layIntent, withdrawIntent } from '../../isolation/intents/intents.ts';
+import { rewriteReferences } from '../../isolation/resources/write-resources.ts';
 import {
   ChangeBusyError,
   ChangeConflictError,
@@ -14,10 +14,14 @@ import {
 } from '../../services/definitions/change-schema-definition.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { batchesIn } from '../../store/batches/batches.ts';
+import { beginChange, ChangeLostError, commitChange, recordUnsettled } from '../../store/definitions/schema-changes.ts';
+import {
+  currentSchemaVersion,
+  readSchemaDefinition,
+  schemaDefinitionsIn,
+} from '../../store/definitions/schema-definitions.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { resourcesIn } from '../../store/resources.ts';
-import { beginChange, ChangeLostError, commitChange, recordUnsettled } from '../../store/schema-changes.ts';
-import { currentSchemaVersion, readSchemaDefinition, schemaDefinitionsIn } from '../../store/schema-definitions.ts';
 import { withCollection } from '../../testkit/replaced-collection.ts';
 import { OwnApi } from '../api/own-api.ts';
 

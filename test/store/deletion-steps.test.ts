@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { insertStep, readStep, removeDeletionPlan, stepId, unfinishedSteps } from '../../isolation/deletion-steps.ts';
-import { decideGroup, groupsIn } from '../../isolation/groups.ts';
+import {
+  insertStep,
+  readStep,
+  removeDeletionPlan,
+  stepId,
+  unfinishedSteps,
+} from '../../isolation/deletes/deletion-steps.ts';
+import { decideGroup, groupsIn } from '../../isolation/groups/groups.ts';
 import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 import { resourcesIn } from '../../store/resources.ts';
 

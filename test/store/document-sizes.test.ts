@@ -7,12 +7,14 @@ import { MAX_SCOPE_NAME } from '../../domain/batch/scope.ts';
 import { MAX_NAME_LENGTH } from '../../domain/schema/definition.ts';
 import type { BoundReference } from '../../domain/write/decide-writes.ts';
 import { MAX_EXTERNAL_ID, resourceKey } from '../../domain/write/resource.ts';
-import { type DeletionTarget, insertStep, readStep, stepId } from '../../isolation/deletion-steps.ts';
-import { decideGroup, groupsIn, survivorsOf } from '../../isolation/groups.ts';
-import { intentsIn, layIntent } from '../../isolation/intents.ts';
-import { batchesIn, insertBatch, readBatch, recordClaims } from '../../store/batches/batches.ts';
+import { type DeletionTarget, insertStep, readStep, stepId } from '../../isolation/deletes/deletion-steps.ts';
+import { decideGroup, groupsIn, survivorsOf } from '../../isolation/groups/groups.ts';
+import { intentsIn, layIntent } from '../../isolation/intents/intents.ts';
+import { batchesIn, insertBatch, readBatch } from '../../store/batches/batches.ts';
+import { recordClaims } from '../../store/batches/run-state.ts';
 import { BODIES_PER_PAGE, IDS_PER_PAGE } from '../../store/items/item-pages.ts';
-import { type StoredOutcome, writeOutcomes } from '../../store/items/outcomes.ts';
+import type { StoredOutcome } from '../../store/items/outcomes.ts';
+import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 
 /**

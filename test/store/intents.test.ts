@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { noActions, noCounts } from '../../domain/batch/outcome.ts';
-import { intentsIn, layIntent, removeStaleIntents } from '../../isolation/intents.ts';
-import { insertBatch, recordFinished } from '../../store/batches/batches.ts';
+import { intentsIn, layIntent, removeStaleIntents } from '../../isolation/intents/intents.ts';
+import { insertBatch } from '../../store/batches/batches.ts';
+import { recordFinished } from '../../store/batches/run-state.ts';
 import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 
 let database: Database;

@@ -1,17 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { remainingIntents } from '../../isolation/deletion-marks.ts';
-import { forgetGroupsOf } from '../../isolation/deletion-steps.ts';
-import { fenceResources, fenceStored } from '../../isolation/fences.ts';
-import { committedGroups, decideGroup } from '../../isolation/groups.ts';
-import { intentsOf, intentsOn, layIntent, removeIntents } from '../../isolation/intents.ts';
-import { scanVertices } from '../../isolation/reference-graph.ts';
-import { removeUncommitted, unmarkForDeletion } from '../../isolation/write-resources.ts';
+import { fenceResources, fenceStored } from '../../isolation/attempts/fences.ts';
+import { remainingIntents } from '../../isolation/deletes/deletion-marks.ts';
+import { forgetGroupsOf } from '../../isolation/deletes/deletion-steps.ts';
+import { committedGroups, decideGroup } from '../../isolation/groups/groups.ts';
+import { intentsOf, intentsOn, layIntent, removeIntents } from '../../isolation/intents/intents.ts';
+import { scanVertices } from '../../isolation/resources/reference-graph.ts';
+import { removeUncommitted, unmarkForDeletion } from '../../isolation/resources/write-resources.ts';
 import { batchesIn } from '../../store/batches/batches.ts';
 import { readBinding } from '../../store/batches/idempotency-keys.ts';
 import { postponeStart, stillOpen } from '../../store/batches/to-recover.ts';
+import { showDefinition } from '../../store/definitions/schema-changes.ts';
 import { newList, readLists, storeLists } from '../../store/items/key-lists.ts';
-import { fenceOutcomes, requeueOutcomes, writeOutcomes } from '../../store/items/outcomes.ts';
 import {
   claimedBy,
   claimPending,
@@ -19,12 +19,13 @@ import {
   releasePending,
   unclaimPending,
 } from '../../store/items/pending-items.ts';
+import { requeueOutcomes } from '../../store/items/requeue-outcomes.ts';
+import { fenceOutcomes, writeOutcomes } from '../../store/items/write-outcomes.ts';
 import { moveNamespaceBatches } from '../../store/migrations/namespace-batches.ts';
 import { adoptOldDependencies, oldDependenciesIn } from '../../store/migrations/old-dependencies.ts';
 import { removeOrphanedPages } from '../../store/migrations/orphaned-pages.ts';
 import { asAttempt } from '../../store/mongodb/command-time.ts';
 import { SupersededError } from '../../store/mongodb/errors.ts';
-import { showDefinition } from '../../store/schema-changes.ts';
 import { Drover } from '../harness.ts';
 import { acceptedUpload, recoverNow } from '../left-behind.ts';
 import { CommandRecorder, functionsThatAsk, servedBy } from './command-recorder.ts';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MAX_TOTAL } from '../../domain/limits.ts';
 import { resourceKey } from '../../domain/write/resource.ts';
-import { groupsIn } from '../../isolation/groups.ts';
-import { resourcesOfSchema } from '../../isolation/read-resources.ts';
+import { groupsIn } from '../../isolation/groups/groups.ts';
+import { resourcesOfSchema } from '../../isolation/resources/resource-pages.ts';
 import { batchesIn } from '../../store/batches/batches.ts';
+import { schemaDefinitionsIn } from '../../store/definitions/schema-definitions.ts';
 import { type ResourceDocument, resourcesIn } from '../../store/resources.ts';
-import { schemaDefinitionsIn } from '../../store/schema-definitions.ts';
 import { Drover } from '../harness.ts';
 
 /** Totals of lists: exact up to a bound, and capped beyond (contract section 3). */

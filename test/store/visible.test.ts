@@ -1,10 +1,10 @@
 import type { Collection, Document } from 'mongodb';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { NAMESPACE_SCOPE, scopeKey } from '../../domain/batch/scope.ts';
-import { fenceResources } from '../../isolation/fences.ts';
-import { groupsIn } from '../../isolation/groups.ts';
-import { findResource } from '../../isolation/read-resources.ts';
-import { insertResources, removeUncommitted } from '../../isolation/write-resources.ts';
+import { fenceResources } from '../../isolation/attempts/fences.ts';
+import { groupsIn } from '../../isolation/groups/groups.ts';
+import { findResource } from '../../isolation/resources/resource-pages.ts';
+import { insertResources, removeUncommitted } from '../../isolation/resources/write-resources.ts';
 import { connectDatabase, type Database } from '../../store/mongodb/database.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
 import { withCollection } from '../../testkit/replaced-collection.ts';

@@ -1,7 +1,8 @@
 import { BSON, type Document } from 'mongodb';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { type BatchDocument, batchesIn, insertBatch, readBatch, recordClaims } from '../../store/batches/batches.ts';
+import { type BatchDocument, batchesIn, insertBatch, readBatch } from '../../store/batches/batches.ts';
+import { recordClaims } from '../../store/batches/run-state.ts';
 import {
   keyListsIn,
   MISSING_PER_OUTCOME,

@@ -1,11 +1,17 @@
-import { CLOCKS_DIFFER_MS } from '../domain/clocks.ts';
-import type { ResourceKey } from '../domain/write/resource.ts';
-import { finishedBatches } from '../store/batches/batches.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import type { Attempt } from './attempt.ts';
+import { CLOCKS_DIFFER_MS } from '../../domain/clocks.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import { finishedBatches } from '../../store/batches/batches.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { NO_PLACEHOLDER, resourcesIn } from '../../store/resources.ts';
+import type { Attempt } from '../attempts/attempt.ts';
+import { MARKS, type MarkedDocument } from '../resources/visibility.ts';
+import {
+  makeVisible,
+  removeMarkedForDeletion,
+  removeUncommitted,
+  unmarkForDeletion,
+} from '../resources/write-resources.ts';
 import { type CommitDocument, decideGroup, groupsIn } from './groups.ts';
-import type { MarkedDocument } from './read-resources.ts';
-import { makeVisible, removeMarkedForDeletion, removeUncommitted, unmarkForDeletion } from './write-resources.ts';
 
 /** Age at which what a writer has hidden is given up, in ms: no delivery writes for so long. Too early, it costs an attempt. */
 const HIDDEN_FOR_AT_MOST_MS = 60_000 + CLOCKS_DIFFER_MS;
@@ -82,4 +88,17 @@ async function bringToEnd(
     else await removeUncommitted(database, group, [document._id]);
   } else if (committed) await removeMarkedForDeletion(database, group, [document._id]);
   else await unmarkForDeletion(database, group, [document._id]);
+}
+
+/** Some of what is marked or not committed: few at any time, unless somebody has died. */
+export async function markedResources(database: Database, limit: number): Promise<MarkedDocument[]> {
+  const [uncommitted, marked] = await Promise.all([
+    resourcesIn(database)
+      .find({ hidden: { $exists: true, ...NO_PLACEHOLDER } }, { projection: MARKS, limit })
+      .toArray(),
+    resourcesIn(database)
+      .find({ 'leaving.group': { $exists: true } }, { projection: MARKS, limit })
+      .toArray(),
+  ]);
+  return [...uncommitted, ...marked.filter(({ hidden }) => hidden === undefined)];
 }

@@ -1,8 +1,8 @@
 import type { Collection } from 'mongodb';
-import type { ResourceKey } from '../domain/write/resource.ts';
-import { type KeyList, newList, readLists, storeLists } from '../store/items/key-lists.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import { isDuplicateKey } from '../store/mongodb/errors.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import { type KeyList, newList, readLists, storeLists } from '../../store/items/key-lists.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { isDuplicateKey } from '../../store/mongodb/errors.ts';
 
 /**
  * A group of resources that appear, or vanish, at one moment: the moment in which this document is inserted. Members carry the

@@ -1,15 +1,15 @@
 import { randomInt } from 'node:crypto';
 import { BSON, type Collection } from 'mongodb';
-import type { ResourceKey } from '../domain/write/resource.ts';
-import { removeLists } from '../store/items/key-lists.ts';
-import type { StoredOutcome } from '../store/items/outcomes.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import { deleteFound } from '../store/mongodb/each-by-id.ts';
-import { isDuplicateKey, SupersededError } from '../store/mongodb/errors.ts';
-import { slices, slicesByBytes } from '../store/mongodb/slices.ts';
-import { sinceOf } from './attempt-names.ts';
-import { type CommitDocument, decideGroup, groupsIn } from './groups.ts';
-import { removeMarkedForDeletion, unmarkForDeletion } from './write-resources.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import { removeLists } from '../../store/items/key-lists.ts';
+import type { StoredOutcome } from '../../store/items/outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { deleteFound } from '../../store/mongodb/each-by-id.ts';
+import { isDuplicateKey, SupersededError } from '../../store/mongodb/errors.ts';
+import { slices, slicesByBytes } from '../../store/mongodb/slices.ts';
+import { sinceOf } from '../attempts/attempt-names.ts';
+import { type CommitDocument, decideGroup, groupsIn } from '../groups/groups.ts';
+import { removeMarkedForDeletion, unmarkForDeletion } from '../resources/write-resources.ts';
 
 /**
  * A part of one step of a delete batch's plan: `batchId/run/step#part`. The whole step is carried out by one activity, and its

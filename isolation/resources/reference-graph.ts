@@ -1,8 +1,8 @@
-import { type Scope, scopeKey } from '../domain/batch/scope.ts';
-import type { ResourceKey } from '../domain/write/resource.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../store/resources.ts';
-import { visible } from './read-resources.ts';
+import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
+import { visible } from './visibility.ts';
 
 /** A resource as far as references are concerned. */
 export type Vertex = Pick<ResourceDocument, '_id' | 'id' | 'references' | 'hidden' | 'leaving' | 'updatedAt'>;
@@ -39,11 +39,6 @@ export async function* scanVertices(database: Database, scope: Scope): AsyncGene
     { projection: VERTEX, batchSize: SCAN_BATCH },
   );
   for await (const page of pagesOf(cursor, SCAN_BATCH, weightOf)) yield visible(database, page);
-}
-
-/** About how many resources are stored, of all tenants. */
-export async function estimatedResources(database: Database): Promise<number> {
-  return resourcesIn(database).estimatedDocumentCount();
 }
 
 /**

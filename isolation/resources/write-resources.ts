@@ -1,10 +1,10 @@
 import type { AnyBulkWriteOperation, Filter } from 'mongodb';
-import type { ResourceKey } from '../domain/write/resource.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import { updateEach } from '../store/mongodb/each-by-id.ts';
-import { isDuplicateKey } from '../store/mongodb/errors.ts';
-import { PLACEHOLDER, type ResourceDocument, resourcesIn } from '../store/resources.ts';
-import { removeMarked } from './fences.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { updateEach } from '../../store/mongodb/each-by-id.ts';
+import { isDuplicateKey } from '../../store/mongodb/errors.ts';
+import { PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
+import { removeMarked } from '../attempts/fences.ts';
 
 /**
  * Inserts new resources in the order given, so that what is referred to comes first.

@@ -1,9 +1,9 @@
-import type { ResourceKey } from '../domain/write/resource.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import { updateEach } from '../store/mongodb/each-by-id.ts';
-import { slices } from '../store/mongodb/slices.ts';
-import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../store/resources.ts';
-import { intentsIn } from './intents.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { updateEach } from '../../store/mongodb/each-by-id.ts';
+import { slices } from '../../store/mongodb/slices.ts';
+import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
+import { intentsIn } from '../intents/intents.ts';
 
 /** A resource as a delete looks at it. */
 export type MarkedForDeletion = Omit<ResourceDocument, 'data'>;

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import type { ResourceKey } from '../domain/write/resource.ts';
-import { type BatchDocument, readBatches } from '../store/batches/batches.ts';
-import type { RunOfBatch } from '../store/batches/run-fence.ts';
-import { keysOfItems } from '../store/items/item-pages.ts';
-import { fenceOutcomes } from '../store/items/outcomes.ts';
-import { claimedBy } from '../store/items/pending-items.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import { SupersededError } from '../store/mongodb/errors.ts';
-import { batchWorkflowId } from '../workflows/messages.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import { type BatchDocument, readBatches } from '../../store/batches/batches.ts';
+import type { RunOfBatch } from '../../store/batches/run-fence.ts';
+import { keysOfItems } from '../../store/items/item-pages.ts';
+import { claimedBy } from '../../store/items/pending-items.ts';
+import { fenceOutcomes } from '../../store/items/write-outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { SupersededError } from '../../store/mongodb/errors.ts';
+import { batchWorkflowId } from '../../workflows/messages.ts';
+import { attemptOfIntent, intentsOf, layIntent, removeIntents, withdrawIntent } from '../intents/intents.ts';
 import type { Attempt } from './attempt.ts';
 import { sinceOf } from './attempt-names.ts';
 import { assertExecution } from './executions.ts';
 import { fenceResources } from './fences.ts';
-import { attemptOfIntent, intentsOf, layIntent, removeIntents, withdrawIntent } from './intents.ts';
 
 /** What an attempt may write. */
 export interface Writable {

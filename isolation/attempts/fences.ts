@@ -1,9 +1,9 @@
-import type { ResourceKey } from '../domain/write/resource.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import { deleteEach, updateEach } from '../store/mongodb/each-by-id.ts';
-import { isDuplicateKey } from '../store/mongodb/errors.ts';
-import { slices } from '../store/mongodb/slices.ts';
-import { type Fence, PLACEHOLDER, type ResourceDocument, resourcesIn } from '../store/resources.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { deleteEach, updateEach } from '../../store/mongodb/each-by-id.ts';
+import { isDuplicateKey } from '../../store/mongodb/errors.ts';
+import { slices } from '../../store/mongodb/slices.ts';
+import { type Fence, PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 
 /** How long a fence holds after it was put, in ms: longer than a command is under way, on any network or server. */
 const FENCE_MS = 60 * 60 * 1000;

@@ -1,15 +1,10 @@
 import type { UpdateFilter } from 'mongodb';
 import { v7 as uuidv7 } from 'uuid';
-import type { SchemaDefinition } from '../domain/schema/definition.ts';
-import type { JsonObject } from '../domain/write/resource.ts';
-import type { Database } from './mongodb/database.ts';
-import {
-  leasesRunOut,
-  releaseNames,
-  type SchemaDefinitionDocument,
-  schemaDefinitionsIn,
-  schemaFields,
-} from './schema-definitions.ts';
+import type { SchemaDefinition } from '../../domain/schema/definition.ts';
+import type { JsonObject } from '../../domain/write/resource.ts';
+import type { Database } from '../mongodb/database.ts';
+import { releaseNames, schemaFields } from './create-schema-definition.ts';
+import { leasesRunOut, type SchemaDefinitionDocument, schemaDefinitionsIn } from './schema-definitions.ts';
 
 /** How long a change keeps writers off without a sign of life, in ms: what a crash costs them, with `CLOCK_OFF_MS`. */
 const LEASE_MS = 30_000;

@@ -1,6 +1,6 @@
 import { ApplicationFailure, activityInfo, type Info } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
-import type { AttemptOfCommands } from '../store/mongodb/command-time.ts';
+import type { AttemptOfCommands } from '../../store/mongodb/command-time.ts';
 import { attemptName, sinceOf } from './attempt-names.ts';
 
 /** Part of an attempt's time that is kept in hand before Temporal gives it up: it decides nothing that late. */

@@ -1,11 +1,11 @@
 import type { Collection } from 'mongodb';
-import { isTerminal } from '../domain/batch/batch.ts';
-import type { ResourceKey } from '../domain/write/resource.ts';
-import { batchesIn } from '../store/batches/batches.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import { deleteEach } from '../store/mongodb/each-by-id.ts';
-import { isDuplicateKey, SupersededError } from '../store/mongodb/errors.ts';
-import { keySlices, slices } from '../store/mongodb/slices.ts';
+import { isTerminal } from '../../domain/batch/batch.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { deleteEach } from '../../store/mongodb/each-by-id.ts';
+import { isDuplicateKey, SupersededError } from '../../store/mongodb/errors.ts';
+import { keySlices, slices } from '../../store/mongodb/slices.ts';
 
 /**
  * What one delivery of an activity is about to make resources refer to. Laid before the activity looks at its targets, removed

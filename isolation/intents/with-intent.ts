@@ -1,11 +1,11 @@
-import type { SchemaDefinition } from '../domain/schema/definition.ts';
-import type { ResourceKey } from '../domain/write/resource.ts';
-import type { BatchDocument } from '../store/batches/batches.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import { kindOfFailure } from '../store/mongodb/errors.ts';
-import { currentSchemaVersion } from '../store/schema-definitions.ts';
-import { type Attempt, blocked } from './attempt.ts';
-import { endEarlierAttempts, type Writable } from './earlier-attempts.ts';
+import type { SchemaDefinition } from '../../domain/schema/definition.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { currentSchemaVersion } from '../../store/definitions/schema-definitions.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { kindOfFailure } from '../../store/mongodb/errors.ts';
+import { type Attempt, blocked } from '../attempts/attempt.ts';
+import { endEarlierAttempts, type Writable } from '../attempts/earlier-attempts.ts';
 import { layIntent, withdrawIntent } from './intents.ts';
 
 /** What writing under an intent takes. */

@@ -1,6 +1,6 @@
-import { type BatchDocument, batchesIn, FIRST_EXECUTION, type WorkingExecution } from '../store/batches/batches.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import { SupersededError } from '../store/mongodb/errors.ts';
+import { type BatchDocument, batchesIn, FIRST_EXECUTION, type WorkingExecution } from '../../store/batches/batches.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { SupersededError } from '../../store/mongodb/errors.ts';
 
 /** An attempt, as far as its execution is concerned. */
 export interface AttemptOfExecution {

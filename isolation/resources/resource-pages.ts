@@ -1,0 +1,146 @@
+import type { Filter, FindOptions } from 'mongodb';
+import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
+import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
+import type { Resource, ResourceKey } from '../../domain/write/resource.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { type ResourceDocument, resourcesIn, toResource } from '../../store/resources.ts';
+import { isMarked, MARKS, visible } from './visibility.ts';
+
+/** One resource of a tenant as readers see it. */
+export async function findResource(database: Database, key: ResourceKey): Promise<Resource | null> {
+  const document = await resourcesIn(database).findOne({ _id: key });
+  if (document === null) return null;
+  const [seen] = await visible(database, [document]);
+  return seen ? toResource(seen) : null;
+}
+
+/** How many resources of a tenant and schema definition readers see. */
+export function countResources(database: Database, scope: Scope, schemaDefinitionId: string): Promise<Total> {
+  return countVisible(database, { schemaDefinitionId, scope: scopeKey(scope) });
+}
+
+/**
+ * Counts what readers see. No index says what is absent, so that a count of resources without a mark would fetch every one of
+ * them: all are counted, then those with a mark are read. Where others are at work that may be too many, never too few: what
+ * was counted and has no mark by then is seen.
+ */
+async function countVisible(database: Database, filter: Filter<ResourceDocument>): Promise<Total> {
+  const all = await resourcesIn(database).countDocuments(filter, { limit: 2 * COUNT_LIMIT });
+  if (all === 0) return totalOf(0);
+  const marked = await resourcesIn(database)
+    .find({ ...filter, $or: MARKED }, { projection: MARKS, limit: COUNT_LIMIT })
+    .toArray();
+  return totalOf(all - (marked.length - (await visible(database, marked)).length));
+}
+
+/** Being written with others, or about to be deleted. */
+const MARKED: Filter<ResourceDocument>[] = [{ hidden: { $exists: true } }, { 'leaving.group': { $exists: true } }];
+
+/** Most bytes of JSON text in one page, of several resources: an answer has 4 MiB (contract section 3). */
+const PAGE_BYTES = 3 * 1024 * 1024;
+
+/** A part of a list, in the order of the keys, of at least one resource. `next` is the key to go on after, null at the end. */
+export interface ResourcePage {
+  readonly resources: ResourceDocument[];
+  readonly next: ResourceKey | null;
+}
+
+/** A tenant's resources of a schema definition, lowest external id first: stable while data changes. */
+export function resourcePage(
+  database: Database,
+  scope: Scope,
+  schemaDefinitionId: string,
+  after: ResourceKey | null,
+  limit: number,
+): Promise<ResourcePage> {
+  const within = `${scopeKey(scope)}/${schemaDefinitionId}`;
+  const filter = { _id: below(within, after), scope: scopeKey(scope), schemaDefinitionId };
+  // Another index would find the same resources, and then have to sort all of them.
+  return readPage(database, filter, limit, { hint: { _id: 1 } });
+}
+
+/**
+ * Keys below a place (`platform/tenant`, or that and more), those after `after` alone. Whatever `after` is, the range does not
+ * leave the place (invariant 6). JavaScript's order decides as MongoDB's would: places are ASCII.
+ */
+function below(place: string, after: ResourceKey | null): { $gt: string; $lt: string } {
+  const start = `${place}/`;
+  // '0' comes right after '/'
+  return { $gt: after !== null && after > start ? after : start, $lt: `${place}0` };
+}
+
+/** What refers to a resource of a tenant, lowest key first. References stay inside a tenant, so these are of the same tenant. */
+export function referrerPage(
+  database: Database,
+  scope: Scope,
+  target: ResourceKey,
+  after: ResourceKey | null,
+  limit: number,
+): Promise<ResourcePage> {
+  const filter = { references: target, _id: below(scopeKey(scope), after), scope: scopeKey(scope) };
+  return readPage(database, filter, limit);
+}
+
+/** How many resources that readers see refer to one. */
+export function countReferrers(database: Database, target: ResourceKey): Promise<Total> {
+  return countVisible(database, { references: target });
+}
+
+/** Reads on until the page is full of resources that are to be seen, or heavy; one that is heavy alone is a page of its own. */
+async function readPage(
+  database: Database,
+  filter: Filter<ResourceDocument>,
+  limit: number,
+  options: FindOptions = {},
+): Promise<ResourcePage> {
+  const resources: ResourceDocument[] = [];
+  let bytes = 0;
+  const cursor = resourcesIn(database)
+    .find(filter, { ...options, batchSize: limit + 1 })
+    .sort({ _id: 1 });
+  try {
+    for await (const document of cursor) {
+      const [seen] = isMarked(document) ? await visible(database, [document]) : [document];
+      if (seen === undefined) continue;
+      bytes += Buffer.byteLength(seen.data) + BYTES_BESIDE_DATA;
+      const isFull = resources.length === limit || (resources.length > 0 && bytes > PAGE_BYTES);
+      if (isFull) return { resources, next: resources.at(-1)?._id ?? null };
+      resources.push(seen);
+    }
+    return { resources, next: null };
+  } finally {
+    await cursor.close();
+  }
+}
+
+/** What an answer tells of a resource beside its data: ids and dates. */
+const BYTES_BESIDE_DATA = 2_048;
+
+const DOCUMENTS_PER_CHUNK = 200;
+const CHUNK_BYTES = 8 * 1024 * 1024;
+
+/** Every stored resource of a schema definition, of all tenants, seen or not, some at a time. */
+export async function* resourcesOfSchema(
+  database: Database,
+  schemaDefinitionId: string,
+): AsyncGenerator<ResourceDocument[]> {
+  let chunk: ResourceDocument[] = [];
+  let bytes = 0;
+  for await (const document of resourcesIn(database).find({ schemaDefinitionId }, { batchSize: DOCUMENTS_PER_CHUNK })) {
+    chunk.push(document);
+    bytes += document.data.length;
+    if (chunk.length < DOCUMENTS_PER_CHUNK && bytes < CHUNK_BYTES) continue;
+    yield chunk;
+    chunk = [];
+    bytes = 0;
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/**
+ * Resources of a schema definition that somebody can see, of all tenants. A definition goes where this is 0: nobody writes
+ * meanwhile, so that it is never too few (invariant 3).
+ */
+export function countResourcesOfSchema(database: Database, schemaDefinitionId: string): Promise<Total> {
+  return countVisible(database, { schemaDefinitionId });
+}

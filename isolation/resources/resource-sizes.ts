@@ -1,0 +1,24 @@
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { KEYS_AT_ONCE, keySlices } from '../../store/mongodb/slices.ts';
+import { resourcesIn } from '../../store/resources.ts';
+
+/** About how many resources are stored, of all tenants. */
+export async function estimatedResources(database: Database): Promise<number> {
+  return resourcesIn(database).estimatedDocumentCount();
+}
+
+/** Of these identities those whose resource has more than `bytes`, with how many. */
+export async function heavyResources(
+  database: Database,
+  keys: Iterable<ResourceKey>,
+  bytes: number,
+): Promise<Map<ResourceKey, number>> {
+  const heavy = new Map<ResourceKey, number>();
+  for (const some of keySlices(keys, KEYS_AT_ONCE)) {
+    const filter = { _id: { $in: some }, bytes: { $gt: bytes } };
+    for await (const document of resourcesIn(database).find(filter, { projection: { bytes: 1 } }))
+      heavy.set(document._id, document.bytes ?? 0);
+  }
+  return heavy;
+}

@@ -1,0 +1,29 @@
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { groupsIn } from '../groups/groups.ts';
+import { groupOf, readTargets } from './visibility.ts';
+
+/** Which of these exist and stay, and which somebody is creating or deleting right now. */
+export async function checkTargets(
+  database: Database,
+  keys: readonly ResourceKey[],
+): Promise<{ present: ResourceKey[]; undecided: ResourceKey[] }> {
+  const targets = [...(await readTargets(database, keys)).values()];
+  const groups = [...new Set(targets.flatMap((target) => groupOf(target) ?? []))];
+  const decided =
+    groups.length === 0
+      ? []
+      : await groupsIn(database)
+          .find({ _id: { $in: groups } })
+          .toArray();
+  const states = new Map(decided.map((group) => [group._id, group.state]));
+  const present: ResourceKey[] = [];
+  const undecided: ResourceKey[] = [];
+  for (const target of targets) {
+    const group = groupOf(target);
+    const state = group === undefined ? undefined : states.get(group);
+    if (group !== undefined && state === undefined) undecided.push(target._id);
+    else if (group === undefined || (state === 'committed') === (target.hidden !== undefined)) present.push(target._id);
+  }
+  return { present, undecided };
+}

@@ -1,0 +1,37 @@
+import type { ItemAction } from '../../domain/batch/outcome.ts';
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { decideGroup } from '../groups/groups.ts';
+import { readResources } from './read-for-writing.ts';
+import { makeVisible, removeUncommitted } from './write-resources.ts';
+
+/**
+ * What items of a batch have written, as the records of the resources say: for whoever finishes the batch when no activity of it is
+ * at work (invariant 2). Resources that a dead attempt of the batch has inserted uncommitted are brought to their end first: they
+ * appear where their group is committed, and are removed where it is not.
+ * @returns index of an item -> what it did.
+ */
+export async function recordedWrites(
+  database: Database,
+  batchId: string,
+  items: readonly { readonly key: ResourceKey; readonly index: number }[],
+): Promise<Map<number, ItemAction>> {
+  const resources = await readResources(database, [...new Set(items.map(({ key }) => key))]);
+  for (const { _id, hidden, writes } of [...resources.values()]) {
+    if (hidden === undefined || writes.every((write) => write.batchId !== batchId)) continue;
+    if ((await endUncommitted(database, hidden, _id)) === 'aborted') resources.delete(_id);
+  }
+  return new Map(
+    items.flatMap(({ key, index }) => {
+      const entry = resources.get(key)?.writes.find((write) => write.batchId === batchId && write.index === index);
+      return entry ? [[index, entry.action] as const] : [];
+    }),
+  );
+}
+
+async function endUncommitted(database: Database, group: string, key: ResourceKey): Promise<'committed' | 'aborted'> {
+  const { state } = await decideGroup(database, group, 'aborted');
+  if (state === 'committed') await makeVisible(database, group, [key]);
+  else await removeUncommitted(database, group, [key]);
+  return state;
+}

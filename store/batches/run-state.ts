@@ -1,0 +1,113 @@
+import type { Filter } from 'mongodb';
+import type { BatchResult, RunningState, TerminalStatus } from '../../domain/batch/batch.ts';
+import type { ErrorDetails } from '../../domain/batch/error-details.ts';
+import type { JobCounts } from '../../domain/executions/job-counts.ts';
+import type { Database } from '../mongodb/database.ts';
+import { type BatchDocument, batchesIn, FIRST_EXECUTION, NOT_TO_BE_STARTED, RUNNING, toBeStarted } from './batches.ts';
+import type { RunOfBatch } from './run-fence.ts';
+
+/**
+ * Stores how far a run is, and by which execution; a finished or another run stays as it is. Whether it is suspended stays where a
+ * caller has asked for something that the workflow did not know of yet: what that caller was told holds from its answer on. Safe
+ * to repeat.
+ */
+export async function recordRunning(
+  database: Database,
+  { batchId, run }: { readonly batchId: string; readonly run: number },
+  { status, suspended, asked, cancelled }: RunningState,
+  execution: string,
+): Promise<void> {
+  const running = { _id: batchId, run, status: RUNNING };
+  const known = asked === undefined ? {} : asked === null ? { asked: { $exists: false } } : { 'asked.token': asked };
+  const state = { status, ...(cancelled && { cancelRequested: true }) };
+  const $addToSet = { executions: execution };
+  const { matchedCount } = await batchesIn(database).updateOne(
+    { ...running, ...known },
+    { $set: { ...state, suspended }, $addToSet },
+  );
+  if (matchedCount === 0 && asked !== undefined)
+    await batchesIn(database).updateOne(running, { $set: state, $addToSet });
+}
+
+/**
+ * Notes that an execution carries out a run: from when on the batch was worked on, and which executions did. The first one of a
+ * batch works on it from now on; any other one takes over by `takeOverRun`. Safe to repeat: the first time stays.
+ * @returns null where there is no such run: it has been finished, or the batch retried since, or deleted.
+ */
+export async function recordStarted(
+  database: Database,
+  batch: { readonly batchId: string; readonly run: number },
+  runId: string,
+): Promise<BatchDocument | null> {
+  const { batchId: _id, run } = batch;
+  const running = { _id, run, status: RUNNING, deletedAt: { $exists: false } };
+  const note = (filter: Filter<BatchDocument>, first: Partial<Pick<BatchDocument, 'execution'>>) =>
+    batchesIn(database).findOneAndUpdate(
+      { ...running, ...filter },
+      {
+        $set: { status: 'processing', ...first },
+        $min: { startedAt: new Date() },
+        $addToSet: { executions: runId },
+        $unset: NOT_TO_BE_STARTED,
+      },
+      { returnDocument: 'after' },
+    );
+  return (
+    (await note({ execution: { $exists: false } }, { execution: { runId, run, since: FIRST_EXECUTION } })) ??
+    note({}, {})
+  );
+}
+
+/** Stores how a run ended. Safe to repeat: the first completion stays. */
+export async function recordFinished(
+  database: Database,
+  batch: { readonly batchId: string; readonly run: number },
+  status: TerminalStatus,
+  result: BatchResult,
+  errorDetails: ErrorDetails = {},
+  jobs: JobCounts | null = null,
+): Promise<void> {
+  await batchesIn(database).updateOne(
+    { _id: batch.batchId, run: batch.run, status: RUNNING },
+    {
+      $set: {
+        status,
+        result,
+        errorDetails,
+        suspended: false,
+        completedAt: new Date(),
+        cascaded: result.actions.cascaded,
+        ...(jobs && { jobs: { run: batch.run, ...jobs } }),
+      },
+      $unset: { cancelRequested: '', asked: '', ...NOT_TO_BE_STARTED },
+    },
+  );
+}
+
+/** Claims a finished batch for another run: of many callers one wins. @returns null where it is not as it was read. */
+export async function claimRetry(database: Database, batch: BatchDocument): Promise<BatchDocument | null> {
+  return batchesIn(database).findOneAndUpdate(
+    { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
+    {
+      $set: { status: 'queued', run: batch.run + 1, suspended: false, ...toBeStarted() },
+      $unset: { completedAt: '', result: '', errorDetails: '', hasFailedItems: '' },
+    },
+    { returnDocument: 'after' },
+  );
+}
+
+/**
+ * Notes whose pending items a run is about to claim; none when it is done with them.
+ * @returns false where that run is over, which claims nothing: nobody would give it back.
+ */
+export async function recordClaims(
+  database: Database,
+  { _id, run }: RunOfBatch,
+  owners: ReadonlySet<string>,
+): Promise<boolean> {
+  const { matchedCount } =
+    owners.size > 0
+      ? await batchesIn(database).updateOne({ _id, run, status: RUNNING }, { $set: { claimOwners: [...owners] } })
+      : await batchesIn(database).updateOne({ _id, run }, { $unset: { claimOwners: '', claims: '' } });
+  return matchedCount === 1;
+}

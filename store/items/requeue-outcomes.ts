@@ -1,0 +1,59 @@
+import type { ItemStatus } from '../../domain/batch/outcome.ts';
+import type { Database } from '../mongodb/database.ts';
+import { pageId, pagesWith } from './item-pages.ts';
+import { outcomePagesIn, type StoredOutcome } from './outcomes.ts';
+import { groupByPage, type OutcomeWriter } from './write-outcomes.ts';
+
+/**
+ * Takes terminal outcomes back to queued for a retry, keeping the count of attempts: each page once in a run, so that whoever is
+ * late changes nothing. From then on nobody of an earlier run writes to it. A page that has changed since it was read is read again.
+ */
+export async function requeueOutcomes(
+  database: Database,
+  batch: Pick<OutcomeWriter, '_id' | 'run' | 'pageSize'>,
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+): Promise<void> {
+  const operations = [...groupByPage(outcomes, batch.pageSize)].map(([page, entries]) => ({
+    updateOne: {
+      filter: {
+        _id: pageId(batch._id, page),
+        run: { $not: { $gte: batch.run } },
+        ...Object.fromEntries(entries.map(([index, { status }]) => [`outcomes.${index}.status`, status])),
+      },
+      update: {
+        $set: {
+          run: batch.run,
+          ...Object.fromEntries(
+            entries.map(([index, { attempts }]) => [`outcomes.${index}`, { status: 'queued' as const, attempts }]),
+          ),
+        },
+      },
+    },
+  }));
+  if (operations.length === 0) return;
+  const { matchedCount } = await outcomePagesIn(database).bulkWrite(operations, { ordered: false });
+  if (matchedCount < operations.length)
+    await requeueOutcomes(database, batch, await notRequeued(database, batch, outcomes));
+}
+
+const UNSUCCESSFUL: readonly ItemStatus[] = ['failed', 'expired', 'cancelled'];
+
+/** What a retry carries out again. */
+export const unsuccessful = (outcomes: Iterable<readonly [number, StoredOutcome]>): Map<number, StoredOutcome> =>
+  new Map([...outcomes].filter(([, { status }]) => UNSUCCESSFUL.includes(status)));
+
+/** What is still to be taken back, as it is stored now, in the pages of some outcomes that this run has not taken back. */
+async function notRequeued(
+  database: Database,
+  batch: Pick<OutcomeWriter, '_id' | 'run' | 'pageSize'>,
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+): Promise<Map<number, StoredOutcome>> {
+  const ids = pagesWith(batch, [...outcomes.keys()]).map((page) => pageId(batch._id, page));
+  const pages = await outcomePagesIn(database)
+    .find({ _id: { $in: ids } })
+    .toArray();
+  const left = pages.filter(({ run }) => (run ?? 0) < batch.run);
+  return unsuccessful(
+    left.flatMap((page) => Object.entries(page.outcomes).map(([index, outcome]) => [Number(index), outcome] as const)),
+  );
+}
