@@ -20,6 +20,8 @@ export async function streamedList(c: ApiContext, entries: AsyncGenerator<string
   content.on('error', (error) =>
     c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, 'a list of the Camunda façade broke off'),
   );
+  // a caller may go before anything is read: `parts` has not begun then, and closes nothing
+  content.once('close', () => void entries.return());
   return c.body(Readable.toWeb(content) as ReadableStream, 200, { 'Content-Type': 'application/json' });
 }
 
