@@ -8,18 +8,19 @@ import { createSemaphore, type Semaphore } from './write/semaphore.ts';
 /** Moments between two steps of an activity at which a test can stop, delay or kill it. */
 export type Checkpoint =
   | 'intent-laid'
-  | 'looked'
+  | 'checked'
   | 'registered'
-  | 'looked-for-dependencies'
+  | 'references-checked'
   | 'claimed'
   | 'inserted'
   | 'written'
   | 'outcomes-stored'
   | 'marked'
-  | 'noted'
-  | 'referrers-looked'
+  | 'committed'
+  | 'target-stored'
+  | 'referrers-checked'
   | 'deleted'
-  | 'settling';
+  | 'finishing';
 
 /** What activities work with. */
 export interface ActivityContext extends StartParts {

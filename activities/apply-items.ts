@@ -21,7 +21,7 @@ import { fenceOutcomes, writeOutcomes } from '../store/items/write-outcomes.ts';
 import { currentAttempt } from '../store/mongodb/command-time.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
-import { ControlCheck } from './control-check.ts';
+import { ControlCheck } from './control/control-check.ts';
 import { createdKeysOf, finishApplied } from './finish/finish-leftovers.ts';
 import { applySlices } from './write/apply-slices.ts';
 import { fieldsOfOwnKind, linksOf } from './write/own-links.ts';

@@ -38,10 +38,10 @@ import { slices } from '../store/mongodb/slices.ts';
 import type { DeletionResult, StepOfBatch, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { workResult } from './apply-items.ts';
-import { ControlCheck } from './control-check.ts';
+import { ControlCheck } from './control/control-check.ts';
 import { notFoundError, referencedError, writeDecided } from './delete/deletion-outcomes.ts';
 import { cascadedKeys, finishStep } from './delete/finish-step.ts';
-import { storeWritersOutcomes } from './write/store-writers-outcomes.ts';
+import { storeWritersOutcomes } from './delete/store-writers-outcomes.ts';
 
 /** Share of an activity's time in which it tries again while others are at work on the same resources. */
 const PATIENCE = 0.12;
@@ -186,7 +186,7 @@ async function tryToDecide(
   if (!(await writersAreDone(work, there))) return BLOCKED;
   const outsiders = await outsideReferrers(work, marked);
   if (outsiders === BLOCKED) return BLOCKED;
-  await checkpoint?.('referrers-looked', batch._id);
+  await checkpoint?.('referrers-checked', batch._id);
   if ((await control.now()) !== null) return HALTED;
   const { deleted, kept } = decideMarked(step, marked, outsiders);
   attempt.assertInTime();
@@ -210,7 +210,7 @@ async function tryToDecide(
   attempt.assertInTime();
   const commit = await decideGroup(database, work.group, 'committed', survivors);
   if (commit.state === 'aborted') throw new SupersededError('a later attempt has taken over');
-  await checkpoint?.('noted', batch._id);
+  await checkpoint?.('committed', batch._id);
   return commit;
 }
 

@@ -13,9 +13,9 @@ import { slices } from '../store/mongodb/slices.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { workResult } from './apply-items.ts';
-import { ControlCheck, RESOURCES_PER_SLICE } from './control-check.ts';
+import { ControlCheck, RESOURCES_PER_SLICE } from './control/control-check.ts';
+import { showProgress } from './control/show-progress.ts';
 import { createdKeysOf, finishApplied } from './finish/finish-leftovers.ts';
-import { showProgress } from './finish/show-progress.ts';
 
 /** Missing references that a message names. */
 const NAMED_IN_MESSAGE = 10;

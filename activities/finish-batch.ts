@@ -22,9 +22,9 @@ import { adoptOldDependencies } from '../store/migrations/old-dependencies.ts';
 import type { Database } from '../store/mongodb/database.ts';
 import type { FinishInput } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
+import { showProgress } from './control/show-progress.ts';
 import { finishSteps } from './delete/finish-step.ts';
 import { createdKeysOf, finishLeftovers } from './finish/finish-leftovers.ts';
-import { showProgress } from './finish/show-progress.ts';
 import { finishEnded } from './terminate/finish-ended.ts';
 import { recoverClaims } from './write/apply-cycle.ts';
 
@@ -139,7 +139,7 @@ async function settleItems(
     const open = indexes.filter((index) => isOpen(chunk.outcomes.get(index)?.status));
     let outcomes = chunk.outcomes;
     if (open.length > 0) {
-      await checkpoint?.('settling', batch._id);
+      await checkpoint?.('finishing', batch._id);
       const [status, error] = cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);
       // invariants 2 and 3: what an attempt has under way comes before the look at what is stored, or not at all
       if (left !== null) await left.fence([{ batch, items: await keysOfItems(database, batch, open) }]);

@@ -22,7 +22,7 @@ import { outcomeChunks, pagesOf, readOutcomePages, type StoredOutcome } from '..
 import { requeueOutcomes, unsuccessful } from '../store/items/requeue-outcomes.ts';
 import type { Plan, PlanInput } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
-import { ControlCheck } from './control-check.ts';
+import { ControlCheck } from './control/control-check.ts';
 import { planDeletion } from './delete/plan-deletion.ts';
 import { createdKeysOf } from './finish/finish-leftovers.ts';
 import { planTermination } from './terminate/plan-termination.ts';

@@ -3,6 +3,7 @@ import { cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { TerminateOptions } from '../domain/batch/batch.ts';
 import type { ItemError } from '../domain/batch/outcome.ts';
+import { forEachConcurrently } from '../domain/collections/for-each-concurrently.ts';
 import { blocksOf, countBlocks, seedOf } from '../domain/executions/job-counts.ts';
 import { reachCondition } from '../domain/executions/process-instance-condition.ts';
 import { holds } from '../domain/executions/visibility-condition.ts';
@@ -21,10 +22,9 @@ import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import { batchWorkflowId } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { workResult } from './apply-items.ts';
-import { forEachConcurrently } from './concurrency-limit.ts';
-import { ControlCheck } from './control-check.ts';
+import { ControlCheck } from './control/control-check.ts';
+import { CoalescedWrites } from './terminate/coalesced-writes.ts';
 import { doomedChildren, type EndingRules, endTree } from './terminate/end-tree.ts';
-import { CoalescedWrites } from './write/coalesced-writes.ts';
 
 /** Items of one activity that are carried out side by side. */
 const ITEMS_AT_ONCE = 20;
@@ -63,7 +63,7 @@ async function carryOut({ database, client, checkpoint }: ActivityContext, input
   const notes = new CoalescedWrites<number, StoredOutcome>((outcomes) => writeOutcomes(database, batch, outcomes));
   const ending = new Ending(client, batch, async (index, outcome) => {
     await notes.write(index, outcome);
-    await checkpoint?.('noted', batch._id);
+    await checkpoint?.('target-stored', batch._id);
   });
   const settled = new Map<number, StoredOutcome>();
   const left = new Set<number>();

@@ -80,7 +80,7 @@ export const LONGEST = [
 
 /** Files that need no server, for `npm run check`, which is to end within a minute. */
 export const WITHOUT_SERVERS = [
-  'test/*/{job-counts,work-result,few-at-once,lost-connection,start-readiness,streamed-list}.test.ts',
+  'test/*/{job-counts,work-result,semaphore,lost-connection,start-readiness,streamed-list}.test.ts',
   'test/chaos/{checker,guards,model,proxy}.test.ts',
   'test/{config,payload-codec,temporal-environment}.test.ts',
   'test/embedded/{compose,environment-example,exclusive,once-built,operations-page}.test.ts',

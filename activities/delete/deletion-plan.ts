@@ -12,8 +12,8 @@ import { keysWorthAScan, type Loading, loadAll, loadListed } from '../../service
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readItems } from '../../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
-import { type AskedItem, askedItems, ItemsByNumber } from '../write/read-items.ts';
 import { notFoundError, referencedError } from './deletion-outcomes.ts';
+import { type AskedItem, askedItems, ItemsByNumber } from './requested-items.ts';
 
 export type NewStep = Pick<DeletionStep, 'targets' | 'decided'>;
 

@@ -10,9 +10,9 @@ import { outcomeChunks } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { Plan, Work } from '../../workflows/messages.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import type { ControlCheck } from '../control-check.ts';
+import type { ControlCheck } from '../control/control-check.ts';
+import { showProgress } from '../control/show-progress.ts';
 import { LAST_ROUND } from '../delete-resources.ts';
-import { showProgress } from '../finish/show-progress.ts';
 import { decideSteps, type NewStep } from './deletion-plan.ts';
 import { finishSteps } from './finish-step.ts';
 

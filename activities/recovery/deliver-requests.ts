@@ -1,9 +1,9 @@
+import { forEachConcurrently } from '../../domain/collections/for-each-concurrently.ts';
 import { type DeliveryState, deliverRequest } from '../../services/batches/control-batch.ts';
 import { logPostponed } from '../../services/failures.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { undeliveredRequests } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import { forEachConcurrently } from '../concurrency-limit.ts';
 import { isOver, type RecoveryJob } from './job.ts';
 
 /** Batches of one slice, and of them side by side: an outage of Temporal may have left very many. */

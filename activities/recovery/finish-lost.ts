@@ -1,12 +1,12 @@
 import { isTerminal } from '../../domain/batch/batch.ts';
 import { CLOCKS_DIFFER_MS } from '../../domain/clocks.ts';
+import { forEachConcurrently } from '../../domain/collections/for-each-concurrently.ts';
 import { openBatchIds } from '../../services/batches/open-batches.ts';
 import { type BatchExecution, latestExecution, startBatch } from '../../services/batches/start-batch.ts';
 import { logPostponed } from '../../services/failures.ts';
 import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
 import { type OpenBatch, openBatchPages, stillOpen } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import { forEachConcurrently } from '../concurrency-limit.ts';
 import { finishBatch } from '../finish-batch.ts';
 import { isOver, NOTHING_DONE, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
 

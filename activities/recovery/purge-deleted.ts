@@ -1,9 +1,9 @@
+import { forEachConcurrently } from '../../domain/collections/for-each-concurrently.ts';
 import { purgeBatch } from '../../services/batches/purge-batch.ts';
 import { logPostponed } from '../../services/failures.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { type DeletedPlace, deletedBatches, markExpired } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import { forEachConcurrently } from '../concurrency-limit.ts';
 import { recoverBatch } from './finish-lost.ts';
 import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
 

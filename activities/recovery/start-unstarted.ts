@@ -1,9 +1,9 @@
+import { forEachConcurrently } from '../../domain/collections/for-each-concurrently.ts';
 import { latestExecution, startBatch } from '../../services/batches/start-batch.ts';
 import { startFailure } from '../../services/failures.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { confirmStarts, postponeStart, unstartedBatches } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import { forEachConcurrently } from '../concurrency-limit.ts';
 import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
 
 /** Batches of one slice, and of them side by side. */

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { forEachConcurrently } from '../../domain/collections/for-each-concurrently.ts';
 import { identityOf, waitUntilClosed } from '../../services/executions/execution-history.ts';
 import {
   type DescribedExecution,
@@ -7,7 +8,6 @@ import {
   NOT_FOUND,
 } from '../../services/executions/executions.ts';
 import { BATCH_WORKFLOW_TYPE } from '../../workflows/messages.ts';
-import { forEachConcurrently } from '../concurrency-limit.ts';
 
 /** How the executions of one batch are ended. */
 export interface EndingRules {

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { forEachConcurrently } from '../../domain/collections/for-each-concurrently.ts';
 import { wasEndedBy } from '../../services/executions/execution-history.ts';
 import { describeExecution } from '../../services/executions/executions.ts';
 import { CLOCK_SKEW_MS } from '../../services/executions/select-executions.ts';
@@ -6,7 +7,6 @@ import type { BatchDocument } from '../../store/batches/batches.ts';
 import type { StoredOutcome } from '../../store/items/outcomes.ts';
 import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { forEachConcurrently } from '../concurrency-limit.ts';
 
 /** Executions that are described side by side. */
 const AT_ONCE = 20;

@@ -14,7 +14,7 @@ import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts
 import { slices } from '../../store/mongodb/slices.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { createdKeys, failedOutcome, failItems, SCHEMA_GONE, storeResults } from '../apply-items.ts';
-import { RESOURCES_PER_SLICE } from '../control-check.ts';
+import { RESOURCES_PER_SLICE } from '../control/control-check.ts';
 import { finishApplied } from '../finish/finish-leftovers.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
 import { type WriteResult, writeItems } from './write-items.ts';

@@ -1,6 +1,6 @@
 import { indivisibleSlices } from '../../domain/schema/indivisible.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import { CHECK_EVERY_MS, type ControlCheck, RESOURCES_PER_SLICE } from '../control-check.ts';
+import { CHECK_EVERY_MS, type ControlCheck, RESOURCES_PER_SLICE } from '../control/control-check.ts';
 import type { WorkItem } from './work-items.ts';
 import { findFor, type WriteResult, type Writing, writeItems } from './write-items.ts';
 

@@ -15,7 +15,7 @@ import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import { checkResources, type Look } from '../wait/check-resources.ts';
+import { checkResources, type Look } from './check-resources.ts';
 import { decideWithinBudget } from './decide-within-budget.ts';
 import { toDocuments } from './resource-documents.ts';
 import type { WorkItem } from './work-items.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
-import { forEachConcurrently } from '../../activities/concurrency-limit.ts';
+import { forEachConcurrently } from '../../domain/collections/for-each-concurrently.ts';
 import { type BatchDocument, batchesIn, readBatches, toBatchDocument } from '../../store/batches/batches.ts';
 import { writeItemPages } from '../../store/items/item-pages.ts';
 import { cpuMsOf } from '../../testkit/measure.ts';

@@ -110,7 +110,7 @@ describe('a delete', () => {
     expect(summary.actions).toMatchObject({ deleted: 5, cascaded: 3 });
   });
 
-  test.each<Checkpoint>(['marked', 'referrers-looked', 'noted', 'deleted', 'outcomes-stored'])(
+  test.each<Checkpoint>(['marked', 'referrers-checked', 'committed', 'deleted', 'outcomes-stored'])(
     'killed at "%s" it goes on where it was: the same outcomes, numbers and resources',
     async (checkpoint) => {
       await deletions.store(WORLD);
@@ -146,7 +146,7 @@ describe('a delete', () => {
     },
   );
 
-  test.each<Checkpoint>(['noted', 'deleted'])(
+  test.each<Checkpoint>(['committed', 'deleted'])(
     'killed at "%s", it does not delete what was uploaded anew since, and its items stay deleted',
     async (checkpoint) => {
       await deletions.store({ 'Leaf:a': [] });
@@ -172,8 +172,8 @@ describe('a delete', () => {
     const all = ['Leaf:a', 'Leaf:b', 'Leaf:c'];
     expect(seen).toEqual([
       ['marked', all],
-      ['referrers-looked', all],
-      ['noted', []],
+      ['referrers-checked', all],
+      ['committed', []],
       ['deleted', []],
       ['outcomes-stored', []],
     ]);
@@ -196,7 +196,7 @@ describe('a delete', () => {
     await deletions.store({ 'Leaf:a': [], 'Leaf:b': [] });
     const batchId = await deletions.acceptDelete({ ids: ['a', 'b'] });
     const [step = 0] = await stepsOf(batchId);
-    once('noted', batchId, kill);
+    once('committed', batchId, kill);
     await expect(deletions.step(batchId, step)).rejects.toThrow(Killed);
     expect((await deletions.plan(batchId, 1))?.stages).toEqual([]);
     expect(await deletions.results(batchId)).toEqual(['deleted', 'deleted']);
@@ -204,7 +204,7 @@ describe('a delete', () => {
     await deletions.finish(batchId);
   });
 
-  const AFTER_COMMIT: readonly Checkpoint[] = ['noted', 'deleted', 'outcomes-stored'];
+  const AFTER_COMMIT: readonly Checkpoint[] = ['committed', 'deleted', 'outcomes-stored'];
   test.each(AFTER_COMMIT)(
     'steps that fail from "%s" on, after their commit, and for good, count what they have cascaded, once',
     async (checkpoint) => {
@@ -229,7 +229,7 @@ describe('a delete', () => {
     await deletions.store({ 'Leaf:a': [], 'Twig:on': ['Leaf:a'] });
     const batchId = await deletions.acceptDelete({ ids: ['a'], cascade: true });
     const [step = 0] = await stepsOf(batchId);
-    once('noted', batchId, kill);
+    once('committed', batchId, kill);
     await expect(deletions.step(batchId, step)).rejects.toThrow(Killed);
     expect((await deletions.plan(batchId, 1))?.stages).toEqual([]);
     // the next round has settled it; a late look of the step at itself changes nothing
@@ -239,8 +239,8 @@ describe('a delete', () => {
 
   test('a batch that ends before the commit gives its marks back; after it, its resources stay gone', async () => {
     for (const [checkpoint, left] of [
-      ['referrers-looked', ['Leaf:a']],
-      ['noted', []],
+      ['referrers-checked', ['Leaf:a']],
+      ['committed', []],
     ] as const) {
       await deletions.store({ 'Leaf:a': [] });
       const batchId = await deletions.acceptDelete({ ids: ['a'] });
@@ -338,7 +338,7 @@ describe('a delete while others write', () => {
     const marked = new Promise<void>((resolve) => {
       deletions.atCheckpoint = async (at, id) => {
         if (at === 'marked' && id === batchId) resolve();
-        if (at !== 'looked' || id !== upload) return;
+        if (at !== 'checked' || id !== upload) return;
         deleting = deletions.step(batchId, step);
         await marked;
         // the delete looks for intents now, and finds this one
@@ -354,7 +354,7 @@ describe('a delete while others write', () => {
     expect(await deletions.seen()).toEqual(['Leaf:a', 'Root:r']);
   });
 
-  test.each<Checkpoint>(['marked', 'referrers-looked'])(
+  test.each<Checkpoint>(['marked', 'referrers-checked'])(
     'a writer that looks while the delete is at "%s" waits, and misses its target then',
     async (checkpoint) => {
       await deletions.store({ 'Leaf:a': [] });

@@ -73,7 +73,7 @@ test('an activity of an earlier execution that begins after the later one stops,
 test('a later execution that does not plan takes over as well, and leaves no intent of the earlier one', async () => {
   const batchId = await deletions.acceptUpload('Leaf', [{ externalId: 'a' }, { externalId: 'b' }]);
   await deletions.plan(batchId, 0, 1, ...EARLIER);
-  const held = holdFirstAt(deletions, 'looked');
+  const held = holdFirstAt(deletions, 'checked');
   const earlier = deletions.apply({ batchId, indexes: [1] }, 1, ...EARLIER);
   await held.reached;
   // another item than that which the earlier one is at

@@ -83,7 +83,7 @@ async function run<R>(activity: (of: ActivityContext, input: ItemsOfBatch) => Pr
       return await environment.run(() => activity(context, { batchId, run: 1, indexes: [0] }));
     } catch (error) {
       if (!isBlocked(error)) throw error;
-      await atCheckpoint?.('looked', batchId);
+      await atCheckpoint?.('checked', batchId);
     }
   }
 }
@@ -155,10 +155,10 @@ async function interrupt(one: string, checkpoint: Checkpoint, other: string): Pr
 describe('no wake-up is lost', () => {
   test.each<[Checkpoint, number]>([
     ['intent-laid', 20],
-    ['looked', ROUNDS],
+    ['checked', ROUNDS],
     ['outcomes-stored', 20],
     ['registered', ROUNDS],
-    ['looked-for-dependencies', 20],
+    ['references-checked', 20],
   ])('where the dependency is created while who waits is at "%s"', { timeout: CASE_MS }, async (checkpoint, rounds) => {
     for (let round = 0; round < rounds; round++) {
       const [a, b] = newNames();
@@ -170,7 +170,7 @@ describe('no wake-up is lost', () => {
 
   test.each<[Checkpoint, number]>([
     ['intent-laid', 20],
-    ['looked', 20],
+    ['checked', 20],
     ['inserted', ROUNDS],
     ['outcomes-stored', ROUNDS],
     ['registered', 20],
@@ -188,10 +188,10 @@ describe('no wake-up is lost', () => {
   );
 
   test.each<[Checkpoint, number]>([
-    ['looked', 20],
+    ['checked', 20],
     ['outcomes-stored', 20],
     ['registered', 20],
-    ['looked-for-dependencies', 20],
+    ['references-checked', 20],
   ])(
     'where the other half of a cycle comes while one half is at "%s"',
     { timeout: CASE_MS },

@@ -18,7 +18,7 @@ const statistics = async (id: string): Promise<Json> =>
 describe('a batch of the façade', () => {
   test('is suspended and resumed, which shows in /api/batches and in process instances too', async () => {
     await engine.begin('sleeper', 'held');
-    gate.hold('noted');
+    gate.hold('target-stored');
     const id = await engine.delete({ processInstanceIds: ['held'] });
     await gate.holds(1);
     expect((await engine.send('PUT', `/batch/${id}/suspended`, { suspended: true })).status).toBe(204);
@@ -87,7 +87,7 @@ describe('a batch of the façade', () => {
   test('deleted while it runs leaves what it has not begun alone', async () => {
     const instances = Array.from({ length: 30 }, (_, n) => `spared-${n}`);
     await Promise.all(instances.map((id) => engine.begin('sleeper', id)));
-    gate.hold('noted');
+    gate.hold('target-stored');
     const id = await engine.delete({ processInstanceIds: instances });
     await gate.holds(4);
     expect((await engine.send('DELETE', `/batch/${id}`)).status).toBe(204);

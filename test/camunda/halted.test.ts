@@ -20,7 +20,7 @@ afterAll(() => engine.stop());
 async function haltInTheMiddle(prefix: string, verb: 'suspend' | 'cancel'): Promise<string> {
   const instances = Array.from({ length: ITEMS }, (_, n) => `${prefix}-${n}`);
   await engine.beginMany('sleeper', instances);
-  gate.hold('noted');
+  gate.hold('target-stored');
   const id = await engine.delete({ processInstanceIds: instances });
   await gate.holds(AT_WORK);
   expect((await engine.drover.request('POST', `/api/batches/${id}/${verb}`)).status).toBe(200);

@@ -47,7 +47,7 @@ export class Scene {
   readonly #steps: Readonly<Record<string, () => Promise<void>>> = {
     version: () => this.#beginAll('simple', FIRST),
     'batch.get.seeded': async () => {
-      this.#gate.hold('noted');
+      this.#gate.hold('target-stored');
       await this.#engine.drover.startWorker();
       await this.#gate.holds(2);
     },
@@ -95,7 +95,7 @@ export class Scene {
       await this.#delete('suspended', instances);
     },
     'batch.list.all': async () => {
-      this.#gate.hold('noted');
+      this.#gate.hold('target-stored');
       await this.#engine.drover.startWorker();
       await this.#gate.holds(2);
       await this.#beginAll('simple', [SPARED]);
@@ -118,7 +118,7 @@ export class Scene {
         'other',
         Array.from({ length: 250 }, (_, n) => `other-${n}`),
       );
-      this.#gate.hold('noted');
+      this.#gate.hold('target-stored');
     },
     'delete.250.statistics': () => this.#gate.holds(1),
     'delete.250.statistics #2': () => this.#nextSeed(100),

@@ -17,7 +17,7 @@ afterAll(() => engine.stop());
 test('terminations that wait for executions to end hold up no other batch', async () => {
   const ids = Array.from({ length: PLACES_OF_A_WORKER }, (_, n) => `held-${n}`);
   await engine.beginMany('sleeper', ids);
-  gate.hold('noted');
+  gate.hold('target-stored');
   const half = PLACES_OF_A_WORKER / 2;
   const deletions = [
     await engine.delete({ processInstanceIds: ids.slice(0, half) }),

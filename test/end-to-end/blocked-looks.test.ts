@@ -39,7 +39,7 @@ async function heldCycle(name: string, waitSeconds: number) {
   let looks = 0;
   const watchers = new Map<number, () => void>();
   drover.atCheckpoint(async (at, batchId) => {
-    if (at !== 'looked-for-dependencies' || batchId === left) return;
+    if (at !== 'references-checked' || batchId === left) return;
     looks += 1;
     if (looks === 1) await hold(definition);
     watchers.get(looks)?.();
@@ -110,7 +110,7 @@ test('an item that could not be applied is pending as before, and applied once i
   let looks = 0;
   const again = new Promise<void>((resolve) => {
     drover.atCheckpoint(async (at, batchId) => {
-      if (at === 'looked-for-dependencies' && batchId === id) looks += 1;
+      if (at === 'references-checked' && batchId === id) looks += 1;
       if (looks === 3) resolve();
     });
   });

@@ -136,7 +136,7 @@ describe('a step whose activity fails for good after its commit', () => {
     const tenant = newTenant();
     await world(tenant);
     drover.atCheckpoint(async (at) => {
-      if (at === 'noted') throw ApplicationFailure.nonRetryable('fails for good');
+      if (at === 'committed') throw ApplicationFailure.nonRetryable('fails for good');
     });
     const batchId = await drover.delete('Country', { externalIds: ['fr'], cascade: true }, tenant);
     const batch = await drover.ended(batchId, tenant);
@@ -148,7 +148,7 @@ describe('a step whose activity fails for good after its commit', () => {
 
 // side by side: most of their time is that after which Temporal gives up a worker
 describe.concurrent('a worker that is killed in the middle of a delete', () => {
-  test.each<Checkpoint>(['marked', 'noted', 'deleted', 'outcomes-stored'])(
+  test.each<Checkpoint>(['marked', 'committed', 'deleted', 'outcomes-stored'])(
     'at "%s" leaves one outcome and one effect',
     async (checkpoint) => {
       const killed = await Drover.start({ worker: false });

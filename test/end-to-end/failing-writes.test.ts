@@ -50,7 +50,7 @@ async function expectAllApplied(schema: string, batchId: string): Promise<void> 
   expect(body.data.results.map((resource) => resource.versionNumber)).toEqual(RESOURCES.map(() => 1));
 }
 
-test.each<Checkpoint>(['intent-laid', 'looked', 'inserted', 'written'])(
+test.each<Checkpoint>(['intent-laid', 'checked', 'inserted', 'written'])(
   'a disk that is full at "%s" makes the activity wait and try again; nothing is marked done that is not',
   async (full) => {
     const schema = `full-${full}`;

@@ -26,7 +26,7 @@ const DEATHS = {
     arriving: [[node('a', 'b'), node('b', 'a'), node('c')]],
   },
   'with a cycle decided and not written': {
-    checkpoint: 'looked',
+    checkpoint: 'checked',
     resting: [],
     arriving: [[node('a', 'b'), node('b', 'a'), node('c')]],
   },
@@ -41,7 +41,7 @@ const DEATHS = {
     arriving: [[node('a', 'b')], [node('b')]],
   },
   'between register and look': { checkpoint: 'registered', resting: [], arriving: [[node('a', 'b')], [node('b')]] },
-  'at the look': { checkpoint: 'looked-for-dependencies', resting: [[node('a', 'b')]], arriving: [[node('b')]] },
+  'at the look': { checkpoint: 'references-checked', resting: [[node('a', 'b')]], arriving: [[node('b')]] },
   'between writing and looking for those who wait': {
     checkpoint: 'outcomes-stored',
     resting: [[node('a', 'b')], [node('z', 'a')]],

@@ -35,7 +35,7 @@ test('a finish inside a workflow task that was given up does not cancel what a r
   let begun = 0;
   drover.atCheckpoint(async (at, batchId) => {
     if (batchId !== id) return;
-    if (at === 'settling' && ++begun === 1) await goOn.came;
+    if (at === 'finishing' && ++begun === 1) await goOn.came;
     if (at !== 'inserted') return;
     applying.come();
     await apply.came;

@@ -23,7 +23,7 @@ afterEach(() => drover.atCheckpoint(undefined));
 function holdLook(except?: string): Promise<{ batchId: string; release: () => void }> {
   return new Promise((resolve) => {
     drover.atCheckpoint(async (at: Checkpoint, batchId) => {
-      if (at !== 'looked-for-dependencies' || batchId === except) return;
+      if (at !== 'references-checked' || batchId === except) return;
       drover.atCheckpoint(undefined);
       await new Promise<void>((release) => resolve({ batchId, release }));
     });

@@ -363,7 +363,7 @@ describe('racing patches', () => {
       let tell = (_: ReadonlyMap<string, Meeting>): void => undefined;
       const meetings = new Promise<ReadonlyMap<string, Meeting>>((resolve) => (tell = resolve));
       drover.atCheckpoint(async (checkpoint, batchId) => {
-        if (checkpoint === 'looked') await (await meetings).get(batchId)?.come(batchId);
+        if (checkpoint === 'checked') await (await meetings).get(batchId)?.come(batchId);
       });
       const pairs = await Promise.all(
         ids.slice(at, at + 10).map((externalId) => {

@@ -112,7 +112,7 @@ test('a failure of MongoDB, and a bug, tell of what they failed on neither the l
     Object.assign(new TypeError('nothing is defined'), { data: { note: SECRET } }),
   ];
   drover.atCheckpoint(async (at) => {
-    const failure = at === 'looked' ? failures.shift() : undefined;
+    const failure = at === 'checked' ? failures.shift() : undefined;
     if (failure !== undefined) throw failure;
   });
   const id = await upload([{ externalId: 'unlucky', note: SECRET }]);

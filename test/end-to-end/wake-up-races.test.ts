@@ -110,7 +110,7 @@ async function plays(count: number, atOnce: number, play: (tenant: Tenant) => Pr
 describe('no wake-up is lost where the dependency is created', () => {
   test('after the waiting item has looked, and before it registers', async () => {
     await plays(PLAYS, 2, async (tenant) => {
-      const waiting = await begin(tenant, 'city', cities, 'looked');
+      const waiting = await begin(tenant, 'city', cities, 'checked');
       await waiting.script.stopped;
       await expectApplied((await begin(tenant, 'country', countries)).id);
       waiting.script.goOn();
@@ -130,7 +130,7 @@ describe('no wake-up is lost where the dependency is created', () => {
 
   test('and its creator stops between writing and looking for who waits, while the item registers and looks', async () => {
     await plays(PLAYS, 1, async (tenant) => {
-      const waiting = await begin(tenant, 'city', cities, 'looked');
+      const waiting = await begin(tenant, 'city', cities, 'checked');
       await waiting.script.stopped;
       const creating = await begin(tenant, 'country', countries, 'outcomes-stored');
       await creating.script.stopped;
@@ -144,7 +144,7 @@ describe('no wake-up is lost where the dependency is created', () => {
 
   test('by a creator that has looked before it, while the item looked for nothing and fell asleep', async () => {
     await plays(PLAYS, 2, async (tenant) => {
-      const creating = await begin(tenant, 'country', countries, 'looked');
+      const creating = await begin(tenant, 'country', countries, 'checked');
       await creating.script.stopped;
       const waiting = await begin(tenant, 'city', cities);
       await drover.until(waiting.id, (batch) => batch.counts.pending === PAIRS, tenant);

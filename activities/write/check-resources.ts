@@ -5,7 +5,7 @@ import { readForWriting } from '../../isolation/resources/read-for-writing.ts';
 import { type MarkedDocument, readTargets } from '../../isolation/resources/visibility.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import type { WorkItem } from '../write/work-items.ts';
+import type { WorkItem } from './work-items.ts';
 
 /** What is stored under the keys of some items, and under what they refer to. */
 export interface Look {
@@ -38,7 +38,7 @@ export async function checkResources(
     const documents: MarkedDocument[] = [...own.stored.values(), ...others.values()];
     const { undecided, changed } = await resolveMarks(database, attempt, documents);
     if (changed) continue;
-    await checkpoint?.('looked', items[0]?.batch._id ?? '');
+    await checkpoint?.('checked', items[0]?.batch._id ?? '');
     return {
       own: own.stored,
       fenced: own.fenced,

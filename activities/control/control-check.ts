@@ -1,7 +1,7 @@
-import type { BatchDocument } from '../store/batches/batches.ts';
-import { type Halt, haltIn, readHalt } from '../store/batches/halts.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import type { Controlled } from '../workflows/messages.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { type Halt, haltIn, readHalt } from '../../store/batches/halts.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import type { Controlled } from '../../workflows/messages.ts';
 
 /** Resources that are worked on between two checks, but for what cannot be divided. */
 export const RESOURCES_PER_SLICE = 100;
