@@ -1,4 +1,5 @@
 import { activityInfo } from '@temporalio/activity';
+import { ofWrite, waitSecondsOf } from '../domain/batch/batch.ts';
 import { type ItemError, isOpen, MAX_ERRORS_PER_ITEM } from '../domain/batch/outcome.ts';
 import { tallyOf } from '../domain/batch/tally.ts';
 import { appendTo } from '../domain/collections/append-to.ts';
@@ -12,7 +13,7 @@ import { takeOverRun } from '../isolation/attempts/executions.ts';
 import { withIntent } from '../isolation/intents/with-intent.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../services/definitions/schema-catalog.ts';
-import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
+import { readBatch, type WriteBatchDocument } from '../store/batches/batches.ts';
 import { type Item, keysOfItems, readItems } from '../store/items/item-pages.ts';
 import { MISSING_PER_OUTCOME, type NewList, newList, storeLists } from '../store/items/key-lists.ts';
 import { hasWaited, type MissingKey, readOutcomes, type StoredOutcome } from '../store/items/outcomes.ts';
@@ -54,7 +55,7 @@ async function applyOnTurn(context: ActivityContext, attempt: Attempt, input: It
   const found = await readBatch(database, input.batchId);
   const halt = control.asRead(found);
   if (found === null || found.run !== input.run) return { tally: tallyOf([]), pending: [] };
-  const batch = await takeOverRun(database, found, attempt);
+  const batch = ofWrite(await takeOverRun(database, found, attempt));
   const writable = async () => [{ batch, items: await keysOfItems(database, batch, input.indexes) }];
   if (batch.execution?.follows) await fenceOutcomes(database, batch, input.indexes);
   // where there was none before, it is enough to look once the intent is laid
@@ -93,7 +94,11 @@ interface Applied {
  * Nothing is begun any more. What an earlier delivery has written, and died before it could say so, is told all the same: others
  * may wait for it (invariant 5).
  */
-async function finishBegun(context: ActivityContext, batch: BatchDocument, open: readonly number[]): Promise<Applied> {
+async function finishBegun(
+  context: ActivityContext,
+  batch: WriteBatchDocument,
+  open: readonly number[],
+): Promise<Applied> {
   const { outcomes, created } = await finishApplied(context.database, batch, open);
   await wakeWaiting(context, created);
   return { outcomes, left: open.filter((index) => !outcomes.has(index)) };
@@ -106,7 +111,7 @@ async function finishBegun(context: ActivityContext, batch: BatchDocument, open:
 async function requeue(
   context: ActivityContext,
   attempt: Attempt,
-  batch: BatchDocument,
+  batch: WriteBatchDocument,
   open: readonly number[],
 ): Promise<Applied> {
   const { database } = context;
@@ -142,7 +147,7 @@ interface Applying {
   readonly context: ActivityContext;
   readonly attempt: Attempt;
   readonly control: ControlCheck;
-  readonly batch: BatchDocument;
+  readonly batch: WriteBatchDocument;
   /** What an attempt of the activity may write. */
   readonly writable: () => Promise<readonly Writable[]>;
 }
@@ -156,7 +161,7 @@ async function applyOpen(
 ): Promise<Applied> {
   const { database, schemas } = context;
   if (open.length === 0) return { outcomes: new Map(), left: [] };
-  const definitionId = batch.schemaDefinitionId ?? '';
+  const definitionId = batch.schemaDefinitionId;
   let schema = await schemas.current(definitionId);
   // the plan may know a later version than this worker
   if (await isPlannedOtherwise(schemas, schema, links)) schema = await schemas.latest(definitionId);
@@ -207,7 +212,7 @@ async function isPlannedOtherwise(
 async function completeSlice(
   { database, checkpoint }: ActivityContext,
   attempt: Attempt,
-  batch: BatchDocument,
+  batch: WriteBatchDocument,
   results: ReadonlyMap<WorkItem, WriteResult>,
   isFirst: boolean,
 ): Promise<Map<number, StoredOutcome>> {
@@ -231,7 +236,7 @@ async function completeSlice(
  */
 export async function storeResults(
   database: ActivityContext['database'],
-  batch: BatchDocument,
+  batch: WriteBatchDocument,
   results: Iterable<readonly [WorkItem, WriteResult]>,
   outcomes: Map<number, StoredOutcome>,
   isFirst = false,
@@ -268,10 +273,10 @@ export const failItems =
     }
   };
 
-function pendingKeys(batch: BatchDocument, items: readonly Item[], outcomes: ReadonlyMap<number, StoredOutcome>) {
+function pendingKeys(batch: WriteBatchDocument, items: readonly Item[], outcomes: ReadonlyMap<number, StoredOutcome>) {
   return items.flatMap(({ index, externalId }) => {
     if (externalId === null || outcomes.get(index)?.status !== 'pending') return [];
-    return [{ index, key: resourceKey(batch, batch.schemaDefinitionId ?? '', externalId) }];
+    return [{ index, key: resourceKey(batch, batch.schemaDefinitionId, externalId) }];
   });
 }
 
@@ -293,7 +298,7 @@ export function failedOutcome(before: StoredOutcome | undefined, errors: readonl
 }
 
 /** The outcome that a result becomes: what misses something waits where the batch lets it. */
-export function toOutcome(batch: BatchDocument, item: WorkItem, result: WriteResult): StoredOutcome {
+export function toOutcome(batch: WriteBatchDocument, item: WorkItem, result: WriteResult): StoredOutcome {
   const attempts = attemptsOf(item.outcome);
   const waited = hasWaited(item.outcome);
   switch (result.kind) {
@@ -307,7 +312,7 @@ export function toOutcome(batch: BatchDocument, item: WorkItem, result: WriteRes
       const each = eachOnce(result.missing);
       const missing = each.slice(0, MISSING_PER_OUTCOME).map(toMissingKey);
       const missed = { missing, missingTotal: each.length };
-      const waitSeconds = 'dependencyWaitTimeout' in batch.options ? batch.options.dependencyWaitTimeout : 0;
+      const waitSeconds = waitSecondsOf(batch);
       if (waitSeconds > 0) {
         const since = item.outcome?.pendingSince ?? currentAttempt()?.now() ?? new Date();
         const expiresAt = item.outcome?.expiresAt ?? new Date(since.getTime() + waitSeconds * 1000);

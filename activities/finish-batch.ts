@@ -1,4 +1,11 @@
-import { type BatchResult, type BatchSummary, isTerminal, isWrite, terminalStatus } from '../domain/batch/batch.ts';
+import {
+  type BatchResult,
+  type BatchSummary,
+  isTerminal,
+  isWrite,
+  terminalStatus,
+  waitSecondsOf,
+} from '../domain/batch/batch.ts';
 import { addErrorDetails, type ErrorDetails } from '../domain/batch/error-details.ts';
 import { type ItemError, isOpen, noActions, noCounts } from '../domain/batch/outcome.ts';
 import { addTally, tallyOf } from '../domain/batch/tally.ts';
@@ -104,8 +111,8 @@ interface Settled {
 const nothingLeft = (): Settled => ({ result: noResult(), details: {}, created: [] });
 
 /** A batch that lets nothing wait is registered nowhere; nor is one of which no item has waited. */
-const mayHaveWaited = ({ options }: BatchDocument, { succeeded }: FinishInput): boolean =>
-  succeeded === undefined && 'dependencyWaitTimeout' in options && options.dependencyWaitTimeout > 0;
+const mayHaveWaited = (batch: BatchDocument, { succeeded }: FinishInput): boolean =>
+  succeeded === undefined && waitSecondsOf(batch) > 0;
 
 /** Nobody is to wake this run any more, and nobody asks what its items missed. What a later run waits for stays (invariant 5). */
 async function stopWaiting(database: Database, batch: BatchDocument): Promise<void> {

@@ -1,3 +1,4 @@
+import { ofWrite } from '../domain/batch/batch.ts';
 import { planStages, resourcesPerActivity } from '../domain/batch/plan-chunks.ts';
 import { selfSupporting } from '../domain/batch/self-supporting.ts';
 import { unboundTarget } from '../domain/schema/unbound-key.ts';
@@ -6,7 +7,7 @@ import { type Attempt, renewed, thisAttempt } from '../isolation/attempts/attemp
 import { claimedItems, endEarlierAttempts } from '../isolation/attempts/earlier-attempts.ts';
 import { takeOverRun } from '../isolation/attempts/executions.ts';
 import { readTargets, visible } from '../isolation/resources/visibility.ts';
-import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
+import { readBatch, type WriteBatchDocument } from '../store/batches/batches.ts';
 import { keysOfItems, pagesWith } from '../store/items/item-pages.ts';
 import { allMissing, inOrder, outcomeChunks, type StoredOutcome } from '../store/items/outcomes.ts';
 import type { PendingMember } from '../store/items/pending-documents.ts';
@@ -51,7 +52,7 @@ export async function lookForDependencies(context: ActivityContext, input: Items
   control.asRead(batch);
   if (batch === null || batch.run !== input.run) return NOTHING;
   const attempt = thisAttempt();
-  const ours = await takeOverRun(context.database, batch, attempt);
+  const ours = ofWrite(await takeOverRun(context.database, batch, attempt));
   try {
     return await new Look(context, control, attempt, ours).look(input.indexes);
   } catch (error) {
@@ -68,12 +69,12 @@ class HaltedError extends Error {
 
 class Look {
   readonly #context: ActivityContext;
-  readonly #batch: BatchDocument;
+  readonly #batch: WriteBatchDocument;
   readonly #attempt: Attempt;
   readonly #keys = new Map<ResourceKey, ResourceKey>();
   readonly #control: ControlCheck;
 
-  constructor(context: ActivityContext, control: ControlCheck, attempt: Attempt, batch: BatchDocument) {
+  constructor(context: ActivityContext, control: ControlCheck, attempt: Attempt, batch: WriteBatchDocument) {
     this.#context = context;
     this.#control = control;
     this.#attempt = attempt;
@@ -202,7 +203,7 @@ class Look {
   /** A schema definition that has appeared counts as there. */
   async #boundNow(unbound: ReadonlyMap<ResourceKey, string>): Promise<ResourceKey[]> {
     const { schemas } = this.#context;
-    const schema = unbound.size > 0 ? await schemas.current(this.#batch.schemaDefinitionId ?? '') : null;
+    const schema = unbound.size > 0 ? await schemas.current(this.#batch.schemaDefinitionId) : null;
     if (schema === null) return [];
     const bound = await schemas.bind(schema.definition, [...unbound.values()]);
     return [...unbound].flatMap(([key, name]) => (bound.has(name.toLowerCase()) ? [key] : []));

@@ -15,7 +15,7 @@ import { takeOverRun } from '../isolation/attempts/executions.ts';
 import { heavyResources } from '../isolation/resources/resource-sizes.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../services/definitions/schema-catalog.ts';
-import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
+import { type BatchDocument, readBatch, type WriteBatchDocument } from '../store/batches/batches.ts';
 import { recordStarted } from '../store/batches/run-state.ts';
 import { readIds, readItems } from '../store/items/item-pages.ts';
 import { outcomeChunks, pagesOf, readOutcomePages, type StoredOutcome } from '../store/items/outcomes.ts';
@@ -73,7 +73,7 @@ async function continueRun({ database }: ActivityContext, input: PlanInput): Pro
   return isRunning ? batch : null;
 }
 
-async function planWrites(context: ActivityContext, batch: BatchDocument, isAgain: boolean): Promise<Plan> {
+async function planWrites(context: ActivityContext, batch: WriteBatchDocument, isAgain: boolean): Promise<Plan> {
   const { database } = context;
   const outcomes = new Map<number, StoredOutcome>();
   if (batch.run > 1 || isAgain) {
@@ -89,7 +89,7 @@ async function planWrites(context: ActivityContext, batch: BatchDocument, isAgai
     return isOpen(status) && !(isAgain && status === 'pending');
   });
   // a worker that only plans never meets the check of a writer: what it has cached may be long outdated
-  const schema = await context.schemas.latest(batch.schemaDefinitionId ?? '');
+  const schema = await context.schemas.latest(batch.schemaDefinitionId);
   const ownKind = schema === null ? [] : await fieldsOfOwnKind(context.schemas, schema);
   const planned = await plannedItems(context, batch, open, schema, ownKind);
   const stages = planStages(planned, resourcesPerActivity(context.resourcesPerActivity));
@@ -107,12 +107,12 @@ async function planWrites(context: ActivityContext, batch: BatchDocument, isAgai
  */
 async function plannedItems(
   { database, resourcesPerActivity: configured }: ActivityContext,
-  batch: BatchDocument,
+  batch: WriteBatchDocument,
   indexes: readonly number[],
   schema: LoadedSchema | null,
   ownKind: readonly ReferenceField[],
 ): Promise<PlannedItem[]> {
-  const keyOf = (externalId: string): ResourceKey => resourceKey(batch, batch.schemaDefinitionId ?? '', externalId);
+  const keyOf = (externalId: string): ResourceKey => resourceKey(batch, batch.schemaDefinitionId, externalId);
   const fields = schema?.compiled.referenceFields ?? [];
   const isOfOneActivity = fitsOneActivity(indexes.length, fields.length, resourcesPerActivity(configured));
   if (ownKind.length === 0 && fields.every(({ path }) => !path.includes(EACH_ITEM))) {

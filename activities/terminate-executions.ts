@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
-import type { TerminateOptions } from '../domain/batch/batch.ts';
 import type { ItemError } from '../domain/batch/outcome.ts';
 import { forEachConcurrently } from '../domain/collections/for-each-concurrently.ts';
 import { blocksOf, countBlocks, seedOf } from '../domain/executions/job-counts.ts';
@@ -12,8 +11,9 @@ import { type DescribedExecution, describeExecution, isRunId } from '../services
 import { findExecution } from '../services/executions/list-executions.ts';
 import { isOwnOfDrover } from '../services/executions/own-executions.ts';
 import { CLOCK_SKEW_MS, wasThere } from '../services/executions/select-executions.ts';
-import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
+import { readBatch } from '../store/batches/batches.ts';
 import { recordFailedItems, recordJobs } from '../store/batches/termination-jobs.ts';
+import { isTermination, type Termination } from '../store/batches/terminations.ts';
 import { type Item, readItems } from '../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../store/items/outcomes.ts';
 import { writeOutcomes } from '../store/items/write-outcomes.ts';
@@ -38,8 +38,6 @@ const LOOK_AGAIN_MS = 250;
 /** The longest reason that the Camunda engine can store (longer ones fail the job there too). */
 const MAX_REASON_LENGTH = 4_000;
 
-type Terminating = BatchDocument & { readonly options: TerminateOptions };
-
 /**
  * Ends the executions of some items, with their children. Safe to repeat: what an item is about to end is noted on it first,
  * so an execution that an earlier delivery ended is found `succeeded`, never `not_found` (invariant 2).
@@ -57,7 +55,7 @@ async function carryOut({ database, client, checkpoint }: ActivityContext, input
   const control = new ControlCheck(database, input);
   const batch = await readBatch(database, input.batchId);
   control.asRead(batch);
-  if (batch === null || batch.run !== input.run || !isTerminating(batch)) return workResult([], new Map());
+  if (batch === null || batch.run !== input.run || !isTermination(batch)) return workResult([], new Map());
   const outcomes = await readOutcomes(database, batch, input.indexes);
   const open = input.indexes.filter((index) => (outcomes.get(index)?.status ?? 'queued') === 'queued');
   const notes = new CoalescedWrites<number, StoredOutcome>((outcomes) => writeOutcomes(database, batch, outcomes));
@@ -90,7 +88,7 @@ async function carryOut({ database, client, checkpoint }: ActivityContext, input
 /** Notes on the batch what has become of the jobs of these items. @returns the outcomes of the items. */
 async function noteJobs(
   database: Database,
-  batch: Terminating,
+  batch: Termination,
   indexes: readonly number[],
 ): Promise<Map<number, StoredOutcome>> {
   const seed = seedOf(batch, indexes[0] ?? 0);
@@ -107,10 +105,6 @@ async function noteJobs(
   return new Map([...outcomes].filter(([index]) => asked.has(index)));
 }
 
-function isTerminating(batch: BatchDocument): batch is Terminating {
-  return 'invocationsPerBatchJob' in batch.options;
-}
-
 /** Aborted when the activity is to stop; every wait of every item listens to it. */
 function activitySignal(): AbortSignal {
   const signal = cancellationSignal();
@@ -121,11 +115,11 @@ function activitySignal(): AbortSignal {
 /** How one batch ends executions. */
 class Ending {
   readonly #client: Client;
-  readonly #batch: Terminating;
+  readonly #batch: Termination;
   readonly #note: (index: number, outcome: StoredOutcome) => Promise<void>;
   readonly #rules: EndingRules;
 
-  constructor(client: Client, batch: Terminating, note: (index: number, outcome: StoredOutcome) => Promise<void>) {
+  constructor(client: Client, batch: Termination, note: (index: number, outcome: StoredOutcome) => Promise<void>) {
     this.#client = client;
     this.#batch = batch;
     this.#note = note;

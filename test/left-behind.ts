@@ -1,4 +1,5 @@
-import { acceptBatch, type BatchRequest } from '../services/batches/accept-batch.ts';
+import type { Instruction, ResourceBatch } from '../domain/batch/batch.ts';
+import { acceptBatch, type ResourceBatchRequest } from '../services/batches/accept-batch.ts';
 import { batchesIn } from '../store/batches/batches.ts';
 import { findSchemaDefinition } from '../store/definitions/schema-definitions.ts';
 import type { NewItem } from '../store/items/item-pages.ts';
@@ -12,7 +13,8 @@ import { type Drover, spawnScript } from './harness.ts';
 
 /** What processes that died have left behind, and who mends it. */
 
-type Request = Pick<BatchRequest, 'operation' | 'options' | 'idempotency'> & { readonly items: readonly NewItem[] };
+type Request = Instruction<ResourceBatch> &
+  Pick<ResourceBatchRequest, 'idempotency'> & { readonly items: readonly NewItem[] };
 
 /** A batch whose API process died before it started the workflow. @returns its id. */
 export async function acceptedOnly(drover: Drover, schema: string, { items, ...about }: Request): Promise<string> {

@@ -9,7 +9,7 @@ import type { DecidedItems, DeletionStep, DeletionTarget } from '../../isolation
 import { type SchemaNames, schemaNamesOf } from '../../services/definitions/schema-names.ts';
 import { decideInSlices } from '../../services/deletes/decide-in-slices.ts';
 import { keysWorthAScan, type Loading, loadAll, loadListed } from '../../services/deletes/load-deletion-graph.ts';
-import type { BatchDocument } from '../../store/batches/batches.ts';
+import type { DeleteBatchDocument } from '../../store/batches/batches.ts';
 import { readItems } from '../../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import { notFoundError, referencedError } from './deletion-outcomes.ts';
@@ -18,7 +18,7 @@ import { type AskedItem, askedItems, ItemsByNumber } from './requested-items.ts'
 export type NewStep = Pick<DeletionStep, 'targets' | 'decided'>;
 
 export interface Planning extends Pick<Loading, 'database' | 'charge' | 'progress'> {
-  readonly batch: BatchDocument;
+  readonly batch: DeleteBatchDocument;
   /** 1 by index for items that have their outcome. */
   readonly settled: Uint8Array;
   /** Takes the steps of a stage, the first one being 0; those of one stage are independent of each other. */
@@ -37,10 +37,10 @@ interface Known {
 /** Decides on what is stored now, and writes the steps that carry it out. */
 export async function decideSteps(planning: Planning): Promise<void> {
   const { database, batch, settled, charge, progress } = planning;
-  const { cascade, deleteAll } = optionsOf(batch);
+  const { schemaDefinitionId, options } = batch;
+  const { cascade, deleteAll } = options;
   const linked = new LinkedResources(charge);
   const items = new ItemsByNumber(linked.keys, charge);
-  const { schemaDefinitionId = '' } = batch;
   const loading: Loading = { database, scope: batch, schemaDefinitionId, cascade, linked, charge, progress };
   const open = settled.length - settled.reduce((sum, one) => sum + one, 0);
   const targets =
@@ -57,13 +57,6 @@ export async function decideSteps(planning: Planning): Promise<void> {
     for (const step of steps)
       await planning.write(stage, { targets: targetsOf(known, layout, step, reasons), decided: [] });
   }
-}
-
-function optionsOf({ options }: BatchDocument): { cascade: boolean; deleteAll: boolean } {
-  return {
-    cascade: 'cascade' in options && options.cascade,
-    deleteAll: 'deleteAll' in options && options.deleteAll,
-  };
 }
 
 /** Numbers all that is asked for, and what is linked to it. */

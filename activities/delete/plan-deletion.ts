@@ -5,7 +5,7 @@ import { addTally, type Tally, tallyOf } from '../../domain/batch/tally.ts';
 import { blocked } from '../../isolation/attempts/attempt.ts';
 import { firstStep, insertStep } from '../../isolation/deletes/deletion-steps.ts';
 import { MemoryExceededError } from '../../services/deletes/memory-allowance.ts';
-import type { BatchDocument } from '../../store/batches/batches.ts';
+import type { DeleteBatchDocument } from '../../store/batches/batches.ts';
 import { outcomeChunks } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { Plan, Work } from '../../workflows/messages.ts';
@@ -25,7 +25,7 @@ import { finishSteps } from './finish-step.ts';
  */
 export async function planDeletion(
   { database, planningMemory }: ActivityContext,
-  batch: BatchDocument,
+  batch: DeleteBatchDocument,
   round: number,
   control: ControlCheck,
 ): Promise<Plan> {
@@ -84,7 +84,10 @@ const itemsOf = ({ targets, decided }: NewStep): number =>
   decided.reduce((sum, { indexes }) => sum + indexes.length, 0);
 
 /** Which items are settled (1 by index), and the tally of those. */
-async function settledItems(database: Database, batch: BatchDocument): Promise<{ settled: Uint8Array; tally: Tally }> {
+async function settledItems(
+  database: Database,
+  batch: DeleteBatchDocument,
+): Promise<{ settled: Uint8Array; tally: Tally }> {
   const settled = new Uint8Array(batch.total);
   const tally = tallyOf([]);
   for await (const { outcomes } of outcomeChunks(database, batch)) {

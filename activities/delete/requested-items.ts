@@ -1,7 +1,7 @@
 import type { KeyTable } from '../../domain/collections/key-table.ts';
 import { type ChargeMemory, NumberList } from '../../domain/collections/number-list.ts';
 import { type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
-import type { BatchDocument } from '../../store/batches/batches.ts';
+import type { DeleteBatchDocument } from '../../store/batches/batches.ts';
 import { readIds } from '../../store/items/item-pages.ts';
 import { pagesOf } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
@@ -17,12 +17,12 @@ export interface AskedItem {
 }
 
 /** What the items of a delete ask for, in their order, a few pages at a time. */
-export async function* askedItems(database: Database, batch: BatchDocument): AsyncGenerator<AskedItem[]> {
+export async function* askedItems(database: Database, batch: DeleteBatchDocument): AsyncGenerator<AskedItem[]> {
   for (const some of slices(pagesOf(batch), PAGES_AT_ONCE)) {
     for (const [page, ids] of await readIds(database, batch._id, some)) {
       yield ids.map((externalId, offset) => ({
         index: page * batch.pageSize + offset,
-        key: externalId === null ? null : resourceKey(batch, batch.schemaDefinitionId ?? '', externalId),
+        key: externalId === null ? null : resourceKey(batch, batch.schemaDefinitionId, externalId),
       }));
     }
   }

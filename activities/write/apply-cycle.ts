@@ -1,9 +1,10 @@
+import { ofWrite } from '../../domain/batch/batch.ts';
 import { type Attempt, isBlocked } from '../../isolation/attempts/attempt.ts';
 import { claimedItems } from '../../isolation/attempts/earlier-attempts.ts';
 import { withIntent } from '../../isolation/intents/with-intent.ts';
 import { signalAvailable, wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
-import { type BatchDocument, readBatches } from '../../store/batches/batches.ts';
+import { type BatchDocument, readBatches, type WriteBatchDocument } from '../../store/batches/batches.ts';
 import { haltIn } from '../../store/batches/halts.ts';
 import { recordClaims } from '../../store/batches/run-state.ts';
 import { readItems } from '../../store/items/item-pages.ts';
@@ -101,7 +102,7 @@ async function finishWritten(context: ActivityContext, members: readonly Pending
 /** A member may miss something new, which was there when it came: its own batch registers for that when it looks. */
 async function storeOutcomes(
   { database }: ActivityContext,
-  faulty: ReadonlyMap<BatchDocument, ReadonlyMap<number, StoredOutcome>>,
+  faulty: ReadonlyMap<WriteBatchDocument, ReadonlyMap<number, StoredOutcome>>,
   results: ReadonlyMap<WorkItem, WriteResult>,
 ): Promise<void> {
   for (const [owner, faults] of faulty) {
@@ -168,12 +169,12 @@ async function loadMembers(
   const { database, schemas: catalog } = context;
   const work: WorkItem[] = [];
   const schemas = new Map<string, LoadedSchema>();
-  const faulty = new Map<BatchDocument, Map<number, StoredOutcome>>();
-  for (const owner of owners) {
+  const faulty = new Map<WriteBatchDocument, Map<number, StoredOutcome>>();
+  for (const owner of owners.map(ofWrite)) {
     const indexes = members.filter((member) => member.batchId === owner._id).map((member) => member.index);
     const outcomes = await readOutcomes(database, owner, indexes);
     const pending = indexes.filter((index) => outcomes.get(index)?.status === 'pending');
-    const schema = await catalog.current(owner.schemaDefinitionId ?? '');
+    const schema = await catalog.current(owner.schemaDefinitionId);
     if (schema === null) {
       faulty.set(owner, new Map(pending.map((index) => [index, failedOutcome(outcomes.get(index), [SCHEMA_GONE])])));
       continue;

@@ -10,14 +10,14 @@ import {
 import { type FoundReference, MAX_REFERENCES, referencesIn } from '../../domain/write/references-in.ts';
 import { resourceKey } from '../../domain/write/resource.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
-import type { BatchDocument } from '../../store/batches/batches.ts';
+import type { WriteBatchDocument } from '../../store/batches/batches.ts';
 import type { Item } from '../../store/items/item-pages.ts';
 import type { StoredOutcome } from '../../store/items/outcomes.ts';
 import type { ActivityContext } from '../activity-context.ts';
 
 /** An item of a running batch, ready to be decided. */
 export interface WorkItem extends WriteItem {
-  readonly batch: BatchDocument;
+  readonly batch: WriteBatchDocument;
   readonly schema: LoadedSchema;
   readonly index: number;
   readonly externalId: string;
@@ -26,12 +26,11 @@ export interface WorkItem extends WriteItem {
 }
 
 /** Reads the rules of a batch's operation. */
-export function writeRules(batch: BatchDocument, schema: LoadedSchema): WriteRules {
-  const { options } = batch;
+export function writeRules(batch: WriteBatchDocument, schema: LoadedSchema): WriteRules {
   return {
-    operation: batch.operation === 'patch' ? 'patch' : 'upload',
-    onconflict: 'onconflict' in options ? options.onconflict : 'upsert',
-    ignoreUnknownFields: 'ignoreUnknownFields' in options && options.ignoreUnknownFields,
+    operation: batch.operation,
+    onconflict: batch.operation === 'upload' ? batch.options.onconflict : 'upsert',
+    ignoreUnknownFields: batch.options.ignoreUnknownFields,
     schema: schema.compiled,
   };
 }
@@ -39,7 +38,7 @@ export function writeRules(batch: BatchDocument, schema: LoadedSchema): WriteRul
 /** Binds what bodies refer to. Items with faults of their own are returned apart, with them. */
 export async function toWorkItems(
   context: ActivityContext,
-  batch: BatchDocument,
+  batch: WriteBatchDocument,
   schema: LoadedSchema,
   items: readonly Item[],
   outcomes: ReadonlyMap<number, StoredOutcome>,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { Instruction, ResourceBatch } from '../../domain/batch/batch.ts';
 import { canonicalHash } from '../../domain/batch/canonical-hash.ts';
-import { type BatchRequest, findAccepted, type KeyedRequest } from '../../services/batches/accept-batch.ts';
+import { findAccepted, type KeyedRequest } from '../../services/batches/accept-batch.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import type { ApiContext } from './context.ts';
 import type { Input } from './define-route.ts';
@@ -9,7 +10,7 @@ import { success } from './envelope.ts';
 /** What a request is known again by; null without an Idempotency-Key. */
 export function keyedRequest(
   c: ApiContext,
-  { operation, options }: Pick<BatchRequest, 'operation' | 'options'>,
+  { operation, options }: Instruction<ResourceBatch>,
   { json, rawBody, entryFlaws }: Pick<Input<unknown, unknown, unknown>, 'json' | 'rawBody' | 'entryFlaws'>,
 ): KeyedRequest | null {
   const key = c.req.header('idempotency-key');

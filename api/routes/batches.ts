@@ -137,7 +137,9 @@ function readRoutes(api: Api): void {
       const scopes = batchScopesOf(c);
       const place: ListPlace = {
         list: 'batches',
-        filter: [operation ?? '', query.status ?? '', schemaDefinitionId ?? '', query.sortBy, ...scopes.map(scopeKey)],
+        filter: [operation, query.status, schemaDefinitionId, query.sortBy, ...scopes.map(scopeKey)].map(
+          (part = '') => part,
+        ),
       };
       const after = await cursors.decode(c.var.scope, place, query.cursor);
       const filter = {

@@ -1,5 +1,11 @@
 import { z } from '@hono/zod-openapi';
-import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCES_PER_BATCH } from '../../domain/batch/batch.ts';
+import {
+  type Instruction,
+  MAX_DEPENDENCY_WAIT_SECONDS,
+  MAX_RESOURCES_PER_BATCH,
+  type ResourceBatch,
+  type WriteBatch,
+} from '../../domain/batch/batch.ts';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import { quoted, shortened } from '../../domain/json/shortened.ts';
 import type { JsonFlaw } from '../../domain/json/source.ts';
@@ -10,7 +16,7 @@ import { MAX_RESOURCE_BYTES, sizeFault } from '../../domain/write/decide-writes.
 import { externalIdOf, isExternalId } from '../../domain/write/external-id.ts';
 import type { JsonObject } from '../../domain/write/resource.ts';
 import { allExternalIds } from '../../isolation/resources/reference-graph.ts';
-import { acceptBatch, type BatchRequest, type KeyedRequest } from '../../services/batches/accept-batch.ts';
+import { acceptBatch, type KeyedRequest, type RequestedItems } from '../../services/batches/accept-batch.ts';
 import { MemoryExceededError } from '../../services/deletes/memory-allowance.ts';
 import { PREVIEW_TIMEOUT_MS, PreviewTimeoutError, previewDeletion } from '../../services/deletes/preview-deletion.ts';
 import { fittingPageSize, IDS_PER_PAGE, type NewItem } from '../../store/items/item-pages.ts';
@@ -225,7 +231,7 @@ const Preview = enveloped(
 
 async function acceptWrites(
   c: ApiContext,
-  how: Pick<BatchRequest, 'operation' | 'options'>,
+  how: Instruction<WriteBatch>,
   input: BatchInput<z.output<typeof resourcesBody>>,
 ): Promise<Response> {
   const { params, body, entryFlaws } = input;
@@ -263,7 +269,7 @@ function toItem(resource: JsonObject, externalIdField: string, flaw: JsonFlaw | 
 async function accept(
   c: ApiContext,
   definition: SchemaDefinition,
-  request: Pick<BatchRequest, 'operation' | 'options' | 'pages' | 'pageSize'>,
+  request: Instruction<ResourceBatch> & Pick<RequestedItems, 'pages' | 'pageSize'>,
   keyed: KeyedRequest | null,
 ): Promise<Response> {
   const { services, scope } = c.var;

@@ -73,6 +73,8 @@ function toBatch(_id: string, total: number, about: string): BatchDocument {
     scope,
     operation: 'upload',
     options,
+    schemaDefinitionId: 'inserts',
+    schemaName: 'inserts',
     total,
     pageSize: BODIES_PER_PAGE,
     createdAt: new Date(),

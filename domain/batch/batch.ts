@@ -4,7 +4,8 @@ export const OPERATIONS = ['upload', 'patch', 'delete', 'terminate'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
 /** Whether items are bodies that are written, not ids of what is to go. */
-export const isWrite = (operation: Operation): boolean => operation === 'upload' || operation === 'patch';
+export const isWrite = (operation: Operation): operation is WriteBatch['operation'] =>
+  operation === 'upload' || operation === 'patch';
 
 /** The names that Reach clients know (contract section 3), and one for each operation of ours. */
 export const BATCH_TYPES = {
@@ -57,7 +58,62 @@ export interface TerminateOptions {
   readonly requestedAt: string;
 }
 
-export type BatchOptions = UploadOptions | PatchOptions | DeleteOptions | TerminateOptions;
+/** The schema definition whose resources a batch is about. */
+interface OfSchemaDefinition {
+  schemaDefinitionId: string;
+  schemaName: string;
+}
+
+/** Creates resources, or merges into those that are there. Its items are bodies. */
+export interface Upload extends OfSchemaDefinition {
+  operation: 'upload';
+  options: UploadOptions;
+}
+
+/** Merges into resources that are there. Its items are bodies. */
+export interface Patch extends OfSchemaDefinition {
+  operation: 'patch';
+  options: PatchOptions;
+}
+
+/** Deletes resources. Its items are external ids, without bodies. */
+export interface Delete extends OfSchemaDefinition {
+  operation: 'delete';
+  options: DeleteOptions;
+}
+
+/** Ends workflow executions. Its items are their ids; it is about no schema definition. */
+export interface Terminate {
+  operation: 'terminate';
+  options: TerminateOptions;
+  schemaDefinitionId?: never;
+  schemaName?: never;
+}
+
+export type WriteBatch = Upload | Patch;
+export type ResourceBatch = WriteBatch | Delete;
+/** What a batch is, by its operation: what it has been asked to do, and with what. */
+export type Batch = ResourceBatch | Terminate;
+
+/** What a batch is to do, whatever it is about. */
+export type Instruction<B extends Batch = Batch> = B extends Batch ? Pick<B, 'operation' | 'options'> : never;
+
+/** @throws TypeError where a batch has none of these operations: whoever asked for that has a bug. */
+export function ofOperation<B extends Batch, O extends Operation>(
+  batch: B,
+  ...operations: readonly O[]
+): Extract<B, { operation: O }> {
+  const isOne = (one: B): one is Extract<B, { operation: O }> => operations.some((each) => each === one.operation);
+  if (isOne(batch)) return batch;
+  throw new TypeError(`a batch to ${operations.join(' or ')} was expected, not one to ${batch.operation}`);
+}
+
+/** The same of writes. */
+export const ofWrite = <B extends Batch>(batch: B) => ofOperation(batch, 'upload', 'patch');
+
+/** How long items of a batch may wait for missing references, in seconds; 0: not at all. */
+export const waitSecondsOf = (batch: Batch): number =>
+  batch.operation === 'upload' ? batch.options.dependencyWaitTimeout : 0;
 
 export type RunningStatus = 'queued' | 'processing' | 'waiting';
 export type TerminalStatus = 'success' | 'partial_success' | 'failed' | 'cancelled';

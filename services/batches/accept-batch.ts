@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
+import type { ResourceBatch, Terminate } from '../../domain/batch/batch.ts';
 import type { Scope } from '../../domain/batch/scope.ts';
 import {
   type BatchDocument,
@@ -23,14 +24,19 @@ export interface AcceptParts extends StartParts {
 }
 
 /** A request that has passed every check of its envelope. */
-export interface BatchRequest
-  extends Pick<NewBatch, 'scope' | 'operation' | 'options' | 'schemaDefinitionId' | 'schemaName' | 'pageSize'> {
-  /** Items in the order received, in pages of `pageSize`; asked for once. */
-  readonly pages: Iterable<readonly NewItem[]> | AsyncIterable<readonly NewItem[]>;
-  readonly idempotency?: KeyedRequest & {
-    /** Whatever a path may call the schema definition, in lower case. */
-    readonly schemaNames: readonly string[];
+export type BatchRequest = ResourceBatchRequest | (Terminate & RequestedItems & { readonly idempotency?: never });
+
+export type ResourceBatchRequest = ResourceBatch &
+  RequestedItems & {
+    readonly idempotency?: KeyedRequest & {
+      /** Whatever a path may call the schema definition, in lower case. */
+      readonly schemaNames: readonly string[];
+    };
   };
+
+export interface RequestedItems extends Pick<NewBatch, 'scope' | 'pageSize'> {
+  /** Items in the order received, in pages of `pageSize`; read once. */
+  readonly pages: Iterable<readonly NewItem[]> | AsyncIterable<readonly NewItem[]>;
 }
 
 /** What a request under an Idempotency-Key is known again by. */
@@ -55,32 +61,41 @@ export class KeyReusedError extends Error {
  * @throws KeyReusedError where the key is bound to another request.
  */
 export async function acceptBatch(parts: AcceptParts, request: BatchRequest): Promise<BatchDocument> {
+  if (request.idempotency !== undefined) return acceptUnderKey(parts, request, request.idempotency);
+  const { pages, idempotency: _, ...about } = request;
+  const batch = { ...about, ...(await writePages(parts.database, request)) };
+  return begin(parts, await insertBatch(parts.database, batch));
+}
+
+async function acceptUnderKey(
+  parts: AcceptParts,
+  request: ResourceBatchRequest,
+  keyed: NonNullable<ResourceBatchRequest['idempotency']>,
+): Promise<BatchDocument> {
   const { database } = parts;
-  const { idempotency } = request;
-  if (idempotency !== undefined) {
-    const bound = await findBinding(database, request.scope, idempotency.key);
-    if (bound !== null) return resume(parts, request, idempotency, bound);
-  }
-  const batch = await writePages(database, request);
-  let keyId: string | null = null;
-  if (idempotency !== undefined) {
-    const { key, canonical, schemaNames } = idempotency;
-    const fingerprint = idempotency.fingerprintFor(request.schemaDefinitionId ?? '');
-    const binding = { key, canonical, fingerprint, schemaNames: [...schemaNames], batch };
-    const bound = await bindKey(database, request.scope, binding);
-    if (bound.batch._id !== batch._id) {
-      await removeItemPages(database, batch);
-      return resume(parts, request, idempotency, bound);
-    }
-    keyId = bound._id;
+  const { pages, idempotency: _, ...about } = request;
+  const { scope, schemaDefinitionId } = about;
+  const earlier = await findBinding(database, scope, keyed.key);
+  if (earlier !== null) return resume(parts, schemaDefinitionId, keyed, earlier);
+  const batch = { ...about, ...(await writePages(database, request)) };
+  const { key, canonical, schemaNames } = keyed;
+  const fingerprint = keyed.fingerprintFor(schemaDefinitionId);
+  const bound = await bindKey(database, scope, { key, canonical, fingerprint, schemaNames: [...schemaNames], batch });
+  if (bound.batch._id !== batch._id) {
+    await removeItemPages(database, batch);
+    return resume(parts, schemaDefinitionId, keyed, bound);
   }
   const inserted = await insertBatch(database, batch);
-  if (keyId !== null) parts.confirmations.inserted(keyId);
+  parts.confirmations.inserted(bound._id);
   return begin(parts, inserted);
 }
 
-async function writePages(database: Database, request: BatchRequest): Promise<NewBatch> {
-  const { pages, idempotency: _, ...about } = request;
+/** Writes the items of a batch that does not exist yet, and makes its id. */
+async function writePages(
+  database: Database,
+  request: RequestedItems,
+): Promise<Pick<NewBatch, '_id' | 'total' | 'createdAt'>> {
+  const { pages } = request;
   const _id = uuidv7();
   let total = 0;
   let page = 0;
@@ -89,7 +104,7 @@ async function writePages(database: Database, request: BatchRequest): Promise<Ne
     total += items.length;
     page += Math.ceil(items.length / request.pageSize);
   }
-  return { ...about, _id, total, createdAt: timeOf(_id) };
+  return { _id, total, createdAt: timeOf(_id) };
 }
 
 /** The moment that is in an id of version 7: lists of batches go by their ids, and so by their dates too. */
@@ -109,8 +124,8 @@ export async function findAccepted(
   const bound = await findBinding(parts.database, scope, keyed.key);
   if (bound === null) return null;
   const { schemaDefinitionId, schemaName } = bound.batch;
-  const names = bound.schemaNames ?? [schemaDefinitionId, schemaName].map((name) => (name ?? '').toLowerCase());
-  return names.includes(schemaNameOrId.toLowerCase()) ? resume(parts, bound.batch, keyed, bound) : null;
+  const names = bound.schemaNames ?? [schemaDefinitionId, schemaName].map((name) => name.toLowerCase());
+  return names.includes(schemaNameOrId.toLowerCase()) ? resume(parts, schemaDefinitionId, keyed, bound) : null;
 }
 
 /**
@@ -118,13 +133,13 @@ export async function findAccepted(
  */
 async function resume(
   parts: AcceptParts,
-  { schemaDefinitionId }: Pick<NewBatch, 'schemaDefinitionId'>,
+  schemaDefinitionId: string,
   keyed: KeyedRequest,
   bound: KeyBinding,
 ): Promise<BatchDocument> {
   const isSame =
     bound.canonical === undefined
-      ? bound.fingerprint === keyed.fingerprintFor(schemaDefinitionId ?? '')
+      ? bound.fingerprint === keyed.fingerprintFor(schemaDefinitionId)
       : bound.canonical === keyed.canonical && bound.batch.schemaDefinitionId === schemaDefinitionId;
   if (!isSame) throw new KeyReusedError('the Idempotency-Key was used with another request');
   const batch = await insertBoundBatch(parts.database, bound);

@@ -35,8 +35,8 @@ export function missedBy({ missing, missingTotal }: Pick<StoredOutcome, 'missing
   };
 }
 
-const toMissingDependency = ({ schemaDefinitionId, schemaName, externalId }: MissingKey): MissingDependency => ({
-  schemaDefinitionId: schemaDefinitionId ?? '',
+const toMissingDependency = ({ schemaDefinitionId = '', schemaName, externalId }: MissingKey): MissingDependency => ({
+  schemaDefinitionId,
   schemaName,
   externalId,
 });
@@ -67,6 +67,7 @@ export async function pendingResourcesOf(
 }
 
 async function* pendingItems(database: Database, batch: BatchDocument): AsyncGenerator<PendingResource> {
+  if (batch.operation !== 'upload') return;
   for await (const { pages, outcomes } of outcomeChunks(database, batch)) {
     const pending = inOrder(outcomes).filter(([, { status }]) => status === 'pending');
     if (pending.length === 0) continue;
@@ -76,8 +77,8 @@ async function* pendingItems(database: Database, batch: BatchDocument): AsyncGen
       yield {
         id: pendingId(batch._id, index, pendingSince ?? batch.createdAt),
         resourceExternalId: ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize] ?? '',
-        schemaDefinitionId: batch.schemaDefinitionId ?? '',
-        schemaName: batch.schemaName ?? '',
+        schemaDefinitionId: batch.schemaDefinitionId,
+        schemaName: batch.schemaName,
         expiresAt: expiresAt?.toISOString() ?? '',
         createdAt: pendingSince?.toISOString() ?? '',
         missingDependencies: [],

@@ -1,10 +1,13 @@
 import type { Collection } from 'mongodb';
 import {
-  type BatchOptions,
+  type Batch,
   type BatchResult,
   type BatchStatus,
+  type Delete,
   type Operation,
+  type ResourceBatch,
   RUNNING_STATUSES,
+  type WriteBatch,
 } from '../../domain/batch/batch.ts';
 import type { ErrorDetails } from '../../domain/batch/error-details.ts';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
@@ -36,18 +39,14 @@ export interface WorkingExecution {
 /** `since` of the first execution of a batch. */
 export const FIRST_EXECUTION = 0;
 
-export interface BatchDocument {
+/** What is stored of every batch, beside what it is by its operation. */
+export interface StoredBatch {
   /** UUID version 7, so that ids are in order of creation. */
   _id: string;
   /** `platform/tenant`, escaped. */
   scope: string;
   platform: string;
   tenant: string;
-  operation: Operation;
-  options: BatchOptions;
-  /** Absent where a batch is about no schema definition (`terminate`). */
-  schemaDefinitionId?: string;
-  schemaName?: string;
   total: number;
   /** Items in one page of bodies and of outcomes. */
   pageSize: number;
@@ -92,6 +91,12 @@ export interface BatchDocument {
   deletedAt?: Date;
 }
 
+export type BatchDocument = Batch & StoredBatch;
+/** A batch whose items are bodies; one that is about resources; one that deletes them. */
+export type WriteBatchDocument = WriteBatch & StoredBatch;
+export type ResourceBatchDocument = ResourceBatch & StoredBatch;
+export type DeleteBatchDocument = Delete & StoredBatch;
+
 /** The collection `batches`. */
 export const batchesIn = (database: Database): Collection<BatchDocument> => database.collection('batches');
 
@@ -122,10 +127,9 @@ export const toBeStarted = (): Required<Pick<BatchDocument, 'unstarted' | 'start
   startDue: new Date(Date.now() + START_GRACE_MS),
 });
 
-export type NewBatch = Pick<
-  BatchDocument,
-  '_id' | 'operation' | 'options' | 'schemaDefinitionId' | 'schemaName' | 'total' | 'pageSize' | 'createdAt'
-> & { scope: Scope };
+type AsAccepted = Pick<StoredBatch, '_id' | 'total' | 'pageSize' | 'createdAt'> & { scope: Scope };
+export type NewBatch = Batch & AsAccepted;
+export type NewResourceBatch = ResourceBatch & AsAccepted;
 
 /** A batch as it is accepted. */
 export function toBatchDocument(batch: NewBatch): BatchDocument {

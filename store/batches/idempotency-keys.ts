@@ -5,7 +5,7 @@ import { CLOCKS_DIFFER_MS } from '../../domain/clocks.ts';
 import type { Database } from '../mongodb/database.ts';
 import { updateEach } from '../mongodb/each-by-id.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
-import type { NewBatch } from './batches.ts';
+import type { NewResourceBatch } from './batches.ts';
 
 /** How long a key is kept, in ms: a day (contract section 2), by the clock of whichever process is asked. */
 export const KEY_KEPT_MS = 24 * 60 * 60 * 1000 + CLOCKS_DIFFER_MS;
@@ -22,7 +22,7 @@ export interface IdempotencyKeyDocument {
   canonical?: string;
   /** Whatever a path may call the schema definition, in lower case: it may be deleted while the key is kept. */
   schemaNames?: string[];
-  batch: NewBatch;
+  batch: NewResourceBatch;
   /** The batch has been inserted: if it is not there, it has been deleted. */
   inserted: boolean;
   boundAt: Date;

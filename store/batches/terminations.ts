@@ -1,12 +1,12 @@
 import type { Filter } from 'mongodb';
-import { type BatchStatus, RUNNING_STATUSES, type TerminateOptions } from '../../domain/batch/batch.ts';
+import { type BatchStatus, RUNNING_STATUSES, type Terminate } from '../../domain/batch/batch.ts';
 import { NAMESPACE_SCOPE, type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import type { Database } from '../mongodb/database.ts';
-import type { BatchDocument } from './batches.ts';
+import type { BatchDocument, StoredBatch } from './batches.ts';
 import { batchesIn } from './batches.ts';
 
 /** A batch that deletes process instances. */
-export type Termination = BatchDocument & { readonly options: TerminateOptions };
+export type Termination = Terminate & StoredBatch;
 
 export function isTermination(batch: BatchDocument): batch is Termination {
   return batch.operation === 'terminate';

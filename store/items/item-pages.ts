@@ -145,17 +145,17 @@ export async function readIds(
   return new Map(pages.map((page) => [page, byId.get(pageId(batchId, page)) ?? []]));
 }
 
-/** Identities of items; those without one are left out. */
+/** Identities of the resources that items are about; an item without one is left out, as is every item of a termination. */
 export async function keysOfItems(
   database: Database,
   batch: BatchDocument,
   indexes: readonly number[],
 ): Promise<{ key: ResourceKey; index: number }[]> {
+  if (batch.operation === 'terminate') return [];
+  const { schemaDefinitionId, pageSize } = batch;
   const ids = await readIds(database, batch._id, pagesWith(batch, indexes));
   return indexes.flatMap((index) => {
-    const externalId = ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize];
-    return typeof externalId === 'string'
-      ? [{ key: resourceKey(batch, batch.schemaDefinitionId ?? '', externalId), index }]
-      : [];
+    const externalId = ids.get(Math.floor(index / pageSize))?.[index % pageSize];
+    return typeof externalId === 'string' ? [{ key: resourceKey(batch, schemaDefinitionId, externalId), index }] : [];
   });
 }

@@ -9,7 +9,7 @@ import { deleteResources } from '../../activities/delete-resources.ts';
 import { expireItems } from '../../activities/expire-items.ts';
 import { finishBatch } from '../../activities/finish-batch.ts';
 import { planBatch } from '../../activities/plan-batch.ts';
-import type { BatchOptions, BatchSummary, Operation } from '../../domain/batch/batch.ts';
+import type { BatchSummary, Instruction, ResourceBatch } from '../../domain/batch/batch.ts';
 import { scopeKey } from '../../domain/batch/scope.ts';
 import { resourceKey } from '../../domain/write/resource.ts';
 import { groupsIn } from '../../isolation/groups/groups.ts';
@@ -158,17 +158,15 @@ export class Deletions {
 
   /** Accepts a batch. @returns its id. */
   async accept(
-    operation: Operation,
+    instruction: Instruction<ResourceBatch>,
     schema: string,
     items: readonly { externalId: string; body?: string }[],
-    options: BatchOptions,
   ): Promise<string> {
     const _id = uuidv7();
     await writeItemPages(this.database, _id, items, PAGE_SIZE);
     await insertBatch(this.database, {
       _id,
-      operation,
-      options,
+      ...instruction,
       schemaDefinitionId: this.schemaIds.get(schema) ?? '',
       schemaName: schema,
       total: items.length,
@@ -181,10 +179,9 @@ export class Deletions {
 
   acceptDelete({ schema = 'Leaf', ids, cascade = false, deleteAll = false }: DeleteRequest): Promise<string> {
     return this.accept(
-      'delete',
+      { operation: 'delete', options: { cascade, deleteAll } },
       schema,
       ids.map((externalId) => ({ externalId })),
-      { cascade, deleteAll },
     );
   }
 
@@ -197,11 +194,8 @@ export class Deletions {
       externalId: String(resource.externalId),
       body: JSON.stringify(resource),
     }));
-    return this.accept('upload', schema, items, {
-      onconflict: 'upsert',
-      ignoreUnknownFields: false,
-      dependencyWaitTimeout,
-    });
+    const options = { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout } as const;
+    return this.accept({ operation: 'upload', options }, schema, items);
   }
 
   preview(

@@ -7,7 +7,7 @@ import { type ActivityContext, type Checkpoint, createActivityContext } from '..
 import { applyItems } from '../../activities/apply-items.ts';
 import { expireItems } from '../../activities/expire-items.ts';
 import { planBatch } from '../../activities/plan-batch.ts';
-import type { BatchOptions, Operation } from '../../domain/batch/batch.ts';
+import type { Instruction, ResourceBatch } from '../../domain/batch/batch.ts';
 import { noActions, noCounts } from '../../domain/batch/outcome.ts';
 import { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
 import { insertBatch } from '../../store/batches/batches.ts';
@@ -71,7 +71,7 @@ function attempt<R>(number: number, activity: () => Promise<R>): Promise<R> {
   return new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') }).run(activity);
 }
 
-async function started(operation: Operation, options: BatchOptions, bodies: readonly object[]) {
+async function started(instruction: Instruction<ResourceBatch>, bodies: readonly object[]) {
   const _id = uuidv7();
   const items = bodies.map((body) => ({
     externalId: (body as { externalId: string }).externalId,
@@ -81,8 +81,7 @@ async function started(operation: Operation, options: BatchOptions, bodies: read
   await insertBatch(database, {
     _id,
     scope: SCOPE,
-    operation,
-    options,
+    ...instruction,
     schemaDefinitionId: townId,
     schemaName: 'town',
     total: bodies.length,
@@ -95,7 +94,10 @@ async function started(operation: Operation, options: BatchOptions, bodies: read
 }
 
 const upload = (bodies: readonly object[], dependencyWaitTimeout = 0) =>
-  started('upload', { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout }, bodies);
+  started(
+    { operation: 'upload', options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout } },
+    bodies,
+  );
 const towns = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}` }));
 const outcomesOf = (batch: { _id: string }, indexes: readonly number[]) =>
@@ -144,18 +146,13 @@ describe('due items', () => {
 });
 
 describe('the plan of a delete', () => {
-  const options = {
-    externalIds: ['plan-0'],
-    cascade: false,
-    deleteAll: false,
-    dryRun: false,
-  } as unknown as BatchOptions;
+  const deletion = { operation: 'delete', options: { cascade: false, deleteAll: false } } as const;
 
   test.each([
     ['suspended', { suspended: true }],
     ['cancelled', { cancelRequested: true }],
   ] as const)('is left where its batch is %s: nothing of it is stored', async (_, request) => {
-    const { _id, input } = await started('delete', options, [{ externalId: 'plan-0' }]);
+    const { _id, input } = await started(deletion, [{ externalId: 'plan-0' }]);
     await requestControl(database, _id, request);
     expect(await attempt(1, () => planBatch(context, { ...input, cursor: 0 }))).toMatchObject({
       stages: [],
@@ -166,7 +163,7 @@ describe('the plan of a delete', () => {
 
   test('is made when the batch is resumed, and left to nobody where its run is over', async () => {
     await attempt(1, async () => applyItems(context, (await upload(towns('plan', 1))).input));
-    const { _id, input } = await started('delete', options, [{ externalId: 'plan-0' }]);
+    const { _id, input } = await started(deletion, [{ externalId: 'plan-0' }]);
     const plan = () => attempt(1, () => planBatch(context, { ...input, cursor: 0 }));
     await requestControl(database, _id, { suspended: true });
     expect(await plan()).toMatchObject({ isLeft: true });

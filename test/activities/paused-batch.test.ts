@@ -23,6 +23,8 @@ async function runningBatch(_id: string): Promise<BatchDocument> {
     _id,
     scope: { platform: 'default', tenant: 'default' },
     operation: 'upload',
+    schemaDefinitionId: 'town-id',
+    schemaName: 'town',
     options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 },
     total: 0,
     pageSize: 50,

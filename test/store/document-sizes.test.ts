@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 
 import { toOutcome } from '../../activities/apply-items.ts';
 import { notFoundError, referencedError, writeDecided } from '../../activities/delete/deletion-outcomes.ts';
 import type { WorkItem } from '../../activities/write/work-items.ts';
+import { ofOperation } from '../../domain/batch/batch.ts';
 import { MAX_SCOPE_NAME } from '../../domain/batch/scope.ts';
 import { MAX_NAME_LENGTH } from '../../domain/schema/definition.ts';
 import type { BoundReference } from '../../domain/write/decide-writes.ts';
@@ -81,8 +82,8 @@ describe('outcomes', () => {
   );
 
   test.each([0, 60])('of a page of items that miss 10,000 references each, waiting for %d s', async (wait) => {
-    const batch = await batchOf(BODIES_PER_PAGE, BODIES_PER_PAGE, 'upload');
-    const waiting = { ...batch, options: { ...batch.options, dependencyWaitTimeout: wait } as never };
+    const batch = ofOperation(await batchOf(BODIES_PER_PAGE, BODIES_PER_PAGE, 'upload'), 'upload');
+    const waiting = { ...batch, options: { ...batch.options, dependencyWaitTimeout: wait } };
     const outcomes = new Map<number, StoredOutcome>();
     for (let index = 0; index < BODIES_PER_PAGE; index++)
       outcomes.set(
