@@ -128,7 +128,7 @@ export function workResult(indexes: readonly number[], outcomes: ReadonlyMap<num
   const pending = new Map<number, number[]>();
   for (const index of indexes) {
     const outcome = outcomes.get(index);
-    if (outcome?.status !== 'pending' || outcome.expiresAt === undefined) continue;
+    if (outcome?.status !== 'pending') continue;
     const deadline = outcome.expiresAt.getTime();
     appendTo(pending, deadline, index);
   }

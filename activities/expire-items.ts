@@ -5,7 +5,16 @@ import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
 import { keysOfItems, pagesWith } from '../store/items/item-pages.ts';
 import { MISSING_PER_OUTCOME } from '../store/items/key-lists.ts';
-import { hasWaited, inOrder, outcomeChunks, readOutcomePages, type StoredOutcome } from '../store/items/outcomes.ts';
+import {
+  type ExpiredOutcome,
+  hasWaited,
+  inOrder,
+  outcomeChunks,
+  type PendingOutcome,
+  pendingAmong,
+  readOutcomePages,
+  type StoredOutcome,
+} from '../store/items/outcomes.ts';
 import { releasePending } from '../store/items/pending-items.ts';
 import { fenceOutcomes, writeOutcomes } from '../store/items/write-outcomes.ts';
 import type { Database } from '../store/mongodb/database.ts';
@@ -46,8 +55,8 @@ export async function expireItems(
   const after = new Map<number, StoredOutcome>();
   for await (const { pages, outcomes } of outcomeChunks(database, batch, pagesWith(batch, input.indexes))) {
     showProgress();
-    const due = inOrder(outcomes).filter(
-      ([index, outcome]) => wanted.has(index) && outcome.status === 'pending' && isDue(outcome, input.asOf),
+    const due = pendingAmong(inOrder(outcomes)).filter(
+      ([index, { expiresAt }]) => wanted.has(index) && expiresAt.getTime() <= input.asOf,
     );
     for (const some of slices(due, RESOURCES_PER_SLICE))
       if ((await control.inTime()) === null) await expire(database, batch, some);
@@ -55,17 +64,16 @@ export async function expireItems(
     const now = (await readOutcomePages(database, batch._id, pages)).filter(([index]) => wanted.has(index));
     // invariant 5: whoever has applied one of these may have died before it could tell who waits for it
     await wakeWaiting(context, await createdKeysOf(database, batch, new Map(now)));
-    for (const [index, { missing: _, ...outcome }] of now) after.set(index, outcome);
+    // only counted from here on: what items miss may be large
+    for (const [index, outcome] of now) after.set(index, outcome.missing ? { ...outcome, missing: [] } : outcome);
   }
   return workResult(input.indexes, after);
 }
 
-const isDue = ({ expiresAt }: StoredOutcome, asOf: number): boolean => (expiresAt?.getTime() ?? 0) <= asOf;
-
 async function expire(
   database: Database,
   batch: BatchDocument,
-  due: readonly (readonly [number, StoredOutcome])[],
+  due: readonly (readonly [number, PendingOutcome])[],
 ): Promise<void> {
   const keys = await keysOfItems(
     database,
@@ -85,10 +93,10 @@ async function expire(
   await writeOutcomes(database, batch, expired);
 }
 
-function expiredOutcome(outcome: StoredOutcome): StoredOutcome {
-  const { missing = [], missingTotal = missing.length, expiresAt, attempts } = outcome;
+function expiredOutcome(outcome: PendingOutcome): ExpiredOutcome {
+  const { missing, missingTotal = missing.length, expiresAt, attempts } = outcome;
   const named = missing.slice(0, NAMED_IN_MESSAGE).map(({ schemaName, externalId }) => `${schemaName} "${externalId}"`);
-  const message = `waited until ${expiresAt?.toISOString()} for ${named.join(', ')}`;
+  const message = `waited until ${expiresAt.toISOString()} for ${named.join(', ')}`;
   return {
     status: 'expired',
     errors: [{ code: 'dependency_expired', message }],

@@ -9,7 +9,7 @@ import { takeOverRun } from '../isolation/attempts/executions.ts';
 import { readTargets, visible } from '../isolation/resources/visibility.ts';
 import { readBatch, type WriteBatchDocument } from '../store/batches/batches.ts';
 import { keysOfItems, pagesWith } from '../store/items/item-pages.ts';
-import { allMissing, inOrder, outcomeChunks, type StoredOutcome } from '../store/items/outcomes.ts';
+import { allMissing, inOrder, outcomeChunks, pendingAmong, type StoredOutcome } from '../store/items/outcomes.ts';
 import type { PendingMember } from '../store/items/pending-documents.ts';
 import { dropPending, renewPending } from '../store/items/pending-items.ts';
 import { KEYS_AT_ONCE, keySlices } from '../store/mongodb/slices.ts';
@@ -149,7 +149,7 @@ class Look {
     for await (const { outcomes } of outcomeChunks(database, batch, pagesWith(batch, indexes))) {
       await this.#nextStep();
       const asked = inOrder(outcomes).filter(([index]) => wanted.has(index));
-      const pending = asked.filter(([, { status }]) => status === 'pending');
+      const pending = pendingAmong(asked);
       const missing = await allMissing(database, pending);
       const keys = new Map(
         (

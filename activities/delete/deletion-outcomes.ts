@@ -2,7 +2,7 @@ import type { ItemError } from '../../domain/batch/outcome.ts';
 import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
 import type { SchemaNames } from '../../services/definitions/schema-names.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
-import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
+import { readOutcomes, type StoredOutcome, type UncountedOutcome } from '../../store/items/outcomes.ts';
 import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
@@ -28,7 +28,7 @@ export function referencedError(key: ResourceKey, referrers: readonly ResourceKe
 export async function writeDecided(
   database: Database,
   batch: BatchDocument,
-  decided: readonly { readonly indexes: readonly number[]; readonly outcome: Omit<StoredOutcome, 'attempts'> }[],
+  decided: readonly { readonly indexes: readonly number[]; readonly outcome: UncountedOutcome }[],
 ): Promise<void> {
   if (decided.length === 0) return;
   const before = await readOutcomes(

@@ -5,7 +5,13 @@ import type { MissingDependency } from '../../domain/batch/outcome.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readIds } from '../../store/items/item-pages.ts';
 import { MISSING_PER_OUTCOME } from '../../store/items/key-lists.ts';
-import { inOrder, type MissingKey, outcomeChunks, type StoredOutcome } from '../../store/items/outcomes.ts';
+import {
+  inOrder,
+  type MissingKey,
+  outcomeChunks,
+  pendingAmong,
+  type StoredOutcome,
+} from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
 /** A pending item as callers read it (contract section 3). */
@@ -69,18 +75,18 @@ export async function pendingResourcesOf(
 async function* pendingItems(database: Database, batch: BatchDocument): AsyncGenerator<PendingResource> {
   if (batch.operation !== 'upload') return;
   for await (const { pages, outcomes } of outcomeChunks(database, batch)) {
-    const pending = inOrder(outcomes).filter(([, { status }]) => status === 'pending');
+    const pending = pendingAmong(inOrder(outcomes));
     if (pending.length === 0) continue;
     const ids = await readIds(database, batch._id, pages);
     for (const [index, outcome] of pending) {
       const { expiresAt, pendingSince } = outcome;
       yield {
-        id: pendingId(batch._id, index, pendingSince ?? batch.createdAt),
+        id: pendingId(batch._id, index, pendingSince),
         resourceExternalId: ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize] ?? '',
         schemaDefinitionId: batch.schemaDefinitionId,
         schemaName: batch.schemaName,
-        expiresAt: expiresAt?.toISOString() ?? '',
-        createdAt: pendingSince?.toISOString() ?? '',
+        expiresAt: expiresAt.toISOString(),
+        createdAt: pendingSince.toISOString(),
         missingDependencies: [],
         missingTotal: 0,
         ...missedBy(outcome),

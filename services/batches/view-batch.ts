@@ -111,7 +111,7 @@ export async function storedSummary(database: Database, batch: BatchDocument): P
     const tally = tallyOf(status === 'queued' ? [...outcomes.values()].map(asRequeued) : outcomes.values());
     addTally({ counts, actions, errorCodes }, tally);
     for (const outcome of outcomes.values()) {
-      if (outcome.status === 'pending' && outcome.expiresAt) deadlines.push(outcome.expiresAt.getTime());
+      if (outcome.status === 'pending') deadlines.push(outcome.expiresAt.getTime());
     }
   }
   counts.queued += batch.total - Object.values(counts).reduce((sum, n) => sum + n, 0);

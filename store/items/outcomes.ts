@@ -26,33 +26,69 @@ export interface OutcomePageDocument {
 export const outcomePagesIn = (database: Database): Collection<OutcomePageDocument> =>
   database.collection('outcome_pages');
 
-/** What became of one item. A terminal one is written once and changed by a retry only. */
-export interface StoredOutcome {
-  status: ItemStatus;
-  action?: ItemAction;
-  errors?: ItemError[];
-  /** The first of what a pending, expired or failed item missed (`MISSING_PER_OUTCOME`). */
-  missing?: MissingKey[];
-  /** How many it missed. Absent in outcomes of the version before this one, whose `missing` holds all. */
-  missingTotal?: number;
-  /** A pending item that misses more than `missing` holds: where all of it is. */
-  missingList?: KeyList;
-  /** A pending item: how many references it has, there or not; absent in outcomes of the version before this one. */
-  references?: number;
+/** What every outcome has, whatever its status. */
+interface OutcomeOfAny {
+  /** How often the item has been applied; 0 while it is queued for the first time. */
+  attempts: number;
   /** The item has waited: its batch may still be registered for what it missed then. */
   hasWaited?: true;
   /** What `hasWaited` was in the version before this one. */
   waitedFor?: ResourceKey[];
-  /** When the item became pending, and its absolute deadline. */
-  pendingSince?: Date;
-  expiresAt?: Date;
-  /** How often the item has been carried out; 0 while it is queued for the first time. */
-  attempts: number;
   /** The item repeats an earlier one of its batch, and has its outcome. */
   repeat?: boolean;
-  /** The execution that a deletion of process instances is about to end, noted before it does (invariant 2). */
-  target?: { workflowId: string; runId: string; firstRunId: string };
 }
+
+/** What only outcomes of some statuses have. */
+interface OutcomeDetails {
+  action: ItemAction;
+  errors: ItemError[];
+  /** The first of the references that the item missed (`MISSING_PER_OUTCOME`). */
+  missing: MissingKey[];
+  /** How many references it missed. Absent in outcomes of the version before this one, whose `missing` holds all. */
+  missingTotal: number;
+  /** Where all missing references are, if there are more than `missing` holds. */
+  missingList: KeyList;
+  /** How many references a pending item has, there or not; absent in outcomes of the version before this one. */
+  references: number;
+  /** When the item became pending, and its absolute deadline. */
+  pendingSince: Date;
+  expiresAt: Date;
+  /** The execution that a termination is about to end, noted before it does (invariant 2). */
+  target: { workflowId: string; runId: string; firstRunId: string };
+}
+
+type Outcome<
+  Status extends ItemStatus,
+  Has extends keyof OutcomeDetails = never,
+  MayHave extends keyof OutcomeDetails = never,
+> = OutcomeOfAny & { status: Status } & Pick<OutcomeDetails, Has> &
+  Partial<Pick<OutcomeDetails, MayHave>> & { [Other in Exclude<keyof OutcomeDetails, Has | MayHave>]?: never };
+
+export type QueuedOutcome = Outcome<'queued', never, 'target'>;
+export type PendingOutcome = Outcome<
+  'pending',
+  'missing' | 'pendingSince' | 'expiresAt',
+  'missingTotal' | 'missingList' | 'references'
+>;
+export type SucceededOutcome = Outcome<'succeeded', 'action'>;
+export type FailedOutcome = Outcome<'failed', 'errors', 'missing' | 'missingTotal'>;
+export type ExpiredOutcome = Outcome<'expired', 'errors' | 'missing', 'missingTotal'>;
+export type SkippedOutcome = Outcome<'skipped', 'errors'>;
+export type CancelledOutcome = Outcome<'cancelled', 'errors'>;
+
+/** What became of one item, by status. A terminal outcome is written once, and changed by a retry only. */
+export type StoredOutcome =
+  | QueuedOutcome
+  | PendingOutcome
+  | SucceededOutcome
+  | FailedOutcome
+  | ExpiredOutcome
+  | SkippedOutcome
+  | CancelledOutcome;
+
+type WithoutAttempts<O extends StoredOutcome> = O extends StoredOutcome ? Omit<O, 'attempts'> : never;
+/** An outcome whose attempts are not counted yet. */
+export type UncountedOutcome = WithoutAttempts<StoredOutcome>;
 
 /** A missing identity; without `schemaDefinitionId` the schema definition itself is not there yet. */
 export interface MissingKey {
@@ -68,6 +104,12 @@ export function hasWaited(before: StoredOutcome | undefined): Pick<StoredOutcome
   return waited ? { hasWaited: true } : {};
 }
 
+/** Those of some outcomes that are of pending items. */
+export const pendingAmong = (outcomes: Iterable<readonly [number, StoredOutcome]>): [number, PendingOutcome][] =>
+  [...outcomes].flatMap(([index, outcome]): [number, PendingOutcome][] =>
+    outcome.status === 'pending' ? [[index, outcome]] : [],
+  );
+
 /** What a pending item misses. */
 export interface Missed {
   readonly keys: readonly ResourceKey[];
@@ -81,9 +123,9 @@ export interface Missed {
  */
 export async function allMissing(
   database: Database,
-  outcomes: readonly (readonly [number, StoredOutcome])[],
+  outcomes: readonly (readonly [number, PendingOutcome])[],
 ): Promise<Map<number, Missed>> {
-  const listed = outcomes.map(([, { missing = [], missingList }]) => ({
+  const listed = outcomes.map(([, { missing, missingList }]) => ({
     keys: [...new Set(missing.map(({ key }) => key))],
     list: missingList,
   }));

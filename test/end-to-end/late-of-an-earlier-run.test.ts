@@ -95,7 +95,7 @@ test('a late finish of a run that was ended does not keep a retry from being wok
 
 describe('outcomes', () => {
   const run = (number: number) => ({ _id: 'retried', run: number, pageSize: 50, total: 3 });
-  const cancelled: StoredOutcome = { status: 'cancelled', attempts: 1 };
+  const cancelled: StoredOutcome = { status: 'cancelled', errors: [], attempts: 1 };
   const succeeded: StoredOutcome = { status: 'succeeded', action: 'created', attempts: 2 };
 
   test('of an earlier run are not written over what a later one has queued', async () => {
@@ -124,7 +124,9 @@ describe('outcomes', () => {
   test('that have changed since they were read are read again, and taken back as they are', async () => {
     const { database } = drover.services;
     await writeOutcomes(database, run(3), new Map([[0, cancelled]]));
-    const read = new Map([0, 2].map((index) => [index, { status: 'failed', attempts: 1 } as const]));
+    const read = new Map(
+      [0, 2].map((index) => [index, { status: 'failed', errors: [], attempts: 1 } as StoredOutcome]),
+    );
     await requeueOutcomes(database, run(4), read);
     const after = await readOutcomes(database, run(4), [0, 1]);
     expect(after.get(0)).toEqual({ status: 'queued', attempts: 1 });

@@ -12,6 +12,7 @@ import { readBinding } from '../../store/batches/idempotency-keys.ts';
 import { postponeStart, stillOpen } from '../../store/batches/to-recover.ts';
 import { showDefinition } from '../../store/definitions/schema-changes.ts';
 import { newList, readLists, storeLists } from '../../store/items/key-lists.ts';
+import type { StoredOutcome } from '../../store/items/outcomes.ts';
 import {
   claimedBy,
   claimPending,
@@ -215,12 +216,15 @@ async function playRareCases(): Promise<void> {
   await requeueOutcomes(
     database,
     { _id: batchId, pageSize: 50, run: 1 },
-    new Map([[0, { status: 'failed', attempts: 1 }]]),
+    new Map([[0, { status: 'failed', errors: [], attempts: 1 }]]),
   );
   const writer = { _id: batchId, run: 1, pageSize: 50, total: 1 };
   // the second time the page is there
-  for (const status of ['succeeded', 'failed'] as const)
-    await writeOutcomes(database, writer, new Map([[0, { status, attempts: 1 }]]), true);
+  const ends: StoredOutcome[] = [
+    { status: 'succeeded', action: 'created', attempts: 1 },
+    { status: 'failed', errors: [], attempts: 1 },
+  ];
+  for (const outcome of ends) await writeOutcomes(database, writer, new Map([[0, outcome]]), true);
   await playAttempts();
   for await (const page of scanVertices(database, { platform: 'default', tenant: 'default' }))
     expect(page).not.toEqual([]);
@@ -259,7 +263,7 @@ async function playAttempts(): Promise<void> {
     await removeIntents(database, await intentsOf(database, 'activity'));
   });
   const late = asAttempt(attempt(1), () =>
-    writeOutcomes(database, batch, new Map([[0, { status: 'failed', attempts: 1 }]])),
+    writeOutcomes(database, batch, new Map([[0, { status: 'failed', errors: [], attempts: 1 }]])),
   );
   await expect(late).rejects.toThrow(SupersededError);
   await forgetGroupsOf(database, 'step', ['group']);
