@@ -6,25 +6,26 @@ import { pino } from 'pino';
 import { createApp } from '../api/app.ts';
 import { openServices } from '../api/server.ts';
 import { loadConfig } from '../config.ts';
+import { withCollection } from '../testkit/replaced-collection.ts';
 
 /** An API in a process of its own, for tests that kill it in the middle of a request; see `spawnApi`. */
 const services = await openServices(loadConfig(), pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }));
 const [name = '', method = ''] = (process.env.KILL_AFTER ?? '').split('.');
-const database = services.database as unknown as Record<string, object>;
-const collection = database[name];
-if (collection === undefined || typeof Reflect.get(collection, method) !== 'function')
+const original = services.database.collection(name);
+if (typeof Reflect.get(original, method) !== 'function')
   throw new Error('KILL_AFTER must name a collection and a command');
-database[name] = new Proxy(collection, {
+const deadly = new Proxy(original, {
   get: (target, member) => {
-    const original: unknown = Reflect.get(target, member);
-    if (member !== method || typeof original !== 'function') return original;
+    const command: unknown = Reflect.get(target, member);
+    if (member !== method || typeof command !== 'function') return command;
     return async (...given: unknown[]) => {
-      await original.apply(target, given);
+      await command.apply(target, given);
       process.kill(process.pid, 'SIGKILL');
     };
   },
 });
-const server = createAdaptorServer({ fetch: createApp(services).fetch }) as Server;
+const database = withCollection(services.database, name, deadly);
+const server = createAdaptorServer({ fetch: createApp({ ...services, database }).fetch }) as Server;
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 process.stdout.write(`ready http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);

@@ -8,53 +8,73 @@ export const OWN_PROCESS = [
   'test/workflows/*.test.ts',
   'test/embedded/time-skipping.test.ts',
   'test/worker/*.test.ts',
-  'test/end-to-end/secrets.test.ts',
-  'test/end-to-end/encryption.test.ts',
-  'test/end-to-end/two-versions.test.ts',
+  'test/end-to-end/operation/secrets.test.ts',
+  'test/end-to-end/operation/encryption.test.ts',
+  'test/end-to-end/operation/two-versions.test.ts',
   // replace modules, clocks, or methods of a library
-  'test/api/dry-run-timeout.test.ts',
-  'test/api/start-readiness.test.ts',
-  'test/activities/clocks.test.ts',
-  'test/end-to-end/head-and-streams.test.ts',
-  'test/end-to-end/moving-documents.test.ts',
-  'test/store/queries.test.ts',
+  'test/api/routes/dry-run-timeout.test.ts',
+  'test/api/camunda/streamed-list.test.ts',
+  'test/api/state/start-readiness.test.ts',
+  'test/activities/recovery/clocks.test.ts',
+  'test/end-to-end/operation/head-and-streams.test.ts',
+  'test/end-to-end/write/moving-documents.test.ts',
+  'test/store/mongodb/queries.test.ts',
   // measure memory, time or threads, or need much of them
-  'test/chaos.test.ts',
+  'test/chaos/run.test.ts',
   'test/chaos/*.test.ts',
-  'test/activities/decide-within-budget.test.ts',
-  'test/api/body-rate.test.ts',
+  'test/activities/write/decide-within-budget.test.ts',
+  'test/api/middleware/body-rate.test.ts',
   'test/api/busy-process.test.ts',
-  'test/api/dry-run-memory.test.ts',
+  'test/api/routes/dry-run-memory.test.ts',
   'test/api/fuzz.test.ts',
   'test/api/hostile-input.test.ts',
-  'test/api/outage.test.ts',
-  'test/api/overload.test.ts',
-  'test/end-to-end/costly-schemas.test.ts',
-  'test/end-to-end/fairness.test.ts',
-  'test/end-to-end/large-and-odd.test.ts',
-  'test/end-to-end/stop-and-start.test.ts',
-  'test/services/validation-threads.test.ts',
+  'test/api/middleware/outage.test.ts',
+  'test/api/middleware/limit-load.test.ts',
+  'test/end-to-end/write/costly-schemas.test.ts',
+  'test/end-to-end/write/fairness.test.ts',
+  'test/end-to-end/write/large-and-odd.test.ts',
+  'test/end-to-end/operation/stop-and-start.test.ts',
+  'test/services/definitions/validation-threads.test.ts',
   'test/store/document-sizes.test.ts',
 ];
 
+/** A group of files: those of a subject, a folder of `test/`. */
+interface Subject {
+  readonly folder: string;
+  /** Folders in it that are a subject of their own. */
+  readonly without?: readonly string[];
+  /** Whether its files share a process, one after the other. Default: false. */
+  readonly sharing?: boolean;
+}
+
 /** Folders of `test/`, each a group. */
-const SUBJECTS = ['activities', 'api', 'camunda', 'domain', 'embedded', 'end-to-end', 'services', 'store'];
-/** Subjects whose files share a process, one after the other. */
-const SHARING: readonly string[] = ['api', 'domain'];
+export const SUBJECTS: readonly Subject[] = [
+  { folder: 'activities' },
+  { folder: 'api', without: ['api/camunda'], sharing: true },
+  { folder: 'api/camunda' },
+  { folder: 'domain', sharing: true },
+  { folder: 'embedded' },
+  { folder: 'end-to-end' },
+  { folder: 'isolation' },
+  { folder: 'services' },
+  { folder: 'store' },
+];
+
+const below = (folder: string): string => `test/${folder}/**`;
 
 /** Groups of files by name: those with a process each, and those of a subject. Every test file is in one of them. */
 export const GROUPS: readonly { name: string; include: string[]; exclude: string[]; isolate: boolean }[] = [
   { name: 'own-process', include: OWN_PROCESS, exclude: [], isolate: true },
-  ...SUBJECTS.map((name) => ({
-    name,
-    include: [`test/${name}/**/*.test.ts`],
-    exclude: OWN_PROCESS,
-    isolate: !SHARING.includes(name),
+  ...SUBJECTS.map(({ folder, without = [], sharing = false }) => ({
+    name: folder.replaceAll('/', '-'),
+    include: [`test/${folder}/**/*.test.ts`],
+    exclude: [...OWN_PROCESS, ...without.map(below)],
+    isolate: !sharing,
   })),
   {
     name: 'others',
     include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
-    exclude: [...OWN_PROCESS, ...SUBJECTS.map((name) => `test/${name}/**`)],
+    exclude: [...OWN_PROCESS, ...SUBJECTS.map(({ folder }) => below(folder))],
     isolate: true,
   },
 ];
@@ -64,28 +84,34 @@ export const GROUPS: readonly { name: string; include: string[]; exclude: string
  * no times of earlier runs.
  */
 export const LONGEST = [
-  'test/chaos.test.ts',
-  'test/camunda/replay.test.ts',
-  'test/end-to-end/stop-and-start.test.ts',
+  'test/chaos/run.test.ts',
+  'test/api/camunda/recorded/replay.test.ts',
+  'test/end-to-end/operation/stop-and-start.test.ts',
   'test/api/fuzz.test.ts',
-  'test/activities/wake-up-races.test.ts',
-  'test/end-to-end/recovery.test.ts',
+  'test/activities/wait/wake-up-races.test.ts',
+  'test/end-to-end/recovery/recovery.test.ts',
   'test/embedded/start.test.ts',
-  'test/end-to-end/delete-races.test.ts',
-  'test/activities/delete-resources.test.ts',
-  'test/end-to-end/killed-worker.test.ts',
-  'test/api/outage.test.ts',
-  'test/end-to-end/signal-limit.test.ts',
+  'test/end-to-end/delete/delete-races.test.ts',
+  'test/activities/delete/delete-resources.test.ts',
+  'test/end-to-end/recovery/killed-worker.test.ts',
+  'test/api/middleware/outage.test.ts',
+  'test/end-to-end/wait/signal-limit.test.ts',
 ];
 
 /** Files that need no server, for `npm run check`, which is to end within a minute. */
 export const WITHOUT_SERVERS = [
-  'test/*/{job-counts,work-result,semaphore,lost-connection,start-readiness,streamed-list}.test.ts',
-  'test/chaos/{checker,guards,model,proxy}.test.ts',
-  'test/{config,payload-codec,temporal-environment}.test.ts',
-  'test/embedded/{compose,environment-example,exclusive,once-built,operations-page}.test.ts',
-  'test/domain/*.test.ts',
-  'test/store/{causal-order,errors,index-rules,item-pages,young-documents}.test.ts',
+  'test/{config,groups,payload-codec,temporal-environment}.test.ts',
+  'test/activities/lost-connection.test.ts',
+  'test/activities/write/{semaphore,work-result}.test.ts',
+  'test/api/camunda/streamed-list.test.ts',
+  'test/api/state/start-readiness.test.ts',
+  'test/chaos/{checker,guards,model}.test.ts',
+  'test/docs/{compose,environment-example,operations-page}.test.ts',
+  'test/domain/**/*.test.ts',
+  'test/embedded/{exclusive,once-built}.test.ts',
   'test/services/failures.test.ts',
-  'test/workflows/{batch-progress,batch-state,next-step,plan-progress,summaries}.test.ts',
+  'test/store/items/item-pages.test.ts',
+  'test/store/mongodb/{causal-order,errors,index-rules,young-documents}.test.ts',
+  'test/testkit/proxy.test.ts',
+  'test/workflows/{batch-state,next-step,summaries}.test.ts',
 ];

@@ -29,7 +29,7 @@ const index = (
   options?: IndexDeclaration['options'],
 ): IndexDeclaration => ({ collection, name, key, ...(options && { options }) });
 
-/** Every index beside `_id`; `test/store/queries.test.ts` says which queries each of them serves. */
+/** Every index beside `_id`; `test/store/mongodb/queries.test.ts` says which queries each of them serves. */
 export const INDEXES: readonly IndexDeclaration[] = [
   index('resources', 'referrers', { references: 1, _id: 1 }),
   index('resources', 'bySchema', { schemaDefinitionId: 1, scope: 1, externalId: 1 }),

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { decideWithinBudget } from '../../../activities/write/decide-within-budget.ts';
+import type { WorkItem } from '../../../activities/write/work-items.ts';
+import type { ItemError } from '../../../domain/batch/outcome.ts';
+import { type CompiledSchema, compileSchema } from '../../../domain/schema/compiler.ts';
+import { attemptOf } from '../../../isolation/attempts/attempt.ts';
+
+const ENDED: ItemError = { code: 'validation', message: 'takes longer than 1 s to check against its schema' };
+
+/** Decides an item whose estimate is far below what it takes. @returns where it was validated, and what has become of it. */
+async function decided(isAfterTimeout: boolean, body = {}) {
+  const where: string[] = [];
+  const compiled: CompiledSchema = {
+    ...compileSchema({ type: 'object' }, 'externalId'),
+    estimateNs: () => 1,
+    faults: () => {
+      where.push('in place');
+      return [];
+    },
+  };
+  const rules = { operation: 'upload', onconflict: 'upsert', ignoreUnknownFields: false, schema: compiled };
+  const data = { externalId: 'a', ...body };
+  const item = { key: 'p/t/s/a', body: data, references: [], rules, schema: { compiled } } as unknown as WorkItem;
+  const schemas = {
+    faultsInThread: async () => {
+      where.push('in a thread');
+      return [ENDED];
+    },
+  } as unknown as Parameters<typeof decideWithinBudget>[0]['schemas'];
+  const context = { schemas, activityTimeoutSeconds: 60 };
+  const none = () => new Set<WorkItem>();
+  const result = await decideWithinBudget(context, { isAfterTimeout }, [item], new Map(), () => false, none);
+  return { where, decision: result.decided.decisions.get(item) };
+}
+
+test('what an estimate takes for cheap is validated in a thread after an attempt that ran out of time, and fails alone', async () => {
+  expect(await decided(false)).toMatchObject({ where: ['in place'], decision: { kind: 'written' } });
+  expect(await decided(true)).toMatchObject({ where: ['in a thread'], decision: { kind: 'failed', errors: [ENDED] } });
+});
+
+test('an attempt knows that one before it may have run out of time', () => {
+  const attempt = (number: number, sinceFirstMs: number) =>
+    attemptOf({
+      workflowExecution: { workflowId: 'w', runId: 'r' },
+      activityId: '1',
+      attempt: number,
+      startToCloseTimeoutMs: 10_000,
+      scheduledTimestampMs: 1_000,
+      currentAttemptScheduledTimestampMs: 1_000 + sinceFirstMs,
+    }).isAfterTimeout;
+  expect(attempt(1, 0)).toBe(false);
+  // it was blocked, and came back soon
+  expect(attempt(2, 150)).toBe(false);
+  expect(attempt(2, 6_100)).toBe(true);
+  expect(attempt(3, 20_000)).toBe(true);
+});

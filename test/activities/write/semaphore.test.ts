@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { createSemaphore } from '../../../activities/write/semaphore.ts';
+
+const LONG_MS = 60_000;
+
+/** Work that says when it has begun, and ends when it is told to. */
+function held(begun: string[], name: string) {
+  let end: (result: string) => void = () => undefined;
+  const ended = new Promise<string>((resolve) => {
+    end = resolve;
+  });
+  const work = (): Promise<string> => {
+    begun.push(name);
+    return ended;
+  };
+  return { name, work, end: () => end(name) };
+}
+
+test('whoever comes later waits for one of theirs who have many waiting, not for all', async () => {
+  const semaphore = createSemaphore(1);
+  const begun: string[] = [];
+  const all = ['a1', 'a2', 'a3', 'b1', 'b2'].map((name) => held(begun, name));
+  const results = all.map(({ name, work }) => semaphore({ turn: name.slice(0, 1), limitMs: LONG_MS, work }));
+  for (const { end } of all) end();
+  expect(await Promise.all(results)).toEqual(['a1', 'a2', 'a3', 'b1', 'b2']);
+  expect(begun).toEqual(['a1', 'a2', 'b1', 'a3', 'b2']);
+});
+
+test('no more run than may, and a failure is told and makes room', async () => {
+  const semaphore = createSemaphore(2);
+  const begun: string[] = [];
+  const [one, two, three] = ['one', 'two', 'three'].map((name) => held(begun, name)) as [Held, Held, Held];
+  const failing = semaphore({ turn: 'a', limitMs: LONG_MS, work: () => one.work().then(fail) });
+  const others = [two, three].map(({ work }) => semaphore({ turn: 'a', limitMs: LONG_MS, work }));
+  expect(begun).toEqual(['one', 'two']);
+  one.end();
+  await expect(failing).rejects.toThrow('it failed');
+  await expect.poll(() => begun).toEqual(['one', 'two', 'three']);
+  two.end();
+  three.end();
+  expect(await Promise.all(others)).toEqual(['two', 'three']);
+});
+
+test('work that passes its limit makes room, and still gives its result', async () => {
+  const semaphore = createSemaphore(1);
+  const begun: string[] = [];
+  const late = held(begun, 'late');
+  const result = semaphore({ turn: 'a', limitMs: 5, work: late.work });
+  expect(await semaphore({ turn: 'a', limitMs: LONG_MS, work: async () => 'next' })).toBe('next');
+  late.end();
+  expect(await result).toBe('late');
+});
+
+type Held = ReturnType<typeof held>;
+
+function fail(): never {
+  throw new Error('it failed');
+}

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { workResult } from '../../../activities/apply-items.ts';
+import type { StoredOutcome } from '../../../store/items/outcomes.ts';
+
+test('what an activity tells of its items: numbers, which ones wait until when, and whether one that is settled has waited', () => {
+  const expiresAt = new Date('2026-01-01T00:00:00Z');
+  const pending: StoredOutcome = { status: 'pending', attempts: 1, missing: [], pendingSince: expiresAt, expiresAt };
+  const groups = [{ expiresAt: expiresAt.getTime(), indexes: [1, 2] }];
+  const outcomes = new Map<number, StoredOutcome>([
+    [0, { status: 'succeeded', action: 'created', attempts: 1 }],
+    [1, pending],
+    [2, pending],
+  ]);
+  expect(workResult([0, 1, 2, 3], outcomes)).toEqual({
+    tally: { counts: { succeeded: 1, pending: 2, queued: 1 }, actions: { created: 1 }, errorCodes: {} },
+    pending: groups,
+  });
+  outcomes.set(0, {
+    status: 'succeeded',
+    action: 'created',
+    attempts: 2,
+    waitedFor: ['default/default/city/1'],
+  });
+  expect(workResult([0, 1, 2], outcomes)).toMatchObject({ pending: groups, hasWaited: true });
+});

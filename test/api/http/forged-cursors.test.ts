@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CURSOR_KEY_PURPOSE, Cursors, type ListPlace } from '../../../api/http/cursors.ts';
+import { type Scope, scopeKey } from '../../../domain/batch/scope.ts';
+import { referrerPage, resourcePage } from '../../../isolation/resources/resource-pages.ts';
+import { serverKey } from '../../../store/server-keys.ts';
+import { Drover } from '../../harness.ts';
+
+/**
+ * Cursors made by someone who has read this repository, and knows the ids of others. Nothing but the key of the server keeps a
+ * cursor from being made, and nothing that a cursor says leads out of the tenant.
+ */
+
+const BLUE: Scope = { platform: 'default', tenant: 'blue' };
+const RED: Scope = { platform: 'default', tenant: 'red' };
+/** Each list of RED's, by its path in the OpenAPI document. */
+interface List {
+  readonly path: string;
+  readonly owner: Scope;
+  readonly place: ListPlace;
+  /** Where an attacker would like to begin. */
+  readonly places: readonly string[];
+}
+
+let drover: Drover;
+let lists: Record<string, List>;
+let schemaId: string;
+
+beforeAll(async () => {
+  drover = await Drover.start();
+  schemaId = await drover.define('person', { friend: { $ref: 'reach:schemas/person' } });
+  await drover.define('other', {});
+  const ids: string[] = [];
+  for (const { tenant } of [BLUE, RED]) {
+    for (const batch of ['first', 'second']) {
+      const resources = ['ann', 'bob', 'cid'].map((externalId) => ({ externalId, friend: 'ann', note: batch }));
+      ids.push(await drover.upload('person', resources, { ignoreUnknownFields: true }, { tenant }));
+      await drover.ended(ids.at(-1) ?? '', { tenant });
+    }
+  }
+  const [, , batchId = ''] = ids;
+  const key = (scope: Scope, externalId: string): string => `${scopeKey(scope)}/${schemaId}/${externalId}`;
+  const hostile = [
+    '',
+    '/',
+    key(BLUE, ''),
+    key(BLUE, 'ann'),
+    `${scopeKey(BLUE)}/`,
+    'default',
+    '\uffff',
+    key(RED, 'ann'),
+  ];
+  lists = {
+    '/api/batches': {
+      path: '/api/batches',
+      owner: RED,
+      place: { list: 'batches', filter: ['', '', '', '-createdAt', scopeKey(RED)] },
+      places: [...hostile, ...ids],
+    },
+    '/api/batches/{batchId}/items': {
+      path: `/api/batches/${batchId}/items`,
+      owner: RED,
+      place: { list: `items of ${batchId}`, filter: [''] },
+      places: ['-1', '-99', '1.5', 'NaN', '1e3', '', ' ', '0x1', '9007199254740993', '1'],
+    },
+    '/api/resources/{schemaDefinitionNameOrId}': {
+      path: '/api/resources/person',
+      owner: RED,
+      place: { list: 'resources', filter: [schemaId] },
+      places: hostile,
+    },
+    '/api/resources/{schemaDefinitionNameOrId}/{externalId}/references': {
+      path: '/api/resources/person/ann/references',
+      owner: RED,
+      place: { list: 'references', filter: [key(RED, 'ann')] },
+      places: hostile,
+    },
+    '/partner/schema-definitions': {
+      path: '/partner/schema-definitions',
+      owner: { platform: 'default', tenant: '' },
+      place: { list: 'schema-definitions', filter: [] },
+      places: [...hostile, schemaId],
+    },
+  };
+});
+afterAll(() => drover.stop());
+
+const withKey = (key: string | Buffer): Cursors => new Cursors(async () => Buffer.from(key));
+
+async function statusOf(path: string, cursor: string): Promise<number> {
+  return (await drover.request('GET', `${path}?limit=1&cursor=${encodeURIComponent(cursor)}`, { tenant: 'red' }))
+    .status;
+}
+
+test('every list of the API is among those that are attacked here', async () => {
+  const document = (await (await drover.app.request('/openapi.json')).json()) as {
+    paths: Record<string, Record<string, { parameters?: { name: string }[] }>>;
+  };
+  const documented = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.values(methods).some(({ parameters = [] }) => parameters.some(({ name }) => name === 'cursor'))
+      ? [path]
+      : [],
+  );
+  expect(documented.sort()).toEqual(Object.keys(lists).sort());
+});
+
+test.each([
+  '/api/batches',
+  '/api/batches/{batchId}/items',
+  '/api/resources/{schemaDefinitionNameOrId}',
+  '/api/resources/{schemaDefinitionNameOrId}/{externalId}/references',
+  '/partner/schema-definitions',
+])('a cursor of %s made by someone who knows our code is a 400', async (name) => {
+  const { path, owner, place, places } = lists[name] as List;
+  // the attack differs from a real cursor in nothing but the key
+  const real = await serverKey(drover.services.database, CURSOR_KEY_PURPOSE);
+  const good = await withKey(real).encode(owner, place, places.at(-1) ?? '');
+  expect(await statusOf(path, good)).toBe(200);
+  const keys = ['', '\0'.repeat(32), CURSOR_KEY_PURPOSE, 'drover', randomUUID()];
+  for (const after of places) {
+    for (const key of keys) {
+      const forged = await withKey(key).encode(owner, place, after);
+      expect([after, key, await statusOf(path, forged)]).toEqual([after, key, 400]);
+    }
+    // the code of another place, cut off, or left out
+    const [, code] = JSON.parse(Buffer.from(good, 'base64url').toString()) as [string, string];
+    for (const wrong of [code, code.slice(0, 8), '', null]) {
+      if (wrong === code && after === places.at(-1)) continue;
+      const forged = Buffer.from(JSON.stringify([after, wrong])).toString('base64url');
+      expect([after, wrong, await statusOf(path, forged)]).toEqual([after, wrong, 400]);
+    }
+  }
+});
+
+test('a cursor that we would sign ourselves is a 400 for items where it is no whole number from 0', async () => {
+  const { path, owner, place, places } = lists['/api/batches/{batchId}/items'] as List;
+  const key = await serverKey(drover.services.database, CURSOR_KEY_PURPOSE);
+  for (const after of places.slice(0, -1)) {
+    expect([after, await statusOf(path, await withKey(key).encode(owner, place, after))]).toEqual([after, 400]);
+  }
+});
+
+test('another API process of the installation takes the cursors of this one', async () => {
+  const { database } = drover.services;
+  const other = new Cursors(() => serverKey(database, CURSOR_KEY_PURPOSE));
+  const place = { list: 'x', filter: [] };
+  const cursor = await drover.services.cursors.encode(RED, place, 'here');
+  expect(await other.decode(RED, place, cursor)).toBe('here');
+  await expect(other.decode(BLUE, place, cursor)).rejects.toThrow('cursor');
+});
+
+test('a key that could not be read is asked for again', async () => {
+  let fails = true;
+  const cursors = new Cursors(async () => {
+    if (fails) throw new Error('away');
+    return Buffer.alloc(32, 1);
+  });
+  const place = { list: 'x', filter: [] };
+  await expect(cursors.encode(RED, place, 'here')).rejects.toThrow('away');
+  fails = false;
+  expect(await cursors.decode(RED, place, await cursors.encode(RED, place, 'here'))).toBe('here');
+});
+
+describe('whatever a lower bound says', () => {
+  const bounds = [
+    '',
+    '/',
+    'default/blue/',
+    'default/blue/~',
+    'default/',
+    'default/red',
+    'default/red/',
+    'default/red/!',
+    '\u0000',
+    'default/rec/',
+    'default/zzz/',
+    '\uffff',
+    '\ud83d\ude00',
+    '~',
+  ];
+
+  test('resources are those of the tenant and definition', async () => {
+    for (const after of bounds) {
+      const { resources } = await resourcePage(drover.services.database, RED, schemaId, after, 100);
+      for (const { scope, schemaDefinitionId } of resources) {
+        expect([after, scope, schemaDefinitionId]).toEqual([after, scopeKey(RED), schemaId]);
+      }
+      expect([0, 3]).toContain(resources.length);
+    }
+    const { resources } = await resourcePage(drover.services.database, RED, schemaId, '', 100);
+    expect(resources).toHaveLength(3);
+  });
+
+  test('referring resources are those of the tenant', async () => {
+    const target = `${scopeKey(RED)}/${schemaId}/ann`;
+    for (const after of bounds) {
+      const { resources } = await referrerPage(drover.services.database, RED, target, after, 100);
+      for (const { scope } of resources) expect([after, scope]).toEqual([after, scopeKey(RED)]);
+      expect([0, 3]).toContain(resources.length);
+    }
+    // not even what another tenant is asked about shows more than one's own
+    const other = await referrerPage(drover.services.database, BLUE, target, null, 100);
+    expect(other.resources).toEqual([]);
+  });
+});

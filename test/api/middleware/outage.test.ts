@@ -1,0 +1,162 @@
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { batchesIn } from '../../../store/batches/batches.ts';
+import { TcpProxy } from '../../../testkit/proxy.ts';
+import { Drover } from '../../harness.ts';
+import { everyRoute, fill, type Route } from '../every-route.ts';
+
+/** Contract section 2: a caller gets its 503 within 5 s. */
+const LIMIT_MS = 5_000;
+
+let mongodb: TcpProxy;
+let temporal: TcpProxy;
+let drover: Drover;
+let routes: Route[];
+let parameters: Record<string, string>;
+
+beforeAll(async () => {
+  mongodb = await TcpProxy.start({ to: inject('mongodbUri') });
+  temporal = await TcpProxy.start({ to: inject('temporalAddress') });
+  drover = await Drover.start({
+    worker: false,
+    environment: {
+      MONGODB_URI: mongodb.address,
+      TEMPORAL_ADDRESS: temporal.address,
+    },
+  });
+  routes = await everyRoute(drover.app);
+  await drover.define('thing', {});
+  await drover.define('unused', {});
+  const batchId = await drover.upload('thing', [{ externalId: 'x' }]);
+  parameters = {
+    batchId,
+    externalId: 'x',
+    schemaDefinitionNameOrId: 'thing',
+    nameOrId: 'unused',
+    instanceId: `batch-${batchId}`,
+  };
+});
+afterEach(async () => {
+  await mongodb.pass();
+  await temporal.pass();
+  await expect.poll(async () => (await ask('GET', '/readyz')).status, { timeout: 15_000 }).toBe(200);
+});
+afterAll(async () => {
+  await drover.stop();
+  await mongodb.stop();
+  await temporal.stop();
+});
+
+interface DeliveryState {
+  readonly status: number;
+  readonly ms: number;
+  readonly retryAfter: string | null;
+  readonly text: string;
+}
+
+async function ask(method: string, path: string, body?: unknown): Promise<DeliveryState> {
+  const started = performance.now();
+  const response = await drover.app.request(path, {
+    method,
+    ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  const ms = performance.now() - started;
+  // an event stream has no end
+  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
+  if (isStream) await response.body?.cancel();
+  return {
+    status: response.status,
+    ms,
+    retryAfter: response.headers.get('retry-after'),
+    text: isStream ? '' : await response.text(),
+  };
+}
+
+function bodyFor({ method, path }: Route): unknown {
+  if (path.startsWith('/api/v1/')) return { classificationId: 'thing', batchId: parameters.batchId };
+  if (path.endsWith('/suspended')) return { suspended: false };
+  if (path.endsWith('/retries')) return { retries: 1 };
+  if (path.endsWith('/process-instance/delete')) return { processInstanceIds: ['nobody'] };
+  if (path.includes('/process-instance') && method === 'POST') return {};
+  if (path.startsWith('/partner/') && method === 'POST')
+    return { name: `n${Math.random().toString(36).slice(2)}`, schema: { type: 'object' } };
+  if (path.startsWith('/partner/') && method === 'PUT') return { schema: { type: 'object' } };
+  if (path.endsWith('/batch/delete') || (path.endsWith('/batch') && method === 'DELETE')) return { externalIds: ['x'] };
+  if (path.endsWith('/batch') && (method === 'POST' || method === 'PATCH')) return { resources: [{ externalId: 'x' }] };
+  return undefined;
+}
+
+const askRoute = (route: Route): Promise<DeliveryState> =>
+  ask(route.method, fill(route.path, parameters), bodyFor(route));
+
+/** What an outage of each server means to a route. */
+function isAffected({ path }: Route, server: 'mongodb' | 'temporal'): boolean {
+  if (path.startsWith('/engine-rest/version') || path.startsWith('/engine-rest/engine')) return false;
+  const isAboutInstances = path.includes('/process-instance');
+  if (server === 'mongodb') return !isAboutInstances || path.endsWith('/delete');
+  if (isAboutInstances) return true;
+  // what steers a batch is stored, and holds (see control-without-temporal.test.ts)
+  return /\/batch(\/delete)?$/.test(path) && path.startsWith('/api/resources');
+}
+
+function expectAway(route: Route, told: DeliveryState): void {
+  // Extracta knows no 503 (seed 003)
+  const status = route.path.startsWith('/api/v1/') ? 500 : 503;
+  expect([route, told.status, told.retryAfter]).toEqual([route, status, '5']);
+  expect(told.text).not.toMatch(/\bat .*\.ts:|node_modules|ECONNREFUSED|127\.0\.0\.1/);
+}
+
+describe.each<['mongodb' | 'temporal', 'refuse' | 'hang']>([
+  ['mongodb', 'refuse'],
+  ['mongodb', 'hang'],
+  ['temporal', 'refuse'],
+  ['temporal', 'hang'],
+])('%s away (%s)', (server, mode) => {
+  test('every kind of request is answered within 5 s, with 503 and Retry-After where it needs that server; then all goes on', async () => {
+    (server === 'mongodb' ? mongodb : temporal)[mode]();
+    const [health, ready] = await Promise.all([ask('GET', '/healthz'), ask('GET', '/readyz')]);
+    expect([health.status, ready.status]).toEqual([200, 503]);
+    expect(JSON.parse(ready.text)).toMatchObject({ status: 'unavailable', [server]: 'unreachable' });
+    // while MongoDB is there, this would delete what the others are about
+    const asked = routes.filter((route) => server === 'mongodb' || !deletesTheBatch(route));
+    const told = await Promise.all(asked.map(askRoute));
+    for (const [at, route] of asked.entries()) {
+      const answer = told[at] as DeliveryState;
+      expect([route, answer.ms < LIMIT_MS ? 'in time' : answer.ms]).toEqual([route, 'in time']);
+      if (isAffected(route, server)) expectAway(route, answer);
+      else
+        expect([route, answer.status, answer.text]).toEqual([
+          route,
+          expect.toSatisfy((status) => status < 500),
+          answer.text,
+        ]);
+    }
+    await (server === 'mongodb' ? mongodb : temporal).pass();
+    await expect.poll(async () => (await ask('GET', '/readyz')).status, { timeout: 8_000 }).toBe(200);
+    await drover.upload('thing', [{ externalId: 'after' }]);
+  });
+});
+
+const deletesTheBatch = ({ method, path }: Route): boolean =>
+  method === 'DELETE' && (path === '/api/batches/{batchId}' || path.startsWith('/api/v1/'));
+
+test('while Temporal is away a batch is told from the store', async () => {
+  temporal.hang();
+  const told = await ask('GET', `/api/batches/${parameters.batchId}`);
+  expect(told.status).toBe(200);
+  expect(JSON.parse(told.text).data.source).toBe('store');
+});
+
+test('a batch that is deleted while Temporal is away is gone at once', async () => {
+  const id = await drover.upload('thing', [{ externalId: 'z' }]);
+  temporal.refuse();
+  const told = await ask('DELETE', `/api/batches/${id}`);
+  expect([told.status, told.ms < LIMIT_MS]).toEqual([200, true]);
+  expect((await ask('GET', `/api/batches/${id}`)).status).toBe(404);
+});
+
+test('a refused batch leaves nothing behind', async () => {
+  const before = await batchesIn(drover.services.database).countDocuments({});
+  temporal.refuse();
+  expect((await ask('POST', '/api/resources/thing/batch', { resources: [{ externalId: 'y' }] })).status).toBe(503);
+  expect(await batchesIn(drover.services.database).countDocuments({})).toBe(before);
+});

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { createApp, openApiDocument } from '../../../api/app.ts';
+import type { Services } from '../../../api/http/context.ts';
+
+/** About the service itself, not about anybody's data: docs/operations.md has them. */
+const OF_THE_SERVICE = /^\/(docs|openapi\.json|healthz|readyz|metrics)(\/|$)/;
+
+test('every route is in the OpenAPI document, the façades included, and nothing else is', () => {
+  // routes are added before any service is asked for anything
+  const { routes } = createApp({} as Services);
+  const added = routes
+    .filter(({ method, path }) => method !== 'ALL' && !OF_THE_SERVICE.test(path))
+    .map(({ method, path }) => `${method} ${path.replaceAll(/:\w+/g, '{}')}`);
+  const documented = Object.entries(openApiDocument().paths ?? {}).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{\w+\}/g, '{}')}`),
+  );
+  expect(documented.length).toBeGreaterThan(40);
+  expect([...documented].sort()).toEqual([...new Set(added)].sort());
+});

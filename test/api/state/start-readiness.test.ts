@@ -1,0 +1,80 @@
+import { ServiceError } from '@temporalio/client';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { StartReadiness } from '../../../api/state/start-readiness.ts';
+import { SEARCH_ATTRIBUTES } from '../../../domain/batch/search-attributes.ts';
+
+/** What Temporal says to a start is played: the embedded server knows neither accounts nor such limits. */
+
+const INVALID_ARGUMENT = 3;
+const PERMISSION_DENIED = 7;
+const RESOURCE_EXHAUSTED = 8;
+const KEYWORD = 2;
+
+const grpcError = (code: number, details: string): Error =>
+  Object.assign(new Error(details), { code, details, metadata: {} });
+const failure = (code: number, details = 'no'): ServiceError =>
+  new ServiceError('Failed to start Workflow', { cause: grpcError(code, details) });
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+afterEach(() => void vi.useRealTimers());
+
+/** A Temporal that has everything; what it says to the start of the recovery workflow can be set. */
+function played() {
+  const start = vi.fn(async (): Promise<void> => undefined);
+  const names = Object.values(SEARCH_ATTRIBUTES);
+  const customAttributes = Object.fromEntries(names.map((name) => [name, KEYWORD]));
+  const client = {
+    options: { namespace: 'default' },
+    withDeadline: (_: number, call: () => Promise<unknown>) => call(),
+    workflow: { start },
+    workflowService: { describeNamespace: async () => ({}) },
+    connection: { operatorService: { listSearchAttributes: async () => ({ customAttributes }) } },
+  };
+  const logger = pino({ level: 'silent' });
+  return { start, readiness: new StartReadiness({ client: client as never, taskQueue: 'drover', logger }) };
+}
+
+describe('after a start that Temporal refused', () => {
+  test('as it is busy, callers are told 429 with Retry-After for a moment, and /readyz misses nothing', async () => {
+    const { readiness } = played();
+    readiness.startFailed(failure(RESOURCE_EXHAUSTED));
+    await expect(readiness.assertStarts()).rejects.toMatchObject({ status: 429, retryAfterSeconds: 2 });
+    expect(await readiness.missing()).toEqual([]);
+    vi.advanceTimersByTime(2_001);
+    await readiness.assertStarts();
+  });
+
+  test('for what that one batch is, all others are accepted', async () => {
+    const { readiness, start } = played();
+    readiness.startFailed(failure(INVALID_ARGUMENT, 'WorkflowId length exceeds limit.'));
+    await readiness.assertStarts();
+    expect(start).not.toHaveBeenCalled();
+  });
+
+  test('as the account may not, nothing is accepted until a start is: that of the recovery workflow', async () => {
+    const { readiness, start } = played();
+    start.mockRejectedValue(failure(PERMISSION_DENIED));
+    readiness.startFailed(failure(PERMISSION_DENIED));
+    for (let times = 0; times < 3; times++) {
+      await expect(readiness.assertStarts()).rejects.toMatchObject({ status: 503 });
+      vi.advanceTimersByTime(60_000);
+    }
+    expect(await readiness.missing()).toEqual(['permission to start workflows']);
+    start.mockResolvedValue(undefined);
+    vi.advanceTimersByTime(1_001);
+    await readiness.assertStarts();
+    expect(await readiness.missing()).toEqual([]);
+  });
+
+  test('for a search attribute that it does not know yet, the attribute is named', async () => {
+    const { readiness, start } = played();
+    const unknown = failure(
+      INVALID_ARGUMENT,
+      'Namespace default has no mapping defined for search attribute DroverTenant',
+    );
+    start.mockRejectedValue(unknown);
+    readiness.startFailed(unknown);
+    expect(await readiness.missing()).toEqual(['search attribute DroverTenant (Keyword)']);
+  });
+});

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { atOnce, type Computation, inSlices } from '../../../domain/collections/in-slices.ts';
+
+function* counting(done: number[]): Computation<string> {
+  for (let n = 0; n < 3; n++) {
+    done.push(n);
+    yield;
+  }
+  return 'counted';
+}
+
+test('a computation comes to the same in turns as at once', async () => {
+  const done: number[] = [];
+  let turns = 0;
+  const result = await inSlices(counting(done), async () => {
+    turns += 1;
+    expect(done).toHaveLength(turns);
+  });
+  expect([result, turns]).toEqual(['counted', 3]);
+  expect(atOnce(counting([]))).toBe('counted');
+});
+
+test('what is thrown between two turns ends it there', async () => {
+  const done: number[] = [];
+  const late = new Error('late');
+  const result = inSlices(counting(done), async () => {
+    if (done.length === 2) throw late;
+  });
+  await expect(result).rejects.toBe(late);
+  expect(done).toEqual([0, 1]);
+});

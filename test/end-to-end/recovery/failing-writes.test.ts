@@ -1,0 +1,123 @@
+import { MongoServerError } from 'mongodb';
+import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
+import type { Checkpoint } from '../../../activities/activity-context.ts';
+import { TcpProxy } from '../../../testkit/proxy.ts';
+import { batchWorkflowId } from '../../../workflows/messages.ts';
+import { Drover } from '../../harness.ts';
+
+const RESOURCES = Array.from({ length: 20 }, (_, n) => ({ externalId: `r${n}`, n }));
+/** Attempts that are let fail, to see what happens meanwhile. */
+const ATTEMPTS = 4;
+
+let mongodb: TcpProxy;
+let temporal: TcpProxy;
+let drover: Drover;
+
+beforeAll(async () => {
+  mongodb = await TcpProxy.start({ to: inject('mongodbUri') });
+  temporal = await TcpProxy.start({ to: inject('temporalAddress') });
+  drover = await Drover.start({
+    environment: {
+      MONGODB_URI: mongodb.address,
+      TEMPORAL_ADDRESS: temporal.address,
+    },
+  });
+});
+afterEach(() => drover.atCheckpoint(undefined));
+afterAll(async () => {
+  await drover.stop();
+  await mongodb.stop();
+  await temporal.stop();
+});
+
+/** A deferred moment. */
+function moment(): { reached: Promise<void>; reach(): void } {
+  let reach = (): void => undefined;
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  return { reached, reach };
+}
+
+async function expectAllApplied(schema: string, batchId: string): Promise<void> {
+  const batch = await drover.ended(batchId);
+  expect(batch.status).toBe('success');
+  expect(batch.actions).toMatchObject({ created: RESOURCES.length, updated: 0, unchanged: 0 });
+  const { body } = await drover.request<{ results: { versionNumber: number }[] }>(
+    'GET',
+    `/api/resources/${schema}?limit=100`,
+  );
+  expect(body.data.results.map((resource) => resource.versionNumber)).toEqual(RESOURCES.map(() => 1));
+}
+
+test.each<Checkpoint>(['intent-laid', 'checked', 'inserted', 'written'])(
+  'a disk that is full at "%s" makes the activity wait and try again; nothing is marked done that is not',
+  async (full) => {
+    const schema = `full-${full}`;
+    await drover.define(schema, { n: { type: 'number' } });
+    const failed: number[] = [];
+    const enough = moment();
+    let isFull = true;
+    drover.atCheckpoint(async (at) => {
+      if (!isFull || at !== full) return;
+      failed.push(performance.now());
+      if (failed.length >= ATTEMPTS) enough.reach();
+      throw new MongoServerError({ message: 'No space left on device', code: 14_031, codeName: 'OutOfDiskSpace' });
+    });
+    const id = await drover.upload(schema, RESOURCES);
+    await enough.reached;
+    const meanwhile = await drover.batch(id);
+    expect(meanwhile.status).toBe('processing');
+    expect(meanwhile.counts).toMatchObject({ queued: RESOURCES.length, succeeded: 0, failed: 0 });
+    expect((await drover.items(id)).every((item) => item.status === 'queued')).toBe(true);
+    const { pendingActivities } = await activityAttempts(id);
+    expect(pendingActivities.length).toBeGreaterThan(0);
+    isFull = false;
+    await expectAllApplied(schema, id);
+  },
+);
+
+async function activityAttempts(batchId: string) {
+  const description = await drover.services.client.workflow.getHandle(batchWorkflowId(batchId)).describe();
+  return { pendingActivities: description.raw.pendingActivities ?? [] };
+}
+
+test('attempts on a server that fails come at growing intervals', async () => {
+  await drover.define('slow', { n: { type: 'number' } });
+  const failed: number[] = [];
+  const enough = moment();
+  drover.atCheckpoint(async (at) => {
+    if (at !== 'intent-laid' || failed.length >= ATTEMPTS) return;
+    failed.push(performance.now());
+    if (failed.length === ATTEMPTS) enough.reach();
+    throw new MongoServerError({ message: 'not primary', code: 10_107 });
+  });
+  const id = await drover.upload('slow', [{ externalId: 'a', n: 1 }]);
+  await enough.reached;
+  const waits = failed.slice(1).map((at, before) => at - (failed[before] ?? at));
+  for (const [n, wait] of waits.entries()) expect(wait).toBeGreaterThan(190 * 2 ** n);
+  expect((await drover.ended(id)).status).toBe('success');
+});
+
+test.each(['mongodb', 'temporal'] as const)(
+  'a batch goes on by itself when %s was away in the middle of it',
+  async (which) => {
+    const proxy = which === 'mongodb' ? mongodb : temporal;
+    await drover.define(`away-${which}`, { n: { type: 'number' } });
+    const begun = moment();
+    const goOn = moment();
+    drover.atCheckpoint(async (at) => {
+      if (at !== 'intent-laid') return;
+      begun.reach();
+      await goOn.reached;
+    });
+    const id = await drover.upload(`away-${which}`, RESOURCES);
+    await begun.reached;
+    proxy.refuse();
+    goOn.reach();
+    await expect.poll(async () => (await drover.app.request('/readyz')).status, { timeout: 8_000 }).toBe(503);
+    await proxy.pass();
+    await expect.poll(async () => (await drover.app.request('/readyz')).status, { timeout: 8_000 }).toBe(200);
+    await expectAllApplied(`away-${which}`, id);
+  },
+);
