@@ -48,7 +48,7 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   docsRoutes(app);
   app.use(checkAuthentication);
   app.use(limitLoad);
-  // what a request has written, it sees when it looks
+  // a request reads its own writes
   app.use((_, next) => inCausalOrder(next));
   app.use(failInOutage);
   app.use(`${SCHEMA_DEFINITIONS_PATH}/*`, checkPlatformScope);

@@ -28,7 +28,7 @@ import { StartReadiness } from './state/start-readiness.ts';
 const MONGODB_TIMEOUT_MS = 20_000;
 /** Time that each call to Temporal is given, in ms: a caller gets its 503 within 5 s. */
 const TEMPORAL_TIMEOUT_MS = 4_000;
-/** Time that running requests are given to end when the server is told to stop, in ms. */
+/** Time for running requests to end when the server stops, in ms. */
 const DRAIN_MS = 10_000;
 const CLOSE_IDLE_EVERY_MS = 50;
 /** Silence on a connection after which it is closed, in ms: a caller that does not read its answer holds what is to be sent. */
@@ -40,7 +40,7 @@ const MAX_CHECK_MS = 2_000;
 
 export interface RunningApi {
   readonly url: string;
-  /** Takes no more requests, lets running ones finish, and closes what it had opened. */
+  /** Accepts no more requests, lets running ones finish, and closes what it had opened. */
   stop(): Promise<void>;
 }
 
@@ -49,7 +49,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
   const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, {
     socketTimeoutMS: MONGODB_TIMEOUT_MS,
-    // each write is an insert of an id of its own, or names what it changes: carried out once, also when it is sent again
+    // each write inserts an id of its own or names what it changes: it takes effect once, also when the driver sends it again
     retryWrites: true,
     beforeCommand: assertAwaited,
   });
@@ -93,7 +93,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
 }
 
 /**
- * Starts the API on configured servers. It serves from the start on; requests are answered 503 while a server is away.
+ * Starts the API on configured servers. It serves at once; requests are answered 503 while a server is unavailable.
  * @throws ConfigError where it would listen to others without tokens; where the port is taken.
  */
 export async function startApi(config: Config, logger: Logger): Promise<RunningApi> {
@@ -143,19 +143,19 @@ function socketLimits({ REQUEST_TIMEOUT_SECONDS }: Config): ServerOptions {
 /** First line of Node whose hash of strings withstands chosen keys; those before are past their end of life. */
 const FIRST_SUPPORTED_NODE = 22;
 
-/** What an operator should know of who is let in. */
+/** Logs what an operator should know of access to the API. */
 function warnOfOpenDoors(config: Config, logger: Logger): void {
   if (Number.parseInt(process.versions.node, 10) < FIRST_SUPPORTED_NODE) {
     logger.warn(
       { node: process.version },
-      `this line of Node is past its end of life, and whoever sends chosen ids can keep it busy: run ${FIRST_SUPPORTED_NODE} or 24`,
+      `this line of Node is past its end of life, and a caller that chooses its ids can keep it busy: run ${FIRST_SUPPORTED_NODE} or 24`,
     );
   }
   const { JWT_SECRET, JWKS_URL, JWT_ISSUER, JWT_AUDIENCE } = config;
   if (JWT_SECRET === undefined && JWKS_URL === undefined) {
     logger.warn('no tokens are configured: only this machine is served, and everybody on it may do everything');
   }
-  if (isWeakSecret(config)) logger.warn('JWT_SECRET is weak: whoever has one token can guess it');
+  if (isWeakSecret(config)) logger.warn('JWT_SECRET is weak: a caller that has one token can guess it');
   if (JWKS_URL !== undefined && (JWT_ISSUER === undefined || JWT_AUDIENCE === undefined)) {
     logger.warn('JWT_ISSUER or JWT_AUDIENCE is not set: tokens made for others are accepted');
   }

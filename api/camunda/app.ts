@@ -13,7 +13,7 @@ const ENGINE_VERSION = '7.22.0';
 export const CAMUNDA_PREFIX = '/engine-rest';
 
 /** Every path, with the methods that it has; the first that fits is the one. */
-const METHODS: readonly (readonly [path: RegExp, methods: readonly string[]])[] = [
+const METHODS: readonly (readonly [pattern: RegExp, methods: readonly string[]])[] = [
   [/^\/(engine|version)$/, ['GET']],
   [/^\/process-instance\/delete$/, ['POST']],
   [/^\/process-instance(\/count)?$/, ['GET', 'POST']],
@@ -35,8 +35,8 @@ camundaRoutes.onError((error, c) => camundaFailure(c, error));
 
 // Before the routes: `delete`, `count` and `statistics` are no ids, whatever the method.
 camundaRoutes.use('*', async (c, next) => {
-  const asked = c.req.path.slice(CAMUNDA_PREFIX.length);
-  const [, methods] = METHODS.find(([path]) => path.test(asked)) ?? [];
+  const path = c.req.path.slice(CAMUNDA_PREFIX.length);
+  const [, methods] = METHODS.find(([pattern]) => pattern.test(path)) ?? [];
   if (methods === undefined) throw notFound();
   const isAllowed = methods.includes(c.req.method) || (c.req.method === 'HEAD' && methods.includes('GET'));
   if (!isAllowed) {

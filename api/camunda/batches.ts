@@ -1,15 +1,10 @@
 import { Hono } from 'hono';
 import { isTerminal } from '../../domain/batch/batch.ts';
+import { hasCode } from '../../domain/errors.ts';
 import { CamundaFault, invalidRequest } from '../../domain/executions/camunda-fault.ts';
 import type { JobCounts } from '../../domain/executions/job-counts.ts';
 import { describe, readFlag, readObject } from '../../domain/json/reading.ts';
-import {
-  cancelBatch,
-  NotAllowedError,
-  resumeBatch,
-  retryBatch,
-  suspendBatch,
-} from '../../services/batches/control-batch.ts';
+import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../services/batches/control-batch.ts';
 import { countJobs } from '../../services/executions/count-jobs.ts';
 import { findBatch } from '../../store/batches/batches.ts';
 import { recordDismissed } from '../../store/batches/termination-jobs.ts';
@@ -59,12 +54,12 @@ batchRoutes.put('/batch/:id/suspended', async (c) => {
     0,
   );
   if (batch === null) throw refused;
-  // One that only waits for its failures to be looked at has nothing to stop.
+  // a finished batch, listed until its failures are handled, has nothing to stop
   if (isTerminal(batch.status)) return c.body(null, 204);
   try {
     await (isToSuspend ? suspendBatch : resumeBatch)(c.var.services, batch);
   } catch (error) {
-    throw error instanceof NotAllowedError ? refused : error;
+    throw hasCode(error, 'operation_not_allowed') ? refused : error;
   }
   return c.body(null, 204);
 });
@@ -75,23 +70,23 @@ batchRoutes.delete('/batch/:id', async (c) => {
   const refused = new CamundaFault('InvalidRequestException', `Unable to delete batch with id '${id}'`, 400, 0);
   if (batch === null) throw refused;
   const isRunning = !isTerminal(batch.status);
-  // What is stored first hides the batch: a crash before the second step leaves nothing that could not be deleted.
+  // The first write hides the batch; after a crash before the second step it can still be deleted.
   const isDelivered = !isRunning || (await cancel(c, batch));
   const isDismissed = await recordDismissed(c.var.services.database, id);
   if (!isRunning && !isDismissed) throw refused;
   if (c.req.query('cascade') === 'true') {
-    // the caller has waited for Temporal once
+    // the caller has waited for Temporal once already
     await removeBatchForGood(c, batch, isDelivered ? undefined : () => Promise.resolve(false));
   }
   return c.body(null, 204);
 });
 
-/** What has begun ends, the rest lives on. One that has finished meanwhile needs nothing. @returns whether its workflow knows. */
+/** Executions that are being terminated end, the others continue. A batch that has finished meanwhile needs nothing. @returns whether the control request is delivered. */
 async function cancel(c: ApiContext, batch: Termination): Promise<boolean> {
   try {
     return (await cancelBatch(c.var.services, batch)).isDelivered;
   } catch (error) {
-    if (!(error instanceof NotAllowedError)) throw error;
+    if (!hasCode(error, 'operation_not_allowed')) throw error;
     return true;
   }
 }
@@ -118,7 +113,7 @@ async function retry(c: ApiContext, batch: Termination): Promise<void> {
   try {
     await retryBatch(c.var.services, batch);
   } catch (error) {
-    throw error instanceof NotAllowedError ? invalidRequest(error.message) : error;
+    throw hasCode(error, 'operation_not_allowed') ? invalidRequest(error.message) : error;
   }
 }
 

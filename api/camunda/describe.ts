@@ -251,7 +251,7 @@ const ERRORS = {
   401: 'No valid token',
   403: 'The token does not reach that far',
   404: 'There is no such thing, or a number in the query is none',
-  406: 'The caller takes no JSON',
+  406: 'The caller does not accept JSON',
   408: 'The body comes too slowly',
   413: 'The body is larger than the limit',
   415: 'The content type is not application/json',

@@ -1,9 +1,10 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { type CamundaExceptionType, CamundaFault } from '../../domain/executions/camunda-fault.ts';
 import type { ApiContext } from '../http/context.ts';
-import { setErrorHeaders, toApiError } from '../http/envelope.ts';
+import { setErrorHeaders } from '../http/envelope.ts';
+import { errorAnswer } from '../http/error-answers.ts';
 
-/** Faults of HTTP itself, in the words of the engine's REST layer. */
+/** Faults of HTTP itself, with the messages of the engine's REST layer. */
 export const notFound = (): CamundaFault => new CamundaFault('NotFoundException', 'HTTP 404 Not Found', 404);
 export const methodNotAllowed = (): CamundaFault =>
   new CamundaFault('NotAllowedException', 'HTTP 405 Method Not Allowed', 405);
@@ -31,9 +32,9 @@ export function camundaFailure(c: ApiContext, error: unknown): Response {
 
 function toFault(c: ApiContext, error: unknown): CamundaFault {
   const { logger } = c.var.services;
-  const known = toApiError(error);
+  const known = errorAnswer(error);
   if (known === null) {
-    logger.error({ err: error, requestId: c.var.requestId, path: c.req.path }, 'a request failed for a reason of ours');
+    logger.error({ err: error, requestId: c.var.requestId, path: c.req.path }, 'a request failed because of a bug');
     return new CamundaFault(
       'RestException',
       `internal error; the log has the reason under request ${c.var.requestId}`,

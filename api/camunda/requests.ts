@@ -46,7 +46,7 @@ function parse(bytes: Uint8Array, census: JsonCensus): unknown {
   return json;
 }
 
-/** @throws CamundaFault 406 where the caller takes no JSON. */
+/** @throws CamundaFault 406 if the caller does not accept JSON. */
 export function expectJsonAccepted(c: ApiContext): void {
   const accept = c.req.header('accept');
   if (accept === undefined || accept.trim() === '') return;

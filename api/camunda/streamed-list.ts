@@ -6,10 +6,10 @@ import { headOnly } from '../http/streams.ts';
 const PART_LENGTH = 16_384;
 
 /**
- * Answers with a JSON array that is written as its entries are read: a list without `maxResults` has all that there is, which may be
- * more than memory. What fails before the first entry is an error; what fails later breaks the connection, so that no caller takes
- * a part for the whole.
- * @param entries each as JSON; nothing of it is read for a HEAD, and no more than a caller takes.
+ * Answers with a JSON array that is written as its entries are read: a list without `maxResults` has every entry, which may
+ * exceed memory. A failure before the first entry is an error answer; a later one breaks the connection, so that no caller mistakes
+ * a part for the whole list.
+ * @param entries each as JSON; read only as fast as the caller receives them, and not at all for a HEAD.
  */
 export async function streamedList(c: ApiContext, entries: AsyncGenerator<string, void>): Promise<Response> {
   const head = headOnly(c, 'application/json');
@@ -18,9 +18,12 @@ export async function streamedList(c: ApiContext, entries: AsyncGenerator<string
   if (first.done) return c.json([]);
   const content = Readable.from(parts(first.value, entries));
   content.on('error', (error) =>
-    c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, 'a list of the Camunda façade broke off'),
+    c.var.services.logger.warn(
+      { err: error, requestId: c.var.requestId },
+      'a list of the Camunda façade was interrupted',
+    ),
   );
-  // a caller may go before anything is read: `parts` has not begun then, and closes nothing
+  // a caller may disconnect before anything is read: `parts` has not begun then, and would not close `entries`
   content.once('close', () => void entries.return());
   return c.body(Readable.toWeb(content) as ReadableStream, 200, { 'Content-Type': 'application/json' });
 }

@@ -3,7 +3,8 @@ import { findBatch } from '../../store/batches/batches.ts';
 import { findSchemaDefinition } from '../../store/definitions/schema-definitions.ts';
 import type { ApiContext } from '../http/context.ts';
 import { type Api, defineRoute, jsonResponse } from '../http/define-route.ts';
-import { setErrorHeaders, toApiError } from '../http/envelope.ts';
+import { setErrorHeaders } from '../http/envelope.ts';
+import { errorAnswer } from '../http/error-answers.ts';
 import { removeBatchForGood } from '../routes/batches.ts';
 
 export const EXTRACTA_PREFIX = '/api/v1/documentClassification/';
@@ -27,7 +28,7 @@ export function extractaRoutes(api: Api): void {
       summary: 'Delete a batch of a classification (a schema definition)',
       responses: {
         200: jsonResponse('Deleted', Answer),
-        400: jsonResponse('The request is wrong, or names nothing that exists', Answer),
+        400: jsonResponse('The request is wrong, or names something that does not exist', Answer),
         401: jsonResponse('No valid token', Answer),
         500: jsonResponse('Internal error', Answer),
       },
@@ -49,12 +50,12 @@ const wrong = (c: ApiContext, message: string): Response => c.json({ status: 'er
 
 /** Errors in Extracta's shape: 400, 401 and 500 are all that its clients know. */
 export function extractaFailure(c: ApiContext, error: unknown): Response {
-  const known = toApiError(error);
+  const known = errorAnswer(error);
   if (known !== null) setErrorHeaders(c, known);
   if (known === null || known.status === 503 || known.status === 429) {
     const { logger } = c.var.services;
     if (known === null)
-      logger.error({ err: error, requestId: c.var.requestId }, 'an Extracta request failed for a reason of ours');
+      logger.error({ err: error, requestId: c.var.requestId }, 'an Extracta request failed because of a bug');
     else logger.warn({ err: error, requestId: c.var.requestId }, known.message);
     return c.json({ status: 'error', message: 'Internal server error' }, 500);
   }

@@ -37,7 +37,7 @@ export interface Services {
   readonly confirmations: Confirmations;
   /** Whether Temporal answers, or did a moment ago. */
   isTemporalThere(): Promise<boolean>;
-  /** Asked before anything is stored for Temporal to start. @throws where it does not answer, or takes no start. */
+  /** Called before anything is stored that Temporal has to start. @throws if Temporal does not answer, or accepts no starts. */
   assertStarts(): Promise<void>;
   startFailed(error: unknown): void;
 }
@@ -50,7 +50,7 @@ export interface ApiEnv {
     scope: Scope;
     /** Whether it may do what is the platform's, and act for any of its tenants. */
     isPlatformScope: boolean;
-    /** Whether its Camunda calls reach the whole namespace: the operator's, who has named no tenant. */
+    /** Whether its Camunda calls act on the whole namespace: those of an operator who names no tenant. */
     actsOnNamespace: boolean;
     requestId: string;
     load: RequestLoad;

@@ -23,7 +23,7 @@ export class Cursors {
   readonly #readKey: () => Promise<Buffer>;
   #key: Promise<Buffer> | undefined;
 
-  /** @param readKey asked when a key is first needed, and again only where it failed. */
+  /** @param readKey called when a key is first needed, and again only after a failure. */
   constructor(readKey: () => Promise<Buffer>) {
     this.#readKey = readKey;
   }
@@ -33,7 +33,7 @@ export class Cursors {
     return Buffer.from(JSON.stringify([after, code.toString('base64url')])).toString('base64url');
   }
 
-  /** @returns null without a cursor: from the beginning. @throws ApiError 400 for a cursor that was not ours. */
+  /** @returns null without a cursor: from the beginning. @throws DroverError 400 for a cursor that was not ours. */
   async decode(scope: Scope, place: ListPlace, cursor: string | undefined): Promise<string | null> {
     if (cursor === undefined || cursor === '') return null;
     const [after, code] = parse(cursor);
@@ -47,7 +47,7 @@ export class Cursors {
 
   /**
    * The same for a list whose places are numbers.
-   * @returns null without a cursor. @throws ApiError 400 also where the place is no whole number from 0.
+   * @returns null without a cursor. @throws DroverError 400 also where the place is no whole number from 0.
    */
   async decodeIndex(scope: Scope, place: ListPlace, cursor: string | undefined): Promise<number | null> {
     const after = await this.decode(scope, place, cursor);

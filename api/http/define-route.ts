@@ -11,10 +11,10 @@ import { type KnownNames, unknownName } from './unknown-names.ts';
 
 export type Api = OpenAPIHono<ApiEnv>;
 
-/** What every route asks for, as the OpenAPI document calls it. */
+/** The security scheme of every route, as the OpenAPI document names it. */
 export const TOKEN_SCHEME = 'token';
 
-/** What a route takes; each part is checked by the definition that the OpenAPI document shows. */
+/** The input of a route; each part is checked by the definition that the OpenAPI document shows. */
 export interface RouteInput<P extends z.ZodType, Q extends z.ZodObject, B extends z.ZodType> {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** OpenAPI form: `/api/batches/{batchId}`. */
@@ -51,8 +51,8 @@ export interface Input<P, Q, B> {
 
 /**
  * Adds a route: its definition goes into the OpenAPI document, and requests are checked by it before `handle` sees them. Nothing
- * that a request says is passed over: a name that the definition does not have, or has elsewhere, is a fault (contract section 2).
- * @throws ApiError 400 naming each fault with its place, 413, 415.
+ * in a request is ignored: a name that the definition does not have, or has elsewhere, is a fault (contract section 2).
+ * @throws DroverError 400 naming each fault with its place, 413, 415.
  */
 export function defineRoute<
   P extends z.ZodType = z.ZodUnknown,
@@ -105,7 +105,7 @@ function fieldsOf(body: z.ZodType): string[] {
   throw new Error('a body is a z.strictObject, or its route names the fields');
 }
 
-/** Top-level fields that a body should not have; no more of them than are told. */
+/** Top-level fields that a body should not have, at most as many as an answer lists. */
 function unknownFields(json: unknown, known: KnownNames): string[] {
   const faults: string[] = [];
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return faults;
@@ -132,7 +132,7 @@ function sortFlaws(
   return ofEntries;
 }
 
-/** Every route takes it; who may use it, and how long it is, is checked with the token. */
+/** Accepted by every route; its length, and whether the caller may use it, are checked with the token. */
 export const TENANT_HEADER = {
   'reach-tenant-id': z
     .string()
@@ -150,7 +150,7 @@ function check(faults: string[], schema: z.ZodType | undefined, value: unknown, 
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   for (const { code, path, message } of result.error.issues.slice(0, MAX_FAULTS)) {
-    // told already, with the name that was meant
+    // reported already, with the name that was probably meant
     if (code !== 'unrecognized_keys' || path.length > 0) faults.push(`${placeOf(path) || whole}: ${message}`);
   }
   return undefined;
@@ -161,8 +161,8 @@ async function readBody(c: ApiContext, faults: string[], hint?: string): Promise
   try {
     return await readJson(c, hint);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 400) throw error;
-    faults.push(...(error.errors ?? [error.message]));
+    if (!(error instanceof ApiError) || error.code !== 'invalid_request') throw error;
+    faults.push(...(error.details.errors ?? [error.message]));
     return null;
   }
 }
@@ -220,7 +220,7 @@ export const queryEnumOr = <const T extends readonly [string, ...string[]]>(word
     .transform((value) => value ?? defaultValue)
     .openapi({ type: 'string', enum: [...words], default: defaultValue });
 
-/** What a list is asked for. */
+/** The query of a list. */
 export const pageQuery = ({ max, defaultLimit }: { max: number; defaultLimit: number }) => ({
   cursor: z
     .string()
@@ -242,7 +242,7 @@ export const Pagination = z
       .literal(true)
       .optional()
       .openapi({ description: 'There are more than `total`; absent where it is exact' }),
-    cursor: z.string().nullable().openapi({ description: 'Asks for the next page; null on the last one' }),
+    cursor: z.string().nullable().openapi({ description: 'Requests the next page; null on the last one' }),
   })
   .openapi('Pagination');
 

@@ -1,44 +1,28 @@
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { exactJson } from '../../domain/json/exact.ts';
-import { KeyReusedError } from '../../services/batches/accept-batch.ts';
-import { NotAllowedError } from '../../services/batches/control-batch.ts';
-import { classifyFailure } from '../../services/failures.ts';
-import { ApiError, serverUnavailable } from './api-error.ts';
 import type { ApiContext } from './context.ts';
+import { type ErrorAnswer, errorAnswer } from './error-answers.ts';
 
 /** The envelope of every successful answer. */
 export const success = <T>(message: string, data: T) => ({ success: true as const, message, data });
 
-/** Answers with JSON in which every number is what is stored, and can be sent back: where an answer holds a caller's data. */
+/** Answers with JSON in which every number is exactly as stored, and can be sent back. For answers that hold a caller's data. */
 export const answerExactly = (c: ApiContext, body: unknown, status: 200 | 201 = 200): Response =>
   c.body(exactJson(body), status, { 'Content-Type': 'application/json' });
 
-/** What an error means to a caller; null for a bug of ours. */
-export function toApiError(error: unknown): ApiError | null {
-  if (error instanceof ApiError) return error;
-  if (error instanceof KeyReusedError) return new ApiError(422, error.message);
-  if (error instanceof NotAllowedError) return new ApiError(409, error.message);
-  const failure = classifyFailure(error);
-  if (failure.kind !== 'outage') return null;
-  return failure.isBusy
-    ? new ApiError(429, 'Temporal takes no more requests for now', { retryAfterSeconds: 2 })
-    : serverUnavailable(failure.server);
-}
-
-/** Headers that tell a caller how to go on, in whatever shape the body is; and what an operator should know. */
-export function setErrorHeaders(c: ApiContext, { retryAfterSeconds, challenge, away }: ApiError): void {
-  if (away !== undefined) c.var.services.metrics.away(away);
+/** Sets the headers that tell a caller how to continue, for every shape of the body, and counts what an operator should know. */
+export function setErrorHeaders(c: ApiContext, { retryAfterSeconds, challenge, server }: ErrorAnswer): void {
+  if (server !== undefined) c.var.services.metrics.unavailable(server);
   if (retryAfterSeconds !== undefined) c.header('Retry-After', String(retryAfterSeconds));
   if (challenge !== undefined) c.header('WWW-Authenticate', challenge);
 }
 
 /** Answers with an error in the envelope: never a stack trace. */
 export function failure(c: ApiContext, error: unknown): Response {
-  const known = toApiError(error);
+  const known = errorAnswer(error);
   if (known === null) {
     c.var.services.logger.error(
       { err: error, requestId: c.var.requestId, path: c.req.path },
-      'a request failed for a reason of ours',
+      'a request failed because of a bug',
     );
     return c.json(
       { success: false, message: `internal error; the log has the reason under request ${c.var.requestId}` },
@@ -53,5 +37,5 @@ export function failure(c: ApiContext, error: unknown): Response {
     ...(known.errors && { errors: known.errors }),
     ...(known.status === 404 && { data: { error: known.message } }),
   };
-  return c.json(body, known.status satisfies ContentfulStatusCode);
+  return c.json(body, known.status);
 }

@@ -1,14 +1,15 @@
+import { DroverError } from '../../domain/errors.ts';
 import { findFlaws, type JsonCensus, type JsonFlaw, takeCensus } from '../../domain/json/source.ts';
 import { atLeast } from '../middleware/body-rate.ts';
-import { ApiError, badRequest } from './api-error.ts';
+import { badRequest } from './api-error.ts';
 import type { ApiContext } from './context.ts';
 
-/** `application/json`, with any parameter; a charset other than UTF-8 is told apart by its bytes. */
+/** `application/json`, with any parameter; a charset other than UTF-8 is detected by its bytes. */
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
 /**
- * Most objects, arrays and members in one body. A million members of different names take more than a second to parse, in which
- * nobody else is answered, and a hundred times the memory of their text.
+ * Most objects, arrays and members in one body. A million members of different names take more than a second to parse, which
+ * blocks all other requests, and a hundred times the memory of their text.
  */
 const MAX_PARTS = 500_000;
 
@@ -22,12 +23,15 @@ export interface JsonBody {
 /**
  * The body of a request, at most the configured number of bytes of it read.
  * @param hint says what a body should hold, where there is none.
- * @throws ApiError 415 for another content type, 413 past the limit, 400 where there is no body, or it is no UTF-8 or no JSON.
+ * @throws DroverError 415 for another content type, 413 past the limit, 400 where there is no body, or it is no UTF-8 or no JSON.
  */
 export async function readJson(c: ApiContext, hint = ''): Promise<JsonBody> {
   const type = c.req.header('content-type') ?? '';
   if (type !== '' && !JSON_TYPE.test(type))
-    throw new ApiError(415, `the content type must be application/json, not "${type.slice(0, 100)}"`);
+    throw new DroverError(
+      'unsupported_media_type',
+      `the content type must be application/json, not "${type.slice(0, 100)}"`,
+    );
   const { bytes, census } = await readBytes(c);
   if (bytes.byteLength === 0)
     throw badRequest(`body: is empty: JSON is needed, of content type application/json${hint}`);
@@ -54,16 +58,16 @@ function placeOf(error: SyntaxError): string {
 
 /**
  * The body as it comes, at most the configured number of bytes of it.
- * @throws ApiError 413 past the limit, 415 where it is compressed, 408 where it comes too slowly, 429 where too much is held
- * already, 400 where the body breaks off, or holds too much to be parsed.
+ * @throws DroverError 413 past the limit, 415 where it is compressed, 408 where it arrives too slowly, 429 while other bodies occupy too
+ * much memory, 400 if the body is incomplete or has too many parts.
  */
 export async function readBytes(c: ApiContext): Promise<{ bytes: Uint8Array; census: JsonCensus }> {
   const { BODY_LIMIT_BYTES: limit, MIN_BODY_BYTES_PER_SECOND } = c.var.services.config;
   const rate = { leastBytesPerSecond: MIN_BODY_BYTES_PER_SECOND };
   // a small body can unpack to any size
   const encoding = c.req.header('content-encoding') ?? 'identity';
-  if (encoding !== 'identity') throw new ApiError(415, 'compressed bodies are not accepted');
-  const tooLarge = (): ApiError => new ApiError(413, `the body is larger than ${limit} bytes`);
+  if (encoding !== 'identity') throw new DroverError('unsupported_media_type', 'compressed bodies are not accepted');
+  const tooLarge = (): DroverError => new DroverError('body_too_large', `the body is larger than ${limit} bytes`);
   if (Number(c.req.header('content-length') ?? 0) > limit) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -75,9 +79,9 @@ export async function readBytes(c: ApiContext): Promise<{ bytes: Uint8Array; cen
       chunks.push(chunk);
     }
   } catch (error) {
-    if (!(error instanceof ApiError)) throw badRequest('body: breaks off');
-    // the rest of a body that comes slowly is not waited for
-    if (error.status === 408) c.header('Connection', 'close');
+    if (!(error instanceof DroverError)) throw badRequest('body: breaks off');
+    // does not wait for the rest of a slow body
+    if (error.code === 'body_too_slow') c.header('Connection', 'close');
     throw error;
   }
   const bytes = Buffer.concat(chunks);

@@ -2,7 +2,7 @@ import { closestMatch } from 'leven';
 import { shortened } from '../../domain/json/shortened.ts';
 import { wellFormed } from '../../domain/json/well-formed.ts';
 
-/** The options that a request takes, by where they go. */
+/** The options of a request, by place. */
 export interface KnownNames {
   readonly query: readonly string[];
   readonly body: readonly string[];

@@ -1,9 +1,9 @@
-import { ApiError } from '../http/api-error.ts';
+import { DroverError } from '../../domain/errors.ts';
 
-/** Time in which a body has to bring its least number of bytes, in ms: a pause up to it is put up with. */
+/** Time in which a body has to bring its least number of bytes, in ms: a shorter pause is accepted. */
 const WINDOW_MS = 5_000;
 
-/** A look at a window that comes later than this, in ms, says more of us than of the caller: we were busy and have not read. */
+/** A check of a window that comes later than this, in ms, does not count: this process was busy and has not read the body. */
 const LATE_MS = 500;
 
 export interface BodyRate {
@@ -13,8 +13,8 @@ export interface BodyRate {
 }
 
 /**
- * The chunks of a body, as long as it comes fast enough: whoever holds a body open holds memory that others need.
- * @throws ApiError 408 where a window brings less than its least.
+ * The chunks of a body, as long as it arrives fast enough: an open body occupies memory that other requests need.
+ * @throws DroverError 408 if fewer bytes than the minimum arrive within a window.
  */
 export async function* atLeast(
   body: ReadableStream<Uint8Array>,
@@ -29,14 +29,14 @@ export async function* atLeast(
     timer = setInterval(() => {
       const isLate = performance.now() - since > windowMs + LATE_MS;
       if (received < least && !isLate) {
-        const message = `the body comes too slowly: less than ${leastBytesPerSecond} bytes a second`;
-        reject(new ApiError(408, message));
+        const message = `the body arrives too slowly: less than ${leastBytesPerSecond} bytes a second`;
+        reject(new DroverError('body_too_slow', message));
       }
       received = 0;
       since = performance.now();
     }, windowMs);
   });
-  // it may be too slow where nobody waits for it any more
+  // it may be rejected after the last chunk was read, when nothing awaits it
   tooSlow.catch(() => undefined);
   try {
     for (;;) {
@@ -47,7 +47,7 @@ export async function* atLeast(
     }
   } finally {
     clearInterval(timer);
-    // what is left is not wanted; it may have broken off already
+    // the rest of the body is not needed; the connection may be closed already
     await reader.cancel().catch(() => undefined);
   }
 }

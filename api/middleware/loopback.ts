@@ -1,6 +1,6 @@
 import { type Config, ConfigError, isWeakSecret, STRONG_SECRET } from '../../config.ts';
 
-/** Without tokens everybody who reaches the API may do everything: it must stay on this machine. */
+/** Without tokens every caller may do everything: the API must be reachable from this machine only. */
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|\[?::1\]?|([a-z0-9-]+\.)*localhost)$/i;
 

@@ -5,27 +5,27 @@ import type { ApiEnv } from '../http/context.ts';
 import type { Health } from '../state/health.ts';
 
 /**
- * Time between two looks whether the servers that a request waits for are there at all, in ms. One look and the time that a
- * server is given for it: a caller gets its 503 within 5 s.
+ * Interval between two checks of the servers that a request waits for, in ms. Together with the timeout of one check, a caller
+ * receives its 503 within 5 s.
  */
-const LOOK_EVERY_MS = 1_000;
+const CHECK_EVERY_MS = 1_000;
 
 interface Work {
-  /** The server that nobody waits for any more. */
-  givenUpFor?: Server;
+  /** The server whose outage has ended the request. */
+  abandonedFor?: Server;
 }
 const current = new AsyncLocalStorage<Work>();
 
-/** Stops work that was given up: what its caller was told has failed does not happen later. */
+/** Stops work whose request was answered 503: what was reported as failed does not happen later. */
 export function assertAwaited(): void {
-  const givenUpFor = current.getStore()?.givenUpFor;
-  if (givenUpFor !== undefined) throw serverUnavailable(givenUpFor);
+  const abandonedFor = current.getStore()?.abandonedFor;
+  if (abandonedFor !== undefined) throw serverUnavailable(abandonedFor);
 }
 
 /**
- * Waits for some work as long as the servers that it waits for answer others: a long count goes on, a dead connection does not
- * hold its caller. Work that is given up ends at its next command, as if this process had died.
- * @throws ApiError 503 naming the server that does not answer.
+ * Waits for some work as long as the servers that it needs answer other calls: a long count continues, a dead connection does not
+ * keep its caller waiting. Abandoned work ends at its next command, as if this process had died.
+ * @throws DroverError 503 naming the server that does not answer.
  */
 export async function whileAnswering<T>(
   health: Health,
@@ -35,25 +35,25 @@ export async function whileAnswering<T>(
   const work: Work = {};
   let isOver = false;
   let timer: NodeJS.Timeout | undefined;
-  const away = new Promise<never>((_, reject) => {
-    const look = async (): Promise<void> => {
+  const unavailable = new Promise<never>((_, reject) => {
+    const check = async (): Promise<void> => {
       const answering = await Promise.all(servers.map((server) => health.isAnswering(server)));
       const missing = servers.find((_, at) => !answering[at]);
       if (isOver) return;
       if (missing === undefined) {
-        timer = setTimeout(look, LOOK_EVERY_MS);
+        timer = setTimeout(check, CHECK_EVERY_MS);
         return;
       }
-      work.givenUpFor = missing;
+      work.abandonedFor = missing;
       reject(serverUnavailable(missing));
     };
-    timer = setTimeout(look, LOOK_EVERY_MS);
+    timer = setTimeout(check, CHECK_EVERY_MS);
   });
   const result = current.run(work, start);
-  // nobody hears of work that fails after it was given up
+  // a failure after the work was abandoned has no receiver
   result.catch(() => undefined);
   try {
-    return await Promise.race([result, away]);
+    return await Promise.race([result, unavailable]);
   } finally {
     isOver = true;
     clearTimeout(timer);

@@ -13,7 +13,7 @@ export const EXTENDED_TENANT_HEADER = 'reach-tenant-id*';
  * tenant's. A header given twice reaches us as one with a comma, from Node or from a proxy in front. Both are refused.
  *
  * @param headers the two above, as Node has read them; empty is absent.
- * @returns null where none is named. @throws ApiError 400 for what may not have been meant.
+ * @returns null where none is named. @throws DroverError 400 for what may not have been meant.
  */
 export function namedTenant(headers: { plain: string | undefined; extended: string | undefined }): string | null {
   const plain = headers.plain || undefined;

@@ -12,7 +12,9 @@ import {
 } from 'jose';
 import type { Config } from '../../config.ts';
 import { isScopeName } from '../../domain/batch/scope.ts';
+import { DroverError } from '../../domain/errors.ts';
 import { ApiError } from '../http/api-error.ts';
+import { KEY_SET_RETRY_SECONDS } from '../http/error-answers.ts';
 
 /** Difference between our clock and the issuer's that is put up with, in seconds. */
 const CLOCK_TOLERANCE_SECONDS = 30;
@@ -33,8 +35,6 @@ const KEY_SET_ALGORITHMS = [
 ];
 /** Time that the key set's server is given to answer, in ms. */
 const KEY_SET_TIMEOUT_MS = 3_000;
-/** Time in which a key set that could not be had is not asked for again, in seconds: requests do not become requests to its server. */
-const KEY_SET_RETRY_SECONDS = 5;
 /** Keys of a set that a token is tried with which does not say which one it is signed with. */
 const MAX_KEYS_TRIED = 20;
 
@@ -44,7 +44,7 @@ export type Bearer =
   /** `tenant`: the one that requests are about which name none. */
   | { readonly scope: 'platform'; readonly platform: string; readonly tenant?: string };
 
-/** @throws ApiError 401 for what is no valid token; 503 where the key set cannot be had. */
+/** @throws DroverError 401 for what is no valid token; 503 where the key set cannot be had. */
 export type VerifyToken = (token: string) => Promise<Bearer>;
 
 /**
@@ -74,7 +74,7 @@ function verifyWith(key: JWTVerifyGetKey, options: JWTVerifyOptions): VerifyToke
     try {
       ({ payload: claims } = await verified(token, key, options));
     } catch (error) {
-      throw error instanceof ApiError ? error : unauthorized(reasonOf(error));
+      throw error instanceof DroverError ? error : unauthorized(reasonOf(error));
     }
     return bearerOf(claims);
   };
@@ -132,13 +132,14 @@ function keysAt(url: URL): JWTVerifyGetKey {
   };
 }
 
-const noKeys = (): ApiError =>
-  new ApiError(503, 'the keys for tokens cannot be reached', { retryAfterSeconds: KEY_SET_RETRY_SECONDS });
+const noKeys = (): DroverError => new DroverError('key_set_unavailable', 'the keys for tokens cannot be reached');
 
 /** A refusal, with the challenge that HTTP wants (RFC 6750). Without a reason no token was sent. */
 export function unauthorized(reason?: string): ApiError {
   const challenge = reason === undefined ? '' : `, error="invalid_token", error_description="${reason}"`;
-  return new ApiError(401, reason ?? 'a bearer token is needed', { challenge: `Bearer realm="drover"${challenge}` });
+  return new ApiError('unauthorized', reason ?? 'a bearer token is needed', {
+    challenge: `Bearer realm="drover"${challenge}`,
+  });
 }
 
 /** Why a token is refused, in words of ours: nothing of the token. */

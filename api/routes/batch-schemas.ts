@@ -14,7 +14,7 @@ const MissingDependency = z
   .openapi('MissingDependency');
 
 const flag = z.boolean();
-/** What the request asked for, and what was its default. */
+/** The options of the request, with defaults filled in. */
 const Options = {
   upload: z
     .object({

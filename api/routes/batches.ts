@@ -166,7 +166,7 @@ function readRoutes(api: Api): void {
 const HOLDS =
   'The request is stored before the answer, and holds from then on: at most the slice of 100 resources that is being written is finished.';
 const STORED =
-  'It does not depend on Temporal: where that cannot be reached, or takes no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the workflow is told within seconds after Temporal is back.';
+  'It does not depend on Temporal: if Temporal cannot be reached, or accepts no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the control request is delivered to the workflow within seconds after Temporal is available again.';
 
 const CONTROLS = {
   suspend: { act: suspendBatch, summary: 'Start nothing new until resumed', description: `${HOLDS} ${STORED}` },
@@ -194,7 +194,7 @@ function controlRoutes(api: Api): void {
       },
       async (c, { params: { batchId } }) => {
         const { batch, isDelivered } = await act(c.var.services, await batchOf(c, batchId));
-        // a workflow that could not be told cannot be asked either, or does not know of the request
+        // a workflow that the control request was not delivered to cannot be queried either, or does not know of it
         const view = isDelivered
           ? await viewBatch(c.var.services, batch, false)
           : await viewListedBatch(c.var.services.database, batch);
@@ -210,9 +210,9 @@ function controlRoutes(api: Api): void {
       operationId: 'retryBatch',
       tags,
       params,
-      summary: 'Carry out failed, expired and cancelled items again',
+      summary: 'Run failed, expired and cancelled items again',
       description:
-        'In a new run of the same batch. 202 is said when that run is stored and sure to be started; 503 or 429, where Temporal takes no starts, before anything is stored.',
+        'In a new run of the same batch. 202 means that the run is stored and certain to be started. If Temporal accepts no starts, the answer is 503 or 429 and nothing is stored.',
       responses: { 202: jsonResponse('The batch', Batch), ...faults(404, 409) },
     },
     async (c, { params: { batchId } }) => {
@@ -251,14 +251,14 @@ function eventRoute(api: Api): void {
       const batch = await events.find(batchScopesOf(c), batchId);
       if (batch === null) throw noBatch(batchId);
       const seen = c.req.header('last-event-id');
-      // A client that has seen the end comes back for what there is no more of: 204 tells it to stay away.
+      // A client that has seen the last event connects again: 204 ends that.
       if (seen !== undefined && isTerminal(batch.status)) {
         const now = await events.read(batch, batchId);
         if (now?.isLast && now.id === seen) return c.body(null, 204);
       }
       const head = headOnly(c, 'text/event-stream');
       if (head !== null) return head;
-      // nobody would read the stream of a caller that was given up, nor end it
+      // the stream of an abandoned request would neither be read nor ended
       assertAwaited();
       c.var.load.becomeStream();
       return streamEvents(c, batch, seen);

@@ -1,3 +1,4 @@
+import { DroverError } from '../../domain/errors.ts';
 import { sameJson } from '../../domain/json/text.ts';
 import {
   checkDefinition,
@@ -8,11 +9,11 @@ import {
 import { type DefinitionFault, isObject } from '../../domain/schema/document.ts';
 import { referencedNames } from '../../domain/schema/references.ts';
 import type { JsonObject, JsonValue } from '../../domain/write/resource.ts';
-import { ApiError, badRequest } from '../http/api-error.ts';
+import { badRequest } from '../http/api-error.ts';
 
 /** What the requests that define schemas hold, checked; and definitions as answers hold them. */
 
-/** A definition that is to be made. @throws ApiError 400 naming each fault by its JSON pointer. */
+/** A definition that is to be made. @throws DroverError 400 naming each fault by its JSON pointer. */
 export function checkedNew(body: JsonValue): SchemaDefinitionInput {
   const input = checked(body);
   const found = idLikeNames(input);
@@ -20,19 +21,19 @@ export function checkedNew(body: JsonValue): SchemaDefinitionInput {
   return input;
 }
 
-/** @throws ApiError 400 naming each fault by its JSON pointer. */
+/** @throws DroverError 400 naming each fault by its JSON pointer. */
 function checked(body: JsonValue, stored?: JsonObject): SchemaDefinitionInput {
   const result = checkDefinition(body, stored);
   if ('input' in result) return result.input;
   throw refusal(result.faults);
 }
 
-const refusal = (found: readonly DefinitionFault[]): ApiError =>
+const refusal = (found: readonly DefinitionFault[]): DroverError =>
   badRequest(...found.map(({ pointer, message }) => `${pointer || 'body'}: ${message}`));
 
 /**
  * The next version of a definition. What never changes may be left out of a PUT, or be repeated; a name in any case.
- * @throws ApiError 400; 409 where it says that it is made of another version than the current one.
+ * @throws DroverError 400; 409 where it says that it is made of another version than the current one.
  */
 export function checkedNext(definition: SchemaDefinition, body: JsonValue): SchemaDefinitionInput {
   const { name, pluralName, externalIdField } = definition;
@@ -53,7 +54,10 @@ export function checkedNext(definition: SchemaDefinition, body: JsonValue): Sche
   ];
   if (changes.length > 0) throw badRequest(...changes);
   if (given.versionNumber !== current.versionNumber || given.updatedAt !== current.updatedAt) {
-    throw new ApiError(409, `the schema definition is at version ${current.versionNumber}, of ${current.updatedAt}`);
+    throw new DroverError(
+      'change_conflict',
+      `the schema definition is at version ${current.versionNumber}, of ${current.updatedAt}`,
+    );
   }
   return input;
 }

@@ -15,7 +15,7 @@ const PAGE = `<!doctype html>
 <body><div id="api"></div><script src="docs/swagger-ui-bundle.js"></script><script src="docs/start.js"></script></body>
 </html>
 `;
-// without `validatorUrl: null` it asks a server elsewhere whether the document is valid
+// without `validatorUrl: null` it sends the document to an external validator
 const START = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#api', validatorUrl: null });\n`;
 
 const TOKEN = [

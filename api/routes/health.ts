@@ -2,7 +2,7 @@ import type { Api } from '../http/define-route.ts';
 
 /**
  * `/healthz`: the process serves. `/readyz`: MongoDB and Temporal answer too, and Temporal has what batches are started with.
- * Neither asks for a token.
+ * Neither needs a token.
  */
 export function healthRoutes(api: Api): void {
   api.get('/healthz', (c) => c.json({ status: 'ok' }));

@@ -105,7 +105,7 @@ async function page(
   return c.json(success(totalText(total, 'item', 'items'), { results, pagination: paginationOf(total, cursor) }));
 }
 
-/** All items; a HEAD reads none of them. @throws ApiError 400 where a page is asked for too. */
+/** All items; a HEAD reads none of them. @throws DroverError 400 if the request names a page. */
 function streamed(c: ApiContext, open: () => Readable, type: string): Response {
   const paging = ['cursor', 'limit'].filter((name) => c.req.query(name));
   if (paging.length > 0) throw badRequest(...paging.map((name) => `${name}: not for ${type}, which has all items`));
@@ -113,7 +113,7 @@ function streamed(c: ApiContext, open: () => Readable, type: string): Response {
   if (head !== null) return head;
   const content = open();
   content.on('error', (error) =>
-    c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, 'an item stream broke off'),
+    c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, 'a stream of items was interrupted'),
   );
   return c.body(Readable.toWeb(content) as ReadableStream, 200, { 'Content-Type': type });
 }
@@ -158,7 +158,6 @@ const toRow = ({
 });
 
 /**
- * A spreadsheet that takes `;`, a tab or a line break for the end of a cell, quotes or not, would read what follows as one of its
- * own.
+ * A spreadsheet that ends a cell at `;`, a tab or a line break, in quotes or not, would read what follows as a formula.
  */
 const harmless = (text: string): string => text.replaceAll(/([;\t\r\n]\s*)(?=[=+\-@])/g, "$1'");

@@ -12,7 +12,7 @@ export function metricsRoutes(api: Api): void {
   });
 }
 
-/** Takes as long for a good guess as for a bad one. */
+/** Takes the same time for every wrong token (no timing attack). */
 function isSame(given: string, wanted: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(wanted)];
   return a.byteLength === b.byteLength && timingSafeEqual(a, b);

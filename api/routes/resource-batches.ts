@@ -7,6 +7,7 @@ import {
   type WriteBatch,
 } from '../../domain/batch/batch.ts';
 import type { ItemError } from '../../domain/batch/outcome.ts';
+import { DroverError, hasCode } from '../../domain/errors.ts';
 import { quoted, shortened } from '../../domain/json/shortened.ts';
 import type { JsonFlaw } from '../../domain/json/source.ts';
 import { depthFault } from '../../domain/schema/compiler.ts';
@@ -17,11 +18,9 @@ import { externalIdOf, isExternalId } from '../../domain/write/external-id.ts';
 import type { JsonObject } from '../../domain/write/resource.ts';
 import { allExternalIds } from '../../isolation/resources/reference-graph.ts';
 import { acceptBatch, type KeyedRequest, type RequestedItems } from '../../services/batches/accept-batch.ts';
-import { MemoryExceededError } from '../../services/deletes/memory-allowance.ts';
-import { PREVIEW_TIMEOUT_MS, PreviewTimeoutError, previewDeletion } from '../../services/deletes/preview-deletion.ts';
+import { previewDeletion } from '../../services/deletes/preview-deletion.ts';
 import { fittingPageSize, IDS_PER_PAGE, type NewItem } from '../../store/items/item-pages.ts';
 import { acceptedBefore, answerAccepted, keyedRequest } from '../http/accepted.ts';
-import { ApiError } from '../http/api-error.ts';
 import type { ApiContext } from '../http/context.ts';
 import {
   type Api,
@@ -39,10 +38,8 @@ import { success } from '../http/envelope.ts';
 import { schemaDefinitionOf } from './schema-definitions.ts';
 
 const MAX_KEY_LENGTH = 255;
-/** Seconds after which a dry run that took too long may be tried again. */
-const PREVIEW_RETRY_SECONDS = 60;
 const TOO_LINKED =
-  'the dry run needs more memory than it is given (DELETION_MEMORY_BYTES), for the references around what is asked for: ask about fewer ids, or later';
+  'the dry run needs more memory than DELETION_MEMORY_BYTES allows for the references of these resources: ask about fewer ids, or later';
 
 const params = z.object({
   schemaDefinitionNameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }),
@@ -83,7 +80,9 @@ const Accepted = enveloped(
   z.object({
     batchId: z.string(),
     message: z.string(),
-    recordCount: z.number().openapi({ description: 'Records in the batch; of a delete the ids asked for' }),
+    recordCount: z
+      .number()
+      .openapi({ description: 'Records in the batch; of a delete, the external ids in the request' }),
     schemaDefinitionId: z.string(),
   }),
 ).openapi('Accepted');
@@ -155,7 +154,7 @@ export function resourceBatchRoutes(api: Api): void {
     },
   };
   const description =
-    'Takes either `externalIds` or `deleteAll`. What a resource that stays refers to is skipped (`referenced`), unless `cascade` takes that one along.';
+    'Takes either `externalIds` or `deleteAll`. What a resource that stays refers to is skipped (`referenced`), unless `cascade` deletes that one, too.';
   defineRoute(
     api,
     { ...deleting, method: 'delete', operationId: 'deleteResources', summary: 'Delete resources', description },
@@ -299,11 +298,7 @@ async function preview(
       200,
     );
   } catch (error) {
-    if (error instanceof MemoryExceededError)
-      throw new ApiError(503, TOO_LINKED, { retryAfterSeconds: PREVIEW_RETRY_SECONDS });
-    if (!(error instanceof PreviewTimeoutError)) throw error;
-    const hint = `the dry run takes longer than ${PREVIEW_TIMEOUT_MS / 1000} s: ask about fewer ids; the delete itself has no such limit`;
-    throw new ApiError(503, hint, { retryAfterSeconds: PREVIEW_RETRY_SECONDS });
+    throw hasCode(error, 'memory_exceeded') ? new DroverError('memory_exceeded', TOO_LINKED) : error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { totalText } from '../../domain/batch/total.ts';
+import { DroverError } from '../../domain/errors.ts';
 import { sameJson } from '../../domain/json/text.ts';
 import { MAX_SCHEMA_DEFINITIONS } from '../../domain/limits.ts';
 import { compilationFault, isLargeSchema } from '../../domain/schema/compiler.ts';
@@ -15,25 +16,17 @@ import {
 import { unboundSchemaKey } from '../../domain/schema/unbound-key.ts';
 import type { JsonValue } from '../../domain/write/resource.ts';
 import { wakeWaiting } from '../../services/batches/wake-waiting.ts';
-import {
-  ChangeBusyError,
-  ChangeConflictError,
-  changeSchemaDefinition,
-  deleteSchemaDefinition,
-} from '../../services/definitions/change-schema-definition.ts';
+import { changeSchemaDefinition, deleteSchemaDefinition } from '../../services/definitions/change-schema-definition.ts';
 import { createSchemaDefinition } from '../../store/definitions/create-schema-definition.ts';
 import { countSchemaDefinitions, schemaDefinitionPage } from '../../store/definitions/schema-definition-pages.ts';
 import { findSchemaDefinition, recordAnnounced } from '../../store/definitions/schema-definitions.ts';
-import { ApiError, badRequest, notFound } from '../http/api-error.ts';
+import { badRequest, notFound } from '../http/api-error.ts';
 import type { ApiContext, Services } from '../http/context.ts';
 import type { ListPlace } from '../http/cursors.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../http/define-route.ts';
 import { answerExactly, success } from '../http/envelope.ts';
 import { paginationOf } from '../http/pagination.ts';
 import { checkedNew, checkedNext, namesVersion, toAnswer } from './checked-definitions.ts';
-
-/** Seconds after which a change that met others at work should be tried again. */
-const BUSY_RETRY_SECONDS = 2;
 
 export const SCHEMA_DEFINITIONS_PATH = '/partner/schema-definitions';
 
@@ -60,7 +53,7 @@ const OneDefinition = enveloped(Definition);
 /** Of one that was just defined or changed. */
 const ChangedDefinition = OneDefinition.extend({
   warnings: z.array(z.string()).optional().openapi({
-    description: 'What the schema allows and nobody can have meant, each with its JSON pointer: no resource fits',
+    description: 'Probable mistakes in the schema that make every resource invalid, each with its JSON pointer',
   }),
 });
 const ManyDefinitions = pageOf(Definition);
@@ -85,7 +78,7 @@ const NewDefinition = anyBody.openapi('NewSchemaDefinition', {
   properties,
   additionalProperties: false,
 });
-/** What a GET tells beside that, and a PUT takes back: it changes by itself. */
+/** What a GET returns in addition, and a PUT accepts: Drover changes these fields. */
 const readOnly = {
   id: { type: 'string', description: 'If given, that of the definition' },
   versionNumber: { type: 'integer', description: 'If given, the current one; another is a 409' },
@@ -101,12 +94,12 @@ const NextVersion = anyBody.openapi('SchemaDefinitionVersion', {
   type: 'object',
   required: ['schema'],
   description:
-    'What a GET gave can be sent back. Names and the external id field never change: they may be left out, or repeated',
+    'The body of a GET can be sent back. Names and the external id field never change: they may be left out, or repeated',
   properties: { ...properties, ...readOnly },
   additionalProperties: false,
 });
 
-/** What a platform's resources look like (contract section 5). */
+/** The types of a platform's resources (contract section 5). */
 export function schemaDefinitionRoutes(api: Api): void {
   collectionRoutes(api);
   memberRoutes(api);
@@ -132,7 +125,7 @@ function collectionRoutes(api: Api): void {
       await assertCompilable(c, input);
       const { database } = c.var.services;
       const result = await createSchemaDefinition(database, c.var.scope.platform, input);
-      if ('taken' in result) throw new ApiError(409, `the name "${result.taken}" is taken`);
+      if ('taken' in result) throw new DroverError('name_taken', `the name "${result.taken}" is taken`);
       await announce(c.var.services, result.created);
       return answerExactly(
         c,
@@ -198,7 +191,7 @@ function memberRoutes(api: Api): void {
       params,
       summary: 'Put the next version in place',
       description:
-        'A version that would make stored resources invalid, or refer to nothing, is refused with their number. What a GET gave can be put back, with another schema or description: where somebody else has changed it meanwhile, that is a 409.',
+        'A version that would make stored resources invalid, or refer to nothing, is refused, with their number. The body of a GET can be sent back, with another schema or description: if another request has changed the definition meanwhile, that is a 409.',
       body: NextVersion,
       bodyFields: Object.keys({ ...properties, ...readOnly }),
       responses: { 200: jsonResponse('The definition', ChangedDefinition), ...faults(404, 409, 413, 415) },
@@ -209,7 +202,7 @@ function memberRoutes(api: Api): void {
       if (!sameJson(input.schema, definition.schema)) await assertCompilable(c, input);
       const { database, schemas } = c.var.services;
       const next = { ...input, ...(namesVersion(body) && { versionNumber: definition.versionNumber }) };
-      const changed = await asAnswers(() => changeSchemaDefinition(database, definition.id, next, schemas.threads));
+      const changed = await changeSchemaDefinition(database, definition.id, next, schemas.threads);
       if (changed === null) throw unknownDefinition(nameOrId);
       schemas.forget(definition.id);
       return answerExactly(c, { ...success('Schema definition updated', toAnswer(changed)), ...warningsOf(changed) });
@@ -229,31 +222,31 @@ function memberRoutes(api: Api): void {
     async (c, { params: { nameOrId } }) => {
       const definition = await schemaDefinitionOf(c, nameOrId);
       const { database, schemas } = c.var.services;
-      if (!(await asAnswers(() => deleteSchemaDefinition(database, definition.id)))) throw unknownDefinition(nameOrId);
+      if (!(await deleteSchemaDefinition(database, definition.id))) throw unknownDefinition(nameOrId);
       schemas.forget(definition.id);
       return answerExactly(c, success('Schema definition deleted', toAnswer(definition)));
     },
   );
 }
 
-/** The schema definition that a path names. @throws ApiError 404 */
+/** The schema definition that a path names. @throws DroverError 404 */
 export async function schemaDefinitionOf(c: ApiContext, nameOrId: string): Promise<SchemaDefinition> {
   const definition = await findSchemaDefinition(c.var.services.database, c.var.scope.platform, nameOrId);
   if (definition === null) throw unknownDefinition(nameOrId);
   return definition;
 }
 
-const unknownDefinition = (nameOrId: string): ApiError => notFound(`there is no schema definition "${nameOrId}"`);
+const unknownDefinition = (nameOrId: string): DroverError => notFound(`there is no schema definition "${nameOrId}"`);
 
-/** Those who define at the same moment may each have the last place. @throws ApiError 409 where the platform has all it may have. */
+/** Concurrent requests may exceed the limit by as many. @throws DroverError 409 if the platform has the largest number of definitions. */
 async function assertRoom(c: ApiContext): Promise<void> {
   const { count } = await countSchemaDefinitions(c.var.services.database, c.var.scope.platform);
   if (count < MAX_SCHEMA_DEFINITIONS) return;
   const message = `the platform has ${MAX_SCHEMA_DEFINITIONS} schema definitions, and can have no more: delete one that nothing uses`;
-  throw new ApiError(409, message);
+  throw new DroverError('too_many_definitions', message);
 }
 
-/** A large schema takes a second to compile: a thread does that. @throws ApiError 400 */
+/** A large schema takes a second to compile, which a thread does. @throws DroverError 400 */
 async function assertCompilable(c: ApiContext, { schema, externalIdField }: SchemaDefinitionInput): Promise<void> {
   const { threads } = c.var.services.schemas;
   const fault = isLargeSchema(schema)
@@ -262,29 +255,20 @@ async function assertCompilable(c: ApiContext, { schema, externalIdField }: Sche
   if (fault !== null) throw badRequest(`/schema: cannot be compiled: ${fault}`);
 }
 
-/** Tells those who wait for a definition of this name. Should that fail, recovery does it. */
+/** Wakes batches that wait for a definition of this name. If that fails, recovery does it. */
 async function announce(services: Services, { id, platform, name }: SchemaDefinition): Promise<void> {
   try {
     await wakeWaiting(services, [unboundSchemaKey(platform, name)]);
     await recordAnnounced(services.database, id);
   } catch (error) {
-    services.logger.warn({ schemaDefinitionId: id, err: error }, 'who waits for a new schema definition is told later');
+    services.logger.warn(
+      { schemaDefinitionId: id, err: error },
+      'batches that wait for a new schema definition will be woken by recovery',
+    );
   }
 }
 
-async function asAnswers<T>(change: () => Promise<T>): Promise<T> {
-  try {
-    return await change();
-  } catch (error) {
-    if (error instanceof ChangeConflictError) throw new ApiError(409, error.message);
-    if (error instanceof ChangeBusyError) {
-      throw new ApiError(503, error.message, { retryAfterSeconds: BUSY_RETRY_SECONDS });
-    }
-    throw error;
-  }
-}
-
-/** What is no fault, but lets no resource through. */
+/** No faults, but no resource can be valid. */
 function warningsOf({ schema, externalIdField }: SchemaDefinition): { warnings?: string[] } {
   const found = contradictionsIn(schema, externalIdField);
   return found.length === 0 ? {} : { warnings: found.map(({ pointer, message }) => `/schema${pointer}: ${message}`) };

@@ -5,11 +5,11 @@ import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { type BatchView, type ViewParts, viewBatch } from '../../services/batches/view-batch.ts';
 import { type BatchDocument, findBatch } from '../../store/batches/batches.ts';
 
-/** Least time between two looks at a batch, in ms: with the state that a watcher begins with, at most 4 events a second. */
-const LOOK_EVERY_MS = 340;
-/** Time between two looks at a batch in which nothing changes, in ms. */
-const IDLE_LOOK_EVERY_MS = 1_000;
-/** Looks without a change after which a batch counts as idle. */
+/** Least time between two reads of a batch, in ms: together with the first state of a watcher, at most 4 events a second. */
+const READ_EVERY_MS = 340;
+/** Time between two reads of an idle batch, in ms. */
+const IDLE_READ_EVERY_MS = 1_000;
+/** Reads without a change after which a batch counts as idle. */
 const IDLE_AFTER = 8;
 /** Silence on an event stream after which a comment shows that it lives, in ms (contract section 6). */
 const COMMENT_EVERY_MS = 15_000;
@@ -21,7 +21,7 @@ export interface BatchEvent {
   readonly isLast: boolean;
 }
 
-/** What a watcher is told: a state, or that there is no more to watch. */
+/** Receives each state, or that there is nothing more to watch. */
 type Listener = (event: BatchEvent | 'over') => void;
 
 interface Watch {
@@ -29,13 +29,13 @@ interface Watch {
   latest: BatchEvent | undefined;
 }
 
-/** Watches batches: one look serves all watchers of a batch, and nobody looks at one that nobody watches. */
+/** Watches batches: one read serves all watchers of a batch; a batch without watchers is not read. */
 export class BatchEvents {
   readonly commentEveryMs: number;
   readonly #parts: ViewParts;
   readonly #watches = new Map<string, Watch>();
-  readonly #asked = new Map<string, Promise<BatchDocument | null>>();
-  /** Outside of any request: a look serves others than the one that caused it, who may have been given up. */
+  readonly #finding = new Map<string, Promise<BatchDocument | null>>();
+  /** Outside of any request: a read serves other watchers than the request that caused it, which may have been abandoned. */
   readonly #outside = AsyncLocalStorage.snapshot();
 
   constructor(parts: ViewParts, { commentEveryMs = COMMENT_EVERY_MS } = {}) {
@@ -48,28 +48,28 @@ export class BatchEvents {
     return this.#watches.size;
   }
 
-  /** Tells `listener` the state now and each change. @returns ends the watch. */
+  /** Passes the current state and each change to `listener`. @returns ends the watch. */
   watch(scope: Scope, batchId: string, listener: Listener): () => void {
     const known = this.#watches.get(batchId);
     const watch: Watch = known ?? { listeners: new Set(), latest: undefined };
     watch.listeners.add(listener);
     if (known === undefined) {
       this.#watches.set(batchId, watch);
-      this.#outside(() => void this.#look(scope, batchId, watch));
+      this.#outside(() => void this.#follow(scope, batchId, watch));
     } else if (known.latest !== undefined) listener(known.latest);
     return () => watch.listeners.delete(listener);
   }
 
-  /** A batch that somebody wants to watch; many who ask at once cost one query. */
+  /** Finds the batch to watch; concurrent callers share one query. */
   find(scopes: readonly Scope[], batchId: string): Promise<BatchDocument | null> {
     const key = `${scopes.map(scopeKey)}/${batchId}`;
-    const ask = () => findBatch(this.#parts.database, scopes, batchId).finally(() => this.#asked.delete(key));
-    const asked = this.#asked.get(key) ?? this.#outside(ask);
-    this.#asked.set(key, asked);
-    return asked;
+    const find = () => findBatch(this.#parts.database, scopes, batchId).finally(() => this.#finding.delete(key));
+    const finding = this.#finding.get(key) ?? this.#outside(find);
+    this.#finding.set(key, finding);
+    return finding;
   }
 
-  /** The state of a batch now. @returns null where there is no such batch (any more). */
+  /** The state of a batch now. @returns null if there is no such batch (any more). */
   async read(scope: Scope, batchId: string): Promise<BatchEvent | null> {
     const batch = await findBatch(this.#parts.database, scope, batchId);
     if (batch === null) return null;
@@ -79,7 +79,7 @@ export class BatchEvents {
     return { id, view, isLast: isTerminal(view.status) };
   }
 
-  /** Ends every watch: their clients come back, to another process. */
+  /** Ends every watch: the clients connect again, to another process. */
   stop(): void {
     for (const { listeners } of this.#watches.values()) {
       for (const listener of listeners) listener('over');
@@ -87,7 +87,7 @@ export class BatchEvents {
     }
   }
 
-  async #look(scope: Scope, batchId: string, watch: Watch): Promise<void> {
+  async #follow(scope: Scope, batchId: string, watch: Watch): Promise<void> {
     let unchanged = 0;
     while (watch.listeners.size > 0) {
       const event = await this.#tryToRead(scope, batchId);
@@ -97,12 +97,12 @@ export class BatchEvents {
         for (const listener of watch.listeners) listener(event);
         if (event === 'over' || event.isLast) break;
       } else unchanged += 1;
-      await new Promise((resolve) => setTimeout(resolve, unchanged > IDLE_AFTER ? IDLE_LOOK_EVERY_MS : LOOK_EVERY_MS));
+      await new Promise((resolve) => setTimeout(resolve, unchanged > IDLE_AFTER ? IDLE_READ_EVERY_MS : READ_EVERY_MS));
     }
     this.#watches.delete(batchId);
   }
 
-  /** Null where a server is away: the watchers wait. */
+  /** Null while a server is unavailable: the watchers wait. */
   async #tryToRead(scope: Scope, batchId: string): Promise<BatchEvent | 'over' | null> {
     try {
       return (await this.read(scope, batchId)) ?? 'over';

@@ -4,21 +4,21 @@ import { isBusy } from '../../services/failures.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { type Server, serverUnavailable } from '../http/api-error.ts';
 
-/** Time that each server is given to show that it is there, in ms: a slow machine is no outage, and a caller gets its 503 within 5 s. */
+/** Timeout of the probe of a server, in ms: a slow machine is not taken for an outage, and a caller receives its 503 within 5 s. */
 const PROBE_TIMEOUT_MS = 3_000;
 /** A timer that is late by more shows that this process was busy, in ms. */
 const BUSY_MS = 500;
-/** Times that a busy process waits anew. */
+/** How often a busy process waits again. */
 const MAX_BUSY_PROBES = 3;
-/** Deadline of the question itself, in ms: not it decides, whose timer would go off in a busy process before its answer is heard. */
+/** Deadline of the call itself, in ms. Longer than all probes: in a busy process its timer would fire before the answer is read. */
 const PING_DEADLINE_MS = (MAX_BUSY_PROBES + 1) * PROBE_TIMEOUT_MS;
-/** How long an answer of Temporal counts as a sign that it is there for those who are about to need it, in ms. */
+/** How long an answer of Temporal counts as proof that it is available, in ms. */
 const SEEN_MS = 1_000;
 
-/** Knows whether the servers answer; many who ask at once cost one look. */
+/** Knows whether the servers answer; concurrent callers share one probe. */
 export class Health {
   readonly #probes: Readonly<Record<Server, () => Promise<void>>>;
-  readonly #looks = new Map<Server, Promise<boolean>>();
+  readonly #running = new Map<Server, Promise<boolean>>();
   #temporalSeenAt = Number.NEGATIVE_INFINITY;
 
   constructor({ database, client }: { database: Database; client: Client }) {
@@ -26,12 +26,12 @@ export class Health {
   }
 
   isAnswering(server: Server): Promise<boolean> {
-    const look = this.#looks.get(server) ?? this.#look(server).finally(() => this.#looks.delete(server));
-    this.#looks.set(server, look);
-    return look;
+    const probe = this.#running.get(server) ?? this.#probe(server).finally(() => this.#running.delete(server));
+    this.#running.set(server, probe);
+    return probe;
   }
 
-  /** @throws ApiError 503 where Temporal does not answer. */
+  /** @throws DroverError 503 where Temporal does not answer. */
   async assertTemporal(): Promise<void> {
     if (!(await this.isTemporalThere())) throw serverUnavailable('temporal');
   }
@@ -44,7 +44,7 @@ export class Health {
     return isThere;
   }
 
-  async #look(server: Server): Promise<boolean> {
+  async #probe(server: Server): Promise<boolean> {
     const ended = new AbortController();
     const answer = this.#probes[server]().then(
       () => true,
@@ -59,8 +59,8 @@ export class Health {
 }
 
 /**
- * Waits for the time of a probe, as this process had it: while it was busy with something else it could not hear an answer, and an
- * answer that has come meanwhile is heard first.
+ * Waits for the time of a probe in which this process was free: while it was busy it could not read an answer, and an answer that
+ * has arrived meanwhile is read first.
  */
 async function probeTime(signal: AbortSignal): Promise<void> {
   for (let tries = 0; tries < MAX_BUSY_PROBES; tries++) {
@@ -78,7 +78,7 @@ async function pingTemporal({ client }: { client: Client }): Promise<void> {
   try {
     await client.withDeadline(Date.now() + PING_DEADLINE_MS, () => client.workflowService.getSystemInfo({}));
   } catch (error) {
-    // one that has enough to do is there
+    // a busy server is available
     if (!isBusy(error)) throw error;
   }
 }

@@ -1,15 +1,12 @@
 import type { Config } from '../../config.ts';
-import { ApiError } from '../http/api-error.ts';
+import { DroverError } from '../../domain/errors.ts';
 
-/** Seconds after which a caller that was too much should try again. */
-const RETRY_AFTER_SECONDS = 1;
+const tooMuch = (message: string): DroverError => new DroverError('too_many_requests', message);
 
-const tooMuch = (message: string): ApiError => new ApiError(429, message, { retryAfterSeconds: RETRY_AFTER_SECONDS });
-
-/** What is being worked on in this process, and how much of it may be at once: memory stays bounded whatever arrives. */
+/** Limits how much this process works on at once, by tenant: its memory stays bounded whatever arrives. */
 export class LoadLimits {
   readonly #requests: Share;
-  /** Event streams are counted apart: who watches much can still upload. */
+  /** Event streams are counted apart: a tenant with many of them can still upload. */
   readonly #streams: Share;
   readonly #bodies: BodyBytes;
 
@@ -32,7 +29,7 @@ export class LoadLimits {
     return this.#bodies.total;
   }
 
-  /** Begins a request of a tenant. @throws ApiError 429 where it has too many already. */
+  /** Begins a request of a tenant. @throws DroverError 429 where it has too many already. */
   begin(tenant: string): RequestLoad {
     let share = this.#requests;
     share.add(tenant);
@@ -44,7 +41,7 @@ export class LoadLimits {
         bytes += more;
       },
       end: () => {
-        // what was received after the caller had gone is freed as well
+        // frees what was received after the caller had disconnected, too
         this.#bodies.remove(tenant, bytes);
         bytes = 0;
         if (hasEnded) return;
@@ -52,7 +49,7 @@ export class LoadLimits {
         share.remove(tenant);
       },
       becomeStream: () => {
-        // nobody would end what has ended already
+        // a load that has ended would not be ended again
         if (hasEnded) return;
         this.#streams.add(tenant);
         share.remove(tenant);
@@ -63,13 +60,13 @@ export class LoadLimits {
 }
 
 /**
- * Bytes of bodies that are held. A tenant may hold its share, and never more than is left free: however many take all they can get,
- * half of what is free is there for the next.
+ * Bytes of bodies in memory. A tenant may hold its share, and never more than is left free: even while other tenants hold all that
+ * they may, half of what is free is left for the next one.
  */
 class BodyBytes {
   readonly #max: number;
   readonly #share: number;
-  /** By tenant; who holds none is not in it. */
+  /** By tenant; tenants that hold none are absent. */
   readonly #held = new Map<string, number>();
   #total = 0;
 
@@ -82,7 +79,7 @@ class BodyBytes {
     return this.#total;
   }
 
-  /** @throws ApiError 429 where that is more than the tenant may hold, or the process. */
+  /** @throws DroverError 429 where that is more than the tenant may hold, or the process. */
   add(tenant: string, bytes: number): void {
     const held = (this.#held.get(tenant) ?? 0) + bytes;
     const free = this.#max - this.#total - bytes;
@@ -104,7 +101,7 @@ class BodyBytes {
 class Share {
   readonly #max: number;
   readonly #refusal: string;
-  /** By tenant; who has none is not in it. */
+  /** By tenant; tenants that have none are absent. */
   readonly #counts = new Map<string, number>();
 
   constructor(max: number, refusal: string) {
@@ -112,7 +109,7 @@ class Share {
     this.#refusal = refusal;
   }
 
-  /** @throws ApiError 429 where the tenant has too many already. */
+  /** @throws DroverError 429 where the tenant has too many already. */
   add(tenant: string): void {
     const others = this.#counts.get(tenant) ?? 0;
     if (others >= this.#max) throw tooMuch(this.#refusal);
@@ -128,9 +125,9 @@ class Share {
 
 /** One request's part of the load. */
 export interface RequestLoad {
-  /** @throws ApiError 429 where that would be too much with those that are held already. */
+  /** @throws DroverError 429 where that would be too much with those that are held already. */
   addBodyBytes(bytes: number): void;
-  /** From here on it counts as an event stream, not as a request. @throws ApiError 429 where the tenant has too many of them. */
+  /** From here on it counts as an event stream, not as a request. @throws DroverError 429 where the tenant has too many of them. */
   becomeStream(): void;
   /** Frees all that it holds. To be called again where it could have received more meanwhile: it counts as ended once. */
   end(): void;

@@ -5,7 +5,7 @@ import { SERVER_NAMES, type Server } from '../http/api-error.ts';
 /** Bounds of the histogram, in seconds: most answers take milliseconds, an outage five seconds. */
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What is read when metrics are asked for. */
+/** What is read when metrics are requested. */
 export interface Readings {
   bodyBytes(): number;
   watchedBatches(): number;
@@ -19,7 +19,7 @@ export class Metrics {
   readonly #inFlight: Gauge;
   readonly #batches: Counter<'operation'>;
   readonly #items: Counter<'operation'>;
-  readonly #away: Counter<'server'>;
+  readonly #unavailable: Counter<'server'>;
 
   constructor(readings: Readings) {
     const registers = [this.registry];
@@ -53,15 +53,15 @@ export class Metrics {
       labelNames: ['operation'],
       registers,
     });
-    this.#away = new Counter({
+    this.#unavailable = new Counter({
       name: 'drover_server_away_total',
-      help: 'Requests that were answered with 503, by the server that was away',
+      help: 'Requests that were answered with 503, by the server that was unavailable',
       labelNames: ['server'],
       registers,
     });
-    for (const server of Object.values(SERVER_NAMES)) this.#away.inc({ server }, 0);
+    for (const server of Object.values(SERVER_NAMES)) this.#unavailable.inc({ server }, 0);
     measure(registers, 'drover_request_body_bytes', 'Bytes of request bodies that are held', readings.bodyBytes);
-    measure(registers, 'drover_watched_batches', 'Batches whose events somebody reads', readings.watchedBatches);
+    measure(registers, 'drover_watched_batches', 'Batches whose events are being read', readings.watchedBatches);
   }
 
   /** Adds what the process itself shows: memory, CPU, the delay of its event loop. Once in a process. */
@@ -85,8 +85,8 @@ export class Metrics {
     this.#items.inc({ operation }, items);
   }
 
-  away(server: Server): void {
-    this.#away.inc({ server: SERVER_NAMES[server] });
+  unavailable(server: Server): void {
+    this.#unavailable.inc({ server: SERVER_NAMES[server] });
   }
 }
 

@@ -1,35 +1,34 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
+import { DroverError } from '../../domain/errors.ts';
 import { startFailure } from '../../services/failures.ts';
 import { ensureRecovery } from '../../services/temporal/recovery-workflow.ts';
 import { missingSetup } from '../../services/temporal/temporal-setup.ts';
 import { ApiError } from '../http/api-error.ts';
 
-/** How long it is known that all is there, in ms; after that it is looked at again, behind the answers. */
+/** How long a complete setup counts as checked, in ms; after that it is checked again in the background. */
 const FRESH_MS = 20_000;
-/** How long that is believed while nobody has asked, in ms; after that a caller waits for a new look. */
+/** How long it counts without any check, in ms; after that a caller waits for a new check. */
 const STALE_MS = 120_000;
-/** Least time between two looks while something is missing, in ms: whoever mends it does not wait for us. */
+/** Least time between two checks while something is missing, in ms: a repaired setup is found soon. */
 const RETRY_MS = 1_000;
-/** Time that one look is given, in ms: with the look whether Temporal is there at all a caller gets its 503 within 5 s. */
-const LOOK_TIMEOUT_MS = 2_000;
+/** Timeout of one check, in ms: together with the probe of Temporal, a caller receives its 503 within 5 s. */
+const CHECK_TIMEOUT_MS = 2_000;
 /** How long no batch is accepted after Temporal has refused a start because it is busy, in ms. */
 const BUSY_MS = 2_000;
-const BUSY_RETRY_SECONDS = 2;
-const SETUP_RETRY_SECONDS = 30;
 
 /**
- * Knows whether Temporal takes the starts of batches, so that none is stored that nobody would start. What is missing (namespace,
- * search attributes) is looked for every now and then; a start that was refused although all is there is believed until one is
- * taken: that of the recovery workflow, which runs already and needs the same rights.
+ * Knows whether Temporal accepts the starts of batches, so that no batch is stored that could not be started. The namespace and the
+ * search attributes are checked periodically. A start that was refused although nothing is missing counts until another one is
+ * accepted: that of the recovery workflow, which runs already and needs the same permission.
  */
 export class StartReadiness {
   readonly #client: Client;
   readonly #taskQueue: string;
   readonly #logger: Logger;
   #missing: readonly string[] = [];
-  #lookedAt = Number.NEGATIVE_INFINITY;
-  #looking: Promise<void> | undefined;
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  #checking: Promise<void> | undefined;
   /** Temporal has refused a start for a reason that every other start has too. */
   #isRefused = false;
   #busyUntil = 0;
@@ -42,48 +41,51 @@ export class StartReadiness {
 
   /** What is missing for batches to be started; empty where nothing is. */
   async missing(): Promise<readonly string[]> {
-    const age = performance.now() - this.#lookedAt;
+    const age = performance.now() - this.#checkedAt;
     const isKnownGood = this.#missing.length === 0 && !this.#isRefused;
     if (isKnownGood && age < FRESH_MS) return [];
-    if (isKnownGood && age < STALE_MS) void this.#look();
-    else if (isKnownGood || age >= RETRY_MS) await this.#look();
+    if (isKnownGood && age < STALE_MS) void this.#check();
+    else if (isKnownGood || age >= RETRY_MS) await this.#check();
     return this.#missing;
   }
 
-  /** @throws ApiError 503 naming what is missing, 429 while Temporal takes no more starts. */
+  /** @throws DroverError 503 naming what is missing, 429 while Temporal accepts no more starts. */
   async assertStarts(): Promise<void> {
     if (performance.now() < this.#busyUntil) {
-      throw new ApiError(429, 'Temporal takes no more batches for now', { retryAfterSeconds: BUSY_RETRY_SECONDS });
+      throw new DroverError('temporal_busy', 'Temporal accepts no more batches for now');
     }
     const missing = await this.missing();
     if (missing.length === 0) return;
-    throw new ApiError(503, `Temporal is not set up for batches: ${missing.join('; ')} (npm run setup)`, {
-      retryAfterSeconds: SETUP_RETRY_SECONDS,
-      away: 'temporal',
-    });
+    throw new ApiError(
+      'temporal_not_set_up',
+      `Temporal is not set up for batches: ${missing.join('; ')} (npm run setup)`,
+      {
+        server: 'temporal',
+      },
+    );
   }
 
-  /** A start of a batch has failed. What is wrong with that one batch alone says nothing of others. */
+  /** A start of a batch has failed. What is wrong with that one batch alone says nothing about others. */
   startFailed(error: unknown): void {
     const why = startFailure(error);
     if (why === 'busy') this.#busyUntil = performance.now() + BUSY_MS;
     if (why !== 'not_set_up' && why !== 'denied') return;
     this.#isRefused = true;
     this.#missing = [reasonOf(why, error)];
-    this.#lookedAt = Number.NEGATIVE_INFINITY;
+    this.#checkedAt = Number.NEGATIVE_INFINITY;
   }
 
-  /** Many who ask at once cost one look. */
-  #look(): Promise<void> {
-    this.#looking ??= this.#lookOnce().finally(() => {
-      this.#looking = undefined;
+  /** Concurrent callers share one check. */
+  #check(): Promise<void> {
+    this.#checking ??= this.#checkOnce().finally(() => {
+      this.#checking = undefined;
     });
-    return this.#looking;
+    return this.#checking;
   }
 
-  async #lookOnce(): Promise<void> {
+  async #checkOnce(): Promise<void> {
     const missing = await this.#find();
-    this.#lookedAt = performance.now();
+    this.#checkedAt = performance.now();
     // whether Temporal answers at all is another question
     if (missing === null) return;
     if (missing.length > 0 && this.#missing.length === 0) this.#logger.error({ missing }, 'Temporal is not set up');
@@ -95,15 +97,15 @@ export class StartReadiness {
   /** Null where that cannot be known now. */
   async #find(): Promise<readonly string[] | null> {
     try {
-      const deadline = Date.now() + LOOK_TIMEOUT_MS;
+      const deadline = Date.now() + CHECK_TIMEOUT_MS;
       const missing = await this.#client.withDeadline(deadline, () => missingSetup(this.#client));
       if (missing.length > 0 || !this.#isRefused) return missing;
     } catch (error) {
-      this.#logger.debug({ err: error }, 'what Temporal is set up for could not be looked at');
+      this.#logger.debug({ err: error }, 'the setup of Temporal could not be checked');
       return null;
     }
     try {
-      await this.#client.withDeadline(Date.now() + LOOK_TIMEOUT_MS, () =>
+      await this.#client.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () =>
         ensureRecovery(this.#client, this.#taskQueue),
       );
       return [];

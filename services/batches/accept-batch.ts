@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { ResourceBatch, Terminate } from '../../domain/batch/batch.ts';
 import type { Scope } from '../../domain/batch/scope.ts';
+import { DroverError, hasCode } from '../../domain/errors.ts';
 import {
   type BatchDocument,
   insertBatch,
@@ -13,7 +14,7 @@ import { bindKey, findBinding, type KeyBinding, readBinding } from '../../store/
 import { type NewItem, removeItemPages, writeItemPages } from '../../store/items/item-pages.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { Confirmations } from './confirmations.ts';
-import { EarlierRunOpenError, type StartParts, startBatch } from './start-batch.ts';
+import { type StartParts, startBatch } from './start-batch.ts';
 
 export interface AcceptParts extends StartParts {
   readonly database: Database;
@@ -48,17 +49,12 @@ export interface KeyedRequest {
   fingerprintFor(schemaDefinitionId: string): string;
 }
 
-/** The idempotency key is bound to another request. */
-export class KeyReusedError extends Error {
-  override readonly name = 'KeyReusedError';
-}
-
 /**
  * Accepts a batch: its items are written, then the batch itself, which is the moment of acceptance (invariant 1); then its
  * workflow is started. Should Temporal be unavailable by then, recovery starts it. With an idempotency key, the insert of the key
  * is the moment of acceptance: whoever sends the same request finds the batch of the first, and finishes what the first one
  * did not get to.
- * @throws KeyReusedError where the key is bound to another request.
+ * @throws DroverError `key_reused` where the key is bound to another request.
  */
 export async function acceptBatch(parts: AcceptParts, request: BatchRequest): Promise<BatchDocument> {
   if (request.idempotency !== undefined) return acceptUnderKey(parts, request, request.idempotency);
@@ -113,7 +109,7 @@ const timeOf = (id: string): Date => new Date(Number.parseInt(id.slice(0, 8) + i
 /**
  * The batch that an earlier request under the same key started, if its path named the schema definition so, which may be deleted
  * by now; null where the key is not bound, or to a request with another schema definition in its path.
- * @throws KeyReusedError where the key is bound to another request.
+ * @throws DroverError `key_reused` where the key is bound to another request.
  */
 export async function findAccepted(
   parts: AcceptParts,
@@ -141,7 +137,7 @@ async function resume(
     bound.canonical === undefined
       ? bound.fingerprint === keyed.fingerprintFor(schemaDefinitionId)
       : bound.canonical === keyed.canonical && bound.batch.schemaDefinitionId === schemaDefinitionId;
-  if (!isSame) throw new KeyReusedError('the Idempotency-Key was used with another request');
+  if (!isSame) throw new DroverError('key_reused', 'the Idempotency-Key was used with another request');
   const batch = await insertBoundBatch(parts.database, bound);
   // Deleted since: the same answer again, nothing is carried out again.
   if (batch === null) return toBatchDocument(bound.batch);
@@ -171,7 +167,7 @@ export async function startOrLeave(
     await startBatch(parts, batch);
     parts.confirmations.started(batch);
   } catch (error) {
-    if (!(error instanceof EarlierRunOpenError)) parts.startFailed(error);
+    if (!hasCode(error, 'earlier_run_open')) parts.startFailed(error);
     parts.logger.warn({ batchId: batch._id, err: error }, 'the workflow could not be started; recovery will start it');
   }
 }

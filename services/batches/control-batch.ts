@@ -1,5 +1,6 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { isTerminal } from '../../domain/batch/batch.ts';
+import { DroverError, hasCode } from '../../domain/errors.ts';
 import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
 import { recordDelivered, requestControl } from '../../store/batches/control-requests.ts';
 import { claimRetry } from '../../store/batches/run-state.ts';
@@ -23,20 +24,10 @@ export interface ControlParts extends DeliverParts, Pick<AcceptParts, 'logger' |
   assertStarts(): Promise<void>;
 }
 
-/** The state of the batch does not allow the operation; the message says why. */
-export class NotAllowedError extends Error {
-  override readonly name = 'NotAllowedError';
-}
-
 /** Time in which the workflow is told of a request, in ms; after that recovery tells it. A caller gets its answer within 5 s. */
 const TELL_TIMEOUT_MS = 3_000;
 /** Time that the start of a retry is given, in ms; after that recovery starts it. */
 const RETRY_START_TIMEOUT_MS = 3_000;
-
-/** Temporal has not taken the start of a run that nobody has started yet. */
-class NotStartedError extends Error {
-  override readonly name = 'NotStartedError';
-}
 
 type Verb = 'suspended' | 'resumed' | 'cancelled';
 
@@ -47,25 +38,25 @@ export interface ControlledBatch {
   readonly isDelivered: boolean;
 }
 
-/** Starts nothing new until resumed. Without effect on a suspended batch. @throws NotAllowedError on a finished batch. */
+/** Starts nothing new until resumed. Without effect on a suspended batch. @throws DroverError `operation_not_allowed` on a finished batch. */
 export function suspendBatch(parts: ControlParts, batch: BatchDocument): Promise<ControlledBatch> {
   return control(parts, batch, { suspended: true }, 'suspended');
 }
 
-/** Goes on where it stopped. Without effect on a batch that is not suspended. @throws NotAllowedError on a finished batch. */
+/** Goes on where it stopped. Without effect on a batch that is not suspended. @throws DroverError `operation_not_allowed` on a finished batch. */
 export function resumeBatch(parts: ControlParts, batch: BatchDocument): Promise<ControlledBatch> {
   return control(parts, batch, { suspended: false }, 'resumed');
 }
 
 /**
  * What was applied stays, what runs finishes, the rest is cancelled. Without effect on a cancelled batch.
- * @throws NotAllowedError on one that is finished otherwise.
+ * @throws DroverError `operation_not_allowed` on one that is finished otherwise.
  */
 export async function cancelBatch(parts: ControlParts, batch: BatchDocument): Promise<ControlledBatch> {
   try {
     return await control(parts, batch, { cancelRequested: true }, 'cancelled');
   } catch (error) {
-    const now = error instanceof NotAllowedError ? await readBatch(parts.database, batch._id) : null;
+    const now = hasCode(error, 'operation_not_allowed') ? await readBatch(parts.database, batch._id) : null;
     if (now?.status === 'cancelled') return { batch: now, isDelivered: true };
     throw error;
   }
@@ -96,7 +87,7 @@ async function deliverOrLeave(parts: ControlParts, asked: BatchDocument): Promis
     if (!(await parts.isTemporalThere())) return 'later';
     return await client.withDeadline(deadline, () => deliverRequest(parts, asked));
   } catch (error) {
-    const isStart = error instanceof NotStartedError;
+    const isStart = hasCode(error, 'start_failed');
     const failure = isStart ? error.cause : error;
     if (isStart) parts.startFailed(failure);
     else if (!isOutageOfTemporal(failure)) throw error;
@@ -113,10 +104,10 @@ function isOutageOfTemporal(error: unknown): boolean {
   return failure.kind === 'outage' && failure.server === 'temporal';
 }
 
-async function refused({ database }: DeliverParts, batch: BatchDocument, verb: Verb): Promise<NotAllowedError> {
+async function refused({ database }: DeliverParts, batch: BatchDocument, verb: Verb): Promise<DroverError> {
   const { status } = (await readBatch(database, batch._id)) ?? batch;
   const why = isTerminal(status) ? `is finished (${status})` : 'was ended in Temporal and is being finished';
-  return new NotAllowedError(`the batch ${why} and cannot be ${verb}`);
+  return new DroverError('operation_not_allowed', `the batch ${why} and cannot be ${verb}`);
 }
 
 /**
@@ -159,24 +150,24 @@ async function startUnlessDone(parts: DeliverParts, { _id }: BatchDocument): Pro
   try {
     return await startBatch(parts, now);
   } catch (error) {
-    throw new NotStartedError('the workflow of a batch could not be started', { cause: error });
+    throw new DroverError('start_failed', 'the workflow of a batch could not be started', { cause: error });
   }
 }
 
 /**
  * Runs the failed, expired and cancelled items of a finished batch again, in a new run of the same workflow id. The claim of the
  * run is one write, so that of concurrent retries one counts; recovery starts it after a crash.
- * @throws NotAllowedError on a running batch, and where nothing is to be retried.
+ * @throws DroverError `operation_not_allowed` on a running batch, and where nothing is to be retried.
  */
 export async function retryBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
   if (!isTerminal(batch.status))
-    throw new NotAllowedError('the batch is still running; only a finished one can be retried');
+    throw new DroverError('operation_not_allowed', 'the batch is still running; only a finished one can be retried');
   if (!(await hasUnsuccessful(parts.database, batch))) {
-    throw new NotAllowedError('nothing to retry: no item is failed, expired or cancelled');
+    throw new DroverError('operation_not_allowed', 'nothing to retry: no item is failed, expired or cancelled');
   }
   await parts.assertStarts();
   const claimed = await claimRetry(parts.database, batch);
-  if (claimed === null) throw new NotAllowedError('the batch is being retried already');
+  if (claimed === null) throw new DroverError('operation_not_allowed', 'the batch is being retried already');
   await parts.client.withDeadline(Date.now() + RETRY_START_TIMEOUT_MS, () => startOrLeave(parts, claimed));
   return claimed;
 }

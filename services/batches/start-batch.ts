@@ -2,6 +2,7 @@ import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundErro
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { fairness } from '../../domain/batch/fairness-key.ts';
+import { DroverError } from '../../domain/errors.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { BATCH_WORKFLOW_TYPE, type BatchInput, batchWorkflowId, SEARCH_ATTRIBUTES } from '../../workflows/messages.ts';
 
@@ -22,16 +23,11 @@ export interface StartParts {
 const CLOSING_MS = 3_000;
 const CLOSING_POLL_MS = 50;
 
-/** The execution of the run before is still open: this one is not started. */
-export class EarlierRunOpenError extends Error {
-  override readonly name = 'EarlierRunOpenError';
-}
-
 /**
  * Starts the workflow that carries out a run of a batch. One that runs already is success: of many starts one counts. A start
  * that comes too late does no harm: the workflow finds its run finished and ends.
  * @returns whether this call has started it; if not, another one has.
- * @throws ServiceError where Temporal cannot be reached; EarlierRunOpenError.
+ * @throws ServiceError where Temporal cannot be reached; DroverError `earlier_run_open` while the execution of the run before has not closed.
  */
 export async function startBatch(parts: StartParts, batch: BatchDocument): Promise<boolean> {
   const deadline = Date.now() + CLOSING_MS;
@@ -39,7 +35,7 @@ export async function startBatch(parts: StartParts, batch: BatchDocument): Promi
     if (await tryToStart(parts, batch)) return true;
     if (batch.run === 1 || (await isStarted(parts.client, batch))) return false;
     // whoever took this for started would leave the run to nobody (invariant 1)
-    if (Date.now() > deadline) throw new EarlierRunOpenError(`the run before ${batch.run} has not closed`);
+    if (Date.now() > deadline) throw new DroverError('earlier_run_open', `the run before ${batch.run} has not closed`);
     await new Promise((resolve) => setTimeout(resolve, CLOSING_POLL_MS));
   }
 }

@@ -1,4 +1,5 @@
 import { totalText } from '../../domain/batch/total.ts';
+import { DroverError } from '../../domain/errors.ts';
 import { sameJson } from '../../domain/json/text.ts';
 import type { SchemaDefinition, SchemaDefinitionInput } from '../../domain/schema/definition.ts';
 import type { ReferenceField } from '../../domain/schema/references.ts';
@@ -11,7 +12,6 @@ import { rewriteReferences } from '../../isolation/resources/write-resources.ts'
 import {
   beginChange,
   type Change,
-  ChangeLostError,
   commitChange,
   endChange,
   hideDefinition,
@@ -26,15 +26,7 @@ import {
 import { readSchemaDefinition, referringDefinitions } from '../../store/definitions/schema-definitions.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
-import {
-  BoundSchema,
-  ChangeValidation,
-  findDangling,
-  type Obstacle,
-  obstacleOf,
-  UnsettledResourceError,
-  ValidationTooLongError,
-} from './schema-change-check.ts';
+import { BoundSchema, ChangeValidation, findDangling, type Obstacle, obstacleOf } from './schema-change-check.ts';
 import type { ValidationThreads } from './validation-threads.ts';
 
 /** Longest wait for writers, and for resources that others are creating or deleting, in ms. */
@@ -45,16 +37,6 @@ const MAX_ATTEMPTS = 5;
 /** Most referring schema definitions that a message names. */
 const MAX_NAMED = 10;
 
-/** What is stored does not allow the change; the message says how much of it, with an example. */
-export class ChangeConflictError extends Error {
-  override readonly name = 'ChangeConflictError';
-}
-
-/** Others are at work on the definition or its resources: to be tried again a little later. */
-export class ChangeBusyError extends Error {
-  override readonly name = 'ChangeBusyError';
-}
-
 /** What a PUT can change, and the version that it is made of, where the caller says so. */
 export type NewVersion = Pick<SchemaDefinitionInput, 'schema' | 'description'> & { readonly versionNumber?: number };
 
@@ -63,8 +45,8 @@ export type NewVersion = Pick<SchemaDefinitionInput, 'schema' | 'description'> &
  * all tenants, is checked against the new schema, and the stored references follow it. A crash on the way leaves the old version
  * or the new one, and references that name too much at worst: `finishSchemaChanges` mends them.
  * @returns the definition as it is then; its version is the old one where nothing changes. Null where it is gone.
- * @throws ChangeConflictError where a stored resource would be invalid or refer to nothing, or the definition is at another
- * version than the caller has seen; ChangeBusyError
+ * @throws DroverError `change_conflict` where a stored resource would be invalid or refer to nothing, or the definition is at
+ * another version than the caller has seen; `change_busy` where others are at work on the definition or its resources
  */
 export async function changeSchemaDefinition(
   database: Database,
@@ -75,7 +57,7 @@ export async function changeSchemaDefinition(
   return underChange(database, id, async (definition, change) => {
     // looked at under the lease: of two who have seen the same version, one alone goes on
     if (next.versionNumber !== undefined && next.versionNumber !== definition.versionNumber)
-      throw new ChangeConflictError(`the schema definition is at version ${definition.versionNumber}`);
+      throw new DroverError('change_conflict', `the schema definition is at version ${definition.versionNumber}`);
     const sameSchema = sameJson(definition.schema, next.schema);
     if (sameSchema && definition.description === next.description) return definition;
     if (sameSchema) await commitChange(database, change, next);
@@ -108,7 +90,7 @@ async function changeSchema(
 /**
  * Deletes a definition that nothing uses.
  * @returns false where it is gone already.
- * @throws ChangeConflictError while it has resources or other definitions refer to it; ChangeBusyError
+ * @throws DroverError `change_conflict` while it has resources or other definitions refer to it; `change_busy`
  */
 export async function deleteSchemaDefinition(database: Database, id: string): Promise<boolean> {
   const done = await underChange(database, id, async (definition, change) => {
@@ -116,7 +98,10 @@ export async function deleteSchemaDefinition(database: Database, id: string): Pr
     await drainWriters(database, change);
     const resources = await countResourcesOfSchema(database, id);
     if (resources.count > 0)
-      throw new ChangeConflictError(`"${definition.name}" has ${totalText(resources, 'resource', 'resources')}`);
+      throw new DroverError(
+        'change_conflict',
+        `"${definition.name}" has ${totalText(resources, 'resource', 'resources')}`,
+      );
     await hideDefinition(database, change);
     try {
       // A definition that came to refer to this one has seen it, or it is seen here (invariant 3).
@@ -138,7 +123,7 @@ async function refuseReferred(database: Database, definition: SchemaDefinition):
   const more = referring.length > names.length ? ' and others' : '';
   const count =
     referring.length === 1 ? '1 other schema definition refers' : `${referring.length} other schema definitions refer`;
-  throw new ChangeConflictError(`${count} to "${definition.name}": ${names.join(', ')}${more}`);
+  throw new DroverError('change_conflict', `${count} to "${definition.name}": ${names.join(', ')}${more}`);
 }
 
 /** Brings stored references in line that a crash in the middle of a change has left. */
@@ -167,22 +152,19 @@ async function underChange<T>(
     }
     try {
       return await work(definition, change);
-    } catch (error) {
-      const busy = error instanceof ChangeLostError || error instanceof UnsettledResourceError;
-      if (error instanceof ValidationTooLongError) throw new ChangeConflictError(error.message);
-      throw busy ? new ChangeBusyError(error.message) : error;
     } finally {
       await endChange(database, change);
     }
   }
-  throw new ChangeBusyError('the schema definition is being changed by another request');
+  throw new DroverError('change_busy', 'the schema definition is being changed by another request');
 }
 
 /** Waits until nobody writes resources of the definition any more: who has not laid an intent yet sees the change first. */
 async function drainWriters(database: Database, change: Change): Promise<void> {
   const deadline = Date.now() + DRAIN_MS;
   while ((await intentsToWrite(database, change.definitionId)).length > 0) {
-    if (Date.now() > deadline) throw new ChangeBusyError('batches are writing resources of the schema definition');
+    if (Date.now() > deadline)
+      throw new DroverError('change_busy', 'batches are writing resources of the schema definition');
     await keepChange(database, change);
     await pause(LOOK_AGAIN_MS);
   }
@@ -201,7 +183,7 @@ async function* storedResources(database: Database, change: Change): AsyncGenera
 
 const targetDeadline = (): number => Date.now() + DRAIN_MS;
 
-/** @throws ChangeConflictError with how many resources would be invalid, and how many would refer to nothing. */
+/** @throws DroverError `change_conflict` with how many resources would be invalid, and how many would refer to nothing. */
 async function checkResources(
   database: Database,
   change: Change,
@@ -304,7 +286,8 @@ function refuse(invalid: Tally, dangling: Tally): void {
     ...(invalid.count > 0 ? [`${invalid.count} would be invalid`] : []),
     ...(dangling.count > 0 ? [`${dangling.count} would refer to a resource that is not there`] : []),
   ];
-  throw new ChangeConflictError(
+  throw new DroverError(
+    'change_conflict',
     `of the stored resources, ${parts.join(' and ')}; for example "${example.externalId}" of tenant "${example.tenant}": ${example.reason}`,
   );
 }

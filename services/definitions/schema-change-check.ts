@@ -1,5 +1,6 @@
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import type { Scope } from '../../domain/batch/scope.ts';
+import { DroverError } from '../../domain/errors.ts';
 import { quoted } from '../../domain/json/shortened.ts';
 import { type CompiledSchema, compileSchema } from '../../domain/schema/compiler.ts';
 import type { SchemaDefinition } from '../../domain/schema/definition.ts';
@@ -18,11 +19,6 @@ export interface Obstacle {
   readonly tenant: string;
   readonly externalId: string;
   readonly reason: string;
-}
-
-/** Others have not finished with a resource that the answer depends on. */
-export class UnsettledResourceError extends Error {
-  override readonly name = 'UnsettledResourceError';
 }
 
 /** A version of a schema definition, with what its references are bound to now. */
@@ -99,7 +95,7 @@ export class ChangeValidation {
     this.#platform = platform;
   }
 
-  /** @throws ValidationTooLongError where all of the resources together take too long. */
+  /** @throws DroverError `change_conflict` where all of the resources together take too long. */
   async faults(compiled: CompiledSchema, data: JsonObject, text: string): Promise<readonly ItemError[]> {
     const estimatedNs = compiled.estimateNs(data);
     if (estimatedNs > MAX_INLINE_NS) return this.#inThread(compiled, text);
@@ -113,7 +109,7 @@ export class ChangeValidation {
 
   async #inThread({ source }: CompiledSchema, text: string): Promise<readonly ItemError[]> {
     if (this.#threadMs > MAX_THREAD_MS) {
-      throw new ValidationTooLongError('checking the stored resources against the schema takes too long');
+      throw new DroverError('change_conflict', 'checking the stored resources against the schema takes too long');
     }
     const since = performance.now();
     try {
@@ -122,11 +118,6 @@ export class ChangeValidation {
       this.#threadMs += performance.now() - since;
     }
   }
-}
-
-/** The stored resources cannot be checked within the time that a change is given. */
-export class ValidationTooLongError extends Error {
-  override readonly name = 'ValidationTooLongError';
 }
 
 /** Resources that refer, in these fields, to something that is not there, each with the first such field. */
@@ -162,7 +153,7 @@ const LOOK_AGAIN_MS = 100;
 
 /**
  * Which of these exist and stay. What is being created or deleted right now is waited for: its fate decides.
- * @throws UnsettledResourceError past the deadline, in ms since 1970.
+ * @throws DroverError `change_busy` past the deadline, in ms since 1970.
  */
 async function presentTargets(
   database: Database,
@@ -177,7 +168,7 @@ async function presentTargets(
       for (const key of look.present) present.add(key);
       open = look.undecided;
       if (open.length === 0) break;
-      if (Date.now() > deadline) throw new UnsettledResourceError('a resource is being created or deleted');
+      if (Date.now() > deadline) throw new DroverError('change_busy', 'a resource is being created or deleted');
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     }
   }

@@ -1,11 +1,13 @@
+import { DroverError } from '../../domain/errors.ts';
+
 /** What is to be held in memory does not fit into what is allowed. */
-export class MemoryExceededError extends Error {
+export class MemoryExceededError extends DroverError {
   override readonly name = 'MemoryExceededError';
   /** Whether others hold some of it now: later there may be more. */
   readonly isShared: boolean;
 
   constructor(limit: number, isShared: boolean) {
-    super(`more than the ${limit} bytes allowed`);
+    super('memory_exceeded', `more than the ${limit} bytes allowed`);
     this.isShared = isShared;
   }
 }

@@ -3,6 +3,7 @@ import type { Scope } from '../../domain/batch/scope.ts';
 import type { KeyTable } from '../../domain/collections/key-table.ts';
 import { isDeleted } from '../../domain/delete/decide-deletion.ts';
 import { LinkedResources } from '../../domain/delete/linked-resources.ts';
+import { DroverError } from '../../domain/errors.ts';
 import type { SchemaDefinition } from '../../domain/schema/definition.ts';
 import { parseResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import { allExternalIds } from '../../isolation/resources/reference-graph.ts';
@@ -14,7 +15,8 @@ import { keysWorthAScan, type Loading, loadAll, loadListed } from './load-deleti
 import type { MemoryAllowance } from './memory-allowance.ts';
 
 /** How long a caller waits for a dry run, in ms (issue 7). */
-export const PREVIEW_TIMEOUT_MS = 30_000;
+const PREVIEW_TIMEOUT_MS = 30_000;
+const TOO_LATE = `the dry run takes longer than ${PREVIEW_TIMEOUT_MS / 1000} s: ask about fewer ids; the delete itself has no such limit`;
 /** Ids of a `deleteAll` that are read at a time. */
 const IDS_AT_ONCE = 2_000;
 
@@ -41,15 +43,10 @@ export interface DeletionRequest {
   readonly deleteAll: boolean;
 }
 
-/** The preview takes longer than a caller waits for it; the real run has no such limit. */
-export class PreviewTimeoutError extends Error {
-  override readonly name = 'PreviewTimeoutError';
-}
-
 /**
  * Decides a delete on what is stored now, as the real run does, and touches nothing.
  * @param deadline in ms since 1970.
- * @throws PreviewTimeoutError past the deadline; MemoryExceededError where the references around what is asked for take too much.
+ * @throws DroverError `preview_timeout` past the deadline; MemoryExceededError where the references around what is asked for take too much.
  */
 export async function previewDeletion(
   { database, planningMemory }: { readonly database: Database; readonly planningMemory: MemoryAllowance },
@@ -59,7 +56,7 @@ export async function previewDeletion(
   deadline: number = Date.now() + PREVIEW_TIMEOUT_MS,
 ): Promise<DeletionPreview> {
   const progress = async (): Promise<void> => {
-    if (Date.now() > deadline) throw new PreviewTimeoutError('the dry run takes too long');
+    if (Date.now() > deadline) throw new DroverError('preview_timeout', TOO_LATE);
     await setImmediate();
   };
   return planningMemory.lend((charge) => {

@@ -1,5 +1,6 @@
 import type { UpdateFilter } from 'mongodb';
 import { v7 as uuidv7 } from 'uuid';
+import { DroverError } from '../../domain/errors.ts';
 import type { SchemaDefinition } from '../../domain/schema/definition.ts';
 import type { JsonObject } from '../../domain/write/resource.ts';
 import type { Database } from '../mongodb/database.ts';
@@ -16,11 +17,6 @@ export interface Change {
   readonly definitionId: string;
   readonly change: string;
   leaseUntil: Date;
-}
-
-/** Somebody broke the lease off, because it had run out: nothing more may be done under it. */
-export class ChangeLostError extends Error {
-  override readonly name = 'ChangeLostError';
 }
 
 /** Takes the lease. @returns null where another change holds it, or the definition is no longer in this version. */
@@ -42,7 +38,7 @@ export async function beginChange(
   return taken.matchedCount === 1 ? change : null;
 }
 
-/** Keeps the lease; costs nothing while it has long to run. @throws ChangeLostError */
+/** Keeps the lease; costs nothing while it has long to run. @throws DroverError `change_busy` where the lease has run out */
 export async function keepChange(database: Database, change: Change): Promise<void> {
   if (change.leaseUntil.getTime() - Date.now() > RENEW_BEFORE_MS) return;
   const leaseUntil = new Date(Date.now() + LEASE_MS);
@@ -50,17 +46,17 @@ export async function keepChange(database: Database, change: Change): Promise<vo
   change.leaseUntil = leaseUntil;
 }
 
-/** Says that stored references may name more than their data does, until `recordSettled`. @throws ChangeLostError */
+/** Says that stored references may name more than their data does, until `recordSettled`. @throws DroverError `change_busy` where the lease has run out */
 export async function recordUnsettled(database: Database, change: Change): Promise<void> {
   await underLease(database, change, { $set: { referencesUnsettled: true } });
 }
 
-/** Every stored reference is what its data says. @throws ChangeLostError */
+/** Every stored reference is what its data says. @throws DroverError `change_busy` where the lease has run out */
 export async function recordSettled(database: Database, change: Change): Promise<void> {
   await underLease(database, change, { $unset: { referencesUnsettled: '' } });
 }
 
-/** Puts the next version in place; the lease goes on. @throws ChangeLostError */
+/** Puts the next version in place; the lease goes on. @throws DroverError `change_busy` where the lease has run out */
 export async function commitChange(
   database: Database,
   change: Change,
@@ -85,7 +81,7 @@ export async function endChange(database: Database, { definitionId, change }: Ch
   );
 }
 
-/** Takes a definition out of sight, its names still claimed. @throws ChangeLostError */
+/** Takes a definition out of sight, its names still claimed. @throws DroverError `change_busy` where the lease has run out */
 export async function hideDefinition(database: Database, change: Change): Promise<void> {
   await underLease(database, change, { $set: { active: false } });
 }
@@ -140,5 +136,5 @@ async function underLease(
     { _id: definitionId, active: true, 'changing.change': change },
     update,
   );
-  if (done.matchedCount === 0) throw new ChangeLostError('the lease of the change has run out');
+  if (done.matchedCount === 0) throw new DroverError('change_busy', 'the lease of the change has run out');
 }

@@ -50,7 +50,7 @@ export interface paths {
         put?: never;
         /**
          * End it; what was applied stays
-         * @description The request is stored before the answer, and holds from then on: at most the slice of 100 resources that is being written is finished. It does not depend on Temporal: where that cannot be reached, or takes no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the workflow is told within seconds after Temporal is back.
+         * @description The request is stored before the answer, and holds from then on: at most the slice of 100 resources that is being written is finished. It does not depend on Temporal: if Temporal cannot be reached, or accepts no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the control request is delivered to the workflow within seconds after Temporal is available again.
          */
         post: operations["cancelBatch"];
         delete?: never;
@@ -107,7 +107,7 @@ export interface paths {
         put?: never;
         /**
          * Go on where it stopped
-         * @description The request is stored before the answer. It does not depend on Temporal: where that cannot be reached, or takes no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the workflow is told within seconds after Temporal is back.
+         * @description The request is stored before the answer. It does not depend on Temporal: if Temporal cannot be reached, or accepts no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the control request is delivered to the workflow within seconds after Temporal is available again.
          */
         post: operations["resumeBatch"];
         delete?: never;
@@ -126,8 +126,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Carry out failed, expired and cancelled items again
-         * @description In a new run of the same batch. 202 is said when that run is stored and sure to be started; 503 or 429, where Temporal takes no starts, before anything is stored.
+         * Run failed, expired and cancelled items again
+         * @description In a new run of the same batch. 202 means that the run is stored and certain to be started. If Temporal accepts no starts, the answer is 503 or 429 and nothing is stored.
          */
         post: operations["retryBatch"];
         delete?: never;
@@ -147,7 +147,7 @@ export interface paths {
         put?: never;
         /**
          * Start nothing new until resumed
-         * @description The request is stored before the answer, and holds from then on: at most the slice of 100 resources that is being written is finished. It does not depend on Temporal: where that cannot be reached, or takes no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the workflow is told within seconds after Temporal is back.
+         * @description The request is stored before the answer, and holds from then on: at most the slice of 100 resources that is being written is finished. It does not depend on Temporal: if Temporal cannot be reached, or accepts no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the control request is delivered to the workflow within seconds after Temporal is available again.
          */
         post: operations["suspendBatch"];
         delete?: never;
@@ -223,7 +223,7 @@ export interface paths {
         post: operations["uploadResources"];
         /**
          * Delete resources
-         * @description Takes either `externalIds` or `deleteAll`. What a resource that stays refers to is skipped (`referenced`), unless `cascade` takes that one along.
+         * @description Takes either `externalIds` or `deleteAll`. What a resource that stays refers to is skipped (`referenced`), unless `cascade` deletes that one, too.
          */
         delete: operations["deleteResources"];
         options?: never;
@@ -246,7 +246,7 @@ export interface paths {
         put?: never;
         /**
          * Delete resources, for clients that cannot send a body with DELETE
-         * @description Takes either `externalIds` or `deleteAll`. What a resource that stays refers to is skipped (`referenced`), unless `cascade` takes that one along.
+         * @description Takes either `externalIds` or `deleteAll`. What a resource that stays refers to is skipped (`referenced`), unless `cascade` deletes that one, too.
          */
         post: operations["deleteResourcesByPost"];
         delete?: never;
@@ -594,7 +594,7 @@ export interface paths {
         get: operations["getSchemaDefinition"];
         /**
          * Put the next version in place
-         * @description A version that would make stored resources invalid, or refer to nothing, is refused with their number. What a GET gave can be put back, with another schema or description: where somebody else has changed it meanwhile, that is a 409.
+         * @description A version that would make stored resources invalid, or refer to nothing, is refused, with their number. The body of a GET can be sent back, with another schema or description: if another request has changed the definition meanwhile, that is a 409.
          */
         put: operations["replaceSchemaDefinition"];
         post?: never;
@@ -613,7 +613,7 @@ export interface components {
             data: {
                 batchId: string;
                 message: string;
-                /** @description Records in the batch; of a delete the ids asked for */
+                /** @description Records in the batch; of a delete, the external ids in the request */
                 recordCount: number;
                 schemaDefinitionId: string;
             };
@@ -1019,7 +1019,7 @@ export interface components {
             success: false;
         };
         Pagination: {
-            /** @description Asks for the next page; null on the last one */
+            /** @description Requests the next page; null on the last one */
             cursor: string | null;
             hasNextPage: boolean;
             /** @description On all pages together, as of now: exact up to 10000, which it stays at beyond */
@@ -1073,7 +1073,7 @@ export interface components {
             updatedAt: string;
             versionNumber: number;
         };
-        /** @description What a GET gave can be sent back. Names and the external id field never change: they may be left out, or repeated */
+        /** @description The body of a GET can be sent back. Names and the external id field never change: they may be left out, or repeated */
         SchemaDefinitionVersion: {
             /** @description If given, that of the definition */
             createdAt?: string;
@@ -3061,7 +3061,7 @@ export interface operations {
                     "application/json": components["schemas"]["ExtractaAnswer"];
                 };
             };
-            /** @description The request is wrong, or names nothing that exists */
+            /** @description The request is wrong, or names something that does not exist */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3164,7 +3164,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -3290,7 +3290,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -3416,7 +3416,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -3544,7 +3544,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -3681,7 +3681,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -3820,7 +3820,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -3957,7 +3957,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -4081,7 +4081,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -4216,7 +4216,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -4342,7 +4342,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -4466,7 +4466,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -4599,7 +4599,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -4726,7 +4726,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -4855,7 +4855,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -5007,7 +5007,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -5138,7 +5138,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -5265,7 +5265,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -5415,7 +5415,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -5543,7 +5543,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -5671,7 +5671,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -5795,7 +5795,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description The caller takes no JSON */
+            /** @description The caller does not accept JSON */
             406: {
                 headers: {
                     [name: string]: unknown;
@@ -5993,7 +5993,7 @@ export interface operations {
                         message: string;
                         /** @enum {boolean} */
                         success: true;
-                        /** @description What the schema allows and nobody can have meant, each with its JSON pointer: no resource fits */
+                        /** @description Probable mistakes in the schema that make every resource invalid, each with its JSON pointer */
                         warnings?: string[];
                     };
                 };
@@ -6235,7 +6235,7 @@ export interface operations {
                         message: string;
                         /** @enum {boolean} */
                         success: true;
-                        /** @description What the schema allows and nobody can have meant, each with its JSON pointer: no resource fits */
+                        /** @description Probable mistakes in the schema that make every resource invalid, each with its JSON pointer */
                         warnings?: string[];
                     };
                 };

@@ -5,7 +5,6 @@ import { markForDeletion } from '../../../isolation/deletes/deletion-marks.ts';
 import { removeDeletionPlan } from '../../../isolation/deletes/deletion-steps.ts';
 import { decideGroup, groupsIn } from '../../../isolation/groups/groups.ts';
 import { allExternalIds } from '../../../isolation/resources/reference-graph.ts';
-import { PreviewTimeoutError } from '../../../services/deletes/preview-deletion.ts';
 import { batchesIn } from '../../../store/batches/batches.ts';
 import { outcomePagesIn } from '../../../store/items/outcomes.ts';
 import { resourcesIn } from '../../../store/resources.ts';
@@ -467,7 +466,7 @@ describe('a dry run', () => {
 
   test('past its deadline it is given up', async () => {
     await deletions.store(WORLD);
-    await expect(deletions.preview({ ids: ['a'] }, Date.now() - 1)).rejects.toThrow(PreviewTimeoutError);
+    await expect(deletions.preview({ ids: ['a'] }, Date.now() - 1)).rejects.toMatchObject({ code: 'preview_timeout' });
   });
 });
 

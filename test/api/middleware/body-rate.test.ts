@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import { describe, expect, inject, test } from 'vitest';
+import { errorAnswer } from '../../../api/http/error-answers.ts';
 import { atLeast } from '../../../api/middleware/body-rate.ts';
 import { startApi } from '../../../api/server.ts';
 import { LoadLimits } from '../../../api/state/load-limits.ts';
@@ -54,7 +55,8 @@ describe('a body', () => {
     const body = new Body();
     body.send(1_000_000);
     const read = sizeOf(atLeast(body.stream, { leastBytesPerSecond: 1000, windowMs: 50 }));
-    await expect(read).rejects.toMatchObject({ status: 408, message: expect.stringContaining('1000 bytes a second') });
+    const failed = await read.catch(errorAnswer);
+    expect(failed).toMatchObject({ status: 408, message: expect.stringContaining('1000 bytes a second') });
     expect(body.isCancelled).toBe(true);
   });
 
@@ -109,9 +111,9 @@ test('a body that comes byte by byte is a 408 in the shape of its API, long befo
   });
   const [ours, camunda] = await Promise.all(slow);
   expect(ours).toMatch(/^HTTP\/1\.1 408/);
-  expect(ours).toContain('{"success":false,"message":"the body comes too slowly: less than 4096 bytes a second"');
+  expect(ours).toContain('{"success":false,"message":"the body arrives too slowly: less than 4096 bytes a second"');
   expect(camunda).toMatch(/^HTTP\/1\.1 408/);
-  expect(camunda).toContain('{"type":"RestException","message":"the body comes too slowly');
+  expect(camunda).toContain('{"type":"RestException","message":"the body arrives too slowly');
   await api.stop();
 });
 
@@ -127,7 +129,7 @@ describe('what one tenant may hold of the bodies', () => {
         taken += 1;
       }
     } catch (error) {
-      expect(error).toMatchObject({ status: 429, retryAfterSeconds: 1 });
+      expect(errorAnswer(error)).toMatchObject({ status: 429, retryAfterSeconds: 1 });
     }
     return { taken, end: request.end };
   }

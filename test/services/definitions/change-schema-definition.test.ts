@@ -6,20 +6,13 @@ import { groupsIn } from '../../../isolation/groups/groups.ts';
 import { layIntent, withdrawIntent } from '../../../isolation/intents/intents.ts';
 import { rewriteReferences } from '../../../isolation/resources/write-resources.ts';
 import {
-  ChangeBusyError,
-  ChangeConflictError,
   changeSchemaDefinition,
   deleteSchemaDefinition,
   finishSchemaChanges,
 } from '../../../services/definitions/change-schema-definition.ts';
 import type { BatchDocument } from '../../../store/batches/batches.ts';
 import { batchesIn } from '../../../store/batches/batches.ts';
-import {
-  beginChange,
-  ChangeLostError,
-  commitChange,
-  recordUnsettled,
-} from '../../../store/definitions/schema-changes.ts';
+import { beginChange, commitChange, recordUnsettled } from '../../../store/definitions/schema-changes.ts';
 import {
   currentSchemaVersion,
   readSchemaDefinition,
@@ -132,7 +125,7 @@ describe('a change of a schema definition', () => {
     );
     const made = changes.flatMap((change) => (change.status === 'fulfilled' ? [change.value?.versionNumber ?? 0] : []));
     for (const change of changes)
-      if (change.status === 'rejected') expect(change.reason).toBeInstanceOf(ChangeBusyError);
+      if (change.status === 'rejected') expect(change.reason).toMatchObject({ code: 'change_busy' });
     expect((await readSchemaDefinition(database, id))?.versionNumber).toBe(made.length + 1);
   });
 
@@ -143,7 +136,9 @@ describe('a change of a schema definition', () => {
     expect(await beginChange(database, { id, versionNumber: 1 })).toBeNull();
     await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
     expect(await currentSchemaVersion(database, id)).toEqual({ _id: id, versionNumber: 1 });
-    await expect(commitChange(database, change, { schema: object({ a: {} }) })).rejects.toThrow(ChangeLostError);
+    await expect(commitChange(database, change, { schema: object({ a: {} }) })).rejects.toMatchObject({
+      code: 'change_busy',
+    });
     expect(await readSchemaDefinition(database, id)).toMatchObject({ versionNumber: 1 });
   });
 
@@ -158,7 +153,7 @@ describe('a change of a schema definition', () => {
     );
     await soon(300);
     await groupsIn(database).insertOne({ _id: `racing/${state}`, state, at: new Date() });
-    if (state === 'committed') expect(await changing).toBeInstanceOf(ChangeConflictError);
+    if (state === 'committed') expect(await changing).toMatchObject({ code: 'change_conflict' });
     else expect(await changing).toMatchObject({ versionNumber: 2 });
     expect(await referencesOf(town)).toEqual(state === 'committed' ? [] : [land]);
   });
@@ -228,7 +223,7 @@ describe('a delete of a schema definition', () => {
     const racing = interrupted('schema_definitions', 'updateOne', isHiding, () =>
       api.define('late', { a: { $ref: 'reach:schemas/wanted' } }),
     );
-    await expect(deleteSchemaDefinition(racing, id)).rejects.toThrow(ChangeConflictError);
+    await expect(deleteSchemaDefinition(racing, id)).rejects.toMatchObject({ code: 'change_conflict' });
     expect(await readSchemaDefinition(database, id)).toMatchObject({ name: 'wanted' });
     expect(await currentSchemaVersion(database, id)).not.toHaveProperty('changing');
   });
