@@ -1,9 +1,10 @@
 import { activityInfo } from '@temporalio/activity';
 import { ofWrite, waitSecondsOf } from '../domain/batch/batch.ts';
-import { type ItemError, isOpen, MAX_ERRORS_PER_ITEM } from '../domain/batch/outcome.ts';
+import { type ItemError, isOpen } from '../domain/batch/outcome.ts';
 import { tallyOf } from '../domain/batch/tally.ts';
 import { appendTo } from '../domain/collections/append-to.ts';
 import { quoted, shortened } from '../domain/json/shortened.ts';
+import { MAX_ERRORS_PER_ITEM, MAX_MISSING_PER_OUTCOME } from '../domain/limits.ts';
 import type { BoundReference } from '../domain/write/decide-writes.ts';
 import { fieldOf } from '../domain/write/references-in.ts';
 import { type ResourceKey, resourceKey } from '../domain/write/resource.ts';
@@ -15,7 +16,7 @@ import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../services/definitions/schema-catalog.ts';
 import { readBatch, type WriteBatchDocument } from '../store/batches/batches.ts';
 import { type Item, keysOfItems, readItems } from '../store/items/item-pages.ts';
-import { MISSING_PER_OUTCOME, type NewList, newList, storeLists } from '../store/items/key-lists.ts';
+import { type NewList, newList, storeLists } from '../store/items/key-lists.ts';
 import { hasWaited, type MissingKey, readOutcomes, type StoredOutcome } from '../store/items/outcomes.ts';
 import { type PendingRegistration, registerPending, releasePending } from '../store/items/pending-items.ts';
 import { fenceOutcomes, writeOutcomes } from '../store/items/write-outcomes.ts';
@@ -248,7 +249,7 @@ export async function storeResults(
     outcomes.set(item.index, outcome);
     if (outcome.status !== 'pending' || result.kind !== 'missing') continue;
     const missing = [...new Set(result.missing.map(({ key }) => key))];
-    const isListed = (outcome.missingTotal ?? 0) > MISSING_PER_OUTCOME;
+    const isListed = (outcome.missingTotal ?? 0) > MAX_MISSING_PER_OUTCOME;
     const listed = isListed ? newList(`${batch._id}/${item.index}`, missing, batch.run) : undefined;
     if (listed) {
       outcome.missingList = listed.list;
@@ -310,7 +311,7 @@ export function toOutcome(batch: WriteBatchDocument, item: WorkItem, result: Wri
       return { status: 'failed', errors: [...result.errors], attempts, ...waited };
     case 'missing': {
       const each = eachOnce(result.missing);
-      const missing = each.slice(0, MISSING_PER_OUTCOME).map(toMissingKey);
+      const missing = each.slice(0, MAX_MISSING_PER_OUTCOME).map(toMissingKey);
       const missed = { missing, missingTotal: each.length };
       const waitSeconds = waitSecondsOf(batch);
       if (waitSeconds > 0) {

@@ -1,10 +1,10 @@
+import { MAX_MISSING_PER_OUTCOME } from '../domain/limits.ts';
 import { thisAttempt } from '../isolation/attempts/attempt.ts';
 import { endEarlierAttempts } from '../isolation/attempts/earlier-attempts.ts';
 import { takeOverRun } from '../isolation/attempts/executions.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
 import { keysOfItems, pagesWith } from '../store/items/item-pages.ts';
-import { MISSING_PER_OUTCOME } from '../store/items/key-lists.ts';
 import {
   type ExpiredOutcome,
   hasWaited,
@@ -100,7 +100,7 @@ function expiredOutcome(outcome: PendingOutcome): ExpiredOutcome {
   return {
     status: 'expired',
     errors: [{ code: 'dependency_expired', message }],
-    missing: missing.slice(0, MISSING_PER_OUTCOME),
+    missing: missing.slice(0, MAX_MISSING_PER_OUTCOME),
     missingTotal,
     attempts,
     ...hasWaited(outcome),

@@ -6,6 +6,7 @@ import { forEachConcurrently } from '../domain/collections/for-each-concurrently
 import { blocksOf, countBlocks, seedOf } from '../domain/executions/job-counts.ts';
 import { reachCondition } from '../domain/executions/process-instance-condition.ts';
 import { holds } from '../domain/executions/visibility-condition.ts';
+import { MAX_FACADE_STORED_REASON } from '../domain/limits.ts';
 import { wasEndedBy } from '../services/executions/execution-history.ts';
 import { type DescribedExecution, describeExecution, isRunId } from '../services/executions/executions.ts';
 import { findExecution } from '../services/executions/list-executions.ts';
@@ -34,9 +35,6 @@ const HEARTBEAT_MS = 2_000;
 /** How long visibility may take to know a run, in ms: an id that may be a run's is looked for until then. */
 const VISIBILITY_DELAY_MS = 2_000;
 const LOOK_AGAIN_MS = 250;
-
-/** The longest reason that the Camunda engine can store (longer ones fail the job there too). */
-const MAX_REASON_LENGTH = 4_000;
 
 /**
  * Ends the executions of some items, with their children. Safe to repeat: what an item is about to end is noted on it first,
@@ -152,8 +150,11 @@ class Ending {
       const isOurs = await wasEndedBy(this.#client, this.#batch._id, execution, requested);
       return isOurs ? succeeded : this.#notThere(failIfNotExists, attempts, 'has ended already');
     }
-    if (deleteReason.length > MAX_REASON_LENGTH) {
-      return failed({ code: 'validation', message: `deleteReason is longer than ${MAX_REASON_LENGTH} characters` });
+    if (deleteReason.length > MAX_FACADE_STORED_REASON) {
+      return failed({
+        code: 'validation',
+        message: `deleteReason is longer than ${MAX_FACADE_STORED_REASON} characters`,
+      });
     }
     const doomed = skipSubprocesses ? doomedChildren(execution) : [];
     if (doomed.length > 0) {

@@ -1,20 +1,116 @@
 /**
- * What a caller may send, with unit and reason; `docs/api.md` lists these with all others. Those that an operator sets are in
- * `config.ts`.
+ * Every bound that a caller can meet, with unit and reason; `docs/api.md` lists them. What an operator sets is in `config.ts`.
+ * Internal sizes and times (slices, polls) stand beside their use.
  */
 
-/** Most batches, resources, … that `total` of a list counts; beyond it says `totalIsCapped` (contract section 3). */
+/* Requests and answers */
+
+/** Objects, arrays and members in one body. A million members of different names take more than a second to parse, in which the process answers nobody else, and a hundred times the memory of their text. */
+export const MAX_BODY_PARTS = 500_000;
+/** Faults that one refusal names, of a request or of a schema definition (contract section 2). */
+export const MAX_FAULTS = 100;
+/** Largest answer that is no stream, in bytes (contract section 3). A single resource that is larger is answered all the same. */
+export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+/** Batches, resources, … that `total` of a list counts; beyond it the answer says `totalIsCapped` (contract section 3). */
 export const MAX_TOTAL = 10_000;
+/** Longest platform or tenant name, in characters: it is a part of every key. */
+export const MAX_SCOPE_NAME = 128;
+/** Longest Idempotency-Key, in characters (contract section 2). */
+export const MAX_IDEMPOTENCY_KEY = 255;
 
-/** Most schema definitions of one platform: an answer that names all of them, as a dry run of a delete may, stays below 4 MiB. */
+/** How long an Idempotency-Key is kept, in ms (contract section 2). */
+export const IDEMPOTENCY_KEY_KEPT_MS = 24 * 60 * 60 * 1000;
+/** Longest page of a list, and of the items of a batch (contract section 3). */
+export const MAX_PAGE_LIMIT = 100;
+export const MAX_ITEMS_PAGE_LIMIT = 1000;
+
+/* Batches */
+
+/** Resources in one upload or patch batch (seeds 001, 002). */
+export const MAX_RESOURCES_PER_BATCH = 1000;
+/** Longest wait for missing references, in seconds (seed 002). */
+export const MAX_DEPENDENCY_WAIT_SECONDS = 86_400;
+/** Errors that one item shows. */
+export const MAX_ERRORS_PER_ITEM = 20;
+/** Missing references that an outcome holds and an answer shows (contract section 3). */
+export const MAX_MISSING_PER_OUTCOME = 20;
+/** Items whose errors a batch shows in detail (contract section 3). */
+export const MAX_ERROR_DETAILS = 100;
+/** Longest message of one of these items, in characters; the item itself has all of it. */
+export const MAX_ERROR_DETAIL_LENGTH = 1000;
+/** Pending items that the answer about a batch shows (contract section 3); `…/items` has all of them. */
+export const MAX_PENDING_RESOURCES = 1_000;
+/** Time that a worker has to answer a status query, in ms; after it the stored state is answered (contract section 3). */
+export const MAX_STATUS_QUERY_MS = 2_000;
+/** Surviving referrers that the error of a skipped resource names (contract section 2: `referenced`). */
+export const MAX_NAMED_REFERRERS = 10;
+/** How long a caller waits for a dry run, in ms: proxies and clients give up at a minute. */
+export const MAX_DRY_RUN_MS = 30_000;
+
+/* Resources */
+
+/** Longest external id, in Unicode code points (contract section 1). */
+export const MAX_EXTERNAL_ID = 256;
+/** Largest resource, in bytes of JSON text and reference keys: its document stays below MongoDB's 16 MB. */
+export const MAX_RESOURCE_BYTES = 14 * 1024 * 1024;
+/** Deepest resource, in objects and arrays inside each other, itself included (contract section 10): MongoDB holds 100 levels. */
+export const MAX_RESOURCE_DEPTH = 90;
+/** References of one resource: their intents and missing keys stay within a few documents. */
+export const MAX_REFERENCES = 10_000;
+/** Places in which one resource refers to another that an answer names. */
+export const MAX_REFERENCING_FIELDS = 20;
+/** Time to validate one resource, in ms on the clock, counted in ticks, so that a process that stood still does not fail it. */
+export const MAX_VALIDATION_MS = 1_000;
+
+/* Schema definitions */
+
+/** Schema definitions of one platform: an answer that names all of them, as a dry run of a delete may, stays below 4 MiB. */
 export const MAX_SCHEMA_DEFINITIONS = 10_000;
+/** Longest name, plural name or external id field, in characters. */
+export const MAX_NAME_LENGTH = 128;
+/** Longest description, in characters. */
+export const MAX_DESCRIPTION_LENGTH = 10_000;
+/** Largest schema, in characters of JSON text: its document stays below 4 MB. */
+export const MAX_SCHEMA_LENGTH = 1_048_576;
+/** Deepest schema, in objects and arrays inside each other: code that reads schemas is recursive. */
+export const MAX_SCHEMA_DEPTH = 250;
+/** Properties in all of a schema. */
+export const MAX_PROPERTIES = 1_000;
+/** Subschemas in all of a schema: compiling and estimating take longer with each. */
+export const MAX_SUBSCHEMAS = 2_500;
+/** Keywords in all subschemas together, unknown ones included: each takes microseconds wherever schemas are read. */
+export const MAX_KEYWORDS = 20_000;
+/** Values in one `enum`. */
+export const MAX_ENUM_VALUES = 20_000;
+/** Subschemas that apply to one and the same value, followed through `allOf`, `$ref` and the like. */
+export const MAX_APPLIED = 5_000;
+/** Longest name in a schema (of a property, a definition, a keyword), in characters: error messages repeat it. */
+export const MAX_SCHEMA_NAME = 1_024;
+/** Longest path of names to anything in a schema, in characters. */
+export const MAX_SCHEMA_PATH = 16_384;
+/** Longest pattern, in characters. */
+export const MAX_PATTERN_LENGTH = 2_000;
+/** Largest automaton of one pattern, in instructions: each character of a text may cost that much. */
+export const MAX_INSTRUCTIONS_PER_PATTERN = 3_000;
+/** Instructions in the automata of all patterns of a schema together. */
+export const MAX_PATTERN_INSTRUCTIONS = 50_000;
+/** Places for references in one schema definition: each is read in every resource. */
+export const MAX_REFERENCE_FIELDS = 1_000;
+/** Longest way from the root of a schema to a reference, in subschemas. */
+export const MAX_REFERENCE_DEPTH = 500;
+/** Steps of the search for references: each subschema, and each one below it, once for each field that it applies to. */
+export const MAX_REFERENCE_VISITS = 100_000;
+/** Time to compile a schema, in ms. */
+export const MAX_COMPILATION_MS = 15_000;
 
-/* Camunda façade: a query becomes one text that Temporal parses, and its store carries out. */
+/* Camunda façade: a query becomes one text that Temporal parses and its store runs. */
 
 /** Longest text of a query, in UTF-16 code units: ids of Temporal have at most 1,000 bytes, a definition id is made of two. */
 export const MAX_FACADE_TEXT = 2_048;
 /** Longest reason of a deletion that is accepted, in UTF-16 code units; the engine's own limit (4,000) fails the jobs. */
 export const MAX_FACADE_REASON = 65_536;
+/** Longest reason that the engine stores, in UTF-16 code units: a longer one fails the item, as it fails the job there. */
+export const MAX_FACADE_STORED_REASON = 4_000;
 /** Most ids in one deletion: with the longest body they are UUIDs of 36 characters. */
 export const MAX_FACADE_IDS = 500_000;
 /** Most values in all lists of one query: the server takes about a second for so many. */
@@ -36,3 +132,8 @@ export const MAX_FACADE_FIRST_RESULT = 1_000_000;
 export const MAX_FACADE_COUNT_MS = 30_000;
 /** Longest message of a refusal, in UTF-16 code units: it repeats what the caller sent. */
 export const MAX_FACADE_MESSAGE = 1_000;
+/**
+ * Time to list what the query of a deletion selects, in ms: some million executions. Recovery removes pages without a batch after
+ * an hour, so it has to end well before.
+ */
+export const MAX_FACADE_SELECTION_MS = 600_000;

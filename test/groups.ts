@@ -106,7 +106,7 @@ export const WITHOUT_SERVERS = [
   'test/api/camunda/streamed-list.test.ts',
   'test/api/state/start-readiness.test.ts',
   'test/chaos/{checker,guards,model}.test.ts',
-  'test/docs/{compose,environment-example,operations-page}.test.ts',
+  'test/docs/{compose,environment-example,limits-table,operations-page}.test.ts',
   'test/domain/**/*.test.ts',
   'test/embedded/{exclusive,once-built}.test.ts',
   'test/services/failures.test.ts',

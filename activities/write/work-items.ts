@@ -1,5 +1,6 @@
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import type { Scope } from '../../domain/batch/scope.ts';
+import { MAX_REFERENCES } from '../../domain/limits.ts';
 import { unboundSchemaKey } from '../../domain/schema/unbound-key.ts';
 import {
   type BoundReference,
@@ -7,7 +8,7 @@ import {
   type WriteItem,
   type WriteRules,
 } from '../../domain/write/decide-writes.ts';
-import { type FoundReference, MAX_REFERENCES, referencesIn } from '../../domain/write/references-in.ts';
+import { type FoundReference, referencesIn } from '../../domain/write/references-in.ts';
 import { resourceKey } from '../../domain/write/resource.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
 import type { WriteBatchDocument } from '../../store/batches/batches.ts';

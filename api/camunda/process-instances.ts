@@ -3,8 +3,9 @@ import { readDeletionRequest } from '../../domain/delete/deletion-request.ts';
 import { CamundaFault } from '../../domain/executions/camunda-fault.ts';
 import { checkSorting, readProcessInstanceQuery } from '../../domain/executions/process-instance-query.ts';
 import type { Condition } from '../../domain/executions/visibility-condition.ts';
+import { MAX_FACADE_SELECTION_MS } from '../../domain/limits.ts';
 import { readRetention } from '../../services/batches/retention.ts';
-import { ACCEPT_LIMIT_MS, deleteProcessInstances } from '../../services/executions/delete-process-instances.ts';
+import { deleteProcessInstances } from '../../services/executions/delete-process-instances.ts';
 import { readExternalEnd } from '../../services/executions/execution-history.ts';
 import { countExecutions, listExecutions } from '../../services/executions/list-executions.ts';
 import { findReachable, selectRunning } from '../../services/executions/select-executions.ts';
@@ -32,7 +33,7 @@ processInstanceRoutes.post('/process-instance/delete', async (c) => {
     terminationGraceSeconds: config.CAMUNDA_TERMINATION_GRACE_SECONDS,
   };
   const batch = await whileAnswering(health, ['mongodb', 'temporal'], () =>
-    client.withDeadline(Date.now() + ACCEPT_LIMIT_MS + START_TIMEOUT_MS, () =>
+    client.withDeadline(Date.now() + MAX_FACADE_SELECTION_MS + START_TIMEOUT_MS, () =>
       deleteProcessInstances(c.var.services, ownerOf(c), reachOf(c), request, settings),
     ),
   );

@@ -1,7 +1,5 @@
 import { DroverError, type ErrorCode } from '../../domain/errors.ts';
-
-/** Most faults named in one answer (contract section 2). */
-export const MAX_FAULTS = 100;
+import { MAX_FAULTS } from '../../domain/limits.ts';
 
 /** The servers behind the API. */
 export const SERVER_NAMES = { mongodb: 'MongoDB', temporal: 'Temporal' } as const;

@@ -1,8 +1,8 @@
 import { createRoute, type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import { shortened } from '../../domain/json/shortened.ts';
 import type { JsonFlaw } from '../../domain/json/source.ts';
-import { MAX_TOTAL } from '../../domain/limits.ts';
-import { ApiError, badRequest, MAX_FAULTS } from './api-error.ts';
+import { MAX_FAULTS, MAX_TOTAL } from '../../domain/limits.ts';
+import { ApiError, badRequest } from './api-error.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
 import { placeOf } from './place.ts';
 import { type JsonBody, readJson } from './read-json.ts';

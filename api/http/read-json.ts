@@ -1,17 +1,12 @@
 import { DroverError } from '../../domain/errors.ts';
 import { findFlaws, type JsonCensus, type JsonFlaw, takeCensus } from '../../domain/json/source.ts';
+import { MAX_BODY_PARTS } from '../../domain/limits.ts';
 import { atLeast } from '../middleware/body-rate.ts';
 import { badRequest } from './api-error.ts';
 import type { ApiContext } from './context.ts';
 
 /** `application/json`, with any parameter; a charset other than UTF-8 is detected by its bytes. */
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
-
-/**
- * Most objects, arrays and members in one body. A million members of different names take more than a second to parse, which
- * blocks all other requests, and a hundred times the memory of their text.
- */
-const MAX_PARTS = 500_000;
 
 /** A parsed body, with what its text says and the value does not show. */
 export interface JsonBody {
@@ -85,8 +80,8 @@ export async function readBytes(c: ApiContext): Promise<{ bytes: Uint8Array; cen
     throw error;
   }
   const bytes = Buffer.concat(chunks);
-  const census = takeCensus(bytes, MAX_PARTS);
-  if (census.parts > MAX_PARTS)
-    throw badRequest(`body: holds more than ${MAX_PARTS} objects, arrays and members: send less at once`);
+  const census = takeCensus(bytes, MAX_BODY_PARTS);
+  if (census.parts > MAX_BODY_PARTS)
+    throw badRequest(`body: holds more than ${MAX_BODY_PARTS} objects, arrays and members: send less at once`);
   return { bytes, census };
 }

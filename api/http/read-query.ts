@@ -1,4 +1,4 @@
-import { MAX_FAULTS } from './api-error.ts';
+import { MAX_FAULTS } from '../../domain/limits.ts';
 import type { ApiContext } from './context.ts';
 import { readBytes } from './read-json.ts';
 import { type KnownNames, unknownName } from './unknown-names.ts';

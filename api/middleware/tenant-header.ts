@@ -1,4 +1,5 @@
-import { isScopeName, MAX_SCOPE_NAME } from '../../domain/batch/scope.ts';
+import { isScopeName } from '../../domain/batch/scope.ts';
+import { MAX_SCOPE_NAME } from '../../domain/limits.ts';
 import { badRequest } from '../http/api-error.ts';
 
 /** Names the tenant that a request is about (seed 000): ASCII without a comma. */

@@ -4,6 +4,7 @@ import { withinRoom } from '../../domain/batch/answer-room.ts';
 import { BATCH_STATUSES, BATCH_TYPES, isTerminal, OPERATIONS, type Operation } from '../../domain/batch/batch.ts';
 import { NAMESPACE_SCOPE, type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { totalText } from '../../domain/batch/total.ts';
+import { MAX_PAGE_LIMIT } from '../../domain/limits.ts';
 import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../services/batches/control-batch.ts';
 import { purgeBatch } from '../../services/batches/purge-batch.ts';
 import { viewBatch, viewListedBatch } from '../../services/batches/view-batch.ts';
@@ -120,7 +121,7 @@ function readRoutes(api: Api): void {
       tags,
       summary: 'List batches, newest first',
       query: z.object({
-        ...pageQuery({ max: 100, defaultLimit: 20 }),
+        ...pageQuery({ max: MAX_PAGE_LIMIT, defaultLimit: 20 }),
         batchType: queryEnum(Object.values(BATCH_TYPES) as [string, ...string[]]),
         status: queryEnum(BATCH_STATUSES),
         schema: z.string().optional().openapi({ description: 'Name, plural name or id of a schema definition' }),

@@ -5,6 +5,7 @@ import { accepts } from 'hono/accepts';
 import { AnswerRoom } from '../../domain/batch/answer-room.ts';
 import { ITEM_STATUSES, type ItemStatus } from '../../domain/batch/outcome.ts';
 import { totalText } from '../../domain/batch/total.ts';
+import { MAX_ITEMS_PAGE_LIMIT } from '../../domain/limits.ts';
 import { batchItems, countItems, type ItemView } from '../../services/batches/list-items.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { badRequest } from '../http/api-error.ts';
@@ -48,7 +49,7 @@ export function itemRoutes(api: Api): void {
       params: z.object({ batchId: z.string() }),
       query: z.object({
         status: queryEnum(ITEM_STATUSES),
-        ...pageQuery({ max: 1000, defaultLimit: 100 }),
+        ...pageQuery({ max: MAX_ITEMS_PAGE_LIMIT, defaultLimit: 100 }),
       }),
       responses: {
         200: {

@@ -1,19 +1,19 @@
 import { z } from '@hono/zod-openapi';
-import {
-  type Instruction,
-  MAX_DEPENDENCY_WAIT_SECONDS,
-  MAX_RESOURCES_PER_BATCH,
-  type ResourceBatch,
-  type WriteBatch,
-} from '../../domain/batch/batch.ts';
+import type { Instruction, ResourceBatch, WriteBatch } from '../../domain/batch/batch.ts';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import { DroverError, hasCode } from '../../domain/errors.ts';
 import { quoted, shortened } from '../../domain/json/shortened.ts';
 import type { JsonFlaw } from '../../domain/json/source.ts';
+import {
+  MAX_DEPENDENCY_WAIT_SECONDS,
+  MAX_IDEMPOTENCY_KEY,
+  MAX_RESOURCE_BYTES,
+  MAX_RESOURCES_PER_BATCH,
+} from '../../domain/limits.ts';
 import { depthFault } from '../../domain/schema/compiler.ts';
 import type { SchemaDefinition } from '../../domain/schema/definition.ts';
 import { fieldAt } from '../../domain/schema/json-pointer.ts';
-import { MAX_RESOURCE_BYTES, sizeFault } from '../../domain/write/decide-writes.ts';
+import { sizeFault } from '../../domain/write/decide-writes.ts';
 import { externalIdOf, isExternalId } from '../../domain/write/external-id.ts';
 import type { JsonObject } from '../../domain/write/resource.ts';
 import { allExternalIds } from '../../isolation/resources/reference-graph.ts';
@@ -37,7 +37,6 @@ import {
 import { success } from '../http/envelope.ts';
 import { schemaDefinitionOf } from './schema-definitions.ts';
 
-const MAX_KEY_LENGTH = 255;
 const TOO_LINKED =
   'the dry run needs more memory than DELETION_MEMORY_BYTES allows for the references of these resources: ask about fewer ids, or later';
 
@@ -46,12 +45,12 @@ const params = z.object({
 });
 /** What a request that starts a batch has been read to. */
 type BatchInput<B> = Omit<Input<z.output<typeof params>, unknown, B>, 'query'>;
-const KEY_FAULT = `must be 1 to ${MAX_KEY_LENGTH} characters`;
+const KEY_FAULT = `must be 1 to ${MAX_IDEMPOTENCY_KEY} characters`;
 const headers = z.object({
   'idempotency-key': z
     .string()
     .min(1, KEY_FAULT)
-    .max(MAX_KEY_LENGTH, KEY_FAULT)
+    .max(MAX_IDEMPOTENCY_KEY, KEY_FAULT)
     .optional()
     .openapi({ description: 'The same key and request gives the same batch; kept 24 h. A dry run binds none' }),
 });

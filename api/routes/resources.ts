@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { type Total, totalText } from '../../domain/batch/total.ts';
 import { shortened } from '../../domain/json/shortened.ts';
+import { MAX_PAGE_LIMIT, MAX_REFERENCING_FIELDS } from '../../domain/limits.ts';
 import { fieldOf, referencesIn } from '../../domain/write/references-in.ts';
 import { parseResourceKey, type Resource, type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import {
@@ -23,7 +24,7 @@ const tags = ['Resources'];
 const schemaDefinitionNameOrId = z
   .string()
   .openapi({ description: 'Name, plural name or id of the schema definition' });
-const query = z.object(pageQuery({ max: 100, defaultLimit: 20 }));
+const query = z.object(pageQuery({ max: MAX_PAGE_LIMIT, defaultLimit: 20 }));
 /**
  * Clients make `.` and `..` in a path, escaped or not, into another path before they send it (WHATWG URL standard, section 4.1),
  * and both are external ids as good as others (contract section 1).
@@ -46,8 +47,6 @@ const ResourceSchema = z
     updatedAt: z.iso.datetime(),
   })
   .openapi('Resource');
-/** Most places named in which one resource refers to another. */
-const MAX_FIELDS = 20;
 const Referrer = z
   .object({
     id: z.string(),
@@ -55,7 +54,7 @@ const Referrer = z
     schemaName: z.string(),
     resourceExternalId: z.string(),
     fields: z.array(z.string()).openapi({
-      description: `Where it refers: field names, or JSON pointers below them; the first ${MAX_FIELDS}, shortened where they are long`,
+      description: `Where it refers: field names, or JSON pointers below them; the first ${MAX_REFERENCING_FIELDS}, shortened where they are long`,
     }),
     fieldsTotal: z.number().int().openapi({ description: 'In how many places it refers' }),
   })
@@ -189,7 +188,7 @@ async function toReferrer(c: ApiContext, document: ResourceDocument, target: Res
   return {
     ...answer,
     schemaName: loaded.definition.name,
-    fields: referring.slice(0, MAX_FIELDS).map((reference) => shortened(fieldOf(reference))),
+    fields: referring.slice(0, MAX_REFERENCING_FIELDS).map((reference) => shortened(fieldOf(reference))),
     fieldsTotal: referring.length,
   };
 }

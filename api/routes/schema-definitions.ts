@@ -2,13 +2,16 @@ import { z } from '@hono/zod-openapi';
 import { totalText } from '../../domain/batch/total.ts';
 import { DroverError } from '../../domain/errors.ts';
 import { sameJson } from '../../domain/json/text.ts';
-import { MAX_SCHEMA_DEFINITIONS } from '../../domain/limits.ts';
+import {
+  MAX_DESCRIPTION_LENGTH,
+  MAX_NAME_LENGTH,
+  MAX_PAGE_LIMIT,
+  MAX_SCHEMA_DEFINITIONS,
+} from '../../domain/limits.ts';
 import { compilationFault, isLargeSchema } from '../../domain/schema/compiler.ts';
 import { contradictionsIn } from '../../domain/schema/contradictions.ts';
 import {
   DEFAULT_EXTERNAL_ID_FIELD,
-  MAX_DESCRIPTION_LENGTH,
-  MAX_NAME_LENGTH,
   NAME_PATTERN,
   type SchemaDefinition,
   type SchemaDefinitionInput,
@@ -142,7 +145,7 @@ function collectionRoutes(api: Api): void {
       operationId: 'listSchemaDefinitions',
       tags,
       summary: 'List schema definitions, newest first',
-      query: z.object(pageQuery({ max: 100, defaultLimit: 20 })),
+      query: z.object(pageQuery({ max: MAX_PAGE_LIMIT, defaultLimit: 20 })),
       responses: { 200: jsonResponse('A page of definitions', ManyDefinitions), ...faults() },
     },
     async (c, { query }) => {

@@ -1,5 +1,4 @@
-/** Largest answer that is no stream, in bytes (contract section 3). One resource that is larger is answered all the same. */
-export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+import { MAX_ANSWER_BYTES } from '../limits.ts';
 
 /** What stands around a list in an answer: the envelope, and a batch with its hundred error messages. */
 const AROUND_BYTES = 768 * 1024;

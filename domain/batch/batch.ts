@@ -16,12 +16,6 @@ export const BATCH_TYPES = {
 } as const satisfies Record<Operation, string>;
 export type BatchType = (typeof BATCH_TYPES)[Operation];
 
-/** Most resources in one upload or patch batch (seeds 001, 002). */
-export const MAX_RESOURCES_PER_BATCH = 1000;
-
-/** Longest wait for missing dependencies, in seconds (seed 002). */
-export const MAX_DEPENDENCY_WAIT_SECONDS = 86_400;
-
 /** Options of an upload (seed 002); `dependencyWaitTimeout` in seconds, 0 = do not wait. */
 export interface UploadOptions {
   readonly onconflict: 'upsert' | 'reject';

@@ -1,10 +1,6 @@
 import { shortened } from '../json/shortened.ts';
+import { MAX_ERROR_DETAIL_LENGTH, MAX_ERROR_DETAILS } from '../limits.ts';
 import type { ItemError } from './outcome.ts';
-
-/** Most items whose errors a batch shows in detail (contract section 3). */
-const MAX_DETAILS = 100;
-/** Longest message of one of them, in characters; the item itself has all of it. */
-const MAX_DETAIL_LENGTH = 1000;
 
 /** What went wrong with the first items of a batch: index -> message. */
 export type ErrorDetails = Record<string, string>;
@@ -17,11 +13,11 @@ export function addErrorDetails(
   details: ErrorDetails,
   outcomes: Iterable<readonly [number, { readonly errors?: readonly ItemError[] }]>,
 ): boolean {
-  let left = MAX_DETAILS - Object.keys(details).length;
+  let left = MAX_ERROR_DETAILS - Object.keys(details).length;
   for (const [index, { errors }] of outcomes) {
     if (left <= 0) break;
     if (!errors?.length) continue;
-    details[index] = shortened(errors.map((error) => error.message).join('; '), MAX_DETAIL_LENGTH);
+    details[index] = shortened(errors.map((error) => error.message).join('; '), MAX_ERROR_DETAIL_LENGTH);
     left -= 1;
   }
   return left > 0;

@@ -15,9 +15,6 @@ export const ERROR_CODES = [
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** Most faults told of one item. */
-export const MAX_ERRORS_PER_ITEM = 20;
-
 /** One fault of one item. `field` is a top-level field name or a JSON pointer below it. */
 export interface ItemError {
   readonly code: ErrorCode;

@@ -1,3 +1,5 @@
+import { MAX_SCOPE_NAME } from '../limits.ts';
+
 /**
  * Who a stored thing belongs to. Every key, query, cursor and workflow takes one: invariant 6 (tenants never mix).
  * Platforms own schema definitions; tenants own resources and batches.
@@ -9,9 +11,6 @@ export interface Scope {
 
 /** The embedded platform: it operates the installation, and to it belongs what names no platform. */
 export const DEFAULT_PLATFORM = 'default';
-
-/** Longest platform or tenant name, in characters. */
-export const MAX_SCOPE_NAME = 128;
 
 /** Whether a text can be the name of a platform or tenant: control characters and halves of characters stand in nobody's name. */
 export const isScopeName = (value: unknown): value is string =>

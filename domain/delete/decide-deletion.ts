@@ -1,9 +1,8 @@
 import { atOnce, type Computation, STEPS_PER_SLICE } from '../collections/in-slices.ts';
 import { type NumberedComponents, numberedComponents } from '../collections/numbered-components.ts';
+import { MAX_NAMED_REFERRERS } from '../limits.ts';
 import { LinkedResources, type Referrers } from './linked-resources.ts';
 
-/** Most survivors that a kept target names (contract section 2: `referenced`). */
-export const MAX_NAMED_REFERRERS = 10;
 /** Some bytes that deciding takes beside the graph: for each resource, and for each reference. */
 export const BYTES_TO_DECIDE = { resource: 64, reference: 4 } as const;
 

@@ -1,8 +1,9 @@
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { type ItemError, MAX_ERRORS_PER_ITEM } from '../batch/outcome.ts';
+import type { ItemError } from '../batch/outcome.ts';
 import { quoted, shortened } from '../json/shortened.ts';
 import { fieldNestedDeeper, type JsonExtent, measureJson } from '../json/text.ts';
+import { MAX_ERRORS_PER_ITEM, MAX_RESOURCE_DEPTH } from '../limits.ts';
 import type { JsonObject } from '../write/resource.ts';
 import { patternsOf, readSchemaDocument, type SchemaNode } from './document.ts';
 import { addEqualityKeywords } from './equality-keywords.ts';
@@ -13,8 +14,6 @@ import { EVALUATION_KEYWORD, validatableSchema } from './normalizer.ts';
 import { type ReferenceField, referenceFieldsOf } from './references.ts';
 import { namesAskedFor, ValidationWork } from './validation-work.ts';
 
-/** Deepest resource, in objects and arrays inside each other, itself included (contract section 10): MongoDB holds 100 levels. */
-export const MAX_RESOURCE_DEPTH = 90;
 /** What finding all faults of a resource may take, in ns as estimated: one that takes more is told its first only. */
 const MAX_NS_FOR_ALL_FAULTS = 50_000_000;
 /**

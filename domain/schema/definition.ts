@@ -2,10 +2,11 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { shortened } from '../json/shortened.ts';
 import { measureJson, sameJson } from '../json/text.ts';
+import { MAX_DESCRIPTION_LENGTH, MAX_FAULTS, MAX_NAME_LENGTH, MAX_SCHEMA_DEPTH } from '../limits.ts';
 import type { JsonObject, JsonValue } from '../write/resource.ts';
-import { type DefinitionFault, isObject, MAX_DEFINITION_FAULTS, readSchemaDocument } from './document.ts';
+import { type DefinitionFault, isObject, readSchemaDocument } from './document.ts';
 import { addEqualityKeywords } from './equality-keywords.ts';
-import { checkCounts, checkExtent, checkLimits, MAX_SCHEMA_DEPTH } from './extent.ts';
+import { checkCounts, checkExtent, checkLimits } from './extent.ts';
 import { pointerStep } from './json-pointer.ts';
 import { type Draft, draftOf } from './normalizer.ts';
 import { checkReferences } from './references.ts';
@@ -28,8 +29,6 @@ export interface SchemaDefinition {
 
 /** What names and plural names look like; they are compared without regard to case. */
 export const NAME_PATTERN = /^[a-zA-Z0-9_-]+$/;
-export const MAX_NAME_LENGTH = 128;
-export const MAX_DESCRIPTION_LENGTH = 10_000;
 export const DEFAULT_EXTERNAL_ID_FIELD = 'externalId';
 /** Longest pointer of a fault, in characters. */
 const MAX_TOLD_POINTER = 1_000;
@@ -81,7 +80,7 @@ export function checkDefinition(request: JsonValue, stored?: JsonObject): Checke
   for (const { pointer, message } of isStored ? [] : checkSchema(schema, field)) {
     faults.push({ pointer: shortened(`/schema${pointer}`, MAX_TOLD_POINTER), message });
   }
-  if (faults.length > 0) return { faults: faults.slice(0, MAX_DEFINITION_FAULTS) };
+  if (faults.length > 0) return { faults: faults.slice(0, MAX_FAULTS) };
   return {
     input: {
       name: name as string,
@@ -177,7 +176,7 @@ function metaschemaFaults(schema: JsonObject, draft: Draft): DefinitionFault[] {
 function ownFaults(errors: readonly ErrorObject[]): DefinitionFault[] {
   const faults = new Map<string, DefinitionFault>();
   for (const { instancePath, message = 'is not valid' } of errors) {
-    if (faults.size >= MAX_DEFINITION_FAULTS) break;
+    if (faults.size >= MAX_FAULTS) break;
     if (!faults.has(instancePath)) faults.set(instancePath, { pointer: instancePath, message });
   }
   return [...faults.values()];

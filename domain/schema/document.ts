@@ -7,9 +7,6 @@ export interface DefinitionFault {
   readonly message: string;
 }
 
-/** Most faults told of one definition. */
-export const MAX_DEFINITION_FAULTS = 100;
-
 /**
  * How a subschema applies to a value: to the very value (`inPlace`), to the fields and items that references may stand under
  * (`property`, `items`), to other parts of it (`part`), or only where a `$ref` names it (`named`).

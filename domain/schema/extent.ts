@@ -1,11 +1,23 @@
 import { stronglyConnectedComponents } from '../collections/components.ts';
 import { shortened } from '../json/shortened.ts';
 import { measureJson } from '../json/text.ts';
+import {
+  MAX_APPLIED,
+  MAX_ENUM_VALUES,
+  MAX_FAULTS,
+  MAX_KEYWORDS,
+  MAX_PATTERN_INSTRUCTIONS,
+  MAX_PROPERTIES,
+  MAX_SCHEMA_DEPTH,
+  MAX_SCHEMA_LENGTH,
+  MAX_SCHEMA_NAME,
+  MAX_SCHEMA_PATH,
+  MAX_SUBSCHEMAS,
+} from '../limits.ts';
 import type { JsonObject, JsonValue } from '../write/resource.ts';
 import {
   type DefinitionFault,
   isObject,
-  MAX_DEFINITION_FAULTS,
   patternsOf,
   pointerOf,
   type SchemaDocument,
@@ -15,28 +27,6 @@ import {
 import { pointerStep } from './json-pointer.ts';
 import { examinePattern } from './linear-regex.ts';
 import { EVALUATION_KEYWORD } from './normalizer.ts';
-
-/** Largest schema, in characters of JSON text. */
-export const MAX_SCHEMA_LENGTH = 1_048_576;
-/** Deepest schema, in objects and arrays inside each other. */
-export const MAX_SCHEMA_DEPTH = 250;
-/** Most properties in all of a schema. */
-export const MAX_PROPERTIES = 1_000;
-/** Most subschemas in all of a schema. */
-export const MAX_SUBSCHEMAS = 2_500;
-/** Most keywords in all subschemas together, those that mean nothing included: each takes microseconds wherever schemas are read. */
-export const MAX_KEYWORDS = 20_000;
-/** Most instructions in the automata of all patterns together. */
-export const MAX_PATTERN_INSTRUCTIONS = 50_000;
-/** Most values in one `enum`. */
-export const MAX_ENUM_VALUES = 20_000;
-/** Most subschemas that apply to one and the same value, followed through `allOf`, `$ref` and the like. */
-export const MAX_APPLIED = 5_000;
-
-/** Longest name in a schema: of a property, a definition, a keyword, in characters. */
-export const MAX_SCHEMA_NAME = 1_024;
-/** Longest way through names to anything in a schema, in characters. */
-const MAX_SCHEMA_PATH = 16_384;
 
 /** What makes a schema too large to even look at closely; to be asked before anything recursive is done with it. */
 export function checkExtent(schema: JsonObject): DefinitionFault[] {
@@ -128,7 +118,7 @@ function keywordFaults({ nodes }: SchemaDocument): DefinitionFault[] {
   for (const node of nodes) {
     for (const [keyword, message] of faultyKeywords(node)) {
       faults.push({ pointer: `${pointerOf(node)}${pointerStep(keyword)}`, message });
-      if (faults.length >= MAX_DEFINITION_FAULTS) return faults;
+      if (faults.length >= MAX_FAULTS) return faults;
     }
   }
   return faults;
@@ -159,7 +149,7 @@ function patternFaults({ nodes }: SchemaDocument): DefinitionFault[] {
         fault('the patterns of the schema are too large together');
         return faults;
       }
-      if (faults.length >= MAX_DEFINITION_FAULTS) return faults;
+      if (faults.length >= MAX_FAULTS) return faults;
     }
   }
   return faults;

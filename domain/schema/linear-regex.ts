@@ -1,10 +1,6 @@
 import { RE2JS } from 're2js';
+import { MAX_INSTRUCTIONS_PER_PATTERN, MAX_PATTERN_LENGTH } from '../limits.ts';
 import { toRe2 } from './ecma-regex.ts';
-
-/** Longest pattern, in characters. */
-const MAX_PATTERN_LENGTH = 2_000;
-/** Largest automaton of one pattern, in instructions: each character of a text may cost that much. */
-const MAX_PROGRAM = 3_000;
 
 export interface LinearRegex {
   test(text: string): boolean;
@@ -37,7 +33,7 @@ export function storedRegex(pattern: string): LinearRegex {
 function compiled(pattern: string, translated: string): LinearRegex {
   const regex = RE2JS.compile(translated);
   const size = regex.programSize();
-  if (size > MAX_PROGRAM) throw new Error('repeats too much');
+  if (size > MAX_INSTRUCTIONS_PER_PATTERN) throw new Error('repeats too much');
   return { test: (text) => regex.test(text), size, toString: () => pattern };
 }
 

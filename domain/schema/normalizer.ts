@@ -1,4 +1,5 @@
-import { type JsonObject, type JsonValue, MAX_EXTERNAL_ID } from '../write/resource.ts';
+import { MAX_EXTERNAL_ID } from '../limits.ts';
+import type { JsonObject, JsonValue } from '../write/resource.ts';
 import { isObject, subschemasOf } from './document.ts';
 import { WHOLE_CHARACTERS_FORMAT } from './formats.ts';
 import { referenceTarget } from './references.ts';

@@ -1,21 +1,13 @@
+import { MAX_FAULTS, MAX_REFERENCE_DEPTH, MAX_REFERENCE_FIELDS, MAX_REFERENCE_VISITS } from '../limits.ts';
 import type { JsonObject, JsonValue } from '../write/resource.ts';
 import {
   type DefinitionFault,
-  MAX_DEFINITION_FAULTS,
   pointerOf,
   readSchemaDocument,
   type SchemaDocument,
   type SchemaEdge,
   type SchemaNode,
 } from './document.ts';
-
-/** Most places for references in one schema definition. */
-export const MAX_REFERENCE_FIELDS = 1_000;
-
-/** Longest way from the root to a reference, in subschemas. */
-const MAX_WAY = 500;
-/** Most steps of the search: each subschema, and each one below it, once for each field that it applies to. */
-const MAX_VISITS = 100_000;
 
 const REFERENCE = /^(?:reach|drover):schemas\/([a-zA-Z0-9_-]+)$/;
 const REFERENCE_SCHEME = /^(?:reach|drover):/i;
@@ -68,7 +60,7 @@ export function namesIn(fields: readonly ReferenceField[]): string[] {
  */
 export function checkReferences(
   document: SchemaDocument,
-  maxVisits = MAX_VISITS,
+  maxVisits = MAX_REFERENCE_VISITS,
 ): { fields: ReferenceField[]; faults: DefinitionFault[] } {
   const faults = refFaults(document);
   if (faults.length > 0) return { fields: [], faults };
@@ -83,7 +75,7 @@ function refFaults(document: SchemaDocument): DefinitionFault[] {
     if (typeof node.schema === 'boolean' || !Object.hasOwn(node.schema, '$ref')) continue;
     const fault = refFault(node, node.schema.$ref);
     if (fault !== null) faults.push({ pointer: `${pointerOf(node)}/$ref`, message: fault });
-    if (faults.length >= MAX_DEFINITION_FAULTS) break;
+    if (faults.length >= MAX_FAULTS) break;
   }
   return faults;
 }
@@ -123,7 +115,7 @@ class FieldSearch {
   }
 
   get #isOver(): boolean {
-    return this.fields.length > MAX_REFERENCE_FIELDS || this.faults.length >= MAX_DEFINITION_FAULTS;
+    return this.fields.length > MAX_REFERENCE_FIELDS || this.faults.length >= MAX_FAULTS;
   }
 
   #visit(node: SchemaNode, field: Field): void {
@@ -137,7 +129,7 @@ class FieldSearch {
       if (this.faults.length === 0) this.#fault(node, 'its references can be reached in too many ways');
       return;
     }
-    if (this.#way.size > MAX_WAY) {
+    if (this.#way.size > MAX_REFERENCE_DEPTH) {
       this.#fault(node, 'nested too deeply');
       return;
     }

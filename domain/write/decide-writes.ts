@@ -1,13 +1,11 @@
-import { type ItemAction, type ItemError, MAX_ERRORS_PER_ITEM } from '../batch/outcome.ts';
+import type { ItemAction, ItemError } from '../batch/outcome.ts';
 import { appendTo } from '../collections/append-to.ts';
 import { quoted, shortened } from '../json/shortened.ts';
 import { largestField, mergeFields, sameJson } from '../json/text.ts';
+import { MAX_ERRORS_PER_ITEM, MAX_REFERENCES, MAX_RESOURCE_BYTES } from '../limits.ts';
 import type { CompiledSchema } from '../schema/compiler.ts';
-import { type FoundReference, MAX_REFERENCES, mostReferringField, referencesIn } from './references-in.ts';
+import { type FoundReference, mostReferringField, referencesIn } from './references-in.ts';
 import { type JsonObject, parseResourceKey, type ResourceKey } from './resource.ts';
-
-/** Largest resource, in bytes of JSON text and reference keys: its document stays below MongoDB's 16 MB. */
-export const MAX_RESOURCE_BYTES = 14 * 1024 * 1024;
 
 /** How the items of one batch are to be understood. */
 export interface WriteRules {

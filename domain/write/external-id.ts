@@ -1,6 +1,7 @@
 import type { ItemError } from '../batch/outcome.ts';
 import { hasLoneSurrogate } from '../json/well-formed.ts';
-import { type JsonObject, MAX_EXTERNAL_ID } from './resource.ts';
+import { MAX_EXTERNAL_ID } from '../limits.ts';
+import type { JsonObject } from './resource.ts';
 
 /**
  * The external id of a body (contract sections 1 and 9): null or "" is missing, another type or more than 256 code points is

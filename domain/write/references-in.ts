@@ -1,11 +1,9 @@
+import { MAX_REFERENCES } from '../limits.ts';
 import { isObject } from '../schema/document.ts';
 import { fieldAt } from '../schema/json-pointer.ts';
 import { EACH_ITEM, type ReferenceField } from '../schema/references.ts';
 import { isExternalId } from './external-id.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
-
-/** Most references of one resource. */
-export const MAX_REFERENCES = 10_000;
 
 /** Where a reference stands: the last step to it, and the place that it leads on from. */
 interface Place {

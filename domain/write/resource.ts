@@ -23,9 +23,6 @@ export function parseResourceKey(key: ResourceKey): { schemaDefinitionId: string
   return { schemaDefinitionId: key.slice(afterTenant, afterSchema - 1), externalId: key.slice(afterSchema) };
 }
 
-/** Longest external id, in Unicode code points (contract section 1). */
-export const MAX_EXTERNAL_ID = 256;
-
 /** A resource as callers read it (contract section 5). */
 export interface Resource {
   readonly id: string;

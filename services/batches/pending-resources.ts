@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { AnswerRoom } from '../../domain/batch/answer-room.ts';
 import type { MissingDependency } from '../../domain/batch/outcome.ts';
+import { MAX_MISSING_PER_OUTCOME, MAX_PENDING_RESOURCES } from '../../domain/limits.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readIds } from '../../store/items/item-pages.ts';
-import { MISSING_PER_OUTCOME } from '../../store/items/key-lists.ts';
 import {
   inOrder,
   type MissingKey,
@@ -36,7 +36,7 @@ function pendingId(batchId: string, index: number, since: Date): string {
 export function missedBy({ missing, missingTotal }: Pick<StoredOutcome, 'missing' | 'missingTotal'>) {
   if (missing === undefined) return {};
   return {
-    missingDependencies: missing.slice(0, MISSING_PER_OUTCOME).map(toMissingDependency),
+    missingDependencies: missing.slice(0, MAX_MISSING_PER_OUTCOME).map(toMissingDependency),
     missingTotal: missingTotal ?? missing.length,
   };
 }
@@ -46,9 +46,6 @@ const toMissingDependency = ({ schemaDefinitionId = '', schemaName, externalId }
   schemaName,
   externalId,
 });
-
-/** Pending items that one answer shows; all of them are among the items of the batch, page by page. */
-const MAX_SHOWN = 1_000;
 
 /** The first pending items of a batch, in index order, and how many there are. */
 export interface PendingResources {
@@ -65,7 +62,7 @@ export async function pendingResourcesOf(
   const room = new AnswerRoom();
   const found: PendingResource[] = [];
   for await (const pending of pendingItems(database, batch)) {
-    if (found.length === MAX_SHOWN || !room.take(pending)) break;
+    if (found.length === MAX_PENDING_RESOURCES || !room.take(pending)) break;
     found.push(pending);
   }
   // what the workflow has counted may be a moment older, or younger, than what is stored

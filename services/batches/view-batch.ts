@@ -12,14 +12,12 @@ import {
 import { addErrorDetails, type ErrorDetails } from '../../domain/batch/error-details.ts';
 import { type Actions, type Counts, type ErrorCode, noActions, noCounts } from '../../domain/batch/outcome.ts';
 import { addTally, tallyOf } from '../../domain/batch/tally.ts';
+import { MAX_STATUS_QUERY_MS } from '../../domain/limits.ts';
 import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
 import { inOrder, outcomeChunks, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { batchWorkflowId, statusQuery } from '../../workflows/messages.ts';
 import { type PendingResources, pendingResourcesOf } from './pending-resources.ts';
-
-/** Time that a worker is given to answer a status query, in ms (contract section 3). */
-const QUERY_TIMEOUT_MS = 2_000;
 
 /** A batch as callers read it (contract section 3). */
 export interface BatchView {
@@ -89,7 +87,7 @@ export async function viewListedBatch(database: Database, batch: BatchDocument):
 /** What the workflow says; null where none runs, or no worker answers in time. */
 export async function querySummary(client: Client, batchId: string): Promise<BatchSummary | null> {
   try {
-    return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
+    return await client.withDeadline(Date.now() + MAX_STATUS_QUERY_MS, () =>
       client.workflow.getHandle(batchWorkflowId(batchId)).query(statusQuery),
     );
   } catch (error) {

@@ -3,12 +3,9 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { ItemError } from '../../domain/batch/outcome.ts';
+import { MAX_COMPILATION_MS, MAX_VALIDATION_MS } from '../../domain/limits.ts';
 import type { ThreadAnswer, ThreadRequest } from './validation-thread.ts';
 
-/** What one resource may take, in ms on the clock; counted in ticks, so that a process which stood still is not held to it. */
-export const MAX_VALIDATION_MS = 1_000;
-/** What compiling a schema may take, in ms. */
-const MAX_COMPILATION_MS = 15_000;
 const TICK_MS = 100;
 /** Memory of the thread, in MiB: a resource of 14 MiB as text, and some compiled schemas. What needs more is ended. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };

@@ -1,7 +1,7 @@
 import type { Scope } from '../../domain/batch/scope.ts';
 import { type ChargeMemory, NumberList } from '../../domain/collections/number-list.ts';
-import { MAX_NAMED_REFERRERS } from '../../domain/delete/decide-deletion.ts';
 import type { LinkedResources } from '../../domain/delete/linked-resources.ts';
+import { MAX_NAMED_REFERRERS } from '../../domain/limits.ts';
 import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
 import { readReferrers, readVertices, scanVertices, type Vertex } from '../../isolation/resources/reference-graph.ts';
 import { estimatedResources } from '../../isolation/resources/resource-sizes.ts';

@@ -4,6 +4,7 @@ import type { KeyTable } from '../../domain/collections/key-table.ts';
 import { isDeleted } from '../../domain/delete/decide-deletion.ts';
 import { LinkedResources } from '../../domain/delete/linked-resources.ts';
 import { DroverError } from '../../domain/errors.ts';
+import { MAX_DRY_RUN_MS } from '../../domain/limits.ts';
 import type { SchemaDefinition } from '../../domain/schema/definition.ts';
 import { parseResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import { allExternalIds } from '../../isolation/resources/reference-graph.ts';
@@ -14,9 +15,7 @@ import { decideInSlices } from './decide-in-slices.ts';
 import { keysWorthAScan, type Loading, loadAll, loadListed } from './load-deletion-graph.ts';
 import type { MemoryAllowance } from './memory-allowance.ts';
 
-/** How long a caller waits for a dry run, in ms (issue 7). */
-const PREVIEW_TIMEOUT_MS = 30_000;
-const TOO_LATE = `the dry run takes longer than ${PREVIEW_TIMEOUT_MS / 1000} s: ask about fewer ids; the delete itself has no such limit`;
+const TOO_LATE = `the dry run takes longer than ${MAX_DRY_RUN_MS / 1000} s: ask about fewer ids; the delete itself has no such limit`;
 /** Ids of a `deleteAll` that are read at a time. */
 const IDS_AT_ONCE = 2_000;
 
@@ -53,7 +52,7 @@ export async function previewDeletion(
   scope: Scope,
   definition: Pick<SchemaDefinition, 'id'>,
   request: DeletionRequest,
-  deadline: number = Date.now() + PREVIEW_TIMEOUT_MS,
+  deadline: number = Date.now() + MAX_DRY_RUN_MS,
 ): Promise<DeletionPreview> {
   const progress = async (): Promise<void> => {
     if (Date.now() > deadline) throw new DroverError('preview_timeout', TOO_LATE);

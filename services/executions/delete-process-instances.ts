@@ -1,6 +1,7 @@
 import type { Scope } from '../../domain/batch/scope.ts';
 import type { DeletionRequest } from '../../domain/delete/deletion-request.ts';
 import { invalidRequest } from '../../domain/executions/camunda-fault.ts';
+import { MAX_FACADE_SELECTION_MS } from '../../domain/limits.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { EXECUTIONS_PER_PAGE, type NewItem } from '../../store/items/item-pages.ts';
 import { type AcceptParts, acceptBatch } from '../batches/accept-batch.ts';
@@ -8,12 +9,6 @@ import { type Reach, selectedAt, selectRunning } from './select-executions.ts';
 
 /** Pages that are written in one command. */
 const PAGES_AT_ONCE = 10;
-
-/**
- * Time that accepting may take, in ms: some million executions. Pages without a batch are removed after an hour, so it has to
- * end well before.
- */
-export const ACCEPT_LIMIT_MS = 600_000;
 
 /** How deletions are carried out; from the configuration. */
 export interface DeletionSettings {
@@ -88,8 +83,8 @@ async function* inPages(ids: AsyncIterable<string>): AsyncGenerator<readonly New
 
 async function* inTime<T>(since: Date, pages: AsyncIterable<T>): AsyncGenerator<T, void> {
   for await (const page of pages) {
-    if (Date.now() > since.getTime() + ACCEPT_LIMIT_MS) {
-      const minutes = ACCEPT_LIMIT_MS / 60_000;
+    if (Date.now() > since.getTime() + MAX_FACADE_SELECTION_MS) {
+      const minutes = MAX_FACADE_SELECTION_MS / 60_000;
       throw invalidRequest(`the query selects more than can be accepted in ${minutes} minutes: narrow it`);
     }
     yield page;

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import type { Collection } from 'mongodb';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { CLOCKS_DIFFER_MS } from '../../domain/clocks.ts';
+import { IDEMPOTENCY_KEY_KEPT_MS } from '../../domain/limits.ts';
 import type { Database } from '../mongodb/database.ts';
 import { updateEach } from '../mongodb/each-by-id.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
 import type { NewResourceBatch } from './batches.ts';
 
 /** How long a key is kept, in ms: a day (contract section 2), by the clock of whichever process is asked. */
-export const KEY_KEPT_MS = 24 * 60 * 60 * 1000 + CLOCKS_DIFFER_MS;
+export const KEY_KEPT_MS = IDEMPOTENCY_KEY_KEPT_MS + CLOCKS_DIFFER_MS;
 
 /** How much later MongoDB removes a key by itself, in ms: not before it has run out for everybody, whatever its clock. */
 const REMOVED_AFTER_MS = 60 * 60 * 1000;

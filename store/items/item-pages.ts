@@ -1,5 +1,6 @@
 import type { Collection } from 'mongodb';
 import type { ItemError } from '../../domain/batch/outcome.ts';
+import { MAX_RESOURCE_BYTES } from '../../domain/limits.ts';
 import type { JsonObject } from '../../domain/write/resource.ts';
 import { type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import type { BatchDocument } from '../batches/batches.ts';
@@ -45,8 +46,8 @@ export const BODIES_PER_PAGE = 50;
 export const IDS_PER_PAGE = 1000;
 /** Ids of executions in a page: few, as a job of a single one reads and writes its page. */
 export const EXECUTIONS_PER_PAGE = 100;
-/** Most JSON text in one page of several items, in bytes: a page stays below MongoDB's 16 MB a document. */
-const MAX_PAGE_BYTES = 14 * 1024 * 1024;
+/** Most JSON text in one page of several items, in bytes: as much as one item may have alone. */
+const MAX_PAGE_BYTES = MAX_RESOURCE_BYTES;
 export const pageId = (batchId: string, page: number): string => `${batchId}/${page}`;
 
 export function pageIds(batchId: string, total: number, pageSize: number): string[] {

@@ -28,9 +28,6 @@ export interface KeyList {
   parts: number;
 }
 
-/** Missing references that outcomes and pending items hold themselves, and callers are told (contract section 3). */
-export const MISSING_PER_OUTCOME = 20;
-
 /** Keys, and bytes of keys, in one document: one of 10,000 references has many. */
 const KEYS_PER_PART = 1_000;
 const BYTES_PER_PART = 1024 * 1024;

@@ -1,6 +1,7 @@
 import type { Collection } from 'mongodb';
+import { MAX_MISSING_PER_OUTCOME } from '../../domain/limits.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import { MISSING_PER_OUTCOME, newList, storeLists } from '../items/key-lists.ts';
+import { newList, storeLists } from '../items/key-lists.ts';
 import { pendingItemsIn } from '../items/pending-documents.ts';
 import { waitsIn } from '../items/waits.ts';
 import type { Database } from '../mongodb/database.ts';
@@ -86,7 +87,7 @@ async function adoptPending(
   const at = id.lastIndexOf(':');
   const [batchId, index] = [id.slice(0, at), Number(id.slice(at + 1))];
   const _id = `${batchId}/${index}`;
-  const listed = missing.length > MISSING_PER_OUTCOME ? newList(_id, missing) : null;
+  const listed = missing.length > MAX_MISSING_PER_OUTCOME ? newList(_id, missing) : null;
   if (listed !== null) await storeLists(database, [listed]);
   const held = listed === null ? { missing } : { missing: [], list: listed.list };
   const copied = await pendingItemsIn(database).updateOne(

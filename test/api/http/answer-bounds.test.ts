@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_ANSWER_BYTES } from '../../../domain/batch/answer-room.ts';
 import { type Actions, noActions, noCounts } from '../../../domain/batch/outcome.ts';
+import { MAX_ANSWER_BYTES } from '../../../domain/limits.ts';
 import type { BatchDocument } from '../../../store/batches/batches.ts';
 import { batchesIn } from '../../../store/batches/batches.ts';
 import { type Answer, OwnApi } from '../own-api.ts';

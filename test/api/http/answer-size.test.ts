@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_ANSWER_BYTES, withinRoom } from '../../../domain/batch/answer-room.ts';
+import { withinRoom } from '../../../domain/batch/answer-room.ts';
+import { MAX_ANSWER_BYTES } from '../../../domain/limits.ts';
 import type { ItemView } from '../../../services/batches/list-items.ts';
 import type { BatchView } from '../../../services/batches/view-batch.ts';
 import { type Answer, Drover } from '../../harness.ts';

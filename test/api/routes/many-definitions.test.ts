@@ -1,8 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_ANSWER_BYTES } from '../../../domain/batch/answer-room.ts';
-import { MAX_SCHEMA_DEFINITIONS } from '../../../domain/limits.ts';
-import { MAX_SCHEMA_LENGTH } from '../../../domain/schema/extent.ts';
+import { MAX_ANSWER_BYTES, MAX_SCHEMA_DEFINITIONS, MAX_SCHEMA_LENGTH } from '../../../domain/limits.ts';
 import type { JsonObject } from '../../../domain/write/resource.ts';
 import type { SchemaDefinitionDocument } from '../../../store/definitions/schema-definitions.ts';
 import { schemaDefinitionsIn, schemaNamesIn } from '../../../store/definitions/schema-definitions.ts';

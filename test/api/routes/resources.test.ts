@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MAX_ANSWER_BYTES } from '../../../domain/batch/answer-room.ts';
+import { MAX_ANSWER_BYTES } from '../../../domain/limits.ts';
 import { groupsIn } from '../../../isolation/groups/groups.ts';
 import { resourcesIn } from '../../../store/resources.ts';
 import { leastMs } from '../../../testkit/measure.ts';

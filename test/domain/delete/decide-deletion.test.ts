@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type DeletionGraph, decideDeletion, MAX_NAMED_REFERRERS } from '../../../domain/delete/decide-deletion.ts';
+import { type DeletionGraph, decideDeletion } from '../../../domain/delete/decide-deletion.ts';
+import { MAX_NAMED_REFERRERS } from '../../../domain/limits.ts';
 import { cpuMs } from '../../../testkit/measure.ts';
 
 /** Up to 14 resources with arrays of references (repeats, self-references, cycles, strangers), some of them targets. */

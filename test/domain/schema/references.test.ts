@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { MAX_REFERENCES } from '../../../domain/limits.ts';
 import { readSchemaDocument } from '../../../domain/schema/document.ts';
 import { checkReferences, EACH_ITEM, referencedNames, referenceFieldsOf } from '../../../domain/schema/references.ts';
-import { fieldOf, MAX_REFERENCES, referencesIn } from '../../../domain/write/references-in.ts';
+import { fieldOf, referencesIn } from '../../../domain/write/references-in.ts';
 import type { JsonObject } from '../../../domain/write/resource.ts';
 import { cpuMs } from '../../../testkit/measure.ts';
 

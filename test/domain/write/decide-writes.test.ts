@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { MAX_REFERENCES } from '../../../domain/limits.ts';
 import { compileSchema } from '../../../domain/schema/compiler.ts';
 import {
   type BoundReference,
@@ -8,7 +9,6 @@ import {
   type WriteItem,
   type WriteRules,
 } from '../../../domain/write/decide-writes.ts';
-import { MAX_REFERENCES } from '../../../domain/write/references-in.ts';
 import type { JsonObject } from '../../../domain/write/resource.ts';
 
 const schema = compileSchema(

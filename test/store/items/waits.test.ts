@@ -1,16 +1,10 @@
 import { BSON, type Document } from 'mongodb';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { MAX_MISSING_PER_OUTCOME } from '../../../domain/limits.ts';
 import { type BatchDocument, batchesIn, insertBatch, readBatch } from '../../../store/batches/batches.ts';
 import { recordClaims } from '../../../store/batches/run-state.ts';
-import {
-  keyListsIn,
-  MISSING_PER_OUTCOME,
-  newList,
-  readLists,
-  removeLists,
-  storeLists,
-} from '../../../store/items/key-lists.ts';
+import { keyListsIn, newList, readLists, removeLists, storeLists } from '../../../store/items/key-lists.ts';
 import { pendingItemsIn } from '../../../store/items/pending-documents.ts';
 import {
   claimedBy,
@@ -241,7 +235,7 @@ describe('of a run that has ended, whoever is late', () => {
 });
 
 describe('what the version before this one has stored', () => {
-  const many = Array.from({ length: MISSING_PER_OUTCOME + 5 }, (_, n) => `missing ${n}`);
+  const many = Array.from({ length: MAX_MISSING_PER_OUTCOME + 5 }, (_, n) => `missing ${n}`);
   const old = {
     _id: 'x',
     waiting: { one: 'token 1', two: 'token 2' },
