@@ -6,7 +6,7 @@ import type { ResourceKey } from '../domain/write/resource.ts';
 import { type Attempt, renewed, thisAttempt } from '../isolation/attempts/attempt.ts';
 import { claimedItems, endEarlierAttempts } from '../isolation/attempts/earlier-attempts.ts';
 import { takeOverRun } from '../isolation/attempts/executions.ts';
-import { readTargets, visible } from '../isolation/resources/visibility.ts';
+import { presentKeys } from '../isolation/resources/targets.ts';
 import { readBatch, type WriteBatchDocument } from '../store/batches/batches.ts';
 import { keysOfItems, pagesWith } from '../store/items/item-pages.ts';
 import { allMissing, inOrder, outcomeChunks, pendingAmong, type StoredOutcome } from '../store/items/outcomes.ts';
@@ -194,8 +194,7 @@ class Look {
     const present = new Set<ResourceKey>();
     for (const some of keySlices(new Set(keys), KEYS_AT_ONCE)) {
       await this.#nextStep();
-      const documents = [...(await readTargets(database, some)).values()];
-      for (const { _id } of await visible(database, documents)) present.add(_id);
+      for (const key of await presentKeys(database, some)) present.add(key);
     }
     return present;
   }

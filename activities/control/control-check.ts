@@ -1,5 +1,5 @@
 import type { BatchDocument } from '../../store/batches/batches.ts';
-import { type Halt, haltIn, readHalt } from '../../store/batches/halts.ts';
+import { type Halt, haltOf, readHalt } from '../../store/batches/halts.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { Controlled } from '../../workflows/messages.ts';
 
@@ -31,7 +31,7 @@ export class ControlCheck {
   /** Takes a batch that was just read as a check. */
   asRead(batch: BatchDocument | null): Halt | null {
     this.#checkedAt = performance.now();
-    this.#found = haltIn(batch, this.#of.run);
+    this.#found = haltOf(batch, this.#of.run);
     return this.#heeded();
   }
 

@@ -1,22 +1,11 @@
-import type { ResourceKey } from '../../domain/write/resource.ts';
-import { type DeletionStep, endGroups, markStepDone, unfinishedSteps } from '../../isolation/deletes/deletion-steps.ts';
-import { type CommitDocument, survivorsOf } from '../../isolation/groups/groups.ts';
+import { type DeletionStep, markStepDone, unfinishedSteps } from '../../isolation/deletes/deletion-steps.ts';
+import { deletedKeys, endGroups } from '../../isolation/deletes/step-groups.ts';
+import type { CommitDocument } from '../../isolation/groups/groups.ts';
 import { removeMarkedForDeletion } from '../../isolation/resources/write-resources.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { slices } from '../../store/mongodb/slices.ts';
 import { writeDecided } from './deletion-outcomes.ts';
-
-/** Keys that a step has deleted: those of its group, once that is committed, but for the survivors. */
-async function deletedKeys(
-  database: Database,
-  step: DeletionStep,
-  commit: CommitDocument | null,
-): Promise<ResourceKey[]> {
-  if (commit?.state !== 'committed') return [];
-  const survivors = new Set(await survivorsOf(database, commit));
-  return [...step.targets.keys()].filter((key) => !survivors.has(key));
-}
 
 /** How many of the keys that a step has deleted no item asked for. */
 export async function cascadedKeys(

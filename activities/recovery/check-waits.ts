@@ -1,5 +1,5 @@
 import { unboundTarget } from '../../domain/schema/unbound-key.ts';
-import { readTargets, visible } from '../../isolation/resources/visibility.ts';
+import { presentKeys } from '../../isolation/resources/targets.ts';
 import { wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import { waitsAfter } from '../../store/items/waits.ts';
 import { NOTHING_DONE, type RecoveryJob } from './job.ts';
@@ -28,11 +28,7 @@ export const checkWaits: RecoveryJob = {
     }
     // definitions that appear are announced by a job of their own
     const keys = [...new Set(page.map(({ key }) => key))].filter((key) => unboundTarget(key) === null);
-    const there = await visible(database, [...(await readTargets(database, keys)).values()]);
-    await wakeWaiting(
-      context,
-      there.map(({ _id }) => _id),
-    );
+    await wakeWaiting(context, await presentKeys(database, keys));
     places.set(PLACE, last._id);
     return { recovered: {}, hasMore: true };
   },

@@ -1,6 +1,6 @@
 import { removeOldPlaceholders } from '../../isolation/attempts/fences.ts';
 import { forgetOldGroups } from '../../isolation/groups/groups.ts';
-import { markedResources, resolveMarks } from '../../isolation/groups/resolve-marks.ts';
+import { resolveSomeMarks } from '../../isolation/groups/resolve-marks.ts';
 import { removeStaleIntents } from '../../isolation/intents/intents.ts';
 import { insertBoundBatch } from '../../services/batches/accept-batch.ts';
 import { finishDefinitions } from '../../services/definitions/finish-changes.ts';
@@ -75,7 +75,7 @@ export const settleMarks: RecoveryJob = {
   name: 'marks',
   everyMs: MINUTE_MS,
   run: async ({ context: { database } }) => {
-    await resolveMarks(database, { hasSuperseded: () => false }, await markedResources(database, PER_SLICE));
+    await resolveSomeMarks(database, PER_SLICE);
     return NOTHING_DONE;
   },
 };

@@ -5,7 +5,7 @@ import { withIntent } from '../../isolation/intents/with-intent.ts';
 import { signalAvailable, wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
 import { type BatchDocument, readBatches, type WriteBatchDocument } from '../../store/batches/batches.ts';
-import { haltIn } from '../../store/batches/halts.ts';
+import { haltOf } from '../../store/batches/halts.ts';
 import { recordClaims } from '../../store/batches/run-state.ts';
 import { readItems } from '../../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
@@ -44,7 +44,7 @@ export async function applyCycle(
   await checkpoint?.('claimed', batch._id);
   const batches = await readBatches(database, [...owners]);
   // a cycle is whole: one member whose batch was suspended or cancelled holds up all (contract section 9)
-  if (batches.some((owner) => haltIn(owner, owner.run) !== null)) {
+  if (batches.some((owner) => haltOf(owner, owner.run) !== null)) {
     await settleClaims(context, batch, members, owners);
     return false;
   }

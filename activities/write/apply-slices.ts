@@ -27,7 +27,7 @@ export async function applySlices(
     const halt = done === 0 ? await control.inTime() : await control.now();
     if (halt !== null) break;
     const began = performance.now();
-    const isSeen = seen.look.unsettled.size === 0 && !slice.some((item) => touches(item, written));
+    const isSeen = seen.look.undecided.size === 0 && !slice.some((item) => touches(item, written));
     await complete(await writeItems(context, slice, isSeen ? seen : undefined));
     done += slice.length;
     for (const { key } of slice) written.add(key);

@@ -4,18 +4,14 @@ import type { ResourceState, WriteDecision } from '../../domain/write/decide-wri
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { type Attempt, blocked } from '../../isolation/attempts/attempt.ts';
 import { assertNotSuperseded } from '../../isolation/attempts/earlier-attempts.ts';
-import { decideGroup, forgetGroups } from '../../isolation/groups/groups.ts';
-import {
-  insertResources,
-  makeVisible,
-  type ResourceUpdate,
-  updateResources,
-} from '../../isolation/resources/write-resources.ts';
+import type { FoundForWriting } from '../../isolation/resources/read-for-writing.ts';
+import { insertResources, type ResourceUpdate, updateResources } from '../../isolation/resources/write-resources.ts';
+import { insertTogether } from '../../isolation/resources/write-together.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import { checkResources, type Look } from './check-resources.ts';
+import { checkResources } from './check-resources.ts';
 import { decideWithinBudget } from './decide-within-budget.ts';
 import { toDocuments } from './resource-documents.ts';
 import type { WorkItem } from './work-items.ts';
@@ -61,7 +57,7 @@ export async function writeItems(
 
 /** What is stored of items: first their resources, then their outcomes. */
 export interface Seen {
-  readonly look: Look;
+  readonly look: FoundForWriting;
   readonly outcomes: ReadonlyMap<WorkItem, StoredOutcome>;
 }
 
@@ -78,7 +74,7 @@ export async function findFor(
 }
 
 /** Old, or put by whoever takes over from this attempt. */
-const hasFenceOfAnother = ({ own, fenced }: Look, { id }: Attempt): boolean =>
+const hasFenceOfAnother = ({ own, fenced }: FoundForWriting, { id }: Attempt): boolean =>
   [...own.values()].some(({ fence }) => fence !== undefined && fence.token !== id) ||
   [...fenced.values()].some((token) => token !== id);
 
@@ -91,7 +87,7 @@ async function writeRound(
   const { context, attempt } = writing;
   const { database, checkpoint } = context;
   const { results, open } = recognize(items, look, outcomes);
-  const needsUnsettled = itemsNeeding(look.unsettled, open);
+  const needsUnsettled = itemsNeeding(look.undecided, open);
   const ready = open.filter((item) => !needsUnsettled.has(item));
   const stored = statesOf(look);
   const exists = (key: ResourceKey): boolean => look.present.has(key);
@@ -148,7 +144,7 @@ function overtakenItems(
 /** Items that an earlier delivery has applied, or that are settled, and the rest. */
 function recognize(
   items: readonly WorkItem[],
-  look: Look,
+  look: FoundForWriting,
   outcomes: ReadonlyMap<WorkItem, StoredOutcome>,
 ): { results: Map<WorkItem, WriteResult>; open: WorkItem[] } {
   const results = new Map<WorkItem, WriteResult>();
@@ -189,7 +185,7 @@ async function outcomesOf(
   return found;
 }
 
-function statesOf(look: Look): Map<ResourceKey, ResourceState> {
+function statesOf(look: FoundForWriting): Map<ResourceKey, ResourceState> {
   const states = new Map<ResourceKey, ResourceState>();
   for (const [key, document] of look.own) {
     if (look.present.has(key)) states.set(key, { data: JSON.parse(document.data), version: document.version });
@@ -222,22 +218,19 @@ function itemsNeeding(unsettled: ReadonlySet<ResourceKey>, items: readonly WorkI
 async function insertAll(
   { context: { database }, attempt }: Writing,
   inserts: readonly ResourceDocument[],
-  fenced: Look['fenced'],
+  fenced: FoundForWriting['fenced'],
 ): Promise<boolean> {
   const byKey = new Map(inserts.map((document) => [document._id, document]));
   const components = stronglyConnectedComponents(byKey.keys(), (key) => byKey.get(key)?.references ?? []);
   const ordered = components.flat().flatMap((key) => byKey.get(key) ?? []);
   if (components.length === ordered.length) return insertResources(database, ordered, fenced);
-  const group = attempt.id;
-  // In one order for everybody, so that of two who insert the same members the second leaves none behind.
-  const keys = ordered.map((document) => document._id).sort();
-  const hidden = keys.flatMap((key) => byKey.get(key) ?? []).map((document) => ({ ...document, hidden: group }));
-  const isInserted = await insertResources(database, hidden, fenced);
-  // Another round would need another group: the activity starts afresh, and aborts this one.
-  if (!isInserted) throw blocked('a member of a cycle is being created by somebody else');
-  const { state } = await decideGroup(database, group, 'committed');
-  if (state === 'aborted') throw blocked('the cycle was given up');
-  await makeVisible(database, group, keys);
-  await forgetGroups(database, [group]);
-  return true;
+  switch (await insertTogether(database, attempt.id, ordered, fenced)) {
+    case 'committed':
+      return true;
+    // another round would need another group: the next attempt has one, and aborts this one
+    case 'taken':
+      throw blocked('another worker is creating a member of the cycle');
+    case 'aborted':
+      throw blocked('another attempt has aborted the cycle');
+  }
 }

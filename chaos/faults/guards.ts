@@ -37,9 +37,9 @@ export const GUARDS = {
   },
   'second-look': {
     protects: 'no dangling reference: with its intent laid, a writer looks whether what it refers to is leaving',
-    file: 'activities/wait/check-resources.ts',
+    file: 'isolation/resources/read-for-writing.ts',
     text: 'await resolveMarks(database, attempt, documents)',
-    without: 'await resolveMarks(database, attempt, [...own.values()])',
+    without: 'await resolveMarks(database, attempt, [...own.stored.values()])',
     workload: { deleteAgainstReferences: 1 },
     // between the look for writers and the moment at which the resources are gone
     faults: aimedAt(['insert', 'commits'], 'delayRequest', { ms: 1_000 }),

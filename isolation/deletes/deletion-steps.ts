@@ -1,15 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { BSON, type Collection } from 'mongodb';
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import { removeLists } from '../../store/items/key-lists.ts';
 import type { StoredOutcome } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { deleteFound } from '../../store/mongodb/each-by-id.ts';
 import { isDuplicateKey, SupersededError } from '../../store/mongodb/errors.ts';
 import { slices, slicesByBytes } from '../../store/mongodb/slices.ts';
-import { sinceOf } from '../attempts/attempt-names.ts';
-import { type CommitDocument, decideGroup, groupsIn } from '../groups/groups.ts';
-import { removeMarkedForDeletion, unmarkForDeletion } from '../resources/write-resources.ts';
 
 /**
  * A part of one step of a delete batch's plan: `batchId/run/step#part`. The whole step is carried out by one activity, and its
@@ -17,7 +12,7 @@ import { removeMarkedForDeletion, unmarkForDeletion } from '../resources/write-r
  * group of its own; who takes over inserts the documents of earlier ones as aborted first, so that at most one is ever committed,
  * and marks that an earlier attempt sets late are marks of a group that is over.
  */
-interface DeletionStepDocument {
+export interface DeletionStepDocument {
   _id: string;
   step: number;
   keys: ResourceKey[];
@@ -66,7 +61,8 @@ const INDEXES_PER_ENTRY = 50_000;
 /** Bytes of an index in an array. */
 const BYTES_PER_INDEX = 16;
 
-const collection = (database: Database): Collection<DeletionStepDocument> =>
+/** The collection `deletion_steps`. */
+export const stepsIn = (database: Database): Collection<DeletionStepDocument> =>
   database.collection<DeletionStepDocument>('deletion_steps');
 
 /** `_id`s of everything that belongs to a batch, in this collection and in `commits`. */
@@ -80,7 +76,7 @@ const ofRun = (batchId: string, run: number) => ({
   $or: runsUpTo(run).map((one) => ({ _id: { $gt: `${batchId}/${one}/`, $lt: `${batchId}/${one}0` } })),
 });
 
-const runsUpTo = (run: number): number[] =>
+export const runsUpTo = (run: number): number[] =>
   Array.from({ length: Math.min(run, EARLIER_RUNS) }, (_, earlier) => run - earlier);
 
 /** The identity of a step; numbers of steps are unique in a run. In the version before this one it was its group, too. */
@@ -133,7 +129,7 @@ export async function insertStep(
 
 async function insertPart(database: Database, part: DeletionStepDocument): Promise<void> {
   try {
-    await collection(database).insertOne(part);
+    await stepsIn(database).insertOne(part);
   } catch (error) {
     throw isDuplicateKey(error) ? new SupersededError('another plan has steps of these numbers') : error;
   }
@@ -162,11 +158,11 @@ function bytesOf(entry: Entry): number {
 }
 
 /** Parts sort as numbers do. */
-const partId = (step: string, part: number): string => `${step}#${String(part).padStart(6, '0')}`;
+export const partId = (step: string, part: number): string => `${step}#${String(part).padStart(6, '0')}`;
 
 /** The whole of a step; null where there is none (any more). */
 export async function readStep(database: Database, id: string): Promise<DeletionStep | null> {
-  const parts = await collection(database)
+  const parts = await stepsIn(database)
     .find({ _id: { $gt: `${id}#`, $lt: `${id}$` } })
     .sort({ _id: 1 })
     .toArray();
@@ -184,72 +180,23 @@ function toStep(id: string, parts: readonly DeletionStepDocument[]): DeletionSte
   return { id, groups: parts[0]?.groups ?? [], targets, decided: parts.flatMap((part) => part.decided) };
 }
 
-/** What the groups of a step's attempts are named after it: `attemptName`. */
-export const groupOfAttempt = (id: string, { activity, id: attempt }: { activity: string; id: string }): string =>
-  `${id}${attempt.slice(activity.length)}`;
-
-/**
- * Notes the group of an attempt before it marks anything. Who notes then looks: of two attempts at work at once one sees the other.
- * @param since when the attempt was scheduled.
- * @returns the groups of the attempts before it, to be ended. @throws SupersededError where a later one is noted, or the step is gone.
- */
-export async function noteGroup(database: Database, id: string, group: string, since: number): Promise<string[]> {
-  const noted = await collection(database).findOneAndUpdate(
-    { _id: partId(id, 0) },
-    { $addToSet: { groups: group } },
-    { returnDocument: 'after', projection: { groups: 1 } },
-  );
-  const others = (noted?.groups ?? []).filter((other) => other !== group);
-  if (noted === null || others.some((other) => sinceOf(id, other) > since))
-    throw new SupersededError('a later attempt is at work on the step, or it is gone');
-  return others;
-}
-
-/** Forgets groups that have taken back their marks and commit nothing. */
-export async function forgetGroupsOf(database: Database, id: string, groups: readonly string[]): Promise<void> {
-  await collection(database).updateOne({ _id: partId(id, 0) }, { $pullAll: { groups: [...groups] } });
-}
-
-/**
- * Decides the groups of earlier attempts of a step, for good: those that are not committed are aborted, their marks taken back, and
- * they are forgotten. A commit of theirs that is under way finds its document taken, and a mark that lands late is one of a group
- * that is over.
- * @returns the one that is committed, if one is.
- */
-export async function endGroups(
-  database: Database,
-  step: Pick<DeletionStep, 'id' | 'groups' | 'targets'>,
-): Promise<CommitDocument | null> {
-  const aborted: string[] = [];
-  // that of a worker of the version before this one, which noted none
-  for (const group of [...step.groups, step.id]) {
-    const decision = await decideGroup(database, group, 'aborted');
-    if (decision.state === 'committed') return decision;
-    aborted.push(group);
-  }
-  for (const some of slices([...step.targets.keys()]))
-    for (const group of aborted) await unmarkForDeletion(database, group, some);
-  if (step.groups.length > 0) await forgetGroupsOf(database, step.id, step.groups);
-  return null;
-}
-
 /**
  * Nothing is left to do for this step, whoever looks for what was left half done. Safe to repeat: the first count stays, for
  * what decided about the step may be forgotten later.
  * @param cascaded resources that it has deleted and that no item asked for.
  */
 export async function markStepDone(database: Database, id: string, cascaded: number): Promise<void> {
-  await collection(database).updateOne(
+  await stepsIn(database).updateOne(
     { _id: partId(id, 0), cascaded: { $exists: false } },
     { $set: { cascaded, done: true } },
   );
   // a part that is passed over has the step settled once more at the end of its run, which changes nothing
-  await collection(database).updateMany({ _id: { $gt: `${id}#`, $lt: `${id}$` } }, { $set: { done: true } });
+  await stepsIn(database).updateMany({ _id: { $gt: `${id}#`, $lt: `${id}$` } }, { $set: { done: true } });
 }
 
 /** Resources that the steps of a run which are done have deleted, and that no item asked for. */
 export async function cascadedInRun(database: Database, batchId: string, run: number): Promise<number> {
-  const counted = collection(database).find(
+  const counted = stepsIn(database).find(
     { _id: { $gt: `${batchId}/${run}/`, $lt: `${batchId}/${run}0` }, cascaded: { $gt: 0 } },
     { projection: { cascaded: 1 } },
   );
@@ -264,7 +211,7 @@ export async function* unfinishedSteps(
   batchId: string,
   run?: number,
 ): AsyncGenerator<DeletionStep> {
-  const open = await collection(database)
+  const open = await stepsIn(database)
     .find({ ...upTo(batchId, run), done: false }, { projection: { _id: 1 } })
     .toArray();
   for (const id of new Set(open.map(({ _id }) => _id.slice(0, _id.lastIndexOf('#'))))) {
@@ -273,22 +220,5 @@ export async function* unfinishedSteps(
   }
 }
 
-const upTo = (batchId: string, run: number | undefined) =>
+export const upTo = (batchId: string, run: number | undefined) =>
   run === undefined ? { _id: ofBatch(batchId) } : ofRun(batchId, run);
-
-/**
- * Removes the plan of a delete batch that is over, up to a run or all of it, with what decides about its marks: those that a step has left behind are
- * brought to their end first, for a mark without a decision would be one that never was decided. Safe to repeat.
- */
-export async function removeDeletionPlan(database: Database, batchId: string, run?: number): Promise<void> {
-  for await (const step of unfinishedSteps(database, batchId, run)) {
-    const committed = await endGroups(database, step);
-    if (committed === null) continue;
-    for (const some of slices([...step.targets.keys()])) await removeMarkedForDeletion(database, committed._id, some);
-  }
-  await deleteFound(collection(database), upTo(batchId, run));
-  await deleteFound(groupsIn(database), upTo(batchId, run));
-  // lists are of groups, which begin with batch and run
-  for (const owner of run === undefined ? [batchId] : runsUpTo(run).map((one) => `${batchId}/${one}`))
-    await removeLists(database, owner);
-}

@@ -54,6 +54,24 @@ export async function resolveMarks(
   return { undecided, changed };
 }
 
+/** Resolves some of what is marked or uncommitted, and that nobody has met since: for recovery. */
+export async function resolveSomeMarks(database: Database, limit: number): Promise<void> {
+  await resolveMarks(database, { hasSuperseded: () => false }, await markedResources(database, limit));
+}
+
+/** Few at any time, unless workers have died. */
+async function markedResources(database: Database, limit: number): Promise<MarkedDocument[]> {
+  const [uncommitted, marked] = await Promise.all([
+    resourcesIn(database)
+      .find({ hidden: { $exists: true, ...NO_PLACEHOLDER } }, { projection: MARKS, limit })
+      .toArray(),
+    resourcesIn(database)
+      .find({ 'leaving.group': { $exists: true } }, { projection: MARKS, limit })
+      .toArray(),
+  ]);
+  return [...uncommitted, ...marked.filter(({ hidden }) => hidden === undefined)];
+}
+
 async function readDecisions(
   database: Database,
   groups: readonly string[],
@@ -88,17 +106,4 @@ async function bringToEnd(
     else await removeUncommitted(database, group, [document._id]);
   } else if (committed) await removeMarkedForDeletion(database, group, [document._id]);
   else await unmarkForDeletion(database, group, [document._id]);
-}
-
-/** Some of what is marked or not committed: few at any time, unless somebody has died. */
-export async function markedResources(database: Database, limit: number): Promise<MarkedDocument[]> {
-  const [uncommitted, marked] = await Promise.all([
-    resourcesIn(database)
-      .find({ hidden: { $exists: true, ...NO_PLACEHOLDER } }, { projection: MARKS, limit })
-      .toArray(),
-    resourcesIn(database)
-      .find({ 'leaving.group': { $exists: true } }, { projection: MARKS, limit })
-      .toArray(),
-  ]);
-  return [...uncommitted, ...marked.filter(({ hidden }) => hidden === undefined)];
 }

@@ -1,21 +1,45 @@
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { NO_PLACEHOLDER, PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
+import { PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
+import type { Attempt } from '../attempts/attempt.ts';
+import { resolveMarks } from '../groups/resolve-marks.ts';
+import { type MarkedDocument, readTargets } from './visibility.ts';
 
-/** What is stored under these identities, seen or not. */
-export async function readResources(
-  database: Database,
-  keys: readonly ResourceKey[],
-): Promise<Map<ResourceKey, ResourceDocument>> {
-  if (keys.length === 0) return new Map();
-  const documents = await resourcesIn(database)
-    .find({ _id: { $in: [...keys] }, hidden: NO_PLACEHOLDER })
-    .toArray();
-  return new Map(documents.map((document) => [document._id, document]));
+/** What is stored under the keys that a writer writes, and under those that it refers to. */
+export interface FoundForWriting {
+  readonly own: ReadonlyMap<ResourceKey, ResourceDocument>;
+  /** Keys whose resource readers see and that no batch is deleting. */
+  readonly present: ReadonlySet<ResourceKey>;
+  /** Keys of its own that a placeholder holds -> its fence. */
+  readonly fenced: ReadonlyMap<ResourceKey, string>;
+  /** Keys that another batch is creating or deleting right now. */
+  readonly undecided: ReadonlySet<ResourceKey>;
 }
 
-/** The same for who is about to write there: placeholders too, as key -> fence. */
+/**
+ * Reads what a writer decides on, once its intent is laid (invariant 3). Resources that are marked for deletion or uncommitted are
+ * brought to their end first, as far as their group is decided, and then read again.
+ * @param targetKeys what the items refer to; those among `ownKeys` are read as such.
+ */
 export async function readForWriting(
+  database: Database,
+  attempt: Pick<Attempt, 'hasSuperseded'>,
+  ownKeys: readonly ResourceKey[],
+  targetKeys: Iterable<ResourceKey>,
+): Promise<FoundForWriting> {
+  const known = new Set(ownKeys);
+  const otherKeys = [...targetKeys].filter((key) => !known.has(key));
+  for (;;) {
+    const [own, others] = await Promise.all([readOwn(database, ownKeys), readTargets(database, otherKeys)]);
+    const documents: MarkedDocument[] = [...own.stored.values(), ...others.values()];
+    const { undecided, changed } = await resolveMarks(database, attempt, documents);
+    if (changed) continue;
+    const present = new Set(documents.flatMap(({ _id }) => (undecided.has(_id) ? [] : [_id])));
+    return { own: own.stored, fenced: own.fenced, present, undecided };
+  }
+}
+
+async function readOwn(
   database: Database,
   keys: readonly ResourceKey[],
 ): Promise<{ stored: Map<ResourceKey, ResourceDocument>; fenced: Map<ResourceKey, string> }> {

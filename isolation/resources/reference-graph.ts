@@ -12,18 +12,27 @@ const VERTEX = { id: 1, references: 1, hidden: 1, leaving: 1, updatedAt: 1 } as 
 /** Documents of a scan that are fetched at a time. */
 const SCAN_BATCH = 2000;
 
-/** What is stored under these identities, seen or not. */
-export async function readVertices(database: Database, keys: readonly ResourceKey[]): Promise<Vertex[]> {
-  return resourcesIn(database)
+/** Which of these resources readers see, with what they refer to. */
+export async function visibleVertices(database: Database, keys: readonly ResourceKey[]): Promise<Vertex[]> {
+  const stored = await resourcesIn(database)
     .find({ _id: { $in: [...keys] }, hidden: NO_PLACEHOLDER }, { projection: VERTEX })
     .toArray();
+  return visible(database, stored);
 }
 
 /**
- * Pages of the resources, seen or not, that refer to any of these identities: one identity may have any number of them.
+ * Pages of the resources that readers see and that refer to any of these identities.
  * @param keys at most `KEYS_PER_QUERY`.
  */
-export async function* readReferrers(database: Database, keys: readonly ResourceKey[]): AsyncGenerator<Vertex[]> {
+export async function* visibleReferrers(database: Database, keys: readonly ResourceKey[]): AsyncGenerator<Vertex[]> {
+  for await (const page of storedReferrers(database, keys)) yield visible(database, page);
+}
+
+/**
+ * Pages of the resources, visible or not, that refer to any of these identities: one identity may have any number of them.
+ * @param keys at most `KEYS_PER_QUERY`.
+ */
+export async function* storedReferrers(database: Database, keys: readonly ResourceKey[]): AsyncGenerator<Vertex[]> {
   if (keys.length === 0) return;
   const cursor = resourcesIn(database).find(
     { references: { $in: [...keys] } },

@@ -1,7 +1,13 @@
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { groupsIn } from '../groups/groups.ts';
-import { groupOf, readTargets } from './visibility.ts';
+import { groupOf, readTargets, visible } from './visibility.ts';
+
+/** Which of these identities a reader sees. */
+export async function presentKeys(database: Database, keys: readonly ResourceKey[]): Promise<ResourceKey[]> {
+  const documents = [...(await readTargets(database, keys)).values()];
+  return (await visible(database, documents)).map(({ _id }) => _id);
+}
 
 /** Which of these exist and stay, and which somebody is creating or deleting right now. */
 export async function checkTargets(

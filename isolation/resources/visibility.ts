@@ -4,7 +4,19 @@ import { KEYS_AT_ONCE, keySlices } from '../../store/mongodb/slices.ts';
 import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 import { committedGroups } from '../groups/groups.ts';
 
-/** Which of these identities a reader can see, with whether each is on its way out. */
+/** What is stored under these identities, visible or not, without placeholders. */
+export async function readStored(
+  database: Database,
+  keys: readonly ResourceKey[],
+): Promise<Map<ResourceKey, ResourceDocument>> {
+  if (keys.length === 0) return new Map();
+  const documents = await resourcesIn(database)
+    .find({ _id: { $in: [...keys] }, hidden: NO_PLACEHOLDER })
+    .toArray();
+  return new Map(documents.map((document) => [document._id, document]));
+}
+
+/** The same without the data: what tells whether a reader sees it. */
 export async function readTargets(
   database: Database,
   keys: readonly ResourceKey[],

@@ -2,7 +2,7 @@ import type { ItemAction } from '../../domain/batch/outcome.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { decideGroup } from '../groups/groups.ts';
-import { readResources } from './read-for-writing.ts';
+import { readStored } from './visibility.ts';
 import { makeVisible, removeUncommitted } from './write-resources.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function recordedWrites(
   batchId: string,
   items: readonly { readonly key: ResourceKey; readonly index: number }[],
 ): Promise<Map<number, ItemAction>> {
-  const resources = await readResources(database, [...new Set(items.map(({ key }) => key))]);
+  const resources = await readStored(database, [...new Set(items.map(({ key }) => key))]);
   for (const { _id, hidden, writes } of [...resources.values()]) {
     if (hidden === undefined || writes.every((write) => write.batchId !== batchId)) continue;
     if ((await endUncommitted(database, hidden, _id)) === 'aborted') resources.delete(_id);

@@ -124,7 +124,7 @@ export async function removeMarkedForDeletion(
  * Puts references in place that a change of the schema makes of unchanged data.
  * @returns false where some are as they were: written meanwhile, so that they have references of their own, or taken over.
  */
-export async function rewriteReferences(
+export async function replaceReferences(
   database: Database,
   rewrites: readonly { readonly of: ResourceDocument; readonly references: readonly ResourceKey[] }[],
 ): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { isTerminal } from '../../domain/batch/batch.ts';
-import { removeDeletionPlan } from '../../isolation/deletes/deletion-steps.ts';
+import { removeDeletionPlan } from '../../isolation/deletes/step-groups.ts';
 import { type BatchDocument, readBatch, removeBatch } from '../../store/batches/batches.ts';
 import { recordBatchDeleted } from '../../store/batches/idempotency-keys.ts';
 import { removeItemPages } from '../../store/items/item-pages.ts';

@@ -3,12 +3,10 @@ import { DroverError } from '../../domain/errors.ts';
 import { sameJson } from '../../domain/json/text.ts';
 import type { SchemaDefinition, SchemaDefinitionInput } from '../../domain/schema/definition.ts';
 import type { ReferenceField } from '../../domain/schema/references.ts';
-import type { ResourceKey } from '../../domain/write/resource.ts';
 import { fenceStored } from '../../isolation/attempts/fences.ts';
 import { intentsToWrite } from '../../isolation/intents/intents.ts';
-import { readResources } from '../../isolation/resources/read-for-writing.ts';
 import { countResourcesOfSchema, resourcesOfSchema } from '../../isolation/resources/resource-pages.ts';
-import { rewriteReferences } from '../../isolation/resources/write-resources.ts';
+import { rewriteReferences } from '../../isolation/resources/rewrite-references.ts';
 import {
   beginChange,
   type Change,
@@ -219,7 +217,7 @@ async function announceReferences(
 ): Promise<void> {
   const dangling = new Tally();
   for await (const documents of storedResources(database, change)) {
-    await rewrite(database, documents, (document) => [
+    await rewriteReferences(database, documents, (document) => [
       ...new Set([...document.references, ...after.referenceKeys(document)]),
     ]);
     for (const found of await findDangling(database, after, added, documents, targetDeadline())) dangling.add(found);
@@ -241,31 +239,9 @@ async function endEarlierRewrites(database: Database, change: Change): Promise<v
 /** Makes every stored reference what the data says under this schema. */
 async function settleReferences(database: Database, change: Change, schema: BoundSchema): Promise<void> {
   for await (const documents of storedResources(database, change)) {
-    await rewrite(database, documents, (document) => schema.referenceKeys(document));
+    await rewriteReferences(database, documents, (document) => schema.referenceKeys(document));
   }
   await recordSettled(database, change);
-}
-
-async function rewrite(
-  database: Database,
-  documents: readonly ResourceDocument[],
-  referencesOf: (document: ResourceDocument) => ResourceKey[],
-): Promise<void> {
-  for (let left = documents; ; ) {
-    const rewrites = left
-      .map((document) => ({ of: document, references: referencesOf(document) }))
-      .filter(({ of, references }) => !sameJson(references, of.references));
-    if (await rewriteReferences(database, rewrites)) return;
-    const now = await readResources(
-      database,
-      rewrites.map(({ of }) => of._id),
-    );
-    // one that was written meanwhile has its own references; one that an attempt has taken over is as it was
-    left = rewrites.flatMap(({ of: { _id, id, version } }) => {
-      const document = now.get(_id);
-      return document?.id === id && document.version === version ? [document] : [];
-    });
-  }
 }
 
 /** How many resources stand in the way, and the first of them. */

@@ -3,9 +3,13 @@ import { type ChargeMemory, NumberList } from '../../domain/collections/number-l
 import type { LinkedResources } from '../../domain/delete/linked-resources.ts';
 import { MAX_NAMED_REFERRERS } from '../../domain/limits.ts';
 import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
-import { readReferrers, readVertices, scanVertices, type Vertex } from '../../isolation/resources/reference-graph.ts';
+import {
+  scanVertices,
+  type Vertex,
+  visibleReferrers,
+  visibleVertices,
+} from '../../isolation/resources/reference-graph.ts';
 import { estimatedResources } from '../../isolation/resources/resource-sizes.ts';
-import { visible } from '../../isolation/resources/visibility.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { KEYS_PER_QUERY } from '../../store/mongodb/slices.ts';
 
@@ -49,7 +53,7 @@ export async function loadListed(loading: Loading): Promise<Uint8Array> {
   }
   for (const some of slicesOf(loading.linked, 0, present.length)) {
     await loading.progress();
-    for (const { _id } of await visible(loading.database, await readVertices(loading.database, some))) {
+    for (const { _id } of await visibleVertices(loading.database, some)) {
       present[loading.linked.keys.find(_id)] = 1;
     }
   }
@@ -79,9 +83,9 @@ async function* referrersOf(
   some: readonly ResourceKey[],
 ): AsyncGenerator<{ referrer: ResourceKey; target: ResourceKey }[]> {
   const targets = new Set(some);
-  for await (const page of readReferrers(database, some)) {
+  for await (const page of visibleReferrers(database, some)) {
     await progress();
-    yield (await visible(database, page)).flatMap(({ _id, references }) =>
+    yield page.flatMap(({ _id, references }) =>
       references.filter((key) => targets.has(key)).map((target) => ({ referrer: _id, target })),
     );
   }

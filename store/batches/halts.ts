@@ -12,7 +12,7 @@ export type Halt = 'suspended' | 'cancelled' | 'gone';
 type Controlled = Pick<BatchDocument, 'run' | 'status' | 'suspended' | 'cancelRequested' | 'deletedAt'>;
 
 /** What a batch, as it was read, says about work on one of its runs; null where nothing speaks against it. */
-export function haltIn(batch: Controlled | null, run: number): Halt | null {
+export function haltOf(batch: Controlled | null, run: number): Halt | null {
   if (batch === null || batch.run !== run || isTerminal(batch.status)) return 'gone';
   if (batch.cancelRequested || batch.deletedAt !== undefined) return 'cancelled';
   return batch.suspended ? 'suspended' : null;
@@ -27,5 +27,5 @@ export async function readHalt(
     { _id: batchId },
     { projection: { run: 1, status: 1, suspended: 1, cancelRequested: 1, deletedAt: 1 } },
   );
-  return haltIn(batch, run);
+  return haltOf(batch, run);
 }

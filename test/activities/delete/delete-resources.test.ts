@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Checkpoint } from '../../../activities/activity-context.ts';
 import { markForDeletion } from '../../../isolation/deletes/deletion-marks.ts';
-import { removeDeletionPlan } from '../../../isolation/deletes/deletion-steps.ts';
+import { removeDeletionPlan } from '../../../isolation/deletes/step-groups.ts';
 import { decideGroup, groupsIn } from '../../../isolation/groups/groups.ts';
 import { allExternalIds } from '../../../isolation/resources/reference-graph.ts';
 import { batchesIn } from '../../../store/batches/batches.ts';

@@ -1,11 +1,6 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import {
-  insertStep,
-  readStep,
-  removeDeletionPlan,
-  stepId,
-  unfinishedSteps,
-} from '../../../isolation/deletes/deletion-steps.ts';
+import { insertStep, readStep, stepId, unfinishedSteps } from '../../../isolation/deletes/deletion-steps.ts';
+import { removeDeletionPlan } from '../../../isolation/deletes/step-groups.ts';
 import { decideGroup, groupsIn } from '../../../isolation/groups/groups.ts';
 import { connectDatabase, type Database } from '../../../store/mongodb/database.ts';
 import { resourcesIn } from '../../../store/resources.ts';

@@ -4,7 +4,7 @@ import type { JsonObject, ResourceKey } from '../../../domain/write/resource.ts'
 import { fenceStored } from '../../../isolation/attempts/fences.ts';
 import { groupsIn } from '../../../isolation/groups/groups.ts';
 import { layIntent, withdrawIntent } from '../../../isolation/intents/intents.ts';
-import { rewriteReferences } from '../../../isolation/resources/write-resources.ts';
+import { replaceReferences } from '../../../isolation/resources/write-resources.ts';
 import {
   changeSchemaDefinition,
   deleteSchemaDefinition,
@@ -180,7 +180,7 @@ describe('a change of a schema definition', () => {
     const document = await resourcesIn(database).findOne({ _id: town });
     if (change === null || document === null) throw new Error('not there');
     await recordUnsettled(database, change);
-    await rewriteReferences(database, [{ of: document, references: [land] }]);
+    await replaceReferences(database, [{ of: document, references: [land] }]);
     await finishSchemaChanges(database);
     expect(await referencesOf(town)).toEqual([land]);
     await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
@@ -197,7 +197,7 @@ describe('a change of a schema definition', () => {
     await recordUnsettled(database, change);
     await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
     await changeSchemaDefinition(database, id, next, api.services.schemas.threads);
-    expect(await rewriteReferences(database, [{ of: document, references: [] }])).toBe(false);
+    expect(await replaceReferences(database, [{ of: document, references: [] }])).toBe(false);
     expect(await referencesOf(town)).toEqual([land]);
   });
 

@@ -1,0 +1,130 @@
+import type { ResourceKey } from '../../domain/write/resource.ts';
+import type { BatchDocument } from '../../store/batches/batches.ts';
+import { removeLists } from '../../store/items/key-lists.ts';
+import { fenceOutcomes } from '../../store/items/write-outcomes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { deleteFound } from '../../store/mongodb/each-by-id.ts';
+import { SupersededError } from '../../store/mongodb/errors.ts';
+import { slices } from '../../store/mongodb/slices.ts';
+import type { Attempt } from '../attempts/attempt.ts';
+import { sinceOf } from '../attempts/attempt-names.ts';
+import { assertExecution } from '../attempts/executions.ts';
+import { type CommitDocument, decideGroup, groupsIn, survivorsOf } from '../groups/groups.ts';
+import { removeMarkedForDeletion, unmarkForDeletion } from '../resources/write-resources.ts';
+import { type DeletionStep, partId, runsUpTo, stepsIn, unfinishedSteps, upTo } from './deletion-steps.ts';
+
+/**
+ * Takes a step over from earlier attempts: what one of them has committed is committed; nothing that another has under way (marks, a
+ * commit, outcomes of what it took for undeletable) changes anything from now on.
+ * @returns the commit of an earlier attempt, where there is one.
+ * @throws SupersededError where a later attempt or another execution is at work on the step.
+ */
+export async function takeOverStep(
+  database: Database,
+  attempt: Attempt,
+  batch: BatchDocument,
+  step: DeletionStep,
+  group: string,
+): Promise<CommitDocument | null> {
+  const groups = await noteGroup(database, step.id, group, attempt.since);
+  // a later execution that plans anew ends the groups that it finds (invariant 2)
+  await assertExecution(database, batch);
+  if (attempt.isFirst && groups.length === 0 && !batch.execution?.follows) return null;
+  await fenceOutcomes(
+    database,
+    batch,
+    [...step.targets.values()].flatMap(({ items }) => [...items]),
+  );
+  return endGroups(database, { ...step, groups });
+}
+
+/**
+ * Commits the group of a step: what it has marked and `survivors` does not name is gone for every reader.
+ * @throws SupersededError where a later attempt has aborted the group.
+ */
+export async function commitStep(
+  database: Database,
+  group: string,
+  survivors: readonly ResourceKey[],
+): Promise<CommitDocument> {
+  const commit = await decideGroup(database, group, 'committed', survivors);
+  if (commit.state === 'aborted') throw new SupersededError('a later attempt has taken over');
+  return commit;
+}
+
+/** Keys that a step has deleted: those of its group, once that is committed, but for the survivors. */
+export async function deletedKeys(
+  database: Database,
+  step: DeletionStep,
+  commit: CommitDocument | null,
+): Promise<ResourceKey[]> {
+  if (commit?.state !== 'committed') return [];
+  const survivors = new Set(await survivorsOf(database, commit));
+  return [...step.targets.keys()].filter((key) => !survivors.has(key));
+}
+
+/** What the groups of a step's attempts are named after it: `attemptName`. */
+export const groupOfAttempt = (id: string, { activity, id: attempt }: { activity: string; id: string }): string =>
+  `${id}${attempt.slice(activity.length)}`;
+
+/**
+ * Notes the group of an attempt before it marks anything. Who notes then looks: of two attempts at work at once one sees the other.
+ * @param since when the attempt was scheduled.
+ * @returns the groups of the attempts before it, to be ended. @throws SupersededError where a later one is noted, or the step is gone.
+ */
+async function noteGroup(database: Database, id: string, group: string, since: number): Promise<string[]> {
+  const noted = await stepsIn(database).findOneAndUpdate(
+    { _id: partId(id, 0) },
+    { $addToSet: { groups: group } },
+    { returnDocument: 'after', projection: { groups: 1 } },
+  );
+  const others = (noted?.groups ?? []).filter((other) => other !== group);
+  if (noted === null || others.some((other) => sinceOf(id, other) > since))
+    throw new SupersededError('a later attempt is at work on the step, or it is gone');
+  return others;
+}
+
+/** Forgets groups that have taken back their marks and commit nothing. */
+export async function forgetGroupsOf(database: Database, id: string, groups: readonly string[]): Promise<void> {
+  await stepsIn(database).updateOne({ _id: partId(id, 0) }, { $pullAll: { groups: [...groups] } });
+}
+
+/**
+ * Decides the groups of earlier attempts of a step, for good: those that are not committed are aborted, their marks taken back, and
+ * they are forgotten. A commit of theirs that is under way finds its document taken, and a mark that lands late is one of a group
+ * that is over.
+ * @returns the one that is committed, if one is.
+ */
+export async function endGroups(
+  database: Database,
+  step: Pick<DeletionStep, 'id' | 'groups' | 'targets'>,
+): Promise<CommitDocument | null> {
+  const aborted: string[] = [];
+  // that of a worker of the version before this one, which noted none
+  for (const group of [...step.groups, step.id]) {
+    const decision = await decideGroup(database, group, 'aborted');
+    if (decision.state === 'committed') return decision;
+    aborted.push(group);
+  }
+  for (const some of slices([...step.targets.keys()]))
+    for (const group of aborted) await unmarkForDeletion(database, group, some);
+  if (step.groups.length > 0) await forgetGroupsOf(database, step.id, step.groups);
+  return null;
+}
+
+/**
+ * Removes the plan of a delete batch that is over, up to a run or all of it, with what decides about its marks: those that a step has left behind are
+ * brought to their end first, for a mark without a decision would be one that never was decided. Safe to repeat.
+ */
+export async function removeDeletionPlan(database: Database, batchId: string, run?: number): Promise<void> {
+  for await (const step of unfinishedSteps(database, batchId, run)) {
+    const committed = await endGroups(database, step);
+    if (committed === null) continue;
+    for (const some of slices([...step.targets.keys()])) await removeMarkedForDeletion(database, committed._id, some);
+  }
+  await deleteFound(stepsIn(database), upTo(batchId, run));
+  await deleteFound(groupsIn(database), upTo(batchId, run));
+  // lists are of groups, which begin with batch and run
+  for (const owner of run === undefined ? [batchId] : runsUpTo(run).map((one) => `${batchId}/${one}`))
+    await removeLists(database, owner);
+}
