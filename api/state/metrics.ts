@@ -54,7 +54,7 @@ export class Metrics {
       registers,
     });
     this.#unavailable = new Counter({
-      name: 'drover_server_away_total',
+      name: 'drover_server_unavailable_total',
       help: 'Requests that were answered with 503, by the server that was unavailable',
       labelNames: ['server'],
       registers,

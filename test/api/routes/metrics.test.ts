@@ -57,7 +57,7 @@ test('a server that is away is counted', async () => {
   expect(
     (await away.request('POST', '/api/resources/thing/batch', { body: { resources: [{ externalId: 'a' }] } })).status,
   ).toBe(503);
-  expect(await metrics(away)).toMatch(/drover_server_away_total\{server="Temporal"\} 1\n/);
+  expect(await metrics(away)).toMatch(/drover_server_unavailable_total\{server="Temporal"\} 1\n/);
   await away.stop();
 });
 
