@@ -326,7 +326,7 @@ export function toOutcome(batch: WriteBatchDocument, item: WorkItem, result: Wri
   }
 }
 
-export function toMissingKey({ key, schemaDefinitionId, schemaName, externalId }: BoundReference): MissingKey {
+function toMissingKey({ key, schemaDefinitionId, schemaName, externalId }: BoundReference): MissingKey {
   return { key, schemaName, externalId, ...(schemaDefinitionId !== undefined && { schemaDefinitionId }) };
 }
 

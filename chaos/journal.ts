@@ -76,7 +76,7 @@ export interface Removal {
 }
 
 /** A resource as a client has read it at some moment between two; null: it was not there. */
-export interface ResourceRead {
+interface ResourceRead {
   readonly tenant: string;
   readonly kind: KindName;
   readonly externalId: string;
@@ -86,7 +86,7 @@ export interface ResourceRead {
 }
 
 /** The items of a batch as they were when a client first saw it finished. */
-export interface SeenEnd {
+interface SeenEnd {
   readonly tenant: string;
   readonly batchId: string;
   /** Ms since 1970, before it was read, and when it had been read. */

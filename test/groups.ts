@@ -48,7 +48,7 @@ interface Subject {
 }
 
 /** Folders of `test/`, each a group. */
-export const SUBJECTS: readonly Subject[] = [
+const SUBJECTS: readonly Subject[] = [
   { folder: 'activities' },
   { folder: 'api', without: ['api/camunda'], sharing: true },
   { folder: 'api/camunda' },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { appendTo } from '../../domain/collections/append-to.ts';
 
 /** Work that waits until few others run. */
-export interface WaitingWork<T> {
+interface WaitingWork<T> {
   /** Whose it is: those who wait take turns, whatever each has waiting. */
   readonly turn: string;
   /** Time after which it no longer counts as running, in ms. */

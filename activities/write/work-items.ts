@@ -27,7 +27,7 @@ export interface WorkItem extends WriteItem {
 }
 
 /** Reads the rules of a batch's operation. */
-export function writeRules(batch: WriteBatchDocument, schema: LoadedSchema): WriteRules {
+function writeRules(batch: WriteBatchDocument, schema: LoadedSchema): WriteRules {
   return {
     operation: batch.operation,
     onconflict: batch.operation === 'upload' ? batch.options.onconflict : 'upsert',

@@ -3,7 +3,7 @@ import type { ApiContext } from '../http/context.ts';
 import { readBooleanParameter } from './requests.ts';
 
 /** Type of every batch that the façade knows. */
-export const BATCH_TYPE = 'instance-deletion';
+const BATCH_TYPE = 'instance-deletion';
 
 /** Whether filters by properties that all batches share exclude every batch: another type, or any creator (batches have none). */
 export function selectsNothing(c: ApiContext): boolean {

@@ -10,7 +10,7 @@ import { isLive, type Termination } from '../../store/batches/terminations.ts';
 /** JSON as a Camunda 7.22 engine writes it: every field, in its order. */
 
 /** `2026-11-24T11:05:17.013+0000` */
-export const toCamundaDate = (date: Date): string => date.toISOString().replace('Z', '+0000');
+const toCamundaDate = (date: Date): string => date.toISOString().replace('Z', '+0000');
 
 const dateOrNull = (date: Date | null | undefined): string | null => (date ? toCamundaDate(date) : null);
 

@@ -230,7 +230,7 @@ export const pageQuery = ({ max, defaultLimit }: { max: number; defaultLimit: nu
 });
 
 /** How a list ends a page. */
-export const Pagination = z
+const Pagination = z
   .object({
     hasNextPage: z.boolean(),
     total: z

@@ -40,7 +40,7 @@ const Options = {
     .openapi('TerminateOptions'),
 } satisfies Record<Operation, z.ZodType>;
 
-export const BatchData = z
+const BatchData = z
   .object({
     batchId: z.string(),
     batchType: z.enum(Object.values(BATCH_TYPES) as [string, ...string[]]),

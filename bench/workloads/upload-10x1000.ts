@@ -10,7 +10,7 @@ export const upload10x1000: Benchmark = {
   run: (bench) => bench.withInstallation((drover) => uploadTen(bench, drover)),
 };
 
-export async function uploadTen(bench: Bench, drover: Installation): Promise<Figure[]> {
+async function uploadTen(bench: Bench, drover: Installation): Promise<Figure[]> {
   await uploadAtOnce(drover, await drover.newTenant(), 10, bench.size(1000));
   return inRounds(bench.rounds, async () => {
     const tenant = await drover.newTenant();

@@ -8,7 +8,7 @@ import { isPartial } from './outcomes.ts';
 import { type Gone, goneRequests } from './removals.ts';
 
 /** A succeeded write or delete of one resource. */
-export interface Done {
+interface Done {
   readonly match: Match;
   readonly item: ItemAnswer;
   readonly event: Event;

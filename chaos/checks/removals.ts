@@ -8,7 +8,7 @@ const SLICE = 100;
 
 /** Whether a request to remove a batch was answered so that the batch is gone, or lost, so that it may be. */
 export const isRemoved = ({ status }: Removal): boolean => status === 200;
-export const mayBeRemoved = ({ status }: Removal): boolean => status === null || status === 200 || status >= 500;
+const mayBeRemoved = ({ status }: Removal): boolean => status === null || status === 200 || status >= 500;
 
 /** A request whose batch is not there any more: whether its items have done anything is not known. */
 export interface Gone {

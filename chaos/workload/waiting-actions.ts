@@ -20,13 +20,7 @@ export function waitingFor(
 }
 
 /** An upload of one item. */
-export function single(
-  session: Session,
-  kind: KindName,
-  externalId: string,
-  wait: number,
-  wish: BodyWish,
-): SentRequest {
+function single(session: Session, kind: KindName, externalId: string, wait: number, wish: BodyWish): SentRequest {
   return session.make.request(
     { operation: 'upload', kind, options: { dependencyWaitTimeout: wait }, ...maybeKey(session, 0.2) },
     (mark) => [{ externalId, body: session.make.body(kind, externalId, `${mark}.0`, wish) }],

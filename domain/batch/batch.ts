@@ -17,25 +17,25 @@ export const BATCH_TYPES = {
 export type BatchType = (typeof BATCH_TYPES)[Operation];
 
 /** Options of an upload (seed 002); `dependencyWaitTimeout` in seconds, 0 = do not wait. */
-export interface UploadOptions {
+interface UploadOptions {
   readonly onconflict: 'upsert' | 'reject';
   readonly ignoreUnknownFields: boolean;
   readonly dependencyWaitTimeout: number;
 }
 
 /** Options of a patch (seed 001). */
-export interface PatchOptions {
+interface PatchOptions {
   readonly ignoreUnknownFields: boolean;
 }
 
 /** Options of a delete (seed 000). */
-export interface DeleteOptions {
+interface DeleteOptions {
   readonly cascade: boolean;
   readonly deleteAll: boolean;
 }
 
 /** Options of a deletion of process instances (seed 004). */
-export interface TerminateOptions {
+interface TerminateOptions {
   readonly deleteReason?: string;
   readonly skipCustomListeners: boolean;
   readonly skipSubprocesses: boolean;
@@ -59,13 +59,13 @@ interface OfSchemaDefinition {
 }
 
 /** Creates resources, or merges into those that are there. Its items are bodies. */
-export interface Upload extends OfSchemaDefinition {
+interface Upload extends OfSchemaDefinition {
   operation: 'upload';
   options: UploadOptions;
 }
 
 /** Merges into resources that are there. Its items are bodies. */
-export interface Patch extends OfSchemaDefinition {
+interface Patch extends OfSchemaDefinition {
   operation: 'patch';
   options: PatchOptions;
 }

@@ -24,7 +24,6 @@ export interface ItemError {
 
 export const ITEM_STATUSES = ['queued', 'pending', 'succeeded', 'failed', 'expired', 'skipped', 'cancelled'] as const;
 export type ItemStatus = (typeof ITEM_STATUSES)[number];
-export type TerminalItemStatus = Exclude<ItemStatus, 'queued' | 'pending'>;
 
 /** Whether an item is still to be carried out; one without an outcome is queued. */
 export const isOpen = (status: ItemStatus | undefined): boolean =>

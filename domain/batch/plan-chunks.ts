@@ -16,7 +16,7 @@ export interface PlannedItem {
 }
 
 /** Item indexes, in the order in which they are to be decided: the work of one activity. */
-export type Chunk = number[];
+type Chunk = number[];
 /** Chunks that can run side by side. Stages run one after the other. */
 export type Stage = Chunk[];
 

@@ -2,7 +2,7 @@ import { type Computation, STEPS_PER_SLICE } from '../collections/in-slices.ts';
 import { isDeleted, type NumberedDecision } from './decide-deletion.ts';
 
 /** What a resource that only the cascade deletes remembers of why: a few of those that it refers to and that go. */
-export const MAX_REASONS = 3;
+const MAX_REASONS = 3;
 
 /** Reasons of numbered resources, `MAX_REASONS` places each: the number + 1 of what it refers to, 0 where there is none. */
 export type CascadeReasons = Uint32Array;

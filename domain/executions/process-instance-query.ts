@@ -77,8 +77,6 @@ const READERS: { readonly [K in FilterName]-?: Reader<NonNullable<ProcessInstanc
   orQueries: (value, path) => readArray(value, path, MAX_FACADE_OR_QUERIES, readOrQuery),
 };
 
-export const FILTER_NAMES = Object.keys(READERS) as readonly FilterName[];
-
 /** Filters of the engine that say nothing about workflow executions. Unset (null or false) they are allowed, as clients send them. */
 const UNTRANSLATABLE = new Set([
   'activityIdIn',

@@ -28,7 +28,7 @@ export interface ExecutionView {
 export type AttributeValue = string | number | boolean | Date;
 
 /** Attributes that every execution has; every other name is a search attribute. */
-export type BuiltInAttribute =
+type BuiltInAttribute =
   | 'WorkflowId'
   | 'RunId'
   | 'WorkflowType'

@@ -11,7 +11,7 @@ export interface DefinitionFault {
  * How a subschema applies to a value: to the very value (`inPlace`), to the fields and items that references may stand under
  * (`property`, `items`), to other parts of it (`part`), or only where a `$ref` names it (`named`).
  */
-export type Relation = 'inPlace' | 'property' | 'items' | 'part' | 'named';
+type Relation = 'inPlace' | 'property' | 'items' | 'part' | 'named';
 
 type Shape = 'single' | 'list' | 'map';
 
@@ -141,7 +141,7 @@ function itemsKeyword(schema: JsonObject): readonly [Shape, Relation] {
   return ['single', Object.hasOwn(schema, 'prefixItems') ? 'part' : 'items'];
 }
 
-export function isSchema(value: JsonValue | undefined): value is JsonObject | boolean {
+function isSchema(value: JsonValue | undefined): value is JsonObject | boolean {
   return typeof value === 'boolean' || isObject(value);
 }
 

@@ -15,7 +15,7 @@ export interface LinearRegex {
  * worker. The syntax and meaning of ECMA-262, without lookaround and back-references; a repetition counts to 1,000.
  * @throws where the pattern cannot be done that way.
  */
-export function linearRegex(pattern: string): LinearRegex {
+function linearRegex(pattern: string): LinearRegex {
   if (pattern.length > MAX_PATTERN_LENGTH) throw new Error(`longer than ${MAX_PATTERN_LENGTH} characters`);
   return compiled(pattern, toRe2(pattern));
 }

@@ -59,7 +59,7 @@ export type WriteDecision =
  */
 export type Judge<T extends WriteItem = WriteItem> = (item: T, data: JsonObject) => readonly ItemError[] | null;
 
-export const judgeAtOnce: Judge = (item, data) => item.rules.schema.faults(data);
+const judgeAtOnce: Judge = (item, data) => item.rules.schema.faults(data);
 
 export interface WriteDecisions<T extends WriteItem> {
   readonly decisions: ReadonlyMap<T, WriteDecision>;

@@ -76,7 +76,7 @@ function assertLatest({ activity, since }: Attempt, intents: readonly string[]):
 }
 
 /** Nothing that was decided before is written any more, neither resources nor outcomes. */
-export async function fenceWrites(database: Database, token: string, writable: readonly Writable[]): Promise<void> {
+async function fenceWrites(database: Database, token: string, writable: readonly Writable[]): Promise<void> {
   for (const { batch, items } of writable) {
     await fenceResources(
       database,

@@ -15,7 +15,7 @@ import {
 import type { Database } from '../../store/mongodb/database.ts';
 
 /** A pending item as callers read it (contract section 3). */
-export interface PendingResource {
+interface PendingResource {
   readonly id: string;
   readonly resourceExternalId: string;
   readonly schemaDefinitionId: string;

@@ -85,7 +85,7 @@ export async function viewListedBatch(database: Database, batch: BatchDocument):
 }
 
 /** What the workflow says; null where none runs, or no worker answers in time. */
-export async function querySummary(client: Client, batchId: string): Promise<BatchSummary | null> {
+async function querySummary(client: Client, batchId: string): Promise<BatchSummary | null> {
   try {
     return await client.withDeadline(Date.now() + MAX_STATUS_QUERY_MS, () =>
       client.workflow.getHandle(batchWorkflowId(batchId)).query(statusQuery),
@@ -98,7 +98,7 @@ export async function querySummary(client: Client, batchId: string): Promise<Bat
 }
 
 /** The stored result, or what the stored outcomes add up to while there is none. */
-export async function storedSummary(database: Database, batch: BatchDocument): Promise<BatchSummary> {
+async function storedSummary(database: Database, batch: BatchDocument): Promise<BatchSummary> {
   const { status, suspended } = batch;
   if (batch.result) return { ...batch.result, status, suspended };
   const counts = noCounts();

@@ -30,7 +30,7 @@ export interface DeletionPreview {
   readonly notFound: number;
 }
 
-export interface SchemaDeletions {
+interface SchemaDeletions {
   readonly schemaDefinitionId: string;
   readonly schemaDefinitionName: string;
   readonly count: number;

@@ -26,7 +26,7 @@ export interface DescribedExecution extends ExecutionView {
   readonly children: readonly ChildExecution[];
 }
 
-export interface ChildExecution {
+interface ChildExecution {
   readonly workflowId: string;
   readonly runId: string;
   /** `TERMINATE`, `REQUEST_CANCEL` or `ABANDON`: what its parent's end does to it. */
@@ -97,7 +97,7 @@ const toReference = (execution: ExecutionReference | null | undefined): { workfl
 });
 
 /** A time of Temporal's, cut to milliseconds. */
-export function toDate(time: { seconds?: unknown; nanos?: number | null } | null | undefined): Date | null {
+function toDate(time: { seconds?: unknown; nanos?: number | null } | null | undefined): Date | null {
   return time ? new Date(Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1_000_000)) : null;
 }
 

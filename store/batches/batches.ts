@@ -92,9 +92,8 @@ export interface StoredBatch {
 }
 
 export type BatchDocument = Batch & StoredBatch;
-/** A batch whose items are bodies; one that is about resources; one that deletes them. */
+/** A batch whose items are bodies; one that deletes resources. */
 export type WriteBatchDocument = WriteBatch & StoredBatch;
-export type ResourceBatchDocument = ResourceBatch & StoredBatch;
 export type DeleteBatchDocument = Delete & StoredBatch;
 
 /** The collection `batches`. */

@@ -64,17 +64,17 @@ type Outcome<
 > = OutcomeOfAny & { status: Status } & Pick<OutcomeDetails, Has> &
   Partial<Pick<OutcomeDetails, MayHave>> & { [Other in Exclude<keyof OutcomeDetails, Has | MayHave>]?: never };
 
-export type QueuedOutcome = Outcome<'queued', never, 'target'>;
+type QueuedOutcome = Outcome<'queued', never, 'target'>;
 export type PendingOutcome = Outcome<
   'pending',
   'missing' | 'pendingSince' | 'expiresAt',
   'missingTotal' | 'missingList' | 'references'
 >;
-export type SucceededOutcome = Outcome<'succeeded', 'action'>;
-export type FailedOutcome = Outcome<'failed', 'errors', 'missing' | 'missingTotal'>;
+type SucceededOutcome = Outcome<'succeeded', 'action'>;
+type FailedOutcome = Outcome<'failed', 'errors', 'missing' | 'missingTotal'>;
 export type ExpiredOutcome = Outcome<'expired', 'errors' | 'missing', 'missingTotal'>;
-export type SkippedOutcome = Outcome<'skipped', 'errors'>;
-export type CancelledOutcome = Outcome<'cancelled', 'errors'>;
+type SkippedOutcome = Outcome<'skipped', 'errors'>;
+type CancelledOutcome = Outcome<'cancelled', 'errors'>;
 
 /** What became of one item, by status. A terminal outcome is written once, and changed by a retry only. */
 export type StoredOutcome =

@@ -171,7 +171,7 @@ const listedOf = ({ missing, list }: PendingItemDocument): ListedKeys => ({ keys
  * What a run claims pending items under. A name of its own for each: whoever is late, of an earlier run, gives back nothing that
  * a later one has claimed.
  */
-export const claimOf = ({ _id, run }: RunOfBatch): string => (run === 1 ? _id : `${_id}/${run}`);
+const claimOf = ({ _id, run }: RunOfBatch): string => (run === 1 ? _id : `${_id}/${run}`);
 
 const batchOfClaim = (claim: string): string => claim.split('/')[0] ?? claim;
 

@@ -123,11 +123,7 @@ function insertion(
   return { insertOne: { document: { _id: pageId(_id, page), outcomes: Object.fromEntries(entries), run } } };
 }
 
-export function update(
-  batch: OutcomeWriter,
-  page: number,
-  entries: Entries,
-): AnyBulkWriteOperation<OutcomePageDocument> {
+function update(batch: OutcomeWriter, page: number, entries: Entries): AnyBulkWriteOperation<OutcomePageDocument> {
   const { _id, run } = batch;
   return {
     updateOne: {

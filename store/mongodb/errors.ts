@@ -87,6 +87,3 @@ export function isDuplicateKey(error: unknown): boolean {
     error.result.getWriteConcernError() === undefined
   );
 }
-
-/** Whether the command is at fault, not the server or the way to it. */
-export const isRefusal = (error: unknown): boolean => kindOfFailure(error) === 'refusal';

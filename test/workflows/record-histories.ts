@@ -78,7 +78,7 @@ async function playExpiry(drover: Drover): Promise<Recorded> {
 }
 
 /** Of process instances that are not there, in two seeds. */
-export async function playTermination(drover: Drover): Promise<Recorded> {
+async function playTermination(drover: Drover): Promise<Recorded> {
   const response = await drover.app.request('/engine-rest/process-instance/delete', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

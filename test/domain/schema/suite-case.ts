@@ -16,7 +16,7 @@ const DRAFTS: Readonly<Record<string, string>> = {
 };
 
 /** The suite's schema as that of a field: references inside the document follow it there. */
-export function definitionOf(draft: string, schema: JsonObject | boolean): JsonObject {
+function definitionOf(draft: string, schema: JsonObject | boolean): JsonObject {
   const { $schema: _own, $id, ...field } = isObject(schema) ? schema : { allOf: [schema] };
   return {
     $schema: DRAFTS[draft] ?? '',
