@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-/** What was downloaded is not what we have seen and tested: it is not run. */
+/** A download has another checksum than the tested one: it is not run. */
 export class ChecksumError extends Error {
   override readonly name = 'ChecksumError';
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** @throws ChecksumError where the bytes are others than expected. */
+/** @throws ChecksumError if the bytes differ from the expected ones. */
 export function assertChecksum(bytes: Uint8Array, expected: string, what: string): void {
   const found = sha256(bytes);
   if (found === expected) return;

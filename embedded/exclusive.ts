@@ -34,7 +34,7 @@ export async function tryHold(name: string): Promise<Hold | null> {
   return null;
 }
 
-/** Takes the hold as soon as whoever has it lets go; `onWait` is called once when there is someone to wait for. */
+/** Takes the hold as soon as its holder releases it; `onWait` is called once if another process holds it. */
 export async function hold(name: string, onWait: () => void): Promise<Hold> {
   let waiting = false;
   for (;;) {
@@ -73,7 +73,7 @@ function listen(path: string, token: string): Promise<Server | null> {
   });
 }
 
-/** What the holder says, or null when nobody is behind the path any more. */
+/** What the holder says, or null if no process listens at the path any more. */
 function askHolder(path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect(path);

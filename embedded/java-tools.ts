@@ -6,7 +6,7 @@ import { assertChecksums } from './checksums.ts';
 import { onceBuilt, type Say } from './once-built.ts';
 import { findOnPath, run } from './processes.ts';
 
-/** In each folder: what the jars are that its pom names, as `sha256sum *.jar` tells. A new version needs a new list. */
+/** In each folder: checksums of the jars that its pom names, as `sha256sum *.jar` prints them. A new version needs a new list. */
 const CHECKSUMS = 'jars.sha256';
 
 const MAVEN_TIMEOUT_MS = 240_000;
@@ -15,7 +15,7 @@ const COMPILER_TIMEOUT_MS = 60_000;
 /**
  * The class path of a folder beside this file in `java/`: the jars that its pom names, and its sources compiled. Kept in
  * the cache under a hash of that folder.
- * @throws one line that says which tool is missing, what Maven or the compiler said, or which jar is not the one that we know.
+ * @throws one line that says which tool is missing, what Maven or the compiler said, or which jar has an unknown checksum.
  */
 export async function javaClassPath(folder: string, say: Say): Promise<string> {
   const source = join(import.meta.dirname, 'java', folder);

@@ -12,7 +12,7 @@ import { findOnPath, type ServerCommand, type ServerProcess, startServer } from 
 export interface EmbeddedMongodb {
   readonly uri: string;
   readonly process: ServerProcess;
-  /** Stops the server and removes what was only for this run. */
+  /** Stops the server and removes the data of this run, if it is temporary. */
   stop(): Promise<void>;
 }
 
@@ -80,7 +80,7 @@ async function downloadMongod(say: Say): Promise<string | null> {
       return null;
     }
     say(`MongoDB: downloading mongod ${wanted.version} (once, kept in ${downloadDir})`);
-    // the sum that its publisher has beside it, over TLS: there are too many versions and systems to keep a list of our own
+    // checked against the checksum that its publisher serves over TLS: a list here would need too many versions and systems
     return await MongoBinary.getPath({ ...wanted, downloadDir, checkMD5: true });
   } catch (error) {
     say(`MongoDB: mongod cannot be downloaded: ${firstLine(error)}`);

@@ -2,15 +2,15 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { hold } from './exclusive.ts';
 
-/** Says one line to whoever started us. */
+/** Prints one line for the user. */
 export type Say = (line: string) => void;
 
-/** An announcement is repeated after this long, so that a slow build does not look like a dead one; in ms. */
+/** An announcement is repeated after this long, in ms, so that a slow build is not taken for a hanging one. */
 const STILL_EVERY_MS = 15_000;
 
 /**
- * The path, after making sure that what belongs there was built: by us, by an earlier run, or by another process that is
- * at it now. `build` gets another path and fills it; only a whole result ever lies at `path`.
+ * Returns the path after making sure that its content was built: here, by an earlier run, or by another process that is building
+ * it now. `build` fills another path; only a complete result is moved to `path`.
  */
 export async function onceBuilt(
   path: string,
@@ -20,7 +20,7 @@ export async function onceBuilt(
 ): Promise<string> {
   if (existsSync(path)) return path;
   mkdirSync(dirname(path), { recursive: true });
-  const held = await hold(path, () => say(`waiting for another process that is at: ${what}`));
+  const held = await hold(path, () => say(`waiting for another process: ${what}`));
   const started = Date.now();
   const still = setInterval(
     () => say(`${what}: still at it after ${Math.round((Date.now() - started) / 1000)} s`),

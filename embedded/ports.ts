@@ -28,7 +28,7 @@ export function isFree(port: number, host: string): Promise<boolean> {
   });
 }
 
-/** Attempts at a port that someone else takes between our look and the server's start. */
+/** Attempts, as another program may take a port between the check and the server's start. */
 const ATTEMPTS = 3;
 
 /** Starts a server on a free port, the preferred one if it is free; again on others when it finds its port taken. */

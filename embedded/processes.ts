@@ -10,9 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface ServerProcess {
   /** Of the running server; null while it is down. */
   readonly pid: number | null;
-  /** Ends it at once, as a crash would (SIGKILL), and waits until it is gone. */
+  /** Ends it at once, as a crash would (SIGKILL), and waits until it has ended. */
   kill(): Promise<void>;
-  /** Ends it in order, by force after 10 s, and waits until it is gone. */
+  /** Ends it in order, by force after 10 s, and waits until it has ended. */
   stop(): Promise<void>;
   /** Starts it again at the same address over the same data, and waits until it answers. */
   restart(): Promise<void>;
@@ -23,9 +23,9 @@ export interface ServerCommand {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** Resolves when the server answers; asked again until it does. */
+  /** Resolves if the server answers; called again until it does. */
   readonly answers: () => Promise<void>;
-  /** DeliveryState each line of its standard output. */
+  /** Receives each line of its standard output. */
   readonly heard?: (line: string) => void;
 }
 
@@ -40,8 +40,8 @@ const FIRST_OUTPUT_KEPT = 500;
 const OUTPUT_KEPT = 4_000;
 
 /**
- * Becomes the server, so that the child's pid is the server's. What it leaves beside it waits for the pipe on descriptor
- * 3: a line means that the server is gone; the end of the pipe, that our process is, and then the server has to go too.
+ * Becomes the server, so that the child's pid is the server's. A guard process beside it reads the pipe on descriptor 3: a line
+ * means that the server has ended; the end of the pipe, that our process has ended, and then the guard ends the server.
  */
 const GUARDED_COMMAND = `
 (
@@ -110,8 +110,8 @@ export async function untilAnswering(
 }
 
 /**
- * Starts a process that ends with this one, however that dies. It is in a group of its own: Ctrl-C reaches us, and we stop the
- * servers when nothing uses them any more.
+ * Starts a process that ends with this one, however that dies. It has its own process group: Ctrl-C reaches only this process, which stops the
+ * servers once nothing uses them any more.
  */
 export function spawnGuarded(
   command: string,
@@ -130,7 +130,7 @@ export function spawnGuarded(
   return child;
 }
 
-/** Reads all that a child writes, so that it never waits for us, and gives the beginning (a reason) and the end of it. */
+/** Reads all that a child writes, so that it never blocks, and returns the beginning (a reason) and the end. */
 function lastOutput(child: ChildProcess): () => string {
   let first = '';
   let kept = '';
@@ -144,13 +144,13 @@ function lastOutput(child: ChildProcess): () => string {
   return () => (kept.startsWith(first) ? kept : `${first} … ${kept}`).trim() || 'no output';
 }
 
-/** Ends a process, by force after 10 s, and waits until it is gone. */
+/** Ends a process, by force after 10 s, and waits until it has ended. */
 export async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
+  const ended = once(child, 'exit');
   child.kill(signal);
   const force = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-  await gone;
+  await ended;
   clearTimeout(force);
 }
 

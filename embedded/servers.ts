@@ -20,7 +20,7 @@ export interface Servers {
   readonly mongodbUri: string;
   readonly temporalAddress: string;
   readonly temporalUiUrl: string | null;
-  /** Null where the server is not ours. */
+  /** Null if the server was not started here. */
   readonly mongo: ServerProcess | null;
   readonly temporal: ServerProcess | null;
   /** Stops what was started here. Safe to repeat. */
@@ -30,7 +30,7 @@ export interface Servers {
 /**
  * Makes sure that there is a MongoDB and a Temporal to work with, and returns when both answer. What it starts ends with
  * this process, however that dies.
- * @throws ConfigError in production, where nothing is embedded; an error of one line when neither is there nor can be had.
+ * @throws ConfigError in production, where nothing is embedded; an error of one line if a server neither exists nor can be started.
  */
 export async function startServers(options: ServersOptions): Promise<Servers> {
   const { config, dataDir, say } = options;
@@ -82,13 +82,13 @@ async function bothOrNone<A extends Stoppable | null, B extends Stoppable | null
 ): Promise<[A, B]> {
   let underWay = 2;
   for (const starting of [one, other]) {
-    const settled = (line: string): void => {
+    const finished = (line: string): void => {
       underWay--;
       if (underWay > 0 && line) say(`${line} (waiting for the other server before giving up)`);
     };
     starting.then(
-      () => settled(''),
-      (error: unknown) => settled(messageOf(error)),
+      () => finished(''),
+      (error: unknown) => finished(messageOf(error)),
     );
   }
   const [first, second] = await Promise.allSettled([one, other]);

@@ -15,7 +15,7 @@ import { startServers } from './servers.ts';
  * process. Ctrl-C stops all of it in order; a second one at once.
  */
 
-/** What a user can mend: told in one line, without a stack. */
+/** A problem that the user can fix: reported in one line, without a stack. */
 class StartError extends Error {}
 
 const say = (line: string): void => console.log(line);
@@ -42,7 +42,7 @@ async function start(): Promise<void> {
   started.push(servers.stop);
   const connected = { ...config, MONGODB_URI: servers.mongodbUri, TEMPORAL_ADDRESS: servers.temporalAddress };
   const logger = createLogger(config, {}, pino.destination(2));
-  onUncaughtError(logger, () => onFault(new StartError('an error that nobody caught; the log has it')));
+  onUncaughtError(logger, () => onFault(new StartError('an uncaught error; the log has it')));
   const worker = await startWorker(connected, logger);
   started.push(worker.stop);
   worker.ended.catch(onFault);
@@ -92,10 +92,10 @@ function explain(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** A terminal signals every process of its group, and npm passes its own on: what comes within this time is one signal, in ms. */
+/** A terminal signals every process of its group, and npm forwards its own: signals within this time count as one, in ms. */
 const SAME_SIGNAL_MS = 500;
 
-/** How often to look whether npm, which started us, is still there, in ms. */
+/** How often to check whether the npm process that started this one still runs, in ms. */
 const ORPHAN_CHECK_MS = 1_000;
 
 let stoppingSince: number | null = null;
@@ -116,7 +116,7 @@ function stopInOrder(): void {
   );
 }
 
-/** A worker that ends by itself leaves nothing to wait for; after an error that nobody caught nothing new is begun. */
+/** Stops everything when the worker ends by itself, or after an uncaught error. */
 function onFault(error: unknown): void {
   if (stoppingSince !== null) return;
   console.error(`drover stops: ${explain(error)}`);
@@ -124,7 +124,7 @@ function onFault(error: unknown): void {
   void stopAll().finally(() => process.exit(1));
 }
 
-/** A killed npm passes nothing on. */
+/** A killed npm forwards no signal. */
 function stopWithNpm(): void {
   const parent = process.ppid;
   const check = setInterval(() => {

@@ -55,7 +55,7 @@ const DYNAMIC_CONFIG: Readonly<Record<string, boolean | number>> = {
   // one process has nothing to divide a task queue among
   'matching.numTaskqueueReadPartitions': 1,
   'matching.numTaskqueueWritePartitions': 1,
-  // a deleted batch's executions go at once, not up to a minute later: it has no parent that its close is still to be told to
+  // a deleted batch's executions go at once, not up to a minute later: it has no parent that would still have to be notified
   'history.transferProcessorEnsureCloseBeforeDelete': false,
 };
 

@@ -27,7 +27,7 @@ const start = (script: string, ready: RegExp, environment: Record<string, string
 
 const PROGRAMS = [
   { name: 'the API', script: 'api/main.ts', ready: /^ready / },
-  { name: 'a worker', script: 'worker/main.ts', ready: /the worker takes batches/ },
+  { name: 'a worker', script: 'worker/main.ts', ready: /the worker is running/ },
   { name: 'npm start', script: 'embedded/start.ts', ready: /^ready / },
 ];
 

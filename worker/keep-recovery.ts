@@ -9,7 +9,7 @@ const EVERY_MS = 30_000;
 const FAILED_MS = 5_000;
 const CALL_TIMEOUT_MS = 5_000;
 
-/** Keeps the recovery workflow of a task queue running until `stopped`; of many workers one starts it. */
+/** Keeps the recovery workflow of a task queue running until `stopped`; if several workers try, one starts it. */
 export async function keepRecovery(
   client: Client,
   taskQueue: string,
@@ -25,7 +25,7 @@ export async function keepRecovery(
   }
 }
 
-/** @param logger told why it failed; null where that is known. */
+/** @param logger receives the reason of a failure; null if it is known already. */
 async function tryToEnsure(client: Client, taskQueue: string, logger: Logger | null): Promise<boolean> {
   const inTime = <T>(call: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + CALL_TIMEOUT_MS, call);
   try {
@@ -35,7 +35,7 @@ async function tryToEnsure(client: Client, taskQueue: string, logger: Logger | n
     if (logger === null) return false;
     const missing = await inTime(() => missingSetup(client)).catch(() => []);
     const advice = missing.length > 0 ? ': something is missing that `npm run setup` creates' : '';
-    logger.warn({ err: error, missing }, `recovery could not be started; it is tried again${advice}`);
+    logger.warn({ err: error, missing }, `recovery could not be started; it will be tried again${advice}`);
     return false;
   }
 }

@@ -8,7 +8,7 @@ try {
   const config = loadConfig();
   const logger = createLogger(config, { service: 'worker' });
   const worker = await startWorker(config, logger);
-  logger.info({ taskQueue: config.TEMPORAL_TASK_QUEUE }, 'the worker takes batches');
+  logger.info({ taskQueue: config.TEMPORAL_TASK_QUEUE }, 'the worker is running');
   endInOrder(logger, 'worker', worker.stop);
   await worker.ended;
 } catch (error) {

@@ -3,8 +3,8 @@ import type { ActivityInterceptors } from '@temporalio/worker';
 import type { Counts } from '../domain/batch/outcome.ts';
 
 /**
- * Counts what became of items, as activities tell it: `drover_items` by status, beside the metrics of the SDK itself. An activity
- * that is delivered again counts again: for watching, not for the books.
+ * Counts outcomes of items from the results of activities: `drover_items` by status, beside the metrics of the SDK. A retried
+ * activity counts again: the numbers are for monitoring, not for accounting.
  */
 export function countOutcomes({ metricMeter }: Context): ActivityInterceptors {
   const items = metricMeter.createCounter('drover_items', 'items', 'Items by what became of them');
@@ -19,7 +19,7 @@ export function countOutcomes({ metricMeter }: Context): ActivityInterceptors {
   };
 }
 
-/** Most activities answer with a tally of outcomes. */
+/** Most activities return a tally of outcomes. */
 function countsIn(result: unknown): Partial<Counts> {
   const { tally } = (typeof result === 'object' && result !== null ? result : {}) as {
     tally?: { counts: Partial<Counts> };

@@ -7,16 +7,15 @@ import {
 import { unreadable } from '../workflows/messages.ts';
 
 /**
- * Lets workflows have every payload that reaches them. A signal can come from any program, in an encoding that the SDK does not
- * know, or encrypted by nobody with a key of ours; the workflow task would fail on it, again and again, and with it everything
- * that its batch does (contract section 4: a signal is a hint). What is ours is readable as long as its key is there: a workflow
- * that cannot read its own input says so, and is tried again. What an activity is given or gives is ours alone, and has to be
- * readable.
+ * Replaces payloads that a workflow cannot read. A signal can come from any program, in an encoding that the SDK does not know, or
+ * encrypted with another key; the workflow task would fail on it again and again, and block its batch (contract section 4: a signal
+ * is a hint). Drover's own payloads are readable as long as their key is configured: a workflow that cannot read its own input fails
+ * its task, which is retried. Inputs and results of activities are always Drover's own, and must be readable.
  */
 export class ReadablePayloads implements PayloadCodec {
   readonly #codecs: readonly PayloadCodec[];
 
-  /** @param codecs what payloads go through otherwise; decoding goes from the last to the first. */
+  /** @param codecs the other codecs of payloads; decoding applies them from the last to the first. */
   constructor(codecs: readonly PayloadCodec[]) {
     this.#codecs = codecs;
   }

@@ -5,8 +5,8 @@ import type { Config } from '../config.ts';
 let isInstalled = false;
 
 /**
- * What all workers of a process share: the SDK logs through ours, its native part too, and shows metrics (its own and those of
- * activities) where an address for them is configured. The first call counts: a process has one runtime.
+ * What all workers of a process share: the SDK and its native part write to Drover's logger, and serve metrics (their own and those
+ * of activities) if an address is configured. Only the first call has an effect: a process has one runtime.
  */
 export function installRuntime(
   { WORKER_METRICS_ADDRESS: bindAddress }: Pick<Config, 'WORKER_METRICS_ADDRESS'>,
@@ -30,7 +30,7 @@ export function installRuntime(
   });
 }
 
-/** Of what the SDK tells of an activity or workflow: names and ids. */
+/** The fields that the SDK logs for an activity or workflow, reduced to names and ids. */
 function withoutBodies(meta: Record<string, unknown> | undefined): Record<string, unknown> {
   const { workflowId, activityType, attempt, error } = meta ?? {};
   return { workflowId, activityType, attempt, error: error instanceof Error ? error.message : error };

@@ -8,17 +8,17 @@ import { createNamespace, missingSetup, registerSearchAttributes } from '../serv
 import { connectDatabase } from '../store/mongodb/database.ts';
 import { createIndexes, INDEXES } from '../store/mongodb/indexes.ts';
 
-/** How long the servers are waited for: both may just be starting, in ms. */
+/** How long to wait for the servers, which may be starting, in ms. */
 const PATIENCE_MS = 120_000;
 const RETRY_MS = 1_000;
 const CALL_TIMEOUT_MS = 10_000;
-/** Building an index on a large collection takes its time, in ms. */
+/** How long building an index on a large collection may take, in ms. */
 const INDEX_TIMEOUT_MS = 3_600_000;
 
 /**
- * Creates what Drover needs in servers that others run, and is not there yet: the namespace, the search attributes, the recovery
- * workflow, the indexes. Safe to repeat, and to run beside a Drover at work.
- * @param say told of each step what it has done.
+ * Creates what Drover needs in configured servers, unless it exists: the namespace, the search attributes, the recovery
+ * workflow, the indexes. Safe to repeat, and to run beside a running Drover.
+ * @param say receives one line for each step.
  * @throws where a server cannot be reached in time, or the account may not do what is needed.
  */
 export async function setUp(config: Config, say: (line: string) => void, patienceMs = PATIENCE_MS): Promise<void> {
@@ -34,7 +34,7 @@ async function setUpTemporal(config: Config, say: (line: string) => void, patien
   try {
     const namespace = config.TEMPORAL_NAMESPACE;
     say(`namespace ${namespace}: ${(await step(() => createNamespace(client))) ? 'created' : 'there'}`);
-    // servers take a moment to know of a namespace or attribute that is new
+    // it takes a moment until all servers know a new namespace or attribute
     const registered = await step(() => registerSearchAttributes(client));
     say(`search attributes: ${registered.length > 0 ? `registered ${registered.join(', ')}` : 'there'}`);
     const wrong = await step(async () => {
@@ -52,7 +52,7 @@ async function setUpTemporal(config: Config, say: (line: string) => void, patien
   }
 }
 
-/** What was created is not known everywhere yet. */
+/** Not all servers know yet what was created. */
 class NotThereYet extends Error {}
 
 async function untilReached<T>(until: number, act: () => Promise<T>): Promise<T> {
@@ -61,7 +61,7 @@ async function untilReached<T>(until: number, act: () => Promise<T>): Promise<T>
       return await act();
     } catch (error) {
       const why = startFailure(error);
-      // a server that knows the namespace only from its cache says so for some seconds
+      // a server whose cache does not have the namespace yet answers this for some seconds
       const passes = error instanceof NotThereYet || why === 'unavailable' || why === 'busy' || why === 'not_set_up';
       if (!passes || Date.now() > until) throw error;
       await sleep(RETRY_MS);

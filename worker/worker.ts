@@ -17,32 +17,32 @@ import { ReadablePayloads } from './readable-payloads.ts';
 import { installRuntime } from './runtime.ts';
 
 /**
- * Activities of one process. What is taken from the task queue here is not done by another worker, so not many more than are at
- * work (`WRITERS_PER_WORKER`). And one that is there all the time: recovery.
+ * Concurrent activities of one process. No other worker can run a task that was polled here, so it is not much more than the
+ * number of activities that write (`WRITERS_PER_WORKER`). One of them is always recovery.
  */
 const MAX_CONCURRENT_ACTIVITIES = 16 + 1;
-/** Activities of one process that wait for executions to end, eight of a batch: they have a task queue of their own. */
+/** Concurrent activities of one process that wait for executions to end, up to eight of a batch: they have their own task queue. */
 const MAX_CONCURRENT_TERMINATIONS = 32;
-/** Plans of writes, and ends of small batches, inside workflow tasks. */
+/** Concurrent local activities: plans of writes and the finishing of small batches, inside workflow tasks. */
 const MAX_CONCURRENT_LOCAL_ACTIVITIES = 4;
-/** Workflows kept in memory; one that is not is replayed from its history. */
+/** Workflows kept in memory; others are replayed from their history. */
 const MAX_CACHED_WORKFLOWS = 500;
-/** Time after which a workflow that is in the memory of a dead worker goes to another one. */
+/** Time after which another worker continues a workflow that was cached by a dead worker. */
 const STICKY_TIMEOUT = '5s';
-/** Time that activities are given to end when the worker is told to stop. */
+/** Time for activities to end when the worker stops. */
 const DRAIN = '25s';
 
 export interface RunningWorker {
   /** Ends polling, lets activities finish, and closes what it had opened. */
   stop(): Promise<void>;
-  /** Settles when the worker ends by itself: rejected where it failed. */
+  /** Resolves when the worker ends by itself; rejected if it has failed. */
   readonly ended: Promise<void>;
 }
 
 export interface WorkerOptions {
   /** Tests only: see `ActivityContext.checkpoint`. */
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
-  /** Tests of a batch alone do without recovery. */
+  /** For tests that need no recovery. */
   readonly withRecovery?: boolean;
   /** File with the bundled workflows; absent: they are bundled at the start, which takes some seconds. */
   readonly workflowBundle?: string;
@@ -115,7 +115,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
   return {
     ended,
     stop: async () => {
-      // it takes no more tasks by the time at which recovery lets go of its own
+      // the worker must have stopped polling before recovery gives up its activity
       stopPolling();
       stopped.abort();
       await ended.catch((error: unknown) => logger.error({ err: error }, 'the worker failed'));
@@ -127,7 +127,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
   };
 }
 
-/** Runs workers of one process; where one of them fails, all end. */
+/** Runs the workers of one process; if one of them fails, all end. */
 function runTogether(workers: readonly Worker[]): { ended: Promise<void>; stopPolling: () => void } {
   const stopPolling = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();

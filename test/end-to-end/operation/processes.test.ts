@@ -18,8 +18,8 @@ beforeAll(async () => {
   const all = await Promise.all([
     npmRun('api', /^ready (http.+)$/),
     npmRun('api', /^ready (http.+)$/),
-    npmRun('worker', /the worker takes batches/),
-    npmRun('worker', /the worker takes batches/),
+    npmRun('worker', /the worker is running/),
+    npmRun('worker', /the worker is running/),
   ]);
   apis = all.slice(0, 2);
   workers = all.slice(2);
