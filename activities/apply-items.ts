@@ -106,6 +106,21 @@ async function finishBegun(
 }
 
 /**
+ * As `finishBegun`, where what is left is planned again: that leaves out what is pending, as the workflow knows of it. So what an
+ * earlier attempt has made pending, and died before it could say so, is said here (invariant 1).
+ */
+async function finishOutdated(
+  context: ActivityContext,
+  batch: WriteBatchDocument,
+  open: readonly number[],
+): Promise<Applied> {
+  const { outcomes, left } = await finishBegun(context, batch, open);
+  const stored = await readOutcomes(context.database, batch, left);
+  const isPending = (index: number): boolean => stored.get(index)?.status === 'pending';
+  return { outcomes: new Map([...stored, ...outcomes]), left: left.filter((index) => !isPending(index)) };
+}
+
+/**
  * Others are at work on what pending items need. What was written is told (invariant 5), what has failed has; the rest is pending
  * as before, and nobody finds it until its batch has looked again, which it does.
  */
@@ -170,7 +185,7 @@ async function applyOpen(
   // batch. The version is checked once more under the intent: from there on it stays.
   if (await isPlannedOtherwise(schemas, schema, links)) {
     await endEarlierAttempts(database, attempt, batch, writable);
-    return { ...(await finishBegun(context, batch, open)), isOutdated: true };
+    return { ...(await finishOutdated(context, batch, open)), isOutdated: true };
   }
   const read = await readItems(database, batch, open);
   const waiting = pendingKeys(batch, read, before);

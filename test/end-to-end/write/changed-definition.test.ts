@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
-import { defaultPayloadConverter } from '@temporalio/common';
+import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { temporal as protocol } from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { schemaDefinitionsIn } from '../../../store/definitions/schema-definitions.ts';
 import type { WorkResult } from '../../../workflows/messages.ts';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness.ts';
@@ -89,6 +90,31 @@ test.each([
     await expectReplays(name, await handle.fetchHistory());
   },
 );
+
+test('an item that an attempt made pending before its definition changed, and could not say so, goes on waiting', async () => {
+  await drover.define('harbour', {});
+  const id = await drover.define('ship', { home: { $ref: 'reach:schemas/harbour' } });
+  const schema = {
+    type: 'object',
+    properties: { home: { $ref: 'reach:schemas/harbour' }, tows: { $ref: 'reach:schemas/ship' } },
+  };
+  let changed: Promise<{ status: number }> | undefined;
+  activities.atCheckpoint(async (at) => {
+    if (at !== 'outcomes-stored' || changed !== undefined) return;
+    changed = drover.request('PUT', '/partner/schema-definitions/ship', { body: { schema } });
+    const isChanging = async () =>
+      (await schemaDefinitionsIn(drover.services.database).findOne({ _id: id }))?.changing !== undefined;
+    await expect.poll(isChanging).toBe(true);
+    throw ApplicationFailure.retryable('the answer of the worker is lost');
+  });
+  const wait = { dependencyWaitTimeout: 600 };
+  const batchId = await drover.upload('ship', [{ externalId: 's', home: 'h' }, { externalId: 't' }], wait);
+  await drover.waiting(batchId);
+  expect((await changed)?.status).toBe(200);
+  expect((await drover.batch(batchId)).counts).toMatchObject({ pending: 1, succeeded: 1, queued: 0 });
+  await drover.ended(await drover.upload('harbour', [{ externalId: 'h' }]));
+  expect(await drover.ended(batchId)).toMatchObject({ status: 'success', actions: { created: 2 } });
+});
 
 test('who refers to a resource is told with the fields of the definition as another API process has changed it', async () => {
   await drover.define('land', {});
