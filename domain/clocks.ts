@@ -1,6 +1,6 @@
 /**
  * How far the clock of a process may be off, either way, in ms. Nothing that a process decides on a time which another one has
- * noted is wrong as long as it is not more; what stays right whatever clocks say is told at each place.
+ * noted is wrong as long as it is not more; what stays right whatever clocks say is said at each place.
  */
 export const CLOCK_OFF_MS = 30_000;
 

@@ -10,7 +10,7 @@ import { kindOfFailure } from '../store/mongodb/errors.ts';
  * - `refused`: this one call is wrong in itself; others may succeed;
  * - `unavailable`: it cannot be reached, or does not work.
  */
-export type StartFailure = 'busy' | 'not_set_up' | 'denied' | 'refused' | 'unavailable';
+type StartFailure = 'busy' | 'not_set_up' | 'denied' | 'refused' | 'unavailable';
 
 /** How the SDK says that a connection was not made in time: an error without a class or code of its own. */
 const CONNECTING_TIMED_OUT = 'Failed to connect before the deadline';

@@ -44,7 +44,7 @@ async function deliver(context: ActivityContext, batch: BatchDocument): Promise<
   if (batch.unstarted) return false;
   try {
     const tell = (): Promise<DeliveryState> => deliverRequest(context, batch);
-    return (await context.client.withDeadline(Date.now() + TELL_TIMEOUT_MS, tell)) === 'told';
+    return (await context.client.withDeadline(Date.now() + TELL_TIMEOUT_MS, tell)) === 'delivered';
   } catch (error) {
     logPostponed(
       context.logger,

@@ -109,7 +109,7 @@ export const ofWrite = <B extends Batch>(batch: B) => ofOperation(batch, 'upload
 export const waitSecondsOf = (batch: Batch): number =>
   batch.operation === 'upload' ? batch.options.dependencyWaitTimeout : 0;
 
-export type RunningStatus = 'queued' | 'processing' | 'waiting';
+type RunningStatus = 'queued' | 'processing' | 'waiting';
 export type TerminalStatus = 'success' | 'partial_success' | 'failed' | 'cancelled';
 export type BatchStatus = RunningStatus | TerminalStatus;
 
@@ -177,7 +177,7 @@ export interface BatchSummary extends Readonly<BatchResult> {
 export interface RunningState {
   readonly status: RunningStatus;
   readonly suspended: boolean;
-  /** The latest request that the workflow was told of; null: none. Absent: it was started by an earlier version. */
+  /** The latest control request that was delivered to the workflow; null: none. Absent: it was started by an earlier version. */
   readonly asked?: string | null;
   /** The batch was cancelled by a signal of a program, or in Temporal. */
   readonly cancelled?: true;

@@ -14,7 +14,7 @@ interface Frame {
 
 /**
  * A hash that two texts share exactly if they are the same JSON value: white space, the order of members and the way in which a
- * number or a character is written do not count. `about` tells values apart that mean something else. Depth costs memory, not
+ * number or a character is written do not count. `about` distinguishes values that mean something else. Depth costs memory, not
  * stack, and no second text is held.
  */
 export function canonicalHash(about: readonly string[], root: unknown): string {

@@ -18,7 +18,7 @@ export function fairness({ scope, total }: { readonly scope: string; readonly to
 /** Recovery has a task every few minutes, which does not wait behind the tasks of any tenant. */
 export const RECOVERY_PRIORITY = { priorityKey: 1, fairnessKey: 'recovery' } as const;
 
-/** FNV-1a, 32 bits, in hexadecimal: tells long names apart that begin alike. */
+/** FNV-1a, 32 bits, in hexadecimal: distinguishes long names that begin alike. */
 function hash(text: string): string {
   let sum = 0x811c9dc5;
   for (const character of text) sum = Math.imul(sum ^ (character.codePointAt(0) ?? 0), 0x01000193);

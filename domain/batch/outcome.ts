@@ -25,7 +25,7 @@ export interface ItemError {
 export const ITEM_STATUSES = ['queued', 'pending', 'succeeded', 'failed', 'expired', 'skipped', 'cancelled'] as const;
 export type ItemStatus = (typeof ITEM_STATUSES)[number];
 
-/** Whether an item is still to be carried out; one without an outcome is queued. */
+/** Whether an item is still to be applied; one without an outcome is queued. */
 export const isOpen = (status: ItemStatus | undefined): boolean =>
   status === undefined || status === 'queued' || status === 'pending';
 

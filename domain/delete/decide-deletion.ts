@@ -46,7 +46,7 @@ export function* numberedDecision(
 
 type Graph = Pick<NumberedDecision, 'referrers' | 'components'>;
 
-/** All components that hold a target, and that refer to one of these: looked at after all that they refer to. */
+/** All components that hold a target, and that refer to one of these: decided after all that they refer to. */
 function* withReferrers(graph: Graph, targets: Uint8Array): Computation<Int32Array> {
   const { count } = graph.components;
   const stages = new Int32Array(count).fill(STAYS);
@@ -58,7 +58,7 @@ function* withReferrers(graph: Graph, targets: Uint8Array): Computation<Int32Arr
   return stages;
 }
 
-/** All components that hold targets only, and that none of the others refers to: looked at after all that refer to them. */
+/** All components that hold targets only, and that none of the others refers to: decided after all that refer to them. */
 function* unreferenced(graph: Graph, targets: Uint8Array): Computation<Int32Array> {
   const { count } = graph.components;
   const stages = new Int32Array(count);

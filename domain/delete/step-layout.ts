@@ -1,7 +1,7 @@
 import { type Computation, STEPS_PER_SLICE } from '../collections/in-slices.ts';
 import { type NumberedDecision, STAYS } from './decide-deletion.ts';
 
-/** A delete is cut into about this many steps, each carried out by one activity, within the limits below. */
+/** A delete is cut into about this many steps, each applied by one activity, within the limits below. */
 const STEPS_PER_DELETION = 40;
 const MIN_KEYS_PER_STEP = 50;
 /** One step has to be over in seconds. */

@@ -3,7 +3,7 @@ import { addInto } from '../batch/tally.ts';
 
 /**
  * What became of jobs of a deletion of process instances: an activity with its items is one. One with a failed item has failed and
- * remains to be done; one with all of its items settled otherwise is completed.
+ * remains to be done; one with all of its items finished otherwise is completed.
  */
 export interface JobCounts {
   readonly completed: number;
@@ -28,7 +28,7 @@ export const totalJobs = ({ total, options }: Pick<JobLayout, 'total' | 'options
 export class JobCounter {
   readonly #size: number;
   readonly #total: number;
-  readonly #settled: Record<number, number> = {};
+  readonly #completedItems: Record<number, number> = {};
   readonly #failed = new Set<number>();
   #completed = 0;
 
@@ -40,10 +40,10 @@ export class JobCounter {
   add(index: number, status: ItemStatus): void {
     const job = Math.floor(index / this.#size);
     if (isFailed(status)) this.#failed.add(job);
-    else if (isSettled(status)) addInto(this.#settled, { [job]: 1 });
-    if (this.#settled[job] === Math.min(this.#size, this.#total - job * this.#size)) {
+    else if (isCompleted(status)) addInto(this.#completedItems, { [job]: 1 });
+    if (this.#completedItems[job] === Math.min(this.#size, this.#total - job * this.#size)) {
       this.#completed += 1;
-      delete this.#settled[job];
+      delete this.#completedItems[job];
     }
   }
 
@@ -53,7 +53,7 @@ export class JobCounter {
 }
 
 const isFailed = (status: ItemStatus): boolean => status === 'failed' || status === 'expired' || status === 'cancelled';
-const isSettled = (status: ItemStatus): boolean => status === 'succeeded' || status === 'skipped';
+const isCompleted = (status: ItemStatus): boolean => status === 'succeeded' || status === 'skipped';
 
 /** Items that are planned at a time. */
 export const itemsPerSeed = ({ options }: Pick<JobLayout, 'options'>): number =>

@@ -9,7 +9,7 @@ import { and, type Condition, equals, NEVER, or } from './visibility-condition.t
 const PAUSE_INFO = 'TemporalPauseInfo';
 
 /** What has to be looked up before a filter can be translated. */
-export interface FilterFacts {
+interface FilterFacts {
   /** Search attributes of the namespace that users registered. */
   readonly types: ReadonlyMap<string, AttributeType>;
   /** Parent of each execution that `subInstancesIn` names; absent where there is none. */

@@ -21,7 +21,7 @@ export interface ExecutionView {
   readonly status: string;
   /** Search attributes with a value, by name. */
   readonly attributes: ReadonlyMap<string, readonly AttributeValue[]>;
-  /** Whether no child of it runs; null where nobody has looked. */
+  /** Whether no child of it runs; null where that is not known. */
   readonly isLeaf: boolean | null;
 }
 
@@ -70,7 +70,7 @@ export const equals = (attribute: string, value: AttributeValue): Condition => (
 });
 export const NEVER: Condition = { kind: 'or', of: [] };
 
-export interface VisibilityQuery {
+interface VisibilityQuery {
   /** Matches every execution that the condition holds for; '' matches all. */
   readonly query: string;
   /** Whether it matches no others. If not, counting means listing and testing. */

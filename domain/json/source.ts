@@ -136,7 +136,7 @@ export interface JsonFlaw {
 const MAX_LITERAL = 40;
 /** Most flaws found in one text. */
 const MAX_FLAWS = 2_000;
-/** Steps of a path within which only the first flaw is told: one of each `resources[n]`. */
+/** Steps of a path within which only the first flaw is reported: one of each `resources[n]`. */
 const STEPS_OF_A_PLACE = 2;
 
 /**
@@ -166,13 +166,14 @@ function readClosely(text: string): readonly JsonFlaw[] {
   const frames: Frame[] = [];
   // by the numbers of its steps: a name of megabytes is not written out for every flaw below it
   const note = (message: string): void => {
-    told = frames.slice(0, STEPS_OF_A_PLACE).map(({ number }) => number);
-    const place = told.join();
+    reported = frames.slice(0, STEPS_OF_A_PLACE).map(({ number }) => number);
+    const place = reported.join();
     if (!flaws.has(place)) flaws.set(place, { path: frames.map(({ step }) => toldStep(step)), message });
   };
-  // where the last flaw is: of millions in one place, no second one is looked at
-  let told: readonly number[] | undefined;
-  const isTold = (): boolean => told !== undefined && told[0] === frames[0]?.number && told[1] === frames[1]?.number;
+  // where the last flaw is: of millions in one place, no second one is reported
+  let reported: readonly number[] | undefined;
+  const isReported = (): boolean =>
+    reported !== undefined && reported[0] === frames[0]?.number && reported[1] === frames[1]?.number;
   for (let at = 0; at < text.length && flaws.size < MAX_FLAWS; at++) {
     const top = frames.at(-1);
     switch (text[at]) {
@@ -200,15 +201,15 @@ function readClosely(text: string): readonly JsonFlaw[] {
           top.number = known ?? top.names.size;
           if (known !== undefined) note('is given twice');
           else top.names.set(top.step, top.number);
-          if (!isTold() && hasLoneSurrogate(top.step)) note(`${HALF_CHARACTER} in its name`);
-        } else if (!isTold() && SURROGATE_ESCAPE.test(raw) && hasLoneSurrogate(stringIn(raw))) note(HALF_CHARACTER);
+          if (!isReported() && hasLoneSurrogate(top.step)) note(`${HALF_CHARACTER} in its name`);
+        } else if (!isReported() && SURROGATE_ESCAPE.test(raw) && hasLoneSurrogate(stringIn(raw))) note(HALF_CHARACTER);
         at = end;
         break;
       }
       default: {
         const literal = numberAt(text, at);
         if (literal === undefined) break;
-        const fault = isTold() ? null : faultOfNumber(literal);
+        const fault = isReported() ? null : faultOfNumber(literal);
         if (fault !== null) note(fault);
         at += literal.length - 1;
       }
@@ -222,10 +223,10 @@ const HALF_CHARACTER = 'holds half of a character (a lone surrogate)';
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 
 /** Longest name that the path of a flaw repeats, in characters. */
-const MAX_TOLD_NAME = 300;
+const MAX_NAME_LENGTH_IN_PATH = 300;
 
 const toldStep = (step: string | number): string | number =>
-  typeof step === 'number' ? step : shortened(wellFormed(step), MAX_TOLD_NAME);
+  typeof step === 'number' ? step : shortened(wellFormed(step), MAX_NAME_LENGTH_IN_PATH);
 
 /** The number that begins there in a valid JSON text. */
 export function numberAt(text: string, at: number): string | undefined {

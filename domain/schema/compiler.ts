@@ -14,7 +14,7 @@ import { EVALUATION_KEYWORD, validatableSchema } from './normalizer.ts';
 import { type ReferenceField, referenceFieldsOf } from './references.ts';
 import { namesAskedFor, ValidationWork } from './validation-work.ts';
 
-/** What finding all faults of a resource may take, in ns as estimated: one that takes more is told its first only. */
+/** What finding all faults of a resource may take, in ns as estimated: one that takes more names its first only. */
 const MAX_NS_FOR_ALL_FAULTS = 50_000_000;
 /**
  * Most `$ref`s followed in one validation, for any resource, for each value in it, and in all: a recursive schema that
@@ -226,14 +226,14 @@ function createAjv(draft2020: boolean, options: Options): Ajv {
   return ajv;
 }
 
-/** Errors that are looked at: several may come to the same. */
-const MAX_ERRORS_LOOKED_AT = 2 * MAX_ERRORS_PER_ITEM;
-/** Characters of a place that are looked at; what is told of it is far shorter, and a name may have megabytes. */
+/** Errors that are read: several may come to the same fault. */
+const MAX_ERRORS_READ = 2 * MAX_ERRORS_PER_ITEM;
+/** Characters of a place that are read; what a message shows of it is far shorter, and a name may have megabytes. */
 const MAX_PLACE_CHARACTERS = 4_000;
 
 function toItemErrors(errors: readonly ErrorObject[] | null | undefined): ItemError[] {
   const found = new Map<string, ItemError>();
-  for (const error of (errors ?? []).slice(0, MAX_ERRORS_LOOKED_AT)) {
+  for (const error of (errors ?? []).slice(0, MAX_ERRORS_READ)) {
     if (found.size >= MAX_ERRORS_PER_ITEM) break;
     const fault = toItemError({ ...error, instancePath: error.instancePath.slice(0, MAX_PLACE_CHARACTERS) });
     found.set(`${fault.field ?? ''}\n${fault.message}`, fault);

@@ -28,7 +28,7 @@ class GivenUp extends Error {
   override readonly name = 'GivenUp';
 }
 
-/** Why no value fits, and where. Pointers are written out for what is told only. */
+/** Why no value fits, and where. Pointers are written out for faults only. */
 interface Reason {
   readonly node: SchemaNode;
   readonly keyword?: string;
@@ -46,7 +46,7 @@ class Search {
       if (reason === null) return null;
       const { node, keyword, message } = reason;
       const pointer = keyword === undefined ? pointerOf(node) : `${pointerOf(node)}/${keyword}`;
-      return { pointer: shortened(pointer, MAX_TOLD), message: shortened(message, MAX_TOLD) };
+      return { pointer: shortened(pointer, MAX_MESSAGE_LENGTH), message: shortened(message, MAX_MESSAGE_LENGTH) };
     } catch (error) {
       if (error instanceof GivenUp) return null;
       throw error;
@@ -166,7 +166,7 @@ class Search {
         this.#spend(node.edges.length);
         const branches = node.edges.filter((edge) => edge.keyword === keyword);
         if (branches.length === 0) continue;
-        // without these alternatives, which would be looked at again
+        // without these alternatives, which would be examined again
         const rest = { ...node, edges: node.edges.filter((edge) => edge.keyword !== keyword) };
         const others = [...all.filter((other) => other !== node), rest];
         const isImpossible = ({ to }: SchemaNode['edges'][number]): boolean => {
@@ -182,12 +182,12 @@ class Search {
   }
 }
 
-/** Work of looking at one subschema, beside what it holds. */
+/** Work of examining one subschema, beside what it holds. */
 const WORK_OF_A_SUBSCHEMA = 50;
 /** Characters that take as long as one step. */
 const CHARACTERS_OF_A_STEP = 4;
-/** Longest pointer and message that are told, in characters. */
-const MAX_TOLD = 1_000;
+/** Longest pointer and message of a fault, in characters. */
+const MAX_MESSAGE_LENGTH = 1_000;
 
 /** Values that one keyword allows, made ready to be compared. */
 interface AllowedList {

@@ -31,7 +31,7 @@ export interface SchemaDefinition {
 export const NAME_PATTERN = /^[a-zA-Z0-9_-]+$/;
 export const DEFAULT_EXTERNAL_ID_FIELD = 'externalId';
 /** Longest pointer of a fault, in characters. */
-const MAX_TOLD_POINTER = 1_000;
+const MAX_POINTER_LENGTH = 1_000;
 
 /** A definition as a caller asks for it, checked. */
 export interface SchemaDefinitionInput {
@@ -56,9 +56,7 @@ export function idLikeNames({
   ];
 }
 
-export type CheckedDefinition =
-  | { readonly input: SchemaDefinitionInput }
-  | { readonly faults: readonly DefinitionFault[] };
+type CheckedDefinition = { readonly input: SchemaDefinitionInput } | { readonly faults: readonly DefinitionFault[] };
 
 /**
  * Checks a request to define a schema; which fields it may have is the route's to say.
@@ -78,7 +76,7 @@ export function checkDefinition(request: JsonValue, stored?: JsonObject): Checke
   const field = typeof externalIdField === 'string' ? externalIdField : DEFAULT_EXTERNAL_ID_FIELD;
   const isStored = stored !== undefined && schema !== undefined && sameJson(schema, stored);
   for (const { pointer, message } of isStored ? [] : checkSchema(schema, field)) {
-    faults.push({ pointer: shortened(`/schema${pointer}`, MAX_TOLD_POINTER), message });
+    faults.push({ pointer: shortened(`/schema${pointer}`, MAX_POINTER_LENGTH), message });
   }
   if (faults.length > 0) return { faults: faults.slice(0, MAX_FAULTS) };
   return {
@@ -152,7 +150,7 @@ const metaschemaValidators: Readonly<Record<Draft, MetaschemaValidators>> = {
   'draft-07': { first: metaschemaValidator(Ajv, false), all: metaschemaValidator(Ajv, true) },
   '2020-12': { first: metaschemaValidator(Ajv2020, false), all: metaschemaValidator(Ajv2020, true) },
 };
-/** A schema of more values than this is told the first fault only: each value may be one. */
+/** A schema of more values than this is given its first fault only: each value may be one. */
 const MAX_VALUES_FOR_ALL_FAULTS = 5_000;
 
 function metaschemaValidator(dialect: typeof Ajv | typeof Ajv2020, allErrors: boolean): Ajv {

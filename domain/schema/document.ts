@@ -109,7 +109,7 @@ function anchorsOf(schema: JsonObject): string[] {
   return [named, $anchor, $dynamicAnchor].filter((anchor) => typeof anchor === 'string');
 }
 
-export interface Subschema {
+interface Subschema {
   readonly relation: Relation;
   readonly keyword: string;
   /** Key or index under the keyword; null where the keyword's value is the subschema. */

@@ -31,7 +31,7 @@ export function addEqualityKeywords(ajv: Ajv): void {
 const isScalar = (value: JsonValue): value is string | number | boolean | null =>
   typeof value !== 'object' || value === null;
 
-/** Scalars are found at once. Of other values no more is looked at than the largest and the longest allowed one have. */
+/** Scalars are found at once. Of other values no more is read than the largest and the longest allowed one have. */
 function isOneOf(allowed: readonly JsonValue[]): (data: JsonValue) => boolean {
   const scalars = new Set(allowed.filter(isScalar));
   const others = allowed.filter((value) => !isScalar(value));
@@ -42,14 +42,14 @@ function isOneOf(allowed: readonly JsonValue[]): (data: JsonValue) => boolean {
 }
 
 /** How much of a value is compared with the allowed ones that are no scalars. */
-export interface ComparedExtent {
+interface ComparedExtent {
   /** Values and names of fields. */
   readonly values: number;
   /** Characters of texts and names of fields. */
   readonly characters: number;
 }
 
-/** No more of a value is looked at than there is in the largest and in the longest of these. */
+/** No more of a value is read than there is in the largest and in the longest of these. */
 export function comparedExtent(allowed: readonly JsonValue[]): ComparedExtent {
   let most: ComparedExtent = { values: 0, characters: 0 };
   for (const value of allowed) {

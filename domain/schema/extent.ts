@@ -28,7 +28,7 @@ import { pointerStep } from './json-pointer.ts';
 import { examinePattern } from './linear-regex.ts';
 import { EVALUATION_KEYWORD } from './normalizer.ts';
 
-/** What makes a schema too large to even look at closely; to be asked before anything recursive is done with it. */
+/** What makes a schema too large to be examined; to be checked before any recursive function reads it. */
 export function checkExtent(schema: JsonObject): DefinitionFault[] {
   if (measureJson(schema, MAX_SCHEMA_DEPTH).depth > MAX_SCHEMA_DEPTH) {
     return [{ pointer: '', message: `must not be nested deeper than ${MAX_SCHEMA_DEPTH} levels` }];
@@ -39,15 +39,15 @@ export function checkExtent(schema: JsonObject): DefinitionFault[] {
   return nameFaults(schema);
 }
 
-/** What is told of a schema, and kept of it, repeats its names: for each subschema, reference or fault. */
+/** What messages repeat of a schema, and kept of it, repeats its names: for each subschema, reference or fault. */
 function nameFaults(schema: JsonObject): DefinitionFault[] {
   const open: { value: JsonValue; path: number }[] = [{ value: schema, path: 0 }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const isList = Array.isArray(next.value);
     for (const [name, value] of Object.entries(next.value as JsonObject)) {
       if (!isList && name.length > MAX_SCHEMA_NAME) {
-        const told = shortened(name, 40);
-        return [{ pointer: '', message: `must not have names longer than ${MAX_SCHEMA_NAME} characters: "${told}"` }];
+        const shown = shortened(name, 40);
+        return [{ pointer: '', message: `must not have names longer than ${MAX_SCHEMA_NAME} characters: "${shown}"` }];
       }
       const path = next.path + name.length + 1;
       if (path > MAX_SCHEMA_PATH) {

@@ -12,7 +12,7 @@ const MAX_DURATION = 256;
 
 /**
  * The formats of ajv-formats in their strict form, without the ones whose expression takes more than linear time: `url` is
- * read by the WHATWG parser instead, and where the format itself has a bound it is looked at first.
+ * read by the WHATWG parser instead, and where the format itself has a bound it is checked first.
  */
 export const FORMATS: Readonly<Record<string, Format>> = {
   ...fullFormats,

@@ -2,7 +2,7 @@ import { RE2JS } from 're2js';
 import { MAX_INSTRUCTIONS_PER_PATTERN, MAX_PATTERN_LENGTH } from '../limits.ts';
 import { toRe2 } from './ecma-regex.ts';
 
-export interface LinearRegex {
+interface LinearRegex {
   test(text: string): boolean;
   /** Instructions of its automaton. */
   readonly size: number;

@@ -26,7 +26,7 @@ export function draftOf(schema: JsonObject): Draft | undefined {
   return typeof $schema === 'string' && DRAFT_2020.test($schema) ? '2020-12' : undefined;
 }
 
-export interface ValidatableSchema {
+interface ValidatableSchema {
   readonly schema: JsonObject;
   readonly draft2020: boolean;
   /** Properties that are not under `properties` any more: `__proto__`, which Ajv passes over there. */

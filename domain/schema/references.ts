@@ -92,12 +92,12 @@ class FieldSearch {
   readonly fields: ReferenceField[] = [];
   readonly faults: DefinitionFault[] = [];
   readonly #document: SchemaDocument;
-  /** Subschemas from which a reference can be reached: the rest need no look. */
+  /** Subschemas from which a reference can be reached: the rest need no search. */
   readonly #leading: ReadonlySet<SchemaNode>;
   readonly #edges = new Map<SchemaNode, readonly SchemaEdge[]>();
   /** Subschemas on the way from the root to where the search is. */
   readonly #way = new Set<SchemaNode>();
-  /** Fields that a subschema was looked at for: a second way to it there finds nothing new. */
+  /** Fields that a subschema was searched for: a second way to it there finds nothing new. */
   readonly #seen = new Map<SchemaNode, Set<Field>>();
   readonly #refused = new Set<SchemaNode>();
   readonly #faulty = new Set<SchemaNode>();

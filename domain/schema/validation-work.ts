@@ -10,7 +10,7 @@ const APPLICATION_NS = 300;
 const ALTERNATIVE_NS = 1_000;
 /** What looking for one property, or one name of `required`, takes. */
 const PROPERTY_NS = 10;
-/** What telling one fault takes, where all of them are told. */
+/** What reporting one fault takes, where all of them are reported. */
 const FAULT_NS = 1_000;
 /** What matching a pattern takes, be the text empty. */
 const PATTERN_NS = 2_000;
@@ -29,7 +29,7 @@ const COMPARED_VALUE_NS = 800;
 const COMPARED_CHARACTER_NS = 10;
 
 /** How much there is in a resource. */
-export interface DataExtent {
+interface DataExtent {
   /** Objects and arrays inside each other. */
   readonly depth: number;
   /** Values and field names. */
@@ -61,7 +61,7 @@ export class ValidationWork {
 
   /**
    * @param schema as the validator takes it.
-   * @param allFaults whether all faults are told: each name that a schema asks for can be one.
+   * @param allFaults whether all faults are reported: each name that a schema asks for can be one.
    */
   constructor(schema: JsonObject, allFaults = false) {
     const document = readSchemaDocument(schema);
@@ -143,7 +143,7 @@ interface OwnWork {
   readonly characterWithin: number;
 }
 
-/** Keywords that make every combinator note what it has looked at, name by name. */
+/** Keywords that make every combinator note what it has read, name by name. */
 const NOTED = ['unevaluatedProperties', 'unevaluatedItems'];
 
 function ownWork({ schema }: SchemaNode, isNoted: boolean, allFaults: boolean): OwnWork {
@@ -190,7 +190,7 @@ function countOf(value: JsonValue | undefined): number {
   return typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
 }
 
-/** What `const` and `enum` take at most for one value: no more of it is looked at than there is in theirs. */
+/** What `const` and `enum` take at most for one value: no more of it is read than there is in theirs. */
 function comparedNs({ const: only, enum: several }: JsonObject): number {
   const candidates = [...(Array.isArray(several) ? several : []), ...(only === undefined ? [] : [only])];
   const { values, characters } = comparedExtent(candidates);

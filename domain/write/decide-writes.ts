@@ -19,7 +19,7 @@ export interface WriteRules {
 /** A reference in an item's body, bound to an identity. */
 export interface BoundReference {
   readonly key: ResourceKey;
-  /** Tells where it stands (`fieldOf`). */
+  /** Says where it stands (`fieldOf`). */
   readonly place: FoundReference['place'];
   /** Absent while the schema definition that it names does not exist. */
   readonly schemaDefinitionId?: string;
@@ -57,7 +57,7 @@ export type WriteDecision =
  * Finds the faults of what an item would make of its resource; null where they are not known yet. Then the item is decided as if
  * there were none: whoever decides asks again once they are.
  */
-export type Judge<T extends WriteItem = WriteItem> = (item: T, data: JsonObject) => readonly ItemError[] | null;
+type Judge<T extends WriteItem = WriteItem> = (item: T, data: JsonObject) => readonly ItemError[] | null;
 
 const judgeAtOnce: Judge = (item, data) => item.rules.schema.faults(data);
 
@@ -192,10 +192,14 @@ function applyItem<T extends WriteItem>(item: T, state: Sequence['state'], judge
   return { decision: { kind: 'written', action, version }, state: next };
 }
 
-function faultsOf(fields: readonly string[], code: ItemError['code'], tell: (field: string) => string): ItemError[] {
+function faultsOf(
+  fields: readonly string[],
+  code: ItemError['code'],
+  describe: (field: string) => string,
+): ItemError[] {
   return fields
     .slice(0, MAX_ERRORS_PER_ITEM)
-    .map((field) => ({ code, message: tell(quoted(field)), field: shortened(field) }));
+    .map((field) => ({ code, message: describe(quoted(field)), field: shortened(field) }));
 }
 
 /** What of a resource is too much for one document; null where it fits. */

@@ -20,7 +20,7 @@ export interface FoundReference {
 }
 
 /**
- * Top-level field name, or JSON pointer below it. Written out only where it is told: below a long name, the fields of ten thousand
+ * Top-level field name, or JSON pointer below it. Written out only where a message names it: below a long name, the fields of ten thousand
  * references would take more memory than there is.
  */
 export function fieldOf({ place }: Pick<FoundReference, 'place'>): string {

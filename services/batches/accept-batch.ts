@@ -25,7 +25,7 @@ export interface AcceptParts extends StartParts {
 }
 
 /** A request that has passed every check of its envelope. */
-export type BatchRequest = ResourceBatchRequest | (Terminate & RequestedItems & { readonly idempotency?: never });
+type BatchRequest = ResourceBatchRequest | (Terminate & RequestedItems & { readonly idempotency?: never });
 
 export type ResourceBatchRequest = ResourceBatch &
   RequestedItems & {
@@ -139,7 +139,7 @@ async function resume(
       : bound.canonical === keyed.canonical && bound.batch.schemaDefinitionId === schemaDefinitionId;
   if (!isSame) throw new DroverError('key_reused', 'the Idempotency-Key was used with another request');
   const batch = await insertBoundBatch(parts.database, bound);
-  // Deleted since: the same answer again, nothing is carried out again.
+  // Deleted since: the same answer again, nothing is applied again.
   if (batch === null) return toBatchDocument(bound.batch);
   return batch.status === 'queued' && batch.deletedAt === undefined ? begin(parts, batch) : batch;
 }

@@ -11,8 +11,8 @@ const MOST_KEPT = 10_000;
 const MOST_AT_ONCE = 1_000;
 
 /**
- * Notes behind the answers that batches were started and the batches of keys inserted, many in one write: recovery then looks
- * only at what is not. One that is lost costs recovery a look, never a batch: nothing is retried here.
+ * Notes behind the answers that batches were started and the batches of keys inserted, many in one write: recovery then checks
+ * only the others. A lost confirmation costs recovery a check, never a batch: nothing is retried here.
  */
 export class Confirmations {
   readonly #database: Database;

@@ -2,7 +2,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { isTerminal } from '../../domain/batch/batch.ts';
 import { DroverError, hasCode } from '../../domain/errors.ts';
 import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
-import { recordDelivered, requestControl } from '../../store/batches/control-requests.ts';
+import { type ControlRequest, recordDelivered, requestControl } from '../../store/batches/control-requests.ts';
 import { claimRetry } from '../../store/batches/run-state.ts';
 import { outcomeChunks } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
@@ -12,29 +12,29 @@ import { type AcceptParts, startOrLeave } from './accept-batch.ts';
 import { isSignalLimit } from './signal-limit.ts';
 import { latestExecution, type StartParts, startBatch } from './start-batch.ts';
 
-/** What telling a workflow takes. */
-export interface DeliverParts extends StartParts {
+/** What delivering a control request takes. */
+interface DeliverParts extends StartParts {
   readonly database: Database;
 }
 
-export interface ControlParts extends DeliverParts, Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'> {
+interface ControlParts extends DeliverParts, Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'> {
   /** Whether Temporal answers: where it does not, a request that is stored is left to recovery at once. */
   isTemporalThere(): Promise<boolean>;
   /** @throws where Temporal takes no start: then nothing is stored. */
   assertStarts(): Promise<void>;
 }
 
-/** Time in which the workflow is told of a request, in ms; after that recovery tells it. A caller gets its answer within 5 s. */
-const TELL_TIMEOUT_MS = 3_000;
+/** Time to deliver a control request to the workflow, in ms; after that recovery delivers it. A caller gets its answer within 5 s. */
+const DELIVERY_TIMEOUT_MS = 3_000;
 /** Time that the start of a retry is given, in ms; after that recovery starts it. */
 const RETRY_START_TIMEOUT_MS = 3_000;
 
 type Verb = 'suspended' | 'resumed' | 'cancelled';
 
 /** A batch with a request that holds: activities go by what is stored, from now on. */
-export interface ControlledBatch {
+interface ControlledBatch {
   readonly batch: BatchDocument;
-  /** Whether its workflow knows; if not, recovery tells it: Temporal is unavailable, or takes no more calls or signals for now. */
+  /** Whether the request is delivered; if not, recovery delivers it: Temporal is unavailable, or takes no more calls or signals for now. */
   readonly isDelivered: boolean;
 }
 
@@ -63,37 +63,37 @@ export async function cancelBatch(parts: ControlParts, batch: BatchDocument): Pr
 }
 
 /**
- * Stores a request, which is the moment from which on it holds (invariant 1: whatever dies now, recovery tells the workflow), then
- * tells the workflow. So it does not depend on Temporal, and is never half done.
+ * Stores a control request, which holds from that moment on (invariant 1: whatever dies now, recovery delivers it), then delivers it
+ * to the workflow. So a request does not depend on Temporal, and is never half done.
  */
 async function control(
   parts: ControlParts,
   batch: BatchDocument,
-  request: { suspended: boolean } | { cancelRequested: true },
+  request: ControlRequest,
   verb: Verb,
 ): Promise<ControlledBatch> {
-  const asked = await requestControl(parts.database, batch._id, request);
-  if (asked === null) throw await refused(parts, batch, verb);
-  const told = await deliverOrLeave(parts, asked);
-  if (told === 'closed') throw await refused(parts, batch, verb);
-  return { batch: asked, isDelivered: told === 'told' };
+  const requested = await requestControl(parts.database, batch._id, request);
+  if (requested === null) throw await refused(parts, batch, verb);
+  const delivery = await deliverOrLeave(parts, requested);
+  if (delivery === 'closed') throw await refused(parts, batch, verb);
+  return { batch: requested, isDelivered: delivery === 'delivered' };
 }
 
-/** Tells the workflow now, or leaves that to recovery, which also starts what Temporal does not take now: nothing runs before. */
-async function deliverOrLeave(parts: ControlParts, asked: BatchDocument): Promise<DeliveryState> {
+/** Delivers the request now, or leaves that to recovery, which also starts the workflow if Temporal does not take the start now. */
+async function deliverOrLeave(parts: ControlParts, requested: BatchDocument): Promise<DeliveryState> {
   const { client, logger } = parts;
-  const deadline = Date.now() + TELL_TIMEOUT_MS;
+  const deadline = Date.now() + DELIVERY_TIMEOUT_MS;
   try {
     if (!(await parts.isTemporalThere())) return 'later';
-    return await client.withDeadline(deadline, () => deliverRequest(parts, asked));
+    return await client.withDeadline(deadline, () => deliverRequest(parts, requested));
   } catch (error) {
     const isStart = hasCode(error, 'start_failed');
     const failure = isStart ? error.cause : error;
     if (isStart) parts.startFailed(failure);
     else if (!isOutageOfTemporal(failure)) throw error;
     logger.warn(
-      { batchId: asked._id, err: failure },
-      'the workflow could not be told of a request; recovery will tell it',
+      { batchId: requested._id, err: failure },
+      'a control request could not be delivered; recovery will deliver it',
     );
     return 'later';
   }
@@ -111,29 +111,34 @@ async function refused({ database }: DeliverParts, batch: BatchDocument, verb: V
 }
 
 /**
- * What has become of a request: the workflow was told of it; it is closed; or it takes no more signals, and is told by recovery
- * once it has continued as new.
+ * What has become of a control request: it is delivered; the workflow is closed; or the workflow takes no more signals, and recovery
+ * delivers the request once it has continued as new.
  */
-export type DeliveryState = 'told' | 'closed' | 'later';
+export type DeliveryState = 'delivered' | 'closed' | 'later';
 
 /**
- * Tells the workflow what is asked of its batch, until what it was told last is what was asked last: requests may overtake each
- * other on the way. A workflow that was not started yet is started with it.
+ * Delivers the latest control request of a batch to its workflow, again until the last one delivered is the last one stored: requests
+ * may overtake each other on the way. A workflow that was not started yet is started with it.
  */
 export async function deliverRequest(parts: DeliverParts, batch: BatchDocument): Promise<DeliveryState> {
-  for (let asked: BatchDocument | null = batch; asked !== null; asked = await recordDelivered(parts.database, asked)) {
-    let told = await signal(parts, asked);
-    if (told === 'closed') told = (await startUnlessDone(parts, asked)) ? 'told' : await signal(parts, asked);
-    if (told !== 'told') return told;
+  for (
+    let requested: BatchDocument | null = batch;
+    requested !== null;
+    requested = await recordDelivered(parts.database, requested)
+  ) {
+    let delivery = await signal(parts, requested);
+    if (delivery === 'closed')
+      delivery = (await startUnlessDone(parts, requested)) ? 'delivered' : await signal(parts, requested);
+    if (delivery !== 'delivered') return delivery;
   }
-  return 'told';
+  return 'delivered';
 }
 
 async function signal({ client }: DeliverParts, batch: BatchDocument): Promise<DeliveryState> {
   const message = batch.cancelRequested ? cancelSignal : batch.asked?.suspended ? suspendSignal : resumeSignal;
   try {
     await client.workflow.getHandle(batchWorkflowId(batch._id)).signal(message, batch.asked?.token);
-    return 'told';
+    return 'delivered';
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'closed';
     if (isSignalLimit(error)) return 'later';
@@ -141,7 +146,7 @@ async function signal({ client }: DeliverParts, batch: BatchDocument): Promise<D
   }
 }
 
-/** Starts a run that nobody has started yet; it begins with what is asked of it. */
+/** Starts a run that is not started yet; it begins with the latest control request. */
 async function startUnlessDone(parts: DeliverParts, { _id }: BatchDocument): Promise<boolean> {
   const now = await readBatch(parts.database, _id);
   if (now === null || isTerminal(now.status) || now.deletedAt !== undefined) return false;

@@ -16,7 +16,7 @@ import { latestExecution } from './start-batch.ts';
 const CANCEL_WAIT_MS = 3_000;
 const CANCEL_POLL_MS = 50;
 
-/** Time that the last look for executions is given, in ms: however long what is before it has taken. */
+/** Time for the last search for executions, in ms, however long the steps before it have taken. */
 const LAST_LOOK_MS = 3_000;
 
 /** Most runs of a chain that are followed back: a batch knows its executions itself, but for those of earlier versions. */
@@ -59,7 +59,7 @@ async function endWorkflow(client: Client, batchId: string, waitMs: number): Pro
     await handle.signal(cancelSignal, 'deleted');
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return true;
-    // its activities go by the mark; it is told once it has continued as new
+    // its activities go by the mark; it is cancelled once it has continued as new
     if (isSignalLimit(error)) return false;
     throw error;
   }
@@ -75,7 +75,7 @@ async function endWorkflow(client: Client, batchId: string, waitMs: number): Pro
 
 /**
  * Deletes every execution of a batch's workflow: a retried batch has one a run, a long one several. The batch knows them
- * itself, but for the latest one; visibility is not asked, which takes few questions a second and lags behind.
+ * itself, but for the latest one; visibility is not queried: it takes few queries a second and lags behind.
  */
 export async function deleteExecutions(
   client: Client,

@@ -24,7 +24,7 @@ const CLOSING_MS = 3_000;
 const CLOSING_POLL_MS = 50;
 
 /**
- * Starts the workflow that carries out a run of a batch. One that runs already is success: of many starts one counts. A start
+ * Starts the workflow that runs a batch. One that runs already is success: of many starts one counts. A start
  * that comes too late does no harm: the workflow finds its run finished and ends.
  * @returns whether this call has started it; if not, another one has.
  * @throws ServiceError where Temporal cannot be reached; DroverError `earlier_run_open` while the execution of the run before has not closed.

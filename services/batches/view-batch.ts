@@ -53,13 +53,13 @@ export interface ViewParts {
 
 /**
  * A batch with its status: from a workflow query while it runs, from the store once it is closed or where no worker answers.
- * @throws MongoDB's errors; Temporal being away is no error.
+ * @throws MongoDB's errors; an unavailable Temporal is no error.
  */
 export async function viewBatch(parts: ViewParts, batch: BatchDocument, withPending: boolean): Promise<BatchView> {
   const { database } = parts;
   const answer = isTerminal(batch.status) ? null : await querySummary(parts.client, batch._id);
   const isLive = answer !== null && !isTerminal(answer.status);
-  // What the workflow cannot answer may be because it has ended since; the store has the end of the story.
+  // What the workflow cannot answer may be because it has ended since; the store has the result.
   const current = isLive ? batch : ((await readBatch(database, batch._id)) ?? batch);
   const summary = isLive ? await withRetried(database, current, answer) : await storedSummary(database, current);
   const view = toView(current, summary, isLive ? 'workflow' : 'store');
@@ -71,7 +71,7 @@ export async function viewBatch(parts: ViewParts, batch: BatchDocument, withPend
   };
 }
 
-/** A retry that has not been planned yet does not know what is settled; the store does. */
+/** A retry that has not been planned yet does not know which items are finished; the store does. */
 async function withRetried(database: Database, batch: BatchDocument, answer: BatchSummary): Promise<BatchSummary> {
   if (batch.run === 1 || answer.status !== 'queued') return answer;
   return { ...(await storedSummary(database, batch)), status: answer.status, suspended: answer.suspended };

@@ -17,7 +17,7 @@ const BATCHES_AT_ONCE = 20;
 
 /**
  * Wakes every batch that waits for one of these identities, which exist now: one signal a batch, whatever number of its items
- * wait. Who waits registers, then looks; who creates writes, then looks here: one of the two sees the other (invariant 5).
+ * wait. A batch registers, then checks; whoever creates a resource writes it, then checks for waiters here: one of the two sees the other (invariant 5).
  * A registration goes only after its signal is accepted, so that a crash in between signals again; it goes soon after, so that
  * a later delivery goes on where this one stopped.
  */
@@ -55,8 +55,8 @@ function groupByBatch(registrations: readonly Registration[]): Map<string, Regis
 }
 
 /**
- * Tells one batch that something may be there for it; a batch that is over needs to know nothing. One that takes no more signals
- * has been told often enough: it continues as new as soon as what it has begun is over, and then looks (invariant 5).
+ * Signals one batch that a missing reference may have appeared; a finished batch needs no signal. A workflow that takes no more
+ * signals has had enough of them: it continues as new as soon as what it has begun is over, and then checks (invariant 5).
  */
 export async function signalAvailable(
   { client }: { readonly client: Client },

@@ -29,19 +29,19 @@ import type { ValidationThreads } from './validation-threads.ts';
 
 /** Longest wait for writers, and for resources that others are creating or deleting, in ms. */
 const DRAIN_MS = 10_000;
-const LOOK_AGAIN_MS = 50;
-/** A definition that others keep changing is given up after this many of their changes. */
+const POLL_MS = 50;
+/** A definition that others keep changing is left as it is after this many of their changes. */
 const MAX_ATTEMPTS = 5;
 /** Most referring schema definitions that a message names. */
 const MAX_NAMED = 10;
 
 /** What a PUT can change, and the version that it is made of, where the caller says so. */
-export type NewVersion = Pick<SchemaDefinitionInput, 'schema' | 'description'> & { readonly versionNumber?: number };
+type NewVersion = Pick<SchemaDefinitionInput, 'schema' | 'description'> & { readonly versionNumber?: number };
 
 /**
  * Puts the next version of a definition in place. Writers are kept off, and those at work waited for; then everything stored, of
  * all tenants, is checked against the new schema, and the stored references follow it. A crash on the way leaves the old version
- * or the new one, and references that name too much at worst: `finishSchemaChanges` mends them.
+ * or the new one, and references that name too much at worst: `finishSchemaChanges` repairs them.
  * @returns the definition as it is then; its version is the old one where nothing changes. Null where it is gone.
  * @throws DroverError `change_conflict` where a stored resource would be invalid or refer to nothing, or the definition is at
  * another version than the caller has seen; `change_busy` where others are at work on the definition or its resources
@@ -53,7 +53,7 @@ export async function changeSchemaDefinition(
   threads: ValidationThreads,
 ): Promise<SchemaDefinition | null> {
   return underChange(database, id, async (definition, change) => {
-    // looked at under the lease: of two who have seen the same version, one alone goes on
+    // checked under the lease: of two who have seen the same version, one alone goes on
     if (next.versionNumber !== undefined && next.versionNumber !== definition.versionNumber)
       throw new DroverError('change_conflict', `the schema definition is at version ${definition.versionNumber}`);
     const sameSchema = sameJson(definition.schema, next.schema);
@@ -77,12 +77,12 @@ async function changeSchema(
   const added = after.fieldsBeyond(before);
   const removed = before.fieldsBeyond(after);
   await checkResources(database, change, after, added, new ChangeValidation(threads, definition.platform));
-  const unsettled = await isUnsettled(database, definition.id);
-  if (unsettled) await endEarlierRewrites(database, change);
-  if (added.length + removed.length > 0 || unsettled) await recordUnsettled(database, change);
+  const isLeftOver = await isUnsettled(database, definition.id);
+  if (isLeftOver) await endEarlierRewrites(database, change);
+  if (added.length + removed.length > 0 || isLeftOver) await recordUnsettled(database, change);
   if (added.length > 0) await announceReferences(database, change, before, after, added);
   await commitChange(database, change, next);
-  if (added.length + removed.length > 0 || unsettled) await settleReferences(database, change, after);
+  if (added.length + removed.length > 0 || isLeftOver) await repairReferences(database, change, after);
 }
 
 /**
@@ -129,7 +129,7 @@ export async function finishSchemaChanges(database: Database): Promise<void> {
   for (const { id } of await unsettledDefinitions(database)) {
     await underChange(database, id, async (definition, change) => {
       await endEarlierRewrites(database, change);
-      await settleReferences(database, change, await BoundSchema.of(database, definition, definition.schema));
+      await repairReferences(database, change, await BoundSchema.of(database, definition, definition.schema));
     });
   }
 }
@@ -145,7 +145,7 @@ async function underChange<T>(
     if (definition === null) return null;
     const change = await beginChange(database, definition);
     if (change === null) {
-      await pause(LOOK_AGAIN_MS);
+      await pause(POLL_MS);
       continue;
     }
     try {
@@ -164,7 +164,7 @@ async function drainWriters(database: Database, change: Change): Promise<void> {
     if (Date.now() > deadline)
       throw new DroverError('change_busy', 'batches are writing resources of the schema definition');
     await keepChange(database, change);
-    await pause(LOOK_AGAIN_MS);
+    await pause(POLL_MS);
   }
 }
 
@@ -205,7 +205,7 @@ async function checkResources(
 }
 
 /**
- * Makes what the new fields refer to known to those who delete, then looks whether it is still there: a delete sees the
+ * Makes what the new fields refer to known to those who delete, then checks whether it is still there: a delete sees the
  * reference, or it is seen here (invariant 3). Where something is gone, the references are as before.
  */
 async function announceReferences(
@@ -222,7 +222,7 @@ async function announceReferences(
     ]);
     for (const found of await findDangling(database, after, added, documents, targetDeadline())) dangling.add(found);
   }
-  if (dangling.count > 0) await settleReferences(database, change, before);
+  if (dangling.count > 0) await repairReferences(database, change, before);
   refuse(new Tally(), dangling);
 }
 
@@ -237,7 +237,7 @@ async function endEarlierRewrites(database: Database, change: Change): Promise<v
 }
 
 /** Makes every stored reference what the data says under this schema. */
-async function settleReferences(database: Database, change: Change, schema: BoundSchema): Promise<void> {
+async function repairReferences(database: Database, change: Change, schema: BoundSchema): Promise<void> {
   for await (const documents of storedResources(database, change)) {
     await rewriteReferences(database, documents, (document) => schema.referenceKeys(document));
   }

@@ -5,11 +5,11 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { wakeWaiting } from '../batches/wake-waiting.ts';
 import { finishSchemaChanges } from './change-schema-definition.ts';
 
-/** What the creator of a definition is given to tell of it, in ms. */
+/** Time for the creator of a definition to wake the batches that wait for it, in ms. */
 const IN_FLIGHT_MS = 5_000;
 
 /**
- * Finishes what requests on schema definitions left half done: tells who waits for a new one (invariant 5), and brings stored
+ * Finishes what requests on schema definitions left half done: wakes the batches that wait for a new one (invariant 5), and brings stored
  * references in line with the schema after a change that was broken off. Safe to repeat and to run twice.
  */
 export async function finishDefinitions(parts: {

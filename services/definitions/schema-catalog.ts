@@ -62,7 +62,7 @@ export class SchemaCatalog {
     return version === null ? null : this.current(id);
   }
 
-  /** The next look reads the definition afresh. */
+  /** The next lookup reads the definition afresh. */
   forget(id: string): void {
     this.#current.delete(id);
   }

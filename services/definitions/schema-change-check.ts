@@ -148,9 +148,9 @@ export function obstacleOf(document: ResourceDocument, reason: string): Obstacle
   return { tenant: ownerOf(document).tenant, externalId: document.externalId, reason };
 }
 
-/** Most keys in one look-up. */
+/** Most keys in one query. */
 const KEYS_PER_LOOK = 1_000;
-const LOOK_AGAIN_MS = 100;
+const POLL_MS = 100;
 
 /**
  * Which of these exist and stay. What is being created or deleted right now is waited for: its fate decides.
@@ -165,12 +165,12 @@ async function presentTargets(
   for (let at = 0; at < keys.length; at += KEYS_PER_LOOK) {
     let open: readonly ResourceKey[] = keys.slice(at, at + KEYS_PER_LOOK);
     for (;;) {
-      const look = await checkTargets(database, open);
-      for (const key of look.present) present.add(key);
-      open = look.undecided;
+      const found = await checkTargets(database, open);
+      for (const key of found.present) present.add(key);
+      open = found.undecided;
       if (open.length === 0) break;
       if (Date.now() > deadline) throw new DroverError('change_busy', 'a resource is being created or deleted');
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
   return present;

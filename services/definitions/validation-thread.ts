@@ -13,7 +13,7 @@ export interface ThreadRequest {
 }
 
 export type ThreadAnswer =
-  /** The resource is looked at from now on. */
+  /** The thread validates the resource from now on. */
   | { readonly kind: 'compiled' }
   | { readonly kind: 'faults'; readonly faults: ItemError[] }
   | { readonly kind: 'compilation'; readonly fault: string | null }
@@ -42,13 +42,13 @@ function answer(request: ThreadRequest): ThreadAnswer {
       return { kind: 'compilation', fault: compilationFault(JSON.parse(request.schema), request.externalIdField) };
     }
     const compiled = schemaOf(request);
-    tell({ kind: 'compiled' });
+    post({ kind: 'compiled' });
     return { kind: 'faults', faults: compiled.faults(JSON.parse(request.data) as JsonObject) };
   } catch (error) {
     return { kind: 'error', message: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
   }
 }
 
-const tell = (message: ThreadAnswer): void => parentPort?.postMessage(message);
+const post = (message: ThreadAnswer): void => parentPort?.postMessage(message);
 
-parentPort?.on('message', (request: ThreadRequest) => tell(answer(request)));
+parentPort?.on('message', (request: ThreadRequest) => post(answer(request)));

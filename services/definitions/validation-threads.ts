@@ -135,7 +135,7 @@ export class ValidationThreads {
     thread.on('message', onMessage).on('error', onError).on('exit', onExit);
     const ticking = setInterval(() => {
       left -= 1;
-      // what has arrived while this process was busy is looked at first
+      // what has arrived while this process was busy is read first
       if (hasHadItsTime()) setImmediate(() => hasHadItsTime() && !isOver && discard('too long'));
     }, TICK_MS);
     thread.postMessage(request);

@@ -10,8 +10,8 @@ import { type Reach, selectedAt, selectRunning } from './select-executions.ts';
 /** Pages that are written in one command. */
 const PAGES_AT_ONCE = 10;
 
-/** How deletions are carried out; from the configuration. */
-export interface DeletionSettings {
+/** How terminations run; from the configuration. */
+interface DeletionSettings {
   readonly invocationsPerBatchJob: number;
   readonly batchJobsPerSeed: number;
   readonly terminationGraceSeconds: number;

@@ -30,7 +30,7 @@ export interface ExternalEnd {
 
 /**
  * The termination of an execution, or the request to cancel it that it followed; null where it ended by itself. One that has
- * cleaned up and completed after Drover asked it to cancel was ended from outside; after somebody else asked, it was not.
+ * cleaned up and completed after Drover asked it to cancel was ended from outside; after another client asked, it was not.
  */
 export async function readExternalEnd(client: Client, execution: DescribedExecution): Promise<ExternalEnd | null> {
   if (execution.status === 'TERMINATED') {

@@ -17,7 +17,7 @@ import { type DescribedExecution, describeExecution, isRunId, toView } from './e
 /** Executions of one page of a list; Temporal's own limit. */
 const PAGE_SIZE = 1000;
 
-/** Time that one page is given, in ms: a long list takes as long as it takes, a server that is away does not. */
+/** Time that one page is given, in ms: a long list takes as long as it takes, an unavailable server does not. */
 const PAGE_TIMEOUT_MS = 4_000;
 
 /** Parents asked about at a time. */
@@ -47,8 +47,8 @@ export async function* listExecutions(
       }),
     );
     const views = (page.executions ?? []).map(toView);
-    const looked = leaves ? await withLeaves(client, views) : views;
-    yield looked.filter((view) => holds(condition, view));
+    const complete = leaves ? await withLeaves(client, views) : views;
+    yield complete.filter((view) => holds(condition, view));
     nextPageToken = page.nextPageToken ?? undefined;
   } while (nextPageToken && nextPageToken.length > 0);
 }
@@ -70,7 +70,7 @@ export async function countExecutions(client: Client, condition: Condition): Pro
   return count;
 }
 
-/** Looks which of some executions have a child that runs. */
+/** Finds which of some executions have a child that runs. */
 async function withLeaves(client: Client, views: readonly ExecutionView[]): Promise<ExecutionView[]> {
   const parents = new Set<string>();
   for (let at = 0; at < views.length; at += PARENTS_PER_QUERY) {

@@ -25,7 +25,7 @@ export const CLOCK_SKEW_MS = 1_000;
 /** How long visibility may show a run that has ended beside the next one of its chain, in ms. */
 const VISIBILITY_LAG_MS = 60_000;
 
-/** Executions that are looked at side by side. */
+/** Executions that are checked side by side. */
 const LOOKED_AT_ONCE = 20;
 
 /** What a caller may reach: executions of a tenant, or with null all of the namespace. */

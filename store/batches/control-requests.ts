@@ -2,16 +2,21 @@ import { randomUUID } from 'node:crypto';
 import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn, RUNNING, readBatch } from './batches.ts';
 
+/** What a caller wants of a running batch: to suspend or resume it, or to cancel it. */
+export type ControlRequest =
+  | { readonly suspended: boolean; readonly cancelRequested?: never }
+  | { readonly cancelRequested: true; readonly suspended?: never };
+
 /**
- * A request of a caller that the workflow is told next: stored, so that it holds even where no workflow runs yet, and whoever
- * dies before the workflow knows. @returns null where the batch is finished or gone.
+ * Stores a control request, which is then delivered to the workflow: it holds even if no workflow runs yet, and whatever process dies
+ * before the workflow knows. @returns null where the batch is finished or gone.
  */
 export async function requestControl(
   database: Database,
   batchId: string,
-  request: { suspended: boolean } | { cancelRequested: true },
+  request: ControlRequest,
 ): Promise<BatchDocument | null> {
-  const asked = { token: randomUUID(), suspended: 'suspended' in request && request.suspended, told: false };
+  const asked = { token: randomUUID(), suspended: request.suspended ?? false, told: false };
   return batchesIn(database).findOneAndUpdate(
     { _id: batchId, status: RUNNING, deletedAt: { $exists: false } },
     { $set: { ...request, asked } },
@@ -20,8 +25,8 @@ export async function requestControl(
 }
 
 /**
- * Notes that the workflow was told what `told` asks for.
- * @returns the batch with a later request, of which the workflow is to be told again: it may have come there first.
+ * Notes that the request of `told` is delivered to the workflow.
+ * @returns the batch with a later request, which is to be delivered again: it may have reached the workflow first.
  */
 export async function recordDelivered(database: Database, told: BatchDocument): Promise<BatchDocument | null> {
   const token = told.asked?.token ?? '';
