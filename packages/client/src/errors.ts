@@ -5,7 +5,7 @@ export interface Failure {
   readonly message: string;
   /** Each fault of the request with its index or parameter, at most 100. Default: none. */
   readonly errors?: readonly string[];
-  /** Seconds after which the service asks to be tried again. Default: it does not say. */
+  /** Seconds after which the request should be repeated. Default: not specified. */
   readonly retryAfter?: number | null;
   /** What kept an answer from coming. */
   readonly cause?: unknown;
@@ -14,11 +14,11 @@ export interface Failure {
 /** Every failure of a request, whether the service refused it or no answer came. */
 export class DroverError extends Error {
   override readonly name = 'DroverError';
-  /** HTTP status; null where no answer came: the service may have done what was asked, or not. */
+  /** HTTP status; null where no answer came: the request may have been applied, or not. */
   readonly status: number | null;
   /** Each fault of the request with its index or parameter; empty where the service names none. */
   readonly errors: readonly string[];
-  /** Seconds after which the service asks to be tried again; null where it does not say. */
+  /** Seconds after which the request should be repeated; null if the service does not say. */
   readonly retryAfter: number | null;
 
   constructor({ status, message, errors = [], retryAfter = null, cause }: Failure) {

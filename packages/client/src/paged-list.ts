@@ -7,12 +7,12 @@ export interface Page<T> {
     readonly total: number;
     /** There are more than `total`. */
     readonly totalIsCapped?: true;
-    /** Asks for the next page; null on the last one. */
+    /** Requests the next page; null on the last one. */
     readonly cursor: string | null;
   };
 }
 
-/** A list that is read page by page, while it is gone through: `for await (const batch of client.batches.list())`. */
+/** A list that is read page by page, during iteration: `for await (const batch of client.batches.list())`. */
 export class PagedList<T> implements AsyncIterable<T> {
   readonly #read: (cursor: string | undefined) => Promise<Page<T>>;
 

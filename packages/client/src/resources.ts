@@ -51,7 +51,7 @@ export class Resources {
     );
   }
 
-  /** Starts a batch that deletes resources. One that a resource that stays refers to is skipped, unless `cascade` takes that along. */
+  /** Starts a batch that deletes resources. A resource that a surviving one refers to is skipped, unless `cascade` deletes that one, too. */
   async delete(schema: string, deletion: Deletion, options: StartOptions = {}): Promise<AcceptedBatch> {
     const { data } = await bodyOf(
       this.#http.POST('/api/resources/{schemaDefinitionNameOrId}/batch/delete', {

@@ -8,7 +8,7 @@ export type Fetch = (request: Request) => Promise<Response>;
 export interface RetryOptions {
   /** How often a request is sent in all, at least 1. Default 5. */
   readonly attempts?: number;
-  /** Longest delay before a repetition, in ms: where the service asks for more, its error is thrown. Default 60,000. */
+  /** Longest delay before a repetition, in ms: if the service requires a longer one, its error is thrown. Default 60,000. */
   readonly maxDelayMs?: number;
 }
 
@@ -28,7 +28,7 @@ export interface TransportOptions {
 const DEFAULT_ATTEMPTS = 5;
 const DEFAULT_MAX_DELAY_MS = 60_000;
 const DEFAULT_TIMEOUT_MS = 60_000;
-/** Delay before the first repetition where the service asks for none, in ms. */
+/** Delay before the first repetition if the service names none, in ms. */
 const FIRST_DELAY_MS = 500;
 /** Largest delay that a timer takes, in ms. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -60,9 +60,9 @@ export class Transport {
       });
       const isAnswer = result instanceof Response;
       if (isAnswer && (isLast || !asksForMore(request, result))) return result;
-      const asked = isAnswer ? retryAfterOf(result) : null;
-      if (asked !== null && asked * 1000 > maxDelayMs && isAnswer) return result;
-      await pause(asked === null ? backoff(attempt, FIRST_DELAY_MS, maxDelayMs) : asked * 1000, request.signal);
+      const required = isAnswer ? retryAfterOf(result) : null;
+      if (required !== null && required * 1000 > maxDelayMs && isAnswer) return result;
+      await pause(required === null ? backoff(attempt, FIRST_DELAY_MS, maxDelayMs) : required * 1000, request.signal);
     }
   }
 

@@ -8,7 +8,7 @@ export interface WaitOptions extends CallOptions {
   readonly until?: (batch: Batch) => boolean;
   /** Called with each state that is seen, the last one too. */
   readonly onChange?: (batch: Batch) => void;
-  /** Interval in ms in which the status is asked for. Default: the batch's events are followed instead. */
+  /** Interval in ms in which the status is requested. Default: the batch's events are followed instead. */
   readonly pollMs?: number;
 }
 
@@ -22,7 +22,7 @@ export interface BatchSource {
 const RUNNING: readonly BatchStatus[] = ['queued', 'processing', 'waiting'];
 /** The service sends a comment every 15 s: a stream that is silent for so long is broken, in ms. */
 const SILENCE_MS = 45_000;
-/** Between two looks at a batch whose events cannot be followed, in ms. */
+/** Between two status requests for a batch whose events cannot be followed, in ms. */
 const FIRST_POLL_MS = 500;
 const MAX_POLL_MS = 10_000;
 
@@ -31,7 +31,7 @@ export const isFinished = ({ status }: Pick<Batch, 'status'>): boolean => !RUNNI
 
 /**
  * Waits for a state of a batch: by its events, which are followed again where a stream ends early, and by its status where there
- * are none. @throws DroverError where the service refuses to tell, or there is no such batch (any more).
+ * are none. @throws DroverError if the service refuses the request, or there is no such batch (any more).
  */
 export async function waitFor(source: BatchSource, options: WaitOptions): Promise<Batch> {
   const { until = isFinished, onChange, pollMs, signal } = options;
@@ -100,7 +100,7 @@ export async function* batchEvents(
       if (event === 'batch') yield { id, batch: JSON.parse(data) as Batch };
     }
   } catch {
-    // whatever broke the stream, the status tells how things stand
+    // the stream was interrupted: the status shows the current state
     signal?.throwIfAborted();
   } finally {
     clearTimeout(timer);
