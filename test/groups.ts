@@ -100,7 +100,7 @@ export const LONGEST = [
 
 /** Files that need no server, for `npm run check`, which is to end within a minute. */
 export const WITHOUT_SERVERS = [
-  'test/{config,groups,payload-codec,temporal-environment}.test.ts',
+  'test/{config,documents,groups,payload-codec,temporal-environment}.test.ts',
   'test/activities/lost-connection.test.ts',
   'test/activities/write/{semaphore,work-result}.test.ts',
   'test/api/camunda/streamed-list.test.ts',

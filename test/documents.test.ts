@@ -1,0 +1,40 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+/** What documents name is there: files in code spans, and the targets of links. */
+const ROOT = join(import.meta.dirname, '..');
+const FOLDERS_LEFT_OUT = /^(?:packages\/client\/README|CHANGELOG)/;
+
+const list = (pattern: string): string[] =>
+  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', pattern], { cwd: ROOT })
+    .toString()
+    .split('\n')
+    .filter((file) => file !== '' && existsSync(join(ROOT, file)));
+
+const files = list('*');
+const documents = list('*.md').filter((file) => !FOLDERS_LEFT_OUT.test(file));
+
+/** Names that stand for what a program writes or serves. */
+const NO_FILES = new Set(['journal.json', '/openapi.json']);
+
+const isThere = (path: string): boolean => files.some((file) => file === path || file.endsWith(`/${path}`));
+
+test('there are documents', () => {
+  expect(documents).toEqual(expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'docs/architecture.md']));
+});
+
+describe.each(documents)('%s', (document) => {
+  const text = readFileSync(join(ROOT, document), 'utf8');
+
+  test('names files that are there', () => {
+    const named = [...text.matchAll(/`([\w@./-]+\.(?:ts|mjs|md|json|java|yml))`/g)].map(([, path = '']) => path);
+    expect(named.filter((path) => !NO_FILES.has(path) && !isThere(path))).toEqual([]);
+  });
+
+  test('links to what is there', () => {
+    const linked = [...text.matchAll(/\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, path = '']) => path);
+    expect(linked.filter((path) => !existsSync(join(ROOT, dirname(document), path)))).toEqual([]);
+  });
+});
