@@ -33,6 +33,10 @@ describe.each(documents)('%s', (document) => {
     expect(named.filter((path) => !NO_FILES.has(path) && !isThere(path))).toEqual([]);
   });
 
+  test('has no rest of a merge', () => {
+    expect(text).not.toMatch(/^(?:<{7}|={7}|>{7})(?: |$)/m);
+  });
+
   test('links to what is there', () => {
     const linked = [...text.matchAll(/\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, path = '']) => path);
     expect(linked.filter((path) => !existsSync(join(ROOT, dirname(document), path)))).toEqual([]);
