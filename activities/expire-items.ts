@@ -21,10 +21,10 @@ import type { Database } from '../store/mongodb/database.ts';
 import { slices } from '../store/mongodb/slices.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
-import { workResult } from './apply-items.ts';
 import { ControlCheck, RESOURCES_PER_SLICE } from './control/control-check.ts';
 import { showProgress } from './control/show-progress.ts';
 import { createdKeysOf, finishApplied } from './finish/finish-leftovers.ts';
+import { toWorkResult } from './finish/work-result.ts';
 
 /** Missing references that a message names. */
 const NAMED_IN_MESSAGE = 10;
@@ -45,7 +45,7 @@ export async function expireItems(
   const control = new ControlCheck(database, input, ['cancelled']);
   const found = await readBatch(database, input.batchId);
   control.asRead(found);
-  if (found === null || found.run !== input.run) return workResult([], new Map());
+  if (found === null || found.run !== input.run) return toWorkResult([], new Map());
   const batch = await takeOverRun(database, found, attempt);
   if (batch.execution?.follows) {
     await fenceOutcomes(database, batch, input.indexes);
@@ -67,7 +67,7 @@ export async function expireItems(
     // only counted from here on: what items miss may be large
     for (const [index, outcome] of now) after.set(index, outcome.missing ? { ...outcome, missing: [] } : outcome);
   }
-  return workResult(input.indexes, after);
+  return toWorkResult(input.indexes, after);
 }
 
 async function expire(

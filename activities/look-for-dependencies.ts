@@ -15,9 +15,9 @@ import { dropPending, renewPending } from '../store/items/pending-items.ts';
 import { KEYS_AT_ONCE, keySlices } from '../store/mongodb/slices.ts';
 import type { CheckResult, ItemsOfBatch } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
-import { workResult } from './apply-items.ts';
 import { ControlCheck } from './control/control-check.ts';
 import { showProgress } from './control/show-progress.ts';
+import { toWorkResult } from './finish/work-result.ts';
 import { withStoredBytes } from './plan-batch.ts';
 import { findCycle } from './wait/find-cycle.ts';
 import type { Waiting } from './wait/waiting-item.ts';
@@ -37,7 +37,7 @@ interface Items {
   readonly unbound: ReadonlyMap<ResourceKey, string>;
 }
 
-const NOTHING: CheckResult = { settled: [], result: workResult([], new Map()), ready: [], lookAgain: false };
+const NOTHING: CheckResult = { settled: [], result: toWorkResult([], new Map()), ready: [], lookAgain: false };
 
 /**
  * What of a batch's pending items can go ahead: signals are hints, this is the proof (invariant 5). Ready is whose missing
@@ -99,7 +99,7 @@ class Look {
       .map(({ index, key, missing, lookups }) => ({ index, key, references: missing, lookups }));
     return {
       settled,
-      result: workResult(settled, others),
+      result: toWorkResult(settled, others),
       ready: planStages(await withStoredBytes(database, planned), resourcesPerActivity(configured)),
       lookAgain: cycle.some((member) => member.batchId === batch._id && pending.has(member.index)),
     };

@@ -22,8 +22,8 @@ import type { Database } from '../store/mongodb/database.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import { batchWorkflowId } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
-import { workResult } from './apply-items.ts';
 import { ControlCheck } from './control/control-check.ts';
+import { toWorkResult } from './finish/work-result.ts';
 import { CoalescedWrites } from './terminate/coalesced-writes.ts';
 import { doomedChildren, type EndingRules, endTree } from './terminate/end-tree.ts';
 
@@ -53,7 +53,7 @@ async function carryOut({ database, client, checkpoint }: ActivityContext, input
   const control = new ControlCheck(database, input);
   const batch = await readBatch(database, input.batchId);
   control.asRead(batch);
-  if (batch === null || batch.run !== input.run || !isTermination(batch)) return workResult([], new Map());
+  if (batch === null || batch.run !== input.run || !isTermination(batch)) return toWorkResult([], new Map());
   const outcomes = await readOutcomes(database, batch, input.indexes);
   const open = input.indexes.filter((index) => (outcomes.get(index)?.status ?? 'queued') === 'queued');
   const notes = new CoalescedWrites<number, StoredOutcome>((outcomes) => writeOutcomes(database, batch, outcomes));
@@ -76,7 +76,7 @@ async function carryOut({ database, client, checkpoint }: ActivityContext, input
   await checkpoint?.('outcomes-stored', batch._id);
   if ([...now.values()].some(({ status }) => status === 'failed')) await recordFailedItems(database, batch);
   const kept = control.isGone ? [] : [...left];
-  const done = workResult(
+  const done = toWorkResult(
     input.indexes.filter((index) => !kept.includes(index)),
     now,
   );

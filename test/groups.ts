@@ -113,5 +113,5 @@ export const WITHOUT_SERVERS = [
   'test/store/items/item-pages.test.ts',
   'test/store/mongodb/{causal-order,errors,index-rules,young-documents}.test.ts',
   'test/testkit/proxy.test.ts',
-  'test/workflows/{batch-state,next-step,summaries}.test.ts',
+  'test/workflows/{batch-progress,batch-state,next-step,plan-progress,summaries}.test.ts',
 ];

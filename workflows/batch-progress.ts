@@ -4,22 +4,22 @@ import type { Situation } from './next-step.ts';
 import { PlanProgress } from './plan-progress.ts';
 
 /**
- * Activities of one batch that apply, side by side: enough to keep a worker busy, few enough for suspend and cancel to take effect (a
- * batch of 10,000 items has ten in all), and for other batches. Ending executions is mostly waiting for them.
+ * How many activities of one batch may apply items at the same time: enough to keep a worker busy, few enough for suspend and cancel to
+ * take effect (a batch of 10,000 items has ten in all) and for other batches to run. Activities that end executions mostly wait.
  */
 const CONCURRENCY_LIMITS = { upload: 3, patch: 3, delete: 4, terminate: 8 } as const;
 
-/** Before items are tried again that another batch applies with its own, in ms. */
+/** Pause before items are checked or expired again that another batch is applying, in ms. */
 const CLAIMED_RETRY_MS = 500;
 
 /**
- * All that a batch workflow knows, and how the result of each step changes it. Nothing here touches Temporal: `nextStep` decides on
- * its `situation`, the workflow does the step and says here what came of it.
+ * The whole state of a batch workflow, and how the result of each step changes it. Nothing here calls Temporal: `nextStep` decides by the
+ * `situation`, and the workflow runs the step and reports its begin and its result here.
  */
 export class BatchProgress {
   readonly state: BatchState;
   readonly plan: PlanProgress;
-  /** Activities that are running. A step counts from when it is begun until its result is here. */
+  /** Running activities. A step counts from its begin until its result is reported. */
   readonly running = { plan: 0, apply: 0, check: 0, expire: 0, store: 0 };
   readonly #concurrencyLimit: number;
   /** The state that was stored last. */
@@ -41,7 +41,7 @@ export class BatchProgress {
       cancelled: state.cancelled,
       suspended: state.suspended,
       isCancelStored: state.isCancelStored,
-      // after each suspend and resume, so that what is stored ends as what holds, whoever stores beside
+      // after each suspend and resume too, so that the last value stored is the current one, even if an API process stores at the same time
       isUnrecorded: state.controlled || this.#stored !== this.#toStore(),
       isLong,
       concurrencyLimit: this.#concurrencyLimit,
@@ -83,7 +83,7 @@ export class BatchProgress {
     this.plan.controlled();
   }
 
-  /** The state is about to be stored: as that of a batch that has begun, suspended before its first plan as well. */
+  /** The state is about to be stored. A batch counts as started then, even if it was suspended before its first plan. */
   beginStore(): void {
     this.state.started = true;
     this.#stored = this.#toStore();
@@ -96,16 +96,16 @@ export class BatchProgress {
     this.plan.planned(plan, now);
   }
 
-  /** @param result null where the activity has failed for good: its items stay queued, and finishing gives them an outcome. */
+  /** @param result null if the activity has failed for good: its items stay queued, and finishing the batch gives them an outcome. */
   applied(work: Work, result: WorkResult | DeletionResult | null, now: number): void {
     const left = result === null ? null : this.#countApplied(work, result);
-    // items that became pending have registered: now check (invariant 5)
+    // items that became pending are registered now, so that they can be checked (invariant 5)
     if (this.plan.applied(left, now)) this.state.woken = true;
   }
 
   #countApplied(work: Work, result: WorkResult | DeletionResult): Work | null {
     if (work.kind === 'step') {
-      const step = result as DeletionResult; // steps are done by `deleteResources`
+      const step = result as DeletionResult; // `deleteResources` runs steps
       if (step.isLeft) return work;
       this.state.add(step.tally, step.pending, step.cascaded);
       return null;
@@ -122,10 +122,10 @@ export class BatchProgress {
     this.#check.begin(this.state.pendingIndexes, now);
   }
 
-  /** @param found null where the activity has failed for good. */
+  /** @param found null if the activity has failed for good. */
   checked(found: CheckResult | null, now: number): void {
     if (found === null) {
-      this.state.giveUp(this.#check.indexes);
+      this.state.requeue(this.#check.indexes);
       this.#check.found([], false);
     } else {
       this.state.replace(found.settled, found.result.tally, found.result.pending);
@@ -138,13 +138,13 @@ export class BatchProgress {
     this.#check.beginReady();
   }
 
-  /** Ready items have been applied, but for those that were left. */
+  /** Ready items have been applied, except for those that the activity has left. */
   appliedPending(indexes: readonly number[], result: WorkResult | null, now: number): void {
-    if (result === null) this.state.giveUp(indexes);
+    if (result === null) this.state.requeue(indexes);
     else {
       const left = new Set(result.left);
-      const settled = indexes.filter((index) => !left.has(index));
-      this.state.replace(settled, result.tally, result.pending);
+      const applied = indexes.filter((index) => !left.has(index));
+      this.state.replace(applied, result.tally, result.pending);
       if (left.size > 0) this.#check.drop();
     }
     this.#check.endReady();
@@ -153,7 +153,7 @@ export class BatchProgress {
 
   expired(indexes: readonly number[], result: WorkResult | null, now: number): void {
     if (result === null) {
-      this.state.giveUp(indexes);
+      this.state.requeue(indexes);
       return;
     }
     this.state.replace(indexes, result.tally, result.pending);
@@ -162,13 +162,13 @@ export class BatchProgress {
     this.state.woken = true;
   }
 
-  /** Where all that a check has found is applied: what is still pending though it was ready is checked again, hint or not. */
+  /** Once all ready items of a check are applied: if some of them are still pending, they are checked again without waiting for a hint. */
   #endCheck(now: number): void {
     const check = this.#check;
     const { state } = this;
     if (!check.endIfDone() || state.suspended || state.cancelled) return;
     if (!check.lookAgain && !check.ready.some((index) => state.isPending(index))) return;
-    // another batch applies them with its own, or what they need has gone again: no signal may tell
+    // another batch applies them together with its own, or a resource they need was deleted again: no signal may come
     state.woken = true;
     if (check.indexes.every((index) => state.isPending(index))) check.notBefore = now + CLAIMED_RETRY_MS;
   }
@@ -183,14 +183,14 @@ export class BatchProgress {
   }
 }
 
-/** A check of pending items, and what it has found ready, stage after stage. */
+/** The state of a check of pending items, and of the ready items that it has found, by stage. */
 class CheckProgress {
-  /** What the check is about. */
+  /** The items that it checks. */
   indexes: readonly number[] = [];
-  /** All that it has found ready. */
+  /** All items that it has found ready. */
   ready: readonly number[] = [];
   lookAgain = false;
-  /** When the last one that is over began, in ms since 1970. */
+  /** When the last finished check began, in ms since 1970. */
   checkedAt = 0;
   notBefore = 0;
   #stages: number[][][] = [];
@@ -229,12 +229,12 @@ class CheckProgress {
     if (this.#applying === 0 && this.#stages[0]?.length === 0) this.#stages.shift();
   }
 
-  /** What has not begun is left: it is pending as before. */
+  /** Ready items that have not begun stay pending. */
   drop(): void {
     this.#stages = [];
   }
 
-  /** @returns whether the check has come to its end just now. */
+  /** @returns true when the answer is here and all ready items are applied; the check is over then. */
   endIfDone(): boolean {
     if (this.#began === undefined || !this.#isAnswered || this.#applying > 0 || this.#stages.length > 0) return false;
     this.checkedAt = this.#began;

@@ -4,8 +4,8 @@ import { addTally, type Tally } from '../domain/batch/tally.ts';
 import type { BatchInput, CarriedBatch, PendingGroup, PendingItem } from './messages.ts';
 
 /**
- * What a batch workflow knows of its batch: numbers, and which items wait until when (invariant 7). Nothing here touches
- * Temporal. Counts add up to the total at every moment.
+ * The counts of a batch, and its pending items with their deadlines: numbers only (invariant 7). Nothing here calls Temporal. Counts add
+ * up to the total at every moment.
  */
 export class BatchState {
   readonly #counts = noCounts();
@@ -18,17 +18,17 @@ export class BatchState {
   started: boolean;
   suspended: boolean;
   cancelled: boolean;
-  /** Somebody has suspended or resumed the batch since that was stored. */
+  /** The batch was suspended or resumed since its state was stored. */
   controlled = false;
-  /** How often somebody has suspended, resumed or cancelled it. */
+  /** How often the batch was suspended, resumed or cancelled. */
   controls = 0;
-  /** The latest request of a caller that was told; it was stored before. */
+  /** Token of the latest control request of an API caller that was delivered; the API has stored it before. */
   asked: string | null;
-  /** That the batch is cancelled is stored. */
+  /** The cancellation is stored. */
   isCancelStored: boolean;
   /** Items have waited, or may have in an execution before this one. */
   hasWaited: boolean;
-  /** A hint has come that dependencies may be there. */
+  /** A hint has come that missing references may exist now. */
   woken = false;
   /** So many signals have come that this execution is to be left before Temporal refuses them. */
   hasManySignals = false;
@@ -54,7 +54,7 @@ export class BatchState {
     Object.assign(this.#errorCodes, carried.summary.errorCodes);
     this.suspended = carried.summary.suspended;
     this.cancelled = carried.cancelled;
-    // A signal may have come in the last moment of the run before: look, and store, once more (invariant 5).
+    // a signal may have come in the last moment of the execution before: check, and store, once more (invariant 5)
     this.woken = true;
     this.controlled = true;
     this.#remember(carried.pending);
@@ -76,14 +76,14 @@ export class BatchState {
     return [...this.#deadlines.keys()].sort((a, b) => a - b);
   }
 
-  /** Earliest deadline in ms since 1970; undefined where nothing waits. */
+  /** Earliest deadline in ms since 1970; undefined if no item is pending. */
   get nextDeadline(): number | undefined {
     let next: number | undefined;
     for (const deadline of this.#deadlines.values()) if (next === undefined || deadline < next) next = deadline;
     return next;
   }
 
-  /** What has come of a batch whose every item has succeeded, and never waited; else undefined. */
+  /** The result of a batch if all items have succeeded and none has ever waited; otherwise undefined. */
   get succeeded(): BatchResult | undefined {
     if (this.hasWaited || this.#counts.succeeded !== this.#total) return undefined;
     return this.#result();
@@ -97,7 +97,7 @@ export class BatchState {
     return this.pendingIndexes.filter((index) => (this.#deadlines.get(index) ?? 0) <= now);
   }
 
-  /** Queued items have become what the tally says. */
+  /** Queued items have the outcomes that the tally counts. */
   add(tally: Tally, pending: readonly PendingGroup[] = [], cascaded = 0): void {
     this.#count(tally);
     for (const status in tally.counts) this.#counts.queued -= tally.counts[status as keyof typeof tally.counts] ?? 0;
@@ -105,7 +105,7 @@ export class BatchState {
     this.#remember(pending);
   }
 
-  /** Pending items have become what the tally says; some may be pending still. */
+  /** Pending items have the outcomes that the tally counts; some may still be pending. */
   replace(indexes: readonly number[], tally: Tally, pending: readonly PendingGroup[]): void {
     for (const index of indexes) if (this.#deadlines.delete(index)) this.#counts.pending -= 1;
     this.#count(tally);
@@ -119,7 +119,7 @@ export class BatchState {
 
   resume(asked?: string): void {
     this.suspended = false;
-    // What came meanwhile, a cycle that waited for this batch too, goes ahead now.
+    // resources may have appeared meanwhile, and cycles over several batches may have waited for this one
     this.woken = true;
     this.#control(asked);
   }
@@ -136,8 +136,8 @@ export class BatchState {
     if (asked !== undefined) this.asked = asked;
   }
 
-  /** Pending items are queued again, though nobody will carry them out. */
-  giveUp(indexes: readonly number[]): void {
+  /** Pending items are queued again. They are not applied any more: finishing the batch gives them an outcome. */
+  requeue(indexes: readonly number[]): void {
     for (const index of indexes) {
       if (!this.#deadlines.delete(index)) continue;
       this.#counts.pending -= 1;
@@ -168,7 +168,7 @@ export class BatchState {
     }));
   }
 
-  /** What the next execution has to know, beside the plan. */
+  /** The state for the next execution, without the plan. */
   carry(): CarriedBatch {
     const groups = new Map<number, number[]>();
     for (const index of this.pendingIndexes) {

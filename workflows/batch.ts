@@ -15,14 +15,14 @@ import {
 import { BatchRun } from './run-batch.ts';
 
 /**
- * Signals after which an execution is left for a new one: a tenth of those that Temporal lets one have, after which it refuses
- * them. Usually it suggests a new one first (after 4,096 events, of which each signal is one), but both numbers are configurable.
+ * Signals after which an execution continues as new: a tenth of the number after which Temporal refuses signals. Temporal usually
+ * suggests a new execution first (after 4,096 events, of which each signal is one), but both numbers are configurable.
  */
 const SIGNALS_PER_EXECUTION = 1_000;
 
 /**
- * One batch: plan it, apply its stages, wait for what its pending items miss, finish. What it does next is decided in
- * `next-step.ts`. It survives any crash; what it carries through its history is numbers and indexes (invariant 7).
+ * One batch: plan it, apply its stages, wait for the missing references of its pending items, finish. `next-step.ts` decides what it does
+ * next. It survives any crash; its history holds numbers and indexes only (invariant 7).
  */
 export async function batchWorkflow(input: BatchInput): Promise<BatchSummary> {
   assertReadable(input);
@@ -30,11 +30,11 @@ export async function batchWorkflow(input: BatchInput): Promise<BatchSummary> {
   const isEarlier = !patched('decides-by-next-step');
   receiveMessages(progress, isEarlier);
   return CancellationScope.nonCancellable(() =>
-    isEarlier ? new EarlierBatchRun(input, progress.state).carryOut() : new BatchRun(input, progress).toItsEnd(),
+    isEarlier ? new EarlierBatchRun(input, progress.state).carryOut() : new BatchRun(input, progress).toCompletion(),
   );
 }
 
-/** Handlers are set before the first await, so that no early message is lost. */
+/** Sets the handlers before the first await, so that no early message is lost. */
 function receiveMessages(progress: BatchProgress, isEarlier: boolean): void {
   const { state } = progress;
   let signals = 0;
@@ -58,6 +58,6 @@ function receiveMessages(progress: BatchProgress, isEarlier: boolean): void {
     received();
   });
   setHandler(cancelSignal, (token) => progress.cancel(token));
-  // A cancellation requested in the Temporal UI is the same.
+  // a cancellation requested in the Temporal UI has the same effect
   CancellationScope.current().cancelRequested.catch(() => progress.cancel());
 }

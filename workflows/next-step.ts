@@ -7,32 +7,32 @@ export type NextStep =
   | { readonly kind: 'plan'; readonly cursor: number }
   /** Applies work of the plan. */
   | { readonly kind: 'apply'; readonly work: Work }
-  /** Applies pending items whose references are there. */
+  /** Applies pending items whose references exist. */
   | { readonly kind: 'apply-pending'; readonly indexes: readonly number[] }
-  /** Checks whether what pending items miss is there. */
+  /** Checks whether the missing references of pending items exist. */
   | { readonly kind: 'check'; readonly indexes: readonly number[] }
   /** Ends pending items whose deadline has passed. */
   | { readonly kind: 'expire'; readonly indexes: readonly number[]; readonly asOf: number }
-  /** Stores status and suspension, for who cannot ask the workflow. */
+  /** Stores status and suspension, for readers that do not query the workflow. */
   | { readonly kind: 'store-state' }
-  /** Stores that the batch is cancelled, for activities that are at work. */
+  /** Stores that the batch is cancelled, so that running activities stop. */
   | { readonly kind: 'store-cancellation' }
-  /** Sleeps until the next step is another one, at the latest until then: ms since 1970. */
+  /** Waits until another step is next, at the latest until this time in ms since 1970. */
   | { readonly kind: 'wait'; readonly until?: number; readonly reason: string }
   | { readonly kind: 'continue-as-new' }
   | { readonly kind: 'finish' };
 
-/** What decides about the next step. Times are ms since 1970. */
+/** The state that the next step depends on. Times are in ms since 1970. */
 export interface Situation {
   readonly cancelled: boolean;
   readonly suspended: boolean;
-  /** That the batch is cancelled is stored. */
+  /** The cancellation is stored. */
   readonly isCancelStored: boolean;
-  /** What is stored of the state is not what holds. */
+  /** The stored state differs from the current one. */
   readonly isUnrecorded: boolean;
-  /** This execution is to be left for a new one: the server suggests it, or is soon to refuse signals. */
+  /** This execution should continue as new: the server suggests it, or is soon to refuse signals. */
   readonly isLong: boolean;
-  /** Activities of a batch that apply, side by side. */
+  /** How many activities of the batch may apply items at the same time. */
   readonly concurrencyLimit: number;
   readonly running: Readonly<Record<'plan' | 'apply' | 'check' | 'expire' | 'store', number>>;
   readonly plan: {
@@ -48,21 +48,21 @@ export interface Situation {
     dueAt(moment: number): readonly number[];
     /** A hint has come since the last check began (invariant 5). */
     readonly woken: boolean;
-    /** The next of the chunks that the last check has found ready; while there are any, that check is not over. */
+    /** The next chunk of items that the last check has found ready; a check with such chunks is not over. */
     readonly nextReady: readonly number[] | undefined;
-    /** The last check is not over: it, or what it has found ready, is at work. */
+    /** The last check is not over: its activity is running, or ready items of it are not applied yet. */
     readonly isChecking: boolean;
-    /** When the last check that is over began. */
+    /** When the last finished check began. */
     readonly checkedAt: number;
-    /** No check before: another batch applies these items. */
+    /** No check begins before: another batch is applying these items. */
     readonly checkNotBefore: number;
     readonly expireNotBefore: number;
   };
 }
 
 /**
- * What a batch does next; pure, so that it can be read and tested as a table. Whoever does the step says so in the situation before
- * asking again.
+ * What a batch does next; pure, so that it can be read and tested as a table. The caller begins the step, which changes the situation,
+ * before it asks for the next one.
  */
 export function nextStep(batch: Situation, now: number): NextStep {
   const { running, plan, pending } = batch;
@@ -83,7 +83,7 @@ export function nextStep(batch: Situation, now: number): NextStep {
   return (batch.suspended ? undefined : nextWork(batch, now)) ?? nextExpiry(batch, now) ?? sleep(batch, now);
 }
 
-/** What is applied, planned or checked next: nothing of it while the batch is suspended. */
+/** What to apply, plan or check next. The caller does not ask while the batch is suspended. */
 function nextWork({ running, plan, pending, concurrencyLimit }: Situation, now: number): NextStep | undefined {
   if (running.apply < concurrencyLimit) {
     if (pending.nextReady !== undefined) return { kind: 'apply-pending', indexes: pending.nextReady };
@@ -97,8 +97,8 @@ function nextWork({ running, plan, pending, concurrencyLimit }: Situation, now: 
 }
 
 /**
- * Items whose deadline has passed, and which a check that began after it has not found ready. While the batch is suspended nothing
- * is checked, and deadlines run on.
+ * Expires items whose deadline has passed if a check that began after the deadline has not found them ready. A suspended batch checks
+ * nothing, and its deadlines run on.
  */
 function nextExpiry({ running, pending, suspended }: Situation, now: number): NextStep | undefined {
   if (running.expire > 0 || pending.isChecking || now < pending.expireNotBefore) return undefined;

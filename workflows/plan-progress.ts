@@ -1,31 +1,30 @@
 import type { CarriedPlan, Plan, Work } from './messages.ts';
 
-/** After activities have left their work because the batch is suspended or cancelled, in ms: first pause, and longest. */
+/** Pause after activities have left their work because the batch is stored as suspended or cancelled, in ms: the first and the longest. */
 const HALTED_RETRY_MS = 250;
 const MAX_HALTED_RETRY_MS = 10_000;
 
 /**
- * How far the plan of a batch is: it is made part by part, and each part is applied stage after stage. Nothing here touches
- * Temporal.
+ * Progress in the plan of a batch, which is made part by part; each part is applied stage by stage. Nothing here calls Temporal.
  */
 export class PlanProgress {
-  /** Where the part was planned from whose stages are at work, and where planning goes on after them. */
+  /** Where the current part was planned from, and where planning goes on after it. */
   #plannedFrom: number;
   #cursor: number | undefined;
   #stages: Work[][];
-  /** Work of the first stage that an activity does now. */
+  /** Running activities of the first stage. */
   #applying = 0;
   #isPlanning = false;
-  /** By which references the part was planned; undefined where that is not known. */
+  /** The references that the part was planned by; undefined if that is not known. */
   #links: string | undefined;
-  /** These have changed: what is left is planned again. */
+  /** These references have changed: the rest is planned again. */
   #isOutdated: boolean;
-  /** How often in a row work was left because the batch is stored as suspended or cancelled, and not before when to try again. */
+  /** How often in a row work was left because the batch is stored as suspended or cancelled, and when to try again. */
   #halted = 0;
   #notBefore = 0;
 
   constructor(carried: CarriedPlan | undefined) {
-    // what an earlier version has carried has stages, and no `left`
+    // state carried by an earlier version has `stages` and no `left`
     const stages = carried?.left?.stages ?? carried?.stages ?? [];
     this.#plannedFrom = carried?.left === undefined ? 0 : (carried.cursor ?? 0);
     this.#cursor = carried === undefined ? 0 : carried.left === undefined ? carried.cursor : carried.left.next;
@@ -34,22 +33,22 @@ export class PlanProgress {
     this.#stages = stages.filter((stage) => stage.length > 0).map((stage) => [...stage]);
   }
 
-  /** Nothing is planned, or left to plan, any more. */
+  /** All parts are planned and applied. */
   get isDone(): boolean {
     return this.#cursor === undefined && this.#stages.length === 0 && !this.#isPlanning;
   }
 
-  /** The next work that may begin; what the stages before it have left comes first. */
+  /** The next work that may begin: a stage begins when the one before it is done. */
   get nextWork(): Work | undefined {
     return this.#stages[0]?.[0];
   }
 
-  /** Where to plan on, once every stage is done. */
+  /** Where to plan the next part, once all stages are done. */
   get planFrom(): number | undefined {
     return this.#stages.length === 0 && !this.#isPlanning ? this.#cursor : undefined;
   }
 
-  /** Nothing is begun before, in ms since 1970: activities have left their work, and the signal that says why is on its way. */
+  /** No work begins before, in ms since 1970: activities have left work because of a control request whose signal is still on its way. */
   get notBefore(): number {
     return this.#notBefore;
   }
@@ -62,7 +61,7 @@ export class PlanProgress {
     return this.#isOutdated;
   }
 
-  /** The signal has come. */
+  /** The signal of a control request has come. */
   controlled(): void {
     this.#notBefore = 0;
   }
@@ -71,7 +70,7 @@ export class PlanProgress {
     this.#isPlanning = true;
   }
 
-  /** @param plan null where there is nothing to do any more, or planning has failed. */
+  /** @param plan null if there is nothing to do any more, or planning has failed for good. */
   planned(plan: Plan | null, now: number): void {
     this.#isPlanning = false;
     if (plan?.isLeft) {
@@ -93,7 +92,8 @@ export class PlanProgress {
   }
 
   /**
-   * An activity has done its work, but for what it has left.
+   * An activity has ended.
+   * @param left the work that it has not begun.
    * @returns whether the stage is done.
    */
   applied(left: Work | null, now: number): boolean {
@@ -108,7 +108,7 @@ export class PlanProgress {
     return isStageDone;
   }
 
-  /** References have changed since the part was planned: no more of it begins, and it is planned again when all of it has ended. */
+  /** References have changed since the part was planned: no more of it begins, and it is planned again when its running work has ended. */
   outdated(): void {
     this.#isOutdated = true;
     this.#stages = this.#stages.length === 0 ? [] : [[]];
@@ -126,7 +126,7 @@ export class PlanProgress {
     this.#notBefore = now + Math.min(HALTED_RETRY_MS * 2 ** (this.#halted - 1), MAX_HALTED_RETRY_MS);
   }
 
-  /** What the next execution goes on with; nothing may be at work. */
+  /** The state for the next execution; no activity may be running. */
   carry(): CarriedPlan {
     const again = this.#isOutdated ? { isAgain: true as const } : {};
     if (this.#stages.length === 0) return this.#cursor === undefined ? {} : { cursor: this.#cursor, ...again };

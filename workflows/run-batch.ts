@@ -21,15 +21,15 @@ type Running = keyof BatchProgress['running'];
 
 const STATUS_ATTRIBUTE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.status, SearchAttributeType.KEYWORD);
 
-/** Runs a batch to its end: one step after the other, each decided by `nextStep`, activities side by side. */
+/** Runs a batch to its end: `nextStep` decides each step, and the steps' activities run concurrently. */
 export class BatchRun {
   readonly #input: BatchInput;
   readonly #progress: BatchProgress;
   readonly #activities;
-  /** What every activity is told. */
+  /** The part of the input that all activities have in common. */
   readonly #id: { readonly batchId: string; readonly run: number; readonly keepsLeft: true };
   #shown: string;
-  /** A step has failed in the workflow itself: a bug, which fails the workflow task. */
+  /** The failure of a step in the workflow's own code: a bug, which fails the workflow task. */
   #bug: { readonly error: unknown } | undefined;
 
   constructor(input: BatchInput, progress: BatchProgress) {
@@ -41,7 +41,7 @@ export class BatchRun {
     this.#shown = input.carried === undefined ? 'queued' : '';
   }
 
-  async toItsEnd(): Promise<BatchSummary> {
+  async toCompletion(): Promise<BatchSummary> {
     for (;;) {
       if (this.#bug !== undefined) throw this.#bug.error;
       const step = this.#next();
@@ -91,7 +91,10 @@ export class BatchRun {
     const again = plan.isOutdated ? { isAgain: true as const } : {};
     plan.beginPlan();
     this.#begin('plan', async () => {
-      const made = await this.#orNull('planning failed', this.#activities.plan({ ...this.#id, cursor, ...again }));
+      const made = await this.#orNull(
+        'planning failed because of a bug',
+        this.#activities.plan({ ...this.#id, cursor, ...again }),
+      );
       this.#progress.planned(made, Date.now());
     });
   }
@@ -102,7 +105,7 @@ export class BatchRun {
     plan.begin();
     this.#begin('apply', async () => {
       const result = await this.#orNull<Parameters<BatchProgress['applied']>[1]>(
-        'work failed',
+        'applying items failed because of a bug',
         work.kind === 'step'
           ? this.#activities.deleteStep({ ...this.#id, step: work.step }, work.items)
           : this.#activities.applyItems({ ...this.#id, indexes: work.indexes, ...links }),
@@ -115,7 +118,11 @@ export class BatchRun {
     this.#progress.beginReady();
     this.#begin('apply', async () => {
       const applying = this.#activities.applyItems({ ...this.#id, indexes, requeuesBlocked: true });
-      this.#progress.appliedPending(indexes, await this.#orNull('waiting failed', applying), Date.now());
+      this.#progress.appliedPending(
+        indexes,
+        await this.#orNull('applying pending items failed because of a bug', applying),
+        Date.now(),
+      );
     });
   }
 
@@ -123,40 +130,53 @@ export class BatchRun {
     this.#progress.beginCheck(Date.now());
     this.#begin('check', async () => {
       const checking = this.#activities.check({ ...this.#id, indexes });
-      this.#progress.checked(await this.#orNull('waiting failed', checking), Date.now());
+      this.#progress.checked(
+        await this.#orNull('checking pending items failed because of a bug', checking),
+        Date.now(),
+      );
     });
   }
 
   #expire({ indexes, asOf }: Extract<NextStep, { kind: 'expire' }>): void {
     this.#begin('expire', async () => {
       const expiring = this.#activities.expireItems({ ...this.#id, indexes, asOf });
-      this.#progress.expired(indexes, await this.#orNull('waiting failed', expiring), Date.now());
+      this.#progress.expired(
+        indexes,
+        await this.#orNull('expiring items failed because of a bug', expiring),
+        Date.now(),
+      );
     });
   }
 
-  /** What programs that do not ask the workflow can know of it: stored when it changes. */
+  /** Stores the state, for readers that do not query the workflow. */
   #storeState(): void {
     this.#progress.beginStore();
     const { status, suspended } = this.#progress.state.summary();
     const { asked } = this.#progress.state;
     this.#begin('store', async () => {
       const state = { status: status === 'waiting' ? status : ('processing' as const), suspended, asked };
-      await this.#orNull('its state could not be stored', this.#activities.record({ ...this.#id, ...state }));
+      await this.#orNull(
+        'storing the state failed because of a bug',
+        this.#activities.record({ ...this.#id, ...state }),
+      );
     });
   }
 
-  /** A program, or an operator in the Temporal UI, has cancelled the batch: stored for activities that are at work. */
+  /** Stores that a program, or an operator in the Temporal UI, has cancelled the batch, so that running activities stop. */
   #storeCancellation(): void {
     const { state } = this.#progress;
     const { suspended, asked } = state;
     state.isCancelStored = true;
     this.#begin('store', async () => {
       const stored = { status: 'processing' as const, suspended, asked, cancelled: true as const };
-      await this.#orNull('its cancellation could not be stored', this.#activities.record({ ...this.#id, ...stored }));
+      await this.#orNull(
+        'storing the cancellation failed because of a bug',
+        this.#activities.record({ ...this.#id, ...stored }),
+      );
     });
   }
 
-  /** Begins a step, which goes on beside others; its result is taken in before it ends. */
+  /** Begins a step, which runs concurrently with others. It counts as running until its result is reported. */
   #begin(kind: Running, step: () => Promise<void>): void {
     const { running } = this.#progress;
     running[kind] += 1;
@@ -169,7 +189,7 @@ export class BatchRun {
       });
   }
 
-  /** Null where the activity has failed for good, a bug of ours. @throws what is no failure of an activity. */
+  /** @returns null if the activity has failed for good, which is a bug. @throws any other error. */
   async #orNull<T>(what: string, activity: Promise<T>): Promise<T | null> {
     try {
       return await activity;
@@ -180,7 +200,7 @@ export class BatchRun {
     }
   }
 
-  /** Until the next step is another one. */
+  /** Waits until another step is next. */
   async #wait({ until, reason }: Wait): Promise<void> {
     const isOver = (): boolean => {
       if (this.#bug !== undefined) return true;
@@ -195,7 +215,7 @@ export class BatchRun {
     const { operation, run } = this.#input;
     const { state } = this.#progress;
     const { cancelled, cascaded } = state;
-    // of a delete, and of the runs before a retry, what is stored has more to tell
+    // for deletes and retries, the stored outcomes say more than the workflow knows
     const succeeded = isWrite(operation) && run === 1 ? state.succeeded : undefined;
     const summary = await this.#activities.finish({
       ...this.#id,
@@ -213,7 +233,7 @@ export class BatchRun {
     return continueAsNew<(input: BatchInput) => Promise<BatchSummary>>({ ...this.#input, carried });
   }
 
-  /** Tells the Temporal UI. */
+  /** Updates current details and search attributes. */
   #show(): void {
     const summary = this.#progress.state.summary();
     setCurrentDetails(describeBatch(this.#input, summary));

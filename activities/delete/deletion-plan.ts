@@ -13,14 +13,14 @@ import type { DeleteBatchDocument } from '../../store/batches/batches.ts';
 import { readItems } from '../../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import { notFoundError, referencedError } from './deletion-outcomes.ts';
-import { type AskedItem, askedItems, ItemsByNumber } from './requested-items.ts';
+import { ItemsByNumber, type RequestedItem, requestedItems } from './requested-items.ts';
 
 export type NewStep = Pick<DeletionStep, 'targets' | 'decided'>;
 
 export interface Planning extends Pick<Loading, 'database' | 'charge' | 'progress'> {
   readonly batch: DeleteBatchDocument;
   /** 1 by index for items that have their outcome. */
-  readonly settled: Uint8Array;
+  readonly finished: Uint8Array;
   /** Takes the steps of a stage, the first one being 0; those of one stage are independent of each other. */
   readonly write: (stage: number, step: NewStep) => Promise<void>;
 }
@@ -36,13 +36,13 @@ interface Known {
 
 /** Decides on what is stored now, and writes the steps that carry it out. */
 export async function decideSteps(planning: Planning): Promise<void> {
-  const { database, batch, settled, charge, progress } = planning;
+  const { database, batch, finished, charge, progress } = planning;
   const { schemaDefinitionId, options } = batch;
   const { cascade, deleteAll } = options;
   const linked = new LinkedResources(charge);
   const items = new ItemsByNumber(linked.keys, charge);
   const loading: Loading = { database, scope: batch, schemaDefinitionId, cascade, linked, charge, progress };
-  const open = settled.length - settled.reduce((sum, one) => sum + one, 0);
+  const open = finished.length - finished.reduce((sum, one) => sum + one, 0);
   const targets =
     deleteAll && open > (await keysWorthAScan(database))
       ? await findInAll(planning, loading, items)
@@ -61,37 +61,37 @@ export async function decideSteps(planning: Planning): Promise<void> {
 
 /** Numbers all that is asked for, and what is linked to it. */
 async function findListed(
-  { database, batch, settled, progress }: Planning,
+  { database, batch, finished, progress }: Planning,
   loading: Loading,
   items: ItemsByNumber,
 ): Promise<Uint8Array> {
   const { keys } = loading.linked;
-  for await (const page of askedItems(database, batch)) {
+  for await (const page of requestedItems(database, batch)) {
     await progress();
     for (const { index, key } of page) if (key !== null) items.add(keys.add(key), index);
   }
   const present = await loadListed(loading);
   const targets = new Uint8Array(keys.size);
   for (const [number, isThere] of present.entries()) {
-    // an item that repeats a settled one has its outcome
-    if (isThere === 1 && settled[items.first(number)] === 0) targets[number] = 1;
+    // an item that repeats a finished one has its outcome
+    if (isThere === 1 && finished[items.first(number)] === 0) targets[number] = 1;
   }
   return targets;
 }
 
 /** Numbers only what is linked to anything: whether the rest is there, the steps see. */
 async function findInAll(
-  { database, batch, settled, progress }: Planning,
+  { database, batch, finished, progress }: Planning,
   loading: Loading,
   items: ItemsByNumber,
 ): Promise<Uint8Array> {
   const { keys } = loading.linked;
   await loadAll(loading);
   const targets = new Uint8Array(keys.size);
-  for await (const page of askedItems(database, batch)) {
+  for await (const page of requestedItems(database, batch)) {
     await progress();
     for (const { index, key } of page) {
-      const number = key === null || settled[index] === 1 ? -1 : keys.find(key);
+      const number = key === null || finished[index] === 1 ? -1 : keys.find(key);
       if (number < 0) continue;
       items.add(number, index);
       targets[number] = 1;
@@ -108,13 +108,13 @@ function cascadedIn(decision: NumberedDecision, targets: Uint8Array): number {
 
 /** Writes steps for what can go, or get its outcome, at any time: what is linked to nothing, and what is not deleted. */
 async function writeWithoutOrder(planning: Planning, known: Known, size: number): Promise<void> {
-  const { database, batch, settled, progress, write } = planning;
+  const { database, batch, finished, progress, write } = planning;
   const names = await schemaNamesOf(database, known.linked.keys.groups);
   let decided: DecidedItems[] = [];
   let targets = new Map<ResourceKey, DeletionTarget>();
-  for await (const page of askedItems(database, batch)) {
+  for await (const page of requestedItems(database, batch)) {
     await progress();
-    const open = page.filter(({ index }) => settled[index] === 0);
+    const open = page.filter(({ index }) => finished[index] === 0);
     decided.push(...(await unreadable(planning, open)), ...(await repeated(planning, known, open)));
     for (const { index, key } of open) {
       if (key === null) continue;
@@ -143,15 +143,15 @@ async function errorOf(
   return referencedError(key, await inSlices(survivingReferrers(linked, decision, number), progress), names);
 }
 
-/** Items that repeat a settled one. */
+/** Items that repeat a finished one. */
 async function repeated(
-  { database, batch, settled }: Planning,
+  { database, batch, finished }: Planning,
   { linked, items }: Known,
-  open: readonly AskedItem[],
+  open: readonly RequestedItem[],
 ): Promise<DecidedItems[]> {
   const repeats = open.flatMap(({ index, key }) => {
     const first = key === null ? -1 : items.first(linked.keys.find(key));
-    return first >= 0 && settled[first] === 1 ? [{ index, first }] : [];
+    return first >= 0 && finished[first] === 1 ? [{ index, first }] : [];
   });
   if (repeats.length === 0) return [];
   const outcomes = await readOutcomes(
@@ -171,7 +171,7 @@ const INVALID_ID: ItemError = {
 };
 
 /** Items without an id that a resource could have. */
-async function unreadable({ database, batch }: Planning, open: readonly AskedItem[]): Promise<DecidedItems[]> {
+async function unreadable({ database, batch }: Planning, open: readonly RequestedItem[]): Promise<DecidedItems[]> {
   const indexes = open.flatMap(({ index, key }) => (key === null ? [index] : []));
   const items = indexes.length === 0 ? [] : await readItems(database, batch, indexes);
   return items.map(({ index, faults }) => ({

@@ -12,15 +12,15 @@ import type { Plan, Work } from '../../workflows/messages.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { ControlCheck } from '../control/control-check.ts';
 import { showProgress } from '../control/show-progress.ts';
-import { LAST_ROUND } from '../delete-resources.ts';
 import { decideSteps, type NewStep } from './deletion-plan.ts';
 import { finishSteps } from './finish-step.ts';
+import { LAST_ROUND } from './step-work.ts';
 
 /**
- * Plans a delete, or what the steps of an earlier round have left open because somebody had come to refer to it. Planning
- * changes nothing but the plan: outcomes that are decided now are stored by steps too. So a plan can be made again at any
- * time, and one that comes late, with steps of its own, is never carried out (invariant 2). Steps are written as they are
- * decided: what is held in memory is the references among what is deleted and what keeps it, within `planningMemory`.
+ * Plans a delete, or what the steps of an earlier round have left because it had got new referrers. Planning changes nothing but the
+ * plan: outcomes that are decided now are stored by steps too. So a plan can be made again at any time, and the steps of a plan that
+ * comes late never run (invariant 2). Steps are written as they are decided: only the references among deleted resources and those that
+ * keep them are held in memory, within `planningMemory`.
  * @param round 0, and one more each time that all steps are done.
  */
 export async function planDeletion(
@@ -31,10 +31,10 @@ export async function planDeletion(
 ): Promise<Plan> {
   if (control.asRead(batch) !== null) return notPlanned(control);
   await finishSteps(database, batch);
-  const { settled, tally } = await settledItems(database, batch);
+  const { finished, tally } = await finishedItems(database, batch);
   const counted: Tally = round === 0 ? tally : tallyOf([]);
-  // Past the last round steps leave nothing open: what is left then failed for a reason of ours.
-  if (round > LAST_ROUND + 1 || settled.every((one) => one === 1)) return { tally: counted, stages: [] };
+  // after the last round steps leave nothing open: what is still open has failed because of a bug
+  if (round > LAST_ROUND + 1 || finished.every((one) => one === 1)) return { tally: counted, stages: [] };
   const stages: Work[][] = [];
   let step = firstStep(round);
   let targets = 0;
@@ -53,7 +53,7 @@ export async function planDeletion(
     await setImmediate();
   };
   try {
-    await planningMemory.lend((charge) => decideSteps({ database, batch, settled, charge, progress, write }));
+    await planningMemory.lend((charge) => decideSteps({ database, batch, finished, charge, progress, write }));
   } catch (error) {
     if (error instanceof HaltedError) return notPlanned(control);
     throw error instanceof MemoryExceededError ? toFailure(error) : error;
@@ -66,14 +66,14 @@ class HaltedError extends Error {
   override readonly name = 'HaltedError';
 }
 
-/** Steps that are written already are never carried out. */
+/** Steps that are written already never run. */
 const notPlanned = (control: ControlCheck): Plan => ({
   tally: tallyOf([]),
   stages: [],
   ...(!control.isGone && { isLeft: true }),
 });
 
-/** Others give back what they hold; alone it would fail for ever. */
+/** Other plans free the memory they hold, so that a retry helps; a plan that exceeds the limit alone would fail each time. */
 function toFailure(error: MemoryExceededError): ApplicationFailure {
   const message = `the references around what is to be deleted take ${error.message} (DELETION_MEMORY_BYTES)`;
   return error.isShared ? blocked(message) : ApplicationFailure.nonRetryable(message, 'MemoryExceeded');
@@ -83,18 +83,18 @@ const itemsOf = ({ targets, decided }: NewStep): number =>
   [...targets.values()].reduce((sum, { items }) => sum + items.length, 0) +
   decided.reduce((sum, { indexes }) => sum + indexes.length, 0);
 
-/** Which items are settled (1 by index), and the tally of those. */
-async function settledItems(
+/** Which items are finished (1 by index), and the tally of those. */
+async function finishedItems(
   database: Database,
   batch: DeleteBatchDocument,
-): Promise<{ settled: Uint8Array; tally: Tally }> {
-  const settled = new Uint8Array(batch.total);
+): Promise<{ finished: Uint8Array; tally: Tally }> {
+  const finished = new Uint8Array(batch.total);
   const tally = tallyOf([]);
   for await (const { outcomes } of outcomeChunks(database, batch)) {
     showProgress();
     const over = [...outcomes].filter(([, { status }]) => !isOpen(status));
-    for (const [index] of over) settled[index] = 1;
+    for (const [index] of over) finished[index] = 1;
     addTally(tally, tallyOf(over.map(([, outcome]) => outcome)));
   }
-  return { settled, tally };
+  return { finished, tally };
 }

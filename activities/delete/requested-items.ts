@@ -11,13 +11,13 @@ import { slices } from '../../store/mongodb/slices.ts';
 const PAGES_AT_ONCE = 20;
 
 /** One item of a delete; a null key is that of an id that none could have. */
-export interface AskedItem {
+export interface RequestedItem {
   readonly index: number;
   readonly key: ResourceKey | null;
 }
 
 /** What the items of a delete ask for, in their order, a few pages at a time. */
-export async function* askedItems(database: Database, batch: DeleteBatchDocument): AsyncGenerator<AskedItem[]> {
+export async function* requestedItems(database: Database, batch: DeleteBatchDocument): AsyncGenerator<RequestedItem[]> {
   for (const some of slices(pagesOf(batch), PAGES_AT_ONCE)) {
     for (const [page, ids] of await readIds(database, batch._id, some)) {
       yield ids.map((externalId, offset) => ({

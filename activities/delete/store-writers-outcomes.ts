@@ -20,10 +20,10 @@ export async function storeWritersOutcomes(
       appendTo(byBatch, entry.batchId, entry);
     }
   }
-  const settled = await finishedBatches(database, [...byBatch.keys()]);
+  const finished = await finishedBatches(database, [...byBatch.keys()]);
   for (const batch of await readBatches(
     database,
-    [...byBatch.keys()].filter((id) => !settled.has(id)),
+    [...byBatch.keys()].filter((id) => !finished.has(id)),
   )) {
     const entries = byBatch.get(batch._id) ?? [];
     const before = await readOutcomes(

@@ -14,9 +14,9 @@ import { claimedBy, claimPending, dropPending, unclaimPending } from '../../stor
 import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
 import { slices } from '../../store/mongodb/slices.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import { createdKeys, failedOutcome, failItems, SCHEMA_GONE, storeResults } from '../apply-items.ts';
 import { RESOURCES_PER_SLICE } from '../control/control-check.ts';
 import { finishApplied } from '../finish/finish-leftovers.ts';
+import { createdKeys, failedOutcome, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
 import { type WriteResult, writeItems } from './write-items.ts';
 
@@ -52,7 +52,7 @@ export async function applyCycle(
   const claimed = () => claimedItems(database, batch);
   const created = await unlessBlocked(() =>
     withIntent(context, attempt, batch, schemas, work, claimed, async () => {
-      const results = await writeItems({ context, batch, attempt, settle: failItems(database) }, work);
+      const results = await writeItems({ context, batch, attempt, storeFailures: storeFailures(database) }, work);
       attempt.assertInTime();
       await storeOutcomes(context, faulty, results);
       return createdKeys(results);

@@ -2,15 +2,15 @@ import { indivisibleSlices } from '../../domain/schema/indivisible.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { CHECK_EVERY_MS, type ControlCheck, RESOURCES_PER_SLICE } from '../control/control-check.ts';
 import type { WorkItem } from './work-items.ts';
-import { findFor, type WriteResult, type Writing, writeItems } from './write-items.ts';
+import { readStoredState, type WriteResult, type Writing, writeItems } from './write-items.ts';
 
-/** Fewest resources in a slice, however slow they are. */
+/** Smallest slice, for resources that take long. */
 const FEWEST_PER_SLICE = 10;
 
 /**
- * Writes items slice after slice, and checks before each that the batch is not suspended or cancelled. All are looked up together
- * at first; a slice that touches what an earlier one has written looks again.
- * @param complete stores what has become of a slice: each is complete before the next one begins.
+ * Writes items slice by slice, and checks before each slice that the batch is not suspended or cancelled. The stored state of all items
+ * is read once; a slice that touches a resource an earlier slice has written reads it again.
+ * @param complete stores the outcomes of a slice; it ends before the next slice begins.
  * @returns the items that were not begun.
  */
 export async function applySlices(
@@ -22,13 +22,13 @@ export async function applySlices(
   let size = RESOURCES_PER_SLICE;
   let done = 0;
   const written = new Set<ResourceKey>();
-  const seen = await findFor(context, work);
+  const stored = await readStoredState(context, work);
   for (const slice of indivisibleSlices(work, () => size)) {
     const halt = done === 0 ? await control.inTime() : await control.now();
     if (halt !== null) break;
     const began = performance.now();
-    const isSeen = seen.look.undecided.size === 0 && !slice.some((item) => touches(item, written));
-    await complete(await writeItems(context, slice, isSeen ? seen : undefined));
+    const isCurrent = stored.resources.undecided.size === 0 && !slice.some((item) => touches(item, written));
+    await complete(await writeItems(context, slice, isCurrent ? stored : undefined));
     done += slice.length;
     for (const { key } of slice) written.add(key);
     if (performance.now() - began > CHECK_EVERY_MS) size = Math.max(FEWEST_PER_SLICE, Math.floor(size / 2));

@@ -25,30 +25,30 @@ export interface Writing {
   readonly batch: BatchDocument;
   /** Its id is also the group that the members of a cycle appear with. */
   readonly attempt: Attempt;
-  /** Stores the outcomes that these decisions are; those of items that wait are left. */
-  readonly settle: (decisions: ReadonlyMap<WorkItem, WriteDecision>) => Promise<void>;
+  /** Stores the outcomes of the decisions that are failures, and no others. */
+  readonly storeFailures: (decisions: ReadonlyMap<WorkItem, WriteDecision>) => Promise<void>;
 }
 
 /** The decision on an item, or the outcome that somebody has stored for it meanwhile. */
-export type WriteResult = WriteDecision | { readonly kind: 'settled'; readonly outcome: StoredOutcome };
+export type WriteResult = WriteDecision | { readonly kind: 'finished'; readonly outcome: StoredOutcome };
 
 /**
  * Decides items on what is stored and writes what succeeds; an intent that covers all their references must be laid before.
  * Each round reads, decides, and writes over exactly what it read (invariants 3 and 4); effects of an earlier delivery are
  * recognized by their entries, or by the outcome that whoever removed the entry has stored (invariant 2). Members of a cycle
  * are inserted hidden and appear at one moment.
- * @param seen what is stored of these items, and maybe of others; absent: it is read.
+ * @param stored what is stored of these items, and maybe of others; absent: it is read.
  * @returns a final result for every item.
  * @throws a retryable failure while something that an item needs is being deleted or created by others.
  */
 export async function writeItems(
   writing: Writing,
   items: readonly WorkItem[],
-  seen?: Seen,
+  stored?: StoredState,
 ): Promise<Map<WorkItem, WriteResult>> {
-  let current = seen;
+  let current = stored;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const results = await writeRound(writing, items, current ?? (await findFor(writing, items)));
+    const results = await writeRound(writing, items, current ?? (await readStoredState(writing, items)));
     if (results !== null) return results;
     current = undefined;
   }
@@ -56,21 +56,21 @@ export async function writeItems(
 }
 
 /** What is stored of items: first their resources, then their outcomes. */
-export interface Seen {
-  readonly look: FoundForWriting;
+export interface StoredState {
+  readonly resources: FoundForWriting;
   readonly outcomes: ReadonlyMap<WorkItem, StoredOutcome>;
 }
 
 /** Looks for items that are then written in parts: `writeItems` looks again where that is overtaken. */
-export async function findFor(
+export async function readStoredState(
   { context, attempt, batch }: Pick<Writing, 'context' | 'attempt' | 'batch'>,
   items: readonly WorkItem[],
-): Promise<Seen> {
-  const look = await checkResources(context, attempt, items);
-  if (hasFenceOfAnother(look, attempt)) await assertNotSuperseded(context.database, attempt, batch);
-  const unknown = items.filter((item) => entryOf(look.own.get(item.key), item) === undefined);
+): Promise<StoredState> {
+  const resources = await checkResources(context, attempt, items);
+  if (hasFenceOfAnother(resources, attempt)) await assertNotSuperseded(context.database, attempt, batch);
+  const unknown = items.filter((item) => entryOf(resources.own.get(item.key), item) === undefined);
   // as they are after the look: whoever removes an entry stores the outcome first (invariant 2)
-  return { look, outcomes: await outcomesOf(context, unknown) };
+  return { resources, outcomes: await outcomesOf(context, unknown) };
 }
 
 /** Old, or put by whoever takes over from this attempt. */
@@ -82,43 +82,43 @@ const hasFenceOfAnother = ({ own, fenced }: FoundForWriting, { id }: Attempt): b
 async function writeRound(
   writing: Writing,
   items: readonly WorkItem[],
-  { look, outcomes }: Seen,
+  { resources, outcomes }: StoredState,
 ): Promise<Map<WorkItem, WriteResult> | null> {
   const { context, attempt } = writing;
   const { database, checkpoint } = context;
-  const { results, open } = recognize(items, look, outcomes);
-  const needsUnsettled = itemsNeeding(look.undecided, open);
-  const ready = open.filter((item) => !needsUnsettled.has(item));
-  const stored = statesOf(look);
-  const exists = (key: ResourceKey): boolean => look.present.has(key);
+  const { results, open } = recognize(items, resources, outcomes);
+  const needsUndecided = itemsNeeding(resources.undecided, open);
+  const ready = open.filter((item) => !needsUndecided.has(item));
+  const stored = statesOf(resources);
+  const exists = (key: ResourceKey): boolean => resources.present.has(key);
   const { decided, postponed } = await decideWithinBudget(context, attempt, ready, stored, exists, itemsNeeding);
   for (const [item, decision] of decided.decisions) results.set(item, decision);
   if (postponed.size > 0) {
     // the next attempt takes up where this one stops: what has failed is settled, what is written is recognized
     attempt.assertInTime();
-    await writing.settle(decided.decisions);
+    await writing.storeFailures(decided.decisions);
   }
   const overtaken = overtakenItems(ready, decided.decisions);
   if (overtaken.size > 0) {
     attempt.assertInTime();
-    await writing.settle(overtaken);
+    await writing.storeFailures(overtaken);
   }
 
   const now = ready.filter((item) => !postponed.has(item));
-  const documents = await toDocuments(context, now, decided, look.own);
-  const inserts = documents.filter((document) => !look.own.has(document._id));
+  const documents = await toDocuments(context, now, decided, resources.own);
+  const inserts = documents.filter((document) => !resources.own.has(document._id));
   const updates = documents.flatMap((to): ResourceUpdate[] => {
-    const from = look.own.get(to._id);
+    const from = resources.own.get(to._id);
     return from ? [{ from, to }] : [];
   });
   attempt.assertInTime();
-  if (!(await insertAll(writing, inserts, look.fenced))) return null;
+  if (!(await insertAll(writing, inserts, resources.fenced))) return null;
   await checkpoint?.('inserted', items[0]?.batch._id ?? '');
   attempt.assertInTime();
   const complete = await updateResources(database, updates);
   await checkpoint?.('written', items[0]?.batch._id ?? '');
   if (!complete) return null;
-  if (needsUnsettled.size > 0) throw blocked('a resource that an item needs is being created or deleted');
+  if (needsUndecided.size > 0) throw blocked('a resource that an item needs is being created or deleted');
   if (postponed.size > 0) throw blocked('validating the resources takes longer than one attempt');
   return results;
 }
@@ -144,16 +144,16 @@ function overtakenItems(
 /** Items that an earlier delivery has applied, or that are settled, and the rest. */
 function recognize(
   items: readonly WorkItem[],
-  look: FoundForWriting,
+  resources: FoundForWriting,
   outcomes: ReadonlyMap<WorkItem, StoredOutcome>,
 ): { results: Map<WorkItem, WriteResult>; open: WorkItem[] } {
   const results = new Map<WorkItem, WriteResult>();
   const open: WorkItem[] = [];
   for (const item of items) {
-    const entry = entryOf(look.own.get(item.key), item);
+    const entry = entryOf(resources.own.get(item.key), item);
     const outcome = outcomes.get(item);
     if (entry) results.set(item, { kind: 'written', action: entry.action, version: entry.version });
-    else if (outcome && !isOpen(outcome.status)) results.set(item, { kind: 'settled', outcome });
+    else if (outcome && !isOpen(outcome.status)) results.set(item, { kind: 'finished', outcome });
     else open.push(item);
   }
   return { results, open };
@@ -185,18 +185,18 @@ async function outcomesOf(
   return found;
 }
 
-function statesOf(look: FoundForWriting): Map<ResourceKey, ResourceState> {
+function statesOf(resources: FoundForWriting): Map<ResourceKey, ResourceState> {
   const states = new Map<ResourceKey, ResourceState>();
-  for (const [key, document] of look.own) {
-    if (look.present.has(key)) states.set(key, { data: JSON.parse(document.data), version: document.version });
+  for (const [key, document] of resources.own) {
+    if (resources.present.has(key)) states.set(key, { data: JSON.parse(document.data), version: document.version });
   }
   return states;
 }
 
-/** Items that cannot be decided yet: on, or referring to, something unsettled, directly or through each other. */
-function itemsNeeding(unsettled: ReadonlySet<ResourceKey>, items: readonly WorkItem[]): Set<WorkItem> {
+/** Items that cannot be decided yet: on, or referring to, something undecided, directly or through each other. */
+function itemsNeeding(undecided: ReadonlySet<ResourceKey>, items: readonly WorkItem[]): Set<WorkItem> {
   const needing = new Set<WorkItem>();
-  const keys = new Set(unsettled);
+  const keys = new Set(undecided);
   for (let before = -1; keys.size > 0 && before < needing.size; ) {
     before = needing.size;
     for (const item of items) {

@@ -1,7 +1,7 @@
 import { BSON, type Document } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { toOutcome } from '../../activities/apply-items.ts';
 import { notFoundError, referencedError, writeDecided } from '../../activities/delete/deletion-outcomes.ts';
+import { toOutcome } from '../../activities/write/item-outcomes.ts';
 import type { WorkItem } from '../../activities/write/work-items.ts';
 import { ofOperation } from '../../domain/batch/batch.ts';
 import { MAX_EXTERNAL_ID, MAX_NAME_LENGTH, MAX_SCOPE_NAME } from '../../domain/limits.ts';

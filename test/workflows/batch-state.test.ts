@@ -49,16 +49,16 @@ describe('the state of a batch', () => {
     expect(state.summary().errorCodes).toEqual({ dependency_expired: 1 });
   });
 
-  test('takes items that are given up back to queued, each once', () => {
+  test('requeues pending items, each once', () => {
     const state = new BatchState({ total: 3 });
     state.add(tally({ pending: 2, failed: 1 }), [pendingAt(1_000, 0, 1)]);
-    state.giveUp([0, 2]);
-    state.giveUp([0]);
+    state.requeue([0, 2]);
+    state.requeue([0]);
     expect(state.summary().counts).toMatchObject({ queued: 1, pending: 1, failed: 1 });
     expect([state.isPending(0), state.isPending(1)]).toEqual([false, true]);
   });
 
-  test('goes through continue-as-new as JSON and is the same, but for a look that it owes', () => {
+  test('goes through continue-as-new as JSON and is the same, except that it checks once more', () => {
     const state = new BatchState({ total: 5 });
     state.started = true;
     state.add(tally({ succeeded: 1, failed: 1, pending: 3 }, { created: 1 }, { validation: 1 }), [
@@ -77,7 +77,7 @@ describe('the state of a batch', () => {
   test('adds up to the total whatever happens', () => {
     const total = 12;
     const step = fc.record({
-      kind: fc.constantFrom('add', 'replace', 'giveUp', 'carry'),
+      kind: fc.constantFrom('add', 'replace', 'requeue', 'carry'),
       indexes: fc.uniqueArray(fc.nat(total - 1), { maxLength: 5 }),
       status: fc.constantFrom('succeeded', 'failed', 'pending', 'expired', 'queued'),
       deadline: fc.nat(9),
@@ -89,9 +89,9 @@ describe('the state of a batch', () => {
         for (const { kind, indexes, status, deadline } of steps) {
           const pending = status === 'pending' ? (some: number[]) => [pendingAt(deadline, ...some)] : () => [];
           if (kind === 'carry') state = new BatchState({ total, carried: state.carry() });
-          else if (kind === 'giveUp') {
+          else if (kind === 'requeue') {
             for (const index of indexes) if (state.isPending(index)) queued.add(index);
-            state.giveUp(indexes);
+            state.requeue(indexes);
           } else if (kind === 'add') {
             const some = indexes.filter((index) => queued.has(index));
             if (status !== 'queued') for (const index of some) queued.delete(index);

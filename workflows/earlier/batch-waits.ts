@@ -113,6 +113,6 @@ export class BatchWaits {
   /** A bug of ours: finishing gives these items their outcome. */
   #giveUp(indexes: readonly number[], error: unknown): void {
     this.#work.expectActivityFailure(error, 'waiting failed');
-    this.#state.giveUp(indexes);
+    this.#state.requeue(indexes);
   }
 }

@@ -20,7 +20,7 @@ test('whoever comes later waits for one of theirs who have many waiting, not for
   const semaphore = createSemaphore(1);
   const begun: string[] = [];
   const all = ['a1', 'a2', 'a3', 'b1', 'b2'].map((name) => held(begun, name));
-  const results = all.map(({ name, work }) => semaphore({ turn: name.slice(0, 1), limitMs: LONG_MS, work }));
+  const results = all.map(({ name, work }) => semaphore({ fairnessKey: name.slice(0, 1), limitMs: LONG_MS, work }));
   for (const { end } of all) end();
   expect(await Promise.all(results)).toEqual(['a1', 'a2', 'a3', 'b1', 'b2']);
   expect(begun).toEqual(['a1', 'a2', 'b1', 'a3', 'b2']);
@@ -30,8 +30,8 @@ test('no more run than may, and a failure is told and makes room', async () => {
   const semaphore = createSemaphore(2);
   const begun: string[] = [];
   const [one, two, three] = ['one', 'two', 'three'].map((name) => held(begun, name)) as [Held, Held, Held];
-  const failing = semaphore({ turn: 'a', limitMs: LONG_MS, work: () => one.work().then(fail) });
-  const others = [two, three].map(({ work }) => semaphore({ turn: 'a', limitMs: LONG_MS, work }));
+  const failing = semaphore({ fairnessKey: 'a', limitMs: LONG_MS, work: () => one.work().then(fail) });
+  const others = [two, three].map(({ work }) => semaphore({ fairnessKey: 'a', limitMs: LONG_MS, work }));
   expect(begun).toEqual(['one', 'two']);
   one.end();
   await expect(failing).rejects.toThrow('it failed');
@@ -45,8 +45,8 @@ test('work that passes its limit makes room, and still gives its result', async 
   const semaphore = createSemaphore(1);
   const begun: string[] = [];
   const late = held(begun, 'late');
-  const result = semaphore({ turn: 'a', limitMs: 5, work: late.work });
-  expect(await semaphore({ turn: 'a', limitMs: LONG_MS, work: async () => 'next' })).toBe('next');
+  const result = semaphore({ fairnessKey: 'a', limitMs: 5, work: late.work });
+  expect(await semaphore({ fairnessKey: 'a', limitMs: LONG_MS, work: async () => 'next' })).toBe('next');
   late.end();
   expect(await result).toBe('late');
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { workResult } from '../../../activities/apply-items.ts';
+import { toWorkResult } from '../../../activities/finish/work-result.ts';
 import type { StoredOutcome } from '../../../store/items/outcomes.ts';
 
 test('what an activity tells of its items: numbers, which ones wait until when, and whether one that is settled has waited', () => {
@@ -11,7 +11,7 @@ test('what an activity tells of its items: numbers, which ones wait until when, 
     [1, pending],
     [2, pending],
   ]);
-  expect(workResult([0, 1, 2, 3], outcomes)).toEqual({
+  expect(toWorkResult([0, 1, 2, 3], outcomes)).toEqual({
     tally: { counts: { succeeded: 1, pending: 2, queued: 1 }, actions: { created: 1 }, errorCodes: {} },
     pending: groups,
   });
@@ -21,5 +21,5 @@ test('what an activity tells of its items: numbers, which ones wait until when, 
     attempts: 2,
     waitedFor: ['default/default/city/1'],
   });
-  expect(workResult([0, 1, 2], outcomes)).toMatchObject({ pending: groups, hasWaited: true });
+  expect(toWorkResult([0, 1, 2], outcomes)).toMatchObject({ pending: groups, hasWaited: true });
 });
