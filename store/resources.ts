@@ -4,7 +4,7 @@ import type { Resource, ResourceKey } from '../domain/write/resource.ts';
 import type { Database } from './mongodb/database.ts';
 
 /**
- * What keeps the last command of an attempt that was given up from doing anything, however late a server carries it out: whoever
+ * What keeps the last command of an attempt that has ended from doing anything, however late it lands: whoever
  * takes over puts a new fence on each key that the attempt may still write, and decides only then (isolation of attempts:
  * `docs/attempts.md`). An update names the fence that it was decided under; an insert finds its `_id` taken, by the resource or,
  * where there is none, by a placeholder that no reader sees.
@@ -37,11 +37,11 @@ export interface ResourceDocument {
   updatedAt: Date;
   /** Recent effects; an entry leaves only when its item's outcome is stored (invariant 2). */
   writes: WriteEntry[];
-  /** The group that this resource appears with; not there for readers until the group is committed. */
+  /** Uncommitted: the group that this resource appears with; not there for readers until the group is committed. */
   hidden?: string;
   /** Put by whoever took over from an attempt that may still have a command under way. */
   fence?: Fence;
-  /** The delete that is about to remove it; gone for readers as soon as that group is committed. */
+  /** The deletion mark: the delete that is about to remove it; gone for readers as soon as that group is committed. */
   leaving?: { batchId: string; group: string };
 }
 

@@ -17,7 +17,7 @@ export const serverKeysIn = (database: Database): Collection<ServerKeyDocument> 
 
 const KEY_BYTES = 32;
 
-/** Looks at the key that a process takes at most: none, another's on its way to the majority, and then it is there. */
+/** Times that a process reads the key at most: none, another's on its way to the majority, and then it is there. */
 const MAX_TRIES = 5;
 
 /**

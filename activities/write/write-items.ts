@@ -3,7 +3,7 @@ import { stronglyConnectedComponents } from '../../domain/collections/components
 import type { ResourceState, WriteDecision } from '../../domain/write/decide-writes.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { type Attempt, blocked } from '../../isolation/attempts/attempt.ts';
-import { assertNotSuperseded } from '../../isolation/attempts/earlier-attempts.ts';
+import { assertLatestAttempt } from '../../isolation/attempts/earlier-attempts.ts';
 import type { FoundForWriting } from '../../isolation/resources/read-for-writing.ts';
 import { insertResources, type ResourceUpdate, updateResources } from '../../isolation/resources/write-resources.ts';
 import { insertTogether } from '../../isolation/resources/write-together.ts';
@@ -67,7 +67,7 @@ export async function readStoredState(
   items: readonly WorkItem[],
 ): Promise<StoredState> {
   const resources = await checkResources(context, attempt, items);
-  if (hasFenceOfAnother(resources, attempt)) await assertNotSuperseded(context.database, attempt, batch);
+  if (hasFenceOfAnother(resources, attempt)) await assertLatestAttempt(context.database, attempt, batch);
   const unknown = items.filter((item) => entryOf(resources.own.get(item.key), item) === undefined);
   // as they are after the look: whoever removes an entry stores the outcome first (invariant 2)
   return { resources, outcomes: await outcomesOf(context, unknown) };

@@ -12,7 +12,7 @@ const COMMAND_SHARE = 0.35;
 /** Longest that one MongoDB command may take of an activity that Temporal gives up after a time, in ms. */
 export const commandTimeoutMs = (activityTimeoutMs: number): number => activityTimeoutMs * COMMAND_SHARE;
 
-/** One delivery of an activity: who it is, and until when it may write. */
+/** One attempt of an activity: its names, and until when it may write. */
 export interface Attempt {
   /** Unique to this attempt of this activity. */
   readonly id: string;
@@ -26,14 +26,14 @@ export interface Attempt {
   readonly since: number;
   /** 1 for the first one, and for the first one after the activity was reset. */
   readonly number: number;
-  /** No attempt came before it, as far as Temporal tells: one that was reset may look like the first. */
+  /** No attempt came before it, as far as Temporal says: one that was reset may seem to be the first. */
   readonly isFirst: boolean;
   /** Whether a group was named after an attempt of this activity that came before this one, or of another execution of the workflow. */
-  hasSuperseded(group: string): boolean;
+  isOfEarlierAttempt(group: string): boolean;
   /** Whether an attempt before it may have run out of time: what took that long must not be done in the same way again. */
   readonly isAfterTimeout: boolean;
   /**
-   * Stops a delivery that Temporal may have given up already: a later one may have done its work, and writing now would do it
+   * Stops an attempt that Temporal may have timed out already: a later one may have done its work, and writing now would do it
    * twice (invariant 2).
    * @throws a retryable failure.
    */
@@ -80,18 +80,18 @@ const activityIdentity = ({ workflowExecution, activityId }: Identity): string =
 const outOfTime = (): ApplicationFailure => ApplicationFailure.retryable('out of time', 'OutOfTime');
 
 /**
- * A delivery with its whole time to write ahead of it, where Temporal goes by its heartbeats: this one has been heard.
- * @throws where it was given up already: then a later one may be at work.
+ * This attempt with its whole time to write ahead of it, where Temporal goes by its heartbeats: this one has been heard.
+ * @throws where Temporal has timed it out already: then a later one may be at work.
  */
-export async function renewed({ client }: { readonly client: Client }, delivery: Attempt): Promise<Attempt> {
+export async function renewed({ client }: { readonly client: Client }, attempt: Attempt): Promise<Attempt> {
   const { heartbeatTimeoutMs, taskToken } = activityInfo();
-  if (!heartbeatTimeoutMs) return delivery;
+  if (!heartbeatTimeoutMs) return attempt;
   const assertHeard = inTime(heartbeatTimeoutMs);
   await client.workflowService.recordActivityTaskHeartbeat({ namespace: client.options.namespace, taskToken });
   return {
-    ...delivery,
+    ...attempt,
     assertInTime: () => {
-      delivery.assertInTime();
+      attempt.assertInTime();
       assertHeard();
     },
   };
@@ -119,7 +119,7 @@ export function attemptOf(
     since,
     number: info.attempt,
     isFirst: info.attempt === 1 && sinceFirstMs === 0,
-    hasSuperseded: (group) => {
+    isOfEarlierAttempt: (group) => {
       if (group.startsWith(`${activity}/`)) return group !== id && sinceOf(activity, group) <= since;
       return group.startsWith(`${workflow}/`) && !group.startsWith(`${execution}/`);
     },

@@ -22,10 +22,10 @@ export interface Writable {
 
 /**
  * Takes over from earlier attempts of the same activity, and from activities of an earlier execution of the workflow: the last
- * command of one that got no answer may be carried out at any time, and is to change nothing from now on (invariants 1 to 3). To be
+ * command of one that got no answer may land at any time, and is to change nothing from now on (invariants 1 to 3). To be
  * called before anything is read to decide on, and once more when this attempt has laid its intent: of two attempts at work at once,
- * which lay and then look here, the earlier one sees the later.
- * Costs one look where no attempt has left an intent.
+ * which lay first and read here then, the earlier one sees the later.
+ * Costs one query where no attempt has left an intent.
  * @param batch as this execution has taken it over (`takeOverRun`).
  * @param writable what an attempt of this activity may write.
  * @throws SupersededError where a later attempt, or a later execution, is at work.
@@ -44,7 +44,7 @@ export async function endEarlierAttempts(
   assertLatest(attempt, ofActivity);
   const isSeen = ofActivity.some((id) => attemptOfIntent(id) === attempt.id);
   const own = { id: attempt.id, batchId: batch._id, schemaDefinitionIds: [], targets: [] };
-  // an earlier attempt that is at work, and meets the fences, sees by it that they are not old ones (`assertNotSuperseded`)
+  // an earlier attempt that is at work, and meets the fences, sees by it that they are not old ones (`assertLatestAttempt`)
   if (!isSeen) await layIntent(database, own);
   await fenceWrites(database, attempt.id, await (ofOthers.length > 0 ? allOf(database, batch) : writable()));
   // Only now: a deleter that meets none of these takes the attempt for over.
@@ -59,11 +59,11 @@ async function allOf(database: Database, batch: BatchDocument): Promise<Writable
 }
 
 /**
- * For an attempt that meets fences of another one: old ones, or those of somebody who is taking over from it. Whoever takes over has
+ * For an attempt that meets fences of another one: old ones, or those of an attempt that is taking over from it. Whoever takes over has
  * an intent of its own while it puts fences, and removes those of earlier attempts before it withdraws that.
- * @throws SupersededError where somebody takes over, or has.
+ * @throws SupersededError where another attempt takes over, or has.
  */
-export async function assertNotSuperseded(database: Database, attempt: Attempt, batch: BatchDocument): Promise<void> {
+export async function assertLatestAttempt(database: Database, attempt: Attempt, batch: BatchDocument): Promise<void> {
   const [laid] = await Promise.all([intentsOf(database, attempt.activity), assertExecution(database, batch)]);
   if (!laid.some((id) => attemptOfIntent(id) === attempt.id))
     throw new SupersededError('the intent of this attempt was removed: another one has taken over');
@@ -98,7 +98,7 @@ export async function claimedItems(database: Database, batch: RunOfBatch): Promi
   return owners.map((batch) => ({ batch, items: members.filter((member) => member.batchId === batch._id) }));
 }
 
-/** What a batch that is to be finished may still have under way, when none of its activities is carried out any more. */
+/** What a batch that is to be finished may still have under way, when none of its activities runs any more. */
 export class LeftAttempts {
   readonly #database: Database;
   readonly #token: string;
@@ -110,7 +110,7 @@ export class LeftAttempts {
     this.#intents = intents;
   }
 
-  /** @returns null where no attempt has left an intent, which costs one look. */
+  /** @returns null where no attempt has left an intent, which costs one query. */
   static async of(database: Database, batch: RunOfBatch): Promise<LeftAttempts | null> {
     const intents = await intentsOf(database, batchWorkflowId(batch._id));
     if (intents.length === 0) return null;
@@ -124,7 +124,7 @@ export class LeftAttempts {
     await fenceWrites(this.#database, this.#token, writable);
   }
 
-  /** Everything that is not settled has its fence: nobody is to wait for these attempts any more. */
+  /** Every item without a terminal outcome has its fence: no delete needs to wait for these attempts any more. */
   async end(): Promise<void> {
     await removeIntents(this.#database, this.#intents);
   }

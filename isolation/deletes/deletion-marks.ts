@@ -16,7 +16,7 @@ export type MarkedForDeletion = Omit<ResourceDocument, 'data'>;
 /** A delete that marks resources: the group that it marks them with is its own. */
 export interface Deletion {
   readonly database: Database;
-  readonly attempt: Pick<Attempt, 'assertInTime' | 'hasSuperseded'>;
+  readonly attempt: Pick<Attempt, 'assertInTime' | 'isOfEarlierAttempt'>;
   readonly batchId: string;
   readonly group: string;
 }

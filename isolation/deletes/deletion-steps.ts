@@ -7,7 +7,7 @@ import { isDuplicateKey, SupersededError } from '../../store/mongodb/errors.ts';
 import { slices, slicesByBytes } from '../../store/mongodb/slices.ts';
 
 /**
- * A part of one step of a delete batch's plan: `batchId/run/step#part`. The whole step is carried out by one activity, and its
+ * A part of one step of a delete batch's plan: `batchId/run/step#part`. One activity runs the whole step, and its
  * resources vanish at one moment: the one in which an attempt of it inserts the commit document of its group. Each attempt has a
  * group of its own; who takes over inserts the documents of earlier ones as aborted first, so that at most one is ever committed,
  * and marks that an earlier attempt sets late are marks of a group that is over.
@@ -30,7 +30,7 @@ export interface DeletionStepDocument {
   cascaded?: number;
 }
 
-/** One step of a plan as it is carried out. */
+/** One step of a plan as an activity runs it. */
 export interface DeletionStep {
   readonly id: string;
   /** Groups of attempts that have worked on it, and are not known to be over. */
@@ -84,17 +84,17 @@ export const stepId = (batchId: string, run: number, step: number): string => `$
 
 /** Most steps of one plan. */
 const STEPS_PER_PLAN = 1_000_000;
-/** Rounds that are told apart: more than there are. */
+/** Rounds that a number can name: more than there are. */
 const ROUNDS = 32;
-/** Plans of one round that are told apart: the largest number of a step is an integer that a double holds. */
+/** Plans of one round that numbers can name: the largest number of a step is an integer that a double holds. */
 const PLANS_PER_ROUND = 2 ** 26;
-/** Below it are the numbers of an earlier version, by round and attempt, of which it told this many apart. */
+/** Below it are the numbers of an earlier version, by round and attempt, of which its numbers could name this many. */
 const FIRST_NUMBER = 10 ** 12;
 const OLD_ATTEMPTS_PER_ROUND = 1_000;
 
 /**
  * The first number for the steps of a plan. Each attempt to plan a round has numbers of its own, by chance: one that was given up and
- * is late cannot change the plan that is being carried out.
+ * is late cannot change the plan that is being run.
  */
 export const firstStep = (round: number): number =>
   FIRST_NUMBER + (randomInt(PLANS_PER_ROUND) * ROUNDS + round) * STEPS_PER_PLAN;
@@ -181,7 +181,7 @@ function toStep(id: string, parts: readonly DeletionStepDocument[]): DeletionSte
 }
 
 /**
- * Nothing is left to do for this step, whoever looks for what was left half done. Safe to repeat: the first count stays, for
+ * Notes that nothing of this step is left half done. Safe to repeat: the first count stays, for
  * what decided about the step may be forgotten later.
  * @param cascaded resources that it has deleted and that no item asked for.
  */
@@ -190,7 +190,7 @@ export async function markStepDone(database: Database, id: string, cascaded: num
     { _id: partId(id, 0), cascaded: { $exists: false } },
     { $set: { cascaded, done: true } },
   );
-  // a part that is passed over has the step settled once more at the end of its run, which changes nothing
+  // a part that is passed over has the step finished once more at the end of its run, which changes nothing
   await stepsIn(database).updateMany({ _id: { $gt: `${id}#`, $lt: `${id}$` } }, { $set: { done: true } });
 }
 

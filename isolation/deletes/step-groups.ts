@@ -68,7 +68,7 @@ export const groupOfAttempt = (id: string, { activity, id: attempt }: { activity
   `${id}${attempt.slice(activity.length)}`;
 
 /**
- * Notes the group of an attempt before it marks anything. Who notes then looks: of two attempts at work at once one sees the other.
+ * Notes the group of an attempt before it marks anything. It notes first and reads then: of two attempts at work at once one sees the other.
  * @param since when the attempt was scheduled.
  * @returns the groups of the attempts before it, to be ended. @throws SupersededError where a later one is noted, or the step is gone.
  */

@@ -13,32 +13,32 @@ import {
 } from '../resources/write-resources.ts';
 import { type CommitDocument, decideGroup, groupsIn } from './groups.ts';
 
-/** Age at which what a writer has hidden is given up, in ms: no delivery writes for so long. Too early, it costs an attempt. */
-const HIDDEN_FOR_AT_MOST_MS = 60_000 + CLOCKS_DIFFER_MS;
+/** Age at which an uncommitted resource is given up, in ms: no attempt writes for so long. Too early, it costs an attempt. */
+const UNCOMMITTED_FOR_AT_MOST_MS = 60_000 + CLOCKS_DIFFER_MS;
 
 /**
- * Brings resources that somebody has hidden or marked as leaving to their end, as far as that is decided, and aborts groups
- * whose owner is gone: so that nothing stays in between for ever, whoever dies.
+ * Brings resources that are uncommitted or marked for deletion to their end, as far as that is decided, and aborts groups
+ * whose owner is gone: so that no resource stays undecided, whichever process dies.
  * @returns keys that are still undecided, and whether any document was changed (read them again).
  */
 export async function resolveMarks(
   database: Database,
-  attempt: Pick<Attempt, 'hasSuperseded'>,
+  attempt: Pick<Attempt, 'isOfEarlierAttempt'>,
   documents: readonly MarkedDocument[],
 ): Promise<{ undecided: Set<ResourceKey>; changed: boolean }> {
-  const hidden = documents.filter((document) => document.hidden !== undefined);
-  const leaving = documents.filter((document) => document.hidden === undefined && document.leaving !== undefined);
+  const uncommitted = documents.filter((document) => document.hidden !== undefined);
+  const marked = documents.filter((document) => document.hidden === undefined && document.leaving !== undefined);
   const undecided = new Set<ResourceKey>();
-  if (hidden.length === 0 && leaving.length === 0) return { undecided, changed: false };
+  if (uncommitted.length === 0 && marked.length === 0) return { undecided, changed: false };
   const decisions = await readDecisions(database, [
-    ...hidden.flatMap((document) => document.hidden ?? []),
-    ...leaving.flatMap((document) => document.leaving?.group ?? []),
+    ...uncommitted.flatMap((document) => document.hidden ?? []),
+    ...marked.flatMap((document) => document.leaving?.group ?? []),
   ]);
   const dead = await finishedBatches(database, [
-    ...new Set(leaving.flatMap((document) => document.leaving?.batchId ?? [])),
+    ...new Set(marked.flatMap((document) => document.leaving?.batchId ?? [])),
   ]);
   let changed = false;
-  for (const document of [...hidden, ...leaving]) {
+  for (const document of [...uncommitted, ...marked]) {
     const group = document.hidden ?? document.leaving?.group ?? '';
     let decision = decisions.get(group);
     if (decision === undefined && isAbandoned(document, attempt, dead)) {
@@ -56,7 +56,7 @@ export async function resolveMarks(
 
 /** Resolves some of what is marked or uncommitted, and that nobody has met since: for recovery. */
 export async function resolveSomeMarks(database: Database, limit: number): Promise<void> {
-  await resolveMarks(database, { hasSuperseded: () => false }, await markedResources(database, limit));
+  await resolveMarks(database, { isOfEarlierAttempt: () => false }, await markedResources(database, limit));
 }
 
 /** Few at any time, unless workers have died. */
@@ -84,12 +84,12 @@ async function readDecisions(
 
 function isAbandoned(
   document: MarkedDocument,
-  attempt: Pick<Attempt, 'hasSuperseded'>,
+  attempt: Pick<Attempt, 'isOfEarlierAttempt'>,
   deadBatches: ReadonlySet<string>,
 ): boolean {
   if (document.hidden !== undefined) {
     const age = Date.now() - document.updatedAt.getTime();
-    return attempt.hasSuperseded(document.hidden) || age > HIDDEN_FOR_AT_MOST_MS;
+    return attempt.isOfEarlierAttempt(document.hidden) || age > UNCOMMITTED_FOR_AT_MOST_MS;
   }
   return document.leaving !== undefined && deadBatches.has(document.leaving.batchId);
 }

@@ -8,13 +8,13 @@ import { isDuplicateKey, SupersededError } from '../../store/mongodb/errors.ts';
 import { keySlices, slices } from '../../store/mongodb/slices.ts';
 
 /**
- * What one delivery of an activity is about to make resources refer to. Laid before the activity looks at its targets, removed
+ * What one attempt of an activity is about to make resources refer to. Laid before the attempt reads its targets, removed
  * when its writes are done: a deleter that marks a target and then finds no intent knows that nobody is about to refer to it
- * (invariant 3). A change of a schema definition looks here for writers under the old version.
+ * (invariant 3). A change of a schema definition finds writers under the old version here.
  */
 export interface IntentDocument {
   _id: string;
-  /** The delivery of an activity that laid it. */
+  /** The attempt that laid it. */
   attempt: string;
   batchId: string;
   schemaDefinitionIds: string[];
@@ -120,7 +120,7 @@ async function liveIntents(database: Database, intents: IntentDocument[]): Promi
 
 /**
  * Removes what attempts of batches that are over have left behind: they died after their writes. Safe at any time.
- * @param after `_id` of the last intent that was looked at. @returns that of the last one now; null at the end.
+ * @param after `_id` of the last intent that was checked. @returns that of the last one now; null at the end.
  */
 export async function removeStaleIntents(database: Database, after: string, limit: number): Promise<string | null> {
   const page = await intentsIn(database)

@@ -24,7 +24,7 @@ export interface IntendedItem {
 
 /**
  * Runs `write` under an intent that names all that the items refer to and the schema definitions that they are written under.
- * The intent is laid before anything is looked at, so that a delete of a target, or a change of a definition, sees it
+ * The intent is laid before anything is read, so that a delete of a target, or a change of a definition, sees it
  * (invariant 3); it is withdrawn as soon as every command is known to be over, so that nobody waits for a writer that waits. Of
  * one that got no answer nobody knows: then the intent stays until whoever takes over has put fences (`endEarlierAttempts`).
  * @param writable what an attempt of this activity may write.

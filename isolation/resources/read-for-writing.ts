@@ -23,7 +23,7 @@ export interface FoundForWriting {
  */
 export async function readForWriting(
   database: Database,
-  attempt: Pick<Attempt, 'hasSuperseded'>,
+  attempt: Pick<Attempt, 'isOfEarlierAttempt'>,
   ownKeys: readonly ResourceKey[],
   targetKeys: Iterable<ResourceKey>,
 ): Promise<FoundForWriting> {

@@ -138,7 +138,7 @@ export async function* resourcesOfSchema(
 }
 
 /**
- * Resources of a schema definition that somebody can see, of all tenants. A definition goes where this is 0: nobody writes
+ * Resources of a schema definition that readers see, of all tenants. A definition goes where this is 0: nobody writes
  * meanwhile, so that it is never too few (invariant 3).
  */
 export function countResourcesOfSchema(database: Database, schemaDefinitionId: string): Promise<Total> {

@@ -9,7 +9,7 @@ export async function presentKeys(database: Database, keys: readonly ResourceKey
   return (await visible(database, documents)).map(({ _id }) => _id);
 }
 
-/** Which of these exist and stay, and which somebody is creating or deleting right now. */
+/** Which of these exist and stay, and which a batch is creating or deleting right now. */
 export async function checkTargets(
   database: Database,
   keys: readonly ResourceKey[],

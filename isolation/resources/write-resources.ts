@@ -45,7 +45,7 @@ function insertion(document: ResourceDocument, fence: string | undefined): AnyBu
   };
 }
 
-/** Matches a resource while it has the fence that it was read with: what was decided before somebody took over is too late. */
+/** Matches a resource while it has the fence that it was read with: what was decided before another attempt took over is too late. */
 const underFenceOf = ({ fence }: ResourceDocument): Filter<ResourceDocument> =>
   fence === undefined ? { fence: { $exists: false } } : { 'fence.token': fence.token };
 
@@ -87,7 +87,7 @@ export async function updateResources(database: Database, updates: readonly Reso
   return result.matchedCount === updates.length;
 }
 
-/** Takes the cover off resources whose group is committed: all of them, for the group is forgotten after that (invariant 1). */
+/** Makes resources visible whose group is committed: all of them, for the group is forgotten after that (invariant 1). */
 export async function makeVisible(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
   await updateEach(resourcesIn(database), keys, { hidden: group }, { $unset: { hidden: '' } });
 }

@@ -50,11 +50,11 @@ export interface StoredBatch {
   total: number;
   /** Items in one page of bodies and of outcomes. */
   pageSize: number;
-  /** Live only as far as activities have told; between them the workflow knows best. */
+  /** As activities have stored it last; between them the workflow knows best. */
   status: BatchStatus;
   suspended: boolean;
   cancelRequested?: boolean;
-  /** The latest request to suspend, resume or cancel, and whether the workflow is known to have been told of it. */
+  /** The latest control request (suspend, resume or cancel), and whether it is known to be delivered to the workflow. */
   asked?: { token: string; suspended: boolean; told: boolean };
   /** 1 for the first run, one more for each retry. */
   run: number;
@@ -66,11 +66,11 @@ export interface StoredBatch {
   createdAt: Date;
   startedAt?: Date;
   completedAt?: Date;
-  /** Temporal's run ids of the executions that have carried out this batch: what is to be removed with it. */
+  /** Temporal's run ids of the executions that have run this batch: what is to be removed with it. */
   executions?: string[];
   /** The execution that works on it now, or did last. Absent: one of an earlier version does, or none yet. */
   execution?: WorkingExecution;
-  /** Batches, this one too, whose pending items it applies together: to be told when that has ended. */
+  /** Batches, this one too, whose pending items it applies together: to be woken when that has ended. */
   claimOwners?: string[];
   /** Written by the version before this one: the items themselves. */
   claims?: PendingMember[];

@@ -25,16 +25,16 @@ export async function requestControl(
 }
 
 /**
- * Notes that the request of `told` is delivered to the workflow.
+ * Notes that the request of `delivered` is delivered to the workflow.
  * @returns the batch with a later request, which is to be delivered again: it may have reached the workflow first.
  */
-export async function recordDelivered(database: Database, told: BatchDocument): Promise<BatchDocument | null> {
-  const token = told.asked?.token ?? '';
+export async function recordDelivered(database: Database, delivered: BatchDocument): Promise<BatchDocument | null> {
+  const token = delivered.asked?.token ?? '';
   const { matchedCount } = await batchesIn(database).updateOne(
-    { _id: told._id, 'asked.token': token },
+    { _id: delivered._id, 'asked.token': token },
     { $set: { 'asked.told': true } },
   );
   if (matchedCount === 1) return null;
-  const now = await readBatch(database, told._id);
+  const now = await readBatch(database, delivered._id);
   return now?.asked === undefined || now.asked.token === token ? null : now;
 }

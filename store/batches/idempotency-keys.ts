@@ -99,7 +99,7 @@ export async function uninsertedBindings(
     .toArray();
 }
 
-/** Notes that the batches of these keys are inserted. Safe to repeat, and to lose: recovery looks for itself. */
+/** Notes that the batches of these keys are inserted. Safe to repeat, and to lose: recovery checks for itself. */
 export async function recordInserted(database: Database, ids: readonly string[]): Promise<void> {
   await idempotencyKeysIn(database).updateMany({ _id: { $in: [...ids] } }, { $set: { inserted: true } });
 }

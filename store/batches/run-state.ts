@@ -8,7 +8,7 @@ import type { RunOfBatch } from './run-fence.ts';
 
 /**
  * Stores how far a run is, and by which execution; a finished or another run stays as it is. Whether it is suspended stays where a
- * caller has asked for something that the workflow did not know of yet: what that caller was told holds from its answer on. Safe
+ * caller has asked for something that the workflow did not know of yet: what that caller was answered holds from its answer on. Safe
  * to repeat.
  */
 export async function recordRunning(
@@ -30,7 +30,7 @@ export async function recordRunning(
 }
 
 /**
- * Notes that an execution carries out a run: from when on the batch was worked on, and which executions did. The first one of a
+ * Notes that an execution runs a batch: from when on the batch was worked on, and which executions did. The first one of a
  * batch works on it from now on; any other one takes over by `takeOverRun`. Safe to repeat: the first time stays.
  * @returns null where there is no such run: it has been finished, or the batch retried since, or deleted.
  */

@@ -16,9 +16,9 @@ export function isTermination(batch: BatchDocument): batch is Termination {
 export interface TerminationFilter {
   readonly batchId?: string;
   readonly suspended?: boolean;
-  /** Runtime batches only: those that run, and those that wait for somebody to look at what failed. */
+  /** Runtime batches only: those that run, and those that wait for a person to see what failed. */
   readonly isLive?: boolean;
-  /** Whether items have failed, though others may still be carried out. */
+  /** Whether items have failed, though others may still run. */
   readonly hasFailures?: boolean;
   readonly startedBefore?: Date;
   readonly startedAfter?: Date;
@@ -85,7 +85,7 @@ function queryOf(scope: Scope, filter: TerminationFilter): Filter<BatchDocument>
 
 const UNSUCCESSFUL: BatchStatus[] = ['partial_success', 'failed'];
 
-/** A batch that somebody has asked to end is over for the façade, though what it has begun may still be ending. */
+/** A batch that a caller has asked to end is over for the façade, though what it has begun may still be ending. */
 const LIVE: Filter<BatchDocument>[] = [
   { status: { $in: [...RUNNING_STATUSES] }, cancelRequested: { $exists: false } },
   { status: { $in: UNSUCCESSFUL }, dismissedAt: { $exists: false } },

@@ -76,7 +76,7 @@ export async function stillOpen(database: Database, ids: readonly string[]): Pro
     .toArray();
 }
 
-/** Batches that were asked something which their workflow is not known to have been told. */
+/** Batches with a control request that is not known to be delivered. */
 export async function undeliveredRequests(database: Database, after: string, limit: number): Promise<BatchDocument[]> {
   return batchesIn(database)
     .find({ 'asked.told': false, _id: { $gt: after } })

@@ -87,7 +87,7 @@ export async function hideDefinition(database: Database, change: Change): Promis
 }
 
 /**
- * Brings back a definition that was hidden for good reasons that turned out wrong. @returns false where somebody who creates
+ * Brings back a definition that was hidden for good reasons that turned out wrong. @returns false where a request that creates
  * one of the same name has already taken it for abandoned.
  */
 export async function showDefinition(database: Database, { definitionId, change }: Change): Promise<boolean> {

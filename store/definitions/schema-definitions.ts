@@ -25,7 +25,7 @@ export interface SchemaDefinitionDocument {
   changing?: { change: string; leaseUntil: Date };
   /** Set while the stored references of its resources may name more than their data does. */
   referencesUnsettled?: true;
-  /** False until those who wait for a definition of this name have been told of it. */
+  /** False until the batches that wait for a definition of this name have been woken. */
   announced: boolean;
 }
 
@@ -110,13 +110,13 @@ export async function bindSchemaNames(
 }
 
 /**
- * Up to when leases have run out, for whoever looks at that of another process. It is too early where the clocks of the two
+ * Up to when leases have run out, for a process that checks the lease of another one. It is too early where the clocks of the two
  * differ by more: the change is broken off then and fails, and does no harm, for it does everything under its lease.
  */
 export const leasesRunOut = (): Date => new Date(Date.now() - CLOCK_OFF_MS);
 
 /**
- * Version and change mark of a definition, read afresh: what a writer looks at once its intent is laid. A change whose lease
+ * Version and change mark of a definition, read afresh: what a writer checks once its intent is laid. A change whose lease
  * has run out is broken off here, so that whoever made it cannot complete it behind the back of this writer, however clocks go.
  */
 export async function currentSchemaVersion(
@@ -165,7 +165,7 @@ export async function recordAnnounced(database: Database, id: string): Promise<v
   await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { announced: true } });
 }
 
-/** Definitions that nobody was told of, created before `before`: whoever created them has died on the way. */
+/** Definitions created before `before` whose waiting batches were not woken: the process that created them has died on the way. */
 export async function unannouncedDefinitions(database: Database, before: Date): Promise<SchemaDefinition[]> {
   const documents = await schemaDefinitionsIn(database)
     .find({ active: true, announced: false, createdAt: { $lt: before } })

@@ -58,7 +58,7 @@ export async function registerPending(
  * Registers pending items once more where that is no longer so: a registration ends with the signal that answers it, and what
  * had appeared may have gone again since.
  * @param absent whether what an item misses is still not there; nothing else needs a registration.
- * @returns whether anything was registered: then the batch looks once more (invariant 5).
+ * @returns whether anything was registered: then the batch checks once more (invariant 5).
  */
 export async function renewPending(
   database: Database,
@@ -129,7 +129,7 @@ export async function releasePending(
 
 /**
  * Which runs may have claimed items of this batch: those that are not over and have noted that they do. Any other claim is that of
- * a command which was carried out after its attempt had been given up, and nobody will give it back.
+ * a command which landed after its attempt had ended, and nobody will give it back.
  */
 async function validClaims(database: Database, batchId: string, claims: ReadonlySet<string>): Promise<Set<string>> {
   const noted = [{ claimOwners: batchId }, { claims: { $exists: true } }];
@@ -229,7 +229,7 @@ export async function unclaimPending(
     await updateEach(pendingItemsIn(database), some.map(idOf), { claim }, { $unset: { claim: '' } });
 }
 
-/** Removes items that are settled, claimed or not; one that a later run of its batch has registered since it was read stays. */
+/** Removes items that have a terminal outcome, claimed or not; one that a later run of its batch has registered since it was read stays. */
 export async function dropPending(database: Database, members: readonly PendingMember[]): Promise<void> {
   const byRun = new Map<number, PendingMember[]>();
   for (const member of members) {

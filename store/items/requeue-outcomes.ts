@@ -38,7 +38,7 @@ export async function requeueOutcomes(
 
 const UNSUCCESSFUL: readonly ItemStatus[] = ['failed', 'expired', 'cancelled'];
 
-/** What a retry carries out again. */
+/** What a retry runs again. */
 export const unsuccessful = (outcomes: Iterable<readonly [number, StoredOutcome]>): Map<number, StoredOutcome> =>
   new Map([...outcomes].filter(([, { status }]) => UNSUCCESSFUL.includes(status)));
 

@@ -6,7 +6,7 @@ import type { Database } from '../mongodb/database.ts';
 import { keySlices, slicesByBytes } from '../mongodb/slices.ts';
 
 /**
- * One batch waits for one identity that is not there. Who waits registers here, then looks; who creates writes, then looks here
+ * One batch waits for one identity that is not there. A batch that waits registers here, then checks; a batch that creates writes, then finds who waits here
  * (invariant 5). A document each: any number of batches may wait for one identity, and one batch for any number.
  */
 export interface WaitDocument {

@@ -8,7 +8,7 @@ import { isDuplicateKey, SupersededError } from '../mongodb/errors.ts';
 import { pageId, pagesWith } from './item-pages.ts';
 import { type OutcomePageDocument, outcomePagesIn, type StoredOutcome } from './outcomes.ts';
 
-const UNSETTLED = [null, 'queued', 'pending'];
+const OPEN = [null, 'queued', 'pending'];
 
 /** A run of a batch, as far as its outcomes are concerned. */
 export interface OutcomeWriter {
@@ -21,9 +21,9 @@ export interface OutcomeWriter {
 }
 
 /**
- * Writes outcomes over items that are queued or pending; one that is settled already stays as it is (invariant 1: exactly one
+ * Writes outcomes over items that are queued or pending; a terminal outcome stays as it is (invariant 1: exactly one
  * terminal outcome). Nothing is written to a page that a later run has written to: whoever is late, of a run that has ended, finds
- * there what that one has queued again. One command for the usual case; a page where something was settled meanwhile is read and
+ * there what that one has queued again. One command for the usual case; a page where an outcome became terminal meanwhile is read and
  * written again.
  * @param isFirst no outcome of these items was found: pages that they fill are inserted, which costs far less than matching
  * each of their items. Where there is one after all, the insert finds the page taken.
@@ -43,14 +43,14 @@ export async function writeOutcomes(
   try {
     await outcomePagesIn(database).bulkWrite(operations, { ordered: false });
   } catch (error) {
-    // The page exists and does not match: another delivery made it or settled something in it, or has taken over.
+    // The page exists and does not match: another attempt made it, or stored a terminal outcome in it, or has taken over.
     if (!isDuplicateKey(error)) throw error;
     await assertNotTakenOver(database, batch, [...pages.keys()]);
     await writeOutcomes(database, batch, await stillOpen(database, batch, outcomes));
   }
 }
 
-/** Outcomes of items that are not settled, in pages that no later run has written to. */
+/** Outcomes of items that have no terminal one yet, in pages that no later run has written to. */
 async function stillOpen(
   database: Database,
   batch: OutcomeWriter,
@@ -64,7 +64,7 @@ async function stillOpen(
     stored.set(page._id, page);
   const isOpen = (index: number): boolean => {
     const page = stored.get(pageId(batch._id, Math.floor(index / batch.pageSize)));
-    return (page?.run ?? 0) <= batch.run && UNSETTLED.includes(page?.outcomes[index]?.status ?? null);
+    return (page?.run ?? 0) <= batch.run && OPEN.includes(page?.outcomes[index]?.status ?? null);
   };
   return new Map([...outcomes].filter(([index]) => isOpen(index)));
 }
@@ -74,7 +74,7 @@ const fenceName = (activity: string): string => createHash('sha256').update(acti
 
 /**
  * Keeps earlier attempts of the activity that runs, and activities of earlier executions, from writing outcomes of these items,
- * however late a command of theirs is carried out. Safe to repeat.
+ * however late a command of theirs lands. Safe to repeat.
  */
 export async function fenceOutcomes(
   database: Database,
@@ -130,7 +130,7 @@ function update(batch: OutcomeWriter, page: number, entries: Entries): AnyBulkWr
       filter: {
         _id: pageId(_id, page),
         ...noLaterRun(run),
-        ...Object.fromEntries(entries.map(([index]) => [`outcomes.${index}.status`, { $in: UNSETTLED }])),
+        ...Object.fromEntries(entries.map(([index]) => [`outcomes.${index}.status`, { $in: OPEN }])),
         ...underFence(batch),
       },
       update: {

@@ -32,8 +32,8 @@ interface OldPendingEntry {
 const ENTRIES_AT_ONCE = 500;
 
 /**
- * Moves what the earlier version has stored of some identities to where this one looks (`waits`, `pending_items`): to be called
- * before these are looked at. Copies first and removes then, each entry only as it was copied; so it is safe to repeat, to do
+ * Moves what the earlier version has stored of some identities to where this one reads it (`waits`, `pending_items`): to be called
+ * before these are read. Copies first and removes then, each entry only as it was copied; so it is safe to repeat, to do
  * twice at once, and beside workers of the earlier version.
  */
 export async function adoptOldDependencies(database: Database, keys: Iterable<ResourceKey>): Promise<void> {

@@ -4,22 +4,22 @@ import { itemPagesIn } from '../items/item-pages.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach } from '../mongodb/each-by-id.ts';
 
-/** How far the pages of items have been looked through: batches are in order of their creation, and so are their pages. */
+/** How far the pages of items have been checked: batches are in order of their creation, and so are their pages. */
 interface PlaceDocument {
   _id: 'itemPages';
-  /** Pages up to this `_id` have been looked at. */
+  /** Pages up to this `_id` have been checked. */
   to: string;
 }
 
-/** Pages that are looked at in one round. */
+/** Pages that are checked in one round. */
 const PAGES_AT_ONCE = 1_000;
 
 const swept = (database: Database): Collection<PlaceDocument> => database.collection<PlaceDocument>('swept');
 
 /**
- * Removes pages of batches that were never accepted: their sender died between the pages and the batch. Each page is looked at
+ * Removes pages of batches that were never accepted: their sender died between the pages and the batch. Each page is checked
  * once, when its batch would be older than anybody takes to accept one. Safe to repeat and to run twice.
- * @param before ids made before are looked at. @returns how many were removed of one round, and whether there may be more.
+ * @param before ids made before are checked. @returns how many were removed of one round, and whether there may be more.
  */
 export async function removeOrphanedPages(
   database: Database,
@@ -37,9 +37,9 @@ export async function removeOrphanedPages(
     database,
     pages.map(({ _id }) => _id),
   );
-  // each page is looked at once
+  // each page is checked once
   const removed = await deleteEach(itemPagesIn(database), orphans);
-  // of two at once the farther place stays: what either has looked at is looked at
+  // of two at once the farther place stays: what either has checked is checked
   const hasMore = pages.length === PAGES_AT_ONCE;
   const to = (hasMore ? pages.at(-1)?._id : undefined) ?? end;
   await swept(database).updateOne({ _id: 'itemPages' }, { $max: { to } }, { upsert: true });

@@ -29,7 +29,7 @@ const current = new AsyncLocalStorage<WeakMap<CausalOrder, Seen>>();
 
 /**
  * Runs work all of whose commands are in causal order: each read sees every write of the work that was acknowledged before it, and
- * all that an earlier read of it has seen, whichever server answers. "Write, then look" relies on it (invariants 3 and 5); see
+ * all that an earlier read of it has seen, whichever server answers. "Write, then check" relies on it (invariants 3 and 5); see
  * docs/attempts.md. It holds for commands side by side too, and there is nothing to end.
  */
 export const inCausalOrder = <T>(work: () => T): T => current.run(new WeakMap(), work);
@@ -79,7 +79,7 @@ export class CausalOrder {
 
   /**
    * Sends a command, with what it needs to be in order.
-   * @param isRead reads wait for what the work has seen. A write needs not: it is carried out on the primary's newest data, and is
+   * @param isRead reads wait for what the work has seen. A write needs not: it runs on the primary's newest data, and is
    *   acknowledged by no other primary.
    */
   send(isRead: boolean, command: (options: CausalOptions) => unknown): unknown {

@@ -10,8 +10,8 @@ interface DriverConnection {
 }
 
 /**
- * Mends the driver (7.9.0, the latest): a command that is written to a socket which is closed, or closes before it has taken
- * all of the command, waits for ever for a `drain` event. Where that command is the look of the driver's monitor, which is
+ * Repairs the driver (7.9.0, the latest): a command that is written to a socket which is closed, or closes before it has taken
+ * all of the command, waits for ever for a `drain` event. Where that command is the check of the driver's monitor, which is
  * likely when all connections of a server end at one moment, the driver never finds the server again. With this the command fails as
  * any other on a lost connection does.
  */

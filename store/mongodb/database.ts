@@ -10,7 +10,7 @@ const SERVER_SELECTION_TIMEOUT_MS = 3_000;
 /** Time between two attempts to connect for the first time, in ms. */
 const CONNECT_EVERY_MS = 200;
 
-/** Longest silence of one command unless told, in ms. */
+/** Longest silence of one command unless configured, in ms. */
 const SOCKET_TIMEOUT_MS = 7_000;
 
 export interface DatabaseOptions {
@@ -38,7 +38,7 @@ export interface Database {
 /**
  * Connects with what the protocol relies on: an acknowledged write survives a failover (`w: majority`, journaled), and a read
  * sees nothing that a failover may take back (`majority` on the primary). That a read sees every write acknowledged before it needs
- * more: a new primary may not know for a moment that what the old one acknowledged is on a majority. Who writes and then looks
+ * more: a new primary may not know for a moment that what the old one acknowledged is on a majority. Whoever writes and then checks
  * relies on it (invariants 3 and 5), so the commands of an attempt and of a request are in causal order (`causal-order.ts`).
  * Returns at once; connects as soon as that can be.
  */

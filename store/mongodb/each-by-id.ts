@@ -2,7 +2,7 @@ import type { Collection, Filter, UpdateFilter } from 'mongodb';
 import { KEYS_PER_QUERY } from './slices.ts';
 
 /**
- * Changes of several documents none of which may be left out. A sharded cluster carries out `updateMany` and `deleteMany` on
+ * Changes of several documents none of which may be left out. A sharded cluster runs `updateMany` and `deleteMany` on
  * what each shard holds at that moment, so that they may pass over a document that is just being moved from one to another; a
  * change of one document by its `_id` goes where that is. The others are used only where one that is passed over is found by
  * whoever looks next, which is said there.

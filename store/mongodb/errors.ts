@@ -29,7 +29,7 @@ const REFUSALS: ReadonlySet<unknown> = new Set([
   DUPLICATE_KEY,
 ]);
 
-/** The command was not over when the time of its caller was: whether it is carried out nobody knows. */
+/** The command was not over when the time of its caller was: whether the server runs it is not known. */
 export class CommandTimeoutError extends MongoError {
   override get name(): string {
     return 'CommandTimeoutError';

@@ -8,9 +8,9 @@ import { CLOCK_OFF_MS } from '../../domain/clocks.ts';
 
 /** Longer than a failover takes until everything acknowledged is in sight, in ms. */
 const YOUNG_MS = 10_000;
-/** Waits between two looks, in ms: about a second. */
+/** Waits between two reads, in ms: about a second. */
 const WAITS_MS: readonly number[] = [40, 80, 160, 320, 400];
-/** Callers that look again at a time: whoever makes ids up gets a 404 at once, beyond so many. */
+/** Callers that read again at a time: whoever makes ids up gets a 404 at once, beyond so many. */
 const MOST_AT_ONCE = 100;
 let looking = 0;
 
@@ -23,7 +23,7 @@ export function isYoungId(id: string): boolean {
   return Math.abs(age) < YOUNG_MS + CLOCK_OFF_MS;
 }
 
-/** Looks again, a few times within a second. */
+/** Reads again, a few times within a second. */
 export async function findAtLast<T>(find: () => Promise<T | null>): Promise<T | null> {
   if (looking >= MOST_AT_ONCE) return null;
   looking += 1;

@@ -211,7 +211,7 @@ async function playRareCases(): Promise<void> {
   for (const state of ['aborted', 'committed'] as const) await decideGroup(database, group, state);
   await committedGroups(database, [group]);
   const uncommitted = { _id: key, id: 'life', hidden: group, updatedAt: new Date() };
-  await resolveMarks(database, { hasSuperseded: () => false }, [uncommitted]);
+  await resolveMarks(database, { isOfEarlierAttempt: () => false }, [uncommitted]);
   await readBinding(database, 'key');
   await layIntent(database, { id: 'activity/2', batchId, schemaDefinitionIds: [], targets: [key] });
   expect(await intentsOn(database, [key])).toEqual([]);
