@@ -28,7 +28,7 @@ export const GUARDS = {
   'redelivery-record': {
     protects: 'effects happen once: an activity delivered again recognizes by their records what it has written',
     file: 'activities/write/write-items.ts',
-    text: 'const entry = entryOf(look.own.get(item.key), item);',
+    text: 'const entry = entryOf(resources.own.get(item.key), item);',
     without: 'const entry = undefined as ReturnType<typeof entryOf>; void entryOf;',
     workload: { rejectingOnce: 1 },
     // the resources are inserted, and the activity does not hear of it
