@@ -36,7 +36,7 @@ export interface AvailableDependency {
   readonly externalId: string;
 }
 
-/** ActivityContext may have appeared: a hint, never a proof. The batch looks again; nonsense does no harm. */
+/** Missing resources may have appeared: a hint, never a proof. The batch checks again; an unknown identity does no harm. */
 export const dependenciesAvailableSignal = defineSignal<[AvailableDependency[]]>('dependenciesAvailable');
 /**
  * The request of a caller of the API that a signal tells of: it is stored already. Programs leave it out: what they ask for is

@@ -1,4 +1,4 @@
-/** DeliveryState of memory that is about to be taken, or has been given back (negative), in bytes; what it throws stops the taking. */
+/** Is called with memory that is about to be taken, or has been given back (negative), in bytes; what it throws stops the taking. */
 export type ChargeMemory = (bytes: number) => void;
 
 const FIRST_CAPACITY = 64;

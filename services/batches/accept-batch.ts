@@ -20,7 +20,7 @@ export interface AcceptParts extends StartParts {
   readonly database: Database;
   readonly logger: Logger;
   readonly confirmations: Confirmations;
-  /** DeliveryState why Temporal did not take a start: what no start gets over is a reason to accept no more. */
+  /** Is called with the reason why Temporal did not take a start: what no start gets over is a reason to accept no more. */
   startFailed(error: unknown): void;
 }
 

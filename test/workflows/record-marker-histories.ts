@@ -138,7 +138,7 @@ const playLeft: Play = async ({ drover }) => {
   return { id, runId: await runOf(drover, id) };
 };
 
-/** DeliveryState a thousand times while no worker is there. */
+/** Signalled a thousand times while no worker is there. */
 const playSignals: Play = async ({ drover, bundle }) => {
   const id = await drover.upload('town', [{ externalId: 'told', near: 'nowhere' }], { dependencyWaitTimeout: 3600 });
   await drover.waiting(id);
