@@ -33,7 +33,7 @@ export interface ActivityContext extends StartParts {
   readonly semaphore: Semaphore;
   /** What planning deletes may hold in memory, all of them together. */
   readonly planningMemory: MemoryAllowance;
-  /** Resources carried out by one activity; absent: by the size of the batch. */
+  /** Resources that one activity applies; absent: by the size of the batch. */
   readonly resourcesPerActivity?: number;
   /** Aborted when the worker is told to stop: what would go on for long ends. */
   readonly stopping?: AbortSignal;

@@ -32,7 +32,7 @@ const NAMED_IN_MESSAGE = 10;
 /**
  * Ends the wait of pending items whose deadline has passed. One that another batch is carrying out with its own is left to it; one
  * that is stored as applied has succeeded, whatever became of who applied it (invariant 2).
- * The workflow has looked before: what could go ahead has gone.
+ * The workflow has checked before: what could be applied has been.
  * @param input `asOf`: the workflow's time, in ms since 1970; deadlines up to it have passed.
  */
 export async function expireItems(
@@ -62,7 +62,7 @@ export async function expireItems(
       if ((await control.inTime()) === null) await expire(database, batch, some);
     showProgress();
     const now = (await readOutcomePages(database, batch._id, pages)).filter(([index]) => wanted.has(index));
-    // invariant 5: whoever has applied one of these may have died before it could tell who waits for it
+    // invariant 5: the activity that has applied one of these may have died before it could wake who waits for it
     await wakeWaiting(context, await createdKeysOf(database, batch, new Map(now)));
     // only counted from here on: what items miss may be large
     for (const [index, outcome] of now) after.set(index, outcome.missing ? { ...outcome, missing: [] } : outcome);

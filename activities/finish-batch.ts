@@ -43,7 +43,7 @@ const INTERNAL: ItemError = {
 };
 
 /**
- * Ends a run: what is not settled becomes `cancelled` (or `failed`, where carrying it out failed for a reason of ours), counts
+ * Ends a run: what is not terminal becomes `cancelled` (or `failed`, where carrying it out failed for a reason of ours), counts
  * are taken from the stored outcomes (unless all have `succeeded`), and the result is stored. Safe to repeat; a run that has
  * ended stays as it ended.
  */
@@ -60,7 +60,7 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
   const batch = await takeOverToFinish(database, found, input);
   // A caller was told that it is cancelled; the signal may have come too late for the workflow to know.
   const cancelled = input.cancelled || batch.cancelRequested === true;
-  // Nothing of it is being carried out any more, whatever its activities and its workflow have died of.
+  // Nothing of it is being applied any more, whatever its activities and its workflow have died of.
   const left = isWrite(batch.operation) && !input.succeeded ? await LeftAttempts.of(database, batch) : null;
   await recoverClaims(context, batch);
   if (batch.operation === 'delete') await finishSteps(database, batch);
@@ -94,7 +94,7 @@ function takeOverToFinish(
   return takeOverRun(database, batch, { runId: delivery.runId, since });
 }
 
-/** Counts jobs anew from the stored outcomes, which are all settled by now; that every item has succeeded says it as well. */
+/** Counts jobs anew from the stored outcomes, which are all terminal by now; that every item has succeeded says it as well. */
 async function jobsAtTheEnd(database: Database, batch: Termination, result: BatchResult): Promise<JobCounts> {
   if (result.counts.succeeded === batch.total) return allCompleted(batch);
   return countStoredOutcomes(database, { ...batch, result });
@@ -149,7 +149,7 @@ async function settleItems(
     if (open.length > 0) {
       await checkpoint?.('finishing', batch._id);
       const [status, error] = cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);
-      // invariants 2 and 3: what an attempt has under way comes before the look at what is stored, or not at all
+      // invariants 2 and 3: what an attempt has under way lands before what is stored is read, or not at all
       if (left !== null) await left.fence([{ batch, items: await keysOfItems(database, batch, open) }]);
       const rest = batch.operation === 'terminate' ? await withoutEnded(context, batch, open, chunk.outcomes) : open;
       created.push(...(await finishLeftovers(database, batch, rest, status, error)));

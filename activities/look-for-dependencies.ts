@@ -42,7 +42,7 @@ const NOTHING: CheckResult = { settled: [], result: toWorkResult([], new Map()),
 /**
  * What of a batch's pending items can go ahead: signals are hints, this is the proof (invariant 5). Ready is whose missing
  * identities are there now, or are created by items of the same batch that are ready too. Cycles with pending items of other
- * batches are carried out here, once all of their members are there. What goes on waiting is registered when this returns.
+ * batches are applied here, once all of their members are there. What goes on waiting is registered when this returns.
  * It takes as long as the batch misses much (a second for some 20,000 identities), and ends early when that is suspended or cancelled.
  * @param input the indexes that the workflow knows as pending.
  */
@@ -56,7 +56,7 @@ export async function lookForDependencies(context: ActivityContext, input: Items
   try {
     return await new Look(context, control, attempt, ours).look(input.indexes);
   } catch (error) {
-    // The signal that says why is on its way; without it the workflow looks again.
+    // The signal that says why is on its way; without it the workflow checks again.
     if (error instanceof HaltedError) return { ...NOTHING, lookAgain: !control.isGone };
     throw error;
   }
@@ -208,7 +208,7 @@ class Look {
     return [...unbound].flatMap(([key, name]) => (bound.has(name.toLowerCase()) ? [key] : []));
   }
 
-  /** Between two steps. @throws HaltedError where the batch is suspended or cancelled, so that that does not wait for a long look. */
+  /** Between two steps. @throws HaltedError where the batch is suspended or cancelled, so that that does not wait for a long check. */
   async #nextStep(): Promise<void> {
     showProgress();
     if ((await this.#control.inTime()) !== null) throw new HaltedError();

@@ -25,7 +25,7 @@ import { startUnstarted } from './recovery/start-unstarted.ts';
 
 /** Longest time in which a slice begins something new, in ms. */
 const SLICE_MS = 10_000;
-/** Wait after a slice that failed, in ms: a server is away, or has enough to do. */
+/** Wait after a slice that failed, in ms: a server is unavailable, or has enough to do. */
 const FAILED_MS = 5_000;
 const HEARTBEAT_MS = 4_000;
 
@@ -50,7 +50,7 @@ const jobs = (): readonly RecoveryJob[] => [
 /**
  * Brings to an end what was left half done by processes that died, and removes what is older than it is kept. The jobs run side
  * by side, each at its own pace in bounded slices, so that none waits for another: what was never started is started within
- * seconds, however much there is to look through or to remove.
+ * seconds, however much there is to scan or to remove.
  *
  * One that was given up stops at its next step (`cancellationSignal`: its heartbeats are refused). Should it still be at its
  * last one while its successor begins, that does no harm: each step is guarded by the run, the state or the age that it is

@@ -27,7 +27,7 @@ import { toWorkResult } from './finish/work-result.ts';
 import { CoalescedWrites } from './terminate/coalesced-writes.ts';
 import { doomedChildren, type EndingRules, endTree } from './terminate/end-tree.ts';
 
-/** Items of one activity that are carried out side by side. */
+/** Items of one activity that are ended side by side. */
 const ITEMS_AT_ONCE = 20;
 
 const HEARTBEAT_MS = 2_000;

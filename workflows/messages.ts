@@ -120,7 +120,7 @@ export interface CarriedBatch {
 export interface CarriedPlan {
   /**
    * Where planning goes on; absent when all is planned. Where something is `left`: where the part was planned from. A worker of a
-   * version that does not know `left` plans it anew: what is done is found done, the rest is carried out.
+   * version that does not know `left` plans it anew: what is done is found done, the rest is applied.
    */
   readonly cursor?: number;
   /** What is planned and left to do, stage after stage, and where planning goes on then. */
@@ -130,7 +130,7 @@ export interface CarriedPlan {
     /** See `Plan.links`. */
     readonly links?: string;
   };
-  /** What is left is to be planned again from `cursor` on: what is settled, or pending, is counted. */
+  /** What is left is to be planned again from `cursor` on: what is terminal, or pending, is counted. */
   readonly isAgain?: true;
   /** Written by the version before this one: what is left; then `cursor` is where planning goes on. */
   readonly stages?: readonly (readonly Work[])[];
@@ -163,12 +163,12 @@ export type Work =
 export interface PlanInput extends Controlled {
   /** 0 for the first plan of a run, then the `next` of the one before. */
   readonly cursor: number;
-  /** What is left of writes is planned anew, as their definition has changed: what is settled, or pending, is counted already. */
+  /** What is left of writes is planned anew, as their definition has changed: what is terminal, or pending, is counted already. */
   readonly isAgain?: true;
 }
 
 export interface Plan {
-  /** What is settled before anything is carried out: by an earlier run, or by planning itself. Counts only once-queued items. */
+  /** What is terminal before anything is applied: by an earlier run, or by planning itself. Counts only once-queued items. */
   readonly tally: Tally;
   /** Work of one stage runs side by side, stages one after the other. */
   readonly stages: readonly (readonly Work[])[];
@@ -180,7 +180,7 @@ export interface Plan {
   readonly links?: string;
 }
 
-/** Items of one batch to be carried out by one activity. */
+/** Items of one batch that one activity applies. */
 export interface ItemsOfBatch extends Controlled {
   readonly indexes: readonly number[];
   /** By which references among the items of the batch they were planned; absent: by an earlier version, or they were pending. */
@@ -194,7 +194,7 @@ export interface WorkResult {
   readonly tally: Tally;
   /** Those of its items that wait, by deadline. */
   readonly pending: readonly PendingGroup[];
-  /** Some that are settled have waited: the batch may be registered for what they missed. */
+  /** Some that are terminal have waited: the batch may be registered for what they missed. */
   readonly hasWaited?: boolean;
   /** Items that were not begun, because the batch is suspended or cancelled, and are not in the tally. */
   readonly left?: readonly number[];
@@ -210,17 +210,17 @@ export interface StepOfBatch extends Controlled {
 export interface DeletionResult extends WorkResult {
   /** Resources deleted that no item asked for. */
   readonly cascaded: number;
-  /** Nothing is deleted, because the batch is suspended or cancelled: the step is to be carried out again. */
+  /** Nothing is deleted, because the batch is suspended or cancelled: the step is to be run again. */
   readonly isLeft?: true;
 }
 
 export interface CheckResult {
-  /** Items that do not wait any more: their own batch, or another one in a cycle with them, has settled them. */
+  /** Items that do not wait any more: their own batch, or another one in a cycle with them, has finished them. */
   readonly settled: readonly number[];
   readonly result: WorkResult;
-  /** Items that can be carried out now, what is referred to first. */
+  /** Items that can be applied now, what is referred to first. */
   readonly ready: readonly Stage[];
-  /** A cycle could not be brought to its end this time: to be looked at again, hint or not. */
+  /** A cycle could not be brought to its end this time: to be checked again, hint or not. */
   readonly lookAgain: boolean;
 }
 

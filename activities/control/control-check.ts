@@ -10,7 +10,7 @@ export const CHECK_EVERY_MS = 250;
 
 /**
  * Whether work on a batch may go on. A caller is told that a batch is suspended, cancelled or removed after that is stored, so
- * whoever checks here before each slice of work begins nothing after the answer.
+ * an activity that checks here before each slice of work begins nothing after the answer.
  */
 export class ControlCheck {
   readonly #database: Database;

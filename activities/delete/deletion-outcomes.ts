@@ -23,7 +23,7 @@ export function referencedError(key: ResourceKey, referrers: readonly ResourceKe
 
 /**
  * Stores outcomes that have been decided; the first item of each gets it with one more attempt, the others repeat it. Items
- * that are settled stay as they are. Safe to repeat.
+ * that are terminal stay as they are. Safe to repeat.
  */
 export async function writeDecided(
   database: Database,

@@ -46,8 +46,8 @@ export async function finishStep(
 }
 
 /**
- * Ends what steps of this batch have left half done, when none of them is being carried out: what is committed is brought to
- * its end, with its outcomes (invariant 2), and what is not is given up. Costs one look where nothing is left. Safe to repeat.
+ * Ends what steps of this batch have left half done, when no activity works on any of them: what is committed is brought to
+ * its end, with its outcomes (invariant 2), and what is not is aborted. Costs one read where nothing is left. Safe to repeat.
  */
 export async function finishSteps(database: Database, batch: BatchDocument): Promise<void> {
   for await (const step of unfinishedSteps(database, batch._id, batch.run)) {

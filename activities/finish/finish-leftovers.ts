@@ -21,9 +21,9 @@ export async function createdKeysOf(
 }
 
 /**
- * Gives items that nothing will carry out any more their terminal outcome (invariant 1). One whose effect is stored has
+ * Gives items that no activity will apply any more their terminal outcome (invariant 1). One whose effect is stored has
  * succeeded, whatever became of the activity that made it (invariant 2); the others get `status` and `error`.
- * @returns the identities that these items have created: whoever waits for one may not have been told.
+ * @returns the identities that these items have created: batches that wait for one may not have been signalled.
  * @throws a retryable failure while another batch is carrying one of them out.
  */
 export async function finishLeftovers(
@@ -53,7 +53,7 @@ export async function finishLeftovers(
 }
 
 /**
- * Stores the outcomes of items whose effect is stored, and which their activity died before it could settle (invariant 2).
+ * Stores the outcomes of items whose effect is stored, and whose activity died before it could store them (invariant 2).
  * @returns these outcomes, and the identities that the items have created.
  */
 export async function finishApplied(

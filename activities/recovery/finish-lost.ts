@@ -12,7 +12,7 @@ import { isOver, NOTHING_DONE, type RecoveryJob, type Slice, type SliceResult } 
 
 /** Batches of one slice: as many as one page of a list of executions. */
 const PAGE_SIZE = 1_000;
-/** Batches that are looked at one by one side by side. */
+/** Batches that are described one by one, side by side. */
 const AT_ONCE = 8;
 /** Wait between two pages in ms: Temporal answers 10 lists a second for all who ask, people at its UI among them. */
 const PACE_MS = 250;

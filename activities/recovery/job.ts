@@ -8,7 +8,7 @@ export interface Slice {
   readonly until: number;
   /** Aborted when the activity is given up or its worker stops: nothing new is begun then either. */
   readonly signal: AbortSignal;
-  /** Whether what is due later is done as well: a pass that somebody asked for. */
+  /** Whether what is due later is done as well: a pass that was asked for. */
   readonly isAtOnce: boolean;
   /** Places that survive this worker: where jobs that read everything from end to end go on. */
   readonly places: Map<string, string>;

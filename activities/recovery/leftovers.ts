@@ -90,7 +90,7 @@ export const removePlaceholders: RecoveryJob = {
   },
 };
 
-/** Decisions on groups whose members are long settled. */
+/** Decisions on groups whose members have long been finished. */
 export const forgetGroups: RecoveryJob = {
   name: 'groups',
   everyMs: MINUTE_MS,

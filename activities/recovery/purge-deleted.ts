@@ -31,7 +31,7 @@ export class PurgeDeleted implements RecoveryJob {
       const outcome = await purgeOrLeave(slice.context, batch);
       if (outcome !== null) recovered[outcome] += 1;
     });
-    // those that could not be removed come again when all have been looked at: they do not keep the others waiting
+    // those that could not be removed come again when all have been tried: they do not keep the others waiting
     const isEnd = last === batches.at(-1) && batches.length < BATCHES_PER_SLICE;
     this.#after = isEnd ? null : (placeOf(last) ?? this.#after);
     return { recovered, hasMore: !isEnd && !isOver(slice) };

@@ -13,7 +13,7 @@ const AT_ONCE = 10;
 const POSTPONED_MS = 2_000;
 const MOST_POSTPONED_MS = 60_000;
 const MOST_DOUBLINGS = 5;
-/** Longer than the grace of whoever accepts, in ms: what a pass that was asked for takes as due. */
+/** Longer than the grace of the API process that accepts, in ms: what a pass that was asked for takes as due. */
 const DUE_SOON_MS = 10_000;
 /** Time that the calls for one batch are given, in ms. */
 const START_TIMEOUT_MS = 10_000;

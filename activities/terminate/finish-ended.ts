@@ -14,7 +14,7 @@ const AT_ONCE = 20;
 /**
  * Items of a deletion of process instances whose execution this batch has ended, and whose activity died before it could store that:
  * they have succeeded (invariant 2). What an item is about to end is noted on it before (`target`), so nothing else is asked for.
- * @param open outcomes of items that are not settled. @returns the indexes that are now.
+ * @param open outcomes of items that are not terminal. @returns the indexes that are now.
  */
 export async function finishEnded(
   { client, database }: { readonly client: Client; readonly database: Database },

@@ -10,7 +10,7 @@ import { KEYS_AT_ONCE, keySlices } from '../../store/mongodb/slices.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { Waiting } from './waiting-item.ts';
 
-/** Most pending items that are looked at from one batch: a cycle with more members, over several batches, is not found. */
+/** Most pending items that are explored from one batch: a cycle with more members, over several batches, is not found. */
 const MAX_EXPLORED = 20_000;
 /** Most identities that members of other batches miss: beyond that memory would have no bound. */
 const MAX_MISSED = 500_000;

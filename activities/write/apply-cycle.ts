@@ -25,7 +25,7 @@ import { type WriteResult, writeItems } from './write-items.ts';
  * whose they are is noted before on the batch that does it, so that a later delivery gives back what an earlier one left claimed,
  * and tells the other batches. Nothing happens where another batch has claimed a member, one of theirs is suspended or cancelled, or
  * others are at work on what the members need: nobody holds them then, so that their deadlines do not wait.
- * @returns false in these cases: when that is over, nobody else may look at these members again.
+ * @returns false in these cases: when that is over, no other batch may check these members again.
  */
 export async function applyCycle(
   context: ActivityContext,
@@ -99,7 +99,7 @@ async function finishWritten(context: ActivityContext, members: readonly Pending
   }
 }
 
-/** A member may miss something new, which was there when it came: its own batch registers for that when it looks. */
+/** A member may miss something new, which was there when it came: its own batch registers for that when it checks. */
 async function storeOutcomes(
   { database }: ActivityContext,
   faulty: ReadonlyMap<WriteBatchDocument, ReadonlyMap<number, StoredOutcome>>,

@@ -90,7 +90,7 @@ async function settledWriters(
 const MAX_ENTRIES = 200;
 
 /**
- * Entries of running batches whose items have their outcome stored: whoever delivers such an item again finds that (invariant 2).
+ * Entries of running batches whose items have their outcome stored: a later attempt on such an item finds that (invariant 2).
  * Looked for only where a record is long: a batch may wait for a day, and any number of them have written the resource meanwhile.
  */
 async function toldEntries(

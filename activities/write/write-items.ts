@@ -16,12 +16,12 @@ import { decideWithinBudget } from './decide-within-budget.ts';
 import { toDocuments } from './resource-documents.ts';
 import type { WorkItem } from './work-items.ts';
 
-/** Decisions made again after somebody else's write came in between, before the activity starts afresh. */
+/** Decisions made again after another writer came in between, before the activity starts afresh. */
 const MAX_ROUNDS = 30;
 
 export interface Writing {
   readonly context: ActivityContext;
-  /** The batch that is carried out; the items may be of others too. */
+  /** The batch that is applied; the items may be of others too. */
   readonly batch: BatchDocument;
   /** Its id is also the group that the members of a cycle appear with. */
   readonly attempt: Attempt;
@@ -29,13 +29,13 @@ export interface Writing {
   readonly storeFailures: (decisions: ReadonlyMap<WorkItem, WriteDecision>) => Promise<void>;
 }
 
-/** The decision on an item, or the outcome that somebody has stored for it meanwhile. */
+/** The decision on an item, or the outcome that another activity has stored for it meanwhile. */
 export type WriteResult = WriteDecision | { readonly kind: 'finished'; readonly outcome: StoredOutcome };
 
 /**
  * Decides items on what is stored and writes what succeeds; an intent that covers all their references must be laid before.
  * Each round reads, decides, and writes over exactly what it read (invariants 3 and 4); effects of an earlier delivery are
- * recognized by their entries, or by the outcome that whoever removed the entry has stored (invariant 2). Members of a cycle
+ * recognized by their entries, or by the outcome that was stored before the entry was removed (invariant 2). Members of a cycle
  * are inserted hidden and appear at one moment.
  * @param stored what is stored of these items, and maybe of others; absent: it is read.
  * @returns a final result for every item.
@@ -69,16 +69,16 @@ export async function readStoredState(
   const resources = await checkResources(context, attempt, items);
   if (hasFenceOfAnother(resources, attempt)) await assertLatestAttempt(context.database, attempt, batch);
   const unknown = items.filter((item) => entryOf(resources.own.get(item.key), item) === undefined);
-  // as they are after the look: whoever removes an entry stores the outcome first (invariant 2)
+  // as they are after the look: an entry is removed only after its outcome is stored (invariant 2)
   return { resources, outcomes: await outcomesOf(context, unknown) };
 }
 
-/** Old, or put by whoever takes over from this attempt. */
+/** Old, or put by an attempt that takes over from this one. */
 const hasFenceOfAnother = ({ own, fenced }: FoundForWriting, { id }: Attempt): boolean =>
   [...own.values()].some(({ fence }) => fence !== undefined && fence.token !== id) ||
   [...fenced.values()].some((token) => token !== id);
 
-/** One attempt to bring all items to their result; null where the look was overtaken. */
+/** One attempt to bring all items to their result; null where what was read was overtaken. */
 async function writeRound(
   writing: Writing,
   items: readonly WorkItem[],
@@ -94,7 +94,7 @@ async function writeRound(
   const { decided, postponed } = await decideWithinBudget(context, attempt, ready, stored, exists, itemsNeeding);
   for (const [item, decision] of decided.decisions) results.set(item, decision);
   if (postponed.size > 0) {
-    // the next attempt takes up where this one stops: what has failed is settled, what is written is recognized
+    // the next attempt takes up where this one stops: what has failed is stored, what is written is recognized
     attempt.assertInTime();
     await writing.storeFailures(decided.decisions);
   }
@@ -141,7 +141,7 @@ function overtakenItems(
   return overtaken;
 }
 
-/** Items that an earlier delivery has applied, or that are settled, and the rest. */
+/** Items that an earlier attempt has applied, or that are terminal, and the rest. */
 function recognize(
   items: readonly WorkItem[],
   resources: FoundForWriting,
@@ -213,7 +213,7 @@ function itemsNeeding(undecided: ReadonlySet<ResourceKey>, items: readonly WorkI
 /**
  * Inserts what is new, what is referred to first; where new resources refer to each other in a cycle, all of them are hidden
  * until they are there (invariant 3).
- * @returns false where somebody else's insert came first.
+ * @returns false where another insert came first.
  */
 async function insertAll(
   { context: { database }, attempt }: Writing,
