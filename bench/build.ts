@@ -14,6 +14,7 @@ const SERVICE = [
   'services',
   'domain',
   'store',
+  'isolation',
   'activities',
   'workflows',
   'api',

@@ -1,5 +1,6 @@
 import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Logger } from 'pino';
+import { DroverError, type ErrorCode } from '../domain/errors.ts';
 import { kindOfFailure } from '../store/mongodb/errors.ts';
 
 /**
@@ -87,8 +88,21 @@ function kindOfTemporalFailure(error: unknown): 'outage' | 'refusal' | null {
 /** The client wraps what gRPC has failed with. */
 const causeOf = (error: unknown): unknown => (error instanceof ServiceError ? error.cause : error);
 
-/** Logs a failure that leaves work to a later attempt: as a warning during an outage, otherwise as an error, which someone has to fix. */
+/** What a later attempt gets over by itself, whatever an operator does. */
+const PASSING: ReadonlySet<ErrorCode> = new Set([
+  'change_busy',
+  'earlier_run_open',
+  'temporal_busy',
+  'server_unavailable',
+]);
+
+const isPassing = (error: unknown): boolean =>
+  error instanceof DroverError
+    ? PASSING.has(error.code) || classifyFailure(error.cause).kind === 'outage'
+    : classifyFailure(error).kind === 'outage';
+
+/** Logs a failure that leaves work to a later attempt: as a warning if that may succeed, otherwise as an error, which someone has to fix. */
 export function logPostponed(logger: Logger, error: unknown, about: object, message: string): void {
-  if (classifyFailure(error).kind === 'outage') logger.warn({ ...about, err: error }, message);
+  if (isPassing(error)) logger.warn({ ...about, err: error }, message);
   else logger.error({ ...about, err: error }, `${message}: a bug`);
 }

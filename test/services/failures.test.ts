@@ -1,7 +1,9 @@
 import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { MongoNetworkError, MongoServerError } from 'mongodb';
 import { describe, expect, test } from 'vitest';
-import { classifyFailure, type Failure, startFailure } from '../../services/failures.ts';
+import { DroverError } from '../../domain/errors.ts';
+import { createLogger } from '../../logging.ts';
+import { classifyFailure, type Failure, logPostponed, startFailure } from '../../services/failures.ts';
 
 const grpcError = (code: number, details = '') => Object.assign(new Error(details), { code, details, metadata: {} });
 const wrapped = (code: number, details?: string) =>
@@ -50,4 +52,21 @@ test('a start that fails says whether this batch, an operator or time decides ab
     'refused',
     'unavailable',
   ]);
+});
+
+test.each([
+  ['an outage', new MongoNetworkError('reset'), 40],
+  ['a definition that is being changed', new DroverError('change_busy', 'busy'), 40],
+  [
+    'a start that Temporal did not take during an outage',
+    new DroverError('start_failed', 'no', { cause: UNAVAILABLE }),
+    40,
+  ],
+  ['a start that Temporal will never take', new DroverError('start_failed', 'no', { cause: INVALID }), 50],
+  ['a bug', new TypeError('x is not a function'), 50],
+])('what is left to a later attempt because of %s is logged with the level that it needs', (_, error, level) => {
+  const lines: string[] = [];
+  const logger = createLogger({ LOG_LEVEL: 'info' }, {}, { write: (line) => void lines.push(line) });
+  logPostponed(logger, error, {}, 'recovery goes on later');
+  expect(lines.map((line) => JSON.parse(line).level)).toEqual([level]);
 });
