@@ -11,8 +11,8 @@ const PACE_MS = 100;
 const PLACE = 'waits';
 
 /**
- * Wakes batches that wait for what is there. Whoever creates something wakes those who wait for it; but a worker of the version
- * before `waits` looks for them elsewhere, while both run side by side (invariant 5).
+ * Wakes batches that wait for what is there: a safety net under invariant 5. The activity that creates something wakes those that
+ * wait for it; but a worker of a build before `waits` looks for them elsewhere, while both run side by side.
  */
 export const checkWaits: RecoveryJob = {
   name: 'waits',

@@ -2,13 +2,19 @@ import type { Aim } from '../../testkit/proxy.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { Faults } from './faults.ts';
 
-/** A guard of the service, the change of its sources that takes it away, and what finds it out. */
-export interface Guard {
-  readonly protects: string;
+/** A change of one source file. */
+export interface SourceChange {
   readonly file: string;
   /** Exactly this, once. */
   readonly text: string;
   readonly without: string;
+}
+
+/** A guard of the service, the change of its sources that takes it away, and what finds it out. */
+export interface Guard extends SourceChange {
+  readonly protects: string;
+  /** What would repair, before the checker reads, what the guard prevents: it is taken away as well. */
+  readonly repair?: SourceChange;
   /** Requests that meet where the guard is needed. */
   readonly workload: Workload;
   readonly faults: Faults;
@@ -50,6 +56,8 @@ export const GUARDS = {
     file: 'workflows/batch-progress.ts',
     text: 'if (this.plan.applied(left, now)) this.state.woken = true;',
     without: 'this.plan.applied(left, now);',
+    // recovery finds within a minute who waits for what is there
+    repair: { file: 'activities/recover.ts', text: '  checkWaits,\n', without: '' },
     workload: { waitAgainstCreation: 1 },
     // between the look at what is there and the registration
     faults: aimedAt(['update', 'waits', '$set'], 'delayRequest', { ms: 500 }),
