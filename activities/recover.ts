@@ -3,8 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo, cancellationSignal, heartbeat, metricMeter } from '@temporalio/activity';
 import { logPostponed } from '../services/failures.ts';
 import { removeSweepSchedule } from '../services/temporal/recovery-workflow.ts';
-import type { RecoverInput, RecoverResult } from '../workflows/messages.ts';
-import { RECOVERED, type Recovered, type RecoveryPlaces } from '../workflows/messages.ts';
+import {
+  RECOVERED,
+  type Recovered,
+  type RecoverInput,
+  type RecoverResult,
+  type RecoveryPlaces,
+} from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { checkWaits } from './recovery/check-waits.ts';
 import { deliverRequests } from './recovery/deliver-requests.ts';

@@ -100,13 +100,13 @@ export const LONGEST = [
 
 /** Files that need no server, for `npm run check`, which is to end within a minute. */
 export const WITHOUT_SERVERS = [
-  'test/{config,documents,groups,payload-codec,temporal-environment}.test.ts',
+  'test/{config,groups,payload-codec,temporal-environment}.test.ts',
   'test/activities/lost-connection.test.ts',
   'test/activities/write/{semaphore,work-result}.test.ts',
   'test/api/camunda/streamed-list.test.ts',
   'test/api/state/start-readiness.test.ts',
   'test/chaos/{checker,guards,model}.test.ts',
-  'test/docs/{compose,environment-example,limits-table,operations-page}.test.ts',
+  'test/docs/{compose,documents,environment-example,limits-table,operations-page}.test.ts',
   'test/domain/**/*.test.ts',
   'test/embedded/{exclusive,once-built}.test.ts',
   'test/services/failures.test.ts',

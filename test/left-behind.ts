@@ -7,8 +7,7 @@ import { pendingItemsIn } from '../store/items/pending-documents.ts';
 import { waitsIn } from '../store/items/waits.ts';
 import type { Database } from '../store/mongodb/database.ts';
 import type { Program } from '../testkit/program.ts';
-import type { RecoverResult } from '../workflows/messages.ts';
-import { batchWorkflowId, RECOVERY_WORKFLOW_TYPE } from '../workflows/messages.ts';
+import { batchWorkflowId, RECOVERY_WORKFLOW_TYPE, type RecoverResult } from '../workflows/messages.ts';
 import { type Drover, spawnScript } from './harness.ts';
 
 /** What processes that died have left behind, and who mends it. */

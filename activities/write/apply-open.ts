@@ -1,5 +1,4 @@
-import type { ResourceKey } from '../../domain/write/resource.ts';
-import { resourceKey } from '../../domain/write/resource.ts';
+import { type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import type { Attempt } from '../../isolation/attempts/attempt.ts';
 import { endEarlierAttempts, type Writable } from '../../isolation/attempts/earlier-attempts.ts';
 import { withIntent } from '../../isolation/intents/with-intent.ts';

@@ -2,8 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { type JsonObject, type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import type { ResourceDocument } from '../../store/resources.ts';
-import { resourcesIn } from '../../store/resources.ts';
+import { type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 import { customer, REGIONS, regionCode } from './customers.ts';
 
 /** A resource to be stored without a batch. */

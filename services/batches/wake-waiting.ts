@@ -1,5 +1,4 @@
-import type { Client } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { appendTo } from '../../domain/collections/append-to.ts';
 import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
 import { type Registration, registrationsFor, removeWaits } from '../../store/items/waits.ts';

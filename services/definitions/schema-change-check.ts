@@ -7,8 +7,7 @@ import { type CompiledSchema, compileSchema } from '../../domain/schema/compiler
 import type { SchemaDefinition } from '../../domain/schema/definition.ts';
 import { fieldIdentity, type ReferenceField } from '../../domain/schema/references.ts';
 import { type FoundReference, fieldOf, referencesIn } from '../../domain/write/references-in.ts';
-import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
-import { resourceKey } from '../../domain/write/resource.ts';
+import { type JsonObject, type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import { checkTargets } from '../../isolation/resources/targets.ts';
 import { bindSchemaNames } from '../../store/definitions/schema-definitions.ts';
 import type { Database } from '../../store/mongodb/database.ts';

@@ -1,7 +1,6 @@
 import { isTerminal } from '../../domain/batch/batch.ts';
 import type { Database } from '../mongodb/database.ts';
-import type { BatchDocument } from './batches.ts';
-import { batchesIn } from './batches.ts';
+import { type BatchDocument, batchesIn } from './batches.ts';
 
 /**
  * What keeps a run of a batch from being worked on: it is suspended, it is cancelled or being removed, or there is no such run

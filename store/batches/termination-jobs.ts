@@ -1,8 +1,7 @@
 import { RUNNING_STATUSES } from '../../domain/batch/batch.ts';
 import { type JobCounts, NO_JOBS } from '../../domain/executions/job-counts.ts';
 import type { Database } from '../mongodb/database.ts';
-import type { BatchDocument, StoredJobs } from './batches.ts';
-import { batchesIn } from './batches.ts';
+import { type BatchDocument, batchesIn, type StoredJobs } from './batches.ts';
 
 /** Notes how many activities of a deletion of process instances are planned. Safe to repeat; a retry takes nothing back. */
 export async function recordJobsCreated(database: Database, batchId: string, jobsCreated: number): Promise<void> {

@@ -2,8 +2,7 @@ import type { Filter } from 'mongodb';
 import { type BatchStatus, RUNNING_STATUSES, type Terminate } from '../../domain/batch/batch.ts';
 import { NAMESPACE_SCOPE, type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import type { Database } from '../mongodb/database.ts';
-import type { BatchDocument, StoredBatch } from './batches.ts';
-import { batchesIn } from './batches.ts';
+import { type BatchDocument, batchesIn, type StoredBatch } from './batches.ts';
 
 /** A batch that deletes process instances. */
 export type Termination = Terminate & StoredBatch;

@@ -1,8 +1,7 @@
 import type { Collection } from 'mongodb';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import { MAX_RESOURCE_BYTES } from '../../domain/limits.ts';
-import type { JsonObject } from '../../domain/write/resource.ts';
-import { type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
+import { type JsonObject, type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import type { BatchDocument } from '../batches/batches.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach } from '../mongodb/each-by-id.ts';

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { scopeKey } from '../../domain/batch/scope.ts';
 import { referencesIn } from '../../domain/write/references-in.ts';
-import type { JsonObject } from '../../domain/write/resource.ts';
-import { resourceKey } from '../../domain/write/resource.ts';
+import { type JsonObject, resourceKey } from '../../domain/write/resource.ts';
 import { insertResources } from '../../isolation/resources/write-resources.ts';
 import { findSchemaDefinition } from '../../store/definitions/schema-definitions.ts';
 import type { ResourceDocument } from '../../store/resources.ts';

@@ -10,24 +10,3 @@ test('docs/operations.md tells of every variable of the configuration', () => {
   expect(configured.length).toBeGreaterThan(20);
   expect(configured.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
-
-test('every path that SECURITY.md and docs/operations.md name is there', () => {
-  for (const file of ['SECURITY.md', 'docs/operations.md']) {
-    for (const [, path = ''] of read(file).matchAll(
-      /`((?:test|api|store|isolation|services|activities|workflows|worker|domain|embedded|chaos|bench|testkit)\/[\w./-]+)`/g,
-    )) {
-      const candidates = [path, `${path}.test.ts`].map((each) => join(import.meta.dirname, '../..', each));
-      expect([file, path, candidates.some(isThere)]).toEqual([file, path, true]);
-    }
-  }
-});
-
-function isThere(path: string): boolean {
-  try {
-    readFileSync(path);
-    return true;
-  } catch (error) {
-    // a folder is there too
-    return (error as NodeJS.ErrnoException).code === 'EISDIR';
-  }
-}

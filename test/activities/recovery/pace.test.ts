@@ -9,8 +9,7 @@ import { MemoryAllowance } from '../../../services/deletes/memory-allowance.ts';
 import { type BatchDocument, batchesIn, toBatchDocument } from '../../../store/batches/batches.ts';
 import { connectDatabase, type Database } from '../../../store/mongodb/database.ts';
 import { createIndexes, INDEXES } from '../../../store/mongodb/indexes.ts';
-import type { RecoverResult } from '../../../workflows/messages.ts';
-import { batchWorkflowId } from '../../../workflows/messages.ts';
+import { batchWorkflowId, type RecoverResult } from '../../../workflows/messages.ts';
 
 /** Recovery over 100,000 stored batches that wait; Temporal is played, so that what it is asked can be counted. */
 

@@ -2,8 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Actions, noActions, noCounts } from '../../../domain/batch/outcome.ts';
 import { MAX_ANSWER_BYTES } from '../../../domain/limits.ts';
-import type { BatchDocument } from '../../../store/batches/batches.ts';
-import { batchesIn } from '../../../store/batches/batches.ts';
+import { type BatchDocument, batchesIn } from '../../../store/batches/batches.ts';
 import { type Answer, OwnApi } from '../own-api.ts';
 
 /** Answers that hold as much as they ever can, from what is stored as such: none is larger than 4 MiB (contract section 3). */

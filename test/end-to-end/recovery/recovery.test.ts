@@ -12,9 +12,9 @@ import { requestControl } from '../../../store/batches/control-requests.ts';
 import { findSchemaDefinition } from '../../../store/definitions/schema-definitions.ts';
 import { itemPagesIn, writeItemPages } from '../../../store/items/item-pages.ts';
 import { type ResourceDocument, resourcesIn } from '../../../store/resources.ts';
-import type { RecoverResult } from '../../../workflows/messages.ts';
 import {
   batchWorkflowId,
+  type RecoverResult,
   recoveryWorkflowId,
   SWEEP_WORKFLOW_TYPE,
   sweepScheduleId,

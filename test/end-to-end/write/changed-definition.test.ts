@@ -5,8 +5,7 @@ import type { temporal as protocol } from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { schemaDefinitionsIn } from '../../../store/definitions/schema-definitions.ts';
-import type { WorkResult } from '../../../workflows/messages.ts';
-import { batchWorkflowId } from '../../../workflows/messages.ts';
+import { batchWorkflowId, type WorkResult } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness.ts';
 
 type History = protocol.api.history.v1.IHistory;

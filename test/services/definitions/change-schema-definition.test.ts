@@ -10,8 +10,7 @@ import {
   deleteSchemaDefinition,
   finishSchemaChanges,
 } from '../../../services/definitions/change-schema-definition.ts';
-import type { BatchDocument } from '../../../store/batches/batches.ts';
-import { batchesIn } from '../../../store/batches/batches.ts';
+import { type BatchDocument, batchesIn } from '../../../store/batches/batches.ts';
 import { beginChange, commitChange, recordUnsettled } from '../../../store/definitions/schema-changes.ts';
 import {
   currentSchemaVersion,

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 /** What documents name is there: files in code spans, and the targets of links. */
-const ROOT = join(import.meta.dirname, '..');
-const FOLDERS_LEFT_OUT = /^(?:packages\/client\/README|CHANGELOG)/;
+const ROOT = join(import.meta.dirname, '../..');
+const LEFT_OUT = /^(?:packages\/client\/README|CHANGELOG)/;
 
 const list = (pattern: string): string[] =>
   execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', pattern], { cwd: ROOT })
@@ -14,7 +14,11 @@ const list = (pattern: string): string[] =>
     .filter((file) => file !== '' && existsSync(join(ROOT, file)));
 
 const files = list('*');
-const documents = list('*.md').filter((file) => !FOLDERS_LEFT_OUT.test(file));
+const documents = list('*.md').filter((file) => !LEFT_OUT.test(file));
+
+/** Paths from the root, with or without an extension; of a test also without `.test.ts`. */
+const BELOW_ROOT =
+  /`((?:test|api|store|isolation|services|activities|workflows|worker|domain|embedded|chaos|bench|testkit)\/[\w./-]+)`/g;
 
 /** Names that stand for what a program writes or serves. */
 const NO_FILES = new Set(['journal.json', '/openapi.json']);
@@ -31,6 +35,12 @@ describe.each(documents)('%s', (document) => {
   test('names files that are there', () => {
     const named = [...text.matchAll(/`([\w@./-]+\.(?:ts|mjs|md|json|java|yml))`/g)].map(([, path = '']) => path);
     expect(named.filter((path) => !NO_FILES.has(path) && !isThere(path))).toEqual([]);
+  });
+
+  test('names files, folders and tests below the root that are there', () => {
+    const named = [...text.matchAll(BELOW_ROOT)].map(([, path = '']) => path);
+    const isAt = (path: string): boolean => existsSync(join(ROOT, path)) || existsSync(join(ROOT, `${path}.test.ts`));
+    expect(named.filter((path) => !isAt(path))).toEqual([]);
   });
 
   test('has no rest of a merge', () => {
