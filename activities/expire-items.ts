@@ -41,7 +41,7 @@ export async function expireItems(
 ): Promise<WorkResult> {
   const { database } = context;
   const attempt = thisAttempt();
-  // while a batch is suspended its deadlines run on (contract section 9)
+  // deadlines continue to run while a batch is suspended (docs/architecture.md#states)
   const control = new ControlCheck(database, input, ['cancelled']);
   const found = await readBatch(database, input.batchId);
   control.asRead(found);

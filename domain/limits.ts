@@ -7,53 +7,53 @@
 
 /** Objects, arrays and members in one body. A million members of different names take more than a second to parse, in which the process answers nobody else, and a hundred times the memory of their text. */
 export const MAX_BODY_PARTS = 500_000;
-/** Faults that one refusal names, of a request or of a schema definition (contract section 2). */
+/** Faults that one refusal names, of a request or of a schema definition. */
 export const MAX_FAULTS = 100;
-/** Largest answer that is no stream, in bytes (contract section 3). A single resource that is larger is answered all the same. */
+/** Largest answer that is no stream, in bytes. A single resource that is larger is answered all the same. */
 export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
-/** Batches, resources, … that `total` of a list counts; beyond it the answer says `totalIsCapped` (contract section 3). */
+/** Batches, resources, … that `total` of a list counts; beyond it the answer says `totalIsCapped`. */
 export const MAX_TOTAL = 10_000;
 /** Longest platform or tenant name, in characters: it is a part of every key. */
 export const MAX_SCOPE_NAME = 128;
-/** Longest Idempotency-Key, in characters (contract section 2). */
+/** Longest Idempotency-Key, in characters. */
 export const MAX_IDEMPOTENCY_KEY = 255;
 
-/** How long an Idempotency-Key is kept, in ms (contract section 2). */
+/** How long an Idempotency-Key is kept, in ms: a day. */
 export const IDEMPOTENCY_KEY_KEPT_MS = 24 * 60 * 60 * 1000;
-/** Longest page of a list, and of the items of a batch (contract section 3). */
+/** Longest page of a list, and of the items of a batch. */
 export const MAX_PAGE_LIMIT = 100;
 export const MAX_ITEMS_PAGE_LIMIT = 1000;
 
 /* Batches */
 
-/** Resources in one upload or patch batch (seeds 001, 002). */
+/** Resources in one upload or patch batch, as in the API of Reach. */
 export const MAX_RESOURCES_PER_BATCH = 1000;
-/** Longest wait for missing references, in seconds (seed 002). */
+/** Longest wait for missing references, in seconds: a day, as in the API of Reach. */
 export const MAX_DEPENDENCY_WAIT_SECONDS = 86_400;
 /** Errors that one item shows. */
 export const MAX_ERRORS_PER_ITEM = 20;
-/** Missing references that an outcome holds and an answer shows (contract section 3). */
+/** Missing references that an outcome holds and an answer shows; `missingTotal` is their number. */
 export const MAX_MISSING_PER_OUTCOME = 20;
-/** Items whose errors a batch shows in detail (contract section 3). */
+/** Items whose errors a batch shows in detail. */
 export const MAX_ERROR_DETAILS = 100;
 /** Longest message of one of these items, in characters; the item itself has all of it. */
 export const MAX_ERROR_DETAIL_LENGTH = 1000;
-/** Pending items that the answer about a batch shows (contract section 3); `…/items` has all of them. */
+/** Pending items that the answer about a batch shows; `…/items` has all of them. */
 export const MAX_PENDING_RESOURCES = 1_000;
-/** Time that a worker has to answer a status query, in ms; after it the stored state is answered (contract section 3). */
+/** Time that a worker has to answer a status query, in ms; after it the stored state is answered. */
 export const MAX_STATUS_QUERY_MS = 2_000;
-/** Surviving referrers that the error of a skipped resource names (contract section 2: `referenced`). */
+/** Surviving referrers that the error of a skipped resource names (`referenced`). */
 export const MAX_NAMED_REFERRERS = 10;
 /** How long a caller waits for a dry run, in ms: proxies and clients give up at a minute. */
 export const MAX_DRY_RUN_MS = 30_000;
 
 /* Resources */
 
-/** Longest external id, in Unicode code points (contract section 1). */
+/** Longest external id, in Unicode code points. */
 export const MAX_EXTERNAL_ID = 256;
 /** Largest resource, in bytes of JSON text and reference keys: its document stays below MongoDB's 16 MB. */
 export const MAX_RESOURCE_BYTES = 14 * 1024 * 1024;
-/** Deepest resource, in objects and arrays inside each other, itself included (contract section 10): MongoDB holds 100 levels. */
+/** Deepest resource, in objects and arrays inside each other, itself included: MongoDB holds 100 levels. */
 export const MAX_RESOURCE_DEPTH = 90;
 /** References of one resource: their intents and missing keys stay within a few documents. */
 export const MAX_REFERENCES = 10_000;

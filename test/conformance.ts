@@ -136,7 +136,7 @@ function rebased(schema: Node): Node {
   return JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"openapi#/'));
 }
 
-/** What a field's name promises of its value, wherever it stands (contract section 9); what belongs to callers is left out. */
+/** Checks what a field's name promises of its value, at any place of an answer; data of callers is left out. */
 function* namedFaults(value: unknown, place: string): Generator<string> {
   if (typeof value !== 'object' || value === null) return;
   for (const [name, inner] of Object.entries(value)) {

@@ -8,8 +8,8 @@ import { unreadable } from '../workflows/messages.ts';
 
 /**
  * Replaces payloads that a workflow cannot read. A signal can come from any program, in an encoding that the SDK does not know, or
- * encrypted with another key; the workflow task would fail on it again and again, and block its batch (contract section 4: a signal
- * is a hint). Drover's own payloads are readable as long as their key is configured: a workflow that cannot read its own input fails
+ * encrypted with another key; the workflow task would fail on it again and again, and block its batch, although a signal
+ * is only a hint. Drover's own payloads are readable as long as their key is configured: a workflow that cannot read its own input fails
  * its task, which is retried. Inputs and results of activities are always Drover's own, and must be readable.
  */
 export class ReadablePayloads implements PayloadCodec {

@@ -4,7 +4,7 @@ import type { Stage } from '../domain/batch/plan-chunks.ts';
 import type { Tally } from '../domain/batch/tally.ts';
 
 /**
- * The public contract of a batch workflow: ids, signals, queries and their types (contract section 6). Programs that signal
+ * The public contract of a batch workflow: ids, signals, queries and their types (docs/signals-and-queries.md). Programs that signal
  * and query by workflow id rely on what is here.
  */
 

@@ -66,7 +66,7 @@ function missedBy(members: readonly Member[], asked: ReadonlySet<ResourceKey>): 
   return [...new Set(members.flatMap((member) => member.missing))].filter((key) => !asked.has(key));
 }
 
-/** Members whose batches carry things out; a suspended or cancelled batch applies nothing (contract section 9). */
+/** Members whose batches are at work: a suspended or cancelled batch applies nothing. */
 async function withoutHalted(
   database: ActivityContext['database'],
   own: BatchDocument,

@@ -43,7 +43,7 @@ export async function applyCycle(
   }
   await checkpoint?.('claimed', batch._id);
   const batches = await readBatches(database, [...owners]);
-  // a cycle is whole: one member whose batch was suspended or cancelled holds up all (contract section 9)
+  // a cycle is applied whole: it waits while the batch of one member is suspended or cancelled
   if (batches.some((owner) => haltOf(owner, owner.run) !== null)) {
     await settleClaims(context, batch, members, owners);
     return false;
@@ -187,7 +187,7 @@ async function loadMembers(
     );
     faulty.set(owner, new Map(faults));
   }
-  // Those that wake together go in the order in which they became pending (contract section 9).
+  // Items that wake together are applied in the order in which they became pending.
   work.sort((a, b) => pendingSince(a) - pendingSince(b) || a.batch._id.localeCompare(b.batch._id) || a.index - b.index);
   return { work, schemas: [...schemas.values()], faulty };
 }

@@ -26,8 +26,8 @@ const METHODS: readonly (readonly [pattern: RegExp, methods: readonly string[]])
 ];
 
 /**
- * What the Camunda 7 REST API offers for deleting process instances and watching the batch that does it (seed 004), over the
- * workflow executions of the namespace.
+ * The part of the Camunda 7 REST API that deletes process instances and watches the batch that does it, for the workflow
+ * executions of the namespace (docs/camunda.md).
  */
 export const camundaRoutes = new Hono<ApiEnv>();
 

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 
-/** Shapes of the façade's requests and answers (seed 004), for the OpenAPI document. Requests are read by the domain. */
+/** Shapes of the façade's requests and answers (docs/camunda.md), for the OpenAPI document. Requests are read by the domain. */
 const count = z.number().int().min(0);
 const flag = z.boolean();
 const text = z.string();

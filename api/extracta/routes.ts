@@ -15,7 +15,7 @@ const Body = z
   .strictObject({ classificationId: given, batchId: given }, { error: 'must be an object' })
   .openapi('ExtractaBatch');
 
-/** The one endpoint of Extracta that its clients find here (seed 003). Errors are in its shape, by `extractaFailure`. */
+/** The one endpoint of Extracta that its clients find here: it deletes a batch. Errors are in its shape, by `extractaFailure`. */
 export function extractaRoutes(api: Api): void {
   defineRoute(
     api,

@@ -51,7 +51,7 @@ export interface Input<P, Q, B> {
 
 /**
  * Adds a route: its definition goes into the OpenAPI document, and requests are checked by it before `handle` sees them. Nothing
- * in a request is ignored: a name that the definition does not have, or has elsewhere, is a fault (contract section 2).
+ * in a request is ignored: a name that the definition does not have, or has elsewhere, is a fault (docs/api.md#the-three-requests).
  * @throws DroverError 400 naming each fault with its place, 413, 415.
  */
 export function defineRoute<

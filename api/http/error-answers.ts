@@ -9,7 +9,7 @@ interface Rule {
   readonly retryAfterSeconds?: number;
 }
 
-/** The one table from error code to HTTP status (contract section 2). */
+/** The one table from error code to HTTP status (docs/api.md#when-a-request-is-refused). */
 const RULES = {
   invalid_request: { status: 400 },
   unauthorized: { status: 401 },

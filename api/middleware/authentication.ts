@@ -46,7 +46,7 @@ async function bearerOf(c: ApiContext): Promise<Bearer> {
   return verifyToken(token);
 }
 
-/** Schema definitions belong to the platform: tenants have no access (contract section 5). @throws DroverError 403 */
+/** Schema definitions belong to the platform: tenants have no access (SECURITY.md). @throws DroverError 403 */
 export const checkPlatformScope = createMiddleware<ApiEnv>(async (c, next) => {
   if (!c.var.isPlatformScope) {
     throw new ApiError('forbidden', 'this needs a token of platform scope', {

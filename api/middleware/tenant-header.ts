@@ -2,7 +2,7 @@ import { isScopeName } from '../../domain/batch/scope.ts';
 import { MAX_SCOPE_NAME } from '../../domain/limits.ts';
 import { badRequest } from '../http/api-error.ts';
 
-/** Names the tenant that a request is about (seed 000): ASCII without a comma. */
+/** Names the tenant that a request is about, as clients of Reach do: ASCII without a comma. */
 export const TENANT_HEADER = 'reach-tenant-id';
 /** The same for any name, percent-encoded UTF-8 as RFC 8187 has it: `UTF-8''caf%C3%A9`. */
 export const EXTENDED_TENANT_HEADER = 'reach-tenant-id*';

@@ -3,7 +3,7 @@ import { BATCH_STATUSES, BATCH_TYPES, OPERATIONS, type Operation } from '../../d
 import { ERROR_CODES, ITEM_STATUSES } from '../../domain/batch/outcome.ts';
 import { enveloped, pageOf } from '../http/define-route.ts';
 
-/** Shapes of answers about batches (contract section 3), for the OpenAPI document. */
+/** Shapes of answers about batches (docs/api.md#status-and-outcomes), for the OpenAPI document. */
 const count = z.number().int().min(0);
 const MissingDependency = z
   .object({

@@ -46,7 +46,7 @@ const batchScopesOf = (c: ApiContext): Scope[] =>
 
 const noBatch = (batchId: string) => notFound(`there is no batch "${batchId}"`);
 
-/** Status, lists, control, events and removal of batches (contract sections 3 and 6). */
+/** Status, lists, control, events and removal of batches (docs/api.md#retrying-watching-controlling). */
 export function batchRoutes(api: Api): void {
   readRoutes(api);
   controlRoutes(api);

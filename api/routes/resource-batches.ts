@@ -97,7 +97,7 @@ const MERGING = [
   'What is wrong with one resource fails that item alone.',
 ].join(' ');
 
-/** The requests that start a batch (seeds 000 to 002). */
+/** The requests that start a batch (docs/api.md#the-three-requests). */
 export function resourceBatchRoutes(api: Api): void {
   const path = '/api/resources/{schemaDefinitionNameOrId}/batch';
   const about = { path, tags: ['Resource batches'], params, headers };

@@ -27,7 +27,7 @@ const schemaDefinitionNameOrId = z
 const query = z.object(pageQuery({ max: MAX_PAGE_LIMIT, defaultLimit: 20 }));
 /**
  * Clients make `.` and `..` in a path, escaped or not, into another path before they send it (WHATWG URL standard, section 4.1),
- * and both are external ids as good as others (contract section 1).
+ * and both are external ids as good as others (docs/api.md#when-a-request-is-refused).
  */
 const named = z.object({
   externalId: z.string().optional().openapi({
@@ -59,7 +59,7 @@ const Referrer = z
     fieldsTotal: z.number().int().openapi({ description: 'In how many places it refers' }),
   })
   .openapi('Referrer');
-/** Reading resources (contract section 5). */
+/** Reading resources. */
 export function resourceRoutes(api: Api): void {
   defineRoute(
     api,

@@ -102,7 +102,7 @@ const NextVersion = anyBody.openapi('SchemaDefinitionVersion', {
   additionalProperties: false,
 });
 
-/** The types of a platform's resources (contract section 5). */
+/** The types of a platform's resources (docs/api.md#schema-definitions). */
 export function schemaDefinitionRoutes(api: Api): void {
   collectionRoutes(api);
   memberRoutes(api);

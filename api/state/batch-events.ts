@@ -11,7 +11,7 @@ const READ_EVERY_MS = 340;
 const IDLE_READ_EVERY_MS = 1_000;
 /** Reads without a change after which a batch counts as idle. */
 const IDLE_AFTER = 8;
-/** Silence on an event stream after which a comment shows that it lives, in ms (contract section 6). */
+/** Silence on an event stream after which a comment shows that it lives, in ms. */
 const COMMENT_EVERY_MS = 15_000;
 
 export interface BatchEvent {

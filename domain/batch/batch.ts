@@ -7,7 +7,7 @@ export type Operation = (typeof OPERATIONS)[number];
 export const isWrite = (operation: Operation): operation is WriteBatch['operation'] =>
   operation === 'upload' || operation === 'patch';
 
-/** The names that Reach clients know (contract section 3), and one for each operation of ours. */
+/** The names that Reach clients know, and one for each operation of ours. */
 export const BATCH_TYPES = {
   upload: 'PARTNER_RESOURCE_JSON_INGEST',
   patch: 'PARTNER_RESOURCE_BATCH_PATCH',
@@ -16,25 +16,25 @@ export const BATCH_TYPES = {
 } as const satisfies Record<Operation, string>;
 export type BatchType = (typeof BATCH_TYPES)[Operation];
 
-/** Options of an upload (seed 002); `dependencyWaitTimeout` in seconds, 0 = do not wait. */
+/** Options of an upload (docs/api.md#the-three-requests); `dependencyWaitTimeout` in seconds, 0 = do not wait. */
 interface UploadOptions {
   readonly onconflict: 'upsert' | 'reject';
   readonly ignoreUnknownFields: boolean;
   readonly dependencyWaitTimeout: number;
 }
 
-/** Options of a patch (seed 001). */
+/** Options of a patch. */
 interface PatchOptions {
   readonly ignoreUnknownFields: boolean;
 }
 
-/** Options of a delete (seed 000). */
+/** Options of a delete. */
 interface DeleteOptions {
   readonly cascade: boolean;
   readonly deleteAll: boolean;
 }
 
-/** Options of a deletion of process instances (seed 004). */
+/** Options of a termination: a deletion of process instances (docs/camunda.md#deleting). */
 interface TerminateOptions {
   readonly deleteReason?: string;
   readonly skipCustomListeners: boolean;
@@ -126,7 +126,7 @@ export function isTerminal(status: BatchStatus): status is TerminalStatus {
   return status !== 'queued' && status !== 'processing' && status !== 'waiting';
 }
 
-/** Derived from counts (contract section 3): a batch of 0 succeeded with rate 1. */
+/** Derived from counts: a batch of 0 succeeded with rate 1. */
 export interface Progress {
   readonly totalRecords: number;
   readonly processedRecords: number;

@@ -1,4 +1,4 @@
-/** Why an item did not succeed (contract section 3). One closed list. */
+/** Why an item did not succeed: one closed list (docs/api.md#status-and-outcomes). */
 export const ERROR_CODES = [
   'missing_external_id',
   'invalid_external_id',

@@ -1,6 +1,6 @@
 import { MAX_TOTAL } from '../limits.ts';
 
-/** How many entries a list has: exact up to `MAX_TOTAL`, and beyond it that number (contract section 3). */
+/** How many entries a list has: exact up to `MAX_TOTAL`, and beyond it that number. */
 export interface Total {
   readonly count: number;
   readonly isCapped: boolean;

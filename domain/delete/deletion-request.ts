@@ -3,7 +3,7 @@ import { type ProcessInstanceFilter, readProcessInstanceQuery } from '../executi
 import { readArray, readFlag, readObject, readText, wrongType } from '../json/reading.ts';
 import { MAX_FACADE_IDS, MAX_FACADE_REASON } from '../limits.ts';
 
-/** A checked request to delete process instances (seed 004). */
+/** A checked request to delete process instances (docs/camunda.md#deleting). */
 export interface DeletionRequest {
   /** As given: workflow ids or run ids, maybe repeated. */
   readonly processInstanceIds: readonly string[];

@@ -218,7 +218,7 @@ function readClosely(text: string): readonly JsonFlaw[] {
   return [...flaws.values()];
 }
 
-/** What no UTF-8 text holds, and MongoDB would store as another character (contract section 10). */
+/** What no UTF-8 text holds, and MongoDB would store as another character. */
 const HALF_CHARACTER = 'holds half of a character (a lone surrogate)';
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 
@@ -249,7 +249,7 @@ export function closingQuote(text: string, start: number): number {
 const stringIn = (raw: string): string => (raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw);
 
 /**
- * Why a double cannot stand for a number. An integer literal, digits alone, is never rounded (contract section 10); a fraction and
+ * Why a double cannot stand for a number. An integer literal, digits alone, is never rounded (end of docs/api.md); a fraction and
  * what has an exponent is a double: the nearest one. `exactJson` prints what is read to the same double.
  */
 function faultOfNumber(literal: string): string | null {

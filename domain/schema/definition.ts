@@ -11,7 +11,7 @@ import { pointerStep } from './json-pointer.ts';
 import { type Draft, draftOf } from './normalizer.ts';
 import { checkReferences } from './references.ts';
 
-/** A type of resources of a platform (contract section 1). */
+/** A type of resources of a platform. */
 export interface SchemaDefinition {
   readonly id: string;
   readonly platform: string;

@@ -4,7 +4,7 @@ import { MAX_EXTERNAL_ID } from '../limits.ts';
 import type { JsonObject } from './resource.ts';
 
 /**
- * The external id of a body (contract sections 1 and 9): null or "" is missing, another type or more than 256 code points is
+ * The external id of a body: null or "" is missing, another type or more than 256 code points is
  * invalid.
  */
 export function externalIdOf(body: JsonObject, field: string): { externalId: string | null; faults: ItemError[] } {

@@ -23,7 +23,7 @@ export function parseResourceKey(key: ResourceKey): { schemaDefinitionId: string
   return { schemaDefinitionId: key.slice(afterTenant, afterSchema - 1), externalId: key.slice(afterSchema) };
 }
 
-/** A resource as callers read it (contract section 5). */
+/** A resource as callers read it. */
 export interface Resource {
   readonly id: string;
   readonly schemaDefinitionId: string;

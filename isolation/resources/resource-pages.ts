@@ -36,7 +36,7 @@ async function countVisible(database: Database, filter: Filter<ResourceDocument>
 /** Being written with others, or about to be deleted. */
 const MARKED: Filter<ResourceDocument>[] = [{ hidden: { $exists: true } }, { 'leaving.group': { $exists: true } }];
 
-/** Most bytes of JSON text in one page, of several resources: an answer has 4 MiB (contract section 3). */
+/** Most bytes of JSON text in one page, of several resources: an answer has at most 4 MiB (`MAX_ANSWER_BYTES`). */
 const PAGE_BYTES = 3 * 1024 * 1024;
 
 /** A part of a list, in the order of the keys, of at least one resource. `next` is the key to go on after, null at the end. */

@@ -6,7 +6,7 @@ import { outcomeChunks, pagesOf } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { missedBy } from './pending-resources.ts';
 
-/** An item with its outcome, as callers read it (contract section 3). */
+/** An item with its outcome, as callers read it (docs/api.md#status-and-outcomes). */
 export interface ItemView {
   readonly index: number;
   readonly externalId: string | null;

@@ -14,7 +14,7 @@ import {
 } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
-/** A pending item as callers read it (contract section 3). */
+/** A pending item as callers read it (docs/api.md#waiting). */
 interface PendingResource {
   readonly id: string;
   readonly resourceExternalId: string;

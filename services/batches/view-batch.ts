@@ -19,7 +19,7 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { batchWorkflowId, statusQuery } from '../../workflows/messages.ts';
 import { type PendingResources, pendingResourcesOf } from './pending-resources.ts';
 
-/** A batch as callers read it (contract section 3). */
+/** A batch as callers read it (docs/api.md#status-and-outcomes). */
 export interface BatchView {
   readonly batchId: string;
   readonly batchType: BatchType;

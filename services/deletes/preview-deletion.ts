@@ -19,7 +19,7 @@ const TOO_LATE = `the dry run takes longer than ${MAX_DRY_RUN_MS / 1000} s: ask 
 /** Ids of a `deleteAll` that are read at a time. */
 const IDS_AT_ONCE = 2_000;
 
-/** What a delete would do (contract section 2, `dryRun`). */
+/** What a delete would do: the answer to `dryRun`. */
 export interface DeletionPreview {
   /** Resources that would go by schema definition, the one that is asked for first. */
   readonly deletions: readonly SchemaDeletions[];

@@ -8,7 +8,7 @@ import { updateEach } from '../mongodb/each-by-id.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
 import type { NewResourceBatch } from './batches.ts';
 
-/** How long a key is kept, in ms: a day (contract section 2), by the clock of whichever process is asked. */
+/** How long a key is kept, in ms: a day, whichever process's clock is asked. */
 export const KEY_KEPT_MS = IDEMPOTENCY_KEY_KEPT_MS + CLOCKS_DIFFER_MS;
 
 /** How much later MongoDB removes a key by itself, in ms: not before it has run out for everybody, whatever its clock. */

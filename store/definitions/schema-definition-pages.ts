@@ -4,7 +4,7 @@ import type { SchemaDefinition } from '../../domain/schema/definition.ts';
 import type { Database } from '../mongodb/database.ts';
 import { fromDocument, type SchemaDefinitionDocument, schemaDefinitionsIn } from './schema-definitions.ts';
 
-/** Most bytes of JSON text in one page of several definitions: an answer has 4 MiB (contract section 3). */
+/** Most bytes of JSON text in one page of several definitions: an answer has at most 4 MiB (`MAX_ANSWER_BYTES`). */
 const PAGE_BYTES = 3 * 1024 * 1024;
 /** Definitions that are read at a time: each has up to 3 MB. */
 const READ_AT_ONCE = 20;

@@ -98,7 +98,7 @@ export async function bindSchemaNames(
   const bound = new Map<string, { id: string; name: string }>();
   for (const nameOrId of namesOrIds) {
     const definition = byId.get(nameOrId.toLowerCase()) ?? byId.get(idOf.get(nameKey(platform, nameOrId)) ?? '');
-    // `$ref` takes a name or an id, not a pluralName (contract section 9).
+    // `$ref` takes a name or an id, not a pluralName.
     if (
       definition &&
       (definition.id === nameOrId.toLowerCase() || definition.name.toLowerCase() === nameOrId.toLowerCase())

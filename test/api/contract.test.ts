@@ -771,7 +771,7 @@ describe('Extracta', () => {
   });
 });
 
-describe("what Reach's clients are generated from (seeds 000 to 002)", () => {
+describe("what Reach's clients are generated from", () => {
   const accepted = {
     type: 'object',
     properties: {

@@ -5,7 +5,7 @@ import { MAX_ANSWER_BYTES } from '../../../domain/limits.ts';
 import { type BatchDocument, batchesIn } from '../../../store/batches/batches.ts';
 import { type Answer, OwnApi } from '../own-api.ts';
 
-/** Answers that hold as much as they ever can, from what is stored as such: none is larger than 4 MiB (contract section 3). */
+/** Answers that hold as much as an answer can, read from what is stored: none is larger than 4 MiB. */
 
 let api: OwnApi;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import type { BatchView } from '../../../services/batches/view-batch.ts';
 import { type Answer, Drover } from '../../harness.ts';
 import { Tenant } from '../../tenant.ts';
 
-/** No answer but a stream is larger than 4 MiB (contract section 3); lists lead on all the same. */
+/** No answer but a stream is larger than 4 MiB; the cursor of a list still leads to every entry. */
 
 const MIB = 1024 * 1024;
 

@@ -4,7 +4,7 @@ import { TcpProxy } from '../../../testkit/proxy.ts';
 import { Drover } from '../../harness.ts';
 import { everyRoute, fill, type Route } from '../every-route.ts';
 
-/** Contract section 2: a caller gets its 503 within 5 s. */
+/** A caller gets its 503 within 5 s. */
 const LIMIT_MS = 5_000;
 
 let mongodb: TcpProxy;
@@ -99,7 +99,7 @@ function isAffected({ path }: Route, server: 'mongodb' | 'temporal'): boolean {
 }
 
 function expectAway(route: Route, told: DeliveryState): void {
-  // Extracta knows no 503 (seed 003)
+  // Extracta's API has no 503
   const status = route.path.startsWith('/api/v1/') ? 500 : 503;
   expect([route, told.status, told.retryAfter]).toEqual([route, status, '5']);
   expect(told.text).not.toMatch(/\bat .*\.ts:|node_modules|ECONNREFUSED|127\.0\.0\.1/);

@@ -9,7 +9,7 @@ import {
 } from '../../../store/definitions/schema-definitions.ts';
 import { type Answer, OwnApi } from '../own-api.ts';
 
-/** Many definitions, large ones, and those of an earlier version: no answer is larger than 4 MiB (contract section 3). */
+/** Many definitions, large ones, and those that an earlier version stored: no answer is larger than 4 MiB. */
 
 const path = '/partner/schema-definitions';
 let api: OwnApi;

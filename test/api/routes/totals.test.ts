@@ -8,7 +8,7 @@ import { schemaDefinitionsIn } from '../../../store/definitions/schema-definitio
 import { type ResourceDocument, resourcesIn } from '../../../store/resources.ts';
 import { Drover } from '../../harness.ts';
 
-/** Totals of lists: exact up to a bound, and capped beyond (contract section 3). */
+/** Totals of lists: exact up to a bound, and capped beyond. */
 
 const SCOPE = { platform: 'default', tenant: 'default' };
 

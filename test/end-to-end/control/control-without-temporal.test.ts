@@ -14,7 +14,7 @@ import { recoverNow } from '../../left-behind.ts';
  * then on; or 503, and nothing is stored. Workers reach Temporal, so that what is stored alone is seen to stop them.
  */
 
-/** Contract section 2: a caller gets its answer within 5 s. */
+/** A caller gets its answer within 5 s. */
 const LIMIT_MS = 5_000;
 /** Resources of one slice, which may be at work when the answer comes. */
 const SLICE = 100;
