@@ -15,14 +15,18 @@ import { countRequests } from './middleware/count-requests.ts';
 import { limitLoad } from './middleware/limit-load.ts';
 import { failInOutage } from './middleware/outage.ts';
 import { setSecurityHeaders } from './middleware/security-headers.ts';
-import { batchRoutes } from './routes/batches.ts';
+import { controlRoutes } from './routes/batches/control-batch.ts';
+import { deleteBatchRoute } from './routes/batches/delete-batch.ts';
+import { itemRoutes } from './routes/batches/items.ts';
+import { readBatchRoutes } from './routes/batches/read-batches.ts';
+import { watchBatchRoute } from './routes/batches/watch-batch.ts';
+import { SCHEMA_DEFINITIONS_PATH, schemaDefinitionRoutes } from './routes/definitions/schema-definitions.ts';
 import { docsRoutes, documentOf } from './routes/docs.ts';
 import { healthRoutes } from './routes/health.ts';
-import { itemRoutes } from './routes/items.ts';
 import { metricsRoutes } from './routes/metrics.ts';
-import { resourceBatchRoutes } from './routes/resource-batches.ts';
-import { resourceRoutes } from './routes/resources.ts';
-import { SCHEMA_DEFINITIONS_PATH, schemaDefinitionRoutes } from './routes/schema-definitions.ts';
+import { deleteResourcesRoutes } from './routes/resources/delete-resources.ts';
+import { readResourcesRoutes } from './routes/resources/read-resources.ts';
+import { writeResourcesRoutes } from './routes/resources/write-resources.ts';
 
 /** The API without its socket: routes and middleware. Tests send it requests with `app.request()`. */
 export function createApp(services: Services): OpenAPIHono<ApiEnv> {
@@ -69,9 +73,13 @@ export function openApiDocument(): ReturnType<typeof documentOf> {
 
 function documentedRoutes(api: Api): void {
   schemaDefinitionRoutes(api);
-  resourceBatchRoutes(api);
-  resourceRoutes(api);
-  batchRoutes(api);
+  writeResourcesRoutes(api);
+  deleteResourcesRoutes(api);
+  readResourcesRoutes(api);
+  readBatchRoutes(api);
+  controlRoutes(api);
+  watchBatchRoute(api);
+  deleteBatchRoute(api);
   itemRoutes(api);
   extractaRoutes(api);
   describeCamunda(api, CAMUNDA_PREFIX);

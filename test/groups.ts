@@ -12,7 +12,7 @@ export const OWN_PROCESS = [
   'test/end-to-end/operation/encryption.test.ts',
   'test/end-to-end/operation/two-versions.test.ts',
   // replace modules, clocks, or methods of a library
-  'test/api/routes/dry-run-timeout.test.ts',
+  'test/api/routes/resources/dry-run-timeout.test.ts',
   'test/api/camunda/streamed-list.test.ts',
   'test/api/state/start-readiness.test.ts',
   'test/activities/recovery/clocks.test.ts',
@@ -25,7 +25,7 @@ export const OWN_PROCESS = [
   'test/activities/write/decide-within-budget.test.ts',
   'test/api/middleware/body-rate.test.ts',
   'test/api/busy-process.test.ts',
-  'test/api/routes/dry-run-memory.test.ts',
+  'test/api/routes/resources/dry-run-memory.test.ts',
   'test/api/fuzz.test.ts',
   'test/api/hostile-input.test.ts',
   'test/api/middleware/outage.test.ts',

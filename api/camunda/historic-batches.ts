@@ -10,7 +10,7 @@ import {
   type TerminationFilter,
 } from '../../store/batches/terminations.ts';
 import type { ApiContext, ApiEnv } from '../http/context.ts';
-import { removeBatchForGood } from '../routes/batches.ts';
+import { removeBatchForGood } from '../routes/batches/delete-batch.ts';
 import { readTenantFilter, selectsNothing } from './batch-parameters.ts';
 import { listedBatches } from './listed-batches.ts';
 import { ownerOf } from './reach.ts';

@@ -5,7 +5,7 @@ import type { ApiContext } from '../http/context.ts';
 import { type Api, defineRoute, jsonResponse } from '../http/define-route.ts';
 import { setErrorHeaders } from '../http/envelope.ts';
 import { errorAnswer } from '../http/error-answers.ts';
-import { removeBatchForGood } from '../routes/batches.ts';
+import { removeBatchForGood } from '../routes/batches/delete-batch.ts';
 
 export const EXTRACTA_PREFIX = '/api/v1/documentClassification/';
 

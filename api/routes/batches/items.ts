@@ -2,21 +2,21 @@ import { Readable } from 'node:stream';
 import { z } from '@hono/zod-openapi';
 import { stringify } from 'csv-stringify';
 import { accepts } from 'hono/accepts';
-import { AnswerRoom } from '../../domain/batch/answer-room.ts';
-import { ITEM_STATUSES, type ItemStatus } from '../../domain/batch/outcome.ts';
-import { totalText } from '../../domain/batch/total.ts';
-import { MAX_ITEMS_PAGE_LIMIT } from '../../domain/limits.ts';
-import { batchItems, countItems, type ItemView } from '../../services/batches/list-items.ts';
-import type { BatchDocument } from '../../store/batches/batches.ts';
-import { badRequest } from '../http/api-error.ts';
-import type { ApiContext } from '../http/context.ts';
-import type { ListPlace } from '../http/cursors.ts';
-import { type Api, defineRoute, faults, pageQuery, queryEnum } from '../http/define-route.ts';
-import { success } from '../http/envelope.ts';
-import { paginationOf } from '../http/pagination.ts';
-import { headOnly } from '../http/streams.ts';
+import { AnswerRoom } from '../../../domain/batch/answer-room.ts';
+import { ITEM_STATUSES, type ItemStatus } from '../../../domain/batch/outcome.ts';
+import { totalText } from '../../../domain/batch/total.ts';
+import { MAX_ITEMS_PAGE_LIMIT } from '../../../domain/limits.ts';
+import { batchItems, countItems, type ItemView } from '../../../services/batches/list-items.ts';
+import type { BatchDocument } from '../../../store/batches/batches.ts';
+import { badRequest } from '../../http/api-error.ts';
+import type { ApiContext } from '../../http/context.ts';
+import type { ListPlace } from '../../http/cursors.ts';
+import { type Api, defineRoute, faults, pageQuery, queryEnum } from '../../http/define-route.ts';
+import { success } from '../../http/envelope.ts';
+import { paginationOf } from '../../http/pagination.ts';
+import { headOnly } from '../../http/streams.ts';
 import { ItemList } from './batch-schemas.ts';
-import { batchOf } from './batches.ts';
+import { batchOf } from './find-batch.ts';
 
 const CSV_COLUMNS = [
   'index',

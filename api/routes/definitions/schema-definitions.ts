@@ -1,105 +1,43 @@
 import { z } from '@hono/zod-openapi';
-import { totalText } from '../../domain/batch/total.ts';
-import { DroverError } from '../../domain/errors.ts';
-import { sameJson } from '../../domain/json/text.ts';
+import { totalText } from '../../../domain/batch/total.ts';
+import { DroverError } from '../../../domain/errors.ts';
+import { sameJson } from '../../../domain/json/text.ts';
+import { MAX_PAGE_LIMIT, MAX_SCHEMA_DEFINITIONS } from '../../../domain/limits.ts';
+import { compilationFault, isLargeSchema } from '../../../domain/schema/compiler.ts';
+import { contradictionsIn } from '../../../domain/schema/contradictions.ts';
+import type { SchemaDefinition, SchemaDefinitionInput } from '../../../domain/schema/definition.ts';
+import { unboundSchemaKey } from '../../../domain/schema/unbound-key.ts';
+import { wakeWaiting } from '../../../services/batches/wake-waiting.ts';
 import {
-  MAX_DESCRIPTION_LENGTH,
-  MAX_NAME_LENGTH,
-  MAX_PAGE_LIMIT,
-  MAX_SCHEMA_DEFINITIONS,
-} from '../../domain/limits.ts';
-import { compilationFault, isLargeSchema } from '../../domain/schema/compiler.ts';
-import { contradictionsIn } from '../../domain/schema/contradictions.ts';
-import {
-  DEFAULT_EXTERNAL_ID_FIELD,
-  NAME_PATTERN,
-  type SchemaDefinition,
-  type SchemaDefinitionInput,
-} from '../../domain/schema/definition.ts';
-import { unboundSchemaKey } from '../../domain/schema/unbound-key.ts';
-import type { JsonValue } from '../../domain/write/resource.ts';
-import { wakeWaiting } from '../../services/batches/wake-waiting.ts';
-import { changeSchemaDefinition, deleteSchemaDefinition } from '../../services/definitions/change-schema-definition.ts';
-import { createSchemaDefinition } from '../../store/definitions/create-schema-definition.ts';
-import { countSchemaDefinitions, schemaDefinitionPage } from '../../store/definitions/schema-definition-pages.ts';
-import { findSchemaDefinition, recordAnnounced } from '../../store/definitions/schema-definitions.ts';
-import { badRequest, notFound } from '../http/api-error.ts';
-import type { ApiContext, Services } from '../http/context.ts';
-import type { ListPlace } from '../http/cursors.ts';
-import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../http/define-route.ts';
-import { answerExactly, success } from '../http/envelope.ts';
-import { paginationOf } from '../http/pagination.ts';
+  changeSchemaDefinition,
+  deleteSchemaDefinition,
+} from '../../../services/definitions/change-schema-definition.ts';
+import { createSchemaDefinition } from '../../../store/definitions/create-schema-definition.ts';
+import { countSchemaDefinitions, schemaDefinitionPage } from '../../../store/definitions/schema-definition-pages.ts';
+import { recordAnnounced } from '../../../store/definitions/schema-definitions.ts';
+import { badRequest } from '../../http/api-error.ts';
+import type { ApiContext, Services } from '../../http/context.ts';
+import type { ListPlace } from '../../http/cursors.ts';
+import { type Api, defineRoute, faults, jsonResponse, pageQuery } from '../../http/define-route.ts';
+import { answerExactly, success } from '../../http/envelope.ts';
+import { paginationOf } from '../../http/pagination.ts';
 import { checkedNew, checkedNext, namesVersion, toAnswer } from './checked-definitions.ts';
+import {
+  ChangedDefinition,
+  ManyDefinitions,
+  NEW_DEFINITION_FIELDS,
+  NEXT_VERSION_FIELDS,
+  NewDefinition,
+  NextVersion,
+  OneDefinition,
+} from './definition-schemas.ts';
+import { schemaDefinitionOf, unknownDefinition } from './find-definition.ts';
 
 export const SCHEMA_DEFINITIONS_PATH = '/partner/schema-definitions';
 
 const tags = ['Schema definitions'];
 const params = z.object({
   nameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }),
-});
-
-const Definition = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    pluralName: z.string().optional(),
-    description: z.string().optional(),
-    externalIdField: z.string(),
-    schema: z.record(z.string(), z.unknown()),
-    versionNumber: z.number().int(),
-    referenceSchemas: z.array(z.string()).openapi({ description: 'Names and ids that the schema refers to' }),
-    createdAt: z.iso.datetime(),
-    updatedAt: z.iso.datetime(),
-  })
-  .openapi('SchemaDefinition');
-const OneDefinition = enveloped(Definition);
-/** Of one that was just defined or changed. */
-const ChangedDefinition = OneDefinition.extend({
-  warnings: z.array(z.string()).optional().openapi({
-    description: 'Probable mistakes in the schema that make every resource invalid, each with its JSON pointer',
-  }),
-});
-const ManyDefinitions = pageOf(Definition);
-
-/** Checked by the domain, which names each fault by its JSON pointer. */
-const anyBody = z.custom<JsonValue>(() => true);
-const name = { type: 'string', pattern: NAME_PATTERN.source, maxLength: MAX_NAME_LENGTH } as const;
-const properties = {
-  name,
-  pluralName: name,
-  description: { type: 'string', maxLength: MAX_DESCRIPTION_LENGTH },
-  externalIdField: { type: 'string', default: DEFAULT_EXTERNAL_ID_FIELD, minLength: 1, maxLength: MAX_NAME_LENGTH },
-  schema: {
-    type: 'object',
-    additionalProperties: true,
-    description: 'JSON Schema, draft-07 or 2020-12, of type object',
-  },
-} as const;
-const NewDefinition = anyBody.openapi('NewSchemaDefinition', {
-  type: 'object',
-  required: ['name', 'schema'],
-  properties,
-  additionalProperties: false,
-});
-/** What a GET returns in addition, and a PUT accepts: Drover changes these fields. */
-const readOnly = {
-  id: { type: 'string', description: 'If given, that of the definition' },
-  versionNumber: { type: 'integer', description: 'If given, the current one; another is a 409' },
-  referenceSchemas: {
-    type: 'array',
-    items: { type: 'string' },
-    description: 'If given, those of the current schema, or of the new one',
-  },
-  createdAt: { type: 'string', description: 'If given, that of the definition' },
-  updatedAt: { type: 'string', description: 'If given, the current one; another is a 409' },
-} as const;
-const NextVersion = anyBody.openapi('SchemaDefinitionVersion', {
-  type: 'object',
-  required: ['schema'],
-  description:
-    'The body of a GET can be sent back. Names and the external id field never change: they may be left out, or repeated',
-  properties: { ...properties, ...readOnly },
-  additionalProperties: false,
 });
 
 /** The types of a platform's resources (docs/api.md#schema-definitions). */
@@ -119,7 +57,7 @@ function collectionRoutes(api: Api): void {
       tags,
       summary: 'Define a type of resources',
       body: NewDefinition,
-      bodyFields: Object.keys(properties),
+      bodyFields: NEW_DEFINITION_FIELDS,
       responses: { 201: jsonResponse('The definition', ChangedDefinition), ...faults(409, 413, 415) },
     },
     async (c, { body }) => {
@@ -196,7 +134,7 @@ function memberRoutes(api: Api): void {
       description:
         'A version that would make stored resources invalid, or refer to nothing, is refused, with their number. The body of a GET can be sent back, with another schema or description: if another request has changed the definition meanwhile, that is a 409.',
       body: NextVersion,
-      bodyFields: Object.keys({ ...properties, ...readOnly }),
+      bodyFields: NEXT_VERSION_FIELDS,
       responses: { 200: jsonResponse('The definition', ChangedDefinition), ...faults(404, 409, 413, 415) },
     },
     async (c, { params: { nameOrId }, body }) => {
@@ -231,15 +169,6 @@ function memberRoutes(api: Api): void {
     },
   );
 }
-
-/** The schema definition that a path names. @throws DroverError 404 */
-export async function schemaDefinitionOf(c: ApiContext, nameOrId: string): Promise<SchemaDefinition> {
-  const definition = await findSchemaDefinition(c.var.services.database, c.var.scope.platform, nameOrId);
-  if (definition === null) throw unknownDefinition(nameOrId);
-  return definition;
-}
-
-const unknownDefinition = (nameOrId: string): DroverError => notFound(`there is no schema definition "${nameOrId}"`);
 
 /** Concurrent requests may exceed the limit by as many. @throws DroverError 409 if the platform has the largest number of definitions. */
 async function assertRoom(c: ApiContext): Promise<void> {

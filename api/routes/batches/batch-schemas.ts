@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { BATCH_STATUSES, BATCH_TYPES, OPERATIONS, type Operation } from '../../domain/batch/batch.ts';
-import { ERROR_CODES, ITEM_STATUSES } from '../../domain/batch/outcome.ts';
-import { enveloped, pageOf } from '../http/define-route.ts';
+import { BATCH_STATUSES, BATCH_TYPES, OPERATIONS, type Operation } from '../../../domain/batch/batch.ts';
+import { ERROR_CODES, ITEM_STATUSES } from '../../../domain/batch/outcome.ts';
+import { enveloped, pageOf } from '../../http/define-route.ts';
 
 /** Shapes of answers about batches (docs/api.md#status-and-outcomes), for the OpenAPI document. */
 const count = z.number().int().min(0);

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RunningWorker, startWorker } from '../../../worker/worker.ts';
-import { OwnApi } from '../own-api.ts';
+import { type RunningWorker, startWorker } from '../../../../worker/worker.ts';
+import { OwnApi } from '../../own-api.ts';
 
 let api: OwnApi;
 let worker: RunningWorker;

@@ -1,24 +1,24 @@
 import { z } from '@hono/zod-openapi';
-import { type Total, totalText } from '../../domain/batch/total.ts';
-import { shortened } from '../../domain/json/shortened.ts';
-import { MAX_PAGE_LIMIT, MAX_REFERENCING_FIELDS } from '../../domain/limits.ts';
-import { fieldOf, referencesIn } from '../../domain/write/references-in.ts';
-import { parseResourceKey, type Resource, type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
+import { type Total, totalText } from '../../../domain/batch/total.ts';
+import { shortened } from '../../../domain/json/shortened.ts';
+import { MAX_PAGE_LIMIT, MAX_REFERENCING_FIELDS } from '../../../domain/limits.ts';
+import { fieldOf, referencesIn } from '../../../domain/write/references-in.ts';
+import { parseResourceKey, type Resource, type ResourceKey, resourceKey } from '../../../domain/write/resource.ts';
 import {
   countReferrers,
   countResources,
   findResource,
   referrerPage,
   resourcePage,
-} from '../../isolation/resources/resource-pages.ts';
-import { type ResourceDocument, toResource } from '../../store/resources.ts';
-import { notFound } from '../http/api-error.ts';
-import type { ApiContext } from '../http/context.ts';
-import type { ListPlace } from '../http/cursors.ts';
-import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../http/define-route.ts';
-import { answerExactly, success } from '../http/envelope.ts';
-import { paginationOf } from '../http/pagination.ts';
-import { schemaDefinitionOf } from './schema-definitions.ts';
+} from '../../../isolation/resources/resource-pages.ts';
+import { type ResourceDocument, toResource } from '../../../store/resources.ts';
+import { notFound } from '../../http/api-error.ts';
+import type { ApiContext } from '../../http/context.ts';
+import type { ListPlace } from '../../http/cursors.ts';
+import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../../http/define-route.ts';
+import { answerExactly, success } from '../../http/envelope.ts';
+import { paginationOf } from '../../http/pagination.ts';
+import { schemaDefinitionOf } from '../definitions/find-definition.ts';
 
 const tags = ['Resources'];
 const schemaDefinitionNameOrId = z
@@ -59,8 +59,9 @@ const Referrer = z
     fieldsTotal: z.number().int().openapi({ description: 'In how many places it refers' }),
   })
   .openapi('Referrer');
+
 /** Reading resources. */
-export function resourceRoutes(api: Api): void {
+export function readResourcesRoutes(api: Api): void {
   defineRoute(
     api,
     {

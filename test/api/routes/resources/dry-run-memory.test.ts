@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { OwnApi } from '../own-api.ts';
+import { OwnApi } from '../../own-api.ts';
 
 let api: OwnApi;
 beforeAll(async () => {

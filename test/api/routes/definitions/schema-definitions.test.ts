@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../../domain/write/resource.ts';
-import { resourcesIn } from '../../../store/resources.ts';
-import { OwnApi } from '../own-api.ts';
+import type { JsonObject } from '../../../../domain/write/resource.ts';
+import { resourcesIn } from '../../../../store/resources.ts';
+import { OwnApi } from '../../own-api.ts';
 
 const path = '/partner/schema-definitions';
 let api: OwnApi;

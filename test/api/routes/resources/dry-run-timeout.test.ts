@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { OwnApi } from '../own-api.ts';
+import { OwnApi } from '../../own-api.ts';
 
 // thirty seconds of deciding take more resources than a test can store
-vi.mock('../../../services/deletes/preview-deletion.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../../services/deletes/preview-deletion.ts')>();
+vi.mock('../../../../services/deletes/preview-deletion.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../../../services/deletes/preview-deletion.ts')>();
   const previewDeletion: typeof original.previewDeletion = (parts, scope, definition, request) =>
     original.previewDeletion(parts, scope, definition, request, Date.now() - 1);
   return { ...original, previewDeletion };

@@ -1,15 +1,15 @@
-import { DroverError } from '../../domain/errors.ts';
-import { sameJson } from '../../domain/json/text.ts';
+import { DroverError } from '../../../domain/errors.ts';
+import { sameJson } from '../../../domain/json/text.ts';
 import {
   checkDefinition,
   idLikeNames,
   type SchemaDefinition,
   type SchemaDefinitionInput,
-} from '../../domain/schema/definition.ts';
-import { type DefinitionFault, isObject } from '../../domain/schema/document.ts';
-import { referencedNames } from '../../domain/schema/references.ts';
-import type { JsonObject, JsonValue } from '../../domain/write/resource.ts';
-import { badRequest } from '../http/api-error.ts';
+} from '../../../domain/schema/definition.ts';
+import { type DefinitionFault, isObject } from '../../../domain/schema/document.ts';
+import { referencedNames } from '../../../domain/schema/references.ts';
+import type { JsonObject, JsonValue } from '../../../domain/write/resource.ts';
+import { badRequest } from '../../http/api-error.ts';
 
 /** What the requests that define schemas hold, checked; and definitions as answers hold them. */
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MAX_ANSWER_BYTES } from '../../../domain/limits.ts';
-import { groupsIn } from '../../../isolation/groups/groups.ts';
-import { resourcesIn } from '../../../store/resources.ts';
-import { leastMs } from '../../../testkit/measure.ts';
-import { OwnApi } from '../own-api.ts';
+import { MAX_ANSWER_BYTES } from '../../../../domain/limits.ts';
+import { groupsIn } from '../../../../isolation/groups/groups.ts';
+import { resourcesIn } from '../../../../store/resources.ts';
+import { leastMs } from '../../../../testkit/measure.ts';
+import { OwnApi } from '../../own-api.ts';
 
 let api: OwnApi;
 beforeAll(async () => {

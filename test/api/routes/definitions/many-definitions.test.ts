@@ -1,13 +1,13 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MAX_ANSWER_BYTES, MAX_SCHEMA_DEFINITIONS, MAX_SCHEMA_LENGTH } from '../../../domain/limits.ts';
-import type { JsonObject } from '../../../domain/write/resource.ts';
+import { MAX_ANSWER_BYTES, MAX_SCHEMA_DEFINITIONS, MAX_SCHEMA_LENGTH } from '../../../../domain/limits.ts';
+import type { JsonObject } from '../../../../domain/write/resource.ts';
 import {
   type SchemaDefinitionDocument,
   schemaDefinitionsIn,
   schemaNamesIn,
-} from '../../../store/definitions/schema-definitions.ts';
-import { type Answer, OwnApi } from '../own-api.ts';
+} from '../../../../store/definitions/schema-definitions.ts';
+import { type Answer, OwnApi } from '../../own-api.ts';
 
 /** Many definitions, large ones, and those that an earlier version stored: no answer is larger than 4 MiB. */
 

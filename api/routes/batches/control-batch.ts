@@ -1,0 +1,73 @@
+import { z } from '@hono/zod-openapi';
+import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../../services/batches/control-batch.ts';
+import { viewBatch, viewListedBatch } from '../../../services/batches/view-batch.ts';
+import { type Api, defineRoute, faults, jsonResponse } from '../../http/define-route.ts';
+import { success } from '../../http/envelope.ts';
+import { Batch } from './batch-schemas.ts';
+import { batchOf } from './find-batch.ts';
+
+const tags = ['Batches'];
+const params = z.object({ batchId: z.string() });
+
+/** What 200 says, also where Temporal cannot be reached. */
+const HOLDS =
+  'The request is stored before the answer, and holds from then on: at most the slice of 100 resources that is being written is finished.';
+const STORED =
+  'It does not depend on Temporal: if Temporal cannot be reached, or accepts no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the control request is delivered to the workflow within seconds after Temporal is available again.';
+
+const CONTROLS = {
+  suspend: { act: suspendBatch, summary: 'Start nothing new until resumed', description: `${HOLDS} ${STORED}` },
+  resume: {
+    act: resumeBatch,
+    summary: 'Go on where it stopped',
+    description: `The request is stored before the answer. ${STORED}`,
+  },
+  cancel: { act: cancelBatch, summary: 'End it; what was applied stays', description: `${HOLDS} ${STORED}` },
+} as const;
+
+/** Suspend, resume, cancel and retry (docs/api.md#retrying-watching-controlling). */
+export function controlRoutes(api: Api): void {
+  for (const [verb, { act, summary, description }] of Object.entries(CONTROLS)) {
+    defineRoute(
+      api,
+      {
+        method: 'post',
+        path: `/api/batches/{batchId}/${verb}`,
+        operationId: `${verb}Batch`,
+        tags,
+        params,
+        summary,
+        description,
+        responses: { 200: jsonResponse('The batch', Batch), ...faults(404, 409) },
+      },
+      async (c, { params: { batchId } }) => {
+        const { batch, isDelivered } = await act(c.var.services, await batchOf(c, batchId));
+        // a workflow that the control request was not delivered to cannot be queried either, or does not know of it
+        const view = isDelivered
+          ? await viewBatch(c.var.services, batch, false)
+          : await viewListedBatch(c.var.services.database, batch);
+        return c.json(success(`Batch is ${view.status}`, view));
+      },
+    );
+  }
+  defineRoute(
+    api,
+    {
+      method: 'post',
+      path: '/api/batches/{batchId}/retry',
+      operationId: 'retryBatch',
+      tags,
+      params,
+      summary: 'Run failed, expired and cancelled items again',
+      description:
+        'In a new run of the same batch. 202 means that the run is stored and certain to be started. If Temporal accepts no starts, the answer is 503 or 429 and nothing is stored.',
+      responses: { 202: jsonResponse('The batch', Batch), ...faults(404, 409) },
+    },
+    async (c, { params: { batchId } }) => {
+      const batch = await retryBatch(c.var.services, await batchOf(c, batchId));
+      // as it was accepted: the run itself may be over by now
+      const view = await viewListedBatch(c.var.services.database, batch);
+      return c.json(success(`Batch is ${view.status}`, view), 202);
+    },
+  );
+}

@@ -1,0 +1,61 @@
+import { z } from '@hono/zod-openapi';
+import type { Instruction, ResourceBatch } from '../../../domain/batch/batch.ts';
+import { MAX_IDEMPOTENCY_KEY } from '../../../domain/limits.ts';
+import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
+import { acceptBatch, type KeyedRequest, type RequestedItems } from '../../../services/batches/accept-batch.ts';
+import { answerAccepted } from '../../http/accepted.ts';
+import type { ApiContext } from '../../http/context.ts';
+import { enveloped, type Input, jsonResponse } from '../../http/define-route.ts';
+
+/** What the requests that start a batch of resources have in common: upload, patch, delete (docs/api.md#the-three-requests). */
+const path = '/api/resources/{schemaDefinitionNameOrId}/batch';
+
+const params = z.object({
+  schemaDefinitionNameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }),
+});
+/** What a request that starts a batch has been read to. */
+export type BatchInput<B> = Omit<Input<z.output<typeof params>, unknown, B>, 'query'>;
+const KEY_FAULT = `must be 1 to ${MAX_IDEMPOTENCY_KEY} characters`;
+const headers = z.object({
+  'idempotency-key': z
+    .string()
+    .min(1, KEY_FAULT)
+    .max(MAX_IDEMPOTENCY_KEY, KEY_FAULT)
+    .optional()
+    .openapi({ description: 'The same key and request gives the same batch; kept 24 h. A dry run binds none' }),
+});
+export const RESOURCE_BATCH = { path, tags: ['Resource batches'], params, headers };
+
+const Accepted = enveloped(
+  z.object({
+    batchId: z.string(),
+    message: z.string(),
+    recordCount: z
+      .number()
+      .openapi({ description: 'Records in the batch; of a delete, the external ids in the request' }),
+    schemaDefinitionId: z.string(),
+  }),
+).openapi('Accepted');
+export const ACCEPTED = { 202: jsonResponse('The batch and its items are durable', Accepted) };
+
+/** Accepts a batch and answers 202. */
+export async function accept(
+  c: ApiContext,
+  definition: SchemaDefinition,
+  request: Instruction<ResourceBatch> & Pick<RequestedItems, 'pages' | 'pageSize'>,
+  keyed: KeyedRequest | null,
+): Promise<Response> {
+  const { services, scope } = c.var;
+  await services.assertStarts();
+  const { id, name, pluralName } = definition;
+  const schemaNames = [id, name, ...(pluralName === undefined ? [] : [pluralName])].map((one) => one.toLowerCase());
+  const batch = await acceptBatch(services, {
+    ...request,
+    scope,
+    schemaDefinitionId: id,
+    schemaName: name,
+    ...(keyed !== null && { idempotency: { ...keyed, schemaNames } }),
+  });
+  services.metrics.accepted(request.operation, batch.total);
+  return answerAccepted(c, batch);
+}
