@@ -111,7 +111,7 @@ export const WITHOUT_SERVERS = [
   'test/embedded/{exclusive,once-built}.test.ts',
   'test/services/failures.test.ts',
   'test/store/items/item-pages.test.ts',
-  'test/store/mongodb/{causal-order,errors,index-rules,young-documents}.test.ts',
+  'test/store/mongodb/{causal-order,errors,index-rules,recent-documents}.test.ts',
   'test/testkit/proxy.test.ts',
   'test/workflows/{batch-progress,batch-state,next-step,plan-progress,summaries}.test.ts',
 ];

@@ -16,7 +16,7 @@ import type { JobCounts } from '../../domain/executions/job-counts.ts';
 import type { PendingMember } from '../items/pending-documents.ts';
 import type { Database } from '../mongodb/database.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
-import { findAtLast, isYoungId } from '../mongodb/young-documents.ts';
+import { findWithRetries, isRecentId } from '../mongodb/recent-documents.ts';
 
 /**
  * The execution of a batch's workflow that works on a run. There may be two of them for a moment: the workflow was reset, or started
@@ -165,7 +165,7 @@ export async function findBatch(
 ): Promise<BatchDocument | null> {
   const scopes = [scope].flat().map(scopeKey);
   const find = () => batchesIn(database).findOne({ _id: batchId, scope: { $in: scopes } });
-  const batch = (await find()) ?? (database.isReplicated() && isYoungId(batchId) ? await findAtLast(find) : null);
+  const batch = (await find()) ?? (database.isReplicated() && isRecentId(batchId) ? await findWithRetries(find) : null);
   return batch?.deletedAt === undefined ? batch : null;
 }
 
