@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { cacheDirectory } from './cache.ts';
 import { assertChecksums } from './checksums.ts';
 import { onceBuilt, type Say } from './once-built.ts';
@@ -19,7 +19,7 @@ const COMPILER_TIMEOUT_MS = 60_000;
  */
 export async function javaClassPath(folder: string, say: Say): Promise<string> {
   const source = join(import.meta.dirname, 'java', folder);
-  const files = readdirSync(source).sort();
+  const files = filesBelow(source);
   const hash = createHash('sha256');
   for (const file of files)
     hash
@@ -45,6 +45,13 @@ export async function javaClassPath(folder: string, say: Say): Promise<string> {
   needTools(['java']);
   return `${join(path, 'classes')}:${join(path, 'jars', '*')}`;
 }
+
+/** Paths below a folder, sorted. */
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
 
 function needTools(tools: readonly string[]): void {
   const missing = tools.filter((tool) => findOnPath(tool) === null);

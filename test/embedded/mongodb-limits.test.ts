@@ -155,10 +155,18 @@ test('a file that holds a document over the limit is opened: that one is set asi
   const classPath = await javaClassPath('mongodb', () => undefined);
   const classes = join(folder, 'classes');
   mkdirSync(classes);
-  const source = join(import.meta.dirname, 'java/StoreTooLarge.java');
+  const source = join(import.meta.dirname, 'java/durable/StoreTooLarge.java');
   await run('javac', ['-nowarn', '-cp', classPath, '-d', classes, source], { timeoutMs: 60_000 });
   const file = join(folder, 'mongodb.mv');
-  const store = ['-cp', `${classes}:${classPath}`, 'StoreTooLarge', file, 'test.things', 'thing 7½', '17000000'];
+  const store = [
+    '-cp',
+    `${classes}:${classPath}`,
+    'durable.StoreTooLarge',
+    file,
+    'test.things',
+    'thing 7½',
+    '17000000',
+  ];
   await run('java', store, { timeoutMs: 60_000 });
   await server.process.restart();
   expect(said).toContainEqual(

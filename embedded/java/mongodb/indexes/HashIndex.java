@@ -1,3 +1,5 @@
+package indexes;
+
 import de.bwaldvogel.mongo.MongoCollection;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.Missing;
@@ -15,11 +17,11 @@ import java.util.Set;
  * A secondary index in memory, over the first field of its definition: value to the ids of the documents that hold it, alone
  * or in an array. The library has none; it is filled when its collection is opened. Only {@link Narrowed} asks it.
  */
-final class HashIndex<P> extends UnaskedIndex<P> {
+public final class HashIndex<P> extends UnaskedIndex<P> {
     private final String field;
     private final Map<Object, Set<Object>> idsByValue = new HashMap<>();
 
-    HashIndex(String name, List<IndexKey> keys) {
+    public HashIndex(String name, List<IndexKey> keys) {
         // A sparse index may know nothing of a document: positions are the id index's affair.
         super(name, keys, true);
         this.field = keys.get(0).getKey();

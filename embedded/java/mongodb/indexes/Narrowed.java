@@ -1,3 +1,5 @@
+package indexes;
+
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.bson.BsonRegularExpression;
 import de.bwaldvogel.mongo.bson.Document;
@@ -11,13 +13,13 @@ import java.util.Set;
  * What an index leaves of a query. The library uses an index only where the query asks for its fields and for nothing else;
  * every guarded write, such as {@code {_id, version}}, would scan its collection.
  */
-final class Narrowed<P> {
+public final class Narrowed<P> {
     private static final String ID = "_id";
     private static final String IN = "$in";
 
-    final Iterable<P> positions;
+    public final Iterable<P> positions;
     /** What is still to be matched on the documents at these positions. */
-    final Document rest;
+    public final Document rest;
 
     private Narrowed(Iterable<P> positions, Document rest) {
         this.positions = positions;
@@ -25,7 +27,7 @@ final class Narrowed<P> {
     }
 
     /** Null where no index helps. */
-    static <P> Narrowed<P> of(Collection<Index<P>> indexes, Document query) {
+    public static <P> Narrowed<P> of(Collection<Index<P>> indexes, Document query) {
         Index<P> ids = idIndex(indexes);
         if (ids == null) return null;
         Collection<?> asked = valuesAskedFor(query.get(ID));

@@ -1,3 +1,5 @@
+package durable;
+
 import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.backend.ArrayFilters;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
@@ -8,7 +10,10 @@ import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Collection;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.oplog.Oplog;
+import indexes.Narrowed;
 import java.util.List;
+import limits.CommandRules;
+import limits.UpdatePaths;
 import org.h2.mvstore.MVMap;
 
 /** A stored collection whose queries use its indexes wherever they help. */

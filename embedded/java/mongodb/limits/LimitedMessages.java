@@ -1,3 +1,5 @@
+package limits;
+
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.BsonConstants;
 import de.bwaldvogel.mongo.wire.MongoWireProtocolHandler;
@@ -15,7 +17,7 @@ import java.util.List;
  * itself. What is larger still is answered with an error. The library ends the connection at both: a caller takes that for an
  * outage, and sends the same again. Messages over 48 MB end the connection here and there.
  */
-final class LimitedMessages extends MongoWireProtocolHandler {
+public final class LimitedMessages extends MongoWireProtocolHandler {
     private static final int HEADER_BYTES = 16;
     private static final int OP_MSG = 2013;
     private static final int OBJECT_TOO_LARGE = 10_334;

@@ -1,3 +1,5 @@
+package limits;
+
 import de.bwaldvogel.mongo.MongoCollection;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.Missing;
@@ -9,6 +11,7 @@ import de.bwaldvogel.mongo.bson.MaxKey;
 import de.bwaldvogel.mongo.bson.MinKey;
 import de.bwaldvogel.mongo.bson.ObjectId;
 import de.bwaldvogel.mongo.exception.MongoServerError;
+import indexes.UnaskedIndex;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -18,8 +21,8 @@ import java.util.UUID;
  * Refuses what a real MongoDB refuses to store: documents over 16 MiB, more than 100 levels, and operators in an {@code _id}.
  * An index that finds nothing: the library asks each index of a collection before it changes anything.
  */
-final class DocumentLimits<P> extends UnaskedIndex<P> {
-    static final int MAX_BYTES = 16 * 1024 * 1024;
+public final class DocumentLimits<P> extends UnaskedIndex<P> {
+    public static final int MAX_BYTES = 16 * 1024 * 1024;
     /** What a server takes beyond that between its own parts, and in a message: a document that ends here has another code. */
     static final int INTERNAL_BYTES = 16 * 1024;
     private static final int MAX_LEVELS = 100;

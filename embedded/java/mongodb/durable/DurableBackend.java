@@ -1,14 +1,17 @@
+package durable;
+
+import de.bwaldvogel.mongo.MongoCollection;
 import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.CursorRegistry;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.KeyValue;
-import de.bwaldvogel.mongo.MongoCollection;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
+import indexes.HashIndex;
 import java.util.List;
 import java.util.Set;
 import org.h2.mvstore.MVMap;
@@ -18,7 +21,7 @@ import org.h2.mvstore.MVStore;
  * The H2 backend, with an acknowledgement that holds: as it comes it commits once a second, and a kill loses what it
  * acknowledged since. Here no answer leaves before all that it tells of is in the file.
  */
-final class DurableBackend extends H2Backend {
+public final class DurableBackend extends H2Backend {
     static final String DATA = "databases.";
     private static final String META = "meta.";
     static final String INDEX = "._index_";
@@ -51,7 +54,7 @@ final class DurableBackend extends H2Backend {
         super(store);
     }
 
-    static DurableBackend open(String file) {
+    public static DurableBackend open(String file) {
         MVStore store = new MVStore.Builder().fileName(file).autoCommitDisabled().cacheSize(CACHE_MB).open();
         store.setVersionsToKeep(0);
         // Space of a replaced chunk is used again at once: what replaced it is on the disk by then (toDisk).

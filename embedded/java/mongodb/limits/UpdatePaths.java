@@ -1,16 +1,18 @@
+package limits;
+
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.exception.MongoServerError;
 import java.util.Map;
 
 /** The paths of an update as MongoDB 5.0 takes them; the library stores what that refuses. */
-final class UpdatePaths {
+public final class UpdatePaths {
     private static final int DOLLAR_PREFIXED = 52;
     private static final int EMPTY = 56;
 
     private UpdatePaths() {
     }
 
-    static void check(Document update) {
+    public static void check(Document update) {
         for (Map.Entry<String, Object> operator : update.entrySet()) {
             if (!operator.getKey().startsWith("$") || !(operator.getValue() instanceof Document)) continue;
             for (String path : ((Document) operator.getValue()).keySet()) check(path, operator.getKey());

@@ -1,3 +1,5 @@
+package memory;
+
 import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.backend.ArrayFilters;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
@@ -11,10 +13,14 @@ import de.bwaldvogel.mongo.backend.memory.MemoryCollection;
 import de.bwaldvogel.mongo.backend.memory.MemoryDatabase;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.oplog.Oplog;
+import indexes.HashIndex;
+import indexes.Narrowed;
 import java.util.List;
+import limits.CommandRules;
+import limits.UpdatePaths;
 
 /** The memory backend, with secondary indexes. */
-final class IndexedMemory extends MemoryBackend {
+public final class IndexedMemory extends MemoryBackend {
     @Override
     public MemoryDatabase openOrCreateDatabase(String name) {
         return new Database(name, getCursorRegistry());

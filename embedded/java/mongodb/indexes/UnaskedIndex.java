@@ -1,11 +1,13 @@
+package indexes;
+
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.bson.Document;
 import java.util.List;
 
 /** An index that the library tells of documents, and does not ask for any: what it is for is its own affair. */
-abstract class UnaskedIndex<P> extends Index<P> {
-    UnaskedIndex(String name, List<IndexKey> keys, boolean sparse) {
+public abstract class UnaskedIndex<P> extends Index<P> {
+    protected UnaskedIndex(String name, List<IndexKey> keys, boolean sparse) {
         super(name, keys, sparse);
     }
 

@@ -1,3 +1,5 @@
+package limits;
+
 import de.bwaldvogel.mongo.backend.CursorRegistry;
 import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.bson.Document;
@@ -5,14 +7,14 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /** What the commands of a collection keep to, stored or in memory: limits of documents, and of answers. */
-final class CommandRules<P> {
+public final class CommandRules<P> {
     /** To be added to the indexes of the collection, and dropped before it is. */
-    final DocumentLimits<P> limits = new DocumentLimits<>();
+    public final DocumentLimits<P> limits = new DocumentLimits<>();
     /** The running command finds documents for a client; others go through all that they match. */
     private boolean replies;
 
     /** Finds for a client. */
-    QueryResult replying(Supplier<QueryResult> command) {
+    public QueryResult replying(Supplier<QueryResult> command) {
         replies = true;
         try {
             return command.get();
@@ -21,11 +23,11 @@ final class CommandRules<P> {
         }
     }
 
-    QueryResult resultOf(List<Document> documents, int batchSize, CursorRegistry cursors, Supplier<QueryResult> all) {
+    public QueryResult resultOf(List<Document> documents, int batchSize, CursorRegistry cursors, Supplier<QueryResult> all) {
         return replies ? LimitedCursor.resultOf(documents, batchSize, cursors) : all.get();
     }
 
-    List<Document> inserting(Supplier<List<Document>> command) {
+    public List<Document> inserting(Supplier<List<Document>> command) {
         limits.inserts(true);
         try {
             return command.get();

@@ -1,3 +1,5 @@
+package durable;
+
 import de.bwaldvogel.mongo.backend.KeyValue;
 import de.bwaldvogel.mongo.bson.Document;
 import java.util.LinkedHashMap;
