@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { WITHOUT_SERVERS } from './test/groups.ts';
+import { WITHOUT_SERVERS } from './test/runner/groups.ts';
 import { COMMON, RESOLVE } from './vitest.config.ts';
 
 /** The tests of `npm run check`: those that need no server. */

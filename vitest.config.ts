@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { CountReporter } from './test/count-reporter.ts';
-import { GROUPS } from './test/groups.ts';
-import { LongestFirst } from './test/longest-first.ts';
+import { CountReporter } from './test/runner/count-reporter.ts';
+import { GROUPS } from './test/runner/groups.ts';
+import { LongestFirst } from './test/runner/longest-first.ts';
 
 /** As `paths` in tsconfig.json: the source, which needs no build. */
 export const RESOLVE = {
@@ -22,7 +22,7 @@ export const COMMON = {
 
 export default defineConfig({
   test: {
-    globalSetup: ['test/global-servers.ts'],
+    globalSetup: ['test/runner/global-servers.ts'],
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     teardownTimeout: 20_000,

@@ -1,6 +1,6 @@
-import { ConfigError, loadConfig } from '../config.ts';
-import { createLogger } from '../logging.ts';
-import { endInOrder } from '../process-end.ts';
+import { ConfigError, loadConfig } from '../process/config.ts';
+import { endInOrder } from '../process/end.ts';
+import { createLogger } from '../process/logging.ts';
 import { startApi } from './server.ts';
 
 /** `npm run api`: one API process on configured servers, until SIGINT or SIGTERM. */

@@ -8,18 +8,7 @@ export const RESULTS_FOLDER = fileURLToPath(new URL('../bench-results', import.m
 
 /** What runs in processes of its own beside the service. */
 const BENCH_PROCESSES = ['../bench/peers', '../bench/data', '../bench/profile'];
-const SERVICE = [
-  'config.ts',
-  'connections.ts',
-  'services',
-  'domain',
-  'store',
-  'isolation',
-  'activities',
-  'workflows',
-  'api',
-  'worker',
-];
+const SERVICE = ['process', 'services', 'domain', 'store', 'isolation', 'activities', 'workflows', 'api', 'worker'];
 
 /** Compiles service and peers, so that what is measured is what a user runs. @returns the folder. */
 export function buildForBench(): string {

@@ -1,11 +1,11 @@
 import { createClient, type DroverClient, type NewSchemaDefinition } from '@drover/client';
 import type { Client } from '@temporalio/client';
-import { type Config, loadConfig } from '../config.ts';
-import { connectClient } from '../connections.ts';
 import { RUNNING_STATUSES } from '../domain/batch/batch.ts';
 import type { Scope } from '../domain/batch/scope.ts';
 import { freePort } from '../embedded/ports.ts';
 import type { Servers } from '../embedded/servers.ts';
+import { type Config, loadConfig } from '../process/config.ts';
+import { connectClient } from '../process/connections.ts';
 import type { BatchView } from '../services/batches/view-batch.ts';
 import { type BatchDocument, readBatches } from '../store/batches/batches.ts';
 import { connectDatabase, type Database } from '../store/mongodb/database.ts';

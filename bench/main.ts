@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../config.ts';
 import { startServers } from '../embedded/servers.ts';
+import { loadConfig } from '../process/config.ts';
 import { Bench, type Benchmark, Skipped } from './bench.ts';
 import { BENCHMARKS } from './benchmarks.ts';
 import { buildForBench, RESULTS_FOLDER, removeBuild } from './build.ts';

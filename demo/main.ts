@@ -1,8 +1,8 @@
 import { createClient } from '@drover/client';
 import { pino } from 'pino';
 import { startApi } from '../api/server.ts';
-import { loadConfig } from '../config.ts';
 import { startServers } from '../embedded/servers.ts';
+import { loadConfig } from '../process/config.ts';
 import { startWorker } from '../worker/worker.ts';
 import { runDemo } from './story.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Every bound that a caller can meet, with unit and reason; `docs/api.md` lists them. What an operator sets is in `config.ts`.
+ * Every bound that a caller can meet, with unit and reason; `docs/api.md` lists them. What an operator sets is in `process/config.ts`.
  * Internal sizes and times (slices, polls) stand beside their use.
  */
 

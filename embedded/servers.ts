@@ -1,4 +1,4 @@
-import { type Config, ConfigError } from '../config.ts';
+import { type Config, ConfigError } from '../process/config.ts';
 import { startMongodb } from './mongodb.ts';
 import type { Say } from './once-built.ts';
 import type { ServerProcess } from './processes.ts';

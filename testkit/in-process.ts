@@ -4,7 +4,7 @@ import type { Checkpoint } from '../activities/activity-context.ts';
 import { createApp } from '../api/app.ts';
 import type { ApiEnv, Services } from '../api/http/context.ts';
 import { openServices } from '../api/server.ts';
-import { type Config, loadConfig } from '../config.ts';
+import { type Config, loadConfig } from '../process/config.ts';
 import { type RunningWorker, startWorker, type WorkerOptions } from '../worker/worker.ts';
 import { environmentFor, type Installed } from './installed.ts';
 

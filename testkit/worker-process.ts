@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../process/config.ts';
 import { startWorker } from '../worker/worker.ts';
 
 /**

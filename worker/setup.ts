@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
-import { type Config, ConfigError, loadConfig } from '../config.ts';
-import { connectClient } from '../connections.ts';
+import { type Config, ConfigError, loadConfig } from '../process/config.ts';
+import { connectClient } from '../process/connections.ts';
 import { startFailure } from '../services/failures.ts';
 import { ensureRecovery, removeSweepSchedule } from '../services/temporal/recovery-workflow.ts';
 import { createNamespace, missingSetup, registerSearchAttributes } from '../services/temporal/temporal-setup.ts';

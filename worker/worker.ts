@@ -3,10 +3,10 @@ import { type WorkerOptions as SdkWorkerOptions, Worker } from '@temporalio/work
 import type { Logger } from 'pino';
 import { type Checkpoint, createActivityContext } from '../activities/activity-context.ts';
 import { createActivities } from '../activities/index.ts';
-import { type Config, ConfigError } from '../config.ts';
-import { connectClient, connectNative } from '../connections.ts';
 import { commandTimeoutMs } from '../isolation/attempts/attempt.ts';
-import { dataConverter } from '../payload-codec.ts';
+import { type Config, ConfigError } from '../process/config.ts';
+import { connectClient, connectNative } from '../process/connections.ts';
+import { dataConverter } from '../process/payload-codec.ts';
 import { MemoryAllowance } from '../services/deletes/memory-allowance.ts';
 import { connectDatabase } from '../store/mongodb/database.ts';
 import { createIndexesAtLast } from '../store/mongodb/indexes.ts';

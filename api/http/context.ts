@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
-import type { Config } from '../../config.ts';
 import type { Scope } from '../../domain/batch/scope.ts';
+import type { Config } from '../../process/config.ts';
 import type { Confirmations } from '../../services/batches/confirmations.ts';
 import type { SchemaCatalog } from '../../services/definitions/schema-catalog.ts';
 import type { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';

@@ -1,4 +1,4 @@
-import { type Config, ConfigError, isWeakSecret, STRONG_SECRET } from '../../config.ts';
+import { type Config, ConfigError, isWeakSecret, STRONG_SECRET } from '../../process/config.ts';
 
 /** Without tokens every caller may do everything: the API must be reachable from this machine only. */
 

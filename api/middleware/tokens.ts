@@ -10,9 +10,9 @@ import {
   type JWTVerifyResult,
   jwtVerify,
 } from 'jose';
-import type { Config } from '../../config.ts';
 import { isScopeName } from '../../domain/batch/scope.ts';
 import { DroverError } from '../../domain/errors.ts';
+import type { Config } from '../../process/config.ts';
 import { ApiError } from '../http/api-error.ts';
 import { KEY_SET_RETRY_SECONDS } from '../http/error-answers.ts';
 

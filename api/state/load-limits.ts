@@ -1,5 +1,5 @@
-import type { Config } from '../../config.ts';
 import { DroverError } from '../../domain/errors.ts';
+import type { Config } from '../../process/config.ts';
 
 const tooMuch = (message: string): DroverError => new DroverError('too_many_requests', message);
 

@@ -4,7 +4,7 @@ import { MongoBulkWriteError, MongoNetworkError, MongoServerError } from 'mongod
 import { expect, test } from 'vitest';
 import type { ActivityContext } from '../../activities/activity-context.ts';
 import { createActivities } from '../../activities/index.ts';
-import { createLogger } from '../../logging.ts';
+import { createLogger } from '../../process/logging.ts';
 import { CommandTimeoutError } from '../../store/mongodb/errors.ts';
 
 const log: string[] = [];

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { Services } from '../../api/http/context.ts';
 import { openServices } from '../../api/server.ts';
-import { loadConfig } from '../../config.ts';
+import { loadConfig } from '../../process/config.ts';
 
 /** A process, or a machine, that is busy is not an outage of the servers behind it. */
 

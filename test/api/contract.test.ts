@@ -1,12 +1,12 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadConfig } from '../../config.ts';
 import { type BatchStatus, progressOf } from '../../domain/batch/batch.ts';
+import { loadConfig } from '../../process/config.ts';
 import type { BatchView } from '../../services/batches/view-batch.ts';
-import { Conformance, UTC_DATE, UUID_V7 } from '../conformance.ts';
-import { Drover, type RequestOptions } from '../harness.ts';
-import { Tenant } from '../tenant.ts';
+import { Conformance, UTC_DATE, UUID_V7 } from '../harness/conformance.ts';
+import { Drover, type RequestOptions } from '../harness/drover.ts';
+import { Tenant } from '../harness/tenant.ts';
 
 const BODY_LIMIT = 200_000;
 

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { batchesIn } from '../../store/batches/batches.ts';
-import { Drover } from '../harness.ts';
-import { createNamespace } from './camunda/namespace.ts';
+import { Drover } from '../harness/drover.ts';
+import { createNamespace } from './camunda/engine/namespace.ts';
 import { everyRoute, type Route } from './every-route.ts';
 import { hostileJson, hostileText, nearlyResource, nearlySchema } from './hostile.ts';
 

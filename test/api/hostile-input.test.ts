@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { leastMs } from '../../testkit/measure.ts';
-import { Drover } from '../harness.ts';
+import { Drover } from '../harness/drover.ts';
 import { everyRoute, fill } from './every-route.ts';
 import { HOSTILE_TEXTS } from './hostile.ts';
 

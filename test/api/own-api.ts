@@ -6,8 +6,8 @@ import { insertResources } from '../../isolation/resources/write-resources.ts';
 import { findSchemaDefinition } from '../../store/definitions/schema-definitions.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
 import { InProcessDrover, openInProcess } from '../../testkit/in-process.ts';
-import { installedForTest } from '../harness.ts';
-import { inProcessClient } from '../in-process-client.ts';
+import { installedForTest } from '../harness/drover.ts';
+import { inProcessClient } from '../harness/in-process-client.ts';
 
 export interface Answer {
   readonly status: number;

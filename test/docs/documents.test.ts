@@ -18,7 +18,7 @@ const documents = list('*.md').filter((file) => !LEFT_OUT.test(file));
 
 /** Paths from the root, with or without an extension; of a test also without `.test.ts`. */
 const BELOW_ROOT =
-  /`((?:test|api|store|isolation|services|activities|workflows|worker|domain|embedded|chaos|bench|testkit)\/[\w./-]+)`/g;
+  /`((?:test|api|store|isolation|services|activities|workflows|worker|domain|process|embedded|chaos|bench|testkit)\/[\w./-]+)`/g;
 
 /** Names that stand for what a program writes or serves. */
 const NO_FILES = new Set(['journal.json', '/openapi.json']);

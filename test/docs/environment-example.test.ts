@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { loadConfig, VARIABLES } from '../../config.ts';
+import { loadConfig, VARIABLES } from '../../process/config.ts';
 
 /** Variables of the images that the compose file runs beside ours. */
 const IMAGES_VARIABLES = [

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { loadConfig } from '../../config.ts';
 import * as limits from '../../domain/limits.ts';
+import { loadConfig } from '../../process/config.ts';
 
 /** Bounds as the page names them, in other units than the code. */
 const IN_OTHER_UNITS: Partial<Record<keyof typeof limits, string>> = {

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { MongoClient } from 'mongodb';
 import { expect, inject, test } from 'vitest';
-import { ConfigError, loadConfig } from '../../config.ts';
 import { startServers } from '../../embedded/servers.ts';
 import { SEARCH_ATTRIBUTES } from '../../embedded/temporal.ts';
+import { ConfigError, loadConfig } from '../../process/config.ts';
 
 const quiet = { say: () => undefined };
 

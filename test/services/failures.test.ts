@@ -2,7 +2,7 @@ import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { MongoNetworkError, MongoServerError } from 'mongodb';
 import { describe, expect, test } from 'vitest';
 import { DroverError } from '../../domain/errors.ts';
-import { createLogger } from '../../logging.ts';
+import { createLogger } from '../../process/logging.ts';
 import { classifyFailure, type Failure, logPostponed, startFailure } from '../../services/failures.ts';
 
 const grpcError = (code: number, details = '') => Object.assign(new Error(details), { code, details, metadata: {} });

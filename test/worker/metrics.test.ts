@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { loadConfig } from '../../config.ts';
 import { freePort } from '../../embedded/ports.ts';
-import { Drover } from '../harness.ts';
+import { loadConfig } from '../../process/config.ts';
+import { Drover } from '../harness/drover.ts';
 
 let drover: Drover;
 let address: string;

@@ -4,8 +4,8 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import type { BatchView } from '../../services/batches/view-batch.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
-import { Drover } from '../harness.ts';
-import { acceptedUpload, withTimeForResult } from '../left-behind.ts';
+import { Drover } from '../harness/drover.ts';
+import { acceptedUpload, withTimeForResult } from '../harness/left-behind.ts';
 
 /**
  * What suspend, cancel and retry leave in histories is replayed as soon as it is there. With `RECORD_HISTORIES=1` it is also

@@ -13,8 +13,8 @@ import {
   batchWorkflowId,
   dependenciesAvailableSignal,
 } from '../../workflows/messages.ts';
-import { Drover } from '../harness.ts';
-import { startTemporalOfSmallHistories } from '../small-histories.ts';
+import { Drover } from '../harness/drover.ts';
+import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
 
 /**
  * Batches that continue as new in the middle of their plan. Their histories are replayed as soon as they are there, and with

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
-import { Drover } from '../harness.ts';
-import { startTemporalOfSmallHistories } from '../small-histories.ts';
+import { Drover } from '../harness/drover.ts';
+import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
 
 const WAIT = { dependencyWaitTimeout: 3600 };
 const MAX_EVENTS = 40;

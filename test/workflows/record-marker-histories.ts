@@ -9,9 +9,9 @@ import {
   cancelSignal,
   dependenciesAvailableSignal,
 } from '../../workflows/messages.ts';
-import { Drover } from '../harness.ts';
-import { acceptedUpload } from '../left-behind.ts';
-import { startTemporalOfSmallHistories } from '../small-histories.ts';
+import { Drover } from '../harness/drover.ts';
+import { acceptedUpload } from '../harness/left-behind.ts';
+import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
 import { alteredWorkflows } from './altered-workflows.ts';
 
 const MAX_EVENTS = 40;

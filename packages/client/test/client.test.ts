@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Drover } from '../../../test/harness.ts';
+import { Drover } from '../../../test/harness/drover.ts';
 import { createClient, type DroverClient, DroverError } from '../src/index.ts';
 
 let drover: Drover;

@@ -6,7 +6,7 @@ import { expireItems } from '../../../activities/expire-items.ts';
 import { finishBatch } from '../../../activities/finish-batch.ts';
 import { lookForDependencies } from '../../../activities/look-for-dependencies.ts';
 import { waitsIn } from '../../../store/items/waits.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 let drover: Drover;
 beforeAll(async () => {

@@ -12,7 +12,7 @@ import {
   MAX_FACADE_VALUES,
   MAX_VISIBILITY_QUERY,
 } from '../../../domain/limits.ts';
-import { Engine } from './engine.ts';
+import { Engine } from './engine/engine.ts';
 
 /** Longest answer to a query at its bounds, in ms: nobody else is answered by a process that is busy for long. */
 const SOON_MS = 5_000;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Engine, eventually } from './engine.ts';
+import { Engine, eventually } from './engine/engine.ts';
 
 let engine: Engine;
 beforeAll(async () => {

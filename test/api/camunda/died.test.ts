@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Engine } from './engine.ts';
+import { Engine } from './engine/engine.ts';
 
 let engine: Engine;
 beforeAll(async () => {

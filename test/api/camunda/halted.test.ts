@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Engine } from './engine.ts';
-import { Gate } from './gate.ts';
+import { Engine } from './engine/engine.ts';
+import { Gate } from './engine/gate.ts';
 
 /** Items of an activity that are at work at once, and of one that has as many more. */
 const AT_WORK = 20;

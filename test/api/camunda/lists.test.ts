@@ -6,7 +6,7 @@ import { countStoredOutcomes } from '../../../services/executions/count-jobs.ts'
 import { batchesIn, readBatch } from '../../../store/batches/batches.ts';
 import { isTermination, type Termination } from '../../../store/batches/terminations.ts';
 import { outcomePagesIn } from '../../../store/items/outcomes.ts';
-import { Engine, eventually } from './engine.ts';
+import { Engine, eventually } from './engine/engine.ts';
 
 let engine: Engine;
 beforeAll(async () => {

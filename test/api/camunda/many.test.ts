@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { spawnWorker } from '../../harness.ts';
-import { Engine } from './engine.ts';
+import { spawnWorker } from '../../harness/drover.ts';
+import { Engine } from './engine/engine.ts';
 
 let engine: Engine;
 beforeAll(async () => {

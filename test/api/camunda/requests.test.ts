@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OPEN } from '../../../domain/executions/process-instance-condition.ts';
 import { and, equals } from '../../../domain/executions/visibility-condition.ts';
 import { selectedAt } from '../../../services/executions/select-executions.ts';
-import { Engine, eventually } from './engine.ts';
+import { Engine, eventually } from './engine/engine.ts';
 
 /** Awkward for whoever splices values into queries. */
 const AWKWARD = [

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Engine, eventually } from './engine.ts';
-import { Gate } from './gate.ts';
+import { Engine, eventually } from './engine/engine.ts';
+import { Gate } from './engine/gate.ts';
 
 let engine: Engine;
 let gate: Gate;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { terminationTaskQueue } from '../../../workflows/messages.ts';
-import { Engine } from './engine.ts';
-import { Gate } from './gate.ts';
+import { Engine } from './engine/engine.ts';
+import { Gate } from './engine/gate.ts';
 
 /** What a worker takes from the task queue that all batches share. */
 const PLACES_OF_A_WORKER = 16;

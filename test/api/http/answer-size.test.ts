@@ -3,8 +3,8 @@ import { withinRoom } from '../../../domain/batch/answer-room.ts';
 import { MAX_ANSWER_BYTES } from '../../../domain/limits.ts';
 import type { ItemView } from '../../../services/batches/list-items.ts';
 import type { BatchView } from '../../../services/batches/view-batch.ts';
-import { type Answer, Drover } from '../../harness.ts';
-import { Tenant } from '../../tenant.ts';
+import { type Answer, Drover } from '../../harness/drover.ts';
+import { Tenant } from '../../harness/tenant.ts';
 
 /** No answer but a stream is larger than 4 MiB; the cursor of a list still leads to every entry. */
 

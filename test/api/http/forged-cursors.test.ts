@@ -4,7 +4,7 @@ import { CURSOR_KEY_PURPOSE, Cursors, type ListPlace } from '../../../api/http/c
 import { type Scope, scopeKey } from '../../../domain/batch/scope.ts';
 import { referrerPage, resourcePage } from '../../../isolation/resources/resource-pages.ts';
 import { serverKey } from '../../../store/server-keys.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 /**
  * Cursors made by someone who has read this repository, and knows the ids of others. Nothing but the key of the server keeps a

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { Drover } from '../../harness.ts';
-import { bearer, type Claims, signed, TOKEN_ENVIRONMENT, unsigned } from '../../tokens.ts';
-import { createNamespace } from '../camunda/namespace.ts';
+import { Drover } from '../../harness/drover.ts';
+import { bearer, type Claims, signed, TOKEN_ENVIRONMENT, unsigned } from '../../harness/tokens.ts';
+import { createNamespace } from '../camunda/engine/namespace.ts';
 import { everyRoute, fill, type Route } from '../every-route.ts';
 
 /** In everything that the victim stores: whoever else reads it in an answer has read what is not theirs. */

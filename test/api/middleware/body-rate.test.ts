@@ -6,7 +6,7 @@ import { errorAnswer } from '../../../api/http/error-answers.ts';
 import { atLeast } from '../../../api/middleware/body-rate.ts';
 import { startApi } from '../../../api/server.ts';
 import { LoadLimits } from '../../../api/state/load-limits.ts';
-import { ConfigError, loadConfig } from '../../../config.ts';
+import { ConfigError, loadConfig } from '../../../process/config.ts';
 
 /** A body whose chunks come when they are sent. */
 class Body {

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import { type RunningApi, startApi } from '../../../api/server.ts';
-import { loadConfig } from '../../../config.ts';
+import { loadConfig } from '../../../process/config.ts';
 
 const MAX_REQUESTS = 4;
 const MAX_STREAMS = 6;

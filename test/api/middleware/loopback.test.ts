@@ -2,9 +2,9 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isLocalRequest, isLoopback } from '../../../api/middleware/loopback.ts';
 import { startApi } from '../../../api/server.ts';
-import { ConfigError, loadConfig } from '../../../config.ts';
-import { Drover } from '../../harness.ts';
-import { SECRET } from '../../tokens.ts';
+import { ConfigError, loadConfig } from '../../../process/config.ts';
+import { Drover } from '../../harness/drover.ts';
+import { SECRET } from '../../harness/tokens.ts';
 
 let drover: Drover;
 beforeAll(async () => {

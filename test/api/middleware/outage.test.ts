@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { batchesIn } from '../../../store/batches/batches.ts';
 import { TcpProxy } from '../../../testkit/proxy.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 import { everyRoute, fill, type Route } from '../every-route.ts';
 
 /** A caller gets its 503 within 5 s. */

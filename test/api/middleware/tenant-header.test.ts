@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { namedTenant } from '../../../api/middleware/tenant-header.ts';
 import { type RunningApi, startApi } from '../../../api/server.ts';
-import { loadConfig } from '../../../config.ts';
+import { loadConfig } from '../../../process/config.ts';
 
 let api: RunningApi;
 let port: number;

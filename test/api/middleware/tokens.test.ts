@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Drover } from '../../harness.ts';
-import { AUDIENCE, bearer, ISSUER, signed } from '../../tokens.ts';
+import { Drover } from '../../harness/drover.ts';
+import { AUDIENCE, bearer, ISSUER, signed } from '../../harness/tokens.ts';
 
 let keys: { keys: unknown[] } = { keys: [] };
 let answer: 'keys' | 'error' = 'keys';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Drover } from '../../harness.ts';
-import { bearer, signed, TOKEN_ENVIRONMENT } from '../../tokens.ts';
+import { Drover } from '../../harness/drover.ts';
+import { bearer, signed, TOKEN_ENVIRONMENT } from '../../harness/tokens.ts';
 
 let drover: Drover;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { resourcesOfSchema } from '../../../isolation/resources/resource-pages.t
 import { batchesIn } from '../../../store/batches/batches.ts';
 import { schemaDefinitionsIn } from '../../../store/definitions/schema-definitions.ts';
 import { type ResourceDocument, resourcesIn } from '../../../store/resources.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 /** Totals of lists: exact up to a bound, and capped beyond. */
 

@@ -9,7 +9,7 @@ import { BatchEvents } from '../../../api/state/batch-events.ts';
 import type { Health } from '../../../api/state/health.ts';
 import type { BatchView } from '../../../services/batches/view-batch.ts';
 import { batchesIn } from '../../../store/batches/batches.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 let drover: Drover;
 let server: Server;

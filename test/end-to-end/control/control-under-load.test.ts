@@ -4,7 +4,7 @@ import { batchesIn } from '../../../store/batches/batches.ts';
 import { recordRunning } from '../../../store/batches/run-state.ts';
 import { resourcesIn } from '../../../store/resources.ts';
 import { batchWorkflowId, suspendSignal } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 /** What a caller was told of suspending, cancelling and removing holds from the answer on, whatever waits and whatever runs. */
 

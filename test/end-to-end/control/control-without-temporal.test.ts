@@ -6,8 +6,8 @@ import type { BatchView } from '../../../services/batches/view-batch.ts';
 import { batchesIn } from '../../../store/batches/batches.ts';
 import { resourcesIn } from '../../../store/resources.ts';
 import { TcpProxy } from '../../../testkit/proxy.ts';
-import { Drover } from '../../harness.ts';
-import { recoverNow } from '../../left-behind.ts';
+import { Drover } from '../../harness/drover.ts';
+import { recoverNow } from '../../harness/left-behind.ts';
 
 /**
  * Whoever steers a batch while its API process cannot reach Temporal is told 200 when the request is stored, and it holds from

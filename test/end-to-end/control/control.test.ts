@@ -5,8 +5,8 @@ import { pendingItemsIn } from '../../../store/items/pending-documents.ts';
 import { waitsIn } from '../../../store/items/waits.ts';
 import { resourcesIn } from '../../../store/resources.ts';
 import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
-import { acceptedOnly, acceptedUpload } from '../../left-behind.ts';
+import { Drover } from '../../harness/drover.ts';
+import { acceptedOnly, acceptedUpload } from '../../harness/left-behind.ts';
 
 let drover: Drover;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
-import { acceptedUpload, executionsOf, recoverNow, tracesOf } from '../../left-behind.ts';
+import { Drover } from '../../harness/drover.ts';
+import { acceptedUpload, executionsOf, recoverNow, tracesOf } from '../../harness/left-behind.ts';
 
 let drover: Drover;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseResourceKey } from '../../../domain/write/resource.ts';
 import { intentsIn } from '../../../isolation/intents/intents.ts';
 import { resourcesIn } from '../../../store/resources.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 let drover: Drover;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Checkpoint } from '../../../activities/activity-context.ts';
 import { groupsIn } from '../../../isolation/groups/groups.ts';
 import { resourcesIn } from '../../../store/resources.ts';
-import { Drover, spawnWorker } from '../../harness.ts';
+import { Drover, spawnWorker } from '../../harness/drover.ts';
 
 let drover: Drover;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
-import { EncryptionCodec } from '../../../payload-codec.ts';
+import { EncryptionCodec } from '../../../process/payload-codec.ts';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 const key = (): string => randomBytes(32).toString('base64');
 const running: Drover[] = [];

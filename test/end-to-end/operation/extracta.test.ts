@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RunningApi, startApi } from '../../../api/server.ts';
-import { loadConfig } from '../../../config.ts';
-import { Drover } from '../../harness.ts';
-import { executionsOf, tracesOf } from '../../left-behind.ts';
-import { signed, TOKEN_ENVIRONMENT } from '../../tokens.ts';
+import { loadConfig } from '../../../process/config.ts';
+import { Drover } from '../../harness/drover.ts';
+import { executionsOf, tracesOf } from '../../harness/left-behind.ts';
+import { signed, TOKEN_ENVIRONMENT } from '../../harness/tokens.ts';
 
 let drover: Drover;
 let api: RunningApi;

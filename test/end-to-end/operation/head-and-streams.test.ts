@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 const HEADS = 200;
 

@@ -5,7 +5,7 @@ import { batchesIn } from '../../../store/batches/batches.ts';
 import { resourcesIn } from '../../../store/resources.ts';
 import { Program } from '../../../testkit/program.ts';
 import { recoveryWorkflowId } from '../../../workflows/messages.ts';
-import { addressesOf, Drover } from '../../harness.ts';
+import { addressesOf, Drover } from '../../harness/drover.ts';
 
 /** Two API and two worker processes, as operators start them, beside each other on one database. */
 

@@ -1,9 +1,9 @@
 import { MongoBulkWriteError, MongoServerError } from 'mongodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createLogger } from '../../../logging.ts';
+import { createLogger } from '../../../process/logging.ts';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
-import { bearer, signed, TOKEN_ENVIRONMENT } from '../../tokens.ts';
+import { Drover } from '../../harness/drover.ts';
+import { bearer, signed, TOKEN_ENVIRONMENT } from '../../harness/tokens.ts';
 
 /** Stands in every body and header that is sent. Wherever else it turns up it has leaked. */
 const SECRET = 'planted9c1f';

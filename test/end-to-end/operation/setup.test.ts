@@ -5,8 +5,8 @@ import { batchesIn } from '../../../store/batches/batches.ts';
 import { itemPagesIn } from '../../../store/items/item-pages.ts';
 import { setUp } from '../../../worker/setup.ts';
 import { recoveryWorkflowId } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
-import { acceptedUpload } from '../../left-behind.ts';
+import { Drover } from '../../harness/drover.ts';
+import { acceptedUpload } from '../../harness/left-behind.ts';
 
 /** An installation on a Temporal that nobody has set up: a namespace that is not there, then one without search attributes. */
 

@@ -5,8 +5,8 @@ import { BSON } from 'mongodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type EmbeddedMongodb, startMongoJavaServer } from '../../../embedded/mongodb.ts';
 import { batchesIn } from '../../../store/batches/batches.ts';
-import { Drover } from '../../harness.ts';
-import { Tenant } from '../../tenant.ts';
+import { Drover } from '../../harness/drover.ts';
+import { Tenant } from '../../harness/tenant.ts';
 
 /**
  * What is stored after hostile loads can be read again after an orderly stop and a start: `npm start` keeps its data in the durable

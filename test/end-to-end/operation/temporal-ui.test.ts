@@ -1,7 +1,7 @@
 import { defaultPayloadConverter, type SearchAttributes } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 /** What a batch's page and the lists of the Temporal UI show, without decoding anything and without our API. */
 

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import type { Checkpoint } from '../../../activities/activity-context.ts';
 import { TcpProxy } from '../../../testkit/proxy.ts';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 const RESOURCES = Array.from({ length: 20 }, (_, n) => ({ externalId: `r${n}`, n }));
 /** Attempts that are let fail, to see what happens meanwhile. */

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { batchesIn } from '../../../store/batches/batches.ts';
 import { itemPagesIn } from '../../../store/items/item-pages.ts';
 import type { Program } from '../../../testkit/program.ts';
-import { Drover } from '../../harness.ts';
-import { executionsOf, recoverNow, spawnApi, tracesOf } from '../../left-behind.ts';
+import { Drover } from '../../harness/drover.ts';
+import { executionsOf, recoverNow, spawnApi, tracesOf } from '../../harness/left-behind.ts';
 
 /** Moments at which an API process dies, by the command that was answered last. */
 const MOMENTS = [

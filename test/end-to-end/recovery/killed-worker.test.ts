@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Checkpoint } from '../../../activities/activity-context.ts';
 import { batchesIn } from '../../../store/batches/batches.ts';
 import { resourcesIn } from '../../../store/resources.ts';
-import { Drover, spawnWorker } from '../../harness.ts';
-import { waitsOf } from '../../left-behind.ts';
-import { Tenant } from '../../tenant.ts';
+import { Drover, spawnWorker } from '../../harness/drover.ts';
+import { waitsOf } from '../../harness/left-behind.ts';
+import { Tenant } from '../../harness/tenant.ts';
 
 const WAIT = { dependencyWaitTimeout: 600 };
 const NODE = { next: { type: 'array', items: { $ref: 'reach:schemas/node' } } };

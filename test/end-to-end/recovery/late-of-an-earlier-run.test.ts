@@ -7,7 +7,7 @@ import { MemoryAllowance } from '../../../services/deletes/memory-allowance.ts';
 import { readOutcomes, type StoredOutcome } from '../../../store/items/outcomes.ts';
 import { requeueOutcomes } from '../../../store/items/requeue-outcomes.ts';
 import { writeOutcomes } from '../../../store/items/write-outcomes.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 /** Whoever is late, of a run that is over, changes nothing of a later one. */
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { resourcesIn } from '../../../store/resources.ts';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
-import { recoverNow } from '../../left-behind.ts';
+import { Drover } from '../../harness/drover.ts';
+import { recoverNow } from '../../harness/left-behind.ts';
 
 /** What docs/operations.md says of a backup: MongoDB alone is enough. */
 

@@ -19,8 +19,8 @@ import {
   SWEEP_WORKFLOW_TYPE,
   sweepScheduleId,
 } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
-import { acceptedUpload, executionsOf, recoverNow, tracesOf, withTimeForResult } from '../../left-behind.ts';
+import { Drover } from '../../harness/drover.ts';
+import { acceptedUpload, executionsOf, recoverNow, tracesOf, withTimeForResult } from '../../harness/left-behind.ts';
 
 let drover: Drover;
 beforeAll(async () => {

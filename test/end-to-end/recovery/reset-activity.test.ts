@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Checkpoint } from '../../../activities/activity-context.ts';
 import { intentsIn } from '../../../isolation/intents/intents.ts';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 /** Somebody resets an activity that is tried again and again (`temporal activity reset`): its attempts are counted anew. */
 let drover: Drover;

@@ -4,7 +4,7 @@ import { batchesIn } from '../../../store/batches/batches.ts';
 import { resourcesIn } from '../../../store/resources.ts';
 import { type HeldRequest, TcpProxy } from '../../../testkit/proxy.ts';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 /**
  * Somebody resets the workflow of a batch (`temporal workflow reset`) while an activity of it has a command under way, which is carried

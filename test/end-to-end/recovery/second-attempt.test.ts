@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decideGroup } from '../../../isolation/groups/groups.ts';
 import { resourcesIn } from '../../../store/resources.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 let drover: Drover;
 let countryId: string;

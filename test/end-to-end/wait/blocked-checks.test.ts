@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { schemaDefinitionsIn } from '../../../store/definitions/schema-definitions.ts';
 import { resourcesIn } from '../../../store/resources.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 /**
  * Pending items that could go ahead, but for others who are at work on what they need (here: a definition that is being changed for

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Drover } from '../../harness.ts';
-import { Tenant } from '../../tenant.ts';
+import { Drover } from '../../harness/drover.ts';
+import { Tenant } from '../../harness/tenant.ts';
 
 let drover: Drover;
 beforeAll(async () => {

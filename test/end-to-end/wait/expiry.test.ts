@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Drover } from '../../harness.ts';
-import { waitsOf } from '../../left-behind.ts';
-import { Tenant } from '../../tenant.ts';
+import { Drover } from '../../harness/drover.ts';
+import { waitsOf } from '../../harness/left-behind.ts';
+import { Tenant } from '../../harness/tenant.ts';
 
 /** On the same data, each with a task queue of its own: one worker can be away while the other works. */
 let drover: Drover;

@@ -5,7 +5,7 @@ import { lookForDependencies } from '../../../activities/look-for-dependencies.t
 import { waitsIn } from '../../../store/items/waits.ts';
 import { KEYS_AT_ONCE } from '../../../store/mongodb/slices.ts';
 import type { ItemsOfBatch } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 /** Batches that miss so much that looking for it takes its time. */
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyListsIn } from '../../../store/items/key-lists.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 /** Items that miss more than their outcome holds, and whose stored list is gone, as a late process of an earlier run may leave it. */
 

@@ -4,9 +4,9 @@ import type { BatchView } from '../../../services/batches/view-batch.ts';
 import { signalAvailable } from '../../../services/batches/wake-waiting.ts';
 import { batchesIn } from '../../../store/batches/batches.ts';
 import { batchWorkflowId, dependenciesAvailableSignal } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
-import { recoverNow } from '../../left-behind.ts';
-import { startTemporalOfSmallHistories } from '../../small-histories.ts';
+import { Drover } from '../../harness/drover.ts';
+import { recoverNow } from '../../harness/left-behind.ts';
+import { startTemporalOfSmallHistories } from '../../harness/small-histories.ts';
 
 /** More than `SIGNALS_PER_EXECUTION`, by what one that is left may still get. */
 const MAX_SIGNALS = 1_050;

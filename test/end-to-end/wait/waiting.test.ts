@@ -10,9 +10,9 @@ import {
   pendingItemsQuery,
   statusQuery,
 } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
-import { recoverNow, waitsOf } from '../../left-behind.ts';
-import { Tenant } from '../../tenant.ts';
+import { Drover } from '../../harness/drover.ts';
+import { recoverNow, waitsOf } from '../../harness/left-behind.ts';
+import { Tenant } from '../../harness/tenant.ts';
 
 let drover: Drover;
 let countryId: string;

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Checkpoint } from '../../../activities/activity-context.ts';
 import type { BatchSummary } from '../../../domain/batch/batch.ts';
 import { batchWorkflowId, dependenciesAvailableSignal } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
-import { withTimeForResult } from '../../left-behind.ts';
-import { Tenant } from '../../tenant.ts';
+import { Drover } from '../../harness/drover.ts';
+import { withTimeForResult } from '../../harness/left-behind.ts';
+import { Tenant } from '../../harness/tenant.ts';
 
 /**
  * Whole batches, brought into the orders that matter; test/activities/wait/wake-up-races.test.ts goes through far more of them.

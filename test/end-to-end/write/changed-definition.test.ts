@@ -6,7 +6,7 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { schemaDefinitionsIn } from '../../../store/definitions/schema-definitions.ts';
 import { batchWorkflowId, type WorkResult } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 type History = protocol.api.history.v1.IHistory;
 

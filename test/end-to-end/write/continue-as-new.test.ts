@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EmbeddedTemporal } from '../../../embedded/temporal.ts';
 import { batchWorkflowId, dependenciesAvailableSignal, pendingItemsQuery } from '../../../workflows/messages.ts';
-import { Drover } from '../../harness.ts';
-import { startTemporalOfSmallHistories } from '../../small-histories.ts';
-import { Tenant } from '../../tenant.ts';
+import { Drover } from '../../harness/drover.ts';
+import { startTemporalOfSmallHistories } from '../../harness/small-histories.ts';
+import { Tenant } from '../../harness/tenant.ts';
 
 const MAX_EVENTS = 60;
 /** Events of the last look before a run is left. */

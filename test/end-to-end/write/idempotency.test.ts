@@ -7,8 +7,8 @@ import { batchesIn } from '../../../store/batches/batches.ts';
 import { idempotencyKeysIn, KEY_KEPT_MS } from '../../../store/batches/idempotency-keys.ts';
 import { itemPagesIn } from '../../../store/items/item-pages.ts';
 import { outcomePagesIn } from '../../../store/items/outcomes.ts';
-import { type Answer, Drover, type RequestOptions } from '../../harness.ts';
-import { executionsOf, recoverNow } from '../../left-behind.ts';
+import { type Answer, Drover, type RequestOptions } from '../../harness/drover.ts';
+import { executionsOf, recoverNow } from '../../harness/left-behind.ts';
 
 interface Accepted {
   readonly batchId: string;

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject, JsonValue } from '../../../domain/write/resource.ts';
 import { batchesIn } from '../../../store/batches/batches.ts';
 import { keyListsIn } from '../../../store/items/key-lists.ts';
-import { Drover } from '../../harness.ts';
-import { waitsOf } from '../../left-behind.ts';
-import { Tenant } from '../../tenant.ts';
+import { Drover } from '../../harness/drover.ts';
+import { waitsOf } from '../../harness/left-behind.ts';
+import { Tenant } from '../../harness/tenant.ts';
 
 const MIB = 1024 * 1024;
 const WAIT = { dependencyWaitTimeout: 600 };

@@ -4,8 +4,8 @@ import { intentsIn } from '../../../isolation/intents/intents.ts';
 import { idempotencyKeysIn } from '../../../store/batches/idempotency-keys.ts';
 import { pendingItemsIn } from '../../../store/items/pending-documents.ts';
 import { resourcesIn } from '../../../store/resources.ts';
-import { Drover } from '../../harness.ts';
-import { recoverNow, tracesOf } from '../../left-behind.ts';
+import { Drover } from '../../harness/drover.ts';
+import { recoverNow, tracesOf } from '../../harness/left-behind.ts';
 
 /**
  * What a sharded cluster does while it moves documents from one shard to another: `updateMany` and `deleteMany` pass over one of

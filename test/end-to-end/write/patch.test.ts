@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { BatchView } from '../../../services/batches/view-batch.ts';
-import { Conformance } from '../../conformance.ts';
-import { Drover } from '../../harness.ts';
-import { Tenant } from '../../tenant.ts';
+import { Conformance } from '../../harness/conformance.ts';
+import { Drover } from '../../harness/drover.ts';
+import { Tenant } from '../../harness/tenant.ts';
 
 let drover: Drover;
 let countryId: string;

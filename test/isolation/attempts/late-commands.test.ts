@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { resourcesIn } from '../../../store/resources.ts';
 import { type HeldRequest, TcpProxy } from '../../../testkit/proxy.ts';
-import { Drover } from '../../harness.ts';
+import { Drover } from '../../harness/drover.ts';
 
 /**
  * A command that an attempt gave up is carried out after a later attempt is through: it is held back on its way to MongoDB, its

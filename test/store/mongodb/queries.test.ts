@@ -28,8 +28,8 @@ import { adoptOldDependencies, oldDependenciesIn } from '../../../store/migratio
 import { removeOrphanedPages } from '../../../store/migrations/orphaned-pages.ts';
 import { asAttempt } from '../../../store/mongodb/command-time.ts';
 import { SupersededError } from '../../../store/mongodb/errors.ts';
-import { Drover } from '../../harness.ts';
-import { acceptedUpload, recoverNow } from '../../left-behind.ts';
+import { Drover } from '../../harness/drover.ts';
+import { acceptedUpload, recoverNow } from '../../harness/left-behind.ts';
 import { CommandRecorder, functionsThatAsk, servedBy } from './command-recorder.ts';
 import recorded from './queries.json' with { type: 'json' };
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Engine } from '../engine.ts';
-import { Scene } from '../scene.ts';
+import { Engine } from '../engine/engine.ts';
+import { Scene } from '../engine/scene.ts';
 import { ALLOWED } from './allowed-differences.ts';
 import { compare, Ids, type Recording } from './compare.ts';
 import recordings from './recorded.json' with { type: 'json' };

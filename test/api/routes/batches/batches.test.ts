@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ItemView } from '../../../../services/batches/list-items.ts';
 import type { BatchView } from '../../../../services/batches/view-batch.ts';
-import { Conformance } from '../../../conformance.ts';
-import { type Answer, Drover } from '../../../harness.ts';
-import { Tenant } from '../../../tenant.ts';
+import { Conformance } from '../../../harness/conformance.ts';
+import { type Answer, Drover } from '../../../harness/drover.ts';
+import { Tenant } from '../../../harness/tenant.ts';
 
 let drover: Drover;
 beforeAll(async () => {

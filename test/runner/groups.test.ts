@@ -3,7 +3,7 @@ import { globSync } from 'tinyglobby';
 import { expect, test } from 'vitest';
 import { GROUPS, LONGEST, OWN_PROCESS, WITHOUT_SERVERS } from './groups.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 const filesOf = (patterns: readonly string[], ignore: readonly string[] = []): string[] =>
   globSync({ patterns: [...patterns], ignore: ['**/node_modules/**', ...ignore], cwd: ROOT, expandDirectories: false });
 

@@ -1,14 +1,14 @@
-import type { Instruction, ResourceBatch } from '../domain/batch/batch.ts';
-import { acceptBatch, type ResourceBatchRequest } from '../services/batches/accept-batch.ts';
-import { batchesIn } from '../store/batches/batches.ts';
-import { findSchemaDefinition } from '../store/definitions/schema-definitions.ts';
-import type { NewItem } from '../store/items/item-pages.ts';
-import { pendingItemsIn } from '../store/items/pending-documents.ts';
-import { waitsIn } from '../store/items/waits.ts';
-import type { Database } from '../store/mongodb/database.ts';
-import type { Program } from '../testkit/program.ts';
-import { batchWorkflowId, RECOVERY_WORKFLOW_TYPE, type RecoverResult } from '../workflows/messages.ts';
-import { type Drover, spawnScript } from './harness.ts';
+import type { Instruction, ResourceBatch } from '../../domain/batch/batch.ts';
+import { acceptBatch, type ResourceBatchRequest } from '../../services/batches/accept-batch.ts';
+import { batchesIn } from '../../store/batches/batches.ts';
+import { findSchemaDefinition } from '../../store/definitions/schema-definitions.ts';
+import type { NewItem } from '../../store/items/item-pages.ts';
+import { pendingItemsIn } from '../../store/items/pending-documents.ts';
+import { waitsIn } from '../../store/items/waits.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import type { Program } from '../../testkit/program.ts';
+import { batchWorkflowId, RECOVERY_WORKFLOW_TYPE, type RecoverResult } from '../../workflows/messages.ts';
+import { type Drover, spawnScript } from './drover.ts';
 
 /** What processes that died have left behind, and who mends it. */
 

@@ -6,7 +6,7 @@ import {
   type Resource,
   type UploadOptions,
 } from '@drover/client';
-import type { Drover } from './harness.ts';
+import type { Drover } from './drover.ts';
 
 export interface Uploaded {
   readonly batch: Batch;

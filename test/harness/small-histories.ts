@@ -1,4 +1,4 @@
-import { type EmbeddedTemporal, startTemporal } from '../embedded/temporal.ts';
+import { type EmbeddedTemporal, startTemporal } from '../../embedded/temporal.ts';
 
 /**
  * A Temporal server that asks its workflows to continue as new after a few events, where a usual one does after 4,096. What

@@ -100,7 +100,6 @@ export const LONGEST = [
 
 /** Files that need no server, for `npm run check`, which is to end within a minute. */
 export const WITHOUT_SERVERS = [
-  'test/{config,groups,payload-codec,temporal-environment}.test.ts',
   'test/activities/lost-connection.test.ts',
   'test/activities/write/{semaphore,work-result}.test.ts',
   'test/api/camunda/streamed-list.test.ts',
@@ -109,6 +108,8 @@ export const WITHOUT_SERVERS = [
   'test/docs/{compose,documents,environment-example,limits-table,operations-page}.test.ts',
   'test/domain/**/*.test.ts',
   'test/embedded/{exclusive,once-built}.test.ts',
+  'test/process/{config,payload-codec,temporal-environment}.test.ts',
+  'test/runner/groups.test.ts',
   'test/services/failures.test.ts',
   'test/store/items/item-pages.test.ts',
   'test/store/mongodb/{causal-order,errors,index-rules,recent-documents}.test.ts',

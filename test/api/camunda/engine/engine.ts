@@ -5,9 +5,9 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { SearchAttributes } from '@temporalio/common';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
-import { onceBuilt } from '../../../embedded/once-built.ts';
-import { Conformance } from '../../conformance.ts';
-import { Drover } from '../../harness.ts';
+import { onceBuilt } from '../../../../embedded/once-built.ts';
+import { Conformance } from '../../../harness/conformance.ts';
+import { Drover } from '../../../harness/drover.ts';
 import { createNamespace } from './namespace.ts';
 
 /** What the façade answered. */

@@ -10,11 +10,11 @@ import {
 } from '@drover/client';
 import type { Logger } from 'pino';
 import { inject } from 'vitest';
-import type { Checkpoint } from '../activities/activity-context.ts';
-import type { Config } from '../config.ts';
-import { InProcessDrover, openInProcess } from '../testkit/in-process.ts';
-import { node, Program } from '../testkit/program.ts';
-import type { WorkerOptions } from '../worker/worker.ts';
+import type { Checkpoint } from '../../activities/activity-context.ts';
+import type { Config } from '../../process/config.ts';
+import { InProcessDrover, openInProcess } from '../../testkit/in-process.ts';
+import { node, Program } from '../../testkit/program.ts';
+import type { WorkerOptions } from '../../worker/worker.ts';
 import { type CallerOptions, inProcessClient } from './in-process-client.ts';
 
 /** An answer of the API: its status, headers and parsed body. */
@@ -213,7 +213,7 @@ export const addressesOf = (config: Config) => ({
  * @param killAt the process kills itself with SIGKILL at the `nth` time that an activity comes by this checkpoint.
  */
 export function spawnWorker(drover: Drover, killAt?: { checkpoint: Checkpoint; nth?: number }): Promise<Program> {
-  return spawnScript(drover, '../testkit/worker-process.ts', /^ready$/, {
+  return spawnScript(drover, '../../testkit/worker-process.ts', /^ready$/, {
     ACTIVITY_TIMEOUT_SECONDS: String(drover.config.ACTIVITY_TIMEOUT_SECONDS),
     ...(drover.config.RESOURCES_PER_ACTIVITY && {
       RESOURCES_PER_ACTIVITY: String(drover.config.RESOURCES_PER_ACTIVITY),

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Payload } from '@temporalio/common';
 import { expect, test } from 'vitest';
-import { loadConfig } from '../config.ts';
-import { EncryptionCodec } from '../payload-codec.ts';
+import { loadConfig } from '../../process/config.ts';
+import { EncryptionCodec } from '../../process/payload-codec.ts';
 
 const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = [randomBytes(32), randomBytes(32)];
 const payload: Payload = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"planted"') };

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { node, Program } from '../testkit/program.ts';
-import { addressesOf, Drover } from './harness.ts';
+import { node, Program } from '../../testkit/program.ts';
+import { addressesOf, Drover } from '../harness/drover.ts';
 
 let drover: Drover;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ process.on('SIGHUP', () => { throw new Error('thrown by the test'); });`.replace
 const start = (script: string, ready: RegExp, environment: Record<string, string>): Promise<Program> =>
   Program.start({
     name: script,
-    command: node(join(import.meta.dirname, '..', script), ['--import', FAULTS]),
+    command: node(join(import.meta.dirname, '../..', script), ['--import', FAULTS]),
     environment: { ...addressesOf(drover.config), PORT: '0', ...environment },
     ready,
   });

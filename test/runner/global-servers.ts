@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
-import { loadConfig } from '../config.ts';
-import { startServers } from '../embedded/servers.ts';
-import { bundleWorkflows } from '../testkit/workflow-bundle.ts';
+import { startServers } from '../../embedded/servers.ts';
+import { loadConfig } from '../../process/config.ts';
+import { bundleWorkflows } from '../../testkit/workflow-bundle.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -36,7 +36,7 @@ export default async function startForTests(project: TestProject): Promise<() =>
   process.env.DROVER_TEST_MONGODB_URI = servers.mongodbUri;
   process.env.DROVER_TEST_TEMPORAL_ADDRESS = servers.temporalAddress;
   const folder = await mkdtemp(join(tmpdir(), 'drover-test-'));
-  project.provide('workflowBundle', await bundleWorkflows(fileURLToPath(new URL('..', import.meta.url)), folder));
+  project.provide('workflowBundle', await bundleWorkflows(fileURLToPath(new URL('../..', import.meta.url)), folder));
   return async () => {
     await rm(folder, { recursive: true });
     await servers.stop();

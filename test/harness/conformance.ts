@@ -1,7 +1,7 @@
 import type { ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import type { Drover } from './harness.ts';
+import type { Drover } from './drover.ts';
 
 /** A JSON object of the OpenAPI document. */
 type Node = Record<string, unknown>;

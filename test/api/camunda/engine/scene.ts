@@ -1,7 +1,7 @@
 import { v4 as uuidv4 } from 'uuid';
+import type { Ids } from '../recorded/compare.ts';
 import { type Engine, eventually } from './engine.ts';
 import { Gate } from './gate.ts';
-import type { Ids } from './recorded/compare.ts';
 
 /** Instances of the recorded engine; here they have the same ids. */
 const FIRST = ['ee101ba5-e7f6-11f1-9d3b-02fc00000001', 'ee14af89-e7f6-11f1-9d3b-02fc00000001'];

@@ -3,10 +3,10 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { pino } from 'pino';
-import { createApp } from '../api/app.ts';
-import { openServices } from '../api/server.ts';
-import { loadConfig } from '../config.ts';
-import { withCollection } from '../testkit/replaced-collection.ts';
+import { createApp } from '../../api/app.ts';
+import { openServices } from '../../api/server.ts';
+import { loadConfig } from '../../process/config.ts';
+import { withCollection } from '../../testkit/replaced-collection.ts';
 
 /** An API in a process of its own, for tests that kill it in the middle of a request; see `spawnApi`. */
 const services = await openServices(loadConfig(), pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }));

@@ -1,6 +1,6 @@
 import { createClient, type DroverClient } from '@drover/client';
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import type { ApiEnv } from '../api/http/context.ts';
+import type { ApiEnv } from '../../api/http/context.ts';
 
 /** No test fails because this machine is slow to answer it, in ms. */
 const ANSWER_TIMEOUT_MS = 300_000;

@@ -1,5 +1,5 @@
-import type { Checkpoint } from '../../../activities/activity-context.ts';
-import type { Drover } from '../../harness.ts';
+import type { Checkpoint } from '../../../../activities/activity-context.ts';
+import type { Drover } from '../../../harness/drover.ts';
 import { eventually } from './engine.ts';
 
 /** Holds activities at a checkpoint, so that a state between two steps can be looked at for as long as it takes. */

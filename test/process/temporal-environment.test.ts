@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ConfigError, loadConfig } from '../config.ts';
+import { ConfigError, loadConfig } from '../../process/config.ts';
 
 const TEMPORAL_ADDRESS = 'temporal.example:7233';
 const FILE = join(mkdtempSync(join(tmpdir(), 'drover-temporal-')), 'temporal.toml');

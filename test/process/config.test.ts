@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ConfigError, loadConfig } from '../config.ts';
+import { ConfigError, loadConfig } from '../../process/config.ts';
 
 test('a seed of a deletion that Temporal could not carry is refused at the start', () => {
   const environment = { CAMUNDA_INVOCATIONS_PER_BATCH_JOB: '1000', CAMUNDA_BATCH_JOBS_PER_SEED: '100' };
