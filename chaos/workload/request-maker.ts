@@ -61,7 +61,9 @@ export class RequestMaker {
     if (texts === undefined) {
       if (chosen.length === 0) body.note = `${mark}.note`;
       if (random.chance(0.3)) body.size = random.integer(1, 3);
-      if (random.chance(0.1) && !kind.required.includes('motto')) body.motto = null;
+      // one text stays: by it the checker knows the request
+      const isOnlyText = chosen.length === 1 && chosen[0] === 'motto';
+      if (random.chance(0.1) && !kind.required.includes('motto') && !isOnlyText) body.motto = null;
     }
     return { ...body, ...(references ?? this.references(kind)) };
   }

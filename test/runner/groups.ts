@@ -104,7 +104,7 @@ export const WITHOUT_SERVERS = [
   'test/activities/write/{semaphore,work-result}.test.ts',
   'test/api/camunda/streamed-list.test.ts',
   'test/api/state/start-readiness.test.ts',
-  'test/chaos/{checker,guards,model}.test.ts',
+  'test/chaos/{checker,guards,model,request-maker}.test.ts',
   'test/docs/{compose,documents,environment-example,limits-table,operations-page}.test.ts',
   'test/domain/**/*.test.ts',
   'test/embedded/{exclusive,once-built}.test.ts',
