@@ -65,7 +65,7 @@ export const CITY_SCHEMA = {
   },
 };
 
-/** 250 countries. Five have no subregion and one an area of -1: the data's own faults. */
+/** 250 countries. Five have no subregion and one has an area of -1: these are faults of the data. */
 export function countries(): object[] {
   const loaded = load('world-countries') as { default?: Country[] } & Country[];
   const list: Country[] = loaded.default ?? loaded;
@@ -81,9 +81,9 @@ export function countries(): object[] {
   }));
 }
 
-/** The countries with faults, mended by hand. */
-export function mendedCountries(): object[] {
-  const mended: Record<string, { subregion?: string; area?: number }> = {
+/** The countries with faults, corrected by hand. */
+export function correctedCountries(): object[] {
+  const corrections: Record<string, { subregion?: string; area?: number }> = {
     AQ: { subregion: 'Antarctica' },
     TF: { subregion: 'Antarctica' },
     BV: { subregion: 'Antarctica' },
@@ -92,8 +92,8 @@ export function mendedCountries(): object[] {
     SJ: { area: 62_049 },
   };
   return countries().flatMap((country) => {
-    const mend = mended[(country as { code: string }).code];
-    return mend ? [{ ...country, ...mend }] : [];
+    const correction = corrections[(country as { code: string }).code];
+    return correction ? [{ ...country, ...correction }] : [];
   });
 }
 

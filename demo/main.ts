@@ -4,12 +4,12 @@ import { startApi } from '../api/server.ts';
 import { startServers } from '../embedded/servers.ts';
 import { loadConfig } from '../process/config.ts';
 import { startWorker } from '../worker/worker.ts';
-import { runDemo } from './story.ts';
+import { runDemo } from './run-demo.ts';
 
 /**
- * `npm run demo`: the main job on real data. Starts everything in this process, on servers in memory where no address is
- * configured, uploads 135,233 cities before their 250 countries, and shows how they wait and go ahead. The servers stay up
- * until Ctrl-C when run in a terminal, so that one can look around.
+ * `npm run demo`: the main task on real data. Starts everything in this process, on servers in memory if no address is
+ * configured, uploads 135,233 cities before their 250 countries, and shows how the cities wait and are then applied. In a terminal the
+ * servers keep running until Ctrl-C, so that the result can be inspected.
  */
 const say = (line: string): void => console.log(line);
 const config = loadConfig({ ...process.env, PORT: process.env.PORT ?? '0' });
@@ -36,7 +36,7 @@ try {
   say(`Docs         ${api.url}/docs`);
   if (servers.temporalUiUrl) say(`Temporal UI  ${servers.temporalUiUrl}`);
   if (process.stdout.isTTY) {
-    say('\nEverything stays up to look around; Ctrl-C ends it.');
+    say('\nThe servers keep running for you to inspect the result; Ctrl-C stops them.');
     await worker.ended;
   }
 } finally {

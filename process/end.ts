@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 
-/** Longest time that a process takes to end in order after a fault that nobody caught, in ms; then it ends at once. */
+/** Longest time that a process takes to end in order after an uncaught error, in ms; then it ends at once. */
 const MAX_DRAIN_MS = 40_000;
 
 /**
- * Ends this process in order: on SIGINT and SIGTERM with exit code 0, and with 1 on an error that nobody caught, rejections
+ * Ends this process in order: on SIGINT and SIGTERM with exit code 0, and with 1 on an uncaught error, rejections
  * included. What such an error has left undone is not known, so nothing new is taken on; what runs is drained.
  * @param stop drains; called once.
  */
@@ -31,13 +31,13 @@ export function endInOrder(logger: Logger, name: string, stop: () => Promise<voi
 }
 
 /**
- * Logs every error that nobody caught, and calls `end` at the first one. The process ends with exit code 1 at last, also where
+ * Logs every uncaught error, and calls `end` at the first one. The process ends with exit code 1 at last, also where
  * `end` does not come about.
  */
 export function onUncaughtError(logger: Logger, end: () => void): void {
   let isEnding = false;
   const onError = (error: unknown, event: string): void => {
-    logger.fatal({ err: error, event }, 'an error that nobody caught: the process ends');
+    logger.fatal({ err: error, event }, 'uncaught error: the process ends');
     process.exitCode = 1;
     if (isEnding) return;
     isEnding = true;

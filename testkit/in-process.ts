@@ -11,11 +11,11 @@ import { environmentFor, type Installed } from './installed.ts';
 export interface InProcessOptions extends Installed {
   /** File with the workflows, bundled. */
   readonly workflowBundle: string;
-  /** Default: nothing is logged, but from `TEST_LOG_LEVEL` on where that is set. */
+  /** Default: nothing is logged, except from the level `TEST_LOG_LEVEL` on if that is set. */
   readonly logger?: Logger;
 }
 
-/** What a Drover in this process is made of. */
+/** The parts of a Drover in this process. */
 export interface Opened {
   readonly config: Config;
   readonly services: Services & { close(): Promise<void> };
@@ -45,7 +45,7 @@ export class InProcessDrover {
     this.#workflowBundle = workflowBundle;
   }
 
-  /** @param options `config`: another one than that of the API. */
+  /** @param options `config`: a configuration other than that of the API. */
   async startWorker(options: WorkerOptions & { readonly config?: Config } = {}): Promise<void> {
     const { config = this.config, ...others } = options;
     this.#worker = await startWorker(config, this.services.logger, {
@@ -61,7 +61,7 @@ export class InProcessDrover {
     this.#worker = undefined;
   }
 
-  /** Awaited by activities of this process at each checkpoint from now on. */
+  /** From now on, activities of this process await this function at each checkpoint. */
   atCheckpoint(checkpoint: ((at: Checkpoint, batchId: string) => Promise<void>) | undefined): void {
     this.#checkpoint = checkpoint;
   }

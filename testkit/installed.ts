@@ -1,14 +1,14 @@
-/** Which Drover: its servers, and what is its own on them. */
+/** Identifies a Drover: its servers, and its database and task queue on them. */
 export interface Installed {
   readonly mongodbUri: string;
   readonly temporalAddress: string;
-  /** Of its database and its task queue. */
+  /** Name of its database and of its task queue. */
   readonly name: string;
-  /** Configuration beside that. */
+  /** Further configuration. */
   readonly environment?: Readonly<NodeJS.ProcessEnv>;
 }
 
-/** What its processes are configured by. */
+/** The configuration of its processes. */
 export const environmentFor = ({ mongodbUri, temporalAddress, name, environment }: Installed) => ({
   MONGODB_URI: mongodbUri,
   MONGODB_DATABASE: name,

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 
-/** A process that is measured: one of ours, or a server that was started for a run. */
+/** A process that is measured: a process of Drover, or a server that was started for a run. */
 export interface MeasuredProcess {
   readonly pid: number | null;
 }
 
-/** Ticks of a second in which Linux counts CPU time. */
+/** Ticks in a second, the unit in which Linux counts CPU time. */
 const TICKS_PER_SECOND = 100;
 
-/** CPU time that a process has used, in ms, threads included. @throws where it does not run. */
+/** CPU time that a process has used, in ms, threads included. @throws if it does not run. */
 export function cpuMsOf(measured: MeasuredProcess): number {
   const stat = procFile(measured, 'stat');
   // the name in parentheses may hold spaces
@@ -16,7 +16,7 @@ export function cpuMsOf(measured: MeasuredProcess): number {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }
 
-/** Memory that a process holds, in MB. @throws where it does not run. */
+/** Memory that a process holds, in MB. @throws if it does not run. */
 export function residentMb(measured: MeasuredProcess): number {
   const [, kb] = /^VmRSS:\s+(\d+) kB/m.exec(procFile(measured, 'status')) ?? [];
   return Number(kb) / 1024;
@@ -27,7 +27,7 @@ function procFile({ pid }: MeasuredProcess, name: string): string {
   return readFileSync(`/proc/${pid}/${name}`, 'utf8');
 }
 
-/** CPU time that `run` takes in this process, in ms: what a busy machine does besides does not count. */
+/** CPU time that `run` takes in this process, in ms: other work on the machine does not count. */
 export function cpuMs(run: () => void): number {
   const before = process.cpuUsage();
   run();
@@ -45,8 +45,8 @@ export async function timed<T>(run: () => Promise<T>): Promise<{ result: T; ms: 
 export const msOf = async (run: () => Promise<unknown>): Promise<number> => (await timed(run)).ms;
 
 /**
- * As `timed`, but of the time by the clock and the CPU time of this process the lesser one: neither what else the machine does
- * meanwhile counts, nor what else this process does.
+ * As `timed`, but the lesser of the time by the clock and the CPU time of this process: neither other work on the machine
+ * nor other work of this process counts.
  */
 export async function leastMs<T>(run: () => Promise<T>): Promise<{ result: T; ms: number }> {
   const before = process.cpuUsage();
@@ -70,7 +70,7 @@ export function summarize(values: readonly number[]): Summary {
   return { median: percentile(sorted, 0.5), min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
 }
 
-/** The value that a share of all values do not pass; between two values, the part of the way between them. */
+/** A quantile: the value that the given share of all values do not exceed, interpolated between two values. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const place = (sorted.length - 1) * share;

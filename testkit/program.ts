@@ -7,17 +7,17 @@ import { end, spawnGuarded, untilAnswering } from '../embedded/processes.ts';
 export interface ProgramOptions {
   /** For messages. */
   readonly name: string;
-  /** Program and arguments; `node(script)` for one of ours. */
+  /** Program and arguments; `node(script)` for a script of this repository. */
   readonly command: readonly [string, ...string[]];
-  /** All of its environment beside PATH and HOME. */
+  /** Its whole environment, except PATH and HOME. */
   readonly environment: Readonly<NodeJS.ProcessEnv>;
-  /** Matches the line of its standard output that says that it is ready; or resolves when it answers, and is called until it does. */
+  /** Matches the line of its standard output that says that it is ready; or a function that is called until it resolves. */
   readonly ready: RegExp | (() => Promise<void>);
-  /** File that its output is appended to. Default: its output is kept, the last of it. */
+  /** File that its output is appended to. Default: the last part of the output is kept in memory. */
   readonly log?: string;
 }
 
-/** Last output that is kept, in characters. */
+/** Output that is kept in memory, in characters: the last of it. */
 const OUTPUT_KEPT = 1_000_000;
 
 /** The command that runs a script: JavaScript, or TypeScript by tsx. @param nodeOptions for Node itself, such as `--cpu-prof`. */
@@ -26,7 +26,7 @@ export function node(script: string, nodeOptions: readonly string[] = []): [stri
   return [process.execPath, ...loader, ...nodeOptions, script];
 }
 
-/** A program of ours in a process of its own; it ends with this process, however that dies. */
+/** A program of Drover in a process of its own; it ends when this process ends, for whatever reason. */
 export class Program {
   readonly name: string;
   readonly #options: ProgramOptions;
@@ -46,7 +46,7 @@ export class Program {
     return new Program(options);
   }
 
-  /** Starts it, and waits until it is ready. @throws with its output where it ends first, or is not ready within a minute. */
+  /** Starts it, and waits until it is ready. @throws an error with its output if it ends first, or is not ready within a minute. */
   static async start(options: ProgramOptions): Promise<Program> {
     const program = new Program(options);
     await program.untilReady();
@@ -58,17 +58,17 @@ export class Program {
     return this.#isOver ? null : (this.#child.pid ?? null);
   }
 
-  /** What `ready` captured of the line that says that it is. */
+  /** The captured groups of the line that matched `ready`. */
   get ready(): string {
     return this.#ready?.[1] ?? '';
   }
 
-  /** What it has put out since it was started last, both streams; empty where it goes to a log. */
+  /** The output since its last start, of both streams; empty if the output goes to a log. */
   get output(): string {
     return this.#output;
   }
 
-  /** Resolves with its exit code, or the signal, when it has ended, in whatever way, and all of its output is there. */
+  /** Resolves with its exit code, or the signal, when it has ended for whatever reason and its output is complete. */
   get ended(): Promise<number | NodeJS.Signals> {
     return this.#ended;
   }
@@ -86,17 +86,17 @@ export class Program {
     this.#child.kill(signal);
   }
 
-  /** Ends it as a crash would (SIGKILL), and waits until it is gone. */
+  /** Kills it as a crash would (SIGKILL), and waits until it has ended. */
   kill(): Promise<void> {
     return end(this.#child, 'SIGKILL');
   }
 
-  /** Ends it in order, by force after 10 s, and waits until it is gone. */
+  /** Stops it in order, by force after 10 s, and waits until it has ended. */
   stop(): Promise<void> {
     return end(this.#child, 'SIGTERM');
   }
 
-  /** Ends it where it runs, starts it again, and waits until it is ready. */
+  /** Stops it if it runs, starts it again, and waits until it is ready. */
   async restart(): Promise<void> {
     await this.stop();
     [this.#child, this.#ended] = this.#spawn();

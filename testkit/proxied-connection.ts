@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Time in which answers are swallowed after the first of them, in ms: one connection of gRPC carries many calls at once. */
+/** Time in which answers are dropped after the first dropped one, in ms: one connection of gRPC carries many calls at once. */
 const SWALLOW_MS = 60;
 
-/** Splits what a client sends into requests. @returns those that are complete with these bytes. */
+/** Splits the bytes of a client into requests. @returns the requests that these bytes complete. */
 export type RequestReader = (bytes: Buffer) => readonly Buffer[];
 
-/** What becomes of a request or an answer: it is passed on as it is returned; null: it is not. */
+/** Handles a request or an answer: the returned bytes are passed on; null: nothing is passed on. */
 export type Passage = (connection: ProxiedConnection, bytes: Buffer) => Promise<Buffer | null>;
 
 /** One connection through a proxy: carries bytes both ways, in order. */
@@ -29,7 +29,7 @@ export class ProxiedConnection {
     this.#carry(client, server, readRequests, (request) => passRequest(this, request));
     const whole: RequestReader = (bytes) => [bytes];
     this.#carry(server, client, whole, async (bytes) => passAnswer(this, bytes).then((passed) => this.#answer(passed)));
-    // a caller that has gone has nothing more delivered, whatever is still delayed
+    // nothing more is delivered for a caller that has disconnected, even if it was delayed before
     client.on('end', () => this.cut());
   }
 
@@ -42,7 +42,7 @@ export class ProxiedConnection {
     return this.#client.destroyed && this.#server.destroyed;
   }
 
-  /** The next answer does not arrive; then the connection is cut. */
+  /** Drops the next answer, then cuts the connection. */
   dropAnswer(): void {
     this.#isDropping = true;
   }
@@ -51,30 +51,30 @@ export class ProxiedConnection {
     this.#answerDelayMs = ms;
   }
 
-  /** From now on the way to the server stays open, whatever the client does. */
+  /** From now on the connection to the server stays open, whatever the client does. */
   holdServer(): void {
     this.#isHeld = true;
   }
 
-  /** Cuts it; a held way to the server stays open. */
+  /** Cuts the connection; a held connection to the server stays open. */
   cut(): void {
     this.#client.destroy();
     if (!this.#isHeld) this.#server.destroy();
   }
 
-  /** Cuts both ways. */
+  /** Cuts both connections. */
   release(): void {
     this.#isHeld = false;
     this.cut();
   }
 
-  /** Sends the server half of a request, and cuts the connection. */
+  /** Sends half of a request to the server, and cuts the connection. */
   cutWithin(request: Buffer): void {
     this.#server.write(request.subarray(0, Math.floor(request.length / 2)));
     this.cut();
   }
 
-  /** Sends the server a request that was held. @returns its answer. */
+  /** Sends a held request to the server. @returns its answer. */
   deliver(request: Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       if (this.#server.destroyed) reject(new Error('the connection to the server is closed'));
@@ -84,7 +84,7 @@ export class ProxiedConnection {
     });
   }
 
-  /** Carries bytes one way: what is delayed delays what comes after it. */
+  /** Carries bytes in one direction: delayed bytes delay the bytes after them. */
   #carry(from: Socket, to: Socket, read: RequestReader, pass: (part: Buffer) => Promise<Buffer | null>): void {
     let before = Promise.resolve();
     from.on('data', (bytes: Buffer) => {
@@ -111,7 +111,7 @@ export class ProxiedConnection {
     return bytes;
   }
 
-  /** What was passed on already still arrives; a held way to the server stays open. */
+  /** Bytes that were passed on already still arrive; a held connection to the server stays open. */
   #endBoth(): void {
     this.#client.end();
     if (!this.#isHeld) this.#server.end();
@@ -123,20 +123,20 @@ const LENGTH_BYTES = 4;
 /** Requests of MongoDB's wire protocol: each message begins with its length in bytes. */
 export function mongodbRequests(): RequestReader {
   let parts: Buffer[] = [];
-  let gathered = 0;
+  let received = 0;
   let wanted = LENGTH_BYTES;
   return (bytes) => {
     parts.push(bytes);
-    gathered += bytes.length;
+    received += bytes.length;
     const complete: Buffer[] = [];
-    while (gathered >= wanted) {
+    while (received >= wanted) {
       const all = Buffer.concat(parts);
       const size = all.readInt32LE(0);
       const isWhole = all.length >= size;
       if (isWhole) complete.push(all.subarray(0, size));
       const rest = isWhole ? all.subarray(size) : all;
       parts = [rest];
-      gathered = rest.length;
+      received = rest.length;
       wanted = isWhole ? LENGTH_BYTES : size;
     }
     return complete;

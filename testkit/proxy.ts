@@ -4,16 +4,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { mongodbRequests, type Passage, ProxiedConnection, type RequestReader } from './proxied-connection.ts';
 
 /**
- * - `dropAnswer`: the next request goes through, its answer does not; then the connection is cut.
- * - `delayRequest`, `delayAnswer`: the next one is delayed. What is delayed when its sender has gone is never delivered.
- * - `landLate`: the next one is delayed for long, and delivered although its sender has gone.
- * - `cut`: the next request goes through by half, then the connection is cut.
- * - `refuse`: every connection is cut, and for a while none is accepted.
+ * - `dropAnswer`: the next request goes through, its answer is dropped; then the connection is cut.
+ * - `delayRequest`, `delayAnswer`: the next request or answer is delayed. If the sender disconnects meanwhile, it is never delivered.
+ * - `landLate`: the next request is delayed for long, and delivered even if its sender has disconnected.
+ * - `cut`: half of the next request goes through, then the connection is cut.
+ * - `refuse`: every connection is cut, and none is accepted for a while.
  */
 export const NETWORK_FAULTS = ['dropAnswer', 'delayRequest', 'delayAnswer', 'landLate', 'cut', 'refuse'] as const;
 export type NetworkFault = (typeof NETWORK_FAULTS)[number];
 
-/** What happens to a request, and to which: to the next one that contains all of the texts. */
+/** A fault, and the request that meets it: the next request that contains all of the texts. */
 export interface Aim {
   readonly fault: Exclude<NetworkFault, 'refuse'>;
   readonly ms: number;
@@ -24,23 +24,23 @@ export interface Aim {
 export interface HeldRequest {
   /** The request as it was sent. */
   readonly message: Buffer;
-  /** Sends it to the server now, whether or not its sender is still there. @returns the server's answer. */
+  /** Sends it to the server now, whether or not its sender is still connected. @returns the server's answer. */
   deliver(): Promise<Buffer>;
 }
 
 export interface ProxyOptions {
-  /** The server behind it: `host:port` or a URI. One with `mongodb://` receives whole messages of MongoDB's wire protocol. */
+  /** The server behind the proxy: `host:port` or a URI. With `mongodb://`, whole messages of MongoDB's wire protocol are passed on. */
   readonly to: string;
-  /** Port of loopback to listen on. Default: any that is free. */
+  /** Port of loopback to listen on. Default: any free port. */
   readonly port?: number;
-  /** For reports. */
+  /** Name for reports. */
   readonly name?: string;
 }
 
-/** Time that a server is given for a request that lands late, in ms. */
+/** Time that a server has to answer a request that lands late, in ms. */
 const LANDING_MS = 2_000;
 
-/** A TCP proxy that loses, delays, holds and cuts what it is told to; otherwise it passes everything on. */
+/** A TCP proxy that drops, delays, holds and cuts on request; otherwise it passes everything on. */
 export class TcpProxy {
   readonly name: string;
   readonly port: number;
@@ -55,8 +55,8 @@ export class TcpProxy {
   /** Resolves when it listens again after a refusal. */
   #opened: Promise<unknown> = Promise.resolve();
   #armed: Aim | null = null;
-  /** Applied to every request that fits, where `isMet` says so. */
-  #standing: { readonly aim: Aim; readonly isMet: () => boolean } | null = null;
+  /** Applied to every request that fits and for which `isMet` returns true. */
+  #repeated: { readonly aim: Aim; readonly isMet: () => boolean } | null = null;
   readonly #holds = new Map<(held: HeldRequest) => void, readonly string[]>();
   readonly #watches = new Map<Buffer[], readonly string[]>();
 
@@ -76,14 +76,14 @@ export class TcpProxy {
     return new TcpProxy(listener, options);
   }
 
-  /** The next request that fits, on whatever connection, meets this fault; one that was armed and met nothing is forgotten. */
+  /** The next request that fits, on any connection, meets this fault; an earlier fault that has not met a request is forgotten. */
   arm(aim: Aim): void {
     this.#armed = aim;
   }
 
-  /** Every request that fits meets this fault where `isMet` says so. */
+  /** Every request that fits and for which `isMet` returns true meets this fault. */
   armForGood(aim: Aim, isMet: () => boolean): void {
-    this.#standing = { aim, isMet };
+    this.#repeated = { aim, isMet };
   }
 
   /** Holds back the next request that contains all of these texts. */
@@ -91,7 +91,7 @@ export class TcpProxy {
     return new Promise((resolve) => this.#holds.set(resolve, texts));
   }
 
-  /** @returns a list to which every request from now on that contains all of these texts is added. */
+  /** @returns a list; every later request that contains all of these texts is added to it. */
   watch(...texts: string[]): readonly Buffer[] {
     const seen: Buffer[] = [];
     this.#watches.set(seen, texts);
@@ -102,7 +102,7 @@ export class TcpProxy {
   refuse(ms?: number): void {
     this.counts.refuse += 1;
     clearTimeout(this.#refusal);
-    // while it is about to listen again there is nothing to close, and one refusal follows the other by less than its caller sees
+    // the port may be between two refusals: then there is nothing to close, and the next refusal follows sooner than its callers notice
     if (this.#listener.listening) {
       this.#isRefusing = true;
       this.#listener.close();
@@ -111,19 +111,19 @@ export class TcpProxy {
     if (ms !== undefined) this.#refusal = setTimeout(() => this.#listen(), ms);
   }
 
-  /** Connections are accepted, and nothing is passed on, either way, until `pass`. */
+  /** Connections are accepted, and nothing is passed on in either direction, until `pass`. */
   hang(): void {
     this.#isHanging = true;
   }
 
-  /** From now on everything passes. What was lost meanwhile is lost; what is to land late and has not is never delivered. */
+  /** From now on everything passes. Dropped requests stay dropped; a request that was to land late and has not landed is never delivered. */
   async pass(): Promise<void> {
     for (const connection of this.#connections) {
       if (this.#isHanging || connection.isHeld) connection.release();
     }
     this.#isHanging = false;
     this.#armed = null;
-    this.#standing = null;
+    this.#repeated = null;
     clearTimeout(this.#refusal);
     this.#listen();
     await this.#opened;
@@ -176,8 +176,8 @@ export class TcpProxy {
     if (this.#armed !== null && fits(request, this.#armed.texts)) {
       met = this.#armed;
       this.#armed = null;
-    } else if (this.#standing !== null && fits(request, this.#standing.aim.texts) && this.#standing.isMet())
-      met = this.#standing.aim;
+    } else if (this.#repeated !== null && fits(request, this.#repeated.aim.texts) && this.#repeated.isMet())
+      met = this.#repeated.aim;
     if (met !== null) this.counts[met.fault] += 1;
     return met;
   }

@@ -3,9 +3,9 @@ import { loadConfig } from '../process/config.ts';
 import { startWorker } from '../worker/worker.ts';
 
 /**
- * A worker that is killed: as `worker/main.ts`, but for workflows that are bundled once for a run (`WORKFLOW_BUNDLE`: seconds at
- * each start), on request without recovery (`WITHOUT_RECOVERY`), and on request killing itself (SIGKILL) at the `KILL_NTH` time
- * that an activity comes by the checkpoint `KILL_AT`.
+ * A worker that is killed: as `worker/main.ts`, but with workflows that are bundled once for a run (`WORKFLOW_BUNDLE`: bundling takes seconds at
+ * each start), without recovery if requested (`WITHOUT_RECOVERY`), and killing itself (SIGKILL) if requested at the `KILL_NTH` time
+ * that an activity reaches the checkpoint `KILL_AT`.
  */
 const { KILL_AT, KILL_NTH, WITHOUT_RECOVERY, WORKFLOW_BUNDLE } = process.env;
 let passes = 0;

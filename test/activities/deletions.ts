@@ -30,14 +30,14 @@ import type { DeletionResult, ItemsOfBatch, Plan, StepOfBatch } from '../../work
 export const SCHEMAS = ['Leaf', 'Twig', 'Root'] as const;
 export type SchemaName = (typeof SCHEMAS)[number];
 
-/** Resources as `Schema:id` -> what they refer to. */
+/** Resources as `Schema:id` -> the resources that they refer to. */
 export type Forest = Record<string, readonly string[]>;
 
 export interface DeleteRequest {
   readonly schema?: SchemaName;
   readonly ids: readonly string[];
   readonly cascade?: boolean;
-  /** The ids are all that there are. */
+  /** These ids are all that exist. */
   readonly deleteAll?: boolean;
 }
 
@@ -47,18 +47,18 @@ export interface CarryOutOptions {
   readonly redeliver?: boolean;
 }
 
-/** A process that is killed at a checkpoint. */
+/** The error of a process that is killed at a checkpoint. */
 export class Killed extends Error {}
 
 const PAGE_SIZE = 4;
 const PLANNING_MEMORY_BYTES = 64 * 1024 * 1024;
-/** What a worker gives a step; long enough for a loaded machine. */
+/** Time limit of a step; long enough for a loaded machine. */
 const ACTIVITY_MS = 20_000;
 const client = {
   workflow: { getHandle: () => ({ signal: async () => undefined }) },
 } as unknown as ActivityContext['client'];
 
-/** Deletes (and uploads) as a workflow carries them out, with the activities in the hands of the test. */
+/** Deletes (and uploads) as a workflow runs them, with the activities under the control of the test. */
 export class Deletions {
   readonly database: Database;
   readonly scope = { platform: 'test', tenant: 'one' };
@@ -117,7 +117,7 @@ export class Deletions {
     return `${schema}:${id.join('/')}`;
   }
 
-  /** Stores resources as they are, in place of what was stored before. */
+  /** Stores these resources, in place of those that were stored before. */
   async store(forest: Forest): Promise<void> {
     await resourcesIn(this.database).deleteMany({});
     await this.add(forest);
@@ -144,7 +144,7 @@ export class Deletions {
     if (documents.length > 0) await resourcesIn(this.database).insertMany(documents);
   }
 
-  /** Names of what readers see, sorted; fails where one of them refers to nothing. */
+  /** Names of the resources that readers see, sorted. @throws if one of them refers to a resource that does not exist. */
   async seen(): Promise<string[]> {
     const documents = await visible(this.database, await resourcesIn(this.database).find({}).toArray());
     const keys = new Set(documents.map((document) => document._id));
@@ -216,13 +216,13 @@ export class Deletions {
     return this.#run(planBatch, { batchId, run: 1, cursor }, attempt, undefined, since, runId);
   }
 
-  /** One attempt of an activity for a step. @param since when it was scheduled; absent: after all others. */
+  /** One attempt of an activity for a step. @param since when it was scheduled; absent: later than all others. */
   attemptStep(batchId: string, step: number, since?: number, runId?: string): Promise<DeletionResult> {
     const input: StepOfBatch = { batchId, run: 1, step };
     return this.#run(deleteResources, input, 1, `step-${step}`, since, runId);
   }
 
-  /** One step, as a worker carries it out that is asked again when it is blocked. */
+  /** Runs a step as a worker does: again while it is blocked. */
   async step(batchId: string, step: number, attempt = 1): Promise<DeletionResult> {
     const input: StepOfBatch = { batchId, run: 1, step };
     for (let again = attempt; ; again++) {
@@ -234,30 +234,30 @@ export class Deletions {
     }
   }
 
-  /** @param since when the attempt was scheduled; absent: after all others. */
+  /** @param since when the attempt was scheduled; absent: later than all others. */
   apply(input: Omit<ItemsOfBatch, 'run'>, attempt = 1, since?: number, runId?: string): ReturnType<typeof applyItems> {
     return this.#run(applyItems, { ...input, run: 1 }, attempt, `apply-${input.batchId}`, since, runId);
   }
 
-  /** Ends the wait of items, whatever their deadline. */
+  /** Expires pending items, whatever their deadline. */
   expire(batchId: string, indexes: readonly number[]): ReturnType<typeof expireItems> {
     return this.#run(expireItems, { batchId, run: 1, indexes, asOf: Number.MAX_SAFE_INTEGER }, 1);
   }
 
-  /** Ends a run whose workflow knows nothing of what was cascaded. */
+  /** Ends a run whose workflow has no record of cascaded deletions. */
   finish(batchId: string, cancelled = false, since?: number, runId?: string): Promise<BatchSummary> {
     const input = { batchId, run: 1, cancelled, cascaded: 0 };
     return this.#run(finishBatch, input, 1, undefined, since, runId);
   }
 
   /**
-   * Carries out a whole delete.
-   * @param from the round to begin with.
+   * Runs a whole delete.
+   * @param from the first round.
    * @param beforeSteps awaited between each planning and its steps.
-   * @param redeliver each step once more after it is done, as if its completion had been lost.
-   * @returns what the workflow has counted, and what finishing has, without a word of what was cascaded.
+   * @param redeliver repeats each step after it is done, as if its completion had been lost.
+   * @returns the counts of the workflow, and those of finishing, without a count of cascaded deletions from the workflow.
    */
-  async carryOut(
+  async runDelete(
     batchId: string,
     { from = 0, beforeSteps, redeliver = false }: CarryOutOptions = {},
   ): Promise<{ counted: BatchSummary; summary: BatchSummary }> {
@@ -301,7 +301,7 @@ export class Deletions {
     );
   }
 
-  /** How much of plans, commits and marks is left. */
+  /** The number of documents of plans, commits and marks that are left. */
   async leftovers(): Promise<number> {
     const { database } = this;
     const counts = await Promise.all([

@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../../activities/activity-context.ts';
 import type { Deletions } from './deletions.ts';
 
-/** Stops whoever comes to a checkpoint first, until it is let go. */
+/** Holds the first activity that reaches a checkpoint, until it is released. */
 export function holdFirstAt(
   deletions: Deletions,
   checkpoint: Checkpoint,

@@ -10,7 +10,7 @@ import { CommandTimeoutError } from '../../store/mongodb/errors.ts';
 const log: string[] = [];
 const NO_RESULT = { getWriteConcernError: () => undefined } as never;
 
-/** What `recordState` makes of an error that its first command throws. */
+/** The failure of `recordState` if its first command throws this error. */
 async function failureOf(error: Error): Promise<ApplicationFailure> {
   const database = { collection: () => ({ updateOne: () => Promise.reject(error) }) };
   const logger = createLogger({ LOG_LEVEL: 'info' }, {}, { write: (line) => void log.push(line) });
@@ -22,14 +22,14 @@ async function failureOf(error: Error): Promise<ApplicationFailure> {
   return failure;
 }
 
-test('a connection that is closed while it is written to is retried, however the driver puts it', async () => {
+test('a connection that is closed during a write is retried, in whatever form the driver reports it', async () => {
   expect((await failureOf(new MongoNetworkError('connection 5 closed'))).nonRetryable).not.toBe(true);
-  // what `Socket.write` throws after the other side has ended the connection
+  // the error of `Socket.write` after the other side has ended the connection
   const ended = Object.assign(new Error('This socket has been ended by the other party'), { code: 'EPIPE' });
   expect((await failureOf(ended)).nonRetryable).not.toBe(true);
 });
 
-test('a bug of ours is not retried', async () => {
+test('a bug of Drover is not retried', async () => {
   expect((await failureOf(new TypeError('x is not a function'))).nonRetryable).toBe(true);
 });
 
@@ -38,7 +38,7 @@ test.each([
   ['an update that would end further above', new MongoServerError({ message: 'too large', code: 10_334 })],
   ['an insert just above', new MongoServerError({ message: 'object to insert too large', code: 2 })],
   [
-    'a document past the buffer of the driver',
+    'a document larger than the buffer of the driver',
     Object.assign(new RangeError('out of range'), { code: 'ERR_OUT_OF_RANGE' }),
   ],
   ['the same in a bulk', bulkError({ index: 0, code: 17_419, errmsg: 'too large' })],
@@ -47,8 +47,8 @@ test.each([
 });
 
 test.each([
-  ['a command that was not over in time', new CommandTimeoutError('no answer of MongoDB within 7000 ms')],
-  ['a server that ends while it writes', new MongoServerError({ message: 'shutdown', code: 91 })],
+  ['a command that did not end in time', new CommandTimeoutError('no answer of MongoDB within 7000 ms')],
+  ['a server that shuts down while it writes', new MongoServerError({ message: 'shutdown', code: 91 })],
   ['a bulk of which some met a failover', bulkError({ index: 0, code: 2 }, { index: 1, code: 10_107 })],
   ['a bulk whose connection was lost', new MongoBulkWriteError(new MongoNetworkError('lost') as never, NO_RESULT)],
 ])('what passes is retried: %s', async (_, error) => {

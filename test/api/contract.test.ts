@@ -14,7 +14,7 @@ let drover: Drover;
 let conformance: Conformance;
 let countryId: string;
 let tenant: Tenant;
-/** Ids of batches, by how they are: `success` has succeeded, `partial` has failed items too, `waiting` waits. */
+/** Ids of batches by their state: `success` has succeeded, `partial` has failed items too, `waiting` waits. */
 let batches: Record<'success' | 'partial' | 'waiting' | 'suspended', string>;
 
 beforeAll(async () => {
@@ -48,7 +48,7 @@ afterAll(async () => {
 });
 
 const send = (method: string, path: string, options: RequestOptions = {}) =>
-  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, whatever their shape
+  // biome-ignore lint/suspicious/noExplicitAny: tests read answers of any shape
   drover.request<any>(method, path, { tenant: tenant.tenant, ...options });
 
 const TEXT = expect.stringMatching(/./);
@@ -106,7 +106,7 @@ describe('a request that starts a batch', () => {
     }
   });
 
-  test('counts the ids that a delete asks for, or the resources that deleteAll finds', async () => {
+  test('counts the ids that a delete names, or the resources that deleteAll finds', async () => {
     const own = new Tenant(drover);
     await own.uploaded('Country', [
       { externalId: 'A', name: 'A' },
@@ -245,13 +245,13 @@ describe('a wrong request is a 400 that names each fault with its place', () => 
     ['both', { externalIds: ['a'], deleteAll: true }, [expect.stringMatching(/^externalIds: .*deleteAll/)]],
     ['both, dry', { externalIds: ['a'], deleteAll: true, dryRun: true }, [expect.stringMatching(/^externalIds: /)]],
     [
-      'ids that are none',
+      'ids that are not strings',
       { externalIds: ['a', 5, '', null, 'x'.repeat(257)] },
       [1, 2, 3, 4].map((n) => expect.stringMatching(`^externalIds\\[${n}\\]: `)),
     ],
     ['ids that are no array', { externalIds: 'a' }, [expect.stringMatching(/^externalIds: .*array/)]],
     [
-      'booleans that are none',
+      'values that are not booleans',
       { externalIds: ['a'], cascade: 'true', deleteAll: 0, dryRun: null },
       ['cascade', 'deleteAll', 'dryRun'].map((name) => `${name}: must be true or false`),
     ],
@@ -295,7 +295,7 @@ describe('a wrong request is a 400 that names each fault with its place', () => 
     expect(answer.body.message).toBe(answer.body.errors?.[0]);
   });
 
-  test('all at once, where there are several: in query, header and body', async () => {
+  test('all faults at once: in query, header and body', async () => {
     const { status, body } = await send('POST', `${BATCH}?onconflict=x&dependencyWaitTimeout=-1`, {
       body: { resources: [1, {}] },
       headers: { 'idempotency-key': 'k'.repeat(256) },
@@ -347,7 +347,7 @@ describe('a wrong request is a 400 that names each fault with its place', () => 
   });
 });
 
-describe('what is not there is a 404 with data.error', () => {
+describe('an object that does not exist is a 404 with data.error', () => {
   test.each([
     ['POST', '/api/resources/nothing/batch', { resources }],
     ['PATCH', '/api/resources/nothing/batch', { resources }],
@@ -379,7 +379,7 @@ describe('what is not there is a 404 with data.error', () => {
   });
 });
 
-describe('a body that is not to be read', () => {
+describe('a body that is refused unread', () => {
   test.each([
     ['POST', BATCH],
     ['PATCH', BATCH],
@@ -528,7 +528,7 @@ describe('a batch', () => {
   const none = { queued: 0, pending: 0, succeeded: 0, failed: 0, expired: 0, skipped: 0, cancelled: 0 };
   const nothing = { created: 0, updated: 0, unchanged: 0, deleted: 0, cascaded: 0 };
 
-  test('that has succeeded', async () => {
+  test('that has succeeded is answered with its counts', async () => {
     const answer = await send('GET', `/api/batches/${batches.success}?includePendingDetails=`);
     const counts = { ...none, succeeded: 2 };
     const batch = shape({
@@ -542,7 +542,7 @@ describe('a batch', () => {
     expect([answer.status, answer.body]).toEqual([200, success(batch)]);
   });
 
-  test('that has failed items says which and why', async () => {
+  test('that has failed items names them and their errors', async () => {
     const { body } = await send('GET', `/api/batches/${batches.partial}?includePendingDetails=true`);
     const counts = { ...none, succeeded: 1, failed: 2 };
     expect(body.data).toEqual(
@@ -567,7 +567,7 @@ describe('a batch', () => {
     );
   });
 
-  test('that waits says for what and until when', async () => {
+  test('that waits names the missing references and the deadline', async () => {
     const { body } = await send('GET', `/api/batches/${batches.waiting}?includePendingDetails=true`);
     const counts = { ...none, pending: 1 };
     const pending = {
@@ -609,7 +609,7 @@ describe('a batch', () => {
     }
   });
 
-  test('tells the first 100 of its errors', async () => {
+  test('shows the first 100 of its errors', async () => {
     const own = new Tenant(drover);
     const { batch } = await own.uploaded(
       'Country',
@@ -621,7 +621,7 @@ describe('a batch', () => {
     expect(listed).toEqual({ ...batch, pendingResources: undefined, pendingResourcesTotal: undefined });
   });
 
-  test('has counts that add up at every moment, and is queued before everything and finished after it', async () => {
+  test('has counts that add up at every moment; it is queued first and finished last', async () => {
     const own = new Tenant(drover);
     const stages: Partial<Record<BatchStatus, number>> = { queued: 0, processing: 1, waiting: 1, partial_success: 2 };
     const id = await own.upload(
@@ -705,7 +705,7 @@ describe('a batch', () => {
     ]);
   });
 
-  test('is watched as server-sent events, and ends with 204 for who has seen the end', async () => {
+  test('is watched as server-sent events; a client that has seen the last one gets a 204', async () => {
     const path = `/api/batches/${batches.success}/events`;
     const response = await drover.app.request(path, { headers: { 'reach-tenant-id': tenant.tenant } });
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
@@ -837,7 +837,7 @@ describe('the OpenAPI document', () => {
     expect(validator.version).toBe('3.1');
   });
 
-  test('names each operation once, with the tenant header and what every route can answer', async () => {
+  test('names each operation once, with the tenant header and the answers that every route can give', async () => {
     const document = await load();
     const names = conformance.operations.map((operation) => operation.operationId);
     expect(new Set(names).size).toBe(names.length);
@@ -855,8 +855,8 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  test('was kept to by an answer of every operation: each success, 404 and 409 that it names was seen', () => {
-    // test/camunda has the answers of that façade
+  test('describes the answers that tests have seen: every success, 404 and 409 that it names occurred', () => {
+    // the answers of the Camunda façade are in test/api/camunda
     const operations = conformance.operations.filter(({ path }) => !path.startsWith('/engine-rest/'));
     const expected = operations.flatMap(({ operationId, responses }) =>
       Object.keys(responses)
@@ -867,7 +867,7 @@ describe('the OpenAPI document', () => {
     expect(expected.filter((one) => !conformance.seen.has(one))).toEqual([]);
   });
 
-  test('has a page that loads nothing from elsewhere', async () => {
+  test('has a page that loads nothing from other hosts', async () => {
     const page = await drover.app.request('/docs');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
     const sources = [...(await page.text()).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, source]) => source ?? '');

@@ -6,7 +6,7 @@ export interface Route {
   readonly method: string;
   /** With parameters in braces. */
   readonly path: string;
-  /** Names of its query parameters, and whether it takes a body, as the document says; absent where others are passed over. */
+  /** Names of its query parameters, and whether it takes a body, as the document says; absent if unknown ones are ignored. */
   readonly query?: readonly string[];
   readonly hasBody?: boolean;
 }
@@ -16,10 +16,10 @@ interface Documented {
   readonly requestBody?: object;
 }
 
-/** Its requests are read as an engine reads them: what it does not know it passes over. */
+/** Reads its requests as a Camunda engine does: it ignores names that it does not know. */
 const CAMUNDA = '/engine-rest/';
 
-/** Every route that answers about somebody's data. */
+/** Every route that answers about data of a tenant or a platform. */
 export async function everyRoute(app: OpenAPIHono<ApiEnv>): Promise<Route[]> {
   const document = (await (await app.request('/openapi.json')).json()) as {
     paths: Record<string, Record<string, Documented>>;
@@ -27,7 +27,7 @@ export async function everyRoute(app: OpenAPIHono<ApiEnv>): Promise<Route[]> {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { parameters, requestBody }]) => ({
       method: method.toUpperCase(),
-      // the jobs of a batch have an id that is made of the batch's
+      // the id of a batch's jobs contains the id of the batch
       path: path.replace('{jobDefinitionId}', '{batchId}'),
       ...(!path.startsWith(CAMUNDA) && {
         query: parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name),

@@ -9,23 +9,23 @@ import { hostileJson, hostileText, nearlyResource, nearlySchema } from './hostil
 const REQUESTS = process.env.CI === 'true' ? 5_000 : 600;
 /** No request takes longer, in ms. */
 const LIMIT_MS = 2_000;
-/** Ids of a kind that are remembered. */
+/** Ids of each kind that are remembered. */
 const KEPT = 20;
 
 let drover: Drover;
 let routes: Route[];
-/** Ids that are there, for path parameters that are nearly right. */
+/** Existing ids, for path parameters that are nearly right. */
 const known: Record<string, string[]> = {
   batchId: [],
   instanceId: ['nobody'],
   externalId: ['a', 'b', 'c'],
   schemaDefinitionNameOrId: ['thing'],
-  // the type of most resources stays
+  // the type of most resources is kept
   nameOrId: ['spare'],
 };
 
 beforeAll(async () => {
-  // the limit of time is for what is asked, not for what other files have left running
+  // the time limit is meant for these requests, not for what other files have left running
   const namespace = await createNamespace(inject('temporalAddress'));
   drover = await Drover.start({ environment: { TEMPORAL_NAMESPACE: namespace } });
   routes = [
@@ -107,7 +107,7 @@ const queryValue = fc.oneof(
     '-createdAt',
   ),
 );
-/** What a header can hold at all. */
+/** The characters that a header can hold. */
 const headerText = hostileText.map((text) => text.replace(/[^\x20-\x7e\xa0-\xff]/g, '').trim());
 
 const shot = (): fc.Arbitrary<Shot> =>
@@ -128,7 +128,7 @@ const shot = (): fc.Arbitrary<Shot> =>
     }),
   );
 
-/** Mostly what a route takes, each once: anything else is refused before much of the request is looked at. */
+/** Mostly the parameters of a route, each once: otherwise the request is refused before most of it is checked. */
 function queryFor({ query }: Route): fc.Arbitrary<Shot['query']> {
   const any = fc.array(fc.tuple(fc.oneof(fc.constantFrom(...QUERY_NAMES), hostileText), queryValue), { maxLength: 3 });
   if (query === undefined) return fc.oneof(fc.constant([]), any);
@@ -142,7 +142,7 @@ function queryFor({ query }: Route): fc.Arbitrary<Shot['query']> {
   );
 }
 
-/** Routes whose bodies go furthest are asked more often. */
+/** Routes that process their bodies most deeply are called more often. */
 const startsSomething = (): Route[] =>
   routes.filter(({ method, path }) => method !== 'GET' && /\/(batch|delete)$|^\/partner\//.test(path));
 
@@ -234,7 +234,7 @@ function bodyFor({ method, path }: Route): fc.Arbitrary<unknown> {
   return fc.record({ resources: fc.array(nearlyResource, { minLength: 1, maxLength: 5 }) });
 }
 
-/** JSON, now and then broken off, or no JSON at all. */
+/** JSON, sometimes cut off, or no JSON at all. */
 const text = (json: fc.Arbitrary<unknown>): fc.Arbitrary<string> =>
   fc.oneof(
     { weight: 20, arbitrary: json.map((value) => JSON.stringify(value) ?? '') },
@@ -242,7 +242,7 @@ const text = (json: fc.Arbitrary<unknown>): fc.Arbitrary<string> =>
     { weight: 1, arbitrary: hostileText },
   );
 
-/** Percent-encodes bytes, whole characters or not: what a hostile client puts on the line. */
+/** Percent-encodes bytes, whole characters or not, as a hostile client may send them. */
 const encoded = (text: string): string =>
   [...Buffer.from(text, 'utf8')]
     .map((byte) =>
@@ -287,15 +287,17 @@ test(`${REQUESTS} hostile requests over every route: never a 500, never a stack 
   const statuses = new Map<number, number>();
   await fc.assert(
     fc.asyncProperty(shot(), async (it) => {
-      let told = await fire(it);
-      // a machine that does something else meanwhile is no fault of the request
-      for (let tries = 0; told.ms > LIMIT_MS && tries < 2; tries++) told = await fire(it);
-      statuses.set(told.status, (statuses.get(told.status) ?? 0) + 1);
-      const seen = `${it.route.method} ${urlOf(it)} -> ${told.status} ${told.text.slice(0, 300)}`;
-      expect(told.status, seen).toBeLessThan(500);
-      expect(told.text, seen).not.toMatch(/\bat \S+ \(.*:\d+:\d+\)|node_modules|\.ts:\d+|MongoServerError|MongoError/);
-      expect(told.ms, seen).toBeLessThan(LIMIT_MS);
-      remember(told);
+      let answer = await fire(it);
+      // if the machine is busy with something else, the request is not at fault
+      for (let tries = 0; answer.ms > LIMIT_MS && tries < 2; tries++) answer = await fire(it);
+      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+      const seen = `${it.route.method} ${urlOf(it)} -> ${answer.status} ${answer.text.slice(0, 300)}`;
+      expect(answer.status, seen).toBeLessThan(500);
+      expect(answer.text, seen).not.toMatch(
+        /\bat \S+ \(.*:\d+:\d+\)|node_modules|\.ts:\d+|MongoServerError|MongoError/,
+      );
+      expect(answer.ms, seen).toBeLessThan(LIMIT_MS);
+      remember(answer);
     }),
     { numRuns: REQUESTS, endOnFailure: true, ...(process.env.FUZZ_SEED && { seed: Number(process.env.FUZZ_SEED) }) },
   );
@@ -309,7 +311,7 @@ test(`${REQUESTS} hostile requests over every route: never a 500, never a stack 
   await expectNothingBroken();
 }, 600_000);
 
-/** What requests have made is what later ones are about. */
+/** Later requests use the ids that earlier ones have created. */
 function remember({ status, text }: DeliveryState): void {
   if (status !== 201 && status !== 202) return;
   const { batchId, name } = (JSON.parse(text) as { data: { batchId?: string; name?: string } }).data;
@@ -322,19 +324,19 @@ function remember({ status, text }: DeliveryState): void {
 function keep(parameter: string, value: string): void {
   const values = known[parameter] ?? [];
   values.push(value);
-  // the first is the one that always works
+  // the first value always works
   if (values.length > KEPT) values.splice(1, 1);
 }
 
-/** What was accepted comes to its end, without a bug; and a proper request is carried out as ever. */
+/** Accepted batches finish without a bug, and a valid request still succeeds. */
 async function expectNothingBroken(): Promise<void> {
   const { database } = drover.services;
   for (const batch of await batchesIn(database).find({ suspended: true }).toArray()) {
     await drover.request('POST', `/api/batches/${batch._id}/resume`, { tenant: batch.tenant });
   }
-  const isSettled = async (): Promise<number> =>
+  const unfinished = async (): Promise<number> =>
     batchesIn(database).countDocuments({ deletedAt: { $exists: false }, status: { $in: ['queued', 'processing'] } });
-  await expect.poll(isSettled, { timeout: 60_000, interval: 200 }).toBe(0);
+  await expect.poll(unfinished, { timeout: 60_000, interval: 200 }).toBe(0);
   const internal = await batchesIn(database)
     .find({ 'result.errorCodes.internal': { $gt: 0 } })
     .toArray();

@@ -22,7 +22,7 @@ afterAll(() => drover.stop());
 
 interface DeliveryState {
   readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, whatever their shape
+  // biome-ignore lint/suspicious/noExplicitAny: tests read answers of any shape
   readonly body: any;
 }
 
@@ -32,7 +32,7 @@ async function send(
   body?: string | object,
   headers: Record<string, string> = {},
 ): Promise<DeliveryState> {
-  const { result: told, ms } = await leastMs(async () => {
+  const { result: answer, ms } = await leastMs(async () => {
     const response = await drover.app.request(path, {
       method,
       headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
@@ -41,25 +41,25 @@ async function send(
     return { status: response.status, body: await response.json() };
   });
   expect(ms, `${method} ${path}`).toBeLessThan(LIMIT_MS);
-  return told;
+  return answer;
 }
 
 describe('operators of MongoDB', () => {
   test.each([{ $ne: null }, { $gt: '' }, { $where: 'sleep(5000)' }, { $regex: '.*' }, ['t0']])(
     'are no external id to delete: %j',
     async (operator) => {
-      const told = await send('DELETE', '/api/resources/thing/batch', { externalIds: [operator] });
-      expect(told.status).toBe(400);
-      expect(told.body.errors).toEqual(['externalIds[0]: must be a string of 1 to 256 whole characters']);
+      const answer = await send('DELETE', '/api/resources/thing/batch', { externalIds: [operator] });
+      expect(answer.status).toBe(400);
+      expect(answer.body.errors).toEqual(['externalIds[0]: must be a string of 1 to 256 whole characters']);
     },
   );
 
-  test('are no batch of the Extracta path', async () => {
-    const told = await send('DELETE', '/api/v1/documentClassification/deleteBatch', {
+  test('name no batch in the path of Extracta', async () => {
+    const answer = await send('DELETE', '/api/v1/documentClassification/deleteBatch', {
       classificationId: { $ne: null },
       batchId: { $gt: '' },
     });
-    expect([told.status, told.body.status]).toEqual([400, 'error']);
+    expect([answer.status, answer.body.status]).toEqual([400, 'error']);
   });
 
   test('in field names and values are data like any other', async () => {
@@ -83,17 +83,17 @@ describe('operators of MongoDB', () => {
   });
 });
 
-test('"__proto__" and its like are names like any other, and reach no prototype', async () => {
+test('"__proto__" and similar names are ordinary names, and reach no prototype', async () => {
   const schema =
     '{"name":"proto","schema":{"type":"object","properties":{"__proto__":{"type":"object"},"constructor":{"type":"object"},"toString":{}}}}';
   expect((await send('POST', '/partner/schema-definitions', schema)).status).toBe(201);
   const resource =
     '{"externalId":"p","__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},"toString":1}';
-  const told = await send('POST', '/api/resources/proto/batch', `{"resources":[${resource}]}`);
-  expect(told.status).toBe(202);
+  const answer = await send('POST', '/api/resources/proto/batch', `{"resources":[${resource}]}`);
+  expect(answer.status).toBe(202);
   const outside = `{"__proto__":{"polluted":true},"resources":[${resource}]}`;
   expect((await send('POST', '/api/resources/proto/batch', outside)).status).toBe(400);
-  expect((await drover.ended(told.body.data.batchId)).status).toBe('success');
+  expect((await drover.ended(answer.body.data.batchId)).status).toBe('success');
   const stored = (await send('GET', '/api/resources/proto/p')).body.data.data;
   expect(JSON.stringify(stored)).toContain('"__proto__":{"polluted":true}');
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
@@ -116,7 +116,7 @@ describe('a schema definition', () => {
   test.each([
     ['10,000 properties', { properties: many(10_000, () => ({ type: 'string' })) }],
     [
-      'references that lead back to themselves',
+      'references that refer to themselves',
       { properties: { a: { $ref: '#/properties/b' }, b: { $ref: '#/properties/a' } } },
     ],
     ['a reference to the root as all of it', { allOf: [{ $ref: '#' }] }],
@@ -135,10 +135,10 @@ describe('a schema definition', () => {
     ['a pattern that repeats repetitions', { properties: { a: { pattern: '((a{1,500}){1,500}){1,500}' } } }],
     ['1,000 patterns', { properties: many(1_000, () => ({ pattern: '(a|b|c){1,300}' })) }],
     ['100,000 values', { properties: { a: { enum: Array.from({ length: 100_000 }, (_, n) => `v${n}`) } } }],
-    ['$id of somebody else', { properties: { a: { $id: 'http://json-schema.org/draft-07/schema' } } }],
+    ['$id of another document', { properties: { a: { $id: 'http://json-schema.org/draft-07/schema' } } }],
   ])('with %s is a 400 at once', async (what, schema) => {
-    const told = await define(`refused-${what.length}`, schema);
-    expect([told.status, told.body.errors?.length]).toEqual([400, expect.any(Number)]);
+    const answer = await define(`refused-${what.length}`, schema);
+    expect([answer.status, answer.body.errors?.length]).toEqual([400, expect.any(Number)]);
   });
 
   test.each([
@@ -188,7 +188,7 @@ describe('a body', () => {
   });
 
   test.each(all)(
-    'of more members than can be parsed in passing is a 400 before it is parsed: %s %s',
+    'with more members than can be parsed quickly is a 400 before it is parsed: %s %s',
     async (method, path) => {
       const members = Array.from({ length: 600_000 }, (_, n) => `"${n.toString(36)}":1`).join(',');
       const parse = vi.spyOn(JSON, 'parse');
@@ -208,33 +208,33 @@ describe('a body', () => {
     ['DELETE', 'externalIds', '{}'],
   ])('with millions of wrong entries is a 400 that names a hundred at most: %s %s %s', async (method, name, entry) => {
     const entries = `${`${entry},`.repeat(5_000_000)}${entry}`;
-    const told = await send(method, '/api/resources/thing/batch', `{"${name}":[${entries}]}`);
-    expect([told.status, told.body.errors.length <= 100]).toEqual([400, true]);
+    const answer = await send(method, '/api/resources/thing/batch', `{"${name}":[${entries}]}`);
+    expect([answer.status, answer.body.errors.length <= 100]).toEqual([400, true]);
   });
 
   test('with a resource that is nested deeply fails that item alone', async () => {
     const deep = `${'{"a":'.repeat(200_000)}1${'}'.repeat(200_000)}`;
-    const told = await send(
+    const answer = await send(
       'POST',
       '/api/resources/thing/batch',
       `{"resources":[{"externalId":"deep","note":${deep}},{"externalId":"flat"}]}`,
     );
-    expect(told.status).toBe(202);
-    expect((await drover.ended(told.body.data.batchId)).counts).toMatchObject({ succeeded: 1, failed: 1 });
+    expect(answer.status).toBe(202);
+    expect((await drover.ended(answer.body.data.batchId)).counts).toMatchObject({ succeeded: 1, failed: 1 });
   });
 
   test('with a hundred thousand fields in one resource fails that item alone', async () => {
     const fields = Array.from({ length: 100_000 }, (_, n) => `"f${n}":1`).join(',');
-    const told = await send(
+    const answer = await send(
       'POST',
       '/api/resources/thing/batch',
       `{"resources":[{"externalId":"wide",${fields}},{"externalId":"narrow"}]}`,
     );
-    expect(told.status).toBe(202);
-    expect((await drover.ended(told.body.data.batchId)).counts).toMatchObject({ succeeded: 1, failed: 1 });
+    expect(answer.status).toBe(202);
+    expect((await drover.ended(answer.body.data.batchId)).counts).toMatchObject({ succeeded: 1, failed: 1 });
   });
 
-  test('with nested alternatives of the Camunda query is no stack overflow', async () => {
+  test('with nested alternatives of the Camunda query causes no stack overflow', async () => {
     const nested = `${'{"orQueries":['.repeat(20_000)}{}${']}'.repeat(20_000)}`;
     expect((await send('POST', '/engine-rest/process-instance', nested)).status).toBe(400);
     expect(
@@ -257,7 +257,7 @@ describe('characters', () => {
     for (const method of ['POST', 'PATCH']) {
       const id = await drover.upload('thing', [{ externalId: 'h' }]);
       await drover.ended(id);
-      const told = await send(method, '/api/resources/thing/batch?ignoreUnknownFields=true', {
+      const answer = await send(method, '/api/resources/thing/batch?ignoreUnknownFields=true', {
         resources: [
           { externalId: 'h\ud800' },
           { externalId: 'h', note: '\udc00\ud800' },
@@ -266,9 +266,9 @@ describe('characters', () => {
           { externalId: 'h', note },
         ],
       });
-      expect(told.status).toBe(202);
-      await drover.ended(told.body.data.batchId);
-      const items = await drover.items(told.body.data.batchId);
+      expect(answer.status).toBe(202);
+      await drover.ended(answer.body.data.batchId);
+      const items = await drover.items(answer.body.data.batchId);
       expect(items.map(({ errors }) => errors)).toEqual([
         [{ code: 'invalid_external_id', field: 'externalId', message: expect.stringMatching(/half of a character/) }],
         [{ code: 'validation', field: 'note', message: '"note" holds half of a character (a lone surrogate)' }],
@@ -297,16 +297,16 @@ describe('characters', () => {
       ['PUT', `${definitions}/thing`, { schema: { type: 'object', title: half } }, /^schema\.title: holds half/],
     ];
     for (const [method, path, body, fault] of refused) {
-      const told = await send(method, path, body);
-      expect([path, told.status, told.body.errors?.[0]]).toEqual([path, 400, expect.stringMatching(fault)]);
+      const answer = await send(method, path, body);
+      expect([path, answer.status, answer.body.errors?.[0]]).toEqual([path, 400, expect.stringMatching(fault)]);
     }
-    // what cannot be decoded is no half of a character, and no UTF-8
+    // bytes that cannot be decoded are no half of a character, and no UTF-8
     for (const path of ['/api/batches?cursor=%ED%A0%80', '/api/resources/thing/-?externalId=%ED%A0%80'])
       expect([path, (await send('GET', path)).status]).toEqual([path, 400]);
   });
 });
 
-test('a cursor that was changed, of another list or of nobody is a 400', async () => {
+test('a cursor that was changed, that belongs to another list or that was never issued is a 400', async () => {
   const lists = [
     '/api/batches',
     '/api/resources/thing',
@@ -326,28 +326,28 @@ test('a cursor that was changed, of another list or of nobody is a 400', async (
       Buffer.from(JSON.stringify(value)).toString('base64url'),
     );
     for (const wrong of [...others, ...changed, ...forged, ...HOSTILE_TEXTS.filter((text) => text !== '')]) {
-      const told = await send(
+      const answer = await send(
         'GET',
         `${path}?limit=1&cursor=${encodeURIComponent(wrong.replace(/\p{Surrogate}/gu, '\ufffd'))}`,
       );
-      // a change may leave what the cursor says as it was
+      // a change may leave the meaning of the cursor as it was
       const isSame = Buffer.from(wrong, 'base64url').equals(Buffer.from(cursor, 'base64url'));
-      expect([path, wrong, told.status]).toEqual([path, wrong, isSame ? 200 : 400]);
+      expect([path, wrong, answer.status]).toEqual([path, wrong, isSame ? 200 : 400]);
     }
   }
 });
 
-test('an id of the wrong shape is not there, at every route that takes one', async () => {
+test('an id of the wrong shape is not found, at every route that takes one', async () => {
   for (const { method, path } of await everyRoute(drover.app)) {
     if (!path.includes('{batchId}')) continue;
     for (const [at, text] of HOSTILE_TEXTS.entries()) {
       if (at % 4 !== 0 || text === '' || /^\.{1,2}$|[\ud800-\udfff]|^(count|statistics|delete)$/.test(text)) continue;
-      const told = await send(
+      const answer = await send(
         method,
         fill(path, { batchId: text }),
         /suspended|retries/.test(path) ? { suspended: true, retries: 1 } : undefined,
       );
-      expect([method, path, text, told.status]).toEqual([
+      expect([method, path, text, answer.status]).toEqual([
         method,
         path,
         text,

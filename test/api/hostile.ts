@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 
-/** Values that somebody sends who wants to see the service break. */
+/** Values that an attacker sends to break the service. */
 
 export const HOSTILE_TEXTS: readonly string[] = [
   '',
@@ -100,7 +100,7 @@ export const HOSTILE_TEXTS: readonly string[] = [
   '٣',
 ];
 
-/** Keys that mean something to JavaScript, to MongoDB or to JSON Schema. */
+/** Keys that have a meaning in JavaScript, MongoDB or JSON Schema. */
 const HOSTILE_KEYS: readonly string[] = [
   '__proto__',
   'constructor',
@@ -132,7 +132,7 @@ const HOSTILE_KEYS: readonly string[] = [
   'parent',
 ];
 
-/** `JSON.stringify` writes `__proto__` of an object only where it is its own. */
+/** `JSON.stringify` writes `__proto__` of an object only if it is an own property. */
 function ownEntries(entries: readonly (readonly [string, unknown])[]): Record<string, unknown> {
   const object: Record<string, unknown> = {};
   for (const [key, value] of entries)

@@ -12,7 +12,7 @@ import { inProcessClient } from '../harness/in-process-client.ts';
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, whatever their shape
+  // biome-ignore lint/suspicious/noExplicitAny: tests read answers of any shape
   readonly body: any;
 }
 
@@ -27,7 +27,7 @@ export class OwnApi extends InProcessDrover {
     return this.stop();
   }
 
-  /** Sends a request as it stands, for tests of answers; text is sent as it is. */
+  /** Sends a request for tests of answers; a text body is sent unchanged. */
   async send(method: string, path: string, body?: unknown, tenant = 'default'): Promise<Answer> {
     const response = await this.app.request(path, {
       method,

@@ -8,7 +8,7 @@ import { openServices } from '../../api/server.ts';
 import { loadConfig } from '../../process/config.ts';
 import { withCollection } from '../../testkit/replaced-collection.ts';
 
-/** An API in a process of its own, for tests that kill it in the middle of a request; see `spawnApi`. */
+/** An API process for tests that kill it in the middle of a request; see `spawnApi`. */
 const services = await openServices(loadConfig(), pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }));
 const [name = '', method = ''] = (process.env.KILL_AFTER ?? '').split('.');
 const original = services.database.collection(name);

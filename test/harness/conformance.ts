@@ -19,18 +19,18 @@ export interface Operation {
 export const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 export const UTC_DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-/** Its answers are those of an engine: ids and dates are as that writes them. */
+/** Answers with the ids and dates of a Camunda engine. */
 const CAMUNDA = '/engine-rest/';
-/** What is no part of the OpenAPI document. */
+/** Paths that are not part of the OpenAPI document. */
 const UNDOCUMENTED = /^\/(docs|openapi\.json|healthz|readyz|metrics)(\/|$)/;
 
 /**
- * The OpenAPI document as the measure of real answers. Taken strictly: an answer has a documented status and content type, and
+ * Checks real answers against the OpenAPI document, strictly: an answer has a documented status and content type, and
  * no field that the document does not name.
  */
 export class Conformance {
   readonly operations: readonly Operation[];
-  /** `operationId status` of every answer that was looked at. */
+  /** `operationId status` of every answer that was checked. */
   readonly seen = new Set<string>();
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true });
   readonly #validators = new Map<object, ValidateFunction>();
@@ -45,7 +45,7 @@ export class Conformance {
     );
   }
 
-  /** From now on every answer of this Drover's API is looked at; one that does not conform fails its request. */
+  /** From now on every answer of this Drover's API is checked; an answer that does not conform fails its request. */
   static async watch(drover: Drover): Promise<Conformance> {
     const { app } = drover;
     const request = app.request;
@@ -60,7 +60,7 @@ export class Conformance {
     return conformance;
   }
 
-  /** What is wrong with an answer; the answer can still be read. */
+  /** The faults of an answer; the answer can still be read afterwards. */
   async faultsOf(method: string, target: string, response: Response): Promise<string[]> {
     const { pathname } = new URL(target, 'http://localhost');
     if (UNDOCUMENTED.test(pathname)) return [];
@@ -84,7 +84,7 @@ export class Conformance {
     return pathname.startsWith(CAMUNDA) ? faults : [...faults, ...namedFaults(body, '')];
   }
 
-  /** What an engine does not have is refused in its shape. */
+  /** A path that the Camunda engine does not have is refused with an error in the engine's shape. */
   async #refusedByEngine(method: string, response: Response): Promise<string[]> {
     if (method === 'HEAD') return [];
     if (![401, 404, 405].includes(response.status)) return ['is not documented'];
@@ -101,7 +101,7 @@ export class Conformance {
         template.every((part, at) => part.startsWith('{') || part === parts[at])
       );
     });
-    // a literal path goes before one with parameters
+    // a literal path has precedence over one with parameters
     return fitting.sort((a, b) => a.path.split('{').length - b.path.split('{').length)[0];
   }
 
@@ -119,7 +119,7 @@ async function jsonOf(response: Response): Promise<unknown> {
   return response.clone().json();
 }
 
-/** No object has fields that its schema does not name. */
+/** Closes every schema: no object may have fields that its schema does not name. */
 function close(node: Node): Node {
   const copy = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, closeAny(value)]));
   const isObject = copy.type === 'object' && copy.properties !== undefined && copy.additionalProperties === undefined;
@@ -131,7 +131,7 @@ function closeAny(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? close(value as Node) : value;
 }
 
-/** References of a schema that stands alone lead into the document. */
+/** Resolves the references of a schema taken out of the document. */
 function rebased(schema: Node): Node {
   return JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"openapi#/'));
 }

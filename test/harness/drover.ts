@@ -28,13 +28,13 @@ export interface RequestOptions extends CallerOptions {
   readonly body?: unknown;
 }
 
-/** How soon a batch is looked at again, in ms: each look is a query of its workflow, which takes CPU of all processes. */
+/** First interval between two reads of a batch, in ms: each read is a query of its workflow, which takes CPU of all processes. */
 const FIRST_POLL_MS = 20;
 const LAST_POLL_MS = 200;
-/** A tenth of what was waited so far: what comes soon is seen soon. */
+/** A tenth of the time waited so far: a state that comes soon is seen soon. */
 const POLL_SHARE = 0.1;
 
-/** A database and a task queue of its own, on the servers that the run shares. @param environment overrides the configuration. */
+/** A database and a task queue of its own, on the shared servers of the run. @param environment overrides the configuration. */
 export const installedForTest = (environment: Readonly<Record<string, string>> = {}) => ({
   mongodbUri: inject('mongodbUri'),
   temporalAddress: inject('temporalAddress'),
@@ -45,7 +45,7 @@ export const installedForTest = (environment: Readonly<Record<string, string>> =
 
 /** A whole Drover of one test file. */
 export class Drover extends InProcessDrover {
-  /** @param options `worker: false` starts none; `environment` overrides the configuration; without a `logger` nothing is logged. */
+  /** @param options `worker: false` starts no worker; `environment` overrides the configuration; without a `logger` nothing is logged. */
   static async start({
     worker,
     environment,
@@ -56,9 +56,9 @@ export class Drover extends InProcessDrover {
     logger?: Logger;
   } = {}): Promise<Drover> {
     const installed = installedForTest({
-      // a killed worker's items go on soon
+      // the items of a killed worker continue soon
       ACTIVITY_TIMEOUT_SECONDS: '5',
-      // tests hold several at a checkpoint, and let others go on
+      // tests hold several activities at a checkpoint, and let others pass
       WRITERS_PER_WORKER: '12',
       ...environment,
     });
@@ -67,7 +67,7 @@ export class Drover extends InProcessDrover {
     return drover;
   }
 
-  /** Sends a request as it stands, for tests of status, headers and bodies; `body` is sent as JSON unless it is text or bytes. */
+  /** Sends a request unchanged, for tests of status, headers and bodies; `body` is sent as JSON unless it is text or bytes. */
   async request<T = unknown>(
     method: string,
     path: string,
@@ -91,7 +91,7 @@ export class Drover extends InProcessDrover {
     return inProcessClient(this.app, caller);
   }
 
-  /** Defines a schema; its properties, and what else the definition takes. @returns its id. */
+  /** Defines a schema by its properties and further fields of the definition. @returns its id. */
   async define(
     name: string,
     properties: object,
@@ -129,7 +129,7 @@ export class Drover extends InProcessDrover {
     return this.client(caller).batches.get(batchId, { includePendingDetails: true });
   }
 
-  /** Waits for a state of a batch, which may finish and be retried meanwhile. @throws after `timeoutMs`, with the last state seen. */
+  /** Waits for a state of a batch; the batch may finish and be retried meanwhile. @throws after `timeoutMs`, with the last state seen. */
   async until(
     batchId: string,
     isThere: (batch: Batch) => boolean,
@@ -140,7 +140,7 @@ export class Drover extends InProcessDrover {
     for (;;) {
       const batch = await this.batch(batchId, options);
       if (isThere(batch)) return batch;
-      if (Date.now() > deadline) throw new Error(`batch ${batchId} did not get there: ${JSON.stringify(batch)}`);
+      if (Date.now() > deadline) throw new Error(`batch ${batchId} did not reach the state: ${JSON.stringify(batch)}`);
       const pauseMs = Math.min(LAST_POLL_MS, Math.max(FIRST_POLL_MS, (Date.now() - begun) * POLL_SHARE));
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
@@ -155,7 +155,7 @@ export class Drover extends InProcessDrover {
   }
 
   /**
-   * Holds the activities that come by a checkpoint, until `open` is called.
+   * Holds the activities that reach a checkpoint, until `open` is called.
    * @returns `reached`, which resolves when the first one is held.
    */
   holdAt(checkpoint: Checkpoint): { readonly reached: Promise<void>; open(): void } {
@@ -177,13 +177,13 @@ export class Drover extends InProcessDrover {
   }
 }
 
-/** Most callers send no key. */
+/** Most callers send no Idempotency-Key. */
 const WITHOUT_KEY = { idempotencyKey: null } as const;
 
 /**
- * Starts a script on a Drover's servers, in a process of its own.
+ * Starts a script in a process of its own, on a Drover's servers.
  * @param script from this folder.
- * @param ready matches the line that it puts out when it is ready.
+ * @param ready matches the line that the script prints when it is ready.
  */
 export function spawnScript(
   { config }: Pick<Drover, 'config'>,
@@ -199,7 +199,7 @@ export function spawnScript(
   });
 }
 
-/** Where a Drover's servers are, and what of them is its own: as variables of the environment. */
+/** The addresses of a Drover's servers, its database and its task queue, as environment variables. */
 export const addressesOf = (config: Config) => ({
   MONGODB_URI: config.MONGODB_URI,
   MONGODB_DATABASE: config.MONGODB_DATABASE,
@@ -210,7 +210,7 @@ export const addressesOf = (config: Config) => ({
 
 /**
  * Starts a worker process on a Drover's servers.
- * @param killAt the process kills itself with SIGKILL at the `nth` time that an activity comes by this checkpoint.
+ * @param killAt the process kills itself with SIGKILL at the `nth` time that an activity reaches this checkpoint.
  */
 export function spawnWorker(drover: Drover, killAt?: { checkpoint: Checkpoint; nth?: number }): Promise<Program> {
   return spawnScript(drover, '../../testkit/worker-process.ts', /^ready$/, {

@@ -2,16 +2,16 @@ import { createClient, type DroverClient } from '@drover/client';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiEnv } from '../../api/http/context.ts';
 
-/** No test fails because this machine is slow to answer it, in ms. */
+/** Longest wait for an answer, in ms: no test fails because this machine is slow. */
 const ANSWER_TIMEOUT_MS = 300_000;
 
-/** Whose request it is. */
+/** The tenant of a request. */
 export interface CallerOptions {
   readonly headers?: Record<string, string>;
   readonly tenant?: string;
 }
 
-/** A client of an API in this process; nothing is repeated. */
+/** A client of an API in this process; no request is repeated. */
 export function inProcessClient(
   app: Pick<OpenAPIHono<ApiEnv>, 'request'>,
   { tenant, headers = {} }: CallerOptions = {},

@@ -10,7 +10,7 @@ import type { Program } from '../../testkit/program.ts';
 import { batchWorkflowId, RECOVERY_WORKFLOW_TYPE, type RecoverResult } from '../../workflows/messages.ts';
 import { type Drover, spawnScript } from './drover.ts';
 
-/** What processes that died have left behind, and who mends it. */
+/** Makes the states that died processes leave behind, and runs the recovery that repairs them. */
 
 type Request = Instruction<ResourceBatch> &
   Pick<ResourceBatchRequest, 'idempotency'> & { readonly items: readonly NewItem[] };
@@ -48,7 +48,7 @@ export const acceptedUpload = (
 /** Time that a test waits for the end of a workflow, in ms. */
 const RESULT_TIMEOUT_MS = 50_000;
 
-/** Waits for the end of a workflow for longer than an API gives a call to Temporal. */
+/** Waits for the end of a workflow, longer than an API process waits for a call to Temporal. */
 export const withTimeForResult = <T>({ services: { client } }: Drover, wait: () => Promise<T>): Promise<T> =>
   client.withDeadline(Date.now() + RESULT_TIMEOUT_MS, wait);
 
@@ -64,7 +64,7 @@ export async function recoverNow(drover: Drover): Promise<RecoverResult> {
   );
 }
 
-/** Run ids of a batch's executions that Temporal still has: of those given, and those that visibility knows. */
+/** Run ids of a batch's executions that Temporal still has: those of the given ids, and those that visibility lists. */
 export async function executionsOf(
   { services }: Drover,
   batchId: string,
@@ -87,7 +87,7 @@ export async function executionsOf(
   return [...found];
 }
 
-/** What is stored of waiting in a tenant of the embedded platform. */
+/** The waits that are stored in a tenant of the embedded platform. */
 export async function waitsOf(database: Database, tenant: string): Promise<{ key: string }[]> {
   const documents = [
     ...(await waitsIn(database).find({}).toArray()),
@@ -96,7 +96,7 @@ export async function waitsOf(database: Database, tenant: string): Promise<{ key
   return documents.filter(({ key }) => key.startsWith(`default/${encodeURIComponent(tenant)}/`));
 }
 
-/** Everything that a database holds of a batch, apart from the records of writes in its resources. */
+/** Every document of a batch in a database, except the write records of its resources. */
 export async function tracesOf({ services }: Drover, batchId: string): Promise<string[]> {
   const { db } = batchesIn(services.database);
   const traces: string[] = [];

@@ -11,13 +11,13 @@ import type { Drover } from './drover.ts';
 export interface Uploaded {
   readonly batch: Batch;
   readonly items: readonly Item[];
-  /** Of each item its action, or the codes of its errors. */
+  /** The action of each item, or the codes of its errors. */
   readonly outcomes: readonly string[];
 }
 
 let tenants = 0;
 
-/** A tenant of its own, so that tests that share a Drover do not meet. Can be given where a request takes its tenant from. */
+/** A tenant for one test, so that tests that share a Drover do not meet. It is accepted where a request takes its tenant from. */
 export class Tenant {
   readonly tenant: string;
   readonly #drover: Drover;
@@ -32,12 +32,12 @@ export class Tenant {
     return this.#drover.upload(schema, resources, options, this);
   }
 
-  /** Uploads, and waits for the end. */
+  /** Uploads, and waits for the end of the batch. */
   async uploaded(schema: string, resources: readonly object[], options: UploadOptions = {}): Promise<Uploaded> {
     return this.#over(await this.upload(schema, resources, options));
   }
 
-  /** Patches, and waits for the end. */
+  /** Patches, and waits for the end of the batch. */
   async patched(schema: string, resources: readonly object[], options: PatchOptions = {}): Promise<Uploaded> {
     return this.#over(await this.#drover.patch(schema, resources, options, this));
   }
@@ -60,7 +60,7 @@ export class Tenant {
     return this.#drover.waiting(batchId, this);
   }
 
-  /** A batch as its own workflow sees it, however long that takes to answer. */
+  /** The state of a batch as its workflow reports it, however long the answer takes. */
   now(batchId: string): Promise<Batch> {
     return this.#drover.until(batchId, (batch) => batch.source === 'workflow' || batch.completedAt !== undefined, this);
   }
@@ -69,7 +69,7 @@ export class Tenant {
     return this.#drover.items(batchId, this);
   }
 
-  /** A resource as readers see it; null where there is none. */
+  /** A resource as readers see it; null if it does not exist. */
   async stored(schema: string, externalId: string): Promise<Resource | null> {
     try {
       return await this.#drover.client(this).resources.get(schema, externalId);

@@ -1,12 +1,12 @@
 import { SignJWT, UnsecuredJWT } from 'jose';
 
-/** Tokens for tests of an API that asks for them. */
+/** Tokens for tests of an API that requires them. */
 
 export const SECRET = 'a secret of tests that is long enough';
 export const ISSUER = 'https://issuer.test';
 export const AUDIENCE = 'drover-test';
 
-/** Environment of an API that takes `signed` tokens. */
+/** Environment of an API that accepts `signed` tokens. */
 export const TOKEN_ENVIRONMENT = { JWT_SECRET: SECRET, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE };
 
 export interface Claims {
@@ -36,7 +36,7 @@ export function signed(claims: Claims, { secret = SECRET, alg = 'HS256' } = {}):
   return new SignJWT(payload(claims)).setProtectedHeader({ alg }).sign(new TextEncoder().encode(secret));
 }
 
-/** `alg: none`: claims that nobody has signed. */
+/** A token with `alg: none`: its claims are not signed. */
 export const unsigned = (claims: Claims): string => new UnsecuredJWT(payload(claims)).encode();
 
 export const bearer = (token: string): { authorization: string } => ({ authorization: `Bearer ${token}` });

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-/** Loaded before a program: signals make errors that nobody catches. */
+/** Loaded before a program: signals then cause uncaught errors. */
 const FAULTS = `data:text/javascript,
 process.on('SIGUSR2', () => { Promise.reject(new Error('rejected by the test')); });
 process.on('SIGHUP', () => { throw new Error('thrown by the test'); });`.replaceAll('\n', '');
@@ -36,15 +36,13 @@ describe.each(PROGRAMS)('$name', ({ script, ready }) => {
     ['SIGUSR2', 'unhandledRejection', 'rejected by the test'],
     ['SIGHUP', 'uncaughtException', 'thrown by the test'],
   ] as const)(
-    'logs an error that nobody caught, drains, and ends with 1 (%s)',
+    'logs an uncaught error, drains, and exits with 1 (%s)',
     async (signal, event, message) => {
       const dataDir = mkdtempSync(join(tmpdir(), 'drover-end-'));
       const started = await start(script, ready, { DROVER_DATA_DIR: dataDir });
       started.signal(signal);
       expect(await started.ended).toBe(1);
-      const logged = started.output
-        .split('\n')
-        .find((line) => line.includes('an error that nobody caught: the process ends'));
+      const logged = started.output.split('\n').find((line) => line.includes('uncaught error: the process ends'));
       expect(JSON.parse(logged ?? '{}')).toMatchObject({ level: 60, event, err: { message } });
       expect(started.output).not.toContain('did not stop in order');
       rmSync(dataDir, { recursive: true, force: true });

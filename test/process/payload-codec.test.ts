@@ -8,7 +8,7 @@ const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = [randomBytes(32), ra
 const payload: Payload = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"planted"') };
 const text = (of: Payload | undefined): string => Buffer.from(of?.data ?? []).toString();
 
-test('what is encrypted comes back as it was, and looks different each time', async () => {
+test('an encrypted payload is decrypted to the same bytes, and its ciphertext differs each time', async () => {
   const codec = new EncryptionCodec([first]);
   const [one, other] = await codec.encode([payload, payload]);
   expect(text(one)).not.toContain('planted');
@@ -18,7 +18,7 @@ test('what is encrypted comes back as it was, and looks different each time', as
   expect(Buffer.from(decoded?.metadata?.encoding ?? []).toString()).toBe('json/plain');
 });
 
-test('what was never encrypted passes as it is', async () => {
+test('a payload that was not encrypted is returned unchanged', async () => {
   expect(await new EncryptionCodec([first]).decode([payload])).toEqual([payload]);
 });
 
@@ -34,7 +34,7 @@ test('a new key encrypts, an old one still decrypts', async () => {
   );
 });
 
-test('what was changed on the way is refused', async () => {
+test('a payload that was changed in transit is refused', async () => {
   const codec = new EncryptionCodec([first]);
   const [encrypted] = await codec.encode([payload]);
   for (const at of [0, 13, -1]) {
@@ -45,7 +45,7 @@ test('what was changed on the way is refused', async () => {
   await expect(codec.decode([{ ...encrypted, data: Buffer.alloc(5) }])).rejects.toThrow('too short');
 });
 
-test('keys are 32 bytes in base64; anything else stops the process without telling the key', () => {
+test('keys are 32 bytes in base64; anything else stops the process without printing the key', () => {
   expect(
     loadConfig({ DROVER_PAYLOAD_KEY: `${first.toString('base64')}, ${second.toString('base64')}` }).DROVER_PAYLOAD_KEY,
   ).toEqual([first, second]);

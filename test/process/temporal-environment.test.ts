@@ -23,7 +23,7 @@ disabled = true
 `,
 );
 
-test.each(['', undefined])('an API key goes through TLS where TEMPORAL_TLS is %j', (TEMPORAL_TLS) => {
+test.each(['', undefined])('an API key is sent over TLS if TEMPORAL_TLS is %j', (TEMPORAL_TLS) => {
   const config = loadConfig({ TEMPORAL_ADDRESS, TEMPORAL_API_KEY: 'key', TEMPORAL_TLS });
   expect(config.temporalConnection).toEqual({ tls: true, apiKey: 'key' });
 });
@@ -44,7 +44,7 @@ test.each([
   expect(() => loadConfig({ TEMPORAL_ADDRESS, ...environment })).toThrow(message);
 });
 
-test("a profile's address, namespace and key count, and variables go before them", () => {
+test("a profile's address, namespace and key are used, and variables override them", () => {
   const profile = { TEMPORAL_CONFIG_FILE: FILE, TEMPORAL_PROFILE: 'cloud' };
   expect(loadConfig(profile)).toMatchObject({
     TEMPORAL_ADDRESS: 'cloud.example:7233',
@@ -58,13 +58,13 @@ test("a profile's address, namespace and key count, and variables go before them
   });
 });
 
-test("without an address or a profile that was asked for, an embedded server gets nobody's key", () => {
+test('without a configured address or profile, an embedded server receives no key', () => {
   const config = loadConfig({ TEMPORAL_API_KEY: 'key', TEMPORAL_TLS: 'true', HOME: '/root' });
   expect(config).toMatchObject({ TEMPORAL_NAMESPACE: 'default', temporalConnection: {} });
   expect(config.TEMPORAL_ADDRESS).toBeUndefined();
 });
 
-test('TLS without a key, and with certificates, is as it is set', () => {
+test('TLS is used as configured: without a key, and with certificates', () => {
   expect(loadConfig({ TEMPORAL_ADDRESS }).temporalConnection).toEqual({});
   const pair = { TEMPORAL_TLS_CLIENT_CERT_DATA: 'c', TEMPORAL_TLS_CLIENT_KEY_DATA: 'k' };
   const { tls } = loadConfig({ TEMPORAL_ADDRESS, ...pair }).temporalConnection;

@@ -3,9 +3,9 @@ import type { SerializedError } from 'vitest';
 import type { Reporter, TestModule } from 'vitest/node';
 
 /**
- * Ends the output of a run with one plain line, `N passed, N failed`, for programs to read. What failed outside a test (a
- * file that does not load, an error that nobody caught) counts as failed. `DROVER_TEST_COUNTS` names a file that gets
- * the line instead: .ci/run adds its own steps to it. A test that passed only when it was repeated is named: a bug of ours until
+ * Ends the output of a run with one plain line, `N passed, N failed`, for programs to read. A failure outside a test (a
+ * file that does not load, an uncaught error) counts as failed. `DROVER_TEST_COUNTS` names a file that receives
+ * the line instead: .ci/run adds its own steps to it. A test that passed only when it was repeated is named: it counts as a bug of Drover until
  * proven otherwise.
  */
 export class CountReporter implements Reporter {

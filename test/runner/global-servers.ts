@@ -19,8 +19,8 @@ declare module 'vitest' {
 }
 
 /**
- * One Temporal dev server and one MongoDB in memory for the whole run. Where `DROVER_TEST_MONGODB_URI` or
- * `DROVER_TEST_TEMPORAL_ADDRESS` is set, that one is used instead.
+ * One Temporal dev server and one MongoDB in memory for the whole run. If `DROVER_TEST_MONGODB_URI` or
+ * `DROVER_TEST_TEMPORAL_ADDRESS` is set, that server is used instead.
  */
 export default async function startForTests(project: TestProject): Promise<() => Promise<void>> {
   const servers = await startServers({

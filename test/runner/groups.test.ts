@@ -19,7 +19,7 @@ test('every test file is in one group', () => {
   expect(grouped).toEqual(filesOf(['**/*.test.ts'], ['.drover/**', 'dist/**']).sort());
 });
 
-/** `a{b,c}` is `ab` and `ac`. */
+/** Expands `a{b,c}` to `ab` and `ac`. */
 function alternatives(pattern: string): string[] {
   const [, before, names, after] = /^(.*)\{(.*)\}(.*)$/.exec(pattern) ?? [];
   return names === undefined ? [pattern] : names.split(',').map((name) => `${before}${name}${after}`);

@@ -5,8 +5,8 @@ import { GROUPS, LONGEST } from './groups.ts';
 const NAMES = GROUPS.map(({ name }) => name);
 
 /**
- * Starts with the chaos run, which takes two minutes of waiting as well; then files with a process of their own, then one subject
- * after the other, so that their processes last as long as they are used; in each the longest first.
+ * Order of the files: first the chaos run, which also takes two minutes of waiting; then files with a process of their own; then one subject
+ * after the other, so that each shared process lives only as long as it is used. In each group the longest file is first.
  */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -19,7 +19,7 @@ afterEach(() => {
   deletions.atCheckpoint = undefined;
 });
 
-/** Runs `act` the first time that the batch comes by a checkpoint. */
+/** Runs `act` the first time that the batch reaches a checkpoint. */
 function once(checkpoint: Checkpoint, batchId: string, act: () => Promise<void>): void {
   let done = false;
   deletions.atCheckpoint = async (at, id) => {
@@ -39,7 +39,7 @@ async function stepsOf(batchId: string): Promise<number[]> {
   return (plan?.stages ?? []).flat().flatMap((work) => (work.kind === 'step' ? [work.step] : []));
 }
 
-/** A cycle with a tail, something kept by an outsider, and what that refers to. */
+/** A cycle with a tail, a resource that an outsider keeps, and what that resource refers to. */
 const WORLD: Forest = {
   'Leaf:a': ['Leaf:b'],
   'Leaf:b': ['Leaf:a', 'Leaf:b'],
@@ -63,10 +63,10 @@ const RESULTS = [
 ];
 
 describe('a delete', () => {
-  test('gives each item its outcome once, names who keeps what, and leaves no plan behind', async () => {
+  test('gives each item its outcome once, names the referrers that keep a resource, and leaves no plan behind', async () => {
     await deletions.store(WORLD);
     const batchId = await deletions.acceptDelete({ ids: IDS });
-    const { counted, summary } = await deletions.carryOut(batchId);
+    const { counted, summary } = await deletions.runDelete(batchId);
     expect(await deletions.results(batchId)).toEqual(RESULTS);
     expect(counted.counts).toEqual(summary.counts);
     expect(counted.actions).toEqual(summary.actions);
@@ -91,26 +91,26 @@ describe('a delete', () => {
     expect(await deletions.leftovers()).toBe(0);
   });
 
-  test('with cascade takes what refers to it through every schema definition, and counts that apart', async () => {
+  test('with cascade deletes the referring resources through every schema definition, and counts them separately', async () => {
     await deletions.store(WORLD);
     const batchId = await deletions.acceptDelete({ ids: ['tail', 'a', 'kept'], cascade: true });
-    const { counted, summary } = await deletions.carryOut(batchId);
+    const { counted, summary } = await deletions.runDelete(batchId);
     expect(summary.actions).toMatchObject({ deleted: 3, cascaded: 4 });
     expect(counted.actions).toEqual(summary.actions);
     expect(await deletions.seen()).toEqual(['Leaf:below']);
   });
 
-  test('completions that are lost change nothing: each step delivered twice counts once', async () => {
+  test('a lost completion changes nothing: a step that is delivered twice counts once', async () => {
     await deletions.store(WORLD);
     const batchId = await deletions.acceptDelete({ ids: [...IDS, 'tail'], cascade: true });
-    const { counted, summary } = await deletions.carryOut(batchId, { redeliver: true });
+    const { counted, summary } = await deletions.runDelete(batchId, { redeliver: true });
     expect(counted.counts).toEqual(summary.counts);
     expect(summary.counts).toMatchObject({ succeeded: 7, skipped: 2 });
     expect(summary.actions).toMatchObject({ deleted: 5, cascaded: 3 });
   });
 
   test.each<Checkpoint>(['marked', 'referrers-checked', 'committed', 'deleted', 'outcomes-stored'])(
-    'killed at "%s" it goes on where it was: the same outcomes, numbers and resources',
+    'killed at "%s", it continues where it was: the same outcomes, numbers and resources',
     async (checkpoint) => {
       await deletions.store(WORLD);
       const batchId = await deletions.acceptDelete({ ids: [...IDS, 'tail'], cascade: true });
@@ -146,7 +146,7 @@ describe('a delete', () => {
   );
 
   test.each<Checkpoint>(['committed', 'deleted'])(
-    'killed at "%s", it does not delete what was uploaded anew since, and its items stay deleted',
+    'killed at "%s", it does not delete a resource that was uploaded again since, and its items stay deleted',
     async (checkpoint) => {
       await deletions.store({ 'Leaf:a': [] });
       const batchId = await deletions.acceptDelete({ ids: ['a'] });
@@ -162,12 +162,12 @@ describe('a delete', () => {
     },
   );
 
-  test('the members of a step vanish at one moment, whatever is removed in between', async () => {
+  test('the members of a step vanish at one moment, whichever resources are already removed', async () => {
     await deletions.store({ 'Leaf:a': ['Leaf:b'], 'Leaf:b': ['Leaf:a'], 'Leaf:c': ['Leaf:a'] });
     const batchId = await deletions.acceptDelete({ ids: ['a', 'b', 'c'] });
     const seen: [string, string[]][] = [];
     deletions.atCheckpoint = async (at) => void seen.push([at, await deletions.seen()]);
-    await deletions.carryOut(batchId);
+    await deletions.runDelete(batchId);
     const all = ['Leaf:a', 'Leaf:b', 'Leaf:c'];
     expect(seen).toEqual([
       ['marked', all],
@@ -178,7 +178,7 @@ describe('a delete', () => {
     ]);
   });
 
-  test('a plan that was made twice is carried out once, and the one that was given up does no harm', async () => {
+  test('a plan that was made twice is applied once, and the abandoned one does no harm', async () => {
     await deletions.store(WORLD);
     const batchId = await deletions.acceptDelete({ ids: IDS });
     const [lost] = await stepsOf(batchId);
@@ -191,7 +191,7 @@ describe('a delete', () => {
     expect(await deletions.leftovers()).toBe(0);
   });
 
-  test('a step that was given up after its commit is brought to its end before the next plan', async () => {
+  test('a step that was abandoned after its commit is finished before the next plan', async () => {
     await deletions.store({ 'Leaf:a': [], 'Leaf:b': [] });
     const batchId = await deletions.acceptDelete({ ids: ['a', 'b'] });
     const [step = 0] = await stepsOf(batchId);
@@ -205,7 +205,7 @@ describe('a delete', () => {
 
   const AFTER_COMMIT: readonly Checkpoint[] = ['committed', 'deleted', 'outcomes-stored'];
   test.each(AFTER_COMMIT)(
-    'steps that fail from "%s" on, after their commit, and for good, count what they have cascaded, once',
+    'steps that fail for good from "%s" on, after their commit, count their cascaded deletions once',
     async (checkpoint) => {
       await deletions.store(WORLD);
       const batchId = await deletions.acceptDelete({ ids: ['tail', 'a', 'kept'], cascade: true });
@@ -224,19 +224,19 @@ describe('a delete', () => {
     },
   );
 
-  test('cascaded deletions of an earlier round count too, whatever the workflow has lost', async () => {
+  test('cascaded deletions of an earlier round count too, even if the workflow has lost them', async () => {
     await deletions.store({ 'Leaf:a': [], 'Twig:on': ['Leaf:a'] });
     const batchId = await deletions.acceptDelete({ ids: ['a'], cascade: true });
     const [step = 0] = await stepsOf(batchId);
     once('committed', batchId, kill);
     await expect(deletions.step(batchId, step)).rejects.toThrow(Killed);
     expect((await deletions.plan(batchId, 1))?.stages).toEqual([]);
-    // the next round has settled it; a late look of the step at itself changes nothing
+    // the next round has finished the step; a late attempt of the step changes nothing
     expect((await deletions.step(batchId, step, 2)).cascaded).toBe(1);
     expect((await deletions.finish(batchId)).actions).toMatchObject({ deleted: 1, cascaded: 1 });
   });
 
-  test('a batch that ends before the commit gives its marks back; after it, its resources stay gone', async () => {
+  test('a batch that ends before the commit takes its marks back; if it ends after the commit, its resources stay deleted', async () => {
     for (const [checkpoint, left] of [
       ['referrers-checked', ['Leaf:a']],
       ['committed', []],
@@ -253,36 +253,36 @@ describe('a delete', () => {
     }
   });
 
-  test('a retry deletes what the first run did not get to, and counts what it did', async () => {
+  test('a retry deletes the resources that the first run did not reach, and counts those that it deleted', async () => {
     await deletions.store({ 'Leaf:a': [], 'Leaf:b': [] });
     const batchId = await deletions.acceptDelete({ ids: ['a', 'b', 'a', 'b'] });
     const { database } = deletions;
     const first = { status: 'succeeded', action: 'deleted', attempts: 1 } as const;
     await resourcesIn(database).deleteOne({ _id: deletions.key('Leaf:a') });
     await outcomePagesIn(database).insertOne({ _id: `${batchId}/0`, outcomes: { 0: first } });
-    const { counted } = await deletions.carryOut(batchId);
+    const { counted } = await deletions.runDelete(batchId);
     expect(await deletions.results(batchId)).toEqual(['deleted', 'deleted', 'deleted again', 'deleted again']);
     expect(counted).toMatchObject({ counts: { succeeded: 4, queued: 0 }, actions: { deleted: 2 } });
   });
 
-  test('many ids: more than one step a stage, and chains that share a step', async () => {
+  test('many ids make more than one step a stage, and chains share a step', async () => {
     const forest: Forest = {};
     for (let at = 0; at < 300; at++) forest[`Leaf:c${at}`] = at > 0 ? [`Leaf:c${at - 1}`] : [];
     for (let at = 0; at < 300; at++) forest[`Leaf:w${at}`] = ['Leaf:c0'];
     await deletions.store(forest);
     const ids = Object.keys(forest).map((name) => name.slice('Leaf:'.length));
     const batchId = await deletions.acceptDelete({ ids });
-    const { counted } = await deletions.carryOut(batchId);
+    const { counted } = await deletions.runDelete(batchId);
     expect(counted).toMatchObject({ counts: { succeeded: 600 }, actions: { deleted: 600 } });
     expect(await deletions.seen()).toEqual([]);
   });
 });
 
 describe('a delete while others write', () => {
-  test('what somebody comes to refer to after planning stays, with what it refers to', async () => {
+  test('a resource that another batch refers to after planning stays, with the resources that it refers to', async () => {
     await deletions.store({ 'Leaf:a': ['Leaf:b'], 'Leaf:b': [], 'Leaf:c': [] });
     const batchId = await deletions.acceptDelete({ ids: ['a', 'b', 'c'] });
-    const { counted, summary } = await deletions.carryOut(batchId, {
+    const { counted, summary } = await deletions.runDelete(batchId, {
       beforeSteps: async (round) => {
         if (round === 0) await deletions.add({ 'Root:new': ['Leaf:a'] });
       },
@@ -292,11 +292,11 @@ describe('a delete while others write', () => {
     expect(await deletions.seen()).toEqual(['Leaf:a', 'Leaf:b', 'Root:new']);
   });
 
-  test('with cascade, a referrer that appears after planning goes in the next round', async () => {
+  test('with cascade, a referrer that appears after planning is deleted in the next round', async () => {
     await deletions.store({ 'Leaf:a': ['Leaf:b'], 'Leaf:b': [], 'Twig:on': ['Leaf:a'] });
     const batchId = await deletions.acceptDelete({ ids: ['b'], cascade: true });
     const rounds: number[] = [];
-    const { counted, summary } = await deletions.carryOut(batchId, {
+    const { counted, summary } = await deletions.runDelete(batchId, {
       beforeSteps: async (round) => {
         rounds.push(round);
         if (round === 0) await deletions.add({ 'Root:new': ['Twig:on'] });
@@ -308,10 +308,10 @@ describe('a delete while others write', () => {
     expect(counted.actions).toEqual(summary.actions);
   });
 
-  test('a referrer that lets go after planning is not taken by the cascade', async () => {
+  test('a referrer that drops its reference after planning is not deleted by the cascade', async () => {
     await deletions.store({ 'Leaf:a': [], 'Twig:lets-go': ['Leaf:a'], 'Root:on': ['Twig:lets-go'] });
     const batchId = await deletions.acceptDelete({ ids: ['a'], cascade: true });
-    await deletions.carryOut(batchId, {
+    await deletions.runDelete(batchId, {
       beforeSteps: async (round) => {
         if (round > 0) return;
         await resourcesIn(deletions.database).updateOne(
@@ -328,7 +328,7 @@ describe('a delete while others write', () => {
     expect(await deletions.results(batchId)).toEqual(['deleted']);
   });
 
-  test('a writer that has looked before the mark is waited for: its target stays', async () => {
+  test('the delete waits for a writer that has read its target before the mark: the target stays', async () => {
     await deletions.store({ 'Leaf:a': [] });
     const batchId = await deletions.acceptDelete({ ids: ['a'] });
     const upload = await deletions.acceptUpload('Root', [{ externalId: 'r', Leaf: ['a'] }]);
@@ -340,7 +340,7 @@ describe('a delete while others write', () => {
         if (at !== 'checked' || id !== upload) return;
         deleting = deletions.step(batchId, step);
         await marked;
-        // the delete looks for intents now, and finds this one
+        // the delete reads the intents now, and finds this one
         await new Promise((later) => setTimeout(later, 150));
       };
     });
@@ -348,13 +348,13 @@ describe('a delete while others write', () => {
     await deleting;
     deletions.atCheckpoint = undefined;
     expect(await deletions.results(batchId)).toEqual(['queued']);
-    await deletions.carryOut(batchId, { from: 1 });
+    await deletions.runDelete(batchId, { from: 1 });
     expect(await deletions.results(batchId)).toEqual(['referenced']);
     expect(await deletions.seen()).toEqual(['Leaf:a', 'Root:r']);
   });
 
   test.each<Checkpoint>(['marked', 'referrers-checked'])(
-    'a writer that looks while the delete is at "%s" waits, and misses its target then',
+    'a writer that reads its target while the delete is at "%s" waits, and its target is missing afterwards',
     async (checkpoint) => {
       await deletions.store({ 'Leaf:a': [] });
       const batchId = await deletions.acceptDelete({ ids: ['a'] });
@@ -364,7 +364,7 @@ describe('a delete while others write', () => {
         await expect(deletions.apply({ batchId: upload, indexes: [0] })).rejects.toSatisfy(isBlocked);
         await expect(deletions.apply({ batchId: patch, indexes: [0] })).rejects.toSatisfy(isBlocked);
       });
-      await deletions.carryOut(batchId);
+      await deletions.runDelete(batchId);
       const { tally } = await deletions.apply({ batchId: upload, indexes: [0] }, 2);
       expect(tally).toMatchObject({ counts: { failed: 1 }, errorCodes: { missing_dependency: 1 } });
       expect((await deletions.apply({ batchId: patch, indexes: [0] }, 2)).tally.actions).toEqual({ created: 1 });
@@ -372,19 +372,19 @@ describe('a delete while others write', () => {
     },
   );
 
-  test('a writer that is delivered again does not bring back what was deleted since', async () => {
+  test('a writer that is delivered again does not restore a resource that was deleted since', async () => {
     await deletions.store({});
     const upload = await deletions.acceptUpload('Leaf', [{ externalId: 'a' }, { externalId: 'b' }]);
     once('inserted', upload, kill);
     await expect(deletions.apply({ batchId: upload, indexes: [0, 1] })).rejects.toThrow(Killed);
     expect(await deletions.seen()).toEqual(['Leaf:a', 'Leaf:b']);
-    await deletions.carryOut(await deletions.acceptDelete({ ids: ['a'] }));
+    await deletions.runDelete(await deletions.acceptDelete({ ids: ['a'] }));
     const { tally } = await deletions.apply({ batchId: upload, indexes: [0, 1] }, 2);
     expect(tally).toMatchObject({ counts: { succeeded: 2 }, actions: { created: 2 } });
     expect(await deletions.seen()).toEqual(['Leaf:b']);
   });
 
-  test('of two deletes of the same resources each takes a resource once, and none is left', async () => {
+  test('two deletes of the same resources delete each resource once, and none is left', async () => {
     const forest: Forest = {};
     for (let at = 0; at < 120; at++) forest[`Leaf:n${at}`] = at % 3 === 0 ? [] : [`Leaf:n${at - 1}`];
     await deletions.store(forest);
@@ -393,7 +393,7 @@ describe('a delete while others write', () => {
       await deletions.acceptDelete({ ids }),
       await deletions.acceptDelete({ ids: ids.toReversed(), cascade: true }),
     ];
-    await Promise.all(batches.map((batchId) => deletions.carryOut(batchId)));
+    await Promise.all(batches.map((batchId) => deletions.runDelete(batchId)));
     expect(await deletions.seen()).toEqual([]);
     const [one = [], other = []] = await Promise.all(batches.map((batchId) => deletions.results(batchId)));
     other.reverse();
@@ -401,7 +401,7 @@ describe('a delete while others write', () => {
     expect(await deletions.leftovers()).toBe(0);
   });
 
-  test('a mark of a batch that is over is taken for what it is: given up, or gone', async () => {
+  test('a mark of a finished batch is resolved: the resource stays, or it is deleted, as its group says', async () => {
     for (const state of ['aborted', 'committed'] as const) {
       await deletions.store({ 'Leaf:a': [], 'Leaf:b': [] });
       const dead = await deletions.acceptDelete({ ids: ['a'] });
@@ -409,7 +409,7 @@ describe('a delete while others write', () => {
       if (state === 'committed') await decideGroup(deletions.database, `${dead}/1/0`, 'committed', []);
       await batchesIn(deletions.database).updateOne({ _id: dead }, { $set: { status: 'cancelled' } });
       const batchId = await deletions.acceptDelete({ ids: ['a', 'b'] });
-      await deletions.carryOut(batchId);
+      await deletions.runDelete(batchId);
       expect(await deletions.results(batchId)).toEqual([state === 'aborted' ? 'deleted' : 'not_found', 'deleted']);
       await groupsIn(deletions.database).deleteMany({});
     }
@@ -438,7 +438,7 @@ describe('a dry run', () => {
     cascade: fc.boolean(),
   });
 
-  test('touches nothing, and gives the numbers of the real run', { timeout: 120_000 }, async () => {
+  test('changes nothing, and gives the numbers of the real run', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(forests, requests, async (forest: Forest, request: DeleteRequest) => {
         await deletions.store(forest);
@@ -446,7 +446,7 @@ describe('a dry run', () => {
         const preview = await deletions.preview(request);
         expect(await resourcesIn(deletions.database).find({}).toArray()).toEqual(before);
         const batchId = await deletions.acceptDelete(request);
-        const { counted, summary } = await deletions.carryOut(batchId);
+        const { counted, summary } = await deletions.runDelete(batchId);
         const after = new Set(await deletions.seen());
         const gone = Object.keys(forest).filter((name) => !after.has(name));
         expect(preview.totalDeletions).toBe(gone.length);
@@ -464,13 +464,13 @@ describe('a dry run', () => {
     );
   });
 
-  test('past its deadline it is given up', async () => {
+  test('is aborted after its deadline', async () => {
     await deletions.store(WORLD);
     await expect(deletions.preview({ ids: ['a'] }, Date.now() - 1)).rejects.toMatchObject({ code: 'preview_timeout' });
   });
 });
 
-test('external ids of a deleteAll come in full pages, without those that readers do not see', async () => {
+test('external ids of a deleteAll come in full pages, without resources that readers do not see', async () => {
   const forest: Forest = {};
   for (let at = 0; at < 25; at++) forest[`Leaf:${at}`] = [];
   await deletions.store({ ...forest, 'Twig:other': [] });

@@ -6,11 +6,11 @@ import { MemoryExceededError } from '../../../services/deletes/memory-allowance.
 import { resourcesIn } from '../../../store/resources.ts';
 import { type DeleteRequest, Deletions, type Forest, isBlocked, SCHEMAS } from '../deletions.ts';
 
-/** More than is ever worth asking about one by one. */
+/** More ids than a delete ever checks one by one. */
 const MANY = 1_001;
 
 let deletions: Deletions;
-/** Leaves that are linked to nothing. */
+/** Leaves without any link. */
 const fillers: Forest = Object.fromEntries(Array.from({ length: MANY }, (_, n) => [`Leaf:free-${n}`, []]));
 beforeAll(async () => {
   deletions = await Deletions.start();
@@ -31,7 +31,7 @@ const idsOf = (forest: Forest): string[] =>
     .filter(isLeaf)
     .map((name) => name.slice('Leaf:'.length));
 
-/** What is to become of the leaves, decided on the whole forest at once. */
+/** The expected outcomes of the leaves, decided on the whole forest at once. */
 const decideOn = (forest: Forest, cascade: boolean): DeletionDecision =>
   decideDeletion({ targets: Object.keys(forest).filter(isLeaf), references: new Map(Object.entries(forest)) }, cascade);
 
@@ -47,11 +47,11 @@ async function expectPreview(request: DeleteRequest, forest: Forest, notFound: n
   const { stages, kept } = decideOn(forest, request.cascade ?? false);
   const preview = await deletions.preview(request);
   expect(preview).toMatchObject({ totalDeletions: stages.flat(2).length, skipped: kept.size, notFound });
-  const told = preview.deletions.map(({ schemaDefinitionName, count }) => [schemaDefinitionName, count] as const);
-  expect(new Map(told)).toEqual(perSchema(stages.flat(2)));
+  const previewed = preview.deletions.map(({ schemaDefinitionName, count }) => [schemaDefinitionName, count] as const);
+  expect(new Map(previewed)).toEqual(perSchema(stages.flat(2)));
 }
 
-describe('a delete of more than is worth asking about one by one', () => {
+describe('a delete of more ids than are checked one by one', () => {
   test('a dry run of everything, or of as many ids, decides as on the whole graph', { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(forests, fc.boolean(), async (linked, cascade) => {
@@ -65,7 +65,7 @@ describe('a delete of more than is worth asking about one by one', () => {
     expect(deletions.planningMemory.held).toBe(0);
   });
 
-  test('the real run of everything deletes just that, and gives each item its outcome', {
+  test('the real run of everything deletes the same resources, and gives each item its outcome', {
     timeout: 120_000,
   }, async () => {
     const linked: Forest = {
@@ -85,10 +85,10 @@ describe('a delete of more than is worth asking about one by one', () => {
       const deleted = new Set(stages.flat(2));
       const ids = idsOf(forest);
       const batchId = await deletions.acceptDelete({ ids, deleteAll: true, cascade });
-      // one that goes before its delete is planned, and one that comes after its acceptance
+      // one resource that is deleted before the delete is planned, and one that is created after its acceptance
       await resourcesIn(deletions.database).deleteOne({ _id: deletions.key('Leaf:free-7') });
       await deletions.add({ 'Leaf:late': [] });
-      const { counted, summary } = await deletions.carryOut(batchId);
+      const { counted, summary } = await deletions.runDelete(batchId);
       expect(counted.counts).toEqual(summary.counts);
       expect(await deletions.seen()).toEqual(
         [...Object.keys(forest).filter((name) => !deleted.has(name)), 'Leaf:late'].sort(),
@@ -102,7 +102,7 @@ describe('a delete of more than is worth asking about one by one', () => {
     }
   });
 
-  test('what is linked to nothing takes no memory, however much it is', async () => {
+  test('resources without links take no memory, however many there are', async () => {
     await deletions.store(fillers);
     const { planningMemory } = deletions;
     const batchId = await deletions.acceptDelete({ ids: idsOf(fillers), deleteAll: true });
@@ -115,12 +115,12 @@ describe('a delete of more than is worth asking about one by one', () => {
   });
 });
 
-describe('a delete whose references take more memory than there is', () => {
+describe('a delete whose references take more memory than is available', () => {
   const chain: Forest = Object.fromEntries(
     Array.from({ length: MANY }, (_, n) => [`Leaf:${n}`, n > 0 ? [`Leaf:${n - 1}`] : []]),
   );
 
-  test('is tried again while others hold some of it, and a dry run ends with that', async () => {
+  test('is tried again while other deletes hold some of it, and a dry run fails', async () => {
     await deletions.store(chain);
     const batchId = await deletions.acceptDelete({ ids: idsOf(chain), deleteAll: true });
     const { planningMemory } = deletions;
@@ -134,7 +134,7 @@ describe('a delete whose references take more memory than there is', () => {
     expect((await deletions.plan(batchId))?.stages.length).toBeGreaterThan(0);
   });
 
-  test('fails for good where nobody else holds any', async () => {
+  test('fails for good if no other delete holds any', async () => {
     const small = await Deletions.start(10_000);
     await small.store(chain);
     const batchId = await small.acceptDelete({ ids: idsOf(chain), deleteAll: true });

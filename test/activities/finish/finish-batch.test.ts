@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => batches.stop());
 
-test('a batch whose finishing dies once its pending items are settled is out of every register in the end', async () => {
+test('a batch whose finishing died after its pending items became terminal has no registration left in the end', async () => {
   const { database } = batches;
   const batchId = await batches.acceptUpload('Root', [{ externalId: 'r', Leaf: ['nowhere'] }], 600);
   expect((await batches.apply({ batchId, indexes: [0] })).tally.counts).toEqual({ pending: 1 });
@@ -25,7 +25,7 @@ test('a batch whose finishing dies once its pending items are settled is out of 
   expect(await pendingItemsIn(database).countDocuments({})).toBe(0);
 });
 
-test('the record of a resource that running batches write again and again stays short, and nothing is applied twice', async () => {
+test('the write records of a resource that running batches write again and again stay few, and nothing is applied twice', async () => {
   const { database } = batches;
   const patchOf = (count: number) =>
     Array.from({ length: count }, (_, n) => ({ externalId: 'hot', note: `note ${n}` }));

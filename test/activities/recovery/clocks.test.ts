@@ -9,7 +9,7 @@ import { currentSchemaVersion, schemaDefinitionsIn } from '../../../store/defini
 import { connectDatabase, type Database } from '../../../store/mongodb/database.ts';
 import { resourcesIn } from '../../../store/resources.ts';
 
-/** Processes whose clocks are off, by 30 s each at most, or differ from those of servers. */
+/** Processes whose clocks are off by at most 30 s each, or differ from those of servers. */
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 let database: Database;
@@ -24,7 +24,7 @@ afterAll(async () => {
   await database.close();
 });
 
-/** What a process does whose clock is off. */
+/** Runs `act` with a clock that is off. */
 async function withClock<T>(offMs: number, work: () => Promise<T>): Promise<T> {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + offMs });
   try {
@@ -59,7 +59,7 @@ test('a change whose clock is 30 s behind keeps its lease', async () => {
   await endChange(database, change);
 });
 
-test('where clocks differ by more, the change is broken off, and commits nothing behind the back of a writer', async () => {
+test('if clocks differ by more, the change is aborted, and commits nothing that a writer does not see', async () => {
   const about = await definition();
   const change = await beginChange(database, about);
   if (change === null) throw new Error('not taken');
@@ -70,7 +70,7 @@ test('where clocks differ by more, the change is broken off, and commits nothing
 });
 
 test.each([0, CLOCK_OFF_MS, -CLOCK_OFF_MS])(
-  'an Idempotency-Key is kept for a day, whoever binds it and whoever is asked (clock off by %d ms)',
+  'an Idempotency-Key is kept for a day, whichever process binds it and whichever reads it (clock off by %d ms)',
   async (offMs) => {
     const [scope, key] = [{ platform: 'default', tenant: 'default' }, randomUUID()];
     const binding = { key, fingerprint: 'f', batch: { _id: randomUUID() } as never };
@@ -89,15 +89,15 @@ const info = (scheduledOffMs: number) => ({
   currentAttemptScheduledTimestampMs: Date.now() + scheduledOffMs,
 });
 
-test('a deadline does not begin before its time where the clock of the worker is behind that of Temporal', () => {
+test('a deadline does not begin too early if the clock of the worker is behind that of Temporal', () => {
   const began = Date.now();
   expect(attemptOfCommands(info(CLOCK_OFF_MS)).now().getTime()).toBeGreaterThanOrEqual(began + CLOCK_OFF_MS);
-  // and not at the time of an attempt that has waited long for a worker
+  // the wait does not begin at the time of an attempt that has waited long for a worker
   expect(attemptOfCommands(info(-DAY_MS)).now().getTime()).toBeGreaterThanOrEqual(began);
 });
 
 test.each([CLOCK_OFF_MS, 0, -CLOCK_OFF_MS])(
-  'what a closed execution may still have under way is waited for, whatever the clocks (off by %d ms)',
+  'recovery waits for commands that a closed execution may still have under way (clock off by %d ms)',
   async (offMs) => {
     const closed = { runId: randomUUID(), closedAt: new Date(Date.now() + offMs) };
     const began = performance.now();
@@ -107,6 +107,6 @@ test.each([CLOCK_OFF_MS, 0, -CLOCK_OFF_MS])(
   },
 );
 
-test('an execution that was closed long ago is not waited for', () => {
+test('recovery does not wait for an execution that was closed long ago', () => {
   expect(isClosedFor({ runId: randomUUID(), closedAt: new Date(Date.now() - DAY_MS) }, 300_000)).toBe(true);
 });

@@ -11,15 +11,15 @@ import { connectDatabase, type Database } from '../../../store/mongodb/database.
 import { createIndexes, INDEXES } from '../../../store/mongodb/indexes.ts';
 import { batchWorkflowId, type RecoverResult } from '../../../workflows/messages.ts';
 
-/** Recovery over 100,000 stored batches that wait; Temporal is played, so that what it is asked can be counted. */
+/** Recovery over 100,000 stored batches that wait; Temporal is simulated, so that its calls can be counted. */
 
 const WAITING = 100_000;
 const UNSTARTED = 100;
 const INSERTED_AT_ONCE = 10_000;
-/** Waiting batches that visibility does not know of: some whose workflow runs all the same, some that have lost theirs. */
+/** Waiting batches that visibility does not list: some whose workflow runs all the same, some whose workflow is lost. */
 const UNSEEN = [7, 11_000, 62_000];
 const LOST = [500, 20_000];
-/** Temporal's own limit is 10 a second, for all who ask. */
+/** Temporal's own limit is 10 a second for all callers together. */
 const MAX_LISTS_A_SECOND = 5;
 
 let database: Database;
@@ -56,12 +56,12 @@ function waitingBatches(): BatchDocument[] {
   });
 }
 
-/** What recovery asks of Temporal, and what it is told. */
+/** The calls of recovery to Temporal, and the simulated answers. */
 class PlayedTemporal {
   readonly started = new Map<string, number>();
   readonly described: string[] = [];
   readonly lists: number[] = [];
-  /** Workflows of a shard of Temporal's history that is not well: none of them starts. */
+  /** Workflows on a failing shard of Temporal's history: none of them starts. */
   readonly unwell = new Set<string>();
   readonly #visible: readonly string[];
   readonly #open: ReadonlySet<string>;
@@ -117,16 +117,16 @@ const contextWith = (temporal: PlayedTemporal) =>
     planningMemory: new MemoryAllowance(1_000_000),
   });
 
-test('100 batches that were never started are started within seconds beside 100,000 that wait, and Temporal is asked little', async () => {
+test('100 batches that were never started are started within seconds beside 100,000 waiting ones, with few calls to Temporal', async () => {
   const waiting = waitingBatches();
   for (let at = 0; at < WAITING; at += INSERTED_AT_ONCE)
     await batchesIn(database).insertMany(waiting.slice(at, at + INSERTED_AT_ONCE), { ordered: false });
   const unstarted = Array.from({ length: UNSTARTED }, () => acceptedAt(Date.now()));
   await batchesIn(database).insertMany(unstarted.map((batch) => ({ ...batch, startDue: new Date() })));
   const ids = waiting.map(({ _id }) => batchWorkflowId(_id));
-  const hidden = new Set([...UNSEEN, ...LOST].map((n) => ids[n] ?? ''));
+  const unlisted = new Set([...UNSEEN, ...LOST].map((n) => ids[n] ?? ''));
   const temporal = new PlayedTemporal(
-    ids.filter((id) => !hidden.has(id)),
+    ids.filter((id) => !unlisted.has(id)),
     new Set(UNSEEN.map((n) => ids[n] ?? '')),
   );
   const context = contextWith(temporal);
@@ -138,12 +138,12 @@ test('100 batches that were never started are started within seconds beside 100,
   await expect.poll(() => unstarted.filter(({ _id }) => isStarted(_id)).length, { timeout: 60_000 }).toBe(UNSTARTED);
   expect(Date.now() - began).toBeLessThan(60_000);
   await expect.poll(() => batchesIn(database).countDocuments({ unstarted: true }), { timeout: 10_000 }).toBe(0);
-  // meanwhile the pass over those that wait comes to those that have lost their workflow
+  // meanwhile the pass over the waiting batches reaches those whose workflow is lost
   await expect.poll(() => LOST.every((n) => temporal.started.has(ids[n] ?? '')), { timeout: 120_000 }).toBe(true);
   activity.cancel();
   await expect(running).rejects.toThrow();
-  expect(temporal.described.filter((id) => !hidden.has(id))).toEqual([]);
-  expect(temporal.described.length).toBeLessThanOrEqual(2 * hidden.size);
+  expect(temporal.described.filter((id) => !unlisted.has(id))).toEqual([]);
+  expect(temporal.described.length).toBeLessThanOrEqual(2 * unlisted.size);
   for (const at of temporal.lists) {
     expect(temporal.lists.filter((other) => other >= at && other < at + 1_000).length).toBeLessThanOrEqual(
       MAX_LISTS_A_SECOND,
@@ -152,7 +152,7 @@ test('100 batches that were never started are started within seconds beside 100,
   expect(temporal.started.size).toBe(UNSTARTED + LOST.length);
 }, 300_000);
 
-test('two at once start each batch once', async () => {
+test('two recoveries at once start each batch once', async () => {
   await batchesIn(database).deleteMany({});
   await batchesIn(database).insertMany(
     Array.from({ length: UNSTARTED }, () => ({ ...acceptedAt(Date.now()), startDue: new Date() })),
@@ -166,7 +166,7 @@ test('two at once start each batch once', async () => {
   expect(await batchesIn(database).countDocuments({ unstarted: true })).toBe(0);
 }, 60_000);
 
-test('batches of a shard that is not well are tried again later and later, and keep no others from being started', async () => {
+test('batches of a failing shard are retried at growing intervals, and do not prevent others from being started', async () => {
   await batchesIn(database).deleteMany({});
   const [bad, good] = [25, UNSTARTED];
   const overdue = (ms: number) => ({ ...acceptedAt(Date.now()), startDue: new Date(Date.now() - ms) });
@@ -195,7 +195,7 @@ test('batches of a shard that is not well are tried again later and later, and k
   await expect(running).rejects.toThrow();
 }, 120_000);
 
-test('a retry whose earlier run does not close is not taken for started', async () => {
+test('a retry whose earlier run does not close does not count as started', async () => {
   await batchesIn(database).deleteMany({});
   const batch: BatchDocument = { ...acceptedAt(Date.now()), run: 2, startDue: new Date() };
   await batchesIn(database).insertOne(batch);
@@ -206,7 +206,7 @@ test('a retry whose earlier run does not close is not taken for started', async 
   expect(await batchesIn(database).findOne({ _id: batch._id })).toMatchObject({ unstarted: true, startFailures: 1 });
 }, 30_000);
 
-test('recovery that is given up stops, whatever it is at, and answers nothing', async () => {
+test('recovery that was timed out stops at any point, and reports nothing', async () => {
   const activity = new MockActivityEnvironment();
   const running = activity.run(() => recover(contextWith(new PlayedTemporal([], new Set())), { forMs: 600_000 }));
   activity.cancel();

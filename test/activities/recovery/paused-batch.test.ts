@@ -8,7 +8,7 @@ import { type BatchDocument, batchesIn, insertBatch, readBatch } from '../../../
 import { recordStarted } from '../../../store/batches/run-state.ts';
 import { connectDatabase, type Database } from '../../../store/mongodb/database.ts';
 
-/** Temporal 1.30 can pause a workflow; the embedded server (1.29) cannot, so what it says is played. */
+/** Temporal 1.30 can pause a workflow; the embedded server (1.29) cannot, so its answers are simulated. */
 
 const PAUSED = 8;
 
@@ -35,7 +35,7 @@ async function runningBatch(_id: string): Promise<BatchDocument> {
   return batch;
 }
 
-/** A Temporal with one execution in a state until it is terminated. */
+/** A simulated Temporal with one execution that stays in a state until it is terminated. */
 function played(code: number, name: string) {
   let closeTime: Date | undefined;
   const describe = async () => ({
@@ -78,7 +78,7 @@ test.each([
   expect((await readBatch(database, batch._id))?.status).toBe('processing');
 });
 
-test('a deleted batch whose workflow is paused is removed for good: nobody would resume it', async () => {
+test('a deleted batch whose workflow is paused is removed for good, because no caller would resume it', async () => {
   const batch = await runningBatch('deleted');
   await batchesIn(database).updateOne({ _id: batch._id }, { $set: { deletedAt: new Date(), status: 'cancelled' } });
   const { context, terminate } = played(PAUSED, 'PAUSED');

@@ -15,8 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-test.each(['look', 'expire', 'finish'] as const)(
-  'an attempt to %s that was given up ends at its next step, and changes nothing',
+test.each(['check', 'expire', 'finish'] as const)(
+  'an attempt to %s that was cancelled ends at its next step, and changes nothing',
   async (kind) => {
     const id = await drover.upload('town', [{ externalId: kind, near: `no-${kind}` }], { dependencyWaitTimeout: 600 });
     await drover.waiting(id);
@@ -25,7 +25,7 @@ test.each(['look', 'expire', 'finish'] as const)(
     const environment = new MockActivityEnvironment();
     environment.cancel();
     const attempt = environment.run<[], unknown, () => Promise<unknown>>(() => {
-      if (kind === 'look') return lookForDependencies(context, { ...about, indexes });
+      if (kind === 'check') return lookForDependencies(context, { ...about, indexes });
       if (kind === 'expire') return expireItems(context, { ...about, indexes, asOf: Date.now() + 1_000_000 });
       return finishBatch(context, { ...about, cancelled: true, cascaded: 0 });
     });

@@ -20,14 +20,14 @@ import type { ItemsOfBatch } from '../../../workflows/messages.ts';
 import { isBlocked } from '../deletions.ts';
 
 /**
- * The activities of batches of one item, with the steps of one between those of another: many more orders than whole batches
- * could be brought into (test/end-to-end/wait/wake-up-races.test.ts does that with a few).
+ * The activities of batches of one item, with the steps of one activity between those of another: many more orders than can be produced
+ * with whole batches (test/end-to-end/wait/wake-up-races.test.ts does that for a few orders).
  */
 const ROUNDS = 200;
 const RANDOM_ORDERS = 50;
 /**
- * What the rounds of one case may take, in ms: alone on a machine a few seconds, but beside other tests on two cores 0.2 to 0.3 s a
- * round were measured, most of it waiting for MongoDB, and no less in versions before.
+ * Longest time of the rounds of one case, in ms: on an idle machine they take a few seconds, but beside other tests on two cores 0.2 to 0.3 s a
+ * round were measured, most of it waiting for MongoDB, in earlier versions too.
  */
 const CASE_MS = 300_000;
 const ACTIVITY_MS = 60_000;
@@ -37,7 +37,7 @@ let database: Database;
 let context: ActivityContext;
 let nodeId: string;
 let atCheckpoint: ((at: Checkpoint, batchId: string) => Promise<void>) | undefined;
-/** Batches that have a signal to answer. */
+/** Batches that have an unhandled signal. */
 const signalled = new Set<string>();
 
 beforeAll(async () => {
@@ -66,7 +66,7 @@ afterAll(async () => {
 });
 
 let activities = 0;
-/** Carries out an activity until it is not in anybody's way. */
+/** Runs an activity until it no longer blocks another one. */
 async function run<R>(activity: (of: ActivityContext, input: ItemsOfBatch) => Promise<R>, batchId: string): Promise<R> {
   activities += 1;
   for (let attempt = 1; ; attempt++) {
@@ -88,7 +88,7 @@ async function run<R>(activity: (of: ActivityContext, input: ItemsOfBatch) => Pr
   }
 }
 
-/** A batch of one item that waits for what is not there. */
+/** A batch of one item that waits for a missing reference. */
 async function accept(externalId: string, ...next: string[]): Promise<string> {
   const _id = uuidv7();
   await writeItemPages(database, _id, [{ externalId, body: JSON.stringify({ externalId, next }) }], 50);
@@ -106,14 +106,14 @@ async function accept(externalId: string, ...next: string[]): Promise<string> {
   return _id;
 }
 
-/** As its workflow does: apply, then look, and look again whenever there is a signal. Ends asleep, or with the item settled. */
-async function carryOut(batchId: string): Promise<void> {
+/** As its workflow does: apply, then check, and check again after each signal. Ends with the item pending, or with a terminal outcome. */
+async function runWorkflow(batchId: string): Promise<void> {
   if ((await run(applyItems, batchId)).pending.length === 0) return;
   signalled.add(batchId);
-  await answerSignals(batchId);
+  await handleSignals(batchId);
 }
 
-async function answerSignals(batchId: string): Promise<void> {
+async function handleSignals(batchId: string): Promise<void> {
   while (signalled.delete(batchId)) {
     const { settled, ready, lookAgain } = await run(lookForDependencies, batchId);
     if (settled.length > 0) return;
@@ -122,11 +122,11 @@ async function answerSignals(batchId: string): Promise<void> {
   }
 }
 
-/** Everybody is done or asleep: what has a signal to answer answers it, and nobody must be left. */
+/** Handles signals until there are none: then every batch must be done. */
 async function expectAllApplied(...batchIds: string[]): Promise<void> {
   atCheckpoint = undefined;
   for (let some = batchIds; some.length > 0; some = batchIds.filter((id) => signalled.has(id))) {
-    for (const id of some) await answerSignals(id);
+    for (const id of some) await handleSignals(id);
   }
   for (const _id of batchIds) {
     const outcomes = await readOutcomes(database, { _id, pageSize: 50 }, [0]);
@@ -140,15 +140,15 @@ const newNames = (): [string, string] => {
   return [`a${names}`, `b${names}`];
 };
 
-/** Carries `one` out; when it first comes by a checkpoint, all of `other`. */
+/** Runs `one`; when it first reaches a checkpoint, runs all of `other`. */
 async function interrupt(one: string, checkpoint: Checkpoint, other: string): Promise<void> {
   let isDone = false;
   atCheckpoint = async (at, batchId) => {
     if (isDone || batchId !== one || at !== checkpoint) return;
     isDone = true;
-    await carryOut(other);
+    await runWorkflow(other);
   };
-  await carryOut(one);
+  await runWorkflow(one);
   expect(isDone).toBe(true);
 }
 
@@ -175,7 +175,7 @@ describe('no wake-up is lost', () => {
     ['outcomes-stored', ROUNDS],
     ['registered', 20],
   ])(
-    'where an item comes to wait for it while its creator is at "%s"',
+    'if an item begins to wait for a resource while its creator is at "%s"',
     { timeout: CASE_MS },
     async (checkpoint, rounds) => {
       for (let round = 0; round < rounds; round++) {
@@ -193,7 +193,7 @@ describe('no wake-up is lost', () => {
     ['registered', 20],
     ['references-checked', 20],
   ])(
-    'where the other half of a cycle comes while one half is at "%s"',
+    'if the other half of a cycle arrives while one half is at "%s"',
     { timeout: CASE_MS },
     async (checkpoint, rounds) => {
       for (let round = 0; round < rounds; round++) {
@@ -206,12 +206,12 @@ describe('no wake-up is lost', () => {
   );
 
   test.each([
-    ['one who waits and two who create what it waits for', ['a b c', 'b', 'c']],
+    ['one item that waits and two that create its targets', ['a b c', 'b', 'c']],
     ['a chain', ['a b', 'b c', 'c']],
     ['two halves of a cycle', ['a b', 'b a']],
     ['a cycle of three and what one of them needs', ['a b', 'b c x', 'c a', 'x']],
     ['two cycles, one of which needs the other', ['a b', 'b a c', 'c d', 'd c']],
-  ])('in whatever order the steps come of %s', { timeout: CASE_MS }, async (_, items) => {
+  ])('in whatever order the steps are run: %s', { timeout: CASE_MS }, async (_, items) => {
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), async (scheduler) => {
         const [prefix] = newNames();
@@ -221,7 +221,7 @@ describe('no wake-up is lost', () => {
           ids.push(await accept(name, ...next));
         }
         atCheckpoint = () => scheduler.schedule(Promise.resolve());
-        await scheduler.waitFor(Promise.all(ids.map((id) => carryOut(id))));
+        await scheduler.waitFor(Promise.all(ids.map((id) => runWorkflow(id))));
         await expectAllApplied(...ids);
       }),
       { numRuns: RANDOM_ORDERS },
@@ -229,8 +229,8 @@ describe('no wake-up is lost', () => {
   });
 });
 
-describe('a look asks for another one, which nobody else may ask for', () => {
-  test('where somebody else has claimed a member of the cycle, and may give it back as it is', async () => {
+describe('a check asks its workflow for another check, because no other batch may signal it', () => {
+  test('if another batch has claimed a member of the cycle, and may release it unchanged', async () => {
     const [a, b] = newNames();
     const [one, other] = [await accept(a, b), await accept(b, a)];
     for (const id of [one, other]) await run(applyItems, id);
@@ -246,9 +246,9 @@ describe('a look asks for another one, which nobody else may ask for', () => {
     await expectAllApplied(one, other);
   });
 
-  test('where a member misses something that was there when it came', async () => {
+  test('if a member misses a resource that was there when the item arrived', async () => {
     const [a, b] = newNames();
-    await carryOut(await accept(`${a}z`));
+    await runWorkflow(await accept(`${a}z`));
     const [one, other] = [await accept(a, b, `${a}z`), await accept(b, a)];
     for (const id of [one, other]) await run(applyItems, id);
     await resourcesIn(database).deleteOne({ _id: resourceKey(SCOPE, nodeId, `${a}z`) });
@@ -256,7 +256,7 @@ describe('a look asks for another one, which nobody else may ask for', () => {
     expect(await run(lookForDependencies, one)).toMatchObject({ settled: [], ready: [], lookAgain: false });
     signalled.clear();
     const back = await accept(`${a}z`);
-    await carryOut(back);
+    await runWorkflow(back);
     expect(signalled).toContain(one);
     await expectAllApplied(one, other, back);
   });

@@ -6,8 +6,8 @@ import { resourcesIn } from '../../../store/resources.ts';
 import { Deletions } from '../deletions.ts';
 
 /**
- * A pending item that another batch has applied with its own, and that one died before it could store the outcome: the record of the
- * write, on the resource, is all there is.
+ * A pending item that another batch has applied together with its own items, and that batch died before it could store the outcome: the write
+ * record on the resource is the only evidence.
  */
 let deletions: Deletions;
 beforeAll(async () => {
@@ -27,14 +27,14 @@ async function pendingAndApplied(): Promise<string> {
   return batchId;
 }
 
-test('it has succeeded when its deadline passes', async () => {
+test('the item has succeeded when its deadline passes', async () => {
   const batchId = await pendingAndApplied();
   const { tally } = await deletions.expire(batchId, [0]);
   expect(tally.counts).toMatchObject({ succeeded: 1 });
   expect(await deletions.results(batchId)).toEqual(['created']);
 });
 
-test('it has succeeded when the other batch gives it back', async () => {
+test('the item has succeeded when the other batch releases its claim', async () => {
   const batchId = await pendingAndApplied();
   const other = await deletions.acceptUpload('Leaf', [{ externalId: 'missing' }], 3_600);
   await batchesIn(deletions.database).updateOne({ _id: other }, { $set: { claimOwners: [other, batchId] } });
@@ -45,7 +45,7 @@ test('it has succeeded when the other batch gives it back', async () => {
   expect(await pendingItemsIn(deletions.database).countDocuments({ batchId })).toBe(0);
 });
 
-test('it has succeeded when its own batch is cancelled', async () => {
+test('the item has succeeded when its own batch is cancelled', async () => {
   const batchId = await pendingAndApplied();
   await deletions.finish(batchId, true);
   expect(await deletions.results(batchId)).toEqual(['created']);

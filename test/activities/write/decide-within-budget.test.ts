@@ -7,7 +7,7 @@ import { attemptOf } from '../../../isolation/attempts/attempt.ts';
 
 const ENDED: ItemError = { code: 'validation', message: 'takes longer than 1 s to check against its schema' };
 
-/** Decides an item whose estimate is far below what it takes. @returns where it was validated, and what has become of it. */
+/** Decides an item whose validation takes far longer than estimated. @returns where it was validated, and its outcome. */
 async function decided(isAfterTimeout: boolean, body = {}) {
   const where: string[] = [];
   const compiled: CompiledSchema = {
@@ -33,12 +33,12 @@ async function decided(isAfterTimeout: boolean, body = {}) {
   return { where, decision: result.decided.decisions.get(item) };
 }
 
-test('what an estimate takes for cheap is validated in a thread after an attempt that ran out of time, and fails alone', async () => {
+test('a resource whose cost was underestimated is validated in a thread after an attempt that ran out of time, and fails alone', async () => {
   expect(await decided(false)).toMatchObject({ where: ['in place'], decision: { kind: 'written' } });
   expect(await decided(true)).toMatchObject({ where: ['in a thread'], decision: { kind: 'failed', errors: [ENDED] } });
 });
 
-test('an attempt knows that one before it may have run out of time', () => {
+test('an attempt knows whether an earlier one may have run out of time', () => {
   const attempt = (number: number, sinceFirstMs: number) =>
     attemptOf({
       workflowExecution: { workflowId: 'w', runId: 'r' },
@@ -49,7 +49,7 @@ test('an attempt knows that one before it may have run out of time', () => {
       currentAttemptScheduledTimestampMs: 1_000 + sinceFirstMs,
     }).isAfterTimeout;
   expect(attempt(1, 0)).toBe(false);
-  // it was blocked, and came back soon
+  // the attempt was blocked, and the next one came soon
   expect(attempt(2, 150)).toBe(false);
   expect(attempt(2, 6_100)).toBe(true);
   expect(attempt(3, 20_000)).toBe(true);

@@ -19,10 +19,10 @@ import { readOutcomes } from '../../../store/items/outcomes.ts';
 import { connectDatabase, type Database } from '../../../store/mongodb/database.ts';
 import { resourcesIn } from '../../../store/resources.ts';
 
-/** What activities of a batch do that is suspended, cancelled or over, after that is stored and before its workflow knows. */
+/** What activities do after a suspension, a cancellation or the end of their batch is stored and before its workflow knows. */
 const SCOPE = { platform: 'test', tenant: 'one' };
 const PAGE_SIZE = 50;
-/** More than one slice of an activity. */
+/** More resources than one slice of an activity. */
 const TWO_SLICES = 150;
 const ACTIVITY_MS = 60_000;
 
@@ -104,7 +104,7 @@ const outcomesOf = (batch: { _id: string }, indexes: readonly number[]) =>
   readOutcomes(database, { _id: batch._id, pageSize: PAGE_SIZE }, indexes);
 
 describe('an activity whose worker was killed after it had written, delivered again to a suspended batch', () => {
-  test('tells what was written, wakes who waits for it, and leaves the rest', async () => {
+  test('reports what was written, wakes the batches that wait for it, and leaves the rest', async () => {
     const waiting = await upload([{ externalId: 'waits', near: 'begun-7' }], 600);
     await attempt(1, () => applyItems(context, waiting.input));
     const { _id, input } = await upload(towns('begun', TWO_SLICES));
@@ -161,7 +161,7 @@ describe('the plan of a delete', () => {
     expect(await database.collection('deletion_steps').countDocuments({ _id: new RegExp(`^${_id}`) as never })).toBe(0);
   });
 
-  test('is made when the batch is resumed, and left to nobody where its run is over', async () => {
+  test('is made when the batch is resumed, and is not made if its run is over', async () => {
     await attempt(1, async () => applyItems(context, (await upload(towns('plan', 1))).input));
     const { _id, input } = await started(deletion, [{ externalId: 'plan-0' }]);
     const plan = () => attempt(1, () => planBatch(context, { ...input, cursor: 0 }));

@@ -3,7 +3,7 @@ import { createSemaphore } from '../../../activities/write/semaphore.ts';
 
 const LONG_MS = 60_000;
 
-/** Work that says when it has begun, and ends when it is told to. */
+/** Work that reports when it has begun, and ends on request. */
 function held(begun: string[], name: string) {
   let end: (result: string) => void = () => undefined;
   const ended = new Promise<string>((resolve) => {
@@ -16,7 +16,7 @@ function held(begun: string[], name: string) {
   return { name, work, end: () => end(name) };
 }
 
-test('whoever comes later waits for one of theirs who have many waiting, not for all', async () => {
+test('a tenant that comes later waits for one piece of work of a tenant with many, not for all of them', async () => {
   const semaphore = createSemaphore(1);
   const begun: string[] = [];
   const all = ['a1', 'a2', 'a3', 'b1', 'b2'].map((name) => held(begun, name));
@@ -26,7 +26,7 @@ test('whoever comes later waits for one of theirs who have many waiting, not for
   expect(begun).toEqual(['a1', 'a2', 'b1', 'a3', 'b2']);
 });
 
-test('no more run than may, and a failure is told and makes room', async () => {
+test('no more run than the limit allows, and a failure is reported and makes room', async () => {
   const semaphore = createSemaphore(2);
   const begun: string[] = [];
   const [one, two, three] = ['one', 'two', 'three'].map((name) => held(begun, name)) as [Held, Held, Held];
@@ -41,7 +41,7 @@ test('no more run than may, and a failure is told and makes room', async () => {
   expect(await Promise.all(others)).toEqual(['two', 'three']);
 });
 
-test('work that passes its limit makes room, and still gives its result', async () => {
+test('work that exceeds its time limit makes room, and still returns its result', async () => {
   const semaphore = createSemaphore(1);
   const begun: string[] = [];
   const late = held(begun, 'late');

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { toWorkResult } from '../../../activities/finish/work-result.ts';
 import type { StoredOutcome } from '../../../store/items/outcomes.ts';
 
-test('what an activity tells of its items: numbers, which ones wait until when, and whether one that is settled has waited', () => {
+test('the result of an activity: counts, the deadlines of pending items, and whether a finished item has waited', () => {
   const expiresAt = new Date('2026-01-01T00:00:00Z');
   const pending: StoredOutcome = { status: 'pending', attempts: 1, missing: [], pendingSince: expiresAt, expiresAt };
   const groups = [{ expiresAt: expiresAt.getTime(), indexes: [1, 2] }];

@@ -16,7 +16,7 @@ const statistics = async (id: string): Promise<Json> =>
   ((await engine.send('GET', `/batch/statistics?batchId=${id}`)).body as Json[])[0] ?? {};
 
 describe('a batch of the façade', () => {
-  test('is suspended and resumed, which shows in /api/batches and in process instances too', async () => {
+  test('is suspended and resumed, which is visible in /api/batches and in process instances too', async () => {
     await engine.begin('sleeper', 'held');
     gate.hold('target-stored');
     const id = await engine.delete({ processInstanceIds: ['held'] });
@@ -45,7 +45,7 @@ describe('a batch of the façade', () => {
     });
   });
 
-  test('with failed jobs stays until what failed is retried', async () => {
+  test('with failed jobs stays until the failed jobs are retried', async () => {
     await engine.begin('parent', 'refused', ['refused-child', 'TERMINATE']);
     await eventually(
       async () => (await engine.send('GET', '/process-instance/refused-child')).status === 200,
@@ -56,7 +56,7 @@ describe('a batch of the façade', () => {
     expect(await statistics(id)).toMatchObject({ totalJobs: 2, remainingJobs: 1, completedJobs: 1, failedJobs: 1 });
     expect((await engine.send('GET', `/history/batch/${id}`)).body).toMatchObject({ endTime: null });
     const { batchJobDefinitionId } = await batch(id);
-    // Meanwhile the parent has not survived the end of its child, which this very batch has ended.
+    // Meanwhile the parent has failed because this batch has ended its child.
     await eventually(async () => (await engine.status('refused')) === 'FAILED', 'the end of a parent');
     const answer = await engine.send('PUT', `/job-definition/${batchJobDefinitionId}/retries`, { retries: 1 });
     expect(answer).toMatchObject({ status: 204, body: null });
@@ -84,7 +84,7 @@ describe('a batch of the façade', () => {
     expect((await engine.drover.request('GET', `/api/batches/${id}`)).status).toBe(404);
   });
 
-  test('deleted while it runs leaves what it has not begun alone', async () => {
+  test('deleted while it runs does not touch instances that it has not begun to end', async () => {
     const instances = Array.from({ length: 30 }, (_, n) => `spared-${n}`);
     await Promise.all(instances.map((id) => engine.begin('sleeper', id)));
     gate.hold('target-stored');

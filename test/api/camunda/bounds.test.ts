@@ -14,7 +14,7 @@ import {
 } from '../../../domain/limits.ts';
 import { Engine } from './engine/engine.ts';
 
-/** Longest answer to a query at its bounds, in ms: nobody else is answered by a process that is busy for long. */
+/** Longest answer to a query at its bounds, in ms: a process that is busy for long answers no other caller. */
 const SOON_MS = 5_000;
 
 let engine: Engine;
@@ -34,7 +34,7 @@ const counted = async (query: object): Promise<{ status: number; body: unknown }
 };
 const deep = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
 
-/** What stands around every query beside its own conditions. */
+/** The conditions of every query, in addition to its own. */
 const OWN_CONDITIONS = 2;
 
 test.each<[string, object, number]>([
@@ -79,7 +79,7 @@ test.each<[string, object]>([
   expect(await counted(query)).toMatchObject({ status: 400, body: { type: 'InvalidRequestException' } });
 });
 
-test('as many conditions as are counted are let through, one more is not', async () => {
+test('a query with the largest number of conditions is accepted, one more is refused', async () => {
   const variables = (length: number) => ({
     variables: many(length, () => ({ name: 'Amount', operator: 'gt', value: 1 })),
   });
@@ -113,7 +113,7 @@ test.each<[string, object]>([
   });
 });
 
-test('paging is bounded: a first result past a million is a 400, a number that is no integer of the engine its 404', async () => {
+test('paging is bounded: a first result above a million is a 400, a number that is no integer for the engine is a 404 as in the engine', async () => {
   for (const path of ['/process-instance', '/batch', '/history/batch']) {
     const first = (n: number) => engine.send('GET', `${path}?firstResult=${n}`);
     expect(await first(MAX_FACADE_FIRST_RESULT)).toMatchObject({ status: 200, body: [] });

@@ -17,7 +17,7 @@ const closeTime = async (id: string): Promise<number> => {
 };
 
 describe('ending', () => {
-  test('a process instance given twice is one item, asked to cancel, with the reason kept in history', async () => {
+  test('a process instance given twice is one item; its cancellation is requested, with the reason kept in history', async () => {
     await engine.begin('sleeper', 'one');
     const id = await engine.delete({ processInstanceIds: ['one', 'one'], deleteReason: 'because' });
     const batch = await engine.drover.ended(id);
@@ -32,7 +32,7 @@ describe('ending', () => {
     expect(await history('one')).toMatchObject({ state: 'EXTERNALLY_TERMINATED', deleteReason: 'because' });
   });
 
-  test('a run id stands for its execution', async () => {
+  test('a run id names its execution', async () => {
     const { firstExecutionRunId } = (await engine.begin('sleeper', 'by-run')) as { firstExecutionRunId?: string };
     const id = await engine.delete({ processInstanceIds: [firstExecutionRunId] });
     expect((await engine.drover.ended(id)).counts.succeeded).toBe(1);
@@ -48,7 +48,7 @@ describe('ending', () => {
     expect(await history('at-once')).toMatchObject({ state: 'EXTERNALLY_TERMINATED', deleteReason: 'now' });
   });
 
-  test('one that cleans up on cancellation is given the time, however it ends', async () => {
+  test('an instance that cleans up on cancellation has time for it, however it ends', async () => {
     await engine.begin('tidy', 'tidy-cancelled', ['cancelled', 300]);
     await engine.begin('tidy', 'tidy-completed', ['completed', 300]);
     const ids = ['tidy-cancelled', 'tidy-completed'];
@@ -60,7 +60,7 @@ describe('ending', () => {
       expect(await history(id)).toMatchObject({ state: 'EXTERNALLY_TERMINATED', deleteReason: 'clean up' });
   });
 
-  test('one that ignores cancellation is terminated after the grace', async () => {
+  test('an instance that ignores cancellation is terminated after the grace period', async () => {
     await engine.begin('stubborn', 'stubborn');
     const started = Date.now();
     await engine.drover.ended(await engine.delete({ processInstanceIds: ['stubborn'], deleteReason: 'enough' }));
@@ -69,7 +69,7 @@ describe('ending', () => {
     expect(await history('stubborn')).toMatchObject({ state: 'EXTERNALLY_TERMINATED', deleteReason: 'enough' });
   });
 
-  test('instances that end by themselves say how', async () => {
+  test('the history says how an instance ended by itself', async () => {
     for (const end of ['completed', 'failed'] as const) {
       const handle = await engine.begin('brief', `brief-${end}`, [end]);
       await handle.result().catch(() => undefined);
@@ -102,7 +102,7 @@ describe('children', () => {
     });
   });
 
-  test('live on with skipSubprocesses', async () => {
+  test('continue with skipSubprocesses', async () => {
     await engine.begin('parent', 'leaving', ['staying', 'ABANDON']);
     await eventually(async () => (await engine.send('GET', '/process-instance/staying')).status === 200, 'a child');
     const id = await engine.delete({
@@ -115,7 +115,7 @@ describe('children', () => {
     expect(await history('staying')).toMatchObject({ state: 'ACTIVE', superProcessInstanceId: 'leaving' });
   });
 
-  test('that cannot live on keep their parent from being ended', async () => {
+  test('that could not continue prevent that their parent is ended', async () => {
     await engine.begin('parent', 'bound', ['bound-child', 'TERMINATE']);
     await eventually(async () => (await engine.send('GET', '/process-instance/bound-child')).status === 200, 'a child');
     const id = await engine.delete({ processInstanceIds: ['bound'], skipSubprocesses: true });
@@ -125,7 +125,7 @@ describe('children', () => {
     expect(await engine.status('bound')).toBe('RUNNING');
   });
 
-  test('named beside their parents are ended once, and all of them have succeeded', async () => {
+  test('named together with their parents are ended once, and all items succeed', async () => {
     const families = Array.from({ length: 5 }, (_, n) => `both-${n}`);
     for (const id of families) await engine.begin('parent', id, [`${id}-child`]);
     for (const id of families) {
@@ -140,8 +140,8 @@ describe('children', () => {
   });
 });
 
-describe('what is not there', () => {
-  test('fails its item, or is skipped where failIfNotExists is false', async () => {
+describe('an instance that does not exist', () => {
+  test('fails its item, or is skipped if failIfNotExists is false', async () => {
     const ids = ['nobody', 'brief-completed'];
     const failing = await engine.drover.ended(await engine.delete({ processInstanceIds: ids }));
     expect(failing).toMatchObject({ status: 'failed', counts: { failed: 2 }, errors: { summary: { not_found: 2 } } });
@@ -151,7 +151,7 @@ describe('what is not there', () => {
     expect(skipping).toMatchObject({ status: 'success', counts: { skipped: 2 } });
   });
 
-  test('includes executions of other tenants, schedules, and the batch itself', async () => {
+  test('is also what executions of other tenants, schedules, and the batch itself count as', async () => {
     await engine.begin('sleeper', 'of-a', [], { DroverTenant: ['a'] });
     await engine.begin('sleeper', 'of-b', [], { DroverTenant: ['b'] });
     const headers = { 'reach-tenant-id': 'a' };
@@ -164,7 +164,7 @@ describe('what is not there', () => {
     expect((await engine.send('GET', `/batch/${id}`)).status).toBe(404);
   });
 
-  test('includes what was started after the request', async () => {
+  test('is also what an execution counts as that was started after the request', async () => {
     await engine.drover.stopWorker();
     const id = await engine.delete({ processInstanceIds: ['late'] });
     await new Promise((resolve) => setTimeout(resolve, 1_100));

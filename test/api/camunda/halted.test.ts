@@ -2,10 +2,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Engine } from './engine/engine.ts';
 import { Gate } from './engine/gate.ts';
 
-/** Items of an activity that are at work at once, and of one that has as many more. */
+/** Items of an activity that run at once, and items of an activity that has as many more. */
 const AT_WORK = 20;
 const ITEMS = 40;
-/** Longer than what activities have read of the state of their batch is good for, in ms. */
+/** Longer than activities rely on the state of their batch that they have read, in ms. */
 const NEXT_CHECK_MS = 300;
 
 let engine: Engine;
@@ -34,7 +34,7 @@ const running = async (prefix: string): Promise<number> => {
   return states.filter((state) => state === 'RUNNING').length;
 };
 
-test('terminations that are suspended in the middle end what they have begun, keep the rest, and go on when they are resumed', async () => {
+test('terminations that are suspended in the middle finish the items that they have begun, keep the rest, and continue when they are resumed', async () => {
   const id = await haltInTheMiddle('halved', 'suspend');
   const halted = await engine.drover.until(id, ({ counts }) => counts.succeeded === AT_WORK);
   expect(halted).toMatchObject({ suspended: true, counts: { queued: ITEMS - AT_WORK, failed: 0 } });
@@ -44,7 +44,7 @@ test('terminations that are suspended in the middle end what they have begun, ke
   expect(await running('halved')).toBe(0);
 });
 
-test('terminations that are cancelled in the middle end what they have begun, and no more', async () => {
+test('terminations that are cancelled in the middle finish the items that they have begun, and no more', async () => {
   const id = await haltInTheMiddle('cut', 'cancel');
   expect(await engine.drover.ended(id)).toMatchObject({
     status: 'cancelled',

@@ -42,7 +42,7 @@ async function stored(id: string): Promise<Termination> {
   return batch;
 }
 
-/** Instances of which every fifth is not there. @returns the batch that deletes them. */
+/** Accepts the deletion of instances of which every fifth does not exist. @returns the batch. */
 async function begin(name: string, count: number): Promise<string> {
   const ids = Array.from({ length: count }, (_, n) => `${name}-${n}`);
   await engine.beginMany(
@@ -53,7 +53,7 @@ async function begin(name: string, count: number): Promise<string> {
   return engine.delete({ processInstanceIds: ids, skipCustomListeners: true });
 }
 
-test('what is stored of the jobs of a batch is what their outcomes say, at each moment, with activities delivered twice', async () => {
+test("the stored counts of a batch's jobs agree with the outcomes at each moment, with activities delivered twice", async () => {
   const { database } = engine.drover.services;
   const failed = new Set<string>();
   const seen: { completed: number; failed: number }[] = [];
@@ -88,7 +88,7 @@ test('what is stored of the jobs of a batch is what their outcomes say, at each 
   expect(seen.map(({ completed }) => completed)).toEqual(seen.map(({ completed }) => completed).sort((a, b) => a - b));
 }, 120_000);
 
-test('a retried batch counts from its start on what earlier runs have completed', async () => {
+test('a retried batch counts the jobs that earlier runs have completed, from its start on', async () => {
   const id = await begin('again', 30);
   await engine.drover.ended(id);
   const { completed, failed } = (await stored(id)).jobs ?? { completed: 0, failed: 0 };
@@ -122,7 +122,7 @@ test('a list of batches reads no outcomes, of running ones either', async () => 
   }
   expect(asked).not.toHaveBeenCalled();
   asked.mockRestore();
-  // one that an earlier version has begun is counted by its outcomes
+  // a batch that an earlier version has begun is counted by its outcomes
   await batchesIn(database).updateOne({ _id: running }, { $unset: { jobs: '' } });
   // other activities may still store outcomes, and are held then
   const storedJobs = async () => (await countStoredOutcomes(database, await stored(running))).completed;
@@ -132,10 +132,10 @@ test('a list of batches reads no outcomes, of running ones either', async () => 
   await engine.drover.ended(running);
 }, 120_000);
 
-/** The API without the check of its answers, which reads them to their end. */
+/** The API without the check of its answers, because the check reads answers to their end. */
 const unchecked = () => createApp(engine.drover.services);
 
-/** One that has ended, and stays among those that run: somebody has to look at what failed. */
+/** Inserts a finished batch that is still listed as running, because it has failed jobs. */
 async function failedBatch(): Promise<Termination> {
   const id = await engine.delete({ processInstanceIds: ['nobody'] });
   await engine.drover.ended(id);
@@ -158,18 +158,18 @@ test('a list without maxResults has every batch, and is written as it is read', 
       (body as { id: string }[]).slice(10, 17).map(({ id }) => id),
     );
   }
-  // a caller that takes no more than the beginning has no more read
+  // if a caller reads only the beginning, no more batches are read
   const response = await unchecked().request('/engine-rest/batch');
   const cursor = find.mock.results.at(-1)?.value;
   const reader = response.body?.getReader();
   expect(new TextDecoder().decode((await reader?.read())?.value)).toMatch(/^\[\{"id":/);
   expect([cursor.id?.isZero(), cursor.killed]).toEqual([false, false]);
   await reader?.cancel();
-  // the driver calls a cursor closed only once what it has read is taken, too
+  // the driver reports a cursor as closed only when the documents that it has read are consumed, too
   await eventually(async () => cursor.killed && cursor.id?.isZero(), 'an ended cursor');
 }, 120_000);
 
-test('a list that cannot be read to its end breaks off, and is no shorter list', async () => {
+test('if a list cannot be read to its end, the connection is broken, and the answer is not a valid shorter list', async () => {
   const { database } = engine.drover.services;
   const batch = await failedBatch();
   const cursor = {
@@ -178,7 +178,7 @@ test('a list that cannot be read to its end breaks off, and is no shorter list',
     limit: () => cursor,
     async *[Symbol.asyncIterator]() {
       for (let read = 0; read < 1_000; read++) yield batch;
-      throw new Error('MongoDB has gone');
+      throw new Error('MongoDB is unavailable');
     },
   };
   vi.spyOn(batchesIn(database), 'find').mockReturnValue(cursor as never);

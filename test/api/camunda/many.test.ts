@@ -8,7 +8,7 @@ beforeAll(async () => {
     environment: {
       CAMUNDA_INVOCATIONS_PER_BATCH_JOB: '10',
       CAMUNDA_BATCH_JOBS_PER_SEED: '20',
-      // as long as a busy machine may take
+      // as long as it may take on a busy machine
       CAMUNDA_TERMINATION_GRACE_SECONDS: '60',
     },
   });
@@ -18,7 +18,7 @@ afterAll(() => engine.stop());
 
 const named = (type: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${type}-${n}`);
 
-test('1,000 sleeping ones by query, with the worker killed in the middle, seed by seed', async () => {
+test('1,000 sleeping instances by query, seed by seed, with the worker killed in the middle', async () => {
   const { drover } = engine;
   const asked = named('sleeper', 100);
   const [killed] = await Promise.all([
@@ -26,7 +26,7 @@ test('1,000 sleeping ones by query, with the worker killed in the middle, seed b
     engine.beginMany('other', named('other', 1000), 'nobody'),
     engine.beginMany('sleeper', asked),
   ]);
-  // Beside those that are terminated, some that are asked to cancel: the worker dies with both under way.
+  // In addition to those that are terminated, some receive a cancellation request: the worker dies with both under way.
   const cancelling = await engine.delete({ processInstanceIds: asked });
   const id = await engine.delete({
     processInstanceQuery: { processDefinitionKey: 'other' },

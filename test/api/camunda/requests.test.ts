@@ -4,7 +4,7 @@ import { and, equals } from '../../../domain/executions/visibility-condition.ts'
 import { selectedAt } from '../../../services/executions/select-executions.ts';
 import { Engine, eventually } from './engine/engine.ts';
 
-/** Awkward for whoever splices values into queries. */
+/** Values that break queries into which they are inserted without escaping. */
 const AWKWARD = [
   "o'neil",
   'say "hi"',
@@ -66,7 +66,7 @@ describe('a query', () => {
     expect((await engine.send('GET', `/process-instance/${encodeURIComponent(id)}`)).body).toMatchObject({ id });
   });
 
-  test('says the same as parameters of a GET, in pages', async () => {
+  test('selects the same as parameters of a GET, in pages', async () => {
     const list = await engine.send(
       'GET',
       '/process-instance?processDefinitionKeyIn=other,parent&variables=City_like_B%25&maxResults=1&firstResult=1',
@@ -87,7 +87,7 @@ describe('a query', () => {
   });
 });
 
-test('a list of several pages has what was there and runs, each once, whatever starts, ends or goes on meanwhile', async () => {
+test('a list of several pages has each instance that existed and still runs once, whatever starts, ends or continues meanwhile', async () => {
   for (let n = 0; n < 6; n++) await engine.begin('restless', `restless-${n}`);
   await engine.seen('restless', 6);
   const { workflow } = engine.client;
@@ -100,14 +100,14 @@ test('a list of several pages has what was there and runs, each once, whatever s
   };
   await next();
   expect(found).toEqual(['restless-5', 'restless-4']);
-  // later than the clocks may differ
+  // later than the difference that clocks may have
   await new Promise((resolve) => setTimeout(resolve, 1_100));
   await workflow.getHandle('restless-5').signal('goOnSignal');
   await workflow.getHandle('restless-0').signal('goOnSignal');
   await workflow.getHandle('restless-1').terminate();
   await engine.begin('restless', 'restless-late');
   const moved = `WorkflowType = 'restless' AND ExecutionStatus = 'ContinuedAsNew'`;
-  await eventually(async () => (await workflow.count(moved)).count === 2, 'two chains that went on');
+  await eventually(async () => (await workflow.count(moved)).count === 2, 'two chains that continued as new');
   await engine.seen('restless', 6);
   while (!(await next()));
   expect(found.sort()).toEqual(['restless-0', 'restless-2', 'restless-3', 'restless-4', 'restless-5']);
@@ -205,7 +205,7 @@ describe('a request that is refused', () => {
     expect(Object.keys(answer.body as object)).toEqual(['type', 'message', 'code']);
   });
 
-  test('for what it accepts', async () => {
+  test('because of its Accept header', async () => {
     const { status, body } = await engine.send('GET', '/engine', undefined, { accept: 'text/html' });
     expect({ status, body }).toEqual({
       status: 406,
@@ -214,7 +214,7 @@ describe('a request that is refused', () => {
   });
 });
 
-test('fields that the engine does not know are ignored, as there', async () => {
+test('fields that the engine does not know are ignored, as in the engine', async () => {
   const answer = await engine.send('POST', '/process-instance/delete', {
     processInstanceIds: ['nobody'],
     foo: 1,

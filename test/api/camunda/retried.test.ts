@@ -17,7 +17,7 @@ const found = async (query: string): Promise<string[]> => {
   return (body as { id: string }[]).map(({ id }) => id);
 };
 
-test('a running batch is one with failures once a job has failed; retried, it shows from its start on what is finished', async () => {
+test('a running batch is one with failures once a job has failed; when it is retried, it shows the finished jobs from its start on', async () => {
   const instances = ['first', 'second'];
   await Promise.all(instances.map((id) => engine.begin('sleeper', id)));
   gate.hold('deleted', 1);
@@ -59,13 +59,13 @@ test('processInstanceIds as a repeated parameter is the union of all', async () 
   expect(count).toEqual({ count: 2 });
 });
 
-test('a body of the façade that says two things, or a number that would be rounded, selects nothing', async () => {
+test('a body of the façade that gives a member twice, or a number that would be rounded, selects nothing', async () => {
   for (const body of [
     '{"processInstanceIds":["u-1"],"processInstanceIds":["u-2"]}',
     '{"processInstanceQuery":{"variables":[{"name":"x","operator":"eq","value":9007199254740993}]}}',
   ]) {
-    const { status, body: told } = await engine.send('POST', '/process-instance/delete', body);
-    expect([body, status, told]).toEqual([
+    const { status, body: answer } = await engine.send('POST', '/process-instance/delete', body);
+    expect([body, status, answer]).toEqual([
       body,
       400,
       {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { streamedList } from '../../../api/camunda/streamed-list.ts';
 import type { ApiEnv } from '../../../api/http/context.ts';
 
-/** Answers with a list without an end. @returns the answer, and a promise that settles once its entries are let go of. */
+/** Answers with an endless list. @returns the answer, and a promise that resolves when its entries are closed. */
 async function endlessList() {
   let resolve: (state: string) => void = () => undefined;
   const isClosed = new Promise<string>((resolved) => (resolve = resolved));
@@ -23,13 +23,13 @@ async function endlessList() {
   return { response: await app.request('/list'), isClosed };
 }
 
-test('a caller that goes before it has read anything leaves nothing open', async () => {
+test('a caller that disconnects before it has read anything leaves nothing open', async () => {
   const { response, isClosed } = await endlessList();
   await response.body?.cancel();
   expect(await isClosed).toBe('closed');
 });
 
-test('a caller that goes in the middle leaves nothing open', async () => {
+test('a caller that disconnects in the middle leaves nothing open', async () => {
   const { response, isClosed } = await endlessList();
   const reader = response.body?.getReader();
   await reader?.read();

@@ -3,7 +3,7 @@ import { terminationTaskQueue } from '../../../workflows/messages.ts';
 import { Engine } from './engine/engine.ts';
 import { Gate } from './engine/gate.ts';
 
-/** What a worker takes from the task queue that all batches share. */
+/** How many activities a worker takes from the task queue that all batches share. */
 const PLACES_OF_A_WORKER = 16;
 
 let engine: Engine;
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => engine.stop());
 
-test('terminations that wait for executions to end hold up no other batch', async () => {
+test('terminations that wait for executions to end delay no other batch', async () => {
   const ids = Array.from({ length: PLACES_OF_A_WORKER }, (_, n) => `held-${n}`);
   await engine.beginMany('sleeper', ids);
   gate.hold('target-stored');
@@ -32,7 +32,7 @@ test('terminations that wait for executions to end hold up no other batch', asyn
   for (const id of deletions) expect(await drover.ended(id)).toMatchObject({ status: 'success' });
 });
 
-test('their activities are on a task queue of their own', async () => {
+test('activities of terminations have a task queue of their own', async () => {
   await engine.begin('sleeper', 'one');
   const id = await engine.delete({ processInstanceIds: ['one'] });
   await engine.drover.ended(id);

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const bytesOf = ({ body }: Answer): number => Buffer.byteLength(JSON.stringify(body));
-/** Of all characters those that take most bytes in JSON: six. */
+/** The character that takes most bytes in JSON: six. */
 const costly = (length: number): string => '\u0001'.repeat(length);
 
 /** A finished batch whose first hundred items have failed with messages of the longest kind. */
@@ -62,7 +62,7 @@ test('batches with a hundred long messages each are listed page by page, and ans
   expect(bytesOf(one)).toBeLessThan(768 * 1024);
 });
 
-test('a refusal names a hundred faults of the longest kind in little', async () => {
+test('a refusal names a hundred faults of the longest kind in few bytes', async () => {
   const names = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`${n}${costly(10_000)}`, n]));
   const refused = await Promise.all([
     api.send('POST', '/partner/schema-definitions', names),

@@ -40,7 +40,7 @@ async function pagesOf<T>(path: string, tenant: Tenant): Promise<{ entries: T[];
   return found;
 }
 
-test('a batch of items that wait for long references tells the first of them, and its items page by page', async () => {
+test('a batch of items that wait for long references shows the first of them, and its items page by page', async () => {
   const tenant = new Tenant(drover);
   const count = 500;
   const to = (item: number) =>
@@ -67,7 +67,7 @@ test('a batch of items that wait for long references tells the first of them, an
   expect(Math.max(...bytes)).toBeLessThan(MAX_ANSWER_BYTES);
 }, 300_000);
 
-test('a page of resources ends early where they are large; one that is larger than an answer is a page of its own', async () => {
+test('a page of large resources ends early; a resource that is larger than an answer is a page of its own', async () => {
   const tenant = new Tenant(drover);
   const large = (externalId: string, bytes: number) => ({ externalId, a: 'x'.repeat(bytes) });
   await tenant.uploaded('thing', [large('a', MIB), large('b', MIB), large('c', 5 * MIB), large('d', MIB)]);
@@ -81,7 +81,7 @@ test('a page of resources ends early where they are large; one that is larger th
   expect((await tenant.stored('thing', 'c'))?.data.a).toHaveLength(5 * MIB);
 }, 120_000);
 
-test('what fits into an answer: all that is small, the first ones of what is large, and one at least', () => {
+test('an answer holds all small entries, the first ones of large entries, and at least one', () => {
   const entries = Array.from({ length: 100 }, (_, n) => ({ n, text: 'x'.repeat(100_000) }));
   const fitting = withinRoom(entries);
   expect(fitting.length).toBeGreaterThan(20);

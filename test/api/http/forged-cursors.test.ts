@@ -7,18 +7,18 @@ import { serverKey } from '../../../store/server-keys.ts';
 import { Drover } from '../../harness/drover.ts';
 
 /**
- * Cursors made by someone who has read this repository, and knows the ids of others. Nothing but the key of the server keeps a
- * cursor from being made, and nothing that a cursor says leads out of the tenant.
+ * Cursors made by an attacker who has read this repository and knows the ids of others. Only the server's key prevents the attacker from
+ * making a valid cursor; and whatever a cursor says, it gives access to the tenant's own data only.
  */
 
 const BLUE: Scope = { platform: 'default', tenant: 'blue' };
 const RED: Scope = { platform: 'default', tenant: 'red' };
-/** Each list of RED's, by its path in the OpenAPI document. */
+/** Each list of the tenant RED, by its path in the OpenAPI document. */
 interface List {
   readonly path: string;
   readonly owner: Scope;
   readonly place: ListPlace;
-  /** Where an attacker would like to begin. */
+  /** Places at which an attacker would like to begin. */
   readonly places: readonly string[];
 }
 
@@ -92,7 +92,7 @@ async function statusOf(path: string, cursor: string): Promise<number> {
     .status;
 }
 
-test('every list of the API is among those that are attacked here', async () => {
+test('every list of the API is attacked here', async () => {
   const document = (await (await drover.app.request('/openapi.json')).json()) as {
     paths: Record<string, Record<string, { parameters?: { name: string }[] }>>;
   };
@@ -112,7 +112,7 @@ test.each([
   '/partner/schema-definitions',
 ])('a cursor of %s made by someone who knows our code is a 400', async (name) => {
   const { path, owner, place, places } = lists[name] as List;
-  // the attack differs from a real cursor in nothing but the key
+  // the forged cursor differs from a real one only in the key
   const real = await serverKey(drover.services.database, CURSOR_KEY_PURPOSE);
   const good = await withKey(real).encode(owner, place, places.at(-1) ?? '');
   expect(await statusOf(path, good)).toBe(200);
@@ -122,7 +122,7 @@ test.each([
       const forged = await withKey(key).encode(owner, place, after);
       expect([after, key, await statusOf(path, forged)]).toEqual([after, key, 400]);
     }
-    // the code of another place, cut off, or left out
+    // the code of another place, a truncated code, or no code
     const [, code] = JSON.parse(Buffer.from(good, 'base64url').toString()) as [string, string];
     for (const wrong of [code, code.slice(0, 8), '', null]) {
       if (wrong === code && after === places.at(-1)) continue;
@@ -132,7 +132,7 @@ test.each([
   }
 });
 
-test('a cursor that we would sign ourselves is a 400 for items where it is no whole number from 0', async () => {
+test('a correctly signed cursor of items is a 400 if it is no whole number from 0', async () => {
   const { path, owner, place, places } = lists['/api/batches/{batchId}/items'] as List;
   const key = await serverKey(drover.services.database, CURSOR_KEY_PURPOSE);
   for (const after of places.slice(0, -1)) {
@@ -140,7 +140,7 @@ test('a cursor that we would sign ourselves is a 400 for items where it is no wh
   }
 });
 
-test('another API process of the installation takes the cursors of this one', async () => {
+test('another API process of the installation accepts the cursors of this one', async () => {
   const { database } = drover.services;
   const other = new Cursors(() => serverKey(database, CURSOR_KEY_PURPOSE));
   const place = { list: 'x', filter: [] };
@@ -149,19 +149,19 @@ test('another API process of the installation takes the cursors of this one', as
   await expect(other.decode(BLUE, place, cursor)).rejects.toThrow('cursor');
 });
 
-test('a key that could not be read is asked for again', async () => {
+test('a key that could not be read is read again', async () => {
   let fails = true;
   const cursors = new Cursors(async () => {
-    if (fails) throw new Error('away');
+    if (fails) throw new Error('unavailable');
     return Buffer.alloc(32, 1);
   });
   const place = { list: 'x', filter: [] };
-  await expect(cursors.encode(RED, place, 'here')).rejects.toThrow('away');
+  await expect(cursors.encode(RED, place, 'here')).rejects.toThrow('unavailable');
   fails = false;
   expect(await cursors.decode(RED, place, await cursors.encode(RED, place, 'here'))).toBe('here');
 });
 
-describe('whatever a lower bound says', () => {
+describe('whatever lower bound a query has', () => {
   const bounds = [
     '',
     '/',
@@ -198,7 +198,7 @@ describe('whatever a lower bound says', () => {
       for (const { scope } of resources) expect([after, scope]).toEqual([after, scopeKey(RED)]);
       expect([0, 3]).toContain(resources.length);
     }
-    // not even what another tenant is asked about shows more than one's own
+    // a list of references to another tenant's resource shows only the caller's own resources
     const other = await referrerPage(drover.services.database, BLUE, target, null, 100);
     expect(other.resources).toEqual([]);
   });

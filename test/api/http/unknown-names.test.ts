@@ -5,7 +5,7 @@ interface Operation {
   readonly method: string;
   readonly path: string;
   readonly query: readonly string[];
-  /** Fields of the body; null where it takes none. */
+  /** Fields of the body; null if it takes none. */
   readonly fields: readonly string[] | null;
   readonly isClosed: boolean;
 }
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** Every operation of the OpenAPI document with the names that it takes; the Camunda façade passes over others, as an engine does. */
+/** Every operation of the OpenAPI document with the names that it takes; the Camunda façade ignores others, as an engine does. */
 async function readOperations(): Promise<Operation[]> {
   const { body: document } = await api.send('GET', '/openapi.json');
   // biome-ignore lint/suspicious/noExplicitAny: a document of any shape
@@ -43,16 +43,16 @@ async function readOperations(): Promise<Operation[]> {
 const label = ({ method, path }: Operation): string => `${method} ${path}`;
 const url = ({ path }: Operation, ...parameters: readonly string[]): string => `${path}?${parameters.join('&')}`;
 
-/** What a request is refused with; Extracta's answers have their faults in one text. */
+/** The faults with which a request is refused; Extracta's answers have them in one text. */
 async function faultsOf(operation: Operation, path: string, body?: unknown): Promise<string[]> {
   const withoutBody = operation.fields === null ? undefined : {};
-  const told = await api.send(operation.method, path, body === undefined ? withoutBody : body);
-  expect([label(operation), path, told.status]).toEqual([label(operation), path, 400]);
-  return told.body.errors ?? told.body.message.split('; ');
+  const refused = await api.send(operation.method, path, body === undefined ? withoutBody : body);
+  expect([label(operation), path, refused.status]).toEqual([label(operation), path, 400]);
+  return refused.body.errors ?? refused.body.message.split('; ');
 }
 
 describe('every route of the OpenAPI document', () => {
-  test('is there to be walked', () => {
+  test('is listed for these tests', () => {
     expect(operations.length).toBeGreaterThan(20);
     expect(operations.filter(({ isClosed }) => !isClosed)).toEqual([]);
   });
@@ -81,7 +81,7 @@ describe('every route of the OpenAPI document', () => {
     }
   });
 
-  test('names the parameter that was meant, of one that is written otherwise', async () => {
+  test('names the parameter that was meant if one is misspelt', async () => {
     for (const operation of operations) {
       for (const name of operation.query) {
         for (const wrong of [name.toUpperCase(), `${name.slice(0, 1)}-${name.slice(1)}`, `${name.slice(0, -1)}x`]) {
@@ -108,7 +108,7 @@ describe('every route of the OpenAPI document', () => {
     }
   });
 
-  test('names the field that was meant, and says of an option where it belongs', async () => {
+  test('names the field that was meant, and says where an option belongs', async () => {
     for (const operation of operations) {
       for (const name of operation.fields ?? []) {
         const wrong = name.toUpperCase();
@@ -137,7 +137,7 @@ describe('every route of the OpenAPI document', () => {
     }
   });
 
-  test('refuses what is not percent-encoded UTF-8', async () => {
+  test('refuses a path that is not percent-encoded UTF-8', async () => {
     for (const operation of operations) {
       expect(await faultsOf(operation, `${operation.path}?a=%ff`)).toEqual(['query: is not percent-encoded UTF-8']);
     }
@@ -147,7 +147,7 @@ describe('every route of the OpenAPI document', () => {
 /** The first letter of a name as `\u00..` writes it. */
 const hex = (name: string): string => name.charCodeAt(0).toString(16);
 
-describe('a delete that says more than is understood deletes nothing', () => {
+describe('a delete with unknown names deletes nothing', () => {
   beforeAll(async () => {
     await api.define('Kept');
     await api.store('Kept', [{ externalId: 'a' }]);
@@ -176,8 +176,8 @@ describe('a delete that says more than is understood deletes nothing', () => {
       'dryRun: is not a field of this body, which takes none',
     ],
   ])('%s %s %j', async (method, path, body, fault) => {
-    const { status, body: told } = await api.send(method, path, body);
-    expect([status, told.errors]).toEqual([400, [fault]]);
+    const { status, body: answer } = await api.send(method, path, body);
+    expect([status, answer.errors]).toEqual([400, [fault]]);
     const list = await api.send('GET', '/api/batches');
     expect(list.body.data.results).toEqual([]);
     expect((await api.send('GET', '/api/resources/Kept/a')).status).toBe(200);
@@ -196,11 +196,11 @@ describe('a delete that says more than is understood deletes nothing', () => {
       'onconflict: is not a query parameter of this request; it takes ignoreUnknownFields',
     ],
   ])('an upload or patch likewise: %s %s', async (method, path, fault) => {
-    const { status, body: told } = await api.send(method, path, { resources: [{ externalId: 'a' }] });
-    expect([status, told.errors]).toEqual([400, [fault]]);
+    const { status, body: answer } = await api.send(method, path, { resources: [{ externalId: 'a' }] });
+    expect([status, answer.errors]).toEqual([400, [fault]]);
   });
 
-  test('an option of the query in the body is told so', async () => {
+  test('an option of the query in the body is refused with the right place', async () => {
     const { status, body } = await api.send('POST', PATH, { resources: [{ externalId: 'a' }], onconflict: 'reject' });
     expect([status, body.errors]).toEqual([
       400,

@@ -4,7 +4,7 @@ import { bearer, type Claims, signed, TOKEN_ENVIRONMENT, unsigned } from '../../
 import { createNamespace } from '../camunda/engine/namespace.ts';
 import { everyRoute, fill, type Route } from '../every-route.ts';
 
-/** In everything that the victim stores: whoever else reads it in an answer has read what is not theirs. */
+/** A text in everything that the victim stores: an answer to another caller that contains it leaks data. */
 const PLANTED = 'planted7f3a';
 
 const PLATFORM: Claims = { platform: 'acme', scope: 'platform' };
@@ -14,12 +14,12 @@ const OTHER_PLATFORM: Claims = { platform: 'other', scope: 'platform' };
 
 let drover: Drover;
 let routes: Route[];
-/** What the victim's ids are, by the names of path parameters. */
+/** The victim's ids by the names of path parameters. */
 let victim: Record<string, string>;
 let deletion: string;
 
 beforeAll(async () => {
-  // platform scope lists executions: of this file alone, not what all others have left
+  // platform scope lists executions: only those of this file are wanted, not those of other files
   const namespace = await createNamespace(inject('temporalAddress'));
   drover = await Drover.start({ environment: { ...TOKEN_ENVIRONMENT, TEMPORAL_NAMESPACE: namespace } });
   routes = await everyRoute(drover.app);
@@ -47,7 +47,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-// biome-ignore lint/suspicious/noExplicitAny: answers are looked at, whatever their shape
+// biome-ignore lint/suspicious/noExplicitAny: tests read answers of any shape
 type Answer = { status: number; headers: Headers; text: string; json: any };
 
 async function send(
@@ -78,7 +78,7 @@ async function send(
 const isExtracta = ({ path }: Route): boolean => path.startsWith('/api/v1/');
 const isCamunda = ({ path }: Route): boolean => path.startsWith('/engine-rest/');
 
-/** The shape in which a route tells an error. */
+/** The shape of a route's error answers. */
 function expectErrorShape(route: Route, { json, text }: Answer): void {
   expect(text).not.toMatch(/\bat .*\.ts:|node_modules/);
   if (isExtracta(route)) expect(json).toEqual({ status: 'error', message: expect.any(String) });
@@ -102,7 +102,7 @@ const REFUSED: Record<string, () => string | null | Promise<string>> = {
   'both scopes': () => signed({ ...BLUE, scope: 'tenant platform' }),
   'a scope that is no text': () => signed({ ...BLUE, scope: ['platform'] }),
   'half a character in a name': () => signed({ ...BLUE, tenant: 'x\ud800' }),
-  'what is no token': () => 'abc.def.ghi',
+  'a text that is no token': () => 'abc.def.ghi',
 };
 
 describe.each(Object.entries(REFUSED))('%s', (_, token) => {
@@ -122,17 +122,17 @@ describe.each(Object.entries(REFUSED))('%s', (_, token) => {
   });
 });
 
-test('another scheme than Bearer is a 401', async () => {
+test('a scheme other than Bearer is a 401', async () => {
   const answer = await send('GET', '/api/batches', null, { headers: { authorization: 'Basic YmxhOmJsYQ==' } });
   expect(answer.status).toBe(401);
 });
 
-test('a token is put up with for 30 s of difference between clocks', async () => {
+test('a token is accepted if clocks differ by up to 30 s', async () => {
   expect((await send('GET', '/api/batches', { ...BLUE, expiresIn: -20 })).status).toBe(200);
   expect((await send('GET', '/api/batches', { ...BLUE, validIn: 20 })).status).toBe(200);
 });
 
-test('other words of the scope are left alone', async () => {
+test('other words of the scope are ignored', async () => {
   expect((await send('GET', '/api/batches', { ...BLUE, scope: 'openid tenant email' })).status).toBe(200);
 });
 
@@ -163,7 +163,7 @@ test.each([
 ])("what is a tenant's is not there for %s", async (_, who) => {
   const isSamePlatform = who.platform === 'acme';
   for (const route of routes) {
-    // these would define something of their own, or change what is the platform's
+    // these would define something of their own, or change objects of the platform
     if (route.path.startsWith('/partner/') && (isSamePlatform || route.path.endsWith('definitions'))) continue;
     const batchId = (isCamunda(route) ? deletion : victim.batchId) ?? '';
     const body = bodyFor(route, batchId);
@@ -190,7 +190,7 @@ test.each([
 
 const oneOf = (statuses: readonly number[]) => expect.toSatisfy((status: number) => statuses.includes(status));
 
-/** A body that is right, so that it is not the body that is refused. */
+/** A valid body, so that the request is not refused because of its body. */
 function bodyFor({ method, path }: Route, batchId: string): unknown {
   if (path.startsWith('/api/v1/')) return { classificationId: 'secret-thing', batchId };
   if (path.startsWith('/partner/') && method === 'PUT') return { schema: { type: 'object' } };
@@ -204,7 +204,7 @@ function bodyFor({ method, path }: Route, batchId: string): unknown {
   return undefined;
 }
 
-test("another tenant's batch id cannot be told from one that never was", async () => {
+test("another tenant's batch id cannot be distinguished from one that never existed", async () => {
   const never = '01900000-0000-7000-8000-000000000000';
   const other = await send('GET', `/api/batches/${victim.batchId}`, RED);
   const none = await send('GET', `/api/batches/${never}`, RED);
@@ -239,7 +239,7 @@ test('the namespace behind the Camunda façade is open to platform scope of the 
   await untagged.terminate();
 });
 
-describe("what the operator's Camunda calls start", () => {
+describe("a batch that the operator's Camunda calls start", () => {
   const OPERATOR: Claims = { platform: 'default', scope: 'platform' };
   const others: [string, Claims, Record<string, string>?][] = [
     ['a tenant named default', { platform: 'default', tenant: 'default', scope: 'tenant' }],
@@ -256,7 +256,7 @@ describe("what the operator's Camunda calls start", () => {
     await drover.ended(id, { headers: bearer(await signed(OPERATOR)) });
   });
 
-  test.each(others)('is not there for %s', async (_, who, headers = {}) => {
+  test.each(others)('does not exist for %s', async (_, who, headers = {}) => {
     for (const route of routes) {
       if (!/\/batch(es)?(\/|$)|job-definition/.test(route.path) || route.path.startsWith('/api/resources')) continue;
       const body = bodyFor(route, id);
@@ -295,7 +295,7 @@ describe("what the operator's Camunda calls start", () => {
     expect((await send('GET', `/api/batches/${id}`, OPERATOR)).status).toBe(404);
   });
 
-  test('a platform token with the claim of a tenant reaches that tenant alone', async () => {
+  test('a platform token with the claim of a tenant gives access to that tenant only', async () => {
     const { client, taskQueue } = drover.services;
     const untagged = await client.workflow.start('nobodysWorkflow', { taskQueue, workflowId: `${taskQueue}-claim` });
     const instance = `/engine-rest/process-instance/${untagged.workflowId}`;
@@ -326,13 +326,13 @@ test('platform scope names its tenant in reach-tenant-id, else in its claim, els
   expect(await seen(OTHER_PLATFORM, 'default')).toBe(false);
 });
 
-test('health and documentation ask for no token', async () => {
+test('health and documentation require no token', async () => {
   for (const path of ['/healthz', '/readyz', '/openapi.json', '/docs', '/docs/start.js']) {
     expect([path, (await send('GET', path, null)).status]).toEqual([path, 200]);
   }
 });
 
-test('the document says that every operation asks for a token', async () => {
+test('the document says that every operation requires a token', async () => {
   const { paths, components } = (await send('GET', '/openapi.json', null)).json;
   for (const methods of Object.values<Record<string, { security: unknown }>>(paths)) {
     for (const operation of Object.values(methods)) expect(operation.security).toEqual([{ token: [] }]);

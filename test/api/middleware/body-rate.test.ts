@@ -8,7 +8,7 @@ import { startApi } from '../../../api/server.ts';
 import { LoadLimits } from '../../../api/state/load-limits.ts';
 import { ConfigError, loadConfig } from '../../../process/config.ts';
 
-/** A body whose chunks come when they are sent. */
+/** A body whose chunks arrive when the test sends them. */
 class Body {
   readonly stream: ReadableStream<Uint8Array>;
   isCancelled = false;
@@ -41,7 +41,7 @@ async function sizeOf(chunks: AsyncIterable<Uint8Array>): Promise<number> {
 }
 
 describe('a body', () => {
-  test('that brings its least in each window is read to its end', async () => {
+  test('that brings the required bytes in each window is read to its end', async () => {
     const body = new Body();
     const drip = setInterval(() => body.send(50), 10);
     setTimeout(() => {
@@ -51,7 +51,7 @@ describe('a body', () => {
     expect(await sizeOf(atLeast(body.stream, { leastBytesPerSecond: 500, windowMs: 100 }))).toBeGreaterThan(500);
   });
 
-  test('that stops coming is a 408, and what is left of it is not read', async () => {
+  test('that stops arriving is a 408, and the rest of it is not read', async () => {
     const body = new Body();
     body.send(1_000_000);
     const read = sizeOf(atLeast(body.stream, { leastBytesPerSecond: 1000, windowMs: 50 }));
@@ -60,16 +60,16 @@ describe('a body', () => {
     expect(body.isCancelled).toBe(true);
   });
 
-  test('may take its time where there is no least', async () => {
+  test('may be slow if no rate is required', async () => {
     const body = new Body();
     setTimeout(() => body.end(), 120);
     expect(await sizeOf(atLeast(body.stream, { leastBytesPerSecond: 0, windowMs: 20 }))).toBe(0);
   });
 
-  test('is not too slow where we were too busy to read it', async () => {
+  test('does not count as slow if the process was too busy to read it', async () => {
     const body = new Body();
     const read = sizeOf(atLeast(body.stream, { leastBytesPerSecond: 1000, windowMs: 50 }));
-    // the loop stands still for longer than a window and what is put up with
+    // the event loop is blocked for longer than a window and its tolerance
     const until = performance.now() + 700;
     while (performance.now() < until);
     setTimeout(() => {
@@ -80,7 +80,7 @@ describe('a body', () => {
   });
 });
 
-test('a body that comes byte by byte is a 408 in the shape of its API, long before the time for a request is over', async () => {
+test('a body that arrives byte by byte is a 408 in the shape of its API, long before the time limit of a request', async () => {
   const config = loadConfig({
     MONGODB_URI: inject('mongodbUri'),
     TEMPORAL_ADDRESS: inject('temporalAddress'),
@@ -117,9 +117,9 @@ test('a body that comes byte by byte is a 408 in the shape of its API, long befo
   await api.stop();
 });
 
-describe('what one tenant may hold of the bodies', () => {
+describe("the memory that one tenant's bodies may hold", () => {
   const limits = { MAX_REQUESTS_PER_TENANT: 9, MAX_EVENT_STREAMS_PER_TENANT: 9, MAX_BODY_BYTES_IN_FLIGHT: 1000 };
-  /** Takes all that it can get, in small pieces. @returns how much that was. */
+  /** Takes as much as possible, in small pieces. @returns how much that was. */
   function takeAll(load: LoadLimits, tenant: string): { taken: number; end(): void } {
     const request = load.begin(tenant);
     let taken = 0;
@@ -134,12 +134,12 @@ describe('what one tenant may hold of the bodies', () => {
     return { taken, end: request.end };
   }
 
-  test('is its share, and in several requests no more', () => {
+  test('is its share, and no more in several requests', () => {
     const load = new LoadLimits({ ...limits, MAX_BODY_BYTES_PER_TENANT: 200 });
     expect([takeAll(load, 'a').taken, takeAll(load, 'a').taken, takeAll(load, 'b').taken]).toEqual([200, 0, 200]);
   });
 
-  test('is never more than is left free, and comes back', () => {
+  test('is never more than is free, and is returned', () => {
     const load = new LoadLimits({ ...limits, MAX_BODY_BYTES_PER_TENANT: 1000 });
     const taken = ['a', 'b', 'c', 'd', 'e', 'f'].map((tenant) => takeAll(load, tenant));
     expect(taken.map((each) => each.taken)).toEqual([500, 250, 125, 62, 31, 16]);
@@ -148,7 +148,7 @@ describe('what one tenant may hold of the bodies', () => {
     expect(takeAll(load, 'g').taken).toBe(500);
   });
 
-  test('is freed once, however often a request ends, with what comes after its caller has gone', () => {
+  test('is freed once, however often a request ends, also for bytes that arrive after its caller has disconnected', () => {
     const load = new LoadLimits({ ...limits, MAX_REQUESTS_PER_TENANT: 2, MAX_BODY_BYTES_PER_TENANT: 200 });
     const gone = load.begin('a');
     load.begin('a');

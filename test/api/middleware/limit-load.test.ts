@@ -42,7 +42,7 @@ afterEach(() => {
 });
 afterAll(() => api.stop());
 
-/** Who asks unless told; without the header it would be the operator. */
+/** The tenant of a request by default; without the header it would be the operator. */
 const TENANT = { 'reach-tenant-id': 'default' };
 
 const ask = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> =>
@@ -52,7 +52,7 @@ const ask = (method: string, path: string, body?: unknown, headers: Record<strin
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
 
-/** A connection to write to by hand, and what comes back. */
+/** A connection that a test writes to, and the answer that it receives. */
 async function open(): Promise<{ socket: Socket; received: () => string; closed: Promise<unknown> }> {
   const socket = connect(port, '127.0.0.1');
   sockets.push(socket);
@@ -83,14 +83,14 @@ async function uploaded(): Promise<string> {
   return ((await answer.json()) as { data: { batchId: string } }).data.batchId;
 }
 
-/** Watches a batch, until `streams` is emptied or the stream is given up; answers with the status. */
+/** Watches a batch, until `streams` is emptied or the stream is cancelled; answers with the status. */
 async function watch(id: string): Promise<number> {
   const ended = new AbortController();
   streams.push(ended);
   return (await fetch(`${api.url}/api/batches/${id}/events`, { headers: TENANT, signal: ended.signal })).status;
 }
 
-test('a tenant with too many requests at once is told 429 with Retry-After; others are served, and itself again later', async () => {
+test('a tenant with too many requests at once gets a 429 with Retry-After; others are served, and so is the tenant later', async () => {
   // requests that are being received
   const held = await Promise.all(Array.from({ length: MAX_REQUESTS }, open));
   for (const { socket } of held) socket.write(`${upload(100)}{`);
@@ -108,7 +108,7 @@ test('a tenant with too many requests at once is told 429 with Retry-After; othe
   await expect.poll(async () => (await ask('GET', '/api/batches')).status).toBe(200);
 });
 
-test("a tenant named default takes nothing of the operator's share", async () => {
+test("a tenant named default uses nothing of the operator's share", async () => {
   const held = await Promise.all(Array.from({ length: MAX_REQUESTS }, open));
   for (const { socket } of held) socket.write(`${upload(100)}{`);
   await expect.poll(bodyBytes).toBe(MAX_REQUESTS);
@@ -118,7 +118,7 @@ test("a tenant named default takes nothing of the operator's share", async () =>
   await expect.poll(bodyBytes).toBe(0);
 });
 
-test('a tenant with many event streams can still upload; too many of them are a 429, and room is made again', async () => {
+test('a tenant with many event streams can still upload; too many of them are a 429, and closing one makes room', async () => {
   const id = await uploaded();
   // one after the other: each is a request until its stream begins
   for (let n = 0; n < MAX_STREAMS; n++) expect(await watch(id)).toBe(200);
@@ -128,7 +128,7 @@ test('a tenant with many event streams can still upload; too many of them are a 
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
     expect(await refused.json()).toMatchObject({ message: 'too many event streams of this tenant at once' });
   }
-  // who was refused counts as nothing
+  // a refused stream does not count
   expect((await ask('GET', '/api/batches')).status).toBe(200);
   streams[0]?.abort();
   await expect.poll(() => watch(id)).toBe(200);
@@ -151,7 +151,7 @@ test("a tenant's bodies that are received at once are bounded, and leave room fo
   await expect.poll(bodyBytes).toBe(0);
 });
 
-test('no number of tenants fills the room for bodies for those who come next', async () => {
+test('however many tenants send bodies, there is room for the body of another tenant', async () => {
   const hogs = await Promise.all(Array.from({ length: 6 }, open));
   for (const [n, { socket }] of hogs.entries()) socket.write(`${upload(149_000, `hog ${n}`)}${'{'.repeat(140_000)}`);
   await expect.poll(() => hogs.filter(({ received }) => received().includes(' 429 ')).length).toBeGreaterThan(0);
@@ -159,7 +159,7 @@ test('no number of tenants fills the room for bodies for those who come next', a
   expect((await ask('POST', '/api/resources/thing/batch', resources(20_000), next)).status).toBe(202);
 });
 
-test('a caller that sends its head byte by byte is closed after the time for it', async () => {
+test('a caller that sends its head byte by byte is disconnected after the time limit', async () => {
   const slow = await open();
   slow.socket.write('GET /api/batches HTTP/1.1\r\nHost: x\r\n');
   const drip = setInterval(() => slow.socket.write('X-A: b\r\n'), 100);
@@ -168,21 +168,21 @@ test('a caller that sends its head byte by byte is closed after the time for it'
   expect(slow.received()).toMatch(/^HTTP\/1\.1 408/);
 });
 
-test('a caller that sends its body byte by byte is closed, and what it sent is forgotten', async () => {
+test('a caller that sends its body byte by byte is disconnected, and the memory of its body is freed', async () => {
   const slow = await Promise.all(Array.from({ length: 3 }, open));
   for (const { socket } of slow) socket.write(`${upload(149_000)}${'{'.repeat(60_000)}`);
   await Promise.all(slow.map(({ closed }) => closed));
   expect((await ask('POST', '/api/resources/thing/batch', resources(140_000))).status).toBe(202);
 });
 
-test('a caller that goes away in the middle of its body leaves nothing behind', async () => {
+test('a caller that disconnects in the middle of its body leaves nothing behind', async () => {
   const gone = await Promise.all(Array.from({ length: 3 }, open));
   for (const { socket } of gone) socket.write(`${upload(149_000)}${'{'.repeat(60_000)}`);
   for (const { socket } of gone) socket.destroy();
   await expect.poll(async () => (await ask('POST', '/api/resources/thing/batch', resources(140_000))).status).toBe(202);
 });
 
-test('a body past the limit is a 413, with its length announced or not', async () => {
+test('a body past the limit is a 413, whether or not its length is announced', async () => {
   expect((await ask('POST', '/api/resources/thing/batch', resources(150_001))).status).toBe(413);
   const chunked = await open();
   const half = 'x'.repeat(0x14000);
@@ -205,7 +205,7 @@ test.each([
   socket.write(`${head(`${method} /api/batches HTTP/1.1`)}${header}${length}\r\n\r\n${written(body)}`);
   await expect.poll(received).toMatch(/^HTTP\/1\.1 400 /);
   if (method === 'GET') await expect.poll(received).toMatch(/body: a GET takes none/);
-  // where the connection is kept, what is asked next is answered next
+  // if the connection is kept, the next answer belongs to the next request
   socket.write(`${head('GET /healthz HTTP/1.1')}Connection: close\r\n\r\n`);
   await expect.poll(() => socket.closed || socket.readableEnded).toBe(true);
   expect([...received().matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status).slice(1)).toEqual(
@@ -242,7 +242,7 @@ test.each([
   expect((await ask('GET', '/healthz')).status).toBe(200);
 });
 
-test('connections past the limit are closed at once, and room is made again', async () => {
+test('connections above the limit are closed at once, and closing one makes room', async () => {
   const many = await Promise.all(Array.from({ length: 80 }, open));
   const closed = Promise.all(many.slice(60).map((each) => each.closed));
   await closed;

@@ -29,7 +29,7 @@ test.each(['127.0.0.1', '127.8.9.10', '::1', 'localhost'])('%s is loopback', (ho
   expect(isLoopback(host)).toBe(true);
 });
 
-test('without tokens an API on loopback starts and says what that means; with a secret it listens wherever it is told', async () => {
+test('without tokens an API on loopback starts with a warning; with a secret it listens on any configured address', async () => {
   const lines: string[] = [];
   const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
   const open = await startApi(config({}), logger);
@@ -42,7 +42,7 @@ test('without tokens an API on loopback starts and says what that means; with a 
 });
 
 test.each(['short', 'x'.repeat(64), 'changemechangemechangemechangeme'])(
-  'the weak secret %j does not start in production, nor where others can reach the API',
+  'the weak secret %j does not start in production, nor on an address that others can reach',
   async (secret) => {
     expect(() => config({ NODE_ENV: 'production', JWT_SECRET: secret })).toThrow('JWT_SECRET: must have at least 32');
     const refused = startApi(config({ HOST: '0.0.0.0', JWT_SECRET: secret }), silent);
@@ -55,7 +55,7 @@ test.each(['short', 'x'.repeat(64), 'changemechangemechangemechangeme'])(
   },
 );
 
-test('production without tokens does not start, on loopback neither', async () => {
+test('production without tokens does not start, not even on loopback', async () => {
   const refused = startApi(config({ NODE_ENV: 'production' }), silent);
   await expect(refused).rejects.toThrow(ConfigError);
   await expect(refused).rejects.toThrow(/^JWT_SECRET or JWKS_URL must be set when NODE_ENV is production$/);
@@ -76,14 +76,14 @@ test.each([
   expect((await drover.request('GET', '/api/batches', { headers })).status).toBe(status);
 });
 
-test('without tokens the loopback caller has platform scope, and the header picks the tenant', async () => {
+test('without tokens the loopback caller has platform scope, and the header selects the tenant', async () => {
   await drover.define('thing', {});
   const id = await drover.upload('thing', [{ externalId: 'x' }], {}, { tenant: 'blue' });
   expect((await drover.request('GET', `/api/batches/${id}`, { tenant: 'blue' })).status).toBe(200);
   expect((await drover.request('GET', `/api/batches/${id}`)).status).toBe(404);
 });
 
-test('what a request says of its origin is not taken for what it is', () => {
+test('forwarded headers do not make a request count as local', () => {
   expect(isLocalRequest({ host: '127.0.0.1.evil.com', origin: undefined })).toBe(false);
   expect(isLocalRequest({ host: 'evil.com#127.0.0.1', origin: undefined })).toBe(false);
   expect(isLocalRequest({ host: '127.0.0.1@evil.com', origin: undefined })).toBe(false);

@@ -88,21 +88,21 @@ function bodyFor({ method, path }: Route): unknown {
 const askRoute = (route: Route): Promise<DeliveryState> =>
   ask(route.method, fill(route.path, parameters), bodyFor(route));
 
-/** What an outage of each server means to a route. */
+/** Whether a route is affected by an outage of each server. */
 function isAffected({ path }: Route, server: 'mongodb' | 'temporal'): boolean {
   if (path.startsWith('/engine-rest/version') || path.startsWith('/engine-rest/engine')) return false;
   const isAboutInstances = path.includes('/process-instance');
   if (server === 'mongodb') return !isAboutInstances || path.endsWith('/delete');
   if (isAboutInstances) return true;
-  // what steers a batch is stored, and holds (see control-without-temporal.test.ts)
+  // a control request is stored, and takes effect (see control-without-temporal.test.ts)
   return /\/batch(\/delete)?$/.test(path) && path.startsWith('/api/resources');
 }
 
-function expectAway(route: Route, told: DeliveryState): void {
+function expectUnavailable(route: Route, answer: DeliveryState): void {
   // Extracta's API has no 503
   const status = route.path.startsWith('/api/v1/') ? 500 : 503;
-  expect([route, told.status, told.retryAfter]).toEqual([route, status, '5']);
-  expect(told.text).not.toMatch(/\bat .*\.ts:|node_modules|ECONNREFUSED|127\.0\.0\.1/);
+  expect([route, answer.status, answer.retryAfter]).toEqual([route, status, '5']);
+  expect(answer.text).not.toMatch(/\bat .*\.ts:|node_modules|ECONNREFUSED|127\.0\.0\.1/);
 }
 
 describe.each<['mongodb' | 'temporal', 'refuse' | 'hang']>([
@@ -110,19 +110,19 @@ describe.each<['mongodb' | 'temporal', 'refuse' | 'hang']>([
   ['mongodb', 'hang'],
   ['temporal', 'refuse'],
   ['temporal', 'hang'],
-])('%s away (%s)', (server, mode) => {
-  test('every kind of request is answered within 5 s, with 503 and Retry-After where it needs that server; then all goes on', async () => {
+])('%s unavailable (%s)', (server, mode) => {
+  test('every kind of request is answered within 5 s, with 503 and Retry-After if it needs that server; then everything continues', async () => {
     (server === 'mongodb' ? mongodb : temporal)[mode]();
     const [health, ready] = await Promise.all([ask('GET', '/healthz'), ask('GET', '/readyz')]);
     expect([health.status, ready.status]).toEqual([200, 503]);
     expect(JSON.parse(ready.text)).toMatchObject({ status: 'unavailable', [server]: 'unreachable' });
-    // while MongoDB is there, this would delete what the others are about
+    // while MongoDB is available, this route would delete the objects of the others
     const asked = routes.filter((route) => server === 'mongodb' || !deletesTheBatch(route));
-    const told = await Promise.all(asked.map(askRoute));
+    const answers = await Promise.all(asked.map(askRoute));
     for (const [at, route] of asked.entries()) {
-      const answer = told[at] as DeliveryState;
+      const answer = answers[at] as DeliveryState;
       expect([route, answer.ms < LIMIT_MS ? 'in time' : answer.ms]).toEqual([route, 'in time']);
-      if (isAffected(route, server)) expectAway(route, answer);
+      if (isAffected(route, server)) expectUnavailable(route, answer);
       else
         expect([route, answer.status, answer.text]).toEqual([
           route,
@@ -139,18 +139,18 @@ describe.each<['mongodb' | 'temporal', 'refuse' | 'hang']>([
 const deletesTheBatch = ({ method, path }: Route): boolean =>
   method === 'DELETE' && (path === '/api/batches/{batchId}' || path.startsWith('/api/v1/'));
 
-test('while Temporal is away a batch is told from the store', async () => {
+test('while Temporal is unavailable a batch is answered from the store', async () => {
   temporal.hang();
-  const told = await ask('GET', `/api/batches/${parameters.batchId}`);
-  expect(told.status).toBe(200);
-  expect(JSON.parse(told.text).data.source).toBe('store');
+  const answer = await ask('GET', `/api/batches/${parameters.batchId}`);
+  expect(answer.status).toBe(200);
+  expect(JSON.parse(answer.text).data.source).toBe('store');
 });
 
-test('a batch that is deleted while Temporal is away is gone at once', async () => {
+test('a batch that is deleted while Temporal is unavailable is a 404 at once', async () => {
   const id = await drover.upload('thing', [{ externalId: 'z' }]);
   temporal.refuse();
-  const told = await ask('DELETE', `/api/batches/${id}`);
-  expect([told.status, told.ms < LIMIT_MS]).toEqual([200, true]);
+  const answer = await ask('DELETE', `/api/batches/${id}`);
+  expect([answer.status, told.ms < LIMIT_MS]).toEqual([200, true]);
   expect((await ask('GET', `/api/batches/${id}`)).status).toBe(404);
 });
 

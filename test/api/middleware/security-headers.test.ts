@@ -31,7 +31,7 @@ test.each([
 });
 
 test.each(['/docs', '/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css', '/docs/start.js'])(
-  'the documentation runs what is ours, in no frame: %s',
+  'the documentation runs only scripts of the service, in no frame: %s',
   async (path) => {
     const answer = await headers(path);
     expect(answer.get('content-security-policy')).toBe(

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-/** Sends a request byte by byte as it is, and reads its answer to the end. */
+/** Sends these bytes as a request, and reads the answer to its end. */
 async function ask(path: string, ...lines: readonly string[]): Promise<{ status: number; text: string }> {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
@@ -98,7 +98,7 @@ test.each([
   expect(() => named(undefined, value)).toThrow(/^reach-tenant-id\*: /);
 });
 
-test('a name in the plain header is what it says: percent signs stand for themselves', () => {
+test('a name in the plain header is taken literally, percent signs included', () => {
   expect(named('a%20b')).toBe('a%20b');
   expect(named('x'.repeat(128))).toBe('x'.repeat(128));
   expect(() => named('x'.repeat(129))).toThrow('at most 128');

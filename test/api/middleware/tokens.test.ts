@@ -45,13 +45,16 @@ async function keyPair(alg: string, kid?: string) {
 const statusWith = async (api: Drover, token: string): Promise<number> =>
   (await api.request('GET', '/api/batches', { headers: bearer(token) })).status;
 
-test.each(['RS256', 'PS256', 'ES256', 'EdDSA'])('a token signed with %s by a key of the set is let in', async (alg) => {
-  const { jwk, sign } = await keyPair(alg, alg);
-  keys = { keys: [jwk] };
-  const api = await open();
-  expect(await statusWith(api, await sign())).toBe(200);
-  await api.stop();
-});
+test.each(['RS256', 'PS256', 'ES256', 'EdDSA'])(
+  'a token signed with %s by a key of the set is accepted',
+  async (alg) => {
+    const { jwk, sign } = await keyPair(alg, alg);
+    keys = { keys: [jwk] };
+    const api = await open();
+    expect(await statusWith(api, await sign())).toBe(200);
+    await api.stop();
+  },
+);
 
 test('a token signed by another key is a 401', async () => {
   const [known, other] = [await keyPair('RS256', 'same'), await keyPair('RS256', 'same')];
@@ -62,14 +65,14 @@ test('a token signed by another key is a 401', async () => {
   await api.stop();
 });
 
-test('a public key is no secret: HS256 with it is a 401', async () => {
+test('a public key is not accepted as a secret: HS256 with it is a 401', async () => {
   const { jwk } = await keyPair('RS256', 'k');
   keys = { keys: [jwk] };
   const secret = JSON.stringify(jwk);
   expect(await statusWith(drover, await signed({ platform: 'acme', scope: 'platform' }, { secret }))).toBe(401);
 });
 
-test('a key set that cannot be had is a 503 with Retry-After, and all goes on when it is back', async () => {
+test('a key set that cannot be fetched is a 503 with Retry-After; requests succeed once it is available again', async () => {
   const { jwk, sign } = await keyPair('ES256', 'e');
   keys = { keys: [jwk] };
   answer = 'error';
@@ -82,7 +85,7 @@ test('a key set that cannot be had is a 503 with Retry-After, and all goes on wh
   await api.stop();
 });
 
-test('a key set that cannot be had is fetched once in a few seconds, not once a request', async () => {
+test('a key set that cannot be fetched is requested once every few seconds, not for each request', async () => {
   const { jwk, sign } = await keyPair('ES256', 'once');
   keys = { keys: [jwk] };
   answer = 'error';
@@ -98,7 +101,7 @@ test('a key set that cannot be had is fetched once in a few seconds, not once a 
   await api.stop();
 });
 
-test('tokens signed with an unknown key keep nobody from being let in, nor fetch the set each', async () => {
+test('tokens signed with an unknown key neither block other tokens nor fetch the set each time', async () => {
   const [known, unknown] = [await keyPair('ES256', 'known'), await keyPair('ES256', 'unknown')];
   keys = { keys: [known.jwk] };
   const api = await open();

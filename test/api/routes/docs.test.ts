@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import { createApp, openApiDocument } from '../../../api/app.ts';
 import type { Services } from '../../../api/http/context.ts';
 
-/** About the service itself, not about anybody's data: docs/operations.md has them. */
+/** Routes about the service itself, not about anybody's data: docs/operations.md describes them. */
 const OF_THE_SERVICE = /^\/(docs|openapi\.json|healthz|readyz|metrics)(\/|$)/;
 
 test('every route is in the OpenAPI document, the façades included, and nothing else is', () => {
-  // routes are added before any service is asked for anything
+  // routes are added before any service is needed
   const { routes } = createApp({} as Services);
   const added = routes
     .filter(({ method, path }) => method !== 'ALL' && !OF_THE_SERVICE.test(path))

@@ -21,7 +21,7 @@ async function reading(line: string): Promise<number> {
   return Number(found?.split(' ')[1] ?? 0);
 }
 
-test('requests are counted by route, not by what is in their paths', async () => {
+test('requests are counted by route, not by path', async () => {
   for (const id of ['qq1', 'qq2', 'qq3']) await drover.request('GET', `/api/batches/${id}`);
   expect(await reading('drover_http_requests_total{method="GET",route="/api/batches/:batchId",status="404"}')).toBe(3);
   await drover.app.request('/healthz');
@@ -45,30 +45,34 @@ test('accepted batches and their items are counted by operation', async () => {
   expect(await reading('drover_items_accepted_total{operation="delete"}')).toBe(3);
 });
 
-test('tenants and schema definitions are no labels', async () => {
+test('tenants and schema definitions are not used as labels', async () => {
   await drover.define('peculiar', {});
   await drover.upload('peculiar', [{ externalId: 'a' }], {}, { tenant: 'tenant-of-its-own' });
   expect(await metrics()).not.toMatch(/peculiar|tenant-of-its-own/);
 });
 
-test('a server that is away is counted', async () => {
-  const away = await Drover.start({ worker: false, environment: { TEMPORAL_ADDRESS: '127.0.0.1:1' } });
-  await away.define('thing', {});
+test('a server that is unavailable is counted', async () => {
+  const withoutTemporal = await Drover.start({ worker: false, environment: { TEMPORAL_ADDRESS: '127.0.0.1:1' } });
+  await withoutTemporal.define('thing', {});
   expect(
-    (await away.request('POST', '/api/resources/thing/batch', { body: { resources: [{ externalId: 'a' }] } })).status,
+    (
+      await withoutTemporal.request('POST', '/api/resources/thing/batch', {
+        body: { resources: [{ externalId: 'a' }] },
+      })
+    ).status,
   ).toBe(503);
-  expect(await metrics(away)).toMatch(/drover_server_unavailable_total\{server="Temporal"\} 1\n/);
-  await away.stop();
+  expect(await metrics(withoutTemporal)).toMatch(/drover_server_unavailable_total\{server="Temporal"\} 1\n/);
+  await withoutTemporal.stop();
 });
 
-test('what is going on now is shown', async () => {
+test('requests in flight, bytes of bodies and watched batches are shown', async () => {
   const text = await metrics();
   expect(text).toMatch(/^drover_http_requests_in_flight 1$/m);
   expect(text).toMatch(/^drover_request_body_bytes 0$/m);
   expect(text).toMatch(/^drover_watched_batches 0$/m);
 });
 
-test('metrics ask for no token unless one is configured for them', async () => {
+test('metrics require no token unless one is configured for them', async () => {
   const closed = await Drover.start({ worker: false, environment: { ...TOKEN_ENVIRONMENT, METRICS_TOKEN: 'scrape' } });
   const status = async (headers: Record<string, string>): Promise<number> =>
     (await closed.app.request('/metrics', { headers })).status;

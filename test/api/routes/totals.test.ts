@@ -28,7 +28,7 @@ const paginationOf = async (path: string) => {
   return { total, totalIsCapped, message: body.message };
 };
 
-/** Stores resources that all refer to one, beside those that are there. */
+/** Stores resources that all refer to one resource, in addition to those that exist. */
 async function store(schemaDefinitionId: string, target: string, from: number, to: number): Promise<void> {
   const documents: ResourceDocument[] = Array.from({ length: to - from }, (_, n) => {
     const externalId = `many-${from + n}`;
@@ -49,7 +49,7 @@ async function store(schemaDefinitionId: string, target: string, from: number, t
   await resourcesIn(drover.services.database).insertMany(documents);
 }
 
-test('of resources and references as many as are counted are told exactly, beyond that the total is capped', async () => {
+test('the total of resources and references is exact up to the bound, and capped beyond', async () => {
   const id = await drover.define('many', { to: { $ref: 'reach:schemas/many' } });
   await drover.ended(await drover.upload('many', [{ externalId: 'one' }]));
   expect(await paginationOf('/api/resources/many?limit=1')).toEqual({ total: 1, message: '1 resource' });
@@ -72,7 +72,7 @@ test('of resources and references as many as are counted are told exactly, beyon
   });
 });
 
-test('what readers do not see is in no total: resources of a group that is undecided or aborted', async () => {
+test('resources of an undecided or aborted group are in no total, because readers do not see them', async () => {
   const id = await drover.define('marked', { to: { $ref: 'reach:schemas/marked' } });
   const resources = resourcesIn(drover.services.database);
   const commits = groupsIn(drover.services.database);
@@ -98,7 +98,7 @@ test('what readers do not see is in no total: resources of a group that is undec
   expect(stored).toBe(5);
 });
 
-test('of batches and schema definitions the same', async () => {
+test('the totals of batches and schema definitions are capped in the same way', async () => {
   const batches = batchesIn(drover.services.database);
   const schemaDefinitions = schemaDefinitionsIn(drover.services.database);
   const about = { tenant: 'crowded' };

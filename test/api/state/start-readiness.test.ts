@@ -5,7 +5,7 @@ import { errorAnswer } from '../../../api/http/error-answers.ts';
 import { StartReadiness } from '../../../api/state/start-readiness.ts';
 import { SEARCH_ATTRIBUTES } from '../../../domain/batch/search-attributes.ts';
 
-/** What Temporal says to a start is played: the embedded server knows neither accounts nor such limits. */
+/** The answers of Temporal to a start are simulated: the embedded server has neither accounts nor such limits. */
 
 const INVALID_ARGUMENT = 3;
 const PERMISSION_DENIED = 7;
@@ -20,7 +20,7 @@ const failure = (code: number, details = 'no'): ServiceError =>
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-/** A Temporal that has everything; what it says to the start of the recovery workflow can be set. */
+/** A simulated Temporal that is set up for batches; its answer to the start of the recovery workflow can be set. */
 function played() {
   const start = vi.fn(async (): Promise<void> => undefined);
   const names = Object.values(SEARCH_ATTRIBUTES);
@@ -37,7 +37,7 @@ function played() {
 }
 
 describe('after a start that Temporal refused', () => {
-  test('as it is busy, callers are told 429 with Retry-After for a moment, and /readyz misses nothing', async () => {
+  test('because it is busy, callers get a 429 with Retry-After for a moment, and /readyz reports nothing missing', async () => {
     const { readiness } = played();
     readiness.startFailed(failure(RESOURCE_EXHAUSTED));
     expect(await readiness.assertStarts().catch(errorAnswer)).toMatchObject({ status: 429, retryAfterSeconds: 2 });
@@ -46,14 +46,14 @@ describe('after a start that Temporal refused', () => {
     await readiness.assertStarts();
   });
 
-  test('for what that one batch is, all others are accepted', async () => {
+  test('because of that one batch, all others are accepted', async () => {
     const { readiness, start } = played();
     readiness.startFailed(failure(INVALID_ARGUMENT, 'WorkflowId length exceeds limit.'));
     await readiness.assertStarts();
     expect(start).not.toHaveBeenCalled();
   });
 
-  test('as the account may not, nothing is accepted until a start is: that of the recovery workflow', async () => {
+  test('because of missing permissions, no batch is accepted until Temporal accepts a start: that of the recovery workflow', async () => {
     const { readiness, start } = played();
     start.mockRejectedValue(failure(PERMISSION_DENIED));
     readiness.startFailed(failure(PERMISSION_DENIED));
@@ -68,7 +68,7 @@ describe('after a start that Temporal refused', () => {
     expect(await readiness.missing()).toEqual([]);
   });
 
-  test('for a search attribute that it does not know yet, the attribute is named', async () => {
+  test('because of a search attribute that it does not know yet, the attribute is named', async () => {
     const { readiness, start } = played();
     const unknown = failure(
       INVALID_ARGUMENT,

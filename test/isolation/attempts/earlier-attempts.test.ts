@@ -80,7 +80,7 @@ test('two plans of one round by attempts with one number are two plans', async (
   const [late, plan] = [await deletions.plan(batchId, 0, 1), await deletions.plan(batchId, 0, 1)];
   expect(stepsOf(late)).not.toEqual([]);
   expect(stepsOf(plan).filter((step) => stepsOf(late).includes(step))).toEqual([]);
-  await deletions.carryOut(batchId);
+  await deletions.runDelete(batchId);
   expect(await deletions.results(batchId)).toEqual(['deleted', 'deleted']);
   expect(await deletions.leftovers()).toBe(0);
 });

@@ -10,7 +10,7 @@ import { Conformance } from '../../../harness/conformance.ts';
 import { Drover } from '../../../harness/drover.ts';
 import { createNamespace } from './namespace.ts';
 
-/** What the façade answered. */
+/** An answer of the façade. */
 export interface EngineAnswer {
   readonly status: number;
   readonly contentType: string | null;
@@ -62,7 +62,7 @@ export class Engine {
     return new Engine(drover, worker, connection);
   }
 
-  /** Accepts batches of the same database that no worker carries out. */
+  /** Accepts batches in the same database that no worker runs. */
   async idle(): Promise<Drover> {
     this.#idle ??= Drover.start({
       worker: false,
@@ -94,8 +94,8 @@ export class Engine {
   }
 
   /**
-   * Starts process instances and waits until visibility knows them.
-   * @param taskQueue one that no worker polls: they are there all the same, and cost less.
+   * Starts process instances and waits until visibility lists them.
+   * @param taskQueue a queue that no worker polls: the instances exist, and cost less.
    */
   async beginMany(type: string, workflowIds: readonly string[], taskQueue = this.taskQueue): Promise<void> {
     for (let at = 0; at < workflowIds.length; at += 50) {
@@ -111,7 +111,7 @@ export class Engine {
     await eventually(async () => (await this.client.workflow.count(query)).count === count, `${count} running ${type}`);
   }
 
-  /** Sends a request under `/engine-rest`. A body is sent as JSON, text as it is. */
+  /** Sends a request under `/engine-rest`. A body is sent as JSON, a text unchanged. */
   async send(
     method: string,
     path: string,
@@ -141,7 +141,7 @@ export class Engine {
   }
 }
 
-/** The process instances' workflows as one file: whoever needs it first in a run makes it. */
+/** The process instances' workflows as one file, which the first test file that needs it in a run makes. */
 function bundled(): Promise<string> {
   const path = join(dirname(inject('workflowBundle')), 'process-instances.js');
   return onceBuilt(
@@ -158,11 +158,11 @@ function bundled(): Promise<string> {
   );
 }
 
-/** Waits for something to become true. @throws after 90 s, saying what did not. */
+/** Waits until a condition is true. @throws after 90 s, with the description of the condition. */
 export async function eventually(isTrue: () => Promise<boolean>, what: string): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`did not come about: ${what}`);
+    if (Date.now() > deadline) throw new Error(`did not become true: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

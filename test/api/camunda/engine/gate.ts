@@ -2,7 +2,7 @@ import type { Checkpoint } from '../../../../activities/activity-context.ts';
 import type { Drover } from '../../../harness/drover.ts';
 import { eventually } from './engine.ts';
 
-/** Holds activities at a checkpoint, so that a state between two steps can be looked at for as long as it takes. */
+/** Holds activities at a checkpoint, so that a test can inspect a state between two steps. */
 export class Gate {
   readonly #held: (() => void)[] = [];
   #at: Checkpoint | undefined;
@@ -12,13 +12,13 @@ export class Gate {
     drover.atCheckpoint((at) => this.#come(at));
   }
 
-  /** From now on, lets `passes` activities go by a checkpoint and holds the others there. */
+  /** From now on, lets `passes` activities pass a checkpoint and holds the others there. */
   hold(at: Checkpoint, passes = 0): void {
     this.#at = at;
     this.#passes = passes;
   }
 
-  /** Lets so many more go by. */
+  /** Lets so many more pass. */
   pass(passes: number): void {
     this.#passes += passes;
     while (this.#passes > 0 && this.#held.length > 0) {
@@ -27,7 +27,7 @@ export class Gate {
     }
   }
 
-  /** Holds nothing any more. */
+  /** Releases all activities, and holds no more. */
   open(): void {
     this.#at = undefined;
     for (const go of this.#held.splice(0)) go();

@@ -21,7 +21,7 @@ const BATCHES = {
   many: 'dfeb3d5f-e7f7-11f1-9d3b-02fc00000001',
 } as const;
 
-/** Brings about the state that each recording was made in. */
+/** Produces the state in which each recording was made. */
 export class Scene {
   readonly #engine: Engine;
   readonly #ids: Ids;
@@ -33,12 +33,12 @@ export class Scene {
     this.#gate = new Gate(engine.drover);
   }
 
-  /** What happened before a recording was made, where anything did. */
+  /** The steps that happened before each recording, if there were any. */
   async before(name: string): Promise<void> {
     await this.#steps[name]?.();
   }
 
-  /** Lets everything end that is held; what nobody looks at any more is not carried out. */
+  /** Releases everything that is held and waits for its end; batches that no recording needs any more are not run. */
   async end(): Promise<void> {
     await this.#expect(204, 'DELETE', `/batch/${this.#live('many')}`);
     await this.#openAndEnd('many');
@@ -71,7 +71,7 @@ export class Scene {
     'delete.failing.statistics': async () => {
       const good = uuidv4();
       await this.#beginAll('simple', [good]);
-      // What may be the id of a run is looked for a while: so the job that fails comes last.
+      // An id that may be the id of a run is looked up for a while: so the job that fails comes last.
       this.#gate.hold('deleted', 1);
       await this.#delete('failing', [good, uuidv4()]);
       await this.#gate.holds(1);
@@ -134,7 +134,7 @@ export class Scene {
     this.#ids.learn(BATCHES[batch], await this.#engine.delete({ processInstanceIds }));
   }
 
-  /** As before, but accepted where no worker takes batches: nothing of it is planned. */
+  /** The same, but accepted on a task queue that no worker polls: nothing of the batch is planned. */
   async #deleteIdly(batch: keyof typeof BATCHES, processInstanceIds: readonly string[]): Promise<void> {
     const idle = await this.#engine.idle();
     const { body } = await idle.request('POST', '/engine-rest/process-instance/delete', {
@@ -143,7 +143,7 @@ export class Scene {
     this.#ids.learn(BATCHES[batch], (body as unknown as { id: string }).id);
   }
 
-  /** Lets another seed of 100 jobs go by, and waits for the next to be planned. */
+  /** Lets another seed of 100 jobs pass, and waits until the next one is planned. */
   async #nextSeed(completed: number): Promise<void> {
     this.#gate.pass(100);
     await this.#completed('many', completed);

@@ -11,19 +11,19 @@ import {
   sleep,
 } from '@temporalio/workflow';
 
-/** Process instances of the tests of the Camunda façade: a workflow type for each way to take a deletion. */
+/** Process instances of the tests of the Camunda façade: a workflow type for each way to react to a deletion. */
 
 /** Sleeps until it is ended. */
 export async function sleeper(): Promise<void> {
   await sleep('1 day');
 }
 
-/** The type that the recorded engine called so. */
+/** The type that has this name in the recorded engine. */
 export async function simple(): Promise<void> {
   await sleep('1 day');
 }
 
-/** Has another type, so that a query can tell them apart. */
+/** Has another type, so that a query can distinguish them. */
 export async function other(): Promise<void> {
   await sleep('1 day');
 }
@@ -36,12 +36,12 @@ export async function parent(child: string, policy: 'ABANDON' | 'TERMINATE' = 'T
   else await executeChild(sleeper, { ...options, workflowId: child });
 }
 
-/** Hears that it is to cancel, and goes on. */
+/** Receives the cancellation request, and continues. */
 export async function stubborn(): Promise<void> {
   await CancellationScope.nonCancellable(() => sleep('1 day'));
 }
 
-/** Cleans up for a while before it ends cancelled, or completes all the same. */
+/** Cleans up for a while, then ends as cancelled or completes. */
 export async function tidy(end: 'cancelled' | 'completed', cleanUpMs: number): Promise<string> {
   try {
     await sleep('1 day');
@@ -54,18 +54,18 @@ export async function tidy(end: 'cancelled' | 'completed', cleanUpMs: number): P
   }
 }
 
-/** Ends by itself, well or badly. */
+/** Ends by itself: it completes or fails. */
 export async function brief(end: 'completed' | 'failed'): Promise<void> {
   await condition(() => true);
   if (end === 'failed') throw ApplicationFailure.nonRetryable('on purpose');
 }
 
-/** Goes on in its next run when it is told to. */
+/** Continues as new when it receives a signal. */
 export async function restless(): Promise<void> {
-  let told = false;
+  let isContinued = false;
   setHandler(defineSignal('goOnSignal'), () => {
-    told = true;
+    isContinued = true;
   });
-  await condition(() => told);
+  await condition(() => isContinued);
   await continueAsNew<typeof restless>();
 }

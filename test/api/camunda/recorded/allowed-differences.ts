@@ -1,4 +1,4 @@
-/** Where the façade does not answer as the recorded engine did, by name, and why. */
+/** Differences between the façade's answers and those of the recorded engine, by name, with their reasons. */
 export const ALLOWED: readonly { readonly reason: string; readonly differences: readonly string[] }[] = [
   {
     reason: 'Process instances are workflow executions: they are started by Temporal clients, not through this API.',
@@ -66,7 +66,7 @@ export const ALLOWED: readonly { readonly reason: string; readonly differences: 
     differences: ['hpi.get.after: body.startActivityId', 'hpi.get.after.2: body.startActivityId'],
   },
   {
-    reason: 'The engine leaves the message of a body that it cannot read empty; ours says what is wrong and where.',
+    reason: 'The engine's message for a body that it cannot read is empty; the façade's message says what is wrong and where.',
     differences: ['delete.malformedJson: body.message', 'delete.ids.string: body.message'],
   },
   {

@@ -15,14 +15,14 @@ export interface Recording {
 const ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000$/;
 
-/** Numbers that differ from run to run. */
+/** Numbers that differ between runs. */
 const MEASURED = new Set(['durationInMillis']);
 
-/** Ids of the recorded engine, and what stands for them here: given, or learned from the first answer that has one. */
+/** Maps ids of the recorded engine to ids of this run: given ones, or learned from the first answer that has one. */
 export class Ids {
   readonly #known = new Map<string, string>();
 
-  /** An id that a recording has, and that a later one may name. */
+  /** Assigns an id of this run to a recorded id that a later recording may name. */
   learn(recorded: string, live: string): void {
     this.#known.set(recorded, live);
   }
@@ -31,15 +31,15 @@ export class Ids {
     return this.#known.get(recorded);
   }
 
-  /** A recorded text with the ids of here. */
+  /** Replaces recorded ids in a text by those of this run. */
   translate(text: string): string {
     return text.replace(ID, (id) => this.#known.get(id) ?? id);
   }
 }
 
 /**
- * Where an answer differs from what was recorded: in status, content type, fields and their order, types, and every value but
- * ids, dates and durations. Ids must be the same wherever the recording has the same one.
+ * The differences between an answer and its recording: status, content type, fields and their order, types, and every value except
+ * ids, dates and durations. An id must be the same wherever the recording has the same one.
  * @returns one path for each difference.
  */
 export function compare(ids: Ids, recorded: Recording['response'], live: Recording['response']): string[] {
@@ -59,7 +59,7 @@ function compareValues(ids: Ids, recorded: unknown, live: unknown, path: string)
   return isSame(ids, recorded, live, path) ? [] : [path];
 }
 
-/** Entries with an id are compared to their own counterpart. */
+/** Entries with an id are compared with the entry that has the corresponding id. */
 function compareArrays(ids: Ids, recorded: unknown[], live: unknown[], path: string): string[] {
   const differences = recorded.length === live.length ? [] : [`${path}.length`];
   const wanted = live.map((entry, at) => recorded.find((other) => isCounterpart(ids, other, entry)) ?? recorded[at]);

@@ -21,7 +21,7 @@ async function replay({ request, response }: Recording): Promise<string[]> {
   return compare(ids, response, live);
 }
 
-test('the recordings of a Camunda 7.22 engine, replayed, differ only where it is said and why', async () => {
+test('the replayed recordings of a Camunda 7.22 engine differ only where a difference is listed with its reason', async () => {
   expect(recordings).toHaveLength(85);
   const scene = new Scene(engine, ids);
   const found: string[] = [];

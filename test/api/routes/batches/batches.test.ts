@@ -33,7 +33,7 @@ async function listed(tenant: Tenant, query = ''): Promise<string[]> {
   return body.data.results.map((batch) => batch.batchId);
 }
 
-/** Every page of a list from a path on; `between` is done after each. */
+/** Every page of a list, beginning at a path; `between` is called after each page. */
 async function pages<T>(tenant: Tenant, path: string, between?: (page: Page<T>) => Promise<void>): Promise<Page<T>[]> {
   const all: Page<T>[] = [];
   for (let cursor: string | null = ''; cursor !== null; ) {
@@ -59,7 +59,7 @@ async function several(tenant: Tenant, prefix: string, count: number): Promise<s
 }
 
 describe('GET /api/batches', () => {
-  test("lists a tenant's batches, newest first, 20 at a time unless told", async () => {
+  test("lists a tenant's batches, newest first, 20 at a time by default", async () => {
     const tenant = new Tenant(drover);
     expect(await listed(tenant)).toEqual([]);
     const ids = await several(tenant, 'n', 23);
@@ -76,7 +76,7 @@ describe('GET /api/batches', () => {
     expect((await list(tenant, '?limit=1')).body.data.results).toHaveLength(1);
   });
 
-  test('is stable while batches arrive: newest first shows what was there, oldest first ends with what came', async () => {
+  test('is stable while batches arrive: newest first shows the batches that were there, oldest first ends with the new ones', async () => {
     const tenant = new Tenant(drover);
     const ids = await several(tenant, 'old', 7);
     let late = 0;
@@ -147,7 +147,7 @@ describe('GET /api/batches', () => {
       await listed(tenant, '?schema=country&status=success&batchType=PARTNER_RESOURCE_JSON_INGEST&sortBy=createdAt'),
     ).toEqual([good]);
 
-    // a listed batch is what it is by itself
+    // a listed batch is the same as the batch itself
     for (const id of [good, partial, failed, cancelled, patch, deletion]) {
       const { body } = await drover.request<BatchView>('GET', `/api/batches/${id}`, tenant);
       expect((await list(tenant)).body.data.results.find((batch) => batch.batchId === id)).toEqual(body.data);
@@ -171,7 +171,7 @@ describe('GET /api/batches', () => {
     expect(await listed(tenant, '?schema=passing')).toEqual([]);
   });
 
-  test("shows no other tenant's batches, nor counts them; a deleted one is gone from list and total", async () => {
+  test("shows no other tenant's batches, nor counts them; a deleted one is in neither list nor total", async () => {
     const [one, other] = [new Tenant(drover), new Tenant(drover)];
     const mine = await several(one, 'x', 2);
     const theirs = await several(other, 'x', 1);
@@ -182,7 +182,7 @@ describe('GET /api/batches', () => {
     expect(await listed(one)).toEqual([mine[1]]);
   });
 
-  test('takes no cursor that was not of this very list', async () => {
+  test('accepts only cursors of the same list', async () => {
     const [tenant, other] = [new Tenant(drover), new Tenant(drover)];
     await several(tenant, 'x', 2);
     const batch = await tenant.upload('note', [{ externalId: 'a' }, { externalId: 'b' }]);
@@ -231,7 +231,7 @@ describe('GET /api/batches/{batchId}/items', () => {
   const indexesOf = (all: readonly Page<ItemView>[]): number[] =>
     all.flatMap((page) => page.results.map((item) => item.index));
 
-  test('come in index order, 100 at a time unless told, and end with a null cursor', async () => {
+  test('come in index order, 100 at a time by default, and end with a null cursor', async () => {
     const all = await pages<ItemView>(tenant, `/api/batches/${id}/items?`);
     expect(all.map((page) => page.results.length)).toEqual([100, 21]);
     expect(indexesOf(all)).toEqual(Array.from({ length: COUNT + 1 }, (_, n) => n));
@@ -288,7 +288,7 @@ describe('GET /api/batches/{batchId}/items', () => {
     await drover.request('POST', `/api/batches/${waiting}/cancel`, tenant);
   });
 
-  test('take no cursor of another batch, status or tenant, and no limit out of range', async () => {
+  test('refuse a cursor of another batch, status or tenant, and a limit out of range', async () => {
     const other = await tenant.upload('note', [{ externalId: 'a' }, { externalId: 'b' }]);
     const { body } = await drover.request<Page<ItemView>>('GET', `/api/batches/${id}/items?limit=1`, tenant);
     const { cursor } = body.data.pagination;
@@ -305,7 +305,7 @@ describe('GET /api/batches/{batchId}/items', () => {
     expect((await drover.request('GET', `/api/batches/${id}/items`, new Tenant(drover))).status).toBe(404);
   });
 
-  test('are streamed all at once as NDJSON and CSV, the best of what is accepted', async () => {
+  test('are all streamed as NDJSON or CSV, by the preferred type of the Accept header', async () => {
     const all = (await pages<ItemView>(tenant, `/api/batches/${id}/items?`)).flatMap((page) => page.results);
     const streamed = async (accept: string, query = ''): Promise<{ type: string | null; text: string }> => {
       const response = await drover.app.request(`/api/batches/${id}/items${query}`, {

@@ -50,7 +50,7 @@ describe('a reference to a schema definition that does not exist', () => {
 });
 
 describe('a batch under a definition that changes', () => {
-  it('stores nothing that the new version does not allow, whichever comes first', async () => {
+  it('stores nothing that the new version does not allow, whether the batch or the change comes first', async () => {
     for (let round = 0; round < 10; round++) {
       const name = `moving${round}`;
       await api.define(name, { n: {} });

@@ -20,7 +20,7 @@ afterAll(() => api.close());
 
 const bytesOf = ({ body }: Answer): number => Buffer.byteLength(JSON.stringify(body));
 
-/** A definition as it is stored, by whatever version. */
+/** A stored definition, as any version may have written it. */
 function stored(name: string, schema: JsonObject, more: Partial<SchemaDefinitionDocument> = {}) {
   const at = new Date();
   return {
@@ -55,7 +55,7 @@ test('the largest definition that is accepted is answered in less than 4 MiB, al
     Array.from({ length: 990 }, (_, n) => [`f${n}`, { $ref: `reach:schemas/${`${n}`.padStart(128, 'r')}` }]),
   );
   const schema = { type: 'object', properties: fields, title: '' };
-  // three bytes of UTF-8 each
+  // each character has three bytes in UTF-8
   schema.title = '€'.repeat(MAX_SCHEMA_LENGTH - JSON.stringify(schema).length);
   const description = '\u0001'.repeat(10_000);
   const names = Array.from({ length: 3 }, (_, n) => `largest-${n}`);
@@ -77,7 +77,7 @@ test('the largest definition that is accepted is answered in less than 4 MiB, al
   expect(seen).toEqual(names.toReversed());
 }, 120_000);
 
-test('a page of definitions counts what they refer to and how they are described', async () => {
+test('a page of definitions counts the size of their references and descriptions', async () => {
   const own = await OwnApi.open();
   const referenceSchemas = Array.from({ length: 500 }, (_, n) => `${n}`.padStart(128, 'r'));
   const properties = Object.fromEntries(referenceSchemas.map((name, n) => [n, { $ref: `reach:schemas/${name}` }]));
@@ -111,7 +111,7 @@ test('a definition with long names that an earlier version has accepted is read,
   expect((await api.send('GET', '/api/resources/early/a/references')).body.data.results).toMatchObject([
     { resourceExternalId: 'b', fields: ['to'] },
   ]);
-  // what changes nothing is no new definition; what does has to be one that is accepted today
+  // a request that changes nothing makes no new version; a change has to be acceptable today
   expect((await api.send('PUT', `${path}/early`, { schema, description: 'as before' })).status).toBe(200);
   const next = { ...schema, properties: { ...schema.properties, more: {} } };
   expect((await api.send('PUT', `${path}/early`, { schema: next })).body.errors).toEqual([
@@ -130,7 +130,7 @@ test('a platform can have ten thousand definitions; one more is a 409 that says 
   const refused = await api.send('POST', path, { name: 'one-more', schema: { type: 'object' } });
   expect([refused.status, refused.body.message]).toEqual([409, expect.stringMatching(/has 10000 schema definitions/)]);
   expect((await api.send('GET', `${path}?limit=1`)).body.data.pagination).toMatchObject({ total: 10_000 });
-  // another version of one that is there takes no room
+  // another version of an existing definition takes no room
   expect((await api.send('PUT', `${path}/the-last`, { schema: { type: 'object', title: 'x' } })).status).toBe(200);
   expect((await api.send('DELETE', `${path}/the-last`)).status).toBe(200);
   expect((await api.send('POST', path, { name: 'one-more', schema: { type: 'object' } })).status).toBe(201);

@@ -24,19 +24,19 @@ describe('POST /partner/schema-definitions', () => {
     expect(body.warnings).toEqual([
       expect.stringMatching(/^\/schema\/allOf\/0\/additionalProperties: no resource can fit/),
     ]);
-    // it is told again where nothing changes
+    // the warning is repeated when nothing changes
     const same = await api.send('PUT', '/partner/schema-definitions/unfittable', { schema });
     expect([same.status, same.body.data.versionNumber, same.body.warnings]).toEqual([200, 1, body.warnings]);
     const put = { schema: { type: 'object' } };
     expect((await api.send('PUT', '/partner/schema-definitions/unfittable', put)).body).not.toHaveProperty('warnings');
   });
 
-  it('takes ids in any case, and no name that looks like one', async () => {
+  it('takes ids in any case, and no name that has the form of an id', async () => {
     const id = await api.define('cased');
     await api.define('caser', { of: { $ref: `reach:schemas/${id.toUpperCase()}` } });
     const found = await api.send('GET', `/partner/schema-definitions/${id.toUpperCase()}`);
     expect(found.body.data).toMatchObject({ id, name: 'cased' });
-    // what refers to it by its id, in whatever case, holds it
+    // a reference by id, in any case, prevents its deletion
     expect((await api.send('DELETE', `/partner/schema-definitions/${id.toUpperCase()}`)).status).toBe(409);
     const schema = { type: 'object' };
     const named = await api.send('POST', '/partner/schema-definitions', { name: id.toUpperCase(), schema });
@@ -45,7 +45,7 @@ describe('POST /partner/schema-definitions', () => {
     expect([plural.status, plural.body.errors]).toEqual([400, ['/pluralName: must not look like an id (a UUID)']]);
   });
 
-  it('answers 201 with the definition, and what it refers to', async () => {
+  it('answers 201 with the definition and its references', async () => {
     const schema = object({ country: { $ref: 'reach:schemas/Land' }, 'a.b': { type: 'string' }, $set: {} });
     const { status, body } = await api.send('POST', path, {
       name: 'City',
@@ -89,7 +89,7 @@ describe('POST /partner/schema-definitions', () => {
     }
   });
 
-  it('gives a name to one of many who ask for it at once, in any case', async () => {
+  it('gives a name to one of many concurrent requests, in any case', async () => {
     const asked = Array.from({ length: 10 }, (_, i) => ({ name: i % 2 ? 'raced' : 'RACED', schema: object() }));
     const answers = await Promise.all(asked.map((request) => api.send('POST', path, request)));
     expect(answers.map((answer) => answer.status).sort()).toEqual([201, ...Array(9).fill(409)]);
@@ -127,13 +127,13 @@ describe('GET /partner/schema-definitions', () => {
     await own.close();
   });
 
-  it('refuses a cursor that was not ours, and a limit out of range', async () => {
+  it('refuses a cursor that was not issued here, and a limit out of range', async () => {
     for (const query of ['cursor=x', 'cursor=WyJhIiwiYiJd', 'limit=0', 'limit=101', 'limit=x']) {
       expect(await api.send('GET', `${path}?${query}`)).toMatchObject({ status: 400 });
     }
   });
 
-  it('answers 404 for one that is not there', async () => {
+  it('answers 404 for a definition that does not exist', async () => {
     expect(await api.send('GET', `${path}/nothing`)).toMatchObject({
       status: 404,
       body: { success: false, data: { error: expect.any(String) } },
@@ -161,7 +161,7 @@ describe('PUT /partner/schema-definitions/{nameOrId}', () => {
     );
   });
 
-  it('takes back what a GET gave, and passes over nothing of it', async () => {
+  it('accepts the answer of a GET, and ignores none of its fields', async () => {
     await api.define('there', { a: { $ref: 'reach:schemas/land-of-back' } });
     const { data } = (await api.send('GET', `${path}/there`)).body;
     const same = await api.send('PUT', `${path}/there`, data);
@@ -185,7 +185,7 @@ describe('PUT /partner/schema-definitions/{nameOrId}', () => {
     ]);
     for (const stale of [{ versionNumber: 2 }, { updatedAt: '2020-01-01T00:00:00.000Z' }])
       expect((await api.send('PUT', `${path}/there`, { ...data, ...stale })).status).toBe(409);
-    // with another schema, what it refers to is that of before, or its own
+    // a new schema may come with the references of the old one, or with its own
     const schema = object({ b: { $ref: 'reach:schemas/land-of-back' }, c: { $ref: 'reach:schemas/there' } });
     const changed = await api.send('PUT', `${path}/there`, { ...data, schema });
     expect([changed.status, changed.body.data.referenceSchemas]).toEqual([200, ['land-of-back', 'there']]);
@@ -194,7 +194,7 @@ describe('PUT /partner/schema-definitions/{nameOrId}', () => {
     expect((await api.send('PUT', `${path}/there`, { schema, referenceSchemas })).body.data.versionNumber).toBe(4);
   });
 
-  it('lets one of several go on who have changed what a GET gave them at the same time', async () => {
+  it('accepts one of several concurrent changes that are based on the same GET', async () => {
     await api.define('edited');
     const { data } = (await api.send('GET', `${path}/edited`)).body;
     const edits = await Promise.all(
@@ -244,7 +244,7 @@ describe('PUT /partner/schema-definitions/{nameOrId}', () => {
     expect(required.body.message).toMatch(/3 would be invalid/);
   });
 
-  it('refuses a new reference to what is not there, and makes one to what is there count', async () => {
+  it('refuses a new reference to a missing resource, and counts a new reference to an existing one', async () => {
     await api.define('land');
     await api.define('town', { land: { type: 'string' } });
     await api.store('land', [{ externalId: 'DE' }]);
@@ -271,7 +271,7 @@ describe('PUT /partner/schema-definitions/{nameOrId}', () => {
     expect((await api.send('GET', '/api/resources/land/DE/references')).body.data.results).toEqual([]);
   });
 
-  it('refuses a reference to a definition that is not there while the field has values', async () => {
+  it('refuses a reference to a definition that does not exist while the field has values', async () => {
     await api.define('holder', { to: {} });
     await api.store('holder', [{ externalId: 'a', to: 'x' }]);
     const refused = await api.send('PUT', `${path}/holder`, {
@@ -287,7 +287,7 @@ describe('PUT /partner/schema-definitions/{nameOrId}', () => {
 });
 
 describe('DELETE /partner/schema-definitions/{nameOrId}', () => {
-  it('says how many resources there are, of all tenants, and then goes', async () => {
+  it('says how many resources there are, of all tenants, and then deletes the definition', async () => {
     await api.define('doomed');
     const documents = [
       ...(await api.store('doomed', [{ externalId: 'a' }])),
@@ -302,7 +302,7 @@ describe('DELETE /partner/schema-definitions/{nameOrId}', () => {
     await api.define('doomed');
   });
 
-  it('says which other definitions refer to it, by name or id, itself aside', async () => {
+  it('says which other definitions refer to it, by name or id, not counting itself', async () => {
     const id = await api.define('target', { self: { $ref: 'reach:schemas/target' } });
     await api.define('byName', { a: { items: { $ref: 'reach:schemas/TARGET' } } });
     await api.define('byId', { a: { $ref: `reach:schemas/${id}` } });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { OwnApi } from '../../own-api.ts';
 
-// thirty seconds of deciding take more resources than a test can store
+// thirty seconds of deciding would need more resources than a test can store
 vi.mock('../../../../services/deletes/preview-deletion.ts', async (importOriginal) => {
   const original = await importOriginal<typeof import('../../../../services/deletes/preview-deletion.ts')>();
   const previewDeletion: typeof original.previewDeletion = (parts, scope, definition, request) =>

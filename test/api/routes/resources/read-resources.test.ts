@@ -62,7 +62,7 @@ describe('GET /api/resources/{schema}/{externalId}', () => {
     },
   );
 
-  it('does not find what another tenant has', async () => {
+  it('does not find a resource of another tenant', async () => {
     await api.store('country', [{ externalId: 'mine' }], 'a');
     expect(await api.send('GET', '/api/resources/country/mine', undefined, 'a')).toMatchObject({ status: 200 });
     for (const tenant of ['b', 'default']) {
@@ -95,7 +95,7 @@ describe('GET /api/resources/{schema}', () => {
     expect(second.body.data.pagination).toMatchObject({ hasNextPage: false, cursor: null });
   });
 
-  it('takes no cursor of another tenant, schema definition or list', async () => {
+  it('refuses a cursor of another tenant, schema definition or list', async () => {
     const { body } = await api.send('GET', '/api/resources/country?limit=1', undefined, 'pages');
     const { cursor } = body.data.pagination;
     expect(await api.send('GET', `/api/resources/country?cursor=${cursor}`, undefined, 'other')).toMatchObject({
@@ -109,7 +109,7 @@ describe('GET /api/resources/{schema}', () => {
     ).toMatchObject({ status: 400 });
   });
 
-  it('ends a page early that would be too large to hold', async () => {
+  it('ends a page early that would be too large to keep in memory', async () => {
     const text = 'x'.repeat(3 * 1024 * 1024);
     await api.store(
       'country',
@@ -123,7 +123,7 @@ describe('GET /api/resources/{schema}', () => {
     ).toHaveLength(6);
   });
 
-  it('does not show what is hidden, or left by a committed delete', async () => {
+  it('does not show uncommitted resources, or resources left by a committed delete', async () => {
     const documents = await api.store(
       'city',
       ['h1', 'h2', 'l1', 'l2', 'z'].map((externalId) => ({ externalId })),
@@ -152,7 +152,7 @@ describe('GET /api/resources/{schema}', () => {
 describe('GET /api/resources/{schema}/{externalId}/references', () => {
   it('counts 9,999 referring resources and lists them in pages below 4 MiB, none of which takes long', async () => {
     const tenant = 'many-referrers';
-    // a control character takes six bytes in an answer, and each list refers in more places than are told
+    // a control character takes six bytes in an answer, and each list refers in more places than an answer shows
     const field = '\u0001'.repeat(1_000);
     await api.define('referrer', { [field]: { items: { $ref: 'reach:schemas/country' } } });
     await api.store('country', [{ externalId: 'wanted' }], tenant);
@@ -177,7 +177,7 @@ describe('GET /api/resources/{schema}/{externalId}/references', () => {
     expect(seen).toEqual(ids.slice(0, 300));
   }, 240_000);
 
-  it('pages who refers to it, of any schema definition, itself too, with the fields', async () => {
+  it('lists the referring resources of any schema definition in pages, itself included, with the fields', async () => {
     const tenant = 'refs';
     await api.store('country', [{ externalId: 'X' }, { externalId: 'Y', borders: ['X', 'Y', 'X'] }], tenant);
     await api.store(
@@ -210,7 +210,7 @@ describe('a resource whose external id no path can hold', () => {
     const tenant = `dots${externalId}`;
     await api.store('country', [{ externalId }, { externalId: '-' }], tenant);
     await api.store('city', [{ externalId: 'c', in: externalId }], tenant);
-    // what a client makes of it
+    // the path that a client sends instead
     expect(new URL(`http://host/api/resources/country/${encodeURIComponent(externalId)}`).pathname).not.toContain('.');
     expect(new URL(`http://host/api/resources/country/%2E%2E`).pathname).not.toContain('.');
     const { body } = await api.send('GET', `/api/resources/country/-?externalId=${externalId}`, undefined, tenant);

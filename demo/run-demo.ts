@@ -1,11 +1,11 @@
 import type { Batch, DroverClient } from '@drover/client';
 import { SingleBar } from 'cli-progress';
-import { CITY_SCHEMA, COUNTRY_SCHEMA, cities, countries, mendedCountries } from './data.ts';
+import { CITY_SCHEMA, COUNTRY_SCHEMA, cities, correctedCountries, countries } from './data.ts';
 
 const BATCH_SIZE = 1000;
 /** Seconds that cities wait for their country. */
 const WAIT_SECONDS = 3600;
-/** Batches that are on their way at a time. */
+/** Batches that run at a time. */
 const IN_FLIGHT = 8;
 
 interface Total {
@@ -16,7 +16,7 @@ interface Total {
   readonly codes: Record<string, number>;
 }
 
-/** Cities before countries: everything waits, goes ahead, and what is wrong with the data is shown. */
+/** Uploads cities before countries: all cities wait, then they are applied, and the faults of the data are shown. */
 export async function runDemo(client: DroverClient, say: (line: string) => void): Promise<void> {
   await client.schemaDefinitions.create(COUNTRY_SCHEMA);
   await client.schemaDefinitions.create(CITY_SCHEMA);
@@ -32,11 +32,11 @@ export async function runDemo(client: DroverClient, say: (line: string) => void)
   await watchPending(client, cityBatches, waiting.pending);
   await report(client, countryBatch, say);
   const released = await totalOf(client, cityBatches);
-  say(`   ${released.succeeded} cities went ahead; ${released.pending} still wait for the countries that failed`);
+  say(`   ${released.succeeded} cities were applied; ${released.pending} still wait for the countries that failed`);
 
-  say('\n3. The six countries with faults in the data, mended by hand');
-  const { batchId: mendedBatch } = await client.resources.upload('country', mendedCountries());
-  await report(client, mendedBatch, say);
+  say('\n3. The six countries with faults in the data, corrected by hand');
+  const { batchId: correctedBatch } = await client.resources.upload('country', correctedCountries());
+  await report(client, correctedBatch, say);
   for (const id of cityBatches) await client.batches.wait(id);
 
   const total = await totalOf(client, [countryBatch, ...cityBatches]);
@@ -50,13 +50,13 @@ export async function runDemo(client: DroverClient, say: (line: string) => void)
 }
 
 async function uploadCities(client: DroverClient, all: readonly object[]): Promise<string[]> {
-  const bar = newBar('   {bar} {value}/{total} cities carried out or waiting');
+  const bar = newBar('   {bar} {value}/{total} cities applied or waiting');
   bar.start(all.length, 0);
   const ids: string[] = [];
   const batches = Array.from({ length: Math.ceil(all.length / BATCH_SIZE) }, (_, n) =>
     all.slice(n * BATCH_SIZE, (n + 1) * BATCH_SIZE),
   );
-  const lane = async (): Promise<void> => {
+  const uploadNext = async (): Promise<void> => {
     for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
       const { batchId } = await client.resources.upload('city', batch, { dependencyWaitTimeout: WAIT_SECONDS });
       ids.push(batchId);
@@ -64,14 +64,14 @@ async function uploadCities(client: DroverClient, all: readonly object[]): Promi
       bar.increment(batch.length);
     }
   };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
+  await Promise.all(Array.from({ length: IN_FLIGHT }, uploadNext));
   bar.stop();
   return ids;
 }
 
-/** Shows pending numbers falling, until they have stood still for a while. */
+/** Shows the falling number of pending items, until it no longer changes for a while. */
 async function watchPending(client: DroverClient, ids: readonly string[], before: number): Promise<void> {
-  const bar = newBar('   {bar} {value} of {total} cities have gone ahead');
+  const bar = newBar('   {bar} {value} of {total} waiting cities applied');
   bar.start(before, 0);
   let last = before;
   for (let still = 0; still < 5; ) {
@@ -92,7 +92,7 @@ async function report(client: DroverClient, id: string, say: (line: string) => v
 }
 
 async function showFaults(client: DroverClient, ids: readonly string[], say: (line: string) => void): Promise<void> {
-  say('\n5. What the service says of the data, for example');
+  say('\n5. Some faults that the service reports in the data');
   let shown = 0;
   for (const id of ids) {
     const { errors } = await client.batches.get(id);
