@@ -66,7 +66,8 @@ export const ALLOWED: readonly { readonly reason: string; readonly differences: 
     differences: ['hpi.get.after: body.startActivityId', 'hpi.get.after.2: body.startActivityId'],
   },
   {
-    reason: 'The engine's message for a body that it cannot read is empty; the façade's message says what is wrong and where.',
+    reason:
+      "The engine's message for a body that it cannot read is empty; the façade's message says what is wrong and where.",
     differences: ['delete.malformedJson: body.message', 'delete.ids.string: body.message'],
   },
   {
