@@ -87,7 +87,7 @@ const waitingBatch = async (name: string): Promise<string> => {
 };
 const act = (verb: string, id: string) => drover.request('POST', `/api/batches/${id}/${verb}`);
 
-test('each change is an event with an id, the end is the last one, and then the stream ends', async () => {
+test('each change is an event with an id, the end of the batch is the last one, and then the stream ends', async () => {
   const id = await drover.upload(
     'lamp',
     Array.from({ length: 40 }, (_, n) => ({ externalId: `many-${n}` })),
@@ -112,36 +112,36 @@ async function finalView(id: string): Promise<BatchView> {
   return body.data;
 }
 
-test('a watcher is told at most 4 times a second, however fast the batch changes and whenever it comes', async () => {
+test('a watcher gets at most 4 events a second, however fast the batch changes and whenever the watcher connects', async () => {
   const events = new BatchEvents(drover.services);
   const id = await drover.upload(
     'lamp',
     Array.from({ length: 100 }, (_, n) => ({ externalId: `fast-${n}` })),
   );
   const scope = { platform: 'default', tenant: 'default' };
-  const told: number[][] = [];
+  const eventTimes: number[][] = [];
   const watchUntilEnd = (): Promise<void> =>
     new Promise((resolve) => {
       const times: number[] = [];
-      told.push(times);
+      eventTimes.push(times);
       events.watch(scope, id, (event) => {
         times.push(performance.now());
         if (event !== 'over' && event.isLast) resolve();
-        // one that comes late begins with the state of now
-        if (told.length < 4) ended.push(watchUntilEnd());
+        // a watcher that connects late first gets the present state
+        if (eventTimes.length < 4) ended.push(watchUntilEnd());
       });
     });
   const ended: Promise<void>[] = [];
   await watchUntilEnd();
   await Promise.all(ended);
-  expect(Math.max(...told.map((times) => times.length))).toBeGreaterThan(1);
-  for (const times of told) {
+  expect(Math.max(...eventTimes.map((times) => times.length))).toBeGreaterThan(1);
+  for (const times of eventTimes) {
     for (const [at, time] of times.entries())
       expect((times[at + 4] ?? Number.POSITIVE_INFINITY) - time).toBeGreaterThan(1_000);
   }
 });
 
-test('who comes back with the last event id is told of what is new, and of nothing else', async () => {
+test('a watcher that reconnects with the last event id gets only later events', async () => {
   const id = await waitingBatch('back');
   const first = await watch(id);
   const known = await first.until(({ status }) => status === 'waiting');
@@ -150,7 +150,7 @@ test('who comes back with the last event id is told of what is new, and of nothi
   await act('suspend', id);
   const suspended = await second.next();
   expect(suspended?.batch).toMatchObject({ status: 'waiting', suspended: true });
-  // back in the state that it had seen before: news all the same
+  // the batch has returned to the state that the watcher had seen before: this is an event all the same
   await act('resume', id);
   expect((await second.next())?.batch.suspended).toBe(false);
   await act('cancel', id);
@@ -161,7 +161,7 @@ test('who comes back with the last event id is told of what is new, and of nothi
   expect(status).toBe(204);
 });
 
-test('silence is broken by comments', async () => {
+test('comments are sent while there are no events', async () => {
   const id = await waitingBatch('silent');
   const app = createApp({ ...drover.services, events: new BatchEvents(drover.services, { commentEveryMs: 20 }) });
   const response = await app.request(`/api/batches/${id}/events`);
@@ -173,11 +173,11 @@ test('silence is broken by comments', async () => {
   expect(drover.services.events.commentEveryMs).toBe(15_000);
 });
 
-test('500 watchers cost what one does, and nothing once they are gone', async () => {
+test('500 watchers cost as much as one, and nothing once they have disconnected', async () => {
   const id = await waitingBatch('crowd');
   const events = new BatchEvents(drover.services);
   const app = createApp({ ...drover.services, events });
-  const looks = vi.spyOn(events, 'read');
+  const reads = vi.spyOn(events, 'read');
   const finds = vi.spyOn(batchesIn(drover.services.database), 'findOne');
   const started = performance.now();
   const queries = vi.spyOn(drover.services.client.workflow, 'getHandle');
@@ -189,9 +189,9 @@ test('500 watchers cost what one does, and nothing once they are gone', async ()
   expect((await act('suspend', id)).status).toBe(200);
   const seen = await Promise.all(streams.map((stream) => stream.until((batch) => batch.suspended)));
   expect(new Set(seen.map((event) => event.id)).size).toBe(1);
-  // one look at a time, at most four a second, however long a busy machine takes; suspending has asked twice more
-  expect(looks.mock.calls.length).toBeLessThanOrEqual((performance.now() - started) / 250 + 1);
-  expect(queries.mock.calls.length).toBeLessThanOrEqual(looks.mock.calls.length + 2);
+  // one read at a time, at most four a second, however slow a busy machine is; suspending has read twice more
+  expect(reads.mock.calls.length).toBeLessThanOrEqual((performance.now() - started) / 250 + 1);
+  expect(queries.mock.calls.length).toBeLessThanOrEqual(reads.mock.calls.length + 2);
   expect(events.watched).toBe(1);
   queries.mockRestore();
   finds.mockRestore();
@@ -199,7 +199,7 @@ test('500 watchers cost what one does, and nothing once they are gone', async ()
   await vi.waitFor(() => expect(events.watched).toBe(0), { timeout: 5_000 });
 });
 
-test('a watcher that breaks its connection frees everything', async () => {
+test('everything is freed when a watcher breaks its connection', async () => {
   const id = await waitingBatch('broken');
   const abort = new AbortController();
   const response = await fetch(`${url}/api/batches/${id}/events`, { signal: abort.signal });
@@ -209,7 +209,7 @@ test('a watcher that breaks its connection frees everything', async () => {
   await vi.waitFor(() => expect(drover.services.events.watched).toBe(0), { timeout: 5_000 });
 });
 
-test('a watcher that was given up in an outage leaves nothing, and does not blind those who come after it', async () => {
+test('a watcher that was disconnected in an outage leaves nothing behind, and later watchers get events', async () => {
   const id = await waitingBatch('outage');
   const events = new BatchEvents(drover.services);
   const app = createApp({

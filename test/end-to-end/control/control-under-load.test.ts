@@ -6,9 +6,9 @@ import { resourcesIn } from '../../../store/resources.ts';
 import { batchWorkflowId, suspendSignal } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 
-/** What a caller was told of suspending, cancelling and removing holds from the answer on, whatever waits and whatever runs. */
+/** A suspension, cancellation or removal holds from the answer on, whichever activities wait or run. */
 
-/** Resources that may be written after an answer: the slice that was at work. */
+/** Resources that may be written after an answer: those of the running slice. */
 const SLICE = 100;
 
 let drover: Drover;
@@ -28,8 +28,8 @@ const stored = (prefix: string): Promise<number> =>
   resourcesIn(drover.services.database).countDocuments({ externalId: new RegExp(`^${prefix}-`) });
 
 /**
- * Holds whatever comes by a checkpoint for the `nth` time, or each time. @returns `held` waits for the first of them, `open` lets
- * all go on.
+ * Holds the activity that reaches a checkpoint for the `nth` time, or each activity. @returns `held` resolves when the first one is held,
+ * `open` releases all of them.
  */
 function holdAt(checkpoint: string, nth: number | 'each' = 1): { held: Promise<void>; open: () => void } {
   let [arrive, open] = [(): void => undefined, (): void => undefined];
@@ -45,7 +45,7 @@ function holdAt(checkpoint: string, nth: number | 'each' = 1): { held: Promise<v
   return { held, open };
 }
 
-/** Waits until an activity of a batch is at a worker. */
+/** Waits until a worker has started an activity of a batch. */
 async function begun(id: string, type: string): Promise<void> {
   for (;;) {
     const { raw } = await handleOf(id).describe();
@@ -56,7 +56,7 @@ async function begun(id: string, type: string): Promise<void> {
   }
 }
 
-/** Waits until the workflow of a batch has stored the state that the latest signal of a name has brought it to. */
+/** Waits until the workflow of a batch has stored the state that follows from the latest signal of a name. */
 async function recordedSince(id: string, signalName: string): Promise<void> {
   for (;;) {
     const events = (await handleOf(id).fetchHistory()).events ?? [];
@@ -102,9 +102,9 @@ describe('a backlog that waits behind a busy worker', () => {
     expect(await drover.ended(ids[0])).toMatchObject({ status: 'success', actions: { created: 100 } });
   });
 
-  test('deletes nothing of a batch that was suspended, and all of it when that is resumed', async () => {
+  test('deletes nothing of a batch that was suspended, and everything when the batch is resumed', async () => {
     await drover.ended(await drover.upload('town', towns('doomed', 60)));
-    // steps go side by side
+    // steps run side by side
     const busy = holdAt('marked', 'each');
     const id = await drover.delete('town', { externalIds: towns('doomed', 60).map(({ externalId }) => externalId) });
     await busy.held;
@@ -120,7 +120,7 @@ describe('a backlog that waits behind a busy worker', () => {
 });
 
 describe('a batch of 1000 in the middle of its one activity', () => {
-  test('that is suspended stops with its slice, and goes on where it stopped', async () => {
+  test('that is suspended stops after its slice, and continues where it stopped', async () => {
     const middle = holdAt('inserted', 4);
     const id = await drover.upload('town', towns('half', 1000));
     await middle.held;
@@ -152,7 +152,7 @@ describe('a batch of 1000 in the middle of its one activity', () => {
     expect(await stored('short')).toBe(2 * SLICE);
   });
 
-  test('that a program cancels by signal stops too, once the workflow has stored it', async () => {
+  test('that a program cancels by signal stops too, once the workflow has stored the cancellation', async () => {
     const middle = holdAt('inserted', 2);
     const id = await drover.upload('town', towns('signalled', 1000));
     await middle.held;
@@ -164,12 +164,12 @@ describe('a batch of 1000 in the middle of its one activity', () => {
   });
 });
 
-describe('what a caller has asked for', () => {
-  test('is not undone by what the workflow stores of a time before', async () => {
+describe('a control request of a caller', () => {
+  test('is not undone when the workflow stores an earlier state', async () => {
     const id = await drover.upload('town', [{ externalId: 'slow', near: 'void' }], { dependencyWaitTimeout: 60 });
     await drover.waiting(id);
     await act('suspend', id);
-    // from here on nobody stores anything of this batch but this test
+    // from here on only this test stores anything of this batch
     await recordedSince(id, suspendSignal.name);
     const { database } = drover.services;
     const batch = { batchId: id, run: 1 };

@@ -10,20 +10,20 @@ import { Drover } from '../../harness/drover.ts';
 import { recoverNow } from '../../harness/left-behind.ts';
 
 /**
- * Whoever steers a batch while its API process cannot reach Temporal is told 200 when the request is stored, and it holds from
- * then on; or 503, and nothing is stored. Workers reach Temporal, so that what is stored alone is seen to stop them.
+ * While an API process cannot reach Temporal, a control request is answered 200 when it is stored, and takes effect from
+ * then on; or it is answered 503, and nothing is stored. Workers reach Temporal, which shows that the stored request alone stops them.
  */
 
 /** A caller gets its answer within 5 s. */
 const LIMIT_MS = 5_000;
-/** Resources of one slice, which may be at work when the answer comes. */
+/** Resources of one slice, which may be at work when the answer arrives. */
 const SLICE = 100;
 const TEST_MS = 120_000;
 
 let temporal: TcpProxy;
-/** Workers, and an API, that reach everything. */
+/** Workers, and an API, that reach every server. */
 let well: Drover;
-/** An API whose way to Temporal is cut. */
+/** An API whose connection to Temporal is cut. */
 let cut: Drover;
 beforeAll(async () => {
   temporal = await TcpProxy.start({ to: inject('temporalAddress') });
@@ -54,7 +54,7 @@ const stored = (prefix: string): Promise<number> =>
   resourcesIn(well.services.database).countDocuments({ externalId: new RegExp(`^${prefix}-`) });
 const documentOf = (id: string) => batchesIn(well.services.database).findOne({ _id: id });
 
-/** What the API that is cut off answers, in time. */
+/** The answer of the API without Temporal, in time. */
 async function ask(method: string, path: string, body?: unknown): Promise<{ status: number; data: BatchView }> {
   const started = performance.now();
   const response = await cut.app.request(path, {
@@ -67,7 +67,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<{ stat
 }
 const act = (verb: string, id: string) => ask('POST', `/api/batches/${id}/${verb}`);
 
-/** A batch of a thousand whose first slice is being written. @returns its id, and what lets it go on. */
+/** A batch of a thousand whose first slice is being written. @returns its id, and a function that releases it. */
 async function inTheMiddle(prefix: string): Promise<{ id: string; open: () => void }> {
   let [arrive, open] = [(): void => undefined, (): void => undefined];
   const held = new Promise<void>((resolve) => (arrive = resolve));
@@ -83,7 +83,7 @@ async function inTheMiddle(prefix: string): Promise<{ id: string; open: () => vo
 }
 
 describe.each<'refuse' | 'hang'>(['refuse', 'hang'])('an API whose connections to Temporal %s', (mode) => {
-  test('suspends and resumes: what is stored stops the workers, and recovery tells the workflow', {
+  test('suspends and resumes: the stored request stops the workers, and recovery delivers it to the workflow', {
     timeout: TEST_MS,
   }, async () => {
     const prefix = `halted-${mode}`;
@@ -110,7 +110,7 @@ describe.each<'refuse' | 'hang'>(['refuse', 'hang'])('an API whose connections t
     expect(await well.ended(id)).toMatchObject({ status: 'success', actions: { created: 1_000, updated: 0 } });
   });
 
-  test('cancels: what is stored stops the workers, and recovery ends the batch', { timeout: TEST_MS }, async () => {
+  test('cancels: the stored request stops the workers, and recovery ends the batch', { timeout: TEST_MS }, async () => {
     const prefix = `short-${mode}`;
     const { id, open } = await inTheMiddle(prefix);
     temporal[mode]();
@@ -140,7 +140,7 @@ describe.each<'refuse' | 'hang'>(['refuse', 'hang'])('an API whose connections t
     expect(await stored(prefix)).toBe(SLICE);
   });
 
-  test('retries nothing, and leaves the batch as it was', { timeout: TEST_MS }, async () => {
+  test('does not retry, and leaves the batch as it was', { timeout: TEST_MS }, async () => {
     const id = await well.upload('town', [{ externalId: `again-${mode}`, near: `later-${mode}` }]);
     await well.ended(id);
     await expect.poll(async () => (await documentOf(id))?.unstarted).toBeUndefined();
@@ -150,7 +150,7 @@ describe.each<'refuse' | 'hang'>(['refuse', 'hang'])('an API whose connections t
     expect(await documentOf(id)).toEqual(before);
   });
 
-  test('that it loses after it has stored a retry answers 202, and recovery starts it', {
+  test('answers 202 if Temporal is lost after a retry is stored, and recovery starts the retry', {
     timeout: TEST_MS,
   }, async () => {
     const id = await well.upload('town', [{ externalId: `lost-${mode}`, near: `found-${mode}` }]);
@@ -165,7 +165,7 @@ describe.each<'refuse' | 'hang'>(['refuse', 'hang'])('an API whose connections t
     expect((await well.ended(id)).status).toBe('success');
   });
 
-  test('suspends, resumes and removes deletions of process instances in the way of Camunda, and retries none', {
+  test('suspends, resumes and removes terminations through the Camunda façade, and retries none', {
     timeout: TEST_MS,
   }, async () => {
     await well.stopWorker();
@@ -194,7 +194,7 @@ describe.each<'refuse' | 'hang'>(['refuse', 'hang'])('an API whose connections t
     expect([retry.status, (await documentOf(id))?.run]).toEqual([503, 1]);
   });
 
-  test('answers many who steer many batches in time', { timeout: TEST_MS }, async () => {
+  test('answers many control requests for many batches in time', { timeout: TEST_MS }, async () => {
     const ids: string[] = [];
     for (let n = 0; n < 30; n++) {
       ids.push(
@@ -214,7 +214,7 @@ describe.each<'refuse' | 'hang'>(['refuse', 'hang'])('an API whose connections t
   });
 });
 
-/** The API with a Temporal that answers each signal and start so. */
+/** The API with a simulated Temporal that answers each signal and start in this way. */
 function refusing(code: number, details: string) {
   const cause = Object.assign(new Error(details), { code, details, metadata: {} });
   const refuse = () => Promise.reject(new ServiceError('refused', { cause }));
@@ -248,7 +248,7 @@ describe.each([
   });
 });
 
-test('a retry whose start Temporal has no room for is a 202, and is started later', { timeout: TEST_MS }, async () => {
+test('a retry whose start Temporal refuses as busy is a 202, and is started later', { timeout: TEST_MS }, async () => {
   const id = await well.upload('town', [{ externalId: 'crowded', near: 'room' }]);
   await well.ended(id);
   await well.ended(await well.upload('town', [{ externalId: 'room' }]));

@@ -21,7 +21,7 @@ const handleOf = (id: string) => drover.services.client.workflow.getHandle(batch
 const towns = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
 
-/** A batch as lists show it: from the store. */
+/** A batch as lists show it, which read the store. */
 async function listed(id: string): Promise<BatchView | undefined> {
   const { body } = await drover.request<{ results: BatchView[] }>('GET', '/api/batches?limit=100');
   return body.data.results.find((batch) => batch.batchId === id);
@@ -35,8 +35,8 @@ async function listedUntil(id: string, isThere: (batch: BatchView) => boolean): 
 }
 
 /**
- * Holds the activities of the next batch once they have begun to write. @returns `held` waits until all that the workflow wants at a time
- * have, and says how many; `open` lets them go.
+ * Holds the activities of the next batch once they have begun to write. @returns `held` resolves with their number when as many as the
+ * workflow runs at a time are held; `open` releases them.
  */
 function holdActivities(): { held: (id: string) => Promise<number>; open: () => void } {
   let arrived = 0;
@@ -56,7 +56,7 @@ function holdActivities(): { held: (id: string) => Promise<number>; open: () => 
   return { held, open };
 }
 
-/** How many activities of a type a batch's workflow has asked for. */
+/** How many activities of a type a batch's workflow has scheduled. */
 async function scheduled(id: string, type: string): Promise<number> {
   const { events } = await handleOf(id).fetchHistory();
   return (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === type)
@@ -64,7 +64,7 @@ async function scheduled(id: string, type: string): Promise<number> {
 }
 
 describe('suspend and resume', () => {
-  test('no new chunk starts while suspended, running ones finish, and resume goes on where it stopped', async () => {
+  test('no new chunk starts while suspended, running ones finish, and resume continues where it stopped', async () => {
     const { held, open } = holdActivities();
     const id = await drover.upload('town', towns('halted', 12));
     const begun = await held(id);
@@ -87,7 +87,7 @@ describe('suspend and resume', () => {
     expect(await scheduled(id, 'applyItems')).toBe(12);
   });
 
-  test('signals of a program do the same, and lists know of it', async () => {
+  test('signals of a program do the same, and lists show it', async () => {
     const { held, open } = holdActivities();
     const id = await drover.upload('town', towns('signalled', 12));
     const begun = await held(id);
@@ -111,14 +111,14 @@ describe('suspend and resume', () => {
     expect((await drover.ended(id)).status).toBe('success');
   });
 
-  test('deadlines run on while suspended', async () => {
+  test('deadlines continue to run while suspended', async () => {
     const id = await drover.upload('town', [{ externalId: 'late', near: 'nowhere' }], { dependencyWaitTimeout: 1 });
     await drover.waiting(id);
     expect((await act('suspend', id)).body.data).toMatchObject({ status: 'waiting', suspended: true });
     expect(await drover.ended(id)).toMatchObject({ status: 'failed', counts: { expired: 1 } });
   });
 
-  test('what appears while suspended is applied on resume', async () => {
+  test('items whose references appear while suspended are applied on resume', async () => {
     const id = await drover.upload('town', [{ externalId: 'patient', near: 'appears' }], { dependencyWaitTimeout: 60 });
     await drover.waiting(id);
     await act('suspend', id);
@@ -128,7 +128,7 @@ describe('suspend and resume', () => {
     expect((await drover.ended(id)).status).toBe('success');
   });
 
-  test('of requests that overtake each other the store and the workflow believe the same one', async () => {
+  test('if control requests overtake each other, the store and the workflow end in the same state', async () => {
     const id = await drover.upload('town', [{ externalId: 'torn', near: 'nobody' }], { dependencyWaitTimeout: 60 });
     await drover.waiting(id);
     const verbs = Array.from({ length: 12 }, (_, n) => (n % 2 === 0 ? 'suspend' : 'resume'));
@@ -145,7 +145,7 @@ describe('suspend and resume', () => {
 });
 
 describe('cancel', () => {
-  test('what was applied stays, what runs finishes, everything else is cancelled, also of a suspended batch', async () => {
+  test('applied items stay, running items finish, all others are cancelled, also in a suspended batch', async () => {
     const { held, open } = holdActivities();
     const id = await drover.upload('town', towns('cut', 12));
     const begun = await held(id);
@@ -166,7 +166,7 @@ describe('cancel', () => {
     expect(await resourcesIn(drover.services.database).countDocuments({ externalId: /^cut-/ })).toBe(begun);
   });
 
-  test('is idempotent, also when the batch has ended by it', async () => {
+  test('is idempotent, also when it has already ended the batch', async () => {
     const id = await drover.upload('town', [{ externalId: 'twice', near: 'nobody' }], { dependencyWaitTimeout: 60 });
     await drover.waiting(id);
     const answers = await Promise.all([act('cancel', id), act('cancel', id), act('cancel', id)]);
@@ -177,7 +177,7 @@ describe('cancel', () => {
     expect(late.body.data.status).toBe('cancelled');
   });
 
-  test('a batch that waits is cancelled, and nothing is left of its waiting', async () => {
+  test('a batch that waits is cancelled, and nothing of its waits is left', async () => {
     const id = await drover.upload('town', [{ externalId: 'w1', near: 'void' }, { externalId: 'w2' }], {
       dependencyWaitTimeout: 60,
     });
@@ -191,7 +191,7 @@ describe('cancel', () => {
     expect(await pendingItemsIn(drover.services.database).countDocuments({ batchId: id })).toBe(0);
   });
 
-  test('by a signal, and by a cancellation in the Temporal UI', async () => {
+  test('works by a signal, and by a cancellation in the Temporal UI', async () => {
     const wait = (name: string) =>
       drover.upload('town', [{ externalId: name, near: 'void' }], { dependencyWaitTimeout: 60 });
     const [bySignal, byUi] = await Promise.all([wait('s1'), wait('s2')]);
@@ -202,7 +202,7 @@ describe('cancel', () => {
     expect((await drover.ended(byUi)).status).toBe('cancelled');
   });
 
-  test('a batch whose workflow was never started', async () => {
+  test('works for a batch whose workflow was never started', async () => {
     const id = await acceptedUpload(drover, 'town', towns('stillborn', 3));
     expect((await act('cancel', id)).status).toBe(200);
     expect(await drover.ended(id)).toMatchObject({ status: 'cancelled', counts: { cancelled: 3 } });
@@ -211,7 +211,7 @@ describe('cancel', () => {
 });
 
 describe('retry', () => {
-  test('carries out again what failed, counts attempts, leaves the rest alone, and wakes who waits for it', async () => {
+  test('applies failed items again, counts attempts, does not touch other items, and wakes batches that wait', async () => {
     const id = await drover.upload('town', [
       { externalId: 'base', name: 'Base' },
       { externalId: 'lacking', near: 'supplied' },
@@ -248,7 +248,7 @@ describe('retry', () => {
     expect((await drover.ended(waiter)).status).toBe('success');
   });
 
-  test('expired and cancelled items too, as often as wanted, each as soon as the run before has ended', async () => {
+  test('includes expired and cancelled items, any number of times, each as soon as the run before has ended', async () => {
     const id = await drover.upload('town', [{ externalId: 'again', near: 'someday' }], { dependencyWaitTimeout: 1 });
     expect((await drover.ended(id)).counts.expired).toBe(1);
     for (let run = 2; run <= 5; run++) {
@@ -261,7 +261,7 @@ describe('retry', () => {
     expect(await drover.ended(id)).toMatchObject({ status: 'success', counts: { succeeded: 1 } });
   });
 
-  test('a patch of what was not there, and a delete that was cancelled', async () => {
+  test('works for a patch of a resource that did not exist, and for a cancelled delete', async () => {
     const patch = await drover.patch('town', [{ externalId: 'unborn', name: 'Patched' }]);
     expect((await drover.ended(patch)).errors?.summary).toEqual({ not_found: 1 });
     await drover.ended(await drover.upload('town', [{ externalId: 'unborn' }]));
@@ -284,7 +284,7 @@ describe('retry', () => {
     });
   });
 
-  test('of retries sent at once one counts', async () => {
+  test('accepts one of several concurrent retries', async () => {
     const id = await drover.upload('town', [{ externalId: 'once', near: 'missing' }]);
     await drover.ended(id);
     const answers = await Promise.all(Array.from({ length: 10 }, () => act('retry', id)));
@@ -296,7 +296,7 @@ describe('retry', () => {
   });
 });
 
-describe('what the state does not allow is a 409 that says why', () => {
+describe('a request that the state does not allow is a 409 that says why', () => {
   test('a finished batch is not suspended, resumed or cancelled, and one without failures not retried', async () => {
     const id = await drover.upload('town', towns('done', 1));
     await drover.ended(id);

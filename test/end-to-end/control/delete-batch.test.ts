@@ -30,7 +30,7 @@ async function expectGone(id: string, runs: readonly string[] = []): Promise<voi
     expect(body).toMatchObject({ success: false, data: { error: expect.any(String) } });
   }
   expect(await tracesOf(drover, id)).toEqual([]);
-  // Temporal deletes a moment later
+  // Temporal deletes an execution a moment later
   await vi.waitFor(async () => expect(await executionsOf(drover, id, runs)).toEqual([]), {
     timeout: 20_000,
     interval: 100,
@@ -38,14 +38,14 @@ async function expectGone(id: string, runs: readonly string[] = []): Promise<voi
 }
 
 async function untilSwept(id: string): Promise<void> {
-  const sweepAndLook = async (): Promise<void> => {
+  const recoverAndCheck = async (): Promise<void> => {
     await recoverNow(drover);
     expect(await tracesOf(drover, id)).toEqual([]);
   };
-  await vi.waitFor(sweepAndLook, { timeout: 20_000, interval: 200 });
+  await vi.waitFor(recoverAndCheck, { timeout: 20_000, interval: 200 });
 }
 
-test('everything of a batch that was retried is gone, all of its executions too, and its resources stay', async () => {
+test('a retried batch is removed completely, with all of its executions, and its resources stay', async () => {
   const id = await drover.upload('ship', [{ externalId: 'stays' }, { externalId: 'lacks', port: 'nowhere' }]);
   await drover.ended(id);
   const runs = [(await handleOf(id).describe()).runId];
@@ -64,14 +64,14 @@ test('everything of a batch that was retried is gone, all of its executions too,
   expect((await drover.request('GET', '/api/resources/ship/stays')).status).toBe(200);
 });
 
-test('a batch that waits is cancelled first, and nothing waits for it any more', async () => {
+test('a batch that waits is cancelled first, and its waits are removed', async () => {
   const id = await waitingBatch('waits');
   const { runId } = await handleOf(id).describe();
   expect((await remove(id)).status).toBe(200);
   await expectGone(id, [runId]);
 });
 
-test('a batch in the middle of its work finishes what it has begun, and goes', async () => {
+test('a batch in the middle of its work finishes the slice that it has begun, and is removed', async () => {
   const { reached, open } = drover.holdAt('inserted');
   const id = await drover.upload('ship', [{ externalId: 'begun' }]);
   await reached;
@@ -83,7 +83,7 @@ test('a batch in the middle of its work finishes what it has begun, and goes', a
   expect((await drover.request('GET', '/api/resources/ship/begun')).status).toBe(200);
 });
 
-test('a batch whose workflow was never started', async () => {
+test('a batch whose workflow was never started is removed', async () => {
   const id = await acceptedUpload(drover, 'ship', [{ externalId: 'never' }]);
   expect((await remove(id)).status).toBe(200);
   await expectGone(id);
@@ -91,7 +91,7 @@ test('a batch whose workflow was never started', async () => {
   expect((await drover.request('GET', '/api/resources/ship/never')).status).toBe(404);
 });
 
-test('of those who delete it at once one does, and another tenant cannot', async () => {
+test('one of several concurrent requests deletes the batch, and another tenant cannot', async () => {
   const id = await waitingBatch('once');
   expect((await remove(id, 'other')).status).toBe(404);
   expect((await drover.batch(id)).status).toBe('waiting');
@@ -100,7 +100,7 @@ test('of those who delete it at once one does, and another tenant cannot', async
   await expectGone(id);
 });
 
-test('one whose workflow was terminated is settled and removed by recovery', async () => {
+test('a batch whose workflow was terminated is finished and removed by recovery', async () => {
   const id = await waitingBatch('shot');
   await handleOf(id).terminate();
   expect((await remove(id)).status).toBe(200);
@@ -109,7 +109,7 @@ test('one whose workflow was terminated is settled and removed by recovery', asy
   await expectGone(id);
 });
 
-test('while no worker is there the answer is 200 all the same, and recovery removes it', async () => {
+test('without any worker the answer is still 200, and recovery removes the batch later', async () => {
   await drover.stopWorker();
   const id = await drover.upload('ship', [{ externalId: 'idle' }]);
   expect((await remove(id)).status).toBe(200);

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => drover.stop());
 
 /** Rounds that run side by side, each in a tenant of its own. */
-const LANES = 8;
+const CONCURRENT_TENANTS = 8;
 const ROUNDS = Number(process.env.RACE_ROUNDS ?? 40);
 /** Longest pause of an activity at a checkpoint. */
 const MAX_DELAY_MS = 60;
@@ -63,7 +63,7 @@ async function race(round: number, tenant: { tenant: string }): Promise<string[]
   ]);
 }
 
-/** Fails where a stored reference of a tenant dangles, or a mark is left. */
+/** @throws if a stored reference of a tenant dangles, or a mark is left. */
 async function check(tenant: string): Promise<void> {
   const stored = await resourcesIn(drover.services.database)
     .find({ scope: `default/${tenant}` })
@@ -80,9 +80,9 @@ test('after each round of racing uploads, patches and deletes no stored referenc
 }, async () => {
   const { database } = drover.services;
   const rounds = Array.from({ length: ROUNDS }, (_, round) => round);
-  // what lies between two steps of an activity is where others come in
+  // between two steps of an activity, others can interfere
   drover.atCheckpoint(() => new Promise((resolve) => setTimeout(resolve, Math.random() * MAX_DELAY_MS)));
-  const lane = async (number: number): Promise<void> => {
+  const runRounds = async (number: number): Promise<void> => {
     const tenant = { tenant: `race-${number}` };
     for (let round = rounds.shift(); round !== undefined; round = rounds.shift()) {
       for (const batchId of await race(round, tenant)) {
@@ -94,7 +94,7 @@ test('after each round of racing uploads, patches and deletes no stored referenc
       await check(tenant.tenant);
     }
   };
-  await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
+  await Promise.all(Array.from({ length: CONCURRENT_TENANTS }, (_, number) => runRounds(number)));
   expect(await intentsIn(database).countDocuments({})).toBe(0);
   expect(await resourcesIn(database).db.collection('deletion_steps').countDocuments({})).toBe(0);
 });

@@ -71,7 +71,7 @@ async function idsOf(schema: string, options: { tenant: string }): Promise<strin
 }
 
 describe('delete, end to end', () => {
-  test('what a surviving resource refers to is skipped, with by whom, and an id that is not there is not_found', async () => {
+  test('a resource that a surviving resource refers to is skipped and its referrers are named; a missing id is not_found', async () => {
     const tenant = newTenant();
     await world(tenant);
     const ids = ['mt', 'is', 'nowhere', 'mt'];
@@ -117,7 +117,7 @@ describe('delete, end to end', () => {
     expect(await idsOf('Street', tenant)).toEqual([]);
   });
 
-  test('deleteAll keeps what another schema definition refers to, and what that refers to; on none it succeeds', async () => {
+  test('deleteAll keeps resources that another schema definition refers to, and those that they refer to; without resources it succeeds', async () => {
     const tenant = newTenant();
     await world(tenant);
     const batch = await drover.ended(await drover.delete('Country', { deleteAll: true }, tenant), tenant);
@@ -132,7 +132,7 @@ describe('delete, end to end', () => {
 });
 
 describe('a step whose activity fails for good after its commit', () => {
-  test('deletes what it was to delete, with its outcomes, and counts what the cascade took', async () => {
+  test('deletes its resources, stores its outcomes, and counts the cascaded deletions', async () => {
     const tenant = newTenant();
     await world(tenant);
     drover.atCheckpoint(async (at) => {
@@ -146,7 +146,7 @@ describe('a step whose activity fails for good after its commit', () => {
   });
 });
 
-// side by side: most of their time is that after which Temporal gives up a worker
+// side by side: most of their time is spent until Temporal times out a worker
 describe.concurrent('a worker that is killed in the middle of a delete', () => {
   test.each<Checkpoint>(['marked', 'committed', 'deleted', 'outcomes-stored'])(
     'at "%s" leaves one outcome and one effect',
@@ -167,7 +167,7 @@ describe.concurrent('a worker that is killed in the middle of a delete', () => {
         writes: [],
       };
       await resourcesIn(killed.services.database).insertMany(
-        // chains of four; the one at the head of each, which nobody refers to, is not asked for
+        // chains of four; the head of each, which no resource refers to, is not among the requested ids
         Array.from({ length: 400 }, (_, n) => ({
           ...about,
           _id: key(n),
@@ -188,7 +188,7 @@ describe.concurrent('a worker that is killed in the middle of a delete', () => {
         actions: { deleted: 300, cascaded: 100 },
       });
       expect(await resourcesIn(killed.services.database).countDocuments({})).toBe(0);
-      // removed after the result of the batch is stored
+      // the steps are removed after the result of the batch is stored
       const commits = groupsIn(killed.services.database);
       await vi.waitFor(async () => expect(await commits.countDocuments({})).toBe(0), { timeout: 20_000 });
       await killed.stop();

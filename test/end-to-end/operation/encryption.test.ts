@@ -24,7 +24,7 @@ async function start(
 }
 
 /** Encodings of all payloads in a history, and all its text. */
-async function look(drover: Drover, batchId: string): Promise<{ encodings: Set<string>; text: string }> {
+async function payloadsOf(drover: Drover, batchId: string): Promise<{ encodings: Set<string>; text: string }> {
   const encodings = new Set<string>();
   let text = '';
   const visit = (value: unknown): void => {
@@ -38,7 +38,7 @@ async function look(drover: Drover, batchId: string): Promise<{ encodings: Set<s
       metadata?: { encoding?: Uint8Array; type?: Uint8Array };
       data?: Uint8Array;
     };
-    // search attributes, which the server has to read, carry their type; what ran inside a workflow task is noted by the SDK
+    // search attributes carry their type, because the server has to read them; the SDK notes what ran inside a workflow task
     const isReadable = metadata?.type !== undefined || isNoteOfSdk(data);
     if (metadata?.encoding && !isReadable) encodings.add(Buffer.from(metadata.encoding).toString());
     Object.values(value).forEach(visit);
@@ -60,14 +60,14 @@ const LOCAL_ACTIVITY = [
 ];
 const MARKER = ['id', 'deprecated'];
 
-/** Name, times and attempt of a local activity, or the name of a version of the workflow, and nothing else. */
+/** Contains only name, times and attempt of a local activity, or the name of a version of the workflow. */
 function isNoteOfSdk(data: Uint8Array | undefined): boolean {
   const text = data instanceof Uint8Array ? Buffer.from(data).toString() : '';
   const known = text.startsWith('{"seq"') ? LOCAL_ACTIVITY : text.startsWith('{"id"') ? MARKER : [];
   return known.length > 0 && Object.keys(JSON.parse(text)).every((field) => known.includes(field));
 }
 
-test('with a key nothing that goes through Temporal can be read there, and all works as without', async () => {
+test('with a key nothing that passes through Temporal can be read there, and everything works as without a key', async () => {
   const drover = await start(key());
   await drover.define('peculiar', { other: { $ref: 'reach:schemas/peculiar' } });
   const waiting = await drover.upload('peculiar', [{ externalId: 'planted-a', other: 'planted-b' }], {
@@ -78,14 +78,14 @@ test('with a key nothing that goes through Temporal can be read there, and all w
   expect(live.source).toBe('workflow');
   await drover.upload('peculiar', [{ externalId: 'planted-b' }]);
   expect((await drover.ended(waiting)).status).toBe('success');
-  const { encodings, text } = await look(drover, waiting);
+  const { encodings, text } = await payloadsOf(drover, waiting);
   expect([...encodings]).toEqual(['binary/encrypted']);
   expect(text).not.toContain('planted');
-  // a name is left where the server has to find batches by it
+  // a name stays readable if the server has to find batches by it
   expect(text.match(/.*peculiar.*/g)?.every((line) => line === '"peculiar"')).toBe(true);
 });
 
-test('a batch that was started under an old key goes on under a new one', async () => {
+test('a batch that was started under an old key continues under a new one', async () => {
   const [old, fresh] = [key(), key()];
   const before = await start(old, {}, false);
   await before.define('thing', {});
@@ -100,7 +100,7 @@ test('a batch that was started under an old key goes on under a new one', async 
   expect((await after.ended(second)).status).toBe('success');
 });
 
-/** Workflow tasks of a batch that failed, by their messages. */
+/** The failed workflow tasks of a batch, by their messages. */
 async function failedTasks(drover: Drover, batchId: string): Promise<(string | null | undefined)[]> {
   const { events } = await drover.services.client.workflow.getHandle(batchWorkflowId(batchId)).fetchHistory();
   return (events ?? []).flatMap(({ workflowTaskFailedEventAttributes: failed }) =>
@@ -108,7 +108,7 @@ async function failedTasks(drover: Drover, batchId: string): Promise<(string | n
   );
 }
 
-test('a worker without the key says which one it needs, and all goes on when it has it', async () => {
+test('a worker without the key names the key that it needs, and the batch continues when the worker has it', async () => {
   const [old, fresh] = [key(), key()];
   const api = await start(old, {}, false);
   await api.define('thing', {});
@@ -124,7 +124,7 @@ test('a worker without the key says which one it needs, and all goes on when it 
   expect((await api.ended(id)).status).toBe('success');
 });
 
-test('signals that look encrypted and cannot be read do no harm', async () => {
+test('signals that claim to be encrypted and cannot be decrypted do no harm', async () => {
   const ours = Buffer.from(key(), 'base64');
   const drover = await start(ours.toString('base64'));
   await drover.define('thing', { other: { $ref: 'reach:schemas/thing' } });

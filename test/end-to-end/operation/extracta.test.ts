@@ -43,7 +43,7 @@ async function finishedBatch(schema = 'invoice'): Promise<string> {
   return id;
 }
 
-/** The example of the seed, word for word but for base URL, token and ids. */
+/** An example of Extracta's documentation, unchanged except for base URL, token and ids. */
 function example(file: string, batchId: string): string {
   return readFileSync(new URL(`../../seeds/${file}`, import.meta.url), 'utf8')
     .replace('https://api.extracta.ai/api/v1', `${api.url}/api/v1`)
@@ -67,10 +67,10 @@ const run = (command: string, args: readonly string[], input: string): Promise<s
 const isThere = (command: string, args: readonly string[]): boolean => spawnSync(command, args).status === 0;
 const HAS_REQUESTS = isThere('python3', ['-c', 'import requests']);
 const HAS_CURL = isThere('curl', ['--version']);
-if (!HAS_REQUESTS) console.log("skipped: the seed's Python example; python3 with requests is not here");
-if (!HAS_CURL) console.log('skipped: the request by curl, which is not here');
+if (!HAS_REQUESTS) console.log("skipped: Extracta's Python example; python3 with requests is not installed");
+if (!HAS_CURL) console.log('skipped: the request by curl, which is not installed');
 
-describe("the seed's examples, with another base URL and token, delete a batch", () => {
+describe("the examples of Extracta's documentation, with another base URL and token, delete a batch", () => {
   test('JavaScript, with axios', async () => {
     const id = await finishedBatch();
     expect(await run(process.execPath, ['-'], example('extracta-delete-batch.cjs', id))).toBe(
@@ -102,7 +102,7 @@ describe("the seed's examples, with another base URL and token, delete a batch",
   });
 });
 
-describe("answers in the seed's shape", () => {
+describe("answers in Extracta's shape", () => {
   async function send(
     body: unknown,
     headers: Record<string, string> = { authorization: `Bearer ${token}` },
@@ -132,7 +132,7 @@ describe("answers in the seed's shape", () => {
     await expect.poll(() => executionsOf(drover, id), { timeout: 10_000 }).toEqual([]);
   });
 
-  test('400: what is missing, wrong or unknown', async () => {
+  test('400: a field is missing, wrong or unknown', async () => {
     const id = await finishedBatch();
     const other = await finishedBatch('receipt');
     expect(await send({})).toEqual(error(400, expect.stringMatching(/classificationId.*batchId/)));
@@ -154,7 +154,7 @@ describe("answers in the seed's shape", () => {
     expect((await drover.batch(other)).status).toBe('success');
   });
 
-  test('401: no token, a wrong one, and nothing of another tenant', async () => {
+  test('401: no token or a wrong one; a batch of another tenant is not found', async () => {
     const id = await finishedBatch();
     const body = { classificationId, batchId: id };
     expect(await send(body, {})).toEqual(error(401));
@@ -166,7 +166,7 @@ describe("answers in the seed's shape", () => {
     expect((await drover.batch(id)).status).toBe('success');
   });
 
-  test('500: a server that is not there, and no word of why', async () => {
+  test('500: a server is unavailable, and the answer does not say why', async () => {
     const broken = await startApi(
       {
         ...drover.config,

@@ -44,7 +44,7 @@ test(`${HEADS} HEADs of each stream answer its headers and start no timer, watch
   expect(started).not.toHaveBeenCalled();
   expect(watch).not.toHaveBeenCalled();
   expect(drover.services.events.watched).toBe(0);
-  // a few of other parts of the process come and go
+  // some timers belong to other parts of the process, so a small difference is allowed
   expect(timers()).toBeLessThan(before + HEADS / 10);
   vi.restoreAllMocks();
 });
@@ -52,7 +52,7 @@ test(`${HEADS} HEADs of each stream answer its headers and start no timer, watch
 const streamed = async (accept: string, query = ''): Promise<Response> =>
   drover.app.request(`/api/batches/${batchId}/items${query}`, { headers: { accept } });
 
-test('CSV quotes every text, and none begins a formula, for a spreadsheet with other separators neither', async () => {
+test('CSV quotes every text, and none begins a formula, not even for a spreadsheet with other separators', async () => {
   const text = await (await streamed('text/csv')).text();
   expect(text.split('\n')[0]).toBe(
     '"index","externalId","status","action","attempts","errorCodes","errors","missingDependencies","missingTotal"',
@@ -65,7 +65,7 @@ test('CSV quotes every text, and none begins a formula, for a spreadsheet with o
     for (const cell of text.split(separator)) expect(cell).not.toMatch(/^"?\s*[=+\-@]/);
 });
 
-test('NDJSON is one line an item for readers that end lines at U+2028 and U+2029 too', async () => {
+test('NDJSON has one line for each item, also for readers that end lines at U+2028 and U+2029', async () => {
   const text = await (await streamed('application/x-ndjson')).text();
   const lines = text.trimEnd().split(/[\n\u2028\u2029]/);
   expect(lines.map((line) => JSON.parse(line).externalId)).toEqual([
@@ -77,7 +77,7 @@ test('NDJSON is one line an item for readers that end lines at U+2028 and U+2029
   ]);
 });
 
-test('a page of a stream is a 400: it has all items', async () => {
+test('cursor and limit with a stream are a 400: it has all items', async () => {
   const response = await streamed('text/csv', '?limit=5');
   expect([response.status, ((await response.json()) as { errors: string[] }).errors]).toEqual([
     400,
@@ -85,7 +85,7 @@ test('a page of a stream is a 400: it has all items', async () => {
   ]);
 });
 
-test('a body that takes longer than a call to Temporal may does not cost its batch the start', async () => {
+test('a batch is started although its body took longer than a call to Temporal may take', async () => {
   const body = JSON.stringify({ resources: [{ externalId: 'slow' }] });
   vi.useFakeTimers({ toFake: ['Date'] });
   try {
@@ -107,7 +107,7 @@ test('a body that takes longer than a call to Temporal may does not cost its bat
     } as RequestInit);
     expect(response.status).toBe(202);
     const { data } = (await response.json()) as { data: { batchId: string } };
-    // no sweeper runs here: what the request has not started stays as it is
+    // no recovery runs here: a batch that the request has not started is not started
     expect((await drover.ended(data.batchId)).status).toBe('success');
   } finally {
     vi.useRealTimers();

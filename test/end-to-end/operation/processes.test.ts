@@ -7,7 +7,7 @@ import { Program } from '../../../testkit/program.ts';
 import { recoveryWorkflowId } from '../../../workflows/messages.ts';
 import { addressesOf, Drover } from '../../harness/drover.ts';
 
-/** Two API and two worker processes, as operators start them, beside each other on one database. */
+/** Two API processes and two worker processes, as operators start them, side by side on one database. */
 
 let drover: Drover;
 let apis: Program[];
@@ -30,7 +30,7 @@ afterAll(async () => {
   await drover.stop();
 });
 
-/** @param ready matches the line that says that it is ready. */
+/** @param ready matches the line that the process prints when it is ready. */
 const npmRun = (script: string, ready: RegExp): Promise<Program> =>
   Program.start({
     name: script,
@@ -63,7 +63,7 @@ const resources = (prefix: string) => ({
   resources: Array.from({ length: 100 }, (_, n) => ({ externalId: `${prefix}-${n}`, load: n })),
 });
 
-/** Uploads as a client does that has a key: until it is told 202. */
+/** Uploads as a client with a key does: until the answer is 202. */
 async function upload(api: Program | undefined, prefix: string, key: string): Promise<string> {
   for (;;) {
     const response = await fetch(`${api?.ready}/api/resources/cart/batch`, {
@@ -71,7 +71,7 @@ async function upload(api: Program | undefined, prefix: string, key: string): Pr
       headers: { 'content-type': 'application/json', 'idempotency-key': key },
       body: JSON.stringify(resources(prefix)),
     });
-    // a busy machine may take a server for one that is away
+    // on a busy machine a server may seem to be unavailable
     if (response.status === 503) continue;
     expect(response.status).toBe(202);
     const { data } = (await response.json()) as { data: { batchId: string } };
@@ -79,8 +79,8 @@ async function upload(api: Program | undefined, prefix: string, key: string): Pr
   }
 }
 
-test('they share the work; one that is told to stop finishes what it has begun and ends with 0, and the others go on', async () => {
-  // each batch is sent to both at once, under one key
+test('they share the work; a process that is asked to stop finishes what it has begun and exits with 0, and the others continue', async () => {
+  // each batch is sent to both API processes at once, under one key
   const sent = await Promise.all(
     Array.from({ length: 10 }, (_, n) => Promise.all(apis.map((api) => upload(api, `c${n}`, `key-${n}`)))),
   );
@@ -95,7 +95,7 @@ test('they share the work; one that is told to stop finishes what it has begun a
   await begun;
   apis[0]?.signal('SIGTERM');
   workers[0]?.signal('SIGTERM');
-  // the watch ends; its client comes back, to the other one
+  // the stream ends; its client reconnects, to the other process
   await watched.text();
   await expect
     .poll(() =>

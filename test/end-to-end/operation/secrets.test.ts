@@ -5,7 +5,7 @@ import { batchWorkflowId } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 import { bearer, signed, TOKEN_ENVIRONMENT } from '../../harness/tokens.ts';
 
-/** Stands in every body and header that is sent. Wherever else it turns up it has leaked. */
+/** A text in every body and header that is sent: it must not appear anywhere else. */
 const SECRET = 'planted9c1f';
 const SIGNING_SECRET = `${SECRET}-signing-secret-that-is-long-enough`;
 
@@ -56,7 +56,7 @@ async function upload(resources: readonly object[], query = ''): Promise<string>
 
 const ended = (id: string) => drover.ended(id, { headers: bearer(token) });
 
-/** All text of a batch's workflow: history, memo, search attributes, what the UI shows. */
+/** All text of a batch's workflow: history, memo, search attributes, and the details that the UI shows. */
 async function everythingInTemporal(batchId: string): Promise<string> {
   const texts: string[] = [];
   const visit = (value: unknown): void => {
@@ -78,7 +78,7 @@ async function everythingInTemporal(batchId: string): Promise<string> {
   return texts.join('\n');
 }
 
-test('of a batch with every kind of outcome nothing but names and numbers is in Temporal', async () => {
+test('Temporal holds only names and numbers of a batch with every kind of outcome', async () => {
   const resources = [
     { externalId: 'fine', note: SECRET },
     { externalId: 'long', note: SECRET.repeat(20) },
@@ -100,7 +100,7 @@ test('of a batch with every kind of outcome nothing but names and numbers is in 
   }
 });
 
-test('a failure of MongoDB, and a bug, tell of what they failed on neither the log nor the history', async () => {
+test('after a failure of MongoDB, or a bug, neither the log nor the history contains the data', async () => {
   const failures = [
     Object.assign(new MongoServerError({ message: 'not primary', code: 10_107 }), {
       command: { documents: [{ data: SECRET }] },
@@ -122,7 +122,7 @@ test('a failure of MongoDB, and a bug, tell of what they failed on neither the l
   expect(lines.join('')).toContain('nothing is defined');
 });
 
-test('what is refused is not repeated', async () => {
+test('a refused value is not repeated in the answer', async () => {
   await send('POST', '/api/resources/thing/batch', `{"resources":[{"note":"${SECRET}"`);
   await send('POST', '/api/resources/thing/batch', `${SECRET}`);
   await send('POST', '/api/resources/thing/batch', { resources: [SECRET, 7] });

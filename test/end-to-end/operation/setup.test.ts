@@ -8,7 +8,7 @@ import { recoveryWorkflowId } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 import { acceptedUpload } from '../../harness/left-behind.ts';
 
-/** An installation on a Temporal that nobody has set up: a namespace that is not there, then one without search attributes. */
+/** An installation on a Temporal that is not set up: first without the namespace, then without search attributes. */
 
 const RETENTION_SECONDS = 86_400;
 const NAMES = Object.values(SEARCH_ATTRIBUTES);
@@ -55,7 +55,7 @@ test('without search attributes nothing is accepted, and /readyz names each', as
   await expectRefused(NAMES.map((name) => `search attribute ${name} (Keyword)`));
 });
 
-test('setup registers what is missing, says so, and a second one finds it there; then batches are accepted and carried out', async () => {
+test('setup registers what is missing and reports it, a second setup finds everything there; then batches are accepted and applied', async () => {
   const lines: string[] = [];
   await setUp(drover.config, (line) => lines.push(line));
   expect(lines).toEqual([
@@ -76,7 +76,7 @@ test('setup registers what is missing, says so, and a second one finds it there;
   await client.workflow.getHandle(recoveryWorkflowId(taskQueue)).terminate('the test is over');
 }, 90_000);
 
-test('attributes that go while it runs: a start that is refused is durable, the next one is refused before anything is stored, what was accepted can be suspended and cancelled, and recovery starts it so', async () => {
+test('if attributes are removed while it runs, a batch whose start is refused is durable, the next one is refused before anything is stored, the accepted batch can be suspended and cancelled, and recovery starts it in that state', async () => {
   const { database } = drover.services;
   await connection.operatorService.removeSearchAttributes({ namespace, searchAttributes: NAMES });
   await expect.poll(async () => (await upload()).status, { timeout: 60_000, interval: 200 }).toBe(503);

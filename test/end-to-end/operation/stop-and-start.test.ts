@@ -9,7 +9,7 @@ import { Drover } from '../../harness/drover.ts';
 import { Tenant } from '../../harness/tenant.ts';
 
 /**
- * What is stored after hostile loads can be read again after an orderly stop and a start: `npm start` keeps its data in the durable
+ * Data that is stored after hostile loads can be read after an orderly stop and a start: `npm start` keeps its data in the durable
  * embedded MongoDB, which has to open its own file.
  */
 
@@ -33,7 +33,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Every document of the database, by collection: how many, and the largest in bytes. */
+/** The documents of the database, by collection: their number, and the size of the largest in bytes. */
 async function stored(): Promise<Record<string, { count: number; largest: number }>> {
   const { db } = batchesIn(drover.services.database);
   const found: Record<string, { count: number; largest: number }> = {};
@@ -87,7 +87,7 @@ const LOADS: Readonly<Record<string, (tenant: Tenant) => Promise<string>>> = {
     ),
 };
 
-test('after each of the loads that are too much, and after all of them', async () => {
+test('after each of the excessive loads, and after all of them, the data can be read again', async () => {
   const tenant = new Tenant(drover);
   const ids = new Map<string, string>();
   for (const [name, load] of Object.entries(LOADS)) {

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 
-/** What a batch's page and the lists of the Temporal UI show, without decoding anything and without our API. */
+/** The batch pages and lists of the Temporal UI, which are read without decoding and without Drover's API. */
 
-/** In what callers send: bodies, and external ids. */
+/** A text in everything that callers send: bodies, and external ids. */
 const PLANTED = 'planted-5c2e';
 
 let drover: Drover;
@@ -65,7 +65,7 @@ test('lists are filtered by tenant, schema, operation and status', async () => {
   await drover.request('POST', `/api/batches/${other}/cancel`, blue);
 });
 
-test('the page of a batch shows its progress and what it waits for; nothing of what callers sent is in it', async () => {
+test('the page of a batch shows its progress and its deadlines, and nothing that callers sent', async () => {
   const options = { tenant: tenant('page') };
   const id = await waitingBatch('p', options);
   await drover.waiting(id, options);

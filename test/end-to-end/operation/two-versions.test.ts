@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningWorker, startWorker } from '../../../worker/worker.ts';
 import { Drover } from '../../harness/drover.ts';
 
-/** What docs/operations.md says of rolling deployments. */
+/** Tests the rules of docs/operations.md about rolling deployments. */
 
 const root = join(import.meta.dirname, '../../..');
 let folder: string;
@@ -18,9 +18,9 @@ beforeAll(async () => {
   await mkdir(join(root, '.drover'), { recursive: true });
   folder = await mkdtemp(join(root, '.drover/next-'));
   for (const part of ['workflows', 'domain']) await cp(join(root, part), join(folder, part), { recursive: true });
-  const story = join(folder, 'workflows/batch.ts');
-  const source = await readFile(story, 'utf8');
-  // the next release does something more at the start of each batch, and names the change
+  const workflowFile = join(folder, 'workflows/batch.ts');
+  const source = await readFile(workflowFile, 'utf8');
+  // the next release does something more at the start of each batch, behind a patch
   const changed = source
     .replace(
       / {2}receiveMessages\(progress, isEarlier\);\n/,
@@ -28,7 +28,7 @@ beforeAll(async () => {
     )
     .replace(/^/, "import { patched as nextPatched, sleep as nextSleep } from '@temporalio/workflow';\n");
   expect(changed).toContain("if (nextPatched('pause-first'))");
-  await writeFile(story, changed);
+  await writeFile(workflowFile, changed);
   const { code } = await bundleWorkflowCode({ workflowsPath: join(folder, 'workflows/index.ts') });
   nextBundle = join(folder, 'workflows.js');
   await writeFile(nextBundle, code);
@@ -50,7 +50,7 @@ const waitingFor = async (name: string): Promise<string> => {
 };
 const arrives = (name: string): Promise<string> => drover.upload('thing', [{ externalId: name }]);
 
-test('two versions of the workers share the batches of both: those begun before, between and after, whoever is stopped', async () => {
+test('workers of two versions share the batches of both, begun before, between and after, whichever worker is stopped', async () => {
   const before = await waitingFor('before');
   next = await startWorker(drover.config, drover.services.logger, { withRecovery: false, workflowBundle: nextBundle });
   const between = await Promise.all(Array.from({ length: 4 }, (_, n) => waitingFor(`between${n}`)));

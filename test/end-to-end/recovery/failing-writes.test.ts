@@ -6,7 +6,7 @@ import { batchWorkflowId } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 
 const RESOURCES = Array.from({ length: 20 }, (_, n) => ({ externalId: `r${n}`, n }));
-/** Attempts that are let fail, to see what happens meanwhile. */
+/** Attempts that fail before the test continues. */
 const ATTEMPTS = 4;
 
 let mongodb: TcpProxy;
@@ -30,7 +30,7 @@ afterAll(async () => {
   await temporal.stop();
 });
 
-/** A deferred moment. */
+/** A promise that is resolved from outside. */
 function moment(): { reached: Promise<void>; reach(): void } {
   let reach = (): void => undefined;
   const reached = new Promise<void>((resolve) => {
@@ -51,7 +51,7 @@ async function expectAllApplied(schema: string, batchId: string): Promise<void> 
 }
 
 test.each<Checkpoint>(['intent-laid', 'checked', 'inserted', 'written'])(
-  'a disk that is full at "%s" makes the activity wait and try again; nothing is marked done that is not',
+  'if the disk is full at "%s", the activity waits and is retried; nothing is marked done that is not',
   async (full) => {
     const schema = `full-${full}`;
     await drover.define(schema, { n: { type: 'number' } });
@@ -82,7 +82,7 @@ async function activityAttempts(batchId: string) {
   return { pendingActivities: description.raw.pendingActivities ?? [] };
 }
 
-test('attempts on a server that fails come at growing intervals', async () => {
+test('attempts on a failing server come at growing intervals', async () => {
   await drover.define('slow', { n: { type: 'number' } });
   const failed: number[] = [];
   const enough = moment();
@@ -100,10 +100,10 @@ test('attempts on a server that fails come at growing intervals', async () => {
 });
 
 test.each(['mongodb', 'temporal'] as const)(
-  'a batch goes on by itself when %s was away in the middle of it',
+  'a batch continues by itself after %s was unavailable in the middle of it',
   async (which) => {
     const proxy = which === 'mongodb' ? mongodb : temporal;
-    await drover.define(`away-${which}`, { n: { type: 'number' } });
+    await drover.define(`outage-${which}`, { n: { type: 'number' } });
     const begun = moment();
     const goOn = moment();
     drover.atCheckpoint(async (at) => {
@@ -111,13 +111,13 @@ test.each(['mongodb', 'temporal'] as const)(
       begun.reach();
       await goOn.reached;
     });
-    const id = await drover.upload(`away-${which}`, RESOURCES);
+    const id = await drover.upload(`outage-${which}`, RESOURCES);
     await begun.reached;
     proxy.refuse();
     goOn.reach();
     await expect.poll(async () => (await drover.app.request('/readyz')).status, { timeout: 8_000 }).toBe(503);
     await proxy.pass();
     await expect.poll(async () => (await drover.app.request('/readyz')).status, { timeout: 8_000 }).toBe(200);
-    await expectAllApplied(`away-${which}`, id);
+    await expectAllApplied(`outage-${which}`, id);
   },
 );

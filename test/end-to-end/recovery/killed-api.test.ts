@@ -5,7 +5,7 @@ import type { Program } from '../../../testkit/program.ts';
 import { Drover } from '../../harness/drover.ts';
 import { executionsOf, recoverNow, spawnApi, tracesOf } from '../../harness/left-behind.ts';
 
-/** Moments at which an API process dies, by the command that was answered last. */
+/** Moments at which an API process dies, by the last command that was answered. */
 const MOMENTS = [
   'idempotency_keys.insertOne',
   'batches.insertOne',
@@ -38,7 +38,7 @@ async function sendToDying(api: Program, method: string, path: string, body?: ob
 
 const lacking = { resources: [{ externalId: 'lacking', of: 'nothing' }] };
 
-test('killed when the key is bound and the batch is not written: who sends the request again gets the batch, once', async () => {
+test('killed after the key is bound and before the batch is written: a caller that repeats the request gets the batch, once', async () => {
   const body = { resources: [{ externalId: 'sun' }] };
   const headers = { 'idempotency-key': 'key-of-sun' };
   const path = '/api/resources/star/batch';
@@ -79,7 +79,7 @@ test('killed between the claim of a retry and its run: recovery starts the run',
   expect((await drover.items(id))[0]?.attempts).toBe(2);
 });
 
-test('killed in the middle of a delete: it is a 404 at once, and recovery removes the rest', async () => {
+test('killed in the middle of a removal: the batch is a 404 at once, and recovery removes the rest', async () => {
   const id = await drover.upload('star', [{ externalId: 'comet' }]);
   await drover.ended(id);
   await sendToDying(apis['outcome_pages.bulkWrite'], 'DELETE', `/api/batches/${id}`);

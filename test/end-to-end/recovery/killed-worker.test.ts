@@ -10,17 +10,17 @@ const WAIT = { dependencyWaitTimeout: 600 };
 const NODE = { next: { type: 'array', items: { $ref: 'reach:schemas/node' } } };
 const node = (externalId: string, ...next: string[]) => ({ externalId, next });
 
-/** Where a delivery of an activity stops for good, and what is going on then. */
+/** Where an attempt of an activity stops for good, and the batches of the test. */
 interface Death {
   readonly checkpoint: Checkpoint;
   readonly nth?: number;
-  /** Batches that have come to rest by then; the others come then. */
+  /** Batches that wait before that; the others arrive then. */
   readonly resting: readonly (readonly object[])[];
   readonly arriving: readonly (readonly object[])[];
 }
 
 const DEATHS = {
-  'before it looks': {
+  'before it reads': {
     checkpoint: 'intent-laid',
     resting: [],
     arriving: [[node('a', 'b'), node('b', 'a'), node('c')]],
@@ -40,9 +40,13 @@ const DEATHS = {
     resting: [],
     arriving: [[node('a', 'b')], [node('b')]],
   },
-  'between register and look': { checkpoint: 'registered', resting: [], arriving: [[node('a', 'b')], [node('b')]] },
-  'at the look': { checkpoint: 'references-checked', resting: [[node('a', 'b')]], arriving: [[node('b')]] },
-  'between writing and looking for those who wait': {
+  'between registration and check': {
+    checkpoint: 'registered',
+    resting: [],
+    arriving: [[node('a', 'b')], [node('b')]],
+  },
+  'at the check': { checkpoint: 'references-checked', resting: [[node('a', 'b')]], arriving: [[node('b')]] },
+  'between writing and waking batches that wait': {
     checkpoint: 'outcomes-stored',
     resting: [[node('a', 'b')], [node('z', 'a')]],
     arriving: [[node('b')]],
@@ -59,7 +63,7 @@ const DEATHS = {
     resting: [[node('a', 'b')]],
     arriving: [[node('b', 'a')]],
   },
-  'before those who wait for a cycle are told': {
+  'before batches that wait for a cycle are signalled': {
     checkpoint: 'outcomes-stored',
     nth: 2,
     resting: [[node('a', 'b')], [node('z', 'a')]],
@@ -91,7 +95,7 @@ async function expectOneEffectEach(
   expect(await waitsOf(drover.services.database, tenant.tenant)).toEqual([]);
 }
 
-/** Lets batches come to rest, and the others arrive where `begin` has set the death. @returns all ids. */
+/** Uploads the resting batches, waits until they wait, calls `begin`, which sets the death, then uploads the others. @returns all ids. */
 async function play(tenant: Tenant, { resting, arriving }: Death, begin: () => Promise<void>): Promise<string[]> {
   const ids: string[] = [];
   for (const batch of resting) ids.push(await tenant.upload('node', batch, WAIT));
@@ -101,7 +105,7 @@ async function play(tenant: Tenant, { resting, arriving }: Death, begin: () => P
   return ids;
 }
 
-describe('a delivery that stops for good', () => {
+describe('an attempt that stops for good', () => {
   let drover: Drover;
   const stopped: (() => void)[] = [];
   beforeAll(async () => {
@@ -110,7 +114,7 @@ describe('a delivery that stops for good', () => {
   });
   afterAll(() => drover.stop());
 
-  test('leaves every item one outcome and one effect, wakes whoever waits, and does no harm when it goes on late', async () => {
+  test('leaves every item one outcome and one effect, wakes every batch that waits, and does no harm when it continues late', async () => {
     const tenants = new Map<string, { death: Death; passes: number }>();
     const tenantOf = new Map<string, Promise<string>>();
     drover.atCheckpoint(async (at, batchId) => {
@@ -138,7 +142,7 @@ describe('a delivery that stops for good', () => {
     for (const { death, tenant, ids } of scenes) await expectOneEffectEach(drover, tenant, death, ids);
     expect(stopped).toHaveLength(scenes.length);
     for (const goOn of stopped) goOn();
-    // what they do ends before the worker does
+    // the stopped attempts end before the worker does
     await drover.stopWorker();
     for (const { death, tenant, ids } of scenes) await expectOneEffectEach(drover, tenant, death, ids);
   }, 90_000);
@@ -146,13 +150,13 @@ describe('a delivery that stops for good', () => {
 
 describe.concurrent('a worker killed', () => {
   const killed = [
-    'between register and look',
-    'at the look',
-    'between writing and looking for those who wait',
+    'between registration and check',
+    'at the check',
+    'between writing and waking batches that wait',
     'with the members of a cycle claimed',
   ] as const;
   test.each(killed)(
-    '%s leaves every item one outcome and one effect, and wakes whoever waits',
+    '%s leaves every item one outcome and one effect, and wakes every batch that waits',
     async (when) => {
       const death: Death = DEATHS[when];
       const drover = await Drover.start({ worker: false, environment: { ACTIVITY_TIMEOUT_SECONDS: '4' } });

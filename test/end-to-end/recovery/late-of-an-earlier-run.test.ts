@@ -9,7 +9,7 @@ import { requeueOutcomes } from '../../../store/items/requeue-outcomes.ts';
 import { writeOutcomes } from '../../../store/items/write-outcomes.ts';
 import { Drover } from '../../harness/drover.ts';
 
-/** Whoever is late, of a run that is over, changes nothing of a later one. */
+/** Late commands of a run that is over change nothing of a later run. */
 
 let drover: Drover;
 beforeAll(async () => {
@@ -21,14 +21,14 @@ afterEach(() => drover.atCheckpoint(undefined));
 
 const act = (verb: string, id: string) => drover.request('POST', `/api/batches/${id}/${verb}`);
 
-/** A moment that is awaited, and comes by a call. */
+/** A promise that is resolved from outside. */
 function moment(): { came: Promise<void>; come: () => void } {
   let come = (): void => undefined;
   const came = new Promise<void>((resolve) => (come = resolve));
   return { came, come };
 }
 
-test('a finish inside a workflow task that was given up does not cancel what a retry has queued', async () => {
+test('a finish inside an abandoned workflow task does not cancel items that a retry has queued', async () => {
   const [goOn, applying, apply] = [moment(), moment(), moment()];
   const id = await drover.upload('town', [{ externalId: 'kept', near: 'comes' }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
@@ -41,19 +41,19 @@ test('a finish inside a workflow task that was given up does not cancel what a r
     await apply.came;
   });
   await act('cancel', id);
-  // by the finish that follows the one that is held
+  // by the finish that follows the held one
   expect((await drover.ended(id)).status).toBe('cancelled');
   await drover.ended(await drover.upload('town', [{ externalId: 'comes' }]));
   expect((await act('retry', id)).status).toBe(202);
   await applying.came;
   goOn.come();
-  // the late one writes, or finds that its time is over, while the retry is held
-  for (let look = 0; look < 20; look++) await drover.items(id);
+  // the late finish writes, or finds that its time is over, while the retry is held
+  for (let n = 0; n < 20; n++) await drover.items(id);
   apply.come();
   expect(await drover.ended(id)).toMatchObject({ status: 'success', counts: { succeeded: 1, cancelled: 0 } });
 });
 
-test('a late finish of a run that was ended does not keep a retry from being woken', async () => {
+test('a late finish of an ended run does not prevent a retry from being woken', async () => {
   const [arrived, goOn] = [moment(), moment()];
   const { database, client, logger } = drover.services;
   const context = createActivityContext({
@@ -73,7 +73,7 @@ test('a late finish of a run that was ended does not keep a retry from being wok
   await drover.define('region', { towns: { type: 'array', items: { $ref: 'reach:schemas/town' } } });
   const id = await drover.upload('region', [{ externalId: 'much', towns: many }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
-  // as recovery does where the workflow of a batch has gone
+  // as recovery does when the workflow of a batch is lost
   const attempt = new MockActivityEnvironment(
     { startToCloseTimeoutMs: 60_000 },
     { logger: new DefaultLogger('ERROR') },
@@ -98,7 +98,7 @@ describe('outcomes', () => {
   const cancelled: StoredOutcome = { status: 'cancelled', errors: [], attempts: 1 };
   const succeeded: StoredOutcome = { status: 'succeeded', action: 'created', attempts: 2 };
 
-  test('of an earlier run are not written over what a later one has queued', async () => {
+  test('of an earlier run do not overwrite items that a later run has queued', async () => {
     const { database } = drover.services;
     await writeOutcomes(database, run(1), new Map([0, 1, 2].map((index) => [index, cancelled])), true);
     await requeueOutcomes(database, run(2), await readOutcomes(database, run(2), [0, 1, 2]));
@@ -110,7 +110,7 @@ describe('outcomes', () => {
     expect((await readOutcomes(database, run(2), [1])).get(1)).toEqual(succeeded);
   });
 
-  test('are taken back to queued once in a run, however late that is done again', async () => {
+  test('are requeued once in a run, however late requeuing is repeated', async () => {
     const { database } = drover.services;
     const before = await readOutcomes(database, run(2), [0]);
     await writeOutcomes(database, run(2), new Map([[0, cancelled]]));
@@ -121,7 +121,7 @@ describe('outcomes', () => {
     expect((await readOutcomes(database, run(3), [0])).get(0)?.status).toBe('queued');
   });
 
-  test('that have changed since they were read are read again, and taken back as they are', async () => {
+  test('that have changed since they were read are read again, and requeued as they are', async () => {
     const { database } = drover.services;
     await writeOutcomes(database, run(3), new Map([[0, cancelled]]));
     const read = new Map(

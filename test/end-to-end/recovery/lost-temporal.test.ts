@@ -4,7 +4,7 @@ import { batchWorkflowId } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 import { recoverNow } from '../../harness/left-behind.ts';
 
-/** What docs/operations.md says of a backup: MongoDB alone is enough. */
+/** Tests the claim of docs/operations.md about backups: MongoDB alone is enough. */
 
 let drover: Drover;
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-/** What Temporal loses with its database. */
+/** Deletes what Temporal loses with its database. */
 async function loseExecution(batchId: string): Promise<void> {
   const { client } = drover.services;
   const workflowExecution = { workflowId: batchWorkflowId(batchId) };
@@ -30,7 +30,7 @@ async function loseExecution(batchId: string): Promise<void> {
   );
 }
 
-test('a batch whose workflow is lost in the middle is carried on, and nothing is done twice', async () => {
+test('a batch whose workflow is lost in the middle continues, and nothing is applied twice', async () => {
   let applied = 0;
   let reachHalf = (): void => undefined;
   const half = new Promise<void>((resolve) => {
@@ -63,7 +63,7 @@ test('a batch whose workflow is lost in the middle is carried on, and nothing is
   expect(stored.map(({ version }) => version)).toEqual(Array.from({ length: 400 }, () => 1));
 }, 90_000);
 
-test('a retry whose workflow is lost between outcomes and wake-ups is carried on, and who waits goes on', async () => {
+test('a retry whose workflow is lost between outcomes and wake-ups continues, and batches that wait are woken', async () => {
   const waiter = await drover.upload('thing', [{ externalId: 'waits', parent: 'retried' }], {
     dependencyWaitTimeout: 600,
   });
@@ -79,7 +79,7 @@ test('a retry whose workflow is lost between outcomes and wake-ups is carried on
       if (at !== 'registered' || batchId !== id) return;
       await loseExecution(id);
       resolve();
-      throw new Error('the process is gone');
+      throw new Error('the process has died');
     });
   });
   expect((await drover.request('POST', `/api/batches/${id}/retry`)).status).toBe(202);
@@ -90,7 +90,7 @@ test('a retry whose workflow is lost between outcomes and wake-ups is carried on
   expect((await drover.ended(id)).counts).toMatchObject({ succeeded: 1, failed: 1 });
 }, 90_000);
 
-test('a batch that waits goes on waiting, with the deadline it had', async () => {
+test('a waiting batch continues to wait, with its old deadline', async () => {
   const id = await drover.upload('thing', [{ externalId: 'child', parent: 'mother' }], { dependencyWaitTimeout: 600 });
   const { pendingUntil } = await drover.waiting(id);
   await loseExecution(id);

@@ -24,7 +24,7 @@ import { acceptedUpload, executionsOf, recoverNow, tracesOf, withTimeForResult }
 
 let drover: Drover;
 beforeAll(async () => {
-  // executions that were terminated are finished as soon as no activity of theirs can write any more
+  // terminated executions are finished as soon as none of their activities can write any more
   drover = await Drover.start({ environment: { ACTIVITY_TIMEOUT_SECONDS: '4' } });
   await drover.define('pipe', { into: { $ref: 'reach:schemas/pipe' } });
 });
@@ -44,15 +44,15 @@ const waitingBatch = async (name: string, into = `${name}-into`): Promise<string
 
 /** Recovers until a batch has ended. */
 async function recoveredToItsEnd(id: string) {
-  const recoverAndLook = async (): Promise<void> => {
+  const recoverAndCheck = async (): Promise<void> => {
     await recoverNow(drover);
     expect((await drover.batch(id)).completedAt).toBeDefined();
   };
-  await vi.waitFor(recoverAndLook, { timeout: 20_000, interval: 200 });
+  await vi.waitFor(recoverAndCheck, { timeout: 20_000, interval: 200 });
   return drover.batch(id);
 }
 
-/** A pass with other settings than the worker's. */
+/** A pass with settings other than the worker's. */
 async function recoverWith(settings: {
   retentionDays?: number;
   activityTimeoutSeconds?: number;
@@ -62,7 +62,7 @@ async function recoverWith(settings: {
 }
 
 describe('a workflow that was terminated', () => {
-  test('is finished after the time that its own activities have, whatever those of the worker that recovers are given', async () => {
+  test('is finished after the time limit of its own activities, whatever the limit of the recovering worker', async () => {
     const id = await waitingBatch('own-time');
     await handleOf(id).terminate('by hand');
     await recoverWith({ activityTimeoutSeconds: 0 });
@@ -70,10 +70,10 @@ describe('a workflow that was terminated', () => {
     expect((await recoveredToItsEnd(id)).status).toBe('cancelled');
   });
 
-  test('leaves a batch that is cancelled, with what it had applied, and nothing that waits', async () => {
+  test('leaves a cancelled batch, with its applied items, and no pending item', async () => {
     const id = await waitingBatch('cut');
     await handleOf(id).terminate('by hand');
-    // nobody is told what is not so: no workflow runs that could be suspended
+    // a caller must not get a false answer: no workflow runs that could be suspended
     const { status, body } = await drover.request('POST', `/api/batches/${id}/suspend`);
     expect(status).toBe(409);
     expect(body.message).toContain('was ended in Temporal');
@@ -84,7 +84,7 @@ describe('a workflow that was terminated', () => {
     expect((await drover.items(id))[0]).toMatchObject({ status: 'cancelled', errors: [{ code: 'cancelled' }] });
     expect((await tracesOf(drover, id)).filter((trace) => trace.startsWith('dependencies'))).toEqual([]);
     expect(await executionsOf(drover, id)).toHaveLength(1);
-    // and it can be retried
+    // and the batch can be retried
     await drover.ended(await drover.upload('pipe', [{ externalId: 'cut-into' }]));
     expect((await drover.request('POST', `/api/batches/${id}/retry`)).status).toBe(202);
     expect((await drover.ended(id)).status).toBe('success');
@@ -100,7 +100,7 @@ describe('a workflow that was terminated', () => {
         if (at !== moment) return;
         await handleOf(batchId).terminate('by hand');
         resolve(batchId);
-        throw new Error('the process is gone');
+        throw new Error('the process has died');
       });
     });
     const id = await drover.upload('pipe', [{ externalId: moment }]);
@@ -112,20 +112,20 @@ describe('a workflow that was terminated', () => {
 });
 
 describe('a workflow that was terminated in the middle of a cycle', () => {
-  test('gives back the items of other batches that it was carrying out with its own', async () => {
+  test('releases the items of other batches that it was applying together with its own', async () => {
     const other = await drover.upload('pipe', [{ externalId: 'left-end', into: 'right-end' }], {
       dependencyWaitTimeout: 600,
     });
     await drover.waiting(other);
     const terminated = new Promise<string>((resolve) => {
-      let looking: string | undefined;
+      let checking: string | undefined;
       drover.atCheckpoint(async (at, batchId) => {
-        if (at === 'registered') looking = batchId;
-        // the cycle is carried out by who came last, in the order of their waiting
-        if (at !== 'intent-laid' || batchId !== other || looking === undefined) return;
-        await handleOf(looking).terminate('by hand');
-        resolve(looking);
-        throw new Error('the process is gone');
+        if (at === 'registered') checking = batchId;
+        // the batch that came last applies the cycle, in the order in which the items became pending
+        if (at !== 'intent-laid' || batchId !== other || checking === undefined) return;
+        await handleOf(checking).terminate('by hand');
+        resolve(checking);
+        throw new Error('the process has died');
       });
     });
     const id = await drover.upload('pipe', [{ externalId: 'right-end', into: 'left-end' }], {
@@ -140,15 +140,15 @@ describe('a workflow that was terminated in the middle of a cycle', () => {
   });
 
   test.each([
-    ['nobody has seen is as if it never was', 'cancelled', 404],
-    ['was shown has succeeded', 'succeeded', 200],
-  ] as const)('what it had inserted and %s', async (_, status, read) => {
+    ['no reader has seen does not exist afterwards', 'cancelled', 404],
+    ['was visible has succeeded', 'succeeded', 200],
+  ] as const)('a resource that it had inserted and that %s', async (_, status, read) => {
     const { database } = drover.services;
     const externalId = `half-${status}`;
     const id = await acceptedUpload(drover, 'pipe', [{ externalId }]);
     const definition = await findSchemaDefinition(database, 'default', 'pipe');
     const group = `batch-${id}/dead`;
-    await insertResources(database, [hiddenResource(id, definition?.id ?? '', externalId, group)]);
+    await insertResources(database, [uncommittedResource(id, definition?.id ?? '', externalId, group)]);
     if (status === 'succeeded') await decideGroup(database, group, 'committed');
     expect((await drover.request('POST', `/api/batches/${id}/cancel`)).status).toBe(200);
     await drover.ended(id);
@@ -158,8 +158,8 @@ describe('a workflow that was terminated in the middle of a cycle', () => {
   });
 });
 
-/** A member of a cycle, as its activity inserts it. */
-function hiddenResource(
+/** An uncommitted member of a cycle, as its activity inserts it. */
+function uncommittedResource(
   batchId: string,
   schemaDefinitionId: string,
   externalId: string,
@@ -183,13 +183,13 @@ function hiddenResource(
   };
 }
 
-test('a request that the workflow was not told of is told', async () => {
+test('a control request that was not delivered to the workflow is delivered', async () => {
   const id = await waitingBatch('deaf');
   await vi.waitFor(
     async () => expect((await batchesIn(drover.services.database).findOne({ _id: id }))?.status).toBe('waiting'),
     20_000,
   );
-  // what an API leaves that dies between the two
+  // the state that an API process leaves if it dies between storing and signalling
   await requestControl(drover.services.database, id, { suspended: true });
   expect((await drover.batch(id)).suspended).toBe(false);
   await recoverNow(drover);
@@ -199,11 +199,11 @@ test('a request that the workflow was not told of is told', async () => {
   expect((await drover.ended(id)).status).toBe('cancelled');
 });
 
-test('a batch that cannot be helped does not keep the others waiting', async () => {
+test('a batch that recovery cannot start does not delay the others', async () => {
   const { database } = drover.services;
   const first = await acceptedUpload(drover, 'pipe', [{ externalId: 'helped' }]);
   const template = await batchesIn(database).findOne({ _id: first });
-  // no workflow id is that long, and it comes before the other
+  // no workflow id can be that long, and this batch comes before the other one
   const hopeless = `0${'x'.repeat(2_000)}`;
   if (template) await batchesIn(database).insertOne({ ...template, _id: hopeless });
   expect(await recoverNow(drover)).toMatchObject({ started: 1 });
@@ -211,10 +211,10 @@ test('a batch that cannot be helped does not keep the others waiting', async () 
   await batchesIn(database).deleteOne({ _id: hopeless });
 });
 
-/** Passes without a pause take what a busy machine has: all batches end, but not soon. */
+/** Passes without a pause use the time of a busy machine: all batches end, but not soon. */
 const BESIDE_PASSES = { timeoutMs: 120_000 };
 
-test('two passes at once do what one does, and hurt no batch that is just being accepted or finished', async () => {
+test('two passes at once do the same as one, and do no harm to a batch that is being accepted or finished', async () => {
   const left = await Promise.all(
     Array.from({ length: 5 }, (_, n) => acceptedUpload(drover, 'pipe', [{ externalId: `left-${n}` }])),
   );
@@ -236,13 +236,13 @@ test('two passes at once do what one does, and hurt no batch that is just being 
   await recovering;
   for (const id of [...left, ...uploads]) {
     expect((await drover.ended(id, BESIDE_PASSES)).status).toBe('success');
-    // visibility lags behind
+    // visibility lags
     await expect.poll(() => executionsOf(drover, id), { timeout: 20_000 }).toHaveLength(1);
   }
   expect(await recoverNow(drover)).toMatchObject({ started: 0, inserted: 0, delivered: 0, finished: 0, purged: 0 });
 }, 180_000);
 
-test('finished batches are removed when they are older than they are kept; 0 keeps them', async () => {
+test('finished batches are removed after their retention; 0 keeps them', async () => {
   const { database } = drover.services;
   const finished = async (name: string, daysAgo: number): Promise<string> => {
     const id = await drover.upload('pipe', [{ externalId: name }]);
@@ -263,7 +263,7 @@ test('finished batches are removed when they are older than they are kept; 0 kee
   expect((await drover.request('GET', '/api/resources/pipe/old')).status).toBe(200);
 });
 
-test('pages of a batch that was never accepted go when nobody can be about to accept it any more', async () => {
+test('pages of a batch that was never accepted are removed when no process can still be accepting it', async () => {
   const { database } = drover.services;
   const pagesOf = async (id: string) => (await tracesOf(drover, id)).length;
   const orphan = async (ageMs: number): Promise<string> => {
@@ -272,7 +272,7 @@ test('pages of a batch that was never accepted go when nobody can be about to ac
     return id;
   };
   const accepted = await drover.upload('pipe', [{ externalId: 'accepted' }]);
-  // earlier passes have looked at this time, in which there was nothing yet
+  // earlier passes have covered this time already, when there was nothing yet
   await itemPagesIn(database).db.collection('swept').deleteMany({});
   const [old, older, young] = [
     await orphan(HOUR_MS + 60_000),
@@ -284,7 +284,7 @@ test('pages of a batch that was never accepted go when nobody can be about to ac
   expect(await itemPagesIn(database).countDocuments({ _id: new RegExp(`^${accepted}`) })).toBe(1);
 });
 
-test('a worker that starts makes sure that recovery runs, one for all, and removes the schedule of earlier versions', async () => {
+test('a worker that starts ensures that one recovery runs for all workers, and removes the schedule of earlier versions', async () => {
   const fresh = await Drover.start({ worker: false });
   const { client, taskQueue } = fresh.services;
   const recovery = client.workflow.getHandle(recoveryWorkflowId(taskQueue));
@@ -300,7 +300,7 @@ test('a worker that starts makes sure that recovery runs, one for all, and remov
   expect((await fresh.ended(id, { timeoutMs: 20_000 })).status).toBe('success');
   await vi.waitFor(() => expect(client.schedule.getHandle(scheduleId).describe()).rejects.toThrow(), 10_000);
   const { runId } = await recovery.describe();
-  // a worker that stops lets go of it, and another one goes on with the same execution
+  // a worker that stops ends its activity, and another worker continues the same execution
   const stopping = Date.now();
   await fresh.stopWorker();
   expect(Date.now() - stopping).toBeLessThan(10_000);
@@ -308,7 +308,7 @@ test('a worker that starts makes sure that recovery runs, one for all, and remov
   await fresh.startWorker({ withRecovery: true });
   expect((await fresh.ended(second, { timeoutMs: 30_000 })).status).toBe('success');
   expect(await recovery.describe()).toMatchObject({ runId, status: { name: 'RUNNING' } });
-  // one that was terminated is started again, at the latest by the next worker
+  // a terminated recovery is started again, at the latest by the next worker
   await recovery.terminate('by hand');
   await fresh.stopWorker();
   const third = await acceptedUpload(fresh, 'pipe', [{ externalId: 'third' }]);
@@ -320,7 +320,7 @@ test('a worker that starts makes sure that recovery runs, one for all, and remov
   await fresh.stop();
 }, 120_000);
 
-test('a pass that an earlier version has begun ends', async () => {
+test('a pass that an earlier version has begun comes to its end', async () => {
   const { client, taskQueue } = drover.services;
   const id = await acceptedUpload(drover, 'pipe', [{ externalId: 'of-old' }]);
   const workflowId = `${sweepScheduleId(taskQueue)}-of-old`;

@@ -5,7 +5,7 @@ import { intentsIn } from '../../../isolation/intents/intents.ts';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 
-/** Somebody resets an activity that is tried again and again (`temporal activity reset`): its attempts are counted anew. */
+/** An operator resets an activity that is being retried (`temporal activity reset`): its attempts are counted from 1 again. */
 let drover: Drover;
 beforeAll(async () => {
   drover = await Drover.start();
@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterEach(() => drover.atCheckpoint(undefined));
 afterAll(() => drover.stop());
 
-/** Fails every attempt at a checkpoint as MongoDB does that cannot be reached. @returns how many have failed. */
+/** Fails every attempt at a checkpoint as if MongoDB could not be reached. @returns how many have failed. */
 function failAt(checkpoint: Checkpoint): () => number {
   let failed = 0;
   drover.atCheckpoint(async (at) => {
@@ -25,7 +25,7 @@ function failAt(checkpoint: Checkpoint): () => number {
   return () => failed;
 }
 
-/** Resets the one activity that a batch waits for, while it waits for its next attempt. */
+/** Resets the only running activity of a batch, while it waits for its next attempt. */
 async function resetActivity(batchId: string): Promise<void> {
   const { client } = drover.services;
   const workflowId = batchWorkflowId(batchId);
@@ -41,7 +41,7 @@ async function resetActivity(batchId: string): Promise<void> {
   });
 }
 
-test('an upload whose activity is reset while it is tried again succeeds', async () => {
+test('an upload whose activity is reset while it is retried succeeds', async () => {
   const failed = failAt('intent-laid');
   const batchId = await drover.upload('town', [{ externalId: 'a', name: 'Ash' }]);
   await resetActivity(batchId);
@@ -51,7 +51,7 @@ test('an upload whose activity is reset while it is tried again succeeds', async
   expect(await intentsIn(drover.services.database).countDocuments({ batchId })).toBe(0);
 });
 
-test('a delete whose activity is reset while it is tried again succeeds', async () => {
+test('a delete whose activity is reset while it is retried succeeds', async () => {
   await drover.ended(await drover.upload('town', [{ externalId: 'b', name: 'Birch' }]));
   const failed = failAt('marked');
   const { body } = await drover.request<{ batchId: string }>('DELETE', '/api/resources/town/batch', {

@@ -7,8 +7,8 @@ import { batchWorkflowId } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 
 /**
- * Somebody resets the workflow of a batch (`temporal workflow reset`) while an activity of it has a command under way, which is carried
- * out after the execution that followed is through.
+ * An operator resets the workflow of a batch (`temporal workflow reset`) while an activity of it has a command under way, which the server
+ * applies after the following execution has finished.
  */
 let proxy: TcpProxy;
 let drover: Drover;
@@ -46,13 +46,13 @@ async function isStored(schema: string, id: string): Promise<boolean> {
   return (await drover.request('GET', `/api/resources/${schema}/${id}`)).status === 200;
 }
 
-test('an insert of the earlier execution that lands after the later one has failed its item is not stored', async () => {
+test('an insert of the earlier execution that lands after the later execution has failed its item is not stored', async () => {
   const [target, source] = [`t-${randomUUID()}`, `s-${randomUUID()}`];
   await drover.ended(await drover.upload('target', [{ externalId: target }]));
   const held = proxy.hold('insert', 'resources', source);
   const batchId = await drover.upload('source', [{ externalId: source, to: target }]);
   const late: HeldRequest = await held;
-  // what the first one has seen is not there for the second one
+  // the reference that the first execution found is missing for the second one
   await resourcesIn(drover.services.database).deleteOne({ externalId: target });
   await resetWorkflow(batchId);
   const batch = await drover.ended(batchId);

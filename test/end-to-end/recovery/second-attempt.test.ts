@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-test('an item that failed before a later one created its resource has failed, also where both are delivered again', async () => {
+test('an item that failed before a later item created its resource has failed, also if both are delivered again', async () => {
   let isDeliveredAgain = false;
   drover.atCheckpoint(async (at) => {
     if (at !== 'written' || isDeliveredAgain) return;
@@ -37,7 +37,7 @@ test('an item that failed before a later one created its resource has failed, al
   expect(body.data).toMatchObject({ versionNumber: 1, data: { externalId: 'DE', name: 'Germany' } });
 });
 
-test('members of a cycle that another delivery has hidden and not shown are not taken for created', async () => {
+test('members of a cycle that another attempt has left uncommitted do not count as created', async () => {
   const { database } = drover.services;
   const wait = { dependencyWaitTimeout: 600 };
   const one = await drover.upload('country', [{ externalId: 'A', name: 'A', near: 'B' }], wait);
@@ -45,9 +45,9 @@ test('members of a cycle that another delivery has hidden and not shown are not 
   await drover.request('POST', `/api/batches/${one}/suspend`);
   const other = await drover.upload('country', [{ externalId: 'B', name: 'B', near: 'A' }], wait);
   await drover.waiting(other);
-  // as a delivery that died between its insert and its commit leaves them
+  // the state that an attempt leaves if it dies between its insert and its commit
   const key = (externalId: string): string => `default/default/${countryId}/${externalId}`;
-  const hidden = [[one, 'A', 'B'] as const, [other, 'B', 'A'] as const].map(([batchId, externalId, near]) => ({
+  const uncommitted = [[one, 'A', 'B'] as const, [other, 'B', 'A'] as const].map(([batchId, externalId, near]) => ({
     _id: key(externalId),
     id: externalId,
     scope: 'default/default',
@@ -59,12 +59,12 @@ test('members of a cycle that another delivery has hidden and not shown are not 
     createdAt: new Date(),
     updatedAt: new Date(),
     writes: [{ batchId, index: 0, version: 1, action: 'created' as const }],
-    hidden: 'a delivery that died',
+    hidden: 'an attempt that died',
   }));
-  await resourcesIn(database).insertMany(hidden);
+  await resourcesIn(database).insertMany(uncommitted);
   await drover.request('POST', `/api/batches/${one}/resume`);
   for (const id of [one, other]) expect((await drover.ended(id)).actions.created).toBe(1);
-  // the batch that has met them has decided so
+  // the batch that met the uncommitted members has aborted their group
   expect((await decideGroup(database, 'a delivery that died', 'committed')).state).toBe('aborted');
   for (const id of ['A', 'B']) expect((await drover.request('GET', `/api/resources/country/${id}`)).status).toBe(200);
 });

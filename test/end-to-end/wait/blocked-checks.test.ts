@@ -4,8 +4,8 @@ import { resourcesIn } from '../../../store/resources.ts';
 import { Drover } from '../../harness/drover.ts';
 
 /**
- * Pending items that could go ahead, but for others who are at work on what they need (here: a definition that is being changed for
- * as long as the test likes): the deadlines of the batch do not wait for that.
+ * Pending items that could be applied, but other processes are at work on something that they need (here: a definition is being changed for
+ * as long as the test wants): the deadlines of the batch do not wait for that.
  */
 
 const TEST_MS = 90_000;
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => drover.stop());
 afterEach(() => drover.atCheckpoint(undefined));
 
-/** Keeps writers off a definition. */
+/** Blocks writers of a definition. */
 async function hold(definitionId: string): Promise<void> {
   const changing = { change: 'held', leaseUntil: new Date(Date.now() + 3_600_000) };
   await schemaDefinitionsIn(drover.services.database).updateOne({ _id: definitionId }, { $set: { changing } });
@@ -28,26 +28,26 @@ async function release(definitionId: string): Promise<void> {
 }
 
 /**
- * Two batches whose items refer to each other; the definition is held as soon as the second one sees the cycle closed.
- * @returns the batches, and what waits until that one has looked so many times.
+ * Two batches whose items refer to each other; the definition is held as soon as the second batch sees the cycle closed.
+ * @returns the batches, and a function that waits until the second batch has checked so many times.
  */
 async function heldCycle(name: string, waitSeconds: number) {
   const definition = await drover.define(name, { to: { $ref: `reach:schemas/${name}` } });
   const query = { dependencyWaitTimeout: waitSeconds };
   const left = await drover.upload(name, [{ externalId: 'left', to: 'right' }], query);
   await drover.waiting(left);
-  let looks = 0;
+  let checks = 0;
   const watchers = new Map<number, () => void>();
   drover.atCheckpoint(async (at, batchId) => {
     if (at !== 'references-checked' || batchId === left) return;
-    looks += 1;
-    if (looks === 1) await hold(definition);
-    watchers.get(looks)?.();
+    checks += 1;
+    if (checks === 1) await hold(definition);
+    watchers.get(checks)?.();
   });
   const right = await drover.upload(name, [{ externalId: 'right', to: 'left' }], query);
-  const looked = (times: number) =>
-    new Promise<void>((resolve) => (looks >= times ? resolve() : watchers.set(times, resolve)));
-  return { definition, left, right, looked };
+  const checked = (times: number) =>
+    new Promise<void>((resolve) => (checks >= times ? resolve() : watchers.set(times, resolve)));
+  return { definition, left, right, checked };
 }
 
 const stored = (schemaDefinitionId: string) =>
@@ -68,9 +68,9 @@ test('members of a cycle over two batches expire at their deadlines, while the c
   expect((await drover.ended(await drover.upload('ring', both))).status).toBe('success');
 });
 
-test('a cycle is applied once, as soon as it can be', { timeout: TEST_MS }, async () => {
-  const { definition, left, right, looked } = await heldCycle('loop', 600);
-  await looked(3);
+test('a cycle is applied once, as soon as this is possible', { timeout: TEST_MS }, async () => {
+  const { definition, left, right, checked } = await heldCycle('loop', 600);
+  await checked(3);
   expect((await drover.batch(left)).counts.pending).toBe(1);
   await release(definition);
   for (const id of [left, right])
@@ -81,7 +81,7 @@ test('a cycle is applied once, as soon as it can be', { timeout: TEST_MS }, asyn
   ]);
 });
 
-test('neither an item whose dependency is there, and which cannot be applied, nor its neighbour outlasts its deadline', {
+test('neither an item whose reference is there but which cannot be applied nor its neighbour outlasts its deadline', {
   timeout: TEST_MS,
 }, async () => {
   await drover.define('land', {});
@@ -99,7 +99,7 @@ test('neither an item whose dependency is there, and which cannot be applied, no
   expect(await stored(definition)).toEqual([]);
 });
 
-test('an item that could not be applied is pending as before, and applied once it can be', {
+test('an item that could not be applied is pending as before, and is applied once this is possible', {
   timeout: TEST_MS,
 }, async () => {
   await drover.define('region', {});
@@ -107,11 +107,11 @@ test('an item that could not be applied is pending as before, and applied once i
   const id = await drover.upload('village', [{ externalId: 'v', region: 'R' }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   await hold(definition);
-  let looks = 0;
+  let checks = 0;
   const again = new Promise<void>((resolve) => {
     drover.atCheckpoint(async (at, batchId) => {
-      if (at === 'references-checked' && batchId === id) looks += 1;
-      if (looks === 3) resolve();
+      if (at === 'references-checked' && batchId === id) checks += 1;
+      if (checks === 3) resolve();
     });
   });
   await drover.upload('region', [{ externalId: 'R' }]);

@@ -26,7 +26,7 @@ async function ring(
   return Promise.all(names.map((name, n) => tenant.upload('node', [node(name, names[(n + 1) % size] ?? '')], WAIT)));
 }
 
-describe('a cycle whose members come in different batches', () => {
+describe('a cycle whose members arrive in different batches', () => {
   test.each([2, 5])('of %i is applied once all of them are there', async (size) => {
     const tenant = new Tenant(drover);
     const names = Array.from({ length: size }, (_, n) => `r${n}`);
@@ -41,7 +41,7 @@ describe('a cycle whose members come in different batches', () => {
     for (const name of names) expect((await tenant.stored('node', name))?.versionNumber).toBe(1);
   });
 
-  test('is applied whoever is first, when all come at once', async () => {
+  test('is applied when all members arrive at once, whichever batch is first', async () => {
     const tenants = Array.from({ length: 6 }, () => new Tenant(drover));
     await Promise.all(
       tenants.map(async (tenant, n) => {
@@ -55,7 +55,7 @@ describe('a cycle whose members come in different batches', () => {
     );
   });
 
-  test('takes along what else its members need, each item once, and wakes those who wait for it', async () => {
+  test('is applied with the other items that its members need, each once, and wakes batches that wait for them', async () => {
     const tenant = new Tenant(drover);
     const first = await tenant.upload(
       'node',
@@ -68,11 +68,11 @@ describe('a cycle whose members come in different batches', () => {
     await control(tenant, first, 'suspend');
     const last = await tenant.upload('node', [node('b', 'a'), node('x')], WAIT);
     await tenant.waiting(last);
-    // its first look finds r ready, and a cycle that needs r
+    // the first check finds r ready, and a cycle that needs r
     await control(tenant, first, 'resume');
     for (const id of [tail, last]) expect((await tenant.ended(id)).status).toBe('success');
     await drover.until(first, (batch) => batch.counts.succeeded >= 3, tenant);
-    // time for whatever counts twice
+    // time in which a second application would be counted
     await tenant.uploaded('node', [node('q')]);
     const { counts, actions } = await tenant.now(first);
     expect(counts).toMatchObject({ queued: 0, pending: 1, succeeded: 3 });
@@ -81,7 +81,7 @@ describe('a cycle whose members come in different batches', () => {
     expect((await tenant.ended(first)).counts).toMatchObject({ succeeded: 4 });
   });
 
-  test('waits for a member that is bad, and goes ahead with a good one', async () => {
+  test('waits while a member is invalid, and is applied with a valid one', async () => {
     const tenant = new Tenant(drover);
     const first = await tenant.upload('node', [node('a', 'b')], WAIT);
     await tenant.waiting(first);
@@ -91,7 +91,7 @@ describe('a cycle whose members come in different batches', () => {
     expect((await tenant.ended(first)).status).toBe('success');
   });
 
-  test('waits for suspended members, and goes ahead when they are resumed', async () => {
+  test('waits for suspended members, and is applied when they are resumed', async () => {
     const tenant = new Tenant(drover);
     const suspended = await tenant.upload('node', [node('a', 'b')], WAIT);
     await tenant.waiting(suspended);
@@ -105,7 +105,7 @@ describe('a cycle whose members come in different batches', () => {
     for (const id of [suspended, other]) expect((await tenant.ended(id)).status).toBe('success');
   });
 
-  test('goes without a member that is cancelled', async () => {
+  test('is applied without a cancelled member', async () => {
     const tenant = new Tenant(drover);
     const [cancelled = '', other = ''] = [
       await tenant.upload('node', [node('a', 'b')], WAIT),
@@ -122,7 +122,7 @@ describe('a cycle whose members come in different batches', () => {
     for (const id of [late, other]) expect((await tenant.ended(id)).status).toBe('success');
   });
 
-  test('waits for what one of its members missed only later', async () => {
+  test('waits for a reference that one of its members began to miss later', async () => {
     const tenant = new Tenant(drover);
     await tenant.uploaded('node', [node('z')]);
     const first = await tenant.upload('node', [node('a', 'b', 'z')], WAIT);

@@ -3,7 +3,7 @@ import { Drover } from '../../harness/drover.ts';
 import { waitsOf } from '../../harness/left-behind.ts';
 import { Tenant } from '../../harness/tenant.ts';
 
-/** On the same data, each with a task queue of its own: one worker can be away while the other works. */
+/** Two Drovers on the same data, each with a task queue of its own: one worker can be stopped while the other works. */
 let drover: Drover;
 let other: Drover;
 beforeAll(async () => {
@@ -31,7 +31,7 @@ async function past(deadline: string | undefined): Promise<void> {
 describe.concurrent('a pending item whose deadline passes', () => {
   test('expires within 2 s', async () => {
     const lateness: number[] = [];
-    // the quickest of some tries: a machine that does something else meanwhile is no fault of ours
+    // the best of several tries: other work on the machine does not make the test fail
     while (lateness.length < 4 && !lateness.some((ms) => ms < 2_000)) {
       const { batch, items } = await new Tenant(drover).uploaded('city', [city('B', 'DE')], {
         dependencyWaitTimeout: 1,
@@ -64,7 +64,7 @@ describe.concurrent('a pending item whose deadline passes', () => {
     expect(await tenant.stored('city', 'B')).toBeNull();
   });
 
-  test('expires while its batch is suspended, and what is there then is not applied', async () => {
+  test('expires while its batch is suspended, and is not applied although its reference is there', async () => {
     const tenant = new Tenant(drover);
     const id = await tenant.upload('city', [city('B', 'DE')], { dependencyWaitTimeout: 3 });
     await tenant.waiting(id);
@@ -74,20 +74,20 @@ describe.concurrent('a pending item whose deadline passes', () => {
     expect(await tenant.stored('city', 'B')).toBeNull();
   });
 
-  test('while no worker is up: is applied if its dependency came in time, and expires if not', async () => {
-    const [tenant, away] = [new Tenant(other), new Tenant(other)];
+  test('while no worker runs, is applied if its reference appeared in time, and expires if not', async () => {
+    const [tenant, second] = [new Tenant(other), new Tenant(other)];
     const start = (of: Tenant) => of.upload('city', [city('B', 'DE'), city('P', 'DE')], { dependencyWaitTimeout: 4 });
-    const [applied, expired] = await Promise.all([start(tenant), start(away)]);
-    const deadlines = [(await tenant.waiting(applied)).pendingUntil, (await away.waiting(expired)).pendingUntil];
+    const [applied, expired] = await Promise.all([start(tenant), start(second)]);
+    const deadlines = [(await tenant.waiting(applied)).pendingUntil, (await second.waiting(expired)).pendingUntil];
     await other.stopWorker();
-    // by a batch of the worker that is up
+    // created by a batch of the worker that runs
     const bringer = await drover.upload('country', [{ externalId: 'DE' }], {}, tenant);
     const brought = await drover.ended(bringer, tenant);
     expect(brought.completedAt !== undefined && brought.completedAt < (deadlines[0] ?? '')).toBe(true);
     for (const deadline of deadlines) await past(deadline);
-    expect(await other.batch(expired, away)).toMatchObject({ source: 'store', counts: { pending: 2 } });
+    expect(await other.batch(expired, second)).toMatchObject({ source: 'store', counts: { pending: 2 } });
     await other.startWorker();
     expect(await tenant.ended(applied)).toMatchObject({ status: 'success', actions: { created: 2 } });
-    expect(await away.ended(expired)).toMatchObject({ status: 'failed', counts: { expired: 2 } });
+    expect(await second.ended(expired)).toMatchObject({ status: 'failed', counts: { expired: 2 } });
   });
 });

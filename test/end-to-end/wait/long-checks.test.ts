@@ -7,7 +7,7 @@ import { KEYS_AT_ONCE } from '../../../store/mongodb/slices.ts';
 import type { ItemsOfBatch } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 
-/** Batches that miss so much that looking for it takes its time. */
+/** Batches that miss so many resources that checking them takes long. */
 
 const WAIT = { dependencyWaitTimeout: 600 };
 
@@ -19,8 +19,8 @@ beforeAll(async () => {
 afterAll(() => drover.stop());
 afterEach(() => drover.atCheckpoint(undefined));
 
-/** Holds the next look of a batch that is not `except`. @returns when it is held: its batch, and what lets it go on. */
-function holdLook(except?: string): Promise<{ batchId: string; release: () => void }> {
+/** Holds the next check of a batch other than `except`. @returns when it is held: its batch, and a function that releases it. */
+function holdCheck(except?: string): Promise<{ batchId: string; release: () => void }> {
   return new Promise((resolve) => {
     drover.atCheckpoint(async (at: Checkpoint, batchId) => {
       if (at !== 'references-checked' || batchId === except) return;
@@ -30,10 +30,10 @@ function holdLook(except?: string): Promise<{ batchId: string; release: () => vo
   });
 }
 
-test('a batch that is cancelled while it looks carries out nothing more', async () => {
+test('a batch that is cancelled during a check applies nothing more', async () => {
   const left = await drover.upload('link', [{ externalId: 'left', to: 'right' }], WAIT);
   await drover.waiting(left);
-  const held = holdLook(left);
+  const held = holdCheck(left);
   const right = await drover.upload('link', [{ externalId: 'right', to: 'left' }], WAIT);
   const { batchId, release } = await held;
   expect(batchId).toBe(right);
@@ -41,12 +41,12 @@ test('a batch that is cancelled while it looks carries out nothing more', async 
   release();
   expect(await drover.ended(right)).toMatchObject({ status: 'cancelled', counts: { cancelled: 1 } });
   expect((await drover.batch(left)).counts).toMatchObject({ pending: 1 });
-  // what it leaves behind is nothing to wait for
+  // what the batch leaves behind is not waited for
   await drover.ended(await drover.upload('link', [{ externalId: 'right' }]));
   expect((await drover.ended(left)).status).toBe('success');
 });
 
-test('thousands of missing identities are looked for in steps, each of which shows that the look goes on, and forgotten on cancel', async () => {
+test('thousands of missing references are checked in steps, each with a heartbeat, and their registrations are removed on cancel', async () => {
   const [items, each] = [12, 1_000];
   const resources = Array.from({ length: items }, (_, n) => ({
     externalId: `${n}`,
@@ -62,9 +62,9 @@ test('thousands of missing identities are looked for in steps, each of which sho
   });
   const context = createActivityContext({ ...drover.services, retentionDays: 0 });
   const indexes = resources.map((_, index) => index);
-  const look = (input: ItemsOfBatch) => lookForDependencies(context, input);
-  expect(await environment.run(look, { batchId: id, run: 1, indexes })).toMatchObject({ settled: [], ready: [] });
-  // what is there, what is registered, what others would create
+  const check = (input: ItemsOfBatch) => lookForDependencies(context, input);
+  expect(await environment.run(check, { batchId: id, run: 1, indexes })).toMatchObject({ settled: [], ready: [] });
+  // resources that exist, registrations, and items of other batches that would create them
   expect(beats).toBeGreaterThanOrEqual((3 * items * each) / KEYS_AT_ONCE);
   await drover.request('POST', `/api/batches/${id}/cancel`);
   expect((await drover.ended(id)).counts.cancelled).toBe(items);

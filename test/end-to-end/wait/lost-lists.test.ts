@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyListsIn } from '../../../store/items/key-lists.ts';
 import { Drover } from '../../harness/drover.ts';
 
-/** Items that miss more than their outcome holds, and whose stored list is gone, as a late process of an earlier run may leave it. */
+/** Items that miss more references than their outcome holds, and whose stored list is lost, as a late process of an earlier run may cause. */
 
 /** More than an outcome holds. */
 const MISSED = 25;
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-/** A batch that waits for all of these, and whose list is gone. */
+/** A batch that waits for all of these, and whose list is lost. */
 async function withoutList(externalId: string, near: readonly string[], waitSeconds: number): Promise<string> {
   const id = await drover.upload('town', [{ externalId, near }], { dependencyWaitTimeout: waitSeconds });
   await drover.waiting(id);
@@ -24,13 +24,13 @@ async function withoutList(externalId: string, near: readonly string[], waitSeco
   return id;
 }
 
-describe('an item whose list of missing references is gone', () => {
+describe('an item whose list of missing references is lost', () => {
   test('expires at its deadline, and lets its batch end', async () => {
     const id = await withoutList('late', towns, 4);
     expect((await drover.ended(id, { timeoutMs: 30_000 })).counts).toMatchObject({ expired: 1, pending: 0 });
   });
 
-  test('is woken by what its outcome names, waits for the rest, and is applied when the last of it has come', async () => {
+  test('is woken by the references that its outcome names, waits for the rest, and is applied when the last one has appeared', async () => {
     const near = towns.map((town) => `of-${town}`);
     const id = await withoutList('woken', near, 600);
     const come = (some: readonly string[]) =>

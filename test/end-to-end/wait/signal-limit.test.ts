@@ -8,7 +8,7 @@ import { Drover } from '../../harness/drover.ts';
 import { recoverNow } from '../../harness/left-behind.ts';
 import { startTemporalOfSmallHistories } from '../../harness/small-histories.ts';
 
-/** More than `SIGNALS_PER_EXECUTION`, by what one that is left may still get. */
+/** More than `SIGNALS_PER_EXECUTION`: an execution may get a few more before it ends. */
 const MAX_SIGNALS = 1_050;
 const AT_ONCE = 50;
 /** For a thousand signals, on a machine that is busy with other tests, in ms. */
@@ -28,7 +28,7 @@ afterAll(async () => {
 
 const act = (verb: string, id: string) => drover.request<BatchView>('POST', `/api/batches/${id}/${verb}`);
 
-/** Hints, until Temporal takes no more of them. @returns what it says then. */
+/** Sends `dependenciesAvailable` until Temporal refuses it. @returns the refusal. */
 async function untilRefused(id: string): Promise<unknown> {
   const handle = drover.services.client.workflow.getHandle(batchWorkflowId(id));
   let refusal: unknown;
@@ -41,7 +41,7 @@ async function untilRefused(id: string): Promise<unknown> {
   return refusal;
 }
 
-test('a batch that Temporal lets have no more signals does not hold up the batch that wakes it, and looks all the same', {
+test('a batch that Temporal gives no more signals does not delay the batch that wakes it, and checks its references all the same', {
   timeout: TEST_MS,
 }, async () => {
   const { client } = drover.services;
@@ -62,7 +62,7 @@ test.each([
   ['resume', { suspended: false }, null],
   ['cancel', { cancelRequested: true }, null],
 ] as const)(
-  '%s of a batch that takes no more signals is a 200, and takes effect',
+  '%s of a batch that accepts no more signals is a 200, and takes effect',
   { timeout: TEST_MS },
   async (verb, stored, then) => {
     const { database, client } = drover.services;
@@ -82,7 +82,7 @@ test.each([
     expect(await batchesIn(database).findOne({ _id: id })).toMatchObject({ ...stored, asked: { told: false } });
     await drover.startWorker();
     await drover.ended(await drover.upload('town', [{ externalId: `${name}-near` }]));
-    // left by itself for an execution that can be told, whatever the batch waits for
+    // the batch continues as new by itself, to an execution that accepts signals, whatever it waits for
     while ((await client.workflow.getHandle(batchWorkflowId(id)).describe()).runId === runId);
     await recoverNow(drover);
     if (then !== null) {
@@ -94,7 +94,7 @@ test.each([
   },
 );
 
-test('a batch that takes no more signals is removed', { timeout: TEST_MS }, async () => {
+test('a batch that accepts no more signals can be removed', { timeout: TEST_MS }, async () => {
   const id = await drover.upload('town', [{ externalId: 'gone', near: 'never' }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   await drover.stopWorker();

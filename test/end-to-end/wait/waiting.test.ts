@@ -39,7 +39,7 @@ const WAIT = { dependencyWaitTimeout: 600 };
 const handleOf = (batchId: string) => drover.services.client.workflow.getHandle(batchWorkflowId(batchId));
 
 describe('a pending item', () => {
-  test('is counted, listed and shown with what it misses and until when, and is no resource', async () => {
+  test('is counted, listed and shown with its missing references and its deadline, and is no resource', async () => {
     const tenant = new Tenant(drover);
     const before = Date.now();
     const id = await tenant.upload(
@@ -80,7 +80,7 @@ describe('a pending item', () => {
     expect(plain.body.data).not.toHaveProperty('pendingResources');
   });
 
-  test('is no target for references of others, in its own batch or another', async () => {
+  test('is no target for references of other items, in its own batch or another', async () => {
     const tenant = new Tenant(drover);
     const pending = await tenant.upload('city', [{ externalId: 'B', name: 'Berlin', country: 'DE' }], WAIT);
     await tenant.waiting(pending);
@@ -92,7 +92,7 @@ describe('a pending item', () => {
     ]);
   });
 
-  test('is applied when its last dependency comes, and what it creates wakes others: a chain through four batches', async () => {
+  test('is applied when its last missing reference appears, and the resource that it creates wakes others: a chain through four batches', async () => {
     const tenant = new Tenant(drover);
     const chain = ['a', 'b', 'c', 'd'].map((externalId, n, all) => ({
       externalId,
@@ -108,7 +108,7 @@ describe('a pending item', () => {
     expect((await tenant.items(ids[0] ?? ''))[0]).not.toHaveProperty('missingDependencies');
   });
 
-  test('waits for fifty, which come one after the other', async () => {
+  test('waits for fifty resources, which appear one after the other', async () => {
     const tenant = new Tenant(drover);
     const borders = Array.from({ length: 50 }, (_, n) => `c${n}`);
     const id = await tenant.upload('country', [{ externalId: 'hub', borders }], WAIT);
@@ -128,7 +128,7 @@ describe('a pending item', () => {
     expect((await tenant.ended(id)).actions.created).toBe(1);
   });
 
-  test('of many batches wait for one, which wakes them all', async () => {
+  test('of each of many batches waits for one resource, which wakes them all', async () => {
     const tenant = new Tenant(drover);
     const ids = await Promise.all(
       Array.from({ length: 8 }, (_, b) =>
@@ -145,7 +145,7 @@ describe('a pending item', () => {
     expect(await waitingDocuments(tenant)).toEqual([]);
   });
 
-  test('is decided on the data of then: merged, refused, or invalid', async () => {
+  test('is decided on the data at that time: merged, refused, or invalid', async () => {
     const tenant = new Tenant(drover);
     const upsert = await tenant.upload('city', [{ externalId: 'B', name: 'Berlin', country: 'DE' }], WAIT);
     const reject = await tenant.upload('city', [{ externalId: 'B', name: 'Other', country: 'DE' }], {
@@ -164,7 +164,7 @@ describe('a pending item', () => {
     });
   });
 
-  test('that is invalid when it wakes fails then, and what waits for its resource goes on waiting', async () => {
+  test('that is invalid when its references appear fails then, and items that wait for its resource continue to wait', async () => {
     const tenant = new Tenant(drover);
     await drover.define('place', {
       n: { type: 'integer' },
@@ -195,7 +195,7 @@ describe('a pending item', () => {
     expect((await tenant.ended(good)).status).toBe('success');
   });
 
-  test('does not hold up the next of its id: it is applied over the data of then; bad ones fail at once', async () => {
+  test('does not delay the next item of its id, and is applied over the data at that time; invalid ones fail at once', async () => {
     const tenant = new Tenant(drover);
     const id = await tenant.upload(
       'city',
@@ -220,13 +220,13 @@ describe('a pending item', () => {
     });
   });
 
-  test('waits again for what has gone before the rest came', async () => {
+  test('waits again for a resource that was deleted before the others appeared', async () => {
     const tenant = new Tenant(drover);
     await tenant.uploaded('country', [{ externalId: 'FR' }]);
     const id = await tenant.upload('country', [{ externalId: 'hub', borders: ['DE', 'FR', 'PL'] }], WAIT);
     await tenant.waiting(id);
     await tenant.uploaded('country', [{ externalId: 'DE' }]);
-    // looked at, and not ready
+    // checked, and not ready
     await tenant.now(id);
     for (const gone of ['DE', 'FR'])
       await tenant.ended(await drover.delete('country', { externalIds: [gone] }, tenant));
@@ -269,7 +269,7 @@ describe('a program', () => {
       await handle.signal('dependenciesAvailable', ...nonsense);
     await handle.signal('noSuchSignal', { a: 1 });
     for (let round = 0; round < 20; round++) {
-      // each call of the API's client has a deadline
+      // each call of Temporal's client has a deadline
       const signals = Array.from({ length: 50 }, () =>
         handle.signal(dependenciesAvailableSignal, [{ schemaDefinitionId: countryId, externalId: 'DE' }]),
       );
@@ -284,10 +284,10 @@ describe('a program', () => {
   });
 
   test.each([
-    ['of an encoding that nobody knows', { encoding: Buffer.from('binary/nonsense') }, 'x'],
+    ['of an unknown encoding', { encoding: Buffer.from('binary/nonsense') }, 'x'],
     ['of a Java program', { encoding: Buffer.from('json/protobuf'), messageType: Buffer.from('a.B') }, '{}'],
-    ['that says JSON and is none', { encoding: Buffer.from('json/plain') }, 'x'],
-    ['that says nothing', {}, ''],
+    ['that claims to be JSON and is not', { encoding: Buffer.from('json/plain') }, 'x'],
+    ['without content', {}, ''],
   ])('does no harm with a payload %s', async (_, metadata, text) => {
     const tenant = new Tenant(drover);
     const id = await tenant.upload('city', [{ externalId: 'B', name: 'Berlin', country: 'DE' }], WAIT);
@@ -302,12 +302,12 @@ describe('a program', () => {
     expect((await tenant.ended(id)).status).toBe('success');
   });
 
-  test('that signals what is there sets the batch going', async () => {
+  test('that signals an existing resource makes the batch continue', async () => {
     const tenant = new Tenant(drover);
     const id = await tenant.upload('city', [{ externalId: 'B', name: 'Berlin', country: 'DE' }], WAIT);
     await tenant.waiting(id);
-    await expect.poll(() => looksOf(id)).toBe(1);
-    // a resource that nobody has told of
+    await expect.poll(() => checksOf(id)).toBe(1);
+    // no batch signals this resource
     await waitsIn(drover.services.database).deleteMany({});
     await tenant.uploaded('country', [{ externalId: 'DE' }]);
     expect((await tenant.now(id)).status).toBe('waiting');
@@ -319,12 +319,12 @@ describe('a program', () => {
 describe('a batch that waits', () => {
   const city = { externalId: 'B', name: 'Berlin', country: 'DE' };
 
-  test('for what somebody has created without looking for it is woken by recovery', async () => {
+  test('for a resource that was created without a check for waits is woken by recovery', async () => {
     const tenant = new Tenant(drover);
     const waits = waitsIn(drover.services.database);
     const id = await tenant.upload('city', [city], WAIT);
     await tenant.waiting(id);
-    await expect.poll(() => looksOf(id)).toBe(1);
+    await expect.poll(() => checksOf(id)).toBe(1);
     const registered = await waits.find({ batchId: id }).toArray();
     await waits.deleteMany({ batchId: id });
     await tenant.uploaded('country', [{ externalId: 'DE' }]);
@@ -334,7 +334,7 @@ describe('a batch that waits', () => {
     expect((await tenant.ended(id)).status).toBe('success');
   });
 
-  test('since the version before this one goes ahead, and leaves nothing', async () => {
+  test('since the version before this one is applied, and leaves nothing behind', async () => {
     const tenant = new Tenant(drover);
     const waits = waitsIn(drover.services.database);
     const pendingItems = pendingItemsIn(drover.services.database);
@@ -342,8 +342,8 @@ describe('a batch that waits', () => {
     const outcomePages = outcomePagesIn(drover.services.database);
     const id = await tenant.upload('city', [city], WAIT);
     await tenant.waiting(id);
-    await expect.poll(() => looksOf(id)).toBe(1);
-    // as that version has stored it
+    await expect.poll(() => checksOf(id)).toBe(1);
+    // as that version has stored the wait
     const [wait] = await waits.find({ batchId: id }).toArray();
     const [pending] = await pendingItems.find({ batchId: id }).toArray();
     await waits.deleteMany({ batchId: id });
@@ -364,7 +364,7 @@ describe('a batch that waits', () => {
   });
 });
 
-test('what is left of a wait is nothing', async () => {
+test('leaves nothing behind when its wait is over', async () => {
   const tenant = new Tenant(drover);
   const id = await tenant.upload(
     'city',
@@ -382,8 +382,8 @@ test('what is left of a wait is nothing', async () => {
   expect(await waitingDocuments(tenant)).toEqual([]);
 });
 
-/** How often a batch has looked what is there: as long as it looks, it registers anew what is lost. */
-async function looksOf(batchId: string): Promise<number> {
+/** How often a batch has checked its references: while it checks, it registers again what is lost. */
+async function checksOf(batchId: string): Promise<number> {
   const { events } = await handleOf(batchId).fetchHistory();
   const scheduled = new Set(
     (events ?? []).flatMap(({ eventId, activityTaskScheduledEventAttributes: activity }) =>
@@ -395,7 +395,7 @@ async function looksOf(batchId: string): Promise<number> {
   ).length;
 }
 
-/** Everything that is stored of waiting in a tenant. */
+/** Everything that is stored of waits in a tenant. */
 async function waitingDocuments({ tenant }: Tenant) {
   return waitsOf(drover.services.database, tenant);
 }

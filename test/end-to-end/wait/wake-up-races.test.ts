@@ -7,8 +7,8 @@ import { withTimeForResult } from '../../harness/left-behind.ts';
 import { Tenant } from '../../harness/tenant.ts';
 
 /**
- * Whole batches, brought into the orders that matter; test/activities/wait/wake-up-races.test.ts goes through far more of them.
- * Each play forces one interleaving on this many pairs of items side by side (a batch carries out 3 activities at a time). */
+ * Whole batches, brought into the orders that matter; test/activities/wait/wake-up-races.test.ts tests far more orders.
+ * Each test forces one interleaving on this many pairs of items side by side (a batch runs 3 activities at a time). */
 const PAIRS = 3;
 const PLAYS = 10;
 const WAIT = { dependencyWaitTimeout: 600 };
@@ -32,11 +32,11 @@ class Gate {
   });
 }
 
-/** Where the activities of one batch stop, until they may go on. A batch that is not known yet waits for its script. */
+/** Where the activities of one batch stop until they are released. The activities of a batch that has no script yet wait for it. */
 class Script {
   static readonly #scripts = new Map<string, Script>();
   readonly #known = new Gate();
-  readonly #goOn = new Gate();
+  readonly #release = new Gate();
   readonly #all = new Gate();
   #stopAt: Checkpoint | undefined;
   #expected = 0;
@@ -48,7 +48,7 @@ class Script {
     return script;
   }
 
-  /** As many activities stop at a checkpoint; none where it is not given. */
+  /** Expects `expected` activities to stop at a checkpoint; without a checkpoint none stops. */
   begin(expected: number, stopAt?: Checkpoint): this {
     this.#expected = expected;
     this.#stopAt = stopAt;
@@ -61,15 +61,15 @@ class Script {
     if (at !== this.#stopAt) return;
     this.#stopped += 1;
     if (this.#stopped === this.#expected) this.#all.open();
-    await this.#goOn.opened;
+    await this.#release.opened;
   }
 
   get stopped(): Promise<void> {
     return this.#all.opened;
   }
 
-  goOn(): void {
-    this.#goOn.open();
+  release(): void {
+    this.#release.open();
   }
 }
 
@@ -87,7 +87,7 @@ async function begin(
   return { id, script: Script.of(id).begin(resources.length, stopAt) };
 }
 
-/** Waits for the ends without asking: a look at the state is work for the worker. */
+/** Waits for the results without status queries, which would be work for the worker. */
 async function expectApplied(...ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     const handle = drover.services.client.workflow.getHandle<() => Promise<BatchSummary>>(batchWorkflowId(id));
@@ -98,75 +98,75 @@ async function expectApplied(...ids: readonly string[]): Promise<void> {
   }
 }
 
-/** Some plays at a time: the activities that stop leave room, of the 12 that this worker carries out, for those that go on. */
+/** Runs several tests at a time: of the 12 activities that this worker runs, the stopped ones leave room for the others. */
 async function plays(count: number, atOnce: number, play: (tenant: Tenant) => Promise<void>): Promise<void> {
   const tenants = Array.from({ length: count }, () => new Tenant(drover));
-  const lane = async (): Promise<void> => {
+  const runNext = async (): Promise<void> => {
     for (let tenant = tenants.pop(); tenant !== undefined; tenant = tenants.pop()) await play(tenant);
   };
-  await Promise.all(Array.from({ length: atOnce }, lane));
+  await Promise.all(Array.from({ length: atOnce }, runNext));
 }
 
-describe('no wake-up is lost where the dependency is created', () => {
-  test('after the waiting item has looked, and before it registers', async () => {
+describe('no wake-up is lost if the missing resource is created', () => {
+  test('after the check of the waiting item, and before its registration', async () => {
     await plays(PLAYS, 2, async (tenant) => {
       const waiting = await begin(tenant, 'city', cities, 'checked');
       await waiting.script.stopped;
       await expectApplied((await begin(tenant, 'country', countries)).id);
-      waiting.script.goOn();
+      waiting.script.release();
       await expectApplied(waiting.id);
     });
   }, 120_000);
 
-  test('after the waiting item has registered, and before it looks again', async () => {
+  test('after the registration of the waiting item, and before its second check', async () => {
     await plays(PLAYS, 2, async (tenant) => {
       const waiting = await begin(tenant, 'city', cities, 'registered');
       await waiting.script.stopped;
       await expectApplied((await begin(tenant, 'country', countries)).id);
-      waiting.script.goOn();
+      waiting.script.release();
       await expectApplied(waiting.id);
     });
   }, 120_000);
 
-  test('and its creator stops between writing and looking for who waits, while the item registers and looks', async () => {
+  test('and its creator stops between writing and reading the registrations, while the item registers and checks', async () => {
     await plays(PLAYS, 1, async (tenant) => {
       const waiting = await begin(tenant, 'city', cities, 'checked');
       await waiting.script.stopped;
       const creating = await begin(tenant, 'country', countries, 'outcomes-stored');
       await creating.script.stopped;
-      waiting.script.goOn();
-      // its own look finds what is there
+      waiting.script.release();
+      // its own check finds the resource
       await expectApplied(waiting.id);
-      creating.script.goOn();
+      creating.script.release();
       await expectApplied(creating.id);
     });
   }, 120_000);
 
-  test('by a creator that has looked before it, while the item looked for nothing and fell asleep', async () => {
+  test('by a creator that has read the registrations before, while the item checked too early and began to wait', async () => {
     await plays(PLAYS, 2, async (tenant) => {
       const creating = await begin(tenant, 'country', countries, 'checked');
       await creating.script.stopped;
       const waiting = await begin(tenant, 'city', cities);
       await drover.until(waiting.id, (batch) => batch.counts.pending === PAIRS, tenant);
-      creating.script.goOn();
+      creating.script.release();
       await expectApplied(creating.id, waiting.id);
     });
   }, 120_000);
 });
 
-describe('a cycle of two batches is not overlooked', () => {
-  test('where both register before either looks', async () => {
+describe('a cycle of two batches is found', () => {
+  test('if both register before either checks', async () => {
     await plays(PLAYS, 2, async (tenant) => {
       const first = await begin(tenant, 'node', [{ externalId: 'a', next: 'b' }], 'registered');
       const second = await begin(tenant, 'node', [{ externalId: 'b', next: 'a' }], 'registered');
       await Promise.all([first.script.stopped, second.script.stopped]);
-      first.script.goOn();
-      second.script.goOn();
+      first.script.release();
+      second.script.release();
       await expectApplied(first.id, second.id);
     });
   }, 120_000);
 
-  test('where one claims its members while the other looks', async () => {
+  test('if one claims its members while the other checks', async () => {
     await plays(PLAYS, 2, async (tenant) => {
       const first = await begin(tenant, 'node', [{ externalId: 'a', next: 'b' }], 'claimed');
       const second = await begin(tenant, 'node', [{ externalId: 'b', next: 'a' }], 'claimed');
@@ -174,8 +174,8 @@ describe('a cycle of two batches is not overlooked', () => {
       for (const { id } of [first, second]) {
         await drover.services.client.workflow.getHandle(batchWorkflowId(id)).signal(dependenciesAvailableSignal, []);
       }
-      first.script.goOn();
-      second.script.goOn();
+      first.script.release();
+      second.script.release();
       await expectApplied(first.id, second.id);
       for (const name of ['a', 'b']) expect((await tenant.stored('node', name))?.versionNumber).toBe(1);
     });

@@ -29,7 +29,7 @@ afterAll(async () => {
   await drover.stop();
 });
 
-test('items that a new version lets refer to each other are planned by that version, whatever a worker knew before', async () => {
+test('items that refer to each other only under a new version are planned by that version, whatever a worker has cached', async () => {
   await drover.define('link', { name: { type: 'string' } });
   // the worker of workflows plans by the first version, and never writes
   expect((await drover.ended(await drover.upload('link', [{ externalId: 'first' }]))).status).toBe('success');
@@ -49,7 +49,7 @@ test('items that a new version lets refer to each other are planned by that vers
   expect(applied.filter(({ isOutdated }) => isOutdated)).toEqual([]);
 });
 
-/** What planning again leaves in a history replays; with `RECORD_HISTORIES=1` it is stored, for later versions of the workflow. */
+/** A history with a second plan replays; with `RECORD_HISTORIES=1` it is stored, for later versions of the workflow. */
 async function expectReplays(name: string, history: History): Promise<void> {
   if (process.env.RECORD_HISTORIES) {
     const json: unknown = JSON.parse(String(historyToJSON(history)));
@@ -72,7 +72,7 @@ test.each([
     await drover.ended(await drover.upload(name, [{ externalId: 'first' }]));
     await activities.stopWorker();
     const items = Array.from({ length: N }, (_unused, n) => ({ externalId: `c${n}`, ...link(n) }));
-    // what fails does not hide that its neighbours were planned anew, and each once
+    // a failing item does not prevent that its neighbours are planned again, each once
     const id = await drover.upload(name, [...items, { externalId: 'wrong', name: 7 }]);
     const handle = drover.services.client.workflow.getHandle(batchWorkflowId(id));
     await expect.poll(async () => (await handle.describe()).raw.pendingActivities?.length).toBe(3);
@@ -90,7 +90,7 @@ test.each([
   },
 );
 
-test('an item that an attempt made pending before its definition changed, and could not say so, goes on waiting', async () => {
+test('an item that became pending in an attempt whose result was lost, before its definition changed, continues to wait', async () => {
   await drover.define('harbour', {});
   const id = await drover.define('ship', { home: { $ref: 'reach:schemas/harbour' } });
   const schema = {
@@ -115,7 +115,7 @@ test('an item that an attempt made pending before its definition changed, and co
   expect(await drover.ended(batchId)).toMatchObject({ status: 'success', actions: { created: 2 } });
 });
 
-test('who refers to a resource is told with the fields of the definition as another API process has changed it', async () => {
+test('the list of referrers has the fields of the definition as another API process has changed it', async () => {
   await drover.define('land', {});
   await drover.define('town', { land: {} });
   await drover.ended(await drover.upload('land', [{ externalId: 'X' }]));

@@ -6,8 +6,8 @@ import { startTemporalOfSmallHistories } from '../../harness/small-histories.ts'
 import { Tenant } from '../../harness/tenant.ts';
 
 const MAX_EVENTS = 60;
-/** Events of the last look before a run is left. */
-const ONE_LOOK = 30;
+/** Events of the last check before a run ends. */
+const ONE_CHECK = 30;
 const WAIT = { dependencyWaitTimeout: 600 };
 
 let temporal: EmbeddedTemporal;
@@ -25,7 +25,7 @@ afterAll(async () => {
 
 const handleOf = (batchId: string) => drover.services.client.workflow.getHandle(batchWorkflowId(batchId));
 
-/** Hints, until the workflow has left the run that it is in. */
+/** Sends `dependenciesAvailable` until the workflow has left its present run. */
 async function untilContinued(tenant: Tenant, batchId: string): Promise<void> {
   const { runId } = await handleOf(batchId).describe();
   while ((await handleOf(batchId).describe()).runId === runId) {
@@ -35,7 +35,7 @@ async function untilContinued(tenant: Tenant, batchId: string): Promise<void> {
   await tenant.now(batchId);
 }
 
-test('a batch that waits through many runs keeps its deadlines, counts and wake-ups, and no history grows long', async () => {
+test('a batch that waits through many executions keeps its deadlines, counts and wake-ups, and no history grows long', async () => {
   const tenant = new Tenant(drover);
   const id = await tenant.upload(
     'city',
@@ -73,7 +73,7 @@ test('a batch that waits through many runs keeps its deadlines, counts and wake-
     query: `WorkflowId = '${batchWorkflowId(id)}'`,
   })) {
     runs += 1;
-    expect(historyLength).toBeLessThan(MAX_EVENTS + ONE_LOOK);
+    expect(historyLength).toBeLessThan(MAX_EVENTS + ONE_CHECK);
   }
   expect(runs).toBeGreaterThanOrEqual(5);
 });

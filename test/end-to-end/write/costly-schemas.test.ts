@@ -20,7 +20,7 @@ interface Case {
   readonly ordinary: unknown;
 }
 
-/** Each takes far longer than a second to validate in full. */
+/** The validation of each takes far longer than a second. */
 const CASES: Case[] = [
   {
     name: 'allOf-items',
@@ -81,7 +81,7 @@ const CASES: Case[] = [
 ];
 
 describe.each(CASES)('a resource that takes too long to validate: $name', ({ name, schema, hostile, ordinary }) => {
-  test('fails alone, and neighbours go on meanwhile', async () => {
+  test('fails alone, and its neighbours are applied meanwhile', async () => {
     const created = await drover.request('POST', '/partner/schema-definitions', {
       body: { name, schema: { type: 'object', ...schema } },
     });
@@ -103,7 +103,7 @@ describe.each(CASES)('a resource that takes too long to validate: $name', ({ nam
   }, 120_000);
 });
 
-test('a pattern that repeats much ends with the item that it meets', async () => {
+test('a pattern with many repetitions fails only the item that it is applied to', async () => {
   await drover.define('repeats', { a: { type: 'string', pattern: '^(?:.?.?.?.?.?.?.?.?.?){50}[xy]$' } });
   const hostile = list(400_000, (i) => String.fromCodePoint(0x100 + ((i * 7919) % 20_000))).join('');
   const batch = await drover.ended(
@@ -115,7 +115,7 @@ test('a pattern that repeats much ends with the item that it meets', async () =>
   expect(batch).toMatchObject({ status: 'partial_success', errors: { summary: { validation: 1 } } });
 }, 120_000);
 
-test('resources that each take long, but not too long, are all stored, over as many attempts as that takes', async () => {
+test('resources that each take long, but not too long, are all stored, over as many attempts as necessary', async () => {
   await drover.define('slow', { a: { allOf: list(300, (i) => ({ items: { minimum: -i } })) } });
   const resources = list(8, (n) => ({ externalId: `s${n}`, a: list(3_000, (i) => i + n) }));
   expect(await drover.ended(await drover.upload('slow', resources))).toMatchObject({

@@ -10,7 +10,7 @@ afterAll(() => drover.stop());
 
 const PATH = '/api/resources/Number/batch';
 
-/** Uploads texts of resources as they are; the items as they ended. */
+/** Uploads texts of resources unchanged. @returns the finished items. */
 async function uploaded(method: string, ...resources: readonly string[]) {
   const { status, body } = await drover.request<{ batchId: string }>(method, PATH, {
     body: `{"resources":[${resources.join(',')}]}`,
@@ -23,7 +23,7 @@ async function uploaded(method: string, ...resources: readonly string[]) {
 const stored = async (externalId: string): Promise<unknown> =>
   (await drover.request<{ data: unknown }>('GET', `/api/resources/Number/${externalId}`)).body.data.data;
 
-test('an integer that cannot be held exactly fails its item and names the field; it is no other number unchanged', async () => {
+test('an integer that cannot be held exactly fails its item and names the field; it is never stored as another number', async () => {
   const [first] = await uploaded('POST', '{"externalId":"a","n":9007199254740992}');
   expect(first).toMatchObject({ status: 'succeeded', action: 'created' });
   for (const method of ['POST', 'PATCH']) {
@@ -47,7 +47,7 @@ test('an integer that cannot be held exactly fails its item and names the field;
   expect(await stored('a')).toEqual({ externalId: 'a', n: 9_007_199_254_740_992 });
 });
 
-test('what a GET answers can be uploaded again as it is, and is unchanged: numbers beyond the exact integers, too', async () => {
+test('the answer of a GET can be uploaded again and is unchanged, also with numbers beyond the exact integers', async () => {
   const numbers = [
     '12345678901234567168',
     '1.2345678901234567e19',
@@ -69,7 +69,7 @@ test('what a GET answers can be uploaded again as it is, and is unchanged: numbe
   }
 });
 
-test('what a GET answers of a definition can be put back as it is: bounds beyond the exact integers, too', async () => {
+test('the answer of a GET of a definition can be sent back with PUT, also with bounds beyond the exact integers', async () => {
   const path = '/partner/schema-definitions';
   const schema = '{"type":"object","properties":{"n":{"maximum":1.2345678901234567e19}}}';
   expect((await drover.request('POST', path, { body: `{"name":"Bounded","schema":${schema}}` })).status).toBe(201);
@@ -80,7 +80,7 @@ test('what a GET answers of a definition can be put back as it is: bounds beyond
   expect([put.status, put.body.data?.versionNumber]).toEqual([200, 1]);
 });
 
-test('a member given twice in a resource fails that item alone, however deep it is', async () => {
+test('a member given twice in a resource fails that item alone, at any depth', async () => {
   const items = await uploaded(
     'POST',
     '{"externalId":"b","n":1,"n":2}',
@@ -96,7 +96,7 @@ test('a member given twice in a resource fails that item alone, however deep it 
   ]);
 });
 
-test('both are a 400 outside of the resources: in a definition a limit would be another one', async () => {
+test('both are a 400 outside of the resources: they would change a bound in a definition', async () => {
   const define = (schema: string) =>
     drover.request('POST', '/partner/schema-definitions', { body: `{"name":"Other","schema":${schema}}` });
   const rounded = await define('{"type":"object","properties":{"n":{"maximum":9007199254740993}}}');

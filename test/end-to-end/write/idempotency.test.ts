@@ -62,12 +62,12 @@ test('another request with the key is a 422: another body, option, method or sch
     expect(answer.status).toBe(422);
     expect(answer.body).toMatchObject({ success: false, message: expect.stringContaining('Idempotency-Key') });
   }
-  // the default said in words, and the schema definition by its name in capitals, are the same request
+  // the default given explicitly, and the schema definition by its name in capitals, make the same request
   const same = await send('other', 'POST', coin('a'), '/api/resources/COIN/batch?onconflict=upsert');
   expect(same.body).toEqual(body);
 });
 
-test('20 who send it at once get one batch, which is carried out once', async () => {
+test('20 concurrent requests get one batch, which is applied once', async () => {
   const before = await countBatches();
   const answers = await Promise.all(Array.from({ length: 20 }, () => send('crowd', 'POST', coin('crowd'))));
   expect(answers.every(({ status }) => status === 202)).toBe(true);
@@ -76,7 +76,7 @@ test('20 who send it at once get one batch, which is carried out once', async ()
   expect(await countBatches()).toBe(before + 1);
   const [id = ''] = ids;
   await drover.ended(id);
-  // one of them, or recovery, that comes to start it when it is over
+  // one of the requests, or recovery, may try to start the batch when it is over
   const late = await batchesIn(drover.services.database).findOne({ _id: id });
   expect(late && (await startBatch(drover.services, late))).toBe(false);
   expect(await executionsOf(drover, id)).toHaveLength(1);
@@ -87,7 +87,7 @@ test('20 who send it at once get one batch, which is carried out once', async ()
   expect(body.data.versionNumber).toBe(1);
 });
 
-test('of two requests under one key, sent at once, one is accepted and the other refused, each time', async () => {
+test('of two different requests under one key, sent at once, one is accepted and the other refused, each time', async () => {
   const answers = await Promise.all(Array.from({ length: 10 }, (_, n) => send('torn', 'POST', coin('torn', n % 2))));
   const accepted = answers.filter(({ status }) => status === 202);
   expect(accepted).toHaveLength(5);
@@ -107,9 +107,12 @@ test('a request that is not accepted does not bind its key', async () => {
   expect((await send('unbound', 'POST', coin('a'), `${PATH}?onconflict=never`)).status).toBe(400);
   expect((await send('unbound', 'POST', coin('a'), '/api/resources/nothing/batch')).status).toBe(404);
   expect((await send('unbound', 'POST', 'x', PATH, { headers: { 'content-type': 'text/plain' } })).status).toBe(415);
-  const away = createApp({ ...drover.services, assertStarts: () => Promise.reject(new ServiceError('away')) });
+  const withoutTemporal = createApp({
+    ...drover.services,
+    assertStarts: () => Promise.reject(new ServiceError('unavailable')),
+  });
   const headers = { 'content-type': 'application/json', 'idempotency-key': 'unbound' };
-  const refused = await away.request(PATH, { method: 'POST', headers, body: JSON.stringify(coin('b')) });
+  const refused = await withoutTemporal.request(PATH, { method: 'POST', headers, body: JSON.stringify(coin('b')) });
   expect(refused.status).toBe(503);
   expect(refused.headers.get('retry-after')).not.toBeNull();
   expect((await send('unbound')).status).toBe(202);
@@ -146,7 +149,7 @@ test('a key is kept 24 hours', async () => {
   expect(await idempotencyKeysIn(database).countDocuments({})).toBe(0);
 });
 
-test('the answer stays when the batch is deleted, and nothing is carried out again', async () => {
+test('the answer stays when the batch is deleted, and nothing is applied again', async () => {
   const { database } = drover.services;
   const first = await send('gone', 'POST', coin('gone'));
   const id = first.body.data.batchId;
@@ -154,13 +157,13 @@ test('the answer stays when the batch is deleted, and nothing is carried out aga
   const early = await idempotencyKeysIn(database).findOne({ 'batch._id': id });
   expect((await drover.request('DELETE', `/api/batches/${id}`)).status).toBe(200);
   expect(await send('gone', 'POST', coin('gone'))).toMatchObject({ status: 202, body: first.body });
-  // one who has read the key before the delete, and comes to write after it
+  // a request that has read the key before the delete, and writes after it
   expect(early && (await insertBoundBatch(database, { ...early, inserted: false }))).toBeNull();
   await recoverNow(drover);
   expect(await batchesIn(database).countDocuments({ _id: id })).toBe(0);
 });
 
-test('the same JSON value is the same request, however it is written', async () => {
+test('the same JSON value is the same request, however it is formatted', async () => {
   const text = '{"resources":[{"externalId":"json","value":1,"more":{"b":[1,"é"],"a":null}}]}';
   const first = await send('json', 'POST', text);
   expect(first.status).toBe(202);
@@ -176,7 +179,7 @@ test('the same JSON value is the same request, however it is written', async () 
     '{"resources":[{"externalId":"json","value":1,"more":{"b":["é",1],"a":null}}]}',
     '{"resources":[{"externalId":"json","value":"1","more":{"b":[1,"é"],"a":null}}]}',
     '{"resources":[{"externalId":"json","value":1,"more":{"b":[1,"é"]}}]}',
-    // read to the same value, but not what was sent
+    // these have the same value in JavaScript, but are not the same as what was sent
     '{"resources":[{"externalId":"json","value":1,"value":1,"more":{"b":[1,"é"],"a":null}}]}',
     '{"resources":[{"externalId":"json","value":1,"more":{"b":[1,"é"],"a":1e400}}]}',
   ]) {
@@ -184,7 +187,7 @@ test('the same JSON value is the same request, however it is written', async () 
   }
 });
 
-test('the answer stays when the schema definition is deleted, or made anew, by whichever of its names', async () => {
+test('the answer stays when the schema definition is deleted, or created again, by any of its names', async () => {
   const id = await drover.define('shortlived', {}, { pluralName: 'shortliveds' });
   const path = (name: string) => `/api/resources/${name}/batch`;
   const body = { externalIds: ['nobody'] };
@@ -207,7 +210,7 @@ test('the answer stays when the schema definition is deleted, or made anew, by w
   expect((await send('new', 'DELETE', body, path('shortlived'))).body.data.batchId).not.toBe(first.body.data.batchId);
 });
 
-test('a key that an earlier version has bound knows its request by its bytes', async () => {
+test('a key that an earlier version has bound recognises its request by its bytes', async () => {
   const { database } = drover.services;
   const first = await send('earlier', 'POST', coin('earlier'));
   await idempotencyKeysIn(database).updateOne(
@@ -223,7 +226,7 @@ test('a sender that died before the batch was written is completed by recovery',
   const { database } = drover.services;
   const { batchId } = (await send('completed', 'POST', coin('completed'))).body.data;
   await drover.ended(batchId);
-  // the state that its crash had left: bound, and no batch
+  // the state that the crash left: the key is bound, and there is no batch
   await batchesIn(database).deleteOne({ _id: batchId });
   await outcomePagesIn(database).deleteMany({});
   await drover.services.client.workflowService.deleteWorkflowExecution({
@@ -231,7 +234,7 @@ test('a sender that died before the batch was written is completed by recovery',
     workflowExecution: { workflowId: `batch-${batchId}` },
   });
   await recoverNow(drover);
-  expect(await batchesIn(database).countDocuments({ _id: batchId })).toBe(0); // it may be about to write it
+  expect(await batchesIn(database).countDocuments({ _id: batchId })).toBe(0); // the sender may still be about to write it
   await idempotencyKeysIn(database).updateOne(
     { 'batch._id': batchId },
     { $set: { boundAt: new Date(Date.now() - 10_000), inserted: false } },

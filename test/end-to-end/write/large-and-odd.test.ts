@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-/** Sends a body as text, and waits for the end. @returns of each item its action, or the codes and fields of its errors. */
+/** Sends a body as text, and waits for the end. @returns the action of each item, or the codes and fields of its errors. */
 async function outcomesOf(tenant: Tenant, body: string): Promise<(string | undefined)[]> {
   const { status, body: answer } = await drover.request<{ batchId: string }>('POST', '/api/resources/thing/batch', {
     body,
@@ -30,12 +30,12 @@ async function outcomesOf(tenant: Tenant, body: string): Promise<(string | undef
   );
 }
 
-describe('what is stored comes back as it was', () => {
+describe('stored data is returned unchanged', () => {
   test('ninety levels, and names of any kind at each; one more fails the item and names the field', async () => {
     const tenant = new Tenant(drover);
     let deep: JsonValue = [1.5, -0.1, 1e300, 'x', true, null];
     for (const [n, name] of Array.from(
-      // beside the resource and the list
+      // the other levels are the resource and the list
       { length: 88 },
       (_, level) => ['__proto__', 'constructor', 'a.b', '$set', '', ' ', 'é😀', '\u0000'][level % 8] ?? '',
     ).entries()) {
@@ -77,8 +77,8 @@ describe('what is stored comes back as it was', () => {
   });
 });
 
-describe('what is too much fails alone', () => {
-  test('a resource that no document holds, as sent or as JSON writes it', async () => {
+describe('an item beyond a limit fails alone', () => {
+  test('a resource that is too large for a document, as sent or as JSON', async () => {
     const tenant = new Tenant(drover);
     const large = `{"externalId":"large","a":"${'x'.repeat(15 * MIB)}"}`;
     expect(await outcomesOf(tenant, `{"resources":[${large},{"externalId":"small"}]}`)).toEqual([
@@ -101,7 +101,7 @@ describe('what is too much fails alone', () => {
     expect((await tenant.stored('thing', 'x'))?.versionNumber).toBe(1);
   });
 
-  test('a number that JavaScript reads as infinite: stored as null it would delete', async () => {
+  test('a number that JavaScript reads as infinite: as null it would delete the field', async () => {
     const body = `{"resources":[{"externalId":"x","a":1e400},{"externalId":"y","a":{"b":[-1${'0'.repeat(400)}]}},{"externalId":"z","a":1e300}]}`;
     expect(await outcomesOf(new Tenant(drover), body)).toEqual(['validation of a', 'validation of /a/b/0', 'created']);
   });
@@ -123,7 +123,7 @@ describe('what is too much fails alone', () => {
     expect(await keyListsIn(drover.services.database).countDocuments({})).toBe(0);
   }, 240_000);
 
-  test('an item that waits for more than its outcome names goes ahead once the last of it is there', async () => {
+  test('an item that waits for more references than its outcome names is applied once the last one is there', async () => {
     const tenant = new Tenant(drover);
     const to = Array.from({ length: 30 }, (_, n) => `w${n}`);
     const id = await tenant.upload('thing', [{ externalId: 'waits', to }], WAIT);
@@ -136,7 +136,7 @@ describe('what is too much fails alone', () => {
   });
 });
 
-/** Documents beside pages of bodies and resources that are larger than any of ours should be, in bytes. */
+/** Size that no document should exceed, except pages of bodies and resources, in bytes. */
 async function largestDocuments(): Promise<string[]> {
   const { db } = batchesIn(drover.services.database);
   const large: string[] = [];

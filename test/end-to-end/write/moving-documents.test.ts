@@ -8,8 +8,8 @@ import { Drover } from '../../harness/drover.ts';
 import { recoverNow, tracesOf } from '../../harness/left-behind.ts';
 
 /**
- * What a sharded cluster does while it moves documents from one shard to another: `updateMany` and `deleteMany` pass over one of
- * those that they are about. Here each of them does, always.
+ * A sharded cluster that moves documents from one shard to another: `updateMany` and `deleteMany` may miss one of the
+ * matching documents. Here each of them always misses one.
  */
 
 const WAIT = { dependencyWaitTimeout: 600 };
@@ -39,7 +39,7 @@ function passOver(): void {
 
 const node = (externalId: string, ...next: string[]) => ({ externalId, next });
 
-/** Resources that are marked, by whomever, and those of which nothing says what becomes of them. */
+/** Marked resources whose mark names no group that decides about them. */
 async function marked(): Promise<string[]> {
   const resources = resourcesIn(drover.services.database);
   const found = await resources
@@ -48,7 +48,7 @@ async function marked(): Promise<string[]> {
   return found.map(({ _id }) => _id);
 }
 
-test('all members of a cycle stay, whatever becomes of the record of their group', async () => {
+test('all members of a cycle stay, whatever happens to the commit document of their group', async () => {
   passOver();
   const id = await drover.upload('node', [node('a', 'b'), node('b', 'c'), node('c', 'a'), node('z')]);
   expect((await drover.ended(id)).status).toBe('success');
@@ -57,7 +57,7 @@ test('all members of a cycle stay, whatever becomes of the record of their group
     expect((await drover.request('GET', `/api/resources/node/${one}`)).status).toBe(200);
 });
 
-test('a cycle across batches is applied, and whoever is not given back by one command is by the next', async () => {
+test('a cycle across batches is applied, and a claim that one command misses is released by the next', async () => {
   passOver();
   const first = await drover.upload('node', [node('left', 'right')], WAIT);
   await drover.waiting(first);
@@ -70,7 +70,7 @@ test('a cycle across batches is applied, and whoever is not given back by one co
   expect(await marked()).toEqual([]);
 });
 
-test('a delete removes all that it says, keeps all that is referred to, and leaves no mark', async () => {
+test('a delete removes everything that it reports, keeps every referenced resource, and leaves no mark', async () => {
   await drover.ended(
     await drover.upload('node', [node('k1'), node('k2'), node('k3', 'k1', 'k2'), node('g1'), node('g2')]),
   );

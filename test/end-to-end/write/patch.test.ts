@@ -58,7 +58,7 @@ async function referrersOf(tenant: Tenant, externalId: string): Promise<string[]
 }
 
 describe('a patch', () => {
-  test('says what it has accepted, and is a batch of its type', async () => {
+  test('answers with the accepted batch, which has its own type', async () => {
     const tenant = await world();
     const accepted = await drover.request<{ batchId: string }>(
       'PATCH',
@@ -89,7 +89,7 @@ describe('a patch', () => {
     });
   });
 
-  test('leaves absent fields, deletes what is null, and replaces objects and arrays whole', async () => {
+  test('keeps absent fields, deletes fields that are null, and replaces objects and arrays whole', async () => {
     const tenant = await world();
     const before = await tenant.stored('country', 'DE');
     const { outcomes } = await tenant.patched('country', [
@@ -121,7 +121,7 @@ describe('a patch', () => {
     expect(await tenant.stored('country', 'DE')).toEqual(before);
   });
 
-  test('never creates: a resource that is not there fails its item with not_found, and that alone', async () => {
+  test('never creates: a resource that does not exist fails only its item, with not_found', async () => {
     const tenant = await world();
     const { batch, items, outcomes } = await tenant.patched('country', [
       { externalId: 'XX', name: 'Nowhere' },
@@ -148,7 +148,7 @@ describe('a patch', () => {
     expect((await tenant.patched('country', [{ externalId: 'YY' }])).batch.status).toBe('failed');
   });
 
-  test('does not reach what another tenant has', async () => {
+  test('does not reach resources of another tenant', async () => {
     await world();
     expect((await new Tenant(drover).patched('country', [{ externalId: 'DE', area: 1 }])).outcomes).toEqual([
       'not_found',
@@ -181,7 +181,7 @@ describe('a patch', () => {
     expect(await tenant.stored('country', 'DE')).toMatchObject({ data: germany, versionNumber: 1 });
   });
 
-  test('is valid only if the whole resource is then; a type error names its field', async () => {
+  test('is valid only if the resulting resource is valid; a type error names its field', async () => {
     const tenant = await world();
     const { items, outcomes } = await tenant.patched('country', [
       { externalId: 'DE', area: -1 },
@@ -207,7 +207,7 @@ describe('a patch', () => {
     expect((await tenant.stored('country', 'DE'))?.data).toEqual({ ...germany, area: 1 });
   });
 
-  test('finds resources by the external id field of the schema definition, which is a field like any other', async () => {
+  test('finds resources by the external id field of the schema definition, which is an ordinary field', async () => {
     const tenant = await world();
     await tenant.uploaded('person', [{ passport: 'p1', name: 'Ann', home: 'DE' }]);
     const { outcomes } = await tenant.patched('person', [
@@ -270,7 +270,7 @@ describe('patches of one resource in one batch', () => {
 });
 
 describe('references of a patch', () => {
-  test('that are missing fail the item, with what is missing, and nothing of it is applied', async () => {
+  test('fail the item if they are missing; the item lists them, and nothing of it is applied', async () => {
     const tenant = await world();
     const { batch, items, outcomes } = await tenant.patched('country', [
       { externalId: 'DE', area: 1, borders: ['FR', 'XX'] },
@@ -286,7 +286,7 @@ describe('references of a patch', () => {
     expect(await tenant.stored('country', 'DE')).toMatchObject({ data: germany, versionNumber: 1 });
   });
 
-  test('to itself are satisfied by itself: it is no reason of its own failure', async () => {
+  test('to the resource itself are satisfied, and are not the reason of its failure', async () => {
     const tenant = new Tenant(drover);
     const { items } = await tenant.uploaded('country', [
       { externalId: 'A', name: 'A', near: 'A', borders: ['A', 'XX'] },
@@ -301,7 +301,7 @@ describe('references of a patch', () => {
     expect((await tenant.patched('country', [{ externalId: 'A', near: 'A' }])).outcomes).toEqual(['updated']);
   });
 
-  test('added and removed are what others see, and what a delete goes by', async () => {
+  test('that are added or removed are visible to others, and a delete respects them', async () => {
     const tenant = await world();
     expect((await tenant.patched('country', [{ externalId: 'DE', near: 'FR', borders: ['DE'] }])).outcomes).toEqual([
       'updated',
@@ -329,7 +329,7 @@ describe('references of a patch', () => {
   });
 });
 
-/** The patches of a tenant, as lists show them. */
+/** The patches of a tenant, from the list of batches. */
 async function patches(tenant: Tenant): Promise<BatchView[]> {
   const { body } = await drover.request<{ results: BatchView[] }>(
     'GET',
@@ -339,7 +339,7 @@ async function patches(tenant: Tenant): Promise<BatchView[]> {
   return body.data.results;
 }
 
-/** Two batches that go on only when both have looked at what is stored: so both decide on the same version. */
+/** Two batches that continue only when both have read the stored resource: so both decide on the same version. */
 class Meeting {
   readonly #arrived = new Set<string>();
   #open = (): void => undefined;
@@ -352,7 +352,7 @@ class Meeting {
 }
 
 describe('racing patches', () => {
-  test('of two batches on one resource both win, in 50 rounds in which both decide on the same version', async () => {
+  test('of two batches on one resource both take effect, in 50 rounds in which both decide on the same version', async () => {
     const tenant = new Tenant(drover);
     const ids = Array.from({ length: 50 }, (_, n) => `r${n}`);
     await tenant.uploaded(
@@ -360,8 +360,8 @@ describe('racing patches', () => {
       ids.map((externalId) => ({ externalId, name: externalId })),
     );
     for (let at = 0; at < ids.length; at += 10) {
-      let tell = (_: ReadonlyMap<string, Meeting>): void => undefined;
-      const meetings = new Promise<ReadonlyMap<string, Meeting>>((resolve) => (tell = resolve));
+      let resolveMeetings = (_: ReadonlyMap<string, Meeting>): void => undefined;
+      const meetings = new Promise<ReadonlyMap<string, Meeting>>((resolve) => (resolveMeetings = resolve));
       drover.atCheckpoint(async (checkpoint, batchId) => {
         if (checkpoint === 'checked') await (await meetings).get(batchId)?.come(batchId);
       });
@@ -374,7 +374,7 @@ describe('racing patches', () => {
           return Promise.all(pair.map((patch) => drover.patch('country', [patch], {}, tenant)));
         }),
       );
-      tell(
+      resolveMeetings(
         new Map(
           pairs.flatMap((pair) => {
             const meeting = new Meeting();
@@ -382,7 +382,7 @@ describe('racing patches', () => {
           }),
         ),
       );
-      // not by asking their workflows, which would keep the worker busy
+      // not by querying their workflows, which would keep the worker busy
       await expect
         .poll(async () => (await patches(tenant)).filter(({ completedAt }) => completedAt).length, {
           interval: 100,
@@ -400,7 +400,7 @@ describe('racing patches', () => {
     }
   });
 
-  test('a patch races the delete of its resource: it is applied before, or finds nothing', async () => {
+  test('that race the delete of their resource are applied before it, or find no resource', async () => {
     const tenant = new Tenant(drover);
     const ids = Array.from({ length: 10 }, (_, n) => `d${n}`);
     await tenant.uploaded(

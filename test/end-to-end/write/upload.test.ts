@@ -23,7 +23,7 @@ const germany = { externalId: 'DE', name: 'Germany' };
 const france = { externalId: 'FR', name: 'France' };
 
 describe('an upload', () => {
-  test('says what it has accepted, and carries it out', async () => {
+  test('answers with the accepted batch, and applies it', async () => {
     const tenant = new Tenant(drover);
     const { status, body } = await drover.request<{ batchId: string; schemaDefinitionId: string }>(
       'POST',
@@ -70,7 +70,7 @@ describe('an upload', () => {
     expect(await tenant.stored('country', 'DE')).toMatchObject({ data: germany, versionNumber: 1 });
   });
 
-  test('merges field by field: absent stays, null deletes, an array replaces, a change raises the version by 1', async () => {
+  test('merges field by field: an absent field stays, null deletes, an array replaces, a change raises the version by 1', async () => {
     const tenant = new Tenant(drover);
     await tenant.uploaded('country', [france, { ...germany, area: 1, borders: ['FR'] }]);
     const { outcomes } = await tenant.uploaded('country', [
@@ -82,7 +82,7 @@ describe('an upload', () => {
     expect(stored?.versionNumber).toBe(2);
   });
 
-  test('that changes nothing leaves version and date alone', async () => {
+  test('that changes nothing does not change version and date', async () => {
     const tenant = new Tenant(drover);
     await tenant.uploaded('country', [{ ...germany, area: 1 }]);
     const before = await tenant.stored('country', 'DE');
@@ -92,7 +92,7 @@ describe('an upload', () => {
     expect(await tenant.stored('country', 'DE')).toEqual(before);
   });
 
-  test('cannot delete a required field, nor do without one', async () => {
+  test('can neither delete nor omit a required field', async () => {
     const tenant = new Tenant(drover);
     await tenant.uploaded('country', [germany]);
     const { batch, items, outcomes } = await tenant.uploaded('country', [
@@ -110,7 +110,7 @@ describe('an upload', () => {
     });
   });
 
-  test('with reject fails the item whose resource exists, and that alone', async () => {
+  test('with reject fails only the item whose resource exists', async () => {
     const tenant = new Tenant(drover);
     await tenant.uploaded('country', [germany]);
     const again = [{ externalId: 'DE', name: 'Other' }, france, { externalId: 'FR', name: 'Again' }];
@@ -152,7 +152,7 @@ describe('an upload', () => {
     expect(stored).toMatchObject({ data: { externalId: 'DE', name: 'Two' }, versionNumber: 3 });
   });
 
-  test('tells faults of external ids by their codes', async () => {
+  test('reports faults of external ids by their codes', async () => {
     const ids = [undefined, null, '', 5, 'x'.repeat(257), '\ud800', '😀'.repeat(256)];
     const { items, outcomes } = await new Tenant(drover).uploaded(
       'country',
@@ -182,7 +182,7 @@ describe('references inside a batch', () => {
     expect(batch.actions.created).toBe(3);
   });
 
-  test('a cycle with one bad member fails together, and who refers to it fails too', async () => {
+  test('a cycle with one invalid member fails as a whole, and items that refer to it fail too', async () => {
     const tenant = new Tenant(drover);
     const { batch, items, outcomes } = await tenant.uploaded('country', [
       { ...germany, borders: ['FR'] },
@@ -207,7 +207,7 @@ describe('references inside a batch', () => {
     for (const id of ['DE', 'FR', 'PL', 'CH']) expect(await tenant.stored('country', id)).toBeNull();
   });
 
-  test('one is satisfied by what is stored, whatever becomes of another item for it', async () => {
+  test('a reference is satisfied by a stored resource, whatever the outcome of another item for it', async () => {
     const tenant = new Tenant(drover);
     await tenant.uploaded('country', [germany]);
     const { items, outcomes } = await tenant.uploaded('country', [
@@ -221,7 +221,7 @@ describe('references inside a batch', () => {
     ]);
   });
 
-  test('a missing one is told once, however often it is named, and at most 20 of its places', async () => {
+  test('a missing reference is reported once, however often it occurs, with at most 20 of its places', async () => {
     const borders = Array.from({ length: 50 }, () => 'XX');
     const { items } = await new Tenant(drover).uploaded('country', [{ ...germany, borders }]);
     expect(items[0]?.missingDependencies).toHaveLength(1);
@@ -239,7 +239,7 @@ describe('references inside a batch', () => {
 });
 
 describe('batches side by side', () => {
-  test('that merge other fields into one resource both win', async () => {
+  test('that merge different fields into one resource both take effect', async () => {
     const tenant = new Tenant(drover);
     await tenant.uploaded('country', [germany]);
     const change = (n: number) => ({ externalId: 'DE', ...(n % 2 ? { area: n } : { capital: `c${n}` }) });
