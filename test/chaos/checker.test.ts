@@ -58,8 +58,8 @@ function sound(): Doctored {
     ],
     { cascade: true },
   );
-  const told = { ...cascade.batch.batch, actions: { ...cascade.batch.batch.actions, cascaded: 1 } };
-  Object.assign(cascade.batch, { batch: told, single: told });
+  const falsified = { ...cascade.batch.batch, actions: { ...cascade.batch.batch.actions, cascaded: 1 } };
+  Object.assign(cascade.batch, { batch: falsified, single: falsified });
   state.batch('beta', 'upload', 'place', [{ externalId: 'p1', body: place('p1', 'beta.7.0.name'), outcome: created }]);
   state.store('alpha', 'place', 'p1', place('p1', 'alpha.1.0.name', { note: 'alpha.3.0.note' }), 2);
   state.store('alpha', 'team', 't1', { externalId: 't1', note: 'alpha.2.0.note', places: ['p1'] });
@@ -69,19 +69,19 @@ function sound(): Doctored {
 
 const rules = (state: Doctored): string[] => check(state.journal, state.snapshot()).violations.map(({ rule }) => rule);
 
-/** What a test falsifies. */
+/** The part of the state that a test falsifies. */
 function batchOf(state: Doctored, number: number) {
   const found = [...state.batches.values()].flat().find(({ batch }) => batch.batchId === `batch-${number}`);
   if (found === undefined) throw new Error(`no batch ${number}`);
   return found;
 }
 
-/** Falsifies what is told of a batch. */
+/** Falsifies the answer about a batch. */
 function alter(state: Doctored, number: number, more: object): void {
   Object.assign(batchOf(state, number), more);
 }
 
-/** Changes the items of a batch, and its numbers with them. */
+/** Changes the items of a batch, and its numbers accordingly. */
 function changeItems(state: Doctored, number: number, change: (items: ItemAnswer[]) => ItemAnswer[]): void {
   const found = batchOf(state, number);
   const items = change([...(found.items ?? [])]);
@@ -105,7 +105,7 @@ test('a sound state has no violation', () => {
 describe('the checker finds', () => {
   const cases: Record<string, { breaks: string; how: (state: Doctored) => void }> = {
     'a batch that is lost': { breaks: 'batch lost', how: (state) => state.batches.get('alpha')?.splice(2, 1) },
-    'a batch of nobody': { breaks: 'unknown batch', how: (state) => state.journal.requests.splice(2, 1) },
+    'a batch that no client sent': { breaks: 'unknown batch', how: (state) => state.journal.requests.splice(2, 1) },
     'one request that became two batches': {
       breaks: 'one request, two batches',
       how: (state) => {
@@ -117,7 +117,7 @@ describe('the checker finds', () => {
       breaks: 'one key, two batches',
       how: (state) => state.journal.requests[0]?.results.push({ kind: 'accepted', batchId: 'batch-2', recordCount: 4 }),
     },
-    'a refused request that was carried out': {
+    'a refused request that was applied': {
       breaks: 'refused and done',
       how: (state) => state.journal.requests[2]?.results.splice(0, 1, { kind: 'refused', status: 400 }),
     },
@@ -177,7 +177,7 @@ describe('the checker finds', () => {
       breaks: 'outcome that cannot be',
       how: (state) => changeItems(state, 1, replaced(0, failed('internal'))),
     },
-    'a cancelled item that nobody cancelled': {
+    'a cancelled item that no client cancelled': {
       breaks: 'outcome that cannot be',
       how: (state) => changeItems(state, 1, replaced(0, { status: 'cancelled' })),
     },
@@ -204,7 +204,7 @@ describe('the checker finds', () => {
         ]);
       },
     },
-    'a value that nobody wrote': {
+    'a value that no item wrote': {
       breaks: 'value of nobody',
       how: (state) => void Object.assign(state.resources.get('beta')?.[0]?.data ?? {}, { name: 'alpha.1.0.name' }),
     },
@@ -272,7 +272,7 @@ describe('the checker finds', () => {
       breaks: 'tenants mixed',
       how: (state) => void Object.assign(state.raw[2] ?? {}, { scope: 'default/alpha' }),
     },
-    'a document that the API does not tell of': {
+    'a document that the API does not return': {
       breaks: 'API and store differ',
       how: (state) => void state.resources.get('beta')?.pop(),
     },
@@ -305,24 +305,24 @@ describe('pending items', () => {
     outcome: { status: 'pending' },
   });
 
-  test('whose dependency is there are asleep', () => {
+  test('whose references are there count as asleep', () => {
     const state = sound();
     state.batch('alpha', 'upload', 'person', [person('a', { home: 'p1' })], waiting);
     expect(sleepers(state.journal, state.snapshot())).toMatchObject([{ rule: 'asleep', key: 'person/a' }]);
   });
 
-  test('that need each other, in batches of their own, are asleep', () => {
+  test('that need each other, in different batches, count as asleep', () => {
     const state = sound();
     state.batch('alpha', 'upload', 'person', [person('a', { boss: 'b' })], waiting);
     state.batch('alpha', 'upload', 'person', [person('b', { friends: ['a'], home: 'p1' })], waiting);
     expect(sleepers(state.journal, state.snapshot())).toHaveLength(2);
   });
 
-  test('that miss something, or need one that does, wait', () => {
+  test('that miss a resource, or need an item that does, may wait', () => {
     const state = sound();
     state.batch('alpha', 'upload', 'person', [person('a', { boss: 'b' })], waiting);
     state.batch('alpha', 'upload', 'person', [person('b', { friends: ['a'], home: 'p77' })], waiting);
-    // another tenant's does not count
+    // the same resource of another tenant does not count
     state.batch('beta', 'upload', 'place', [
       { externalId: 'p77', body: place('p77', 'beta.0.0.name'), outcome: created },
     ]);
@@ -331,7 +331,7 @@ describe('pending items', () => {
   });
 });
 
-test('a batch whose answer was lost is known by what it holds', () => {
+test('a batch whose answer was lost is recognised by its content', () => {
   const state = sound();
   for (const request of state.journal.requests) request.results.splice(0, 1, { kind: 'unknown', why: 'broken' });
   expect(rules(state)).toEqual([]);
@@ -345,20 +345,20 @@ describe('a batch that was removed', () => {
     return state;
   };
 
-  test.each([200, 503, null])('is not lost, whatever it has done, where the answer was %s', (status) => {
+  test.each([200, 503, null])('is not lost, whatever it has done, if the answer was %s', (status) => {
     const state = removed(status);
     expect(rules(state)).toEqual([]);
-    // or it had done nothing yet
+    // or the batch had done nothing yet
     Object.assign(state.resources.get('alpha')?.[0] ?? {}, { data: place('p1', 'alpha.1.0.name'), versionNumber: 1 });
     Object.assign(state.raw[0] ?? {}, { data: place('p1', 'alpha.1.0.name'), version: 1 });
     expect(rules(state)).toEqual([]);
   });
 
-  test('is lost where its removal was refused', () => {
+  test('is lost if its removal was refused', () => {
     expect(rules(removed(404))).toContain('batch lost');
   });
 
-  test('has done what it did at most once', () => {
+  test('has applied its items at most once', () => {
     const state = removed(200);
     Object.assign(state.resources.get('alpha')?.[0] ?? {}, { versionNumber: 3 });
     Object.assign(state.raw[0] ?? {}, { version: 3 });
@@ -373,11 +373,11 @@ describe('a batch that was removed', () => {
     expect(rules(state)).toEqual(['no order explains it']);
   });
 
-  test('may have deleted, and what it may have deleted was not cascaded', () => {
+  test('may have deleted resources, which then were not deleted by a cascade', () => {
     const state = sound();
     state.remove('alpha', 'batch-5', 200);
     expect(rules(state)).toEqual([]);
-    // unless it was not there any more to be deleted
+    // unless the resource did not exist any more
     state.remove('alpha', 'batch-6', 404);
     expect(rules(state)).toContain('batch lost');
   });
@@ -393,7 +393,7 @@ describe('a batch that was removed', () => {
     expect(rules(state)).toEqual(['removed and there', 'removed and there']);
   });
 
-  test('does no more than the slice that was at work', () => {
+  test('writes no more than the slice that was at work', () => {
     const state = sound();
     state.remove('alpha', 'batch-3', 200, sample);
     const created = ['s1', 's2', 's3'].map((id, at) => ({
@@ -412,7 +412,7 @@ describe('a batch that was removed', () => {
 describe('a batch that was suspended or cancelled', () => {
   const halt = { tenant: 'alpha', batchId: 'batch-1', verb: 'suspend', from: 1_000, to: 2_000, done: 40 } as const;
 
-  test('does no more than the slice that was at work', () => {
+  test('writes no more than the slice that was at work', () => {
     const state = sound();
     state.journal.halts.push({ ...halt, later: 140 });
     expect(rules(state)).toEqual([]);
@@ -420,7 +420,7 @@ describe('a batch that was suspended or cancelled', () => {
     expect(rules(state)).toEqual(['went on']);
   });
 
-  test('may go on when somebody else has resumed it meanwhile', () => {
+  test('may continue when another client has resumed it meanwhile', () => {
     const state = sound();
     state.journal.halts.push({ ...halt, later: 300 });
     const resume = { tenant: 'alpha', batchId: 'batch-1', verb: 'resume', sentAt: 1_500 } as const;
@@ -431,7 +431,7 @@ describe('a batch that was suspended or cancelled', () => {
   });
 });
 
-test('where the clock of a worker is off, its dates are taken for what they are', () => {
+test('dates of a worker whose clock is off are corrected', () => {
   const state = sound();
   // it was read in its second version before the patch had ended, by the clock of its worker
   const { batch } = batchOf(state, 3);

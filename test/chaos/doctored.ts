@@ -31,11 +31,11 @@ export class Doctored {
   readonly raw: RawResource[] = [];
   readonly leftovers: string[] = [];
   readonly foreign: string[] = [];
-  /** Removed batches that the API still tells of. */
+  /** Removed batches that the API still returns. */
   readonly stillAnswered: string[] = [];
   #now = 1_000_000;
 
-  /** A batch that was sent, accepted, and carried out as `outcomes` say, one after the other. */
+  /** A batch that was sent, accepted, and applied as `outcomes` say, one after the other. */
   batch(
     tenant: string,
     operation: SentRequest['operation'],
@@ -76,7 +76,7 @@ export class Doctored {
     return { batch: state, request };
   }
 
-  /** A resource that is stored. */
+  /** Adds a stored resource. */
   store(tenant: string, kind: KindName, externalId: string, data: JsonObject, versionNumber = 1): void {
     const key = `default/${tenant}/${this.journal.definitions[kind]}/${externalId}`;
     this.resources.get(tenant)?.push({
@@ -94,7 +94,7 @@ export class Doctored {
     this.raw.push({ key, scope: `default/${tenant}`, data, references, version: versionNumber });
   }
 
-  /** A batch is removed for good, now; it is not there any more. */
+  /** A batch is removed for good at this moment; it does not exist any more. */
   remove(tenant: string, batchId: string, status: number | null, sample?: Removal['sample']): void {
     const answeredAt = status === null ? Number.POSITIVE_INFINITY : this.#tick();
     this.journal.removals.push({
@@ -112,12 +112,12 @@ export class Doctored {
     );
   }
 
-  /** Time passes, in ms. */
+  /** Lets time pass, in ms. */
   wait(ms: number): void {
     this.#now += ms;
   }
 
-  /** A read of a client, now. */
+  /** A read of a client at this moment. */
   read(
     tenant: string,
     kind: KindName,
@@ -146,7 +146,7 @@ export class Doctored {
   }
 }
 
-/** What a batch says that has these items. */
+/** The answer about a batch that has these items. */
 export function answerOf(batchId: string, operation: string, items: readonly ItemAnswer[]): BatchAnswer {
   const of = (...statuses: string[]): number => items.filter(({ status }) => statuses.includes(status)).length;
   const did = (action: string): number => items.filter((item) => item.action === action).length;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { GUARD_NAMES, GUARDS, type Guard } from '../../chaos/faults/guards.ts';
 import { filesWithout } from '../../chaos/faults/sources.ts';
 
-test.each(GUARD_NAMES)('the sources can be copied without %s: the guard is where chaos looks for it', async (name) => {
+test.each(GUARD_NAMES)('the sources can be copied without %s: the guard is where chaos expects it', async (name) => {
   const guard: Guard = GUARDS[name];
   const changes = guard.repair === undefined ? [guard] : [guard, guard.repair];
   const files = await filesWithout(name);

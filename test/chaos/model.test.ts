@@ -6,14 +6,14 @@ const created = (body: object): Effect => ({ kind: 'created', body: body as neve
 const updated = (body: object): Effect => ({ kind: 'updated', body: body as never });
 const state = (version: number, data: object) => ({ version, data: data as never });
 
-describe('the model explains what can have been', () => {
-  test('writes that overlap, in the only order that leads to the end', () => {
+describe('the model explains what may have happened', () => {
+  test('writes that overlap, in the only order that leads to the stored state', () => {
     const events = [event(0, 1, created({ a: 0 })), event(2, 9, updated({ a: 1 })), event(3, 8, updated({ a: 2 }))];
     expect(explain(events, state(3, { a: 1 })).kind).toBe('explained');
     expect(explain(events, state(3, { a: 2 })).kind).toBe('explained');
   });
 
-  test('a second life, whose versions begin anew', () => {
+  test('a second life, whose versions begin at 1 again', () => {
     const events = [
       event(0, 1, created({ a: 0 })),
       event(2, 3, updated({ a: 1 })),
@@ -35,7 +35,7 @@ describe('the model explains what can have been', () => {
     expect(explain(events, state(1, { a: 0 })).kind).toBe('explained');
   });
 
-  test('what an item may have done whose batch is gone: once, or not at all', () => {
+  test('the effects of an item whose batch was removed: once, or not at all', () => {
     const maybe = event(2, 3, { kind: 'maybe', effects: [created({ b: 1 }), updated({ b: 1 })] });
     const before = event(0, 1, created({ a: 0 }));
     expect(explain([before, maybe], state(2, { a: 0, b: 1 })).kind).toBe('explained');
@@ -51,7 +51,7 @@ describe('the model explains what can have been', () => {
   });
 });
 
-describe('the model contradicts what cannot have been', () => {
+describe('the model contradicts what cannot have happened', () => {
   test.each([
     ['a lost update', [event(0, 1, created({ a: 0 })), event(2, 3, updated({ b: 1 }))], state(2, { a: 0 })],
     ['an effect that happened twice', [event(0, 1, created({ a: 0 }))], state(2, { a: 0 })],
@@ -61,17 +61,17 @@ describe('the model contradicts what cannot have been', () => {
       state(3, { a: 1 }),
     ],
     ['a resource that is back', [event(0, 1, created({ a: 0 })), event(2, 3, { kind: 'removed' })], state(1, { a: 0 })],
-    ['a resource of nobody', [], state(1, { a: 0 })],
+    ['a resource that no item wrote', [], state(1, { a: 0 })],
     ['two creations of one life', [event(0, 9, created({ a: 0 })), event(0, 9, created({ a: 0 }))], state(1, { a: 0 })],
     ['an update of nothing', [event(0, 1, updated({ a: 1 }))], null],
     ['a conflict with nothing', [event(0, 9, { kind: 'present' })], null],
     [
-      'absence while it was there',
+      'absence while the resource existed',
       [event(0, 1, created({ a: 0 })), event(2, 3, { kind: 'absent' })],
       state(1, { a: 0 }),
     ],
     [
-      'a read of what never was',
+      'a read of a value that was never written',
       [event(0, 1, created({ a: 0 })), event(0, 9, { kind: 'read', state: state(1, { a: 7 }) })],
       state(1, { a: 0 }),
     ],
@@ -88,7 +88,7 @@ describe('the model contradicts what cannot have been', () => {
   });
 });
 
-test('a search with too many orders is given up, and says so', () => {
+test('a search with too many orders is aborted, and says so', () => {
   const events = [
     event(0, 1, created({ a: 0 })),
     ...Array.from({ length: 30 }, (_, n) => event(2, 9, updated({ [`f${n}`]: n }))),

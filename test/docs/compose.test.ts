@@ -18,7 +18,7 @@ interface Service {
 const { services } = parse(read('docker-compose.yml'), { merge: true }) as { services: Record<string, Service> };
 const ours = Object.entries(services).filter(([, { image }]) => image === 'drover');
 
-/** What compose puts in place of a value, with nothing but these variables set. */
+/** The value that compose substitutes, with only these variables set. */
 function interpolated(value: string, set: Readonly<Record<string, string>>): string {
   return value.replace(/\$\{(\w+):-([^}]*)\}/g, (_, name: string, otherwise: string) => set[name] || otherwise);
 }
@@ -29,12 +29,12 @@ function environmentOf(service: Service, set: Readonly<Record<string, string>>):
   return { ...set, ...Object.fromEntries(own) };
 }
 
-test('API, workers and setup get the whole of .env, and start without one', () => {
+test('API, workers and setup receive all of .env, and start without one', () => {
   expect(ours.map(([name]) => name).sort()).toEqual(['api', 'setup', 'worker', 'workflow-worker']);
   for (const [, { env_file }] of ours) expect(env_file).toEqual([{ path: '.env', required: false }]);
 });
 
-test('what a copy of .env.example sets reaches API and workers, apart from what makes them containers', () => {
+test('the variables of a copy of .env.example reach API and workers, except those that compose sets for containers', () => {
   const set = Object.fromEntries(VARIABLES.map((name) => [name, `value of ${name}`]));
   const fixed = ['NODE_ENV', 'HOST', 'PORT', 'WORKER_TASKS'];
   for (const [name, service] of ours) {
@@ -44,7 +44,7 @@ test('what a copy of .env.example sets reaches API and workers, apart from what 
   }
 });
 
-test('with a plain copy of .env.example and a secret, each of them has a configuration that starts', () => {
+test('with an unchanged copy of .env.example and a secret, each service has a configuration that starts', () => {
   const copied = Object.fromEntries([...read('.env.example').matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, n, v]) => [n, v]));
   for (const [, service] of ours) {
     const environment = environmentOf(service, { ...copied, JWT_SECRET: '0123456789abcdef0123456789abcdef' });
@@ -57,12 +57,12 @@ test('with a plain copy of .env.example and a secret, each of them has a configu
   }
 });
 
-test('the image is built once, and nobody pulls it', () => {
+test('the image is built once, and no service pulls it', () => {
   expect(ours.filter(([, { build }]) => build !== undefined).map(([name]) => name)).toEqual(['api']);
   for (const [name, { pull_policy }] of ours) expect(pull_policy).toBe(name === 'api' ? 'build' : 'never');
 });
 
-test('what runs on is restarted, databases too; what runs once is tried again', () => {
+test('services that keep running are restarted, databases included; those that run once are retried', () => {
   const once = ['mongodb-init', 'temporal-schema', 'setup'];
   for (const [name, { restart }] of Object.entries(services)) {
     expect([name, restart]).toEqual([name, once.includes(name) ? 'on-failure:5' : 'unless-stopped']);

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
-/** What documents name is there: files in code spans, and the targets of links. */
+/** Files that documents name exist: those in code spans, and the targets of links. */
 const ROOT = join(import.meta.dirname, '../..');
 const LEFT_OUT = /^(?:packages\/client\/README|CHANGELOG)/;
 
@@ -20,7 +20,7 @@ const documents = list('*.md').filter((file) => !LEFT_OUT.test(file));
 const BELOW_ROOT =
   /`((?:test|api|store|isolation|services|activities|workflows|worker|domain|process|embedded|chaos|bench|testkit)\/[\w./-]+)`/g;
 
-/** Names that stand for what a program writes or serves. */
+/** Names in documents that a program writes or serves, and that are no files of the repository. */
 const NO_FILES = new Set(['journal.json', '/openapi.json']);
 
 const isThere = (path: string): boolean => files.some((file) => file === path || file.endsWith(`/${path}`));
@@ -43,7 +43,7 @@ describe.each(documents)('%s', (document) => {
     expect(named.filter((path) => !isAt(path))).toEqual([]);
   });
 
-  test('has no rest of a merge', () => {
+  test('has no conflict markers of a merge', () => {
     expect(text).not.toMatch(/^(?:<{7}|={7}|>{7})(?: |$)/m);
   });
 

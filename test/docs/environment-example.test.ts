@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadConfig, VARIABLES } from '../../process/config.ts';
 
-/** Variables of the images that the compose file runs beside ours. */
+/** Variables of the images that the compose file runs besides Drover's. */
 const IMAGES_VARIABLES = [
   'BIND_ON_IP',
   'DB_PORT',
@@ -25,19 +25,19 @@ function read(file: string): string {
   return readFileSync(join(root, file), 'utf8');
 }
 
-/** Name to value of each line of .env.example. */
+/** The name and value of each line of .env.example. */
 function example(): Map<string, string> {
   const lines = read('.env.example').matchAll(/^([A-Z_]+)=(.*)$/gm);
   return new Map([...lines].map(([, name = '', value = '']) => [name, value]));
 }
 
-test('.env.example names the variables that there are, and no others', () => {
-  // set by what runs it, not by whoever configures it
+test('.env.example names every variable that exists, and no others', () => {
+  // set by the program that starts the process, not by an operator
   const expected = VARIABLES.filter((name) => name !== 'NODE_ENV');
   expect([...example().keys()].sort()).toEqual([...expected].sort());
 });
 
-/** Variables that a page names in code or in a command, and that are none of a product it stands beside. */
+/** Variables that a page names in code or in a command, except those of other products on the page. */
 function variablesIn(page: string): string[] {
   const names = [...page.matchAll(/(?<![\w./<-])([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+)(?![\w(*])/g)].map(
     ([, name = '']) => name,
@@ -45,19 +45,16 @@ function variablesIn(page: string): string[] {
   return [...new Set(names)];
 }
 
-/** What pages name beside our variables: constants of the code, batch types, what Go and Temporal name, settings of tests. */
+/** Other capitalized names on the pages: constants of the code, batch types, names of Go and Temporal, settings of tests. */
 const OTHERS =
   /^(GOSUMDB|FAIRNESS_SHARE|REQUEST_CANCEL|SEARCH_ATTRIBUTES|PARTNER_RESOURCE_|PROCESS_INSTANCE_|BATCH_UNDO|RECORD_HISTORIES|(INTERNALLY|EXTERNALLY)_TERMINATED)/;
 
-test.each(['README.md', 'SECURITY.md', 'docker-compose.yml'])(
-  '%s names no variable of ours that there is not',
-  (page) => {
-    const known = new Set([...VARIABLES, ...IMAGES_VARIABLES]);
-    expect(variablesIn(read(page)).filter((name) => !known.has(name) && !OTHERS.test(name))).toEqual([]);
-  },
-);
+test.each(['README.md', 'SECURITY.md', 'docker-compose.yml'])('%s names no variable that does not exist', (page) => {
+  const known = new Set([...VARIABLES, ...IMAGES_VARIABLES]);
+  expect(variablesIn(read(page)).filter((name) => !known.has(name) && !OTHERS.test(name))).toEqual([]);
+});
 
-test('the table of docs/operations.md has no variable that there is not', () => {
+test('the table of docs/operations.md has no variable that does not exist', () => {
   const rows = read('docs/operations.md').matchAll(/^\| (`[A-Z][A-Z0-9_]+`[^|]*)\|/gm);
   const named = [...rows].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([A-Z0-9_]+)`/g)].map(([, name = '']) => name),

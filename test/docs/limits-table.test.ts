@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import * as limits from '../../domain/limits.ts';
 import { loadConfig } from '../../process/config.ts';
 
-/** Bounds as the page names them, in other units than the code. */
+/** Limits that the page names in other units than the code. */
 const IN_OTHER_UNITS: Partial<Record<keyof typeof limits, string>> = {
   MAX_ANSWER_BYTES: '4 MiB',
   MAX_RESOURCE_BYTES: '14 MiB',
@@ -17,13 +17,13 @@ const IN_OTHER_UNITS: Partial<Record<keyof typeof limits, string>> = {
   IDEMPOTENCY_KEY_KEPT_MS: '24 h',
 };
 
-/** Bounds of what an answer repeats in a message: no caller has to know them. */
+/** Limits of texts that an answer repeats in a message: no caller has to know them. */
 const NOT_TOLD = new Set<string>(['MAX_FACADE_MESSAGE', 'MAX_NAMED_REFERRERS']);
 
 const written = (name: string, bound: number): string =>
   IN_OTHER_UNITS[name as keyof typeof limits] ?? bound.toLocaleString('en-US');
 
-test('the table of limits in docs/api.md has every bound as the code has it', async () => {
+test('the table of limits in docs/api.md has every limit of the code', async () => {
   const page = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8');
   const table = page.slice(page.indexOf('\n## Limits\n'), page.indexOf('\n## When a request is refused\n'));
   const config = loadConfig({});

@@ -19,7 +19,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-test('a folder is what its list says, or the first difference is named', () => {
+test('a folder agrees with its list, or the first difference is named', () => {
   const [files, list] = [join(folder, 'jars'), join(folder, 'jars.sha256')];
   mkdirSync(files);
   writeFileSync(join(files, 'a.jar'), 'a');
@@ -34,12 +34,12 @@ test('a folder is what its list says, or the first difference is named', () => {
   expect(() => assertChecksums(files, list)).toThrow(ChecksumError);
 });
 
-test.each(['mongodb', 'temporal-test-server'])('the jars of %s are those that are listed', async (name) => {
+test.each(['mongodb', 'temporal-test-server'])('the jars of %s agree with the list', async (name) => {
   const [, jars = ''] = (await javaClassPath(name, () => undefined)).split(':');
   assertChecksums(jars.slice(0, -1), join(import.meta.dirname, '../../embedded/java', name, 'jars.sha256'));
 });
 
-test('a download of temporal that is another archive than the release is not unpacked', async () => {
+test('a download of Temporal that differs from the release is not unpacked', async () => {
   const content = join(folder, 'content');
   mkdirSync(content);
   writeFileSync(join(content, 'temporal'), '#!/bin/sh\n');

@@ -23,7 +23,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Writes until the server dies: inserts, one bulk a loop, and updates of what was inserted. Returns what was acknowledged. */
+/** Writes until the server dies: bulks of inserts, and updates of inserted documents. @returns the acknowledged writes. */
 async function writeUntilKilled(collection: Collection<Numbered>, prefix: string): Promise<Map<string, number>> {
   const acknowledged = new Map<string, number>();
   const writer = async (name: string): Promise<void> => {

@@ -7,7 +7,7 @@ import { hold, tryHold } from '../../embedded/exclusive.ts';
 
 const module = join(import.meta.dirname, '../../embedded/exclusive.ts');
 
-test('a hold is had by one at a time, and by the next one after its release', async () => {
+test('one process at a time has a hold, and the next one after its release', async () => {
   const name = randomUUID();
   const first = await tryHold(name);
   expect(first).not.toBeNull();

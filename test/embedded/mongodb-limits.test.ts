@@ -7,7 +7,7 @@ import { javaClassPath } from '../../embedded/java-tools.ts';
 import { type EmbeddedMongodb, startMongoJavaServer } from '../../embedded/mongodb.ts';
 import { run } from '../../embedded/processes.ts';
 
-/** The embedded server refuses what a real one refuses, with the codes that mongod 4.4 and 5.0 answer. */
+/** The embedded server refuses what a real server refuses, with the codes of mongod 4.4 and 5.0. */
 
 interface Stored {
   _id: string;
@@ -34,7 +34,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A document of exactly so many bytes. */
+/** A document of this many bytes. */
 function ofBytes(bytes: number, _id: string): Stored {
   const empty = BSON.calculateObjectSize({ _id, text: '' });
   return { _id, text: 'x'.repeat(bytes - empty) };
@@ -47,7 +47,7 @@ const nested = (levels: number): object => {
 };
 
 describe('documents', () => {
-  test('of 16 MiB are stored; one byte more is refused, and the connection stays', async () => {
+  test('of 16 MiB are stored; one byte more is refused, and the connection stays open', async () => {
     await things.insertOne(ofBytes(MAX_BYTES, 'full'));
     await expect(things.insertOne(ofBytes(MAX_BYTES + 1, 'over'))).rejects.toMatchObject({ code: 2 });
     await expect(things.insertOne(ofBytes(MAX_BYTES + INTERNAL_BYTES + 1, 'over'))).rejects.toMatchObject({
@@ -57,7 +57,7 @@ describe('documents', () => {
     await things.deleteMany({});
   });
 
-  test('that an update makes too large stay as they are', async () => {
+  test('that an update would make too large are not changed', async () => {
     await things.insertOne({ ...ofBytes(10 * 1024 * 1024, 'grows'), n: 1 });
     const field = (bytes: number) => ({ $set: { more: 'y'.repeat(bytes), n: 2 } });
     const left = MAX_BYTES - 10 * 1024 * 1024;
@@ -67,14 +67,14 @@ describe('documents', () => {
     await things.deleteMany({});
   });
 
-  test('that an upsert would make too large are not there', async () => {
+  test('that an upsert would make too large are not inserted', async () => {
     const half = 'x'.repeat(MAX_BYTES / 2);
     const upsert = things.updateOne({ _id: 'new' }, { $set: { a: half, b: half } }, { upsert: true });
     await expect(upsert).rejects.toMatchObject({ code: 17_420 });
     expect(await things.countDocuments({})).toBe(0);
   });
 
-  test('of 100 levels are stored, of more they are not', async () => {
+  test('of 100 levels are stored, deeper ones are not', async () => {
     await things.insertOne({ _id: 'deep', value: nested(99) });
     await expect(things.insertOne({ _id: 'deeper', value: nested(100) })).rejects.toMatchObject({ code: 15 });
     await expect(things.updateOne({ _id: 'deep' }, { $set: { value: nested(100) } })).rejects.toMatchObject({
@@ -83,7 +83,7 @@ describe('documents', () => {
     await things.deleteMany({});
   });
 
-  test('too large in a bulk, and among others, do not stop the others', async () => {
+  test('that are too large do not prevent other writes of a bulk', async () => {
     await things.insertOne(ofBytes(10 * 1024 * 1024, 'grows'));
     const bulk = things.bulkWrite(
       [
@@ -115,7 +115,7 @@ describe('field names', () => {
   });
 });
 
-test('a reply holds 16 MiB of documents, and the next one goes on', async () => {
+test('a reply holds 16 MiB of documents, and the next one continues', async () => {
   for (let n = 0; n < 5; n++) await things.insertOne(ofBytes(7 * 1024 * 1024, `${n}`));
   const cursor = things.find({}).sort({ _id: 1 });
   expect((await cursor.next())?._id).toBe('0');
@@ -134,7 +134,7 @@ test('a collection and a database are dropped', async () => {
   expect(await client.db('other').collection('things').countDocuments({})).toBe(0);
 });
 
-test('maxTimeMS is taken on every command that a worker sends', async () => {
+test('maxTimeMS is accepted on every command that a worker sends', async () => {
   const maxTimeMS = 5_000;
   await things.insertMany([{ _id: 'a' }, { _id: 'b' }], { maxTimeMS });
   await things.bulkWrite([{ updateOne: { filter: { _id: 'a' }, update: { $set: { n: 1 } } } }], { maxTimeMS });
@@ -148,7 +148,7 @@ test('maxTimeMS is taken on every command that a worker sends', async () => {
   expect(await things.estimatedDocumentCount({ maxTimeMS })).toBe(0);
 });
 
-test('a file that holds a document over the limit is opened: that one is set aside and named, the rest is served', async () => {
+test('a file that contains a document above the limit is opened: that document is set aside and named, the others are served', async () => {
   await things.insertMany(Array.from({ length: 20 }, (_, n) => ({ _id: `thing ${n}`, n })));
   await client.close();
   await server.stop();

@@ -13,7 +13,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-test('two who need the same thing at once build it once', async () => {
+test('two processes that need the same thing at once build it once', async () => {
   const path = join(folder, 'thing');
   const said: string[] = [];
   let builds = 0;
@@ -35,7 +35,7 @@ test('two who need the same thing at once build it once', async () => {
   expect(said).toHaveLength(2);
 });
 
-test('a build that fails leaves nothing behind, and the next one starts anew', async () => {
+test('a build that fails leaves nothing behind, and the next one starts from the beginning', async () => {
   const path = join(folder, 'thing');
   const failing = onceBuilt(
     path,
@@ -57,7 +57,7 @@ test('a build that fails leaves nothing behind, and the next one starts anew', a
   expect(existsSync(path)).toBe(true);
 });
 
-test('the cache is where the environment says', () => {
+test('the cache is in the folder that the environment names', () => {
   expect(cacheDirectory({ DROVER_CACHE_DIR: '/kept', XDG_CACHE_HOME: '/x' })).toBe('/kept');
   expect(cacheDirectory({ XDG_CACHE_HOME: '/x' })).toBe('/x/drover');
   expect(cacheDirectory({})).toMatch(/\.cache\/drover$/);

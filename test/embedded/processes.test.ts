@@ -8,7 +8,7 @@ import { run, startServer } from '../../embedded/processes.ts';
 
 const module = join(import.meta.dirname, '../../embedded/processes.ts');
 
-/** A server of one line that answers with its pid. */
+/** A server of one line of code that answers with its pid. */
 function serverOn(port: number, before = ''): { command: string; args: string[] } {
   const program = `${before};require('node:http').createServer((_, a) => a.end(String(process.pid))).listen(${port}, '127.0.0.1')`;
   return { command: process.execPath, args: ['--eval', program] };
@@ -32,7 +32,7 @@ async function gone(pid: number): Promise<boolean> {
   return !isAlive(pid);
 }
 
-test('a server can be killed, restarted at its address, and stopped; its pid is its own', async () => {
+test('a server can be killed, restarted at its address, and stopped; its pid is that of the server itself', async () => {
   const port = await freePort();
   const server = await startServer({
     name: 'a server',
@@ -51,7 +51,7 @@ test('a server can be killed, restarted at its address, and stopped; its pid is 
   await server.stop();
 });
 
-test('a server that ends at its start is an error that tells its last words', async () => {
+test('a server that exits at its start is an error with its last output', async () => {
   const starting = startServer({
     name: 'a server',
     command: process.execPath,
@@ -61,7 +61,7 @@ test('a server that ends at its start is an error that tells its last words', as
   await expect(starting).rejects.toThrow('a server ended at its start (3): no such folder');
 });
 
-test('a server ends with the process that started it, even one that was killed', async () => {
+test('a server ends with the process that started it, even if that was killed', async () => {
   const port = await freePort();
   const parent = startParent(port);
   try {
@@ -74,7 +74,7 @@ test('a server ends with the process that started it, even one that was killed',
   }
 });
 
-/** A process that starts a server which does not listen to SIGTERM. */
+/** A process that starts a server which ignores SIGTERM. */
 function startParent(port: number): ChildProcess {
   const server = serverOn(port, 'process.on("SIGTERM", () => undefined)');
   const program = `
@@ -96,7 +96,7 @@ test('a program that fails is an error with its output, and one that hangs is en
   await expect(hanging).rejects.toThrow('SIGKILL');
 });
 
-test('a preferred port is taken when it is free, and another one when it is not', async () => {
+test('a preferred port is used if it is free, and another one if it is not', async () => {
   const port = await freePort();
   expect(await freePort(port)).toBe(port);
   const other = createServer().listen(port, '127.0.0.1');

@@ -10,7 +10,7 @@ import { ConfigError, loadConfig } from '../../process/config.ts';
 
 const quiet = { say: () => undefined };
 
-test('servers that are configured are taken, and nothing is started or stopped in their place', async () => {
+test('configured servers are used, and nothing is started or stopped in their place', async () => {
   const said: string[] = [];
   const config = loadConfig({ MONGODB_URI: 'mongodb://db.example', TEMPORAL_ADDRESS: 'temporal.example:7233' });
   const servers = await startServers({ config, dataDir: null, say: (line) => said.push(line) });
@@ -30,7 +30,7 @@ test('production never gets an embedded server', async () => {
   await expect(startServers({ config, dataDir: null, ...quiet })).rejects.toThrow(ConfigError);
 });
 
-test('what both embedded servers hold is still there after they were killed', async () => {
+test('the data of both embedded servers is still there after they were killed', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'drover-servers-'));
   const servers = await startServers({ config: loadConfig({}), dataDir, ...quiet });
   try {

@@ -15,7 +15,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 
-/** What `npm start` runs, with nothing configured but this; `ready` is its URL. */
+/** The program of `npm start`, with only this configuration; `ready` is its URL. */
 const npmStart = (environment: Record<string, string>): ProgramOptions => ({
   name: 'npm start',
   command: node(join(import.meta.dirname, '../../embedded/start.ts')),
@@ -29,7 +29,7 @@ async function refusal(environment: Record<string, string>): Promise<string> {
   return program.output;
 }
 
-test('everything starts with one command, refuses a second one over its data, keeps that, and ends with nothing left', async () => {
+test('everything starts with one command, refuses a second start on the same data, keeps the data, and leaves no process behind', async () => {
   const first = await Program.start(npmStart({ PORT: '0' }));
   const url = first.ready;
   expect(first.output.trimEnd().split('\n').at(-1)).toBe(`ready ${url}`);
@@ -56,7 +56,7 @@ test('everything starts with one command, refuses a second one over its data, ke
   await expect(fetch(`${again}/readyz`)).rejects.toThrow();
 }, 180_000);
 
-test('what keeps it from starting is told in one line', async () => {
+test('the reason why it cannot start is printed in one line', async () => {
   const port = await freePort();
   const other = createServer().listen(port, '127.0.0.1');
   await once(other, 'listening');

@@ -35,7 +35,7 @@ describe('a failure', () => {
     ['of a search attribute that is not registered yet is an outage', UNREGISTERED, outage('temporal')],
     ['to find a workflow is an outage', new WorkflowNotFoundError('gone', 'batch-1', undefined), outage('temporal')],
     ['to connect in time is an outage', new Error('Failed to connect before the deadline'), outage('temporal')],
-    ['of our own is a bug', new TypeError('x is not a function'), { kind: 'bug' }],
+    ["of Drover's own code is a bug", new TypeError('x is not a function'), { kind: 'bug' }],
     ['that is no error is a bug', 'text', { kind: 'bug' }],
   ])('%s', (_, error, failure) => {
     expect(classifyFailure(error)).toEqual(failure);
@@ -58,11 +58,11 @@ test.each([
   ['an outage', new MongoNetworkError('reset'), 40],
   ['a definition that is being changed', new DroverError('change_busy', 'busy'), 40],
   [
-    'a start that Temporal did not take during an outage',
+    'a start that Temporal did not accept during an outage',
     new DroverError('start_failed', 'no', { cause: UNAVAILABLE }),
     40,
   ],
-  ['a start that Temporal will never take', new DroverError('start_failed', 'no', { cause: INVALID }), 50],
+  ['a start that Temporal will never accept', new DroverError('start_failed', 'no', { cause: INVALID }), 50],
   ['a bug', new TypeError('x is not a function'), 50],
 ])('what is left to a later attempt because of %s is logged with the level that it needs', (_, error, level) => {
   const lines: string[] = [];

@@ -98,7 +98,7 @@ describe('outcomes', () => {
     expect(await largestIn('outcome_pages')).toBeLessThan(10 * MIB);
   });
 
-  test('of a page of a delete, each kept by ten others', async () => {
+  test('of a page of a delete whose resources are each kept by ten others', async () => {
     const batch = await batchOf(IDS_PER_PAGE, IDS_PER_PAGE, 'delete');
     const error = referencedError(longestKey(0), longestKeys(10), NAMES);
     const decided = Array.from({ length: IDS_PER_PAGE }, (_, index) => ({
@@ -118,7 +118,7 @@ test('an intent on 10,000 targets', async () => {
   expect(new Set(stored.flatMap(({ targets }) => targets)).size).toBe(10_000);
 });
 
-test('a step of a delete, with an id that is asked for 200,000 times, and 1,000 outcomes', async () => {
+test('a step of a delete, with an id that is requested 200,000 times, and 1,000 outcomes', async () => {
   const reasons = longestKeys(3, 10_000);
   const often = Array.from({ length: 200_000 }, (_, n) => n);
   const targets = new Map<string, DeletionTarget>([
@@ -136,7 +136,7 @@ test('a step of a delete, with an id that is asked for 200,000 times, and 1,000 
   const step = await readStep(database, stepId(batch.batchId, 1, 7));
   expect(step?.targets).toEqual(targets);
   expect(step?.decided.flatMap(({ indexes }) => indexes)).toEqual(decided.flatMap(({ indexes }) => indexes));
-  // an id that is asked for again repeats the outcome of its first item, wherever the entry was cut
+  // an id that is requested again repeats the outcome of its first item, wherever the entry was cut
   const cut = step?.decided.filter(({ outcome: { errors } }) => errors?.[0]?.code === 'not_found') ?? [];
   expect(cut.map(({ outcome: { repeat } }) => repeat)).toEqual([undefined, ...cut.slice(1).map(() => true)]);
 }, 120_000);
@@ -148,7 +148,7 @@ test('a decision on a step that leaves 10,000 resources', async () => {
   expect(await largestIn('commits')).toBeLessThan(5 * MIB);
   const commit = await groupsIn(database).findOne({ _id: group });
   expect(commit === null ? null : await survivorsOf(database, commit)).toEqual(survivors);
-  // who decides later finds what was decided, not its own
+  // a later decision finds the first one, not its own
   expect(await survivorsOf(database, await decideGroup(database, group, 'committed', []))).toEqual(survivors);
 });
 

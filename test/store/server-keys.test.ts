@@ -19,7 +19,7 @@ test('processes that need a key at the same moment all get the same one', async 
   }
 });
 
-test('a key is made once, and is another one for each purpose', async () => {
+test('a key is made once, and each purpose has its own', async () => {
   const [database] = processes as [Database];
   const first = await serverKey(database, 'one');
   expect(await serverKey(database, 'one')).toEqual(first);
@@ -27,7 +27,7 @@ test('a key is made once, and is another one for each purpose', async () => {
   expect(await serverKeysIn(database).countDocuments({ _id: { $in: ['one', 'other'] } })).toBe(2);
 });
 
-test('what cannot be reached is an error, never another key', async () => {
+test('if MongoDB cannot be reached, the result is an error, never another key', async () => {
   const gone = await connectDatabase(inject('mongodbUri'), name);
   await gone.close();
   await expect(serverKey(gone, 'one')).rejects.toThrow();

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { TcpProxy } from '../../testkit/proxy.ts';
 
-/** A server that echoes, and remembers what it was told. */
+/** A server that echoes, and remembers what it received. */
 let heard: string;
 let server: Server;
 let proxy: TcpProxy;
@@ -32,7 +32,7 @@ async function dial(): Promise<Socket> {
   return socket;
 }
 
-/** What is answered, or null where the connection is cut. */
+/** The answer, or null if the connection is cut. */
 async function ask(socket: Socket, text: string): Promise<string | null> {
   const answer = Promise.race([
     once(socket, 'data').then(([data]) => String(data)),
@@ -42,11 +42,11 @@ async function ask(socket: Socket, text: string): Promise<string | null> {
   return answer;
 }
 
-test('what nothing is armed for passes', async () => {
+test('a request passes if no fault is armed for it', async () => {
   expect(await ask(await dial(), 'one')).toBe('echo one');
 });
 
-test('a dropped answer is one whose request went through', async () => {
+test('the request of a dropped answer went through', async () => {
   proxy.arm({ fault: 'dropAnswer', ms: 0, texts: ['insert'] });
   const socket = await dial();
   expect(await ask(socket, 'find')).toBe('echo find');
@@ -61,7 +61,7 @@ test('a cut request arrives by half at most', async () => {
   expect('abc').toContain(heard);
 });
 
-test('what is held up arrives later, in order; an answer too', async () => {
+test('delayed requests and answers arrive later, in order', async () => {
   const socket = await dial();
   for (const fault of ['delayRequest', 'delayAnswer'] as const) {
     proxy.arm({ fault, ms: 120, texts: [] });
@@ -71,7 +71,7 @@ test('what is held up arrives later, in order; an answer too', async () => {
   }
 });
 
-test('a request that is held up is not delivered once its sender has given up', async () => {
+test('a delayed request is not delivered once its sender has disconnected', async () => {
   proxy.arm({ fault: 'delayRequest', ms: 150, texts: [] });
   const socket = await dial();
   socket.write('late');
@@ -81,7 +81,7 @@ test('a request that is held up is not delivered once its sender has given up', 
   expect(heard).toBe('');
 });
 
-test('a request that lands late is delivered, though its sender has given it up; not after the faults', async () => {
+test('a request that lands late is delivered although its sender has disconnected, but not after the faults', async () => {
   for (const isCalm of [false, true]) {
     heard = '';
     proxy.arm({ fault: 'landLate', ms: 150, texts: [] });
@@ -96,7 +96,7 @@ test('a request that lands late is delivered, though its sender has given it up;
   expect(heard).toBe('');
 });
 
-test('for a while nobody is let in, and those who were are cut', async () => {
+test('for a while no connection is accepted, and existing ones are cut', async () => {
   const socket = await dial();
   expect(await ask(socket, 'one')).toBe('echo one');
   proxy.refuse(100);

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
-test('a worker shows what became of items, and how its activities fare, without naming tenants', async () => {
+test('a worker counts outcomes of items and durations of activities, without naming tenants', async () => {
   const id = await drover.upload(
     'thing',
     [
@@ -35,7 +35,7 @@ test('a worker shows what became of items, and how its activities fare, without 
 });
 
 test.each(['9464', 'localhost:9464', '127.0.0.1', 'http://127.0.0.1:9464'])(
-  'an address that is none stops the process: %s',
+  'an invalid address stops the process: %s',
   (wrong) => {
     expect(() => loadConfig({ WORKER_METRICS_ADDRESS: wrong })).toThrow(/^WORKER_METRICS_ADDRESS: must be/);
   },

@@ -30,10 +30,10 @@ test('a worker of workflows answers for a batch and leaves its activities to a w
   });
   try {
     expect(await drover.ended(id)).toMatchObject({ status: 'success', counts: { succeeded: ITEMS } });
-    // with the one of workflows away, the other takes none
+    // while the worker of workflows is stopped, the other one takes no workflow task
     await drover.stopWorker();
     const alone = await drover.upload('thing', things);
-    // a worker that ran its workflow would answer, or have carried it out
+    // a worker that ran the workflow would answer, or would have applied the batch
     expect(await drover.batch(alone)).toMatchObject({ status: 'queued', source: 'store' });
     await drover.startWorker();
     expect(await drover.ended(alone)).toMatchObject({ status: 'success', actions: { unchanged: ITEMS } });

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
 
-/** `patched('marker')`, as it stands in the bundle. */
+/** `patched('marker')`, as the bundle contains it. */
 const CALL = /\(0,\s*\w+\.patched\)\('([\w-]+)'\)/g;
 
 /**
- * The workflows with something else in place of each `patched('…')`, bundled: those of the version before a change are the ones
- * where that is `false`.
+ * The workflows with another expression in place of each `patched('…')`, bundled: with `false`, they are those of the version
+ * before the change.
  * @param instead an expression, by the marker; undefined leaves the call.
  * @returns the file, and the markers.
  */

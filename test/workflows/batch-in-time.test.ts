@@ -23,9 +23,9 @@ import {
   suspendSignal,
 } from '../../workflows/messages.ts';
 
-/** It is the workflow that is tested here, on a clock that jumps: its activities are told what they find. */
+/** Tests the workflow, on a clock that jumps: the results of its activities are given by the test. */
 const HOUR = 3_600_000;
-/** What is meant by now: the clock runs on while the worker starts. */
+/** The tolerance of "now": the clock continues while the worker starts. */
 const SOON = 60_000;
 
 let environment: TestWorkflowEnvironment;
@@ -42,7 +42,7 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(() => environment.teardown());
 
-/** The SDK gives the server 5 s to start, which a machine at work may not have for a JVM. */
+/** The SDK gives the server 5 s to start, which a busy machine may not have for a JVM. */
 async function startEnvironment(path: string, tries = 5): Promise<TestWorkflowEnvironment> {
   try {
     return await TestWorkflowEnvironment.createTimeSkipping({
@@ -64,27 +64,27 @@ interface Call {
 const NOTHING: Tally = { counts: {}, actions: {}, errorCodes: {} };
 let scenes = 0;
 
-/** One batch, and what its activities are asked and find. */
+/** One batch, the calls of its activities, and their results. */
 class Scene {
   readonly calls: Call[] = [];
-  /** Items that can go ahead. */
+  /** Items that can be applied. */
   readonly ready = new Set<number>();
-  /** How often expiring finds the items with another batch. */
+  /** How many times expiring finds the items claimed by another batch. */
   claimed = 0;
   fails: keyof Activities | undefined;
-  /** Items have waited for an earlier delivery of what carries them out. */
+  /** Items have waited for an earlier attempt of the activity that applies them. */
   hasWaited = false;
-  /** Items that the workflow, at its end, knew to be all that there are and to have succeeded at once. */
+  /** Whether the workflow, at its end, knew all outcomes because all items had succeeded at once. */
   succeeded: number | undefined;
-  /** Those that a server fails the first time. */
+  /** Activities that fail the first time because of a server. */
   readonly failsOnce = new Set<keyof Activities>();
-  /** Done while an activity carries out ready items. */
+  /** Called while an activity applies ready items. */
   meanwhile: (() => Promise<void>) | undefined;
   readonly #deadlines: Map<number, number>;
   readonly #name: string;
   #startedAt = 0;
 
-  /** @param deadlines of the items that are pending from the start on, in ms since then. */
+  /** @param deadlines of the items that are pending from the start on, in ms since the start. */
   constructor(deadlines: readonly number[]) {
     scenes += 1;
     this.#name = `scene-${scenes}`;
@@ -153,7 +153,7 @@ class Scene {
   #activities(): Partial<Activities> {
     const called = async (activity: keyof Activities, indexes: readonly number[] = []): Promise<void> => {
       this.calls.push({ activity, at: (await environment.currentTimeMs()) - this.#startedAt, indexes });
-      if (this.failsOnce.delete(activity)) throw ApplicationFailure.retryable('a server is away');
+      if (this.failsOnce.delete(activity)) throw ApplicationFailure.retryable('a server is unavailable');
       if (this.fails === activity) throw ApplicationFailure.nonRetryable('a bug');
     };
     return {
@@ -203,14 +203,14 @@ class Scene {
   }
 }
 
-/** That a call came at a moment, and not much later. */
+/** Expects that a call came at a moment, and not much later. */
 function expectAt(call: Call | undefined, moment: number): void {
   expect(call?.at).toBeGreaterThanOrEqual(moment);
   expect(call?.at).toBeLessThan(moment + SOON);
 }
 
 describe('a waiting batch', () => {
-  test('expires what has waited for a day', async () => {
+  test('expires an item that has waited for a day', async () => {
     const scene = new Scene([24 * HOUR]);
     const started = Date.now();
     await scene.play();
@@ -220,7 +220,7 @@ describe('a waiting batch', () => {
     expect(Date.now() - started).toBeLessThan(HOUR);
   });
 
-  test('looks once more before it expires an item, and expires each at its own deadline', async () => {
+  test('checks once more before it expires an item, and expires each at its own deadline', async () => {
     const scene = new Scene([2 * HOUR, 24 * HOUR, HOUR, 2 * HOUR]);
     await scene.play();
     const expired = scene.timesOf('expireItems');
@@ -231,7 +231,7 @@ describe('a waiting batch', () => {
     }
   });
 
-  test('goes ahead at a hint, and looks at nothing without one', async () => {
+  test('checks after a signal, and not without one', async () => {
     const scene = new Scene([24 * HOUR, 24 * HOUR]);
     await scene.play(async (handle) => {
       await environment.sleep(5 * HOUR);
@@ -241,14 +241,14 @@ describe('a waiting batch', () => {
       await environment.sleep(HOUR);
       expect(await handle.query(pendingItemsQuery)).toMatchObject([{ index: 0 }]);
     });
-    const looks = scene.timesOf('lookForDependencies').filter((call) => call.at > HOUR);
-    expectAt(looks[0], 5 * HOUR);
-    expectAt(looks[1], 24 * HOUR);
+    const checks = scene.timesOf('lookForDependencies').filter((call) => call.at > HOUR);
+    expectAt(checks[0], 5 * HOUR);
+    expectAt(checks[1], 24 * HOUR);
     expect(scene.timesOf('applyItems').map((call) => call.indexes)).toEqual([[0, 1], [1]]);
     expect(scene.timesOf('expireItems').map((call) => call.indexes)).toEqual([[0]]);
   });
 
-  test('lets deadlines run on while it is suspended, applies nothing, and looks when it is resumed', async () => {
+  test('while it is suspended, lets deadlines run on and applies nothing; checks when it is resumed', async () => {
     const scene = new Scene([HOUR, 24 * HOUR]);
     await scene.play(async (handle) => {
       await environment.sleep(SOON);
@@ -266,7 +266,7 @@ describe('a waiting batch', () => {
     expectAt(scene.timesOf('applyItems').at(-1), 3 * HOUR + SOON);
   });
 
-  test('suspended while ready items are carried out, leaves the rest, whose deadlines run on', async () => {
+  test('that is suspended while ready items are applied leaves the rest, whose deadlines run on', async () => {
     const scene = new Scene([24 * HOUR, 2 * HOUR]);
     await scene.play(async (handle) => {
       await environment.sleep(HOUR);
@@ -289,7 +289,7 @@ describe('a waiting batch', () => {
     expect(scene.timesOf('expireItems')).toEqual([]);
   });
 
-  test('asks again for due items that another batch carries out, not in a hurry', async () => {
+  test('tries to expire due items again that another batch applies, at growing intervals', async () => {
     const scene = new Scene([HOUR]);
     scene.claimed = 3;
     await scene.play();
@@ -298,7 +298,7 @@ describe('a waiting batch', () => {
     for (const [n, at] of times.slice(1).entries()) expect(at - (times[n] ?? 0)).toBeGreaterThanOrEqual(500);
   });
 
-  test('ends where looking fails for a reason of ours', async () => {
+  test('ends if a check fails because of a bug', async () => {
     const scene = new Scene([24 * HOUR]);
     scene.fails = 'lookForDependencies';
     await scene.play();
@@ -307,7 +307,7 @@ describe('a waiting batch', () => {
 });
 
 describe('a small batch', () => {
-  test('is planned and ended again, by tasks of their own, where a server fails it inside the workflow task', async () => {
+  test('is planned and finished by separate tasks if a server fails inside the workflow task', async () => {
     const scene = new Scene([HOUR]);
     scene.ready.add(0);
     scene.failsOnce.add('planBatch').add('finishBatch');
@@ -325,15 +325,15 @@ describe('a small batch', () => {
   });
 });
 
-describe('what has come of a batch', () => {
-  test('is known to the workflow where all items succeed at once', async () => {
+describe('the result of a batch', () => {
+  test('is known to the workflow if all items succeed at once', async () => {
     const scene = new Scene([HOUR, HOUR]);
     scene.ready.add(0).add(1);
     await scene.play();
     expect(scene.succeeded).toBe(2);
   });
 
-  test('is left to what is stored where one has waited', async () => {
+  test('is taken from the store if an item has waited', async () => {
     const scene = new Scene([HOUR, HOUR]);
     scene.ready.add(0);
     await scene.play(async (handle) => {
@@ -345,7 +345,7 @@ describe('what has come of a batch', () => {
     expect(scene.succeeded).toBeUndefined();
   });
 
-  test('is left to what is stored where one has waited for a delivery that died', async () => {
+  test('is taken from the store if an item has waited in an attempt that died', async () => {
     const scene = new Scene([HOUR]);
     scene.ready.add(0);
     scene.hasWaited = true;
@@ -356,7 +356,7 @@ describe('what has come of a batch', () => {
 });
 
 describe('a batch continued as new', () => {
-  test('plans nothing again, looks once, and keeps the deadlines of before', async () => {
+  test('plans nothing again, checks once, and keeps its deadlines', async () => {
     const scene = new Scene([HOUR, 24 * HOUR]);
     await scene.play(async (handle) => {
       expect(await handle.query(statusQuery)).toMatchObject({ status: 'waiting', counts: { queued: 0, pending: 2 } });
@@ -368,7 +368,7 @@ describe('a batch continued as new', () => {
     expectAt(scene.timesOf('expireItems')[1], 24 * HOUR);
   });
 
-  test('finds what came in the moment between', async () => {
+  test('finds resources that appeared in between', async () => {
     const scene = new Scene([24 * HOUR]);
     scene.ready.add(0);
     await scene.play(undefined, {});

@@ -12,7 +12,7 @@ const sumOf = (state: BatchState): number => Object.values(state.summary().count
 const pendingAt = (expiresAt: number, ...indexes: number[]) => ({ expiresAt, indexes });
 
 describe('the state of a batch', () => {
-  test('is queued, then processing, then waiting where only pending items are left', () => {
+  test('is queued, then processing, then waiting if only pending items are left', () => {
     const state = new BatchState({ total: 2 });
     expect(state.summary()).toMatchObject({ status: 'queued', counts: { queued: 2 } });
     state.started = true;

@@ -8,7 +8,7 @@ import { Drover } from '../harness/drover.ts';
 import { acceptedUpload, withTimeForResult } from '../harness/left-behind.ts';
 
 /**
- * What suspend, cancel and retry leave in histories is replayed as soon as it is there. With `RECORD_HISTORIES=1` it is also
+ * Histories of suspended, cancelled and retried batches are replayed as soon as they exist. With `RECORD_HISTORIES=1` they are also
  * stored in test/histories, for later versions of the workflow.
  */
 

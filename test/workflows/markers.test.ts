@@ -5,13 +5,13 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { alteredWorkflows } from './altered-workflows.ts';
 
 /**
- * Each change of what workflows do is behind a marker (`patched`). Of each marker there is a history of either side: one that has
- * it, and one that comes by the place and does not have it, as its worker was of the version before. `RECORD_HISTORIES=1` records
+ * Each change of what workflows do is behind a marker (`patched`). For each marker there are two histories: one that has
+ * it, and one that reaches the same place without it, because its worker had the version before. `RECORD_HISTORIES=1` records
  * those of `record-marker-histories.ts`.
  */
 
 const FOLDER = new URL('../histories/', import.meta.url);
-/** Recorded otherwise: by the workflows of that time. */
+/** Recorded in another way: by the workflows of that time. */
 const BEFORE: Readonly<Record<string, string>> = {
   'termination-task-queue': 'terminate-on-the-common-task-queue.json',
   'decides-by-next-step': 'before-stores-its-cancellation.json',
@@ -54,7 +54,7 @@ beforeAll(async () => {
   await recordMarkerHistories(FOLDER);
 }, TEST_MS);
 
-test('every marker of the workflows is known here', async () => {
+test('every marker of the workflows is listed here', async () => {
   const { path, markers } = await alteredWorkflows('markers', () => undefined);
   paths.push(path);
   expect(new Set(MARKERS)).toEqual(markers);
@@ -62,7 +62,7 @@ test('every marker of the workflows is known here', async () => {
 });
 
 test.each([...new Set(MARKERS)])(
-  '%s: a history has it, and one from before comes by its place without it',
+  '%s: one history has it, and an earlier one reaches its place without it',
   { timeout: TEST_MS },
   async (marker) => {
     const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));

@@ -5,14 +5,14 @@ import { type NextStep, nextStep, type Situation } from '../../workflows/next-st
 type Change = Partial<Omit<Situation, 'running' | 'plan' | 'pending'>> & {
   readonly running?: Partial<Situation['running']>;
   readonly plan?: Partial<Situation['plan']>;
-  /** With deadlines, by index. */
+  /** Deadlines of items by index. */
   readonly pending?: Partial<Situation['pending']> & { readonly deadlines?: readonly number[] };
 };
 
 const NOW = 10_000;
 const WORK = { kind: 'items', indexes: [1, 2] } as const;
 
-/** A batch whose plan is done and of which nothing is pending, changed. */
+/** A batch whose plan is done and which has no pending items, with changes. */
 function situation({ running, plan, pending: { deadlines = [], ...pending } = {}, ...rest }: Change): Situation {
   const indexes = [...deadlines.keys()];
   return {
@@ -55,7 +55,7 @@ describe('the next step of a batch', () => {
     ['work is planned', { plan: toApply }, { kind: 'apply', work: WORK }],
     ['as much runs as may', { plan: toApply, running: { apply: 3 } }, { kind: 'wait' }],
     [
-      'its activities have left work, and no signal has said why',
+      'its activities have left work, and no signal has given the reason',
       { plan: { ...toApply, notBefore: NOW + 250 } },
       { kind: 'wait', until: NOW + 250 },
     ],
@@ -65,7 +65,7 @@ describe('the next step of a batch', () => {
     ['items wait', { pending: waiting }, { kind: 'wait', until: NOW + 500, reason: 'deadline of 1 pending item' }],
     ['a hint has come', { pending: { ...waiting, woken: true } }, { kind: 'check', indexes: [0, 1] }],
     [
-      'a hint has come to a suspended batch',
+      'a suspended batch has received dependenciesAvailable',
       { pending: { ...waiting, woken: true }, suspended: true },
       { kind: 'wait' },
     ],
@@ -82,19 +82,19 @@ describe('the next step of a batch', () => {
     ],
     ['an item is due', { pending: due }, { kind: 'check', indexes: [0, 1] }],
     [
-      'an item is due and a check that began before has not found it',
+      'an item is due and a check that began before its deadline has not found it ready',
       { pending: { ...due, checkedAt: NOW - 501 } },
       { kind: 'check' },
     ],
     [
-      'an item is due and a check that began since has not found it ready',
+      'an item is due and a check that began after its deadline has not found it ready',
       { pending: { ...due, checkedAt: NOW - 500 } },
       { kind: 'expire', indexes: [0], asOf: NOW },
     ],
     ['an item of a suspended batch is due', { pending: due, suspended: true }, { kind: 'expire', indexes: [0] }],
     ['due items are being expired', { pending: { ...due, checkedAt: NOW }, running: { expire: 1 } }, { kind: 'wait' }],
     [
-      'another batch applies what is due',
+      'another batch applies the due items',
       { pending: { ...due, checkedAt: NOW, expireNotBefore: NOW + 500 } },
       { kind: 'wait', until: NOW + 500 },
     ],
@@ -116,7 +116,7 @@ describe('the next step of a batch', () => {
     expect(nextStep(situation(change), NOW)).toMatchObject(step);
   });
 
-  test('a suspended, long or full batch waits for what has begun, without a timer of its own', () => {
+  test('a batch that is suspended, has to continue as new or runs as much as it may waits for running work, without a timer', () => {
     for (const change of [{ suspended: true }, { isLong: true }, { running: { apply: 3 } }]) {
       const step = nextStep(situation({ plan: toApply, ...change, running: { apply: 3 } }), NOW);
       expect(step).toEqual({ kind: 'wait', reason: expect.any(String) });

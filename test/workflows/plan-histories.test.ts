@@ -17,7 +17,7 @@ import { Drover } from '../harness/drover.ts';
 import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
 
 /**
- * Batches that continue as new in the middle of their plan. Their histories are replayed as soon as they are there, and with
+ * Batches that continue as new in the middle of their plan. Their histories are replayed as soon as they exist, and with
  * `RECORD_HISTORIES=1` stored in test/histories, for later versions of the workflow.
  */
 const MAX_EVENTS = 40;
@@ -42,7 +42,7 @@ const handleOf = (id: string, runId?: string) => drover.services.client.workflow
 const towns = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
 
-/** What an execution was started with. */
+/** The input that an execution was started with. */
 function startOf(history: History) {
   const attributes = history.events?.[0]?.workflowExecutionStartedEventAttributes;
   const payload = attributes?.input?.payloads?.[0];
@@ -60,7 +60,7 @@ async function expectReplays(name: string, id: string, runId: string): Promise<v
   await Worker.runReplayHistory({ workflowBundle }, history, batchWorkflowId(id));
 }
 
-/** A batch that is suspended in the middle of its plan, and the execution that it is left by. */
+/** A batch that is suspended in the middle of its plan, and the execution that it continues as new from. */
 async function suspendInItsPlan(prefix: string): Promise<{ id: string; before: BatchView; runId: string }> {
   const { reached, open } = drover.holdAt('inserted');
   const id = await drover.upload('town', towns(prefix, 20));
@@ -74,7 +74,7 @@ async function suspendInItsPlan(prefix: string): Promise<{ id: string; before: B
   return { id, before, runId };
 }
 
-test('suspended in the middle of its plan, it continues as new, suspended, with what is left, and keeps its counts', async () => {
+test('suspended in the middle of its plan, it continues as new, suspended, with its remaining work, and keeps its counts', async () => {
   const { id, before, runId } = await suspendInItsPlan('middle');
   const after = await drover.until(id, (batch) => batch.source === 'workflow');
   expect(after).toMatchObject({ suspended: true, status: 'processing' });
@@ -88,7 +88,7 @@ test('suspended in the middle of its plan, it continues as new, suspended, with 
   await expectReplays('resumed-in-its-plan', id, (await handleOf(id).describe()).runId);
 });
 
-test('a worker that does not know what is left plans that anew: nothing is lost or done twice', async () => {
+test('a worker that does not know the field of remaining work plans again: nothing is lost or applied twice', async () => {
   const { id } = await suspendInItsPlan('mixed');
   const history = await handleOf(id).fetchHistory();
   const { input } = startOf(history);
@@ -110,7 +110,7 @@ test('a worker that does not know what is left plans that anew: nothing is lost 
   });
 });
 
-test('a plan of many activities goes through many executions, each item once', async () => {
+test('a plan of many activities continues through many executions, and applies each item once', async () => {
   const id = await drover.upload('town', towns('long', 120));
   expect(await drover.ended(id)).toMatchObject({
     status: 'success',

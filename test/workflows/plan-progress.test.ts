@@ -43,7 +43,7 @@ test('work that a halted activity has left is the next work again, after a pause
   expect(pauses).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
 });
 
-test('the signal that says why work was left ends the pause, and work that is done resets it', () => {
+test('the signal with the reason why work was left ends the pause, and finished work resets it', () => {
   const plan = planned([[items(0), items(1)]]);
   plan.begin();
   plan.applied(items(0), NOW);
@@ -79,7 +79,7 @@ test('an outdated plan begins nothing more, and is made again from its start whe
   expect([plan.isOutdated, plan.links, plan.nextWork]).toEqual([false, 'after', items(1)]);
 });
 
-test('the plan goes through continue-as-new: what is left, where it goes on, and that it is outdated', () => {
+test('the plan goes through continue-as-new: its remaining work, its position, and that it is outdated', () => {
   const left = planned([[items(0), items(1)], [items(2)]], { next: 5, links: 'x' });
   left.begin();
   left.applied(null, NOW);

@@ -6,11 +6,11 @@ import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
 
 const WAIT = { dependencyWaitTimeout: 3600 };
 const MAX_EVENTS = 40;
-/** Of few items, so that an upload has several stages and activities. */
+/** Few items for each activity, so that an upload has several stages and activities. */
 const RESOURCES_PER_ACTIVITY = '10';
 const node = (externalId: string, ...next: string[]) => ({ externalId, next });
 
-/** Plays some batches and writes the histories of their workflows to files of this folder, over those that are there. */
+/** Runs some batches and writes the histories of their workflows to files of this folder, replacing earlier ones. */
 export async function recordHistories(folder: URL): Promise<void> {
   const temporal = await startTemporalOfSmallHistories(MAX_EVENTS);
   const drover = await Drover.start({
@@ -30,7 +30,7 @@ export async function recordHistories(folder: URL): Promise<void> {
   }
 }
 
-/** Name of the file, batch, and the run where it is not the latest. */
+/** Name of the file, batch, and the run if it is not the latest. */
 type Recorded = readonly (readonly [name: string, batchId: string, runId?: string])[];
 
 async function playUpload(drover: Drover): Promise<Recorded> {
@@ -77,7 +77,7 @@ async function playExpiry(drover: Drover): Promise<Recorded> {
   return [['expired', id]];
 }
 
-/** Of process instances that are not there, in two seeds. */
+/** Terminates process instances that do not exist, in two seeds. */
 async function playTermination(drover: Drover): Promise<Recorded> {
   const response = await drover.app.request('/engine-rest/process-instance/delete', {
     method: 'POST',

@@ -15,26 +15,26 @@ import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
 import { alteredWorkflows } from './altered-workflows.ts';
 
 const MAX_EVENTS = 40;
-/** What a usual server suggests a new execution after. */
+/** Number of events after which a usual server suggests a new execution. */
 const USUAL_EVENTS = 4_096;
-/** Signals that a workflow takes before it continues as new by itself. */
+/** Signals that a workflow accepts before it continues as new by itself. */
 const SIGNALS = 1_000;
 const SIGNALS_AT_ONCE = 50;
 
 const towns = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, name: 'Town' }));
 
-/** A Drover whose worker carries out workflows of one version. */
+/** A Drover whose worker runs workflows of one version. */
 interface Played {
   readonly drover: Drover;
   readonly bundle: string;
 }
 
-/** What a batch does for a marker to be met. @returns the batch, and the execution that has met it. */
+/** Runs a batch that meets a marker. @returns the batch, and the execution that has met it. */
 type Play = (played: Played) => Promise<{ id: string; runId: string }>;
 
 /**
- * Plays for each marker what meets it, by workflows that know it and by those of the version before, and writes the histories to
+ * For each marker runs a batch that meets it, by workflows that have the marker and by those of the version before, and writes the histories to
  * `marker-….json` and `before-….json` of a folder.
  */
 export async function recordMarkerHistories(folder: URL): Promise<void> {
@@ -68,7 +68,7 @@ const handleOf = ({ services }: Drover, id: string, runId?: string) =>
 
 const runOf = async (drover: Drover, id: string): Promise<string> => (await handleOf(drover, id).describe()).runId;
 
-/** Of more activities than an execution may have events. */
+/** A batch of more activities than an execution may have events. */
 const playLongPlan: Play = async ({ drover }) => {
   const id = await drover.upload('town', towns('long', 40));
   await drover.ended(id);
@@ -76,7 +76,7 @@ const playLongPlan: Play = async ({ drover }) => {
   return { id, runId: executions[0] ?? '' };
 };
 
-/** Cancelled by the signal of a program while activities are at work. */
+/** A batch that is cancelled by the signal of a program while activities are at work. */
 const playCancel: Play = async ({ drover }) => {
   let [begin, open] = [(): void => undefined, (): void => undefined];
   const begun = new Promise<void>((resolve) => (begin = resolve));
@@ -100,7 +100,7 @@ const playCancel: Play = async ({ drover }) => {
   return { id, runId: await runOf(drover, id) };
 };
 
-/** Begun with what an execution before has planned and left. */
+/** A batch that begins with the plan and the remaining work of an earlier execution. */
 const playLeft: Play = async ({ drover }) => {
   const total = 8;
   const id = await acceptedUpload(drover, 'town', towns('left', total));
@@ -138,9 +138,11 @@ const playLeft: Play = async ({ drover }) => {
   return { id, runId: await runOf(drover, id) };
 };
 
-/** Signalled a thousand times while no worker is there. */
+/** A batch that is signalled a thousand times while no worker runs. */
 const playSignals: Play = async ({ drover, bundle }) => {
-  const id = await drover.upload('town', [{ externalId: 'told', near: 'nowhere' }], { dependencyWaitTimeout: 3600 });
+  const id = await drover.upload('town', [{ externalId: 'signalled', near: 'nowhere' }], {
+    dependencyWaitTimeout: 3600,
+  });
   await drover.waiting(id);
   const runId = await runOf(drover, id);
   const handle = handleOf(drover, id);

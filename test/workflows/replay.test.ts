@@ -6,9 +6,9 @@ import { beforeAll, describe, expect, inject, test } from 'vitest';
 const isRecording = process.env.RECORD_HISTORIES === '1';
 
 /**
- * Histories of batches, as they were recorded: what runs in some installation now must still replay under the workflows as they
- * are here. After a change that is meant to break with them, before the first release: `RECORD_HISTORIES=1 npx vitest run
- * test/workflows/replay.test.ts` records ours anew.
+ * Recorded histories of batches: the executions of existing installations must still replay under the present
+ * workflows. After a change that breaks them on purpose, before the first release: `RECORD_HISTORIES=1 npx vitest run
+ * test/workflows/replay.test.ts` records them anew.
  */
 const FOLDER = new URL('../histories/', import.meta.url);
 const files = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
@@ -51,7 +51,7 @@ describe('a history does not replay', () => {
     return history;
   }
 
-  test('in which another activity was scheduled than would be now', async () => {
+  test('in which another activity was scheduled than the workflow would schedule', async () => {
     const history = doctored(
       ({ eventType }) => eventType === 'EVENT_TYPE_ACTIVITY_TASK_SCHEDULED',
       (text) => text.replace('applyItems', 'applyOthers'),
@@ -59,7 +59,7 @@ describe('a history does not replay', () => {
     await expect(replay(history)).rejects.toThrow(DeterminismViolationError);
   });
 
-  test('in which a plan gave more work than was carried out', async () => {
+  test('in which a plan contained more work than was run', async () => {
     const moreWork = (text: string): string =>
       text.replace(/(?<="result":.*"data": ?)"([^"]+)"/, (_, data: string) => {
         const plan = JSON.parse(Buffer.from(data, 'base64').toString());

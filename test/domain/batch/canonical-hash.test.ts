@@ -12,18 +12,18 @@ test('two values share a hash exactly if they are the same JSON', () => {
   fc.assert(fc.property(anyJson, (a) => same(a, JSON.parse(canonicalText(a)))));
 });
 
-test('what they are about tells them apart', () => {
+test('hashes for different purposes differ', () => {
   expect(canonicalHash(['a'], {})).not.toBe(canonicalHash(['b'], {}));
   expect(canonicalHash(['a', 'b'], {})).not.toBe(canonicalHash(['ab'], {}));
 });
 
-test('the order of members does not count, and names that mean something to JavaScript are names', () => {
+test('the order of members does not count, and names that have a meaning in JavaScript are ordinary names', () => {
   const hash = (text: string) => canonicalHash([], JSON.parse(text));
   expect(hash('{"b":1,"a":{"__proto__":1,"10":2,"9":3}}')).toBe(hash('{"a":{"9":3,"10":2,"__proto__":1},"b":1}'));
   expect(hash('{"__proto__":1}')).not.toBe(hash('{"__proto__":2}'));
 });
 
-test('is not stopped by depth', () => {
+test('values of any depth are hashed', () => {
   const deep = (inner: string) => JSON.parse(`${'[{"a":'.repeat(100_000)}${inner}${'}]'.repeat(100_000)}`);
   expect(canonicalHash([], deep('1'))).toBe(canonicalHash([], deep('1.0')));
   expect(canonicalHash([], deep('1'))).not.toBe(canonicalHash([], deep('2')));

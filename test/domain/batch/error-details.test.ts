@@ -17,7 +17,7 @@ test('a batch shows the messages of its first 100 items with errors, and no more
   expect(Object.keys(details)).toEqual(Array.from({ length: 100 }, (_, n) => String(2 * n + 1)));
 });
 
-test('several messages of one item are one, of bounded length', () => {
+test('several messages of one item are joined to one of bounded length', () => {
   const details: ErrorDetails = {};
   addErrorDetails(details, [failed(3, 'a', 'b'), failed(4, 'x'.repeat(5000), 'y')]);
   expect(details[3]).toBe('a; b');

@@ -4,7 +4,7 @@ import { type PlannedItem, planStages, resourcesPerActivity, type Stage } from '
 import { BODIES_PER_PAGE } from '../../../store/items/item-pages.ts';
 import { cpuMs } from '../../../testkit/measure.ts';
 
-/** Up to 40 items over few keys (so that some repeat), some without a key, with references in and out of the batch. */
+/** Up to 40 items over few keys (so that some repeat), some without a key, with references inside and outside of the batch. */
 const batches: fc.Arbitrary<PlannedItem[]> = fc
   .array(
     fc.record({
@@ -33,7 +33,7 @@ function chain(length: number): PlannedItem[] {
 
 interface Place {
   readonly stage: number;
-  /** Number of the chunk over all stages. */
+  /** Numbers of the chunks, counted over all stages. */
   readonly chunk: number;
   readonly position: number;
 }
@@ -50,7 +50,7 @@ function placesOf(stages: readonly Stage[]): Map<number, Place> {
   return places;
 }
 
-/** Naive: key -> every key of the batch that it reaches by one reference or more. */
+/** Naive: for each key all keys of the batch that it reaches by one or more references. */
 function reachOf(items: readonly PlannedItem[]): Map<string, Set<string>> {
   const present = new Set(items.map(({ key }) => key));
   const direct = (key: string): string[] =>
@@ -65,7 +65,7 @@ function reachOf(items: readonly PlannedItem[]): Map<string, Set<string>> {
   return reach;
 }
 
-/** Says whether two keys have to share a chunk: they are the same, or each reaches the other. */
+/** Whether two keys have to share a chunk: they are the same, or each reaches the other. */
 function inOneCycle(items: readonly PlannedItem[]): (a: string | null, b: string | null) => boolean {
   const reach = reachOf(items);
   return (a, b) =>
@@ -99,7 +99,7 @@ describe('stages of a batch', () => {
     );
   });
 
-  test('what an item refers to stands in an earlier stage, or before it in its chunk, or in a cycle with it', () => {
+  test('the target of a reference is in an earlier stage, or before it in its chunk, or in a cycle with it', () => {
     fc.assert(
       fc.property(batches, sizes, (items, size) => {
         const places = placesOf(planStages(items, size));
@@ -119,7 +119,7 @@ describe('stages of a batch', () => {
     );
   });
 
-  test('a chunk is larger than the size only where it is one key or one cycle, and neither stage nor chunk is empty', () => {
+  test('a chunk is larger than the size only if it is one key or one cycle, and neither stage nor chunk is empty', () => {
     fc.assert(
       fc.property(batches, sizes, (items, size) => {
         const together = inOneCycle(items);
@@ -136,7 +136,7 @@ describe('stages of a batch', () => {
     );
   });
 
-  test('two chunks of a stage that follow each other would not fit into one', () => {
+  test('two consecutive chunks of a stage would not fit into one', () => {
     fc.assert(
       fc.property(batches, sizes, (items, size) => {
         for (const stage of planStages(items, size)) {
@@ -154,11 +154,11 @@ describe('stages of a batch', () => {
     expect(planStages([], 3)).toEqual([]);
   });
 
-  test('indexes need not start at 0 nor come in order', () => {
+  test('indexes need neither start at 0 nor be in order', () => {
     expect(planStages([item(12, 'c'), item(7, 'b'), item(9, 'a', 'c')], 2)).toEqual([[[7], [12, 9]]]);
   });
 
-  test('self-references and references of an item to its own key do not divide it from itself', () => {
+  test('self-references and references of an item to its own key do not split it', () => {
     expect(planStages([item(0, 'a', 'a'), item(1, 'b'), item(2, 'a', 'a')], 10)).toEqual([[[0, 2, 1]]]);
   });
 
@@ -168,7 +168,7 @@ describe('stages of a batch', () => {
     expect(stages.flat(2)).toEqual(Array.from({ length: 1000 }, (_, at) => 999 - at));
   });
 
-  test('two chains run side by side', () => {
+  test('two chains are planned side by side', () => {
     const items = Array.from({ length: 200 }, (_, index) => item(index, `k${index}`, `k${index + 2}`));
     expect(planStages(items, 50).map((stage) => stage.map((chunk) => chunk.length))).toEqual([
       [50, 50],
@@ -176,25 +176,25 @@ describe('stages of a batch', () => {
     ]);
   });
 
-  test('many items below one go in the stage after it, side by side', () => {
+  test('many items that refer to one are in the stage after it, side by side', () => {
     const items = [item(0, 'root'), ...Array.from({ length: 100 }, (_, at) => item(at + 1, `leaf${at}`, 'root'))];
     const stages = planStages(items, 25);
     expect(stages.map((stage) => stage.length)).toEqual([1, 4]);
     expect(stages[1]?.[0]?.slice(0, 3)).toEqual([1, 2, 3]);
   });
 
-  test('a narrow level above a wide one does not slip into the chunk below it', () => {
+  test('a narrow level above a wide one does not share a chunk with it', () => {
     const leaves = [1, 2, 3, 4].map((index) => item(index, `k${index}`, 'root'));
     const items = [item(0, 'root'), ...leaves, item(5, 'top', 'k1', 'k4')];
     expect(planStages(items, 3)).toEqual([[[0]], [[1, 2, 3], [4]], [[5]]]);
   });
 
-  test('what is equally deep keeps the order of the batch', () => {
+  test('items of equal depth keep the order of the batch', () => {
     const leaves = [3, 1, 4, 2].map((index) => item(index, `k${index}`, 'root'));
     expect(planStages([...leaves, item(0, 'root')], 10)).toEqual([[[0, 1, 2, 3, 4]]]);
   });
 
-  test('a cycle larger than the size is one chunk of its own', () => {
+  test('a cycle larger than the size is one chunk', () => {
     const ring = Array.from({ length: 30 }, (_, index) => item(index, `k${index}`, `k${(index + 1) % 30}`));
     const [first, ...rest] = planStages([...ring, item(30, 'alone')], 10);
     expect(first?.map((chunk) => chunk.length)).toEqual([30, 1]);
@@ -207,7 +207,7 @@ describe('stages of a batch', () => {
 });
 
 describe('resources per activity', () => {
-  test('a thousand go to an activity, twenty pages of outcomes', () => {
+  test('one activity applies a thousand, twenty pages of outcomes', () => {
     expect(resourcesPerActivity()).toBe(1000);
     expect(resourcesPerActivity() % BODIES_PER_PAGE).toBe(0);
   });
@@ -218,20 +218,20 @@ describe('resources per activity', () => {
       size,
     ).flat();
 
-  test('fewer go where they refer to thousands, one at least', () => {
+  test('one activity applies fewer if they refer to thousands, but at least one', () => {
     const sizes = (count: number, each: number) => chunksOf(Array(count).fill(each)).map((chunk) => chunk.length);
     expect(sizes(1000, 5)).toEqual([1000]);
     expect(sizes(1000, 20)).toEqual([250, 250, 250, 250]);
     expect(sizes(3, 10_000)).toEqual([1, 1, 1]);
   });
 
-  test('an item of thousands of references takes no place from many that have few, nor do they share its activity', () => {
+  test('an item with thousands of references does not reduce the chunks of items with few, and does not share an activity with them', () => {
     const lookups = [...Array(500).fill(1), 10_000, ...Array(500).fill(1), 4_000, ...Array(400).fill(1)];
     const sums = chunksOf(lookups).map((chunk) => chunk.reduce((sum, index) => sum + (lookups[index] ?? 0), 0));
     expect(sums).toEqual([500, 10_000, 500, 4_200, 200]);
   });
 
-  test('a few of resources that are large as they are stored', () => {
+  test('one activity applies only a few resources that are large as stored', () => {
     const items = Array.from({ length: 1000 }, (_, index) => ({
       index,
       key: `${index}`,
@@ -244,7 +244,7 @@ describe('resources per activity', () => {
     expect(sizes).toEqual([2, 2, 2, 2, 127, 865]);
   });
 
-  test('a configured number wins', () => {
+  test('a configured number takes precedence', () => {
     expect(resourcesPerActivity(500)).toBe(500);
     expect(chunksOf(Array(4).fill(3), 1)).toEqual([[0], [1], [2], [3]]);
   });

@@ -5,8 +5,8 @@ import { selfSupporting, type Waiter } from '../../../domain/batch/self-supporti
 const waiter = (key: string, ...missing: string[]): Waiter => ({ key, missing });
 const keysOf = (waiters: Iterable<Waiter>): string[] => [...waiters].map(({ key }) => key);
 
-describe('the waiters that support each other', () => {
-  test('are those whose needs are present or met by another one, cycles included', () => {
+describe('the pending items that support each other', () => {
+  test('are those whose references are present or created by another one, cycles included', () => {
     const waiters = [
       waiter('a', 'b'),
       waiter('b', 'a'),
@@ -18,7 +18,7 @@ describe('the waiters that support each other', () => {
     expect(keysOf(selfSupporting(waiters, new Set(['there'])))).toEqual(['a', 'b', 'c', 'f']);
   });
 
-  test('lose a key only with the last one who provides it', () => {
+  test('lose a key only with the last item that creates it', () => {
     const waiters = [waiter('a', 'nowhere'), waiter('a', 'there'), waiter('b', 'a')];
     expect(keysOf(selfSupporting(waiters, new Set(['there'])))).toEqual(['a', 'b']);
   });

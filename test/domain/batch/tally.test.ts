@@ -22,7 +22,7 @@ test('a tally counts each item once by status and action, and once for each of i
   });
 });
 
-test('sums grow by what is added, and shrink by what is taken away', () => {
+test('sums grow by added tallies, and shrink by subtracted ones', () => {
   const sums: Partial<Record<'a' | 'b', number>> = { a: 1 };
   addInto(sums, { a: 2, b: 3 });
   expect(sums).toEqual({ a: 3, b: 3 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BoundedCache } from '../../../domain/collections/bounded-cache.ts';
 
 describe('a bounded cache', () => {
-  it('lets a group push out its own entries only, least recently used first', () => {
+  it("evicts only a group's own entries, least recently used first", () => {
     const cache = new BoundedCache<number>({ bytes: 100, bytesPerGroup: 30 });
     cache.set('quiet', 'q', 0, 20);
     for (let n = 0; n < 3; n++) cache.set('busy', `b${n}`, n, 10);
@@ -12,7 +12,7 @@ describe('a bounded cache', () => {
     expect(['q', 'b0', 'b1', 'b2', 'b3'].map((key) => cache.get(key))).toEqual([0, 0, undefined, 2, 3]);
   });
 
-  it('takes from the group that holds most where all of it is full', () => {
+  it('evicts from the largest group if the whole cache is full', () => {
     const cache = new BoundedCache<number>({ bytes: 40, bytesPerGroup: 30 });
     cache.set('small', 's', 0, 10);
     cache.set('large', 'l1', 1, 15);
@@ -21,7 +21,7 @@ describe('a bounded cache', () => {
     expect(['s', 'l1', 'l2', 'n'].map((key) => cache.get(key))).toEqual([0, undefined, 2, 3]);
   });
 
-  it('stays within its limits, but for one entry that is larger than them', () => {
+  it('stays within its limits, except for one entry that is larger than they are', () => {
     const step = fc.record({ group: fc.nat(4), key: fc.nat(20), bytes: fc.integer({ min: 1, max: 20 }) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {

@@ -4,7 +4,7 @@ import { stronglyConnectedComponents } from '../../../domain/collections/compone
 
 type Graph = ReadonlyMap<string, readonly string[]>;
 
-/** Up to 12 nodes, each with edges to nodes, itself and strangers. */
+/** Up to 12 nodes, each with edges to nodes, itself and keys outside of the graph. */
 const graphs: fc.Arbitrary<Graph> = fc
   .array(fc.array(fc.nat(14), { maxLength: 4 }), { maxLength: 12 })
   .map((edges) => new Map(edges.map((targets, node) => [`n${node}`, targets.map((target) => `n${target}`)])));
@@ -49,7 +49,7 @@ describe('strongly connected components', () => {
     );
   });
 
-  test('repeated nodes count once and strangers are left out', () => {
+  test('repeated nodes count once and keys outside of the graph are left out', () => {
     expect(stronglyConnectedComponents(['a', 'a'], () => ['a', 'stranger'])).toEqual([['a']]);
     expect(stronglyConnectedComponents([], () => ['a'])).toEqual([]);
   });

@@ -9,18 +9,18 @@ function* counting(done: number[]): Computation<string> {
   return 'counted';
 }
 
-test('a computation comes to the same in turns as at once', async () => {
+test('a computation has the same result in slices as at once', async () => {
   const done: number[] = [];
-  let turns = 0;
+  let slices = 0;
   const result = await inSlices(counting(done), async () => {
-    turns += 1;
-    expect(done).toHaveLength(turns);
+    slices += 1;
+    expect(done).toHaveLength(slices);
   });
-  expect([result, turns]).toEqual(['counted', 3]);
+  expect([result, slices]).toEqual(['counted', 3]);
   expect(atOnce(counting([]))).toBe('counted');
 });
 
-test('what is thrown between two turns ends it there', async () => {
+test('an error that is thrown between two slices ends it there', async () => {
   const done: number[] = [];
   const late = new Error('late');
   const result = inSlices(counting(done), async () => {

@@ -8,7 +8,7 @@ const ids = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 300 }), fc.constan
 const keys = fc.tuple(fc.constantFrom('p/t/one/', 'p/t/two/', 'p/u/one/', ''), ids).map(([group, id]) => group + id);
 
 describe('numbers of identities', () => {
-  test('each has one, in the order in which they come, and it leads back', () => {
+  test('each identity has one, in the order of their arrival, and it leads back to the identity', () => {
     fc.assert(
       fc.property(fc.array(keys, { maxLength: 400 }), fc.array(keys), (added, others) => {
         const table = newTable();
@@ -24,7 +24,7 @@ describe('numbers of identities', () => {
     );
   });
 
-  test('memory is told of before it is taken, and what has been given back', () => {
+  test('memory is charged before it is allocated, and released memory is reported', () => {
     let held = 0;
     const table = newTable((bytes) => {
       held += bytes;
@@ -38,7 +38,7 @@ describe('numbers of identities', () => {
 });
 
 describe('keyed hashes', () => {
-  test('differ by key, by length, and by what they are about', () => {
+  test('differ by secret, by length, and by input', () => {
     const bytes = Uint8Array.from({ length: 64 }, (_, at) => at & 3);
     const hashes = new Set<number>();
     for (let length = 0; length <= 64; length++) {

@@ -4,7 +4,7 @@ import { type DeletionGraph, decideDeletion } from '../../../domain/delete/decid
 import { MAX_NAMED_REFERRERS } from '../../../domain/limits.ts';
 import { cpuMs } from '../../../testkit/measure.ts';
 
-/** Up to 14 resources with arrays of references (repeats, self-references, cycles, strangers), some of them targets. */
+/** Up to 14 resources with arrays of references (repeats, self-references, cycles, missing targets), some of them targets. */
 const graphs: fc.Arbitrary<DeletionGraph> = fc
   .array(fc.record({ references: fc.array(fc.nat(15), { maxLength: 3 }), target: fc.boolean() }), { maxLength: 14 })
   .map((resources) => ({
@@ -23,12 +23,12 @@ const shuffled = (graph: DeletionGraph): fc.Arbitrary<DeletionGraph> =>
       references: new Map(references.map(([key, to]) => [key, to.toReversed()])),
     }));
 
-/** Who of `among` refers to `key`, itself left out. */
+/** The members of `among` that refer to `key`, except `key` itself. */
 function referrersOf(key: string, { references }: DeletionGraph, among: (key: string) => boolean): string[] {
   return [...references].flatMap(([from, to]) => (from !== key && to.includes(key) && among(from) ? [from] : []));
 }
 
-/** Naive: takes out of the targets, one after the other, what something outside refers to, until nothing changes. */
+/** Naive: removes, one after the other, targets that something outside refers to, until nothing changes. */
 function naiveDeletion(graph: DeletionGraph): Set<string> {
   const deleted = new Set(graph.targets);
   for (;;) {
@@ -38,7 +38,7 @@ function naiveDeletion(graph: DeletionGraph): Set<string> {
   }
 }
 
-/** Naive: adds, one after the other, what refers to a member, until nothing changes. */
+/** Naive: adds, one after the other, resources that refer to a member, until nothing changes. */
 function naiveCascade(graph: DeletionGraph): Set<string> {
   const deleted = new Set(graph.targets);
   for (;;) {
@@ -55,7 +55,7 @@ const graphOf = (targets: string[], references: Record<string, string[]>): Delet
 });
 
 describe('decision of a delete', () => {
-  test('without cascade, the greatest set of targets goes to which nothing outside refers', () => {
+  test('without cascade, the largest set of targets is deleted to which nothing outside refers', () => {
     fc.assert(
       fc.property(graphs, (graph) => {
         const { stages, kept, cascaded } = decideDeletion(graph, false);
@@ -67,7 +67,7 @@ describe('decision of a delete', () => {
     );
   });
 
-  test('with cascade, the targets and all that refers to them go, and nothing is kept', () => {
+  test('with cascade, the targets and everything that refers to them are deleted, and nothing is kept', () => {
     fc.assert(
       fc.property(graphs, (graph) => {
         const { stages, kept, cascaded } = decideDeletion(graph, true);
@@ -108,7 +108,7 @@ describe('decision of a delete', () => {
     );
   });
 
-  test('a group goes right after the last of its referrers, so stages are as few as can be', () => {
+  test('a group is deleted right after the last of its referrers, so there are as few stages as possible', () => {
     fc.assert(
       fc.property(graphs, fc.boolean(), (graph, cascade) => {
         const { stages } = decideDeletion(graph, cascade);
@@ -123,7 +123,7 @@ describe('decision of a delete', () => {
     );
   });
 
-  test('nothing survives without a reason: a chain of survivors leads from what was not asked for to every kept target', () => {
+  test('nothing survives without a reason: a chain of survivors leads from a resource that was not requested to every kept target', () => {
     fc.assert(
       fc.property(graphs, (graph) => {
         const { stages, kept } = decideDeletion(graph, false);
@@ -153,11 +153,11 @@ describe('decision of a delete', () => {
     );
   });
 
-  test('what is asked for together counts together', () => {
+  test('resources that are requested together are decided together', () => {
     expect(decideDeletion(graphOf(['a', 'b'], { a: [], b: ['a'] }), false).stages).toEqual([[['b']], [['a']]]);
   });
 
-  test('what a resource that stays refers to stays', () => {
+  test('the target of a surviving resource stays', () => {
     const { stages, kept } = decideDeletion(graphOf(['a', 'b'], { a: [], b: ['a'], outside: ['b'] }), false);
     expect(stages).toEqual([]);
     expect([...kept]).toEqual([
@@ -172,7 +172,7 @@ describe('decision of a delete', () => {
     expect([...kept]).toEqual([['a', ['outside']]]);
   });
 
-  test('a cycle goes as one group, unless something outside refers to one of its members', () => {
+  test('a cycle is deleted as one group, unless something outside refers to one of its members', () => {
     const cycle = { a: ['b'], b: ['a'] };
     expect(decideDeletion(graphOf(['a', 'b'], cycle), false).stages).toEqual([[['a', 'b']]]);
     expect(decideDeletion(graphOf(['a', 'b'], { ...cycle, outside: ['a'] }), false).stages).toEqual([]);
@@ -180,7 +180,7 @@ describe('decision of a delete', () => {
     expect(decideDeletion(graphOf(['a'], cycle), true)).toMatchObject({ stages: [[['a', 'b']]], cascaded: 1 });
   });
 
-  test('an id asked for twice counts once', () => {
+  test('an id that is requested twice counts once', () => {
     expect(decideDeletion(graphOf(['a', 'a'], { a: [], b: ['a'] }), true)).toMatchObject({ cascaded: 1 });
   });
 

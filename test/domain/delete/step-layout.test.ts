@@ -25,7 +25,7 @@ const graphs: fc.Arbitrary<DeletionGraph> = fc
     ),
   }));
 
-/** Numbers resources in the order in which they have their references. */
+/** Numbers resources in the order of their references. */
 function numbered({ targets, references }: DeletionGraph) {
   const linked = new LinkedResources();
   for (const key of references.keys()) linked.keys.add(key);
@@ -38,7 +38,7 @@ function numbered({ targets, references }: DeletionGraph) {
 
 const inOrder = (size: number): Uint32Array => Uint32Array.from({ length: size }, (_, n) => n);
 
-/** Stages of steps of keys. */
+/** The keys of each step, by stage. */
 const named = ({ keys }: LinkedResources, { order, stages }: DeletionLayout): string[][][] =>
   stages.map((steps) =>
     steps.map(({ from, to }) => Array.from(order.subarray(from, to), (number) => keys.key(number))),
@@ -51,7 +51,7 @@ function laidOut(graph: DeletionGraph, cascade: boolean, size: number): string[]
 }
 
 describe('steps of a delete', () => {
-  test('each key stands in one step; what refers goes earlier than what it refers to, or with it', () => {
+  test('each key is in one step; a referrer is deleted earlier than its target, or with it', () => {
     fc.assert(
       fc.property(graphs, fc.boolean(), fc.integer({ min: 1, max: 8 }), (graph, cascade, size) => {
         const { stages } = decideDeletion(graph, cascade);
@@ -72,7 +72,7 @@ describe('steps of a delete', () => {
     );
   });
 
-  test('a step is larger than asked for only where one cycle is, and a cycle is never divided', () => {
+  test('a step is larger than requested only for one cycle, and a cycle is never divided', () => {
     fc.assert(
       fc.property(graphs, fc.integer({ min: 1, max: 8 }), (graph, size) => {
         const groups = decideDeletion(graph, true).stages.flat();
@@ -85,7 +85,7 @@ describe('steps of a delete', () => {
     );
   });
 
-  test('steps are as few as can be: none of a stage would have had room in the one before', () => {
+  test('there are as few steps as possible: no step of a stage would fit into the one before', () => {
     fc.assert(
       fc.property(graphs, fc.integer({ min: 1, max: 8 }), (graph, size) => {
         const groups = new Map(
@@ -102,7 +102,7 @@ describe('steps of a delete', () => {
     );
   });
 
-  test('within a stage, resources come in the order asked for', () => {
+  test('within a stage, resources are in the requested order', () => {
     const graph = {
       targets: ['r0', 'r1', 'r2', 'r3'],
       references: new Map([
@@ -134,8 +134,8 @@ describe('steps of a delete', () => {
   });
 });
 
-describe('reasons of what only the cascade deletes', () => {
-  test('are what it refers to and what goes, at least one, and what was asked for needs none', () => {
+describe('reasons of resources that only the cascade deletes', () => {
+  test('are the deleted resources that it refers to, at least one; requested resources need none', () => {
     fc.assert(
       fc.property(graphs, (graph) => {
         const { linked, isTarget } = numbered(graph);
@@ -163,7 +163,7 @@ describe('a million resources', () => {
     ['two references each', (n) => (n === 0 ? [] : [n >> 1, (n * 7919) % n])],
   ];
   test.each(shapes)(
-    '%s: decided and laid out in seconds, in turns, and known in less than 100 bytes each',
+    '%s: decided and laid out in seconds, in slices, with less than 100 bytes for each',
     (_shape, to) => {
       let bytes = 0;
       let most = 0;
@@ -175,16 +175,16 @@ describe('a million resources', () => {
         linked.keys.add(`default/default/0197a1b2-0000-7000-8000-000000000000/thing-${n}`);
       for (let n = 0; n < COUNT; n++) for (const target of to(n)) linked.addReference(n, target);
       const targets = new Uint8Array(COUNT).fill(1);
-      let turns = 0;
+      let slices = 0;
       const took = cpuMs(() => {
         const deciding = numberedDecision(linked, targets, false);
         let step = deciding.next();
-        for (; !step.done; step = deciding.next()) turns += 1;
+        for (; !step.done; step = deciding.next()) slices += 1;
         const { order } = atOnce(layOutDeletion(step.value, inOrder(COUNT), keysPerStep(COUNT)));
         expect(order).toHaveLength(COUNT);
       });
       expect(took).toBeLessThan(10_000);
-      expect(turns).toBeGreaterThan(100);
+      expect(slices).toBeGreaterThan(100);
       expect(most / COUNT).toBeLessThan(100);
     },
   );

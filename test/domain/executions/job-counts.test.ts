@@ -15,7 +15,7 @@ const layouts = fc.record({
   }),
 });
 
-/** What a plain reading of the promise gives: a job with a failed item has failed, one of which all are settled otherwise is completed. */
+/** The expected counts: a job with a failed item has failed, a job whose items are all terminal and not failed is completed. */
 function plainly({ total, options }: JobLayout, items: readonly ItemStatus[]): { completed: number; failed: number } {
   const counts = { completed: 0, failed: 0 };
   for (let from = 0; from < total; from += options.invocationsPerBatchJob) {
@@ -26,7 +26,7 @@ function plainly({ total, options }: JobLayout, items: readonly ItemStatus[]): {
   return counts;
 }
 
-test('jobs are counted by the outcomes of their items, in whatever order these come', () => {
+test('jobs are counted by the outcomes of their items, in any order', () => {
   fc.assert(
     fc.property(
       layouts,

@@ -3,7 +3,7 @@ import { OPEN } from '../../../domain/executions/process-instance-condition.ts';
 import { type ExecutionView, holds, renderVisibility } from '../../../domain/executions/visibility-condition.ts';
 import { toView } from '../../../services/executions/executions.ts';
 
-/** An execution ends with its close time and not before: one that is paused (Temporal 1.30) is alive. */
+/** An execution ends with its close time and not before: a paused execution (Temporal 1.30) is alive. */
 
 const seconds = (of: Date): { seconds: never } => ({ seconds: (of.getTime() / 1000) as never });
 const view = (status: number, closeTime?: Date): ExecutionView =>
@@ -17,7 +17,7 @@ const view = (status: number, closeTime?: Date): ExecutionView =>
 const RUNNING = 1;
 const COMPLETED = 2;
 const PAUSED = 8;
-/** One that a later server has. */
+/** A status that a later server may have. */
 const UNKNOWN = 99;
 
 test.each([
@@ -35,6 +35,6 @@ test.each([
   expect(holds(OPEN, view(status, new Date(1_000)))).toBe(false);
 });
 
-test('visibility is asked by the close time too, not by a list of states', () => {
+test('visibility queries use the close time too, not a list of states', () => {
   expect(renderVisibility(OPEN)).toEqual({ query: 'CloseTime IS NULL', exact: true });
 });

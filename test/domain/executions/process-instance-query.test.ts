@@ -138,7 +138,7 @@ describe('a process instance query', () => {
     expect(faultOf(query)).toEqual({ type: 'InvalidRequestException', message, code: null, status: 400 });
   });
 
-  it("says what the engine's core says about variables", () => {
+  it('answers faults of variables as the engine does', () => {
     const nameless = { variables: [{ operator: 'eq', value: 1 }] };
     expect(faultOf(nameless)).toEqual({ type: 'NotValidException', message: 'name is null', code: 0, status: 400 });
     const ordered = { variables: [{ name: 'amount', operator: 'gt', value: null }] };
@@ -148,7 +148,7 @@ describe('a process instance query', () => {
     });
   });
 
-  it('takes no more values than a server can answer for', () => {
+  it('accepts no more values than a server can handle', () => {
     expect(faultOf({ processInstanceIds: Array.from({ length: 5_001 }, String) }).message).toBe(
       'processInstanceQuery.processInstanceIds has 5001 entries; it can have 5000',
     );
@@ -160,8 +160,8 @@ describe('a process instance query', () => {
   });
 });
 
-describe('what a caller may reach', () => {
-  it('is the tenant of its platform, or with platform scope the namespace', () => {
+describe('the executions that a caller can access', () => {
+  it('are those of its tenant and platform, or with platform scope those of the namespace', () => {
     expect(renderVisibility(reachCondition(null)).query).toBe('');
     expect(renderVisibility(reachCondition({ platform: 'p', tenant: 't' })).query).toBe(
       "(DroverTenant = 't' AND DroverPlatform = 'p')",

@@ -28,7 +28,7 @@ const execution: ExecutionView = {
   isLeaf: true,
 };
 
-/** Takes string literals apart as the server's parser does: two quotes or a backslash stand for one character. */
+/** Parses string literals as the server does: two quotes, or a backslash and a character, mean one character. */
 function literalsIn(query: string): string[] {
   const literals: string[] = [];
   for (let at = 0; at < query.length; at++) {
@@ -46,7 +46,7 @@ function literalsIn(query: string): string[] {
 }
 
 describe('a visibility query', () => {
-  it('holds every value as one literal, whatever is in it, or none', () => {
+  it('contains every value as one literal, whatever its characters, or not at all', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (value) => {
         const { query, exact } = renderVisibility(equals('WorkflowId', value));
@@ -62,7 +62,7 @@ describe('a visibility query', () => {
     );
   });
 
-  it('is wider, never narrower, where a store would misread a value', () => {
+  it('selects more, never less, if a store would misread a value', () => {
     expect(renderVisibility({ kind: 'in', attribute: 'WorkflowId', values: ['a', 'b"c'] })).toEqual({
       query: 'WorkflowId IS NOT NULL',
       exact: false,
@@ -76,13 +76,13 @@ describe('a visibility query', () => {
     );
   });
 
-  it('lets a part that nothing can be asked about widen an OR to everything and drop out of an AND', () => {
+  it('treats a part that cannot be queried as everything in an OR, and omits it from an AND', () => {
     const leaf: Condition = { kind: 'leaf' };
     expect(renderVisibility(or(equals('WorkflowId', 'a'), leaf))).toEqual({ query: '', exact: false });
     expect(renderVisibility(and(equals('WorkflowId', 'a'), leaf))).toEqual({ query: "WorkflowId = 'a'", exact: false });
   });
 
-  it('of nothing to choose from selects nothing', () => {
+  it('with an empty list of values selects nothing', () => {
     expect(renderVisibility(NEVER)).toEqual({ query: "WorkflowId = ''", exact: true });
     expect(renderVisibility(and())).toEqual({ query: '', exact: true });
   });

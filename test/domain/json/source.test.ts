@@ -8,7 +8,7 @@ const flawsOf = (text: string) =>
   findFlaws(text, JSON.parse(text), takeCensus(Buffer.from(text), Number.POSITIVE_INFINITY));
 
 describe('takeCensus', () => {
-  test('counts as many members as the value has, whatever is in its names and strings', () => {
+  test('counts the members of the value, whatever its names and strings contain', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), fc.constantFrom(undefined, 1, '\t'), (value, indent) => {
         const census = takeCensus(Buffer.from(JSON.stringify(value, null, indent)), Number.POSITIVE_INFINITY);
@@ -17,14 +17,14 @@ describe('takeCensus', () => {
     );
   });
 
-  test('counts objects, arrays and members, and stops past the most', () => {
+  test('counts objects, arrays and members, and stops above the maximum', () => {
     expect(takeCensus(Buffer.from('{"a":[{"b":"{:["},[]],"c":1}'), 100).parts).toBe(7);
     expect(takeCensus(Buffer.from(`[${'{},'.repeat(1_000_000)}{}]`), 100).parts).toBe(101);
   });
 });
 
 describe('findFlaws', () => {
-  test('finds nothing in what answers write: what was read can be sent back, and is the same', () => {
+  test('finds no flaw in the JSON of answers: an answer can be sent back, and is the same', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5, stringUnit: 'binary' }), (value) => {
         const text = exactJson(value);
@@ -33,8 +33,8 @@ describe('findFlaws', () => {
     );
   });
 
-  test('finds nothing in any double that answers write', () => {
-    // of integers beyond 2^53 JSON.stringify writes the shortest digits that lead back, which need not be the exact value
+  test('finds no flaw in any double that answers contain', () => {
+    // for integers above 2^53 JSON.stringify writes the shortest digits that give the same double, which may differ from the exact value
     const double = fc.oneof(
       fc.double({ noNaN: true, noDefaultInfinity: true }),
       fc.double({ min: 2 ** 53, max: 1e22, noNaN: true }),
@@ -66,20 +66,20 @@ describe('findFlaws', () => {
   });
 
   test.each(['"\\ud83d\\ude00"', '"\\\\ud800"', '"\\u00e9\\ue000\\ud7ff"', '{"\\uD83D\\uDE00":"\\n\\\\"}'])(
-    'a whole character is none, however it is written: %s',
+    'a whole character is no flaw, however it is written: %s',
     (text) => {
       expect([flawsOf(text), takeCensus(Buffer.from(text), 100).hasHalfCharacter]).toEqual([[], false]);
     },
   );
 
-  test('of millions in one place one is told, in little time', () => {
+  test('of millions of flaws in one place one is reported, in little time', () => {
     const text = `{"resources":[{"externalId":"a","n":[${'"\\ud800",9007199254740993,'.repeat(400_000)}1]}]}`;
     const json: unknown = JSON.parse(text);
     const census = takeCensus(Buffer.from(text), 500_000);
     expect(cpuMs(() => expect(findFlaws(text, json, census)).toHaveLength(1))).toBeLessThan(1_000);
   });
 
-  test('the pass over the bytes sees half a character exactly where a string has one', () => {
+  test('the pass over the bytes sees half a character exactly if a string has one', () => {
     const unit = fc.constantFrom('\ud800', '\udbff', '\udc00', '\udfff', '\\', '"', 'u', 'd800', '\n', 'é', '😀');
     fc.assert(
       fc.property(fc.array(unit, { maxLength: 8 }), (units) => {
@@ -141,7 +141,7 @@ describe('findFlaws', () => {
     expect(flawsOf(literal)).toEqual([]);
   });
 
-  test('an integer is a flaw exactly where it comes back as another', () => {
+  test('an integer is a flaw exactly if it is read as another number', () => {
     fc.assert(
       fc.property(
         fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }),
@@ -150,28 +150,28 @@ describe('findFlaws', () => {
     );
   });
 
-  test('tells the first flaw of each entry, of however many', () => {
+  test('reports the first flaw of each entry, for any number of entries', () => {
     const entry = `{"a":1,"a":2,"b":1,"b":2}`;
     const flaws = flawsOf(`{"resources":[${Array.from({ length: 1000 }, () => entry).join(',')}]}`);
     expect(flaws.map(({ path }) => path)).toEqual(Array.from({ length: 1000 }, (_, n) => ['resources', n, 'a']));
   });
 
-  test('is not stopped by depth', () => {
+  test('finds flaws at any depth', () => {
     const depth = 100_000;
     expect(flawsOf(`${'{"a":'.repeat(depth)}{"b":1,"b":2}${'}'.repeat(depth)}`)[0]?.path).toHaveLength(depth + 1);
   });
 
-  test('tells the first of each entry below a name of megabytes, which no flaw repeats', () => {
+  test('reports the first flaw of each entry below a name of megabytes, without repeating the name', () => {
     const name = 'N'.repeat(5_000_000);
     const text = `{"${name}":[${Array.from({ length: 1_900 }, () => '{"a":1,"a":1}').join(',')}]}`;
-    // written out for every flaw, the name would be 9.5 GB
+    // with the whole name in every flaw, the answer would have 9.5 GB
     const flaws = flawsOf(text);
     expect(flaws).toHaveLength(1_900);
     expect(flaws.at(-1)?.path.slice(1)).toEqual([1_899, 'a']);
     expect(String(flaws.at(-1)?.path[0]).length).toBeLessThan(400);
   });
 
-  test('tells one flaw of each place, however often it is given again', () => {
+  test('reports one flaw for each place, however often a member is repeated', () => {
     expect(flawsOf('{"a":{"x":1,"x":2,"x":3},"b":1,"b":2,"a":{"x":9007199254740993}}').map(({ path }) => path)).toEqual(
       [['a', 'x'], ['b'], ['a']],
     );

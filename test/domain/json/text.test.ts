@@ -16,14 +16,14 @@ describe('mergeFields', () => {
     expect(mergeFields({ a: 1, b: 2, c: { x: 1 } }, { b: null, c: { y: 2 }, d: null })).toEqual({ a: 1, c: { y: 2 } });
   });
 
-  it('takes __proto__, constructor, dotted and dollar names for fields like any other', () => {
+  it('treats __proto__, constructor, dotted and dollar names as ordinary fields', () => {
     const merged = mergeFields(json('{"a.b":1}'), json('{"__proto__":{"polluted":1},"constructor":2,"$set":3}'));
     expect(JSON.stringify(merged)).toBe('{"a.b":1,"__proto__":{"polluted":1},"constructor":2,"$set":3}');
     expect(Object.getPrototypeOf(merged)).toBe(Object.prototype);
     expect(Object.keys(mergeFields(merged, json('{"__proto__":null}')))).not.toContain('__proto__');
   });
 
-  it('holds what the last word on each field says', () => {
+  it('has the last value of each field', () => {
     fc.assert(
       fc.property(anyObject, anyObject, (base, patch) => {
         const merged = new Map(Object.entries(mergeFields(base, patch)));
@@ -38,12 +38,12 @@ describe('mergeFields', () => {
 });
 
 describe('sameJson', () => {
-  it('does not look at the order of fields, but at that of items', () => {
+  it('ignores the order of fields, but not that of items', () => {
     expect(sameJson({ a: 1, b: [1, { c: null, d: 2 }] }, { b: [1, { d: 2, c: null }], a: 1 })).toBe(true);
     expect(sameJson([1, 2], [2, 1])).toBe(false);
   });
 
-  it('tells an array from an object, null from an absent field, and an inherited name from a field', () => {
+  it('distinguishes an array from an object, null from an absent field, and an inherited name from a field', () => {
     expect(sameJson([], {})).toBe(false);
     expect(sameJson({ a: null }, {})).toBe(false);
     expect(sameJson(json('{"constructor":1}'), json('{"x":1}'))).toBe(false);

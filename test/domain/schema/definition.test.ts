@@ -11,7 +11,7 @@ const pointersOf = (schema: JsonValue, more?: JsonObject) => faultsOf(schema, mo
 const object = (more: JsonObject = {}): JsonObject => ({ type: 'object', ...more });
 
 describe('checkDefinition', () => {
-  it('fills in the external id field and passes over what a GET adds', () => {
+  it('fills in the external id field and ignores the fields that a GET adds', () => {
     expect(checkDefinition({ name: 'City', schema: object(), id: 'x', versionNumber: 7 })).toEqual({
       input: { name: 'City', externalIdField: 'externalId', schema: object() },
     });
@@ -72,13 +72,13 @@ describe('checkDefinition', () => {
     expect(pointersOf(object({ $schema, ...dependent }))).toEqual(['/schema/dependentRequired/a']);
   });
 
-  it('passes over keywords and formats that it does not know', () => {
+  it('ignores unknown keywords and formats', () => {
     expect(faultsOf(object({ 'x-owner': { any: 1 }, properties: { a: { format: 'iban', unknown: true } } }))).toEqual(
       [],
     );
   });
 
-  it('takes names of 1,024 characters, and 16,384 along a path, and no longer ones', () => {
+  it('accepts names of 1,024 characters, and 16,384 along a path, and no longer ones', () => {
     const named = (name: string) => object({ properties: { [name]: {} } });
     expect(faultsOf(named('n'.repeat(1_024)))).toEqual([]);
     const longName = {
@@ -86,7 +86,7 @@ describe('checkDefinition', () => {
       message: expect.stringMatching(/names longer than 1024 characters: "n{40}…"/),
     };
     expect(faultsOf(named('n'.repeat(1_025)))).toEqual([longName]);
-    // of keywords, definitions and what is in values, too
+    // the limit is also for names of keywords, in definitions, and in values
     for (const schema of [{ ['n'.repeat(1_025)]: 1 }, { definitions: { ['n'.repeat(1_025)]: {} } }])
       expect(faultsOf(object(schema))).toEqual([longName]);
     expect(faultsOf(object({ properties: { a: { enum: [{ ['n'.repeat(1_025)]: 1 }] } } }))).toEqual([longName]);
@@ -102,7 +102,7 @@ describe('checkDefinition', () => {
     ]);
   });
 
-  it('counts keywords, those that mean nothing included', () => {
+  it('counts keywords, unknown ones included', () => {
     const keywords = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`x${i}`, {}]));
     expect(faultsOf({ ...object(), ...keywords(19_999) })).toEqual([]);
     const tooMany = [{ pointer: '/schema', message: 'must not have more than 20000 keywords' }];

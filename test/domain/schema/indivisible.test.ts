@@ -7,35 +7,35 @@ const keysOf = (slices: Iterable<{ key: string }[]>): string[][] =>
   [...slices].map((some) => some.map(({ key }) => key));
 
 describe('slices of items', () => {
-  test('are cut anywhere where nothing refers to what comes later', () => {
+  test('may be cut wherever no item refers to a later one', () => {
     const items = [item('a'), item('b', 'a'), item('c'), item('c'), item('d', 'gone')];
     expect(keysOf(indivisibleSlices(items, () => 2))).toEqual([['a', 'b'], ['c', 'c'], ['d']]);
     expect([...indivisibleSlices([], () => 2)]).toEqual([]);
   });
 
-  test('hold a cycle whole, however long it is', () => {
+  test('contain a cycle as a whole, however long it is', () => {
     const ring = [item('x'), item('1', '2'), item('2', '3'), item('3', '4'), item('4', '1'), item('y')];
     expect(keysOf(indivisibleSlices(ring, () => 2))).toEqual([['x'], ['1', '2', '3', '4'], ['y']]);
   });
 
-  test('hold all items of a resource that one before refers to: any of them may make it', () => {
+  test('contain all items of a resource that an earlier item refers to: any of them may create it', () => {
     const items = [item('a'), item('b', 'a'), item('c'), item('a'), item('d')];
     expect(keysOf(indivisibleSlices(items, () => 2))).toEqual([['a'], ['b', 'c', 'a'], ['d']]);
   });
 
-  test('cut items of one resource apart, in their order, where only they refer to it', () => {
+  test('separate items of one resource, in their order, if only they refer to it', () => {
     const items = [item('s', 's'), item('s', 's'), item('s')];
     expect(keysOf(indivisibleSlices(items, () => 1))).toEqual([['s'], ['s'], ['s']]);
   });
 
-  test('may change their size on the way', () => {
+  test('may change their size in between', () => {
     const sizes = [3, 1, 2];
     const items = Array.from({ length: 7 }, (_, n) => item(`k${n}`));
     const lengths = [...indivisibleSlices(items, () => sizes.shift() ?? 10)].map((some) => some.length);
     expect(lengths).toEqual([3, 1, 2, 1]);
   });
 
-  test('are all items in their order, refer to nothing later, and are as small as that allows', () => {
+  test('contain all items in their order, refer to no later slice, and are as small as that allows', () => {
     const items = fc.array(
       fc
         .record({ key: fc.nat(25), references: fc.array(fc.nat(30), { maxLength: 2 }) })
@@ -56,7 +56,7 @@ describe('slices of items', () => {
               .slice(0, upTo)
               .every(({ key, references }) => references.every((to) => to.key === key || !rest.has(to.key)));
           expect(isClosed(slice.length, later)).toBe(true);
-          // one that is too large has no place to be cut
+          // a slice that is too large cannot be cut anywhere
           for (let at = size; at < slice.length; at++) {
             const rest = new Set([...slice.slice(at).map(({ key }) => key), ...later]);
             expect(isClosed(at, rest)).toBe(false);

@@ -56,7 +56,7 @@ describe('reference fields', () => {
     ]);
   });
 
-  it('in a definition that nothing uses do no harm', () => {
+  it('in an unused definition do no harm', () => {
     expect(faultsOf({ definitions: { c: { oneOf: [country] } } })).toEqual([]);
   });
 
@@ -94,7 +94,7 @@ describe('reference fields', () => {
     expect(faultsOf({ definitions, properties: { x: { $ref: '#/definitions/d0' } } })).toHaveLength(1);
   });
 
-  // two ways from each definition to the next one, beside a $ref and behind it: 2^n ways to the same fields
+  // there are two ways from each definition to the next one, beside a $ref and through it: 2^n ways to the same fields
   const manyWays = (depth: number): JsonObject => {
     const definitions: JsonObject = { [`d${depth}`]: { properties: { a: country } } };
     for (let i = 0; i < depth; i++) {
@@ -105,13 +105,13 @@ describe('reference fields', () => {
     return { properties: { p: { $ref: '#/definitions/d0' } }, definitions };
   };
 
-  it('that can be reached in 2^n ways are looked for once', () => {
-    // 2^22 visits would take seconds, and 2^100 for ever: what is not bounded fails at the first
+  it('that can be reached in 2^n ways are searched once', () => {
+    // 2^22 visits would take seconds, and 2^100 would never end: an unbounded search fails at the first
     expect(cpuMs(() => referenceFieldsOf(manyWays(22)))).toBeLessThan(500);
     expect(referenceFieldsOf(manyWays(100))).toEqual([{ path: ['p', ...Array(101).fill('a')], target: 'Country' }]);
   });
 
-  it('that take too many steps to find are no longer looked for', () => {
+  it('that take too many steps to find are not searched further', () => {
     const definitions: JsonObject = { d12: { properties: { a: country } } };
     // 2^12 fields that share the last definition, and no reference before it
     for (let i = 0; i < 12; i++) {
@@ -124,7 +124,7 @@ describe('reference fields', () => {
     ]);
   });
 
-  it('of a schema whose references can be reached in too many ways are refused in words', () => {
+  it('of a schema whose references can be reached in too many ways are refused with a message', () => {
     // 900 fields that each lead to a reference through the same 60 definitions
     const chain: JsonObject = { d60: country };
     for (let i = 0; i < 60; i++) chain[`d${i}`] = { properties: { a: { $ref: `#/definitions/d${i + 1}` } } };
@@ -134,7 +134,7 @@ describe('reference fields', () => {
     expect(faultsOf({ definitions: chain, properties: fields(900) }).map(({ message }) => message)).toEqual([
       'its references can be reached in too many ways',
     ]);
-    // one that an earlier version has accepted is read all the same
+    // a schema that an earlier version has accepted is read all the same
     expect(referenceFieldsOf({ definitions: chain, properties: fields(900) })).toHaveLength(900);
   });
 });
@@ -148,14 +148,14 @@ describe('referencesIn', () => {
     },
   });
 
-  it('names a top-level field by its name and what is below it by its pointer', () => {
+  it('names a top-level field by its name and fields below it by their pointers', () => {
     const body = { home: 'DE', borders: ['FR', 'PL'], trip: { 'a~b': [{}, { at: 'IT' }] } };
-    const told = referencesIn(fields, body).map(({ target, externalId, ...found }) => ({
+    const found = referencesIn(fields, body).map(({ target, externalId, ...found }) => ({
       field: fieldOf(found),
       target,
       externalId,
     }));
-    expect(told).toEqual([
+    expect(found).toEqual([
       { field: 'home', target: 'Country', externalId: 'DE' },
       { field: '/borders/0', target: 'Country', externalId: 'FR' },
       { field: '/borders/1', target: 'Country', externalId: 'PL' },
@@ -163,7 +163,7 @@ describe('referencesIn', () => {
     ]);
   });
 
-  it('passes over what is no external id', () => {
+  it('ignores values that are no external ids', () => {
     expect(
       referencesIn(fields, { home: 5, borders: ['', null, 'x'.repeat(257), '🙂'.repeat(256)], trip: [] }),
     ).toHaveLength(1);
@@ -173,34 +173,34 @@ describe('referencesIn', () => {
     expect(referencesIn(inherited, {})).toEqual([]);
   });
 
-  it('finds one more than a resource may have, and writes out no field for it', () => {
+  it('finds one more than a resource may have, and does not expand the fields', () => {
     const name = 'N'.repeat(900_000);
     const long = referenceFieldsOf({ properties: { [name]: { items: country } } });
-    // written out, the fields would be 18 GB
+    // expanded, the fields would have 18 GB
     const found = referencesIn(long, { [name]: Array.from({ length: 20_000 }, (_, n) => `i${n}`) });
     expect(found).toHaveLength(MAX_REFERENCES + 1);
     expect(found.slice(0, 2).map((reference) => fieldOf(reference).length)).toEqual([900_003, 900_003]);
     expect(JSON.stringify(found[0]?.target)).toBe('"Country"');
   });
 
-  it('walks what many fields have in common once', () => {
+  it('walks the common parts of many fields once', () => {
     const names = Array.from({ length: 1_000 }, (_, n) => `f${n}`);
     const many = referenceFieldsOf({
       properties: { rows: { items: { properties: Object.fromEntries(names.map((each) => [each, country])) } } },
     });
-    let looks = 0;
+    let reads = 0;
     const row = new Proxy({ f7: 'DE', f5: 'FR' } as JsonObject, {
       getOwnPropertyDescriptor(target, key) {
-        looks += 1;
+        reads += 1;
         return Reflect.getOwnPropertyDescriptor(target, key);
       },
     });
     const found = referencesIn(many, { rows: Array.from({ length: 100 }, () => row) });
     expect(found.map(fieldOf).filter((each) => each.startsWith('/rows/7'))).toHaveLength(22);
-    expect(looks).toBeLessThan(1_000);
+    expect(reads).toBeLessThan(1_000);
   });
 
-  it('keeps the order of the fields, whatever they have in common', () => {
+  it('keeps the order of the fields, whatever parts they share', () => {
     const two = referenceFieldsOf({ properties: { rows: { items: { properties: { b: country, a: country } } } } });
     const body = {
       rows: [

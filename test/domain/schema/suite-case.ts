@@ -15,7 +15,7 @@ const DRAFTS: Readonly<Record<string, string>> = {
   'draft2020-12': 'https://json-schema.org/draft/2020-12/schema',
 };
 
-/** The suite's schema as that of a field: references inside the document follow it there. */
+/** The suite's schema as the schema of a field: its references inside the document are adapted. */
 function definitionOf(draft: string, schema: JsonObject | boolean): JsonObject {
   const { $schema: _own, $id, ...field } = isObject(schema) ? schema : { allOf: [schema] };
   return {
@@ -38,7 +38,7 @@ function move(schema: JsonObject): void {
   for (const part of subschemasOf(schema)) if (isObject(part.schema)) move(part.schema);
 }
 
-/** Where we and the suite differ; null where we do not. */
+/** The difference between Drover and the suite; null if they agree. */
 export function differenceOf(draft: string, group: SuiteGroup): string | null {
   const definition = definitionOf(draft, group.schema);
   const [fault] = checkSchema(definition, 'externalId');

@@ -1,5 +1,5 @@
 /**
- * Where the validator differs from JSON Schema's own test suite, on purpose or by what Ajv can do: reason -> file -> groups.
+ * Differences between the validator and JSON Schema's own test suite, intended or because of limits of Ajv: reason -> file -> groups.
  */
 export const EXCEPTIONS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   'a $ref leads to a place in the document, or to resources: nothing is fetched, and addresses of its own are not followed':
@@ -180,7 +180,7 @@ export const EXCEPTIONS: Readonly<Record<string, Readonly<Record<string, readonl
     'draft7/multipleOf.json': ['float division = inf'],
     'draft2020-12/multipleOf.json': ['float division = inf'],
   },
-  'what stands beside a local $ref counts in draft-07 too': {
+  'keywords beside a local $ref are applied in draft-07 too': {
     'draft7/ref.json': ['ref overrides any sibling keywords'],
   },
   'the validator (Ajv) does not see what these combinations have evaluated': {

@@ -5,9 +5,9 @@ import { FORMATS } from '../../../domain/schema/formats.ts';
 import type { JsonObject, JsonValue } from '../../../domain/write/resource.ts';
 import { cpuMs } from '../../../testkit/measure.ts';
 
-/** What validating in the thread that everything else waits for may really take, in ms of CPU. */
+/** Longest validation in the main thread, for which everything else waits, in ms of CPU. */
 const MAX_INLINE_MS = 100;
-/** Largest resource that is tried, in values and characters. */
+/** Largest resource of the test, in values and characters. */
 const MAX_SIZE = 2 ** 20;
 
 const list = <T>(length: number, of: (i: number) => T): T[] => Array.from({ length }, (_, i) => of(i));
@@ -20,7 +20,7 @@ const DRAFT_2020 = { $schema: 'https://json-schema.org/draft/2020-12/schema' };
 
 interface Family {
   readonly name: string;
-  /** What the field `x` has to fit. */
+  /** The schema of the field `x`. */
   readonly schema: JsonObject;
   readonly root?: JsonObject;
   readonly value: (size: number) => JsonValue;
@@ -191,7 +191,7 @@ const FAMILIES: Family[] = [
 
 const UNITS = ['a', 'a.', '%41', '(a', '::', '/', ' ', 'é', 'ﷺ', '\n', '1-', '~0'];
 const STARTS = ['', 'http://', 'a@', 'x:', '/', 'P'];
-/** Characters of a text that formats are tried on. */
+/** Lengths of the texts on which formats are tested, in characters. */
 const FORMAT_TEXT = 2 ** 15;
 const FORMAT_FAMILIES: Family[] = Object.keys(FORMATS).flatMap((format) =>
   UNITS.flatMap((unit) =>
@@ -206,7 +206,7 @@ const FORMAT_FAMILIES: Family[] = Object.keys(FORMATS).flatMap((format) =>
 /** The largest resource of a family that is validated in place. */
 function largestInline({ schema, root, value }: Family): { ms: number; size: number } {
   const compiled = compileSchema({ type: 'object', properties: { x: schema }, ...root }, 'externalId');
-  // a schema that only a thread compiles is never validated in place
+  // under a schema that only a thread compiles, nothing is validated in place
   let largest: { data: JsonObject; size: number } | undefined;
   for (let size = 1; size <= MAX_SIZE; size *= 2) {
     const data = { externalId: 'a', x: value(size) };
@@ -219,26 +219,26 @@ function largestInline({ schema, root, value }: Family): { ms: number; size: num
   return { ms: cpuMs(() => compiled.faults(data)), size };
 }
 
-describe('what is estimated to be done in place is done there in no time', () => {
+describe('validation that is estimated to be cheap is done in place, and is fast', () => {
   it.each(FAMILIES)('$name', (family) => {
     const { ms, size } = largestInline(family);
     expect(ms, `of size ${size}`).toBeLessThan(MAX_INLINE_MS);
   });
 
-  it('every format on every kind of long text', () => {
+  it('checks every format on every kind of long text', () => {
     const slow = FORMAT_FAMILIES.flatMap(({ name, schema, value }) => {
       const compiled = compileSchema({ type: 'object', properties: { x: schema } }, 'externalId');
       const data = { externalId: 'a', x: value(FORMAT_TEXT) };
       const allowedMs = (compiled.estimateNs(data) / MAX_INLINE_NS) * MAX_INLINE_MS;
       const ms = cpuMs(() => compiled.faults(data));
-      // a short pause of the process is none of the format's
+      // a short pause of the process is not the format's fault
       const isSlow = ms > allowedMs && cpuMs(() => compiled.faults(data)) > allowedMs;
       return isSlow ? [`${name}: ${ms} ms instead of ${allowedMs} ms`] : [];
     });
     expect(slow).toEqual([]);
   }, 60_000);
 
-  it('a schema that asks for many names is compiled by a thread', () => {
+  it('compiles a schema with many required names in a thread', () => {
     const asking = (keyword: JsonObject): boolean => isLargeSchema({ type: 'object', properties: { x: keyword } });
     expect(asking({ required: names(1_000) })).toBe(true);
     expect(asking({ dependencies: { a: names(1_000) } })).toBe(true);
@@ -246,14 +246,14 @@ describe('what is estimated to be done in place is done there in no time', () =>
     expect(asking({ dependencies: { a: names(100) } })).toBe(false);
   });
 
-  it('a schema of many keywords is, whatever they mean', () => {
+  it('compiles a schema of many keywords in a thread, known or unknown', () => {
     const keywords = (count: number): JsonObject => Object.fromEntries(names(count).map((name) => [name, 1]));
     expect(isLargeSchema({ type: 'object', ...keywords(6_000) })).toBe(true);
     expect(isLargeSchema({ type: 'object', properties: { a: keywords(3_000), b: keywords(3_000) } })).toBe(true);
     expect(isLargeSchema({ type: 'object', properties: { a: keywords(3_000) } })).toBe(false);
   });
 
-  it('an ordinary resource is', () => {
+  it('validates an ordinary resource in place', () => {
     const compiled = compileSchema(
       {
         type: 'object',

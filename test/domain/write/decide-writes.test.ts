@@ -50,7 +50,7 @@ function stored(...ids: string[]): Map<string, ResourceState> {
   return new Map(ids.map((id) => [keyOf(id), { data: { externalId: id, name: 'old' }, version: 1 }]));
 }
 
-/** Of each item its action, the codes of its errors, or what it misses. */
+/** For each item its action, the codes of its errors, or its missing references. */
 function decide(items: readonly WriteItem[], exists: Map<string, ResourceState> = new Map()): string[] {
   const { decisions } = decideWrites(items, exists, (key) => exists.has(key));
   return items.map((each) => {
@@ -71,12 +71,12 @@ describe('items of one resource', () => {
     expect(decisions.get(items[3] as WriteItem)).toMatchObject({ version: 2 });
   });
 
-  test('conflict with what is stored and with the one before, where they reject', () => {
+  test('with reject conflict with a stored resource and with the item before', () => {
     const bodies = ['a', 'b', 'b'].map((id) => item(id, { name: id }, [], REJECT));
     expect(decide(bodies, stored('a'))).toEqual(['conflict', 'created', 'conflict']);
   });
 
-  test('are decided anew without one that misses something', () => {
+  test('are decided again without an item that misses a reference', () => {
     const items = [
       item('a', { name: 'one', n: 1 }, ['z'], REJECT),
       item('a', { name: 'two' }, [], REJECT),
@@ -85,7 +85,7 @@ describe('items of one resource', () => {
     expect(decide(items)).toEqual(['misses z', 'created', 'created']);
   });
 
-  test('patch what is there, or what an item before has made', () => {
+  test('patch a stored resource, or one that an item before has created', () => {
     expect(decide([item('a', { n: 1 }, [], PATCH), item('b', { n: 1 }, [], PATCH)], stored('b'))).toEqual([
       'not_found',
       'updated',
@@ -94,13 +94,13 @@ describe('items of one resource', () => {
 });
 
 describe('an item', () => {
-  test('that changes nothing changes no state', () => {
+  test('that changes nothing does not change the state', () => {
     const items = [item('a', { name: 'old' })];
     expect(decide(items, stored('a'))).toEqual(['unchanged']);
     expect(decideWrites(items, stored('a'), () => false).changed.size).toBe(0);
   });
 
-  test('fails for what no dependency can cure, and does not wait', () => {
+  test('fails at once for faults that no other resource can resolve, and does not wait', () => {
     const items = [
       item('a', { name: 7 }, ['z']),
       item('b', { name: 'b', x: 1 }, ['z']),
@@ -110,7 +110,7 @@ describe('an item', () => {
     expect(decide(items)).toEqual(['validation', 'unknown_field', 'required_field', 'misses z']);
   });
 
-  test('has null in an unknown field refused as unknown; ignored, it is not saved', () => {
+  test('is refused for null in an unknown field; with ignoreUnknownFields it is not saved', () => {
     const [strict, lenient] = [
       item('a', { name: 'a', x: null }),
       item('b', { name: 'b', x: null, y: 1 }, [], { ...UPSERT, ignoreUnknownFields: true }),
@@ -122,7 +122,7 @@ describe('an item', () => {
     });
   });
 
-  test('is told at most 20 faults, whose names are shortened', () => {
+  test('has at most 20 faults, with shortened names', () => {
     const fields = Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`${n}${'x'.repeat(10_000)}`, 1]));
     const flood = item('a', { name: 'a', ...fields });
     const decision = decideWrites([flood], new Map(), () => false).decisions.get(flood);
@@ -130,7 +130,7 @@ describe('an item', () => {
     expect(JSON.stringify(decision).length).toBeLessThan(20 * 600);
   });
 
-  test('fails where the merged resource would hold too many references, or too many bytes of them', () => {
+  test('fails if the merged resource would have too many references, or too many bytes of them', () => {
     const ids = (count: number, length: number) =>
       Array.from({ length: count }, (_, n) => String(n).padStart(length, 'x'));
     const exists = (key: string): boolean => key !== keyOf('a');
@@ -156,13 +156,13 @@ describe('an item', () => {
 });
 
 describe('references', () => {
-  test('are satisfied in whatever order, by cycles and by itself', () => {
+  test('are satisfied in any order, by cycles and by the item itself', () => {
     expect(decide([good('a', 'b'), good('b', 'c'), good('c', 'a', 'c'), good('d', 'a')])).toEqual(
       Array.from({ length: 4 }, () => 'created'),
     );
   });
 
-  test('of a cycle fail together, and with them who refers to it', () => {
+  test('of a cycle fail together, and with them the items that refer to it', () => {
     expect(decide([good('a', 'b'), item('b', { name: 1 }, ['a']), good('c', 'a'), good('d')])).toEqual([
       'misses b',
       'validation',
@@ -171,11 +171,11 @@ describe('references', () => {
     ]);
   });
 
-  test('are satisfied by what is stored, whatever becomes of another item for it', () => {
+  test('are satisfied by a stored resource, whatever the outcome of another item for it', () => {
     expect(decide([good('a', 'b'), item('b', { name: 1 })], stored('b'))).toEqual(['created', 'validation']);
   });
 
-  test('tell everything that is missing in the end', () => {
+  test('report everything that is missing in the end', () => {
     expect(decide([good('a', 'z', 'b'), good('b', 'c'), good('c', 'y')])).toEqual([
       'misses z,b',
       'misses c',
@@ -184,7 +184,7 @@ describe('references', () => {
   });
 });
 
-test('of any items the greatest set is written that needs nothing but itself and what is stored', () => {
+test('the largest set of items is written that needs only itself and stored resources', () => {
   const NAMES = ['a', 'b', 'c', 'd', 'e'];
   const name = fc.constantFrom(...NAMES);
   const items = fc.array(
@@ -212,7 +212,7 @@ test('of any items the greatest set is written that needs nothing but itself and
           expect(decision.missing).not.toEqual([]);
         }
       }
-      // nothing that was held could have gone ahead: whatever set of it is tried
+      // none of the held items could have been applied: every set of them is tried
       const held = batch.filter((each) => decisions.get(each)?.kind === 'missing');
       for (let bits = 1; bits < 1 << held.length; bits++) {
         const tried = new Set(held.filter((_, at) => bits & (1 << at)));

@@ -13,7 +13,7 @@ describe('an external id', () => {
     expect(invalid.map((body) => codeOf(body))).toEqual(invalid.map(() => 'invalid_external_id'));
   });
 
-  test('is the own property that the definition names, whatever its name', () => {
+  test('is the property that the definition names, whatever its name', () => {
     expect(codeOf({}, 'constructor')).toBe('missing_external_id');
     expect(externalIdOf(JSON.parse('{"__proto__":"x"}'), '__proto__')).toEqual({ externalId: 'x', faults: [] });
     expect(externalIdOf({ 'a.b$': 'x' }, 'a.b$').externalId).toBe('x');

@@ -45,7 +45,7 @@ async function finishedBatch(schema = 'invoice'): Promise<string> {
 
 /** An example of Extracta's documentation, unchanged except for base URL, token and ids. */
 function example(file: string, batchId: string): string {
-  return readFileSync(new URL(`../../seeds/${file}`, import.meta.url), 'utf8')
+  return readFileSync(new URL(`./extracta-examples/${file}`, import.meta.url), 'utf8')
     .replace('https://api.extracta.ai/api/v1', `${api.url}/api/v1`)
     .replace(/(["'])apiKey\1/, `$1${token}$1`)
     .replace(/(= )(["'])classificationId\2/, `$1$2${classificationId}$2`)

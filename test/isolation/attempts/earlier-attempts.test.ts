@@ -7,8 +7,8 @@ import { Deletions } from '../../activities/deletions.ts';
 import { holdFirstAt } from '../../activities/held-checkpoint.ts';
 
 /**
- * Attempts whose numbers say nothing: an activity that was reset begins at 1 again. The later of two is the one that Temporal has
- * scheduled later.
+ * Attempts that cannot be ordered by their numbers: the attempts of a reset activity are counted from 1 again. The later of two attempts is
+ * the one that Temporal has scheduled later.
  */
 let deletions: Deletions;
 beforeAll(async () => {
@@ -20,14 +20,14 @@ afterEach(() => {
   deletions.atCheckpoint = undefined;
 });
 
-/** Well above what the harness gives of itself. */
+/** A time well above the times at which the harness schedules attempts. */
 const [EARLIER, LATER] = [1_000_000, 2_000_000];
 
 function stepsOf(plan: Plan | null): number[] {
   return (plan?.stages ?? []).flat().flatMap((work) => (work.kind === 'step' ? [work.step] : []));
 }
 
-test('an attempt with the number of one that died with its intent takes over, and leaves none', async () => {
+test('an attempt with the number of one that died with its intent takes over, and leaves no intent', async () => {
   await deletions.add({ 'Leaf:target': [] });
   const batchId = await deletions.acceptUpload('Twig', [{ externalId: 'a', Leaf: ['target'] }]);
   let isFirst = true;
@@ -43,12 +43,12 @@ test('an attempt with the number of one that died with its intent takes over, an
   expect(await intentsIn(deletions.database).countDocuments({ batchId })).toBe(0);
 });
 
-test('an attempt that goes on while a later one with its number has decided writes nothing', async () => {
+test('an attempt that continues after a later one with its number has decided writes nothing', async () => {
   const batchId = await deletions.acceptUpload('Twig', [{ externalId: 'a', Leaf: ['target'] }]);
   const first = holdFirstAt(deletions, 'intent-laid');
   const earlier = deletions.apply({ batchId, indexes: [0] }, 1, EARLIER);
   await first.reached;
-  // the later one finds no target, and is stopped before it stores that the item fails
+  // the later one finds no target, and is stopped before it stores the failure of the item
   const second = holdFirstAt(deletions, 'written');
   const later = deletions.apply({ batchId, indexes: [0] }, 1, LATER);
   await second.reached;
@@ -62,7 +62,7 @@ test('an attempt that goes on while a later one with its number has decided writ
   expect(await intentsIn(deletions.database).countDocuments({ batchId })).toBe(0);
 });
 
-test('an attempt that begins after a later one stops, and leaves it its intent', async () => {
+test("an attempt that begins after a later one stops, and does not remove the later one's intent", async () => {
   const batchId = await deletions.acceptUpload('Leaf', [{ externalId: 'a' }]);
   const held = holdFirstAt(deletions, 'intent-laid');
   const later = deletions.apply({ batchId, indexes: [0] }, 1, LATER);
@@ -100,7 +100,7 @@ test('a step whose attempt died with its marks is deleted by a later attempt wit
   expect(await deletions.results(batchId)).toEqual(['deleted']);
 });
 
-test('a step that an attempt begins, or goes on with, after a later one has begun it is left to that one', async () => {
+test('an attempt that begins or continues a step after a later one has begun it stops', async () => {
   await deletions.add({ 'Leaf:a': [] });
   const batchId = await deletions.acceptDelete({ ids: ['a'] });
   const [step = 0] = stepsOf(await deletions.plan(batchId));

@@ -25,7 +25,7 @@ const LATER = [2_000_000, 'later'] as const;
 const stepsOf = (plan: Plan | null): number[] =>
   (plan?.stages ?? []).flat().flatMap((work) => (work.kind === 'step' ? [work.step] : []));
 
-test('an activity of an earlier execution that goes on when a later one has carried out its items writes nothing', async () => {
+test('an activity of an earlier execution that continues after a later one has applied its items writes nothing', async () => {
   const batchId = await deletions.acceptUpload('Twig', [{ externalId: 'a', Leaf: ['target'] }]);
   await deletions.plan(batchId, 0, 1, ...EARLIER);
   const held = holdFirstAt(deletions, 'intent-laid');
@@ -41,10 +41,10 @@ test('an activity of an earlier execution that goes on when a later one has carr
   expect(await intentsIn(deletions.database).countDocuments({ batchId })).toBe(0);
 });
 
-test('what an earlier execution has decided is not stored once a later one is at work', async () => {
+test('decisions of an earlier execution are not stored once a later one is at work', async () => {
   const batchId = await deletions.acceptUpload('Twig', [{ externalId: 'a', Leaf: ['target'] }]);
   await deletions.plan(batchId, 0, 1, ...EARLIER);
-  // it finds no target, and is stopped before it stores that the item fails
+  // the activity finds no target, and is stopped before it stores the failure of the item
   const first = holdFirstAt(deletions, 'written');
   const earlier = deletions.apply({ batchId, indexes: [0] }, 1, ...EARLIER);
   await first.reached;
@@ -61,7 +61,7 @@ test('what an earlier execution has decided is not stored once a later one is at
   expect(await deletions.seen()).toEqual(['Leaf:target', 'Twig:a']);
 });
 
-test('an activity of an earlier execution that begins after the later one stops, though nothing of that one is left', async () => {
+test('an activity of an earlier execution that begins after the later one stops, although nothing of the later one is left', async () => {
   const batchId = await deletions.acceptUpload('Leaf', [{ externalId: 'a' }]);
   await deletions.plan(batchId, 0, 1, ...EARLIER);
   await deletions.plan(batchId, 0, 1, ...LATER);
@@ -76,7 +76,7 @@ test('a later execution that does not plan takes over as well, and leaves no int
   const held = holdFirstAt(deletions, 'checked');
   const earlier = deletions.apply({ batchId, indexes: [1] }, 1, ...EARLIER);
   await held.reached;
-  // another item than that which the earlier one is at
+  // another item than the one that the earlier execution is at
   await deletions.apply({ batchId, indexes: [0] }, 1, ...LATER);
   held.letGo();
   await expect(earlier).rejects.toThrow(SupersededError);
@@ -84,7 +84,7 @@ test('a later execution that does not plan takes over as well, and leaves no int
   expect(await intentsIn(deletions.database).countDocuments({ batchId })).toBe(0);
 });
 
-test('a later execution that cancels a batch ends what the earlier one has under way', async () => {
+test('a later execution that cancels a batch stops the activities of the earlier one', async () => {
   const batchId = await deletions.acceptUpload('Leaf', [{ externalId: 'a' }]);
   await deletions.plan(batchId, 0, 1, ...EARLIER);
   const held = holdFirstAt(deletions, 'intent-laid');
@@ -97,7 +97,7 @@ test('a later execution that cancels a batch ends what the earlier one has under
   expect(await deletions.seen()).toEqual([]);
 });
 
-test('a step of an earlier execution that goes on after a later one has planned anew deletes nothing', async () => {
+test('a step of an earlier execution that continues after a later one has planned again deletes nothing', async () => {
   await deletions.add({ 'Leaf:a': [] });
   const batchId = await deletions.acceptDelete({ ids: ['a'] });
   const [old = 0] = stepsOf(await deletions.plan(batchId, 0, 1, ...EARLIER));

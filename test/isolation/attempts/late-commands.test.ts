@@ -7,7 +7,7 @@ import { type HeldRequest, TcpProxy } from '../../../testkit/proxy.ts';
 import { Drover } from '../../harness/drover.ts';
 
 /**
- * A command that an attempt gave up is carried out after a later attempt is through: it is held back on its way to MongoDB, its
+ * A command that its attempt no longer waits for is applied after a later attempt is over: it is held back on its way to MongoDB, its
  * sender waits until its time is over, and it is delivered at the end.
  */
 let proxy: TcpProxy;
@@ -63,13 +63,13 @@ test('an insert that lands after its resource was inserted again and deleted doe
   expect(await stored('target', id)).toMatchObject({ data: { note: 'anew' }, versionNumber: 1 });
 });
 
-test('an insert that lands after its item has failed does nothing, and its target may go', async () => {
+test('an insert that lands after its item has failed does nothing, and its target can be deleted', async () => {
   const [target, source] = [`t-${randomUUID()}`, `s-${randomUUID()}`];
   await ended(await upload('target', [{ externalId: target }]));
   const held = proxy.hold('insert', 'resources', source);
   const batchId = await upload('source', [{ externalId: source, to: target }]);
   const late = await held;
-  // between the two attempts: the first one's intent keeps the target as long as nobody has taken over
+  // between the two attempts: the first one's intent protects the target until another attempt takes over
   const removing = remove('target', [target]);
   const [batch] = await Promise.all([ended(batchId), removing]);
   const there = (await stored('target', target)) !== null;
@@ -89,9 +89,9 @@ test('an update that lands after its item has failed changes nothing', async () 
   drover.atCheckpoint(async (at) => {
     if (at !== 'intent-laid' || !isFirst) return;
     isFirst = false;
-    throw ApplicationFailure.retryable('the second attempt dies before it looks');
+    throw ApplicationFailure.retryable('the second attempt dies before it reads');
   });
-  // the earlier intent is gone with the second attempt: the third one finds no target
+  // the second attempt has removed the earlier intent: the third one finds no target
   await expect.poll(() => isFirst, { timeout: 20_000 }).toBe(false);
   await resourcesIn(drover.services.database).deleteOne({ externalId: target });
   drover.atCheckpoint(undefined);
@@ -100,7 +100,7 @@ test('an update that lands after its item has failed changes nothing', async () 
   expect(await stored('source', source)).toMatchObject({ data: { note: 'before' }, versionNumber: 1 });
 });
 
-test('an outcome that lands after a later attempt has begun is not taken for its own', async () => {
+test("an outcome that lands after a later attempt has begun does not count as that attempt's outcome", async () => {
   const [target, source] = [`t-${randomUUID()}`, `s-${randomUUID()}`];
   const held = proxy.hold('outcome_pages', 'missing_dependency');
   const batchId = await upload('source', [{ externalId: source, to: target }, { externalId: `${source}-2` }]);
@@ -109,9 +109,9 @@ test('an outcome that lands after a later attempt has begun is not taken for its
   const present = upload('target', [{ externalId: target }]).then(ended);
   drover.atCheckpoint(async (at, of) => {
     if (of !== batchId) return;
-    // a later attempt looks when what the first one missed is there
+    // a later attempt checks when the resource that the first one missed is there
     if (at === 'intent-laid') await present;
-    // the resource is there, its outcome is not
+    // the resource is there, but its outcome is not stored
     if (at === 'written' && delivered.length === 0) delivered.push(late.deliver());
     await Promise.all(delivered);
   });
@@ -142,12 +142,12 @@ test.each([
   await late.deliver();
   expect(await stored('target', gone)).toMatchObject({ data: { note: 'anew' }, versionNumber: 1 });
   expect(await stored('target', kept)).not.toBeNull();
-  // a mark that landed late stands in nobody's way
+  // a mark that landed late blocks no writer
   await ended(await upload('target', [{ externalId: kept, note: 'changed' }]));
   expect(await stored('target', kept)).toMatchObject({ data: { note: 'changed' } });
 });
 
-test('members of a cycle that land hidden after a later attempt is through stay out of sight', async () => {
+test('members of a cycle that land uncommitted after a later attempt is over stay invisible', async () => {
   const one = `c-${randomUUID()}`;
   await drover.define(`ring-${one}`, { to: { $ref: `reach:schemas/ring-${one}` } });
   const held = proxy.hold('insert', 'resources', `${one}-a`);

@@ -14,7 +14,7 @@ afterAll(async () => {
   await database.close();
 });
 
-test('the end of a run that comes late leaves the plan of a later run, and what was decided there', async () => {
+test('the late end of a run does not remove the plan of a later run, nor its decisions', async () => {
   const step = { targets: new Map([['default/default/s/a', { items: [0], reasons: [] }]]), decided: [] };
   for (const run of [1, 2, 10]) {
     await insertStep(database, { batchId: 'late', run }, 7, step);

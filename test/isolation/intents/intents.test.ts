@@ -29,7 +29,7 @@ async function running(_id: string): Promise<void> {
   await layIntent(database, { id: `delivery of ${_id}`, batchId: _id, schemaDefinitionIds: ['s'], targets: ['x'] });
 }
 
-test('what a delivery that died has left goes once its batch is over, and not before', async () => {
+test('the intent of an attempt that died is removed once its batch is over, and not before', async () => {
   await running('over');
   await running('runs');
   await recordFinished(database, { batchId: 'over', run: 1 }, 'success', {

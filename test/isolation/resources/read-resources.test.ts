@@ -32,7 +32,7 @@ function resource(externalId: string, more: Partial<ResourceDocument>): Resource
   };
 }
 
-/** The same database, where `before` runs after a resource was read and before its group is asked for. */
+/** The same database, where `before` runs after a resource was read and before its group is read. */
 function between(before: () => Promise<unknown>): Database {
   const commits = new Proxy(groupsIn(database), {
     get: (target, name) => {
@@ -49,7 +49,7 @@ function between(before: () => Promise<unknown>): Database {
   return withCollection(database, 'commits', commits);
 }
 
-test('a resource that takes the place of a placeholder while it is read is not there yet: no error', async () => {
+test('a resource that replaces a placeholder during a read is not there yet, and causes no error', async () => {
   const _id = 'p/t/s/fenced';
   await fenceResources(database, 'token', [_id]);
   const stored = resource('fenced', {});
@@ -58,7 +58,7 @@ test('a resource that takes the place of a placeholder while it is read is not t
   expect(await findResource(database, _id)).toMatchObject({ id: stored.id });
 });
 
-test('what was never committed is not seen, though another resource takes its place while it is read', async () => {
+test('a resource that was never committed is not seen, although another resource replaces it during the read', async () => {
   const _id = 'p/t/s/aborted';
   await insertResources(database, [resource('aborted', { hidden: 'group', data: '{"never":"committed"}' })]);
   const next = resource('aborted', { id: 'another life' });

@@ -37,7 +37,7 @@ const object = (properties: JsonObject = {}, more: JsonObject = {}): JsonObject 
 });
 const soon = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Definitions `{name}-land` with one resource X, and `{name}` with one resource that names it, not as a reference yet. */
+/** Definitions `{name}-land` with one resource X, and `{name}` with one resource that names X, in a field that is not a reference yet. */
 async function landAndTown(name: string) {
   await api.define(`${name}-land`);
   const id = await api.define(name, { land: {} });
@@ -82,7 +82,7 @@ function interrupted(
 }
 
 describe('a change of a schema definition', () => {
-  it('waits for writers at work, and keeps new ones off', async () => {
+  it('waits for writers at work, and blocks new ones', async () => {
     const id = await api.define('drained');
     const writer = await layWriter(id);
     let done = false;
@@ -105,7 +105,7 @@ describe('a change of a schema definition', () => {
     expect(await currentSchemaVersion(database, id)).not.toHaveProperty('changing');
   });
 
-  it('gives up with 503 and Retry-After where writers do not end, and lets go', async () => {
+  it('answers 503 with Retry-After if writers do not end, and unblocks them', async () => {
     const id = await api.define('busy');
     const writer = await layWriter(id);
     const answer = await api.send('PUT', '/partner/schema-definitions/busy', { schema: object({ a: {} }) });
@@ -128,7 +128,7 @@ describe('a change of a schema definition', () => {
     expect((await readSchemaDefinition(database, id))?.versionNumber).toBe(made.length + 1);
   });
 
-  it('whose lease has run out is broken off by a writer, and cannot complete', async () => {
+  it('whose lease has expired is aborted by a writer, and cannot complete', async () => {
     const id = await api.define('lost');
     const change = await beginChange(database, { id, versionNumber: 1 });
     if (change === null) throw new Error('no lease');
@@ -157,7 +157,7 @@ describe('a change of a schema definition', () => {
     expect(await referencesOf(town)).toEqual(state === 'committed' ? [] : [land]);
   });
 
-  it('looks again once its references can be seen: a delete in between leaves things as they were', async () => {
+  it('checks again once its references are visible: after a delete in between nothing is changed', async () => {
     const { id, land, town, next } = await landAndTown('between');
     const racing = interrupted(
       'resources',
@@ -173,7 +173,7 @@ describe('a change of a schema definition', () => {
     expect(await schemaDefinitionsIn(database).countDocuments({ referencesUnsettled: true })).toBe(0);
   });
 
-  it('that died on the way is mended: stored references are what the schema says', async () => {
+  it('that died half way is repaired: stored references follow the schema', async () => {
     const { id, land, town } = await landAndTown('crashed');
     const change = await beginChange(database, { id, versionNumber: 1 });
     const document = await resourcesIn(database).findOne({ _id: town });
@@ -188,7 +188,7 @@ describe('a change of a schema definition', () => {
     expect(await schemaDefinitionsIn(database).findOne({ _id: id })).not.toHaveProperty('referencesUnsettled');
   });
 
-  it('that was broken off changes nothing any more, however late its commands land', async () => {
+  it('that was aborted changes nothing any more, however late its commands land', async () => {
     const { id, land, town, next } = await landAndTown('late-rewrite');
     const change = await beginChange(database, { id, versionNumber: 1 });
     const document = await resourcesIn(database).findOne({ _id: town });
@@ -200,7 +200,7 @@ describe('a change of a schema definition', () => {
     expect(await referencesOf(town)).toEqual([land]);
   });
 
-  it('rewrites what an attempt has taken over in between, too', async () => {
+  it('also rewrites resources that an attempt has put fences on in between', async () => {
     const { id, land, town, next } = await landAndTown('taken-over');
     const racing = interrupted(
       'resources',
@@ -216,7 +216,7 @@ describe('a change of a schema definition', () => {
 });
 
 describe('a delete of a schema definition', () => {
-  it('is taken back where another definition comes to refer to it', async () => {
+  it('is undone if another definition begins to refer to it', async () => {
     const id = await api.define('wanted');
     const isHiding = ([, update]: readonly unknown[]) => JSON.stringify(update).includes('"active":false');
     const racing = interrupted('schema_definitions', 'updateOne', isHiding, () =>
@@ -227,7 +227,7 @@ describe('a delete of a schema definition', () => {
     expect(await currentSchemaVersion(database, id)).not.toHaveProperty('changing');
   });
 
-  it('waits for writers, and sees what they wrote', async () => {
+  it('waits for writers, and sees the resources that they wrote', async () => {
     const id = await api.define('written');
     const writer = await layWriter(id);
     const deleting = deleteSchemaDefinition(database, id).catch((error: unknown) => error);
@@ -237,7 +237,7 @@ describe('a delete of a schema definition', () => {
     expect(await deleting).toMatchObject({ message: expect.stringContaining('1 resource') });
   });
 
-  it('that died on the way leaves its names free', async () => {
+  it('that died half way leaves its names free', async () => {
     const id = await api.define('half');
     await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { active: false } });
     expect(await api.define('HALF')).not.toBe(id);

@@ -18,7 +18,7 @@ describe('validation in a thread', () => {
     expect(await threads.compilationFault('owner', costly, 'externalId')).toBeNull();
   });
 
-  it('ends what takes longer than a second, and goes on with the next', async () => {
+  it('ends a validation that takes longer than a second, and continues with the next', async () => {
     const since = performance.now();
     const [late, next] = await Promise.all([
       faults(
@@ -32,7 +32,7 @@ describe('validation in a thread', () => {
     expect(performance.now() - since).toBeLessThan(20_000);
   });
 
-  it('ends what takes too much memory, and goes on with the next', async () => {
+  it('ends a validation that takes too much memory, and continues with the next', async () => {
     const unique = object({ uniqueItems: true });
     const late = await faults(
       unique,
@@ -44,19 +44,19 @@ describe('validation in a thread', () => {
     expect(await faults(unique, [1, 1])).toMatchObject([{ code: 'validation', field: 'a' }]);
   });
 
-  it('lets one item of a tenant that takes too long go before that of another, and no more', async () => {
+  it('lets at most one slow item of a tenant precede an item of another tenant', async () => {
     const order: string[] = [];
     const ask = async (owner: string, a: readonly number[]) => {
       order.push(`${owner} ${(await faults(costly, a, owner)).length}`);
     };
-    // others than those of the tests before: their verdicts are known
+    // other items than those of the tests before, whose results are cached
     const late = (n: number) => list(190_000, (i) => i + n);
     await Promise.all([...list(3, (n) => ask('costly', late(n + 1))), ...list(2, (n) => ask('cheap', [n]))]);
-    // each of the costly ones was ended after its second; beside the one at work, the others waited for one each
+    // each of the slow ones was ended after its second; each other item waited for the running one and at most one more
     expect(order).toEqual(['costly 1', 'costly 1', 'cheap 0', 'costly 1', 'cheap 0']);
   }, 180_000);
 
-  it('serves whose requests wait in turn', async () => {
+  it('serves tenants with waiting requests alternately', async () => {
     const order: string[] = [];
     const ask = async (owner: string, n: number) => {
       await faults(costly, [n, owner.length], owner);

@@ -72,7 +72,7 @@ async function largestOf(...collections: { find(filter: object): AsyncIterable<D
 }
 
 describe('registrations', () => {
-  test('of a batch that stops waiting go, those of others stay', async () => {
+  test('of a batch that stops waiting are removed, those of others stay', async () => {
     await registerWaits(database, first('one'), 't1', ['a', 'b']);
     await registerWaits(database, first('two'), 't2', ['b', 'c']);
     await removeWaitsOf(database, first('one'));
@@ -124,7 +124,7 @@ describe('pending items', () => {
     for (const item of found) expect(item.missing).toEqual(missing);
   });
 
-  test('that another batch has claimed are not released, the others are', async () => {
+  test('that another batch has claimed are not released, unlike the others', async () => {
     const item = (index: number) => ({ key: `k${index}`, index, missing: ['m'] });
     await registerPending(database, first('one'), 't', [item(0), item(1)]);
     expect(await claimPending(database, first('two'), [{ key: 'k0', batchId: 'one', index: 0 }])).toBe(true);
@@ -133,13 +133,13 @@ describe('pending items', () => {
     await batchesIn(database).insertOne(claiming);
     expect(await releasePending(database, first('one'), [item(0), item(1)])).toEqual(new Set([0]));
     expect(await claimedBy(database, first('two'))).toMatchObject([{ key: 'k0', batchId: 'one', index: 0 }]);
-    // a claim that came late, when its batch had given all of them back
+    // a claim that came late, after its batch had released all of them
     await batchesIn(database).updateOne({ _id: 'two' }, { $unset: { claimOwners: '' } });
     expect(await releasePending(database, first('one'), [item(0)])).toEqual(new Set());
     expect(await claimedBy(database, first('two'))).toEqual([]);
   });
 
-  test('of a list that is gone, for their batch is over, are not there', async () => {
+  test('whose list was removed, because their batch is over, are not found', async () => {
     const keys = ['a', 'b'];
     const { list, documents } = newList('one/0', keys);
     expect(await readLists(database, [{ keys: [], list }])).toEqual([null]);
@@ -148,7 +148,7 @@ describe('pending items', () => {
   });
 });
 
-describe('of a run that has ended, whoever is late', () => {
+describe('a late command of a run that has ended', () => {
   const late = { _id: 'one', run: 1 };
   const again = { _id: 'one', run: 2 };
   const item = { key: 'k', index: 0, missing: ['m'] };
@@ -176,7 +176,7 @@ describe('of a run that has ended, whoever is late', () => {
     ]);
   });
 
-  test('registers nothing in place of what a later run has registered, and the rest all the same', async () => {
+  test('does not replace registrations of a later run, but registers the others', async () => {
     await registerPending(database, again, 'later', [item]);
     await registerPending(database, late, 'earlier', [
       { ...item, missing: ['l', 'm'] },
@@ -190,7 +190,7 @@ describe('of a run that has ended, whoever is late', () => {
     expect(await readPending(database, ['o'], 10)).toMatchObject([{ index: 1, run: 1 }]);
   });
 
-  test('what an earlier run has left is registered anew, and no reason to think that one is registered', async () => {
+  test('registers again what an earlier run has left, which does not count as registered', async () => {
     await registerPending(database, late, 'earlier', [item]);
     expect(await renewPending(database, late, 'same', [item], () => true)).toBe(false);
     expect(await renewPending(database, again, 'later', [item], () => true)).toBe(true);
@@ -198,7 +198,7 @@ describe('of a run that has ended, whoever is late', () => {
     expect(await waitingFor('m')).toEqual(['one m']);
   });
 
-  test('gives back nothing that a later run has claimed; that one finds what was left claimed before it', async () => {
+  test('releases nothing that a later run has claimed; the later run finds what was left claimed before it', async () => {
     const [before, now] = [
       { _id: 'claims', run: 1 },
       { _id: 'claims', run: 2 },
@@ -213,7 +213,7 @@ describe('of a run that has ended, whoever is late', () => {
     expect(await claimedBy(database, now)).toMatchObject([member]);
   });
 
-  test('claims nothing more: nobody would give it back', async () => {
+  test('claims nothing more, because no batch would release it', async () => {
     await insertBatch(database, {
       _id: 'over',
       scope: { platform: 'default', tenant: 'default' },
@@ -234,7 +234,7 @@ describe('of a run that has ended, whoever is late', () => {
   });
 });
 
-describe('what the version before this one has stored', () => {
+describe('a wait that the version before this one has stored', () => {
   const many = Array.from({ length: MAX_MISSING_PER_OUTCOME + 5 }, (_, n) => `missing ${n}`);
   const old = {
     _id: 'x',
@@ -242,7 +242,7 @@ describe('what the version before this one has stored', () => {
     pending: { 'three:7': { missing: ['a'] }, 'four:0': { missing: many, claim: 'five' } },
   };
 
-  test('is found by who creates, and by who looks for a cycle', async () => {
+  test('is found by a batch that creates the resource, and by a search for a cycle', async () => {
     await oldDependenciesIn(database).insertOne(old);
     await adoptOldDependencies(database, ['x', 'y']);
     expect(await waitingFor('x')).toEqual(['one x', 'two x']);
@@ -264,7 +264,7 @@ describe('what the version before this one has stored', () => {
     expect((await waitsIn(database).findOne({ _id: 'one/x' }))?.token).toBe('later');
   });
 
-  test('and has changed meanwhile stays what that version has made of it', async () => {
+  test('that has changed meanwhile stays as that version has changed it', async () => {
     await oldDependenciesIn(database).insertOne(old);
     const racing = new Proxy(oldDependenciesIn(database), {
       get: (target, name) => {

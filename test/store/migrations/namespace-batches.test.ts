@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-/** A deletion of process instances as it was stored. */
+/** A deletion of process instances as an earlier version stored it. */
 function stored(scope: Scope, reach: 'namespace' | 'tenant'): Promise<BatchDocument> {
   const settings = { invocationsPerBatchJob: 1, batchJobsPerSeed: 100, terminationGraceSeconds: 10 };
   const flags = { skipCustomListeners: false, skipSubprocesses: false, failIfNotExists: true };
@@ -30,7 +30,7 @@ function stored(scope: Scope, reach: 'namespace' | 'tenant'): Promise<BatchDocum
   });
 }
 
-test("the operator's batches that an earlier version stored as tenant default's are no tenant's any more", async () => {
+test("the operator's batches that an earlier version stored under the tenant default belong to no tenant any more", async () => {
   const operators = await stored(DEFAULT, 'namespace');
   const tenants = await stored(DEFAULT, 'tenant');
   const others = await stored({ platform: 'acme', tenant: 'default' }, 'tenant');
@@ -42,7 +42,7 @@ test("the operator's batches that an earlier version stored as tenant default's 
   expect(await moveNamespaceBatches(database)).toBe(0);
 });
 
-test('filters by tenant ask for the tenant of the batch', async () => {
+test('filters by tenant compare the tenant of the batch', async () => {
   await stored(NAMESPACE_SCOPE, 'namespace');
   await stored(DEFAULT, 'tenant');
   const count = (scope: Scope, filter: object): Promise<number> => countTerminations(database, scope, filter);

@@ -100,7 +100,7 @@ test('a read sees what an earlier read of its attempt has seen, whichever answer
   expect(later.map(waitsFor)).toEqual([first.operationTime, first.operationTime]);
 });
 
-test('what another attempt has written is not waited for, and what is outside of attempts is sent as ever', async () => {
+test('a read does not wait for writes of another attempt, and commands outside of attempts are sent as before', async () => {
   const deployment = await start('mongos');
   const database = await connect(deployment);
   await asAttempt(attempt, () => notes(database).insertOne({ _id: 'a' }));
@@ -157,11 +157,11 @@ test.each<Deployment>(['standalone', 'embedded'])('nothing of this is sent to a 
   if (kind === 'embedded') expect(deployment.names).not.toContain('endSessions');
 });
 
-/** Waits until nobody can answer before the primary has caught up, or all have answered. */
+/** Waits until no server can answer before the primary has caught up, or all have answered. */
 const stuckOrDone = (deployment: FakeDeployment, done: () => number, of: number): Promise<void> =>
   vi.waitFor(() => expect(deployment.waiting + done()).toBe(of), { timeout: 10_000 });
 
-test('of two that write and then look, after a step-down, none misses the other (invariants 3 and 5)', async () => {
+test('of two attempts that write and then read, after a step-down, at least one sees the other (invariants 3 and 5)', async () => {
   const deployment = await start('mongos');
   const [writer, deleter] = [await connect(deployment), await connect(deployment)];
   let hasWritten = 0;
@@ -170,7 +170,7 @@ test('of two that write and then look, after a step-down, none misses the other 
     bothHaveWritten = resolve;
   });
   const seen: (Note | null)[] = [];
-  const writeThenLook = (database: Database, own: string, others: string): Promise<void> =>
+  const writeThenRead = (database: Database, own: string, others: string): Promise<void> =>
     asAttempt(attempt, async () => {
       await notes(database).insertOne({ _id: own });
       hasWritten += 1;
@@ -181,7 +181,7 @@ test('of two that write and then look, after a step-down, none misses the other 
       await written;
       seen.push(await notes(database).findOne({ _id: others }));
     });
-  const both = Promise.all([writeThenLook(writer, 'intent', 'mark'), writeThenLook(deleter, 'mark', 'intent')]);
+  const both = Promise.all([writeThenRead(writer, 'intent', 'mark'), writeThenRead(deleter, 'mark', 'intent')]);
   await stuckOrDone(deployment, () => seen.length, 2);
   expect(seen).toEqual([]);
   deployment.catchUp();
@@ -189,18 +189,18 @@ test('of two that write and then look, after a step-down, none misses the other 
   expect(seen.filter((note) => note !== null).length).toBeGreaterThanOrEqual(1);
 });
 
-test('after a failover, who begins anew sees all that was acknowledged before', async () => {
+test('after a failover, a new attempt sees every write that was acknowledged before', async () => {
   const deployment = await start('replica set');
   const [writer, reader] = [await connect(deployment), await connect(deployment)];
   await asAttempt(attempt, () => notes(writer).insertOne({ _id: 'acknowledged' }));
   await inCausalOrder(() => notes(reader).findOne({ _id: 'other' }));
   deployment.stepDown(1);
   let found: Note | null | undefined;
-  const look = inCausalOrder(async () => {
+  const laterRead = inCausalOrder(async () => {
     found = await notes(reader).findOne({ _id: 'acknowledged' });
   });
   await stuckOrDone(deployment, () => (found === undefined ? 0 : 1), 1);
   deployment.catchUp();
-  await look;
+  await laterRead;
   expect(found).toEqual({ _id: 'acknowledged' });
 });

@@ -4,9 +4,9 @@ import { Collection, type CommandStartedEvent, type Document, MongoClient } from
 import { INDEXES } from '../../../store/mongodb/indexes.ts';
 import { type Query, serviceOf } from './index-rules.ts';
 
-/** Who asks MongoDB: nobody else knows a query. */
+/** The folders whose code sends commands to MongoDB: no other code knows a query. */
 const FOLDERS = ['store', 'isolation'].map((name) => new URL(`../../../${name}/`, import.meta.url));
-/** Frames that are looked at for who asks. */
+/** Stack frames that are searched for the calling function. */
 const STACK = 40;
 
 const METHODS = [
@@ -25,9 +25,9 @@ const METHODS = [
   'aggregate',
 ] as const;
 
-/** What a process asks MongoDB, as the wire has it, and which functions of `store/` ask. */
+/** The commands that a process sends to MongoDB, and the functions of `store/` that send them. */
 export class CommandRecorder {
-  /** Shape of a query -> one of that shape, with its collection. */
+  /** Shape of a query -> a query of that shape, with its collection. */
   readonly queries = new Map<string, { collection: string; query: Query }>();
   readonly functions = new Set<string>();
   readonly #undo: (() => void)[] = [];
@@ -83,7 +83,7 @@ export class CommandRecorder {
   }
 }
 
-/** The driver keeps an order as a map. */
+/** The driver passes a sort order as a map. */
 const orderOf = (sort: unknown): Document =>
   sort instanceof Map ? Object.fromEntries(sort) : ((sort ?? {}) as Document);
 
@@ -100,7 +100,7 @@ function queriesIn(command: Document): [string, Query][] {
   return [];
 }
 
-/** Fields and operators, without values; the same for the same question. */
+/** Fields and operators, without values; the same for the same kind of query. */
 function shapeOf({ filter, sort }: Query): string {
   const order = Object.entries(sort ?? {}).map(([field, direction]) => `${Number(direction) < 0 ? '-' : ''}${field}`);
   return `${conditions(filter)}${order.length > 0 ? ` by ${order.join(',')}` : ''}`;
@@ -114,7 +114,7 @@ const conditions = (filter: Document): string => {
   return `{${[...new Set(parts)].sort().join(', ')}}`;
 };
 
-/** Names that hold an id or an index. */
+/** Names that contain an id or an index. */
 const generic = (field: string): string =>
   field
     .replace(/\b[0-9a-f]{8}-[0-9a-f-]{27}(:\d+)?/g, '*')
@@ -131,7 +131,7 @@ function operatorsOf(condition: unknown): string {
     .join(' ')}`;
 }
 
-/** Which index serves a recorded query, and what else is looked at; null where none does. */
+/** The index that serves a recorded query, and the other fields that are compared; null if no index does. */
 export function servedBy({ collection, query }: { collection: string; query: Query }): string | null {
   const service = serviceOf(
     query,
@@ -143,7 +143,7 @@ export function servedBy({ collection, query }: { collection: string; query: Que
   return `${service.indexes.join(' + ')}${residual}`;
 }
 
-/** Every function of `store/` and `isolation/` that asks MongoDB something, as `file.function`. */
+/** Every function of `store/` and `isolation/` that sends a command to MongoDB, as `file.function`. */
 export function functionsThatAsk(): string[] {
   const asks = new RegExp(`\\.(${METHODS.join('|')})\\(`);
   return FOLDERS.flatMap((folder) =>

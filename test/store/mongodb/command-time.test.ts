@@ -52,18 +52,18 @@ test.each<[string, string, () => Promise<unknown>]>([
   ['find', 'find', () => notes().find({ _id: 'one' }).toArray()],
   ['findOne', 'find', () => notes().findOne({ _id: 'one' })],
   ['countDocuments', 'aggregate', () => notes().countDocuments({ _id: 'one' })],
-])('%s of an attempt tells the server how long it may take, and is given up then', async (_, command, send) => {
+])('%s of an attempt sends its time limit to the server, and is aborted after it', async (_, command, send) => {
   const held = proxy.hold(command, 'notes');
   const begun = performance.now();
   await expect(asAttempt(attempt(300), send)).rejects.toThrow(CommandTimeoutError);
   expect(performance.now() - begun).toBeLessThan(1_500);
   const { message, deliver } = await held;
   expect(message.includes('maxTimeMS')).toBe(true);
-  // what the embedded server says to `maxTimeMS`
+  // the embedded server's answer to `maxTimeMS`
   expect((await deliver()).includes('errmsg')).toBe(false);
 });
 
-test('a further batch of what an attempt reads is given up when its time is over', async () => {
+test('a further batch of documents that an attempt reads is aborted when its time is over', async () => {
   await notes().insertMany(['further-1', 'further-2', 'further-3'].map((_id) => ({ _id })));
   const held = proxy.hold('getMore', 'notes');
   const begun = performance.now();
@@ -76,12 +76,12 @@ test('a further batch of what an attempt reads is given up when its time is over
   await (await held).deliver();
 });
 
-test('what was given up is an outage, of which nobody knows whether it was carried out', async () => {
+test('an aborted command is an outage: whether it was applied is unknown', async () => {
   void proxy.hold('insert', 'notes');
   await expect(asAttempt(attempt(200), () => notes().insertOne({ _id: 'lost' }))).rejects.toThrow(CommandTimeoutError);
 });
 
-test('outside of attempts nothing is sent along', async () => {
+test('outside of attempts no time limit is sent', async () => {
   const sent = proxy.watch('outside');
   await notes().insertOne({ _id: 'outside' });
   expect(sent.map((message) => message.includes('maxTimeMS'))).toEqual([false]);
@@ -114,7 +114,7 @@ test('a bulk write whose time is over between two commands begins no further one
   expect(await notes().countDocuments({ _id: /^late-/ })).toBe(1_000);
 });
 
-test('an ordered insert says which of all its documents was taken', async () => {
+test('an ordered insert reports which of its documents had a taken _id', async () => {
   await notes().insertOne({ _id: 'order-1500' });
   const documents = Array.from({ length: 2_500 }, (_, n) => ({ _id: `order-${n}` }));
   await expect(notes().insertMany(documents, { ordered: true })).rejects.toMatchObject({
@@ -123,7 +123,7 @@ test('an ordered insert says which of all its documents was taken', async () => 
   expect(await notes().countDocuments({ _id: /^order-/ })).toBe(1_501);
 });
 
-test('an unordered bulk of several kinds does all that can be done, and counts it', async () => {
+test('an unordered bulk of several kinds applies all writes that it can, and counts them', async () => {
   await notes().insertMany([{ _id: 'kind-1' }, { _id: 'kind-2' }]);
   const result = await notes().bulkWrite(
     [

@@ -17,7 +17,7 @@ test('a taken _id is a duplicate key, in one insert and in a bulk', () => {
   expect(isDuplicateKey(bulkError([DUPLICATE, DUPLICATE]))).toBe(true);
 });
 
-test('a bulk that met another error beside a taken _id has failed', () => {
+test('a bulk with another error beside a taken _id has failed', () => {
   expect(isDuplicateKey(bulkError([DUPLICATE, 91]))).toBe(false);
 });
 

@@ -6,7 +6,7 @@ const HEADER_BYTES = 16;
 const OP_REPLY = 1;
 const OP_QUERY = 2_004;
 const OP_MSG = 2_013;
-/** Commands that are no business of a collection. */
+/** Commands that do not concern a collection. */
 const UNRECORDED: ReadonlySet<string> = new Set(['hello', 'ismaster', 'isMaster', 'ping', 'endSessions']);
 
 export type Deployment = 'replica set' | 'mongos' | 'standalone' | 'embedded';
@@ -17,7 +17,7 @@ interface Stored {
   readonly at: number;
 }
 
-/** One command as it came, and the time that its answer named. */
+/** One command as it was received, and the time that its answer named. */
 export interface Recorded {
   readonly name: string;
   readonly command: Document;
@@ -25,8 +25,8 @@ export interface Recorded {
 }
 
 /**
- * As much of a MongoDB deployment as its answers show of its history: a clock that every write advances, a majority that may lag
- * behind it, and a primary that steps down. It inserts, and finds by `_id`; any other command succeeds and does nothing.
+ * A simulated MongoDB deployment, with the parts of its history that answers show: a clock that every write advances, a majority that may lag
+ * behind it, and a primary that steps down. It inserts, and finds by `_id`; any other command succeeds without effect.
  */
 export class FakeDeployment {
   readonly recorded: Recorded[] = [];
@@ -35,11 +35,11 @@ export class FakeDeployment {
   readonly #kind: Deployment;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  /** Connections to a primary that has stepped down: what is sent over them gets no answer. */
+  /** Connections to a primary that has stepped down: commands that are sent over them get no answer. */
   #former: ReadonlySet<Socket> = new Set();
   readonly #stored: Stored[] = [];
   #clock = 1_000;
-  /** What reads see is at or before this. */
+  /** Reads see the history up to this time. */
   #committed = 1_000;
   #electionId = new ObjectId();
   #waiting: (() => void)[] = [];
@@ -80,8 +80,8 @@ export class FakeDeployment {
   }
 
   /**
-   * Another primary, under the same address: it has all that was acknowledged, but knows only of what is `behind` older that a
-   * majority has it, until it catches up.
+   * Another primary, under the same address: it has everything that was acknowledged, but until it catches up it knows
+   * of a majority only for what is `behind` older.
    */
   stepDown(behind: number): void {
     this.#electionId = new ObjectId();
@@ -142,7 +142,7 @@ export class FakeDeployment {
 
   #write(name: string, command: Document): void {
     this.#clock += 1;
-    // nothing is acknowledged before a majority has it; one that lags behind learns of that later
+    // nothing is acknowledged before a majority has it; a primary that lags behind learns of the majority later
     if (!this.#isLagging) this.#committed = this.#clock;
     if (name !== 'insert') return;
     for (const document of command.documents as Document[])

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Index, type Query, serviceOf } from './index-rules.ts';
 
-/** The rules by themselves: what mongod's planner would do with these indexes. */
+/** The rules themselves: how mongod's planner would use these indexes. */
 
 const INDEXES: Index[] = [
   { name: 'abc', key: { a: 1, b: 1, c: -1 } },
@@ -38,8 +38,8 @@ describe('an index serves', () => {
     ['a value, where its own filter asks for presence', { d: 5 }, { _id: 1 }, 'present'],
     ['members of a list', { list: 'x', _id: { $gt: 'y' } }, { _id: 1 }, 'multi'],
     ['each branch of an $or', { $or: [{ a: 1 }, { s: 2 }] }, undefined, 'abc+s'],
-    ['what an $or stands beside', { a: 1, $or: [{ z: 1 }, { y: 2 }] }, undefined, 'abc y z'],
-    ['what stands in an $and', { $and: [{ a: 1 }, { b: 2 }] }, undefined, 'abc'],
+    ['conditions beside an $or', { a: 1, $or: [{ z: 1 }, { y: 2 }] }, undefined, 'abc y z'],
+    ['conditions in an $and', { $and: [{ a: 1 }, { b: 2 }] }, undefined, 'abc'],
   ])('%s', (_, filter, sort, expected) => {
     expect(by(filter, sort)).toBe(expected);
   });
@@ -54,7 +54,7 @@ describe('no index serves', () => {
     ['null, which absence is too', { a: null }, undefined],
     ['presence, where absence is in the index too', { a: { $exists: true } }, undefined],
     ['an order over some values that it does not fix', { a: 1, b: { $gt: 1 } }, { c: 1 }],
-    ['an order with a turn that it does not have', { a: 1 }, { b: 1, c: 1 }],
+    ['an order with a direction that it does not have', { a: 1 }, { b: 1, c: 1 }],
     ['what is absent, by a sparse one', { s: { $exists: false } }, undefined],
     ['another filter than its own', { p: { $gt: 1 }, kind: 'x' }, undefined],
     ['what is absent, by one of what is present', { d: { $exists: false } }, undefined],
@@ -65,7 +65,7 @@ describe('no index serves', () => {
   });
 });
 
-test('an operator that no rule is written for is an error, not a guess', () => {
+test('an operator without a rule is an error, not a guess', () => {
   expect(() => by({ a: { $regex: 'x' } })).toThrow('without a rule');
   expect(() => by({ $where: 'x' })).toThrow('without a rule');
 });

@@ -1,8 +1,8 @@
 import type { Document } from 'mongodb';
 
 /**
- * Which index serves a query, by the rules of mongod's planner: equalities on the first fields of an index, then one range, then
- * the order. Stricter than the planner where that would be luck: an index that is only scanned from end to end serves nothing.
+ * Finds the index that serves a query, by the rules of mongod's planner: equalities on the first fields of an index, then one range, then
+ * the order. It is stricter than the planner: an index that is only scanned from end to end serves nothing.
  */
 
 export interface Index {
@@ -19,11 +19,11 @@ export interface Query {
 export interface Service {
   /** Names of the indexes: one, or one for each branch of an `$or`. */
   readonly indexes: readonly string[];
-  /** Fields that are looked at in what the index finds. */
+  /** Fields that are compared in the documents that the index finds. */
   readonly residual: readonly string[];
 }
 
-/** What a predicate says to an index: one value, some values, an interval, that there is a value; nothing (`$ne`, `$not`, absence). */
+/** How a predicate bounds an index: one value, several values, an interval, presence; nothing (`$ne`, `$not`, absence). */
 type Kind = 'one' | 'some' | 'range' | 'present' | 'nothing';
 
 interface Predicate {
@@ -35,7 +35,7 @@ interface Predicate {
 const ID: Index = { name: '_id', key: { _id: 1 } };
 const RANGES = new Set(['$gt', '$gte', '$lt', '$lte']);
 
-/** @returns null where no index serves the query. */
+/** @returns null if no index serves the query. */
 export function serviceOf(query: Query, indexes: readonly Index[]): Service | null {
   const { predicates, alternatives } = read(query.filter);
   const few = alternatives.flatMap((branches) => byBranches(branches, predicates, query, indexes) ?? []);
@@ -56,11 +56,11 @@ export function serviceOf(query: Query, indexes: readonly Index[]): Service | nu
   return few[0] ?? null;
 }
 
-/** An index that most documents are not in: read whole, it is still less than what another would find. */
+/** An index that contains few documents: reading all of it is still less than another index would find. */
 const holdsFew = (indexes: readonly Index[], name: string): boolean =>
   indexes.some((index) => index.name === name && index.options?.sparse === true);
 
-/** Each branch of an `$or` by an index of its own, in no order. */
+/** Each branch of an `$or` is served by an index of its own, without an order. */
 function byBranches(
   branches: readonly Document[],
   predicates: readonly Predicate[],
@@ -78,7 +78,7 @@ function byBranches(
   };
 }
 
-/** An identity finds the least; then what leaves the fewest fields to look at. */
+/** An identity finds least; otherwise the index that leaves the fewest fields to compare is best. */
 function weigh({ index, used }: { index: Index; used: readonly string[] }, predicates: readonly Predicate[]): number {
   const isIdentity = index === ID && predicates.some(({ field, kind }) => field === '_id' && isEquality(kind));
   return isIdentity ? Number.POSITIVE_INFINITY : used.length;
@@ -86,7 +86,7 @@ function weigh({ index, used }: { index: Index; used: readonly string[] }, predi
 
 const isEquality = (kind: Kind): boolean => kind === 'one' || kind === 'some';
 
-/** Fields by which an index bounds what is read; null where it bounds nothing, cannot be used, or has another order. */
+/** Fields by which an index bounds the documents that are read; null if it bounds nothing, cannot be used, or has another order. */
 function usedBy(
   { key, options = {} }: Index,
   predicates: readonly Predicate[],
@@ -95,7 +95,7 @@ function usedBy(
   const of = (field: string): Predicate | undefined =>
     predicates.filter((one) => one.field === field).sort((a, b) => ORDER[a.kind] - ORDER[b.kind])[0];
   const fields = Object.keys(key);
-  // what is absent is not in a sparse index
+  // an absent field is not in a sparse index
   if (options.sparse && !fields.some((field) => (of(field)?.kind ?? 'nothing') !== 'nothing')) return null;
   const partial = Object.entries(options.partialFilterExpression ?? {});
   for (const [field, value] of partial) {
@@ -105,7 +105,7 @@ function usedBy(
       : there?.kind === 'one' && there.value === value;
     if (!isImplied) return null;
   }
-  // all of an index that holds only what is present
+  // the whole index, which contains only documents that have the field
   const holdsPresent = options.sparse === true || partial.some(([, value]) => isOperators(value));
   const used: string[] = [];
   let equalities = 0;
@@ -122,7 +122,7 @@ function usedBy(
 
 const ORDER: Readonly<Record<Kind, number>> = { one: 0, some: 1, range: 2, present: 3, nothing: 4 };
 
-/** Whether entries of an index come in an order: `rest` are its fields behind those that are fixed. */
+/** Whether the entries of an index are in this order: `rest` are its fields behind those that are fixed. */
 function isInOrder(
   rest: readonly string[],
   key: Index['key'],
@@ -130,8 +130,8 @@ function isInOrder(
   of: (field: string) => Predicate | undefined,
 ): boolean {
   const open = sort.filter(([field]) => of(field)?.kind !== 'one');
-  const turns = new Set(open.map(([field, direction]) => direction * Number(key[field] ?? 0)));
-  return open.every(([field], n) => rest[n] === field) && turns.size <= 1;
+  const directions = new Set(open.map(([field, direction]) => direction * Number(key[field] ?? 0)));
+  return open.every(([field], n) => rest[n] === field) && directions.size <= 1;
 }
 
 function read(filter: Document): { predicates: Predicate[]; alternatives: Document[][] } {

@@ -20,7 +20,7 @@ const connect = async (): Promise<Database> => {
   return database;
 };
 
-/** A logger whose lines are kept. */
+/** A logger that keeps its lines. */
 function keepingLogger(): { logger: pino.Logger; lines: { level: number; msg: string; index?: string }[] } {
   const lines: { level: number; msg: string; index?: string }[] = [];
   return { lines, logger: pino({ level: 'trace' }, { write: (line: string) => lines.push(JSON.parse(line)) }) };
@@ -63,7 +63,7 @@ test('names of indexes are unique within a collection', () => {
   expect(new Set(names).size).toBe(names.length);
 });
 
-test('an index that cannot be created is logged and tried again until it is there; the others are created meanwhile', async () => {
+test('an index that cannot be created is logged and retried until it exists; the others are created meanwhile', async () => {
   const { logger, lines } = keepingLogger();
   const { database: flaky, tried } = await failing([refused(11_600, 'interrupted'), new Error('socket timeout')]);
   await createIndexesAtLast(flaky, logger, new AbortController().signal, 1);
@@ -73,7 +73,7 @@ test('an index that cannot be created is logged and tried again until it is ther
   );
 });
 
-test('an index of the same key under another name serves; it is not tried again', async () => {
+test('an index of the same key under another name is accepted, and not retried', async () => {
   const { logger, lines } = keepingLogger();
   const { database: flaky, tried } = await failing([refused(85, 'Index already exists with a different name: theirs')]);
   expect(await createIndexes(flaky, [first], logger)).toEqual([]);
@@ -81,17 +81,17 @@ test('an index of the same key under another name serves; it is not tried again'
   expect(lines.map(({ level }) => level)).toEqual([30]);
 });
 
-test.each([85, 86])('an index in the way (%d) is named in the log and left alone', async (code) => {
+test.each([85, 86])('a conflicting index (%d) is named in the log and not changed', async (code) => {
   const { logger, lines } = keepingLogger();
   const { database: flaky } = await failing([refused(code, 'An existing index has the same name')]);
   expect(await createIndexes(flaky, [first], logger)).toEqual([]);
   expect(lines).toMatchObject([{ level: 50, index: first.name }]);
 });
 
-test('a process that is stopped creates no more', async () => {
+test('a process that is stopped creates no more indexes', async () => {
   const { logger } = keepingLogger();
   const stopped = new AbortController();
-  const { database: flaky, tried } = await failing([new Error('away')]);
+  const { database: flaky, tried } = await failing([new Error('unavailable')]);
   const creating = createIndexesAtLast(flaky, logger, stopped.signal, 600_000);
   await expect.poll(tried).toBe(INDEXES.length);
   stopped.abort();

@@ -34,7 +34,7 @@ import { CommandRecorder, functionsThatAsk, servedBy } from './command-recorder.
 import recorded from './queries.json' with { type: 'json' };
 
 /**
- * Every query that Drover asks, by an ordinary run of all that it does, with the index that serves it (`queries.json`). One that
+ * Every query that Drover sends, recorded in an ordinary run of all its functions, with the index that serves it (`queries.json`). A query that
  * no index serves fails here, and so does one that is not in the list: `RECORD_QUERIES=1` writes the list anew.
  */
 
@@ -193,7 +193,7 @@ async function playRecovery(): Promise<void> {
   await recoverNow(drover);
 }
 
-/** What is asked only where a process has died, two have met, or an earlier version has left something. */
+/** Queries that are sent only after a process has died, two have met, or an earlier version has left something. */
 async function playRareCases(): Promise<void> {
   const { database } = drover.services;
   const [key, group, batchId] = ['default/default/x/y', 'group', 'batch'];
@@ -222,7 +222,7 @@ async function playRareCases(): Promise<void> {
     new Map([[0, { status: 'failed', errors: [], attempts: 1 }]]),
   );
   const writer = { _id: batchId, run: 1, pageSize: 50, total: 1 };
-  // the second time the page is there
+  // the second time the page exists
   const ends: StoredOutcome[] = [
     { status: 'succeeded', action: 'created', attempts: 1 },
     { status: 'failed', errors: [], attempts: 1 },
@@ -238,7 +238,7 @@ async function playRareCases(): Promise<void> {
   await claimPending(database, claimer, [member]);
   await claimedBy(database, claimer);
   await unclaimPending(database, claimer, [member]);
-  // the second time a later run has been there
+  // the second time a later run has begun
   for (const run of [2, 1])
     await registerPending(database, { _id: 'later', run }, 'token', [{ key, index: 0, missing: [key] }]);
   const many = newList(`${batchId}/0`, [key]);
@@ -275,7 +275,7 @@ async function playAttempts(): Promise<void> {
   expect(await releasePending(database, batch, [{ key, index: 0 }])).toEqual(new Set());
 }
 
-/** Why few documents are looked at for what an index leaves open, or as few as are answered with. */
+/** Why few documents are compared for the fields that an index leaves open, or as few as are returned. */
 const REASONS: Readonly<Record<string, string>> = {
   deletedAt: 'deleted batches are removed within minutes; counts end at 10,001',
   scope: 'what refers to a resource is of its tenant',
@@ -289,7 +289,7 @@ const REASONS: Readonly<Record<string, string>> = {
   hasFailedItems: 'a filter on terminations of one tenant, which are few',
   createdAt: 'a filter on terminations of one tenant, which are few',
   'options.reach': 'terminations of one tenant, once at a start',
-  'fence.at': 'placeholders are left by attempts that were given up, for an hour',
+  'fence.at': 'placeholders are left by attempts that died, for an hour',
   active: 'definitions whose references are unsettled are few',
   changing: 'definitions whose references are unsettled are few',
   'changing.leaseUntil': 'definitions whose references are unsettled are few',
@@ -297,7 +297,7 @@ const REASONS: Readonly<Record<string, string>> = {
   _id: 'the definition itself, among those that refer to it',
 };
 
-test('every function of the store that asks MongoDB was heard', () => {
+test('every function of the store that sends a command to MongoDB was recorded', () => {
   const missing = functionsThatAsk().filter((name) => !recorder.functions.has(name));
   expect(missing).toEqual([]);
 });
@@ -311,7 +311,7 @@ test('every query is served by an index', () => {
 
 test('every query is in the list, with its index', async () => {
   if (process.env.RECORD_QUERIES === '1') {
-    // what races ask is not heard in every run: lines that are there stay
+    // queries of races are not recorded in every run: existing lines stay
     const all = Object.entries({ ...recorded, ...heard() }).sort(([a], [b]) => (a < b ? -1 : 1));
     const text = JSON.stringify(Object.fromEntries(all), null, 2);
     await writeFile(new URL('queries.json', import.meta.url), `${text}\n`);
@@ -322,7 +322,7 @@ test('every query is in the list, with its index', async () => {
   expect(unlisted, 'check these, then RECORD_QUERIES=1 npx vitest run test/store/mongodb/queries.test.ts').toEqual([]);
 });
 
-test('what an index leaves open is little, for a reason', () => {
+test('for every field that an index leaves open there is a reason why few documents are compared', () => {
   const open = Object.values(heard()).flatMap((service) => service?.split(', then ')[1]?.split(', ') ?? []);
   expect([...new Set(open)].filter((field) => REASONS[field] === undefined)).toEqual([]);
 });
