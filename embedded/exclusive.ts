@@ -73,7 +73,7 @@ function listen(path: string, token: string): Promise<Server | null> {
   });
 }
 
-/** What the holder says, or null if no process listens at the path any more. */
+/** The text that the holder sends, or null if no process listens at the path any more. */
 function askHolder(path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect(path);

@@ -61,7 +61,7 @@ async function startMongod(binary: string, options: MongodbOptions): Promise<Emb
   };
 }
 
-/** The mongod that mongodb-memory-server gets, or null where it cannot get one. */
+/** The mongod that mongodb-memory-server downloads, or null if it cannot. */
 async function downloadMongod(say: Say): Promise<string | null> {
   const { DryMongoBinary, MongoBinary } = await import('mongodb-memory-server-core');
   const { MongoBinaryDownloadUrl } = await import('mongodb-memory-server-core/lib/util/MongoBinaryDownloadUrl.js');
@@ -103,7 +103,7 @@ export async function startMongoJavaServer(options: MongodbOptions): Promise<Emb
     name: 'mongo-java-server',
     command: 'java',
     args: ['-cp', classPath, '-XX:+UseSerialGC', 'EmbeddedMongo', String(port), ...file],
-    // what its file holds and it cannot serve
+    // documents in its file that it cannot serve
     heard: (line) => options.say(`MongoDB: ${line}`),
   }));
 }

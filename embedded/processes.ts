@@ -41,7 +41,7 @@ const OUTPUT_KEPT = 4_000;
 
 /**
  * Becomes the server, so that the child's pid is the server's. A guard process beside it reads the pipe on descriptor 3: a line
- * means that the server has ended; the end of the pipe, that our process has ended, and then the guard ends the server.
+ * means that the server has ended; the end of the pipe means that this process has ended, and then the guard ends the server.
  */
 const GUARDED_COMMAND = `
 (
@@ -81,8 +81,8 @@ async function startOnce(server: ServerCommand): Promise<ChildProcess> {
 
 /**
  * Waits until a process that was just started answers.
- * @param output what it has put out, for the message of the error.
- * @throws where it ends first, or does not answer in time: then it is killed.
+ * @param output returns its output so far, for the message of the error.
+ * @throws if it ends first, or does not answer in time: then it is killed.
  */
 export async function untilAnswering(
   child: ChildProcess,
@@ -173,7 +173,7 @@ export function isExecutable(path: string): boolean {
 }
 
 /**
- * Runs a program to its end; it ends with us.
+ * Runs a program to its end; it ends when this process ends.
  * @throws with its last output when it fails, or takes longer than `timeoutMs`.
  */
 export async function run(

@@ -5,13 +5,13 @@ import type { ServerProcess } from './processes.ts';
 import { startTemporal } from './temporal.ts';
 
 export interface ServersOptions {
-  /** Its `MONGODB_URI` and `TEMPORAL_ADDRESS` are taken where they are set, and nothing is started in their place. */
+  /** Its `MONGODB_URI` and `TEMPORAL_ADDRESS` are used if they are set, and nothing is started in their place. */
   readonly config: Config;
   /** Folder that keeps the data of both servers; null: all of it ends with them. */
   readonly dataDir: string | null;
   /** Whether to serve the Temporal UI. Default false. */
   readonly ui?: boolean;
-  /** Whether to take the servers' usual ports (27017, 7233, 8233) where they are free. Default false: any free ports. */
+  /** Whether to use the servers' usual ports (27017, 7233, 8233) if they are free. Default false: any free ports. */
   readonly usualPorts?: boolean;
   readonly say: Say;
 }
@@ -74,7 +74,7 @@ interface Stoppable {
   stop(): Promise<void>;
 }
 
-/** Both, or, when one of them fails, the reasons, once the other one has come up and been stopped. */
+/** Both servers, or, if one of them fails, the reasons, after the other one has started and been stopped. */
 async function bothOrNone<A extends Stoppable | null, B extends Stoppable | null>(
   say: Say,
   one: Promise<A>,

@@ -103,7 +103,7 @@ let isReady = false;
 
 function stopInOrder(): void {
   if (stoppingSince !== null && performance.now() - stoppingSince < SAME_SIGNAL_MS) return;
-  // What is half started ends with this process: see processes.ts.
+  // Parts that are only half started end with this process: see processes.ts.
   if (stoppingSince !== null || !isReady) process.exit(130);
   stoppingSince = performance.now();
   say('stopping (once more to stop at once)');

@@ -51,7 +51,7 @@ export async function temporalBinary(say: Say): Promise<string> {
   return onceBuilt(path, `Temporal: building temporal ${VERSION} with Go, 3 to 5 minutes`, say, build);
 }
 
-/** Where an archive of the command is, and what it must be. */
+/** Where an archive of the command is, and its checksum. */
 export interface Release {
   readonly url: string;
   readonly sha256: string;
@@ -66,7 +66,7 @@ export function releaseOf(platform: string, arch: string): Release | null {
   return { url: `${release}/temporal_cli_${VERSION}_${name}.tar.gz`, sha256 };
 }
 
-/** @throws ChecksumError where the archive is another one than the release's: nothing of it is unpacked. */
+/** @throws ChecksumError if the archive differs from that of the release: nothing of it is unpacked. */
 export async function downloadTemporal({ url, sha256 }: Release, target: string): Promise<void> {
   const response = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS) });
   if (!response.ok) throw new Error(`the download of temporal answered ${response.status}`);

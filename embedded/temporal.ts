@@ -22,12 +22,12 @@ export interface TemporalOptions {
   /** Ports to take if they are free. */
   readonly preferredPort?: number;
   readonly preferredUiPort?: number;
-  /** Settings of the server on top of ours. */
+  /** Settings of the server in addition to the default ones below. */
   readonly dynamicConfig?: Readonly<Record<string, boolean | number>>;
   readonly say: Say;
 }
 
-/** What a batch is found by in the Temporal UI; docker-compose.yml registers the same. */
+/** Search attributes by which a batch is found in the Temporal UI; docker-compose.yml registers the same. */
 export const SEARCH_ATTRIBUTES: Readonly<Record<string, 'Keyword'>> = {
   DroverPlatform: 'Keyword',
   DroverTenant: 'Keyword',
@@ -52,19 +52,19 @@ const DYNAMIC_CONFIG: Readonly<Record<string, boolean | number>> = {
   'history.rps': 100_000,
   // by default tasks leave a shard 20 times a second, and there is one: a batch alone waited up to 50 ms for each of its tasks
   'history.transferProcessorMaxPollRPS': 200,
-  // one process has nothing to divide a task queue among
+  // one process needs only one partition of a task queue
   'matching.numTaskqueueReadPartitions': 1,
   'matching.numTaskqueueWritePartitions': 1,
   // a deleted batch's executions go at once, not up to a minute later: it has no parent that would still have to be notified
   'history.transferProcessorEnsureCloseBeforeDelete': false,
 };
 
-/** Garbage that may gather, in percent of what is in use: a fifth less CPU than Go's own 100, for some 100 MB of memory. */
+/** Garbage that may accumulate, in percent of the memory in use: a fifth less CPU than with Go's default of 100, for some 100 MB of memory. */
 const GARBAGE_COLLECTION = 400;
 
 const ASK_TIMEOUT_MS = 1_000;
 
-/** Starts a Temporal dev server and waits until its namespace answers with our search attributes registered. */
+/** Starts a Temporal dev server and waits until its namespace answers with Drover's search attributes registered. */
 export async function startTemporal(options: TemporalOptions): Promise<EmbeddedTemporal> {
   const binary = await temporalBinary(options.say);
   if (options.dataDir) mkdirSync(options.dataDir, { recursive: true });

@@ -10,7 +10,7 @@ const HEADER =
 
 /** The types of the OpenAPI document, as TypeScript. */
 export async function generateTypes(): Promise<string> {
-  // plain JSON, as `/openapi.json` serves it
+  // plain JSON, as the API serves it under `/openapi.json`
   const document = JSON.parse(JSON.stringify(openApiDocument())) as OpenAPI3;
   const types = await openapiTS(document, { alphabetize: true, defaultNonNullable: false });
   return HEADER + astToString(types);

@@ -23,16 +23,16 @@ import memory.IndexedMemory;
 
 /**
  * Serves the MongoDB protocol on loopback: {@code EmbeddedMongo PORT} in memory, {@code EmbeddedMongo PORT FILE} durably.
- * It ends in order at SIGTERM.
+ * It stops in order at SIGTERM.
  */
 public final class EmbeddedMongo {
-    /** Each connection gets a thread of its own up to this number; more share one, and so share a wait for the disk. */
+    /** Each connection gets a thread of its own up to this number; further connections share one thread, and so share its waits for the disk. */
     private static final int CONNECTION_THREADS = 128;
 
     private static final int WAITING_CONNECTIONS = 100;
     private static final int SHUTDOWN_SECONDS = 5;
 
-    /** What the npm driver 7 accepts: it refuses servers below wire version 9. */
+    /** The npm driver 7 refuses servers below wire version 9. */
     private static final MongoVersion VERSION = new MongoVersion() {
         @Override
         public List<Integer> getVersionArray() {
@@ -54,7 +54,7 @@ public final class EmbeddedMongo {
         serve(backend.version(VERSION), port);
     }
 
-    /** As the library's own server does, but with {@link LimitedMessages}. */
+    /** As the library's own server, but with {@link LimitedMessages}. */
     private static void serve(MongoBackend backend, int port) {
         EventLoopGroup acceptor = new NioEventLoopGroup(1);
         EventLoopGroup connections = new NioEventLoopGroup(CONNECTION_THREADS);

@@ -7,7 +7,7 @@ import { type BatchSource, batchEvents, isFinished, type WaitOptions, waitFor } 
 /** Opens the event stream of a batch. */
 export type OpenEvents = (batchId: string, lastEventId: string | undefined, signal: AbortSignal) => Promise<Response>;
 
-/** Batches: their status, their items, and what can be done with them while they run. Every call @throws DroverError. */
+/** Batches: their status, their items, and the control of running batches. Every call @throws DroverError. */
 export class Batches {
   readonly #http: Http;
   readonly #openEvents: OpenEvents;
@@ -19,7 +19,7 @@ export class Batches {
 
   /**
    * The status of a batch.
-   * @param options `includePendingDetails`: with what its pending items wait for, in `pendingResources` (false).
+   * @param options `includePendingDetails`: adds the missing references of pending items, in `pendingResources` (false).
    */
   get(batchId: string, options: CallOptions & { readonly includePendingDetails?: boolean } = {}): Promise<Batch> {
     const { includePendingDetails, ...call } = options;
@@ -28,7 +28,7 @@ export class Batches {
     return dataOf(this.#http.GET('/api/batches/{batchId}', { params, ...signalOf(call) }));
   }
 
-  /** Batches of the tenant, newest first. @param options filters; all batches without. */
+  /** Batches of the tenant, newest first. @param options filters; without filters all batches. */
   list({ signal, ...filter }: BatchListOptions = {}): PagedList<Batch> {
     return new PagedList((cursor) => {
       const query = { limit: 100, ...filter, ...(cursor !== undefined && { cursor }) };
@@ -45,10 +45,10 @@ export class Batches {
   }
 
   /**
-   * Waits until a batch has finished, in whatever way, or is as `until` wants it. Follows the batch's events, through lost
-   * connections and restarts of the service; has no limit of time but the `signal`.
-   * @returns the batch as it was then.
-   * @throws DroverError where there is no such batch (any more), or it has finished without being as `until` wants it; the
+   * Waits until a batch has finished, with any status, or fulfils `until`. Follows the batch's events, through lost
+   * connections and restarts of the service; without a time limit except the `signal`.
+   * @returns the batch in that state.
+   * @throws DroverError if there is no such batch (any more), or it has finished without fulfilling `until`; the
    * signal's reason once it is aborted.
    */
   wait(batchId: string, options: WaitOptions = {}): Promise<Batch> {
@@ -56,8 +56,8 @@ export class Batches {
   }
 
   /**
-   * The states of a batch from now on, at most 4 a second, the last one at its end. Goes on where a stream ends early.
-   * @throws DroverError where there is no such batch (any more); the signal's reason once it is aborted.
+   * The states of a batch from now on, at most 4 a second, the last one at its end. Continues if a stream ends early.
+   * @throws DroverError if there is no such batch (any more); the signal's reason once it is aborted.
    */
   async *events(batchId: string, { signal }: CallOptions = {}): AsyncGenerator<Batch, void> {
     const source = this.#source(batchId);
@@ -68,7 +68,7 @@ export class Batches {
         yield batch;
         if (isFinished(batch)) return;
       }
-      // throws where there is nothing to follow; else the stream is opened anew as soon as the service answers
+      // throws if there is nothing to follow; otherwise the stream is opened again as soon as the service answers
       await source.get(signal);
     }
   }
@@ -80,22 +80,22 @@ export class Batches {
     };
   }
 
-  /** Nothing new is started until the batch is resumed; deadlines run on. A finished batch is a 409. */
+  /** Suspends the batch: it starts nothing new until it is resumed; deadlines continue to run. A finished batch is a 409. */
   suspend(batchId: string, options: CallOptions = {}): Promise<Batch> {
     return dataOf(this.#http.POST('/api/batches/{batchId}/suspend', pathTo(batchId, options)));
   }
 
-  /** A suspended batch goes on. A finished batch is a 409. */
+  /** Resumes a suspended batch. A finished batch is a 409. */
   resume(batchId: string, options: CallOptions = {}): Promise<Batch> {
     return dataOf(this.#http.POST('/api/batches/{batchId}/resume', pathTo(batchId, options)));
   }
 
-  /** The batch ends; what was applied stays. A finished batch is a 409. */
+  /** Cancels the batch; applied items stay. A finished batch is a 409. */
   cancel(batchId: string, options: CallOptions = {}): Promise<Batch> {
     return dataOf(this.#http.POST('/api/batches/{batchId}/cancel', pathTo(batchId, options)));
   }
 
-  /** Failed, expired and cancelled items run again, in the same batch. A 409 where there is none, or the batch still runs. */
+  /** Runs failed, expired and cancelled items again, in the same batch. A 409 if there is none, or the batch still runs. */
   retry(batchId: string, options: CallOptions = {}): Promise<Batch> {
     return dataOf(this.#http.POST('/api/batches/{batchId}/retry', pathTo(batchId, options)));
   }

@@ -1,22 +1,22 @@
-/** What an answer says of its failure, or that there was none. */
+/** The failure that an answer describes, or the lack of an answer. */
 export interface Failure {
-  /** HTTP status of the answer; null where no answer came, or none that can be read. */
+  /** HTTP status of the answer; null if no answer came, or none that can be read. */
   readonly status: number | null;
   readonly message: string;
   /** Each fault of the request with its index or parameter, at most 100. Default: none. */
   readonly errors?: readonly string[];
   /** Seconds after which the request should be repeated. Default: not specified. */
   readonly retryAfter?: number | null;
-  /** What kept an answer from coming. */
+  /** The error that prevented an answer. */
   readonly cause?: unknown;
 }
 
 /** Every failure of a request, whether the service refused it or no answer came. */
 export class DroverError extends Error {
   override readonly name = 'DroverError';
-  /** HTTP status; null where no answer came: the request may have been applied, or not. */
+  /** HTTP status; null if no answer came: the request may have been applied, or not. */
   readonly status: number | null;
-  /** Each fault of the request with its index or parameter; empty where the service names none. */
+  /** Each fault of the request with its index or parameter; empty if the service names none. */
   readonly errors: readonly string[];
   /** Seconds after which the request should be repeated; null if the service does not say. */
   readonly retryAfter: number | null;
@@ -28,7 +28,7 @@ export class DroverError extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** @param body of an answer that is no success, as it was read. */
+  /** @param body of an answer that is no success, as it was parsed. */
   static ofAnswer(response: Response, body: unknown): DroverError {
     const { message, errors } = isObject(body) ? body : {};
     return new DroverError({
@@ -42,7 +42,7 @@ export class DroverError extends Error {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
-/** Seconds that an answer asks to wait, given as a number or as a date (RFC 9110, section 10.2.3); null where it does not. */
+/** Seconds that an answer asks to wait, given as a number or as a date (RFC 9110, section 10.2.3); null if it does not. */
 export function retryAfterOf(response: Response): number | null {
   const value = response.headers.get('retry-after');
   if (value === null) return null;

@@ -5,12 +5,12 @@ export interface ServerEvent {
   readonly data: string;
 }
 
-/** A line that a server of ours would not send, in characters: what is longer is no event stream. */
+/** Longest line that Drover may send, in characters: a stream with a longer line is no event stream. */
 const MAX_LINE = 8 * 1024 ** 2;
 
 /**
- * The events of a stream, one after the other; comments are passed over, what ends in the middle of an event is none (WHATWG HTML,
- * section 9.2.6). @param onBytes is called with whatever arrives. @throws where the connection breaks.
+ * The events of a stream, one after the other; comments are ignored, and so is an event whose end is missing (WHATWG HTML,
+ * section 9.2.6). @param onBytes is called whenever bytes arrive. @throws if the connection breaks.
  */
 export async function* eventsOf(
   body: ReadableStream<Uint8Array>,

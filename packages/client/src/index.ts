@@ -14,7 +14,7 @@ export type * from './types.ts';
 export { isFinished, type WaitOptions } from './wait.ts';
 
 export interface ClientOptions extends TransportOptions {
-  /** Address of the API, such as `http://127.0.0.1:8080`. A path in it goes before every path. */
+  /** Address of the API, such as `http://127.0.0.1:8080`. A path in it is put before every path. */
   readonly baseUrl: string;
 }
 
@@ -46,7 +46,7 @@ export class DroverClient {
     this.schemaDefinitions = new SchemaDefinitions(this.http);
   }
 
-  /** The same client for another tenant: for tokens of platform scope, and where none are configured. */
+  /** The same client for another tenant: for tokens of platform scope, and for services without tokens. */
   forTenant(tenant: string): DroverClient {
     return new DroverClient({ ...this.#options, tenant });
   }

@@ -3,7 +3,7 @@ export interface Page<T> {
   readonly results: readonly T[];
   readonly pagination: {
     readonly hasNextPage: boolean;
-    /** On all pages together, as of now: exact up to 10,000, which it stays at beyond. */
+    /** Entries of all pages together, at this moment: exact up to 10,000, and 10,000 beyond that. */
     readonly total: number;
     /** There are more than `total`. */
     readonly totalIsCapped?: true;
@@ -21,7 +21,7 @@ export class PagedList<T> implements AsyncIterable<T> {
     this.#read = read;
   }
 
-  /** One page. @param cursor that of the page before. Default: the first page. @throws DroverError */
+  /** One page. @param cursor the cursor of the page before. Default: the first page. @throws DroverError */
   page(cursor?: string): Promise<Page<T>> {
     return this.#read(cursor);
   }

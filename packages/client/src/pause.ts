@@ -14,6 +14,6 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Delay before the nth repetition (from 1), in ms: doubles up to `max`, less up to half of it, so that callers spread. */
+/** Delay before the nth repetition (from 1), in ms: doubles up to `max`, minus a random part of up to half, so that callers do not repeat at the same time. */
 export const backoff = (n: number, first: number, max: number): number =>
   Math.min(max, first * 2 ** (n - 1)) * (1 - Math.random() / 2);

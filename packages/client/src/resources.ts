@@ -16,7 +16,7 @@ import type {
   UploadOptions,
 } from './types.ts';
 
-/** Resources: what starts batches of them, and what reads them. A schema is given by name, plural name or id. Every call @throws DroverError. */
+/** Resources: calls that start batches of them, and calls that read them. A schema is given by name, plural name or id. Every call @throws DroverError. */
 export class Resources {
   readonly #http: Http;
 
@@ -39,7 +39,7 @@ export class Resources {
     );
   }
 
-  /** Starts a batch that changes resources that exist; patches of one resource apply in their order. @param resources 1 to 1000. */
+  /** Starts a batch that changes existing resources; patches of one resource are applied in their order. @param resources 1 to 1000. */
   patch(schema: string, resources: readonly NewResource[], options: PatchOptions = {}): Promise<AcceptedBatch> {
     const { signal, idempotencyKey: _, ...query } = options;
     return dataOf(
@@ -64,7 +64,7 @@ export class Resources {
     throw new DroverError({ status: 200, message: 'the service has answered a delete with a preview of it' });
   }
 
-  /** What such a delete would do now; nothing is touched. */
+  /** Previews the deletes of such a batch; nothing is changed. */
   async previewDelete(schema: string, deletion: Deletion, options: CallOptions = {}): Promise<DeletionPreview> {
     const { data } = await bodyOf(
       this.#http.POST('/api/resources/{schemaDefinitionNameOrId}/batch/delete', {
@@ -80,7 +80,7 @@ export class Resources {
     });
   }
 
-  /** One resource. @throws DroverError 404 where there is none. */
+  /** One resource. @throws DroverError 404 if it does not exist. */
   get(schema: string, externalId: string, options: CallOptions = {}): Promise<Resource> {
     return dataOf(
       this.#http.GET('/api/resources/{schemaDefinitionNameOrId}/{externalId}', {
@@ -102,7 +102,7 @@ export class Resources {
     );
   }
 
-  /** Which resources refer to a resource. */
+  /** The resources that refer to a resource. */
   references(schema: string, externalId: string, { signal, ...page }: ListOptions = {}): PagedList<Referrer> {
     const { path, query } = memberOf(schema, externalId);
     return new PagedList((cursor) =>
@@ -118,7 +118,7 @@ export class Resources {
 
 const pathOf = (schemaDefinitionNameOrId: string) => ({ schemaDefinitionNameOrId });
 
-/** "." and ".." would change the path that they stand in: they are named in the query. */
+/** A client would resolve "." and ".." as parts of a path: such external ids are sent in the query. */
 function memberOf(schema: string, externalId: string) {
   const isDots = externalId === '.' || externalId === '..';
   return {
@@ -127,12 +127,12 @@ function memberOf(schema: string, externalId: string) {
   };
 }
 
-/** A key of its own for each call makes its repetitions safe. */
+/** A key for each call makes its repetitions safe. */
 function keyOf({ idempotencyKey = globalThis.crypto.randomUUID() }: Pick<StartOptions, 'idempotencyKey'>) {
   return idempotencyKey === null ? {} : { 'idempotency-key': idempotencyKey };
 }
 
-/** To TypeScript an object of an interface is no record, though its JSON is one. */
+/** For TypeScript an object of an interface is no record, although its JSON is one. */
 const resourcesBody = (resources: readonly NewResource[]) => ({ resources: resources as Record<string, unknown>[] });
 
 const deletionBody = ({ externalIds, ...how }: Deletion) => ({

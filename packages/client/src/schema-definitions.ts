@@ -17,7 +17,7 @@ export class SchemaDefinitions {
     this.#http = http;
   }
 
-  /** Defines a type of resources. A name that is taken is a 409; what is wrong with the schema a 400 that names each place. */
+  /** Defines a type of resources. A name that is taken is a 409; faults of the schema are a 400 that names each place. */
   create(definition: NewSchemaDefinition, options: CallOptions = {}): Promise<SchemaDefinition> {
     return dataOf(this.#http.POST('/partner/schema-definitions', { body: definition, ...signalOf(options) }));
   }
@@ -34,14 +34,14 @@ export class SchemaDefinitions {
     });
   }
 
-  /** Puts the next version in place. A 409 where stored resources would become invalid, or refer to nothing. */
+  /** Replaces a definition by its next version. A 409 if stored resources would become invalid, or refer to missing resources. */
   replace(nameOrId: string, version: SchemaDefinitionVersion, options: CallOptions = {}): Promise<SchemaDefinition> {
     return dataOf(
       this.#http.PUT('/partner/schema-definitions/{nameOrId}', { ...pathTo(nameOrId, options), body: version }),
     );
   }
 
-  /** Deletes a definition that nothing uses; a 409 where something does. @returns what it was. */
+  /** Deletes an unused definition; a 409 if it is used. @returns the deleted definition. */
   delete(nameOrId: string, options: CallOptions = {}): Promise<SchemaDefinition> {
     return dataOf(this.#http.DELETE('/partner/schema-definitions/{nameOrId}', pathTo(nameOrId, options)));
   }

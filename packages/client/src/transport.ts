@@ -1,12 +1,12 @@
 import { DroverError, retryAfterOf } from './errors.ts';
 import { backoff, pause } from './pause.ts';
 
-/** Sends one request. `globalThis.fetch` is one, and so is what passes requests to a server in the same process. */
+/** Sends one request: `globalThis.fetch`, or a function that passes requests to a server in the same process. */
 export type Fetch = (request: Request) => Promise<Response>;
 
 /** How failures are repeated. */
 export interface RetryOptions {
-  /** How often a request is sent in all, at least 1. Default 5. */
+  /** How many times a request is sent in all, at least 1. Default 5. */
   readonly attempts?: number;
   /** Longest delay before a repetition, in ms: if the service requires a longer one, its error is thrown. Default 60,000. */
   readonly maxDelayMs?: number;
@@ -15,11 +15,11 @@ export interface RetryOptions {
 export interface TransportOptions {
   /** Called for each attempt. Default `globalThis.fetch`. */
   readonly fetch?: Fetch;
-  /** A JSON Web Token, or what gives one for each attempt. Default: none is sent. */
+  /** A JSON Web Token, or a function that returns one for each attempt. Default: no token is sent. */
   readonly token?: string | (() => string | Promise<string>);
-  /** Name of the tenant that requests are about. Default: that of the token, else `default`. */
+  /** Name of the tenant of the requests. Default: that of the token, else `default`. */
   readonly tenant?: string;
-  /** false: nothing is repeated. */
+  /** false: no request is repeated. */
   readonly retry?: RetryOptions | false;
   /** Longest wait for a whole answer, in ms, for each attempt. Default 60,000. */
   readonly timeoutMs?: number;
@@ -30,13 +30,13 @@ const DEFAULT_MAX_DELAY_MS = 60_000;
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** Delay before the first repetition if the service names none, in ms. */
 const FIRST_DELAY_MS = 500;
-/** Largest delay that a timer takes, in ms. */
+/** Largest delay that a timer accepts, in ms. */
 const MAX_TIMER_MS = 2_147_483_647;
 
 /** The statuses whose answers have no body. */
 const WITHOUT_BODY: readonly number[] = [204, 205, 304];
 
-/** Sends requests with the token and the tenant of a client, within its limits of time, again where that is right. */
+/** Sends requests with the token and the tenant of a client, within its time limits, and repeats them if that is safe. */
 export class Transport {
   readonly #options: TransportOptions;
 
@@ -45,9 +45,9 @@ export class Transport {
   }
 
   /**
-   * Sends a request until an answer is there, whole. 429 and 503 are repeated after their Retry-After, 503 not for what would start
-   * a second batch. A lost answer is repeated only for what reads, and for what has an Idempotency-Key.
-   * @throws DroverError where no answer came; the signal's reason once it is aborted.
+   * Sends a request until a complete answer has arrived. 429 and 503 are repeated after their Retry-After, a 503 not if a repetition could start
+   * a second batch. A request whose answer is lost is repeated only if it reads, or has an Idempotency-Key.
+   * @throws DroverError if no answer came; the signal's reason once it is aborted.
    */
   async send(request: Request): Promise<Response> {
     const { retry = {} } = this.#options;
@@ -66,12 +66,12 @@ export class Transport {
     }
   }
 
-  /** Opens a stream: sent once, and without a limit of time. @throws DroverError where no answer came. */
+  /** Opens a stream: sent once, and without a time limit. @throws DroverError if no answer came. */
   async open(request: Request): Promise<Response> {
     return this.#fetch(request, request.signal);
   }
 
-  /** An answer with all of its body: one that breaks off is no answer. */
+  /** An answer with its complete body: one that breaks off is no answer. */
   async #attempt(request: Request): Promise<Response> {
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
     const signal = AbortSignal.any([request.signal, AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS))]);
@@ -91,7 +91,7 @@ export class Transport {
   }
 }
 
-/** @throws DroverError, or what the caller has aborted the request with. */
+/** @throws DroverError, or the reason with which the caller has aborted the request. */
 function noAnswer(request: Request, cause: unknown): never {
   if (request.signal.aborted) throw request.signal.reason;
   const reason = cause instanceof Error ? [cause.message, ...messageOf(cause.cause)].join(': ') : String(cause);
@@ -101,19 +101,19 @@ function noAnswer(request: Request, cause: unknown): never {
 
 const messageOf = (cause: unknown): string[] => (cause instanceof Error && cause.message ? [cause.message] : []);
 
-/** A 429 has done nothing; a 503 may come after something was done: then only what does no harm a second time is repeated. */
+/** A 429 has no effect; a 503 may come after an effect: then a request is repeated only if a second effect does no harm. */
 function asksForMore(request: Request, { status }: Response): boolean {
   return status === 429 || (status === 503 && (isRepeatable(request) || saysState(request)));
 }
 
-/** What says how things shall be, and not what shall be added to them. */
+/** Whether a request sets a state, and does not add to it. */
 const saysState = ({ method, url }: Request): boolean =>
   method === 'PUT' || method === 'DELETE' || /\/api\/batches\/[^/]+\/\w+$/.test(new URL(url).pathname);
 
 const isRepeatable = ({ method, headers }: Request): boolean =>
   method === 'GET' || method === 'HEAD' || headers.has('idempotency-key');
 
-/** A name that a plain header cannot hold goes percent-encoded (RFC 8187). */
+/** A name that a plain header cannot contain is percent-encoded (RFC 8187). */
 function tenantHeader(tenant: string): [string, string] {
   if (/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(tenant) && !tenant.includes(','))
     return ['reach-tenant-id', tenant];

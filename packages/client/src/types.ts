@@ -17,34 +17,34 @@ export type Referrer = Schemas['Referrer'];
 export type SchemaDefinition = Schemas['SchemaDefinition'];
 export type NewSchemaDefinition = Schemas['NewSchemaDefinition'];
 export type SchemaDefinitionVersion = Schemas['SchemaDefinitionVersion'];
-/** What the service answers to a request that starts a batch. */
+/** The answer to a request that starts a batch. */
 export type AcceptedBatch = Schemas['Accepted']['data'];
-/** What a delete would do. */
+/** The effects that a delete would have. */
 export type DeletionPreview = Schemas['DeletionPreview']['data'];
 
-/** A resource as it is sent: what is JSON. A request takes 1 to 1000 of them, and at most 16 MiB. */
+/** A resource as it is sent: any JSON object. A request takes 1 to 1000 of them, and at most 16 MiB. */
 export type NewResource = object;
 
-/** Of every call. */
+/** Options of every call. */
 export interface CallOptions {
-  /** Ends the call; its reason is what the call throws. */
+  /** Aborts the call, which throws its reason. */
   readonly signal?: AbortSignal;
 }
 
-/** Of a call that starts a batch. */
+/** Options of a call that starts a batch. */
 export interface StartOptions extends CallOptions {
   /**
    * Up to 255 characters: the same key and request gives the same batch, for 24 hours. Default: a random one for each call, so
-   * that a repetition inside the call starts no second batch. null: none; then a lost answer or a 503 is not repeated.
+   * that a repetition inside the call starts no second batch. null: no key; then a request is not repeated after a lost answer or a 503.
    */
   readonly idempotencyKey?: string | null;
 }
 
-/** `onconflict` (`upsert`), `ignoreUnknownFields` (false), `dependencyWaitTimeout` in seconds (0: nothing waits). */
+/** `onconflict` (`upsert`), `ignoreUnknownFields` (false), `dependencyWaitTimeout` in seconds (0: no item waits). */
 export type UploadOptions = Readonly<QueryOf<'uploadResources'>> & StartOptions;
 /** `ignoreUnknownFields` (false). */
 export type PatchOptions = Readonly<QueryOf<'patchResources'>> & StartOptions;
-/** What is to go: either `externalIds`, or `deleteAll`. With `cascade` what refers to it goes too. */
+/** The resources to delete: either `externalIds`, or `deleteAll`. With `cascade` the referring resources are deleted too. */
 export type Deletion = Readonly<Omit<Schemas['BatchDelete'], 'dryRun' | 'externalIds'>> & {
   readonly externalIds?: readonly string[];
 };

@@ -4,15 +4,15 @@ import { backoff, pause } from './pause.ts';
 import type { Batch, BatchStatus, CallOptions } from './types.ts';
 
 export interface WaitOptions extends CallOptions {
-  /** When the wait is over. Default: the batch has finished, in whatever way. */
+  /** The state to wait for. Default: the batch has finished, with any status. */
   readonly until?: (batch: Batch) => boolean;
-  /** Called with each state that is seen, the last one too. */
+  /** Called with each state that is seen, including the last one. */
   readonly onChange?: (batch: Batch) => void;
   /** Interval in ms in which the status is requested. Default: the batch's events are followed instead. */
   readonly pollMs?: number;
 }
 
-/** How the state of a batch is come by. */
+/** How the state of a batch is read. */
 export interface BatchSource {
   get(signal: AbortSignal | undefined): Promise<Batch>;
   /** An event stream, without a limit of time. */
@@ -30,7 +30,7 @@ const MAX_POLL_MS = 10_000;
 export const isFinished = ({ status }: Pick<Batch, 'status'>): boolean => !RUNNING.includes(status);
 
 /**
- * Waits for a state of a batch: by its events, which are followed again where a stream ends early, and by its status where there
+ * Waits for a state of a batch: by its events, which are followed again if a stream ends early, or by its status if there
  * are none. @throws DroverError if the service refuses the request, or there is no such batch (any more).
  */
 export async function waitFor(source: BatchSource, options: WaitOptions): Promise<Batch> {
@@ -60,7 +60,7 @@ async function follow(
       lastId = id;
       if (isThere(batch)) return batch;
     }
-    // the stream has ended: at the end of the batch, or because its server or the connection has
+    // the stream has ended: at the end of the batch, or because its server or the connection has ended
     const batch = await source.get(signal);
     if (isThere(batch)) return batch;
     assertMoreToCome(batch);
@@ -68,15 +68,15 @@ async function follow(
   }
 }
 
-/** @throws DroverError where what is waited for cannot come any more. */
+/** @throws DroverError if the expected state cannot occur any more. */
 function assertMoreToCome(batch: Batch): void {
   if (!isFinished(batch)) return;
-  const message = `batch ${batch.batchId} is ${batch.status}, and is not what was waited for`;
+  const message = `batch ${batch.batchId} is ${batch.status}, which is not the expected state`;
   throw new DroverError({ status: null, message });
 }
 
 /**
- * The states of a batch from now on. Ends where the stream ends, breaks or cannot be had: its status says why.
+ * The states of a batch from now on. Ends if the stream ends, breaks or cannot be opened: the status says why.
  * @throws the signal's reason once it is aborted.
  */
 export async function* batchEvents(

@@ -53,7 +53,7 @@ test('a batch is uploaded, waited for, and read item by item', async () => {
   expect((await client.resources.get('lamp', 'a')).data).toEqual({ externalId: 'a', watts: 4 });
 });
 
-test('a list is read to its end, page by page, and no further than is asked for', async () => {
+test('a list is read to its end, page by page, and only as far as requested', async () => {
   const tenant = client.forTenant('pages');
   const lamps = Array.from({ length: 25 }, (_, n) => ({ externalId: `lamp-${String(n).padStart(2, '0')}` }));
   const { batchId } = await tenant.resources.upload('lamp', lamps);
@@ -79,7 +79,7 @@ test('tenants do not see each other, whatever their names', async () => {
   expect((await failureOf(other.resources.get('lamp', 'only'))).status).toBe(404);
 });
 
-test('external ids that no path can hold are found', async () => {
+test('external ids that cannot be part of a path are found', async () => {
   const tenant = client.forTenant('dots');
   const ids = ['.', '..', 'a/b?c', '%2e', ' '];
   await tenant.batches.wait(
@@ -115,7 +115,7 @@ test('a delete is previewed without effect, and then done', async () => {
   expect(await tenant.resources.list('lamp').toArray()).toEqual([]);
 });
 
-test('a batch that waits is seen waiting, suspended, resumed and cancelled; then it is removed', async () => {
+test('a waiting batch is reported as waiting, suspended, resumed and cancelled; then it is removed', async () => {
   const lamp = { externalId: 'w', next: 'nowhere' };
   const { batchId } = await client.resources.upload('lamp', [lamp], { dependencyWaitTimeout: 600 });
   await client.batches.wait(batchId, { until: ({ status }) => status === 'waiting' });
@@ -133,12 +133,12 @@ test('a batch that waits is seen waiting, suspended, resumed and cancelled; then
   expect((await failureOf(client.batches.wait(batchId))).status).toBe(404);
 });
 
-test('a wait by polling sees the same end', async () => {
+test('a wait by polling ends with the same state', async () => {
   const { batchId } = await client.resources.upload('lamp', [{ externalId: 'p' }]);
   expect((await client.batches.wait(batchId, { pollMs: 20 })).status).toBe('success');
 });
 
-test('events of a batch end with its end', async () => {
+test('the events of a batch end when the batch does', async () => {
   const { batchId } = await client.resources.upload('lamp', [{ externalId: 'e' }]);
   const statuses: string[] = [];
   for await (const { status } of client.batches.events(batchId)) statuses.push(status);

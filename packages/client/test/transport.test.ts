@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { type ClientOptions, createClient, DroverError } from '../src/index.ts';
 
-/** What a service answers, one after the other; an error is a connection that breaks. */
+/** The answers of a service, one after the other; an error is a connection that breaks. */
 type Scripted = Response | Error;
 
 const json = (status: number, body: object, headers: Record<string, string> = {}): Response =>
@@ -9,7 +9,7 @@ const json = (status: number, body: object, headers: Record<string, string> = {}
 const accepted = () => json(202, { success: true, message: '', data: { batchId: 'b', recordCount: 1 } });
 const batch = () => json(200, { success: true, message: '', data: { batchId: 'b', status: 'success' } });
 const busy = (retryAfter = '0') => json(429, { success: false, message: 'busy' }, { 'retry-after': retryAfter });
-const away = () => json(503, { success: false, message: 'MongoDB cannot be reached' }, { 'retry-after': '0' });
+const unavailable = () => json(503, { success: false, message: 'MongoDB cannot be reached' }, { 'retry-after': '0' });
 const lost = () => new TypeError('fetch failed', { cause: new Error('ECONNRESET') });
 
 function scripted(answers: readonly Scripted[], options: Partial<ClientOptions> = {}) {
@@ -39,7 +39,7 @@ const failureOf = (call: Promise<unknown>): Promise<DroverError> =>
 
 test.each([
   ['429', busy],
-  ['503', away],
+  ['503', unavailable],
 ])('an upload that is answered %s is sent again, under the same key and with the same body', async (_, refusal) => {
   const { client, requests } = scripted([refusal(), refusal(), accepted()]);
   await client.resources.upload('city', [{ externalId: '1' }]);
@@ -49,7 +49,7 @@ test.each([
   expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
 });
 
-test('each call that starts a batch has a key of its own, or the one that it is given', async () => {
+test('each call that starts a batch has a key of its own, or the key that the caller gives', async () => {
   const { client, requests } = scripted([accepted(), accepted(), accepted()]);
   await client.resources.upload('city', [{ externalId: '1' }]);
   await client.resources.patch('city', [{ externalId: '1' }]);
@@ -59,8 +59,8 @@ test('each call that starts a batch has a key of its own, or the one that it is 
   expect(keys[2]).toBe('mine');
 });
 
-test('a call that is to have no key sends none, and is repeated only after a 429', async () => {
-  const { client, requests } = scripted([lost(), away(), busy(), accepted()]);
+test('a call without a key sends none, and is repeated only after a 429', async () => {
+  const { client, requests } = scripted([lost(), unavailable(), busy(), accepted()]);
   const upload = () => client.resources.upload('city', [{ externalId: '1' }], { idempotencyKey: null });
   expect(await failureOf(upload())).toMatchObject({ status: null });
   expect(await failureOf(upload())).toMatchObject({ status: 503 });
@@ -69,12 +69,12 @@ test('a call that is to have no key sends none, and is repeated only after a 429
 });
 
 test('a control request that is answered 503 is sent again', async () => {
-  const { client, requests } = scripted([away(), batch()]);
+  const { client, requests } = scripted([unavailable(), batch()]);
   await client.batches.suspend('b');
   expect(requests).toHaveLength(2);
 });
 
-test('an upload whose answer is lost is sent again; a control request is not, which may have taken effect', async () => {
+test('an upload whose answer is lost is sent again; a control request is not, because it may have taken effect', async () => {
   const { client, requests } = scripted([lost(), accepted(), lost()]);
   await client.resources.upload('city', [{ externalId: '1' }]);
   const error = await failureOf(client.batches.cancel('b'));
@@ -95,13 +95,13 @@ test('an answer that breaks off in its body is no answer', async () => {
   expect(requests).toHaveLength(2);
 });
 
-test('requests are sent so often and no more; then their failure is thrown', async () => {
+test('a request is sent as many times as configured; then its failure is thrown', async () => {
   const { client, requests } = scripted([busy(), busy(), busy()], { retry: { attempts: 3 } });
   expect(await failureOf(client.batches.get('b'))).toMatchObject({ status: 429, message: 'busy', retryAfter: 0 });
   expect(requests).toHaveLength(3);
 });
 
-test('what should wait longer than the caller allows is not repeated', async () => {
+test('a request is not repeated if the service requires a longer wait than the caller allows', async () => {
   const { client, requests } = scripted([busy('2')]);
   expect(await failureOf(client.batches.get('b'))).toMatchObject({ status: 429, retryAfter: 2 });
   expect(requests).toHaveLength(1);
@@ -114,7 +114,7 @@ test('without retries every failure is thrown at once', async () => {
   expect(requests).toHaveLength(2);
 });
 
-test('a Retry-After that is a date is seconds from now', async () => {
+test('a Retry-After with a date is converted to seconds from now', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-01-01T00:00:00Z') });
   try {
     const { client } = scripted([busy('Thu, 01 Jan 2026 00:01:00 GMT')]);
@@ -124,7 +124,7 @@ test('a Retry-After that is a date is seconds from now', async () => {
   }
 });
 
-test('a refusal has its status and each fault; what a proxy answers has its status', async () => {
+test("the error of a refusal has its status and each fault; that of a proxy's answer has its status", async () => {
   const { client } = scripted([
     json(400, { success: false, message: 'the request has faults', errors: ['limit: is given twice', 'x: unknown'] }),
     new Response('<html>', { status: 502, statusText: 'Bad Gateway' }),
@@ -139,7 +139,7 @@ test('a refusal has its status and each fault; what a proxy answers has its stat
   expect(await failureOf(client.batches.get('b'))).toMatchObject({ status: null });
 });
 
-test('a service that does not answer in time has given no answer', async () => {
+test('a service that does not answer in time counts as no answer', async () => {
   const never = createClient({
     baseUrl: 'http://drover.test',
     timeoutMs: 20,
@@ -150,7 +150,7 @@ test('a service that does not answer in time has given no answer', async () => {
   expect((await failureOf(never.batches.get('b'))).message).toContain('timeout');
 });
 
-test('a call that its caller aborts throws the reason, also while it waits to be repeated', async () => {
+test('a call that its caller aborts throws the reason, also while it waits before a repetition', async () => {
   const { client, requests } = scripted([busy('1')]);
   const abort = new AbortController();
   const call = client.batches.get('b', { signal: abort.signal });
@@ -170,7 +170,7 @@ test.each([
   expect(requests[0]?.request.headers.get(header)).toBe(value);
 });
 
-test('a token is asked for anew at each attempt', async () => {
+test('a token is requested for each attempt', async () => {
   let tokens = 0;
   const token = async (): Promise<string> => `token-${++tokens}`;
   const { client, requests } = scripted([busy(), batch()], { token });

@@ -9,20 +9,20 @@ test('the committed types are those of the OpenAPI document (npm run client:type
   expect(await committedTypes()).toBe(await generateTypes());
 });
 
-test('no schema of the document leaves open what it is', () => {
+test('every schema of the document has a type', () => {
   const open: string[] = [];
-  const look = (node: unknown, place: string): void => {
+  const check = (node: unknown, place: string): void => {
     if (typeof node !== 'object' || node === null) return;
     const { type, properties, additionalProperties } = node as Record<string, unknown>;
     if (type === 'object' && properties === undefined && additionalProperties === undefined) open.push(place);
     if (Object.keys(node).length === 0 && !place.endsWith('/additionalProperties')) open.push(place);
-    for (const [name, inner] of Object.entries(node)) look(inner, `${place}/${name}`);
+    for (const [name, inner] of Object.entries(node)) check(inner, `${place}/${name}`);
   };
-  look(openApiDocument().components?.schemas, '');
+  check(openApiDocument().components?.schemas, '');
   expect(open).toEqual([]);
 });
 
-test('what calls take and give is typed by the document', () => {
+test('arguments and results of calls have the types of the document', () => {
   expectTypeOf(client.batches.get).returns.resolves.toEqualTypeOf<Batch>();
   expectTypeOf<Batch['status']>().toEqualTypeOf<
     'queued' | 'processing' | 'waiting' | 'success' | 'partial_success' | 'failed' | 'cancelled'
@@ -36,15 +36,15 @@ test('what calls take and give is typed by the document', () => {
   expectTypeOf<DroverError['status']>().toEqualTypeOf<number | null>();
 });
 
-test('what the document does not have does not compile', () => {
+test('calls that are not in the document do not compile', () => {
   const wrong = (): unknown[] => [
-    // @ts-expect-error a word that is none of the option's
+    // @ts-expect-error a value that the option does not have
     client.resources.upload('city', [], { onconflict: 'overwrite' }),
     // @ts-expect-error an option of uploads
     client.resources.patch('city', [], { dependencyWaitTimeout: 60 }),
     // @ts-expect-error a status of batches
     client.batches.items('1', { status: 'success' }),
-    // @ts-expect-error a path that is not there
+    // @ts-expect-error a path that does not exist
     client.http.GET('/api/batch'),
     // @ts-expect-error a definition without its schema
     client.schemaDefinitions.create({ name: 'city' }),

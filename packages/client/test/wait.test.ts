@@ -34,7 +34,7 @@ function served(streams: Response[], states: Batch[]) {
   return { client, lastIds };
 }
 
-test('events are read whatever the pieces in which they arrive', async () => {
+test('events are read in whatever pieces they arrive', async () => {
   const text = `: still here\n\n${event('1', state('processing'))}${event('2', state('success', { schemaName: 'é' }))}`;
   const bytes = new TextEncoder().encode(text);
   for (const size of [1, 2, 3, 7, bytes.length]) {
@@ -55,7 +55,7 @@ test('events are read whatever the pieces in which they arrive', async () => {
   }
 });
 
-test('a stream that breaks is opened again after the last event that was seen', async () => {
+test('a broken stream is opened again after the last event that was received', async () => {
   const { client, lastIds } = served(
     [stream([event('1', state('processing'))], true), stream([event('2', state('success'))])],
     [state('processing')],
@@ -64,15 +64,15 @@ test('a stream that breaks is opened again after the last event that was seen', 
   expect(lastIds).toEqual([null, '1']);
 });
 
-test('where there are no events, the status is asked for', async () => {
+test('without events, the status is requested', async () => {
   const { client } = served([new Response(null, { status: 204 })], [state('failed')]);
   expect((await client.batches.wait('b')).status).toBe('failed');
 });
 
-test('a batch that has finished without being as it was waited for ends the wait', async () => {
+test('a batch that has finished in another state ends the wait with an error', async () => {
   const { client } = served([stream([event('1', state('cancelled'))])], [state('cancelled')]);
   const wait = client.batches.wait('b', { until: ({ status }) => status === 'waiting' });
-  await expect(wait).rejects.toThrow('batch b is cancelled, and is not what was waited for');
+  await expect(wait).rejects.toThrow('batch b is cancelled, which is not the expected state');
   await expect(wait).rejects.toBeInstanceOf(DroverError);
 });
 

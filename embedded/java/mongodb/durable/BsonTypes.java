@@ -19,17 +19,17 @@ import org.h2.mvstore.WriteBuffer;
 import org.h2.mvstore.type.BasicDataType;
 
 /**
- * How documents and keys lie in the file: as BSON. Without these the store falls back to Java serialization, of both
- * keys at every comparison, which costs most of the time of a write.
+ * Stores documents and keys in the file as BSON. Otherwise the store would use Java serialization, of both
+ * keys at every comparison, which takes most of the time of a write.
  */
 final class BsonTypes {
     private BsonTypes() {
     }
 
-    /** Marks what stands for a document that the library cannot read; no name of a field holds the character. */
+    /** Marks a replacement for a document that the library cannot read; no field name contains this character. */
     private static final String UNREADABLE = "\u0000unreadable";
 
-    /** The bytes of a document that the library cannot read, null where it can. */
+    /** The bytes of a document that the library cannot read, null if it can. */
     static byte[] unreadable(Document document) {
         return (byte[]) document.get(UNREADABLE);
     }
@@ -58,7 +58,7 @@ final class BsonTypes {
         return bytes;
     }
 
-    /** A list as BSON; a missing value, which BSON does not know, is a position left out. */
+    /** A list as BSON; a missing value, which BSON does not have, is a position that is left out. */
     private static Document asDocument(List<Object> values) {
         Document document = new Document("n", values.size());
         for (int index = 0; index < values.size(); index++) {
@@ -83,7 +83,7 @@ final class BsonTypes {
         return Arrays.compareUnsigned(encode(asDocument(Collections.singletonList(one))), encode(asDocument(Collections.singletonList(other))));
     }
 
-    /** Roughly, in bytes: the store sizes its pages by it, and a page is what every write of one of its documents costs. */
+    /** The approximate size in bytes: the store sizes its pages by it, and every write of a document writes its whole page. */
     private static int memory(Object value) {
         if (value instanceof String) return 48 + ((String) value).length();
         int sum = 64;

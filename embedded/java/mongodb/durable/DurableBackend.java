@@ -18,8 +18,8 @@ import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 
 /**
- * The H2 backend, with an acknowledgement that holds: as it comes it commits once a second, and a kill loses what it
- * acknowledged since. Here no answer leaves before all that it tells of is in the file.
+ * The H2 backend with durable acknowledgements. The original commits once a second, and a kill loses the writes that it
+ * acknowledged since. Here an answer is sent only after everything that it reports is in the file.
  */
 public final class DurableBackend extends H2Backend {
     static final String DATA = "databases.";
@@ -32,14 +32,14 @@ public final class DurableBackend extends H2Backend {
     /** Longest of each of the two steps of the compaction at the start, in ms. */
     private static final int START_COMPACTION_MS = 2_000;
 
-    /** Commits between two looks at how much of the file is dead. */
+    /** Commits between two checks of the share of dead data in the file. */
     private static final int COMPACTION_EVERY = 64;
 
-    /** Share of live data, in percent, below which the oldest chunks are written anew: while running, and at the start. */
+    /** Share of live data, in percent, below which the oldest chunks are rewritten: while running, and at the start. */
     private static final int LIVE_PERCENT = 40;
     private static final int LIVE_PERCENT_AT_START = 80;
 
-    /** Live data written anew in one step, in bytes; commands wait meanwhile. */
+    /** Live data rewritten in one step, in bytes; commands wait meanwhile. */
     private static final int COMPACTION_BYTES = 4 * 1024 * 1024;
 
     /** Commands that write nothing; every other one is followed by a commit. */
@@ -57,9 +57,9 @@ public final class DurableBackend extends H2Backend {
     public static DurableBackend open(String file) {
         MVStore store = new MVStore.Builder().fileName(file).autoCommitDisabled().cacheSize(CACHE_MB).open();
         store.setVersionsToKeep(0);
-        // Space of a replaced chunk is used again at once: what replaced it is on the disk by then (toDisk).
+        // Space of a replaced chunk is used again at once: by then its replacement is on the disk (toDisk).
         store.setRetentionTime(0);
-        // Before the compaction: it moves nothing of a map that is not open.
+        // Before the compaction, because it does not move data of maps that are not open.
         store.getMapNames().forEach(name -> openTyped(store, name));
         SetAside.unreadable(store);
         shrink(store);
@@ -76,13 +76,13 @@ public final class DurableBackend extends H2Backend {
 
     @Override
     protected MongoDatabase openOrCreateDatabase(String name) {
-        // The constructor of a database opens this one before a subclass can have a say.
+        // The constructor of a database opens this one before a subclass can change it.
         openTyped(getMvStore(), DATA + name + ".system.namespaces");
         openTyped(getMvStore(), DATA + name + ".system.indexes");
         return new TypedDatabase(name, getCursorRegistry());
     }
 
-    /** A store that cannot write must not go on answering. */
+    /** A store that cannot write must not continue to answer. */
     private void commitOrDie() {
         try {
             MVStore store = getMvStore();
@@ -105,7 +105,7 @@ public final class DurableBackend extends H2Backend {
         store.compactFile(START_COMPACTION_MS);
     }
 
-    /** Opens a map with BSON inside before anyone opens it without; an open map is found by its name. */
+    /** Opens a map with BSON types before it is opened without them; an open map is found by its name. */
     private static void openTyped(MVStore store, String name) {
         if (name.startsWith(DATA)) {
             store.openMap(name, new MVMap.Builder<Object, Document>().keyType(new BsonTypes.Values())
@@ -116,7 +116,7 @@ public final class DurableBackend extends H2Backend {
         }
     }
 
-    /** An inner class: the library's constructor opens what is stored, and by then only the outer instance is set. */
+    /** An inner class: the library's constructor opens the stored maps, when only the outer instance is set. */
     private final class TypedDatabase extends H2Database {
         TypedDatabase(String name, CursorRegistry cursors) {
             super(name, DurableBackend.this.getMvStore(), cursors);

@@ -7,15 +7,15 @@ import java.util.function.Supplier;
 
 /**
  * One commit for all commands that wait for it. A write announces itself, runs, and waits until a commit that began
- * after its end has reached the disk. Whoever waits first commits; who arrives meanwhile shares the next one.
+ * after its end has reached the disk. The first waiting command commits; commands that arrive meanwhile share the next commit.
  */
 final class GroupCommit {
     private final Runnable commit;
 
-    /** Shared by running writes, taken whole by a commit: no commit ever stores one half of a command. */
+    /** Held shared by running writes and exclusively by a commit: no commit ever stores half of a command. */
     private final ReadWriteLock gate = new ReentrantReadWriteLock(true);
 
-    /** Writes announced so far. A write that someone can see has been announced. */
+    /** Number of announced writes. A write that is visible has been announced. */
     private final AtomicLong announced = new AtomicLong();
 
     private final Object turn = new Object();
@@ -26,7 +26,7 @@ final class GroupCommit {
         this.commit = commit;
     }
 
-    /** Runs a command that may write, and returns when its effects, whatever became of it, are on the disk. */
+    /** Runs a command that may write, and returns when its effects, whatever its result, are on the disk. */
     <T> T write(Supplier<T> command) {
         gate.readLock().lock();
         long number = announced.incrementAndGet();
@@ -38,7 +38,7 @@ final class GroupCommit {
         }
     }
 
-    /** Runs a command that only reads, and returns when all that it can have seen is on the disk. */
+    /** Runs a command that only reads, and returns when everything that it can have seen is on the disk. */
     <T> T read(Supplier<T> command) {
         T result = command.get();
         awaitDurable(announced.get());

@@ -16,7 +16,7 @@ import limits.CommandRules;
 import limits.UpdatePaths;
 import org.h2.mvstore.MVMap;
 
-/** A stored collection whose queries use its indexes wherever they help. */
+/** A stored collection whose queries use its indexes if they help. */
 final class IndexedH2Collection extends H2Collection {
     private final CommandRules<Object> rules = new CommandRules<>();
 
@@ -26,13 +26,13 @@ final class IndexedH2Collection extends H2Collection {
         super.addIndex(rules.limits);
     }
 
-    /** What the library asks for itself: for a delete, findAndModify, or an aggregation. */
+    /** Queries of the library itself: for a delete, findAndModify, or an aggregation. */
     @Override
     public synchronized QueryResult handleQuery(Document query, int skip, int limit) {
         return super.handleQuery(new QueryParameters(query, skip, limit));
     }
 
-    /** What a client asks for. */
+    /** Queries of a client. */
     @Override
     public synchronized QueryResult handleQuery(QueryParameters parameters) {
         return rules.replying(() -> super.handleQuery(parameters));
@@ -43,7 +43,7 @@ final class IndexedH2Collection extends H2Collection {
         return rules.resultOf(documents, batchSize, cursorRegistry, () -> super.createQueryResult(documents, batchSize));
     }
 
-    /** The library wants no index left by then. */
+    /** The library expects that no index is left by then. */
     @Override
     public void drop() {
         super.dropIndex(rules.limits.getName());
@@ -62,7 +62,7 @@ final class IndexedH2Collection extends H2Collection {
         return super.updateDocuments(selector, update, filters, multi, upsert, oplog);
     }
 
-    /** In turn with all else: the library adds to a list that others are going through. */
+    /** Synchronized with all other commands: the library appends to a list that others iterate over. */
     @Override
     public synchronized void addIndex(Index<Object> index) {
         super.addIndex(index);

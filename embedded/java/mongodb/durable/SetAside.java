@@ -10,8 +10,8 @@ import org.h2.mvstore.MVStore;
 import org.h2.mvstore.Page;
 
 /**
- * Takes documents out of the collections that the library cannot read, so that the rest is served: an earlier version stored them
- * over the limit of 16 MiB. Their bytes stay in the file, in a map of their own, and each is named in a line.
+ * Removes documents that the library cannot read from the collections, so that the others are served: an earlier version stored
+ * documents above the limit of 16 MiB. Their bytes stay in the file, in a separate map, and each is named in a line of output.
  */
 final class SetAside {
     private static final String MAP = "setaside";
@@ -31,7 +31,7 @@ final class SetAside {
         store.commit();
     }
 
-    /** Looks at large pages alone: where a page lies says roughly how long it is. */
+    /** Checks only large pages: the position of a page contains its approximate length. */
     private static void find(Page<Object, Document> page, Map<Object, byte[]> found) {
         for (int index = 0; page.isLeaf() && index < page.getKeyCount(); index++) {
             byte[] bytes = BsonTypes.unreadable(page.getValue(index));

@@ -14,15 +14,15 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * A secondary index in memory, over the first field of its definition: value to the ids of the documents that hold it, alone
- * or in an array. The library has none; it is filled when its collection is opened. Only {@link Narrowed} asks it.
+ * A secondary index in memory, over the first field of its definition: value to the ids of the documents that have it, alone
+ * or in an array. The library has no such index; it is filled when its collection is opened. Only {@link Narrowed} uses it.
  */
 public final class HashIndex<P> extends UnaskedIndex<P> {
     private final String field;
     private final Map<Object, Set<Object>> idsByValue = new HashMap<>();
 
     public HashIndex(String name, List<IndexKey> keys) {
-        // A sparse index may know nothing of a document: positions are the id index's affair.
+        // A sparse index may not contain a document: positions are kept by the index of ids.
         super(name, keys, true);
         this.field = keys.get(0).getKey();
     }
@@ -67,19 +67,19 @@ public final class HashIndex<P> extends UnaskedIndex<P> {
         return values;
     }
 
-    /** 1, 1L and 1.0 are one value. */
+    /** 1, 1L and 1.0 are the same value. */
     private static Object normalized(Object value) {
         return value instanceof Number ? (Object) ((Number) value).doubleValue() : value;
     }
 
     @Override
     public void checkAdd(Document document, MongoCollection<P> collection) {
-        // Nothing forbids two documents with one value.
+        // Two documents may have the same value.
     }
 
     @Override
     public void checkUpdate(Document before, Document after, MongoCollection<P> collection) {
-        // Nothing forbids two documents with one value.
+        // Two documents may have the same value.
     }
 
     @Override

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * What an index leaves of a query. The library uses an index only where the query asks for its fields and for nothing else;
+ * Narrows a query down by an index. The library uses an index only if the query names exactly its fields;
  * every guarded write, such as {@code {_id, version}}, would scan its collection.
  */
 public final class Narrowed<P> {
@@ -18,7 +18,7 @@ public final class Narrowed<P> {
     private static final String IN = "$in";
 
     public final Iterable<P> positions;
-    /** What is still to be matched on the documents at these positions. */
+    /** The rest of the query, which is matched on the documents at these positions. */
     public final Document rest;
 
     private Narrowed(Iterable<P> positions, Document rest) {
@@ -26,7 +26,7 @@ public final class Narrowed<P> {
         this.rest = rest;
     }
 
-    /** Null where no index helps. */
+    /** Null if no index helps. */
     public static <P> Narrowed<P> of(Collection<Index<P>> indexes, Document query) {
         Index<P> ids = idIndex(indexes);
         if (ids == null) return null;
@@ -56,7 +56,7 @@ public final class Narrowed<P> {
         return null;
     }
 
-    /** Plain values that a condition asks for, one or those of {@code $in}; null for any other condition. */
+    /** Plain values that a condition compares with: one, or those of {@code $in}; null for any other condition. */
     private static Collection<?> valuesAskedFor(Object condition) {
         if (isPlain(condition)) return List.of(condition);
         if (!(condition instanceof Document)) return null;

@@ -5,7 +5,7 @@ import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.bson.Document;
 import java.util.List;
 
-/** An index that the library tells of documents, and does not ask for any: what it is for is its own affair. */
+/** An index that the library keeps up to date but does not query; subclasses use it for purposes of their own. */
 public abstract class UnaskedIndex<P> extends Index<P> {
     protected UnaskedIndex(String name, List<IndexKey> keys, boolean sparse) {
         super(name, keys, sparse);

@@ -6,14 +6,14 @@ import de.bwaldvogel.mongo.bson.Document;
 import java.util.List;
 import java.util.function.Supplier;
 
-/** What the commands of a collection keep to, stored or in memory: limits of documents, and of answers. */
+/** Rules for the commands of a collection, stored or in memory: limits of documents, and of answers. */
 public final class CommandRules<P> {
     /** To be added to the indexes of the collection, and dropped before it is. */
     public final DocumentLimits<P> limits = new DocumentLimits<>();
-    /** The running command finds documents for a client; others go through all that they match. */
+    /** The running command finds documents for a client; other commands iterate over all matching documents. */
     private boolean replies;
 
-    /** Finds for a client. */
+    /** Runs a find of a client. */
     public QueryResult replying(Supplier<QueryResult> command) {
         replies = true;
         try {

@@ -19,11 +19,11 @@ import java.util.UUID;
 
 /**
  * Refuses what a real MongoDB refuses to store: documents over 16 MiB, more than 100 levels, and operators in an {@code _id}.
- * An index that finds nothing: the library asks each index of a collection before it changes anything.
+ * It is an index that finds nothing: the library calls each index of a collection before it changes anything.
  */
 public final class DocumentLimits<P> extends UnaskedIndex<P> {
     public static final int MAX_BYTES = 16 * 1024 * 1024;
-    /** What a server takes beyond that between its own parts, and in a message: a document that ends here has another code. */
+    /** Bytes above the limit that a server accepts internally, and in a message: a document in this range is refused with another code. */
     static final int INTERNAL_BYTES = 16 * 1024;
     private static final int MAX_LEVELS = 100;
 
@@ -34,7 +34,7 @@ public final class DocumentLimits<P> extends UnaskedIndex<P> {
     private static final int UPDATE_TOO_LARGE = 17_419;
     private static final int UPSERT_TOO_LARGE = 17_420;
 
-    /** Documents of the running command are inserted as they were sent. Commands of a collection run one after another. */
+    /** Whether the running command inserts documents as they were sent. Commands of a collection run one after another. */
     private boolean inserts;
 
     DocumentLimits() {
@@ -92,7 +92,7 @@ public final class DocumentLimits<P> extends UnaskedIndex<P> {
         }
     }
 
-    /** Stops counting beyond what is allowed: nothing is nested deeper than the stack can follow. */
+    /** Stops counting above the limit, so that the recursion is never too deep for the stack. */
     private static int levelsOf(Object value, int above) {
         Collection<?> inside = value instanceof Document ? ((Document) value).values() : value instanceof Collection ? (Collection<?>) value : null;
         if (inside == null || above > MAX_LEVELS) return above;
@@ -147,7 +147,7 @@ public final class DocumentLimits<P> extends UnaskedIndex<P> {
         int bytes = text.length();
         for (int index = 0; index < text.length(); index++) {
             char unit = text.charAt(index);
-            // two units of a surrogate pair are four bytes
+            // the two units of a surrogate pair have four bytes
             if (unit >= 0x800) bytes += Character.isSurrogate(unit) ? 1 : 2;
             else if (unit >= 0x80) bytes += 1;
         }
@@ -156,7 +156,7 @@ public final class DocumentLimits<P> extends UnaskedIndex<P> {
 
     @Override
     public void add(Document document, P position, MongoCollection<P> collection) {
-        // Nothing is looked up here.
+        // This index finds nothing.
     }
 
     @Override
@@ -166,10 +166,10 @@ public final class DocumentLimits<P> extends UnaskedIndex<P> {
 
     @Override
     public void updateInPlace(Document before, Document after, P position, MongoCollection<P> collection) {
-        // Nothing is looked up here.
+        // This index finds nothing.
     }
 
-    /** Not empty: the library would ask it for every document that is stored when it is added. */
+    /** Not empty: otherwise the library would call it for every stored document when it is added. */
     @Override
     public long getCount() {
         return 1;
@@ -177,6 +177,6 @@ public final class DocumentLimits<P> extends UnaskedIndex<P> {
 
     @Override
     public void drop() {
-        // Nothing is kept.
+        // This index keeps nothing.
     }
 }

@@ -6,7 +6,7 @@ import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.bson.Document;
 import java.util.List;
 
-/** Gives a reply at most 16 MiB of documents, as a real server does, and at least one; the library would give all at once. */
+/** Gives a reply at most 16 MiB of documents, as a real server does, and at least one; the library would return all of them. */
 final class LimitedCursor extends AbstractCursor {
     private List<Document> remaining;
 
@@ -15,7 +15,7 @@ final class LimitedCursor extends AbstractCursor {
         this.remaining = remaining;
     }
 
-    /** @param batchSize 0: as many as a reply takes. */
+    /** @param batchSize 0: as many as fit into a reply. */
     static QueryResult resultOf(List<Document> documents, int batchSize, CursorRegistry cursors) {
         int first = fitting(documents, batchSize);
         if (first == documents.size()) return new QueryResult(documents);

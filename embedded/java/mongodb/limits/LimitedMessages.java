@@ -13,9 +13,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Reads messages with documents a little over 16 MiB, as a real server does: what carries a document of 16 MiB is larger than that
- * itself. What is larger still is answered with an error. The library ends the connection at both: a caller takes that for an
- * outage, and sends the same again. Messages over 48 MB end the connection here and there.
+ * Reads messages with documents a little above 16 MiB, as a real server does: a message with a document of 16 MiB is larger than the
+ * document. A larger message is answered with an error. The library ends the connection in both cases: a caller would treat that as an
+ * outage, and send the message again. Both servers end the connection for messages above 48 MB.
  */
 public final class LimitedMessages extends MongoWireProtocolHandler {
     private static final int HEADER_BYTES = 16;
@@ -29,7 +29,7 @@ public final class LimitedMessages extends MongoWireProtocolHandler {
         int total = in.getIntLE(start);
         boolean isSmall = total <= DocumentLimits.MAX_BYTES || total > MAX_MESSAGE_SIZE_BYTES;
         if (isSmall || in.readableBytes() < total || in.getIntLE(start + 12) != OP_MSG) return super.decode(context, in);
-        // no flags: a checksum would be the only one that a client sets
+        // no flags: the only one that a client could set is that of a checksum
         if (in.getIntLE(start + HEADER_BYTES) != 0) return super.decode(context, in);
         MessageHeader header = new MessageHeader(total, in.getIntLE(start + 4), in.getIntLE(start + 8));
         ByteBuf sections = in.slice(start + HEADER_BYTES + 4, total - HEADER_BYTES - 4);

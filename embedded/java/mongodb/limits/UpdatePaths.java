@@ -4,7 +4,7 @@ import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.exception.MongoServerError;
 import java.util.Map;
 
-/** The paths of an update as MongoDB 5.0 takes them; the library stores what that refuses. */
+/** Checks the paths of an update as MongoDB 5.0 does; the library stores fields that MongoDB refuses. */
 public final class UpdatePaths {
     private static final int DOLLAR_PREFIXED = 52;
     private static final int EMPTY = 56;
@@ -26,7 +26,7 @@ public final class UpdatePaths {
                     ? "An empty update path is not valid."
                     : "The update path '" + path + "' contains an empty field name, which is not allowed.");
             }
-            // $, $[] and $[name] stand for elements of an array; $unset takes away what an insert has left
+            // $, $[] and $[name] mean elements of an array; $unset may remove fields that an insert has created
             if (name.startsWith("$") && !name.equals("$") && !name.startsWith("$[") && !operator.equals("$unset")) {
                 throw new MongoServerError(DOLLAR_PREFIXED, "DollarPrefixedFieldName",
                     "The dollar ($) prefixed field '" + name + "' in '" + path + "' is not allowed in the context of an update's"

@@ -50,13 +50,13 @@ public final class IndexedMemory extends MemoryBackend {
             super.addIndex(rules.limits);
         }
 
-        /** What the library asks for itself: for a delete, findAndModify, or an aggregation. */
+        /** Queries of the library itself: for a delete, findAndModify, or an aggregation. */
         @Override
         public synchronized QueryResult handleQuery(Document query, int skip, int limit) {
             return super.handleQuery(new QueryParameters(query, skip, limit));
         }
 
-        /** What a client asks for. */
+        /** Queries of a client. */
         @Override
         public synchronized QueryResult handleQuery(QueryParameters parameters) {
             return rules.replying(() -> super.handleQuery(parameters));
@@ -67,7 +67,7 @@ public final class IndexedMemory extends MemoryBackend {
             return rules.resultOf(documents, batchSize, cursorRegistry, () -> super.createQueryResult(documents, batchSize));
         }
 
-        /** The library wants no index left by then. */
+        /** The library expects that no index is left by then. */
         @Override
         public void drop() {
             super.dropIndex(rules.limits.getName());
@@ -86,7 +86,7 @@ public final class IndexedMemory extends MemoryBackend {
             return super.updateDocuments(selector, update, filters, multi, upsert, oplog);
         }
 
-        /** In turn with all else: the library adds to a list that others are going through. */
+        /** Synchronized with all other commands: the library appends to a list that others iterate over. */
         @Override
         public synchronized void addIndex(Index<Integer> index) {
             super.addIndex(index);

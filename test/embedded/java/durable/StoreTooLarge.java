@@ -5,7 +5,7 @@ import de.bwaldvogel.mongo.bson.Document;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 
-/** Puts a document of BYTES bytes into a collection of a stopped server, as an earlier version did: {@code FILE COLLECTION ID BYTES}. */
+/** Stores a document of BYTES bytes in a collection of a stopped server, as an earlier version did: {@code FILE COLLECTION ID BYTES}. */
 public final class StoreTooLarge {
     private StoreTooLarge() {
     }
