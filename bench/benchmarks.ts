@@ -1,23 +1,23 @@
-import type { Benchmark } from './bench.ts';
-import { growthBatches } from './growth/batches.ts';
-import { growthPending } from './growth/pending.ts';
-import { growthStored } from './growth/stored.ts';
-import { growthWorkers } from './growth/workers.ts';
-import { acceptLatency } from './workloads/accept.ts';
-import { camundaDelete } from './workloads/camunda-delete.ts';
-import { cascade } from './workloads/cascade.ts';
-import { deleteAll, deleteByIds } from './workloads/delete.ts';
-import { history } from './workloads/history.ts';
-import { memory } from './workloads/memory.ts';
-import { patch } from './workloads/patch.ts';
-import { peers } from './workloads/peers.ts';
-import { profile } from './workloads/profile.ts';
-import { recovery } from './workloads/recovery.ts';
-import { smallBatches } from './workloads/small-batches.ts';
-import { statusLatency } from './workloads/status.ts';
-import { upload10x1000 } from './workloads/upload-10x1000.ts';
-import { upload1000 } from './workloads/upload-1000.ts';
-import { singleWakeUp, wakeUp } from './workloads/wake-up.ts';
+import type { Benchmark } from './run/bench.ts';
+import { history } from './workloads/cost/history.ts';
+import { memory } from './workloads/cost/memory.ts';
+import { profile } from './workloads/cost/profile.ts';
+import { camundaDelete } from './workloads/delete/camunda-delete.ts';
+import { cascade } from './workloads/delete/cascade.ts';
+import { deleteAll, deleteByIds } from './workloads/delete/delete.ts';
+import { growthBatches } from './workloads/growth/batches.ts';
+import { growthPending } from './workloads/growth/pending.ts';
+import { growthStored } from './workloads/growth/stored.ts';
+import { growthWorkers } from './workloads/growth/workers.ts';
+import { acceptLatency } from './workloads/latency/accept.ts';
+import { statusLatency } from './workloads/latency/status.ts';
+import { peers } from './workloads/peers/peers.ts';
+import { recovery } from './workloads/wait/recovery.ts';
+import { singleWakeUp, wakeUp } from './workloads/wait/wake-up.ts';
+import { patch } from './workloads/write/patch.ts';
+import { smallBatches } from './workloads/write/small-batches.ts';
+import { upload10x1000 } from './workloads/write/upload-10x1000.ts';
+import { upload1000 } from './workloads/write/upload-1000.ts';
 
 /** Every benchmark, in the order in which they run: the longest last. */
 export const BENCHMARKS: readonly Benchmark[] = [

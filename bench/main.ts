@@ -1,35 +1,43 @@
 import { parseArgs } from 'node:util';
-import { startServers } from '../embedded/servers.ts';
+import { type Servers, startServers } from '../embedded/servers.ts';
 import { loadConfig } from '../process/config.ts';
-import { Bench, type Benchmark, Skipped } from './bench.ts';
 import { BENCHMARKS } from './benchmarks.ts';
-import { buildForBench, RESULTS_FOLDER, removeBuild } from './build.ts';
-import { writePlots } from './growth/plot.ts';
-import { describeMachine } from './machine.ts';
-import { printSection, type Section, writeReport } from './report.ts';
+import { describeMachine } from './figures/machine.ts';
+import { writePlots } from './figures/plot.ts';
+import { printSection, type Section, writeReport } from './figures/report.ts';
+import { RESULTS_FOLDER } from './installation/build.ts';
+import { describeMongodb, dropDatabasesLeft } from './installation/databases.ts';
+import { earlierVersion, removeBuild, thisVersion, type Version } from './installation/version.ts';
+import { type Contestants, measure, prepareContestants } from './run/contestants.ts';
+
+const USAGE = `npm run bench [-- NAME…] [--rounds N] [--scale F] [--beside REF] [--network-ms MS] [--json FILE] [--plots FOLDER]
+NAME: the beginning of one of ${BENCHMARKS.map(({ name }) => name).join(', ')}
+--beside REF: an earlier version (branch, tag or commit) is measured too, round by round beside this one
+--network-ms MS: the same with a network between Drover's processes and their servers, with this delay for a round trip`;
 
 /**
- * `npm run bench [-- NAME…] [--rounds N] [--scale F] [--json FILE] [--plots FOLDER]`: measures Drover beside its
- * peers, on servers in memory where no address is configured. Every figure is the median of its rounds.
+ * `npm run bench`: measures Drover beside its peers, on servers in memory where no address is configured. Every figure is the median
+ * of its rounds.
  */
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
+    beside: { type: 'string' },
+    'network-ms': { type: 'string' },
     json: { type: 'string' },
     plots: { type: 'string' },
   },
 });
 const rounds = Number(options.rounds);
 const scale = Number(options.scale);
+const networkMs = options['network-ms'] === undefined ? null : Number(options['network-ms']);
 const chosen = BENCHMARKS.filter(({ name, onlyByName }) =>
   positionals.length === 0 ? !onlyByName : positionals.some((wanted) => name.startsWith(wanted)),
 );
-if (chosen.length === 0 || !(rounds >= 1) || !(scale > 0)) {
-  console.error(
-    `usage: npm run bench [-- NAME…] [--rounds N] [--scale F] [--json FILE] [--plots FOLDER]\nNAME: ${BENCHMARKS.map(({ name }) => name).join(', ')}`,
-  );
+if (chosen.length === 0 || !(rounds >= 1) || !(scale > 0) || (networkMs !== null && !(networkMs > 0))) {
+  console.error(`usage: ${USAGE}`);
   process.exit(2);
 }
 
@@ -40,52 +48,53 @@ process.env.JAVA_TOOL_OPTIONS ??= JAVA_OPTIONS;
 const say = (line: string): void => console.log(line);
 const startedAt = new Date().toISOString();
 const machine = describeMachine();
-const told: string[] = [];
-const sections: Section[] = [];
-say(
-  `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}, Node ${machine.node}, load ${machine.load}`,
-);
-const build = buildForBench();
-const servers = await startServers({
-  config: loadConfig(),
-  dataDir: null,
-  say: (line) => {
-    told.push(line);
-    say(line);
-  },
-});
-
-let isStopping = false;
-async function stop(): Promise<void> {
-  if (isStopping) return;
-  isStopping = true;
-  await servers.stop();
-  removeBuild(build);
-}
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.on(signal, () => void stop().then(() => process.exit(130)));
-
 const file = options.json ?? `${RESULTS_FOLDER}/${startedAt.replaceAll(':', '-')}.json`;
+const started: { versions: Version[]; servers?: Servers; contestants?: Contestants } = { versions: [] };
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => void stop().finally(() => process.exit(130)));
 try {
-  const bench = new Bench({ servers, build, rounds, scale, say });
-  for (const benchmark of chosen) {
-    const section = await measure(bench, benchmark);
-    sections.push(section);
-    printSection(section, say);
-    writeReport(file, { startedAt, machine, servers: told, rounds, scale, sections });
-  }
-  for (const plot of await writePlots(sections, options.plots ?? `${RESULTS_FOLDER}/plots`)) say(`\ndrawn to ${plot}`);
-  say(`\nwritten to ${file}`);
+  await run();
 } finally {
   await stop();
 }
 
-async function measure(bench: Bench, { name, about, run }: Benchmark): Promise<Section> {
-  try {
-    return { name, about, figures: await run(bench) };
-  } catch (error) {
-    if (error instanceof Skipped) return { name, about, figures: [], skipped: error.message };
-    say(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    return { name, about, figures: [], skipped: `failed: ${error instanceof Error ? error.message : error}` };
+async function run(): Promise<void> {
+  say(
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}, Node ${machine.node}, load ${machine.load}`,
+  );
+  const own = thisVersion();
+  started.versions.push(own);
+  if (options.beside !== undefined) started.versions.push(earlierVersion(options.beside, say));
+  const said: string[] = [];
+  const sayOfServers = (line: string): void => {
+    said.push(line);
+    say(line);
+  };
+  const config = loadConfig();
+  const servers = await startServers({ config, dataDir: null, say: sayOfServers });
+  started.servers = servers;
+  if (config.MONGODB_URI) sayOfServers(await describeMongodb(config.MONGODB_URI));
+  const contestants = await prepareContestants([own, ...started.versions.slice(1)], servers, networkMs);
+  started.contestants = contestants;
+  const sections: Section[] = [];
+  for (const benchmark of chosen) {
+    const section = await measure(benchmark, contestants, { servers, build: own.build, rounds, scale, say });
+    sections.push(section);
+    printSection(section, say);
+    writeReport(file, { startedAt, machine, servers: said, rounds, scale, sections });
   }
+  for (const plot of await writePlots(sections, options.plots ?? `${RESULTS_FOLDER}/plots`)) say(`\ndrawn to ${plot}`);
+  say(`\nwritten to ${file}`);
+}
+
+/** Safe to repeat. */
+async function stop(): Promise<void> {
+  const { contestants, servers, versions } = started;
+  delete started.contestants;
+  delete started.servers;
+  await contestants?.stop();
+  // a server that was started here takes its data with it
+  if (servers?.mongo === null) await dropDatabasesLeft(servers.mongodbUri);
+  await servers?.stop();
+  for (const version of versions.splice(0)) removeBuild(version);
 }

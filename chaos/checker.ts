@@ -6,8 +6,8 @@ import { checkDangling, checkMissing, findSleepers } from './checks/references.t
 import { checkRemovals } from './checks/removals.ts';
 import { checkReads, checkResources, checkStored } from './checks/resources.ts';
 import type { Violation } from './checks/violation.ts';
-import type { Journal } from './journal.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Journal } from './record/journal.ts';
+import type { Snapshot } from './record/snapshot.ts';
 
 export interface Findings {
   readonly violations: readonly Violation[];

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sleepers } from './checker.ts';
 import { isRemoved } from './checks/removals.ts';
 import type { Violation } from './checks/violation.ts';
-import type { ApiClient } from './client.ts';
-import type { Installation } from './installation.ts';
-import { batchIdsOf, type Journal } from './journal.ts';
-import { type Places, type Snapshot, takeRawState, takeSnapshot } from './snapshot.ts';
+import type { DisturbedInstallation } from './installation/disturbed-installation.ts';
+import type { ApiClient } from './record/client.ts';
+import { batchIdsOf, type Journal } from './record/journal.ts';
+import { type Places, type Snapshot, takeRawState, takeSnapshot } from './record/snapshot.ts';
 import type { BatchAnswer, JsonObject } from './workload/answers.ts';
 import { type KindName, kindOf, referencesOf } from './workload/definitions.ts';
 import type { RequestMaker } from './workload/request-maker.ts';
@@ -20,7 +20,7 @@ const CLEARED_MS = 15_000;
 const ANSWER_MS = 30_000;
 
 export interface DrainParts {
-  readonly installation: Installation;
+  readonly installation: DisturbedInstallation;
   /** Calls the API without a proxy. */
   readonly client: ApiClient;
   readonly journal: Journal;

@@ -1,5 +1,5 @@
 import { NETWORK_FAULTS, type NetworkFault } from '../testkit/proxy.ts';
-import type { Journal } from './journal.ts';
+import type { Journal } from './record/journal.ts';
 
 /** What a run is to have done, by name: actions of clients, what came of requests to control batches, faults. 0: it did not happen. */
 export type Happened = Readonly<Record<string, number>>;

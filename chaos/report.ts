@@ -2,8 +2,8 @@ import type { NetworkFault } from '../testkit/proxy.ts';
 import type { Findings } from './checker.ts';
 import type { Violation } from './checks/violation.ts';
 import { type Happened, neverHappened } from './happened.ts';
-import type { Journal } from './journal.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Journal } from './record/journal.ts';
+import type { Snapshot } from './record/snapshot.ts';
 import type { ItemAnswer } from './workload/answers.ts';
 
 /** What a run did. */

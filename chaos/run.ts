@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { check } from './checker.ts';
-import { ApiClient } from './client.ts';
 import { drain } from './drain.ts';
 import type { Faults } from './faults/faults.ts';
 import type { GuardName } from './faults/guards.ts';
@@ -13,15 +12,16 @@ import { disturb, EVERY_FAULT } from './faults/network-faults.ts';
 import { refuseStarts } from './faults/refused-starts.ts';
 import { copySources } from './faults/sources.ts';
 import { type FaultFacts, neverHappened, whatHappened } from './happened.ts';
-import { CLOCKS_OFF_MS, Installation } from './installation.ts';
-import type { Journal } from './journal.ts';
-import { Observer } from './observer.ts';
+import { CLOCKS_OFF_MS, DisturbedInstallation } from './installation/disturbed-installation.ts';
+import { ApiClient } from './record/client.ts';
+import type { Journal } from './record/journal.ts';
+import { Observer } from './record/observer.ts';
 import { type ChaosReport, reportOf } from './report.ts';
 import { KINDS, type KindName } from './workload/definitions.ts';
 import { Random } from './workload/random.ts';
 import { Numbering, RequestMaker } from './workload/request-maker.ts';
 import { actAtRandom, actionsOf, EVERYTHING, type Workload } from './workload/workload.ts';
-import { World } from './world.ts';
+import { World } from './workload/world.ts';
 
 export interface ChaosOptions {
   readonly seed: string;
@@ -64,14 +64,14 @@ export async function runChaos(options: ChaosOptions): Promise<{ report: ChaosRe
   const { seed, say = () => undefined, signal, keep = 'violations' } = options;
   const folder = await mkdtemp(join(tmpdir(), 'drover-chaos-'));
   const random = new Random(seed);
-  let installation: Installation | undefined;
+  let installation: DisturbedInstallation | undefined;
   const stop = (): void => void installation?.stop();
   signal?.addEventListener('abort', stop);
   let isKept = keep !== 'never';
   try {
     const sources = join(folder, 'sources');
     await copySources(sources, options.without);
-    installation = await Installation.start({ random: random.fork('ports'), folder, sources, say });
+    installation = await DisturbedInstallation.start({ random: random.fork('ports'), folder, sources, say });
     const { report, journal } = await new Run(options, installation, random, say).carryOut();
     isKept = keep === 'always' || (keep === 'violations' && report.violations.length > 0);
     if (isKept) await writeFile(join(folder, 'journal.json'), JSON.stringify({ report, journal }, null, 1));
@@ -86,14 +86,14 @@ export async function runChaos(options: ChaosOptions): Promise<{ report: ChaosRe
 
 class Run {
   readonly #options: ChaosOptions;
-  readonly #installation: Installation;
+  readonly #installation: DisturbedInstallation;
   readonly #random: Random;
   readonly #say: (line: string) => void;
   readonly #worlds = new Map(TENANTS.map((tenant): [string, World] => [tenant, new World(USES_PER_STEP)]));
   readonly #numbering = new Numbering();
   #refusals = 0;
 
-  constructor(options: ChaosOptions, installation: Installation, random: Random, say: (line: string) => void) {
+  constructor(options: ChaosOptions, installation: DisturbedInstallation, random: Random, say: (line: string) => void) {
     this.#options = options;
     this.#installation = installation;
     this.#random = random;

@@ -1,6 +1,6 @@
 import { Worker } from 'bullmq';
 import type { Customer } from '../data/customers.ts';
-import { assertSucceeded, carryOut, type Outcome, openPeerStore } from './carry-out.ts';
+import { assertSucceeded, carryOut, type Outcome, openPeerStore } from './run-items.ts';
 
 /** What one job carries. The outcomes are its return value, which BullMQ keeps. */
 export interface QueuedItems {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Queue } from 'bullmq';
 import type { QueuedItems, WorkerReport } from './bullmq-worker.ts';
-import { batchesOf, openPeerStore, seedRegions } from './carry-out.ts';
+import { batchesOf, openPeerStore, seedRegions } from './run-items.ts';
 import { serve } from './serve.ts';
 
 /** A producer process that fills a BullMQ queue; its worker is another process. `ITEMS_PER_JOB` resources a job. */

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Customer } from '../data/customers.ts';
-import { carryOut, type Outcome, openPeerStore } from './carry-out.ts';
+import { carryOut, type Outcome, openPeerStore } from './run-items.ts';
 
 const store = await openPeerStore();
 Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });

@@ -1,6 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { Customer } from '../data/customers.ts';
-import type { Outcome } from './carry-out.ts';
+import type { Outcome } from './run-items.ts';
 
 interface OneByOneActivities {
   uploadOne(tenant: string, item: Customer): Promise<Outcome>;

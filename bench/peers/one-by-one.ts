@@ -2,8 +2,8 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { assertSucceeded, batchesOf, type Outcome, openPeerStore, seedRegions } from './carry-out.ts';
 import type { uploadOneByOne } from './one-by-one-workflow.ts';
+import { assertSucceeded, batchesOf, type Outcome, openPeerStore, seedRegions } from './run-items.ts';
 import { serve } from './serve.ts';
 
 /** Starts a workflow a batch, with one activity a resource; their worker is another process. */

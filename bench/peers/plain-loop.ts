@@ -1,4 +1,4 @@
-import { assertSucceeded, batchesOf, carryOut, openPeerStore, seedRegions, storeOutcomes } from './carry-out.ts';
+import { assertSucceeded, batchesOf, carryOut, openPeerStore, seedRegions, storeOutcomes } from './run-items.ts';
 import { serve } from './serve.ts';
 
 /** The ceiling: one process, a loop over the batches, nothing that outlives a crash. */

@@ -1,4 +1,4 @@
-import type { Job } from './carry-out.ts';
+import type { Job } from './run-items.ts';
 
 /** Answers each job of the parent process with the seconds that it took; ends with the parent. */
 export function serve(carryOut: (job: Job) => Promise<number>): void {

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Figure } from '../figures.ts';
+import type { Figure } from '../figures/figures.ts';
 
 /** MongoDB commands a batch, by command and collection, of all processes that counted into this folder. */
 export function commandsIn(folder: string, batches: number): Figure[] {

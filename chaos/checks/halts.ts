@@ -1,4 +1,4 @@
-import type { ControlRequest, Halt, Journal } from '../journal.ts';
+import type { ControlRequest, Halt, Journal } from '../record/journal.ts';
 import type { Match } from './matched.ts';
 import type { Violation } from './violation.ts';
 

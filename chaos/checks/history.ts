@@ -1,9 +1,9 @@
-import type { Journal, SentRequest, Verb } from '../journal.ts';
-import type { Effect, Event, State } from '../model.ts';
-import type { Snapshot } from '../snapshot.ts';
+import type { Journal, SentRequest, Verb } from '../record/journal.ts';
+import type { Snapshot } from '../record/snapshot.ts';
 import type { ItemAnswer, JsonObject } from '../workload/answers.ts';
 import { isKnownField, kindOf } from '../workload/definitions.ts';
 import type { Match } from './matched.ts';
+import type { Effect, Event, State } from './model.ts';
 import { isPartial } from './outcomes.ts';
 import { type Gone, goneRequests } from './removals.ts';
 

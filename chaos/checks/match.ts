@@ -1,5 +1,5 @@
-import { batchIdsOf, type Journal, type SentRequest } from '../journal.ts';
-import type { BatchState, Snapshot, TenantState } from '../snapshot.ts';
+import { batchIdsOf, type Journal, type SentRequest } from '../record/journal.ts';
+import type { BatchState, Snapshot, TenantState } from '../record/snapshot.ts';
 import { canonical } from '../workload/answers.ts';
 import type { Match } from './matched.ts';
 import { removalsByBatch } from './removals.ts';

@@ -1,5 +1,5 @@
-import type { SentRequest } from '../journal.ts';
-import type { BatchState } from '../snapshot.ts';
+import type { SentRequest } from '../record/journal.ts';
+import type { BatchState } from '../record/snapshot.ts';
 
 /** A request and the batch that it has become. */
 export interface Match {

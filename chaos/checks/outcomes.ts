@@ -1,4 +1,4 @@
-import type { Journal, SentItem, SentRequest, Verb } from '../journal.ts';
+import type { Journal, SentItem, SentRequest, Verb } from '../record/journal.ts';
 import { canonical, type ItemAnswer, SETTLED_STATUSES, TERMINAL_STATUSES } from '../workload/answers.ts';
 import { kindOf, referencesOf } from '../workload/definitions.ts';
 import type { Match } from './matched.ts';

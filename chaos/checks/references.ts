@@ -1,5 +1,5 @@
-import type { Journal, Verb } from '../journal.ts';
-import type { Snapshot, TenantState } from '../snapshot.ts';
+import type { Journal, Verb } from '../record/journal.ts';
+import type { Snapshot, TenantState } from '../record/snapshot.ts';
 import type { ItemAnswer } from '../workload/answers.ts';
 import { type FoundReference, kindOf, referencesOf } from '../workload/definitions.ts';
 import { type History, historyId } from './history.ts';

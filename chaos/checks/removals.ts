@@ -1,5 +1,5 @@
-import { batchIdsOf, type Journal, type Removal, type SentRequest } from '../journal.ts';
-import type { Snapshot } from '../snapshot.ts';
+import { batchIdsOf, type Journal, type Removal, type SentRequest } from '../record/journal.ts';
+import type { Snapshot } from '../record/snapshot.ts';
 import type { Match } from './matched.ts';
 import type { Violation } from './violation.ts';
 

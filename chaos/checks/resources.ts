@@ -1,10 +1,10 @@
-import type { Journal } from '../journal.ts';
-import { type Event, explain } from '../model.ts';
-import type { Snapshot, TenantState } from '../snapshot.ts';
+import type { Journal } from '../record/journal.ts';
+import type { Snapshot, TenantState } from '../record/snapshot.ts';
 import { canonical } from '../workload/answers.ts';
 import { kindOf } from '../workload/definitions.ts';
 import { type History, maybeEffects } from './history.ts';
 import type { Match } from './matched.ts';
+import { type Event, explain } from './model.ts';
 import type { Violation } from './violation.ts';
 
 /** What is stored is what the outcomes say (invariants 2 and 4). @returns also how many histories could not be decided. */

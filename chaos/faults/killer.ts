@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Supervised } from '../supervised.ts';
+import type { Supervised } from '../installation/supervised.ts';
 import type { Random } from '../workload/random.ts';
 
 export interface Victim {

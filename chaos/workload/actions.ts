@@ -1,4 +1,4 @@
-import type { SentItem, SentRequest } from '../journal.ts';
+import type { SentItem, SentRequest } from '../record/journal.ts';
 import { changedSchema, kindOf } from './definitions.ts';
 import { maybeKey, pause, removeForGood, type Session, send } from './session.ts';
 

@@ -1,5 +1,5 @@
-import { NoAnswerError } from '../client.ts';
-import type { Halt, SentRequest } from '../journal.ts';
+import { NoAnswerError } from '../record/client.ts';
+import type { Halt, SentRequest } from '../record/journal.ts';
 import { maybeKey, pause, removeForGood, type Session, send } from './session.ts';
 import { uniqueIds } from './waiting-actions.ts';
 

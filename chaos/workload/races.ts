@@ -1,4 +1,4 @@
-import type { SentRequest } from '../journal.ts';
+import type { SentRequest } from '../record/journal.ts';
 import { deletion } from './actions.ts';
 import type { JsonObject } from './answers.ts';
 import { type KindName, kindOf } from './definitions.ts';

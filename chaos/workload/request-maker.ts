@@ -1,8 +1,8 @@
-import type { SentItem, SentOperation, SentRequest } from '../journal.ts';
-import type { World } from '../world.ts';
+import type { SentItem, SentOperation, SentRequest } from '../record/journal.ts';
 import type { Json, JsonObject } from './answers.ts';
 import { KINDS, type Kind, type KindName, kindOf } from './definitions.ts';
 import type { Random } from './random.ts';
+import type { World } from './world.ts';
 
 /** What a request is to be, as far as it is not left to chance. */
 export type Wish = Partial<Pick<SentRequest, 'options' | 'items' | 'key'>> & {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiClient } from '../client.ts';
-import { batchIdsOf, type Journal, type Removal, type SentRequest } from '../journal.ts';
-import type { Observer } from '../observer.ts';
+import type { ApiClient } from '../record/client.ts';
+import { batchIdsOf, type Journal, type Removal, type SentRequest } from '../record/journal.ts';
+import type { Observer } from '../record/observer.ts';
 import type { Random } from './random.ts';
 import type { RequestMaker } from './request-maker.ts';
 

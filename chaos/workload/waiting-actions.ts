@@ -1,4 +1,4 @@
-import type { SentItem, SentRequest } from '../journal.ts';
+import type { SentItem, SentRequest } from '../record/journal.ts';
 import { type Kind, type KindName, kindOf } from './definitions.ts';
 import type { BodyWish } from './request-maker.ts';
 import { maybeKey, pause, type Session, send } from './session.ts';

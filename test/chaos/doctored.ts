@@ -1,5 +1,5 @@
-import type { Journal, Removal, SentItem, SentRequest } from '../../chaos/journal.ts';
-import type { BatchState, RawResource, Snapshot, TenantState } from '../../chaos/snapshot.ts';
+import type { Journal, Removal, SentItem, SentRequest } from '../../chaos/record/journal.ts';
+import type { BatchState, RawResource, Snapshot, TenantState } from '../../chaos/record/snapshot.ts';
 import type { BatchAnswer, ItemAnswer, JsonObject, ResourceAnswer } from '../../chaos/workload/answers.ts';
 import { KINDS, type KindName, kindOf, referencesOf } from '../../chaos/workload/definitions.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Effect, type Event, explain, merged } from '../../chaos/model.ts';
+import { type Effect, type Event, explain, merged } from '../../chaos/checks/model.ts';
 
 const event = (from: number, to: number, effect: Effect): Event => ({ what: `${from}-${to}`, from, to, effect });
 const created = (body: object): Effect => ({ kind: 'created', body: body as never });

@@ -1,0 +1,187 @@
+import { type Document, MongoClient } from 'mongodb';
+import type { BatchAnswer, ItemAnswer, Json, JsonObject, ResourceAnswer } from '../workload/answers.ts';
+import { KINDS, type KindName } from '../workload/definitions.ts';
+import type { ApiClient } from './client.ts';
+import { type Find, leftOfRemoved } from './left-of-removed.ts';
+
+/** A batch as the API tells of it, and the bodies that are stored for it. */
+export interface BatchState {
+  readonly batch: BatchAnswer;
+  /** The answer for this batch alone; null where it is a 404. */
+  readonly single: BatchAnswer | null;
+  /** Null where the API has none. */
+  readonly items: readonly ItemAnswer[] | null;
+  /** By index; null in a delete. */
+  readonly bodies: readonly (JsonObject | null)[];
+}
+
+export interface TenantState {
+  readonly tenant: string;
+  readonly batches: readonly BatchState[];
+  readonly resources: readonly (ResourceAnswer & { readonly kind: KindName })[];
+  /** Ids of other tenants' batches that this tenant could read. */
+  readonly foreignBatches: readonly string[];
+}
+
+/** A stored document of a resource, as it lies there. */
+export interface RawResource {
+  readonly key: string;
+  readonly scope: string;
+  readonly data: JsonObject;
+  readonly references: readonly string[];
+  readonly version: number;
+}
+
+/** What lies in the collections, read without the service. */
+export interface RawState {
+  readonly resources: readonly RawResource[];
+  /** What should have gone by now, one line each. */
+  readonly leftovers: readonly string[];
+}
+
+/** Everything, as it is when nothing moves. */
+export interface Snapshot {
+  readonly tenants: readonly TenantState[];
+  readonly raw: RawState;
+  /** Batches that were removed and of which the API still tells something. */
+  readonly stillAnswered: readonly string[];
+}
+
+/** Where everything lies, and what should not be there any more. */
+export interface Places {
+  readonly uri: string;
+  readonly database: string;
+  readonly temporalAddress: string;
+  readonly removed: readonly { readonly tenant: string; readonly batchId: string }[];
+}
+
+/** Requests at a time. */
+const WIDTH = 6;
+
+/** Reads everything there is: over HTTP as callers do, and read-only from the collections. */
+export async function takeSnapshot(client: ApiClient, tenants: readonly string[], places: Places): Promise<Snapshot> {
+  const connection = new MongoClient(places.uri, { readPreference: 'primary' });
+  try {
+    const find = (name: string): Promise<Document[]> =>
+      connection.db(places.database).collection(name).find().toArray();
+    const pages = await find('item_pages');
+    const bodies = bodiesByBatch(pages);
+    const states: TenantState[] = [];
+    const batchIds = new Map<string, string[]>();
+    for (const tenant of tenants) {
+      const batches = await client.list<BatchAnswer>(tenant, '/api/batches');
+      batchIds.set(
+        tenant,
+        batches.map((batch) => batch.batchId),
+      );
+      states.push({
+        tenant,
+        batches: await inLanes(batches, async (batch) => ({
+          batch,
+          single: await client.batch(tenant, batch.batchId),
+          items: await client.items(tenant, batch.batchId),
+          bodies: bodies.get(batch.batchId) ?? [],
+        })),
+        resources: (await Promise.all(KINDS.map(({ name }) => resourcesOf(client, tenant, name)))).flat(),
+        foreignBatches: [],
+      });
+    }
+    const withForeign = await Promise.all(
+      states.map(async (state) => ({
+        ...state,
+        foreignBatches: await readable(client, state.tenant, othersOf(batchIds, state.tenant)),
+      })),
+    );
+    return { tenants: withForeign, raw: await readRaw(find, places), stillAnswered: await answered(client, places) };
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Reads the collections alone. */
+export async function takeRawState(places: Places): Promise<RawState> {
+  const connection = new MongoClient(places.uri, { readPreference: 'primary' });
+  try {
+    return await readRaw((name) => connection.db(places.database).collection(name).find().toArray(), places);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function resourcesOf(client: ApiClient, tenant: string, kind: KindName) {
+  const resources = await client.list<ResourceAnswer>(tenant, `/api/resources/${kind}`);
+  return resources.map((resource) => ({ ...resource, kind }));
+}
+
+/** Some batches of other tenants. */
+const othersOf = (batchIds: ReadonlyMap<string, readonly string[]>, tenant: string): string[] =>
+  [...batchIds].flatMap(([other, ids]) => (other === tenant ? [] : ids.slice(0, 20)));
+
+async function readable(client: ApiClient, tenant: string, batchIds: readonly string[]): Promise<string[]> {
+  const found = await inLanes(batchIds, async (id) => ((await client.batch(tenant, id)) === null ? [] : [id]));
+  return found.flat();
+}
+
+async function answered(client: ApiClient, { removed }: Places): Promise<string[]> {
+  const found = await inLanes(removed, async ({ tenant, batchId }) => {
+    const answers = [await client.batch(tenant, batchId), await client.items(tenant, batchId)];
+    return answers.every((answer) => answer === null) ? [] : [batchId];
+  });
+  return found.flat();
+}
+
+async function inLanes<T, R>(all: readonly T[], read: (one: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  const left = [...all.entries()];
+  const lane = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) results[next[0]] = await read(next[1]);
+  };
+  await Promise.all(Array.from({ length: WIDTH }, lane));
+  return results;
+}
+
+/** Page `batch/number` holds the next items of a batch. */
+function bodiesByBatch(pages: readonly Document[]): Map<string, (JsonObject | null)[]> {
+  const byBatch = new Map<string, { page: number; bodies: (JsonObject | null)[] }[]>();
+  for (const document of pages) {
+    const [batchId = '', page = ''] = String(document._id).split('/');
+    const bodies = (document.ids as unknown[]).map((_, at) =>
+      document.bodies?.[at] ? (JSON.parse(document.bodies[at]) as JsonObject) : null,
+    );
+    const known = byBatch.get(batchId) ?? [];
+    known.push({ page: Number(page), bodies });
+    byBatch.set(batchId, known);
+  }
+  return new Map(
+    [...byBatch].map(([id, found]) => [id, found.sort((a, b) => a.page - b.page).flatMap((page) => page.bodies)]),
+  );
+}
+
+async function readRaw(find: Find, places: Places): Promise<RawState> {
+  const [resources, intents, waits, pendingItems, keyLists, batches, steps] = await Promise.all(
+    ['resources', 'intents', 'waits', 'pending_items', 'key_lists', 'batches', 'deletion_steps'].map(find),
+  );
+  // what keeps the place of a resource from commands that land late is none
+  const stored = (resources ?? []).filter(({ hidden }) => hidden !== 'fence');
+  return {
+    resources: stored.map((document) => ({
+      key: String(document._id),
+      scope: String(document.scope),
+      data: JSON.parse(document.data) as JsonObject,
+      references: document.references as string[],
+      version: document.version as number,
+    })),
+    leftovers: [
+      ...stored.flatMap(({ _id, hidden, leaving }) =>
+        hidden || leaving ? [`resource ${_id} is marked: ${JSON.stringify({ hidden, leaving } as Json)}`] : [],
+      ),
+      ...(intents ?? []).map(({ _id }) => `intent ${_id}`),
+      ...(waits ?? []).map(({ key, batchId }) => `batch ${batchId} waits for ${key}`),
+      ...(pendingItems ?? []).map(({ _id, key, claim }) => `pending item ${_id} of ${key}, claimed by ${claim}`),
+      ...(keyLists ?? []).map(({ _id }) => `list ${_id} of missing references`),
+      ...(batches ?? []).flatMap(({ _id, claimOwners }) => (claimOwners ? [`claims of batch ${_id}`] : [])),
+      ...(steps ?? []).map(({ _id }) => `deletion step ${_id}`),
+      ...(await leftOfRemoved(find, places)),
+    ],
+  };
+}
