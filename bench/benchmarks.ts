@@ -12,8 +12,10 @@ import { growthWorkers } from './workloads/growth/workers.ts';
 import { acceptLatency } from './workloads/latency/accept.ts';
 import { statusLatency } from './workloads/latency/status.ts';
 import { peers } from './workloads/peers/peers.ts';
+import { server } from './workloads/server/server.ts';
 import { recovery } from './workloads/wait/recovery.ts';
 import { singleWakeUp, wakeUp } from './workloads/wait/wake-up.ts';
+import { fanOut } from './workloads/write/fan-out.ts';
 import { patch } from './workloads/write/patch.ts';
 import { smallBatches } from './workloads/write/small-batches.ts';
 import { upload10x1000 } from './workloads/write/upload-10x1000.ts';
@@ -25,6 +27,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   upload1000,
   upload10x1000,
   smallBatches,
+  fanOut,
   patch,
   deleteByIds,
   cascade,
@@ -32,6 +35,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   singleWakeUp,
   acceptLatency,
   statusLatency,
+  server,
   history,
   memory,
   profile,

@@ -19,7 +19,7 @@ export function compare(of: Measured, by: Measured): Comparison {
   const ratios = of.figures.flatMap((figure) => {
     const other = base.get(figure.name);
     // what is nothing has no ratio
-    const isComparable = other?.values.every((value) => value !== 0) && figure.table === undefined;
+    const isComparable = other?.values.every((value) => value !== 0) && !figure.table?.isDetail;
     return other !== undefined && isComparable ? [ratio(figure.name, figure, other)] : [];
   });
   return { of: of.contestant, by: by.contestant, ratios };

@@ -15,7 +15,13 @@ export interface Figure {
   readonly at?: number;
   readonly series?: string;
   /** Where it is printed instead of in a line of its own: a table of medians. */
-  readonly table?: { readonly title: string; readonly row: string; readonly column: string };
+  readonly table?: {
+    readonly title: string;
+    readonly row: string;
+    readonly column: string;
+    /** Whether it is left out where versions are compared: their details need not be the same. */
+    readonly isDetail?: true;
+  };
 }
 
 /** Whether the median reaches the target. */
@@ -28,5 +34,11 @@ export function isReached(figure: Figure): boolean | undefined {
 /** A figure that is one figure by another, round by round. */
 export function ratio(name: string, of: Figure, by: Figure, about: Pick<Figure, 'target' | 'note'> = {}): Figure {
   const base = summarize(by.values).median;
-  return { name, unit: 'x', values: of.values.map((value, round) => value / (by.values[round] ?? base)), ...about };
+  return {
+    name,
+    unit: 'x',
+    values: of.values.map((value, round) => value / (by.values[round] ?? base)),
+    ...(of.table && { table: of.table }),
+    ...about,
+  };
 }

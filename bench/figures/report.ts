@@ -40,6 +40,7 @@ export function printSection({ name, about, measured, comparisons, skipped }: Se
   for (const { of, by, ratios } of comparisons) {
     say(`\n  ${of}, by ${by}`);
     printFigures(ratios, say);
+    printTables(ratios, say);
   }
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Random } from '../../chaos/workload/random.ts';
 import { Numbering, RequestMaker } from '../../chaos/workload/request-maker.ts';
-import { World } from '../../chaos/world.ts';
+import { World } from '../../chaos/workload/world.ts';
 
 test('each body has a text by which the checker knows its request', () => {
   const maker = new RequestMaker('alpha', new World(10), new Random('marks'), new Numbering());

@@ -1,11 +1,11 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { cpuMsOf } from '../../../testkit/measure.ts';
 import type { Figure } from '../../figures/figures.ts';
 import { RESULTS_FOLDER } from '../../installation/build.ts';
 import type { MeasuredInstallation } from '../../installation/measured-installation.ts';
 import { commandsIn, hottestIn } from '../../profile/reading.ts';
 import type { Bench, Benchmark } from '../../run/bench.ts';
 import { uploadAtOnce } from '../write/upload-10x1000.ts';
+import { cpuOf, processesOf } from './cpu.ts';
 
 const BATCHES = 10;
 
@@ -21,26 +21,14 @@ export const profile: Benchmark = {
 
 /** CPU time by process, in ms a batch; two cores can give 2000 ms a second. */
 async function cpuOfBatches(bench: Bench, drover: MeasuredInstallation): Promise<Figure[]> {
-  const processes = {
-    worker: drover.worker,
-    API: drover.api,
-    MongoDB: bench.servers.mongo,
-    Temporal: bench.servers.temporal,
-    'this client': process,
-  };
+  const processes = { ...processesOf(bench, drover), 'this client': [process] };
   const size = bench.size(1000);
-  const used = (): number[] => Object.values(processes).map((each) => (each ? cpuMsOf(each) : 0));
   for (let n = 0; n < 3; n++) await uploadAtOnce(drover, await drover.newTenant(), BATCHES, size);
   return bench.inRounds(async () => {
     const tenant = await drover.newTenant();
-    const before = used();
-    const speed = await uploadAtOnce(drover, tenant, BATCHES, size);
-    const figures = used().map(
-      (after, n): Figure => ({
-        name: `CPU of ${Object.keys(processes)[n]}`,
-        unit: 'ms a batch',
-        values: [(after - (before[n] ?? 0)) / BATCHES],
-      }),
+    const { result: speed, used } = await cpuOf(processes, () => uploadAtOnce(drover, tenant, BATCHES, size));
+    const figures = [...used].map(
+      ([name, ms]): Figure => ({ name: `CPU of ${name}`, unit: 'ms a batch', values: [ms / BATCHES] }),
     );
     return [...figures, { name: 'elapsed', unit: 'ms a batch', values: [(1000 * size) / speed] }];
   });
@@ -58,6 +46,8 @@ async function insideProcesses(bench: Bench): Promise<Figure[]> {
       '--cpu-prof-dir',
       folder,
     ];
+    const addresses = bench.contestant.network?.addresses ?? bench.servers;
+    const monitored = { ...addresses, mongodbUri: withMonitoring(addresses.mongodbUri) };
     let batches = 0;
     await bench.withInstallation(
       async (drover) => {
@@ -66,7 +56,7 @@ async function insideProcesses(bench: Bench): Promise<Figure[]> {
           batches += BATCHES;
         }
       },
-      { nodeOptions, environment: { COMMAND_COUNTS: folder, MONGODB_URI: monitored(bench.servers.mongodbUri) } },
+      { nodeOptions, environment: { COMMAND_COUNTS: folder }, servers: { api: monitored, worker: monitored } },
     );
     for (const file of readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'))) {
       bench.say(`\n${file}\n${hottestIn(`${folder}/${file}`)}`);
@@ -77,4 +67,4 @@ async function insideProcesses(bench: Bench): Promise<Figure[]> {
   }
 }
 
-const monitored = (uri: string): string => `${uri}${uri.includes('?') ? '&' : '/?'}monitorCommands=true`;
+const withMonitoring = (uri: string): string => `${uri}${uri.includes('?') ? '&' : '/?'}monitorCommands=true`;
