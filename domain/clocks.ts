@@ -1,8 +1,8 @@
 /**
- * How far the clock of a process may be off, either way, in ms. Nothing that a process decides on a time which another one has
- * noted is wrong as long as it is not more; what stays right whatever clocks say is said at each place.
+ * Largest error of a process's clock, in either direction, in ms. Within it, no decision that a process bases on a time noted by another
+ * process is wrong; what holds even beyond it is said at each place.
  */
 export const CLOCK_OFF_MS = 30_000;
 
-/** What the clocks of two processes, or of one and a server, may differ by, in ms. */
+/** Largest difference between the clocks of two processes, or of a process and a server, in ms. */
 export const CLOCKS_DIFFER_MS = 2 * CLOCK_OFF_MS;

@@ -1,6 +1,6 @@
 /** Why a request or a piece of work failed: one closed list. `api/http/error-answers.ts` has the HTTP status of each code. */
 export type ErrorCode =
-  // the request itself
+  // faults of the request itself
   | 'invalid_request'
   | 'unauthorized'
   | 'forbidden'
@@ -10,12 +10,12 @@ export type ErrorCode =
   | 'unsupported_media_type'
   | 'key_reused'
   | 'too_many_requests'
-  // what is stored does not allow it
+  // stored objects do not allow it
   | 'name_taken'
   | 'too_many_definitions'
   | 'change_conflict'
   | 'operation_not_allowed'
-  // it may succeed later
+  // the same request may succeed later
   | 'change_busy'
   | 'memory_exceeded'
   | 'preview_timeout'
@@ -27,14 +27,14 @@ export type ErrorCode =
   | 'key_set_unavailable';
 
 /**
- * The base of the errors that one floor throws and another one distinguishes, by `code`. Failures of MongoDB and Temporal are not
+ * The base of the errors that one floor throws and another one distinguishes by `code`. Failures of MongoDB and Temporal are not
  * wrapped (`services/failures.ts` classifies them), and a fault of the Camunda façade has the engine's own shape (`CamundaFault`).
  */
 export class DroverError extends Error {
   override readonly name: string = 'DroverError';
   readonly code: ErrorCode;
 
-  /** @param message for the caller: it names nothing that only an operator may see. */
+  /** @param message for the caller: it contains nothing that only an operator may see. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

@@ -1,11 +1,11 @@
 /**
- * Every bound that a caller can meet, with unit and reason; `docs/api.md` lists them. What an operator sets is in `process/config.ts`.
- * Internal sizes and times (slices, polls) stand beside their use.
+ * Every limit that a caller can meet, with unit and reason; `docs/api.md` lists them. Settings of an operator are in `process/config.ts`.
+ * Internal sizes and times (slices, polls) are defined where they are used.
  */
 
 /* Requests and answers */
 
-/** Objects, arrays and members in one body. A million members of different names take more than a second to parse, in which the process answers nobody else, and a hundred times the memory of their text. */
+/** Objects, arrays and members in one body. A million members of different names take more than a second to parse, during which the process answers no other request, and a hundred times the memory of their text. */
 export const MAX_BODY_PARTS = 500_000;
 /** Faults that one refusal names, of a request or of a schema definition. */
 export const MAX_FAULTS = 100;
@@ -44,7 +44,7 @@ export const MAX_PENDING_RESOURCES = 1_000;
 export const MAX_STATUS_QUERY_MS = 2_000;
 /** Surviving referrers that the error of a skipped resource names (`referenced`). */
 export const MAX_NAMED_REFERRERS = 10;
-/** How long a caller waits for a dry run, in ms: proxies and clients give up at a minute. */
+/** How long a caller waits for a dry run, in ms: proxies and clients time out after a minute. */
 export const MAX_DRY_RUN_MS = 30_000;
 
 /* Resources */
@@ -59,7 +59,7 @@ export const MAX_RESOURCE_DEPTH = 90;
 export const MAX_REFERENCES = 10_000;
 /** Places in which one resource refers to another that an answer names. */
 export const MAX_REFERENCING_FIELDS = 20;
-/** Time to validate one resource, in ms on the clock, counted in ticks, so that a process that stood still does not fail it. */
+/** Time to validate one resource, in ms. It is counted in ticks, so that a process that was stopped meanwhile does not fail the resource. */
 export const MAX_VALIDATION_MS = 1_000;
 
 /* Schema definitions */
@@ -94,9 +94,9 @@ export const MAX_PATTERN_LENGTH = 2_000;
 export const MAX_INSTRUCTIONS_PER_PATTERN = 3_000;
 /** Instructions in the automata of all patterns of a schema together. */
 export const MAX_PATTERN_INSTRUCTIONS = 50_000;
-/** Places for references in one schema definition: each is read in every resource. */
+/** Places of references in one schema definition: each is read in every resource. */
 export const MAX_REFERENCE_FIELDS = 1_000;
-/** Longest way from the root of a schema to a reference, in subschemas. */
+/** Longest path from the root of a schema to a reference, in subschemas. */
 export const MAX_REFERENCE_DEPTH = 500;
 /** Steps of the search for references: each subschema, and each one below it, once for each field that it applies to. */
 export const MAX_REFERENCE_VISITS = 100_000;
@@ -115,25 +115,25 @@ export const MAX_FACADE_STORED_REASON = 4_000;
 export const MAX_FACADE_IDS = 500_000;
 /** Most values in all lists of one query: the server takes about a second for so many. */
 export const MAX_FACADE_VALUES = 5_000;
-/** Most entries of `orQueries`, and of `sorting`. */
+/** Largest number of entries of `orQueries`, and of `sorting`. */
 export const MAX_FACADE_OR_QUERIES = 100;
 export const MAX_FACADE_SORTINGS = 100;
-/** Most conditions that a query is made of; SQLite takes expressions up to 1,000 deep, and a chain of ORs is as deep as long. */
+/** Largest number of conditions in a query; SQLite takes expressions up to 1,000 deep, and a chain of ORs is as deep as it is long. */
 export const MAX_FACADE_CONDITIONS = 500;
-/** Most ways to read the `processDefinitionId`s of one query: each place of `:1:` may be where its two parts meet. */
+/** Largest number of ways to read the `processDefinitionId`s of one query: its two parts may meet at each `:1:`. */
 export const MAX_FACADE_READINGS = 16;
-/** Most `subProcessInstance`s in one query: each is a look-up of its own before the query can be written. */
+/** Largest number of `subProcessInstance`s in one query: each is a look-up of its own before the query can be written. */
 export const MAX_FACADE_LOOKUPS = 20;
-/** Longest visibility query, in UTF-16 code units: a quarter of what gRPC takes in one message, with 4 bytes for each. */
+/** Longest visibility query, in UTF-16 code units: a quarter of gRPC's largest message, with 4 bytes for each. */
 export const MAX_VISIBILITY_QUERY = 1_048_576;
-/** Largest `firstResult`: what comes before is read and left out. */
+/** Largest `firstResult`: the entries before it are read and left out. */
 export const MAX_FACADE_FIRST_RESULT = 1_000_000;
-/** Longest count that has to list what it counts, in ms. */
+/** Longest count that has to list the executions, in ms. */
 export const MAX_FACADE_COUNT_MS = 30_000;
-/** Longest message of a refusal, in UTF-16 code units: it repeats what the caller sent. */
+/** Longest message of a refusal, in UTF-16 code units: it repeats values that the caller sent. */
 export const MAX_FACADE_MESSAGE = 1_000;
 /**
- * Time to list what the query of a deletion selects, in ms: some million executions. Recovery removes pages without a batch after
- * an hour, so it has to end well before.
+ * Time to list the executions that the query of a deletion selects, in ms: some million executions. Recovery removes pages without a batch after
+ * an hour, so the listing has to end well before.
  */
 export const MAX_FACADE_SELECTION_MS = 600_000;

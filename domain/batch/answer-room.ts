@@ -1,14 +1,14 @@
 import { MAX_ANSWER_BYTES } from '../limits.ts';
 
-/** What stands around a list in an answer: the envelope, and a batch with its hundred error messages. */
+/** The rest of an answer around a list: the envelope, and a batch with its hundred error messages. */
 const AROUND_BYTES = 768 * 1024;
 
-/** How much of an answer is left for the entries of a list. */
+/** The bytes of an answer that are left for the entries of a list. */
 export class AnswerRoom {
   #left = MAX_ANSWER_BYTES - AROUND_BYTES;
   #isEmpty = true;
 
-  /** Takes the room of one more entry, as JSON; the first one always fits, so that every page leads on. @returns whether it fits. */
+  /** Adds one more entry, as JSON, if there is room; the first one always fits, so that every page makes progress. @returns whether it fits. */
   take(entry: unknown): boolean {
     const bytes = Buffer.byteLength(JSON.stringify(entry)) + 1;
     if (!this.#isEmpty && bytes > this.#left) return false;
@@ -18,7 +18,7 @@ export class AnswerRoom {
   }
 }
 
-/** The first entries of a page for which there is room: a page ends early where they are large. */
+/** The first entries of a page for which there is room: a page of large entries ends early. */
 export function withinRoom<T>(entries: readonly T[]): T[] {
   const room = new AnswerRoom();
   const end = entries.findIndex((entry) => !room.take(entry));

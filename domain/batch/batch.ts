@@ -3,11 +3,11 @@ import type { Actions, Counts, ErrorCode } from './outcome.ts';
 export const OPERATIONS = ['upload', 'patch', 'delete', 'terminate'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
-/** Whether items are bodies that are written, not ids of what is to go. */
+/** Whether items are bodies to write, not ids to delete. */
 export const isWrite = (operation: Operation): operation is WriteBatch['operation'] =>
   operation === 'upload' || operation === 'patch';
 
-/** The names that Reach clients know, and one for each operation of ours. */
+/** The names that Reach clients know, and one for each operation that Reach does not have. */
 export const BATCH_TYPES = {
   upload: 'PARTNER_RESOURCE_JSON_INGEST',
   patch: 'PARTNER_RESOURCE_BATCH_PATCH',
@@ -44,11 +44,11 @@ interface TerminateOptions {
   readonly invocationsPerBatchJob: number;
   /** Activities that are planned at a time. */
   readonly batchJobsPerSeed: number;
-  /** How long an execution that is asked to cancel may take before it is terminated. */
+  /** How long an execution may take to end after a cancellation request; then it is terminated. */
   readonly terminationGraceSeconds: number;
-  /** Executions of the batch's tenant only, or all of the namespace (platform scope). */
+  /** Whose executions are meant: those of one tenant, or all of the namespace (platform scope). */
   readonly reach: 'tenant' | 'namespace';
-  /** When the request arrived, ISO 8601: executions started later are not meant. */
+  /** When the request arrived, ISO 8601: executions that started later are not included. */
   readonly requestedAt: string;
 }
 
@@ -58,13 +58,13 @@ interface OfSchemaDefinition {
   schemaName: string;
 }
 
-/** Creates resources, or merges into those that are there. Its items are bodies. */
+/** Creates resources, or merges into existing ones. Its items are bodies. */
 interface Upload extends OfSchemaDefinition {
   operation: 'upload';
   options: UploadOptions;
 }
 
-/** Merges into resources that are there. Its items are bodies. */
+/** Merges into existing resources. Its items are bodies. */
 interface Patch extends OfSchemaDefinition {
   operation: 'patch';
   options: PatchOptions;
@@ -76,7 +76,7 @@ export interface Delete extends OfSchemaDefinition {
   options: DeleteOptions;
 }
 
-/** Ends workflow executions. Its items are their ids; it is about no schema definition. */
+/** Ends workflow executions. Its items are their ids; it has no schema definition. */
 export interface Terminate {
   operation: 'terminate';
   options: TerminateOptions;
@@ -86,13 +86,13 @@ export interface Terminate {
 
 export type WriteBatch = Upload | Patch;
 export type ResourceBatch = WriteBatch | Delete;
-/** What a batch is, by its operation: what it has been asked to do, and with what. */
+/** The operation of a batch with its options. */
 export type Batch = ResourceBatch | Terminate;
 
-/** What a batch is to do, whatever it is about. */
+/** The operation of a batch with its options, without its schema definition. */
 export type Instruction<B extends Batch = Batch> = B extends Batch ? Pick<B, 'operation' | 'options'> : never;
 
-/** @throws TypeError where a batch has none of these operations: whoever asked for that has a bug. */
+/** @throws TypeError if a batch has none of these operations: then the calling code has a bug. */
 export function ofOperation<B extends Batch, O extends Operation>(
   batch: B,
   ...operations: readonly O[]
@@ -149,7 +149,7 @@ export function progressOf(counts: Counts): Progress {
   };
 }
 
-/** The status that a batch ends in, from the outcomes of its items. */
+/** The final status of a batch, from the outcomes of its items. */
 export function terminalStatus(counts: Counts, cancelled: boolean): TerminalStatus {
   if (cancelled) return 'cancelled';
   const unsuccessful = counts.failed + counts.expired + counts.cancelled;
@@ -157,7 +157,7 @@ export function terminalStatus(counts: Counts, cancelled: boolean): TerminalStat
   return counts.succeeded + counts.skipped === 0 ? 'failed' : 'partial_success';
 }
 
-/** What has become of the items of a batch, as numbers. */
+/** The outcomes of a batch's items, as numbers. */
 export interface BatchResult {
   counts: Counts;
   actions: Actions;
@@ -165,7 +165,7 @@ export interface BatchResult {
   errorCodes: Partial<Record<ErrorCode, number>>;
 }
 
-/** What a batch can say of itself without its items: from a workflow query, or stored once it is closed. */
+/** The state of a batch without its items: from a workflow query, or stored once the workflow is closed. */
 export interface BatchSummary extends Readonly<BatchResult> {
   readonly status: BatchStatus;
   readonly suspended: boolean;
@@ -173,7 +173,7 @@ export interface BatchSummary extends Readonly<BatchResult> {
   readonly pendingUntil?: string;
 }
 
-/** What a workflow stores of its batch. */
+/** The state that a workflow stores of its batch. */
 export interface RunningState {
   readonly status: RunningStatus;
   readonly suspended: boolean;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
-/** Text that is hashed at once, in characters. */
+/** Length of the text that is hashed at once, in characters. */
 const CHUNK = 64 * 1024;
-/** Keeps half surrogate pairs apart, which UTF-8 cannot hold. */
+/** Encodes lone surrogates, which UTF-8 cannot represent, so that different ones have different hashes. */
 const ENCODING = 'utf16le';
 
 /** An open object or array: its names in order (null: an array), and the next of its values. */
@@ -14,8 +14,8 @@ interface Frame {
 
 /**
  * A hash that two texts share exactly if they are the same JSON value: white space, the order of members and the way in which a
- * number or a character is written do not count. `about` distinguishes values that mean something else. Depth costs memory, not
- * stack, and no second text is held.
+ * number or a character is written do not count. `about` separates hashes of different purposes. Depth costs memory, not
+ * stack, and no second copy of the text is made.
  */
 export function canonicalHash(about: readonly string[], root: unknown): string {
   const hash = createHash('sha256').update(JSON.stringify(about));
@@ -59,7 +59,7 @@ export function canonicalHash(about: readonly string[], root: unknown): string {
 /** A string with its length in front: nothing in it needs to be escaped. */
 const written = (text: string): string => `${text.length}"${text}`;
 
-/** Mostly they are few, or in order as they come. */
+/** Most objects have few names, or names that are already in order. */
 function sorted(names: string[]): readonly string[] {
   for (let at = 1; at < names.length; at++) if ((names[at - 1] as string) > (names[at] as string)) return names.sort();
   return names;

@@ -2,11 +2,11 @@ import { shortened } from '../json/shortened.ts';
 import { MAX_ERROR_DETAIL_LENGTH, MAX_ERROR_DETAILS } from '../limits.ts';
 import type { ItemError } from './outcome.ts';
 
-/** What went wrong with the first items of a batch: index -> message. */
+/** The errors of the first items of a batch: index -> message. */
 export type ErrorDetails = Record<string, string>;
 
 /**
- * Adds what went wrong with some items, given in index order, until there is as much as a batch shows.
+ * Adds the errors of some items, given in index order, up to the number that a batch shows.
  * @returns whether more fits in.
  */
 export function addErrorDetails(

@@ -4,8 +4,8 @@ const SMALL_BATCH = 100;
 const MAX_KEY = 64;
 
 /**
- * Whose turn the tasks of a batch take: a tenant's tasks are dispatched in turns with those of other tenants, and those of its
- * small batches in turns with those of its large ones. All have one priority: a higher one would go before all others' work.
+ * The fairness key of a batch's tasks: Temporal dispatches the tasks of different keys alternately, so those of a tenant alternate with other tenants',
+ * and those of its small batches with those of its large ones. All have one priority: a higher one would precede all others' work.
  * @param scope `platform/tenant`, escaped.
  */
 export function fairness({ scope, total }: { readonly scope: string; readonly total: number }): {

@@ -31,7 +31,7 @@ export const isOpen = (status: ItemStatus | undefined): boolean =>
 
 export type ItemAction = 'created' | 'updated' | 'unchanged' | 'deleted';
 
-/** An identity that a pending or failed item refers to and that is not there. */
+/** A missing identity that a pending or failed item refers to. */
 export interface MissingDependency {
   readonly schemaDefinitionId: string;
   readonly schemaName: string;

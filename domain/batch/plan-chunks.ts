@@ -1,50 +1,50 @@
 import { appendTo } from '../collections/append-to.ts';
 import { stronglyConnectedComponents } from '../collections/components.ts';
 
-/** An item of a batch, as far as its place in the plan is concerned. */
+/** The properties of an item that determine its place in the plan. */
 export interface PlannedItem {
   /** Its place in the batch; unique. */
   readonly index: number;
-  /** Its identity; null where it has none (such an item fails by itself), or where nothing can go by it. */
+  /** Its identity; null if it has none (such an item fails by itself), or if no plan may depend on it. */
   readonly key: string | null;
-  /** Keys that it refers to, as far as its place depends on them. */
+  /** Keys that it refers to, if its place depends on them. */
   readonly references: readonly string[];
-  /** How many references it has in all, each of which is looked up when it is applied. */
+  /** The number of all its references, each of which is looked up when it is applied. */
   readonly lookups?: number;
-  /** Bytes that applying it holds in memory, where these are many: those of its resource as it is stored. */
+  /** Bytes that applying it holds in memory, if these are many: those of its resource as stored. */
   readonly bytes?: number;
 }
 
-/** Item indexes, in the order in which they are to be decided: the work of one activity. */
+/** Item indexes, in the order in which they are decided: the work of one activity. */
 type Chunk = number[];
 /** Chunks that can run side by side. Stages run one after the other. */
 export type Stage = Chunk[];
 
 /**
- * An activity costs as much as some 25 resources, and so does the workflow task that its end is told in (measured,
- * docs/performance.md). More would be too much to repeat, and for suspend and cancel to wait for. Whole pages of outcomes
+ * An activity costs as much as some 25 resources, and so does the workflow task that receives its result (measured,
+ * docs/performance.md). More would be too much to repeat, and too long a wait for suspend and cancel. Whole pages of outcomes
  * (`BODIES_PER_PAGE`), so that no two activities write to one.
  */
 const RESOURCES_PER_ACTIVITY = 1_000;
-/** References that an activity can look up, and register where they are missing, well within its time. */
+/** References that an activity can look up, and register if they are missing, well within its time. */
 const REFERENCES_PER_ACTIVITY = 5_000;
-/** Bytes of stored resources that an activity reads: as text, parsed and as text again they are in memory at once. */
+/** Bytes of stored resources that an activity reads: they are in memory as text, as parsed values and as text again at the same time. */
 const BYTES_PER_ACTIVITY = 32 * 1024 * 1024;
-/** A resource of fewer bytes is light: a whole activity of those is well within the limit. */
+/** A resource with fewer bytes is light: an activity full of light resources is well within the limit. */
 export const LIGHT_BYTES = BYTES_PER_ACTIVITY / RESOURCES_PER_ACTIVITY;
 
-/** Most items that go into one activity. @param configured overrides the usual size; 1 = strictly one activity a resource. */
+/** Largest number of items in one activity. @param configured overrides the usual size; 1 = strictly one activity a resource. */
 export function resourcesPerActivity(configured?: number): number {
   return configured ?? RESOURCES_PER_ACTIVITY;
 }
 
-/** Whether that many items, with so many references each, are the work of one activity. */
+/** Whether one activity can apply that many items with so many references each. */
 export function fitsOneActivity(items: number, lookupsEach: number, size: number): boolean {
   return items <= size && items * lookupsEach <= REFERENCES_PER_ACTIVITY;
 }
 
 /**
- * What cannot be divided: the items of one key or of the keys of a reference cycle, or one item without a key.
+ * An indivisible unit: the items of one key or of the keys of a reference cycle, or one item without a key.
  * Indexes ascend, so that items of one key apply in the order received.
  */
 interface Unit {
@@ -55,21 +55,21 @@ interface Unit {
   readonly targets: readonly Unit[];
 }
 
-/** Units that share a chunk, what is referred to first. */
+/** Units that share a chunk, targets of references first. */
 type Block = readonly Unit[];
 
 /**
- * Lays out a batch: every index exactly once; items of one key, and members of a reference cycle, in one chunk; what an item
- * refers to in the batch stands in an earlier stage, or before it (or in a cycle with it) in its chunk. A chunk ends at `size`
+ * Lays out a batch: every index exactly once; items of one key, and members of a reference cycle, in one chunk; the target of a reference
+ * inside the batch is in an earlier stage, or before the item (or in a cycle with it) in its chunk. A chunk ends at `size`
  * items, at as many references as one activity looks up in its time, and at as many stored bytes as it may hold; it is larger
- * only where one item, key or cycle is.
+ * only if one item, key or cycle is.
  * Without references among the items, chunks follow the index, as storage pages do.
  * @param size items in a chunk, at least 1.
  */
 export function planStages(items: readonly PlannedItem[], size: number): Stage[] {
   const stages: Block[][] = [];
   for (const family of familiesOf(unitsOf(items, size))) {
-    // families share nothing, so each starts in the first stage
+    // families have no reference between them, so each starts in the first stage
     for (const [step, blocks] of stepsOf(family, size).entries()) {
       const stage = stages[step];
       if (stage === undefined) stages.push([...blocks]);
@@ -79,7 +79,7 @@ export function planStages(items: readonly PlannedItem[], size: number): Stage[]
   return stages.map((blocks) => packBlocks(blocks, size));
 }
 
-/** Units in dependency order: each after all that it refers to. */
+/** Units in dependency order: each after all units that it refers to. */
 function unitsOf(items: readonly PlannedItem[], size: number): Unit[] {
   const byKey = new Map<string, PlannedItem[]>();
   const keyless: PlannedItem[] = [];
@@ -92,7 +92,7 @@ function unitsOf(items: readonly PlannedItem[], size: number): Unit[] {
   const itemsOf = (key: string): PlannedItem[] => byKey.get(key) ?? [];
   const cycles = stronglyConnectedComponents(byKey.keys(), (key) => referencesOf(itemsOf(key)));
   for (const keys of cycles) {
-    // keys of this very unit are not in `unitOf` yet: references inside a cycle, and self-references, are no targets
+    // keys of this unit are not in `unitOf` yet: references inside a cycle, and self-references, do not count as targets
     const unit = makeUnit(keys.flatMap(itemsOf), unitOf, size);
     units.push(unit);
     for (const key of keys) unitOf.set(key, unit);
@@ -116,11 +116,11 @@ function makeUnit(items: readonly PlannedItem[], unitOf: ReadonlyMap<string, Uni
   return { indexes, weight, first: indexes[0] ?? 0, targets: [...targets] };
 }
 
-/** The share of an activity that an item takes, by references or by bytes, whichever is more; by number it is one of `size`. */
+/** The share of an activity that an item takes, by references or by bytes, whichever is more; by number it is 1 / `size`. */
 const shareOf = ({ lookups = 0, bytes = 0 }: PlannedItem): number =>
   Math.max(lookups / REFERENCES_PER_ACTIVITY, bytes / BYTES_PER_ACTIVITY);
 
-/** Divides units into families that have no reference between them; the order of the units is kept inside a family. */
+/** Divides units into families that have no reference between them; the order of the units is kept within a family. */
 function familiesOf(units: readonly Unit[]): Unit[][] {
   const parents = new Map<Unit, Unit>();
   for (const unit of units) {
@@ -137,7 +137,7 @@ function familiesOf(units: readonly Unit[]): Unit[][] {
   return [...families.values()];
 }
 
-/** The unit that stands for a family (union-find), shortening the way to it for the next time. */
+/** The representative unit of a family (union-find), with path compression. */
 function rootOf(unit: Unit, parents: Map<Unit, Unit>): Unit {
   let current = unit;
   for (let parent = parents.get(current); parent !== undefined; parent = parents.get(current)) {
@@ -150,7 +150,7 @@ function rootOf(unit: Unit, parents: Map<Unit, Unit>): Unit {
 
 /**
  * The stages of one family. Consecutive levels that fit into one chunk together become one block, so that a deep chain costs
- * one activity for `size` items and not one for each; a level that is too wide for that is a step of its own, cut anywhere.
+ * one activity for `size` items and not one for each; a level that is too wide for that is a stage of its own, cut anywhere.
  */
 function stepsOf(family: readonly Unit[], size: number): Block[][] {
   const steps: Block[][] = [];
@@ -181,7 +181,7 @@ function levelsOf(family: readonly Unit[]): Unit[][] {
     let level = 0;
     for (const target of unit.targets) level = Math.max(level, (levelOf.get(target) ?? 0) + 1);
     levelOf.set(unit, level);
-    // the target that put it here stands one level below, so levels grow by one at a time
+    // the target that put it here is one level below, so levels grow by one at a time
     if (!levels[level]?.push(unit)) levels.push([unit]);
   }
   for (const level of levels) level.sort((a, b) => a.first - b.first);

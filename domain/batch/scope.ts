@@ -1,7 +1,7 @@
 import { MAX_SCOPE_NAME } from '../limits.ts';
 
 /**
- * Who a stored thing belongs to. Every key, query, cursor and workflow takes one: invariant 6 (tenants never mix).
+ * The owner of a stored object. Every key, query, cursor and workflow has one: invariant 6 (tenants never mix).
  * Platforms own schema definitions; tenants own resources and batches.
  */
 export interface Scope {
@@ -9,16 +9,16 @@ export interface Scope {
   readonly tenant: string;
 }
 
-/** The embedded platform: it operates the installation, and to it belongs what names no platform. */
+/** The embedded platform: it operates the installation, and owns executions that name no platform. */
 export const DEFAULT_PLATFORM = 'default';
 
-/** Whether a text can be the name of a platform or tenant: control characters and halves of characters stand in nobody's name. */
+/** Whether a text can be the name of a platform or tenant: control characters and lone surrogates are not allowed. */
 export const isScopeName = (value: unknown): value is string =>
   typeof value === 'string' && value !== '' && value.length <= MAX_SCOPE_NAME && !/\p{Cc}|\p{Surrogate}/u.test(value);
 
 /**
- * Who batches belong to that act on the whole namespace: the operator. Its tenant is empty, which no name is (`isScopeName`), so
- * that no token and no header can say it: what is the operator's is no tenant's (invariant 6).
+ * The scope of batches that act on the whole namespace: that of the operator. Its tenant is empty, which no name is (`isScopeName`), so
+ * no token and no header can name it: what belongs to the operator belongs to no tenant (invariant 6).
  */
 export const NAMESPACE_SCOPE: Scope = { platform: DEFAULT_PLATFORM, tenant: '' };
 

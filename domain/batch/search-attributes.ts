@@ -1,4 +1,4 @@
-/** Search attributes that Drover registers, all of type Keyword: what lists in the Temporal UI and the Camunda façade filter by. */
+/** Search attributes that Drover registers, all of type Keyword: lists in the Temporal UI and the Camunda façade filter by them. */
 export const SEARCH_ATTRIBUTES = {
   platform: 'DroverPlatform',
   tenant: 'DroverTenant',

@@ -1,15 +1,15 @@
 import { appendTo } from '../collections/append-to.ts';
 import type { ResourceKey } from '../write/resource.ts';
 
-/** Something that would create `key` once all of `missing` is there. */
+/** A pending item that would create `key` once all of `missing` is there. */
 export interface Waiter {
   readonly key: ResourceKey;
   readonly missing: readonly ResourceKey[];
 }
 
 /**
- * The greatest set of waiters that need nothing but what is present and each other: cycles included. Linear in waiters and in
- * what they miss.
+ * The largest set of pending items that need only what is present and each other: cycles included. Linear in the items and in
+ * their missing references.
  */
 export function selfSupporting<T extends Waiter>(waiters: readonly T[], present: ReadonlySet<ResourceKey>): Set<T> {
   const supported = new Set(waiters);

@@ -1,6 +1,6 @@
 import type { Actions, Counts, ErrorCode, ItemAction, ItemError, ItemStatus } from './outcome.ts';
 
-/** What became of some items, as numbers: all that a workflow learns of them (invariant 7). */
+/** The outcomes of some items, as numbers: all that a workflow learns of them (invariant 7). */
 export interface Tally {
   readonly counts: Partial<Counts>;
   readonly actions: Partial<Actions>;
@@ -11,7 +11,7 @@ interface TalliedOutcome {
   readonly status: ItemStatus;
   readonly action?: ItemAction;
   readonly errors?: readonly ItemError[];
-  /** The item repeats an earlier one of its batch: its action was counted there. */
+  /** The item repeats an earlier item of its batch, where its action was counted. */
   readonly repeat?: boolean;
 }
 
@@ -35,7 +35,7 @@ export function addTally(sums: Tally, { counts, actions, errorCodes }: Tally): v
   addInto(sums.errorCodes, errorCodes);
 }
 
-/** Adds `more` to `sums`, or takes it away with `sign` -1. */
+/** Adds `more` to `sums`, or subtracts it with `sign` -1. */
 export function addInto<K extends string>(
   sums: Partial<Record<K, number>>,
   more: Partial<Record<K, number>>,

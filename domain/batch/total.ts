@@ -6,15 +6,15 @@ export interface Total {
   readonly isCapped: boolean;
 }
 
-/** What to stop counting at: one more than is told apart. */
+/** Counting may stop at this number: one more than the largest exact total. */
 export const COUNT_LIMIT = MAX_TOTAL + 1;
 
-/** @param counted exact, or anything past `MAX_TOTAL` where counting has stopped. */
+/** @param counted exact, or any number above `MAX_TOTAL` if counting has stopped. */
 export const totalOf = (counted: number): Total => ({
   count: Math.min(MAX_TOTAL, Math.max(0, counted)),
   isCapped: counted > MAX_TOTAL,
 });
 
-/** A total as a message says it: `1 batch`, `more than 10000 batches`. */
+/** A total as text for a message: `1 batch`, `more than 10000 batches`. */
 export const totalText = ({ count, isCapped }: Total, one: string, many: string): string =>
   `${isCapped ? 'more than ' : ''}${count} ${count === 1 ? one : many}`;

@@ -1,4 +1,4 @@
-/** Appends to the list of a key, which it begins where there is none. */
+/** Appends to the list of a key, which is created if it does not exist. */
 export function appendTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   const list = lists.get(key);
   if (list === undefined) lists.set(key, [value]);

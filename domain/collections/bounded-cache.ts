@@ -5,8 +5,8 @@ interface Entry<V> {
 }
 
 /**
- * A cache bounded by bytes, all in all and for each group: a group that wants more pushes out its own entries, least recently
- * used first, and where all of it is full, the group that holds most gives way. So no group can push out the others, or fill it.
+ * A cache bounded by bytes, in all and for each group: a group that grows evicts its own entries, least recently
+ * used first, and if the whole cache is full, the largest group is reduced. So no group can evict the others, or fill the cache.
  */
 export class BoundedCache<V> {
   readonly #limits: { readonly bytes: number; readonly bytesPerGroup: number };
@@ -31,7 +31,7 @@ export class BoundedCache<V> {
     return entry.value;
   }
 
-  /** @param bytes an estimate; what alone is over the limit of a group is kept until the next entry of that group. */
+  /** @param bytes an estimate; an entry that alone is over the limit of a group is kept until the next entry of that group. */
   set(group: string, key: string, value: V, bytes: number): void {
     this.delete(key);
     const held = this.#groups.get(group) ?? { bytes: 0, keys: new Set<string>() };

@@ -5,8 +5,8 @@ import { numberedComponents } from './numbered-components.ts';
  * Strongly connected components, in dependency order: a component comes after every component that it has edges to. A node
  * without a cycle is a component of one. Linear in nodes and edges, and without recursion: depth costs memory, not stack.
  * @param nodes repeats count once.
- * @param edgesOf asked once for each node; edges to anything outside `nodes` are ignored.
- * @returns each node in exactly one component; the order inside a component means nothing.
+ * @param edgesOf called once for each node; edges to anything outside `nodes` are ignored.
+ * @returns each node in exactly one component; the order inside a component has no meaning.
  */
 export function stronglyConnectedComponents<T>(nodes: Iterable<T>, edgesOf: (node: T) => Iterable<T>): T[][] {
   const names = [...new Set(nodes)];

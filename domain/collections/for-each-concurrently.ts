@@ -1,6 +1,6 @@
 /**
- * Does the same for each of many things, `width` at a time. A failure stops others from beginning, and is thrown when those that
- * have begun are done: nothing goes on behind the caller's back.
+ * Runs the same function for each of many things, `width` at a time. After a failure no further one begins, and the failure is thrown when the
+ * running ones are done: nothing continues without the caller.
  */
 export async function forEachConcurrently<T>(
   things: readonly T[],
@@ -9,7 +9,7 @@ export async function forEachConcurrently<T>(
 ): Promise<void> {
   const left = [...things];
   let failed = false;
-  const lane = async (): Promise<void> => {
+  const runNext = async (): Promise<void> => {
     for (let thing = left.shift(); thing !== undefined && !failed; thing = left.shift()) {
       try {
         await act(thing);
@@ -19,6 +19,6 @@ export async function forEachConcurrently<T>(
       }
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(width, left.length) }, lane));
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(width, left.length) }, runNext));
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }

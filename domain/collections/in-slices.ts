@@ -1,4 +1,4 @@
-/** A long computation: it yields every few milliseconds, so that whoever runs it can see to other things, or give it up. */
+/** A long computation: it yields every few milliseconds, so that its caller can do other things, or stop it. */
 export type Computation<T> = Generator<undefined, T>;
 
 /** Small steps of a computation between two of its yields. */
@@ -12,11 +12,11 @@ export function atOnce<T>(computation: Computation<T>): T {
   }
 }
 
-/** Runs a computation; `betweenTurns` is awaited each time that it yields, and ends it by what it throws. */
-export async function inSlices<T>(computation: Computation<T>, betweenTurns: () => Promise<void>): Promise<T> {
+/** Runs a computation; `betweenSlices` is awaited at each yield, and an error that it throws ends the computation. */
+export async function inSlices<T>(computation: Computation<T>, betweenSlices: () => Promise<void>): Promise<T> {
   for (;;) {
     const step = computation.next();
     if (step.done) return step.value;
-    await betweenTurns();
+    await betweenSlices();
   }
 }

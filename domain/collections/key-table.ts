@@ -2,34 +2,34 @@ import type { ResourceKey } from '../write/resource.ts';
 import { type HashKey, keyedHash } from './keyed-hash.ts';
 import { type ChargeMemory, NumberList } from './number-list.ts';
 
-/** Share of the places of the hash table that are taken before it doubles. */
+/** Share of the places of the hash table that may be taken before it doubles. */
 const MAX_LOAD = 0.6;
 const FIRST_SLOTS = 256;
 const FIRST_BYTES = 4096;
-/** Most bytes of one UTF-16 unit in UTF-8. */
+/** Largest number of bytes that one UTF-16 unit takes in UTF-8. */
 const MAX_BYTES_PER_UNIT = 3;
 
 /**
- * Numbers identities from 0 on in the order in which they come, each once. Beside the bytes of its external id one takes some 30
+ * Numbers identities from 0 on in the order of their arrival, each once. In addition to the bytes of its external id an identity takes some 30
  * bytes, outside the garbage-collected heap: a set of strings takes several hundred.
  */
 export class KeyTable {
   readonly #charge: ChargeMemory;
   readonly #hashKey: HashKey;
-  /** What stands before the external id: platform, tenant and schema definition. */
+  /** The part before the external id: platform, tenant and schema definition. */
   readonly #groups: string[] = [];
   readonly #groupNumbers = new Map<string, number>();
   readonly #groupOf: NumberList;
-  /** Where the external id of each begins; the next one's beginning is its end. */
+  /** Where the external id of each identity begins; it ends where the next one begins. */
   readonly #starts: NumberList;
   readonly #hashes: NumberList;
   #text = Buffer.alloc(FIRST_BYTES);
   #textLength = 0;
-  /** Number + 1 of an identity, at the place that its hash names or the next free one; 0 where none is. */
+  /** Number + 1 of an identity, at the place that its hash names or the next free one; 0 for a free place. */
   #slots = new Uint32Array(FIRST_SLOTS);
   #encoded = Buffer.alloc(FIRST_BYTES);
 
-  /** @param hashKey random: whoever chooses external ids must not know it. */
+  /** @param hashKey random: a caller that chooses external ids must not know it. */
   constructor(charge: ChargeMemory, hashKey: HashKey) {
     this.#charge = charge;
     this.#hashKey = hashKey;
@@ -42,7 +42,7 @@ export class KeyTable {
     return this.#starts.length;
   }
 
-  /** @returns its number, a new one where it has none. */
+  /** @returns its number, which is new if it had none. */
   add(key: ResourceKey): number {
     const { group, length } = this.#encode(key, true);
     const hash = keyedHash(this.#hashKey, this.#encoded, length, group);
@@ -71,17 +71,17 @@ export class KeyTable {
     return group + this.#text.toString('utf8', this.#starts.at(number), this.#endOf(number));
   }
 
-  /** Which of `groups` it belongs to. */
+  /** The one of `groups` that it belongs to. */
   groupOf(number: number): number {
     return this.#groupOf.at(number);
   }
 
-  /** Beginnings of keys, one for each schema definition. */
+  /** Prefixes of keys, one for each schema definition. */
   get groups(): readonly string[] {
     return this.#groups;
   }
 
-  /** Puts the external id into `#encoded`. @returns a group of -1 where there is none yet. */
+  /** Writes the external id into `#encoded`. @returns the group; -1 if there is none yet. */
   #encode(key: ResourceKey, isNew: boolean): { group: number; length: number } {
     const at = endOfGroup(key);
     const name = key.slice(0, at);
@@ -143,7 +143,7 @@ export class KeyTable {
   }
 }
 
-/** Where the external id begins. */
+/** The position at which the external id begins. */
 function endOfGroup(key: ResourceKey): number {
   let at = 0;
   for (let part = 0; part < 3; part++) {

@@ -1,11 +1,11 @@
-/** Two words that nobody outside knows: without them nobody can choose texts of the same hash. */
+/** Two secret words: without them nobody can choose texts with the same hash. */
 export type HashKey = readonly [number, number];
 
 const FINAL_ROUNDS = 3;
 
 /**
  * HalfSipHash-1-3 of some bytes: 32 bits.
- * @param length how many of the bytes count, from the first on.
+ * @param length the number of bytes that count, from the first on.
  * @param about hashed before the bytes.
  */
 export function keyedHash([k0, k1]: HashKey, bytes: Uint8Array, length: number, about: number): number {
@@ -13,7 +13,7 @@ export function keyedHash([k0, k1]: HashKey, bytes: Uint8Array, length: number, 
   let b = k1;
   let c = 0x6c796765 ^ k0;
   let d = 0x74656462 ^ k1;
-  // `about`, the whole words, and what is left with the length
+  // `about`, the whole words, and the remaining bytes with the length
   const words = (length >> 2) + 2;
   for (let round = 0; round < words + FINAL_ROUNDS; round++) {
     const word = round === 0 ? about : round < words ? wordAt(bytes, (round - 1) << 2, length) : 0;
@@ -34,7 +34,7 @@ export function keyedHash([k0, k1]: HashKey, bytes: Uint8Array, length: number, 
   return (b ^ d) >>> 0;
 }
 
-/** Four bytes; past the end zeros, and the length in place of the last one. */
+/** Four bytes; after the end zeros, and the length in place of the last byte. */
 function wordAt(bytes: Uint8Array, at: number, length: number): number {
   if (at + 4 <= length) {
     return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);

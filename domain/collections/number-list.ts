@@ -1,9 +1,9 @@
-/** Is called with memory that is about to be taken, or has been given back (negative), in bytes; what it throws stops the taking. */
+/** Called with the memory that will be allocated, or has been released (negative), in bytes; an error that it throws prevents the allocation. */
 export type ChargeMemory = (bytes: number) => void;
 
 const FIRST_CAPACITY = 64;
 
-/** Numbers from 0 to 2^32 - 1 in the order in which they were added, 4 bytes each and at most as much again in hand. */
+/** Numbers from 0 to 2^32 - 1 in the order in which they were added: 4 bytes each, and at most as much again as a reserve. */
 export class NumberList {
   readonly #charge: ChargeMemory;
   #items = new Uint32Array(FIRST_CAPACITY);
@@ -17,7 +17,7 @@ export class NumberList {
     return this.#length;
   }
 
-  /** What was added; good until more is. */
+  /** The numbers that were added; valid until more are added. */
   get items(): Uint32Array {
     return this.#items.subarray(0, this.#length);
   }
@@ -27,18 +27,18 @@ export class NumberList {
     this.#items[this.#length++] = item;
   }
 
-  /** Numbers that are skipped are 0. */
+  /** Numbers that were skipped are 0. */
   set(place: number, item: number): void {
     while (this.#length <= place) this.push(0);
     this.#items[place] = item;
   }
 
-  /** @returns 0 where nothing was added. */
+  /** @returns 0 if nothing was added there. */
   at(place: number): number {
     return place < this.#length ? (this.#items[place] ?? 0) : 0;
   }
 
-  /** Gives its memory back. */
+  /** Releases its memory. */
   clear(): void {
     this.#charge((FIRST_CAPACITY - this.#items.length) * Uint32Array.BYTES_PER_ELEMENT);
     this.#items = new Uint32Array(FIRST_CAPACITY);

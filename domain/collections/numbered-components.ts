@@ -1,6 +1,6 @@
 import { type Computation, STEPS_PER_SLICE } from './in-slices.ts';
 
-/** Strongly connected components of numbered nodes, numbered so that one comes after all that it has edges to. */
+/** Strongly connected components of numbered nodes, numbered so that a component comes after all components that it has edges to. */
 export interface NumberedComponents {
   readonly count: number;
   /** Node -> its component. */
@@ -13,7 +13,7 @@ export interface NumberedComponents {
 const OPEN = 0xffff_ffff;
 
 /**
- * Tarjan's algorithm. Linear, without recursion, and without an object for anything: depth and size cost 32 bytes a node.
+ * Tarjan's algorithm. Linear, without recursion, and without allocating objects: depth and size cost 32 bytes a node.
  * @param edges those of `n` lead to `edges[first[n]]` up to, not including, `edges[first[n + 1]]`.
  */
 export function* numberedComponents(first: Uint32Array, edges: Uint32Array): Computation<NumberedComponents> {
@@ -21,13 +21,13 @@ export function* numberedComponents(first: Uint32Array, edges: Uint32Array): Com
   const of = new Uint32Array(size).fill(OPEN);
   const members = new Uint32Array(size);
   const starts = new Uint32Array(size + 1);
-  /** When each was first seen, from 1 on; 0 until then. */
+  /** When each node was first seen, from 1 on; 0 before that. */
   const order = new Uint32Array(size);
-  /** The earliest that each is known to reach among those whose component is open. */
+  /** The earliest node that each is known to reach among those whose component is open. */
   const low = new Uint32Array(size);
-  /** The place of the next of its edges to look at. */
+  /** The position of its next edge to follow. */
   const next = first.slice(0, size);
-  /** What recursion would keep on the call stack. */
+  /** The state that recursion would keep on the call stack. */
   const path = new Uint32Array(size);
   const open = new Uint32Array(size);
   let [seen, onPath, opened, closed, count, steps] = [0, 0, 0, 0, 0, 0];

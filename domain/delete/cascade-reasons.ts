@@ -1,13 +1,13 @@
 import { type Computation, STEPS_PER_SLICE } from '../collections/in-slices.ts';
 import { isDeleted, type NumberedDecision } from './decide-deletion.ts';
 
-/** What a resource that only the cascade deletes remembers of why: a few of those that it refers to and that go. */
+/** The reasons why the cascade deletes a resource: a few of the deleted resources that it refers to. */
 const MAX_REASONS = 3;
 
-/** Reasons of numbered resources, `MAX_REASONS` places each: the number + 1 of what it refers to, 0 where there is none. */
+/** Reasons of numbered resources, `MAX_REASONS` places each: the number + 1 of a target of the resource, 0 for an empty place. */
 export type CascadeReasons = Uint32Array;
 
-/** @param targets 1 for each number that is asked for: it needs no reason. */
+/** @param targets 1 for each number that was requested: it needs no reason. */
 export function* cascadeReasons(decision: NumberedDecision, targets: Uint8Array): Computation<CascadeReasons> {
   const { first, referrers } = decision.referrers;
   const reasons = new Uint32Array(targets.length * MAX_REASONS);

@@ -3,17 +3,17 @@ import { type NumberedComponents, numberedComponents } from '../collections/numb
 import { MAX_NAMED_REFERRERS } from '../limits.ts';
 import { LinkedResources, type Referrers } from './linked-resources.ts';
 
-/** Some bytes that deciding takes beside the graph: for each resource, and for each reference. */
+/** Bytes that a decision takes in addition to the graph: for each resource, and for each reference. */
 export const BYTES_TO_DECIDE = { resource: 64, reference: 4 } as const;
 
-/** What becomes of numbered resources. */
+/** The decision on numbered resources. */
 export interface NumberedDecision {
   readonly referrers: Referrers;
-  /** What is one component goes or stays together. */
+  /** All resources of one component are deleted or stay together. */
   readonly components: NumberedComponents;
   /**
-   * Component -> its stage, `STAYS` where it is not deleted: the longest chain of components that refer to it. Deleting stage after
-   * stage, what refers goes before what it refers to (invariant 3, at every moment).
+   * Component -> its stage, `STAYS` if it is not deleted: the longest chain of components that refer to it. Deleting stage after
+   * stage deletes every referrer before its target (invariant 3, at every moment).
    */
   readonly stages: Int32Array;
 }
@@ -24,11 +24,11 @@ export const isDeleted = ({ components, stages }: NumberedDecision, n: number): 
   (stages[components.of[n] ?? 0] ?? STAYS) !== STAYS;
 
 /**
- * Decides a delete. Without cascade, what goes is the greatest set of targets to which nothing outside the set refers: what is
- * asked for together counts together, and what a resource that stays refers to stays. With cascade, the targets go and
- * everything that refers to what goes. A self-reference never keeps a resource. Linear in resources and references.
- * @param linked the targets that are linked to anything, what refers to them and, with cascade, what refers to those, transitively.
- * @param targets 1 for each number that is asked for. Any other stays, unless cascade takes it.
+ * Decides a delete. Without cascade, it deletes the largest set of targets to which nothing outside the set refers: requested resources
+ * count together, and the target of a surviving resource stays. With cascade, it deletes the targets and
+ * everything that refers to a deleted resource. A self-reference never keeps a resource. Linear in resources and references.
+ * @param linked the targets that have references in either direction, their referrers and, with cascade, the referrers of those, transitively.
+ * @param targets 1 for each number that was requested. Any other resource stays, unless the cascade deletes it.
  */
 export function* numberedDecision(
   linked: LinkedResources,
@@ -36,7 +36,7 @@ export function* numberedDecision(
   cascade: boolean,
 ): Computation<NumberedDecision> {
   const referrers = yield* linked.turnedAround();
-  // along the references turned around: a component comes after all that refer to it
+  // along reversed references: a component comes after all components that refer to it
   const components = yield* numberedComponents(referrers.first, referrers.referrers);
   const graph = { referrers, components };
   const stages = cascade ? yield* withReferrers(graph, targets) : yield* unreferenced(graph, targets);
@@ -46,7 +46,7 @@ export function* numberedDecision(
 
 type Graph = Pick<NumberedDecision, 'referrers' | 'components'>;
 
-/** All components that hold a target, and that refer to one of these: decided after all that they refer to. */
+/** All components that contain a target, or refer to a deleted component: decided after all components that they refer to. */
 function* withReferrers(graph: Graph, targets: Uint8Array): Computation<Int32Array> {
   const { count } = graph.components;
   const stages = new Int32Array(count).fill(STAYS);
@@ -58,7 +58,7 @@ function* withReferrers(graph: Graph, targets: Uint8Array): Computation<Int32Arr
   return stages;
 }
 
-/** All components that hold targets only, and that none of the others refers to: decided after all that refer to them. */
+/** All components that contain only targets, and that no surviving component refers to: decided after all components that refer to them. */
 function* unreferenced(graph: Graph, targets: Uint8Array): Computation<Int32Array> {
   const { count } = graph.components;
   const stages = new Int32Array(count);
@@ -73,7 +73,7 @@ function* unreferenced(graph: Graph, targets: Uint8Array): Computation<Int32Arra
   return stages;
 }
 
-/** What refers to a component that goes does go, and has its stage by then. */
+/** A component that refers to a deleted component is deleted too, and its stage is known by then. */
 function* countStages(graph: Graph, stages: Int32Array): Computation<void> {
   for (let component = 0; component < stages.length; component++) {
     if (component % STEPS_PER_SLICE === 0) yield;
@@ -92,7 +92,7 @@ function someMember({ starts, members }: NumberedComponents, component: number, 
   return false;
 }
 
-/** Calls `act` with the component of each referrer of a component's members, itself left out. */
+/** Calls `act` with the component of each referrer of a component's members, except the component itself. */
 function* eachReferrer(
   { referrers: { first, referrers }, components: { of, starts, members } }: Graph,
   component: number,
@@ -110,7 +110,7 @@ function* eachReferrer(
   }
 }
 
-/** Who of those that stay refers to one that stays: up to `MAX_NAMED_REFERRERS`, the lowest ones, sorted, never itself. */
+/** The survivors that refer to a surviving resource: up to `MAX_NAMED_REFERRERS`, the lowest ones, sorted, never the resource itself. */
 export function* survivingReferrers(
   { keys }: LinkedResources,
   decision: NumberedDecision,
@@ -133,9 +133,9 @@ export function* survivingReferrers(
   return named;
 }
 
-/** What a delete has to know of the stored resources, by name. */
+/** The stored resources that a delete needs to know, by name. */
 export interface DeletionGraph {
-  /** Keys asked for that exist; repeats count once. */
+  /** Requested keys that exist; repeats count once. */
   readonly targets: readonly string[];
   /** Outgoing references of every known resource (see `numberedDecision`). */
   readonly references: ReadonlyMap<string, readonly string[]>;
@@ -143,17 +143,17 @@ export interface DeletionGraph {
 
 export interface DeletionDecision {
   /**
-   * Groups in the order to delete, each sorted: what refers goes before what it refers to (invariant 3, at every moment).
-   * A group of more than one key is a cycle and goes together; groups of one stage are independent of each other.
+   * Groups in the order of deletion, each sorted: a referrer is deleted before its target (invariant 3, at every moment).
+   * A group of more than one key is a cycle and is deleted together; groups of one stage are independent of each other.
    */
   readonly stages: readonly (readonly (readonly string[])[])[];
-  /** Targets that stay, sorted, with who of those that stay refers to them (see `survivingReferrers`). */
+  /** Targets that stay, sorted, with the survivors that refer to them (see `survivingReferrers`). */
   readonly kept: ReadonlyMap<string, readonly string[]>;
-  /** Deleted keys that were not asked for; 0 without cascade. */
+  /** Deleted keys that were not requested; 0 without cascade. */
   readonly cascaded: number;
 }
 
-/** `numberedDecision` by name, at once: for what fits into one step. The same for the same graph, in whatever order it is given. */
+/** `numberedDecision` by name, at once: for resources that fit into one step. The same graph gives the same decision, in whatever order it is given. */
 export function decideDeletion({ targets, references }: DeletionGraph, cascade: boolean): DeletionDecision {
   const linked = new LinkedResources();
   const asked = [...new Set(targets)];

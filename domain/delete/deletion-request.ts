@@ -5,7 +5,7 @@ import { MAX_FACADE_IDS, MAX_FACADE_REASON } from '../limits.ts';
 
 /** A checked request to delete process instances (docs/camunda.md#deleting). */
 export interface DeletionRequest {
-  /** As given: workflow ids or run ids, maybe repeated. */
+  /** As given: workflow ids or run ids, possibly repeated. */
   readonly processInstanceIds: readonly string[];
   /** null: no query. */
   readonly filter: ProcessInstanceFilter | null;
@@ -16,9 +16,9 @@ export interface DeletionRequest {
 }
 
 /**
- * Reads the body of `POST /process-instance/delete`. As in the engine, fields that it does not know are ignored; filters that
- * are unknown are not.
- * @throws CamundaFault saying what is wrong and where.
+ * Reads the body of `POST /process-instance/delete`. As in the engine, unknown fields are ignored; unknown filters
+ * are refused.
+ * @throws CamundaFault with the fault and its place.
  */
 export function readDeletionRequest(value: unknown): DeletionRequest {
   const body = readObject(value, 'the body');
@@ -49,7 +49,7 @@ function readId(value: unknown, path: string): string {
   return readText(value, path);
 }
 
-/** Absent is false; the engine takes no null where it has a plain boolean. */
+/** Absent means false; the engine does not accept null for a plain boolean. */
 function readSwitch(body: Readonly<Record<string, unknown>>, name: string): boolean {
   const value = body[name];
   return value === undefined ? false : readFlag(value, name);

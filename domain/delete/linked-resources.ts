@@ -3,15 +3,15 @@ import { KeyTable } from '../collections/key-table.ts';
 import type { HashKey } from '../collections/keyed-hash.ts';
 import { type ChargeMemory, NumberList } from '../collections/number-list.ts';
 
-/** Who refers to whom, by number: the referrers of `n` are `referrers[first[n]]` up to, not including, `referrers[first[n + 1]]`. */
+/** Referrers by number: those of `n` are `referrers[first[n]]` up to, not including, `referrers[first[n + 1]]`. */
 export interface Referrers {
   readonly first: Uint32Array;
   readonly referrers: Uint32Array;
 }
 
 /**
- * Resources that a delete has to know of, numbered, and the references between them: 8 bytes for each reference beside what
- * `KeyTable` takes for each resource.
+ * The resources that a delete needs to know, numbered, and the references between them: 8 bytes for each reference, in addition to the memory of
+ * `KeyTable` for each resource.
  */
 export class LinkedResources {
   readonly keys: KeyTable;
@@ -32,7 +32,7 @@ export class LinkedResources {
     return this.#from.length;
   }
 
-  /** A reference of a resource to itself is none: it keeps nothing and orders nothing. */
+  /** A reference of a resource to itself is ignored: it neither keeps the resource nor orders anything. */
   addReference(from: number, to: number): void {
     if (from === to) return;
     this.#from.push(from);
@@ -44,10 +44,10 @@ export class LinkedResources {
     this.#to.clear();
   }
 
-  /** Turns the references around; one that was added twice is there twice. */
+  /** Reverses the references; one that was added twice is there twice. */
   *turnedAround(): Computation<Referrers> {
     const [from, to] = [this.#from.items, this.#to.items];
-    // counted, then summed up: where the referrers of each end; filling from the back leaves where they begin
+    // counts, then sums: the position where the referrers of each end; filling from the back leaves the position where they begin
     const first = new Uint32Array(this.size + 1);
     for (let at = 0; at < to.length; at++) {
       if (at % STEPS_PER_SLICE === 0) yield;
@@ -72,7 +72,7 @@ export class LinkedResources {
   }
 }
 
-/** Says where numbers are kept, never what they are. */
+/** Calls a function with the places of numbers, never with identities. */
 function randomKey(): HashKey {
   const [a = 0, b = 0] = crypto.getRandomValues(new Uint32Array(2));
   return [a, b];

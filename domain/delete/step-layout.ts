@@ -4,31 +4,31 @@ import { type NumberedDecision, STAYS } from './decide-deletion.ts';
 /** A delete is cut into about this many steps, each applied by one activity, within the limits below. */
 const STEPS_PER_DELETION = 40;
 const MIN_KEYS_PER_STEP = 50;
-/** One step has to be over in seconds. */
+/** One step has to finish within seconds. */
 const MAX_KEYS_PER_STEP = 2000;
 
-/** How many resources go into one step of a delete of `total`. */
+/** The number of resources in one step of a delete of `total`. */
 export function keysPerStep(total: number): number {
   return Math.min(MAX_KEYS_PER_STEP, Math.max(MIN_KEYS_PER_STEP, Math.ceil(total / STEPS_PER_DELETION)));
 }
 
-/** A step: the numbers from one place of the order up to, not including, another. */
+/** A step: the numbers from one position of the order up to, not including, another. */
 export interface StepRange {
   readonly from: number;
   readonly to: number;
 }
 
 export interface DeletionLayout {
-  /** What is deleted, by number, step after step. */
+  /** The deleted resources, by number, step after step. */
   readonly order: Uint32Array;
   readonly stages: readonly (readonly StepRange[])[];
 }
 
 /**
- * Cuts a delete into steps of about `size` resources. Those of a step vanish at one moment. What refers goes in an earlier stage
- * than what it refers to, or in the same step; steps of one stage are independent of each other. Consecutive small stages share a
- * step, so that a long chain costs few; a cycle larger than `size` makes one large step.
- * @param sequence every number once: within a stage this is the order, but that cycles stay together.
+ * Cuts a delete into steps of about `size` resources. Those of a step vanish at one moment. A referrer is deleted in an earlier stage
+ * than its target, or in the same step; steps of one stage are independent of each other. Consecutive small stages share a
+ * step, so that a long chain has few steps; a cycle larger than `size` makes one large step.
+ * @param sequence every number once: within a stage this is the order, except that cycles stay together.
  */
 export function* layOutDeletion(
   decision: NumberedDecision,
@@ -57,7 +57,7 @@ export function* layOutDeletion(
   return { order, stages };
 }
 
-/** Where each stage ends in the order. */
+/** The position where each stage ends in the order. */
 function* stageEnds({ components: { starts }, stages }: NumberedDecision): Computation<Uint32Array> {
   let count = 0;
   for (const stage of stages) count = Math.max(count, stage + 1);
@@ -77,7 +77,7 @@ function* inStages(
   ends: Uint32Array,
 ): Computation<Uint32Array> {
   const order = new Uint32Array(ends.at(-1) ?? 0);
-  // where each stage goes on: at first where the one before ends
+  // the next free position of each stage: at first where the stage before ends
   const next = new Uint32Array(ends.length + 1);
   next.set(ends, 1);
   const placed = new Uint8Array(stages.length);

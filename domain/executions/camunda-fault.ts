@@ -1,7 +1,7 @@
 import { shortened } from '../json/shortened.ts';
 import { MAX_FACADE_MESSAGE } from '../limits.ts';
 
-/** Exceptions of the Camunda 7 engine that a client can meet here; `type` of an error body. */
+/** Exceptions of the Camunda 7 engine that a client of the façade may receive; `type` of an error body. */
 export type CamundaExceptionType =
   | 'InvalidRequestException'
   | 'NotValidException'
@@ -16,8 +16,8 @@ export type CamundaExceptionType =
   | 'ProcessEngineException';
 
 /**
- * A request that is refused the way a Camunda 7 engine refuses it: `{type, message, code}`. `code` is 0 where the real
- * engine's core, not its REST layer, says so.
+ * A request that is refused as a Camunda 7 engine refuses it: `{type, message, code}`. `code` is 0 if the real
+ * engine's core, not its REST layer, refuses the request.
  */
 export class CamundaFault extends Error {
   override readonly name = 'CamundaFault';
@@ -33,8 +33,8 @@ export class CamundaFault extends Error {
   }
 }
 
-/** 400 with a message of ours or of the engine's REST layer. */
+/** 400 with a message of Drover or of the engine's REST layer. */
 export const invalidRequest = (message: string): CamundaFault => new CamundaFault('InvalidRequestException', message);
 
-/** 400 as the engine's core words it. */
+/** 400 in the words of the engine's core. */
 export const notValid = (message: string): CamundaFault => new CamundaFault('NotValidException', message, 400, 0);

@@ -2,8 +2,8 @@ import type { ItemStatus } from '../batch/outcome.ts';
 import { addInto } from '../batch/tally.ts';
 
 /**
- * What became of jobs of a deletion of process instances: an activity with its items is one. One with a failed item has failed and
- * remains to be done; one with all of its items finished otherwise is completed.
+ * Counts of the jobs of a termination: a job is an activity with its items. A job with a failed item has failed and
+ * remains to be done; a job whose items have all finished otherwise is completed.
  */
 export interface JobCounts {
   readonly completed: number;
@@ -12,7 +12,7 @@ export interface JobCounts {
 
 export const NO_JOBS: JobCounts = { completed: 0, failed: 0 };
 
-/** What jobs are counted by. */
+/** The layout by which jobs are counted. */
 export interface JobLayout {
   /** Items of the batch. */
   readonly total: number;

@@ -5,25 +5,25 @@ import type { ProcessInstanceFilter } from './process-instance-query.ts';
 import { type AttributeType, variableCondition } from './variable-condition.ts';
 import { and, type Condition, equals, NEVER, or } from './visibility-condition.ts';
 
-/** Attribute of Temporal's that an execution has while it, or an activity of it, is paused. */
+/** Attribute that Temporal sets while an execution, or an activity of it, is paused. */
 const PAUSE_INFO = 'TemporalPauseInfo';
 
-/** What has to be looked up before a filter can be translated. */
+/** Facts that have to be looked up before a filter can be translated. */
 interface FilterFacts {
   /** Search attributes of the namespace that users registered. */
   readonly types: ReadonlyMap<string, AttributeType>;
-  /** Parent of each execution that `subInstancesIn` names; absent where there is none. */
+  /** Parent of each execution that `subInstancesIn` names; absent if it has none. */
   readonly parents: ReadonlyMap<string, { readonly workflowId: string; readonly runId: string }>;
 }
 
-/** Executions whose parents a filter asks for. */
+/** Executions whose parents a filter needs. */
 export function subInstancesIn(filter: ProcessInstanceFilter): readonly string[] {
   return [filter.subProcessInstance ?? [], ...(filter.orQueries ?? []).map(subInstancesIn)].flat();
 }
 
 /**
  * Translates a checked filter.
- * @throws CamundaFault naming a variable that is no search attribute, or whose value does not fit.
+ * @throws CamundaFault naming a variable that is no search attribute, or whose value has the wrong type.
  */
 export function filterCondition(filter: ProcessInstanceFilter, facts: FilterFacts): Condition {
   const alternatives = (filter.orQueries ?? []).map((query) => or(...partsOf(query, facts)));
@@ -69,7 +69,7 @@ function partsOf(filter: ProcessInstanceFilter, facts: FilterFacts): Condition[]
   return parts;
 }
 
-/** A suspended batch of ours, or an execution that is paused. */
+/** A suspended batch of Drover, or an execution that is paused. */
 export const SUSPENDED: Condition = or(equals(SEARCH_ATTRIBUTES.status, SUSPENDED_STATUS), {
   kind: 'present',
   attribute: PAUSE_INFO,
@@ -84,7 +84,7 @@ const notEquals = (attribute: string, value: string): Condition => ({
   value,
 });
 
-/** Each way to read a definition id is one that can be meant. */
+/** A condition for every possible reading of a definition id. */
 const definedBy = (id: string): Condition =>
   or(
     ...[...readDefinitionId(id)].map(({ workflowType, taskQueue }) =>
@@ -93,7 +93,7 @@ const definedBy = (id: string): Condition =>
   );
 
 /**
- * What a caller may reach: with a tenant, executions that carry it; without one, the whole namespace (platform scope). An
+ * The executions that a caller can access: with a tenant, executions of that tenant; without one, the whole namespace (platform scope). An
  * execution that names no platform belongs to the default one.
  */
 export function reachCondition(reach: Scope | null): Condition {
@@ -108,6 +108,6 @@ export function reachCondition(reach: Scope | null): Condition {
 }
 
 /**
- * Running or paused: an execution is alive until it has a close time, in whatever state it is. A listed one may have ended since.
+ * Running or paused: an execution is alive until it has a close time, in whatever state it is. A listed execution may have ended since.
  */
 export const OPEN: Condition = { kind: 'absent', attribute: 'CloseTime' };

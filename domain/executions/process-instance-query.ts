@@ -22,7 +22,7 @@ import { readPattern, readVariable, type TextPattern, type VariableCondition } f
 
 /**
  * A checked process instance query. Filters are combined with AND, those inside an entry of `orQueries` with OR. Flags are
- * only ever true: false means what absence means, as in the engine.
+ * only ever true: false has the same meaning as absence, as in the engine.
  */
 export interface ProcessInstanceFilter {
   /** Workflow ids or run ids. */
@@ -42,7 +42,7 @@ export interface ProcessInstanceFilter {
   readonly tenantIdIn?: readonly string[];
   readonly withoutTenantId?: boolean;
   readonly variables?: readonly VariableCondition[];
-  /** Ours: the engine only has it on historic instances. */
+  /** An extension: the engine has it only on historic instances. */
   readonly startedBefore?: Date;
   readonly startedAfter?: Date;
   readonly orQueries?: readonly ProcessInstanceFilter[];
@@ -77,7 +77,7 @@ const READERS: { readonly [K in FilterName]-?: Reader<NonNullable<ProcessInstanc
   orQueries: (value, path) => readArray(value, path, MAX_FACADE_OR_QUERIES, readOrQuery),
 };
 
-/** Filters of the engine that say nothing about workflow executions. Unset (null or false) they are allowed, as clients send them. */
+/** Filters of the engine that have no meaning for workflow executions. Unset (null or false) they are allowed, because clients send them. */
 const UNTRANSLATABLE = new Set([
   'activityIdIn',
   'caseInstanceId',
@@ -94,7 +94,7 @@ const UNTRANSLATABLE = new Set([
   'withIncident',
 ]);
 
-/** What can be sorted by; the order is accepted, but a list comes in the order that visibility has. */
+/** The sort keys; sorting is accepted, but a list is in the order of visibility. */
 const SORT_KEYS = new Set(['instanceId', 'definitionKey', 'definitionId', 'tenantId', 'businessKey']);
 
 /**
@@ -108,7 +108,7 @@ export function readProcessInstanceQuery(value: unknown, path = 'processInstance
   return filter;
 }
 
-/** What many filters hold together: see `limits.ts` for each reason. */
+/** The sums of values and conditions over all filters: see `limits.ts` for the reason of each limit. */
 function checkSize(filters: readonly ProcessInstanceFilter[], path: string): void {
   const where = path === '' ? 'the query' : path;
   const count = (of: (filter: ProcessInstanceFilter) => number): number =>
@@ -135,7 +135,7 @@ function readFilters(query: Readonly<Record<string, unknown>>, path: string): Pr
   return Object.fromEntries(filters);
 }
 
-/** @returns null where the filter is not set. */
+/** @returns null if the filter is not set. */
 function readFilter(name: string, value: unknown, path: string): NonNullable<ProcessInstanceFilter[FilterName]> | null {
   if (name === 'sorting') {
     if (value !== null) readArray(value, path, MAX_FACADE_SORTINGS, readSorting);
@@ -186,5 +186,5 @@ export function checkSorting(sortBy: unknown, sortOrder: unknown, keys: Readonly
   }
 }
 
-/** What stands in a message: nested values are not written out, for they may be of any depth. */
+/** A value in a message: nested values are not written out, because they may have any depth. */
 const asText = (value: unknown): string => (typeof value === 'object' ? describe(value) : String(value));

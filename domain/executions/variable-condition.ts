@@ -2,7 +2,7 @@ import { describe, readDate, readObject, readText, wrongType } from '../json/rea
 import { type CamundaFault, invalidRequest, notValid } from './camunda-fault.ts';
 import type { AttributeValue, Comparator, Condition } from './visibility-condition.ts';
 
-/** A pattern of SQL's LIKE that visibility can be asked: a text as it stands, or the beginning of one. */
+/** A pattern of SQL's LIKE that visibility supports: a literal text, or a prefix. */
 export interface TextPattern {
   readonly kind: 'equals' | 'prefix';
   readonly text: string;
@@ -17,7 +17,7 @@ const COMPARATORS = {
   lteq: '<=',
 } as const satisfies Record<string, Comparator>;
 
-/** How the engine calls what booleans and null cannot be used in. */
+/** The engine's names of the comparisons that do not accept booleans and null. */
 const ORDERINGS: Record<string, string> = {
   gt: 'greater than',
   gteq: 'greater than or equal',
@@ -38,7 +38,7 @@ export type VariableCondition =
     }
   | { readonly name: string; readonly operator: 'like'; readonly value: TextPattern; readonly path: string };
 
-/** `{name, operator, value}`; faults of the engine's own in its words. */
+/** `{name, operator, value}`; faults that the engine has too are in its words. */
 export function readVariable(value: unknown, path: string): VariableCondition {
   const variable = readObject(value, path);
   for (const key of Object.keys(variable)) {
@@ -71,7 +71,7 @@ export function readVariable(value: unknown, path: string): VariableCondition {
 const isComparator = (operator: unknown): operator is ComparatorName =>
   typeof operator === 'string' && Object.hasOwn(COMPARATORS, operator);
 
-/** Reads a LIKE pattern: `%` only at the end, `_` not at all, unless a backslash takes their meaning away. */
+/** Reads a LIKE pattern: `%` only at the end, `_` not at all, unless they are escaped by a backslash. */
 export function readPattern(value: unknown, path: string): TextPattern {
   const pattern = readText(value, path);
   const prefix = /(?<!\\)(?:\\\\)*%$/.test(pattern);
@@ -87,7 +87,7 @@ export type AttributeType = 'KEYWORD' | 'KEYWORD_LIST' | 'TEXT' | 'INT' | 'DOUBL
 
 /**
  * A variable condition as a condition on a search attribute.
- * @throws CamundaFault naming a variable that is no search attribute, or a value that does not fit its type.
+ * @throws CamundaFault naming a variable that is no search attribute, or a value of the wrong type.
  */
 export function variableCondition(variable: VariableCondition, types: ReadonlyMap<string, AttributeType>): Condition {
   const type = types.get(variable.name);
@@ -114,7 +114,7 @@ function bareCondition(variable: VariableCondition, type: AttributeType): Condit
 
 const isText = (type: AttributeType): boolean => type === 'KEYWORD' || type === 'KEYWORD_LIST' || type === 'TEXT';
 
-/** Texts of query parameters stand for numbers, booleans and dates too. */
+/** Texts of query parameters may mean numbers, booleans and dates, too. */
 function fitValue(value: string | number | boolean, type: AttributeType, variable: VariableCondition): AttributeValue {
   const fault = (): CamundaFault => doesNotFit(variable.path, variable.name, type, JSON.stringify(value));
   switch (type) {

@@ -2,12 +2,12 @@ import { MAX_FACADE_CONDITIONS, MAX_VISIBILITY_QUERY } from '../limits.ts';
 import { invalidRequest } from './camunda-fault.ts';
 
 /**
- * Conditions on workflow executions, in two readings that agree: as a visibility query, which the server answers from its
- * index, and as a test on one execution. The server's reading may be wider where its store cannot say what is meant (see
- * `renderVisibility`); the test is exact, so whoever lists executions applies both.
+ * Conditions on workflow executions, with two readings that agree: as a visibility query, which the server answers from its
+ * index, and as a test of one execution. The server's reading may select more if its store cannot express the condition (see
+ * `renderVisibility`); the test is exact, so code that lists executions applies both.
  */
 
-/** What is known of one execution, from visibility or from a description. */
+/** The known properties of one execution, from visibility or from a description. */
 export interface ExecutionView {
   readonly workflowId: string;
   readonly runId: string;
@@ -21,7 +21,7 @@ export interface ExecutionView {
   readonly status: string;
   /** Search attributes with a value, by name. */
   readonly attributes: ReadonlyMap<string, readonly AttributeValue[]>;
-  /** Whether no child of it runs; null where that is not known. */
+  /** Whether no child of it runs; null if that is not known. */
   readonly isLeaf: boolean | null;
 }
 
@@ -43,7 +43,7 @@ type BuiltInAttribute =
 export type Comparator = '=' | '!=' | '>' | '>=' | '<' | '<=';
 
 export type Condition =
-  /** False where the attribute is absent, `!=` too. */
+  /** False if the attribute is absent, for `!=` too. */
   | {
       readonly kind: 'compare';
       readonly attribute: string;
@@ -53,11 +53,11 @@ export type Condition =
   | { readonly kind: 'in' | 'notIn'; readonly attribute: string; readonly values: readonly string[] }
   | { readonly kind: 'prefix'; readonly attribute: string; readonly value: string }
   | { readonly kind: 'absent' | 'present'; readonly attribute: string }
-  /** Compared word by word or without regard to case by stores, so the server is only asked whether there is a value. */
+  /** Stores compare such a value word by word or without regard to case, so the server is only asked whether the attribute has a value. */
   | { readonly kind: 'fuzzy'; readonly exactly: Condition & { readonly attribute: string } }
-  /** No child of it runs: nothing that visibility can be asked. */
+  /** No child of it runs: visibility cannot be queried for this. */
   | { readonly kind: 'leaf' }
-  /** `and` of nothing is true, `or` of nothing is false. */
+  /** `and` without parts is true, `or` without parts is false. */
   | { readonly kind: 'and' | 'or'; readonly of: readonly Condition[] };
 
 export const and = (...of: readonly Condition[]): Condition => ({ kind: 'and', of });
@@ -71,17 +71,17 @@ export const equals = (attribute: string, value: AttributeValue): Condition => (
 export const NEVER: Condition = { kind: 'or', of: [] };
 
 interface VisibilityQuery {
-  /** Matches every execution that the condition holds for; '' matches all. */
+  /** Matches every execution for which the condition holds; '' matches all. */
   readonly query: string;
-  /** Whether it matches no others. If not, counting means listing and testing. */
+  /** Whether it matches no other execution. If not, counting means listing and testing. */
   readonly exact: boolean;
 }
 
 /**
  * The query in Temporal's list filter language. Wider than the condition where the SQL stores of server 1.29 read a value as
  * something else (a double quote, a backslash, a control character, a quote at either end), where they do not distinguish
- * case (`STARTS_WITH`, keyword lists) and where there is no operator. Every part is widened on its own, and there is no
- * negation around parts, so the whole is never narrower than what was meant.
+ * case (`STARTS_WITH`, keyword lists) and where there is no operator. Every part is widened separately, and parts are
+ * never negated, so the whole is never narrower than the condition.
  */
 export function renderVisibility(condition: Condition): VisibilityQuery {
   const rendered = render(condition);
@@ -89,8 +89,8 @@ export function renderVisibility(condition: Condition): VisibilityQuery {
 }
 
 /**
- * Checks that a query which callers put together is one that Temporal can answer.
- * @throws CamundaFault where it has too many conditions, or is too long.
+ * Checks that Temporal can answer a query that combines filters of a caller.
+ * @throws CamundaFault if it has too many conditions, or is too long.
  */
 export function assertBounded(condition: Condition): void {
   const conditions = countConditions(condition);
@@ -107,7 +107,7 @@ function countConditions(condition: Condition): number {
 }
 
 interface Rendered {
-  /** null: true of everything. */
+  /** null: true for every execution. */
   readonly text: string | null;
   readonly exact: boolean;
 }
@@ -184,18 +184,18 @@ function renderComparison(condition: Extract<Condition, { kind: 'compare' }>): R
   if (typeof value === 'string' && !isSpeakable(value))
     return { ...renderPresence(attribute, 'present'), exact: false };
   const text = `${name(attribute)} ${comparator} ${literal(value)}`;
-  // Stores differ in what `!=` says of an absent value.
+  // Stores differ in the meaning of `!=` for an absent value.
   return { text: comparator === '!=' ? `(${name(attribute)} IS NOT NULL AND ${text})` : text, exact: true };
 }
 
-/** Characters that the server escapes once more before its store sees them, so that no literal stands for them. */
+/** Characters that the server escapes once more before its store sees them, so that no literal can contain them. */
 const UNSPEAKABLE = /["\\\p{Cc}]/u;
 
 function isSpeakable(value: string): boolean {
   return !UNSPEAKABLE.test(value) && !value.startsWith("'") && !value.endsWith("'");
 }
 
-/** A name in back quotes is never a keyword. Names come from the server's own list, so they hold none. */
+/** A name in back quotes is never a keyword. Names come from the server's own list, so they contain no back quote. */
 const name = (attribute: string): string =>
   /^\w+$/.test(attribute) ? attribute : `\`${attribute.replaceAll('`', '')}\``;
 
@@ -232,7 +232,7 @@ export function holds(condition: Condition, execution: ExecutionView): boolean {
   }
 }
 
-/** Whether a condition asks for `isLeaf` anywhere. */
+/** Whether `isLeaf` occurs anywhere in a condition. */
 export function asksForLeaves(condition: Condition): boolean {
   if (condition.kind === 'and' || condition.kind === 'or') return condition.of.some(asksForLeaves);
   return condition.kind === 'leaf';

@@ -1,6 +1,6 @@
 import { closingQuote, numberAt } from './source.ts';
 
-/** Digits in a row that an integer beyond the safe ones has. */
+/** Consecutive digits of an integer beyond the safe ones. */
 const LONG_NUMBER = /\d{16}/;
 const INTEGER = /^-?\d+$/;
 const QUOTE = 0x22;
@@ -9,8 +9,8 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 /**
- * JSON text of a value, as `JSON.stringify` writes it, but for integers beyond ±2^53: their exact value, where that writes the
- * shortest digits which lead back to the double, and zeros. So what was read is what `findFlaws` takes, and the same number: a
+ * JSON text of a value, as `JSON.stringify` writes it, except for integers beyond ±2^53: their exact value, where `JSON.stringify` writes the
+ * shortest digits that give the same double, followed by zeros. So `findFlaws` accepts the text of an answer as the same number, and a
  * caller can send it back. Recursive: for values of bounded depth.
  */
 export function exactJson(value: unknown): string {

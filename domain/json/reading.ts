@@ -4,7 +4,7 @@ import { shortened } from './shortened.ts';
 
 /**
  * Readers of JSON values that coerce as the Camunda engine does (numbers and booleans become text, `"true"` and numbers become
- * booleans) and refuse everything else with a message that says what and where.
+ * booleans) and refuse everything else with a message that names the fault and its place.
  */
 
 export type Reader<T> = (value: unknown, path: string) => T;
@@ -31,21 +31,21 @@ export function readObject(value: unknown, path: string): Readonly<Record<string
   throw wrongType(path, 'an object', value);
 }
 
-/** @param most entries that it may have. */
+/** @param most largest number of entries. */
 export function readArray<T>(value: unknown, path: string, most: number, reader: Reader<T>): readonly T[] {
   if (!Array.isArray(value)) throw wrongType(path, 'an array', value);
   if (value.length > most) throw invalidRequest(`${path} has ${value.length} entries; it can have ${most}`);
   return value.map((entry, index) => reader(entry, `${path}[${index}]`));
 }
 
-/** A list that must name something: an empty one would select nothing, or everything, by accident. */
+/** A list that must have an entry: an empty one would select nothing, or everything, by accident. */
 export function readTexts(value: unknown, path: string): readonly string[] {
   const texts = readArray(value, path, MAX_FACADE_VALUES, (entry, at) => readText(entry, at));
   if (texts.length === 0) throw invalidRequest(`${path} is empty`);
   return texts;
 }
 
-/** ISO 8601, or as the engine writes dates: `2026-11-24T11:05:17.013+0000`. Without a zone it is UTC. */
+/** ISO 8601, or the engine's format of dates: `2026-11-24T11:05:17.013+0000`. Without a zone it is UTC. */
 export function readDate(value: unknown, path: string): Date {
   const text = readText(value, path);
   const parts = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:?\d\d)?)?$/.exec(text);
@@ -65,7 +65,7 @@ export function wrongType(path: string, wanted: string, value: unknown): Error {
   return invalidRequest(`${path} must be ${wanted}, not ${describe(value)}`);
 }
 
-/** A value as a message names it: never all of a long one, or of one that is nested. */
+/** A value as a message names it: only the beginning of a long one, and only the kind of a nested one. */
 export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';

@@ -2,20 +2,20 @@ import { shortened } from './shortened.ts';
 import { hasLoneSurrogate, wellFormed } from './well-formed.ts';
 
 /**
- * What a JSON text says and its parsed value does not show, or cannot be stored: a member given twice, of which the parser keeps
- * the last, a number that the parser rounds, and half of a character, which only an escape can write. One cheap pass over the bytes
- * counts; only where something may be wrong is the text read closely.
+ * Flaws of a JSON text that its parsed value does not show: a member given twice, of which the parser keeps
+ * the last, a number that the parser rounds, and half of a character, which can only be written as an escape. One cheap pass over the bytes
+ * counts; the text is read closely only if something may be wrong.
  */
 
-/** What a JSON text is made of. Exact for valid JSON; of anything else the parser says what is wrong. */
+/** Counts over a JSON text. Exact for valid JSON; the faults of any other text are found by the parser. */
 export interface JsonCensus {
-  /** Objects, arrays and members: what parsing costs time and memory for. */
+  /** Objects, arrays and members: the time and memory of parsing depend on their number. */
   readonly parts: number;
   /** Members of all objects, repeated ones too. */
   readonly members: number;
   /** Whether a number may be beyond what a double holds: an integer of 16 digits or more, or an exponent of three or more. */
   readonly hasLongNumber: boolean;
-  /** Whether an escape stands for a lone surrogate: half of a character. */
+  /** Whether an escape may mean a lone surrogate: half of a character. */
   readonly hasHalfCharacter: boolean;
 }
 
@@ -39,12 +39,12 @@ const LOWER_C = 0x63;
 /** Bytes of an escape such as `\\ud83d`. */
 const ESCAPE_LENGTH = 6;
 
-/** Digits that every double holds exactly. */
+/** Number of digits that every double holds exactly. */
 const SAFE_DIGITS = 15;
 /** Digits of an exponent that cannot make a number of `SAFE_DIGITS` digits infinite. */
 const SAFE_EXPONENT_DIGITS = 2;
 
-/** Counts what a JSON text is made of; stops where there are more than `maxParts`. */
+/** Counts the parts of a JSON text; stops if there are more than `maxParts`. */
 export function takeCensus(bytes: Uint8Array, maxParts: number): JsonCensus {
   const end = bytes.length;
   let members = 0;
@@ -75,7 +75,7 @@ export function takeCensus(bytes: Uint8Array, maxParts: number): JsonCensus {
   return { parts: nodes + members, members, hasLongNumber, hasHalfCharacter: seen.halfCharacter };
 }
 
-/** The quote that ends a string, or the end of the text. */
+/** The position of the quote that ends a string, or the end of the text. */
 function endOfString(bytes: Uint8Array, start: number, end: number, seen: { halfCharacter: boolean }): number {
   let at = start + 1;
   for (; at < end; at++) {
@@ -92,7 +92,7 @@ function endOfString(bytes: Uint8Array, start: number, end: number, seen: { half
   return at;
 }
 
-/** Which half of a surrogate pair the escape there stands for; null where it is none. */
+/** The half of a surrogate pair that the escape at this position means; null if it means none. */
 function surrogateAt(bytes: Uint8Array, at: number): 'high' | 'low' | null {
   if (bytes[at] !== BACKSLASH || bytes[at + 1] !== LOWER_U) return null;
   const digit = (bytes[at + 3] ?? 0) | LOWER_CASE;
@@ -125,7 +125,7 @@ export function countMembers(root: unknown): number {
   return members;
 }
 
-/** What is wrong with a valid JSON text at one place, though it can be parsed. */
+/** A flaw of a valid JSON text at one place. */
 export interface JsonFlaw {
   /** Long names are shortened. */
   readonly path: readonly (string | number)[];
@@ -134,14 +134,14 @@ export interface JsonFlaw {
 
 /** Longest number that a message repeats, in characters. */
 const MAX_LITERAL = 40;
-/** Most flaws found in one text. */
+/** Largest number of flaws found in one text. */
 const MAX_FLAWS = 2_000;
-/** Steps of a path within which only the first flaw is reported: one of each `resources[n]`. */
+/** Length of the paths below which only the first flaw is reported: one for each `resources[n]`. */
 const STEPS_OF_A_PLACE = 2;
 
 /**
- * Members given twice, numbers that would be rounded and halves of characters, in what was parsed from `text`: the first of each
- * top-level field, or entry of one that is an array. Only a text that has one is read closely.
+ * Members given twice, numbers that would be rounded and halves of characters, in the text that was parsed: the first of each
+ * top-level field, or of each entry if it is an array. Only a text that has such a flaw is read closely.
  */
 export function findFlaws(text: string, json: unknown, census: JsonCensus): readonly JsonFlaw[] {
   const hasRepeated = census.members !== countMembers(json);
@@ -164,13 +164,13 @@ const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 function readClosely(text: string): readonly JsonFlaw[] {
   const flaws = new Map<string, JsonFlaw>();
   const frames: Frame[] = [];
-  // by the numbers of its steps: a name of megabytes is not written out for every flaw below it
+  // by the numbers of its steps: a name of megabytes is not copied for every flaw below it
   const note = (message: string): void => {
     reported = frames.slice(0, STEPS_OF_A_PLACE).map(({ number }) => number);
     const place = reported.join();
     if (!flaws.has(place)) flaws.set(place, { path: frames.map(({ step }) => toldStep(step)), message });
   };
-  // where the last flaw is: of millions in one place, no second one is reported
+  // where the last flaw was found: of millions at one place, no second one is reported
   let reported: readonly number[] | undefined;
   const isReported = (): boolean =>
     reported !== undefined && reported[0] === frames[0]?.number && reported[1] === frames[1]?.number;
@@ -218,7 +218,7 @@ function readClosely(text: string): readonly JsonFlaw[] {
   return [...flaws.values()];
 }
 
-/** What no UTF-8 text holds, and MongoDB would store as another character. */
+/** A flaw that UTF-8 cannot represent, and that MongoDB would store as another character. */
 const HALF_CHARACTER = 'holds half of a character (a lone surrogate)';
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 
@@ -228,13 +228,13 @@ const MAX_NAME_LENGTH_IN_PATH = 300;
 const toldStep = (step: string | number): string | number =>
   typeof step === 'number' ? step : shortened(wellFormed(step), MAX_NAME_LENGTH_IN_PATH);
 
-/** The number that begins there in a valid JSON text. */
+/** The number that begins at this position of a valid JSON text. */
 export function numberAt(text: string, at: number): string | undefined {
   NUMBER.lastIndex = at;
   return NUMBER.exec(text)?.[0];
 }
 
-/** The quote that ends the string which begins there. */
+/** The quote that ends the string that begins at this position. */
 export function closingQuote(text: string, start: number): number {
   let at = start + 1;
   for (; at < text.length; at++) {
@@ -245,12 +245,12 @@ export function closingQuote(text: string, start: number): number {
   return at;
 }
 
-/** `"a"` and `"\u0061"` are one name. */
+/** `"a"` and `"\u0061"` are the same name. */
 const stringIn = (raw: string): string => (raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw);
 
 /**
- * Why a double cannot stand for a number. An integer literal, digits alone, is never rounded (end of docs/api.md); a fraction and
- * what has an exponent is a double: the nearest one. `exactJson` prints what is read to the same double.
+ * Why a double cannot represent a number. An integer literal, digits alone, is never rounded (end of docs/api.md); a number with a fraction or
+ * an exponent means the nearest double. `exactJson` prints the value so that it is read as the same double.
  */
 function faultOfNumber(literal: string): string | null {
   const value = Number(literal);

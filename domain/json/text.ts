@@ -1,8 +1,8 @@
 import type { JsonObject, JsonValue } from '../write/resource.ts';
 
 /**
- * Lays a patch over an object, field by field: absent fields stay, `null` deletes, any other value replaces the old one whole.
- * Every field is an own data property of the result, whatever its name: `__proto__` is a field like any other.
+ * Merges a patch into an object, field by field: absent fields stay, `null` deletes, any other value replaces the old one whole.
+ * Every field is an own data property of the result, whatever its name: `__proto__` is an ordinary field.
  */
 export function mergeFields(base: JsonObject, patch: JsonObject): JsonObject {
   // spreading defines properties, where an assignment would run the setter of `__proto__`
@@ -29,13 +29,13 @@ export function sameJson(a: JsonValue, b: JsonValue): boolean {
   return true;
 }
 
-/** A field that is known to be there, or the item of an array. */
+/** A field that is known to exist, or the item of an array. */
 function ownValue(value: JsonObject | JsonValue[], field: string): JsonValue {
   return (value as JsonObject)[field] as JsonValue;
 }
 
 /**
- * One text for all values that `sameJson` calls the same. Recursive: for values of bounded depth.
+ * The same text for all values for which `sameJson` is true. Recursive: for values of bounded depth.
  * @see exceedsDepth
  */
 export function canonicalText(value: JsonValue): string {
@@ -45,11 +45,11 @@ export function canonicalText(value: JsonValue): string {
   return `{${fields.map(([field, inner]) => `${JSON.stringify(field)}:${canonicalText(inner)}`).join(',')}}`;
 }
 
-/** How much there is in a value. */
+/** The size of a value. */
 export interface JsonExtent {
   /** Objects and arrays inside each other; a scalar has depth 0. Counted up to one more than the limit. */
   readonly depth: number;
-  /** Values, with everything inside them; not counted to the end where the depth is over the limit. */
+  /** Values, including all nested ones; not counted to the end if the depth is over the limit. */
   readonly values: number;
   /** Names of fields, counted likewise. */
   readonly names: number;
@@ -57,7 +57,7 @@ export interface JsonExtent {
   readonly characters: number;
 }
 
-/** Measures a value without recursion, up to `maxDepth`. Every resource is measured: nothing is made for its scalars. */
+/** Measures a value without recursion, up to `maxDepth`. Every resource is measured, so nothing is allocated for scalars. */
 export function measureJson(root: JsonValue, maxDepth: number): JsonExtent {
   let values = 1;
   let names = 0;
@@ -89,12 +89,12 @@ export function measureJson(root: JsonValue, maxDepth: number): JsonExtent {
   return { depth, values, names, characters };
 }
 
-/** The first field that makes an object nested deeper than `limit`; undefined where none does. */
+/** The first field that makes an object nested deeper than `limit`; undefined if none does. */
 export function fieldNestedDeeper(value: JsonObject, limit: number): string | undefined {
   return Object.keys(value).find((field) => exceedsDepth(value[field] as JsonValue, limit - 1));
 }
 
-/** The field with the longest text: that which makes an object too large. For values of bounded depth. */
+/** The field with the longest text, which makes an object too large. For values of bounded depth. */
 export function largestField(value: JsonObject): string {
   let largest = { field: '', length: -1 };
   for (const [field, inner] of Object.entries(value)) {
@@ -104,7 +104,7 @@ export function largestField(value: JsonObject): string {
   return largest.field;
 }
 
-/** Whether objects and arrays are nested deeper than `limit`: what recursive code, `JSON.stringify` too, must not be given. */
+/** Whether objects and arrays are nested deeper than `limit`: recursive code, `JSON.stringify` too, must not receive such a value. */
 export function exceedsDepth(value: JsonValue, limit: number): boolean {
   return measureJson(value, limit).depth > limit;
 }

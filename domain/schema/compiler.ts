@@ -14,39 +14,39 @@ import { EVALUATION_KEYWORD, validatableSchema } from './normalizer.ts';
 import { type ReferenceField, referenceFieldsOf } from './references.ts';
 import { namesAskedFor, ValidationWork } from './validation-work.ts';
 
-/** What finding all faults of a resource may take, in ns as estimated: one that takes more names its first only. */
+/** Longest estimated time for finding all faults of a resource, in ns: if it takes longer, only the first fault is found. */
 const MAX_NS_FOR_ALL_FAULTS = 50_000_000;
 /**
- * Most `$ref`s followed in one validation, for any resource, for each value in it, and in all: a recursive schema that
- * branches at every level could take longer than anyone waits.
+ * Largest number of `$ref`s followed in one validation: a constant for every resource, a number for each value in it, and a total. A recursive schema that
+ * branches at every level could otherwise take longer than any caller waits.
  */
 const BASE_EVALUATIONS = 20_000;
 const EVALUATIONS_PER_VALUE = 50;
 const MAX_EVALUATIONS = 5_000_000;
 
-/** A schema definition made ready to judge resources. */
+/** A schema definition prepared for validating resources. */
 export interface CompiledSchema {
   readonly referenceFields: readonly ReferenceField[];
   /** Whether a resource must have this top-level field. */
   isRequired(field: string): boolean;
   /** Top-level fields that `properties` does not name. */
   unknownFields(body: JsonObject): string[];
-  /** JSON text of the schema, and the field that holds the external id: what a thread needs to do the same. */
+  /** JSON text of the schema, and the external id field: a thread needs them to validate the same. */
   readonly source: { readonly schema: string; readonly externalIdField: string };
   /** Memory that it takes once it is compiled, as estimated. */
   readonly bytes: number;
-  /** Compiles the validator now, not when it is first needed. @throws where the schema is not valid after all. */
+  /** Compiles the validator now, not when it is first needed. @throws if the schema is not valid after all. */
   compile(): void;
-  /** What finding the faults of a resource takes at most, in nanoseconds; infinite where the schema is too large to be compiled here. */
+  /** The longest time for finding the faults of a resource, in nanoseconds; infinite if the schema is too large to be compiled here. */
   estimateNs(data: JsonObject): number;
   /**
-   * What is wrong with a whole resource; at most 20 faults, none of which repeats a value. It takes as long as it takes: ask for
+   * The faults of a whole resource; at most 20, none of which repeats a value. There is no time limit: check
    * the estimate first.
    */
   faults(data: JsonObject): ItemError[];
 }
 
-/** Makes a schema ready that `checkSchema` found nothing wrong with; its validator is compiled when it is first needed. */
+/** Prepares a schema that passed `checkSchema`; its validator is compiled when it is first needed. */
 export function compileSchema(schema: JsonObject, externalIdField: string): CompiledSchema {
   const normalized = validatableSchema(schema, externalIdField);
   const named = new Set(Object.keys(normalized.schema.properties ?? {}));
@@ -66,11 +66,11 @@ export function compileSchema(schema: JsonObject, externalIdField: string): Comp
 }
 
 /**
- * Subschemas, properties and names that are asked for, beyond which a schema is compiled in a thread only: that alone could take a
+ * Subschemas, properties and required names, beyond which a schema is compiled only in a thread: compiling alone could take a
  * second, and megabytes.
  */
 const MAX_INLINE_PARTS = 500;
-/** Keywords in all subschemas together, beyond which it is as well: they take some microseconds each, be they known or not. */
+/** Keywords in all subschemas together, beyond which the same holds: they take some microseconds each, known or unknown. */
 const MAX_INLINE_KEYWORDS = 5_000;
 
 /** Whether only a thread may compile a schema. */
@@ -84,7 +84,7 @@ const keywordsIn = ({ schema }: SchemaNode): number => (typeof schema === 'boole
 
 const namesIn = ({ schema }: SchemaNode): number => (typeof schema === 'boolean' ? 0 : namesAskedFor(schema));
 
-/** Measured: what a compiled schema takes in all, for each character of its text, subschema, name that is asked for, pattern and instruction of a pattern. */
+/** Measured memory of a compiled schema: for each character of its text, subschema, required name, pattern and instruction of a pattern. */
 const BYTES = { base: 60_000, character: 12, subschema: 6_000, name: 500, pattern: 20_000, instruction: 250 };
 
 /** @param isLarge it is not compiled in this thread: only its text and fields take memory here. */
@@ -135,7 +135,7 @@ class Validator {
     this.#draft2020 = draft2020;
   }
 
-  /** @throws where the schema is not valid after all. */
+  /** @throws if the schema is not valid after all. */
   compile(): ValidateFunction {
     this.#first ??= this.#compile(false);
     return this.#first;
@@ -165,7 +165,7 @@ class Validator {
     return estimate(this.#work, this.#measure(data));
   }
 
-  /** Values count one by one, names of fields like values. Who asks for the estimate asks for the faults next. */
+  /** Values count one by one, and names of fields as values. After the estimate, the caller usually validates next. */
   #measure(data: JsonObject): JsonExtent {
     if (this.#measured?.data !== data) this.#measured = { data, extent: measureJson(data, MAX_RESOURCE_DEPTH) };
     return this.#measured.extent;
@@ -174,7 +174,7 @@ class Validator {
   #passes(validate: ValidateFunction, data: JsonObject, values: number): boolean {
     this.#evaluationsLeft = Math.min(BASE_EVALUATIONS + EVALUATIONS_PER_VALUE * values, MAX_EVALUATIONS);
     const valid: unknown = validate(data);
-    // a promise (`$async`) is neither: whoever took it for an answer would store what is invalid
+    // a promise (`$async`) is no boolean: a caller that took it for true would store an invalid resource
     if (typeof valid !== 'boolean') throw new Error(`the validator answered with a ${typeof valid}`);
     return valid;
   }
@@ -200,12 +200,12 @@ export function depthFault(data: JsonObject): ItemError {
   return { code: 'validation', message, field: shortened(field) };
 }
 
-/** What is nested too deeply is refused at once. */
+/** A value that is nested too deeply is refused at once. */
 function estimate(work: ValidationWork, { depth, values, names, characters }: JsonExtent): number {
   return depth > MAX_RESOURCE_DEPTH ? 0 : work.estimateNs({ depth, values: values + names, characters });
 }
 
-/** Ajv with what makes it safe for schemas and data from outside. */
+/** Ajv, configured to be safe for schemas and data from outside. */
 function createAjv(draft2020: boolean, options: Options): Ajv {
   const ajv = new (draft2020 ? Ajv2020 : Ajv)({
     strict: false,
@@ -214,7 +214,7 @@ function createAjv(draft2020: boolean, options: Options): Ajv {
     validateSchema: false,
     // otherwise every object has a "constructor"
     ownProperties: true,
-    // a definition that is referred to a thousand times is compiled once
+    // a definition that is referred to a thousand times is compiled only once
     inlineRefs: false,
     // 19.99 is a multiple of 0.01
     multipleOfPrecision: 9,
@@ -226,9 +226,9 @@ function createAjv(draft2020: boolean, options: Options): Ajv {
   return ajv;
 }
 
-/** Errors that are read: several may come to the same fault. */
+/** Number of errors that are read: several may be the same fault. */
 const MAX_ERRORS_READ = 2 * MAX_ERRORS_PER_ITEM;
-/** Characters of a place that are read; what a message shows of it is far shorter, and a name may have megabytes. */
+/** Characters of a place that are read; a message shows far fewer, and a name may have megabytes. */
 const MAX_PLACE_CHARACTERS = 4_000;
 
 function toItemErrors(errors: readonly ErrorObject[] | null | undefined): ItemError[] {
@@ -243,7 +243,7 @@ function toItemErrors(errors: readonly ErrorObject[] | null | undefined): ItemEr
 
 function toItemError({ keyword, instancePath, schemaPath, params, message = 'is not valid' }: ErrorObject): ItemError {
   const path = parsePointer(instancePath);
-  // one way of several: nothing says that this field is the one to add
+  // one of several alternatives: it is not certain that this field has to be added
   const alternative = /\/(?:anyOf|oneOf|not|if|then|else)\//.test(schemaPath);
   if (keyword === 'required' && !alternative) {
     const field = fieldAt([...path, String(params.missingProperty)]);

@@ -4,15 +4,15 @@ import type { JsonObject, JsonValue } from '../write/resource.ts';
 import { type DefinitionFault, isObject, pointerOf, readSchemaDocument, type SchemaNode } from './document.ts';
 import { validatableSchema } from './normalizer.ts';
 
-/** Comparisons, of subschemas, names, values and characters, before the search is given up: it is a help, not a proof. */
+/** Comparisons, of subschemas, names, values and characters, after which the search stops: it is a help, not a proof. */
 const MAX_WORK = 1_000_000;
-/** Fields inside each other that are followed. */
+/** Depth of nested fields that is followed. */
 const MAX_FIELDS_DEEP = 10;
 
 /**
- * Says where a checked schema lets no resource through at all, as far as simple comparisons show: types, values, bounds and
- * required fields that exclude each other, followed through `allOf`, `anyOf`, `oneOf` and local `$ref`s. What it names is certain;
- * what it does not name may be impossible all the same.
+ * Finds where a checked schema lets no resource through, as far as simple comparisons show: types, values, bounds and
+ * required fields that exclude each other, followed through `allOf`, `anyOf`, `oneOf` and local `$ref`s. A contradiction that it finds is certain;
+ * a schema without one may be impossible all the same.
  */
 export function contradictionsIn(schema: JsonObject, externalIdField: string): DefinitionFault[] {
   const document = readSchemaDocument(validatableSchema(schema, externalIdField).schema);
@@ -23,12 +23,12 @@ export function contradictionsIn(schema: JsonObject, externalIdField: string): D
 type Kind = 'null' | 'boolean' | 'object' | 'array' | 'string' | 'integer' | 'fraction';
 const KINDS: readonly Kind[] = ['null', 'boolean', 'object', 'array', 'string', 'integer', 'fraction'];
 
-/** The search has taken all the work that it may. */
+/** The search has used up its limit of work. */
 class GivenUp extends Error {
   override readonly name = 'GivenUp';
 }
 
-/** Why no value fits, and where. Pointers are written out for faults only. */
+/** Why no value fits, and where. Pointers are written out only for faults. */
 interface Reason {
   readonly node: SchemaNode;
   readonly keyword?: string;
@@ -53,13 +53,13 @@ class Search {
     }
   }
 
-  /** To be asked before the work is done. @throws GivenUp */
+  /** To be called before the work is done. @throws GivenUp */
   #spend(work: number): void {
     this.#work += work;
     if (this.#work > MAX_WORK) throw new GivenUp();
   }
 
-  /** Why no value fits all of these; null where one may. */
+  /** Why no value fits all of these; null if one may. */
   #impossibility(nodes: readonly [SchemaNode, ...SchemaNode[]], fieldsDeep: number): Reason | null {
     const all = [...this.#together(nodes)];
     const [node] = nodes;
@@ -102,7 +102,7 @@ class Search {
     return known;
   }
 
-  /** What `const` and `enum` leave together; null where neither is there. */
+  /** The values that `const` and `enum` allow together; null if there is neither. */
   #allowedValues(schemas: readonly JsonObject[]): JsonValue[] | null {
     const lists = schemas.flatMap((schema) => [
       ...(Object.hasOwn(schema, 'const') ? [this.#listOf(schema, [schema.const as JsonValue])] : []),
@@ -110,12 +110,12 @@ class Search {
     ]);
     const [first, ...others] = lists;
     if (first === undefined) return null;
-    // each text is looked up in each other list, and each value is held against each schema
+    // each text is looked up in each other list, and each value is compared with each schema
     this.#spend((first.texts.length + first.characters / CHARACTERS_OF_A_STEP) * (lists.length + schemas.length));
     return first.values.filter((_, at) => others.every(({ set }) => set.has(first.texts[at] ?? '')));
   }
 
-  /** @param of what it is kept by: a schema for its `const`, an `enum` itself. */
+  /** @param of the cache key: a schema for its `const`, an `enum` itself. */
   #listOf(of: JsonValue, values: readonly JsonValue[]): AllowedList {
     const known = this.#lists.get(of);
     if (known !== undefined) return known;
@@ -159,7 +159,7 @@ class Search {
     return properties;
   }
 
-  /** Alternatives none of which fits together with the rest. */
+  /** Alternatives, none of which fits together with the rest. */
   #alternatives(all: readonly SchemaNode[], fieldsDeep: number): Reason | null {
     for (const node of all) {
       for (const keyword of ['anyOf', 'oneOf']) {
@@ -182,14 +182,14 @@ class Search {
   }
 }
 
-/** Work of examining one subschema, beside what it holds. */
+/** Work of examining one subschema, in addition to its content. */
 const WORK_OF_A_SUBSCHEMA = 50;
-/** Characters that take as long as one step. */
+/** Number of characters that take as long as one step. */
 const CHARACTERS_OF_A_STEP = 4;
 /** Longest pointer and message of a fault, in characters. */
 const MAX_MESSAGE_LENGTH = 1_000;
 
-/** Values that one keyword allows, made ready to be compared. */
+/** Values that one keyword allows, prepared for comparison. */
 interface AllowedList {
   readonly values: readonly JsonValue[];
   readonly texts: readonly string[];
@@ -224,7 +224,7 @@ function kindOf(value: JsonValue): Kind {
   return typeof value as Kind;
 }
 
-/** Whether a value is within the bounds of one schema that are about its kind; no further than simple comparison goes. */
+/** Whether a value is within the bounds of one schema that concern its kind, as far as simple comparison shows. */
 function isWithin(schema: JsonObject, value: JsonValue): boolean {
   if (typeof value === 'number') {
     const { low, high } = rangeOf([schema]);

@@ -27,13 +27,13 @@ export interface SchemaDefinition {
   readonly updatedAt: Date;
 }
 
-/** What names and plural names look like; they are compared without regard to case. */
+/** The form of names and plural names; they are compared without regard to case. */
 export const NAME_PATTERN = /^[a-zA-Z0-9_-]+$/;
 export const DEFAULT_EXTERNAL_ID_FIELD = 'externalId';
 /** Longest pointer of a fault, in characters. */
 const MAX_POINTER_LENGTH = 1_000;
 
-/** A definition as a caller asks for it, checked. */
+/** A definition as a caller requests it, checked. */
 export interface SchemaDefinitionInput {
   readonly name: string;
   readonly pluralName?: string;
@@ -44,7 +44,7 @@ export interface SchemaDefinitionInput {
 
 const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Names of a new definition that could be taken for an id: where a name or an id is taken, the id goes first. */
+/** Names of a new definition that look like an id: where a name or an id is accepted, the id has precedence. */
 export function idLikeNames({
   name,
   pluralName,
@@ -59,8 +59,8 @@ export function idLikeNames({
 type CheckedDefinition = { readonly input: SchemaDefinitionInput } | { readonly faults: readonly DefinitionFault[] };
 
 /**
- * Checks a request to define a schema; which fields it may have is the route's to say.
- * @param stored a schema that was accepted before, and stays so, whatever is refused in new ones.
+ * Checks a request to define a schema; the route checks which fields it may have.
+ * @param stored a schema that was accepted before, and stays accepted, whatever is refused in new ones.
  * @returns the definition with defaults filled in, or every fault with a JSON pointer into the request, at most 100.
  */
 export function checkDefinition(request: JsonValue, stored?: JsonObject): CheckedDefinition {
@@ -103,7 +103,7 @@ function textFaults(field: string, value: JsonValue, min: number, max: number): 
 }
 
 /**
- * Everything that is wrong with the schema of a definition, but for what only compiling it shows (`compilationFault`); pointers are
+ * All faults of the schema of a definition, except those that only compiling shows (`compilationFault`); pointers are
  * relative to it.
  */
 export function checkSchema(schema: JsonValue | undefined, externalIdField: string): DefinitionFault[] {
@@ -119,7 +119,7 @@ export function checkSchema(schema: JsonValue | undefined, externalIdField: stri
   if (malformed.length > 0) return malformed;
   const document = readSchemaDocument(schema);
   const faults = [...rootFaults(schema, externalIdField), ...checkLimits(document)];
-  // what follows `$ref`s relies on the limits
+  // code that follows `$ref`s relies on the limits
   if (faults.length === 0) faults.push(...checkReferences(document).faults);
   return faults;
 }
@@ -141,7 +141,7 @@ const METASCHEMAS: Readonly<Record<Draft, string>> = {
   'draft-07': 'http://json-schema.org/draft-07/schema',
   '2020-12': 'https://json-schema.org/draft/2020-12/schema',
 };
-/** Find the first fault, and all of them. */
+/** Validators: one finds the first fault, one all of them. */
 interface MetaschemaValidators {
   readonly first: Ajv;
   readonly all: Ajv;
@@ -150,7 +150,7 @@ const metaschemaValidators: Readonly<Record<Draft, MetaschemaValidators>> = {
   'draft-07': { first: metaschemaValidator(Ajv, false), all: metaschemaValidator(Ajv, true) },
   '2020-12': { first: metaschemaValidator(Ajv2020, false), all: metaschemaValidator(Ajv2020, true) },
 };
-/** A schema of more values than this is given its first fault only: each value may be one. */
+/** For a schema with more values than this only the first fault is reported: each value may have one. */
 const MAX_VALUES_FOR_ALL_FAULTS = 5_000;
 
 function metaschemaValidator(dialect: typeof Ajv | typeof Ajv2020, allErrors: boolean): Ajv {
@@ -159,7 +159,7 @@ function metaschemaValidator(dialect: typeof Ajv | typeof Ajv2020, allErrors: bo
   return ajv;
 }
 
-/** A keyword with a wrong value, by its own pointer. Unknown keywords are no faults. */
+/** A keyword with a wrong value, by its pointer. Unknown keywords are no faults. */
 function metaschemaFaults(schema: JsonObject, draft: Draft): DefinitionFault[] {
   const { first, all } = metaschemaValidators[draft];
   if (first.validate(METASCHEMAS[draft], schema) === true) return [];
@@ -170,7 +170,7 @@ function metaschemaFaults(schema: JsonObject, draft: Draft): DefinitionFault[] {
   return ownFaults(all.errors ?? []);
 }
 
-/** Of several errors at one place the first says most: the others are about the alternatives that it failed too. */
+/** Of several errors at one place the first is the most informative: the others concern alternatives that failed too. */
 function ownFaults(errors: readonly ErrorObject[]): DefinitionFault[] {
   const faults = new Map<string, DefinitionFault>();
   for (const { instancePath, message = 'is not valid' } of errors) {

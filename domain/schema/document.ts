@@ -1,21 +1,21 @@
 import type { JsonObject, JsonValue } from '../write/resource.ts';
 import { parsePointer, pointerStep } from './json-pointer.ts';
 
-/** What is wrong with a request to define a schema, and where: a JSON pointer into the request. */
+/** A fault of a request to define a schema, with its place: a JSON pointer into the request. */
 export interface DefinitionFault {
   readonly pointer: string;
   readonly message: string;
 }
 
 /**
- * How a subschema applies to a value: to the very value (`inPlace`), to the fields and items that references may stand under
- * (`property`, `items`), to other parts of it (`part`), or only where a `$ref` names it (`named`).
+ * How a subschema applies to a value: to the value itself (`inPlace`), to its fields and items, which may contain references
+ * (`property`, `items`), to other parts of it (`part`), or only if a `$ref` names it (`named`).
  */
 type Relation = 'inPlace' | 'property' | 'items' | 'part' | 'named';
 
 type Shape = 'single' | 'list' | 'map';
 
-/** The keywords that hold subschemas, of both drafts; `items` is told apart by what it holds. */
+/** The keywords that contain subschemas, of both drafts; the meaning of `items` depends on its content. */
 const KEYWORDS = new Map<string, readonly [Shape, Relation]>([
   ['not', ['single', 'inPlace']],
   ['if', ['single', 'inPlace']],
@@ -40,7 +40,7 @@ const KEYWORDS = new Map<string, readonly [Shape, Relation]>([
 ]);
 
 /**
- * A subschema of a definition; a boolean schema has no edges. Its pointer is written out only where it is told (`pointerOf`): of
+ * A subschema of a definition; a boolean schema has no edges. Its pointer is written out only where it is reported (`pointerOf`): for
  * thousands of subschemas below a long name, all pointers together would take more memory than there is.
  */
 export interface SchemaNode {
@@ -50,7 +50,7 @@ export interface SchemaNode {
   readonly step: string;
   readonly schema: JsonObject | boolean;
   readonly edges: readonly SchemaEdge[];
-  /** What a local `$ref` of it points at; undefined where it has none, or one that points at nothing. */
+  /** The target of its local `$ref`; undefined if it has none, or if the target does not exist. */
   readonly target: SchemaNode | undefined;
 }
 
@@ -119,7 +119,7 @@ interface Subschema {
   readonly schema: JsonObject | boolean;
 }
 
-/** The subschemas right below a schema. What has the wrong shape is left to the check against the metaschema. */
+/** The direct subschemas of a schema. Values of the wrong shape are left to the check against the metaschema. */
 export function* subschemasOf(schema: JsonObject): Generator<Subschema> {
   for (const [keyword, value] of Object.entries(schema)) {
     const [shape, relation] = keyword === 'items' ? itemsKeyword(schema) : (KEYWORDS.get(keyword) ?? []);
@@ -135,7 +135,7 @@ export function* subschemasOf(schema: JsonObject): Generator<Subschema> {
   }
 }
 
-/** References stand for every item; a list of schemas, and `items` after `prefixItems`, is about some of them only. */
+/** References may be in every item; a list of schemas, and `items` after `prefixItems`, apply to some items only. */
 function itemsKeyword(schema: JsonObject): readonly [Shape, Relation] {
   if (Array.isArray(schema.items)) return ['list', 'part'];
   return ['single', Object.hasOwn(schema, 'prefixItems') ? 'part' : 'items'];
@@ -149,7 +149,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The regular expressions of a subschema, each with its JSON pointer from there. */
+/** The regular expressions of a subschema, each with its JSON pointer relative to it. */
 export function patternsOf({ schema }: SchemaNode): { step: string; pattern: string }[] {
   if (typeof schema === 'boolean') return [];
   const { pattern, patternProperties } = schema;
@@ -160,7 +160,7 @@ export function patternsOf({ schema }: SchemaNode): { step: string; pattern: str
   ];
 }
 
-/** The subschemas below each one that a pointer led through, by their steps. */
+/** The subschemas below each subschema that a pointer has passed, by their steps. */
 class StepIndex {
   readonly #below = new Map<SchemaNode, ReadonlyMap<string, SchemaNode>>();
 
@@ -171,7 +171,7 @@ class StepIndex {
   }
 }
 
-/** What a `$ref` inside the document (`#…`) points at; undefined where that is no subschema. */
+/** The target of a `$ref` inside the document (`#…`); undefined if that is no subschema. */
 function resolveLocal(root: SchemaNode, anchors: Anchors, index: StepIndex, ref: string): SchemaNode | undefined {
   if (!ref.startsWith('#')) return undefined;
   let fragment: string;
@@ -181,7 +181,7 @@ function resolveLocal(root: SchemaNode, anchors: Anchors, index: StepIndex, ref:
     return undefined;
   }
   if (fragment !== '' && !fragment.startsWith('/')) return anchors.get(fragment);
-  // written again, so that both spellings of an escape find it
+  // normalized, so that both spellings of an escape find it
   const steps = parsePointer(fragment).map(pointerStep);
   let node: SchemaNode | undefined = root;
   for (let at = 0; at < steps.length && node !== undefined; at++) {

@@ -1,8 +1,8 @@
 /**
- * ECMA-262 regular expressions, in the syntax of RE2: what the two understand in different ways is written out. The pattern is
+ * Translates ECMA-262 regular expressions to the syntax of RE2: constructs that the two interpret differently are written out. The pattern is
  * one of ECMA-262 (with the flag `u`, or else as web browsers read it), so that RE2's own syntax (`(?i)`, `\A`, `[[:alpha:]]`)
- * is none; what RE2 cannot do (lookaround, back-references) it refuses itself.
- * @throws SyntaxError where it is no regular expression of ECMA-262.
+ * is not accepted; RE2 itself refuses what it does not support (lookaround, back-references).
+ * @throws SyntaxError if it is no regular expression of ECMA-262.
  */
 export function toRe2(pattern: string): string {
   assertEcma(pattern);
@@ -20,7 +20,7 @@ export function toRe2(pattern: string): string {
   return result;
 }
 
-/** What ECMA-262 calls white space and line ends; RE2's `\s` knows those of ASCII only. */
+/** White space and line ends of ECMA-262; RE2's `\s` has only those of ASCII. */
 const SPACES =
   '\\t\\n\\v\\f\\r \\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}';
 const NO_SPACES =
@@ -40,14 +40,14 @@ function assertEcma(pattern: string): void {
   try {
     new RegExp(pattern, 'u');
   } catch (error) {
-    // without `u`, as validators of web pages read it: `\-` is a hyphen
+    // without `u`, as web browsers read it: `\-` is a hyphen
     try {
       new RegExp(pattern);
     } catch {
       throw error;
     }
   }
-  // newer engines know `(?i:…)`: what is a pattern does not depend on the engine
+  // newer engines accept `(?i:…)`: whether a pattern is valid must not depend on the engine
   if (/(?<!\\)(?:\\\\)*\(\?[a-z-]/i.test(pattern.replace(/\[(?:\\[\s\S]|[^\]\\])*\]/g, ''))) {
     throw new SyntaxError('flags inside a pattern are not supported');
   }
@@ -87,7 +87,7 @@ function inClass(token: string): string {
   return token.startsWith('\\') ? escaped(token) : token;
 }
 
-/** An escape that means the same inside of a class and outside. */
+/** An escape with the same meaning inside and outside of a class. */
 function escaped(token: string): string {
   const kind = token.charAt(1);
   if (/^\\u[dD].*\\u/.test(token)) {

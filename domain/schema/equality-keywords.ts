@@ -3,8 +3,8 @@ import { canonicalText, measureJson } from '../json/text.ts';
 import type { JsonObject, JsonValue } from '../write/resource.ts';
 
 /**
- * Replaces Ajv's `enum`, `const` and `uniqueItems`: its own compare each value with each other, which takes quadratic time, and
- * trip over fields called `valueOf`. These look a value up by its text.
+ * Replaces Ajv's `enum`, `const` and `uniqueItems`: they compare each value with each other, which takes quadratic time, and
+ * they fail for fields called `valueOf`. These look a value up by its text.
  */
 export function addEqualityKeywords(ajv: Ajv): void {
   for (const keyword of ['enum', 'const', 'uniqueItems']) ajv.removeKeyword(keyword);
@@ -31,7 +31,7 @@ export function addEqualityKeywords(ajv: Ajv): void {
 const isScalar = (value: JsonValue): value is string | number | boolean | null =>
   typeof value !== 'object' || value === null;
 
-/** Scalars are found at once. Of other values no more is read than the largest and the longest allowed one have. */
+/** Scalars are found at once. Of other values, no more is read than the largest and the longest allowed value contain. */
 function isOneOf(allowed: readonly JsonValue[]): (data: JsonValue) => boolean {
   const scalars = new Set(allowed.filter(isScalar));
   const others = allowed.filter((value) => !isScalar(value));
@@ -41,7 +41,7 @@ function isOneOf(allowed: readonly JsonValue[]): (data: JsonValue) => boolean {
     isScalar(data) ? scalars.has(data) : texts.size > 0 && fitsWithin(data, most) && texts.has(canonicalText(data));
 }
 
-/** How much of a value is compared with the allowed ones that are no scalars. */
+/** How much of a value is compared with the allowed values that are not scalars. */
 interface ComparedExtent {
   /** Values and names of fields. */
   readonly values: number;
@@ -49,7 +49,7 @@ interface ComparedExtent {
   readonly characters: number;
 }
 
-/** No more of a value is read than there is in the largest and in the longest of these. */
+/** No more of a value is read than the largest and the longest of these contain. */
 export function comparedExtent(allowed: readonly JsonValue[]): ComparedExtent {
   let most: ComparedExtent = { values: 0, characters: 0 };
   for (const value of allowed) {
@@ -63,7 +63,7 @@ export function comparedExtent(allowed: readonly JsonValue[]): ComparedExtent {
   return most;
 }
 
-/** Whether a value has no more in it than that; stops as soon as it has. */
+/** Whether a value contains no more than that; stops at the limit. */
 function fitsWithin(root: JsonObject | JsonValue[], most: ComparedExtent): boolean {
   let { values, characters } = most;
   const fits = (value: JsonValue): boolean => {

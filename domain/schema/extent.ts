@@ -28,7 +28,7 @@ import { pointerStep } from './json-pointer.ts';
 import { examinePattern } from './linear-regex.ts';
 import { EVALUATION_KEYWORD } from './normalizer.ts';
 
-/** What makes a schema too large to be examined; to be checked before any recursive function reads it. */
+/** The faults of a schema that is too large to be examined; to be checked before any recursive function reads it. */
 export function checkExtent(schema: JsonObject): DefinitionFault[] {
   if (measureJson(schema, MAX_SCHEMA_DEPTH).depth > MAX_SCHEMA_DEPTH) {
     return [{ pointer: '', message: `must not be nested deeper than ${MAX_SCHEMA_DEPTH} levels` }];
@@ -39,7 +39,7 @@ export function checkExtent(schema: JsonObject): DefinitionFault[] {
   return nameFaults(schema);
 }
 
-/** What messages repeat of a schema, and kept of it, repeats its names: for each subschema, reference or fault. */
+/** Messages, and what is kept of a schema, repeat its names: for each subschema, reference or fault. */
 function nameFaults(schema: JsonObject): DefinitionFault[] {
   const open: { value: JsonValue; path: number }[] = [{ value: schema, path: 0 }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -59,13 +59,13 @@ function nameFaults(schema: JsonObject): DefinitionFault[] {
   return [];
 }
 
-/** What would make validation slow or endless, or cannot be followed. Pointers are relative to the schema. */
+/** Parts that would make validation slow or endless, or cannot be followed. Pointers are relative to the schema. */
 export function checkLimits(document: SchemaDocument): DefinitionFault[] {
   return [...keywordFaults(document), ...patternFaults(document), ...applicationFaults(document)];
 }
 
 /**
- * Whether a schema has more properties, subschemas or keywords than one may have; they are counted up to that. What has the wrong shape is
+ * Whether a schema has more properties, subschemas or keywords than allowed; counting stops there. Values of the wrong shape are
  * left to the check against the metaschema.
  */
 export function checkCounts(schema: JsonObject): DefinitionFault[] {
@@ -99,7 +99,7 @@ function countProperties(schema: JsonObject | boolean): number {
 }
 
 /**
- * Keywords that would change what validation does, or that the validator takes for something else than JSON Schema does:
+ * Keywords that would change how validation works, or that the validator interprets differently from JSON Schema:
  * `$async` makes it answer with a promise, `nullable` (of OpenAPI) adds a type, `id` (of draft-04) is an error.
  */
 const REFUSED_KEYWORDS: readonly (readonly [string, string])[] = [
@@ -135,7 +135,7 @@ function* faultyKeywords({ parent, schema }: SchemaNode): Generator<readonly [st
   }
 }
 
-/** Patterns that cannot be done, up to the one that is too much. */
+/** Unsupported patterns, up to the one that exceeds the limit. */
 function patternFaults({ nodes }: SchemaDocument): DefinitionFault[] {
   const faults: DefinitionFault[] = [];
   let instructions = 0;
@@ -158,7 +158,7 @@ function patternFaults({ nodes }: SchemaDocument): DefinitionFault[] {
 const unsupported = (reason: string): string =>
   `is no regular expression that can be matched in linear time (no lookaround, no back-references): ${reason}`;
 
-/** Finds `$ref`s that lead back to the value they started from, and combinators that multiply beyond measure. */
+/** Finds `$ref`s that lead back to the value where they started, and combinators that multiply beyond the limit. */
 function applicationFaults({ nodes }: SchemaDocument): DefinitionFault[] {
   const applied = new Map<SchemaNode, number>();
   for (const component of stronglyConnectedComponents(nodes, sameValueSchemas)) {
@@ -166,7 +166,7 @@ function applicationFaults({ nodes }: SchemaDocument): DefinitionFault[] {
     if (node === undefined) continue;
     const together = sameValueSchemas(node);
     if (component.length > 1 || together.includes(node)) {
-      // every loop has a `$ref` in it; that of the first member that has one names it
+      // every loop contains a `$ref`; the first member that has one names the loop
       const referring = component.find(({ target }) => target !== undefined) ?? node;
       return [{ pointer: `${pointerOf(referring)}/$ref`, message: 'leads back to itself for the same value' }];
     }

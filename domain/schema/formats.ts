@@ -2,17 +2,17 @@ import type { Format } from 'ajv';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 import { hasLoneSurrogate } from '../json/well-formed.ts';
 
-/** What external ids have to be beside their length: a lone half of a character is stored as another one. */
+/** The requirement for external ids, beside their length: a lone half of a character is stored as another one. */
 export const WHOLE_CHARACTERS_FORMAT = 'x-drover-whole-characters';
 
 /** Longest host name, with a dot at its end (RFC 1035). */
 const MAX_HOSTNAME = 254;
-/** No duration that means anything is longer; the expression for it looks ahead. */
+/** No meaningful duration is longer; the expression for it uses lookahead. */
 const MAX_DURATION = 256;
 
 /**
- * The formats of ajv-formats in their strict form, without the ones whose expression takes more than linear time: `url` is
- * read by the WHATWG parser instead, and where the format itself has a bound it is checked first.
+ * The formats of ajv-formats in their strict form, without those whose expression takes more than linear time: `url` is
+ * parsed by the WHATWG parser instead, and if the format itself has a bound, it is checked first.
  */
 export const FORMATS: Readonly<Record<string, Format>> = {
   ...fullFormats,
@@ -26,7 +26,7 @@ export const FORMATS: Readonly<Record<string, Format>> = {
   'iso-date-time': (text) => isDateTime(text, /t|\s/i, NO_OFFSET),
 };
 
-/** An offset from UTC as RFC 3339 has it, minutes included; and the same, or none. */
+/** An offset from UTC as in RFC 3339, minutes included; and the same, or none. */
 const OFFSET = /^(?:z|([+-])(\d\d):(\d\d))$/i;
 const NO_OFFSET = /^(?:z|([+-])(\d\d):(\d\d))?$/i;
 const TIME = /^(\d\d):(\d\d):(\d\d)(?:\.\d+)?([^\d.].*)?$/;

@@ -5,13 +5,13 @@ interface Ordered {
 
 /**
  * Cuts items into slices of at most `sizeNow()` in their order, so that no item refers to one of a later slice: members of a
- * cycle, and whatever else can only be decided together, share a slice, which is larger where they are more. Items of one key may
+ * cycle, and other items that can only be decided together, share a slice, which is larger if they are more. Items of one key may
  * be in several slices, in their order.
- * @param sizeNow asked before each slice, which is cut when it is wanted.
+ * @param sizeNow called before each slice is cut, which happens when it is requested.
  */
 export function* indivisibleSlices<T extends Ordered>(items: readonly T[], sizeNow: () => number): Generator<T[]> {
   const last = new Map(items.map(({ key }, at) => [key, at]));
-  /** For each item the last one that has to be in its slice because of those up to it. */
+  /** For each item the last item that has to be in its slice because of the items up to it. */
   let reach = 0;
   let from = 0;
   let cut = 0;

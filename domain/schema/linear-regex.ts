@@ -6,21 +6,21 @@ interface LinearRegex {
   test(text: string): boolean;
   /** Instructions of its automaton. */
   readonly size: number;
-  /** The pattern: Ajv tells expressions apart by it. */
+  /** The pattern: Ajv distinguishes expressions by it. */
   toString(): string;
 }
 
 /**
- * A regular expression that takes time linear in its input, whatever the pattern (RE2): a hostile `pattern` cannot hold up a
- * worker. The syntax and meaning of ECMA-262, without lookaround and back-references; a repetition counts to 1,000.
- * @throws where the pattern cannot be done that way.
+ * A regular expression that takes time linear in its input, whatever the pattern (RE2): a hostile `pattern` cannot block a
+ * worker. It has the syntax and meaning of ECMA-262, without lookaround and back-references; a repetition counts to 1,000.
+ * @throws if the pattern is not supported.
  */
 function linearRegex(pattern: string): LinearRegex {
   if (pattern.length > MAX_PATTERN_LENGTH) throw new Error(`longer than ${MAX_PATTERN_LENGTH} characters`);
   return compiled(pattern, toRe2(pattern));
 }
 
-/** The same for a schema that was accepted while patterns were read as RE2 does: one that is none of ECMA-262 means what it did. */
+/** The same for a schema that was accepted while patterns were read as RE2 does: a pattern that is not valid in ECMA-262 keeps its old meaning. */
 export function storedRegex(pattern: string): LinearRegex {
   try {
     return linearRegex(pattern);
@@ -37,13 +37,13 @@ function compiled(pattern: string, translated: string): LinearRegex {
   return { test: (text) => regex.test(text), size, toString: () => pattern };
 }
 
-/** The size of a pattern that is known to be one; 0 for any other. */
+/** The size of a valid pattern; 0 for any other. */
 export function patternSize(pattern: string): number {
   const examined = examinePattern(pattern);
   return 'size' in examined ? examined.size : 0;
 }
 
-/** The size of a pattern, or why it is no linear regular expression, in a few words. */
+/** The size of a pattern, or a short reason why it is no linear regular expression. */
 export function examinePattern(pattern: string): { size: number } | { fault: string } {
   try {
     return { size: linearRegex(pattern).size };

@@ -4,7 +4,7 @@ import { isObject, subschemasOf } from './document.ts';
 import { WHOLE_CHARACTERS_FORMAT } from './formats.ts';
 import { referenceTarget } from './references.ts';
 
-/** Beside every local `$ref`: counts how often one is followed. */
+/** A keyword beside every local `$ref`: counts how often it is followed. */
 export const EVALUATION_KEYWORD = 'x-drover-evaluation';
 
 const DRAFT_2020 = /^https?:\/\/json-schema\.org\/draft\/2020-12\/schema#?$/;
@@ -29,12 +29,12 @@ export function draftOf(schema: JsonObject): Draft | undefined {
 interface ValidatableSchema {
   readonly schema: JsonObject;
   readonly draft2020: boolean;
-  /** Properties that are not under `properties` any more: `__proto__`, which Ajv passes over there. */
+  /** Properties that were moved away from `properties`: `__proto__`, which Ajv ignores there. */
   readonly renamed: ReadonlySet<string>;
 }
 
 /**
- * A schema as the validator takes it: references to resources are strings, the external id field is there, and the document
+ * A schema in the form that the validator needs: references to resources are strings, the external id field is present, and the document
  * has no address of its own.
  */
 export function validatableSchema(schema: JsonObject, externalIdField: string): ValidatableSchema {
@@ -71,19 +71,19 @@ function normalize(schema: JsonObject, draft2020: boolean): JsonObject {
     result.set(keyword, Array.isArray(schema[keyword]) ? [...parts.values()] : Object.fromEntries(parts));
   }
   if (typeof schema.$ref === 'string') result.set(EVALUATION_KEYWORD, true);
-  // refused in new definitions; one that was stored before validates as if it were not there
+  // refused in new definitions; a schema that was stored before is validated as if the keyword did not exist
   result.delete('$async');
   return withPrototypeField(Object.fromEntries(result));
 }
 
-/** What stands beside a `$ref` counts in 2020-12 and is passed over in draft-07. */
+/** Keywords beside a `$ref` are applied in 2020-12 and ignored in draft-07. */
 function reference({ $ref: _target, ...beside }: JsonObject, draft2020: boolean): JsonObject {
   return draft2020 && Object.keys(beside).length > 0
     ? { ...EXTERNAL_ID, allOf: [normalize(beside, draft2020)] }
     : { ...EXTERNAL_ID };
 }
 
-/** Ajv passes over a property called `__proto__`; under a pattern it does not. */
+/** Ajv ignores a property called `__proto__`, but not under a pattern. */
 function withPrototypeField(schema: JsonObject): JsonObject {
   const { properties, patternProperties } = schema;
   if (!isObject(properties) || !Object.hasOwn(properties, '__proto__')) return schema;

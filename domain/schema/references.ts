@@ -12,7 +12,7 @@ import {
 const REFERENCE = /^(?:reach|drover):schemas\/([a-zA-Z0-9_-]+)$/;
 const REFERENCE_SCHEME = /^(?:reach|drover):/i;
 
-/** Stands in a path for every item of an array. */
+/** The step of a path that means every item of an array. */
 export const EACH_ITEM = Symbol('each item');
 
 /** A place in resources that refers to another resource. */
@@ -22,19 +22,19 @@ export interface ReferenceField {
   readonly target: string;
 }
 
-/** One text for fields of the same place and target, the case of the target aside. */
+/** The same text for fields of the same place and target, without regard to the case of the target. */
 export function fieldIdentity({ path, target }: ReferenceField): string {
   return JSON.stringify([path.map((step) => (step === EACH_ITEM ? 0 : step)), target.toLowerCase()]);
 }
 
-/** The name or id that a `$ref` refers to; undefined where it is no reference to resources. */
+/** The name or id that a `$ref` refers to; undefined if it is no reference to resources. */
 export function referenceTarget(ref: JsonValue | undefined): string | undefined {
   return typeof ref === 'string' ? REFERENCE.exec(ref)?.[1] : undefined;
 }
 
 /**
- * The reference fields of a schema that was checked, each once; by whatever version, which may have allowed more steps.
- * @throws what else `checkReferences` finds wrong.
+ * The reference fields of a schema that was checked, each once; any version may have accepted it, which may have allowed more steps.
+ * @throws the other faults that `checkReferences` finds.
  */
 export function referenceFieldsOf(schema: JsonObject): readonly ReferenceField[] {
   const { fields, faults } = checkReferences(readSchemaDocument(schema), Number.POSITIVE_INFINITY);
@@ -47,16 +47,16 @@ export function referencedNames(schema: JsonObject): string[] {
   return namesIn(referenceFieldsOf(schema));
 }
 
-/** Names that differ in case only are one. */
+/** Names that differ only in case are the same. */
 export function namesIn(fields: readonly ReferenceField[]): string[] {
   return [...new Map(fields.map((field) => [field.target.toLowerCase(), field.target])).values()];
 }
 
 /**
- * Finds reference fields, and every `$ref` that cannot be what it says: one that points outside the document or at nothing, a
- * reference to resources that stands elsewhere than under `properties` and `items`, and one that a recursive schema repeats at
+ * Finds reference fields, and every invalid `$ref`: one that points outside the document or to nothing, a
+ * reference to resources elsewhere than under `properties` and `items`, and one that a recursive schema repeats at
  * every depth. A reference may be reached through local `$ref`s. Pointers of faults are relative to the schema.
- * @param maxVisits most steps of the search; each is a subschema, or one below it, for one of at most 1,000 fields' ways.
+ * @param maxVisits largest number of steps of the search; each is a subschema, or one below it, for a path of one of at most 1,000 fields.
  */
 export function checkReferences(
   document: SchemaDocument,
@@ -92,12 +92,12 @@ class FieldSearch {
   readonly fields: ReferenceField[] = [];
   readonly faults: DefinitionFault[] = [];
   readonly #document: SchemaDocument;
-  /** Subschemas from which a reference can be reached: the rest need no search. */
+  /** Subschemas from which a reference can be reached: the others need no search. */
   readonly #leading: ReadonlySet<SchemaNode>;
   readonly #edges = new Map<SchemaNode, readonly SchemaEdge[]>();
-  /** Subschemas on the way from the root to where the search is. */
+  /** Subschemas on the path from the root to the present place of the search. */
   readonly #way = new Set<SchemaNode>();
-  /** Fields that a subschema was searched for: a second way to it there finds nothing new. */
+  /** Fields that a subschema was searched for: a second path to it with the same fields finds nothing new. */
   readonly #seen = new Map<SchemaNode, Set<Field>>();
   readonly #refused = new Set<SchemaNode>();
   readonly #faulty = new Set<SchemaNode>();
@@ -180,7 +180,7 @@ class FieldSearch {
       if (!this.#leading.has(node) || this.#refused.has(node)) continue;
       this.#refused.add(node);
       if (targetOf(node) !== undefined) {
-        this.#fault(node, 'a reference may only stand under "properties" and "items", not under other keywords');
+        this.#fault(node, 'a reference is only allowed under "properties" and "items", not under other keywords');
       }
       open.push(...reachedFrom(node));
     }
@@ -193,12 +193,12 @@ class FieldSearch {
   }
 }
 
-/** A place in resources that the search has come to, by whatever way. */
+/** A place in resources that the search has reached, by any path. */
 interface Field {
   readonly outer: Field | null;
   readonly step: ReferenceField['path'][number];
   readonly below: Map<ReferenceField['path'][number], Field>;
-  /** What references there refer to, in lower case. */
+  /** The targets of references there, in lower case. */
   readonly targets: Set<string>;
 }
 
@@ -225,7 +225,7 @@ function targetOf(node: SchemaNode): string | undefined {
   return typeof node.schema === 'boolean' ? undefined : referenceTarget(node.schema.$ref);
 }
 
-/** Subschemas that apply where this one does; definitions only where a `$ref` names them. */
+/** Subschemas that apply where this one does; definitions only if a `$ref` names them. */
 function* reachedFrom(node: SchemaNode): Generator<SchemaNode> {
   for (const edge of node.edges) if (edge.relation !== 'named') yield edge.to;
   if (node.target !== undefined) yield node.target;

@@ -4,31 +4,31 @@ import { isObject, readSchemaDocument, type SchemaNode } from './document.ts';
 import { comparedExtent } from './equality-keywords.ts';
 import { patternSize } from './linear-regex.ts';
 
-/** What applying one subschema to one value takes, its keywords aside: measured on a busy machine, and taken for more. */
+/** Time of applying one subschema to one value, without its keywords: measured on a busy machine, and rounded up. */
 const APPLICATION_NS = 300;
-/** What an alternative takes beside: one that does not fit makes errors. */
+/** Additional time of an alternative: one that does not fit makes errors. */
 const ALTERNATIVE_NS = 1_000;
-/** What looking for one property, or one name of `required`, takes. */
+/** Time of looking for one property, or one name of `required`. */
 const PROPERTY_NS = 10;
-/** What reporting one fault takes, where all of them are reported. */
+/** Time of reporting one fault, if all of them are reported. */
 const FAULT_NS = 1_000;
-/** What matching a pattern takes, be the text empty. */
+/** Time of matching a pattern, even with an empty text. */
 const PATTERN_NS = 2_000;
-/** What one instruction of a pattern's automaton takes for one character. */
+/** Time of one instruction of a pattern's automaton for one character. */
 const PATTERN_STEP_NS = 8;
-/** What a format takes for one character, and those that take more: names of hosts are mapped, groups of patterns nest. */
+/** Time of a format for one character, and of the formats that take more: host names are mapped, groups of patterns are nested. */
 const FORMAT_CHARACTER_NS = 30;
 const COSTLY_FORMATS: ReadonlyMap<JsonValue, number> = new Map([
   ['url', 120],
   ['regex', 200],
 ]);
-/** What counting characters (`minLength`) takes for one. */
+/** Time of counting characters (`minLength`), for one character. */
 const COUNTED_CHARACTER_NS = 10;
-/** What comparing whole values (`uniqueItems`, `enum`) takes for one value, and for one character of them. */
+/** Time of comparing whole values (`uniqueItems`, `enum`), for one value, and for one character of them. */
 const COMPARED_VALUE_NS = 800;
 const COMPARED_CHARACTER_NS = 10;
 
-/** How much there is in a resource. */
+/** The size of a resource. */
 interface DataExtent {
   /** Objects and arrays inside each other. */
   readonly depth: number;
@@ -45,14 +45,14 @@ interface Rates {
 }
 
 /**
- * An upper bound of what validating against a schema takes. For each depth of a resource it knows how often subschemas apply to
+ * An upper bound of the time of validating against a schema. For each depth of a resource it knows how often subschemas apply to
  * one value there, followed through combinators, `$ref`s and repeated parts; of the properties of an object only one applies to a
  * value. Rates are computed for as many levels as resources have.
  */
 export class ValidationWork {
   readonly #nodes: readonly SchemaNode[];
   readonly #own: readonly OwnWork[];
-  /** For each subschema what applies to the same value, to one of its parts, and to its properties. */
+  /** For each subschema those that apply to the same value, to one of its parts, and to its properties. */
   readonly #edges: readonly { inPlace: number[]; parts: number[]; properties: number[] }[];
   readonly #root: number;
   readonly #levels: Rates[] = [];
@@ -60,12 +60,12 @@ export class ValidationWork {
   readonly #highest: { perValue: number; perCharacter: number }[] = [];
 
   /**
-   * @param schema as the validator takes it.
-   * @param allFaults whether all faults are reported: each name that a schema asks for can be one.
+   * @param schema in the form that the validator takes.
+   * @param allFaults whether all faults are reported: each name that a schema requires can be one.
    */
   constructor(schema: JsonObject, allFaults = false) {
     const document = readSchemaDocument(schema);
-    // what applies in place comes first: its work is known when it is asked for
+    // subschemas that apply in place come first: their work is known when it is needed
     this.#nodes = stronglyConnectedComponents(document.nodes, inPlaceOf).flat();
     const numbers = new Map(this.#nodes.map((node, number) => [node, number]));
     const isNoted = this.#nodes.some(
@@ -81,7 +81,7 @@ export class ValidationWork {
     this.#root = numberOf(document.root);
   }
 
-  /** What one validation takes at most, in nanoseconds. */
+  /** The longest time of one validation, in nanoseconds. */
   estimateNs({ depth, values, characters }: DataExtent): number {
     const { perValue, perCharacter } = this.#highestUpTo(depth);
     return perValue * values + perCharacter * characters;
@@ -101,7 +101,7 @@ export class ValidationWork {
     return this.#highest[depth] ?? { perValue: 0, perCharacter: 0 };
   }
 
-  /** Of each subschema, the rates for values that lie one level deeper below the value it applies to than those computed last. */
+  /** For each subschema the rates of values one level deeper below its value than those computed last. */
   #nextLevel(): Rates {
     const isFirst = this.#highest.length === 0;
     const below = this.#levels[0];
@@ -135,7 +135,7 @@ function partsOf(node: SchemaNode, ...relations: SchemaNode['edges'][number]['re
   return node.edges.filter((edge) => relations.includes(edge.relation)).map((edge) => edge.to);
 }
 
-/** Work of a subschema itself, in ns: for the value that it applies to, and for everything within that value as well. */
+/** Work of a subschema itself, in ns: for its value, and for everything within that value. */
 interface OwnWork {
   readonly value: number;
   readonly character: number;
@@ -143,14 +143,14 @@ interface OwnWork {
   readonly characterWithin: number;
 }
 
-/** Keywords that make every combinator note what it has read, name by name. */
+/** Keywords that make every combinator record what it has read, name by name. */
 const NOTED = ['unevaluatedProperties', 'unevaluatedItems'];
 
 function ownWork({ schema }: SchemaNode, isNoted: boolean, allFaults: boolean): OwnWork {
   const application = APPLICATION_NS + (allFaults ? FAULT_NS : 0);
   if (typeof schema === 'boolean') return { value: application, character: 0, valueWithin: 0, characterWithin: 0 };
   const patterns = isObject(schema.patternProperties) ? Object.keys(schema.patternProperties) : [];
-  // names are matched once more to tell which are additional
+  // names are matched once more to find the additional ones
   const times = schema.additionalProperties === undefined && schema.unevaluatedProperties === undefined ? 1 : 2;
   const instructions = patterns.reduce((sum, pattern) => sum + patternSize(pattern), 0) * times;
   const alternatives = countOf(schema.anyOf) + countOf(schema.oneOf);
@@ -177,7 +177,7 @@ function ownWork({ schema }: SchemaNode, isNoted: boolean, allFaults: boolean): 
   };
 }
 
-/** Names of `required`, and those that the presence of others asks for, with those others. */
+/** Names of `required`, and the names whose presence requires others, with those others. */
 export function namesAskedFor(schema: JsonObject): number {
   const asked = ['dependencies', 'dependentRequired'].flatMap((keyword) => {
     const holder = schema[keyword];
@@ -190,7 +190,7 @@ function countOf(value: JsonValue | undefined): number {
   return typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
 }
 
-/** What `const` and `enum` take at most for one value: no more of it is read than there is in theirs. */
+/** The longest time of `const` and `enum` for one value: no more of it is read than the allowed values contain. */
 function comparedNs({ const: only, enum: several }: JsonObject): number {
   const candidates = [...(Array.isArray(several) ? several : []), ...(only === undefined ? [] : [only])];
   const { values, characters } = comparedExtent(candidates);

@@ -7,10 +7,10 @@ import type { CompiledSchema } from '../schema/compiler.ts';
 import { type FoundReference, mostReferringField, referencesIn } from './references-in.ts';
 import { type JsonObject, parseResourceKey, type ResourceKey } from './resource.ts';
 
-/** How the items of one batch are to be understood. */
+/** How the items of one batch are applied. */
 export interface WriteRules {
   readonly operation: 'upload' | 'patch';
-  /** Uploads: what becomes of an item whose resource exists. */
+  /** Uploads: what happens to an item whose resource exists. */
   readonly onconflict: 'upsert' | 'reject';
   readonly ignoreUnknownFields: boolean;
   readonly schema: CompiledSchema;
@@ -19,15 +19,15 @@ export interface WriteRules {
 /** A reference in an item's body, bound to an identity. */
 export interface BoundReference {
   readonly key: ResourceKey;
-  /** Says where it stands (`fieldOf`). */
+  /** Describes its place (`fieldOf`). */
   readonly place: FoundReference['place'];
-  /** Absent while the schema definition that it names does not exist. */
+  /** Absent if the schema definition that it names does not exist. */
   readonly schemaDefinitionId?: string;
   readonly schemaName: string;
   readonly externalId: string;
 }
 
-/** One item about to be written. Items of one key are given in the order in which they apply. */
+/** One item that is to be written. Items of one key are given in the order in which they are applied. */
 export interface WriteItem {
   readonly key: ResourceKey;
   readonly body: JsonObject;
@@ -40,11 +40,11 @@ export interface ResourceState {
   readonly version: number;
 }
 
-/** A resource as it is to be stored. */
+/** A resource as it will be stored. */
 export interface NewResourceState extends ResourceState {
   /** `data` as JSON text. */
   readonly text: string;
-  /** What `data` refers to. */
+  /** The references of `data`. */
   readonly references: readonly FoundReference[];
 }
 
@@ -54,8 +54,8 @@ export type WriteDecision =
   | { readonly kind: 'written'; readonly action: ItemAction; readonly version: number };
 
 /**
- * Finds the faults of what an item would make of its resource; null where they are not known yet. Then the item is decided as if
- * there were none: whoever decides asks again once they are.
+ * Finds the faults of the resource that an item would make; null if they are not known yet. Then the item is decided as if
+ * there were none, and the caller decides again once they are known.
  */
 type Judge<T extends WriteItem = WriteItem> = (item: T, data: JsonObject) => readonly ItemError[] | null;
 
@@ -63,7 +63,7 @@ const judgeAtOnce: Judge = (item, data) => item.rules.schema.faults(data);
 
 export interface WriteDecisions<T extends WriteItem> {
   readonly decisions: ReadonlyMap<T, WriteDecision>;
-  /** What each key holds once its items have applied; only keys that change. */
+  /** The resource of each key after its items are applied; only keys that change. */
   readonly changed: ReadonlyMap<ResourceKey, NewResourceState>;
 }
 
@@ -72,18 +72,18 @@ interface Sequence {
   readonly state: ResourceState | NewResourceState | undefined;
 }
 
-/** What one item comes to, and what its resource is then. */
+/** The decision on one item, and its resource afterwards. */
 interface Applied {
   readonly decision: WriteDecision;
   readonly state: Sequence['state'];
 }
 
 /**
- * Decides items together: each is valid on what is stored and on the items before it, and each reference is stored or created
- * by an item that succeeds, in whatever order, cycles included (the greatest set of items that support each other).
- * @param stored what exists under the items' keys.
+ * Decides items together: each has to be valid with the stored resource and the items before it, and the target of each reference has to be stored or created
+ * by an item that succeeds, in any order, cycles included (the largest set of items that support each other).
+ * @param stored the existing resources of the items' keys.
  * @param exists whether a key outside the items exists.
- * @param judge finds faults against the schema; by default at once.
+ * @param judge finds faults against the schema; by default immediately.
  */
 export function decideWrites<T extends WriteItem>(
   items: readonly T[],
@@ -107,7 +107,7 @@ export function decideWrites<T extends WriteItem>(
       newlyHeld.add(item.key);
     }
     if (newlyHeld.size === 0) {
-      // what was held early may also miss what was held later; nothing has to wait for itself
+      // an item that was held early may also miss the resource of one that was held later; no item has to wait for itself
       for (const item of held.keys()) {
         const missing = item.references.filter(({ key }) => key !== item.key && !provided(key));
         held.set(item, { kind: 'missing', missing });
@@ -142,7 +142,7 @@ function collect<T extends WriteItem>(
   return { decisions, changed };
 }
 
-/** Applies the items of one key one after the other; an invalid one fails alone. */
+/** Applies the items of one key one after the other; an invalid item fails alone. */
 function applySequence<T extends WriteItem>(
   items: readonly T[],
   stored: ResourceState | undefined,
@@ -202,7 +202,7 @@ function faultsOf(
     .map((field) => ({ code, message: describe(quoted(field)), field: shortened(field) }));
 }
 
-/** What of a resource is too much for one document; null where it fits. */
+/** The part of a resource that is too much for one document; null if it fits. */
 function excessOf({ data, text, references }: NewResourceState, key: ResourceKey): ItemError | null {
   if (references.length > MAX_REFERENCES) return referencesFault(references);
   const prefix = key.length - parseResourceKey(key).externalId.length;

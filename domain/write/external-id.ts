@@ -27,7 +27,7 @@ export function externalIdOf(body: JsonObject, field: string): { externalId: str
 
 /** A string of 1 to 256 code points, all of them whole. */
 export function isExternalId(value: string): boolean {
-  // with half of a character, two ids could be stored as the same
+  // with half of a character, two different ids could be stored as the same
   if (value === '' || hasLoneSurrogate(value)) return false;
   // a code point is one or two units, so most strings need no count
   return (

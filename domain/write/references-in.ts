@@ -5,7 +5,7 @@ import { EACH_ITEM, type ReferenceField } from '../schema/references.ts';
 import { isExternalId } from './external-id.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
 
-/** Where a reference stands: the last step to it, and the place that it leads on from. */
+/** The place of a reference: the last step to it, and the place from which that step leads. */
 interface Place {
   readonly outer: Place | null;
   readonly step: string | number;
@@ -20,7 +20,7 @@ export interface FoundReference {
 }
 
 /**
- * Top-level field name, or JSON pointer below it. Written out only where a message names it: below a long name, the fields of ten thousand
+ * Top-level field name, or JSON pointer below it. It is written out only if a message names it: below a long name, the fields of ten thousand
  * references would take more memory than there is.
  */
 export function fieldOf({ place }: Pick<FoundReference, 'place'>): string {
@@ -29,7 +29,7 @@ export function fieldOf({ place }: Pick<FoundReference, 'place'>): string {
   return fieldAt(steps.reverse());
 }
 
-/** The top-level field in which most of these references stand. */
+/** The top-level field that contains most of these references. */
 export function mostReferringField(references: readonly Pick<FoundReference, 'place'>[]): string {
   const counts = new Map<string, number>();
   for (const { place } of references) {
@@ -41,8 +41,8 @@ export function mostReferringField(references: readonly Pick<FoundReference, 'pl
 }
 
 /**
- * What a body refers to, in the order of the fields. A value that is no external id (not a string, empty, too long) is no
- * reference: validation says what is wrong with it. Of a body with too many, one more than `MAX_REFERENCES` are found.
+ * The references of a body, in the order of the fields. A value that is no external id (not a string, empty, too long) is no
+ * reference: validation reports it. If a body has too many, one more than `MAX_REFERENCES` are found.
  */
 export function referencesIn(fields: readonly ReferenceField[], body: JsonObject): FoundReference[] {
   if (fields.length === 0) return [];
@@ -56,7 +56,7 @@ interface OrderedReference {
   readonly reference: FoundReference;
 }
 
-/** Reference fields by their steps, so that what several have in common is walked once. */
+/** Reference fields by their steps, so that the common part of several fields is walked once. */
 interface FieldTree {
   /** Fields that end here, by their number. */
   readonly ends: { readonly order: number; readonly target: string }[];
@@ -91,7 +91,7 @@ function nextTree(tree: FieldTree, step: ReferenceField['path'][number]): FieldT
   return next;
 }
 
-/** Takes as long as the body has values, however many fields there are. */
+/** The time depends on the number of values of the body, not on the number of fields. */
 function collect(value: JsonValue, tree: FieldTree, place: Place | null, found: OrderedReference[]): void {
   if (typeof value === 'string') {
     if (place === null || tree.ends.length === 0 || !isExternalId(value)) return;
@@ -103,14 +103,14 @@ function collect(value: JsonValue, tree: FieldTree, place: Place | null, found: 
     if (tree.items === undefined) return;
     for (const [index, item] of value.entries()) {
       if (found.length > MAX_REFERENCES) return;
-      if (isWorthALook(item)) collect(item, tree.items, { outer: place, step: index }, found);
+      if (mayContainReferences(item)) collect(item, tree.items, { outer: place, step: index }, found);
     }
   } else if (isObject(value) && tree.properties.size > 0) {
     collectFields(value, tree, place, found);
   }
 }
 
-/** Goes through the fields of the body or of the schema, whichever are fewer. */
+/** Iterates over the fields of the body or of the schema, whichever are fewer. */
 function collectFields(body: JsonObject, tree: FieldTree, place: Place | null, found: OrderedReference[]): void {
   const names = Object.keys(body);
   const byBody = names.length < tree.properties.size;
@@ -119,9 +119,9 @@ function collectFields(body: JsonObject, tree: FieldTree, place: Place | null, f
     if (next === undefined || !Object.hasOwn(body, name)) continue;
     if (found.length > MAX_REFERENCES) return;
     const value = body[name];
-    if (isWorthALook(value)) collect(value, next, { outer: place, step: name }, found);
+    if (mayContainReferences(value)) collect(value, next, { outer: place, step: name }, found);
   }
 }
 
-const isWorthALook = (value: JsonValue | undefined): value is string | JsonObject | JsonValue[] =>
+const mayContainReferences = (value: JsonValue | undefined): value is string | JsonObject | JsonValue[] =>
   typeof value === 'string' || (typeof value === 'object' && value !== null);

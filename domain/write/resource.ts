@@ -15,7 +15,7 @@ export function resourceKey(scope: Scope, schemaDefinitionId: string, externalId
   return `${scopeKey(scope)}/${schemaDefinitionId}/${externalId}`;
 }
 
-/** Takes a key apart again. */
+/** Splits a key into its parts. */
 export function parseResourceKey(key: ResourceKey): { schemaDefinitionId: string; externalId: string } {
   const afterPlatform = key.indexOf('/') + 1;
   const afterTenant = key.indexOf('/', afterPlatform) + 1;

@@ -120,7 +120,7 @@ describe('reference fields', () => {
     }
     definitions.d12 = { properties: { a: { not: country } } };
     expect(faultsOf({ definitions, properties: { x: { $ref: '#/definitions/d0' } } }).map((f) => f.message)).toEqual([
-      expect.stringMatching(/may only stand under/),
+      expect.stringMatching(/is only allowed under/),
     ]);
   });
 
