@@ -6,7 +6,8 @@ import { describeMachine } from './figures/machine.ts';
 import { writePlots } from './figures/plot.ts';
 import { printSection, type Section, writeReport } from './figures/report.ts';
 import { RESULTS_FOLDER } from './installation/build.ts';
-import { describeMongodb, dropDatabasesLeft } from './installation/databases.ts';
+import { describeMongodb } from './installation/databases.ts';
+import { stopStarted } from './installation/started.ts';
 import { earlierVersion, removeBuild, thisVersion, type Version } from './installation/version.ts';
 import { type Contestants, measure, prepareContestants } from './run/contestants.ts';
 
@@ -92,9 +93,8 @@ async function stop(): Promise<void> {
   const { contestants, servers, versions } = started;
   delete started.contestants;
   delete started.servers;
+  await stopStarted();
   await contestants?.stop();
-  // a server that was started here takes its data with it
-  if (servers?.mongo === null) await dropDatabasesLeft(servers.mongodbUri);
   await servers?.stop();
   for (const version of versions.splice(0)) removeBuild(version);
 }

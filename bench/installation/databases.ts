@@ -1,15 +1,11 @@
 import { MongoClient } from 'mongodb';
 
-/** Databases that this run has made, and has not dropped yet. */
-const made = new Set<string>();
 let count = 0;
 
 /** @returns a name that no other run uses. */
 export function newDatabaseName(about = ''): string {
   count += 1;
-  const name = `bench-${process.pid}-${count}${about && `-${about}`}`;
-  made.add(name);
-  return name;
+  return `bench-${process.pid}-${count}${about && `-${about}`}`;
 }
 
 /** Gives its memory, or its room on the disk, back. */
@@ -17,15 +13,9 @@ export async function dropDatabase(uri: string, name: string): Promise<void> {
   const client = new MongoClient(uri);
   try {
     await client.db(name).dropDatabase();
-    made.delete(name);
   } finally {
     await client.close();
   }
-}
-
-/** What a run that was ended early has left on a server that stays. */
-export async function dropDatabasesLeft(uri: string): Promise<void> {
-  for (const name of made) await dropDatabase(uri, name);
 }
 
 /** A line for the report about a server that somebody else runs: where, which, and what this run leaves there. */

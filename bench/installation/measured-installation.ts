@@ -15,6 +15,7 @@ import { customerSeeds, regionSeeds, type Seed } from '../data/seed.ts';
 import { dropDatabase, newDatabaseName } from './databases.ts';
 import type { Network } from './network.ts';
 import { openSeeding, type Seeding } from './seeding.ts';
+import { untilStopped } from './started.ts';
 import type { Version } from './version.ts';
 
 export interface MeasuredOptions {
@@ -56,6 +57,8 @@ export class MeasuredInstallation {
   /** Workers by what they take. */
   readonly #pollers = new Map<Config['WORKER_TASKS'], number>();
   #tenants = 0;
+  /** Ends it. Safe to repeat. */
+  readonly stop: () => Promise<void> = untilStopped(() => this.#stop());
 
   private constructor(servers: Servers, processes: Installation, database: Database, seeding: Seeding) {
     this.#servers = servers;
@@ -267,7 +270,7 @@ export class MeasuredInstallation {
     return mayFail ? batches : batches.map(succeeded);
   }
 
-  async stop(): Promise<void> {
+  async #stop(): Promise<void> {
     await this.#processes.stop();
     await this.#seeding.close();
     await this.client.connection.close();

@@ -1,6 +1,6 @@
 import { Worker } from 'bullmq';
 import type { Customer } from '../data/customers.ts';
-import { assertSucceeded, carryOut, type Outcome, openPeerStore } from './run-items.ts';
+import { assertSucceeded, type Outcome, openPeerStore, runItems } from './run-items.ts';
 
 /** What one job carries. The outcomes are its return value, which BullMQ keeps. */
 export interface QueuedItems {
@@ -22,7 +22,7 @@ let itemsLeft = 0;
 const worker = new Worker<QueuedItems, Outcome[]>(
   process.env.QUEUE ?? '',
   async ({ data }) => {
-    const outcomes = await carryOut(store, data.tenant, data.items);
+    const outcomes = await runItems(store, data.tenant, data.items);
     assertSucceeded(outcomes);
     return outcomes;
   },

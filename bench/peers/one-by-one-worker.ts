@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Customer } from '../data/customers.ts';
-import { carryOut, type Outcome, openPeerStore } from './run-items.ts';
+import { type Outcome, openPeerStore, runItems } from './run-items.ts';
 
 const store = await openPeerStore();
 Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
@@ -11,7 +11,7 @@ const worker = await Worker.create({
   workflowsPath: fileURLToPath(new URL('one-by-one-workflow.js', import.meta.url)),
   activities: {
     uploadOne: async (tenant: string, item: Customer): Promise<Outcome | undefined> =>
-      (await carryOut(store, tenant, [item]))[0],
+      (await runItems(store, tenant, [item]))[0],
   },
 });
 process.on('disconnect', () => process.exit(0));

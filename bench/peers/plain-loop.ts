@@ -1,4 +1,4 @@
-import { assertSucceeded, batchesOf, carryOut, openPeerStore, seedRegions, storeOutcomes } from './run-items.ts';
+import { assertSucceeded, batchesOf, openPeerStore, runItems, seedRegions, storeOutcomes } from './run-items.ts';
 import { serve } from './serve.ts';
 
 /** The ceiling: one process, a loop over the batches, nothing that outlives a crash. */
@@ -9,7 +9,7 @@ serve(async (job) => {
   await seedRegions(store, job.tenant);
   const started = performance.now();
   for (const [number, batch] of batches.entries()) {
-    const outcomes = await carryOut(store, job.tenant, batch);
+    const outcomes = await runItems(store, job.tenant, batch);
     assertSucceeded(outcomes);
     await storeOutcomes(store, `${job.tenant}/${number}`, outcomes);
   }

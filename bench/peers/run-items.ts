@@ -55,7 +55,7 @@ const isValid = ajv.compile(PLAIN_CUSTOMER_SCHEMA);
  * The checks that Drover makes, without what makes it safe against crashes and against others who write: look the references
  * up, merge over what is stored, validate, write, one outcome an item.
  */
-export async function carryOut(
+export async function runItems(
   { resources, storage }: PeerStore,
   tenant: string,
   items: readonly Customer[],

@@ -10,7 +10,7 @@ export function processesOf(bench: Bench, drover: MeasuredInstallation): Process
   return { worker: drover.workers, API: [drover.api], ...serversOf(bench) };
 }
 
-function serversOf({ servers: { mongo, temporal } }: Bench): Processes {
+export function serversOf({ servers: { mongo, temporal } }: Bench): Processes {
   return { ...(mongo && { MongoDB: [mongo] }), ...(temporal && { Temporal: [temporal] }) };
 }
 

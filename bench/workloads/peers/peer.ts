@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { dropDatabase, newDatabaseName } from '../../installation/databases.ts';
+import { untilStopped } from '../../installation/started.ts';
 import type { Job } from '../../peers/run-items.ts';
 import type { Bench } from '../../run/bench.ts';
 
@@ -9,6 +10,8 @@ export class Peer {
   readonly #bench: Bench;
   readonly #database: string;
   readonly #process: ChildProcess;
+  /** Ends it. Safe to repeat. */
+  readonly stop: () => Promise<void> = untilStopped(() => this.#stop());
 
   private constructor(bench: Bench, database: string, process: ChildProcess) {
     this.#bench = bench;
@@ -39,6 +42,11 @@ export class Peer {
     return new Peer(bench, database, child);
   }
 
+  /** Of the process that starts the others, and is the only one of most. */
+  get pid(): number | null {
+    return this.#process.pid ?? null;
+  }
+
   /** @returns resources/s of one job in which everything succeeds. */
   async speed(job: Job): Promise<number> {
     const answer = answerOf(this.#process);
@@ -48,7 +56,7 @@ export class Peer {
     return (job.batches * job.size) / seconds;
   }
 
-  async stop(): Promise<void> {
+  async #stop(): Promise<void> {
     // a peer that ended by itself is gone already
     if (!this.#process.connected) return;
     const ended = once(this.#process, 'exit');
