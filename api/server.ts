@@ -24,18 +24,18 @@ import { LoadLimits } from './state/load-limits.ts';
 import { Metrics } from './state/metrics.ts';
 import { StartReadiness } from './state/start-readiness.ts';
 
-/** Longest silence of one MongoDB command of a request, in ms. Whether MongoDB is there at all is known earlier. */
+/** Longest wait for one MongoDB command of a request, in ms. Whether MongoDB is available at all is known earlier. */
 const MONGODB_TIMEOUT_MS = 20_000;
-/** Time that each call to Temporal is given, in ms: a caller gets its 503 within 5 s. */
+/** Timeout of each call to Temporal, in ms: a caller gets its 503 within 5 s. */
 const TEMPORAL_TIMEOUT_MS = 4_000;
 /** Time for running requests to end when the server stops, in ms. */
 const DRAIN_MS = 10_000;
 const CLOSE_IDLE_EVERY_MS = 50;
-/** Silence on a connection after which it is closed, in ms: a caller that does not read its answer holds what is to be sent. */
+/** Longest time without a byte on a connection, in ms; then it is closed: a caller that does not read its answer occupies memory. */
 const IDLE_MS = 300_000;
-/** Longest time that a caller is given to send the head of its request, in ms. */
+/** Longest time in which a caller has to send the head of its request, in ms. */
 const MAX_HEADERS_MS = 15_000;
-/** Longest wait before a connection past its time is noticed, in ms. */
+/** Longest time until a connection above its time limit is noticed, in ms. */
 const MAX_CHECK_MS = 2_000;
 
 export interface RunningApi {
@@ -44,12 +44,12 @@ export interface RunningApi {
   stop(): Promise<void>;
 }
 
-/** Opens what requests are answered with; nothing is connected before it is used. */
+/** Creates the services; connections are made when they are first used. */
 export async function openServices(config: Config, logger: Logger): Promise<Services & { close(): Promise<void> }> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
   const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, {
     socketTimeoutMS: MONGODB_TIMEOUT_MS,
-    // each write inserts an id of its own or names what it changes: it takes effect once, also when the driver sends it again
+    // each write inserts an id of its own or names what it changes: it takes effect once, even if the driver sends it again
     retryWrites: true,
     beforeCommand: assertAwaited,
   });
@@ -94,7 +94,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
 
 /**
  * Starts the API on configured servers. It serves at once; requests are answered 503 while a server is unavailable.
- * @throws ConfigError where it would listen to others without tokens; where the port is taken.
+ * @throws ConfigError if it would listen on a network address without tokens; an error if the port is taken.
  */
 export async function startApi(config: Config, logger: Logger): Promise<RunningApi> {
   assertSafeAddress(config);
@@ -130,7 +130,7 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
   };
 }
 
-/** What one connection may hold up: a caller that sends byte by byte is closed after a while. */
+/** Limits of one connection: a caller that sends byte by byte is disconnected after a while. */
 function socketLimits({ REQUEST_TIMEOUT_SECONDS }: Config): ServerOptions {
   const requestTimeout = REQUEST_TIMEOUT_SECONDS * 1000;
   return {
@@ -140,7 +140,7 @@ function socketLimits({ REQUEST_TIMEOUT_SECONDS }: Config): ServerOptions {
   };
 }
 
-/** First line of Node whose hash of strings withstands chosen keys; those before are past their end of life. */
+/** First release line of Node whose hash of strings is safe against chosen keys; earlier ones are past their end of life. */
 const FIRST_SUPPORTED_NODE = 22;
 
 /** Logs what an operator should know of access to the API. */

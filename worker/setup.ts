@@ -19,7 +19,7 @@ const INDEX_TIMEOUT_MS = 3_600_000;
  * Creates what Drover needs in configured servers, unless it exists: the namespace, the search attributes, the recovery
  * workflow, the indexes. Safe to repeat, and to run beside a running Drover.
  * @param say receives one line for each step.
- * @throws where a server cannot be reached in time, or the account may not do what is needed.
+ * @throws an error if a server cannot be reached in time, or the account lacks a permission.
  */
 export async function setUp(config: Config, say: (line: string) => void, patienceMs = PATIENCE_MS): Promise<void> {
   await setUpTemporal(config, say, patienceMs);

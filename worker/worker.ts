@@ -50,7 +50,7 @@ export interface WorkerOptions {
 
 /**
  * Starts a worker on configured servers; any number of them share a task queue.
- * @throws where MongoDB or Temporal cannot be reached.
+ * @throws an error if MongoDB or Temporal cannot be reached.
  */
 export async function startWorker(config: Config, logger: Logger, options: WorkerOptions = {}): Promise<RunningWorker> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
@@ -139,7 +139,7 @@ function runTogether(workers: readonly Worker[]): { ended: Promise<void>; stopPo
   return { ended, stopPolling };
 }
 
-/** Sources run as TypeScript, a build as JavaScript: the workflows stand beside in the same form. */
+/** Sources run as TypeScript, a build as JavaScript: the workflows have the same extension as this file. */
 function workflowsPath(): string {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return fileURLToPath(new URL(`../workflows/index.${extension}`, import.meta.url));

@@ -30,7 +30,7 @@ export class BatchState {
   hasWaited: boolean;
   /** A hint has come that missing references may exist now. */
   woken = false;
-  /** So many signals have come that this execution is to be left before Temporal refuses them. */
+  /** So many signals have come that this execution has to end before Temporal refuses them. */
   hasManySignals = false;
 
   constructor({

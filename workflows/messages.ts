@@ -15,13 +15,13 @@ export const RECOVERY_WORKFLOW_TYPE = 'recoveryWorkflow';
 /** Id of the recovery workflow of a task queue: `drover-recovery`. */
 export const recoveryWorkflowId = (taskQueue: string): string => `${taskQueue}-recovery`;
 
-/** Workflow type, and id of the schedule, that earlier versions recovered by: `drover-sweep`. */
+/** Workflow type, and id of the schedule, of recovery in earlier versions: `drover-sweep`. */
 export const SWEEP_WORKFLOW_TYPE = 'sweepWorkflow';
 export const sweepScheduleId = (taskQueue: string): string => `${taskQueue}-sweep`;
 
 /**
- * Task queue of the activities that wait for executions to end, each for a grace: apart from the others, whose places on a worker
- * they would hold all that time.
+ * Task queue of the activities that wait for executions to end, each for its grace period: on the common queue they would occupy the places of
+ * other activities for all that time.
  */
 export const terminationTaskQueue = (taskQueue: string): string => `${taskQueue}-terminations`;
 
@@ -39,15 +39,15 @@ export interface AvailableDependency {
 /** Missing resources may have appeared: a hint, never a proof. The batch checks again; an unknown identity does no harm. */
 export const dependenciesAvailableSignal = defineSignal<[AvailableDependency[]]>('dependenciesAvailable');
 /**
- * The request of a caller of the API that a signal tells of: it is stored already. Programs leave it out: what they ask for is
- * stored by the workflow.
+ * Token of a control request of an API caller that a signal delivers: the request is stored already. Programs leave it out: the workflow
+ * stores their requests.
  */
 type StoredRequest = [asked?: string];
 
-/** Starts nothing new until resumed; deadlines of pending items run on. */
+/** Starts nothing new until resumed; deadlines of pending items continue to run. */
 export const suspendSignal = defineSignal<StoredRequest>('suspend');
 export const resumeSignal = defineSignal<StoredRequest>('resume');
-/** What was applied stays, what has begun finishes, everything else becomes `cancelled`. */
+/** Applied items stay, running work finishes, everything else becomes `cancelled`. */
 export const cancelSignal = defineSignal<StoredRequest>('cancel');
 
 export const statusQuery = defineQuery<BatchSummary>('status');
@@ -63,18 +63,18 @@ export const pendingItemsQuery = defineQuery<PendingItem[]>('pendingItems');
 export interface BatchInput {
   readonly batchId: string;
   readonly operation: Operation;
-  /** Whose batch it is: `platform/tenant`, escaped; the key of fair dispatch. */
+  /** Scope of the batch: `platform/tenant`, escaped; the fairness key is derived from it. */
   readonly scope: string;
   readonly schemaName: string;
   readonly total: number;
   /** 1, and one more for each retry. */
   readonly run: number;
-  /** What an activity on some items is given, from start to close. */
+  /** Time limit of an activity that applies items, from start to close. */
   readonly activityTimeoutSeconds: number;
-  /** What was asked of the batch before its workflow was started. */
+  /** Control requests that were stored before the workflow was started. */
   readonly suspended?: true;
   readonly cancelled?: true;
-  /** The latest request of a caller that is stored, whatever it was. */
+  /** The latest stored control request of a caller, of any kind. */
   readonly asked?: string;
   /** State carried over by continue-as-new. */
   readonly carried?: CarriedState;
@@ -84,31 +84,31 @@ export interface BatchInput {
 export const RECOVERED = ['started', 'inserted', 'delivered', 'finished', 'purged', 'removed'] as const;
 export type Recovered = Record<(typeof RECOVERED)[number], number>;
 
-/** Where recovery goes on in what it reads through from end to end, by job. */
+/** Where recovery continues in collections that it reads from end to end, by job. */
 export type RecoveryPlaces = Readonly<Record<string, string>>;
 
 /** Input of the recovery workflow. */
 export interface RecoveryInput {
-  /** One pass over everything, at once; then the workflow ends. Otherwise it goes on for as long as it is let. */
+  /** One pass over everything, at once; then the workflow ends. Otherwise it continues until it is ended. */
   readonly once?: boolean;
   /** State carried over by continue-as-new. */
   readonly places?: RecoveryPlaces;
   readonly total?: Recovered;
 }
 
-/** What a workflow is given in place of a payload that its worker could not read, and why. */
+/** The replacement for a payload that the worker could not read, with the reason. */
 export interface Unreadable {
   readonly unreadable: string;
 }
 
 export const unreadable = (why: string): Unreadable => ({ unreadable: why });
 
-/** @throws an error that fails the workflow task, which is tried again until a worker can read the input. */
+/** @throws an error that fails the workflow task, which is retried until a worker can read the input. */
 export function assertReadable(input: BatchInput | Unreadable): asserts input is BatchInput {
   if ('unreadable' in input) throw new Error(`the input cannot be read: ${input.unreadable}`);
 }
 
-/** What is carried of a batch, beside its plan. */
+/** The state of a batch that continue-as-new carries, without its plan. */
 export interface CarriedBatch {
   readonly summary: BatchSummary;
   readonly pending: readonly PendingGroup[];
@@ -116,23 +116,23 @@ export interface CarriedBatch {
   readonly asked?: string;
 }
 
-/** What is carried of a plan. */
+/** The state of a plan that continue-as-new carries. */
 export interface CarriedPlan {
   /**
-   * Where planning goes on; absent when all is planned. Where something is `left`: where the part was planned from. A worker of a
-   * version that does not know `left` plans it anew: what is done is found done, the rest is applied.
+   * Where planning continues; absent when everything is planned. If something is `left`: where the part was planned from. A worker of a
+   * version that does not know `left` plans the part again: applied items are recognised, the rest is applied.
    */
   readonly cursor?: number;
-  /** What is planned and left to do, stage after stage, and where planning goes on then. */
+  /** Planned work that remains, stage after stage, and where planning continues afterwards. */
   readonly left?: {
     readonly stages: readonly (readonly Work[])[];
     readonly next?: number;
     /** See `Plan.links`. */
     readonly links?: string;
   };
-  /** What is left is to be planned again from `cursor` on: what is terminal, or pending, is counted. */
+  /** The remaining work has to be planned again from `cursor` on: terminal and pending items are counted. */
   readonly isAgain?: true;
-  /** Written by the version before this one: what is left; then `cursor` is where planning goes on. */
+  /** Written by the version before this one: the remaining work; then `cursor` is where planning continues. */
   readonly stages?: readonly (readonly Work[])[];
 }
 
@@ -144,12 +144,12 @@ export interface PendingGroup {
   readonly indexes: readonly number[];
 }
 
-/** What a workflow lets its activities do. */
+/** What a workflow allows its activities. */
 export interface Controlled {
   readonly batchId: string;
   readonly run: number;
   /**
-   * The workflow keeps what an activity leaves undone because the batch is suspended or cancelled. Workflows that were started by
+   * The workflow keeps the items that an activity leaves because the batch is suspended or cancelled. Workflows that were started by
    * an earlier version do not.
    */
   readonly keepsLeft?: true;
@@ -161,44 +161,44 @@ export type Work =
   | { readonly kind: 'step'; readonly step: number; readonly items: number };
 
 export interface PlanInput extends Controlled {
-  /** 0 for the first plan of a run, then the `next` of the one before. */
+  /** 0 for the first plan of a run, then the `next` of the plan before. */
   readonly cursor: number;
-  /** What is left of writes is planned anew, as their definition has changed: what is terminal, or pending, is counted already. */
+  /** The remaining writes are planned again because their definition has changed: terminal and pending items are counted already. */
   readonly isAgain?: true;
 }
 
 export interface Plan {
-  /** What is terminal before anything is applied: by an earlier run, or by planning itself. Counts only once-queued items. */
+  /** Outcomes that are terminal before anything is applied: from an earlier run, or from planning itself. Counts only items that were queued. */
   readonly tally: Tally;
   /** Work of one stage runs side by side, stages one after the other. */
   readonly stages: readonly (readonly Work[])[];
-  /** Where to plan on once these stages are done; absent when they are all. */
+  /** Where planning continues once these stages are done; absent when everything is planned. */
   readonly next?: number;
-  /** Nothing is planned, because the batch is suspended or cancelled: to be planned again. */
+  /** Nothing is planned, because the batch is suspended or cancelled: planning has to be repeated. */
   readonly isLeft?: true;
-  /** Of writes: by which references among the items it was planned (`linksOf`). One that is changed since needs another plan. */
+  /** For writes: the references among the items by which it was planned (`linksOf`). If they have changed since, another plan is needed. */
   readonly links?: string;
 }
 
 /** Items of one batch that one activity applies. */
 export interface ItemsOfBatch extends Controlled {
   readonly indexes: readonly number[];
-  /** By which references among the items of the batch they were planned; absent: by an earlier version, or they were pending. */
+  /** The references among the items of the batch by which they were planned; absent: planned by an earlier version, or the items were pending. */
   readonly links?: string;
-  /** They are pending, and the workflow finds again those that cannot be applied for now: their deadlines do not wait for them. */
+  /** The items are pending, and the workflow checks those again that cannot be applied for now: their deadlines do not wait for them. */
   readonly requeuesBlocked?: true;
 }
 
-/** What an activity has made of its items: the same however often it is delivered. */
+/** The result of an activity for its items: the same however often it is delivered. */
 export interface WorkResult {
   readonly tally: Tally;
-  /** Those of its items that wait, by deadline. */
+  /** Its pending items, by deadline. */
   readonly pending: readonly PendingGroup[];
-  /** Some that are terminal have waited: the batch may be registered for what they missed. */
+  /** Some terminal items have waited: the batch may still be registered for their missing references. */
   readonly hasWaited?: boolean;
-  /** Items that were not begun, because the batch is suspended or cancelled, and are not in the tally. */
+  /** Items that were not begun, because the batch is suspended or cancelled; they are not in the tally. */
   readonly left?: readonly number[];
-  /** They are left because the references that they were planned by have changed: what is left of the batch is to be planned again. */
+  /** They are left because the references by which they were planned have changed: the rest of the batch has to be planned again. */
   readonly isOutdated?: true;
 }
 
@@ -208,9 +208,9 @@ export interface StepOfBatch extends Controlled {
 }
 
 export interface DeletionResult extends WorkResult {
-  /** Resources deleted that no item asked for. */
+  /** Deleted resources that no item requested. */
   readonly cascaded: number;
-  /** Nothing is deleted, because the batch is suspended or cancelled: the step is to be run again. */
+  /** Nothing is deleted, because the batch is suspended or cancelled: the step has to be run again. */
   readonly isLeft?: true;
 }
 
@@ -218,9 +218,9 @@ export interface CheckResult {
   /** Items that do not wait any more: their own batch, or another one in a cycle with them, has finished them. */
   readonly settled: readonly number[];
   readonly result: WorkResult;
-  /** Items that can be applied now, what is referred to first. */
+  /** Items that can be applied now, targets of references first. */
   readonly ready: readonly Stage[];
-  /** A cycle could not be brought to its end this time: to be checked again, hint or not. */
+  /** A cycle could not be applied this time: the items have to be checked again, even without a signal. */
   readonly lookAgain: boolean;
 }
 
@@ -234,21 +234,21 @@ export interface FinishInput {
   readonly run: number;
   readonly cancelled: boolean;
   /**
-   * Resources beyond the ids asked for that the workflow knows this run to have deleted. The stored steps know of those too
+   * Resources beyond the requested ids that the workflow knows this run to have deleted. The stored steps also include those
    * whose activity has failed, or whose result was lost, after their commit.
    */
   readonly cascaded: number;
   /**
-   * What the workflow knows to have come of it: every item has succeeded, and none has ever waited. Then nothing is left to
-   * settle, and the stored outcomes say the same.
+   * The outcomes as the workflow knows them: every item has succeeded, and none has ever waited. Then there is nothing left to
+   * finish, and the stored outcomes are the same.
    */
   readonly succeeded?: BatchResult;
-  /** The workflow was ended from outside, and with it activities at any of their steps. */
+  /** The workflow was ended from outside, and its activities stopped at any of their steps. */
   readonly abandoned?: true;
 }
 
 export interface RecoverInput {
-  /** How long to go on, in ms; 0: one pass over everything, at once. */
+  /** How long to continue, in ms; 0: one pass over everything, at once. */
   readonly forMs: number;
   readonly places?: RecoveryPlaces;
 }

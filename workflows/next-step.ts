@@ -30,7 +30,7 @@ export interface Situation {
   readonly isCancelStored: boolean;
   /** The stored state differs from the current one. */
   readonly isUnrecorded: boolean;
-  /** This execution should continue as new: the server suggests it, or is soon to refuse signals. */
+  /** This execution should continue as new: the server suggests it, or will soon refuse signals. */
   readonly isLong: boolean;
   /** How many activities of the batch may apply items at the same time. */
   readonly concurrencyLimit: number;
@@ -62,7 +62,7 @@ export interface Situation {
 
 /**
  * What a batch does next; pure, so that it can be read and tested as a table. The caller begins the step, which changes the situation,
- * before it asks for the next one.
+ * before it calls `nextStep` again.
  */
 export function nextStep(batch: Situation, now: number): NextStep {
   const { running, plan, pending } = batch;

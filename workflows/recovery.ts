@@ -10,15 +10,15 @@ import {
 import type { Activities } from '../activities/index.ts';
 import { RECOVERED, type Recovered, type RecoveryInput } from './messages.ts';
 
-/** One activity goes on for so long: few enough for a short history, and each result tells what was recovered meanwhile. */
+/** Duration of one activity: long enough for a short history, and each result reports what was recovered meanwhile. */
 const SHIFT_MS = 10 * 60 * 1000;
-/** Wait before another one where an activity failed for a reason of ours. */
+/** Pause after an activity that failed because of a bug. */
 const FAILED = '30s';
 
 const { recover } = proxyActivities<Activities>({
-  // a finish of a large batch may go on for longer than the shift
+  // finishing a large batch may take longer than the duration of the activity
   startToCloseTimeout: '1h',
-  // recovery whose worker died is soon another one's
+  // after a worker has died, another one takes over soon
   heartbeatTimeout: '20s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '5s' },
   priority: { priorityKey: 1, fairnessKey: 'recovery' },
@@ -27,7 +27,7 @@ const { recover } = proxyActivities<Activities>({
 
 /**
  * Recovery, for as long as Drover runs: one activity after the other, whose jobs run side by side (`activities/recover.ts`).
- * Workers start this workflow again should it be terminated or deleted.
+ * Workers start this workflow again if it is terminated or deleted.
  */
 export async function recoveryWorkflow(input: RecoveryInput = {}): Promise<Recovered> {
   if (input.once === true) return (await recover({ forMs: 0 })) satisfies Recovered;

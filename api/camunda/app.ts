@@ -6,13 +6,13 @@ import { historicBatchRoutes } from './historic-batches.ts';
 import { processInstanceRoutes } from './process-instances.ts';
 import { expectJsonAccepted } from './requests.ts';
 
-/** Version of the engine whose answers these are. */
+/** Version of the engine whose answers the façade reproduces. */
 const ENGINE_VERSION = '7.22.0';
 
-/** Where these routes are mounted. */
+/** Path under which these routes are mounted. */
 export const CAMUNDA_PREFIX = '/engine-rest';
 
-/** Every path, with the methods that it has; the first that fits is the one. */
+/** Every path, with its methods; the first pattern that matches applies. */
 const METHODS: readonly (readonly [pattern: RegExp, methods: readonly string[]])[] = [
   [/^\/(engine|version)$/, ['GET']],
   [/^\/process-instance\/delete$/, ['POST']],

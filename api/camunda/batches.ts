@@ -81,7 +81,7 @@ batchRoutes.delete('/batch/:id', async (c) => {
   return c.body(null, 204);
 });
 
-/** Executions that are being terminated end, the others continue. A batch that has finished meanwhile needs nothing. @returns whether the control request is delivered. */
+/** Executions that are being terminated end, the others continue. For a batch that has finished meanwhile nothing is done. @returns whether the control request is delivered. */
 async function cancel(c: ApiContext, batch: Termination): Promise<boolean> {
   try {
     return (await cancelBatch(c.var.services, batch)).isDelivered;
@@ -136,7 +136,7 @@ async function count(c: ApiContext): Promise<number> {
   return filter === null ? 0 : countTerminations(c.var.services.database, ownerOf(c), filter);
 }
 
-/** null: the parameters select nothing that Drover has. Parameters that the engine does not know are ignored, as there. */
+/** null: the parameters select nothing that Drover has. Parameters that the engine does not know are ignored, as in the engine. */
 function readFilter(c: ApiContext): TerminationFilter | null {
   const suspended = readBooleanParameter(c, 'suspended');
   const withFailures = readBooleanParameter(c, 'withFailures');

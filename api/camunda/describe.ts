@@ -260,7 +260,7 @@ const ERRORS = {
   503: 'Temporal or MongoDB cannot be reached; see Retry-After',
 } as const;
 
-/** Puts the façade into the OpenAPI document. Its requests are read as an engine reads them, not by these schemas. */
+/** Adds the façade to the OpenAPI document. Its requests are read as an engine reads them, not by these schemas. */
 export function describeCamunda(api: Api, prefix: string): void {
   const errors = Object.entries(ERRORS).map(([status, description]) => [status, json(description, CamundaError)]);
   for (const { method, path, operationId, summary, params, query, body, answer } of ROUTES) {

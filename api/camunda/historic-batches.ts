@@ -48,7 +48,7 @@ historicBatchRoutes.get('/history/batch/:id', async (c) => {
   return c.json(toHistoricBatch(batch, await countJobs(c.var.services.database, batch)));
 });
 
-/** A live batch keeps its history: without it there would be nothing to carry it out by. */
+/** A running batch keeps its history: it could not run without its stored items. */
 historicBatchRoutes.delete('/history/batch/:id', async (c) => {
   const id = c.req.param('id');
   const batch = await find(c, id);

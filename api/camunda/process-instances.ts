@@ -18,7 +18,7 @@ import { toBatch, toHistoricProcessInstance, toProcessInstance } from './represe
 import { type Paging, readBody, readPaging } from './requests.ts';
 import { streamedList } from './streamed-list.ts';
 
-/** Time that starting the batch is given after all is accepted, in ms. */
+/** Time for starting the batch after everything is accepted, in ms. */
 const START_TIMEOUT_MS = 10_000;
 
 export const processInstanceRoutes = new Hono<ApiEnv>();

@@ -23,21 +23,21 @@ const FLAGS = new Set([
   'variableValuesIgnoreCase',
 ]);
 
-/** The query parameters of `GET /process-instance` as the body of a `POST` would say it; what they mean is checked there. */
+/** The query parameters of `GET /process-instance` in the form of the body of a `POST`; their meaning is checked there. */
 export function queryFromParameters(c: ApiContext): Record<string, unknown> {
   const query = Object.entries(c.req.queries()).filter(([name]) => !OTHERS.has(name));
   return Object.fromEntries(
     query.map(([name, values]) => {
       const [value = ''] = values;
       if (FLAGS.has(name)) return [name, readBooleanParameter(c, name)];
-      // a list that is given in several parameters is all of them together
+      // the values of a repeated list parameter are combined
       if (LISTS.has(name)) return [name, values.flatMap((list) => list.split(','))];
       return [name, name === 'variables' ? values.flatMap((list) => list.split(',')).map(readVariable) : value];
     }),
   );
 }
 
-/** `name_operator_value`; the first operator between underscores is the one. */
+/** `name_operator_value`; the first operator between underscores counts. */
 function readVariable(text: string): { name: string; operator: string; value: string } {
   const parts = /^(.+?)_(eq|neq|gt|gteq|lt|lteq|like)_(.*)$/s.exec(text);
   if (parts) return { name: parts[1] ?? '', operator: parts[2] ?? '', value: parts[3] ?? '' };

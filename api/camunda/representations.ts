@@ -77,13 +77,13 @@ function tenantOf(execution: ExecutionView): string | null {
 type JobKind = 'seed' | 'monitor' | 'batch';
 const JOB_KINDS: readonly JobKind[] = ['seed', 'monitor', 'batch'];
 
-/** A batch id and its job definitions differ in the last hex digit, so one is known from the other. */
+/** A batch id and its job definitions differ in the last hex digit, so each can be computed from the other. */
 const shift = (id: string, by: number): string =>
   id.slice(0, -1) + (Number.parseInt(id.slice(-1), 16) ^ by).toString(16);
 
 const jobDefinitionId = (batchId: string, kind: JobKind): string => shift(batchId, JOB_KINDS.indexOf(kind) + 1);
 
-/** The batch whose jobs have this definition; null for what can be none. */
+/** The batch whose jobs have this definition; null for an id that cannot be one. */
 export function batchOfJobs(id: string): string | null {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) ? shift(id, JOB_KINDS.length) : null;
 }
@@ -103,7 +103,7 @@ function definitions(batchId: string) {
 
 const tenantOfBatch = ({ options, tenant }: Termination): string | null => (options.reach === 'tenant' ? tenant : null);
 
-/** @param jobs for `executionStartTime`, which is null until a job has succeeded; null where none can have. */
+/** @param jobs for `executionStartTime`, which is null until a job has succeeded; null if none can have. */
 export function toBatch(batch: Termination, jobs: JobCounts | null) {
   const { options, ...first } = firstFields(batch);
   return {

@@ -10,8 +10,8 @@ import { readBytes } from '../http/read-json.ts';
 import { badNumber, notAcceptable, unsupportedMediaType } from './errors.ts';
 
 /**
- * The JSON body of a request; the engine answers 500 to none and to `null`, we say what is missing.
- * @throws CamundaFault 415 for another content type, 400 saying what is wrong and where.
+ * The JSON body of a request; for no body and for `null` the engine answers 500, Drover says what is missing.
+ * @throws CamundaFault 415 for another content type, 400 with the fault and its place.
  */
 export async function readBody(c: ApiContext): Promise<unknown> {
   const type = c.req.header('content-type');
@@ -40,7 +40,7 @@ function parse(bytes: Uint8Array, census: JsonCensus): unknown {
       `the body is not valid JSON: ${position ? `at ${position[0]}` : `it ends too early, at position ${text.length}`}`,
     );
   }
-  // an id or a number that is not what was sent would select other instances
+  // an id or a number that was read as another one would select other instances
   const [flaw] = findFlaws(text, json, census);
   if (flaw !== undefined) throw invalidRequest(`${shortened(placeOf(flaw.path)) || 'the body'} ${flaw.message}`);
   return json;
@@ -77,7 +77,7 @@ export interface Paging {
   readonly max: number | null;
 }
 
-/** `firstResult` and `maxResults`; a negative maximum selects nothing. @throws CamundaFault 404 for what is no number. */
+/** `firstResult` and `maxResults`; a negative maximum selects nothing. @throws CamundaFault 404 for a value that is no number. */
 export function readPaging(c: ApiContext): Paging {
   const max = readInteger(c, 'maxResults');
   const first = Math.max(0, readInteger(c, 'firstResult') ?? 0);
@@ -96,7 +96,7 @@ function readInteger(c: ApiContext, name: string): number | null {
   return number;
 }
 
-/** `sortBy` and `sortOrder`, checked against the keys that a list has; null where it is not to be sorted. */
+/** `sortBy` and `sortOrder`, checked against the keys of a list; null if it is not to be sorted. */
 export function readSorting<K extends string>(
   c: ApiContext,
   keys: readonly K[],

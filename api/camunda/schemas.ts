@@ -4,7 +4,7 @@ import { z } from '@hono/zod-openapi';
 const count = z.number().int().min(0);
 const flag = z.boolean();
 const text = z.string();
-/** As the engine writes it, `2026-11-24T11:05:17.013+0000`. */
+/** In the engine's format, `2026-11-24T11:05:17.013+0000`. */
 const date = z.string().openapi({ description: 'As the engine writes dates: 2026-11-24T11:05:17.013+0000' });
 
 export const CamundaError = z

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { ApiContext } from '../http/context.ts';
 import { headOnly } from '../http/streams.ts';
 
-/** Text that is written at once, in UTF-16 code units. */
+/** Length of the text that is written at once, in UTF-16 code units. */
 const PART_LENGTH = 16_384;
 
 /**

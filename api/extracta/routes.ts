@@ -15,7 +15,7 @@ const Body = z
   .strictObject({ classificationId: given, batchId: given }, { error: 'must be an object' })
   .openapi('ExtractaBatch');
 
-/** The one endpoint of Extracta that its clients find here: it deletes a batch. Errors are in its shape, by `extractaFailure`. */
+/** The only endpoint of Extracta that exists here: it deletes a batch. Errors are in Extracta's shape, by `extractaFailure`. */
 export function extractaRoutes(api: Api): void {
   defineRoute(
     api,
@@ -48,7 +48,7 @@ export function extractaRoutes(api: Api): void {
 
 const wrong = (c: ApiContext, message: string): Response => c.json({ status: 'error', message }, 400);
 
-/** Errors in Extracta's shape: 400, 401 and 500 are all that its clients know. */
+/** Errors in Extracta's shape: 400, 401 and 500 are the only statuses that its clients know. */
 export function extractaFailure(c: ApiContext, error: unknown): Response {
   const known = errorAnswer(error);
   if (known !== null) setErrorHeaders(c, known);

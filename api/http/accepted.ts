@@ -7,7 +7,7 @@ import type { ApiContext } from './context.ts';
 import type { Input } from './define-route.ts';
 import { success } from './envelope.ts';
 
-/** What a request is known again by; null without an Idempotency-Key. */
+/** The identity of a request, by which a repetition is recognised; null without an Idempotency-Key. */
 export function keyedRequest(
   c: ApiContext,
   { operation, options }: Instruction<ResourceBatch>,
@@ -18,13 +18,13 @@ export function keyedRequest(
   const how = [operation, JSON.stringify(options)];
   return {
     key,
-    // entries with a flaw are no longer what was sent: only the same bytes are the same request
+    // entries with a flaw have lost part of what was sent: only the same bytes are the same request
     canonical: canonicalHash([...how, entryFlaws.size === 0 ? '' : fingerprintOf([], rawBody)], json),
     fingerprintFor: (schemaDefinitionId) => fingerprintOf([operation, schemaDefinitionId, how[1] ?? ''], rawBody),
   };
 }
 
-/** The answer that the same request under the same key has had; null where it has had none. */
+/** The earlier answer to the same request under the same key; null if there is none. */
 export async function acceptedBefore(
   c: ApiContext,
   keyed: KeyedRequest | null,
@@ -34,7 +34,7 @@ export async function acceptedBefore(
   return batch && answerAccepted(c, batch);
 }
 
-/** The same for the same batch, whenever it is given. */
+/** The same message for the same batch, at any time. */
 export function answerAccepted(c: ApiContext, { _id, operation, total, schemaDefinitionId }: BatchDocument): Response {
   const message = `${total} ${total === 1 ? 'record was' : 'records were'} accepted for ${operation}`;
   const data = { batchId: _id, message, recordCount: total, schemaDefinitionId };

@@ -5,11 +5,11 @@ import { MAX_FAULTS } from '../../domain/limits.ts';
 export const SERVER_NAMES = { mongodb: 'MongoDB', temporal: 'Temporal' } as const;
 export type Server = keyof typeof SERVER_NAMES;
 
-/** What an answer says beyond status and message. */
+/** The details of an error answer, beside status and message. */
 export interface ErrorDetails {
   /** Each fault with its index or parameter. */
   readonly errors?: readonly string[];
-  /** What a caller has to present, for `WWW-Authenticate`. */
+  /** The authentication challenge, for `WWW-Authenticate`. */
   readonly challenge?: string;
   /** The server that is unavailable. */
   readonly server?: Server;

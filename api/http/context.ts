@@ -15,7 +15,7 @@ import type { Metrics } from '../state/metrics.ts';
 import type { StartReadiness } from '../state/start-readiness.ts';
 import type { Cursors } from './cursors.ts';
 
-/** What requests are answered with. */
+/** The services that routes use to answer requests. */
 export interface Services {
   readonly config: Config;
   readonly database: Database;
@@ -24,14 +24,14 @@ export interface Services {
   readonly taskQueue: string;
   readonly activityTimeoutSeconds: number;
   readonly schemas: SchemaCatalog;
-  /** What dry runs of deletes may hold in memory, all of them together. */
+  /** Memory that all dry runs of deletes may hold together. */
   readonly planningMemory: MemoryAllowance;
   readonly cursors: Cursors;
   readonly events: BatchEvents;
   readonly health: Health;
   readonly load: LoadLimits;
   readonly metrics: Metrics;
-  /** Null where no tokens are configured. */
+  /** Null if no tokens are configured. */
   readonly verifyToken: VerifyToken | null;
   readonly startReadiness: StartReadiness;
   readonly confirmations: Confirmations;
@@ -42,13 +42,13 @@ export interface Services {
   startFailed(error: unknown): void;
 }
 
-/** What every route finds in its context. */
+/** The values that every route finds in its context. */
 export interface ApiEnv {
   Variables: {
     services: Services;
-    /** Whose request it is (invariant 6). */
+    /** The scope of the caller (invariant 6). */
     scope: Scope;
-    /** Whether it may do what is the platform's, and act for any of its tenants. */
+    /** Whether the caller may change objects of the platform, and act for any of its tenants. */
     isPlatformScope: boolean;
     /** Whether its Camunda calls act on the whole namespace: those of an operator who names no tenant. */
     actsOnNamespace: boolean;

@@ -2,22 +2,22 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { badRequest } from './api-error.ts';
 
-/** The list that a cursor belongs to, with everything that decides what is in it. */
+/** The list that a cursor belongs to, with everything that determines its content. */
 export interface ListPlace {
   readonly list: string;
   readonly filter: readonly string[];
 }
 
-/** What the key of cursors is kept under. */
+/** Name under which the key of cursors is stored. */
 export const CURSOR_KEY_PURPOSE = 'cursors';
 
-/** Bytes of the code that shows that a cursor is ours: as hard to guess as a key of 128 bits. */
+/** Length of the authentication code of a cursor, in bytes: as hard to guess as a key of 128 bits. */
 const CODE_BYTES = 16;
 
 /**
- * Where to go on in a list, as callers carry it. A cursor is authenticated with a key of the server and bound to tenant and list
- * (invariant 6): one of another list, a changed one, or one made by who knows this code but not the key is refused. It holds no
- * secret: what it names, its caller has just read.
+ * The place where a list continues, as callers send it. A cursor is authenticated with a key of the server and bound to tenant and list
+ * (invariant 6): a cursor of another list, a changed one, or one made by somebody who knows this code but not the key is refused. It contains no
+ * secret: its caller has just read the entry that it names.
  */
 export class Cursors {
   readonly #readKey: () => Promise<Buffer>;
@@ -33,7 +33,7 @@ export class Cursors {
     return Buffer.from(JSON.stringify([after, code.toString('base64url')])).toString('base64url');
   }
 
-  /** @returns null without a cursor: from the beginning. @throws DroverError 400 for a cursor that was not ours. */
+  /** @returns null without a cursor: from the beginning. @throws DroverError 400 for a cursor that was not issued here. */
   async decode(scope: Scope, place: ListPlace, cursor: string | undefined): Promise<string | null> {
     if (cursor === undefined || cursor === '') return null;
     const [after, code] = parse(cursor);
@@ -47,7 +47,7 @@ export class Cursors {
 
   /**
    * The same for a list whose places are numbers.
-   * @returns null without a cursor. @throws DroverError 400 also where the place is no whole number from 0.
+   * @returns null without a cursor. @throws DroverError 400 also if the place is no whole number from 0.
    */
   async decodeIndex(scope: Scope, place: ListPlace, cursor: string | undefined): Promise<number | null> {
     const after = await this.decode(scope, place, cursor);

@@ -26,14 +26,14 @@ export interface RouteInput<P extends z.ZodType, Q extends z.ZodObject, B extend
   readonly description?: string;
   readonly params?: P;
   readonly query?: Q;
-  /** By names in lower case. */
+  /** Headers by names in lower case. */
   readonly headers?: z.ZodObject;
   readonly body?: B;
   /** Top-level fields of a body whose schema is no `z.strictObject`, which names its own. */
   readonly bodyFields?: readonly string[];
-  /** What a body should hold, for callers that send none. */
+  /** What a body should contain, for the message to callers that send none. */
   readonly bodyHint?: string;
-  /** An array in the body whose entries have outcomes of their own: a flaw inside one is no fault of the request. */
+  /** An array in the body whose entries have outcomes of their own: a flaw inside an entry does not fail the request. */
   readonly entries?: string;
   readonly responses: RouteConfig['responses'];
 }
@@ -42,10 +42,10 @@ export interface Input<P, Q, B> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
-  /** The body as received: its bytes, and the value that they are read to. */
+  /** The body as received: its bytes, and its parsed value. */
   readonly rawBody: Uint8Array;
   readonly json: unknown;
-  /** Flaws inside the route's `entries`, by entry; their paths begin in it. */
+  /** Flaws inside the route's `entries`, by entry; their paths begin in the entry. */
   readonly entryFlaws: ReadonlyMap<number, JsonFlaw>;
 }
 
@@ -99,7 +99,7 @@ export function defineRoute<
   });
 }
 
-/** @throws where the schema would let through what it does not name: a mistake in a route, found at start. */
+/** @throws if the schema would accept names that it does not define: a mistake in a route, found at the start. */
 function fieldsOf(body: z.ZodType): string[] {
   if (body instanceof z.ZodObject && body.def.catchall instanceof z.ZodNever) return Object.keys(body.shape);
   throw new Error('a body is a z.strictObject, or its route names the fields');
@@ -116,7 +116,7 @@ function unknownFields(json: unknown, known: KnownNames): string[] {
   return faults;
 }
 
-/** Flaws of entries by entry; the others are faults of the request. */
+/** Flaws inside entries, by entry; all others are faults of the request. */
 function sortFlaws(
   flaws: readonly JsonFlaw[],
   entries: string | undefined,
@@ -144,7 +144,7 @@ export const TENANT_HEADER = {
     .openapi({ description: "The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9`" }),
 };
 
-/** What `schema` makes of a value; what is wrong with it is added to the faults. */
+/** Parses a value by `schema`; its faults are added to the list. */
 function check(faults: string[], schema: z.ZodType | undefined, value: unknown, whole: string): unknown {
   if (schema === undefined) return undefined;
   const result = schema.safeParse(value);
@@ -156,7 +156,7 @@ function check(faults: string[], schema: z.ZodType | undefined, value: unknown, 
   return undefined;
 }
 
-/** A body that is no JSON is one fault among others; one that is not to be read at all is refused for that alone. */
+/** A body that is no JSON is one fault among others; a body that must not be read is refused alone. */
 async function readBody(c: ApiContext, faults: string[], hint?: string): Promise<JsonBody | null> {
   try {
     return await readJson(c, hint);
@@ -168,7 +168,7 @@ async function readBody(c: ApiContext, faults: string[], hint?: string): Promise
 }
 
 /**
- * An array of a body. Elements are checked up to the first hundred that are wrong: millions of wrong ones, each with its own
+ * An array of a body. Elements are checked until a hundred of them are wrong: millions of wrong ones, each with its own
  * message, would take more memory than there is.
  */
 export const bodyArray = <T>(element: { isRight: (value: unknown) => value is T; fault: string }, notArray: string) =>
@@ -206,7 +206,7 @@ export const queryInteger = (range: { min: number; max: number; defaultValue: nu
     })
     .openapi({ type: 'integer', minimum: range.min, maximum: range.max, default: range.defaultValue });
 
-/** A word out of a list in a query; empty is absent. */
+/** A word of a list in a query; empty is absent. */
 export const queryEnum = <const T extends readonly [string, ...string[]]>(words: T) =>
   z
     .enum(['', ...words], { error: `must be one of ${words.join(', ')}` })
@@ -214,7 +214,7 @@ export const queryEnum = <const T extends readonly [string, ...string[]]>(words:
     .transform((value) => (value === '' ? undefined : (value as T[number] | undefined)))
     .openapi({ type: 'string', enum: [...words] });
 
-/** The same where one of the words is meant by saying nothing. */
+/** The same if absence means one of the words. */
 export const queryEnumOr = <const T extends readonly [string, ...string[]]>(words: T, defaultValue: T[number]) =>
   queryEnum(words)
     .transform((value) => value ?? defaultValue)
@@ -229,7 +229,7 @@ export const pageQuery = ({ max, defaultLimit }: { max: number; defaultLimit: nu
   limit: queryInteger({ min: 1, max, defaultValue: defaultLimit }),
 });
 
-/** How a list ends a page. */
+/** The end of each page of a list. */
 const Pagination = z
   .object({
     hasNextPage: z.boolean(),

@@ -5,11 +5,11 @@ import { type ErrorAnswer, errorAnswer } from './error-answers.ts';
 /** The envelope of every successful answer. */
 export const success = <T>(message: string, data: T) => ({ success: true as const, message, data });
 
-/** Answers with JSON in which every number is exactly as stored, and can be sent back. For answers that hold a caller's data. */
+/** Answers with JSON in which every number is exactly as stored, and can be sent back. For answers that contain data of a caller. */
 export const answerExactly = (c: ApiContext, body: unknown, status: 200 | 201 = 200): Response =>
   c.body(exactJson(body), status, { 'Content-Type': 'application/json' });
 
-/** Sets the headers that tell a caller how to continue, for every shape of the body, and counts what an operator should know. */
+/** Sets the headers that tell a caller how to continue, for every shape of the body, and counts outages for the metrics. */
 export function setErrorHeaders(c: ApiContext, { retryAfterSeconds, challenge, server }: ErrorAnswer): void {
   if (server !== undefined) c.var.services.metrics.unavailable(server);
   if (retryAfterSeconds !== undefined) c.header('Retry-After', String(retryAfterSeconds));

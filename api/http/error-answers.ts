@@ -35,10 +35,10 @@ const RULES = {
   preview_timeout: { status: 503, retryAfterSeconds: 60 },
 } as const satisfies Readonly<Record<ErrorCode, Rule>>;
 
-/** Time in which the key set of tokens is not requested again after a failure, in seconds; callers are told to wait as long. */
+/** Time in which the key set of tokens is not requested again after a failure, in seconds; `Retry-After` is the same. */
 export const KEY_SET_RETRY_SECONDS = RULES.key_set_unavailable.retryAfterSeconds;
 
-/** What a caller is answered; each façade has its own shape for it. */
+/** The answer to an error; each façade has its own shape for it. */
 export interface ErrorAnswer extends Rule, ErrorDetails {
   readonly status: Rule['status'] & ContentfulStatusCode;
   readonly code: ErrorCode;

@@ -1,6 +1,6 @@
 import type { Total } from '../../domain/batch/total.ts';
 
-/** How a list ends a page. @param cursor null on the last page. */
+/** The end of a page of a list. @param cursor null on the last page. */
 export const paginationOf = ({ count, isCapped }: Total, cursor: string | null) => ({
   hasNextPage: cursor !== null,
   total: count,

@@ -8,7 +8,7 @@ import type { ApiContext } from './context.ts';
 /** `application/json`, with any parameter; a charset other than UTF-8 is detected by its bytes. */
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
-/** A parsed body, with what its text says and the value does not show. */
+/** A parsed body, with the flaws of its text that the value does not show. */
 export interface JsonBody {
   readonly json: unknown;
   readonly flaws: readonly JsonFlaw[];
@@ -17,8 +17,8 @@ export interface JsonBody {
 
 /**
  * The body of a request, at most the configured number of bytes of it read.
- * @param hint says what a body should hold, where there is none.
- * @throws DroverError 415 for another content type, 413 past the limit, 400 where there is no body, or it is no UTF-8 or no JSON.
+ * @param hint what a body should contain, for the message if there is none.
+ * @throws DroverError 415 for another content type, 413 above the limit, 400 if there is no body, or it is not UTF-8 or not JSON.
  */
 export async function readJson(c: ApiContext, hint = ''): Promise<JsonBody> {
   const type = c.req.header('content-type') ?? '';
@@ -45,21 +45,21 @@ export async function readJson(c: ApiContext, hint = ''): Promise<JsonBody> {
   }
 }
 
-/** Where the parser stopped, without what it read. */
+/** The position where the parser stopped, without the text. */
 function placeOf(error: SyntaxError): string {
   const position = /position \d+/.exec(error.message);
   return position ? ` at ${position[0]}` : '';
 }
 
 /**
- * The body as it comes, at most the configured number of bytes of it.
- * @throws DroverError 413 past the limit, 415 where it is compressed, 408 where it arrives too slowly, 429 while other bodies occupy too
+ * The body as it arrives, at most the configured number of its bytes.
+ * @throws DroverError 413 above the limit, 415 if it is compressed, 408 if it arrives too slowly, 429 while other bodies occupy too
  * much memory, 400 if the body is incomplete or has too many parts.
  */
 export async function readBytes(c: ApiContext): Promise<{ bytes: Uint8Array; census: JsonCensus }> {
   const { BODY_LIMIT_BYTES: limit, MIN_BODY_BYTES_PER_SECOND } = c.var.services.config;
   const rate = { leastBytesPerSecond: MIN_BODY_BYTES_PER_SECOND };
-  // a small body can unpack to any size
+  // a small compressed body can expand to any size
   const encoding = c.req.header('content-encoding') ?? 'identity';
   if (encoding !== 'identity') throw new DroverError('unsupported_media_type', 'compressed bodies are not accepted');
   const tooLarge = (): DroverError => new DroverError('body_too_large', `the body is larger than ${limit} bytes`);

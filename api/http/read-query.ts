@@ -3,7 +3,7 @@ import type { ApiContext } from './context.ts';
 import { readBytes } from './read-json.ts';
 import { type KnownNames, unknownName } from './unknown-names.ts';
 
-/** Whether the query can be decoded: what cannot would be taken for something else. (A path that cannot names nothing.) */
+/** Whether the query can be decoded: otherwise its values would be misread. (A path that cannot be decoded matches no route.) */
 export function isWellEncoded(c: ApiContext): boolean {
   const { search } = new URL(c.req.url);
   try {
@@ -31,13 +31,13 @@ export function readQuery(c: ApiContext, faults: string[], known: KnownNames): R
 }
 
 /**
- * A request without a body may have an empty one, as some clients always send one: nothing, `null` or `{}`. What is in any other
+ * A request without a body may have an empty one, because some clients always send one: nothing, `null` or `{}`. The content of any other
  * is added to the faults.
  */
 export async function assertNoBody(c: ApiContext, faults: string[], known: KnownNames): Promise<void> {
   const { raw } = c.req;
   if (raw.method === 'GET' || raw.method === 'HEAD') {
-    // it is not read at all
+    // such a body is not read at all
     const isChunked = c.req.header('transfer-encoding') !== undefined;
     if (isChunked || Number(c.req.header('content-length') ?? 0) > 0) faults.push('body: a GET takes none');
     return;
@@ -50,7 +50,7 @@ export async function assertNoBody(c: ApiContext, faults: string[], known: Known
   else for (const name of Object.keys(json).slice(0, MAX_FAULTS)) faults.push(unknownName(name, 'body', known));
 }
 
-/** Text stands for itself. */
+/** Escapes a text so that it is taken literally. */
 function parsed(bytes: Uint8Array): unknown {
   const text = new TextDecoder().decode(bytes).trim();
   if (text === '') return null;

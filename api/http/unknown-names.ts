@@ -14,13 +14,13 @@ const PLACES = {
 } as const;
 export type Place = keyof typeof PLACES;
 
-/** Letters that a misspelt name may differ in, and the share of it that they may be. */
+/** Number of letters in which a misspelt name may differ, and the share of the name. */
 const MAX_DISTANCE = 2;
 const MAX_DISTANCE_SHARE = 1 / 3;
 /** Longest name that is compared and repeated, in characters. */
 const MAX_NAME = 100;
 
-/** Says of a name that a request gives, and that means nothing there, which one was meant or where it belongs. */
+/** For an unknown name in a request: the name that was meant, or the place where it belongs. */
 export function unknownName(name: string, place: Place, known: KnownNames): string {
   const other: Place = place === 'query' ? 'body' : 'query';
   const shown = shortened(wellFormed(name), MAX_NAME);
@@ -34,7 +34,7 @@ export function unknownName(name: string, place: Place, known: KnownNames): stri
   return known[place].length === 0 ? `${fault}, which takes none` : `${fault}; it takes ${known[place].join(', ')}`;
 }
 
-/** A name that is written otherwise: `on-conflict`, `OnConflict`. */
+/** A name in another spelling: `on-conflict`, `OnConflict`. */
 function sameName(name: string, candidates: readonly string[]): string | undefined {
   const wanted = withoutStyle(name);
   return candidates.find((candidate) => withoutStyle(candidate) === wanted);

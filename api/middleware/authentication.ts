@@ -28,7 +28,7 @@ export const checkAuthentication = createMiddleware<ApiEnv>(async (c, next) => {
   const isPlatformScope = bearer.scope === 'platform';
   c.set('scope', { platform: bearer.platform, tenant: tenant ?? DEFAULT_TENANT });
   c.set('isPlatformScope', isPlatformScope);
-  // The namespace belongs to the default platform, like everything that names no platform. A named tenant limits the request to it.
+  // The namespace belongs to the default platform, like everything that names no platform. A named tenant limits the request to that tenant.
   c.set('actsOnNamespace', isPlatformScope && bearer.platform === DEFAULT_PLATFORM && tenant === undefined);
   await next();
 });

@@ -1,6 +1,6 @@
 import { DroverError } from '../../domain/errors.ts';
 
-/** Time in which a body has to bring its least number of bytes, in ms: a shorter pause is accepted. */
+/** Time in which a body has to bring its minimum number of bytes, in ms: a shorter pause is accepted. */
 const WINDOW_MS = 5_000;
 
 /** A check of a window that comes later than this, in ms, does not count: this process was busy and has not read the body. */

@@ -4,7 +4,7 @@ import type { ApiEnv } from '../http/context.ts';
 
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** Counts each request under the route that it went to: what callers make up is one label. */
+/** Counts each request under its route, so that invented paths share one label. */
 export const countRequests = createMiddleware<ApiEnv>(async (c, next) => {
   const { metrics } = c.var.services;
   const started = performance.now();

@@ -7,8 +7,8 @@ const LOOPBACK = /^(127(\.\d{1,3}){3}|\[?::1\]?|([a-z0-9-]+\.)*localhost)$/i;
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
 /**
- * @throws ConfigError where the API would listen to others without asking them for a token, or for one that can be guessed; and in
- * production without tokens, loopback or not: what is in front of it may let others in.
+ * @throws ConfigError if the API would listen on a network address without tokens, or with a secret that can be guessed; and in
+ * production without tokens, even on loopback: a proxy in front of it may let others in.
  */
 export function assertSafeAddress(config: Config): void {
   const { HOST, NODE_ENV, JWT_SECRET, JWKS_URL } = config;
@@ -25,7 +25,7 @@ export function assertSafeAddress(config: Config): void {
 }
 
 /**
- * Whether a request was made from this machine to this machine: a page of another site that a browser here shows can reach
+ * Whether a request was made from this machine to this machine: a page of another site in a browser of this machine can reach
  * loopback too, under its own name (DNS rebinding) or with its own `Origin`.
  */
 export function isLocalRequest(headers: { host: string | undefined; origin: string | undefined }): boolean {

@@ -2,8 +2,8 @@ import { createMiddleware } from 'hono/factory';
 import type { ApiEnv } from '../http/context.ts';
 
 /**
- * What a browser may do with an answer: nothing but read it. Data is not kept in caches, shown in frames, guessed to be a page, or
- * read by pages of other sites. The documentation page allows itself what it needs.
+ * Limits what a browser may do with an answer: it may only read it. Data is not kept in caches, shown in frames, interpreted as a page, or
+ * read by pages of other sites. The documentation page sets wider headers for itself.
  */
 const HEADERS: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',

@@ -2,19 +2,19 @@ import { isScopeName } from '../../domain/batch/scope.ts';
 import { MAX_SCOPE_NAME } from '../../domain/limits.ts';
 import { badRequest } from '../http/api-error.ts';
 
-/** Names the tenant that a request is about, as clients of Reach do: ASCII without a comma. */
+/** Names the tenant of a request, as clients of Reach do: ASCII without a comma. */
 export const TENANT_HEADER = 'reach-tenant-id';
-/** The same for any name, percent-encoded UTF-8 as RFC 8187 has it: `UTF-8''caf%C3%A9`. */
+/** The same for any name, in percent-encoded UTF-8 (RFC 8187): `UTF-8''caf%C3%A9`. */
 export const EXTENDED_TENANT_HEADER = 'reach-tenant-id*';
 
 /**
  * The tenant that a request names (invariant 6: never another one than its caller meant).
  *
- * A header's bytes beyond ASCII say nothing of their encoding: Node reads them as Latin-1, so a name sent as UTF-8 would be another
- * tenant's. A header given twice reaches us as one with a comma, from Node or from a proxy in front. Both are refused.
+ * The encoding of a header's bytes beyond ASCII is unknown: Node reads them as Latin-1, so a name sent as UTF-8 would be that of another
+ * tenant. A header given twice arrives as one with a comma, from Node or from a proxy in front. Both are refused.
  *
  * @param headers the two above, as Node has read them; empty is absent.
- * @returns null where none is named. @throws DroverError 400 for what may not have been meant.
+ * @returns null if none is named. @throws DroverError 400 for a value that may not have been meant.
  */
 export function namedTenant(headers: { plain: string | undefined; extended: string | undefined }): string | null {
   const plain = headers.plain || undefined;
@@ -40,7 +40,7 @@ function readPlain(value: string): string {
   return checked(TENANT_HEADER, value);
 }
 
-/** Characters that stand for themselves in RFC 8187, section 3.2.1; a comma does not, so one given twice is none. */
+/** Characters that RFC 8187, section 3.2.1, allows unescaped; a comma is not allowed, so a header given twice is invalid. */
 const EXTENDED = /^utf-8'[A-Za-z0-9-]*'((?:[A-Za-z0-9!#$&+.^_`|~-]|%[0-9a-f]{2})+)$/i;
 
 function readExtended(value: string): string {

@@ -16,9 +16,9 @@ import type { Config } from '../../process/config.ts';
 import { ApiError } from '../http/api-error.ts';
 import { KEY_SET_RETRY_SECONDS } from '../http/error-answers.ts';
 
-/** Difference between our clock and the issuer's that is put up with, in seconds. */
+/** Accepted difference between this clock and the issuer's, in seconds. */
 const CLOCK_TOLERANCE_SECONDS = 30;
-/** A shared secret signs with HMAC, a key set with anything but: a public key can never pass for a secret. */
+/** A shared secret signs only with HMAC, a key set never with HMAC: a public key can never be used as a secret. */
 const SECRET_ALGORITHMS = ['HS256'];
 const KEY_SET_ALGORITHMS = [
   'RS256',
@@ -33,25 +33,25 @@ const KEY_SET_ALGORITHMS = [
   'EdDSA',
   'Ed25519',
 ];
-/** Time that the key set's server is given to answer, in ms. */
+/** Time in which the key set's server has to answer, in ms. */
 const KEY_SET_TIMEOUT_MS = 3_000;
-/** Keys of a set that a token is tried with which does not say which one it is signed with. */
+/** Number of keys of a set that are tried for a token that does not name its key. */
 const MAX_KEYS_TRIED = 20;
 
-/** What a token says of its bearer. */
+/** The claims of a token. */
 export type Bearer =
   | { readonly scope: 'tenant'; readonly platform: string; readonly tenant: string }
-  /** `tenant`: the one that requests are about which name none. */
+  /** `tenant`: the tenant of requests that name none. */
   | { readonly scope: 'platform'; readonly platform: string; readonly tenant?: string };
 
-/** @throws DroverError 401 for what is no valid token; 503 where the key set cannot be had. */
+/** @throws DroverError 401 for an invalid token; 503 if the key set cannot be fetched. */
 export type VerifyToken = (token: string) => Promise<Bearer>;
 
 /**
- * How bearer tokens are verified; null where none are configured.
+ * Verifies bearer tokens; null if none are configured.
  *
- * Claims: `platform`; `scope`, a list of words of which one is `platform` or `tenant` (the others are left alone); `tenant`,
- * needed in tenant scope. `exp` and `nbf` are kept to where they are there.
+ * Claims: `platform`; `scope`, a list of words of which one is `platform` or `tenant` (the others are ignored); `tenant`,
+ * needed in tenant scope. `exp` and `nbf` are checked if they are present.
  */
 export function tokenVerifier(config: Config): VerifyToken | null {
   const { JWT_SECRET: secret, JWKS_URL: keySetUrl, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = config;
@@ -102,7 +102,7 @@ async function verifiedByOneOf(
     try {
       return await jwtVerify(token, key, options);
     } catch (error) {
-      // what is wrong with its claims is so with every key
+      // wrong claims stay wrong with every key
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
     }
   }
@@ -110,8 +110,8 @@ async function verifiedByOneOf(
 }
 
 /**
- * The keys of a set, fetched when they are needed and kept by `jose`. A key that is not in the set is the token's fault; a set that
- * cannot be had is not. After a fetch that failed there is none for some seconds: what is known is enough, or it is a 503.
+ * The keys of a set, fetched when they are needed and cached by `jose`. A key that is not in the set is a fault of the token; a set that
+ * cannot be fetched is not. After a failed fetch, none is tried for some seconds: the cached keys are used, or the answer is 503.
  */
 function keysAt(url: URL): JWTVerifyGetKey {
   const remote = createRemoteJWKSet(url, { timeoutDuration: KEY_SET_TIMEOUT_MS });
@@ -134,7 +134,7 @@ function keysAt(url: URL): JWTVerifyGetKey {
 
 const noKeys = (): DroverError => new DroverError('key_set_unavailable', 'the keys for tokens cannot be reached');
 
-/** A refusal, with the challenge that HTTP wants (RFC 6750). Without a reason no token was sent. */
+/** A refusal, with the challenge that HTTP requires (RFC 6750). Without a reason no token was sent. */
 export function unauthorized(reason?: string): ApiError {
   const challenge = reason === undefined ? '' : `, error="invalid_token", error_description="${reason}"`;
   return new ApiError('unauthorized', reason ?? 'a bearer token is needed', {
@@ -142,7 +142,7 @@ export function unauthorized(reason?: string): ApiError {
   });
 }
 
-/** Why a token is refused, in words of ours: nothing of the token. */
+/** Why a token is refused, in fixed words: the message contains nothing of the token. */
 function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTExpired) return 'the token has expired';
   if (error instanceof errors.JWTClaimValidationFailed)

@@ -20,8 +20,8 @@ const START = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#api', validatorU
 
 const TOKEN = [
   'A JSON Web Token with the claims `platform` (its name), `scope` and `tenant` (its name). `scope` is a list of words separated',
-  'by spaces; one of them is `tenant` or `platform`. A token of scope `tenant` reaches its own tenant alone. One of scope',
-  '`platform` reaches schema definitions and every tenant of its platform: the header `reach-tenant-id` (or `reach-tenant-id*`) names the tenant, else',
+  'by spaces; one of them is `tenant` or `platform`. A token of scope `tenant` gives access to its own tenant only. One of scope',
+  '`platform` gives access to schema definitions and every tenant of its platform: the header `reach-tenant-id` (or `reach-tenant-id*`) names the tenant, else',
   'the claim `tenant`, else it is `default`. Without configured tokens none is needed, and only loopback is served.',
 ].join(' ');
 
@@ -38,7 +38,7 @@ const DOCUMENT = {
 /** The OpenAPI document of the routes that have been added to `api`. */
 export const documentOf = (api: Api) => api.getOpenAPI31Document(DOCUMENT);
 
-/** `/openapi.json`, and `/docs`: a page that needs nothing from elsewhere. */
+/** `/openapi.json`, and `/docs`: a page that loads nothing from other hosts. */
 export function docsRoutes(api: Api): void {
   api.openAPIRegistry.registerComponent('securitySchemes', TOKEN_SCHEME, {
     type: 'http',

@@ -1,7 +1,7 @@
 import type { Api } from '../http/define-route.ts';
 
 /**
- * `/healthz`: the process serves. `/readyz`: MongoDB and Temporal answer too, and Temporal has what batches are started with.
+ * `/healthz`: the process serves. `/readyz`: MongoDB and Temporal answer too, and Temporal is set up for batches.
  * Neither needs a token.
  */
 export function healthRoutes(api: Api): void {

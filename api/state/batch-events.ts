@@ -11,7 +11,7 @@ const READ_EVERY_MS = 340;
 const IDLE_READ_EVERY_MS = 1_000;
 /** Reads without a change after which a batch counts as idle. */
 const IDLE_AFTER = 8;
-/** Silence on an event stream after which a comment shows that it lives, in ms. */
+/** Time without an event after which a comment shows that the stream is alive, in ms. */
 const COMMENT_EVERY_MS = 15_000;
 
 export interface BatchEvent {
@@ -21,7 +21,7 @@ export interface BatchEvent {
   readonly isLast: boolean;
 }
 
-/** Receives each state, or that there is nothing more to watch. */
+/** Receives each state, or null if there is nothing more to watch. */
 type Listener = (event: BatchEvent | 'over') => void;
 
 interface Watch {
@@ -48,7 +48,7 @@ export class BatchEvents {
     return this.#watches.size;
   }
 
-  /** Passes the current state and each change to `listener`. @returns ends the watch. */
+  /** Passes the current state and each change to `listener`. @returns a function that ends the watch. */
   watch(scope: Scope, batchId: string, listener: Listener): () => void {
     const known = this.#watches.get(batchId);
     const watch: Watch = known ?? { listeners: new Set(), latest: undefined };
@@ -69,7 +69,7 @@ export class BatchEvents {
     return finding;
   }
 
-  /** The state of a batch now. @returns null if there is no such batch (any more). */
+  /** The present state of a batch. @returns null if there is no such batch (any more). */
   async read(scope: Scope, batchId: string): Promise<BatchEvent | null> {
     const batch = await findBatch(this.#parts.database, scope, batchId);
     if (batch === null) return null;

@@ -6,9 +6,9 @@ import { type Server, serverUnavailable } from '../http/api-error.ts';
 
 /** Timeout of the probe of a server, in ms: a slow machine is not taken for an outage, and a caller receives its 503 within 5 s. */
 const PROBE_TIMEOUT_MS = 3_000;
-/** A timer that is late by more shows that this process was busy, in ms. */
+/** A timer that is late by more than this shows that this process was busy, in ms. */
 const BUSY_MS = 500;
-/** How often a busy process waits again. */
+/** How often the wait of a busy process is repeated. */
 const MAX_BUSY_PROBES = 3;
 /** Deadline of the call itself, in ms. Longer than all probes: in a busy process its timer would fire before the answer is read. */
 const PING_DEADLINE_MS = (MAX_BUSY_PROBES + 1) * PROBE_TIMEOUT_MS;
@@ -31,7 +31,7 @@ export class Health {
     return probe;
   }
 
-  /** @throws DroverError 503 where Temporal does not answer. */
+  /** @throws DroverError 503 if Temporal does not answer. */
   async assertTemporal(): Promise<void> {
     if (!(await this.isTemporalThere())) throw serverUnavailable('temporal');
   }
@@ -73,7 +73,7 @@ async function probeTime(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** @throws ServiceError or a connection error where Temporal cannot be reached. */
+/** @throws ServiceError or a connection error if Temporal cannot be reached. */
 async function pingTemporal({ client }: { client: Client }): Promise<void> {
   try {
     await client.withDeadline(Date.now() + PING_DEADLINE_MS, () => client.workflowService.getSystemInfo({}));

@@ -3,10 +3,10 @@ import type { Config } from '../../process/config.ts';
 
 const tooMuch = (message: string): DroverError => new DroverError('too_many_requests', message);
 
-/** Limits how much this process works on at once, by tenant: its memory stays bounded whatever arrives. */
+/** Limits the work that this process does at a time, by tenant: its memory stays bounded whatever arrives. */
 export class LoadLimits {
   readonly #requests: Share;
-  /** Event streams are counted apart: a tenant with many of them can still upload. */
+  /** Event streams are counted separately: a tenant with many of them can still upload. */
   readonly #streams: Share;
   readonly #bodies: BodyBytes;
 
@@ -29,7 +29,7 @@ export class LoadLimits {
     return this.#bodies.total;
   }
 
-  /** Begins a request of a tenant. @throws DroverError 429 where it has too many already. */
+  /** Begins a request of a tenant. @throws DroverError 429 if it has too many already. */
   begin(tenant: string): RequestLoad {
     let share = this.#requests;
     share.add(tenant);
@@ -60,8 +60,8 @@ export class LoadLimits {
 }
 
 /**
- * Bytes of bodies in memory. A tenant may hold its share, and never more than is left free: even while other tenants hold all that
- * they may, half of what is free is left for the next one.
+ * Bytes of bodies in memory. A tenant may hold its share, and never more than is left free: even while other tenants hold as much as
+ * they may, half of the free memory is left for the next one.
  */
 class BodyBytes {
   readonly #max: number;
@@ -79,7 +79,7 @@ class BodyBytes {
     return this.#total;
   }
 
-  /** @throws DroverError 429 where that is more than the tenant may hold, or the process. */
+  /** @throws DroverError 429 if that is more than the tenant, or the process, may hold. */
   add(tenant: string, bytes: number): void {
     const held = (this.#held.get(tenant) ?? 0) + bytes;
     const free = this.#max - this.#total - bytes;
@@ -97,7 +97,7 @@ class BodyBytes {
   }
 }
 
-/** How much of one kind each tenant has at work, and may have. */
+/** The number of requests, or of event streams, that each tenant has at work, and the limit. */
 class Share {
   readonly #max: number;
   readonly #refusal: string;
@@ -109,7 +109,7 @@ class Share {
     this.#refusal = refusal;
   }
 
-  /** @throws DroverError 429 where the tenant has too many already. */
+  /** @throws DroverError 429 if the tenant has too many already. */
   add(tenant: string): void {
     const others = this.#counts.get(tenant) ?? 0;
     if (others >= this.#max) throw tooMuch(this.#refusal);
@@ -125,10 +125,10 @@ class Share {
 
 /** One request's part of the load. */
 export interface RequestLoad {
-  /** @throws DroverError 429 where that would be too much with those that are held already. */
+  /** @throws DroverError 429 if that would be too much together with the bytes that are held already. */
   addBodyBytes(bytes: number): void;
-  /** From here on it counts as an event stream, not as a request. @throws DroverError 429 where the tenant has too many of them. */
+  /** From here on it counts as an event stream, not as a request. @throws DroverError 429 if the tenant has too many of them. */
   becomeStream(): void;
-  /** Frees all that it holds. To be called again where it could have received more meanwhile: it counts as ended once. */
+  /** Frees everything that it holds. To be called again if it could have received more meanwhile: it counts as ended once. */
   end(): void;
 }

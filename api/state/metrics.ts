@@ -5,13 +5,13 @@ import { SERVER_NAMES, type Server } from '../http/api-error.ts';
 /** Bounds of the histogram, in seconds: most answers take milliseconds, an outage five seconds. */
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What is read when metrics are requested. */
+/** Values that are read when metrics are requested. */
 export interface Readings {
   bodyBytes(): number;
   watchedBatches(): number;
 }
 
-/** What an operator can watch of one API process. No label grows with tenants, schema definitions or batches. */
+/** The metrics of one API process. No label grows with tenants, schema definitions or batches. */
 export class Metrics {
   readonly registry = new Registry();
   readonly #requests: Counter<'method' | 'route' | 'status'>;
@@ -64,7 +64,7 @@ export class Metrics {
     measure(registers, 'drover_watched_batches', 'Batches whose events are being read', readings.watchedBatches);
   }
 
-  /** Adds what the process itself shows: memory, CPU, the delay of its event loop. Once in a process. */
+  /** Adds the metrics of the process itself: memory, CPU, the delay of its event loop. Once in a process. */
   watchProcess(): void {
     collectDefaultMetrics({ register: this.registry });
   }

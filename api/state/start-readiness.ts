@@ -39,7 +39,7 @@ export class StartReadiness {
     this.#logger = parts.logger;
   }
 
-  /** What is missing for batches to be started; empty where nothing is. */
+  /** The missing parts without which batches cannot be started; empty if nothing is missing. */
   async missing(): Promise<readonly string[]> {
     const age = performance.now() - this.#checkedAt;
     const isKnownGood = this.#missing.length === 0 && !this.#isRefused;
@@ -65,7 +65,7 @@ export class StartReadiness {
     );
   }
 
-  /** A start of a batch has failed. What is wrong with that one batch alone says nothing about others. */
+  /** A start of a batch has failed. A failure because of that batch alone says nothing about others. */
   startFailed(error: unknown): void {
     const why = startFailure(error);
     if (why === 'busy') this.#busyUntil = performance.now() + BUSY_MS;
@@ -86,7 +86,7 @@ export class StartReadiness {
   async #checkOnce(): Promise<void> {
     const missing = await this.#find();
     this.#checkedAt = performance.now();
-    // whether Temporal answers at all is another question
+    // whether Temporal answers at all is checked elsewhere
     if (missing === null) return;
     if (missing.length > 0 && this.#missing.length === 0) this.#logger.error({ missing }, 'Temporal is not set up');
     if (missing.length === 0 && this.#missing.length > 0) this.#logger.info('Temporal is set up');
@@ -94,7 +94,7 @@ export class StartReadiness {
     if (missing.length === 0) this.#isRefused = false;
   }
 
-  /** Null where that cannot be known now. */
+  /** Null if that cannot be known now. */
   async #find(): Promise<readonly string[] | null> {
     try {
       const deadline = Date.now() + CHECK_TIMEOUT_MS;
@@ -116,7 +116,7 @@ export class StartReadiness {
   }
 }
 
-/** In words of ours: what Temporal says may name what is not a caller's business. */
+/** A message in fixed words: Temporal's own message may contain names that callers must not see. */
 const reasonOf = (why: 'not_set_up' | 'denied', error: unknown): string =>
   why === 'denied' ? 'permission to start workflows' : attributeIn(error);
 

@@ -3,22 +3,22 @@ import type { BatchState } from '../batch-state.ts';
 import type { CarriedPlan, CarriedState, Plan, Work } from '../messages.ts';
 import type { BatchWork } from './batch-work.ts';
 
-/** The plan of a batch: it is made part by part, and each part is carried out stage after stage. */
+/** The plan of a batch: it is made part by part, and each part is run stage after stage. */
 export class BatchPlan {
   readonly #work: BatchWork;
   readonly #state: BatchState;
   readonly #continueAsNew: () => Promise<never>;
-  /** Where the part was planned from whose stages are at work, and where planning goes on after them. */
+  /** The cursor that the current part was planned from, and the one from which planning continues. */
   #plannedFrom = 0;
   #cursor: number | undefined;
   readonly #stages: Work[][];
   #isDone: boolean;
   #isResting = false;
-  /** By which references the part was planned whose stages are at work; undefined where that is not known. */
+  /** The references by which the current part was planned; undefined if they are not known. */
   #links: string | undefined;
-  /** These have changed: what is left is planned again. */
+  /** These references have changed: the remaining work is planned again. */
   #isOutdated: boolean;
-  /** Plans in a row that were not made because the batch is suspended or cancelled. */
+  /** Number of consecutive plans that were not made because the batch is suspended or cancelled. */
   #plansLeft = 0;
 
   constructor(
@@ -32,7 +32,7 @@ export class BatchPlan {
     this.#continueAsNew = continueAsNew;
     this.#cursor = carried === undefined ? 0 : carried.cursor;
     let stages = carried?.stages ?? [];
-    // a worker of an earlier version, should it take up this execution, passes over `left` and plans the part anew
+    // if a worker of an earlier version continues this execution, it ignores `left` and plans the part again
     if (carried?.left !== undefined && patched('takes-up-what-is-planned')) {
       this.#plannedFrom = carried.cursor ?? 0;
       this.#cursor = carried.left.next;
@@ -49,12 +49,12 @@ export class BatchPlan {
     return this.#isDone;
   }
 
-  /** What is left of the plan waits for the next execution. */
+  /** The rest of the plan waits for the next execution. */
   get isResting(): boolean {
     return this.#isResting;
   }
 
-  /** What the next execution goes on with. */
+  /** The state that the next execution continues with. */
   carry(): CarriedPlan {
     const again = this.#isOutdated ? { isAgain: true as const } : {};
     if (this.#stages.length === 0) return this.#cursor === undefined ? {} : { cursor: this.#cursor, ...again };
@@ -63,7 +63,7 @@ export class BatchPlan {
     return { cursor: this.#plannedFrom, left: { stages: this.#stages, ...next, ...links } };
   }
 
-  /** Plans and carries out part after part, stage after stage; rests where the history is long. */
+  /** Plans and runs part after part, stage after stage; stops if the history is long. */
   async carryOut(): Promise<void> {
     while (!this.#state.cancelled) {
       const [stage] = this.#stages;
@@ -80,7 +80,7 @@ export class BatchPlan {
 
   async #carryOutPlanned(stage: Work[]): Promise<void> {
     await this.#work.runStage(stage, 'wait', (work) => this.#carryOutWork(work));
-    // Items that became pending have registered: now look (invariant 5).
+    // Items that became pending have registered: now they are checked (invariant 5).
     this.#state.woken = true;
     if (this.#isOutdated) this.#dropPlan();
     if (stage.length > 0) return;
@@ -89,13 +89,13 @@ export class BatchPlan {
     if (isPartDone && this.#work.isLong && !this.#work.isFull) await this.#continueAsNew();
   }
 
-  /** What is left is in no stage any more: it is queued, and planned again from where this part was. */
+  /** The remaining work is in no stage any more: it is queued, and planned again from the beginning of this part. */
   #dropPlan(): void {
     this.#stages.length = 0;
     this.#cursor = this.#plannedFrom;
   }
 
-  /** Takes up the next part of the plan. */
+  /** Adopts the next part of the plan. */
   async #planOn(cursor: number): Promise<void> {
     const plan: Plan | null = await this.#planNext(cursor);
     this.#state.started = true;
@@ -126,7 +126,7 @@ export class BatchPlan {
     }
   }
 
-  /** @returns what was not begun. */
+  /** @returns the work that has not begun. */
   async #carryOutWork(work: Work): Promise<Work | null> {
     const { activities, id } = this.#work;
     try {
@@ -143,7 +143,7 @@ export class BatchPlan {
       if (hasWaited) this.#state.hasWaited = true;
       if (result.isOutdated) {
         this.#isOutdated = true;
-        // no more of this plan is begun
+        // no more of this plan is started
         for (const stage of this.#stages) stage.length = 0;
         return null;
       }

@@ -12,8 +12,8 @@ import { BatchWork } from './batch-work.ts';
 const STATUS_ATTRIBUTE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.status, SearchAttributeType.KEYWORD);
 
 /**
- * How versions before `nextStep` ran a batch: kept as it was for executions that they have begun, whose commands may not change.
- * To be removed when none of them can be open any more: a batch waits a day at most, and continues as new on the way.
+ * How versions before `nextStep` ran a batch: kept unchanged for executions that they have begun, whose commands may not change.
+ * To be removed when none of them can be open any more: a batch waits a day at most, and continues as new in between.
  */
 export class EarlierBatchRun {
   readonly #input: BatchInput;
@@ -32,7 +32,7 @@ export class EarlierBatchRun {
     this.#work = new BatchWork(input, state, publish);
     this.#plan = new BatchPlan(this.#work, state, input.carried, onward);
     this.#waits = new BatchWaits(this.#work, this.#plan, state, {
-      // after each suspend and resume, so that what is stored ends as what holds, whoever stores beside
+      // after each suspend and resume, so that the last value stored is the current one, even if an API process stores at the same time
       isUnrecorded: () => state.controlled || this.#recorded !== this.#recordable(),
       record: () => this.#record(),
       publish,
@@ -53,7 +53,7 @@ export class EarlierBatchRun {
   async #finish(): Promise<BatchSummary> {
     const { operation, run } = this.#input;
     const { cancelled, cascaded } = this.#state;
-    // of a delete, and of the runs before a retry, what is stored has more to tell
+    // for deletes and retries, the stored outcomes say more than the workflow knows
     const succeeded = isWrite(operation) && run === 1 ? this.#state.succeeded : undefined;
     const summary = await this.#work.activities.finish({
       ...this.#work.id,
@@ -66,7 +66,7 @@ export class EarlierBatchRun {
     return summary;
   }
 
-  /** What programs that do not ask the workflow can know of it: stored when it changes. */
+  /** The state for programs that do not query the workflow: stored when it changes. */
   async #record(): Promise<void> {
     const { suspended } = this.#state;
     const { status } = this.#state.summary();
@@ -85,7 +85,7 @@ export class EarlierBatchRun {
     }
   }
 
-  /** That a program, or somebody in the Temporal UI, has cancelled the batch: stored for activities that are at work. */
+  /** Stores that a program, or an operator in the Temporal UI, has cancelled the batch, for running activities. */
   async #storeCancel(): Promise<void> {
     const state = this.#state;
     await condition(() => state.cancelled);
@@ -104,7 +104,7 @@ export class EarlierBatchRun {
     return `${status === 'waiting' && this.#plan.isDone ? 'waiting' : 'processing'}${suspended ? ' suspended' : ''}`;
   }
 
-  /** Tells the Temporal UI. */
+  /** Updates current details and search attributes. */
   #publish(): void {
     const summary = this.#state.summary();
     setCurrentDetails(describeBatch(this.#input, summary));

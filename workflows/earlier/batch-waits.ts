@@ -7,7 +7,7 @@ import type { BatchWork } from './batch-work.ts';
 /** Pause before items are checked again that another batch is applying, in ms. */
 const CLAIMED_RETRY_MS = 500;
 
-/** What the pending items of a batch need of the rest of its workflow. */
+/** The functions of the workflow that its pending items need. */
 interface Rest {
   /** The state that is stored differs from the state of the workflow. */
   isUnrecorded(): boolean;

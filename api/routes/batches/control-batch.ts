@@ -9,7 +9,7 @@ import { batchOf } from './find-batch.ts';
 const tags = ['Batches'];
 const params = z.object({ batchId: z.string() });
 
-/** What 200 says, also where Temporal cannot be reached. */
+/** The meaning of 200, also if Temporal cannot be reached. */
 const HOLDS =
   'The request is stored before the answer, and holds from then on: at most the slice of 100 resources that is being written is finished.';
 const STORED =
@@ -19,7 +19,7 @@ const CONTROLS = {
   suspend: { act: suspendBatch, summary: 'Start nothing new until resumed', description: `${HOLDS} ${STORED}` },
   resume: {
     act: resumeBatch,
-    summary: 'Go on where it stopped',
+    summary: 'Continue where it stopped',
     description: `The request is stored before the answer. ${STORED}`,
   },
   cancel: { act: cancelBatch, summary: 'End it; what was applied stays', description: `${HOLDS} ${STORED}` },
@@ -42,7 +42,7 @@ export function controlRoutes(api: Api): void {
       },
       async (c, { params: { batchId } }) => {
         const { batch, isDelivered } = await act(c.var.services, await batchOf(c, batchId));
-        // a workflow that the control request was not delivered to cannot be queried either, or does not know of it
+        // a workflow that the control request was not delivered to cannot be queried either, or does not have the new state
         const view = isDelivered
           ? await viewBatch(c.var.services, batch, false)
           : await viewListedBatch(c.var.services.database, batch);
@@ -65,7 +65,7 @@ export function controlRoutes(api: Api): void {
     },
     async (c, { params: { batchId } }) => {
       const batch = await retryBatch(c.var.services, await batchOf(c, batchId));
-      // as it was accepted: the run itself may be over by now
+      // the batch as it was accepted: the run itself may be over by now
       const view = await viewListedBatch(c.var.services.database, batch);
       return c.json(success(`Batch is ${view.status}`, view), 202);
     },

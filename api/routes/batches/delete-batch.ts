@@ -18,7 +18,7 @@ export function deleteBatchRoute(api: Api): void {
       params: z.object({ batchId: z.string() }),
       summary: 'Remove a batch for good',
       description:
-        'Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay. From the answer on the batch is a 404 and nothing of it begins; what cannot be removed at once, as Temporal cannot be reached, is removed later.',
+        'Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay. From the answer on the batch is a 404 and nothing of it begins; what cannot be removed at once, because Temporal cannot be reached, is removed later.',
       responses: { 200: jsonResponse('Removed', enveloped(z.object({ batchId: z.string() }))), ...faults(404) },
     },
     async (c, { params: { batchId } }) => {
@@ -28,12 +28,12 @@ export function deleteBatchRoute(api: Api): void {
   );
 }
 
-/** Time in which a request has the workflow of its batch end and removes what there is of it in Temporal, in ms. */
+/** Time in which a request ends the workflow of its batch and removes its executions from Temporal, in ms. */
 const PURGE_TIMEOUT_MS = 4_000;
 
 /**
- * From the mark on the batch is a 404; what cannot be removed at once, recovery removes.
- * @param isTemporalThere false where the caller has just found that it is not.
+ * Once it is marked, the batch is a 404; recovery removes what cannot be removed at once.
+ * @param isTemporalThere false if the caller has just found Temporal unavailable.
  */
 export async function removeBatchForGood(
   c: ApiContext,

@@ -10,7 +10,7 @@ export async function batchOf(c: ApiContext, batchId: string): Promise<BatchDocu
   return batch;
 }
 
-/** Whose batches a caller's are: those of its tenant, and for the operator those that act on the namespace. */
+/** The scope of a caller's batches: its tenant, and for the operator also the whole namespace. */
 export const batchScopesOf = (c: ApiContext): Scope[] =>
   c.var.actsOnNamespace ? [c.var.scope, NAMESPACE_SCOPE] : [c.var.scope];
 

@@ -159,6 +159,6 @@ const toRow = ({
 });
 
 /**
- * A spreadsheet that ends a cell at `;`, a tab or a line break, in quotes or not, would read what follows as a formula.
+ * A spreadsheet that ends a cell at `;`, a tab or a line break, quoted or not, would read the text after it as a formula.
  */
 const harmless = (text: string): string => text.replaceAll(/([;\t\r\n]\s*)(?=[=+\-@])/g, "$1'");

@@ -65,7 +65,7 @@ export function readBatchRoutes(api: Api): void {
       const { database, cursors } = c.var.services;
       const operation = OPERATIONS.find((known: Operation) => BATCH_TYPES[known] === query.batchType);
       const definition = query.schema ? await findSchemaDefinition(database, c.var.scope.platform, query.schema) : null;
-      // one that has been deleted has left its batches behind, under its id
+      // the batches of a deleted definition still exist, under its id
       const schemaDefinitionId = definition?.id ?? query.schema;
       const scopes = batchScopesOf(c);
       const place: ListPlace = {

@@ -37,14 +37,14 @@ export function watchBatchRoute(api: Api): void {
       const batch = await events.find(batchScopesOf(c), batchId);
       if (batch === null) throw noBatch(batchId);
       const seen = c.req.header('last-event-id');
-      // A client that has seen the last event connects again: 204 ends that.
+      // A client that has seen the last event reconnects: 204 stops that.
       if (seen !== undefined && isTerminal(batch.status)) {
         const now = await events.read(batch, batchId);
         if (now?.isLast && now.id === seen) return c.body(null, 204);
       }
       const head = headOnly(c, 'text/event-stream');
       if (head !== null) return head;
-      // the stream of an abandoned request would neither be read nor ended
+      // the stream of a disconnected request would neither be read nor ended
       assertAwaited();
       c.var.load.becomeStream();
       return streamEvents(c, batch, seen);

@@ -11,9 +11,9 @@ import { referencedNames } from '../../../domain/schema/references.ts';
 import type { JsonObject, JsonValue } from '../../../domain/write/resource.ts';
 import { badRequest } from '../../http/api-error.ts';
 
-/** What the requests that define schemas hold, checked; and definitions as answers hold them. */
+/** The checked bodies of requests that define schemas, and definitions as answers contain them. */
 
-/** A definition that is to be made. @throws DroverError 400 naming each fault by its JSON pointer. */
+/** A new definition. @throws DroverError 400 naming each fault by its JSON pointer. */
 export function checkedNew(body: JsonValue): SchemaDefinitionInput {
   const input = checked(body);
   const found = idLikeNames(input);
@@ -32,8 +32,8 @@ const refusal = (found: readonly DefinitionFault[]): DroverError =>
   badRequest(...found.map(({ pointer, message }) => `${pointer || 'body'}: ${message}`));
 
 /**
- * The next version of a definition. What never changes may be left out of a PUT, or be repeated; a name in any case.
- * @throws DroverError 400; 409 where it says that it is made of another version than the current one.
+ * The next version of a definition. Fields that never change may be left out of a PUT, or repeated; a name in any case.
+ * @throws DroverError 400; 409 if it says that it is based on another version than the current one.
  */
 export function checkedNext(definition: SchemaDefinition, body: JsonValue): SchemaDefinitionInput {
   const { name, pluralName, externalIdField } = definition;
@@ -62,11 +62,11 @@ export function checkedNext(definition: SchemaDefinition, body: JsonValue): Sche
   return input;
 }
 
-/** Whether a list of what a schema refers to is that of the current version, which a GET gave, or that of the next. */
+/** Whether a list of references is that of the current version, as a GET returns it, or that of the next one. */
 const follows = (list: JsonValue, { referenceSchemas }: SchemaDefinition, { schema }: SchemaDefinitionInput): boolean =>
   sameJson(list, [...referenceSchemas]) || sameJson(list, referencedNames(schema));
 
-/** Whether a caller says which version the next one is made of: then no other is replaced (invariant 4). */
+/** Whether a caller names the version that the next one is based on: then no other is replaced (invariant 4). */
 export const namesVersion = (body: JsonValue): boolean =>
   isObject(body) && (Object.hasOwn(body, 'versionNumber') || Object.hasOwn(body, 'updatedAt'));
 

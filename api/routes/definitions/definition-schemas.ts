@@ -20,7 +20,7 @@ const Definition = z
   })
   .openapi('SchemaDefinition');
 export const OneDefinition = enveloped(Definition);
-/** Of one that was just defined or changed. */
+/** The answer about a definition that was just created or changed. */
 export const ChangedDefinition = OneDefinition.extend({
   warnings: z.array(z.string()).optional().openapi({
     description: 'Probable mistakes in the schema that make every resource invalid, each with its JSON pointer',

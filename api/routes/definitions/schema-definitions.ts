@@ -130,9 +130,9 @@ function memberRoutes(api: Api): void {
       operationId: 'replaceSchemaDefinition',
       tags,
       params,
-      summary: 'Put the next version in place',
+      summary: 'Replace the definition by its next version',
       description:
-        'A version that would make stored resources invalid, or refer to nothing, is refused, with their number. The body of a GET can be sent back, with another schema or description: if another request has changed the definition meanwhile, that is a 409.',
+        'A version that would make stored resources invalid, or let them refer to missing resources, is refused, with their number. The body of a GET can be sent back, with another schema or description: if another request has changed the definition meanwhile, that is a 409.',
       body: NextVersion,
       bodyFields: NEXT_VERSION_FIELDS,
       responses: { 200: jsonResponse('The definition', ChangedDefinition), ...faults(404, 409, 413, 415) },
@@ -157,7 +157,7 @@ function memberRoutes(api: Api): void {
       operationId: 'deleteSchemaDefinition',
       tags,
       params,
-      summary: 'Delete a schema definition that nothing uses',
+      summary: 'Delete an unused schema definition',
       responses: { ...ok, ...faults(404, 409) },
     },
     async (c, { params: { nameOrId } }) => {
@@ -170,11 +170,11 @@ function memberRoutes(api: Api): void {
   );
 }
 
-/** Concurrent requests may exceed the limit by as many. @throws DroverError 409 if the platform has the largest number of definitions. */
+/** Concurrent requests may exceed the limit by their number. @throws DroverError 409 if the platform has the largest number of definitions. */
 async function assertRoom(c: ApiContext): Promise<void> {
   const { count } = await countSchemaDefinitions(c.var.services.database, c.var.scope.platform);
   if (count < MAX_SCHEMA_DEFINITIONS) return;
-  const message = `the platform has ${MAX_SCHEMA_DEFINITIONS} schema definitions, and can have no more: delete one that nothing uses`;
+  const message = `the platform has ${MAX_SCHEMA_DEFINITIONS} schema definitions, and can have no more: delete an unused one`;
   throw new DroverError('too_many_definitions', message);
 }
 

@@ -7,13 +7,13 @@ import { answerAccepted } from '../../http/accepted.ts';
 import type { ApiContext } from '../../http/context.ts';
 import { enveloped, type Input, jsonResponse } from '../../http/define-route.ts';
 
-/** What the requests that start a batch of resources have in common: upload, patch, delete (docs/api.md#the-three-requests). */
+/** The common part of the requests that start a batch of resources: upload, patch, delete (docs/api.md#the-three-requests). */
 const path = '/api/resources/{schemaDefinitionNameOrId}/batch';
 
 const params = z.object({
   schemaDefinitionNameOrId: z.string().openapi({ description: 'Name, plural name or id of the schema definition' }),
 });
-/** What a request that starts a batch has been read to. */
+/** A request that starts a batch, as it was read. */
 export type BatchInput<B> = Omit<Input<z.output<typeof params>, unknown, B>, 'query'>;
 const KEY_FAULT = `must be 1 to ${MAX_IDEMPOTENCY_KEY} characters`;
 const headers = z.object({

@@ -26,13 +26,13 @@ const schemaDefinitionNameOrId = z
   .openapi({ description: 'Name, plural name or id of the schema definition' });
 const query = z.object(pageQuery({ max: MAX_PAGE_LIMIT, defaultLimit: 20 }));
 /**
- * Clients make `.` and `..` in a path, escaped or not, into another path before they send it (WHATWG URL standard, section 4.1),
- * and both are external ids as good as others (docs/api.md#when-a-request-is-refused).
+ * Clients resolve `.` and `..` in a path, escaped or not, before they send it (WHATWG URL standard, section 4.1),
+ * and both are valid external ids (docs/api.md#when-a-request-is-refused).
  */
 const named = z.object({
   externalId: z.string().optional().openapi({
     description:
-      'The external id, whatever is in its place in the path: for "." and "..", which no path can hold. Absent or empty: that of the path',
+      'The external id, in place of the one in the path: for "." and "..", which cannot be part of a path. Absent or empty: the one in the path is used',
   }),
 });
 
@@ -54,13 +54,13 @@ const Referrer = z
     schemaName: z.string(),
     resourceExternalId: z.string(),
     fields: z.array(z.string()).openapi({
-      description: `Where it refers: field names, or JSON pointers below them; the first ${MAX_REFERENCING_FIELDS}, shortened where they are long`,
+      description: `The places of the reference: field names, or JSON pointers below them; the first ${MAX_REFERENCING_FIELDS}, long ones are shortened`,
     }),
-    fieldsTotal: z.number().int().openapi({ description: 'In how many places it refers' }),
+    fieldsTotal: z.number().int().openapi({ description: 'The number of these places' }),
   })
   .openapi('Referrer');
 
-/** Reading resources. */
+/** Routes that read resources. */
 export function readResourcesRoutes(api: Api): void {
   defineRoute(
     api,
@@ -125,7 +125,7 @@ function memberRoutes(api: Api): void {
       tags,
       params,
       query: query.extend(named.shape),
-      summary: 'Who refers to a resource',
+      summary: 'The resources that refer to a resource',
       responses: { 200: jsonResponse('A page of referring resources', pageOf(Referrer)), ...faults(404) },
     },
     async (c, { params: { schemaDefinitionNameOrId, externalId }, query: { cursor, limit, externalId: named } }) => {

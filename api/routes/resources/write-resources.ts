@@ -50,7 +50,7 @@ const resourcesBody = z
   .openapi('BatchResources');
 const MERGING = [
   'Fields that are absent stay, `null` deletes a field, any other value replaces the old one whole.',
-  'What is wrong with one resource fails that item alone.',
+  'A fault of one resource fails only its item.',
 ].join(' ');
 
 /** Upload and patch. */
@@ -69,8 +69,7 @@ export function writeResourcesRoutes(api: Api): void {
         }),
         ignoreUnknownFields,
         dependencyWaitTimeout: queryInteger({ min: 0, max: MAX_DEPENDENCY_WAIT_SECONDS, defaultValue: 0 }).openapi({
-          description:
-            'Seconds that an item waits for resources that it refers to and that are not there; 0: it fails at once',
+          description: 'Seconds that an item waits for missing resources that it refers to; 0: it fails at once',
         }),
       }),
       body: resourcesBody,
@@ -114,7 +113,7 @@ async function acceptWrites(
   return accept(c, definition, { ...how, pages: [items], pageSize: fittingPageSize(items) }, keyed);
 }
 
-/** What is wrong with one resource fails that item alone: it is accepted with its fault. */
+/** A fault of one resource fails only its item: the item is accepted with its fault. */
 function toItem(resource: JsonObject, externalIdField: string, flaw: JsonFlaw | undefined): NewItem {
   const { externalId, faults } = externalIdOf(resource, externalIdField);
   const refused = (fault: ItemError): NewItem => ({ externalId, faults: [...faults, fault] });

@@ -31,7 +31,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a batch for good
-         * @description Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay. From the answer on the batch is a 404 and nothing of it begins; what cannot be removed at once, as Temporal cannot be reached, is removed later.
+         * @description Removes the batch, its items and its workflow execution; a running one is cancelled first. Resources stay. From the answer on the batch is a 404 and nothing of it begins; what cannot be removed at once, because Temporal cannot be reached, is removed later.
          */
         delete: operations["deleteBatch"];
         options?: never;
@@ -106,7 +106,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Go on where it stopped
+         * Continue where it stopped
          * @description The request is stored before the answer. It does not depend on Temporal: if Temporal cannot be reached, or accepts no more calls for now, the answer is 200 with the batch as it is stored (`source: store`), and the control request is delivered to the workflow within seconds after Temporal is available again.
          */
         post: operations["resumeBatch"];
@@ -197,7 +197,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who refers to a resource */
+        /** The resources that refer to a resource */
         get: operations["listReferences"];
         put?: never;
         post?: never;
@@ -218,7 +218,7 @@ export interface paths {
         put?: never;
         /**
          * Upload resources
-         * @description Fields that are absent stay, `null` deletes a field, any other value replaces the old one whole. What is wrong with one resource fails that item alone. A resource that does not exist is created.
+         * @description Fields that are absent stay, `null` deletes a field, any other value replaces the old one whole. A fault of one resource fails only its item. A resource that does not exist is created.
          */
         post: operations["uploadResources"];
         /**
@@ -230,7 +230,7 @@ export interface paths {
         head?: never;
         /**
          * Patch resources
-         * @description Fields that are absent stay, `null` deletes a field, any other value replaces the old one whole. What is wrong with one resource fails that item alone. A resource that does not exist fails its item (`not_found`). Patches of one resource apply in the order received.
+         * @description Fields that are absent stay, `null` deletes a field, any other value replaces the old one whole. A fault of one resource fails only its item. A resource that does not exist fails its item (`not_found`). Patches of one resource apply in the order received.
          */
         patch: operations["patchResources"];
         trace?: never;
@@ -593,12 +593,12 @@ export interface paths {
         /** One schema definition */
         get: operations["getSchemaDefinition"];
         /**
-         * Put the next version in place
-         * @description A version that would make stored resources invalid, or refer to nothing, is refused, with their number. The body of a GET can be sent back, with another schema or description: if another request has changed the definition meanwhile, that is a 409.
+         * Replace the definition by its next version
+         * @description A version that would make stored resources invalid, or let them refer to missing resources, is refused, with their number. The body of a GET can be sent back, with another schema or description: if another request has changed the definition meanwhile, that is a 409.
          */
         put: operations["replaceSchemaDefinition"];
         post?: never;
-        /** Delete a schema definition that nothing uses */
+        /** Delete an unused schema definition */
         delete: operations["deleteSchemaDefinition"];
         options?: never;
         head?: never;
@@ -1034,9 +1034,9 @@ export interface components {
             ignoreUnknownFields: boolean;
         };
         Referrer: {
-            /** @description Where it refers: field names, or JSON pointers below them; the first 20, shortened where they are long */
+            /** @description The places of the reference: field names, or JSON pointers below them; the first 20, long ones are shortened */
             fields: string[];
-            /** @description In how many places it refers */
+            /** @description The number of these places */
             fieldsTotal: number;
             id: string;
             resourceExternalId: string;
@@ -2229,7 +2229,7 @@ export interface operations {
     getResource: {
         parameters: {
             query?: {
-                /** @description The external id, whatever is in its place in the path: for "." and "..", which no path can hold. Absent or empty: that of the path */
+                /** @description The external id, in place of the one in the path: for "." and "..", which cannot be part of a path. Absent or empty: the one in the path is used */
                 externalId?: string;
             };
             header?: {
@@ -2344,7 +2344,7 @@ export interface operations {
             query?: {
                 /** @description That of the page before; absent or empty: from the beginning */
                 cursor?: string;
-                /** @description The external id, whatever is in its place in the path: for "." and "..", which no path can hold. Absent or empty: that of the path */
+                /** @description The external id, in place of the one in the path: for "." and "..", which cannot be part of a path. Absent or empty: the one in the path is used */
                 externalId?: string;
                 limit?: number;
             };
@@ -2461,7 +2461,7 @@ export interface operations {
     uploadResources: {
         parameters: {
             query?: {
-                /** @description Seconds that an item waits for resources that it refers to and that are not there; 0: it fails at once */
+                /** @description Seconds that an item waits for missing resources that it refers to; 0: it fails at once */
                 dependencyWaitTimeout?: number;
                 /** @description Whether fields that the schema does not name are accepted, and not saved; otherwise they fail the item */
                 ignoreUnknownFields?: boolean;
