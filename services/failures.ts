@@ -6,14 +6,14 @@ import { kindOfFailure } from '../store/mongodb/errors.ts';
 /**
  * Why Temporal did not start a workflow:
  * - `busy`: it receives more calls than it is configured to accept; the same call succeeds in a moment;
- * - `not_set_up`: no such namespace, or search attributes that it does not know; every start fails until an operator acts;
+ * - `not_set_up`: the namespace or search attributes do not exist; every start fails until an operator acts;
  * - `denied`: the account may not start workflows; every start fails until an operator acts;
- * - `refused`: this one call is wrong in itself; others may succeed;
+ * - `refused`: this call is wrong in itself; others may succeed;
  * - `unavailable`: it cannot be reached, or does not work.
  */
 type StartFailure = 'busy' | 'not_set_up' | 'denied' | 'refused' | 'unavailable';
 
-/** How the SDK says that a connection was not made in time: an error without a class or code of its own. */
+/** The beginning of the SDK's message for a connection that was not made in time: an error without a class or code of its own. */
 const CONNECTING_TIMED_OUT = 'Failed to connect before the deadline';
 
 /** gRPC status codes. */
@@ -25,12 +25,12 @@ const FAILED_PRECONDITION = 9;
 const UNAUTHENTICATED = 16;
 
 /**
- * What Temporal 1.29 to 1.31 says of an attribute that is not registered ("Namespace default has no mapping defined for search
- * attribute X", "search attribute X is not defined"), or is of another type ("invalid value for search attribute X of type Int").
+ * Messages of Temporal 1.29 to 1.31 for an attribute that is not registered ("Namespace default has no mapping defined for search
+ * attribute X", "search attribute X is not defined"), or has another type ("invalid value for search attribute X of type Int").
  */
 const ABOUT_SEARCH_ATTRIBUTES = /search attribute/i;
 
-/** Why the start of a workflow failed. What is not found can only be the namespace. */
+/** Why the start of a workflow failed. `NOT_FOUND` can only mean the namespace. */
 export function startFailure(error: unknown): StartFailure {
   const cause = causeOf(error);
   if (!isGrpcServiceError(cause)) return 'unavailable';
@@ -52,11 +52,11 @@ export function startFailure(error: unknown): StartFailure {
 }
 
 /**
- * What a failure of a server means, for API, activities and recovery alike:
- * - `outage`: the server, or the way to it, has failed. Activities retry without end; the API answers 503, or 429 where Temporal
- *   `isBusy`, which is to take no more calls for a moment;
- * - `refusal`: the server will never accept this command, so that a retry is in vain;
- * - `bug`: everything else. Like a refusal it is not retried, and is logged whole.
+ * Classifies the failure of a server, for API, activities and recovery alike:
+ * - `outage`: the server, or the connection to it, has failed. Activities retry without end; the API answers 503, or 429 if Temporal
+ * `isBusy`, that is, accepts no more calls for a moment;
+ * - `refusal`: the server will never accept this command, so a retry would fail too;
+ * - `bug`: everything else. Like a refusal it is not retried, and it is logged whole.
  */
 export type Failure =
   | { readonly kind: 'outage'; readonly server: 'mongodb' | 'temporal'; readonly isBusy: boolean }
@@ -70,7 +70,7 @@ export function classifyFailure(error: unknown): Failure {
   return ofTemporal === null ? { kind: 'bug' } : failureOf('temporal', ofTemporal, isBusy(error));
 }
 
-/** Whether Temporal can be reached and accepts no more calls for a moment. */
+/** Whether Temporal can be reached but accepts no more calls for a moment. */
 export const isBusy = (error: unknown): boolean => startFailure(error) === 'busy';
 
 const failureOf = (server: 'mongodb' | 'temporal', kind: 'outage' | 'refusal', isBusy = false): Failure =>
@@ -85,10 +85,10 @@ function kindOfTemporalFailure(error: unknown): 'outage' | 'refusal' | null {
   return error instanceof Error && error.message.startsWith(CONNECTING_TIMED_OUT) ? 'outage' : null;
 }
 
-/** The client wraps what gRPC has failed with. */
+/** The client wraps the gRPC error. */
 const causeOf = (error: unknown): unknown => (error instanceof ServiceError ? error.cause : error);
 
-/** What a later attempt gets over by itself, whatever an operator does. */
+/** Codes of errors after which a later attempt may succeed without an operator. */
 const PASSING: ReadonlySet<ErrorCode> = new Set([
   'change_busy',
   'earlier_run_open',

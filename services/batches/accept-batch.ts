@@ -20,7 +20,7 @@ export interface AcceptParts extends StartParts {
   readonly database: Database;
   readonly logger: Logger;
   readonly confirmations: Confirmations;
-  /** Is called with the reason why Temporal did not take a start: what no start gets over is a reason to accept no more. */
+  /** Called with the reason if Temporal does not accept a start: if every other start would fail too, no more batches are accepted. */
   startFailed(error: unknown): void;
 }
 
@@ -30,7 +30,7 @@ type BatchRequest = ResourceBatchRequest | (Terminate & RequestedItems & { reado
 export type ResourceBatchRequest = ResourceBatch &
   RequestedItems & {
     readonly idempotency?: KeyedRequest & {
-      /** Whatever a path may call the schema definition, in lower case. */
+      /** All names by which a path may call the schema definition, in lower case. */
       readonly schemaNames: readonly string[];
     };
   };
@@ -40,21 +40,21 @@ export interface RequestedItems extends Pick<NewBatch, 'scope' | 'pageSize'> {
   readonly pages: Iterable<readonly NewItem[]> | AsyncIterable<readonly NewItem[]>;
 }
 
-/** What a request under an Idempotency-Key is known again by. */
+/** The identity of a request under an Idempotency-Key, by which a repetition is recognised. */
 export interface KeyedRequest {
   readonly key: string;
   /** Hash of operation, options and the JSON value of the body: white space and the order of members do not count. */
   readonly canonical: string;
-  /** Hash of the same, a schema definition and the bytes of the body: what keys of earlier versions are bound to. */
+  /** Hash of the same, a schema definition and the bytes of the body: keys of earlier versions are bound to it. */
   fingerprintFor(schemaDefinitionId: string): string;
 }
 
 /**
  * Accepts a batch: its items are written, then the batch itself, which is the moment of acceptance (invariant 1); then its
- * workflow is started. Should Temporal be unavailable by then, recovery starts it. With an idempotency key, the insert of the key
- * is the moment of acceptance: whoever sends the same request finds the batch of the first, and finishes what the first one
- * did not get to.
- * @throws DroverError `key_reused` where the key is bound to another request.
+ * workflow is started. If Temporal is unavailable by then, recovery starts it. With an idempotency key, the insert of the key
+ * is the moment of acceptance: a later request that is the same finds the batch of the first one, and finishes what the first one
+ * has not reached.
+ * @throws DroverError `key_reused` if the key is bound to another request.
  */
 export async function acceptBatch(parts: AcceptParts, request: BatchRequest): Promise<BatchDocument> {
   if (request.idempotency !== undefined) return acceptUnderKey(parts, request, request.idempotency);
@@ -103,13 +103,13 @@ async function writePages(
   return { _id, total, createdAt: timeOf(_id) };
 }
 
-/** The moment that is in an id of version 7: lists of batches go by their ids, and so by their dates too. */
+/** The time in an id of version 7: lists of batches are ordered by id, and so by date too. */
 const timeOf = (id: string): Date => new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
 
 /**
- * The batch that an earlier request under the same key started, if its path named the schema definition so, which may be deleted
- * by now; null where the key is not bound, or to a request with another schema definition in its path.
- * @throws DroverError `key_reused` where the key is bound to another request.
+ * The batch that an earlier request under the same key started, if its path named the schema definition in the same way (the definition may be deleted
+ * by now); null if the key is not bound, or is bound to a request with another schema definition in its path.
+ * @throws DroverError `key_reused` if the key is bound to another request.
  */
 export async function findAccepted(
   parts: AcceptParts,
@@ -125,7 +125,7 @@ export async function findAccepted(
 }
 
 /**
- * The batch of whoever sent the same request first; inserted and started here if its sender did not get to that.
+ * The batch of the first sender of the same request; inserted and started here if that sender has not done it.
  */
 async function resume(
   parts: AcceptParts,
@@ -139,16 +139,16 @@ async function resume(
       : bound.canonical === keyed.canonical && bound.batch.schemaDefinitionId === schemaDefinitionId;
   if (!isSame) throw new DroverError('key_reused', 'the Idempotency-Key was used with another request');
   const batch = await insertBoundBatch(parts.database, bound);
-  // Deleted since: the same answer again, nothing is applied again.
+  // The batch was deleted since: the same answer again, nothing is applied again.
   if (batch === null) return toBatchDocument(bound.batch);
   return batch.status === 'queued' && batch.deletedAt === undefined ? begin(parts, batch) : batch;
 }
 
-/** The batch that a key is bound to, inserted if its sender did not get to that. @returns null where it has been removed. */
+/** The batch that a key is bound to, inserted if its sender has not done it. @returns null if it has been removed. */
 export async function insertBoundBatch(database: Database, bound: KeyBinding): Promise<BatchDocument | null> {
   const stored = await readBatch(database, bound.batch._id);
   if (stored !== null) return stored;
-  // Whoever removes a batch notes that on its key first: what was read of the key before may be old.
+  // A process that removes a batch notes that on its key first: a key that was read before may be outdated.
   const current = bound.inserted ? bound : await readBinding(database, bound._id);
   return current === null || current.inserted ? null : insertBatch(database, bound.batch);
 }
@@ -158,7 +158,7 @@ async function begin(parts: AcceptParts, batch: BatchDocument): Promise<BatchDoc
   return batch;
 }
 
-/** Starts a run that is stored as to be started: what cannot be started now is left to recovery (invariant 1). */
+/** Starts a run that is stored as unstarted: if it cannot be started now, recovery starts it (invariant 1). */
 export async function startOrLeave(
   parts: StartParts & Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'>,
   batch: BatchDocument,

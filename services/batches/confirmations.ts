@@ -3,15 +3,15 @@ import { recordInserted } from '../../store/batches/idempotency-keys.ts';
 import { type BatchRun, confirmStarts } from '../../store/batches/to-recover.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
-/** Time that confirmations are gathered for before they are written together, in ms. */
+/** Time for which confirmations are collected before they are written together, in ms. */
 const GATHER_MS = 100;
-/** Most of each kind that are kept; more are dropped. */
+/** Largest number of each kind that is kept; more are dropped. */
 const MOST_KEPT = 10_000;
-/** Most in one command. */
+/** Largest number in one command. */
 const MOST_AT_ONCE = 1_000;
 
 /**
- * Notes behind the answers that batches were started and the batches of keys inserted, many in one write: recovery then checks
+ * Confirms, after the answers, that batches were started and that the batches of keys were inserted, many in one write: recovery then checks
  * only the others. A lost confirmation costs recovery a check, never a batch: nothing is retried here.
  */
 export class Confirmations {
@@ -39,7 +39,7 @@ export class Confirmations {
     this.#schedule();
   }
 
-  /** Writes what is gathered; to be called before the database is closed. */
+  /** Writes the collected confirmations; to be called before the database is closed. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -12,29 +12,29 @@ import { type AcceptParts, startOrLeave } from './accept-batch.ts';
 import { isSignalLimit } from './signal-limit.ts';
 import { latestExecution, type StartParts, startBatch } from './start-batch.ts';
 
-/** What delivering a control request takes. */
+/** The services that delivering a control request needs. */
 interface DeliverParts extends StartParts {
   readonly database: Database;
 }
 
 interface ControlParts extends DeliverParts, Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'> {
-  /** Whether Temporal answers: where it does not, a request that is stored is left to recovery at once. */
+  /** Whether Temporal answers: if it does not, a stored request is left to recovery at once. */
   isTemporalThere(): Promise<boolean>;
-  /** @throws where Temporal takes no start: then nothing is stored. */
+  /** @throws if Temporal accepts no starts: then nothing is stored. */
   assertStarts(): Promise<void>;
 }
 
 /** Time to deliver a control request to the workflow, in ms; after that recovery delivers it. A caller gets its answer within 5 s. */
 const DELIVERY_TIMEOUT_MS = 3_000;
-/** Time that the start of a retry is given, in ms; after that recovery starts it. */
+/** Time for the start of a retry, in ms; after that recovery starts it. */
 const RETRY_START_TIMEOUT_MS = 3_000;
 
 type Verb = 'suspended' | 'resumed' | 'cancelled';
 
-/** A batch with a request that holds: activities go by what is stored, from now on. */
+/** A batch with a stored control request: from now on activities respect what is stored. */
 interface ControlledBatch {
   readonly batch: BatchDocument;
-  /** Whether the request is delivered; if not, recovery delivers it: Temporal is unavailable, or takes no more calls or signals for now. */
+  /** Whether the request is delivered; if not, recovery delivers it: Temporal is unavailable, or accepts no more calls or signals for now. */
   readonly isDelivered: boolean;
 }
 
@@ -43,14 +43,14 @@ export function suspendBatch(parts: ControlParts, batch: BatchDocument): Promise
   return control(parts, batch, { suspended: true }, 'suspended');
 }
 
-/** Goes on where it stopped. Without effect on a batch that is not suspended. @throws DroverError `operation_not_allowed` on a finished batch. */
+/** Continues where it stopped. Without effect on a batch that is not suspended. @throws DroverError `operation_not_allowed` on a finished batch. */
 export function resumeBatch(parts: ControlParts, batch: BatchDocument): Promise<ControlledBatch> {
   return control(parts, batch, { suspended: false }, 'resumed');
 }
 
 /**
- * What was applied stays, what runs finishes, the rest is cancelled. Without effect on a cancelled batch.
- * @throws DroverError `operation_not_allowed` on one that is finished otherwise.
+ * Applied items stay, running work finishes, the rest is cancelled. Without effect on a cancelled batch.
+ * @throws DroverError `operation_not_allowed` on a batch that is finished with another status.
  */
 export async function cancelBatch(parts: ControlParts, batch: BatchDocument): Promise<ControlledBatch> {
   try {
@@ -63,7 +63,7 @@ export async function cancelBatch(parts: ControlParts, batch: BatchDocument): Pr
 }
 
 /**
- * Stores a control request, which holds from that moment on (invariant 1: whatever dies now, recovery delivers it), then delivers it
+ * Stores a control request, which takes effect from that moment on (invariant 1: whatever dies now, recovery delivers it), then delivers it
  * to the workflow. So a request does not depend on Temporal, and is never half done.
  */
 async function control(
@@ -79,7 +79,7 @@ async function control(
   return { batch: requested, isDelivered: delivery === 'delivered' };
 }
 
-/** Delivers the request now, or leaves that to recovery, which also starts the workflow if Temporal does not take the start now. */
+/** Delivers the request now, or leaves that to recovery, which also starts the workflow if Temporal does not accept the start now. */
 async function deliverOrLeave(parts: ControlParts, requested: BatchDocument): Promise<DeliveryState> {
   const { client, logger } = parts;
   const deadline = Date.now() + DELIVERY_TIMEOUT_MS;
@@ -111,14 +111,14 @@ async function refused({ database }: DeliverParts, batch: BatchDocument, verb: V
 }
 
 /**
- * What has become of a control request: it is delivered; the workflow is closed; or the workflow takes no more signals, and recovery
+ * The result of delivering a control request: it is delivered; the workflow is closed; or the workflow accepts no more signals, and recovery
  * delivers the request once it has continued as new.
  */
 export type DeliveryState = 'delivered' | 'closed' | 'later';
 
 /**
  * Delivers the latest control request of a batch to its workflow, again until the last one delivered is the last one stored: requests
- * may overtake each other on the way. A workflow that was not started yet is started with it.
+ * may overtake each other. A workflow that was not started yet is started with it.
  */
 export async function deliverRequest(parts: DeliverParts, batch: BatchDocument): Promise<DeliveryState> {
   for (
@@ -161,8 +161,8 @@ async function startUnlessDone(parts: DeliverParts, { _id }: BatchDocument): Pro
 
 /**
  * Runs the failed, expired and cancelled items of a finished batch again, in a new run of the same workflow id. The claim of the
- * run is one write, so that of concurrent retries one counts; recovery starts it after a crash.
- * @throws DroverError `operation_not_allowed` on a running batch, and where nothing is to be retried.
+ * run is one write, so one of several concurrent retries succeeds; recovery starts it after a crash.
+ * @throws DroverError `operation_not_allowed` on a running batch, and if no item can be retried.
  */
 export async function retryBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
   if (!isTerminal(batch.status))

@@ -13,7 +13,7 @@ export interface ItemView {
   readonly status: ItemStatus;
   readonly action?: ItemAction;
   readonly errors?: readonly ItemError[];
-  /** The first 20 of what the item misses, and how many there are. */
+  /** The first 20 missing references of the item, and their number. */
   readonly missingDependencies?: readonly MissingDependency[];
   readonly missingTotal?: number;
   readonly attempts: number;
@@ -49,7 +49,7 @@ export async function* batchItems(
   }
 }
 
-/** How many items there are of one status, or of any. While the batch runs, counting stops where a total is capped. */
+/** How many items there are of one status, or of any. While the batch runs, counting stops at the number at which a total is capped. */
 export async function countItems(
   database: Database,
   batch: BatchDocument,

@@ -4,12 +4,12 @@ import { and, type Condition, equals } from '../../domain/executions/visibility-
 import { BATCH_WORKFLOW_TYPE, batchWorkflowId } from '../../workflows/messages.ts';
 import { listExecutions } from '../executions/list-executions.ts';
 
-/** Pages of a list that are read for one question: other executions may lie between those that are asked about. */
+/** Pages of a list that are read for one query: other executions may lie between the requested ones. */
 const MAX_PAGES = 4;
 
 /**
- * Which of some batches have an open execution by what visibility says, paused ones too. It lags behind, so one that is missing
- * may be open all the same: whoever needs to know describes it.
+ * The batches of a list that have an open execution according to visibility, paused ones included. Visibility lags, so a batch that is missing
+ * may be open all the same: a caller that needs to know has to describe its execution.
  * @param batchIds in order; ids of batches are in order of their creation, so that a range of them holds few others.
  */
 export async function openBatchIds(

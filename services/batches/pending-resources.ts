@@ -22,17 +22,17 @@ interface PendingResource {
   readonly schemaName: string;
   readonly expiresAt: string;
   readonly createdAt: string;
-  /** The first 20 of what it misses, and how many there are. */
+  /** The first 20 missing references, and their number. */
   readonly missingDependencies: readonly MissingDependency[];
   readonly missingTotal: number;
 }
 
-/** The same for as long as the item waits, and another one when it waits again. */
+/** The same id for as long as the item waits, and another one when it waits again. */
 function pendingId(batchId: string, index: number, since: Date): string {
   return uuidv7({ msecs: since.getTime(), random: createHash('sha256').update(`${batchId}:${index}`).digest() });
 }
 
-/** The first of what an item misses; while a schema definition is not there yet, its id is empty. */
+/** The first missing references of an item; while a schema definition does not exist yet, its id is empty. */
 export function missedBy({ missing, missingTotal }: Pick<StoredOutcome, 'missing' | 'missingTotal'>) {
   if (missing === undefined) return {};
   return {
@@ -47,7 +47,7 @@ const toMissingDependency = ({ schemaDefinitionId = '', schemaName, externalId }
   externalId,
 });
 
-/** The first pending items of a batch, in index order, and how many there are. */
+/** The first pending items of a batch, in index order, and their number. */
 export interface PendingResources {
   readonly pendingResources: readonly PendingResource[];
   readonly pendingResourcesTotal: number;
@@ -65,7 +65,7 @@ export async function pendingResourcesOf(
     if (found.length === MAX_PENDING_RESOURCES || !room.take(pending)) break;
     found.push(pending);
   }
-  // what the workflow has counted may be a moment older, or younger, than what is stored
+  // the count of the workflow may be a moment older, or younger, than the stored items
   return { pendingResources: found, pendingResourcesTotal: Math.max(total, found.length) };
 }
 

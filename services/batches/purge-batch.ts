@@ -12,22 +12,22 @@ import { hasStatus, NOT_FOUND } from '../executions/executions.ts';
 import { isSignalLimit } from './signal-limit.ts';
 import { latestExecution } from './start-batch.ts';
 
-/** Time that a request waits for a running workflow to end after its cancellation, in ms; after that recovery goes on. */
+/** Time that a request waits for a running workflow to end after its cancellation, in ms; after that recovery continues. */
 const CANCEL_WAIT_MS = 3_000;
 const CANCEL_POLL_MS = 50;
 
 /** Time for the last search for executions, in ms, however long the steps before it have taken. */
 const LAST_LOOK_MS = 3_000;
 
-/** Most runs of a chain that are followed back: a batch knows its executions itself, but for those of earlier versions. */
+/** Longest chain of runs that is followed back: a batch knows its executions itself, except those of earlier versions. */
 const MAX_CHAIN = 1_000;
 
 /**
  * Removes for good a batch that is marked as deleted: cancels its workflow, waits for its end, deletes the executions, and
- * then what is stored, the batch itself last: so that a crash on the way leaves what is needed to go on. Resources stay.
- * Safe to repeat, and to do twice at once.
+ * then the stored documents, the batch itself last: so a crash in between leaves the information that is needed to continue. Resources stay.
+ * Safe to repeat, and to run twice at once.
  * @param waitMs for the end of its workflow.
- * @returns false where it is to be tried again: its workflow still runs, or has died and what waits for it is not finished yet.
+ * @returns false if it has to be tried again: its workflow still runs, or has died and batches that wait for it are not finished yet.
  */
 export async function purgeBatch(
   { database, client }: { database: Database; client: Client },
@@ -45,28 +45,28 @@ export async function purgeBatch(
   await removeOutcomePages(database, batch);
   await removeItemPages(database, batch);
   await removeBatch(database, _id);
-  // Whoever was about to start it while we removed it has left an execution; a later start finds no batch, and removes itself.
+  // A process that was about to start the batch meanwhile has left an execution; a later start finds no batch, and removes itself.
   await client.withDeadline(Date.now() + LAST_LOOK_MS, () => deleteExecutions(client, { _id }));
   return true;
 }
 
-/** Cancels the workflow of a batch and waits for its end; one that never was has ended. */
+/** Cancels the workflow of a batch and waits for its end; a workflow that never existed counts as ended. */
 async function endWorkflow(client: Client, batchId: string, waitMs: number): Promise<boolean> {
   const deadline = Date.now() + waitMs;
   const handle = client.workflow.getHandle(batchWorkflowId(batchId));
   try {
-    // its mark is stored, which says more
+    // its mark is stored, which already stops everything
     await handle.signal(cancelSignal, 'deleted');
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return true;
-    // its activities go by the mark; it is cancelled once it has continued as new
+    // its activities respect the mark; it is cancelled once it has continued as new
     if (isSignalLimit(error)) return false;
     throw error;
   }
   for (;;) {
     const execution = await latestExecution(client, batchId);
     if (execution === null || !execution.isOpen) return true;
-    // a paused workflow takes no signal, and nobody has a reason to resume it for a batch that is gone
+    // a paused workflow handles no signal, and no operator has a reason to unpause it for a batch that is deleted
     if (execution.isPaused) await handle.terminate('its batch was deleted');
     else if (Date.now() > deadline) return false;
     await new Promise((resolve) => setTimeout(resolve, CANCEL_POLL_MS));
@@ -74,8 +74,8 @@ async function endWorkflow(client: Client, batchId: string, waitMs: number): Pro
 }
 
 /**
- * Deletes every execution of a batch's workflow: a retried batch has one a run, a long one several. The batch knows them
- * itself, but for the latest one; visibility is not queried: it takes few queries a second and lags behind.
+ * Deletes every execution of a batch's workflow: a retried batch has one for each run, a long one several. The batch knows them
+ * itself, except the latest one; visibility is not queried: it accepts few queries a second and lags.
  */
 export async function deleteExecutions(
   client: Client,
@@ -97,7 +97,7 @@ export async function deleteExecutions(
   }
 }
 
-/** An execution and those that it has continued, from the last one that nobody knows back to one that is known. */
+/** An execution and those that it has continued, from the last unknown one back to a known one. */
 async function chainOf(
   client: Client,
   workflowId: string,
@@ -114,7 +114,7 @@ async function chainOf(
   return chain;
 }
 
-/** The run that a run has continued, as its first event says; null where there is none, or its history is gone. */
+/** The run that a run has continued, according to its first event; null if there is none, or its history is deleted. */
 async function continuedBy(client: Client, workflowId: string, runId: string): Promise<string | null> {
   try {
     const { history } = await client.workflowService.getWorkflowExecutionHistory({

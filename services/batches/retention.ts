@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 
 const known = new WeakMap<Client, Promise<number | null>>();
 
-/** How long the namespace keeps closed executions, in ms; null where it does not say. Asked for once. */
+/** How long the namespace keeps closed executions, in ms; null if it does not say. Requested once. */
 export function readRetention(client: Client): Promise<number | null> {
   const earlier = known.get(client);
   if (earlier) return earlier;

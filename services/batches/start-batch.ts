@@ -6,12 +6,12 @@ import { DroverError } from '../../domain/errors.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { BATCH_WORKFLOW_TYPE, type BatchInput, batchWorkflowId, SEARCH_ATTRIBUTES } from '../../workflows/messages.ts';
 
-/** What a batch is about where it is about no schema definition. */
+/** Value of the schema attribute for batches without a schema definition. */
 const NO_SCHEMA = 'process instances';
 
 const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 
-/** What a start takes beside the batch. */
+/** The services and settings of a start, beside the batch. */
 export interface StartParts {
   readonly client: Client;
   readonly taskQueue: string;
@@ -19,22 +19,22 @@ export interface StartParts {
   readonly activityTimeoutSeconds: number;
 }
 
-/** Time that an earlier run is given to close, in ms: its end is stored, and its workflow is about to say so to Temporal. */
+/** Time in which an earlier run has to close, in ms: its end is stored, and its workflow is about to report it to Temporal. */
 const CLOSING_MS = 3_000;
 const CLOSING_POLL_MS = 50;
 
 /**
- * Starts the workflow that runs a batch. One that runs already is success: of many starts one counts. A start
+ * Starts the workflow that runs a batch. If it runs already, that counts as success: of several starts one takes effect. A start
  * that comes too late does no harm: the workflow finds its run finished and ends.
  * @returns whether this call has started it; if not, another one has.
- * @throws ServiceError where Temporal cannot be reached; DroverError `earlier_run_open` while the execution of the run before has not closed.
+ * @throws ServiceError if Temporal cannot be reached; DroverError `earlier_run_open` while the execution of the run before has not closed.
  */
 export async function startBatch(parts: StartParts, batch: BatchDocument): Promise<boolean> {
   const deadline = Date.now() + CLOSING_MS;
   for (;;) {
     if (await tryToStart(parts, batch)) return true;
     if (batch.run === 1 || (await isStarted(parts.client, batch))) return false;
-    // whoever took this for started would leave the run to nobody (invariant 1)
+    // if this counted as started, no process would start the run (invariant 1)
     if (Date.now() > deadline) throw new DroverError('earlier_run_open', `the run before ${batch.run} has not closed`);
     await new Promise((resolve) => setTimeout(resolve, CLOSING_POLL_MS));
   }
@@ -69,7 +69,7 @@ async function tryToStart(
       staticSummary: `${batch.operation} of ${batch.total} × ${input.schemaName}`,
       typedSearchAttributes: new TypedSearchAttributes([
         { key: keyword(SEARCH_ATTRIBUTES.platform), value: batch.platform },
-        // what acts on the namespace is no tenant's, and no tenant's query finds it
+        // a batch that acts on the namespace belongs to no tenant, and no tenant's query finds it
         ...(batch.tenant === '' ? [] : [{ key: keyword(SEARCH_ATTRIBUTES.tenant), value: batch.tenant }]),
         { key: keyword(SEARCH_ATTRIBUTES.schema), value: input.schemaName },
         { key: keyword(SEARCH_ATTRIBUTES.operation), value: batch.operation },
@@ -83,19 +83,19 @@ async function tryToStart(
   }
 }
 
-/** If not, the run before has stored its end, which is what a retry goes by, and is closed a moment later. */
+/** If not closed, the run before has stored its end, on which a retry is based, and is closed a moment later. */
 async function isStarted(client: Client, batch: BatchDocument): Promise<boolean> {
   const execution = await latestExecution(client, batch._id);
   return execution !== null && execution.run >= batch.run;
 }
 
-/** An execution of a batch's workflow, as far as carrying the batch out is concerned. */
+/** The properties of an execution of a batch's workflow that matter for running the batch. */
 export interface BatchExecution {
   readonly runId: string;
   readonly run: number;
-  /** What its activities are given; undefined where an earlier version has started it. */
+  /** Time limit of its activities; undefined if an earlier version has started it. */
   readonly activityTimeoutSeconds: number | undefined;
-  /** It ends only with a close time: one that is paused is open, and so is one in a state that is not known here. */
+  /** It ends only with a close time: a paused execution is open, and so is one in an unknown state. */
   readonly isOpen: boolean;
   readonly isPaused: boolean;
   readonly hasFailed: boolean;
@@ -106,7 +106,7 @@ export interface BatchExecution {
 
 const { WORKFLOW_EXECUTION_STATUS_PAUSED } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 
-/** The latest execution of a batch's workflow; null where there is none (any more). */
+/** The latest execution of a batch's workflow; null if there is none (any more). */
 export async function latestExecution(client: Client, batchId: string): Promise<BatchExecution | null> {
   try {
     const { runId, status, memo, closeTime, raw } = await client.workflow

@@ -52,14 +52,14 @@ export interface ViewParts {
 }
 
 /**
- * A batch with its status: from a workflow query while it runs, from the store once it is closed or where no worker answers.
- * @throws MongoDB's errors; an unavailable Temporal is no error.
+ * A batch with its status: from a workflow query while it runs, from the store once it is closed or if no worker answers.
+ * @throws errors of MongoDB; an unavailable Temporal is no error.
  */
 export async function viewBatch(parts: ViewParts, batch: BatchDocument, withPending: boolean): Promise<BatchView> {
   const { database } = parts;
   const answer = isTerminal(batch.status) ? null : await querySummary(parts.client, batch._id);
   const isLive = answer !== null && !isTerminal(answer.status);
-  // What the workflow cannot answer may be because it has ended since; the store has the result.
+  // The workflow may not answer because it has ended since; then the store has the result.
   const current = isLive ? batch : ((await readBatch(database, batch._id)) ?? batch);
   const summary = isLive ? await withRetried(database, current, answer) : await storedSummary(database, current);
   const view = toView(current, summary, isLive ? 'workflow' : 'store');
@@ -77,27 +77,27 @@ async function withRetried(database: Database, batch: BatchDocument, answer: Bat
   return { ...(await storedSummary(database, batch)), status: answer.status, suspended: answer.suspended };
 }
 
-/** A batch of a list: from the store alone. */
+/** A batch of a list: from the store only. */
 export async function viewListedBatch(database: Database, batch: BatchDocument): Promise<BatchView> {
   const view = toView(batch, await storedSummary(database, batch), 'store');
   const errors = await describeErrors(database, batch, view);
   return errors === undefined ? view : { ...view, errors };
 }
 
-/** What the workflow says; null where none runs, or no worker answers in time. */
+/** The state from the workflow; null if none runs, or no worker answers in time. */
 async function querySummary(client: Client, batchId: string): Promise<BatchSummary | null> {
   try {
     return await client.withDeadline(Date.now() + MAX_STATUS_QUERY_MS, () =>
       client.workflow.getHandle(batchWorkflowId(batchId)).query(statusQuery),
     );
   } catch (error) {
-    // Whatever keeps the workflow from answering, the store has an answer.
+    // Whatever the reason why the workflow does not answer, the store has an answer.
     if (error instanceof Error) return null;
     throw error;
   }
 }
 
-/** The stored result, or what the stored outcomes add up to while there is none. */
+/** The stored result, or the sum of the stored outcomes while there is none. */
 async function storedSummary(database: Database, batch: BatchDocument): Promise<BatchSummary> {
   const { status, suspended } = batch;
   if (batch.result) return { ...batch.result, status, suspended };
@@ -125,7 +125,7 @@ async function storedSummary(database: Database, batch: BatchDocument): Promise<
   };
 }
 
-/** What a retry is about to take back to queued. */
+/** The outcomes that a retry is about to requeue. */
 function asRequeued(outcome: StoredOutcome): Pick<StoredOutcome, 'status'> {
   return ['failed', 'expired', 'cancelled'].includes(outcome.status) ? { status: 'queued' } : outcome;
 }

@@ -8,17 +8,17 @@ import { slices } from '../../store/mongodb/slices.ts';
 import { type AvailableDependency, batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
 import { isSignalLimit } from './signal-limit.ts';
 
-/** Most identities named in one signal: a signal stays far below Temporal's limit of 2 MB for a payload. */
+/** Largest number of identities in one signal: a signal stays far below Temporal's limit of 2 MB for a payload. */
 const KEYS_PER_SIGNAL = 500;
 
 /** Batches that are signalled side by side, and whose registrations are then removed together. */
 const BATCHES_AT_ONCE = 20;
 
 /**
- * Wakes every batch that waits for one of these identities, which exist now: one signal a batch, whatever number of its items
- * wait. A batch registers, then checks; whoever creates a resource writes it, then checks for waiters here: one of the two sees the other (invariant 5).
- * A registration goes only after its signal is accepted, so that a crash in between signals again; it goes soon after, so that
- * a later delivery goes on where this one stopped.
+ * Wakes every batch that waits for one of these identities, which exist now: one signal for each batch, however many of its items
+ * wait. A batch registers, then checks; a batch that creates a resource writes it, then reads the registrations here: one of the two sees the other (invariant 5).
+ * A registration is removed only after its signal is accepted, so that after a crash in between the signal is sent again; it is removed soon after, so that
+ * a later attempt continues where this one stopped.
  */
 export async function wakeWaiting(
   { database, client }: { readonly database: Database; readonly client: Client },
@@ -54,8 +54,8 @@ function groupByBatch(registrations: readonly Registration[]): Map<string, Regis
 }
 
 /**
- * Signals one batch that a missing reference may have appeared; a finished batch needs no signal. A workflow that takes no more
- * signals has had enough of them: it continues as new as soon as what it has begun is over, and then checks (invariant 5).
+ * Signals one batch that a missing reference may have appeared; a finished batch needs no signal. A workflow that accepts no more
+ * signals has enough of them: it continues as new as soon as its running work is over, and then checks (invariant 5).
  */
 export async function signalAvailable(
   { client }: { readonly client: Client },

@@ -27,24 +27,24 @@ import type { ResourceDocument } from '../../store/resources.ts';
 import { BoundSchema, ChangeValidation, findDangling, type Obstacle, obstacleOf } from './schema-change-check.ts';
 import type { ValidationThreads } from './validation-threads.ts';
 
-/** Longest wait for writers, and for resources that others are creating or deleting, in ms. */
+/** Longest wait for writers, and for resources that other batches are creating or deleting, in ms. */
 const DRAIN_MS = 10_000;
 const POLL_MS = 50;
-/** A definition that others keep changing is left as it is after this many of their changes. */
+/** A definition that others keep changing is not changed after this many of their changes. */
 const MAX_ATTEMPTS = 5;
-/** Most referring schema definitions that a message names. */
+/** Largest number of referring schema definitions that a message names. */
 const MAX_NAMED = 10;
 
-/** What a PUT can change, and the version that it is made of, where the caller says so. */
+/** The fields that a PUT can change, and the version that it is based on, if the caller names it. */
 type NewVersion = Pick<SchemaDefinitionInput, 'schema' | 'description'> & { readonly versionNumber?: number };
 
 /**
- * Puts the next version of a definition in place. Writers are kept off, and those at work waited for; then everything stored, of
- * all tenants, is checked against the new schema, and the stored references follow it. A crash on the way leaves the old version
- * or the new one, and references that name too much at worst: `finishSchemaChanges` repairs them.
- * @returns the definition as it is then; its version is the old one where nothing changes. Null where it is gone.
- * @throws DroverError `change_conflict` where a stored resource would be invalid or refer to nothing, or the definition is at
- * another version than the caller has seen; `change_busy` where others are at work on the definition or its resources
+ * Stores the next version of a definition. New writers are blocked, and running ones are waited for; then all stored resources, of
+ * all tenants, are checked against the new schema, and the stored references are adapted. A crash in between leaves the old version
+ * or the new one, and at worst references that name too much: `finishSchemaChanges` repairs them.
+ * @returns the definition afterwards; with its old version if nothing changes. Null if it does not exist any more.
+ * @throws DroverError `change_conflict` if a stored resource would be invalid or refer to a missing resource, or the definition has
+ * another version than the caller has seen; `change_busy` while others are at work on the definition or its resources
  */
 export async function changeSchemaDefinition(
   database: Database,
@@ -53,7 +53,7 @@ export async function changeSchemaDefinition(
   threads: ValidationThreads,
 ): Promise<SchemaDefinition | null> {
   return underChange(database, id, async (definition, change) => {
-    // checked under the lease: of two who have seen the same version, one alone goes on
+    // checked under the lease: of two callers that have seen the same version, only one continues
     if (next.versionNumber !== undefined && next.versionNumber !== definition.versionNumber)
       throw new DroverError('change_conflict', `the schema definition is at version ${definition.versionNumber}`);
     const sameSchema = sameJson(definition.schema, next.schema);
@@ -86,8 +86,8 @@ async function changeSchema(
 }
 
 /**
- * Deletes a definition that nothing uses.
- * @returns false where it is gone already.
+ * Deletes an unused definition.
+ * @returns false if it does not exist any more.
  * @throws DroverError `change_conflict` while it has resources or other definitions refer to it; `change_busy`
  */
 export async function deleteSchemaDefinition(database: Database, id: string): Promise<boolean> {
@@ -102,7 +102,7 @@ export async function deleteSchemaDefinition(database: Database, id: string): Pr
       );
     await hideDefinition(database, change);
     try {
-      // A definition that came to refer to this one has seen it, or it is seen here (invariant 3).
+      // A definition that began to refer to this one has seen the deletion, or it is seen here (invariant 3).
       await refuseReferred(database, definition);
     } catch (error) {
       await showDefinition(database, change);
@@ -124,7 +124,7 @@ async function refuseReferred(database: Database, definition: SchemaDefinition):
   throw new DroverError('change_conflict', `${count} to "${definition.name}": ${names.join(', ')}${more}`);
 }
 
-/** Brings stored references in line that a crash in the middle of a change has left. */
+/** Repairs stored references that a crash in the middle of a change has left. */
 export async function finishSchemaChanges(database: Database): Promise<void> {
   for (const { id } of await unsettledDefinitions(database)) {
     await underChange(database, id, async (definition, change) => {
@@ -134,7 +134,7 @@ export async function finishSchemaChanges(database: Database): Promise<void> {
   }
 }
 
-/** Runs `work` with the lease on the definition as it is now, and lets go of it in every case. Null where there is none. */
+/** Runs `work` with the lease on the present definition, and releases the lease in every case. Null if the definition does not exist. */
 async function underChange<T>(
   database: Database,
   id: string,
@@ -157,7 +157,7 @@ async function underChange<T>(
   throw new DroverError('change_busy', 'the schema definition is being changed by another request');
 }
 
-/** Waits until nobody writes resources of the definition any more: who has not laid an intent yet sees the change first. */
+/** Waits until no batch writes resources of the definition any more: a writer that has not laid an intent yet sees the change first. */
 async function drainWriters(database: Database, change: Change): Promise<void> {
   const deadline = Date.now() + DRAIN_MS;
   while ((await intentsToWrite(database, change.definitionId)).length > 0) {
@@ -168,12 +168,12 @@ async function drainWriters(database: Database, change: Change): Promise<void> {
   }
 }
 
-/** Every stored resource, some at a time, while the lease is kept. */
+/** Reads every stored resource, some at a time, and keeps the lease meanwhile. */
 async function* storedResources(database: Database, change: Change): AsyncGenerator<ResourceDocument[]> {
   for await (const documents of resourcesOfSchema(database, change.definitionId)) {
     await keepChange(database, change);
     yield documents;
-    // other requests get their turn
+    // lets other requests run in between
     await new Promise((resolve) => setImmediate(resolve));
   }
   await keepChange(database, change);
@@ -181,7 +181,7 @@ async function* storedResources(database: Database, change: Change): AsyncGenera
 
 const targetDeadline = (): number => Date.now() + DRAIN_MS;
 
-/** @throws DroverError `change_conflict` with how many resources would be invalid, and how many would refer to nothing. */
+/** @throws DroverError `change_conflict` with the number of resources that would be invalid, and of those that would refer to missing resources. */
 async function checkResources(
   database: Database,
   change: Change,
@@ -205,8 +205,8 @@ async function checkResources(
 }
 
 /**
- * Makes what the new fields refer to known to those who delete, then checks whether it is still there: a delete sees the
- * reference, or it is seen here (invariant 3). Where something is gone, the references are as before.
+ * Stores the references of the new fields, so that deletes see them, then checks whether their targets still exist: a delete sees the
+ * reference, or the check sees the delete (invariant 3). If a target is missing, the references are restored.
  */
 async function announceReferences(
   database: Database,
@@ -226,7 +226,7 @@ async function announceReferences(
   refuse(new Tally(), dangling);
 }
 
-/** An earlier change has stopped in the middle: what it may have under way still changes nothing from now on (invariant 3). */
+/** An earlier change has stopped in the middle: its commands that are still under way change nothing from now on (invariant 3). */
 async function endEarlierRewrites(database: Database, change: Change): Promise<void> {
   for await (const documents of storedResources(database, change))
     await fenceStored(
@@ -236,7 +236,7 @@ async function endEarlierRewrites(database: Database, change: Change): Promise<v
     );
 }
 
-/** Makes every stored reference what the data says under this schema. */
+/** Makes every stored reference that of the data under this schema. */
 async function repairReferences(database: Database, change: Change, schema: BoundSchema): Promise<void> {
   for await (const documents of storedResources(database, change)) {
     await rewriteReferences(database, documents, (document) => schema.referenceKeys(document));
@@ -244,7 +244,7 @@ async function repairReferences(database: Database, change: Change, schema: Boun
   await recordSettled(database, change);
 }
 
-/** How many resources stand in the way, and the first of them. */
+/** How many resources conflict with the change, and the first of them. */
 class Tally {
   count = 0;
   first: Obstacle | undefined;

@@ -5,12 +5,12 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { wakeWaiting } from '../batches/wake-waiting.ts';
 import { finishSchemaChanges } from './change-schema-definition.ts';
 
-/** Time for the creator of a definition to wake the batches that wait for it, in ms. */
+/** Time in which the creator of a definition wakes the batches that wait for it, in ms. */
 const IN_FLIGHT_MS = 5_000;
 
 /**
- * Finishes what requests on schema definitions left half done: wakes the batches that wait for a new one (invariant 5), and brings stored
- * references in line with the schema after a change that was broken off. Safe to repeat and to run twice.
+ * Finishes what requests on schema definitions left half done: wakes the batches that wait for a new one (invariant 5), and adapts stored
+ * references to the schema after an aborted change. Safe to repeat and to run twice.
  */
 export async function finishDefinitions(parts: {
   readonly database: Database;

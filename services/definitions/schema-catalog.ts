@@ -13,7 +13,7 @@ import { ValidationThreads } from './validation-threads.ts';
 
 /** Memory of compiled schemas in one process, in bytes as estimated, and the share that one platform can have of it. */
 const COMPILED_LIMITS = { bytes: 256 * 1024 * 1024, bytesPerGroup: 96 * 1024 * 1024 };
-/** The same of what references are bound to. */
+/** The same for the bindings of references. */
 const BOUND_LIMITS = { bytes: 32 * 1024 * 1024, bytesPerGroup: 8 * 1024 * 1024 };
 const BYTES_PER_BINDING = 500;
 /** Definitions whose version is remembered as the current one. */
@@ -25,15 +25,15 @@ export interface LoadedSchema {
 }
 
 /**
- * Compiled schemas by id and version, and the ids that reference targets are bound to. What a definition refers to cannot be
- * deleted while that definition refers to it: so a binding, once found, holds for that version of the definition that refers.
+ * Compiled schemas by id and version, and the ids that reference targets are bound to. A target of a definition's references cannot be
+ * deleted while the definition refers to it: so a binding, once found, is valid for that version of the referring definition.
  */
 export class SchemaCatalog {
-  /** Where what could take long is validated. */
+  /** Validates resources that could take long. */
   readonly threads = new ValidationThreads();
   readonly #database: Database;
   readonly #compiled = new BoundedCache<LoadedSchema>(COMPILED_LIMITS);
-  /** Key in `#compiled`, by id: what is pushed out there is not kept here. */
+  /** Key in `#compiled`, by id: an entry that is evicted there is removed here. */
   readonly #current = new BoundedCache<string>(CURRENT_LIMITS);
   readonly #bound = new BoundedCache<{ id: string; name: string }>(BOUND_LIMITS);
 
@@ -42,8 +42,8 @@ export class SchemaCatalog {
   }
 
   /**
-   * The definition as it is, or was a moment ago; null if it is gone. A writer checks its version once its intent is laid, and
-   * forgets it here if it has moved on.
+   * The present definition, or that of a moment ago; null if it does not exist any more. A writer checks its version once its intent is laid, and
+   * calls `forget` if it has changed.
    */
   async current(id: string): Promise<LoadedSchema | null> {
     const cached = this.#cached(id);
@@ -55,14 +55,14 @@ export class SchemaCatalog {
     return loaded;
   }
 
-  /** The definition as it is now: its version is read first, all of it only where that has moved on; null if it is gone. */
+  /** The present definition: its version is read first, and all of it only if that has changed; null if it does not exist any more. */
   async latest(id: string): Promise<LoadedSchema | null> {
     const version = await currentSchemaVersion(this.#database, id);
     if (version?.versionNumber !== this.#cached(id)?.definition.versionNumber) this.forget(id);
     return version === null ? null : this.current(id);
   }
 
-  /** The next lookup reads the definition afresh. */
+  /** The next look-up reads the definition again. */
   forget(id: string): void {
     this.#current.delete(id);
   }
@@ -81,7 +81,7 @@ export class SchemaCatalog {
     return key === undefined ? undefined : this.#compiled.get(key);
   }
 
-  /** Finds the faults of a resource (JSON text) in a thread that is ended where that takes too long. */
+  /** Finds the faults of a resource (JSON text) in a thread that is ended if that takes too long. */
   faultsInThread(
     { batch, schema }: { batch: Scope; schema: LoadedSchema },
     text: string,
@@ -90,7 +90,7 @@ export class SchemaCatalog {
     return this.threads.faults(ownerOf(batch), source.schema, source.externalIdField, text);
   }
 
-  /** What targets (names or ids) in a definition are bound to now; those that do not exist yet are absent. Keys are in lower case. */
+  /** The present bindings of targets (names or ids) in a definition; targets that do not exist yet are absent. Keys are in lower case. */
   async bind(
     referring: Pick<SchemaDefinition, 'id' | 'platform' | 'versionNumber'>,
     targets: readonly string[],

@@ -14,14 +14,14 @@ import type { Database } from '../../store/mongodb/database.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
 import type { ValidationThreads } from './validation-threads.ts';
 
-/** A stored resource that stands in the way of a change. */
+/** A stored resource that conflicts with a change. */
 export interface Obstacle {
   readonly tenant: string;
   readonly externalId: string;
   readonly reason: string;
 }
 
-/** A version of a schema definition, with what its references are bound to now. */
+/** A version of a schema definition, with the present bindings of its references. */
 export class BoundSchema {
   readonly compiled: CompiledSchema;
   readonly #bound: ReadonlyMap<string, { id: string }>;
@@ -41,7 +41,7 @@ export class BoundSchema {
     return new BoundSchema(compiled, await bindSchemaNames(database, definition.platform, targets));
   }
 
-  /** What a resource refers to in these fields; a key of null belongs to a schema definition that does not exist. */
+  /** The references of a resource in these fields; a key of null belongs to a schema definition that does not exist. */
   references(
     document: Pick<ResourceDocument, 'scope'>,
     data: JsonObject,
@@ -54,19 +54,19 @@ export class BoundSchema {
     });
   }
 
-  /** The keys that belong into the stored `references` of a resource. */
+  /** The keys that have to be in the stored `references` of a resource. */
   referenceKeys(document: Pick<ResourceDocument, 'scope' | 'data'>): ResourceKey[] {
     const references = this.references(document, JSON.parse(document.data));
     return [...new Set(references.flatMap(({ key }) => key ?? []))];
   }
 
-  /** Reference fields that another version does not have: what nobody has checked yet. */
+  /** Reference fields that another version does not have: their targets were not checked yet. */
   fieldsBeyond(other: BoundSchema): ReferenceField[] {
     const known = new Set(other.compiled.referenceFields.map(fieldIdentity));
     return this.compiled.referenceFields.filter((field) => !known.has(fieldIdentity(field)));
   }
 
-  /** Why a resource would not be valid, or null. What may take long is done in a thread, and ended there. */
+  /** Why a resource would not be valid, or null. A validation that may take long runs in a thread, and is ended there. */
   async invalidity(document: Pick<ResourceDocument, 'data'>, validation: ChangeValidation): Promise<string | null> {
     const data: JsonObject = JSON.parse(document.data);
     const [fault] = await validation.faults(this.compiled, data, document.data);
@@ -76,14 +76,14 @@ export class BoundSchema {
   }
 }
 
-/** What validating one stored resource may take in this thread, which requests wait for meanwhile, in ns; estimated. */
+/** Longest estimated validation of one stored resource in this thread, in ns: requests wait for it. */
 const MAX_INLINE_NS = 10_000_000;
-/** What may be validated in this thread before requests get their turn, in ns; estimated. */
+/** Estimated validation in this thread before other requests run in between, in ns. */
 const MAX_TURN_NS = 30_000_000;
-/** What one change may take of the thread, in ms. */
+/** Longest use of the validation thread by one change, in ms. */
 const MAX_THREAD_MS = 30_000;
 
-/** Validates stored resources for one change, so that it holds up neither requests nor other changes for long. */
+/** Validates stored resources for one change, so that it delays neither requests nor other changes for long. */
 export class ChangeValidation {
   readonly #threads: ValidationThreads;
   readonly #platform: string;
@@ -95,7 +95,7 @@ export class ChangeValidation {
     this.#platform = platform;
   }
 
-  /** @throws DroverError `change_conflict` where all of the resources together take too long. */
+  /** @throws DroverError `change_conflict` if all of the resources together take too long. */
   async faults(compiled: CompiledSchema, data: JsonObject, text: string): Promise<readonly ItemError[]> {
     const estimatedNs = compiled.estimateNs(data);
     if (estimatedNs > MAX_INLINE_NS) return this.#inThread(compiled, text);
@@ -120,7 +120,7 @@ export class ChangeValidation {
   }
 }
 
-/** Resources that refer, in these fields, to something that is not there, each with the first such field. */
+/** Resources that refer, in these fields, to a missing resource, each with the first such field. */
 export async function findDangling(
   database: Database,
   schema: BoundSchema,
@@ -147,13 +147,13 @@ export function obstacleOf(document: ResourceDocument, reason: string): Obstacle
   return { tenant: ownerOf(document).tenant, externalId: document.externalId, reason };
 }
 
-/** Most keys in one query. */
+/** Largest number of keys in one query. */
 const KEYS_PER_LOOK = 1_000;
 const POLL_MS = 100;
 
 /**
- * Which of these exist and stay. What is being created or deleted right now is waited for: its fate decides.
- * @throws DroverError `change_busy` past the deadline, in ms since 1970.
+ * The keys that exist and stay. Resources that are being created or deleted right now are waited for, until that is decided.
+ * @throws DroverError `change_busy` after the deadline, in ms since 1970.
  */
 async function presentTargets(
   database: Database,

@@ -5,7 +5,7 @@ import type { Database } from '../../store/mongodb/database.ts';
 /** Schema definition ids -> names, for messages. */
 export type SchemaNames = ReadonlyMap<string, string>;
 
-/** Names of the schema definitions of some resources; one that is gone has none. */
+/** Names of the schema definitions of some resources; a deleted definition has none. */
 export async function schemaNamesOf(database: Database, keys: Iterable<ResourceKey>): Promise<SchemaNames> {
   const ids = new Set<string>();
   for (const key of keys) ids.add(parseResourceKey(key).schemaDefinitionId);

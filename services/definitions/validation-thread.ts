@@ -3,17 +3,17 @@ import type { ItemError } from '../../domain/batch/outcome.ts';
 import { type CompiledSchema, compilationFault, compileSchema } from '../../domain/schema/compiler.ts';
 import type { JsonObject } from '../../domain/write/resource.ts';
 
-/** What a validation thread is asked: the faults of a resource, or whether a schema can be compiled at all. */
+/** A request to a validation thread: the faults of a resource, or whether a schema can be compiled at all. */
 export interface ThreadRequest {
   /** JSON text of the schema. */
   readonly schema: string;
   readonly externalIdField: string;
-  /** JSON text of the resource; absent: only the schema is asked about. */
+  /** JSON text of the resource; absent: only the schema is checked. */
   readonly data?: string;
 }
 
 export type ThreadAnswer =
-  /** The thread validates the resource from now on. */
+  /** The thread begins to validate the resource. */
   | { readonly kind: 'compiled' }
   | { readonly kind: 'faults'; readonly faults: ItemError[] }
   | { readonly kind: 'compilation'; readonly fault: string | null }
@@ -27,7 +27,7 @@ const kept = new Map<string, CompiledSchema>();
 function schemaOf({ schema, externalIdField }: ThreadRequest): CompiledSchema {
   const key = `${externalIdField}\n${schema}`;
   const compiled = kept.get(key) ?? compileSchema(JSON.parse(schema) as JsonObject, externalIdField);
-  // what is wrong with an empty resource is found at once; it makes everything ready that resources need
+  // an empty resource is validated at once; it initialises everything that resources need
   if (!kept.has(key)) compiled.faults({});
   kept.delete(key);
   kept.set(key, compiled);

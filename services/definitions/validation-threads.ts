@@ -7,9 +7,9 @@ import { MAX_COMPILATION_MS, MAX_VALIDATION_MS } from '../../domain/limits.ts';
 import type { ThreadAnswer, ThreadRequest } from './validation-thread.ts';
 
 const TICK_MS = 100;
-/** Memory of the thread, in MiB: a resource of 14 MiB as text, and some compiled schemas. What needs more is ended. */
+/** Memory of the thread, in MiB: a resource of 14 MiB as text, and some compiled schemas. A validation that needs more is ended. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
-/** Verdicts kept, so that an attempt of an activity goes on where the one before ran out of time. */
+/** Number of results that are kept, so that an attempt of an activity continues where the one before ran out of time. */
 const MAX_VERDICTS = 2_000;
 
 const TOO_LONG: ItemError = {
@@ -27,10 +27,10 @@ interface Job {
 }
 
 /**
- * Validates what could take long in a thread that can be ended, one resource after the other; the thread is started when it is
- * first needed. Whose requests wait are served in turn: one owner with many does not hold up the others. A request waits for the
- * one at work, and then for one of each other owner between any two of its own owner's: each takes a second at most, and up to
- * 15 s more where its schema is compiled first.
+ * Validates resources that could take long in a thread that can be ended, one after the other; the thread is started when it is
+ * first needed. Owners with waiting requests are served in turn: one owner with many does not delay the others. A request waits for the
+ * running one, and then for one of each other owner between any two of its own owner's: each takes a second at most, and up to
+ * 15 s more if its schema is compiled first.
  */
 export class ValidationThreads {
   readonly #queues = new Map<string, Job[]>();
@@ -39,7 +39,7 @@ export class ValidationThreads {
   #isBusy = false;
   #isClosed = false;
 
-  /** The faults of a resource, given as JSON texts. One that takes too long, or too much memory, has that for its fault. */
+  /** The faults of a resource, given as JSON texts. If validation takes too long, or too much memory, that is its only fault. */
   faults(owner: string, schema: string, externalIdField: string, data: string): Promise<readonly ItemError[]> {
     const key = createHash('sha256')
       .update(`${externalIdField}\n${schema.length}\n${schema}`)
@@ -69,7 +69,7 @@ export class ValidationThreads {
     return answer.fault;
   }
 
-  /** Ends the thread; who still waits for it is answered with an error. */
+  /** Ends the thread; callers that still wait for it get an error. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#thread?.terminate();
@@ -85,7 +85,7 @@ export class ValidationThreads {
     });
   }
 
-  /** Takes the next owner's oldest job; the owner goes to the end of the line. */
+  /** Takes the next owner's oldest job; the owner goes to the end of the queue. */
   #next(): void {
     const [next] = this.#queues;
     this.#isBusy = next !== undefined;
@@ -102,7 +102,7 @@ export class ValidationThreads {
     let limitMs = MAX_COMPILATION_MS;
     let left = limitMs / TICK_MS;
     let began = process.cpuUsage();
-    // the thread has had no more of a CPU than this process: on a machine with none to spare it is waited for
+    // the thread has had no more CPU time than this process: on a busy machine it is waited for
     const hasHadItsTime = (): boolean => left <= 0 && spentMs(began) >= limitMs;
     let isOver = false;
     const end = (answer: Parameters<Job['done']>[0]): void => {
@@ -135,7 +135,7 @@ export class ValidationThreads {
     thread.on('message', onMessage).on('error', onError).on('exit', onExit);
     const ticking = setInterval(() => {
       left -= 1;
-      // what has arrived while this process was busy is read first
+      // messages that have arrived while this process was busy are read first
       if (hasHadItsTime()) setImmediate(() => hasHadItsTime() && !isOver && discard('too long'));
     }, TICK_MS);
     thread.postMessage(request);
@@ -143,7 +143,7 @@ export class ValidationThreads {
 
   #start(): Worker {
     const thread = startThread();
-    // whoever waits for an answer listens as well; one that ends while idle is started anew
+    // callers that wait for an answer listen as well; a thread that ends while idle is started again
     thread.on('error', () => undefined);
     thread.on('exit', () => {
       if (this.#thread === thread) this.#thread = undefined;

@@ -2,7 +2,7 @@ import { inSlices } from '../../domain/collections/in-slices.ts';
 import { BYTES_TO_DECIDE, type NumberedDecision, numberedDecision } from '../../domain/delete/decide-deletion.ts';
 import type { Loading } from './load-deletion-graph.ts';
 
-/** Decides a delete on what is loaded, as a dry run and as the real run; the references are forgotten. */
+/** Decides a delete on the loaded graph, for a dry run and for the real run; the references are released. */
 export async function decideInSlices(
   { linked, cascade, charge, progress }: Pick<Loading, 'linked' | 'cascade' | 'charge' | 'progress'>,
   targets: Uint8Array,

@@ -13,14 +13,14 @@ import { estimatedResources } from '../../isolation/resources/resource-sizes.ts'
 import type { Database } from '../../store/mongodb/database.ts';
 import { KEYS_PER_QUERY } from '../../store/mongodb/slices.ts';
 
-/** Where keys that are asked about are more than this share of what is stored, one pass over it is cheaper. */
+/** If the requested keys are more than this share of the stored ones, one pass over all of them is cheaper. */
 const SHARE_WORTH_A_SCAN = 0.05;
-/** Fewer keys than this are always asked about. */
+/** Fewer keys than this are always looked up one by one. */
 const MIN_KEYS_WORTH_A_SCAN = 1_000;
 /** Levels of a cascade that are followed one by one before one pass over the tenant's resources follows the rest. */
 const MAX_ASKED_LEVELS = 8;
 
-/** Of how many keys on one pass over the tenant's resources is cheaper than asking about each. */
+/** From this number of keys on, one pass over the tenant's resources is cheaper than looking up each. */
 export async function keysWorthAScan(database: Database): Promise<number> {
   return Math.max(MIN_KEYS_WORTH_A_SCAN, SHARE_WORTH_A_SCAN * (await estimatedResources(database)));
 }
@@ -28,21 +28,21 @@ export async function keysWorthAScan(database: Database): Promise<number> {
 export interface Loading {
   readonly database: Database;
   readonly scope: Scope;
-  /** Of the resources that are asked for. */
+  /** Definition of the requested resources. */
   readonly schemaDefinitionId: string;
   readonly cascade: boolean;
-  /** What is loaded is added here, as readers see it. References that decide nothing are left out. */
+  /** Loaded resources are added here, as readers see them. References that cannot affect the decision are left out. */
   readonly linked: LinkedResources;
   readonly charge: ChargeMemory;
-  /** Awaited every few thousand resources; what it throws ends the loading. */
+  /** Awaited every few thousand resources; an error that it throws ends the loading. */
   readonly progress: () => Promise<void>;
 }
 
 /**
- * Loads what a delete of some resources has to know: who refers to them; with cascade also who refers to those, transitively.
- * Without cascade, of the many outside that refer to one target only `MAX_NAMED_REFERRERS` are kept.
- * @param loading all resources that are asked for have their numbers already.
- * @returns 1 for each of these that is there.
+ * Loads the resources that a delete needs to know: the referrers of the targets; with cascade also the referrers of those, transitively.
+ * Without cascade, of the many outside resources that refer to one target only `MAX_NAMED_REFERRERS` are kept.
+ * @param loading all requested resources have their numbers already.
+ * @returns 1 for each requested resource that exists.
  */
 export async function loadListed(loading: Loading): Promise<Uint8Array> {
   const present = new Uint8Array(loading.linked.size);
@@ -63,8 +63,8 @@ export async function loadListed(loading: Loading): Promise<Uint8Array> {
 }
 
 /**
- * The same for all resources of a schema definition. Only those get a number that others refer to, or that refer to others of
- * these: the rest, usually almost all, takes no memory.
+ * The same for all resources of a schema definition. Only resources with a reference to or from another one of them get a
+ * number: the rest, usually almost all, take no memory.
  * @returns how many resources the schema definition has.
  */
 export function loadAll(loading: Loading): Promise<number> {
@@ -77,7 +77,7 @@ function* slicesOf({ keys }: LinkedResources, from: number, to: number): Generat
   }
 }
 
-/** Pages of what refers to any of these keys, with which of them. */
+/** Pages of the resources that refer to any of these keys, with the keys that they refer to. */
 async function* referrersOf(
   { database, progress }: Loading,
   some: readonly ResourceKey[],
@@ -91,7 +91,7 @@ async function* referrersOf(
   }
 }
 
-/** Adds who refers to the first `asked` resources; of those outside, the lowest few for each. */
+/** Adds the referrers of the first `asked` resources; of those outside, the lowest few for each. */
 async function askForReferrers(loading: Loading, asked: number): Promise<void> {
   const { linked } = loading;
   for (const some of slicesOf(linked, 0, asked)) {
@@ -119,12 +119,12 @@ function addLowest(outsiders: Map<ResourceKey, ResourceKey[]>, target: ResourceK
 }
 
 /**
- * Adds who refers to what is known, and who refers to those, until nothing is added.
- * @returns false where one pass over everything is the cheaper way.
+ * Adds the referrers of the known resources, and their referrers, until nothing is added.
+ * @returns false if one pass over everything is cheaper.
  */
 async function followReferrers(loading: Loading, worthAScan: number): Promise<boolean> {
   const { linked } = loading;
-  // what one level adds has the numbers from there on
+  // the resources that one level adds have the numbers from there on
   let from = 0;
   for (let level = 0; from < linked.size; level++) {
     const to = linked.size;
@@ -142,9 +142,9 @@ async function followReferrers(loading: Loading, worthAScan: number): Promise<bo
 }
 
 /**
- * Adds what matters of all the tenant's resources, in one pass over them; in some more with cascade, where a schema definition
- * is found to matter after its referrers have come by.
- * @param present the first ones are asked for, and marked here where they are there; null: all of the schema definition are.
+ * Adds the relevant ones of all the tenant's resources, in one pass over them; in several passes with cascade, if a schema definition
+ * turns out to be relevant after resources that refer to it were read.
+ * @param present the first ones are requested, and marked here if they exist; null: all of the schema definition are requested.
  * @returns how many resources the schema definition has.
  */
 async function scan(loading: Loading, present: Uint8Array | null): Promise<number> {
@@ -169,15 +169,15 @@ const schemaOf = (key: ResourceKey): string => parseResourceKey(key).schemaDefin
 
 function markPresent({ keys }: LinkedResources, present: Uint8Array, key: ResourceKey): void {
   const number = keys.find(key);
-  // what is not asked for has no place there
+  // only requested resources have a position there
   if (number >= 0 && number < present.length) present[number] = 1;
 }
 
-/** Takes all references to what may be deleted. */
+/** Collects all references to resources that may be deleted. */
 class PlainPass {
   readonly #linked: LinkedResources;
   readonly #mayBeAsked: (key: ResourceKey) => boolean;
-  /** Referrers from outside that are kept, of each number. */
+  /** Number of outside referrers that are kept, for each resource. */
   readonly #outsiders: NumberList;
 
   constructor({ linked, schemaDefinitionId, charge }: Loading, present: Uint8Array | null) {
@@ -213,11 +213,11 @@ class PlainPass {
   }
 }
 
-/** Takes all references to schema definitions whose resources may be deleted: the one asked for, and those that refer to such. */
+/** Collects all references to schema definitions whose resources may be deleted: the requested one, and those that refer to such a definition. */
 class CascadePass {
   readonly #linked: LinkedResources;
   readonly #schemas: Set<string>;
-  /** Schema definitions that did not seem to matter when something that refers to them came by. */
+  /** Schema definitions that did not seem relevant when a resource that refers to them was read. */
   readonly #leftOut = new Set<string>();
 
   constructor({ linked, schemaDefinitionId }: Loading) {

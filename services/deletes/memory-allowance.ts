@@ -1,9 +1,9 @@
 import { DroverError } from '../../domain/errors.ts';
 
-/** What is to be held in memory does not fit into what is allowed. */
+/** More memory is needed than is allowed. */
 export class MemoryExceededError extends DroverError {
   override readonly name = 'MemoryExceededError';
-  /** Whether others hold some of it now: later there may be more. */
+  /** Whether other work holds some of it now: later there may be more. */
   readonly isShared: boolean;
 
   constructor(limit: number, isShared: boolean) {
@@ -12,7 +12,7 @@ export class MemoryExceededError extends DroverError {
   }
 }
 
-/** Memory of this process that some kind of work may hold at once, in bytes, whoever does it. */
+/** Memory of this process that some kind of work may hold at once, in bytes, over all callers. */
 export class MemoryAllowance {
   /** In bytes. */
   readonly limit: number;
@@ -27,8 +27,8 @@ export class MemoryAllowance {
   }
 
   /**
-   * Does some work, which says what memory it is about to take, or has given back (negative): `charge`.
-   * What it holds in the end is given back. @throws MemoryExceededError, through `charge`.
+   * Runs some work, which reports the memory that it is about to take, or has released (negative), by `charge`.
+   * The memory that it holds in the end is released. @throws MemoryExceededError, through `charge`.
    */
   async lend<T>(work: (charge: (bytes: number) => void) => Promise<T>): Promise<T> {
     let own = 0;

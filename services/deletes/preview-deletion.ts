@@ -19,14 +19,14 @@ const TOO_LATE = `the dry run takes longer than ${MAX_DRY_RUN_MS / 1000} s: ask 
 /** Ids of a `deleteAll` that are read at a time. */
 const IDS_AT_ONCE = 2_000;
 
-/** What a delete would do: the answer to `dryRun`. */
+/** The effects that a delete would have: the answer to `dryRun`. */
 export interface DeletionPreview {
-  /** Resources that would go by schema definition, the one that is asked for first. */
+  /** Resources that would be deleted by schema definition, the requested one first. */
   readonly deletions: readonly SchemaDeletions[];
   readonly totalDeletions: number;
-  /** Ids asked for that would stay because of what refers to them; each id once. */
+  /** Requested ids that would stay because of their referrers; each id once. */
   readonly skipped: number;
-  /** Ids asked for that are not there; each id once. */
+  /** Requested ids that do not exist; each id once. */
   readonly notFound: number;
 }
 
@@ -43,9 +43,9 @@ export interface DeletionRequest {
 }
 
 /**
- * Decides a delete on what is stored now, as the real run does, and touches nothing.
+ * Decides a delete on the stored resources, as the real run does, and changes nothing.
  * @param deadline in ms since 1970.
- * @throws DroverError `preview_timeout` past the deadline; MemoryExceededError where the references around what is asked for take too much.
+ * @throws DroverError `preview_timeout` after the deadline; MemoryExceededError if the references around the requested resources take too much.
  */
 export async function previewDeletion(
   { database, planningMemory }: { readonly database: Database; readonly planningMemory: MemoryAllowance },
@@ -84,7 +84,7 @@ async function decide(loading: Loading, request: DeletionRequest): Promise<Delet
     if (isDeleted(decision, number)) counts.set(schema, (counts.get(schema) ?? 0) + 1);
     else skipped += isTarget;
   }
-  // most of these are linked to nothing, and have no number
+  // most of these have no references, and no number
   if (present === null) counts.set(schemaDefinitionId, all - skipped);
   const names = await schemaNamesOf(database, keys.groups);
   const deletions = [...counts].flatMap(([id, count]) =>
@@ -98,7 +98,7 @@ async function decide(loading: Loading, request: DeletionRequest): Promise<Delet
   };
 }
 
-/** Numbers what is asked for. @returns false where that is too much to be worth it. */
+/** Numbers the requested resources. @returns false if there are so many that another way is cheaper. */
 async function list(
   { database, scope, schemaDefinitionId, linked: { keys }, progress }: Loading,
   { externalIds, deleteAll }: DeletionRequest,

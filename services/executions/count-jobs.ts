@@ -4,14 +4,14 @@ import type { Termination } from '../../store/batches/terminations.ts';
 import { outcomeChunks } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
-/** The jobs of a batch as they are stored with it; counted from its outcomes where an earlier version has begun it. */
+/** The jobs of a batch as stored with it; counted from its outcomes if an earlier version has begun it. */
 export async function countJobs(database: Database, batch: Termination): Promise<JobCounts> {
   return storedJobs(batch) ?? countStoredOutcomes(database, batch);
 }
 
 /** Counts all jobs of a batch by its outcomes. */
 export async function countStoredOutcomes(database: Database, batch: Termination): Promise<JobCounts> {
-  // of one item each, and finished: the stored result has them counted
+  // jobs of one item each, and the batch is finished: the stored result has their counts
   if (batch.options.invocationsPerBatchJob === 1 && batch.result !== undefined) {
     const { succeeded, skipped, failed, expired, cancelled } = batch.result.counts;
     return { completed: succeeded + skipped, failed: failed + expired + cancelled };

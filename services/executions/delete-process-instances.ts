@@ -10,7 +10,7 @@ import { type Reach, selectedAt, selectRunning } from './select-executions.ts';
 /** Pages that are written in one command. */
 const PAGES_AT_ONCE = 10;
 
-/** How terminations run; from the configuration. */
+/** How terminations run, from the configuration. */
 interface DeletionSettings {
   readonly invocationsPerBatchJob: number;
   readonly batchJobsPerSeed: number;
@@ -20,8 +20,8 @@ interface DeletionSettings {
 /**
  * Accepts a deletion of process instances as a batch: one item for each distinct id of those given and those that the query
  * selects now. The query's answer is written away as it streams in, so memory does not grow with it (see `selectedAt`).
- * @param scope whose batch it is. @param reach which executions it may end.
- * @throws CamundaFault where nothing is selected, more than can be accepted, or the query cannot be translated.
+ * @param scope the owner of the batch. @param reach the executions that it may end.
+ * @throws CamundaFault if nothing is selected, or more than can be accepted, or if the query cannot be translated.
  */
 export async function deleteProcessInstances(
   parts: AcceptParts,
@@ -51,7 +51,7 @@ export async function deleteProcessInstances(
   });
 }
 
-/** Distinct ids: those given, then those of the executions that the query selects and no given id stands for. */
+/** Distinct ids: the given ones, then those of the executions that the query selects and that no given id names. */
 async function selectIds(
   parts: AcceptParts,
   reach: Reach,
@@ -69,7 +69,7 @@ async function selectIds(
   })();
 }
 
-/** Runs of full pages, as the numbers of pages follow from their size. */
+/** Sequences of full pages, because the numbers of pages follow from their size. */
 async function* inPages(ids: AsyncIterable<string>): AsyncGenerator<readonly NewItem[], void> {
   let items: NewItem[] = [];
   for await (const externalId of ids) {

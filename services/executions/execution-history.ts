@@ -8,7 +8,7 @@ const { EventType, HistoryEventFilterType } = proto.temporal.api.enums.v1;
 /** Events read at a time, from the end on. */
 const PAGE_SIZE = 100;
 
-/** gRPC status codes of a long poll that nothing came of. */
+/** gRPC status codes of a long poll that ended without a result. */
 const DEADLINE_EXCEEDED = 4;
 const CANCELLED = 1;
 
@@ -17,20 +17,20 @@ export interface Run {
   readonly runId: string;
 }
 
-/** Who a batch is in the histories of executions that it ends: the proof, durable with the effect, that it was this batch. */
+/** Identity of a batch in the histories of executions that it ends: the proof, durable with the effect, that this batch ended them. */
 export const identityOf = (batchId: string): string => `drover/batch-${batchId}`;
 
 const IS_OURS = /^drover\/batch-/;
 
-/** How an execution came to its end from outside. */
+/** How an execution was ended from outside. */
 export interface ExternalEnd {
   readonly reason: string | null;
   readonly identity: string;
 }
 
 /**
- * The termination of an execution, or the request to cancel it that it followed; null where it ended by itself. One that has
- * cleaned up and completed after Drover asked it to cancel was ended from outside; after another client asked, it was not.
+ * The termination of an execution, or the cancellation request that it followed; null if it ended by itself. An execution that
+ * cleaned up and completed after a cancellation request of Drover was ended from outside; after another client's request, it was not.
  */
 export async function readExternalEnd(client: Client, execution: DescribedExecution): Promise<ExternalEnd | null> {
   if (execution.status === 'TERMINATED') {
@@ -79,14 +79,14 @@ export async function wasEndedBy(
   return false;
 }
 
-/** The child that a failure comes from, however deep it is wrapped. */
+/** The child in which a failure originated, however deep it is wrapped. */
 function failedChild(failure: temporal.api.failure.v1.IFailure | null | undefined): Run | null {
   if (!failure) return null;
   const { workflowId, runId } = failure.childWorkflowExecutionFailureInfo?.workflowExecution ?? {};
   return workflowId && runId ? { workflowId, runId } : failedChild(failure.cause);
 }
 
-/** Events of a run, the last one first; none where the history is gone. */
+/** Events of a run, the last one first; none if the history is deleted. */
 async function* eventsFromEnd(client: Client, run: Run, pageSize: number): AsyncGenerator<HistoryEvent, void> {
   let nextPageToken: Uint8Array | undefined;
   do {

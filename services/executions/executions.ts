@@ -4,8 +4,8 @@ import type { AttributeType } from '../../domain/executions/variable-condition.t
 import type { AttributeValue, ExecutionView } from '../../domain/executions/visibility-condition.ts';
 
 /**
- * Workflow executions as Temporal's API tells of them, read raw: memos and inputs of other people's workflows may be in an
- * encoding that only they can read, so nothing but names, times and search attributes is decoded.
+ * Workflow executions as Temporal's API returns them, read raw: memos and inputs of other programs' workflows may be in an
+ * encoding that only those programs can read, so only names, times and search attributes are decoded.
  */
 
 type ExecutionInfo = temporal.api.workflow.v1.IWorkflowExecutionInfo;
@@ -13,27 +13,27 @@ type ExecutionReference = temporal.api.common.v1.IWorkflowExecution;
 
 const { WorkflowExecutionStatus, IndexedValueType, ParentClosePolicy } = proto.temporal.api.enums.v1;
 
-/** gRPC status codes of an execution that is not there: no such id, or no id at all. */
+/** gRPC status codes of an execution that does not exist: no such id, or an invalid id. */
 export const NOT_FOUND = 5;
 const INVALID_ARGUMENT = 3;
 
-/** One execution, described: unlike what visibility says, this is true now. */
+/** One execution, described: unlike visibility, this is up to date. */
 export interface DescribedExecution extends ExecutionView {
   /** First run of the chain that retries, cron and continue-as-new make. */
   readonly firstRunId: string;
   readonly cancelRequested: boolean;
-  /** Children that run, as the execution itself knows them. */
+  /** Running children, as the execution itself knows them. */
   readonly children: readonly ChildExecution[];
 }
 
 interface ChildExecution {
   readonly workflowId: string;
   readonly runId: string;
-  /** `TERMINATE`, `REQUEST_CANCEL` or `ABANDON`: what its parent's end does to it. */
+  /** `TERMINATE`, `REQUEST_CANCEL` or `ABANDON`: what happens to it when its parent ends. */
   readonly parentClosePolicy: string;
 }
 
-/** Describes a run, or without `runId` the latest one; null where there is none. */
+/** Describes a run, or without `runId` the latest one; null if there is none. */
 export async function describeExecution(
   client: Client,
   workflowId: string,
@@ -61,7 +61,7 @@ export async function describeExecution(
 
 function toChild(child: temporal.api.workflow.v1.IPendingChildExecutionInfo): ChildExecution[] {
   const { workflowId, runId, parentClosePolicy } = child;
-  // Without a run it has been asked for and not begun.
+  // Without a run the child was requested and has not begun.
   if (!workflowId || !runId) return [];
   const policy = (ParentClosePolicy[parentClosePolicy ?? 0] ?? '').replace('PARENT_CLOSE_POLICY_', '');
   return [{ workflowId, runId, parentClosePolicy: policy }];
@@ -72,10 +72,10 @@ export function hasStatus(error: unknown, ...codes: number[]): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' && codes.includes(error.code);
 }
 
-/** Whether an id looks like one that Temporal gives to a run. */
+/** Whether an id has the form of a run id. */
 export const isRunId = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
 
-/** What visibility or a description says of one execution. */
+/** The properties of one execution from visibility or a description. */
 export function toView(info: ExecutionInfo): ExecutionView {
   return {
     ...toReference(info.execution),
@@ -96,7 +96,7 @@ const toReference = (execution: ExecutionReference | null | undefined): { workfl
   runId: execution?.runId ?? '',
 });
 
-/** A time of Temporal's, cut to milliseconds. */
+/** A time of Temporal, truncated to milliseconds. */
 function toDate(time: { seconds?: unknown; nanos?: number | null } | null | undefined): Date | null {
   return time ? new Date(Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1_000_000)) : null;
 }

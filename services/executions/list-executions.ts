@@ -17,15 +17,15 @@ import { type DescribedExecution, describeExecution, isRunId, toView } from './e
 /** Executions of one page of a list; Temporal's own limit. */
 const PAGE_SIZE = 1000;
 
-/** Time that one page is given, in ms: a long list takes as long as it takes, an unavailable server does not. */
+/** Timeout of one page, in ms: a long list may take any time, an unavailable server may not. */
 const PAGE_TIMEOUT_MS = 4_000;
 
-/** Parents asked about at a time. */
+/** Number of parents that are looked up at a time. */
 const PARENTS_PER_QUERY = 200;
 
 /**
- * Streams the executions that a condition holds for, newest first, a page at a time in bounded memory. Pages may be empty.
- * As true as visibility is: an execution started a moment ago may not be there yet, one that ended may still be.
+ * Streams the executions for which a condition holds, newest first, a page at a time in bounded memory. Pages may be empty.
+ * As accurate as visibility: an execution that started a moment ago may be missing, one that ended may still be listed.
  */
 export async function* listExecutions(
   client: Client,
@@ -53,7 +53,7 @@ export async function* listExecutions(
   } while (nextPageToken && nextPageToken.length > 0);
 }
 
-/** How many executions a condition holds for; asks for a number where the server can know it, else counts a list. */
+/** How many executions a condition holds for: the server's count if the server can evaluate the condition, else the length of a list. */
 export async function countExecutions(client: Client, condition: Condition): Promise<number> {
   const { query, exact } = renderVisibility(condition);
   if (exact) {
@@ -70,7 +70,7 @@ export async function countExecutions(client: Client, condition: Condition): Pro
   return count;
 }
 
-/** Finds which of some executions have a child that runs. */
+/** Finds which of some executions have a running child. */
 async function withLeaves(client: Client, views: readonly ExecutionView[]): Promise<ExecutionView[]> {
   const parents = new Set<string>();
   for (let at = 0; at < views.length; at += PARENTS_PER_QUERY) {
@@ -84,8 +84,8 @@ async function withLeaves(client: Client, views: readonly ExecutionView[]): Prom
 }
 
 /**
- * Finds an execution by workflow id (its latest run) or by run id; null where there is none. A run id is found once
- * visibility has it.
+ * Finds an execution by workflow id (its latest run) or by run id; null if there is none. A run id is found once
+ * visibility lists it.
  */
 export async function findExecution(client: Client, id: string): Promise<DescribedExecution | null> {
   const latest = id === '' ? null : await describeExecution(client, id);

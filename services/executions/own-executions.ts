@@ -1,11 +1,11 @@
 import { type Condition, type ExecutionView, holds } from '../../domain/executions/visibility-condition.ts';
 import { RECOVERY_WORKFLOW_TYPE, SWEEP_WORKFLOW_TYPE } from '../../workflows/messages.ts';
 
-/** Schedules and other workflows of the server itself; visibility leaves them out unless asked for. */
+/** Schedules and other workflows of the server itself; visibility leaves them out by default. */
 const SYSTEM_PREFIX = 'temporal-sys-';
 
 /**
- * What is not part of the machinery: the server leaves schedules out itself, and this the runs of recovery. Batches are
+ * Excludes Drover's own machinery: the server leaves schedules out itself, and this condition excludes the runs of recovery. Batches are
  * process instances like any other.
  */
 export const NOT_OWN: Condition = {

@@ -19,7 +19,7 @@ import { type DescribedExecution, describeExecution, readAttributeTypes } from '
 import { findExecution, listExecutions } from './list-executions.ts';
 import { isOwnOfDrover, NOT_OWN } from './own-executions.ts';
 
-/** Difference that the clocks of this machine and of Temporal may have, in ms. */
+/** Largest difference between the clocks of this machine and of Temporal, in ms. */
 export const CLOCK_SKEW_MS = 1_000;
 
 /** How long visibility may show a run that has ended beside the next one of its chain, in ms. */
@@ -28,11 +28,11 @@ const VISIBILITY_LAG_MS = 60_000;
 /** Executions that are checked side by side. */
 const LOOKED_AT_ONCE = 20;
 
-/** What a caller may reach: executions of a tenant, or with null all of the namespace. */
+/** The executions that a caller can access: those of a tenant, or with null all of the namespace. */
 export type Reach = Scope | null;
 
 /**
- * The running executions that a process instance query selects out of what the caller may reach.
+ * The running executions that a process instance query selects among those that the caller can access.
  * @throws CamundaFault naming a filter that cannot be translated.
  */
 export async function selectRunning(client: Client, reach: Reach, filter: ProcessInstanceFilter): Promise<Condition> {
@@ -51,23 +51,23 @@ function asksForVariables(filter: ProcessInstanceFilter): boolean {
   return filter.variables !== undefined || (filter.orQueries ?? []).some(asksForVariables);
 }
 
-/** An execution, by workflow id or run id, that is a process instance the caller may reach; whether it runs or not. */
+/** An execution, by workflow id or run id, that is a process instance and that the caller can access, whether or not it runs. */
 export async function findReachable(client: Client, reach: Reach, id: string): Promise<DescribedExecution | null> {
   const found = await findExecution(client, id);
   return found && !isOwnOfDrover(found) && holds(reachCondition(reach), found) ? found : null;
 }
 
 /**
- * The running executions that a condition holds for and that were there at a moment, each once, a page at a time. Pages may be
+ * The running executions for which a condition holds and that existed at a given time, each once, a page at a time. Pages may be
  * empty.
  *
- * Paging skips none of them. Visibility lists the latest start first, and a page goes on behind the last entry of the page
- * before: a place in that order, so that nothing moves when others end or start. Only a chain of runs does, from a page yet to
- * come to one that has been, when it goes on in its next run meanwhile (continue-as-new, retry, cron). So after a listing of
- * several pages, what has started since is listed too, until that is one page or nothing new.
+ * Paging skips none of them. Visibility lists the latest start first, and a page continues after the last entry of the page
+ * before: a position in that order, which does not move when other executions end or start. Only a chain of runs moves, from a later page
+ * to an earlier one, when it continues in its next run meanwhile (continue-as-new, retry, cron). So after a list of
+ * several pages, the executions that have started since are listed too, until they are one page or none is new.
  *
- * In the same way two runs of a chain may be listed, the later one first. Only what has started lately can be a later one, so
- * memory grows with the starts of a minute, not with what is selected.
+ * In the same way two runs of a chain may be listed, the later one first. Only an execution that has started lately can be a later run, so
+ * memory grows with the starts of a minute, not with the number of selected executions.
  */
 export async function* selectedAt(
   client: Client,
@@ -114,7 +114,7 @@ async function onlyThere(client: Client, executions: readonly ExecutionView[], a
   return there;
 }
 
-/** Whether an execution was there at a moment, be it as an earlier run of its chain. */
+/** Whether an execution existed at a given time, possibly as an earlier run of its chain. */
 export async function wasThere(client: Client, execution: ExecutionView, at: Date): Promise<boolean> {
   const latest = at.getTime() + CLOCK_SKEW_MS;
   if (execution.startTime.getTime() <= latest) return true;
@@ -122,6 +122,6 @@ export async function wasThere(client: Client, execution: ExecutionView, at: Dat
   const firstRunId = (await describeExecution(client, workflowId, runId))?.firstRunId ?? runId;
   if (firstRunId === runId) return false;
   const first = await describeExecution(client, workflowId, firstRunId);
-  // Older than the namespace keeps histories: it was there.
+  // Older than the namespace keeps histories: it existed.
   return first === null || first.startTime.getTime() <= latest;
 }

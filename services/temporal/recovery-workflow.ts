@@ -13,8 +13,8 @@ import {
 const OPERATION = 'recovery';
 
 /**
- * Makes sure that the recovery workflow of a task queue runs: starts it unless it does, also after it was terminated or deleted.
- * Of many callers one starts it. It takes what the start of a batch takes, so it shows whether batches can be started.
+ * Ensures that the recovery workflow of a task queue runs: starts it if it does not run, also after it was terminated or deleted.
+ * If several callers try, one starts it. It needs the same as the start of a batch, so it shows whether batches can be started.
  */
 export async function ensureRecovery(client: Client, taskQueue: string): Promise<void> {
   const input: RecoveryInput = {};
@@ -37,7 +37,7 @@ export async function ensureRecovery(client: Client, taskQueue: string): Promise
   });
 }
 
-/** Removes the schedule that earlier versions ran recovery by. Safe to repeat. @returns whether there was one. */
+/** Removes the schedule by which earlier versions ran recovery. Safe to repeat. @returns whether there was one. */
 export async function removeSweepSchedule(client: Client, taskQueue: string): Promise<boolean> {
   try {
     await client.schedule.getHandle(sweepScheduleId(taskQueue)).delete();

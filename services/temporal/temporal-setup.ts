@@ -3,7 +3,7 @@ import proto from '@temporalio/proto';
 import { SEARCH_ATTRIBUTES } from '../../domain/batch/search-attributes.ts';
 import { hasStatus, NOT_FOUND } from '../executions/executions.ts';
 
-/** What Drover needs in a Temporal that others run: a namespace, and the search attributes that a batch is started with. */
+/** The parts that Drover needs in a Temporal operated by others: a namespace, and the search attributes of batches. */
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 const KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
@@ -18,9 +18,9 @@ const UNAUTHENTICATED = 16;
 const RETENTION_SECONDS = 7 * 24 * 60 * 60;
 
 /**
- * What is missing, or of another kind than it has to be, in words for an operator; empty where all is there. What the account may
- * not ask about counts as there: a start that is refused says more.
- * @throws where Temporal cannot be reached.
+ * The parts that are missing, or of another type than required, in words for an operator; empty if nothing is missing. Parts that the account may
+ * not read count as present: a refused start says more.
+ * @throws if Temporal cannot be reached.
  */
 export async function missingSetup(client: Client): Promise<string[]> {
   const { namespace } = client.options;
@@ -52,7 +52,7 @@ async function readTypes(client: Client): Promise<Map<string, number> | null> {
   }
 }
 
-/** Creates the namespace, unless it is there. @returns whether this call has created it. */
+/** Creates the namespace if it does not exist. @returns whether this call has created it. */
 export async function createNamespace(client: Client): Promise<boolean> {
   const { namespace } = client.options;
   try {
