@@ -22,7 +22,7 @@ import {
   removeIntents,
   removeOrphans,
   removePlaceholders,
-  settleDefinitions,
+  repairDefinitions,
   settleMarks,
 } from './recovery/leftovers.ts';
 import { expireBatches, PurgeDeleted } from './recovery/purge-deleted.ts';
@@ -40,7 +40,7 @@ const jobs = (): readonly RecoveryJob[] => [
   startUnstarted,
   deliverRequests,
   new FinishLost(),
-  settleDefinitions,
+  repairDefinitions,
   checkWaits,
   expireBatches,
   new PurgeDeleted(),

@@ -32,26 +32,26 @@ const schema = z.object({
   TEMPORAL_TASK_QUEUE: z.string().default('drover'),
   /** Where `npm start` keeps the data of the embedded servers. */
   DROVER_DATA_DIR: z.string().default('.drover'),
-  /** Resources carried out by one activity; absent: chosen by the size of the batch. 1 = strictly one activity a resource. */
+  /** Resources that one activity applies; absent: chosen by the size of the batch. 1 = strictly one activity a resource. */
   RESOURCES_PER_ACTIVITY: positiveInteger.optional(),
   /**
-   * Activities of one worker that write resources side by side: enough to fill the waits for MongoDB. More only stand in each
-   * other's way, and in that of status queries, which the same thread answers.
+   * Activities of one worker that write resources at a time: enough to use the time of waiting for MongoDB. More would only delay each
+   * other, and status queries, which the same thread answers.
    */
   WRITERS_PER_WORKER: positiveInteger.default(3),
   /**
-   * What a worker takes from the task queue. Where workers of either kind run, those of workflows answer status queries from a
-   * thread that nobody writes resources in.
+   * The tasks that a worker takes from the task queue. If there are workers of both kinds, those of workflows answer status queries from a
+   * thread that writes no resources.
    */
   WORKER_TASKS: z.enum(['all', 'workflows', 'activities']).default('all'),
   /**
-   * What an activity on some items is given, in seconds. The items of a worker that died go on after that time; what MongoDB does
-   * not answer within a third of it is tried again.
+   * Time limit of an activity that applies items, in seconds. The items of a worker that died continue after that time; a command that MongoDB does
+   * not answer within a third of it is repeated.
    */
   ACTIVITY_TIMEOUT_SECONDS: z.coerce.number().int().min(4).max(600).default(20),
   /** Secret that bearer tokens are signed with (HS256). Neither this nor `JWKS_URL`: no tokens, and loopback only. */
   JWT_SECRET: z.string().optional(),
-  /** Where the public keys are that bearer tokens are signed with (RS256, PS256, ES256, EdDSA and alike). */
+  /** URL of the public keys with which bearer tokens are signed (RS256, PS256, ES256, EdDSA and similar). */
   JWKS_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
   /** The `iss` that a token must have; absent: any. */
   JWT_ISSUER: z.string().optional(),
@@ -59,21 +59,21 @@ const schema = z.object({
   JWT_AUDIENCE: z.string().optional(),
   /** Largest request body, in bytes. */
   BODY_LIMIT_BYTES: positiveInteger.default(16_777_216),
-  /** Bytes of request bodies that an API process holds at once, those being received included; what comes on top is a 429. */
+  /** Bytes of request bodies that an API process holds at a time, including those that are being received; beyond it the answer is 429. */
   MAX_BODY_BYTES_IN_FLIGHT: positiveInteger.default(134_217_728),
-  /** The part of them that one tenant may hold, and never more than is left free for others; what comes on top is a 429. */
+  /** The part of them that one tenant may hold, and never more than is left free for others; beyond it the answer is 429. */
   MAX_BODY_BYTES_PER_TENANT: positiveInteger.default(67_108_864),
-  /** Bytes a second that a body has to come with, over 5 s; what comes more slowly is a 408. 0: no least. */
+  /** Bytes a second in which a body has to arrive, over 5 s; a slower body is a 408. 0: no minimum. */
   MIN_BODY_BYTES_PER_SECOND: z.coerce.number().int().min(0).default(4_096),
-  /** Requests of one tenant that an API process answers at once; what comes on top is a 429. */
+  /** Requests of one tenant that an API process answers at a time; beyond it the answer is 429. */
   MAX_REQUESTS_PER_TENANT: positiveInteger.default(1_000),
-  /** Event streams of one tenant that an API process keeps open at once, beside its requests; what comes on top is a 429. */
+  /** Event streams of one tenant that an API process keeps open at a time, beside its requests; beyond it the answer is 429. */
   MAX_EVENT_STREAMS_PER_TENANT: positiveInteger.default(1_000),
-  /** Connections that an API process keeps open at once; what comes on top is closed at once. */
+  /** Connections that an API process keeps open at a time; further ones are closed at once. */
   MAX_CONNECTIONS: positiveInteger.default(5_000),
-  /** Token that `/metrics` asks for; absent: none. */
+  /** Token that `/metrics` requires; absent: none. */
   METRICS_TOKEN: z.string().optional(),
-  /** Address that a worker shows its metrics at, for example `127.0.0.1:9464`; absent: it shows none. */
+  /** Address on which a worker serves its metrics, for example `127.0.0.1:9464`; absent: it serves none. */
   WORKER_METRICS_ADDRESS: z
     .string()
     .regex(
@@ -82,11 +82,11 @@ const schema = z.object({
     )
     .optional(),
   /**
-   * Memory that deciding deletes, dry runs included, may take in one process at once, in bytes: some 150 for each resource to be
-   * deleted that refers to another such, or that others refer to, and 12 for each of these references.
+   * Memory that deciding deletes, dry runs included, may take in one process at a time, in bytes: some 150 for each resource to
+   * delete that has references to or from other ones, and 12 for each of these references.
    */
   DELETION_MEMORY_BYTES: positiveInteger.default(1_073_741_824),
-  /** Seconds that a caller is given to send its request, with its body. */
+  /** Seconds in which a caller has to send its request, with its body. */
   REQUEST_TIMEOUT_SECONDS: positiveInteger.default(60),
   /** Days that a finished batch is kept; 0 keeps it for ever. */
   BATCH_RETENTION_DAYS: z.coerce.number().int().min(0).default(30),
@@ -94,10 +94,10 @@ const schema = z.object({
   CAMUNDA_INVOCATIONS_PER_BATCH_JOB: positiveInteger.default(1),
   /** Camunda façade: activities (jobs) that a deletion of process instances plans at a time. */
   CAMUNDA_BATCH_JOBS_PER_SEED: positiveInteger.default(100),
-  /** Camunda façade: seconds that an execution which was asked to cancel has before it is terminated. */
+  /** Camunda façade: seconds that an execution has to end after a cancellation request; then it is terminated. */
   CAMUNDA_TERMINATION_GRACE_SECONDS: z.coerce.number().int().min(0).default(10),
   /**
-   * Keys that what goes through Temporal is encrypted with: 32 bytes each, base64, separated by commas. The first one encrypts, all
+   * Keys with which payloads in Temporal are encrypted: 32 bytes each, base64, separated by commas. The first one encrypts, all
    * decrypt; absent: nothing is encrypted.
    */
   DROVER_PAYLOAD_KEY: z.string().transform(readKeys).optional(),
@@ -105,21 +105,21 @@ const schema = z.object({
 });
 
 export type Config = z.infer<typeof schema> & {
-  /** TLS, API key and headers of the connection to Temporal, by the variables and profiles that its SDK names. */
+  /** TLS, API key and headers of the connection to Temporal, by the variables and profiles that its SDK defines. */
   readonly temporalConnection: TemporalEnvironment['connection'];
 };
 
-/** Every variable that is read: ours, those that Temporal's SDK names, and the folder of `npm start`'s cache. */
+/** Every variable that is read: those of Drover, those that Temporal's SDK defines, and the folder of `npm start`'s cache. */
 export const VARIABLES: readonly string[] = [...Object.keys(schema.shape), ...TEMPORAL_VARIABLES, 'DROVER_CACHE_DIR'];
 
-/** Thrown when the environment does not fit; the message names each variable on one line. */
+/** Thrown if a variable is invalid; the message names each variable on one line. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
 /**
  * Reads the configuration.
- * @throws ConfigError naming every variable that does not fit, or a server address that production needs.
+ * @throws ConfigError naming every invalid variable, or a server address that production needs.
  */
 export function loadConfig(environment: Record<string, string | undefined> = process.env): Config {
   const present = Object.fromEntries(
@@ -128,7 +128,7 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
   const temporal = temporalEnvironment(present);
   const parsed = schema.safeParse({
     ...present,
-    // a profile has both, and a variable goes before a profile
+    // a profile has both, and a variable overrides a profile
     ...(temporal.address !== undefined && { TEMPORAL_ADDRESS: temporal.address }),
     ...(temporal.namespace !== undefined && { TEMPORAL_NAMESPACE: temporal.namespace }),
   });
@@ -154,7 +154,7 @@ function temporalEnvironment(present: Record<string, string | undefined>): Tempo
   }
 }
 
-/** Most items that are planned at a time: their indexes go through Temporal, which takes 2 MB at once. */
+/** Most items that are planned at a time: their indexes go through Temporal, which accepts 2 MB at once. */
 const MAX_ITEMS_PER_SEED = 100_000;
 
 function checkSeeds({ CAMUNDA_INVOCATIONS_PER_BATCH_JOB: items, CAMUNDA_BATCH_JOBS_PER_SEED: jobs }: Config): void {
@@ -164,7 +164,7 @@ function checkSeeds({ CAMUNDA_INVOCATIONS_PER_BATCH_JOB: items, CAMUNDA_BATCH_JO
   );
 }
 
-/** A body of the largest size that is accepted at all has to fit into what its tenant may hold while nobody else sends. */
+/** A body of the largest accepted size has to fit into the share of its tenant while no other tenant sends. */
 function checkBodyLimits(config: Config): void {
   const { BODY_LIMIT_BYTES: limit, MAX_BODY_BYTES_IN_FLIGHT: all, MAX_BODY_BYTES_PER_TENANT: share } = config;
   if (limit > share) throw new ConfigError('MAX_BODY_BYTES_PER_TENANT must be at least BODY_LIMIT_BYTES');
@@ -174,17 +174,17 @@ function checkBodyLimits(config: Config): void {
 /** Shortest secret for HS256, in bytes: as long as its hash (RFC 7518, section 3.2). */
 const MIN_SECRET_BYTES = 32;
 
-/** A secret of fewer different bytes is no random one: 32 random hexadecimal digits hardly ever have so few. */
+/** A secret of fewer different bytes is not random: 32 random hexadecimal digits hardly ever have so few. */
 const MIN_DIFFERENT_BYTES = 8;
 
-/** Whether the secret is shorter than HS256 needs to withstand guessing, or plainly made by hand. */
+/** Whether the secret is too short for HS256, or obviously not random. */
 export function isWeakSecret({ JWT_SECRET: secret }: Pick<Config, 'JWT_SECRET'>): boolean {
   if (secret === undefined) return false;
   const bytes = Buffer.from(secret);
   return bytes.byteLength < MIN_SECRET_BYTES || new Set(bytes).size < MIN_DIFFERENT_BYTES;
 }
 
-/** What a secret must be where others than this machine may try to guess it. */
+/** The requirement for a secret if callers on other machines may try to guess it. */
 export const STRONG_SECRET = `must have at least ${MIN_SECRET_BYTES} bytes, ${MIN_DIFFERENT_BYTES} of them different`;
 
 function checkTokens(config: Config): void {

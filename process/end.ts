@@ -5,7 +5,7 @@ const MAX_DRAIN_MS = 40_000;
 
 /**
  * Ends this process in order: on SIGINT and SIGTERM with exit code 0, and with 1 on an uncaught error, rejections
- * included. What such an error has left undone is not known, so nothing new is taken on; what runs is drained.
+ * included. After such an error the state of the process is unknown, so it accepts no new work, and finishes what runs.
  * @param stop drains; called once.
  */
 export function endInOrder(logger: Logger, name: string, stop: () => Promise<void>): void {
@@ -31,8 +31,8 @@ export function endInOrder(logger: Logger, name: string, stop: () => Promise<voi
 }
 
 /**
- * Logs every uncaught error, and calls `end` at the first one. The process ends with exit code 1 at last, also where
- * `end` does not come about.
+ * Logs every uncaught error, and calls `end` at the first one. The process ends with exit code 1 in any case, even if
+ * `end` does not return.
  */
 export function onUncaughtError(logger: Logger, end: () => void): void {
   let isEnding = false;

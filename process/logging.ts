@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 
 /** Most characters of an error's message that are logged. */
 const MAX_MESSAGE = 1_000;
-/** Most errors behind an error that are logged. */
+/** Largest number of causes of an error that are logged. */
 const MAX_CAUSES = 3;
 
 interface LoggedError {
@@ -15,8 +15,8 @@ interface LoggedError {
 }
 
 /**
- * The log of a process: JSON, a line an event. Of errors it has name, message, code and place: what else hangs on them (a
- * command of MongoDB with its documents, the metadata of a call) is somebody's data.
+ * The log of a process: JSON, one line for each event. Of errors it contains name, message, code and place; other fields of an error (a
+ * command of MongoDB with its documents, the metadata of a call) may be data of callers.
  */
 export function createLogger(
   config: Pick<Config, 'LOG_LEVEL'>,
@@ -41,12 +41,12 @@ function describeError(error: unknown, depth = 0): LoggedError {
   };
 }
 
-/** A parser quotes what it stumbles over. */
+/** A parser quotes the text that it fails on. */
 function messageOf(error: Error): string {
   return error instanceof SyntaxError ? 'what was to be parsed is malformed' : error.message.slice(0, MAX_MESSAGE);
 }
 
-/** The lines of a stack that name places; what comes before repeats the message. */
+/** The lines of a stack that name places; the lines before them repeat the message. */
 function framesOf(stack: string): string {
   return stack
     .split('\n')

@@ -3,23 +3,23 @@ import type { Payload, PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import type { Config } from './config.ts';
 
-// a module of its own form: Node finds no named exports in it
+// imported as a whole: Node finds no named exports in it
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 
 const CIPHER = 'aes-256-gcm';
 /** Length of the nonce and of the tag, in bytes (NIST SP 800-38D). */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** As Temporal's own samples call it; a codec server goes by it. */
+/** The name that Temporal's own samples use; codec servers rely on it. */
 const ENCODING = 'binary/encrypted';
 const KEY_ID = 'encryption-key-id';
 
-/** Name of a key, which tells nothing of it: the beginning of its hash. */
+/** Name of a key, which does not reveal the key: the beginning of its hash. */
 const keyId = (key: Uint8Array): string => createHash('sha256').update(key).digest('hex').slice(0, 16);
 
 /**
- * Encrypts what goes through Temporal with AES-256-GCM: inputs, results, signals, queries, memos, summaries and details. The first
- * key encrypts, all decrypt. What is not encrypted passes as it is, so that a key can be introduced while batches run.
+ * Encrypts payloads in Temporal with AES-256-GCM: inputs, results, signals, queries, memos, summaries and details. The first
+ * key encrypts, all decrypt. Unencrypted payloads pass unchanged, so that a key can be introduced while batches run.
  */
 export class EncryptionCodec implements PayloadCodec {
   readonly #keys: ReadonlyMap<string, Uint8Array>;
@@ -37,7 +37,7 @@ export class EncryptionCodec implements PayloadCodec {
     return payloads.map((payload) => this.#encrypt(payload));
   }
 
-  /** @throws where a payload was encrypted with a key that is not known, or was changed. */
+  /** @throws if a payload was encrypted with an unknown key, or was changed. */
   async decode(payloads: Payload[]): Promise<Payload[]> {
     return payloads.map((payload) => this.#decrypt(payload));
   }
@@ -74,7 +74,7 @@ export class EncryptionCodec implements PayloadCodec {
 
 const textOf = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString('utf8');
 
-/** How clients and workers convert data: encrypted where keys are configured. */
+/** How clients and workers convert data: encrypted if keys are configured. */
 export function dataConverter({ DROVER_PAYLOAD_KEY: keys }: Config) {
   return keys === undefined ? {} : { payloadCodecs: [new EncryptionCodec(keys)] };
 }

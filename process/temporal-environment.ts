@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 
-/** What Temporal's own environment configuration says of a connection. */
+/** The connection settings of Temporal's own environment configuration. */
 export interface TemporalEnvironment {
   readonly address?: string;
   readonly namespace?: string;
@@ -9,7 +9,7 @@ export interface TemporalEnvironment {
 }
 
 /**
- * Variables that the Temporal SDK names (beside those for address and namespace). `TEMPORAL_GRPC_META_*` are more of them, one for
+ * Variables that the Temporal SDK defines (beside those for address and namespace). There are also `TEMPORAL_GRPC_META_*`, one for
  * each header.
  */
 export const TEMPORAL_VARIABLES = [
@@ -29,9 +29,9 @@ export const TEMPORAL_VARIABLES = [
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads the environment as the Temporal SDK does, profiles of its configuration file included, and refuses what the SDK would pass
- * over to the harm of whoever configured it. Without an address or a profile that somebody has asked for, nothing counts: an
- * embedded server gets no key of another one.
+ * Reads the environment as the Temporal SDK does, profiles of its configuration file included, and refuses values that the SDK would silently ignore,
+ * to the disadvantage of the operator. Without a configured address or profile, nothing is used: an
+ * embedded server must not receive the key of another server.
  *
  * @param present the environment without empty variables: to the SDK an empty `TEMPORAL_TLS` means no TLS.
  * @throws Error in one line, naming the variable.
@@ -39,7 +39,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 export function readTemporalEnvironment(present: Variables): TemporalEnvironment {
   const { TEMPORAL_ADDRESS, TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE, TEMPORAL_TLS } = present;
   if (!TEMPORAL_ADDRESS && !TEMPORAL_PROFILE && !TEMPORAL_CONFIG_FILE) return { connection: {} };
-  // to the SDK whatever is not one of the first two means no TLS
+  // the SDK interprets any value except the first two as no TLS
   if (TEMPORAL_TLS !== undefined && !['true', '1', 'false', '0'].includes(TEMPORAL_TLS)) {
     throw new Error('TEMPORAL_TLS: must be true or false');
   }

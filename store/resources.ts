@@ -4,10 +4,10 @@ import type { Resource, ResourceKey } from '../domain/write/resource.ts';
 import type { Database } from './mongodb/database.ts';
 
 /**
- * What keeps the last command of an attempt that has ended from doing anything, however late it lands: whoever
- * takes over puts a new fence on each key that the attempt may still write, and decides only then (isolation of attempts:
+ * Prevents the last command of an ended attempt from having an effect, however late it lands: the attempt that
+ * takes over puts a new fence on each key that the earlier attempt may still write, and decides only then (isolation of attempts:
  * `docs/attempts.md`). An update names the fence that it was decided under; an insert finds its `_id` taken, by the resource or,
- * where there is none, by a placeholder that no reader sees.
+ * if there is none, by a placeholder that no reader sees.
  */
 export interface Fence {
   /** Names the attempt that took over. */
@@ -15,20 +15,20 @@ export interface Fence {
   at: Date;
 }
 
-/** What is in `hidden` of a placeholder: no group, so that nothing ever commits it. */
+/** Value of `hidden` in a placeholder: it names no group, so nothing ever commits it. */
 export const PLACEHOLDER = 'fence';
 
 /** A stored resource. `_id` is its identity, so the insert is the lock; `version` within one life (`id`) guards each update. */
 export interface ResourceDocument {
   _id: ResourceKey;
-  /** Public id, new for each life: a resource deleted and uploaded again is another one. */
+  /** Public id, new for each life: a resource that was deleted and uploaded again has another one. */
   id: string;
   scope: string;
   schemaDefinitionId: string;
   externalId: string;
   /** JSON text. */
   data: string;
-  /** Bytes of the text, so that nobody has to read it to know. Absent where an earlier version has written it. */
+  /** Size of the text in bytes, known without reading it. Absent if an earlier version has written it. */
   bytes?: number;
   /** Keys that the data refers to. */
   references: ResourceKey[];
@@ -37,11 +37,11 @@ export interface ResourceDocument {
   updatedAt: Date;
   /** Recent effects; an entry leaves only when its item's outcome is stored (invariant 2). */
   writes: WriteEntry[];
-  /** Uncommitted: the group that this resource appears with; not there for readers until the group is committed. */
+  /** Uncommitted: the group with which this resource appears; readers do not see it until the group is committed. */
   hidden?: string;
-  /** Put by whoever took over from an attempt that may still have a command under way. */
+  /** Put by an attempt that took over from one that may still have a command under way. */
   fence?: Fence;
-  /** The deletion mark: the delete that is about to remove it; gone for readers as soon as that group is committed. */
+  /** The deletion mark: the delete that is about to remove it; for readers it is gone as soon as that group is committed. */
   leaving?: { batchId: string; group: string };
 }
 

@@ -5,7 +5,7 @@ import { isDuplicateKey } from './mongodb/errors.ts';
 
 /** A secret that all processes of an installation share, made by the first of them that needs it. */
 export interface ServerKeyDocument {
-  /** What it is for. */
+  /** Its purpose. */
   _id: string;
   /** Base64. */
   key: string;
@@ -17,13 +17,13 @@ export const serverKeysIn = (database: Database): Collection<ServerKeyDocument> 
 
 const KEY_BYTES = 32;
 
-/** Times that a process reads the key at most: none, another's on its way to the majority, and then it is there. */
+/** How many times a process reads the key at most: there is none, another one is on its way to the majority, and then it is there. */
 const MAX_TRIES = 5;
 
 /**
- * The installation's key for a purpose. It is inserted once and never changed or removed: what was signed with it stays valid for
- * every process, whenever that starts. Of processes that need it at the same moment one inserts it, and all return that one: none
- * uses a key that it has not read from the majority, which a failover might take back.
+ * The installation's key for a purpose. It is inserted once and never changed or removed: a signature made with it stays valid for
+ * every process, whenever that starts. If several processes need it at the same moment, one inserts it, and all return that one: a process
+ * uses only a key that it has read from the majority, which no failover takes back.
  */
 export async function serverKey(database: Database, purpose: string): Promise<Buffer> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -34,7 +34,7 @@ export async function serverKey(database: Database, purpose: string): Promise<Bu
   throw new Error(`the server key for ${purpose} cannot be read back`);
 }
 
-/** Where there is one already, waits until the majority has it: an update without effect does. */
+/** If there is one already, waits until the majority has it: an update without effect does that. */
 async function insertOnce(database: Database, purpose: string, key: Buffer): Promise<void> {
   try {
     await serverKeysIn(database).updateOne(
@@ -43,7 +43,7 @@ async function insertOnce(database: Database, purpose: string, key: Buffer): Pro
       { upsert: true },
     );
   } catch (error) {
-    // of two upserts at the same moment one may be told so
+    // of two concurrent upserts one may report a duplicate key
     if (!isDuplicateKey(error)) throw error;
   }
 }

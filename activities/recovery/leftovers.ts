@@ -39,7 +39,7 @@ export const insertBound: RecoveryJob = {
 };
 
 /** What requests on schema definitions left half done. */
-export const settleDefinitions: RecoveryJob = {
+export const repairDefinitions: RecoveryJob = {
   name: 'definitions',
   everyMs: 15_000,
   run: async ({ context }) => {

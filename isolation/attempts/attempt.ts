@@ -3,13 +3,13 @@ import type { Client } from '@temporalio/client';
 import type { AttemptOfCommands } from '../../store/mongodb/command-time.ts';
 import { attemptName, sinceOf } from './attempt-names.ts';
 
-/** Part of an attempt's time that is kept in hand before Temporal gives it up: it decides nothing that late. */
+/** Share of an attempt's time at the end, before Temporal times it out, in which it decides nothing. */
 const MARGIN = 0.4;
-/** Part of it that is left when its last command is over, answered or not. */
+/** Share of it that is left when its last command is over, answered or not. */
 const COMMAND_MARGIN = 0.1;
 const COMMAND_SHARE = 0.35;
 
-/** Longest that one MongoDB command may take of an activity that Temporal gives up after a time, in ms. */
+/** Longest time of one MongoDB command of an activity with this time limit, in ms. */
 export const commandTimeoutMs = (activityTimeoutMs: number): number => activityTimeoutMs * COMMAND_SHARE;
 
 /** One attempt of an activity: its names, and until when it may write. */
@@ -18,7 +18,7 @@ export interface Attempt {
   readonly id: string;
   /** Names the activity, the same for all of its attempts. */
   readonly activity: string;
-  /** Names the execution of the workflow, and that by Temporal's id; the workflow, whatever executions it has had. */
+  /** Names the execution of the workflow; the execution by Temporal's id; and the workflow, whatever its executions. */
   readonly execution: string;
   readonly runId: string;
   readonly workflow: string;
@@ -26,11 +26,11 @@ export interface Attempt {
   readonly since: number;
   /** 1 for the first one, and for the first one after the activity was reset. */
   readonly number: number;
-  /** No attempt came before it, as far as Temporal says: one that was reset may seem to be the first. */
+  /** No attempt came before it, according to Temporal: an attempt after a reset may seem to be the first. */
   readonly isFirst: boolean;
   /** Whether a group was named after an attempt of this activity that came before this one, or of another execution of the workflow. */
   isOfEarlierAttempt(group: string): boolean;
-  /** Whether an attempt before it may have run out of time: what took that long must not be done in the same way again. */
+  /** Whether an attempt before it may have run out of time: slow work must not be done in the same way again. */
   readonly isAfterTimeout: boolean;
   /**
    * Stops an attempt that Temporal may have timed out already: a later one may have done its work, and writing now would do it
@@ -49,13 +49,13 @@ type Identity = Pick<Info, 'workflowExecution' | 'activityId'>;
 type Times = Limits & Pick<Info, 'currentAttemptScheduledTimestampMs'>;
 
 /**
- * The attempt that runs, as its commands see it: the limits are its own, whatever this worker is configured with (its batch was
+ * The running attempt, as its commands see it: the limits are its own, whatever this worker's configuration (its batch was
  * started under another `ACTIVITY_TIMEOUT_SECONDS`, or it is a local activity).
  */
 export function attemptOfCommands(info: Identity & Times = activityInfo()): AttemptOfCommands {
   const { startToCloseTimeoutMs, currentAttemptScheduledTimestampMs } = info;
   const began = performance.now();
-  // 0 where there is none
+  // 0 if there is none
   const heartbeatTimeoutMs = info.heartbeatTimeoutMs || startToCloseTimeoutMs;
   const end = began + startToCloseTimeoutMs * (1 - COMMAND_MARGIN);
   const longest = commandTimeoutMs(Math.min(startToCloseTimeoutMs, heartbeatTimeoutMs));
@@ -69,7 +69,7 @@ export function attemptOfCommands(info: Identity & Times = activityInfo()): Atte
     since: currentAttemptScheduledTimestampMs,
     cursorTimeMs: leftMs,
     commandTimeMs: () => Math.min(longest, leftMs()),
-    // Temporal's clock has come to this at least
+    // Temporal's clock shows at least this time
     now: () => new Date(Math.max(Date.now(), currentAttemptScheduledTimestampMs + performance.now() - began)),
   };
 }
@@ -80,8 +80,8 @@ const activityIdentity = ({ workflowExecution, activityId }: Identity): string =
 const outOfTime = (): ApplicationFailure => ApplicationFailure.retryable('out of time', 'OutOfTime');
 
 /**
- * This attempt with its whole time to write ahead of it, where Temporal goes by its heartbeats: this one has been heard.
- * @throws where Temporal has timed it out already: then a later one may be at work.
+ * This attempt with its full time to write again, if Temporal measures it by its heartbeats: one was just accepted.
+ * @throws if Temporal has timed it out already: then a later attempt may be at work.
  */
 export async function renewed({ client }: { readonly client: Client }, attempt: Attempt): Promise<Attempt> {
   const { heartbeatTimeoutMs, taskToken } = activityInfo();
@@ -123,13 +123,13 @@ export function attemptOf(
       if (group.startsWith(`${activity}/`)) return group !== id && sinceOf(activity, group) <= since;
       return group.startsWith(`${workflow}/`) && !group.startsWith(`${execution}/`);
     },
-    // one that was reset is numbered 1 again
+    // the first attempt after a reset is numbered 1 again
     isAfterTimeout: sinceFirstMs > info.startToCloseTimeoutMs * (1 - MARGIN),
     assertInTime: inTime(info.startToCloseTimeoutMs),
   };
 }
 
-/** @returns throws once the time that was given from now on is over, but for what is kept in hand. */
+/** @returns a function that throws once the given time is over, except for the reserved share. */
 function inTime(givenMs: number): () => void {
   const since = performance.now();
   return () => {
@@ -139,10 +139,10 @@ function inTime(givenMs: number): () => void {
 
 const BLOCKED = 'Blocked';
 
-/** The activity cannot go on for now: another worker is at work on what it needs. Retried soon. */
+/** The activity cannot continue for now: another worker is at work on something that it needs. Retried soon. */
 export function blocked(what: string): ApplicationFailure {
   return ApplicationFailure.create({ message: what, type: BLOCKED, nonRetryable: false, nextRetryDelay: '150ms' });
 }
 
-/** Whether this is what `blocked` makes: then every command of the attempt was answered. */
+/** Whether this error is made by `blocked`: then every command of the attempt was answered. */
 export const isBlocked = (error: unknown): boolean => error instanceof ApplicationFailure && error.type === BLOCKED;

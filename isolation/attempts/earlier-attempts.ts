@@ -14,7 +14,7 @@ import { sinceOf } from './attempt-names.ts';
 import { assertExecution } from './executions.ts';
 import { fenceResources } from './fences.ts';
 
-/** What an attempt may write. */
+/** The documents that an attempt may write. */
 export interface Writable {
   readonly batch: BatchDocument;
   readonly items: readonly { readonly key: ResourceKey; readonly index: number }[];
@@ -22,13 +22,13 @@ export interface Writable {
 
 /**
  * Takes over from earlier attempts of the same activity, and from activities of an earlier execution of the workflow: the last
- * command of one that got no answer may land at any time, and is to change nothing from now on (invariants 1 to 3). To be
+ * command of such an attempt that got no answer may land at any time, and must change nothing from now on (invariants 1 to 3). To be
  * called before anything is read to decide on, and once more when this attempt has laid its intent: of two attempts at work at once,
- * which lay first and read here then, the earlier one sees the later.
- * Costs one query where no attempt has left an intent.
+ * which both lay first and read here then, the earlier one sees the later.
+ * Costs one query if no attempt has left an intent.
  * @param batch as this execution has taken it over (`takeOverRun`).
- * @param writable what an attempt of this activity may write.
- * @throws SupersededError where a later attempt, or a later execution, is at work.
+ * @param writable the documents that an attempt of this activity may write.
+ * @throws SupersededError if a later attempt, or a later execution, is at work.
  */
 export async function endEarlierAttempts(
   database: Database,
@@ -44,24 +44,24 @@ export async function endEarlierAttempts(
   assertLatest(attempt, ofActivity);
   const isSeen = ofActivity.some((id) => attemptOfIntent(id) === attempt.id);
   const own = { id: attempt.id, batchId: batch._id, schemaDefinitionIds: [], targets: [] };
-  // an earlier attempt that is at work, and meets the fences, sees by it that they are not old ones (`assertLatestAttempt`)
+  // an earlier attempt that is at work, and meets the fences, learns from this intent that they are new (`assertLatestAttempt`)
   if (!isSeen) await layIntent(database, own);
   await fenceWrites(database, attempt.id, await (ofOthers.length > 0 ? allOf(database, batch) : writable()));
-  // Only now: a deleter that meets none of these takes the attempt for over.
+  // Only now: a deleter that finds none of these intents concludes that the attempt is over.
   await removeIntents(database, others);
   if (!isSeen) await withdrawIntent(database, own);
 }
 
-/** What any activity of a batch may write: its own items, and those of other batches that it has claimed. */
+/** The documents that any activity of a batch may write: its own items, and those of other batches that it has claimed. */
 async function allOf(database: Database, batch: BatchDocument): Promise<Writable[]> {
   const indexes = Array.from({ length: batch.total }, (_, index) => index);
   return [{ batch, items: await keysOfItems(database, batch, indexes) }, ...(await claimedItems(database, batch))];
 }
 
 /**
- * For an attempt that meets fences of another one: old ones, or those of an attempt that is taking over from it. Whoever takes over has
+ * For an attempt that meets fences of another one: old ones, or those of an attempt that is taking over from it. An attempt that takes over has
  * an intent of its own while it puts fences, and removes those of earlier attempts before it withdraws that.
- * @throws SupersededError where another attempt takes over, or has.
+ * @throws SupersededError if another attempt takes over, or has taken over.
  */
 export async function assertLatestAttempt(database: Database, attempt: Attempt, batch: BatchDocument): Promise<void> {
   const [laid] = await Promise.all([intentsOf(database, attempt.activity), assertExecution(database, batch)]);
@@ -75,7 +75,7 @@ function assertLatest({ activity, since }: Attempt, intents: readonly string[]):
     throw new SupersededError('a later attempt is at work');
 }
 
-/** Nothing that was decided before is written any more, neither resources nor outcomes. */
+/** From here on, nothing that was decided before is written any more, neither resources nor outcomes. */
 async function fenceWrites(database: Database, token: string, writable: readonly Writable[]): Promise<void> {
   for (const { batch, items } of writable) {
     await fenceResources(
@@ -91,14 +91,14 @@ async function fenceWrites(database: Database, token: string, writable: readonly
   }
 }
 
-/** Pending items that a run has claimed to apply them together, whosever they are. */
+/** Pending items that a run has claimed to apply them together, of any batch. */
 export async function claimedItems(database: Database, batch: RunOfBatch): Promise<Writable[]> {
   const members = await claimedBy(database, batch);
   const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
   return owners.map((batch) => ({ batch, items: members.filter((member) => member.batchId === batch._id) }));
 }
 
-/** What a batch that is to be finished may still have under way, when none of its activities runs any more. */
+/** Commands that a batch which is about to be finished may still have under way, when none of its activities runs any more. */
 export class LeftAttempts {
   readonly #database: Database;
   readonly #token: string;
@@ -110,7 +110,7 @@ export class LeftAttempts {
     this.#intents = intents;
   }
 
-  /** @returns null where no attempt has left an intent, which costs one query. */
+  /** @returns null if no attempt has left an intent, which costs one query. */
   static async of(database: Database, batch: RunOfBatch): Promise<LeftAttempts | null> {
     const intents = await intentsOf(database, batchWorkflowId(batch._id));
     if (intents.length === 0) return null;

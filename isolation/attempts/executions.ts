@@ -2,7 +2,7 @@ import { type BatchDocument, batchesIn, FIRST_EXECUTION, type WorkingExecution }
 import type { Database } from '../../store/mongodb/database.ts';
 import { SupersededError } from '../../store/mongodb/errors.ts';
 
-/** An attempt, as far as its execution is concerned. */
+/** The fields of an attempt that its execution depends on. */
 export interface AttemptOfExecution {
   readonly runId: string;
   /** When Temporal scheduled the attempt. */
@@ -10,9 +10,9 @@ export interface AttemptOfExecution {
 }
 
 /**
- * Takes over the run of a batch for the execution of an attempt, unless that works on it already; whoever was there before finds out
+ * Takes over the run of a batch for the execution of an attempt, unless that works on it already; the execution before learns of it
  * by `assertExecution`. Of two executions the later one has the later attempts. Safe to repeat.
- * @returns the batch with this execution. @throws SupersededError where a later one works on the run, or there is no such run.
+ * @returns the batch with this execution. @throws SupersededError if a later one works on the run, or there is no such run.
  */
 export async function takeOverRun(
   database: Database,
@@ -37,9 +37,9 @@ export async function takeOverRun(
 }
 
 /**
- * To be called when an attempt has left something that an execution which takes over finds (an intent, a group), and before it reads
- * what it decides on: one of the two sees the other.
- * @throws SupersededError where another execution works on the batch.
+ * To be called when an attempt has written something that an execution which takes over finds (an intent, a group), and before it reads
+ * the data on which it decides: one of the two sees the other.
+ * @throws SupersededError if another execution works on the batch.
  */
 export async function assertExecution(database: Database, batch: BatchDocument): Promise<void> {
   const now = await batchesIn(database).findOne({ _id: batch._id }, { projection: { execution: 1 } });

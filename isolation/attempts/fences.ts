@@ -8,10 +8,10 @@ import { type Fence, PLACEHOLDER, type ResourceDocument, resourcesIn } from '../
 /** How long a fence holds after it was put, in ms: longer than a command is under way, on any network or server. */
 const FENCE_MS = 60 * 60 * 1000;
 
-/** Fences that are put at once: each is a command of its own in a bulk write. */
+/** Number of fences that are put at once: each is a command of its own in a bulk write. */
 const FENCES_AT_ONCE = 500;
 
-/** Puts a fence on every key, there or not. When this returns, nothing decided before it can be written. Safe to repeat. */
+/** Puts a fence on every key, whether or not it has a resource. When this returns, nothing that was decided before can be written. Safe to repeat. */
 export async function fenceResources(database: Database, token: string, keys: readonly ResourceKey[]): Promise<void> {
   for (const some of slices([...new Set(keys)], FENCES_AT_ONCE)) await fenceSome(database, token, some);
 }
@@ -28,18 +28,18 @@ async function fenceSome(database: Database, token: string, keys: ResourceKey[])
     try {
       if (placeholders.length > 0) await resourcesIn(database).insertMany(placeholders, { ordered: false });
     } catch (error) {
-      // what came in between, late or not, is stored: it gets its fence in the next round
+      // a resource that was inserted in between, late or not, is stored: it gets its fence in the next round
       if (!isDuplicateKey(error)) throw error;
     }
   }
 }
 
-/** Puts a fence on what is stored of these keys: a change of it that was decided before is not made any more. */
+/** Puts a fence on the stored resources of these keys: a change that was decided before is not made any more. */
 export async function fenceStored(database: Database, token: string, keys: readonly ResourceKey[]): Promise<void> {
   await updateEach(resourcesIn(database), keys, {}, { $set: { fence: { token, at: new Date() } } });
 }
 
-/** It belongs to no schema definition and no tenant's list: only whoever asks for its key meets it. */
+/** It belongs to no schema definition and to no list of a tenant: only a query by its key finds it. */
 function placeholder(_id: ResourceKey, fence: Fence): ResourceDocument {
   const document: Pick<ResourceDocument, '_id' | 'hidden' | 'fence' | 'references' | 'writes' | 'updatedAt'> = {
     _id,
@@ -53,9 +53,9 @@ function placeholder(_id: ResourceKey, fence: Fence): ResourceDocument {
 }
 
 /**
- * Removes resources, or what was to become one. Where a fence still holds, a placeholder stays in their place: a late insert of
- * the same key is on its way, for all we know.
- * @param mark what they have in common: one that has changed meanwhile stays.
+ * Removes resources, or placeholders and uncommitted ones. If a fence is still in force, a placeholder stays in their place: a late insert of
+ * the same key may be on its way.
+ * @param mark a condition for all of them: one that has changed meanwhile stays.
  */
 export async function removeMarked(
   database: Database,
@@ -81,10 +81,10 @@ export async function removeMarked(
   });
 }
 
-/** Removes placeholders whose fence is too old to hold. @returns how many. */
+/** Removes placeholders whose fence is no longer in force. @returns how many. */
 export async function removeOldPlaceholders(database: Database): Promise<number> {
   const old = new Date(Date.now() - FENCE_MS);
-  // one that is passed over is found by the next pass
+  // a placeholder that the delete misses is found by the next pass
   const { deletedCount } = await resourcesIn(database).deleteMany({ hidden: PLACEHOLDER, 'fence.at': { $lte: old } });
   return deletedCount;
 }

@@ -13,7 +13,7 @@ import { unmarkForDeletion } from '../resources/write-resources.ts';
 /** A resource as a delete reads it. */
 export type MarkedForDeletion = Omit<ResourceDocument, 'data'>;
 
-/** A delete that marks resources: the group that it marks them with is its own. */
+/** A delete that marks resources with its own group. */
 export interface Deletion {
   readonly database: Database;
   readonly attempt: Pick<Attempt, 'assertInTime' | 'isOfEarlierAttempt'>;
@@ -30,9 +30,9 @@ const WRITERS_POLL_MS = 40;
 const UNMARKED = { leaving: { $exists: false }, hidden: { $exists: false } } as const;
 
 /**
- * Marks what is there of these resources; marks of others whose group is decided are resolved on the way. The first of the three
+ * Marks the existing ones of these resources; marks of others whose group is decided are resolved first. The first of the three
  * steps that keep references whole: mark, then `waitForWriters`, then `findReferrers` (invariant 3). Safe to repeat.
- * @returns what is marked now; null while another batch is at work on some of it.
+ * @returns the resources that are marked now; null while another batch is at work on one of them.
  */
 export async function takeMarks(
   deletion: Deletion,
@@ -66,7 +66,7 @@ export async function takeBackMarks(
 
 /**
  * Waits for the writers that may have read the targets before these were marked. A writer that lays its intent later finds the marks,
- * and is not waited for. @returns false where one takes longer than `patienceMs`.
+ * and is not waited for. @returns false if one takes longer than `patienceMs`.
  */
 export async function waitForWriters(
   { database }: Deletion,
@@ -106,8 +106,8 @@ export async function findReferrers(
 }
 
 /**
- * Marks resources as about to be removed by a group, unless another group has marked them. MongoDB may pass some over: the caller
- * reads what is marked, and calls `markEach` for the rest. Safe to repeat.
+ * Marks resources as about to be removed by a group, unless another group has marked them. MongoDB may miss some: the caller
+ * reads the marked ones, and calls `markEach` for the rest. Safe to repeat.
  */
 export async function markForDeletion(
   database: Database,
@@ -121,7 +121,7 @@ export async function markForDeletion(
   );
 }
 
-/** The same for a few, none of which is passed over. */
+/** The same for a few resources, none of which is missed. */
 async function markEach(
   database: Database,
   batchId: string,
@@ -131,7 +131,7 @@ async function markEach(
   await updateEach(resourcesIn(database), keys, UNMARKED, { $set: { leaving: { batchId, group } } });
 }
 
-/** What is stored under these identities, visible or not, without the data. */
+/** The stored resources of these identities, visible or not, without the data. */
 async function readMarked(database: Database, keys: readonly ResourceKey[]): Promise<MarkedForDeletion[]> {
   const documents: MarkedForDeletion[] = [];
   for (const some of slices(keys)) {

@@ -8,25 +8,25 @@ import { slices, slicesByBytes } from '../../store/mongodb/slices.ts';
 
 /**
  * A part of one step of a delete batch's plan: `batchId/run/step#part`. One activity runs the whole step, and its
- * resources vanish at one moment: the one in which an attempt of it inserts the commit document of its group. Each attempt has a
- * group of its own; who takes over inserts the documents of earlier ones as aborted first, so that at most one is ever committed,
+ * resources vanish at one moment: when one of its attempts inserts the commit document of its group. Each attempt has a
+ * group of its own; an attempt that takes over inserts the documents of earlier ones as aborted first, so that at most one is ever committed,
  * and marks that an earlier attempt sets late are marks of a group that is over.
  */
 export interface DeletionStepDocument {
   _id: string;
   step: number;
   keys: ResourceKey[];
-  /** For each key the items that asked for it, the first one first; none where only the cascade does. */
+  /** For each key the items that requested it, the first one first; none if only the cascade deletes it. */
   items: number[][];
-  /** For each key that only the cascade deletes some of what it refers to that goes too. */
+  /** For each key that only the cascade deletes, some of the deleted resources that it refers to. */
   reasons: ResourceKey[][];
   /** Items whose outcome planning has decided. */
   decided: { indexes: number[]; outcome: StoredOutcome }[];
-  /** Nothing of the step is left half done. */
+  /** Every part of the step is done. */
   done: boolean;
   /** First part only: groups that may have marks, and may still be committed. */
   groups?: string[];
-  /** First part only, from when the step is done: resources that it has deleted and that no item asked for. */
+  /** First part only, once the step is done: the number of deleted resources that no item requested. */
   cascaded?: number;
 }
 
@@ -35,15 +35,15 @@ export interface DeletionStep {
   readonly id: string;
   /** Groups of attempts that have worked on it, and are not known to be over. */
   readonly groups: readonly string[];
-  /** What to delete, and why. */
+  /** The keys to delete, with the reasons. */
   readonly targets: ReadonlyMap<ResourceKey, DeletionTarget>;
   readonly decided: readonly DecidedItems[];
 }
 
 export interface DeletionTarget {
-  /** Items that asked for it, the first one first; none where only the cascade deletes it. */
+  /** Items that requested it, the first one first; none if only the cascade deletes it. */
   readonly items: readonly number[];
-  /** What it refers to that goes too, some of it; empty where items asked for it. */
+  /** Some of the deleted resources that it refers to; empty if items requested it. */
   readonly reasons: readonly ResourceKey[];
 }
 
@@ -53,10 +53,10 @@ export interface DecidedItems {
   readonly outcome: StoredOutcome;
 }
 
-/** Keys and decided outcomes in one document, and bytes of these. */
+/** Keys and decided outcomes in one document, and their size in bytes. */
 const ENTRIES_PER_DOCUMENT = 1000;
 const BYTES_PER_DOCUMENT = 4 * 1024 * 1024;
-/** Indexes of items in one entry: an id may be asked for as often as a body has room for it. */
+/** Indexes of items in one entry: an id may be requested as often as a body has room for it. */
 const INDEXES_PER_ENTRY = 50_000;
 /** Bytes of an index in an array. */
 const BYTES_PER_INDEX = 16;
@@ -68,10 +68,10 @@ export const stepsIn = (database: Database): Collection<DeletionStepDocument> =>
 /** `_id`s of everything that belongs to a batch, in this collection and in `commits`. */
 const ofBatch = (batchId: string) => ({ $gt: `${batchId}/`, $lt: `${batchId}0` });
 
-/** Runs before one of which something may be left, if its end and those of all between have failed to remove it. */
+/** Runs up to this one: some of their steps may be left, if the end of a run failed to remove them. */
 const EARLIER_RUNS = 20;
 
-/** The same, of a run and those before it: whoever is late, of a run that is over, leaves the plan of a later one alone. */
+/** The steps of a run and of those before it: a late command of a run that is over does not touch the plan of a later one. */
 const ofRun = (batchId: string, run: number) => ({
   $or: runsUpTo(run).map((one) => ({ _id: { $gt: `${batchId}/${one}/`, $lt: `${batchId}/${one}0` } })),
 });
@@ -79,22 +79,22 @@ const ofRun = (batchId: string, run: number) => ({
 export const runsUpTo = (run: number): number[] =>
   Array.from({ length: Math.min(run, EARLIER_RUNS) }, (_, earlier) => run - earlier);
 
-/** The identity of a step; numbers of steps are unique in a run. In the version before this one it was its group, too. */
+/** The identity of a step; numbers of steps are unique in a run. In the version before this one it was also its group. */
 export const stepId = (batchId: string, run: number, step: number): string => `${batchId}/${run}/${step}`;
 
 /** Most steps of one plan. */
 const STEPS_PER_PLAN = 1_000_000;
-/** Rounds that a number can name: more than there are. */
+/** Number of rounds that a step number can express: more than there are. */
 const ROUNDS = 32;
-/** Plans of one round that numbers can name: the largest number of a step is an integer that a double holds. */
+/** Number of plans of one round that a step number can express: the largest number of a step is an integer that a double holds. */
 const PLANS_PER_ROUND = 2 ** 26;
-/** Below it are the numbers of an earlier version, by round and attempt, of which its numbers could name this many. */
+/** Numbers below it belong to an earlier version, by round and attempt, of which it could express this many. */
 const FIRST_NUMBER = 10 ** 12;
 const OLD_ATTEMPTS_PER_ROUND = 1_000;
 
 /**
- * The first number for the steps of a plan. Each attempt to plan a round has numbers of its own, by chance: one that was given up and
- * is late cannot change the plan that is being run.
+ * The first number for the steps of a plan. Each attempt to plan a round chooses random numbers: a late attempt that was timed out
+ * cannot change the plan that is being run.
  */
 export const firstStep = (round: number): number =>
   FIRST_NUMBER + (randomInt(PLANS_PER_ROUND) * ROUNDS + round) * STEPS_PER_PLAN;
@@ -104,7 +104,7 @@ export const roundOfStep = (step: number): number =>
     ? Math.floor(step / STEPS_PER_PLAN / OLD_ATTEMPTS_PER_ROUND)
     : Math.floor((step - FIRST_NUMBER) / STEPS_PER_PLAN) % ROUNDS;
 
-/** Stores a step. @throws SupersededError where there is one of that number: to be planned anew, with other numbers. */
+/** Stores a step. @throws SupersededError if there is one of that number: the round has to be planned again, with other numbers. */
 export async function insertStep(
   database: Database,
   batch: { readonly batchId: string; readonly run: number },
@@ -135,7 +135,7 @@ async function insertPart(database: Database, part: DeletionStepDocument): Promi
   }
 }
 
-/** A key, or a decided outcome, with some of its items: what is asked for very often is several entries. */
+/** A key, or a decided outcome, with some of its items: one that is requested very often has several entries. */
 type Entry =
   | { readonly key: ResourceKey; readonly items: number[]; readonly reasons: ResourceKey[] }
   | { readonly indexes: number[]; readonly outcome: StoredOutcome };
@@ -160,7 +160,7 @@ function bytesOf(entry: Entry): number {
 /** Parts sort as numbers do. */
 export const partId = (step: string, part: number): string => `${step}#${String(part).padStart(6, '0')}`;
 
-/** The whole of a step; null where there is none (any more). */
+/** The whole of a step; null if it does not exist (any more). */
 export async function readStep(database: Database, id: string): Promise<DeletionStep | null> {
   const parts = await stepsIn(database)
     .find({ _id: { $gt: `${id}#`, $lt: `${id}$` } })
@@ -181,20 +181,20 @@ function toStep(id: string, parts: readonly DeletionStepDocument[]): DeletionSte
 }
 
 /**
- * Notes that nothing of this step is left half done. Safe to repeat: the first count stays, for
- * what decided about the step may be forgotten later.
- * @param cascaded resources that it has deleted and that no item asked for.
+ * Notes that every part of this step is done. Safe to repeat: the first count stays, because the
+ * documents that decided about the step may be removed later.
+ * @param cascaded number of deleted resources that no item requested.
  */
 export async function markStepDone(database: Database, id: string, cascaded: number): Promise<void> {
   await stepsIn(database).updateOne(
     { _id: partId(id, 0), cascaded: { $exists: false } },
     { $set: { cascaded, done: true } },
   );
-  // a part that is passed over has the step finished once more at the end of its run, which changes nothing
+  // if the update misses a part, the step is finished once more at the end of its run, which changes nothing
   await stepsIn(database).updateMany({ _id: { $gt: `${id}#`, $lt: `${id}$` } }, { $set: { done: true } });
 }
 
-/** Resources that the steps of a run which are done have deleted, and that no item asked for. */
+/** Number of resources that the finished steps of a run have deleted, and that no item requested. */
 export async function cascadedInRun(database: Database, batchId: string, run: number): Promise<number> {
   const counted = stepsIn(database).find(
     { _id: { $gt: `${batchId}/${run}/`, $lt: `${batchId}/${run}0` }, cascaded: { $gt: 0 } },

@@ -14,10 +14,10 @@ import { removeMarkedForDeletion, unmarkForDeletion } from '../resources/write-r
 import { type DeletionStep, partId, runsUpTo, stepsIn, unfinishedSteps, upTo } from './deletion-steps.ts';
 
 /**
- * Takes a step over from earlier attempts: what one of them has committed is committed; nothing that another has under way (marks, a
- * commit, outcomes of what it took for undeletable) changes anything from now on.
- * @returns the commit of an earlier attempt, where there is one.
- * @throws SupersededError where a later attempt or another execution is at work on the step.
+ * Takes a step over from earlier attempts: a commit of one of them stays; no command that another one has under way (marks, a
+ * commit, outcomes of resources that it could not delete) changes anything from now on.
+ * @returns the commit of an earlier attempt, if there is one.
+ * @throws SupersededError if a later attempt or another execution is at work on the step.
  */
 export async function takeOverStep(
   database: Database,
@@ -27,7 +27,7 @@ export async function takeOverStep(
   group: string,
 ): Promise<CommitDocument | null> {
   const groups = await noteGroup(database, step.id, group, attempt.since);
-  // a later execution that plans anew ends the groups that it finds (invariant 2)
+  // a later execution that plans again aborts the groups that it finds (invariant 2)
   await assertExecution(database, batch);
   if (attempt.isFirst && groups.length === 0 && !batch.execution?.follows) return null;
   await fenceOutcomes(
@@ -39,8 +39,8 @@ export async function takeOverStep(
 }
 
 /**
- * Commits the group of a step: what it has marked and `survivors` does not name is gone for every reader.
- * @throws SupersededError where a later attempt has aborted the group.
+ * Commits the group of a step: every marked resource that `survivors` does not name is gone for every reader.
+ * @throws SupersededError if a later attempt has aborted the group.
  */
 export async function commitStep(
   database: Database,
@@ -52,7 +52,7 @@ export async function commitStep(
   return commit;
 }
 
-/** Keys that a step has deleted: those of its group, once that is committed, but for the survivors. */
+/** Keys that a step has deleted: those of its group, once that is committed, except the survivors. */
 export async function deletedKeys(
   database: Database,
   step: DeletionStep,
@@ -63,14 +63,14 @@ export async function deletedKeys(
   return [...step.targets.keys()].filter((key) => !survivors.has(key));
 }
 
-/** What the groups of a step's attempts are named after it: `attemptName`. */
+/** The first part of the group names of a step's attempts: `attemptName`. */
 export const groupOfAttempt = (id: string, { activity, id: attempt }: { activity: string; id: string }): string =>
   `${id}${attempt.slice(activity.length)}`;
 
 /**
- * Notes the group of an attempt before it marks anything. It notes first and reads then: of two attempts at work at once one sees the other.
+ * Notes the group of an attempt before it marks anything. It notes first and reads then: of two attempts at work at once, one sees the other.
  * @param since when the attempt was scheduled.
- * @returns the groups of the attempts before it, to be ended. @throws SupersededError where a later one is noted, or the step is gone.
+ * @returns the groups of the attempts before it, to be ended. @throws SupersededError if a later one is noted, or the step does not exist any more.
  */
 async function noteGroup(database: Database, id: string, group: string, since: number): Promise<string[]> {
   const noted = await stepsIn(database).findOneAndUpdate(
@@ -84,23 +84,23 @@ async function noteGroup(database: Database, id: string, group: string, since: n
   return others;
 }
 
-/** Forgets groups that have taken back their marks and commit nothing. */
+/** Removes groups that have taken back their marks and commit nothing. */
 export async function forgetGroupsOf(database: Database, id: string, groups: readonly string[]): Promise<void> {
   await stepsIn(database).updateOne({ _id: partId(id, 0) }, { $pullAll: { groups: [...groups] } });
 }
 
 /**
  * Decides the groups of earlier attempts of a step, for good: those that are not committed are aborted, their marks taken back, and
- * they are forgotten. A commit of theirs that is under way finds its document taken, and a mark that lands late is one of a group
+ * they are removed. A commit of theirs that is under way finds its document taken, and a mark that lands late is a mark of a group
  * that is over.
- * @returns the one that is committed, if one is.
+ * @returns the committed one, if there is one.
  */
 export async function endGroups(
   database: Database,
   step: Pick<DeletionStep, 'id' | 'groups' | 'targets'>,
 ): Promise<CommitDocument | null> {
   const aborted: string[] = [];
-  // that of a worker of the version before this one, which noted none
+  // the group of a worker of the version before this one, which noted none
   for (const group of [...step.groups, step.id]) {
     const decision = await decideGroup(database, group, 'aborted');
     if (decision.state === 'committed') return decision;
@@ -113,8 +113,8 @@ export async function endGroups(
 }
 
 /**
- * Removes the plan of a delete batch that is over, up to a run or all of it, with what decides about its marks: those that a step has left behind are
- * brought to their end first, for a mark without a decision would be one that never was decided. Safe to repeat.
+ * Removes the plan of a delete batch that is over, up to a run or all of it, with the documents that decide about its marks: marks of a step are
+ * resolved first, because a mark without a decision would never be resolved. Safe to repeat.
  */
 export async function removeDeletionPlan(database: Database, batchId: string, run?: number): Promise<void> {
   for await (const step of unfinishedSteps(database, batchId, run)) {
@@ -124,7 +124,7 @@ export async function removeDeletionPlan(database: Database, batchId: string, ru
   }
   await deleteFound(stepsIn(database), upTo(batchId, run));
   await deleteFound(groupsIn(database), upTo(batchId, run));
-  // lists are of groups, which begin with batch and run
+  // lists belong to groups, whose names begin with batch and run
   for (const owner of run === undefined ? [batchId] : runsUpTo(run).map((one) => `${batchId}/${one}`))
     await removeLists(database, owner);
 }

@@ -5,14 +5,14 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { isDuplicateKey } from '../../store/mongodb/errors.ts';
 
 /**
- * A group of resources that appear, or vanish, at one moment: the moment in which this document is inserted. Members carry the
- * group in `hidden` or `leaving.group`; every reader of a marked resource asks here. The first insert decides: a group is
- * committed or aborted for good, whoever inserts, so that a group whose owner died can be aborted by anybody.
+ * A group of resources that appear, or vanish, at one moment: when this document is inserted. Members carry the
+ * group in `hidden` or `leaving.group`; every reader of a marked resource reads this document. The first insert decides: a group is
+ * committed or aborted for good, whichever process inserts, so that any process can abort a group whose owner died.
  */
 export interface CommitDocument {
   _id: string;
   state: 'committed' | 'aborted';
-  /** Deletes: keys of the group's step that are not deleted; where these are many, the list that holds them. */
+  /** Deletes: keys of the group's step that are not deleted; if these are many, the list that holds them. */
   survivors?: ResourceKey[];
   survivorList?: KeyList;
   at: Date;
@@ -21,7 +21,7 @@ export interface CommitDocument {
 /** The collection `commits`. */
 export const groupsIn = (database: Database): Collection<CommitDocument> => database.collection('commits');
 
-/** Decides a group, unless that has been done. Safe to repeat. @returns what was decided. */
+/** Decides a group, unless that has been done. Safe to repeat. @returns the decision. */
 export async function decideGroup(
   database: Database,
   group: string,
@@ -38,7 +38,7 @@ export async function decideGroup(
   return (await groupsIn(database).findOne({ _id: group })) ?? decideGroup(database, group, state, survivors);
 }
 
-/** Survivors that a decision holds itself: with the longest keys, 4 MB. */
+/** Number of survivors that a decision holds itself: with the longest keys, 4 MB. */
 const SURVIVORS_PER_COMMIT = 1_000;
 
 async function held(
@@ -53,7 +53,7 @@ async function held(
   return { survivorList: listed.list };
 }
 
-/** What a committed delete has left. @throws where its list is gone, which goes with the whole plan of the batch. */
+/** The keys that a committed delete has left. @throws if its list is removed, which happens with the whole plan of the batch. */
 export async function survivorsOf(database: Database, commit: CommitDocument): Promise<readonly ResourceKey[]> {
   const [survivors] = await readLists(database, [{ keys: commit.survivors ?? [], list: commit.survivorList }]);
   if (!survivors) throw new Error(`the survivors of ${commit._id} are gone`);
@@ -68,13 +68,13 @@ export async function committedGroups(database: Database, groups: readonly strin
   return new Set(found.map((commit) => commit._id));
 }
 
-/** Forgets groups none of whose members is marked any more. */
+/** Removes groups none of whose members is marked any more. */
 export async function forgetGroups(database: Database, groups: readonly string[]): Promise<void> {
-  // one that is passed over says what is true, until it is old
+  // one that the delete misses is still true, until it is old
   if (groups.length > 0) await groupsIn(database).deleteMany({ _id: { $in: [...groups] } });
 }
 
-/** Forgets some of the groups decided before `before`: no resource is marked for so long. @returns how many. */
+/** Removes some of the groups decided before `before`: no resource is marked for so long. @returns how many. */
 export async function forgetOldGroups(database: Database, before: Date, limit: number): Promise<number> {
   const found = await groupsIn(database)
     .find({ at: { $lt: before } }, { projection: { _id: 1 } })

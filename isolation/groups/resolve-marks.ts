@@ -13,12 +13,12 @@ import {
 } from '../resources/write-resources.ts';
 import { type CommitDocument, decideGroup, groupsIn } from './groups.ts';
 
-/** Age at which an uncommitted resource is given up, in ms: no attempt writes for so long. Too early, it costs an attempt. */
+/** Age at which an uncommitted resource is aborted, in ms: no attempt writes for so long. If it is too early, it costs an attempt. */
 const UNCOMMITTED_FOR_AT_MOST_MS = 60_000 + CLOCKS_DIFFER_MS;
 
 /**
- * Brings resources that are uncommitted or marked for deletion to their end, as far as that is decided, and aborts groups
- * whose owner is gone: so that no resource stays undecided, whichever process dies.
+ * Resolves resources that are uncommitted or marked for deletion, as far as their group is decided, and aborts groups
+ * whose owner has died: so no resource stays undecided, whichever process dies.
  * @returns keys that are still undecided, and whether any document was changed (read them again).
  */
 export async function resolveMarks(
@@ -54,7 +54,7 @@ export async function resolveMarks(
   return { undecided, changed };
 }
 
-/** Resolves some of what is marked or uncommitted, and that nobody has met since: for recovery. */
+/** Resolves some of the marked or uncommitted resources that no other process has met since: for recovery. */
 export async function resolveSomeMarks(database: Database, limit: number): Promise<void> {
   await resolveMarks(database, { isOfEarlierAttempt: () => false }, await markedResources(database, limit));
 }

@@ -8,8 +8,8 @@ import { isDuplicateKey, SupersededError } from '../../store/mongodb/errors.ts';
 import { keySlices, slices } from '../../store/mongodb/slices.ts';
 
 /**
- * What one attempt of an activity is about to make resources refer to. Laid before the attempt reads its targets, removed
- * when its writes are done: a deleter that marks a target and then finds no intent knows that nobody is about to refer to it
+ * The targets to which one attempt of an activity is about to make resources refer. Laid before the attempt reads its targets, removed
+ * when its writes are done: a deleter that marks a target and then finds no intent knows that no writer is about to refer to it
  * (invariant 3). A change of a schema definition finds writers under the old version here.
  */
 export interface IntentDocument {
@@ -25,7 +25,7 @@ export interface IntentDocument {
 /** The collection `intents`. */
 export const intentsIn = (database: Database): Collection<IntentDocument> => database.collection('intents');
 
-/** Most targets in one document, which has at most 4 MB of them. */
+/** Largest number of targets in one document, which has at most 4 MB of them. */
 const TARGETS_PER_DOCUMENT = 5_000;
 
 export interface Intent {
@@ -36,7 +36,7 @@ export interface Intent {
   readonly targets: readonly ResourceKey[];
 }
 
-/** @throws SupersededError where there is one of that name: the attempt has to begin anew, with a name of its own. */
+/** @throws SupersededError if there is one of that name: the attempt has to begin again, with a name of its own. */
 export async function layIntent(database: Database, intent: Intent): Promise<void> {
   const documents = partsOf(intent.targets).map((targets, part) => ({
     _id: partId(intent.id, part),
@@ -53,7 +53,7 @@ export async function layIntent(database: Database, intent: Intent): Promise<voi
   }
 }
 
-/** What each document of an intent names: there is one at least. */
+/** The targets that each document of an intent names: there is at least one document. */
 function partsOf(targets: readonly ResourceKey[]): ResourceKey[][] {
   const parts = [...keySlices(targets, TARGETS_PER_DOCUMENT)];
   return parts.length === 0 ? [[]] : parts;
@@ -61,7 +61,7 @@ function partsOf(targets: readonly ResourceKey[]): ResourceKey[][] {
 
 const partId = (id: string, part: number): string => `${id}#${part}`;
 
-/** `_id`s of the intents of a workflow, or of one of its executions or activities: of each, some command may be under way. */
+/** `_id`s of the intents of a workflow, or of one of its executions or activities: each may have a command under way. */
 export async function intentsOf(database: Database, whom: string): Promise<string[]> {
   // '0' comes right after '/': the range is served by `_id`
   const range = { _id: { $gt: `${whom}/`, $lt: `${whom}0` } };
@@ -79,7 +79,7 @@ export async function removeIntents(database: Database, ids: readonly string[]):
   for (const some of slices(ids)) await deleteEach(intentsIn(database), some);
 }
 
-/** Removes the whole of an intent: deletes and changes of definitions wait for what is left of one. */
+/** Removes all parts of an intent: deletes and changes of definitions wait for any part of it. */
 export async function withdrawIntent(
   database: Database,
   { id, targets }: Pick<Intent, 'id' | 'targets'>,
@@ -90,7 +90,7 @@ export async function withdrawIntent(
   );
 }
 
-/** Live intents on any of these targets. Intents of batches that ended or are gone are removed on the way. */
+/** Live intents on any of these targets. Intents of batches that ended or were removed are removed as well. */
 export async function intentsOn(database: Database, targets: readonly ResourceKey[]): Promise<IntentDocument[]> {
   return liveIntents(
     database,
@@ -113,14 +113,14 @@ async function liveIntents(database: Database, intents: IntentDocument[]): Promi
     .toArray();
   const running = new Set(batches.filter((batch) => !isTerminal(batch.status)).map((batch) => batch._id));
   const stale = intents.filter((intent) => !running.has(intent.batchId)).map((intent) => intent._id);
-  // one that is passed over is left out here as well, and removed by whoever meets it next
+  // an intent that the delete misses is left out here as well, and removed by the next process that meets it
   if (stale.length > 0) await intentsIn(database).deleteMany({ _id: { $in: stale } });
   return intents.filter((intent) => running.has(intent.batchId));
 }
 
 /**
- * Removes what attempts of batches that are over have left behind: they died after their writes. Safe at any time.
- * @param after `_id` of the last intent that was checked. @returns that of the last one now; null at the end.
+ * Removes intents of batches that are over: their attempts died after their writes. Safe at any time.
+ * @param after `_id` of the last intent that was checked. @returns the last one now; null at the end.
  */
 export async function removeStaleIntents(database: Database, after: string, limit: number): Promise<string | null> {
   const page = await intentsIn(database)

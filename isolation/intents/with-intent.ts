@@ -8,10 +8,10 @@ import { type Attempt, blocked } from '../attempts/attempt.ts';
 import { endEarlierAttempts, type Writable } from '../attempts/earlier-attempts.ts';
 import { layIntent, withdrawIntent } from './intents.ts';
 
-/** What writing under an intent takes. */
+/** The services that writing under an intent needs. */
 export interface IntentContext {
   readonly database: Database;
-  /** Schema definitions that this process keeps: one that has changed is read again. */
+  /** Schema definitions that this process caches: one that has changed is read again. */
   readonly schemas: { forget(id: string): void };
   readonly checkpoint?: (at: 'intent-laid', batchId: string) => Promise<void>;
 }
@@ -23,11 +23,11 @@ export interface IntendedItem {
 }
 
 /**
- * Runs `write` under an intent that names all that the items refer to and the schema definitions that they are written under.
+ * Runs `write` under an intent that names all references of the items and the schema definitions under which they are written.
  * The intent is laid before anything is read, so that a delete of a target, or a change of a definition, sees it
- * (invariant 3); it is withdrawn as soon as every command is known to be over, so that nobody waits for a writer that waits. Of
- * one that got no answer nobody knows: then the intent stays until whoever takes over has put fences (`endEarlierAttempts`).
- * @param writable what an attempt of this activity may write.
+ * (invariant 3); it is withdrawn as soon as every command is known to be over, so that nothing waits for a writer that waits. The result of
+ * a command without an answer is unknown: then the intent stays until the attempt that takes over has put fences (`endEarlierAttempts`).
+ * @param writable the documents that an attempt of this activity may write.
  * @throws a retryable failure while a definition is changing, or has changed since it was loaded, or a later attempt is at work.
  */
 export async function withIntent<T>(
@@ -54,7 +54,7 @@ export async function withIntent<T>(
     ]);
     for (const [at, { definition }] of schemas.entries()) {
       const now = versions[at];
-      // one whose lease has run out is broken off by now
+      // a change whose lease has expired is aborted by now
       if (now?.changing !== undefined) throw blocked('the schema definition is changing');
       if (now?.versionNumber !== definition.versionNumber) {
         context.schemas.forget(definition.id);

@@ -5,7 +5,7 @@ import type { Attempt } from '../attempts/attempt.ts';
 import { resolveMarks } from '../groups/resolve-marks.ts';
 import { type MarkedDocument, readTargets } from './visibility.ts';
 
-/** What is stored under the keys that a writer writes, and under those that it refers to. */
+/** The stored resources of the keys that a writer writes, and of those that it refers to. */
 export interface FoundForWriting {
   readonly own: ReadonlyMap<ResourceKey, ResourceDocument>;
   /** Keys whose resource readers see and that no batch is deleting. */
@@ -17,9 +17,9 @@ export interface FoundForWriting {
 }
 
 /**
- * Reads what a writer decides on, once its intent is laid (invariant 3). Resources that are marked for deletion or uncommitted are
- * brought to their end first, as far as their group is decided, and then read again.
- * @param targetKeys what the items refer to; those among `ownKeys` are read as such.
+ * Reads the data on which a writer decides, once its intent is laid (invariant 3). Resources that are marked for deletion or uncommitted are
+ * resolved first, as far as their group is decided, and then read again.
+ * @param targetKeys the references of the items; those among `ownKeys` are read as own ones.
  */
 export async function readForWriting(
   database: Database,

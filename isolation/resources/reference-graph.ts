@@ -4,7 +4,7 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 import { visible } from './visibility.ts';
 
-/** A resource as far as references are concerned. */
+/** The fields of a resource that concern references. */
 export type Vertex = Pick<ResourceDocument, '_id' | 'id' | 'references' | 'hidden' | 'leaving' | 'updatedAt'>;
 
 const VERTEX = { id: 1, references: 1, hidden: 1, leaving: 1, updatedAt: 1 } as const;
@@ -12,7 +12,7 @@ const VERTEX = { id: 1, references: 1, hidden: 1, leaving: 1, updatedAt: 1 } as 
 /** Documents of a scan that are fetched at a time. */
 const SCAN_BATCH = 2000;
 
-/** Which of these resources readers see, with what they refer to. */
+/** The resources of these that readers see, with their references. */
 export async function visibleVertices(database: Database, keys: readonly ResourceKey[]): Promise<Vertex[]> {
   const stored = await resourcesIn(database)
     .find({ _id: { $in: [...keys] }, hidden: NO_PLACEHOLDER }, { projection: VERTEX })
@@ -29,7 +29,7 @@ export async function* visibleReferrers(database: Database, keys: readonly Resou
 }
 
 /**
- * Pages of the resources, visible or not, that refer to any of these identities: one identity may have any number of them.
+ * Pages of the resources, visible or not, that refer to any of these identities: any number of them may refer to one.
  * @param keys at most `KEYS_PER_QUERY`.
  */
 export async function* storedReferrers(database: Database, keys: readonly ResourceKey[]): AsyncGenerator<Vertex[]> {
@@ -52,7 +52,7 @@ export async function* scanVertices(database: Database, scope: Scope): AsyncGene
 
 /**
  * Pages of the external ids of all resources of a tenant and schema definition that readers see, in any order. Every page but
- * the last has exactly `pageSize`: item pages are addressed by that.
+ * the last has exactly `pageSize`: item pages are addressed by it.
  */
 export async function* allExternalIds(
   database: Database,
@@ -75,7 +75,7 @@ export async function* allExternalIds(
   if (ids.length > 0) yield ids;
 }
 
-/** A page of resources with many references has fewer resources. */
+/** A page of resources with many references contains fewer resources. */
 const weightOf = ({ references }: Vertex): number => 1 + references.length;
 
 async function* pagesOf<T>(all: AsyncIterable<T>, size: number, weigh = (_: T) => 1): AsyncGenerator<T[]> {

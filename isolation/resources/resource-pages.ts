@@ -14,15 +14,15 @@ export async function findResource(database: Database, key: ResourceKey): Promis
   return seen ? toResource(seen) : null;
 }
 
-/** How many resources of a tenant and schema definition readers see. */
+/** Number of resources of a tenant and schema definition that readers see. */
 export function countResources(database: Database, scope: Scope, schemaDefinitionId: string): Promise<Total> {
   return countVisible(database, { schemaDefinitionId, scope: scopeKey(scope) });
 }
 
 /**
- * Counts what readers see. No index says what is absent, so that a count of resources without a mark would fetch every one of
- * them: all are counted, then those with a mark are read. Where others are at work that may be too many, never too few: what
- * was counted and has no mark by then is seen.
+ * Counts the resources that readers see. No index finds an absent field, so counting resources without a mark would read every one of
+ * them: all are counted, then those with a mark are read. While others are at work the count may be too high, never too low: a resource that
+ * was counted and has no mark by then is visible.
  */
 async function countVisible(database: Database, filter: Filter<ResourceDocument>): Promise<Total> {
   const all = await resourcesIn(database).countDocuments(filter, { limit: 2 * COUNT_LIMIT });
@@ -39,7 +39,7 @@ const MARKED: Filter<ResourceDocument>[] = [{ hidden: { $exists: true } }, { 'le
 /** Most bytes of JSON text in one page, of several resources: an answer has at most 4 MiB (`MAX_ANSWER_BYTES`). */
 const PAGE_BYTES = 3 * 1024 * 1024;
 
-/** A part of a list, in the order of the keys, of at least one resource. `next` is the key to go on after, null at the end. */
+/** A part of a list, in the order of the keys, of at least one resource. `next` is the key after which to continue, null at the end. */
 export interface ResourcePage {
   readonly resources: ResourceDocument[];
   readonly next: ResourceKey | null;
@@ -60,8 +60,8 @@ export function resourcePage(
 }
 
 /**
- * Keys below a place (`platform/tenant`, or that and more), those after `after` alone. Whatever `after` is, the range does not
- * leave the place (invariant 6). JavaScript's order decides as MongoDB's would: places are ASCII.
+ * Keys below a place (`platform/tenant`, or that and more), and only those after `after`. Whatever `after` is, the range does not
+ * leave the place (invariant 6). JavaScript compares as MongoDB would, because places are ASCII.
  */
 function below(place: string, after: ResourceKey | null): { $gt: string; $lt: string } {
   const start = `${place}/`;
@@ -69,7 +69,7 @@ function below(place: string, after: ResourceKey | null): { $gt: string; $lt: st
   return { $gt: after !== null && after > start ? after : start, $lt: `${place}0` };
 }
 
-/** What refers to a resource of a tenant, lowest key first. References stay inside a tenant, so these are of the same tenant. */
+/** The resources that refer to a resource of a tenant, lowest key first. References stay inside a tenant, so these are of the same tenant. */
 export function referrerPage(
   database: Database,
   scope: Scope,
@@ -81,12 +81,12 @@ export function referrerPage(
   return readPage(database, filter, limit);
 }
 
-/** How many resources that readers see refer to one. */
+/** Number of resources that readers see and that refer to one. */
 export function countReferrers(database: Database, target: ResourceKey): Promise<Total> {
   return countVisible(database, { references: target });
 }
 
-/** Reads on until the page is full of resources that are to be seen, or heavy; one that is heavy alone is a page of its own. */
+/** Reads until the page is full of visible resources, or large; a resource that is large alone is a page of its own. */
 async function readPage(
   database: Database,
   filter: Filter<ResourceDocument>,
@@ -113,13 +113,13 @@ async function readPage(
   }
 }
 
-/** What an answer tells of a resource beside its data: ids and dates. */
+/** The fields of an answer beside the data of a resource: ids and dates. */
 const BYTES_BESIDE_DATA = 2_048;
 
 const DOCUMENTS_PER_CHUNK = 200;
 const CHUNK_BYTES = 8 * 1024 * 1024;
 
-/** Every stored resource of a schema definition, of all tenants, seen or not, some at a time. */
+/** Every stored resource of a schema definition, of all tenants, visible or not, some at a time. */
 export async function* resourcesOfSchema(
   database: Database,
   schemaDefinitionId: string,
@@ -138,8 +138,8 @@ export async function* resourcesOfSchema(
 }
 
 /**
- * Resources of a schema definition that readers see, of all tenants. A definition goes where this is 0: nobody writes
- * meanwhile, so that it is never too few (invariant 3).
+ * Number of resources of a schema definition that readers see, of all tenants. A definition is deleted if this is 0: nothing writes
+ * meanwhile, so it is never too low (invariant 3).
  */
 export function countResourcesOfSchema(database: Database, schemaDefinitionId: string): Promise<Total> {
   return countVisible(database, { schemaDefinitionId });

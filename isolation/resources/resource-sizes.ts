@@ -3,12 +3,12 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { KEYS_AT_ONCE, keySlices } from '../../store/mongodb/slices.ts';
 import { resourcesIn } from '../../store/resources.ts';
 
-/** About how many resources are stored, of all tenants. */
+/** Approximate number of stored resources, of all tenants. */
 export async function estimatedResources(database: Database): Promise<number> {
   return resourcesIn(database).estimatedDocumentCount();
 }
 
-/** Of these identities those whose resource has more than `bytes`, with how many. */
+/** Of these identities those whose resource is larger than `bytes`, with its size. */
 export async function heavyResources(
   database: Database,
   keys: Iterable<ResourceKey>,

@@ -5,8 +5,8 @@ import { readStored } from './visibility.ts';
 import { replaceReferences } from './write-resources.ts';
 
 /**
- * Makes the stored references of resources what a change of their schema definition makes of them. A resource that was written since
- * it was read has references of its own and keeps them; one that another attempt has put a fence on is read and written again.
+ * Adapts the stored references of resources to a change of their schema definition. A resource that was written since
+ * it was read has new references and keeps them; one that another attempt has put a fence on is read and written again.
  */
 export async function rewriteReferences(
   database: Database,

@@ -3,13 +3,13 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { groupsIn } from '../groups/groups.ts';
 import { groupOf, readTargets, visible } from './visibility.ts';
 
-/** Which of these identities a reader sees. */
+/** The identities of these that a reader sees. */
 export async function presentKeys(database: Database, keys: readonly ResourceKey[]): Promise<ResourceKey[]> {
   const documents = [...(await readTargets(database, keys)).values()];
   return (await visible(database, documents)).map(({ _id }) => _id);
 }
 
-/** Which of these exist and stay, and which a batch is creating or deleting right now. */
+/** The identities of these that exist and stay, and those that a batch is creating or deleting right now. */
 export async function checkTargets(
   database: Database,
   keys: readonly ResourceKey[],

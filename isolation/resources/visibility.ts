@@ -4,7 +4,7 @@ import { KEYS_AT_ONCE, keySlices } from '../../store/mongodb/slices.ts';
 import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 import { committedGroups } from '../groups/groups.ts';
 
-/** What is stored under these identities, visible or not, without placeholders. */
+/** The stored resources of these identities, visible or not, without placeholders. */
 export async function readStored(
   database: Database,
   keys: readonly ResourceKey[],
@@ -16,7 +16,7 @@ export async function readStored(
   return new Map(documents.map((document) => [document._id, document]));
 }
 
-/** The same without the data: what tells whether a reader sees it. */
+/** The same without the data: the fields that decide whether a reader sees it. */
 export async function readTargets(
   database: Database,
   keys: readonly ResourceKey[],
@@ -31,14 +31,14 @@ export async function readTargets(
   return found;
 }
 
-/** What tells whether a reader sees a resource. */
+/** The fields that decide whether a reader sees a resource. */
 export type MarkedDocument = Pick<ResourceDocument, '_id' | 'id' | 'hidden' | 'leaving' | 'updatedAt'>;
 
 export const MARKS = { id: 1, hidden: 1, leaving: 1, updatedAt: 1 } as const;
 
 /**
- * The documents that readers see now: uncommitted ones only once committed, marked ones until committed. What has been stored
- * under a key since, in place of a placeholder or of another life, is not what was read: that document is left out.
+ * The documents that readers see now: uncommitted ones only if committed, marked ones until committed. If another document has been stored
+ * under a key since, in place of a placeholder or of another life, it is not the one that was read: that document is left out.
  */
 export async function visible<T extends Pick<MarkedDocument, '_id' | 'id' | 'hidden' | 'leaving'>>(
   database: Database,
@@ -51,7 +51,7 @@ export async function visible<T extends Pick<MarkedDocument, '_id' | 'id' | 'hid
     const group = groupOf(document);
     return group !== undefined && !committed.has(group);
   });
-  // A group is forgotten only after its members are unmarked: a mark that is still there was not committed.
+  // A group is removed only after its members are unmarked: a mark that still exists was not committed.
   const now = await readTargets(
     database,
     undecided.map((document) => document._id),

@@ -6,10 +6,10 @@ import { readStored } from './visibility.ts';
 import { makeVisible, removeUncommitted } from './write-resources.ts';
 
 /**
- * What items of a batch have written, as the records of the resources say: for whoever finishes the batch when no activity of it is
- * at work (invariant 2). Resources that a dead attempt of the batch has inserted uncommitted are brought to their end first: they
- * appear where their group is committed, and are removed where it is not.
- * @returns index of an item -> what it did.
+ * The writes of a batch's items, according to the records of the resources: for the activity that finishes the batch when no other activity of it is
+ * at work (invariant 2). Resources that a dead attempt of the batch has inserted uncommitted are resolved first: they
+ * appear if their group is committed, and are removed if it is not.
+ * @returns index of an item -> its effect.
  */
 export async function recordedWrites(
   database: Database,

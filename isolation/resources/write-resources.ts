@@ -7,9 +7,9 @@ import { PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/res
 import { removeMarked } from '../attempts/fences.ts';
 
 /**
- * Inserts new resources in the order given, so that what is referred to comes first.
- * @param fenced keys that a placeholder holds -> the fence that it has: the resource takes its place under that fence alone.
- * @returns false where a key is taken: from that one on nothing was inserted, and the rest is to be decided again.
+ * Inserts new resources in the given order, in which targets of references come first.
+ * @param fenced keys that a placeholder holds -> its fence: the resource replaces it only under that fence.
+ * @returns false if a key is taken: from that one on nothing was inserted, and the rest has to be decided again.
  */
 export async function insertResources(
   database: Database,
@@ -31,12 +31,12 @@ export async function insertResources(
 function insertion(document: ResourceDocument, fence: string | undefined): AnyBulkWriteOperation<ResourceDocument> {
   if (fence === undefined) return { insertOne: { document } };
   const { _id, hidden, ...rest } = document;
-  // An upsert, so that one which finds another fence, or no placeholder any more, meets the taken key as an insert does.
+  // An upsert: if it finds another fence, or no placeholder any more, it meets the taken key as an insert does.
   return {
     updateOne: {
       filter: { _id, 'fence.token': fence, hidden: PLACEHOLDER },
       update: {
-        // where the placeholder has gone meanwhile, the fence has its time all the same
+        // if the placeholder was removed meanwhile, the resource still gets the fence
         $set: { ...rest, ...(hidden !== undefined && { hidden }), 'fence.at': new Date() },
         ...(hidden === undefined && { $unset: { hidden: '' } }),
       },
@@ -45,11 +45,11 @@ function insertion(document: ResourceDocument, fence: string | undefined): AnyBu
   };
 }
 
-/** Matches a resource while it has the fence that it was read with: what was decided before another attempt took over is too late. */
+/** Matches a resource while it has the fence that it was read with: after another attempt took over, the decision is outdated. */
 const underFenceOf = ({ fence }: ResourceDocument): Filter<ResourceDocument> =>
   fence === undefined ? { fence: { $exists: false } } : { 'fence.token': fence.token };
 
-/** A change of one resource: `from` is the document that the decision was made on. */
+/** A change of one resource: `from` is the document on which the decision was made. */
 export interface ResourceUpdate {
   readonly from: ResourceDocument;
   readonly to: ResourceDocument;
@@ -57,7 +57,7 @@ export interface ResourceUpdate {
 
 /**
  * Updates resources, each only over the version that it was decided on (invariant 4: no lost update).
- * @returns whether all of them are stored. If not, the answer cannot say which: the caller reads again and finds its entries.
+ * @returns whether all of them are stored. If not, the answer cannot say which: the caller reads again and finds its records.
  */
 export async function updateResources(database: Database, updates: readonly ResourceUpdate[]): Promise<boolean> {
   if (updates.length === 0) return true;
@@ -87,12 +87,12 @@ export async function updateResources(database: Database, updates: readonly Reso
   return result.matchedCount === updates.length;
 }
 
-/** Makes resources visible whose group is committed: all of them, for the group is forgotten after that (invariant 1). */
+/** Makes resources visible whose group is committed: all of them, because the group is removed after that (invariant 1). */
 export async function makeVisible(database: Database, group: string, keys: readonly ResourceKey[]): Promise<void> {
   await updateEach(resourcesIn(database), keys, { hidden: group }, { $unset: { hidden: '' } });
 }
 
-/** Removes what a group that was aborted had inserted: nobody has seen it. */
+/** Removes the resources that an aborted group had inserted: no reader has seen them. */
 export async function removeUncommitted(
   database: Database,
   group: string,
@@ -101,7 +101,7 @@ export async function removeUncommitted(
   await removeMarked(database, { hidden: group }, keys);
 }
 
-/** Takes back the marks of a delete that was aborted, or leaves these out: what is marked when it commits is gone. */
+/** Takes back the marks of an aborted delete, or exempts these resources: those that are marked when it commits are deleted. */
 export async function unmarkForDeletion(
   database: Database,
   group: string,
@@ -121,8 +121,8 @@ export async function removeMarkedForDeletion(
 }
 
 /**
- * Puts references in place that a change of the schema makes of unchanged data.
- * @returns false where some are as they were: written meanwhile, so that they have references of their own, or taken over.
+ * Stores the references that a change of the schema makes of unchanged data.
+ * @returns false if some are not stored: the resources were written meanwhile, so that they have new references, or were taken over.
  */
 export async function replaceReferences(
   database: Database,

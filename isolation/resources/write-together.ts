@@ -7,8 +7,8 @@ import { insertResources, makeVisible } from './write-resources.ts';
 /**
  * Inserts new resources that refer to each other so that readers see all of them from one moment on (invariant 3): first uncommitted
  * ones, then the commit document of their group, then each is made visible.
- * @param group named after the attempt, and no other one: an attempt that has to try again begins with another name.
- * @returns `taken` where another worker has inserted one of them, `aborted` where another attempt has given the group up.
+ * @param group named after this attempt only: an attempt that tries again begins with another name.
+ * @returns `taken` if another worker has inserted one of them, `aborted` if another attempt has aborted the group.
  */
 export async function insertTogether(
   database: Database,
@@ -16,7 +16,7 @@ export async function insertTogether(
   documents: readonly ResourceDocument[],
   fenced: ReadonlyMap<ResourceKey, string>,
 ): Promise<'committed' | 'taken' | 'aborted'> {
-  // All writers insert in one order, so that of two who insert the same members the second leaves none behind.
+  // All writers insert in the same order, so of two that insert the same members the second leaves none behind.
   const ordered = [...documents].sort((a, b) => (a._id < b._id ? -1 : 1));
   const uncommitted = ordered.map((document) => ({ ...document, hidden: group }));
   if (!(await insertResources(database, uncommitted, fenced))) return 'taken';

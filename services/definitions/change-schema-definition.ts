@@ -11,15 +11,15 @@ import {
   beginChange,
   type Change,
   commitChange,
+  definitionsToRepair,
   endChange,
+  hasReferencesToRepair,
   hideDefinition,
-  isUnsettled,
   keepChange,
-  recordSettled,
-  recordUnsettled,
+  markReferencesForRepair,
+  recordReferencesRepaired,
   removeDefinition,
   showDefinition,
-  unsettledDefinitions,
 } from '../../store/definitions/schema-changes.ts';
 import { readSchemaDefinition, referringDefinitions } from '../../store/definitions/schema-definitions.ts';
 import type { Database } from '../../store/mongodb/database.ts';
@@ -77,9 +77,9 @@ async function changeSchema(
   const added = after.fieldsBeyond(before);
   const removed = before.fieldsBeyond(after);
   await checkResources(database, change, after, added, new ChangeValidation(threads, definition.platform));
-  const isLeftOver = await isUnsettled(database, definition.id);
+  const isLeftOver = await hasReferencesToRepair(database, definition.id);
   if (isLeftOver) await endEarlierRewrites(database, change);
-  if (added.length + removed.length > 0 || isLeftOver) await recordUnsettled(database, change);
+  if (added.length + removed.length > 0 || isLeftOver) await markReferencesForRepair(database, change);
   if (added.length > 0) await announceReferences(database, change, before, after, added);
   await commitChange(database, change, next);
   if (added.length + removed.length > 0 || isLeftOver) await repairReferences(database, change, after);
@@ -126,7 +126,7 @@ async function refuseReferred(database: Database, definition: SchemaDefinition):
 
 /** Repairs stored references that a crash in the middle of a change has left. */
 export async function finishSchemaChanges(database: Database): Promise<void> {
-  for (const { id } of await unsettledDefinitions(database)) {
+  for (const { id } of await definitionsToRepair(database)) {
     await underChange(database, id, async (definition, change) => {
       await endEarlierRewrites(database, change);
       await repairReferences(database, change, await BoundSchema.of(database, definition, definition.schema));
@@ -241,7 +241,7 @@ async function repairReferences(database: Database, change: Change, schema: Boun
   for await (const documents of storedResources(database, change)) {
     await rewriteReferences(database, documents, (document) => schema.referenceKeys(document));
   }
-  await recordSettled(database, change);
+  await recordReferencesRepaired(database, change);
 }
 
 /** How many resources conflict with the change, and the first of them. */

@@ -28,8 +28,8 @@ export interface WorkingExecution {
   /** The run of the batch. */
   run: number;
   /**
-   * When it took over, in ms by Temporal's clock: more than that of any execution before it. The first one of a run took over from
-   * nobody, and has the least number that is more than that of the run before.
+   * When it took over, in ms by Temporal's clock: later than any execution before it. The first execution of a run took over from
+   * none, and has the smallest number that is later than that of the run before.
    */
   since: number;
   /** There was another one of the same run: its commands may still be under way. */
@@ -39,7 +39,7 @@ export interface WorkingExecution {
 /** `since` of the first execution of a batch. */
 export const FIRST_EXECUTION = 0;
 
-/** What is stored of every batch, beside what it is by its operation. */
+/** The stored fields that every batch has, beside those of its operation. */
 export interface StoredBatch {
   /** UUID version 7, so that ids are in order of creation. */
   _id: string;
@@ -50,7 +50,7 @@ export interface StoredBatch {
   total: number;
   /** Items in one page of bodies and of outcomes. */
   pageSize: number;
-  /** As activities have stored it last; between them the workflow knows best. */
+  /** The state as activities have stored it last; in between the workflow has a later one. */
   status: BatchStatus;
   suspended: boolean;
   cancelRequested?: boolean;
@@ -66,11 +66,11 @@ export interface StoredBatch {
   createdAt: Date;
   startedAt?: Date;
   completedAt?: Date;
-  /** Temporal's run ids of the executions that have run this batch: what is to be removed with it. */
+  /** Temporal's run ids of the executions that have run this batch: they are removed with it. */
   executions?: string[];
-  /** The execution that works on it now, or did last. Absent: one of an earlier version does, or none yet. */
+  /** The execution that works on it now, or did last. Absent: an execution of an earlier version does, or none yet. */
   execution?: WorkingExecution;
-  /** Batches, this one too, whose pending items it applies together: to be woken when that has ended. */
+  /** Batches, this one included, whose pending items it applies together: they are woken when that has ended. */
   claimOwners?: string[];
   /** Written by the version before this one: the items themselves. */
   claims?: PendingMember[];
@@ -78,21 +78,21 @@ export interface StoredBatch {
   cascaded: number;
   /** The end result, stored when a run finished. */
   result?: BatchResult;
-  /** Beside the result: what went wrong with the first items. */
+  /** Beside the result: the errors of the first items. */
   errorDetails?: ErrorDetails;
-  /** Deletions of process instances: activities planned so far, and when a finished batch with failures was put aside. */
+  /** Terminations: activities planned so far, and when a finished batch with failures was put aside. */
   jobsCreated?: number;
   dismissedAt?: Date;
-  /** The same: what became of the jobs. */
+  /** Terminations: the counts of their jobs. */
   jobs?: StoredJobs;
-  /** The same: items of this run have failed, while it may still go on. */
+  /** Terminations: items of this run have failed, while it may still continue. */
   hasFailedItems?: true;
-  /** Set when the batch is to be removed for good: it is not there for callers any more. */
+  /** Set when the batch is to be removed for good: for callers it does not exist any more. */
   deletedAt?: Date;
 }
 
 export type BatchDocument = Batch & StoredBatch;
-/** A batch whose items are bodies; one that deletes resources. */
+/** A batch whose items are bodies, or one that deletes resources. */
 export type WriteBatchDocument = WriteBatch & StoredBatch;
 export type DeleteBatchDocument = Delete & StoredBatch;
 
@@ -100,13 +100,13 @@ export type DeleteBatchDocument = Delete & StoredBatch;
 export const batchesIn = (database: Database): Collection<BatchDocument> => database.collection('batches');
 
 /**
- * Counts of the jobs of a deletion of process instances, on the batch: lists read them, and no outcomes. Jobs that are planned
- * now are counted by block, each counted anew from its outcomes: in a run these numbers only grow, so that `$max` counts no job
- * twice, however often and in whatever order activities note them (invariant 2). A seed's numbers are added up when the next one
+ * Counts of the jobs of a termination, on the batch: lists read them, and no outcomes. Jobs that are planned
+ * now are counted by block, each counted from its outcomes: in a run these numbers only grow, so that `$max` counts no job
+ * twice, however often and in whatever order activities note them (invariant 2). The numbers of a seed are added up when the next one
  * is planned.
  */
 export interface StoredJobs {
-  /** The run that these are of. */
+  /** The run that these counts belong to. */
   run: number;
   /** Index of the first item of the seed that is under way; absent once the run has ended. */
   seed?: number;
@@ -117,10 +117,10 @@ export interface StoredJobs {
   blocks?: Record<string, JobCounts>;
 }
 
-/** Time that whoever accepts a batch is given to start its workflow before recovery does, in ms. */
+/** Time in which the process that accepts a batch starts its workflow; after that recovery does, in ms. */
 const START_GRACE_MS = 5_000;
 
-/** What a run is stored with until its start is confirmed, in the write that makes it (invariant 1). */
+/** Fields that mark a run as unstarted until its start is confirmed, set in the write that makes the run (invariant 1). */
 export const toBeStarted = (): Required<Pick<BatchDocument, 'unstarted' | 'startDue'>> => ({
   unstarted: true,
   startDue: new Date(Date.now() + START_GRACE_MS),
@@ -157,7 +157,7 @@ export async function insertBatch(database: Database, batch: NewBatch): Promise<
   return document;
 }
 
-/** A batch of this tenant, or of these; another tenant's is not there (invariant 6), nor is one that is deleted. */
+/** A batch of this tenant, or of these scopes; one of another tenant is not found (invariant 6), nor is a deleted one. */
 export async function findBatch(
   database: Database,
   scope: Scope | readonly Scope[],
@@ -169,7 +169,7 @@ export async function findBatch(
   return batch?.deletedAt === undefined ? batch : null;
 }
 
-/** A batch by its id alone, deleted ones too, for the workflow that carries it out. */
+/** A batch by its id alone, deleted ones too, for the workflow that runs it. */
 export async function readBatch(database: Database, batchId: string): Promise<BatchDocument | null> {
   return batchesIn(database).findOne({ _id: batchId });
 }
@@ -185,7 +185,7 @@ export async function readBatches(database: Database, batchIds: readonly string[
 export const RUNNING = { $in: [...RUNNING_STATUSES] };
 export const NOT_TO_BE_STARTED = { unstarted: '', startDue: '', startFailures: '' } as const;
 
-/** Of these batches, those that are over or gone: nothing of theirs is delivered again. */
+/** Of these batches, those that are over or removed: no activity of theirs is delivered again. */
 export async function finishedBatches(database: Database, batchIds: readonly string[]): Promise<Set<string>> {
   if (batchIds.length === 0) return new Set();
   const running = await batchesIn(database)
@@ -195,7 +195,7 @@ export async function finishedBatches(database: Database, batchIds: readonly str
   return new Set(batchIds.filter((id) => !alive.has(id)));
 }
 
-/** From here on the batch is not there for callers; who marks it first has deleted it. */
+/** From here on the batch does not exist for callers; the first caller that marks it has deleted it. */
 export async function markDeleted(database: Database, scope: Scope, batchId: string): Promise<BatchDocument | null> {
   return batchesIn(database).findOneAndUpdate(
     { _id: batchId, scope: scopeKey(scope), deletedAt: { $exists: false } },

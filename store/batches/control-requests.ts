@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn, RUNNING, readBatch } from './batches.ts';
 
-/** What a caller wants of a running batch: to suspend or resume it, or to cancel it. */
+/** A caller's request for a running batch: to suspend, resume or cancel it. */
 export type ControlRequest =
   | { readonly suspended: boolean; readonly cancelRequested?: never }
   | { readonly cancelRequested: true; readonly suspended?: never };
 
 /**
- * Stores a control request, which is then delivered to the workflow: it holds even if no workflow runs yet, and whatever process dies
- * before the workflow knows. @returns null where the batch is finished or gone.
+ * Stores a control request, which is then delivered to the workflow: it takes effect even if no workflow runs yet, and whatever process dies
+ * before the workflow knows. @returns null if the batch is finished or does not exist any more.
  */
 export async function requestControl(
   database: Database,
@@ -26,7 +26,7 @@ export async function requestControl(
 
 /**
  * Notes that the request of `delivered` is delivered to the workflow.
- * @returns the batch with a later request, which is to be delivered again: it may have reached the workflow first.
+ * @returns the batch with a later request, which has to be delivered again: it may have reached the workflow first.
  */
 export async function recordDelivered(database: Database, delivered: BatchDocument): Promise<BatchDocument | null> {
   const token = delivered.asked?.token ?? '';

@@ -3,21 +3,21 @@ import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn } from './batches.ts';
 
 /**
- * What keeps a run of a batch from being worked on: it is suspended, it is cancelled or being removed, or there is no such run
+ * Why a run of a batch must not be worked on: it is suspended, it is cancelled or being removed, or there is no such run
  * (any more).
  */
 export type Halt = 'suspended' | 'cancelled' | 'gone';
 
 type Controlled = Pick<BatchDocument, 'run' | 'status' | 'suspended' | 'cancelRequested' | 'deletedAt'>;
 
-/** What a batch, as it was read, says about work on one of its runs; null where nothing speaks against it. */
+/** The reason why a batch, as it was read, must not be worked on in one of its runs; null if there is none. */
 export function haltOf(batch: Controlled | null, run: number): Halt | null {
   if (batch === null || batch.run !== run || isTerminal(batch.status)) return 'gone';
   if (batch.cancelRequested || batch.deletedAt !== undefined) return 'cancelled';
   return batch.suspended ? 'suspended' : null;
 }
 
-/** Reads what speaks against work on a run now. Cheap: one look-up by `_id` of a few fields. */
+/** Reads the present reason why a run must not be worked on. Cheap: one look-up of a few fields by `_id`. */
 export async function readHalt(
   database: Database,
   { batchId, run }: { readonly batchId: string; readonly run: number },

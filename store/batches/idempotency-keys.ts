@@ -11,20 +11,20 @@ import type { NewResourceBatch } from './batches.ts';
 /** How long a key is kept, in ms: a day, whichever process's clock is asked. */
 export const KEY_KEPT_MS = IDEMPOTENCY_KEY_KEPT_MS + CLOCKS_DIFFER_MS;
 
-/** How much later MongoDB removes a key by itself, in ms: not before it has run out for everybody, whatever its clock. */
+/** How much later MongoDB removes a key by itself, in ms: only after it has expired by every process's clock. */
 const REMOVED_AFTER_MS = 60 * 60 * 1000;
 
 /** An idempotency key of a tenant, and the batch that it is bound to: the insert is the moment of acceptance. */
 export interface IdempotencyKeyDocument {
   _id: string;
-  /** Hash of operation, schema definition, options and the bytes of the body: what earlier versions go by. */
+  /** Hash of operation, schema definition, options and the bytes of the body: earlier versions compare it. */
   fingerprint: string;
   /** Hash of operation, options and the JSON value of the body. Absent in keys of earlier versions. */
   canonical?: string;
-  /** Whatever a path may call the schema definition, in lower case: it may be deleted while the key is kept. */
+  /** All names by which a path may call the schema definition, in lower case: the definition may be deleted while the key is kept. */
   schemaNames?: string[];
   batch: NewResourceBatch;
-  /** The batch has been inserted: if it is not there, it has been deleted. */
+  /** The batch has been inserted: if it does not exist, it has been deleted. */
   inserted: boolean;
   boundAt: Date;
   /** When MongoDB may remove it by itself. Absent in keys of earlier versions, which recovery removes. */
@@ -40,7 +40,7 @@ export type KeyBinding = Pick<
   '_id' | 'fingerprint' | 'canonical' | 'schemaNames' | 'batch' | 'inserted'
 >;
 
-/** Keys are free text of up to 255 characters; hashed, they are short and hold no operator. */
+/** Keys are free text of up to 255 characters; hashed, they are short and contain no operator. */
 const keyId = (scope: Scope, key: string): string =>
   `${scopeKey(scope)}/${createHash('sha256').update(key).digest('hex')}`;
 
@@ -51,7 +51,7 @@ export async function findBinding(database: Database, scope: Scope, key: string)
   });
 }
 
-/** Binds a key, unless it is bound; of concurrent senders one wins. @returns what it is bound to. */
+/** Binds a key, unless it is bound; of concurrent senders one binds it. @returns the binding. */
 export async function bindKey(
   database: Database,
   scope: Scope,
@@ -81,7 +81,7 @@ export async function bindKey(
   return (await findBinding(database, scope, key)) ?? bindKey(database, scope, binding);
 }
 
-/** A binding as it is now, however old. */
+/** The present binding, however old. */
 export async function readBinding(database: Database, id: string): Promise<KeyBinding | null> {
   return idempotencyKeysIn(database).findOne({ _id: id });
 }
@@ -112,7 +112,7 @@ export async function removeOldKeys(database: Database, limit: number): Promise<
     .limit(limit)
     .toArray();
   if (found.length === 0) return 0;
-  // one that has been bound anew since then stays; one that is passed over is found by the next pass
+  // a key that has been bound again since then stays; one that the delete misses is found by the next pass
   const { deletedCount } = await idempotencyKeysIn(database).deleteMany({
     _id: { $in: found.map(({ _id }) => _id) },
     ...old,

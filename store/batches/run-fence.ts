@@ -1,7 +1,7 @@
 import type { Collection, Filter, UpdateFilter } from 'mongodb';
 import { isDuplicateKey } from '../mongodb/errors.ts';
 
-/** A run of a batch, by whom something is written. */
+/** A run of a batch, which writes a document. */
 export interface RunOfBatch {
   readonly _id: string;
   readonly run: number;
@@ -11,8 +11,8 @@ export interface RunOfBatch {
 export const noLaterRun = (run: number) => ({ run: { $not: { $gt: run } } });
 
 /**
- * Writes documents of a batch, but for those that a later run of it has written: whoever is late, of a run that has ended,
- * changes nothing of what that one goes by. Safe to repeat.
+ * Writes documents of a batch, except those that a later run of it has written: a late command of a run that has ended
+ * changes nothing that a later run relies on. Safe to repeat.
  * @param writes by `_id`; each of the updates sets `run`.
  */
 export async function upsertOfRun<T extends { _id: string; run?: number }>(

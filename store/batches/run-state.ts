@@ -7,8 +7,8 @@ import { type BatchDocument, batchesIn, FIRST_EXECUTION, NOT_TO_BE_STARTED, RUNN
 import type { RunOfBatch } from './run-fence.ts';
 
 /**
- * Stores how far a run is, and by which execution; a finished or another run stays as it is. Whether it is suspended stays where a
- * caller has asked for something that the workflow did not know of yet: what that caller was answered holds from its answer on. Safe
+ * Stores the state of a run, and its execution; a finished run, or another run, is not changed. Whether it is suspended is not changed if a
+ * caller has sent a control request that the workflow did not know yet: that caller's answer holds from then on. Safe
  * to repeat.
  */
 export async function recordRunning(
@@ -30,9 +30,9 @@ export async function recordRunning(
 }
 
 /**
- * Notes that an execution runs a batch: from when on the batch was worked on, and which executions did. The first one of a
+ * Notes that an execution runs a batch: since when the batch is worked on, and by which executions. The first execution of a
  * batch works on it from now on; any other one takes over by `takeOverRun`. Safe to repeat: the first time stays.
- * @returns null where there is no such run: it has been finished, or the batch retried since, or deleted.
+ * @returns null if there is no such run: it has been finished, or the batch was retried since, or deleted.
  */
 export async function recordStarted(
   database: Database,
@@ -58,7 +58,7 @@ export async function recordStarted(
   );
 }
 
-/** Stores how a run ended. Safe to repeat: the first completion stays. */
+/** Stores the result of a run. Safe to repeat: the first completion stays. */
 export async function recordFinished(
   database: Database,
   batch: { readonly batchId: string; readonly run: number },
@@ -84,7 +84,7 @@ export async function recordFinished(
   );
 }
 
-/** Claims a finished batch for another run: of many callers one wins. @returns null where it is not as it was read. */
+/** Claims a finished batch for another run: one of several callers succeeds. @returns null if the batch has changed since it was read. */
 export async function claimRetry(database: Database, batch: BatchDocument): Promise<BatchDocument | null> {
   return batchesIn(database).findOneAndUpdate(
     { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
@@ -97,8 +97,8 @@ export async function claimRetry(database: Database, batch: BatchDocument): Prom
 }
 
 /**
- * Notes whose pending items a run is about to claim; none when it is done with them.
- * @returns false where that run is over, which claims nothing: nobody would give it back.
+ * Notes the batches whose pending items a run is about to claim; none when it is done with them.
+ * @returns false if that run is over: then it must claim nothing, because no batch would release the items.
  */
 export async function recordClaims(
   database: Database,

@@ -3,7 +3,7 @@ import { type JobCounts, NO_JOBS } from '../../domain/executions/job-counts.ts';
 import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn, type StoredJobs } from './batches.ts';
 
-/** Notes how many activities of a deletion of process instances are planned. Safe to repeat; a retry takes nothing back. */
+/** Notes how many activities of a termination are planned. Safe to repeat; a retry does not reduce the number. */
 export async function recordJobsCreated(database: Database, batchId: string, jobsCreated: number): Promise<void> {
   await batchesIn(database).updateOne({ _id: batchId }, { $max: { jobsCreated } });
 }
@@ -13,10 +13,10 @@ export async function recordFailedItems(database: Database, { _id, run }: BatchD
   await batchesIn(database).updateOne({ _id, run }, { $set: { hasFailedItems: true } });
 }
 
-/** Puts a finished batch aside: it is over for who watches running batches. @returns false where another caller was first. */
+/** Puts a finished batch aside: it is not listed as running any more. @returns false if another caller was first. */
 export async function recordDismissed(database: Database, batchId: string): Promise<boolean> {
   const { modifiedCount } = await batchesIn(database).updateOne(
-    // finished, or to be cancelled: one that is being retried meanwhile is neither
+    // finished, or about to be cancelled: a batch that is being retried meanwhile is neither
     {
       _id: batchId,
       $or: [{ status: { $nin: [...RUNNING_STATUSES] } }, { cancelRequested: true }],
@@ -28,7 +28,7 @@ export async function recordDismissed(database: Database, batchId: string): Prom
   return modifiedCount === 1;
 }
 
-/** What a batch has stored of its jobs; null where an earlier version has begun it. */
+/** The stored counts of a batch's jobs; null if an earlier version has begun it. */
 export function storedJobs({ jobs, status, run, result }: BatchDocument): JobCounts | null {
   if (jobs === undefined) return status === 'queued' && run === 1 && result === undefined ? NO_JOBS : null;
   const { completed, failed, blocks = {} } = jobs;
@@ -42,7 +42,7 @@ export function added(one: JobCounts, other: JobCounts, sign: 1 | -1 = 1): JobCo
 type RunOfJobs = Pick<BatchDocument, '_id' | 'run'>;
 
 /**
- * Begins to count a run with its first seed, or a later one. Safe to repeat: of several attempts one counts, and none that comes
+ * Begins to count a run with its first seed, or a later one. Safe to repeat: one of several attempts has an effect, and none that comes
  * after another seed has begun.
  * @param before the seed that was under way; null for the first one of a run.
  */
@@ -59,7 +59,7 @@ export async function recordSeed(
   await batchesIn(database).updateOne({ _id, run, ...isNext }, { $set: { jobs } });
 }
 
-/** Notes how many jobs of some blocks are done; nothing where their seed or their run is over. Safe to repeat. */
+/** Notes how many jobs of some blocks are done; nothing if their seed or their run is over. Safe to repeat. */
 export async function recordJobs(
   database: Database,
   { _id, run }: RunOfJobs,

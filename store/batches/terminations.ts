@@ -4,24 +4,24 @@ import { NAMESPACE_SCOPE, type Scope, scopeKey } from '../../domain/batch/scope.
 import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn, type StoredBatch } from './batches.ts';
 
-/** A batch that deletes process instances. */
+/** A termination. */
 export type Termination = Terminate & StoredBatch;
 
 export function isTermination(batch: BatchDocument): batch is Termination {
   return batch.operation === 'terminate';
 }
 
-/** What the Camunda façade filters batches by. */
+/** The filters of the Camunda façade for batches. */
 export interface TerminationFilter {
   readonly batchId?: string;
   readonly suspended?: boolean;
-  /** Runtime batches only: those that run, and those that wait for a person to see what failed. */
+  /** Runtime batches only: those that run, and those with failed jobs that nobody has handled yet. */
   readonly isLive?: boolean;
   /** Whether items have failed, though others may still run. */
   readonly hasFailures?: boolean;
   readonly startedBefore?: Date;
   readonly startedAfter?: Date;
-  /** Of one of these tenants; what acts on the whole namespace is of none. */
+  /** Of one of these tenants; a batch that acts on the whole namespace belongs to none. */
   readonly tenantIn?: readonly string[];
   readonly isWithoutTenant?: true;
 }
@@ -34,15 +34,15 @@ export interface Slice {
   readonly max: number | null;
 }
 
-/** Ids are in order of creation, and all batches of a scope have one tenant: three orders are one. */
+/** Ids are in order of creation, and all batches of a scope have one tenant: three sort orders are the same. */
 const SORT_FIELDS = { id: '_id', startTime: '_id', endTime: 'completedAt', tenantId: '_id' } as const;
 
-/** What no list shows, and may be large. */
+/** Fields that no list shows, and that may be large. */
 const NOT_LISTED = { errorDetails: 0, executions: 0, claimOwners: 0, claims: 0 } as const;
 /** Batches that are read at a time. */
 const BATCHES_AT_ONCE = 100;
 
-/** A slice of a tenant's deletions of process instances, read as it is taken. */
+/** A slice of a tenant's terminations, read as it is consumed. */
 export async function* listTerminations(
   database: Database,
   scope: Scope,
@@ -84,7 +84,7 @@ function queryOf(scope: Scope, filter: TerminationFilter): Filter<BatchDocument>
 
 const UNSUCCESSFUL: BatchStatus[] = ['partial_success', 'failed'];
 
-/** A batch that a caller has asked to end is over for the façade, though what it has begun may still be ending. */
+/** A batch that a caller has cancelled is over for the façade, although running work may still be ending. */
 const LIVE: Filter<BatchDocument>[] = [
   { status: { $in: [...RUNNING_STATUSES] }, cancelRequested: { $exists: false } },
   { status: { $in: UNSUCCESSFUL }, dismissedAt: { $exists: false } },
@@ -95,7 +95,7 @@ const FAILURES: Filter<BatchDocument>[] = [
   { status: { $in: [...RUNNING_STATUSES] }, hasFailedItems: true },
 ];
 
-/** The same question about one batch. */
+/** The same condition for one batch. */
 export function isLive({ status, cancelRequested, dismissedAt }: BatchDocument): boolean {
   if (UNSUCCESSFUL.includes(status)) return dismissedAt === undefined;
   return RUNNING_STATUSES.some((running) => running === status) && cancelRequested !== true;

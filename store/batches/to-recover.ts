@@ -2,7 +2,7 @@ import type { Filter } from 'mongodb';
 import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn, NOT_TO_BE_STARTED, RUNNING } from './batches.ts';
 
-/** What recovery asks of batches: each question is answered by an index, a bounded number at a time. */
+/** The queries of recovery on batches: an index serves each of them, a bounded number at a time. */
 
 /** A run of a batch. */
 export interface BatchRun {
@@ -20,18 +20,18 @@ export async function unstartedBatches(database: Database, asOf: Date, limit: nu
 }
 
 /**
- * Notes that the workflows of these runs are started. Safe to repeat, and to lose: a start that is not confirmed is made again,
+ * Notes that the workflows of these runs are started. Safe to repeat, and to lose: an unconfirmed start is repeated,
  * and finds its workflow.
  */
 export async function confirmStarts(database: Database, started: readonly BatchRun[]): Promise<void> {
   for (const run of new Set(started.map((batch) => batch.run))) {
     const ids = started.filter((batch) => batch.run === run).map(({ _id }) => _id);
-    // one that is passed over is started again, in vain; the run is named: a late confirmation of one run says nothing of the next one's start (invariant 1)
+    // one that the update misses is started again, without effect; the filter names the run: a late confirmation of one run does not confirm the next one's start (invariant 1)
     await batchesIn(database).updateMany({ _id: { $in: ids }, run }, { $unset: NOT_TO_BE_STARTED });
   }
 }
 
-/** A start that has failed does not stand in the way of others: it is tried again at `due`. */
+/** Postpones a start that has failed to `due`, so that it does not delay others. */
 export async function postponeStart(database: Database, { _id, run }: BatchRun, due: Date): Promise<void> {
   await batchesIn(database).updateOne(
     { _id, run, unstarted: true },
@@ -39,10 +39,10 @@ export async function postponeStart(database: Database, { _id, run }: BatchRun, 
   );
 }
 
-/** A batch that runs, as far as finding its workflow is concerned. */
+/** The fields of a running batch that are needed to find its workflow. */
 export type OpenBatch = Pick<BatchDocument, '_id' | 'run' | 'unstarted'>;
 
-/** Pages of the batches that run, in order of their ids from behind `after` on. */
+/** Pages of the running batches, in order of their ids, from after `after` on. */
 export async function* openBatchPages(
   database: Database,
   after: string,
@@ -67,7 +67,7 @@ export async function* openBatchPages(
   }
 }
 
-/** Of these, the batches that still run, read anew. */
+/** Of these, the batches that still run, read again. */
 export async function stillOpen(database: Database, ids: readonly string[]): Promise<BatchDocument[]> {
   if (ids.length === 0) return [];
   return batchesIn(database)
@@ -91,7 +91,7 @@ export interface DeletedPlace {
   readonly id: string;
 }
 
-/** Batches that are to be removed for good, the first deleted first. */
+/** Batches that have to be removed for good, the first deleted first. */
 export async function deletedBatches(
   database: Database,
   after: DeletedPlace | null,
@@ -112,7 +112,7 @@ export async function markExpired(database: Database, before: Date, limit: numbe
     .limit(limit)
     .toArray();
   if (found.length === 0) return 0;
-  // one that was retried since then is not finished, and stays; one that is passed over is found by the next pass
+  // a batch that was retried since then is not finished, and stays; one that the update misses is found by the next pass
   const { modifiedCount } = await batchesIn(database).updateMany(
     { _id: { $in: found.map(({ _id }) => _id) }, ...expired },
     { $set: { deletedAt: new Date() } },

@@ -20,7 +20,7 @@ export interface NewSchemaDefinition {
   readonly schema: JsonObject;
 }
 
-/** What a document says of its schema. */
+/** The fields of a document that depend on its schema. */
 export function schemaFields(
   schema: JsonObject,
 ): Pick<SchemaDefinitionDocument, 'schema' | 'referenceSchemas' | 'referenceNames'> {
@@ -34,7 +34,7 @@ export function schemaFields(
 
 /**
  * Stores a definition under its names. The definition is written inactive, then its names are claimed one by one, then it is
- * made active: a crash on the way leaves only an inactive definition, and whoever meets its claims removes it first.
+ * made active: a crash in between leaves only an inactive definition, and the next process that meets its claims removes it first.
  * @returns the name that is taken, if one is.
  */
 export async function createSchemaDefinition(
@@ -68,7 +68,7 @@ export async function createSchemaDefinition(
     { _id: document._id, active: false },
     { $set: { active: true } },
   );
-  // Another creator of the same name took this one for abandoned: the name is theirs.
+  // Another creator of the same name has treated this definition as abandoned: the name belongs to the other one.
   if (activated.matchedCount === 0) {
     await abandon(database, document);
     return { taken: input.name };
@@ -90,7 +90,7 @@ async function claimName(database: Database, platform: string, name: string, id:
   if (holder.schemaDefinitionId === id) return true;
   const definition = await schemaDefinitionsIn(database).findOne({ _id: holder.schemaDefinitionId });
   if (definition?.active) return false;
-  // Removing the inactive document decides the race with its creator: activation then finds nothing to activate.
+  // Removing the inactive document decides the race with its creator, whose activation then finds nothing.
   const removed = await schemaDefinitionsIn(database).deleteOne({ _id: holder.schemaDefinitionId, active: false });
   if (definition !== null && removed.deletedCount === 0) return claimName(database, platform, name, id);
   const taken = await schemaNamesIn(database).updateOne(
@@ -105,12 +105,12 @@ async function abandon(database: Database, document: SchemaDefinitionDocument): 
   await releaseNames(database, document);
 }
 
-/** Gives up the names of a definition, where they are still its own. */
+/** Releases the names of a definition, if they still belong to it. */
 export async function releaseNames(
   database: Database,
   { _id, platform, name, pluralName }: Pick<SchemaDefinitionDocument, '_id' | 'platform' | 'name' | 'pluralName'>,
 ): Promise<void> {
   const names = [name, pluralName ?? name].map((claimed) => nameKey(platform, claimed));
-  // one that is passed over is of no definition, and is taken by whoever claims it
+  // a claim that the delete misses belongs to no definition, and is taken by the next definition of that name
   await schemaNamesIn(database).deleteMany({ _id: { $in: names }, schemaDefinitionId: _id });
 }

@@ -7,19 +7,19 @@ import type { Database } from '../mongodb/database.ts';
 import { releaseNames, schemaFields } from './create-schema-definition.ts';
 import { leasesRunOut, type SchemaDefinitionDocument, schemaDefinitionsIn } from './schema-definitions.ts';
 
-/** How long a change keeps writers off without a sign of life, in ms: what a crash costs them, with `CLOCK_OFF_MS`. */
+/** How long a change blocks writers without renewing its lease, in ms: the cost of a crash, plus `CLOCK_OFF_MS`. */
 const LEASE_MS = 30_000;
-/** How early a lease is renewed, in ms before it runs out. */
+/** How early a lease is renewed, in ms before it expires. */
 const RENEW_BEFORE_MS = 20_000;
 
-/** The lease of a change on a definition: while it is held, nobody else changes the definition, and no writer starts. */
+/** The lease of a change on a definition: while it is held, no other change is made, and no writer starts. */
 export interface Change {
   readonly definitionId: string;
   readonly change: string;
   leaseUntil: Date;
 }
 
-/** Takes the lease. @returns null where another change holds it, or the definition is no longer in this version. */
+/** Takes the lease. @returns null if another change holds it, or the definition has another version by now. */
 export async function beginChange(
   database: Database,
   { id, versionNumber }: Pick<SchemaDefinition, 'id' | 'versionNumber'>,
@@ -38,7 +38,7 @@ export async function beginChange(
   return taken.matchedCount === 1 ? change : null;
 }
 
-/** Keeps the lease; costs nothing while it has long to run. @throws DroverError `change_busy` where the lease has run out */
+/** Renews the lease; costs nothing while it is valid for long. @throws DroverError `change_busy` if the lease has expired */
 export async function keepChange(database: Database, change: Change): Promise<void> {
   if (change.leaseUntil.getTime() - Date.now() > RENEW_BEFORE_MS) return;
   const leaseUntil = new Date(Date.now() + LEASE_MS);
@@ -46,17 +46,17 @@ export async function keepChange(database: Database, change: Change): Promise<vo
   change.leaseUntil = leaseUntil;
 }
 
-/** Says that stored references may name more than their data does, until `recordSettled`. @throws DroverError `change_busy` where the lease has run out */
-export async function recordUnsettled(database: Database, change: Change): Promise<void> {
+/** Marks that stored references may name more than their data does, until `recordReferencesRepaired`. @throws DroverError `change_busy` if the lease has expired */
+export async function markReferencesForRepair(database: Database, change: Change): Promise<void> {
   await underLease(database, change, { $set: { referencesUnsettled: true } });
 }
 
-/** Every stored reference is what its data says. @throws DroverError `change_busy` where the lease has run out */
-export async function recordSettled(database: Database, change: Change): Promise<void> {
+/** Marks that every stored reference agrees with its data. @throws DroverError `change_busy` if the lease has expired */
+export async function recordReferencesRepaired(database: Database, change: Change): Promise<void> {
   await underLease(database, change, { $unset: { referencesUnsettled: '' } });
 }
 
-/** Puts the next version in place; the lease goes on. @throws DroverError `change_busy` where the lease has run out */
+/** Stores the next version; the lease continues. @throws DroverError `change_busy` if the lease has expired */
 export async function commitChange(
   database: Database,
   change: Change,
@@ -73,7 +73,7 @@ export async function commitChange(
   });
 }
 
-/** Lets go of the lease; safe to repeat, and where it is lost already. */
+/** Releases the lease; safe to repeat, and if it is lost already. */
 export async function endChange(database: Database, { definitionId, change }: Change): Promise<void> {
   await schemaDefinitionsIn(database).updateOne(
     { _id: definitionId, 'changing.change': change },
@@ -81,14 +81,14 @@ export async function endChange(database: Database, { definitionId, change }: Ch
   );
 }
 
-/** Takes a definition out of sight, its names still claimed. @throws DroverError `change_busy` where the lease has run out */
+/** Makes a definition invisible, with its names still claimed. @throws DroverError `change_busy` if the lease has expired */
 export async function hideDefinition(database: Database, change: Change): Promise<void> {
   await underLease(database, change, { $set: { active: false } });
 }
 
 /**
- * Brings back a definition that was hidden for good reasons that turned out wrong. @returns false where a request that creates
- * one of the same name has already taken it for abandoned.
+ * Makes a definition visible again that could not be deleted. @returns false if a request that creates
+ * one of the same name has already treated it as abandoned.
  */
 export async function showDefinition(database: Database, { definitionId, change }: Change): Promise<boolean> {
   const shown = await schemaDefinitionsIn(database).updateOne(
@@ -98,7 +98,7 @@ export async function showDefinition(database: Database, { definitionId, change 
   return shown.matchedCount === 1;
 }
 
-/** Removes a hidden definition, its names first: a crash in between leaves nothing that a new one would stumble over. */
+/** Removes an invisible definition, its names first: a crash in between leaves nothing that blocks a new one. */
 export async function removeDefinition(
   database: Database,
   { id, platform, name, pluralName }: SchemaDefinition,
@@ -107,8 +107,8 @@ export async function removeDefinition(
   await schemaDefinitionsIn(database).deleteOne({ _id: id, active: false });
 }
 
-/** Definitions that a crash has left with unsettled references; nobody is changing them. */
-export async function unsettledDefinitions(database: Database): Promise<{ id: string; versionNumber: number }[]> {
+/** Definitions whose references a crash has left unrepaired, and that no process is changing. */
+export async function definitionsToRepair(database: Database): Promise<{ id: string; versionNumber: number }[]> {
   const documents = await schemaDefinitionsIn(database)
     .find(
       {
@@ -122,8 +122,8 @@ export async function unsettledDefinitions(database: Database): Promise<{ id: st
   return documents.map((document) => ({ id: document._id, versionNumber: document.versionNumber }));
 }
 
-/** Whether a crash has left stored references of this definition unsettled. */
-export async function isUnsettled(database: Database, id: string): Promise<boolean> {
+/** Whether a crash has left stored references of this definition unrepaired. */
+export async function hasReferencesToRepair(database: Database, id: string): Promise<boolean> {
   return (await schemaDefinitionsIn(database).countDocuments({ _id: id, referencesUnsettled: true })) > 0;
 }
 

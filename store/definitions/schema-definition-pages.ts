@@ -10,7 +10,7 @@ const PAGE_BYTES = 3 * 1024 * 1024;
 const READ_AT_ONCE = 20;
 
 /**
- * One page of a platform's definitions, newest first, older than `before`: stable while definitions arrive. It ends early where
+ * One page of a platform's definitions, newest first, older than `before`: stable while definitions are added. It ends early if
  * they are large.
  */
 export async function schemaDefinitionPage(
@@ -35,10 +35,10 @@ export async function countSchemaDefinitions(database: Database, platform: strin
   );
 }
 
-/** What an answer tells of a definition beside its schema, description and references: names, ids and dates. */
+/** The fields of an answer beside schema, description and references of a definition: names, ids and dates. */
 const BYTES_BESIDE_SCHEMA = 1_024;
 
-/** Bytes of a definition in an answer, at most. Escapes of the schema are in its text already. */
+/** Largest size of a definition in an answer, in bytes. Its text already contains the escapes of the schema. */
 function answerBytes({ schema, description = '', referenceSchemas }: SchemaDefinitionDocument): number {
   const beside = Buffer.byteLength(JSON.stringify([description, referenceSchemas]));
   return Buffer.byteLength(schema) + beside + BYTES_BESIDE_SCHEMA;

@@ -10,18 +10,18 @@ export interface SchemaDefinitionDocument {
   pluralName?: string;
   description?: string;
   externalIdField: string;
-  /** JSON text: field names with dots and dollars stay what they are on every server. */
+  /** JSON text, because servers differ in the field names that they accept. */
   schema: string;
   /** Names and ids that the schema refers to, as written. */
   referenceSchemas: string[];
-  /** The same in lower case, for looking up who refers to a definition. */
+  /** The same in lower case, for finding the definitions that refer to another one. */
   referenceNames: string[];
   versionNumber: number;
   createdAt: Date;
   updatedAt: Date;
   /** False until every name is claimed; only active definitions exist for callers. */
   active: boolean;
-  /** Set while a PUT or DELETE examines what is stored; writers keep off until it is gone or its lease has run out. */
+  /** Set while a PUT or DELETE examines stored resources; writers are blocked until it is removed or its lease has expired. */
   changing?: { change: string; leaseUntil: Date };
   /** Set while the stored references of its resources may name more than their data does. */
   referencesUnsettled?: true;
@@ -78,7 +78,7 @@ export async function findSchemaDefinition(
   return byName === null ? null : fromDocument(byName);
 }
 
-/** Which of these names and ids, in any case, belong to active definitions: nameOrId (lower case) -> id and name. */
+/** The active definitions that these names and ids, in any case, belong to: nameOrId (lower case) -> id and name. */
 export async function bindSchemaNames(
   database: Database,
   platform: string,
@@ -110,14 +110,14 @@ export async function bindSchemaNames(
 }
 
 /**
- * Up to when leases have run out, for a process that checks the lease of another one. It is too early where the clocks of the two
- * differ by more: the change is broken off then and fails, and does no harm, for it does everything under its lease.
+ * Leases that end before this time count as expired, for a process that checks the lease of another one. It is too early if the clocks of the two
+ * differ by more: then the change is aborted and fails, but does no harm, because every write of it is made under its lease.
  */
 export const leasesRunOut = (): Date => new Date(Date.now() - CLOCK_OFF_MS);
 
 /**
- * Version and change mark of a definition, read afresh: what a writer checks once its intent is laid. A change whose lease
- * has run out is broken off here, so that whoever made it cannot complete it behind the back of this writer, however clocks go.
+ * Version and change mark of a definition, read again: a writer checks them once its intent is laid. A change whose lease
+ * has expired is aborted here, so that it cannot complete unnoticed by this writer, whatever the clocks.
  */
 export async function currentSchemaVersion(
   database: Database,
@@ -136,13 +136,13 @@ export async function currentSchemaVersion(
   return currentSchemaVersion(database, id);
 }
 
-/** The definition as it is now. */
+/** The present definition. */
 export async function readSchemaDefinition(database: Database, id: string): Promise<SchemaDefinition | null> {
   const document = await schemaDefinitionsIn(database).findOne({ _id: id, active: true });
   return document === null ? null : fromDocument(document);
 }
 
-/** Definitions that refer to another one by its name or id, oldest first; itself left out. */
+/** Definitions that refer to another one by its name or id, oldest first, except itself. */
 export async function referringDefinitions(
   database: Database,
   definition: Pick<SchemaDefinition, 'id' | 'platform' | 'name'>,
@@ -160,12 +160,12 @@ export async function referringDefinitions(
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Those who waited for a definition of this name know of it. */
+/** Notes that the batches that waited for a definition of this name have been woken. */
 export async function recordAnnounced(database: Database, id: string): Promise<void> {
   await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { announced: true } });
 }
 
-/** Definitions created before `before` whose waiting batches were not woken: the process that created them has died on the way. */
+/** Definitions created before `before` whose waiting batches were not woken, because the process that created them has died. */
 export async function unannouncedDefinitions(database: Database, before: Date): Promise<SchemaDefinition[]> {
   const documents = await schemaDefinitionsIn(database)
     .find({ active: true, announced: false, createdAt: { $lt: before } })

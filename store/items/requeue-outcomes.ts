@@ -5,8 +5,8 @@ import { outcomePagesIn, type StoredOutcome } from './outcomes.ts';
 import { groupByPage, type OutcomeWriter } from './write-outcomes.ts';
 
 /**
- * Takes terminal outcomes back to queued for a retry, keeping the count of attempts: each page once in a run, so that whoever is
- * late changes nothing. From then on nobody of an earlier run writes to it. A page that has changed since it was read is read again.
+ * Requeues terminal outcomes for a retry, keeping the count of attempts: each page once in a run, so that a late attempt
+ * changes nothing. From then on an earlier run writes nothing to the page. A page that has changed since it was read is read again.
  */
 export async function requeueOutcomes(
   database: Database,
@@ -38,11 +38,11 @@ export async function requeueOutcomes(
 
 const UNSUCCESSFUL: readonly ItemStatus[] = ['failed', 'expired', 'cancelled'];
 
-/** What a retry runs again. */
+/** The outcomes that a retry runs again. */
 export const unsuccessful = (outcomes: Iterable<readonly [number, StoredOutcome]>): Map<number, StoredOutcome> =>
   new Map([...outcomes].filter(([, { status }]) => UNSUCCESSFUL.includes(status)));
 
-/** What is still to be taken back, as it is stored now, in the pages of some outcomes that this run has not taken back. */
+/** The outcomes that are still to be requeued, as they are stored now, in the pages that this run has not requeued. */
 async function notRequeued(
   database: Database,
   batch: Pick<OutcomeWriter, '_id' | 'run' | 'pageSize'>,

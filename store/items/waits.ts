@@ -6,15 +6,15 @@ import type { Database } from '../mongodb/database.ts';
 import { keySlices, slicesByBytes } from '../mongodb/slices.ts';
 
 /**
- * One batch waits for one identity that is not there. A batch that waits registers here, then checks; a batch that creates writes, then finds who waits here
- * (invariant 5). A document each: any number of batches may wait for one identity, and one batch for any number.
+ * One batch waits for one missing identity. A batch that waits registers here, then checks; a batch that creates a resource writes it, then reads the registrations here
+ * (invariant 5). Each wait is a document: any number of batches may wait for one identity, and one batch for any number.
  */
 export interface WaitDocument {
   /** `batchId/key`. */
   _id: string;
   key: ResourceKey;
   batchId: string;
-  /** Names the registration: a later one of the same batch and identity has another. */
+  /** Names the registration: a later one of the same batch and identity has another token. */
   token: string;
   /** The latest run that has registered; absent: an earlier version has. */
   run?: number;
@@ -32,8 +32,8 @@ const REGISTRATIONS_AT_ONCE = 5_000;
 const waitId = (batchId: string, key: ResourceKey): string => `${batchId}/${key}`;
 
 /**
- * Registers a run of a batch under what it misses; again with another token, so that the answer to the earlier registration leaves
- * it. What a later run has registered stays as it is.
+ * Registers a run of a batch under its missing identities; repeated with another token, so that the answer to the earlier registration does not
+ * remove it. Registrations of a later run are not changed.
  */
 export async function registerWaits(
   database: Database,
@@ -50,7 +50,7 @@ export async function registerWaits(
   }
 }
 
-/** Of these identities, those that this run of the batch is registered for: what an earlier one has left may be removed any time. */
+/** Of these identities, those for which this run of the batch is registered: registrations of an earlier run may be removed at any time. */
 export async function registeredKeys(
   database: Database,
   { _id: batchId, run }: RunOfBatch,
@@ -65,7 +65,7 @@ export async function registeredKeys(
   return found;
 }
 
-/** Who waits for some identities, a few thousand registrations at a time. */
+/** The batches that wait for some identities, a few thousand registrations at a time. */
 export async function* registrationsFor(
   database: Database,
   keys: Iterable<ResourceKey>,
@@ -108,8 +108,8 @@ export async function removeWaits(database: Database, answered: readonly Registr
 }
 
 /**
- * Ends every registration of a batch that waits for nothing any more, and calls `progress` on the way. Safe to repeat.
- * @param run that has ended: what a later one has registered stays (invariant 5). Absent: the batch is removed.
+ * Removes every registration of a batch that waits for nothing any more, and calls `progress` in between. Safe to repeat.
+ * @param run the run that has ended: registrations of a later one stay (invariant 5). Absent: the batch is removed.
  */
 export async function removeWaitsOf(
   database: Database,
@@ -128,5 +128,5 @@ export async function removeWaitsOf(
   }
 }
 
-/** With the longest identities a command of so many stays below 4 MB. */
+/** Number of the longest identities with which a command stays below 4 MB. */
 const KEYS_REMOVED_AT_ONCE = 1_000;

@@ -10,7 +10,7 @@ import { type OutcomePageDocument, outcomePagesIn, type StoredOutcome } from './
 
 const OPEN = [null, 'queued', 'pending'];
 
-/** A run of a batch, as far as its outcomes are concerned. */
+/** The fields of a run of a batch that writing outcomes needs. */
 export interface OutcomeWriter {
   readonly _id: string;
   readonly run: number;
@@ -22,11 +22,11 @@ export interface OutcomeWriter {
 
 /**
  * Writes outcomes over items that are queued or pending; a terminal outcome stays as it is (invariant 1: exactly one
- * terminal outcome). Nothing is written to a page that a later run has written to: whoever is late, of a run that has ended, finds
- * there what that one has queued again. One command for the usual case; a page where an outcome became terminal meanwhile is read and
+ * terminal outcome). Nothing is written to a page that a later run has written to: a late attempt of a run that has ended finds
+ * the outcomes that the later run has requeued. One command for the usual case; a page in which an outcome became terminal meanwhile is read and
  * written again.
  * @param isFirst no outcome of these items was found: pages that they fill are inserted, which costs far less than matching
- * each of their items. Where there is one after all, the insert finds the page taken.
+ * each of their items. If there is one after all, the insert finds the page taken.
  */
 export async function writeOutcomes(
   database: Database,
@@ -73,7 +73,7 @@ async function stillOpen(
 const fenceName = (activity: string): string => createHash('sha256').update(activity).digest('base64url').slice(0, 16);
 
 /**
- * Keeps earlier attempts of the activity that runs, and activities of earlier executions, from writing outcomes of these items,
+ * Prevents earlier attempts of the running activity, and activities of earlier executions, from writing outcomes of these items,
  * however late a command of theirs lands. Safe to repeat.
  */
 export async function fenceOutcomes(
@@ -95,7 +95,7 @@ export async function fenceOutcomes(
   );
 }
 
-/** The last that may have taken over a page, by field, so that whoever writes outcomes now may. */
+/** For each field, the latest attempt or execution that may have taken over a page for this attempt to be allowed to write outcomes. */
 function lastFences({ execution }: Pick<OutcomeWriter, 'execution'>): Record<string, number> {
   const attempt = currentAttempt();
   const ofAttempt = attempt === undefined ? {} : { [`fences.${fenceName(attempt.activity)}`]: attempt.since };

@@ -5,15 +5,15 @@ import { batchesIn } from '../batches/batches.ts';
 import type { Database } from '../mongodb/database.ts';
 import { updateEach } from '../mongodb/each-by-id.ts';
 
-/** The tenant that the operator's deletions of process instances belonged to in earlier versions. */
+/** The tenant to which the operator's terminations belonged in earlier versions. */
 const FORMER_OWNER = scopeKey({ platform: DEFAULT_PLATFORM, tenant: 'default' });
 
 /** Time after which it is tried again, in ms. */
 const RETRY_MS = 5_000;
 
 /**
- * Gives batches that act on the whole namespace to the scope that no tenant's token has (invariant 6). Earlier versions stored
- * them as tenant `default`'s. Safe to repeat, and beside running workflows: those read a batch by its id.
+ * Moves batches that act on the whole namespace to the scope that no tenant's token has (invariant 6). Earlier versions stored
+ * them under the tenant `default`. Safe to repeat, and beside running workflows: those read a batch by its id.
  * @returns how many were moved.
  */
 export async function moveNamespaceBatches(database: Database): Promise<number> {

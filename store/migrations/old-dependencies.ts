@@ -8,14 +8,14 @@ import type { Database } from '../mongodb/database.ts';
 import { keySlices, slices } from '../mongodb/slices.ts';
 
 /**
- * What the version before this one has stored of an identity that is not there: all who wait for it, and all pending items that
- * would create it, in one document. Nobody writes these any more; waits end within a day, so that these go with the next version.
+ * The format in which the version before this one stored a missing identity: all batches that wait for it, and all pending items that
+ * would create it, in one document. No version writes these any more; waits end within a day, so the next version can remove this code.
  */
 export interface OldDependencyDocument {
   _id: ResourceKey;
   /** Waiting batch -> token of its latest registration. */
   waiting?: Record<string, string>;
-  /** Pending item (`batchId:index`) -> what it misses, and the batch that has claimed it to apply it with its own. */
+  /** Pending item (`batchId:index`) -> its missing identities, and the batch that has claimed it to apply it with its own. */
   pending?: Record<string, OldPendingEntry>;
 }
 
@@ -32,8 +32,8 @@ interface OldPendingEntry {
 const ENTRIES_AT_ONCE = 500;
 
 /**
- * Moves what the earlier version has stored of some identities to where this one reads it (`waits`, `pending_items`): to be called
- * before these are read. Copies first and removes then, each entry only as it was copied; so it is safe to repeat, to do
+ * Moves the earlier version's entries of some identities to `waits` and `pending_items`: to be called
+ * before these are read. Copies first and then removes each entry if it is unchanged; so it is safe to repeat, to run
  * twice at once, and beside workers of the earlier version.
  */
 export async function adoptOldDependencies(database: Database, keys: Iterable<ResourceKey>): Promise<void> {
@@ -99,6 +99,6 @@ async function adoptPending(
     { _id: key, [`pending.${id}.claim`]: claim ?? { $exists: false } },
     { $unset: { [`pending.${id}`]: '' as const } },
   );
-  // a worker of the earlier version has claimed it, given it back or taken it out meanwhile: what it made of it holds
+  // a worker of the earlier version has claimed, released or removed it meanwhile: then its change is kept
   if (removed.modifiedCount === 0 && copied.upsertedCount === 1) await pendingItemsIn(database).deleteOne({ _id });
 }

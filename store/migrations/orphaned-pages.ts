@@ -4,7 +4,7 @@ import { itemPagesIn } from '../items/item-pages.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach } from '../mongodb/each-by-id.ts';
 
-/** How far the pages of items have been checked: batches are in order of their creation, and so are their pages. */
+/** The position up to which the pages of items have been checked: batches are in order of their creation, and so are their pages. */
 interface PlaceDocument {
   _id: 'itemPages';
   /** Pages up to this `_id` have been checked. */
@@ -18,7 +18,7 @@ const swept = (database: Database): Collection<PlaceDocument> => database.collec
 
 /**
  * Removes pages of batches that were never accepted: their sender died between the pages and the batch. Each page is checked
- * once, when its batch would be older than anybody takes to accept one. Safe to repeat and to run twice.
+ * once, when its batch would be older than accepting one takes. Safe to repeat and to run twice.
  * @param before ids made before are checked. @returns how many were removed of one round, and whether there may be more.
  */
 export async function removeOrphanedPages(
@@ -39,7 +39,7 @@ export async function removeOrphanedPages(
   );
   // each page is checked once
   const removed = await deleteEach(itemPagesIn(database), orphans);
-  // of two at once the farther place stays: what either has checked is checked
+  // if two processes do this at once, the later position stays: pages that either has checked are checked
   const hasMore = pages.length === PAGES_AT_ONCE;
   const to = (hasMore ? pages.at(-1)?._id : undefined) ?? end;
   await swept(database).updateOne({ _id: 'itemPages' }, { $max: { to } }, { upsert: true });

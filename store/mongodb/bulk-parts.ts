@@ -2,16 +2,16 @@ import { type AnyBulkWriteOperation, BSON, type Document, MongoBulkWriteError } 
 import { appendTo } from '../../domain/collections/append-to.ts';
 import { writeErrorsOf } from './errors.ts';
 
-/** Most documents, or changes, in one command: it is over soon, and what is given up between two commands is not begun. */
+/** Largest number of documents, or changes, in one command: it is over soon, and an attempt that ends between two commands does not begin the next. */
 const MOST_IN_PART = 500;
-/** Most bytes of them, unless one alone is larger: the driver would cut at 16 MB, a server takes 48 MB. */
+/** Most bytes of them, unless one alone is larger: the driver would cut at 16 MB, a server accepts 48 MB. */
 const MOST_BYTES_IN_PART = 12 * 1024 * 1024;
 
 interface Ordering {
   readonly ordered?: boolean;
 }
 
-/** What the parts of a bulk write have done together. */
+/** The summed results of the parts of a bulk write. */
 export interface BulkTotals {
   readonly insertedCount: number;
   readonly matchedCount: number;
@@ -22,7 +22,7 @@ export interface BulkTotals {
 const NOTHING: BulkTotals = { insertedCount: 0, matchedCount: 0, modifiedCount: 0, deletedCount: 0, upsertedCount: 0 };
 const COUNTS = Object.keys(NOTHING) as (keyof BulkTotals)[];
 
-/** Sends a bulk write as commands of our own cutting: one kind of change in each, in the order given where that is asked for. */
+/** Sends a bulk write as separate commands: one kind of change in each, in the given order if it is ordered. */
 export async function bulkWriteInParts<T extends Document>(
   operations: readonly AnyBulkWriteOperation<T>[],
   { ordered = true }: Ordering = {},
@@ -58,7 +58,7 @@ export async function insertManyInParts(
 }
 
 /**
- * Sends one part after the other. Of an unordered write the others are sent too where some documents of one are refused, as a
+ * Sends one part after the other. Of an unordered write the others are sent too if some documents of one are refused, as a
  * server does inside a command; any other failure ends it.
  * @throws MongoBulkWriteError with the errors of all parts.
  */

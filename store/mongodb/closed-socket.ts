@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { MongoNetworkError } from 'mongodb';
 
-/** What is used of the driver's connections, which it does not export. */
+/** The internals of the driver's connections that are used here; the driver does not export them. */
 interface DriverConnection {
   readonly socket: Socket;
   readonly address: string;
@@ -10,10 +10,10 @@ interface DriverConnection {
 }
 
 /**
- * Repairs the driver (7.9.0, the latest): a command that is written to a socket which is closed, or closes before it has taken
- * all of the command, waits for ever for a `drain` event. Where that command is the check of the driver's monitor, which is
- * likely when all connections of a server end at one moment, the driver never finds the server again. With this the command fails as
- * any other on a lost connection does.
+ * Repairs the driver (7.9.0, the latest): a command that is written to a socket which is closed, or closes before it has accepted
+ * the whole command, waits for ever for a `drain` event. If that command is the check of the driver's monitor, which is
+ * likely when all connections of a server end at one moment, the driver never finds the server again. With this repair the command fails as
+ * any other on a lost connection.
  */
 export function failWritesToClosedSockets(): void {
   const { Connection } = createRequire(import.meta.url)('mongodb/lib/cmap/connection.js') as {

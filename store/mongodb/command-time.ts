@@ -1,22 +1,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { inCausalOrder } from './causal-order.ts';
 
-/** The attempt of an activity that commands are sent for. */
+/** The attempt of an activity for which commands are sent. */
 export interface AttemptOfCommands {
   /** Names the activity, the same for all of its attempts. */
   readonly activity: string;
   /** When Temporal scheduled it, in ms by its clock: of two attempts of an activity the later one has more. */
   readonly since: number;
   /**
-   * Longest time that a command which begins now may take, in ms, the way to the server included.
-   * @throws where none may begin any more.
+   * Longest time of a command that begins now, in ms, including the way to the server.
+   * @throws if none may begin any more.
    */
   commandTimeMs(): number;
-  /** The same for all that is read with one cursor: what the attempt has left. */
+  /** The same for everything that is read with one cursor: the rest of the attempt's time. */
   cursorTimeMs(): number;
   /**
-   * What time it is, for a deadline that is the workflow's: the clock of this process says, unless it is behind Temporal's, so that
-   * nothing expires early.
+   * The present time, for comparison with a deadline of the workflow: by the clock of this process, unless it is behind Temporal's, so that
+   * nothing expires too early.
    */
   now(): Date;
 }
@@ -24,12 +24,12 @@ export interface AttemptOfCommands {
 const current = new AsyncLocalStorage<AttemptOfCommands>();
 
 /**
- * Runs work all of whose commands are those of an attempt: each ends with the attempt's time at the latest, and each read sees what
- * the attempt has written.
+ * Runs work whose commands belong to an attempt: each ends at the latest with the attempt's time, and each read sees the writes of
+ * the attempt.
  */
 export function asAttempt<T>(attempt: AttemptOfCommands, work: () => Promise<T>): Promise<T> {
   return current.run(attempt, () => inCausalOrder(work));
 }
 
-/** Whose commands are being sent; undefined outside of activities. */
+/** The attempt for which commands are being sent; undefined outside of activities. */
 export const currentAttempt = (): AttemptOfCommands | undefined => current.getStore();

@@ -4,43 +4,43 @@ import { CausalOrder } from './causal-order.ts';
 import { failWritesToClosedSockets } from './closed-socket.ts';
 import { guardedCollection } from './guarded-collection.ts';
 
-/** Longest wait for a server that can be written to, in ms: a caller gets its 503 within 5 s. */
+/** Longest wait for a writable server, in ms: a caller gets its 503 within 5 s. */
 const SERVER_SELECTION_TIMEOUT_MS = 3_000;
 
 /** Time between two attempts to connect for the first time, in ms. */
 const CONNECT_EVERY_MS = 200;
 
-/** Longest silence of one command unless configured, in ms. */
+/** Longest wait for one command unless configured, in ms. */
 const SOCKET_TIMEOUT_MS = 7_000;
 
 export interface DatabaseOptions {
-  /** Longest silence of one command, in ms. What an attempt of an activity sends ends with its time too (`asAttempt`). */
+  /** Longest wait for one command, in ms. A command of an activity's attempt also ends with the attempt's time (`asAttempt`). */
   readonly socketTimeoutMS?: number;
   /**
-   * Whether the driver sends a write again that met a network error. A server carries it out once all the same, but it may take
-   * twice as long as its caller has: a worker has its attempts repeated by Temporal instead. Default: false.
+   * Whether the driver repeats a write after a network error. A server applies it only once, but it may take
+   * twice the time that its caller has: in a worker Temporal repeats the attempt instead. Default: false.
    */
   readonly retryWrites?: boolean;
-  /** Called before each command of a collection; what it throws stops the command. */
+  /** Called before each command of a collection; an error that it throws stops the command. */
   readonly beforeCommand?: () => void;
 }
 
 export interface Database {
   /** A collection, guarded (`guarded-collection.ts`). Only the file that owns it calls this. */
   collection<T extends Document>(name: string): Collection<T>;
-  /** Whether another server may take this one's place, and not see for a moment what it has acknowledged. */
+  /** Whether another server may replace this one, and not see for a moment what it has acknowledged. */
   isReplicated(): boolean;
-  /** Answers when the server does. @throws a MongoDB error when it cannot be reached. */
+  /** Resolves when the server answers. @throws a MongoDB error if it cannot be reached. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Connects with what the protocol relies on: an acknowledged write survives a failover (`w: majority`, journaled), and a read
- * sees nothing that a failover may take back (`majority` on the primary). That a read sees every write acknowledged before it needs
- * more: a new primary may not know for a moment that what the old one acknowledged is on a majority. Whoever writes and then checks
- * relies on it (invariants 3 and 5), so the commands of an attempt and of a request are in causal order (`causal-order.ts`).
- * Returns at once; connects as soon as that can be.
+ * Connects with the settings that the protocol relies on: an acknowledged write survives a failover (`w: majority`, journaled), and a read
+ * sees nothing that a failover may take back (`majority` on the primary). For a read to see every write acknowledged before it, this is
+ * not enough: a new primary may not know for a moment that a majority has the writes that the old one acknowledged. Processes that write and then check
+ * rely on it (invariants 3 and 5), so the commands of an attempt and of a request are in causal order (`causal-order.ts`).
+ * Returns at once; connects as soon as possible.
  */
 export async function connectDatabase(
   uri: string,
@@ -84,8 +84,8 @@ export async function connectDatabase(
 }
 
 /**
- * The driver reconnects by itself, but for its first connection: where that fails, it answers "Topology is closed" for ever,
- * also when the server is there by then.
+ * The driver reconnects by itself, except for its first connection: if that fails, it answers "Topology is closed" for ever,
+ * even when the server is available by then.
  */
 async function connectAtLast(client: MongoClient, closed: AbortSignal): Promise<void> {
   while (!closed.aborted) {

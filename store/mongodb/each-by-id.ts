@@ -2,17 +2,17 @@ import type { Collection, Filter, UpdateFilter } from 'mongodb';
 import { KEYS_PER_QUERY } from './slices.ts';
 
 /**
- * Changes of several documents none of which may be left out. A sharded cluster runs `updateMany` and `deleteMany` on
- * what each shard holds at that moment, so that they may pass over a document that is just being moved from one to another; a
- * change of one document by its `_id` goes where that is. The others are used only where one that is passed over is found by
- * whoever looks next, which is said there.
+ * Changes of several documents none of which may be left out. A sharded cluster runs `updateMany` and `deleteMany` on the documents
+ * that each shard holds at that moment, so they may miss a document that is being moved from one shard to another; a
+ * change of one document by its `_id` always finds it. `updateMany` and `deleteMany` are used only where a missed document is found
+ * later, which a comment says there.
  */
 
 interface WithId {
   _id: string;
 }
 
-/** Changes each of these documents that matches `and`. @returns how many did. */
+/** Changes each of these documents that matches `and`. @returns the number of changed ones. */
 export async function updateEach<T extends WithId>(
   collection: Collection<T>,
   ids: Iterable<string>,
@@ -24,7 +24,7 @@ export async function updateEach<T extends WithId>(
   return (await collection.bulkWrite(operations, { ordered: false })).matchedCount;
 }
 
-/** Removes each of these documents that matches `and`. @returns how many did. */
+/** Removes each of these documents that matches `and`. @returns the number of removed ones. */
 export async function deleteEach<T extends WithId>(
   collection: Collection<T>,
   ids: Iterable<string>,

@@ -3,9 +3,9 @@ import { isLostConnection } from './lost-connection.ts';
 
 const DUPLICATE_KEY = 11_000;
 
-/** What MongoDB answers to a command that it will never take, however often it is sent. */
+/** Codes of MongoDB for a command that it will never accept, however often it is sent. */
 const REFUSALS: ReadonlySet<unknown> = new Set([
-  2, // BadValue; also what `insertOne` of a document just above 16 MB is answered
+  2, // BadValue; also the answer to `insertOne` of a document just above 16 MB
   9, // FailedToParse
   14, // TypeMismatch
   15, // Overflow: more than 100 levels
@@ -29,23 +29,23 @@ const REFUSALS: ReadonlySet<unknown> = new Set([
   DUPLICATE_KEY,
 ]);
 
-/** The command was not over when the time of its caller was: whether the server runs it is not known. */
+/** The command was not over when the time of its caller was: whether the server applies it is not known. */
 export class CommandTimeoutError extends MongoError {
   override get name(): string {
     return 'CommandTimeoutError';
   }
 }
 
-/** A later attempt of the same activity is at work: this one has nothing to say any more. */
+/** A later attempt of the same activity is at work: this one has to stop. */
 export class SupersededError extends Error {
   override readonly name = 'SupersededError';
 }
 
 /**
- * What a failure of MongoDB, or of the way to it, means:
- * - `refusal`: the command is at fault, a bug of ours that no retry cures;
- * - `outage`: it passes, so the caller tries again (an API answers 503).
- * @returns null where it is no failure of MongoDB.
+ * Classifies a failure of MongoDB, or of the connection to it:
+ * - `refusal`: the command is wrong, because of a bug that no retry resolves;
+ * - `outage`: it is temporary, so the caller tries again (an API answers 503).
+ * @returns null if it is no failure of MongoDB.
  */
 export function kindOfFailure(error: unknown): 'refusal' | 'outage' | null {
   if (error instanceof MongoBulkWriteError) return kindOfBulkFailure(error);
@@ -54,26 +54,26 @@ export function kindOfFailure(error: unknown): 'refusal' | 'outage' | null {
   return error instanceof MongoError || isLostConnection(error) ? 'outage' : null;
 }
 
-/** Some of a bulk may have been refused while others met an outage: then it is tried again, to find out about all. */
+/** Parts of a bulk may have been refused while others met an outage: then the bulk is repeated, to learn the result of all. */
 function kindOfBulkFailure(error: MongoBulkWriteError): 'refusal' | 'outage' {
   const writeErrors = writeErrorsOf(error);
   if (error.result?.getWriteConcernError() !== undefined) return 'outage';
   if (writeErrors.length > 0) return writeErrors.every(({ code }) => REFUSALS.has(code)) ? 'refusal' : 'outage';
-  // what the driver has met itself comes wrapped
+  // errors of the driver itself are wrapped
   const cause: unknown = error.errorResponse;
   return (cause instanceof Error ? kindOfFailure(cause) : null) ?? (REFUSALS.has(error.code) ? 'refusal' : 'outage');
 }
 
-/** A document past the driver's buffer of 17 MB does not get as far as a server. */
+/** A document above the driver's buffer of 17 MB is not sent to a server. */
 function isTooLargeToEncode(error: unknown): boolean {
   return error instanceof RangeError && 'code' in error && error.code === 'ERR_OUT_OF_RANGE';
 }
 
-/** The driver gives one, several or none. */
+/** The driver reports one, several or none. */
 export const writeErrorsOf = ({ writeErrors }: MongoBulkWriteError) => [writeErrors ?? []].flat();
 
 /**
- * Another insert of this `_id` came first (or our own, whose answer was lost), and nothing else went wrong: a bulk that met
+ * Another insert of this `_id` came first (or our own, whose answer was lost), and there is no other error: a bulk with
  * another error beside it, or whose other writes are not known to be durable (`writeConcernError`), has failed.
  */
 export function isDuplicateKey(error: unknown): boolean {

@@ -41,12 +41,12 @@ const READS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A collection whose commands end with the time of the attempt that sends them (`asAttempt`): the server is told how long it may
- * take (`maxTimeMS`), and the caller waits no longer, for a server, a connection and an answer together. Bulk writes are cut into
+ * A collection whose commands end with the time of the attempt that sends them (`asAttempt`): the server receives the time limit
+ * (`maxTimeMS`), and the caller waits no longer for a server, a connection and an answer together. Bulk writes are cut into
  * commands here, so that each of them begins in time. (The driver's `timeoutMS` has no effect since 7.9.)
  * Those of one attempt, and of one request, are in causal order (`inCausalOrder`).
  *
- * @param beforeCommand called before each command; what it throws stops the command.
+ * @param beforeCommand called before each command; an error that it throws stops the command.
  */
 export function guardedCollection<T extends Document>(
   collection: Collection<T>,
@@ -58,7 +58,7 @@ export function guardedCollection<T extends Document>(
     const member = Reflect.get(collection, name, collection) as (...given: unknown[]) => unknown;
     const at = OPTIONS_AT[name];
     if (at === undefined) return member.apply(collection, [...given]);
-    // a cursor has nothing to wait for: before a write there is none to see
+    // a cursor of a process that has not written yet has no write to wait for
     if (order.isUnknown && !hasWaited && !CURSORS.has(name)) return order.known().then(() => call(name, given, true));
     const send = (limits?: Limits): unknown =>
       order.send(READS.has(name), (causal) => member.apply(collection, withOptions(given, at, limits, causal)));
@@ -98,7 +98,7 @@ interface Limits {
   readonly signal: AbortSignal;
 }
 
-/** Sends a command that is given up when its time is over. A cursor has that time for all that is read with it. */
+/** Sends a command that is aborted when its time is over. A cursor has that time for everything that is read with it. */
 function withinTime(timeMs: number, send: (limits: Limits) => unknown): unknown {
   const givenUp = new AbortController();
   const timer = setTimeout(() => {
@@ -114,7 +114,7 @@ function withinTime(timeMs: number, send: (limits: Limits) => unknown): unknown 
   return result;
 }
 
-/** The driver ends only the first command of a cursor with its signal: who asks for a further batch would wait for as long as a socket may. */
+/** The driver's signal ends only the first command of a cursor: a further batch could otherwise wait as long as a socket may. */
 function endFurtherBatches(cursor: AbstractCursor, signal: AbortSignal): void {
   const givenUp = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
@@ -124,7 +124,7 @@ function endFurtherBatches(cursor: AbstractCursor, signal: AbortSignal): void {
   cursor.next = () => (cursor.bufferedCount() > 0 ? next() : Promise.race([next(), givenUp]));
 }
 
-/** The driver wraps what a bulk write meets. */
+/** The driver wraps the errors of a bulk write. */
 function throwUnwrapped(error: unknown): never {
   const isWrapped =
     error instanceof MongoBulkWriteError && (error.errorResponse as unknown) instanceof CommandTimeoutError;

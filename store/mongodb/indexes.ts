@@ -3,7 +3,7 @@ import { type CreateIndexesOptions, type IndexDirection, MongoServerError } from
 import type { Logger } from 'pino';
 import type { Database } from './database.ts';
 
-/** Collections that are looked up by more than `_id`. */
+/** Collections that are queried by more than `_id`. */
 export type IndexedCollection =
   | 'batches'
   | 'commits'
@@ -29,11 +29,11 @@ const index = (
   options?: IndexDeclaration['options'],
 ): IndexDeclaration => ({ collection, name, key, ...(options && { options }) });
 
-/** Every index beside `_id`; `test/store/mongodb/queries.test.ts` says which queries each of them serves. */
+/** Every index beside `_id`; `test/store/mongodb/queries.test.ts` checks which queries each of them serves. */
 export const INDEXES: readonly IndexDeclaration[] = [
   index('resources', 'referrers', { references: 1, _id: 1 }),
   index('resources', 'bySchema', { schemaDefinitionId: 1, scope: 1, externalId: 1 }),
-  // what is being written or deleted right now: few, whatever is stored
+  // resources that are being written or deleted right now: few, however many are stored
   index('resources', 'uncommitted', { hidden: 1 }, { sparse: true }),
   index('resources', 'marked', { 'leaving.group': 1 }, { sparse: true }),
   index('intents', 'byTarget', { targets: 1 }),
@@ -42,7 +42,7 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('waits', 'byKey', { key: 1 }),
   index('waits', 'byBatch', { batchId: 1 }),
   index('pending_items', 'byKey', { key: 1 }),
-  // what is being applied together right now: few, whatever waits
+  // items that are being applied together right now: few, however many wait
   index('pending_items', 'claimed', { claim: 1 }, { sparse: true }),
   index('batches', 'byTenantAndTime', { scope: 1, _id: -1 }),
   index('batches', 'byTenantAndSchema', { scope: 1, schemaDefinitionId: 1, _id: -1 }),
@@ -70,7 +70,7 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('schema_definitions', 'unsettled', { referencesUnsettled: 1 }, { sparse: true }),
 ];
 
-/** Time after which indexes that could not be created are tried again, in ms: doubled each time, up to the longest. */
+/** Time after which creating the failed indexes is retried, in ms: doubled each time, up to the longest. */
 const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 300_000;
 
@@ -78,9 +78,9 @@ const LONGEST_RETRY_MS = 300_000;
 const CONFLICTS: ReadonlySet<unknown> = new Set([85, 86]);
 
 /**
- * Creates the indexes in the background and retries what fails until all are there or `stopped`. Nobody waits for it: without
- * an index queries are slow but right, and building one on a huge collection takes longer than any process should need to
- * start. A build goes on in the server when the command that began it times out; the next attempt finds or joins it.
+ * Creates the indexes in the background and retries failures until all exist or `stopped`. Nothing waits for it: without
+ * an index queries are slow but right, and building one on a huge collection takes longer than a process should need to
+ * start. A build continues in the server when the command that began it times out; the next attempt finds or joins it.
  */
 export async function createIndexesAtLast(
   database: Database,
@@ -97,7 +97,7 @@ export async function createIndexesAtLast(
   }
 }
 
-/** Creates indexes one after another: a server builds each with all it has. @returns those to be tried again. */
+/** Creates indexes one after another: a server uses all its resources for each. @returns those to be retried. */
 export async function createIndexes(
   database: Database,
   indexes: readonly IndexDeclaration[],
@@ -120,8 +120,8 @@ export async function createIndexes(
 }
 
 /**
- * Whether an index stands in the way that no retry removes. One of the same key serves, whatever its name; any other is for the
- * operator to drop: it may be theirs.
+ * Whether a conflicting index prevents it, so that no retry helps. One with the same key is accepted, whatever its name; any other has to be dropped by the
+ * operator, to whom it may belong.
  */
 function isConflict(declared: IndexDeclaration, error: unknown, logger: Logger): boolean {
   if (!(error instanceof MongoServerError) || !CONFLICTS.has(error.code)) return false;

@@ -9,8 +9,8 @@ const SOCKET_CODES: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * Whether an error is what a socket says that the other side has just closed. MongoDB's driver (7.9) passes it on as it is
- * where it writes to such a socket; everything else that it throws is a MongoError.
+ * Whether an error is that of a socket whose other side has just closed. MongoDB's driver (7.9) passes it on unwrapped
+ * if it writes to such a socket; all its other errors are a MongoError.
  */
 export function isLostConnection(error: unknown): boolean {
   return error instanceof Error && 'code' in error && SOCKET_CODES.has(error.code);

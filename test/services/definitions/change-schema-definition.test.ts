@@ -11,7 +11,7 @@ import {
   finishSchemaChanges,
 } from '../../../services/definitions/change-schema-definition.ts';
 import { type BatchDocument, batchesIn } from '../../../store/batches/batches.ts';
-import { beginChange, commitChange, recordUnsettled } from '../../../store/definitions/schema-changes.ts';
+import { beginChange, commitChange, markReferencesForRepair } from '../../../store/definitions/schema-changes.ts';
 import {
   currentSchemaVersion,
   readSchemaDefinition,
@@ -178,7 +178,7 @@ describe('a change of a schema definition', () => {
     const change = await beginChange(database, { id, versionNumber: 1 });
     const document = await resourcesIn(database).findOne({ _id: town });
     if (change === null || document === null) throw new Error('not there');
-    await recordUnsettled(database, change);
+    await markReferencesForRepair(database, change);
     await replaceReferences(database, [{ of: document, references: [land] }]);
     await finishSchemaChanges(database);
     expect(await referencesOf(town)).toEqual([land]);
@@ -193,7 +193,7 @@ describe('a change of a schema definition', () => {
     const change = await beginChange(database, { id, versionNumber: 1 });
     const document = await resourcesIn(database).findOne({ _id: town });
     if (change === null || document === null) throw new Error('not there');
-    await recordUnsettled(database, change);
+    await markReferencesForRepair(database, change);
     await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { 'changing.leaseUntil': new Date(0) } });
     await changeSchemaDefinition(database, id, next, api.services.schemas.threads);
     expect(await replaceReferences(database, [{ of: document, references: [] }])).toBe(false);
