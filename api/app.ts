@@ -47,16 +47,14 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   app.use(setSecurityHeaders);
   app.use(dropBodyOfHead);
   app.use(countRequests);
-  healthRoutes(app);
-  metricsRoutes(app);
-  docsRoutes(app);
+  openRoutes(app);
   app.use(checkAuthentication);
   app.use(limitLoad);
   // a request reads its own writes
   app.use((_, next) => inCausalOrder(next));
   app.use(failInOutage);
   app.use(`${SCHEMA_DEFINITIONS_PATH}/*`, checkPlatformScope);
-  documentedRoutes(app);
+  tokenRoutes(app);
   app.route(CAMUNDA_PREFIX, camundaRoutes);
   app.notFound((c) => answerError(c, notFound(`there is nothing at ${c.req.path}`)));
   app.onError((error, c) => answerError(c, error));
@@ -66,12 +64,19 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
 /** The OpenAPI document that `/openapi.json` serves, without a service behind it: clients are generated from it. */
 export function openApiDocument(): ReturnType<typeof documentOf> {
   const api = new OpenAPIHono<ApiEnv>();
-  docsRoutes(api);
-  documentedRoutes(api);
+  openRoutes(api);
+  tokenRoutes(api);
   return documentOf(api);
 }
 
-function documentedRoutes(api: Api): void {
+/** Routes that no token of a caller is required for. */
+function openRoutes(api: Api): void {
+  healthRoutes(api);
+  metricsRoutes(api);
+  docsRoutes(api);
+}
+
+function tokenRoutes(api: Api): void {
   schemaDefinitionRoutes(api);
   writeResourcesRoutes(api);
   deleteResourcesRoutes(api);

@@ -273,7 +273,7 @@ const RETRY_AFTER = {
   },
 } as const;
 
-const FAULTS = {
+export const FAULTS = {
   400: jsonResponse('What is wrong with the request, each fault with its index or parameter', Fault),
   401: jsonResponse('No valid token', Fault),
   403: jsonResponse('The token does not reach that far', Fault),

@@ -841,10 +841,12 @@ describe('the OpenAPI document', () => {
     const document = await load();
     const names = conformance.operations.map((operation) => operation.operationId);
     expect(new Set(names).size).toBe(names.length);
-    for (const [path, methods] of Object.entries<Record<string, { parameters: { name: string }[]; responses: object }>>(
-      document.paths,
-    )) {
+    for (const [path, methods] of Object.entries<
+      Record<string, { parameters: { name: string }[]; responses: object; security: object[] }>
+    >(document.paths)) {
       for (const operation of Object.values(methods)) {
+        // health, readiness and metrics belong to no tenant
+        if (!operation.security.some((scheme) => 'token' in scheme)) continue;
         expect([path, operation.parameters.map((parameter) => parameter.name)]).toEqual([
           path,
           expect.arrayContaining(['reach-tenant-id']),
@@ -853,6 +855,16 @@ describe('the OpenAPI document', () => {
         expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(statuses));
       }
     }
+  });
+
+  test('has the answers of health, readiness and metrics', async () => {
+    expect(await (await drover.app.request('/healthz')).json()).toEqual({ status: 'ok' });
+    expect(await (await drover.app.request('/readyz?verbose')).json()).toEqual({
+      status: 'ok',
+      mongodb: 'ok',
+      temporal: 'ok',
+    });
+    expect(await (await drover.app.request('/metrics')).text()).toContain('# TYPE drover_http_requests_total counter');
   });
 
   test('describes the answers that tests have seen: every success, 404 and 409 that it names occurred', () => {

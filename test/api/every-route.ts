@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiEnv } from '../../api/http/context.ts';
+import { TOKEN_SCHEME } from '../../api/http/define-route.ts';
 
 /** One route of the API, from its OpenAPI document. */
 export interface Route {
@@ -12,6 +13,7 @@ export interface Route {
 }
 
 interface Documented {
+  readonly security: readonly Readonly<Record<string, unknown>>[];
   readonly parameters: readonly { readonly in: string; readonly name: string }[];
   readonly requestBody?: object;
 }
@@ -19,21 +21,23 @@ interface Documented {
 /** Reads its requests as a Camunda engine does: it ignores names that it does not know. */
 const CAMUNDA = '/engine-rest/';
 
-/** Every route that answers about data of a tenant or a platform. */
+/** Every route that answers about data of a tenant or a platform: where tokens are configured, it requires one. */
 export async function everyRoute(app: OpenAPIHono<ApiEnv>): Promise<Route[]> {
   const document = (await (await app.request('/openapi.json')).json()) as {
     paths: Record<string, Record<string, Documented>>;
   };
   return Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { parameters, requestBody }]) => ({
-      method: method.toUpperCase(),
-      // the id of a batch's jobs contains the id of the batch
-      path: path.replace('{jobDefinitionId}', '{batchId}'),
-      ...(!path.startsWith(CAMUNDA) && {
-        query: parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name),
-        hasBody: requestBody !== undefined,
-      }),
-    })),
+    Object.entries(methods)
+      .filter(([, { security }]) => security.some((scheme) => TOKEN_SCHEME in scheme))
+      .map(([method, { parameters, requestBody }]) => ({
+        method: method.toUpperCase(),
+        // the id of a batch's jobs contains the id of the batch
+        path: path.replace('{jobDefinitionId}', '{batchId}'),
+        ...(!path.startsWith(CAMUNDA) && {
+          query: parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name),
+          hasBody: requestBody !== undefined,
+        }),
+      })),
   );
 }
 

@@ -100,9 +100,11 @@ export const LONGEST = [
 
 /** Files that need no server, for `npm run check`, which is to end within a minute. */
 export const WITHOUT_SERVERS = [
+  'packages/client/test/{transport,types,wait}.test.ts',
   'test/activities/lost-connection.test.ts',
   'test/activities/write/{semaphore,work-result}.test.ts',
   'test/api/camunda/streamed-list.test.ts',
+  'test/api/routes/docs.test.ts',
   'test/api/state/start-readiness.test.ts',
   'test/chaos/{checker,guards,model,request-maker}.test.ts',
   'test/docs/{compose,documents,environment-example,limits-table,operations-page}.test.ts',

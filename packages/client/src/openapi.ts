@@ -565,6 +565,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process serves */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the process has done and is doing, for Prometheus */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/partner/schema-definitions": {
         parameters: {
             query?: never;
@@ -600,6 +634,23 @@ export interface paths {
         post?: never;
         /** Delete an unused schema definition */
         delete: operations["deleteSchemaDefinition"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether MongoDB and Temporal answer, and Temporal has what batches are started with */
+        get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -966,6 +1017,15 @@ export interface components {
             /** @enum {boolean} */
             success: false;
         };
+        /**
+         * @example {
+         *       "status": "ok"
+         *     }
+         */
+        Health: {
+            /** @enum {string} */
+            status: "ok";
+        };
         Item: {
             /** @enum {string} */
             action?: "created" | "updated" | "unchanged" | "deleted";
@@ -1018,6 +1078,26 @@ export interface components {
             /** @enum {boolean} */
             success: false;
         };
+        /**
+         * @example {
+         *       "status": "unavailable",
+         *       "mongodb": "ok",
+         *       "temporal": "not set up",
+         *       "missing": [
+         *         "search attribute DroverStatus (Keyword)"
+         *       ]
+         *     }
+         */
+        NotReady: {
+            /** @description What Temporal lacks for batches to be started: `npm run setup` creates it */
+            missing?: string[];
+            /** @enum {string} */
+            mongodb: "ok" | "unreachable";
+            /** @enum {string} */
+            status: "unavailable";
+            /** @enum {string} */
+            temporal: "ok" | "unreachable" | "not set up";
+        };
         Pagination: {
             /** @description Requests the next page; null on the last one */
             cursor: string | null;
@@ -1032,6 +1112,21 @@ export interface components {
         };
         PatchOptions: {
             ignoreUnknownFields: boolean;
+        };
+        /**
+         * @example {
+         *       "status": "ok",
+         *       "mongodb": "ok",
+         *       "temporal": "ok"
+         *     }
+         */
+        Ready: {
+            /** @enum {string} */
+            mongodb: "ok";
+            /** @enum {string} */
+            status: "ok";
+            /** @enum {string} */
+            temporal: "ok";
         };
         Referrer: {
             /** @description The places of the reference: field names, or JSON pointers below them; the first 20, long ones are shortened */
@@ -5860,6 +5955,64 @@ export interface operations {
             };
         };
     };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It does */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In the text format of Prometheus */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
     listSchemaDefinitions: {
         parameters: {
             query?: {
@@ -6459,6 +6612,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They do */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+            /** @description What is unavailable or missing */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotReady"];
                 };
             };
         };

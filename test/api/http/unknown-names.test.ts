@@ -19,11 +19,16 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** Every operation of the OpenAPI document with the names that it takes; the Camunda façade ignores others, as an engine does. */
+/**
+ * Every operation of the OpenAPI document with the names that it takes. The Camunda façade ignores others, as an engine does; so do
+ * health, readiness and metrics.
+ */
 async function readOperations(): Promise<Operation[]> {
   const { body: document } = await api.send('GET', '/openapi.json');
   // biome-ignore lint/suspicious/noExplicitAny: a document of any shape
-  const paths = Object.entries<any>(document.paths).filter(([path]) => !path.startsWith('/engine-rest/'));
+  const paths = Object.entries<any>(document.paths).filter(
+    ([path]) => !/^\/(engine-rest\/|healthz$|readyz$|metrics$)/.test(path),
+  );
   return paths.flatMap(([path, methods]) =>
     // biome-ignore lint/suspicious/noExplicitAny: as above
     Object.entries<any>(methods).map(([method, { parameters = [], requestBody }]) => {

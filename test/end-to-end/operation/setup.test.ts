@@ -5,6 +5,7 @@ import { batchesIn } from '../../../store/batches/batches.ts';
 import { itemPagesIn } from '../../../store/items/item-pages.ts';
 import { setUp } from '../../../worker/setup.ts';
 import { recoveryWorkflowId } from '../../../workflows/messages.ts';
+import { Conformance } from '../../harness/conformance.ts';
 import { Drover } from '../../harness/drover.ts';
 import { acceptedUpload } from '../../harness/left-behind.ts';
 
@@ -19,6 +20,7 @@ const namespace = `setup-${process.pid}-${Date.now().toString(36)}`;
 beforeAll(async () => {
   connection = await Connection.connect({ address: inject('temporalAddress') });
   drover = await Drover.start({ worker: false, environment: { TEMPORAL_NAMESPACE: namespace } });
+  await Conformance.watch(drover);
   await drover.define('box', {});
 });
 afterAll(async () => {
