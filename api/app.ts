@@ -61,7 +61,10 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   return app;
 }
 
-/** The OpenAPI document that `/openapi.json` serves, without a service behind it: clients are generated from it. */
+/**
+ * The OpenAPI document that `/openapi.json` serves, without a service behind it: clients are generated from it.
+ * @internal exported for packages/client, whose types are generated from it
+ */
 export function openApiDocument(): ReturnType<typeof documentOf> {
   const api = new OpenAPIHono<ApiEnv>();
   openRoutes(api);

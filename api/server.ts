@@ -44,7 +44,10 @@ export interface RunningApi {
   stop(): Promise<void>;
 }
 
-/** Creates the services; connections are made when they are first used. */
+/**
+ * Creates the services; connections are made when they are first used.
+ * @internal exported for tests, which open an API without its socket
+ */
 export async function openServices(config: Config, logger: Logger): Promise<Services & { close(): Promise<void> }> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
   const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, {

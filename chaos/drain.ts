@@ -19,7 +19,7 @@ const CLEARED_MS = 15_000;
 /** Longest time for a request with a key to be answered when nothing disturbs it, in ms. */
 const ANSWER_MS = 30_000;
 
-export interface DrainParts {
+interface DrainParts {
   readonly installation: DisturbedInstallation;
   /** Calls the API without a proxy. */
   readonly client: ApiClient;

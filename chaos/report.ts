@@ -40,7 +40,7 @@ export interface ChaosReport {
   readonly violations: readonly Violation[];
 }
 
-export interface RunFacts
+interface RunFacts
   extends Pick<ChaosReport, 'loadSeconds' | 'drainSeconds' | 'kills' | 'pauses' | 'ownEnds' | 'faults' | 'happened'> {
   readonly journal: Journal;
   readonly snapshot: Snapshot;

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-/** A download has another checksum than the tested one: it is not run. */
+/**
+ * A download has another checksum than the tested one: it is not run.
+ * @internal exported for tests, which expect it
+ */
 export class ChecksumError extends Error {
   override readonly name = 'ChecksumError';
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Something that only one process of this machine may do at a time. */
-export interface Hold {
+interface Hold {
   release(): Promise<void>;
 }
 

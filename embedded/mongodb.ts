@@ -16,7 +16,7 @@ export interface EmbeddedMongodb {
   stop(): Promise<void>;
 }
 
-export interface MongodbOptions {
+interface MongodbOptions {
   /** Folder that keeps the data; null: the data ends with the server. */
   readonly dataDir: string | null;
   /** Port to take if it is free. */
@@ -88,7 +88,10 @@ async function downloadMongod(say: Say): Promise<string | null> {
   }
 }
 
-/** mongo-java-server: in memory, or over one file that holds every acknowledged write (`java/mongodb`). */
+/**
+ * mongo-java-server: in memory, or over one file that holds every acknowledged write (`java/mongodb`).
+ * @internal exported for tests, which start it where a mongod is installed
+ */
 export async function startMongoJavaServer(options: MongodbOptions): Promise<EmbeddedMongodb> {
   const classPath = await javaClassPath('mongodb', options.say).catch((error: unknown) => {
     throw new Error(`MongoDB: ${error instanceof Error ? error.message : error}, or set MONGODB_URI`, { cause: error });

@@ -4,7 +4,7 @@ import type { Say } from './once-built.ts';
 import type { ServerProcess } from './processes.ts';
 import { startTemporal } from './temporal.ts';
 
-export interface ServersOptions {
+interface ServersOptions {
   /** Its `MONGODB_URI` and `TEMPORAL_ADDRESS` are used if they are set, and nothing is started in their place. */
   readonly config: Config;
   /** Folder that keeps the data of both servers; null: all of it ends with them. */

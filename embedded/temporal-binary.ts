@@ -52,12 +52,15 @@ export async function temporalBinary(say: Say): Promise<string> {
 }
 
 /** Where an archive of the command is, and its checksum. */
-export interface Release {
+interface Release {
   readonly url: string;
   readonly sha256: string;
 }
 
-/** Null where no release is built for this machine. */
+/**
+ * Null where no release is built for this machine.
+ * @internal exported for tests, which check it by itself
+ */
 export function releaseOf(platform: string, arch: string): Release | null {
   const name = `${platform}_${arch === 'x64' ? 'amd64' : arch}`;
   const sha256 = ARCHIVES[name];
@@ -66,7 +69,10 @@ export function releaseOf(platform: string, arch: string): Release | null {
   return { url: `${release}/temporal_cli_${VERSION}_${name}.tar.gz`, sha256 };
 }
 
-/** @throws ChecksumError if the archive differs from that of the release: nothing of it is unpacked. */
+/**
+ * @throws ChecksumError if the archive differs from that of the release: nothing of it is unpacked.
+ * @internal exported for tests, which check it by itself
+ */
 export async function downloadTemporal({ url, sha256 }: Release, target: string): Promise<void> {
   const response = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS) });
   if (!response.ok) throw new Error(`the download of temporal answered ${response.status}`);

@@ -13,7 +13,7 @@ export interface EmbeddedTemporal {
   stop(): Promise<void>;
 }
 
-export interface TemporalOptions {
+interface TemporalOptions {
   /** Folder that keeps the executions; null: they end with the server. */
   readonly dataDir: string | null;
   readonly namespace: string;
@@ -27,7 +27,10 @@ export interface TemporalOptions {
   readonly say: Say;
 }
 
-/** Search attributes by which a batch is found in the Temporal UI; docker-compose.yml registers the same. */
+/**
+ * Search attributes by which a batch is found in the Temporal UI; docker-compose.yml registers the same.
+ * @internal exported for tests, which create namespaces of their own with them
+ */
 export const SEARCH_ATTRIBUTES: Readonly<Record<string, 'Keyword'>> = {
   DroverPlatform: 'Keyword',
   DroverTenant: 'Keyword',

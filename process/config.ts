@@ -109,7 +109,10 @@ export type Config = z.infer<typeof schema> & {
   readonly temporalConnection: TemporalEnvironment['connection'];
 };
 
-/** Every variable that is read: those of Drover, those that Temporal's SDK defines, and the folder of `npm start`'s cache. */
+/**
+ * Every variable that is read: those of Drover, those that Temporal's SDK defines, and the folder of `npm start`'s cache.
+ * @internal exported for tests, which compare with it
+ */
 export const VARIABLES: readonly string[] = [...Object.keys(schema.shape), ...TEMPORAL_VARIABLES, 'DROVER_CACHE_DIR'];
 
 /** Thrown if a variable is invalid; the message names each variable on one line. */

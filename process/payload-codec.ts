@@ -20,6 +20,7 @@ const keyId = (key: Uint8Array): string => createHash('sha256').update(key).dige
 /**
  * Encrypts payloads in Temporal with AES-256-GCM: inputs, results, signals, queries, memos, summaries and details. The first
  * key encrypts, all decrypt. Unencrypted payloads pass unchanged, so that a key can be introduced while batches run.
+ * @internal exported for tests, which check it by itself
  */
 export class EncryptionCodec implements PayloadCodec {
   readonly #keys: ReadonlyMap<string, Uint8Array>;

@@ -4,7 +4,7 @@ import type { Database } from './mongodb/database.ts';
 import { isDuplicateKey } from './mongodb/errors.ts';
 
 /** A secret that all processes of an installation share, made by the first of them that needs it. */
-export interface ServerKeyDocument {
+interface ServerKeyDocument {
   /** Its purpose. */
   _id: string;
   /** Base64. */
@@ -12,7 +12,10 @@ export interface ServerKeyDocument {
   createdAt: Date;
 }
 
-/** The collection `server_keys`. */
+/**
+ * The collection `server_keys`.
+ * @internal exported for tests, which look into the collection
+ */
 export const serverKeysIn = (database: Database): Collection<ServerKeyDocument> => database.collection('server_keys');
 
 const KEY_BYTES = 32;

@@ -8,7 +8,7 @@ import { type Config, loadConfig } from '../process/config.ts';
 import { type RunningWorker, startWorker, type WorkerOptions } from '../worker/worker.ts';
 import { environmentFor, type Installed } from './installed.ts';
 
-export interface InProcessOptions extends Installed {
+interface InProcessOptions extends Installed {
   /** File with the workflows, bundled. */
   readonly workflowBundle: string;
   /** Default: nothing is logged, except from the level `TEST_LOG_LEVEL` on if that is set. */
@@ -16,7 +16,7 @@ export interface InProcessOptions extends Installed {
 }
 
 /** The parts of a Drover in this process. */
-export interface Opened {
+interface Opened {
   readonly config: Config;
   readonly services: Services & { close(): Promise<void> };
   readonly workflowBundle: string;

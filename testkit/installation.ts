@@ -34,7 +34,7 @@ interface ProcessOptions {
   readonly nodeOptions?: readonly string[];
 }
 
-export interface ApiOptions extends ProcessOptions {
+interface ApiOptions extends ProcessOptions {
   /** Default: any that is free; it stays its own when it is started again. */
   readonly port?: number;
 }

@@ -27,7 +27,10 @@ function procFile({ pid }: MeasuredProcess, name: string): string {
   return readFileSync(`/proc/${pid}/${name}`, 'utf8');
 }
 
-/** CPU time that `run` takes in this process, in ms: other work on the machine does not count. */
+/**
+ * CPU time that `run` takes in this process, in ms: other work on the machine does not count.
+ * @internal exported for tests
+ */
 export function cpuMs(run: () => void): number {
   const before = process.cpuUsage();
   run();
@@ -47,6 +50,7 @@ export const msOf = async (run: () => Promise<unknown>): Promise<number> => (awa
 /**
  * As `timed`, but the lesser of the time by the clock and the CPU time of this process: neither other work on the machine
  * nor other work of this process counts.
+ * @internal exported for tests
  */
 export async function leastMs<T>(run: () => Promise<T>): Promise<{ result: T; ms: number }> {
   const before = process.cpuUsage();
@@ -59,7 +63,7 @@ function cpuMsSince(before: NodeJS.CpuUsage): number {
   return (user + system) / 1000;
 }
 
-export interface Summary {
+interface Summary {
   readonly median: number;
   readonly min: number;
   readonly max: number;

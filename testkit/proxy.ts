@@ -28,7 +28,7 @@ export interface HeldRequest {
   deliver(): Promise<Buffer>;
 }
 
-export interface ProxyOptions {
+interface ProxyOptions {
   /** The server behind the proxy: `host:port` or a URI. With `mongodb://`, whole messages of MongoDB's wire protocol are passed on. */
   readonly to: string;
   /** Port of loopback to listen on. Default: any free port. */

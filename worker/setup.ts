@@ -20,6 +20,7 @@ const INDEX_TIMEOUT_MS = 3_600_000;
  * workflow, the indexes. Safe to repeat, and to run beside a running Drover.
  * @param say receives one line for each step.
  * @throws an error if a server cannot be reached in time, or the account lacks a permission.
+ * @internal exported for tests, which set up a Temporal of theirs
  */
 export async function setUp(config: Config, say: (line: string) => void, patienceMs = PATIENCE_MS): Promise<void> {
   await setUpTemporal(config, say, patienceMs);

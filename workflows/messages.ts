@@ -97,7 +97,7 @@ export interface RecoveryInput {
 }
 
 /** The replacement for a payload that the worker could not read, with the reason. */
-export interface Unreadable {
+interface Unreadable {
   readonly unreadable: string;
 }
 

@@ -18,7 +18,7 @@ export async function cascadedKeys(
 }
 
 /** What is called on the way: before each write, and when the resources are removed. */
-export interface FinishHooks {
+interface FinishHooks {
   readonly beforeWrite?: () => void;
   readonly removed?: () => Promise<void>;
 }

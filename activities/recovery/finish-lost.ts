@@ -126,6 +126,7 @@ const MOST_FOUND_CLOSED = 50_000;
 /**
  * Whether an execution has been closed for a time: by Temporal's clock, whatever that of this process may be off, or since this
  * process has found it closed.
+ * @internal exported for tests, which check it by itself
  */
 export function isClosedFor({ runId, closedAt }: Pick<BatchExecution, 'runId' | 'closedAt'>, ms: number): boolean {
   if (Date.now() - (closedAt?.getTime() ?? 0) >= ms + CLOCKS_DIFFER_MS) return true;

@@ -5,14 +5,17 @@ import type { Attempt } from '../../isolation/attempts/attempt.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { WorkItem } from './work-items.ts';
 
-/** What validating one resource may take in this thread, which everything else waits for meanwhile, in ns; estimated. */
+/**
+ * What validating one resource may take in this thread, which everything else waits for meanwhile, in ns; estimated.
+ * @internal exported for tests, which compare with it
+ */
 export const MAX_INLINE_NS = 10_000_000;
 /** What validating the resources of one activity may take in this thread, in ns; estimated. */
 const MAX_INLINE_TOTAL_NS = 150_000_000;
 /** Share of an activity's time that validation in a thread may take in one attempt: what is not done then is left to the next. */
 const THREAD_SHARE = 0.15;
 
-export interface BoundedDecisions {
+interface BoundedDecisions {
   readonly decided: WriteDecisions<WorkItem>;
   /** Items whose faults are not known in time, and what needs them: another attempt goes on where this one has stopped. */
   readonly postponed: ReadonlySet<WorkItem>;

@@ -79,7 +79,10 @@ export function failedOutcome(before: StoredOutcome | undefined, errors: readonl
   return { status: 'failed', errors: [...errors], attempts: attemptsOf(before), ...hasWaited(before) };
 }
 
-/** The outcome for a result: an item with missing references becomes pending if its batch has a wait timeout, and fails otherwise. */
+/**
+ * The outcome for a result: an item with missing references becomes pending if its batch has a wait timeout, and fails otherwise.
+ * @internal exported for tests, which check it by itself
+ */
 export function toOutcome(batch: WriteBatchDocument, item: WorkItem, result: WriteResult): StoredOutcome {
   const attempts = attemptsOf(item.outcome);
   const waited = hasWaited(item.outcome);

@@ -56,7 +56,7 @@ export async function writeItems(
 }
 
 /** What is stored of items: first their resources, then their outcomes. */
-export interface StoredState {
+interface StoredState {
   readonly resources: FoundForWriting;
   readonly outcomes: ReadonlyMap<WorkItem, StoredOutcome>;
 }

@@ -15,7 +15,7 @@ export type Api = OpenAPIHono<ApiEnv>;
 export const TOKEN_SCHEME = 'token';
 
 /** The input of a route; each part is checked by the definition that the OpenAPI document shows. */
-export interface RouteInput<P extends z.ZodType, Q extends z.ZodObject, B extends z.ZodType> {
+interface RouteInput<P extends z.ZodType, Q extends z.ZodObject, B extends z.ZodType> {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** OpenAPI form: `/api/batches/{batchId}`. */
   readonly path: string;

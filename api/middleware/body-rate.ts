@@ -6,7 +6,7 @@ const WINDOW_MS = 5_000;
 /** A check of a window that comes later than this, in ms, does not count: this process was busy and has not read the body. */
 const LATE_MS = 500;
 
-export interface BodyRate {
+interface BodyRate {
   /** 0: none. */
   readonly leastBytesPerSecond: number;
   readonly windowMs?: number;

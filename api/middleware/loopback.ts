@@ -4,6 +4,7 @@ import { type Config, ConfigError, isWeakSecret, STRONG_SECRET } from '../../pro
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|\[?::1\]?|([a-z0-9-]+\.)*localhost)$/i;
 
+/** @internal exported for tests, which check it by itself */
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
 /**

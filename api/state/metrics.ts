@@ -6,7 +6,7 @@ import { SERVER_NAMES, type Server } from '../http/api-error.ts';
 const DURATIONS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Values that are read when metrics are requested. */
-export interface Readings {
+interface Readings {
   bodyBytes(): number;
   watchedBatches(): number;
 }

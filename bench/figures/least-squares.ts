@@ -1,5 +1,5 @@
 /** A measured point: `y` at `x`. */
-export interface Point {
+interface Point {
   readonly x: number;
   readonly y: number;
 }

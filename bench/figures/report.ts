@@ -16,7 +16,7 @@ export interface Section {
   readonly skipped?: string;
 }
 
-export interface Report {
+interface Report {
   readonly startedAt: string;
   readonly machine: Machine;
   /** The servers by the lines in which they said what they are. */

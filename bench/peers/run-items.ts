@@ -23,7 +23,7 @@ export interface Outcome {
   readonly error?: string;
 }
 
-export interface PeerStore {
+interface PeerStore {
   readonly resources: Collection<StoredResource>;
   readonly outcomes: Collection<OutcomeDocument>;
   readonly storage: (typeof STORAGES)[number];

@@ -24,7 +24,7 @@ export interface Event {
   readonly after?: readonly Event[];
 }
 
-export type Verdict =
+type Verdict =
   | { readonly kind: 'explained' }
   /** No order of the events leads to the end; how far the best one came. */
   | { readonly kind: 'contradiction'; readonly detail: string }
@@ -34,7 +34,10 @@ export type Verdict =
 /** Steps of one search. */
 const MAX_STEPS = 5_000;
 
-/** Shallow, field by field; null deletes (contract section 2). */
+/**
+ * Shallow, field by field; null deletes (contract section 2).
+ * @internal exported for tests, which check it by itself
+ */
 export function merged(data: JsonObject, body: JsonObject): JsonObject {
   const result = { ...data, ...body };
   return Object.fromEntries(Object.entries(result).filter(([, value]) => value !== null));

@@ -19,7 +19,10 @@ export async function copySources(folder: string, without?: GuardName): Promise<
   for (const { file, source } of patched) await writeFile(join(folder, file), source);
 }
 
-/** The files that a guard, and what would repair the damage, are taken from. @throws where a text is not there: the guard has moved. */
+/**
+ * The files that a guard, and what would repair the damage, are taken from. @throws where a text is not there: the guard has moved.
+ * @internal exported for tests, which check that every guard is there
+ */
 export async function filesWithout(name: GuardName): Promise<{ file: string; source: string }[]> {
   const guard: Guard = GUARDS[name];
   const changes = guard.repair === undefined ? [guard] : [guard, guard.repair];

@@ -21,7 +21,7 @@ const WORKER_SHIFTS_MS = [-CLOCKS_OFF_MS, CLOCKS_OFF_MS];
 const RECOVERY_MS = 60_000;
 const SHIFTED_CLOCK = import.meta.resolve('../faults/shifted-clock.mjs');
 
-export interface DisturbedInstallationOptions {
+interface DisturbedInstallationOptions {
   readonly random: Random;
   /** Folder for data and logs. */
   readonly folder: string;

@@ -23,7 +23,10 @@ export interface TenantState {
   readonly foreignBatches: readonly string[];
 }
 
-/** A stored document of a resource, as it lies there. */
+/**
+ * A stored document of a resource, as it lies there.
+ * @internal exported for tests, which make snapshots by hand
+ */
 export interface RawResource {
   readonly key: string;
   readonly scope: string;
@@ -33,7 +36,7 @@ export interface RawResource {
 }
 
 /** What lies in the collections, read without the service. */
-export interface RawState {
+interface RawState {
   readonly resources: readonly RawResource[];
   /** What should have gone by now, one line each. */
   readonly leftovers: readonly string[];

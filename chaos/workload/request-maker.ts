@@ -5,7 +5,7 @@ import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
 /** What a request is to be, as far as it is not left to chance. */
-export type Wish = Partial<Pick<SentRequest, 'options' | 'items' | 'key'>> & {
+type Wish = Partial<Pick<SentRequest, 'options' | 'items' | 'key'>> & {
   readonly operation: SentOperation;
   readonly kind: KindName;
 };

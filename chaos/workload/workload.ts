@@ -35,7 +35,7 @@ const ACTIONS = {
   haltBacklog,
   removeBacklog,
 };
-export type ActionName = keyof typeof ACTIONS;
+type ActionName = keyof typeof ACTIONS;
 export type Workload = Readonly<Partial<Record<ActionName, number>>>;
 
 /** What clients do, and how often. */

@@ -92,7 +92,10 @@ export type Batch = ResourceBatch | Terminate;
 /** The operation of a batch with its options, without its schema definition. */
 export type Instruction<B extends Batch = Batch> = B extends Batch ? Pick<B, 'operation' | 'options'> : never;
 
-/** @throws TypeError if a batch has none of these operations: then the calling code has a bug. */
+/**
+ * @throws TypeError if a batch has none of these operations: then the calling code has a bug.
+ * @internal exported for tests, which narrow a batch by it
+ */
 export function ofOperation<B extends Batch, O extends Operation>(
   batch: B,
   ...operations: readonly O[]

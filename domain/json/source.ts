@@ -106,7 +106,10 @@ function endOfDigits(bytes: Uint8Array, start: number, end: number): number {
   return at;
 }
 
-/** Members of all objects in a parsed value. Depth costs memory, not stack. */
+/**
+ * Members of all objects in a parsed value. Depth costs memory, not stack.
+ * @internal exported for tests, which check it by itself
+ */
 export function countMembers(root: unknown): number {
   let members = 0;
   const open: unknown[] = [root];

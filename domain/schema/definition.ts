@@ -105,6 +105,7 @@ function textFaults(field: string, value: JsonValue, min: number, max: number): 
 /**
  * All faults of the schema of a definition, except those that only compiling shows (`compilationFault`); pointers are
  * relative to it.
+ * @internal exported for tests, which check it by itself
  */
 export function checkSchema(schema: JsonValue | undefined, externalIdField: string): DefinitionFault[] {
   if (schema === undefined) return [{ pointer: '', message: 'is required' }];

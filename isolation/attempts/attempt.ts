@@ -97,6 +97,7 @@ export async function renewed({ client }: { readonly client: Client }, attempt: 
   };
 }
 
+/** @internal exported for tests, which check it by itself */
 export function attemptOf(
   info: Identity &
     Pick<Info, 'attempt' | 'startToCloseTimeoutMs'> &

@@ -3,7 +3,7 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { SupersededError } from '../../store/mongodb/errors.ts';
 
 /** The fields of an attempt that its execution depends on. */
-export interface AttemptOfExecution {
+interface AttemptOfExecution {
   readonly runId: string;
   /** When Temporal scheduled the attempt. */
   readonly since: number;

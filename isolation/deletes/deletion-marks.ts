@@ -108,6 +108,7 @@ export async function findReferrers(
 /**
  * Marks resources as about to be removed by a group, unless another group has marked them. MongoDB may miss some: the caller
  * reads the marked ones, and calls `markEach` for the rest. Safe to repeat.
+ * @internal exported for tests, which stop a delete after its marks
  */
 export async function markForDeletion(
   database: Database,
@@ -143,7 +144,10 @@ async function readMarked(database: Database, keys: readonly ResourceKey[]): Pro
   return documents;
 }
 
-/** Of these intents, those that have not been withdrawn. */
+/**
+ * Of these intents, those that have not been withdrawn.
+ * @internal exported for tests, which check it by itself
+ */
 export async function remainingIntents(database: Database, ids: ReadonlySet<string>): Promise<Set<string>> {
   const found = await intentsIn(database)
     .find({ _id: { $in: [...ids] } }, { projection: { _id: 1 } })

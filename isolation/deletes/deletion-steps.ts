@@ -12,7 +12,7 @@ import { slices, slicesByBytes } from '../../store/mongodb/slices.ts';
  * group of its own; an attempt that takes over inserts the documents of earlier ones as aborted first, so that at most one is ever committed,
  * and marks that an earlier attempt sets late are marks of a group that is over.
  */
-export interface DeletionStepDocument {
+interface DeletionStepDocument {
   _id: string;
   step: number;
   keys: ResourceKey[];

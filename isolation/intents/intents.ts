@@ -12,7 +12,7 @@ import { keySlices, slices } from '../../store/mongodb/slices.ts';
  * when its writes are done: a deleter that marks a target and then finds no intent knows that no writer is about to refer to it
  * (invariant 3). A change of a schema definition finds writers under the old version here.
  */
-export interface IntentDocument {
+interface IntentDocument {
   _id: string;
   /** The attempt that laid it. */
   attempt: string;
@@ -28,7 +28,7 @@ export const intentsIn = (database: Database): Collection<IntentDocument> => dat
 /** Largest number of targets in one document, which has at most 4 MB of them. */
 const TARGETS_PER_DOCUMENT = 5_000;
 
-export interface Intent {
+interface Intent {
   /** Names the attempt, and no other one (`attemptName`). */
   readonly id: string;
   readonly batchId: string;

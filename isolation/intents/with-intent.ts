@@ -9,7 +9,7 @@ import { endEarlierAttempts, type Writable } from '../attempts/earlier-attempts.
 import { layIntent, withdrawIntent } from './intents.ts';
 
 /** The services that writing under an intent needs. */
-export interface IntentContext {
+interface IntentContext {
   readonly database: Database;
   /** Schema definitions that this process caches: one that has changed is read again. */
   readonly schemas: { forget(id: string): void };
@@ -17,7 +17,7 @@ export interface IntentContext {
 }
 
 /** An item that is about to be written. */
-export interface IntendedItem {
+interface IntendedItem {
   readonly batch: BatchDocument;
   readonly references: readonly { readonly key: ResourceKey }[];
 }

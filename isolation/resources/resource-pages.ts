@@ -40,7 +40,7 @@ const MARKED: Filter<ResourceDocument>[] = [{ hidden: { $exists: true } }, { 'le
 const PAGE_BYTES = 3 * 1024 * 1024;
 
 /** A part of a list, in the order of the keys, of at least one resource. `next` is the key after which to continue, null at the end. */
-export interface ResourcePage {
+interface ResourcePage {
   readonly resources: ResourceDocument[];
   readonly next: ResourceKey | null;
 }

@@ -27,6 +27,7 @@ export interface AcceptParts extends StartParts {
 /** A request that has passed every check of its envelope. */
 type BatchRequest = ResourceBatchRequest | (Terminate & RequestedItems & { readonly idempotency?: never });
 
+/** @internal exported for tests, which accept batches by it */
 export type ResourceBatchRequest = ResourceBatch &
   RequestedItems & {
     readonly idempotency?: KeyedRequest & {

@@ -209,7 +209,7 @@ export async function removeBatch(database: Database, batchId: string): Promise<
   await batchesIn(database).deleteOne({ _id: batchId });
 }
 
-export interface BatchFilter {
+interface BatchFilter {
   readonly operation?: Operation;
   readonly status?: BatchStatus;
   readonly schemaDefinitionId?: string;

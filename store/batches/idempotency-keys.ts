@@ -8,14 +8,17 @@ import { updateEach } from '../mongodb/each-by-id.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
 import type { NewResourceBatch } from './batches.ts';
 
-/** How long a key is kept, in ms: a day, whichever process's clock is asked. */
+/**
+ * How long a key is kept, in ms: a day, whichever process's clock is asked.
+ * @internal exported for tests, which compare with it
+ */
 export const KEY_KEPT_MS = IDEMPOTENCY_KEY_KEPT_MS + CLOCKS_DIFFER_MS;
 
 /** How much later MongoDB removes a key by itself, in ms: only after it has expired by every process's clock. */
 const REMOVED_AFTER_MS = 60 * 60 * 1000;
 
 /** An idempotency key of a tenant, and the batch that it is bound to: the insert is the moment of acceptance. */
-export interface IdempotencyKeyDocument {
+interface IdempotencyKeyDocument {
   _id: string;
   /** Hash of operation, schema definition, options and the bytes of the body: earlier versions compare it. */
   fingerprint: string;
@@ -31,7 +34,10 @@ export interface IdempotencyKeyDocument {
   expiresAt?: Date;
 }
 
-/** The collection `idempotency_keys`. */
+/**
+ * The collection `idempotency_keys`.
+ * @internal exported for tests, which look into the collection
+ */
 export const idempotencyKeysIn = (database: Database): Collection<IdempotencyKeyDocument> =>
   database.collection('idempotency_keys');
 

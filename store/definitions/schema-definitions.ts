@@ -34,7 +34,7 @@ export const schemaDefinitionsIn = (database: Database): Collection<SchemaDefini
   database.collection('schema_definitions');
 
 /** One name or pluralName of a platform, in lower case; the insert is the claim. */
-export interface SchemaNameDocument {
+interface SchemaNameDocument {
   _id: string;
   schemaDefinitionId: string;
 }

@@ -11,7 +11,7 @@ import { slices } from '../mongodb/slices.ts';
  * A run of consecutive items of one batch, as received. Addressed by `_id` alone: item `i` is in page `floor(i / pageSize)`.
  * Bodies are JSON text: every key, number and depth comes back as it came, whatever the server's rules for field names are.
  */
-export interface ItemPageDocument {
+interface ItemPageDocument {
   _id: string;
   /** External id as received, null where there is none that could be one. */
   ids: (string | null)[];

@@ -11,7 +11,7 @@ import { BYTES_PER_COMMAND, keySlices, slicesByBytes } from '../mongodb/slices.t
  * a large step of a delete. Written before the document that names the list, and never changed: whoever writes that document has
  * a list of its own.
  */
-export interface KeyListDocument {
+interface KeyListDocument {
   /** `batchId/…/list#part`. */
   _id: string;
   keys: ResourceKey[];
@@ -19,7 +19,10 @@ export interface KeyListDocument {
   run?: number;
 }
 
-/** The collection `key_lists`. */
+/**
+ * The collection `key_lists`.
+ * @internal exported for tests, which look into the collection
+ */
 export const keyListsIn = (database: Database): Collection<KeyListDocument> => database.collection('key_lists');
 
 /** Names a stored list: its parts are `id#0` to `id#(parts - 1)`. */

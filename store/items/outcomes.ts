@@ -111,7 +111,7 @@ export const pendingAmong = (outcomes: Iterable<readonly [number, StoredOutcome]
   );
 
 /** What a pending item misses. */
-export interface Missed {
+interface Missed {
   readonly keys: readonly ResourceKey[];
   /** The stored list that holds all of it, where there is one. */
   readonly list?: KeyList;

@@ -9,7 +9,7 @@ import { keySlices, slicesByBytes } from '../mongodb/slices.ts';
  * One batch waits for one missing identity. A batch that waits registers here, then checks; a batch that creates a resource writes it, then reads the registrations here
  * (invariant 5). Each wait is a document: any number of batches may wait for one identity, and one batch for any number.
  */
-export interface WaitDocument {
+interface WaitDocument {
   /** `batchId/key`. */
   _id: string;
   key: ResourceKey;

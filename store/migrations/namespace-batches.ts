@@ -15,6 +15,7 @@ const RETRY_MS = 5_000;
  * Moves batches that act on the whole namespace to the scope that no tenant's token has (invariant 6). Earlier versions stored
  * them under the tenant `default`. Safe to repeat, and beside running workflows: those read a batch by its id.
  * @returns how many were moved.
+ * @internal exported for tests, which check it by itself
  */
 export async function moveNamespaceBatches(database: Database): Promise<number> {
   const former = { scope: FORMER_OWNER, operation: 'terminate', 'options.reach': 'namespace' } as const;

@@ -11,7 +11,7 @@ import { keySlices, slices } from '../mongodb/slices.ts';
  * The format in which the version before this one stored a missing identity: all batches that wait for it, and all pending items that
  * would create it, in one document. No version writes these any more; waits end within a day, so the next version can remove this code.
  */
-export interface OldDependencyDocument {
+interface OldDependencyDocument {
   _id: ResourceKey;
   /** Waiting batch -> token of its latest registration. */
   waiting?: Record<string, string>;
@@ -19,7 +19,10 @@ export interface OldDependencyDocument {
   pending?: Record<string, OldPendingEntry>;
 }
 
-/** The collection `dependencies`. */
+/**
+ * The collection `dependencies`.
+ * @internal exported for tests, which look into the collection
+ */
 export const oldDependenciesIn = (database: Database): Collection<OldDependencyDocument> =>
   database.collection('dependencies');
 

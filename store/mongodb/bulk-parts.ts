@@ -12,7 +12,7 @@ interface Ordering {
 }
 
 /** The summed results of the parts of a bulk write. */
-export interface BulkTotals {
+interface BulkTotals {
   readonly insertedCount: number;
   readonly matchedCount: number;
   readonly modifiedCount: number;

@@ -13,7 +13,7 @@ const CONNECT_EVERY_MS = 200;
 /** Longest wait for one command unless configured, in ms. */
 const SOCKET_TIMEOUT_MS = 7_000;
 
-export interface DatabaseOptions {
+interface DatabaseOptions {
   /** Longest wait for one command, in ms. A command of an activity's attempt also ends with the attempt's time (`asAttempt`). */
   readonly socketTimeoutMS?: number;
   /**

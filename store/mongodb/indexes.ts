@@ -3,7 +3,10 @@ import { type CreateIndexesOptions, type IndexDirection, MongoServerError } from
 import type { Logger } from 'pino';
 import type { Database } from './database.ts';
 
-/** Collections that are queried by more than `_id`. */
+/**
+ * Collections that are queried by more than `_id`.
+ * @internal exported for tests, which go through the collections
+ */
 export type IndexedCollection =
   | 'batches'
   | 'commits'

@@ -28,7 +28,7 @@ import type { DeletionResult, ItemsOfBatch, Plan, StepOfBatch } from '../../work
 
 /** Schema definitions that refer to each other and to themselves. */
 export const SCHEMAS = ['Leaf', 'Twig', 'Root'] as const;
-export type SchemaName = (typeof SCHEMAS)[number];
+type SchemaName = (typeof SCHEMAS)[number];
 
 /** Resources as `Schema:id` -> the resources that they refer to. */
 export type Forest = Record<string, readonly string[]>;
@@ -41,7 +41,7 @@ export interface DeleteRequest {
   readonly deleteAll?: boolean;
 }
 
-export interface CarryOutOptions {
+interface CarryOutOptions {
   readonly from?: number;
   readonly beforeSteps?: (round: number, plan: Plan) => Promise<void>;
   readonly redeliver?: boolean;

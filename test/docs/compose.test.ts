@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig, VARIABLES } from '../../process/config.ts';
-
-const read = (file: string): string => readFileSync(join(import.meta.dirname, '../..', file), 'utf8');
+import { read } from '../harness/repository.ts';
 
 interface Service {
   readonly image?: string;

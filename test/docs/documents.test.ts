@@ -1,20 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { filesOf, ROOT, read } from '../harness/repository.ts';
 
 /** Files that documents name exist: those in code spans, and the targets of links. */
-const ROOT = join(import.meta.dirname, '../..');
 const LEFT_OUT = /^(?:packages\/client\/README|CHANGELOG)/;
 
-const list = (pattern: string): string[] =>
-  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', pattern], { cwd: ROOT })
-    .toString()
-    .split('\n')
-    .filter((file) => file !== '' && existsSync(join(ROOT, file)));
-
-const files = list('*');
-const documents = list('*.md').filter((file) => !LEFT_OUT.test(file));
+const files = filesOf('*');
+const documents = filesOf('*.md').filter((file) => !LEFT_OUT.test(file));
 
 /** Paths from the root, with or without an extension; of a test also without `.test.ts`. */
 const BELOW_ROOT =
@@ -30,7 +23,7 @@ test('there are documents', () => {
 });
 
 describe.each(documents)('%s', (document) => {
-  const text = readFileSync(join(ROOT, document), 'utf8');
+  const text = read(document);
 
   test('names files that are there', () => {
     const named = [...text.matchAll(/`([\w@./-]+\.(?:ts|mjs|md|json|java|yml))`/g)].map(([, path = '']) => path);

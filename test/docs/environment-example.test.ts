@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadConfig, VARIABLES } from '../../process/config.ts';
+import { read } from '../harness/repository.ts';
 
 /** Variables of the images that the compose file runs besides Drover's. */
 const IMAGES_VARIABLES = [
@@ -18,12 +17,6 @@ const IMAGES_VARIABLES = [
   'SQL_PORT',
   'SQL_USER',
 ];
-
-const root = join(import.meta.dirname, '../..');
-
-function read(file: string): string {
-  return readFileSync(join(root, file), 'utf8');
-}
 
 /** The name and value of each line of .env.example. */
 function example(): Map<string, string> {

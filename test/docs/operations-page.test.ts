@@ -1,8 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-
-const read = (file: string): string => readFileSync(join(import.meta.dirname, '../..', file), 'utf8');
+import { read } from '../harness/repository.ts';
 
 test('docs/operations.md names every variable of the configuration', () => {
   const configured = [...read('process/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name = '']) => name);

@@ -8,7 +8,7 @@ import {
 } from '@drover/client';
 import type { Drover } from './drover.ts';
 
-export interface Uploaded {
+interface Uploaded {
   readonly batch: Batch;
   readonly items: readonly Item[];
   /** The action of each item, or the codes of its errors. */

@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { globSync } from 'tinyglobby';
 import { expect, test } from 'vitest';
+import { ROOT } from '../harness/repository.ts';
 import { GROUPS, LONGEST, OWN_PROCESS, WITHOUT_SERVERS } from './groups.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
 const filesOf = (patterns: readonly string[], ignore: readonly string[] = []): string[] =>
   globSync({ patterns: [...patterns], ignore: ['**/node_modules/**', ...ignore], cwd: ROOT, expandDirectories: false });
 

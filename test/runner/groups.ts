@@ -6,7 +6,7 @@
 export const OWN_PROCESS = [
   // install the SDK's runtime, of which a process has one: with a log or metrics of their own
   'test/workflows/*.test.ts',
-  'test/embedded/time-skipping.test.ts',
+  'test/testkit/time-skipping.test.ts',
   'test/worker/*.test.ts',
   'test/end-to-end/operation/secrets.test.ts',
   'test/end-to-end/operation/encryption.test.ts',
@@ -115,6 +115,7 @@ export const WITHOUT_SERVERS = [
   'test/services/failures.test.ts',
   'test/store/items/item-pages.test.ts',
   'test/store/mongodb/{causal-order,errors,index-rules,recent-documents}.test.ts',
+  'test/structure/exports.test.ts',
   'test/testkit/proxy.test.ts',
   'test/workflows/{batch-progress,batch-state,next-step,plan-progress,summaries}.test.ts',
 ];

@@ -7,7 +7,7 @@ import type { Activities } from '../../activities/index.ts';
 import type { BatchSummary } from '../../domain/batch/batch.ts';
 import { noActions, noCounts } from '../../domain/batch/outcome.ts';
 import type { Tally } from '../../domain/batch/tally.ts';
-import { timeSkippingServerExecutable } from '../../embedded/time-skipping.ts';
+import { timeSkippingServerExecutable } from '../../testkit/time-skipping.ts';
 import {
   BATCH_WORKFLOW_TYPE,
   type BatchInput,

@@ -5,7 +5,7 @@ import type { Batch, BatchListOptions, CallOptions, Item, ItemListOptions } from
 import { type BatchSource, batchEvents, isFinished, type WaitOptions, waitFor } from './wait.ts';
 
 /** Opens the event stream of a batch. */
-export type OpenEvents = (batchId: string, lastEventId: string | undefined, signal: AbortSignal) => Promise<Response>;
+type OpenEvents = (batchId: string, lastEventId: string | undefined, signal: AbortSignal) => Promise<Response>;
 
 /** Batches: their status, their items, and the control of running batches. Every call @throws DroverError. */
 export class Batches {

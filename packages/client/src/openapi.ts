@@ -646,7 +646,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether MongoDB and Temporal answer, and Temporal has what batches are started with */
+        /** Whether MongoDB and Temporal answer, and Temporal is set up for batches */
         get: operations["getReadiness"];
         put?: never;
         post?: never;

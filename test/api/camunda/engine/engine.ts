@@ -11,7 +11,7 @@ import { Drover } from '../../../harness/drover.ts';
 import { createNamespace } from './namespace.ts';
 
 /** An answer of the façade. */
-export interface EngineAnswer {
+interface EngineAnswer {
   readonly status: number;
   readonly contentType: string | null;
   readonly body: unknown;

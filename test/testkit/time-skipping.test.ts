@@ -1,6 +1,6 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { timeSkippingServerExecutable } from '../../embedded/time-skipping.ts';
+import { timeSkippingServerExecutable } from '../../testkit/time-skipping.ts';
 
 let environment: TestWorkflowEnvironment;
 

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { cacheDirectory } from './cache.ts';
-import { javaClassPath } from './java-tools.ts';
-import type { Say } from './once-built.ts';
+import { cacheDirectory } from '../embedded/cache.ts';
+import { javaClassPath } from '../embedded/java-tools.ts';
+import type { Say } from '../embedded/once-built.ts';
 
 /**
  * The path of a script that starts Temporal's time-skipping test server, for
