@@ -22,20 +22,20 @@ export type Checkpoint =
   | 'deleted'
   | 'finishing';
 
-/** What activities work with. */
+/** The services and settings that activities work with. */
 export interface ActivityContext extends StartParts {
   readonly database: Database;
   readonly logger: Logger;
   /** Days that a finished batch is kept; 0 keeps it for ever. */
   readonly retentionDays: number;
   readonly schemas: SchemaCatalog;
-  /** For what computes much; the time limit of its activity runs while it waits. */
+  /** For long computations; the time limit of its activity runs while it waits. */
   readonly semaphore: Semaphore;
-  /** What planning deletes may hold in memory, all of them together. */
+  /** Memory that all plans of deletes may hold together. */
   readonly planningMemory: MemoryAllowance;
-  /** Resources that one activity applies; absent: by the size of the batch. */
+  /** Resources that one activity applies; absent: chosen by the size of the batch. */
   readonly resourcesPerActivity?: number;
-  /** Aborted when the worker is told to stop: what would go on for long ends. */
+  /** Aborted when the worker is asked to stop: long activities end. */
   readonly stopping?: AbortSignal;
   /** Tests only: awaited at each checkpoint of an activity. */
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;

@@ -14,7 +14,7 @@ import { fenceOutcomes } from '../store/items/write-outcomes.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck } from './control/control-check.ts';
-import { createdKeysOf, finishApplied } from './finish/finish-leftovers.ts';
+import { createdKeysOf, finishApplied } from './finish/finish-open-items.ts';
 import { toWorkResult } from './finish/work-result.ts';
 import { type Applied, type Applying, applyOpen, finishBegun } from './write/apply-open.ts';
 

@@ -23,16 +23,16 @@ import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck, RESOURCES_PER_SLICE } from './control/control-check.ts';
 import { showProgress } from './control/show-progress.ts';
-import { createdKeysOf, finishApplied } from './finish/finish-leftovers.ts';
+import { createdKeysOf, finishApplied } from './finish/finish-open-items.ts';
 import { toWorkResult } from './finish/work-result.ts';
 
-/** Missing references that a message names. */
+/** Number of missing references that a message names. */
 const NAMED_IN_MESSAGE = 10;
 
 /**
- * Ends the wait of pending items whose deadline has passed. One that another batch is carrying out with its own is left to it; one
- * that is stored as applied has succeeded, whatever became of who applied it (invariant 2).
- * The workflow has checked before: what could be applied has been.
+ * Expires pending items whose deadline has passed. An item that another batch is applying together with its own is left to that batch; an item
+ * whose effect is stored has succeeded, even if the activity that applied it died (invariant 2).
+ * The workflow has checked before: items that could be applied have been applied.
  * @param input `asOf`: the workflow's time, in ms since 1970; deadlines up to it have passed.
  */
 export async function expireItems(
@@ -62,9 +62,9 @@ export async function expireItems(
       if ((await control.inTime()) === null) await expire(database, batch, some);
     showProgress();
     const now = (await readOutcomePages(database, batch._id, pages)).filter(([index]) => wanted.has(index));
-    // invariant 5: the activity that has applied one of these may have died before it could wake who waits for it
+    // invariant 5: the activity that has applied one of these may have died before it woke the batches that wait for it
     await wakeWaiting(context, await createdKeysOf(database, batch, new Map(now)));
-    // only counted from here on: what items miss may be large
+    // from here on outcomes are only counted: their missing references may be large
     for (const [index, outcome] of now) after.set(index, outcome.missing ? { ...outcome, missing: [] } : outcome);
   }
   return toWorkResult(input.indexes, after);

@@ -32,25 +32,25 @@ import type { FinishInput } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { showProgress } from './control/show-progress.ts';
 import { finishSteps } from './delete/finish-step.ts';
-import { createdKeysOf, finishLeftovers } from './finish/finish-leftovers.ts';
+import { createdKeysOf, finishOpenItems } from './finish/finish-open-items.ts';
 import { finishEnded } from './terminate/finish-ended.ts';
 import { recoverClaims } from './write/apply-cycle.ts';
 
-const CANCELLED: ItemError = { code: 'cancelled', message: 'the batch was cancelled before this item was carried out' };
+const CANCELLED: ItemError = { code: 'cancelled', message: 'the batch was cancelled before this item was applied' };
 const INTERNAL: ItemError = {
   code: 'internal',
-  message: 'the item could not be carried out; the worker log has the reason',
+  message: 'the item could not be applied; the worker log has the reason',
 };
 
 /**
- * Ends a run: what is not terminal becomes `cancelled` (or `failed`, where carrying it out failed for a reason of ours), counts
- * are taken from the stored outcomes (unless all have `succeeded`), and the result is stored. Safe to repeat; a run that has
- * ended stays as it ended.
+ * Ends a run: items that are not terminal become `cancelled` (or `failed`, if applying them failed because of a bug), counts
+ * are taken from the stored outcomes (unless all items have `succeeded`), and the result is stored. Safe to repeat; a run that has
+ * ended is not changed.
  */
 export async function finishBatch(context: ActivityContext, input: FinishInput): Promise<BatchSummary> {
   const { database } = context;
   const found = await readBatch(database, input.batchId);
-  // Deleted while this run was being started: of that, nothing stays either.
+  // The batch was deleted while this run was being started: then nothing of the run stays either.
   if (found === null) await deleteExecutions(context.client, { _id: input.batchId });
   if (found === null || found.run !== input.run) return { ...noResult(), status: 'cancelled', suspended: false };
   if (isTerminal(found.status)) {
@@ -58,9 +58,9 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
     return { ...(found.result ?? noResult()), status: found.status, suspended: false };
   }
   const batch = await takeOverToFinish(database, found, input);
-  // A caller was told that it is cancelled; the signal may have come too late for the workflow to know.
+  // The API has answered that the batch is cancelled; the signal may have come too late for the workflow to know.
   const cancelled = input.cancelled || batch.cancelRequested === true;
-  // Nothing of it is being applied any more, whatever its activities and its workflow have died of.
+  // Nothing of the batch is being applied any more, whatever the reason why its activities and its workflow ended.
   const left = isWrite(batch.operation) && !input.succeeded ? await LeftAttempts.of(database, batch) : null;
   await recoverClaims(context, batch);
   if (batch.operation === 'delete') await finishSteps(database, batch);
@@ -69,7 +69,7 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
     : await settleItems(context, batch, { ...input, cancelled }, left);
   await left?.end();
   if (batch.operation === 'delete') {
-    // a worker of an earlier version has left no number on its steps: then the workflow's is the larger one
+    // a worker of an earlier version has stored no number with its steps: then the workflow's number is the larger one
     const cascaded = Math.max(await cascadedInRun(database, batch._id, batch.run), input.cascaded);
     result.actions.cascaded = batch.cascaded + cascaded;
   }
@@ -82,7 +82,7 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
   return { ...result, status, suspended: false };
 }
 
-/** Where the workflow is gone, recovery takes the place of a later execution, whenever its own activity was scheduled. */
+/** If the workflow is lost, recovery takes the place of a later execution, whenever its own activity was scheduled. */
 function takeOverToFinish(
   database: Database,
   batch: BatchDocument,
@@ -94,7 +94,7 @@ function takeOverToFinish(
   return takeOverRun(database, batch, { runId: delivery.runId, since });
 }
 
-/** Counts jobs anew from the stored outcomes, which are all terminal by now; that every item has succeeded says it as well. */
+/** Counts jobs again from the stored outcomes, which are all terminal by now, or from the fact that every item has succeeded. */
 async function jobsAtTheEnd(database: Database, batch: Termination, result: BatchResult): Promise<JobCounts> {
   if (result.counts.succeeded === batch.total) return allCompleted(batch);
   return countStoredOutcomes(database, { ...batch, result });
@@ -105,23 +105,23 @@ const noResult = (): BatchResult => ({ counts: noCounts(), actions: noActions(),
 interface Settled {
   readonly result: BatchResult;
   readonly details: ErrorDetails;
-  /** What may have been created without a word to those who wait. */
+  /** Identities that may have been created without waking the batches that wait for them. */
   readonly created: ResourceKey[];
 }
 
 const nothingLeft = (): Settled => ({ result: noResult(), details: {}, created: [] });
 
-/** A batch that lets nothing wait is registered nowhere; nor is one of which no item has waited. */
+/** Whether the batch may be registered for missing references: not without a wait timeout, nor if no item has waited. */
 const mayHaveWaited = (batch: BatchDocument, { succeeded }: FinishInput): boolean =>
   succeeded === undefined && waitSecondsOf(batch) > 0;
 
-/** Nobody is to wake this run any more, and nobody asks what its items missed. What a later run waits for stays (invariant 5). */
+/** Removes the registrations of this run, and the lists of its missing references. Those of a later run stay (invariant 5). */
 async function stopWaiting(database: Database, batch: BatchDocument): Promise<void> {
   await removeWaitsOf(database, batch, showProgress);
   await removeLists(database, batch._id, batch.run);
 }
 
-/** What the version before this one may have registered the batch for. */
+/** Registrations that the version before this one may have stored for the batch. */
 function oldMissing(outcomes: readonly StoredOutcome[]): Set<ResourceKey> {
   const keys = new Set<ResourceKey>();
   for (const { missing = [], missingTotal, waitedFor = [] } of outcomes) {
@@ -149,14 +149,14 @@ async function settleItems(
     if (open.length > 0) {
       await checkpoint?.('finishing', batch._id);
       const [status, error] = cancelled ? (['cancelled', CANCELLED] as const) : (['failed', INTERNAL] as const);
-      // invariants 2 and 3: what an attempt has under way lands before what is stored is read, or not at all
+      // invariants 2 and 3: commands that an attempt has under way land before the stored data is read, or not at all
       if (left !== null) await left.fence([{ batch, items: await keysOfItems(database, batch, open) }]);
       const rest = batch.operation === 'terminate' ? await withoutEnded(context, batch, open, chunk.outcomes) : open;
-      created.push(...(await finishLeftovers(database, batch, rest, status, error)));
+      created.push(...(await finishOpenItems(database, batch, rest, status, error)));
       showProgress();
       outcomes = new Map(await readOutcomePages(database, batch._id, chunk.pages));
     }
-    // invariant 5: an activity that nobody delivers again may have stored these, and woken nobody yet
+    // invariant 5: an activity that is not delivered again may have stored these without waking any batch
     if (abandoned) created.push(...(await createdKeysOf(database, batch, chunk.outcomes)));
     await adoptOldDependencies(database, oldMissing([...chunk.outcomes.values()]));
     addTally(result, tallyOf(indexes.map((index) => outcomes.get(index) ?? { status: 'queued' as const })));

@@ -51,7 +51,7 @@ export function createActivities(context: ActivityContext): Activities {
 }
 
 /**
- * The error that Temporal gets for what an activity threw. `ApplicationFailure` and the SDK's own errors pass as they are. An outage is
+ * The error that Temporal gets for an error of an activity. `ApplicationFailure` and the SDK's own errors pass unchanged. An outage is
  * retried without end, and so is an attempt that another one has superseded. Anything else is a bug, which a retry would only repeat.
  */
 function toThrow({ logger }: ActivityContext, name: string, error: unknown): unknown {

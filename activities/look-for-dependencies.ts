@@ -23,13 +23,13 @@ import { findCycle } from './wait/find-cycle.ts';
 import type { Waiting } from './wait/waiting-item.ts';
 import { applyCycle, recoverClaims } from './write/apply-cycle.ts';
 
-/** What there is for the pending items of a batch. */
+/** The state of a batch's pending items. */
 interface Survey extends Items {
   readonly present: ReadonlySet<ResourceKey>;
   readonly ready: ReadonlySet<Waiting>;
 }
 
-/** Items as their outcomes say: those that wait, the outcomes of the others. */
+/** Items by their outcomes: those that wait, and the outcomes of the others. */
 interface Items {
   readonly waiting: readonly Waiting[];
   readonly others: ReadonlyMap<number, StoredOutcome>;
@@ -40,11 +40,11 @@ interface Items {
 const NOTHING: CheckResult = { settled: [], result: toWorkResult([], new Map()), ready: [], lookAgain: false };
 
 /**
- * What of a batch's pending items can go ahead: signals are hints, this is the proof (invariant 5). Ready is whose missing
- * identities are there now, or are created by items of the same batch that are ready too. Cycles with pending items of other
- * batches are applied here, once all of their members are there. What goes on waiting is registered when this returns.
- * It takes as long as the batch misses much (a second for some 20,000 identities), and ends early when that is suspended or cancelled.
- * @param input the indexes that the workflow knows as pending.
+ * Finds the pending items of a batch that can be applied: signals are hints, this is the proof (invariant 5). An item is ready if its missing
+ * identities exist now, or are created by items of the same batch that are ready too. Cycles with pending items of other
+ * batches are applied here, once all of their members are there. Items that continue to wait are registered when this returns.
+ * It takes long if the batch misses many identities (a second for some 20,000), and ends early if the batch is suspended or cancelled.
+ * @param input the indexes of the items that the workflow knows as pending.
  */
 export async function lookForDependencies(context: ActivityContext, input: ItemsOfBatch): Promise<CheckResult> {
   const control = new ControlCheck(context.database, input);
@@ -56,13 +56,13 @@ export async function lookForDependencies(context: ActivityContext, input: Items
   try {
     return await new Look(context, control, attempt, ours).look(input.indexes);
   } catch (error) {
-    // The signal that says why is on its way; without it the workflow checks again.
+    // The signal with the reason is on its way; without it the workflow checks again.
     if (error instanceof HaltedError) return { ...NOTHING, lookAgain: !control.isGone };
     throw error;
   }
 }
 
-/** The batch is suspended or cancelled: nobody wants to know for now. */
+/** The batch is suspended or cancelled: the check is stopped. */
 class HaltedError extends Error {
   override readonly name = 'HaltedError';
 }
@@ -109,7 +109,7 @@ class Look {
     return applyCycle(this.#context, await renewed(this.#context, this.#attempt), this.#batch, cycle);
   }
 
-  /** A survey after which everything that still waits is registered: if something was not, the survey is made again (invariant 5). */
+  /** A survey after which every item that still waits is registered: if one was not, the survey is repeated (invariant 5). */
   async #registeredSurvey(indexes: readonly number[]): Promise<Survey> {
     const { database } = this.#context;
     const first = await this.#survey(indexes);
@@ -138,7 +138,7 @@ class Look {
     return { ...items, present, ready: selfSupporting(items.waiting, present) };
   }
 
-  /** Of what waits, only what is looked for stays in memory, each identity once: a batch may miss millions of them. */
+  /** Only the missing identities of waiting items stay in memory, each once: a batch may miss millions of them. */
   async #readItems(indexes: readonly number[]): Promise<Items> {
     const { database } = this.#context;
     const batch = this.#batch;
@@ -199,7 +199,7 @@ class Look {
     return present;
   }
 
-  /** A schema definition that has appeared counts as there. */
+  /** A schema definition that has appeared counts as present. */
   async #boundNow(unbound: ReadonlyMap<ResourceKey, string>): Promise<ResourceKey[]> {
     const { schemas } = this.#context;
     const schema = unbound.size > 0 ? await schemas.current(this.#batch.schemaDefinitionId) : null;
@@ -208,7 +208,7 @@ class Look {
     return [...unbound].flatMap(([key, name]) => (bound.has(name.toLowerCase()) ? [key] : []));
   }
 
-  /** Between two steps. @throws HaltedError where the batch is suspended or cancelled, so that that does not wait for a long check. */
+  /** Called between two steps. @throws HaltedError if the batch is suspended or cancelled, so that this does not wait for a long check. */
   async #nextStep(): Promise<void> {
     showProgress();
     if ((await this.#control.inTime()) !== null) throw new HaltedError();
@@ -217,7 +217,7 @@ class Look {
 
 const restOf = ({ waiting, ready }: Survey): Waiting[] => waiting.filter((item) => !ready.has(item));
 
-/** Items in portions that miss a few thousand identities. */
+/** Items in portions with a few thousand missing identities. */
 function* portions(items: readonly Waiting[]): Generator<Waiting[]> {
   let portion: Waiting[] = [];
   let keys = 0;

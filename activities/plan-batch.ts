@@ -24,13 +24,13 @@ import type { Plan, PlanInput } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck } from './control/control-check.ts';
 import { planDeletion } from './delete/plan-deletion.ts';
-import { createdKeysOf } from './finish/finish-leftovers.ts';
+import { createdKeysOf } from './finish/finish-open-items.ts';
 import { planTermination } from './terminate/plan-termination.ts';
 import { fieldsOfOwnKind, linksOf } from './write/own-links.ts';
 
 /**
- * Lays out a run of a batch, or the next part of it; null where there is no such run (the batch is deleted, has been retried
- * since, or is finished): then the workflow has nothing to do. The first plan of a retry takes its items back to queued.
+ * Plans a run of a batch, or the next part of it; null if there is no such run (the batch is deleted, has been retried
+ * since, or is finished): then the workflow has nothing to do. The first plan of a retry requeues its items.
  */
 export async function planBatch(context: ActivityContext, input: PlanInput): Promise<Plan | null> {
   const isFirst = input.cursor === 0 && !input.isAgain;
@@ -41,7 +41,7 @@ export async function planBatch(context: ActivityContext, input: PlanInput): Pro
   }
   const batch = await takeOverRun(context.database, found, thisAttempt());
   const control = new ControlCheck(context.database, input);
-  // planning writes of a suspended batch does nothing to them: it may go on
+  // planning the writes of a suspended batch has no effect on resources: it may continue
   if (control.asRead(batch) === 'cancelled') return { tally: tallyOf([]), stages: [], isLeft: true };
   switch (batch.operation) {
     case 'upload':
@@ -54,7 +54,7 @@ export async function planBatch(context: ActivityContext, input: PlanInput): Pro
   }
 }
 
-/** Nothing would say otherwise why no item of a batch is worked on, that is neither deleted nor finished. */
+/** Without this line the log would not say why no item of a batch is worked on that is neither deleted nor finished. */
 async function warnIfLive({ database, logger }: ActivityContext, { batchId, run, cursor }: PlanInput): Promise<void> {
   const batch = await readBatch(database, batchId);
   if (batch === null || batch.run !== run || batch.completedAt !== undefined || batch.deletedAt !== undefined) return;
@@ -79,16 +79,16 @@ async function planWrites(context: ActivityContext, batch: WriteBatchDocument, i
   if (batch.run > 1 || isAgain) {
     for (const [index, outcome] of await readOutcomePages(database, batch._id, pagesOf(batch)))
       outcomes.set(index, outcome);
-    // invariant 5: an execution of this run that is lost may have died between its outcomes and its wake-ups. In a first run all
-    // items go through their chunks again, which wakes. Where it is planned again, activities have woken.
+    // invariant 5: a lost execution of this run may have died between its outcomes and its wake-ups. In a first run all
+    // items go through their chunks again, which wakes batches. When it is planned again, activities have done so.
     if (!isAgain) await wakeWaiting(context, await createdKeysOf(database, batch, outcomes));
   }
   const open = Array.from({ length: batch.total }, (_, index) => index).filter((index) => {
     const status = outcomes.get(index)?.status;
-    // an item that an earlier delivery of this run has made pending goes through its chunk again
+    // an item that an earlier attempt of this run has made pending goes through its chunk again
     return isOpen(status) && !(isAgain && status === 'pending');
   });
-  // a worker that only plans never meets the check of a writer: what it has cached may be long outdated
+  // a worker that only plans never checks versions as a writer does: its cache may be long outdated
   const schema = await context.schemas.latest(batch.schemaDefinitionId);
   const ownKind = schema === null ? [] : await fieldsOfOwnKind(context.schemas, schema);
   const planned = await plannedItems(context, batch, open, schema, ownKind);
@@ -102,8 +102,8 @@ async function planWrites(context: ActivityContext, batch: WriteBatchDocument, i
 }
 
 /**
- * Items with what they refer to among their own kind (nothing else can be in their batch), and the number of all references of
- * each. Without such fields, and lists of references, no body is read.
+ * Items with their references to resources of the same schema definition (no others can be in their batch), and the number of all references of
+ * each. Without such fields, and without lists of references, no body is read.
  */
 async function plannedItems(
   { database, resourcesPerActivity: configured }: ActivityContext,
@@ -136,10 +136,10 @@ async function plannedItems(
   return withStoredBytes(database, planned);
 }
 
-/** Items of any size that one activity may hold. */
+/** Number of items of any size that one activity may hold. */
 const FEW_ITEMS = 2;
 
-/** Items with the bytes of their resources where these are many: a patch of a thousand large ones is the work of many activities. */
+/** Items with the size of their resources if these are large: a patch of a thousand large resources is the work of many activities. */
 export async function withStoredBytes<T extends PlannedItem>(
   database: ActivityContext['database'],
   items: readonly T[],

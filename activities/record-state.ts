@@ -3,7 +3,7 @@ import { recordRunning } from '../store/batches/run-state.ts';
 import type { RecordedState } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 
-/** Stores how far a run is, for lists, for activities at work, and for batches that want to apply a cycle with this one. */
+/** Stores the state of a run, for lists, for running activities, and for batches that apply a cycle together with this one. */
 export async function recordState(
   { database }: ActivityContext,
   { batchId, run, ...state }: RecordedState,

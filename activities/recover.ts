@@ -12,9 +12,6 @@ import {
 } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { checkWaits } from './recovery/check-waits.ts';
-import { deliverRequests } from './recovery/deliver-requests.ts';
-import { FinishLost } from './recovery/finish-lost.ts';
-import { type RecoveryJob, type Slice, type SliceResult, toPlaces } from './recovery/job.ts';
 import {
   expireKeys,
   forgetGroups,
@@ -24,13 +21,16 @@ import {
   removePlaceholders,
   repairDefinitions,
   settleMarks,
-} from './recovery/leftovers.ts';
+} from './recovery/clean-up.ts';
+import { deliverRequests } from './recovery/deliver-requests.ts';
+import { FinishLost } from './recovery/finish-lost.ts';
+import { type RecoveryJob, type Slice, type SliceResult, toPlaces } from './recovery/job.ts';
 import { expireBatches, PurgeDeleted } from './recovery/purge-deleted.ts';
 import { startUnstarted } from './recovery/start-unstarted.ts';
 
-/** Longest time in which a slice begins something new, in ms. */
+/** Longest time in which a slice begins new work, in ms. */
 const SLICE_MS = 10_000;
-/** Wait after a slice that failed, in ms: a server is unavailable, or has enough to do. */
+/** Pause after a slice that failed, in ms: a server is unavailable, or busy. */
 const FAILED_MS = 5_000;
 const HEARTBEAT_MS = 4_000;
 
@@ -53,13 +53,13 @@ const jobs = (): readonly RecoveryJob[] => [
 ];
 
 /**
- * Brings to an end what was left half done by processes that died, and removes what is older than it is kept. The jobs run side
- * by side, each at its own pace in bounded slices, so that none waits for another: what was never started is started within
+ * Finishes the work of processes that died, and removes objects after their retention. The jobs run concurrently,
+ * each at its own pace in bounded slices, so that none waits for another: a batch that was never started is started within
  * seconds, however much there is to scan or to remove.
  *
- * One that was given up stops at its next step (`cancellationSignal`: its heartbeats are refused). Should it still be at its
- * last one while its successor begins, that does no harm: each step is guarded by the run, the state or the age that it is
- * about, and safe to repeat.
+ * An attempt that was timed out stops at its next step (`cancellationSignal`: its heartbeats are refused). If it is still at its
+ * last step while its successor begins, that does no harm: the filter of each step names the run, the state or the age that it
+ * depends on, and each step is safe to repeat.
  */
 export async function recover(context: ActivityContext, input: RecoverInput): Promise<RecoverResult> {
   const places = new Map(Object.entries(placesToBeginWith(input)));
@@ -71,17 +71,17 @@ export async function recover(context: ActivityContext, input: RecoverInput): Pr
   } finally {
     clearInterval(beat);
   }
-  // a worker that is told to stop answers with what it has done: the next one goes on at once
+  // a worker that is asked to stop returns what it has done: the next one continues at once
   cancellationSignal().throwIfAborted();
   return { ...shift.recovered, places: toPlaces(places) };
 }
 
-/** What earlier versions scheduled: one pass. */
+/** The activity that earlier versions scheduled: one pass. */
 export async function sweep(context: ActivityContext, _input: Record<string, never>): Promise<RecoverResult> {
   return recover(context, { forMs: 0 });
 }
 
-/** An attempt goes on where the one before it was last heard of. */
+/** An attempt continues where the one before it sent its last heartbeat. */
 function placesToBeginWith({ places = {} }: RecoverInput): RecoveryPlaces {
   const heard: unknown = activityInfo().heartbeatDetails;
   return typeof heard === 'object' && heard !== null ? (heard as RecoveryPlaces) : places;
@@ -99,11 +99,11 @@ class Shift {
     this.#places = places;
     const given = cancellationSignal();
     this.#signal = context.stopping ? AbortSignal.any([given, context.stopping]) : given;
-    // every job waits by it
+    // every job waits on it
     setMaxListeners(0, this.#signal);
   }
 
-  /** One pass over everything, one job after another. @throws what a job throws. */
+  /** One pass over everything, one job after another. @throws the error of a job. */
   async once(): Promise<void> {
     for (const job of jobs()) {
       for (let hasMore = true; hasMore && !this.#signal.aborted; ) {
@@ -155,7 +155,7 @@ class Shift {
     if (done.length > 0) this.#context.logger.info({ ...Object.fromEntries(done) }, 'recovered');
   }
 
-  /** That of an earlier version, whose workers may have run until now. */
+  /** The schedule of an earlier version, whose workers may have run until now. */
   async #removeSchedule(): Promise<void> {
     const { client, taskQueue, logger } = this.#context;
     try {

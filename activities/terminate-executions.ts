@@ -26,18 +26,18 @@ import { toWorkResult } from './finish/work-result.ts';
 import { CoalescedWrites } from './terminate/coalesced-writes.ts';
 import { doomedChildren, type EndingRules, endTree } from './terminate/end-tree.ts';
 
-/** Items of one activity that are ended side by side. */
+/** Number of items of one activity that are ended at a time. */
 const ITEMS_AT_ONCE = 20;
 
 const HEARTBEAT_MS = 2_000;
 
-/** How long visibility may take to know a run, in ms: an id that may be a run's is looked for until then. */
+/** How long visibility may take to list a run, in ms: an id that may be a run id is looked up until then. */
 const VISIBILITY_DELAY_MS = 2_000;
 const LOOK_AGAIN_MS = 250;
 
 /**
- * Ends the executions of some items, with their children. Safe to repeat: what an item is about to end is noted on it first,
- * so an execution that an earlier delivery ended is found `succeeded`, never `not_found` (invariant 2).
+ * Ends the executions of some items, with their children. Safe to repeat: the execution that an item is about to end is noted on the item first,
+ * so an execution that an earlier attempt ended is found `succeeded`, never `not_found` (invariant 2).
  */
 export async function terminateExecutions(context: ActivityContext, input: ItemsOfBatch): Promise<WorkResult> {
   const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
@@ -64,13 +64,13 @@ async function carryOut({ database, client, checkpoint }: ActivityContext, input
   const left = new Set<number>();
   await forEachConcurrently(await readItems(database, batch, open), ITEMS_AT_ONCE, async (item) => {
     const before = outcomes.get(item.index);
-    // what an earlier delivery has begun to end is ended
+    // an execution that an earlier attempt has begun to end is ended
     if (before?.target === undefined && (await control.inTime()) !== null) left.add(item.index);
     else settled.set(item.index, await ending.end(item, before));
   });
   await checkpoint?.('deleted', batch._id);
   await writeOutcomes(database, batch, settled);
-  // after the outcomes, which an activity delivered again reads: both are noted before the activity is done
+  // after the outcomes, which a repeated attempt reads: both are stored before the activity is done
   const now = await noteJobs(database, batch, input.indexes);
   await checkpoint?.('outcomes-stored', batch._id);
   if ([...now.values()].some(({ status }) => status === 'failed')) await recordFailedItems(database, batch);
@@ -82,7 +82,7 @@ async function carryOut({ database, client, checkpoint }: ActivityContext, input
   return kept.length > 0 ? { ...done, left: kept } : done;
 }
 
-/** Notes on the batch what has become of the jobs of these items. @returns the outcomes of the items. */
+/** Notes the counts of these items' jobs on the batch. @returns the outcomes of the items. */
 async function noteJobs(
   database: Database,
   batch: Termination,
@@ -102,7 +102,7 @@ async function noteJobs(
   return new Map([...outcomes].filter(([index]) => asked.has(index)));
 }
 
-/** Aborted when the activity is to stop; every wait of every item listens to it. */
+/** Aborted when the activity has to stop; every wait of every item listens to it. */
 function activitySignal(): AbortSignal {
   const signal = cancellationSignal();
   setMaxListeners(0, signal);
@@ -157,7 +157,7 @@ class Ending {
     }
     const doomed = skipSubprocesses ? doomedChildren(execution) : [];
     if (doomed.length > 0) {
-      const message = `its children cannot live on: their parent close policy ends them with it (${doomed.slice(0, 3).join(', ')})`;
+      const message = `its children cannot continue: their parent close policy ends them with it (${doomed.slice(0, 3).join(', ')})`;
       return failed({ code: 'conflict', message });
     }
     const { workflowId, runId, firstRunId } = execution;
@@ -170,7 +170,7 @@ class Ending {
     return succeeded;
   }
 
-  /** Goes on with what an earlier delivery began. The id may be another execution's by now: that one is not meant. */
+  /** Continues the work of an earlier attempt. The id may belong to another execution by now, which must not be ended. */
   async #continue(noted: NonNullable<StoredOutcome['target']>): Promise<void> {
     const latest = await describeExecution(this.#client, noted.workflowId);
     if (latest?.closeTime === null && latest.firstRunId === noted.firstRunId)
@@ -186,7 +186,7 @@ class Ending {
     }
   }
 
-  /** Whether the batch may reach an execution, and whether it was there when the request arrived. */
+  /** Whether the batch may end an execution, and whether it existed when the request arrived. */
   async #isMeant(execution: DescribedExecution): Promise<boolean> {
     const { options } = this.#batch;
     const reach = reachCondition(options.reach === 'tenant' ? this.#batch : null);

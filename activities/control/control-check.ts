@@ -3,13 +3,13 @@ import { type Halt, haltOf, readHalt } from '../../store/batches/halts.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { Controlled } from '../../workflows/messages.ts';
 
-/** Resources that are worked on between two checks, but for what cannot be divided. */
+/** Resources that are worked on between two checks, except for work that cannot be divided. */
 export const RESOURCES_PER_SLICE = 100;
 /** Time after which work checks again, in ms. */
 export const CHECK_EVERY_MS = 250;
 
 /**
- * Whether work on a batch may go on. A caller is told that a batch is suspended, cancelled or removed after that is stored, so
+ * Checks whether work on a batch may continue. The API stores a suspension, cancellation or removal before it answers, so
  * an activity that checks here before each slice of work begins nothing after the answer.
  */
 export class ControlCheck {
@@ -18,17 +18,17 @@ export class ControlCheck {
   readonly #heeds: ReadonlySet<Halt>;
   #checkedAt = Number.NEGATIVE_INFINITY;
   #found: Halt | null = null;
-  /** The check that is under way. */
+  /** The check in progress. */
   #checking: Promise<Halt | null> | undefined;
 
-  /** @param heeds what stops this work; that its run is gone always does. */
+  /** @param heeds the states that stop this work; the end of its run always does. */
   constructor(database: Database, of: Controlled, heeds: readonly Halt[] = ['suspended', 'cancelled']) {
     this.#database = database;
     this.#of = of;
     this.#heeds = new Set(['gone', ...(of.keepsLeft ? heeds : [])]);
   }
 
-  /** Takes a batch that was just read as a check. */
+  /** Counts a batch that was just read as a check. */
   asRead(batch: BatchDocument | null): Halt | null {
     this.#checkedAt = performance.now();
     this.#found = haltOf(batch, this.#of.run);
@@ -40,7 +40,7 @@ export class ControlCheck {
     return this.#found === 'gone';
   }
 
-  /** Checks now. @returns why the work is to stop; null where it may go on. */
+  /** Checks now. @returns the reason why the work has to stop; null if it may continue. */
   now(): Promise<Halt | null> {
     this.#checkedAt = performance.now();
     const checking = this.#read().finally(() => {
@@ -56,8 +56,8 @@ export class ControlCheck {
   }
 
   /**
-   * Checks if the last check is `CHECK_EVERY_MS` ago, for work in steps that are much shorter. Steps side by side wait for the
-   * one check: what was found before it is out of date.
+   * Checks if the last check is `CHECK_EVERY_MS` ago, for work in much shorter steps. Concurrent steps wait for the
+   * same check, because an earlier result is outdated.
    */
   async inTime(): Promise<Halt | null> {
     if (performance.now() - this.#checkedAt >= CHECK_EVERY_MS) return this.now();

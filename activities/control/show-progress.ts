@@ -1,9 +1,9 @@
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 
 /**
- * Shows Temporal that an activity which may take long goes on: to be called after each step. One that stands still is given up
- * after its heartbeat timeout, like one whose worker died. Inside a workflow task nobody listens.
- * @throws CancelledFailure where the attempt was given up, or its worker stops: a later attempt does the work by then.
+ * Reports to Temporal that an activity which may take long makes progress: to be called after each step. An activity without progress is timed out
+ * after its heartbeat timeout, like one whose worker died. Inside a workflow task the call has no effect.
+ * @throws CancelledFailure if the attempt was timed out, or its worker stops: then a later attempt does the work.
  */
 export function showProgress(): void {
   cancellationSignal().throwIfAborted();

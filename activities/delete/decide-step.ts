@@ -109,8 +109,8 @@ async function tryToDecide(
 }
 
 /**
- * The marked resources to delete, and those that stay with their referrers. A cascaded resource stays if it no longer refers to what it
- * was to be deleted with.
+ * The marked resources to delete, and those that stay with their referrers. A cascaded resource stays if it no longer refers to a resource that is
+ * deleted with it.
  */
 function decideMarked(
   step: DeletionStep,
@@ -131,7 +131,7 @@ function decideMarked(
   return { deleted: new Set(stages.flat(2)), kept };
 }
 
-/** Stores the outcomes of what is not deleted, before its marks are removed. */
+/** Stores the outcomes of resources that are not deleted, before their marks are removed. */
 async function storeUndeleted(
   { context: { database }, batch, step, isLast }: StepWork,
   absent: readonly ResourceKey[],

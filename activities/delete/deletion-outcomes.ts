@@ -15,7 +15,7 @@ export function notFoundError(key: ResourceKey, names: SchemaNames): ItemError {
   return { code: 'not_found', message: `${describe(key, names)} does not exist` };
 }
 
-/** @param referrers who stays and refers to it, up to 10 of them. */
+/** @param referrers survivors that refer to it, up to 10 of them. */
 export function referencedError(key: ResourceKey, referrers: readonly ResourceKey[], names: SchemaNames): ItemError {
   const named = referrers.map((referrer) => describe(referrer, names));
   return { code: 'referenced', message: `${describe(key, names)} is referred to by ${named.join(', ')}` };

@@ -21,20 +21,20 @@ export interface Planning extends Pick<Loading, 'database' | 'charge' | 'progres
   readonly batch: DeleteBatchDocument;
   /** 1 by index for items that have their outcome. */
   readonly finished: Uint8Array;
-  /** Takes the steps of a stage, the first one being 0; those of one stage are independent of each other. */
+  /** Receives the steps of a stage, the first one being 0; steps of one stage are independent of each other. */
   readonly write: (stage: number, step: NewStep) => Promise<void>;
 }
 
-/** What is known of the numbered resources. */
+/** The properties of the numbered resources. */
 interface Known {
   readonly linked: LinkedResources;
   readonly items: ItemsByNumber;
-  /** 1 for each that an open item asks for, and that is there. */
+  /** 1 for each resource that exists and that an unfinished item requests. */
   readonly targets: Uint8Array;
   readonly decision: NumberedDecision;
 }
 
-/** Decides on what is stored now, and writes the steps that carry it out. */
+/** Decides on the stored resources, and writes the steps that apply the decision. */
 export async function decideSteps(planning: Planning): Promise<void> {
   const { database, batch, finished, charge, progress } = planning;
   const { schemaDefinitionId, options } = batch;
@@ -59,7 +59,7 @@ export async function decideSteps(planning: Planning): Promise<void> {
   }
 }
 
-/** Numbers all that is asked for, and what is linked to it. */
+/** Numbers all requested resources, and those linked to them. */
 async function findListed(
   { database, batch, finished, progress }: Planning,
   loading: Loading,
@@ -79,7 +79,7 @@ async function findListed(
   return targets;
 }
 
-/** Numbers only what is linked to anything: whether the rest is there, the steps see. */
+/** Numbers only linked resources: whether the others exist, the steps find out. */
 async function findInAll(
   { database, batch, finished, progress }: Planning,
   loading: Loading,
@@ -106,7 +106,7 @@ function cascadedIn(decision: NumberedDecision, targets: Uint8Array): number {
   return cascaded;
 }
 
-/** Writes steps for what can go, or get its outcome, at any time: what is linked to nothing, and what is not deleted. */
+/** Writes steps for items that can be deleted, or get their outcome, at any time: resources without links, and those that are not deleted. */
 async function writeWithoutOrder(planning: Planning, known: Known, size: number): Promise<void> {
   const { database, batch, finished, progress, write } = planning;
   const names = await schemaNamesOf(database, known.linked.keys.groups);
@@ -170,7 +170,7 @@ const INVALID_ID: ItemError = {
   message: 'an external id is a string of 1 to 256 characters',
 };
 
-/** Items without an id that a resource could have. */
+/** Items whose id no resource can have. */
 async function unreadable({ database, batch }: Planning, open: readonly RequestedItem[]): Promise<DecidedItems[]> {
   const indexes = open.flatMap(({ index, key }) => (key === null ? [index] : []));
   const items = indexes.length === 0 ? [] : await readItems(database, batch, indexes);

@@ -7,7 +7,7 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { slices } from '../../store/mongodb/slices.ts';
 import { writeDecided } from './deletion-outcomes.ts';
 
-/** How many of the keys that a step has deleted no item asked for. */
+/** Number of the keys deleted by a step that no item requested. */
 export async function cascadedKeys(
   database: Database,
   step: DeletionStep,
@@ -17,13 +17,13 @@ export async function cascadedKeys(
   return deleted.filter((key) => step.targets.get(key)?.items.length === 0).length;
 }
 
-/** What is called on the way: before each write, and when the resources are removed. */
+/** Functions called in between: before each write, and when the resources are removed. */
 interface FinishHooks {
   readonly beforeWrite?: () => void;
   readonly removed?: () => Promise<void>;
 }
 
-/** Brings a step whose group is decided to its end: resources go, items get their outcomes. Safe to repeat. */
+/** Finishes a step whose group is decided: its resources are removed, its items get their outcomes. Safe to repeat. */
 export async function finishStep(
   database: Database,
   batch: BatchDocument,
@@ -46,8 +46,8 @@ export async function finishStep(
 }
 
 /**
- * Ends what steps of this batch have left half done, when no activity works on any of them: what is committed is brought to
- * its end, with its outcomes (invariant 2), and what is not is aborted. Costs one read where nothing is left. Safe to repeat.
+ * Finishes steps of this batch that were left half done, when no activity works on any of them: a committed step is
+ * completed, with its outcomes (invariant 2), any other is aborted. Costs one read if nothing is left. Safe to repeat.
  */
 export async function finishSteps(database: Database, batch: BatchDocument): Promise<void> {
   for await (const step of unfinishedSteps(database, batch._id, batch.run)) {

@@ -17,9 +17,9 @@ import { finishSteps } from './finish-step.ts';
 import { LAST_ROUND } from './step-work.ts';
 
 /**
- * Plans a delete, or what the steps of an earlier round have left because it had got new referrers. Planning changes nothing but the
- * plan: outcomes that are decided now are stored by steps too. So a plan can be made again at any time, and the steps of a plan that
- * comes late never run (invariant 2). Steps are written as they are decided: only the references among deleted resources and those that
+ * Plans a delete, or the rest of the steps of an earlier round, which had got new referrers. Planning changes nothing except the
+ * plan: outcomes that are decided now are stored by steps too. So a plan can be made again at any time, and the steps of a late
+ * plan never run (invariant 2). Steps are written as they are decided: only the references among deleted resources and those that
  * keep them are held in memory, within `planningMemory`.
  * @param round 0, and one more each time that all steps are done.
  */
@@ -33,7 +33,7 @@ export async function planDeletion(
   await finishSteps(database, batch);
   const { finished, tally } = await finishedItems(database, batch);
   const counted: Tally = round === 0 ? tally : tallyOf([]);
-  // after the last round steps leave nothing open: what is still open has failed because of a bug
+  // after the last round steps leave no item open: an open item has failed because of a bug
   if (round > LAST_ROUND + 1 || finished.every((one) => one === 1)) return { tally: counted, stages: [] };
   const stages: Work[][] = [];
   let step = firstStep(round);
@@ -83,7 +83,7 @@ const itemsOf = ({ targets, decided }: NewStep): number =>
   [...targets.values()].reduce((sum, { items }) => sum + items.length, 0) +
   decided.reduce((sum, { indexes }) => sum + indexes.length, 0);
 
-/** Which items are finished (1 by index), and the tally of those. */
+/** The finished items (1 by index), and their tally. */
 async function finishedItems(
   database: Database,
   batch: DeleteBatchDocument,

@@ -10,13 +10,13 @@ import { slices } from '../../store/mongodb/slices.ts';
 /** Pages of ids that are read in one command. */
 const PAGES_AT_ONCE = 20;
 
-/** One item of a delete; a null key is that of an id that none could have. */
+/** One item of a delete; its key is null if no resource can have its id. */
 export interface RequestedItem {
   readonly index: number;
   readonly key: ResourceKey | null;
 }
 
-/** What the items of a delete ask for, in their order, a few pages at a time. */
+/** The requests of a delete's items, in their order, a few pages at a time. */
 export async function* requestedItems(database: Database, batch: DeleteBatchDocument): AsyncGenerator<RequestedItem[]> {
   for (const some of slices(pagesOf(batch), PAGES_AT_ONCE)) {
     for (const [page, ids] of await readIds(database, batch._id, some)) {
@@ -28,12 +28,12 @@ export async function* requestedItems(database: Database, batch: DeleteBatchDocu
   }
 }
 
-/** Which items ask for which numbered resource: some 8 bytes an item. */
+/** The items that request each numbered resource: some 8 bytes for each item. */
 export class ItemsByNumber {
   readonly #keys: KeyTable;
-  /** First item + 1 of each number; 0 where none asks for it. */
+  /** First item + 1 of each number; 0 if no item requests it. */
   readonly #first: NumberList;
-  /** Item -> the next one + 1 that asks for the same, and, for each number, the last one. */
+  /** Item -> the next one + 1 that requests the same, and, for each number, the last one. */
   readonly #next: NumberList;
   readonly #last: NumberList;
 
@@ -51,19 +51,19 @@ export class ItemsByNumber {
     this.#last.set(number, index);
   }
 
-  /** The first item that asks for it, or -1. */
+  /** The first item that requests it, or -1. */
   first(number: number): number {
     return this.#first.at(number) - 1;
   }
 
-  /** All items that ask for it, the first one first. */
+  /** All items that request it, the first one first. */
   of(number: number): number[] {
     const items: number[] = [];
     for (let item = this.#first.at(number); item > 0; item = this.#next.at(item - 1)) items.push(item - 1);
     return items;
   }
 
-  /** Every number once: those that items ask for in the order of the items, then the others. */
+  /** Every number once: those that items request in the order of the items, then the others. */
   sequence(total: number): Uint32Array {
     const numberAt = new Uint32Array(total);
     const { size } = this.#keys;

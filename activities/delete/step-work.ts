@@ -12,12 +12,12 @@ export interface StepWork {
   readonly context: ActivityContext;
   readonly attempt: Attempt;
   readonly control: ControlCheck;
-  /** Time that Temporal gives the activity, in ms. */
+  /** Time limit of the activity, in ms. */
   readonly timeoutMs: number;
   readonly batch: BatchDocument;
   readonly step: DeletionStep;
-  /** The group that this attempt marks resources with, and commits. */
+  /** The group with which this attempt marks resources, and which it commits. */
   readonly group: string;
-  /** There is no further round for what this one leaves. */
+  /** There is no further round for resources that this one leaves. */
   readonly isLast: boolean;
 }

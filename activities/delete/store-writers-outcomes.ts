@@ -6,9 +6,9 @@ import type { Database } from '../../store/mongodb/database.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
 
 /**
- * Stores the outcomes of the items that have written these resources, before the resources and their records of writes go: a
- * writer that is delivered again finds them, and does not write anew what was deleted since (invariant 2). The resources are
- * marked, so that no entry is added meanwhile.
+ * Stores the outcomes of the items that have written these resources, before the resources and their write records are removed: a
+ * writer that is delivered again finds the outcomes, and does not write again a resource that was deleted since (invariant 2). The resources are
+ * marked, so no record is added meanwhile.
  */
 export async function storeWritersOutcomes(
   database: Database,

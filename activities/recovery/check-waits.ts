@@ -11,8 +11,8 @@ const PACE_MS = 100;
 const PLACE = 'waits';
 
 /**
- * Wakes batches that wait for what is there: a safety net under invariant 5. The activity that creates something wakes those that
- * wait for it; but a worker of a build before `waits` looks for them elsewhere, while both run side by side.
+ * Wakes batches that wait for a resource that exists: a safety net under invariant 5. The activity that creates a resource wakes the batches that
+ * wait for it; but a worker of a build before `waits` searches for them elsewhere, while both builds run side by side.
  */
 export const checkWaits: RecoveryJob = {
   name: 'waits',
@@ -26,7 +26,7 @@ export const checkWaits: RecoveryJob = {
       places.delete(PLACE);
       return NOTHING_DONE;
     }
-    // definitions that appear are announced by a job of their own
+    // new definitions are handled by a job of their own
     const keys = [...new Set(page.map(({ key }) => key))].filter((key) => unboundTarget(key) === null);
     await wakeWaiting(context, await presentKeys(database, keys));
     places.set(PLACE, last._id);

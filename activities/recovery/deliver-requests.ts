@@ -6,16 +6,16 @@ import { undeliveredRequests } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { isOver, type RecoveryJob } from './job.ts';
 
-/** Batches of one slice, and of them side by side: an outage of Temporal may have left very many. */
+/** Batches of one slice, and how many of them run at a time: an outage of Temporal may have left very many. */
 const BATCHES_PER_SLICE = 100;
 const AT_ONCE = 10;
-/** Time that the calls for one batch are given, in ms. */
+/** Timeout of the calls for one batch, in ms. */
 const TELL_TIMEOUT_MS = 10_000;
 const PLACE = 'deliver';
 
 /**
- * Delivers requests to suspend, resume or cancel whose API process died, or could not reach Temporal, after it had stored them.
- * Delivered twice they do what they do once.
+ * Delivers suspend, resume and cancel requests whose API process died, or could not reach Temporal, after it had stored them.
+ * A request that is delivered twice has its effect once.
  */
 export const deliverRequests: RecoveryJob = {
   name: 'deliver',
@@ -32,15 +32,15 @@ export const deliverRequests: RecoveryJob = {
       if (await deliver(context, batch)) delivered += 1;
     });
     const isEnd = last === batches.at(-1) && batches.length < BATCHES_PER_SLICE;
-    // those that take long do not keep the others waiting: the next slice goes on behind them
+    // slow deliveries do not delay the others: the next slice continues after them
     if (!isEnd && last !== undefined) places.set(PLACE, last._id);
     return { recovered: { delivered }, hasMore: !isEnd && !isOver(slice) };
   },
 };
 
-/** @returns whether the workflow knows now. */
+/** @returns whether the workflow knows the request now. */
 async function deliver(context: ActivityContext, batch: BatchDocument): Promise<boolean> {
-  // one that is not started yet begins with what is asked of it
+  // a batch that is not started yet begins with its control requests
   if (batch.unstarted) return false;
   try {
     const tell = (): Promise<DeliveryState> => deliverRequest(context, batch);

@@ -12,21 +12,21 @@ import { isOver, NOTHING_DONE, type RecoveryJob, type Slice, type SliceResult } 
 
 /** Batches of one slice: as many as one page of a list of executions. */
 const PAGE_SIZE = 1_000;
-/** Batches that are described one by one, side by side. */
+/** Number of batches that are described one by one, concurrently. */
 const AT_ONCE = 8;
-/** Wait between two pages in ms: Temporal answers 10 lists a second for all who ask, people at its UI among them. */
+/** Pause between two pages in ms: Temporal answers 10 lists a second for all callers together, users of its UI included. */
 const PACE_MS = 250;
-/** Time from the end of one pass to the next in ms, and at least so many times what the pass took. */
+/** Time from the end of one pass to the next in ms, and at least so many times the duration of the pass. */
 const REST_MS = 20_000;
 const REST_BY_DURATION = 2;
-/** Time that one call is given, in ms. */
+/** Timeout of one call, in ms. */
 const CALL_TIMEOUT_MS = 10_000;
 const PLACE = 'lost';
 
 /**
- * Brings to their end batches that have lost their workflow: it was terminated, or deleted, or Temporal lost its database. Of
- * each thousand batches that run it asks visibility once which have an open execution; only the others are described one by
- * one. Visibility lags behind by seconds, which makes some descriptions in vain, or a loss found a pass later; nothing is
+ * Finishes or restarts batches that have lost their workflow: it was terminated, or deleted, or Temporal lost its database. For
+ * each thousand running batches it queries visibility once for open executions; only the others are described one by
+ * one. Visibility lags by seconds, so some descriptions are in vain, or a loss is found a pass later; nothing is
  * decided by it.
  */
 export class FinishLost implements RecoveryJob {
@@ -82,7 +82,7 @@ export class FinishLost implements RecoveryJob {
     const last = page.at(-1);
     if (isWhole && last !== undefined) places.set(PLACE, last._id);
     else {
-      // those that take long do not keep the others waiting: the next slice goes on behind them
+      // slow batches do not delay the others: the next slice continues after them
       if (reached !== undefined) places.set(PLACE, reached);
       await this.#endPass();
     }
@@ -90,12 +90,12 @@ export class FinishLost implements RecoveryJob {
   }
 }
 
-/** Of the batches of a page those that run by what is stored and have no open execution by what visibility says. */
+/** The batches of a page that run according to the store and have no open execution according to visibility. */
 async function withoutWorkflow(
   { client, database, taskQueue }: ActivityContext,
   page: readonly OpenBatch[],
 ): Promise<BatchDocument[]> {
-  // another job starts what is not started
+  // another job starts the unstarted ones
   const begun = page.filter(({ unstarted }) => unstarted !== true).map(({ _id }) => _id);
   if (begun.length === 0) return [];
   const open = await openBatchIds(client, taskQueue, begun);
@@ -108,7 +108,7 @@ async function withoutWorkflow(
 
 type Outcome = 'started' | 'finished' | null;
 
-/** One that cannot be helped for now does not keep the others waiting. */
+/** A batch that cannot be repaired now does not delay the others. */
 async function recoverOrLeave(context: ActivityContext, batch: BatchDocument): Promise<Outcome> {
   try {
     return await recoverBatch(context, batch);
@@ -118,13 +118,13 @@ async function recoverOrLeave(context: ActivityContext, batch: BatchDocument): P
   }
 }
 
-/** Executions that were found closed -> when, by a clock that only goes on. */
+/** Executions that were found closed -> when, by a monotonic clock. */
 const foundClosed = new Map<string, number>();
-/** Most of them that are kept: of more than that, closed within minutes, the first are found anew. */
+/** Largest number of them that is kept: if more close within minutes, the first are found again. */
 const MOST_FOUND_CLOSED = 50_000;
 
 /**
- * Whether an execution has been closed for a time: by Temporal's clock, whatever that of this process may be off, or since this
+ * Whether an execution has been closed for a time: by Temporal's clock, however wrong that of this process is, or since this
  * process has found it closed.
  * @internal exported for tests, which check it by itself
  */
@@ -140,18 +140,18 @@ export function isClosedFor({ runId, closedAt }: Pick<BatchExecution, 'runId' | 
   return false;
 }
 
-/** Makes sure that a workflow carries the batch out, or finishes the batch where none will. */
+/** Ensures that a workflow runs the batch, or finishes the batch if none will. */
 export async function recoverBatch(context: ActivityContext, batch: BatchDocument): Promise<Outcome> {
   const { client, database, activityTimeoutSeconds } = context;
   if (isTerminal(batch.status)) return null;
   const inTime = <T>(call: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + CALL_TIMEOUT_MS, call);
   const execution = await inTime(() => latestExecution(client, batch._id));
-  // open is alive, in whatever state: one that is paused goes on when it is resumed
+  // an open execution is alive, in whatever state: a paused one continues when it is unpaused
   if (execution?.isOpen) return null;
   const isBegun = execution !== null && execution.run >= batch.run;
   if (!isBegun && batch.deletedAt === undefined)
     return (await inTime(() => startBatch(context, batch))) ? 'started' : null;
-  // An activity may outlive its workflow by as long as it may write, whatever this worker gives its own.
+  // An activity may outlive its workflow by the time in which it may write, whatever the limit of this worker's own activities.
   const outlives = execution?.activityTimeoutSeconds ?? activityTimeoutSeconds;
   if (isBegun && !isClosedFor(execution, outlives * 1000)) return null;
   // The workflow of this run is closed, and has not finished its batch: it was terminated (invariant 1).

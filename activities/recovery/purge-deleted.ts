@@ -10,12 +10,12 @@ import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts
 const BATCHES_PER_SLICE = 100;
 const AT_ONCE = 4;
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** A workflow that was told to end is given until the next slice. */
+/** A workflow whose end was requested has time until the next slice. */
 const NO_WAIT_MS = 0;
-/** Time that the calls of one batch are given, in ms. */
+/** Timeout of the calls for one batch, in ms. */
 const PURGE_TIMEOUT_MS = 30_000;
 
-/** Removes for good what callers have deleted, in the order of their requests, by the run ids that are stored with it. */
+/** Removes for good the batches that callers have deleted, in the order of their requests, by the run ids that are stored with them. */
 export class PurgeDeleted implements RecoveryJob {
   readonly name = 'purge';
   readonly everyMs = 10_000;
@@ -31,7 +31,7 @@ export class PurgeDeleted implements RecoveryJob {
       const outcome = await purgeOrLeave(slice.context, batch);
       if (outcome !== null) recovered[outcome] += 1;
     });
-    // those that could not be removed come again when all have been tried: they do not keep the others waiting
+    // batches that could not be removed are tried again after all others: they do not delay them
     const isEnd = last === batches.at(-1) && batches.length < BATCHES_PER_SLICE;
     this.#after = isEnd ? null : (placeOf(last) ?? this.#after);
     return { recovered, hasMore: !isEnd && !isOver(slice) };
@@ -47,7 +47,7 @@ async function purgeOrLeave(context: ActivityContext, batch: BatchDocument): Pro
     client.withDeadline(Date.now() + PURGE_TIMEOUT_MS, () => purgeBatch(context, batch, NO_WAIT_MS));
   try {
     if (await purge()) return 'purged';
-    // Its workflow was terminated: what waits for others, or others for it, is finished before it goes.
+    // Its workflow was terminated: its waits, and batches that wait for it, are finished before it is removed.
     if ((await recoverBatch(context, batch)) !== 'finished') return null;
     return (await purge()) ? 'purged' : 'finished';
   } catch (error) {
@@ -56,7 +56,7 @@ async function purgeOrLeave(context: ActivityContext, batch: BatchDocument): Pro
   }
 }
 
-/** Marks finished batches as deleted when they are older than they are kept. */
+/** Marks finished batches as deleted after their retention. */
 export const expireBatches: RecoveryJob = {
   name: 'expire',
   everyMs: 60_000,

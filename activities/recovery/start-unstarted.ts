@@ -6,22 +6,22 @@ import { confirmStarts, postponeStart, unstartedBatches } from '../../store/batc
 import type { ActivityContext } from '../activity-context.ts';
 import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
 
-/** Batches of one slice, and of them side by side. */
+/** Batches of one slice, and how many of them run at a time. */
 const BATCHES_PER_SLICE = 200;
 const AT_ONCE = 10;
-/** Time after which a start that has failed is tried again, in ms: after its first failure, and at most; twice as long each time. */
+/** Time after which a failed start is tried again, in ms: the first and the longest; doubled each time. */
 const POSTPONED_MS = 2_000;
 const MOST_POSTPONED_MS = 60_000;
 const MOST_DOUBLINGS = 5;
-/** Longer than the grace of the API process that accepts, in ms: what a pass that was asked for takes as due. */
+/** Longer than the time that the accepting API process has, in ms: a pass that an operator has requested treats such starts as due. */
 const DUE_SOON_MS = 10_000;
-/** Time that the calls for one batch are given, in ms. */
+/** Timeout of the calls for one batch, in ms. */
 const START_TIMEOUT_MS = 10_000;
 
 /**
- * Starts what was accepted, or claimed for a retry, and whose start nobody has confirmed (invariant 1). Its index holds nothing
- * else, so it takes no longer however many batches wait. Of two starts one counts: a workflow id is taken once, and a run of a
- * retry is started only behind the run before it.
+ * Starts batches that were accepted, or claimed for a retry, and whose start is not confirmed (invariant 1). Its index contains nothing
+ * else, so it takes no longer however many batches wait. Of two starts one has an effect: a workflow id is taken once, and a run of a
+ * retry is started only after the run before it.
  */
 export const startUnstarted: RecoveryJob = {
   name: 'start',
@@ -40,7 +40,7 @@ class Starter {
   readonly #context: ActivityContext;
   #started = 0;
   #settled = 0;
-  /** Starts that failed for what Temporal is, not for what the batch is. */
+  /** Starts that failed because of Temporal, not because of the batch. */
   #failed = 0;
 
   constructor(slice: Slice) {
@@ -52,7 +52,7 @@ class Starter {
     return { recovered: { started: this.#started }, hasMore: isFull && !this.#isStopped };
   }
 
-  /** Temporal takes no starts for now: the rest waits. Part of it may fail (a shard of its history), and the rest be well. */
+  /** Temporal accepts no starts for now: the rest waits. Only a part of it (a shard of its history) may fail. */
   get #isStopped(): boolean {
     return this.#failed > AT_ONCE && this.#failed > this.#settled;
   }

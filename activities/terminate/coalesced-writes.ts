@@ -1,5 +1,5 @@
 /**
- * Writes entries as they come, those that come while a write is under way together in the next one: so many lanes that each
+ * Writes entries as they arrive; entries that arrive while a write is in progress are written together in the next one: so many concurrent tasks that each
  * write a little cost the store few commands.
  */
 export class CoalescedWrites<K, V> {
@@ -12,7 +12,7 @@ export class CoalescedWrites<K, V> {
     this.#write = write;
   }
 
-  /** Resolves when the entry is written. @throws what the write of it threw. */
+  /** Resolves when the entry is written. @throws the error of its write. */
   write(key: K, value: V): Promise<void> {
     this.#waiting.set(key, value);
     this.#next ??= this.#current.then(

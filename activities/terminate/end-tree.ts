@@ -12,30 +12,30 @@ import { BATCH_WORKFLOW_TYPE } from '../../workflows/messages.ts';
 /** How the executions of one batch are ended. */
 export interface EndingRules {
   readonly batchId: string;
-  /** Kept in the histories of what is ended. */
+  /** Kept in the histories of the ended executions. */
   readonly reason: string;
-  /** Terminated at once; otherwise asked to cancel, and terminated after the grace. */
+  /** Whether they are terminated at once; otherwise their cancellation is requested, and they are terminated after the grace period. */
   readonly atOnce: boolean;
   readonly graceMs: number;
-  /** Children live on. */
+  /** Whether children continue. */
   readonly sparesChildren: boolean;
-  /** Aborts waiting when the activity is to stop. */
+  /** Aborts waiting when the activity has to stop. */
   readonly signal: AbortSignal;
 }
 
-/** Children that are ended side by side. */
+/** Number of children that are ended at a time. */
 const CHILDREN_AT_ONCE = 20;
 
-/** Looks at an execution for children before it is ended all the same: one that starts new ones for ever must end too. */
+/** How often an execution is checked for children before it is ended all the same: an execution that starts new ones for ever must end too. */
 const MAX_CHECKS = 5;
 
-/** gRPC status code of a second request to cancel. */
+/** gRPC status code of a second cancellation request. */
 const ALREADY_EXISTS = 6;
 
 /** Parent close policies under which a child does not survive its parent. */
 const FATAL_POLICIES = new Set(['TERMINATE', 'REQUEST_CANCEL']);
 
-/** Children that would not live on if their parent ended: the policy they were started with says so. */
+/** Children that would not continue if their parent ended, according to the policy with which they were started. */
 export function doomedChildren(execution: DescribedExecution): string[] {
   return execution.children
     .filter((child) => FATAL_POLICIES.has(child.parentClosePolicy))
@@ -43,8 +43,8 @@ export function doomedChildren(execution: DescribedExecution): string[] {
 }
 
 /**
- * Ends an execution that runs, and its children before it, deepest first. Can be repeated: what has ended stays as it is, and
- * a second request to cancel changes nothing. Returns when it is closed.
+ * Ends a running execution, and its children before it, deepest first. Can be repeated: an ended execution is not changed, and
+ * a second cancellation request has no effect. Returns when it is closed.
  */
 export async function endTree(client: Client, rules: EndingRules, root: DescribedExecution): Promise<void> {
   let current: DescribedExecution | null = root;
@@ -57,7 +57,7 @@ export async function endTree(client: Client, rules: EndingRules, root: Describe
       const child = await describeExecution(client, workflowId, runId);
       if (child?.closeTime === null) await endTree(client, rules, child);
     });
-    // As soon as its children are gone it may go its own way, so it is told at once and only then looked at again.
+    // Once its children have ended it may continue in any way, so its end is requested at once, and only then it is checked again.
     if (rules.atOnce) return terminate(client, rules, current);
     await requestCancel(client, rules, current);
     current = await latestOfChain(client, current);
@@ -65,9 +65,9 @@ export async function endTree(client: Client, rules: EndingRules, root: Describe
   if (current !== null) await endChain(client, rules, current);
 }
 
-/** Ends one execution, whatever runs its chain goes through meanwhile. */
+/** Ends one execution, whatever runs its chain continues in meanwhile. */
 async function endChain(client: Client, rules: EndingRules, execution: DescribedExecution): Promise<void> {
-  // A batch of ours ends its running activities first, and one of those may be waiting for this very batch.
+  // A Drover batch ends its running activities first, and one of those may be waiting for this very batch.
   const isBatch = execution.workflowType === BATCH_WORKFLOW_TYPE;
   const until = Date.now() + rules.graceMs;
   let current: DescribedExecution | null = execution;
@@ -80,7 +80,7 @@ async function endChain(client: Client, rules: EndingRules, execution: Described
   if (current !== null) await terminate(client, rules, current);
 }
 
-/** The run of a chain that runs now; null where the chain has ended. */
+/** The running run of a chain; null if the chain has ended. */
 async function latestOfChain(client: Client, execution: DescribedExecution): Promise<DescribedExecution | null> {
   const latest = await describeExecution(client, execution.workflowId);
   return latest?.closeTime === null && latest.firstRunId === execution.firstRunId ? latest : null;
@@ -119,7 +119,7 @@ async function terminate(
   );
 }
 
-/** What is gone, or asked already, needs nothing. */
+/** An execution that has ended, or whose cancellation was requested already, needs no request. */
 async function unlessNotThere(call: Promise<unknown>): Promise<void> {
   try {
     await call;

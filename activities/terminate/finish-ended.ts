@@ -8,13 +8,13 @@ import type { StoredOutcome } from '../../store/items/outcomes.ts';
 import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
-/** Executions that are described side by side. */
+/** Number of executions that are described at a time. */
 const AT_ONCE = 20;
 
 /**
- * Items of a deletion of process instances whose execution this batch has ended, and whose activity died before it could store that:
- * they have succeeded (invariant 2). What an item is about to end is noted on it before (`target`), so nothing else is asked for.
- * @param open outcomes of items that are not terminal. @returns the indexes that are now.
+ * Finds items of a termination whose execution this batch has ended, and whose activity died before it stored that:
+ * they have succeeded (invariant 2). The execution that an item is about to end is noted on the item before (`target`), so only these are checked.
+ * @param open outcomes of items that are not terminal. @returns the indexes of items that are terminal now.
  */
 export async function finishEnded(
   { client, database }: { readonly client: Client; readonly database: Database },
@@ -31,7 +31,7 @@ export async function finishEnded(
   return new Set(ended.keys());
 }
 
-/** The execution may have continued as new since it was noted; its id may be that of another one by now, which is not meant. */
+/** The execution may have continued as new since it was noted; its id may belong to another one by now, which does not count. */
 async function isEnded(
   client: Client,
   batch: BatchDocument,

@@ -18,9 +18,9 @@ import type { Plan, Work } from '../../workflows/messages.ts';
 import type { ActivityContext } from '../activity-context.ts';
 
 /**
- * Plans one seed of a deletion of process instances: the next `batchJobsPerSeed` jobs of `invocationsPerBatchJob` items each,
+ * Plans one seed of a termination: the next `batchJobsPerSeed` jobs of `invocationsPerBatchJob` items each,
  * in index order, without the items that are finished already. The first plan of a run counts those of the whole batch: a retried
- * one shows them from its start on.
+ * batch shows them from its start on.
  * @param cursor index of the first item of the seed.
  */
 export async function planTermination(
@@ -57,7 +57,7 @@ type Blocks = ReadonlyMap<JobBlock['number'], JobCounts>;
 
 const sumOf = (blocks: Blocks): JobCounts => [...blocks.values()].reduce((sum, block) => added(sum, block), NO_JOBS);
 
-/** Counts what earlier runs have finished: its items for the workflow, its jobs for lists. */
+/** Counts what earlier runs have finished: the items for the workflow, the jobs for lists. */
 async function countFromTheStart(database: Database, batch: Termination, first: Blocks): Promise<Tally> {
   const sum = tallyOf([]);
   const jobs = new JobCounter(batch);
@@ -69,11 +69,11 @@ async function countFromTheStart(database: Database, batch: Termination, first: 
   return sum;
 }
 
-/** Adds up the seed before, whose activities are through, and takes out what is counted with this one from now on. */
+/** Adds up the seed before, whose activities are done, and subtracts the part that is counted with this one from now on. */
 async function countNextSeed(database: Database, batch: Termination, cursor: number, blocks: Blocks): Promise<void> {
   const before = cursor - itemsPerSeed(batch);
   const { jobs } = batch;
-  // begun by an earlier version; or another attempt of this plan has done it
+  // an earlier version has begun it, or another attempt of this plan has done this
   if (jobs?.run !== batch.run || jobs.seed !== before) return;
   const done = new JobCounter(batch);
   for await (const { outcomes } of outcomeChunks(database, batch, pagesWith(batch, range(before, cursor)))) {

@@ -10,17 +10,17 @@ import { KEYS_AT_ONCE, keySlices } from '../../store/mongodb/slices.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { Waiting } from './waiting-item.ts';
 
-/** Most pending items that are explored from one batch: a cycle with more members, over several batches, is not found. */
+/** Largest number of pending items that are explored from one batch: a cycle with more members, over several batches, is not found. */
 const MAX_EXPLORED = 20_000;
-/** Most identities that members of other batches miss: beyond that memory would have no bound. */
+/** Largest number of identities that members of other batches miss: beyond that memory would be unbounded. */
 const MAX_MISSED = 500_000;
 interface Member extends PendingMember {
   readonly missing: readonly ResourceKey[];
 }
 
 /**
- * Pending items, some of another batch, that together need nothing that is not there: a cycle whose members came in different
- * batches. Follows what is missed from the given items of `batch` on; members of a suspended batch are left out.
+ * Pending items, some of another batch, that together need no missing resource: a cycle whose members arrived in different
+ * batches. Follows missing references from the given items of `batch`; members of a suspended batch are left out.
  * @returns the members that the given items need, or none.
  */
 export async function findCycle(
@@ -82,7 +82,7 @@ async function withoutHalted(
   return members.filter((member) => member.batchId === own._id || going.has(member.batchId));
 }
 
-/** Of those that support each other, the ones that the own items need, directly or through others. */
+/** The members of those that support each other that the own items need, directly or through others. */
 function neededMembers(
   own: readonly Member[],
   members: readonly Member[],
@@ -95,7 +95,7 @@ function neededMembers(
   }
   const ownIds = new Set(own.map(idOf));
   const needed = new Set([...supported].filter((member) => ownIds.has(idOf(member))));
-  // a set being iterated also gives what is added to it on the way
+  // iterating over a set includes elements that are added meanwhile
   for (const member of needed) {
     for (const key of member.missing) for (const provider of providers.get(key) ?? []) needed.add(provider);
   }

@@ -15,17 +15,17 @@ import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts
 import { slices } from '../../store/mongodb/slices.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { RESOURCES_PER_SLICE } from '../control/control-check.ts';
-import { finishApplied } from '../finish/finish-leftovers.ts';
+import { finishApplied } from '../finish/finish-open-items.ts';
 import { createdKeys, failedOutcome, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
 import { type WriteResult, writeItems } from './write-items.ts';
 
 /**
- * Carries out pending items of several batches together. They are claimed first, so that their own batches leave them alone;
- * whose they are is noted before on the batch that does it, so that a later delivery gives back what an earlier one left claimed,
- * and tells the other batches. Nothing happens where another batch has claimed a member, one of theirs is suspended or cancelled, or
- * others are at work on what the members need: nobody holds them then, so that their deadlines do not wait.
- * @returns false in these cases: when that is over, no other batch may check these members again.
+ * Applies pending items of several batches together. They are claimed first, so that their own batches do not apply them;
+ * their batches are noted before on the batch that claims them, so that a later attempt releases the claims of an earlier one,
+ * and signals the other batches. Nothing is applied if another batch has claimed a member, or one of the batches is suspended or cancelled, or
+ * others are at work on something that the members need: then the claims are released, so that deadlines do not wait.
+ * @returns false in these cases: afterwards, no other batch may check these members again.
  */
 export async function applyCycle(
   context: ActivityContext,
@@ -45,7 +45,7 @@ export async function applyCycle(
   const batches = await readBatches(database, [...owners]);
   // a cycle is applied whole: it waits while the batch of one member is suspended or cancelled
   if (batches.some((owner) => haltOf(owner, owner.run) !== null)) {
-    await settleClaims(context, batch, members, owners);
+    await releaseClaims(context, batch, members, owners);
     return false;
   }
   const { work, schemas, faulty } = await loadMembers(context, batches, members);
@@ -59,21 +59,21 @@ export async function applyCycle(
     }),
   );
   if (created === null) {
-    // A later delivery has given these claims back, and may have others.
+    // A later attempt has released these claims, and may have others.
     attempt.assertInTime();
     await finishWritten(context, members);
-    await settleClaims(context, batch, members, 'settled');
+    await releaseClaims(context, batch, members, 'finished');
     return false;
   }
   await checkpoint?.('outcomes-stored', batch._id);
   await wakeWaiting(context, created);
-  // A later delivery has given these claims back, and may have others.
+  // A later attempt has released these claims, and may have others.
   attempt.assertInTime();
-  await settleClaims(context, batch, members, owners);
+  await releaseClaims(context, batch, members, owners);
   return true;
 }
 
-/** @returns null where others are at work on what it needs. */
+/** @returns null if others are at work on something that it needs. */
 async function unlessBlocked<T>(write: () => Promise<T>): Promise<T | null> {
   try {
     return await write();
@@ -84,8 +84,8 @@ async function unlessBlocked<T>(write: () => Promise<T>): Promise<T | null> {
 }
 
 /**
- * Members that were written, by an attempt that did not come to store it, have succeeded, and who waits for them is woken: given
- * back as pending they could expire (invariant 2). What the attempt has left hidden goes.
+ * Members that an attempt has written before it died have succeeded, and batches that wait for them are woken: if they were
+ * released as pending they could expire (invariant 2). Resources that the attempt has left uncommitted are resolved.
  */
 async function finishWritten(context: ActivityContext, members: readonly PendingMember[]): Promise<void> {
   const { database } = context;
@@ -99,7 +99,7 @@ async function finishWritten(context: ActivityContext, members: readonly Pending
   }
 }
 
-/** A member may miss something new, which was there when it came: its own batch registers for that when it checks. */
+/** A member may miss a reference that was there when it arrived: its own batch registers it at its next check. */
 async function storeOutcomes(
   { database }: ActivityContext,
   faulty: ReadonlyMap<WriteBatchDocument, ReadonlyMap<number, StoredOutcome>>,
@@ -111,7 +111,7 @@ async function storeOutcomes(
   }
 }
 
-/** Ends what an earlier delivery left claimed. */
+/** Releases the claims that an earlier attempt has left. */
 export async function recoverClaims(context: ActivityContext, batch: BatchDocument): Promise<void> {
   const { claimOwners = [], claims: old = [] } = batch;
   if (claimOwners.length === 0 && old.length === 0) return;
@@ -120,30 +120,30 @@ export async function recoverClaims(context: ActivityContext, batch: BatchDocume
     old.map((member) => member.key),
   );
   const members = await claimedBy(context.database, batch);
-  // those of the version before this one may have left the pending store already, and nobody been woken for them
+  // the version before this one may have removed the items from the pending store already without waking any batch
   await wakeWaiting(
     context,
     [...members, ...old].map((member) => member.key),
   );
   await finishWritten(context, members);
-  await settleClaims(context, batch, members, new Set([...claimOwners, ...old.map(({ batchId }) => batchId)]));
+  await releaseClaims(context, batch, members, new Set([...claimOwners, ...old.map(({ batchId }) => batchId)]));
 }
 
 /**
- * Members that are settled leave the pending store, the others are given back; the batches of `told` look for themselves. The
- * note of them goes last: whoever does this again tells them again.
- * @param told `settled`: those of settled members. For the others nothing has changed: told of it, they would only try the same.
+ * Terminal members leave the pending store, the claims of the others are released; then other batches are signalled, and check themselves. The
+ * note of the claims is removed last: if an attempt repeats this, it signals them again.
+ * @param signalled the batches to signal; `finished`: those of terminal members only. For the others nothing has changed: after a signal, they would only try the same again.
  */
-async function settleClaims(
+async function releaseClaims(
   context: ActivityContext,
   batch: BatchDocument,
   members: readonly PendingMember[],
-  told: ReadonlySet<string> | 'settled',
+  signalled: ReadonlySet<string> | 'finished',
 ): Promise<void> {
   const { database } = context;
   const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
   const alive = new Set(owners.map((owner) => owner._id));
-  const settled = members.filter((member) => !alive.has(member.batchId));
+  const finished = members.filter((member) => !alive.has(member.batchId));
   const open: PendingMember[] = [];
   for (const owner of owners) {
     const own = members.filter((member) => member.batchId === owner._id);
@@ -152,12 +152,12 @@ async function settleClaims(
       owner,
       own.map((member) => member.index),
     );
-    for (const member of own) (outcomes.get(member.index)?.status === 'pending' ? open : settled).push(member);
+    for (const member of own) (outcomes.get(member.index)?.status === 'pending' ? open : finished).push(member);
   }
-  await dropPending(database, settled);
+  await dropPending(database, finished);
   await unclaimPending(database, batch, open);
-  const toTell = told === 'settled' ? new Set(settled.map((member) => member.batchId)) : told;
-  for (const owner of toTell) if (owner !== batch._id) await signalAvailable(context, owner, []);
+  const toSignal = signalled === 'finished' ? new Set(finished.map((member) => member.batchId)) : signalled;
+  for (const owner of toSignal) if (owner !== batch._id) await signalAvailable(context, owner, []);
   await recordClaims(database, batch, new Set());
 }
 

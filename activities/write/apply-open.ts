@@ -11,7 +11,7 @@ import { registerPending, releasePending } from '../../store/items/pending-items
 import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { ControlCheck } from '../control/control-check.ts';
-import { finishApplied } from '../finish/finish-leftovers.ts';
+import { finishApplied } from '../finish/finish-open-items.ts';
 import { applySlices } from './apply-slices.ts';
 import { createdKeys, failedOutcome, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
 import { fieldsOfOwnKind, linksOf } from './own-links.ts';
@@ -24,9 +24,9 @@ export interface Applying {
   readonly attempt: Attempt;
   readonly control: ControlCheck;
   readonly batch: WriteBatchDocument;
-  /** What any attempt of the activity may write. */
+  /** The documents that any attempt of the activity may write. */
   readonly writable: () => Promise<readonly Writable[]>;
-  /** What is stored of the items. */
+  /** The stored state of the items. */
   readonly before: ReadonlyMap<number, StoredOutcome>;
 }
 

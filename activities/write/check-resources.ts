@@ -3,7 +3,7 @@ import { type FoundForWriting, readForWriting } from '../../isolation/resources/
 import type { ActivityContext } from '../activity-context.ts';
 import type { WorkItem } from './work-items.ts';
 
-/** Finds what is stored under the keys of some items, and under what they refer to. */
+/** Reads the stored resources of some items, and those that they refer to. */
 export async function checkResources(
   { database, checkpoint }: ActivityContext,
   attempt: Attempt,

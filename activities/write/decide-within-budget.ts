@@ -6,26 +6,26 @@ import type { ActivityContext } from '../activity-context.ts';
 import type { WorkItem } from './work-items.ts';
 
 /**
- * What validating one resource may take in this thread, which everything else waits for meanwhile, in ns; estimated.
+ * Longest estimated validation of one resource in this thread, for which everything else waits, in ns.
  * @internal exported for tests, which compare with it
  */
 export const MAX_INLINE_NS = 10_000_000;
-/** What validating the resources of one activity may take in this thread, in ns; estimated. */
+/** Longest estimated validation of the resources of one activity in this thread, in ns. */
 const MAX_INLINE_TOTAL_NS = 150_000_000;
-/** Share of an activity's time that validation in a thread may take in one attempt: what is not done then is left to the next. */
+/** Share of an activity's time that validation in a thread may take in one attempt: the rest is left to the next attempt. */
 const THREAD_SHARE = 0.15;
 
 interface BoundedDecisions {
   readonly decided: WriteDecisions<WorkItem>;
-  /** Items whose faults are not known in time, and what needs them: another attempt goes on where this one has stopped. */
+  /** Items whose faults are not known in time, and items that need them: another attempt continues where this one has stopped. */
   readonly postponed: ReadonlySet<WorkItem>;
 }
 
 /**
- * Decides items where validating them may take long: what is estimated to is done by a thread that can be ended, so that this
- * one goes on with everything else. After an attempt that ran out of time nothing is validated in this thread, whatever the
- * estimate says: no item makes its batch be retried for ever.
- * @param needing those of some items that cannot be decided without some keys.
+ * Decides items whose validation may take long: if the estimate is high, a thread validates them that can be ended, while this
+ * thread continues with the others. After an attempt that ran out of time nothing is validated in this thread, whatever the
+ * estimate: so no item makes its batch be retried for ever.
+ * @param needing finds the items that cannot be decided without some keys.
  */
 export async function decideWithinBudget(
   context: Pick<ActivityContext, 'schemas' | 'activityTimeoutSeconds'>,
@@ -47,9 +47,9 @@ export async function decideWithinBudget(
   }
 }
 
-/** Faults that a thread has found, by item and what the item would make of its resource. */
+/** Faults that a thread has found, by item and by the resource that the item would make. */
 class Verdicts {
-  /** What was asked for and is not known. */
+  /** Validations that were requested and have no result yet. */
   readonly unknown = new Map<WorkItem, string>();
   readonly #schemas: ActivityContext['schemas'];
   readonly #found = new Map<WorkItem, Map<string, readonly ItemError[]>>();
@@ -61,14 +61,14 @@ class Verdicts {
     this.#inThreadOnly = inThreadOnly;
   }
 
-  /** For one decision: each begins with its whole time in this thread. */
+  /** For one decision: each begins with its full time in this thread. */
   judge(): (item: WorkItem, data: JsonObject) => readonly ItemError[] | null {
     let leftNs = MAX_INLINE_TOTAL_NS;
     this.unknown.clear();
     return (item, data) => {
       const { compiled } = item.schema;
       const estimatedNs = compiled.estimateNs(data);
-      // 0: it is nested too deeply to be made a text of, and refused at once
+      // 0: it is nested too deeply to be converted to a text, and refused at once
       const mayTakeNs = this.#inThreadOnly ? 0 : Math.min(MAX_INLINE_NS, leftNs);
       if (estimatedNs <= mayTakeNs) {
         leftNs -= estimatedNs;
@@ -93,7 +93,7 @@ class Verdicts {
   }
 }
 
-/** What a promise gives by then; undefined where it takes longer, and goes on by itself. */
+/** The result of a promise by a given time; undefined if it takes longer, while it continues by itself. */
 async function inTime<T>(work: Promise<T>, deadline: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ReferenceField } from '../../domain/schema/references.ts';
 import type { LoadedSchema, SchemaCatalog } from '../../services/definitions/schema-catalog.ts';
 
-/** Digits of the hash that names references. */
+/** Length of the hash that names references, in digits. */
 const LINKS_DIGITS = 16;
 
 /** Fields that refer to resources of the same schema definition. */
@@ -18,7 +18,7 @@ export async function fieldsOfOwnKind(
 }
 
 /**
- * Names the references that decide how the items of a batch depend on each other: of two versions of a definition with the same,
+ * Names the references that decide how the items of a batch depend on each other: if two versions of a definition have the same name,
  * the plan by one is right for the other.
  */
 export function linksOf(ownKind: readonly ReferenceField[]): string {

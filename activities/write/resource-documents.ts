@@ -13,7 +13,7 @@ import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { WorkItem } from './work-items.ts';
 
-/** The documents that decisions make, with the record of the items that made them. */
+/** The documents that result from decisions, with the record of the items that made them. */
 export async function toDocuments(
   context: ActivityContext,
   items: readonly WorkItem[],
@@ -49,7 +49,7 @@ export async function toDocuments(
       references: referenceKeys(first, state, bound.get(first.schema)),
       version: state.version,
       createdAt: from?.createdAt ?? now,
-      // never earlier than the version before, whose writer may have a clock that is ahead
+      // never earlier than the version before, whose writer's clock may be ahead
       updatedAt: from !== undefined && from.updatedAt > now ? from.updatedAt : now,
       writes: [
         ...(from?.writes ?? []).filter((entry) => !settled.has(entry.batchId) && !told.has(entry)),
@@ -66,7 +66,7 @@ export async function toDocuments(
 
 const UUID_BYTES = 16;
 
-/** UUIDs from random bytes that are asked for once: asking for each would take longer than all else that makes a document. */
+/** UUIDs from random bytes that are drawn once: drawing them for each would take longer than everything else in making a document. */
 function idMaker(count: number): () => string {
   const random = randomBytes(count * UUID_BYTES);
   let used = 0;
@@ -76,7 +76,7 @@ function idMaker(count: number): () => string {
   };
 }
 
-/** Batches whose entries may leave the record of what is about to be written: they are over. */
+/** Batches whose entries may be removed from the write records, because they are over. */
 async function settledWriters(
   { database }: ActivityContext,
   documents: readonly ResourceDocument[],
@@ -86,12 +86,12 @@ async function settledWriters(
   ]);
 }
 
-/** Entries that the record of a resource may have before those of running batches leave it too. */
+/** Number of entries in a record from which entries of running batches are removed too. */
 const MAX_ENTRIES = 200;
 
 /**
- * Entries of running batches whose items have their outcome stored: a later attempt on such an item finds that (invariant 2).
- * Looked for only where a record is long: a batch may wait for a day, and any number of them have written the resource meanwhile.
+ * Entries of running batches whose items have their outcome stored: a later attempt on such an item finds the outcome (invariant 2).
+ * Searched only if a record is long: a batch may wait for a day, and any number of batches may have written the resource meanwhile.
  */
 async function toldEntries(
   { database }: ActivityContext,
@@ -116,7 +116,7 @@ async function toldEntries(
 /** Lower-case name or id of a schema definition -> the definition, of those that exist. */
 type BoundTargets = Awaited<ReturnType<ActivityContext['schemas']['bind']>>;
 
-/** What the schemas of items refer to: items of several batches may be written together. */
+/** The targets of the schemas of items: items of several batches may be written together. */
 async function boundTargets(
   { schemas }: ActivityContext,
   items: readonly WorkItem[],

@@ -14,7 +14,7 @@ export type Semaphore = <T>(waiting: WaitingWork<T>) => Promise<T>;
 
 /**
  * Runs at most `width` pieces of work at the same time. A free place goes to the next fairness key, and to the work of that key that came
- * first. Work that exceeds its time limit gives up its place and goes on: its attempt writes nothing any more (`Attempt.assertInTime`),
+ * first. Work that exceeds its time limit loses its place and continues: its attempt writes nothing any more (`Attempt.assertInTime`),
  * and may never end.
  */
 export function createSemaphore(width: number): Semaphore {

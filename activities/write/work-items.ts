@@ -22,7 +22,7 @@ export interface WorkItem extends WriteItem {
   readonly schema: LoadedSchema;
   readonly index: number;
   readonly externalId: string;
-  /** What is stored of it: pending, or queued again by a retry. */
+  /** Its stored state: pending, or requeued by a retry. */
   readonly outcome: StoredOutcome | undefined;
 }
 
@@ -36,7 +36,7 @@ function writeRules(batch: WriteBatchDocument, schema: LoadedSchema): WriteRules
   };
 }
 
-/** Binds what bodies refer to. Items with faults of their own are returned apart, with them. */
+/** Binds the references of bodies. Items with faults of their own are returned separately, with their faults. */
 export async function toWorkItems(
   context: ActivityContext,
   batch: WriteBatchDocument,

@@ -16,14 +16,14 @@ import { decideWithinBudget } from './decide-within-budget.ts';
 import { toDocuments } from './resource-documents.ts';
 import type { WorkItem } from './work-items.ts';
 
-/** Decisions made again after another writer came in between, before the activity starts afresh. */
+/** Number of times that decisions are repeated after another writer came in between, before the activity starts again. */
 const MAX_ROUNDS = 30;
 
 export interface Writing {
   readonly context: ActivityContext;
-  /** The batch that is applied; the items may be of others too. */
+  /** The batch that is applied; some items may belong to others. */
   readonly batch: BatchDocument;
-  /** Its id is also the group that the members of a cycle appear with. */
+  /** Its id is also the group with which the members of a cycle appear. */
   readonly attempt: Attempt;
   /** Stores the outcomes of the decisions that are failures, and no others. */
   readonly storeFailures: (decisions: ReadonlyMap<WorkItem, WriteDecision>) => Promise<void>;
@@ -33,13 +33,13 @@ export interface Writing {
 export type WriteResult = WriteDecision | { readonly kind: 'finished'; readonly outcome: StoredOutcome };
 
 /**
- * Decides items on what is stored and writes what succeeds; an intent that covers all their references must be laid before.
- * Each round reads, decides, and writes over exactly what it read (invariants 3 and 4); effects of an earlier delivery are
- * recognized by their entries, or by the outcome that was stored before the entry was removed (invariant 2). Members of a cycle
- * are inserted hidden and appear at one moment.
- * @param stored what is stored of these items, and maybe of others; absent: it is read.
+ * Decides items on the stored data and writes those that succeed; an intent that covers all their references must be laid before.
+ * Each round reads, decides, and writes over exactly what it read (invariants 3 and 4); effects of an earlier attempt are
+ * recognised by their records, or by the outcome that was stored before the record was removed (invariant 2). Members of a cycle
+ * are inserted uncommitted and appear at one moment.
+ * @param stored the stored data of these items, and maybe of others; absent: it is read.
  * @returns a final result for every item.
- * @throws a retryable failure while something that an item needs is being deleted or created by others.
+ * @throws a retryable failure while a resource that an item needs is being deleted or created by others.
  */
 export async function writeItems(
   writing: Writing,
@@ -55,13 +55,13 @@ export async function writeItems(
   throw blocked('others keep writing to the same resources');
 }
 
-/** What is stored of items: first their resources, then their outcomes. */
+/** The stored data of items: first their resources, then their outcomes. */
 interface StoredState {
   readonly resources: FoundForWriting;
   readonly outcomes: ReadonlyMap<WorkItem, StoredOutcome>;
 }
 
-/** Looks for items that are then written in parts: `writeItems` looks again where that is overtaken. */
+/** Reads the data of items that are then written in parts: `writeItems` reads again what has changed since. */
 export async function readStoredState(
   { context, attempt, batch }: Pick<Writing, 'context' | 'attempt' | 'batch'>,
   items: readonly WorkItem[],
@@ -69,16 +69,16 @@ export async function readStoredState(
   const resources = await checkResources(context, attempt, items);
   if (hasFenceOfAnother(resources, attempt)) await assertLatestAttempt(context.database, attempt, batch);
   const unknown = items.filter((item) => entryOf(resources.own.get(item.key), item) === undefined);
-  // as they are after the look: an entry is removed only after its outcome is stored (invariant 2)
+  // the outcomes as they are after the resources were read: a record is removed only after its outcome is stored (invariant 2)
   return { resources, outcomes: await outcomesOf(context, unknown) };
 }
 
-/** Old, or put by an attempt that takes over from this one. */
+/** An old fence, or one put by an attempt that takes over from this one. */
 const hasFenceOfAnother = ({ own, fenced }: FoundForWriting, { id }: Attempt): boolean =>
   [...own.values()].some(({ fence }) => fence !== undefined && fence.token !== id) ||
   [...fenced.values()].some((token) => token !== id);
 
-/** One attempt to bring all items to their result; null where what was read was overtaken. */
+/** One attempt to get a result for every item; null if the data that was read has changed. */
 async function writeRound(
   writing: Writing,
   items: readonly WorkItem[],
@@ -94,7 +94,7 @@ async function writeRound(
   const { decided, postponed } = await decideWithinBudget(context, attempt, ready, stored, exists, itemsNeeding);
   for (const [item, decision] of decided.decisions) results.set(item, decision);
   if (postponed.size > 0) {
-    // the next attempt takes up where this one stops: what has failed is stored, what is written is recognized
+    // the next attempt continues where this one stops: failures are stored, writes are recognised
     attempt.assertInTime();
     await writing.storeFailures(decided.decisions);
   }
@@ -124,8 +124,8 @@ async function writeRound(
 }
 
 /**
- * Items that fail before a later one of their resource is written. What they were decided on is gone with that write: a later
- * delivery, that finds the write and no outcome of theirs, would apply them on top of it, out of order (invariant 2).
+ * Items that fail before a later item of their resource is written. The data on which they were decided is lost with that write: a later
+ * attempt that finds the write and no outcome of theirs would apply them on top of it, out of order (invariant 2).
  */
 function overtakenItems(
   items: readonly WorkItem[],
@@ -159,7 +159,7 @@ function recognize(
   return { results, open };
 }
 
-/** The record of the write of an item. What is hidden has not been written: nobody has decided yet whether it will be. */
+/** The record of an item's write. An uncommitted resource does not count as written: whether it will be is not decided yet. */
 function entryOf(document: ResourceDocument | undefined, item: WorkItem): WriteEntry | undefined {
   if (document?.hidden !== undefined) return undefined;
   return document?.writes.find((entry) => entry.batchId === item.batch._id && entry.index === item.index);
@@ -193,7 +193,7 @@ function statesOf(resources: FoundForWriting): Map<ResourceKey, ResourceState> {
   return states;
 }
 
-/** Items that cannot be decided yet: on, or referring to, something undecided, directly or through each other. */
+/** Items that cannot be decided yet: on, or referring to, an undecided resource, directly or through each other. */
 function itemsNeeding(undecided: ReadonlySet<ResourceKey>, items: readonly WorkItem[]): Set<WorkItem> {
   const needing = new Set<WorkItem>();
   const keys = new Set(undecided);
@@ -211,9 +211,9 @@ function itemsNeeding(undecided: ReadonlySet<ResourceKey>, items: readonly WorkI
 }
 
 /**
- * Inserts what is new, what is referred to first; where new resources refer to each other in a cycle, all of them are hidden
- * until they are there (invariant 3).
- * @returns false where another insert came first.
+ * Inserts new resources, targets of references first; if new resources refer to each other in a cycle, all of them are uncommitted
+ * until they are all inserted (invariant 3).
+ * @returns false if another insert came first.
  */
 async function insertAll(
   { context: { database }, attempt }: Writing,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { finishLeftovers } from '../../../activities/finish/finish-leftovers.ts';
+import { finishOpenItems } from '../../../activities/finish/finish-open-items.ts';
 import { readBatch } from '../../../store/batches/batches.ts';
 import { pendingItemsIn } from '../../../store/items/pending-documents.ts';
 import { waitsIn } from '../../../store/items/waits.ts';
@@ -19,7 +19,7 @@ test('a batch whose finishing died after its pending items became terminal has n
   expect(await waitsIn(database).countDocuments({ batchId })).toBe(1);
   const batch = await readBatch(database, batchId);
   if (batch === null) throw new Error('no such batch');
-  await finishLeftovers(database, batch, [0], 'cancelled', { code: 'cancelled', message: 'was cancelled' });
+  await finishOpenItems(database, batch, [0], 'cancelled', { code: 'cancelled', message: 'was cancelled' });
   expect((await batches.finish(batchId, true)).counts).toMatchObject({ cancelled: 1 });
   expect(await waitsIn(database).countDocuments({})).toBe(0);
   expect(await pendingItemsIn(database).countDocuments({})).toBe(0);

@@ -10,7 +10,7 @@ import { releasePending } from '../../store/items/pending-items.ts';
 import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
-/** Identities that items have created, as their outcomes say. */
+/** Identities that items have created, according to their outcomes. */
 export async function createdKeysOf(
   database: Database,
   batch: BatchDocument,
@@ -21,12 +21,12 @@ export async function createdKeysOf(
 }
 
 /**
- * Gives items that no activity will apply any more their terminal outcome (invariant 1). One whose effect is stored has
- * succeeded, whatever became of the activity that made it (invariant 2); the others get `status` and `error`.
+ * Gives items that no activity will apply any more their terminal outcome (invariant 1). An item whose effect is stored has
+ * succeeded, even if the activity that applied it died (invariant 2); the others get `status` and `error`.
  * @returns the identities that these items have created: batches that wait for one may not have been signalled.
- * @throws a retryable failure while another batch is carrying one of them out.
+ * @throws a retryable failure while another batch is applying one of them.
  */
-export async function finishLeftovers(
+export async function finishOpenItems(
   database: Database,
   batch: BatchDocument,
   indexes: readonly number[],

@@ -8,10 +8,15 @@ import { recordInserted, removeOldKeys, uninsertedBindings } from '../../store/b
 import { removeOrphanedPages } from '../../store/migrations/orphaned-pages.ts';
 import { isOver, NOTHING_DONE, type RecoveryJob } from './job.ts';
 
-/** What an accepting API process is given to get from one of its writes to the next, in ms. */
+/*
+ * The jobs of recovery for documents in MongoDB that processes which died have left unfinished, or that are kept no longer: bound
+ * keys without a batch, changes of schema definitions, intents, marks, placeholders, groups and pages. Batches have jobs of their own.
+ */
+
+/** Time in which an accepting API process gets from one of its writes to the next, in ms. */
 const IN_FLIGHT_MS = 5_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Longer than anything stays uncommitted or marked. */
+/** Longer than a resource stays uncommitted or marked. */
 const GROUPS_KEPT_MS = 7 * DAY_MS;
 /** Longer than writing the pages of a batch takes. */
 const ORPHANED_AFTER_MS = 60 * 60 * 1000;
@@ -38,7 +43,7 @@ export const insertBound: RecoveryJob = {
   },
 };
 
-/** What requests on schema definitions left half done. */
+/** Repairs schema definitions whose change or deletion was left half done. */
 export const repairDefinitions: RecoveryJob = {
   name: 'definitions',
   everyMs: 15_000,
@@ -48,7 +53,7 @@ export const repairDefinitions: RecoveryJob = {
   },
 };
 
-/** Keys that are older than they are kept: MongoDB removes them by itself, the embedded one does not. */
+/** Keys after their retention: MongoDB removes them by itself, the embedded server does not. */
 export const expireKeys: RecoveryJob = {
   name: 'keys',
   everyMs: MINUTE_MS,
@@ -70,7 +75,7 @@ export const removeIntents: RecoveryJob = {
   },
 };
 
-/** Marks and uncommitted resources that nobody has met since their attempt was given up, or that landed after that. */
+/** Marks and uncommitted resources that no activity has met since their attempt ended, or that landed after that. */
 export const settleMarks: RecoveryJob = {
   name: 'marks',
   everyMs: MINUTE_MS,
@@ -80,7 +85,7 @@ export const settleMarks: RecoveryJob = {
   },
 };
 
-/** What held the place of resources while a command of an attempt that was given up could still land. */
+/** Placeholders that held the keys of resources while a command of an ended attempt could still land. */
 export const removePlaceholders: RecoveryJob = {
   name: 'placeholders',
   everyMs: MINUTE_MS,
@@ -90,7 +95,7 @@ export const removePlaceholders: RecoveryJob = {
   },
 };
 
-/** Decisions on groups whose members have long been finished. */
+/** Decisions on groups whose members have been resolved long ago. */
 export const forgetGroups: RecoveryJob = {
   name: 'groups',
   everyMs: MINUTE_MS,
