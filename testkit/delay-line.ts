@@ -54,7 +54,7 @@ export class DelayLine {
       this.#send(() => {
         if (to.destroyed) return;
         to.write(bytes);
-        if (to.writableLength > MAX_UNREAD_BYTES) {
+        if (to.writableLength > MAX_UNREAD_BYTES && !from.isPaused()) {
           from.pause();
           to.once('drain', () => from.resume());
         }
@@ -64,7 +64,8 @@ export class DelayLine {
     from.on('error', () => undefined); // 'close' follows
     from.on('close', () => {
       this.#sockets.delete(from);
-      this.#send(() => to.destroy());
+      // one that ended in order may still have something to be delivered
+      if (!from.readableEnded) this.#send(() => to.destroy());
     });
   }
 

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildForBench, RESULTS_FOLDER, ROOT } from './build.ts';
+import { cacheDirectory } from '../../embedded/cache.ts';
+import { buildForBench, ROOT } from './build.ts';
 
 /** A version of Drover that is measured, ready to run. */
 export interface Version {
@@ -15,21 +16,20 @@ export interface Version {
 export const thisVersion = (): Version => ({ name: 'this version', build: buildForBench(ROOT) });
 
 /**
- * An earlier version, by a branch, tag or commit of this repository: a worktree with what it has installed, which stays in
- * `bench-results/versions` for the next run.
+ * An earlier version, by a branch, tag or commit of this repository: a worktree with what it has installed, which stays in the cache
+ * (`DROVER_CACHE_DIR`) for the next run.
  * @throws Error of one line where there is no such version.
  */
 export function earlierVersion(ref: string, say: (line: string) => void): Version {
   const commit = git('rev-parse', '--verify', '--end-of-options', `${ref}^{commit}`).trim();
-  const root = join(RESULTS_FOLDER, 'versions', commit);
-  if (!existsSync(join(root, 'package.json'))) {
-    // a worktree whose folder was deleted is still registered
-    git('worktree', 'prune');
-    git('worktree', 'add', '--detach', root, commit);
-  }
+  const root = join(cacheDirectory(), 'versions', commit);
   // written by npm when all is there
   if (!existsSync(join(root, 'node_modules/.package-lock.json'))) {
     say(`installing ${ref} in ${root}`);
+    rmSync(root, { recursive: true, force: true });
+    // a worktree whose folder was deleted is still registered
+    git('worktree', 'prune');
+    git('worktree', 'add', '--detach', root, commit);
     execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: 'pipe' });
   }
   return { name: `${ref} (${commit.slice(0, 9)})`, build: buildForBench(root) };

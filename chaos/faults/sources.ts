@@ -6,7 +6,16 @@ import { GUARDS, type Guard, type GuardName, type SourceChange } from './guards.
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What is no part of a running service. */
-const LEFT_OUT: ReadonlySet<string> = new Set(['.git', '.drover', 'dist', 'docs', 'node_modules', 'packages', 'test']);
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  '.git',
+  '.drover',
+  'bench-results',
+  'dist',
+  'docs',
+  'node_modules',
+  'packages',
+  'test',
+]);
 
 /**
  * Copies the sources, so that processes that are started again run what the first ones ran; without a guard, if one is named:

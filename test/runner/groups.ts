@@ -21,6 +21,7 @@ export const OWN_PROCESS = [
   'test/store/mongodb/queries.test.ts',
   // measure memory, time or threads, or need much of them
   'test/chaos/run.test.ts',
+  'test/bench/workloads.test.ts',
   'test/chaos/*.test.ts',
   'test/activities/write/decide-within-budget.test.ts',
   'test/api/middleware/body-rate.test.ts',
@@ -106,6 +107,7 @@ export const WITHOUT_SERVERS = [
   'test/api/camunda/streamed-list.test.ts',
   'test/api/routes/docs.test.ts',
   'test/api/state/start-readiness.test.ts',
+  'test/bench/{figures,server-asked,turns}.test.ts',
   'test/chaos/{checker,guards,model,request-maker}.test.ts',
   'test/docs/{compose,documents,environment-example,limits-table,operations-page}.test.ts',
   'test/domain/**/*.test.ts',
@@ -116,6 +118,6 @@ export const WITHOUT_SERVERS = [
   'test/store/items/item-pages.test.ts',
   'test/store/mongodb/{causal-order,errors,index-rules,recent-documents}.test.ts',
   'test/structure/exports.test.ts',
-  'test/testkit/proxy.test.ts',
+  'test/testkit/{delay-line,proxy}.test.ts',
   'test/workflows/{batch-progress,batch-state,next-step,plan-progress,summaries}.test.ts',
 ];

@@ -7,6 +7,7 @@ import type { MeasuredInstallation } from '../../installation/measured-installat
 import type { Version } from '../../installation/version.ts';
 import { type Bench, type Benchmark, Skipped } from '../../run/bench.ts';
 import { type Asked, CountingProxy } from './counting-proxy.ts';
+import { commandsInARow } from './in-a-row.ts';
 import { type Index, indexEntriesWritten } from './index-entries.ts';
 import { oplogBytes } from './oplog.ts';
 
@@ -147,7 +148,7 @@ function sumsOf(asked: readonly Asked[], indexes: readonly Index[]): Sums {
   const processes = new Set(asked.map(({ process }) => process));
   const inARow = [...processes].map((name): [string, number] => [
     name,
-    longestRow(asked.filter(({ process }) => process === name)),
+    commandsInARow(asked.filter(({ process }) => process === name)),
   ]);
   return { rows, inARow: new Map(inARow) };
 }
@@ -169,18 +170,6 @@ const names = Object.keys(COUNTS) as (keyof typeof COUNTS)[];
 const sum = (one: Counts, other: Counts): Counts =>
   Object.fromEntries(names.map((name) => [name, one[name] + other[name]])) as Counts;
 
-/** The most commands of which each began when the one before had ended: round trips that nobody waits for side by side. */
-function longestRow(asked: readonly Pick<Asked, 'begun' | 'ended'>[]): number {
-  let count = 0;
-  let end = Number.NEGATIVE_INFINITY;
-  for (const { begun, ended } of asked.toSorted((one, other) => one.ended - other.ended)) {
-    if (begun < end) continue;
-    count += 1;
-    end = ended;
-  }
-  return count;
-}
-
 function toFigures(title: string, rounds: readonly Sums[]): Figure[] {
   const rows = [...new Set(rounds.flatMap((round) => [...round.rows.keys()]))].sort();
   const cells = rows.flatMap((row) =>
@@ -199,7 +188,7 @@ function toFigures(title: string, rounds: readonly Sums[]): Figure[] {
     return { name: `${title}: ${column}`, unit: COUNTS[column], values, table: { title: ALL, row: title, column } };
   });
   const inARow = ['API', 'worker'].map((process) => ({
-    name: `${title}: one after the other, ${process}`,
+    name: `${title}: in a row, ${process}`,
     unit: 'round trips',
     values: rounds.map((round) => round.inARow.get(process) ?? 0),
     table: { title: ALL, row: title, column: `in a row, ${process}` },
