@@ -66,7 +66,7 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
   if (batch.operation === 'delete') await finishSteps(database, batch);
   const { result, details, created } = input.succeeded
     ? { ...nothingLeft(), result: input.succeeded }
-    : await settleItems(context, batch, { ...input, cancelled }, left);
+    : await finishItems(context, batch, { ...input, cancelled }, left);
   await left?.end();
   if (batch.operation === 'delete') {
     // a worker of an earlier version has stored no number with its steps: then the workflow's number is the larger one
@@ -102,14 +102,14 @@ async function jobsAtTheEnd(database: Database, batch: Termination, result: Batc
 
 const noResult = (): BatchResult => ({ counts: noCounts(), actions: noActions(), errorCodes: {} });
 
-interface Settled {
+interface FinishedItems {
   readonly result: BatchResult;
   readonly details: ErrorDetails;
   /** Identities that may have been created without waking the batches that wait for them. */
   readonly created: ResourceKey[];
 }
 
-const nothingLeft = (): Settled => ({ result: noResult(), details: {}, created: [] });
+const nothingLeft = (): FinishedItems => ({ result: noResult(), details: {}, created: [] });
 
 /** Whether the batch may be registered for missing references: not without a wait timeout, nor if no item has waited. */
 const mayHaveWaited = (batch: BatchDocument, { succeeded }: FinishInput): boolean =>
@@ -132,12 +132,12 @@ function oldMissing(outcomes: readonly StoredOutcome[]): Set<ResourceKey> {
 }
 
 /** Gives every item its outcome and counts them all. */
-async function settleItems(
+async function finishItems(
   context: ActivityContext,
   batch: BatchDocument,
   { cancelled, abandoned }: Pick<FinishInput, 'cancelled' | 'abandoned'>,
   left: LeftAttempts | null,
-): Promise<Settled> {
+): Promise<FinishedItems> {
   const { database, checkpoint } = context;
   const settled = nothingLeft();
   const { result, details, created } = settled;

@@ -54,7 +54,7 @@ export async function lookForDependencies(context: ActivityContext, input: Items
   const attempt = thisAttempt();
   const ours = ofWrite(await takeOverRun(context.database, batch, attempt));
   try {
-    return await new Look(context, control, attempt, ours).look(input.indexes);
+    return await new PendingCheck(context, control, attempt, ours).check(input.indexes);
   } catch (error) {
     // The signal with the reason is on its way; without it the workflow checks again.
     if (error instanceof HaltedError) return { ...NOTHING, lookAgain: !control.isGone };
@@ -67,7 +67,7 @@ class HaltedError extends Error {
   override readonly name = 'HaltedError';
 }
 
-class Look {
+class PendingCheck {
   readonly #context: ActivityContext;
   readonly #batch: WriteBatchDocument;
   readonly #attempt: Attempt;
@@ -81,7 +81,7 @@ class Look {
     this.#batch = batch;
   }
 
-  async look(indexes: readonly number[]): Promise<CheckResult> {
+  async check(indexes: readonly number[]): Promise<CheckResult> {
     const batch = this.#batch;
     const { database, checkpoint, resourcesPerActivity: configured } = this.#context;
     await endEarlierAttempts(database, this.#attempt, batch, () => claimedItems(database, batch));

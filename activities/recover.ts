@@ -20,7 +20,7 @@ import {
   removeOrphans,
   removePlaceholders,
   repairDefinitions,
-  settleMarks,
+  resolveMarks,
 } from './recovery/clean-up.ts';
 import { deliverRequests } from './recovery/deliver-requests.ts';
 import { FinishLost } from './recovery/finish-lost.ts';
@@ -47,7 +47,7 @@ const jobs = (): readonly RecoveryJob[] => [
   removeIntents,
   removeOrphans,
   removePlaceholders,
-  settleMarks,
+  resolveMarks,
   forgetGroups,
   expireKeys,
 ];

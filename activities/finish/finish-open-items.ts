@@ -38,7 +38,7 @@ export async function finishOpenItems(
   const keys = isWrite(batch.operation) ? await keysOfItems(database, batch, indexes) : [];
   const pending = keys.filter(({ index }) => before.get(index)?.status === 'pending');
   const claimed = await releasePending(database, batch, pending);
-  if (claimed.size > 0) throw blocked('another batch is carrying out pending items of this one');
+  if (claimed.size > 0) throw blocked('another batch is applying pending items of this one');
   const applied = await recordedWrites(database, batch._id, keys);
   const outcomes = new Map<number, StoredOutcome>();
   for (const index of indexes) {

@@ -76,7 +76,7 @@ export const removeIntents: RecoveryJob = {
 };
 
 /** Marks and uncommitted resources that no activity has met since their attempt ended, or that landed after that. */
-export const settleMarks: RecoveryJob = {
+export const resolveMarks: RecoveryJob = {
   name: 'marks',
   everyMs: MINUTE_MS,
   run: async ({ context: { database } }) => {

@@ -10,7 +10,7 @@ import { isOver, type RecoveryJob } from './job.ts';
 const BATCHES_PER_SLICE = 100;
 const AT_ONCE = 10;
 /** Timeout of the calls for one batch, in ms. */
-const TELL_TIMEOUT_MS = 10_000;
+const DELIVERY_TIMEOUT_MS = 10_000;
 const PLACE = 'deliver';
 
 /**
@@ -43,8 +43,8 @@ async function deliver(context: ActivityContext, batch: BatchDocument): Promise<
   // a batch that is not started yet begins with its control requests
   if (batch.unstarted) return false;
   try {
-    const tell = (): Promise<DeliveryState> => deliverRequest(context, batch);
-    return (await context.client.withDeadline(Date.now() + TELL_TIMEOUT_MS, tell)) === 'delivered';
+    const send = (): Promise<DeliveryState> => deliverRequest(context, batch);
+    return (await context.client.withDeadline(Date.now() + DELIVERY_TIMEOUT_MS, send)) === 'delivered';
   } catch (error) {
     logPostponed(
       context.logger,

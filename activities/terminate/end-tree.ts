@@ -49,9 +49,9 @@ export function doomedChildren(execution: DescribedExecution): string[] {
 export async function endTree(client: Client, rules: EndingRules, root: DescribedExecution): Promise<void> {
   let current: DescribedExecution | null = root;
   for (
-    let look = 0;
-    look < MAX_CHECKS && !rules.sparesChildren && current !== null && current.children.length > 0;
-    look++
+    let checks = 0;
+    checks < MAX_CHECKS && !rules.sparesChildren && current !== null && current.children.length > 0;
+    checks++
   ) {
     await forEachConcurrently(current.children, CHILDREN_AT_ONCE, async ({ workflowId, runId }) => {
       const child = await describeExecution(client, workflowId, runId);

@@ -22,8 +22,8 @@ export async function toDocuments(
 ): Promise<ResourceDocument[]> {
   if (changed.size === 0) return [];
   const before = [...changed.keys()].flatMap((key) => own.get(key) ?? []);
-  const settled = await settledWriters(context, before);
-  const told = await toldEntries(context, before, settled);
+  const finished = await finishedWriters(context, before);
+  const withOutcome = await entriesWithOutcome(context, before, finished);
   const writers = new Map<ResourceKey, WorkItem[]>();
   for (const item of items) {
     if (!changed.has(item.key)) continue;
@@ -52,7 +52,7 @@ export async function toDocuments(
       // never earlier than the version before, whose writer's clock may be ahead
       updatedAt: from !== undefined && from.updatedAt > now ? from.updatedAt : now,
       writes: [
-        ...(from?.writes ?? []).filter((entry) => !settled.has(entry.batchId) && !told.has(entry)),
+        ...(from?.writes ?? []).filter((entry) => !finished.has(entry.batchId) && !withOutcome.has(entry)),
         ...applied.flatMap((item): WriteEntry[] => {
           const decision = decisions.get(item);
           if (decision?.kind !== 'written') return [];
@@ -77,7 +77,7 @@ function idMaker(count: number): () => string {
 }
 
 /** Batches whose entries may be removed from the write records, because they are over. */
-async function settledWriters(
+async function finishedWriters(
   { database }: ActivityContext,
   documents: readonly ResourceDocument[],
 ): Promise<Set<string>> {
@@ -93,14 +93,14 @@ const MAX_ENTRIES = 200;
  * Entries of running batches whose items have their outcome stored: a later attempt on such an item finds the outcome (invariant 2).
  * Searched only if a record is long: a batch may wait for a day, and any number of batches may have written the resource meanwhile.
  */
-async function toldEntries(
+async function entriesWithOutcome(
   { database }: ActivityContext,
   documents: readonly ResourceDocument[],
-  settled: ReadonlySet<string>,
+  finished: ReadonlySet<string>,
 ): Promise<Set<WriteEntry>> {
   const long = documents.filter(({ writes }) => writes.length > MAX_ENTRIES);
-  const entries = long.flatMap(({ writes }) => writes.filter(({ batchId }) => !settled.has(batchId)));
-  const told = new Set<WriteEntry>();
+  const entries = long.flatMap(({ writes }) => writes.filter(({ batchId }) => !finished.has(batchId)));
+  const withOutcome = new Set<WriteEntry>();
   for (const batch of await readBatches(database, [...new Set(entries.map(({ batchId }) => batchId))])) {
     const own = entries.filter(({ batchId }) => batchId === batch._id);
     const outcomes = await readOutcomes(
@@ -108,9 +108,9 @@ async function toldEntries(
       batch,
       own.map(({ index }) => index),
     );
-    for (const entry of own) if (!isOpen(outcomes.get(entry.index)?.status)) told.add(entry);
+    for (const entry of own) if (!isOpen(outcomes.get(entry.index)?.status)) withOutcome.add(entry);
   }
-  return told;
+  return withOutcome;
 }
 
 /** Lower-case name or id of a schema definition -> the definition, of those that exist. */

@@ -8,14 +8,14 @@ import { deleteEach } from '../mongodb/each-by-id.ts';
 import { slices } from '../mongodb/slices.ts';
 
 /**
- * A run of consecutive items of one batch, as received. Addressed by `_id` alone: item `i` is in page `floor(i / pageSize)`.
- * Bodies are JSON text: every key, number and depth comes back as it came, whatever the server's rules for field names are.
+ * Consecutive items of one batch, as received. Addressed by `_id` alone: item `i` is in page `floor(i / pageSize)`.
+ * Bodies are JSON text: every key, number and depth is returned as it was received, whatever field names the server accepts.
  */
 interface ItemPageDocument {
   _id: string;
-  /** External id as received, null where there is none that could be one. */
+  /** External id as received, null if there is none, or none that is a string. */
   ids: (string | null)[];
-  /** JSON text of each body; '' where the item was refused unread, and absent in a delete. */
+  /** JSON text of each body; '' if the item was refused unread, and absent in a delete. */
   bodies?: string[];
   /** Faults found at acceptance, by offset in the page. */
   faults?: Record<string, readonly ItemError[]>;
@@ -39,13 +39,13 @@ export interface NewItem {
   readonly faults?: readonly ItemError[];
 }
 
-/** Most items of an upload or patch in a page. */
+/** Largest number of items of an upload or patch in a page. */
 export const BODIES_PER_PAGE = 50;
-/** Ids of a delete in a page. */
+/** Number of ids of a delete in a page. */
 export const IDS_PER_PAGE = 1000;
-/** Ids of executions in a page: few, as a job of a single one reads and writes its page. */
+/** Number of ids of executions in a page: small, because a job of one item reads and writes its page. */
 export const EXECUTIONS_PER_PAGE = 100;
-/** Most JSON text in one page of several items, in bytes: as much as one item may have alone. */
+/** Largest JSON text in one page of several items, in bytes: as much as one item may have alone. */
 const MAX_PAGE_BYTES = MAX_RESOURCE_BYTES;
 export const pageId = (batchId: string, page: number): string => `${batchId}/${page}`;
 
@@ -53,12 +53,12 @@ export function pageIds(batchId: string, total: number, pageSize: number): strin
   return Array.from({ length: Math.ceil(total / pageSize) }, (_, page) => pageId(batchId, page));
 }
 
-/** The pages that hold some items, each once. */
+/** The pages that contain some items, each once. */
 export function pagesWith({ pageSize }: { readonly pageSize: number }, indexes: readonly number[]): number[] {
   return [...new Set(indexes.map((index) => Math.floor(index / pageSize)))];
 }
 
-/** The largest page size, halving from the usual one, at which no page passes the limit of a document. */
+/** The largest page size, halving from the usual one, with which no page exceeds the limit of a document. */
 export function fittingPageSize(items: readonly NewItem[]): number {
   for (let size = BODIES_PER_PAGE; size > 1; size = Math.ceil(size / 2)) {
     if (pagesOf(items, size).every(fits)) return size;
@@ -107,7 +107,7 @@ function toDocument(id: string, items: readonly NewItem[]): ItemPageDocument {
   };
 }
 
-/** Items by index, in the order asked for. */
+/** Items by index, in the requested order. */
 export async function readItems(
   database: Database,
   batch: { readonly _id: string; readonly pageSize: number },
@@ -145,7 +145,7 @@ export async function readIds(
   return new Map(pages.map((page) => [page, byId.get(pageId(batchId, page)) ?? []]));
 }
 
-/** Identities of the resources that items are about; an item without one is left out, as is every item of a termination. */
+/** Identities of the items' resources; an item without one is left out, as is every item of a termination. */
 export async function keysOfItems(
   database: Database,
   batch: BatchDocument,

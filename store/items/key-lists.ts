@@ -7,15 +7,15 @@ import { deleteFound } from '../mongodb/each-by-id.ts';
 import { BYTES_PER_COMMAND, keySlices, slicesByBytes } from '../mongodb/slices.ts';
 
 /**
- * A part of a list of identities that is too long for the document that names it: all that a pending item misses, or what survives
- * a large step of a delete. Written before the document that names the list, and never changed: whoever writes that document has
+ * A part of a list of identities that is too long for the document that names it: all missing identities of a pending item, or the survivors
+ * of a large step of a delete. Written before the document that names the list, and never changed: each writer of such a document makes
  * a list of its own.
  */
 interface KeyListDocument {
   /** `batchId/…/list#part`. */
   _id: string;
   keys: ResourceKey[];
-  /** The run whose pending item misses them; absent: an earlier version has written it, or it is of a delete, which names the run in `_id`. */
+  /** The run whose pending item misses them; absent: an earlier version has written it, or the list belongs to a delete, which names the run in `_id`. */
   run?: number;
 }
 
@@ -31,11 +31,11 @@ export interface KeyList {
   parts: number;
 }
 
-/** Keys, and bytes of keys, in one document: one of 10,000 references has many. */
+/** Largest number of keys, and bytes of keys, in one document: the list of 10,000 references has many. */
 const KEYS_PER_PART = 1_000;
 const BYTES_PER_PART = 1024 * 1024;
 
-/** What an item misses, by reference or whole. */
+/** The missing identities of an item, given directly or as a stored list. */
 export interface ListedKeys {
   readonly keys: readonly ResourceKey[];
   readonly list?: KeyList | undefined;
@@ -47,7 +47,7 @@ export interface NewList {
   readonly documents: readonly KeyListDocument[];
 }
 
-/** Lays out a list under a name that no other one has. @param owner `batchId/…`, what it is of. @param run of the batch. */
+/** Makes a list with a unique name. @param owner `batchId/…`, the item or step of the list. @param run of the batch. */
 export function newList(owner: string, keys: readonly ResourceKey[], run?: number): NewList {
   const id = `${owner}/${randomUUID()}`;
   const parts = [...slicesByBytes(keys, KEYS_PER_PART, Buffer.byteLength, BYTES_PER_PART)];
@@ -65,7 +65,7 @@ export async function storeLists(database: Database, lists: readonly NewList[]):
 }
 
 /**
- * All that some items miss, in their order: the list that is stored, or the keys that are given; null where the list is gone, for
+ * All missing identities of some items, in their order: from the stored list, or the given keys; null if the list is lost, because
  * the batch of the item waits for nothing any more.
  */
 export async function readLists(
@@ -88,7 +88,7 @@ const partIds = ({ id, parts }: KeyList): string[] => Array.from({ length: parts
 
 /**
  * Removes all lists of a batch that waits for nothing any more. Safe to repeat.
- * @param run that has ended: the lists of a later one stay.
+ * @param run the run that has ended: the lists of a later one stay.
  */
 export async function removeLists(database: Database, owner: string, run?: number): Promise<void> {
   // '0' comes right after '/'

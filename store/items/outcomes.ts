@@ -14,11 +14,11 @@ export interface OutcomePageDocument {
   /** The latest run that has written here; absent: an earlier version has. */
   run?: number;
   /**
-   * Activities of which a later attempt has taken over -> since when an attempt may have been scheduled that still writes here
-   * (an earlier version has put the lowest number of an attempt).
+   * Activities of which a later attempt has taken over -> the earliest time at which an attempt may have been scheduled that still writes here
+   * (an earlier version has stored the lowest number of an attempt).
    */
   fences?: Record<string, number>;
-  /** An execution has taken over from another one of the run: since when one works that may still write here. */
+  /** An execution has taken over from another one of the run: the earliest time at which an execution that still writes here took over. */
   execution?: number;
 }
 
@@ -26,29 +26,29 @@ export interface OutcomePageDocument {
 export const outcomePagesIn = (database: Database): Collection<OutcomePageDocument> =>
   database.collection('outcome_pages');
 
-/** What every outcome has, whatever its status. */
+/** The fields of every outcome, whatever its status. */
 interface OutcomeOfAny {
   /** How often the item has been applied; 0 while it is queued for the first time. */
   attempts: number;
-  /** The item has waited: its batch may still be registered for what it missed then. */
+  /** The item has waited: its batch may still be registered for its missing references. */
   hasWaited?: true;
-  /** What `hasWaited` was in the version before this one. */
+  /** `hasWaited` in the version before this one. */
   waitedFor?: ResourceKey[];
-  /** The item repeats an earlier one of its batch, and has its outcome. */
+  /** The item repeats an earlier item of its batch, and has its outcome. */
   repeat?: boolean;
 }
 
-/** What only outcomes of some statuses have. */
+/** The fields that only outcomes of some statuses have. */
 interface OutcomeDetails {
   action: ItemAction;
   errors: ItemError[];
   /** The first of the references that the item missed (`MISSING_PER_OUTCOME`). */
   missing: MissingKey[];
-  /** How many references it missed. Absent in outcomes of the version before this one, whose `missing` holds all. */
+  /** Number of missing references. Absent in outcomes of the version before this one, whose `missing` has all of them. */
   missingTotal: number;
-  /** Where all missing references are, if there are more than `missing` holds. */
+  /** The list of all missing references, if there are more than `missing` holds. */
   missingList: KeyList;
-  /** How many references a pending item has, there or not; absent in outcomes of the version before this one. */
+  /** Number of all references of a pending item, missing or not; absent in outcomes of the version before this one. */
   references: number;
   /** When the item became pending, and its absolute deadline. */
   pendingSince: Date;
@@ -76,7 +76,7 @@ export type ExpiredOutcome = Outcome<'expired', 'errors' | 'missing', 'missingTo
 type SkippedOutcome = Outcome<'skipped', 'errors'>;
 type CancelledOutcome = Outcome<'cancelled', 'errors'>;
 
-/** What became of one item, by status. A terminal outcome is written once, and changed by a retry only. */
+/** The outcome of one item, by status. A terminal outcome is written once, and changed only by a retry. */
 export type StoredOutcome =
   | QueuedOutcome
   | PendingOutcome
@@ -90,7 +90,7 @@ type WithoutAttempts<O extends StoredOutcome> = O extends StoredOutcome ? Omit<O
 /** An outcome whose attempts are not counted yet. */
 export type UncountedOutcome = WithoutAttempts<StoredOutcome>;
 
-/** A missing identity; without `schemaDefinitionId` the schema definition itself is not there yet. */
+/** A missing identity; without `schemaDefinitionId` the schema definition itself does not exist yet. */
 export interface MissingKey {
   key: ResourceKey;
   schemaDefinitionId?: string;
@@ -98,28 +98,28 @@ export interface MissingKey {
   externalId: string;
 }
 
-/** Whether an item has waited so far: registrations of its batch go when that is over. */
+/** Whether an item has waited so far: registrations of its batch are removed when that is over. */
 export function hasWaited(before: StoredOutcome | undefined): Pick<StoredOutcome, 'hasWaited'> {
   const waited = before?.hasWaited ?? (before?.waitedFor !== undefined || before?.status === 'pending');
   return waited ? { hasWaited: true } : {};
 }
 
-/** Those of some outcomes that are of pending items. */
+/** The outcomes of pending items among these. */
 export const pendingAmong = (outcomes: Iterable<readonly [number, StoredOutcome]>): [number, PendingOutcome][] =>
   [...outcomes].flatMap(([index, outcome]): [number, PendingOutcome][] =>
     outcome.status === 'pending' ? [[index, outcome]] : [],
   );
 
-/** What a pending item misses. */
+/** The missing references of a pending item. */
 interface Missed {
   readonly keys: readonly ResourceKey[];
-  /** The stored list that holds all of it, where there is one. */
+  /** The stored list of all of them, if there is one. */
   readonly list?: KeyList;
 }
 
 /**
- * All that pending items miss, by index. Of one whose list is gone that is what its outcome names: once those are there, the item
- * is applied, which finds from its body what else it misses.
+ * All missing references of pending items, by index. If an item's list is lost, only those that its outcome names: once they exist, the item
+ * is applied, and its other missing references are found from its body.
  */
 export async function allMissing(
   database: Database,
@@ -170,10 +170,10 @@ export function pagesOf(batch: { readonly total: number; readonly pageSize: numb
   return Array.from({ length: Math.ceil(batch.total / batch.pageSize) }, (_, page) => page);
 }
 
-/** Pages of outcomes that are read in one command: few, and more where they are light. */
+/** Pages of outcomes that are read in one command: few, and more if they are small. */
 const FEWEST_PAGES_AT_ONCE = 4;
 const MOST_PAGES_AT_ONCE = 20;
-/** Missing references in what was read from which on no more pages are read at once. */
+/** Number of missing references in the pages just read, from which on no more pages are read at a time. */
 const HEAVY = 10_000;
 
 /** Stored outcomes of a batch, all or those of some pages, a few pages at a time: memory stays bounded. */

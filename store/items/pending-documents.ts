@@ -4,20 +4,20 @@ import type { Database } from '../mongodb/database.ts';
 import type { KeyList } from './key-lists.ts';
 
 /**
- * A pending item, for batches that miss what it would create: items that wait for each other across batches are found, claimed
+ * A pending item, for batches that miss the resource that it would create: items that wait for each other across batches are found, claimed
  * and applied together by the batch that sees the cycle closed.
  */
 export interface PendingItemDocument {
   /** `batchId/index`. */
   _id: string;
-  /** What the item would create. */
+  /** The identity that the item would create. */
   key: ResourceKey;
   batchId: string;
   index: number;
-  /** What it misses: all of it, or the stored list that holds it. */
+  /** Its missing references: all of them, or the stored list of them. */
   missing: ResourceKey[];
   list?: KeyList;
-  /** The batch that applies it with its own; its own batch leaves it alone. */
+  /** The batch that applies it together with its own items; its own batch does not apply it then. */
   claim?: string;
   /** The latest run that has registered it; absent: an earlier version has. */
   run?: number;
@@ -27,11 +27,11 @@ export interface PendingItemDocument {
 export const pendingItemsIn = (database: Database): Collection<PendingItemDocument> =>
   database.collection('pending_items');
 
-/** A pending item, wherever it belongs. */
+/** A pending item of any batch. */
 export interface PendingMember {
   readonly key: ResourceKey;
   readonly batchId: string;
   readonly index: number;
-  /** As in the document that it was read from. */
+  /** As in the document from which it was read. */
   readonly run?: number | undefined;
 }

@@ -11,13 +11,13 @@ import { type KeyList, type ListedKeys, readLists } from './key-lists.ts';
 import { type PendingItemDocument, type PendingMember, pendingItemsIn } from './pending-documents.ts';
 import { registeredKeys, registerWaits } from './waits.ts';
 
-/** A pending item that is to be found by others. */
+/** A pending item that other batches have to find. */
 export interface PendingRegistration {
   readonly key: ResourceKey;
   readonly index: number;
-  /** All that it misses. */
+  /** All its missing references. */
   readonly missing: readonly ResourceKey[];
-  /** The list that holds it, where there is one. */
+  /** The list of them, if there is one. */
   readonly list?: KeyList | undefined;
 }
 
@@ -28,8 +28,8 @@ const idOf = ({ batchId, index }: PendingMember): string => pendingId(batchId, i
 const ITEMS_AT_ONCE = 100;
 
 /**
- * Registers a run of a batch under what its pending items miss, and these under their own identities. What a later run has
- * registered stays as it is. Safe to repeat.
+ * Registers a run of a batch under the missing references of its pending items, and the items under their own identities. Registrations
+ * of a later run are not changed. Safe to repeat.
  */
 export async function registerPending(
   database: Database,
@@ -55,9 +55,9 @@ export async function registerPending(
 }
 
 /**
- * Registers pending items once more where that is no longer so: a registration ends with the signal that answers it, and what
- * had appeared may have gone again since.
- * @param absent whether what an item misses is still not there; nothing else needs a registration.
+ * Registers pending items again if their registration is gone: a registration ends with the signal that answers it, and a resource
+ * that had appeared may have been deleted since.
+ * @param absent whether a reference of an item is still missing; only those need a registration.
  * @returns whether anything was registered: then the batch checks once more (invariant 5).
  */
 export async function renewPending(
@@ -79,14 +79,14 @@ export async function renewPending(
   return lost.length > 0;
 }
 
-/** Whether others find the item with what it misses now: another batch that applied it may have found that it misses more. */
+/** Whether others find the item under its present missing references: another batch that tried to apply it may have found more. */
 function isStored({ missing, list }: PendingRegistration, stored: PendingItemDocument | undefined): boolean {
   if (stored === undefined) return false;
   if (list !== undefined) return stored.list?.id === list.id;
   return stored.missing.length === missing.length && missing.every((key, at) => stored.missing[at] === key);
 }
 
-/** Items as this run has registered them: what an earlier one has left may be removed any time. */
+/** Items as this run has registered them: registrations of an earlier run may be removed at any time. */
 async function readItems(
   database: Database,
   { _id: batchId, run }: RunOfBatch,
@@ -100,8 +100,8 @@ async function readItems(
 }
 
 /**
- * Takes pending items out of reach of other batches before their own batch decides on them.
- * @returns the indexes that another batch has claimed: they are being applied there and are to be left alone.
+ * Removes pending items from the store, so that no other batch claims them, before their own batch decides on them.
+ * @returns the indexes that another batch has claimed: it is applying them, and they must not be touched.
  */
 export async function releasePending(
   database: Database,
@@ -113,7 +113,7 @@ export async function releasePending(
     database,
     items.map(({ key }) => key),
   );
-  // nothing of a later run: its items are to be found by others
+  // not those of a later run: other batches have to find its items
   const own = { _id: { $in: items.map(({ index }) => pendingId(batchId, index)) }, ...noLaterRun(run) };
   await pendingItemsIn(database).deleteMany({ ...own, claim: { $exists: false } });
   const left = await pendingItemsIn(database)
@@ -128,8 +128,8 @@ export async function releasePending(
 }
 
 /**
- * Which runs may have claimed items of this batch: those that are not over and have noted that they do. Any other claim is that of
- * a command which landed after its attempt had ended, and nobody will give it back.
+ * The runs that may have claimed items of this batch: those that are not over and have noted that they do. Any other claim is that of
+ * a command which landed after its attempt had ended, and no batch will release it.
  */
 async function validClaims(database: Database, batchId: string, claims: ReadonlySet<string>): Promise<Set<string>> {
   const noted = [{ claimOwners: batchId }, { claims: { $exists: true } }];
@@ -142,8 +142,8 @@ async function validClaims(database: Database, batchId: string, claims: Readonly
 }
 
 /**
- * Pending items that would create one of these identities, with all that they miss.
- * @param most so many are read; any number of batches may have an item for one identity.
+ * Pending items that would create one of these identities, with all their missing references.
+ * @param most largest number that is read; any number of batches may have an item for one identity.
  */
 export async function readPending(
   database: Database,
@@ -168,25 +168,25 @@ export async function readPending(
 const listedOf = ({ missing, list }: PendingItemDocument): ListedKeys => ({ keys: missing, list });
 
 /**
- * What a run claims pending items under. A name of its own for each: whoever is late, of an earlier run, gives back nothing that
- * a later one has claimed.
+ * The name under which a run claims pending items. Each run has its own: a late attempt of an earlier run releases nothing that
+ * a later run has claimed.
  */
 const claimOf = ({ _id, run }: RunOfBatch): string => (run === 1 ? _id : `${_id}/${run}`);
 
 const batchOfClaim = (claim: string): string => claim.split('/')[0] ?? claim;
 
-/** What a run, or one before it, may have claimed items under; a worker of an earlier version claims under the batch's id alone. */
+/** The names under which a run, or one before it, may have claimed items; a worker of an earlier version claims under the batch's id alone. */
 const claimsUpTo = ({ _id, run }: RunOfBatch): string[] =>
   Array.from({ length: run }, (_, before) => claimOf({ _id, run: before + 1 }));
 
-/** Claims pending items, wherever they belong, for a run that applies them together; all or none. */
+/** Claims pending items of any batch for a run that applies them together; all or none. */
 export async function claimPending(
   database: Database,
   batch: RunOfBatch,
   members: readonly PendingMember[],
 ): Promise<boolean> {
   const group = claimOf(batch);
-  // One order for everybody, and the first on its own: of groups that share all their members, one gets them.
+  // All batches claim in the same order, and the first item separately: of groups that share all their members, one gets them.
   const [first, ...rest] = [...members].sort(inOrder);
   for (const some of [first === undefined ? [] : [first], ...slices(rest)]) {
     if (some.length === 0) continue;
@@ -210,7 +210,7 @@ const inOrder = (a: PendingMember, b: PendingMember): number =>
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** What a run, or one before it, has claimed and not given back. */
+/** The items that a run, or one before it, has claimed and not released. */
 export async function claimedBy(database: Database, batch: RunOfBatch): Promise<PendingMember[]> {
   const projection = { key: 1, batchId: 1, index: 1, run: 1 };
   return pendingItemsIn(database)
@@ -218,7 +218,7 @@ export async function claimedBy(database: Database, batch: RunOfBatch): Promise<
     .toArray();
 }
 
-/** Gives claimed items back to their batches. */
+/** Releases claimed items to their batches. */
 export async function unclaimPending(
   database: Database,
   batch: RunOfBatch,

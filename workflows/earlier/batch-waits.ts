@@ -51,7 +51,7 @@ export class BatchWaits {
       }
       if (isOver()) return;
       const isDue = state.dueAt(Date.now()).length > 0;
-      if (isWoken() || (isDue && !state.suspended)) await this.#look();
+      if (isWoken() || (isDue && !state.suspended)) await this.#check();
       if (isDue && !state.cancelled) await this.#expire();
       rest.publish();
       if (isFull()) await rest.continueAsNew();
@@ -59,7 +59,7 @@ export class BatchWaits {
   }
 
   /** Applies ready items. While the batch is suspended the others keep waiting, and their deadlines run on. */
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const state = this.#state;
     const indexes = state.pendingIndexes;
     state.woken = false;

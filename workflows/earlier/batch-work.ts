@@ -63,7 +63,7 @@ export class BatchWork {
    */
   async runStage<T>(left: T[], onSuspend: 'wait' | 'leave', carryOut: (work: T) => Promise<T | null>): Promise<void> {
     const state = this.#state;
-    const lane = async (): Promise<void> => {
+    const runNext = async (): Promise<void> => {
       for (let halted = 0; ; ) {
         if (state.suspended && onSuspend === 'leave') return;
         // no additional await: the order of commands is that of recorded histories
@@ -84,7 +84,7 @@ export class BatchWork {
       }
     };
     const width = ACTIVITIES_IN_FLIGHT[this.#operation];
-    await Promise.all(Array.from({ length: Math.min(width, left.length) }, lane));
+    await Promise.all(Array.from({ length: Math.min(width, left.length) }, runNext));
   }
 
   /**
