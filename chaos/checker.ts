@@ -17,8 +17,8 @@ export interface Findings {
 }
 
 /**
- * Proves the invariants of the contract (section 8) on what clients have sent and seen, and what is there when all is over. It
- * shares no code with the service, and knows nothing of how it works.
+ * Proves the invariants (docs/architecture.md) on what clients have sent and received, and on what is stored at the end. It
+ * shares no code with the service, and does not depend on how the service works.
  */
 export function check(journal: Journal, snapshot: Snapshot): Findings {
   const { matches, violations } = matchBatches(journal, snapshot);
@@ -44,7 +44,7 @@ export function check(journal: Journal, snapshot: Snapshot): Findings {
   };
 }
 
-/** Pending items that sleep though they could go ahead, in a state in which some batches wait. */
+/** Pending items that sleep although they could be applied, in a state in which some batches wait. */
 export function sleepers(journal: Journal, snapshot: Pick<Snapshot, 'tenants'>): Violation[] {
   return findSleepers(
     matchBatches(journal, {

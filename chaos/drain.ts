@@ -10,7 +10,7 @@ import type { BatchAnswer, JsonObject } from './workload/answers.ts';
 import { type KindName, kindOf, referencesOf } from './workload/definitions.ts';
 import type { RequestMaker } from './workload/request-maker.ts';
 
-const LOOK_EVERY_MS = 500;
+const POLL_MS = 500;
 const RECOVER_EVERY_MS = 6_000;
 /** Time that a wake-up is given to have its effect, in ms. */
 const WAKE_UP_MS = 15_000;
@@ -42,15 +42,15 @@ export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; vi
     ({ key, results }) => key !== undefined && results.every(({ kind }) => kind === 'unknown'),
   );
   for (const request of unanswered) await client.sendUntilAnswered(request, Date.now() + ANSWER_MS);
-  const violations = await settled(parts, (batch) => batch.status === 'waiting');
+  const violations = await untilFinished(parts, (batch) => batch.status === 'waiting');
   violations.push(...(await stillAsleep(parts)));
-  parts.say(`the load is carried out; ${(await openBatches(parts)).length} batches wait for what they miss`);
+  parts.say(`the load is done; ${(await openBatches(parts)).length} batches wait for missing references`);
   await satisfySome(parts);
-  await settled(parts, (batch) => batch.status === 'waiting');
+  await untilFinished(parts, (batch) => batch.status === 'waiting');
   const known = new Set(violations.map(itemOf));
   violations.push(...(await stillAsleep(parts)).filter((violation) => !known.has(itemOf(violation))));
   for (const { tenant, batch } of await openBatches(parts)) await client.control(tenant, batch.batchId, 'cancel');
-  violations.push(...(await settled(parts, () => false)));
+  violations.push(...(await untilFinished(parts, () => false)));
   await cleared(parts);
   return { snapshot: await takeSnapshot(client, journal.tenants, placesOf(parts)), violations };
 }
@@ -79,7 +79,7 @@ async function openBatches({ client, journal }: DrainParts): Promise<{ tenant: s
 }
 
 /** Waits until every batch has ended, or may stay as it is. @returns those that do not get there in time. */
-async function settled(parts: DrainParts, mayStay: (batch: BatchAnswer) => boolean): Promise<Violation[]> {
+async function untilFinished(parts: DrainParts, mayStay: (batch: BatchAnswer) => boolean): Promise<Violation[]> {
   const { client, installation, limitMs } = parts;
   const deadline = Date.now() + limitMs;
   let recoverAt = Date.now();
@@ -99,23 +99,23 @@ async function settled(parts: DrainParts, mayStay: (batch: BatchAnswer) => boole
       await installation.recoverNow();
       recoverAt = Date.now() + RECOVER_EVERY_MS;
     }
-    await sleep(LOOK_EVERY_MS);
+    await sleep(POLL_MS);
   }
 }
 
 /**
- * Items that sleep though they could go ahead, and do not wake within a moment: from the end of one look, which takes its time on
- * a busy machine, to the beginning of another.
+ * Items that sleep although they could be applied, and do not wake between the end of one check, which takes long on a busy machine,
+ * and the beginning of the next.
  */
 async function stillAsleep(parts: DrainParts): Promise<Violation[]> {
-  const look = async (): Promise<Violation[]> =>
+  const findSleeping = async (): Promise<Violation[]> =>
     sleepers(parts.journal, await takeSnapshot(parts.client, parts.journal.tenants, placesOf(parts)));
-  let asleep = await look();
+  let asleep = await findSleeping();
   const deadline = Date.now() + WAKE_UP_MS;
   while (asleep.length > 0) {
-    await sleep(LOOK_EVERY_MS);
+    await sleep(POLL_MS);
     const begun = Date.now();
-    const now = new Set((await look()).map(itemOf));
+    const now = new Set((await findSleeping()).map(itemOf));
     asleep = asleep.filter((violation) => now.has(itemOf(violation)));
     if (begun > deadline) break;
   }

@@ -5,8 +5,8 @@ import { describe } from './report.ts';
 import { type ChaosOptions, runChaos } from './run.ts';
 
 /**
- * `npm run chaos -- --seed N --minutes M`: everyday life of a Drover under faults, and the proof that its invariants hold.
- * `--without GUARD` takes one guard away, to show that its absence is found. See docs/testing.md.
+ * `npm run chaos -- --seed N --minutes M`: the usual load of a Drover under faults, and the proof that its invariants hold.
+ * `--without GUARD` removes one guard, to show that the checker finds its absence. See docs/testing.md.
  */
 
 const USAGE = `npm run chaos -- [--seed N] [--minutes M | --seconds S] [--without ${GUARD_NAMES.join('|')}] [--keep]`;
@@ -43,13 +43,13 @@ async function main(): Promise<number> {
   return without(guard, options);
 }
 
-/** Succeeds where the checker finds out that the guard is gone. */
+/** Succeeds if the checker finds the absence of the guard. */
 async function without(name: GuardName, options: ChaosOptions): Promise<number> {
   const { report, isCaught } = await runWithout(name, options);
   console.log(
     describe(report, `npm run chaos -- --seed ${options.seed} --seconds ${options.loadSeconds} --without ${name}`),
   );
-  console.log(isCaught ? `caught: ${name} is missing` : `NOT CAUGHT: ${name} is missing, and nothing shows it`);
+  console.log(isCaught ? `caught: ${name} is missing` : `NOT CAUGHT: ${name} is missing, and no violation shows it`);
   return isCaught ? 0 : 1;
 }
 

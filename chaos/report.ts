@@ -17,7 +17,7 @@ export interface ChaosReport {
   readonly pauses: Readonly<Record<string, number>> | null;
   /** What was to happen, and how often it did. */
   readonly happened: Happened;
-  /** Ends of processes that nobody here has caused: they were started again. */
+  /** Ends of processes that this run has not caused: they were started again. */
   readonly ownEnds: Readonly<Record<string, number>>;
   /** Proxy -> faults by kind. */
   readonly faults: Readonly<Record<string, Readonly<Record<NetworkFault, number>>>>;

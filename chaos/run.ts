@@ -44,7 +44,7 @@ const CLIENTS_PER_TENANT = 3;
 /** Batches that clients leave open at a time. */
 const MAX_OPEN = 50;
 const USES_PER_STEP = 6;
-/** Shorter runs would stand still for most of their time. */
+/** Shorter runs would be paused for most of their time. */
 const MIN_SECONDS_WITH_PAUSES = 90;
 const USUAL_FAULTS: Faults = {
   killEveryMs: 3_500,
@@ -72,7 +72,7 @@ export async function runChaos(options: ChaosOptions): Promise<{ report: ChaosRe
     const sources = join(folder, 'sources');
     await copySources(sources, options.without);
     installation = await DisturbedInstallation.start({ random: random.fork('ports'), folder, sources, say });
-    const { report, journal } = await new Run(options, installation, random, say).carryOut();
+    const { report, journal } = await new Run(options, installation, random, say).run();
     isKept = keep === 'always' || (keep === 'violations' && report.violations.length > 0);
     if (isKept) await writeFile(join(folder, 'journal.json'), JSON.stringify({ report, journal }, null, 1));
     return { report, folder: isKept ? folder : null };
@@ -100,7 +100,7 @@ class Run {
     this.#say = say;
   }
 
-  async carryOut(): Promise<{ report: ChaosReport; journal: Journal }> {
+  async run(): Promise<{ report: ChaosReport; journal: Journal }> {
     const journal = await this.#newJournal();
     await this.#fill(journal);
     const started = performance.now();
@@ -162,7 +162,7 @@ class Run {
     return { ...journal, definitions: Object.fromEntries(ids) as Record<KindName, string> };
   }
 
-  /** Something to begin with, so that the first patches, references and deletes meet something. */
+  /** Initial resources, so that the first patches, references and deletes meet something. */
   async #fill(journal: Journal): Promise<void> {
     const client = new ApiClient(this.#installation.apiUrl, journal);
     for (const [tenant, world] of this.#worlds) {

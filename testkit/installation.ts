@@ -55,7 +55,7 @@ const WORKFLOW_QUEUE = 1;
 const ACTIVITY_QUEUE = 2;
 
 /**
- * The processes of a Drover, API and workers, on servers that somebody else has started. What it starts ends with `stop`, and with
+ * The processes of a Drover, API and workers, on servers that are already running. Its processes end with `stop`, and with
  * this process, however that dies.
  */
 export class Installation {

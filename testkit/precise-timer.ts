@@ -10,7 +10,7 @@ for (let seen = 0; ; ) {
   Atomics.wait(state, 0, seen);
   // read before the message: whatever is armed after it differs
   seen = Atomics.load(state, 0);
-  // a wait of no time at all would be one of a full turn of the scheduler
+  // a wait of no time would still take as long as the scheduler needs
   for (let left = due[0] - now(); left > 0; left = due[0] - now()) Atomics.wait(state, 1, 0, left);
   parentPort.postMessage(null);
 }

@@ -5,7 +5,7 @@ import type { Comparison, Measured } from './comparison.ts';
 import { type Figure, isReached, type Target } from './figures.ts';
 import type { Machine } from './machine.ts';
 
-/** What one benchmark has found out. */
+/** The results of one benchmark. */
 export interface Section {
   readonly name: string;
   readonly about: string;

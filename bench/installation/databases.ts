@@ -18,7 +18,7 @@ export async function dropDatabase(uri: string, name: string): Promise<void> {
   }
 }
 
-/** A line for the report about a server that somebody else runs: where, which, and what this run leaves there. */
+/** A line for the report about a server that was not started by this run: its address, its version, and what this run does with its databases. */
 export async function describeMongodb(uri: string): Promise<string> {
   const client = new MongoClient(uri);
   try {

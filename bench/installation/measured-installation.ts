@@ -30,7 +30,7 @@ export interface MeasuredOptions {
   readonly servers?: InstallationOptions['servers'];
 }
 
-/** How often the store is asked whether batches are over, in ms; their end is stored to the millisecond. */
+/** How often the store is asked whether batches have finished, in ms; the time at which they did is stored to the millisecond. */
 const POLL_MS = 40;
 /** Longest wait for an answer, in ms: accepting a deletion of 100,000 executions takes minutes. */
 const ANSWER_TIMEOUT_MS = 600_000;
@@ -83,7 +83,7 @@ export class MeasuredInstallation {
       environment: { ...process.env, LOG_LEVEL: 'error', ...environment },
       nodeOptions: [...NODE_OPTIONS, ...(options.nodeOptions ?? [])],
     });
-    // not through the network: what is only looked at is not measured
+    // not through the network: reading the results is not measured
     const database = await connectDatabase(servers.mongodbUri, name);
     const seeding = await openSeeding(version, servers.mongodbUri, name);
     const installation = new MeasuredInstallation(servers, processes, database, seeding);
@@ -136,7 +136,7 @@ export class MeasuredInstallation {
     });
   }
 
-  /** What asks for anything but what is measured: without retries, which would be measured too, and with time for long answers. */
+  /** A client for requests that are not measured: without retries, and with time for long answers. */
   clientOf(tenant?: string): DroverClient {
     const options = { baseUrl: this.#processes.apiUrl, retry: false, timeoutMs: ANSWER_TIMEOUT_MS } as const;
     return createClient(tenant === undefined ? options : { ...options, tenant });

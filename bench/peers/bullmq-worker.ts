@@ -2,7 +2,7 @@ import { Worker } from 'bullmq';
 import type { Customer } from '../data/customers.ts';
 import { assertSucceeded, type Outcome, openPeerStore, runItems } from './run-items.ts';
 
-/** What one job carries. The outcomes are its return value, which BullMQ keeps. */
+/** The data of one job. The outcomes are its return value, which BullMQ keeps. */
 export interface QueuedItems {
   readonly tenant: string;
   readonly items: readonly Customer[];

@@ -52,8 +52,7 @@ const ajv = new Ajv({ formats: { email: fullFormats.email, date: fullFormats.dat
 const isValid = ajv.compile(PLAIN_CUSTOMER_SCHEMA);
 
 /**
- * The checks that Drover makes, without what makes it safe against crashes and against others who write: look the references
- * up, merge over what is stored, validate, write, one outcome an item.
+ * The checks that Drover makes, without what makes it safe against crashes and concurrent writers: find the references, merge over what is stored, validate, write, one outcome an item.
  */
 export async function runItems(
   { resources, storage }: PeerStore,

@@ -49,7 +49,7 @@ export async function prepareContestants(
   };
 }
 
-/** Runs a benchmark for all of them, which take turns round by round. */
+/** Runs a benchmark for all of them, alternating round by round. */
 export async function measure(
   { name, about, run }: Benchmark,
   { all, pairs }: Contestants,

@@ -1,4 +1,4 @@
-/** Lets several runs of a benchmark go on one at a time, in the order in which they ask: a lock that is handed on. */
+/** A fair lock: of several runs of a benchmark one proceeds at a time, in the order of their requests. */
 export class Turns {
   readonly #waiting: Array<() => void> = [];
   #isTaken = false;
@@ -8,7 +8,7 @@ export class Turns {
     else await this.#wait();
   }
 
-  /** Lets the others go on, each up to its next one of these, and waits for its turn again. */
+  /** Lets the other runs proceed, each until its own next call, and waits for the lock again. */
   async next(): Promise<void> {
     const again = this.#wait();
     this.leave();

@@ -2,7 +2,7 @@ import type { ControlRequest, Halt, Journal } from '../record/journal.ts';
 import type { Match } from './matched.ts';
 import type { Violation } from './violation.ts';
 
-/** Items that may have been on their way when the answer came: one slice of the activity that was at work. */
+/** Items that may have been under way at the time of the answer: one slice of the running activity. */
 const SLICE = 100;
 
 /** What was suspended or cancelled does nothing more, from the answer on. */

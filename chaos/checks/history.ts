@@ -104,7 +104,7 @@ function addBatch(
   }
 }
 
-/** Longest time for a command that was on its way when a batch was removed to have its effect: its server may stand still, in ms. */
+/** Longest time after which a command still has its effect that was under way when its batch was removed: its server may be paused, in ms. */
 const LATEST_MS = 120_000;
 
 /** A batch that was removed: each item may have done what it was to do, once, before or soon after the answer. */

@@ -6,8 +6,8 @@ import { removalsByBatch } from './removals.ts';
 import type { Violation } from './violation.ts';
 
 /**
- * Finds for every batch the request that it came from: by the id that a client was told, or, where the answer was lost, by the
- * marks in its bodies. No accepted batch is lost (invariant 1), none is there twice, none is there by half.
+ * Finds the request of every batch: by the id in the answer, or, where the answer was lost, by the marks in its bodies. No accepted
+ * batch is lost (invariant 1), stored twice, or stored in part.
  */
 export function matchBatches(journal: Journal, snapshot: Snapshot): { matches: Match[]; violations: Violation[] } {
   const matches: Match[] = [];
@@ -26,7 +26,7 @@ export function matchBatches(journal: Journal, snapshot: Snapshot): { matches: M
           rule: 'unknown batch',
           tenant: tenantState.tenant,
           batchId,
-          detail: 'nobody has sent what it holds',
+          detail: 'no client has sent its items',
         });
       else if (request.tenant !== tenantState.tenant) {
         violations.push({
@@ -75,13 +75,13 @@ function checkRequests(journal: Journal, matches: readonly Match[]): Violation[]
     found.set(request, (found.get(request) ?? new Set()).add(state.batch.batchId));
   return journal.requests.flatMap((request): Violation[] => {
     const about = { tenant: request.tenant, request: request.number };
-    const told = batchIdsOf(request);
+    const named = batchIdsOf(request);
     const there = found.get(request) ?? new Set<string>();
-    const lost = told.filter((id) => !there.has(id) && !removals.has(id));
+    const lost = named.filter((id) => !there.has(id) && !removals.has(id));
     const isRefused = request.results.length > 0 && request.results.every(({ kind }) => kind === 'refused');
     return [
-      ...(told.length > 1
-        ? [{ ...about, rule: 'one key, two batches', detail: `answers named ${told.join(', ')}` }]
+      ...(named.length > 1
+        ? [{ ...about, rule: 'one key, two batches', detail: `answers named ${named.join(', ')}` }]
         : []),
       ...(there.size > 1 ? [{ ...about, rule: 'one request, two batches', detail: [...there].join(', ') }] : []),
       ...lost.map((batchId) => ({
@@ -101,14 +101,16 @@ function checkRequests(journal: Journal, matches: readonly Match[]): Violation[]
 function checkContents({ tenant, request, state }: Match): Violation[] {
   const { batch, items, bodies } = state;
   const about = { tenant, batchId: batch.batchId, request: request.number };
-  if (items === null) return [{ ...about, rule: 'batch by half', detail: 'its items are a 404' }];
+  if (items === null) return [{ ...about, rule: 'incomplete batch', detail: 'its items are a 404' }];
   if (batch.operation !== request.operation)
-    return [{ ...about, rule: 'batch by half', detail: `it is a ${batch.operation}, sent was a ${request.operation}` }];
+    return [
+      { ...about, rule: 'incomplete batch', detail: `it is a ${batch.operation}, sent was a ${request.operation}` },
+    ];
   if (!request.options.deleteAll && items.length !== request.items.length) {
-    return [{ ...about, rule: 'batch by half', detail: `${items.length} items, sent were ${request.items.length}` }];
+    return [{ ...about, rule: 'incomplete batch', detail: `${items.length} items, sent were ${request.items.length}` }];
   }
-  const told = request.results.flatMap((result) => (result.kind === 'accepted' ? [result.recordCount] : []));
-  const wrong = told.find((count) => count !== items.length);
+  const counts = request.results.flatMap((result) => (result.kind === 'accepted' ? [result.recordCount] : []));
+  const wrong = counts.find((count) => count !== items.length);
   if (wrong !== undefined)
     return [
       { ...about, rule: 'numbers do not add up', detail: `recordCount was ${wrong}, there are ${items.length} items` },
@@ -120,7 +122,7 @@ function checkContents({ tenant, request, state }: Match): Violation[] {
         {
           ...about,
           item: index,
-          rule: 'batch by half',
+          rule: 'incomplete batch',
           detail: `its id is ${items[index]?.externalId}, sent was ${externalId}`,
         },
       ];
@@ -130,7 +132,7 @@ function checkContents({ tenant, request, state }: Match): Violation[] {
         {
           ...about,
           item: index,
-          rule: 'batch by half',
+          rule: 'incomplete batch',
           detail: `its body is ${canonical(bodies[index] ?? null)}, sent was ${canonical(body)}`,
         },
       ];

@@ -6,7 +6,7 @@ export type State = { readonly data: JsonObject; readonly version: number } | nu
 export type Effect =
   | { readonly kind: 'created' | 'updated' | 'unchanged'; readonly body: JsonObject }
   | { readonly kind: 'removed' }
-  /** An outcome, or a read, that tells whether the resource was there. */
+  /** An outcome, or a read, that shows whether the resource existed. */
   | { readonly kind: 'absent' }
   | { readonly kind: 'present' }
   | { readonly kind: 'read'; readonly state: State }
@@ -28,14 +28,14 @@ type Verdict =
   | { readonly kind: 'explained' }
   /** No order of the events leads to the end; how far the best one came. */
   | { readonly kind: 'contradiction'; readonly detail: string }
-  /** The search was given up. */
+  /** The search was stopped: there are too many orders. */
   | { readonly kind: 'open' };
 
 /** Steps of one search. */
 const MAX_STEPS = 5_000;
 
 /**
- * Shallow, field by field; null deletes (contract section 2).
+ * Shallow, field by field; null deletes the field (docs/api.md).
  * @internal exported for tests, which check it by itself
  */
 export function merged(data: JsonObject, body: JsonObject): JsonObject {

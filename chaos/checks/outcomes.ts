@@ -46,11 +46,11 @@ function checkBatch({ tenant, request, state }: Match, asked: ReadonlySet<Verb>)
       if (why !== null) wrong('outcome that cannot be', `${why}: ${canonical(item)}`, item.index);
     }
     if (item.status === 'cancelled' && !asked.has('cancel'))
-      wrong('outcome that cannot be', 'cancelled, but nobody has cancelled its batch', item.index);
+      wrong('outcome that cannot be', 'cancelled, although its batch was not cancelled', item.index);
   }
-  for (const { what, told, counted } of numbersOf(state.batch, items, request)) {
-    if (canonical(told) !== canonical(counted))
-      wrong('numbers do not add up', `${what}: told ${canonical(told)}, counted ${canonical(counted)}`);
+  for (const { what, reported, counted } of numbersOf(state.batch, items, request)) {
+    if (canonical(reported) !== canonical(counted))
+      wrong('numbers do not add up', `${what}: reported ${canonical(reported)}, counted ${canonical(counted)}`);
   }
   if (single === null) wrong('batch lost', 'it is in the list, and a 404 alone');
   else if (
@@ -132,11 +132,15 @@ function numbersOf(
     for (const code of new Set(item.errors?.map((error) => error.code))) codes[code] = (codes[code] ?? 0) + 1;
   const ended = unsuccessful === 0 ? 'success' : successful === 0 ? 'failed' : 'partial_success';
   return [
-    { what: 'counts', told: counts, counted: Object.fromEntries(Object.keys(counts).map((name) => [name, of(name)])) },
-    { what: 'total', told: progress.totalRecords, counted: items.length },
+    {
+      what: 'counts',
+      reported: counts,
+      counted: Object.fromEntries(Object.keys(counts).map((name) => [name, of(name)])),
+    },
+    { what: 'total', reported: progress.totalRecords, counted: items.length },
     {
       what: 'actions',
-      told: { ...actions, cascaded: 0 },
+      reported: { ...actions, cascaded: 0 },
       counted: {
         created: did('created'),
         updated: did('updated'),
@@ -147,11 +151,11 @@ function numbersOf(
     },
     {
       what: 'progress',
-      told: [progress.processedRecords, progress.successfulRecords, progress.failedRecords],
+      reported: [progress.processedRecords, progress.successfulRecords, progress.failedRecords],
       counted: [items.length, successful, unsuccessful],
     },
-    { what: 'error codes', told: errors?.summary ?? {}, counted: codes },
-    { what: 'status', told: status, counted: status === 'cancelled' ? 'cancelled' : ended },
+    { what: 'error codes', reported: errors?.summary ?? {}, counted: codes },
+    { what: 'status', reported: status, counted: status === 'cancelled' ? 'cancelled' : ended },
   ];
 }
 

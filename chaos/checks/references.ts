@@ -41,7 +41,7 @@ const idOf = ({ kind, externalId }: FoundReference): string => `${kind}/${extern
 const presentIn = ({ resources }: Pick<TenantState, 'resources'>): Set<string> =>
   new Set(resources.map(({ kind, resourceExternalId }) => `${kind}/${resourceExternalId}`));
 
-/** Pending items that could go ahead (invariant 5): all that they miss is there, or pending with them. */
+/** Pending items that could be applied (invariant 5): all missing references exist, or are pending with them. */
 export function findSleepers(matches: readonly Match[], { tenants }: Pick<Snapshot, 'tenants'>): Violation[] {
   return tenants.flatMap((state) => {
     const there = presentIn(state);
@@ -98,7 +98,7 @@ export function checkMissing(
     const asked = controls.get(match.state.batch.batchId);
     const findings = (match.state.items ?? []).flatMap((item) => [
       ...referredToNothing(histories, match, item),
-      // while it is suspended a batch looks for nothing, and a retry looks at times that are not known
+      // a suspended batch does not check for missing references, and the times of checks by a retry are not known
       ...(asked?.has('suspend') || asked?.has('retry') ? [] : wronglyMissed(histories, match, item, clocksOffMs)),
     ]);
     return findings.map(({ rule, item, detail }) => ({

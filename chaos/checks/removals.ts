@@ -3,7 +3,7 @@ import type { Snapshot } from '../record/snapshot.ts';
 import type { Match } from './matched.ts';
 import type { Violation } from './violation.ts';
 
-/** Items that may have been on their way when the answer came: one slice of the activity that was at work. */
+/** Items that may have been under way at the time of the answer: one slice of the running activity. */
 const SLICE = 100;
 
 /** Whether a request to remove a batch was answered so that the batch is gone, or lost, so that it may be. */
@@ -55,7 +55,7 @@ export function checkRemovals(journal: Journal, { tenants, stillAnswered }: Snap
     if (listed.has(batchId))
       found.push({ ...about, rule: 'removed and there', detail: 'it is in the list of batches' });
     if (stillAnswered.includes(batchId))
-      found.push({ ...about, rule: 'removed and there', detail: 'the API tells of it' });
+      found.push({ ...about, rule: 'removed and there', detail: 'the API returns it' });
     if (sample !== undefined) {
       const end = sample.ids.filter((id) => stored.get(tenant)?.has(`${sample.kind}/${id}`)).length;
       if (end > sample.done + Math.ceil(SLICE / sample.every))

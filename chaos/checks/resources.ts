@@ -20,7 +20,7 @@ export function checkResources(
     const { tenant, key, events, writes, removals, end } = history;
     const created = writes.filter(({ event }) => event.effect.kind === 'created').length;
     const missing = created - removals.length - (end === null ? 0 : 1);
-    // lives that have ended without an item that tells of it: by cascades, or by items whose batch was removed
+    // resources that were deleted without an item that says so: by cascades, or by items whose batch was removed
     const maybes = maybeEffects(history).map(({ kind }) => kind);
     const most = missing + maybes.filter((kind) => kind === 'created').length;
     const least = Math.max(missing - maybes.filter((kind) => kind === 'removed').length, 0);
@@ -55,15 +55,15 @@ export function checkResources(
       });
   }
   for (const [tenant, { least, most }] of cascaded) {
-    const told = matches.reduce(
+    const reported = matches.reduce(
       (sum, match) => sum + (match.tenant === tenant ? (match.state.batch.actions.cascaded ?? 0) : 0),
       0,
     );
-    if (told < least || told > most)
+    if (reported < least || reported > most)
       violations.push({
         tenant,
         rule: 'cascades do not add up',
-        detail: `batches tell of ${told} cascaded deletions, ${least === most ? least : `${least} to ${most}`} resources have gone so`,
+        detail: `batches report ${reported} cascaded deletions, ${least === most ? least : `${least} to ${most}`} resources were deleted that way`,
       });
   }
   return { violations, open };
@@ -82,7 +82,7 @@ function cascadesByTenant(matches: readonly Match[]): Map<string, { from: number
   return spans;
 }
 
-/** The request and item that wrote last, to begin looking at. */
+/** The request and item that wrote last, where an investigation can begin. */
 function aboutOf({
   tenant,
   key,
@@ -113,7 +113,7 @@ function checkValues(history: History): Violation[] {
       {
         tenant,
         key,
-        rule: 'value of nobody',
+        rule: 'value without a writer',
         detail: `${field} is ${canonical(value)}: no item that succeeded on this resource has written it`,
       },
     ];
@@ -157,9 +157,9 @@ export function checkReads({ reads }: Journal): Violation[] {
   return violations;
 }
 
-/** The API and the collections tell the same, and every document lies under its own tenant (invariant 6). */
+/** The API and the collections agree, and every document is stored under its own tenant (invariant 6). */
 export function checkStored({ definitions }: Journal, { tenants, raw }: Snapshot): Violation[] {
-  const told = new Map<string, { tenant: string; resource: TenantState['resources'][number] }>(
+  const answered = new Map<string, { tenant: string; resource: TenantState['resources'][number] }>(
     tenants.flatMap(({ tenant, resources }) =>
       resources.map(
         (resource) =>
@@ -171,7 +171,7 @@ export function checkStored({ definitions }: Journal, { tenants, raw }: Snapshot
     ),
   );
   const violations = raw.resources.flatMap(({ key, scope, data, version }): Violation[] => {
-    const found = told.get(key);
+    const found = answered.get(key);
     if (!key.startsWith(`${scope}/`))
       return [{ rule: 'tenants mixed', key, detail: `it lies under the scope ${scope}` }];
     if (found === undefined)
@@ -182,13 +182,13 @@ export function checkStored({ definitions }: Journal, { tenants, raw }: Snapshot
     ];
   });
   const stored = new Set(raw.resources.map(({ key }) => key));
-  for (const [key, { tenant }] of told)
+  for (const [key, { tenant }] of answered)
     if (!stored.has(key))
       violations.push({
         rule: 'API and store differ',
         tenant,
         key,
-        detail: 'the API tells of it, and it is not stored',
+        detail: 'the API returns it, and it is not stored',
       });
   const foreign = tenants.flatMap(({ tenant, foreignBatches }) =>
     foreignBatches.map(

@@ -11,10 +11,10 @@ export interface Victim {
 const MAX_DOWN_MS = 1_000;
 /** How often the next one is killed while others are still down: a slow machine would know no other state. */
 const OVERLAP = 0.3;
-const LOOK_EVERY_MS = 100;
+const POLL_MS = 100;
 
 /**
- * Kills (-9) a process of the installation every now and then, `meanMs` apart, until told to stop: each one once, then by weight.
+ * Kills (-9) a process of the installation at random times, `meanMs` apart on average, until `stopped`: each one once, then by weight.
  * Several may be down at a time.
  */
 export async function killAtRandom(
@@ -39,13 +39,13 @@ export async function killAtRandom(
 }
 
 async function allUp(victims: readonly Victim[], stopped: AbortSignal): Promise<void> {
-  while (!stopped.aborted && victims.some(({ process }) => !process.isUp)) await sleep(LOOK_EVERY_MS);
+  while (!stopped.aborted && victims.some(({ process }) => !process.isUp)) await sleep(POLL_MS);
 }
 
-/** Longest time that a process stands still, in ms. */
+/** Longest pause of a process, in ms. */
 const MAX_PAUSE_MS = 60_000;
 
-/** Makes one process at a time stand still (SIGSTOP) every now and then, `meanMs` apart, until told to stop; all go on at the end. */
+/** Pauses one process at a time (SIGSTOP) at random times, `meanMs` apart on average, until `stopped`; then all continue. */
 export async function pauseAtRandom(
   victims: readonly Victim[],
   random: Random,
@@ -56,7 +56,7 @@ export async function pauseAtRandom(
     await sleep(random.exponential(meanMs), undefined, { signal: stopped }).catch(() => undefined);
     if (stopped.aborted) return;
     const { process } = random.pick(victims);
-    // short ones mostly: a long one leaves the others nothing to do
+    // short ones mostly: during a long one the other processes have nothing to do
     await process.pause(Math.min(random.exponential(8_000), MAX_PAUSE_MS), stopped);
   }
 }

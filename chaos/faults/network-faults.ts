@@ -25,12 +25,12 @@ export interface StandingFault {
 const MAX_DELAY_MS = 3_000;
 const MAX_REFUSAL_MS = 2_000;
 
-/** Whose requests may land late: everybody else sends a request again, or says that it is not known. */
+/** Whose requests may arrive late: all others send a request again, or report that its result is unknown. */
 const LANDS_LATE = 'workers to MongoDB';
 /** Longer than a command of a worker waits for its answer, in ms. */
 const LATE_MS = { from: 2_500, to: 20_000 };
 
-/** Commands of MongoDB at which it matters most what becomes of them: half of the faults wait for one of these. */
+/** The MongoDB commands that matter most to the invariants: half of the faults wait for one of these. */
 const CRITICAL_COMMANDS: readonly (readonly string[])[] = [
   ['insert', 'batches'],
   ['insert', 'commits'],
@@ -48,7 +48,7 @@ const CRITICAL_COMMANDS: readonly (readonly string[])[] = [
   ['delete', 'resources'],
 ];
 
-/** Gives one proxy a fault every now and then, `meanMs` apart, until told to stop. */
+/** Arms faults of one proxy at random times, `meanMs` apart on average, until `stopped`. */
 export async function disturb(
   proxy: TcpProxy,
   random: Random,

@@ -7,16 +7,16 @@ const ATTRIBUTE = 'DroverSchema';
 /** `INDEXED_VALUE_TYPE_KEYWORD` of Temporal's API. */
 const KEYWORD = 2;
 const NAMESPACE = 'default';
-/** Longest time that it is away, in ms: longer than the server takes to notice. */
-const MAX_AWAY_MS = 12_000;
-const MIN_AWAY_MS = 4_000;
+/** Longest time for which it is absent, in ms: longer than the server takes to notice. */
+const MAX_ABSENT_MS = 12_000;
+const MIN_ABSENT_MS = 4_000;
 const MAX_FIRST_MS = 30_000;
 const CALL_TIMEOUT_MS = 5_000;
 const RETRY_MS = 500;
 
 /**
- * Has Temporal refuse every start for a while now and then, `meanMs` apart: it lacks a search attribute. What was accepted is
- * started when the attribute is back, by recovery; in between nothing is accepted. Ends with the attribute there.
+ * Makes Temporal refuse every start for a while, at random times, `meanMs` apart on average, by removing a search attribute. Accepted
+ * batches are started by recovery when the attribute is back; in between no batch is accepted. At the end the attribute is there.
  */
 export async function refuseStarts(
   { address, random, meanMs }: { readonly address: string; readonly random: Random; readonly meanMs: number },
@@ -27,12 +27,12 @@ export async function refuseStarts(
   let times = 0;
   try {
     while (!stopped.aborted) {
-      // the first time soon, so that it belongs to every run
+      // the first time soon, so that it happens in every run
       await pause(Math.min(random.exponential(meanMs), times === 0 ? MAX_FIRST_MS : Number.POSITIVE_INFINITY));
       if (stopped.aborted) break;
       if (!(await attempt(connection, 'remove'))) continue;
       times += 1;
-      await pause(random.integer(MIN_AWAY_MS, MAX_AWAY_MS));
+      await pause(random.integer(MIN_ABSENT_MS, MAX_ABSENT_MS));
       // the server may have been killed meanwhile: it comes back
       while (!(await attempt(connection, 'add'))) await sleep(RETRY_MS);
     }
@@ -42,7 +42,7 @@ export async function refuseStarts(
   return times;
 }
 
-/** @returns whether the server has taken it; that it is so already counts. */
+/** @returns whether the server has applied it, or it was so already. */
 async function attempt(connection: Connection, what: 'add' | 'remove'): Promise<boolean> {
   const { operatorService } = connection;
   try {

@@ -12,7 +12,7 @@ import { Supervised } from './supervised.ts';
 
 /** Of its database and its task queue. */
 const NAME = 'drover';
-/** Short, so that what a killed worker has left goes on soon, in s. */
+/** Short, so that the activities of a killed worker are soon repeated, in s. */
 const ACTIVITY_TIMEOUT_SECONDS = 6;
 /** How far the clocks of the workers are off, in ms: one is behind, one ahead. The API's is that of clients and servers. */
 export const CLOCKS_OFF_MS = 30_000;
@@ -87,7 +87,7 @@ export class DisturbedInstallation {
     return uriOf(this.#servers.mongodb);
   }
 
-  /** Waits until everything is up and answers again. @throws where that does not come about. */
+  /** Waits until everything is up and answers again. @throws if it does not within `RECOVERY_MS`. */
   async recovered(): Promise<void> {
     const deadline = Date.now() + RECOVERY_MS;
     for (;;) {
@@ -99,7 +99,7 @@ export class DisturbedInstallation {
     }
   }
 
-  /** Has recovery pass over everything now instead of within a minute. */
+  /** Runs recovery now instead of within a minute. */
   async recoverNow(): Promise<void> {
     const connection = Connection.lazy({ address: this.temporalAddress });
     try {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerProcess } from '../../embedded/processes.ts';
 
 /** How soon a process that is not there is started again, in ms. */
-const LOOK_EVERY_MS = 200;
+const POLL_MS = 200;
 
 /** A process that is started again whenever it has ended, as an operator's supervisor would. */
 export class Supervised {
@@ -10,7 +10,7 @@ export class Supervised {
   readonly #process: ServerProcess;
   #isHeldDown = false;
   #isOver = false;
-  /** Ends that nobody here has caused: a worker that cannot reach its servers at its start gives up. */
+  /** Ends that this run has not caused: a worker ends if it cannot reach its servers at its start. */
   ownEnds = 0;
   kills = 0;
   pauses = 0;
@@ -35,7 +35,7 @@ export class Supervised {
     this.#isHeldDown = false;
   }
 
-  /** Stands still for so long (SIGSTOP), and then goes on with what it was at. */
+  /** Pauses it for so long (SIGSTOP), and lets it continue. */
   async pause(ms: number, stopped: AbortSignal): Promise<void> {
     const { pid } = this.#process;
     if (pid === null || this.#isHeldDown) return;
@@ -54,7 +54,7 @@ export class Supervised {
   async #keepUp(): Promise<void> {
     let isExpected = false;
     while (!this.#isOver) {
-      await sleep(LOOK_EVERY_MS);
+      await sleep(POLL_MS);
       if (this.#isHeldDown) isExpected = true;
       if (this.#isHeldDown || this.#isOver || this.#process.pid !== null) continue;
       if (!isExpected) this.ownEnds += 1;

@@ -88,7 +88,7 @@ export class ApiClient {
     return error.status;
   }
 
-  /** A server that is away is a 503 with Retry-After; what else goes wrong inside is a bug. */
+  /** An unavailable server is a 503 with Retry-After; any other 5xx is a bug. */
   #noteWrong(what: string, status: number, text: string): void {
     if (status >= 500 && status !== 503) this.#journal.wrongAnswers.push(`${what}: ${status} ${text.slice(0, 200)}`);
   }
@@ -116,7 +116,7 @@ export class ApiClient {
     return request.status;
   }
 
-  /** Removes a batch for good. */
+  /** Removes a batch permanently. */
   async remove(tenant: string, batchId: string): Promise<Removal> {
     const removal: Removal = {
       tenant,

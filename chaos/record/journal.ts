@@ -49,7 +49,7 @@ export interface ControlRequest {
   status: number | null;
 }
 
-/** A batch that a client has suspended or cancelled, and was told so: what was done then, and later. */
+/** A batch that a client has suspended or cancelled with a 200: what was done at that time, and later. */
 export interface Halt {
   readonly tenant: string;
   readonly batchId: string;
@@ -63,7 +63,7 @@ export interface Halt {
   readonly later: number | null;
 }
 
-/** A request to remove a batch for good. What it had done until then is not known any more, but each item did what it did at most once. */
+/** A request to remove a batch permanently. What the batch had done is not known any more, but each item was applied at most once. */
 export interface Removal {
   readonly tenant: string;
   readonly batchId: string;
@@ -95,7 +95,7 @@ interface SeenEnd {
   readonly items: readonly ItemAnswer[];
 }
 
-/** All that the clients know: what they have sent, and what they were told. */
+/** All that the clients know: what they have sent, and the answers. */
 export interface Journal {
   readonly seed: string;
   /** How far the clocks of workers may be off, in ms; the API's is that of the clients. */

@@ -7,7 +7,7 @@ export type Find = (name: string) => Promise<Document[]>;
 /** Collections that hold something of a batch under an `_id` that begins with its own. */
 const PER_BATCH = ['batches', 'item_pages', 'outcome_pages', 'deletion_steps'];
 
-/** What is still there of batches that were removed for good: documents and workflow executions, one line each. */
+/** What is left of removed batches: documents and workflow executions, one line each. */
 export async function leftOfRemoved(
   find: Find,
   {

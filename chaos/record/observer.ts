@@ -7,9 +7,9 @@ import { type ApiClient, NoAnswerError } from './client.ts';
 import type { Journal, SentRequest } from './journal.ts';
 
 const UNSUCCESSFUL: readonly string[] = ['failed', 'expired', 'cancelled'];
-const LOOK_EVERY_MS = 800;
-/** Ends that one look reads. */
-const PER_LOOK = 12;
+const POLL_MS = 800;
+/** Ends of batches that are read at a time. */
+const PER_POLL = 12;
 const READ_EVERY_MS = 60;
 
 interface Watched {
@@ -74,14 +74,14 @@ export class Observer {
 
   async watchBatches(stopped: AbortSignal): Promise<void> {
     while (!stopped.aborted) {
-      await sleep(LOOK_EVERY_MS);
+      await sleep(POLL_MS);
       for (const tenant of this.#worlds.keys()) {
         const at = Date.now();
         const batches = await this.#unlessUnanswered(() => this.#client.newestBatches(tenant));
         const ended = (batches ?? []).filter(
           ({ batchId, status }) => this.#open.has(batchId) && TERMINAL_STATUSES.includes(status),
         );
-        await Promise.all(ended.slice(0, PER_LOOK).map(({ batchId }) => this.#readEnd(tenant, batchId, at)));
+        await Promise.all(ended.slice(0, PER_POLL).map(({ batchId }) => this.#readEnd(tenant, batchId, at)));
       }
     }
   }

@@ -4,7 +4,7 @@ import { KINDS, type KindName } from '../workload/definitions.ts';
 import type { ApiClient } from './client.ts';
 import { type Find, leftOfRemoved } from './left-of-removed.ts';
 
-/** A batch as the API tells of it, and the bodies that are stored for it. */
+/** A batch as the API returns it, and its stored bodies. */
 export interface BatchState {
   readonly batch: BatchAnswer;
   /** The answer for this batch alone; null where it is a 404. */
@@ -46,7 +46,7 @@ interface RawState {
 export interface Snapshot {
   readonly tenants: readonly TenantState[];
   readonly raw: RawState;
-  /** Batches that were removed and of which the API still tells something. */
+  /** Removed batches that the API still returns something of. */
   readonly stillAnswered: readonly string[];
 }
 
@@ -79,7 +79,7 @@ export async function takeSnapshot(client: ApiClient, tenants: readonly string[]
       );
       states.push({
         tenant,
-        batches: await inLanes(batches, async (batch) => ({
+        batches: await concurrently(batches, async (batch) => ({
           batch,
           single: await client.batch(tenant, batch.batchId),
           items: await client.items(tenant, batch.batchId),
@@ -121,25 +121,25 @@ const othersOf = (batchIds: ReadonlyMap<string, readonly string[]>, tenant: stri
   [...batchIds].flatMap(([other, ids]) => (other === tenant ? [] : ids.slice(0, 20)));
 
 async function readable(client: ApiClient, tenant: string, batchIds: readonly string[]): Promise<string[]> {
-  const found = await inLanes(batchIds, async (id) => ((await client.batch(tenant, id)) === null ? [] : [id]));
+  const found = await concurrently(batchIds, async (id) => ((await client.batch(tenant, id)) === null ? [] : [id]));
   return found.flat();
 }
 
 async function answered(client: ApiClient, { removed }: Places): Promise<string[]> {
-  const found = await inLanes(removed, async ({ tenant, batchId }) => {
+  const found = await concurrently(removed, async ({ tenant, batchId }) => {
     const answers = [await client.batch(tenant, batchId), await client.items(tenant, batchId)];
     return answers.every((answer) => answer === null) ? [] : [batchId];
   });
   return found.flat();
 }
 
-async function inLanes<T, R>(all: readonly T[], read: (one: T) => Promise<R>): Promise<R[]> {
+async function concurrently<T, R>(all: readonly T[], read: (one: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   const left = [...all.entries()];
-  const lane = async (): Promise<void> => {
+  const readNext = async (): Promise<void> => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) results[next[0]] = await read(next[1]);
   };
-  await Promise.all(Array.from({ length: WIDTH }, lane));
+  await Promise.all(Array.from({ length: WIDTH }, readNext));
   return results;
 }
 

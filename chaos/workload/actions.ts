@@ -86,7 +86,7 @@ export async function deleteCascading(session: Session): Promise<void> {
   await send(session, deletion(session, kind, [make.world.known(kind, random)], true));
 }
 
-/** Always with a key: nothing else would tell which batch it became. */
+/** Always with a key: otherwise the batch of the request could not be found. */
 export async function deleteAll(session: Session): Promise<void> {
   const kind = session.random.pick(['part', 'team'] as const);
   const options = { cascade: session.random.chance(0.5), deleteAll: true };
@@ -112,7 +112,7 @@ export async function retry({ client, observer, random, tenant }: Session): Prom
   if (batchId !== undefined) await client.control(tenant, batchId, 'retry');
 }
 
-/** A running batch is removed for good, whatever it is at; but for those that delete more than they name. */
+/** Removes a running batch, whatever its state; except batches that delete more than they name. */
 export async function remove(session: Session): Promise<void> {
   const { observer, random, tenant } = session;
   const batchId = observer.someToRemove(tenant, random);

@@ -1,4 +1,4 @@
-/** The API's answers as the contract describes them, written down here anew: the checker takes nothing from the service. */
+/** The API's answers as docs/api.md describes them, defined here again: the checker takes nothing from the service. */
 
 export type Json = null | boolean | number | string | Json[] | JsonObject;
 export interface JsonObject {

@@ -5,7 +5,7 @@ import { uniqueIds } from './waiting-actions.ts';
 
 /** So many that more than a slice of them is written by a batch that does not stop. */
 const ITEMS = 300;
-/** Of the resources of a batch that was removed, every so many are looked for. */
+/** Of the resources of a removed batch, one of so many is searched for. */
 const SAMPLE_EVERY = 10;
 /** Mean time until a batch is removed, in ms. */
 const BEFORE_REMOVAL_MS = 600;
@@ -24,7 +24,7 @@ export async function haltBacklog(session: Session): Promise<void> {
   await Promise.all(ids.map((id) => (id === undefined ? undefined : halt(session, id))));
 }
 
-/** The same, and each is removed for good: half of them after a moment in which some of it is written. */
+/** The same, and each is removed permanently: half of them after a moment in which some of it is written. */
 export async function removeBacklog(session: Session): Promise<void> {
   const sent = backlog(session).map(async (request) => {
     const batchId = await send(session, request);
@@ -80,7 +80,7 @@ async function halt(session: Session, batchId: string): Promise<void> {
   if (verb === 'suspend') await client.control(tenant, batchId, 'resume');
 }
 
-/** Asks again where the answer is lost: what is asked for a second time is 200 without effect. */
+/** Repeats the request if its answer is lost: the second one is a 200 without effect. */
 async function answerTo<T>(session: Session, ask: () => Promise<T | null>): Promise<T | null> {
   for (let time = 0; time < TIMES_ASKED && !session.stopped.aborted; time++) {
     const answer = await ask().catch((error: unknown) => {

@@ -15,7 +15,7 @@ export interface Kind {
   readonly idField: string;
   /** Required beside the external id. */
   readonly required: readonly string[];
-  /** Fields of free text; clients write values into them that are nobody else's. */
+  /** Fields of free text; clients write unique values into them. */
   readonly texts: readonly string[];
   readonly references: readonly ReferencePlace[];
   readonly schema: JsonObject;

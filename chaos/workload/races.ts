@@ -24,7 +24,7 @@ async function atOnce(session: Session, requests: readonly SentRequest[], spread
 /** Makes resources and waits a little for them to be there. */
 async function create(session: Session, kind: KindName, ids: readonly string[]): Promise<void> {
   await send(session, uploadOf(session, kind, ids, {}));
-  for (let look = 0; look < 20 && !session.stopped.aborted; look++) {
+  for (let poll = 0; poll < 20 && !session.stopped.aborted; poll++) {
     await pause(session, 80);
     const found = await session.client.resource(session.tenant, kind, ids.at(-1) ?? '').catch(() => null);
     if (found !== null) return;
@@ -52,7 +52,7 @@ interface UploadWish {
   readonly references?: (at: number) => JsonObject;
 }
 
-/** Resources are deleted, and one after the other somebody comes to refer to each: nobody may be left referring to nothing. */
+/** Resources are deleted while uploads refer to them, one after the other: no reference may be left dangling. */
 export async function deleteAgainstReferences(session: Session): Promise<void> {
   const { random, make } = session;
   const targets = uniqueIds(session, random.pick([2, 12, 24]));

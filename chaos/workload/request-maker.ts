@@ -44,14 +44,14 @@ export class RequestMaker {
     return this.#random.pick(KINDS).name;
   }
 
-  /** A request with items made by `make`, which is told the mark of the request. */
+  /** A request with items made by `make`, which receives the mark of the request. */
   request(wish: Wish, make: (mark: string) => readonly SentItem[] = () => []): SentRequest {
     const number = this.#numbering.next();
     const mark = `${this.tenant}.${number}`;
     return { options: {}, items: make(mark), ...wish, number, tenant: this.tenant, sentAt: Date.now(), results: [] };
   }
 
-  /** A body for `externalId`; its texts carry `mark`. */
+  /** A body for `externalId`; its texts contain `mark`. */
   body(name: KindName, externalId: string, mark: string, { references, texts }: BodyWish = {}): JsonObject {
     const kind = kindOf(name);
     const random = this.#random;

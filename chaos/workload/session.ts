@@ -35,14 +35,14 @@ export async function send(session: Session, request: SentRequest): Promise<stri
     if (random.chance(0.3)) sending.push(client.send(request).then(() => undefined));
     await Promise.all(sending);
   }
-  // what cannot be reached is not called in vain all the time
+  // an unreachable API is not called all the time
   if (request.results.at(-1)?.kind === 'unknown') await pause(session, 600);
   const [batchId] = batchIdsOf(request);
   if (batchId !== undefined) observer.watch(request, batchId);
   return batchId;
 }
 
-/** Removes a batch; where the answer is lost it is asked again. @returns the request that was answered; undefined where none was. */
+/** Removes a batch; the request is repeated if its answer is lost. @returns the request that was answered; undefined where none was. */
 export async function removeForGood(session: Session, batchId: string): Promise<Removal | undefined> {
   const { client, observer, tenant, stopped } = session;
   for (let time = 0; time < REMOVALS && !stopped.aborted; time++) {

@@ -91,7 +91,7 @@ function refersToItself(name: KindName): Kind {
 
 const toPlace = (kind: KindName, id: string) => (kind === 'person' ? { home: id } : { details: { origin: id } });
 
-/** Ids that nobody else uses. */
+/** Ids that no other request uses. */
 export function uniqueIds({ random, make }: Session, count: number): string[] {
   const base = `${make.tenant}-${random.integer(0, 1e9)}`;
   return Array.from({ length: count }, (_, at) => `u-${base}-${at}`);

@@ -71,7 +71,7 @@ const THINK_MS = 120;
 /** How often a client does next what no client has done yet: however rare, every action belongs to a run. */
 const NOT_YET_DONE = 0.15;
 
-/** One client: acts, thinks, acts again, until told to stop. It holds back while more than `maxOpen` batches are open. */
+/** One client: an action, a pause, the next action, until `stopped`. It pauses while more than `maxOpen` batches are open. */
 export async function actAtRandom(session: Session, workload: Workload, maxOpen: number): Promise<void> {
   const { random, journal } = session;
   while (!session.stopped.aborted) {

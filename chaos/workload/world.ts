@@ -3,7 +3,7 @@ import type { Random } from './random.ts';
 
 /** Ids of one kind that are used at a time. */
 const WINDOW = 24;
-/** Of these, the newest that nobody is sure to have created yet. */
+/** Of these, the newest, which may not have been created yet. */
 const AHEAD = 5;
 
 /**
@@ -36,7 +36,7 @@ export class World {
     return this.#id(kind, WINDOW + random.integer(0, AHEAD));
   }
 
-  /** An id that is there as far as anybody knows, or any where none is known. */
+  /** An id that exists as far as the clients know, or any if they know none. */
   known(kind: KindName, random: Random): string {
     const ids = Array.from({ length: WINDOW + AHEAD }, (_, at) => this.#id(kind, at)).filter((id) =>
       this.#present.has(`${kind}/${id}`),

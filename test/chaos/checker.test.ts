@@ -121,9 +121,9 @@ describe('the checker finds', () => {
       breaks: 'refused and done',
       how: (state) => state.journal.requests[2]?.results.splice(0, 1, { kind: 'refused', status: 400 }),
     },
-    'a batch without its items': { breaks: 'batch by half', how: (state) => alter(state, 1, { items: null }) },
+    'a batch without its items': { breaks: 'incomplete batch', how: (state) => alter(state, 1, { items: null }) },
     'a batch with fewer items than were sent': {
-      breaks: 'batch by half',
+      breaks: 'incomplete batch',
       how: (state) => changeItems(state, 1, (items) => items.slice(0, 3)),
     },
     'a recordCount that is not the number of items': {
@@ -132,7 +132,7 @@ describe('the checker finds', () => {
         state.journal.requests[0]?.results.splice(0, 1, { kind: 'accepted', batchId: 'batch-1', recordCount: 5 }),
     },
     'a body that is not the one sent': {
-      breaks: 'batch by half',
+      breaks: 'incomplete batch',
       how: (state) => alter(state, 7, { bodies: [place('p1', 'beta.7.0.name', { note: 'x' })] }),
     },
     'a batch of another tenant': {
@@ -205,7 +205,7 @@ describe('the checker finds', () => {
       },
     },
     'a value that no item wrote': {
-      breaks: 'value of nobody',
+      breaks: 'value without a writer',
       how: (state) => void Object.assign(state.resources.get('beta')?.[0]?.data ?? {}, { name: 'alpha.1.0.name' }),
     },
     'a resource that a delete has left': {

@@ -36,7 +36,7 @@ export const camundaDelete: Benchmark = {
     const environment = { CAMUNDA_INVOCATIONS_PER_BATCH_JOB: String(ITEMS_PER_JOB) };
     const many = await bench.withInstallation(
       async (drover) => {
-        await settled(drover, type, left);
+        await untilRunning(drover, type, left);
         const accepting = await acceptInManyWays(bench, drover, type, left);
         return [...accepting, ...(await endThem(bench, drover, query, left, `${ITEMS_PER_JOB} a job`))];
       },
@@ -49,31 +49,33 @@ export const camundaDelete: Benchmark = {
 const idsOf = (type: string, from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, n) => `${type}-${from + n}`);
 
-/** Starts executions that nobody carries out. @returns executions/s. */
+/** Starts executions that no worker runs. @returns executions/s. */
 async function startExecutions(bench: Bench, type: string, count: number): Promise<number> {
   const since = Date.now();
   const address = bench.servers.temporalAddress;
   const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => Connection.connect({ address })));
   let next = 0;
-  const lane = async (connection: Connection): Promise<void> => {
+  const startNext = async (connection: Connection): Promise<void> => {
     for (let n = next++; n < count; n = next++) {
       await connection.workflowService.startWorkflowExecution({
         namespace: 'default',
         requestId: randomUUID(),
         workflowId: `${type}-${n}`,
         workflowType: { name: type },
-        taskQueue: { name: `${type}-nobody` },
+        taskQueue: { name: `${type}-without-workers` },
       });
       if (n > 0 && n % 10_000 === 0) bench.say(`  ${n} started`);
     }
   };
-  await Promise.all(Array.from({ length: STARTS_AT_ONCE }, (_, n) => lane(connections[n % CONNECTIONS] as Connection)));
+  await Promise.all(
+    Array.from({ length: STARTS_AT_ONCE }, (_, n) => startNext(connections[n % CONNECTIONS] as Connection)),
+  );
   await Promise.all(connections.map((connection) => connection.close()));
   return (count / (Date.now() - since)) * 1000;
 }
 
 /** Waits until visibility shows so many running executions of a type. */
-async function settled(drover: MeasuredInstallation, type: string, count: number): Promise<void> {
+async function untilRunning(drover: MeasuredInstallation, type: string, count: number): Promise<void> {
   for (;;) {
     const found = await drover.client.workflow.count(`WorkflowType = '${type}' AND ExecutionStatus = 'Running'`);
     if (found.count === count) return;
@@ -155,7 +157,7 @@ async function accept(
   return { id, seconds, figures };
 }
 
-/** Accepts a deletion and only then starts a worker, which carries it out. */
+/** Accepts a deletion and only then starts a worker, which runs it. */
 async function endThem(
   bench: Bench,
   drover: MeasuredInstallation,
@@ -175,11 +177,11 @@ async function endThem(
   const start = residentMb(worker);
   let peak = start;
   let statistics = 0;
-  let looks = 0;
+  let checks = 0;
   const watching = setInterval(async () => {
     peak = Math.max(peak, residentMb(worker));
     // every half a minute, so that the answers cost what is measured little
-    if (looks++ % 300 !== 50) return;
+    if (checks++ % 300 !== 50) return;
     const asked = Date.now();
     const params = { query: { batchId: id } };
     const answer = await drover
@@ -216,7 +218,7 @@ async function historyOf(
   const runs: WorkflowExecutionInfo[] = [];
   const { workflow } = drover.client;
   await workflow.getHandle(batchWorkflowId(batchId)).result();
-  for (let look = 0; look < 50 && !runs.some(({ closeTime }) => closeTime); look++) {
+  for (let attempt = 0; attempt < 50 && !runs.some(({ closeTime }) => closeTime); attempt++) {
     runs.length = 0;
     for await (const run of workflow.list({ query: `WorkflowId = '${batchWorkflowId(batchId)}'` })) runs.push(run);
     await new Promise((resolve) => setTimeout(resolve, WATCH_EVERY_MS));

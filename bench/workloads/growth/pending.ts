@@ -8,11 +8,11 @@ import { uploadAtOnce } from '../write/upload-10x1000.ts';
 
 const PENDING = [0, 1_000, 10_000, 100_000];
 const BATCHES_AT_ONCE = 8;
-/** Long enough, all rounds together, that recovery passes over what waits, which it does every 20 s. */
+/** Long enough, over all rounds, that recovery checks the waiting batches, which it does every 20 s. */
 const IDLE_WINDOW_MS = 6_000;
 const SETTLE_MS = 3_000;
 
-/** More and more items that wait: an idle worker stays idle, uploads stay as fast, and all go ahead when what they miss comes. */
+/** More and more items that wait: an idle worker stays idle, uploads stay as fast, and all items are applied when the missing resources are uploaded. */
 export const growthPending: Benchmark = {
   name: 'growth-pending',
   about: `0 to 100,000 pending items, 1000 a batch, that wait for ${REGIONS} resources`,
@@ -98,14 +98,14 @@ async function measureBeside(
   pending: number,
 ): Promise<Figure[]> {
   const { worker } = drover;
-  const told = `${pending.toLocaleString('en-US')} pending`;
+  const label = `${pending.toLocaleString('en-US')} pending`;
   const idle = await bench.inRounds(async () => {
     const before = cpuMsOf(worker);
     await sleep(IDLE_WINDOW_MS);
     const used = ((cpuMsOf(worker) - before) * 1000) / IDLE_WINDOW_MS;
     return [
       {
-        name: `CPU of the idle worker, ${told}`,
+        name: `CPU of the idle worker, ${label}`,
         unit: 'ms a second',
         values: [used],
         at: pending,
@@ -114,7 +114,7 @@ async function measureBeside(
     ];
   });
   const memory = {
-    name: `memory of the worker, ${told}`,
+    name: `memory of the worker, ${label}`,
     unit: 'MB',
     values: [residentMb(worker)],
     at: pending,
@@ -123,7 +123,7 @@ async function measureBeside(
   const speed = await bench.inRounds(async (round) => {
     const upload = await uploadAtOnce(drover, tenant, 10, bench.size(1000), { revision: pending + round + 1 });
     return [
-      { name: `upload, ${told}`, unit: 'resources/s', values: [upload], at: pending, series: 'upload beside them' },
+      { name: `upload, ${label}`, unit: 'resources/s', values: [upload], at: pending, series: 'upload beside them' },
     ];
   });
   return [...idle, memory, ...speed];

@@ -10,7 +10,7 @@ import { batchWorkflowId } from '../../../workflows/messages.ts';
 import { customers } from '../../data/customers.ts';
 
 /** A task queue that no worker polls. */
-const NOBODYS = 'bench-nobodys';
+const UNPOLLED = 'bench-unpolled';
 
 /**
  * What accepting a batch cannot do without: its items and itself, stored in bulk, by a process that does nothing else.
@@ -26,12 +26,12 @@ export async function timeOfInserts(database: Database, size: number, times: num
   return { pages, documents };
 }
 
-/** Times in ms of starting a workflow that nobody carries out. */
+/** Times in ms of starting a workflow that no worker runs. */
 export async function timesOfStart(client: Client, size: number, times: number): Promise<number[]> {
   const starts: number[] = [];
   for (let n = 0; n < times; n++) {
     const batch = toBatch(uuidv7(), size, 'starts');
-    const parts = { client, taskQueue: NOBODYS, activityTimeoutSeconds: 60 };
+    const parts = { client, taskQueue: UNPOLLED, activityTimeoutSeconds: 60 };
     starts.push(await msOf(() => startBatch(parts, batch)));
     await client.workflow.getHandle(batchWorkflowId(batch._id)).terminate('measured');
   }
@@ -61,7 +61,7 @@ async function insertDocuments(database: Database, size: number, about: string):
 }
 
 async function insertBatch(database: Database, _id: string, total: number, about: string): Promise<void> {
-  // over: nobody is to carry it out
+  // finished, so that no worker runs it
   await batchesIn(database).insertOne({ ...toBatch(_id, total, about), status: 'success' });
 }
 

@@ -5,7 +5,7 @@ import type { Figure } from '../../figures/figures.ts';
 import type { MeasuredInstallation } from '../../installation/measured-installation.ts';
 import type { Bench } from '../../run/bench.ts';
 
-/** Batches that are on their way while latency under load is measured. */
+/** Batches that are under way while latency under load is measured. */
 const LOAD = 10;
 
 /** @param p95AtMost what the 95th is to reach, in ms. */
@@ -18,7 +18,7 @@ export function percentiles(name: string, times: readonly number[], p95AtMost?: 
   }));
 }
 
-/** Keeps ten batches on their way while something is measured; it is given some of their ids. */
+/** Keeps ten batches under way during a measurement, which receives some of their ids. */
 export async function underLoad<T>(
   bench: Bench,
   drover: MeasuredInstallation,
@@ -28,16 +28,16 @@ export async function underLoad<T>(
   const size = bench.size(1000);
   const ids: string[] = [];
   let isOver = false;
-  const lanes = Array.from({ length: LOAD }, async (_, lane) => {
+  const clients = Array.from({ length: LOAD }, async (_, client) => {
     for (let revision = 0; !isOver; revision++) {
-      const id = await drover.upload(customers(lane * size, size, revision), tenant);
-      ids[lane] = id;
+      const id = await drover.upload(customers(client * size, size, revision), tenant);
+      ids[client] = id;
       await drover.ended([id]);
     }
   });
   while (ids.filter(Boolean).length < LOAD) await sleep(5);
   const result = await measure(ids, tenant);
   isOver = true;
-  await Promise.all(lanes);
+  await Promise.all(clients);
   return result;
 }

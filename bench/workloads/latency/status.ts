@@ -35,7 +35,7 @@ function statusFigures(bench: Bench, prefix: string, options: MeasuredOptions): 
   }, options);
 }
 
-/** 100 queries of some batches in turn, one after the other. */
+/** 100 queries, one after the other, of some batches alternately. */
 async function queries(drover: MeasuredInstallation, ids: readonly string[], tenant: string): Promise<number[]> {
   const times: number[] = [];
   for (let n = 0; n < 100; n++) {

@@ -5,7 +5,7 @@ import { untilStopped } from '../../installation/started.ts';
 import type { Job } from '../../peers/run-items.ts';
 import type { Bench } from '../../run/bench.ts';
 
-/** Another way to do the same work, in processes of its own; they end with this one. */
+/** Another program that does the same work, in processes of its own, which end with this one. */
 export class Peer {
   readonly #bench: Bench;
   readonly #database: string;

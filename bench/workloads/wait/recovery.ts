@@ -14,10 +14,10 @@ const UNSTARTED = 100;
 const STORED_AT_ONCE = 1_000;
 const STARTS_AT_ONCE = 50;
 const POLL_MS = 50;
-/** What recovery is watched for while it only passes over what waits, in ms. */
+/** How long recovery is watched while there are only waiting batches, in ms. */
 const WATCHED_MS = 30_000;
 
-/** Recovery beside many batches that wait: their workflows are open in Temporal, and nothing but time wakes them. */
+/** Recovery beside many waiting batches: their workflows are open in Temporal, and only timers wake them. */
 export const recovery: Benchmark = {
   name: 'recovery',
   about: `${UNSTARTED} batches that were accepted and never started, beside ${WAITING.toLocaleString('en-US')} that wait`,
@@ -35,7 +35,7 @@ export const recovery: Benchmark = {
         const seconds = await secondsUntilStarted(drover, await drover.newTenant());
         return [
           { name: `${UNSTARTED} of them started`, unit: 's', values: [seconds], target: { atMost: 60 } },
-          { name: 'CPU of the worker that passes over them', unit: 'ms a second', values: [cpu] },
+          { name: 'CPU of the worker that checks the waiting ones', unit: 'ms a second', values: [cpu] },
         ];
       });
     }),

@@ -26,7 +26,7 @@ export const wakeUp: Benchmark = {
     }),
 };
 
-/** Lets batches wait for one region, and uploads it. @returns resources/s from the request for the region on. */
+/** Has batches wait for one region, and uploads it. @returns resources/s from the request for the region on. */
 async function wakeAll(drover: MeasuredInstallation, tenant: string, batches: number, size: number): Promise<number> {
   const ids: string[] = [];
   for (let batch = 0; batch < batches; batch++) {
@@ -47,7 +47,7 @@ async function wakeAll(drover: MeasuredInstallation, tenant: string, batches: nu
 const uploadRegion = (drover: MeasuredInstallation, tenant: string, code: string): Promise<string> =>
   drover.start('POST', 'region', JSON.stringify({ resources: [{ code, name: code }] }), tenant);
 
-/** How long one pending resource sleeps on, once what it waits for is asked for. */
+/** How long one pending resource still sleeps after the upload of what it waits for was requested. */
 export const singleWakeUp: Benchmark = {
   name: 'wake-up-1',
   about: 'one resource waits in an idle system; from the request that uploads its dependency to its own outcome',
