@@ -24,7 +24,7 @@ const NOTHING: DeletionResult = { ...toWorkResult([], new Map()), cascaded: 0 };
  * refers to, for the next round. Every part can be repeated. Before the commit the marks can be removed at any time; after it the step
  * can only be completed.
  * A step is the unit between two checks whether the batch is suspended or cancelled: it checks at its start and before the commit.
- * @throws a retryable failure while other attempts are writing what the step needs: without marks, so that nobody waits for it.
+ * @throws a retryable failure while other attempts are writing what the step needs: without marks, so that no other attempt waits for it.
  */
 export async function deleteResources(context: ActivityContext, input: StepOfBatch): Promise<DeletionResult> {
   // first: its time to write runs from here

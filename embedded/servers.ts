@@ -84,7 +84,7 @@ async function bothOrNone<A extends Stoppable | null, B extends Stoppable | null
   for (const starting of [one, other]) {
     const finished = (line: string): void => {
       underWay--;
-      if (underWay > 0 && line) say(`${line} (waiting for the other server before giving up)`);
+      if (underWay > 0 && line) say(`${line} (waiting for the other server before stopping)`);
     };
     starting.then(
       () => finished(''),

@@ -115,7 +115,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
   return {
     ended,
     stop: async () => {
-      // the worker must have stopped polling before recovery gives up its activity
+      // the worker must have stopped polling before recovery ends its activity
       stopPolling();
       stopped.abort();
       await ended.catch((error: unknown) => logger.error({ err: error }, 'the worker failed'));

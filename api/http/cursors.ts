@@ -16,7 +16,7 @@ const CODE_BYTES = 16;
 
 /**
  * The place where a list continues, as callers send it. A cursor is authenticated with a key of the server and bound to tenant and list
- * (invariant 6): a cursor of another list, a changed one, or one made by somebody who knows this code but not the key is refused. It contains no
+ * (invariant 6): a cursor of another list, a changed one, or one made by an attacker who knows this code but not the key is refused. It contains no
  * secret: its caller has just read the entry that it names.
  */
 export class Cursors {

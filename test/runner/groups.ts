@@ -1,10 +1,10 @@
 /**
- * How test files share processes. A process of its own costs some 2 s of CPU for Temporal's SDK, MongoDB's driver and Hono alone, so
- * files of a subject of `SHARING` follow each other in one process. The files below get one for each: what they need, change or measure is
- * the process.
+ * How test files share processes. A separate process costs some 2 s of CPU for loading Temporal's SDK, MongoDB's driver and Hono, so
+ * the files of a subject with `sharing` run one after the other in one process. Each of the files below has a separate process,
+ * because it needs, changes or measures the process.
  */
 export const OWN_PROCESS = [
-  // install the SDK's runtime, of which a process has one: with a log or metrics of their own
+  // install the SDK's runtime, of which a process has only one, with a log or metrics of their own
   'test/workflows/*.test.ts',
   'test/testkit/time-skipping.test.ts',
   'test/worker/*.test.ts',
@@ -81,8 +81,8 @@ export const GROUPS: readonly { name: string; include: string[]; exclude: string
 ];
 
 /**
- * Files that take longest on two cores, longest first: begun last, one of them goes on when all others are done. A bare clone knows
- * no times of earlier runs.
+ * The files that take longest on two cores, longest first: if one of them started last, it would still run when all others are done.
+ * A bare clone has no times of earlier runs.
  */
 export const LONGEST = [
   'test/chaos/run.test.ts',

@@ -18,7 +18,7 @@ final class GroupCommit {
     /** Number of announced writes. A write that is visible has been announced. */
     private final AtomicLong announced = new AtomicLong();
 
-    private final Object turn = new Object();
+    private final Object monitor = new Object();
     private volatile long durable;
     private boolean committing;
 
@@ -47,7 +47,7 @@ final class GroupCommit {
 
     private void awaitDurable(long number) {
         while (durable < number) {
-            synchronized (turn) {
+            synchronized (monitor) {
                 if (durable >= number) return;
                 if (committing) {
                     waitForTurn();
@@ -58,9 +58,9 @@ final class GroupCommit {
             try {
                 commitAnnounced();
             } finally {
-                synchronized (turn) {
+                synchronized (monitor) {
                     committing = false;
-                    turn.notifyAll();
+                    monitor.notifyAll();
                 }
             }
         }
@@ -80,7 +80,7 @@ final class GroupCommit {
 
     private void waitForTurn() {
         try {
-            turn.wait();
+            monitor.wait();
         } catch (InterruptedException interruption) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("stopped while a commit was under way", interruption);
