@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { ItemError } from '../domain/batch/outcome.ts';
@@ -182,7 +183,7 @@ class Ending {
     for (;;) {
       const found = await findExecution(this.#client, id);
       if (found !== null || !isRunId(id) || Date.now() > until) return found;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      await sleep(LOOK_AGAIN_MS);
     }
   }
 

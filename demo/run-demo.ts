@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch, DroverClient } from '@drover/client';
 import { SingleBar } from 'cli-progress';
 import { CITY_SCHEMA, COUNTRY_SCHEMA, cities, correctedCountries, countries } from './data.ts';
@@ -80,7 +81,7 @@ async function watchPending(client: DroverClient, ids: readonly string[], before
     still = pending === last ? still + 1 : 0;
     last = pending;
     if (pending === 0) break;
-    await pause(1000);
+    await sleep(1000);
   }
   bar.stop();
 }
@@ -118,7 +119,6 @@ async function totalOf(client: DroverClient, ids: readonly string[]): Promise<To
 const isPlanned = ({ counts }: Batch): boolean => counts.queued === 0;
 const newBar = (format: string): SingleBar =>
   new SingleBar({ format, barsize: 30, noTTYOutput: true, notTTYSchedule: 5000 });
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const codes = ({ codes: found }: Total): string => {
   const entries = Object.entries(found);
   return entries.length === 0 ? '' : ` (${entries.map(([code, n]) => `${n} ${code}`).join(', ')})`;

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isTerminal } from '../../domain/batch/batch.ts';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { type BatchView, type ViewParts, viewBatch } from '../../services/batches/view-batch.ts';
@@ -97,7 +98,7 @@ export class BatchEvents {
         for (const listener of watch.listeners) listener(event);
         if (event === 'over' || event.isLast) break;
       } else unchanged += 1;
-      await new Promise((resolve) => setTimeout(resolve, unchanged > IDLE_AFTER ? IDLE_READ_EVERY_MS : READ_EVERY_MS));
+      await sleep(unchanged > IDLE_AFTER ? IDLE_READ_EVERY_MS : READ_EVERY_MS);
     }
     this.#watches.delete(batchId);
   }

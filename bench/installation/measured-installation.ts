@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, type DroverClient, type NewSchemaDefinition } from '@drover/client';
 import type { Client } from '@temporalio/client';
 import { RUNNING_STATUSES } from '../../domain/batch/batch.ts';
@@ -98,7 +99,7 @@ export class MeasuredInstallation {
 
   async #startAll(workers: number, apart: boolean): Promise<void> {
     await this.#processes.startApi();
-    while (!(await this.#processes.isReady())) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    while (!(await this.#processes.isReady())) await sleep(POLL_MS);
     for (let n = 0; n < workers; n++) {
       if (!apart) await this.addWorker();
       else for (const tasks of ['workflows', 'activities'] as const) await this.addWorker(tasks);
@@ -236,7 +237,7 @@ export class MeasuredInstallation {
       const started = await Promise.all(Array.from({ length: next }, (_, n) => start(begun + n)));
       begun += next;
       for (const id of started) running.add(id);
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await sleep(POLL_MS);
       for (const batch of await readBatches(this.database, [...running])) {
         if (isRunning(batch)) continue;
         running.delete(batch._id);
@@ -264,7 +265,7 @@ export class MeasuredInstallation {
         if (isThere(batch)) there.set(batch._id, batch);
       }
       if (there.size === new Set(batchIds).size) break;
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await sleep(POLL_MS);
     }
     const batches = [...there.values()];
     return mayFail ? batches : batches.map(succeeded);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SentRequest } from '../record/journal.ts';
 import { deletion } from './actions.ts';
 import type { JsonObject } from './answers.ts';
@@ -15,7 +16,7 @@ const SPREAD_MS = 150;
 async function atOnce(session: Session, requests: readonly SentRequest[], spreadMs = SPREAD_MS): Promise<void> {
   await Promise.all(
     requests.map(async (request) => {
-      await new Promise((resolve) => setTimeout(resolve, session.random.next() * spreadMs));
+      await sleep(session.random.next() * spreadMs);
       await send(session, request);
     }),
   );

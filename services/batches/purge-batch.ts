@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { isTerminal } from '../../domain/batch/batch.ts';
 import { removeDeletionPlan } from '../../isolation/deletes/step-groups.ts';
@@ -69,7 +70,7 @@ async function endWorkflow(client: Client, batchId: string, waitMs: number): Pro
     // a paused workflow handles no signal, and no operator has a reason to unpause it for a batch that is deleted
     if (execution.isPaused) await handle.terminate('its batch was deleted');
     else if (Date.now() > deadline) return false;
-    await new Promise((resolve) => setTimeout(resolve, CANCEL_POLL_MS));
+    await sleep(CANCEL_POLL_MS);
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import proto from '@temporalio/proto';
@@ -36,7 +37,7 @@ export async function startBatch(parts: StartParts, batch: BatchDocument): Promi
     if (batch.run === 1 || (await isStarted(parts.client, batch))) return false;
     // if this counted as started, no process would start the run (invariant 1)
     if (Date.now() > deadline) throw new DroverError('earlier_run_open', `the run before ${batch.run} has not closed`);
-    await new Promise((resolve) => setTimeout(resolve, CLOSING_POLL_MS));
+    await sleep(CLOSING_POLL_MS);
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { totalText } from '../../domain/batch/total.ts';
 import { DroverError } from '../../domain/errors.ts';
 import { sameJson } from '../../domain/json/text.ts';
@@ -145,7 +146,7 @@ async function underChange<T>(
     if (definition === null) return null;
     const change = await beginChange(database, definition);
     if (change === null) {
-      await pause(POLL_MS);
+      await sleep(POLL_MS);
       continue;
     }
     try {
@@ -164,7 +165,7 @@ async function drainWriters(database: Database, change: Change): Promise<void> {
     if (Date.now() > deadline)
       throw new DroverError('change_busy', 'batches are writing resources of the schema definition');
     await keepChange(database, change);
-    await pause(POLL_MS);
+    await sleep(POLL_MS);
   }
 }
 
@@ -267,5 +268,3 @@ function refuse(invalid: Tally, dangling: Tally): void {
     `of the stored resources, ${parts.join(' and ')}; for example "${example.externalId}" of tenant "${example.tenant}": ${example.reason}`,
   );
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import type { Scope } from '../../domain/batch/scope.ts';
 import { DroverError } from '../../domain/errors.ts';
@@ -11,6 +12,7 @@ import { type JsonObject, type ResourceKey, resourceKey } from '../../domain/wri
 import { checkTargets } from '../../isolation/resources/targets.ts';
 import { bindSchemaNames } from '../../store/definitions/schema-definitions.ts';
 import type { Database } from '../../store/mongodb/database.ts';
+import { slices } from '../../store/mongodb/slices.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
 import type { ValidationThreads } from './validation-threads.ts';
 
@@ -147,8 +149,6 @@ export function obstacleOf(document: ResourceDocument, reason: string): Obstacle
   return { tenant: ownerOf(document).tenant, externalId: document.externalId, reason };
 }
 
-/** Largest number of keys in one query. */
-const KEYS_PER_LOOK = 1_000;
 const POLL_MS = 100;
 
 /**
@@ -161,15 +161,15 @@ async function presentTargets(
   deadline: number,
 ): Promise<Set<ResourceKey>> {
   const present = new Set<ResourceKey>();
-  for (let at = 0; at < keys.length; at += KEYS_PER_LOOK) {
-    let open: readonly ResourceKey[] = keys.slice(at, at + KEYS_PER_LOOK);
+  for (const some of slices(keys)) {
+    let open: readonly ResourceKey[] = some;
     for (;;) {
       const found = await checkTargets(database, open);
       for (const key of found.present) present.add(key);
       open = found.undecided;
       if (open.length === 0) break;
       if (Date.now() > deadline) throw new DroverError('change_busy', 'a resource is being created or deleted');
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await sleep(POLL_MS);
     }
   }
   return present;

@@ -12,6 +12,7 @@ import {
   renderVisibility,
 } from '../../domain/executions/visibility-condition.ts';
 import { MAX_FACADE_COUNT_MS } from '../../domain/limits.ts';
+import { slices } from '../../store/mongodb/slices.ts';
 import { type DescribedExecution, describeExecution, isRunId, toView } from './executions.ts';
 
 /** Executions of one page of a list; Temporal's own limit. */
@@ -73,8 +74,8 @@ export async function countExecutions(client: Client, condition: Condition): Pro
 /** Finds which of some executions have a running child. */
 async function withLeaves(client: Client, views: readonly ExecutionView[]): Promise<ExecutionView[]> {
   const parents = new Set<string>();
-  for (let at = 0; at < views.length; at += PARENTS_PER_QUERY) {
-    const ids = views.slice(at, at + PARENTS_PER_QUERY).map((view) => view.workflowId);
+  for (const some of slices(views, PARENTS_PER_QUERY)) {
+    const ids = some.map((view) => view.workflowId);
     const children = and({ kind: 'in', attribute: 'ParentWorkflowId', values: ids }, OPEN);
     for await (const page of listExecutions(client, children)) {
       for (const child of page) if (child.parent) parents.add(child.parent.workflowId);

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Collection, MongoClient } from 'mongodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type EmbeddedMongodb, startMongoJavaServer } from '../../embedded/mongodb.ts';
@@ -46,7 +47,7 @@ test('no acknowledged write is lost when the durable server is killed in the mid
   for (const round of [1, 2]) {
     const client = new MongoClient(server.uri, { serverSelectionTimeoutMS: 500, retryWrites: false });
     const writing = writeUntilKilled(client.db('test').collection<Numbered>('numbers'), `kill${round}`);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await sleep(1_000);
     await server.process.kill();
     for (const [id, value] of await writing) acknowledged.set(id, value);
     await client.close();

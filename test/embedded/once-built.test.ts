@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { cacheDirectory } from '../../embedded/cache.ts';
 import { onceBuilt } from '../../embedded/once-built.ts';
@@ -24,7 +25,7 @@ test('two processes that need the same thing at once build it once', async () =>
       (line) => said.push(line),
       async (unfinished) => {
         builds++;
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await sleep(200);
         writeFileSync(unfinished, 'whole');
       },
     );

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   type Batch,
@@ -142,7 +143,7 @@ export class Drover extends InProcessDrover {
       if (isThere(batch)) return batch;
       if (Date.now() > deadline) throw new Error(`batch ${batchId} did not reach the state: ${JSON.stringify(batch)}`);
       const pauseMs = Math.min(LAST_POLL_MS, Math.max(FIRST_POLL_MS, (Date.now() - begun) * POLL_SHARE));
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await sleep(pauseMs);
     }
   }
 

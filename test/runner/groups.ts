@@ -117,7 +117,7 @@ export const WITHOUT_SERVERS = [
   'test/services/failures.test.ts',
   'test/store/items/item-pages.test.ts',
   'test/store/mongodb/{causal-order,errors,index-rules,recent-documents}.test.ts',
-  'test/structure/exports.test.ts',
+  'test/structure/*.test.ts',
   'test/testkit/{delay-line,proxy}.test.ts',
   'test/workflows/{batch-progress,batch-state,next-step,plan-progress,summaries}.test.ts',
 ];

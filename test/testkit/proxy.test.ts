@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { TcpProxy } from '../../testkit/proxy.ts';
 
@@ -75,9 +76,9 @@ test('a delayed request is not delivered once its sender has disconnected', asyn
   proxy.arm({ fault: 'delayRequest', ms: 150, texts: [] });
   const socket = await dial();
   socket.write('late');
-  await new Promise((resolve) => setTimeout(resolve, 40));
+  await sleep(40);
   socket.destroy();
-  await new Promise((resolve) => setTimeout(resolve, 250));
+  await sleep(250);
   expect(heard).toBe('');
 });
 
@@ -92,7 +93,7 @@ test('a request that lands late is delivered although its sender has disconnecte
     if (isCalm) await proxy.pass();
     else await expect.poll(() => heard).toBe('late');
   }
-  await new Promise((resolve) => setTimeout(resolve, 250));
+  await sleep(250);
   expect(heard).toBe('');
 });
 
@@ -102,6 +103,6 @@ test('for a while no connection is accepted, and existing ones are cut', async (
   proxy.refuse(100);
   await once(socket, 'close');
   await expect(dial()).rejects.toThrow('ECONNREFUSED');
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  await sleep(150);
   expect(await ask(await dial(), 'three')).toBe('echo three');
 });

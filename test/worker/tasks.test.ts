@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Drover } from '../harness/drover.ts';
 
@@ -53,7 +54,7 @@ async function pendingActivities(batchId: string) {
         attempt: activity.attempt,
         isStarted: activity.state === STARTED,
       }));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
   }
 }
 

@@ -1,10 +1,8 @@
-import { writeFileSync } from 'node:fs';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { Worker } from '@temporalio/worker';
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { BatchView } from '../../services/batches/view-batch.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
 import { Drover } from '../harness/drover.ts';
+import { expectReplays } from '../harness/histories.ts';
 import { acceptedUpload, withTimeForResult } from '../harness/left-behind.ts';
 
 /**
@@ -37,19 +35,10 @@ async function suspendInTheMiddle(start: () => Promise<string>): Promise<string>
 }
 
 /** Replays the latest execution of a batch that has ended. */
-async function expectReplays(name: string, id: string, status: BatchView['status']): Promise<void> {
+async function expectReplaysAfter(name: string, id: string, status: BatchView['status']): Promise<void> {
   const handle = drover.services.client.workflow.getHandle(batchWorkflowId(id));
   expect(await withTimeForResult(drover, () => handle.result())).toMatchObject({ status });
-  const history = await handle.fetchHistory();
-  if (process.env.RECORD_HISTORIES) {
-    const json: unknown = JSON.parse(String(historyToJSON(history)));
-    writeFileSync(new URL(`../histories/${name}.json`, import.meta.url), `${JSON.stringify(json, null, 1)}\n`);
-  }
-  await Worker.runReplayHistory(
-    { workflowBundle: { codePath: inject('workflowBundle') } },
-    history,
-    batchWorkflowId(id),
-  );
+  await expectReplays(name, await handle.fetchHistory());
 }
 
 test('suspended twice, at work and waiting', async () => {
@@ -62,7 +51,7 @@ test('suspended twice, at work and waiting', async () => {
   await act('suspend', id);
   await drover.ended(await drover.upload('town', [{ externalId: 'a-later' }]));
   await act('resume', id);
-  await expectReplays('suspend', id, 'success');
+  await expectReplaysAfter('suspend', id, 'success');
 });
 
 test('suspended before its start', async () => {
@@ -70,20 +59,20 @@ test('suspended before its start', async () => {
   await act('suspend', id);
   await drover.until(id, (batch) => batch.status === 'processing');
   await act('resume', id);
-  await expectReplays('suspended-before-start', id, 'success');
+  await expectReplaysAfter('suspended-before-start', id, 'success');
 });
 
 test('cancelled while suspended', async () => {
   const id = await suspendInTheMiddle(() => drover.upload('town', towns('c', 8)));
   await act('cancel', id);
-  await expectReplays('cancel', id, 'cancelled');
+  await expectReplaysAfter('cancel', id, 'cancelled');
 });
 
 test('cancelled while it waits', async () => {
   const id = await drover.upload('town', [{ externalId: 'd', near: 'nowhere' }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   await act('cancel', id);
-  await expectReplays('cancel-waiting', id, 'cancelled');
+  await expectReplaysAfter('cancel-waiting', id, 'cancelled');
 });
 
 test('retried', async () => {
@@ -95,5 +84,5 @@ test('retried', async () => {
   await drover.ended(id);
   await drover.ended(await drover.upload('town', [{ externalId: 'e-later' }]));
   await act('retry', id);
-  await expectReplays('retry', id, 'partial_success');
+  await expectReplaysAfter('retry', id, 'partial_success');
 });

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { historyFiles, IS_RECORDING, readHistory, replay } from '../harness/histories.ts';
 import { alteredWorkflows } from './altered-workflows.ts';
 
 /**
@@ -10,7 +10,6 @@ import { alteredWorkflows } from './altered-workflows.ts';
  * those of `record-marker-histories.ts`.
  */
 
-const FOLDER = new URL('../histories/', import.meta.url);
 /** Recorded in another way: by the workflows of that time. */
 const BEFORE: Readonly<Record<string, string>> = {
   'termination-task-queue': 'terminate-on-the-common-task-queue.json',
@@ -32,8 +31,6 @@ interface History {
   }[];
 }
 
-const read = (name: string): History => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'));
-
 /** Markers that a history has. */
 function markersIn({ events }: History): string[] {
   return events.flatMap(({ markerRecordedEventAttributes: marker }) => {
@@ -42,16 +39,13 @@ function markersIn({ events }: History): string[] {
   });
 }
 
-const replay = (codePath: string, history: unknown): Promise<void> =>
-  Worker.runReplayHistory({ workflowBundle: { codePath } }, history, 'batch-replayed');
-
 const paths: string[] = [];
 afterAll(() => Promise.all(paths.map((path) => rm(path, { force: true }))));
 
 beforeAll(async () => {
-  if (process.env.RECORD_HISTORIES !== '1') return;
+  if (!IS_RECORDING) return;
   const { recordMarkerHistories } = await import('./record-marker-histories.ts');
-  await recordMarkerHistories(FOLDER);
+  await recordMarkerHistories();
 }, TEST_MS);
 
 test('every marker of the workflows is listed here', async () => {
@@ -65,16 +59,15 @@ test.each([...new Set(MARKERS)])(
   '%s: one history has it, and an earlier one reaches its place without it',
   { timeout: TEST_MS },
   async (marker) => {
-    const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
-    expect(names.filter((name) => markersIn(read(name)).includes(marker))).not.toEqual([]);
+    expect(historyFiles().filter((file) => markersIn(readHistory(file)).includes(marker))).not.toEqual([]);
 
-    const before = read(BEFORE[marker] ?? `before-${marker}.json`);
+    const before = readHistory(BEFORE[marker] ?? `before-${marker}.json`);
     expect(markersIn(before)).not.toContain(marker);
-    await replay(inject('workflowBundle'), before);
+    await replay(before);
     const reached = await alteredWorkflows(marker, (each) =>
       each === marker ? `(() => { throw new Error('reached') })()` : undefined,
     );
     paths.push(reached.path);
-    await expect(replay(reached.path, before)).rejects.toThrow('reached');
+    await expect(replay(before, reached.path)).rejects.toThrow('reached');
   },
 );

@@ -1,9 +1,6 @@
-import { writeFileSync } from 'node:fs';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import type { temporal as protocol } from '@temporalio/proto';
-import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import type { History } from '@temporalio/common/lib/proto-utils.js';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { EmbeddedTemporal } from '../../embedded/temporal.ts';
 import type { BatchView } from '../../services/batches/view-batch.ts';
 import { batchesIn } from '../../store/batches/batches.ts';
@@ -14,6 +11,7 @@ import {
   dependenciesAvailableSignal,
 } from '../../workflows/messages.ts';
 import { Drover } from '../harness/drover.ts';
+import { expectReplays } from '../harness/histories.ts';
 import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
 
 /**
@@ -21,8 +19,6 @@ import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
  * `RECORD_HISTORIES=1` stored in test/histories, for later versions of the workflow.
  */
 const MAX_EVENTS = 40;
-
-type History = protocol.api.history.v1.IHistory;
 
 let temporal: EmbeddedTemporal;
 let drover: Drover;
@@ -50,16 +46,6 @@ function startOf(history: History) {
   return { attributes, input: defaultPayloadConverter.fromPayload<BatchInput>(payload) };
 }
 
-async function expectReplays(name: string, id: string, runId: string): Promise<void> {
-  const history = await handleOf(id, runId).fetchHistory();
-  if (process.env.RECORD_HISTORIES) {
-    const json: unknown = JSON.parse(String(historyToJSON(history)));
-    writeFileSync(new URL(`../histories/${name}.json`, import.meta.url), `${JSON.stringify(json, null, 1)}\n`);
-  }
-  const workflowBundle = { codePath: inject('workflowBundle') };
-  await Worker.runReplayHistory({ workflowBundle }, history, batchWorkflowId(id));
-}
-
 /** A batch that is suspended in the middle of its plan, and the execution that it continues as new from. */
 async function suspendInItsPlan(prefix: string): Promise<{ id: string; before: BatchView; runId: string }> {
   const { reached, open } = drover.holdAt('inserted');
@@ -84,8 +70,8 @@ test('suspended in the middle of its plan, it continues as new, suspended, with 
   await act('resume', id);
   const ended = await drover.ended(id);
   expect(ended).toMatchObject({ status: 'success', counts: { succeeded: 20 }, actions: { created: 20, updated: 0 } });
-  await expectReplays('suspended-in-its-plan', id, runId);
-  await expectReplays('resumed-in-its-plan', id, (await handleOf(id).describe()).runId);
+  await expectReplays('suspended-in-its-plan', await handleOf(id, runId).fetchHistory());
+  await expectReplays('resumed-in-its-plan', await handleOf(id).fetchHistory());
 });
 
 test('a worker that does not know the field of remaining work plans again: nothing is lost or applied twice', async () => {
@@ -118,5 +104,5 @@ test('a plan of many activities continues through many executions, and applies e
   });
   const executions = (await batchesIn(drover.services.database).findOne({ _id: id }))?.executions ?? [];
   expect(executions.length).toBeGreaterThan(1);
-  await expectReplays('continued-in-its-plan', id, executions[0] ?? '');
+  await expectReplays('continued-in-its-plan', await handleOf(id, executions[0] ?? '').fetchHistory());
 });

@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
 import { Drover } from '../harness/drover.ts';
+import { writeHistory } from '../harness/histories.ts';
 import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
 
 const WAIT = { dependencyWaitTimeout: 3600 };
@@ -10,8 +9,8 @@ const MAX_EVENTS = 40;
 const RESOURCES_PER_ACTIVITY = '10';
 const node = (externalId: string, ...next: string[]) => ({ externalId, next });
 
-/** Runs some batches and writes the histories of their workflows to files of this folder, replacing earlier ones. */
-export async function recordHistories(folder: URL): Promise<void> {
+/** Runs some batches and writes the histories of their workflows to `test/histories`, replacing earlier ones. */
+export async function recordHistories(): Promise<void> {
   const temporal = await startTemporalOfSmallHistories(MAX_EVENTS);
   const drover = await Drover.start({
     environment: { TEMPORAL_ADDRESS: temporal.address, RESOURCES_PER_ACTIVITY, CAMUNDA_BATCH_JOBS_PER_SEED: '2' },
@@ -21,7 +20,7 @@ export async function recordHistories(folder: URL): Promise<void> {
     for (const play of [playUpload, playCycle, playWait, playExpiry, playTermination]) {
       for (const [name, batchId, runId] of await play(drover)) {
         const history = await drover.services.client.workflow.getHandle(batchWorkflowId(batchId), runId).fetchHistory();
-        await writeFile(new URL(`${name}.json`, folder), `${historyToJSON(history)}\n`);
+        writeHistory(name, history);
       }
     }
   } finally {

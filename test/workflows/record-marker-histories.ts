@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { noActions, noCounts } from '../../domain/batch/outcome.ts';
 import { batchesIn } from '../../store/batches/batches.ts';
 import {
@@ -10,6 +8,7 @@ import {
   dependenciesAvailableSignal,
 } from '../../workflows/messages.ts';
 import { Drover } from '../harness/drover.ts';
+import { writeHistory } from '../harness/histories.ts';
 import { acceptedUpload } from '../harness/left-behind.ts';
 import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
 import { alteredWorkflows } from './altered-workflows.ts';
@@ -35,9 +34,9 @@ type Play = (played: Played) => Promise<{ id: string; runId: string }>;
 
 /**
  * For each marker runs a batch that meets it, by workflows that have the marker and by those of the version before, and writes the histories to
- * `marker-….json` and `before-….json` of a folder.
+ * `marker-….json` and `before-….json`.
  */
-export async function recordMarkerHistories(folder: URL): Promise<void> {
+export async function recordMarkerHistories(): Promise<void> {
   const before = await alteredWorkflows('before', () => 'false');
   // these are markers of the workflows before `nextStep`
   const earlier = await alteredWorkflows('earlier', (each) => (each === 'decides-by-next-step' ? 'false' : undefined));
@@ -54,8 +53,7 @@ export async function recordMarkerHistories(folder: URL): Promise<void> {
       for (const [marker, play] of Object.entries(plays)) {
         const { id, runId } = await play({ drover, bundle });
         const history = await handleOf(drover, id, runId).fetchHistory();
-        const json: unknown = JSON.parse(String(historyToJSON(history)));
-        await writeFile(new URL(`${version}-${marker}.json`, folder), `${JSON.stringify(json)}\n`);
+        writeHistory(`${version}-${marker}`, history);
       }
       await drover.stop();
       await temporal.stop();

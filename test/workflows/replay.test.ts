@@ -1,38 +1,29 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
-import { beforeAll, describe, expect, inject, test } from 'vitest';
-
-const isRecording = process.env.RECORD_HISTORIES === '1';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { historyFiles, IS_RECORDING, readHistory, replay } from '../harness/histories.ts';
 
 /**
  * Recorded histories of batches: the executions of existing installations must still replay under the present
  * workflows. After a change that breaks them on purpose, before the first release: `RECORD_HISTORIES=1 npx vitest run
  * test/workflows/replay.test.ts` records them anew.
  */
-const FOLDER = new URL('../histories/', import.meta.url);
-const files = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
-const read = (name: string) => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'));
-
 beforeAll(() => {
-  if (isRecording) return;
+  if (IS_RECORDING) return;
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
     telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) } },
   });
 });
 
-const replay = (history: unknown): Promise<void> =>
-  Worker.runReplayHistory({ workflowBundle: { codePath: inject('workflowBundle') } }, history, 'batch-replayed');
-
-test.runIf(isRecording)('record', async () => {
+test.runIf(IS_RECORDING)('record', async () => {
   const { recordHistories } = await import('./record-histories.ts');
-  await recordHistories(FOLDER);
+  await recordHistories();
 });
 
 describe('a recorded history replays', () => {
-  test.each(files)('%s', async (name) => {
-    await replay(read(name));
+  test.each(historyFiles())('%s', async (file) => {
+    await replay(readHistory(file));
   });
 });
 
@@ -44,7 +35,7 @@ interface Event {
 describe('a history does not replay', () => {
   /** The history of an upload, with one event changed. */
   function doctored(isMeant: (event: Event) => boolean, change: (text: string) => string): unknown {
-    const history = read('upload.json');
+    const history = readHistory('upload.json');
     const at = history.events.findIndex(isMeant);
     expect(at).toBeGreaterThan(0);
     history.events[at] = JSON.parse(change(JSON.stringify(history.events[at])));

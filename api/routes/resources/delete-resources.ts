@@ -5,6 +5,7 @@ import { isExternalId } from '../../../domain/write/external-id.ts';
 import { allExternalIds } from '../../../isolation/resources/reference-graph.ts';
 import { previewDeletion } from '../../../services/deletes/preview-deletion.ts';
 import { IDS_PER_PAGE, type NewItem } from '../../../store/items/item-pages.ts';
+import { slices } from '../../../store/mongodb/slices.ts';
 import { acceptedBefore, keyedRequest } from '../../http/accepted.ts';
 import type { ApiContext } from '../../http/context.ts';
 import { type Api, bodyArray, defineRoute, enveloped, faults, jsonResponse } from '../../http/define-route.ts';
@@ -121,9 +122,7 @@ async function preview(
 }
 
 function* pagesOfIds(externalIds: readonly string[]): Generator<NewItem[]> {
-  for (let at = 0; at < externalIds.length; at += IDS_PER_PAGE) {
-    yield externalIds.slice(at, at + IDS_PER_PAGE).map((externalId) => ({ externalId }));
-  }
+  for (const page of slices(externalIds, IDS_PER_PAGE)) yield page.map((externalId) => ({ externalId }));
 }
 
 async function* asItems(pages: AsyncIterable<readonly string[]>): AsyncGenerator<NewItem[]> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { bodyOf, type components } from '@drover/client';
 import { Connection, type WorkflowExecutionInfo } from '@temporalio/client';
 import { cpuMsOf, residentMb } from '../../../testkit/measure.ts';
@@ -79,7 +80,7 @@ async function untilRunning(drover: MeasuredInstallation, type: string, count: n
   for (;;) {
     const found = await drover.client.workflow.count(`WorkflowType = '${type}' AND ExecutionStatus = 'Running'`);
     if (found.count === count) return;
-    await new Promise((resolve) => setTimeout(resolve, WATCH_EVERY_MS));
+    await sleep(WATCH_EVERY_MS);
   }
 }
 
@@ -221,7 +222,7 @@ async function historyOf(
   for (let attempt = 0; attempt < 50 && !runs.some(({ closeTime }) => closeTime); attempt++) {
     runs.length = 0;
     for await (const run of workflow.list({ query: `WorkflowId = '${batchWorkflowId(batchId)}'` })) runs.push(run);
-    await new Promise((resolve) => setTimeout(resolve, WATCH_EVERY_MS));
+    await sleep(WATCH_EVERY_MS);
   }
   return [
     { name: 'runs of the workflow', unit: '', value: runs.length },

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Checkpoint } from '../../../activities/activity-context.ts';
@@ -341,7 +342,7 @@ describe('a delete while others write', () => {
         deleting = deletions.step(batchId, step);
         await marked;
         // the delete reads the intents now, and finds this one
-        await new Promise((later) => setTimeout(later, 150));
+        await sleep(150);
       };
     });
     expect((await deletions.apply({ batchId: upload, indexes: [0] })).tally.counts).toEqual({ succeeded: 1 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine, eventually } from './engine/engine.ts';
 
@@ -167,7 +168,7 @@ describe('an instance that does not exist', () => {
   test('is also what an execution counts as that was started after the request', async () => {
     await engine.drover.stopWorker();
     const id = await engine.delete({ processInstanceIds: ['late'] });
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await sleep(1_100);
     await engine.begin('sleeper', 'late');
     await engine.drover.startWorker();
     expect((await engine.drover.ended(id)).counts.failed).toBe(1);

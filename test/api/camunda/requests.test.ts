@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OPEN } from '../../../domain/executions/process-instance-condition.ts';
 import { and, equals } from '../../../domain/executions/visibility-condition.ts';
@@ -101,7 +102,7 @@ test('a list of several pages has each instance that existed and still runs once
   await next();
   expect(found).toEqual(['restless-5', 'restless-4']);
   // later than the difference that clocks may have
-  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  await sleep(1_100);
   await workflow.getHandle('restless-5').signal('goOnSignal');
   await workflow.getHandle('restless-0').signal('goOnSignal');
   await workflow.getHandle('restless-1').terminate();

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseResourceKey } from '../../../domain/write/resource.ts';
 import { intentsIn } from '../../../isolation/intents/intents.ts';
@@ -81,7 +82,7 @@ test('after each round of racing uploads, patches and deletes no stored referenc
   const { database } = drover.services;
   const rounds = Array.from({ length: ROUNDS }, (_, round) => round);
   // between two steps of an activity, others can interfere
-  drover.atCheckpoint(() => new Promise((resolve) => setTimeout(resolve, Math.random() * MAX_DELAY_MS)));
+  drover.atCheckpoint(() => sleep(Math.random() * MAX_DELAY_MS));
   const runRounds = async (number: number): Promise<void> => {
     const tenant = { tenant: `race-${number}` };
     for (let round = rounds.shift(); round !== undefined; round = rounds.shift()) {

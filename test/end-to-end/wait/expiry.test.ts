@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Drover } from '../../harness/drover.ts';
 import { waitsOf } from '../../harness/left-behind.ts';
@@ -25,7 +26,7 @@ async function dependenciesOf({ tenant }: Tenant) {
 
 /** The moment after a deadline. */
 async function past(deadline: string | undefined): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, Date.parse(deadline ?? '') - Date.now() + 1));
+  await sleep(Date.parse(deadline ?? '') - Date.now() + 1);
 }
 
 describe.concurrent('a pending item whose deadline passes', () => {

@@ -1,14 +1,9 @@
-import { writeFileSync } from 'node:fs';
 import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import type { temporal as protocol } from '@temporalio/proto';
-import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { schemaDefinitionsIn } from '../../../store/definitions/schema-definitions.ts';
 import { batchWorkflowId, type WorkResult } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
-
-type History = protocol.api.history.v1.IHistory;
+import { expectReplays } from '../../harness/histories.ts';
 
 let drover: Drover;
 let activities: Drover;
@@ -49,16 +44,6 @@ test('items that refer to each other only under a new version are planned by tha
   expect(applied.filter(({ isOutdated }) => isOutdated)).toEqual([]);
 });
 
-/** A history with a second plan replays; with `RECORD_HISTORIES=1` it is stored, for later versions of the workflow. */
-async function expectReplays(name: string, history: History): Promise<void> {
-  if (process.env.RECORD_HISTORIES) {
-    const json: unknown = JSON.parse(String(historyToJSON(history)));
-    writeFileSync(new URL(`../../histories/planned-again-${name}.json`, import.meta.url), `${JSON.stringify(json)}\n`);
-  }
-  const workflowBundle = { codePath: inject('workflowBundle') };
-  await Worker.runReplayHistory({ workflowBundle }, history, 'batch-replayed');
-}
-
 const N = 50;
 const LINKED = { type: 'object', properties: { name: { type: 'string' }, next: { $ref: 'reach:schemas/NAME' } } };
 
@@ -86,7 +71,7 @@ test.each([
       actions: { created: N, updated: 0, unchanged: 0 },
       errors: { summary: { validation: 1 } },
     });
-    await expectReplays(name, await handle.fetchHistory());
+    await expectReplays(`planned-again-${name}`, await handle.fetchHistory());
   },
 );
 

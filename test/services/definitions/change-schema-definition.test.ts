@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject, ResourceKey } from '../../../domain/write/resource.ts';
 import { fenceStored } from '../../../isolation/attempts/fences.ts';
@@ -35,7 +36,6 @@ const object = (properties: JsonObject = {}, more: JsonObject = {}): JsonObject 
   properties,
   ...more,
 });
-const soon = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Definitions `{name}-land` with one resource X, and `{name}` with one resource that names X, in a field that is not a reference yet. */
 async function landAndTown(name: string) {
@@ -94,7 +94,7 @@ describe('a change of a schema definition', () => {
     ).finally(() => {
       done = true;
     });
-    await soon(300);
+    await sleep(300);
     expect(done).toBe(false);
     expect(await currentSchemaVersion(database, id)).toMatchObject({
       versionNumber: 1,
@@ -150,7 +150,7 @@ describe('a change of a schema definition', () => {
     const changing = changeSchemaDefinition(database, id, next, api.services.schemas.threads).catch(
       (error: unknown) => error,
     );
-    await soon(300);
+    await sleep(300);
     await groupsIn(database).insertOne({ _id: `racing/${state}`, state, at: new Date() });
     if (state === 'committed') expect(await changing).toMatchObject({ code: 'change_conflict' });
     else expect(await changing).toMatchObject({ versionNumber: 2 });
@@ -231,7 +231,7 @@ describe('a delete of a schema definition', () => {
     const id = await api.define('written');
     const writer = await layWriter(id);
     const deleting = deleteSchemaDefinition(database, id).catch((error: unknown) => error);
-    await soon(200);
+    await sleep(200);
     await api.store('written', [{ externalId: 'a' }]);
     await withdrawIntent(database, { id: writer, targets: [] });
     expect(await deleting).toMatchObject({ message: expect.stringContaining('1 resource') });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningWorker, startWorker } from '../../../../worker/worker.ts';
@@ -27,7 +28,7 @@ async function until(
   for (;;) {
     const { body } = await api.send('GET', `/api/batches/${batchId}`);
     if (statuses.includes(body.data.status)) return body.data;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
 }
 const ENDED = ['success', 'partial_success', 'failed', 'cancelled'];
