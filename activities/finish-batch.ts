@@ -88,10 +88,10 @@ function takeOverToFinish(
   batch: BatchDocument,
   { abandoned }: FinishInput,
 ): Promise<BatchDocument> {
-  const delivery = thisAttempt();
-  if (!abandoned) return takeOverRun(database, batch, delivery);
+  const attempt = thisAttempt();
+  if (!abandoned) return takeOverRun(database, batch, attempt);
   const since = Math.max(Date.now(), batch.execution?.since ?? 0);
-  return takeOverRun(database, batch, { runId: delivery.runId, since });
+  return takeOverRun(database, batch, { runId: attempt.runId, since });
 }
 
 /** Counts jobs again from the stored outcomes, which are all terminal by now, or from the fact that every item has succeeded. */

@@ -8,7 +8,7 @@ const MAX_HALTED_RETRY_MS = 10_000;
  * Progress in the plan of a batch, which is made part by part; each part is applied stage by stage. Nothing here calls Temporal.
  */
 export class PlanProgress {
-  /** Where the current part was planned from, and where planning goes on after it. */
+  /** Where the current part was planned from, and where planning continues after it. */
   #plannedFrom: number;
   #cursor: number | undefined;
   #stages: Work[][];

@@ -256,7 +256,7 @@ const ERRORS = {
   413: 'The body is larger than the limit',
   415: 'The content type is not application/json',
   429: 'Too many requests at once; see Retry-After',
-  500: 'A fault of ours; the log has the reason under X-Request-Id',
+  500: 'A bug in Drover; the log has the reason under X-Request-Id',
   503: 'Temporal or MongoDB cannot be reached; see Retry-After',
 } as const;
 

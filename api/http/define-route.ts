@@ -284,7 +284,7 @@ export const FAULTS = {
   415: jsonResponse('The content type is not application/json', Fault),
   422: jsonResponse('The Idempotency-Key was used with another request', Fault),
   429: { ...jsonResponse('Too many requests at once', Fault), headers: RETRY_AFTER },
-  500: jsonResponse('A fault of ours; the log has the reason under X-Request-Id', Fault),
+  500: jsonResponse('A bug in Drover; the log has the reason under X-Request-Id', Fault),
   503: {
     ...jsonResponse('Temporal or MongoDB cannot be reached, or Temporal is not set up for batches', Fault),
     headers: RETRY_AFTER,

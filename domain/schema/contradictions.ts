@@ -24,8 +24,8 @@ type Kind = 'null' | 'boolean' | 'object' | 'array' | 'string' | 'integer' | 'fr
 const KINDS: readonly Kind[] = ['null', 'boolean', 'object', 'array', 'string', 'integer', 'fraction'];
 
 /** The search has used up its limit of work. */
-class GivenUp extends Error {
-  override readonly name = 'GivenUp';
+class WorkLimitError extends Error {
+  override readonly name = 'WorkLimitError';
 }
 
 /** Why no value fits, and where. Pointers are written out only for faults. */
@@ -48,15 +48,15 @@ class Search {
       const pointer = keyword === undefined ? pointerOf(node) : `${pointerOf(node)}/${keyword}`;
       return { pointer: shortened(pointer, MAX_MESSAGE_LENGTH), message: shortened(message, MAX_MESSAGE_LENGTH) };
     } catch (error) {
-      if (error instanceof GivenUp) return null;
+      if (error instanceof WorkLimitError) return null;
       throw error;
     }
   }
 
-  /** To be called before the work is done. @throws GivenUp */
+  /** To be called before the work is done. @throws WorkLimitError */
   #spend(work: number): void {
     this.#work += work;
-    if (this.#work > MAX_WORK) throw new GivenUp();
+    if (this.#work > MAX_WORK) throw new WorkLimitError();
   }
 
   /** Why no value fits all of these; null if one may. */

@@ -100,28 +100,28 @@ interface Limits {
 
 /** Sends a command that is aborted when its time is over. A cursor has that time for everything that is read with it. */
 function withinTime(timeMs: number, send: (limits: Limits) => unknown): unknown {
-  const givenUp = new AbortController();
+  const timeout = new AbortController();
   const timer = setTimeout(() => {
-    givenUp.abort(new CommandTimeoutError(`no answer of MongoDB within ${timeMs} ms`));
+    timeout.abort(new CommandTimeoutError(`no answer of MongoDB within ${timeMs} ms`));
   }, timeMs);
   timer.unref();
-  const result = send({ maxTimeMS: timeMs, signal: givenUp.signal });
+  const result = send({ maxTimeMS: timeMs, signal: timeout.signal });
   if (result instanceof Promise) return result.catch(throwUnwrapped).finally(() => clearTimeout(timer));
   if (result instanceof AbstractCursor) {
     result.once('close', () => clearTimeout(timer));
-    endFurtherBatches(result, givenUp.signal);
+    endFurtherBatches(result, timeout.signal);
   }
   return result;
 }
 
 /** The driver's signal ends only the first command of a cursor: a further batch could otherwise wait as long as a socket may. */
 function endFurtherBatches(cursor: AbstractCursor, signal: AbortSignal): void {
-  const givenUp = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
-  givenUp.catch(() => undefined);
+  timeout.catch(() => undefined);
   const next = cursor.next.bind(cursor);
-  cursor.next = () => (cursor.bufferedCount() > 0 ? next() : Promise.race([next(), givenUp]));
+  cursor.next = () => (cursor.bufferedCount() > 0 ? next() : Promise.race([next(), timeout]));
 }
 
 /** The driver wraps the errors of a bulk write. */

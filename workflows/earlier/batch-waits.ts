@@ -74,7 +74,7 @@ export class BatchWaits {
       const isIdle = indexes.every((index) => state.isPending(index));
       if (isIdle) await sleep(CLAIMED_RETRY_MS, { summary: 'another batch is applying pending items' });
     } catch (error) {
-      this.#giveUp(indexes, error);
+      this.#requeue(indexes, error);
     }
   }
 
@@ -91,7 +91,7 @@ export class BatchWaits {
       );
       return left.length > 0 ? [...left] : null;
     } catch (error) {
-      this.#giveUp(indexes, error);
+      this.#requeue(indexes, error);
       return null;
     }
   }
@@ -106,12 +106,12 @@ export class BatchWaits {
       state.replace(due, tally, pending);
       if (pending.length > 0) await sleep(CLAIMED_RETRY_MS, { summary: 'another batch is applying due items' });
     } catch (error) {
-      this.#giveUp(due, error);
+      this.#requeue(due, error);
     }
   }
 
-  /** A bug of ours: finishing gives these items their outcome. */
-  #giveUp(indexes: readonly number[], error: unknown): void {
+  /** A check has failed because of a bug: finishing gives these items their outcome. */
+  #requeue(indexes: readonly number[], error: unknown): void {
     this.#work.expectActivityFailure(error, 'waiting failed');
     this.#state.requeue(indexes);
   }

@@ -1298,7 +1298,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1403,7 +1403,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1513,7 +1513,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1625,7 +1625,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1737,7 +1737,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1847,7 +1847,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -1959,7 +1959,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2071,7 +2071,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2183,7 +2183,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2299,7 +2299,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2412,7 +2412,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2531,7 +2531,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2675,7 +2675,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2821,7 +2821,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -2961,7 +2961,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3107,7 +3107,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3304,7 +3304,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3430,7 +3430,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3556,7 +3556,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3684,7 +3684,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3821,7 +3821,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -3960,7 +3960,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4097,7 +4097,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4221,7 +4221,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4356,7 +4356,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4482,7 +4482,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4606,7 +4606,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4739,7 +4739,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4866,7 +4866,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -4995,7 +4995,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5147,7 +5147,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5278,7 +5278,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5405,7 +5405,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5555,7 +5555,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5683,7 +5683,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5811,7 +5811,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -5935,7 +5935,7 @@ export interface operations {
                     "application/json": components["schemas"]["CamundaError"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6002,7 +6002,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6095,7 +6095,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6225,7 +6225,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6334,7 +6334,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6476,7 +6476,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -6594,7 +6594,7 @@ export interface operations {
                     "application/json": components["schemas"]["Fault"];
                 };
             };
-            /** @description A fault of ours; the log has the reason under X-Request-Id */
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
                     [name: string]: unknown;

@@ -65,6 +65,6 @@ test('members of a cycle that another attempt has left uncommitted do not count 
   await drover.request('POST', `/api/batches/${one}/resume`);
   for (const id of [one, other]) expect((await drover.ended(id)).actions.created).toBe(1);
   // the batch that met the uncommitted members has aborted their group
-  expect((await decideGroup(database, 'a delivery that died', 'committed')).state).toBe('aborted');
+  expect((await decideGroup(database, 'an attempt that died', 'committed')).state).toBe('aborted');
   for (const id of ['A', 'B']) expect((await drover.request('GET', `/api/resources/country/${id}`)).status).toBe(200);
 });

@@ -26,7 +26,7 @@ async function running(_id: string): Promise<void> {
     pageSize: 50,
     createdAt: new Date(),
   });
-  await layIntent(database, { id: `delivery of ${_id}`, batchId: _id, schemaDefinitionIds: ['s'], targets: ['x'] });
+  await layIntent(database, { id: `attempt of ${_id}`, batchId: _id, schemaDefinitionIds: ['s'], targets: ['x'] });
 }
 
 test('the intent of an attempt that died is removed once its batch is over, and not before', async () => {
