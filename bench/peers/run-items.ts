@@ -52,7 +52,8 @@ const ajv = new Ajv({ formats: { email: fullFormats.email, date: fullFormats.dat
 const isValid = ajv.compile(PLAIN_CUSTOMER_SCHEMA);
 
 /**
- * The checks that Drover makes, without what makes it safe against crashes and concurrent writers: find the references, merge over what is stored, validate, write, one outcome an item.
+ * The checks that Drover makes, without what makes it safe against crashes and concurrent writers: find the references, merge with
+ * the stored resource, validate, write, one outcome for each item.
  */
 export async function runItems(
   { resources, storage }: PeerStore,

@@ -5,7 +5,7 @@ import type { Violation } from './violation.ts';
 /** Items that may have been under way at the time of the answer: one slice of the running activity. */
 const SLICE = 100;
 
-/** What was suspended or cancelled does nothing more, from the answer on. */
+/** A suspended or cancelled batch does nothing more, from the answer on. */
 export function checkHalts(journal: Journal, matches: readonly Match[]): Violation[] {
   const now = new Map(matches.map((match) => [match.state.batch.batchId, match]));
   return journal.halts.flatMap((halt): Violation[] => {
@@ -18,7 +18,7 @@ export function checkHalts(journal: Journal, matches: readonly Match[]): Violati
   });
 }
 
-/** Whether a request may have had the batch go on meanwhile. */
+/** Whether a request may have resumed the batch meanwhile. */
 function mayHaveUndone({ batchId, verb, sentAt, status }: ControlRequest, halt: Halt): boolean {
   if (batchId !== halt.batchId || (status !== null && status >= 400 && status < 500)) return false;
   if (halt.verb === 'cancel') return verb === 'retry';

@@ -108,12 +108,12 @@ function possibleCodes({ operation, options, kind }: SentRequest, { body = {} }:
   ];
 }
 
-/** Without a field that is required: it can only add to a resource that is there. */
+/** Without a required field: it can only update a resource that exists. */
 export function isPartial(kind: SentRequest['kind'], body: object): boolean {
   return kindOf(kind).required.some((field) => !(field in body));
 }
 
-/** What the batch says of its items, and what they say themselves. */
+/** The numbers of the batch, and those counted from its items. */
 function numbersOf(
   { counts, actions, progress, status, errors }: Match['state']['batch'],
   items: readonly ItemAnswer[],

@@ -173,9 +173,9 @@ export function checkStored({ definitions }: Journal, { tenants, raw }: Snapshot
   const violations = raw.resources.flatMap(({ key, scope, data, version }): Violation[] => {
     const found = answered.get(key);
     if (!key.startsWith(`${scope}/`))
-      return [{ rule: 'tenants mixed', key, detail: `it lies under the scope ${scope}` }];
+      return [{ rule: 'tenants mixed', key, detail: `it is stored under the scope ${scope}` }];
     if (found === undefined)
-      return [{ rule: 'API and store differ', key, detail: 'it is stored, and the API does not tell of it' }];
+      return [{ rule: 'API and store differ', key, detail: 'it is stored, and the API does not return it' }];
     if (canonical([data, version]) === canonical([found.resource.data, found.resource.versionNumber])) return [];
     return [
       { rule: 'API and store differ', tenant: found.tenant, key, detail: `stored is ${canonical([data, version])}` },

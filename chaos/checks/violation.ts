@@ -1,4 +1,4 @@
-/** Something that must never be, with what is needed to find it. */
+/** A broken invariant, with what is needed to find its cause. */
 export interface Violation {
   readonly rule: string;
   readonly detail: string;

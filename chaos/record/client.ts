@@ -13,7 +13,7 @@ import type { ControlRequest, Journal, Removal, SendResult, SentRequest, Verb } 
 /** Longest wait for an answer, in ms. */
 const ANSWER_TIMEOUT_MS = 15_000;
 
-/** An answer that the service never should have given, or one that did not come: the client does not know what happened. */
+/** A wrong answer, or none: the client does not know what happened. */
 export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError';
 }
@@ -27,8 +27,8 @@ interface Answer {
 const CONTROL_STATUS: Readonly<Record<Verb, number>> = { suspend: 200, resume: 200, cancel: 200, retry: 202 };
 
 /**
- * A client of the API. What the workload asks for goes by `@drover/client`, as a caller's requests do, but nothing is repeated
- * behind its back. What the checker judges by is read in plain HTTP: it shares no code with what it judges.
+ * A client of the API. The requests of the workload are sent by `@drover/client`, as those of a caller, but without its
+ * retries. What the checker reads is read by plain HTTP: it shares no code with the service.
  */
 export class ApiClient {
   readonly #url: string;

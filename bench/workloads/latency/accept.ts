@@ -90,7 +90,7 @@ async function accepts(
     const body = JSON.stringify({ resources: customers(0, size, n) });
     const { result: id, ms } = await timed(() => drover.start('POST', 'customer', body, tenant));
     times.push(ms);
-    // idle: each batch is over before the next one
+    // idle: each batch has finished before the next one starts
     if (pauseMs === 0) await drover.ended([id]);
     else await sleep(pauseMs);
     ids.push(id);

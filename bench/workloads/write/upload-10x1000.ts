@@ -36,7 +36,7 @@ export function uploadAtOnce(
 
 export interface Uploads {
   readonly batches: number;
-  /** Batches that are on their way at a time. */
+  /** Batches that are under way at a time. */
   readonly width: number;
   /** Resources in a batch. */
   readonly size: number;
