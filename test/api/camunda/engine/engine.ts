@@ -1,11 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { SearchAttributes } from '@temporalio/common';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
-import { inject } from 'vitest';
+import { inject, vi } from 'vitest';
 import { onceBuilt } from '../../../../embedded/once-built.ts';
 import { Conformance } from '../../../harness/conformance.ts';
 import { Drover } from '../../../harness/drover.ts';
@@ -18,8 +17,7 @@ interface EngineAnswer {
   readonly body: unknown;
 }
 
-const POLL_MS = 100;
-const PATIENCE_MS = 90_000;
+const PATIENCE = { timeout: 90_000, interval: 100 };
 
 /** A Drover with its Camunda façade in a namespace of its own, and a worker for the process instances of the tests. */
 export class Engine {
@@ -160,10 +158,7 @@ function bundled(): Promise<string> {
 }
 
 /** Waits until a condition is true. @throws after 90 s, with the description of the condition. */
-export async function eventually(isTrue: () => Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`did not become true: ${what}`);
-    await sleep(POLL_MS);
-  }
-}
+export const eventually = (isTrue: () => Promise<boolean | undefined>, what: string): Promise<void> =>
+  vi.waitFor(async () => {
+    if (!(await isTrue())) throw new Error(`did not become true: ${what}`);
+  }, PATIENCE);

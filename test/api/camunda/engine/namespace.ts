@@ -1,11 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import { vi } from 'vitest';
 import { SEARCH_ATTRIBUTES } from '../../../../domain/batch/search-attributes.ts';
 
 const { INDEXED_VALUE_TYPE_INT, INDEXED_VALUE_TYPE_KEYWORD } = proto.temporal.api.enums.v1.IndexedValueType;
 
-const PATIENCE_MS = 30_000;
+/** How long Temporal may take to know a new namespace, and its attributes, everywhere. */
+const PATIENCE = { timeout: 30_000, interval: 100 };
 
 /**
  * Makes a namespace, so that a query that selects everything meets only the executions of one test file.
@@ -25,23 +26,11 @@ export async function createNamespace(address: string): Promise<string> {
       ['City', INDEXED_VALUE_TYPE_KEYWORD],
       ['Amount', INDEXED_VALUE_TYPE_INT],
     ]);
-    await eventually(() => connection.operatorService.addSearchAttributes({ namespace, searchAttributes }));
+    await vi.waitFor(() => connection.operatorService.addSearchAttributes({ namespace, searchAttributes }), PATIENCE);
     const client = new Client({ connection, namespace });
-    await eventually(() => client.workflow.count('City IS NULL AND DroverStatus IS NULL'));
+    await vi.waitFor(() => client.workflow.count('City IS NULL AND DroverStatus IS NULL'), PATIENCE);
     return namespace;
   } finally {
     await connection.close();
-  }
-}
-
-async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + PATIENCE_MS;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await sleep(100);
-    }
   }
 }

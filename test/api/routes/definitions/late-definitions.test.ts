@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RunningWorker, startWorker } from '../../../../worker/worker.ts';
 import { OwnApi } from '../../own-api.ts';
 
@@ -21,16 +20,14 @@ async function upload(schema: string, resources: object[], query = ''): Promise<
   return body.data.batchId;
 }
 
-async function until(
-  batchId: string,
-  ...statuses: string[]
-): Promise<{ status: string; counts: object; errors?: object }> {
-  for (;;) {
+const PATIENCE = { timeout: 30_000, interval: 50 };
+
+const until = (batchId: string, ...statuses: string[]): Promise<{ status: string; counts: object; errors?: object }> =>
+  vi.waitFor(async () => {
     const { body } = await api.send('GET', `/api/batches/${batchId}`);
-    if (statuses.includes(body.data.status)) return body.data;
-    await sleep(50);
-  }
-}
+    expect(statuses).toContain(body.data.status);
+    return body.data;
+  }, PATIENCE);
 const ENDED = ['success', 'partial_success', 'failed', 'cancelled'];
 
 describe('a reference to a schema definition that does not exist', () => {
