@@ -35,7 +35,7 @@ export function* numberedDecision(
   targets: Uint8Array,
   cascade: boolean,
 ): Computation<NumberedDecision> {
-  const referrers = yield* linked.turnedAround();
+  const referrers = yield* linked.reversed();
   // along reversed references: a component comes after all components that refer to it
   const components = yield* numberedComponents(referrers.first, referrers.referrers);
   const graph = { referrers, components };

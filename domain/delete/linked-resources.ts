@@ -45,7 +45,7 @@ export class LinkedResources {
   }
 
   /** Reverses the references; one that was added twice is there twice. */
-  *turnedAround(): Computation<Referrers> {
+  *reversed(): Computation<Referrers> {
     const [from, to] = [this.#from.items, this.#to.items];
     // counts, then sums: the position where the referrers of each end; filling from the back leaves the position where they begin
     const first = new Uint32Array(this.size + 1);
