@@ -20,6 +20,7 @@ export type Checkpoint =
   | 'target-stored'
   | 'referrers-checked'
   | 'deleted'
+  | 'planning'
   | 'finishing';
 
 /** The services and settings that activities work with. */

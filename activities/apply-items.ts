@@ -6,11 +6,12 @@ import { type Attempt, isBlocked, thisAttempt } from '../isolation/attempts/atte
 import { endEarlierAttempts } from '../isolation/attempts/earlier-attempts.ts';
 import { takeOverRun } from '../isolation/attempts/executions.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
-import { readBatch } from '../store/batches/batches.ts';
+import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
 import type { Halt } from '../store/batches/halts.ts';
-import { keysOfItems } from '../store/items/item-pages.ts';
-import { readOutcomes } from '../store/items/outcomes.ts';
+import { type ItemPages, keysOfItems, readItemPages } from '../store/items/item-pages.ts';
+import { readOutcomes, type StoredOutcome } from '../store/items/outcomes.ts';
 import { fenceOutcomes } from '../store/items/write-outcomes.ts';
+import type { Database } from '../store/mongodb/database.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck } from './control/control-check.ts';
@@ -37,28 +38,81 @@ export async function applyItems(context: ActivityContext, input: ItemsOfBatch):
 }
 
 async function apply(context: ActivityContext, attempt: Attempt, input: ItemsOfBatch): Promise<WorkResult> {
-  const { database } = context;
-  const { indexes } = input;
   // it may have waited long for the semaphore: without time left it would only delay the others
   attempt.assertInTime();
-  const control = new ControlCheck(database, input);
-  const found = await readBatch(database, input.batchId);
-  const halt = control.asRead(found);
-  if (found === null || found.run !== input.run) return { tally: tallyOf([]), pending: [] };
+  const control = new ControlCheck(context.database, input);
+  const { batch, ...stored } = await readWork(context.database, input);
+  const halt = control.asRead(batch);
+  if (batch === null || batch.run !== input.run) return NOTHING_DONE;
+  return applyStored(context, attempt, control, input, { batch, halt, ...stored });
+}
+
+const NOTHING_DONE: WorkResult = { tally: tallyOf([]), pending: [] };
+
+/** What is stored of some items of a batch. */
+interface StoredWork {
+  readonly outcomes: ReadonlyMap<number, StoredOutcome>;
+  readonly pages: ItemPages;
+}
+
+/** Reads a batch and some of its items; all at once where the size of its pages is known. */
+async function readWork(
+  database: Database,
+  { batchId, pageSize, indexes }: ItemsOfBatch,
+): Promise<StoredWork & { readonly batch: BatchDocument | null }> {
+  if (pageSize === undefined) {
+    const batch = await readBatch(database, batchId);
+    return { batch, ...(batch === null ? NOTHING_STORED : await readStoredWork(database, batch, indexes)) };
+  }
+  const [batch, stored] = await Promise.all([
+    readBatch(database, batchId),
+    readStoredWork(database, { _id: batchId, pageSize }, indexes),
+  ]);
+  return { batch, ...stored };
+}
+
+const NOTHING_STORED: StoredWork = { outcomes: new Map(), pages: new Map() };
+
+export async function readStoredWork(
+  database: Database,
+  batch: Pick<BatchDocument, '_id' | 'pageSize'>,
+  indexes: readonly number[],
+): Promise<StoredWork> {
+  const [outcomes, pages] = await Promise.all([
+    readOutcomes(database, batch, indexes),
+    readItemPages(database, batch, indexes),
+  ]);
+  return { outcomes, pages };
+}
+
+/** A run of a batch that is to be worked on, as it was read together with its items. */
+interface FoundWork extends StoredWork {
+  readonly batch: BatchDocument;
+  readonly halt: Halt | null;
+}
+
+/** Applies items that were read. */
+export async function applyStored(
+  context: ActivityContext,
+  attempt: Attempt,
+  control: ControlCheck,
+  input: ItemsOfBatch,
+  { batch: found, halt, outcomes: read, pages }: FoundWork,
+): Promise<WorkResult> {
+  const { database } = context;
+  const { indexes } = input;
   const batch = ofWrite(await takeOverRun(database, found, attempt));
   const writable = async () => [{ batch, items: await keysOfItems(database, batch, indexes) }];
-  if (batch.execution?.follows) await fenceOutcomes(database, batch, indexes);
+  const follows = batch.execution?.follows === true;
+  if (follows) await fenceOutcomes(database, batch, indexes);
   // after no earlier attempt, one check is enough: that once the intent is laid
-  if (!attempt.isFirst || halt !== null) await endEarlierAttempts(database, attempt, batch, writable);
-  const before = await readOutcomes(database, batch, indexes);
+  const isAlone = (attempt.isFirst || attempt.isLocal) && halt === null;
+  if (!isAlone) await endEarlierAttempts(database, attempt, batch, writable);
+  const before = isAlone && !follows ? read : await readOutcomes(database, batch, indexes);
   await wakeWaiting(context, await createdKeysOf(database, batch, before));
   const open = indexes.filter((index) => isOpen(before.get(index)?.status));
-  const { outcomes, left, isOutdated } = await applyOrRequeue(
-    { context, attempt, control, batch, writable, before },
-    input,
-    open,
-    halt,
-  );
+  const applying = { context, attempt, control, batch, writable, before, pages };
+  const { outcomes, left, isOutdated } = await applyOrRequeue(applying, input, open, halt);
   // the workflow of a run that is over does not take anything back
   const kept = new Set(control.isGone ? [] : left);
   const done = toWorkResult(

@@ -12,6 +12,7 @@ import { lookForDependencies } from './look-for-dependencies.ts';
 import { planBatch } from './plan-batch.ts';
 import { recordState } from './record-state.ts';
 import { recover, sweep } from './recover.ts';
+import { runSmallBatch } from './run-small-batch.ts';
 import { terminateExecutions } from './terminate-executions.ts';
 
 const ACTIVITIES = {
@@ -23,6 +24,7 @@ const ACTIVITIES = {
   planBatch,
   recordState,
   recover,
+  runSmallBatch,
   sweep,
   terminateExecutions,
 };

@@ -1,5 +1,5 @@
 import { ofWrite } from '../domain/batch/batch.ts';
-import { planStages, resourcesPerActivity } from '../domain/batch/plan-chunks.ts';
+import { planStages } from '../domain/batch/plan-chunks.ts';
 import { selfSupporting } from '../domain/batch/self-supporting.ts';
 import { unboundTarget } from '../domain/schema/unbound-key.ts';
 import type { ResourceKey } from '../domain/write/resource.ts';
@@ -18,7 +18,7 @@ import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck } from './control/control-check.ts';
 import { showProgress } from './control/show-progress.ts';
 import { toWorkResult } from './finish/work-result.ts';
-import { withStoredBytes } from './plan-batch.ts';
+import { chunkSize, withStoredBytes } from './plan-batch.ts';
 import { findCycle } from './wait/find-cycle.ts';
 import type { Waiting } from './wait/waiting-item.ts';
 import { applyCycle, recoverClaims } from './write/apply-cycle.ts';
@@ -83,7 +83,7 @@ class PendingCheck {
 
   async check(indexes: readonly number[]): Promise<CheckResult> {
     const batch = this.#batch;
-    const { database, checkpoint, resourcesPerActivity: configured } = this.#context;
+    const { database, checkpoint } = this.#context;
     await endEarlierAttempts(database, this.#attempt, batch, () => claimedItems(database, batch));
     await recoverClaims(this.#context, batch);
     const found = await this.#registeredSurvey(indexes);
@@ -100,7 +100,7 @@ class PendingCheck {
     return {
       settled,
       result: toWorkResult(settled, others),
-      ready: planStages(await withStoredBytes(database, planned), resourcesPerActivity(configured)),
+      ready: planStages(await withStoredBytes(database, planned), chunkSize(this.#context, batch)),
       lookAgain: cycle.some((member) => member.batchId === batch._id && pending.has(member.index)),
     };
   }

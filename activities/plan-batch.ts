@@ -33,16 +33,11 @@ import { fieldsOfOwnKind, linksOf } from './write/own-links.ts';
  * since, or is finished): then the workflow has nothing to do. The first plan of a retry requeues its items.
  */
 export async function planBatch(context: ActivityContext, input: PlanInput): Promise<Plan | null> {
-  const isFirst = input.cursor === 0 && !input.isAgain;
-  const found = isFirst ? await beginRun(context, input) : await continueRun(context, input);
-  if (found === null) {
-    await warnIfLive(context, input);
-    return null;
-  }
-  const batch = await takeOverRun(context.database, found, thisAttempt());
+  const batch = await batchToPlan(context, input);
+  if (batch === null) return null;
   const control = new ControlCheck(context.database, input);
   // planning the writes of a suspended batch has no effect on resources: it may continue
-  if (control.asRead(batch) === 'cancelled') return { tally: tallyOf([]), stages: [], isLeft: true };
+  if (control.asRead(batch) === 'cancelled') return NO_PLAN;
   switch (batch.operation) {
     case 'upload':
     case 'patch':
@@ -52,6 +47,18 @@ export async function planBatch(context: ActivityContext, input: PlanInput): Pro
     case 'terminate':
       return planTermination(context, batch, input.cursor);
   }
+}
+
+/** The batch was cancelled before it was planned. */
+export const NO_PLAN: Plan = { tally: tallyOf([]), stages: [], isLeft: true };
+
+/** The batch with this execution at work on it; null where there is no such run. */
+export async function batchToPlan(context: ActivityContext, input: PlanInput): Promise<BatchDocument | null> {
+  const isFirst = input.cursor === 0 && !input.isAgain;
+  const found = isFirst ? await beginRun(context, input) : await continueRun(context, input);
+  if (found !== null) return takeOverRun(context.database, found, thisAttempt());
+  await warnIfLive(context, input);
+  return null;
 }
 
 /** Without this line the log would not say why no item of a batch is worked on that is neither deleted nor finished. */
@@ -73,8 +80,9 @@ async function continueRun({ database }: ActivityContext, input: PlanInput): Pro
   return isRunning ? batch : null;
 }
 
-async function planWrites(context: ActivityContext, batch: WriteBatchDocument, isAgain: boolean): Promise<Plan> {
+export async function planWrites(context: ActivityContext, batch: WriteBatchDocument, isAgain: boolean): Promise<Plan> {
   const { database } = context;
+  await context.checkpoint?.('planning', batch._id);
   const outcomes = new Map<number, StoredOutcome>();
   if (batch.run > 1 || isAgain) {
     for (const [index, outcome] of await readOutcomePages(database, batch._id, pagesOf(batch)))
@@ -92,7 +100,7 @@ async function planWrites(context: ActivityContext, batch: WriteBatchDocument, i
   const schema = await context.schemas.latest(batch.schemaDefinitionId);
   const ownKind = schema === null ? [] : await fieldsOfOwnKind(context.schemas, schema);
   const planned = await plannedItems(context, batch, open, schema, ownKind);
-  const stages = planStages(planned, resourcesPerActivity(context.resourcesPerActivity));
+  const stages = planStages(planned, chunkSize(context, batch));
   const settled = [...outcomes.values()].filter(({ status }) => !isOpen(status));
   return {
     tally: tallyOf(isAgain ? [] : settled),
@@ -106,7 +114,7 @@ async function planWrites(context: ActivityContext, batch: WriteBatchDocument, i
  * each. Without such fields, and without lists of references, no body is read.
  */
 async function plannedItems(
-  { database, resourcesPerActivity: configured }: ActivityContext,
+  context: ActivityContext,
   batch: WriteBatchDocument,
   indexes: readonly number[],
   schema: LoadedSchema | null,
@@ -114,7 +122,8 @@ async function plannedItems(
 ): Promise<PlannedItem[]> {
   const keyOf = (externalId: string): ResourceKey => resourceKey(batch, batch.schemaDefinitionId, externalId);
   const fields = schema?.compiled.referenceFields ?? [];
-  const isOfOneActivity = fitsOneActivity(indexes.length, fields.length, resourcesPerActivity(configured));
+  const { database } = context;
+  const isOfOneActivity = fitsOneActivity(indexes.length, fields.length, chunkSize(context, batch));
   if (ownKind.length === 0 && fields.every(({ path }) => !path.includes(EACH_ITEM))) {
     const planned = indexes.map((index) => ({ index, key: null, references: [], lookups: fields.length }));
     if (isOfOneActivity && indexes.length <= FEW_ITEMS) return planned;
@@ -135,6 +144,12 @@ async function plannedItems(
   }));
   return withStoredBytes(database, planned);
 }
+
+/** Most items that one activity of a batch applies. */
+export const chunkSize = (
+  { resourcesPerActivity: configured }: Pick<ActivityContext, 'resourcesPerActivity'>,
+  { options }: WriteBatchDocument,
+): number => resourcesPerActivity(options.resourcesPerActivity ?? configured);
 
 /** Number of items of any size that one activity may hold. */
 const FEW_ITEMS = 2;

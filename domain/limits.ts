@@ -28,6 +28,8 @@ export const MAX_ITEMS_PAGE_LIMIT = 1000;
 
 /** Resources in one upload or patch batch, as in the API of Reach. */
 export const MAX_RESOURCES_PER_BATCH = 1000;
+/** Most resources that one activity can be asked to work on (`resourcesPerActivity`). */
+export const MAX_RESOURCES_PER_ACTIVITY = 1000;
 /** Longest wait for missing references, in seconds: a day, as in the API of Reach. */
 export const MAX_DEPENDENCY_WAIT_SECONDS = 86_400;
 /** Errors that one item shows. */

@@ -38,7 +38,7 @@ const schema = z.object({
    * Activities of one worker that write resources at a time: enough to use the time of waiting for MongoDB. More would only delay each
    * other, and status queries, which the same thread answers.
    */
-  WRITERS_PER_WORKER: positiveInteger.default(3),
+  WRITERS_PER_WORKER: positiveInteger.default(4),
   /**
    * The tasks that a worker takes from the task queue. If there are workers of both kinds, those of workflows answer status queries from a
    * thread that writes no resources.

@@ -1,6 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import type { Counts } from '../domain/batch/outcome.ts';
+import type { Tally } from '../domain/batch/tally.ts';
 
 /**
  * Counts outcomes of items from the results of activities: `drover_items` by status, beside the metrics of the SDK. A retried
@@ -19,10 +20,11 @@ export function countOutcomes({ metricMeter }: Context): ActivityInterceptors {
   };
 }
 
-/** Most activities return a tally of outcomes. */
+/** Most activities return a tally of outcomes; one that runs a whole batch has that of its work in its result. */
 function countsIn(result: unknown): Partial<Counts> {
-  const { tally } = (typeof result === 'object' && result !== null ? result : {}) as {
-    tally?: { counts: Partial<Counts> };
+  const { tally, applied } = (typeof result === 'object' && result !== null ? result : {}) as {
+    tally?: Tally;
+    applied?: { tally: Tally };
   };
-  return tally?.counts ?? {};
+  return (applied?.tally ?? tally)?.counts ?? {};
 }

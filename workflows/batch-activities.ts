@@ -34,8 +34,8 @@ const LOCAL_SURVEY = {
 const ENDING = { startToCloseTimeout: '1h', heartbeatTimeout: '10s', retry: RETRY } as const satisfies ActivityOptions;
 
 /** Executions started before terminations had a task queue of their own keep using the common one when they are replayed. */
-function endingOptions(): ActivityOptions {
-  if (!patched('termination-task-queue')) return ENDING;
+function endingOptions({ version }: BatchInput): ActivityOptions {
+  if (version === undefined && !patched('termination-task-queue')) return ENDING;
   return { ...ENDING, taskQueue: terminationTaskQueue(workflowInfo().taskQueue) };
 }
 
@@ -43,7 +43,7 @@ function endingOptions(): ActivityOptions {
  * The activities of one batch, each with the summary that the Temporal UI shows. The fairness key makes Temporal dispatch the tasks of
  * all tenants fairly.
  */
-export function batchActivities(input: BatchInput) {
+export function batchActivities(input: BatchInput, running: { local: number }) {
   const priority = fairness(input);
   // short; Temporal times it out after the time that `Attempt.assertInTime` checks
   const work: ActivityOptions = { startToCloseTimeout: input.activityTimeoutSeconds * 1000, retry: RETRY };
@@ -60,6 +60,26 @@ export function batchActivities(input: BatchInput) {
     local: proxyLocalActivities<Activities>({ ...LOCAL_SURVEY, summary }),
     durable: call(survey, summary),
   });
+  /**
+   * Runs an activity inside the workflow task, which halves the work of the Temporal server for a small batch. If that fails (MongoDB
+   * is unavailable), the activity becomes a task of its own, which is retried until it succeeds and is visible in the Temporal UI.
+   */
+  const localFirst = async <I, O>(
+    local: (input: I) => Promise<O>,
+    durable: (input: I) => Promise<O>,
+    argument: I,
+  ): Promise<O> => {
+    running.local += 1;
+    try {
+      return await local(argument);
+    } catch (error) {
+      // the failure of a local activity is not wrapped in an `ActivityFailure`
+      if (!(error instanceof TemporalFailure)) throw error;
+    } finally {
+      running.local -= 1;
+    }
+    return durable(argument);
+  };
   return {
     plan: (plan: Parameters<Activities['planBatch']>[0]) => {
       const { local, durable } = surveys(summaries.plan());
@@ -67,10 +87,15 @@ export function batchActivities(input: BatchInput) {
       const isQuick = isWrite(input.operation) && input.run === 1 && !plan.isAgain;
       return isQuick ? localFirst(local.planBatch, durable.planBatch, plan) : durable.planBatch(plan);
     },
+    runSmall: (batch: Parameters<Activities['runSmallBatch']>[0]) => {
+      const summary = summaries.runSmall();
+      const local = proxyLocalActivities<Activities>({ ...LOCAL_SURVEY, summary });
+      return localFirst(local.runSmallBatch, call(work, summary).runSmallBatch, batch);
+    },
     applyItems: (items: Parameters<Activities['applyItems']>[0]) => {
       const summary = summaries.apply(items);
       return input.operation === 'terminate'
-        ? call(endingOptions(), summary).terminateExecutions(items)
+        ? call(endingOptions(input), summary).terminateExecutions(items)
         : call(work, summary).applyItems(items);
     },
     deleteStep: (step: Parameters<Activities['deleteResources']>[0], items: number) =>
@@ -87,22 +112,4 @@ export function batchActivities(input: BatchInput) {
       return isQuick ? localFirst(local.finishBatch, durable.finishBatch, finish) : durable.finishBatch(finish);
     },
   };
-}
-
-/**
- * Runs an activity inside the workflow task, which halves the work of the Temporal server for a small batch. If that fails (MongoDB is
- * unavailable), the activity becomes a task of its own, which is retried until it succeeds and is visible in the Temporal UI.
- */
-async function localFirst<I, O>(
-  local: (input: I) => Promise<O>,
-  durable: (input: I) => Promise<O>,
-  input: I,
-): Promise<O> {
-  try {
-    return await local(input);
-  } catch (error) {
-    // the failure of a local activity is not wrapped in an `ActivityFailure`
-    if (!(error instanceof TemporalFailure)) throw error;
-    return durable(input);
-  }
 }

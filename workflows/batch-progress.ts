@@ -1,5 +1,15 @@
+import { isWrite } from '../domain/batch/batch.ts';
 import { BatchState } from './batch-state.ts';
-import type { BatchInput, CarriedState, CheckResult, DeletionResult, Plan, Work, WorkResult } from './messages.ts';
+import type {
+  BatchInput,
+  CarriedState,
+  CheckResult,
+  DeletionResult,
+  Plan,
+  SmallBatchResult,
+  Work,
+  WorkResult,
+} from './messages.ts';
 import type { Situation } from './next-step.ts';
 import { PlanProgress } from './plan-progress.ts';
 
@@ -7,7 +17,16 @@ import { PlanProgress } from './plan-progress.ts';
  * How many activities of one batch may apply items at the same time: enough to keep a worker busy, few enough for suspend and cancel to
  * take effect (a batch of 10,000 items has ten in all) and for other batches to run. Activities that end executions mostly wait.
  */
-const CONCURRENCY_LIMITS = { upload: 3, patch: 3, delete: 4, terminate: 8 } as const;
+const CONCURRENCY_LIMITS = { upload: 4, patch: 4, delete: 4, terminate: 8 } as const;
+/** The same for uploads and patches that an earlier version has started. */
+const EARLIER_WRITE_LIMIT = 3;
+
+/** A batch of at most so many items is run by one activity, inside the first workflow task: the task costs more than the items. */
+const MAX_ITEMS_AT_ONCE = 25;
+
+/** Whether the first activity of a batch is a local one: `planBatch`, or all of it. */
+const beginsLocally = ({ version, operation, run, carried }: BatchInput): boolean =>
+  version !== undefined && isWrite(operation) && run === 1 && carried === undefined;
 
 /** Pause before items are checked or expired again that another batch is applying, in ms. */
 const CLAIMED_RETRY_MS = 500;
@@ -19,18 +38,24 @@ const CLAIMED_RETRY_MS = 500;
 export class BatchProgress {
   readonly state: BatchState;
   readonly plan: PlanProgress;
-  /** Running activities. A step counts from its begin until its result is reported. */
-  readonly running = { plan: 0, apply: 0, check: 0, expire: 0, store: 0 };
+  /** Running activities. A step counts from its begin until its result is reported; one that calls a local activity counts twice. */
+  readonly running = { local: 0, plan: 0, apply: 0, check: 0, expire: 0, store: 0 };
   readonly #concurrencyLimit: number;
   /** The state that was stored last. */
   #stored: string;
   readonly #check = new CheckProgress();
   #expireNotBefore = 0;
+  #isNew: boolean;
+  readonly #isSmall: boolean;
 
   constructor(input: BatchInput) {
     this.state = new BatchState(input);
     this.plan = new PlanProgress(input.carried);
-    this.#concurrencyLimit = CONCURRENCY_LIMITS[input.operation];
+    const { version, operation } = input;
+    this.#concurrencyLimit =
+      version === undefined && isWrite(operation) ? EARLIER_WRITE_LIMIT : CONCURRENCY_LIMITS[operation];
+    this.#isNew = beginsLocally(input);
+    this.#isSmall = input.total <= MAX_ITEMS_AT_ONCE;
     this.#stored = input.carried === undefined ? 'processing' : this.#toStore();
   }
 
@@ -43,6 +68,8 @@ export class BatchProgress {
       isCancelStored: state.isCancelStored,
       // after each suspend and resume too, so that the last value stored is the current one, even if an API process stores at the same time
       isUnrecorded: state.controlled || this.#stored !== this.#toStore(),
+      isNew: this.#isNew,
+      isSmall: this.#isSmall,
       isLong,
       concurrencyLimit: this.#concurrencyLimit,
       running,
@@ -94,6 +121,21 @@ export class BatchProgress {
     this.state.started = true;
     if (plan !== null && !plan.isLeft) this.state.add(plan.tally);
     this.plan.planned(plan, now);
+  }
+
+  beginPlan(): void {
+    if (this.#isNew) this.state.started = true;
+    this.#isNew = false;
+    this.plan.beginPlan();
+  }
+
+  /** @param made null if the activity has failed for good. */
+  ranSmall(made: SmallBatchResult | null, now: number): void {
+    this.planned(made?.plan ?? null, now);
+    const work = this.plan.nextWork;
+    if (made?.applied === undefined || work === undefined) return;
+    this.plan.begin();
+    this.applied(work, made.applied, now);
   }
 
   /** @param result null if the activity has failed for good: its items stay queued, and finishing the batch gives them an outcome. */

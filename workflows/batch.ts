@@ -27,7 +27,7 @@ const SIGNALS_PER_EXECUTION = 1_000;
 export async function batchWorkflow(input: BatchInput): Promise<BatchSummary> {
   assertReadable(input);
   const progress = new BatchProgress(input);
-  const isEarlier = !patched('decides-by-next-step');
+  const isEarlier = input.version === undefined && !patched('decides-by-next-step');
   receiveMessages(progress, isEarlier);
   return CancellationScope.nonCancellable(() =>
     isEarlier ? new EarlierBatchRun(input, progress.state).carryOut() : new BatchRun(input, progress).toCompletion(),

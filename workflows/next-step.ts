@@ -3,6 +3,8 @@ import type { Work } from './messages.ts';
 
 /** What a batch workflow does next. */
 export type NextStep =
+  /** Plans, applies and finishes a batch of few items at once, as far as nothing waits. */
+  | { readonly kind: 'run-small' }
   /** Makes the next part of the plan. */
   | { readonly kind: 'plan'; readonly cursor: number }
   /** Applies work of the plan. */
@@ -30,11 +32,15 @@ export interface Situation {
   readonly isCancelStored: boolean;
   /** The stored state differs from the current one. */
   readonly isUnrecorded: boolean;
+  /** Nothing of the batch has begun, and its first activity is a local one: see `nextStep`. */
+  readonly isNew: boolean;
+  /** One activity may do all of it. */
+  readonly isSmall: boolean;
   /** This execution should continue as new: the server suggests it, or will soon refuse signals. */
   readonly isLong: boolean;
   /** How many activities of the batch may apply items at the same time. */
   readonly concurrencyLimit: number;
-  readonly running: Readonly<Record<'plan' | 'apply' | 'check' | 'expire' | 'store', number>>;
+  readonly running: Readonly<Record<'local' | 'plan' | 'apply' | 'check' | 'expire' | 'store', number>>;
   readonly plan: {
     readonly isDone: boolean;
     readonly nextWork: Work | undefined;
@@ -62,10 +68,16 @@ export interface Situation {
 
 /**
  * What a batch does next; pure, so that it can be read and tested as a table. The caller begins the step, which changes the situation,
- * before it calls `nextStep` again.
+ * before it asks for the next one.
+ *
+ * A local activity belongs to its workflow task. If the worker stands still until Temporal times the task out, signals that arrive
+ * meanwhile reach the workflow after it has called the activity, but before that in every replay. So nothing else begins while one
+ * runs, and whether one is called does not depend on signals.
  */
 export function nextStep(batch: Situation, now: number): NextStep {
   const { running, plan, pending } = batch;
+  if (running.local > 0) return { kind: 'wait', reason: 'a local activity is running' };
+  if (batch.isNew) return batch.isSmall ? { kind: 'run-small' } : { kind: 'plan', cursor: 0 };
   const isIdle = Object.values(running).every((count) => count === 0);
   if (batch.cancelled) {
     if (!batch.isCancelStored && running.apply > 0 && running.store === 0) return { kind: 'store-cancellation' };

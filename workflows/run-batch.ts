@@ -31,11 +31,13 @@ export class BatchRun {
   #shown: string;
   /** The failure of a step in the workflow's own code: a bug, which fails the workflow task. */
   #bug: { readonly error: unknown } | undefined;
+  /** The end of a batch that one activity has run. */
+  #finished: BatchSummary | undefined;
 
   constructor(input: BatchInput, progress: BatchProgress) {
     this.#input = input;
     this.#progress = progress;
-    this.#activities = batchActivities(input);
+    this.#activities = batchActivities(input, progress.running);
     this.#id = { batchId: input.batchId, run: input.run, keepsLeft: true };
     // as it was started
     this.#shown = input.carried === undefined ? 'queued' : '';
@@ -45,8 +47,11 @@ export class BatchRun {
     for (;;) {
       if (this.#bug !== undefined) throw this.#bug.error;
       const step = this.#next();
-      this.#show();
+      this.#show(step);
       switch (step.kind) {
+        case 'run-small':
+          this.#runSmall();
+          break;
         case 'plan':
           this.#plan(step.cursor);
           break;
@@ -86,10 +91,23 @@ export class BatchRun {
     return nextStep(this.#progress.situation(isLong), Date.now());
   }
 
+  #runSmall(): void {
+    const { total, pageSize = total } = this.#input;
+    const { suspended, cancelled } = this.#progress.state;
+    const halted = (suspended || cancelled) && { isHalted: true as const };
+    this.#progress.beginPlan();
+    this.#begin('plan', async () => {
+      const running = this.#activities.runSmall({ ...this.#id, total, pageSize, ...halted });
+      const made = await this.#orNull('running the batch failed because of a bug', running);
+      this.#progress.ranSmall(made, Date.now());
+      this.#finished = made?.summary;
+    });
+  }
+
   #plan(cursor: number): void {
     const { plan } = this.#progress;
     const again = plan.isOutdated ? { isAgain: true as const } : {};
-    plan.beginPlan();
+    this.#progress.beginPlan();
     this.#begin('plan', async () => {
       const made = await this.#orNull(
         'planning failed because of a bug',
@@ -101,14 +119,18 @@ export class BatchRun {
 
   #apply({ work }: Extract<NextStep, { kind: 'apply' }>): void {
     const { plan } = this.#progress;
-    const links = plan.links === undefined ? {} : { links: plan.links };
+    const { pageSize } = this.#input;
+    const planned = {
+      ...(plan.links !== undefined && { links: plan.links }),
+      ...(pageSize !== undefined && { pageSize }),
+    };
     plan.begin();
     this.#begin('apply', async () => {
       const result = await this.#orNull<Parameters<BatchProgress['applied']>[1]>(
         'applying items failed because of a bug',
         work.kind === 'step'
           ? this.#activities.deleteStep({ ...this.#id, step: work.step }, work.items)
-          : this.#activities.applyItems({ ...this.#id, indexes: work.indexes, ...links }),
+          : this.#activities.applyItems({ ...this.#id, indexes: work.indexes, ...planned }),
       );
       this.#progress.applied(work, result, Date.now());
     });
@@ -212,20 +234,25 @@ export class BatchRun {
   }
 
   async #finish(): Promise<BatchSummary> {
+    const { state } = this.#progress;
+    const summary = this.#finished ?? (await this.#finishRun());
+    state.finish(summary);
+    this.#show();
+    return summary;
+  }
+
+  #finishRun(): Promise<BatchSummary> {
     const { operation, run } = this.#input;
     const { state } = this.#progress;
     const { cancelled, cascaded } = state;
     // for deletes and retries, the stored outcomes say more than the workflow knows
     const succeeded = isWrite(operation) && run === 1 ? state.succeeded : undefined;
-    const summary = await this.#activities.finish({
+    return this.#activities.finish({
       ...this.#id,
       cancelled,
       cascaded,
       ...(succeeded && { succeeded }),
     });
-    state.finish(summary);
-    this.#show();
-    return summary;
   }
 
   async #continueAsNew(): Promise<never> {
@@ -233,10 +260,13 @@ export class BatchRun {
     return continueAsNew<(input: BatchInput) => Promise<BatchSummary>>({ ...this.#input, carried });
   }
 
-  /** Updates current details and search attributes. */
-  #show(): void {
+  /** Updates current details and, unless a local activity is running or is called next (`nextStep`), search attributes. */
+  #show(step?: NextStep): void {
     const summary = this.#progress.state.summary();
     setCurrentDetails(describeBatch(this.#input, summary));
+    const isLast = step === undefined;
+    const isBeforeSleep = step?.kind === 'wait' && this.#progress.running.local === 0;
+    if (!isLast && !isBeforeSleep && this.#input.version !== undefined) return;
     const status = summary.suspended ? SUSPENDED_STATUS : summary.status;
     if (status === this.#shown) return;
     this.#shown = status;

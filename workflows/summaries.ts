@@ -16,6 +16,7 @@ export function batchSummaries(batch: Named) {
   const items = (count: number, kind = ''): string => itemsOf(batch, count, kind);
   return {
     plan: (): string => short(`plan ${operation}: ${items(total)}`),
+    runSmall: (): string => short(`plan, apply and finish ${operation}: ${items(total)}`),
     apply: ({ indexes, requeuesBlocked }: ItemsOfBatch): string =>
       short(`${operation} ${items(indexes.length, requeuesBlocked ? 'pending' : '')} (${rangeOf(indexes)})`),
     // a step whose resources no item asks for has no items

@@ -38,7 +38,7 @@ interface Known {
 export async function decideSteps(planning: Planning): Promise<void> {
   const { database, batch, finished, charge, progress } = planning;
   const { schemaDefinitionId, options } = batch;
-  const { cascade, deleteAll } = options;
+  const { cascade, deleteAll, resourcesPerActivity = Number.POSITIVE_INFINITY } = options;
   const linked = new LinkedResources(charge);
   const items = new ItemsByNumber(linked.keys, charge);
   const loading: Loading = { database, scope: batch, schemaDefinitionId, cascade, linked, charge, progress };
@@ -48,7 +48,7 @@ export async function decideSteps(planning: Planning): Promise<void> {
       ? await findInAll(planning, loading, items)
       : await findListed(planning, loading, items);
   const decision = await decideInSlices(loading, targets);
-  const size = keysPerStep(open + cascadedIn(decision, targets));
+  const size = Math.min(keysPerStep(open + cascadedIn(decision, targets)), resourcesPerActivity);
   const known = { linked, items, targets, decision };
   await writeWithoutOrder(planning, known, size);
   const layout = await inSlices(layOutDeletion(decision, items.sequence(batch.total), size), progress);

@@ -18,7 +18,7 @@ import { RESOURCES_PER_SLICE } from '../control/control-check.ts';
 import { finishApplied } from '../finish/finish-open-items.ts';
 import { createdKeys, failedOutcome, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
-import { type WriteResult, writeItems } from './write-items.ts';
+import { readStoredState, type WriteResult, writeItems } from './write-items.ts';
 
 /**
  * Applies pending items of several batches together. They are claimed first, so that their own batches do not apply them;
@@ -50,12 +50,16 @@ export async function applyCycle(
   }
   const { work, schemas, faulty } = await loadMembers(context, batches, members);
   const claimed = () => claimedItems(database, batch);
+  const writing = { context, batch, attempt, storeFailures: storeFailures(database) };
   const created = await unlessBlocked(() =>
-    withIntent(context, attempt, batch, schemas, work, claimed, async () => {
-      const results = await writeItems({ context, batch, attempt, storeFailures: storeFailures(database) }, work);
-      attempt.assertInTime();
-      await storeOutcomes(context, faulty, results);
-      return createdKeys(results);
+    withIntent(context, attempt, batch, schemas, work, claimed, {
+      read: () => readStoredState(writing, work),
+      write: async (stored) => {
+        const results = await writeItems(writing, work, stored);
+        attempt.assertInTime();
+        await storeOutcomes(context, faulty, results);
+        return createdKeys(results);
+      },
     }),
   );
   if (created === null) {

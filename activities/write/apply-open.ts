@@ -5,7 +5,7 @@ import { withIntent } from '../../isolation/intents/with-intent.ts';
 import { wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
 import type { WriteBatchDocument } from '../../store/batches/batches.ts';
-import { type Item, readItems } from '../../store/items/item-pages.ts';
+import { type Item, type ItemPages, itemsOfPages } from '../../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import { registerPending, releasePending } from '../../store/items/pending-items.ts';
 import { writeOutcomes } from '../../store/items/write-outcomes.ts';
@@ -16,7 +16,7 @@ import { applySlices } from './apply-slices.ts';
 import { createdKeys, failedOutcome, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
 import { fieldsOfOwnKind, linksOf } from './own-links.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
-import type { WriteResult } from './write-items.ts';
+import { readStoredState, type WriteResult } from './write-items.ts';
 
 /** One attempt to apply items of a batch. */
 export interface Applying {
@@ -28,6 +28,8 @@ export interface Applying {
   readonly writable: () => Promise<readonly Writable[]>;
   /** The stored state of the items. */
   readonly before: ReadonlyMap<number, StoredOutcome>;
+  /** The pages that hold them. */
+  readonly pages: ItemPages;
 }
 
 /** Outcomes of open items, and the indexes of the items that were not begun. */
@@ -106,15 +108,14 @@ async function plannedVersion(
   return (await isPlannedBy(latest)) ? latest : 'outdated';
 }
 
-/** Reads items and removes them from the pending store, without those that another batch is applying together with its own. */
-async function releasedItems({ context, batch, before }: Applying, open: readonly number[]): Promise<Item[]> {
-  const { database } = context;
-  const items = await readItems(database, batch, open);
+/** Takes items from their pages, and removes them from the pending store, without those that another batch is applying together with its own. */
+async function releasedItems({ context, batch, before, pages }: Applying, open: readonly number[]): Promise<Item[]> {
+  const items = itemsOfPages(pages, batch, open);
   const pending = items.flatMap(({ index, externalId }) => {
     if (externalId === null || before.get(index)?.status !== 'pending') return [];
     return [{ index, key: resourceKey(batch, batch.schemaDefinitionId, externalId) }];
   });
-  const claimed = await releasePending(database, batch, pending);
+  const claimed = await releasePending(context.database, batch, pending);
   return items.filter(({ index }) => !claimed.has(index));
 }
 
@@ -135,13 +136,15 @@ async function applyAll(applying: Applying, schema: LoadedSchema, items: readonl
   const isFirst = before.size === 0 && faulty.size === 0;
   const created: ResourceKey[] = [];
   const writing = { context, batch, attempt, storeFailures: storeFailures(database) };
-  const left = await withIntent(context, attempt, batch, [schema], work, writable, () =>
-    applySlices(writing, control, work, async (results) => {
-      for (const [index, outcome] of await completeSlice(applying, results, isFirst)) outcomes.set(index, outcome);
-      created.push(...createdKeys(results));
-    }),
-  );
-  await wakeWaiting(context, created);
+  const left = await withIntent(context, attempt, batch, [schema], work, writable, {
+    read: () => readStoredState(writing, work),
+    write: (stored) =>
+      applySlices(writing, control, work, stored, async (results) => {
+        for (const [index, outcome] of await completeSlice(applying, results, isFirst)) outcomes.set(index, outcome);
+        created.push(...createdKeys(results));
+      }),
+    after: () => wakeWaiting(context, created),
+  });
   return { outcomes, left: left.map(({ index }) => index) };
 }
 

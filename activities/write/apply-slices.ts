@@ -1,15 +1,17 @@
+import { allDone } from '../../domain/collections/all-done.ts';
 import { indivisibleSlices } from '../../domain/schema/indivisible.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { CHECK_EVERY_MS, type ControlCheck, RESOURCES_PER_SLICE } from '../control/control-check.ts';
 import type { WorkItem } from './work-items.ts';
-import { readStoredState, type WriteResult, type Writing, writeItems } from './write-items.ts';
+import { type StoredState, type WriteResult, type Writing, writeItems } from './write-items.ts';
 
 /** Smallest slice, for resources that take long. */
 const FEWEST_PER_SLICE = 10;
 
 /**
- * Writes items slice by slice, and checks before each slice that the batch is not suspended or cancelled. The stored state of all items
- * is read once; a slice that touches a resource an earlier slice has written reads it again.
+ * Writes items slice by slice, and checks before each slice that the batch is not suspended or cancelled. A slice that touches a
+ * resource that an earlier slice has written reads what is stored again.
+ * @param stored of all items; read under the intent.
  * @param complete stores the outcomes of a slice; it ends before the next slice begins.
  * @returns the items that were not begun.
  */
@@ -17,19 +19,22 @@ export async function applySlices(
   context: Writing,
   control: ControlCheck,
   work: readonly WorkItem[],
+  stored: StoredState,
   complete: (results: ReadonlyMap<WorkItem, WriteResult>) => Promise<void>,
 ): Promise<readonly WorkItem[]> {
   let size = RESOURCES_PER_SLICE;
   let done = 0;
   const written = new Set<ResourceKey>();
-  const stored = await readStoredState(context, work);
+  let halt = await control.inTime();
   for (const slice of indivisibleSlices(work, () => size)) {
-    const halt = done === 0 ? await control.inTime() : await control.now();
     if (halt !== null) break;
     const began = performance.now();
     const isCurrent = stored.resources.undecided.size === 0 && !slice.some((item) => touches(item, written));
-    await complete(await writeItems(context, slice, isCurrent ? stored : undefined));
+    const results = await writeItems(context, slice, isCurrent ? stored : undefined);
     done += slice.length;
+    const completed = complete(results);
+    if (done < work.length) [halt] = await allDone([control.now(), completed]);
+    else await completed;
     for (const { key } of slice) written.add(key);
     if (performance.now() - began > CHECK_EVERY_MS) size = Math.max(FEWEST_PER_SLICE, Math.floor(size / 2));
   }

@@ -28,14 +28,14 @@ interface BoundedDecisions {
  * @param needing finds the items that cannot be decided without some keys.
  */
 export async function decideWithinBudget(
-  context: Pick<ActivityContext, 'schemas' | 'activityTimeoutSeconds'>,
-  { isAfterTimeout }: Pick<Attempt, 'isAfterTimeout'>,
+  context: Pick<ActivityContext, 'schemas'>,
+  { isAfterTimeout, limitMs }: Pick<Attempt, 'isAfterTimeout' | 'limitMs'>,
   items: readonly WorkItem[],
   stored: ReadonlyMap<ResourceKey, ResourceState>,
   exists: (key: ResourceKey) => boolean,
   needing: (keys: ReadonlySet<ResourceKey>, items: readonly WorkItem[]) => ReadonlySet<WorkItem>,
 ): Promise<BoundedDecisions> {
-  const deadline = performance.now() + context.activityTimeoutSeconds * 1000 * THREAD_SHARE;
+  const deadline = performance.now() + limitMs * THREAD_SHARE;
   const verdicts = new Verdicts(context.schemas, isAfterTimeout);
   const postponed = new Set<WorkItem>();
   for (;;) {

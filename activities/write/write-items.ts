@@ -56,7 +56,7 @@ export async function writeItems(
 }
 
 /** The stored data of items: first their resources, then their outcomes. */
-interface StoredState {
+export interface StoredState {
   readonly resources: FoundForWriting;
   readonly outcomes: ReadonlyMap<WorkItem, StoredOutcome>;
 }

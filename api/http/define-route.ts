@@ -194,17 +194,26 @@ export const queryBoolean = (defaultValue: boolean) =>
 
 /** A whole number in a query; empty is absent. */
 export const queryInteger = (range: { min: number; max: number; defaultValue: number }) =>
+  optionalInteger(range)
+    .transform((value) => value ?? range.defaultValue)
+    .openapi({ type: 'integer', minimum: range.min, maximum: range.max, default: range.defaultValue });
+
+/** The same without a default. */
+export const optionalInteger = (range: { min: number; max: number }) =>
   z
     .string()
     .optional()
     .transform((value, ctx) => {
-      if (value === undefined || value === '') return range.defaultValue;
+      if (value === undefined || value === '') return undefined;
       const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
       if (number >= range.min && number <= range.max) return number;
-      ctx.addIssue({ code: 'custom', message: `must be a whole number from ${range.min} to ${range.max}` });
+      ctx.addIssue({ code: 'custom', message: wholeNumberFault(range) });
       return z.NEVER;
     })
-    .openapi({ type: 'integer', minimum: range.min, maximum: range.max, default: range.defaultValue });
+    .openapi({ type: 'integer', minimum: range.min, maximum: range.max });
+
+export const wholeNumberFault = ({ min, max }: { min: number; max: number }): string =>
+  `must be a whole number from ${min} to ${max}`;
 
 /** A word of a list in a query; empty is absent. */
 export const queryEnum = <const T extends readonly [string, ...string[]]>(words: T) =>

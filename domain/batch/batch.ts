@@ -16,20 +16,26 @@ export const BATCH_TYPES = {
 } as const satisfies Record<Operation, string>;
 export type BatchType = (typeof BATCH_TYPES)[Operation];
 
+/** What a batch of resources may ask of the way it is run. */
+interface FanOutOptions {
+  /** Most resources that one activity works on; absent: as the installation is configured. */
+  readonly resourcesPerActivity?: number | undefined;
+}
+
 /** Options of an upload (docs/api.md#the-three-requests); `dependencyWaitTimeout` in seconds, 0 = do not wait. */
-interface UploadOptions {
+interface UploadOptions extends FanOutOptions {
   readonly onconflict: 'upsert' | 'reject';
   readonly ignoreUnknownFields: boolean;
   readonly dependencyWaitTimeout: number;
 }
 
 /** Options of a patch. */
-interface PatchOptions {
+interface PatchOptions extends FanOutOptions {
   readonly ignoreUnknownFields: boolean;
 }
 
 /** Options of a delete. */
-interface DeleteOptions {
+interface DeleteOptions extends FanOutOptions {
   readonly cascade: boolean;
   readonly deleteAll: boolean;
 }

@@ -21,11 +21,11 @@ type Chunk = number[];
 export type Stage = Chunk[];
 
 /**
- * An activity costs as much as some 25 resources, and so does the workflow task that receives its result (measured,
- * docs/performance.md). More would be too much to repeat, and too long a wait for suspend and cancel. Whole pages of outcomes
- * (`BODIES_PER_PAGE`), so that no two activities write to one.
+ * A full batch (`MAX_RESOURCES_PER_BATCH`) is four activities, which run at the same time. An activity costs as much as some 50
+ * resources, its workflow task included (measured, docs/performance.md). Whole pages of outcomes (`BODIES_PER_PAGE`), so that no two
+ * activities write to one.
  */
-const RESOURCES_PER_ACTIVITY = 1_000;
+const RESOURCES_PER_ACTIVITY = 250;
 /** References that an activity can look up, and register if they are missing, well within its time. */
 const REFERENCES_PER_ACTIVITY = 5_000;
 /** Bytes of stored resources that an activity reads: they are in memory as text, as parsed values and as text again at the same time. */

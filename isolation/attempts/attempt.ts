@@ -28,6 +28,13 @@ export interface Attempt {
   readonly number: number;
   /** No attempt came before it, according to Temporal: an attempt after a reset may seem to be the first. */
   readonly isFirst: boolean;
+  /**
+   * A local activity: Temporal does not say whether an attempt came before it. It goes by what attempts leave, and is called again as
+   * another activity where it meets something of theirs.
+   */
+  readonly isLocal: boolean;
+  /** How long it may take in all, in ms. */
+  readonly limitMs: number;
   /** Whether a group was named after an attempt of this activity that came before this one, or of another execution of the workflow. */
   isOfEarlierAttempt(group: string): boolean;
   /** Whether an attempt before it may have run out of time: slow work must not be done in the same way again. */
@@ -45,7 +52,7 @@ export function thisAttempt(): Attempt {
 }
 
 type Limits = Pick<Info, 'startToCloseTimeoutMs' | 'heartbeatTimeoutMs'>;
-type Identity = Pick<Info, 'workflowExecution' | 'activityId'>;
+type Identity = Pick<Info, 'workflowExecution' | 'activityId' | 'activityType'>;
 type Times = Limits & Pick<Info, 'currentAttemptScheduledTimestampMs'>;
 
 /**
@@ -74,8 +81,14 @@ export function attemptOfCommands(info: Identity & Times = activityInfo()): Atte
   };
 }
 
-const activityIdentity = ({ workflowExecution, activityId }: Identity): string =>
-  `${workflowExecution?.workflowId}/${workflowExecution?.runId}/${activityId}`;
+/**
+ * The activity type that a workflow calls as a local activity and, where that fails, once more as another activity: an execution
+ * has one of this type at a time, so that all of them count as attempts of the same.
+ */
+const CALLED_AGAIN = 'runSmallBatch';
+
+const activityIdentity = ({ workflowExecution, activityId, activityType }: Identity): string =>
+  `${workflowExecution?.workflowId}/${workflowExecution?.runId}/${activityType === CALLED_AGAIN ? activityType : activityId}`;
 
 const outOfTime = (): ApplicationFailure => ApplicationFailure.retryable('out of time', 'OutOfTime');
 
@@ -101,7 +114,7 @@ export async function renewed({ client }: { readonly client: Client }, attempt: 
 export function attemptOf(
   info: Identity &
     Pick<Info, 'attempt' | 'startToCloseTimeoutMs'> &
-    Partial<Pick<Info, 'scheduledTimestampMs' | 'currentAttemptScheduledTimestampMs'>>,
+    Partial<Pick<Info, 'scheduledTimestampMs' | 'currentAttemptScheduledTimestampMs' | 'isLocal'>>,
 ): Attempt {
   const { scheduledTimestampMs = 0, currentAttemptScheduledTimestampMs = 0 } = info;
   const sinceFirstMs = currentAttemptScheduledTimestampMs - scheduledTimestampMs;
@@ -119,7 +132,9 @@ export function attemptOf(
     workflow,
     since,
     number: info.attempt,
-    isFirst: info.attempt === 1 && sinceFirstMs === 0,
+    isFirst: info.attempt === 1 && sinceFirstMs === 0 && info.activityType !== CALLED_AGAIN,
+    isLocal: info.isLocal ?? false,
+    limitMs: info.startToCloseTimeoutMs,
     isOfEarlierAttempt: (group) => {
       if (group.startsWith(`${activity}/`)) return group !== id && sinceOf(activity, group) <= since;
       return group.startsWith(`${workflow}/`) && !group.startsWith(`${execution}/`);

@@ -28,6 +28,7 @@ export interface Writable {
  * Costs one query if no attempt has left an intent.
  * @param batch as this execution has taken it over (`takeOverRun`).
  * @param writable the documents that an attempt of this activity may write.
+ * @returns whether there were any: what was read before may have changed since.
  * @throws SupersededError if a later attempt, or a later execution, is at work.
  */
 export async function endEarlierAttempts(
@@ -35,12 +36,12 @@ export async function endEarlierAttempts(
   attempt: Attempt,
   batch: BatchDocument,
   writable: () => Promise<readonly Writable[]>,
-): Promise<void> {
+): Promise<boolean> {
   const [left] = await Promise.all([intentsOf(database, attempt.workflow), assertExecution(database, batch)]);
   const ofActivity = left.filter((id) => id.startsWith(`${attempt.activity}/`));
   const ofOthers = left.filter((id) => !id.startsWith(`${attempt.execution}/`));
   const others = [...ofActivity.filter((id) => attemptOfIntent(id) !== attempt.id), ...ofOthers];
-  if (others.length === 0) return;
+  if (others.length === 0) return false;
   assertLatest(attempt, ofActivity);
   const isSeen = ofActivity.some((id) => attemptOfIntent(id) === attempt.id);
   const own = { id: attempt.id, batchId: batch._id, schemaDefinitionIds: [], targets: [] };
@@ -50,6 +51,7 @@ export async function endEarlierAttempts(
   // Only now: a deleter that finds none of these intents concludes that the attempt is over.
   await removeIntents(database, others);
   if (!isSeen) await withdrawIntent(database, own);
+  return true;
 }
 
 /** The documents that any activity of a batch may write: its own items, and those of other batches that it has claimed. */

@@ -5,7 +5,13 @@ import proto from '@temporalio/proto';
 import { fairness } from '../../domain/batch/fairness-key.ts';
 import { DroverError } from '../../domain/errors.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
-import { BATCH_WORKFLOW_TYPE, type BatchInput, batchWorkflowId, SEARCH_ATTRIBUTES } from '../../workflows/messages.ts';
+import {
+  BATCH_WORKFLOW_TYPE,
+  type BatchInput,
+  batchWorkflowId,
+  SEARCH_ATTRIBUTES,
+  WORKFLOW_VERSION,
+} from '../../workflows/messages.ts';
 
 /** Value of the schema attribute for batches without a schema definition. */
 const NO_SCHEMA = 'process instances';
@@ -46,11 +52,13 @@ async function tryToStart(
   batch: BatchDocument,
 ): Promise<boolean> {
   const input: BatchInput = {
+    version: WORKFLOW_VERSION,
     batchId: batch._id,
     operation: batch.operation,
     scope: batch.scope,
     schemaName: batch.schemaName ?? NO_SCHEMA,
     total: batch.total,
+    pageSize: batch.pageSize,
     run: batch.run,
     activityTimeoutSeconds,
     ...(batch.suspended && { suspended: true }),

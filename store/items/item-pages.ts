@@ -108,16 +108,29 @@ function toDocument(id: string, items: readonly NewItem[]): ItemPageDocument {
 }
 
 /** Items by index, in the requested order. */
-export async function readItems(
+export async function readItems(database: Database, batch: PagedBatch, indexes: readonly number[]): Promise<Item[]> {
+  return itemsOfPages(await readItemPages(database, batch, indexes), batch, indexes);
+}
+
+/** Pages of a batch by `_id`, to take items from (`itemsOfPages`). */
+export type ItemPages = ReadonlyMap<string, ItemPageDocument>;
+type PagedBatch = Pick<BatchDocument, '_id' | 'pageSize'>;
+
+/** The pages that hold some items, by `_id`. */
+export async function readItemPages(
   database: Database,
-  batch: { readonly _id: string; readonly pageSize: number },
+  batch: PagedBatch,
   indexes: readonly number[],
-): Promise<Item[]> {
-  const numbers = pagesWith(batch, indexes);
-  const documents = await itemPagesIn(database)
-    .find({ _id: { $in: numbers.map((n) => pageId(batch._id, n)) } })
+): Promise<ItemPages> {
+  const ids = pagesWith(batch, indexes).map((n) => pageId(batch._id, n));
+  const pages = await itemPagesIn(database)
+    .find({ _id: { $in: ids } })
     .toArray();
-  const pages = new Map(documents.map((document) => [document._id, document]));
+  return new Map(pages.map((page) => [page._id, page]));
+}
+
+/** Items of pages that were read, in the order asked for. @throws where a page of theirs is missing. */
+export function itemsOfPages(pages: ItemPages, batch: PagedBatch, indexes: readonly number[]): Item[] {
   return indexes.map((index) => {
     const page = pages.get(pageId(batch._id, Math.floor(index / batch.pageSize)));
     if (page === undefined) throw new Error(`batch ${batch._id} has no page for item ${index}`);

@@ -1,9 +1,13 @@
 import type { Checkpoint } from '../../activities/activity-context.ts';
-import type { Deletions } from './deletions.ts';
+
+/** A test's activities. */
+interface Held {
+  atCheckpoint: ((at: Checkpoint, batchId: string) => Promise<void>) | undefined;
+}
 
 /** Holds the first activity that reaches a checkpoint, until it is released. */
 export function holdFirstAt(
-  deletions: Deletions,
+  held: Held,
   checkpoint: Checkpoint,
 ): { readonly reached: Promise<void>; readonly letGo: () => void } {
   let reach = (): void => undefined;
@@ -15,7 +19,7 @@ export function holdFirstAt(
     letGo = resolve;
   });
   let isFirst = true;
-  deletions.atCheckpoint = async (at) => {
+  held.atCheckpoint = async (at) => {
     if (at !== checkpoint || !isFirst) return;
     isFirst = false;
     reach();

@@ -212,8 +212,13 @@ export const addressesOf = (config: Config) => ({
 /**
  * Starts a worker process on a Drover's servers.
  * @param killAt the process kills itself with SIGKILL at the `nth` time that an activity reaches this checkpoint.
+ * @param environment more of it, see `testkit/worker-process.ts`.
  */
-export function spawnWorker(drover: Drover, killAt?: { checkpoint: Checkpoint; nth?: number }): Promise<Program> {
+export function spawnWorker(
+  drover: Drover,
+  killAt?: { checkpoint: Checkpoint; nth?: number } | null,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Program> {
   return spawnScript(drover, '../../testkit/worker-process.ts', /^ready$/, {
     ACTIVITY_TIMEOUT_SECONDS: String(drover.config.ACTIVITY_TIMEOUT_SECONDS),
     ...(drover.config.RESOURCES_PER_ACTIVITY && {
@@ -223,5 +228,6 @@ export function spawnWorker(drover: Drover, killAt?: { checkpoint: Checkpoint; n
     WITHOUT_RECOVERY: 'true',
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     ...(killAt && { KILL_AT: killAt.checkpoint, KILL_NTH: String(killAt.nth ?? 1) }),
+    ...environment,
   });
 }

@@ -31,7 +31,7 @@ export class BatchWork {
 
   /** @param publish called whenever an activity is done. */
   constructor(input: BatchInput, state: BatchState, publish: () => void) {
-    this.activities = batchActivities(input);
+    this.activities = batchActivities(input, { local: 0 });
     this.id = { batchId: input.batchId, run: input.run, keepsLeft: true };
     this.#operation = input.operation;
     this.#state = state;

@@ -14,6 +14,7 @@ const MissingDependency = z
   .openapi('MissingDependency');
 
 const flag = z.boolean();
+const fanOut = { resourcesPerActivity: count.optional() };
 /** The options of the request, with defaults filled in. */
 const Options = {
   upload: z
@@ -21,10 +22,11 @@ const Options = {
       onconflict: z.enum(['upsert', 'reject']),
       ignoreUnknownFields: flag,
       dependencyWaitTimeout: count.openapi({ description: 'In seconds' }),
+      ...fanOut,
     })
     .openapi('UploadOptions'),
-  patch: z.object({ ignoreUnknownFields: flag }).openapi('PatchOptions'),
-  delete: z.object({ cascade: flag, deleteAll: flag }).openapi('DeleteOptions'),
+  patch: z.object({ ignoreUnknownFields: flag, ...fanOut }).openapi('PatchOptions'),
+  delete: z.object({ cascade: flag, deleteAll: flag, ...fanOut }).openapi('DeleteOptions'),
   terminate: z
     .object({
       deleteReason: z.string().optional(),

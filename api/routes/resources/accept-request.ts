@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { Instruction, ResourceBatch } from '../../../domain/batch/batch.ts';
-import { MAX_IDEMPOTENCY_KEY } from '../../../domain/limits.ts';
+import { MAX_IDEMPOTENCY_KEY, MAX_RESOURCES_PER_ACTIVITY } from '../../../domain/limits.ts';
 import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
 import { acceptBatch, type KeyedRequest, type RequestedItems } from '../../../services/batches/accept-batch.ts';
 import { answerAccepted } from '../../http/accepted.ts';
@@ -24,6 +24,11 @@ const headers = z.object({
     .optional()
     .openapi({ description: 'The same key and request gives the same batch; kept 24 h. A dry run binds none' }),
 });
+/** The option `resourcesPerActivity`. */
+export const FAN_OUT = { min: 1, max: MAX_RESOURCES_PER_ACTIVITY };
+export const FAN_OUT_DESCRIPTION =
+  'Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured';
+
 export const RESOURCE_BATCH = { path, tags: ['Resource batches'], params, headers };
 
 const Accepted = enveloped(

@@ -8,10 +8,18 @@ import { IDS_PER_PAGE, type NewItem } from '../../../store/items/item-pages.ts';
 import { slices } from '../../../store/mongodb/slices.ts';
 import { acceptedBefore, keyedRequest } from '../../http/accepted.ts';
 import type { ApiContext } from '../../http/context.ts';
-import { type Api, bodyArray, defineRoute, enveloped, faults, jsonResponse } from '../../http/define-route.ts';
+import {
+  type Api,
+  bodyArray,
+  defineRoute,
+  enveloped,
+  faults,
+  jsonResponse,
+  wholeNumberFault,
+} from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
 import { schemaDefinitionOf } from '../definitions/find-definition.ts';
-import { ACCEPTED, accept, type BatchInput, RESOURCE_BATCH } from './accept-request.ts';
+import { ACCEPTED, accept, type BatchInput, FAN_OUT, FAN_OUT_DESCRIPTION, RESOURCE_BATCH } from './accept-request.ts';
 
 const TOO_LINKED =
   'the dry run needs more memory than DELETION_MEMORY_BYTES allows for the references of these resources: ask about fewer ids, or later';
@@ -19,6 +27,7 @@ const TOO_LINKED =
 const DELETE_HINT =
   ': {"externalIds": […]} or {"deleteAll": true}; where a client cannot send a body with DELETE, POST the same to …/batch/delete';
 const isIdToDelete = (value: unknown): value is string => typeof value === 'string' && isExternalId(value);
+const WHOLE_NUMBER = { error: wholeNumberFault(FAN_OUT) };
 const deleteBody = z
   .strictObject(
     {
@@ -30,6 +39,12 @@ const deleteBody = z
         .default([]),
       cascade: z.boolean({ error: 'must be true or false' }).default(false),
       deleteAll: z.boolean({ error: 'must be true or false' }).default(false),
+      resourcesPerActivity: z
+        .int(WHOLE_NUMBER)
+        .min(FAN_OUT.min, WHOLE_NUMBER)
+        .max(FAN_OUT.max, WHOLE_NUMBER)
+        .optional()
+        .openapi({ description: FAN_OUT_DESCRIPTION }),
       dryRun: z.boolean({ error: 'must be true or false' }).default(false),
     },
     { error: 'must be an object' },
@@ -92,8 +107,11 @@ export function deleteResourcesRoutes(api: Api): void {
 
 async function acceptDeletion(c: ApiContext, input: BatchInput<z.output<typeof deleteBody>>): Promise<Response> {
   const { params, body } = input;
-  const { cascade, deleteAll, dryRun } = body;
-  const how = { operation: 'delete', options: { cascade, deleteAll } } as const;
+  const { cascade, deleteAll, resourcesPerActivity, dryRun } = body;
+  const how = {
+    operation: 'delete',
+    options: { cascade, deleteAll, ...(resourcesPerActivity && { resourcesPerActivity }) },
+  } as const;
   const keyed = keyedRequest(c, how, input);
   const accepted = dryRun ? null : await acceptedBefore(c, keyed, params.schemaDefinitionNameOrId);
   if (accepted !== null) return accepted;

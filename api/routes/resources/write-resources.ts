@@ -17,16 +17,18 @@ import {
   bodyArray,
   defineRoute,
   faults,
+  optionalInteger,
   queryBoolean,
   queryEnumOr,
   queryInteger,
 } from '../../http/define-route.ts';
 import { schemaDefinitionOf } from '../definitions/find-definition.ts';
-import { ACCEPTED, accept, type BatchInput, RESOURCE_BATCH } from './accept-request.ts';
+import { ACCEPTED, accept, type BatchInput, FAN_OUT, FAN_OUT_DESCRIPTION, RESOURCE_BATCH } from './accept-request.ts';
 
 const ignoreUnknownFields = queryBoolean(false).openapi({
   description: 'Whether fields that the schema does not name are accepted, and not saved; otherwise they fail the item',
 });
+const resourcesPerActivity = optionalInteger(FAN_OUT).openapi({ description: FAN_OUT_DESCRIPTION });
 const isResource = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const resourcesBody = z
@@ -71,6 +73,7 @@ export function writeResourcesRoutes(api: Api): void {
         dependencyWaitTimeout: queryInteger({ min: 0, max: MAX_DEPENDENCY_WAIT_SECONDS, defaultValue: 0 }).openapi({
           description: 'Seconds that an item waits for missing resources that it refers to; 0: it fails at once',
         }),
+        resourcesPerActivity,
       }),
       body: resourcesBody,
       bodyHint: ': {"resources": […]}',
@@ -87,7 +90,7 @@ export function writeResourcesRoutes(api: Api): void {
       operationId: 'patchResources',
       summary: 'Patch resources',
       description: `${MERGING} A resource that does not exist fails its item (\`not_found\`). Patches of one resource apply in the order received.`,
-      query: z.object({ ignoreUnknownFields }),
+      query: z.object({ ignoreUnknownFields, resourcesPerActivity }),
       body: resourcesBody,
       bodyHint: ': {"resources": […]}',
       entries: 'resources',

@@ -769,6 +769,8 @@ export interface components {
             /** @default false */
             dryRun?: boolean;
             externalIds?: string[];
+            /** @description Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured */
+            resourcesPerActivity?: number;
         };
         BatchList: {
             data: {
@@ -983,6 +985,7 @@ export interface components {
         DeleteOptions: {
             cascade: boolean;
             deleteAll: boolean;
+            resourcesPerActivity?: number;
         };
         DeletionPreview: {
             data: {
@@ -1112,6 +1115,7 @@ export interface components {
         };
         PatchOptions: {
             ignoreUnknownFields: boolean;
+            resourcesPerActivity?: number;
         };
         /**
          * @example {
@@ -1209,6 +1213,7 @@ export interface components {
             ignoreUnknownFields: boolean;
             /** @enum {string} */
             onconflict: "upsert" | "reject";
+            resourcesPerActivity?: number;
         };
     };
     responses: never;
@@ -2562,6 +2567,8 @@ export interface operations {
                 ignoreUnknownFields?: boolean;
                 /** @description `upsert` merges into a resource that exists; `reject` fails the item */
                 onconflict?: "upsert" | "reject";
+                /** @description Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured */
+                resourcesPerActivity?: number;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
@@ -2848,6 +2855,8 @@ export interface operations {
             query?: {
                 /** @description Whether fields that the schema does not name are accepted, and not saved; otherwise they fail the item */
                 ignoreUnknownFields?: boolean;
+                /** @description Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured */
+                resourcesPerActivity?: number;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */

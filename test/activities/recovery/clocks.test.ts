@@ -83,6 +83,7 @@ test.each([0, CLOCK_OFF_MS, -CLOCK_OFF_MS])(
 const info = (scheduledOffMs: number) => ({
   workflowExecution: { workflowId: 'w', runId: 'r' },
   activityId: '1',
+  activityType: 'applyItems',
   attempt: 1,
   startToCloseTimeoutMs: 5_000,
   heartbeatTimeoutMs: 0,

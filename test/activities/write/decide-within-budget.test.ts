@@ -27,9 +27,9 @@ async function decided(isAfterTimeout: boolean, body = {}) {
       return [ENDED];
     },
   } as unknown as Parameters<typeof decideWithinBudget>[0]['schemas'];
-  const context = { schemas, activityTimeoutSeconds: 60 };
+  const attempt = { isAfterTimeout, limitMs: 60_000 };
   const none = () => new Set<WorkItem>();
-  const result = await decideWithinBudget(context, { isAfterTimeout }, [item], new Map(), () => false, none);
+  const result = await decideWithinBudget({ schemas }, attempt, [item], new Map(), () => false, none);
   return { where, decision: result.decided.decisions.get(item) };
 }
 
@@ -43,6 +43,7 @@ test('an attempt knows whether an earlier one may have run out of time', () => {
     attemptOf({
       workflowExecution: { workflowId: 'w', runId: 'r' },
       activityId: '1',
+      activityType: 'applyItems',
       attempt: number,
       startToCloseTimeoutMs: 10_000,
       scheduledTimestampMs: 1_000,

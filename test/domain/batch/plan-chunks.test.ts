@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type PlannedItem, planStages, resourcesPerActivity, type Stage } from '../../../domain/batch/plan-chunks.ts';
+import { MAX_RESOURCES_PER_BATCH } from '../../../domain/limits.ts';
 import { BODIES_PER_PAGE } from '../../../store/items/item-pages.ts';
 import { cpuMs } from '../../../testkit/measure.ts';
 
@@ -207,12 +208,12 @@ describe('stages of a batch', () => {
 });
 
 describe('resources per activity', () => {
-  test('one activity applies a thousand, twenty pages of outcomes', () => {
-    expect(resourcesPerActivity()).toBe(1000);
+  test('a full batch is four activities, each of whole pages of outcomes', () => {
+    expect(MAX_RESOURCES_PER_BATCH / resourcesPerActivity()).toBe(4);
     expect(resourcesPerActivity() % BODIES_PER_PAGE).toBe(0);
   });
 
-  const chunksOf = (lookups: readonly number[], size = resourcesPerActivity()): number[][] =>
+  const chunksOf = (lookups: readonly number[], size = 1000): number[][] =>
     planStages(
       lookups.map((each, index) => ({ index, key: `${index}`, references: [], lookups: each })),
       size,
@@ -244,7 +245,7 @@ describe('resources per activity', () => {
     expect(sizes).toEqual([2, 2, 2, 2, 127, 865]);
   });
 
-  test('a configured number takes precedence', () => {
+  test('a configured number wins', () => {
     expect(resourcesPerActivity(500)).toBe(500);
     expect(chunksOf(Array(4).fill(3), 1)).toEqual([[0], [1], [2], [3]]);
   });

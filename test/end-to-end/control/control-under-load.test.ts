@@ -13,7 +13,9 @@ const SLICE = 100;
 
 let drover: Drover;
 beforeAll(async () => {
-  drover = await Drover.start({ environment: { WRITERS_PER_WORKER: '1', ACTIVITY_TIMEOUT_SECONDS: '60' } });
+  drover = await Drover.start({
+    environment: { WRITERS_PER_WORKER: '1', ACTIVITY_TIMEOUT_SECONDS: '60', RESOURCES_PER_ACTIVITY: '1000' },
+  });
   await drover.define('town', { name: { type: 'string' }, near: { $ref: 'reach:schemas/town' } });
 });
 afterAll(() => drover.stop());
@@ -78,7 +80,7 @@ async function recordedSince(id: string, signalName: string): Promise<void> {
 describe('a backlog that waits behind a busy worker', () => {
   test('writes nothing of a batch after suspend, cancel or delete was answered with 200', async () => {
     const busy = holdAt('inserted');
-    const first = await drover.upload('town', towns('busy', 10));
+    const first = await drover.upload('town', towns('busy', 30));
     await busy.held;
     const [suspended, cancelled, deleted] = await Promise.all(
       ['halted', 'cut', 'gone'].map((prefix) => drover.upload('town', towns(prefix, 100))),

@@ -27,7 +27,7 @@ let well: Drover;
 let cut: Drover;
 beforeAll(async () => {
   temporal = await TcpProxy.start({ to: inject('temporalAddress') });
-  well = await Drover.start({ environment: { ACTIVITY_TIMEOUT_SECONDS: '60' } });
+  well = await Drover.start({ environment: { ACTIVITY_TIMEOUT_SECONDS: '60', RESOURCES_PER_ACTIVITY: '1000' } });
   cut = await Drover.start({
     worker: false,
     environment: {

@@ -101,8 +101,7 @@ test('the page of a batch shows its progress and its deadlines, and nothing that
   );
   expect(scheduled.length).toBeGreaterThan(5);
   expect(scheduled.filter(({ userMetadata }) => !userMetadata?.summary)).toEqual([]);
-  expect(summaries).toContain('plan upload: 3 items of parcel');
-  expect(summaries).toContain('upload 3 items of parcel (indexes 0 to 2)');
+  expect(summaries).toContain('plan, apply and finish upload: 3 items of parcel');
   expect(summaries).toContain('check missing references of 1 pending item of parcel');
   expect(summaries).toContain('upload 1 pending item of parcel (index 0)');
   expect(summaries).toContain('store batch status: waiting');

@@ -5,7 +5,10 @@ import { TcpProxy } from '../../../testkit/proxy.ts';
 import { batchWorkflowId } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 
-const RESOURCES = Array.from({ length: 20 }, (_, n) => ({ externalId: `r${n}`, n }));
+const resources = (count: number) => Array.from({ length: count }, (_, n) => ({ externalId: `r${n}`, n }));
+const RESOURCES = resources(20);
+/** More than one activity runs in one go. */
+const MANY = resources(30);
 /** Attempts that fail before the test continues. */
 const ATTEMPTS = 4;
 
@@ -39,21 +42,23 @@ function moment(): { reached: Promise<void>; reach(): void } {
   return { reached, reach };
 }
 
-async function expectAllApplied(schema: string, batchId: string): Promise<void> {
+async function expectAllApplied(schema: string, batchId: string, sent = RESOURCES): Promise<void> {
   const batch = await drover.ended(batchId);
   expect(batch.status).toBe('success');
-  expect(batch.actions).toMatchObject({ created: RESOURCES.length, updated: 0, unchanged: 0 });
+  expect(batch.actions).toMatchObject({ created: sent.length, updated: 0, unchanged: 0 });
   const { body } = await drover.request<{ results: { versionNumber: number }[] }>(
     'GET',
     `/api/resources/${schema}?limit=100`,
   );
-  expect(body.data.results.map((resource) => resource.versionNumber)).toEqual(RESOURCES.map(() => 1));
+  expect(body.data.results.map((resource) => resource.versionNumber)).toEqual(sent.map(() => 1));
 }
 
-test.each<Checkpoint>(['intent-laid', 'checked', 'inserted', 'written'])(
-  'if the disk is full at "%s", the activity waits and is retried; nothing is marked done that is not',
-  async (full) => {
-    const schema = `full-${full}`;
+const PLACES = ['intent-laid', 'checked', 'inserted', 'written'] as const satisfies Checkpoint[];
+
+test.each(PLACES.flatMap((full) => [RESOURCES, MANY].map((sent) => [full, sent.length, sent] as const)))(
+  'if the disk is full at "%s" of %i resources, the activity waits and is retried; nothing is marked done that is not',
+  async (full, count, sent) => {
+    const schema = `full-${full}-${count}`;
     await drover.define(schema, { n: { type: 'number' } });
     const failed: number[] = [];
     const enough = moment();
@@ -64,16 +69,16 @@ test.each<Checkpoint>(['intent-laid', 'checked', 'inserted', 'written'])(
       if (failed.length >= ATTEMPTS) enough.reach();
       throw new MongoServerError({ message: 'No space left on device', code: 14_031, codeName: 'OutOfDiskSpace' });
     });
-    const id = await drover.upload(schema, RESOURCES);
+    const id = await drover.upload(schema, sent);
     await enough.reached;
     const meanwhile = await drover.batch(id);
     expect(meanwhile.status).toBe('processing');
-    expect(meanwhile.counts).toMatchObject({ queued: RESOURCES.length, succeeded: 0, failed: 0 });
+    expect(meanwhile.counts).toMatchObject({ queued: count, succeeded: 0, failed: 0 });
     expect((await drover.items(id)).every((item) => item.status === 'queued')).toBe(true);
     const { pendingActivities } = await activityAttempts(id);
     expect(pendingActivities.length).toBeGreaterThan(0);
     isFull = false;
-    await expectAllApplied(schema, id);
+    await expectAllApplied(schema, id, sent);
   },
 );
 
@@ -92,7 +97,7 @@ test('attempts on a failing server come at growing intervals', async () => {
     if (failed.length === ATTEMPTS) enough.reach();
     throw new MongoServerError({ message: 'not primary', code: 10_107 });
   });
-  const id = await drover.upload('slow', [{ externalId: 'a', n: 1 }]);
+  const id = await drover.upload('slow', MANY);
   await enough.reached;
   const waits = failed.slice(1).map((at, before) => at - (failed[before] ?? at));
   for (const [n, wait] of waits.entries()) expect(wait).toBeGreaterThan(190 * 2 ** n);

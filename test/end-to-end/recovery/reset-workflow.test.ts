@@ -16,7 +16,7 @@ beforeAll(async () => {
   proxy = await TcpProxy.start({ to: inject('mongodbUri') });
   drover = await Drover.start({
     worker: false,
-    environment: { MONGODB_URI: inject('mongodbUri'), ACTIVITY_TIMEOUT_SECONDS: '6' },
+    environment: { MONGODB_URI: inject('mongodbUri'), ACTIVITY_TIMEOUT_SECONDS: '6', RESOURCES_PER_ACTIVITY: '1' },
   });
   // only the worker's commands pass the proxy
   await drover.startWorker({ config: { ...drover.config, MONGODB_URI: proxy.address } });
@@ -50,13 +50,17 @@ test('an insert of the earlier execution that lands after the later execution ha
   const [target, source] = [`t-${randomUUID()}`, `s-${randomUUID()}`];
   await drover.ended(await drover.upload('target', [{ externalId: target }]));
   const held = proxy.hold('insert', 'resources', source);
-  const batchId = await drover.upload('source', [{ externalId: source, to: target }]);
+  // two activities, so that a workflow task is over that the workflow can be reset to
+  const batchId = await drover.upload('source', [
+    { externalId: source, to: target },
+    { externalId: `o-${randomUUID()}` },
+  ]);
   const late: HeldRequest = await held;
   // the reference that the first execution found is missing for the second one
   await resourcesIn(drover.services.database).deleteOne({ externalId: target });
   await resetWorkflow(batchId);
   const batch = await drover.ended(batchId);
-  expect(batch.counts).toMatchObject({ failed: 1, succeeded: 0 });
+  expect(batch.counts).toMatchObject({ failed: 1, succeeded: 1 });
   expect(batch.errors?.summary).toEqual({ missing_dependency: 1 });
   await late.deliver();
   expect(await isStored('source', source)).toBe(false);

@@ -60,7 +60,7 @@ test.each([
     // a failing item does not prevent that its neighbours are planned again, each once
     const id = await drover.upload(name, [...items, { externalId: 'wrong', name: 7 }]);
     const handle = drover.services.client.workflow.getHandle(batchWorkflowId(id));
-    await expect.poll(async () => (await handle.describe()).raw.pendingActivities?.length).toBe(3);
+    await expect.poll(async () => (await handle.describe()).raw.pendingActivities?.length).toBe(4);
 
     const schema = JSON.parse(JSON.stringify(LINKED).replace('NAME', name));
     expect((await drover.request('PUT', `/partner/schema-definitions/${name}`, { body: { schema } })).status).toBe(200);
@@ -92,12 +92,14 @@ test('an item that became pending in an attempt whose result was lost, before it
     throw ApplicationFailure.retryable('the answer of the worker is lost');
   });
   const wait = { dependencyWaitTimeout: 600 };
-  const batchId = await drover.upload('ship', [{ externalId: 's', home: 'h' }, { externalId: 't' }], wait);
+  // more than one activity, so that the batch is applied by the worker of activities
+  const others = Array.from({ length: 5 }, (_, n) => ({ externalId: `t${n}` }));
+  const batchId = await drover.upload('ship', [{ externalId: 's', home: 'h' }, ...others], wait);
   await drover.waiting(batchId);
   expect((await changed)?.status).toBe(200);
-  expect((await drover.batch(batchId)).counts).toMatchObject({ pending: 1, succeeded: 1, queued: 0 });
+  expect((await drover.batch(batchId)).counts).toMatchObject({ pending: 1, succeeded: 5, queued: 0 });
   await drover.ended(await drover.upload('harbour', [{ externalId: 'h' }]));
-  expect(await drover.ended(batchId)).toMatchObject({ status: 'success', actions: { created: 2 } });
+  expect(await drover.ended(batchId)).toMatchObject({ status: 'success', actions: { created: 6 } });
 });
 
 test('the list of referrers has the fields of the definition as another API process has changed it', async () => {

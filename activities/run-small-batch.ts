@@ -1,0 +1,53 @@
+import type { BatchResult, BatchSummary } from '../domain/batch/batch.ts';
+import { ofWrite } from '../domain/batch/batch.ts';
+import { noActions, noCounts } from '../domain/batch/outcome.ts';
+import { addTally } from '../domain/batch/tally.ts';
+import { type Attempt, thisAttempt } from '../isolation/attempts/attempt.ts';
+import type { SmallBatch, SmallBatchResult, WorkResult } from '../workflows/messages.ts';
+import type { ActivityContext } from './activity-context.ts';
+import { applyStored, readStoredWork } from './apply-items.ts';
+import { ControlCheck } from './control/control-check.ts';
+import { finishBatch } from './finish-batch.ts';
+import { batchToPlan, NO_PLAN, planWrites } from './plan-batch.ts';
+
+/**
+ * Plans, applies and finishes an upload or patch of few items. Each part is what `planBatch`, `applyItems` and `finishBatch` do: an
+ * activity that dies between them is repeated, and finds what was done. What does not fit into one activity (the strict form of
+ * fan-out, large resources), and whatever follows an item that waits or was left, is the workflow's to go on with.
+ */
+export async function runSmallBatch(context: ActivityContext, input: SmallBatch): Promise<SmallBatchResult> {
+  const attempt = thisAttempt();
+  const { database } = context;
+  const indexes = Array.from({ length: input.total }, (_, index) => index);
+  const [found, stored] = await Promise.all([
+    batchToPlan(context, { ...input, cursor: 0 }),
+    readStoredWork(database, { _id: input.batchId, pageSize: input.pageSize }, indexes),
+  ]);
+  if (found === null) return { plan: null };
+  const batch = ofWrite(found);
+  const control = new ControlCheck(database, input);
+  const halt = control.asRead(batch);
+  if (halt === 'cancelled') return { plan: NO_PLAN };
+  const plan = await planWrites(context, batch, false);
+  const [work, ...others] = plan.stages.flat();
+  if (halt !== null || input.isHalted || work?.kind !== 'items' || others.length > 0) return { plan };
+  const { links } = plan;
+  const items = { ...input, indexes: work.indexes, ...(links !== undefined && { links }) };
+  const applied = await inTurn(context, attempt, () =>
+    applyStored(context, attempt, control, items, { batch, halt, ...stored }),
+  );
+  const isOver = applied.left === undefined && applied.pending.length === 0;
+  return { plan, applied, ...(isOver && { summary: await finish(context, input, applied) }) };
+}
+
+/** A local activity must end with its workflow task, and does not wait for others. */
+const inTurn = <T>(context: ActivityContext, { isLocal, limitMs }: Attempt, work: () => Promise<T>): Promise<T> =>
+  isLocal ? work() : context.semaphore({ fairnessKey: '', limitMs, work });
+
+function finish(context: ActivityContext, input: SmallBatch, { tally, hasWaited }: WorkResult): Promise<BatchSummary> {
+  const { batchId, run, total } = input;
+  const succeeded: BatchResult = { counts: noCounts(), actions: noActions(), errorCodes: {} };
+  addTally(succeeded, tally);
+  const isSucceeded = succeeded.counts.succeeded === total && !hasWaited;
+  return finishBatch(context, { batchId, run, cancelled: false, cascaded: 0, ...(isSucceeded && { succeeded }) });
+}

@@ -1,0 +1,195 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { pino } from 'pino';
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { type ActivityContext, type Checkpoint, createActivityContext } from '../../../activities/activity-context.ts';
+import { createActivities } from '../../../activities/index.ts';
+import { intentsIn } from '../../../isolation/intents/intents.ts';
+import { MemoryAllowance } from '../../../services/deletes/memory-allowance.ts';
+import { batchesIn, insertBatch, readBatch } from '../../../store/batches/batches.ts';
+import { requestControl } from '../../../store/batches/control-requests.ts';
+import { createSchemaDefinition } from '../../../store/definitions/create-schema-definition.ts';
+import { writeItemPages } from '../../../store/items/item-pages.ts';
+import { readOutcomes } from '../../../store/items/outcomes.ts';
+import { connectDatabase, type Database } from '../../../store/mongodb/database.ts';
+import { resourcesIn } from '../../../store/resources.ts';
+import type { SmallBatchResult } from '../../../workflows/messages.ts';
+import { holdFirstAt } from '../held-checkpoint.ts';
+
+/** A batch of few items is planned, applied and finished by one activity, however often that is called. */
+const SCOPE = { platform: 'test', tenant: 'one' };
+const PAGE_SIZE = 50;
+const ACTIVITY_MS = 60_000;
+
+let database: Database;
+let context: ActivityContext;
+let townId: string;
+const held: { atCheckpoint: ActivityContext['checkpoint'] } = { atCheckpoint: undefined };
+
+beforeAll(async () => {
+  database = await connectDatabase(inject('mongodbUri'), `small-${process.pid}-${Date.now().toString(36)}`);
+  context = createActivityContext({
+    database,
+    client: {} as unknown as ActivityContext['client'],
+    logger: pino({ level: 'silent' }),
+    retentionDays: 0,
+    planningMemory: new MemoryAllowance(64 * 1024 * 1024),
+    taskQueue: 'none',
+    activityTimeoutSeconds: ACTIVITY_MS / 1000,
+    checkpoint: async (at, batchId) => held.atCheckpoint?.(at, batchId),
+  });
+  const made = await createSchemaDefinition(database, SCOPE.platform, {
+    name: 'town',
+    externalIdField: 'externalId',
+    schema: { type: 'object', properties: { near: { $ref: 'reach:schemas/town' }, size: { type: 'integer' } } },
+  });
+  townId = 'created' in made ? made.created.id : '';
+});
+afterAll(async () => {
+  await resourcesIn(database).db.dropDatabase();
+  await database.close();
+});
+afterEach(() => {
+  held.atCheckpoint = undefined;
+});
+
+let scheduled = Date.now();
+
+interface Call {
+  readonly activityId?: string;
+  readonly isLocal?: boolean;
+  readonly resourcesPerActivity?: number;
+}
+
+/** Calls the activity as the workflow of a batch does. Each call is scheduled later than the one before. */
+function run(batchId: string, total: number, { activityId = '1', isLocal = true, ...more }: Call = {}) {
+  scheduled += 1_000;
+  const info = {
+    activityId,
+    activityType: 'runSmallBatch',
+    attempt: 1,
+    isLocal,
+    startToCloseTimeoutMs: ACTIVITY_MS,
+    scheduledTimestampMs: scheduled,
+    currentAttemptScheduledTimestampMs: scheduled,
+    workflowExecution: { workflowId: `batch-${batchId}`, runId: 'run' },
+  };
+  const { runSmallBatch } = createActivities({ ...context, ...more });
+  const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
+  const input = { batchId, run: 1, keepsLeft: true, pageSize: PAGE_SIZE, total } as const;
+  return environment.run<[], SmallBatchResult, () => Promise<SmallBatchResult>>(() => runSmallBatch(input));
+}
+
+async function accepted(bodies: readonly object[], dependencyWaitTimeout = 0): Promise<string> {
+  const _id = uuidv7();
+  const items = bodies.map((body) => ({
+    externalId: (body as { externalId: string }).externalId,
+    body: JSON.stringify(body),
+  }));
+  await writeItemPages(database, _id, items, PAGE_SIZE);
+  await insertBatch(database, {
+    _id,
+    scope: SCOPE,
+    operation: 'upload',
+    options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout },
+    schemaDefinitionId: townId,
+    schemaName: 'town',
+    total: bodies.length,
+    pageSize: PAGE_SIZE,
+    createdAt: new Date(),
+  });
+  return _id;
+}
+
+const outcomesOf = async (_id: string, count: number) => {
+  const found = await readOutcomes(database, { _id, pageSize: PAGE_SIZE }, [...Array(count).keys()]);
+  return [...found.values()].map(({ status }) => status);
+};
+const versions = async (prefix: string) =>
+  (
+    await resourcesIn(database)
+      .find({ externalId: new RegExp(`^${prefix}-`) })
+      .toArray()
+  ).map(({ version }) => version);
+const killedAt = (place: Checkpoint) => async (at: Checkpoint) => {
+  if (at === place) throw new Error('killed');
+};
+
+describe('a small batch', () => {
+  test('is planned, applied and finished by one call', async () => {
+    const id = await accepted([{ externalId: 'all-0' }, { externalId: 'all-1', size: 'x' }, { externalId: 'all-2' }]);
+    const { applied, summary } = await run(id, 3);
+    expect(applied?.tally.counts).toEqual({ succeeded: 2, failed: 1 });
+    expect(summary).toMatchObject({ status: 'partial_success', counts: { succeeded: 2, failed: 1, queued: 0 } });
+    expect(await readBatch(database, id)).toMatchObject({
+      status: 'partial_success',
+      result: { errorCodes: { validation: 1 } },
+    });
+    expect(await outcomesOf(id, 3)).toEqual(['succeeded', 'failed', 'succeeded']);
+    expect(await intentsIn(database).countDocuments({ batchId: id })).toBe(0);
+  });
+
+  test.each<Checkpoint>(['intent-laid', 'checked', 'inserted', 'written', 'outcomes-stored', 'registered'])(
+    'that died at "%s" is called again, and its items take effect once',
+    async (place) => {
+      const id = await accepted([{ externalId: `${place}-0` }, { externalId: `${place}-1`, near: `${place}-0` }]);
+      held.atCheckpoint = killedAt(place);
+      await expect(run(id, 2)).rejects.toThrow();
+      held.atCheckpoint = undefined;
+      const { summary } = await run(id, 2, { activityId: '2', isLocal: false });
+      expect(summary).toMatchObject({ status: 'success', actions: { created: 2 } });
+      expect(await versions(place)).toEqual([1, 1]);
+    },
+  );
+
+  test('that was finished, and whose workflow task was lost then, has nothing left to do', async () => {
+    const id = await accepted([{ externalId: 'lost-0' }]);
+    await run(id, 1);
+    expect(await run(id, 1)).toEqual({ plan: null });
+    expect(await versions('lost')).toEqual([1]);
+  });
+
+  test('whose local activity is at work elsewhere is left to it by another local one, and taken over by one that is not', async () => {
+    const id = await accepted([{ externalId: 'late-0' }]);
+    const { reached, letGo } = holdFirstAt(held, 'checked');
+    const late = run(id, 1);
+    const ended = expect(late).rejects.toThrow();
+    await reached;
+    await expect(run(id, 1)).rejects.toThrow('an earlier attempt was at work');
+    const { summary } = await run(id, 1, { activityId: '7', isLocal: false });
+    expect(summary).toMatchObject({ status: 'success' });
+    letGo();
+    await ended;
+    expect(await versions('late')).toEqual([1]);
+    expect(await batchesIn(database).countDocuments({ _id: id, status: 'success' })).toBe(1);
+  });
+
+  test('with an item that waits is not finished, and its workflow learns of the item', async () => {
+    const id = await accepted([{ externalId: 'waits-0' }, { externalId: 'waits-1', near: 'nowhere' }], 600);
+    const { applied, summary } = await run(id, 2);
+    expect(applied).toMatchObject({ tally: { counts: { succeeded: 1, pending: 1 } }, pending: [{ indexes: [1] }] });
+    expect(summary).toBeUndefined();
+    expect(await readBatch(database, id)).toMatchObject({ status: 'processing' });
+  });
+
+  test('of an installation with one resource an activity is planned, and applied by its workflow', async () => {
+    const id = await accepted([{ externalId: 'strict-0' }, { externalId: 'strict-1' }]);
+    const { plan, applied } = await run(id, 2, { resourcesPerActivity: 1 });
+    expect(plan?.stages.flat().map((work) => work.kind === 'items' && work.indexes)).toEqual([[0], [1]]);
+    expect(applied).toBeUndefined();
+    expect(await versions('strict')).toEqual([]);
+  });
+
+  test.each([
+    ['suspended', { suspended: true }, [[0]]],
+    ['cancelled', { cancelRequested: true }, []],
+  ] as const)('that was %s before is not applied', async (name, request, indexes) => {
+    const id = await accepted([{ externalId: `${name}-0` }]);
+    await requestControl(database, id, request);
+    const { plan, applied } = await run(id, 1);
+    expect(plan?.stages.flat().map((work) => work.kind === 'items' && work.indexes)).toEqual(indexes);
+    expect(applied).toBeUndefined();
+    expect(await versions(name)).toEqual([]);
+  });
+});
