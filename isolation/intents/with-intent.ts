@@ -28,7 +28,7 @@ interface IntendedItem {
 }
 
 /** Work under an intent. */
-export interface IntendedWork<Found, Result> {
+interface IntendedWork<Found, Result> {
   /** Reads what is decided on. It is called again if an earlier attempt was ended meanwhile. */
   readonly read: () => Promise<Found>;
   readonly write: (found: Found) => Promise<Result>;

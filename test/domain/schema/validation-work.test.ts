@@ -230,10 +230,14 @@ describe('validation that is estimated to be cheap is done in place, and is fast
       const compiled = compileSchema({ type: 'object', properties: { x: schema } }, 'externalId');
       const data = { externalId: 'a', x: value(FORMAT_TEXT) };
       const allowedMs = (compiled.estimateNs(data) / MAX_INLINE_NS) * MAX_INLINE_MS;
-      const ms = cpuMs(() => compiled.faults(data));
-      // a short pause of the process is not the format's fault
-      const isSlow = ms > allowedMs && cpuMs(() => compiled.faults(data)) > allowedMs;
-      return isSlow ? [`${name}: ${ms} ms instead of ${allowedMs} ms`] : [];
+      // other threads of the process, and a busy machine, add to single measurements, not to the least of some
+      let ms = cpuMs(() => compiled.faults(data));
+      for (let again = 0; ms > allowedMs && again < 5; again++)
+        ms = Math.min(
+          ms,
+          cpuMs(() => compiled.faults(data)),
+        );
+      return ms > allowedMs ? [`${name}: ${ms} ms instead of ${allowedMs} ms`] : [];
     });
     expect(slow).toEqual([]);
   }, 60_000);
