@@ -1,4 +1,4 @@
-import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import { attemptOfCommands } from '../isolation/attempts/attempt.ts';
 import { classifyFailure } from '../services/failures.ts';
 import { asAttempt } from '../store/mongodb/command-time.ts';
@@ -41,9 +41,11 @@ export function createActivities(context: ActivityContext): Activities {
   return Object.fromEntries(
     Object.entries(ACTIVITIES).map(([name, activity]) => [
       name,
-      async (input: never) => {
+      async (input: { readonly asOf?: number }) => {
         try {
-          return await asAttempt<unknown>(attemptOfCommands(), () => activity(context, input));
+          return await asAttempt<unknown>(attemptOfCommands(activityInfo(), input?.asOf), () =>
+            activity(context, input as never),
+          );
         } catch (error) {
           throw toThrow(context, name, error);
         }

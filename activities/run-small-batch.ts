@@ -1,8 +1,11 @@
+import { activityInfo } from '@temporalio/activity';
 import type { BatchResult, BatchSummary } from '../domain/batch/batch.ts';
 import { ofWrite } from '../domain/batch/batch.ts';
 import { noActions, noCounts } from '../domain/batch/outcome.ts';
 import { addTally } from '../domain/batch/tally.ts';
 import { type Attempt, thisAttempt } from '../isolation/attempts/attempt.ts';
+import { endEarlierAttempts } from '../isolation/attempts/earlier-attempts.ts';
+import { keysOfItems } from '../store/items/item-pages.ts';
 import type { SmallBatch, SmallBatchResult, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { applyStored, readStoredWork } from './apply-items.ts';
@@ -30,19 +33,26 @@ export async function runSmallBatch(context: ActivityContext, input: SmallBatch)
   if (halt === 'cancelled') return { plan: NO_PLAN };
   const plan = await planWrites(context, batch, false);
   const [work, ...others] = plan.stages.flat();
-  if (halt !== null || input.isHalted || work?.kind !== 'items' || others.length > 0) return { plan };
+  if (halt !== null || input.isHalted || work?.kind !== 'items' || others.length > 0) {
+    // other activities go on: nothing of an earlier attempt may land beside them, or keep deletes waiting
+    await endEarlierAttempts(database, attempt, batch, async () => [
+      { batch, items: await keysOfItems(database, batch, indexes) },
+    ]);
+    return { plan };
+  }
   const { links } = plan;
   const items = { ...input, indexes: work.indexes, ...(links !== undefined && { links }) };
-  const applied = await inTurn(context, attempt, () =>
-    applyStored(context, attempt, control, items, { batch, halt, ...stored }),
-  );
+  const applied = await inTurn(context, attempt, () => {
+    attempt.assertInTime();
+    return applyStored(context, attempt, control, items, { batch, halt, ...stored });
+  });
   const isOver = applied.left === undefined && applied.pending.length === 0;
   return { plan, applied, ...(isOver && { summary: await finish(context, input, applied) }) };
 }
 
 /** A local activity must end with its workflow task, and does not wait for others. */
 const inTurn = <T>(context: ActivityContext, { isLocal, limitMs }: Attempt, work: () => Promise<T>): Promise<T> =>
-  isLocal ? work() : context.semaphore({ fairnessKey: '', limitMs, work });
+  isLocal ? work() : context.semaphore({ fairnessKey: activityInfo().priority?.fairnessKey ?? '', limitMs, work });
 
 function finish(context: ActivityContext, input: SmallBatch, { tally, hasWaited }: WorkResult): Promise<BatchSummary> {
   const { batchId, run, total } = input;

@@ -69,22 +69,25 @@ export function batchActivities(input: BatchInput, running: { local: number }) {
     durable: (input: I) => Promise<O>,
     argument: I,
   ): Promise<O> => {
-    running.local += 1;
+    const counted = input.version === undefined ? 0 : 1;
+    running.local += counted;
     try {
       return await local(argument);
     } catch (error) {
       // the failure of a local activity is not wrapped in an `ActivityFailure`
       if (!(error instanceof TemporalFailure)) throw error;
     } finally {
-      running.local -= 1;
+      running.local -= counted;
     }
     return durable(argument);
   };
   return {
-    plan: (plan: Parameters<Activities['planBatch']>[0]) => {
+    /** @param isFirst nothing of the batch has begun. */
+    plan: (plan: Parameters<Activities['planBatch']>[0], isFirst: boolean) => {
       const { local, durable } = surveys(summaries.plan());
       // the plan of a retry reads all outcomes and wakes other batches first; a repeated plan reads all outcomes too
-      const isQuick = isWrite(input.operation) && input.run === 1 && !plan.isAgain;
+      const isEarly = isFirst || input.version === undefined;
+      const isQuick = isWrite(input.operation) && input.run === 1 && !plan.isAgain && isEarly;
       return isQuick ? localFirst(local.planBatch, durable.planBatch, plan) : durable.planBatch(plan);
     },
     runSmall: (batch: Parameters<Activities['runSmallBatch']>[0]) => {

@@ -59,6 +59,11 @@ export class BatchProgress {
     this.#stored = input.carried === undefined ? 'processing' : this.#toStore();
   }
 
+  /** Nothing of the batch has begun, and it begins by a local activity. */
+  get isNew(): boolean {
+    return this.#isNew;
+  }
+
   situation(isLong: boolean): Situation {
     const { state, plan, running } = this;
     const check = this.#check;

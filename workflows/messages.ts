@@ -205,6 +205,8 @@ export interface ItemsOfBatch extends Controlled {
 export interface SmallBatch extends Controlled {
   readonly pageSize: number;
   readonly total: number;
+  /** Time of the workflow, in ms since 1970: a local activity knows no other clock than its worker's. */
+  readonly asOf: number;
   /** A program has suspended or cancelled the batch, which may not be stored yet: nothing is applied. */
   readonly isHalted?: true;
 }

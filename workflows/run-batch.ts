@@ -97,7 +97,7 @@ export class BatchRun {
     const halted = (suspended || cancelled) && { isHalted: true as const };
     this.#progress.beginPlan();
     this.#begin('plan', async () => {
-      const running = this.#activities.runSmall({ ...this.#id, total, pageSize, ...halted });
+      const running = this.#activities.runSmall({ ...this.#id, total, pageSize, asOf: Date.now(), ...halted });
       const made = await this.#orNull('running the batch failed because of a bug', running);
       this.#progress.ranSmall(made, Date.now());
       this.#finished = made?.summary;
@@ -107,11 +107,12 @@ export class BatchRun {
   #plan(cursor: number): void {
     const { plan } = this.#progress;
     const again = plan.isOutdated ? { isAgain: true as const } : {};
+    const { isNew } = this.#progress;
     this.#progress.beginPlan();
     this.#begin('plan', async () => {
       const made = await this.#orNull(
         'planning failed because of a bug',
-        this.#activities.plan({ ...this.#id, cursor, ...again }),
+        this.#activities.plan({ ...this.#id, cursor, ...again }, isNew),
       );
       this.#progress.planned(made, Date.now());
     });
@@ -231,6 +232,7 @@ export class BatchRun {
     };
     if (until === undefined) await condition(isOver);
     else await condition(isOver, until - Date.now(), { summary: reason });
+    if (this.#input.version !== undefined) await activationProcessed();
   }
 
   async #finish(): Promise<BatchSummary> {
@@ -272,4 +274,15 @@ export class BatchRun {
     this.#shown = status;
     upsertSearchAttributes([{ key: STATUS_ATTRIBUTE, value: status }]);
   }
+}
+
+/** Promises between the result of an activity and its count in `BatchProgress`: fewer than these. */
+const MANY_PROMISES = 50;
+
+/**
+ * Waits until everything that came in one activation is taken in. A signal wakes the workflow at once, while the result of an activity that
+ * came with it is passed on from promise to promise: what the workflow does next must not depend on which of them is known first (`nextStep`).
+ */
+async function activationProcessed(): Promise<void> {
+  for (let n = 0; n < MANY_PROMISES; n++) await Promise.resolve();
 }

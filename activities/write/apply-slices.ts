@@ -1,4 +1,3 @@
-import { allDone } from '../../domain/collections/all-done.ts';
 import { indivisibleSlices } from '../../domain/schema/indivisible.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { CHECK_EVERY_MS, type ControlCheck, RESOURCES_PER_SLICE } from '../control/control-check.ts';
@@ -32,9 +31,8 @@ export async function applySlices(
     const isCurrent = stored.resources.undecided.size === 0 && !slice.some((item) => touches(item, written));
     const results = await writeItems(context, slice, isCurrent ? stored : undefined);
     done += slice.length;
-    const completed = complete(results);
-    if (done < work.length) [halt] = await allDone([control.now(), completed]);
-    else await completed;
+    await complete(results);
+    if (done < work.length) halt = await control.now();
     for (const { key } of slice) written.add(key);
     if (performance.now() - began > CHECK_EVERY_MS) size = Math.max(FEWEST_PER_SLICE, Math.floor(size / 2));
   }

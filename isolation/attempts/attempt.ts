@@ -22,6 +22,8 @@ export interface Attempt {
   readonly execution: string;
   readonly runId: string;
   readonly workflow: string;
+  /** Names the activity that runs a whole batch in this execution, which may be this one. */
+  readonly whole: string;
   /** When Temporal scheduled it, in ms by its clock: later than any attempt before it, whatever their numbers are (`attemptName`). */
   readonly since: number;
   /** 1 for the first one, and for the first one after the activity was reset. */
@@ -58,8 +60,9 @@ type Times = Limits & Pick<Info, 'currentAttemptScheduledTimestampMs'>;
 /**
  * The running attempt, as its commands see it: the limits are its own, whatever this worker's configuration (its batch was
  * started under another `ACTIVITY_TIMEOUT_SECONDS`, or it is a local activity).
+ * @param asOf what the workflow's clock has shown, in ms since 1970.
  */
-export function attemptOfCommands(info: Identity & Times = activityInfo()): AttemptOfCommands {
+export function attemptOfCommands(info: Identity & Times = activityInfo(), asOf = 0): AttemptOfCommands {
   const { startToCloseTimeoutMs, currentAttemptScheduledTimestampMs } = info;
   const began = performance.now();
   // 0 if there is none
@@ -77,7 +80,8 @@ export function attemptOfCommands(info: Identity & Times = activityInfo()): Atte
     cursorTimeMs: leftMs,
     commandTimeMs: () => Math.min(longest, leftMs()),
     // Temporal's clock shows at least this time
-    now: () => new Date(Math.max(Date.now(), currentAttemptScheduledTimestampMs + performance.now() - began)),
+    now: () =>
+      new Date(Math.max(Date.now(), Math.max(currentAttemptScheduledTimestampMs, asOf) + performance.now() - began)),
   };
 }
 
@@ -130,6 +134,7 @@ export function attemptOf(
     execution,
     runId,
     workflow,
+    whole: `${execution}/${CALLED_AGAIN}`,
     since,
     number: info.attempt,
     isFirst: info.attempt === 1 && sinceFirstMs === 0 && info.activityType !== CALLED_AGAIN,

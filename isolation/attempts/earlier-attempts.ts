@@ -4,7 +4,7 @@ import { type BatchDocument, readBatches } from '../../store/batches/batches.ts'
 import type { RunOfBatch } from '../../store/batches/run-fence.ts';
 import { keysOfItems } from '../../store/items/item-pages.ts';
 import { claimedBy } from '../../store/items/pending-items.ts';
-import { fenceOutcomes } from '../../store/items/write-outcomes.ts';
+import { type EndedActivity, fenceOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { SupersededError } from '../../store/mongodb/errors.ts';
 import { batchWorkflowId } from '../../workflows/messages.ts';
@@ -25,7 +25,8 @@ export interface Writable {
  * command of such an attempt that got no answer may land at any time, and must change nothing from now on (invariants 1 to 3). To be
  * called before anything is read to decide on, and once more when this attempt has laid its intent: of two attempts at work at once,
  * which both lay first and read here then, the earlier one sees the later.
- * Costs one query if no attempt has left an intent.
+ * So are attempts of the activity that has run the whole batch (`runSmallBatch`), if this is another one; and that one stops if another
+ * is at work. Costs one query if no attempt has left an intent.
  * @param batch as this execution has taken it over (`takeOverRun`).
  * @param writable the documents that an attempt of this activity may write.
  * @returns whether there were any: what was read before may have changed since.
@@ -40,14 +41,18 @@ export async function endEarlierAttempts(
   const [left] = await Promise.all([intentsOf(database, attempt.workflow), assertExecution(database, batch)]);
   const ofActivity = left.filter((id) => id.startsWith(`${attempt.activity}/`));
   const ofOthers = left.filter((id) => !id.startsWith(`${attempt.execution}/`));
-  const others = [...ofActivity.filter((id) => attemptOfIntent(id) !== attempt.id), ...ofOthers];
+  const ofWhole = attempt.activity === attempt.whole ? [] : left.filter((id) => id.startsWith(`${attempt.whole}/`));
+  if (attempt.activity === attempt.whole && left.length > ofActivity.length + ofOthers.length)
+    throw new SupersededError('the workflow runs the batch step by step now');
+  const others = [...ofActivity.filter((id) => attemptOfIntent(id) !== attempt.id), ...ofWhole, ...ofOthers];
   if (others.length === 0) return false;
   assertLatest(attempt, ofActivity);
   const isSeen = ofActivity.some((id) => attemptOfIntent(id) === attempt.id);
   const own = { id: attempt.id, batchId: batch._id, schemaDefinitionIds: [], targets: [] };
   // an earlier attempt that is at work, and meets the fences, learns from this intent that they are new (`assertLatestAttempt`)
   if (!isSeen) await layIntent(database, own);
-  await fenceWrites(database, attempt.id, await (ofOthers.length > 0 ? allOf(database, batch) : writable()));
+  const all = ofOthers.length + ofWhole.length > 0;
+  await fenceWrites(database, attempt.id, await (all ? allOf(database, batch) : writable()), endOf(attempt, ofWhole));
   // Only now: a deleter that finds none of these intents concludes that the attempt is over.
   await removeIntents(database, others);
   if (!isSeen) await withdrawIntent(database, own);
@@ -72,13 +77,24 @@ export async function assertLatestAttempt(database: Database, attempt: Attempt, 
   assertLatest(attempt, laid);
 }
 
+/** The activity that has run the whole batch, ended later than all of its attempts, whatever the clock of their worker says. */
+function endOf({ whole }: Attempt, intents: readonly string[]): EndedActivity | undefined {
+  if (intents.length === 0) return undefined;
+  return { activity: whole, since: Math.max(...intents.map((id) => sinceOf(whole, attemptOfIntent(id)))) + 1 };
+}
+
 function assertLatest({ activity, since }: Attempt, intents: readonly string[]): void {
   if (intents.some((id) => sinceOf(activity, attemptOfIntent(id)) > since))
     throw new SupersededError('a later attempt is at work');
 }
 
 /** From here on, nothing that was decided before is written any more, neither resources nor outcomes. */
-async function fenceWrites(database: Database, token: string, writable: readonly Writable[]): Promise<void> {
+async function fenceWrites(
+  database: Database,
+  token: string,
+  writable: readonly Writable[],
+  ended?: EndedActivity,
+): Promise<void> {
   for (const { batch, items } of writable) {
     await fenceResources(
       database,
@@ -89,6 +105,7 @@ async function fenceWrites(database: Database, token: string, writable: readonly
       database,
       batch,
       items.map(({ index }) => index),
+      ended,
     );
   }
 }

@@ -1,8 +1,8 @@
-import { allDone } from '../../domain/collections/all-done.ts';
 import type { SchemaDefinition } from '../../domain/schema/definition.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { currentSchemaVersion } from '../../store/definitions/schema-definitions.ts';
+import { allDone } from '../../store/mongodb/all-done.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { kindOfFailure } from '../../store/mongodb/errors.ts';
 import { type Attempt, blocked } from '../attempts/attempt.ts';
@@ -29,7 +29,7 @@ interface IntendedItem {
 
 /** Work under an intent. */
 interface IntendedWork<Found, Result> {
-  /** Reads what is decided on. It is called again if an earlier attempt was ended meanwhile. */
+  /** Reads what is decided on. */
   readonly read: () => Promise<Found>;
   readonly write: (found: Found) => Promise<Result>;
   /** What needs no intent any more: runs while it is withdrawn. */
@@ -62,14 +62,14 @@ export async function withIntent<Found, Result>(
   try {
     await layIntent(database, intent);
     await checkpoint?.('intent-laid', batchId);
-    const [found, hasEnded] = await allDone([
-      read(),
+    const [hasEnded] = await allDone([
       endEarlierAttempts(database, attempt, batch, writable),
       assertCurrent(context, schemas),
     ]);
     // what it has read of its items before may be of an earlier moment
     if (hasEnded && attempt.isLocal) throw blocked('an earlier attempt was at work');
-    result = await write(hasEnded ? await read() : found);
+    // only now: what an attempt that has withdrawn its intent has written is seen
+    result = await write(await read());
   } catch (error) {
     if (kindOfFailure(error) !== 'outage') await withdrawIntent(database, intent);
     throw error;

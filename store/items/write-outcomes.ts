@@ -72,6 +72,12 @@ async function stillOpen(
 /** The name of an activity in `fences`: a field name without dots. */
 const fenceName = (activity: string): string => createHash('sha256').update(activity).digest('base64url').slice(0, 16);
 
+/** Another activity whose attempts are over: none of those scheduled before may write any more. */
+export interface EndedActivity {
+  readonly activity: string;
+  readonly since: number;
+}
+
 /**
  * Prevents earlier attempts of the running activity, and activities of earlier executions, from writing outcomes of these items,
  * however late a command of theirs lands. Safe to repeat.
@@ -80,9 +86,10 @@ export async function fenceOutcomes(
   database: Database,
   batch: Pick<OutcomeWriter, '_id' | 'pageSize' | 'execution'>,
   indexes: readonly number[],
+  ended?: EndedActivity,
 ): Promise<void> {
   if (indexes.length === 0) return;
-  const fences = lastFences(batch);
+  const fences = { ...lastFences(batch), ...(ended && { [`fences.${fenceName(ended.activity)}`]: ended.since }) };
   await outcomePagesIn(database).bulkWrite(
     pagesWith(batch, indexes).map((page) => ({
       updateOne: {

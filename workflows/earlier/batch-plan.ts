@@ -119,7 +119,7 @@ export class BatchPlan {
   async #planNext(cursor: number): Promise<Plan | null> {
     try {
       const again = this.#isOutdated ? { isAgain: true as const } : {};
-      return await this.#work.activities.plan({ ...this.#work.id, cursor, ...again });
+      return await this.#work.activities.plan({ ...this.#work.id, cursor, ...again }, false);
     } catch (error) {
       this.#work.expectActivityFailure(error, 'planning failed');
       return null;

@@ -14,7 +14,7 @@ import { writeItemPages } from '../../../store/items/item-pages.ts';
 import { readOutcomes } from '../../../store/items/outcomes.ts';
 import { connectDatabase, type Database } from '../../../store/mongodb/database.ts';
 import { resourcesIn } from '../../../store/resources.ts';
-import type { SmallBatchResult } from '../../../workflows/messages.ts';
+import type { SmallBatchResult, WorkResult } from '../../../workflows/messages.ts';
 import { holdFirstAt } from '../held-checkpoint.ts';
 
 /** A batch of few items is planned, applied and finished by one activity, however often that is called. */
@@ -77,8 +77,27 @@ function run(batchId: string, total: number, { activityId = '1', isLocal = true,
   };
   const { runSmallBatch } = createActivities({ ...context, ...more });
   const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
-  const input = { batchId, run: 1, keepsLeft: true, pageSize: PAGE_SIZE, total } as const;
+  const input = { batchId, run: 1, keepsLeft: true, pageSize: PAGE_SIZE, total, asOf: scheduled } as const;
   return environment.run<[], SmallBatchResult, () => Promise<SmallBatchResult>>(() => runSmallBatch(input));
+}
+
+/** Calls the activity that applies items. */
+function apply(batchId: string, indexes: readonly number[]): Promise<WorkResult> {
+  scheduled += 1_000;
+  const info = {
+    activityId: '9',
+    activityType: 'applyItems',
+    attempt: 1,
+    isLocal: false,
+    startToCloseTimeoutMs: ACTIVITY_MS,
+    scheduledTimestampMs: scheduled,
+    currentAttemptScheduledTimestampMs: scheduled,
+    workflowExecution: { workflowId: `batch-${batchId}`, runId: 'run' },
+  };
+  const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
+  return environment.run<[], WorkResult, () => Promise<WorkResult>>(() =>
+    createActivities(context).applyItems({ batchId, run: 1, keepsLeft: true, indexes }),
+  );
 }
 
 async function accepted(bodies: readonly object[], dependencyWaitTimeout = 0): Promise<string> {
@@ -163,6 +182,35 @@ describe('a small batch', () => {
     await ended;
     expect(await versions('late')).toEqual([1]);
     expect(await batchesIn(database).countDocuments({ _id: id, status: 'success' })).toBe(1);
+  });
+
+  test('that its workflow runs step by step since it was suspended is not changed any more by an attempt at all of it', async () => {
+    const id = await accepted([{ externalId: 'left-0' }]);
+    const { reached, letGo } = holdFirstAt(held, 'checked');
+    const late = run(id, 1);
+    const ended = expect(late).rejects.toThrow();
+    await reached;
+    await requestControl(database, id, { suspended: true });
+    expect(await run(id, 1, { activityId: '7', isLocal: false })).not.toHaveProperty('applied');
+    await requestControl(database, id, { suspended: false });
+    expect(await apply(id, [0])).toMatchObject({ tally: { counts: { succeeded: 1 } } });
+    letGo();
+    await ended;
+    expect(await versions('left')).toEqual([1]);
+    expect(await outcomesOf(id, 1)).toEqual(['succeeded']);
+    expect(await intentsIn(database).countDocuments({ batchId: id })).toBe(0);
+  });
+
+  test('stops an attempt at all of it that finds another activity of its workflow at work, and is stopped by none', async () => {
+    const id = await accepted([{ externalId: 'both-0' }]);
+    await batchesIn(database).updateOne({ _id: id }, { $set: { execution: { runId: 'run', run: 1, since: 0 } } });
+    const { reached, letGo } = holdFirstAt(held, 'checked');
+    const step = apply(id, [0]);
+    await reached;
+    await expect(run(id, 1)).rejects.toThrow('Superseded');
+    letGo();
+    expect(await step).toMatchObject({ tally: { counts: { succeeded: 1 } } });
+    expect(await versions('both')).toEqual([1]);
   });
 
   test('with an item that waits is not finished, and its workflow learns of the item', async () => {
