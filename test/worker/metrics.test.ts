@@ -30,7 +30,8 @@ test('a worker counts outcomes of items and durations of activities, without nam
     .filter((line) => line.startsWith('drover_items') || line.startsWith('temporal_drover_items'));
   expect(items.find((line) => line.includes('status="succeeded"'))).toMatch(/ 2$/);
   expect(items.find((line) => line.includes('status="failed"'))).toMatch(/ 1$/);
-  expect(text).toContain('temporal_activity_execution_latency');
+  // a small batch is one local activity
+  expect(text).toContain('temporal_local_activity_execution_latency');
   expect(text).not.toContain('peculiar');
 });
 
