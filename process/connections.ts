@@ -1,4 +1,4 @@
-import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
+import { InterceptingCall, type Interceptor, Metadata, status } from '@grpc/grpc-js';
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { type Config, ConfigError } from './config.ts';
@@ -31,6 +31,28 @@ function retries() {
   });
 }
 
+/**
+ * A call that is to be repeated when the connection has been closed ends as cancelled: gRPC throws then, in the timer of the repetition,
+ * where nobody can catch it.
+ */
+const endsWhenClosed: Interceptor = (options, next) => {
+  try {
+    return new InterceptingCall(next(options));
+  } catch {
+    const cancelled = { code: status.CANCELLED, details: 'the connection is closed', metadata: new Metadata() };
+    return new InterceptingCall({
+      start: (_, listener) => listener?.onReceiveStatus?.(cancelled),
+      sendMessageWithContext: () => undefined,
+      sendMessage: () => undefined,
+      startRead: () => undefined,
+      halfClose: () => undefined,
+      cancelWithStatus: () => undefined,
+      getPeer: () => 'closed',
+      getAuthContext: () => null,
+    });
+  }
+};
+
 /** The address, with TLS and API key from the configuration. */
 function connectionOptions(config: Config) {
   if (config.TEMPORAL_ADDRESS === undefined) throw new ConfigError('TEMPORAL_ADDRESS must be set');
@@ -53,7 +75,8 @@ export function connectClient(config: Config, callTimeoutMs?: number): Client {
     ...connectionOptions(config),
     connectTimeout: CONNECT_TIMEOUT_MS,
     channelArgs: RECONNECT,
-    interceptors: callTimeoutMs === undefined ? [retries()] : [deadlines(callTimeoutMs), retries()],
+    interceptors:
+      callTimeoutMs === undefined ? [retries(), endsWhenClosed] : [deadlines(callTimeoutMs), retries(), endsWhenClosed],
   });
   return new Client({
     connection,
