@@ -19,7 +19,7 @@ const PATTERN_STEP_NS = 8;
 /** Time of a format for one character, and of the formats that take more: host names are mapped, groups of patterns are nested. */
 const FORMAT_CHARACTER_NS = 30;
 const COSTLY_FORMATS: ReadonlyMap<JsonValue, number> = new Map([
-  ['url', 120],
+  ['url', 200],
   ['regex', 200],
 ]);
 /** Time of counting characters (`minLength`), for one character. */
