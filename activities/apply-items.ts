@@ -29,17 +29,25 @@ const ATTEMPTS_BLOCKED = 3;
  */
 export async function applyItems(context: ActivityContext, input: ItemsOfBatch): Promise<WorkResult> {
   const attempt = thisAttempt();
-  const { startToCloseTimeoutMs: limitMs, priority } = activityInfo();
-  return context.semaphore({
-    fairnessKey: priority?.fairnessKey ?? '',
-    limitMs,
-    work: () => apply(context, attempt, input),
-  });
+  return inTurn(context, attempt, () => apply(context, attempt, input));
+}
+
+/**
+ * Runs work when a place is free: places go to the fairness keys in rotation. A local activity does not wait for others, because it must
+ * end with its workflow task.
+ */
+export async function inTurn<T>({ semaphore }: ActivityContext, attempt: Attempt, work: () => Promise<T>): Promise<T> {
+  const begin = (): Promise<T> => {
+    // it may have waited long for the semaphore: without time left it would only delay the others
+    attempt.assertInTime();
+    return work();
+  };
+  if (attempt.isLocal) return begin();
+  const { limitMs } = attempt;
+  return semaphore({ fairnessKey: activityInfo().priority?.fairnessKey ?? '', limitMs, work: async () => begin() });
 }
 
 async function apply(context: ActivityContext, attempt: Attempt, input: ItemsOfBatch): Promise<WorkResult> {
-  // it may have waited long for the semaphore: without time left it would only delay the others
-  attempt.assertInTime();
   const control = new ControlCheck(context.database, input);
   const { batch, ...stored } = await readWork(context.database, input);
   const halt = control.asRead(batch);

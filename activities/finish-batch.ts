@@ -100,7 +100,7 @@ async function jobsAtTheEnd(database: Database, batch: Termination, result: Batc
   return countStoredOutcomes(database, { ...batch, result });
 }
 
-const noResult = (): BatchResult => ({ counts: noCounts(), actions: noActions(), errorCodes: {} });
+export const noResult = (): BatchResult => ({ counts: noCounts(), actions: noActions(), errorCodes: {} });
 
 interface FinishedItems {
   readonly result: BatchResult;

@@ -1,16 +1,13 @@
-import { activityInfo } from '@temporalio/activity';
-import type { BatchResult, BatchSummary } from '../domain/batch/batch.ts';
-import { ofWrite } from '../domain/batch/batch.ts';
-import { noActions, noCounts } from '../domain/batch/outcome.ts';
+import { type BatchSummary, ofWrite } from '../domain/batch/batch.ts';
 import { addTally } from '../domain/batch/tally.ts';
-import { type Attempt, thisAttempt } from '../isolation/attempts/attempt.ts';
+import { thisAttempt } from '../isolation/attempts/attempt.ts';
 import { endEarlierAttempts } from '../isolation/attempts/earlier-attempts.ts';
 import { keysOfItems } from '../store/items/item-pages.ts';
 import type { SmallBatch, SmallBatchResult, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
-import { applyStored, readStoredWork } from './apply-items.ts';
+import { applyStored, inTurn, readStoredWork } from './apply-items.ts';
 import { ControlCheck } from './control/control-check.ts';
-import { finishBatch } from './finish-batch.ts';
+import { finishBatch, noResult } from './finish-batch.ts';
 import { batchToPlan, NO_PLAN, planWrites } from './plan-batch.ts';
 
 /**
@@ -42,21 +39,16 @@ export async function runSmallBatch(context: ActivityContext, input: SmallBatch)
   }
   const { links } = plan;
   const items = { ...input, indexes: work.indexes, ...(links !== undefined && { links }) };
-  const applied = await inTurn(context, attempt, () => {
-    attempt.assertInTime();
-    return applyStored(context, attempt, control, items, { batch, halt, ...stored });
-  });
+  const applied = await inTurn(context, attempt, () =>
+    applyStored(context, attempt, control, items, { batch, halt, ...stored }),
+  );
   const isOver = applied.left === undefined && applied.pending.length === 0;
   return { plan, applied, ...(isOver && { summary: await finish(context, input, applied) }) };
 }
 
-/** A local activity must end with its workflow task, and does not wait for others. */
-const inTurn = <T>(context: ActivityContext, { isLocal, limitMs }: Attempt, work: () => Promise<T>): Promise<T> =>
-  isLocal ? work() : context.semaphore({ fairnessKey: activityInfo().priority?.fairnessKey ?? '', limitMs, work });
-
 function finish(context: ActivityContext, input: SmallBatch, { tally, hasWaited }: WorkResult): Promise<BatchSummary> {
   const { batchId, run, total } = input;
-  const succeeded: BatchResult = { counts: noCounts(), actions: noActions(), errorCodes: {} };
+  const succeeded = noResult();
   addTally(succeeded, tally);
   const isSucceeded = succeeded.counts.succeeded === total && !hasWaited;
   return finishBatch(context, { batchId, run, cancelled: false, cascaded: 0, ...(isSucceeded && { succeeded }) });

@@ -28,6 +28,8 @@ export class BatchRun {
   readonly #activities;
   /** The part of the input that all activities have in common. */
   readonly #id: { readonly batchId: string; readonly run: number; readonly keepsLeft: true };
+  /** What activities that apply items need to read their pages at once. */
+  readonly #pages: Pick<BatchInput, 'pageSize'>;
   #shown: string;
   /** The failure of a step in the workflow's own code: a bug, which fails the workflow task. */
   #bug: { readonly error: unknown } | undefined;
@@ -39,6 +41,7 @@ export class BatchRun {
     this.#progress = progress;
     this.#activities = batchActivities(input, progress.running);
     this.#id = { batchId: input.batchId, run: input.run, keepsLeft: true };
+    this.#pages = input.pageSize === undefined ? {} : { pageSize: input.pageSize };
     // as it was started
     this.#shown = input.carried === undefined ? 'queued' : '';
   }
@@ -120,18 +123,14 @@ export class BatchRun {
 
   #apply({ work }: Extract<NextStep, { kind: 'apply' }>): void {
     const { plan } = this.#progress;
-    const { pageSize } = this.#input;
-    const planned = {
-      ...(plan.links !== undefined && { links: plan.links }),
-      ...(pageSize !== undefined && { pageSize }),
-    };
+    const links = plan.links === undefined ? {} : { links: plan.links };
     plan.begin();
     this.#begin('apply', async () => {
       const result = await this.#orNull<Parameters<BatchProgress['applied']>[1]>(
         'applying items failed because of a bug',
         work.kind === 'step'
           ? this.#activities.deleteStep({ ...this.#id, step: work.step }, work.items)
-          : this.#activities.applyItems({ ...this.#id, indexes: work.indexes, ...planned }),
+          : this.#activities.applyItems({ ...this.#id, ...this.#pages, indexes: work.indexes, ...links }),
       );
       this.#progress.applied(work, result, Date.now());
     });
@@ -140,7 +139,7 @@ export class BatchRun {
   #applyPending(indexes: readonly number[]): void {
     this.#progress.beginReady();
     this.#begin('apply', async () => {
-      const applying = this.#activities.applyItems({ ...this.#id, indexes, requeuesBlocked: true });
+      const applying = this.#activities.applyItems({ ...this.#id, ...this.#pages, indexes, requeuesBlocked: true });
       this.#progress.appliedPending(
         indexes,
         await this.#orNull('applying pending items failed because of a bug', applying),

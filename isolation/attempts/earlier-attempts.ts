@@ -41,8 +41,9 @@ export async function endEarlierAttempts(
   const [left] = await Promise.all([intentsOf(database, attempt.workflow), assertExecution(database, batch)]);
   const ofActivity = left.filter((id) => id.startsWith(`${attempt.activity}/`));
   const ofOthers = left.filter((id) => !id.startsWith(`${attempt.execution}/`));
-  const ofWhole = attempt.activity === attempt.whole ? [] : left.filter((id) => id.startsWith(`${attempt.whole}/`));
-  if (attempt.activity === attempt.whole && left.length > ofActivity.length + ofOthers.length)
+  const isWhole = attempt.activity === attempt.whole;
+  const ofWhole = isWhole ? [] : left.filter((id) => id.startsWith(`${attempt.whole}/`));
+  if (isWhole && left.length > ofActivity.length + ofOthers.length)
     throw new SupersededError('the workflow runs the batch step by step now');
   const others = [...ofActivity.filter((id) => attemptOfIntent(id) !== attempt.id), ...ofWhole, ...ofOthers];
   if (others.length === 0) return false;

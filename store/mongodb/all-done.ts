@@ -1,8 +1,8 @@
 import { kindOfFailure } from './errors.ts';
 
 /**
- * Waits until all work has ended, whatever becomes of one: no command is under way any more that was answered.
- * @throws as one that failed, by an outage if there is one: of a command of that nobody knows whether it is over.
+ * Waits until all work has ended, also if some of it fails: then only a command without an answer may still be under way.
+ * @throws the failure that is an outage, if there is one, because it says that a command may be under way; otherwise the first failure.
  */
 export async function allDone<T extends readonly unknown[]>(
   work: readonly [...T],

@@ -1,7 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
-import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type ActivityContext, type Checkpoint, createActivityContext } from '../../../activities/activity-context.ts';
 import { applyItems } from '../../../activities/apply-items.ts';
@@ -10,14 +9,13 @@ import { planBatch } from '../../../activities/plan-batch.ts';
 import type { Instruction, ResourceBatch } from '../../../domain/batch/batch.ts';
 import { noActions, noCounts } from '../../../domain/batch/outcome.ts';
 import { MemoryAllowance } from '../../../services/deletes/memory-allowance.ts';
-import { insertBatch } from '../../../store/batches/batches.ts';
 import { requestControl } from '../../../store/batches/control-requests.ts';
 import { recordFinished, recordStarted } from '../../../store/batches/run-state.ts';
 import { createSchemaDefinition } from '../../../store/definitions/create-schema-definition.ts';
-import { writeItemPages } from '../../../store/items/item-pages.ts';
 import { readOutcomes } from '../../../store/items/outcomes.ts';
 import { connectDatabase, type Database } from '../../../store/mongodb/database.ts';
 import { resourcesIn } from '../../../store/resources.ts';
+import { type Body, insertAccepted } from '../accepted.ts';
 
 /** What activities do after a suspension, a cancellation or the end of their batch is stored and before its workflow knows. */
 const SCOPE = { platform: 'test', tenant: 'one' };
@@ -71,29 +69,15 @@ function attempt<R>(number: number, activity: () => Promise<R>): Promise<R> {
   return new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') }).run(activity);
 }
 
-async function started(instruction: Instruction<ResourceBatch>, bodies: readonly object[]) {
-  const _id = uuidv7();
-  const items = bodies.map((body) => ({
-    externalId: (body as { externalId: string }).externalId,
-    body: JSON.stringify(body),
-  }));
-  await writeItemPages(database, _id, items, PAGE_SIZE);
-  await insertBatch(database, {
-    _id,
-    scope: SCOPE,
-    ...instruction,
-    schemaDefinitionId: townId,
-    schemaName: 'town',
-    total: bodies.length,
-    pageSize: PAGE_SIZE,
-    createdAt: new Date(),
-  });
+async function started(instruction: Instruction<ResourceBatch>, bodies: readonly Body[]) {
+  const about = { scope: SCOPE, schemaDefinitionId: townId, schemaName: 'town', pageSize: PAGE_SIZE };
+  const _id = await insertAccepted(database, instruction, about, bodies);
   await recordStarted(database, { batchId: _id, run: 1 }, 'run');
   const indexes = bodies.map((_, index) => index);
   return { _id, input: { batchId: _id, run: 1, keepsLeft: true, indexes } as const };
 }
 
-const upload = (bodies: readonly object[], dependencyWaitTimeout = 0) =>
+const upload = (bodies: readonly Body[], dependencyWaitTimeout = 0) =>
   started(
     { operation: 'upload', options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout } },
     bodies,

@@ -1,20 +1,19 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
-import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type ActivityContext, type Checkpoint, createActivityContext } from '../../../activities/activity-context.ts';
 import { createActivities } from '../../../activities/index.ts';
 import { intentsIn } from '../../../isolation/intents/intents.ts';
 import { MemoryAllowance } from '../../../services/deletes/memory-allowance.ts';
-import { batchesIn, insertBatch, readBatch } from '../../../store/batches/batches.ts';
+import { batchesIn, readBatch } from '../../../store/batches/batches.ts';
 import { requestControl } from '../../../store/batches/control-requests.ts';
 import { createSchemaDefinition } from '../../../store/definitions/create-schema-definition.ts';
-import { writeItemPages } from '../../../store/items/item-pages.ts';
 import { readOutcomes } from '../../../store/items/outcomes.ts';
 import { connectDatabase, type Database } from '../../../store/mongodb/database.ts';
 import { resourcesIn } from '../../../store/resources.ts';
 import type { SmallBatchResult, WorkResult } from '../../../workflows/messages.ts';
+import { type Body, insertAccepted } from '../accepted.ts';
 import { holdFirstAt } from '../held-checkpoint.ts';
 
 /** A batch of few items is planned, applied and finished by one activity, however often that is called. */
@@ -62,12 +61,12 @@ interface Call {
   readonly resourcesPerActivity?: number;
 }
 
-/** Calls the activity as the workflow of a batch does. Each call is scheduled later than the one before. */
-function run(batchId: string, total: number, { activityId = '1', isLocal = true, ...more }: Call = {}) {
+/** The environment of an attempt. Each is scheduled later than the one before. */
+function environmentOf(batchId: string, activityType: string, { activityId = '1', isLocal = true }: Call) {
   scheduled += 1_000;
   const info = {
     activityId,
-    activityType: 'runSmallBatch',
+    activityType,
     attempt: 1,
     isLocal,
     startToCloseTimeoutMs: ACTIVITY_MS,
@@ -75,51 +74,32 @@ function run(batchId: string, total: number, { activityId = '1', isLocal = true,
     currentAttemptScheduledTimestampMs: scheduled,
     workflowExecution: { workflowId: `batch-${batchId}`, runId: 'run' },
   };
-  const { runSmallBatch } = createActivities({ ...context, ...more });
-  const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
+  return new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
+}
+
+/** Calls the activity as the workflow of a batch does. */
+function run(batchId: string, total: number, { resourcesPerActivity, ...call }: Call = {}): Promise<SmallBatchResult> {
+  const environment = environmentOf(batchId, 'runSmallBatch', call);
+  const { runSmallBatch } = createActivities({ ...context, ...(resourcesPerActivity && { resourcesPerActivity }) });
   const input = { batchId, run: 1, keepsLeft: true, pageSize: PAGE_SIZE, total, asOf: scheduled } as const;
   return environment.run<[], SmallBatchResult, () => Promise<SmallBatchResult>>(() => runSmallBatch(input));
 }
 
 /** Calls the activity that applies items. */
 function apply(batchId: string, indexes: readonly number[]): Promise<WorkResult> {
-  scheduled += 1_000;
-  const info = {
-    activityId: '9',
-    activityType: 'applyItems',
-    attempt: 1,
-    isLocal: false,
-    startToCloseTimeoutMs: ACTIVITY_MS,
-    scheduledTimestampMs: scheduled,
-    currentAttemptScheduledTimestampMs: scheduled,
-    workflowExecution: { workflowId: `batch-${batchId}`, runId: 'run' },
-  };
-  const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR') });
+  const environment = environmentOf(batchId, 'applyItems', { activityId: '9', isLocal: false });
   return environment.run<[], WorkResult, () => Promise<WorkResult>>(() =>
     createActivities(context).applyItems({ batchId, run: 1, keepsLeft: true, indexes }),
   );
 }
 
-async function accepted(bodies: readonly object[], dependencyWaitTimeout = 0): Promise<string> {
-  const _id = uuidv7();
-  const items = bodies.map((body) => ({
-    externalId: (body as { externalId: string }).externalId,
-    body: JSON.stringify(body),
-  }));
-  await writeItemPages(database, _id, items, PAGE_SIZE);
-  await insertBatch(database, {
-    _id,
-    scope: SCOPE,
-    operation: 'upload',
-    options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout },
-    schemaDefinitionId: townId,
-    schemaName: 'town',
-    total: bodies.length,
-    pageSize: PAGE_SIZE,
-    createdAt: new Date(),
-  });
-  return _id;
-}
+const accepted = (bodies: readonly Body[], dependencyWaitTimeout = 0): Promise<string> =>
+  insertAccepted(
+    database,
+    { operation: 'upload', options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout } },
+    { scope: SCOPE, schemaDefinitionId: townId, schemaName: 'town', pageSize: PAGE_SIZE },
+    bodies,
+  );
 
 const outcomesOf = async (_id: string, count: number) => {
   const found = await readOutcomes(database, { _id, pageSize: PAGE_SIZE }, [...Array(count).keys()]);
