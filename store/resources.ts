@@ -37,11 +37,11 @@ export interface ResourceDocument {
   updatedAt: Date;
   /** Recent effects; an entry leaves only when its item's outcome is stored (invariant 2). */
   writes: WriteEntry[];
-  /** Uncommitted: the group with which this resource appears; readers do not see it until the group is committed. */
+  /** Uncommitted (stored under its old name): the group with which this resource appears; no reader sees it before. */
   hidden?: string;
   /** Put by an attempt that took over from one that may still have a command under way. */
   fence?: Fence;
-  /** The deletion mark: the delete that is about to remove it; for readers it is gone as soon as that group is committed. */
+  /** The deletion mark (stored under its old name): the delete that is about to remove it; gone for readers once `group` is committed. */
   leaving?: { batchId: string; group: string };
 }
 

@@ -31,13 +31,16 @@ export const batchWorkflowId = (batchId: string): string => `batch-${batchId}`;
 export { SEARCH_ATTRIBUTES } from '../domain/batch/search-attributes.ts';
 
 /** An identity that has appeared. */
-export interface AvailableDependency {
+export interface AvailableResource {
   readonly schemaDefinitionId: string;
   readonly externalId: string;
 }
 
-/** Missing resources may have appeared: a hint, never a proof. The batch checks again; an unknown identity does no harm. */
-export const dependenciesAvailableSignal = defineSignal<[AvailableDependency[]]>('dependenciesAvailable');
+/**
+ * Missing resources may have appeared (the registered name is older than the word "missing reference"). The batch checks whether they
+ * have; an unknown identity does no harm.
+ */
+export const dependenciesAvailableSignal = defineSignal<[AvailableResource[]]>('dependenciesAvailable');
 /**
  * Token of a control request of an API caller that a signal delivers: the request is stored already. Programs leave it out: the workflow
  * stores their requests.

@@ -31,8 +31,8 @@ export const isOpen = (status: ItemStatus | undefined): boolean =>
 
 export type ItemAction = 'created' | 'updated' | 'unchanged' | 'deleted';
 
-/** A missing identity that a pending or failed item refers to. */
-export interface MissingDependency {
+/** A missing identity that a pending or failed item refers to. Callers and stored outcomes know it by its old name, `missingDependencies`. */
+export interface MissingReference {
   readonly schemaDefinitionId: string;
   readonly schemaName: string;
   readonly externalId: string;

@@ -1,4 +1,4 @@
-import type { ItemAction, ItemError, ItemStatus, MissingDependency } from '../../domain/batch/outcome.ts';
+import type { ItemAction, ItemError, ItemStatus, MissingReference } from '../../domain/batch/outcome.ts';
 import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readIds } from '../../store/items/item-pages.ts';
@@ -14,7 +14,7 @@ export interface ItemView {
   readonly action?: ItemAction;
   readonly errors?: readonly ItemError[];
   /** The first 20 missing references of the item, and their number. */
-  readonly missingDependencies?: readonly MissingDependency[];
+  readonly missingDependencies?: readonly MissingReference[];
   readonly missingTotal?: number;
   readonly attempts: number;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { AnswerRoom } from '../../domain/batch/answer-room.ts';
-import type { MissingDependency } from '../../domain/batch/outcome.ts';
+import type { MissingReference } from '../../domain/batch/outcome.ts';
 import { MAX_MISSING_PER_OUTCOME, MAX_PENDING_RESOURCES } from '../../domain/limits.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readIds } from '../../store/items/item-pages.ts';
@@ -23,7 +23,7 @@ interface PendingResource {
   readonly expiresAt: string;
   readonly createdAt: string;
   /** The first 20 missing references, and their number. */
-  readonly missingDependencies: readonly MissingDependency[];
+  readonly missingDependencies: readonly MissingReference[];
   readonly missingTotal: number;
 }
 
@@ -36,12 +36,12 @@ function pendingId(batchId: string, index: number, since: Date): string {
 export function missedBy({ missing, missingTotal }: Pick<StoredOutcome, 'missing' | 'missingTotal'>) {
   if (missing === undefined) return {};
   return {
-    missingDependencies: missing.slice(0, MAX_MISSING_PER_OUTCOME).map(toMissingDependency),
+    missingDependencies: missing.slice(0, MAX_MISSING_PER_OUTCOME).map(toMissingReference),
     missingTotal: missingTotal ?? missing.length,
   };
 }
 
-const toMissingDependency = ({ schemaDefinitionId = '', schemaName, externalId }: MissingKey): MissingDependency => ({
+const toMissingReference = ({ schemaDefinitionId = '', schemaName, externalId }: MissingKey): MissingReference => ({
   schemaDefinitionId,
   schemaName,
   externalId,

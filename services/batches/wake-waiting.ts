@@ -5,7 +5,7 @@ import { type Registration, registrationsFor, removeWaits } from '../../store/it
 import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { slices } from '../../store/mongodb/slices.ts';
-import { type AvailableDependency, batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
+import { type AvailableResource, batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
 import { isSignalLimit } from './signal-limit.ts';
 
 /** Largest number of identities in one signal: a signal stays far below Temporal's limit of 2 MB for a payload. */
@@ -60,7 +60,7 @@ function groupByBatch(registrations: readonly Registration[]): Map<string, Regis
 export async function signalAvailable(
   { client }: { readonly client: Client },
   batchId: string,
-  available: readonly AvailableDependency[],
+  available: readonly AvailableResource[],
 ): Promise<void> {
   const handle = client.workflow.getHandle(batchWorkflowId(batchId));
   try {

@@ -60,7 +60,7 @@ export async function createSchemaDefinition(
   await schemaDefinitionsIn(database).insertOne(document);
   const names = [...new Set([input.name, input.pluralName ?? input.name].map((name) => name.toLowerCase()))];
   for (const name of names) {
-    if (await claimName(database, platform, name, document._id)) continue;
+    if (await takeName(database, platform, name, document._id)) continue;
     await abandon(database, document);
     return { taken: name };
   }
@@ -77,7 +77,7 @@ export async function createSchemaDefinition(
 }
 
 /** Claims a name, taking it over from a definition that never became active. */
-async function claimName(database: Database, platform: string, name: string, id: string): Promise<boolean> {
+async function takeName(database: Database, platform: string, name: string, id: string): Promise<boolean> {
   const key = nameKey(platform, name);
   try {
     await schemaNamesIn(database).insertOne({ _id: key, schemaDefinitionId: id });
@@ -86,18 +86,18 @@ async function claimName(database: Database, platform: string, name: string, id:
     if (!isDuplicateKey(error)) throw error;
   }
   const holder = await schemaNamesIn(database).findOne({ _id: key });
-  if (holder === null) return claimName(database, platform, name, id);
+  if (holder === null) return takeName(database, platform, name, id);
   if (holder.schemaDefinitionId === id) return true;
   const definition = await schemaDefinitionsIn(database).findOne({ _id: holder.schemaDefinitionId });
   if (definition?.active) return false;
   // Removing the inactive document decides the race with its creator, whose activation then finds nothing.
   const removed = await schemaDefinitionsIn(database).deleteOne({ _id: holder.schemaDefinitionId, active: false });
-  if (definition !== null && removed.deletedCount === 0) return claimName(database, platform, name, id);
+  if (definition !== null && removed.deletedCount === 0) return takeName(database, platform, name, id);
   const taken = await schemaNamesIn(database).updateOne(
     { _id: key, schemaDefinitionId: holder.schemaDefinitionId },
     { $set: { schemaDefinitionId: id } },
   );
-  return taken.matchedCount === 1 || claimName(database, platform, name, id);
+  return taken.matchedCount === 1 || takeName(database, platform, name, id);
 }
 
 async function abandon(database: Database, document: SchemaDefinitionDocument): Promise<void> {
