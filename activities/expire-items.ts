@@ -18,7 +18,7 @@ import {
 import { releasePending } from '../store/items/pending-items.ts';
 import { fenceOutcomes, writeOutcomes } from '../store/items/write-outcomes.ts';
 import type { Database } from '../store/mongodb/database.ts';
-import { slices } from '../store/mongodb/slices.ts';
+import { parts } from '../store/mongodb/parts.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck, RESOURCES_PER_SLICE } from './control/control-check.ts';
@@ -58,7 +58,7 @@ export async function expireItems(
     const due = pendingAmong(inOrder(outcomes)).filter(
       ([index, { expiresAt }]) => wanted.has(index) && expiresAt.getTime() <= input.asOf,
     );
-    for (const some of slices(due, RESOURCES_PER_SLICE))
+    for (const some of parts(due, RESOURCES_PER_SLICE))
       if ((await control.inTime()) === null) await expire(database, batch, some);
     showProgress();
     const now = (await readOutcomePages(database, batch._id, pages)).filter(([index]) => wanted.has(index));

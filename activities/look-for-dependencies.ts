@@ -12,7 +12,7 @@ import { keysOfItems, pagesWith } from '../store/items/item-pages.ts';
 import { allMissing, inOrder, outcomeChunks, pendingAmong, type StoredOutcome } from '../store/items/outcomes.ts';
 import type { PendingMember } from '../store/items/pending-documents.ts';
 import { dropPending, renewPending } from '../store/items/pending-items.ts';
-import { KEYS_AT_ONCE, keySlices } from '../store/mongodb/slices.ts';
+import { KEYS_AT_ONCE, keyParts } from '../store/mongodb/parts.ts';
 import type { CheckResult, ItemsOfBatch } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck } from './control/control-check.ts';
@@ -192,7 +192,7 @@ class PendingCheck {
   async #presentOf(keys: readonly ResourceKey[]): Promise<Set<ResourceKey>> {
     const { database } = this.#context;
     const present = new Set<ResourceKey>();
-    for (const some of keySlices(new Set(keys), KEYS_AT_ONCE)) {
+    for (const some of keyParts(new Set(keys), KEYS_AT_ONCE)) {
       await this.#nextStep();
       for (const key of await presentKeys(database, some)) present.add(key);
     }

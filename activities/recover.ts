@@ -24,13 +24,13 @@ import {
 } from './recovery/clean-up.ts';
 import { deliverRequests } from './recovery/deliver-requests.ts';
 import { FinishLost } from './recovery/finish-lost.ts';
-import { type RecoveryJob, type Slice, type SliceResult, toPlaces } from './recovery/job.ts';
+import { type Portion, type PortionResult, type RecoveryJob, toPlaces } from './recovery/job.ts';
 import { expireBatches, PurgeDeleted } from './recovery/purge-deleted.ts';
 import { startUnstarted } from './recovery/start-unstarted.ts';
 
-/** Longest time in which a slice begins new work, in ms. */
-const SLICE_MS = 10_000;
-/** Pause after a slice that failed, in ms: a server is unavailable, or busy. */
+/** Longest time in which a portion begins new work, in ms. */
+const PORTION_MS = 10_000;
+/** Pause after a portion that failed, in ms: a server is unavailable, or busy. */
 const FAILED_MS = 5_000;
 const HEARTBEAT_MS = 4_000;
 
@@ -54,7 +54,7 @@ const jobs = (): readonly RecoveryJob[] => [
 
 /**
  * Finishes the work of processes that died, and removes objects after their retention. The jobs run concurrently,
- * each at its own pace in bounded slices, so that none waits for another: a batch that was never started is started within
+ * each at its own pace in bounded portions, so that none waits for another: a batch that was never started is started within
  * seconds, however much there is to scan or to remove.
  *
  * An attempt that was timed out stops at its next step (`cancellationSignal`: its heartbeats are refused). If it is still at its
@@ -107,7 +107,7 @@ class Shift {
   async once(): Promise<void> {
     for (const job of jobs()) {
       for (let hasMore = true; hasMore && !this.#signal.aborted; ) {
-        const result = await job.run(this.#slice(Number.POSITIVE_INFINITY, true));
+        const result = await job.run(this.#portion(Number.POSITIVE_INFINITY, true));
         this.#count(result);
         hasMore = result.hasMore;
       }
@@ -121,17 +121,17 @@ class Shift {
 
   async #repeat(job: RecoveryJob, until: number): Promise<void> {
     while (!this.#signal.aborted && Date.now() < until) {
-      const waitMs = await this.#runSlice(job);
+      const waitMs = await this.#runPortion(job);
       if (waitMs <= 0) continue;
       const left = Math.min(waitMs, until - Date.now());
       await sleep(Math.max(0, left), undefined, { signal: this.#signal }).catch(() => undefined);
     }
   }
 
-  /** @returns the time until the next slice, in ms. */
-  async #runSlice(job: RecoveryJob): Promise<number> {
+  /** @returns the time until the next portion, in ms. */
+  async #runPortion(job: RecoveryJob): Promise<number> {
     try {
-      const result = await job.run(this.#slice(Date.now() + SLICE_MS, false));
+      const result = await job.run(this.#portion(Date.now() + PORTION_MS, false));
       this.#count(result);
       return result.hasMore ? (job.paceMs ?? 0) : job.everyMs;
     } catch (error) {
@@ -140,11 +140,11 @@ class Shift {
     }
   }
 
-  #slice(until: number, isAtOnce: boolean): Slice {
+  #portion(until: number, isAtOnce: boolean): Portion {
     return { context: this.#context, until, signal: this.#signal, isAtOnce, places: this.#places };
   }
 
-  #count({ recovered }: SliceResult): void {
+  #count({ recovered }: PortionResult): void {
     const done = RECOVERED.flatMap((kind) =>
       (recovered[kind] ?? 0) > 0 ? [[kind, recovered[kind] ?? 0] as const] : [],
     );

@@ -1,5 +1,5 @@
 import type { ItemError } from '../../domain/batch/outcome.ts';
-import { inSlices } from '../../domain/collections/in-slices.ts';
+import { runYielding } from '../../domain/collections/run-yielding.ts';
 import { type CascadeReasons, cascadeReasons, reasonsOf } from '../../domain/delete/cascade-reasons.ts';
 import { isDeleted, type NumberedDecision, survivingReferrers } from '../../domain/delete/decide-deletion.ts';
 import { LinkedResources } from '../../domain/delete/linked-resources.ts';
@@ -7,7 +7,7 @@ import { type DeletionLayout, keysPerStep, layOutDeletion, type StepRange } from
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { DecidedItems, DeletionStep, DeletionTarget } from '../../isolation/deletes/deletion-steps.ts';
 import { type SchemaNames, schemaNamesOf } from '../../services/definitions/schema-names.ts';
-import { decideInSlices } from '../../services/deletes/decide-in-slices.ts';
+import { decideYielding } from '../../services/deletes/decide-yielding.ts';
 import { keysWorthAScan, type Loading, loadAll, loadListed } from '../../services/deletes/load-deletion-graph.ts';
 import type { DeleteBatchDocument } from '../../store/batches/batches.ts';
 import { readItems } from '../../store/items/item-pages.ts';
@@ -47,12 +47,12 @@ export async function decideSteps(planning: Planning): Promise<void> {
     deleteAll && open > (await keysWorthAScan(database))
       ? await findInAll(planning, loading, items)
       : await findListed(planning, loading, items);
-  const decision = await decideInSlices(loading, targets);
+  const decision = await decideYielding(loading, targets);
   const size = Math.min(keysPerStep(open + cascadedIn(decision, targets)), resourcesPerActivity);
   const known = { linked, items, targets, decision };
   await writeWithoutOrder(planning, known, size);
-  const layout = await inSlices(layOutDeletion(decision, items.sequence(batch.total), size), progress);
-  const reasons = cascade ? await inSlices(cascadeReasons(decision, targets), progress) : null;
+  const layout = await runYielding(layOutDeletion(decision, items.sequence(batch.total), size), progress);
+  const reasons = cascade ? await runYielding(cascadeReasons(decision, targets), progress) : null;
   for (const [stage, steps] of layout.stages.entries()) {
     for (const step of steps)
       await planning.write(stage, { targets: targetsOf(known, layout, step, reasons), decided: [] });
@@ -140,7 +140,7 @@ async function errorOf(
 ): Promise<ItemError> {
   const key = linked.keys.key(number);
   if (targets[number] === 0) return notFoundError(key, names);
-  return referencedError(key, await inSlices(survivingReferrers(linked, decision, number), progress), names);
+  return referencedError(key, await runYielding(survivingReferrers(linked, decision, number), progress), names);
 }
 
 /** Items that repeat a finished one. */

@@ -4,7 +4,7 @@ import type { CommitDocument } from '../../isolation/groups/groups.ts';
 import { removeMarkedForDeletion } from '../../isolation/resources/write-resources.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import { writeDecided } from './deletion-outcomes.ts';
 
 /** Number of the keys deleted by a step that no item requested. */
@@ -32,7 +32,7 @@ export async function finishStep(
   { beforeWrite, removed }: FinishHooks = {},
 ): Promise<void> {
   const deleted = await deletedKeys(database, step, commit);
-  for (const some of slices(deleted)) {
+  for (const some of parts(deleted)) {
     beforeWrite?.();
     await removeMarkedForDeletion(database, commit?._id ?? '', some);
   }

@@ -5,7 +5,7 @@ import type { DeleteBatchDocument } from '../../store/batches/batches.ts';
 import { readIds } from '../../store/items/item-pages.ts';
 import { pagesOf } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 
 /** Pages of ids that are read in one command. */
 const PAGES_AT_ONCE = 20;
@@ -18,7 +18,7 @@ export interface RequestedItem {
 
 /** The requests of a delete's items, in their order, a few pages at a time. */
 export async function* requestedItems(database: Database, batch: DeleteBatchDocument): AsyncGenerator<RequestedItem[]> {
-  for (const some of slices(pagesOf(batch), PAGES_AT_ONCE)) {
+  for (const some of parts(pagesOf(batch), PAGES_AT_ONCE)) {
     for (const [page, ids] of await readIds(database, batch._id, some)) {
       yield ids.map((externalId, offset) => ({
         index: page * batch.pageSize + offset,

@@ -4,8 +4,8 @@ import { wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import { waitsAfter } from '../../store/items/waits.ts';
 import { NOTHING_DONE, type RecoveryJob } from './job.ts';
 
-const WAITS_PER_SLICE = 1_000;
-/** Time from the end of one pass to the next, and between two slices of one, in ms. */
+const WAITS_PER_PORTION = 1_000;
+/** Time from the end of one pass to the next, and between two portions of one, in ms. */
 const REST_MS = 60_000;
 const PACE_MS = 100;
 const PLACE = 'waits';
@@ -20,7 +20,7 @@ export const checkWaits: RecoveryJob = {
   paceMs: PACE_MS,
   run: async ({ context, places }) => {
     const { database } = context;
-    const page = await waitsAfter(database, places.get(PLACE) ?? '', WAITS_PER_SLICE);
+    const page = await waitsAfter(database, places.get(PLACE) ?? '', WAITS_PER_PORTION);
     const last = page.at(-1);
     if (last === undefined) {
       places.delete(PLACE);

@@ -20,8 +20,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const GROUPS_KEPT_MS = 7 * DAY_MS;
 /** Longer than writing the pages of a batch takes. */
 const ORPHANED_AFTER_MS = 60 * 60 * 1000;
-/** Documents of one slice. */
-const PER_SLICE = 1_000;
+/** Documents of one portion. */
+const PER_PORTION = 1_000;
 const MINUTE_MS = 60_000;
 const INTENTS = 'intents';
 
@@ -29,17 +29,17 @@ const INTENTS = 'intents';
 export const insertBound: RecoveryJob = {
   name: 'insert',
   everyMs: 5_000,
-  run: async (slice) => {
-    const { database } = slice.context;
-    const bindings = await uninsertedBindings(database, new Date(Date.now() - IN_FLIGHT_MS), PER_SLICE);
+  run: async (portion) => {
+    const { database } = portion.context;
+    const bindings = await uninsertedBindings(database, new Date(Date.now() - IN_FLIGHT_MS), PER_PORTION);
     let inserted = 0;
     for (const binding of bindings) {
-      if (isOver(slice)) return { recovered: { inserted }, hasMore: false };
+      if (isOver(portion)) return { recovered: { inserted }, hasMore: false };
       const batch = await insertBoundBatch(database, binding);
       await recordInserted(database, [binding._id]);
       if (batch?.unstarted) inserted += 1;
     }
-    return { recovered: { inserted }, hasMore: bindings.length === PER_SLICE };
+    return { recovered: { inserted }, hasMore: bindings.length === PER_PORTION };
   },
 };
 
@@ -59,7 +59,7 @@ export const expireKeys: RecoveryJob = {
   everyMs: MINUTE_MS,
   run: async ({ context }) => ({
     recovered: {},
-    hasMore: (await removeOldKeys(context.database, PER_SLICE)) === PER_SLICE,
+    hasMore: (await removeOldKeys(context.database, PER_PORTION)) === PER_PORTION,
   }),
 };
 
@@ -68,7 +68,7 @@ export const removeIntents: RecoveryJob = {
   name: 'intents',
   everyMs: MINUTE_MS,
   run: async ({ context, places }) => {
-    const next = await removeStaleIntents(context.database, places.get(INTENTS) ?? '', PER_SLICE);
+    const next = await removeStaleIntents(context.database, places.get(INTENTS) ?? '', PER_PORTION);
     if (next === null) places.delete(INTENTS);
     else places.set(INTENTS, next);
     return { recovered: {}, hasMore: next !== null };
@@ -80,7 +80,7 @@ export const resolveMarks: RecoveryJob = {
   name: 'marks',
   everyMs: MINUTE_MS,
   run: async ({ context: { database } }) => {
-    await resolveSomeMarks(database, PER_SLICE);
+    await resolveSomeMarks(database, PER_PORTION);
     return NOTHING_DONE;
   },
 };
@@ -101,7 +101,7 @@ export const forgetGroups: RecoveryJob = {
   everyMs: MINUTE_MS,
   run: async ({ context }) => {
     const before = new Date(Date.now() - GROUPS_KEPT_MS);
-    return { recovered: {}, hasMore: (await forgetOldGroups(context.database, before, PER_SLICE)) === PER_SLICE };
+    return { recovered: {}, hasMore: (await forgetOldGroups(context.database, before, PER_PORTION)) === PER_PORTION };
   },
 };
 

@@ -6,8 +6,8 @@ import { undeliveredRequests } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { isOver, type RecoveryJob } from './job.ts';
 
-/** Batches of one slice, and how many of them run at a time: an outage of Temporal may have left very many. */
-const BATCHES_PER_SLICE = 100;
+/** Batches of one portion, and how many of them run at a time: an outage of Temporal may have left very many. */
+const BATCHES_PER_PORTION = 100;
 const AT_ONCE = 10;
 /** Timeout of the calls for one batch, in ms. */
 const DELIVERY_TIMEOUT_MS = 10_000;
@@ -20,21 +20,21 @@ const PLACE = 'deliver';
 export const deliverRequests: RecoveryJob = {
   name: 'deliver',
   everyMs: 5_000,
-  run: async (slice) => {
-    const { context, places } = slice;
-    const batches = await undeliveredRequests(context.database, places.get(PLACE) ?? '', BATCHES_PER_SLICE);
+  run: async (portion) => {
+    const { context, places } = portion;
+    const batches = await undeliveredRequests(context.database, places.get(PLACE) ?? '', BATCHES_PER_PORTION);
     places.delete(PLACE);
     let delivered = 0;
     let last: BatchDocument | undefined;
     await forEachConcurrently(batches, AT_ONCE, async (batch) => {
-      if (isOver(slice)) return;
+      if (isOver(portion)) return;
       last = batch;
       if (await deliver(context, batch)) delivered += 1;
     });
-    const isEnd = last === batches.at(-1) && batches.length < BATCHES_PER_SLICE;
-    // slow deliveries do not delay the others: the next slice continues after them
+    const isEnd = last === batches.at(-1) && batches.length < BATCHES_PER_PORTION;
+    // slow deliveries do not delay the others: the next portion continues after them
     if (!isEnd && last !== undefined) places.set(PLACE, last._id);
-    return { recovered: { delivered }, hasMore: !isEnd && !isOver(slice) };
+    return { recovered: { delivered }, hasMore: !isEnd && !isOver(portion) };
   },
 };
 

@@ -8,9 +8,9 @@ import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
 import { type OpenBatch, openBatchPages, stillOpen } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { finishBatch } from '../finish-batch.ts';
-import { isOver, NOTHING_DONE, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
+import { isOver, NOTHING_DONE, type Portion, type PortionResult, type RecoveryJob } from './job.ts';
 
-/** Batches of one slice: as many as one page of a list of executions. */
+/** Batches of one portion: as many as one page of a list of executions. */
 const PAGE_SIZE = 1_000;
 /** Number of batches that are described one by one, concurrently. */
 const AT_ONCE = 8;
@@ -40,15 +40,15 @@ export class FinishLost implements RecoveryJob {
     return this.#restMs;
   }
 
-  async run(slice: Slice): Promise<SliceResult> {
-    const { context, places } = slice;
+  async run(portion: Portion): Promise<PortionResult> {
+    const { context, places } = portion;
     if (this.#pages === undefined) {
       this.#began = Date.now();
       this.#pages = openBatchPages(context.database, places.get(PLACE) ?? '', PAGE_SIZE);
     }
     try {
       const { value: page } = await this.#pages.next();
-      if (page !== undefined && page.length > 0) return await this.#recoverPage(slice, page);
+      if (page !== undefined && page.length > 0) return await this.#recoverPage(portion, page);
       places.delete(PLACE);
       await this.#endPass();
       return NOTHING_DONE;
@@ -65,13 +65,13 @@ export class FinishLost implements RecoveryJob {
     await pages?.return();
   }
 
-  async #recoverPage(slice: Slice, page: readonly OpenBatch[]): Promise<SliceResult> {
-    const { context, places } = slice;
+  async #recoverPage(portion: Portion, page: readonly OpenBatch[]): Promise<PortionResult> {
+    const { context, places } = portion;
     const recovered = { started: 0, finished: 0 };
     let isWhole = true;
     let reached: string | undefined;
     await forEachConcurrently(await withoutWorkflow(context, page), AT_ONCE, async (batch) => {
-      if (isOver(slice)) {
+      if (isOver(portion)) {
         isWhole = false;
         return;
       }
@@ -82,7 +82,7 @@ export class FinishLost implements RecoveryJob {
     const last = page.at(-1);
     if (isWhole && last !== undefined) places.set(PLACE, last._id);
     else {
-      // slow batches do not delay the others: the next slice continues after them
+      // slow batches do not delay the others: the next portion continues after them
       if (reached !== undefined) places.set(PLACE, reached);
       await this.#endPass();
     }

@@ -1,8 +1,8 @@
 import type { Recovered, RecoveryPlaces } from '../../workflows/messages.ts';
 import type { ActivityContext } from '../activity-context.ts';
 
-/** The parameters of a slice of a job. */
-export interface Slice {
+/** The parameters of a portion of a job. */
+export interface Portion {
   readonly context: ActivityContext;
   /** Time after which no new work begins, in ms since 1970. */
   readonly until: number;
@@ -14,7 +14,7 @@ export interface Slice {
   readonly places: Map<string, string>;
 }
 
-export interface SliceResult {
+export interface PortionResult {
   /** The finished work, by kind. */
   readonly recovered: Partial<Recovered>;
   /** Whether there is more to do now. */
@@ -22,21 +22,21 @@ export interface SliceResult {
 }
 
 /**
- * One kind of recovery. A slice of it takes seconds and a bounded number of documents; it is repeated at once while there is
- * more, else after `everyMs`. Everything that a job does is safe to repeat and to run twice at once: a slice whose activity was
+ * One kind of recovery. A portion of it takes seconds and a bounded number of documents; it is repeated at once while there is
+ * more, else after `everyMs`. Everything that a job does is safe to repeat and to run twice at once: a portion whose activity was
  * timed out may still be at its last step while the next one begins.
  */
 export interface RecoveryJob {
   readonly name: string;
   readonly everyMs: number;
-  /** Pause between two slices while there is more, in ms, to spare the server. Default 0. */
+  /** Pause between two portions while there is more, in ms, to spare the server. Default 0. */
   readonly paceMs?: number;
-  run(slice: Slice): Promise<SliceResult>;
+  run(portion: Portion): Promise<PortionResult>;
 }
 
-export const NOTHING_DONE: SliceResult = { recovered: {}, hasMore: false };
+export const NOTHING_DONE: PortionResult = { recovered: {}, hasMore: false };
 
-export const isOver = ({ until, signal }: Pick<Slice, 'until' | 'signal'>): boolean =>
+export const isOver = ({ until, signal }: Pick<Portion, 'until' | 'signal'>): boolean =>
   signal.aborted || Date.now() >= until;
 
 export const toPlaces = (places: ReadonlyMap<string, string>): RecoveryPlaces => Object.fromEntries(places);

@@ -5,12 +5,12 @@ import type { BatchDocument } from '../../store/batches/batches.ts';
 import { type DeletedPlace, deletedBatches, markExpired } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { recoverBatch } from './finish-lost.ts';
-import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
+import { isOver, type Portion, type PortionResult, type RecoveryJob } from './job.ts';
 
-const BATCHES_PER_SLICE = 100;
+const BATCHES_PER_PORTION = 100;
 const AT_ONCE = 4;
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** A workflow whose end was requested has time until the next slice. */
+/** A workflow whose end was requested has time until the next portion. */
 const NO_WAIT_MS = 0;
 /** Timeout of the calls for one batch, in ms. */
 const PURGE_TIMEOUT_MS = 30_000;
@@ -21,20 +21,20 @@ export class PurgeDeleted implements RecoveryJob {
   readonly everyMs = 10_000;
   #after: DeletedPlace | null = null;
 
-  async run(slice: Slice): Promise<SliceResult> {
-    const batches = await deletedBatches(slice.context.database, this.#after, BATCHES_PER_SLICE);
+  async run(portion: Portion): Promise<PortionResult> {
+    const batches = await deletedBatches(portion.context.database, this.#after, BATCHES_PER_PORTION);
     const recovered = { purged: 0, finished: 0 };
     let last: BatchDocument | undefined;
     await forEachConcurrently(batches, AT_ONCE, async (batch) => {
-      if (isOver(slice)) return;
+      if (isOver(portion)) return;
       last = batch;
-      const outcome = await purgeOrLeave(slice.context, batch);
+      const outcome = await purgeOrLeave(portion.context, batch);
       if (outcome !== null) recovered[outcome] += 1;
     });
     // batches that could not be removed are tried again after all others: they do not delay them
-    const isEnd = last === batches.at(-1) && batches.length < BATCHES_PER_SLICE;
+    const isEnd = last === batches.at(-1) && batches.length < BATCHES_PER_PORTION;
     this.#after = isEnd ? null : (placeOf(last) ?? this.#after);
-    return { recovered, hasMore: !isEnd && !isOver(slice) };
+    return { recovered, hasMore: !isEnd && !isOver(portion) };
   }
 }
 
@@ -63,6 +63,6 @@ export const expireBatches: RecoveryJob = {
   run: async ({ context: { database, retentionDays } }) => {
     if (retentionDays === 0) return { recovered: {}, hasMore: false };
     const before = new Date(Date.now() - retentionDays * DAY_MS);
-    return { recovered: {}, hasMore: (await markExpired(database, before, BATCHES_PER_SLICE)) > 0 };
+    return { recovered: {}, hasMore: (await markExpired(database, before, BATCHES_PER_PORTION)) > 0 };
   },
 };

@@ -4,10 +4,10 @@ import { startFailure } from '../../services/failures.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { confirmStarts, postponeStart, unstartedBatches } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import { isOver, type RecoveryJob, type Slice, type SliceResult } from './job.ts';
+import { isOver, type Portion, type PortionResult, type RecoveryJob } from './job.ts';
 
-/** Batches of one slice, and how many of them run at a time. */
-const BATCHES_PER_SLICE = 200;
+/** Batches of one portion, and how many of them run at a time. */
+const BATCHES_PER_PORTION = 200;
 const AT_ONCE = 10;
 /** Time after which a failed start is tried again, in ms: the first and the longest; doubled each time. */
 const POSTPONED_MS = 2_000;
@@ -26,29 +26,29 @@ const START_TIMEOUT_MS = 10_000;
 export const startUnstarted: RecoveryJob = {
   name: 'start',
   everyMs: 2_000,
-  run: async (slice) => {
-    const asOf = new Date(Date.now() + (slice.isAtOnce ? DUE_SOON_MS : 0));
-    const batches = await unstartedBatches(slice.context.database, asOf, BATCHES_PER_SLICE);
-    const starter = new Starter(slice);
+  run: async (portion) => {
+    const asOf = new Date(Date.now() + (portion.isAtOnce ? DUE_SOON_MS : 0));
+    const batches = await unstartedBatches(portion.context.database, asOf, BATCHES_PER_PORTION);
+    const starter = new Starter(portion);
     await forEachConcurrently(batches, AT_ONCE, (batch) => starter.start(batch));
-    return starter.result(batches.length === BATCHES_PER_SLICE);
+    return starter.result(batches.length === BATCHES_PER_PORTION);
   },
 };
 
 class Starter {
-  readonly #slice: Slice;
+  readonly #portion: Portion;
   readonly #context: ActivityContext;
   #started = 0;
   #settled = 0;
   /** Starts that failed because of Temporal, not because of the batch. */
   #failed = 0;
 
-  constructor(slice: Slice) {
-    this.#slice = slice;
-    this.#context = slice.context;
+  constructor(portion: Portion) {
+    this.#portion = portion;
+    this.#context = portion.context;
   }
 
-  result(isFull: boolean): SliceResult {
+  result(isFull: boolean): PortionResult {
     return { recovered: { started: this.#started }, hasMore: isFull && !this.#isStopped };
   }
 
@@ -58,7 +58,7 @@ class Starter {
   }
 
   async start(batch: BatchDocument): Promise<void> {
-    if (this.#isStopped || isOver(this.#slice)) return;
+    if (this.#isStopped || isOver(this.#portion)) return;
     try {
       const { client } = this.#context;
       if (await client.withDeadline(Date.now() + START_TIMEOUT_MS, () => this.#startOne(batch))) this.#started += 1;

@@ -14,7 +14,7 @@ import { isTermination, type Termination } from '../../store/batches/termination
 import { pagesWith } from '../../store/items/item-pages.ts';
 import { outcomeChunks, readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import type { Plan, Work } from '../../workflows/messages.ts';
 import type { ActivityContext } from '../activity-context.ts';
 
@@ -36,7 +36,7 @@ export async function planTermination(
   const outcomes = await readOutcomes(database, batch, indexes);
   const open = indexes.filter((index) => !isFinished(outcomes.get(index)));
   const jobs: Work[] = [];
-  for (const some of slices(open, options.invocationsPerBatchJob)) jobs.push({ kind: 'items', indexes: some });
+  for (const some of parts(open, options.invocationsPerBatchJob)) jobs.push({ kind: 'items', indexes: some });
   await recordJobsCreated(database, batch._id, Math.ceil(end / options.invocationsPerBatchJob));
   const blocks = countBlocks(batch, blocksOf(batch, cursor, indexes), (index) => outcomes.get(index)?.status);
   if (cursor > 0) await countNextSeed(database, batch, cursor, blocks);

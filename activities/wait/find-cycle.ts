@@ -6,7 +6,7 @@ import { type BatchDocument, readBatches } from '../../store/batches/batches.ts'
 import type { PendingMember } from '../../store/items/pending-documents.ts';
 import { readPending } from '../../store/items/pending-items.ts';
 import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
-import { KEYS_AT_ONCE, keySlices } from '../../store/mongodb/slices.ts';
+import { KEYS_AT_ONCE, keyParts } from '../../store/mongodb/parts.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { Waiting } from './waiting-item.ts';
 
@@ -41,7 +41,7 @@ export async function findCycle(
   while (frontier.length > 0 && hasRoom()) {
     for (const key of frontier) asked.add(key);
     const found: Member[] = [];
-    for (const some of keySlices(frontier, KEYS_AT_ONCE)) {
+    for (const some of keyParts(frontier, KEYS_AT_ONCE)) {
       if (!hasRoom()) break;
       const there = await presentOf(some);
       for (const key of there) present.add(key);

@@ -12,7 +12,7 @@ import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts'
 import type { PendingMember } from '../../store/items/pending-documents.ts';
 import { claimedBy, claimPending, dropPending, unclaimPending } from '../../store/items/pending-items.ts';
 import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { RESOURCES_PER_SLICE } from '../control/control-check.ts';
 import { finishApplied } from '../finish/finish-open-items.ts';
@@ -96,7 +96,7 @@ async function finishWritten(context: ActivityContext, members: readonly Pending
   const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
   for (const owner of owners) {
     const indexes = members.filter((member) => member.batchId === owner._id).map((member) => member.index);
-    for (const some of slices(indexes, RESOURCES_PER_SLICE)) {
+    for (const some of parts(indexes, RESOURCES_PER_SLICE)) {
       const { created } = await finishApplied(database, owner, some);
       await wakeWaiting(context, created);
     }

@@ -1,5 +1,5 @@
-import { atOnce } from './in-slices.ts';
 import { numberedComponents } from './numbered-components.ts';
+import { atOnce } from './run-yielding.ts';
 
 /**
  * Strongly connected components, in dependency order: a component comes after every component that it has edges to. A node

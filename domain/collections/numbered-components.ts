@@ -1,4 +1,4 @@
-import { type Computation, STEPS_PER_SLICE } from './in-slices.ts';
+import { type Computation, STEPS_PER_YIELD } from './run-yielding.ts';
 
 /** Strongly connected components of numbered nodes, numbered so that a component comes after all components that it has edges to. */
 export interface NumberedComponents {
@@ -57,7 +57,7 @@ export function* numberedComponents(first: Uint32Array, edges: Uint32Array): Com
     if (order[root] === 0) enter(root);
     while (onPath > 0) {
       steps += 1;
-      if (steps % STEPS_PER_SLICE === 0) yield;
+      if (steps % STEPS_PER_YIELD === 0) yield;
       const n = path[onPath - 1] ?? 0;
       const at = next[n] ?? 0;
       if (at === first[n + 1]) {
@@ -70,7 +70,7 @@ export function* numberedComponents(first: Uint32Array, edges: Uint32Array): Com
       else if (of[target] === OPEN) low[n] = Math.min(low[n] ?? 0, order[target] ?? 0);
     }
     steps += 1;
-    if (steps % STEPS_PER_SLICE === 0) yield;
+    if (steps % STEPS_PER_YIELD === 0) yield;
   }
   return { count, of, members, starts: starts.subarray(0, count + 1) };
 }

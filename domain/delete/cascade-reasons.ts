@@ -1,4 +1,4 @@
-import { type Computation, STEPS_PER_SLICE } from '../collections/in-slices.ts';
+import { type Computation, STEPS_PER_YIELD } from '../collections/run-yielding.ts';
 import { isDeleted, type NumberedDecision } from './decide-deletion.ts';
 
 /** The reasons why the cascade deletes a resource: a few of the deleted resources that it refers to. */
@@ -12,11 +12,11 @@ export function* cascadeReasons(decision: NumberedDecision, targets: Uint8Array)
   const { first, referrers } = decision.referrers;
   const reasons = new Uint32Array(targets.length * MAX_REASONS);
   for (let n = 0; n < targets.length; n++) {
-    if (n % STEPS_PER_SLICE === 0) yield;
+    if (n % STEPS_PER_YIELD === 0) yield;
     if (!isDeleted(decision, n)) continue;
     const last = first[n + 1] ?? 0;
     for (let place = first[n] ?? 0; place < last; place++) {
-      if (place % STEPS_PER_SLICE === 0) yield;
+      if (place % STEPS_PER_YIELD === 0) yield;
       const referrer = referrers[place] ?? 0;
       if (targets[referrer] !== 1) addReason(reasons, referrer, n);
     }

@@ -1,5 +1,5 @@
-import { atOnce, type Computation, STEPS_PER_SLICE } from '../collections/in-slices.ts';
 import { type NumberedComponents, numberedComponents } from '../collections/numbered-components.ts';
+import { atOnce, type Computation, STEPS_PER_YIELD } from '../collections/run-yielding.ts';
 import { MAX_NAMED_REFERRERS } from '../limits.ts';
 import { LinkedResources, type Referrers } from './linked-resources.ts';
 
@@ -51,7 +51,7 @@ function* withReferrers(graph: Graph, targets: Uint8Array): Computation<Int32Arr
   const { count } = graph.components;
   const stages = new Int32Array(count).fill(STAYS);
   for (let component = count - 1; component >= 0; component--) {
-    if (component % STEPS_PER_SLICE === 0) yield;
+    if (component % STEPS_PER_YIELD === 0) yield;
     if (someMember(graph.components, component, (n) => targets[n] === 1)) stages[component] = 0;
     if (stages[component] !== STAYS) yield* eachReferrer(graph, component, (referrer) => (stages[referrer] = 0));
   }
@@ -63,7 +63,7 @@ function* unreferenced(graph: Graph, targets: Uint8Array): Computation<Int32Arra
   const { count } = graph.components;
   const stages = new Int32Array(count);
   for (let component = 0; component < count; component++) {
-    if (component % STEPS_PER_SLICE === 0) yield;
+    if (component % STEPS_PER_YIELD === 0) yield;
     let goes = !someMember(graph.components, component, (n) => targets[n] !== 1);
     yield* eachReferrer(graph, component, (referrer) => {
       if (stages[referrer] === STAYS) goes = false;
@@ -76,7 +76,7 @@ function* unreferenced(graph: Graph, targets: Uint8Array): Computation<Int32Arra
 /** A component that refers to a deleted component is deleted too, and its stage is known by then. */
 function* countStages(graph: Graph, stages: Int32Array): Computation<void> {
   for (let component = 0; component < stages.length; component++) {
-    if (component % STEPS_PER_SLICE === 0) yield;
+    if (component % STEPS_PER_YIELD === 0) yield;
     if (stages[component] === STAYS) continue;
     let stage = 0;
     yield* eachReferrer(graph, component, (referrer) => {
@@ -103,7 +103,7 @@ function* eachReferrer(
     const n = members[at] ?? 0;
     const last = first[n + 1] ?? 0;
     for (let place = first[n] ?? 0; place < last; place++) {
-      if (place % STEPS_PER_SLICE === 0) yield;
+      if (place % STEPS_PER_YIELD === 0) yield;
       const referrer = of[referrers[place] ?? 0] ?? 0;
       if (referrer !== component) act(referrer);
     }
@@ -120,7 +120,7 @@ export function* survivingReferrers(
   const named: string[] = [];
   const last = first[n + 1] ?? 0;
   for (let place = first[n] ?? 0; place < last; place++) {
-    if (place % STEPS_PER_SLICE === 0) yield;
+    if (place % STEPS_PER_YIELD === 0) yield;
     const referrer = referrers[place] ?? 0;
     if (isDeleted(decision, referrer)) continue;
     const key = keys.key(referrer);

@@ -1,7 +1,7 @@
-import { type Computation, STEPS_PER_SLICE } from '../collections/in-slices.ts';
 import { KeyTable } from '../collections/key-table.ts';
 import type { HashKey } from '../collections/keyed-hash.ts';
 import { type ChargeMemory, NumberList } from '../collections/number-list.ts';
+import { type Computation, STEPS_PER_YIELD } from '../collections/run-yielding.ts';
 
 /** Referrers by number: those of `n` are `referrers[first[n]]` up to, not including, `referrers[first[n + 1]]`. */
 export interface Referrers {
@@ -50,19 +50,19 @@ export class LinkedResources {
     // counts, then sums: the position where the referrers of each end; filling from the back leaves the position where they begin
     const first = new Uint32Array(this.size + 1);
     for (let at = 0; at < to.length; at++) {
-      if (at % STEPS_PER_SLICE === 0) yield;
+      if (at % STEPS_PER_YIELD === 0) yield;
       const target = to[at] ?? 0;
       first[target] = (first[target] ?? 0) + 1;
     }
     let sum = 0;
     for (let n = 0; n <= this.size; n++) {
-      if (n % STEPS_PER_SLICE === 0) yield;
+      if (n % STEPS_PER_YIELD === 0) yield;
       sum += first[n] ?? 0;
       first[n] = sum;
     }
     const referrers = new Uint32Array(to.length);
     for (let at = to.length - 1; at >= 0; at--) {
-      if (at % STEPS_PER_SLICE === 0) yield;
+      if (at % STEPS_PER_YIELD === 0) yield;
       const target = to[at] ?? 0;
       const place = (first[target] ?? 0) - 1;
       first[target] = place;

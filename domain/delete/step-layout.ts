@@ -1,4 +1,4 @@
-import { type Computation, STEPS_PER_SLICE } from '../collections/in-slices.ts';
+import { type Computation, STEPS_PER_YIELD } from '../collections/run-yielding.ts';
 import { type NumberedDecision, STAYS } from './decide-deletion.ts';
 
 /** A delete is cut into about this many steps, each applied by one activity, within the limits below. */
@@ -41,7 +41,7 @@ export function* layOutDeletion(
   let shared: StepRange | null = null;
   let from = 0;
   for (const [stage, to] of ends.entries()) {
-    if (stage % STEPS_PER_SLICE === 0) yield;
+    if (stage % STEPS_PER_YIELD === 0) yield;
     if (shared !== null && to - shared.from <= size) {
       shared = { from: shared.from, to };
       stages[stages.length - 1] = [shared];
@@ -63,7 +63,7 @@ function* stageEnds({ components: { starts }, stages }: NumberedDecision): Compu
   for (const stage of stages) count = Math.max(count, stage + 1);
   const ends = new Uint32Array(count);
   for (const [component, stage] of stages.entries()) {
-    if (component % STEPS_PER_SLICE === 0) yield;
+    if (component % STEPS_PER_YIELD === 0) yield;
     if (stage === STAYS) continue;
     ends[stage] = (ends[stage] ?? 0) + (starts[component + 1] ?? 0) - (starts[component] ?? 0);
   }
@@ -82,7 +82,7 @@ function* inStages(
   next.set(ends, 1);
   const placed = new Uint8Array(stages.length);
   for (const [at, n] of sequence.entries()) {
-    if (at % STEPS_PER_SLICE === 0) yield;
+    if (at % STEPS_PER_YIELD === 0) yield;
     const component = of[n] ?? 0;
     const stage = stages[component] ?? STAYS;
     if (stage === STAYS || placed[component] === 1) continue;
@@ -105,7 +105,7 @@ function* cutStage(
   let start = from;
   let group = from;
   for (let at = from + 1; at <= to; at++) {
-    if (at % STEPS_PER_SLICE === 0) yield;
+    if (at % STEPS_PER_YIELD === 0) yield;
     if (at < to && of[order[at] ?? 0] === of[order[at - 1] ?? 0]) continue;
     // the group that began at `group` ends here
     if (at - start > size && group > start) {

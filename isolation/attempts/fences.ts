@@ -2,7 +2,7 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { deleteEach, updateEach } from '../../store/mongodb/each-by-id.ts';
 import { isDuplicateKey } from '../../store/mongodb/errors.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import { type Fence, PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 
 /** How long a fence holds after it was put, in ms: longer than a command is under way, on any network or server. */
@@ -13,7 +13,7 @@ const FENCES_AT_ONCE = 500;
 
 /** Puts a fence on every key, whether or not it has a resource. When this returns, nothing that was decided before can be written. Safe to repeat. */
 export async function fenceResources(database: Database, token: string, keys: readonly ResourceKey[]): Promise<void> {
-  for (const some of slices([...new Set(keys)], FENCES_AT_ONCE)) await fenceSome(database, token, some);
+  for (const some of parts([...new Set(keys)], FENCES_AT_ONCE)) await fenceSome(database, token, some);
 }
 
 async function fenceSome(database: Database, token: string, keys: ResourceKey[]): Promise<void> {

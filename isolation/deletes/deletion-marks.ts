@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { updateEach } from '../../store/mongodb/each-by-id.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 import type { Attempt } from '../attempts/attempt.ts';
 import { resolveMarks } from '../groups/resolve-marks.ts';
@@ -41,7 +41,7 @@ export async function takeMarks(
   const { database, attempt, batchId, group } = deletion;
   for (let check = 0; check < MAX_CHECKS; check++) {
     const mark = check === 0 ? markForDeletion : markEach;
-    for (const some of slices(keys)) {
+    for (const some of parts(keys)) {
       attempt.assertInTime();
       await mark(database, batchId, group, some);
     }
@@ -58,7 +58,7 @@ export async function takeBackMarks(
   { database, attempt, group }: Deletion,
   keys: readonly ResourceKey[],
 ): Promise<void> {
-  for (const some of slices(keys)) {
+  for (const some of parts(keys)) {
     attempt.assertInTime();
     await unmarkForDeletion(database, group, some);
   }
@@ -74,7 +74,7 @@ export async function waitForWriters(
   patienceMs: number,
 ): Promise<boolean> {
   let before = new Set<string>();
-  for (const some of slices(keys)) for (const intent of await intentsOn(database, some)) before.add(intent._id);
+  for (const some of parts(keys)) for (const intent of await intentsOn(database, some)) before.add(intent._id);
   const until = performance.now() + patienceMs;
   while (before.size > 0) {
     if (performance.now() > until) return false;
@@ -91,7 +91,7 @@ export async function findReferrers(
 ): Promise<Vertex[] | null> {
   for (let check = 0; check < MAX_CHECKS; check++) {
     const referrers = new Map<ResourceKey, Vertex>();
-    for (const some of slices([...marked.keys()])) {
+    for (const some of parts([...marked.keys()])) {
       for await (const page of storedReferrers(database, some)) {
         for (const vertex of page) if (!marked.has(vertex._id)) referrers.set(vertex._id, vertex);
       }
@@ -135,7 +135,7 @@ async function markEach(
 /** The stored resources of these identities, visible or not, without the data. */
 async function readMarked(database: Database, keys: readonly ResourceKey[]): Promise<MarkedForDeletion[]> {
   const documents: MarkedForDeletion[] = [];
-  for (const some of slices(keys)) {
+  for (const some of parts(keys)) {
     const found = await resourcesIn(database)
       .find({ _id: { $in: some }, hidden: NO_PLACEHOLDER }, { projection: { data: 0 } })
       .toArray();

@@ -4,7 +4,7 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { StoredOutcome } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { isDuplicateKey, SupersededError } from '../../store/mongodb/errors.ts';
-import { slices, slicesByBytes } from '../../store/mongodb/slices.ts';
+import { parts, partsByBytes } from '../../store/mongodb/parts.ts';
 
 /**
  * A part of one step of a delete batch's plan: `batchId/run/step#part`. One activity runs the whole step, and its
@@ -112,7 +112,7 @@ export async function insertStep(
   { targets, decided }: Pick<DeletionStep, 'targets' | 'decided'>,
 ): Promise<void> {
   const entries = [...entriesOf(targets, decided)];
-  const parts = [...slicesByBytes(entries, ENTRIES_PER_DOCUMENT, bytesOf, BYTES_PER_DOCUMENT)];
+  const parts = [...partsByBytes(entries, ENTRIES_PER_DOCUMENT, bytesOf, BYTES_PER_DOCUMENT)];
   for (const [part, some] of (parts.length === 0 ? [[]] : parts).entries()) {
     const asked = some.flatMap((entry) => ('key' in entry ? [entry] : []));
     await insertPart(database, {
@@ -143,10 +143,10 @@ type Entry =
 function* entriesOf(targets: DeletionStep['targets'], decided: readonly DecidedItems[]): Generator<Entry> {
   for (const [key, { items, reasons }] of targets) {
     if (items.length === 0) yield { key, items: [], reasons: [...reasons] };
-    for (const some of slices(items, INDEXES_PER_ENTRY)) yield { key, items: some, reasons: [...reasons] };
+    for (const some of parts(items, INDEXES_PER_ENTRY)) yield { key, items: some, reasons: [...reasons] };
   }
   for (const { indexes, outcome } of decided) {
-    for (const [at, some] of [...slices(indexes, INDEXES_PER_ENTRY)].entries())
+    for (const [at, some] of [...parts(indexes, INDEXES_PER_ENTRY)].entries())
       yield { indexes: some, outcome: at > 0 ? { ...outcome, repeat: true } : outcome };
   }
 }

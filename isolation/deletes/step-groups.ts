@@ -5,7 +5,7 @@ import { fenceOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { deleteFound } from '../../store/mongodb/each-by-id.ts';
 import { SupersededError } from '../../store/mongodb/errors.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import type { Attempt } from '../attempts/attempt.ts';
 import { sinceOf } from '../attempts/attempt-names.ts';
 import { assertExecution } from '../attempts/executions.ts';
@@ -106,7 +106,7 @@ export async function endGroups(
     if (decision.state === 'committed') return decision;
     aborted.push(group);
   }
-  for (const some of slices([...step.targets.keys()]))
+  for (const some of parts([...step.targets.keys()]))
     for (const group of aborted) await unmarkForDeletion(database, group, some);
   if (step.groups.length > 0) await forgetGroupsOf(database, step.id, step.groups);
   return null;
@@ -120,7 +120,7 @@ export async function removeDeletionPlan(database: Database, batchId: string, ru
   for await (const step of unfinishedSteps(database, batchId, run)) {
     const committed = await endGroups(database, step);
     if (committed === null) continue;
-    for (const some of slices([...step.targets.keys()])) await removeMarkedForDeletion(database, committed._id, some);
+    for (const some of parts([...step.targets.keys()])) await removeMarkedForDeletion(database, committed._id, some);
   }
   await deleteFound(stepsIn(database), upTo(batchId, run));
   await deleteFound(groupsIn(database), upTo(batchId, run));

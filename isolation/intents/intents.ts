@@ -5,7 +5,7 @@ import { batchesIn } from '../../store/batches/batches.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { deleteEach } from '../../store/mongodb/each-by-id.ts';
 import { isDuplicateKey, SupersededError } from '../../store/mongodb/errors.ts';
-import { keySlices, slices } from '../../store/mongodb/slices.ts';
+import { keyParts, parts } from '../../store/mongodb/parts.ts';
 
 /**
  * The targets to which one attempt of an activity is about to make resources refer. Laid before the attempt reads its targets, removed
@@ -55,7 +55,7 @@ export async function layIntent(database: Database, intent: Intent): Promise<voi
 
 /** The targets that each document of an intent names: there is at least one document. */
 function partsOf(targets: readonly ResourceKey[]): ResourceKey[][] {
-  const parts = [...keySlices(targets, TARGETS_PER_DOCUMENT)];
+  const parts = [...keyParts(targets, TARGETS_PER_DOCUMENT)];
   return parts.length === 0 ? [[]] : parts;
 }
 
@@ -76,7 +76,7 @@ export const attemptOfIntent = (id: string): string => id.slice(0, id.lastIndexO
 
 /** Removes intents whose attempts can write nothing any more. */
 export async function removeIntents(database: Database, ids: readonly string[]): Promise<void> {
-  for (const some of slices(ids)) await deleteEach(intentsIn(database), some);
+  for (const some of parts(ids)) await deleteEach(intentsIn(database), some);
 }
 
 /** Removes all parts of an intent: deletes and changes of definitions wait for any part of it. */

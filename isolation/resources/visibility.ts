@@ -1,6 +1,6 @@
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { KEYS_AT_ONCE, keySlices } from '../../store/mongodb/slices.ts';
+import { KEYS_AT_ONCE, keyParts } from '../../store/mongodb/parts.ts';
 import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 import { committedGroups } from '../groups/groups.ts';
 
@@ -22,7 +22,7 @@ export async function readTargets(
   keys: readonly ResourceKey[],
 ): Promise<Map<ResourceKey, MarkedDocument>> {
   const found = new Map<ResourceKey, MarkedDocument>();
-  for (const some of keySlices(keys, KEYS_AT_ONCE)) {
+  for (const some of keyParts(keys, KEYS_AT_ONCE)) {
     const documents = await resourcesIn(database)
       .find({ _id: { $in: some }, hidden: NO_PLACEHOLDER }, { projection: MARKS })
       .toArray();

@@ -4,7 +4,7 @@ import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.
 import { type Registration, registrationsFor, removeWaits } from '../../store/items/waits.ts';
 import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import { type AvailableResource, batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
 import { isSignalLimit } from './signal-limit.ts';
 
@@ -27,7 +27,7 @@ export async function wakeWaiting(
   if (keys.length === 0) return;
   await adoptOldDependencies(database, keys);
   for await (const registrations of registrationsFor(database, keys)) {
-    for (const some of slices([...groupByBatch(registrations)], BATCHES_AT_ONCE)) {
+    for (const some of parts([...groupByBatch(registrations)], BATCHES_AT_ONCE)) {
       await Promise.all(
         some.map(([batchId, own]) =>
           signalAvailable(

@@ -12,7 +12,7 @@ import { type JsonObject, type ResourceKey, resourceKey } from '../../domain/wri
 import { checkTargets } from '../../isolation/resources/targets.ts';
 import { bindSchemaNames } from '../../store/definitions/schema-definitions.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
 import type { ValidationThreads } from './validation-threads.ts';
 
@@ -161,7 +161,7 @@ async function presentTargets(
   deadline: number,
 ): Promise<Set<ResourceKey>> {
   const present = new Set<ResourceKey>();
-  for (const some of slices(keys)) {
+  for (const some of parts(keys)) {
     let open: readonly ResourceKey[] = some;
     for (;;) {
       const found = await checkTargets(database, open);

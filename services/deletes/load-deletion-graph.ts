@@ -11,7 +11,7 @@ import {
 } from '../../isolation/resources/reference-graph.ts';
 import { estimatedResources } from '../../isolation/resources/resource-sizes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { KEYS_PER_QUERY } from '../../store/mongodb/slices.ts';
+import { KEYS_PER_QUERY } from '../../store/mongodb/parts.ts';
 
 /** If the requested keys are more than this share of the stored ones, one pass over all of them is cheaper. */
 const SHARE_WORTH_A_SCAN = 0.05;

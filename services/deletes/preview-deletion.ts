@@ -9,9 +9,9 @@ import type { SchemaDefinition } from '../../domain/schema/definition.ts';
 import { parseResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import { allExternalIds } from '../../isolation/resources/reference-graph.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import { schemaNamesOf } from '../definitions/schema-names.ts';
-import { decideInSlices } from './decide-in-slices.ts';
+import { decideYielding } from './decide-yielding.ts';
 import { keysWorthAScan, type Loading, loadAll, loadListed } from './load-deletion-graph.ts';
 import type { MemoryAllowance } from './memory-allowance.ts';
 
@@ -76,7 +76,7 @@ async function decide(loading: Loading, request: DeletionRequest): Promise<Delet
   const targets = new Uint8Array(keys.size);
   if (present !== null) targets.set(present);
   else for (const number of targets.keys()) targets[number] = schemaOf(keys, number) === schemaDefinitionId ? 1 : 0;
-  const decision = await decideInSlices(loading, targets);
+  const decision = await decideYielding(loading, targets);
   const counts = new Map<string, number>([[schemaDefinitionId, 0]]);
   let skipped = 0;
   for (const [number, isTarget] of targets.entries()) {
@@ -106,7 +106,7 @@ async function list(
   const most = deleteAll ? await keysWorthAScan(database) : Number.POSITIVE_INFINITY;
   const pages = deleteAll
     ? allExternalIds(database, scope, schemaDefinitionId, IDS_AT_ONCE)
-    : slices(externalIds, IDS_AT_ONCE);
+    : parts(externalIds, IDS_AT_ONCE);
   for await (const page of pages) {
     await progress();
     for (const externalId of page) keys.add(resourceKey(scope, schemaDefinitionId, externalId));

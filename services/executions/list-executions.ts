@@ -12,7 +12,7 @@ import {
   renderVisibility,
 } from '../../domain/executions/visibility-condition.ts';
 import { MAX_FACADE_COUNT_MS } from '../../domain/limits.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import { type DescribedExecution, describeExecution, isRunId, toView } from './executions.ts';
 
 /** Executions of one page of a list; Temporal's own limit. */
@@ -74,7 +74,7 @@ export async function countExecutions(client: Client, condition: Condition): Pro
 /** Finds which of some executions have a running child. */
 async function withLeaves(client: Client, views: readonly ExecutionView[]): Promise<ExecutionView[]> {
   const parents = new Set<string>();
-  for (const some of slices(views, PARENTS_PER_QUERY)) {
+  for (const some of parts(views, PARENTS_PER_QUERY)) {
     const ids = some.map((view) => view.workflowId);
     const children = and({ kind: 'in', attribute: 'ParentWorkflowId', values: ids }, OPEN);
     for await (const page of listExecutions(client, children)) {

@@ -14,7 +14,7 @@ import {
   type ExecutionView,
   holds,
 } from '../../domain/executions/visibility-condition.ts';
-import { slices } from '../../store/mongodb/slices.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import { type DescribedExecution, describeExecution, readAttributeTypes } from './executions.ts';
 import { findExecution, listExecutions } from './list-executions.ts';
 import { isOwnOfDrover, NOT_OWN } from './own-executions.ts';
@@ -107,7 +107,7 @@ const startedFrom = (value: Date): Condition => ({
 
 async function onlyThere(client: Client, executions: readonly ExecutionView[], at: Date): Promise<ExecutionView[]> {
   const there: ExecutionView[] = [];
-  for (const some of slices(executions, LOOKED_AT_ONCE)) {
+  for (const some of parts(executions, LOOKED_AT_ONCE)) {
     const were = await Promise.all(some.map((execution) => wasThere(client, execution, at)));
     there.push(...some.filter((_, n) => were[n]));
   }

@@ -5,7 +5,7 @@ import { type JsonObject, type ResourceKey, resourceKey } from '../../domain/wri
 import type { BatchDocument } from '../batches/batches.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach } from '../mongodb/each-by-id.ts';
-import { slices } from '../mongodb/slices.ts';
+import { parts } from '../mongodb/parts.ts';
 
 /**
  * Consecutive items of one batch, as received. Addressed by `_id` alone: item `i` is in page `floor(i / pageSize)`.
@@ -93,7 +93,7 @@ export async function removeItemPages(
   database: Database,
   batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
 ): Promise<void> {
-  for (const some of slices(pageIds(batch._id, batch.total, batch.pageSize)))
+  for (const some of parts(pageIds(batch._id, batch.total, batch.pageSize)))
     await deleteEach(itemPagesIn(database), some);
 }
 

@@ -4,7 +4,7 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import { noLaterRun } from '../batches/run-fence.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteFound } from '../mongodb/each-by-id.ts';
-import { BYTES_PER_COMMAND, keySlices, slicesByBytes } from '../mongodb/slices.ts';
+import { BYTES_PER_COMMAND, keyParts, partsByBytes } from '../mongodb/parts.ts';
 
 /**
  * A part of a list of identities that is too long for the document that names it: all missing identities of a pending item, or the survivors
@@ -50,7 +50,7 @@ export interface NewList {
 /** Makes a list with a unique name. @param owner `batchId/…`, the item or step of the list. @param run of the batch. */
 export function newList(owner: string, keys: readonly ResourceKey[], run?: number): NewList {
   const id = `${owner}/${randomUUID()}`;
-  const parts = [...slicesByBytes(keys, KEYS_PER_PART, Buffer.byteLength, BYTES_PER_PART)];
+  const parts = [...partsByBytes(keys, KEYS_PER_PART, Buffer.byteLength, BYTES_PER_PART)];
   return {
     list: { id, parts: parts.length },
     documents: parts.map((some, part) => ({ _id: `${id}#${part}`, keys: some, ...(run !== undefined && { run }) })),
@@ -60,7 +60,7 @@ export function newList(owner: string, keys: readonly ResourceKey[], run?: numbe
 export async function storeLists(database: Database, lists: readonly NewList[]): Promise<void> {
   const documents = lists.flatMap((list) => list.documents);
   const bytesOf = ({ keys }: KeyListDocument) => keys.reduce((sum, key) => sum + Buffer.byteLength(key), 0);
-  for (const some of slicesByBytes(documents, KEYS_PER_PART, bytesOf, BYTES_PER_COMMAND))
+  for (const some of partsByBytes(documents, KEYS_PER_PART, bytesOf, BYTES_PER_COMMAND))
     await keyListsIn(database).insertMany(some, { ordered: false });
 }
 
@@ -74,7 +74,7 @@ export async function readLists(
 ): Promise<(readonly ResourceKey[] | null)[]> {
   const ids = listed.flatMap(({ list }) => (list === undefined ? [] : partIds(list)));
   const parts = new Map<string, ResourceKey[]>();
-  for (const some of keySlices(ids)) {
+  for (const some of keyParts(ids)) {
     for await (const { _id, keys } of keyListsIn(database).find({ _id: { $in: some } })) parts.set(_id, keys);
   }
   return listed.map(({ keys, list }) => {

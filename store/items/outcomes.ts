@@ -3,7 +3,7 @@ import type { ItemAction, ItemError, ItemStatus } from '../../domain/batch/outco
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach } from '../mongodb/each-by-id.ts';
-import { slices } from '../mongodb/slices.ts';
+import { parts } from '../mongodb/parts.ts';
 import { pageId, pageIds, pagesWith } from './item-pages.ts';
 import { type KeyList, readLists } from './key-lists.ts';
 
@@ -208,6 +208,6 @@ export async function removeOutcomePages(
   database: Database,
   batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
 ): Promise<void> {
-  for (const some of slices(pageIds(batch._id, batch.total, batch.pageSize)))
+  for (const some of parts(pageIds(batch._id, batch.total, batch.pageSize)))
     await deleteEach(outcomePagesIn(database), some);
 }

@@ -6,7 +6,7 @@ import { noLaterRun, type RunOfBatch, upsertOfRun } from '../batches/run-fence.t
 import { adoptOldDependencies } from '../migrations/old-dependencies.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach, updateEach } from '../mongodb/each-by-id.ts';
-import { keySlices, slices } from '../mongodb/slices.ts';
+import { keyParts, parts } from '../mongodb/parts.ts';
 import { type KeyList, type ListedKeys, readLists } from './key-lists.ts';
 import { type PendingItemDocument, type PendingMember, pendingItemsIn } from './pending-documents.ts';
 import { registeredKeys, registerWaits } from './waits.ts';
@@ -39,7 +39,7 @@ export async function registerPending(
 ): Promise<void> {
   const { _id: batchId, run } = batch;
   await registerWaits(database, batch, token, new Set(items.flatMap((item) => item.missing)));
-  for (const some of slices(items, ITEMS_AT_ONCE)) {
+  for (const some of parts(items, ITEMS_AT_ONCE)) {
     await upsertOfRun(
       pendingItemsIn(database),
       run,
@@ -151,7 +151,7 @@ export async function readPending(
   most: number,
 ): Promise<(PendingMember & { readonly missing: readonly ResourceKey[] })[]> {
   const found: PendingItemDocument[] = [];
-  for (const some of keySlices(keys)) {
+  for (const some of keyParts(keys)) {
     if (found.length >= most) break;
     const documents = pendingItemsIn(database)
       .find({ key: { $in: some } })
@@ -188,7 +188,7 @@ export async function claimPending(
   const group = claimOf(batch);
   // All batches claim in the same order, and the first item separately: of groups that share all their members, one gets them.
   const [first, ...rest] = [...members].sort(inOrder);
-  for (const some of [first === undefined ? [] : [first], ...slices(rest)]) {
+  for (const some of [first === undefined ? [] : [first], ...parts(rest)]) {
     if (some.length === 0) continue;
     const { matchedCount } = await pendingItemsIn(database).bulkWrite(
       some.map((member) => ({
@@ -225,7 +225,7 @@ export async function unclaimPending(
   members: readonly PendingMember[],
 ): Promise<void> {
   const claim = { $in: claimsUpTo(batch) };
-  for (const some of slices(members))
+  for (const some of parts(members))
     await updateEach(pendingItemsIn(database), some.map(idOf), { claim }, { $unset: { claim: '' } });
 }
 
@@ -236,6 +236,6 @@ export async function dropPending(database: Database, members: readonly PendingM
     appendTo(byRun, member.run ?? 0, member);
   }
   for (const [run, ofRun] of byRun) {
-    for (const some of slices(ofRun)) await deleteEach(pendingItemsIn(database), some.map(idOf), noLaterRun(run));
+    for (const some of parts(ofRun)) await deleteEach(pendingItemsIn(database), some.map(idOf), noLaterRun(run));
   }
 }

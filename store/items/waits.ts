@@ -3,7 +3,7 @@ import { appendTo } from '../../domain/collections/append-to.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { noLaterRun, type RunOfBatch, upsertOfRun } from '../batches/run-fence.ts';
 import type { Database } from '../mongodb/database.ts';
-import { keySlices, slicesByBytes } from '../mongodb/slices.ts';
+import { keyParts, partsByBytes } from '../mongodb/parts.ts';
 
 /**
  * One batch waits for one missing identity. A batch that waits registers here, then checks; a batch that creates a resource writes it, then reads the registrations here
@@ -41,7 +41,7 @@ export async function registerWaits(
   token: string,
   keys: Iterable<ResourceKey>,
 ): Promise<void> {
-  for (const some of keySlices(keys)) {
+  for (const some of keyParts(keys)) {
     await upsertOfRun(
       waitsIn(database),
       run,
@@ -57,7 +57,7 @@ export async function registeredKeys(
   keys: Iterable<ResourceKey>,
 ): Promise<Set<ResourceKey>> {
   const found = new Set<ResourceKey>();
-  for (const some of keySlices(keys, REGISTRATIONS_AT_ONCE)) {
+  for (const some of keyParts(keys, REGISTRATIONS_AT_ONCE)) {
     const ids = some.map((key) => waitId(batchId, key));
     const filter = { _id: { $in: ids }, run: { $gte: run } };
     for await (const { key } of waitsIn(database).find(filter, { projection: { key: 1 } })) found.add(key);
@@ -70,7 +70,7 @@ export async function* registrationsFor(
   database: Database,
   keys: Iterable<ResourceKey>,
 ): AsyncGenerator<Registration[]> {
-  for (const some of keySlices(keys, REGISTRATIONS_AT_ONCE)) {
+  for (const some of keyParts(keys, REGISTRATIONS_AT_ONCE)) {
     let page: Registration[] = [];
     for await (const registration of waitsIn(database).find({ key: { $in: some } })) {
       page.push(registration);
@@ -97,9 +97,9 @@ export async function removeWaits(database: Database, answered: readonly Registr
   for (const { _id, token } of answered) {
     appendTo(byToken, token, _id);
   }
-  const removals = [...byToken].flatMap(([token, ids]) => [...keySlices(ids)].map((some) => ({ token, ids: some })));
+  const removals = [...byToken].flatMap(([token, ids]) => [...keyParts(ids)].map((some) => ({ token, ids: some })));
   const bytesOf = ({ ids }: { ids: string[] }) => ids.reduce((sum, id) => sum + Buffer.byteLength(id), 0);
-  for (const some of slicesByBytes(removals, REGISTRATIONS_AT_ONCE, bytesOf)) {
+  for (const some of partsByBytes(removals, REGISTRATIONS_AT_ONCE, bytesOf)) {
     await waitsIn(database).bulkWrite(
       some.map(({ token, ids }) => ({ deleteMany: { filter: { _id: { $in: ids }, token } } })),
       { ordered: false },

@@ -5,7 +5,7 @@ import { newList, storeLists } from '../items/key-lists.ts';
 import { pendingItemsIn } from '../items/pending-documents.ts';
 import { waitsIn } from '../items/waits.ts';
 import type { Database } from '../mongodb/database.ts';
-import { keySlices, slices } from '../mongodb/slices.ts';
+import { keyParts, parts } from '../mongodb/parts.ts';
 
 /**
  * The format in which the version before this one stored a missing identity: all batches that wait for it, and all pending items that
@@ -40,14 +40,14 @@ const ENTRIES_AT_ONCE = 500;
  * twice at once, and beside workers of the earlier version.
  */
 export async function adoptOldDependencies(database: Database, keys: Iterable<ResourceKey>): Promise<void> {
-  for (const some of keySlices(keys)) {
+  for (const some of keyParts(keys)) {
     for await (const document of oldDependenciesIn(database).find({ _id: { $in: some } }))
       await adopt(database, document);
   }
 }
 
 async function adopt(database: Database, { _id: key, waiting = {}, pending = {} }: OldDependencyDocument) {
-  for (const some of slices(Object.entries(waiting), ENTRIES_AT_ONCE)) await adoptWaits(database, key, some);
+  for (const some of parts(Object.entries(waiting), ENTRIES_AT_ONCE)) await adoptWaits(database, key, some);
   for (const [id, entry] of Object.entries(pending)) await adoptPending(database, key, id, entry);
   await oldDependenciesIn(database).deleteOne({
     _id: key,

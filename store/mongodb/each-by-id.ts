@@ -1,5 +1,5 @@
 import type { Collection, Filter, UpdateFilter } from 'mongodb';
-import { KEYS_PER_QUERY } from './slices.ts';
+import { KEYS_PER_QUERY } from './parts.ts';
 
 /**
  * Changes of several documents none of which may be left out. A sharded cluster runs `updateMany` and `deleteMany` on the documents

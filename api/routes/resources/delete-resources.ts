@@ -5,7 +5,7 @@ import { isExternalId } from '../../../domain/write/external-id.ts';
 import { allExternalIds } from '../../../isolation/resources/reference-graph.ts';
 import { previewDeletion } from '../../../services/deletes/preview-deletion.ts';
 import { IDS_PER_PAGE, type NewItem } from '../../../store/items/item-pages.ts';
-import { slices } from '../../../store/mongodb/slices.ts';
+import { parts } from '../../../store/mongodb/parts.ts';
 import { acceptedBefore, keyedRequest } from '../../http/accepted.ts';
 import type { ApiContext } from '../../http/context.ts';
 import {
@@ -140,7 +140,7 @@ async function preview(
 }
 
 function* pagesOfIds(externalIds: readonly string[]): Generator<NewItem[]> {
-  for (const page of slices(externalIds, IDS_PER_PAGE)) yield page.map((externalId) => ({ externalId }));
+  for (const page of parts(externalIds, IDS_PER_PAGE)) yield page.map((externalId) => ({ externalId }));
 }
 
 async function* asItems(pages: AsyncIterable<readonly string[]>): AsyncGenerator<NewItem[]> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { atOnce } from '../../../domain/collections/in-slices.ts';
+import { atOnce } from '../../../domain/collections/run-yielding.ts';
 import { cascadeReasons, reasonsOf } from '../../../domain/delete/cascade-reasons.ts';
 import {
   type DeletionGraph,

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Checkpoint, createActivityContext } from '../../../activities/activity-context.ts';
 import { lookForDependencies } from '../../../activities/look-for-dependencies.ts';
 import { waitsIn } from '../../../store/items/waits.ts';
-import { KEYS_AT_ONCE } from '../../../store/mongodb/slices.ts';
+import { KEYS_AT_ONCE } from '../../../store/mongodb/parts.ts';
 import type { ItemsOfBatch } from '../../../workflows/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { atOnce, type Computation, inSlices } from '../../../domain/collections/in-slices.ts';
+import { atOnce, type Computation, runYielding } from '../../../domain/collections/run-yielding.ts';
 
 function* counting(done: number[]): Computation<string> {
   for (let n = 0; n < 3; n++) {
@@ -12,7 +12,7 @@ function* counting(done: number[]): Computation<string> {
 test('a computation has the same result in slices as at once', async () => {
   const done: number[] = [];
   let slices = 0;
-  const result = await inSlices(counting(done), async () => {
+  const result = await runYielding(counting(done), async () => {
     slices += 1;
     expect(done).toHaveLength(slices);
   });
@@ -23,7 +23,7 @@ test('a computation has the same result in slices as at once', async () => {
 test('an error that is thrown between two slices ends it there', async () => {
   const done: number[] = [];
   const late = new Error('late');
-  const result = inSlices(counting(done), async () => {
+  const result = runYielding(counting(done), async () => {
     if (done.length === 2) throw late;
   });
   await expect(result).rejects.toBe(late);

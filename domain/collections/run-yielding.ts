@@ -2,7 +2,7 @@
 export type Computation<T> = Generator<undefined, T>;
 
 /** Small steps of a computation between two of its yields. */
-export const STEPS_PER_SLICE = 20_000;
+export const STEPS_PER_YIELD = 20_000;
 
 /** Runs a computation to its end at once. */
 export function atOnce<T>(computation: Computation<T>): T {
@@ -12,11 +12,11 @@ export function atOnce<T>(computation: Computation<T>): T {
   }
 }
 
-/** Runs a computation; `betweenSlices` is awaited at each yield, and an error that it throws ends the computation. */
-export async function inSlices<T>(computation: Computation<T>, betweenSlices: () => Promise<void>): Promise<T> {
+/** Runs a computation; `atYield` is awaited at each yield, and an error that it throws ends the computation. */
+export async function runYielding<T>(computation: Computation<T>, atYield: () => Promise<void>): Promise<T> {
   for (;;) {
     const step = computation.next();
     if (step.done) return step.value;
-    await betweenSlices();
+    await atYield();
   }
 }
