@@ -36,18 +36,25 @@ export type Activities = {
   ) => ReturnType<(typeof ACTIVITIES)[Name]>;
 };
 
+/** What the input of an activity says about its batch and its time; `recover` has no batch. */
+interface AnyInput {
+  readonly batchId?: string;
+  readonly run?: number;
+  readonly asOf?: number;
+}
+
 /** Makes the activities of a worker. */
 export function createActivities(context: ActivityContext): Activities {
   return Object.fromEntries(
     Object.entries(ACTIVITIES).map(([name, activity]) => [
       name,
-      async (input: { readonly asOf?: number }) => {
+      async (input?: AnyInput) => {
         try {
           return await asAttempt<unknown>(attemptOfCommands(activityInfo(), input?.asOf), () =>
             activity(context, input as never),
           );
         } catch (error) {
-          throw toThrow(context, name, error);
+          throw toThrow(context, name, input, error);
         }
       },
     ]),
@@ -58,19 +65,20 @@ export function createActivities(context: ActivityContext): Activities {
  * The error that Temporal gets for an error of an activity. `ApplicationFailure` and the SDK's own errors pass unchanged. An outage is
  * retried without end, and so is an attempt that another one has superseded. Anything else is a bug, which a retry would only repeat.
  */
-function toThrow({ logger }: ActivityContext, name: string, error: unknown): unknown {
+function toThrow({ logger }: ActivityContext, activity: string, input: AnyInput | undefined, error: unknown): unknown {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError)
     return error;
   const { kind } = classifyFailure(error);
+  const about = { activity, batchId: input?.batchId, run: input?.run };
   const errorName = error instanceof Error ? error.name : 'error';
   if (kind === 'outage' || error instanceof SupersededError) {
     logger.warn(
       // pino logs an error under another name than `err` as a plain object
-      { activity: name, err: error },
+      { ...about, err: error },
       kind === 'outage' ? 'a server failed; the activity is retried' : 'a later attempt has superseded this one',
     );
-    return ApplicationFailure.retryable(`${errorName} in ${name}`, errorName);
+    return ApplicationFailure.retryable(`${errorName} in ${activity}`, errorName);
   }
-  logger.error({ activity: name, kind, err: error }, 'an activity failed because of a bug');
-  return ApplicationFailure.nonRetryable(`${errorName} in ${name}; the worker log has the reason`, 'Bug');
+  logger.error({ ...about, kind, err: error }, 'an activity failed because of a bug');
+  return ApplicationFailure.nonRetryable(`${errorName} in ${activity}; the worker log has the reason`, 'Bug');
 }

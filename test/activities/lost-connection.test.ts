@@ -63,6 +63,17 @@ test('the log says why an activity has failed', async () => {
   });
 });
 
+test.each([
+  ['an outage', new MongoNetworkError('connection 5 closed')],
+  ['a bug', new TypeError('x is not a function')],
+])(
+  'the log says which batch and run %s has met, so that an operator finds it by the id that callers know',
+  async (_, error) => {
+    await failureOf(error);
+    expect(JSON.parse(log.at(-1) ?? '{}')).toMatchObject({ activity: 'recordState', batchId: 'b', run: 1 });
+  },
+);
+
 function bulkError(...errors: { index: number; code: number; errmsg?: string }[]): MongoBulkWriteError {
   const writeErrors = errors.map((err) => ({ ...err, err }));
   const [first] = errors;
