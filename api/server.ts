@@ -3,6 +3,7 @@ import type { Server, ServerOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
+import { MAX_HEAD_BYTES, MAX_HEADERS_MS, MAX_IDLE_MS } from '../domain/limits.ts';
 import { type Config, ConfigError, isWeakSecret } from '../process/config.ts';
 import { connectClient } from '../process/connections.ts';
 import { Confirmations } from '../services/batches/confirmations.ts';
@@ -31,10 +32,6 @@ const TEMPORAL_TIMEOUT_MS = 4_000;
 /** Time for running requests to end when the server stops, in ms. */
 const DRAIN_MS = 10_000;
 const CLOSE_IDLE_EVERY_MS = 50;
-/** Longest time without a byte on a connection, in ms; then it is closed: a caller that does not read its answer occupies memory. */
-const IDLE_MS = 300_000;
-/** Longest time in which a caller has to send the head of its request, in ms. */
-const MAX_HEADERS_MS = 15_000;
 /** Longest time until a connection above its time limit is noticed, in ms. */
 const MAX_CHECK_MS = 2_000;
 
@@ -110,7 +107,7 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
   const app = createApp(services);
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: socketLimits(config) }) as Server;
   server.maxConnections = config.MAX_CONNECTIONS;
-  server.timeout = IDLE_MS;
+  server.timeout = MAX_IDLE_MS;
   server.listen(config.PORT, config.HOST);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -137,6 +134,7 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
 function socketLimits({ REQUEST_TIMEOUT_SECONDS }: Config): ServerOptions {
   const requestTimeout = REQUEST_TIMEOUT_SECONDS * 1000;
   return {
+    maxHeaderSize: MAX_HEAD_BYTES,
     requestTimeout,
     headersTimeout: Math.min(MAX_HEADERS_MS, requestTimeout),
     connectionsCheckingInterval: Math.min(MAX_CHECK_MS, requestTimeout / 2),

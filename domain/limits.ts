@@ -1,9 +1,18 @@
 /**
  * Every limit that a caller can meet, with unit and reason; `docs/api.md` lists them. Settings of an operator are in `process/config.ts`.
- * Internal sizes and times (slices, polls) are defined where they are used.
+ * Sizes and times that no caller can meet (pages, polls) are defined where they are used.
  */
 
 /* Requests and answers */
+
+/** Largest head of a request, path included, in bytes. */
+export const MAX_HEAD_BYTES = 16 * 1024;
+/** Longest time in which a caller has to send the head of its request, in ms. */
+export const MAX_HEADERS_MS = 15_000;
+/** Longest time without a byte on a connection, in ms; then it is closed: a caller that does not read its answer occupies memory. */
+export const MAX_IDLE_MS = 300_000;
+/** States of a batch that one event stream sends in a second. */
+export const MAX_EVENTS_PER_SECOND = 4;
 
 /** Objects, arrays and members in one body. A million members of different names take more than a second to parse, during which the process answers no other request, and a hundred times the memory of their text. */
 export const MAX_BODY_PARTS = 500_000;
@@ -49,6 +58,11 @@ export const MAX_NAMED_REFERRERS = 10;
 /** How long a caller waits for a dry run, in ms: proxies and clients time out after a minute. */
 export const MAX_DRY_RUN_MS = 30_000;
 
+/** Pending items that are followed from one batch: a cycle with more members, over several batches, is not found. */
+export const MAX_CYCLE_ITEMS = 20_000;
+/** Missing references that are followed for the same: beyond that memory would be unbounded. */
+export const MAX_CYCLE_MISSING = 500_000;
+
 /* Resources */
 
 /** Longest external id, in Unicode code points. */
@@ -63,6 +77,15 @@ export const MAX_REFERENCES = 10_000;
 export const MAX_REFERENCING_FIELDS = 20;
 /** Time to validate one resource, in ms. It is counted in ticks, so that a process that was stopped meanwhile does not fail the resource. */
 export const MAX_VALIDATION_MS = 1_000;
+/** Memory of the thread that validates what takes long, and compiles schemas, in bytes: a resource of 14 MiB as text, and some schemas. */
+export const MAX_VALIDATION_BYTES = 256 * 1024 * 1024;
+/**
+ * `$ref`s followed in the validation of one resource: so many for every resource, so many more for each of its values, and no more than
+ * this in all. A recursive schema that branches at every level could otherwise take longer than any caller waits.
+ */
+export const EVALUATIONS_PER_RESOURCE = 20_000;
+export const EVALUATIONS_PER_VALUE = 50;
+export const MAX_EVALUATIONS = 5_000_000;
 
 /* Schema definitions */
 
@@ -104,6 +127,10 @@ export const MAX_REFERENCE_DEPTH = 500;
 export const MAX_REFERENCE_VISITS = 100_000;
 /** Time to compile a schema, in ms. */
 export const MAX_COMPILATION_MS = 15_000;
+/** Longest wait of a new version for batches that write its resources, and for resources that they create or delete, in ms. */
+export const MAX_CHANGE_WAIT_MS = 10_000;
+/** Time to validate stored resources against a new version, as far as they take long, in ms. */
+export const MAX_CHANGE_VALIDATION_MS = 30_000;
 
 /* Camunda façade: a query becomes one text that Temporal parses and its store runs. */
 

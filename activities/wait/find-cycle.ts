@@ -1,6 +1,7 @@
 import { isTerminal } from '../../domain/batch/batch.ts';
 import { selfSupporting } from '../../domain/batch/self-supporting.ts';
 import { appendTo } from '../../domain/collections/append-to.ts';
+import { MAX_CYCLE_ITEMS, MAX_CYCLE_MISSING } from '../../domain/limits.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { type BatchDocument, readBatches } from '../../store/batches/batches.ts';
 import type { PendingMember } from '../../store/items/pending-documents.ts';
@@ -10,10 +11,6 @@ import { KEYS_AT_ONCE, keyParts } from '../../store/mongodb/parts.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { Waiting } from './waiting-item.ts';
 
-/** Largest number of pending items that are explored from one batch: a cycle with more members, over several batches, is not found. */
-const MAX_EXPLORED = 20_000;
-/** Largest number of identities that members of other batches miss: beyond that memory would be unbounded. */
-const MAX_MISSED = 500_000;
 interface Member extends PendingMember {
   readonly missing: readonly ResourceKey[];
 }
@@ -37,7 +34,7 @@ export async function findCycle(
   const asked = new Set<ResourceKey>();
   let frontier = missedBy(own, asked);
   let missed = 0;
-  const hasRoom = (): boolean => members.size < MAX_EXPLORED && missed < MAX_MISSED;
+  const hasRoom = (): boolean => members.size < MAX_CYCLE_ITEMS && missed < MAX_CYCLE_MISSING;
   while (frontier.length > 0 && hasRoom()) {
     for (const key of frontier) asked.add(key);
     const found: Member[] = [];
@@ -47,7 +44,7 @@ export async function findCycle(
       for (const key of there) present.add(key);
       const absent = some.filter((key) => !there.has(key));
       await adoptOldDependencies(database, absent);
-      for (const member of await readPending(database, absent, MAX_EXPLORED)) {
+      for (const member of await readPending(database, absent, MAX_CYCLE_ITEMS)) {
         if (members.has(idOf(member))) continue;
         members.set(idOf(member), member);
         missed += member.missing.length;

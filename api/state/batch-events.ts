@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTerminal } from '../../domain/batch/batch.ts';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
+import { MAX_EVENTS_PER_SECOND } from '../../domain/limits.ts';
 import { type BatchView, type ViewParts, viewBatch } from '../../services/batches/view-batch.ts';
 import { type BatchDocument, findBatch } from '../../store/batches/batches.ts';
 
-/** Least time between two reads of a batch, in ms: together with the first state of a watcher, at most 4 events a second. */
-const READ_EVERY_MS = 340;
+/** Least time between two reads of a batch, in ms: a watcher's first state is sent at once, the others of its first second after these. */
+const READ_EVERY_MS = 1_020 / (MAX_EVENTS_PER_SECOND - 1);
 /** Time between two reads of an idle batch, in ms. */
 const IDLE_READ_EVERY_MS = 1_000;
 /** Reads without a change after which a batch counts as idle. */

@@ -3,7 +3,13 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ItemError } from '../batch/outcome.ts';
 import { quoted, shortened } from '../json/shortened.ts';
 import { fieldNestedDeeper, type JsonExtent, measureJson } from '../json/text.ts';
-import { MAX_ERRORS_PER_ITEM, MAX_RESOURCE_DEPTH } from '../limits.ts';
+import {
+  EVALUATIONS_PER_RESOURCE,
+  EVALUATIONS_PER_VALUE,
+  MAX_ERRORS_PER_ITEM,
+  MAX_EVALUATIONS,
+  MAX_RESOURCE_DEPTH,
+} from '../limits.ts';
 import type { JsonObject } from '../write/resource.ts';
 import { patternsOf, readSchemaDocument, type SchemaNode } from './document.ts';
 import { addEqualityKeywords } from './equality-keywords.ts';
@@ -16,13 +22,6 @@ import { namesAskedFor, ValidationWork } from './validation-work.ts';
 
 /** Longest estimated time for finding all faults of a resource, in ns: if it takes longer, only the first fault is found. */
 const MAX_NS_FOR_ALL_FAULTS = 50_000_000;
-/**
- * Largest number of `$ref`s followed in one validation: a constant for every resource, a number for each value in it, and a total. A recursive schema that
- * branches at every level could otherwise take longer than any caller waits.
- */
-const BASE_EVALUATIONS = 20_000;
-const EVALUATIONS_PER_VALUE = 50;
-const MAX_EVALUATIONS = 5_000_000;
 
 /** A schema definition prepared for validating resources. */
 export interface CompiledSchema {
@@ -172,7 +171,7 @@ class Validator {
   }
 
   #passes(validate: ValidateFunction, data: JsonObject, values: number): boolean {
-    this.#evaluationsLeft = Math.min(BASE_EVALUATIONS + EVALUATIONS_PER_VALUE * values, MAX_EVALUATIONS);
+    this.#evaluationsLeft = Math.min(EVALUATIONS_PER_RESOURCE + EVALUATIONS_PER_VALUE * values, MAX_EVALUATIONS);
     const valid: unknown = validate(data);
     // a promise (`$async`) is no boolean: a caller that took it for true would store an invalid resource
     if (typeof valid !== 'boolean') throw new Error(`the validator answered with a ${typeof valid}`);

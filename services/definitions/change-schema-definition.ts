@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { totalText } from '../../domain/batch/total.ts';
 import { DroverError } from '../../domain/errors.ts';
 import { sameJson } from '../../domain/json/text.ts';
+import { MAX_CHANGE_WAIT_MS } from '../../domain/limits.ts';
 import type { SchemaDefinition, SchemaDefinitionInput } from '../../domain/schema/definition.ts';
 import type { ReferenceField } from '../../domain/schema/references.ts';
 import { fenceStored } from '../../isolation/attempts/fences.ts';
@@ -28,8 +29,6 @@ import type { ResourceDocument } from '../../store/resources.ts';
 import { BoundSchema, ChangeValidation, findDangling, type Obstacle, obstacleOf } from './schema-change-check.ts';
 import type { ValidationThreads } from './validation-threads.ts';
 
-/** Longest wait for writers, and for resources that other batches are creating or deleting, in ms. */
-const DRAIN_MS = 10_000;
 const POLL_MS = 50;
 /** A definition that others keep changing is not changed after this many of their changes. */
 const MAX_ATTEMPTS = 5;
@@ -160,7 +159,7 @@ async function underChange<T>(
 
 /** Waits until no batch writes resources of the definition any more: a writer that has not laid an intent yet sees the change first. */
 async function drainWriters(database: Database, change: Change): Promise<void> {
-  const deadline = Date.now() + DRAIN_MS;
+  const deadline = Date.now() + MAX_CHANGE_WAIT_MS;
   while ((await intentsToWrite(database, change.definitionId)).length > 0) {
     if (Date.now() > deadline)
       throw new DroverError('change_busy', 'batches are writing resources of the schema definition');
@@ -180,7 +179,7 @@ async function* storedResources(database: Database, change: Change): AsyncGenera
   await keepChange(database, change);
 }
 
-const targetDeadline = (): number => Date.now() + DRAIN_MS;
+const targetDeadline = (): number => Date.now() + MAX_CHANGE_WAIT_MS;
 
 /** @throws DroverError `change_conflict` with the number of resources that would be invalid, and of those that would refer to missing resources. */
 async function checkResources(

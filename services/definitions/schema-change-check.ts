@@ -3,7 +3,7 @@ import type { ItemError } from '../../domain/batch/outcome.ts';
 import type { Scope } from '../../domain/batch/scope.ts';
 import { DroverError } from '../../domain/errors.ts';
 import { quoted } from '../../domain/json/shortened.ts';
-import { MAX_REFERENCES } from '../../domain/limits.ts';
+import { MAX_CHANGE_VALIDATION_MS, MAX_REFERENCES } from '../../domain/limits.ts';
 import { type CompiledSchema, compileSchema } from '../../domain/schema/compiler.ts';
 import type { SchemaDefinition } from '../../domain/schema/definition.ts';
 import { fieldIdentity, type ReferenceField } from '../../domain/schema/references.ts';
@@ -82,8 +82,6 @@ export class BoundSchema {
 const MAX_INLINE_NS = 10_000_000;
 /** Estimated validation in this thread before other requests run in between, in ns. */
 const MAX_TURN_NS = 30_000_000;
-/** Longest use of the validation thread by one change, in ms. */
-const MAX_THREAD_MS = 30_000;
 
 /** Validates stored resources for one change, so that it delays neither requests nor other changes for long. */
 export class ChangeValidation {
@@ -110,7 +108,7 @@ export class ChangeValidation {
   }
 
   async #inThread({ source }: CompiledSchema, text: string): Promise<readonly ItemError[]> {
-    if (this.#threadMs > MAX_THREAD_MS) {
+    if (this.#threadMs > MAX_CHANGE_VALIDATION_MS) {
       throw new DroverError('change_conflict', 'checking the stored resources against the schema takes too long');
     }
     const since = performance.now();

@@ -3,12 +3,16 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { ItemError } from '../../domain/batch/outcome.ts';
-import { MAX_COMPILATION_MS, MAX_VALIDATION_MS } from '../../domain/limits.ts';
+import { MAX_COMPILATION_MS, MAX_VALIDATION_BYTES, MAX_VALIDATION_MS } from '../../domain/limits.ts';
 import type { ThreadAnswer, ThreadRequest } from './validation-thread.ts';
 
 const TICK_MS = 100;
-/** Memory of the thread, in MiB: a resource of 14 MiB as text, and some compiled schemas. A validation that needs more is ended. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
+/** Memory of the thread, in MiB. A validation that needs more is ended. */
+const RESOURCE_LIMITS = {
+  maxOldGenerationSizeMb: MAX_VALIDATION_BYTES / 2 ** 20,
+  maxYoungGenerationSizeMb: 32,
+  stackSizeMb: 4,
+};
 /** Number of results that are kept, so that an attempt of an activity continues where the one before ran out of time. */
 const MAX_VERDICTS = 2_000;
 

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { BATCH_STATUSES, BATCH_TYPES, OPERATIONS, type Operation } from '../../../domain/batch/batch.ts';
 import { ERROR_CODES, ITEM_STATUSES } from '../../../domain/batch/outcome.ts';
+import { MAX_MISSING_PER_OUTCOME, MAX_PENDING_RESOURCES } from '../../../domain/limits.ts';
 import { enveloped, pageOf } from '../../http/define-route.ts';
 
 /** Shapes of answers about batches (docs/api.md#status-and-outcomes), for the OpenAPI document. */
@@ -82,11 +83,11 @@ const BatchData = z
           schemaName: z.string(),
           expiresAt: z.iso.datetime(),
           createdAt: z.iso.datetime(),
-          missingDependencies: z.array(MissingDependency).max(20),
+          missingDependencies: z.array(MissingDependency).max(MAX_MISSING_PER_OUTCOME),
           missingTotal: count.openapi({ description: 'How many it misses: `missingDependencies` has the first 20' }),
         }),
       )
-      .max(1000)
+      .max(MAX_PENDING_RESOURCES)
       .optional(),
     pendingResourcesTotal: count
       .optional()
@@ -107,7 +108,7 @@ const Item = z
     errors: z
       .array(z.object({ code: z.enum(ERROR_CODES), message: z.string(), field: z.string().optional() }))
       .optional(),
-    missingDependencies: z.array(MissingDependency).max(20).optional(),
+    missingDependencies: z.array(MissingDependency).max(MAX_MISSING_PER_OUTCOME).optional(),
     missingTotal: count
       .optional()
       .openapi({ description: 'How many it misses: `missingDependencies` has the first 20' }),

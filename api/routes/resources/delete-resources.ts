@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { DroverError, hasCode } from '../../../domain/errors.ts';
+import { MAX_EXTERNAL_ID } from '../../../domain/limits.ts';
 import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
 import { isExternalId } from '../../../domain/write/external-id.ts';
 import { allExternalIds } from '../../../isolation/resources/reference-graph.ts';
@@ -32,10 +33,10 @@ const deleteBody = z
   .strictObject(
     {
       externalIds: bodyArray(
-        { isRight: isIdToDelete, fault: 'must be a string of 1 to 256 whole characters' },
+        { isRight: isIdToDelete, fault: `must be a string of 1 to ${MAX_EXTERNAL_ID} whole characters` },
         'must be an array of strings',
       )
-        .openapi({ type: 'array', items: { type: 'string', minLength: 1, maxLength: 256 } })
+        .openapi({ type: 'array', items: { type: 'string', minLength: 1, maxLength: MAX_EXTERNAL_ID } })
         .default([]),
       cascade: z.boolean({ error: 'must be true or false' }).default(false),
       deleteAll: z.boolean({ error: 'must be true or false' }).default(false),

@@ -111,6 +111,22 @@ describe('a workflow that was terminated', () => {
   });
 });
 
+test('a workflow that failed because of a bug: recovery fails what is left with `internal`, and a retry applies it', async () => {
+  drover.atCheckpoint(async (at) => {
+    if (at === 'intent-laid' || at === 'finishing') throw new Error('a bug');
+  });
+  const id = await drover.upload('pipe', [{ externalId: 'after-a-bug' }, { externalId: 'invalid', into: 7 }]);
+  await expect.poll(async () => (await handleOf(id).describe()).status.name).toBe('FAILED');
+  drover.atCheckpoint(undefined);
+  expect(await recoveredToItsEnd(id)).toMatchObject({
+    status: 'failed',
+    counts: { failed: 2, queued: 0, cancelled: 0 },
+  });
+  expect((await drover.items(id))[0]).toMatchObject({ status: 'failed', errors: [{ code: 'internal' }] });
+  expect((await drover.request('POST', `/api/batches/${id}/retry`)).status).toBe(202);
+  expect((await drover.ended(id)).counts).toMatchObject({ succeeded: 1, failed: 1 });
+});
+
 describe('a workflow that was terminated in the middle of a cycle', () => {
   test('releases the items of other batches that it was applying together with its own', async () => {
     const other = await drover.upload('pipe', [{ externalId: 'left-end', into: 'right-end' }], {
