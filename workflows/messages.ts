@@ -162,8 +162,8 @@ export interface Controlled {
   readonly batchId: string;
   readonly run: number;
   /**
-   * The workflow keeps the items that an activity leaves because the batch is suspended or cancelled. Workflows that were started by
-   * an earlier version do not.
+   * If the batch is suspended or cancelled, an activity may return items that it has not begun (`left` of its result): the workflow keeps
+   * them. Absent: the workflow was started by an earlier version, which would lose them, so the activity applies all of them.
    */
   readonly keepsLeft?: true;
 }
@@ -181,7 +181,7 @@ export interface PlanInput extends Controlled {
 }
 
 export interface Plan {
-  /** Outcomes that are terminal before anything is applied: from an earlier run, or from planning itself. Counts only items that were queued. */
+  /** Counts of the items that are terminal before anything is applied: by an earlier run, or by planning itself. */
   readonly tally: Tally;
   /** Work of one stage runs side by side, stages one after the other. */
   readonly stages: readonly (readonly Work[])[];
@@ -189,14 +189,17 @@ export interface Plan {
   readonly next?: number;
   /** Nothing is planned, because the batch is suspended or cancelled: planning has to be repeated. */
   readonly isLeft?: true;
-  /** For writes: the references among the items by which it was planned (`linksOf`). If they have changed since, another plan is needed. */
+  /**
+   * For writes: a hash of the fields by which items of the batch may refer to each other (`linksOf`), as the plan has read them. If a new
+   * version of the definition has other ones, the plan may be wrong and is made again.
+   */
   readonly links?: string;
 }
 
 /** Items of one batch that one activity applies. */
 export interface ItemsOfBatch extends Controlled {
   readonly indexes: readonly number[];
-  /** The references among the items of the batch by which they were planned; absent: planned by an earlier version, or the items were pending. */
+  /** See `Plan.links`; absent: planned by an earlier version, or the items were pending. */
   readonly links?: string;
   /** Items in one page of the batch's bodies and outcomes; absent: its batch was started by an earlier version. */
   readonly pageSize?: number;
@@ -230,7 +233,7 @@ export interface WorkResult {
   readonly pending: readonly PendingGroup[];
   /** Some terminal items have waited: the batch may still be registered for their missing references. */
   readonly hasWaited?: boolean;
-  /** Items that were not begun, because the batch is suspended or cancelled; they are not in the tally. */
+  /** Items that were not begun, because the batch is suspended or cancelled; the tally does not count them. */
   readonly left?: readonly number[];
   /** They are left because the references by which they were planned have changed: the rest of the batch has to be planned again. */
   readonly isOutdated?: true;

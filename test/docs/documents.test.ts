@@ -22,6 +22,21 @@ test('there are documents', () => {
   expect(documents).toEqual(expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'docs/architecture.md']));
 });
 
+/** Titles of tests, in quotes, before the file that has them: "one", "two" (`test/api/some.test.ts`). */
+const NAMED_TESTS = /((?:"[^"]+"(?:, )?)+) \(`([\w./-]+\.test\.ts)`\)/g;
+
+test('docs/testing.md leads from each invariant to tests that are there', () => {
+  const page = read('docs/testing.md');
+  const invariants = [...read('docs/architecture.md').matchAll(/^(\d)\. \*\*(?:No|Effects|Tenants|History)/gm)];
+  const rows = invariants.map(([, n]) => new RegExp(`^\\| ${n}\\. .*`, 'm').exec(page)?.[0] ?? '');
+  expect(rows.length).toBe(7);
+  for (const row of rows) expect([row, [...row.matchAll(NAMED_TESTS)].length > 0]).toEqual([row, true]);
+  const named = [...page.matchAll(NAMED_TESTS)].flatMap(([, titles = '', file = '']) =>
+    [...titles.matchAll(/"([^"]+)"/g)].map(([, title = '']) => ({ title, file })),
+  );
+  expect(named.filter(({ title, file }) => !read(file).includes(title))).toEqual([]);
+});
+
 describe.each(documents)('%s', (document) => {
   const text = read(document);
 

@@ -6,8 +6,7 @@ import { historyFiles, IS_RECORDING, readHistory, replay } from '../harness/hist
 /**
  * Recorded histories of batches: the executions of existing installations must still replay under the present
  * workflows. `version-2-*` are of executions whose input has a version; `late-finish-*` are made of `upload`: its last workflow task times out
- * while the batch is being finished, and a signal comes. After a change that breaks them on purpose, before the first release: `RECORD_HISTORIES=1 npx vitest run
- * test/workflows/replay.test.ts` records them anew.
+ * while the batch is being finished, and a signal comes. CONTRIBUTING.md ("Changing a workflow") says when and how to record them anew.
  */
 beforeAll(() => {
   if (IS_RECORDING) return;
