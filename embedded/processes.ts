@@ -109,6 +109,9 @@ export async function untilAnswering(
   }
 }
 
+/** What a process writes is read here (`piped`), or goes to the standard error of this process; then it can send messages (`logged`). */
+type Output = 'piped' | 'logged';
+
 /**
  * Starts a process that ends with this one, however that dies. It has its own process group: Ctrl-C reaches only this process, which stops the
  * servers once nothing uses them any more.
@@ -117,10 +120,13 @@ export function spawnGuarded(
   command: string,
   args: readonly string[],
   environment: NodeJS.ProcessEnv = process.env,
+  output: Output = 'piped',
 ): ChildProcess {
   const child = spawn('/bin/sh', ['-c', GUARDED_COMMAND, 'sh', command, ...args], {
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: output === 'piped' ? ['ignore', 'pipe', 'pipe', 'pipe'] : ['ignore', 2, 2, 'pipe', 'ipc'],
+    // messages may contain bytes
+    serialization: 'advanced',
     env: environment,
   });
   child.once('exit', () => {
@@ -144,12 +150,16 @@ function lastOutput(child: ChildProcess): () => string {
   return () => (kept.startsWith(first) ? kept : `${first} … ${kept}`).trim() || 'no output';
 }
 
-/** Ends a process, by force after 10 s, and waits until it has ended. */
-export async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+/** Ends a process, by force after `timeoutMs`, and waits until it has ended. */
+export async function end(
+  child: ChildProcess,
+  signal: 'SIGTERM' | 'SIGKILL',
+  timeoutMs = STOP_TIMEOUT_MS,
+): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
   child.kill(signal);
-  const force = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  const force = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   await ended;
   clearTimeout(force);
 }

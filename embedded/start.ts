@@ -1,24 +1,27 @@
 import { resolve } from 'node:path';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { assertSafeAddress } from '../api/middleware/loopback.ts';
 import { startApi } from '../api/server.ts';
 import { type Config, ConfigError, loadConfig } from '../process/config.ts';
 import { onUncaughtError } from '../process/end.ts';
 import { createLogger } from '../process/logging.ts';
-import { startWorker } from '../worker/worker.ts';
+import { type RunningWorker, startWorker } from '../worker/worker.ts';
 import { tryHold } from './exclusive.ts';
 import { isFree } from './ports.ts';
 import { startServers } from './servers.ts';
+import { layoutOf } from './workers/layout.ts';
+import { startWorkerProcesses } from './workers/worker-processes.ts';
 
 /**
- * `npm start`: everything in one command. Starts the servers that are not configured, then API and worker in this
- * process. Ctrl-C stops all of it in order; a second one at once.
+ * `npm start`: everything in one command. Starts the servers that are not configured, then API and workflows in this
+ * process, and activities in processes of their own. Ctrl-C stops all of it in order; a second one at once.
  */
 
 /** A problem that the user can fix: reported in one line, without a stack. */
 class StartError extends Error {}
 
 const say = (line: string): void => console.log(line);
+const complain = (line: string): void => console.error(line);
 
 /** What has been started, to be stopped in the opposite order. */
 const started: Array<() => Promise<void>> = [];
@@ -34,18 +37,12 @@ async function start(): Promise<void> {
     ui: true,
     usualPorts: true,
     say,
-  }).catch((error: unknown) => {
-    throw error instanceof Error && !(error instanceof ConfigError)
-      ? new StartError(error.message, { cause: error })
-      : error;
-  });
+  }).catch(asStartError);
   started.push(servers.stop);
   const connected = { ...config, MONGODB_URI: servers.mongodbUri, TEMPORAL_ADDRESS: servers.temporalAddress };
   const logger = createLogger(config, {}, pino.destination(2));
   onUncaughtError(logger, () => onFault(new StartError('an uncaught error; the log has it')));
-  const worker = await startWorker(connected, logger);
-  started.push(worker.stop);
-  worker.ended.catch(onFault);
+  await startWorkers(connected, logger);
   const api = await startApi(connected, logger);
   started.push(api.stop);
   say('');
@@ -60,6 +57,32 @@ async function start(): Promise<void> {
   say(`Try          curl ${api.url}/partner/schema-definitions${token}`);
   say('');
   say(`ready ${api.url}`);
+}
+
+/** What the start of servers and worker processes throws has a message of one line, for the user. */
+function asStartError(error: unknown): never {
+  if (error instanceof Error && !(error instanceof ConfigError)) throw new StartError(error.message, { cause: error });
+  throw error;
+}
+
+/** Starts all workers at once: loading what they need takes seconds. @throws when one of them cannot start; `stopAll` stops the others. */
+async function startWorkers(config: Config, logger: Logger): Promise<void> {
+  const { here, apart } = layoutOf(config);
+  const starts = await Promise.allSettled([
+    startWorkerProcesses(apart, logger, complain).catch(asStartError),
+    ...(here === null ? [] : [startWorkerHere(here, logger)]),
+  ]);
+  const running = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+  started.push(async () => {
+    await Promise.all(running.map((workers) => workers.stop()));
+  });
+  for (const start of starts) if (start.status === 'rejected') throw start.reason;
+}
+
+async function startWorkerHere(config: Config, logger: Logger): Promise<RunningWorker> {
+  const worker = await startWorker(config, logger);
+  worker.ended.catch(onFault);
+  return worker;
 }
 
 /** @throws StartError when another program listens where the API is to listen. */

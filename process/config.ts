@@ -44,6 +44,8 @@ const schema = z.object({
    * thread that writes no resources.
    */
   WORKER_TASKS: z.enum(['all', 'workflows', 'activities']).default('all'),
+  /** Processes that `npm start` starts for activities; absent: by the number of cores. 0: everything runs in one process. */
+  WORKER_PROCESSES: z.coerce.number().int().min(0).max(64).optional(),
   /**
    * Time limit of an activity that applies items, in seconds. The items of a worker that died continue after that time; a command that MongoDB does
    * not answer within a third of it is repeated.

@@ -37,6 +37,8 @@ interface ProcessOptions {
 interface ApiOptions extends ProcessOptions {
   /** Default: any that is free; it stays its own when it is started again. */
   readonly port?: number;
+  /** Script of `program`, without its extension. Default `api/main`. */
+  readonly script?: string;
 }
 
 export interface WorkerOptions extends ProcessOptions {
@@ -83,9 +85,9 @@ export class Installation {
   }
 
   /** Starts the API, and waits until it answers; whether its servers do is said by `isReady`. */
-  async startApi({ port, ...options }: ApiOptions = {}): Promise<Program> {
+  async startApi({ port, script = 'api/main', ...options }: ApiOptions = {}): Promise<Program> {
     this.#apiPort = port ?? (await freePort());
-    this.#api = await this.#start('api', 'API', 'api/main', options, {
+    this.#api = await this.#start('api', 'API', script, options, {
       environment: { PORT: String(this.#apiPort) },
       ready: async () => void (await fetch(`${this.apiUrl}/healthz`)),
     });

@@ -22,8 +22,11 @@ import type { Version } from './version.ts';
 export interface MeasuredOptions {
   /** Worker processes. Default 1. */
   readonly workers?: number;
-  /** Whether each has a second one beside it that runs its activities. Default false. */
-  readonly apart?: boolean;
+  /**
+   * `together`: each runs workflows and activities. `apart`: each has a second one beside it that runs its activities, as in
+   * docker-compose.yml. `npm start`: the processes that this starts, from its sources. Default `together`.
+   */
+  readonly layout?: 'together' | 'apart' | 'npm start';
   /** For the Node of API and workers, such as `--cpu-prof`. */
   readonly nodeOptions?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -72,14 +75,14 @@ export class MeasuredInstallation {
   static async start(
     servers: Servers,
     { version, network }: Contestant,
-    { workers = 1, apart = false, environment, ...options }: MeasuredOptions = {},
+    { workers = 1, layout = 'together', environment, ...options }: MeasuredOptions = {},
   ): Promise<MeasuredInstallation> {
     const name = newDatabaseName();
     const addresses = network?.addresses ?? servers;
     const processes = new Installation({
       name,
-      program: version.build,
-      isCompiled: true,
+      program: layout === 'npm start' ? version.root : version.build,
+      isCompiled: layout !== 'npm start',
       servers: options.servers ?? { api: addresses, worker: addresses },
       environment: { ...process.env, LOG_LEVEL: 'error', ...environment },
       nodeOptions: [...NODE_OPTIONS, ...(options.nodeOptions ?? [])],
@@ -89,7 +92,7 @@ export class MeasuredInstallation {
     const seeding = await openSeeding(version, servers.mongodbUri, name);
     const installation = new MeasuredInstallation(servers, processes, database, seeding);
     try {
-      await installation.#startAll(workers, apart);
+      await installation.#startAll(workers, layout);
       return installation;
     } catch (error) {
       await installation.stop();
@@ -97,11 +100,12 @@ export class MeasuredInstallation {
     }
   }
 
-  async #startAll(workers: number, apart: boolean): Promise<void> {
-    await this.#processes.startApi();
+  async #startAll(workers: number, layout: MeasuredOptions['layout']): Promise<void> {
+    // the API is the last that `npm start` starts
+    await this.#processes.startApi(layout === 'npm start' ? { script: 'embedded/start' } : {});
     while (!(await this.#processes.isReady())) await sleep(POLL_MS);
-    for (let n = 0; n < workers; n++) {
-      if (!apart) await this.addWorker();
+    for (let n = 0; n < workers && layout !== 'npm start'; n++) {
+      if (layout === 'together') await this.addWorker();
       else for (const tasks of ['workflows', 'activities'] as const) await this.addWorker(tasks);
     }
     await this.define(REGION_DEFINITION);

@@ -8,12 +8,14 @@ import { buildForBench, ROOT } from './build.ts';
 export interface Version {
   /** For reports: `this version`, or what it was named by and its commit. */
   readonly name: string;
+  /** Folder of its sources. */
+  readonly root: string;
   /** Folder with its JavaScript. */
   readonly build: string;
 }
 
 /** What is checked out here, changes included. */
-export const thisVersion = (): Version => ({ name: 'this version', build: buildForBench(ROOT) });
+export const thisVersion = (): Version => ({ name: 'this version', root: ROOT, build: buildForBench(ROOT) });
 
 /**
  * An earlier version, by a branch, tag or commit of this repository: a worktree with what it has installed, which stays in the cache
@@ -32,7 +34,7 @@ export function earlierVersion(ref: string, say: (line: string) => void): Versio
     git('worktree', 'add', '--detach', root, commit);
     execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: 'pipe' });
   }
-  return { name: `${ref} (${commit.slice(0, 9)})`, build: buildForBench(root) };
+  return { name: `${ref} (${commit.slice(0, 9)})`, root, build: buildForBench(root) };
 }
 
 /** Removes what was compiled; a worktree stays. */

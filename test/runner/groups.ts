@@ -112,6 +112,7 @@ export const WITHOUT_SERVERS = [
   'test/docs/{compose,documents,environment-example,limits-table,operations-page}.test.ts',
   'test/domain/**/*.test.ts',
   'test/embedded/{exclusive,once-built}.test.ts',
+  'test/embedded/workers/layout.test.ts',
   'test/process/{config,connections,payload-codec,temporal-environment}.test.ts',
   'test/runner/groups.test.ts',
   'test/services/failures.test.ts',

@@ -5,14 +5,16 @@ import type { MeasuredInstallation, MeasuredOptions } from '../../installation/m
 import type { Bench, Benchmark } from '../../run/bench.ts';
 import { percentiles, underLoad } from './latency.ts';
 
-/** Time of a status query while ten batches of 1000 run: one worker for all, and one for workflows beside one for activities. */
+/** Time of a status query while ten batches of 1000 run, by which processes there are. */
 export const statusLatency: Benchmark = {
   name: 'status',
   about:
-    'time of a status query, idle and while ten batches of 1000 run, from one worker or from two that share the work by kind',
-  run: async (bench) => {
-    return [...(await statusFigures(bench, '', {})), ...(await statusFigures(bench, 'apart, ', { apart: true }))];
-  },
+    'time of a status query, idle and while ten batches of 1000 run: from one worker, from two that share the work by kind, and from the processes of npm start',
+  run: async (bench) => [
+    ...(await statusFigures(bench, '', {})),
+    ...(await statusFigures(bench, 'apart, ', { layout: 'apart' })),
+    ...(await statusFigures(bench, 'npm start, ', { layout: 'npm start' })),
+  ],
 };
 
 function statusFigures(bench: Bench, prefix: string, options: MeasuredOptions): Promise<Figure[]> {
