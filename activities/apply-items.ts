@@ -49,7 +49,7 @@ export async function inTurn<T>({ semaphore }: ActivityContext, attempt: Attempt
 
 async function apply(context: ActivityContext, attempt: Attempt, input: ItemsOfBatch): Promise<WorkResult> {
   const control = new ControlCheck(context.database, input);
-  const { batch, ...stored } = await readWork(context.database, input);
+  const { batch, ...stored } = await readWork(context.database, attempt, input);
   const halt = control.asRead(batch);
   if (batch === null || batch.run !== input.run) return NOTHING_DONE;
   return applyStored(context, attempt, control, input, { batch, halt, ...stored });
@@ -66,37 +66,45 @@ interface StoredWork {
 /** Reads a batch and some of its items; all at once where the size of its pages is known. */
 async function readWork(
   database: Database,
-  { batchId, pageSize, indexes }: ItemsOfBatch,
+  attempt: Attempt,
+  { batchId, run, pageSize, indexes, requeuesBlocked }: ItemsOfBatch,
 ): Promise<StoredWork & { readonly batch: BatchDocument | null }> {
   if (pageSize === undefined) {
     const batch = await readBatch(database, batchId);
     return { batch, ...(batch === null ? NOTHING_STORED : await readStoredWork(database, batch, indexes)) };
   }
+  const pages = { _id: batchId, pageSize };
+  // the first attempt at items that are not pending, in the first run: none of them has an outcome
+  const isNew = attempt.isFirst && run === 1 && !requeuesBlocked;
   const [batch, stored] = await Promise.all([
     readBatch(database, batchId),
-    readStoredWork(database, { _id: batchId, pageSize }, indexes),
+    isNew ? readNewWork(database, pages, indexes) : readStoredWork(database, pages, indexes),
   ]);
   return { batch, ...stored };
 }
 
 const NOTHING_STORED: StoredWork = { outcomes: new Map(), pages: new Map() };
 
-export async function readStoredWork(
-  database: Database,
-  batch: Pick<BatchDocument, '_id' | 'pageSize'>,
-  indexes: readonly number[],
-): Promise<StoredWork> {
-  const [outcomes, pages] = await Promise.all([
+type Pages = Pick<BatchDocument, '_id' | 'pageSize'>;
+
+async function readStoredWork(database: Database, batch: Pages, indexes: readonly number[]): Promise<StoredWork> {
+  const [outcomes, work] = await Promise.all([
     readOutcomes(database, batch, indexes),
-    readItemPages(database, batch, indexes),
+    readNewWork(database, batch, indexes),
   ]);
-  return { outcomes, pages };
+  return { ...work, outcomes };
+}
+
+async function readNewWork(database: Database, batch: Pages, indexes: readonly number[]): Promise<StoredWork> {
+  return { outcomes: new Map(), pages: await readItemPages(database, batch, indexes) };
 }
 
 /** A run of a batch that is to be worked on, as it was read together with its items. */
-interface FoundWork extends StoredWork {
+interface FoundWork extends Pick<StoredWork, 'pages'> {
   readonly batch: BatchDocument;
   readonly halt: Halt | null;
+  /** Absent: they are still to be read. */
+  readonly outcomes?: StoredWork['outcomes'];
 }
 
 /** Applies items that were read. */
@@ -116,7 +124,7 @@ export async function applyStored(
   // after no earlier attempt, one check is enough: that once the intent is laid
   const isAlone = (attempt.isFirst || attempt.isLocal) && halt === null;
   if (!isAlone) await endEarlierAttempts(database, attempt, batch, writable);
-  const before = isAlone && !follows ? read : await readOutcomes(database, batch, indexes);
+  const before = (isAlone && !follows && read) || (await readOutcomes(database, batch, indexes));
   await wakeWaiting(context, await createdKeysOf(database, batch, before));
   const open = indexes.filter((index) => isOpen(before.get(index)?.status));
   const applying = { context, attempt, control, batch, writable, before, pages };

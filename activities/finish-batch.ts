@@ -20,13 +20,12 @@ import { deleteExecutions } from '../services/batches/purge-batch.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import { allCompleted, countStoredOutcomes } from '../services/executions/count-jobs.ts';
 import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
-import { recordFinished } from '../store/batches/run-state.ts';
+import { recordFinished, recordSucceeded } from '../store/batches/run-state.ts';
 import { isTermination, type Termination } from '../store/batches/terminations.ts';
 import { keysOfItems } from '../store/items/item-pages.ts';
 import { removeLists } from '../store/items/key-lists.ts';
 import { inOrder, outcomeChunks, readOutcomePages, type StoredOutcome } from '../store/items/outcomes.ts';
 import { removeWaitsOf } from '../store/items/waits.ts';
-import { adoptOldDependencies } from '../store/migrations/old-dependencies.ts';
 import type { Database } from '../store/mongodb/database.ts';
 import type { FinishInput } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
@@ -49,6 +48,8 @@ const INTERNAL: ItemError = {
  */
 export async function finishBatch(context: ActivityContext, input: FinishInput): Promise<BatchSummary> {
   const { database } = context;
+  if (input.succeeded && (await recordSucceeded(database, input, thisAttempt().runId, input.succeeded)))
+    return { ...input.succeeded, status: 'success', suspended: false };
   const found = await readBatch(database, input.batchId);
   // The batch was deleted while this run was being started: then nothing of the run stays either.
   if (found === null) await deleteExecutions(context.client, { _id: input.batchId });
@@ -121,16 +122,6 @@ async function stopWaiting(database: Database, batch: BatchDocument): Promise<vo
   await removeLists(database, batch._id, batch.run);
 }
 
-/** Registrations that the version before this one may have stored for the batch. */
-function oldMissing(outcomes: readonly StoredOutcome[]): Set<ResourceKey> {
-  const keys = new Set<ResourceKey>();
-  for (const { missing = [], missingTotal, waitedFor = [] } of outcomes) {
-    if (missingTotal === undefined) for (const { key } of missing) keys.add(key);
-    for (const key of waitedFor) keys.add(key);
-  }
-  return keys;
-}
-
 /** Gives every item its outcome and counts them all. */
 async function finishItems(
   context: ActivityContext,
@@ -158,7 +149,6 @@ async function finishItems(
     }
     // invariant 5: an activity that is not delivered again may have stored these without waking any batch
     if (abandoned) created.push(...(await createdKeysOf(database, batch, chunk.outcomes)));
-    await adoptOldDependencies(database, oldMissing([...chunk.outcomes.values()]));
     addTally(result, tallyOf(indexes.map((index) => outcomes.get(index) ?? { status: 'queued' as const })));
     addErrorDetails(details, inOrder(outcomes));
   }

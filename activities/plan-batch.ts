@@ -16,8 +16,8 @@ import { heavyResources } from '../isolation/resources/resource-sizes.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../services/definitions/schema-catalog.ts';
 import { type BatchDocument, readBatch, type WriteBatchDocument } from '../store/batches/batches.ts';
-import { recordStarted } from '../store/batches/run-state.ts';
-import { readIds, readItems } from '../store/items/item-pages.ts';
+import { recordStarted, type StartedRun } from '../store/batches/run-state.ts';
+import { type ItemPages, idsOfPages, itemsOfPages, readIds, readItemPages } from '../store/items/item-pages.ts';
 import { outcomeChunks, pagesOf, readOutcomePages, type StoredOutcome } from '../store/items/outcomes.ts';
 import { requeueOutcomes, unsuccessful } from '../store/items/requeue-outcomes.ts';
 import type { Plan, PlanInput } from '../workflows/messages.ts';
@@ -33,8 +33,9 @@ import { fieldsOfOwnKind, linksOf } from './write/own-links.ts';
  * since, or is finished): then the workflow has nothing to do. The first plan of a retry requeues its items.
  */
 export async function planBatch(context: ActivityContext, input: PlanInput): Promise<Plan | null> {
-  const batch = await batchToPlan(context, input);
-  if (batch === null) return null;
+  const run = await runToPlan(context, input);
+  if (run === null) return null;
+  const { batch } = run;
   const control = new ControlCheck(context.database, input);
   // planning the writes of a suspended batch has no effect on resources: it may continue
   if (control.asRead(batch) === 'cancelled') return NO_PLAN;
@@ -52,11 +53,11 @@ export async function planBatch(context: ActivityContext, input: PlanInput): Pro
 /** The batch was cancelled before it was planned. */
 export const NO_PLAN: Plan = { tally: tallyOf([]), stages: [], isLeft: true };
 
-/** The batch with this execution at work on it; null where there is no such run. */
-export async function batchToPlan(context: ActivityContext, input: PlanInput): Promise<BatchDocument | null> {
-  const isFirst = input.cursor === 0 && !input.isAgain;
-  const found = isFirst ? await beginRun(context, input) : await continueRun(context, input);
-  if (found !== null) return takeOverRun(context.database, found, thisAttempt());
+/** The run with this execution at work on it; null where there is no such run. */
+export async function runToPlan(context: ActivityContext, input: PlanInput): Promise<StartedRun | null> {
+  const isBegin = input.cursor === 0 && !input.isAgain;
+  const found = isBegin ? await beginRun(context, input) : await continueRun(context, input);
+  if (found !== null) return { ...found, batch: await takeOverRun(context.database, found.batch, thisAttempt()) };
   await warnIfLive(context, input);
   return null;
 }
@@ -68,16 +69,16 @@ async function warnIfLive({ database, logger }: ActivityContext, { batchId, run,
   logger.warn({ batchId, run, cursor }, 'a batch that is neither deleted nor finished was given no plan');
 }
 
-async function beginRun(context: ActivityContext, input: PlanInput): Promise<BatchDocument | null> {
-  const batch = await recordStarted(context.database, input, thisAttempt().runId);
-  if (batch !== null && batch.run > 1) await requeueUnsuccessful(context, batch);
-  return batch;
+async function beginRun(context: ActivityContext, input: PlanInput): Promise<StartedRun | null> {
+  const started = await recordStarted(context.database, input, thisAttempt().runId);
+  if (started !== null && started.batch.run > 1) await requeueUnsuccessful(context, started.batch);
+  return started;
 }
 
-async function continueRun({ database }: ActivityContext, input: PlanInput): Promise<BatchDocument | null> {
+async function continueRun({ database }: ActivityContext, input: PlanInput): Promise<StartedRun | null> {
   const batch = await readBatch(database, input.batchId);
   const isRunning = batch?.run === input.run && batch.completedAt === undefined && batch.deletedAt === undefined;
-  return isRunning ? batch : null;
+  return isRunning ? { batch, isFirst: false } : null;
 }
 
 export async function planWrites(context: ActivityContext, batch: WriteBatchDocument, isAgain: boolean): Promise<Plan> {
@@ -98,12 +99,22 @@ export async function planWrites(context: ActivityContext, batch: WriteBatchDocu
   });
   // a worker that only plans never checks versions as a writer does: its cache may be long outdated
   const schema = await context.schemas.latest(batch.schemaDefinitionId);
-  const ownKind = schema === null ? [] : await fieldsOfOwnKind(context.schemas, schema);
-  const planned = await plannedItems(context, batch, open, schema, ownKind);
-  const stages = planStages(planned, chunkSize(context, batch));
   const settled = [...outcomes.values()].filter(({ status }) => !isOpen(status));
+  return { tally: tallyOf(isAgain ? [] : settled), ...(await planItems(context, batch, open, schema)) };
+}
+
+/** Plans items by a version of their schema definition. @param pages those that hold them, if they were read. */
+export async function planItems(
+  context: ActivityContext,
+  batch: WriteBatchDocument,
+  open: readonly number[],
+  schema: LoadedSchema | null,
+  pages?: ItemPages,
+): Promise<Pick<Plan, 'links' | 'stages'>> {
+  const ownKind = schema === null ? [] : await fieldsOfOwnKind(context.schemas, schema);
+  const planned = await plannedItems(context, batch, open, schema, ownKind, pages);
+  const stages = planStages(planned, chunkSize(context, batch));
   return {
-    tally: tallyOf(isAgain ? [] : settled),
     links: linksOf(ownKind),
     stages: stages.map((chunks) => chunks.map((indexes) => ({ kind: 'items', indexes }))),
   };
@@ -119,6 +130,7 @@ async function plannedItems(
   indexes: readonly number[],
   schema: LoadedSchema | null,
   ownKind: readonly ReferenceField[],
+  pages?: ItemPages,
 ): Promise<PlannedItem[]> {
   const keyOf = (externalId: string): ResourceKey => resourceKey(batch, batch.schemaDefinitionId, externalId);
   const fields = schema?.compiled.referenceFields ?? [];
@@ -127,7 +139,8 @@ async function plannedItems(
   if (ownKind.length === 0 && fields.every(({ path }) => !path.includes(EACH_ITEM))) {
     const planned = indexes.map((index) => ({ index, key: null, references: [], lookups: fields.length }));
     if (isOfOneActivity && indexes.length <= FEW_ITEMS) return planned;
-    const ids = await readIds(database, batch._id, pagesOf(batch));
+    const all = pagesOf(batch);
+    const ids = pages === undefined ? await readIds(database, batch._id, all) : idsOfPages(pages, batch._id, all);
     const keyed = planned.map((item) => {
       const externalId = ids.get(Math.floor(item.index / batch.pageSize))?.[item.index % batch.pageSize] ?? null;
       return { ...item, key: externalId === null ? null : keyOf(externalId) };
@@ -135,7 +148,7 @@ async function plannedItems(
     const weighed = await withStoredBytes(database, keyed);
     return isOfOneActivity && weighed.every(({ bytes }) => bytes === undefined) ? planned : weighed;
   }
-  const items = await readItems(database, batch, indexes);
+  const items = itemsOfPages(pages ?? (await readItemPages(database, batch, indexes)), batch, indexes);
   const planned = items.map(({ index, externalId, body }) => ({
     index,
     key: externalId === null ? null : keyOf(externalId),

@@ -275,13 +275,16 @@ export class BatchRun {
   }
 }
 
-/** Promises between the result of an activity and its count in `BatchProgress`: fewer than these. */
-const MANY_PROMISES = 50;
-
 /**
  * Waits until everything that came in one activation is taken in. A signal wakes the workflow at once, while the result of an activity that
  * came with it is passed on from promise to promise: what the workflow does next must not depend on which of them is known first (`nextStep`).
+ * The SDK evaluates conditions again once no promise is left to run.
  */
 async function activationProcessed(): Promise<void> {
-  for (let n = 0; n < MANY_PROMISES; n++) await Promise.resolve();
+  let isProcessed = false;
+  await condition(() => {
+    const was = isProcessed;
+    isProcessed = true;
+    return was;
+  });
 }

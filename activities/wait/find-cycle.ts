@@ -6,7 +6,6 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import { type BatchDocument, readBatches } from '../../store/batches/batches.ts';
 import type { PendingMember } from '../../store/items/pending-documents.ts';
 import { readPending } from '../../store/items/pending-items.ts';
-import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
 import { KEYS_AT_ONCE, keyParts } from '../../store/mongodb/parts.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { Waiting } from './waiting-item.ts';
@@ -43,7 +42,6 @@ export async function findCycle(
       const there = await presentOf(some);
       for (const key of there) present.add(key);
       const absent = some.filter((key) => !there.has(key));
-      await adoptOldDependencies(database, absent);
       for (const member of await readPending(database, absent, MAX_CYCLE_ITEMS)) {
         if (members.has(idOf(member))) continue;
         members.set(idOf(member), member);

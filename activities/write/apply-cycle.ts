@@ -11,7 +11,6 @@ import { readItems } from '../../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { PendingMember } from '../../store/items/pending-documents.ts';
 import { claimedBy, claimPending, dropPending, unclaimPending } from '../../store/items/pending-items.ts';
-import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
 import { parts } from '../../store/mongodb/parts.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { RESOURCES_PER_SLICE } from '../control/control-check.ts';
@@ -119,10 +118,6 @@ async function storeOutcomes(
 export async function recoverClaims(context: ActivityContext, batch: BatchDocument): Promise<void> {
   const { claimOwners = [], claims: old = [] } = batch;
   if (claimOwners.length === 0 && old.length === 0) return;
-  await adoptOldDependencies(
-    context.database,
-    old.map((member) => member.key),
-  );
   const members = await claimedBy(context.database, batch);
   // the version before this one may have removed the items from the pending store already without waking any batch
   await wakeWaiting(

@@ -1,5 +1,5 @@
 import { type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
-import type { Attempt } from '../../isolation/attempts/attempt.ts';
+import { type Attempt, blocked } from '../../isolation/attempts/attempt.ts';
 import { endEarlierAttempts, type Writable } from '../../isolation/attempts/earlier-attempts.ts';
 import { withIntent } from '../../isolation/intents/with-intent.ts';
 import { wakeWaiting } from '../../services/batches/wake-waiting.ts';
@@ -16,7 +16,7 @@ import { applySlices } from './apply-slices.ts';
 import { createdKeys, failedOutcome, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
 import { fieldsOfOwnKind, linksOf } from './own-links.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
-import { readStoredState, type WriteResult } from './write-items.ts';
+import { readStoredState, type StoredState, type WriteResult, type Writing } from './write-items.ts';
 
 /** One attempt to apply items of a batch. */
 export interface Applying {
@@ -137,7 +137,7 @@ async function applyAll(applying: Applying, schema: LoadedSchema, items: readonl
   const created: ResourceKey[] = [];
   const writing = { context, batch, attempt, storeFailures: storeFailures(database) };
   const left = await withIntent(context, attempt, batch, [schema], work, writable, {
-    read: () => readStoredState(writing, work),
+    read: () => readOfOwn(writing, work, before),
     write: (stored) =>
       applySlices(writing, control, work, stored, async (results) => {
         for (const [index, outcome] of await completeSlice(applying, results, isFirst)) outcomes.set(index, outcome);
@@ -146,6 +146,21 @@ async function applyAll(applying: Applying, schema: LoadedSchema, items: readonl
     after: () => wakeWaiting(context, created),
   });
   return { outcomes, left: left.map(({ index }) => index) };
+}
+
+/**
+ * What is stored, under the intent.
+ * @throws a retryable failure if outcomes have appeared of items that had none: they were taken as new (`isFirst` goes by what
+ * Temporal says, which after a reset is not all), and pending ones have to be released first.
+ */
+async function readOfOwn(
+  writing: Writing,
+  work: readonly WorkItem[],
+  before: Applying['before'],
+): Promise<StoredState> {
+  const stored = await readStoredState(writing, work);
+  if (before.size === 0 && stored.outcomes.size > 0) throw blocked('another attempt has stored outcomes');
+  return stored;
 }
 
 /** Stores the outcomes of items, and registers those that have become pending. @param isFirst see `writeOutcomes`. */

@@ -12,6 +12,7 @@ const worker = await Worker.create({
   activities: {
     uploadOne: async (tenant: string, item: Customer): Promise<Outcome | undefined> =>
       (await runItems(store, tenant, [item]))[0],
+    doNothing: async () => undefined,
   },
 });
 process.on('disconnect', () => process.exit(0));

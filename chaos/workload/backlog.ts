@@ -54,10 +54,11 @@ async function removeAndCount(session: Session, request: SentRequest, batchId: s
   const ids = request.items.flatMap(({ externalId }, at) =>
     at % SAMPLE_EVERY === 0 && externalId ? [externalId] : [],
   );
-  const find = (id: string) => client.resource(tenant, request.kind, id);
-  const found = await answerTo(session, () => Promise.all(ids.map(find)));
-  if (found === null) return;
-  const done = found.filter((resource) => resource !== null).length;
+  const isStored = (id: string) =>
+    answerTo(session, async () => ({ found: (await client.resource(tenant, request.kind, id)) !== null }));
+  const answers = await Promise.all(ids.map(isStored));
+  if (answers.includes(null)) return;
+  const done = answers.filter((answer) => answer?.found).length;
   removal.sample = { kind: request.kind, ids, every: SAMPLE_EVERY, done };
 }
 

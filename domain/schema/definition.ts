@@ -44,6 +44,9 @@ export interface SchemaDefinitionInput {
 
 const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
+/** Whether this can be the id of a schema definition, and so no name of a new one. */
+export const isDefinitionId = (nameOrId: string): boolean => UUID_PATTERN.test(nameOrId);
+
 /** Names of a new definition that look like an id: where a name or an id is accepted, the id has precedence. */
 export function idLikeNames({
   name,
@@ -51,8 +54,8 @@ export function idLikeNames({
 }: Pick<SchemaDefinitionInput, 'name' | 'pluralName'>): DefinitionFault[] {
   const message = 'must not look like an id (a UUID)';
   return [
-    ...(UUID_PATTERN.test(name) ? [{ pointer: '/name', message }] : []),
-    ...(pluralName !== undefined && UUID_PATTERN.test(pluralName) ? [{ pointer: '/pluralName', message }] : []),
+    ...(isDefinitionId(name) ? [{ pointer: '/name', message }] : []),
+    ...(pluralName !== undefined && isDefinitionId(pluralName) ? [{ pointer: '/pluralName', message }] : []),
   ];
 }
 

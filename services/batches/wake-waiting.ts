@@ -2,7 +2,6 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { appendTo } from '../../domain/collections/append-to.ts';
 import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
 import { type Registration, registrationsFor, removeWaits } from '../../store/items/waits.ts';
-import { adoptOldDependencies } from '../../store/migrations/old-dependencies.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { parts } from '../../store/mongodb/parts.ts';
 import { type AvailableResource, batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
@@ -25,7 +24,6 @@ export async function wakeWaiting(
   keys: readonly ResourceKey[],
 ): Promise<void> {
   if (keys.length === 0) return;
-  await adoptOldDependencies(database, keys);
   for await (const registrations of registrationsFor(database, keys)) {
     for (const some of parts([...groupByBatch(registrations)], BATCHES_AT_ONCE)) {
       await Promise.all(

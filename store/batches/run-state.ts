@@ -29,6 +29,13 @@ export async function recordRunning(
     await batchesIn(database).updateOne(running, { $set: state, $addToSet });
 }
 
+/** A run that has begun. */
+export interface StartedRun {
+  readonly batch: BatchDocument;
+  /** Nothing has worked on the batch before: no outcome is stored, and no attempt has left anything. */
+  readonly isFirst: boolean;
+}
+
 /**
  * Notes that an execution runs a batch: since when the batch is worked on, and by which executions. The first execution of a
  * batch works on it from now on; any other one takes over by `takeOverRun`. Safe to repeat: the first time stays.
@@ -38,7 +45,7 @@ export async function recordStarted(
   database: Database,
   batch: { readonly batchId: string; readonly run: number },
   runId: string,
-): Promise<BatchDocument | null> {
+): Promise<StartedRun | null> {
   const { batchId: _id, run } = batch;
   const running = { _id, run, status: RUNNING, deletedAt: { $exists: false } };
   const note = (filter: Filter<BatchDocument>, first: Partial<Pick<BatchDocument, 'execution'>>) =>
@@ -52,10 +59,31 @@ export async function recordStarted(
       },
       { returnDocument: 'after' },
     );
-  return (
-    (await note({ execution: { $exists: false } }, { execution: { runId, run, since: FIRST_EXECUTION } })) ??
-    note({}, {})
+  const begun = await note({ execution: { $exists: false } }, { execution: { runId, run, since: FIRST_EXECUTION } });
+  if (begun !== null) return { batch: begun, isFirst: true };
+  const continued = await note({}, {});
+  return continued === null ? null : { batch: continued, isFirst: false };
+}
+
+/**
+ * Stores the end of a run whose items have all succeeded, unless its end has more to take into account: a cancellation, claims on items of
+ * other batches, or another execution. Safe to repeat.
+ * @returns whether it is stored now.
+ */
+export async function recordSucceeded(
+  database: Database,
+  { batchId, run }: { readonly batchId: string; readonly run: number },
+  runId: string,
+  result: BatchResult,
+): Promise<boolean> {
+  const nothingElse = Object.fromEntries(
+    ['cancelRequested', 'claimOwners', 'claims'].map((field) => [field, { $exists: false }]),
   );
+  const { matchedCount } = await batchesIn(database).updateOne(
+    { _id: batchId, run, status: RUNNING, 'execution.runId': runId, 'execution.run': run, ...nothingElse },
+    endOfRun('success', result),
+  );
+  return matchedCount === 1;
 }
 
 /** Stores the result of a run. Safe to repeat: the first completion stays. */
@@ -69,20 +97,27 @@ export async function recordFinished(
 ): Promise<void> {
   await batchesIn(database).updateOne(
     { _id: batch.batchId, run: batch.run, status: RUNNING },
-    {
-      $set: {
-        status,
-        result,
-        errorDetails,
-        suspended: false,
-        completedAt: new Date(),
-        cascaded: result.actions.cascaded,
-        ...(jobs && { jobs: { run: batch.run, ...jobs } }),
-      },
-      $unset: { cancelRequested: '', asked: '', ...NOT_TO_BE_STARTED },
-    },
+    endOfRun(status, result, errorDetails, jobs && { run: batch.run, ...jobs }),
   );
 }
+
+const endOfRun = (
+  status: TerminalStatus,
+  result: BatchResult,
+  errorDetails: ErrorDetails = {},
+  jobs: BatchDocument['jobs'] | null = null,
+) => ({
+  $set: {
+    status,
+    result,
+    errorDetails,
+    suspended: false,
+    completedAt: new Date(),
+    cascaded: result.actions.cascaded,
+    ...(jobs && { jobs }),
+  },
+  $unset: { cancelRequested: '' as const, asked: '' as const, ...NOT_TO_BE_STARTED },
+});
 
 /** Claims a finished batch for another run: one of several callers succeeds. @returns null if the batch has changed since it was read. */
 export async function claimRetry(database: Database, batch: BatchDocument): Promise<BatchDocument | null> {

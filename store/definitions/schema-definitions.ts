@@ -1,6 +1,6 @@
 import type { Collection } from 'mongodb';
 import { CLOCK_OFF_MS } from '../../domain/clocks.ts';
-import type { SchemaDefinition } from '../../domain/schema/definition.ts';
+import { isDefinitionId, type SchemaDefinition } from '../../domain/schema/definition.ts';
 import type { Database } from '../mongodb/database.ts';
 
 export interface SchemaDefinitionDocument {
@@ -69,7 +69,9 @@ export async function findSchemaDefinition(
   nameOrId: string,
 ): Promise<SchemaDefinition | null> {
   const [byId, name] = await Promise.all([
-    schemaDefinitionsIn(database).findOne({ _id: nameOrId.toLowerCase(), platform, active: true }),
+    isDefinitionId(nameOrId)
+      ? schemaDefinitionsIn(database).findOne({ _id: nameOrId.toLowerCase(), platform, active: true })
+      : null,
     schemaNamesIn(database).findOne({ _id: nameKey(platform, nameOrId) }),
   ]);
   if (byId !== null) return fromDocument(byId);

@@ -154,8 +154,16 @@ export async function readIds(
   const documents = await itemPagesIn(database)
     .find({ _id: { $in: pages.map((page) => pageId(batchId, page)) } }, { projection: { ids: 1 } })
     .toArray();
-  const byId = new Map(documents.map((document) => [document._id, document.ids]));
-  return new Map(pages.map((page) => [page, byId.get(pageId(batchId, page)) ?? []]));
+  return idsOfPages(new Map(documents.map((document) => [document._id, document])), batchId, pages);
+}
+
+/** The same of pages that were read. */
+export function idsOfPages(
+  read: ReadonlyMap<string, Pick<ItemPageDocument, 'ids'>>,
+  batchId: string,
+  pages: readonly number[],
+): Map<number, (string | null)[]> {
+  return new Map(pages.map((page) => [page, read.get(pageId(batchId, page))?.ids ?? []]));
 }
 
 /** Identities of the items' resources; an item without one is left out, as is every item of a termination. */

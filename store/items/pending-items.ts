@@ -3,7 +3,6 @@ import { appendTo } from '../../domain/collections/append-to.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { batchesIn } from '../batches/batches.ts';
 import { noLaterRun, type RunOfBatch, upsertOfRun } from '../batches/run-fence.ts';
-import { adoptOldDependencies } from '../migrations/old-dependencies.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach, updateEach } from '../mongodb/each-by-id.ts';
 import { keyParts, parts } from '../mongodb/parts.ts';
@@ -68,7 +67,6 @@ export async function renewPending(
   absent: (key: ResourceKey) => boolean,
 ): Promise<boolean> {
   const missing = new Set(items.flatMap((item) => item.missing.filter(absent)));
-  await adoptOldDependencies(database, new Set([...items.map((item) => item.key), ...missing]));
   const registered = await registeredKeys(database, batch, missing);
   const stored = await readItems(database, batch, items);
   const lost = items.filter(
@@ -109,10 +107,6 @@ export async function releasePending(
   items: readonly { readonly key: ResourceKey; readonly index: number }[],
 ): Promise<Set<number>> {
   if (items.length === 0) return new Set();
-  await adoptOldDependencies(
-    database,
-    items.map(({ key }) => key),
-  );
   // not those of a later run: other batches have to find its items
   const own = { _id: { $in: items.map(({ index }) => pendingId(batchId, index)) }, ...noLaterRun(run) };
   await pendingItemsIn(database).deleteMany({ ...own, claim: { $exists: false } });

@@ -30,9 +30,9 @@ async function runningBatch(_id: string): Promise<BatchDocument> {
     pageSize: 50,
     createdAt: new Date(),
   });
-  const batch = await recordStarted(database, { batchId: _id, run: 1 }, 'r');
-  if (batch === null) throw new Error('not started');
-  return batch;
+  const started = await recordStarted(database, { batchId: _id, run: 1 }, 'r');
+  if (started === null) throw new Error('not started');
+  return started.batch;
 }
 
 /** A simulated Temporal with one execution that stays in a state until it is terminated. */

@@ -82,7 +82,7 @@ describe('a workflow that was terminated', () => {
       counts: { succeeded: 1, cancelled: 1, pending: 0 },
     });
     expect((await drover.items(id))[0]).toMatchObject({ status: 'cancelled', errors: [{ code: 'cancelled' }] });
-    expect((await tracesOf(drover, id)).filter((trace) => trace.startsWith('dependencies'))).toEqual([]);
+    expect((await tracesOf(drover, id)).filter((trace) => trace.startsWith('waits'))).toEqual([]);
     expect(await executionsOf(drover, id)).toHaveLength(1);
     // and the batch can be retried
     await drover.ended(await drover.upload('pipe', [{ externalId: 'cut-into' }]));

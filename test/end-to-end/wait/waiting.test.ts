@@ -1,9 +1,6 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { outcomePagesIn } from '../../../store/items/outcomes.ts';
-import { pendingItemsIn } from '../../../store/items/pending-documents.ts';
 import { waitsIn } from '../../../store/items/waits.ts';
-import { oldDependenciesIn } from '../../../store/migrations/old-dependencies.ts';
 import {
   batchWorkflowId,
   dependenciesAvailableSignal,
@@ -332,35 +329,6 @@ describe('a batch that waits', () => {
     expect((await tenant.now(id)).status).toBe('waiting');
     await recoverNow(drover);
     expect((await tenant.ended(id)).status).toBe('success');
-  });
-
-  test('since the version before this one is applied, and leaves nothing behind', async () => {
-    const tenant = new Tenant(drover);
-    const waits = waitsIn(drover.services.database);
-    const pendingItems = pendingItemsIn(drover.services.database);
-    const oldDependencies = oldDependenciesIn(drover.services.database);
-    const outcomePages = outcomePagesIn(drover.services.database);
-    const id = await tenant.upload('city', [city], WAIT);
-    await tenant.waiting(id);
-    await expect.poll(() => checksOf(id)).toBe(1);
-    // as that version has stored the wait
-    const [wait] = await waits.find({ batchId: id }).toArray();
-    const [pending] = await pendingItems.find({ batchId: id }).toArray();
-    await waits.deleteMany({ batchId: id });
-    await pendingItems.deleteMany({ batchId: id });
-    await oldDependencies.insertMany([
-      { _id: wait?.key ?? '', waiting: { [id]: wait?.token ?? '' } },
-      { _id: pending?.key ?? '', pending: { [`${id}:0`]: { missing: pending?.missing ?? [] } } },
-    ]);
-    const page = { _id: `${id}/0` };
-    await outcomePages.updateOne(page, { $unset: { 'outcomes.0.missingTotal': '', 'outcomes.0.references': '' } });
-    expect((await tenant.now(id)).pendingResources).toMatchObject([
-      { missingDependencies: [{ externalId: 'DE' }], missingTotal: 1 },
-    ]);
-    await tenant.uploaded('country', [{ externalId: 'DE' }]);
-    expect((await tenant.ended(id)).status).toBe('success');
-    expect(await waitingDocuments(tenant)).toEqual([]);
-    expect(await oldDependencies.countDocuments({})).toBe(0);
   });
 });
 

@@ -1,7 +1,6 @@
 import { BSON, type Document } from 'mongodb';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { MAX_MISSING_PER_OUTCOME } from '../../../domain/limits.ts';
 import { type BatchDocument, batchesIn, insertBatch, readBatch } from '../../../store/batches/batches.ts';
 import { recordClaims } from '../../../store/batches/run-state.ts';
 import { keyListsIn, newList, readLists, removeLists, storeLists } from '../../../store/items/key-lists.ts';
@@ -24,10 +23,8 @@ import {
   removeWaitsOf,
   waitsIn,
 } from '../../../store/items/waits.ts';
-import { adoptOldDependencies, oldDependenciesIn } from '../../../store/migrations/old-dependencies.ts';
 import { connectDatabase, type Database } from '../../../store/mongodb/database.ts';
 import { createIndexes, INDEXES } from '../../../store/mongodb/indexes.ts';
-import { withCollection } from '../../../testkit/replaced-collection.ts';
 
 let database: Database;
 beforeAll(async () => {
@@ -39,12 +36,7 @@ afterAll(async () => {
   await database.close();
 });
 beforeEach(async () => {
-  for (const collection of [
-    waitsIn(database),
-    pendingItemsIn(database),
-    oldDependenciesIn(database),
-    keyListsIn(database),
-  ])
+  for (const collection of [waitsIn(database), pendingItemsIn(database), keyListsIn(database)])
     await collection.deleteMany({});
 });
 
@@ -231,56 +223,5 @@ describe('a late command of a run that has ended', () => {
     expect((await readBatch(database, 'over'))?.claimOwners).toEqual(['one']);
     await batchesIn(database).updateOne({ _id: 'over' }, { $set: { status: 'cancelled' } });
     expect(await recordClaims(database, { _id: 'over', run: 1 }, new Set(['two']))).toBe(false);
-  });
-});
-
-describe('a wait that the version before this one has stored', () => {
-  const many = Array.from({ length: MAX_MISSING_PER_OUTCOME + 5 }, (_, n) => `missing ${n}`);
-  const old = {
-    _id: 'x',
-    waiting: { one: 'token 1', two: 'token 2' },
-    pending: { 'three:7': { missing: ['a'] }, 'four:0': { missing: many, claim: 'five' } },
-  };
-
-  test('is found by a batch that creates the resource, and by a search for a cycle', async () => {
-    await oldDependenciesIn(database).insertOne(old);
-    await adoptOldDependencies(database, ['x', 'y']);
-    expect(await waitingFor('x')).toEqual(['one x', 'two x']);
-    const found = await readPending(database, ['x'], 10);
-    expect(found.sort((a, b) => a.index - b.index)).toEqual([
-      { key: 'x', batchId: 'four', index: 0, missing: many },
-      { key: 'x', batchId: 'three', index: 7, missing: ['a'] },
-    ]);
-    expect(await claimedBy(database, first('five'))).toMatchObject([{ key: 'x', batchId: 'four', index: 0 }]);
-    expect(await oldDependenciesIn(database).countDocuments({})).toBe(0);
-    await adoptOldDependencies(database, ['x']);
-    expect(await waitingFor('x')).toEqual(['one x', 'two x']);
-  });
-
-  test('does not overwrite a later registration', async () => {
-    await registerWaits(database, first('one'), 'later', ['x']);
-    await oldDependenciesIn(database).insertOne(old);
-    await adoptOldDependencies(database, ['x']);
-    expect((await waitsIn(database).findOne({ _id: 'one/x' }))?.token).toBe('later');
-  });
-
-  test('that has changed meanwhile stays as that version has changed it', async () => {
-    await oldDependenciesIn(database).insertOne(old);
-    const racing = new Proxy(oldDependenciesIn(database), {
-      get: (target, name) => {
-        if (name !== 'updateOne') return Reflect.get(target, name, target).bind(target);
-        return async (...given: Parameters<typeof target.updateOne>) => {
-          await target.updateOne({ _id: 'x' }, { $set: { 'pending.three:7.claim': 'six' } });
-          return target.updateOne(...given);
-        };
-      },
-    });
-    await adoptOldDependencies(withCollection(database, 'dependencies', racing), ['x']);
-    expect((await readPending(database, ['x'], 10)).map(({ batchId }) => batchId)).toEqual(['four']);
-    expect(await oldDependenciesIn(database).findOne({ _id: 'x' })).toEqual({
-      _id: 'x',
-      waiting: {},
-      pending: { 'three:7': { missing: ['a'], claim: 'six' } },
-    });
   });
 });

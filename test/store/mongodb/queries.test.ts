@@ -24,7 +24,6 @@ import {
 import { requeueOutcomes } from '../../../store/items/requeue-outcomes.ts';
 import { fenceOutcomes, writeOutcomes } from '../../../store/items/write-outcomes.ts';
 import { moveNamespaceBatches } from '../../../store/migrations/namespace-batches.ts';
-import { adoptOldDependencies, oldDependenciesIn } from '../../../store/migrations/old-dependencies.ts';
 import { removeOrphanedPages } from '../../../store/migrations/orphaned-pages.ts';
 import { asAttempt } from '../../../store/mongodb/command-time.ts';
 import { SupersededError } from '../../../store/mongodb/errors.ts';
@@ -198,12 +197,6 @@ async function playRareCases(): Promise<void> {
   const { database } = drover.services;
   const [key, group, batchId] = ['default/default/x/y', 'group', 'batch'];
   const member = { key, batchId, index: 0 };
-  await oldDependenciesIn(database).insertOne({
-    _id: key,
-    waiting: { [batchId]: 'token' },
-    pending: { [`${batchId}:0`]: { missing: [key] } },
-  });
-  await adoptOldDependencies(database, [key]);
   await moveNamespaceBatches(database);
   await removeOrphanedPages(database, new Date(Date.now() + 60_000));
   await postponeStart(database, { _id: batchId, run: 1 }, new Date());
