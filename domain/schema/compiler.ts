@@ -211,6 +211,8 @@ function createAjv(draft2020: boolean, options: Options): Ajv {
     logger: false,
     // the schema was checked when it was defined
     validateSchema: false,
+    // nothing refers to the meta-schemas: a `$ref` that leads out of the document was refused then
+    meta: false,
     // otherwise every object has a "constructor"
     ownProperties: true,
     // a definition that is referred to a thousand times is compiled only once

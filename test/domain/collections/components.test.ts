@@ -54,8 +54,9 @@ describe('strongly connected components', () => {
     expect(stronglyConnectedComponents([], () => ['a'])).toEqual([]);
   });
 
-  test('a chain and a ring of 1,000,000 nodes do not overflow the stack', () => {
-    const length = 1_000_000;
+  // a recursive search overflows the stack at some 10,000
+  test('a chain and a ring of 200,000 nodes do not overflow the stack', () => {
+    const length = 200_000;
     const nodes = Array.from({ length }, (_, node) => String(node));
     const chain = stronglyConnectedComponents(nodes, (node) => [String(Number(node) + 1)]);
     expect(chain.length).toBe(length);

@@ -36,7 +36,7 @@ function numbered({ targets, references }: DeletionGraph) {
   return { linked, isTarget };
 }
 
-const inOrder = (size: number): Uint32Array => Uint32Array.from({ length: size }, (_, n) => n);
+const inOrder = (size: number): Uint32Array => new Uint32Array(size).map((_, n) => n);
 
 /** The keys of each step, by stage. */
 const named = ({ keys }: LinkedResources, { order, stages }: DeletionLayout): string[][][] =>

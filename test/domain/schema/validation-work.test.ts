@@ -193,14 +193,8 @@ const UNITS = ['a', 'a.', '%41', '(a', '::', '/', ' ', 'é', 'ﷺ', '\n', '1-', 
 const STARTS = ['', 'http://', 'a@', 'x:', '/', 'P'];
 /** Lengths of the texts on which formats are tested, in characters. */
 const FORMAT_TEXT = 2 ** 15;
-const FORMAT_FAMILIES: Family[] = Object.keys(FORMATS).flatMap((format) =>
-  UNITS.flatMap((unit) =>
-    STARTS.map((start) => ({
-      name: `format ${format} of ${JSON.stringify(start + unit)} and on`,
-      schema: { format },
-      value: (size: number) => `${start}${unit.repeat(size / unit.length)}!`,
-    })),
-  ),
+const FORMAT_TEXTS: string[] = UNITS.flatMap((unit) =>
+  STARTS.map((start) => `${start}${unit.repeat(FORMAT_TEXT / unit.length)}!`),
 );
 
 /** The largest resource of a family that is validated in place. */
@@ -226,9 +220,14 @@ describe('validation that is estimated to be cheap is done in place, and is fast
   });
 
   it('checks every format on every kind of long text', () => {
-    const slow = FORMAT_FAMILIES.flatMap(({ name, schema, value }) => {
-      const compiled = compileSchema({ type: 'object', properties: { x: schema } }, 'externalId');
-      const data = { externalId: 'a', x: value(FORMAT_TEXT) };
+    const compiledOf = (format: string) =>
+      compileSchema({ type: 'object', properties: { x: { format } } }, 'externalId');
+    const cases = Object.keys(FORMATS).flatMap((format) => {
+      const compiled = compiledOf(format);
+      return FORMAT_TEXTS.map((x) => ({ format, compiled, x }));
+    });
+    const slow = cases.flatMap(({ format, compiled, x }) => {
+      const data = { externalId: 'a', x };
       const allowedMs = (compiled.estimateNs(data) / MAX_INLINE_NS) * MAX_INLINE_MS;
       // other threads of the process, and a busy machine, add to single measurements, not to the least of some
       let ms = cpuMs(() => compiled.faults(data));
@@ -237,7 +236,7 @@ describe('validation that is estimated to be cheap is done in place, and is fast
           ms,
           cpuMs(() => compiled.faults(data)),
         );
-      return ms > allowedMs ? [`${name}: ${ms} ms instead of ${allowedMs} ms`] : [];
+      return ms > allowedMs ? [`${format} of ${x.slice(0, 40)}: ${ms} ms instead of ${allowedMs} ms`] : [];
     });
     expect(slow).toEqual([]);
   }, 60_000);
