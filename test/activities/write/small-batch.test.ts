@@ -59,15 +59,16 @@ interface Call {
   readonly activityId?: string;
   readonly isLocal?: boolean;
   readonly resourcesPerActivity?: number;
+  readonly attempt?: number;
 }
 
 /** The environment of an attempt. Each is scheduled later than the one before. */
-function environmentOf(batchId: string, activityType: string, { activityId = '1', isLocal = true }: Call) {
+function environmentOf(batchId: string, activityType: string, { activityId = '1', isLocal = true, attempt = 1 }: Call) {
   scheduled += 1_000;
   const info = {
     activityId,
     activityType,
-    attempt: 1,
+    attempt,
     isLocal,
     startToCloseTimeoutMs: ACTIVITY_MS,
     scheduledTimestampMs: scheduled,
@@ -86,10 +87,10 @@ function run(batchId: string, total: number, { resourcesPerActivity, ...call }: 
 }
 
 /** Calls the activity that applies items. */
-function apply(batchId: string, indexes: readonly number[]): Promise<WorkResult> {
-  const environment = environmentOf(batchId, 'applyItems', { activityId: '9', isLocal: false });
+function apply(batchId: string, indexes: readonly number[], attempt = 1): Promise<WorkResult> {
+  const environment = environmentOf(batchId, 'applyItems', { activityId: '9', isLocal: false, attempt });
   return environment.run<[], WorkResult, () => Promise<WorkResult>>(() =>
-    createActivities(context).applyItems({ batchId, run: 1, keepsLeft: true, indexes }),
+    createActivities(context).applyItems({ batchId, run: 1, keepsLeft: true, indexes, pageSize: PAGE_SIZE }),
   );
 }
 
@@ -193,6 +194,16 @@ describe('a small batch', () => {
     expect(await versions('both')).toEqual([1]);
   });
 
+  test('that is cancelled once its items are stored ends as cancelled', async () => {
+    const id = await accepted([{ externalId: 'stored-0' }]);
+    held.atCheckpoint = async (at) => {
+      if (at === 'outcomes-stored') await requestControl(database, id, { cancelRequested: true });
+    };
+    const { summary } = await run(id, 1);
+    expect(summary).toMatchObject({ status: 'cancelled', counts: { succeeded: 1 } });
+    expect(await readBatch(database, id)).toMatchObject({ status: 'cancelled', result: { counts: { succeeded: 1 } } });
+  });
+
   test('with an item that waits is not finished, and its workflow learns of the item', async () => {
     const id = await accepted([{ externalId: 'waits-0' }, { externalId: 'waits-1', near: 'nowhere' }], 600);
     const { applied, summary } = await run(id, 2);
@@ -220,4 +231,13 @@ describe('a small batch', () => {
     expect(applied).toBeUndefined();
     expect(await versions(name)).toEqual([]);
   });
+});
+
+test('items that a first attempt takes as new, and that have outcomes since, are read again by the next attempt', async () => {
+  const id = await accepted([{ externalId: 'reset-0', near: 'nowhere' }], 600);
+  expect(await apply(id, [0])).toMatchObject({ tally: { counts: { pending: 1 } } });
+  // Temporal numbers the attempts of an activity anew when it is reset
+  await expect(apply(id, [0])).rejects.toThrow('another attempt has stored outcomes');
+  expect(await apply(id, [0], 2)).toMatchObject({ tally: { counts: { pending: 1 } } });
+  expect(await intentsIn(database).countDocuments({ batchId: id })).toBe(0);
 });
