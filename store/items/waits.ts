@@ -20,7 +20,10 @@ interface WaitDocument {
   run?: number;
 }
 
-/** The collection `waits`. */
+/**
+ * The collection `waits`.
+ * @internal exported for tests, which look into the collection
+ */
 export const waitsIn = (database: Database): Collection<WaitDocument> => database.collection('waits');
 
 /** A registration as it was read. */
