@@ -6,6 +6,7 @@ import { camundaDelete } from './workloads/delete/camunda-delete.ts';
 import { cascade } from './workloads/delete/cascade.ts';
 import { deleteAll, deleteByIds } from './workloads/delete/delete.ts';
 import { growthBatches } from './workloads/growth/batches.ts';
+import { growthExport } from './workloads/growth/export.ts';
 import { growthPending } from './workloads/growth/pending.ts';
 import { growthStored } from './workloads/growth/stored.ts';
 import { growthWorkers } from './workloads/growth/workers.ts';
@@ -42,6 +43,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   growthBatches,
   growthWorkers,
   growthStored,
+  growthExport,
   growthPending,
   recovery,
   deleteAll,

@@ -67,7 +67,7 @@ export const MAX_CYCLE_MISSING = 500_000;
 
 /** Longest external id, in Unicode code points. */
 export const MAX_EXTERNAL_ID = 256;
-/** Largest resource, in bytes of JSON text and reference keys: its document stays below MongoDB's 16 MB. */
+/** Largest resource, in bytes of BSON and reference keys, and of JSON text as it is sent: its document stays below MongoDB's 16 MB. */
 export const MAX_RESOURCE_BYTES = 14 * 1024 * 1024;
 /** Deepest resource, in objects and arrays inside each other, itself included: MongoDB holds 100 levels. */
 export const MAX_RESOURCE_DEPTH = 90;
@@ -75,6 +75,8 @@ export const MAX_RESOURCE_DEPTH = 90;
 export const MAX_REFERENCES = 10_000;
 /** Places in which one resource refers to another that an answer names. */
 export const MAX_REFERENCING_FIELDS = 20;
+/** Resources that an answer includes beside the one that refers to them (`include`). */
+export const MAX_INCLUDED = 100;
 /** Time to validate one resource, in ms. It is counted in ticks, so that a process that was stopped meanwhile does not fail the resource. */
 export const MAX_VALIDATION_MS = 1_000;
 /** Memory of the thread that validates what takes long, and compiles schemas, in bytes: a resource of 14 MiB as text, and some schemas. */

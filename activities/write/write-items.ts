@@ -188,7 +188,7 @@ async function outcomesOf(
 function statesOf(resources: FoundForWriting): Map<ResourceKey, ResourceState> {
   const states = new Map<ResourceKey, ResourceState>();
   for (const [key, document] of resources.own) {
-    if (resources.present.has(key)) states.set(key, { data: JSON.parse(document.data), version: document.version });
+    if (resources.present.has(key)) states.set(key, { data: document.data, version: document.version });
   }
   return states;
 }

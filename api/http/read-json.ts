@@ -1,4 +1,5 @@
 import { DroverError } from '../../domain/errors.ts';
+import { parseJson } from '../../domain/json/parse.ts';
 import { findFlaws, type JsonCensus, type JsonFlaw, takeCensus } from '../../domain/json/source.ts';
 import { MAX_BODY_PARTS } from '../../domain/limits.ts';
 import { atLeast } from '../middleware/body-rate.ts';
@@ -38,7 +39,7 @@ export async function readJson(c: ApiContext, hint = ''): Promise<JsonBody> {
     throw badRequest('body: is not valid UTF-8');
   }
   try {
-    const json: unknown = JSON.parse(text);
+    const json = census.hasPlaceName ? parseJson(text) : (JSON.parse(text) as unknown);
     return { json, flaws: findFlaws(text, json, census), bytes };
   } catch (error) {
     throw badRequest(`body: is not valid JSON${error instanceof SyntaxError ? placeOf(error) : ''}`);

@@ -30,7 +30,7 @@ export async function storeSeeds(
       scope: scopeKey(scope),
       schemaDefinitionId,
       externalId,
-      data: JSON.stringify(data),
+      data,
       references: [...references],
       version: 1,
       createdAt: now,

@@ -187,6 +187,12 @@ export class MeasuredInstallation {
     return (JSON.parse(text) as { data: unknown }).data;
   }
 
+  /** All resources of a schema definition, as NDJSON. */
+  exported(schema: string, tenant: string): Promise<Response> {
+    const headers = { 'reach-tenant-id': tenant, accept: 'application/x-ndjson' };
+    return fetch(`${this.#processes.apiUrl}/api/resources/${schema}`, { headers });
+  }
+
   /** Memory of JavaScript in the API process, in MB. */
   async apiHeapMb(): Promise<number> {
     const [, bytes] = /^nodejs_heap_size_used_bytes (\S+)/m.exec(await this.#fetch('GET', '/metrics')) ?? [];

@@ -170,7 +170,7 @@ async function readRaw(find: Find, places: Places): Promise<RawState> {
     resources: stored.map((document) => ({
       key: String(document._id),
       scope: String(document.scope),
-      data: JSON.parse(document.data) as JsonObject,
+      data: document.data as JsonObject,
       references: document.references as string[],
       version: document.version as number,
     })),

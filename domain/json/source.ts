@@ -17,6 +17,8 @@ export interface JsonCensus {
   readonly hasLongNumber: boolean;
   /** Whether an escape may mean a lone surrogate: half of a character. */
   readonly hasHalfCharacter: boolean;
+  /** Whether a name may begin with a digit: JavaScript lists those in an order of its own. */
+  readonly hasPlaceName: boolean;
 }
 
 const QUOTE = 0x22;
@@ -50,10 +52,13 @@ export function takeCensus(bytes: Uint8Array, maxParts: number): JsonCensus {
   let members = 0;
   let nodes = 0;
   let hasLongNumber = false;
+  let hasPlaceName = false;
+  let lastText = 0;
   const seen = { halfCharacter: false };
   for (let at = 0; at < end; at++) {
     const byte = bytes[at] as number;
     if (byte === QUOTE) {
+      lastText = at + 1;
       at = endOfString(bytes, at, end, seen);
     } else if (byte <= NINE) {
       if (byte < ZERO) continue;
@@ -67,13 +72,17 @@ export function takeCensus(bytes: Uint8Array, maxParts: number): JsonCensus {
         if (next - exponent > SAFE_EXPONENT_DIGITS) hasLongNumber = true;
       }
       at = next - 1;
-    } else if (byte === COLON) members += 1;
-    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) nodes += 1;
+    } else if (byte === COLON) {
+      members += 1;
+      hasPlaceName ||= isDigitOrEscape(bytes[lastText]);
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) nodes += 1;
     else continue;
     if (nodes + members > maxParts) break;
   }
-  return { parts: nodes + members, members, hasLongNumber, hasHalfCharacter: seen.halfCharacter };
+  return { parts: nodes + members, members, hasLongNumber, hasHalfCharacter: seen.halfCharacter, hasPlaceName };
 }
+
+const isDigitOrEscape = (byte = 0): boolean => byte === BACKSLASH || (byte >= ZERO && byte <= NINE);
 
 /** The position of the quote that ends a string, or the end of the text. */
 function endOfString(bytes: Uint8Array, start: number, end: number, seen: { halfCharacter: boolean }): number {
@@ -248,8 +257,8 @@ export function closingQuote(text: string, start: number): number {
   return at;
 }
 
-/** `"a"` and `"\u0061"` are the same name. */
-const stringIn = (raw: string): string => (raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw);
+/** The text of a string without its quotes: `"a"` and `"\u0061"` are the same name. */
+export const stringIn = (raw: string): string => (raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw);
 
 /**
  * Why a double cannot represent a number. An integer literal, digits alone, is never rounded (end of docs/api.md); a number with a fraction or

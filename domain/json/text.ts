@@ -1,4 +1,6 @@
 import type { JsonObject, JsonValue } from '../write/resource.ts';
+import { hasPlaceNames, keepOrder, namesOf } from './name-order.ts';
+import { storedBytes } from './stored.ts';
 
 /**
  * Merges a patch into an object, field by field: absent fields stay, `null` deletes, any other value replaces the old one whole.
@@ -8,15 +10,35 @@ export function mergeFields(base: JsonObject, patch: JsonObject): JsonObject {
   // spreading defines properties, where an assignment would run the setter of `__proto__`
   const merged = { ...base, ...patch };
   for (const field of Object.keys(patch)) if (merged[field] === null) delete merged[field];
+  if (hasPlaceNames(merged)) keepOrder(merged, namesLeft(merged, [...namesOf(base), ...namesOf(patch)]));
   return merged;
 }
 
-/** Whether two values are the same JSON, without regard to the order of fields. Depth costs memory, not stack. */
-export function sameJson(a: JsonValue, b: JsonValue): boolean {
+/** An object without some of its fields. */
+export function withoutFields(object: JsonObject, fields: readonly string[]): JsonObject {
+  const dropped = new Set(fields);
+  const left = Object.fromEntries(Object.entries(object).filter(([field]) => !dropped.has(field)));
+  keepOrder(left, namesLeft(left, namesOf(object)));
+  return left;
+}
+
+/** Of these names those of an object, each once. */
+const namesLeft = (object: JsonObject, names: readonly string[]): string[] =>
+  [...new Set(names)].filter((name) => Object.hasOwn(object, name));
+
+/**
+ * Whether two values are the same JSON, without regard to the order of fields. Depth costs memory, not stack.
+ * @param areSame compares scalars; with `Object.is`, -0 is another number than 0.
+ */
+export function sameJson(
+  a: JsonValue,
+  b: JsonValue,
+  areSame: (left: JsonValue, right: JsonValue) => boolean = (left, right) => left === right,
+): boolean {
   const open: [JsonValue, JsonValue][] = [[a, b]];
   for (let pair = open.pop(); pair !== undefined; pair = open.pop()) {
     const [left, right] = pair;
-    if (left === right) continue;
+    if (areSame(left, right)) continue;
     if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
     if (Array.isArray(left) !== Array.isArray(right)) return false;
     const fields = Object.keys(left);
@@ -94,12 +116,12 @@ export function fieldNestedDeeper(value: JsonObject, limit: number): string | un
   return Object.keys(value).find((field) => exceedsDepth(value[field] as JsonValue, limit - 1));
 }
 
-/** The field with the longest text, which makes an object too large. For values of bounded depth. */
+/** The field that takes most bytes, which makes an object too large. For values of bounded depth. */
 export function largestField(value: JsonObject): string {
-  let largest = { field: '', length: -1 };
+  let largest = { field: '', bytes: -1 };
   for (const [field, inner] of Object.entries(value)) {
-    const { length } = JSON.stringify(inner);
-    if (length > largest.length) largest = { field, length };
+    const bytes = storedBytes(inner);
+    if (bytes > largest.bytes) largest = { field, bytes };
   }
   return largest.field;
 }

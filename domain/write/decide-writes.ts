@@ -1,7 +1,8 @@
 import type { ItemAction, ItemError } from '../batch/outcome.ts';
 import { appendTo } from '../collections/append-to.ts';
 import { quoted, shortened } from '../json/shortened.ts';
-import { largestField, mergeFields, sameJson } from '../json/text.ts';
+import { storedBytes } from '../json/stored.ts';
+import { largestField, mergeFields, sameJson, withoutFields } from '../json/text.ts';
 import { MAX_ERRORS_PER_ITEM, MAX_REFERENCES, MAX_RESOURCE_BYTES } from '../limits.ts';
 import type { CompiledSchema } from '../schema/compiler.ts';
 import { type FoundReference, mostReferringField, referencesIn } from './references-in.ts';
@@ -42,8 +43,8 @@ export interface ResourceState {
 
 /** A resource as it will be stored. */
 export interface NewResourceState extends ResourceState {
-  /** `data` as JSON text. */
-  readonly text: string;
+  /** Bytes of `data` as BSON. */
+  readonly bytes: number;
   /** The references of `data`. */
   readonly references: readonly FoundReference[];
 }
@@ -138,7 +139,7 @@ function collect<T extends WriteItem>(
     decisions.set(item, decision);
   }
   const changed = new Map<ResourceKey, NewResourceState>();
-  for (const [key, { state }] of sequences) if (state !== undefined && 'text' in state) changed.set(key, state);
+  for (const [key, { state }] of sequences) if (state !== undefined && 'bytes' in state) changed.set(key, state);
   return { decisions, changed };
 }
 
@@ -177,15 +178,16 @@ function applyItem<T extends WriteItem>(item: T, state: Sequence['state'], judge
   if (cleared.length > 0) {
     return failed(...faultsOf(cleared, 'required_field', (field) => `${field} is required and cannot be deleted`));
   }
-  const data = mergeFields(state?.data ?? {}, unknown.length === 0 ? body : without(body, unknown));
+  const data = mergeFields(state?.data ?? {}, unknown.length === 0 ? body : withoutFields(body, unknown));
   const faults = judge(item, data) ?? [];
   if (faults.length > 0) return failed(...faults);
   const version = (state?.version ?? 0) + 1;
   const references = referencesIn(rules.schema.referenceFields, data);
-  const next = { data, version, text: JSON.stringify(data), references };
+  const next = { data, version, bytes: storedBytes(data), references };
   const excess = excessOf(next, key);
   if (excess !== null) return failed(excess);
-  if (state !== undefined && sameJson(state.data, data)) {
+  // -0 over 0 is a change: what was sent is what is read
+  if (state !== undefined && sameJson(state.data, data, Object.is)) {
     return { decision: { kind: 'written', action: 'unchanged', version: state.version }, state };
   }
   const action = state === undefined ? 'created' : 'updated';
@@ -203,12 +205,11 @@ function faultsOf(
 }
 
 /** The part of a resource that is too much for one document; null if it fits. */
-function excessOf({ data, text, references }: NewResourceState, key: ResourceKey): ItemError | null {
+function excessOf({ data, bytes, references }: NewResourceState, key: ResourceKey): ItemError | null {
   if (references.length > MAX_REFERENCES) return referencesFault(references);
   const prefix = key.length - parseResourceKey(key).externalId.length;
   const keys = references.reduce((sum, { externalId }) => sum + prefix + Buffer.byteLength(externalId), 0);
-  const bytes = Buffer.byteLength(text) + keys;
-  return bytes > MAX_RESOURCE_BYTES ? sizeFault(data) : null;
+  return bytes + keys > MAX_RESOURCE_BYTES ? sizeFault(data) : null;
 }
 
 /** The fault of a resource with too many references. */
@@ -223,9 +224,4 @@ export function sizeFault(data: JsonObject): ItemError {
   const field = largestField(data);
   const message = `the resource would be larger than ${MAX_RESOURCE_BYTES} bytes; its largest field is ${quoted(field)}`;
   return { code: 'validation', message, field: shortened(field) };
-}
-
-function without(body: JsonObject, fields: readonly string[]): JsonObject {
-  const dropped = new Set(fields);
-  return Object.fromEntries(Object.entries(body).filter(([field]) => !dropped.has(field)));
 }

@@ -32,4 +32,6 @@ export interface Resource {
   readonly versionNumber: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  /** The item that changed it last; its batch may have been removed since. */
+  readonly lastWrite?: { readonly batchId: string; readonly index: number };
 }

@@ -72,6 +72,7 @@ export async function removeMarked(
       id: '',
       scope: '',
       schemaDefinitionId: '',
+      schemaName: '',
       externalId: '',
       data: '',
       bytes: '',

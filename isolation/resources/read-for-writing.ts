@@ -1,6 +1,6 @@
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
+import { PLACEHOLDER, type ResourceDocument, readResources } from '../../store/resources.ts';
 import type { Attempt } from '../attempts/attempt.ts';
 import { resolveMarks } from '../groups/resolve-marks.ts';
 import { type MarkedDocument, readTargets } from './visibility.ts';
@@ -46,7 +46,7 @@ async function readOwn(
   const stored = new Map<ResourceKey, ResourceDocument>();
   const fenced = new Map<ResourceKey, string>();
   if (keys.length === 0) return { stored, fenced };
-  for await (const document of resourcesIn(database).find({ _id: { $in: [...keys] } })) {
+  for await (const document of readResources(database, { _id: { $in: [...keys] } })) {
     if (document.hidden === PLACEHOLDER) fenced.set(document._id, document.fence?.token ?? '');
     else stored.set(document._id, document);
   }

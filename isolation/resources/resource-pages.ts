@@ -1,14 +1,16 @@
 import type { Filter, FindOptions } from 'mongodb';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
-import type { Resource, ResourceKey } from '../../domain/write/resource.ts';
+import { exactJson } from '../../domain/json/exact.ts';
+import { storedBytes } from '../../domain/json/stored.ts';
+import type { JsonObject, Resource, ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { type ResourceDocument, resourcesIn, toResource } from '../../store/resources.ts';
+import { type ResourceDocument, readResource, readResources, resourcesIn, toResource } from '../../store/resources.ts';
 import { isMarked, MARKS, visible } from './visibility.ts';
 
 /** One resource of a tenant as readers see it. */
 export async function findResource(database: Database, key: ResourceKey): Promise<Resource | null> {
-  const document = await resourcesIn(database).findOne({ _id: key });
+  const document = await readResource(database, key);
   if (document === null) return null;
   const [seen] = await visible(database, [document]);
   return seen ? toResource(seen) : null;
@@ -38,6 +40,21 @@ const MARKED: Filter<ResourceDocument>[] = [{ hidden: { $exists: true } }, { 'le
 
 /** Most bytes of JSON text in one page, of several resources: an answer has at most 4 MiB (`MAX_ANSWER_BYTES`). */
 const PAGE_BYTES = 3 * 1024 * 1024;
+
+/**
+ * The resources of these identities that readers see, lowest key first, for an answer beside another resource.
+ * @param beside the resource that the answer contains in any case: as many are read as fit beside it.
+ */
+export async function resourcesBeside(
+  database: Database,
+  beside: Resource,
+  keys: readonly ResourceKey[],
+): Promise<ResourceDocument[]> {
+  const taken = jsonBytes(beside.data);
+  if (keys.length === 0 || taken > PAGE_BYTES) return [];
+  const page = await readPage(database, { _id: { $in: [...keys] } }, keys.length, {}, taken);
+  return page.resources;
+}
 
 /** A part of a list, in the order of the keys, of at least one resource. `next` is the key after which to continue, null at the end. */
 interface ResourcePage {
@@ -92,29 +109,59 @@ async function readPage(
   filter: Filter<ResourceDocument>,
   limit: number,
   options: FindOptions = {},
+  bytesBefore = 0,
 ): Promise<ResourcePage> {
   const resources: ResourceDocument[] = [];
-  let bytes = 0;
-  const cursor = resourcesIn(database)
-    .find(filter, { ...options, batchSize: limit + 1 })
-    .sort({ _id: 1 });
-  try {
-    for await (const document of cursor) {
-      const [seen] = isMarked(document) ? await visible(database, [document]) : [document];
-      if (seen === undefined) continue;
-      bytes += Buffer.byteLength(seen.data) + BYTES_BESIDE_DATA;
-      const isFull = resources.length === limit || (resources.length > 0 && bytes > PAGE_BYTES);
-      if (isFull) return { resources, next: resources.at(-1)?._id ?? null };
-      resources.push(seen);
-    }
-    return { resources, next: null };
-  } finally {
-    await cursor.close();
+  let bytes = bytesBefore;
+  for await (const document of readResources(database, filter, {
+    ...options,
+    sort: { _id: 1 },
+    batchSize: limit + 1,
+  })) {
+    const [seen] = isMarked(document) ? await visible(database, [document]) : [document];
+    if (seen === undefined) continue;
+    bytes += jsonBytes(seen.data) + BYTES_BESIDE_DATA;
+    const isFull = resources.length === limit || (resources.length + bytesBefore > 0 && bytes > PAGE_BYTES);
+    if (isFull) return { resources, next: resources.at(-1)?._id ?? null };
+    resources.push(seen);
   }
+  return { resources, next: null };
 }
+
+const jsonBytes = (data: JsonObject): number => Buffer.byteLength(exactJson(data));
 
 /** The fields of an answer beside the data of a resource: ids and dates. */
 const BYTES_BESIDE_DATA = 2_048;
+
+/** Resources, and bytes of them, that are read at a time to be exported. */
+const EXPORTED_AT_ONCE = 500;
+const EXPORTED_BYTES_AT_ONCE = 1024 * 1024;
+
+/**
+ * All resources of a tenant and schema definition that readers see, lowest external id first, some at a time. Each part is a query of
+ * its own, so that a reader that is slow, or gone, holds nothing in between; each resource is as it is when its part is read.
+ */
+export async function* allResources(
+  database: Database,
+  scope: Scope,
+  schemaDefinitionId: string,
+): AsyncGenerator<ResourceDocument[]> {
+  const within = `${scopeKey(scope)}/${schemaDefinitionId}`;
+  for (let after: ResourceKey | null = null; ; ) {
+    const filter = { _id: below(within, after), scope: scopeKey(scope), schemaDefinitionId };
+    const part: ResourceDocument[] = [];
+    let bytes = 0;
+    const options = { hint: { _id: 1 }, sort: { _id: 1 }, limit: EXPORTED_AT_ONCE } as const;
+    for await (const document of readResources(database, filter, options)) {
+      part.push(document);
+      bytes += document.bytes ?? storedBytes(document.data);
+      if (bytes > EXPORTED_BYTES_AT_ONCE) break;
+    }
+    after = part.at(-1)?._id ?? null;
+    if (after === null) return;
+    yield visible(database, part);
+  }
+}
 
 const DOCUMENTS_PER_CHUNK = 200;
 const CHUNK_BYTES = 8 * 1024 * 1024;
@@ -126,9 +173,9 @@ export async function* resourcesOfSchema(
 ): AsyncGenerator<ResourceDocument[]> {
   let chunk: ResourceDocument[] = [];
   let bytes = 0;
-  for await (const document of resourcesIn(database).find({ schemaDefinitionId }, { batchSize: DOCUMENTS_PER_CHUNK })) {
+  for await (const document of readResources(database, { schemaDefinitionId }, { batchSize: DOCUMENTS_PER_CHUNK })) {
     chunk.push(document);
-    bytes += document.data.length;
+    bytes += document.bytes ?? storedBytes(document.data);
     if (chunk.length < DOCUMENTS_PER_CHUNK && bytes < CHUNK_BYTES) continue;
     yield chunk;
     chunk = [];

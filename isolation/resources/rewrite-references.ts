@@ -2,7 +2,7 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { ResourceDocument } from '../../store/resources.ts';
 import { readStored } from './visibility.ts';
-import { replaceReferences } from './write-resources.ts';
+import { areSameKeys, replaceReferences } from './write-resources.ts';
 
 /**
  * Adapts the stored references of resources to a change of their schema definition. A resource that was written since
@@ -16,7 +16,7 @@ export async function rewriteReferences(
   for (let left = documents; ; ) {
     const rewrites = left
       .map((document) => ({ of: document, references: referencesOf(document) }))
-      .filter(({ of, references }) => !areEqual(references, of.references));
+      .filter(({ of, references }) => !areSameKeys(references, of.references));
     if (await replaceReferences(database, rewrites)) return;
     const now = await readStored(
       database,
@@ -28,6 +28,3 @@ export async function rewriteReferences(
     });
   }
 }
-
-const areEqual = (some: readonly ResourceKey[], others: readonly ResourceKey[]): boolean =>
-  some.length === others.length && some.every((key, at) => key === others[at]);

@@ -1,7 +1,7 @@
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { KEYS_AT_ONCE, keyParts } from '../../store/mongodb/parts.ts';
-import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
+import { NO_PLACEHOLDER, type ResourceDocument, readResources, resourcesIn } from '../../store/resources.ts';
 import { committedGroups } from '../groups/groups.ts';
 
 /** The stored resources of these identities, visible or not, without placeholders. */
@@ -10,10 +10,10 @@ export async function readStored(
   keys: readonly ResourceKey[],
 ): Promise<Map<ResourceKey, ResourceDocument>> {
   if (keys.length === 0) return new Map();
-  const documents = await resourcesIn(database)
-    .find({ _id: { $in: [...keys] }, hidden: NO_PLACEHOLDER })
-    .toArray();
-  return new Map(documents.map((document) => [document._id, document]));
+  const stored = new Map<ResourceKey, ResourceDocument>();
+  for await (const document of readResources(database, { _id: { $in: [...keys] }, hidden: NO_PLACEHOLDER }))
+    stored.set(document._id, document);
+  return stored;
 }
 
 /** The same without the data: the fields that decide whether a reader sees it. */

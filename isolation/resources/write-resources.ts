@@ -1,10 +1,12 @@
-import type { AnyBulkWriteOperation, Filter } from 'mongodb';
+import type { AnyBulkWriteOperation, Filter, UpdateFilter } from 'mongodb';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { updateEach } from '../../store/mongodb/each-by-id.ts';
 import { isDuplicateKey } from '../../store/mongodb/errors.ts';
+import { type ResourceFormat, resourceFormat } from '../../store/resource-format.ts';
 import { PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 import { removeMarked } from '../attempts/fences.ts';
+import { dataChange, storedData } from './stored-data.ts';
 
 /**
  * Inserts new resources in the given order, in which targets of references come first.
@@ -17,10 +19,11 @@ export async function insertResources(
   fenced: ReadonlyMap<ResourceKey, string> = new Map(),
 ): Promise<boolean> {
   if (documents.length === 0) return true;
+  const format = await resourceFormat(database);
+  const stored = documents.map((document) => ({ ...document, ...storedData(document, format) }) as ResourceDocument);
   try {
-    if (fenced.size === 0) await resourcesIn(database).insertMany([...documents], { ordered: true });
-    else
-      await resourcesIn(database).bulkWrite(documents.map((document) => insertion(document, fenced.get(document._id))));
+    if (fenced.size === 0) await resourcesIn(database).insertMany(stored, { ordered: true });
+    else await resourcesIn(database).bulkWrite(stored.map((document) => insertion(document, fenced.get(document._id))));
     return true;
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
@@ -61,6 +64,7 @@ export interface ResourceUpdate {
  */
 export async function updateResources(database: Database, updates: readonly ResourceUpdate[]): Promise<boolean> {
   if (updates.length === 0) return true;
+  const format = await resourceFormat(database);
   const operations: AnyBulkWriteOperation<ResourceDocument>[] = updates.map(({ from, to }) => ({
     updateOne: {
       filter: {
@@ -71,20 +75,31 @@ export async function updateResources(database: Database, updates: readonly Reso
         hidden: { $exists: false },
         ...underFenceOf(from),
       },
-      update: {
-        $set: {
-          data: to.data,
-          bytes: to.bytes ?? Buffer.byteLength(to.data),
-          references: to.references,
-          version: to.version,
-          updatedAt: to.updatedAt,
-          writes: to.writes,
-        },
-      },
+      update: updateOf(from, to, format),
     },
   }));
   const result = await resourcesIn(database).bulkWrite(operations, { ordered: false });
   return result.matchedCount === updates.length;
+}
+
+/** Only what has changed is sent, and has to be kept by the server: the guard says what the rest is. */
+function updateOf(
+  from: ResourceDocument,
+  to: ResourceDocument,
+  format: ResourceFormat,
+): UpdateFilter<ResourceDocument> {
+  const { $set, $unset } = dataChange(from, to, format);
+  return {
+    $set: {
+      ...$set,
+      ...(!areSameKeys(from.references, to.references) && { references: to.references }),
+      ...(from.schemaName === undefined && to.schemaName !== undefined && { schemaName: to.schemaName }),
+      version: to.version,
+      updatedAt: to.updatedAt,
+      writes: to.writes,
+    },
+    ...($unset && { $unset }),
+  };
 }
 
 /** Makes resources visible whose group is committed: all of them, because the group is removed after that (invariant 1). */
@@ -140,3 +155,6 @@ export async function replaceReferences(
   );
   return matchedCount === rewrites.length;
 }
+
+export const areSameKeys = (some: readonly ResourceKey[], others: readonly ResourceKey[]): boolean =>
+  some.length === others.length && some.every((key, at) => key === others[at]);

@@ -58,7 +58,7 @@ export class BoundSchema {
 
   /** The keys that have to be in the stored `references` of a resource. */
   referenceKeys(document: Pick<ResourceDocument, 'scope' | 'data'>): ResourceKey[] {
-    const references = this.references(document, JSON.parse(document.data));
+    const references = this.references(document, document.data);
     return [...new Set(references.flatMap(({ key }) => key ?? []))];
   }
 
@@ -70,8 +70,8 @@ export class BoundSchema {
 
   /** Why a resource would not be valid, or null. A validation that may take long runs in a thread, and is ended there. */
   async invalidity(document: Pick<ResourceDocument, 'data'>, validation: ChangeValidation): Promise<string | null> {
-    const data: JsonObject = JSON.parse(document.data);
-    const [fault] = await validation.faults(this.compiled, data, document.data);
+    const { data } = document;
+    const [fault] = await validation.faults(this.compiled, data);
     if (fault !== undefined) return fault.message;
     if (referencesIn(this.compiled.referenceFields, data).length <= MAX_REFERENCES) return null;
     return `more than ${MAX_REFERENCES} references`;
@@ -96,9 +96,9 @@ export class ChangeValidation {
   }
 
   /** @throws DroverError `change_conflict` if all of the resources together take too long. */
-  async faults(compiled: CompiledSchema, data: JsonObject, text: string): Promise<readonly ItemError[]> {
+  async faults(compiled: CompiledSchema, data: JsonObject): Promise<readonly ItemError[]> {
     const estimatedNs = compiled.estimateNs(data);
-    if (estimatedNs > MAX_INLINE_NS) return this.#inThread(compiled, text);
+    if (estimatedNs > MAX_INLINE_NS) return this.#inThread(compiled, JSON.stringify(data));
     this.#turnNs += estimatedNs;
     if (this.#turnNs > MAX_TURN_NS) {
       this.#turnNs = 0;
@@ -131,7 +131,7 @@ export async function findDangling(
   if (fields.length === 0) return [];
   const referring = documents.map((document) => ({
     document,
-    references: schema.references(document, JSON.parse(document.data), fields),
+    references: schema.references(document, document.data, fields),
   }));
   const keys = new Set(referring.flatMap(({ references }) => references.flatMap(({ key }) => key ?? [])));
   const present = await presentTargets(database, [...keys], deadline);

@@ -1,5 +1,6 @@
 import type { Collection } from 'mongodb';
 import type { ItemError } from '../../domain/batch/outcome.ts';
+import { parseJson } from '../../domain/json/parse.ts';
 import { MAX_RESOURCE_BYTES } from '../../domain/limits.ts';
 import { type JsonObject, type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import type { BatchDocument } from '../batches/batches.ts';
@@ -139,7 +140,7 @@ export function itemsOfPages(pages: ItemPages, batch: PagedBatch, indexes: reado
     return {
       index,
       externalId: page.ids[offset] ?? null,
-      body: body ? JSON.parse(body) : null,
+      body: body ? (parseJson(body) as JsonObject) : null,
       faults: page.faults?.[offset] ?? [],
     };
   });

@@ -133,7 +133,7 @@ export class Deletions {
         scope: scopeKey(this.scope),
         schemaDefinitionId: this.schemaIds.get(schema) ?? '',
         externalId,
-        data: JSON.stringify({ externalId }),
+        data: { externalId },
         references: [...new Set(to.map((one) => this.key(one)))],
         version: 1,
         createdAt: now,

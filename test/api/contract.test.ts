@@ -482,6 +482,7 @@ describe('resources', () => {
     versionNumber: 1,
     createdAt: DATE,
     updatedAt: DATE,
+    lastWrite: { batchId: ID, index: expect.any(Number) },
   });
 
   test('are 200 in their envelopes, lowest external id first', async () => {

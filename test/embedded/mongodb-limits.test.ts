@@ -115,6 +115,24 @@ describe('field names', () => {
   });
 });
 
+test('an update changes what differs in its bytes only: -0 and 0, and the order of fields', async () => {
+  await things.insertOne({ _id: 'bytes', n: 0, inner: { a: 1, b: { c: 0 } }, list: [0] });
+  const exact = { n: -0, 'inner.b': { c: -0, d: 1 }, list: [-0], m: 1 };
+  await things.updateOne({ _id: 'bytes' }, { $set: exact });
+  await things.updateOne({ _id: 'bytes' }, { $set: { 'inner.b': { d: 1, c: -0 }, 'new.path': 2, m: 2 } });
+  const stored = await things.findOne({ _id: 'bytes' });
+  expect(stored).toEqual({
+    _id: 'bytes',
+    n: -0,
+    inner: { a: 1, b: { d: 1, c: -0 } },
+    list: [-0],
+    m: 2,
+    new: { path: 2 },
+  });
+  expect(JSON.stringify(stored?.inner)).toBe('{"a":1,"b":{"d":1,"c":0}}');
+  await things.deleteMany({});
+});
+
 test('a reply holds 16 MiB of documents, and the next one continues', async () => {
   for (let n = 0; n < 5; n++) await things.insertOne(ofBytes(7 * 1024 * 1024, `${n}`));
   const cursor = things.find({}).sort({ _id: 1 });

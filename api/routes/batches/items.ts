@@ -8,13 +8,12 @@ import { totalText } from '../../../domain/batch/total.ts';
 import { MAX_ITEMS_PAGE_LIMIT } from '../../../domain/limits.ts';
 import { batchItems, countItems, type ItemView } from '../../../services/batches/list-items.ts';
 import type { BatchDocument } from '../../../store/batches/batches.ts';
-import { badRequest } from '../../http/api-error.ts';
 import type { ApiContext } from '../../http/context.ts';
 import type { ListPlace } from '../../http/cursors.ts';
 import { type Api, defineRoute, faults, pageQuery, queryEnum } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
 import { paginationOf } from '../../http/pagination.ts';
-import { headOnly } from '../../http/streams.ts';
+import { CSV, NDJSON, ndjsonLine, streamAll } from '../../http/streams.ts';
 import { ItemList } from './batch-schemas.ts';
 import { batchOf } from './find-batch.ts';
 
@@ -33,7 +32,7 @@ const CSV_COLUMNS = [
 /** Every text is quoted. One that begins with = + - @ would be run as a formula by a spreadsheet: it gets a `'` in front. */
 const CSV_OPTIONS = { header: true, columns: [...CSV_COLUMNS], quoted_string: true, escape_formulas: true };
 
-const TYPES = ['application/json', 'application/x-ndjson', 'text/csv'];
+const TYPES = ['application/json', NDJSON, CSV];
 
 /** The items of a batch: in pages, or all of them streamed as NDJSON or CSV. */
 export function itemRoutes(api: Api): void {
@@ -66,10 +65,10 @@ export function itemRoutes(api: Api): void {
     async (c, { params: { batchId }, query }) => {
       const batch = await batchOf(c, batchId);
       switch (accepts(c, { header: 'Accept', supports: TYPES, default: 'application/json' })) {
-        case 'application/x-ndjson':
-          return streamed(c, () => ndjson(itemsOf(c, batch, query.status)), 'application/x-ndjson');
-        case 'text/csv':
-          return streamed(c, () => csv(itemsOf(c, batch, query.status)), 'text/csv; charset=utf-8; header=present');
+        case NDJSON:
+          return streamAll(c, NDJSON, 'items', () => ndjson(itemsOf(c, batch, query.status)));
+        case CSV:
+          return streamAll(c, CSV, 'items', () => csv(itemsOf(c, batch, query.status)));
         default:
           return page(c, batch, query);
       }
@@ -106,30 +105,13 @@ async function page(
   return c.json(success(totalText(total, 'item', 'items'), { results, pagination: paginationOf(total, cursor) }));
 }
 
-/** All items; a HEAD reads none of them. @throws DroverError 400 if the request names a page. */
-function streamed(c: ApiContext, open: () => Readable, type: string): Response {
-  const paging = ['cursor', 'limit'].filter((name) => c.req.query(name));
-  if (paging.length > 0) throw badRequest(...paging.map((name) => `${name}: not for ${type}, which has all items`));
-  const head = headOnly(c, type);
-  if (head !== null) return head;
-  const content = open();
-  content.on('error', (error) =>
-    c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, 'a stream of items was interrupted'),
-  );
-  return c.body(Readable.toWeb(content) as ReadableStream, 200, { 'Content-Type': type });
-}
-
 function ndjson(items: AsyncIterable<ItemView>): Readable {
   return Readable.from(
     (async function* () {
-      for await (const item of items) yield Buffer.from(`${lineOf(item)}\n`);
+      for await (const item of items) yield Buffer.from(ndjsonLine(JSON.stringify(item)));
     })(),
   );
 }
-
-/** U+2028 and U+2029 end a line for some readers. */
-const lineOf = (item: ItemView): string =>
-  JSON.stringify(item).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 
 function csv(items: AsyncIterable<ItemView>): Readable {
   return Readable.from(items, { objectMode: true }).map(toRow).compose(stringify(CSV_OPTIONS)) as unknown as Readable;

@@ -1,7 +1,9 @@
 import { z } from '@hono/zod-openapi';
+import { accepts } from 'hono/accepts';
 import { type Total, totalText } from '../../../domain/batch/total.ts';
-import { shortened } from '../../../domain/json/shortened.ts';
-import { MAX_PAGE_LIMIT, MAX_REFERENCING_FIELDS } from '../../../domain/limits.ts';
+import { quoted, shortened } from '../../../domain/json/shortened.ts';
+import { wellFormed } from '../../../domain/json/well-formed.ts';
+import { MAX_FAULTS, MAX_INCLUDED, MAX_PAGE_LIMIT, MAX_REFERENCING_FIELDS } from '../../../domain/limits.ts';
 import { fieldOf, referencesIn } from '../../../domain/write/references-in.ts';
 import { parseResourceKey, type Resource, type ResourceKey, resourceKey } from '../../../domain/write/resource.ts';
 import {
@@ -11,16 +13,30 @@ import {
   referrerPage,
   resourcePage,
 } from '../../../isolation/resources/resource-pages.ts';
+import { includedResources, referringFields } from '../../../services/resources/include-resources.ts';
 import { type ResourceDocument, toResource } from '../../../store/resources.ts';
-import { notFound } from '../../http/api-error.ts';
+import { badRequest, notFound } from '../../http/api-error.ts';
 import type { ApiContext } from '../../http/context.ts';
 import type { ListPlace } from '../../http/cursors.ts';
-import { type Api, defineRoute, enveloped, faults, jsonResponse, pageOf, pageQuery } from '../../http/define-route.ts';
+import {
+  type Api,
+  defineRoute,
+  enveloped,
+  faults,
+  jsonResponse,
+  pageOf,
+  pageQuery,
+  queryBoolean,
+} from '../../http/define-route.ts';
 import { answerExactly, success } from '../../http/envelope.ts';
 import { paginationOf } from '../../http/pagination.ts';
+import { CSV, NDJSON } from '../../http/streams.ts';
 import { schemaDefinitionOf } from '../definitions/find-definition.ts';
+import { exportResources } from './export-resources.ts';
+import { toAnswer } from './resource-answer.ts';
 
 const tags = ['Resources'];
+const TYPES = ['application/json', NDJSON, CSV];
 const schemaDefinitionNameOrId = z
   .string()
   .openapi({ description: 'Name, plural name or id of the schema definition' });
@@ -45,8 +61,24 @@ const ResourceSchema = z
     versionNumber: z.number().int(),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
+    lastWrite: z
+      .object({ batchId: z.string(), index: z.number().int() })
+      .optional()
+      .openapi({ description: 'The item that changed it last. Its batch may have been removed since' }),
   })
   .openapi('Resource');
+const ResourceWithIncluded = z
+  .object({
+    ...ResourceSchema.shape,
+    included: z
+      .array(ResourceSchema)
+      .optional()
+      .openapi({
+        description: `With \`include\`: the resources that these fields refer to, each once, lowest id first; the first ${MAX_INCLUDED} that fit in an answer`,
+      }),
+    includedTotal: z.number().int().optional().openapi({ description: 'How many different ones they refer to' }),
+  })
+  .openapi('ResourceWithIncluded');
 const Referrer = z
   .object({
     id: z.string(),
@@ -60,6 +92,9 @@ const Referrer = z
   })
   .openapi('Referrer');
 
+/** Reference fields that a message names. */
+const MAX_NAMED = 20;
+
 /** Routes that read resources. */
 export function readResourcesRoutes(api: Api): void {
   defineRoute(
@@ -70,13 +105,33 @@ export function readResourcesRoutes(api: Api): void {
       operationId: 'listResources',
       tags,
       params: z.object({ schemaDefinitionNameOrId }),
-      query,
+      query: query.extend({
+        envelope: queryBoolean(false).openapi({
+          description: 'In a stream: whether id, version and dates are beside the data. A page has them in any case',
+        }),
+      }),
       summary: 'List resources, by external id',
-      responses: { 200: jsonResponse('A page of resources', pageOf(ResourceSchema)), ...faults(404) },
+      description:
+        'With `Accept: application/x-ndjson` or `text/csv` all of them, streamed, without cursor or limit: their data, which can be imported as it is.',
+      responses: {
+        200: {
+          description: 'Resources',
+          content: {
+            'application/json': { schema: pageOf(ResourceSchema) },
+            'application/x-ndjson': { schema: z.string() },
+            'text/csv': { schema: z.string() },
+          },
+        },
+        ...faults(404),
+      },
     },
-    async (c, { params, query: { cursor, limit } }) => {
+    async (c, { params, query: { cursor, limit, envelope } }) => {
       const { database, cursors } = c.var.services;
-      const { id } = await schemaDefinitionOf(c, params.schemaDefinitionNameOrId);
+      const definition = await schemaDefinitionOf(c, params.schemaDefinitionNameOrId);
+      const { id } = definition;
+      const type = accepts(c, { header: 'Accept', supports: TYPES, default: 'application/json' });
+      if (type === NDJSON || type === CSV) return exportResources(c, definition, type, envelope);
+      if (c.req.query('envelope')) throw badRequest(`envelope: only for ${NDJSON} and ${CSV}; a page has it always`);
       const place: ListPlace = { list: 'resources', filter: [id] };
       const after = await cursors.decode(c.var.scope, place, cursor);
       const [page, total] = await Promise.all([
@@ -107,13 +162,22 @@ function memberRoutes(api: Api): void {
       operationId: 'getResource',
       tags,
       params,
-      query: named,
+      query: named.extend({
+        include: z.string().optional().openapi({
+          description: 'Reference fields, separated by commas: the resources that they refer to are in the answer',
+          example: 'mother,friends',
+        }),
+      }),
       summary: 'One resource',
-      responses: { 200: jsonResponse('The resource', enveloped(ResourceSchema)), ...faults(404) },
+      responses: { 200: jsonResponse('The resource', enveloped(ResourceWithIncluded)), ...faults(404) },
     },
-    async (c, { params: { schemaDefinitionNameOrId, externalId }, query: named }) => {
-      const { resource } = await resourceOf(c, schemaDefinitionNameOrId, named.externalId || externalId);
-      return answerExactly(c, success('Resource', toAnswer(resource)));
+    async (c, { params: { schemaDefinitionNameOrId, externalId }, query: { include, externalId: named } }) => {
+      const { resource } = await resourceOf(c, schemaDefinitionNameOrId, named || externalId);
+      const answer = toAnswer(resource);
+      return answerExactly(
+        c,
+        success('Resource', include ? { ...answer, ...(await included(c, resource, include)) } : answer),
+      );
     },
   );
   defineRoute(
@@ -165,8 +229,24 @@ async function pagination(c: ApiContext, place: ListPlace, next: ResourceKey | n
   return paginationOf(total, cursor);
 }
 
-function toAnswer({ createdAt, updatedAt, ...resource }: Resource) {
-  return { ...resource, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
+/** @throws DroverError 400 if a field is none that refers to resources. */
+async function included(c: ApiContext, resource: Resource, include: string) {
+  const schema = await c.var.services.schemas.latest(resource.schemaDefinitionId);
+  if (schema === null) throw notFound('the schema definition was deleted');
+  const fields = new Set(include.split(','));
+  const known = referringFields(schema);
+  const unknown = [...fields].filter((field) => !known.includes(field));
+  if (unknown.length > 0) {
+    const has = known.length === 0 ? 'it has none' : `it has ${known.map(quoted).slice(0, MAX_NAMED).join(', ')}`;
+    const { name } = schema.definition;
+    throw badRequest(
+      ...unknown
+        .slice(0, MAX_FAULTS)
+        .map((field) => `include: ${quoted(wellFormed(field))} is not a reference field of "${name}"; ${has}`),
+    );
+  }
+  const found = await includedResources(c.var.services, c.var.scope, schema, resource, fields);
+  return { ...found, included: found.included.map(toAnswer) };
 }
 
 /** A referring resource, with the first fields in which it refers. */
@@ -176,7 +256,7 @@ async function toReferrer(c: ApiContext, document: ResourceDocument, target: Res
   const loaded = await c.var.services.schemas.latest(schemaDefinitionId);
   if (loaded === null) return { ...answer, schemaName: '', fields: [], fieldsTotal: 0 };
   const wanted = parseResourceKey(target);
-  const references = referencesIn(loaded.compiled.referenceFields, JSON.parse(document.data)).filter(
+  const references = referencesIn(loaded.compiled.referenceFields, document.data).filter(
     (reference) => reference.externalId === wanted.externalId,
   );
   const bound = await c.var.services.schemas.bind(

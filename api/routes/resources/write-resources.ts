@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Instruction, WriteBatch } from '../../../domain/batch/batch.ts';
 import type { ItemError } from '../../../domain/batch/outcome.ts';
+import { jsonText } from '../../../domain/json/exact.ts';
 import { quoted, shortened } from '../../../domain/json/shortened.ts';
 import type { JsonFlaw } from '../../../domain/json/source.ts';
 import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCE_BYTES, MAX_RESOURCES_PER_BATCH } from '../../../domain/limits.ts';
@@ -128,7 +129,7 @@ function toItem(resource: JsonObject, externalIdField: string, flaw: JsonFlaw | 
     return refused({ code: 'validation', message: `${quoted(field)} ${flaw.message}`, field: shortened(field) });
   }
   try {
-    const body = JSON.stringify(resource);
+    const body = jsonText(resource);
     return Buffer.byteLength(body) > MAX_RESOURCE_BYTES ? refused(sizeFault(resource)) : { externalId, faults, body };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

@@ -163,7 +163,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List resources, by external id */
+        /**
+         * List resources, by external id
+         * @description With `Accept: application/x-ndjson` or `text/csv` all of them, streamed, without cursor or limit: their data, which can be imported as it is.
+         */
         get: operations["listResources"];
         put?: never;
         post?: never;
@@ -1149,6 +1152,33 @@ export interface components {
                 [key: string]: unknown;
             };
             id: string;
+            /** @description The item that changed it last. Its batch may have been removed since */
+            lastWrite?: {
+                batchId: string;
+                index: number;
+            };
+            resourceExternalId: string;
+            schemaDefinitionId: string;
+            /** Format: date-time */
+            updatedAt: string;
+            versionNumber: number;
+        };
+        ResourceWithIncluded: {
+            /** Format: date-time */
+            createdAt: string;
+            data: {
+                [key: string]: unknown;
+            };
+            id: string;
+            /** @description With `include`: the resources that these fields refer to, each once, lowest id first; the first 100 that fit in an answer */
+            included?: components["schemas"]["Resource"][];
+            /** @description How many different ones they refer to */
+            includedTotal?: number;
+            /** @description The item that changed it last. Its batch may have been removed since */
+            lastWrite?: {
+                batchId: string;
+                index: number;
+            };
             resourceExternalId: string;
             schemaDefinitionId: string;
             /** Format: date-time */
@@ -2215,6 +2245,8 @@ export interface operations {
             query?: {
                 /** @description That of the page before; absent or empty: from the beginning */
                 cursor?: string;
+                /** @description In a stream: whether id, version and dates are beside the data. A page has them in any case */
+                envelope?: boolean;
                 limit?: number;
             };
             header?: {
@@ -2231,7 +2263,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of resources */
+            /** @description Resources */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2246,6 +2278,8 @@ export interface operations {
                         /** @enum {boolean} */
                         success: true;
                     };
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             /** @description What is wrong with the request, each fault with its index or parameter */
@@ -2331,6 +2365,8 @@ export interface operations {
             query?: {
                 /** @description The external id, in place of the one in the path: for "." and "..", which cannot be part of a path. Absent or empty: the one in the path is used */
                 externalId?: string;
+                /** @description Reference fields, separated by commas: the resources that they refer to are in the answer */
+                include?: string;
             };
             header?: {
                 /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
@@ -2354,7 +2390,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        data: components["schemas"]["Resource"];
+                        data: components["schemas"]["ResourceWithIncluded"];
                         message: string;
                         /** @enum {boolean} */
                         success: true;

@@ -10,8 +10,10 @@ import type {
   ListOptions,
   NewResource,
   PatchOptions,
+  ReadOptions,
   Referrer,
   Resource,
+  ResourceWithIncluded,
   StartOptions,
   UploadOptions,
 } from './types.ts';
@@ -81,10 +83,12 @@ export class Resources {
   }
 
   /** One resource. @throws DroverError 404 if it does not exist. */
-  get(schema: string, externalId: string, options: CallOptions = {}): Promise<Resource> {
+  get(schema: string, externalId: string, options: ReadOptions = {}): Promise<ResourceWithIncluded> {
+    const { path, query } = memberOf(schema, externalId);
+    const include = options.include?.join(',');
     return dataOf(
       this.#http.GET('/api/resources/{schemaDefinitionNameOrId}/{externalId}', {
-        params: memberOf(schema, externalId),
+        params: { path, query: { ...query, ...(include && { include }) } },
         ...signalOf(options),
       }),
     );

@@ -11,6 +11,8 @@ export type Item = Schemas['Item'];
 export type ItemStatus = Item['status'];
 /** A stored resource; `data` holds its fields. */
 export type Resource = Schemas['Resource'];
+/** The same, with resources that it refers to. */
+export type ResourceWithIncluded = Schemas['ResourceWithIncluded'];
 /** A resource that refers to another. */
 export type Referrer = Schemas['Referrer'];
 /** A type of resources. */
@@ -29,6 +31,12 @@ export type NewResource = object;
 export interface CallOptions {
   /** Aborts the call, which throws its reason. */
   readonly signal?: AbortSignal;
+}
+
+/** Options of a call that reads one resource. */
+export interface ReadOptions extends CallOptions {
+  /** Reference fields: the resources that they refer to are read too. */
+  readonly include?: readonly string[];
 }
 
 /** Options of a call that starts a batch. */

@@ -1,7 +1,14 @@
 import { expect, expectTypeOf, test } from 'vitest';
 import { openApiDocument } from '../../../api/app.ts';
 import { committedTypes, generateTypes } from '../generate-types.ts';
-import { type Batch, createClient, type DroverError, type Item, type PagedList, type Resource } from '../src/index.ts';
+import {
+  type Batch,
+  createClient,
+  type DroverError,
+  type Item,
+  type PagedList,
+  type ResourceWithIncluded,
+} from '../src/index.ts';
 
 const client = createClient({ baseUrl: 'http://localhost' });
 
@@ -29,7 +36,7 @@ test('arguments and results of calls have the types of the document', () => {
   >();
   expectTypeOf<Batch['counts']['succeeded']>().toEqualTypeOf<number>();
   expectTypeOf(client.batches.items).returns.toEqualTypeOf<PagedList<Item>>();
-  expectTypeOf(client.resources.get).returns.resolves.toEqualTypeOf<Resource>();
+  expectTypeOf(client.resources.get).returns.resolves.toEqualTypeOf<ResourceWithIncluded>();
   expectTypeOf<Parameters<typeof client.resources.upload>[2]>().toExtend<
     { readonly onconflict?: 'upsert' | 'reject' } | undefined
   >();

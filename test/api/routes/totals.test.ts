@@ -38,7 +38,7 @@ async function store(schemaDefinitionId: string, target: string, from: number, t
       scope: 'default/default',
       schemaDefinitionId,
       externalId,
-      data: JSON.stringify({ externalId, to: target }),
+      data: { externalId, to: target },
       references: [resourceKey(SCOPE, schemaDefinitionId, target)],
       version: 1,
       createdAt: new Date(),

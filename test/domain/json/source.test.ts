@@ -28,7 +28,7 @@ describe('findFlaws', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5, stringUnit: 'binary' }), (value) => {
         const text = exactJson(value);
-        expect([flawsOf(text), JSON.parse(text)]).toEqual([[], JSON.parse(JSON.stringify(value))]);
+        expect([flawsOf(text), JSON.parse(text)]).toEqual([[], value]);
       }),
     );
   });

@@ -67,7 +67,7 @@ describe('items of one resource', () => {
     expect(decide(items)).toEqual(['created', 'validation', 'updated', 'unchanged', 'updated']);
     const { changed, decisions } = decideWrites(items, new Map(), () => false);
     const data = { externalId: 'a', name: 'a' };
-    expect(changed.get(keyOf('a'))).toEqual({ data, version: 3, text: JSON.stringify(data), references: [] });
+    expect(changed.get(keyOf('a'))).toEqual({ data, version: 3, bytes: 35, references: [] });
     expect(decisions.get(items[3] as WriteItem)).toMatchObject({ version: 2 });
   });
 
@@ -152,6 +152,16 @@ describe('an item', () => {
         {},
       ),
     ).toMatch(/larger than/);
+  });
+
+  test('fails if it is larger as a document than MongoDB holds, however small its text is', () => {
+    const n = Array.from({ length: 1_300_000 }, () => 1);
+    expect(JSON.stringify(n).length).toBeLessThan(3 * 1024 * 1024);
+    const each = item('a', { n }, [], { ...UPSERT, schema: compileSchema({ properties: { n: {} } }, 'externalId') });
+    expect(decideWrites([each], new Map(), () => true).decisions.get(each)).toMatchObject({
+      kind: 'failed',
+      errors: [{ code: 'validation', field: 'n', message: expect.stringContaining('larger than') }],
+    });
   });
 });
 

@@ -160,7 +160,7 @@ describe.concurrent('a worker that is killed in the middle of a delete', () => {
       const about = {
         scope: 'default/default',
         schemaDefinitionId: schema,
-        data: '{}',
+        data: {},
         version: 1,
         createdAt: now,
         updatedAt: now,

@@ -189,7 +189,7 @@ function uncommittedResource(
     scope: scopeKey(scope),
     schemaDefinitionId,
     externalId,
-    data: JSON.stringify({ externalId }),
+    data: { externalId },
     references: [],
     version: 1,
     createdAt: now,

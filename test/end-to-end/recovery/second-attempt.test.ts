@@ -53,7 +53,7 @@ test('members of a cycle that another attempt has left uncommitted do not count 
     scope: 'default/default',
     schemaDefinitionId: countryId,
     externalId,
-    data: JSON.stringify({ externalId, name: externalId, near }),
+    data: { externalId, name: externalId, near },
     references: [key(near)],
     version: 1,
     createdAt: new Date(),

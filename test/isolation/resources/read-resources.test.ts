@@ -22,7 +22,7 @@ function resource(externalId: string, more: Partial<ResourceDocument>): Resource
     scope: scopeKey(NAMESPACE_SCOPE),
     schemaDefinitionId: 's',
     externalId,
-    data: `{"externalId":"${externalId}"}`,
+    data: { externalId },
     references: [],
     version: 1,
     createdAt: new Date(),
@@ -60,7 +60,7 @@ test('a resource that replaces a placeholder during a read is not there yet, and
 
 test('a resource that was never committed is not seen, although another resource replaces it during the read', async () => {
   const _id = 'p/t/s/aborted';
-  await insertResources(database, [resource('aborted', { hidden: 'group', data: '{"never":"committed"}' })]);
+  await insertResources(database, [resource('aborted', { hidden: 'group', data: { never: 'committed' } })]);
   const next = resource('aborted', { id: 'another life' });
   const racing = between(async () => {
     await removeUncommitted(database, 'group', [_id]);

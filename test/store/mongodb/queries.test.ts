@@ -25,8 +25,10 @@ import { requeueOutcomes } from '../../../store/items/requeue-outcomes.ts';
 import { fenceOutcomes, writeOutcomes } from '../../../store/items/write-outcomes.ts';
 import { moveNamespaceBatches } from '../../../store/migrations/namespace-batches.ts';
 import { removeOrphanedPages } from '../../../store/migrations/orphaned-pages.ts';
+import { convertTextResources } from '../../../store/migrations/text-resources.ts';
 import { asAttempt } from '../../../store/mongodb/command-time.ts';
 import { SupersededError } from '../../../store/mongodb/errors.ts';
+import { resourcesIn } from '../../../store/resources.ts';
 import { Drover } from '../../harness/drover.ts';
 import { acceptedUpload, recoverNow } from '../../harness/left-behind.ts';
 import { CommandRecorder, functionsThatAsk, servedBy } from './command-recorder.ts';
@@ -130,7 +132,9 @@ async function playLists(): Promise<void> {
     await get(`${path}?limit=1&cursor=${pagination.cursor ?? ''}`);
   }
   await get('/api/resources/node/t');
+  await get('/api/resources/node/s?include=next');
   await get('/api/resources/node/t/references?limit=1');
+  await (await drover.app.request('/api/resources/node', { headers: { accept: 'text/csv' } })).text();
 }
 
 async function playTerminations(): Promise<void> {
@@ -197,6 +201,7 @@ async function playRareCases(): Promise<void> {
   const { database } = drover.services;
   const [key, group, batchId] = ['default/default/x/y', 'group', 'batch'];
   const member = { key, batchId, index: 0 };
+  await playConversion();
   await moveNamespaceBatches(database);
   await removeOrphanedPages(database, new Date(Date.now() + 60_000));
   await postponeStart(database, { _id: batchId, run: 1 }, new Date());
@@ -237,6 +242,16 @@ async function playRareCases(): Promise<void> {
   const many = newList(`${batchId}/0`, [key]);
   await storeLists(database, [many]);
   await readLists(database, [{ keys: [], list: many.list }]);
+}
+
+/** A resource of an earlier version, whose data is text. */
+async function playConversion(): Promise<void> {
+  const { database } = drover.services;
+  const resources = resourcesIn(database);
+  const { schemaDefinitionId } = (await get('/api/resources/node/s')) as { schemaDefinitionId: string };
+  const [_id, data] = [`default/default/${schemaDefinitionId}/s`, '{"externalId":"s","next":["t"]}' as never];
+  expect((await resources.updateOne({ _id }, { $set: { data } })).matchedCount).toBe(1);
+  for await (const { converted } of convertTextResources(database)) expect(converted).toBe(1);
 }
 
 /** A second attempt takes over from a first one, which is late. */

@@ -13,7 +13,6 @@ import de.bwaldvogel.mongo.oplog.Oplog;
 import indexes.Narrowed;
 import java.util.List;
 import limits.CommandRules;
-import limits.UpdatePaths;
 import org.h2.mvstore.MVMap;
 
 /** A stored collection whose queries use its indexes if they help. */
@@ -58,8 +57,7 @@ final class IndexedH2Collection extends H2Collection {
     @Override
     public synchronized Document updateDocuments(Document selector, Document update, ArrayFilters filters, boolean multi,
                                                  boolean upsert, Oplog oplog) {
-        UpdatePaths.check(update);
-        return super.updateDocuments(selector, update, filters, multi, upsert, oplog);
+        return rules.updating(update, () -> super.updateDocuments(selector, update, filters, multi, upsert, oplog));
     }
 
     /** Synchronized with all other commands: the library appends to a list that others iterate over. */

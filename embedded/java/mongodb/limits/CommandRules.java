@@ -27,6 +27,17 @@ public final class CommandRules<P> {
         return replies ? LimitedCursor.resultOf(documents, batchSize, cursors) : all.get();
     }
 
+    /** Runs an update. */
+    public Document updating(Document update, Supplier<Document> command) {
+        UpdatePaths.check(update);
+        limits.updates(update);
+        try {
+            return command.get();
+        } finally {
+            limits.updates(null);
+        }
+    }
+
     public List<Document> inserting(Supplier<List<Document>> command) {
         limits.inserts(true);
         try {

@@ -34,6 +34,9 @@ public final class DocumentLimits<P> extends UnaskedIndex<P> {
     private static final int UPDATE_TOO_LARGE = 17_419;
     private static final int UPSERT_TOO_LARGE = 17_420;
 
+    /** The running update; null while another command runs. */
+    private Document update;
+
     /** Whether the running command inserts documents as they were sent. Commands of a collection run one after another. */
     private boolean inserts;
 
@@ -43,6 +46,10 @@ public final class DocumentLimits<P> extends UnaskedIndex<P> {
 
     void inserts(boolean now) {
         inserts = now;
+    }
+
+    void updates(Document now) {
+        update = now;
     }
 
     @Override
@@ -60,6 +67,7 @@ public final class DocumentLimits<P> extends UnaskedIndex<P> {
 
     @Override
     public void checkUpdate(Document before, Document after, MongoCollection<P> collection) {
+        if (update != null) ExactSets.apply(update, after);
         checkLevels(after);
         int bytes = sizeOf(after);
         if (bytes > MAX_BYTES) throw tooLarge(bytes, UPDATE_TOO_LARGE, "Resulting document after update is larger than " + MAX_BYTES);

@@ -5,14 +5,14 @@ import de.bwaldvogel.mongo.exception.MongoServerError;
 import java.util.Map;
 
 /** Checks the paths of an update as MongoDB 5.0 does; the library stores fields that MongoDB refuses. */
-public final class UpdatePaths {
+final class UpdatePaths {
     private static final int DOLLAR_PREFIXED = 52;
     private static final int EMPTY = 56;
 
     private UpdatePaths() {
     }
 
-    public static void check(Document update) {
+    static void check(Document update) {
         for (Map.Entry<String, Object> operator : update.entrySet()) {
             if (!operator.getKey().startsWith("$") || !(operator.getValue() instanceof Document)) continue;
             for (String path : ((Document) operator.getValue()).keySet()) check(path, operator.getKey());

@@ -17,7 +17,6 @@ import indexes.HashIndex;
 import indexes.Narrowed;
 import java.util.List;
 import limits.CommandRules;
-import limits.UpdatePaths;
 
 /** The memory backend, with secondary indexes. */
 public final class IndexedMemory extends MemoryBackend {
@@ -82,8 +81,7 @@ public final class IndexedMemory extends MemoryBackend {
         @Override
         public synchronized Document updateDocuments(Document selector, Document update, ArrayFilters filters, boolean multi,
                                                      boolean upsert, Oplog oplog) {
-            UpdatePaths.check(update);
-            return super.updateDocuments(selector, update, filters, multi, upsert, oplog);
+            return rules.updating(update, () -> super.updateDocuments(selector, update, filters, multi, upsert, oplog));
         }
 
         /** Synchronized with all other commands: the library appends to a list that others iterate over. */

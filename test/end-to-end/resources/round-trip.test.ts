@@ -1,0 +1,75 @@
+import fc from 'fast-check';
+import { type Document, MongoClient } from 'mongodb';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { anyObjectText } from '../../domain/json/any-json.ts';
+import { Drover } from '../../harness/drover.ts';
+
+/** From the body of a request to the answer, as texts: nothing that JavaScript, BSON or MongoDB does to names and numbers is seen. */
+
+let drover: Drover;
+let client: MongoClient;
+beforeAll(async () => {
+  drover = await Drover.start();
+  client = new MongoClient(inject('mongodbUri'));
+  await drover.define('Any', { value: {}, $ref: {}, 'a.b': {}, 2: {}, 1: {} });
+});
+afterAll(async () => {
+  await client.close();
+  await drover.stop();
+});
+
+const stored = (externalId: string): Promise<Document | null> =>
+  client.db(drover.config.MONGODB_DATABASE).collection('resources').findOne({ externalId });
+
+async function send(method: string, resources: readonly string[]): Promise<(string | undefined)[]> {
+  const { body } = await drover.request<{ batchId: string }>(method, '/api/resources/Any/batch', {
+    body: `{"resources":[${resources.join(',')}]}`,
+  });
+  await drover.ended(body.data.batchId);
+  return (await drover.items(body.data.batchId)).map(({ action, errors }) => action ?? errors?.[0]?.code);
+}
+
+/** The data of a resource, as the text of the answer. */
+async function read(externalId: string): Promise<string> {
+  const text = await (await drover.app.request(`/api/resources/Any/${externalId}`)).text();
+  return /"data":(\{"externalId".*\}),"versionNumber"/s.exec(text)?.[1] ?? text;
+}
+
+describe('a resource is read as it was sent', () => {
+  test('whatever is in it, and is unchanged when it is sent again', async () => {
+    const texts = fc.sample(anyObjectText, { numRuns: 300, seed: 21 });
+    const resources = texts.map((text, n) => `{"externalId":"${n}","value":${text}}`);
+    expect(new Set(await send('POST', resources))).toEqual(new Set(['created']));
+    for (const [n, text] of texts.entries()) expect(await read(`${n}`)).toBe(`{"externalId":"${n}","value":${text}}`);
+    expect(new Set(await send('POST', resources))).toEqual(new Set(['unchanged']));
+  });
+
+  test('by a caller that reads them all, names in their order', async () => {
+    const text = '{"externalId":"order","2":"b","value":{"10":1,"9":{"b":-0,"1":2}},"1":"a"}';
+    expect(await send('POST', [text])).toEqual(['created']);
+    expect(await read('order')).toBe(text);
+    const all = await drover.app.request('/api/resources/Any', { headers: { accept: 'application/x-ndjson' } });
+    expect((await all.text()).includes(`${text}\n`)).toBe(true);
+    expect(await send('PATCH', ['{"externalId":"order","2":null,"a.b":5}'])).toEqual(['updated']);
+    expect(await read('order')).toBe('{"externalId":"order","value":{"10":1,"9":{"b":-0,"1":2}},"1":"a","a.b":5}');
+    expect(await send('PATCH', ['{"externalId":"order","value":0}'])).toEqual(['updated']);
+    expect(await send('PATCH', ['{"externalId":"order","value":-0}'])).toEqual(['updated']);
+    expect(await send('PATCH', ['{"externalId":"order","value":-0}'])).toEqual(['unchanged']);
+    expect(await read('order')).toBe('{"externalId":"order","value":-0,"1":"a","a.b":5}');
+  });
+});
+
+describe('in MongoDB', () => {
+  test('ordinary names are themselves; a NUL, a dollar at the beginning and a backslash are escaped', async () => {
+    const value = { $ref: 'a', $id: 'b', 'c.d': 1, 'e\\f': 2, 'g\0': 3, h$: 4, 2020: 5, '': 6, é: 7 };
+    const text = JSON.stringify({ externalId: 'names', value, $ref: 1 });
+    expect(await send('POST', [text])).toEqual(['created']);
+    expect((await stored('names'))?.data).toEqual({
+      externalId: 'names',
+      value: { '\\$ref': 'a', '\\$id': 'b', 'c.d': 1, 'e\\\\f': 2, 'g\\0': 3, h$: 4, 2020: 5, '': 6, é: 7 },
+      '\\$ref': 1,
+    });
+    expect(await send('PATCH', ['{"externalId":"names","$ref":2}'])).toEqual(['updated']);
+    expect((await stored('names'))?.data['\\$ref']).toBe(2);
+  });
+});

@@ -1,0 +1,3 @@
+import { main } from './migrate.ts';
+
+await main();
