@@ -23,7 +23,6 @@ export const COMMON = {
 export default defineConfig({
   test: {
     globalSetup: ['test/runner/global-servers.ts'],
-    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     teardownTimeout: 20_000,
     reporters: ['default', new CountReporter()],

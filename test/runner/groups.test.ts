@@ -1,12 +1,12 @@
 import { globSync } from 'tinyglobby';
 import { expect, test } from 'vitest';
 import { ROOT } from '../harness/repository.ts';
-import { GROUPS, LONGEST, OWN_PROCESS, WITHOUT_SERVERS } from './groups.ts';
+import { GROUPS, LONGEST, SEPARATE, WITHOUT_SERVERS } from './groups.ts';
 
 const filesOf = (patterns: readonly string[], ignore: readonly string[] = []): string[] =>
   globSync({ patterns: [...patterns], ignore: ['**/node_modules/**', ...ignore], cwd: ROOT, expandDirectories: false });
 
-test.each([...OWN_PROCESS, ...LONGEST, ...WITHOUT_SERVERS, ...GROUPS.flatMap(({ include }) => include)])(
+test.each([...SEPARATE, ...LONGEST, ...WITHOUT_SERVERS, ...GROUPS.flatMap(({ include }) => include)])(
   '%s names a test file',
   (pattern) => {
     for (const each of alternatives(pattern)) expect([each, filesOf([each]).length > 0]).toEqual([each, true]);

@@ -1,12 +1,39 @@
+/** Files that measure memory, time or threads, or need much of them. No more of them run at a time than there are cores in CI. */
+const MEASURING = [
+  'test/chaos/run.test.ts',
+  'test/bench/workloads.test.ts',
+  'test/chaos/*.test.ts',
+  'test/activities/write/decide-within-budget.test.ts',
+  'test/api/middleware/body-rate.test.ts',
+  'test/api/busy-process.test.ts',
+  'test/api/camunda/bounds.test.ts',
+  'test/api/routes/resources/dry-run-memory.test.ts',
+  'test/api/fuzz.test.ts',
+  'test/api/hostile-input.test.ts',
+  'test/api/middleware/outage.test.ts',
+  'test/api/middleware/limit-load.test.ts',
+  'test/end-to-end/control/control-without-temporal.test.ts',
+  'test/end-to-end/wait/expiry.test.ts',
+  'test/end-to-end/write/costly-schemas.test.ts',
+  'test/end-to-end/write/fairness.test.ts',
+  'test/end-to-end/write/large-and-odd.test.ts',
+  'test/end-to-end/operation/stop-and-start.test.ts',
+  'test/services/definitions/validation-threads.test.ts',
+  'test/store/document-sizes.test.ts',
+  'test/store/mongodb/{command-time,recent-documents}.test.ts',
+  'test/testkit/delay-line.test.ts',
+  // the SDK gives their server 5 s to start
+  'test/testkit/time-skipping.test.ts',
+  'test/workflows/batch-in-time.test.ts',
+];
+
 /**
- * How test files share processes. A separate process costs some 2 s of CPU for loading Temporal's SDK, MongoDB's driver and Hono, so
- * the files of a subject with `sharing` run one after the other in one process. Each of the files below has a separate process,
- * because it needs, changes or measures the process.
+ * Files that need or change the process. A separate process costs some 2 s of CPU for loading Temporal's SDK, MongoDB's driver and Hono, so
+ * the files of a subject with `sharing` run one after the other in one process; each of these has a separate one.
  */
-export const OWN_PROCESS = [
+const OWN_PROCESS = [
   // install the SDK's runtime, of which a process has only one, with a log or metrics of their own
   'test/workflows/*.test.ts',
-  'test/testkit/time-skipping.test.ts',
   'test/worker/*.test.ts',
   'test/end-to-end/operation/secrets.test.ts',
   'test/end-to-end/operation/encryption.test.ts',
@@ -19,24 +46,6 @@ export const OWN_PROCESS = [
   'test/end-to-end/operation/head-and-streams.test.ts',
   'test/end-to-end/write/moving-documents.test.ts',
   'test/store/mongodb/queries.test.ts',
-  // measure memory, time or threads, or need much of them
-  'test/chaos/run.test.ts',
-  'test/bench/workloads.test.ts',
-  'test/chaos/*.test.ts',
-  'test/activities/write/decide-within-budget.test.ts',
-  'test/api/middleware/body-rate.test.ts',
-  'test/api/busy-process.test.ts',
-  'test/api/routes/resources/dry-run-memory.test.ts',
-  'test/api/fuzz.test.ts',
-  'test/api/hostile-input.test.ts',
-  'test/api/middleware/outage.test.ts',
-  'test/api/middleware/limit-load.test.ts',
-  'test/end-to-end/write/costly-schemas.test.ts',
-  'test/end-to-end/write/fairness.test.ts',
-  'test/end-to-end/write/large-and-odd.test.ts',
-  'test/end-to-end/operation/stop-and-start.test.ts',
-  'test/services/definitions/validation-threads.test.ts',
-  'test/store/document-sizes.test.ts',
 ];
 
 /** A group of files: those of a subject, a folder of `test/`. */
@@ -63,20 +72,42 @@ const SUBJECTS: readonly Subject[] = [
 
 const below = (folder: string): string => `test/${folder}/**`;
 
-/** Groups of files by name: those with a process each, and those of a subject. Every test file is in one of them. */
-export const GROUPS: readonly { name: string; include: string[]; exclude: string[]; isolate: boolean }[] = [
-  { name: 'own-process', include: OWN_PROCESS, exclude: [], isolate: true },
+/**
+ * First run the files that measure, and those that share a process, as these are short and busy. All others mostly wait, for timeouts of activities and
+ * tasks, for retries and for servers that start, so that three keep two cores busy.
+ */
+const FIRST = { maxWorkers: 2, sequence: { groupOrder: 0 } };
+export const WAITING = { maxWorkers: 3, sequence: { groupOrder: 1 } };
+
+/** Each of these has a process of its own. */
+export const SEPARATE = [...MEASURING, ...OWN_PROCESS];
+
+interface Group {
+  readonly name: string;
+  readonly include: string[];
+  readonly exclude: string[];
+  readonly isolate: boolean;
+  readonly maxWorkers: number;
+  readonly sequence: { readonly groupOrder: number };
+}
+
+/** Groups of files by name: those that measure, those that need a process, and those of a subject. Every test file is in one of them. */
+export const GROUPS: readonly Group[] = [
+  { name: 'measuring', include: MEASURING, exclude: [], isolate: true, ...FIRST },
+  { name: 'own-process', include: OWN_PROCESS, exclude: MEASURING, isolate: true, ...WAITING },
   ...SUBJECTS.map(({ folder, without = [], sharing = false }) => ({
     name: folder.replaceAll('/', '-'),
     include: [`test/${folder}/**/*.test.ts`],
-    exclude: [...OWN_PROCESS, ...without.map(below)],
+    exclude: [...SEPARATE, ...without.map(below)],
     isolate: !sharing,
+    ...(sharing ? FIRST : WAITING),
   })),
   {
     name: 'others',
     include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
-    exclude: [...OWN_PROCESS, ...SUBJECTS.map(({ folder }) => below(folder))],
+    exclude: [...SEPARATE, ...SUBJECTS.map(({ folder }) => below(folder))],
     isolate: true,
+    ...WAITING,
   },
 ];
 
@@ -85,18 +116,26 @@ export const GROUPS: readonly { name: string; include: string[]; exclude: string
  * A bare clone has no times of earlier runs.
  */
 export const LONGEST = [
-  'test/chaos/run.test.ts',
-  'test/api/camunda/recorded/replay.test.ts',
   'test/end-to-end/operation/stop-and-start.test.ts',
+  'test/chaos/run.test.ts',
+  'test/bench/workloads.test.ts',
+  'test/api/middleware/outage.test.ts',
   'test/api/fuzz.test.ts',
+  'test/end-to-end/write/costly-schemas.test.ts',
+  'test/end-to-end/write/large-and-odd.test.ts',
+  'test/end-to-end/control/control-without-temporal.test.ts',
   'test/activities/wait/wake-up-races.test.ts',
   'test/end-to-end/recovery/recovery.test.ts',
-  'test/embedded/start.test.ts',
-  'test/end-to-end/delete/delete-races.test.ts',
-  'test/activities/delete/delete-resources.test.ts',
+  'test/embedded/workers/worker-processes.test.ts',
   'test/end-to-end/recovery/killed-worker.test.ts',
-  'test/api/middleware/outage.test.ts',
-  'test/end-to-end/wait/signal-limit.test.ts',
+  'test/end-to-end/recovery/failing-writes.test.ts',
+  'test/end-to-end/wait/wake-up-races.test.ts',
+  'test/api/camunda/many.test.ts',
+  'test/activities/recovery/pace.test.ts',
+  'test/embedded/start.test.ts',
+  'test/end-to-end/delete/delete.test.ts',
+  'test/api/camunda/recorded/replay.test.ts',
+  'test/end-to-end/delete/delete-races.test.ts',
 ];
 
 /** Files that need no server, for `npm run check`, which is to end within a minute. */
