@@ -74,7 +74,7 @@ async function readWork(
     return { batch, ...(batch === null ? NOTHING_STORED : await readStoredWork(database, batch, indexes)) };
   }
   const pages = { _id: batchId, pageSize };
-  // the first attempt at items that are not pending, in the first run: none of them has an outcome
+  // the first attempt at items that are not pending, in the first run: hardly one has an outcome (`assertKnown`)
   const isNew = attempt.isFirst && run === 1 && !requeuesBlocked;
   const [batch, stored] = await Promise.all([
     readBatch(database, batchId),

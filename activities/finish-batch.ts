@@ -48,7 +48,11 @@ const INTERNAL: ItemError = {
  */
 export async function finishBatch(context: ActivityContext, input: FinishInput): Promise<BatchSummary> {
   const { database } = context;
-  if (input.succeeded && (await recordSucceeded(database, input, thisAttempt().runId, input.succeeded)))
+  if (
+    input.succeeded &&
+    !input.cancelled &&
+    (await recordSucceeded(database, input, thisAttempt().runId, input.succeeded))
+  )
     return { ...input.succeeded, status: 'success', suspended: false };
   const found = await readBatch(database, input.batchId);
   // The batch was deleted while this run was being started: then nothing of the run stays either.

@@ -51,6 +51,9 @@ export async function applyOpen(applying: Applying, open: readonly number[], lin
   if (open.length === 0) return NOTHING;
   const { context, attempt, batch, writable } = applying;
   const schema = await plannedVersion(context, batch, links);
+  // no intent is laid for these, under which outcomes would be read again
+  if (schema === null || schema === 'outdated')
+    assertKnown(applying, await readOutcomes(context.database, batch, open));
   if (schema === 'outdated') {
     await endEarlierAttempts(context.database, attempt, batch, writable);
     return { ...(await finishOutdated(context, batch, open)), isOutdated: true };
@@ -130,6 +133,7 @@ async function applyAll(applying: Applying, schema: LoadedSchema, items: readonl
   const { database } = context;
   const outcomes = new Map<number, StoredOutcome>();
   const { work, faulty } = await toWorkItems(context, batch, schema, items, before);
+  if (faulty.size > 0) await assertNotOutdated(context, schema);
   for (const [index, errors] of faulty) outcomes.set(index, failedOutcome(before.get(index), errors));
   await writeOutcomes(database, batch, outcomes);
   if (work.length === 0) return { outcomes, left: [] };
@@ -137,7 +141,7 @@ async function applyAll(applying: Applying, schema: LoadedSchema, items: readonl
   const created: ResourceKey[] = [];
   const writing = { context, batch, attempt, storeFailures: storeFailures(database) };
   const left = await withIntent(context, attempt, batch, [schema], work, writable, {
-    read: () => readOfOwn(writing, work, before),
+    read: () => readOfOwn(applying, writing, work),
     write: (stored) =>
       applySlices(writing, control, work, stored, async (results) => {
         for (const [index, outcome] of await completeSlice(applying, results, isFirst)) outcomes.set(index, outcome);
@@ -148,19 +152,28 @@ async function applyAll(applying: Applying, schema: LoadedSchema, items: readonl
   return { outcomes, left: left.map(({ index }) => index) };
 }
 
-/**
- * What is stored, under the intent.
- * @throws a retryable failure if outcomes have appeared of items that had none: they were taken as new (`isFirst` goes by what
- * Temporal says, which after a reset is not all), and pending ones have to be released first.
- */
-async function readOfOwn(
-  writing: Writing,
-  work: readonly WorkItem[],
-  before: Applying['before'],
-): Promise<StoredState> {
+/** What is stored, under the intent. @throws see `assertKnown`. */
+async function readOfOwn(applying: Applying, writing: Writing, work: readonly WorkItem[]): Promise<StoredState> {
   const stored = await readStoredState(writing, work);
-  if (before.size === 0 && stored.outcomes.size > 0) throw blocked('another attempt has stored outcomes');
+  assertKnown(applying, new Map([...stored.outcomes].map(([{ index }, outcome]) => [index, outcome])));
   return stored;
+}
+
+/**
+ * @throws a retryable failure if items have an outcome that was not read before: they were taken as new (`isFirst` of an attempt goes by what
+ * Temporal says, which after a reset is not all), or another attempt was at work meanwhile. Pending ones have to be released first.
+ */
+function assertKnown({ before }: Applying, outcomes: ReadonlyMap<number, StoredOutcome>): void {
+  if ([...outcomes.keys()].some((index) => !before.has(index))) throw blocked('another attempt has stored outcomes');
+}
+
+/**
+ * Faults that come of the schema definition, which may be outdated: what was found under an intent is by its present version.
+ * @throws a retryable failure if the definition has changed since it was loaded.
+ */
+async function assertNotOutdated({ schemas }: ActivityContext, { definition }: LoadedSchema): Promise<void> {
+  const latest = await schemas.latest(definition.id);
+  if (latest?.definition.versionNumber !== definition.versionNumber) throw blocked('the schema definition has changed');
 }
 
 /** Stores the outcomes of items, and registers those that have become pending. @param isFirst see `writeOutcomes`. */

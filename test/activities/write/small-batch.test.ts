@@ -3,12 +3,18 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type ActivityContext, type Checkpoint, createActivityContext } from '../../../activities/activity-context.ts';
+import { noResult } from '../../../activities/finish-batch.ts';
 import { createActivities } from '../../../activities/index.ts';
+import type { BatchSummary } from '../../../domain/batch/batch.ts';
+import { addTally } from '../../../domain/batch/tally.ts';
+import { MAX_REFERENCES } from '../../../domain/limits.ts';
+import type { JsonObject } from '../../../domain/write/resource.ts';
 import { intentsIn } from '../../../isolation/intents/intents.ts';
 import { MemoryAllowance } from '../../../services/deletes/memory-allowance.ts';
 import { batchesIn, readBatch } from '../../../store/batches/batches.ts';
 import { requestControl } from '../../../store/batches/control-requests.ts';
 import { createSchemaDefinition } from '../../../store/definitions/create-schema-definition.ts';
+import { schemaDefinitionsIn } from '../../../store/definitions/schema-definitions.ts';
 import { readOutcomes } from '../../../store/items/outcomes.ts';
 import { connectDatabase, type Database } from '../../../store/mongodb/database.ts';
 import { resourcesIn } from '../../../store/resources.ts';
@@ -94,13 +100,23 @@ function apply(batchId: string, indexes: readonly number[], attempt = 1): Promis
   );
 }
 
-const accepted = (bodies: readonly Body[], dependencyWaitTimeout = 0): Promise<string> =>
+const accepted = (
+  bodies: readonly Body[],
+  dependencyWaitTimeout = 0,
+  schemaDefinitionId: string = townId,
+): Promise<string> =>
   insertAccepted(
     database,
     { operation: 'upload', options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout } },
-    { scope: SCOPE, schemaDefinitionId: townId, schemaName: 'town', pageSize: PAGE_SIZE },
+    { scope: SCOPE, schemaDefinitionId, schemaName: 'town', pageSize: PAGE_SIZE },
     bodies,
   );
+
+async function defined(name: string, tags: JsonObject): Promise<string> {
+  const schema = { type: 'object', properties: { tags: { type: 'array', items: tags } } };
+  const made = await createSchemaDefinition(database, SCOPE.platform, { name, externalIdField: 'externalId', schema });
+  return 'created' in made ? made.created.id : '';
+}
 
 const outcomesOf = async (_id: string, count: number) => {
   const found = await readOutcomes(database, { _id, pageSize: PAGE_SIZE }, [...Array(count).keys()]);
@@ -204,6 +220,22 @@ describe('a small batch', () => {
     expect(await readBatch(database, id)).toMatchObject({ status: 'cancelled', result: { counts: { succeeded: 1 } } });
   });
 
+  test('whose items would fail by a definition that has changed since it was loaded is called again, and goes by the present one', async () => {
+    const id = await defined('tagged', { $ref: 'reach:schemas/town' });
+    await run(await accepted([{ externalId: 'loads-0' }], 0, id), 1);
+    const schema = JSON.stringify({
+      type: 'object',
+      properties: { tags: { type: 'array', items: { type: 'string' } } },
+    });
+    await schemaDefinitionsIn(database).updateOne({ _id: id }, { $set: { schema, versionNumber: 2 } });
+    const tags = Array.from({ length: MAX_REFERENCES + 1 }, (_, n) => `${n}`);
+    const batch = await accepted([{ externalId: 'tagged-0', tags }], 0, id);
+    await expect(run(batch, 1)).rejects.toThrow('the schema definition has changed');
+    expect(await outcomesOf(batch, 1)).toEqual([]);
+    const { summary } = await run(batch, 1, { activityId: '2', isLocal: false });
+    expect(summary).toMatchObject({ status: 'success' });
+  });
+
   test('with an item that waits is not finished, and its workflow learns of the item', async () => {
     const id = await accepted([{ externalId: 'waits-0' }, { externalId: 'waits-1', near: 'nowhere' }], 600);
     const { applied, summary } = await run(id, 2);
@@ -240,4 +272,28 @@ test('items that a first attempt takes as new, and that have outcomes since, are
   await expect(apply(id, [0])).rejects.toThrow('another attempt has stored outcomes');
   expect(await apply(id, [0], 2)).toMatchObject({ tally: { counts: { pending: 1 } } });
   expect(await intentsIn(database).countDocuments({ batchId: id })).toBe(0);
+});
+
+test('items of a deleted definition that a first attempt takes as new, and that have outcomes, are read by the next attempt', async () => {
+  const definition = await defined('short-lived', { $ref: 'reach:schemas/town' });
+  const id = await accepted([{ externalId: 'gone-0', tags: ['nowhere'] }], 600, definition);
+  expect(await apply(id, [0])).toMatchObject({ tally: { counts: { pending: 1 } } });
+  await schemaDefinitionsIn(database).deleteOne({ _id: definition });
+  context.schemas.forget(definition);
+  await expect(apply(id, [0])).rejects.toThrow('another attempt has stored outcomes');
+  expect(await apply(id, [0], 2)).toMatchObject({ tally: { counts: { failed: 1 } } });
+});
+
+test('a batch that a program has cancelled ends as cancelled, also where all of its items have succeeded', async () => {
+  const id = await accepted([{ externalId: 'over-0' }]);
+  const { tally } = await apply(id, [0]);
+  const succeeded = noResult();
+  addTally(succeeded, tally);
+  const finish = { batchId: id, run: 1, cancelled: true, cascaded: 0, succeeded };
+  const environment = environmentOf(id, 'finishBatch', { activityId: '10', isLocal: false });
+  const summary = await environment.run<[], BatchSummary, () => Promise<BatchSummary>>(() =>
+    createActivities(context).finishBatch(finish),
+  );
+  expect(summary).toMatchObject({ status: 'cancelled', counts: { succeeded: 1 } });
+  expect(await readBatch(database, id)).toMatchObject({ status: 'cancelled' });
 });
