@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
-import type { StartParts } from '../services/batches/start-batch.ts';
 import { SchemaCatalog } from '../services/definitions/schema-catalog.ts';
 import type { MemoryAllowance } from '../services/deletes/memory-allowance.ts';
-import type { Database } from '../store/mongodb/database.ts';
+import type { StartImportParts } from '../services/imports/start-import.ts';
 import { createSemaphore, type Semaphore } from './write/semaphore.ts';
 
 /** Moments between two steps of an activity at which a test can stop, delay or kill it. */
@@ -21,11 +20,12 @@ export type Checkpoint =
   | 'referrers-checked'
   | 'deleted'
   | 'planning'
-  | 'finishing';
+  | 'finishing'
+  | 'cut-noted'
+  | 'cut-inserted';
 
 /** The services and settings that activities work with. */
-export interface ActivityContext extends StartParts {
-  readonly database: Database;
+export interface ActivityContext extends StartImportParts {
   readonly logger: Logger;
   /** Days that a finished batch is kept; 0 keeps it for ever. */
   readonly retentionDays: number;
@@ -42,10 +42,19 @@ export interface ActivityContext extends StartParts {
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
 }
 
-/** @param parts.writersAtOnce default: all. */
+/** @param parts.writersAtOnce default: all. @param parts.importWindow default: one batch at a time. */
 export function createActivityContext({
   writersAtOnce = Number.POSITIVE_INFINITY,
+  importWindow = 1,
   ...parts
-}: Omit<ActivityContext, 'schemas' | 'semaphore'> & { readonly writersAtOnce?: number }): ActivityContext {
-  return { ...parts, schemas: new SchemaCatalog(parts.database), semaphore: createSemaphore(writersAtOnce) };
+}: Omit<ActivityContext, 'schemas' | 'semaphore' | 'importWindow'> & {
+  readonly writersAtOnce?: number;
+  readonly importWindow?: number;
+}): ActivityContext {
+  return {
+    ...parts,
+    importWindow,
+    schemas: new SchemaCatalog(parts.database),
+    semaphore: createSemaphore(writersAtOnce),
+  };
 }

@@ -33,11 +33,12 @@ const NAMED_IN_MESSAGE = 10;
  * Expires pending items whose deadline has passed. An item that another batch is applying together with its own is left to that batch; an item
  * whose effect is stored has succeeded, even if the activity that applied it died (invariant 2).
  * The workflow has checked before: items that could be applied have been applied.
- * @param input `asOf`: the workflow's time, in ms since 1970; deadlines up to it have passed.
+ * @param input `asOf`: the workflow's time, in ms since 1970; deadlines up to it have passed. `endsWait`: its import has ended, and so has
+ * the wait of all items, whatever deadlines are stored.
  */
 export async function expireItems(
   context: ActivityContext,
-  input: ItemsOfBatch & { readonly asOf: number },
+  input: ItemsOfBatch & { readonly asOf: number; readonly endsWait?: true },
 ): Promise<WorkResult> {
   const { database } = context;
   const attempt = thisAttempt();
@@ -56,10 +57,11 @@ export async function expireItems(
   for await (const { pages, outcomes } of outcomeChunks(database, batch, pagesWith(batch, input.indexes))) {
     showProgress();
     const due = pendingAmong(inOrder(outcomes)).filter(
-      ([index, { expiresAt }]) => wanted.has(index) && expiresAt.getTime() <= input.asOf,
+      ([index, { expiresAt }]) => wanted.has(index) && (input.endsWait || expiresAt.getTime() <= input.asOf),
     );
     for (const some of parts(due, RESOURCES_PER_SLICE))
-      if ((await control.inTime()) === null) await expire(database, batch, some);
+      if ((await control.inTime()) === null)
+        await expire(database, batch, some, input.endsWait ? failedAtEnd : expiredOutcome);
     showProgress();
     const now = (await readOutcomePages(database, batch._id, pages)).filter(([index]) => wanted.has(index));
     // invariant 5: the activity that has applied one of these may have died before it woke the batches that wait for it
@@ -74,6 +76,7 @@ async function expire(
   database: Database,
   batch: BatchDocument,
   due: readonly (readonly [number, PendingOutcome])[],
+  ended: (outcome: PendingOutcome) => StoredOutcome,
 ): Promise<void> {
   const keys = await keysOfItems(
     database,
@@ -88,18 +91,31 @@ async function expire(
     released.map(([index]) => index),
   );
   const expired = new Map<number, StoredOutcome>();
-  for (const [index, outcome] of released)
-    if (!applied.outcomes.has(index)) expired.set(index, expiredOutcome(outcome));
+  for (const [index, outcome] of released) if (!applied.outcomes.has(index)) expired.set(index, ended(outcome));
   await writeOutcomes(database, batch, expired);
 }
 
+/** All rows of the import were applied or have failed, and none has created what the item misses. */
+function failedAtEnd(outcome: PendingOutcome): StoredOutcome {
+  const message = `no row of the import has created ${namedIn(outcome)}`;
+  return { status: 'failed', errors: [{ code: 'missing_dependency', message }], ...keptOf(outcome) };
+}
+
 function expiredOutcome(outcome: PendingOutcome): ExpiredOutcome {
-  const { missing, missingTotal = missing.length, expiresAt, attempts } = outcome;
-  const named = missing.slice(0, NAMED_IN_MESSAGE).map(({ schemaName, externalId }) => `${schemaName} "${externalId}"`);
-  const message = `waited until ${expiresAt.toISOString()} for ${named.join(', ')}`;
+  const message = `waited until ${outcome.expiresAt.toISOString()} for ${namedIn(outcome)}`;
+  return { status: 'expired', errors: [{ code: 'dependency_expired', message }], ...keptOf(outcome) };
+}
+
+const namedIn = ({ missing }: PendingOutcome): string =>
+  missing
+    .slice(0, NAMED_IN_MESSAGE)
+    .map(({ schemaName, externalId }) => `${schemaName} "${externalId}"`)
+    .join(', ');
+
+/** What every outcome keeps of a wait that has ended. */
+function keptOf(outcome: PendingOutcome) {
+  const { missing, missingTotal = missing.length, attempts } = outcome;
   return {
-    status: 'expired',
-    errors: [{ code: 'dependency_expired', message }],
     missing: missing.slice(0, MAX_MISSING_PER_OUTCOME),
     missingTotal,
     attempts,

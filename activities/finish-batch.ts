@@ -19,6 +19,7 @@ import { removeDeletionPlan } from '../isolation/deletes/step-groups.ts';
 import { deleteExecutions } from '../services/batches/purge-batch.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import { allCompleted, countStoredOutcomes } from '../services/executions/count-jobs.ts';
+import { reportEnd, reportFinished } from '../services/imports/report-batch.ts';
 import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
 import { recordFinished, recordSucceeded } from '../store/batches/run-state.ts';
 import { isTermination, type Termination } from '../store/batches/terminations.ts';
@@ -52,14 +53,19 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
     input.succeeded &&
     !input.cancelled &&
     (await recordSucceeded(database, input, thisAttempt().runId, input.succeeded))
-  )
+  ) {
+    const { ofImport } = input;
+    if (ofImport) await reportEnd(context, ofImport.importId, ofImport.number, input.succeeded);
     return { ...input.succeeded, status: 'success', suspended: false };
+  }
   const found = await readBatch(database, input.batchId);
   // The batch was deleted while this run was being started: then nothing of the run stays either.
   if (found === null) await deleteExecutions(context.client, { _id: input.batchId });
   if (found === null || found.run !== input.run) return { ...noResult(), status: 'cancelled', suspended: false };
   if (isTerminal(found.status)) {
     if (found.operation === 'delete') await removeDeletionPlan(database, found._id, found.run);
+    // the attempt that has finished it may have died before it reported that
+    await reportFinished(context, found, found.result ?? noResult());
     return { ...(found.result ?? noResult()), status: found.status, suspended: false };
   }
   const batch = await takeOverToFinish(database, found, input);
@@ -83,6 +89,7 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
   const status = terminalStatus(result.counts, cancelled);
   const jobs = isTermination(batch) ? await jobsAtTheEnd(database, batch, result) : null;
   await recordFinished(database, input, status, result, details, jobs);
+  await reportFinished(context, batch, result);
   if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id, batch.run);
   return { ...result, status, suspended: false };
 }

@@ -5,9 +5,12 @@ import { asAttempt } from '../store/mongodb/command-time.ts';
 import { SupersededError } from '../store/mongodb/errors.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { applyItems } from './apply-items.ts';
+import { checkImport } from './check-import.ts';
+import { cutImport } from './cut-import.ts';
 import { deleteResources } from './delete-resources.ts';
 import { expireItems } from './expire-items.ts';
 import { finishBatch } from './finish-batch.ts';
+import { finishImport } from './finish-import.ts';
 import { lookForDependencies } from './look-for-dependencies.ts';
 import { planBatch } from './plan-batch.ts';
 import { recordState } from './record-state.ts';
@@ -17,9 +20,12 @@ import { terminateExecutions } from './terminate-executions.ts';
 
 const ACTIVITIES = {
   applyItems,
+  checkImport,
+  cutImport,
   deleteResources,
   expireItems,
   finishBatch,
+  finishImport,
   lookForDependencies,
   planBatch,
   recordState,

@@ -24,6 +24,7 @@ import {
 } from './recovery/clean-up.ts';
 import { deliverRequests } from './recovery/deliver-requests.ts';
 import { FinishLost } from './recovery/finish-lost.ts';
+import { IMPORT_JOBS } from './recovery/imports.ts';
 import { type Portion, type PortionResult, type RecoveryJob, toPlaces } from './recovery/job.ts';
 import { expireBatches, PurgeDeleted } from './recovery/purge-deleted.ts';
 import { startUnstarted } from './recovery/start-unstarted.ts';
@@ -39,6 +40,7 @@ const jobs = (): readonly RecoveryJob[] => [
   insertBound,
   startUnstarted,
   deliverRequests,
+  ...IMPORT_JOBS,
   new FinishLost(),
   repairDefinitions,
   checkWaits,

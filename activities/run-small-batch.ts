@@ -72,9 +72,16 @@ function onlyWork({ stages }: Plan) {
 }
 
 function finish(context: ActivityContext, input: SmallBatch, { tally, hasWaited }: WorkResult): Promise<BatchSummary> {
-  const { batchId, run, total } = input;
+  const { batchId, run, total, ofImport } = input;
   const succeeded = noResult();
   addTally(succeeded, tally);
   const isSucceeded = succeeded.counts.succeeded === total && !hasWaited;
-  return finishBatch(context, { batchId, run, cancelled: false, cascaded: 0, ...(isSucceeded && { succeeded }) });
+  return finishBatch(context, {
+    batchId,
+    run,
+    cancelled: false,
+    cascaded: 0,
+    ...(isSucceeded && { succeeded }),
+    ...(ofImport && { ofImport }),
+  });
 }

@@ -14,6 +14,7 @@ import { checkAuthentication, checkPlatformScope } from './middleware/authentica
 import { countRequests } from './middleware/count-requests.ts';
 import { limitLoad } from './middleware/limit-load.ts';
 import { failInOutage } from './middleware/outage.ts';
+import { limitTime } from './middleware/request-time.ts';
 import { setSecurityHeaders } from './middleware/security-headers.ts';
 import { controlRoutes } from './routes/batches/control-batch.ts';
 import { deleteBatchRoute } from './routes/batches/delete-batch.ts';
@@ -23,6 +24,11 @@ import { watchBatchRoute } from './routes/batches/watch-batch.ts';
 import { SCHEMA_DEFINITIONS_PATH, schemaDefinitionRoutes } from './routes/definitions/schema-definitions.ts';
 import { docsRoutes, documentOf } from './routes/docs.ts';
 import { healthRoutes } from './routes/health.ts';
+import { controlImportRoutes } from './routes/imports/control-import.ts';
+import { partRoutes } from './routes/imports/parts.ts';
+import { readImportsRoutes } from './routes/imports/read-imports.ts';
+import { importResultsRoute } from './routes/imports/results.ts';
+import { startImportRoute } from './routes/imports/start-import.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { deleteResourcesRoutes } from './routes/resources/delete-resources.ts';
 import { readResourcesRoutes } from './routes/resources/read-resources.ts';
@@ -44,6 +50,7 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
       'request',
     );
   });
+  app.use(limitTime);
   app.use(setSecurityHeaders);
   app.use(dropBodyOfHead);
   app.use(countRequests);
@@ -89,6 +96,11 @@ function tokenRoutes(api: Api): void {
   watchBatchRoute(api);
   deleteBatchRoute(api);
   itemRoutes(api);
+  startImportRoute(api);
+  partRoutes(api);
+  readImportsRoutes(api);
+  controlImportRoutes(api);
+  importResultsRoute(api);
   extractaRoutes(api);
   describeCamunda(api, CAMUNDA_PREFIX);
 }

@@ -67,6 +67,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     logger,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
+    importWindow: config.IMPORT_WINDOW,
     schemas,
     cursors: new Cursors(() => serverKey(database, CURSOR_KEY_PURPOSE)),
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
@@ -135,7 +136,8 @@ function socketLimits({ REQUEST_TIMEOUT_SECONDS }: Config): ServerOptions {
   const requestTimeout = REQUEST_TIMEOUT_SECONDS * 1000;
   return {
     maxHeaderSize: MAX_HEAD_BYTES,
-    requestTimeout,
+    // `limitTime` limits the time of each request
+    requestTimeout: 0,
     headersTimeout: Math.min(MAX_HEADERS_MS, requestTimeout),
     connectionsCheckingInterval: Math.min(MAX_CHECK_MS, requestTimeout / 2),
   };

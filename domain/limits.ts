@@ -63,6 +63,25 @@ export const MAX_CYCLE_ITEMS = 20_000;
 /** Missing references that are followed for the same: beyond that memory would be unbounded. */
 export const MAX_CYCLE_MISSING = 500_000;
 
+/* Imports */
+
+/** Largest part of an import, in bytes of unpacked content. */
+export const MAX_IMPORT_PART_BYTES = 64 * 1024 * 1024;
+/** Parts of one import: with the largest ones, 640 GiB. */
+export const MAX_IMPORT_PARTS = 10_000;
+/** Longest row of an import, in bytes: as long as the largest resource. */
+export const MAX_ROW_BYTES = 14 * 1024 * 1024;
+/** Longest header of a file of CSV, in bytes. */
+export const MAX_CSV_HEADER_BYTES = 64 * 1024;
+/** How many times larger than received a compressed content may be once it is unpacked; a small one may be more. */
+export const MAX_UNPACKED_RATIO = 200;
+/** Unpacked content of at most so many bytes may be any number of times larger than received. */
+export const ANY_RATIO_BYTES = 10 * 1024 * 1024;
+/** Time in which an import that comes in parts has to be sealed, in ms: a day. */
+export const IMPORT_SEAL_MS = 24 * 60 * 60 * 1000;
+/** Longest label, in characters. */
+export const MAX_LABEL = 100;
+
 /* Resources */
 
 /** Longest external id, in Unicode code points. */

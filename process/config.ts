@@ -90,6 +90,10 @@ const schema = z.object({
   DELETION_MEMORY_BYTES: positiveInteger.default(1_073_741_824),
   /** Seconds in which a caller has to send its request, with its body. */
   REQUEST_TIMEOUT_SECONDS: positiveInteger.default(60),
+  /** Largest import, in bytes of its unpacked content. */
+  IMPORT_MAX_BYTES: positiveInteger.default(10_737_418_240),
+  /** Batches of one import that run at a time; those that only wait for missing references do not count. */
+  IMPORT_WINDOW: z.coerce.number().int().min(1).max(100).default(8),
   /** Days that a finished batch is kept; 0 keeps it for ever. */
   BATCH_RETENTION_DAYS: z.coerce.number().int().min(0).default(30),
   /** Camunda façade: items of one activity (job) of a deletion of process instances. */

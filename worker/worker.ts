@@ -71,6 +71,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
     stopping: stopped.signal,
+    importWindow: config.IMPORT_WINDOW,
     retentionDays: config.BATCH_RETENTION_DAYS,
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
     writersAtOnce: config.WRITERS_PER_WORKER,

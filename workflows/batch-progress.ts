@@ -1,4 +1,5 @@
 import { isWrite } from '../domain/batch/batch.ts';
+import type { ImportReport } from '../domain/imports/import.ts';
 import { BatchState } from './batch-state.ts';
 import type {
   BatchInput,
@@ -47,6 +48,9 @@ export class BatchProgress {
   #expireNotBefore = 0;
   #isNew: boolean;
   readonly #isSmall: boolean;
+  /** Whether it is a batch of an import, and the latest round of checks that it has reported. */
+  readonly #isOfImport: boolean;
+  #reportedRound = 0;
 
   constructor(input: BatchInput) {
     this.state = new BatchState(input);
@@ -55,6 +59,7 @@ export class BatchProgress {
     this.#concurrencyLimit =
       version === undefined && isWrite(operation) ? EARLIER_WRITE_LIMIT : CONCURRENCY_LIMITS[operation];
     this.#isNew = beginsLocally(input);
+    this.#isOfImport = input.ofImport !== undefined;
     this.#isSmall = input.total <= MAX_ITEMS_AT_ONCE;
     this.#stored = input.carried === undefined ? 'processing' : this.#toStore();
   }
@@ -72,7 +77,7 @@ export class BatchProgress {
       suspended: state.suspended,
       isCancelStored: state.isCancelStored,
       // after each suspend and resume too, so that the last value stored is the current one, even if an API process stores at the same time
-      isUnrecorded: state.controlled || this.#stored !== this.#toStore(),
+      isUnrecorded: state.controlled || this.#stored !== this.#toStore() || this.#owesReport,
       isNew: this.#isNew,
       isSmall: this.#isSmall,
       isLong,
@@ -98,6 +103,20 @@ export class BatchProgress {
     };
   }
 
+  /** Its import has asked for a round of checks, which is complete: what could be applied is applied. */
+  get #owesReport(): boolean {
+    const { state, running } = this;
+    const isChecking = state.woken || this.#check.isOpen || running.apply + running.check + running.expire > 0;
+    return this.#isOfImport && state.round > this.#reportedRound && !isChecking;
+  }
+
+  /** What its import is told: nothing while items are left that do not wait. */
+  get report(): ImportReport | undefined {
+    const { counts, actions, errorCodes, status } = this.state.summary();
+    const onlyWaits = this.#isOfImport && status === 'waiting' && this.plan.isDone;
+    return onlyWaits ? { counts, actions, errorCodes, round: this.#reportedRound } : undefined;
+  }
+
   suspend(token?: string): void {
     this.state.suspend(token);
     this.plan.controlled();
@@ -117,6 +136,7 @@ export class BatchProgress {
 
   /** The state is about to be stored. A batch counts as started then, even if it was suspended before its first plan. */
   beginStore(): void {
+    if (this.#owesReport) this.#reportedRound = this.state.round;
     this.state.started = true;
     this.#stored = this.#toStore();
     this.state.controlled = false;

@@ -30,6 +30,10 @@ export class BatchState {
   hasWaited: boolean;
   /** A hint has come that missing references may exist now. */
   woken = false;
+  /** The latest round of checks that its import has asked for. */
+  round = 0;
+  /** When its import has ended the wait of its items, in ms since 1970. */
+  #waitEndedAt: number | undefined;
   /** So many signals have come that this execution has to end before Temporal refuses them. */
   hasManySignals = false;
 
@@ -57,7 +61,24 @@ export class BatchState {
     // a signal may have come in the last moment of the execution before: check, and store, once more (invariant 5)
     this.woken = true;
     this.controlled = true;
+    this.#waitEndedAt = carried.waitEndedAt;
     this.#remember(carried.pending);
+  }
+
+  get isWaitEnded(): boolean {
+    return this.#waitEndedAt !== undefined;
+  }
+
+  /** Its import wants to know whether pending items can be applied. */
+  checkRound(round: number): void {
+    this.round = Math.max(this.round, round);
+    this.woken = true;
+  }
+
+  /** Nothing of its import can create what pending items miss: they are due now. */
+  endWait(now: number): void {
+    this.#waitEndedAt ??= now;
+    for (const index of this.#deadlines.keys()) this.#deadlines.set(index, this.#waitEndedAt);
   }
 
   get cascaded(): number {
@@ -182,6 +203,7 @@ export class BatchState {
       pending: [...groups].map(([expiresAt, indexes]) => ({ expiresAt, indexes })),
       cancelled: this.cancelled,
       ...(this.asked !== null && { asked: this.asked }),
+      ...(this.#waitEndedAt !== undefined && { waitEndedAt: this.#waitEndedAt }),
     };
   }
 
@@ -195,6 +217,8 @@ export class BatchState {
 
   #remember(pending: readonly PendingGroup[]): void {
     if (pending.length > 0) this.hasWaited = true;
-    for (const { expiresAt, indexes } of pending) for (const index of indexes) this.#deadlines.set(index, expiresAt);
+    const end = this.#waitEndedAt ?? Number.POSITIVE_INFINITY;
+    for (const { expiresAt, indexes } of pending)
+      for (const index of indexes) this.#deadlines.set(index, Math.min(expiresAt, end));
   }
 }

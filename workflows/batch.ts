@@ -2,6 +2,7 @@ import { CancellationScope, patched, setHandler } from '@temporalio/workflow';
 import type { BatchSummary } from '../domain/batch/batch.ts';
 import { BatchProgress } from './batch-progress.ts';
 import { EarlierBatchRun } from './earlier/batch-run.ts';
+import { checkRoundSignal, importEndedSignal } from './imports/messages.ts';
 import {
   assertReadable,
   type BatchInput,
@@ -47,6 +48,14 @@ function receiveMessages(progress: BatchProgress, isEarlier: boolean): void {
   setHandler(pendingItemsQuery, () => state.pendingItems());
   setHandler(dependenciesAvailableSignal, () => {
     state.woken = true;
+    received();
+  });
+  setHandler(checkRoundSignal, (round) => {
+    state.checkRound(round);
+    received();
+  });
+  setHandler(importEndedSignal, () => {
+    state.endWait(Date.now());
     received();
   });
   setHandler(suspendSignal, (token) => {

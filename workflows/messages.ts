@@ -2,6 +2,7 @@ import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { BatchResult, BatchSummary, Operation, RunningState } from '../domain/batch/batch.ts';
 import type { Stage } from '../domain/batch/plan-chunks.ts';
 import type { Tally } from '../domain/batch/tally.ts';
+import type { ImportOfBatch, ImportReport } from '../domain/imports/import.ts';
 
 /**
  * The public contract of a batch workflow: ids, signals, queries and their types (docs/signals-and-queries.md). Programs that signal
@@ -89,6 +90,8 @@ export interface BatchInput {
   readonly cancelled?: true;
   /** The latest stored control request of a caller, of any kind. */
   readonly asked?: string;
+  /** It is a batch of an import. */
+  readonly ofImport?: ImportOfBatch;
   /** State carried over by continue-as-new. */
   readonly carried?: CarriedState;
 }
@@ -127,6 +130,8 @@ export interface CarriedBatch {
   readonly pending: readonly PendingGroup[];
   readonly cancelled: boolean;
   readonly asked?: string;
+  /** When its import has ended the wait of its items, in ms since 1970. */
+  readonly waitEndedAt?: number;
 }
 
 /** The state of a plan that continue-as-new carries. */
@@ -215,6 +220,8 @@ export interface SmallBatch extends Controlled {
   readonly asOf: number;
   /** A program has suspended or cancelled the batch, which may not be stored yet: nothing is applied. */
   readonly isHalted?: true;
+  /** It is a batch of an import, to which its end is reported. */
+  readonly ofImport?: ImportOfBatch;
 }
 
 export interface SmallBatchResult {
@@ -264,6 +271,8 @@ export interface CheckResult {
 export interface RecordedState extends RunningState {
   readonly batchId: string;
   readonly run: number;
+  /** Only items are left that wait: reported to the import that the batch is a part of. */
+  readonly report?: ImportReport & ImportOfBatch;
 }
 
 export interface FinishInput {
@@ -280,6 +289,8 @@ export interface FinishInput {
    * finish, and the stored outcomes are the same.
    */
   readonly succeeded?: BatchResult;
+  /** It is a batch of an import, to which its end is reported. */
+  readonly ofImport?: ImportOfBatch;
   /** The workflow was ended from outside, and its activities stopped at any of their steps. */
   readonly abandoned?: true;
 }

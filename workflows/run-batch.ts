@@ -95,12 +95,19 @@ export class BatchRun {
   }
 
   #runSmall(): void {
-    const { total, pageSize = total } = this.#input;
+    const { total, pageSize = total, ofImport } = this.#input;
     const { suspended, cancelled } = this.#progress.state;
     const halted = (suspended || cancelled) && { isHalted: true as const };
     this.#progress.beginPlan();
     this.#begin('plan', async () => {
-      const running = this.#activities.runSmall({ ...this.#id, total, pageSize, asOf: Date.now(), ...halted });
+      const running = this.#activities.runSmall({
+        ...this.#id,
+        total,
+        pageSize,
+        asOf: Date.now(),
+        ...halted,
+        ...(ofImport && { ofImport }),
+      });
       const made = await this.#orNull('running the batch failed because of a bug', running);
       this.#progress.ranSmall(made, Date.now());
       this.#finished = made?.summary;
@@ -161,7 +168,8 @@ export class BatchRun {
 
   #expire({ indexes, asOf }: Extract<NextStep, { kind: 'expire' }>): void {
     this.#begin('expire', async () => {
-      const expiring = this.#activities.expireItems({ ...this.#id, indexes, asOf });
+      const ends = this.#progress.state.isWaitEnded && { endsWait: true as const };
+      const expiring = this.#activities.expireItems({ ...this.#id, indexes, asOf, ...ends });
       this.#progress.expired(
         indexes,
         await this.#orNull('expiring items failed because of a bug', expiring),
@@ -175,8 +183,15 @@ export class BatchRun {
     this.#progress.beginStore();
     const { status, suspended } = this.#progress.state.summary();
     const { asked } = this.#progress.state;
+    const { report } = this.#progress;
+    const { ofImport } = this.#input;
     this.#begin('store', async () => {
-      const state = { status: status === 'waiting' ? status : ('processing' as const), suspended, asked };
+      const state = {
+        status: status === 'waiting' ? status : ('processing' as const),
+        suspended,
+        asked,
+        ...(report && ofImport && { report: { ...report, ...ofImport } }),
+      };
       await this.#orNull(
         'storing the state failed because of a bug',
         this.#activities.record({ ...this.#id, ...state }),
@@ -243,7 +258,7 @@ export class BatchRun {
   }
 
   #finishRun(): Promise<BatchSummary> {
-    const { operation, run } = this.#input;
+    const { operation, run, ofImport } = this.#input;
     const { state } = this.#progress;
     const { cancelled, cascaded } = state;
     // for deletes and retries, the stored outcomes say more than the workflow knows
@@ -253,6 +268,7 @@ export class BatchRun {
       cancelled,
       cascaded,
       ...(succeeded && { succeeded }),
+      ...(ofImport && { ofImport }),
     });
   }
 

@@ -12,6 +12,7 @@ import type { BatchEvents } from '../state/batch-events.ts';
 import type { Health } from '../state/health.ts';
 import type { LoadLimits, RequestLoad } from '../state/load-limits.ts';
 import type { Metrics } from '../state/metrics.ts';
+import type { RequestTime } from '../state/request-time.ts';
 import type { StartReadiness } from '../state/start-readiness.ts';
 import type { Cursors } from './cursors.ts';
 
@@ -23,6 +24,8 @@ export interface Services {
   readonly logger: Logger;
   readonly taskQueue: string;
   readonly activityTimeoutSeconds: number;
+  /** Batches of one import that run at a time. */
+  readonly importWindow: number;
   readonly schemas: SchemaCatalog;
   /** Memory that all dry runs of deletes may hold together. */
   readonly planningMemory: MemoryAllowance;
@@ -54,6 +57,7 @@ export interface ApiEnv {
     actsOnNamespace: boolean;
     requestId: string;
     load: RequestLoad;
+    time: RequestTime;
   };
 }
 

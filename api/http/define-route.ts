@@ -33,6 +33,8 @@ interface RouteInput<P extends z.ZodType, Q extends z.ZodObject, B extends z.Zod
   readonly bodyFields?: readonly string[];
   /** What a body should contain, for the message to callers that send none. */
   readonly bodyHint?: string;
+  /** Content types of a body that the handler reads itself, as it arrives. */
+  readonly streams?: readonly string[];
   /** An array in the body whose entries have outcomes of their own: a flaw inside an entry does not fail the request. */
   readonly entries?: string;
   readonly responses: RouteConfig['responses'];
@@ -63,12 +65,13 @@ export function defineRoute<
   input: RouteInput<P, Q, B>,
   handle: (c: ApiContext, input: Input<z.output<P>, z.output<Q>, z.output<B>>) => Response | Promise<Response>,
 ): void {
-  const { method, path, params, query, body, bodyFields, bodyHint, entries, headers, ...about } = input;
+  const { method, path, params, query, body, bodyFields, bodyHint, entries, headers, streams, ...about } = input;
   const request = {
     ...(params && { params: params as never }),
     ...(query && { query: query as never }),
     headers: z.object({ ...TENANT_HEADER, ...headers?.shape }),
     ...(body && { body: { required: true, content: { 'application/json': { schema: body as z.ZodType } } } }),
+    ...(streams && { body: { content: Object.fromEntries(streams.map((type) => [type, { schema: BYTES }])) } }),
   };
   const known: KnownNames = {
     query: Object.keys(query?.shape ?? {}),
@@ -82,7 +85,7 @@ export function defineRoute<
     const checkedParams = check(faults, params, c.req.param(), '');
     const checkedQuery = check(faults, query, readQuery(c, faults, known), '');
     check(faults, headers, c.req.header(), '');
-    if (body === undefined) await assertNoBody(c, faults, known);
+    if (body === undefined && streams === undefined) await assertNoBody(c, faults, known);
     const read = body ? await readBody(c, faults, bodyHint) : null;
     if (read) faults.push(...unknownFields(read.json, known));
     const entryFlaws = read ? sortFlaws(read.flaws, entries, faults) : new Map<number, JsonFlaw>();
@@ -98,6 +101,9 @@ export function defineRoute<
     });
   });
 }
+
+/** A body that is a stream. */
+const BYTES = z.string().openapi({ format: 'binary' });
 
 /** @throws if the schema would accept names that it does not define: a mistake in a route, found at the start. */
 function fieldsOf(body: z.ZodType): string[] {

@@ -1,5 +1,6 @@
 /** Why an item did not succeed: one closed list (docs/api.md#status-and-outcomes). */
 export const ERROR_CODES = [
+  'malformed',
   'missing_external_id',
   'invalid_external_id',
   'validation',

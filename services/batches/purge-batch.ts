@@ -11,7 +11,7 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { batchWorkflowId, cancelSignal } from '../../workflows/messages.ts';
 import { hasStatus, NOT_FOUND } from '../executions/executions.ts';
 import { isSignalLimit } from './signal-limit.ts';
-import { latestExecution } from './start-batch.ts';
+import { latestExecution, latestExecutionOf } from './start-batch.ts';
 
 /** Time that a request waits for a running workflow to end after its cancellation, in ms; after that recovery continues. */
 const CANCEL_WAIT_MS = 3_000;
@@ -82,9 +82,17 @@ export async function deleteExecutions(
   client: Client,
   { _id, executions = [] }: Pick<BatchDocument, '_id' | 'executions'>,
 ): Promise<void> {
-  const workflowId = batchWorkflowId(_id);
+  await deleteExecutionsOf(client, batchWorkflowId(_id), executions);
+}
+
+/** The same of any workflow of Drover. @param executions the run ids that are known. */
+export async function deleteExecutionsOf(
+  client: Client,
+  workflowId: string,
+  executions: readonly string[] = [],
+): Promise<void> {
   const runs = new Set(executions.filter((runId) => runId !== ''));
-  const latest = await latestExecution(client, _id);
+  const latest = await latestExecutionOf(client, workflowId);
   if (latest !== null) for (const runId of await chainOf(client, workflowId, latest, runs)) runs.add(runId);
   for (const runId of runs) {
     try {

@@ -4,6 +4,7 @@ import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } 
 import proto from '@temporalio/proto';
 import { fairness } from '../../domain/batch/fairness-key.ts';
 import { DroverError } from '../../domain/errors.ts';
+import { DEFAULT_PRIORITY } from '../../domain/imports/import.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import {
   BATCH_WORKFLOW_TYPE,
@@ -16,7 +17,7 @@ import {
 /** Value of the schema attribute for batches without a schema definition. */
 const NO_SCHEMA = 'process instances';
 
-const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+export const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 
 /** The services and settings of a start, beside the batch. */
 export interface StartParts {
@@ -64,6 +65,7 @@ async function tryToStart(
     ...(batch.suspended && { suspended: true }),
     ...(batch.cancelRequested && { cancelled: true }),
     ...(batch.asked && { asked: batch.asked.token }),
+    ...importOf(batch),
   };
   try {
     await client.workflow.start(BATCH_WORKFLOW_TYPE, {
@@ -92,6 +94,12 @@ async function tryToStart(
   }
 }
 
+/** The place of a batch in its import, if it is part of one. */
+const importOf = ({ importId, importNumber, importPriority }: BatchDocument): Pick<BatchInput, 'ofImport'> =>
+  importId === undefined || importNumber === undefined
+    ? {}
+    : { ofImport: { importId, number: importNumber, priority: importPriority ?? DEFAULT_PRIORITY } };
+
 /** If not closed, the run before has stored its end, on which a retry is based, and is closed a moment later. */
 async function isStarted(client: Client, batch: BatchDocument): Promise<boolean> {
   const execution = await latestExecution(client, batch._id);
@@ -116,11 +124,13 @@ export interface BatchExecution {
 const { WORKFLOW_EXECUTION_STATUS_PAUSED } = proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 
 /** The latest execution of a batch's workflow; null if there is none (any more). */
-export async function latestExecution(client: Client, batchId: string): Promise<BatchExecution | null> {
+export const latestExecution = (client: Client, batchId: string): Promise<BatchExecution | null> =>
+  latestExecutionOf(client, batchWorkflowId(batchId));
+
+/** The latest execution of a workflow that is started with the number of its run as a memo; null if there is none (any more). */
+export async function latestExecutionOf(client: Client, workflowId: string): Promise<BatchExecution | null> {
   try {
-    const { runId, status, memo, closeTime, raw } = await client.workflow
-      .getHandle(batchWorkflowId(batchId))
-      .describe();
+    const { runId, status, memo, closeTime, raw } = await client.workflow.getHandle(workflowId).describe();
     return {
       runId,
       run: Number(memo?.run ?? 1),

@@ -12,12 +12,20 @@ import {
 import { addErrorDetails, type ErrorDetails } from '../../domain/batch/error-details.ts';
 import { type Actions, type Counts, type ErrorCode, noActions, noCounts } from '../../domain/batch/outcome.ts';
 import { addTally, tallyOf } from '../../domain/batch/tally.ts';
+import { UNTIL_END_OF_IMPORT } from '../../domain/imports/import.ts';
 import { MAX_STATUS_QUERY_MS } from '../../domain/limits.ts';
 import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
 import { inOrder, outcomeChunks, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { batchWorkflowId, statusQuery } from '../../workflows/messages.ts';
 import { type PendingResources, pendingResourcesOf } from './pending-resources.ts';
+
+/** Options as they were asked for. */
+type ShownOptions =
+  | BatchDocument['options']
+  | (Omit<BatchDocument['options'], 'dependencyWaitTimeout'> & {
+      readonly dependencyWaitTimeout: typeof UNTIL_END_OF_IMPORT;
+    });
 
 /** A batch as callers read it (docs/api.md#status-and-outcomes). */
 export interface BatchView {
@@ -31,7 +39,8 @@ export interface BatchView {
   readonly progress: Progress;
   readonly counts: Counts;
   readonly actions: Actions;
-  readonly options: BatchDocument['options'];
+  readonly importId?: string;
+  readonly options: ShownOptions;
   readonly createdAt: string;
   readonly startedAt?: string;
   readonly completedAt?: string;
@@ -142,7 +151,8 @@ function toView(batch: BatchDocument, summary: BatchSummary, source: 'workflow' 
     progress: progressOf(summary.counts),
     counts: summary.counts,
     actions: summary.actions,
-    options: batch.options,
+    ...(batch.importId !== undefined && { importId: batch.importId }),
+    options: batch.waitsForImport ? { ...batch.options, dependencyWaitTimeout: UNTIL_END_OF_IMPORT } : batch.options,
     createdAt: batch.createdAt.toISOString(),
     ...(batch.startedAt && { startedAt: batch.startedAt.toISOString() }),
     ...(batch.completedAt && isTerminal(summary.status) && { completedAt: batch.completedAt.toISOString() }),
@@ -152,7 +162,7 @@ function toView(batch: BatchDocument, summary: BatchSummary, source: 'workflow' 
   };
 }
 
-function summaryOfErrors({ errorCodes, counts }: BatchSummary): Pick<BatchView, 'errors'> {
+export function summaryOfErrors({ errorCodes, counts }: BatchSummary): Pick<BatchView, 'errors'> {
   const codes = Object.entries(errorCodes).filter(([, n]) => n > 0);
   if (codes.length === 0) return {};
   const total = Object.values(counts).reduce((sum, n) => sum + n, 0);

@@ -13,6 +13,7 @@ import type { ErrorDetails } from '../../domain/batch/error-details.ts';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
 import type { JobCounts } from '../../domain/executions/job-counts.ts';
+import type { ImportReport } from '../../domain/imports/import.ts';
 import type { PendingMember } from '../items/pending-documents.ts';
 import type { Database } from '../mongodb/database.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
@@ -87,6 +88,16 @@ export interface StoredBatch {
   jobs?: StoredJobs;
   /** Terminations: items of this run have failed, while it may still continue. */
   hasFailedItems?: true;
+  /** The import that it is a part of, and its number there, from 1. */
+  importId?: string;
+  importNumber?: number;
+  importPriority?: number;
+  /** Its items wait as long as their import may create what they miss. */
+  waitsForImport?: true;
+  /** Its import has suspended it: resuming the import resumes it. */
+  suspendedByImport?: true;
+  /** The latest state that it has reported to its import while it ran. */
+  report?: ImportReport;
   /** Set when the batch is to be removed for good: for callers it does not exist any more. */
   deletedAt?: Date;
 }
@@ -126,7 +137,10 @@ export const toBeStarted = (): Required<Pick<BatchDocument, 'unstarted' | 'start
   startDue: new Date(Date.now() + START_GRACE_MS),
 });
 
-type AsAccepted = Pick<StoredBatch, '_id' | 'total' | 'pageSize' | 'createdAt'> & { scope: Scope };
+type AsAccepted = Pick<
+  StoredBatch,
+  '_id' | 'total' | 'pageSize' | 'createdAt' | 'importId' | 'importNumber' | 'importPriority' | 'waitsForImport'
+> & { scope: Scope };
 export type NewBatch = Batch & AsAccepted;
 export type NewResourceBatch = ResourceBatch & AsAccepted;
 

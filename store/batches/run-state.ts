@@ -2,6 +2,7 @@ import type { Filter } from 'mongodb';
 import type { BatchResult, RunningState, TerminalStatus } from '../../domain/batch/batch.ts';
 import type { ErrorDetails } from '../../domain/batch/error-details.ts';
 import type { JobCounts } from '../../domain/executions/job-counts.ts';
+import type { ImportReport } from '../../domain/imports/import.ts';
 import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn, FIRST_EXECUTION, NOT_TO_BE_STARTED, RUNNING, toBeStarted } from './batches.ts';
 import type { RunOfBatch } from './run-fence.ts';
@@ -16,10 +17,11 @@ export async function recordRunning(
   { batchId, run }: { readonly batchId: string; readonly run: number },
   { status, suspended, asked, cancelled }: RunningState,
   execution: string,
+  report?: ImportReport,
 ): Promise<void> {
   const running = { _id: batchId, run, status: RUNNING };
   const known = asked === undefined ? {} : asked === null ? { asked: { $exists: false } } : { 'asked.token': asked };
-  const state = { status, ...(cancelled && { cancelRequested: true }) };
+  const state = { status, ...(cancelled && { cancelRequested: true }), ...(report && { report }) };
   const $addToSet = { executions: execution };
   const { matchedCount } = await batchesIn(database).updateOne(
     { ...running, ...known },
@@ -125,7 +127,7 @@ export async function claimRetry(database: Database, batch: BatchDocument): Prom
     { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
     {
       $set: { status: 'queued', run: batch.run + 1, suspended: false, ...toBeStarted() },
-      $unset: { completedAt: '', result: '', errorDetails: '', hasFailedItems: '' },
+      $unset: { completedAt: '', result: '', errorDetails: '', hasFailedItems: '', report: '' },
     },
     { returnDocument: 'after' },
   );

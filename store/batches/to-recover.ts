@@ -106,7 +106,8 @@ export async function deletedBatches(
 
 /** Marks some finished batches as deleted that were completed before `before`. @returns how many. */
 export async function markExpired(database: Database, before: Date, limit: number): Promise<number> {
-  const expired = { completedAt: { $lt: before }, deletedAt: { $exists: false } };
+  // a batch of an import is removed with it
+  const expired = { completedAt: { $lt: before }, deletedAt: { $exists: false }, importId: { $exists: false } };
   const found = await batchesIn(database)
     .find(expired, { projection: { _id: 1 } })
     .limit(limit)

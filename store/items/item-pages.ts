@@ -5,7 +5,8 @@ import { MAX_RESOURCE_BYTES } from '../../domain/limits.ts';
 import { type JsonObject, type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import type { BatchDocument } from '../batches/batches.ts';
 import type { Database } from '../mongodb/database.ts';
-import { deleteEach } from '../mongodb/each-by-id.ts';
+import { deleteEach, deleteFound } from '../mongodb/each-by-id.ts';
+import { isDuplicateKey } from '../mongodb/errors.ts';
 import { parts } from '../mongodb/parts.ts';
 
 /**
@@ -20,6 +21,9 @@ interface ItemPageDocument {
   bodies?: string[];
   /** Faults found at acceptance, by offset in the page. */
   faults?: Record<string, readonly ItemError[]>;
+  /** Of a batch of an import: the line of each row in the file, and rows that were sent as another text than their body. */
+  lines?: number[];
+  sent?: Record<string, string>;
 }
 
 /** The collection `item_pages`. */
@@ -38,6 +42,9 @@ export interface NewItem {
   readonly externalId: string | null;
   readonly body?: string;
   readonly faults?: readonly ItemError[];
+  /** Of a row of an import: its line in the file, and its text if that is not the body. */
+  readonly line?: number;
+  readonly sent?: string;
 }
 
 /** Largest number of items of an upload or patch in a page. */
@@ -74,7 +81,59 @@ function pagesOf<T>(items: readonly T[], size: number): T[][] {
 }
 
 function fits(items: readonly NewItem[]): boolean {
-  return items.reduce((sum, { body = '' }) => sum + Buffer.byteLength(body), 0) <= MAX_PAGE_BYTES;
+  const bytesOf = ({ body = '', sent = '' }: NewItem): number => Buffer.byteLength(body) + Buffer.byteLength(sent);
+  return items.reduce((sum, item) => sum + bytesOf(item), 0) <= MAX_PAGE_BYTES;
+}
+
+/** Writes the pages of a batch whose id and items are noted before: safe to repeat, because each attempt writes the same. */
+export async function writeSamePages(
+  database: Database,
+  batchId: string,
+  items: readonly NewItem[],
+  pageSize: number,
+): Promise<void> {
+  try {
+    await writeItemPages(database, batchId, items, pageSize);
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error;
+  }
+}
+
+/** A row of an import as it was sent. */
+export interface SentRow {
+  readonly line: number;
+  readonly text: string;
+  /** The text is the JSON text of the item's body; otherwise it may be anything. */
+  readonly isBody: boolean;
+  /** It was read; otherwise it is malformed, or has a flaw. */
+  readonly hasBody: boolean;
+}
+
+/** Rows of an import as they were sent, of some pages of a batch: page number -> rows. */
+export async function readSentRows(
+  database: Database,
+  batchId: string,
+  pages: readonly number[],
+): Promise<Map<number, SentRow[]>> {
+  const documents = await itemPagesIn(database)
+    .find({ _id: { $in: pages.map((page) => pageId(batchId, page)) } })
+    .toArray();
+  return new Map(
+    documents.map(({ _id, ids, bodies = [], lines = [], sent = {} }) => [
+      Number(_id.slice(batchId.length + 1)),
+      ids.map((_, offset) => ({
+        line: lines[offset] ?? 0,
+        text: sent[offset] ?? bodies[offset] ?? '',
+        isBody: sent[offset] === undefined,
+        hasBody: Boolean(bodies[offset]),
+      })),
+    ]),
+  );
+}
+
+/** Removes whatever pages there are of a batch that was never inserted. Safe to repeat. */
+export async function removePagesOfNone(database: Database, batchId: string): Promise<void> {
+  await deleteFound(itemPagesIn(database), { _id: { $gte: `${batchId}/`, $lt: `${batchId}0` } });
 }
 
 /** Writes pages from `firstPage` on, of a batch that does not exist yet. */
@@ -99,12 +158,15 @@ export async function removeItemPages(
 }
 
 function toDocument(id: string, items: readonly NewItem[]): ItemPageDocument {
+  const sent = items.flatMap((item, offset) => (item.sent === undefined ? [] : [[String(offset), item.sent] as const]));
   const faults = items.flatMap((item, offset) => (item.faults?.length ? [[String(offset), item.faults] as const] : []));
   return {
     _id: id,
     ids: items.map((item) => item.externalId),
     ...(items.some((item) => item.body !== undefined) && { bodies: items.map((item) => item.body ?? '') }),
     ...(faults.length > 0 && { faults: Object.fromEntries(faults) }),
+    ...(items.some((item) => item.line !== undefined) && { lines: items.map((item) => item.line ?? 0) }),
+    ...(sent.length > 0 && { sent: Object.fromEntries(sent) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Collection } from 'mongodb';
 import { batchesIn } from '../batches/batches.ts';
+import { nextBatchesAmong } from '../imports/imports.ts';
 import { itemPagesIn } from '../items/item-pages.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach } from '../mongodb/each-by-id.ts';
@@ -54,7 +55,8 @@ async function withoutBatch(database: Database, pages: readonly string[]): Promi
   const there = await batchesIn(database)
     .find({ _id: { $in: ids } }, { projection: { _id: 1 } })
     .toArray();
-  const known = new Set(there.map(({ _id }) => _id));
+  // an import that stood still has written pages of the batch that it noted as its next one
+  const known = new Set([...there.map(({ _id }) => _id), ...(await nextBatchesAmong(database, ids))]);
   return pages.filter((page) => !known.has(batchOf(page)));
 }
 

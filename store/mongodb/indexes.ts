@@ -11,6 +11,7 @@ export type IndexedCollection =
   | 'batches'
   | 'commits'
   | 'idempotency_keys'
+  | 'imports'
   | 'intents'
   | 'pending_items'
   | 'resources'
@@ -63,6 +64,15 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('batches', 'undelivered', { 'asked.told': 1, _id: 1 }, { partialFilterExpression: { 'asked.told': false } }),
   index('batches', 'byCompletion', { completedAt: 1 }),
   index('batches', 'toPurge', { deletedAt: 1, _id: 1 }, { partialFilterExpression: { deletedAt: { $exists: true } } }),
+  index('batches', 'byImport', { importId: 1, importNumber: 1 }, { sparse: true }),
+  index('imports', 'byTenantAndTime', { scope: 1, _id: -1 }),
+  index('imports', 'byStatus', { status: 1, _id: 1 }),
+  index('imports', 'unstarted', { unstarted: 1, startDue: 1 }, { sparse: true }),
+  index('imports', 'undelivered', { 'asked.told': 1 }, { partialFilterExpression: { 'asked.told': false } }),
+  index('imports', 'unsealed', { sealDue: 1 }, { sparse: true }),
+  index('imports', 'byCompletion', { completedAt: 1 }),
+  index('imports', 'toPurge', { deletedAt: 1, _id: 1 }, { partialFilterExpression: { deletedAt: { $exists: true } } }),
+  index('imports', 'byNextBatch', { 'next.batchId': 1 }, { sparse: true }),
   index('idempotency_keys', 'byBatch', { 'batch._id': 1 }),
   index('idempotency_keys', 'byTime', { boundAt: 1 }),
   index('idempotency_keys', 'expiry', { expiresAt: 1 }, { expireAfterSeconds: 0 }),

@@ -10,12 +10,14 @@ export interface Route {
   /** Names of its query parameters, and whether it takes a body, as the document says; absent if unknown ones are ignored. */
   readonly query?: readonly string[];
   readonly hasBody?: boolean;
+  /** Its body is a stream, and not JSON. */
+  readonly isStream?: boolean;
 }
 
 interface Documented {
   readonly security: readonly Readonly<Record<string, unknown>>[];
   readonly parameters: readonly { readonly in: string; readonly name: string }[];
-  readonly requestBody?: object;
+  readonly requestBody?: { readonly content: object };
 }
 
 /** Reads its requests as a Camunda engine does: it ignores names that it does not know. */
@@ -36,9 +38,17 @@ export async function everyRoute(app: OpenAPIHono<ApiEnv>): Promise<Route[]> {
         ...(!path.startsWith(CAMUNDA) && {
           query: parameters.filter((parameter) => parameter.in === 'query').map(({ name }) => name),
           hasBody: requestBody !== undefined,
+          isStream: requestBody !== undefined && !('application/json' in requestBody.content),
         }),
       })),
   );
+}
+
+/** The path with its parameters filled in, and with the query that the route requires. */
+export function urlOf({ method, path }: Route, parameters: Readonly<Record<string, string>>): string {
+  const isStartOfImport = path === '/api/imports' && method === 'POST';
+  const query = `?format=ndjson&schema=${parameters.schemaDefinitionNameOrId ?? 'unknown'}`;
+  return `${fill(path, parameters)}${isStartOfImport ? query : ''}`;
 }
 
 /** The path with its parameters filled in. */

@@ -14,6 +14,15 @@ const MissingDependency = z
   })
   .openapi('MissingDependency');
 
+export const Progress = z.object({
+  totalRecords: count,
+  processedRecords: count,
+  successfulRecords: count,
+  pendingRecords: count,
+  failedRecords: count,
+  successRate: z.number().min(0).max(1),
+});
+
 const flag = z.boolean();
 const fanOut = { resourcesPerActivity: count.optional() };
 /** The options of the request, with defaults filled in. */
@@ -22,7 +31,9 @@ const Options = {
     .object({
       onconflict: z.enum(['upsert', 'reject']),
       ignoreUnknownFields: flag,
-      dependencyWaitTimeout: count.openapi({ description: 'In seconds' }),
+      dependencyWaitTimeout: z.union([count, z.literal('import')]).openapi({
+        description: 'In seconds; of a batch of an import, `import`: until the import has ended',
+      }),
       ...fanOut,
     })
     .openapi('UploadOptions'),
@@ -52,16 +63,10 @@ const BatchData = z
     suspended: z.boolean(),
     schemaDefinitionId: z.string().nullable(),
     schemaName: z.string().nullable(),
-    progress: z.object({
-      totalRecords: count,
-      processedRecords: count,
-      successfulRecords: count,
-      pendingRecords: count,
-      failedRecords: count,
-      successRate: z.number().min(0).max(1),
-    }),
+    progress: Progress,
     counts: z.object(Object.fromEntries(ITEM_STATUSES.map((status) => [status, count]))),
     actions: z.object({ created: count, updated: count, unchanged: count, deleted: count, cascaded: count }),
+    importId: z.string().optional().openapi({ description: 'The import that it is a batch of' }),
     options: z.union([Options.upload, Options.patch, Options.delete, Options.terminate]),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().optional(),

@@ -1,16 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import type { Instruction, WriteBatch } from '../../../domain/batch/batch.ts';
-import type { ItemError } from '../../../domain/batch/outcome.ts';
-import { jsonText } from '../../../domain/json/exact.ts';
-import { quoted, shortened } from '../../../domain/json/shortened.ts';
-import type { JsonFlaw } from '../../../domain/json/source.ts';
-import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCE_BYTES, MAX_RESOURCES_PER_BATCH } from '../../../domain/limits.ts';
-import { depthFault } from '../../../domain/schema/compiler.ts';
-import { fieldAt } from '../../../domain/schema/json-pointer.ts';
-import { sizeFault } from '../../../domain/write/decide-writes.ts';
-import { externalIdOf } from '../../../domain/write/external-id.ts';
+import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_RESOURCES_PER_BATCH } from '../../../domain/limits.ts';
 import type { JsonObject } from '../../../domain/write/resource.ts';
-import { fittingPageSize, type NewItem } from '../../../store/items/item-pages.ts';
+import { toItem } from '../../../services/batches/new-item.ts';
+import { fittingPageSize } from '../../../store/items/item-pages.ts';
 import { acceptedBefore, keyedRequest } from '../../http/accepted.ts';
 import type { ApiContext } from '../../http/context.ts';
 import {
@@ -115,24 +108,4 @@ async function acceptWrites(
     toItem(resource, definition.externalIdField, entryFlaws.get(index)),
   );
   return accept(c, definition, { ...how, pages: [items], pageSize: fittingPageSize(items) }, keyed);
-}
-
-/** A fault of one resource fails only its item: the item is accepted with its fault. */
-function toItem(resource: JsonObject, externalIdField: string, flaw: JsonFlaw | undefined): NewItem {
-  const { externalId, faults } = externalIdOf(resource, externalIdField);
-  const refused = (fault: ItemError): NewItem => ({ externalId, faults: [...faults, fault] });
-  if (flaw !== undefined) {
-    const field = fieldAt(flaw.path);
-    // half of a character in an external id has a code of its own
-    if (externalId === null && faults.some((fault) => fault.code === 'invalid_external_id' && fault.field === field))
-      return { externalId, faults };
-    return refused({ code: 'validation', message: `${quoted(field)} ${flaw.message}`, field: shortened(field) });
-  }
-  try {
-    const body = jsonText(resource);
-    return Buffer.byteLength(body) > MAX_RESOURCE_BYTES ? refused(sizeFault(resource)) : { externalId, faults, body };
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return refused(depthFault(resource));
-  }
 }

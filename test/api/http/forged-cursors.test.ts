@@ -39,6 +39,10 @@ beforeAll(async () => {
     }
   }
   const [, , batchId = ''] = ids;
+  const opened = await drover.request<{ importId: string }>('POST', '/api/imports?format=ndjson&schema=person', {
+    tenant: RED.tenant,
+  });
+  const { importId } = opened.body.data;
   const key = (scope: Scope, externalId: string): string => `${scopeKey(scope)}/${schemaId}/${externalId}`;
   const hostile = [
     '',
@@ -62,6 +66,18 @@ beforeAll(async () => {
       owner: RED,
       place: { list: `items of ${batchId}`, filter: [''] },
       places: ['-1', '-99', '1.5', 'NaN', '1e3', '', ' ', '0x1', '9007199254740993', '1'],
+    },
+    '/api/imports': {
+      path: '/api/imports',
+      owner: RED,
+      place: { list: 'imports', filter: ['', ''] },
+      places: [...hostile, importId],
+    },
+    '/api/imports/{importId}/batches': {
+      path: `/api/imports/${importId}/batches`,
+      owner: RED,
+      place: { list: `batches of import ${importId}`, filter: [] },
+      places: ['-1', '1.5', 'NaN', '', '0x1', '1'],
     },
     '/api/resources/{schemaDefinitionNameOrId}': {
       path: '/api/resources/person',
@@ -107,6 +123,8 @@ test('every list of the API is attacked here', async () => {
 test.each([
   '/api/batches',
   '/api/batches/{batchId}/items',
+  '/api/imports',
+  '/api/imports/{importId}/batches',
   '/api/resources/{schemaDefinitionNameOrId}',
   '/api/resources/{schemaDefinitionNameOrId}/{externalId}/references',
   '/partner/schema-definitions',

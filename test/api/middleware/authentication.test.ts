@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Drover } from '../../harness/drover.ts';
 import { bearer, type Claims, signed, TOKEN_ENVIRONMENT, unsigned } from '../../harness/tokens.ts';
 import { createNamespace } from '../camunda/engine/namespace.ts';
-import { everyRoute, fill, type Route } from '../every-route.ts';
+import { everyRoute, fill, type Route, urlOf } from '../every-route.ts';
 
 /** A text in everything that the victim stores: an answer to another caller that contains it leaks data. */
 const PLANTED = 'planted7f3a';
@@ -34,8 +34,10 @@ beforeAll(async () => {
   ];
   const upload = await send('POST', '/api/resources/secret-thing/batch', BLUE, { body: { resources } });
   const { batchId } = upload.json.data;
+  const opened = await send('POST', `/api/imports?format=ndjson&schema=secret-thing&label=${PLANTED}`, BLUE);
   victim = {
     batchId,
+    importId: opened.json.data.importId,
     externalId: 'known',
     schemaDefinitionNameOrId: 'secret-thing',
     nameOrId: definition.json.data.id,
@@ -110,7 +112,7 @@ describe.each(Object.entries(REFUSED))('%s', (_, token) => {
     expect(routes.length).toBeGreaterThan(35);
     const refused = await token();
     for (const route of routes) {
-      const answer = await send(route.method, fill(route.path, victim), refused);
+      const answer = await send(route.method, urlOf(route, victim), refused);
       expect([route, answer.status]).toEqual([route, 401]);
       expect(answer.headers.get('www-authenticate')).toMatch(
         refused === null ? /^Bearer realm="drover"$/ : /error="invalid_token"/,
@@ -138,7 +140,7 @@ test('other words of the scope are ignored', async () => {
 
 test('a tenant token that names another tenant is a 403 at every route; one that names its own is not', async () => {
   for (const route of routes) {
-    const answer = await send(route.method, fill(route.path, victim), RED, { headers: { 'reach-tenant-id': 'blue' } });
+    const answer = await send(route.method, urlOf(route, victim), RED, { headers: { 'reach-tenant-id': 'blue' } });
     expect([route, answer.status]).toEqual([route, isExtracta(route) ? 401 : 403]);
     expectErrorShape(route, answer);
   }
@@ -149,7 +151,7 @@ test('schema definitions are a 403 without platform scope', async () => {
   const platformOnly = routes.filter(({ path }) => path.startsWith('/partner/'));
   expect(platformOnly).toHaveLength(5);
   for (const route of platformOnly) {
-    const answer = await send(route.method, fill(route.path, victim), BLUE);
+    const answer = await send(route.method, urlOf(route, victim), BLUE);
     expect([route, answer.status]).toEqual([route, 403]);
     expect(answer.text).not.toContain(PLANTED);
   }
@@ -169,7 +171,7 @@ test.each([
     const body = bodyFor(route, batchId);
     const answer = await send(
       route.method,
-      fill(route.path, { ...victim, batchId }),
+      urlOf(route, { ...victim, batchId }),
       who,
       body === undefined ? {} : { body },
     );
@@ -177,12 +179,12 @@ test.each([
     expect(answer.text).not.toContain(PLANTED);
     // lists, counts and the namespace of the Camunda façade too
     if (!route.path.includes('{')) expect(answer.text).not.toContain(batchId);
-    if (/\{(batchId|instanceId|externalId)\}/.test(route.path))
+    if (/\{(batchId|importId|instanceId|externalId)\}/.test(route.path))
       expect(seen).toEqual([route, oneOf(isCamunda(route) ? [400, 404] : [404])]);
     else if (isExtracta(route)) expect(seen).toEqual([route, 400]);
     else if (route.path.startsWith('/partner/') && who.scope === 'tenant') expect(seen).toEqual([route, 403]);
     else if (route.path.includes('{') && !isSamePlatform) expect(seen).toEqual([route, 404]);
-    else expect(seen).toEqual([route, oneOf([200, 202, 404])]);
+    else expect(seen).toEqual([route, oneOf([200, 201, 202, 404])]);
   }
   const own = await send('GET', `/api/batches/${victim.batchId}`, BLUE);
   expect(own.json.data).toMatchObject({ status: 'partial_success', suspended: false });
@@ -195,6 +197,7 @@ function bodyFor({ method, path }: Route, batchId: string): unknown {
   if (path.startsWith('/api/v1/')) return { classificationId: 'secret-thing', batchId };
   if (path.startsWith('/partner/') && method === 'PUT') return { schema: { type: 'object' } };
   if (path.endsWith('/suspended')) return { suspended: true };
+  if (path.endsWith('/seal')) return { parts: 1 };
   if (path.endsWith('/retries')) return { retries: 1 };
   if (path.endsWith('/process-instance/delete')) return { processInstanceIds: ['nobody'] };
   if (path.includes('/process-instance') && method === 'POST') return {};

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { batchesIn } from '../../../store/batches/batches.ts';
 import { TcpProxy } from '../../../testkit/proxy.ts';
 import { Drover } from '../../harness/drover.ts';
-import { everyRoute, fill, type Route } from '../every-route.ts';
+import { everyRoute, type Route, urlOf } from '../every-route.ts';
 
 /** A caller gets its 503 within 5 s. */
 const LIMIT_MS = 5_000;
@@ -74,6 +74,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<Delive
 function bodyFor({ method, path }: Route): unknown {
   if (path.startsWith('/api/v1/')) return { classificationId: 'thing', batchId: parameters.batchId };
   if (path.endsWith('/suspended')) return { suspended: false };
+  if (path.endsWith('/seal')) return { parts: 1 };
   if (path.endsWith('/retries')) return { retries: 1 };
   if (path.endsWith('/process-instance/delete')) return { processInstanceIds: ['nobody'] };
   if (path.includes('/process-instance') && method === 'POST') return {};
@@ -85,17 +86,19 @@ function bodyFor({ method, path }: Route): unknown {
   return undefined;
 }
 
-const askRoute = (route: Route): Promise<DeliveryState> =>
-  ask(route.method, fill(route.path, parameters), bodyFor(route));
+const askRoute = (route: Route): Promise<DeliveryState> => ask(route.method, urlOf(route, parameters), bodyFor(route));
+
+const startsImport = ({ method, path }: Route): boolean => path === '/api/imports' && method === 'POST';
 
 /** Whether a route is affected by an outage of each server. */
-function isAffected({ path }: Route, server: 'mongodb' | 'temporal'): boolean {
+function isAffected(route: Route, server: 'mongodb' | 'temporal'): boolean {
+  const { path } = route;
   if (path.startsWith('/engine-rest/version') || path.startsWith('/engine-rest/engine')) return false;
   const isAboutInstances = path.includes('/process-instance');
   if (server === 'mongodb') return !isAboutInstances || path.endsWith('/delete');
   if (isAboutInstances) return true;
   // a control request is stored, and takes effect (see control-without-temporal.test.ts)
-  return /\/batch(\/delete)?$/.test(path) && path.startsWith('/api/resources');
+  return (/\/batch(\/delete)?$/.test(path) && path.startsWith('/api/resources')) || startsImport(route);
 }
 
 function expectUnavailable(route: Route, answer: DeliveryState): void {

@@ -32,6 +32,7 @@ import { resourcesIn } from '../../../store/resources.ts';
 import { Drover } from '../../harness/drover.ts';
 import { acceptedUpload, recoverNow } from '../../harness/left-behind.ts';
 import { CommandRecorder, functionsThatAsk, servedBy } from './command-recorder.ts';
+import { playImports } from './play-imports.ts';
 import recorded from './queries.json' with { type: 'json' };
 
 /**
@@ -65,6 +66,7 @@ async function playAll(): Promise<void> {
   await playDeletes();
   await playControl();
   await playLists();
+  await playImports(drover, 'node');
   await playTerminations();
   await playDefinitions();
   await playRecovery();
@@ -289,6 +291,8 @@ const REASONS: Readonly<Record<string, string>> = {
   scope: 'what refers to a resource is of its tenant',
   references: 'marked resources are those that are being written or deleted now',
   schemaDefinitionId: 'marked resources are those that are being written or deleted now',
+  importId: 'finished batches of imports are removed with them, and imports are kept no longer than other batches',
+  label: 'a second filter of a list; counts end at 10,001',
   operation: 'a second filter of a list; counts end at 10,001, pages after their limit in most cases',
   status: 'a second filter of a list; counts end at 10,001, pages after their limit in most cases',
   suspended: 'a filter on terminations of one tenant, which are few',

@@ -1,0 +1,185 @@
+import { v7 as uuidv7 } from 'uuid';
+import { type Instruction, isTerminal, type WriteBatch } from '../domain/batch/batch.ts';
+import { type CutState, UNTIL_END_OF_IMPORT } from '../domain/imports/import.ts';
+import { MAX_RESOURCES_PER_BATCH } from '../domain/limits.ts';
+import { startBatch } from '../services/batches/start-batch.ts';
+import { retryOfImport } from '../services/imports/retry-batches.ts';
+import { insertBatch } from '../store/batches/batches.ts';
+import { confirmStarts } from '../store/batches/to-recover.ts';
+import { isOpenBatch, wholeImportBatches } from '../store/imports/import-batches.ts';
+import {
+  type ImportDocument,
+  type NextBatch,
+  readImport,
+  recordCut,
+  recordNextBatch,
+} from '../store/imports/imports.ts';
+import { fittingPageSize, type NewItem, writeSamePages } from '../store/items/item-pages.ts';
+import { SupersededError } from '../store/mongodb/errors.ts';
+import type { CutImportInput, CutImportResult } from '../workflows/imports/messages.ts';
+import type { ActivityContext } from './activity-context.ts';
+import { showProgress } from './control/show-progress.ts';
+import { withCsvFormat } from './imports/csv-format.ts';
+import { freeContent } from './imports/free-content.ts';
+import { type ReadRow, readRows } from './imports/read-rows.ts';
+import { rowItem } from './imports/row-items.ts';
+
+/** Bytes of rows from which on a batch takes no further one: as many as a request may have. */
+const BATCH_BYTES = 16 * 1024 * 1024;
+/** The longest wait that is stored for items that wait until the end of their import, in seconds: 20 days. */
+const LONGEST_WAIT_SECONDS = 20 * 86_400;
+
+/**
+ * Cuts content of an import into its next batches, stores and starts them; in a retry, first runs the unsuccessful items of finished batches again.
+ * Invariant 1: what a batch has is noted before it is written, so that whoever repeats this writes the same batch; the import
+ * passes a number once, after its batch is inserted; and a batch that is inserted is started here, by the next attempt, or by recovery.
+ * @returns null if there is no such run (any more).
+ */
+export async function cutImport(context: ActivityContext, input: CutImportInput): Promise<CutImportResult | null> {
+  const { database } = context;
+  let imported = await runOf(context, input);
+  if (imported === null) return null;
+  const retried =
+    input.retryFrom === null ? null : await retryOfImport(context, input.importId, input.retryFrom, input.room);
+  let room = input.room - (retried?.count ?? 0);
+  let hasFew = false;
+  // batches that an earlier attempt has cut are started, too
+  room -= imported.cut.number - input.from;
+  while (room > 0 && isCuttable(imported) && !(retried && retried.next !== null)) {
+    const result = await cutNext(context, imported, input.takesFew && room === input.room);
+    if (result !== 'cut') {
+      hasFew = result === 'few';
+      break;
+    }
+    room -= 1;
+    const after: ImportDocument | null = await runOf(context, input);
+    if (after === null) return null;
+    imported = after;
+  }
+  const now = (await readImport(database, input.importId)) ?? imported;
+  await freeContent(database, now);
+  return {
+    batches: await startFrom(context, input),
+    retryFrom: retried?.next ?? null,
+    hasRetried: retried !== null && retried.count > 0,
+    hasFew,
+    isAtEnd: now.cut.isAtEnd,
+    sealed: now.sealed,
+    rowsRead: now.cut.rows,
+    bytesRead: now.cut.bytes,
+    received: now.received,
+  };
+}
+
+async function runOf({ database }: ActivityContext, { importId, run }: CutImportInput): Promise<ImportDocument | null> {
+  const imported = await readImport(database, importId);
+  const isThere = imported?.run === run && !isTerminal(imported.status) && imported.deletedAt === undefined;
+  return isThere ? imported : null;
+}
+
+const isCuttable = ({ cut, suspended, cancelRequested }: ImportDocument): boolean =>
+  !cut.isAtEnd && !suspended && !cancelRequested;
+
+/**
+ * Cuts the next batch. @returns `few` if there are fewer rows than a full batch has, and more may come; `nothing` if there are none.
+ */
+async function cutNext(
+  context: ActivityContext,
+  found: ImportDocument,
+  takesFew: boolean,
+): Promise<'cut' | 'few' | 'nothing'> {
+  const { database } = context;
+  const imported = await withCsvFormat(context, found);
+  if (imported === null) return 'nothing';
+  const { _id, cut } = imported;
+  const noted = imported.next?.number === cut.number ? imported.next : undefined;
+  if (noted !== undefined) {
+    const { rows } = await readRows(database, imported, noted.rows, Number.POSITIVE_INFINITY);
+    // content is removed once its rows are batches: a later attempt has passed this number
+    if (rows.length < noted.rows) throw new SupersededError('a later attempt has cut these rows');
+    await storeBatch(context, imported, noted, rows);
+    return 'cut';
+  }
+  const { rows, isFull, isAtEnd } = await readRows(database, imported, MAX_RESOURCES_PER_BATCH, BATCH_BYTES);
+  const after = stateAfter(cut, rows, isAtEnd);
+  if (rows.length === 0) {
+    // an end without rows has no batch
+    if (isAtEnd) await recordCut(database, _id, cut.number, after);
+    return 'nothing';
+  }
+  if (!isFull && !isAtEnd && !takesFew) return 'few';
+  const createdAt = new Date();
+  const batchId = uuidv7({ msecs: createdAt.getTime() });
+  const next: NextBatch = { number: cut.number, batchId, createdAt, rows: rows.length, after };
+  const now = await recordNextBatch(database, _id, next);
+  // another attempt has noted other rows, or has passed the number: this one goes by that
+  if (now?.next?.batchId === batchId) await storeBatch(context, imported, next, rows);
+  return 'cut';
+}
+
+async function storeBatch(
+  { database, checkpoint }: ActivityContext,
+  imported: ImportDocument,
+  { batchId: _id, number, createdAt, after }: NextBatch,
+  rows: readonly ReadRow[],
+): Promise<void> {
+  const items: NewItem[] = rows.map((row) => rowItem(row, imported));
+  const pageSize = fittingPageSize(items);
+  await checkpoint?.('cut-noted', _id);
+  await writeSamePages(database, _id, items, pageSize);
+  showProgress();
+  const { platform, tenant, schemaDefinitionId, schemaName, options } = imported;
+  await insertBatch(database, {
+    ...instructionOf(options),
+    _id,
+    scope: { platform, tenant },
+    schemaDefinitionId,
+    schemaName,
+    total: items.length,
+    pageSize,
+    createdAt,
+    importId: imported._id,
+    importNumber: number,
+    importPriority: options.priority,
+    ...(options.dependencyWaitTimeout === UNTIL_END_OF_IMPORT &&
+      options.operation === 'upload' && { waitsForImport: true }),
+  });
+  await checkpoint?.('cut-inserted', _id);
+  await recordCut(database, imported._id, number, after);
+}
+
+function instructionOf(options: ImportDocument['options']): Instruction<WriteBatch> {
+  const { operation, onconflict, ignoreUnknownFields, dependencyWaitTimeout: wait } = options;
+  if (operation === 'patch') return { operation, options: { ignoreUnknownFields } };
+  const dependencyWaitTimeout = wait === UNTIL_END_OF_IMPORT ? LONGEST_WAIT_SECONDS : wait;
+  return { operation, options: { onconflict, ignoreUnknownFields, dependencyWaitTimeout } };
+}
+
+function stateAfter(cut: CutState, rows: readonly ReadRow[], isAtEnd: boolean): CutState {
+  const last = rows.at(-1);
+  const bytes = rows.reduce((sum, row) => sum + row.bytes.length + 1, 0);
+  return {
+    ...cut,
+    ...(last && { ...last.end, line: last.nextLine }),
+    number: cut.number + (rows.length > 0 ? 1 : 0),
+    rows: cut.rows + rows.length,
+    bytes: cut.bytes + bytes,
+    isAtEnd,
+  };
+}
+
+/** The batches that the workflow does not know yet: those that are not started are started. */
+async function startFrom(
+  context: ActivityContext,
+  { importId, from, room }: CutImportInput,
+): Promise<CutImportResult['batches']> {
+  const { database } = context;
+  const batches = await wholeImportBatches(database, importId, from, room);
+  const unstarted = batches.filter((batch) => batch.unstarted && isOpenBatch(batch));
+  for (const batch of unstarted) {
+    showProgress();
+    await startBatch(context, batch);
+  }
+  await confirmStarts(database, unstarted);
+  return batches.map(({ importNumber = 0, total }) => ({ number: importNumber, total }));
+}

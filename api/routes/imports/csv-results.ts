@@ -1,0 +1,24 @@
+import { type CsvFormat, parseRecords, RESULT_COLUMNS } from '../../../domain/imports/csv.ts';
+import type { RowResult } from '../../../services/imports/import-results.ts';
+
+/** Rows of a file of CSV as they were sent, with a cell for each of the columns that results add. */
+export async function* csvLines(rows: AsyncIterable<RowResult>, csv: CsvFormat | undefined): AsyncGenerator<string> {
+  // without a header nothing was read yet
+  if (csv === undefined) return;
+  const { header, delimiter } = csv;
+  yield [...header, ...RESULT_COLUMNS].map(cell).join(delimiter);
+  for await (const { line, text, status, action, errors, hasBody } of rows) {
+    const messages = errors?.map(({ code, message }) => `${code}: ${message}`).join('; ');
+    const outcome = [String(line), status, action ?? '', messages ?? ''];
+    yield [asSent(text, csv, hasBody), ...outcome.map(cell)].join(delimiter);
+  }
+}
+
+/** The text of a row, if it has as many cells as the header; a row that cannot be read is one cell, the others are empty. */
+function asSent(text: string, { header, delimiter }: CsvFormat, hasBody: boolean): string {
+  if (hasBody || parseRecords(text, delimiter)?.[0]?.length === header.length) return text;
+  return `${cell(text)}${delimiter.repeat(header.length - 1)}`;
+}
+
+/** Every text is quoted: it may hold delimiters, quotes and ends of lines. */
+const cell = (text: string): string => (text === '' ? '' : `"${text.replaceAll('"', '""')}"`);

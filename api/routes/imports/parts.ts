@@ -1,0 +1,101 @@
+import { z } from '@hono/zod-openapi';
+import { DroverError } from '../../../domain/errors.ts';
+import { MAX_IMPORT_PART_BYTES, MAX_IMPORT_PARTS } from '../../../domain/limits.ts';
+import { receivePart, sealParts } from '../../../services/imports/receive-import.ts';
+import { viewImport } from '../../../services/imports/view-import.ts';
+import { storedParts } from '../../../store/imports/import-content.ts';
+import type { ImportDocument } from '../../../store/imports/imports.ts';
+import { badRequest } from '../../http/api-error.ts';
+import type { ApiContext } from '../../http/context.ts';
+import { type Api, defineRoute, enveloped, faults, jsonResponse, wholeNumberFault } from '../../http/define-route.ts';
+import { success } from '../../http/envelope.ts';
+import { readContent } from '../../http/read-content.ts';
+import { withGoodHeader } from './csv-content.ts';
+import { importOf } from './find-import.ts';
+import { Import, importParams } from './import-schemas.ts';
+import { assertFormat, CONTENT_TYPES } from './start-import.ts';
+
+const tags = ['Imports'];
+const PARTS = { min: 1, max: MAX_IMPORT_PARTS };
+const PART_FAULT = wholeNumberFault(PARTS);
+const Part = enveloped(z.object({ importId: z.string(), part: z.number().int(), bytes: z.number().int() })).openapi(
+  'ImportPart',
+);
+
+/** The content of an import in parts, for large files and bad networks. */
+export function partRoutes(api: Api): void {
+  defineRoute(
+    api,
+    {
+      method: 'put',
+      path: '/api/imports/{importId}/parts/{part}',
+      operationId: 'putImportPart',
+      tags,
+      summary: 'Send one part of the content',
+      description:
+        'Parts are numbered from 1 and may be sent in any order and at the same time; a row may begin in one part and end in the next. At most 64 MiB, unpacked; each may be gzip of its own. The same content again is a 200, other content under the same number a 409.',
+      params: importParams.extend({ part: z.string() }),
+      streams: Object.values(CONTENT_TYPES),
+      responses: {
+        200: jsonResponse('The part was sent before', Part),
+        201: jsonResponse('The part is durable', Part),
+        ...faults(404, 409, 413, 415),
+      },
+    },
+    async (c, { params: { importId, part } }) => {
+      const imported = await importOf(c, importId);
+      const number = /^\d{1,9}$/.test(part) ? Number(part) : Number.NaN;
+      if (!(number >= PARTS.min && number <= PARTS.max)) throw badRequest(`part: ${PART_FAULT}`);
+      assertFormat(c.req.header('content-type') ?? '', imported.format);
+      if (imported.upload !== undefined)
+        throw new DroverError('operation_not_allowed', 'the import comes in one request and takes no parts');
+      const received = readContent(c, await roomFor(c, imported, number));
+      const content = number === 1 && imported.format === 'csv' ? await firstPart(c, imported, received) : received;
+      const { isNew, stored } = await receivePart(c.var.services, imported, number, content);
+      const data = { importId, part: number, bytes: stored.bytes };
+      return c.json(success(isNew ? 'Part stored' : 'Part was stored before', data), isNew ? 201 : 200);
+    },
+  );
+  defineRoute(
+    api,
+    {
+      method: 'post',
+      path: '/api/imports/{importId}/seal',
+      operationId: 'sealImport',
+      tags,
+      summary: 'All parts are sent',
+      description: 'A part that is missing is a 409 that names it. The same request again is a 200.',
+      params: importParams,
+      body: z
+        .strictObject({ parts: z.int({ error: PART_FAULT }).min(PARTS.min, PART_FAULT).max(PARTS.max, PART_FAULT) })
+        .openapi('ImportSeal'),
+      bodyHint: ': {"parts": 3}',
+      responses: { 200: jsonResponse('The import', Import), ...faults(404, 409, 413, 415) },
+    },
+    async (c, { params: { importId }, body: { parts } }) => {
+      const sealed = await sealParts(c.var.services, await importOf(c, importId), parts);
+      const view = await viewImport(c.var.services, sealed);
+      return c.json(success(`Import is ${view.status}`, view));
+    },
+  );
+}
+
+/** The first part of a file of CSV, once its header has no faults. */
+async function firstPart(
+  c: ApiContext,
+  { schemaDefinitionId, csvOptions = {}, externalIdField, options }: ImportDocument,
+  content: AsyncIterable<Uint8Array>,
+): Promise<AsyncIterable<Uint8Array>> {
+  const schema = (await c.var.services.schemas.latest(schemaDefinitionId))?.definition.schema ?? {};
+  const target = { schema, externalIdField, ignoreUnknownFields: options.ignoreUnknownFields };
+  return withGoodHeader(content, csvOptions, target, false);
+}
+
+/** Unpacked bytes that a part may have: all parts together have a limit. */
+async function roomFor(c: ApiContext, { _id }: ImportDocument, part: number): Promise<number> {
+  const { database, config } = c.var.services;
+  const others = await storedParts(database, _id);
+  others.delete(part);
+  const held = [...others.values()].reduce((sum, bytes) => sum + bytes, 0);
+  return Math.min(MAX_IMPORT_PART_BYTES, Math.max(0, config.IMPORT_MAX_BYTES - held));
+}

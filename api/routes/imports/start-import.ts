@@ -1,0 +1,186 @@
+import { z } from '@hono/zod-openapi';
+import { DroverError } from '../../../domain/errors.ts';
+import type { CsvOptions } from '../../../domain/imports/csv.ts';
+import {
+  DEFAULT_PRIORITY,
+  IMPORT_FORMATS,
+  IMPORT_OPERATIONS,
+  type ImportFormat,
+  UNTIL_END_OF_IMPORT,
+} from '../../../domain/imports/import.ts';
+import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_LABEL } from '../../../domain/limits.ts';
+import { type ImportRequest, openImport, receiveImport } from '../../../services/imports/receive-import.ts';
+import { badRequest } from '../../http/api-error.ts';
+import type { ApiContext } from '../../http/context.ts';
+import {
+  type Api,
+  defineRoute,
+  faults,
+  jsonResponse,
+  queryBoolean,
+  queryEnum,
+  queryEnumOr,
+  queryInteger,
+  wholeNumberFault,
+} from '../../http/define-route.ts';
+import { success } from '../../http/envelope.ts';
+import { readContent } from '../../http/read-content.ts';
+import { schemaDefinitionOf } from '../definitions/find-definition.ts';
+import { csvOptionsOf, csvQuery, withGoodHeader } from './csv-content.ts';
+import { ImportAccepted } from './import-schemas.ts';
+
+/** The content type of each format, as requests and answers name it, and as it is accepted. */
+export const CONTENT_TYPES = { ndjson: 'application/x-ndjson', csv: 'text/csv' } as const satisfies Record<
+  ImportFormat,
+  string
+>;
+const ACCEPTED_TYPES = {
+  ndjson: /^application\/(x-)?ndjson\s*(;|$)/i,
+  csv: /^text\/csv\s*(;|$)/i,
+} as const satisfies Record<ImportFormat, RegExp>;
+const WAIT_SECONDS = { min: 0, max: MAX_DEPENDENCY_WAIT_SECONDS };
+
+const dependencyWaitTimeout = z
+  .string()
+  .optional()
+  .transform((value, ctx) => {
+    if (value === undefined || value === '' || value === UNTIL_END_OF_IMPORT) return UNTIL_END_OF_IMPORT;
+    const seconds = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+    if (seconds >= WAIT_SECONDS.min && seconds <= WAIT_SECONDS.max) return seconds;
+    ctx.addIssue({
+      code: 'custom',
+      message: `must be "${UNTIL_END_OF_IMPORT}", or ${wholeNumberFault(WAIT_SECONDS).slice('must be '.length)}`,
+    });
+    return z.NEVER;
+  })
+  .openapi({
+    type: 'string',
+    default: UNTIL_END_OF_IMPORT,
+    description:
+      'How long an item waits for missing resources that it refers to: in seconds, or `import`: as long as rows of the import may still create them',
+  });
+
+const query = z.object({
+  schema: z
+    .string({ error: 'must name the schema definition of the rows' })
+    .min(1, 'must name the schema definition of the rows')
+    .openapi({ description: 'Name, plural name or id of the schema definition of all rows' }),
+  format: queryEnum(IMPORT_FORMATS).openapi({
+    description: 'Given: the content comes in parts, and this request has no body',
+  }),
+  ...csvQuery,
+  operation: queryEnumOr(IMPORT_OPERATIONS, 'upload'),
+  onconflict: queryEnumOr(['upsert', 'reject'], 'upsert'),
+  ignoreUnknownFields: queryBoolean(false),
+  dependencyWaitTimeout,
+  priority: queryInteger({ min: 1, max: 5, defaultValue: DEFAULT_PRIORITY }).openapi({
+    description: '1 (urgent) to 5: the share that its batches get beside others. Other batches have at least as much',
+  }),
+  label: z
+    .string()
+    .max(MAX_LABEL, `must be at most ${MAX_LABEL} characters`)
+    .optional()
+    .transform((label) => label || undefined),
+});
+
+/** The request that starts an import: with its content, or to be sent in parts. */
+export function startImportRoute(api: Api): void {
+  defineRoute(
+    api,
+    {
+      method: 'post',
+      path: '/api/imports',
+      operationId: 'startImport',
+      tags: ['Imports'],
+      summary: 'Import rows from a file of any size',
+      description: [
+        'The body is newline-delimited JSON, each line a resource, or CSV with a header line, as it is or as gzip; it is carried out while it arrives, and 202 is said when its last byte is durable.',
+        'With `format` and no body the answer is 201, and the content follows in parts, which are sealed at the end; an import that is not sealed within 24 h is cancelled.',
+      ].join(' '),
+      query,
+      streams: Object.values(CONTENT_TYPES),
+      responses: {
+        201: jsonResponse('The import takes parts', ImportAccepted),
+        202: jsonResponse('All content of the import is durable', ImportAccepted),
+        ...faults(404, 409, 413, 415),
+      },
+    },
+    async (c, { query }) => {
+      const { schema, format: inParts, label, delimiter, columns, ...options } = query;
+      const format = inParts ?? formatOf(c.req.header('content-type') ?? '');
+      const csvOptions = csvOptionsOf(delimiter, columns);
+      assertOptions(format, options, csvOptions);
+      const definition = await schemaDefinitionOf(c, schema);
+      const { id, name, externalIdField } = definition;
+      const { services, scope } = c.var;
+      const request: ImportRequest = {
+        scope,
+        format,
+        ...(format === 'csv' && { csvOptions }),
+        schemaDefinitionId: id,
+        schemaName: name,
+        externalIdField,
+        options,
+        ...(label && { label }),
+      };
+      const content = await peeked(readContent(c, services.config.IMPORT_MAX_BYTES));
+      if (inParts !== undefined) {
+        if (content !== null) throw badRequest('body: must be empty when format is given: the content comes in parts');
+        await services.assertStarts();
+        return answer(c, (await openImport(services, request))._id, 201);
+      }
+      if (content === null) throw badRequest('body: is empty: at least one row is needed');
+      const target = { ...definition, ignoreUnknownFields: options.ignoreUnknownFields };
+      const checked = format === 'csv' ? await withGoodHeader(content, csvOptions, target, true) : content;
+      await services.assertStarts();
+      return answer(c, (await receiveImport(services, request, checked))._id, 202);
+    },
+  );
+}
+
+const answer = (c: ApiContext, importId: string, status: 201 | 202): Response =>
+  c.json(success(status === 201 ? 'Import takes parts' : 'Import accepted', { importId }), status);
+
+/** An option that has no meaning for the operation, or for the format, is refused. */
+function assertOptions(
+  format: ImportFormat,
+  { operation, onconflict }: { operation: string; onconflict: string },
+  csvOptions: CsvOptions,
+): void {
+  if (operation === 'patch' && onconflict === 'reject') throw badRequest('onconflict: not for a patch');
+  if (format === 'csv') return;
+  const faults = [
+    ...(csvOptions.delimiter === undefined ? [] : ['delimiter: for CSV alone']),
+    ...(csvOptions.renamed === undefined ? [] : ['columns: for CSV alone']),
+  ];
+  if (faults.length > 0) throw badRequest(...faults);
+}
+
+/** @throws DroverError 415 for a content type that is none of an import. */
+function formatOf(type: string): ImportFormat {
+  const format = IMPORT_FORMATS.find((one) => ACCEPTED_TYPES[one].test(type));
+  if (format === undefined) throw unsupported(type, IMPORT_FORMATS);
+  return format;
+}
+
+/** @throws DroverError 415 for another content type than that of the format. */
+export function assertFormat(type: string, format: ImportFormat): void {
+  if (!ACCEPTED_TYPES[format].test(type)) throw unsupported(type, [format]);
+}
+
+function unsupported(type: string, formats: readonly ImportFormat[]): DroverError {
+  const known = formats.map((format) => CONTENT_TYPES[format]).join(' or ');
+  return new DroverError('unsupported_media_type', `the content type must be ${known}, not "${type.slice(0, 100)}"`);
+}
+
+/** The same content, once its first byte is there; null if it is empty. */
+async function peeked(content: AsyncGenerator<Uint8Array, void>): Promise<AsyncIterable<Uint8Array> | null> {
+  let first = await content.next();
+  while (!first.done && first.value.length === 0) first = await content.next();
+  if (first.done) return null;
+  const { value } = first;
+  return (async function* () {
+    yield value;
+    yield* content;
+  })();
+}

@@ -1,0 +1,110 @@
+import type { Client } from '@temporalio/client';
+import { type BatchStatus, isTerminal, type Progress, progressOf } from '../../domain/batch/batch.ts';
+import type { Actions, Counts, ErrorCode } from '../../domain/batch/outcome.ts';
+import type { ImportFormat, ImportOptions, ImportSummary } from '../../domain/imports/import.ts';
+import { MAX_STATUS_QUERY_MS } from '../../domain/limits.ts';
+import { type ImportDocument, readImport } from '../../store/imports/imports.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { importStatusQuery, importWorkflowId } from '../../workflows/imports/messages.ts';
+import { summaryOfErrors } from '../batches/view-batch.ts';
+import { sumBatches, withOpen } from './sum-batches.ts';
+
+/** An import as callers read it (docs/api.md#imports). */
+export interface ImportView {
+  readonly importId: string;
+  readonly status: BatchStatus;
+  readonly suspended: boolean;
+  readonly schemaDefinitionId: string;
+  readonly schemaName: string;
+  readonly format: ImportFormat;
+  readonly label?: string;
+  readonly options: ImportOptions;
+  readonly progress: Progress;
+  readonly counts: Counts;
+  readonly actions: Actions;
+  readonly rowsRead: number;
+  readonly bytesRead: number;
+  readonly bytesReceived: number;
+  readonly sealed: boolean;
+  readonly brokenOff?: string;
+  readonly rowsPerSecond?: number;
+  readonly estimatedCompletionAt?: string;
+  readonly batches: ImportSummary['batches'];
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly completedAt?: string;
+  readonly errors?: { readonly summary: Partial<Record<ErrorCode, number>>; readonly message: string };
+  readonly source: 'workflow' | 'store';
+}
+
+interface ViewParts {
+  readonly database: Database;
+  readonly client: Client;
+}
+
+/**
+ * An import with its status: from a workflow query while it runs, from the store once it is closed or if no worker answers.
+ * @throws errors of MongoDB; an unavailable Temporal is no error.
+ */
+export async function viewImport(parts: ViewParts, imported: ImportDocument): Promise<ImportView> {
+  const answer = isTerminal(imported.status) ? null : await querySummary(parts.client, imported._id);
+  // before its first check the workflow does not know the batches of the runs before
+  if (answer !== null && !isTerminal(answer.status) && answer.status !== 'queued')
+    return toView(imported, answer, 'workflow');
+  // the workflow may not answer because it has ended since; then the store has the result
+  return viewListedImport(parts.database, (await readImport(parts.database, imported._id)) ?? imported);
+}
+
+/** An import of a list: from the store only. */
+export async function viewListedImport(database: Database, imported: ImportDocument): Promise<ImportView> {
+  return toView(imported, await storedSummary(database, imported), 'store');
+}
+
+async function querySummary(client: Client, importId: string): Promise<ImportSummary | null> {
+  try {
+    return await client.withDeadline(Date.now() + MAX_STATUS_QUERY_MS, () =>
+      client.workflow.getHandle(importWorkflowId(importId)).query(importStatusQuery),
+    );
+  } catch (error) {
+    // whatever the reason why the workflow does not answer, the store has an answer
+    if (error instanceof Error) return null;
+    throw error;
+  }
+}
+
+async function storedSummary(database: Database, imported: ImportDocument): Promise<ImportSummary> {
+  const { status, suspended, cut, result } = imported;
+  const about = { status, suspended, rowsRead: cut.rows, bytesRead: cut.bytes };
+  if (result) {
+    const { batches, ...counted } = result;
+    return { ...about, ...counted, batches: { total: batches, running: 0 } };
+  }
+  const summed = await sumBatches(database, imported._id);
+  const batches = { total: summed.finishedBatches + summed.open.length, running: summed.open.length };
+  return { ...about, ...withOpen(summed), batches };
+}
+
+function toView(imported: ImportDocument, summary: ImportSummary, source: ImportView['source']): ImportView {
+  const { errorCodes, counts, actions, ...about } = summary;
+  const { errors } = summaryOfErrors(summary);
+  return {
+    importId: imported._id,
+    ...about,
+    schemaDefinitionId: imported.schemaDefinitionId,
+    schemaName: imported.schemaName,
+    format: imported.format,
+    ...(imported.label !== undefined && { label: imported.label }),
+    options: imported.options,
+    progress: progressOf(counts),
+    counts,
+    actions,
+    bytesReceived: imported.received,
+    sealed: imported.sealed,
+    ...(imported.brokenOff !== undefined && { brokenOff: imported.brokenOff }),
+    createdAt: imported.createdAt.toISOString(),
+    ...(imported.startedAt && { startedAt: imported.startedAt.toISOString() }),
+    ...(imported.completedAt && isTerminal(summary.status) && { completedAt: imported.completedAt.toISOString() }),
+    ...(errors && { errors: { summary: errors.summary, message: errors.message } }),
+    source,
+  };
+}

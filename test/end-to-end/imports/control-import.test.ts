@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { ImportView } from '../../../services/imports/view-import.ts';
+import { Drover } from '../../harness/drover.ts';
+import { recoverNow } from '../../harness/left-behind.ts';
+import { ended, ndjson, opened, putPart, seal, started, until, view } from './imports.ts';
+
+let drover: Drover;
+beforeAll(async () => {
+  drover = await Drover.start({ environment: { IMPORT_WINDOW: '2' } });
+  await drover.define('city', { name: { type: 'string' }, twin: { $ref: 'reach:schemas/city' } });
+});
+afterAll(() => drover.stop());
+
+const rows = (n: number, prefix: string, more: object = {}) =>
+  Array.from({ length: n }, (_, at) => ({ externalId: `${prefix}-${at}`, ...more }));
+const act = (importId: string, verb: string) => drover.request<ImportView>('POST', `/api/imports/${importId}/${verb}`);
+
+test('a suspended import applies nothing until it is resumed', async () => {
+  const importId = await opened(drover, { schema: 'city' });
+  expect((await act(importId, 'suspend')).body.data.suspended).toBe(true);
+  await putPart(drover, importId, 1, ndjson(rows(3000, 'held')));
+  await seal(drover, importId, 1);
+  await until(drover, importId, ({ source, suspended }) => source === 'workflow' && suspended);
+  expect((await view(drover, importId)).counts.succeeded).toBe(0);
+  expect((await act(importId, 'resume')).status).toBe(200);
+  expect(await ended(drover, importId)).toMatchObject({ status: 'success', counts: { succeeded: 3000 } });
+  expect((await act(importId, 'suspend')).status).toBe(409);
+});
+
+test('suspending reaches the batches that run, and resuming those that the import has suspended', async () => {
+  const held = drover.holdAt('checked');
+  const importId = await started(drover, { schema: 'city' }, ndjson(rows(2000, 'running')));
+  await held.reached;
+  await act(importId, 'suspend');
+  const batches = async () =>
+    (
+      await drover.request<{ results: { suspended: boolean; status: string }[] }>(
+        'GET',
+        `/api/imports/${importId}/batches`,
+      )
+    ).body.data.results;
+  await expect.poll(async () => (await batches()).every(({ suspended }) => suspended), { timeout: 20_000 }).toBe(true);
+  held.open();
+  await act(importId, 'resume');
+  expect(await ended(drover, importId)).toMatchObject({ status: 'success', counts: { succeeded: 2000 } });
+});
+
+test('a cancelled import keeps what was applied; a retry runs the rest, also the rows that were not read', async () => {
+  const held = drover.holdAt('checked');
+  const importId = await started(drover, { schema: 'city' }, ndjson(rows(6000, 'cancelled')));
+  await held.reached;
+  expect((await act(importId, 'cancel')).status).toBe(200);
+  held.open();
+  const cancelled = await ended(drover, importId);
+  expect(cancelled.status).toBe('cancelled');
+  expect(cancelled.rowsRead).toBeLessThan(6000);
+  expect((await act(importId, 'cancel')).status).toBe(200);
+  expect((await act(importId, 'resume')).status).toBe(409);
+  expect((await act(importId, 'retry')).status).toBe(202);
+  expect(await ended(drover, importId)).toMatchObject({
+    status: 'success',
+    rowsRead: 6000,
+    counts: { succeeded: 6000 },
+  });
+  expect((await act(importId, 'retry')).status).toBe(409);
+});
+
+test('a retry runs failed rows again, which succeed once what they missed is there', async () => {
+  const importId = await started(
+    drover,
+    { schema: 'city' },
+    ndjson([...rows(1100, 'retried', { twin: 'later' }), { externalId: 'fine' }]),
+  );
+  expect(await ended(drover, importId)).toMatchObject({ counts: { failed: 1100, succeeded: 1 } });
+  await drover.ended(await drover.upload('city', [{ externalId: 'later' }]));
+  expect((await act(importId, 'retry')).status).toBe(202);
+  expect(await ended(drover, importId)).toMatchObject({ status: 'success', counts: { failed: 0, succeeded: 1101 } });
+});
+
+test('a deleted import is a 404 with its batches at once, and recovery removes everything of it', async () => {
+  const importId = await started(drover, { schema: 'city' }, ndjson(rows(3000, 'deleted')));
+  const { batches } = await until(drover, importId, ({ batches: { total } }) => total > 0);
+  expect(batches.total).toBeGreaterThan(0);
+  expect((await drover.request('DELETE', `/api/imports/${importId}`)).status).toBe(200);
+  expect((await drover.request('GET', `/api/imports/${importId}`)).status).toBe(404);
+  expect((await drover.request('DELETE', `/api/imports/${importId}`)).status).toBe(404);
+  const { database } = drover.services;
+  const left = async () => ({
+    batches: await database.collection('batches').countDocuments({ importId }),
+    chunks: await database
+      .collection<{ _id: string }>('import_chunks')
+      .countDocuments({ _id: { $gte: importId, $lt: `${importId}0` } }),
+  });
+  await vi.waitFor(
+    async () => {
+      await recoverNow(drover);
+      expect(await left()).toEqual({ batches: 0, chunks: 0 });
+    },
+    { timeout: 50_000, interval: 200 },
+  );
+});
+
+test('an import whose content is not complete cannot be retried', async () => {
+  const importId = await opened(drover, { schema: 'city' });
+  await act(importId, 'cancel');
+  expect((await ended(drover, importId)).status).toBe('cancelled');
+  expect((await act(importId, 'retry')).status).toBe(409);
+  expect((await seal(drover, importId, 1)).status).toBe(409);
+});

@@ -1,0 +1,61 @@
+import { recordSuspendedByImport } from '../../../store/imports/import-batches.ts';
+import { removeContent } from '../../../store/imports/import-content.ts';
+import {
+  breakOff,
+  deletedImports,
+  markImportsExpired,
+  nextBatchesAmong,
+  overdueImports,
+  postponeImportStart,
+  recordFreed,
+  removeImport,
+  runningImports,
+  undeliveredImports,
+  unstartedImports,
+} from '../../../store/imports/imports.ts';
+import { removePagesOfNone } from '../../../store/items/item-pages.ts';
+import { ended, ndjson, opened, putPart, results, seal, send, started } from '../../end-to-end/imports/imports.ts';
+import type { Drover } from '../../harness/drover.ts';
+
+/** Every query about imports. @param schema one whose resources have a list of references `next` to each other. */
+export async function playImports(drover: Drover, schema: string): Promise<void> {
+  const failing = await started(
+    drover,
+    { schema },
+    ndjson([{ externalId: 'i1', next: ['nowhere'] }, { externalId: 'i2' }]),
+  );
+  await ended(drover, failing);
+  await drover.request('POST', `/api/imports/${failing}/retry`);
+  await ended(drover, failing);
+  await results(drover, failing, 'failed');
+  for (const path of ['', '?limit=1', '?status=success', '?label=some', `/${failing}/batches?limit=1`])
+    await drover.request('GET', `/api/imports${path}`);
+  const inParts = await opened(drover, { schema });
+  for (const verb of ['suspend', 'resume']) await drover.request('POST', `/api/imports/${inParts}/${verb}`);
+  for (let n = 0; n < 2; n++) await putPart(drover, inParts, 1, ndjson([{ externalId: 'i3' }]));
+  await seal(drover, inParts, 1);
+  await ended(drover, inParts);
+  const csv = await send(drover, { schema }, 'externalId\ni4\n', { 'content-type': 'text/csv' });
+  await ended(drover, csv.body.data.importId);
+  await drover.request('DELETE', `/api/imports/${failing}`);
+  await playRareCases(drover);
+}
+
+/** What recovery asks, and what is sent only after a process has died. */
+async function playRareCases({ services: { database } }: Drover): Promise<void> {
+  const now = new Date();
+  await breakOff(database, 'nobody', 'why');
+  await deletedImports(database, '', 10);
+  await markImportsExpired(database, new Date(0), 10);
+  await nextBatchesAmong(database, ['nobody']);
+  await overdueImports(database, now, 10);
+  await unstartedImports(database, now, 10);
+  await undeliveredImports(database, 10);
+  await runningImports(database, '', 10);
+  await postponeImportStart(database, { _id: 'nobody', run: 1 }, now);
+  await recordFreed(database, 'nobody', { part: 1, chunk: 0 });
+  await recordSuspendedByImport(database, 'nobody', true);
+  await removePagesOfNone(database, 'nobody');
+  await removeContent(database, 'nobody');
+  await removeImport(database, 'nobody');
+}
