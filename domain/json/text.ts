@@ -128,7 +128,6 @@ export function largestField(value: JsonObject): string {
 
 /**
  * Whether objects and arrays are nested deeper than `limit`: recursive code, `JSON.stringify` too, must not receive such a value.
- * @internal exported for tests, which check it by itself
  */
 export function exceedsDepth(value: JsonValue, limit: number): boolean {
   return measureJson(value, limit).depth > limit;
