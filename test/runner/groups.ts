@@ -159,5 +159,5 @@ export const WITHOUT_SERVERS = [
   'test/store/mongodb/{causal-order,errors,index-rules,recent-documents}.test.ts',
   'test/structure/*.test.ts',
   'test/testkit/{delay-line,proxy}.test.ts',
-  'test/workflows/{batch-progress,batch-state,next-step,plan-progress,summaries}.test.ts',
+  'test/workflows/{batch-progress,batch-state,import-progress,next-step,plan-progress,summaries}.test.ts',
 ];
