@@ -136,31 +136,65 @@ const BYTES_BESIDE_DATA = 2_048;
 /** Resources, and bytes of them, that are read at a time to be exported. */
 const EXPORTED_AT_ONCE = 500;
 const EXPORTED_BYTES_AT_ONCE = 1024 * 1024;
+/** How long a reader may keep a cursor open without reading, in ms. */
+const IDLE_READER_MS = 5_000;
 
 /**
- * All resources of a tenant and schema definition that readers see, lowest external id first, some at a time. Each part is a query of
- * its own, so that a reader that is slow, or gone, holds nothing in between; each resource is as it is when its part is read.
+ * All resources of a tenant and schema definition that readers see, lowest external id first, some at a time; each is as it is when it
+ * is read. A reader that is slow, or gone, holds nothing: its cursor is closed, and another one continues where it was.
+ * @param idleMs how long a reader may keep a cursor open without reading.
  */
 export async function* allResources(
   database: Database,
   scope: Scope,
   schemaDefinitionId: string,
+  idleMs = IDLE_READER_MS,
 ): AsyncGenerator<ResourceDocument[]> {
-  const within = `${scopeKey(scope)}/${schemaDefinitionId}`;
-  for (let after: ResourceKey | null = null; ; ) {
-    const filter = { _id: below(within, after), scope: scopeKey(scope), schemaDefinitionId };
-    const part: ResourceDocument[] = [];
-    let bytes = 0;
-    const options = { hint: { _id: 1 }, sort: { _id: 1 }, limit: EXPORTED_AT_ONCE } as const;
-    for await (const document of readResources(database, filter, options)) {
-      part.push(document);
-      bytes += document.bytes ?? storedBytes(document.data);
-      if (bytes > EXPORTED_BYTES_AT_ONCE) break;
+  let after: ResourceKey | null = null;
+  for (let isClosed = true; isClosed; ) {
+    isClosed = false;
+    const parts = partsAfter(database, scope, schemaDefinitionId, after);
+    try {
+      for (let next = await parts.next(); !next.done; next = await parts.next()) {
+        const timer = setTimeout(() => {
+          isClosed = true;
+          // a server ends a cursor that it was not told of by itself
+          parts.return(undefined).catch(() => undefined);
+        }, idleMs);
+        try {
+          yield await visible(database, next.value);
+        } finally {
+          clearTimeout(timer);
+        }
+        after = next.value.at(-1)?._id ?? after;
+      }
+    } finally {
+      await parts.return(undefined);
     }
-    after = part.at(-1)?._id ?? null;
-    if (after === null) return;
-    yield visible(database, part);
   }
+}
+
+/** The resources after a key in the order of the keys, visible or not, with one cursor. */
+async function* partsAfter(
+  database: Database,
+  scope: Scope,
+  schemaDefinitionId: string,
+  after: ResourceKey | null,
+): AsyncGenerator<ResourceDocument[], undefined> {
+  const within = `${scopeKey(scope)}/${schemaDefinitionId}`;
+  const filter = { _id: below(within, after), scope: scopeKey(scope), schemaDefinitionId };
+  const options = { hint: { _id: 1 }, sort: { _id: 1 }, batchSize: EXPORTED_AT_ONCE } as const;
+  let part: ResourceDocument[] = [];
+  let bytes = 0;
+  for await (const document of readResources(database, filter, options)) {
+    part.push(document);
+    bytes += document.bytes ?? storedBytes(document.data);
+    if (part.length < EXPORTED_AT_ONCE && bytes < EXPORTED_BYTES_AT_ONCE) continue;
+    yield part;
+    part = [];
+    bytes = 0;
+  }
+  if (part.length > 0) yield part;
 }
 
 const DOCUMENTS_PER_CHUNK = 200;
