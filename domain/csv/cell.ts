@@ -18,4 +18,5 @@ export function csvCell(value: JsonValue | undefined): string {
 /** A line of cells, with its end. */
 export const csvLine = (cells: readonly string[]): string => `${cells.join(',')}\n`;
 
-const quotedText = (text: string): string => `"${text.replaceAll('"', '""')}"`;
+/** A text as a cell: it may hold delimiters, quotes and ends of lines. */
+export const quotedText = (text: string): string => `"${text.replaceAll('"', '""')}"`;

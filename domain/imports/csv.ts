@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { parse } from 'csv-parse/sync';
 import { quoted } from '../json/shortened.ts';
+import { isJson } from '../json/text.ts';
 import type { JsonObject } from '../write/resource.ts';
 
 /** Delimiters by the names that a request gives them. */
@@ -178,13 +179,4 @@ function valueText(cell: string, kind: Kind): string {
   if (kind === 'boolean' && (cell === 'true' || cell === 'false')) return cell;
   if (kind === 'json' && isJson(cell)) return cell;
   return JSON.stringify(cell);
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -132,3 +132,13 @@ export function largestField(value: JsonObject): string {
 export function exceedsDepth(value: JsonValue, limit: number): boolean {
   return measureJson(value, limit).depth > limit;
 }
+
+/** Whether a text is JSON, of any value. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

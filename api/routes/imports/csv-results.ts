@@ -1,3 +1,4 @@
+import { quotedText } from '../../../domain/csv/cell.ts';
 import { type CsvFormat, parseRecords, RESULT_COLUMNS } from '../../../domain/imports/csv.ts';
 import type { RowResult } from '../../../services/imports/import-results.ts';
 
@@ -20,5 +21,4 @@ function asSent(text: string, { header, delimiter }: CsvFormat, hasBody: boolean
   return `${cell(text)}${delimiter.repeat(header.length - 1)}`;
 }
 
-/** Every text is quoted: it may hold delimiters, quotes and ends of lines. */
-const cell = (text: string): string => (text === '' ? '' : `"${text.replaceAll('"', '""')}"`);
+const cell = (text: string): string => (text === '' ? '' : quotedText(text));

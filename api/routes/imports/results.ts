@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { z } from '@hono/zod-openapi';
 import { ITEM_STATUSES } from '../../../domain/batch/outcome.ts';
+import { isJson } from '../../../domain/json/text.ts';
 import { importResults, type RowResult } from '../../../services/imports/import-results.ts';
 import { type Api, defineRoute, faults, queryEnum } from '../../http/define-route.ts';
 import { headOnly } from '../../http/streams.ts';
@@ -71,13 +72,4 @@ function lineOf({ line, text, isBody, hasBody: _, ...outcome }: RowResult): stri
   const rest = JSON.stringify(outcome).slice(1);
   const row = isBody || isJson(text) ? text : JSON.stringify(text);
   return `{"line":${line},"row":${row},${rest}`.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
