@@ -37,13 +37,24 @@ const CLOSING_POLL_MS = 50;
  * @returns whether this call has started it; if not, another one has.
  * @throws ServiceError if Temporal cannot be reached; DroverError `earlier_run_open` while the execution of the run before has not closed.
  */
-export async function startBatch(parts: StartParts, batch: BatchDocument): Promise<boolean> {
+export function startBatch(parts: StartParts, batch: BatchDocument): Promise<boolean> {
+  const about = { workflowId: batchWorkflowId(batch._id), run: batch.run };
+  return startRun(parts.client, about, () => tryToStart(parts, batch));
+}
+
+/** See `startBatch`. @param start calls Temporal, and returns false if there is an execution already. */
+export async function startRun(
+  client: Client,
+  { workflowId, run }: { readonly workflowId: string; readonly run: number },
+  start: () => Promise<boolean>,
+): Promise<boolean> {
+  // if not closed, the run before has stored its end, on which a retry is based, and is closed a moment later
   const deadline = Date.now() + CLOSING_MS;
   for (;;) {
-    if (await tryToStart(parts, batch)) return true;
-    if (batch.run === 1 || (await isStarted(parts.client, batch))) return false;
+    if (await start()) return true;
+    if (run === 1 || ((await latestExecutionOf(client, workflowId))?.run ?? 0) >= run) return false;
     // if this counted as started, no process would start the run (invariant 1)
-    if (Date.now() > deadline) throw new DroverError('earlier_run_open', `the run before ${batch.run} has not closed`);
+    if (Date.now() > deadline) throw new DroverError('earlier_run_open', `the run before ${run} has not closed`);
     await sleep(CLOSING_POLL_MS);
   }
 }
@@ -99,12 +110,6 @@ const importOf = ({ importId, importNumber, importPriority }: BatchDocument): Pi
   importId === undefined || importNumber === undefined
     ? {}
     : { ofImport: { importId, number: importNumber, priority: importPriority ?? DEFAULT_PRIORITY } };
-
-/** If not closed, the run before has stored its end, on which a retry is based, and is closed a moment later. */
-async function isStarted(client: Client, batch: BatchDocument): Promise<boolean> {
-  const execution = await latestExecution(client, batch._id);
-  return execution !== null && execution.run >= batch.run;
-}
 
 /** The properties of an execution of a batch's workflow that matter for running the batch. */
 export interface BatchExecution {

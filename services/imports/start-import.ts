@@ -1,13 +1,12 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import { fairness } from '../../domain/batch/fairness-key.ts';
-import { DroverError } from '../../domain/errors.ts';
 import { UNTIL_END_OF_IMPORT } from '../../domain/imports/import.ts';
 import { confirmImportStart, type ImportDocument } from '../../store/imports/imports.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { IMPORT_WORKFLOW_TYPE, type ImportInput, importWorkflowId } from '../../workflows/imports/messages.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/messages.ts';
-import { keyword, latestExecutionOf, type StartParts } from '../batches/start-batch.ts';
+import { keyword, type StartParts, startRun } from '../batches/start-batch.ts';
 
 export interface StartImportParts extends StartParts {
   readonly database: Database;
@@ -17,10 +16,18 @@ export interface StartImportParts extends StartParts {
 
 /**
  * Starts the workflow that runs an import, and confirms that. If it runs already, that counts as success.
- * @throws ServiceError if Temporal cannot be reached; DroverError `earlier_run_open` while the execution of the run before has not closed.
+ * @throws ServiceError if Temporal cannot be reached; DroverError `earlier_run_open` if the execution of the run before does not close.
  */
 export async function startImport(parts: StartImportParts, imported: ImportDocument): Promise<void> {
-  const { client, taskQueue, activityTimeoutSeconds, importWindow, database } = parts;
+  const about = { workflowId: importWorkflowId(imported._id), run: imported.run };
+  await startRun(parts.client, about, () => tryToStart(parts, imported));
+  await confirmImportStart(parts.database, imported);
+}
+
+async function tryToStart(
+  { client, taskQueue, activityTimeoutSeconds, importWindow }: StartImportParts,
+  imported: ImportDocument,
+): Promise<boolean> {
   const { _id: importId, run, scope, platform, tenant, schemaName, options } = imported;
   const input: ImportInput = {
     importId,
@@ -31,11 +38,10 @@ export async function startImport(parts: StartImportParts, imported: ImportDocum
     activityTimeoutSeconds,
     waits: options.operation === 'upload' && options.dependencyWaitTimeout === UNTIL_END_OF_IMPORT,
   };
-  const workflowId = importWorkflowId(importId);
   try {
     await client.workflow.start(IMPORT_WORKFLOW_TYPE, {
       taskQueue,
-      workflowId,
+      workflowId: importWorkflowId(importId),
       args: [input],
       // a retry follows a closed run, and so does the execution that takes the place of a lost one
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
@@ -50,11 +56,9 @@ export async function startImport(parts: StartImportParts, imported: ImportDocum
         { key: keyword(SEARCH_ATTRIBUTES.operation), value: 'import' },
       ]),
     });
+    return true;
   } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    const latest = await latestExecutionOf(client, workflowId);
-    if (latest === null || latest.run < run)
-      throw new DroverError('earlier_run_open', `the run before ${run} of the import has not closed`);
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
   }
-  await confirmImportStart(database, imported);
 }

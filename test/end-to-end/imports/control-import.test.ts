@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { ImportView } from '../../../services/imports/view-import.ts';
+import { IMPORT_WORKFLOW_TYPE, importWorkflowId } from '../../../workflows/imports/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 import { recoverNow } from '../../harness/left-behind.ts';
 import { ended, ndjson, opened, putPart, seal, started, until, view } from './imports.ts';
@@ -75,6 +76,25 @@ test('a retry runs failed rows again, which succeed once what they missed is the
   await drover.ended(await drover.upload('city', [{ externalId: 'later' }]));
   expect((await act(importId, 'retry')).status).toBe(202);
   expect(await ended(drover, importId)).toMatchObject({ status: 'success', counts: { failed: 0, succeeded: 1101 } });
+});
+
+test('a retry waits until the execution of the run before has closed, and then starts at once, without recovery', async () => {
+  const importId = await started(drover, { schema: 'city' }, ndjson(rows(1, 'closing', { twin: 'not there yet' })));
+  expect((await ended(drover, importId)).status).toBe('failed');
+  await drover.ended(await drover.upload('city', [{ externalId: 'not there yet' }]));
+  const { client } = drover.services;
+  const workflowId = importWorkflowId(importId);
+  await client.workflow.getHandle(workflowId).result();
+  // no worker takes it, so it is as open as the run before is for a moment after its end is stored
+  const before = { taskQueue: 'of nobody', workflowId, args: [], memo: { run: 1 } };
+  const runBefore = await client.workflow.start(IMPORT_WORKFLOW_TYPE, before);
+  const start = vi.spyOn(client.workflow, 'start');
+  const retried = act(importId, 'retry');
+  await vi.waitFor(() => expect(start.mock.calls.length).toBeGreaterThanOrEqual(2));
+  start.mockRestore();
+  await runBefore.terminate('closes');
+  expect((await retried).status).toBe(202);
+  expect(await ended(drover, importId)).toMatchObject({ status: 'success', counts: { succeeded: 1 } });
 });
 
 test('a deleted import is a 404 with its batches at once, and recovery removes everything of it', async () => {
