@@ -1,4 +1,4 @@
-import { createClient } from '@drover/client';
+import { createDrover } from '@drover/client';
 import { pino } from 'pino';
 import { startApi } from '../api/server.ts';
 import { startServers } from '../embedded/servers.ts';
@@ -30,7 +30,7 @@ async function stop(): Promise<void> {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop().then(() => process.exit(0)));
 
 try {
-  await runDemo(createClient({ baseUrl: api.url }), say);
+  await runDemo(createDrover({ url: api.url }), say);
   say('');
   say(`API          ${api.url}/api/batches`);
   say(`Docs         ${api.url}/docs`);

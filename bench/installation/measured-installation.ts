@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createClient, type DroverClient, type NewSchemaDefinition } from '@drover/client';
+import { createDrover, type DroverClient, type NewSchemaDefinition } from '@drover/client';
 import type { Client } from '@temporalio/client';
 import { RUNNING_STATUSES } from '../../domain/batch/batch.ts';
 import type { Scope } from '../../domain/batch/scope.ts';
@@ -143,8 +143,8 @@ export class MeasuredInstallation {
 
   /** A client for requests that are not measured: without retries, and with time for long answers. */
   clientOf(tenant?: string): DroverClient {
-    const options = { baseUrl: this.#processes.apiUrl, retry: false, timeoutMs: ANSWER_TIMEOUT_MS } as const;
-    return createClient(tenant === undefined ? options : { ...options, tenant });
+    const options = { url: this.#processes.apiUrl, retry: false, timeoutMs: ANSWER_TIMEOUT_MS } as const;
+    return createDrover(tenant === undefined ? options : { ...options, tenant });
   }
 
   async define(definition: NewSchemaDefinition): Promise<string> {

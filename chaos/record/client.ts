@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AcceptedBatch, createClient, type DroverClient, DroverError } from '@drover/client';
+import { type AcceptedBatch, createDrover, type DroverClient, DroverError } from '@drover/client';
 import {
   type BatchAnswer,
   type ItemAnswer,
@@ -38,7 +38,7 @@ export class ApiClient {
   constructor(url: string, journal: Journal) {
     this.#url = url;
     this.#journal = journal;
-    this.#drover = createClient({ baseUrl: url, retry: false, timeoutMs: ANSWER_TIMEOUT_MS });
+    this.#drover = createDrover({ url, retry: false, timeoutMs: ANSWER_TIMEOUT_MS });
   }
 
   /** Sends a request that starts a batch, and writes down what came of it. */

@@ -1,4 +1,4 @@
-import { createClient, type DroverClient } from '@drover/client';
+import { createDrover, type DroverClient } from '@drover/client';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiEnv } from '../../api/http/context.ts';
 
@@ -16,8 +16,8 @@ export function inProcessClient(
   app: Pick<OpenAPIHono<ApiEnv>, 'request'>,
   { tenant, headers = {} }: CallerOptions = {},
 ): DroverClient {
-  return createClient({
-    baseUrl: 'http://localhost',
+  return createDrover({
+    url: 'http://localhost',
     retry: false,
     timeoutMs: ANSWER_TIMEOUT_MS,
     ...(tenant !== undefined && { tenant }),

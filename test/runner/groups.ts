@@ -140,7 +140,7 @@ export const LONGEST = [
 
 /** Files that need no server, for `npm run check`, which is to end within a minute. */
 export const WITHOUT_SERVERS = [
-  'packages/client/test/{transport,types,wait}.test.ts',
+  'packages/client/test/{bulk,temporal,transport,types,wait,webhooks}.test.ts',
   'test/activities/lost-connection.test.ts',
   'test/activities/write/{semaphore,work-result}.test.ts',
   'test/api/camunda/streamed-list.test.ts',

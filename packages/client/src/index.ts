@@ -1,26 +1,40 @@
 import createHttpClient from 'openapi-fetch';
-import { Batches } from './batches.ts';
-import type { Http } from './http.ts';
+import { type ImportFileOptions, type ImportSource, importFile } from './bulk/import-file.ts';
+import { type UploadAllOptions, type UploadSummary, uploadAll } from './bulk/upload-all.ts';
+import { BatchHandle } from './nouns/batch-handle.ts';
+import { Batches } from './nouns/batches.ts';
+import { Imports } from './nouns/imports.ts';
+import { Resources } from './nouns/resources.ts';
+import { SchemaDefinitions } from './nouns/schema-definitions.ts';
 import type { paths } from './openapi.ts';
-import { Resources } from './resources.ts';
-import { SchemaDefinitions } from './schema-definitions.ts';
-import { Transport, type TransportOptions } from './transport.ts';
+import type { Http } from './transport/http.ts';
+import { StreamRequests } from './transport/stream-requests.ts';
+import { Transport, type TransportOptions } from './transport/transport.ts';
+import type { NewResource } from './types.ts';
 
-export { bodyOf } from './answers.ts';
+export type { ImportFileOptions, ImportSource } from './bulk/import-file.ts';
+export type { UploadAllOptions, UploadedBatch, UploadSummary } from './bulk/upload-all.ts';
 export { DroverError } from './errors.ts';
-export { type Page, PagedList } from './paged-list.ts';
-export type { Fetch, RetryOptions } from './transport.ts';
+export { JsonText } from './json/json-text.ts';
+export { parseNdjson, piecesOf } from './json/ndjson.ts';
+export type { BatchHandle } from './nouns/batch-handle.ts';
+export type { ImportWaitOptions } from './nouns/imports.ts';
+export { type Page, PagedList } from './nouns/paged-list.ts';
+export { isFinished, type WaitOptions } from './nouns/wait.ts';
+export { bodyOf } from './transport/answers.ts';
+export type { Fetch, RetryOptions } from './transport/transport.ts';
 export type * from './types.ts';
-export { isFinished, type WaitOptions } from './wait.ts';
+export { verifyWebhook, type WebhookEvent, type WebhookRequest } from './webhooks.ts';
 
 export interface ClientOptions extends TransportOptions {
   /** Address of the API, such as `http://127.0.0.1:8080`. A path in it is put before every path. */
-  readonly baseUrl: string;
+  readonly url: string;
 }
 
 /** A client of one Drover, for one tenant. */
 export class DroverClient {
   readonly batches: Batches;
+  readonly imports: Imports;
   readonly resources: Resources;
   readonly schemaDefinitions: SchemaDefinitions;
   /** Every endpoint of the OpenAPI document, typed, with the token, tenant, limits and retries of this client. */
@@ -30,20 +44,37 @@ export class DroverClient {
   constructor(options: ClientOptions) {
     this.#options = options;
     const transport = new Transport(options);
+    const streams = new StreamRequests(options.url, transport);
     this.http = createHttpClient<paths, 'application/json'>({
-      baseUrl: options.baseUrl,
+      baseUrl: options.url,
       fetch: (request) => transport.send(request),
     });
-    this.batches = new Batches(this.http, (batchId, lastEventId, signal) => {
-      const url = `${options.baseUrl.replace(/\/$/, '')}/api/batches/${encodeURIComponent(batchId)}/events`;
-      const headers = {
-        accept: 'text/event-stream',
-        ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
-      };
-      return transport.open(new Request(url, { headers, signal }));
-    });
-    this.resources = new Resources(this.http);
+    this.batches = new Batches(this.http, streams);
+    this.imports = new Imports(this.http, streams);
+    this.resources = new Resources(this.http, streams);
     this.schemaDefinitions = new SchemaDefinitions(this.http);
+  }
+
+  /** One batch by its id; nothing is requested. */
+  batch(batchId: string): BatchHandle {
+    return new BatchHandle(this.batches, batchId);
+  }
+
+  /**
+   * Uploads any number of resources, in batches of up to 1000, some of them at work at a time, and waits for all. A service that is
+   * restarted meanwhile is waited for; nothing is applied twice. @throws DroverError
+   */
+  uploadAll(
+    schema: string,
+    resources: AsyncIterable<NewResource> | Iterable<NewResource>,
+    options: UploadAllOptions = {},
+  ): Promise<UploadSummary> {
+    return uploadAll(this, schema, resources, options);
+  }
+
+  /** Sends a file or stream as an import, in parts that are sent again if an answer is lost. @returns the id of the import. @throws DroverError */
+  import(source: ImportSource, options: ImportFileOptions): Promise<string> {
+    return importFile(this.imports, source, options);
   }
 
   /** The same client for another tenant: for tokens of platform scope, and for services without tokens. */
@@ -52,5 +83,5 @@ export class DroverClient {
   }
 }
 
-/** @param options only `baseUrl` has no default. */
-export const createClient = (options: ClientOptions): DroverClient => new DroverClient(options);
+/** @param options only `url` has no default. */
+export const createDrover = (options: ClientOptions): DroverClient => new DroverClient(options);

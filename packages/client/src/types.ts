@@ -24,7 +24,7 @@ export type AcceptedBatch = Schemas['Accepted']['data'];
 /** The effects that a delete would have. */
 export type DeletionPreview = Schemas['DeletionPreview']['data'];
 
-/** A resource as it is sent: any JSON object. A request takes 1 to 1000 of them, and at most 16 MiB. */
+/** A resource as it is sent: any JSON object, or a `JsonText`. A request takes 1 to 1000 of them, and at most 16 MiB. */
 export type NewResource = object;
 
 /** Options of every call. */
@@ -56,6 +56,32 @@ export type PatchOptions = Readonly<QueryOf<'patchResources'>> & StartOptions;
 export type Deletion = Readonly<Omit<Schemas['BatchDelete'], 'dryRun' | 'externalIds'>> & {
   readonly externalIds?: readonly string[];
 };
+/** `format` (`ndjson`); with `envelope` id, version and dates are in it too (false). */
+export interface ExportOptions extends CallOptions {
+  readonly format?: ContentFormat;
+  readonly envelope?: boolean;
+}
+
+/** The formats of files. */
+export type ContentFormat = 'ndjson' | 'csv';
+/** Their media types. */
+export const MEDIA_TYPES = { ndjson: 'application/x-ndjson', csv: 'text/csv' } as const satisfies Record<
+  ContentFormat,
+  string
+>;
+
+/** An import with its progress. */
+export type Import = Schemas['ImportData'];
+/** Options of an import; `schema` is that of its rows. The service's documentation explains each. */
+export type ImportOptions = Readonly<Omit<QueryOf<'startImport'>, 'columns' | 'format'>> & {
+  /** Of CSV: the fields of columns that have other names. */
+  readonly columns?: Readonly<Record<string, string>>;
+};
+/** `status`, `label`; `limit` is the size of a page, 1 to 100 (100). */
+export type ImportListOptions = Readonly<Omit<QueryOf<'listImports'>, 'cursor'>> & CallOptions;
+/** Rows with this status only. */
+export type ImportResultOptions = Readonly<QueryOf<'listImportResults'>> & CallOptions;
+
 /** Filters and order of a list of batches; `limit` is the size of a page, 1 to 100 (100). */
 export type BatchListOptions = Readonly<Omit<QueryOf<'listBatches'>, 'cursor'>> & CallOptions;
 /** `status` of the items (all); `limit` is the size of a page, 1 to 1000 (1000). */

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Drover } from '../../../test/harness/drover.ts';
-import { createClient, type DroverClient, DroverError } from '../src/index.ts';
+import { createDrover, type DroverClient, DroverError } from '../src/index.ts';
 
 let drover: Drover;
 let server: Server;
@@ -14,7 +14,7 @@ beforeAll(async () => {
   server = createAdaptorServer({ fetch: drover.app.fetch }) as Server;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  client = createClient({ baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, tenant: 'café, one' });
+  client = createDrover({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, tenant: 'café, one' });
   await client.schemaDefinitions.create({
     name: 'lamp',
     pluralName: 'lamps',

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { type ClientOptions, createClient, DroverError } from '../src/index.ts';
+import { type ClientOptions, createDrover, DroverError } from '../src/index.ts';
 
 /** The answers of a service, one after the other; an error is a connection that breaks. */
 type Scripted = Response | Error;
@@ -14,8 +14,8 @@ const lost = () => new TypeError('fetch failed', { cause: new Error('ECONNRESET'
 
 function scripted(answers: readonly Scripted[], options: Partial<ClientOptions> = {}) {
   const requests: { readonly request: Request; readonly body: string }[] = [];
-  const client = createClient({
-    baseUrl: 'http://drover.test/',
+  const client = createDrover({
+    url: 'http://drover.test/',
     retry: { maxDelayMs: 1000 },
     fetch: async (request) => {
       requests.push({ request, body: await request.text() });
@@ -140,8 +140,8 @@ test("the error of a refusal has its status and each fault; that of a proxy's an
 });
 
 test('a service that does not answer in time counts as no answer', async () => {
-  const never = createClient({
-    baseUrl: 'http://drover.test',
+  const never = createDrover({
+    url: 'http://drover.test',
     timeoutMs: 20,
     retry: { attempts: 2, maxDelayMs: 1 },
     fetch: (request) =>

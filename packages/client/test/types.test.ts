@@ -3,14 +3,14 @@ import { openApiDocument } from '../../../api/app.ts';
 import { committedTypes, generateTypes } from '../generate-types.ts';
 import {
   type Batch,
-  createClient,
+  createDrover,
   type DroverError,
   type Item,
   type PagedList,
   type ResourceWithIncluded,
 } from '../src/index.ts';
 
-const client = createClient({ baseUrl: 'http://localhost' });
+const client = createDrover({ url: 'http://localhost' });
 
 test('the committed types are those of the OpenAPI document (npm run client:types)', async () => {
   expect(await committedTypes()).toBe(await generateTypes());

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Batch, createClient, DroverError } from '../src/index.ts';
+import { type Batch, createDrover, DroverError } from '../src/index.ts';
 
 const state = (status: Batch['status'], more: object = {}): Batch =>
   ({ batchId: 'b', status, counts: {}, ...more }) as Batch;
@@ -23,8 +23,8 @@ function stream(chunks: readonly string[], breaks = false): Response {
 /** A client whose service gives these streams and states. */
 function served(streams: Response[], states: Batch[]) {
   const lastIds: (string | null)[] = [];
-  const client = createClient({
-    baseUrl: 'http://drover.test',
+  const client = createDrover({
+    url: 'http://drover.test',
     fetch: async (request) => {
       if (!request.url.endsWith('/events')) return answer(states.shift() ?? expect.unreachable('a state too many'));
       lastIds.push(request.headers.get('last-event-id'));
@@ -78,8 +78,8 @@ test('a batch that has finished in another state ends the wait with an error', a
 
 test('a wait that is aborted throws the reason', async () => {
   const abort = new AbortController();
-  const client = createClient({
-    baseUrl: 'http://drover.test',
+  const client = createDrover({
+    url: 'http://drover.test',
     fetch: (request) =>
       new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason))),
   });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { createClient } from '@drover/client';
+import { createDrover } from '@drover/client';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../../../embedded/ports.ts';
 import { resourcesIn } from '../../../store/resources.ts';
@@ -70,7 +70,7 @@ function isAlive(pid: number): boolean {
 
 async function upload(program: Program, prefix: string, count = ITEMS): Promise<string> {
   const things = Array.from({ length: count }, (_, n) => ({ externalId: `${prefix}-${n}`, n }));
-  return (await createClient({ baseUrl: program.ready }).resources.upload('thing', things)).batchId;
+  return (await createDrover({ url: program.ready }).resources.upload('thing', things)).batchId;
 }
 
 test('a worker process that is killed is started again and named, and the activity that it had begun continues', async () => {

@@ -1,5 +1,5 @@
 import type { Client } from 'openapi-fetch';
-import type { paths } from './openapi.ts';
+import type { paths } from '../openapi.ts';
 
 /** Every endpoint of the OpenAPI document that answers in JSON. */
 export type Http = Client<paths, 'application/json'>;

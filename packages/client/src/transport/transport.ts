@@ -1,4 +1,4 @@
-import { DroverError, retryAfterOf } from './errors.ts';
+import { DroverError, retryAfterOf } from '../errors.ts';
 import { backoff, pause } from './pause.ts';
 
 /** Sends one request: `globalThis.fetch`, or a function that passes requests to a server in the same process. */
@@ -46,15 +46,31 @@ export class Transport {
 
   /**
    * Sends a request until a complete answer has arrived. 429 and 503 are repeated after their Retry-After, a 503 not if a repetition could start
-   * a second batch. A request whose answer is lost is repeated only if it reads, or has an Idempotency-Key.
+   * a second batch. A request whose answer is lost is repeated only if a second effect is impossible or the same.
    * @throws DroverError if no answer came; the signal's reason once it is aborted.
    */
-  async send(request: Request): Promise<Response> {
+  send(request: Request): Promise<Response> {
+    return this.#repeat(request, () => this.#attempt(request));
+  }
+
+  /**
+   * The same for an answer that is a stream: it is there once its head has arrived, and has no limit of time but that bytes
+   * keep arriving. @throws DroverError for every answer but a success.
+   */
+  async stream(request: Request): Promise<ReadableStream<Uint8Array>> {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const response = await this.#repeat(request, () => this.#head(request, timeoutMs));
+    if (!response.ok) throw DroverError.ofAnswer(response, await response.json().catch(() => null));
+    const body = response.body ?? new Blob([]).stream();
+    return untilSilent(body, timeoutMs, (cause) => noAnswer(request, cause));
+  }
+
+  async #repeat(request: Request, attemptOnce: () => Promise<Response>): Promise<Response> {
     const { retry = {} } = this.#options;
     const { attempts = DEFAULT_ATTEMPTS, maxDelayMs = DEFAULT_MAX_DELAY_MS } = retry || { attempts: 1 };
     for (let attempt = 1; ; attempt++) {
       const isLast = attempt >= attempts;
-      const result = await this.#attempt(request).catch((error: unknown) => {
+      const result = await attemptOnce().catch((error: unknown) => {
         if (isLast || !(error instanceof DroverError) || !isRepeatable(request)) throw error;
         return error;
       });
@@ -62,7 +78,19 @@ export class Transport {
       if (isAnswer && (isLast || !asksForMore(request, result))) return result;
       const required = isAnswer ? retryAfterOf(result) : null;
       if (required !== null && required * 1000 > maxDelayMs && isAnswer) return result;
+      if (isAnswer) await result.body?.cancel();
       await pause(required === null ? backoff(attempt, FIRST_DELAY_MS, maxDelayMs) : required * 1000, request.signal);
+    }
+  }
+
+  /** An answer whose body may still be on its way. */
+  async #head(request: Request, timeoutMs: number): Promise<Response> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new DOMException('no answer in time', 'TimeoutError')), timeoutMs);
+    try {
+      return await this.#fetch(request.clone(), AbortSignal.any([request.signal, late.signal]));
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -108,10 +136,46 @@ function asksForMore(request: Request, { status }: Response): boolean {
 
 /** Whether a request sets a state, and does not add to it. */
 const saysState = ({ method, url }: Request): boolean =>
-  method === 'PUT' || method === 'DELETE' || /\/api\/batches\/[^/]+\/\w+$/.test(new URL(url).pathname);
+  method === 'PUT' || method === 'DELETE' || /\/api\/(batches|imports)\/[^/]+\/\w+$/.test(new URL(url).pathname);
 
-const isRepeatable = ({ method, headers }: Request): boolean =>
-  method === 'GET' || method === 'HEAD' || headers.has('idempotency-key');
+/** Reads, what an Idempotency-Key protects, and content of imports: the same part or seal again changes nothing. */
+const isRepeatable = ({ method, headers, url }: Request): boolean =>
+  method === 'GET' ||
+  method === 'HEAD' ||
+  headers.has('idempotency-key') ||
+  /\/api\/imports\/[^/]+\/(parts\/\d+|seal)$/.test(new URL(url).pathname);
+
+/** The same stream, which fails if no byte arrives for that long while its reader waits. @param fail what is thrown for a cause. */
+function untilSilent(
+  body: ReadableStream<Uint8Array>,
+  silenceMs: number,
+  fail: (cause: unknown) => never,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  const next = (): ReturnType<typeof reader.read> =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const silent = new DOMException(`no byte for ${silenceMs} ms`, 'TimeoutError');
+        reject(silent);
+        void reader.cancel(silent).catch(() => undefined);
+      }, silenceMs);
+      reader
+        .read()
+        .then(resolve, reject)
+        .finally(() => clearTimeout(timer));
+    });
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await next().catch(fail);
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+}
 
 /** A name that a plain header cannot contain is percent-encoded (RFC 8187). */
 function tenantHeader(tenant: string): [string, string] {

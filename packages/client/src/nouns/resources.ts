@@ -1,12 +1,14 @@
-import { bodyOf, dataOf, signalOf } from './answers.ts';
-import { DroverError } from './errors.ts';
-import type { Http } from './http.ts';
-import { PagedList } from './paged-list.ts';
+import { DroverError } from '../errors.ts';
+import { resourcesBody } from '../json/json-text.ts';
+import { bodyOf, dataOf, signalOf } from '../transport/answers.ts';
+import type { Http } from '../transport/http.ts';
+import type { StreamRequests } from '../transport/stream-requests.ts';
 import type {
   AcceptedBatch,
   CallOptions,
   Deletion,
   DeletionPreview,
+  ExportOptions,
   ListOptions,
   NewResource,
   PatchOptions,
@@ -16,14 +18,18 @@ import type {
   ResourceWithIncluded,
   StartOptions,
   UploadOptions,
-} from './types.ts';
+} from '../types.ts';
+import { MEDIA_TYPES } from '../types.ts';
+import { PagedList } from './paged-list.ts';
 
 /** Resources: calls that start batches of them, and calls that read them. A schema is given by name, plural name or id. Every call @throws DroverError. */
 export class Resources {
   readonly #http: Http;
+  readonly #streams: StreamRequests;
 
-  constructor(http: Http) {
+  constructor(http: Http, streams: StreamRequests) {
     this.#http = http;
+    this.#streams = streams;
   }
 
   /**
@@ -35,7 +41,7 @@ export class Resources {
     return dataOf(
       this.#http.POST('/api/resources/{schemaDefinitionNameOrId}/batch', {
         params: { path: pathOf(schema), query, header: keyOf(options) },
-        body: resourcesBody(resources),
+        ...bodyOfAll(resources),
         ...(signal && { signal }),
       }),
     );
@@ -47,7 +53,7 @@ export class Resources {
     return dataOf(
       this.#http.PATCH('/api/resources/{schemaDefinitionNameOrId}/batch', {
         params: { path: pathOf(schema), query, header: keyOf(options) },
-        body: resourcesBody(resources),
+        ...bodyOfAll(resources),
         ...(signal && { signal }),
       }),
     );
@@ -106,6 +112,16 @@ export class Resources {
     );
   }
 
+  /**
+   * All resources of a schema as a stream of newline-delimited JSON or CSV, by external id: what was exported can be imported as it is.
+   * `parseNdjson` reads it as objects. @throws DroverError; so does the stream, if it breaks off.
+   */
+  export(schema: string, options: ExportOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    const { format = 'ndjson', envelope, signal } = options;
+    const path = `/api/resources/${encodeURIComponent(schema)}`;
+    return this.#streams.content(path, { accept: MEDIA_TYPES[format], query: { envelope }, signal });
+  }
+
   /** The resources that refer to a resource. */
   references(schema: string, externalId: string, { signal, ...page }: ListOptions = {}): PagedList<Referrer> {
     const { path, query } = memberOf(schema, externalId);
@@ -137,7 +153,10 @@ function keyOf({ idempotencyKey = globalThis.crypto.randomUUID() }: Pick<StartOp
 }
 
 /** For TypeScript an object of an interface is no record, although its JSON is one. */
-const resourcesBody = (resources: readonly NewResource[]) => ({ resources: resources as Record<string, unknown>[] });
+const bodyOfAll = (resources: readonly NewResource[]) => ({
+  body: { resources: resources as Record<string, unknown>[] },
+  bodySerializer: () => resourcesBody(resources),
+});
 
 const deletionBody = ({ externalIds, ...how }: Deletion) => ({
   ...how,

@@ -1,4 +1,4 @@
-import { DroverError } from './errors.ts';
+import { DroverError } from '../errors.ts';
 
 /** The result of a call of `openapi-fetch`. */
 interface Answer<T> {

@@ -1,20 +1,18 @@
-import { dataOf, signalOf } from './answers.ts';
-import type { Http } from './http.ts';
+import { dataOf, signalOf } from '../transport/answers.ts';
+import type { Http } from '../transport/http.ts';
+import type { StreamRequests } from '../transport/stream-requests.ts';
+import type { Batch, BatchListOptions, CallOptions, Item, ItemListOptions } from '../types.ts';
 import { PagedList } from './paged-list.ts';
-import type { Batch, BatchListOptions, CallOptions, Item, ItemListOptions } from './types.ts';
 import { type BatchSource, batchEvents, isFinished, type WaitOptions, waitFor } from './wait.ts';
-
-/** Opens the event stream of a batch. */
-type OpenEvents = (batchId: string, lastEventId: string | undefined, signal: AbortSignal) => Promise<Response>;
 
 /** Batches: their status, their items, and the control of running batches. Every call @throws DroverError. */
 export class Batches {
   readonly #http: Http;
-  readonly #openEvents: OpenEvents;
+  readonly #streams: StreamRequests;
 
-  constructor(http: Http, openEvents: OpenEvents) {
+  constructor(http: Http, streams: StreamRequests) {
     this.#http = http;
-    this.#openEvents = openEvents;
+    this.#streams = streams;
   }
 
   /**
@@ -76,7 +74,11 @@ export class Batches {
   #source(batchId: string): BatchSource {
     return {
       get: (signal) => this.get(batchId, signal ? { signal } : {}),
-      open: (lastEventId, signal) => this.#openEvents(batchId, lastEventId, signal),
+      open: (lastEventId, signal) => {
+        const seen = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
+        const path = `/api/batches/${encodeURIComponent(batchId)}/events`;
+        return this.#streams.open(path, { accept: 'text/event-stream', ...seen }, signal);
+      },
     };
   }
 

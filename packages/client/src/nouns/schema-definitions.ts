@@ -1,13 +1,13 @@
-import { dataOf, signalOf } from './answers.ts';
-import type { Http } from './http.ts';
-import { PagedList } from './paged-list.ts';
+import { dataOf, signalOf } from '../transport/answers.ts';
+import type { Http } from '../transport/http.ts';
 import type {
   CallOptions,
   ListOptions,
   NewSchemaDefinition,
   SchemaDefinition,
   SchemaDefinitionVersion,
-} from './types.ts';
+} from '../types.ts';
+import { PagedList } from './paged-list.ts';
 
 /** Schema definitions of a platform, by name, plural name or id. Where tokens are configured, for platform scope. Every call @throws DroverError. */
 export class SchemaDefinitions {

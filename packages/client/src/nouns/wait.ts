@@ -1,7 +1,7 @@
-import { DroverError } from './errors.ts';
-import { eventsOf } from './event-stream.ts';
-import { backoff, pause } from './pause.ts';
-import type { Batch, BatchStatus, CallOptions } from './types.ts';
+import { DroverError } from '../errors.ts';
+import { eventsOf } from '../transport/event-stream.ts';
+import { backoff, pause } from '../transport/pause.ts';
+import type { Batch, BatchStatus, CallOptions } from '../types.ts';
 
 export interface WaitOptions extends CallOptions {
   /** The state to wait for. Default: the batch has finished, with any status. */

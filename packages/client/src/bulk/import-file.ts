@@ -1,0 +1,92 @@
+import { DroverError } from '../errors.ts';
+import { piecesOf } from '../json/ndjson.ts';
+import type { Imports } from '../nouns/imports.ts';
+import { DEFAULT_PATIENCE_MS, patiently } from '../transport/patience.ts';
+import type { CallOptions, ContentFormat, ImportOptions } from '../types.ts';
+import { inWindow } from './window.ts';
+
+/** What is imported: a file (`Blob`, also what `fs.openAsBlob` gives), a stream of bytes, or pieces of text or bytes. */
+export type ImportSource = Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array | string>;
+
+/** Options of an import, beside those that the service takes. */
+export interface ImportFileOptions extends ImportOptions, CallOptions {
+  /** Default: by the type or name of a file; else it has to be given. */
+  readonly format?: ContentFormat;
+  /** An import that was begun before: the same source, whose parts the service has already are not stored again. */
+  readonly resume?: string;
+  /** Size of a part, in bytes, up to 64 MiB; a resumed import has to have the size of before. Default 8 MiB. */
+  readonly partBytes?: number;
+  /** Parts that are sent at a time. Default 4. */
+  readonly inFlight?: number;
+  /** How long a service that does not answer, or is busy, is waited for, in ms. Default 300,000. */
+  readonly patienceMs?: number;
+  /** Called once the import has an id: with it, it can be resumed. */
+  readonly onStart?: (importId: string) => void;
+  /** Called whenever a part is durable, with the bytes of all parts that are. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+const DEFAULT_PART_BYTES = 8 * 1024 ** 2;
+const DEFAULT_IN_FLIGHT = 4;
+
+interface Part {
+  readonly number: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Sends a source in parts, in the memory of a few of them, and seals the import. Rows are applied while later ones are sent.
+ * @returns the id of the import, whose content is durable. @throws DroverError
+ */
+export async function importFile(imports: Imports, source: ImportSource, options: ImportFileOptions): Promise<string> {
+  const { format: given, resume, partBytes = DEFAULT_PART_BYTES, inFlight = DEFAULT_IN_FLIGHT, ...more } = options;
+  const { patienceMs = DEFAULT_PATIENCE_MS, onStart, onProgress, signal, ...asked } = more;
+  const format = given ?? formatOf(source);
+  const importId = resume ?? (await imports.start(format, { ...asked, ...(signal && { signal }) }));
+  onStart?.(importId);
+  let [sent, parts] = [0, 0];
+  await inWindow(partsOf(source, partBytes), inFlight, signal, async ({ number, bytes }, end) => {
+    await patiently(() => imports.sendPart(importId, number, { format, bytes, signal: end }), patienceMs, end);
+    parts = Math.max(parts, number);
+    sent += bytes.length;
+    onProgress?.(sent);
+  });
+  if (parts === 0)
+    throw new DroverError({ status: null, message: `there is nothing to import; import ${importId} stays open` });
+  await patiently(() => imports.seal(importId, parts, signal && { signal }), patienceMs, signal);
+  return importId;
+}
+
+/** @throws DroverError if the source does not say. */
+function formatOf(source: ImportSource): ContentFormat {
+  if (source instanceof Blob) {
+    const name = 'name' in source && typeof source.name === 'string' ? source.name : '';
+    if (/csv/.test(source.type) || /\.csv$/i.test(name)) return 'csv';
+    if (/ndjson|jsonl/.test(source.type) || /\.(ndjson|jsonl)$/i.test(name)) return 'ndjson';
+  }
+  throw new DroverError({ status: null, message: 'say which format the content has: ndjson or csv' });
+}
+
+/** The same parts for the same source. */
+async function* partsOf(source: ImportSource, partBytes: number): AsyncGenerator<Part, void> {
+  let number = 1;
+  let [part, filled] = [new Uint8Array(partBytes), 0];
+  for await (const piece of bytesOf(source)) {
+    for (let at = 0; at < piece.length; ) {
+      const taken = piece.subarray(at, at + partBytes - filled);
+      part.set(taken, filled);
+      [at, filled] = [at + taken.length, filled + taken.length];
+      if (filled < partBytes) continue;
+      yield { number, bytes: part };
+      [number, part, filled] = [number + 1, new Uint8Array(partBytes), 0];
+    }
+  }
+  if (filled > 0) yield { number, bytes: part.subarray(0, filled) };
+}
+
+async function* bytesOf(source: ImportSource): AsyncGenerator<Uint8Array, void> {
+  const encoder = new TextEncoder();
+  const pieces =
+    source instanceof Blob ? piecesOf(source.stream()) : source instanceof ReadableStream ? piecesOf(source) : source;
+  for await (const piece of pieces) yield typeof piece === 'string' ? encoder.encode(piece) : piece;
+}

@@ -1,0 +1,132 @@
+import { DroverError } from '../errors.ts';
+import { dataOf, signalOf } from '../transport/answers.ts';
+import type { Http } from '../transport/http.ts';
+import { pause } from '../transport/pause.ts';
+import type { StreamRequests } from '../transport/stream-requests.ts';
+import {
+  type Batch,
+  type CallOptions,
+  type ContentFormat,
+  type Import,
+  type ImportListOptions,
+  type ImportOptions,
+  type ImportResultOptions,
+  type ListOptions,
+  MEDIA_TYPES,
+} from '../types.ts';
+import { PagedList } from './paged-list.ts';
+import { isFinished } from './wait.ts';
+
+/** Options of a wait for the end of an import. */
+export interface ImportWaitOptions extends CallOptions {
+  /** Called with each state that is seen, including the last one. */
+  readonly onChange?: (state: Import) => void;
+  /** Interval in which the status is requested, in ms. Default 1000. */
+  readonly pollMs?: number;
+}
+
+const POLL_MS = 1_000;
+
+/** Imports: files of any size, carried out as batches. Every call @throws DroverError. */
+export class Imports {
+  readonly #http: Http;
+  readonly #streams: StreamRequests;
+
+  constructor(http: Http, streams: StreamRequests) {
+    this.#http = http;
+    this.#streams = streams;
+  }
+
+  /** Starts an import whose content comes in parts; `drover.import` sends those of a file. @returns its id. */
+  async start(format: ContentFormat, options: ImportOptions & CallOptions): Promise<string> {
+    const { columns, signal, ...rest } = options;
+    const query = { ...rest, format, ...(columns && { columns: JSON.stringify(columns) }) };
+    const { importId } = await dataOf(
+      this.#http.POST('/api/imports', { params: { query }, ...(signal && { signal }) }),
+    );
+    return importId;
+  }
+
+  /** Sends one part, of at most 64 MiB; from 1 on. The same content again changes nothing, so a part is sent again if its answer is lost. */
+  async sendPart(
+    importId: string,
+    part: number,
+    { format, bytes, signal }: CallOptions & { readonly format: ContentFormat; readonly bytes: Uint8Array },
+  ): Promise<void> {
+    const path = `/api/imports/${encodeURIComponent(importId)}/parts/${part}`;
+    const answer = await this.#streams.send('PUT', path, { contentType: MEDIA_TYPES[format], bytes, signal });
+    if (!answer.ok) throw DroverError.ofAnswer(answer, await answer.json().catch(() => null));
+  }
+
+  /** All parts are sent. A 409 names parts that are missing. */
+  seal(importId: string, parts: number, options: CallOptions = {}): Promise<Import> {
+    return dataOf(this.#http.POST('/api/imports/{importId}/seal', { ...pathTo(importId, options), body: { parts } }));
+  }
+
+  get(importId: string, options: CallOptions = {}): Promise<Import> {
+    return dataOf(this.#http.GET('/api/imports/{importId}', pathTo(importId, options)));
+  }
+
+  /** Imports of the tenant, newest first. */
+  list({ signal, ...filter }: ImportListOptions = {}): PagedList<Import> {
+    return new PagedList((cursor) => {
+      const query = { limit: 100, ...filter, ...(cursor !== undefined && { cursor }) };
+      return dataOf(this.#http.GET('/api/imports', { params: { query }, ...(signal && { signal }) }));
+    });
+  }
+
+  /** The batches of an import, in the order of its rows. */
+  batches(importId: string, { signal, ...page }: ListOptions = {}): PagedList<Batch> {
+    return new PagedList((cursor) => {
+      const query = { limit: 100, ...page, ...(cursor !== undefined && { cursor }) };
+      return dataOf(
+        this.#http.GET('/api/imports/{importId}/batches', {
+          params: { path: { importId }, query },
+          ...(signal && { signal }),
+        }),
+      );
+    });
+  }
+
+  /** The rows as they were sent, with their outcomes, in the format of the file: `parseNdjson` reads newline-delimited JSON as objects. */
+  results(importId: string, { signal, status }: ImportResultOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    const path = `/api/imports/${encodeURIComponent(importId)}/results`;
+    return this.#streams.content(path, { accept: '*/*', query: { status }, signal });
+  }
+
+  /** Waits until an import has finished, with any status. @throws the signal's reason once it is aborted. */
+  async wait(importId: string, { onChange, pollMs = POLL_MS, signal }: ImportWaitOptions = {}): Promise<Import> {
+    for (;;) {
+      const state = await this.get(importId, signalOf({ ...(signal && { signal }) }));
+      onChange?.(state);
+      if (isFinished(state)) return state;
+      await pause(pollMs, signal);
+    }
+  }
+
+  /** Cuts and applies nothing more until resumed. A finished import is a 409. */
+  suspend(importId: string, options: CallOptions = {}): Promise<Import> {
+    return dataOf(this.#http.POST('/api/imports/{importId}/suspend', pathTo(importId, options)));
+  }
+
+  resume(importId: string, options: CallOptions = {}): Promise<Import> {
+    return dataOf(this.#http.POST('/api/imports/{importId}/resume', pathTo(importId, options)));
+  }
+
+  /** What was applied stays. */
+  cancel(importId: string, options: CallOptions = {}): Promise<Import> {
+    return dataOf(this.#http.POST('/api/imports/{importId}/cancel', pathTo(importId, options)));
+  }
+
+  /** Runs failed, expired and cancelled rows again, and rows that a cancelled import has not read. */
+  retry(importId: string, options: CallOptions = {}): Promise<Import> {
+    return dataOf(this.#http.POST('/api/imports/{importId}/retry', pathTo(importId, options)));
+  }
+
+  /** Removes the import with its batches for good. Resources stay. */
+  async delete(importId: string, options: CallOptions = {}): Promise<void> {
+    await dataOf(this.#http.DELETE('/api/imports/{importId}', pathTo(importId, options)));
+  }
+}
+
+const pathTo = (importId: string, options: CallOptions) => ({ params: { path: { importId } }, ...signalOf(options) });
