@@ -13,8 +13,8 @@ import { layoutOf } from './workers/layout.ts';
 import { startWorkerProcesses } from './workers/worker-processes.ts';
 
 /**
- * `npm start`: everything in one command. Starts the servers that are not configured, then API and workflows in this
- * process, and activities in processes of their own. Ctrl-C stops all of it in order; a second one at once.
+ * `npm start`: everything in one command. Starts the servers that are not configured, then the API in this
+ * process, and the workers of workflows and of activities in processes of their own. Ctrl-C stops all of it in order; a second one at once.
  */
 
 /** A problem that the user can fix: reported in one line, without a stack. */

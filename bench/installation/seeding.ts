@@ -12,6 +12,9 @@ export interface Seeding {
   close(): Promise<void>;
 }
 
+/** An embedded server that holds millions of documents stands still for seconds when it collects its garbage. */
+const SOCKET_TIMEOUT_MS = 120_000;
+
 /** By the code of that version: another one may store resources otherwise. @throws where it has none for this. */
 export async function openSeeding({ name, build }: Version, uri: string, database: string): Promise<Seeding> {
   const file = join(build, 'bench/data/seed.js');
@@ -20,7 +23,7 @@ export async function openSeeding({ name, build }: Version, uri: string, databas
   const { connectDatabase: connect } = (await import(pathToFileURL(join(build, 'store/mongodb/database.js')).href)) as {
     connectDatabase: typeof connectDatabase;
   };
-  const connected = await connect(uri, database);
+  const connected = await connect(uri, database, { socketTimeoutMS: SOCKET_TIMEOUT_MS });
   return {
     store: (scope, schemaDefinitionId, some) => storeSeeds(connected, scope, schemaDefinitionId, some),
     close: () => connected.close(),

@@ -3,7 +3,7 @@ import { type Config, ConfigError } from '../../process/config.ts';
 
 /** Which workers `npm start` runs, each by its configuration. */
 interface Layout {
-  /** In its own process, beside the API. Null: none, as the operator wants activities alone, and these have processes of their own. */
+  /** In its own process, beside the API. Null: none. */
   readonly here: Config | null;
   /** In further processes, one each. */
   readonly apart: readonly Config[];
@@ -13,19 +13,17 @@ interface Layout {
 const MOST_BY_DEFAULT = 4;
 
 /**
- * Activities run apart from API and workflows: what answers a caller would otherwise wait for resources that are being written. They get as many
- * processes as are configured, else one for each two cores, up to four.
+ * Activities run apart from workflows, and both from the API: what answers a caller would otherwise wait for resources that are being written, or
+ * for a request that is being accepted. Workflows get one process, activities as many as are configured, else one for each two cores, up to four.
  */
 export function layoutOf(config: Config, cores = availableParallelism()): Layout {
   const tasks = config.WORKER_TASKS;
   const count = config.WORKER_PROCESSES ?? Math.min(MOST_BY_DEFAULT, Math.max(1, Math.floor(cores / 2)));
   if (tasks === 'workflows' || count === 0) return { here: config, apart: [] };
-  const here: Config | null = tasks === 'all' ? { ...config, WORKER_TASKS: 'workflows' } : null;
-  const apart = Array.from({ length: count }, (_, index): Config => {
-    const workersBefore = index + (here ? 1 : 0);
-    return { ...config, WORKER_TASKS: 'activities', ...metricsAfter(config, workersBefore) };
-  });
-  return { here, apart };
+  const activities = Array.from({ length: count }, () => 'activities' as const);
+  const all = tasks === 'all' ? (['workflows', ...activities] as const) : activities;
+  const apart = all.map((own, before): Config => ({ ...config, WORKER_TASKS: own, ...metricsAfter(config, before) }));
+  return { here: null, apart };
 }
 
 const LAST_PORT = 65_535;

@@ -31,7 +31,9 @@ export async function startWorkerProcesses(
   logger: Logger,
   say: (line: string) => void,
 ): Promise<WorkerProcesses> {
-  const workers = configs.map((config, index) => new WorkerProcess(`worker process ${index + 1}`, config, logger, say));
+  const workers = configs.map(
+    (config, index) => new WorkerProcess(`worker process ${index + 1} (${config.WORKER_TASKS})`, config, logger, say),
+  );
   const stop = async (): Promise<void> => {
     await Promise.all(workers.map((worker) => worker.stop()));
   };

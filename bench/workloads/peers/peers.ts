@@ -5,7 +5,6 @@ import { type MeasuredInstallation, secondsUntilEnd } from '../../installation/m
 import { type Network, startNetwork } from '../../installation/network.ts';
 import type { Bench, Benchmark } from '../../run/bench.ts';
 import { cpuOf, processesOf, serversOf } from '../cost/cpu.ts';
-import { uploadsBesideMillion } from '../growth/stored.ts';
 import { uploadInFlight } from '../write/upload-10x1000.ts';
 import type { Peer } from './peer.ts';
 import { CHUNK, type Peers, startPeers } from './started-peers.ts';
@@ -29,8 +28,7 @@ export const peers: Benchmark = {
     const others = await startPeers(bench);
     try {
       const figures = await withOwn(bench, (own) => measureAll(bench, own, others));
-      const stored = await uploadsBesideMillion(bench);
-      return [...figures, ...stored, ...ratiosOf(figures)];
+      return [...figures, ...ratiosOf(figures)];
     } finally {
       await others.stop();
     }

@@ -15,12 +15,12 @@ test.each([
   [4, 2],
   [8, 4],
   [64, 4],
-])('on %i cores activities have %i processes, and workflows run beside the API', (cores, count) => {
-  expect(tasksOf({}, cores)).toEqual({ here: 'workflows', apart: activities(count) });
+])('on %i cores activities have %i processes, workflows one, and neither runs beside the API', (cores, count) => {
+  expect(tasksOf({}, cores)).toEqual({ here: null, apart: ['workflows', ...activities(count)] });
 });
 
 test('as many processes as are configured; with 0, everything in one', () => {
-  expect(tasksOf({ WORKER_PROCESSES: '7' })).toEqual({ here: 'workflows', apart: activities(7) });
+  expect(tasksOf({ WORKER_PROCESSES: '7' })).toEqual({ here: null, apart: ['workflows', ...activities(7)] });
   expect(tasksOf({ WORKER_PROCESSES: '0' })).toEqual({ here: 'all', apart: [] });
 });
 
@@ -41,13 +41,19 @@ const metricsOf = (environment: Record<string, string>) => {
 
 test('each worker serves its metrics on a port of its own', () => {
   const WORKER_PROCESSES = '2';
-  expect(metricsOf({ WORKER_PROCESSES })).toEqual([undefined, undefined, undefined]);
+  expect(metricsOf({ WORKER_PROCESSES })).toEqual([undefined, undefined, undefined, undefined]);
   expect(metricsOf({ WORKER_PROCESSES, WORKER_METRICS_ADDRESS: '127.0.0.1:9464' })).toEqual([
+    undefined,
     '127.0.0.1:9464',
     '127.0.0.1:9465',
     '127.0.0.1:9466',
   ]);
-  expect(metricsOf({ WORKER_PROCESSES, WORKER_METRICS_ADDRESS: '[::1]:0' })).toEqual(['[::1]:0', '[::1]:0', '[::1]:0']);
+  expect(metricsOf({ WORKER_PROCESSES, WORKER_METRICS_ADDRESS: '[::1]:0' })).toEqual([
+    undefined,
+    '[::1]:0',
+    '[::1]:0',
+    '[::1]:0',
+  ]);
   const onlyActivities = { WORKER_PROCESSES, WORKER_TASKS: 'activities', WORKER_METRICS_ADDRESS: '127.0.0.1:65534' };
   expect(metricsOf(onlyActivities)).toEqual([undefined, '127.0.0.1:65534', '127.0.0.1:65535']);
   expect(() => metricsOf({ WORKER_PROCESSES, WORKER_METRICS_ADDRESS: '127.0.0.1:65534' })).toThrow(

@@ -11,7 +11,7 @@ import { addressesOf, Drover } from '../../harness/drover.ts';
 
 /** What `npm start` does with its worker processes, on the servers of the run. */
 
-/** Too many for a small batch, which would not leave the process of the API. */
+/** Too many for a small batch, which is all done by the process of workflows. */
 const ITEMS = 120;
 /** Temporal's `PENDING_ACTIVITY_STATE_STARTED`. */
 const STARTED = 2;
@@ -48,9 +48,11 @@ function npmStart(environment: Record<string, string> = {}): Program {
   return program;
 }
 
-/** Pids of the worker processes that have run so far, the latest first. */
+/** Pids of the worker processes for activities that have run so far, the latest first. */
 const workersOf = ({ output }: Program): number[] =>
-  [...output.matchAll(/"pid":(\d+),"msg":"worker process \d+ runs"/g)].map(([, pid]) => Number(pid)).reverse();
+  [...output.matchAll(/"pid":(\d+),"msg":"worker process \d+ \(activities\) runs"/g)]
+    .map(([, pid]) => Number(pid))
+    .reverse();
 
 async function started(environment?: Record<string, string>): Promise<{ program: Program; worker: number }> {
   const program = npmStart(environment);
@@ -84,7 +86,7 @@ test('a worker process that is killed is started again and named, and the activi
     .toEqual([STARTED]);
   process.kill(worker, 'SIGKILL');
   expect(await drover.ended(id)).toMatchObject({ status: 'success', counts: { succeeded: ITEMS } });
-  expect(program.output).toContain('worker process 1 has ended (SIGKILL): it is started again\n');
+  expect(program.output).toContain('worker process 2 (activities) has ended (SIGKILL): it is started again\n');
   const [next] = workersOf(program);
   expect([next === worker, isAlive(next ?? 0), isAlive(worker)]).toEqual([false, true, false]);
 });
@@ -122,7 +124,7 @@ test('a worker process that cannot start is the reason why npm start cannot', as
   try {
     const program = npmStart({ WORKER_METRICS_ADDRESS: `127.0.0.1:${port}` });
     expect(await program.ended).toBe(1);
-    expect(program.output).toContain('drover cannot start: worker process 1 ended at its start (1)\n');
+    expect(program.output).toContain('drover cannot start: worker process 2 (activities) ended at its start (1)\n');
   } finally {
     other.close();
   }
