@@ -77,6 +77,8 @@ export const MAX_CSV_HEADER_BYTES = 64 * 1024;
 export const MAX_UNPACKED_RATIO = 200;
 /** Unpacked content of at most so many bytes may be any number of times larger than received. */
 export const ANY_RATIO_BYTES = 10 * 1024 * 1024;
+/** Largest window of content that is compressed with zstd, in bytes: what RFC 9659 has a sender keep to. So much memory is needed to unpack it. */
+export const MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024;
 /** Time in which an import that comes in parts has to be sealed, in ms: a day. */
 export const IMPORT_SEAL_MS = 24 * 60 * 60 * 1000;
 /** Longest label, in characters. */

@@ -2,6 +2,8 @@ import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { DroverError } from '../../domain/errors.ts';
 import { ANY_RATIO_BYTES, MAX_UNPACKED_RATIO } from '../../domain/limits.ts';
+import { unpackZstd, ZSTD_MEMORY_BYTES } from '../../services/imports/zstd/unpack-zstd.ts';
+import { InvalidZstdError } from '../../services/imports/zstd/zstd-blocks.ts';
 import { atLeast } from '../middleware/body-rate.ts';
 import { badRequest } from './api-error.ts';
 import type { ApiContext } from './context.ts';
@@ -9,7 +11,7 @@ import type { ApiContext } from './context.ts';
 /** Bytes that a stream of content occupies while it arrives, whatever its length: one chunk, and what the decompressor holds. */
 const HELD_BYTES = 384 * 1024;
 
-const ENCODINGS = ['identity', 'gzip'];
+const ENCODINGS = ['identity', 'gzip', 'zstd'];
 
 /**
  * The body of a request as a stream of unpacked bytes, in bounded memory.
@@ -25,10 +27,9 @@ export function readContent(c: ApiContext, maxBytes: number): AsyncGenerator<Uin
       `the content encoding must be one of ${ENCODINGS.join(', ')}, not "${encoding.slice(0, 100)}"`,
     );
   if (encoding === 'identity' && Number(c.req.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  c.var.load.addBodyBytes(HELD_BYTES);
+  c.var.load.addBodyBytes(HELD_BYTES + (encoding === 'zstd' ? ZSTD_MEMORY_BYTES : 0));
   const received = { bytes: 0 };
-  const packed = arriving(c, received);
-  return limited(encoding === 'gzip' ? unzipped(packed) : packed, received, maxBytes);
+  return limited(unpacked(encoding, arriving(c, received)), received, maxBytes);
 }
 
 const tooLarge = (maxBytes: number): DroverError =>
@@ -50,6 +51,19 @@ async function* arriving(c: ApiContext, received: { bytes: number }): AsyncGener
     throw error;
   } finally {
     c.var.time.restart();
+  }
+}
+
+function unpacked(encoding: string, packed: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Uint8Array, void> {
+  if (encoding === 'gzip') return unzipped(packed);
+  return encoding === 'zstd' ? unpackedZstd(packed) : packed;
+}
+
+async function* unpackedZstd(packed: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* unpackZstd(packed);
+  } catch (error) {
+    throw error instanceof InvalidZstdError ? badRequest('body: is not whole, valid zstd') : error;
   }
 }
 

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import { MAX_COMPILATION_MS, MAX_VALIDATION_BYTES, MAX_VALIDATION_MS } from '../../domain/limits.ts';
+import { startThread } from '../threads/start-thread.ts';
 import type { ThreadAnswer, ThreadRequest } from './validation-thread.ts';
 
 const TICK_MS = 100;
@@ -146,7 +145,7 @@ export class ValidationThreads {
   }
 
   #start(): Worker {
-    const thread = startThread();
+    const thread = startThread('./validation-thread', import.meta.url, RESOURCE_LIMITS);
     // callers that wait for an answer listen as well; a thread that ends while idle is started again
     thread.on('error', () => undefined);
     thread.on('exit', () => {
@@ -163,23 +162,6 @@ export class ValidationThreads {
 function spentMs(since: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(since);
   return (user + system) / 1000;
-}
-
-/** Sources run as TypeScript, for which a thread needs a loader of its own; a build runs as JavaScript. */
-function startThread(): Worker {
-  const isSource = import.meta.url.endsWith('.ts');
-  const file = new URL(`./validation-thread.${isSource ? 'ts' : 'js'}`, import.meta.url);
-  if (!isSource) return new Worker(file, { resourceLimits: RESOURCE_LIMITS });
-  const loader = pathToFileURL(
-    createRequire(import.meta.url)
-      .resolve('tsx/esm/api')
-      .replace(/\.cjs$/, '.mjs'),
-  ).href;
-  const program = `import(${JSON.stringify(loader)}).then(({ register }) => {
-    register();
-    return import(${JSON.stringify(file.href)});
-  });`;
-  return new Worker(program, { eval: true, resourceLimits: RESOURCE_LIMITS });
 }
 
 function messageOf(answer: ThreadAnswer): string {

@@ -155,6 +155,7 @@ export const WITHOUT_SERVERS = [
   'test/process/{config,connections,payload-codec,temporal-environment}.test.ts',
   'test/runner/groups.test.ts',
   'test/services/failures.test.ts',
+  'test/services/imports/unpack-zstd.test.ts',
   'test/store/items/item-pages.test.ts',
   'test/store/mongodb/{causal-order,errors,index-rules,recent-documents}.test.ts',
   'test/structure/*.test.ts',
