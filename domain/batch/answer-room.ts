@@ -10,7 +10,12 @@ export class AnswerRoom {
 
   /** Adds one more entry, as JSON, if there is room; the first one always fits, so that every page makes progress. @returns whether it fits. */
   take(entry: unknown): boolean {
-    const bytes = Buffer.byteLength(JSON.stringify(entry)) + 1;
+    return this.takeText(JSON.stringify(entry));
+  }
+
+  /** The same for an entry as it is in the answer. */
+  takeText(json: string): boolean {
+    const bytes = Buffer.byteLength(json) + 1;
     if (!this.#isEmpty && bytes > this.#left) return false;
     this.#isEmpty = false;
     this.#left -= bytes;

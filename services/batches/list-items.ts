@@ -2,7 +2,8 @@ import type { ItemAction, ItemError, ItemStatus, MissingReference } from '../../
 import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readIds } from '../../store/items/item-pages.ts';
-import { outcomeChunks, pagesOf } from '../../store/items/outcomes.ts';
+import { outcomeChunks, pagesOf, type StoredOutcome } from '../../store/items/outcomes.ts';
+import { type SentRow, sentRows } from '../../store/items/sent-rows.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { missedBy } from './pending-resources.ts';
 
@@ -19,34 +20,58 @@ export interface ItemView {
   readonly attempts: number;
 }
 
+/** An item with what was sent of it, if that was asked for. */
+export interface ListedItem {
+  readonly item: ItemView;
+  readonly sent?: SentRow;
+}
+
 /** Items of a batch in index order, from `from` on, those of one status or all; some pages are in memory at a time. */
 export async function* batchItems(
   database: Database,
   batch: BatchDocument,
-  { from = 0, status }: { readonly from?: number; readonly status?: ItemStatus | undefined } = {},
-): AsyncGenerator<ItemView> {
+  {
+    from = 0,
+    status,
+    withSent = false,
+  }: { readonly from?: number; readonly status?: ItemStatus | undefined; readonly withSent?: boolean } = {},
+): AsyncGenerator<ListedItem> {
   const pages = pagesOf(batch).slice(Math.floor(from / batch.pageSize));
   for await (const { pages: some, outcomes } of outcomeChunks(database, batch, pages)) {
-    const ids = await readIds(database, batch._id, some);
-    for (const page of some) {
+    const stored = withSent ? sentRows(database, batch._id, some) : idsByPage(database, batch._id, some);
+    for await (const [page, rows] of stored) {
       const first = page * batch.pageSize;
       const end = Math.min(first + batch.pageSize, batch.total);
       for (let index = Math.max(first, from); index < end; index++) {
         const outcome = outcomes.get(index);
-        const current = outcome?.status ?? 'queued';
-        if (status !== undefined && current !== status) continue;
-        yield {
-          index,
-          externalId: ids.get(page)?.[index - first] ?? null,
-          status: current,
-          ...(outcome?.action && { action: outcome.action }),
-          ...(outcome?.errors && { errors: outcome.errors }),
-          ...(outcome && missedBy(outcome)),
-          attempts: outcome?.attempts ?? 0,
-        };
+        if (status !== undefined && (outcome?.status ?? 'queued') !== status) continue;
+        const row = rows[index - first];
+        const item = viewOf(index, row?.externalId ?? null, outcome);
+        yield { item, ...(row && isSent(row) && { sent: row }) };
       }
     }
   }
+}
+
+const isSent = (row: Pick<SentRow, 'externalId'>): row is SentRow => 'text' in row;
+
+const viewOf = (index: number, externalId: string | null, outcome: StoredOutcome | undefined): ItemView => ({
+  index,
+  externalId,
+  status: outcome?.status ?? 'queued',
+  ...(outcome?.action && { action: outcome.action }),
+  ...(outcome?.errors && { errors: outcome.errors }),
+  ...(outcome && missedBy(outcome)),
+  attempts: outcome?.attempts ?? 0,
+});
+
+async function* idsByPage(
+  database: Database,
+  batchId: string,
+  pages: readonly number[],
+): AsyncGenerator<readonly [page: number, rows: Pick<SentRow, 'externalId'>[]]> {
+  const ids = await readIds(database, batchId, pages);
+  for (const page of pages) yield [page, (ids.get(page) ?? []).map((externalId) => ({ externalId }))];
 }
 
 /** How many items there are of one status, or of any. While the batch runs, counting stops at the number at which a total is capped. */

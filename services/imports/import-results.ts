@@ -1,7 +1,7 @@
 import type { ItemAction, ItemError, ItemStatus } from '../../domain/batch/outcome.ts';
 import { importBatches } from '../../store/imports/import-batches.ts';
-import { readSentRows, type SentRow } from '../../store/items/item-pages.ts';
 import { outcomeChunks } from '../../store/items/outcomes.ts';
+import { type SentRow, sentRows } from '../../store/items/sent-rows.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
 /** A row of an import as it was sent, with its outcome. */
@@ -23,9 +23,8 @@ export async function* importResults(
     const known = batch.result?.counts;
     if (status !== undefined && known?.[status] === 0) continue;
     for await (const { pages, outcomes } of outcomeChunks(database, batch)) {
-      const rows = await readSentRows(database, batch._id, pages);
-      for (const page of pages) {
-        for (const [offset, row] of (rows.get(page) ?? []).entries()) {
+      for await (const [page, rows] of sentRows(database, batch._id, pages)) {
+        for (const [offset, row] of rows.entries()) {
           const outcome = outcomes.get(page * batch.pageSize + offset);
           const current = outcome?.status ?? 'queued';
           if (status !== undefined && current !== status) continue;

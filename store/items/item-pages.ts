@@ -99,38 +99,6 @@ export async function writeSamePages(
   }
 }
 
-/** A row of an import as it was sent. */
-export interface SentRow {
-  readonly line: number;
-  readonly text: string;
-  /** The text is the JSON text of the item's body; otherwise it may be anything. */
-  readonly isBody: boolean;
-  /** It was read; otherwise it is malformed, or has a flaw. */
-  readonly hasBody: boolean;
-}
-
-/** Rows of an import as they were sent, of some pages of a batch: page number -> rows. */
-export async function readSentRows(
-  database: Database,
-  batchId: string,
-  pages: readonly number[],
-): Promise<Map<number, SentRow[]>> {
-  const documents = await itemPagesIn(database)
-    .find({ _id: { $in: pages.map((page) => pageId(batchId, page)) } })
-    .toArray();
-  return new Map(
-    documents.map(({ _id, ids, bodies = [], lines = [], sent = {} }) => [
-      Number(_id.slice(batchId.length + 1)),
-      ids.map((_, offset) => ({
-        line: lines[offset] ?? 0,
-        text: sent[offset] ?? bodies[offset] ?? '',
-        isBody: sent[offset] === undefined,
-        hasBody: Boolean(bodies[offset]),
-      })),
-    ]),
-  );
-}
-
 /** Removes whatever pages there are of a batch that was never inserted. Safe to repeat. */
 export async function removePagesOfNone(database: Database, batchId: string): Promise<void> {
   await deleteFound(itemPagesIn(database), { _id: { $gte: `${batchId}/`, $lt: `${batchId}0` } });

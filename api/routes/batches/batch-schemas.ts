@@ -118,6 +118,11 @@ const Item = z
       .optional()
       .openapi({ description: 'How many it misses: `missingDependencies` has the first 20' }),
     attempts: count,
+    line: count.optional().openapi({ description: 'With `include=resource`: the line of a row of an import' }),
+    resource: z
+      .unknown()
+      .optional()
+      .openapi({ description: 'With `include=resource`: the JSON that was sent, or the text of a row that is none' }),
   })
   .openapi('Item');
 export const ItemList = pageOf(Item).openapi('ItemList');

@@ -6,16 +6,17 @@ import { AnswerRoom } from '../../../domain/batch/answer-room.ts';
 import { ITEM_STATUSES, type ItemStatus } from '../../../domain/batch/outcome.ts';
 import { totalText } from '../../../domain/batch/total.ts';
 import { MAX_ITEMS_PAGE_LIMIT } from '../../../domain/limits.ts';
-import { batchItems, countItems, type ItemView } from '../../../services/batches/list-items.ts';
+import { batchItems, countItems, type ItemView, type ListedItem } from '../../../services/batches/list-items.ts';
 import type { BatchDocument } from '../../../store/batches/batches.ts';
+import { badRequest } from '../../http/api-error.ts';
 import type { ApiContext } from '../../http/context.ts';
 import type { ListPlace } from '../../http/cursors.ts';
 import { type Api, defineRoute, faults, pageQuery, queryEnum } from '../../http/define-route.ts';
-import { success } from '../../http/envelope.ts';
 import { paginationOf } from '../../http/pagination.ts';
 import { CSV, NDJSON, ndjsonLine, streamAll } from '../../http/streams.ts';
 import { ItemList } from './batch-schemas.ts';
 import { batchOf } from './find-batch.ts';
+import { rowText } from './row-text.ts';
 
 const CSV_COLUMNS = [
   'index',
@@ -44,10 +45,15 @@ export function itemRoutes(api: Api): void {
       operationId: 'listBatchItems',
       tags: ['Batches'],
       summary: 'Items of a batch with their outcomes, in index order',
-      description: 'With `Accept: application/x-ndjson` or `text/csv` all of them, streamed, without cursor or limit.',
+      description:
+        'With `Accept: application/x-ndjson` or `text/csv` all of them, streamed, without cursor or limit. `include=resource` adds what was sent, as JSON only; a page ends early where items are large.',
       params: z.object({ batchId: z.string() }),
       query: z.object({
         status: queryEnum(ITEM_STATUSES),
+        include: queryEnum(['resource']).openapi({
+          description:
+            '`resource`: each item with the JSON that was sent (the text of a row of an import that is none), and the line of such a row. Absent where nothing was kept: of the ids of a delete, and of what was refused unread',
+        }),
         ...pageQuery({ max: MAX_ITEMS_PAGE_LIMIT, defaultLimit: 100 }),
       }),
       responses: {
@@ -66,9 +72,10 @@ export function itemRoutes(api: Api): void {
       const batch = await batchOf(c, batchId);
       switch (accepts(c, { header: 'Accept', supports: TYPES, default: 'application/json' })) {
         case NDJSON:
-          return streamAll(c, NDJSON, 'items', () => ndjson(itemsOf(c, batch, query.status)));
+          return streamAll(c, NDJSON, 'items', () => ndjson(itemsOf(c, batch, query)));
         case CSV:
-          return streamAll(c, CSV, 'items', () => csv(itemsOf(c, batch, query.status)));
+          if (query.include !== undefined) throw badRequest(`include: not for ${CSV}; ${NDJSON} has the resources`);
+          return streamAll(c, CSV, 'items', () => csv(itemsOf(c, batch, query)));
         default:
           return page(c, batch, query);
       }
@@ -76,45 +83,68 @@ export function itemRoutes(api: Api): void {
   );
 }
 
+interface ItemsQuery {
+  readonly status?: ItemStatus | undefined;
+  readonly include?: 'resource' | undefined;
+}
+
 const itemsOf = (
   c: ApiContext,
   batch: BatchDocument,
-  status: ItemStatus | undefined,
+  { status, include }: ItemsQuery,
   from = 0,
-): AsyncGenerator<ItemView> => batchItems(c.var.services.database, batch, { status, from });
+): AsyncGenerator<ListedItem> =>
+  batchItems(c.var.services.database, batch, { status, from, withSent: include !== undefined });
 
+/** Answers with items as texts: what was sent goes into them as it is, because what is written anew might be another text. */
 async function page(
   c: ApiContext,
   batch: BatchDocument,
-  query: { status?: ItemStatus | undefined; cursor?: string | undefined; limit: number },
+  query: ItemsQuery & { cursor?: string | undefined; limit: number },
 ): Promise<Response> {
   const place: ListPlace = { list: `items of ${batch._id}`, filter: [query.status ?? ''] };
   const { cursors } = c.var.services;
   const after = await cursors.decodeIndex(c.var.scope, place, query.cursor);
   const total = await countItems(c.var.services.database, batch, query.status);
   const room = new AnswerRoom();
-  const results: ItemView[] = [];
+  const results: string[] = [];
+  let last = 0;
   let cursor: string | null = null;
-  for await (const item of itemsOf(c, batch, query.status, after === null ? 0 : after + 1)) {
-    if (results.length === query.limit || !room.take(item)) {
-      cursor = await cursors.encode(c.var.scope, place, String(results.at(-1)?.index ?? 0));
+  for await (const listed of itemsOf(c, batch, query, after === null ? 0 : after + 1)) {
+    const text = textOf(listed);
+    if (results.length === query.limit || !room.takeText(text)) {
+      cursor = await cursors.encode(c.var.scope, place, String(last));
       break;
     }
-    results.push(item);
+    results.push(text);
+    last = listed.item.index;
   }
-  return c.json(success(totalText(total, 'item', 'items'), { results, pagination: paginationOf(total, cursor) }));
+  const message = JSON.stringify(totalText(total, 'item', 'items'));
+  const pagination = JSON.stringify(paginationOf(total, cursor));
+  const answer = `{"success":true,"message":${message},"data":{"results":[${results.join(',')}],"pagination":${pagination}}}`;
+  return c.body(answer, 200, { 'Content-Type': 'application/json' });
 }
 
-function ndjson(items: AsyncIterable<ItemView>): Readable {
+/** An item as JSON, with what was sent of it. */
+function textOf({ item, sent }: ListedItem): string {
+  const text = JSON.stringify(item);
+  if (sent === undefined || sent.text === '') return text;
+  const line = sent.line > 0 ? `"line":${sent.line},` : '';
+  return `${text.slice(0, -1)},${line}"resource":${rowText(sent)}}`;
+}
+
+function ndjson(items: AsyncIterable<ListedItem>): Readable {
   return Readable.from(
     (async function* () {
-      for await (const item of items) yield Buffer.from(ndjsonLine(JSON.stringify(item)));
+      for await (const listed of items) yield Buffer.from(ndjsonLine(textOf(listed)));
     })(),
   );
 }
 
-function csv(items: AsyncIterable<ItemView>): Readable {
-  return Readable.from(items, { objectMode: true }).map(toRow).compose(stringify(CSV_OPTIONS)) as unknown as Readable;
+function csv(items: AsyncIterable<ListedItem>): Readable {
+  return Readable.from(items, { objectMode: true })
+    .map(({ item }: ListedItem) => toRow(item))
+    .compose(stringify(CSV_OPTIONS)) as unknown as Readable;
 }
 
 const toRow = ({

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { z } from '@hono/zod-openapi';
 import { ITEM_STATUSES } from '../../../domain/batch/outcome.ts';
-import { isJson } from '../../../domain/json/text.ts';
 import { importResults, type RowResult } from '../../../services/imports/import-results.ts';
 import { type Api, defineRoute, faults, queryEnum } from '../../http/define-route.ts';
 import { headOnly } from '../../http/streams.ts';
+import { rowText } from '../batches/row-text.ts';
 import { csvLines } from './csv-results.ts';
 import { importOf } from './find-import.ts';
 import { importParams } from './import-schemas.ts';
@@ -68,8 +68,9 @@ async function* inPieces(lines: AsyncIterable<string>): AsyncGenerator<Buffer> {
 }
 
 /** The row stays the text that it was: what is written anew might not be what was sent. U+2028 and U+2029 end a line for some readers. */
-function lineOf({ line, text, isBody, hasBody: _, ...outcome }: RowResult): string {
-  const rest = JSON.stringify(outcome).slice(1);
-  const row = isBody || isJson(text) ? text : JSON.stringify(text);
-  return `{"line":${line},"row":${row},${rest}`.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+function lineOf({ line, status, action, errors, ...row }: RowResult): string {
+  const rest = JSON.stringify({ status, action, errors }).slice(1);
+  return `{"line":${line},"row":${rowText(row)},${rest}`
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029');
 }

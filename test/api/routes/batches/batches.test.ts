@@ -265,6 +265,40 @@ describe('GET /api/batches/{batchId}/items', () => {
     ]);
   });
 
+  test('come with the JSON that was sent, on pages that end early where items are large', async () => {
+    const large = 'x'.repeat(2 * 1024 * 1024);
+    const body =
+      `{"resources":[{"externalId":"exact","2":-0,"1":9007199254740993024},` +
+      `{"externalId":"large-1","text":"${large}"},{"externalId":"large-2","text":"${large}"},{"text":"\u2028"}]}`;
+    const posted = await drover.request<{ batchId: string }>('POST', '/api/resources/note/batch', { ...tenant, body });
+    const sent = posted.body.data.batchId;
+    await tenant.ended(sent);
+    const path = `/api/batches/${sent}/items?include=resource`;
+    const all = await pages<ItemView & { resource?: { externalId?: string } }>(tenant, `${path}&`);
+    expect(all.map(({ results }) => results.map(({ index }) => index))).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
+    expect(all[0]?.results[1]).toMatchObject({ status: 'succeeded', resource: { externalId: 'large-1', text: large } });
+    const response = await drover.app.request(path, {
+      headers: { accept: 'application/x-ndjson', 'reach-tenant-id': tenant.tenant },
+    });
+    const lines = (await response.text()).trimEnd().split('\n');
+    expect(lines[0]).toMatch(/"resource":\{"externalId":"exact","2":-0,"1":9007199254740993024\}\}$/);
+    expect(JSON.parse(lines[3] ?? '')).toMatchObject({ index: 3, resource: { text: '\u2028' } });
+    expect((await drover.request('GET', `${path}&limit=1`, tenant)).body.data).toMatchObject({
+      results: [{ index: 0, resource: { externalId: 'exact' } }],
+    });
+    const csv = { headers: { accept: 'text/csv' }, tenant: tenant.tenant };
+    expect((await drover.request('GET', path, csv)).body.errors?.[0]).toContain('include: not for text/csv');
+    const deleted = await drover.request<{ batchId: string }>('DELETE', '/api/resources/note/batch', {
+      ...tenant,
+      body: { externalIds: ['large-1', 'large-2'] },
+    });
+    const ids = await drover.request('GET', `/api/batches/${deleted.body.data.batchId}/items?include=resource`, tenant);
+    expect(ids.body.data).toMatchObject({ results: [{ externalId: 'large-1' }, { externalId: 'large-2' }] });
+  });
+
   test('are counted while the batch runs too', async () => {
     const resources = [
       { externalId: 'A', name: 'A', near: 'nobody' },
