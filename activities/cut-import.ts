@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
-import { type Instruction, isTerminal, type WriteBatch } from '../domain/batch/batch.ts';
+import { type Instruction, isTerminal, type ResourceBatch } from '../domain/batch/batch.ts';
 import { type CutState, UNTIL_END_OF_IMPORT } from '../domain/imports/import.ts';
+import type { RowGroup } from '../domain/imports/row-group.ts';
 import { MAX_RESOURCES_PER_BATCH } from '../domain/limits.ts';
 import { startBatch } from '../services/batches/start-batch.ts';
 import { retryOfImport } from '../services/imports/retry-batches.ts';
@@ -21,8 +22,9 @@ import type { ActivityContext } from './activity-context.ts';
 import { showProgress } from './control/show-progress.ts';
 import { withCsvFormat } from './imports/csv-format.ts';
 import { freeContent } from './imports/free-content.ts';
+import { rowsOfGroup, splitNextRows, withColumns } from './imports/mixed-rows.ts';
 import { type ReadRow, readRows } from './imports/read-rows.ts';
-import { rowItem } from './imports/row-items.ts';
+import { type RowTarget, rowItem } from './imports/row-items.ts';
 
 /** Bytes of rows from which on a batch takes no further one: as many as a request may have. */
 const BATCH_BYTES = 16 * 1024 * 1024;
@@ -92,43 +94,108 @@ async function cutNext(
   const imported = await withCsvFormat(context, found);
   if (imported === null) return 'nothing';
   const { _id, cut } = imported;
-  const noted = imported.next?.number === cut.number ? imported.next : undefined;
-  if (noted !== undefined) {
-    const { rows } = await readRows(database, imported, noted.rows, Number.POSITIVE_INFINITY);
-    // content is removed once its rows are batches: a later attempt has passed this number
-    if (rows.length < noted.rows) throw new SupersededError('a later attempt has cut these rows');
-    await storeBatch(context, imported, noted, rows);
+  if (imported.next?.number === cut.number) {
+    await storeBatch(context, imported, imported.next, await notedRows(database, imported, imported.next));
     return 'cut';
   }
-  const { rows, isFull, isAtEnd } = await readRows(database, imported, MAX_RESOURCES_PER_BATCH, BATCH_BYTES);
-  const after = stateAfter(cut, rows, isAtEnd);
+  const { rows, read, isShort, after, group } = await nextRows(context, imported);
   if (rows.length === 0) {
     // an end without rows has no batch
-    if (isAtEnd) await recordCut(database, _id, cut.number, after);
+    if (after.isAtEnd) await recordCut(database, _id, cut.number, after);
     return 'nothing';
   }
-  if (!isFull && !isAtEnd && !takesFew) return 'few';
+  if (isShort && !takesFew) return 'few';
   const createdAt = new Date();
   const batchId = uuidv7({ msecs: createdAt.getTime() });
-  const next: NextBatch = { number: cut.number, batchId, createdAt, rows: rows.length, after };
+  const next: NextBatch = { number: cut.number, batchId, createdAt, rows: read, after, ...(group && { group }) };
   const now = await recordNextBatch(database, _id, next);
   // another attempt has noted other rows, or has passed the number: this one goes by that
   if (now?.next?.batchId === batchId) await storeBatch(context, imported, next, rows);
   return 'cut';
 }
 
+/** The rows of a batch that is noted. */
+async function notedRows(
+  database: ActivityContext['database'],
+  imported: ImportDocument,
+  { rows: count, group }: NextBatch,
+): Promise<readonly ReadRow[]> {
+  const rows = await readAgain(database, imported, count);
+  return group === undefined ? rows : rowsOfGroup(rows, group, imported.csv);
+}
+
+/** What the next batch is made of. */
+interface NextRows {
+  readonly rows: readonly ReadRow[];
+  /** How many were read to find them. */
+  readonly read: number;
+  readonly group?: RowGroup;
+  /** There are fewer than a full batch has, and more may come. */
+  readonly isShort: boolean;
+  readonly after: CutState;
+}
+
+async function nextRows({ database, schemas }: ActivityContext, imported: ImportDocument): Promise<NextRows> {
+  const { cut } = imported;
+  if (imported.schemaDefinitionId !== undefined) {
+    const { rows, isFull, isAtEnd } = await readRows(database, imported, MAX_RESOURCES_PER_BATCH, BATCH_BYTES);
+    const last = rows.at(-1);
+    const after = { ...counted(cut, rows), ...(last && { ...last.end, line: last.nextLine }), isAtEnd };
+    return { rows, read: rows.length, isShort: !isFull && !isAtEnd, after };
+  }
+  const {
+    split,
+    rows: all,
+    isShort,
+  } = cut.split === undefined
+    ? await splitNextRows(database, imported, BATCH_BYTES)
+    : { split: cut.split, rows: await readAgain(database, imported, cut.split.rows), isShort: false };
+  const [group, ...groups] = split.groups;
+  const rows = group === undefined ? [] : rowsOfGroup(all, group, imported.csv);
+  const { split: _, ...state } = counted(cut, rows);
+  const after = groups.length > 0 ? { ...state, split: { ...split, groups } } : { ...state, ...split.end };
+  return {
+    rows,
+    read: split.rows,
+    isShort,
+    after,
+    ...(group && { group: await withColumns(schemas, imported, group) }),
+  };
+}
+
+/** Rows that were read before, from the same place. */
+async function readAgain(
+  database: ActivityContext['database'],
+  imported: ImportDocument,
+  count: number,
+): Promise<readonly ReadRow[]> {
+  const { rows } = await readRows(database, imported, count, Number.POSITIVE_INFINITY);
+  // content is removed once its rows are batches: a later attempt has passed this number
+  if (rows.length < count) throw new SupersededError('a later attempt has cut these rows');
+  return rows;
+}
+
+/** The state with the rows of one more batch counted. */
+const counted = (cut: CutState, rows: readonly ReadRow[]): CutState => ({
+  ...cut,
+  number: cut.number + (rows.length > 0 ? 1 : 0),
+  rows: cut.rows + rows.length,
+  bytes: cut.bytes + rows.reduce((sum, row) => sum + row.bytes.length + 1, 0),
+});
+
 async function storeBatch(
   { database, checkpoint }: ActivityContext,
   imported: ImportDocument,
-  { batchId: _id, number, createdAt, after }: NextBatch,
+  { batchId: _id, number, createdAt, after, group }: NextBatch,
   rows: readonly ReadRow[],
 ): Promise<void> {
-  const items: NewItem[] = rows.map((row) => rowItem(row, imported));
+  const { schemaDefinitionId, schemaName, target } = targetOf(imported, group);
+  const items: NewItem[] = rows.map((row) => rowItem(row, target));
   const pageSize = fittingPageSize(items);
   await checkpoint?.('cut-noted', _id);
   await writeSamePages(database, _id, items, pageSize);
   showProgress();
-  const { platform, tenant, schemaDefinitionId, schemaName, options } = imported;
+  const { platform, tenant, options } = imported;
   await insertBatch(database, {
     ...instructionOf(options),
     _id,
@@ -148,24 +215,24 @@ async function storeBatch(
   await recordCut(database, imported._id, number, after);
 }
 
-function instructionOf(options: ImportDocument['options']): Instruction<WriteBatch> {
+/** Of which schema definition a batch is, and how its rows are read. */
+function targetOf(
+  { csv, options, schemaDefinitionId = '', schemaName = '', externalIdField = '' }: ImportDocument,
+  group: RowGroup | undefined,
+): Pick<RowGroup, 'schemaDefinitionId' | 'schemaName'> & { readonly target: RowTarget } {
+  const isDelete = options.operation === 'delete';
+  if (group === undefined) return { schemaDefinitionId, schemaName, target: { csv, externalIdField, isDelete } };
+  const isNamed = group.schemaDefinitionId !== '';
+  const own = csv && { ...csv, columns: group.columns ?? [] };
+  return { ...group, target: { csv: own, externalIdField: group.externalIdField, isDelete, isNamed } };
+}
+
+function instructionOf(options: ImportDocument['options']): Instruction<ResourceBatch> {
   const { operation, onconflict, ignoreUnknownFields, dependencyWaitTimeout: wait } = options;
+  if (operation === 'delete') return { operation, options: { cascade: options.cascade === true, deleteAll: false } };
   if (operation === 'patch') return { operation, options: { ignoreUnknownFields } };
   const dependencyWaitTimeout = wait === UNTIL_END_OF_IMPORT ? LONGEST_WAIT_SECONDS : wait;
   return { operation, options: { onconflict, ignoreUnknownFields, dependencyWaitTimeout } };
-}
-
-function stateAfter(cut: CutState, rows: readonly ReadRow[], isAtEnd: boolean): CutState {
-  const last = rows.at(-1);
-  const bytes = rows.reduce((sum, row) => sum + row.bytes.length + 1, 0);
-  return {
-    ...cut,
-    ...(last && { ...last.end, line: last.nextLine }),
-    number: cut.number + (rows.length > 0 ? 1 : 0),
-    rows: cut.rows + rows.length,
-    bytes: cut.bytes + bytes,
-    isAtEnd,
-  };
 }
 
 /** The batches that the workflow does not know yet: those that are not started are started. */

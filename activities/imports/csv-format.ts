@@ -1,6 +1,7 @@
 import { csvFormatOf } from '../../domain/imports/csv.ts';
 import { recordsOf } from '../../domain/imports/csv-records.ts';
 import { MAX_CSV_HEADER_BYTES } from '../../domain/limits.ts';
+import { csvTargetOf } from '../../services/imports/csv-target.ts';
 import { type ImportDocument, recordCsvFormat } from '../../store/imports/imports.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { StoredContent } from './stored-content.ts';
@@ -15,13 +16,16 @@ export async function withCsvFormat(
   imported: ImportDocument,
 ): Promise<ImportDocument | null> {
   const { database, schemas } = context;
-  const { _id, format, csv, csvOptions = {}, cut, externalIdField, schemaDefinitionId } = imported;
+  const { _id, format, csv, csvOptions = {}, cut } = imported;
   if (format !== 'csv' || csv !== undefined) return imported;
   const content = new StoredContent(database, imported, cut);
   for await (const { firstLine, bytes, end, nextLine, flaw } of recordsOf(content, 1, MAX_CSV_HEADER_BYTES)) {
-    const schema = (await schemas.latest(schemaDefinitionId))?.definition.schema ?? {};
-    const target = { schema, externalIdField, ignoreUnknownFields: true };
-    const read = csvFormatOf(flaw === undefined ? bytes : firstLine, csvOptions, target).format;
+    const target = await csvTargetOf(schemas, imported);
+    const read = csvFormatOf(
+      flaw === undefined ? bytes : firstLine,
+      csvOptions,
+      target && { ...target, ignoreUnknownFields: true },
+    ).format;
     return recordCsvFormat(database, _id, read, { ...cut, ...end, line: nextLine });
   }
   return content.isComplete ? imported : null;

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { parseRecords } from '../../domain/imports/csv.ts';
+import type { CsvFormat } from '../../domain/imports/csv.ts';
+import { parseCells } from '../../domain/imports/csv-cells.ts';
 import { type CsvRecord, recordsOf } from '../../domain/imports/csv-records.ts';
 import type { CutState, Place } from '../../domain/imports/import.ts';
 import { linesOf, type RawRow } from '../../domain/imports/lines.ts';
@@ -33,7 +34,7 @@ export async function readRows(
   const { cut, csv } = imported;
   const contentAt = (place: Place): StoredContent => new StoredContent(database, imported, place);
   if (csv === undefined) return readLines(contentAt(cut), cut, most, maxBytes);
-  return readRecords(contentAt, cut, csv.delimiter, most, maxBytes);
+  return readRecords(contentAt, cut, csv, most, maxBytes);
 }
 
 async function readLines(content: StoredContent, cut: CutState, most: number, maxBytes: number): Promise<ReadRows> {
@@ -51,7 +52,7 @@ async function readLines(content: StoredContent, cut: CutState, most: number, ma
 async function readRecords(
   contentAt: (place: Place) => StoredContent,
   cut: CutState,
-  delimiter: string,
+  csv: CsvFormat,
   most: number,
   maxBytes: number,
 ): Promise<ReadRows> {
@@ -70,7 +71,7 @@ async function readRecords(
       isFull = rows.length + records.length === most || read >= maxBytes;
       if (isFull) break;
     }
-    const { parsed, isBroken } = parsedRows(records, delimiter);
+    const { parsed, isBroken } = parsedRows(records, csv);
     rows.push(...parsed);
     bytes += parsed.reduce((sum, row) => sum + row.bytes.length, 0);
     const last = parsed.at(-1);
@@ -84,16 +85,16 @@ async function readRecords(
 }
 
 /** Records as rows, up to the first one after which reading begins anew. */
-function parsedRows(records: readonly CsvRecord[], delimiter: string): { parsed: ReadRow[]; isBroken: boolean } {
+function parsedRows(records: readonly CsvRecord[], csv: CsvFormat): { parsed: ReadRow[]; isBroken: boolean } {
+  const cellsOf = (bytes: Uint8Array) => parseCells(bytes, csv.delimiter, tellsQuoted(csv));
   const sound = records.filter(({ bytes, flaw }) => flaw === undefined && isUtf8(bytes));
-  const all = parseRecords(Buffer.concat(sound.flatMap(({ bytes }) => [bytes, NEWLINE])), delimiter);
+  const all = cellsOf(Buffer.concat(sound.flatMap(({ bytes }) => [bytes, NEWLINE])));
   const cells = new Map(all?.length === sound.length ? sound.map((record, at) => [record, all[at] ?? []]) : []);
   const parsed: ReadRow[] = [];
   for (const record of records) {
     const { line, bytes, end, nextLine, flaw, firstLine, firstEnd } = record;
     const row = { line, bytes, end, nextLine, isTooLong: flaw === 'is too long' };
-    const own =
-      cells.get(record) ?? (flaw === undefined && isUtf8(bytes) ? parseRecords(bytes, delimiter)?.[0] : undefined);
+    const own = cells.get(record) ?? (flaw === undefined && isUtf8(bytes) ? cellsOf(bytes)?.[0] : undefined);
     if (own !== undefined) parsed.push({ ...row, cells: own });
     else if (nextLine === line + 1) parsed.push({ ...row, flaw: flaw ?? flawOf(bytes) });
     else parsed.push({ ...row, bytes: firstLine, end: firstEnd, nextLine: line + 1, flaw: flaw ?? flawOf(bytes) });
@@ -103,6 +104,10 @@ function parsedRows(records: readonly CsvRecord[], delimiter: string): { parsed:
   }
   return { parsed, isBroken: false };
 }
+
+/** Whether a cell of some column is another value where it is quoted: unknown where each row has a schema definition of its own. */
+const tellsQuoted = ({ columns }: CsvFormat): boolean =>
+  columns.length === 0 || columns.some((column) => column?.bare !== undefined);
 
 const NEWLINE = Buffer.from('\n');
 

@@ -1,59 +1,127 @@
 import { isUtf8 } from 'node:buffer';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import { counted } from '../../domain/counted.ts';
-import { type CsvFormat, resourceText } from '../../domain/imports/csv.ts';
-import { findFlaws, takeCensus } from '../../domain/json/source.ts';
+import { type CsvFormat, resourceText, SCHEMA_COLUMN } from '../../domain/imports/csv.ts';
+import { dataOfEnvelope } from '../../domain/imports/envelope.ts';
+import { parseJson } from '../../domain/json/parse.ts';
+import { quoted } from '../../domain/json/shortened.ts';
+import { findFlaws, type JsonFlaw, takeCensus } from '../../domain/json/source.ts';
 import { MAX_BODY_PARTS, MAX_ROW_BYTES } from '../../domain/limits.ts';
+import { fieldAt } from '../../domain/schema/json-pointer.ts';
+import { externalIdOf } from '../../domain/write/external-id.ts';
 import type { JsonObject } from '../../domain/write/resource.ts';
 import { toItem } from '../../services/batches/new-item.ts';
-import type { ImportDocument } from '../../store/imports/imports.ts';
 import type { NewItem } from '../../store/items/item-pages.ts';
+import { schemaNameIn } from './mixed-rows.ts';
 import type { ReadRow } from './read-rows.ts';
 
+/** How the rows of a batch are read. */
+export interface RowTarget {
+  readonly csv: CsvFormat | undefined;
+  readonly externalIdField: string;
+  /** A row names a resource; its other fields are not read. */
+  readonly isDelete: boolean;
+  /** Each row names its schema definition; false of one that names none that there is. */
+  readonly isNamed?: boolean;
+}
+
 /** A row of an import as an item of a batch; a row that is malformed fails alone. The same row always makes the same item. */
-export const rowItem = (
-  row: ReadRow,
-  { csv, externalIdField }: Pick<ImportDocument, 'csv' | 'externalIdField'>,
-): NewItem => (csv === undefined ? ndjsonItem(row, externalIdField) : csvItem(row, csv, externalIdField));
+export function rowItem(row: ReadRow, target: RowTarget): NewItem {
+  const sent = textOf(row.bytes);
+  const { line } = row;
+  const read = target.csv === undefined ? ndjsonItem(row, sent, target) : csvItem(row, target.csv, target);
+  if ('fault' in read) return malformed(line, sent, read.fault);
+  if (target.isNamed === false) return nameless(row, sent, target.csv);
+  // most rows of JSON are the text of their resource
+  return { ...read.item, line, ...(read.item.body !== sent && { sent }) };
+}
+
+/** A row that is sound, but for the schema definition that it names. */
+function nameless(row: ReadRow, sent: string, csv: CsvFormat | undefined): NewItem {
+  const { line } = row;
+  const name = schemaNameIn(row, csv);
+  if (name === null) return malformed(line, sent, 'names no schema');
+  const message = `line ${line}: there is no schema definition ${quoted(name)}`;
+  return { externalId: null, line, sent, faults: [{ code: 'not_found', message }] };
+}
+
+const malformed = (line: number, sent: string, message: string): NewItem => {
+  const fault: ItemError = { code: 'malformed', message: `line ${line} ${message}` };
+  return { externalId: null, line, sent, faults: [fault] };
+};
+
+type Read = { readonly item: NewItem } | { readonly fault: string };
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 
-function csvItem({ bytes, line, cells, flaw }: ReadRow, csv: CsvFormat, externalIdField: string): NewItem {
-  const sent = textOf(bytes);
-  const malformed = (message: string): NewItem => ({ externalId: null, line, sent, faults: [fault(line, message)] });
-  if (cells === undefined) return malformed(flaw ?? 'is not a record of CSV');
+function csvItem({ cells, flaw }: ReadRow, csv: CsvFormat, target: RowTarget): Read {
+  if (cells === undefined) return { fault: flaw ?? 'is not a record of CSV' };
   if (cells.length !== csv.header.length)
-    return malformed(`has ${counted(cells.length, 'cell')}, and the header ${csv.header.length}`);
-  const body = resourceText(cells, csv);
-  return { ...readItem(body, Buffer.from(body), line, externalIdField), line, sent };
+    return { fault: `has ${counted(cells.length, 'cell')}, and the header ${csv.header.length}` };
+  if (target.isNamed === false) return { item: { externalId: null } };
+  const resource = resourceText(cells, csv.columns);
+  if ('fault' in resource) return resource;
+  return readItem(resource.text, Buffer.from(resource.text), target);
 }
 
-function ndjsonItem({ bytes, line, isTooLong }: ReadRow, externalIdField: string): NewItem {
-  const text = textOf(bytes);
-  const malformed = (message: string): NewItem => ({
-    externalId: null,
-    line,
-    sent: text,
-    faults: [fault(line, message)],
-  });
-  if (isTooLong) return malformed(`is longer than ${MAX_ROW_BYTES} bytes`);
-  if (!isUtf8(bytes)) return malformed('is not valid UTF-8');
-  const item = readItem(text, bytes, line, externalIdField);
-  return { ...item, line, ...(item.body === undefined && { sent: text }) };
+function ndjsonItem({ bytes, isTooLong }: ReadRow, text: string, target: RowTarget): Read {
+  if (isTooLong) return { fault: `is longer than ${MAX_ROW_BYTES} bytes` };
+  if (!isUtf8(bytes)) return { fault: 'is not valid UTF-8' };
+  return readItem(text, bytes, target);
 }
 
-/** A resource from its JSON text. */
-function readItem(text: string, bytes: Uint8Array, line: number, externalIdField: string): NewItem {
-  const malformed = (message: string): NewItem => ({ externalId: null, faults: [fault(line, message)] });
+/** An item from the JSON text of a row. */
+function readItem(text: string, bytes: Uint8Array, { csv, externalIdField, isDelete, isNamed }: RowTarget): Read {
   const census = takeCensus(bytes, MAX_BODY_PARTS);
-  if (census.parts > MAX_BODY_PARTS) return malformed(`holds more than ${MAX_BODY_PARTS} objects, arrays and members`);
+  if (census.parts > MAX_BODY_PARTS) return { fault: `holds more than ${MAX_BODY_PARTS} objects, arrays and members` };
   const json = parsed(text);
-  if (json === undefined) return malformed('is not valid JSON');
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return malformed('is not a JSON object');
-  return toItem(json as JsonObject, externalIdField, findFlaws(text, json, census)[0], text);
+  if (json === undefined) return { fault: 'is not valid JSON' };
+  const flaws = findFlaws(text, json, census);
+  const isInside = csv === undefined && isNamed !== undefined;
+  const inner = isInside ? resourceIn(json) : { resource: json };
+  if ('fault' in inner) return inner;
+  const { resource } = inner;
+  // a row that could be read in two ways deletes nothing
+  if (isDelete && flaws[0] !== undefined)
+    return { fault: `is in doubt: ${quoted(fieldAt(flaws[0].path))} ${flaws[0].message}` };
+  if (isDelete && typeof resource === 'string') return namedBy({ [externalIdField]: resource }, externalIdField);
+  if (!isObject(resource))
+    return { fault: isDelete ? 'is neither a string nor a JSON object' : 'is not a JSON object' };
+  if (isDelete) return namedBy(resource, externalIdField);
+  const isEnveloped = dataOfEnvelope(resource, externalIdField) !== null;
+  if (!isInside && !isEnveloped) return { item: toItem(resource, externalIdField, flaws[0], text) };
+  const path = [...(isInside ? ['resource'] : []), ...(isEnveloped ? ['data'] : [])];
+  return { item: innerItem(text, path, externalIdField, flaws[0]) };
 }
 
-const fault = (line: number, message: string): ItemError => ({ code: 'malformed', message: `line ${line} ${message}` });
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The resource of a row that names its schema definition. */
+function resourceIn(row: unknown): { readonly resource: unknown } | { readonly fault: string } {
+  if (!isObject(row)) return { fault: 'is not a JSON object' };
+  const other = Object.keys(row).find((name) => name !== SCHEMA_COLUMN && name !== 'resource');
+  if (other !== undefined) return { fault: `has a field ${quoted(other)} beside "schema" and "resource"` };
+  return Object.hasOwn(row, 'resource') ? { resource: row.resource } : { fault: 'has no "resource"' };
+}
+
+/** The resource that a row of a delete names, by its external id alone. */
+function namedBy(row: JsonObject, externalIdField: string): Read {
+  return { item: externalIdOf(dataOfEnvelope(row, externalIdField) ?? row, externalIdField) };
+}
+
+/** A resource that is inside of a row; the order of its names stays. A flaw of what is around it is one of the row. */
+function innerItem(
+  text: string,
+  path: readonly string[],
+  externalIdField: string,
+  flaw: JsonFlaw | undefined,
+): NewItem {
+  let inner = parseJson(text) as JsonObject;
+  for (const step of path) inner = inner[step] as JsonObject;
+  const isInside = flaw !== undefined && path.every((step, at) => flaw.path[at] === step);
+  return toItem(inner, externalIdField, isInside ? { ...flaw, path: flaw.path.slice(path.length) } : flaw);
+}
 
 /** Undefined if it is no JSON. */
 function parsed(text: string): unknown {

@@ -123,7 +123,12 @@ async function releasedItems({ context, batch, before, pages }: Applying, open: 
 }
 
 async function failAll({ context, batch, before }: Applying, items: readonly Item[]): Promise<Applied> {
-  const outcomes = new Map(items.map(({ index }) => [index, failedOutcome(before.get(index), [SCHEMA_GONE])]));
+  const outcomes = new Map(
+    items.map(({ index, faults }) => [
+      index,
+      failedOutcome(before.get(index), faults.length > 0 ? faults : [SCHEMA_GONE]),
+    ]),
+  );
   await writeOutcomes(context.database, batch, outcomes);
   return { outcomes, left: [] };
 }

@@ -1,21 +1,19 @@
 import { isUtf8 } from 'node:buffer';
-import { parse } from 'csv-parse/sync';
 import { quoted } from '../json/shortened.ts';
-import { isJson } from '../json/text.ts';
 import type { JsonObject } from '../write/resource.ts';
+import { type Cell, type CellType, cellText, type Kind, parseRecords } from './csv-cells.ts';
 
 /** Delimiters by the names that a request gives them. */
 export const DELIMITERS = { ',': ',', ';': ';', tab: '\t' } as const;
 export type DelimiterName = keyof typeof DELIMITERS;
 
-/** Columns that results add: an import passes them over. */
+/** Columns that results add, and those that an export adds with the envelope: an import passes them over. */
 export const RESULT_COLUMNS = ['_line', '_status', '_action', '_errors'] as const;
-
-/** How the cells of a column are read. */
-type Kind = 'string' | 'number' | 'boolean' | 'json';
+export const ENVELOPE_COLUMNS = ['_id', '_versionNumber', '_createdAt', '_updatedAt'] as const;
+const PASSED_OVER: readonly string[] = [...RESULT_COLUMNS, ...ENVELOPE_COLUMNS];
 
 /** A column of a file: the field that it gives, and how its cells are read; null: it is passed over. */
-type Column = { readonly path: readonly string[]; readonly kind: Kind } | null;
+export type Column = ({ readonly path: readonly string[] } & CellType) | null;
 
 /** How the rows of a file are read: noted once, so that the same row always gives the same resource. */
 export interface CsvFormat {
@@ -31,59 +29,99 @@ export interface CsvOptions {
   readonly renamed?: Readonly<Record<string, string>>;
 }
 
+/** The column in which each row names its schema definition, where the import has none for all rows. */
+export const SCHEMA_COLUMN = 'schema';
+
 /** What is known of the resources of the rows. */
 export interface CsvTarget {
   readonly schema: JsonObject;
   readonly externalIdField: string;
   readonly ignoreUnknownFields: boolean;
+  /** A delete reads the external id alone. */
+  readonly readsIdOnly?: boolean;
+  /** Each row names its schema definition, in a column that is no field. */
+  readonly isMixed?: boolean;
 }
 
 const BYTE_ORDER_MARK = '\ufeff';
 
-/** Records of CSV; null if it is none. Every record is one of the file: none is skipped. */
-export function parseRecords(text: string | Uint8Array, delimiter: string): string[][] | null {
-  try {
-    return parse(text as Buffer, { delimiter, relax_column_count: true, record_delimiter: ['\n', '\r\n'] });
-  } catch (error) {
-    if (error instanceof Error && 'code' in error) return null;
-    throw error;
-  }
-}
-
-/** How a file is read, by its header; or what is wrong with it. */
+/** How a file is read, by its header; or what is wrong with it. @param target null: each row names its schema definition. */
 export function csvFormatOf(
   header: Uint8Array,
   options: CsvOptions,
-  target: CsvTarget,
+  target: CsvTarget | null,
 ): { readonly format: CsvFormat; readonly faults: readonly string[] } {
   const text = Buffer.from(header).toString().replace(BYTE_ORDER_MARK, '');
   const delimiter = options.delimiter === undefined ? delimiterOf(text) : DELIMITERS[options.delimiter];
   const names = parseRecords(text, delimiter)?.[0] ?? [];
-  const faults = [
-    ...(isUtf8(header) ? [] : ['header: is not valid UTF-8']),
-    ...(names.length === 0 ? ['header: is not a record of CSV'] : []),
-  ];
-  const renamed = new Map(Object.entries(options.renamed ?? {}));
-  for (const name of renamed.keys())
-    if (!names.includes(name)) faults.push(`columns: there is no column ${quoted(name)}`);
-  const fields = names.map((name) => renamed.get(name) ?? name);
+  const { columns, faults } = target === null ? mixedColumns(names, options) : columnsOfHeader(names, options, target);
+  return {
+    format: { header: names, delimiter, columns },
+    faults: [
+      ...(isUtf8(header) ? [] : ['header: is not valid UTF-8']),
+      ...(names.length === 0 ? ['header: is not a record of CSV'] : []),
+      ...faults,
+    ],
+  };
+}
+
+interface ReadColumns {
+  readonly columns: readonly Column[];
+  readonly faults: readonly string[];
+}
+
+/** What is known of the columns before the schema definitions are. */
+function mixedColumns(names: readonly string[], options: CsvOptions): ReadColumns {
+  const { fields, faults } = fieldsOfHeader(names, options);
+  return {
+    columns: [],
+    faults: [
+      ...faults,
+      ...fields.flatMap((field, at) => faultsOfName(fields, names, at, PASSED_OVER.includes(field))),
+      ...(names.includes(SCHEMA_COLUMN)
+        ? []
+        : [`header: there is no column "${SCHEMA_COLUMN}", and the request names no schema`]),
+    ],
+  };
+}
+
+/** How the columns of a file are read as fields of one schema definition. */
+export function columnsOfHeader(names: readonly string[], options: CsvOptions, target: CsvTarget): ReadColumns {
+  const { fields, faults: renaming } = fieldsOfHeader(names, options);
+  const faults = [...renaming];
   const columns = fields.map((field, at): Column => {
-    const column = quoted(names[at] ?? '');
-    if (RESULT_COLUMNS.some((own) => own === field)) return null;
-    if (field === '') faults.push(`header: column ${at + 1} has no name`);
-    if (fields.indexOf(field) < at) faults.push(`header: ${column} is given twice`);
     const found = fieldAt(target, field);
+    // a schema may have such a field, whose column comes before that of the same name
+    const isOwn = PASSED_OVER.includes(field) && (found === null || fields.indexOf(field) < at);
+    faults.push(...faultsOfName(fields, names, at, isOwn));
+    if (isOwn || (target.readsIdOnly && field !== target.externalIdField)) return null;
+    if (target.isMixed && names[at] === SCHEMA_COLUMN) return null;
     if (found !== null) return found;
-    if (!target.ignoreUnknownFields) faults.push(`header: the schema has no field for the column ${column}`);
+    if (!target.ignoreUnknownFields)
+      faults.push(`header: the schema has no field for the column ${quoted(names[at] ?? '')}`);
     return { path: [field], kind: 'string' };
   });
-  const paths = columns.flatMap((column) => (column === null ? [] : [column.path]));
-  for (const path of paths)
-    if (paths.some((other) => other.length < path.length && other.every((step, at) => step === path[at])))
-      faults.push(`header: ${quoted(path.join('.'))} is a part of another column`);
-  if (!paths.some((path) => path.length === 1 && path[0] === target.externalIdField))
+  if (!columns.some((column) => column?.path.length === 1 && column.path[0] === target.externalIdField))
     faults.push(`header: there is no column for ${quoted(target.externalIdField)}`);
-  return { format: { header: names, delimiter, columns }, faults };
+  return { columns, faults };
+}
+
+/** The fields that columns give, by name. */
+function fieldsOfHeader(names: readonly string[], options: CsvOptions): { fields: string[]; faults: string[] } {
+  const renamed = new Map(Object.entries(options.renamed ?? {}));
+  const unknown = [...renamed.keys()].filter((name) => !names.includes(name));
+  return {
+    fields: names.map((name) => renamed.get(name) ?? name),
+    faults: unknown.map((name) => `columns: there is no column ${quoted(name)}`),
+  };
+}
+
+function faultsOfName(fields: readonly string[], names: readonly string[], at: number, isOwn: boolean): string[] {
+  const field = fields[at] ?? '';
+  return [
+    ...(field === '' ? [`header: column ${at + 1} has no name`] : []),
+    ...(!isOwn && fields.indexOf(field) < at ? [`header: ${quoted(names[at] ?? '')} is given twice`] : []),
+  ];
 }
 
 /** The delimiter that the header has most often outside of quotes; a comma if it has none. */
@@ -96,12 +134,12 @@ function delimiterOf(header: string): string {
 /** The field that a column gives: a property of that name, or one inside of another (`a.b`). Null if the schema has none. */
 function fieldAt({ schema, externalIdField }: CsvTarget, name: string): Column {
   const property = propertyOf(schema, schema, name);
-  if (property !== null) return { path: [name], kind: kindOf(schema, property) };
+  if (property !== null) return { path: [name], ...typeOf(schema, property) };
   if (name === externalIdField) return { path: [name], kind: 'string' };
   const path = name.split('.');
   let at: unknown = schema;
   for (const step of path) at = propertyOf(schema, at, step);
-  return path.length > 1 && at !== null ? { path, kind: kindOf(schema, at) } : null;
+  return path.length > 1 && at !== null ? { path, ...typeOf(schema, at) } : null;
 }
 
 function propertyOf(root: JsonObject, at: unknown, name: string): unknown {
@@ -134,49 +172,60 @@ function resolved(root: JsonObject, at: unknown): unknown {
   return now;
 }
 
-function kindOf(root: JsonObject, property: unknown): Kind {
-  const { type, items, properties } = objectOf(resolved(root, property)) ?? {};
-  const types = [type].flat();
-  if (types.includes('string')) return 'string';
-  if (types.includes('integer') || types.includes('number')) return 'number';
-  if (types.includes('boolean')) return 'boolean';
-  const isNested =
-    types.includes('array') || types.includes('object') || items !== undefined || properties !== undefined;
-  return isNested ? 'json' : 'string';
+function typeOf(root: JsonObject, property: unknown): CellType {
+  const schema = objectOf(resolved(root, property)) ?? {};
+  const types = [schema.type ?? []].flat();
+  const kinds = (['number', 'boolean', 'json'] as const).filter((kind) =>
+    TYPES_OF[kind].some((type) => types.includes(type)),
+  );
+  if (types.includes('string')) return { kind: 'string', ...(kinds.length > 0 && { bare: kinds }) };
+  const [kind] = kinds;
+  if (kind !== undefined) return { kind, ...(kinds.length > 1 && { bare: kinds.slice(1) }) };
+  if (schema.items !== undefined || schema.properties !== undefined) return { kind: 'json' };
+  const isAnything = SAYING.every((keyword) => schema[keyword] === undefined);
+  return { kind: 'string', ...(isAnything && { bare: ['number', 'boolean'] }) };
 }
 
-const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
-/** A cell that means null. */
-const NULL = '\\N';
+/** Keywords, beside `type`, that say what a value may be. */
+const SAYING = ['type', 'enum', 'const', '$ref', 'allOf', 'anyOf', 'oneOf', 'if', 'not'];
+const TYPES_OF = {
+  number: ['integer', 'number'],
+  boolean: ['boolean'],
+  json: ['array', 'object'],
+} as const satisfies Partial<Record<Kind, readonly string[]>>;
 
 /** A resource as a tree of JSON texts. */
 type Fields = Map<string, Fields | string>;
 
-/** The JSON text of the resource that a row gives. An empty cell is no field; what cannot be read by its type stays a text, which fails the row. */
-export function resourceText(cells: readonly string[], { columns }: CsvFormat): string {
+/** The JSON text of the resource that a row gives, or why it gives none. An empty cell is no field. */
+export function resourceText(
+  cells: readonly Cell[],
+  columns: readonly Column[],
+): { readonly text: string } | { readonly fault: string } {
   const fields: Fields = new Map();
   for (const [at, column] of columns.entries()) {
-    const cell = cells[at] ?? '';
-    if (column === null || cell === '') continue;
-    let inner = fields;
-    for (const step of column.path.slice(0, -1)) {
-      const next = inner.get(step);
-      const object: Fields = next instanceof Map ? next : new Map();
-      inner.set(step, object);
-      inner = object;
-    }
-    inner.set(column.path.at(-1) ?? '', valueText(cell, column.kind));
+    const value = column === null ? null : cellText(cells[at] ?? '', column);
+    if (column === null || value === null) continue;
+    if (!put(fields, column.path, value))
+      return { fault: `has a value for a part of ${quoted(column.path[0] ?? '')} beside one for the whole` };
   }
-  return objectText(fields);
+  return { text: objectText(fields) };
+}
+
+/** @returns false if the field is there already, or is a part of another one. */
+function put(fields: Fields, path: readonly string[], value: string): boolean {
+  let inner = fields;
+  for (const step of path.slice(0, -1)) {
+    const next = inner.get(step) ?? new Map();
+    if (typeof next === 'string') return false;
+    inner.set(step, next);
+    inner = next;
+  }
+  const last = path.at(-1) ?? '';
+  if (inner.has(last)) return false;
+  inner.set(last, value);
+  return true;
 }
 
 const objectText = (fields: Fields): string =>
   `{${[...fields].map(([name, value]) => `${JSON.stringify(name)}:${typeof value === 'string' ? value : objectText(value)}`).join(',')}}`;
-
-function valueText(cell: string, kind: Kind): string {
-  if (cell === NULL) return 'null';
-  if (kind === 'number' && NUMBER.test(cell)) return cell;
-  if (kind === 'boolean' && (cell === 'true' || cell === 'false')) return cell;
-  if (kind === 'json' && isJson(cell)) return cell;
-  return JSON.stringify(cell);
-}

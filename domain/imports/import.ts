@@ -1,12 +1,13 @@
 import type { BatchResult, BatchStatus } from '../batch/batch.ts';
 import type { Tally } from '../batch/tally.ts';
+import type { SplitRows } from './row-group.ts';
 
 /** What a file may be. */
 export const IMPORT_FORMATS = ['ndjson', 'csv'] as const;
 export type ImportFormat = (typeof IMPORT_FORMATS)[number];
 
 /** Operations that an import can run on its rows. */
-export const IMPORT_OPERATIONS = ['upload', 'patch'] as const;
+export const IMPORT_OPERATIONS = ['upload', 'patch', 'delete'] as const;
 type ImportOperation = (typeof IMPORT_OPERATIONS)[number];
 
 /** The value of `dependencyWaitTimeout` with which an item waits as long as other rows of its import may create what it misses. */
@@ -20,7 +21,9 @@ export interface ImportOptions {
   readonly operation: ImportOperation;
   readonly onconflict: 'upsert' | 'reject';
   readonly ignoreUnknownFields: boolean;
-  /** In seconds, or until the end of the import. A patch does not wait. */
+  /** Of a delete: what refers to a resource goes with it. */
+  readonly cascade?: boolean;
+  /** In seconds, or until the end of the import. Uploads alone wait. */
   readonly dependencyWaitTimeout: number | typeof UNTIL_END_OF_IMPORT;
   /** 1 (urgent) to 5: the weight of its batches beside those of others. */
   readonly priority: number;
@@ -44,6 +47,8 @@ export interface CutState extends Place {
   readonly bytes: number;
   /** All content is cut. */
   readonly isAtEnd: boolean;
+  /** Where rows name their schema definitions: rows from here on that were read, of which some have their batches. */
+  readonly split?: SplitRows<Place>;
 }
 
 export const NOTHING_CUT: CutState = {

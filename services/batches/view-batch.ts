@@ -146,8 +146,9 @@ function toView(batch: BatchDocument, summary: BatchSummary, source: 'workflow' 
     operation: batch.operation,
     status: summary.status,
     suspended: summary.suspended,
-    schemaDefinitionId: batch.schemaDefinitionId ?? null,
-    schemaName: batch.schemaName ?? null,
+    // rows of an import that name no schema definition
+    schemaDefinitionId: batch.schemaDefinitionId || null,
+    schemaName: batch.schemaName || null,
     progress: progressOf(summary.counts),
     counts: summary.counts,
     actions: summary.actions,

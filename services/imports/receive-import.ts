@@ -36,9 +36,10 @@ interface ReceiveParts extends StartImportParts {
 /** What a request to import says. */
 export interface ImportRequest {
   readonly scope: Scope;
-  readonly schemaDefinitionId: string;
-  readonly schemaName: string;
-  readonly externalIdField: string;
+  /** Absent: each row names its own. */
+  readonly schemaDefinitionId?: string;
+  readonly schemaName?: string;
+  readonly externalIdField?: string;
   readonly format: ImportFormat;
   readonly csvOptions?: CsvOptions;
   readonly options: ImportOptions;

@@ -24,11 +24,14 @@ export async function startImport(parts: StartImportParts, imported: ImportDocum
   await confirmImportStart(parts.database, imported);
 }
 
+/** What operators read of an import whose rows name their schema definitions. */
+const SEVERAL = 'several schema definitions';
+
 async function tryToStart(
   { client, taskQueue, activityTimeoutSeconds, importWindow }: StartImportParts,
   imported: ImportDocument,
 ): Promise<boolean> {
-  const { _id: importId, run, scope, platform, tenant, schemaName, options } = imported;
+  const { _id: importId, run, scope, platform, tenant, schemaName = SEVERAL, options } = imported;
   const input: ImportInput = {
     importId,
     run,
@@ -52,7 +55,7 @@ async function tryToStart(
       typedSearchAttributes: new TypedSearchAttributes([
         { key: keyword(SEARCH_ATTRIBUTES.platform), value: platform },
         { key: keyword(SEARCH_ATTRIBUTES.tenant), value: tenant },
-        { key: keyword(SEARCH_ATTRIBUTES.schema), value: schemaName },
+        ...(imported.schemaName === undefined ? [] : [{ key: keyword(SEARCH_ATTRIBUTES.schema), value: schemaName }]),
         { key: keyword(SEARCH_ATTRIBUTES.operation), value: 'import' },
       ]),
     });

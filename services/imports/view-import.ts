@@ -14,8 +14,9 @@ export interface ImportView {
   readonly importId: string;
   readonly status: BatchStatus;
   readonly suspended: boolean;
-  readonly schemaDefinitionId: string;
-  readonly schemaName: string;
+  /** Null where each row names its own. */
+  readonly schemaDefinitionId: string | null;
+  readonly schemaName: string | null;
   readonly format: ImportFormat;
   readonly label?: string;
   readonly options: ImportOptions;
@@ -90,8 +91,8 @@ function toView(imported: ImportDocument, summary: ImportSummary, source: Import
   return {
     importId: imported._id,
     ...about,
-    schemaDefinitionId: imported.schemaDefinitionId,
-    schemaName: imported.schemaName,
+    schemaDefinitionId: imported.schemaDefinitionId ?? null,
+    schemaName: imported.schemaName ?? null,
     format: imported.format,
     ...(imported.label !== undefined && { label: imported.label }),
     options: imported.options,

@@ -11,6 +11,7 @@ import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
 import type { CsvFormat, CsvOptions } from '../../domain/imports/csv.ts';
 import { type CutState, type ImportFormat, type ImportOptions, NOTHING_CUT } from '../../domain/imports/import.ts';
+import type { RowGroup } from '../../domain/imports/row-group.ts';
 import type { Database } from '../mongodb/database.ts';
 import { findWithRetries, isRecentId } from '../mongodb/recent-documents.ts';
 
@@ -20,8 +21,10 @@ export interface NextBatch {
   number: number;
   batchId: string;
   createdAt: Date;
-  /** How many rows it has. */
+  /** How many rows are read for it: they are its own, or those of its group are. */
   rows: number;
+  /** Where rows name their schema definitions. */
+  group?: RowGroup;
   /** The state when they are cut. */
   after: CutState;
 }
@@ -34,9 +37,10 @@ export interface ImportDocument {
   scope: string;
   platform: string;
   tenant: string;
-  schemaDefinitionId: string;
-  schemaName: string;
-  externalIdField: string;
+  /** The schema definition of all rows; absent: each row names its own. */
+  schemaDefinitionId?: string;
+  schemaName?: string;
+  externalIdField?: string;
   options: ImportOptions;
   format: ImportFormat;
   /** Of CSV: what the request says about the file, and how its rows are read, noted when its header is there. */

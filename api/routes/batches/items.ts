@@ -5,6 +5,8 @@ import { accepts } from 'hono/accepts';
 import { AnswerRoom } from '../../../domain/batch/answer-room.ts';
 import { ITEM_STATUSES, type ItemStatus } from '../../../domain/batch/outcome.ts';
 import { totalText } from '../../../domain/batch/total.ts';
+import { exactJson } from '../../../domain/json/exact.ts';
+import { parseJson } from '../../../domain/json/parse.ts';
 import { MAX_ITEMS_PAGE_LIMIT } from '../../../domain/limits.ts';
 import { batchItems, countItems, type ItemView, type ListedItem } from '../../../services/batches/list-items.ts';
 import type { BatchDocument } from '../../../store/batches/batches.ts';
@@ -129,9 +131,12 @@ async function page(
 function textOf({ item, sent }: ListedItem): string {
   const text = JSON.stringify(item);
   if (sent === undefined || sent.text === '') return text;
-  const line = sent.line > 0 ? `"line":${sent.line},` : '';
-  return `${text.slice(0, -1)},${line}"resource":${rowText(sent)}}`;
+  if (sent.line > 0) return `${text.slice(0, -1)},"line":${sent.line},"resource":${rowText(sent)}}`;
+  return `${text.slice(0, -1)},"resource":${exactBody(sent.text)}}`;
 }
+
+/** A body as it is stored, with every digit of its integers. */
+const exactBody = (json: string): string => (/\d{16}/.test(json) ? exactJson(parseJson(json)) : json);
 
 function ndjson(items: AsyncIterable<ListedItem>): Readable {
   return Readable.from(

@@ -59,7 +59,7 @@ export const csvOptionsOf = (
 export async function withGoodHeader(
   content: AsyncIterable<Uint8Array>,
   options: CsvOptions,
-  target: CsvTarget,
+  target: CsvTarget | null,
   isWhole: boolean,
 ): Promise<AsyncIterable<Uint8Array>> {
   const reading = content[Symbol.asyncIterator]();

@@ -1,5 +1,6 @@
 import { quotedText } from '../../../domain/csv/cell.ts';
-import { type CsvFormat, parseRecords, RESULT_COLUMNS } from '../../../domain/imports/csv.ts';
+import { type CsvFormat, RESULT_COLUMNS } from '../../../domain/imports/csv.ts';
+import { parseRecords } from '../../../domain/imports/csv-cells.ts';
 import type { RowResult } from '../../../services/imports/import-results.ts';
 
 /** Rows of a file of CSV as they were sent, with a cell for each of the columns that results add. */

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { DroverError } from '../../../domain/errors.ts';
 import { MAX_IMPORT_PART_BYTES, MAX_IMPORT_PARTS } from '../../../domain/limits.ts';
+import { csvTargetOf } from '../../../services/imports/csv-target.ts';
 import { receivePart, sealParts } from '../../../services/imports/receive-import.ts';
 import { viewImport } from '../../../services/imports/view-import.ts';
 import { storedParts } from '../../../store/imports/import-content.ts';
@@ -33,7 +34,7 @@ export function partRoutes(api: Api): void {
       tags,
       summary: 'Send one part of the content',
       description:
-        'Parts are numbered from 1 and may be sent in any order and at the same time; a row may begin in one part and end in the next. At most 64 MiB, unpacked; each may be gzip of its own. The same content again is a 200, other content under the same number a 409.',
+        'Parts are numbered from 1 and may be sent in any order and at the same time; a row may begin in one part and end in the next. At most 64 MiB, unpacked; each may be gzip or zstd of its own. The same content again is a 200, other content under the same number a 409.',
       params: importParams.extend({ part: z.string() }),
       streams: Object.values(CONTENT_TYPES),
       responses: {
@@ -83,12 +84,11 @@ export function partRoutes(api: Api): void {
 /** The first part of a file of CSV, once its header has no faults. */
 async function firstPart(
   c: ApiContext,
-  { schemaDefinitionId, csvOptions = {}, externalIdField, options }: ImportDocument,
+  imported: ImportDocument,
   content: AsyncIterable<Uint8Array>,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const schema = (await c.var.services.schemas.latest(schemaDefinitionId))?.definition.schema ?? {};
-  const target = { schema, externalIdField, ignoreUnknownFields: options.ignoreUnknownFields };
-  return withGoodHeader(content, csvOptions, target, false);
+  const target = await csvTargetOf(c.var.services.schemas, imported);
+  return withGoodHeader(content, imported.csvOptions ?? {}, target, false);
 }
 
 /** Unpacked bytes that a part may have: all parts together have a limit. */

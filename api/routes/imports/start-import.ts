@@ -1,6 +1,5 @@
 import { z } from '@hono/zod-openapi';
 import { DroverError } from '../../../domain/errors.ts';
-import type { CsvOptions } from '../../../domain/imports/csv.ts';
 import {
   DEFAULT_PRIORITY,
   IMPORT_FORMATS,
@@ -8,8 +7,12 @@ import {
   type ImportFormat,
   UNTIL_END_OF_IMPORT,
 } from '../../../domain/imports/import.ts';
+import { quoted } from '../../../domain/json/shortened.ts';
 import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_LABEL } from '../../../domain/limits.ts';
+import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
+import { csvTargetOf } from '../../../services/imports/csv-target.ts';
 import { type ImportRequest, openImport, receiveImport } from '../../../services/imports/receive-import.ts';
+import { findSchemaDefinition } from '../../../store/definitions/schema-definitions.ts';
 import { badRequest } from '../../http/api-error.ts';
 import type { ApiContext } from '../../http/context.ts';
 import {
@@ -25,7 +28,6 @@ import {
 } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
 import { readContent } from '../../http/read-content.ts';
-import { schemaDefinitionOf } from '../definitions/find-definition.ts';
 import { csvOptionsOf, csvQuery, withGoodHeader } from './csv-content.ts';
 import { ImportAccepted } from './import-schemas.ts';
 
@@ -61,10 +63,10 @@ const dependencyWaitTimeout = z
   });
 
 const query = z.object({
-  schema: z
-    .string({ error: 'must name the schema definition of the rows' })
-    .min(1, 'must name the schema definition of the rows')
-    .openapi({ description: 'Name, plural name or id of the schema definition of all rows' }),
+  schema: z.string().optional().openapi({
+    description:
+      'Name, plural name or id of the schema definition of all rows. Absent: a row is `{"schema","resource"}`, and CSV has a column `schema`',
+  }),
   format: queryEnum(IMPORT_FORMATS).openapi({
     description: 'Given: the content comes in parts, and this request has no body',
   }),
@@ -72,6 +74,7 @@ const query = z.object({
   operation: queryEnumOr(IMPORT_OPERATIONS, 'upload'),
   onconflict: queryEnumOr(['upsert', 'reject'], 'upsert'),
   ignoreUnknownFields: queryBoolean(false),
+  cascade: queryBoolean(false).openapi({ description: 'Of a delete: resources that refer to one that goes, go too' }),
   dependencyWaitTimeout,
   priority: queryInteger({ min: 1, max: 5, defaultValue: DEFAULT_PRIORITY }).openapi({
     description: '1 (urgent) to 5: the share that its batches get beside others. Other batches have at least as much',
@@ -94,7 +97,7 @@ export function startImportRoute(api: Api): void {
       tags: ['Imports'],
       summary: 'Import rows from a file of any size',
       description: [
-        'The body is newline-delimited JSON, each line a resource, or CSV with a header line, as it is or as gzip; it is carried out while it arrives, and 202 is said when its last byte is durable.',
+        'The body is newline-delimited JSON, each line a resource (or `{schema, resource}`, where the request names no schema), or CSV with a header line, as it is or as gzip or zstd; it is carried out while it arrives, and 202 is said when its last byte is durable.',
         'With `format` and no body the answer is 201, and the content follows in parts, which are sealed at the end; an import that is not sealed within 24 h is cancelled.',
       ].join(' '),
       query,
@@ -102,24 +105,26 @@ export function startImportRoute(api: Api): void {
       responses: {
         201: jsonResponse('The import takes parts', ImportAccepted),
         202: jsonResponse('All content of the import is durable', ImportAccepted),
-        ...faults(404, 409, 413, 415),
+        ...faults(409, 413, 415),
       },
     },
     async (c, { query }) => {
-      const { schema, format: inParts, label, delimiter, columns, ...options } = query;
+      const { schema, format: inParts, label, delimiter, columns, cascade, ...given } = query;
+      const options = { ...given, ...(given.operation === 'delete' && { cascade }) };
       const format = inParts ?? formatOf(c.req.header('content-type') ?? '');
       const csvOptions = csvOptionsOf(delimiter, columns);
-      assertOptions(format, options, csvOptions);
-      const definition = await schemaDefinitionOf(c, schema);
-      const { id, name, externalIdField } = definition;
+      assertOptions(c, format, options.operation);
+      const definition = schema ? await ofAllRows(c, schema) : null;
       const { services, scope } = c.var;
       const request: ImportRequest = {
         scope,
         format,
         ...(format === 'csv' && { csvOptions }),
-        schemaDefinitionId: id,
-        schemaName: name,
-        externalIdField,
+        ...(definition && {
+          schemaDefinitionId: definition.id,
+          schemaName: definition.name,
+          externalIdField: definition.externalIdField,
+        }),
         options,
         ...(label && { label }),
       };
@@ -130,7 +135,7 @@ export function startImportRoute(api: Api): void {
         return answer(c, (await openImport(services, request))._id, 201);
       }
       if (content === null) throw badRequest('body: is empty: at least one row is needed');
-      const target = { ...definition, ignoreUnknownFields: options.ignoreUnknownFields };
+      const target = await csvTargetOf(services.schemas, request);
       const checked = format === 'csv' ? await withGoodHeader(content, csvOptions, target, true) : content;
       await services.assertStarts();
       return answer(c, (await receiveImport(services, request, checked))._id, 202);
@@ -138,20 +143,30 @@ export function startImportRoute(api: Api): void {
   );
 }
 
+/** @throws DroverError 400 if there is no such schema definition: it is an option, not what the path names. */
+async function ofAllRows(c: ApiContext, nameOrId: string): Promise<SchemaDefinition> {
+  const definition = await findSchemaDefinition(c.var.services.database, c.var.scope.platform, nameOrId);
+  if (definition === null) throw badRequest(`schema: there is no schema definition ${quoted(nameOrId)}`);
+  return definition;
+}
+
 const answer = (c: ApiContext, importId: string, status: 201 | 202): Response =>
   c.json(success(status === 201 ? 'Import takes parts' : 'Import accepted', { importId }), status);
 
-/** An option that has no meaning for the operation, or for the format, is refused. */
-function assertOptions(
-  format: ImportFormat,
-  { operation, onconflict }: { operation: string; onconflict: string },
-  csvOptions: CsvOptions,
-): void {
-  if (operation === 'patch' && onconflict === 'reject') throw badRequest('onconflict: not for a patch');
-  if (format === 'csv') return;
+/** Options that have no meaning for an operation, or for a format. */
+const NOT_FOR = {
+  upload: ['cascade'],
+  patch: ['cascade', 'onconflict', 'dependencyWaitTimeout'],
+  delete: ['onconflict', 'ignoreUnknownFields', 'dependencyWaitTimeout'],
+} as const satisfies Record<(typeof IMPORT_OPERATIONS)[number], readonly string[]>;
+const CSV_ONLY = ['delimiter', 'columns'];
+
+/** @throws DroverError 400 naming each option that would be passed over. */
+function assertOptions(c: ApiContext, format: ImportFormat, operation: keyof typeof NOT_FOR): void {
+  const isGiven = (option: string): boolean => Boolean(c.req.query(option));
   const faults = [
-    ...(csvOptions.delimiter === undefined ? [] : ['delimiter: for CSV alone']),
-    ...(csvOptions.renamed === undefined ? [] : ['columns: for CSV alone']),
+    ...NOT_FOR[operation].filter(isGiven).map((option) => `${option}: not for operation=${operation}`),
+    ...(format === 'csv' ? [] : CSV_ONLY.filter(isGiven).map((option) => `${option}: for CSV alone`)),
   ];
   if (faults.length > 0) throw badRequest(...faults);
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { csvCell, csvLine } from '../../../domain/csv/cell.ts';
 import { type Column, columnsOf, valuesIn } from '../../../domain/csv/columns.ts';
+import { ENVELOPE_COLUMNS } from '../../../domain/imports/csv.ts';
 import { exactJson } from '../../../domain/json/exact.ts';
 import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
 import type { Resource } from '../../../domain/write/resource.ts';
@@ -9,9 +10,6 @@ import { type ResourceDocument, toResource } from '../../../store/resources.ts';
 import type { ApiContext } from '../../http/context.ts';
 import { CSV, type NDJSON, ndjsonLine, streamAll } from '../../http/streams.ts';
 import { toAnswer } from './resource-answer.ts';
-
-/** Columns of CSV beside the data. An import passes over names that begin with `_`. */
-const ENVELOPE_COLUMNS = ['_id', '_versionNumber', '_createdAt', '_updatedAt'];
 
 /**
  * All resources of a schema definition, as a stream: their data, in a form that can be imported as it is.

@@ -85,7 +85,7 @@ export interface paths {
         };
         /**
          * Items of a batch with their outcomes, in index order
-         * @description With `Accept: application/x-ndjson` or `text/csv` all of them, streamed, without cursor or limit.
+         * @description With `Accept: application/x-ndjson` or `text/csv` all of them, streamed, without cursor or limit. `include=resource` adds what was sent, as JSON only; a page ends early where items are large.
          */
         get: operations["listBatchItems"];
         put?: never;
@@ -168,7 +168,7 @@ export interface paths {
         put?: never;
         /**
          * Import rows from a file of any size
-         * @description The body is newline-delimited JSON, each line a resource, or CSV with a header line, as it is or as gzip; it is carried out while it arrives, and 202 is said when its last byte is durable. With `format` and no body the answer is 201, and the content follows in parts, which are sealed at the end; an import that is not sealed within 24 h is cancelled.
+         * @description The body is newline-delimited JSON, each line a resource (or `{schema, resource}`, where the request names no schema), or CSV with a header line, as it is or as gzip or zstd; it is carried out while it arrives, and 202 is said when its last byte is durable. With `format` and no body the answer is 201, and the content follows in parts, which are sealed at the end; an import that is not sealed within 24 h is cancelled.
          */
         post: operations["startImport"];
         delete?: never;
@@ -245,7 +245,7 @@ export interface paths {
         get?: never;
         /**
          * Send one part of the content
-         * @description Parts are numbered from 1 and may be sent in any order and at the same time; a row may begin in one part and end in the next. At most 64 MiB, unpacked; each may be gzip of its own. The same content again is a 200, other content under the same number a 409.
+         * @description Parts are numbered from 1 and may be sent in any order and at the same time; a row may begin in one part and end in the next. At most 64 MiB, unpacked; each may be gzip or zstd of its own. The same content again is a 200, other content under the same number a 409.
          */
         put: operations["putImportPart"];
         post?: never;
@@ -1305,13 +1305,14 @@ export interface components {
             importId: string;
             label?: string;
             options: {
+                cascade?: boolean;
                 /** @description In seconds, or `import` */
                 dependencyWaitTimeout: number | "import";
                 ignoreUnknownFields: boolean;
                 /** @enum {string} */
                 onconflict: "upsert" | "reject";
                 /** @enum {string} */
-                operation: "upload" | "patch";
+                operation: "upload" | "patch" | "delete";
                 priority: number;
             };
             progress: {
@@ -1326,8 +1327,9 @@ export interface components {
             rowsPerSecond?: number;
             /** @description Rows that are in batches */
             rowsRead: number;
-            schemaDefinitionId: string;
-            schemaName: string;
+            /** @description Null where each row names its own */
+            schemaDefinitionId: string | null;
+            schemaName: string | null;
             /** @description All content is stored */
             sealed: boolean;
             /** @enum {string} */
@@ -1372,9 +1374,13 @@ export interface components {
             }[];
             externalId: string | null;
             index: number;
+            /** @description With `include=resource`: the line of a row of an import */
+            line?: number;
             missingDependencies?: components["schemas"]["MissingDependency"][];
             /** @description How many it misses: `missingDependencies` has the first 20 */
             missingTotal?: number;
+            /** @description With `include=resource`: the JSON that was sent, or the text of a row that is none */
+            resource?: unknown;
             /** @enum {string} */
             status: "queued" | "pending" | "succeeded" | "failed" | "expired" | "skipped" | "cancelled";
         };
@@ -2127,6 +2133,8 @@ export interface operations {
             query?: {
                 /** @description That of the page before; absent or empty: from the beginning */
                 cursor?: string;
+                /** @description `resource`: each item with the JSON that was sent (the text of a row of an import that is none), and the line of such a row. Absent where nothing was kept: of the ids of a delete, and of what was refused unread */
+                include?: "resource";
                 limit?: number;
                 status?: "queued" | "pending" | "succeeded" | "failed" | "expired" | "skipped" | "cancelled";
             };
@@ -2668,7 +2676,9 @@ export interface operations {
     };
     startImport: {
         parameters: {
-            query: {
+            query?: {
+                /** @description Of a delete: resources that refer to one that goes, go too */
+                cascade?: boolean;
                 /** @description Of CSV: the fields of columns that have other names, as JSON: `{"Full name":"name"}`; `a.b` is a field inside of another */
                 columns?: string;
                 /** @description Of CSV; absent: the one that the header has most often */
@@ -2680,11 +2690,11 @@ export interface operations {
                 ignoreUnknownFields?: boolean;
                 label?: string;
                 onconflict?: "upsert" | "reject";
-                operation?: "upload" | "patch";
+                operation?: "upload" | "patch" | "delete";
                 /** @description 1 (urgent) to 5: the share that its batches get beside others. Other batches have at least as much */
                 priority?: number;
-                /** @description Name, plural name or id of the schema definition of all rows */
-                schema: string;
+                /** @description Name, plural name or id of the schema definition of all rows. Absent: a row is `{"schema","resource"}`, and CSV has a column `schema` */
+                schema?: string;
             };
             header?: {
                 /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
@@ -2745,15 +2755,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Fault"];
-                };
-            };
-            /** @description There is no such thing */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NotFound"];
                 };
             };
             /** @description The body comes too slowly */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseRecords } from '../../../domain/imports/csv.ts';
+import { parseRecords } from '../../../domain/imports/csv-cells.ts';
 import { Drover } from '../../harness/drover.ts';
 import { ended, opened, putPart, results, seal, send } from './imports.ts';
 

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Drover } from '../../harness/drover.ts';
+import { frame, PACKED, raw, rle } from '../../services/imports/zstd-content.ts';
 import { ended, ndjson, results, send, started, view } from './imports.ts';
 
 let drover: Drover;
@@ -131,10 +132,23 @@ test('gzip is unpacked; content that breaks off, is no gzip or unpacks to far mo
   for (const { importId } of broken) expect(await ended(drover, importId)).toMatchObject({ status: 'cancelled' });
 });
 
+test('zstd is unpacked; content that is no zstd, breaks off, or needs much memory is refused', async () => {
+  const zstd = { 'content-type': 'application/x-ndjson', 'content-encoding': 'zstd' };
+  const accepted = await send(drover, { schema: 'city' }, PACKED, zstd);
+  expect(accepted.status).toBe(202);
+  expect(await ended(drover, accepted.body.data.importId)).toMatchObject({ counts: { succeeded: 40 } });
+  for (const body of ['plain', PACKED.subarray(0, -9)]) {
+    const refused = await send(drover, { schema: 'city' }, body, zstd);
+    expect([refused.status, refused.body.errors]).toEqual([400, ['body: is not whole, valid zstd']]);
+  }
+  const bomb = Buffer.concat(Array.from({ length: 300 }, () => frame(rle(' ', 128 * 1024))));
+  expect((await send(drover, { schema: 'city' }, bomb, zstd)).body.message).toMatch(/more than 200 times its size/);
+  expect((await send(drover, { schema: 'city' }, frame(raw('a'), 0x70), zstd)).body.message).toMatch(/a window of/);
+});
+
 test.each([
   ['an empty file', {}, '', 400, 'body: is empty: at least one row is needed'],
-  ['no schema', { schema: '' }, '{}', 400, 'schema: must name the schema definition of the rows'],
-  ['an unknown schema', { schema: 'nothing' }, '{}', 404, undefined],
+  ['an unknown schema', { schema: 'nothing' }, '{}', 400, 'schema: there is no schema definition "nothing"'],
   ['an unknown option', { onConflict: 'reject' }, '{}', 400, expect.stringContaining('onConflict')],
   ['a wait that is none', { dependencyWaitTimeout: 'long' }, '{}', 400, expect.stringContaining('"import"')],
   [
@@ -142,7 +156,7 @@ test.each([
     { operation: 'patch', onconflict: 'reject' },
     '{}',
     400,
-    'onconflict: not for a patch',
+    'onconflict: not for operation=patch',
   ],
   ['a body beside a format', { format: 'ndjson' }, '{}', 400, expect.stringContaining('must be empty')],
 ])('%s is refused, and nothing is stored', async (_, options, body, status, fault) => {
@@ -155,8 +169,8 @@ test.each([
 
 test('another content type or encoding is a 415', async () => {
   expect((await send(drover, { schema: 'city' }, '{}', { 'content-type': 'application/json' })).status).toBe(415);
-  const zstd = { 'content-type': 'application/x-ndjson', 'content-encoding': 'zstd' };
-  expect((await send(drover, { schema: 'city' }, '{}', zstd)).status).toBe(415);
+  const brotli = { 'content-type': 'application/x-ndjson', 'content-encoding': 'br' };
+  expect((await send(drover, { schema: 'city' }, '{}', brotli)).status).toBe(415);
 });
 
 test('a patch changes what is there, and a row of nothing fails as not_found', async () => {

@@ -61,7 +61,6 @@ test('an import that does not exist is a 404 at every route', async () => {
   expect((await drover.request('DELETE', `/api/imports/${NEVER}`)).status).toBe(404);
   expect((await putPart(drover, NEVER, 1, '{}')).status).toBe(404);
   expect((await seal(drover, NEVER, 1)).status).toBe(404);
-  expect((await send(drover, { schema: 'nothing' }, '{}')).status).toBe(404);
 });
 
 test('content past the limit is a 413, all parts together too; content of another type is a 415', async () => {

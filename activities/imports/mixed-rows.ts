@@ -1,0 +1,107 @@
+import { columnsOfHeader, SCHEMA_COLUMN } from '../../domain/imports/csv.ts';
+import type { Place } from '../../domain/imports/import.ts';
+import { isOfGroup, type RowGroup, type SplitRows } from '../../domain/imports/row-group.ts';
+import { MAX_NAME_LENGTH, MAX_RESOURCES_PER_BATCH } from '../../domain/limits.ts';
+import type { SchemaDefinition } from '../../domain/schema/definition.ts';
+import type { SchemaCatalog } from '../../services/definitions/schema-catalog.ts';
+import { csvTargetOf } from '../../services/imports/csv-target.ts';
+import { findSchemaDefinition } from '../../store/definitions/schema-definitions.ts';
+import type { ImportDocument } from '../../store/imports/imports.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { showProgress } from '../control/show-progress.ts';
+import { type ReadRow, readRows } from './read-rows.ts';
+
+/** Rows that are read together, so that those of one schema definition make large batches. */
+const ROWS_AT_ONCE = 5 * MAX_RESOURCES_PER_BATCH;
+/** Schema definitions of which rows are cut at a time. */
+const GROUPS_AT_ONCE = 100;
+
+/** Rows where each names its schema definition, in a batch for each of these. */
+interface Split {
+  readonly split: SplitRows<Place>;
+  readonly rows: readonly ReadRow[];
+  /** There may be more, but not now. */
+  readonly isShort: boolean;
+}
+
+/** The next rows of an import without a schema definition of its own, sorted by those that they name. */
+export async function splitNextRows(database: Database, imported: ImportDocument, maxBytes: number): Promise<Split> {
+  const read = await readRows(database, imported, ROWS_AT_ONCE, maxBytes);
+  const { groups, rows } = await sorted(database, imported, read.rows);
+  const isCut = rows.length < read.rows.length;
+  const last = rows.at(-1);
+  const isAtEnd = read.isAtEnd && !isCut;
+  const end = { ...(last?.end ?? imported.cut), line: last?.nextLine ?? imported.cut.line, isAtEnd };
+  return { split: { rows: rows.length, groups, end }, rows, isShort: !read.isFull && !isCut && !isAtEnd };
+}
+
+/** The rows of a group, as they are found again by whoever repeats the cut. */
+export const rowsOfGroup = (rows: readonly ReadRow[], group: RowGroup, csv: ImportDocument['csv']): ReadRow[] =>
+  rows.filter((row) => isOfGroup(group, schemaNameIn(row, csv)));
+
+/** The first rows, of which none has more in its group than fit into a batch, and their groups. */
+async function sorted(
+  database: Database,
+  imported: ImportDocument,
+  rows: readonly ReadRow[],
+): Promise<{ readonly groups: RowGroup[]; readonly rows: readonly ReadRow[] }> {
+  const { csv, platform } = imported;
+  const found = new Map<string, SchemaDefinition | null>();
+  const groups = new Map<string, { definition: SchemaDefinition | null; names: Set<string>; rows: number }>();
+  let taken = 0;
+  for (const row of rows) {
+    const name = schemaNameIn(row, csv);
+    if (name !== null && !found.has(name)) {
+      showProgress();
+      found.set(name, name.length > MAX_NAME_LENGTH ? null : await findSchemaDefinition(database, platform, name));
+    }
+    const definition = (name !== null && found.get(name)) || null;
+    const id = definition?.id ?? '';
+    const group = groups.get(id) ?? { definition, names: new Set<string>(), rows: 0 };
+    if (group.rows === MAX_RESOURCES_PER_BATCH || (group.rows === 0 && groups.size === GROUPS_AT_ONCE)) break;
+    groups.set(id, group);
+    group.rows += 1;
+    if (definition !== null && name !== null) group.names.add(name);
+    taken += 1;
+  }
+  const known = [...groups.values()].flatMap(({ names }) => [...names]);
+  return {
+    groups: [...groups.values()].map(({ definition, names }) => toGroup(definition, definition ? [...names] : known)),
+    rows: rows.slice(0, taken),
+  };
+}
+
+function toGroup(definition: SchemaDefinition | null, names: readonly string[]): RowGroup {
+  if (definition === null) return { schemaDefinitionId: '', schemaName: '', externalIdField: '', names };
+  const { id: schemaDefinitionId, name: schemaName, externalIdField } = definition;
+  return { schemaDefinitionId, schemaName, externalIdField, names };
+}
+
+/** A group with the way in which cells are read, by the present version of its schema definition. */
+export async function withColumns(
+  schemas: SchemaCatalog,
+  { csv, csvOptions = {}, options }: ImportDocument,
+  group: RowGroup,
+): Promise<RowGroup> {
+  if (csv === undefined || group.schemaDefinitionId === '') return group;
+  const target = await csvTargetOf(schemas, { ...group, options });
+  if (target === null) return group;
+  const mixed = { ...target, ignoreUnknownFields: true, isMixed: true };
+  return { ...group, columns: columnsOfHeader(csv.header, csvOptions, mixed).columns };
+}
+
+/** How a row names its schema definition, in lower case; null if it names none. */
+export function schemaNameIn({ bytes, cells }: ReadRow, csv: ImportDocument['csv']): string | null {
+  const name = csv === undefined ? memberOf(bytes) : cells?.[csv.header.indexOf(SCHEMA_COLUMN)]?.replace(/^"/, '');
+  return typeof name === 'string' && name !== '' ? name.toLowerCase() : null;
+}
+
+function memberOf(bytes: Uint8Array): unknown {
+  try {
+    const row: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+    return typeof row === 'object' && row !== null && 'schema' in row ? row.schema : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
