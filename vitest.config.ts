@@ -6,7 +6,10 @@ import { LongestFirst } from './test/runner/longest-first.ts';
 
 /** As `paths` in tsconfig.json: the source, which needs no build. */
 export const RESOLVE = {
-  alias: { '@drover/client': fileURLToPath(new URL('packages/client/src/index.ts', import.meta.url)) },
+  alias: {
+    '@drover/cli': fileURLToPath(new URL('packages/cli/src/run.ts', import.meta.url)),
+    '@drover/client': fileURLToPath(new URL('packages/client/src/index.ts', import.meta.url)),
+  },
 };
 
 /** What the tests of every group have in common. */

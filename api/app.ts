@@ -29,6 +29,7 @@ import { partRoutes } from './routes/imports/parts.ts';
 import { readImportsRoutes } from './routes/imports/read-imports.ts';
 import { importResultsRoute } from './routes/imports/results.ts';
 import { startImportRoute } from './routes/imports/start-import.ts';
+import { INSTALLATION_PATH, installationRoute } from './routes/installation.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { deleteResourcesRoutes } from './routes/resources/delete-resources.ts';
 import { readResourcesRoutes } from './routes/resources/read-resources.ts';
@@ -61,6 +62,7 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   app.use((_, next) => inCausalOrder(next));
   app.use(failInOutage);
   app.use(`${SCHEMA_DEFINITIONS_PATH}/*`, checkPlatformScope);
+  app.use(INSTALLATION_PATH, checkPlatformScope);
   tokenRoutes(app);
   app.route(CAMUNDA_PREFIX, camundaRoutes);
   app.notFound((c) => answerError(c, notFound(`there is nothing at ${c.req.path}`)));
@@ -101,6 +103,7 @@ function tokenRoutes(api: Api): void {
   readImportsRoutes(api);
   controlImportRoutes(api);
   importResultsRoute(api);
+  installationRoute(api);
   extractaRoutes(api);
   describeCamunda(api, CAMUNDA_PREFIX);
 }

@@ -272,7 +272,8 @@ export function describeCamunda(api: Api, prefix: string): void {
     };
     const success = answer ? { 200: json(summary, answer) } : { 204: { description: 'Done' } };
     const responses = { ...success, ...Object.fromEntries(errors) };
-    const about = { operationId, summary, tags: ['Camunda'], security: [{ [TOKEN_SCHEME]: [] }] };
+    const description = `${summary}, as Camunda 7 answers \`${method.toUpperCase()} ${path}\`; docs/camunda.md says where it differs.`;
+    const about = { operationId, summary, description, tags: ['Camunda'], security: [{ [TOKEN_SCHEME]: [] }] };
     api.openAPIRegistry.registerPath(createRoute({ ...about, method, path: prefix + path, request, responses }));
   }
 }

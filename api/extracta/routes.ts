@@ -26,6 +26,8 @@ export function extractaRoutes(api: Api): void {
       tags: ['Extracta'],
       body: Body,
       summary: 'Delete a batch of a classification (a schema definition)',
+      description:
+        'As Extracta has it: removes a batch, its items and its workflow for good. What is wrong, or unknown, is a 400 in the shape of Extracta.',
       responses: {
         200: jsonResponse('Deleted', Answer),
         400: jsonResponse('The request is wrong, or names something that does not exist', Answer),

@@ -7,7 +7,7 @@ interface OpenRoute {
   /** Name of the operation in generated clients. */
   readonly operationId: string;
   readonly summary: string;
-  readonly description?: string;
+  readonly description: string;
   /** Any of these schemes; empty: none is required. */
   readonly security: NonNullable<RouteConfig['security']>;
   readonly responses: RouteConfig['responses'];

@@ -23,7 +23,7 @@ interface RouteInput<P extends z.ZodType, Q extends z.ZodObject, B extends z.Zod
   readonly operationId: string;
   readonly tags: string[];
   readonly summary: string;
-  readonly description?: string;
+  readonly description: string;
   readonly params?: P;
   readonly query?: Q;
   /** Headers by names in lower case. */

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { secureHeaders } from 'hono/secure-headers';
 import { type Api, TOKEN_SCHEME } from '../http/define-route.ts';
+import { addLinks } from './operation-links.ts';
 
 const ASSETS: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -25,18 +26,37 @@ const TOKEN = [
   'the claim `tenant`, else it is `default`. Without configured tokens none is needed, and only loopback is served.',
 ].join(' ');
 
+/** Version of the service and of its packages. */
+export const VERSION = '0.1.0';
+
 const DOCUMENT = {
   openapi: '3.1.0',
   info: {
     title: 'Drover',
-    version: '0.1.0',
+    version: VERSION,
     description: 'Durable batches of typed, linked resources.',
-    license: { name: 'MIT' },
+    license: { name: 'MIT', identifier: 'MIT' },
+    contact: { name: 'Whoever operates this service' },
   },
+  servers: [{ url: '/', description: 'This service' }],
+  tags: [
+    { name: 'Resource batches', description: 'Requests that start a batch: upload, patch, delete' },
+    { name: 'Batches', description: 'Their status, items and control' },
+    { name: 'Imports', description: 'Files of any size, carried out as batches' },
+    { name: 'Resources', description: 'The data' },
+    { name: 'Schema definitions', description: 'Its types; with tokens, for platform scope' },
+    { name: 'Operation', description: 'For whoever operates the service' },
+    { name: 'Camunda', description: "A façade: a part of Camunda 7's REST API, in its shapes" },
+    { name: 'Extracta', description: "A façade: an endpoint of Extracta's API, in its shapes" },
+  ],
 };
 
 /** The OpenAPI document of the routes that have been added to `api`. */
-export const documentOf = (api: Api) => api.getOpenAPI31Document(DOCUMENT);
+export function documentOf(api: Api) {
+  const document = api.getOpenAPI31Document(DOCUMENT);
+  addLinks((document.paths ?? {}) as Parameters<typeof addLinks>[0]);
+  return document;
+}
 
 /** `/openapi.json`, and `/docs`: a page that loads nothing from other hosts. */
 export function docsRoutes(api: Api): void {

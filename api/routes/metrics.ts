@@ -22,6 +22,7 @@ export function metricsRoutes(api: Api): void {
       path: '/metrics',
       operationId: 'getMetrics',
       summary: 'What the process has done and is doing, for Prometheus',
+      description: 'In the text format of Prometheus. Each process has its own.',
       security: [{}, { [METRICS_SCHEME]: [] }],
       responses: {
         200: { description: 'In the text format of Prometheus', content: { 'text/plain': { schema: Metrics } } },

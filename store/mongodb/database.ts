@@ -32,6 +32,8 @@ export interface Database {
   isReplicated(): boolean;
   /** Resolves when the server answers. @throws a MongoDB error if it cannot be reached. */
   ping(): Promise<void>;
+  /** Version of the server. @throws a MongoDB error if it cannot be reached. */
+  version(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -75,6 +77,7 @@ export async function connectDatabase(
     ping: async () => {
       await db.command({ ping: 1 });
     },
+    version: async () => String((await db.command({ buildInfo: 1 })).version),
     close: async () => {
       closed.abort();
       order.close();

@@ -858,13 +858,18 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  test('has the answers of health, readiness and metrics', async () => {
+  test('has the answers of health, readiness, metrics and the installation', async () => {
     expect(await (await drover.app.request('/healthz')).json()).toEqual({ status: 'ok' });
     expect(await (await drover.app.request('/readyz?verbose')).json()).toEqual({
       status: 'ok',
       mongodb: 'ok',
       temporal: 'ok',
     });
+    const { data } = (await (await drover.app.request('/partner/installation')).json()) as {
+      data: { workers: object[] };
+    };
+    expect(data).toMatchObject({ version: expect.stringMatching(/^\d+\./), temporal: expect.stringMatching(/^\d+\./) });
+    expect(data.workers).toContainEqual({ identity: expect.any(String), lastSeenAt: expect.any(String) });
     expect(await (await drover.app.request('/metrics')).text()).toContain('# TYPE drover_http_requests_total counter');
   });
 

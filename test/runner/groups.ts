@@ -140,11 +140,12 @@ export const LONGEST = [
 
 /** Files that need no server, for `npm run check`, which is to end within a minute. */
 export const WITHOUT_SERVERS = [
+  'packages/cli/test/{settings,terminal,usage}.test.ts',
   'packages/client/test/{bulk,temporal,transport,types,wait,webhooks}.test.ts',
   'test/activities/lost-connection.test.ts',
   'test/activities/write/{semaphore,work-result}.test.ts',
   'test/api/camunda/streamed-list.test.ts',
-  'test/api/routes/docs.test.ts',
+  'test/api/{openapi-rules,routes/docs}.test.ts',
   'test/api/state/start-readiness.test.ts',
   'test/bench/{figures,server-asked,turns}.test.ts',
   'test/chaos/{checker,guards,model,request-maker}.test.ts',

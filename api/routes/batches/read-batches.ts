@@ -36,6 +36,8 @@ export function readBatchRoutes(api: Api): void {
       tags,
       params: z.object({ batchId: z.string() }),
       summary: 'Status of a batch',
+      description:
+        'From its workflow while that runs, else from what is stored: `source` says which. `counts` add up to the number of its records at every moment.',
       query: z.object({ includePendingDetails: queryBoolean(false) }),
       responses: { 200: jsonResponse('The batch', Batch), ...faults(404) },
     },
@@ -52,6 +54,7 @@ export function readBatchRoutes(api: Api): void {
       operationId: 'listBatches',
       tags,
       summary: 'List batches, newest first',
+      description: 'Those of the tenant, as they are stored: a running batch may be a moment ahead.',
       query: z.object({
         ...pageQuery({ max: MAX_PAGE_LIMIT, defaultLimit: 20 }),
         batchType: queryEnum(Object.values(BATCH_TYPES) as [string, ...string[]]),

@@ -9,6 +9,13 @@ import { assertAwaited } from '../../middleware/outage.ts';
 import type { BatchEvent } from '../../state/batch-events.ts';
 import { batchScopesOf, noBatch } from './find-batch.ts';
 
+/** OpenAPI 3.1 has no word for the events of a stream: its text is described, and its events in an extension. */
+const EVENT_STREAM = z.string().openapi({
+  description: 'Server-sent events (WHATWG HTML, section 9.2). The data of each is a `BatchData` as JSON, on one line',
+  example: 'event: batch\nid: 7\ndata: {"batchId":"0198…","status":"processing"}\n\n',
+  'x-events': { batch: { $ref: '#/components/schemas/BatchData' } },
+});
+
 /** The changes of a batch as they happen (docs/api.md#retrying-watching-controlling). */
 export function watchBatchRoute(api: Api): void {
   defineRoute(
@@ -23,10 +30,12 @@ export function watchBatchRoute(api: Api): void {
         'last-event-id': z.string().optional().openapi({ description: 'Id of the last event that was seen' }),
       }),
       summary: 'Server-sent events: one at each change, at most 4 a second, and a last one at the end',
+      description:
+        'Each event is named `batch`, and has an id and the batch as JSON; comments keep a silent stream alive. With `Last-Event-ID` a stream goes on where another one broke off.',
       responses: {
         200: {
           description: 'Events `batch`, each with the batch',
-          content: { 'text/event-stream': { schema: z.string() } },
+          content: { 'text/event-stream': { schema: EVENT_STREAM } },
         },
         204: { description: 'The Last-Event-ID is that of the last event: there are no more' },
         ...faults(404),

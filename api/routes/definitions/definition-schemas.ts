@@ -33,17 +33,20 @@ const anyBody = z.custom<JsonValue>(() => true);
 const name = { type: 'string', pattern: NAME_PATTERN.source, maxLength: MAX_NAME_LENGTH } as const;
 const properties = {
   name,
-  pluralName: name,
+  pluralName: { ...name, description: 'Another one than the name, and unique as that is' },
   description: { type: 'string', maxLength: MAX_DESCRIPTION_LENGTH },
   externalIdField: { type: 'string', default: DEFAULT_EXTERNAL_ID_FIELD, minLength: 1, maxLength: MAX_NAME_LENGTH },
   schema: {
     type: 'object',
+    required: ['type'] as string[],
+    properties: { type: { type: 'string', enum: ['object'] as string[] } },
     additionalProperties: true,
     description: 'JSON Schema, draft-07 or 2020-12, of type object',
   },
 } as const;
 export const NewDefinition = anyBody.openapi('NewSchemaDefinition', {
   type: 'object',
+  description: 'Names are taken without regard to case, and may not look like an id',
   required: ['name', 'schema'],
   properties,
   additionalProperties: false,

@@ -56,6 +56,8 @@ function collectionRoutes(api: Api): void {
       operationId: 'createSchemaDefinition',
       tags,
       summary: 'Define a type of resources',
+      description:
+        'The name and the plural name have to differ from those of every other definition, without regard to case. `schema` may refer to definitions that do not exist yet, by name. A fault of the schema is a 400 that names its JSON pointer.',
       body: NewDefinition,
       bodyFields: NEW_DEFINITION_FIELDS,
       responses: { 201: jsonResponse('The definition', ChangedDefinition), ...faults(409, 413, 415) },
@@ -83,6 +85,7 @@ function collectionRoutes(api: Api): void {
       operationId: 'listSchemaDefinitions',
       tags,
       summary: 'List schema definitions, newest first',
+      description: 'Those of the platform, which all of its tenants share.',
       query: z.object(pageQuery({ max: MAX_PAGE_LIMIT, defaultLimit: 20 })),
       responses: { 200: jsonResponse('A page of definitions', ManyDefinitions), ...faults() },
     },
@@ -117,6 +120,7 @@ function memberRoutes(api: Api): void {
       tags,
       params,
       summary: 'One schema definition',
+      description: 'By id, name or plural name; names in any case.',
       responses: { ...ok, ...faults(404) },
     },
     async (c, { params: { nameOrId } }) =>
@@ -158,6 +162,7 @@ function memberRoutes(api: Api): void {
       tags,
       params,
       summary: 'Delete an unused schema definition',
+      description: 'A 409 while resources of any tenant, or other definitions, refer to it; it says how many.',
       responses: { ...ok, ...faults(404, 409) },
     },
     async (c, { params: { nameOrId } }) => {

@@ -28,6 +28,8 @@ export function readImportsRoutes(api: Api): void {
       tags,
       params: importParams,
       summary: 'Status of an import',
+      description:
+        'From its workflow while that runs, else from what is stored: `source` says which. `counts` are over the rows that were read so far.',
       responses: { 200: jsonResponse('The import', Import), ...faults(404) },
     },
     async (c, { params: { importId } }) => {
@@ -43,6 +45,7 @@ export function readImportsRoutes(api: Api): void {
       operationId: 'listImports',
       tags,
       summary: 'List imports, newest first',
+      description: 'Those of the tenant, as they are stored: a running import may be a moment ahead.',
       query: z.object({
         ...pageQuery({ max: MAX_PAGE_LIMIT, defaultLimit: 20 }),
         status: queryEnum(BATCH_STATUSES),
@@ -76,6 +79,7 @@ function batchesOfImportRoute(api: Api): void {
       tags,
       params: importParams,
       summary: 'The batches of an import, in the order of its rows',
+      description: 'Each has up to 1000 of its rows, and everything that a batch has.',
       query: z.object(pageQuery({ max: MAX_PAGE_LIMIT, defaultLimit: 20 })),
       responses: { 200: jsonResponse('A page of batches', BatchList), ...faults(404) },
     },

@@ -29,6 +29,7 @@ const DELETE_HINT =
   ': {"externalIds": […]} or {"deleteAll": true}; where a client cannot send a body with DELETE, POST the same to …/batch/delete';
 const isIdToDelete = (value: unknown): value is string => typeof value === 'string' && isExternalId(value);
 const WHOLE_NUMBER = { error: wholeNumberFault(FAN_OUT) };
+const IDS = { type: 'array' as const, items: { type: 'string' as const, minLength: 1, maxLength: MAX_EXTERNAL_ID } };
 const deleteBody = z
   .strictObject(
     {
@@ -36,7 +37,7 @@ const deleteBody = z
         { isRight: isIdToDelete, fault: `must be a string of 1 to ${MAX_EXTERNAL_ID} whole characters` },
         'must be an array of strings',
       )
-        .openapi({ type: 'array', items: { type: 'string', minLength: 1, maxLength: MAX_EXTERNAL_ID } })
+        .openapi(IDS)
         .default([]),
       cascade: z.boolean({ error: 'must be true or false' }).default(false),
       deleteAll: z.boolean({ error: 'must be true or false' }).default(false),
@@ -58,7 +59,25 @@ const deleteBody = z
       ctx.addIssue({ code: 'custom', path: ['externalIds'], message: 'must not be empty unless deleteAll is true' });
     }
   })
-  .openapi('BatchDelete');
+  .openapi('BatchDelete', {
+    description: 'Either ids, or all of them',
+    allOf: [
+      {
+        anyOf: [
+          {
+            type: 'object',
+            required: ['externalIds'],
+            properties: { externalIds: { ...IDS, minItems: 1 }, deleteAll: { type: 'boolean', enum: [false] } },
+          },
+          {
+            type: 'object',
+            required: ['deleteAll'],
+            properties: { externalIds: { ...IDS, maxItems: 0 }, deleteAll: { type: 'boolean', enum: [true] } },
+          },
+        ],
+      },
+    ],
+  });
 
 const Preview = enveloped(
   z.object({

@@ -169,6 +169,8 @@ function memberRoutes(api: Api): void {
         }),
       }),
       summary: 'One resource',
+      description:
+        'With `include`, the resources that it refers to are in `included`. An external id that cannot be part of a path (`.` or `..`) goes into the query.',
       responses: { 200: jsonResponse('The resource', enveloped(ResourceWithIncluded)), ...faults(404) },
     },
     async (c, { params: { schemaDefinitionNameOrId, externalId }, query: { include, externalId: named } }) => {
@@ -190,6 +192,8 @@ function memberRoutes(api: Api): void {
       params,
       query: query.extend(named.shape),
       summary: 'The resources that refer to a resource',
+      description:
+        'By external id, with the fields by which they refer to it; resources of all schema definitions of the tenant.',
       responses: { 200: jsonResponse('A page of referring resources', pageOf(Referrer)), ...faults(404) },
     },
     async (c, { params: { schemaDefinitionNameOrId, externalId }, query: { cursor, limit, externalId: named } }) => {

@@ -7,16 +7,17 @@ import { Imports } from './nouns/imports.ts';
 import { Resources } from './nouns/resources.ts';
 import { SchemaDefinitions } from './nouns/schema-definitions.ts';
 import type { paths } from './openapi.ts';
+import { dataOf, signalOf } from './transport/answers.ts';
 import type { Http } from './transport/http.ts';
 import { StreamRequests } from './transport/stream-requests.ts';
 import { Transport, type TransportOptions } from './transport/transport.ts';
-import type { NewResource } from './types.ts';
+import type { CallOptions, Installation, NewResource } from './types.ts';
 
 export type { ImportFileOptions, ImportSource } from './bulk/import-file.ts';
 export type { UploadAllOptions, UploadedBatch, UploadSummary } from './bulk/upload-all.ts';
 export { DroverError } from './errors.ts';
 export { JsonText } from './json/json-text.ts';
-export { parseNdjson, piecesOf } from './json/ndjson.ts';
+export { linesOf, parseNdjson, piecesOf } from './json/ndjson.ts';
 export type { BatchHandle } from './nouns/batch-handle.ts';
 export type { ImportWaitOptions } from './nouns/imports.ts';
 export { type Page, PagedList } from './nouns/paged-list.ts';
@@ -53,6 +54,11 @@ export class DroverClient {
     this.imports = new Imports(this.http, streams);
     this.resources = new Resources(this.http, streams);
     this.schemaDefinitions = new SchemaDefinitions(this.http);
+  }
+
+  /** Versions, and the workers that are there; where tokens are configured, for platform scope. @throws DroverError */
+  installation(options: CallOptions = {}): Promise<Installation> {
+    return dataOf(this.http.GET('/partner/installation', signalOf(options)));
   }
 
   /** One batch by its id; nothing is requested. */

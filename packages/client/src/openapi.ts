@@ -8,7 +8,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List batches, newest first */
+        /**
+         * List batches, newest first
+         * @description Those of the tenant, as they are stored: a running batch may be a moment ahead.
+         */
         get: operations["listBatches"];
         put?: never;
         post?: never;
@@ -25,7 +28,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Status of a batch */
+        /**
+         * Status of a batch
+         * @description From its workflow while that runs, else from what is stored: `source` says which. `counts` add up to the number of its records at every moment.
+         */
         get: operations["getBatch"];
         put?: never;
         post?: never;
@@ -66,7 +72,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events: one at each change, at most 4 a second, and a last one at the end */
+        /**
+         * Server-sent events: one at each change, at most 4 a second, and a last one at the end
+         * @description Each event is named `batch`, and has an id and the batch as JSON; comments keep a silent stream alive. With `Last-Event-ID` a stream goes on where another one broke off.
+         */
         get: operations["watchBatch"];
         put?: never;
         post?: never;
@@ -163,7 +172,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List imports, newest first */
+        /**
+         * List imports, newest first
+         * @description Those of the tenant, as they are stored: a running import may be a moment ahead.
+         */
         get: operations["listImports"];
         put?: never;
         /**
@@ -184,7 +196,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Status of an import */
+        /**
+         * Status of an import
+         * @description From its workflow while that runs, else from what is stored: `source` says which. `counts` are over the rows that were read so far.
+         */
         get: operations["getImport"];
         put?: never;
         post?: never;
@@ -205,7 +220,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The batches of an import, in the order of its rows */
+        /**
+         * The batches of an import, in the order of its rows
+         * @description Each has up to 1000 of its rows, and everything that a batch has.
+         */
         get: operations["listImportBatches"];
         put?: never;
         post?: never;
@@ -382,7 +400,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One resource */
+        /**
+         * One resource
+         * @description With `include`, the resources that it refers to are in `included`. An external id that cannot be part of a path (`.` or `..`) goes into the query.
+         */
         get: operations["getResource"];
         put?: never;
         post?: never;
@@ -399,7 +420,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The resources that refer to a resource */
+        /**
+         * The resources that refer to a resource
+         * @description By external id, with the fields by which they refer to it; resources of all schema definitions of the tenant.
+         */
         get: operations["listReferences"];
         put?: never;
         post?: never;
@@ -467,7 +491,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete a batch of a classification (a schema definition) */
+        /**
+         * Delete a batch of a classification (a schema definition)
+         * @description As Extracta has it: removes a batch, its items and its workflow for good. What is wrong, or unknown, is a 400 in the shape of Extracta.
+         */
         delete: operations["deleteExtractaBatch"];
         options?: never;
         head?: never;
@@ -481,7 +508,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Batches that run, or have failed jobs */
+        /**
+         * Batches that run, or have failed jobs
+         * @description Batches that run, or have failed jobs, as Camunda 7 answers `GET /batch`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaListBatches"];
         put?: never;
         post?: never;
@@ -498,11 +528,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A batch that runs, or has failed jobs */
+        /**
+         * A batch that runs, or has failed jobs
+         * @description A batch that runs, or has failed jobs, as Camunda 7 answers `GET /batch/{batchId}`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaGetBatch"];
         put?: never;
         post?: never;
-        /** Cancel a batch; with `cascade` its history goes too */
+        /**
+         * Cancel a batch; with `cascade` its history goes too
+         * @description Cancel a batch; with `cascade` its history goes too, as Camunda 7 answers `DELETE /batch/{batchId}`; docs/camunda.md says where it differs.
+         */
         delete: operations["camundaDeleteBatch"];
         options?: never;
         head?: never;
@@ -517,7 +553,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Suspend or activate a batch */
+        /**
+         * Suspend or activate a batch
+         * @description Suspend or activate a batch, as Camunda 7 answers `PUT /batch/{batchId}/suspended`; docs/camunda.md says where it differs.
+         */
         put: operations["camundaSuspendBatch"];
         post?: never;
         delete?: never;
@@ -533,7 +572,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many there are */
+        /**
+         * How many there are
+         * @description How many there are, as Camunda 7 answers `GET /batch/count`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaCountBatches"];
         put?: never;
         post?: never;
@@ -550,7 +592,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Batches with the numbers of their jobs */
+        /**
+         * Batches with the numbers of their jobs
+         * @description Batches with the numbers of their jobs, as Camunda 7 answers `GET /batch/statistics`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaListBatchStatistics"];
         put?: never;
         post?: never;
@@ -567,7 +612,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many there are */
+        /**
+         * How many there are
+         * @description How many there are, as Camunda 7 answers `GET /batch/statistics/count`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaCountBatchStatistics"];
         put?: never;
         post?: never;
@@ -584,7 +632,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The one engine */
+        /**
+         * The one engine
+         * @description The one engine, as Camunda 7 answers `GET /engine`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaListEngines"];
         put?: never;
         post?: never;
@@ -601,7 +652,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Batches, running or ended */
+        /**
+         * Batches, running or ended
+         * @description Batches, running or ended, as Camunda 7 answers `GET /history/batch`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaListHistoricBatches"];
         put?: never;
         post?: never;
@@ -618,11 +672,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A batch, running or ended */
+        /**
+         * A batch, running or ended
+         * @description A batch, running or ended, as Camunda 7 answers `GET /history/batch/{batchId}`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaGetHistoricBatch"];
         put?: never;
         post?: never;
-        /** Remove an ended batch for good */
+        /**
+         * Remove an ended batch for good
+         * @description Remove an ended batch for good, as Camunda 7 answers `DELETE /history/batch/{batchId}`; docs/camunda.md says where it differs.
+         */
         delete: operations["camundaDeleteHistoricBatch"];
         options?: never;
         head?: never;
@@ -636,7 +696,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many there are */
+        /**
+         * How many there are
+         * @description How many there are, as Camunda 7 answers `GET /history/batch/count`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaCountHistoricBatches"];
         put?: never;
         post?: never;
@@ -653,7 +716,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A process instance, running or ended */
+        /**
+         * A process instance, running or ended
+         * @description A process instance, running or ended, as Camunda 7 answers `GET /history/process-instance/{instanceId}`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaGetHistoricProcessInstance"];
         put?: never;
         post?: never;
@@ -671,7 +737,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Run the failed jobs of a batch again */
+        /**
+         * Run the failed jobs of a batch again
+         * @description Run the failed jobs of a batch again, as Camunda 7 answers `PUT /job-definition/{jobDefinitionId}/retries`; docs/camunda.md says where it differs.
+         */
         put: operations["camundaRetryJobs"];
         post?: never;
         delete?: never;
@@ -687,10 +756,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Running process instances */
+        /**
+         * Running process instances
+         * @description Running process instances, as Camunda 7 answers `GET /process-instance`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaListProcessInstances"];
         put?: never;
-        /** Running process instances, by a query in the body */
+        /**
+         * Running process instances, by a query in the body
+         * @description Running process instances, by a query in the body, as Camunda 7 answers `POST /process-instance`; docs/camunda.md says where it differs.
+         */
         post: operations["camundaQueryProcessInstances"];
         delete?: never;
         options?: never;
@@ -705,7 +780,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A running process instance */
+        /**
+         * A running process instance
+         * @description A running process instance, as Camunda 7 answers `GET /process-instance/{instanceId}`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaGetProcessInstance"];
         put?: never;
         post?: never;
@@ -722,10 +800,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many process instances run */
+        /**
+         * How many process instances run
+         * @description How many process instances run, as Camunda 7 answers `GET /process-instance/count`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaCountProcessInstances"];
         put?: never;
-        /** How many process instances run, by a query in the body */
+        /**
+         * How many process instances run, by a query in the body
+         * @description How many process instances run, by a query in the body, as Camunda 7 answers `POST /process-instance/count`; docs/camunda.md says where it differs.
+         */
         post: operations["camundaCountQueriedProcessInstances"];
         delete?: never;
         options?: never;
@@ -742,7 +826,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Delete process instances (workflow executions) in a batch */
+        /**
+         * Delete process instances (workflow executions) in a batch
+         * @description Delete process instances (workflow executions) in a batch, as Camunda 7 answers `POST /process-instance/delete`; docs/camunda.md says where it differs.
+         */
         post: operations["camundaDeleteProcessInstances"];
         delete?: never;
         options?: never;
@@ -757,7 +844,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Version of the engine that answers like this */
+        /**
+         * Version of the engine that answers like this
+         * @description Version of the engine that answers like this, as Camunda 7 answers `GET /version`; docs/camunda.md says where it differs.
+         */
         get: operations["camundaGetVersion"];
         put?: never;
         post?: never;
@@ -774,7 +864,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process serves */
+        /**
+         * Whether the process serves
+         * @description It says nothing about the servers behind it: a probe that restarts the process asks this.
+         */
         get: operations["getHealth"];
         put?: never;
         post?: never;
@@ -791,8 +884,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the process has done and is doing, for Prometheus */
+        /**
+         * What the process has done and is doing, for Prometheus
+         * @description In the text format of Prometheus. Each process has its own.
+         */
         get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/partner/installation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions of Drover and its servers, and the workers that are there
+         * @description For operators: `workers` are the processes that have asked Temporal for work in the last minutes.
+         */
+        get: operations["getInstallation"];
         put?: never;
         post?: never;
         delete?: never;
@@ -808,10 +924,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List schema definitions, newest first */
+        /**
+         * List schema definitions, newest first
+         * @description Those of the platform, which all of its tenants share.
+         */
         get: operations["listSchemaDefinitions"];
         put?: never;
-        /** Define a type of resources */
+        /**
+         * Define a type of resources
+         * @description The name and the plural name have to differ from those of every other definition, without regard to case. `schema` may refer to definitions that do not exist yet, by name. A fault of the schema is a 400 that names its JSON pointer.
+         */
         post: operations["createSchemaDefinition"];
         delete?: never;
         options?: never;
@@ -826,7 +948,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One schema definition */
+        /**
+         * One schema definition
+         * @description By id, name or plural name; names in any case.
+         */
         get: operations["getSchemaDefinition"];
         /**
          * Replace the definition by its next version
@@ -834,7 +959,10 @@ export interface paths {
          */
         put: operations["replaceSchemaDefinition"];
         post?: never;
-        /** Delete an unused schema definition */
+        /**
+         * Delete an unused schema definition
+         * @description A 409 while resources of any tenant, or other definitions, refer to it; it says how many.
+         */
         delete: operations["deleteSchemaDefinition"];
         options?: never;
         head?: never;
@@ -848,7 +976,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether MongoDB and Temporal answer, and Temporal is set up for batches */
+        /**
+         * Whether MongoDB and Temporal answer, and Temporal is set up for batches
+         * @description A load balancer asks this. A batch is accepted only while all of it is so.
+         */
         get: operations["getReadiness"];
         put?: never;
         post?: never;
@@ -966,6 +1097,7 @@ export interface components {
             status: "queued" | "processing" | "waiting" | "success" | "partial_success" | "failed" | "cancelled";
             suspended: boolean;
         };
+        /** @description Either ids, or all of them */
         BatchDelete: {
             /** @default false */
             cascade?: boolean;
@@ -976,7 +1108,15 @@ export interface components {
             externalIds?: string[];
             /** @description Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured */
             resourcesPerActivity?: number;
-        };
+        } & ({
+            /** @enum {boolean} */
+            deleteAll?: false;
+            externalIds: string[];
+        } | {
+            /** @enum {boolean} */
+            deleteAll: true;
+            externalIds?: string[];
+        });
         BatchList: {
             data: {
                 pagination: components["schemas"]["Pagination"];
@@ -1362,6 +1502,27 @@ export interface components {
         ImportSeal: {
             parts: number;
         };
+        Installation: {
+            data: components["schemas"]["InstallationData"];
+            message: string;
+            /** @enum {boolean} */
+            success: true;
+        };
+        InstallationData: {
+            /** @description Version of the MongoDB server */
+            mongodb: string;
+            taskQueue: string;
+            /** @description Version of the Temporal server */
+            temporal: string;
+            /** @description Of Drover */
+            version: string;
+            /** @description Processes that have asked for work in the last minutes; null if Temporal does not show them */
+            workers: {
+                identity: string;
+                /** Format: date-time */
+                lastSeenAt: string;
+            }[] | null;
+        };
         Item: {
             /** @enum {string} */
             action?: "created" | "updated" | "unchanged" | "deleted";
@@ -1399,14 +1560,19 @@ export interface components {
             schemaDefinitionId: string;
             schemaName: string;
         };
+        /** @description Names are taken without regard to case, and may not look like an id */
         NewSchemaDefinition: {
             description?: string;
             /** @default externalId */
             externalIdField?: string;
             name: string;
+            /** @description Another one than the name, and unique as that is */
             pluralName?: string;
             /** @description JSON Schema, draft-07 or 2020-12, of type object */
             schema: {
+                /** @enum {string} */
+                type: "object";
+            } & {
                 [key: string]: unknown;
             };
         };
@@ -1546,11 +1712,15 @@ export interface components {
             /** @description If given, that of the definition */
             id?: string;
             name?: string;
+            /** @description Another one than the name, and unique as that is */
             pluralName?: string;
             /** @description If given, those of the current schema, or of the new one */
             referenceSchemas?: string[];
             /** @description JSON Schema, draft-07 or 2020-12, of type object */
             schema: {
+                /** @enum {string} */
+                type: "object";
+            } & {
                 [key: string]: unknown;
             };
             /** @description If given, the current one; another is a 409 */
@@ -7789,6 +7959,98 @@ export interface operations {
             /** @description A bug in Drover; the log has the reason under X-Request-Id */
             500: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    getInstallation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The installation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installation"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {

@@ -17,12 +17,17 @@ export type ResourceWithIncluded = Schemas['ResourceWithIncluded'];
 export type Referrer = Schemas['Referrer'];
 /** A type of resources. */
 export type SchemaDefinition = Schemas['SchemaDefinition'];
-export type NewSchemaDefinition = Schemas['NewSchemaDefinition'];
-export type SchemaDefinitionVersion = Schemas['SchemaDefinitionVersion'];
+export type NewSchemaDefinition = WithSchema<Schemas['NewSchemaDefinition']>;
+export type SchemaDefinitionVersion = WithSchema<Schemas['SchemaDefinitionVersion']>;
+/** `schema` is any JSON Schema of type object: TypeScript takes `{ type: 'object' }` in a variable for one of type string. */
+type WithSchema<D extends { schema: unknown }> = Omit<D, 'schema'> & { readonly schema: object };
 /** The answer to a request that starts a batch. */
 export type AcceptedBatch = Schemas['Accepted']['data'];
 /** The effects that a delete would have. */
 export type DeletionPreview = Schemas['DeletionPreview']['data'];
+
+/** Versions and workers of a service. */
+export type Installation = Schemas['InstallationData'];
 
 /** A resource as it is sent: any JSON object, or a `JsonText`. A request takes 1 to 1000 of them, and at most 16 MiB. */
 export type NewResource = object;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Drover } from '../../../test/harness/drover.ts';
-import { createDrover, type DroverClient, DroverError } from '../src/index.ts';
+import { createDrover, type DroverClient, DroverError, parseNdjson, piecesOf } from '../src/index.ts';
 
 let drover: Drover;
 let server: Server;
@@ -162,4 +162,61 @@ test('schema definitions are defined, read, replaced and deleted', async () => {
   expect(names).toEqual(['shade', 'lamp']);
   await client.schemaDefinitions.delete('shade');
   expect((await failureOf(client.schemaDefinitions.get('shade'))).status).toBe(404);
+});
+
+test('any number of resources, in batches whose references cross, is applied once, also under the same key again', async () => {
+  const tenant = client.forTenant('all');
+  // each refers to one of a later batch
+  const lamps = Array.from({ length: 250 }, (_, n) => ({
+    externalId: `l${n}`,
+    ...(n < 200 && { next: `l${n + 50}` }),
+  }));
+  const options = { key: 'all lamps', batchSize: 50, inFlight: 2, dependencyWaitTimeout: 600 };
+  const summary = await tenant.uploadAll('lamp', lamps, options);
+  expect(summary).toMatchObject({ total: 250, counts: { succeeded: 250 }, actions: { created: 250 } });
+  expect(summary.batchIds).toHaveLength(5);
+  expect(await tenant.uploadAll('lamp', lamps, options)).toEqual(summary);
+  expect((await tenant.batches.list().page()).pagination.total).toBe(5);
+  expect(await tenant.uploadAll('lamp', [{ externalId: 'l1', watts: 'x' }], { operation: 'patch' })).toMatchObject({
+    counts: { succeeded: 0, failed: 1 },
+  });
+});
+
+test('a file is imported in parts, its results are read as objects, and what is exported is what was imported', async () => {
+  const tenant = client.forTenant('files');
+  const rows = Array.from({ length: 30 }, (_, n) => JSON.stringify({ externalId: `f${n}`, watts: n === 7 ? 'x' : n }));
+  const file = new Blob([`${rows.join('\n')}\n`]);
+  const started: string[] = [];
+  const options = { schema: 'lamp', format: 'ndjson', partBytes: 100, label: 'lamps' } as const;
+  const importId = await tenant.import(file, { ...options, onStart: (id) => started.push(id) });
+  expect(started).toEqual([importId]);
+  expect(await tenant.imports.wait(importId, { pollMs: 50 })).toMatchObject({ counts: { succeeded: 29, failed: 1 } });
+  expect(await tenant.import(file, { ...options, resume: importId })).toBe(importId);
+  const failed: unknown[] = [];
+  for await (const row of parseNdjson(piecesOf(await tenant.imports.results(importId, { status: 'failed' }))))
+    failed.push(row);
+  expect(failed).toEqual([expect.objectContaining({ line: 8, row: { externalId: 'f7', watts: 'x' } })]);
+  const ids: string[] = [];
+  for await (const { externalId } of parseNdjson<{ externalId: string }>(
+    piecesOf(await tenant.resources.export('lamp')),
+  ))
+    ids.push(externalId);
+  expect(ids).toHaveLength(29);
+  expect((await tenant.imports.list({ label: 'lamps' }).toArray()).map((one) => one.importId)).toEqual([importId]);
+  expect(await tenant.imports.batches(importId).toArray()).toHaveLength(1);
+  await tenant.imports.delete(importId);
+  expect((await failureOf(tenant.imports.get(importId))).status).toBe(404);
+  expect((await failureOf(tenant.imports.results(importId))).status).toBe(404);
+});
+
+test('a batch by its id gives the items that have no success', async () => {
+  const { batchId } = await client.resources.upload('lamp', [{ externalId: 'h', watts: 'x' }, { externalId: 'i' }]);
+  const batch = client.batch(batchId);
+  expect((await batch.finished()).status).toBe('partial_success');
+  const failed: number[] = [];
+  for await (const { index } of batch.failed()) failed.push(index);
+  expect(failed).toEqual([0]);
+  expect(await batch.items().toArray()).toHaveLength(2);
+  await batch.delete();
+  expect((await failureOf(batch.status())).status).toBe(404);
 });

@@ -147,9 +147,9 @@ test('a tenant token that names another tenant is a 403 at every route; one that
   expect((await send('GET', '/api/batches', RED, { headers: { 'reach-tenant-id': 'red' } })).status).toBe(200);
 });
 
-test('schema definitions are a 403 without platform scope', async () => {
+test('schema definitions, and what an operator sees, are a 403 without platform scope', async () => {
   const platformOnly = routes.filter(({ path }) => path.startsWith('/partner/'));
-  expect(platformOnly).toHaveLength(5);
+  expect(platformOnly).toHaveLength(6);
   for (const route of platformOnly) {
     const answer = await send(route.method, urlOf(route, victim), BLUE);
     expect([route, answer.status]).toEqual([route, 403]);

@@ -6,8 +6,8 @@ export async function* parseNdjson<T = unknown>(content: AsyncIterable<Uint8Arra
   for await (const line of linesOf(content)) if (line.trim() !== '') yield JSON.parse(line) as T;
 }
 
-/** Lines without their ends (LF, CR LF); a byte order mark is left out. */
-async function* linesOf(content: AsyncIterable<Uint8Array | string>): AsyncGenerator<string, void> {
+/** Lines without their LF; a byte order mark is left out. */
+export async function* linesOf(content: AsyncIterable<Uint8Array | string>): AsyncGenerator<string, void> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const piece of content) {

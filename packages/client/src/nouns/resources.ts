@@ -1,5 +1,6 @@
 import { DroverError } from '../errors.ts';
 import { resourcesBody } from '../json/json-text.ts';
+import type { components } from '../openapi.ts';
 import { bodyOf, dataOf, signalOf } from '../transport/answers.ts';
 import type { Http } from '../transport/http.ts';
 import type { StreamRequests } from '../transport/stream-requests.ts';
@@ -158,7 +159,6 @@ const bodyOfAll = (resources: readonly NewResource[]) => ({
   bodySerializer: () => resourcesBody(resources),
 });
 
-const deletionBody = ({ externalIds, ...how }: Deletion) => ({
-  ...how,
-  ...(externalIds && { externalIds: [...externalIds] }),
-});
+/** The service checks that it has either ids or `deleteAll`. */
+const deletionBody = ({ externalIds, ...how }: Deletion) =>
+  ({ ...how, ...(externalIds && { externalIds: [...externalIds] }) }) as components['schemas']['BatchDelete'];

@@ -19,7 +19,7 @@ export class SchemaDefinitions {
 
   /** Defines a type of resources. A name that is taken is a 409; faults of the schema are a 400 that names each place. */
   create(definition: NewSchemaDefinition, options: CallOptions = {}): Promise<SchemaDefinition> {
-    return dataOf(this.#http.POST('/partner/schema-definitions', { body: definition, ...signalOf(options) }));
+    return dataOf(this.#http.POST('/partner/schema-definitions', { body: sent(definition), ...signalOf(options) }));
   }
 
   get(nameOrId: string, options: CallOptions = {}): Promise<SchemaDefinition> {
@@ -37,7 +37,7 @@ export class SchemaDefinitions {
   /** Replaces a definition by its next version. A 409 if stored resources would become invalid, or refer to missing resources. */
   replace(nameOrId: string, version: SchemaDefinitionVersion, options: CallOptions = {}): Promise<SchemaDefinition> {
     return dataOf(
-      this.#http.PUT('/partner/schema-definitions/{nameOrId}', { ...pathTo(nameOrId, options), body: version }),
+      this.#http.PUT('/partner/schema-definitions/{nameOrId}', { ...pathTo(nameOrId, options), body: sent(version) }),
     );
   }
 
@@ -48,3 +48,9 @@ export class SchemaDefinitions {
 }
 
 const pathTo = (nameOrId: string, options: CallOptions) => ({ params: { path: { nameOrId } }, ...signalOf(options) });
+
+/** The service checks that it is one of type object. */
+const sent = <D extends { readonly schema: object }>({ schema, ...rest }: D) => ({
+  ...rest,
+  schema: schema as { type: 'object' },
+});

@@ -1,0 +1,201 @@
+import { openAsBlob } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { ImportSource } from '@drover/client';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Context, ProgramParts } from '../context.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import { countLines, openContent } from '../files/lines.ts';
+import { forgetImport, noteImport, startedImport } from '../settings/started-imports.ts';
+import { followImport } from '../terminal/follow.ts';
+import { ProgressBar } from '../terminal/progress.ts';
+import { addCommand } from './add-command.ts';
+
+interface ImportFlags {
+  readonly schema?: string;
+  readonly format?: 'ndjson' | 'csv';
+  readonly map?: Readonly<Record<string, string>>;
+  readonly delimiter?: ',' | ';' | 'tab';
+  readonly operation?: 'upload' | 'patch';
+  readonly onconflict?: 'upsert' | 'reject';
+  readonly ignoreUnknownFields?: true;
+  readonly wait?: string;
+  readonly label?: string;
+  readonly resume?: string;
+  readonly detach?: true;
+  readonly partBytes: number;
+}
+
+/** What is sent, and how the service is to read it. */
+interface Content {
+  readonly source: ImportSource;
+  readonly file: string;
+  readonly format: 'ndjson' | 'csv';
+  readonly partBytes: number;
+  /** Null: it comes from standard input. */
+  readonly size: number | null;
+}
+
+const DEFAULT_PART_BYTES = 8 * 1024 ** 2;
+
+/** `drover import` */
+export function addImportCommand(program: Command, parts: ProgramParts): void {
+  addCommand<ImportFlags>(program, parts, {
+    usage: 'import [file]',
+    summary: 'Import a file of any size',
+    more: 'FILE is newline-delimited JSON or CSV with a header line; - is standard input. Rows may refer to each other in any order.\nIt is sent in parts: an import that was interrupted continues with --resume, and sends what is missing.',
+    examples: [
+      'drover import cities.csv --schema city',
+      "drover import cities.csv --schema city --map 'Full name=name' --map Lat=location.lat",
+      'drover import --resume 0198…',
+      'zcat cities.ndjson.gz | drover import - --schema city --format ndjson',
+    ],
+    options: importOptions,
+    run: runImport,
+  });
+}
+
+const importOptions = (command: Command): Command =>
+  command
+    .option('--schema <schema>', 'schema definition of the rows')
+    .addOption(new Option('--format <format>', 'format of the file (by its name)').choices(['ndjson', 'csv']))
+    .option('--map <column=field>', 'the field of a column of CSV; again for each', addMapping)
+    .addOption(new Option('--delimiter <delimiter>', 'of CSV (found in the header)').choices([',', ';', 'tab']))
+    .addOption(new Option('--operation <what>', 'what rows do').choices(['upload', 'patch']))
+    .addOption(
+      new Option('--onconflict <what>', 'what becomes of a resource that exists').choices(['upsert', 'reject']),
+    )
+    .option('--ignore-unknown-fields', 'accept fields that the schema does not name, without saving them')
+    .option('--wait <seconds>', 'how long rows wait for those that they refer to (to the end of the import)')
+    .option('--label <label>', 'a name to find it by')
+    .option('--resume <import>', 'continue an import that was interrupted')
+    .option('--detach', 'do not wait for the end once it is sent')
+    .option('--part-bytes <n>', 'size of a part', toPartBytes, DEFAULT_PART_BYTES);
+
+function addMapping(value: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const at = value.lastIndexOf('=');
+  if (at < 1 || at === value.length - 1) throw new InvalidArgumentError('COLUMN=FIELD');
+  return { ...before, [value.slice(0, at)]: value.slice(at + 1) };
+}
+
+function toPartBytes(value: string): number {
+  const bytes = /^\d{1,8}$/.test(value) ? Number(value) : Number.NaN;
+  if (bytes >= 1024 && bytes <= 64 * 1024 ** 2) return bytes;
+  throw new InvalidArgumentError('a number of bytes, from 1024 to 67108864');
+}
+
+async function runImport(context: Context, [file]: readonly string[], flags: ImportFlags): Promise<number> {
+  const { client, output, connection, signal } = context;
+  const content = await contentOf(context, file, flags);
+  const bar = new ProgressBar(output.terminal, { label: 'sending', unit: 'bytes' });
+  let noted: Promise<void> = Promise.resolve();
+  try {
+    const importId = await client.import(content.source, {
+      ...optionsOf(flags),
+      format: content.format,
+      partBytes: content.partBytes,
+      ...(flags.resume && { resume: flags.resume }),
+      signal,
+      onStart: (id) => {
+        context.onInterrupt(() => howToContinue(id, content));
+        if (content.size !== null && !flags.resume) noted = noteStart(id, content, connection);
+      },
+      onProgress: (bytes) => bar.set({ done: bytes, total: content.size }),
+    });
+    await noted;
+    await forgetImport(importId);
+    bar.stop();
+    if (!flags.detach) {
+      const rows =
+        content.format === 'ndjson' && output.terminal.err.isTTY === true ? await countLines(content.file) : null;
+      return followImport(context, importId, rows);
+    }
+    await output.one({ importId }, [['import', importId]]);
+    return EXIT.done;
+  } finally {
+    bar.stop();
+    await noted;
+  }
+}
+
+function optionsOf({
+  schema = '',
+  map,
+  wait,
+  delimiter,
+  operation,
+  onconflict,
+  ignoreUnknownFields,
+  label,
+}: ImportFlags) {
+  return {
+    schema,
+    ...(map && { columns: map }),
+    ...(wait !== undefined && { dependencyWaitTimeout: wait }),
+    ...(delimiter && { delimiter }),
+    ...(operation && { operation }),
+    ...(onconflict && { onconflict }),
+    ...(ignoreUnknownFields && { ignoreUnknownFields }),
+    ...(label && { label }),
+  };
+}
+
+function howToContinue(importId: string, { file, size, partBytes, format }: Content): string[] {
+  if (size !== null) return [`to continue: drover import --resume ${importId}`];
+  const sized = partBytes === DEFAULT_PART_BYTES ? '' : ` --part-bytes ${partBytes}`;
+  return [
+    `to continue, send the same content again with: drover import ${file} --format ${format}${sized} --resume ${importId}`,
+  ];
+}
+
+async function noteStart(importId: string, content: Content, connection: Context['connection']): Promise<void> {
+  const { file, format, partBytes } = content;
+  const { size, mtimeMs } = await stat(file);
+  const { url, tenant } = connection;
+  await noteImport({
+    importId,
+    file,
+    size,
+    modifiedAt: Math.trunc(mtimeMs),
+    format,
+    partBytes,
+    url,
+    ...(tenant && { tenant }),
+  });
+}
+
+async function contentOf(context: Context, file: string | undefined, flags: ImportFlags): Promise<Content> {
+  if (flags.resume !== undefined && file !== '-') return resumedContent(context, flags.resume, file);
+  if (file === undefined) throw new UsageError('say which file to import, or --resume ID');
+  if (flags.schema === undefined && flags.resume === undefined)
+    throw new UsageError('say what the rows are: --schema NAME');
+  const format = flags.format ?? formatOf(file);
+  const { partBytes } = flags;
+  if (file === '-') return { source: await openContent(file), file, format, partBytes, size: null };
+  const { size } = await stat(file);
+  return { source: await openAsBlob(file), file: resolve(file), format, partBytes, size };
+}
+
+function formatOf(file: string): 'ndjson' | 'csv' {
+  if (/\.csv$/i.test(file)) return 'csv';
+  if (/\.(ndjson|jsonl)$/i.test(file)) return 'ndjson';
+  throw new UsageError(`the name of ${file} does not say its format: --format ndjson, or --format csv`);
+}
+
+/** @throws UsageError if the file is another one than before, or nothing is known of the import here. */
+async function resumedContent({ connection }: Context, importId: string, given: string | undefined): Promise<Content> {
+  const started = await startedImport(importId);
+  if (started === null)
+    throw new UsageError(
+      `import ${importId} was not begun here, or is sent already`,
+      `how it is doing: drover imports get ${importId}`,
+    );
+  const { file, size, modifiedAt, format, partBytes, url, tenant } = started;
+  if (given !== undefined && resolve(given) !== file) throw new UsageError(`import ${importId} is of ${file}`);
+  if (url !== connection.url || tenant !== connection.tenant)
+    throw new UsageError(`import ${importId} was begun at ${url}${tenant ? `, for tenant ${tenant}` : ''}`);
+  const now = await stat(file);
+  if (now.size !== size || Math.trunc(now.mtimeMs) !== modifiedAt)
+    throw new UsageError(`${file} has changed since import ${importId} was begun: import it anew`);
+  return { source: await openAsBlob(file), file, format, partBytes, size };
+}

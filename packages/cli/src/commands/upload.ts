@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import type { UploadAllOptions, UploadedBatch, UploadSummary } from '@drover/client';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Context, ProgramParts } from '../context.ts';
+import { EXIT } from '../exit.ts';
+import { countLines, openContent, resourcesOf } from '../files/lines.ts';
+import { ITEM_COLUMNS } from '../terminal/batch-text.ts';
+import { formatNumber, ProgressBar } from '../terminal/progress.ts';
+import { addCommand } from './add-command.ts';
+import { firstOf } from './limit.ts';
+
+interface UploadFlags {
+  readonly key?: string;
+  readonly inFlight: number;
+  readonly batchSize: number;
+  readonly onconflict?: 'upsert' | 'reject';
+  readonly ignoreUnknownFields?: true;
+  readonly wait?: number;
+}
+
+/** How many failed items are shown at the end; `drover batch items` shows all. */
+const SHOWN_FAILURES = 10;
+
+/** `drover upload` and `drover patch` */
+export function addUploadCommands(program: Command, parts: ProgramParts): void {
+  const more = (what: string): string =>
+    `FILE is newline-delimited JSON, a resource on each line; - is standard input. ${what} The resources are sent as batches of up to 1000.\nA run that was stopped continues with the --key that it prints, within 24 hours: nothing is applied twice.`;
+  addCommand<UploadFlags>(program, parts, {
+    usage: 'upload <schema> <file>',
+    summary: 'Create resources, or merge into those that exist',
+    more: more('Files of CSV, and very large ones: see drover import.'),
+    examples: [
+      'drover upload city cities.ndjson',
+      'drover export city | jq -c \'.country = "CH"\' | drover upload city -',
+      'drover upload city cities.ndjson --wait 3600',
+    ],
+    options: (command) =>
+      uploadOptions(command)
+        .addOption(
+          new Option('--onconflict <what>', 'what becomes of a resource that exists').choices(['upsert', 'reject']),
+        )
+        .option('--wait <seconds>', 'how long resources wait for those that they refer to', toNumber(0, 86_400)),
+    run: (context, args, flags) => upload(context, args, flags, 'upload'),
+  });
+  addCommand<UploadFlags>(program, parts, {
+    usage: 'patch <schema> <file>',
+    summary: 'Change fields of resources that exist',
+    more: more('null deletes a field.'),
+    examples: ['echo \'{"externalId":"2950159","population":3645000}\' | drover patch city -'],
+    options: uploadOptions,
+    run: (context, args, flags) => upload(context, args, flags, 'patch'),
+  });
+}
+
+const uploadOptions = (command: Command): Command =>
+  command
+    .option('--key <key>', 'name of this run, to continue it later (a random one)')
+    .option('--in-flight <n>', 'batches at work at a time', toNumber(1, 64), 4)
+    .option('--batch-size <n>', 'resources of one batch', toNumber(1, 1000), 1000)
+    .option('--ignore-unknown-fields', 'accept fields that the schema does not name, without saving them');
+
+const toNumber =
+  (min: number, max: number) =>
+  (value: string): number => {
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    throw new InvalidArgumentError(`a whole number from ${min} to ${max}`);
+  };
+
+async function upload(
+  context: Context,
+  [schema = '', file = '']: readonly string[],
+  { key = randomUUID(), wait, onconflict, ignoreUnknownFields, ...flags }: UploadFlags,
+  operation: 'upload' | 'patch',
+): Promise<number> {
+  const { client, output, signal, onInterrupt } = context;
+  const content = await openContent(file);
+  onInterrupt(() => howToContinue(operation, schema, file, key, process.argv));
+  const total = output.terminal.err.isTTY === true ? await countLines(file) : null;
+  const bar = new ProgressBar(output.terminal, { label: operation, unit: 'records' });
+  const batches = new Map<string, UploadedBatch>();
+  const options: UploadAllOptions = {
+    ...flags,
+    operation,
+    key,
+    signal,
+    ...(wait !== undefined && { dependencyWaitTimeout: wait }),
+    ...(onconflict && { onconflict }),
+    ...(ignoreUnknownFields && { ignoreUnknownFields }),
+    onBatch: (batch) => {
+      batches.set(batch.batchId, batch);
+      bar.set(progressOf([...batches.values()], total));
+    },
+  };
+  try {
+    const summary = await client.uploadAll(schema, resourcesOf(content), options);
+    bar.stop();
+    await output.one(summary, linesOf(summary, output.colours));
+    await showFailures(context, [...batches.values()]);
+    const { failed, expired, cancelled } = summary.counts;
+    return failed + expired + cancelled === 0 ? EXIT.done : EXIT.notAll;
+  } finally {
+    bar.stop();
+  }
+}
+
+/** The command line, with its key. */
+function howToContinue(
+  operation: string,
+  schema: string,
+  file: string,
+  key: string,
+  argv: readonly string[],
+): string[] {
+  if (file === '-')
+    return [`to continue, send the same lines again with: drover ${operation} ${schema} - --key ${key}`];
+  const size = argv.indexOf('--batch-size');
+  const sized = size === -1 ? '' : ` --batch-size ${argv[size + 1]}`;
+  return [`to continue: drover ${operation} ${schema} ${quoted(file)} --key ${key}${sized}`];
+}
+
+const quoted = (text: string): string => (/^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+function progressOf(batches: readonly UploadedBatch[], total: number | null) {
+  let [done, failed] = [0, 0];
+  for (const { state } of batches) {
+    done += state?.progress.processedRecords ?? 0;
+    failed += state?.progress.failedRecords ?? 0;
+  }
+  return { done, total, ...(failed > 0 && { note: `${formatNumber(failed)} failed` }) };
+}
+
+function linesOf({ key, total, batchIds, counts, actions }: UploadSummary, colours: Context['output']['colours']) {
+  const some = (numbers: Readonly<Record<string, number>>): string =>
+    Object.entries(numbers)
+      .filter(([, count]) => count > 0)
+      .map(([name, count]) => `${formatNumber(count)} ${name}`)
+      .join(', ') || 'none';
+  const isGood = counts.failed + counts.expired + counts.cancelled === 0;
+  return [
+    ['records', `${formatNumber(total)} in ${formatNumber(batchIds.length)} batches`],
+    ['outcomes', (isGood ? colours.green : colours.yellow)(some(counts))],
+    ['effects', some(actions)],
+    ['key', key],
+  ] as const;
+}
+
+/** For people: the first items that failed, by their place in the file. */
+async function showFailures({ client, output, signal }: Context, batches: readonly UploadedBatch[]): Promise<void> {
+  if (output.form !== 'text' || output.terminal.out.isTTY !== true) return;
+  const failed = batches.filter(({ state }) => (state?.progress.failedRecords ?? 0) > 0);
+  if (failed.length === 0) return;
+  const items = (async function* () {
+    for (const { batchId, first } of failed) {
+      for await (const item of client.batch(batchId).failed({ signal })) yield { ...item, index: first + item.index };
+    }
+  })();
+  output.say('');
+  await output.list(firstOf(items, SHOWN_FAILURES), ITEM_COLUMNS, '');
+  output.say(`all of them: drover batch items ${failed[0]?.batchId} --status failed`);
+}

@@ -1,0 +1,53 @@
+import { createDrover, type DroverClient } from '@drover/client';
+import { UsageError } from '../exit.ts';
+import { type Profile, readProfiles } from './profiles.ts';
+
+/** The options of every command. */
+export interface GlobalOptions {
+  readonly url?: string;
+  readonly token?: string;
+  readonly tenant?: string;
+  readonly profile?: string;
+  readonly json?: true;
+  readonly ndjson?: true;
+  readonly yes?: true;
+}
+
+/** A profile with an address. */
+export type Connection = Profile & { readonly url: string };
+
+const DEFAULT_URL = 'http://127.0.0.1:8080';
+
+/**
+ * Where requests go: by flags, else by the profile that a flag names, else by the environment, else by the current profile.
+ * @throws UsageError for a profile that is not there.
+ */
+export async function connectionOf(
+  { url, token, tenant, profile }: GlobalOptions,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<Connection> {
+  const { current, profiles } = await readProfiles();
+  const name = profile ?? (environment.DROVER_PROFILE || current);
+  const named = name === undefined ? {} : profiles[name];
+  if (named === undefined)
+    throw new UsageError(`there is no profile ${name}`, `profiles: ${Object.keys(profiles).join(', ') || 'none'}`);
+  const fromEnvironment = withoutEmpty({
+    url: environment.DROVER_URL,
+    token: environment.DROVER_TOKEN,
+    tenant: environment.DROVER_TENANT,
+  });
+  const flags = withoutEmpty({ url, token, tenant });
+  const found = profile === undefined ? { ...named, ...fromEnvironment } : { ...fromEnvironment, ...named };
+  const connection = { url: DEFAULT_URL, ...found, ...flags };
+  if (!/^https?:\/\/./.test(connection.url) || !URL.canParse(connection.url))
+    throw new UsageError(`${connection.url} is no address: http://127.0.0.1:8080, for example`);
+  return connection;
+}
+
+function withoutEmpty(values: { [K in keyof Profile]: string | undefined }): Profile {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value)) as Profile;
+}
+
+/** The client of a command. */
+export const clientOf = ({ url, token, tenant }: Connection): DroverClient =>
+  createDrover({ url, ...(token && { token }), ...(tenant && { tenant }), retry: { attempts: 4, maxDelayMs: 10_000 } });

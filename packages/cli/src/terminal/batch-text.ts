@@ -1,0 +1,77 @@
+import type { Batch, Import, Item } from '@drover/client';
+import type { Output } from './output.ts';
+import { formatNumber, type Progress } from './progress.ts';
+import type { Column } from './table.ts';
+
+/** What a batch and an import have in common. */
+type Work = Pick<Batch, 'status' | 'suspended' | 'counts' | 'actions' | 'progress' | 'createdAt'> & {
+  readonly errors?: { readonly summary: Readonly<Record<string, number | undefined>> } | undefined;
+};
+
+const COLOURS = { success: 'green', partial_success: 'yellow', failed: 'red', cancelled: 'yellow' } as const;
+
+function statusOf({ status, suspended }: Pick<Work, 'status' | 'suspended'>, colours: Output['colours']): string {
+  const text = suspended ? `${status} (suspended)` : status;
+  return status in COLOURS ? colours[COLOURS[status as keyof typeof COLOURS]](text) : text;
+}
+
+/** What people see of a batch or import. */
+export function linesOfWork(work: Work, id: readonly [string, string], colours: Output['colours']): [string, string][] {
+  const some = (counts: Readonly<Record<string, number | undefined>>): string =>
+    Object.entries(counts)
+      .filter(([, count]) => count)
+      .map(([name, count]) => `${formatNumber(count ?? 0)} ${name}`)
+      .join(', ') || 'none';
+  return [
+    [...id],
+    ['status', statusOf(work, colours)],
+    ['records', formatNumber(work.progress.totalRecords)],
+    ['outcomes', some(work.counts)],
+    ['effects', some(work.actions)],
+    ...(work.errors ? [['errors', some(work.errors.summary)] as [string, string]] : []),
+    ['created', work.createdAt],
+  ];
+}
+
+/** How far a batch or import is. */
+export function progressOf({ progress }: Pick<Work, 'progress'>, total: number | null): Progress {
+  const { processedRecords, failedRecords, pendingRecords } = progress;
+  const notes = [
+    ...(failedRecords > 0 ? [`${formatNumber(failedRecords)} failed`] : []),
+    ...(pendingRecords > 0 ? [`${formatNumber(pendingRecords)} waiting`] : []),
+  ];
+  return { done: processedRecords, total, ...(notes.length > 0 && { note: notes.join(', ') }) };
+}
+
+export const BATCH_COLUMNS: readonly Column<Batch>[] = [
+  { name: 'BATCH', of: ({ batchId }) => batchId, isKept: true },
+  { name: 'OPERATION', of: ({ operation }) => operation },
+  { name: 'SCHEMA', of: ({ schemaName }) => schemaName },
+  { name: 'STATUS', of: ({ status, suspended }) => (suspended ? `${status} (suspended)` : status) },
+  { name: 'DONE', of: ({ progress }) => progress.processedRecords },
+  { name: 'TOTAL', of: ({ progress }) => progress.totalRecords },
+  { name: 'FAILED', of: ({ progress }) => progress.failedRecords },
+  { name: 'CREATED', of: ({ createdAt }) => createdAt },
+];
+
+export const IMPORT_COLUMNS: readonly Column<Import>[] = [
+  { name: 'IMPORT', of: ({ importId }) => importId, isKept: true },
+  { name: 'SCHEMA', of: ({ schemaName }) => schemaName },
+  { name: 'STATUS', of: ({ status, suspended }) => (suspended ? `${status} (suspended)` : status) },
+  { name: 'ROWS', of: ({ rowsRead }) => rowsRead },
+  { name: 'FAILED', of: ({ progress }) => progress.failedRecords },
+  { name: 'LABEL', of: ({ label }) => label },
+  { name: 'CREATED', of: ({ createdAt }) => createdAt },
+];
+
+export const ITEM_COLUMNS: readonly Column<Item>[] = [
+  { name: 'INDEX', of: ({ index }) => index, isKept: true },
+  { name: 'EXTERNAL ID', of: ({ externalId }) => externalId },
+  { name: 'STATUS', of: ({ status }) => status, isKept: true },
+  { name: 'ACTION', of: (item) => ('action' in item ? item.action : '') },
+  {
+    name: 'ERRORS',
+    of: (item) =>
+      ('errors' in item ? (item.errors ?? []) : []).map(({ code, message }) => `${code}: ${message}`).join('; '),
+  },
+];

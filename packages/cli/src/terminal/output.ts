@@ -1,0 +1,71 @@
+import pc from 'picocolors';
+import { type Column, tabbed, tableOf } from './table.ts';
+
+/** What is written where, by the options and the terminal. */
+export interface Terminal {
+  readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly in: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+}
+
+/** The form of an answer. */
+type Form = 'json' | 'ndjson' | 'text';
+
+const DEFAULT_WIDTH = 80;
+
+/** Writes the results of a command to standard output, and everything else to standard error. */
+export class Output {
+  readonly terminal: Terminal;
+  readonly form: Form;
+  /** Colours where people look, unless NO_COLOR is set (no-color.org). */
+  readonly colours: ReturnType<typeof pc.createColors>;
+
+  constructor(terminal: Terminal, form: Form) {
+    this.terminal = terminal;
+    this.form = form;
+    const { NO_COLOR, TERM } = process.env;
+    this.colours = pc.createColors(terminal.out.isTTY === true && !NO_COLOR && TERM !== 'dumb' && form === 'text');
+  }
+
+  /** A line for people, which is no result. */
+  say(line: string): void {
+    this.terminal.err.write(`${line}\n`);
+  }
+
+  /** Entries as they come: with `--json` an array, with `--ndjson` a line each; a table on a terminal, else tabs. */
+  async list<T>(entries: AsyncIterable<T> | Iterable<T>, columns: readonly Column<T>[], none: string): Promise<void> {
+    if (this.form === 'ndjson') {
+      for await (const entry of entries) await this.write(`${JSON.stringify(entry)}\n`);
+      return;
+    }
+    const all: T[] = [];
+    for await (const entry of entries) all.push(entry);
+    if (this.form === 'json') return this.write(`${JSON.stringify(all, null, 2)}\n`);
+    if (all.length === 0) return this.say(none);
+    const { out } = this.terminal;
+    const text = out.isTTY
+      ? tableOf(all, columns, out.columns ?? DEFAULT_WIDTH, this.colours.bold)
+      : tabbed(all, columns);
+    await this.write(`${text}\n`);
+  }
+
+  /** One result: with `--json` and `--ndjson` as it is, else its lines. */
+  async one(value: unknown, lines: readonly (readonly [name: string, value: string])[]): Promise<void> {
+    if (this.form !== 'text') {
+      return this.write(`${this.form === 'json' ? JSON.stringify(value, null, 2) : JSON.stringify(value)}\n`);
+    }
+    const isForPeople = this.terminal.out.isTTY === true;
+    const width = Math.max(...lines.map(([name]) => name.length));
+    const text = lines.map(([name, shown]) =>
+      isForPeople ? `${this.colours.dim(name.padEnd(width))}  ${shown}` : `${name}\t${shown}`,
+    );
+    await this.write(`${text.join('\n')}\n`);
+  }
+
+  /** Waits until the reader has taken it. @throws an error with code EPIPE if the reader is gone. */
+  write(content: string | Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.terminal.out.write(content, (error) => (error ? reject(error) : resolve())),
+    );
+  }
+}
