@@ -29,6 +29,11 @@ const MAX_CONCURRENT_LOCAL_ACTIVITIES = 4;
 const MAX_CACHED_WORKFLOWS = 500;
 /** Time after which another worker continues a workflow that was cached by a dead worker. */
 const STICKY_TIMEOUT = '5s';
+/**
+ * Longest call into a workflow, 5 s by default. The clock runs on while a machine has no CPU for it, and where the call is ended inside a promise,
+ * Node up to 22 ends the whole process ("async hook stack has become corrupted"). The SDK reads this option, but does not have it among its types.
+ */
+const CALL_INTO_WORKFLOW = { isolateExecutionTimeout: '60s' };
 /** Time for activities to end when the worker stops. */
 const DRAIN = '25s';
 
@@ -85,6 +90,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     interceptors: { activity: [countOutcomes] },
     shutdownGraceTime: DRAIN,
     dataConverter: { payloadCodecs: [new ReadablePayloads(dataConverter(config).payloadCodecs ?? [])] },
+    ...CALL_INTO_WORKFLOW,
   } satisfies Partial<SdkWorkerOptions>;
   const worker = await Worker.create({
     ...common,

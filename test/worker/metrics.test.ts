@@ -1,16 +1,23 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { freePort } from '../../embedded/ports.ts';
 import { loadConfig } from '../../process/config.ts';
 import { Drover } from '../harness/drover.ts';
 
 let drover: Drover;
 let address: string;
+const create = vi.spyOn(Worker, 'create');
 beforeAll(async () => {
   address = `127.0.0.1:${await freePort()}`;
   drover = await Drover.start({ environment: { WORKER_METRICS_ADDRESS: address } });
   await drover.define('thing', { n: { type: 'number' } });
 });
 afterAll(() => drover.stop());
+
+test('a call into a workflow may take a minute, as one that is ended may end the process', async () => {
+  const [created] = create.mock.results;
+  expect((await created?.value)?.options.isolateExecutionTimeoutMs).toBe(60_000);
+});
 
 test('a worker counts outcomes of items and durations of activities, without naming tenants', async () => {
   const id = await drover.upload(
