@@ -32,7 +32,7 @@ export interface ActivityContext extends StartImportParts {
   readonly schemas: SchemaCatalog;
   /** For long computations; the time limit of its activity runs while it waits. */
   readonly semaphore: Semaphore;
-  /** Memory that all plans of deletes may hold together. */
+  /** Memory that all plans of deletes, and searches for cycles over the batches of imports, may hold together. */
   readonly planningMemory: MemoryAllowance;
   /** Resources that one activity applies; absent: chosen by the size of the batch. */
   readonly resourcesPerActivity?: number;

@@ -7,7 +7,7 @@ import { startBatch } from '../services/batches/start-batch.ts';
 import { retryOfImport } from '../services/imports/retry-batches.ts';
 import { insertBatch } from '../store/batches/batches.ts';
 import { confirmStarts } from '../store/batches/to-recover.ts';
-import { isOpenBatch, wholeImportBatches } from '../store/imports/import-batches.ts';
+import { isOpenBatch, markBatchesOfImport, wholeImportBatches } from '../store/imports/import-batches.ts';
 import {
   type ImportDocument,
   type NextBatch,
@@ -55,7 +55,7 @@ export async function cutImport(context: ActivityContext, input: CutImportInput)
     }
     room -= 1;
     const after: ImportDocument | null = await runOf(context, input);
-    if (after === null) return null;
+    if (after === null) return deletedMeanwhile(context, input);
     imported = after;
   }
   const now = (await readImport(database, input.importId)) ?? imported;
@@ -71,6 +71,12 @@ export async function cutImport(context: ActivityContext, input: CutImportInput)
     bytesRead: now.cut.bytes,
     received: now.received,
   };
+}
+
+/** Nothing of a deleted import begins: a batch that was inserted after the deletion had marked the others is marked, too. */
+async function deletedMeanwhile({ database }: ActivityContext, { importId }: CutImportInput): Promise<null> {
+  if ((await readImport(database, importId))?.deletedAt !== undefined) await markBatchesOfImport(database, importId);
+  return null;
 }
 
 async function runOf({ database }: ActivityContext, { importId, run }: CutImportInput): Promise<ImportDocument | null> {

@@ -1,10 +1,11 @@
 import { type BatchSummary, isTerminal, terminalStatus } from '../domain/batch/batch.ts';
 import { sumBatches } from '../services/imports/sum-batches.ts';
+import { removeChunksOf } from '../store/imports/import-content.ts';
 import { readImport, recordImportFinished } from '../store/imports/imports.ts';
 import type { FinishImportInput, FinishImportResult } from '../workflows/imports/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
+import { showProgress } from './control/show-progress.ts';
 import { noResult } from './finish-batch.ts';
-import { freeContent } from './imports/free-content.ts';
 
 /**
  * Ends a run of an import: the counts are the sum of its stored batches. Safe to repeat; a run that has ended is not changed.
@@ -16,10 +17,12 @@ export async function finishImport(context: ActivityContext, input: FinishImport
   const ended = (status: BatchSummary['status']): BatchSummary => ({ ...noResult(), status, suspended: false });
   if (imported?.run !== input.run || imported.deletedAt !== undefined) return ended('cancelled');
   if (isTerminal(imported.status)) return { ...ended(imported.status), ...imported.result };
-  const { finished, finishedBatches, open } = await sumBatches(database, imported._id);
-  if (open.length > 0) return null;
-  const status = terminalStatus(finished.counts, input.cancelled || imported.cancelRequested === true);
-  if (imported.cut.isAtEnd) await freeContent(database, imported);
-  await recordImportFinished(database, imported, status, { ...finished, batches: finishedBatches });
-  return { ...finished, status, suspended: false };
+  const { finished, waiting, running } = await sumBatches(database, imported._id);
+  if (waiting.batches + running.batches > 0) return null;
+  const { result, batches } = finished;
+  const status = terminalStatus(result.counts, input.cancelled || imported.cancelRequested === true);
+  // what is left of uploads that broke off is not needed either; a cancelled import that is sealed may be retried, and cut further
+  if (imported.cut.isAtEnd || !imported.sealed) await removeChunksOf(database, imported._id, showProgress);
+  await recordImportFinished(database, imported, status, { ...result, batches });
+  return { ...result, status, suspended: false };
 }

@@ -16,6 +16,7 @@ import { planBatch } from './plan-batch.ts';
 import { recordState } from './record-state.ts';
 import { recover, sweep } from './recover.ts';
 import { runSmallBatch } from './run-small-batch.ts';
+import { settleImport } from './settle-import.ts';
 import { terminateExecutions } from './terminate-executions.ts';
 
 const ACTIVITIES = {
@@ -31,6 +32,7 @@ const ACTIVITIES = {
   recordState,
   recover,
   runSmallBatch,
+  settleImport,
   sweep,
   terminateExecutions,
 };

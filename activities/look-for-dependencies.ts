@@ -3,7 +3,7 @@ import { planStages } from '../domain/batch/plan-chunks.ts';
 import { selfSupporting } from '../domain/batch/self-supporting.ts';
 import { unboundTarget } from '../domain/schema/unbound-key.ts';
 import type { ResourceKey } from '../domain/write/resource.ts';
-import { type Attempt, renewed, thisAttempt } from '../isolation/attempts/attempt.ts';
+import { type Attempt, thisAttempt } from '../isolation/attempts/attempt.ts';
 import { claimedItems, endEarlierAttempts } from '../isolation/attempts/earlier-attempts.ts';
 import { takeOverRun } from '../isolation/attempts/executions.ts';
 import { presentKeys } from '../isolation/resources/targets.ts';
@@ -19,7 +19,7 @@ import { ControlCheck } from './control/control-check.ts';
 import { showProgress } from './control/show-progress.ts';
 import { toWorkResult } from './finish/work-result.ts';
 import { chunkSize, withStoredBytes } from './plan-batch.ts';
-import { findCycle } from './wait/find-cycle.ts';
+import { assignedCycle, findCycle } from './wait/find-cycle.ts';
 import type { Waiting } from './wait/waiting-item.ts';
 import { applyCycle, recoverClaims } from './write/apply-cycle.ts';
 
@@ -89,7 +89,7 @@ class PendingCheck {
     const found = await this.#registeredSurvey(indexes);
     await checkpoint?.('references-checked', batch._id);
     await this.#nextStep();
-    const cycle = await findCycle(this.#context, batch, restOf(found), (keys) => this.#presentOf(keys));
+    const cycle = await this.#cycleOf(restOf(found));
     const isApplied = cycle.length > 0 && (await this.#apply(cycle));
     const { waiting, others } = isApplied ? await this.#readItems(indexes) : found;
     const pending = new Set(waiting.map((item) => item.index));
@@ -105,8 +105,14 @@ class PendingCheck {
     };
   }
 
-  async #apply(cycle: readonly PendingMember[]): Promise<boolean> {
-    return applyCycle(this.#context, await renewed(this.#context, this.#attempt), this.#batch, cycle);
+  async #cycleOf(rest: readonly Waiting[]): Promise<PendingMember[]> {
+    const presentOf = (keys: readonly ResourceKey[]) => this.#presentOf(keys);
+    const assigned = await assignedCycle(this.#context, this.#batch, presentOf);
+    return assigned.length > 0 ? assigned : findCycle(this.#context, this.#batch, rest, presentOf);
+  }
+
+  #apply(cycle: readonly PendingMember[]): Promise<boolean> {
+    return applyCycle(this.#context, this.#attempt, this.#batch, cycle);
   }
 
   /** A survey after which every item that still waits is registered: if one was not, the survey is repeated (invariant 5). */

@@ -29,6 +29,7 @@ import { partRoutes } from './routes/imports/parts.ts';
 import { readImportsRoutes } from './routes/imports/read-imports.ts';
 import { importResultsRoute } from './routes/imports/results.ts';
 import { startImportRoute } from './routes/imports/start-import.ts';
+import { watchImportRoute } from './routes/imports/watch-import.ts';
 import { INSTALLATION_PATH, installationRoute } from './routes/installation.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { deleteResourcesRoutes } from './routes/resources/delete-resources.ts';
@@ -103,6 +104,7 @@ function tokenRoutes(api: Api): void {
   readImportsRoutes(api);
   controlImportRoutes(api);
   importResultsRoute(api);
+  watchImportRoute(api);
   installationRoute(api);
   extractaRoutes(api);
   describeCamunda(api, CAMUNDA_PREFIX);

@@ -19,7 +19,7 @@ import { CURSOR_KEY_PURPOSE, Cursors } from './http/cursors.ts';
 import { assertSafeAddress } from './middleware/loopback.ts';
 import { assertAwaited } from './middleware/outage.ts';
 import { tokenVerifier } from './middleware/tokens.ts';
-import { BatchEvents } from './state/batch-events.ts';
+import { BatchEvents, ImportEvents } from './state/batch-events.ts';
 import { Health } from './state/health.ts';
 import { LoadLimits } from './state/load-limits.ts';
 import { Metrics } from './state/metrics.ts';
@@ -55,6 +55,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
   });
   const client = connectClient(config, TEMPORAL_TIMEOUT_MS);
   const events = new BatchEvents({ database, client });
+  const importEvents = new ImportEvents({ database, client });
   const load = new LoadLimits(config);
   const schemas = new SchemaCatalog(database);
   const health = new Health({ database, client });
@@ -72,9 +73,13 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     cursors: new Cursors(() => serverKey(database, CURSOR_KEY_PURPOSE)),
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
     events,
+    importEvents,
     health,
     load,
-    metrics: new Metrics({ bodyBytes: () => load.bodyBytes, watchedBatches: () => events.watched }),
+    metrics: new Metrics({
+      bodyBytes: () => load.bodyBytes,
+      watchedBatches: () => events.watched + importEvents.watched,
+    }),
     verifyToken: tokenVerifier(config),
     startReadiness,
     confirmations,
@@ -120,6 +125,7 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
       const closed = once(server, 'close');
       server.close();
       services.events.stop();
+      services.importEvents.stop();
       // Clients keep their connections open: each is closed when its last request is answered.
       const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
       const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);

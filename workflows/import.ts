@@ -22,8 +22,6 @@ import {
 
 /** Signals after which an execution continues as new: a tenth of the number after which Temporal refuses signals. */
 const SIGNALS_PER_EXECUTION = 1_000;
-/** Time without news after which what is stored is read again, in ms: a report may be lost with the workflow of its batch. */
-const CHECK_EVERY_MS = 30_000;
 /** An outage is retried without end, as in batches. */
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
@@ -66,29 +64,21 @@ function receiveMessages(progress: ImportProgress): Received {
 async function run(input: ImportInput, progress: ImportProgress, received: Received): Promise<ImportSummary> {
   const { importId, run: runOfImport } = input;
   const id = { importId, run: runOfImport };
-  const { checkImport, cutImport, finishImport } = activitiesOf(input);
+  const { checkImport, cutImport, settleImport, finishImport } = activitiesOf(input);
   const next = () => {
     const isLong = workflowInfo().continueAsNewSuggested || received.signals >= SIGNALS_PER_EXECUTION;
-    return progress.nextStep(isLong);
-  };
-  const check = async (): Promise<void> => {
-    progress.beginCheck();
-    progress.checked(await checkImport({ ...id, ...progress.asked }), Date.now());
+    return progress.nextStep(isLong, Date.now());
   };
   for (;;) {
     const step = next();
     setCurrentDetails(describeImport(input, progress.summary(Date.now())));
     switch (step.kind) {
       case 'check':
-        await check();
+        progress.beginCheck();
+        progress.checked(await checkImport({ ...id, ...progress.asked }), Date.now());
         break;
-      case 'check-round':
-        progress.beginRound();
-        await check();
-        break;
-      case 'end-waits':
-        progress.endWaits();
-        await check();
+      case 'settle':
+        progress.settled(await settleImport(id), Date.now());
         break;
       case 'cut':
         progress.beginCut();
@@ -104,14 +94,16 @@ async function run(input: ImportInput, progress: ImportProgress, received: Recei
         );
         break;
       case 'wait': {
-        const isHeard = await condition(() => next().kind !== 'wait', CHECK_EVERY_MS, {
-          summary: 'waiting for batches, or for content',
-        });
-        if (!isHeard) progress.outdate();
+        const { until } = step;
+        const isOver = (): boolean => {
+          const now = next();
+          return now.kind !== 'wait' || now.until !== until;
+        };
+        await condition(isOver, until - Date.now(), { summary: 'waiting for batches, or for content' });
         break;
       }
       case 'continue-as-new':
-        return continueAsNew<typeof importWorkflow>({ ...input, retryFrom: progress.retryFrom });
+        return continueAsNew<typeof importWorkflow>({ ...input, ...progress.carry() });
       case 'finish': {
         const summary = await finishImport({ ...id, cancelled: progress.cancelled });
         if (summary !== null) return finished(input, progress, summary);
@@ -148,6 +140,7 @@ function activitiesOf({ scope, schemaName, activityTimeoutSeconds }: ImportInput
   return {
     checkImport: call(`check the batches of an import of ${schemaName}`).checkImport,
     cutImport: call(`cut an import of ${schemaName} into batches`).cutImport,
+    settleImport: call(`settle what waits of an import of ${schemaName}`).settleImport,
     finishImport: call(`finish an import of ${schemaName}`).finishImport,
   };
 }

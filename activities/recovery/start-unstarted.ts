@@ -3,6 +3,8 @@ import { latestExecution, startBatch } from '../../services/batches/start-batch.
 import { startFailure } from '../../services/failures.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { confirmStarts, postponeStart, unstartedBatches } from '../../store/batches/to-recover.ts';
+import { markBatchesOfImport } from '../../store/imports/import-batches.ts';
+import { readImport } from '../../store/imports/imports.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { isOver, type Portion, type PortionResult, type RecoveryJob } from './job.ts';
 
@@ -34,6 +36,13 @@ export const startUnstarted: RecoveryJob = {
     return starter.result(batches.length === BATCHES_PER_PORTION);
   },
 };
+
+/** Whoever inserted the batch may have died before it saw that its import was deleted: nothing of that begins. */
+async function isOfDeletedImport({ database }: ActivityContext, { importId }: BatchDocument): Promise<boolean> {
+  if (importId === undefined || (await readImport(database, importId))?.deletedAt === undefined) return false;
+  await markBatchesOfImport(database, importId);
+  return true;
+}
 
 class Starter {
   readonly #portion: Portion;
@@ -71,6 +80,7 @@ class Starter {
 
   async #startOne(batch: BatchDocument): Promise<boolean> {
     if (batch.deletedAt !== undefined || batch.completedAt !== undefined) return false;
+    if (await isOfDeletedImport(this.#context, batch)) return false;
     if (batch.run > 1) {
       const latest = await latestExecution(this.#context.client, batch._id);
       if (latest !== null && latest.run >= batch.run) return false;

@@ -4,6 +4,7 @@ import { appendTo } from '../../domain/collections/append-to.ts';
 import { MAX_CYCLE_ITEMS, MAX_CYCLE_MISSING } from '../../domain/limits.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { type BatchDocument, readBatches } from '../../store/batches/batches.ts';
+import { readLists } from '../../store/items/key-lists.ts';
 import type { PendingMember } from '../../store/items/pending-documents.ts';
 import { readPending } from '../../store/items/pending-items.ts';
 import { KEYS_AT_ONCE, keyParts } from '../../store/mongodb/parts.ts';
@@ -12,6 +13,31 @@ import type { Waiting } from './waiting-item.ts';
 
 interface Member extends PendingMember {
   readonly missing: readonly ResourceKey[];
+}
+
+type PresentOf = (keys: readonly ResourceKey[]) => Promise<Set<ResourceKey>>;
+
+/**
+ * Pending items of other batches that one check of a batch of an import follows: the import itself looks for cycles over its batches once, in the
+ * end (`settleImport`), however many rows they have. A check follows some because that is earlier, and because other batches may be part of a cycle.
+ */
+const MOST_OF_OTHERS_WHILE_IMPORTING = 1_000;
+
+/**
+ * A cycle over batches of an import that this batch was chosen to apply. It may have changed since.
+ * @returns its members, or none.
+ */
+export async function assignedCycle(
+  { database }: ActivityContext,
+  batch: BatchDocument,
+  presentOf: PresentOf,
+): Promise<PendingMember[]> {
+  if (batch.cycle === undefined) return [];
+  const [keys] = await readLists(database, [{ keys: [], list: batch.cycle }]);
+  const found = await readPending(database, keys ?? [], MAX_CYCLE_ITEMS);
+  const members = await withoutHalted(database, batch, found);
+  const present = await presentOf([...new Set(members.flatMap(({ missing }) => missing))]);
+  return [...selfSupporting(members, present)];
 }
 
 /**
@@ -23,7 +49,7 @@ export async function findCycle(
   { database }: ActivityContext,
   batch: BatchDocument,
   rest: readonly Waiting[],
-  presentOf: (keys: readonly ResourceKey[]) => Promise<Set<ResourceKey>>,
+  presentOf: PresentOf,
 ): Promise<PendingMember[]> {
   const members = new Map<string, Member>();
   const { _id: batchId, run } = batch;
@@ -33,7 +59,8 @@ export async function findCycle(
   const asked = new Set<ResourceKey>();
   let frontier = missedBy(own, asked);
   let missed = 0;
-  const hasRoom = (): boolean => members.size < MAX_CYCLE_ITEMS && missed < MAX_CYCLE_MISSING;
+  const most = batch.waitsForImport ? own.length + MOST_OF_OTHERS_WHILE_IMPORTING : MAX_CYCLE_ITEMS;
+  const hasRoom = (): boolean => members.size < most && missed < MAX_CYCLE_MISSING;
   while (frontier.length > 0 && hasRoom()) {
     for (const key of frontier) asked.add(key);
     const found: Member[] = [];
@@ -42,7 +69,7 @@ export async function findCycle(
       const there = await presentOf(some);
       for (const key of there) present.add(key);
       const absent = some.filter((key) => !there.has(key));
-      for (const member of await readPending(database, absent, MAX_CYCLE_ITEMS)) {
+      for (const member of await readPending(database, absent, most)) {
         if (members.has(idOf(member))) continue;
         members.set(idOf(member), member);
         missed += member.missing.length;

@@ -1,5 +1,7 @@
 import { ofWrite } from '../../domain/batch/batch.ts';
-import { type Attempt, isBlocked } from '../../isolation/attempts/attempt.ts';
+import { appendTo } from '../../domain/collections/append-to.ts';
+import { forEachConcurrently } from '../../domain/collections/for-each-concurrently.ts';
+import { type Attempt, isBlocked, keepingAlive } from '../../isolation/attempts/attempt.ts';
 import { claimedItems } from '../../isolation/attempts/earlier-attempts.ts';
 import { withIntent } from '../../isolation/intents/with-intent.ts';
 import { signalAvailable, wakeWaiting } from '../../services/batches/wake-waiting.ts';
@@ -14,10 +16,14 @@ import { claimedBy, claimPending, dropPending, unclaimPending } from '../../stor
 import { parts } from '../../store/mongodb/parts.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { RESOURCES_PER_SLICE } from '../control/control-check.ts';
+import { showProgress } from '../control/show-progress.ts';
 import { finishApplied } from '../finish/finish-open-items.ts';
 import { createdKeys, failedOutcome, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
 import { toWorkItems, type WorkItem } from './work-items.ts';
 import { readStoredState, type WriteResult, writeItems } from './write-items.ts';
+
+/** Batches whose items are read, or that are signalled, at a time. */
+const OWNERS_AT_ONCE = 10;
 
 /**
  * Applies pending items of several batches together. They are claimed first, so that their own batches do not apply them;
@@ -26,7 +32,14 @@ import { readStoredState, type WriteResult, writeItems } from './write-items.ts'
  * others are at work on something that the members need: then the claims are released, so that deadlines do not wait.
  * @returns false in these cases: afterwards, no other batch may check these members again.
  */
-export async function applyCycle(
+export const applyCycle = (
+  context: ActivityContext,
+  attempt: Attempt,
+  batch: BatchDocument,
+  members: readonly PendingMember[],
+): Promise<boolean> => keepingAlive(context, attempt, (alive) => applyAlive(context, alive, batch, members));
+
+async function applyAlive(
   context: ActivityContext,
   attempt: Attempt,
   batch: BatchDocument,
@@ -93,9 +106,10 @@ async function unlessBlocked<T>(write: () => Promise<T>): Promise<T | null> {
 async function finishWritten(context: ActivityContext, members: readonly PendingMember[]): Promise<void> {
   const { database } = context;
   const owners = await readBatches(database, [...new Set(members.map((member) => member.batchId))]);
+  const indexesOf = byBatch(members);
   for (const owner of owners) {
-    const indexes = members.filter((member) => member.batchId === owner._id).map((member) => member.index);
-    for (const some of parts(indexes, RESOURCES_PER_SLICE)) {
+    showProgress();
+    for (const some of parts(indexesOf.get(owner._id) ?? [], RESOURCES_PER_SLICE)) {
       const { created } = await finishApplied(database, owner, some);
       await wakeWaiting(context, created);
     }
@@ -108,11 +122,20 @@ async function storeOutcomes(
   faulty: ReadonlyMap<WriteBatchDocument, ReadonlyMap<number, StoredOutcome>>,
   results: ReadonlyMap<WorkItem, WriteResult>,
 ): Promise<void> {
+  const resultsOf = new Map<WriteBatchDocument, [WorkItem, WriteResult][]>();
+  for (const result of results) appendTo(resultsOf, result[0].batch, result);
+  // one after the other: of the writes of an attempt that stops, one may land late
   for (const [owner, faults] of faulty) {
-    const own = [...results].filter(([item]) => item.batch === owner);
-    await storeResults(database, owner, own, new Map(faults));
+    showProgress();
+    await storeResults(database, owner, resultsOf.get(owner) ?? [], new Map(faults));
   }
 }
+
+const byBatch = (members: readonly PendingMember[]): Map<string, number[]> => {
+  const indexes = new Map<string, number[]>();
+  for (const { batchId, index } of members) appendTo(indexes, batchId, index);
+  return indexes;
+};
 
 /** Releases the claims that an earlier attempt has left. */
 export async function recoverClaims(context: ActivityContext, batch: BatchDocument): Promise<void> {
@@ -144,19 +167,25 @@ async function releaseClaims(
   const alive = new Set(owners.map((owner) => owner._id));
   const finished = members.filter((member) => !alive.has(member.batchId));
   const open: PendingMember[] = [];
-  for (const owner of owners) {
-    const own = members.filter((member) => member.batchId === owner._id);
-    const outcomes = await readOutcomes(
-      database,
-      owner,
-      own.map((member) => member.index),
-    );
-    for (const member of own) (outcomes.get(member.index)?.status === 'pending' ? open : finished).push(member);
+  const indexesOf = byBatch(members);
+  const pending = new Set<string>();
+  await forEachConcurrently(owners, OWNERS_AT_ONCE, async (owner) => {
+    showProgress();
+    const outcomes = await readOutcomes(database, owner, indexesOf.get(owner._id) ?? []);
+    for (const [index, { status }] of outcomes) if (status === 'pending') pending.add(`${owner._id}/${index}`);
+  });
+  for (const member of members) {
+    if (!alive.has(member.batchId)) continue;
+    (pending.has(`${member.batchId}/${member.index}`) ? open : finished).push(member);
   }
   await dropPending(database, finished);
   await unclaimPending(database, batch, open);
-  const toSignal = signalled === 'finished' ? new Set(finished.map((member) => member.batchId)) : signalled;
-  for (const owner of toSignal) if (owner !== batch._id) await signalAvailable(context, owner, []);
+  const toSignal = new Set(signalled === 'finished' ? finished.map((member) => member.batchId) : signalled);
+  toSignal.delete(batch._id);
+  await forEachConcurrently([...toSignal], OWNERS_AT_ONCE, async (owner) => {
+    showProgress();
+    await signalAvailable(context, owner, []);
+  });
   await recordClaims(database, batch, new Set());
 }
 
@@ -169,23 +198,25 @@ async function loadMembers(
   const work: WorkItem[] = [];
   const schemas = new Map<string, LoadedSchema>();
   const faulty = new Map<WriteBatchDocument, Map<number, StoredOutcome>>();
-  for (const owner of owners.map(ofWrite)) {
-    const indexes = members.filter((member) => member.batchId === owner._id).map((member) => member.index);
+  const indexesOf = byBatch(members);
+  await forEachConcurrently(owners.map(ofWrite), OWNERS_AT_ONCE, async (owner) => {
+    showProgress();
+    const indexes = indexesOf.get(owner._id) ?? [];
     const outcomes = await readOutcomes(database, owner, indexes);
     const pending = indexes.filter((index) => outcomes.get(index)?.status === 'pending');
     const schema = await catalog.current(owner.schemaDefinitionId);
     if (schema === null) {
       faulty.set(owner, new Map(pending.map((index) => [index, failedOutcome(outcomes.get(index), [SCHEMA_GONE])])));
-      continue;
+      return;
     }
     schemas.set(schema.definition.id, schema);
     const loaded = await toWorkItems(context, owner, schema, await readItems(database, owner, pending), outcomes);
-    work.push(...loaded.work);
+    for (const item of loaded.work) work.push(item);
     const faults = [...loaded.faulty].map(
       ([index, errors]) => [index, failedOutcome(outcomes.get(index), errors)] as const,
     );
     faulty.set(owner, new Map(faults));
-  }
+  });
   // Items that wake together are applied in the order in which they became pending.
   work.sort((a, b) => pendingSince(a) - pendingSince(b) || a.batch._id.localeCompare(b.batch._id) || a.index - b.index);
   return { work, schemas: [...schemas.values()], faulty };

@@ -8,7 +8,7 @@ import type { SchemaCatalog } from '../../services/definitions/schema-catalog.ts
 import type { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { VerifyToken } from '../middleware/tokens.ts';
-import type { BatchEvents } from '../state/batch-events.ts';
+import type { BatchEvents, ImportEvents } from '../state/batch-events.ts';
 import type { Health } from '../state/health.ts';
 import type { LoadLimits, RequestLoad } from '../state/load-limits.ts';
 import type { Metrics } from '../state/metrics.ts';
@@ -31,6 +31,7 @@ export interface Services {
   readonly planningMemory: MemoryAllowance;
   readonly cursors: Cursors;
   readonly events: BatchEvents;
+  readonly importEvents: ImportEvents;
   readonly health: Health;
   readonly load: LoadLimits;
   readonly metrics: Metrics;

@@ -61,7 +61,12 @@ export class Metrics {
     });
     for (const server of Object.values(SERVER_NAMES)) this.#unavailable.inc({ server }, 0);
     measure(registers, 'drover_request_body_bytes', 'Bytes of request bodies that are held', readings.bodyBytes);
-    measure(registers, 'drover_watched_batches', 'Batches whose events are being read', readings.watchedBatches);
+    measure(
+      registers,
+      'drover_watched_batches',
+      'Batches and imports whose events are being read',
+      readings.watchedBatches,
+    );
   }
 
   /** Adds the metrics of the process itself: memory, CPU, the delay of its event loop. Once in a process. */

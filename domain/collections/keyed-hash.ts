@@ -1,6 +1,12 @@
 /** Two secret words: without them nobody can choose texts with the same hash. */
 export type HashKey = readonly [number, number];
 
+/** A key that no caller knows. */
+export function randomHashKey(): HashKey {
+  const [a = 0, b = 0] = crypto.getRandomValues(new Uint32Array(2));
+  return [a, b];
+}
+
 const FINAL_ROUNDS = 3;
 
 /**

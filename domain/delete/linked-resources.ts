@@ -1,5 +1,5 @@
 import { KeyTable } from '../collections/key-table.ts';
-import type { HashKey } from '../collections/keyed-hash.ts';
+import { type HashKey, randomHashKey } from '../collections/keyed-hash.ts';
 import { type ChargeMemory, NumberList } from '../collections/number-list.ts';
 import { type Computation, STEPS_PER_YIELD } from '../collections/run-yielding.ts';
 
@@ -18,7 +18,7 @@ export class LinkedResources {
   readonly #from: NumberList;
   readonly #to: NumberList;
 
-  constructor(charge: ChargeMemory = () => undefined, hashKey: HashKey = randomKey()) {
+  constructor(charge: ChargeMemory = () => undefined, hashKey: HashKey = randomHashKey()) {
     this.keys = new KeyTable(charge, hashKey);
     this.#from = new NumberList(charge);
     this.#to = new NumberList(charge);
@@ -70,10 +70,4 @@ export class LinkedResources {
     }
     return { first, referrers };
   }
-}
-
-/** Calls a function with the places of numbers, never with identities. */
-function randomKey(): HashKey {
-  const [a = 0, b = 0] = crypto.getRandomValues(new Uint32Array(2));
-  return [a, b];
 }

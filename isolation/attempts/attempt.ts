@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, activityInfo, type Info } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { AttemptOfCommands } from '../../store/mongodb/command-time.ts';
@@ -96,22 +97,50 @@ const activityIdentity = ({ workflowExecution, activityId, activityType }: Ident
 
 const outOfTime = (): ApplicationFailure => ApplicationFailure.retryable('out of time', 'OutOfTime');
 
+/** Share of the heartbeat timeout between two heartbeats that keep an attempt alive. */
+const BEAT_SHARE = 0.2;
+
 /**
- * This attempt with its full time to write again, if Temporal measures it by its heartbeats: one was just accepted.
- * @throws if Temporal has timed it out already: then a later attempt may be at work.
+ * Runs work by an attempt that keeps its full time to write, if Temporal measures it by its heartbeats: they are sent while the work runs, and
+ * each that is accepted says that no later attempt is at work. For work that takes longer than the time between two heartbeats although each of its commands is short.
+ * @throws if Temporal has timed the attempt out already, or gets no heartbeat in time: then a later attempt may be at work.
  */
-export async function renewed({ client }: { readonly client: Client }, attempt: Attempt): Promise<Attempt> {
+export async function keepingAlive<T>(
+  { client }: { readonly client: Client },
+  attempt: Attempt,
+  work: (alive: Attempt) => Promise<T>,
+): Promise<T> {
   const { heartbeatTimeoutMs, taskToken } = activityInfo();
-  if (!heartbeatTimeoutMs) return attempt;
-  const assertHeard = inTime(heartbeatTimeoutMs);
-  await client.workflowService.recordActivityTaskHeartbeat({ namespace: client.options.namespace, taskToken });
-  return {
-    ...attempt,
-    assertInTime: () => {
-      attempt.assertInTime();
-      assertHeard();
-    },
+  if (!heartbeatTimeoutMs) return work(attempt);
+  let assertHeard = (): void => undefined;
+  const beat = async (): Promise<void> => {
+    const asserted = inTime(heartbeatTimeoutMs);
+    await client.workflowService.recordActivityTaskHeartbeat({ namespace: client.options.namespace, taskToken });
+    assertHeard = asserted;
   };
+  await beat();
+  const over = new AbortController();
+  const beating = beatUntil(over.signal, heartbeatTimeoutMs * BEAT_SHARE, beat);
+  try {
+    return await work({
+      ...attempt,
+      assertInTime: () => {
+        attempt.assertInTime();
+        assertHeard();
+      },
+    });
+  } finally {
+    over.abort();
+    await beating;
+  }
+}
+
+async function beatUntil(over: AbortSignal, everyMs: number, beat: () => Promise<void>): Promise<void> {
+  while (!over.aborted) {
+    await sleep(everyMs, undefined, { signal: over }).catch(() => undefined);
+    // one that is refused, or gets no answer, leaves the time that the last one has given
+    if (!over.aborted) await beat().catch(() => undefined);
+  }
 }
 
 /** @internal exported for tests, which check it by itself */

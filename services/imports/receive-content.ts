@@ -6,7 +6,7 @@ import type { Database } from '../../store/mongodb/database.ts';
 const FLUSH_MS = 300;
 
 /** Content that is stored. */
-interface StoredPart {
+export interface StoredPart {
   readonly chunks: number;
   readonly bytes: number;
   readonly hash: string;

@@ -13,6 +13,7 @@ import {
   readPart,
   removeChunks,
   storedParts,
+  type Upload,
 } from '../../store/imports/import-content.ts';
 import {
   addReceived,
@@ -25,7 +26,7 @@ import {
   sealImport,
 } from '../../store/imports/imports.ts';
 import { orLater, signalContent, signalControl } from './control-import.ts';
-import { storeChunks } from './receive-content.ts';
+import { type StoredPart, storeChunks } from './receive-content.ts';
 import { type StartImportParts, startImport } from './start-import.ts';
 
 interface ReceiveParts extends StartImportParts {
@@ -161,7 +162,7 @@ export async function receivePart(
   const importId = imported._id;
   const mine = { importId, part, upload: randomUUID() };
   let checkedAt = Date.now();
-  const sent = await storeChunks(database, mine, content, async () => {
+  const sent = await storeOrRemove(parts, mine, content, async () => {
     if (Date.now() - checkedAt < NOTED_EVERY_MS) return;
     checkedAt = Date.now();
     // nobody would remove what is stored for an import that is gone
@@ -181,6 +182,33 @@ export async function receivePart(
     await orLater(parts, importId, () => signalContent(parts, importId));
   }
   return { isNew, stored };
+}
+
+/** Stores the content of a part; if it breaks off, it leaves nothing: on a bad network a part is sent again and again. */
+async function storeOrRemove(
+  { database, logger }: ReceiveParts,
+  upload: Upload,
+  content: AsyncIterable<Uint8Array>,
+  stored: () => Promise<void>,
+): Promise<StoredPart> {
+  let chunks = 0;
+  try {
+    return await storeChunks(database, upload, content, async () => {
+      chunks += 1;
+      await stored();
+    });
+  } catch (error) {
+    try {
+      // the one whose insert has failed may be stored
+      await removeChunks(database, upload, 0, chunks + 1);
+    } catch (err) {
+      logger.warn(
+        { importId: upload.importId, err },
+        'what is left of a part that broke off is removed at the end of its import',
+      );
+    }
+    throw error;
+  }
 }
 
 async function isTakingParts({ database }: ReceiveParts, importId: string): Promise<boolean> {

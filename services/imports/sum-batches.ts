@@ -1,39 +1,51 @@
-import { type BatchResult, isTerminal } from '../../domain/batch/batch.ts';
-import { noActions, noCounts } from '../../domain/batch/outcome.ts';
+import { isTerminal } from '../../domain/batch/batch.ts';
 import { addTally } from '../../domain/batch/tally.ts';
+import { copied, nothing, type SummedBatches } from '../../domain/imports/sum.ts';
 import { type ImportBatch, importBatches, isOpenBatch } from '../../store/imports/import-batches.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
 /** The batches of an import, as they are stored. */
-interface SummedBatches {
-  /** The sum of the finished ones, and how many there are. */
-  readonly finished: BatchResult;
-  readonly finishedBatches: number;
-  readonly open: readonly ImportBatch[];
+interface StoredBatches {
+  readonly finished: SummedBatches;
+  /** Those that only wait, as they have reported last. */
+  readonly waiting: SummedBatches;
+  /** The others. */
+  readonly running: { readonly batches: number; readonly rows: number };
 }
 
-/** Sums up the finished batches of an import. Those that a caller has removed do not count. */
-export async function sumBatches(database: Database, importId: string): Promise<SummedBatches> {
-  const finished: BatchResult = { counts: noCounts(), actions: noActions(), errorCodes: {} };
-  let finishedBatches = 0;
-  const open: ImportBatch[] = [];
+/**
+ * Sums up the batches of an import. Those that a caller has removed do not count.
+ * @param visit called with each open one.
+ */
+export async function sumBatches(
+  database: Database,
+  importId: string,
+  visit: (open: ImportBatch) => void = () => undefined,
+): Promise<StoredBatches> {
+  const [finished, waiting, running] = [nothing(), nothing(), { batches: 0, rows: 0 }];
   for await (const batch of importBatches(database, importId)) {
-    if (isOpenBatch(batch)) open.push(batch);
-    if (!isTerminal(batch.status) || batch.deletedAt !== undefined) continue;
-    finishedBatches += 1;
-    if (batch.result) addTally(finished, batch.result);
+    const { status, deletedAt, result, report, total } = batch;
+    if (isOpenBatch(batch)) {
+      visit(batch);
+      if (report === undefined) {
+        running.batches += 1;
+        running.rows += total;
+      } else {
+        waiting.batches += 1;
+        addTally(waiting.result, report);
+      }
+    } else if (isTerminal(status) && deletedAt === undefined) {
+      finished.batches += 1;
+      if (result) addTally(finished.result, result);
+    }
   }
-  return { finished, finishedBatches, open };
+  return { finished, waiting, running };
 }
 
-/** The sum with what open batches have reported; rows without a report count as queued. */
-export function withOpen({ finished, open }: SummedBatches): BatchResult {
-  const sum: BatchResult = {
-    counts: { ...finished.counts },
-    actions: { ...finished.actions },
-    errorCodes: { ...finished.errorCodes },
-  };
-  for (const { report, total } of open)
-    addTally(sum, report ?? { counts: { queued: total }, actions: {}, errorCodes: {} });
-  return sum;
+/** The sum of all of them; rows of those that run count as queued. */
+export function sumOfAll({ finished, waiting, running }: StoredBatches): SummedBatches {
+  const { result } = copied(finished);
+  addTally(result, waiting.result);
+  result.counts.queued += running.rows;
+  return { batches: finished.batches + waiting.batches + running.batches, result };
 }

@@ -2,12 +2,13 @@ import type { Client } from '@temporalio/client';
 import { type BatchStatus, isTerminal, type Progress, progressOf } from '../../domain/batch/batch.ts';
 import type { Actions, Counts, ErrorCode } from '../../domain/batch/outcome.ts';
 import type { ImportFormat, ImportOptions, ImportSummary } from '../../domain/imports/import.ts';
+import { copied, nothing } from '../../domain/imports/sum.ts';
 import { MAX_STATUS_QUERY_MS } from '../../domain/limits.ts';
 import { type ImportDocument, readImport } from '../../store/imports/imports.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { importStatusQuery, importWorkflowId } from '../../workflows/imports/messages.ts';
 import { summaryOfErrors } from '../batches/view-batch.ts';
-import { sumBatches, withOpen } from './sum-batches.ts';
+import { sumBatches, sumOfAll } from './sum-batches.ts';
 
 /** An import as callers read it (docs/api.md#imports). */
 export interface ImportView {
@@ -53,13 +54,29 @@ export async function viewImport(parts: ViewParts, imported: ImportDocument): Pr
   if (answer !== null && !isTerminal(answer.status) && answer.status !== 'queued')
     return toView(imported, answer, 'workflow');
   // the workflow may not answer because it has ended since; then the store has the result
-  return viewListedImport(parts.database, (await readImport(parts.database, imported._id)) ?? imported);
+  return viewStoredImport(parts.database, (await readImport(parts.database, imported._id)) ?? imported);
 }
 
-/** An import of a list: from the store only. */
-export async function viewListedImport(database: Database, imported: ImportDocument): Promise<ImportView> {
+/** An import as it is stored, with all of its batches. */
+export async function viewStoredImport(database: Database, imported: ImportDocument): Promise<ImportView> {
   return toView(imported, await storedSummary(database, imported), 'store');
 }
+
+/** An import of a list: its batches, which may be thousands, as its workflow has summed them up last; what it has not seen counts as queued. */
+export function viewListedImport(imported: ImportDocument): ImportView {
+  const { status, suspended, cut, result, sum = { ...nothing(), open: 0 } } = imported;
+  const about = { status, suspended, rowsRead: cut.rows, bytesRead: cut.bytes };
+  if (result) return toView(imported, { ...about, ...ended(result) }, 'store');
+  const { result: summed } = copied(sum);
+  const unseen = cut.rows - Object.values(summed.counts).reduce((all, n) => all + n, 0);
+  summed.counts.queued += Math.max(0, unseen);
+  return toView(imported, { ...about, ...summed, batches: { total: sum.batches, running: sum.open } }, 'store');
+}
+
+const ended = ({ batches, ...counted }: NonNullable<ImportDocument['result']>) => ({
+  ...counted,
+  batches: { total: batches, running: 0 },
+});
 
 async function querySummary(client: Client, importId: string): Promise<ImportSummary | null> {
   try {
@@ -76,13 +93,10 @@ async function querySummary(client: Client, importId: string): Promise<ImportSum
 async function storedSummary(database: Database, imported: ImportDocument): Promise<ImportSummary> {
   const { status, suspended, cut, result } = imported;
   const about = { status, suspended, rowsRead: cut.rows, bytesRead: cut.bytes };
-  if (result) {
-    const { batches, ...counted } = result;
-    return { ...about, ...counted, batches: { total: batches, running: 0 } };
-  }
-  const summed = await sumBatches(database, imported._id);
-  const batches = { total: summed.finishedBatches + summed.open.length, running: summed.open.length };
-  return { ...about, ...withOpen(summed), batches };
+  if (result) return { ...about, ...ended(result) };
+  const stored = await sumBatches(database, imported._id);
+  const { batches: total, result: summed } = sumOfAll(stored);
+  return { ...about, ...summed, batches: { total, running: stored.waiting.batches + stored.running.batches } };
 }
 
 function toView(imported: ImportDocument, summary: ImportSummary, source: ImportView['source']): ImportView {

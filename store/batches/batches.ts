@@ -14,6 +14,7 @@ import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
 import type { JobCounts } from '../../domain/executions/job-counts.ts';
 import type { ImportReport } from '../../domain/imports/import.ts';
+import type { KeyList } from '../items/key-lists.ts';
 import type { PendingMember } from '../items/pending-documents.ts';
 import type { Database } from '../mongodb/database.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
@@ -98,6 +99,8 @@ export interface StoredBatch {
   suspendedByImport?: true;
   /** The latest state that it has reported to its import while it ran. */
   report?: ImportReport;
+  /** The list of the identities of a cycle over batches of its import, which this batch is to apply. */
+  cycle?: KeyList;
   /** Set when the batch is to be removed for good: for callers it does not exist any more. */
   deletedAt?: Date;
 }

@@ -3,6 +3,7 @@ import type { BatchResult, RunningState, TerminalStatus } from '../../domain/bat
 import type { ErrorDetails } from '../../domain/batch/error-details.ts';
 import type { JobCounts } from '../../domain/executions/job-counts.ts';
 import type { ImportReport } from '../../domain/imports/import.ts';
+import type { KeyList } from '../items/key-lists.ts';
 import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn, FIRST_EXECUTION, NOT_TO_BE_STARTED, RUNNING, toBeStarted } from './batches.ts';
 import type { RunOfBatch } from './run-fence.ts';
@@ -127,10 +128,19 @@ export async function claimRetry(database: Database, batch: BatchDocument): Prom
     { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
     {
       $set: { status: 'queued', run: batch.run + 1, suspended: false, ...toBeStarted() },
-      $unset: { completedAt: '', result: '', errorDetails: '', hasFailedItems: '', report: '' },
+      $unset: { completedAt: '', result: '', errorDetails: '', hasFailedItems: '', report: '', cycle: '' },
     },
     { returnDocument: 'after' },
   );
+}
+
+/** Notes a cycle that a run is to apply, in place of one that was noted before. */
+export async function recordCycle(
+  database: Database,
+  { _id, run }: Pick<RunOfBatch, '_id' | 'run'>,
+  cycle: KeyList,
+): Promise<void> {
+  await batchesIn(database).updateOne({ _id, run, status: RUNNING }, { $set: { cycle } });
 }
 
 /**

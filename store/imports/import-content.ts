@@ -91,8 +91,13 @@ export async function storedParts(database: Database, importId: string): Promise
   return new Map(parts.map(({ _id, bytes }) => [Number(_id.slice(importId.length + 1)), bytes]));
 }
 
+/** Removes all chunks of an import, those of uploads that broke off too; what is known of its parts stays. Safe to repeat. */
+export async function removeChunksOf(database: Database, importId: string, progress?: () => void): Promise<void> {
+  await deleteFound(chunksIn(database), ofImport(importId), progress);
+}
+
 /** Removes all content of an import. Safe to repeat. */
 export async function removeContent(database: Database, importId: string): Promise<void> {
-  await deleteFound(chunksIn(database), ofImport(importId));
+  await removeChunksOf(database, importId);
   await deleteFound(partsIn(database), ofImport(importId));
 }

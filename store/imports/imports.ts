@@ -12,6 +12,7 @@ import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
 import type { CsvFormat, CsvOptions } from '../../domain/imports/csv.ts';
 import { type CutState, type ImportFormat, type ImportOptions, NOTHING_CUT } from '../../domain/imports/import.ts';
 import type { RowGroup } from '../../domain/imports/row-group.ts';
+import type { SummedBatches } from '../../domain/imports/sum.ts';
 import type { Database } from '../mongodb/database.ts';
 import { findWithRetries, isRecentId } from '../mongodb/recent-documents.ts';
 
@@ -75,6 +76,8 @@ export interface ImportDocument {
   createdAt: Date;
   startedAt?: Date;
   completedAt?: Date;
+  /** The sum of its batches, and how many are not finished, as its workflow has read it last: lists of imports do not read all batches. */
+  sum?: SummedBatches & { open: number };
   /** The end result, stored when a run finished. */
   result?: BatchResult & { batches: number };
   /** Set when it is to be removed for good: for callers it does not exist any more. */
@@ -292,10 +295,11 @@ export async function recordImportRunning(
   database: Database,
   { _id, run }: Pick<ImportDocument, '_id' | 'run'>,
   status: RunningState['status'],
+  sum: NonNullable<ImportDocument['sum']>,
 ): Promise<void> {
   await importsIn(database).updateOne(
     { _id, run, status: RUNNING },
-    { $set: { status }, $min: { startedAt: new Date() } },
+    { $set: { status, sum }, $min: { startedAt: new Date() } },
   );
 }
 
@@ -310,7 +314,7 @@ export async function recordImportFinished(
     { _id, run, status: RUNNING },
     {
       $set: { status, result, suspended: false, completedAt: new Date() },
-      $unset: { cancelRequested: '', asked: '', unstarted: '', startDue: '', sealDue: '' },
+      $unset: { cancelRequested: '', asked: '', unstarted: '', startDue: '', sealDue: '', sum: '' },
     },
   );
 }

@@ -32,7 +32,7 @@ export interface KeyList {
 }
 
 /** Largest number of keys, and bytes of keys, in one document: the list of 10,000 references has many. */
-const KEYS_PER_PART = 1_000;
+export const KEYS_PER_PART = 1_000;
 const BYTES_PER_PART = 1024 * 1024;
 
 /** The missing identities of an item, given directly or as a stored list. */

@@ -5,8 +5,8 @@ import { batchesIn } from '../batches/batches.ts';
 import { noLaterRun, type RunOfBatch, upsertOfRun } from '../batches/run-fence.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach, updateEach } from '../mongodb/each-by-id.ts';
-import { keyParts, parts } from '../mongodb/parts.ts';
-import { type KeyList, type ListedKeys, readLists } from './key-lists.ts';
+import { KEYS_AT_ONCE, keyParts, parts } from '../mongodb/parts.ts';
+import { KEYS_PER_PART, type KeyList, type ListedKeys, readLists } from './key-lists.ts';
 import { type PendingItemDocument, type PendingMember, pendingItemsIn } from './pending-documents.ts';
 import { registeredKeys, registerWaits } from './waits.ts';
 
@@ -135,6 +135,26 @@ async function validClaims(database: Database, batchId: string, claims: Readonly
   return new Set([...claims].filter((claim) => valid.has(claim)));
 }
 
+/** The pending items of a run of a batch that others find, with all their missing references, a few thousand of these at a time. */
+export async function* pendingOfBatch(
+  database: Database,
+  { _id, run }: RunOfBatch,
+): AsyncGenerator<(PendingMember & { readonly missing: readonly ResourceKey[] })[]> {
+  // '0' comes right after '/'
+  const found = pendingItemsIn(database).find({ _id: { $gt: `${_id}/`, $lt: `${_id}0` }, run: { $gte: run } });
+  let some: PendingItemDocument[] = [];
+  let keys = 0;
+  for await (const document of found) {
+    some.push(document);
+    keys += document.missing.length + (document.list?.parts ?? 0) * KEYS_PER_PART;
+    if (keys < KEYS_AT_ONCE) continue;
+    yield await withMissing(database, some);
+    some = [];
+    keys = 0;
+  }
+  if (some.length > 0) yield await withMissing(database, some);
+}
+
 /**
  * Pending items that would create one of these identities, with all their missing references.
  * @param most largest number that is read; any number of batches may have an item for one identity.
@@ -152,6 +172,14 @@ export async function readPending(
       .limit(most - found.length);
     for await (const document of documents) found.push(document);
   }
+  return withMissing(database, found);
+}
+
+/** Without those whose list is lost: their batch waits for nothing any more. */
+async function withMissing(
+  database: Database,
+  found: readonly PendingItemDocument[],
+): Promise<(PendingMember & { readonly missing: readonly ResourceKey[] })[]> {
   const missing = await readLists(database, found.map(listedOf));
   return found.flatMap(({ key, batchId, index, run }, at) => {
     const all = missing[at];

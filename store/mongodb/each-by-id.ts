@@ -35,9 +35,14 @@ export async function deleteEach<T extends WithId>(
   return (await collection.bulkWrite(operations, { ordered: false })).deletedCount;
 }
 
-/** Removes every document that a filter finds, until it finds none. */
-export async function deleteFound<T extends WithId>(collection: Collection<T>, filter: Filter<T>): Promise<void> {
+/** Removes every document that a filter finds, until it finds none; calls `progress` in between. */
+export async function deleteFound<T extends WithId>(
+  collection: Collection<T>,
+  filter: Filter<T>,
+  progress: () => void = () => undefined,
+): Promise<void> {
   for (;;) {
+    progress();
     const found = await collection.find(filter).project<WithId>({ _id: 1 }).limit(KEYS_PER_QUERY).toArray();
     await deleteEach(
       collection,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { noActions, noCounts } from '../../domain/batch/outcome.ts';
+import { type Counts, noActions, noCounts } from '../../domain/batch/outcome.ts';
 import type { BatchReport } from '../../domain/imports/import.ts';
+import type { SummedBatches } from '../../domain/imports/sum.ts';
 import { ImportProgress } from '../../workflows/imports/import-progress.ts';
 import type { ImportState } from '../../workflows/imports/messages.ts';
 
-const NOTHING = { counts: noCounts(), actions: noActions(), errorCodes: {} };
 const INPUT = {
   importId: 'import',
   scope: 'default/default',
@@ -14,6 +14,12 @@ const INPUT = {
   activityTimeoutSeconds: 20,
   waits: true,
 };
+const NOTHING = { counts: noCounts(), actions: noActions(), errorCodes: {} };
+const sum = (batches: number, counts: Partial<Counts> = {}): SummedBatches => ({
+  batches,
+  result: { ...NOTHING, counts: { ...noCounts(), ...counts } },
+});
+const NONE = { batches: 0, rows: 0 };
 
 const state = (more: Partial<ImportState> = {}): ImportState => ({
   suspended: false,
@@ -24,9 +30,10 @@ const state = (more: Partial<ImportState> = {}): ImportState => ({
   rowsRead: 0,
   bytesRead: 0,
   received: 100,
-  finished: NOTHING,
-  finishedBatches: 0,
-  open: [],
+  finished: sum(0),
+  waiting: sum(0),
+  running: [],
+  unnamed: NONE,
   ...more,
 });
 
@@ -37,21 +44,22 @@ const finished = (number: number, succeeded = 10): BatchReport => ({
   isFinished: true,
   round: 0,
 });
-const waiting = (number: number, pending: number, round = 0): BatchReport => ({
+const waiting = (number: number, pending: number): BatchReport => ({
   ...NOTHING,
   counts: { pending, succeeded: 10 - pending },
   number,
   isFinished: false,
-  round,
+  round: 0,
 });
 const open = (number: number) => ({ number, total: 10 });
-const step = (progress: ImportProgress) => progress.nextStep(false).kind;
+const step = (progress: ImportProgress, now = 0) => progress.nextStep(false, now).kind;
+const ALL_CUT = { next: 3, isAtEnd: true, rowsRead: 20 };
 
 /** An import whose content is cut into two batches of 10 rows. */
 function cutInTwo(): ImportProgress {
   const progress = new ImportProgress(INPUT);
   progress.beginCheck();
-  progress.checked(state({ next: 3, isAtEnd: true, rowsRead: 20, open: [open(1), open(2)] }), 0);
+  progress.checked(state({ ...ALL_CUT, running: [open(1), open(2)] }), 0);
   return progress;
 }
 
@@ -61,11 +69,10 @@ describe('a report', () => {
       const progress = cutInTwo();
       progress.beginCheck();
       progress.reported(finished(1), 0);
-      const counts = { ...noCounts(), succeeded: 10 };
       const read = isRead
-        ? { finished: { ...NOTHING, counts }, finishedBatches: 1, open: [open(2)] }
-        : { open: [open(1), open(2)] };
-      progress.checked(state({ next: 3, isAtEnd: true, rowsRead: 20, ...read }), 0);
+        ? { finished: sum(1, { succeeded: 10 }), running: [open(2)] }
+        : { running: [open(1), open(2)] };
+      progress.checked(state({ ...ALL_CUT, ...read }), 0);
       expect(progress.summary(0)).toMatchObject({
         counts: { queued: 10, succeeded: 10 },
         batches: { total: 2, running: 1 },
@@ -90,52 +97,151 @@ describe('a report', () => {
     for (let n = 0; n < 2; n++) progress.reported(finished(1), 0);
     expect(progress.summary(0).counts).toMatchObject({ queued: 10, succeeded: 10 });
   });
+
+  test('of a batch that waits makes the store be read again, once for many, and later the more wait', () => {
+    for (const [batches, pause] of [
+      [2, 200],
+      [1_000, 2_000],
+    ] as const) {
+      const progress = new ImportProgress(INPUT);
+      progress.beginCheck();
+      progress.checked(state({ next: 1_002, rowsRead: 10_010, waiting: sum(batches, { pending: 10 }) }), 0);
+      progress.beginCut();
+      for (let number = 1; number <= batches; number++) progress.reported(finished(number), number / 1_000);
+      expect(progress.nextStep(false, 10)).toEqual({ kind: 'wait', until: pause + 1 / 1_000 });
+      expect(step(progress, pause + 1)).toBe('check');
+    }
+  });
+});
+
+test('the store is read again after a time without news: half a minute, then later and later', () => {
+  const progress = cutInTwo();
+  let now = 0;
+  const pauses = Array.from({ length: 5 }, () => {
+    const next = progress.nextStep(false, now);
+    const before = now;
+    if (next.kind === 'wait') now = next.until;
+    progress.beginCheck();
+    progress.checked(state({ ...ALL_CUT, running: [open(1), open(2)] }), now);
+    return now - before;
+  });
+  expect(pauses).toEqual([30_000, 60_000, 120_000, 240_000, 300_000]);
+  progress.reported(waiting(1, 1), now);
+  progress.outdate();
+  expect(step(progress, now)).toBe('check');
 });
 
 describe('what waits until the end of the import', () => {
-  test('is ended after a round in which no item was finished, and not before', () => {
+  test('is settled once nothing runs, and again when the batches that were asked have answered', () => {
     const progress = cutInTwo();
-    expect(step(progress)).toBe('wait');
     progress.reported(waiting(1, 4), 0);
     expect(step(progress)).toBe('wait');
     progress.reported(waiting(2, 3), 0);
-    expect(step(progress)).toBe('check-round');
-    progress.beginRound();
+    expect(progress.summary(0).status).toBe('waiting');
+    expect(step(progress)).toBe('settle');
+    progress.settled({ isRunning: false, asked: 2, isEnd: false }, 0);
     expect(step(progress)).toBe('wait');
-    // an item of the first batch was finished meanwhile: it may have created what the second one misses
-    progress.reported(waiting(1, 2, 1), 0);
-    progress.reported(waiting(2, 3, 1), 0);
-    expect(step(progress)).toBe('check-round');
-    progress.beginRound();
-    progress.reported(waiting(1, 2, 2), 0);
+    progress.reported(waiting(1, 2), 0);
     expect(step(progress)).toBe('wait');
-    progress.reported(waiting(2, 3, 2), 0);
-    expect(step(progress)).toBe('end-waits');
-    progress.endWaits();
-    expect([step(progress), progress.asked]).toEqual(['wait', { round: 2, isEnd: true }]);
-    progress.reported(finished(1), 0);
-    progress.reported(finished(2), 0);
+    progress.reported(waiting(2, 3), 0);
+    // their numbers are read, and then decided by
+    expect(step(progress)).toBe('check');
+    progress.beginCheck();
+    progress.checked(state({ ...ALL_CUT, waiting: sum(2, { pending: 5, succeeded: 15 }) }), 0);
+    expect(step(progress)).toBe('settle');
+    progress.settled({ isRunning: false, asked: 2, isEnd: true }, 0);
+    for (const number of [1, 2]) progress.reported(finished(number), 0);
+    expect(step(progress)).toBe('check');
+    progress.beginCheck();
+    progress.checked(state({ ...ALL_CUT, finished: sum(2, { succeeded: 15, failed: 5 }) }), 0);
     expect(step(progress)).toBe('finish');
   });
 
-  test('is not ended by rounds of an execution before this one', () => {
-    const progress = new ImportProgress(INPUT);
+  test('is settled again after a time although a batch does not answer, and a retried one is waited for', () => {
+    const progress = cutInTwo();
+    for (const number of [1, 2]) progress.reported(waiting(number, 1), 0);
+    progress.settled({ isRunning: false, asked: 2, isEnd: false }, 0);
+    expect(progress.nextStep(false, 0)).toEqual({ kind: 'wait', until: 1_000 });
+    expect(step(progress, 1_000)).toBe('settle');
+    progress.settled({ isRunning: true, asked: 0, isEnd: false }, 1_000);
+    expect(step(progress, 1_000)).toBe('check');
     progress.beginCheck();
-    const before = [1, 2].map((number) => ({ ...open(number), report: waiting(number, 3, 5) }));
-    progress.checked(state({ next: 3, isAtEnd: true, rowsRead: 20, open: before }), 0);
-    expect(step(progress)).toBe('check-round');
-    progress.beginRound();
-    expect(progress.asked).toEqual({ round: 6 });
+    progress.checked(state({ ...ALL_CUT, waiting: sum(1, { pending: 1 }), running: [open(2)] }), 1_000);
+    expect(step(progress, 10_000)).toBe('wait');
   });
+
+  test('is not told of the end again by an execution that continues as new', () => {
+    const progress = cutInTwo();
+    for (const number of [1, 2]) progress.reported(waiting(number, 1), 0);
+    progress.settled({ isRunning: false, asked: 2, isEnd: true }, 0);
+    expect(progress.nextStep(true, 0).kind).toBe('continue-as-new');
+    const next = new ImportProgress({ ...INPUT, ...progress.carry() });
+    next.beginCheck();
+    next.checked(state({ ...ALL_CUT, waiting: sum(2, { pending: 2 }) }), 0);
+    expect(step(next)).toBe('wait');
+  });
+});
+
+test('a cancellation in Temporal is stored before an execution continues as new', () => {
+  const progress = cutInTwo();
+  progress.cancelledInTemporal();
+  expect([progress.nextStep(true, 0).kind, progress.asked]).toEqual(['check', { isCancelled: true }]);
+  progress.beginCheck();
+  progress.checked(state({ ...ALL_CUT, cancelled: true, running: [open(1)] }), 0);
+  expect(progress.nextStep(true, 0).kind).toBe('continue-as-new');
 });
 
 test('the window is filled when half of it is free; what waits takes no place', () => {
   const progress = new ImportProgress(INPUT);
   progress.beginCheck();
-  progress.checked(state({ next: 5, rowsRead: 40, open: [1, 2, 3, 4].map(open) }), 0);
+  progress.checked(state({ next: 5, rowsRead: 40, running: [1, 2, 3, 4].map(open) }), 0);
   expect(step(progress)).toBe('wait');
   progress.reported(finished(1), 0);
   expect(step(progress)).toBe('wait');
   progress.reported(waiting(2, 1), 0);
-  expect(progress.nextStep(false)).toEqual({ kind: 'cut', room: 2 });
+  expect(progress.nextStep(false, 0)).toEqual({ kind: 'cut', room: 2 });
+});
+
+describe('the speed of an import', () => {
+  const rows = (progress: ImportProgress, number: number, now: number) =>
+    progress.reported(finished(number, 1_000), now);
+  function running(more: Partial<ImportState> = {}): ImportProgress {
+    const progress = new ImportProgress(INPUT);
+    progress.beginCheck();
+    const batches = Array.from({ length: 20 }, (_, at) => ({ number: at + 1, total: 1_000 }));
+    const sizes = { next: 21, rowsRead: 20_000, bytesRead: 2_000_000, received: 4_000_000 };
+    progress.checked(state({ ...sizes, running: batches, ...more }), 0);
+    return progress;
+  }
+
+  test('is absent until it means something, is that of the last minute, and falls while nothing is done', () => {
+    const progress = running();
+    for (let second = 1; second <= 4; second++) rows(progress, second, second * 1_000);
+    expect(progress.summary(4_000)).not.toHaveProperty('rowsPerSecond');
+    rows(progress, 5, 5_000);
+    expect(progress.summary(5_000).rowsPerSecond).toBe(1_000);
+    expect(progress.summary(10_000).rowsPerSecond).toBe(500);
+    expect(progress.summary(70_000)).not.toHaveProperty('rowsPerSecond');
+  });
+
+  test('tells when the rest is done, what is not cut yet included, and only once the whole file is here', () => {
+    for (const sealed of [true, false]) {
+      const progress = running({ sealed });
+      for (let second = 1; second <= 10; second++) rows(progress, second, second * 1_000);
+      const { rowsPerSecond, estimatedCompletionAt } = progress.summary(10_000);
+      expect(rowsPerSecond).toBe(1_000);
+      // 10,000 rows of batches, and as many bytes again as were cut into 20,000 rows
+      expect(estimatedCompletionAt).toBe(sealed ? new Date(10_000 + 30_000).toISOString() : undefined);
+    }
+  });
+
+  test('is known to the next execution, and begins anew when rows are run again', () => {
+    const progress = running();
+    for (let second = 1; second <= 6; second++) rows(progress, second, second * 1_000);
+    const next = new ImportProgress({ ...INPUT, ...progress.carry() });
+    expect(next.summary(6_000).rowsPerSecond).toBe(1_000);
+    next.beginCheck();
+    next.checked(state({ next: 21, rowsRead: 20_000 }), 7_000);
+    expect(next.summary(7_000)).not.toHaveProperty('rowsPerSecond');
+  });
 });

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { historyFiles, IS_RECORDING, readHistory, replay } from '../harness/histories.ts';
 
 /**
- * Recorded histories of batches: the executions of existing installations must still replay under the present
+ * Recorded histories of batches and imports: the executions of existing installations must still replay under the present
  * workflows. `version-2-*` are of executions whose input has a version; `late-finish-*` are made of `upload`: its last workflow task times out
  * while the batch is being finished, and a signal comes. CONTRIBUTING.md ("Changing a workflow") says when and how to record them anew.
  */
@@ -19,6 +19,11 @@ beforeAll(() => {
 test.runIf(IS_RECORDING)('record', async () => {
   const { recordHistories } = await import('./record-histories.ts');
   await recordHistories();
+});
+
+test.runIf(IS_RECORDING)('record imports', async () => {
+  const { recordImportHistories } = await import('./record-import-histories.ts');
+  await recordImportHistories();
 });
 
 describe('a recorded history replays', () => {

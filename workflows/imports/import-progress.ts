@@ -1,70 +1,84 @@
 import type { BatchResult, BatchStatus, BatchSummary } from '../../domain/batch/batch.ts';
-import { noActions, noCounts } from '../../domain/batch/outcome.ts';
 import { addTally } from '../../domain/batch/tally.ts';
 import type { BatchReport, ImportSummary } from '../../domain/imports/import.ts';
 import { Speed } from '../../domain/imports/speed.ts';
-import type { CheckImportInput, CutImportResult, ImportInput, ImportState } from './messages.ts';
+import { copied, nothing } from '../../domain/imports/sum.ts';
+import type { CheckImportInput, CutImportResult, ImportInput, ImportState, SettleImportResult } from './messages.ts';
+import { Settling } from './settling.ts';
 
 /** What an import's workflow does next. */
 type ImportStep =
   /** Reads what is stored, and brings the batches in line with it. */
   | { readonly kind: 'check' }
-  /** Asks all batches that wait to check their items once more. */
-  | { readonly kind: 'check-round' }
-  /** Ends what still waits. */
-  | { readonly kind: 'end-waits' }
   /** Cuts content into batches, or retries finished ones. */
   | { readonly kind: 'cut'; readonly room: number }
-  | { readonly kind: 'wait' }
+  /** Decides what becomes of batches that only wait: nothing else of the import is left. */
+  | { readonly kind: 'settle' }
+  /** Waits until another step is next, at the latest until this time in ms since 1970. */
+  | { readonly kind: 'wait'; readonly until: number }
   | { readonly kind: 'continue-as-new' }
   | { readonly kind: 'finish' };
-
-interface OpenBatch {
-  readonly total: number;
-  report?: BatchReport;
-}
 
 type Sizes = Pick<ImportState, 'isAtEnd' | 'sealed' | 'rowsRead' | 'bytesRead' | 'received'>;
 
 const NOTHING_READ: Sizes = { isAtEnd: false, sealed: false, rowsRead: 0, bytesRead: 0, received: 0 };
 
+/** Time without news after which what is stored is read again, in ms: a report may be lost with the workflow of its batch. Doubled while nothing changes. */
+const QUIET_MS = 30_000;
+const MOST_QUIET_MS = 300_000;
+/** Time between news of a batch that waits and the check that reads them, in ms: the least, the most, and for each batch that is read. */
+const LEAST_PAUSE_MS = 200;
+const MOST_PAUSE_MS = 10_000;
+const PAUSE_PER_BATCH_MS = 2;
+
 /**
- * The whole state of an import's workflow: numbers only (invariant 7). Nothing here calls Temporal. Its counts add up to the rows of its
- * batches at every moment.
+ * The whole state of an import's workflow: numbers only (invariant 7), and the same few however many batches wait. Nothing here calls
+ * Temporal. Its counts add up to the rows of its batches at every moment.
+ *
+ * Batches that run are known by their numbers: their reports free places of the window. Of those that only wait, or are finished, the
+ * workflow knows sums, as the last check has read them; a report of one of these makes it check again.
  */
 export class ImportProgress {
   readonly #input: ImportInput;
-  readonly #open = new Map<number, OpenBatch>();
+  /** Batches that do not only wait -> their rows. */
+  readonly #running = new Map<number, number>();
+  /** Further ones: callers have retried very many. */
+  #unnamed = { batches: 0, rows: 0 };
+  #waiting = nothing();
+  #finished = nothing();
   /** Reports of batches whose start the workflow does not know yet. */
   readonly #early = new Map<number, BatchReport>();
   /** Reports that come while a check runs: what it has read may be older. Undefined while none runs. */
   #duringCheck: Map<number, BatchReport> | undefined;
-  readonly #speed = new Speed();
-  #finished: BatchResult = { counts: noCounts(), actions: noActions(), errorCodes: {} };
-  #finishedBatches = 0;
+  readonly #speed: Speed;
   #sizes = NOTHING_READ;
   #next = 1;
   #isLoaded = false;
   #cancelled = false;
   #suspended = false;
   #retryFrom: number | null;
-  /** What is stored may differ from what is known. */
-  #isOutdated = true;
+  /** When the next check is due, in ms since 1970. */
+  #checkDue = 0;
+  #quietMs = QUIET_MS;
   /** Content may be there that the last cut has not found. */
   #mayHaveContent = true;
   /** The last cut has left complete rows, fewer than a full batch. */
   #hasFew = false;
-  /** Rounds of checks, which batches that wait report: one in which no item was finished proves that nothing can be created any more. */
-  #round = 0;
-  #hasChangedInRound = false;
-  #hasEnded = false;
-  /** The workflow was cancelled in Temporal. */
+  readonly #settling: Settling;
+  /** The workflow was cancelled in Temporal, which is not stored yet. */
   #isCancelledInTemporal = false;
   #summary: ImportSummary | undefined;
 
   constructor(input: ImportInput) {
     this.#input = input;
     this.#retryFrom = input.retryFrom === undefined ? (input.run > 1 ? 1 : null) : input.retryFrom;
+    this.#speed = new Speed(input.measured);
+    this.#settling = new Settling(input.settling);
+  }
+
+  /** What the next execution needs to know; everything else is stored, and it reads that first. */
+  carry(): Pick<ImportInput, 'retryFrom' | 'measured' | 'settling'> {
+    return { retryFrom: this.#retryFrom, measured: this.#speed.measured, settling: this.#settling.carry() };
   }
 
   get cancelled(): boolean {
@@ -82,70 +96,53 @@ export class ImportProgress {
 
   /** Nothing of it runs: what is there is worth cutting, however little it is. */
   get isIdle(): boolean {
-    return this.#running === 0;
+    return this.#runningBatches === 0;
   }
 
-  /** The round that waiting batches are asked for, and whether they are asked to end. */
-  get asked(): Pick<CheckImportInput, 'round' | 'isEnd' | 'isCancelled'> {
-    return {
-      ...(this.#round > 0 && { round: this.#round }),
-      ...(this.#hasEnded && { isEnd: true }),
-      ...(this.#isCancelledInTemporal && { isCancelled: true }),
-    };
+  get asked(): Pick<CheckImportInput, 'isCancelled'> {
+    return this.#isCancelledInTemporal ? { isCancelled: true } : {};
   }
 
-  nextStep(isLong: boolean): ImportStep {
-    if (isLong) return { kind: 'continue-as-new' };
-    if (this.#isOutdated) return { kind: 'check' };
+  nextStep(isLong: boolean, now: number): ImportStep {
+    // a cancellation in Temporal is lost with this execution unless it is stored
+    if (isLong && !this.#isCancelledInTemporal) return { kind: 'continue-as-new' };
+    if (now >= this.#checkDue) return { kind: 'check' };
     const isWhole = this.#sizes.isAtEnd && this.#retryFrom === null;
-    if (this.#open.size === 0 && (this.#cancelled || isWhole)) return { kind: 'finish' };
-    if (this.#cancelled || this.#suspended) return { kind: 'wait' };
-    if (!isWhole) {
-      const room = this.#input.window - this.#running;
-      const hasContent = this.#mayHaveContent || (this.#hasFew && this.#running === 0);
-      const mayCut = this.#retryFrom !== null || (hasContent && !this.#sizes.isAtEnd);
-      return mayCut && room >= Math.ceil(this.#input.window / 2) ? { kind: 'cut', room } : { kind: 'wait' };
-    }
-    return this.#input.waits && this.#running === 0 ? this.#nextOfEnd() : { kind: 'wait' };
+    if (this.#openBatches === 0 && (this.#cancelled || isWhole)) return { kind: 'finish' };
+    if (this.#cancelled || this.#suspended) return this.#waitUntil();
+    if (!isWhole) return this.#nextCut() ?? this.#waitUntil();
+    if (!this.#input.waits || this.#runningBatches > 0) return this.#waitUntil();
+    return now >= this.#settling.due ? { kind: 'settle' } : this.#waitUntil(this.#settling.due);
   }
 
-  /** All rows are in batches, and all open batches wait. */
-  #nextOfEnd(): ImportStep {
-    if (this.#hasEnded || !this.#isRoundComplete()) return { kind: 'wait' };
-    // a complete round in which no batch finished an item: all have seen the same resources, and none can be applied
-    if (this.#round > 0 && !this.#hasChangedInRound) return { kind: 'end-waits' };
-    return { kind: 'check-round' };
+  #waitUntil(other = Number.POSITIVE_INFINITY): ImportStep {
+    return { kind: 'wait', until: Math.min(this.#checkDue, other) };
   }
 
-  #isRoundComplete(): boolean {
-    return [...this.#open.values()].every(({ report }) => (report?.round ?? 0) >= this.#round);
-  }
-
-  beginRound(): void {
-    this.#round += 1;
-    this.#hasChangedInRound = false;
-  }
-
-  endWaits(): void {
-    this.#hasEnded = true;
+  #nextCut(): ImportStep | undefined {
+    const room = this.#input.window - this.#runningBatches;
+    const hasContent = this.#mayHaveContent || (this.#hasFew && this.#runningBatches === 0);
+    const mayCut = this.#retryFrom !== null || (hasContent && !this.#sizes.isAtEnd);
+    return mayCut && room >= Math.ceil(this.#input.window / 2) ? { kind: 'cut', room } : undefined;
   }
 
   contentReceived(): void {
     this.#mayHaveContent = true;
   }
 
-  /** Something stored has changed, or nothing was heard for a while. */
+  /** Something stored has changed. */
   outdate(): void {
-    this.#isOutdated = true;
+    this.#checkDue = 0;
+    this.#quietMs = QUIET_MS;
   }
 
   cancelledInTemporal(): void {
     this.#isCancelledInTemporal = true;
-    this.#isOutdated = true;
+    this.outdate();
   }
 
   beginCheck(): void {
-    this.#isOutdated = false;
+    this.#checkDue = Number.POSITIVE_INFINITY;
     this.#duringCheck = new Map();
   }
 
@@ -153,42 +150,30 @@ export class ImportProgress {
   checked(state: ImportState | null, now: number): void {
     const meanwhile = this.#duringCheck ?? new Map<number, BatchReport>();
     this.#duringCheck = undefined;
+    this.#checkDue = Math.min(this.#checkDue, now + this.#quietMs);
+    this.#quietMs = Math.min(2 * this.#quietMs, MOST_QUIET_MS);
+    this.#running.clear();
     if (state === null) {
       this.#cancelled = true;
-      this.#open.clear();
+      this.#isCancelledInTemporal = false;
+      this.#unnamed = { batches: 0, rows: 0 };
+      this.#waiting = nothing();
       return;
     }
     this.#isLoaded = true;
     this.#cancelled = state.cancelled;
+    if (state.cancelled) this.#isCancelledInTemporal = false;
     this.#suspended = state.suspended;
     this.#sizes = state;
     this.#next = state.next;
-    this.#finished = {
-      counts: { ...state.finished.counts },
-      actions: { ...state.finished.actions },
-      errorCodes: { ...state.finished.errorCodes },
-    };
-    this.#finishedBatches = state.finishedBatches;
-    const before = new Map(this.#open);
-    this.#open.clear();
-    for (const { number, total, report } of state.open) {
-      const known = before.get(number)?.report;
-      // the store may be older than a report that came by signal
-      const latest = known !== undefined && known.round > (report?.round ?? 0) ? known : report;
-      this.#open.set(number, { total, ...(latest && { report: latest }) });
-      if (latest !== undefined && known !== undefined && pendingOf(latest) !== pendingOf(known))
-        this.#hasChangedInRound = true;
-    }
-    for (const number of before.keys()) if (!this.#open.has(number)) this.#hasChangedInRound = true;
-    const latestRound = Math.max(0, ...[...this.#open.values()].map(({ report }) => report?.round ?? 0));
-    if (latestRound > this.#round) {
-      // an execution before this one has asked for rounds: they prove nothing to this one
-      this.#round = latestRound;
-      this.#hasChangedInRound = true;
-    }
+    this.#finished = copied(state.finished);
+    this.#waiting = copied(state.waiting);
+    for (const { number, total } of state.running) this.#running.set(number, total);
+    this.#unnamed = state.unnamed;
     this.#mayHaveContent = true;
-    for (const report of meanwhile.values()) this.reported(report, now);
+    for (const report of meanwhile.values()) this.#count(report);
     this.#takeEarly(now);
+    if (this.#speed.isDue(now)) this.#speed.add(now, this.#processed());
   }
 
   beginCut(): void {
@@ -199,43 +184,57 @@ export class ImportProgress {
   /** @param result null if there is no such run (any more). */
   cut(result: CutImportResult | null, now: number): void {
     if (result === null) {
-      this.#isOutdated = true;
+      this.outdate();
       return;
     }
     this.#sizes = result;
     this.#retryFrom = result.retryFrom;
     this.#hasFew = result.hasFew;
-    if (result.hasRetried) this.#isOutdated = true;
+    if (result.hasRetried) this.outdate();
     for (const { number, total } of result.batches) {
       if (number < this.#next) continue;
-      this.#open.set(number, { total });
+      this.#running.set(number, total);
       this.#next = number + 1;
     }
     if (result.batches.length > 0) this.#mayHaveContent = true;
     this.#takeEarly(now);
   }
 
+  /** @param result what `settleImport` has found and done; null if there is no such run (any more). */
+  settled(result: SettleImportResult | null, now: number): void {
+    if (result === null || result.isRunning) this.outdate();
+    this.#settling.done(result, now);
+  }
+
   reported(report: BatchReport, now: number): void {
-    if (!this.#duringCheck?.get(report.number)?.isFinished) this.#duringCheck?.set(report.number, report);
     if (!this.#isLoaded || report.number >= this.#next) {
       this.#early.set(report.number, report);
       return;
     }
-    const batch = this.#open.get(report.number);
-    // a report that is repeated, or of a batch that was finished before
-    if (batch === undefined) return;
-    const before = batch.report;
-    if (!report.isFinished) {
-      if (before !== undefined && report.round < before.round) return;
-      if (before === undefined || pendingOf(before) !== pendingOf(report)) this.#hasChangedInRound = true;
-      batch.report = report;
-    } else {
-      this.#open.delete(report.number);
-      this.#hasChangedInRound = true;
-      this.#finishedBatches += 1;
-      addTally(this.#finished, report);
-    }
+    if (!this.#duringCheck?.get(report.number)?.isFinished) this.#duringCheck?.set(report.number, report);
+    this.#quietMs = QUIET_MS;
+    if (this.#count(report)) {
+      // what begins once nothing runs is decided by what is stored
+      if (this.#runningBatches === 0 && this.#waiting.batches > 0) this.#settling.begin();
+    } else this.#hear(now);
     if (this.#speed.isDue(now)) this.#speed.add(now, this.#processed());
+  }
+
+  /** A batch that runs has finished, or only waits. @returns false if it is none that is known to run: its report may be a repeated one. */
+  #count(report: BatchReport): boolean {
+    if (!this.#running.delete(report.number)) return false;
+    const sum = report.isFinished ? this.#finished : this.#waiting;
+    sum.batches += 1;
+    addTally(sum.result, report);
+    return true;
+  }
+
+  /** A batch that waits has changed: others may have changed, too, and are read together with it. */
+  #hear(now: number): void {
+    const pause = this.#waiting.batches * PAUSE_PER_BATCH_MS;
+    const due = now + Math.min(Math.max(pause, LEAST_PAUSE_MS), MOST_PAUSE_MS);
+    const isLastAsked = this.#settling.heard(now);
+    this.#checkDue = Math.min(this.#checkDue, isLastAsked ? now : due);
   }
 
   #takeEarly(now: number): void {
@@ -259,7 +258,7 @@ export class ImportProgress {
       status: this.#status(),
       suspended: this.#suspended,
       ...this.#result(),
-      batches: { total: this.#finishedBatches + this.#open.size, running: this.#open.size },
+      batches: { total: this.#finished.batches + this.#openBatches, running: this.#openBatches },
       rowsRead,
       bytesRead,
       ...(rate !== undefined && { rowsPerSecond: Math.round(rate) }),
@@ -269,7 +268,7 @@ export class ImportProgress {
 
   #status(): BatchStatus {
     if (!this.#isLoaded) return 'queued';
-    const isWaiting = this.#sizes.isAtEnd && this.#open.size > 0 && this.#running === 0;
+    const isWaiting = this.#sizes.isAtEnd && this.#openBatches > 0 && this.#runningBatches === 0;
     return isWaiting ? 'waiting' : 'processing';
   }
 
@@ -287,22 +286,19 @@ export class ImportProgress {
   }
 
   #result(): BatchResult {
-    const sum: BatchResult = {
-      counts: { ...this.#finished.counts },
-      actions: { ...this.#finished.actions },
-      errorCodes: { ...this.#finished.errorCodes },
-    };
-    for (const { total, report } of this.#open.values())
-      addTally(sum, report ?? { counts: { queued: total }, actions: {}, errorCodes: {} });
-    return sum;
+    const { result } = copied(this.#finished);
+    addTally(result, this.#waiting.result);
+    for (const rows of this.#running.values()) result.counts.queued += rows;
+    result.counts.queued += this.#unnamed.rows;
+    return result;
   }
 
   /** Batches that do not only wait. */
-  get #running(): number {
-    let running = 0;
-    for (const { report } of this.#open.values()) if (report === undefined) running += 1;
-    return running;
+  get #runningBatches(): number {
+    return this.#running.size + this.#unnamed.batches;
+  }
+
+  get #openBatches(): number {
+    return this.#runningBatches + this.#waiting.batches;
   }
 }
-
-const pendingOf = ({ counts }: BatchReport): number => counts.pending ?? 0;

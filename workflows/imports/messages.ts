@@ -1,6 +1,8 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
-import type { BatchResult, BatchSummary } from '../../domain/batch/batch.ts';
+import type { BatchSummary } from '../../domain/batch/batch.ts';
 import type { BatchReport, ImportSummary } from '../../domain/imports/import.ts';
+import type { Speed } from '../../domain/imports/speed.ts';
+import type { SummedBatches } from '../../domain/imports/sum.ts';
 
 /** The contract of an import's workflow: ids, signals, queries and their types (docs/signals-and-queries.md). */
 
@@ -17,7 +19,7 @@ export const importControlSignal = defineSignal('importControl');
 /** What a batch of the import reports. */
 export const batchReportedSignal = defineSignal<[BatchReport]>('batchReported');
 
-/** To a batch of an import: check all pending items, apply what can be applied, then report that this round is complete. */
+/** To a batch of an import: check all pending items, apply what can be applied, then report under this number. */
 export const checkRoundSignal = defineSignal<[number]>('checkRound');
 /** To a batch of an import: nothing of the import can create what its items miss any more. */
 export const importEndedSignal = defineSignal('importEnded');
@@ -40,6 +42,15 @@ export interface ImportInput {
   readonly waits: boolean;
   /** Carried over by continue-as-new; everything else is read again. */
   readonly retryFrom?: number | null;
+  readonly measured?: Speed['measured'];
+  readonly settling?: CarriedSettling;
+}
+
+/** When batches that only wait are looked at again, in ms since 1970, how many are asked and have not answered, and whether their wait has ended. */
+export interface CarriedSettling {
+  readonly due: number;
+  readonly asked: number;
+  readonly isEnded: boolean;
 }
 
 interface RunOfImport {
@@ -48,20 +59,13 @@ interface RunOfImport {
 }
 
 export interface CheckImportInput extends RunOfImport {
-  /** Batches that wait are asked to check their items, and to report that they have completed this round. */
-  readonly round?: number;
-  /** Nothing of the import can create what is missing any more: what waits ends. */
-  readonly isEnd?: true;
   /** The import was cancelled in Temporal, which is not stored yet. */
   readonly isCancelled?: true;
 }
 
-/** A batch that is not finished, as it is stored. */
-interface OpenImportBatch {
+interface NumberedBatch {
   readonly number: number;
   readonly total: number;
-  /** Its latest report; absent: none yet. */
-  readonly report?: BatchReport;
 }
 
 /** What is stored of an import, with its batches summed up. */
@@ -75,10 +79,24 @@ export interface ImportState {
   readonly rowsRead: number;
   readonly bytesRead: number;
   readonly received: number;
-  /** The sum of its finished batches, and how many there are. */
-  readonly finished: BatchResult;
-  readonly finishedBatches: number;
-  readonly open: readonly OpenImportBatch[];
+  /** Its finished batches, and those that only wait, as they have reported last. */
+  readonly finished: SummedBatches;
+  readonly waiting: SummedBatches;
+  /** Those that run; beyond the first ones only how many there are. */
+  readonly running: readonly NumberedBatch[];
+  readonly unnamed: { readonly batches: number; readonly rows: number };
+}
+
+export type SettleImportInput = RunOfImport;
+
+/** What was found of batches that only wait, and done about it. */
+export interface SettleImportResult {
+  /** One does not only wait: nothing was done. */
+  readonly isRunning: boolean;
+  /** Batches that were signalled: to check their items, or that their wait has ended. */
+  readonly asked: number;
+  /** Nothing of the import can create what is missing. */
+  readonly isEnd: boolean;
 }
 
 export interface CutImportInput extends RunOfImport {
@@ -94,7 +112,7 @@ export interface CutImportInput extends RunOfImport {
 
 export interface CutImportResult
   extends Pick<ImportState, 'isAtEnd' | 'sealed' | 'rowsRead' | 'bytesRead' | 'received'> {
-  readonly batches: readonly { readonly number: number; readonly total: number }[];
+  readonly batches: readonly NumberedBatch[];
   readonly retryFrom: number | null;
   /** Complete rows are left, fewer than a full batch. */
   readonly hasFew: boolean;

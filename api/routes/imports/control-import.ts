@@ -5,7 +5,7 @@ import {
   type IMPORT_CONTROLS,
   retryImport,
 } from '../../../services/imports/control-import.ts';
-import { viewListedImport } from '../../../services/imports/view-import.ts';
+import { viewStoredImport } from '../../../services/imports/view-import.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
 import { importOf, noImport } from './find-import.ts';
@@ -37,7 +37,7 @@ export function controlImportRoutes(api: Api): void {
       },
       async (c, { params: { importId } }) => {
         const controlled = await controlImport(c.var.services, await importOf(c, importId), verb);
-        const view = await viewListedImport(c.var.services.database, controlled);
+        const view = await viewStoredImport(c.var.services.database, controlled);
         return c.json(success(`Import is ${view.status}`, view));
       },
     );
@@ -57,7 +57,7 @@ export function controlImportRoutes(api: Api): void {
     },
     async (c, { params: { importId } }) => {
       const retried = await retryImport(c.var.services, await importOf(c, importId));
-      const view = await viewListedImport(c.var.services.database, retried);
+      const view = await viewStoredImport(c.var.services.database, retried);
       return c.json(success(`Import is ${view.status}`, view), 202);
     },
   );

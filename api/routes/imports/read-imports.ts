@@ -59,7 +59,7 @@ export function readImportsRoutes(api: Api): void {
       const after = await cursors.decode(c.var.scope, place, cursor);
       const filter = { ...(status && { status }), ...(label && { label }) };
       const { imports, total, next } = await listImports(database, c.var.scope, filter, { after, limit });
-      const results = await Promise.all(imports.map((imported) => viewListedImport(database, imported)));
+      const results = imports.map(viewListedImport);
       const following = next === null ? null : await cursors.encode(c.var.scope, place, next);
       return c.json(
         success(totalText(total, 'import', 'imports'), { results, pagination: paginationOf(total, following) }),

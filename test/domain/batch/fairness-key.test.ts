@@ -15,3 +15,15 @@ test("long names with the same beginning have different keys, within Temporal's 
   expect(one).not.toBe(other);
   for (const key of [one, other]) expect(Buffer.byteLength(key ?? '')).toBeLessThanOrEqual(64);
 });
+
+test('a batch of an import has a key of its own, and at most the weight of another batch: less with each lower priority', () => {
+  const weights = [1, 2, 3, 4, 5].map((priority) => {
+    const key = fairness({ scope: 'p/a', total: 1000, ofImport: { priority } });
+    expect(key.fairnessKey).not.toBe(fairness({ scope: 'p/a', total: 1000 }).fairnessKey);
+    return key.fairnessWeight ?? Number.NaN;
+  });
+  expect(weights[0]).toBe(1);
+  expect(weights).toEqual([...new Set(weights)].sort((a, b) => b - a));
+  expect(Math.min(...weights)).toBeGreaterThan(0);
+  expect(fairness({ scope: 'p/a', total: 10 }).fairnessWeight ?? 1).toBe(1);
+});

@@ -1,9 +1,10 @@
+import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { ImportView } from '../../../services/imports/view-import.ts';
 import { IMPORT_WORKFLOW_TYPE, importWorkflowId } from '../../../workflows/imports/messages.ts';
 import { Drover } from '../../harness/drover.ts';
 import { recoverNow } from '../../harness/left-behind.ts';
-import { ended, ndjson, opened, putPart, seal, started, until, view } from './imports.ts';
+import { ended, isOver, ndjson, opened, putPart, seal, started, until, view } from './imports.ts';
 
 let drover: Drover;
 beforeAll(async () => {
@@ -118,6 +119,36 @@ test('a deleted import is a 404 with its batches at once, and recovery removes e
     },
     { timeout: 50_000, interval: 200 },
   );
+});
+
+test('each change of an import is an event, its end is the last one, and then the stream ends', async () => {
+  const importId = await opened(drover, { schema: 'city' });
+  const watch = (headers: Record<string, string> = {}) =>
+    drover.app.request(`/api/imports/${importId}/events`, { headers });
+  const response = await watch();
+  expect(response.headers.get('content-type')).toContain('text/event-stream');
+  const events: { id: string; imported: ImportView }[] = [];
+  const reading = (async () => {
+    const parsed = (response.body as ReadableStream<Uint8Array<ArrayBuffer>>)
+      .pipeThrough(new TextDecoderStream())
+      .pipeThrough(new EventSourceParserStream());
+    for await (const { event, id = '', data } of parsed) {
+      expect(event).toBe('import');
+      events.push({ id, imported: JSON.parse(data) });
+    }
+  })();
+  await vi.waitFor(() => expect(events.length).toBeGreaterThan(0));
+  await putPart(drover, importId, 1, ndjson(rows(1200, 'watched')));
+  await seal(drover, importId, 1);
+  await reading;
+  const { source: _, ...last } = await view(drover, importId);
+  expect(events.at(-1)?.imported).toMatchObject({ ...last, status: 'success' });
+  expect(events.filter(({ imported }) => isOver(imported)).length).toBe(1);
+  expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
+  const processed = events.map(({ imported }) => imported.progress.processedRecords);
+  expect(processed).toEqual([...processed].sort((a, b) => a - b));
+  expect((await watch({ 'last-event-id': events.at(-1)?.id ?? '' })).status).toBe(204);
+  expect((await watch({ 'reach-tenant-id': 'other' })).status).toBe(404);
 });
 
 test('an import whose content is not complete cannot be retried', async () => {

@@ -1,3 +1,4 @@
+import { recordCycle } from '../../../store/batches/run-state.ts';
 import { recordSuspendedByImport } from '../../../store/imports/import-batches.ts';
 import { removeContent } from '../../../store/imports/import-content.ts';
 import {
@@ -55,6 +56,7 @@ async function playRareCases({ services: { database } }: Drover): Promise<void> 
   await postponeImportStart(database, { _id: 'nobody', run: 1 }, now);
   await recordFreed(database, 'nobody', { part: 1, chunk: 0 });
   await recordSuspendedByImport(database, 'nobody', true);
+  await recordCycle(database, { _id: 'nobody', run: 1 }, { id: 'list', parts: 1 });
   await removePagesOfNone(database, 'nobody');
   await removeContent(database, 'nobody');
   await removeImport(database, 'nobody');
