@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { SchemaCatalog } from '../services/definitions/schema-catalog.ts';
 import type { MemoryAllowance } from '../services/deletes/memory-allowance.ts';
 import type { StartImportParts } from '../services/imports/start-import.ts';
-import { createSemaphore, type Semaphore } from './write/semaphore.ts';
+import { createSemaphore, type Semaphore } from '../services/writes/semaphore.ts';
 
 /** Moments between two steps of an activity at which a test can stop, delay or kill it. */
 export type Checkpoint =

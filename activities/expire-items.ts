@@ -1,3 +1,4 @@
+import { RESOURCES_PER_SLICE } from '../domain/batch/plan-chunks.ts';
 import { MAX_MISSING_PER_OUTCOME } from '../domain/limits.ts';
 import { thisAttempt } from '../isolation/attempts/attempt.ts';
 import { endEarlierAttempts } from '../isolation/attempts/earlier-attempts.ts';
@@ -21,7 +22,7 @@ import type { Database } from '../store/mongodb/database.ts';
 import { parts } from '../store/mongodb/parts.ts';
 import type { ItemsOfBatch, WorkResult } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
-import { ControlCheck, RESOURCES_PER_SLICE } from './control/control-check.ts';
+import { ControlCheck } from './control/control-check.ts';
 import { showProgress } from './control/show-progress.ts';
 import { createdKeysOf, finishApplied } from './finish/finish-open-items.ts';
 import { toWorkResult } from './finish/work-result.ts';

@@ -1,20 +1,10 @@
 import { isOpen } from '../domain/batch/outcome.ts';
-import {
-  fitsOneActivity,
-  LIGHT_BYTES,
-  type PlannedItem,
-  planStages,
-  resourcesPerActivity,
-} from '../domain/batch/plan-chunks.ts';
 import { tallyOf } from '../domain/batch/tally.ts';
-import { EACH_ITEM, type ReferenceField } from '../domain/schema/references.ts';
-import { referencesIn } from '../domain/write/references-in.ts';
-import { type ResourceKey, resourceKey } from '../domain/write/resource.ts';
 import { thisAttempt } from '../isolation/attempts/attempt.ts';
 import { takeOverRun } from '../isolation/attempts/executions.ts';
-import { heavyResources } from '../isolation/resources/resource-sizes.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../services/definitions/schema-catalog.ts';
+import { planItems } from '../services/writes/plan-writes.ts';
 import { type BatchDocument, readBatch, type WriteBatchDocument } from '../store/batches/batches.ts';
 import { recordStarted, type StartedRun } from '../store/batches/run-state.ts';
 import { type ItemPages, idsOfPages, itemsOfPages, readIds, readItemPages } from '../store/items/item-pages.ts';
@@ -26,7 +16,6 @@ import { ControlCheck } from './control/control-check.ts';
 import { planDeletion } from './delete/plan-deletion.ts';
 import { createdKeysOf } from './finish/finish-open-items.ts';
 import { planTermination } from './terminate/plan-termination.ts';
-import { fieldsOfOwnKind, linksOf } from './write/own-links.ts';
 
 /**
  * Plans a run of a batch, or the next part of it; null if there is no such run (the batch is deleted, has been retried
@@ -100,86 +89,30 @@ export async function planWrites(context: ActivityContext, batch: WriteBatchDocu
   // a worker that only plans never checks versions as a writer does: its cache may be long outdated
   const schema = await context.schemas.latest(batch.schemaDefinitionId);
   const settled = [...outcomes.values()].filter(({ status }) => !isOpen(status));
-  return { tally: tallyOf(isAgain ? [] : settled), ...(await planItems(context, batch, open, schema)) };
+  return { tally: tallyOf(isAgain ? [] : settled), ...(await planStored(context, batch, open, schema)) };
 }
 
-/** Plans items by a version of their schema definition. @param pages those that hold them, if they were read. */
-export async function planItems(
-  context: ActivityContext,
-  batch: WriteBatchDocument,
-  open: readonly number[],
-  schema: LoadedSchema | null,
-  pages?: ItemPages,
-): Promise<Pick<Plan, 'links' | 'stages'>> {
-  const ownKind = schema === null ? [] : await fieldsOfOwnKind(context.schemas, schema);
-  const planned = await plannedItems(context, batch, open, schema, ownKind, pages);
-  const stages = planStages(planned, chunkSize(context, batch));
-  return {
-    links: linksOf(ownKind),
-    stages: stages.map((chunks) => chunks.map((indexes) => ({ kind: 'items', indexes }))),
-  };
-}
-
-/**
- * Items with their references to resources of the same schema definition (no others can be in their batch), and the number of all references of
- * each. Without such fields, and without lists of references, no body is read.
- */
-async function plannedItems(
+/** Plans stored items by a version of their schema definition. @param pages those that hold them, if they were read. */
+export async function planStored(
   context: ActivityContext,
   batch: WriteBatchDocument,
   indexes: readonly number[],
   schema: LoadedSchema | null,
-  ownKind: readonly ReferenceField[],
   pages?: ItemPages,
-): Promise<PlannedItem[]> {
-  const keyOf = (externalId: string): ResourceKey => resourceKey(batch, batch.schemaDefinitionId, externalId);
-  const fields = schema?.compiled.referenceFields ?? [];
+): Promise<Pick<Plan, 'links' | 'stages'>> {
   const { database } = context;
-  const isOfOneActivity = fitsOneActivity(indexes.length, fields.length, chunkSize(context, batch));
-  if (ownKind.length === 0 && fields.every(({ path }) => !path.includes(EACH_ITEM))) {
-    const planned = indexes.map((index) => ({ index, key: null, references: [], lookups: fields.length }));
-    if (isOfOneActivity && indexes.length <= FEW_ITEMS) return planned;
-    const all = pagesOf(batch);
-    const ids = pages === undefined ? await readIds(database, batch._id, all) : idsOfPages(pages, batch._id, all);
-    const keyed = planned.map((item) => {
-      const externalId = ids.get(Math.floor(item.index / batch.pageSize))?.[item.index % batch.pageSize] ?? null;
-      return { ...item, key: externalId === null ? null : keyOf(externalId) };
-    });
-    const weighed = await withStoredBytes(database, keyed);
-    return isOfOneActivity && weighed.every(({ bytes }) => bytes === undefined) ? planned : weighed;
-  }
-  const items = itemsOfPages(pages ?? (await readItemPages(database, batch, indexes)), batch, indexes);
-  const planned = items.map(({ index, externalId, body }) => ({
-    index,
-    key: externalId === null ? null : keyOf(externalId),
-    references: body === null ? [] : referencesIn(ownKind, body).map((reference) => keyOf(reference.externalId)),
-    lookups: body === null ? 0 : referencesIn(fields, body).length,
-  }));
-  return withStoredBytes(database, planned);
-}
-
-/** Most items that one activity of a batch applies. */
-export const chunkSize = (
-  { resourcesPerActivity: configured }: Pick<ActivityContext, 'resourcesPerActivity'>,
-  { options }: WriteBatchDocument,
-): number => resourcesPerActivity(options.resourcesPerActivity ?? configured);
-
-/** Number of items of any size that one activity may hold. */
-const FEW_ITEMS = 2;
-
-/** Items with the size of their resources if these are large: a patch of a thousand large resources is the work of many activities. */
-export async function withStoredBytes<T extends PlannedItem>(
-  database: ActivityContext['database'],
-  items: readonly T[],
-): Promise<(T & Pick<PlannedItem, 'bytes'>)[]> {
-  const keys = new Set(items.flatMap(({ key }) => key ?? []));
-  const heavy = await heavyResources(database, keys, LIGHT_BYTES);
-  return items.map((item) => {
-    const bytes = heavy.get(item.key ?? '');
-    // several items of one resource read it once
-    if (bytes === undefined || !heavy.delete(item.key ?? '')) return item;
-    return { ...item, bytes };
+  const { links, stages } = await planItems(context, batch, schema, {
+    indexes,
+    externalIds: async () => {
+      const all = pagesOf(batch);
+      const ids = pages === undefined ? await readIds(database, batch._id, all) : idsOfPages(pages, batch._id, all);
+      return new Map(
+        indexes.map((index) => [index, ids.get(Math.floor(index / batch.pageSize))?.[index % batch.pageSize] ?? null]),
+      );
+    },
+    items: async () => itemsOfPages(pages ?? (await readItemPages(database, batch, indexes)), batch, indexes),
   });
+  return { links, stages: stages.map((chunks) => chunks.map((indexes) => ({ kind: 'items', indexes }))) };
 }
 
 /** Failed, expired and cancelled items of a retried batch become queued again, with their attempts. Safe to repeat. */

@@ -9,7 +9,7 @@ import type { ActivityContext } from './activity-context.ts';
 import { applyStored, inTurn } from './apply-items.ts';
 import { ControlCheck } from './control/control-check.ts';
 import { finishBatch, noResult } from './finish-batch.ts';
-import { NO_PLAN, planItems, planWrites, runToPlan } from './plan-batch.ts';
+import { NO_PLAN, planStored, planWrites, runToPlan } from './plan-batch.ts';
 
 /**
  * Plans, applies and finishes an upload or patch of few items. Each part is what `planBatch`, `applyItems` and `finishBatch` do: an
@@ -61,7 +61,7 @@ async function planSmall(
   const schema = await context.schemas.current(batch.schemaDefinitionId);
   if (batch.run > 1 || schema === null) return planWrites(context, batch, false);
   await context.checkpoint?.('planning', batch._id);
-  const plan = { tally: tallyOf([]), ...(await planItems(context, batch, indexes, schema, pages)) };
+  const plan = { tally: tallyOf([]), ...(await planStored(context, batch, indexes, schema, pages)) };
   return onlyWork(plan) === undefined ? planWrites(context, batch, false) : plan;
 }
 

@@ -9,6 +9,7 @@ import { connectClient } from '../process/connections.ts';
 import { Confirmations } from '../services/batches/confirmations.ts';
 import { SchemaCatalog } from '../services/definitions/schema-catalog.ts';
 import { MemoryAllowance } from '../services/deletes/memory-allowance.ts';
+import { createSemaphore } from '../services/writes/semaphore.ts';
 import { moveNamespaceBatchesAtLast } from '../store/migrations/namespace-batches.ts';
 import { connectDatabase } from '../store/mongodb/database.ts';
 import { createIndexesAtLast } from '../store/mongodb/indexes.ts';
@@ -31,6 +32,8 @@ const MONGODB_TIMEOUT_MS = 20_000;
 const TEMPORAL_TIMEOUT_MS = 4_000;
 /** Time for running requests to end when the server stops, in ms. */
 const DRAIN_MS = 10_000;
+/** Dry runs of uploads and patches that are decided at a time; each may hold as much in memory as one activity does. */
+const PREVIEWS_AT_ONCE = 4;
 const CLOSE_IDLE_EVERY_MS = 50;
 /** Longest time until a connection above its time limit is noticed, in ms. */
 const MAX_CHECK_MS = 2_000;
@@ -72,6 +75,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     schemas,
     cursors: new Cursors(() => serverKey(database, CURSOR_KEY_PURPOSE)),
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
+    previews: createSemaphore(PREVIEWS_AT_ONCE),
     events,
     importEvents,
     health,

@@ -39,6 +39,8 @@ export const MAX_ITEMS_PAGE_LIMIT = 1000;
 export const MAX_RESOURCES_PER_BATCH = 1000;
 /** Most resources that one activity can be asked to work on (`resourcesPerActivity`). */
 export const MAX_RESOURCES_PER_ACTIVITY = 1000;
+/** Longest time that a batch can ask to be kept once it has finished (`retentionDays`), in days. */
+export const MAX_RETENTION_DAYS = 365;
 /** Longest wait for missing references, in seconds: a day, as in the API of Reach. */
 export const MAX_DEPENDENCY_WAIT_SECONDS = 86_400;
 /** Errors that one item shows. */

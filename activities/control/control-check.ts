@@ -3,8 +3,6 @@ import { type Halt, haltOf, readHalt } from '../../store/batches/halts.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { Controlled } from '../../workflows/messages.ts';
 
-/** Resources that are worked on between two checks, except for work that cannot be divided. */
-export const RESOURCES_PER_SLICE = 100;
 /** Time after which work checks again, in ms. */
 export const CHECK_EVERY_MS = 250;
 

@@ -2,7 +2,7 @@ import { forEachConcurrently } from '../../domain/collections/for-each-concurren
 import { purgeBatch } from '../../services/batches/purge-batch.ts';
 import { logPostponed } from '../../services/failures.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
-import { type DeletedPlace, deletedBatches, markExpired } from '../../store/batches/to-recover.ts';
+import { type DeletedPlace, deletedBatches, markExpired, nextRetention } from '../../store/batches/to-recover.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { recoverBatch } from './finish-lost.ts';
 import { isOver, type Portion, type PortionResult, type RecoveryJob } from './job.ts';
@@ -56,13 +56,17 @@ async function purgeOrLeave(context: ActivityContext, batch: BatchDocument): Pro
   }
 }
 
-/** Marks finished batches as deleted after their retention. */
+/** Marks finished batches as deleted after their retention: that of the installation, or the one that they have asked for. */
 export const expireBatches: RecoveryJob = {
   name: 'expire',
   everyMs: 60_000,
   run: async ({ context: { database, retentionDays } }) => {
-    if (retentionDays === 0) return { recovered: {}, hasMore: false };
-    const before = new Date(Date.now() - retentionDays * DAY_MS);
-    return { recovered: {}, hasMore: (await markExpired(database, before, BATCHES_PER_PORTION)) > 0 };
+    const expire = (asked: number | null, days: number): Promise<number> =>
+      markExpired(database, asked, new Date(Date.now() - days * DAY_MS), BATCHES_PER_PORTION);
+    let expired = retentionDays === 0 ? 0 : await expire(null, retentionDays);
+    // 0 keeps a batch for ever
+    for (let days = await nextRetention(database, 0); days !== null; days = await nextRetention(database, days))
+      expired += await expire(days, days);
+    return { recovered: {}, hasMore: expired > 0 };
   },
 };

@@ -1,4 +1,5 @@
 import { ofWrite } from '../../domain/batch/batch.ts';
+import { RESOURCES_PER_SLICE } from '../../domain/batch/plan-chunks.ts';
 import { appendTo } from '../../domain/collections/append-to.ts';
 import { forEachConcurrently } from '../../domain/collections/for-each-concurrently.ts';
 import { type Attempt, isBlocked, keepingAlive } from '../../isolation/attempts/attempt.ts';
@@ -6,6 +7,8 @@ import { claimedItems } from '../../isolation/attempts/earlier-attempts.ts';
 import { withIntent } from '../../isolation/intents/with-intent.ts';
 import { signalAvailable, wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
+import { toWorkItems, type WorkItem } from '../../services/writes/work-items.ts';
+import { failedOutcome } from '../../services/writes/write-outcome.ts';
 import { type BatchDocument, readBatches, type WriteBatchDocument } from '../../store/batches/batches.ts';
 import { haltOf } from '../../store/batches/halts.ts';
 import { recordClaims } from '../../store/batches/run-state.ts';
@@ -15,11 +18,9 @@ import type { PendingMember } from '../../store/items/pending-documents.ts';
 import { claimedBy, claimPending, dropPending, unclaimPending } from '../../store/items/pending-items.ts';
 import { parts } from '../../store/mongodb/parts.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import { RESOURCES_PER_SLICE } from '../control/control-check.ts';
 import { showProgress } from '../control/show-progress.ts';
 import { finishApplied } from '../finish/finish-open-items.ts';
-import { createdKeys, failedOutcome, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
-import { toWorkItems, type WorkItem } from './work-items.ts';
+import { createdKeys, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
 import { readStoredState, type WriteResult, writeItems } from './write-items.ts';
 
 /** Batches whose items are read, or that are signalled, at a time. */

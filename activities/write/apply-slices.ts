@@ -1,7 +1,8 @@
+import { RESOURCES_PER_SLICE } from '../../domain/batch/plan-chunks.ts';
 import { indivisibleSlices } from '../../domain/schema/indivisible.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import { CHECK_EVERY_MS, type ControlCheck, RESOURCES_PER_SLICE } from '../control/control-check.ts';
-import type { WorkItem } from './work-items.ts';
+import type { WorkItem } from '../../services/writes/work-items.ts';
+import { CHECK_EVERY_MS, type ControlCheck } from '../control/control-check.ts';
 import { type StoredState, type WriteResult, type Writing, writeItems } from './write-items.ts';
 
 /** Smallest slice, for resources that take long. */

@@ -1,7 +1,7 @@
 import type { Attempt } from '../../isolation/attempts/attempt.ts';
 import { type FoundForWriting, readForWriting } from '../../isolation/resources/read-for-writing.ts';
+import type { WorkItem } from '../../services/writes/work-items.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import type { WorkItem } from './work-items.ts';
 
 /** Reads the stored resources of some items, and those that they refer to. */
 export async function checkResources(

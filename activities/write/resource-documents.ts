@@ -7,11 +7,11 @@ import { namesIn } from '../../domain/schema/references.ts';
 import type { NewResourceState, WriteDecisions } from '../../domain/write/decide-writes.ts';
 import { type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
+import type { WorkItem } from '../../services/writes/work-items.ts';
 import { finishedBatches, readBatches } from '../../store/batches/batches.ts';
 import { readOutcomes } from '../../store/items/outcomes.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import type { WorkItem } from './work-items.ts';
 
 /** The documents that result from decisions, with the record of the items that made them. */
 export async function toDocuments(

@@ -7,15 +7,17 @@ import { assertLatestAttempt } from '../../isolation/attempts/earlier-attempts.t
 import type { FoundForWriting } from '../../isolation/resources/read-for-writing.ts';
 import { insertResources, type ResourceUpdate, updateResources } from '../../isolation/resources/write-resources.ts';
 import { insertTogether } from '../../isolation/resources/write-together.ts';
+import { decideWithinBudget } from '../../services/writes/decide-within-budget.ts';
+import type { WorkItem } from '../../services/writes/work-items.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { checkResources } from './check-resources.ts';
-import { decideWithinBudget } from './decide-within-budget.ts';
 import { toDocuments } from './resource-documents.ts';
-import type { WorkItem } from './work-items.ts';
 
+/** Share of an activity's time that validation in a thread may take in one attempt: the rest is left to the next attempt. */
+const THREAD_SHARE = 0.15;
 /** Number of times that decisions are repeated after another writer came in between, before the activity starts again. */
 const MAX_ROUNDS = 30;
 
@@ -91,7 +93,9 @@ async function writeRound(
   const ready = open.filter((item) => !needsUndecided.has(item));
   const stored = statesOf(resources);
   const exists = (key: ResourceKey): boolean => resources.present.has(key);
-  const { decided, postponed } = await decideWithinBudget(context, attempt, ready, stored, exists, itemsNeeding);
+  // After an attempt that ran out of time nothing is validated in this thread: so no item makes its batch be retried for ever.
+  const budget = { threadMs: attempt.limitMs * THREAD_SHARE, inThreadOnly: attempt.isAfterTimeout };
+  const { decided, postponed } = await decideWithinBudget(context.schemas, budget, ready, stored, exists, itemsNeeding);
   for (const [item, decision] of decided.decisions) results.set(item, decision);
   if (postponed.size > 0) {
     // the next attempt continues where this one stops: failures are stored, writes are recognised

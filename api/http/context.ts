@@ -6,6 +6,7 @@ import type { Config } from '../../process/config.ts';
 import type { Confirmations } from '../../services/batches/confirmations.ts';
 import type { SchemaCatalog } from '../../services/definitions/schema-catalog.ts';
 import type { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
+import type { Semaphore } from '../../services/writes/semaphore.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { VerifyToken } from '../middleware/tokens.ts';
 import type { BatchEvents, ImportEvents } from '../state/batch-events.ts';
@@ -29,6 +30,8 @@ export interface Services {
   readonly schemas: SchemaCatalog;
   /** Memory that all dry runs of deletes may hold together. */
   readonly planningMemory: MemoryAllowance;
+  /** For dry runs of uploads and patches: a few are decided at a time, tenants in rotation. */
+  readonly previews: Semaphore;
   readonly cursors: Cursors;
   readonly events: BatchEvents;
   readonly importEvents: ImportEvents;

@@ -20,6 +20,8 @@ export type BatchType = (typeof BATCH_TYPES)[Operation];
 interface FanOutOptions {
   /** Most resources that one activity works on; absent: as the installation is configured. */
   readonly resourcesPerActivity?: number | undefined;
+  /** Days that it is kept once it has finished, 0: for ever; absent: as the installation is configured. */
+  readonly retentionDays?: number | undefined;
 }
 
 /** Options of an upload (docs/api.md#the-three-requests); `dependencyWaitTimeout` in seconds, 0 = do not wait. */

@@ -33,6 +33,9 @@ const BYTES_PER_ACTIVITY = 32 * 1024 * 1024;
 /** A resource with fewer bytes is light: an activity full of light resources is well within the limit. */
 export const LIGHT_BYTES = BYTES_PER_ACTIVITY / RESOURCES_PER_ACTIVITY;
 
+/** Resources that are decided together, and worked on between two checks of the batch, except for what cannot be divided. */
+export const RESOURCES_PER_SLICE = 100;
+
 /** Largest number of items in one activity. @param configured overrides the usual size; 1 = strictly one activity a resource. */
 export function resourcesPerActivity(configured?: number): number {
   return configured ?? RESOURCES_PER_ACTIVITY;

@@ -1,5 +1,6 @@
 import type { ItemAction, ItemError } from '../batch/outcome.ts';
 import { appendTo } from '../collections/append-to.ts';
+import type { Computation } from '../collections/run-yielding.ts';
 import { quoted, shortened } from '../json/shortened.ts';
 import { storedBytes } from '../json/stored.ts';
 import { largestField, mergeFields, sameJson, withoutFields } from '../json/text.ts';
@@ -80,24 +81,25 @@ interface Applied {
 }
 
 /**
- * Decides items together: each has to be valid with the stored resource and the items before it, and the target of each reference has to be stored or created
+ * Decides items together, and yields after each item that it has applied: each has to be valid with the stored resource and the items before it, and the target of each reference has to be stored or created
  * by an item that succeeds, in any order, cycles included (the largest set of items that support each other).
  * @param stored the existing resources of the items' keys.
  * @param exists whether a key outside the items exists.
  * @param judge finds faults against the schema; by default immediately.
  */
-export function decideWrites<T extends WriteItem>(
+export function* decidingWrites<T extends WriteItem>(
   items: readonly T[],
   stored: ReadonlyMap<ResourceKey, ResourceState>,
   exists: (key: ResourceKey) => boolean,
   judge: Judge<T> = judgeAtOnce,
-): WriteDecisions<T> {
+): Computation<WriteDecisions<T>> {
   const held = new Map<T, WriteDecision>();
   const byKey = groupByKey(items);
   const sequences = new Map<ResourceKey, Sequence>();
   let stale: Iterable<ResourceKey> = byKey.keys();
   for (;;) {
-    for (const key of stale) sequences.set(key, applySequence(byKey.get(key) ?? [], stored.get(key), held, judge));
+    for (const key of stale)
+      sequences.set(key, yield* applySequence(byKey.get(key) ?? [], stored.get(key), held, judge));
     const provided = (key: ResourceKey): boolean => sequences.get(key)?.state !== undefined || exists(key);
     const newlyHeld = new Set<ResourceKey>();
     for (const item of items) {
@@ -144,12 +146,12 @@ function collect<T extends WriteItem>(
 }
 
 /** Applies the items of one key one after the other; an invalid item fails alone. */
-function applySequence<T extends WriteItem>(
+function* applySequence<T extends WriteItem>(
   items: readonly T[],
   stored: ResourceState | undefined,
   held: ReadonlyMap<T, WriteDecision>,
   judge: Judge<T>,
-): Sequence {
+): Computation<Sequence> {
   const decisions = new Map<WriteItem, WriteDecision>();
   let state: Sequence['state'] = stored;
   for (const item of items) {
@@ -157,6 +159,7 @@ function applySequence<T extends WriteItem>(
     const applied: Applied = applyItem(item, state, judge);
     decisions.set(item, applied.decision);
     state = applied.state;
+    yield;
   }
   return { decisions, state };
 }

@@ -1,12 +1,18 @@
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
+import type { ResourceDocument } from '../../store/resources.ts';
 import { groupsIn } from '../groups/groups.ts';
-import { groupOf, readTargets, visible } from './visibility.ts';
+import { groupOf, readStored, readTargets, visible } from './visibility.ts';
 
 /** The identities of these that a reader sees. */
 export async function presentKeys(database: Database, keys: readonly ResourceKey[]): Promise<ResourceKey[]> {
   const documents = [...(await readTargets(database, keys)).values()];
   return (await visible(database, documents)).map(({ _id }) => _id);
+}
+
+/** The resources of these identities that a reader sees, with their data. */
+export async function seenResources(database: Database, keys: readonly ResourceKey[]): Promise<ResourceDocument[]> {
+  return visible(database, [...(await readStored(database, keys)).values()]);
 }
 
 /** The identities of these that exist and stay, and those that a batch is creating or deleting right now. */

@@ -55,7 +55,8 @@ export async function* batchItems(
 
 const isSent = (row: Pick<SentRow, 'externalId'>): row is SentRow => 'text' in row;
 
-const viewOf = (index: number, externalId: string | null, outcome: StoredOutcome | undefined): ItemView => ({
+/** An item as callers read it. */
+export const viewOf = (index: number, externalId: string | null, outcome: StoredOutcome | undefined): ItemView => ({
   index,
   externalId,
   status: outcome?.status ?? 'queued',

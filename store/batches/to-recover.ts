@@ -1,4 +1,5 @@
 import type { Filter } from 'mongodb';
+import type { ResourceBatch } from '../../domain/batch/batch.ts';
 import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn, NOT_TO_BE_STARTED, RUNNING } from './batches.ts';
 
@@ -104,10 +105,35 @@ export async function deletedBatches(
   return batchesIn(database).find(from).sort({ deletedAt: 1, _id: 1 }).limit(limit).toArray();
 }
 
-/** Marks some finished batches as deleted that were completed before `before`. @returns how many. */
-export async function markExpired(database: Database, before: Date, limit: number): Promise<number> {
-  // a batch of an import is removed with it
-  const expired = { completedAt: { $lt: before }, deletedAt: { $exists: false }, importId: { $exists: false } };
+/** The shortest retention above `after` that any batch has asked for, in days; null if there is none. */
+export async function nextRetention(database: Database, after: number): Promise<number | null> {
+  const found = await batchesIn(database).findOne(
+    { 'options.retentionDays': { $gt: after } },
+    { projection: { 'options.retentionDays': 1 }, sort: { 'options.retentionDays': 1 } },
+  );
+  return (found?.options as RetainedOptions | undefined)?.retentionDays ?? null;
+}
+
+/** The option that is read of any operation: terminations have none. */
+type RetainedOptions = Pick<ResourceBatch['options'], 'retentionDays'>;
+
+/**
+ * Marks some finished batches as deleted that were completed before `before`.
+ * @param asked those that have asked to be kept for so many days; null: those that have not asked. @returns how many.
+ */
+export async function markExpired(
+  database: Database,
+  asked: number | null,
+  before: Date,
+  limit: number,
+): Promise<number> {
+  const expired: Filter<BatchDocument> = {
+    'options.retentionDays': asked,
+    completedAt: { $lt: before },
+    deletedAt: { $exists: false },
+    // a batch of an import is removed with it
+    importId: { $exists: false },
+  };
   const found = await batchesIn(database)
     .find(expired, { projection: { _id: 1 } })
     .limit(limit)

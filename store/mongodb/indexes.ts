@@ -62,7 +62,7 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('batches', 'byStatus', { status: 1, _id: 1 }),
   index('batches', 'unstarted', { unstarted: 1, startDue: 1 }, { sparse: true }),
   index('batches', 'undelivered', { 'asked.told': 1, _id: 1 }, { partialFilterExpression: { 'asked.told': false } }),
-  index('batches', 'byCompletion', { completedAt: 1 }),
+  index('batches', 'byRetention', { 'options.retentionDays': 1, completedAt: 1 }),
   index('batches', 'toPurge', { deletedAt: 1, _id: 1 }, { partialFilterExpression: { deletedAt: { $exists: true } } }),
   index('batches', 'byImport', { importId: 1, importNumber: 1 }, { sparse: true }),
   index('imports', 'byTenantAndTime', { scope: 1, _id: -1 }),

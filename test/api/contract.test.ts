@@ -125,6 +125,22 @@ describe('a request that starts a batch', () => {
     expect(all.body.data).toMatchObject({ recordCount: 1 });
   });
 
+  test('dryRun of an upload or patch is a 200 with the outcome of each item, and makes no batch', async () => {
+    const before = (await send('GET', '/api/batches?limit=1')).body.data.pagination.total;
+    const body = { resources: [{ externalId: 'nobody', name: 'Nowhere' }] };
+    for (const [method, status] of [
+      ['POST', 'succeeded'],
+      ['PATCH', 'failed'],
+    ] as const) {
+      const answer = await send(method, `${BATCH}?dryRun=true`, { body });
+      expect([answer.status, answer.body.data]).toMatchObject([
+        200,
+        { dryRun: true, schemaDefinitionId: countryId, counts: { [status]: 1 }, items: [{ index: 0, status }] },
+      ]);
+    }
+    expect((await send('GET', '/api/batches?limit=1')).body.data.pagination.total).toBe(before);
+  });
+
   test('dryRun is a 200 with numbers, and makes no batch', async () => {
     const before = (await send('GET', '/api/batches?limit=1')).body.data.pagination.total;
     const ask = (body: object) => send('DELETE', BATCH, { body: { ...body, dryRun: true } });

@@ -1,8 +1,6 @@
 import { BSON, type Document } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { notFoundError, referencedError, writeDecided } from '../../activities/delete/deletion-outcomes.ts';
-import { toOutcome } from '../../activities/write/item-outcomes.ts';
-import type { WorkItem } from '../../activities/write/work-items.ts';
 import { ofOperation } from '../../domain/batch/batch.ts';
 import { MAX_EXTERNAL_ID, MAX_NAME_LENGTH, MAX_SCOPE_NAME } from '../../domain/limits.ts';
 import type { BoundReference } from '../../domain/write/decide-writes.ts';
@@ -10,6 +8,8 @@ import { resourceKey } from '../../domain/write/resource.ts';
 import { type DeletionTarget, insertStep, readStep, stepId } from '../../isolation/deletes/deletion-steps.ts';
 import { decideGroup, groupsIn, survivorsOf } from '../../isolation/groups/groups.ts';
 import { intentsIn, layIntent } from '../../isolation/intents/intents.ts';
+import type { WorkItem } from '../../services/writes/work-items.ts';
+import { toOutcome } from '../../services/writes/write-outcome.ts';
 import { batchesIn, insertBatch, readBatch } from '../../store/batches/batches.ts';
 import { recordClaims } from '../../store/batches/run-state.ts';
 import { BODIES_PER_PAGE, IDS_PER_PAGE } from '../../store/items/item-pages.ts';

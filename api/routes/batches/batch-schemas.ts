@@ -24,7 +24,7 @@ export const Progress = z.object({
 });
 
 const flag = z.boolean();
-const fanOut = { resourcesPerActivity: count.optional() };
+const fanOut = { resourcesPerActivity: count.optional(), retentionDays: count.optional() };
 /** The options of the request, with defaults filled in. */
 const Options = {
   upload: z
@@ -54,6 +54,9 @@ const Options = {
     .openapi('TerminateOptions'),
 } satisfies Record<Operation, z.ZodType>;
 
+export const Counts = z.object(Object.fromEntries(ITEM_STATUSES.map((status) => [status, count])));
+export const Actions = z.object({ created: count, updated: count, unchanged: count, deleted: count, cascaded: count });
+
 const BatchData = z
   .object({
     batchId: z.string(),
@@ -64,8 +67,8 @@ const BatchData = z
     schemaDefinitionId: z.string().nullable(),
     schemaName: z.string().nullable(),
     progress: Progress,
-    counts: z.object(Object.fromEntries(ITEM_STATUSES.map((status) => [status, count]))),
-    actions: z.object({ created: count, updated: count, unchanged: count, deleted: count, cascaded: count }),
+    counts: Counts,
+    actions: Actions,
     importId: z.string().optional().openapi({ description: 'The import that it is a batch of' }),
     options: z.union([Options.upload, Options.patch, Options.delete, Options.terminate]),
     createdAt: z.iso.datetime(),
@@ -125,4 +128,13 @@ const Item = z
       .openapi({ description: 'With `include=resource`: the JSON that was sent, or the text of a row that is none' }),
   })
   .openapi('Item');
+/** An item of a dry run. */
+export const PreviewedItem = Item.omit({ attempts: true })
+  .extend({
+    isShortened: z
+      .literal(true)
+      .optional()
+      .openapi({ description: 'The answer has no room for all of its errors and missing resources' }),
+  })
+  .openapi('PreviewedItem');
 export const ItemList = pageOf(Item).openapi('ItemList');

@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import type { Instruction, ResourceBatch } from '../../../domain/batch/batch.ts';
-import { MAX_IDEMPOTENCY_KEY, MAX_RESOURCES_PER_ACTIVITY } from '../../../domain/limits.ts';
+import { MAX_IDEMPOTENCY_KEY, MAX_RESOURCES_PER_ACTIVITY, MAX_RETENTION_DAYS } from '../../../domain/limits.ts';
 import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
 import { acceptBatch, type KeyedRequest, type RequestedItems } from '../../../services/batches/accept-batch.ts';
 import { answerAccepted } from '../../http/accepted.ts';
 import type { ApiContext } from '../../http/context.ts';
-import { enveloped, type Input, jsonResponse } from '../../http/define-route.ts';
+import { enveloped, type Input, jsonResponse, optionalInteger } from '../../http/define-route.ts';
 
 /** The common part of the requests that start a batch of resources: upload, patch, delete (docs/api.md#the-three-requests). */
 const path = '/api/resources/{schemaDefinitionNameOrId}/batch';
@@ -28,6 +28,14 @@ const headers = z.object({
 export const FAN_OUT = { min: 1, max: MAX_RESOURCES_PER_ACTIVITY };
 export const FAN_OUT_DESCRIPTION =
   'Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured';
+
+/** Options in the query of every request that starts a batch of resources: what is kept, and how long. */
+export const KEPT = {
+  retentionDays: optionalInteger({ min: 0, max: MAX_RETENTION_DAYS }).openapi({
+    description:
+      'Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured',
+  }),
+};
 
 export const RESOURCE_BATCH = { path, tags: ['Resource batches'], params, headers };
 

@@ -20,7 +20,15 @@ import {
 } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
 import { schemaDefinitionOf } from '../definitions/find-definition.ts';
-import { ACCEPTED, accept, type BatchInput, FAN_OUT, FAN_OUT_DESCRIPTION, RESOURCE_BATCH } from './accept-request.ts';
+import {
+  ACCEPTED,
+  accept,
+  type BatchInput,
+  FAN_OUT,
+  FAN_OUT_DESCRIPTION,
+  KEPT,
+  RESOURCE_BATCH,
+} from './accept-request.ts';
 
 const TOO_LINKED =
   'the dry run needs more memory than DELETION_MEMORY_BYTES allows for the references of these resources: ask about fewer ids, or later';
@@ -30,6 +38,7 @@ const DELETE_HINT =
 const isIdToDelete = (value: unknown): value is string => typeof value === 'string' && isExternalId(value);
 const WHOLE_NUMBER = { error: wholeNumberFault(FAN_OUT) };
 const IDS = { type: 'array' as const, items: { type: 'string' as const, minLength: 1, maxLength: MAX_EXTERNAL_ID } };
+const deleteQuery = z.object(KEPT);
 const deleteBody = z
   .strictObject(
     {
@@ -96,6 +105,7 @@ const Preview = enveloped(
 export function deleteResourcesRoutes(api: Api): void {
   const deleting = {
     ...RESOURCE_BATCH,
+    query: deleteQuery,
     body: deleteBody,
     bodyHint: DELETE_HINT,
     responses: {
@@ -125,21 +135,24 @@ export function deleteResourcesRoutes(api: Api): void {
   );
 }
 
-async function acceptDeletion(c: ApiContext, input: BatchInput<z.output<typeof deleteBody>>): Promise<Response> {
-  const { params, body } = input;
-  const { cascade, deleteAll, resourcesPerActivity, dryRun } = body;
+async function acceptDeletion(
+  c: ApiContext,
+  input: BatchInput<z.output<typeof deleteBody>> & { readonly query: z.output<typeof deleteQuery> },
+): Promise<Response> {
+  const { params, body, query } = input;
+  const { externalIds, dryRun, ...asked } = body;
   const how = {
     operation: 'delete',
-    options: { cascade, deleteAll, ...(resourcesPerActivity && { resourcesPerActivity }) },
+    options: { ...asked, ...query },
   } as const;
   const keyed = keyedRequest(c, how, input);
   const accepted = dryRun ? null : await acceptedBefore(c, keyed, params.schemaDefinitionNameOrId);
   if (accepted !== null) return accepted;
   const definition = await schemaDefinitionOf(c, params.schemaDefinitionNameOrId);
   if (dryRun) return preview(c, definition, body);
-  const pages = deleteAll
+  const pages = asked.deleteAll
     ? asItems(allExternalIds(c.var.services.database, c.var.scope, definition.id, IDS_PER_PAGE))
-    : pagesOfIds(body.externalIds);
+    : pagesOfIds(externalIds);
   return accept(c, definition, { ...how, pages, pageSize: IDS_PER_PAGE }, keyed);
 }
 

@@ -1351,6 +1351,7 @@ export interface components {
             cascade: boolean;
             deleteAll: boolean;
             resourcesPerActivity?: number;
+            retentionDays?: number;
         };
         DeletionPreview: {
             data: {
@@ -1639,6 +1640,33 @@ export interface components {
         PatchOptions: {
             ignoreUnknownFields: boolean;
             resourcesPerActivity?: number;
+            retentionDays?: number;
+        };
+        PreviewedItem: {
+            /** @enum {string} */
+            action?: "created" | "updated" | "unchanged" | "deleted";
+            errors?: {
+                /** @enum {string} */
+                code: "malformed" | "missing_external_id" | "invalid_external_id" | "validation" | "unknown_field" | "required_field" | "conflict" | "not_found" | "missing_dependency" | "dependency_expired" | "referenced" | "cancelled" | "internal";
+                field?: string;
+                message: string;
+            }[];
+            externalId: string | null;
+            index: number;
+            /**
+             * @description The answer has no room for all of its errors and missing resources
+             * @enum {boolean}
+             */
+            isShortened?: true;
+            /** @description With `include=resource`: the line of a row of an import */
+            line?: number;
+            missingDependencies?: components["schemas"]["MissingDependency"][];
+            /** @description How many it misses: `missingDependencies` has the first 20 */
+            missingTotal?: number;
+            /** @description With `include=resource`: the JSON that was sent, or the text of a row that is none */
+            resource?: unknown;
+            /** @enum {string} */
+            status: "queued" | "pending" | "succeeded" | "failed" | "expired" | "skipped" | "cancelled";
         };
         /**
          * @example {
@@ -1768,6 +1796,34 @@ export interface components {
             /** @enum {string} */
             onconflict: "upsert" | "reject";
             resourcesPerActivity?: number;
+            retentionDays?: number;
+        };
+        WritePreview: {
+            data: {
+                actions: {
+                    cascaded: number;
+                    created: number;
+                    deleted: number;
+                    unchanged: number;
+                    updated: number;
+                };
+                counts: {
+                    cancelled: number;
+                    expired: number;
+                    failed: number;
+                    pending: number;
+                    queued: number;
+                    skipped: number;
+                    succeeded: number;
+                };
+                /** @enum {boolean} */
+                dryRun: true;
+                items: components["schemas"]["PreviewedItem"][];
+                schemaDefinitionId: string;
+            };
+            message: string;
+            /** @enum {boolean} */
+            success: true;
         };
     };
     responses: never;
@@ -4640,12 +4696,16 @@ export interface operations {
             query?: {
                 /** @description Seconds that an item waits for missing resources that it refers to; 0: it fails at once */
                 dependencyWaitTimeout?: number;
+                /** @description Answers 200 with the outcome that each item would have now, and stores nothing */
+                dryRun?: boolean;
                 /** @description Whether fields that the schema does not name are accepted, and not saved; otherwise they fail the item */
                 ignoreUnknownFields?: boolean;
                 /** @description `upsert` merges into a resource that exists; `reject` fails the item */
                 onconflict?: "upsert" | "reject";
                 /** @description Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured */
                 resourcesPerActivity?: number;
+                /** @description Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured */
+                retentionDays?: number;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
@@ -4667,6 +4727,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What the batch would do; nothing is stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WritePreview"];
+                };
+            };
             /** @description The batch and its items are durable */
             202: {
                 headers: {
@@ -4783,7 +4852,10 @@ export interface operations {
     };
     deleteResources: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured */
+                retentionDays?: number;
+            };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
                 "idempotency-key"?: string;
@@ -4930,10 +5002,14 @@ export interface operations {
     patchResources: {
         parameters: {
             query?: {
+                /** @description Answers 200 with the outcome that each item would have now, and stores nothing */
+                dryRun?: boolean;
                 /** @description Whether fields that the schema does not name are accepted, and not saved; otherwise they fail the item */
                 ignoreUnknownFields?: boolean;
                 /** @description Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured */
                 resourcesPerActivity?: number;
+                /** @description Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured */
+                retentionDays?: number;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
@@ -4955,6 +5031,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What the batch would do; nothing is stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WritePreview"];
+                };
+            };
             /** @description The batch and its items are durable */
             202: {
                 headers: {
@@ -5071,7 +5156,10 @@ export interface operations {
     };
     deleteResourcesByPost: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured */
+                retentionDays?: number;
+            };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
                 "idempotency-key"?: string;

@@ -29,6 +29,9 @@ export type DeletionPreview = Schemas['DeletionPreview']['data'];
 /** Versions and workers of a service. */
 export type Installation = Schemas['InstallationData'];
 
+/** The outcome that each item of an upload or patch would have. */
+export type WritePreview = Schemas['WritePreview']['data'];
+
 /** A resource as it is sent: any JSON object, or a `JsonText`. A request takes 1 to 1000 of them, and at most 16 MiB. */
 export type NewResource = object;
 
@@ -54,9 +57,9 @@ export interface StartOptions extends CallOptions {
 }
 
 /** `onconflict` (`upsert`), `ignoreUnknownFields` (false), `dependencyWaitTimeout` in seconds (0: no item waits). */
-export type UploadOptions = Readonly<QueryOf<'uploadResources'>> & StartOptions;
+export type UploadOptions = Readonly<Omit<QueryOf<'uploadResources'>, 'dryRun'>> & StartOptions;
 /** `ignoreUnknownFields` (false). */
-export type PatchOptions = Readonly<QueryOf<'patchResources'>> & StartOptions;
+export type PatchOptions = Readonly<Omit<QueryOf<'patchResources'>, 'dryRun'>> & StartOptions;
 /** The resources to delete: either `externalIds`, or `deleteAll`. With `cascade` the referring resources are deleted too. */
 export type Deletion = Readonly<Omit<Schemas['BatchDelete'], 'dryRun' | 'externalIds'>> & {
   readonly externalIds?: readonly string[];

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_INLINE_NS } from '../../../activities/write/decide-within-budget.ts';
 import { compileSchema, isLargeSchema } from '../../../domain/schema/compiler.ts';
 import { FORMATS } from '../../../domain/schema/formats.ts';
 import type { JsonObject, JsonValue } from '../../../domain/write/resource.ts';
+import { MAX_INLINE_NS } from '../../../services/writes/decide-within-budget.ts';
 import { cpuMs } from '../../../testkit/measure.ts';
 
 /** Longest validation in the main thread, for which everything else waits, in ms of CPU. */

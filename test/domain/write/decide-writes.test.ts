@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { atOnce } from '../../../domain/collections/run-yielding.ts';
 import { MAX_REFERENCES } from '../../../domain/limits.ts';
 import { compileSchema } from '../../../domain/schema/compiler.ts';
 import {
   type BoundReference,
-  decideWrites,
+  decidingWrites,
   type ResourceState,
   type WriteItem,
   type WriteRules,
@@ -26,6 +27,8 @@ const schema = compileSchema(
 const UPSERT: WriteRules = { operation: 'upload', onconflict: 'upsert', ignoreUnknownFields: false, schema };
 const REJECT: WriteRules = { ...UPSERT, onconflict: 'reject' };
 const PATCH: WriteRules = { ...UPSERT, operation: 'patch' };
+
+const decideWrites = (...given: Parameters<typeof decidingWrites<WriteItem>>) => atOnce(decidingWrites(...given));
 
 const keyOf = (id: string): string => `p/t/s/${id}`;
 const reference = (id: string): BoundReference => ({

@@ -30,12 +30,17 @@ export class CommandRecorder {
   /** Shape of a query -> a query of that shape, with its collection. */
   readonly queries = new Map<string, { collection: string; query: Query }>();
   readonly functions = new Set<string>();
+  /** How many commands of each name were sent. */
+  readonly commands = new Map<string, number>();
   readonly #undo: (() => void)[] = [];
 
   /** Records from now on; clients need `monitorCommands=true` in their URI. */
   start(): void {
     const { emit } = MongoClient.prototype;
-    const record = (event: CommandStartedEvent): void => this.#record(event.command);
+    const record = ({ commandName, command }: CommandStartedEvent): void => {
+      this.commands.set(commandName, (this.commands.get(commandName) ?? 0) + 1);
+      this.#record(command);
+    };
     MongoClient.prototype.emit = function (this: MongoClient, ...given: Parameters<typeof emit>) {
       if (given[0] === 'commandStarted') record(given[1] as unknown as CommandStartedEvent);
       return emit.apply(this, given);

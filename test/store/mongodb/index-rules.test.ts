@@ -24,6 +24,7 @@ describe('an index serves', () => {
     ['an equality on its first field', { a: 1 }, undefined, 'abc'],
     ['equalities on its first fields', { b: { $in: [1, 2] }, a: 1 }, undefined, 'abc'],
     ['a range behind equalities', { a: 1, b: { $lt: 5 } }, undefined, 'abc'],
+    ['null, which absence is too, before a range', { a: null, b: { $lt: 5 } }, undefined, 'abc'],
     ['only as far as there is no gap', { a: 1, c: 1 }, undefined, 'abc c'],
     ['not what is absent', { a: 1, b: { $exists: false } }, undefined, 'abc b'],
     ['nor what is unlike', { a: 1, b: { $ne: 1 } }, undefined, 'abc b'],

@@ -23,8 +23,11 @@ export interface Service {
   readonly residual: readonly string[];
 }
 
-/** How a predicate bounds an index: one value, several values, an interval, presence; nothing (`$ne`, `$not`, absence). */
-type Kind = 'one' | 'some' | 'range' | 'present' | 'nothing';
+/**
+ * How a predicate bounds an index: one value, several values, an interval, presence; `null`, which an index that has every document holds for an absent field,
+ * too; nothing (`$ne`, `$not`, absence).
+ */
+type Kind = 'one' | 'some' | 'range' | 'present' | 'null' | 'nothing';
 
 interface Predicate {
   readonly field: string;
@@ -84,7 +87,7 @@ function weigh({ index, used }: { index: Index; used: readonly string[] }, predi
   return isIdentity ? Number.POSITIVE_INFINITY : used.length;
 }
 
-const isEquality = (kind: Kind): boolean => kind === 'one' || kind === 'some';
+const isEquality = (kind: Kind): boolean => kind === 'one' || kind === 'some' || kind === 'null';
 
 /** Fields by which an index bounds the documents that are read; null if it bounds nothing, cannot be used, or has another order. */
 function usedBy(
@@ -96,12 +99,13 @@ function usedBy(
     predicates.filter((one) => one.field === field).sort((a, b) => ORDER[a.kind] - ORDER[b.kind])[0];
   const fields = Object.keys(key);
   // an absent field is not in a sparse index
-  if (options.sparse && !fields.some((field) => (of(field)?.kind ?? 'nothing') !== 'nothing')) return null;
+  if (options.sparse && !fields.some((field) => !['null', 'nothing'].includes(of(field)?.kind ?? 'nothing')))
+    return null;
   const partial = Object.entries(options.partialFilterExpression ?? {});
   for (const [field, value] of partial) {
     const there = of(field);
     const isImplied = isOperators(value)
-      ? (there?.kind ?? 'nothing') !== 'nothing' && value.$exists === true
+      ? !['null', 'nothing'].includes(there?.kind ?? 'nothing') && value.$exists === true
       : there?.kind === 'one' && there.value === value;
     if (!isImplied) return null;
   }
@@ -110,17 +114,20 @@ function usedBy(
   const used: string[] = [];
   let equalities = 0;
   for (const field of fields) {
-    const kind = of(field)?.kind ?? 'nothing';
+    const found = of(field)?.kind ?? 'nothing';
+    const kind = found === 'null' && holdsPresent ? 'nothing' : found;
     if (kind === 'nothing' || (kind === 'present' && !holdsPresent)) break;
     used.push(field);
     if (!isEquality(kind)) break;
     equalities += 1;
   }
-  if (used.length === 0 || !isInOrder(fields.slice(equalities), key, sort, of)) return null;
+  // null alone finds every document that lacks the field
+  const isBounded = used.some((field) => of(field)?.kind !== 'null');
+  if (!isBounded || !isInOrder(fields.slice(equalities), key, sort, of)) return null;
   return used;
 }
 
-const ORDER: Readonly<Record<Kind, number>> = { one: 0, some: 1, range: 2, present: 3, nothing: 4 };
+const ORDER: Readonly<Record<Kind, number>> = { one: 0, some: 1, range: 2, present: 3, null: 4, nothing: 5 };
 
 /** Whether the entries of an index are in this order: `rest` are its fields behind those that are fixed. */
 function isInOrder(
@@ -154,9 +161,9 @@ function read(filter: Document): { predicates: Predicate[]; alternatives: Docume
 }
 
 function conditionsOn(field: string, condition: unknown): Predicate[] {
-  if (!isOperators(condition)) return [{ field, kind: condition === null ? 'nothing' : 'one', value: condition }];
+  if (!isOperators(condition)) return [{ field, kind: condition === null ? 'null' : 'one', value: condition }];
   return Object.entries(condition).map(([operator, value]) => {
-    if (operator === '$eq') return { field, kind: value === null ? 'nothing' : 'one', value } as const;
+    if (operator === '$eq') return { field, kind: value === null ? 'null' : 'one', value } as const;
     if (operator === '$in') {
       const holdsNull = (value as unknown[]).includes(null);
       return {

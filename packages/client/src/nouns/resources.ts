@@ -19,6 +19,7 @@ import type {
   ResourceWithIncluded,
   StartOptions,
   UploadOptions,
+  WritePreview,
 } from '../types.ts';
 import { MEDIA_TYPES } from '../types.ts';
 import { PagedList } from './paged-list.ts';
@@ -37,27 +38,63 @@ export class Resources {
    * Starts a batch that creates resources, or merges into those that exist. Once it returns, the batch and its items are durable.
    * @param resources 1 to 1000.
    */
-  upload(schema: string, resources: readonly NewResource[], options: UploadOptions = {}): Promise<AcceptedBatch> {
+  async upload(schema: string, resources: readonly NewResource[], options: UploadOptions = {}): Promise<AcceptedBatch> {
     const { signal, idempotencyKey: _, ...query } = options;
-    return dataOf(
+    const { data } = await bodyOf(
       this.#http.POST('/api/resources/{schemaDefinitionNameOrId}/batch', {
         params: { path: pathOf(schema), query, header: keyOf(options) },
         ...bodyOfAll(resources),
         ...(signal && { signal }),
       }),
     );
+    return accepted(data);
+  }
+
+  /** The outcome that each item of such an upload would have now; nothing is stored. */
+  async previewUpload(
+    schema: string,
+    resources: readonly NewResource[],
+    options: UploadOptions = {},
+  ): Promise<WritePreview> {
+    const { signal, idempotencyKey: _, ...query } = options;
+    const { data } = await bodyOf(
+      this.#http.POST('/api/resources/{schemaDefinitionNameOrId}/batch', {
+        params: { path: pathOf(schema), query: { ...query, dryRun: true } },
+        ...bodyOfAll(resources),
+        ...(signal && { signal }),
+      }),
+    );
+    return preview(data);
   }
 
   /** Starts a batch that changes existing resources; patches of one resource are applied in their order. @param resources 1 to 1000. */
-  patch(schema: string, resources: readonly NewResource[], options: PatchOptions = {}): Promise<AcceptedBatch> {
+  async patch(schema: string, resources: readonly NewResource[], options: PatchOptions = {}): Promise<AcceptedBatch> {
     const { signal, idempotencyKey: _, ...query } = options;
-    return dataOf(
+    const { data } = await bodyOf(
       this.#http.PATCH('/api/resources/{schemaDefinitionNameOrId}/batch', {
         params: { path: pathOf(schema), query, header: keyOf(options) },
         ...bodyOfAll(resources),
         ...(signal && { signal }),
       }),
     );
+    return accepted(data);
+  }
+
+  /** The outcome that each item of such a patch would have now; nothing is stored. */
+  async previewPatch(
+    schema: string,
+    resources: readonly NewResource[],
+    options: PatchOptions = {},
+  ): Promise<WritePreview> {
+    const { signal, idempotencyKey: _, ...query } = options;
+    const { data } = await bodyOf(
+      this.#http.PATCH('/api/resources/{schemaDefinitionNameOrId}/batch', {
+        params: { path: pathOf(schema), query: { ...query, dryRun: true } },
+        ...bodyOfAll(resources),
+        ...(signal && { signal }),
+      }),
+    );
+    return preview(data);
   }
 
   /** Starts a batch that deletes resources. A resource that a surviving one refers to is skipped, unless `cascade` deletes that one, too. */
@@ -69,8 +106,7 @@ export class Resources {
         ...signalOf(options),
       }),
     );
-    if ('batchId' in data) return data;
-    throw new DroverError({ status: 200, message: 'the service has answered a delete with a preview of it' });
+    return accepted(data);
   }
 
   /** Previews the deletes of such a batch; nothing is changed. */
@@ -82,11 +118,7 @@ export class Resources {
         ...signalOf(options),
       }),
     );
-    if ('dryRun' in data) return data;
-    throw new DroverError({
-      status: 202,
-      message: `the service has started batch ${data.batchId} in place of a preview`,
-    });
+    return preview(data);
   }
 
   /** One resource. @throws DroverError 404 if it does not exist. */
@@ -135,6 +167,21 @@ export class Resources {
       ),
     );
   }
+}
+
+/** @throws DroverError if it is the answer to a dry run. */
+function accepted(data: AcceptedBatch | { readonly dryRun: true }): AcceptedBatch {
+  if ('batchId' in data) return data;
+  throw new DroverError({ status: 200, message: 'the service has answered a request with a preview of it' });
+}
+
+/** @throws DroverError if it is the answer to a request that started a batch. */
+function preview<P extends { readonly dryRun: true }>(data: AcceptedBatch | P): P {
+  if ('dryRun' in data) return data;
+  throw new DroverError({
+    status: 202,
+    message: `the service has started batch ${data.batchId} in place of a preview`,
+  });
 }
 
 const pathOf = (schemaDefinitionNameOrId: string) => ({ schemaDefinitionNameOrId });

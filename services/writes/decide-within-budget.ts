@@ -1,9 +1,9 @@
 import type { ItemError } from '../../domain/batch/outcome.ts';
-import { decideWrites, type ResourceState, type WriteDecisions } from '../../domain/write/decide-writes.ts';
+import { atOnce, type Computation } from '../../domain/collections/run-yielding.ts';
+import { decidingWrites, type ResourceState, type WriteDecisions } from '../../domain/write/decide-writes.ts';
 import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
-import type { Attempt } from '../../isolation/attempts/attempt.ts';
-import type { ActivityContext } from '../activity-context.ts';
-import type { WorkItem } from './work-items.ts';
+import type { SchemaCatalog } from '../definitions/schema-catalog.ts';
+import type { DecidedItem } from './work-items.ts';
 
 /**
  * Longest estimated validation of one resource in this thread, for which everything else waits, in ns.
@@ -12,35 +12,42 @@ import type { WorkItem } from './work-items.ts';
 export const MAX_INLINE_NS = 10_000_000;
 /** Longest estimated validation of the resources of one activity in this thread, in ns. */
 const MAX_INLINE_TOTAL_NS = 150_000_000;
-/** Share of an activity's time that validation in a thread may take in one attempt: the rest is left to the next attempt. */
-const THREAD_SHARE = 0.15;
 
-interface BoundedDecisions {
-  readonly decided: WriteDecisions<WorkItem>;
+interface BoundedDecisions<T extends DecidedItem> {
+  readonly decided: WriteDecisions<T>;
   /** Items whose faults are not known in time, and items that need them: another attempt continues where this one has stopped. */
-  readonly postponed: ReadonlySet<WorkItem>;
+  readonly postponed: ReadonlySet<T>;
+}
+
+/** What deciding may cost. */
+interface Budget {
+  /** In ms from now: what a thread has not validated then is postponed. */
+  readonly threadMs: number;
+  /** Whether nothing may be validated in this thread. */
+  readonly inThreadOnly: boolean;
+  /** Runs a decision, which yields after each item. */
+  readonly run?: <R>(decision: Computation<R>) => R | Promise<R>;
 }
 
 /**
  * Decides items whose validation may take long: if the estimate is high, a thread validates them that can be ended, while this
- * thread continues with the others. After an attempt that ran out of time nothing is validated in this thread, whatever the
- * estimate: so no item makes its batch be retried for ever.
+ * thread continues with the others.
  * @param needing finds the items that cannot be decided without some keys.
  */
-export async function decideWithinBudget(
-  context: Pick<ActivityContext, 'schemas'>,
-  { isAfterTimeout, limitMs }: Pick<Attempt, 'isAfterTimeout' | 'limitMs'>,
-  items: readonly WorkItem[],
+export async function decideWithinBudget<T extends DecidedItem>(
+  schemas: Pick<SchemaCatalog, 'faultsInThread'>,
+  { threadMs, inThreadOnly, run = atOnce }: Budget,
+  items: readonly T[],
   stored: ReadonlyMap<ResourceKey, ResourceState>,
   exists: (key: ResourceKey) => boolean,
-  needing: (keys: ReadonlySet<ResourceKey>, items: readonly WorkItem[]) => ReadonlySet<WorkItem>,
-): Promise<BoundedDecisions> {
-  const deadline = performance.now() + limitMs * THREAD_SHARE;
-  const verdicts = new Verdicts(context.schemas, isAfterTimeout);
-  const postponed = new Set<WorkItem>();
+  needing: (keys: ReadonlySet<ResourceKey>, items: readonly T[]) => ReadonlySet<T>,
+): Promise<BoundedDecisions<T>> {
+  const deadline = performance.now() + threadMs;
+  const verdicts = new Verdicts<T>(schemas, inThreadOnly);
+  const postponed = new Set<T>();
   for (;;) {
     const open = items.filter((item) => !postponed.has(item));
-    const decided = decideWrites(open, stored, exists, verdicts.judge());
+    const decided = await run(decidingWrites(open, stored, exists, verdicts.judge()));
     if (verdicts.unknown.size === 0) return { decided, postponed };
     const late = await verdicts.find(deadline);
     if (late.size > 0) for (const item of needing(late, open)) postponed.add(item);
@@ -48,21 +55,21 @@ export async function decideWithinBudget(
 }
 
 /** Faults that a thread has found, by item and by the resource that the item would make. */
-class Verdicts {
+class Verdicts<T extends DecidedItem> {
   /** Validations that were requested and have no result yet. */
-  readonly unknown = new Map<WorkItem, string>();
-  readonly #schemas: ActivityContext['schemas'];
-  readonly #found = new Map<WorkItem, Map<string, readonly ItemError[]>>();
+  readonly unknown = new Map<T, string>();
+  readonly #schemas: Pick<SchemaCatalog, 'faultsInThread'>;
+  readonly #found = new Map<T, Map<string, readonly ItemError[]>>();
 
   readonly #inThreadOnly: boolean;
 
-  constructor(schemas: ActivityContext['schemas'], inThreadOnly: boolean) {
+  constructor(schemas: Pick<SchemaCatalog, 'faultsInThread'>, inThreadOnly: boolean) {
     this.#schemas = schemas;
     this.#inThreadOnly = inThreadOnly;
   }
 
   /** For one decision: each begins with its full time in this thread. */
-  judge(): (item: WorkItem, data: JsonObject) => readonly ItemError[] | null {
+  judge(): (item: T, data: JsonObject) => readonly ItemError[] | null {
     let leftNs = MAX_INLINE_TOTAL_NS;
     this.unknown.clear();
     return (item, data) => {

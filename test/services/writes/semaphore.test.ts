@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createSemaphore } from '../../../activities/write/semaphore.ts';
+import { createSemaphore } from '../../../services/writes/semaphore.ts';
 
 const LONG_MS = 60_000;
 

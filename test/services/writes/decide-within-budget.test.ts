@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { decideWithinBudget } from '../../../activities/write/decide-within-budget.ts';
-import type { WorkItem } from '../../../activities/write/work-items.ts';
 import type { ItemError } from '../../../domain/batch/outcome.ts';
 import { type CompiledSchema, compileSchema } from '../../../domain/schema/compiler.ts';
 import { attemptOf } from '../../../isolation/attempts/attempt.ts';
+import { decideWithinBudget } from '../../../services/writes/decide-within-budget.ts';
+import type { WorkItem } from '../../../services/writes/work-items.ts';
 
 const ENDED: ItemError = { code: 'validation', message: 'takes longer than 1 s to check against its schema' };
 
@@ -26,10 +26,10 @@ async function decided(isAfterTimeout: boolean, body = {}) {
       where.push('in a thread');
       return [ENDED];
     },
-  } as unknown as Parameters<typeof decideWithinBudget>[0]['schemas'];
-  const attempt = { isAfterTimeout, limitMs: 60_000 };
+  } as unknown as Parameters<typeof decideWithinBudget>[0];
+  const budget = { inThreadOnly: isAfterTimeout, threadMs: 9_000 };
   const none = () => new Set<WorkItem>();
-  const result = await decideWithinBudget({ schemas }, attempt, [item], new Map(), () => false, none);
+  const result = await decideWithinBudget(schemas, budget, [item], new Map(), () => false, none);
   return { where, decision: result.decided.decisions.get(item) };
 }
 

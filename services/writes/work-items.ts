@@ -1,3 +1,4 @@
+import type { WriteBatch } from '../../domain/batch/batch.ts';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import type { Scope } from '../../domain/batch/scope.ts';
 import { MAX_REFERENCES } from '../../domain/limits.ts';
@@ -10,15 +11,17 @@ import {
 } from '../../domain/write/decide-writes.ts';
 import { type FoundReference, referencesIn } from '../../domain/write/references-in.ts';
 import { resourceKey } from '../../domain/write/resource.ts';
-import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
 import type { WriteBatchDocument } from '../../store/batches/batches.ts';
 import type { Item } from '../../store/items/item-pages.ts';
 import type { StoredOutcome } from '../../store/items/outcomes.ts';
-import type { ActivityContext } from '../activity-context.ts';
+import type { LoadedSchema, SchemaCatalog } from '../definitions/schema-catalog.ts';
 
-/** An item of a running batch, ready to be decided. */
-export interface WorkItem extends WriteItem {
-  readonly batch: WriteBatchDocument;
+/** The part of a batch by which its items are decided: that of a dry run has no more. */
+export type DecidedBatch = Scope & WriteBatch;
+
+/** An item, ready to be decided. */
+export interface DecidedItem<B extends DecidedBatch = DecidedBatch> extends WriteItem {
+  readonly batch: B;
   readonly schema: LoadedSchema;
   readonly index: number;
   readonly externalId: string;
@@ -26,8 +29,11 @@ export interface WorkItem extends WriteItem {
   readonly outcome: StoredOutcome | undefined;
 }
 
+/** An item of a running batch. */
+export type WorkItem = DecidedItem<WriteBatchDocument>;
+
 /** Reads the rules of a batch's operation. */
-function writeRules(batch: WriteBatchDocument, schema: LoadedSchema): WriteRules {
+function writeRules(batch: WriteBatch, schema: LoadedSchema): WriteRules {
   return {
     operation: batch.operation,
     onconflict: batch.operation === 'upload' ? batch.options.onconflict : 'upsert',
@@ -37,20 +43,20 @@ function writeRules(batch: WriteBatchDocument, schema: LoadedSchema): WriteRules
 }
 
 /** Binds the references of bodies. Items with faults of their own are returned separately, with their faults. */
-export async function toWorkItems(
-  context: ActivityContext,
-  batch: WriteBatchDocument,
+export async function toWorkItems<B extends DecidedBatch>(
+  { schemas }: { readonly schemas: SchemaCatalog },
+  batch: B,
   schema: LoadedSchema,
   items: readonly Item[],
   outcomes: ReadonlyMap<number, StoredOutcome>,
-): Promise<{ work: WorkItem[]; faulty: Map<number, readonly ItemError[]> }> {
+): Promise<{ work: DecidedItem<B>[]; faulty: Map<number, readonly ItemError[]> }> {
   const rules = writeRules(batch, schema);
   const found = new Map(
     items.map((item) => [item, item.body ? referencesIn(schema.compiled.referenceFields, item.body) : []]),
   );
   const targets = [...found.values()].flat().map((reference) => reference.target);
-  const bound = await context.schemas.bind(schema.definition, targets);
-  const work: WorkItem[] = [];
+  const bound = await schemas.bind(schema.definition, targets);
+  const work: DecidedItem<B>[] = [];
   const faulty = new Map<number, readonly ItemError[]>();
   for (const item of items) {
     const references = found.get(item) ?? [];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ReferenceField } from '../../domain/schema/references.ts';
-import type { LoadedSchema, SchemaCatalog } from '../../services/definitions/schema-catalog.ts';
+import type { LoadedSchema, SchemaCatalog } from '../definitions/schema-catalog.ts';
 
 /** Length of the hash that names references, in digits. */
 const LINKS_DIGITS = 16;
