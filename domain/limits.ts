@@ -83,6 +83,8 @@ export const ANY_RATIO_BYTES = 10 * 1024 * 1024;
 export const MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024;
 /** Time in which an import that comes in parts has to be sealed, in ms: a day. */
 export const IMPORT_SEAL_MS = 24 * 60 * 60 * 1000;
+/** Largest `maxPerSecond` of an import, in rows. */
+export const MAX_ROWS_PER_SECOND = 1_000_000;
 /** Longest label, in characters. */
 export const MAX_LABEL = 100;
 

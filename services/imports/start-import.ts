@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import { fairness } from '../../domain/batch/fairness-key.ts';
-import { UNTIL_END_OF_IMPORT } from '../../domain/imports/import.ts';
+import { waitsForImport } from '../../domain/imports/import.ts';
 import { confirmImportStart, type ImportDocument } from '../../store/imports/imports.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { IMPORT_WORKFLOW_TYPE, type ImportInput, importWorkflowId } from '../../workflows/imports/messages.ts';
@@ -39,7 +39,7 @@ async function tryToStart(
     schemaName,
     window: importWindow,
     activityTimeoutSeconds,
-    waits: options.operation === 'upload' && options.dependencyWaitTimeout === UNTIL_END_OF_IMPORT,
+    waits: waitsForImport(options),
   };
   try {
     await client.workflow.start(IMPORT_WORKFLOW_TYPE, {

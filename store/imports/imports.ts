@@ -61,6 +61,8 @@ export interface ImportDocument {
   brokenOff?: string;
   cut: CutState;
   next?: NextBatch;
+  /** With `maxPerSecond`: the next batch is cut at this time, at the earliest. */
+  notBefore?: Date;
   /** Chunks of content before this one are removed. */
   freed?: { part: number; chunk: number };
   status: BatchStatus;
@@ -212,6 +214,7 @@ export async function recordNextBatch(
   database: Database,
   importId: string,
   next: NextBatch,
+  notBefore?: Date,
 ): Promise<ImportDocument | null> {
   await importsIn(database).updateOne(
     {
@@ -219,7 +222,7 @@ export async function recordNextBatch(
       'cut.number': next.number,
       $or: [{ next: { $exists: false } }, { 'next.number': { $lt: next.number } }],
     },
-    { $set: { next } },
+    { $set: { next, ...(notBefore && { notBefore }) } },
   );
   return readImport(database, importId);
 }

@@ -41,6 +41,7 @@ const PLACES: Readonly<Record<keyof typeof limits, Place | typeof NOT_TOLD>> = {
   MAX_ROW_BYTES: ['an import', 'a row of {}'],
   MAX_CSV_HEADER_BYTES: ['an import', 'a header of {}'],
   MAX_UNPACKED_RATIO: ['compressed content', '{} times'],
+  MAX_ROWS_PER_SECOND: ['`maxPerSecond` of an import', '1 to {}'],
   MAX_ZSTD_WINDOW_BYTES: ['compressed content', 'a window of {}'],
   ANY_RATIO_BYTES: ['compressed content', 'more than {}'],
   IMPORT_SEAL_MS: ['an import', 'sealed within {}'],

@@ -245,3 +245,26 @@ describe('the speed of an import', () => {
     expect(next.summary(7_000)).not.toHaveProperty('rowsPerSecond');
   });
 });
+
+test('content is not cut again before the time that the last cut has named', () => {
+  const progress = new ImportProgress(INPUT);
+  progress.beginCheck();
+  progress.checked(state(), 0);
+  expect(progress.nextStep(false, 0)).toEqual({ kind: 'cut', room: 4 });
+  progress.beginCut();
+  const { isAtEnd, sealed, bytesRead, received } = state();
+  const rest = {
+    isAtEnd,
+    sealed,
+    bytesRead,
+    received,
+    rowsRead: 10,
+    retryFrom: null,
+    hasFew: false,
+    hasRetried: false,
+  };
+  progress.cut({ ...rest, batches: [open(1)], notBefore: 5_000 }, 1_000);
+  progress.reported(finished(1), 2_000);
+  expect(progress.nextStep(false, 2_000)).toEqual({ kind: 'wait', until: 5_000 });
+  expect(progress.nextStep(false, 5_000)).toEqual({ kind: 'cut', room: 4 });
+});

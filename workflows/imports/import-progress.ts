@@ -64,6 +64,8 @@ export class ImportProgress {
   #mayHaveContent = true;
   /** The last cut has left complete rows, fewer than a full batch. */
   #hasFew = false;
+  /** When content may be cut again, by the rows per second that were asked for, in ms since 1970. */
+  #cutDue = 0;
   readonly #settling: Settling;
   /** The workflow was cancelled in Temporal, which is not stored yet. */
   #isCancelledInTemporal = false;
@@ -110,7 +112,11 @@ export class ImportProgress {
     const isWhole = this.#sizes.isAtEnd && this.#retryFrom === null;
     if (this.#openBatches === 0 && (this.#cancelled || isWhole)) return { kind: 'finish' };
     if (this.#cancelled || this.#suspended) return this.#waitUntil();
-    if (!isWhole) return this.#nextCut() ?? this.#waitUntil();
+    if (!isWhole) {
+      const cut = this.#nextCut();
+      if (cut !== undefined && now < this.#cutDue) return this.#waitUntil(this.#cutDue);
+      return cut ?? this.#waitUntil();
+    }
     if (!this.#input.waits || this.#runningBatches > 0) return this.#waitUntil();
     return now >= this.#settling.due ? { kind: 'settle' } : this.#waitUntil(this.#settling.due);
   }
@@ -196,7 +202,8 @@ export class ImportProgress {
       this.#running.set(number, total);
       this.#next = number + 1;
     }
-    if (result.batches.length > 0) this.#mayHaveContent = true;
+    this.#cutDue = result.notBefore ?? 0;
+    if (result.batches.length > 0 || result.notBefore !== undefined) this.#mayHaveContent = true;
     this.#takeEarly(now);
   }
 

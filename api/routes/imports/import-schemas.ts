@@ -24,6 +24,7 @@ const ImportData = z
       cascade: z.boolean().optional(),
       dependencyWaitTimeout: z.union([count, z.literal('import')]).openapi({ description: 'In seconds, or `import`' }),
       priority: count,
+      maxPerSecond: count.optional(),
     }),
     progress: Progress,
     counts: z.object(Object.fromEntries(ITEM_STATUSES.map((status) => [status, count]))),

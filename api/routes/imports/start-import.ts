@@ -8,7 +8,7 @@ import {
   UNTIL_END_OF_IMPORT,
 } from '../../../domain/imports/import.ts';
 import { quoted } from '../../../domain/json/shortened.ts';
-import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_LABEL } from '../../../domain/limits.ts';
+import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_LABEL, MAX_ROWS_PER_SECOND } from '../../../domain/limits.ts';
 import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
 import { csvTargetOf } from '../../../services/imports/csv-target.ts';
 import { type ImportRequest, openImport, receiveImport } from '../../../services/imports/receive-import.ts';
@@ -20,6 +20,7 @@ import {
   defineRoute,
   faults,
   jsonResponse,
+  optionalInteger,
   queryBoolean,
   queryEnum,
   queryEnumOr,
@@ -79,6 +80,9 @@ const query = z.object({
   priority: queryInteger({ min: 1, max: 5, defaultValue: DEFAULT_PRIORITY }).openapi({
     description: '1 (urgent) to 5: the share that its batches get beside others. Other batches have at least as much',
   }),
+  maxPerSecond: optionalInteger({ min: 1, max: MAX_ROWS_PER_SECOND }).openapi({
+    description: 'Rows that are carried out in a second, at most',
+  }),
   label: z
     .string()
     .max(MAX_LABEL, `must be at most ${MAX_LABEL} characters`)
@@ -109,8 +113,12 @@ export function startImportRoute(api: Api): void {
       },
     },
     async (c, { query }) => {
-      const { schema, format: inParts, label, delimiter, columns, cascade, ...given } = query;
-      const options = { ...given, ...(given.operation === 'delete' && { cascade }) };
+      const { schema, format: inParts, label, delimiter, columns, cascade, maxPerSecond, ...given } = query;
+      const options = {
+        ...given,
+        ...(given.operation === 'delete' && { cascade }),
+        ...(maxPerSecond !== undefined && { maxPerSecond }),
+      };
       const format = inParts ?? formatOf(c.req.header('content-type') ?? '');
       const csvOptions = csvOptionsOf(delimiter, columns);
       assertOptions(c, format, options.operation);

@@ -1470,6 +1470,7 @@ export interface components {
                 /** @description In seconds, or `import` */
                 dependencyWaitTimeout: number | "import";
                 ignoreUnknownFields: boolean;
+                maxPerSecond?: number;
                 /** @enum {string} */
                 onconflict: "upsert" | "reject";
                 /** @enum {string} */
@@ -2935,6 +2936,8 @@ export interface operations {
                 format?: "ndjson" | "csv";
                 ignoreUnknownFields?: boolean;
                 label?: string;
+                /** @description Rows that are carried out in a second, at most */
+                maxPerSecond?: number;
                 onconflict?: "upsert" | "reject";
                 operation?: "upload" | "patch" | "delete";
                 /** @description 1 (urgent) to 5: the share that its batches get beside others. Other batches have at least as much */

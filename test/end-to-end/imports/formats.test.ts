@@ -1,8 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { BatchView } from '../../../services/batches/view-batch.ts';
 import type { ImportView } from '../../../services/imports/view-import.ts';
 import { Drover } from '../../harness/drover.ts';
-import { ended, ndjson, results, send } from './imports.ts';
+import { ended, ndjson, results, send, started } from './imports.ts';
 
 const NDJSON = { 'content-type': 'application/x-ndjson' };
 const CSV = { 'content-type': 'text/csv' };
@@ -243,4 +244,21 @@ test('content that unpacks to more than an import may have is a 413; an upload t
     sealed: false,
     brokenOff: 'its content broke off',
   });
+});
+
+test('no more rows are carried out in a second than maxPerSecond says', async () => {
+  const rows = Array.from({ length: 450 }, (_, at) => ({ externalId: `paced-${at}` }));
+  const importId = await started(drover, { schema: 'place', maxPerSecond: 150 }, ndjson(rows));
+  expect(await ended(drover, importId)).toMatchObject({
+    status: 'success',
+    options: { maxPerSecond: 150 },
+    counts: { succeeded: 450 },
+    batches: { total: 3 },
+  });
+  const { body } = await drover.request<{ results: BatchView[] }>('GET', `/api/imports/${importId}/batches`);
+  const times = body.data.results.map(({ createdAt }) => Date.parse(createdAt));
+  // a quarter of a second is allowed for cutting several at a time
+  expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(740);
+  expect((times[2] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(1740);
+  expect((await send(drover, { schema: 'place', maxPerSecond: 0 }, '{}')).status).toBe(400);
 });

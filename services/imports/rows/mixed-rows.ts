@@ -1,20 +1,20 @@
-import { columnsOfHeader, SCHEMA_COLUMN } from '../../domain/imports/csv.ts';
-import type { Place } from '../../domain/imports/import.ts';
-import { isOfGroup, type RowGroup, type SplitRows } from '../../domain/imports/row-group.ts';
-import { MAX_NAME_LENGTH, MAX_RESOURCES_PER_BATCH } from '../../domain/limits.ts';
-import type { SchemaDefinition } from '../../domain/schema/definition.ts';
-import type { SchemaCatalog } from '../../services/definitions/schema-catalog.ts';
-import { csvTargetOf } from '../../services/imports/csv-target.ts';
-import { findSchemaDefinition } from '../../store/definitions/schema-definitions.ts';
-import type { ImportDocument } from '../../store/imports/imports.ts';
-import type { Database } from '../../store/mongodb/database.ts';
-import { showProgress } from '../control/show-progress.ts';
-import { type ReadRow, readRows } from './read-rows.ts';
+import { type CsvFormat, columnsOfHeader, SCHEMA_COLUMN } from '../../../domain/imports/csv.ts';
+import type { Place } from '../../../domain/imports/import.ts';
+import { isOfGroup, type RowGroup, type SplitRows } from '../../../domain/imports/row-group.ts';
+import { MAX_NAME_LENGTH, MAX_RESOURCES_PER_BATCH } from '../../../domain/limits.ts';
+import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
+import type { ImportDocument } from '../../../store/imports/imports.ts';
+import type { SchemaCatalog } from '../../definitions/schema-catalog.ts';
+import { csvTargetOf } from '../csv-target.ts';
+import { type ReadRow, type RowSource, readRows } from './read-rows.ts';
 
 /** Rows that are read together, so that those of one schema definition make large batches. */
 const ROWS_AT_ONCE = 5 * MAX_RESOURCES_PER_BATCH;
 /** Schema definitions of which rows are cut at a time. */
 const GROUPS_AT_ONCE = 100;
+
+/** Finds a schema definition by name, plural name or id; null if there is none. */
+export type FindDefinition = (nameOrId: string) => Promise<SchemaDefinition | null>;
 
 /** Rows where each names its schema definition, in a batch for each of these. */
 interface Split {
@@ -24,37 +24,39 @@ interface Split {
   readonly isShort: boolean;
 }
 
-/** The next rows of an import without a schema definition of its own, sorted by those that they name. */
-export async function splitNextRows(database: Database, imported: ImportDocument, maxBytes: number): Promise<Split> {
-  const read = await readRows(database, imported, ROWS_AT_ONCE, maxBytes);
-  const { groups, rows } = await sorted(database, imported, read.rows);
+/** The next rows where each names its schema definition, sorted by these. */
+export async function splitNextRows(
+  source: RowSource,
+  find: FindDefinition,
+  maxBytes: number,
+  most = ROWS_AT_ONCE,
+): Promise<Split> {
+  const { cut, csv } = source;
+  const read = await readRows(source, Math.min(most, ROWS_AT_ONCE), maxBytes);
+  const { groups, rows } = await sorted(read.rows, csv, find);
   const isCut = rows.length < read.rows.length;
   const last = rows.at(-1);
   const isAtEnd = read.isAtEnd && !isCut;
-  const end = { ...(last?.end ?? imported.cut), line: last?.nextLine ?? imported.cut.line, isAtEnd };
+  const end = { ...(last?.end ?? cut), line: last?.nextLine ?? cut.line, isAtEnd };
   return { split: { rows: rows.length, groups, end }, rows, isShort: !read.isFull && !isCut && !isAtEnd };
 }
 
 /** The rows of a group, as they are found again by whoever repeats the cut. */
-export const rowsOfGroup = (rows: readonly ReadRow[], group: RowGroup, csv: ImportDocument['csv']): ReadRow[] =>
+export const rowsOfGroup = (rows: readonly ReadRow[], group: RowGroup, csv: CsvFormat | undefined): ReadRow[] =>
   rows.filter((row) => isOfGroup(group, schemaNameIn(row, csv)));
 
 /** The first rows, of which none has more in its group than fit into a batch, and their groups. */
 async function sorted(
-  database: Database,
-  imported: ImportDocument,
   rows: readonly ReadRow[],
+  csv: CsvFormat | undefined,
+  find: FindDefinition,
 ): Promise<{ readonly groups: RowGroup[]; readonly rows: readonly ReadRow[] }> {
-  const { csv, platform } = imported;
   const found = new Map<string, SchemaDefinition | null>();
   const groups = new Map<string, { definition: SchemaDefinition | null; names: Set<string>; rows: number }>();
   let taken = 0;
   for (const row of rows) {
     const name = schemaNameIn(row, csv);
-    if (name !== null && !found.has(name)) {
-      showProgress();
-      found.set(name, name.length > MAX_NAME_LENGTH ? null : await findSchemaDefinition(database, platform, name));
-    }
+    if (name !== null && !found.has(name)) found.set(name, name.length > MAX_NAME_LENGTH ? null : await find(name));
     const definition = (name !== null && found.get(name)) || null;
     const id = definition?.id ?? '';
     const group = groups.get(id) ?? { definition, names: new Set<string>(), rows: 0 };
@@ -80,7 +82,7 @@ function toGroup(definition: SchemaDefinition | null, names: readonly string[]):
 /** A group with the way in which cells are read, by the present version of its schema definition. */
 export async function withColumns(
   schemas: SchemaCatalog,
-  { csv, csvOptions = {}, options }: ImportDocument,
+  { csv, csvOptions = {}, options }: Pick<ImportDocument, 'csv' | 'csvOptions' | 'options'>,
   group: RowGroup,
 ): Promise<RowGroup> {
   if (csv === undefined || group.schemaDefinitionId === '') return group;
@@ -91,7 +93,7 @@ export async function withColumns(
 }
 
 /** How a row names its schema definition, in lower case; null if it names none. */
-export function schemaNameIn({ bytes, cells }: ReadRow, csv: ImportDocument['csv']): string | null {
+export function schemaNameIn({ bytes, cells }: ReadRow, csv: CsvFormat | undefined): string | null {
   const name = csv === undefined ? memberOf(bytes) : cells?.[csv.header.indexOf(SCHEMA_COLUMN)]?.replace(/^"/, '');
   return typeof name === 'string' && name !== '' ? name.toLowerCase() : null;
 }

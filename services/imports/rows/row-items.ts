@@ -1,28 +1,48 @@
 import { isUtf8 } from 'node:buffer';
-import type { ItemError } from '../../domain/batch/outcome.ts';
-import { counted } from '../../domain/counted.ts';
-import { type CsvFormat, resourceText, SCHEMA_COLUMN } from '../../domain/imports/csv.ts';
-import { dataOfEnvelope } from '../../domain/imports/envelope.ts';
-import { parseJson } from '../../domain/json/parse.ts';
-import { quoted } from '../../domain/json/shortened.ts';
-import { findFlaws, type JsonFlaw, takeCensus } from '../../domain/json/source.ts';
-import { MAX_BODY_PARTS, MAX_ROW_BYTES } from '../../domain/limits.ts';
-import { fieldAt } from '../../domain/schema/json-pointer.ts';
-import { externalIdOf } from '../../domain/write/external-id.ts';
-import type { JsonObject } from '../../domain/write/resource.ts';
-import { toItem } from '../../services/batches/new-item.ts';
-import type { NewItem } from '../../store/items/item-pages.ts';
+import type { ItemError } from '../../../domain/batch/outcome.ts';
+import { counted } from '../../../domain/counted.ts';
+import { type CsvFormat, resourceText, SCHEMA_COLUMN } from '../../../domain/imports/csv.ts';
+import { dataOfEnvelope } from '../../../domain/imports/envelope.ts';
+import type { RowGroup } from '../../../domain/imports/row-group.ts';
+import { parseJson } from '../../../domain/json/parse.ts';
+import { quoted } from '../../../domain/json/shortened.ts';
+import { findFlaws, type JsonFlaw, takeCensus } from '../../../domain/json/source.ts';
+import { MAX_BODY_PARTS, MAX_ROW_BYTES } from '../../../domain/limits.ts';
+import { fieldAt } from '../../../domain/schema/json-pointer.ts';
+import { externalIdOf } from '../../../domain/write/external-id.ts';
+import type { JsonObject } from '../../../domain/write/resource.ts';
+import type { ImportDocument } from '../../../store/imports/imports.ts';
+import type { NewItem } from '../../../store/items/item-pages.ts';
+import { toItem } from '../../batches/new-item.ts';
 import { schemaNameIn } from './mixed-rows.ts';
 import type { ReadRow } from './read-rows.ts';
 
 /** How the rows of a batch are read. */
-export interface RowTarget {
+interface RowTarget {
   readonly csv: CsvFormat | undefined;
   readonly externalIdField: string;
   /** A row names a resource; its other fields are not read. */
   readonly isDelete: boolean;
   /** Each row names its schema definition; false of one that names none that there is. */
   readonly isNamed?: boolean;
+}
+
+/** Of which schema definition a batch is, and how its rows are read. @param group where rows name their schema definitions. */
+export function batchTargetOf(
+  {
+    csv,
+    options,
+    schemaDefinitionId = '',
+    schemaName = '',
+    externalIdField = '',
+  }: Pick<ImportDocument, 'csv' | 'options' | 'schemaDefinitionId' | 'schemaName' | 'externalIdField'>,
+  group: RowGroup | undefined,
+): Pick<RowGroup, 'schemaDefinitionId' | 'schemaName'> & { readonly target: RowTarget } {
+  const isDelete = options.operation === 'delete';
+  if (group === undefined) return { schemaDefinitionId, schemaName, target: { csv, externalIdField, isDelete } };
+  const isNamed = group.schemaDefinitionId !== '';
+  const own = csv && { ...csv, columns: group.columns ?? [] };
+  return { ...group, target: { csv: own, externalIdField: group.externalIdField, isDelete, isNamed } };
 }
 
 /** A row of an import as an item of a batch; a row that is malformed fails alone. The same row always makes the same item. */

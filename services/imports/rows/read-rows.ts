@@ -1,13 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import type { CsvFormat } from '../../domain/imports/csv.ts';
-import { parseCells } from '../../domain/imports/csv-cells.ts';
-import { type CsvRecord, recordsOf } from '../../domain/imports/csv-records.ts';
-import type { CutState, Place } from '../../domain/imports/import.ts';
-import { linesOf, type RawRow } from '../../domain/imports/lines.ts';
-import { MAX_ROW_BYTES } from '../../domain/limits.ts';
-import type { ImportDocument } from '../../store/imports/imports.ts';
-import type { Database } from '../../store/mongodb/database.ts';
-import { StoredContent } from './stored-content.ts';
+import type { CsvFormat } from '../../../domain/imports/csv.ts';
+import { parseCells } from '../../../domain/imports/csv-cells.ts';
+import { type CsvRecord, recordsOf } from '../../../domain/imports/csv-records.ts';
+import type { Place } from '../../../domain/imports/import.ts';
+import { type Content, linesOf, type RawRow } from '../../../domain/imports/lines.ts';
+import { MAX_ROW_BYTES } from '../../../domain/limits.ts';
 
 /** A row, with the cells of a row of CSV, or why it is none. */
 export type ReadRow = RawRow & { readonly cells?: readonly string[]; readonly flaw?: string };
@@ -21,23 +18,25 @@ interface ReadRows {
   readonly isAtEnd: boolean;
 }
 
-/**
- * The next rows of an import: the same content gives the same rows.
- * @param most number of rows, at most. @param maxBytes after so many bytes no further row is read.
- */
-export async function readRows(
-  database: Database,
-  imported: ImportDocument,
-  most: number,
-  maxBytes: number,
-): Promise<ReadRows> {
-  const { cut, csv } = imported;
-  const contentAt = (place: Place): StoredContent => new StoredContent(database, imported, place);
-  if (csv === undefined) return readLines(contentAt(cut), cut, most, maxBytes);
-  return readRecords(contentAt, cut, csv, most, maxBytes);
+/** Content that rows are read from: where, and how. */
+export interface RowSource {
+  readonly cut: Place & { readonly line: number };
+  readonly csv?: CsvFormat | undefined;
+  contentAt(place: Place): Content;
 }
 
-async function readLines(content: StoredContent, cut: CutState, most: number, maxBytes: number): Promise<ReadRows> {
+/**
+ * The next rows: the same content gives the same rows.
+ * @param most number of rows, at most. @param maxBytes after so many bytes no further row is read.
+ */
+export async function readRows(source: RowSource, most: number, maxBytes: number): Promise<ReadRows> {
+  const { cut, csv } = source;
+  return csv === undefined
+    ? readLines(source.contentAt(cut), cut, most, maxBytes)
+    : readRecords(source, csv, most, maxBytes);
+}
+
+async function readLines(content: Content, cut: RowSource['cut'], most: number, maxBytes: number): Promise<ReadRows> {
   const rows: RawRow[] = [];
   let bytes = 0;
   for await (const row of linesOf(content, cut.line, MAX_ROW_BYTES)) {
@@ -50,8 +49,7 @@ async function readLines(content: StoredContent, cut: CutState, most: number, ma
 
 /** A record that is none, or whose quote is not closed, fails alone: reading goes on after its first line. */
 async function readRecords(
-  contentAt: (place: Place) => StoredContent,
-  cut: CutState,
+  { cut, contentAt }: RowSource,
   csv: CsvFormat,
   most: number,
   maxBytes: number,
