@@ -1,5 +1,6 @@
 import { checkHalts } from './checks/halts.ts';
 import { historiesOf } from './checks/history.ts';
+import { matchImports } from './checks/imports.ts';
 import { matchBatches } from './checks/match.ts';
 import { checkOutcomes, controlsByBatch } from './checks/outcomes.ts';
 import { checkDangling, checkMissing, findSleepers } from './checks/references.ts';
@@ -20,13 +21,16 @@ export interface Findings {
  * Proves the invariants (docs/architecture.md) on what clients have sent and received, and on what is stored at the end. It
  * shares no code with the service, and does not depend on how the service works.
  */
-export function check(journal: Journal, snapshot: Snapshot): Findings {
-  const { matches, violations } = matchBatches(journal, snapshot);
+export function check(sent: Journal, snapshot: Snapshot): Findings {
+  const imports = matchImports(sent, snapshot);
+  const journal = { ...sent, controls: [...sent.controls, ...imports.controls] };
+  const { matches, violations } = matchBatches(journal, snapshot, imports.slices);
   const controls = controlsByBatch(journal);
   const histories = historiesOf(journal, snapshot, matches, controls);
   const resources = checkResources(histories, matches);
   return {
     violations: [
+      ...imports.violations,
       ...violations,
       ...checkOutcomes(journal, matches),
       ...checkHalts(journal, matches),
@@ -46,12 +50,8 @@ export function check(journal: Journal, snapshot: Snapshot): Findings {
 
 /** Pending items that sleep although they could be applied, in a state in which some batches wait. */
 export function sleepers(journal: Journal, snapshot: Pick<Snapshot, 'tenants'>): Violation[] {
-  return findSleepers(
-    matchBatches(journal, {
-      tenants: snapshot.tenants,
-      raw: { resources: [], leftovers: [] },
-      stillAnswered: [],
-    }).matches,
-    snapshot,
-  );
+  const { slices } = matchImports(journal, snapshot);
+  const { tenants } = snapshot;
+  const all = { tenants, raw: { resources: [], leftovers: [] }, stillAnswered: [] };
+  return findSleepers(matchBatches(journal, all, slices).matches, snapshot);
 }

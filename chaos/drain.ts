@@ -8,6 +8,7 @@ import { batchIdsOf, type Journal } from './record/journal.ts';
 import { type Places, type Snapshot, takeRawState, takeSnapshot } from './record/snapshot.ts';
 import type { BatchAnswer, JsonObject } from './workload/answers.ts';
 import { type KindName, kindOf, referencesOf } from './workload/definitions.ts';
+import { labelOf } from './workload/import-files.ts';
 import type { RequestMaker } from './workload/request-maker.ts';
 
 const POLL_MS = 500;
@@ -42,6 +43,7 @@ export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; vi
     ({ key, results }) => key !== undefined && results.every(({ kind }) => kind === 'unknown'),
   );
   for (const request of unanswered) await client.sendUntilAnswered(request, Date.now() + ANSWER_MS);
+  await completeImports(parts);
   const violations = await untilFinished(parts, (batch) => batch.status === 'waiting');
   violations.push(...(await stillAsleep(parts)));
   parts.say(`the load is done; ${(await openBatches(parts)).length} batches wait for missing references`);
@@ -53,6 +55,19 @@ export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; vi
   violations.push(...(await untilFinished(parts, () => false)));
   await cleared(parts);
   return { snapshot: await takeSnapshot(client, journal.tenants, placesOf(parts)), violations };
+}
+
+/** What is missing of imports in parts is sent now: no death of a process makes a client begin anew. Those that are not known are found by their label. */
+async function completeImports({ client, journal }: DrainParts): Promise<void> {
+  for (const tenant of journal.tenants) {
+    const open = new Map((await client.imports.unfinished(tenant)).map((state) => [state.label, state]));
+    for (const request of journal.requests) {
+      const state = request.tenant === tenant ? open.get(labelOf(request)) : undefined;
+      if (state === undefined || state.sealed || request.import?.parts === undefined) continue;
+      const deadline = Date.now() + ANSWER_MS;
+      while (!(await client.imports.complete(request, state.importId)) && Date.now() < deadline) await sleep(POLL_MS);
+    }
+  }
 }
 
 const placesOf = ({ installation, journal }: DrainParts): Places => ({
@@ -78,22 +93,39 @@ async function openBatches({ client, journal }: DrainParts): Promise<{ tenant: s
   return all.flat();
 }
 
-/** Waits until every batch has ended, or may stay as it is. @returns those that do not get there in time. */
+async function openImports({ client, journal }: DrainParts) {
+  const all = journal.tenants.map(async (tenant) =>
+    (await client.imports.unfinished(tenant)).map((state) => ({ tenant, state })),
+  );
+  return (await Promise.all(all)).flat();
+}
+
+/** Waits until every import has ended, and every batch, or may stay as it is. @returns those that do not get there in time. */
 async function untilFinished(parts: DrainParts, mayStay: (batch: BatchAnswer) => boolean): Promise<Violation[]> {
   const { client, installation, limitMs } = parts;
   const deadline = Date.now() + limitMs;
   let recoverAt = Date.now();
   for (;;) {
+    const imports = await openImports(parts);
     const open = (await openBatches(parts)).filter(({ batch }) => batch.suspended || !mayStay(batch));
-    if (open.length === 0) return [];
+    if (open.length === 0 && imports.length === 0) return [];
     if (Date.now() > deadline) {
-      return open.map(({ tenant, batch: { batchId, status, suspended, counts } }) => ({
+      const endless = imports.map(({ tenant, state }) => ({
+        rule: 'import not ended',
+        tenant,
+        batchId: state.importId,
+        detail: `${limitMs / 1000} s after the faults it is ${JSON.stringify(state)}`,
+      }));
+      const running = open.map(({ tenant, batch: { batchId, status, suspended, counts } }) => ({
         rule: 'batch not ended',
         tenant,
         batchId,
         detail: `${limitMs / 1000} s after the faults it is ${status}${suspended ? ', suspended' : ''}, counts ${JSON.stringify(counts)}`,
       }));
+      return [...endless, ...running];
     }
+    for (const { tenant, state } of imports)
+      if (state.suspended) await client.imports.control(tenant, state.importId, 'resume');
     for (const { tenant, batch } of open) if (batch.suspended) await client.control(tenant, batch.batchId, 'resume');
     if (Date.now() >= recoverAt) {
       await installation.recoverNow();

@@ -79,7 +79,8 @@ function addBatch(
   const { tenant, request, state, endedBy } = match;
   const { batchId, createdAt } = state.batch;
   const last = new Map<string, Event>();
-  const inOrder = request.operation !== 'delete' && (request.options.dependencyWaitTimeout ?? 0) === 0 && !isRetried;
+  const { dependencyWaitTimeout = 0, untilEndOfImport = false } = request.options;
+  const inOrder = request.operation !== 'delete' && dependencyWaitTimeout === 0 && !untilEndOfImport && !isRetried;
   const seen = new Set<string>();
   for (const item of state.items ?? []) {
     const { externalId, index } = item;

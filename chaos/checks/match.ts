@@ -1,6 +1,7 @@
 import { batchIdsOf, type Journal, type SentRequest } from '../record/journal.ts';
 import type { BatchState, Snapshot, TenantState } from '../record/snapshot.ts';
 import { canonical } from '../workload/answers.ts';
+import type { ImportFindings } from './imports.ts';
 import type { Match } from './matched.ts';
 import { removalsByBatch } from './removals.ts';
 import type { Violation } from './violation.ts';
@@ -9,7 +10,11 @@ import type { Violation } from './violation.ts';
  * Finds the request of every batch: by the id in the answer, or, where the answer was lost, by the marks in its bodies. No accepted
  * batch is lost (invariant 1), stored twice, or stored in part.
  */
-export function matchBatches(journal: Journal, snapshot: Snapshot): { matches: Match[]; violations: Violation[] } {
+export function matchBatches(
+  journal: Journal,
+  snapshot: Snapshot,
+  slices: ImportFindings['slices'],
+): { matches: Match[]; violations: Violation[] } {
   const matches: Match[] = [];
   const violations: Violation[] = [];
   const byBatch = new Map(
@@ -20,7 +25,8 @@ export function matchBatches(journal: Journal, snapshot: Snapshot): { matches: M
   for (const tenantState of snapshot.tenants) {
     for (const state of tenantState.batches) {
       const { batchId } = state.batch;
-      const request = byBatch.get(batchId) ?? byNumber.get(markOf(state, tenantState) ?? -1);
+      const own = slices.get(batchId) ?? byBatch.get(batchId);
+      const request = own ?? byNumber.get(markOf(state, tenantState) ?? -1);
       if (request === undefined)
         violations.push({
           rule: 'unknown batch',
@@ -74,6 +80,7 @@ function checkRequests(journal: Journal, matches: readonly Match[]): Violation[]
   for (const { request, state } of matches)
     found.set(request, (found.get(request) ?? new Set()).add(state.batch.batchId));
   return journal.requests.flatMap((request): Violation[] => {
+    if (request.import) return [];
     const about = { tenant: request.tenant, request: request.number };
     const named = batchIdsOf(request);
     const there = found.get(request) ?? new Set<string>();

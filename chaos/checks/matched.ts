@@ -5,6 +5,7 @@ import type { BatchState } from '../record/snapshot.ts';
 export interface Match {
   readonly tenant: string;
   readonly request: SentRequest;
+  /** Of a batch of an import: with the rows of this batch alone. */
   readonly state: BatchState;
   /** When it had certainly ended, in ms since 1970 by the clock of clients. */
   readonly endedBy: number;

@@ -19,7 +19,7 @@ export interface Gone {
 }
 
 export function goneRequests(journal: Journal, matches: readonly Match[]): Gone[] {
-  const there = new Set(matches.map(({ state }) => state.batch.batchId));
+  const there = new Set(matches.flatMap(({ state: { batch } }) => [batch.batchId, batch.importId ?? '']));
   const removals = removalsByBatch(journal);
   return journal.requests.flatMap((request) =>
     batchIdsOf(request).flatMap((batchId): Gone[] => {
@@ -42,7 +42,12 @@ export function removalsByBatch({ removals }: Journal): Map<string, Removal[]> {
 
 /** What was removed is a 404 from the answer on, is in no list, and does nothing more. */
 export function checkRemovals(journal: Journal, { tenants, stillAnswered }: Snapshot): Violation[] {
-  const listed = new Set(tenants.flatMap(({ batches }) => batches.map(({ batch }) => batch.batchId)));
+  const listed = new Set(
+    tenants.flatMap(({ batches, imports }) => [
+      ...batches.map(({ batch }) => batch.batchId),
+      ...imports.map((imported) => imported.answer.importId),
+    ]),
+  );
   const stored = new Map(
     tenants.map(({ tenant, resources }) => [
       tenant,
@@ -52,8 +57,7 @@ export function checkRemovals(journal: Journal, { tenants, stillAnswered }: Snap
   return journal.removals.filter(isRemoved).flatMap(({ tenant, batchId, sample }): Violation[] => {
     const about = { tenant, batchId };
     const found: Violation[] = [];
-    if (listed.has(batchId))
-      found.push({ ...about, rule: 'removed and there', detail: 'it is in the list of batches' });
+    if (listed.has(batchId)) found.push({ ...about, rule: 'removed and there', detail: 'it is in the list' });
     if (stillAnswered.includes(batchId))
       found.push({ ...about, rule: 'removed and there', detail: 'the API returns it' });
     if (sample !== undefined) {

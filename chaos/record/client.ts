@@ -8,20 +8,12 @@ import {
   TERMINAL_STATUSES,
 } from '../workload/answers.ts';
 import { type KindName, kindOf } from '../workload/definitions.ts';
+import { type Answer, NoAnswerError } from './errors.ts';
+import { type ImportCaller, ImportClient } from './import-client.ts';
 import type { ControlRequest, Journal, Removal, SendResult, SentRequest, Verb } from './journal.ts';
 
 /** Longest wait for an answer, in ms. */
 const ANSWER_TIMEOUT_MS = 15_000;
-
-/** A wrong answer, or none: the client does not know what happened. */
-export class NoAnswerError extends Error {
-  override readonly name = 'NoAnswerError';
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
 
 /** What a successful control request is answered with. */
 const CONTROL_STATUS: Readonly<Record<Verb, number>> = { suspend: 200, resume: 200, cancel: 200, retry: 202 };
@@ -34,11 +26,14 @@ export class ApiClient {
   readonly #url: string;
   readonly #journal: Journal;
   readonly #drover: DroverClient;
+  readonly imports: ImportClient;
 
   constructor(url: string, journal: Journal) {
     this.#url = url;
     this.#journal = journal;
     this.#drover = createDrover({ url, retry: false, timeoutMs: ANSWER_TIMEOUT_MS });
+    const call: ImportCaller['call'] = (path, tenant, init) => this.#read(path, tenant, 'application/json', init);
+    this.imports = new ImportClient({ call, list: (tenant, path) => this.list(tenant, path) }, journal);
   }
 
   /** Sends a request that starts a batch, and writes down what came of it. */
@@ -213,18 +208,20 @@ export class ApiClient {
     return (JSON.parse(text) as { data: T }).data;
   }
 
-  async #read(path: string, tenant: string, accept = 'application/json'): Promise<Answer> {
+  async #read(path: string, tenant: string, accept = 'application/json', init: RequestInit = {}): Promise<Answer> {
     let answer: Answer;
     try {
       const response = await fetch(this.#url + path, {
-        headers: { 'reach-tenant-id': tenant, accept },
+        ...init,
+        headers: { 'reach-tenant-id': tenant, accept, ...init.headers },
         signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       });
-      answer = { status: response.status, text: await response.text() };
+      const type = response.headers.get('content-type') ?? '';
+      answer = { status: response.status, text: await response.text(), type };
     } catch (error) {
       throw new NoAnswerError(`${path}: ${error instanceof Error ? `${error.message} ${error.cause ?? ''}` : error}`);
     }
-    if (path !== '/readyz') this.#noteWrong(`GET ${path}`, answer.status, answer.text);
+    if (path !== '/readyz') this.#noteWrong(`${init.method ?? 'GET'} ${path}`, answer.status, answer.text);
     return answer;
   }
 }

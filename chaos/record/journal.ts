@@ -7,6 +7,17 @@ export interface SentItem {
   readonly body?: JsonObject;
   /** The item is wrong on purpose, and has to fail with this code. */
   readonly fault?: string;
+  /** A row of an import that is none: its text. */
+  readonly text?: string;
+}
+
+/** A file that is sent as an import: its rows are the items of the request. */
+interface SentImport {
+  readonly format: 'ndjson' | 'csv';
+  /** Rows of each part; absent: all of it in one request. */
+  readonly parts?: readonly number[];
+  /** Whether a client knows that all of it is accepted: by a 202, or by the answer to its seal. */
+  isSealed: boolean;
 }
 
 export type SentOperation = 'upload' | 'patch' | 'delete';
@@ -29,9 +40,13 @@ export interface SentRequest {
     readonly dependencyWaitTimeout?: number;
     readonly cascade?: boolean;
     readonly deleteAll?: boolean;
+    /** Items wait as long as their import may create what they miss, and then fail. */
+    readonly untilEndOfImport?: boolean;
   };
   /** A `deleteAll` has none: the service finds them. */
   readonly items: readonly SentItem[];
+  /** It starts an import, whose id takes the place of that of a batch. */
+  readonly import?: SentImport;
   readonly key?: string;
   /** Ms since 1970. */
   readonly sentAt: number;
@@ -71,6 +86,8 @@ export interface Removal {
   answeredAt: number;
   /** Null where the answer was lost: the batch may be there or not. */
   status: number | null;
+  /** It is an import, with all of its batches. */
+  readonly isImport?: true;
   /** Every so many of the resources that only this batch writes, and how many of them were there after the answer. */
   sample?: { readonly kind: KindName; readonly ids: readonly string[]; readonly every: number; readonly done: number };
 }

@@ -4,8 +4,8 @@ import type { Document } from 'mongodb';
 /** Reads a whole collection. */
 export type Find = (name: string) => Promise<Document[]>;
 
-/** Collections that hold something of a batch under an `_id` that begins with its own. */
-const PER_BATCH = ['batches', 'item_pages', 'outcome_pages', 'deletion_steps'];
+/** Collections that hold something of a batch, or of an import, under an `_id` that begins with its own. */
+const PER_BATCH = ['batches', 'item_pages', 'outcome_pages', 'deletion_steps', 'import_chunks', 'import_parts'];
 
 /** What is left of removed batches: documents and workflow executions, one line each. */
 export async function leftOfRemoved(
@@ -19,8 +19,10 @@ export async function leftOfRemoved(
   const ids = new Set(removed.map(({ batchId }) => batchId));
   const documents = await Promise.all(
     PER_BATCH.map(async (name) =>
-      (await find(name)).flatMap(({ _id }) =>
-        ids.has(String(_id).split('/')[0] ?? '') ? [`${name} ${_id} of a batch that was removed`] : [],
+      (await find(name)).flatMap(({ _id, importId }) =>
+        ids.has(String(_id).split('/')[0] ?? '') || ids.has(String(importId))
+          ? [`${name} ${_id} of what was removed`]
+          : [],
       ),
     ),
   );

@@ -3,7 +3,8 @@ import { TERMINAL_STATUSES } from '../workload/answers.ts';
 import type { KindName } from '../workload/definitions.ts';
 import type { Random } from '../workload/random.ts';
 import type { World } from '../workload/world.ts';
-import { type ApiClient, NoAnswerError } from './client.ts';
+import type { ApiClient } from './client.ts';
+import { NoAnswerError } from './errors.ts';
 import type { Journal, SentRequest } from './journal.ts';
 
 const UNSUCCESSFUL: readonly string[] = ['failed', 'expired', 'cancelled'];

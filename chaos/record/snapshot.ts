@@ -1,5 +1,13 @@
 import { type Document, MongoClient } from 'mongodb';
-import type { BatchAnswer, ItemAnswer, Json, JsonObject, ResourceAnswer } from '../workload/answers.ts';
+import type {
+  BatchAnswer,
+  ImportAnswer,
+  ItemAnswer,
+  Json,
+  JsonObject,
+  ResourceAnswer,
+  ResultRow,
+} from '../workload/answers.ts';
 import { KINDS, type KindName } from '../workload/definitions.ts';
 import type { ApiClient } from './client.ts';
 import { type Find, leftOfRemoved } from './left-of-removed.ts';
@@ -15,9 +23,18 @@ export interface BatchState {
   readonly bodies: readonly (JsonObject | null)[];
 }
 
+/** An import as the API returns it. */
+export interface ImportState {
+  readonly answer: ImportAnswer;
+  /** Its batches, in the order of its rows. */
+  readonly batchIds: readonly string[];
+  readonly rows: readonly ResultRow[];
+}
+
 export interface TenantState {
   readonly tenant: string;
   readonly batches: readonly BatchState[];
+  readonly imports: readonly ImportState[];
   readonly resources: readonly (ResourceAnswer & { readonly kind: KindName })[];
   /** Ids of other tenants' batches that this tenant could read. */
   readonly foreignBatches: readonly string[];
@@ -55,7 +72,7 @@ export interface Places {
   readonly uri: string;
   readonly database: string;
   readonly temporalAddress: string;
-  readonly removed: readonly { readonly tenant: string; readonly batchId: string }[];
+  readonly removed: readonly { readonly tenant: string; readonly batchId: string; readonly isImport?: true }[];
 }
 
 /** Requests at a time. */
@@ -84,6 +101,11 @@ export async function takeSnapshot(client: ApiClient, tenants: readonly string[]
           single: await client.batch(tenant, batch.batchId),
           items: await client.items(tenant, batch.batchId),
           bodies: bodies.get(batch.batchId) ?? [],
+        })),
+        imports: await concurrently(await client.imports.list(tenant), async (answer) => ({
+          answer,
+          batchIds: await client.imports.batchIds(tenant, answer.importId),
+          rows: await client.imports.rows(tenant, answer.importId),
         })),
         resources: (await Promise.all(KINDS.map(({ name }) => resourcesOf(client, tenant, name)))).flat(),
         foreignBatches: [],
@@ -126,7 +148,8 @@ async function readable(client: ApiClient, tenant: string, batchIds: readonly st
 }
 
 async function answered(client: ApiClient, { removed }: Places): Promise<string[]> {
-  const found = await concurrently(removed, async ({ tenant, batchId }) => {
+  const found = await concurrently(removed, async ({ tenant, batchId, isImport }) => {
+    if (isImport) return (await client.imports.read(tenant, batchId)) === null ? [] : [batchId];
     const answers = [await client.batch(tenant, batchId), await client.items(tenant, batchId)];
     return answers.every((answer) => answer === null) ? [] : [batchId];
   });

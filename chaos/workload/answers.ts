@@ -28,6 +28,28 @@ export interface BatchAnswer {
   readonly createdAt: string;
   readonly completedAt?: string;
   readonly errors?: { readonly summary: Readonly<Record<string, number>> };
+  /** The import that it is a part of. */
+  readonly importId?: string;
+}
+
+export interface ImportAnswer {
+  readonly importId: string;
+  readonly label?: string;
+  readonly status: string;
+  readonly suspended: boolean;
+  readonly sealed: boolean;
+  readonly brokenOff?: string;
+  readonly rowsRead: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly actions: Readonly<Record<string, number>>;
+}
+
+/** A row of the results of an import. */
+export interface ResultRow {
+  readonly line: number;
+  readonly status: string;
+  /** As it was sent: JSON, or the text of what is none; cells of CSV. */
+  readonly row: Json;
 }
 
 export interface ItemAnswer {

@@ -1,4 +1,4 @@
-import { NoAnswerError } from '../record/client.ts';
+import { NoAnswerError } from '../record/errors.ts';
 import type { Halt, SentRequest } from '../record/journal.ts';
 import { maybeKey, pause, removeForGood, type Session, send } from './session.ts';
 import { uniqueIds } from './waiting-actions.ts';

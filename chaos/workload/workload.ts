@@ -12,6 +12,7 @@ import {
   uploadRejecting,
 } from './actions.ts';
 import { haltBacklog, removeBacklog } from './backlog.ts';
+import { controlImport, importInParts, importWhole, removeImport } from './import-actions.ts';
 import * as races from './races.ts';
 import { pause, type Session } from './session.ts';
 import { chain, cycle, uploadWaiting } from './waiting-actions.ts';
@@ -34,6 +35,10 @@ const ACTIONS = {
   cycle,
   haltBacklog,
   removeBacklog,
+  importWhole,
+  importInParts,
+  controlImport,
+  removeImport,
 };
 type ActionName = keyof typeof ACTIONS;
 export type Workload = Readonly<Partial<Record<ActionName, number>>>;
@@ -61,6 +66,10 @@ export const EVERYTHING: Workload = {
   removeBacklog: 3,
   remove: 1,
   changeDefinition: 4,
+  importWhole: 4,
+  importInParts: 4,
+  controlImport: 4,
+  removeImport: 0.6,
 };
 
 export const actionsOf = (workload: Workload): ActionName[] => Object.keys(workload) as ActionName[];

@@ -331,6 +331,71 @@ describe('pending items', () => {
   });
 });
 
+describe('an import', () => {
+  function imported(format: 'ndjson' | 'csv' = 'ndjson') {
+    const state = new Doctored();
+    const rows = Array.from({ length: 5 }, (_, at) => place(`row-${at}`, `alpha.1.${at}.name`));
+    state.import('alpha', 'place', format, [rows.slice(0, 3), rows.slice(3)]);
+    for (const row of rows) state.store('alpha', 'place', String(row.externalId), row);
+    const [found] = state.imports.get('alpha') ?? [];
+    const [request] = state.journal.requests;
+    if (found?.answer === undefined || request?.import === undefined) throw new Error('no import');
+    const alterImport = (more: object): void => {
+      state.imports.set('alpha', [{ ...found, ...more }]);
+    };
+    return { state, found, request, alterImport };
+  }
+
+  test('whose rows are all in its batches, in order and with their results, is sound', () => {
+    for (const format of ['ndjson', 'csv'] as const) expect(rules(imported(format).state)).toEqual([]);
+  });
+
+  test('that lacks a row, has one twice, or in another order, is found', () => {
+    const lacking = imported();
+    lacking.state.batches.get('alpha')?.pop();
+    lacking.alterImport({ batchIds: lacking.found.batchIds.slice(0, 1) });
+    expect(rules(lacking.state)).toContain('rows lost');
+    const twice = imported();
+    twice.alterImport({ batchIds: [...twice.found.batchIds, twice.found.batchIds[1]] });
+    expect(rules(twice.state)).toContain('rows twice');
+    const turned = imported();
+    turned.alterImport({ batchIds: turned.found.batchIds.toReversed() });
+    expect(rules(turned.state)).toContain('incomplete batch');
+  });
+
+  test('that was accepted and is not there, or not sealed, is found; one that a client has cancelled, or that broke off, may lack rows', () => {
+    const lost = imported();
+    lost.state.imports.clear();
+    expect(rules(lost.state)).toContain('import lost');
+    const open = imported();
+    open.alterImport({ answer: { ...open.found.answer, sealed: false } });
+    expect(rules(open.state)).toContain('rows lost');
+    const brokenOff = imported();
+    brokenOff.request.results.splice(0, 1, { kind: 'unknown', why: 'no answer' });
+    if (brokenOff.request.import) brokenOff.request.import.isSealed = false;
+    brokenOff.state.batches.get('alpha')?.pop();
+    const counts = { ...brokenOff.found.answer.counts, succeeded: 3 };
+    const about = { sealed: false, brokenOff: 'its sender has gone', status: 'cancelled', rowsRead: 3, counts };
+    brokenOff.alterImport({
+      answer: { ...brokenOff.found.answer, ...about },
+      batchIds: brokenOff.found.batchIds.slice(0, 1),
+      rows: brokenOff.found.rows.slice(0, 3),
+    });
+    brokenOff.state.resources.get('alpha')?.splice(3);
+    brokenOff.state.raw.splice(3);
+    expect(rules(brokenOff.state)).toEqual([]);
+  });
+
+  test('whose results or numbers are not those of its rows is found', () => {
+    const other = imported('csv');
+    other.alterImport({ rows: other.found.rows.map((row) => ({ ...row, line: row.line + 1 })) });
+    expect(rules(other.state)).toEqual(['results differ']);
+    const numbers = imported();
+    numbers.alterImport({ answer: { ...numbers.found.answer, rowsRead: 4 } });
+    expect(rules(numbers.state)).toEqual(['numbers do not add up']);
+  });
+});
+
 test('a batch whose answer was lost is recognised by its content', () => {
   const state = sound();
   for (const request of state.journal.requests) request.results.splice(0, 1, { kind: 'unknown', why: 'broken' });

@@ -1,7 +1,8 @@
 import type { Journal, Removal, SentItem, SentRequest } from '../../chaos/record/journal.ts';
-import type { BatchState, RawResource, Snapshot, TenantState } from '../../chaos/record/snapshot.ts';
+import type { BatchState, ImportState, RawResource, Snapshot, TenantState } from '../../chaos/record/snapshot.ts';
 import type { BatchAnswer, ItemAnswer, JsonObject, ResourceAnswer } from '../../chaos/workload/answers.ts';
 import { KINDS, type KindName, kindOf, referencesOf } from '../../chaos/workload/definitions.ts';
+import { cellsOf, labelOf } from '../../chaos/workload/import-files.ts';
 
 /** A journal and a snapshot that agree, made batch by batch; a test then falsifies one thing. */
 export class Doctored {
@@ -24,6 +25,7 @@ export class Doctored {
     ['alpha', []],
     ['beta', []],
   ]);
+  readonly imports = new Map<string, ImportState[]>();
   readonly resources = new Map<string, (ResourceAnswer & { kind: KindName })[]>([
     ['alpha', []],
     ['beta', []],
@@ -74,6 +76,66 @@ export class Doctored {
     const state: BatchState = { batch, single: batch, items: answers, bodies: items.map(({ body }) => body ?? null) };
     this.batches.get(tenant)?.push(state);
     return { batch: state, request };
+  }
+
+  /** An import in one request whose rows became these batches, all created. */
+  import(
+    tenant: string,
+    kind: KindName,
+    format: 'ndjson' | 'csv',
+    batches: readonly (readonly JsonObject[])[],
+  ): string {
+    const made = batches.map((bodies) => {
+      const items = bodies.map((body) => ({ externalId: String(body[kindOf(kind).idField]), body }));
+      return this.batch(
+        tenant,
+        'upload',
+        kind,
+        items.map((item) => ({ ...item, outcome: { status: 'succeeded', action: 'created' } })),
+      );
+    });
+    // the requests of its batches are one
+    this.journal.requests.splice(-made.length);
+    const number = this.journal.requests.length + 1;
+    const importId = `import-${number}`;
+    const request: SentRequest = {
+      ...(made[0]?.request as SentRequest),
+      number,
+      items: made.flatMap(({ request: { items } }) => items),
+      options: { untilEndOfImport: true },
+      import: { format, isSealed: true },
+      results: [{ kind: 'accepted', batchId: importId, recordCount: batches.flat().length }],
+    };
+    this.journal.requests.push(request);
+    for (const { batch } of made) {
+      const answer = { ...batch.batch, importId };
+      Object.assign(batch, { batch: answer, single: answer });
+    }
+    const all = answerOf(
+      '',
+      'upload',
+      made.flatMap(({ batch }) => batch.items ?? []),
+    );
+    const { status, counts, actions } = all;
+    const rowsRead = request.items.length;
+    const answer = {
+      importId,
+      label: labelOf(request),
+      status,
+      suspended: false,
+      sealed: true,
+      rowsRead,
+      counts,
+      actions,
+    };
+    const rows = request.items.map(({ body = {} }, at) => ({
+      line: at + (format === 'csv' ? 2 : 1),
+      status: 'succeeded',
+      row: format === 'csv' ? cellsOf(kindOf(kind), body) : body,
+    }));
+    const batchIds = made.map(({ batch }) => batch.batch.batchId);
+    this.imports.set(tenant, [...(this.imports.get(tenant) ?? []), { answer, batchIds, rows }]);
+    return importId;
   }
 
   /** Adds a stored resource. */
@@ -133,6 +195,7 @@ export class Doctored {
       ([tenant, batches]): TenantState => ({
         tenant,
         batches,
+        imports: this.imports.get(tenant) ?? [],
         resources: this.resources.get(tenant) ?? [],
         foreignBatches: this.foreign,
       }),

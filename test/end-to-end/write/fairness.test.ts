@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { batchesIn } from '../../../store/batches/batches.ts';
 import { resourcesIn } from '../../../store/resources.ts';
 import { Drover } from '../../harness/drover.ts';
+import { ended as importEnded, started, view } from '../imports/imports.ts';
 
 /** A small batch of another tenant is finished within this time, in ms. */
 const LIMIT_MS = 5_000;
@@ -52,3 +53,26 @@ test.each([
   },
   120_000,
 );
+
+test('an import keeps small batches waiting neither of its own tenant nor of another', async () => {
+  const rows = 30_000 * SHARE;
+  const { database } = drover.services;
+  const content = Array.from({ length: rows }, (_, n) => `${JSON.stringify({ externalId: `row-${n}`, n })}\n`).join('');
+  const importId = await started(drover, { schema: 'thing' }, content);
+  await drover.startWorker();
+  await expect.poll(() => resourcesIn(database).countDocuments({}), { timeout: 60_000 }).toBeGreaterThan(0);
+  const times: number[] = [];
+  for (const tenant of ['default', 'b', 'default', 'b']) {
+    const begun = performance.now();
+    const id = await drover.upload('thing', [{ externalId: `${times.length}`, n: 1 }], {}, { tenant });
+    await drover.ended(id, { tenant });
+    times.push(Math.round(performance.now() - begun));
+    if (times.length > 2) continue;
+    const { counts } = await view(drover, importId);
+    // whatever else the machine does, the small batch did not wait for the import
+    expect(counts.succeeded).toBeLessThan(rows * 0.75);
+  }
+  console.log(`small batches beside an import of ${rows} rows took ${times.join(', ')} ms`);
+  for (const own of [0, 1]) expect(Math.min(times[own] ?? 0, times[own + 2] ?? 0)).toBeLessThan(LIMIT_MS);
+  expect(await importEnded(drover, importId)).toMatchObject({ counts: { succeeded: rows } });
+}, 120_000);
