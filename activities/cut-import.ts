@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import { saidOf } from '../domain/batch/about.ts';
 import { isTerminal } from '../domain/batch/batch.ts';
 import { waitsForImport } from '../domain/imports/import.ts';
 import { startBatch } from '../services/batches/start-batch.ts';
@@ -16,6 +17,7 @@ import {
   recordCut,
   recordNextBatch,
 } from '../store/imports/imports.ts';
+import { itemKey } from '../store/items/item-keys.ts';
 import { fittingPageSize, type NewItem, writeSamePages } from '../store/items/item-pages.ts';
 import type { CutImportInput, CutImportResult } from '../workflows/imports/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
@@ -138,9 +140,10 @@ async function storeBatch(
   const items: NewItem[] = rows.map((row) => rowItem(row, target));
   const pageSize = fittingPageSize(items);
   await checkpoint?.('cut-noted', _id);
-  await writeSamePages(database, _id, items, pageSize);
+  const { platform, tenant, options, label, createdBy } = imported;
+  const keyOf = (externalId: string) => itemKey({ platform, tenant }, externalId);
+  await writeSamePages(database, { batchId: _id, keyOf }, items, pageSize);
   showProgress();
-  const { platform, tenant, options } = imported;
   await insertBatch(database, {
     ...instructionOf(options),
     _id,
@@ -150,6 +153,7 @@ async function storeBatch(
     total: items.length,
     pageSize,
     createdAt,
+    ...saidOf({ label, createdBy }),
     importId: imported._id,
     importNumber: number,
     importPriority: options.priority,

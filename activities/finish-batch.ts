@@ -3,6 +3,7 @@ import {
   type BatchSummary,
   isTerminal,
   isWrite,
+  type TerminalStatus,
   terminalStatus,
   waitSecondsOf,
 } from '../domain/batch/batch.ts';
@@ -10,6 +11,8 @@ import { addErrorDetails, type ErrorDetails } from '../domain/batch/error-detail
 import { type ItemError, isOpen, noActions, noCounts } from '../domain/batch/outcome.ts';
 import { addTally, tallyOf } from '../domain/batch/tally.ts';
 import type { JobCounts } from '../domain/executions/job-counts.ts';
+import type { NotedEvent } from '../domain/webhooks/noted-event.ts';
+import { endEvent } from '../domain/webhooks/webhook.ts';
 import type { ResourceKey } from '../domain/write/resource.ts';
 import { thisAttempt } from '../isolation/attempts/attempt.ts';
 import { LeftAttempts } from '../isolation/attempts/earlier-attempts.ts';
@@ -20,6 +23,7 @@ import { deleteExecutions } from '../services/batches/purge-batch.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import { allCompleted, countStoredOutcomes } from '../services/executions/count-jobs.ts';
 import { reportEnd, reportFinished } from '../services/imports/report-batch.ts';
+import { announceBatch, eventToNote } from '../services/webhooks/announce.ts';
 import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
 import { recordFinished, recordSucceeded } from '../store/batches/run-state.ts';
 import { isTermination, type Termination } from '../store/batches/terminations.ts';
@@ -49,14 +53,15 @@ const INTERNAL: ItemError = {
  */
 export async function finishBatch(context: ActivityContext, input: FinishInput): Promise<BatchSummary> {
   const { database } = context;
-  if (
-    input.succeeded &&
-    !input.cancelled &&
-    (await recordSucceeded(database, input, thisAttempt().runId, input.succeeded))
-  ) {
-    const { ofImport } = input;
-    if (ofImport) await reportEnd(context, ofImport.importId, ofImport.number, input.succeeded);
-    return { ...input.succeeded, status: 'success', suspended: false };
+  if (input.succeeded && !input.cancelled) {
+    const event = await endToNote(context, input, 'success', input.succeeded);
+    if (await recordSucceeded(database, input, thisAttempt().runId, input.succeeded, event)) {
+      await context.checkpoint?.('ended', input.batchId);
+      if (event !== null) await announceBatch(context, input.batchId);
+      const { ofImport } = input;
+      if (ofImport) await reportEnd(context, ofImport.importId, ofImport.number, input.succeeded);
+      return { ...input.succeeded, status: 'success', suspended: false };
+    }
   }
   const found = await readBatch(database, input.batchId);
   // The batch was deleted while this run was being started: then nothing of the run stays either.
@@ -66,6 +71,7 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
     if (found.operation === 'delete') await removeDeletionPlan(database, found._id, found.run);
     // the attempt that has finished it may have died before it reported that
     await reportFinished(context, found, found.result ?? noResult());
+    if (found.events !== undefined) await announceBatch(context, found._id);
     return { ...(found.result ?? noResult()), status: found.status, suspended: false };
   }
   const batch = await takeOverToFinish(database, found, input);
@@ -88,10 +94,24 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
   await wakeWaiting(context, created);
   const status = terminalStatus(result.counts, cancelled);
   const jobs = isTermination(batch) ? await jobsAtTheEnd(database, batch, result) : null;
-  await recordFinished(database, input, status, result, details, jobs);
+  const event = await endToNote(context, { ...input, scope: batch.scope }, status, result);
+  await recordFinished(database, input, status, result, details, jobs, event);
+  await context.checkpoint?.('ended', batch._id);
   await reportFinished(context, batch, result);
+  if (event !== null) await announceBatch(context, batch._id);
   if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id, batch.run);
   return { ...result, status, suspended: false };
+}
+
+/** The event of the end of a run, if a webhook is told of it; it is noted in the write that ends the run. */
+async function endToNote(
+  { database, subscriptions }: ActivityContext,
+  { batchId, scope: given }: Pick<FinishInput, 'batchId' | 'scope'>,
+  status: TerminalStatus,
+  result: BatchResult,
+): Promise<NotedEvent | null> {
+  const scope = given ?? (await readBatch(database, batchId))?.scope;
+  return scope === undefined ? null : eventToNote(subscriptions, scope, endEvent('batch', status), { status, result });
 }
 
 /** If the workflow is lost, recovery takes the place of a later execution, whenever its own activity was scheduled. */

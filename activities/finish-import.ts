@@ -1,5 +1,7 @@
 import { type BatchSummary, isTerminal, terminalStatus } from '../domain/batch/batch.ts';
+import { endEvent } from '../domain/webhooks/webhook.ts';
 import { sumBatches } from '../services/imports/sum-batches.ts';
+import { announceImport, eventToNote } from '../services/webhooks/announce.ts';
 import { removeChunksOf } from '../store/imports/import-content.ts';
 import { readImport, recordImportFinished } from '../store/imports/imports.ts';
 import type { FinishImportInput, FinishImportResult } from '../workflows/imports/messages.ts';
@@ -16,13 +18,22 @@ export async function finishImport(context: ActivityContext, input: FinishImport
   const imported = await readImport(database, input.importId);
   const ended = (status: BatchSummary['status']): BatchSummary => ({ ...noResult(), status, suspended: false });
   if (imported?.run !== input.run || imported.deletedAt !== undefined) return ended('cancelled');
-  if (isTerminal(imported.status)) return { ...ended(imported.status), ...imported.result };
+  if (isTerminal(imported.status)) {
+    if (imported.events !== undefined) await announceImport(context, imported._id);
+    return { ...ended(imported.status), ...imported.result };
+  }
   const { finished, waiting, running } = await sumBatches(database, imported._id);
   if (waiting.batches + running.batches > 0) return null;
   const { result, batches } = finished;
   const status = terminalStatus(result.counts, input.cancelled || imported.cancelRequested === true);
   // what is left of uploads that broke off is not needed either; a cancelled import that is sealed may be retried, and cut further
   if (imported.cut.isAtEnd || !imported.sealed) await removeChunksOf(database, imported._id, showProgress);
-  await recordImportFinished(database, imported, status, { ...result, batches });
+  const counted = { ...result, batches };
+  const event = await eventToNote(context.subscriptions, imported.scope, endEvent('import', status), {
+    status,
+    result: counted,
+  });
+  await recordImportFinished(database, imported, status, counted, event);
+  if (event !== null) await announceImport(context, imported._id);
   return { ...result, status, suspended: false };
 }

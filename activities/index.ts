@@ -5,6 +5,7 @@ import { asAttempt } from '../store/mongodb/command-time.ts';
 import { SupersededError } from '../store/mongodb/errors.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { applyItems } from './apply-items.ts';
+import { runBulkOperation } from './bulk/run-bulk-operation.ts';
 import { checkImport } from './check-import.ts';
 import { cutImport } from './cut-import.ts';
 import { deleteResources } from './delete-resources.ts';
@@ -18,12 +19,14 @@ import { recover, sweep } from './recover.ts';
 import { runSmallBatch } from './run-small-batch.ts';
 import { settleImport } from './settle-import.ts';
 import { terminateExecutions } from './terminate-executions.ts';
+import { deliverMessages } from './webhooks/deliver-messages.ts';
 
 const ACTIVITIES = {
   applyItems,
   checkImport,
   cutImport,
   deleteResources,
+  deliverMessages,
   expireItems,
   finishBatch,
   finishImport,
@@ -31,6 +34,7 @@ const ACTIVITIES = {
   planBatch,
   recordState,
   recover,
+  runBulkOperation,
   runSmallBatch,
   settleImport,
   sweep,

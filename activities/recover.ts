@@ -11,6 +11,7 @@ import {
   type RecoveryPlaces,
 } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
+import { BULK_JOBS } from './recovery/bulk.ts';
 import { checkWaits } from './recovery/check-waits.ts';
 import {
   expireKeys,
@@ -28,6 +29,7 @@ import { IMPORT_JOBS } from './recovery/imports.ts';
 import { type Portion, type PortionResult, type RecoveryJob, toPlaces } from './recovery/job.ts';
 import { expireBatches, PurgeDeleted } from './recovery/purge-deleted.ts';
 import { startUnstarted } from './recovery/start-unstarted.ts';
+import { WEBHOOK_JOBS } from './recovery/webhooks.ts';
 
 /** Longest time in which a portion begins new work, in ms. */
 const PORTION_MS = 10_000;
@@ -41,6 +43,8 @@ const jobs = (): readonly RecoveryJob[] => [
   startUnstarted,
   deliverRequests,
   ...IMPORT_JOBS,
+  ...WEBHOOK_JOBS,
+  ...BULK_JOBS,
   new FinishLost(),
   repairDefinitions,
   checkWaits,

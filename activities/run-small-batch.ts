@@ -45,7 +45,7 @@ export async function runSmallBatch(context: ActivityContext, input: SmallBatch)
     applyStored(context, attempt, control, items, { batch, halt, pages, ...outcomes }),
   );
   const isOver = applied.left === undefined && applied.pending.length === 0;
-  return { plan, applied, ...(isOver && { summary: await finish(context, input, applied) }) };
+  return { plan, applied, ...(isOver && { summary: await finish(context, input, batch.scope, applied) }) };
 }
 
 /**
@@ -71,7 +71,12 @@ function onlyWork({ stages }: Plan) {
   return others.length === 0 ? work : undefined;
 }
 
-function finish(context: ActivityContext, input: SmallBatch, { tally, hasWaited }: WorkResult): Promise<BatchSummary> {
+function finish(
+  context: ActivityContext,
+  input: SmallBatch,
+  scope: string,
+  { tally, hasWaited }: WorkResult,
+): Promise<BatchSummary> {
   const { batchId, run, total, ofImport } = input;
   const succeeded = noResult();
   addTally(succeeded, tally);
@@ -79,6 +84,7 @@ function finish(context: ActivityContext, input: SmallBatch, { tally, hasWaited 
   return finishBatch(context, {
     batchId,
     run,
+    scope,
     cancelled: false,
     cascaded: 0,
     ...(isSucceeded && { succeeded }),

@@ -21,6 +21,7 @@ import { deleteBatchRoute } from './routes/batches/delete-batch.ts';
 import { itemRoutes } from './routes/batches/items.ts';
 import { readBatchRoutes } from './routes/batches/read-batches.ts';
 import { watchBatchRoute } from './routes/batches/watch-batch.ts';
+import { bulkOperationRoutes } from './routes/bulk/bulk-operations.ts';
 import { SCHEMA_DEFINITIONS_PATH, schemaDefinitionRoutes } from './routes/definitions/schema-definitions.ts';
 import { docsRoutes, documentOf } from './routes/docs.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -35,6 +36,8 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { deleteResourcesRoutes } from './routes/resources/delete-resources.ts';
 import { readResourcesRoutes } from './routes/resources/read-resources.ts';
 import { writeResourcesRoutes } from './routes/resources/write-resources.ts';
+import { deliveryRoutes } from './routes/webhooks/deliveries.ts';
+import { webhookRoutes } from './routes/webhooks/webhooks.ts';
 
 /** The API without its socket: routes and middleware. Tests send it requests with `app.request()`. */
 export function createApp(services: Services): OpenAPIHono<ApiEnv> {
@@ -106,6 +109,9 @@ function tokenRoutes(api: Api): void {
   importResultsRoute(api);
   watchImportRoute(api);
   installationRoute(api);
+  webhookRoutes(api);
+  deliveryRoutes(api);
+  bulkOperationRoutes(api);
   extractaRoutes(api);
   describeCamunda(api, CAMUNDA_PREFIX);
 }

@@ -9,6 +9,7 @@ import { connectClient } from '../process/connections.ts';
 import { Confirmations } from '../services/batches/confirmations.ts';
 import { SchemaCatalog } from '../services/definitions/schema-catalog.ts';
 import { MemoryAllowance } from '../services/deletes/memory-allowance.ts';
+import { SecretBox } from '../services/webhooks/secret-box.ts';
 import { createSemaphore } from '../services/writes/semaphore.ts';
 import { moveNamespaceBatchesAtLast } from '../store/migrations/namespace-batches.ts';
 import { connectDatabase } from '../store/mongodb/database.ts';
@@ -74,6 +75,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     importWindow: config.IMPORT_WINDOW,
     schemas,
     cursors: new Cursors(() => serverKey(database, CURSOR_KEY_PURPOSE)),
+    webhookSecrets: new SecretBox({ keys: config.DROVER_WEBHOOK_KEY, isProduction: config.NODE_ENV === 'production' }),
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
     previews: createSemaphore(PREVIEWS_AT_ONCE),
     events,

@@ -37,6 +37,14 @@ export const MAX_ITEMS_PAGE_LIMIT = 1000;
 
 /** Resources in one upload or patch batch, as in the API of Reach. */
 export const MAX_RESOURCES_PER_BATCH = 1000;
+/** Longest label of a batch or import, in Unicode code points. */
+export const MAX_LABEL = 100;
+/** Values of one filter of a list of batches: each may be a look-up of its own. */
+export const MAX_FILTER_VALUES = 50;
+/** How far ahead a batch or import can be told to start, in days: as long as a finished batch is usually kept. */
+export const MAX_START_AHEAD_DAYS = 30;
+/** Longest name of who has sent a batch (`sub` of a token) that is kept, in UTF-16 code units. */
+export const MAX_CREATED_BY = 256;
 /** Most resources that one activity can be asked to work on (`resourcesPerActivity`). */
 export const MAX_RESOURCES_PER_ACTIVITY = 1000;
 /** Longest time that a batch can ask to be kept once it has finished (`retentionDays`), in days. */
@@ -85,8 +93,27 @@ export const MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024;
 export const IMPORT_SEAL_MS = 24 * 60 * 60 * 1000;
 /** Largest `maxPerSecond` of an import, in rows. */
 export const MAX_ROWS_PER_SECOND = 1_000_000;
-/** Longest label, in characters. */
-export const MAX_LABEL = 100;
+
+/* Webhooks */
+
+/** Webhooks of one tenant: each event is a message to each of them. */
+export const MAX_WEBHOOKS_PER_TENANT = 100;
+/** Longest URL of a webhook, in characters. */
+export const MAX_WEBHOOK_URL = 2_048;
+/** Longest description of a webhook, in characters. */
+export const MAX_WEBHOOK_DESCRIPTION = 1_000;
+/** Time of one attempt of a delivery, in ms: resolving, connecting, sending and the whole answer. */
+export const MAX_WEBHOOK_MS = 10_000;
+/** Largest answer of a receiver that is read, in bytes, and how much of it is kept. */
+export const MAX_WEBHOOK_ANSWER_BYTES = 64 * 1024;
+export const MAX_WEBHOOK_ANSWER_KEPT_BYTES = 1024;
+/** Messages that are sent to one webhook at the same time: a slow receiver is not flooded, and holds up no other. */
+export const MAX_WEBHOOK_AT_ONCE = 5;
+/** How long an earlier secret signs beside the new one, in ms, and how many earlier ones do. */
+export const WEBHOOK_SECRET_KEPT_MS = 24 * 60 * 60 * 1000;
+export const MAX_WEBHOOK_EARLIER_SECRETS = 4;
+/** How long a delivery is kept, in days: longer than its last attempt may take. */
+export const WEBHOOK_DELIVERY_KEPT_DAYS = 7;
 
 /* Resources */
 

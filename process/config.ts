@@ -107,6 +107,15 @@ const schema = z.object({
    * decrypt; absent: nothing is encrypted.
    */
   DROVER_PAYLOAD_KEY: z.string().transform(readKeys).optional(),
+  /**
+   * Keys with which the secrets of webhooks are encrypted in MongoDB, of the same form; absent: none is, and in production no webhook can be created.
+   */
+  DROVER_WEBHOOK_KEY: z.string().transform(readKeys).optional(),
+  /** Whether webhooks may be delivered to private, link-local and loopback addresses. */
+  WEBHOOK_ALLOW_PRIVATE: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((value) => value === 'true'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 

@@ -3,14 +3,18 @@ import { type WorkerOptions as SdkWorkerOptions, Worker } from '@temporalio/work
 import type { Logger } from 'pino';
 import { type Checkpoint, createActivityContext } from '../activities/activity-context.ts';
 import { createActivities } from '../activities/index.ts';
+import { RETRY_DELAYS_MS } from '../domain/webhooks/webhook.ts';
 import { commandTimeoutMs } from '../isolation/attempts/attempt.ts';
 import { type Config, ConfigError } from '../process/config.ts';
 import { connectClient, connectNative } from '../process/connections.ts';
 import { dataConverter } from '../process/payload-codec.ts';
 import { MemoryAllowance } from '../services/deletes/memory-allowance.ts';
+import type { DeliverParts } from '../services/webhooks/deliver-message.ts';
+import { SecretBox } from '../services/webhooks/secret-box.ts';
 import { connectDatabase } from '../store/mongodb/database.ts';
 import { createIndexesAtLast } from '../store/mongodb/indexes.ts';
 import { terminationTaskQueue } from '../workflows/messages.ts';
+import { webhookTaskQueue } from '../workflows/webhooks/messages.ts';
 import { keepRecovery } from './keep-recovery.ts';
 import { countOutcomes } from './outcome-metrics.ts';
 import { ReadablePayloads } from './readable-payloads.ts';
@@ -23,6 +27,8 @@ import { installRuntime } from './runtime.ts';
 const MAX_CONCURRENT_ACTIVITIES = 16 + 1;
 /** Concurrent activities of one process that wait for executions to end, up to eight of a batch: they have their own task queue. */
 const MAX_CONCURRENT_TERMINATIONS = 32;
+/** Webhooks that one process delivers to at a time; they have their own task queue. They wait for receivers, mostly. */
+const MAX_CONCURRENT_WEBHOOKS = 100;
 /** Concurrent local activities: plans of writes and the finishing of small batches, inside workflow tasks. */
 const MAX_CONCURRENT_LOCAL_ACTIVITIES = 4;
 /** Workflows kept in memory; others are replayed from their history. */
@@ -47,6 +53,8 @@ export interface RunningWorker {
 export interface WorkerOptions {
   /** Tests only: see `ActivityContext.checkpoint`. */
   readonly checkpoint?: (at: Checkpoint, batchId: string) => Promise<void>;
+  /** Tests only: other times between attempts of a delivery, and other names. */
+  readonly webhooks?: Partial<Pick<DeliverParts, 'retryDelaysMs' | 'lookup'>>;
   /** For tests that need no recovery. */
   readonly withRecovery?: boolean;
   /** File with the bundled workflows; absent: they are bundled at the start, which takes some seconds. */
@@ -77,6 +85,12 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     activityTimeoutSeconds: config.ACTIVITY_TIMEOUT_SECONDS,
     stopping: stopped.signal,
     importWindow: config.IMPORT_WINDOW,
+    webhooks: {
+      secrets: new SecretBox({ keys: config.DROVER_WEBHOOK_KEY, isProduction: config.NODE_ENV === 'production' }),
+      allowPrivate: config.WEBHOOK_ALLOW_PRIVATE,
+      retryDelaysMs: RETRY_DELAYS_MS,
+      ...options.webhooks,
+    },
     retentionDays: config.BATCH_RETENTION_DAYS,
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
     writersAtOnce: config.WRITERS_PER_WORKER,
@@ -115,7 +129,13 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
       activities: { terminateExecutions: activities.terminateExecutions },
       maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_TERMINATIONS,
     });
-    workers.push(terminations);
+    const deliveries = await Worker.create({
+      ...common,
+      taskQueue: webhookTaskQueue(config.TEMPORAL_TASK_QUEUE),
+      activities: { deliverMessages: activities.deliverMessages },
+      maxConcurrentActivityTaskExecutions: MAX_CONCURRENT_WEBHOOKS,
+    });
+    workers.push(terminations, deliveries);
   }
   const { ended, stopPolling } = runTogether(workers);
   if (options.withRecovery !== false) void keepRecovery(client, config.TEMPORAL_TASK_QUEUE, logger, stopped.signal);

@@ -48,6 +48,7 @@ export class BatchProgress {
   #expireNotBefore = 0;
   #isNew: boolean;
   readonly #isSmall: boolean;
+  readonly #startAt: number | undefined;
   /** Whether it is a batch of an import, and the latest round of checks that it has reported. */
   readonly #isOfImport: boolean;
   #reportedRound = 0;
@@ -61,6 +62,7 @@ export class BatchProgress {
     this.#isNew = beginsLocally(input);
     this.#isOfImport = input.ofImport !== undefined;
     this.#isSmall = input.total <= MAX_ITEMS_AT_ONCE;
+    this.#startAt = input.startAt;
     this.#stored = input.carried === undefined ? 'processing' : this.#toStore();
   }
 
@@ -79,6 +81,7 @@ export class BatchProgress {
       // after each suspend and resume too, so that the last value stored is the current one, even if an API process stores at the same time
       isUnrecorded: state.controlled || this.#stored !== this.#toStore() || this.#owesReport,
       isNew: this.#isNew,
+      startAt: this.#startAt,
       isSmall: this.#isSmall,
       isLong,
       concurrencyLimit: this.#concurrencyLimit,

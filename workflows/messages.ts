@@ -90,6 +90,10 @@ export interface BatchInput {
   readonly cancelled?: true;
   /** The latest stored control request of a caller, of any kind. */
   readonly asked?: string;
+  /** 1 (urgent) to 5, if its caller has asked for one. */
+  readonly priority?: number;
+  /** Nothing of it begins before, in ms since 1970. */
+  readonly startAt?: number;
   /** It is a batch of an import. */
   readonly ofImport?: ImportOfBatch;
   /** State carried over by continue-as-new. */
@@ -271,6 +275,8 @@ export interface CheckResult {
 export interface RecordedState extends RunningState {
   readonly batchId: string;
   readonly run: number;
+  /** Scope of the batch; absent: an earlier version of the workflow has called. */
+  readonly scope?: string;
   /** Only items are left that wait: reported to the import that the batch is a part of. */
   readonly report?: ImportReport & ImportOfBatch;
 }
@@ -278,6 +284,8 @@ export interface RecordedState extends RunningState {
 export interface FinishInput {
   readonly batchId: string;
   readonly run: number;
+  /** Scope of the batch; absent: it is read. */
+  readonly scope?: string;
   readonly cancelled: boolean;
   /**
    * Resources beyond the requested ids that the workflow knows this run to have deleted. The stored steps also include those

@@ -34,6 +34,8 @@ export interface Situation {
   readonly isUnrecorded: boolean;
   /** Nothing of the batch has begun, and its first activity is a local one: see `nextStep`. */
   readonly isNew: boolean;
+  /** Nothing of the batch begins before. Absent: it does not wait for a time. */
+  readonly startAt?: number | undefined;
   /** One activity may do all of it. */
   readonly isSmall: boolean;
   /** This execution should continue as new: the server suggests it, or will soon refuse signals. */
@@ -77,6 +79,11 @@ export interface Situation {
 export function nextStep(batch: Situation, now: number): NextStep {
   const { running, plan, pending } = batch;
   if (running.local > 0) return { kind: 'wait', reason: 'a local activity is running' };
+  // a signal has woken it before its time
+  if (batch.startAt !== undefined && now < batch.startAt && !batch.cancelled)
+    return batch.isLong
+      ? { kind: 'continue-as-new' }
+      : { kind: 'wait', until: batch.startAt, reason: 'waiting for its start time' };
   if (batch.isNew) return batch.isSmall ? { kind: 'run-small' } : { kind: 'plan', cursor: 0 };
   const isIdle = Object.values(running).every((count) => count === 0);
   if (batch.cancelled) {

@@ -187,6 +187,7 @@ export class BatchRun {
     const { ofImport } = this.#input;
     this.#begin('store', async () => {
       const state = {
+        scope: this.#input.scope,
         status: status === 'waiting' ? status : ('processing' as const),
         suspended,
         asked,
@@ -258,13 +259,14 @@ export class BatchRun {
   }
 
   #finishRun(): Promise<BatchSummary> {
-    const { operation, run, ofImport } = this.#input;
+    const { operation, run, ofImport, scope } = this.#input;
     const { state } = this.#progress;
     const { cancelled, cascaded } = state;
     // for deletes and retries, the stored outcomes say more than the workflow knows
     const succeeded = isWrite(operation) && run === 1 ? state.succeeded : undefined;
     return this.#activities.finish({
       ...this.#id,
+      scope,
       cancelled,
       cascaded,
       ...(succeeded && { succeeded }),

@@ -1,7 +1,7 @@
 import { isTerminal } from '../../domain/batch/batch.ts';
 import { latestExecutionOf } from '../../services/batches/start-batch.ts';
 import { logPostponed } from '../../services/failures.ts';
-import { signalControl } from '../../services/imports/control-import.ts';
+import { deliverControl } from '../../services/imports/control-import.ts';
 import { purgeImport } from '../../services/imports/purge-import.ts';
 import { startImport } from '../../services/imports/start-import.ts';
 import {
@@ -91,8 +91,8 @@ const deliverToImports: RecoveryJob = {
   run: async (portion) => {
     const imports = await undeliveredImports(portion.context.database, PER_PORTION);
     const started = imports.filter(({ unstarted }) => !unstarted);
-    const delivered = await forEachImport(portion, started, 'delivering a control request', async ({ _id }) => {
-      await signalControl(portion.context, _id);
+    const delivered = await forEachImport(portion, started, 'delivering a control request', async (imported) => {
+      await deliverControl(portion.context, imported);
       return true;
     });
     return { recovered: { delivered }, hasMore: false };

@@ -34,7 +34,7 @@ processInstanceRoutes.post('/process-instance/delete', async (c) => {
   };
   const batch = await whileAnswering(health, ['mongodb', 'temporal'], () =>
     client.withDeadline(Date.now() + MAX_FACADE_SELECTION_MS + START_TIMEOUT_MS, () =>
-      deleteProcessInstances(c.var.services, ownerOf(c), reachOf(c), request, settings),
+      deleteProcessInstances(c.var.services, ownerOf(c), reachOf(c), request, settings, c.var.createdBy),
     ),
   );
   c.var.services.metrics.accepted('terminate', batch.total);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type AboutBatch, saidOf } from '../../domain/batch/about.ts';
 import type { Instruction, ResourceBatch } from '../../domain/batch/batch.ts';
 import { canonicalHash } from '../../domain/batch/canonical-hash.ts';
 import { findAccepted, type KeyedRequest } from '../../services/batches/accept-batch.ts';
@@ -11,11 +12,13 @@ import { success } from './envelope.ts';
 export function keyedRequest(
   c: ApiContext,
   { operation, options }: Instruction<ResourceBatch>,
+  about: AboutBatch,
   { json, rawBody, entryFlaws }: Pick<Input<unknown, unknown, unknown>, 'json' | 'rawBody' | 'entryFlaws'>,
 ): KeyedRequest | null {
   const key = c.req.header('idempotency-key');
   if (key === undefined) return null;
-  const how = [operation, JSON.stringify(options)];
+  // whoever sends it, and what is not said makes no difference: keys of earlier versions know neither
+  const how = [operation, JSON.stringify({ ...options, ...saidOf({ ...about, createdBy: undefined }) })];
   return {
     key,
     // entries with a flaw have lost part of what was sent: only the same bytes are the same request

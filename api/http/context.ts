@@ -6,6 +6,7 @@ import type { Config } from '../../process/config.ts';
 import type { Confirmations } from '../../services/batches/confirmations.ts';
 import type { SchemaCatalog } from '../../services/definitions/schema-catalog.ts';
 import type { MemoryAllowance } from '../../services/deletes/memory-allowance.ts';
+import type { SecretBox } from '../../services/webhooks/secret-box.ts';
 import type { Semaphore } from '../../services/writes/semaphore.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { VerifyToken } from '../middleware/tokens.ts';
@@ -33,6 +34,8 @@ export interface Services {
   /** For dry runs of uploads and patches: a few are decided at a time, tenants in rotation. */
   readonly previews: Semaphore;
   readonly cursors: Cursors;
+  /** Encrypts the secrets of webhooks. */
+  readonly webhookSecrets: SecretBox;
   readonly events: BatchEvents;
   readonly importEvents: ImportEvents;
   readonly health: Health;
@@ -55,6 +58,8 @@ export interface ApiEnv {
     services: Services;
     /** The scope of the caller (invariant 6). */
     scope: Scope;
+    /** Who the caller is: the `sub` of its token; undefined where it names nobody. */
+    createdBy: string | undefined;
     /** Whether the caller may change objects of the platform, and act for any of its tenants. */
     isPlatformScope: boolean;
     /** Whether its Camunda calls act on the whole namespace: those of an operator who names no tenant. */

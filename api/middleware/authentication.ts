@@ -27,6 +27,7 @@ export const checkAuthentication = createMiddleware<ApiEnv>(async (c, next) => {
   const tenant = named ?? bearer.tenant;
   const isPlatformScope = bearer.scope === 'platform';
   c.set('scope', { platform: bearer.platform, tenant: tenant ?? DEFAULT_TENANT });
+  c.set('createdBy', bearer.subject);
   c.set('isPlatformScope', isPlatformScope);
   // The namespace belongs to the default platform, like everything that names no platform. A named tenant limits the request to that tenant.
   c.set('actsOnNamespace', isPlatformScope && bearer.platform === DEFAULT_PLATFORM && tenant === undefined);

@@ -12,6 +12,8 @@ import {
 } from 'jose';
 import { isScopeName } from '../../domain/batch/scope.ts';
 import { DroverError } from '../../domain/errors.ts';
+import { wellFormed } from '../../domain/json/well-formed.ts';
+import { MAX_CREATED_BY } from '../../domain/limits.ts';
 import type { Config } from '../../process/config.ts';
 import { ApiError } from '../http/api-error.ts';
 import { KEY_SET_RETRY_SECONDS } from '../http/error-answers.ts';
@@ -38,11 +40,12 @@ const KEY_SET_TIMEOUT_MS = 3_000;
 /** Number of keys of a set that are tried for a token that does not name its key. */
 const MAX_KEYS_TRIED = 20;
 
-/** The claims of a token. */
-export type Bearer =
+/** The claims of a token. `subject`: whom it is for. */
+export type Bearer = { readonly subject?: string } & (
   | { readonly scope: 'tenant'; readonly platform: string; readonly tenant: string }
   /** `tenant`: the tenant of requests that name none. */
-  | { readonly scope: 'platform'; readonly platform: string; readonly tenant?: string };
+  | { readonly scope: 'platform'; readonly platform: string; readonly tenant?: string }
+);
 
 /** @throws DroverError 401 for an invalid token; 503 if the key set cannot be fetched. */
 export type VerifyToken = (token: string) => Promise<Bearer>;
@@ -155,13 +158,20 @@ function reasonOf(error: unknown): string {
 
 const claimName = (claim: string): string => (/^[a-z]{1,20}$/.test(claim) ? claim : 'checked');
 
-function bearerOf({ platform, tenant, scope }: JWTPayload): Bearer {
+function bearerOf(claims: JWTPayload): Bearer {
+  const { platform, tenant, scope } = claims;
+  const subject = subjectOf(claims);
   if (!isScopeName(platform)) throw unauthorized('the claim platform of the token is missing or wrong');
   const words = typeof scope === 'string' ? scope.split(' ') : [];
   const isPlatform = words.includes('platform');
   if (isPlatform === words.includes('tenant'))
     throw unauthorized('the claim scope of the token must have one of platform, tenant');
-  if (isPlatform && tenant === undefined) return { scope: 'platform', platform };
+  if (isPlatform && tenant === undefined) return { scope: 'platform', platform, ...subject };
   if (!isScopeName(tenant)) throw unauthorized('the claim tenant of the token is missing or wrong');
-  return { scope: isPlatform ? 'platform' : 'tenant', platform, tenant };
+  return { scope: isPlatform ? 'platform' : 'tenant', platform, tenant, ...subject };
+}
+
+/** It is recorded, and decides nothing: what no batch can keep is left out. */
+function subjectOf({ sub }: JWTPayload): { subject?: string } {
+  return typeof sub === 'string' && sub !== '' ? { subject: wellFormed(sub.slice(0, MAX_CREATED_BY)) } : {};
 }

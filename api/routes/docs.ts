@@ -43,6 +43,8 @@ const DOCUMENT = {
     { name: 'Resource batches', description: 'Requests that start a batch: upload, patch, delete' },
     { name: 'Batches', description: 'Their status, items and control' },
     { name: 'Imports', description: 'Files of any size, carried out as batches' },
+    { name: 'Bulk operations', description: 'The same done with many batches at once' },
+    { name: 'Webhooks', description: 'URLs that are told when batches and imports change' },
     { name: 'Resources', description: 'The data' },
     { name: 'Schema definitions', description: 'Its types; with tokens, for platform scope' },
     { name: 'Operation', description: 'For whoever operates the service' },

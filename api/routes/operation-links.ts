@@ -32,6 +32,16 @@ const OF_IMPORT = [
 ];
 const BATCH_ID = { value: '$response.body#/data/batchId', parameter: 'batchId' };
 const IMPORT_ID = { value: '$response.body#/data/importId', parameter: 'importId' };
+const WEBHOOK_ID = { value: '$response.body#/data/webhookId', parameter: 'webhookId' };
+const BULK_ID = { value: '$response.body#/data/bulkOperationId', parameter: 'bulkOperationId' };
+const OF_WEBHOOK = [
+  'getWebhook',
+  'changeWebhook',
+  'deleteWebhook',
+  'rotateWebhookSecret',
+  'testWebhook',
+  'listDeliveries',
+];
 const CAMUNDA_BATCH = { value: '$response.body#/id', parameter: 'batchId' };
 
 const LINKS: readonly Link[] = [
@@ -41,6 +51,11 @@ const LINKS: readonly Link[] = [
   })),
   { operationId: 'startImport', status: '202', to: OF_IMPORT, ...IMPORT_ID },
   { operationId: 'startImport', status: '201', to: ['putImportPart', 'sealImport', ...OF_IMPORT], ...IMPORT_ID },
+  { operationId: 'createWebhook', status: '201', to: OF_WEBHOOK, ...WEBHOOK_ID },
+  ...['cancelBatches', 'suspendBatches', 'resumeBatches', 'retryBatches', 'deleteBatches'].map((operationId) => ({
+    ...{ operationId, status: '202', to: ['getBulkOperation'] },
+    ...BULK_ID,
+  })),
   { operationId: 'sealImport', status: '200', to: OF_IMPORT, ...IMPORT_ID },
   {
     ...{ operationId: 'createSchemaDefinition', status: '201', value: '$response.body#/data/id' },

@@ -1,28 +1,34 @@
 /** Batches up to this size do not wait behind the larger ones of their tenant. */
 const SMALL_BATCH = 100;
-/** Weights of the batches of imports by priority, 1 to 5; any other batch has weight 1: an import takes what others leave. */
-const IMPORT_WEIGHTS = [1, 0.5, 0.2, 0.1, 0.05] as const;
+/** Weight of the batches of imports among those of the same priority; any other batch has weight 1: an import takes what others leave. */
+const IMPORT_WEIGHT = 0.2;
 /** Longest fairness key, in bytes (a limit of Temporal). */
 const MAX_KEY = 64;
 
 /**
- * The fairness key of a batch's tasks: Temporal dispatches the tasks of different keys alternately, so those of a tenant alternate with other tenants',
- * and those of its small batches with those of its large ones. All have one priority: a higher one would precede all others' work.
+ * Priority and fairness key of a batch's tasks. Tasks of a more urgent priority are dispatched before all others, whosever they are. Among those of
+ * one priority, Temporal dispatches the tasks of different keys alternately, so those of a tenant alternate with other tenants', and those of its small batches
+ * with those of its large ones.
  * @param scope `platform/tenant`, escaped.
+ * @param priority 1 to 5; absent: `DEFAULT_PRIORITY`, which is Temporal's own.
  */
 export function fairness({
   scope,
   total,
   ofImport,
+  priority = ofImport?.priority,
 }: {
   readonly scope: string;
   readonly total: number;
   readonly ofImport?: { readonly priority: number };
-}): { fairnessKey: string; fairnessWeight?: number } {
-  if (ofImport === undefined) return { fairnessKey: fitting(`${total <= SMALL_BATCH ? 's' : 'l'}/${scope}`) };
-  const { priority } = ofImport;
-  const weight = IMPORT_WEIGHTS[priority - 1] ?? IMPORT_WEIGHTS[2];
-  return { fairnessKey: fitting(`i${priority}/${scope}`), fairnessWeight: weight };
+  readonly priority?: number;
+}): { priorityKey?: number; fairnessKey: string; fairnessWeight?: number } {
+  const kind = ofImport === undefined ? (total <= SMALL_BATCH ? 's' : 'l') : 'i';
+  return {
+    ...(priority !== undefined && { priorityKey: priority }),
+    fairnessKey: fitting(`${kind}/${scope}`),
+    ...(ofImport && { fairnessWeight: IMPORT_WEIGHT }),
+  };
 }
 
 const fitting = (key: string): string => (key.length <= MAX_KEY ? key : `${key.slice(0, MAX_KEY - 9)}~${hash(key)}`);

@@ -13,9 +13,6 @@ type ImportOperation = (typeof IMPORT_OPERATIONS)[number];
 /** The value of `dependencyWaitTimeout` with which an item waits as long as other rows of its import may create what it misses. */
 export const UNTIL_END_OF_IMPORT = 'import';
 
-/** Priority of an import that asks for none. */
-export const DEFAULT_PRIORITY = 3;
-
 /** Options of an import, with defaults filled in. */
 export interface ImportOptions {
   readonly operation: ImportOperation;
@@ -25,7 +22,7 @@ export interface ImportOptions {
   readonly cascade?: boolean;
   /** In seconds, or until the end of the import. Uploads alone wait. */
   readonly dependencyWaitTimeout: number | typeof UNTIL_END_OF_IMPORT;
-  /** 1 (urgent) to 5: the weight of its batches beside those of others. */
+  /** 1 (urgent) to 5: that of its batches. */
   readonly priority: number;
   /** Rows that become batches in a second, at most. */
   readonly maxPerSecond?: number;

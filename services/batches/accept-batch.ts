@@ -11,6 +11,7 @@ import {
   toBatchDocument,
 } from '../../store/batches/batches.ts';
 import { bindKey, findBinding, type KeyBinding, readBinding } from '../../store/batches/idempotency-keys.ts';
+import { itemKey } from '../../store/items/item-keys.ts';
 import { type NewItem, removeItemPages, writeItemPages } from '../../store/items/item-pages.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { Confirmations } from './confirmations.ts';
@@ -36,7 +37,8 @@ export type ResourceBatchRequest = ResourceBatch &
     };
   };
 
-export interface RequestedItems extends Pick<NewBatch, 'scope' | 'pageSize'> {
+export interface RequestedItems
+  extends Pick<NewBatch, 'scope' | 'pageSize' | 'label' | 'priority' | 'startAt' | 'createdBy'> {
   /** Items in the order received, in pages of `pageSize`; read once. */
   readonly pages: Iterable<readonly NewItem[]> | AsyncIterable<readonly NewItem[]>;
 }
@@ -90,14 +92,15 @@ async function acceptUnderKey(
 /** Writes the items of a batch that does not exist yet, and makes its id. */
 async function writePages(
   database: Database,
-  request: RequestedItems,
+  request: BatchRequest,
 ): Promise<Pick<NewBatch, '_id' | 'total' | 'createdAt'>> {
-  const { pages } = request;
+  const { pages, scope, operation } = request;
+  const keyOf = operation === 'terminate' ? undefined : (externalId: string) => itemKey(scope, externalId);
   const _id = uuidv7();
   let total = 0;
   let page = 0;
   for await (const items of pages) {
-    await writeItemPages(database, _id, items, request.pageSize, page);
+    await writeItemPages(database, { batchId: _id, keyOf }, items, request.pageSize, page);
     total += items.length;
     page += Math.ceil(items.length / request.pageSize);
   }

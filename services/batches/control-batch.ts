@@ -10,14 +10,17 @@ import { batchWorkflowId, cancelSignal, resumeSignal, suspendSignal } from '../.
 import { classifyFailure } from '../failures.ts';
 import { type AcceptParts, startOrLeave } from './accept-batch.ts';
 import { isSignalLimit } from './signal-limit.ts';
-import { latestExecution, type StartParts, startBatch } from './start-batch.ts';
+import { latestExecution, type StartParts, startBatch, startBatchInPlace } from './start-batch.ts';
+import { isBeforeStart } from './start-time.ts';
 
 /** The services that delivering a control request needs. */
 interface DeliverParts extends StartParts {
   readonly database: Database;
 }
 
-interface ControlParts extends DeliverParts, Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'> {
+export interface ControlParts extends DeliverParts, Pick<AcceptParts, 'logger' | 'confirmations' | 'startFailed'> {
+  /** The bulk operation by which a batch is controlled, noted on it in the same write. */
+  readonly bulkId?: string;
   /** Whether Temporal answers: if it does not, a stored request is left to recovery at once. */
   isTemporalThere(): Promise<boolean>;
   /** @throws if Temporal accepts no starts: then nothing is stored. */
@@ -72,7 +75,7 @@ async function control(
   request: ControlRequest,
   verb: Verb,
 ): Promise<ControlledBatch> {
-  const requested = await requestControl(parts.database, batch._id, request);
+  const requested = await requestControl(parts.database, batch._id, request, parts.bulkId);
   if (requested === null) throw await refused(parts, batch, verb);
   const delivery = await deliverOrLeave(parts, requested);
   if (delivery === 'closed') throw await refused(parts, batch, verb);
@@ -134,7 +137,13 @@ export async function deliverRequest(parts: DeliverParts, batch: BatchDocument):
   return 'delivered';
 }
 
-async function signal({ client }: DeliverParts, batch: BatchDocument): Promise<DeliveryState> {
+async function signal(parts: DeliverParts, batch: BatchDocument): Promise<DeliveryState> {
+  const { client } = parts;
+  // it would get no signal before its time
+  if (batch.cancelRequested && isBeforeStart(batch)) {
+    await startBatchInPlace(parts, batch);
+    return 'delivered';
+  }
   const message = batch.cancelRequested ? cancelSignal : batch.asked?.suspended ? suspendSignal : resumeSignal;
   try {
     await client.workflow.getHandle(batchWorkflowId(batch._id)).signal(message, batch.asked?.token);
@@ -171,7 +180,7 @@ export async function retryBatch(parts: ControlParts, batch: BatchDocument): Pro
     throw new DroverError('operation_not_allowed', 'nothing to retry: no item is failed, expired or cancelled');
   }
   await parts.assertStarts();
-  const claimed = await claimRetry(parts.database, batch);
+  const claimed = await claimRetry(parts.database, batch, parts.bulkId);
   if (claimed === null) throw new DroverError('operation_not_allowed', 'the batch is being retried already');
   await parts.client.withDeadline(Date.now() + RETRY_START_TIMEOUT_MS, () => startOrLeave(parts, claimed));
   return claimed;

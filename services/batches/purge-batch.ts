@@ -10,8 +10,10 @@ import { removeOutcomePages } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { batchWorkflowId, cancelSignal } from '../../workflows/messages.ts';
 import { hasStatus, NOT_FOUND } from '../executions/executions.ts';
+import { makeBatchMessages } from '../webhooks/make-messages.ts';
 import { isSignalLimit } from './signal-limit.ts';
 import { latestExecution, latestExecutionOf } from './start-batch.ts';
+import { isBeforeStart } from './start-time.ts';
 
 /** Time that a request waits for a running workflow to end after its cancellation, in ms; after that recovery continues. */
 const CANCEL_WAIT_MS = 3_000;
@@ -35,10 +37,13 @@ export async function purgeBatch(
   { _id }: Pick<BatchDocument, '_id'>,
   waitMs = CANCEL_WAIT_MS,
 ): Promise<boolean> {
-  if (!(await endWorkflow(client, _id, waitMs))) return false;
+  const found = await readBatch(database, _id);
+  if (!(await endWorkflow(client, _id, waitMs, found !== null && isBeforeStart(found)))) return false;
   const batch = await readBatch(database, _id);
   if (batch === null) return true;
   if (!isTerminal(batch.status) && batch.startedAt !== undefined) return false;
+  // the process that has ended it may have died before it told anybody; recovery finds the messages
+  if (batch.events !== undefined) await makeBatchMessages(database, batch);
   await deleteExecutions(client, batch);
   await recordBatchDeleted(database, _id);
   if (batch.operation === 'delete') await removeDeletionPlan(database, _id);
@@ -52,7 +57,7 @@ export async function purgeBatch(
 }
 
 /** Cancels the workflow of a batch and waits for its end; a workflow that never existed counts as ended. */
-async function endWorkflow(client: Client, batchId: string, waitMs: number): Promise<boolean> {
+async function endWorkflow(client: Client, batchId: string, waitMs: number, isBeforeStart: boolean): Promise<boolean> {
   const deadline = Date.now() + waitMs;
   const handle = client.workflow.getHandle(batchWorkflowId(batchId));
   try {
@@ -67,8 +72,8 @@ async function endWorkflow(client: Client, batchId: string, waitMs: number): Pro
   for (;;) {
     const execution = await latestExecution(client, batchId);
     if (execution === null || !execution.isOpen) return true;
-    // a paused workflow handles no signal, and no operator has a reason to unpause it for a batch that is deleted
-    if (execution.isPaused) await handle.terminate('its batch was deleted');
+    // one that waits for its start time gets no signal; a paused workflow handles none, and no operator has a reason to unpause it for a batch that is deleted
+    if (execution.isPaused || isBeforeStart) await handle.terminate('its batch was deleted');
     else if (Date.now() > deadline) return false;
     await sleep(CANCEL_POLL_MS);
   }

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import proto from '@temporalio/proto';
+import { type AboutBatch, DEFAULT_PRIORITY } from '../../domain/batch/about.ts';
 import { fairness } from '../../domain/batch/fairness-key.ts';
 import { DroverError } from '../../domain/errors.ts';
-import { DEFAULT_PRIORITY } from '../../domain/imports/import.ts';
+import { shortened } from '../../domain/json/shortened.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import {
   BATCH_WORKFLOW_TYPE,
@@ -13,6 +14,8 @@ import {
   SEARCH_ATTRIBUTES,
   WORKFLOW_VERSION,
 } from '../../workflows/messages.ts';
+import { hasStatus, NOT_FOUND } from '../executions/executions.ts';
+import { IN_PLACE, startDelay, startsLater } from './start-time.ts';
 
 /** Value of the schema attribute for batches without a schema definition. */
 const NO_SCHEMA = 'process instances';
@@ -59,9 +62,21 @@ export async function startRun(
   }
 }
 
+/** Starts the workflow of a batch that waits for its start time at once: it is cancelled. */
+export const startBatchInPlace = (parts: StartParts, batch: BatchDocument): Promise<void> =>
+  startInPlace(parts.client, batchWorkflowId(batch._id), () => tryToStart(parts, batch, IN_PLACE));
+
+/** A first run is started once, however late a second start comes; a retry follows a closed run. */
+const policiesFor = ({ run }: BatchDocument) =>
+  ({
+    workflowIdReusePolicy: run === 1 ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'FAIL',
+  }) as const;
+
 async function tryToStart(
   { client, taskQueue, activityTimeoutSeconds }: StartParts,
   batch: BatchDocument,
+  policies: ReturnType<typeof policiesFor> | typeof IN_PLACE = policiesFor(batch),
 ): Promise<boolean> {
   const input: BatchInput = {
     version: WORKFLOW_VERSION,
@@ -76,6 +91,8 @@ async function tryToStart(
     ...(batch.suspended && { suspended: true }),
     ...(batch.cancelRequested && { cancelled: true }),
     ...(batch.asked && { asked: batch.asked.token }),
+    ...(batch.priority !== undefined && { priority: batch.priority }),
+    ...(startsLater(batch) && { startAt: batch.startAt.getTime() }),
     ...importOf(batch),
   };
   try {
@@ -83,12 +100,11 @@ async function tryToStart(
       taskQueue,
       workflowId: batchWorkflowId(batch._id),
       args: [input],
-      // A first run is started once, however late a second start comes; a retry follows a closed run.
-      workflowIdReusePolicy: batch.run === 1 ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
-      workflowIdConflictPolicy: 'FAIL',
+      ...policies,
       priority: fairness(input),
-      memo: { run: batch.run, activityTimeoutSeconds },
-      staticSummary: `${batch.operation} of ${batch.total} × ${input.schemaName}`,
+      ...(input.startAt !== undefined && startDelay(input.startAt)),
+      memo: { run: batch.run, activityTimeoutSeconds, ...aboutMemo(batch) },
+      staticSummary: labelled(`${batch.operation} of ${batch.total} × ${input.schemaName}`, batch.label),
       typedSearchAttributes: new TypedSearchAttributes([
         { key: keyword(SEARCH_ATTRIBUTES.platform), value: batch.platform },
         // a batch that acts on the namespace belongs to no tenant, and no tenant's query finds it
@@ -104,6 +120,22 @@ async function tryToStart(
     throw error;
   }
 }
+
+/** What the Temporal UI shows beside an execution: what its caller has said of it. */
+export const aboutMemo = ({ label, priority, startAt, createdBy }: AboutBatch): Record<string, string | number> => ({
+  ...(label !== undefined && { label }),
+  ...(priority !== undefined && { priority }),
+  ...(startAt !== undefined && { startAt: startAt.toISOString() }),
+  ...(createdBy !== undefined && { createdBy }),
+});
+
+/** Longest summary of an execution, in UTF-16 code units: Temporal takes 400 bytes. */
+const MAX_SUMMARY = 200;
+/** Most of it that a label takes: one of 100 characters may have 400 bytes. */
+const MAX_LABEL_SHOWN = 30;
+
+export const labelled = (summary: string, label: string | undefined): string =>
+  shortened(label === undefined ? summary : `${shortened(label, MAX_LABEL_SHOWN)}: ${summary}`, MAX_SUMMARY);
 
 /** The place of a batch in its import, if it is part of one. */
 const importOf = ({ importId, importNumber, importPriority }: BatchDocument): Pick<BatchInput, 'ofImport'> =>
@@ -150,5 +182,21 @@ export async function latestExecutionOf(client: Client, workflowId: string): Pro
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;
+  }
+}
+
+/** Starts a workflow at once that waits for its start time, and removes the execution that waited. Safe to repeat. */
+export async function startInPlace(client: Client, workflowId: string, start: () => Promise<unknown>): Promise<void> {
+  const before = await latestExecutionOf(client, workflowId);
+  await start();
+  if (before !== null) await deleteExecution(client, workflowId, before.runId);
+}
+
+async function deleteExecution(client: Client, workflowId: string, runId: string): Promise<void> {
+  try {
+    const { namespace } = client.options;
+    await client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId, runId } });
+  } catch (error) {
+    if (!hasStatus(error, NOT_FOUND)) throw error;
   }
 }

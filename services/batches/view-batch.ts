@@ -19,6 +19,7 @@ import { inOrder, outcomeChunks, type StoredOutcome } from '../../store/items/ou
 import type { Database } from '../../store/mongodb/database.ts';
 import { batchWorkflowId, statusQuery } from '../../workflows/messages.ts';
 import { type PendingResources, pendingResourcesOf } from './pending-resources.ts';
+import { startsLater } from './start-time.ts';
 
 /** Options as they were asked for. */
 type ShownOptions =
@@ -39,6 +40,10 @@ export interface BatchView {
   readonly progress: Progress;
   readonly counts: Counts;
   readonly actions: Actions;
+  readonly label?: string;
+  readonly priority?: number;
+  readonly startAt?: string;
+  readonly createdBy?: string;
   readonly importId?: string;
   readonly options: ShownOptions;
   readonly createdAt: string;
@@ -66,7 +71,9 @@ export interface ViewParts {
  */
 export async function viewBatch(parts: ViewParts, batch: BatchDocument, withPending: boolean): Promise<BatchView> {
   const { database } = parts;
-  const answer = isTerminal(batch.status) ? null : await querySummary(parts.client, batch._id);
+  // a workflow that waits for its start time answers no query
+  const mayAnswer = !isTerminal(batch.status) && !startsLater(batch);
+  const answer = mayAnswer ? await querySummary(parts.client, batch._id) : null;
   const isLive = answer !== null && !isTerminal(answer.status);
   // The workflow may not answer because it has ended since; then the store has the result.
   const current = isLive ? batch : ((await readBatch(database, batch._id)) ?? batch);
@@ -140,6 +147,7 @@ function asRequeued(outcome: StoredOutcome): Pick<StoredOutcome, 'status'> {
 }
 
 function toView(batch: BatchDocument, summary: BatchSummary, source: 'workflow' | 'store'): BatchView {
+  const priority = batch.priority ?? batch.importPriority;
   return {
     batchId: batch._id,
     batchType: BATCH_TYPES[batch.operation],
@@ -152,6 +160,10 @@ function toView(batch: BatchDocument, summary: BatchSummary, source: 'workflow' 
     progress: progressOf(summary.counts),
     counts: summary.counts,
     actions: summary.actions,
+    ...(batch.label !== undefined && { label: batch.label }),
+    ...(priority !== undefined && { priority }),
+    ...(batch.startAt && { startAt: batch.startAt.toISOString() }),
+    ...(batch.createdBy !== undefined && { createdBy: batch.createdBy }),
     ...(batch.importId !== undefined && { importId: batch.importId }),
     options: batch.waitsForImport ? { ...batch.options, dependencyWaitTimeout: UNTIL_END_OF_IMPORT } : batch.options,
     createdAt: batch.createdAt.toISOString(),

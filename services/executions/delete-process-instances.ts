@@ -29,6 +29,7 @@ export async function deleteProcessInstances(
   reach: Reach,
   request: DeletionRequest,
   settings: DeletionSettings,
+  createdBy?: string,
 ): Promise<BatchDocument> {
   const requestedAt = new Date();
   const pages = inTime(requestedAt, inPages(await selectIds(parts, reach, request, requestedAt)));
@@ -46,6 +47,7 @@ export async function deleteProcessInstances(
       reach: reach === null ? 'namespace' : 'tenant',
       requestedAt: requestedAt.toISOString(),
     },
+    ...(createdBy !== undefined && { createdBy }),
     pageSize: EXECUTIONS_PER_PAGE,
     pages: startingWith(first.value, pages),
   });

@@ -12,8 +12,9 @@ import {
 } from '../../store/imports/imports.ts';
 import { contentReceivedSignal, importControlSignal, importWorkflowId } from '../../workflows/imports/messages.ts';
 import { isSignalLimit } from '../batches/signal-limit.ts';
+import { isBeforeStart } from '../batches/start-time.ts';
 import { classifyFailure } from '../failures.ts';
-import { type StartImportParts, startImport } from './start-import.ts';
+import { type StartImportParts, startImport, startImportInPlace } from './start-import.ts';
 
 interface ControlParts extends StartImportParts {
   readonly logger: Logger;
@@ -47,9 +48,15 @@ export async function controlImport(
     if (verb === 'cancel' && now.status === 'cancelled') return now;
     throw new DroverError('operation_not_allowed', `the import is finished (${now.status}) and cannot be changed`);
   }
-  await orLater(parts, imported._id, () => signalControl(parts, imported._id));
+  await orLater(parts, imported._id, () => deliverControl(parts, requested));
   return requested;
 }
+
+/** Tells the workflow of an import what is stored. One that is cancelled before its start time would get no signal. */
+export const deliverControl = (parts: StartImportParts, imported: ImportDocument): Promise<void> =>
+  imported.cancelRequested && isBeforeStart(imported)
+    ? startImportInPlace(parts, imported)
+    : signalControl(parts, imported._id);
 
 /** Tells the workflow that what is stored has changed. Without effect if there is none: it begins by reading it. */
 export function signalControl(parts: Pick<ControlParts, 'client'>, importId: string): Promise<void> {

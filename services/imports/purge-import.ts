@@ -7,6 +7,7 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { importWorkflowId } from '../../workflows/imports/messages.ts';
 import { deleteExecutionsOf } from '../batches/purge-batch.ts';
 import { latestExecutionOf } from '../batches/start-batch.ts';
+import { isBeforeStart } from '../batches/start-time.ts';
 import { signalControl } from './control-import.ts';
 
 /** Time after a deletion in which an attempt of an activity may still insert a batch of the import, or a sender content, in ms. */
@@ -19,14 +20,16 @@ const LATE_MS = 10 * 60 * 1000;
  */
 export async function purgeImport(
   parts: { readonly database: Database; readonly client: Client },
-  { _id, next, deletedAt }: ImportDocument,
+  imported: ImportDocument,
   lateMs = LATE_MS,
 ): Promise<boolean> {
   const { database, client } = parts;
+  const { _id, next, deletedAt } = imported;
   const workflowId = importWorkflowId(_id);
   const execution = await latestExecutionOf(client, workflowId);
   if (execution?.isOpen) {
-    if (execution.isPaused) await client.workflow.getHandle(workflowId).terminate('its import was deleted');
+    if (execution.isPaused || isBeforeStart(imported))
+      await client.workflow.getHandle(workflowId).terminate('its import was deleted');
     else await signalControl(parts, _id);
   }
   const batches = await markBatchesOfImport(database, _id);

@@ -45,6 +45,8 @@ export interface ImportRequest {
   readonly csvOptions?: CsvOptions;
   readonly options: ImportOptions;
   readonly label?: string;
+  readonly startAt?: Date;
+  readonly createdBy?: string;
 }
 
 /** Time without a sign of its sender after which an import in one request is given up, in ms. */

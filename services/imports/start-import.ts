@@ -1,12 +1,14 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
+import { DEFAULT_PRIORITY } from '../../domain/batch/about.ts';
 import { fairness } from '../../domain/batch/fairness-key.ts';
 import { waitsForImport } from '../../domain/imports/import.ts';
 import { confirmImportStart, type ImportDocument } from '../../store/imports/imports.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { IMPORT_WORKFLOW_TYPE, type ImportInput, importWorkflowId } from '../../workflows/imports/messages.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/messages.ts';
-import { keyword, type StartParts, startRun } from '../batches/start-batch.ts';
+import { aboutMemo, keyword, labelled, type StartParts, startInPlace, startRun } from '../batches/start-batch.ts';
+import { IN_PLACE, startDelay, startsLater } from '../batches/start-time.ts';
 
 export interface StartImportParts extends StartParts {
   readonly database: Database;
@@ -26,12 +28,24 @@ export async function startImport(parts: StartImportParts, imported: ImportDocum
 
 /** What operators read of an import whose rows name their schema definitions. */
 const SEVERAL = 'several schema definitions';
+/** Starts the workflow of an import that waits for its start time at once: it is cancelled. */
+export async function startImportInPlace(parts: StartImportParts, imported: ImportDocument): Promise<void> {
+  const workflowId = importWorkflowId(imported._id);
+  await startInPlace(parts.client, workflowId, () => tryToStart(parts, imported, IN_PLACE));
+  await confirmImportStart(parts.database, imported);
+}
+
+/** A retry follows a closed run, and so does the execution that takes the place of a lost one. */
+const ONCE = { workflowIdReusePolicy: 'ALLOW_DUPLICATE', workflowIdConflictPolicy: 'FAIL' } as const;
 
 async function tryToStart(
   { client, taskQueue, activityTimeoutSeconds, importWindow }: StartImportParts,
   imported: ImportDocument,
+  policies: typeof ONCE | typeof IN_PLACE = ONCE,
 ): Promise<boolean> {
-  const { _id: importId, run, scope, platform, tenant, schemaName = SEVERAL, options } = imported;
+  const { _id: importId, run, scope, platform, tenant, schemaName = SEVERAL, options, label } = imported;
+  // few and short tasks, which do not wait behind the batches that they feed
+  const priority = Math.min(options.priority, DEFAULT_PRIORITY);
   const input: ImportInput = {
     importId,
     run,
@@ -39,6 +53,8 @@ async function tryToStart(
     schemaName,
     window: importWindow,
     activityTimeoutSeconds,
+    priority,
+    ...(startsLater(imported) && { startAt: imported.startAt.getTime() }),
     waits: waitsForImport(options),
   };
   try {
@@ -46,12 +62,11 @@ async function tryToStart(
       taskQueue,
       workflowId: importWorkflowId(importId),
       args: [input],
-      // a retry follows a closed run, and so does the execution that takes the place of a lost one
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      workflowIdConflictPolicy: 'FAIL',
-      priority: fairness({ scope, total: 0 }),
-      memo: { run, activityTimeoutSeconds },
-      staticSummary: `import of ${schemaName}`,
+      ...policies,
+      priority: fairness({ scope, total: 0, priority }),
+      ...(input.startAt !== undefined && startDelay(input.startAt)),
+      memo: { run, activityTimeoutSeconds, ...aboutMemo({ ...imported, priority: options.priority }) },
+      staticSummary: labelled(`import of ${schemaName}`, label),
       typedSearchAttributes: new TypedSearchAttributes([
         { key: keyword(SEARCH_ATTRIBUTES.platform), value: platform },
         { key: keyword(SEARCH_ATTRIBUTES.tenant), value: tenant },

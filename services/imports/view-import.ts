@@ -7,6 +7,7 @@ import { MAX_STATUS_QUERY_MS } from '../../domain/limits.ts';
 import { type ImportDocument, readImport } from '../../store/imports/imports.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { importStatusQuery, importWorkflowId } from '../../workflows/imports/messages.ts';
+import { startsLater } from '../batches/start-time.ts';
 import { summaryOfErrors } from '../batches/view-batch.ts';
 import { sumBatches, sumOfAll } from './sum-batches.ts';
 
@@ -20,6 +21,8 @@ export interface ImportView {
   readonly schemaName: string | null;
   readonly format: ImportFormat;
   readonly label?: string;
+  readonly startAt?: string;
+  readonly createdBy?: string;
   readonly options: ImportOptions;
   readonly progress: Progress;
   readonly counts: Counts;
@@ -49,7 +52,9 @@ interface ViewParts {
  * @throws errors of MongoDB; an unavailable Temporal is no error.
  */
 export async function viewImport(parts: ViewParts, imported: ImportDocument): Promise<ImportView> {
-  const answer = isTerminal(imported.status) ? null : await querySummary(parts.client, imported._id);
+  // a workflow that waits for its start time answers no query
+  const mayAnswer = !isTerminal(imported.status) && !startsLater(imported);
+  const answer = mayAnswer ? await querySummary(parts.client, imported._id) : null;
   // before its first check the workflow does not know the batches of the runs before
   if (answer !== null && !isTerminal(answer.status) && answer.status !== 'queued')
     return toView(imported, answer, 'workflow');
@@ -109,6 +114,8 @@ function toView(imported: ImportDocument, summary: ImportSummary, source: Import
     schemaName: imported.schemaName ?? null,
     format: imported.format,
     ...(imported.label !== undefined && { label: imported.label }),
+    ...(imported.startAt && { startAt: imported.startAt.toISOString() }),
+    ...(imported.createdBy !== undefined && { createdBy: imported.createdBy }),
     options: imported.options,
     progress: progressOf(counts),
     counts,

@@ -4,16 +4,15 @@ import {
   type BatchResult,
   type BatchStatus,
   type Delete,
-  type Operation,
   type ResourceBatch,
   RUNNING_STATUSES,
   type WriteBatch,
 } from '../../domain/batch/batch.ts';
 import type { ErrorDetails } from '../../domain/batch/error-details.ts';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
-import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
 import type { JobCounts } from '../../domain/executions/job-counts.ts';
 import type { ImportReport } from '../../domain/imports/import.ts';
+import type { WithEvents } from '../../domain/webhooks/noted-event.ts';
 import type { KeyList } from '../items/key-lists.ts';
 import type { PendingMember } from '../items/pending-documents.ts';
 import type { Database } from '../mongodb/database.ts';
@@ -42,7 +41,7 @@ export interface WorkingExecution {
 export const FIRST_EXECUTION = 0;
 
 /** The stored fields that every batch has, beside those of its operation. */
-export interface StoredBatch {
+export interface StoredBatch extends WithEvents {
   /** UUID version 7, so that ids are in order of creation. */
   _id: string;
   /** `platform/tenant`, escaped. */
@@ -89,6 +88,11 @@ export interface StoredBatch {
   jobs?: StoredJobs;
   /** Terminations: items of this run have failed, while it may still continue. */
   hasFailedItems?: true;
+  /** See `AboutBatch`; `priority` is absent where the batch asks for none, and in a batch of an import (`importPriority`). */
+  label?: string;
+  priority?: number;
+  startAt?: Date;
+  createdBy?: string;
   /** The import that it is a part of, and its number there, from 1. */
   importId?: string;
   importNumber?: number;
@@ -101,6 +105,10 @@ export interface StoredBatch {
   report?: ImportReport;
   /** The list of the identities of a cycle over batches of its import, which this batch is to apply. */
   cycle?: KeyList;
+  /** The bulk operation that has changed it last. */
+  bulk?: string;
+  /** The latest run whose waiting was noted as an event. */
+  waitingNoted?: number;
   /** Set when the batch is to be removed for good: for callers it does not exist any more. */
   deletedAt?: Date;
 }
@@ -142,7 +150,18 @@ export const toBeStarted = (): Required<Pick<BatchDocument, 'unstarted' | 'start
 
 type AsAccepted = Pick<
   StoredBatch,
-  '_id' | 'total' | 'pageSize' | 'createdAt' | 'importId' | 'importNumber' | 'importPriority' | 'waitsForImport'
+  | '_id'
+  | 'total'
+  | 'pageSize'
+  | 'createdAt'
+  | 'label'
+  | 'priority'
+  | 'startAt'
+  | 'createdBy'
+  | 'importId'
+  | 'importNumber'
+  | 'importPriority'
+  | 'waitsForImport'
 > & { scope: Scope };
 export type NewBatch = Batch & AsAccepted;
 export type NewResourceBatch = ResourceBatch & AsAccepted;
@@ -213,10 +232,15 @@ export async function finishedBatches(database: Database, batchIds: readonly str
 }
 
 /** From here on the batch does not exist for callers; the first caller that marks it has deleted it. */
-export async function markDeleted(database: Database, scope: Scope, batchId: string): Promise<BatchDocument | null> {
+export async function markDeleted(
+  database: Database,
+  scope: Scope,
+  batchId: string,
+  bulk?: string,
+): Promise<BatchDocument | null> {
   return batchesIn(database).findOneAndUpdate(
     { _id: batchId, scope: scopeKey(scope), deletedAt: { $exists: false } },
-    { $set: { deletedAt: new Date() }, $unset: NOT_TO_BE_STARTED },
+    { $set: { deletedAt: new Date(), ...(bulk !== undefined && { bulk }) }, $unset: NOT_TO_BE_STARTED },
     { returnDocument: 'after' },
   );
 }
@@ -224,31 +248,4 @@ export async function markDeleted(database: Database, scope: Scope, batchId: str
 /** Last step of removing a batch. */
 export async function removeBatch(database: Database, batchId: string): Promise<void> {
   await batchesIn(database).deleteOne({ _id: batchId });
-}
-
-interface BatchFilter {
-  readonly operation?: Operation;
-  readonly status?: BatchStatus;
-  readonly schemaDefinitionId?: string;
-}
-
-/** One page of the batches of these scopes in order of creation. @param after id of the last batch of the page before. */
-export async function listBatches(
-  database: Database,
-  scopes: readonly Scope[],
-  filter: BatchFilter,
-  page: { readonly after: string | null; readonly limit: number; readonly newestFirst: boolean },
-): Promise<{ batches: BatchDocument[]; total: Total; next: string | null }> {
-  const query = { ...filter, scope: { $in: scopes.map(scopeKey) }, deletedAt: { $exists: false } };
-  const from = page.after === null ? {} : { _id: page.newestFirst ? { $lt: page.after } : { $gt: page.after } };
-  const [found, counted] = await Promise.all([
-    batchesIn(database)
-      .find({ ...query, ...from })
-      .sort({ _id: page.newestFirst ? -1 : 1 })
-      .limit(page.limit + 1)
-      .toArray(),
-    batchesIn(database).countDocuments(query, { limit: COUNT_LIMIT }),
-  ]);
-  const batches = found.slice(0, page.limit);
-  return { batches, total: totalOf(counted), next: found.length > page.limit ? (batches.at(-1)?._id ?? null) : null };
 }

@@ -15,11 +15,12 @@ export async function requestControl(
   database: Database,
   batchId: string,
   request: ControlRequest,
+  bulk?: string,
 ): Promise<BatchDocument | null> {
   const asked = { token: randomUUID(), suspended: request.suspended ?? false, told: false };
   return batchesIn(database).findOneAndUpdate(
     { _id: batchId, status: RUNNING, deletedAt: { $exists: false } },
-    { $set: { ...request, asked } },
+    { $set: { ...request, asked, ...(bulk !== undefined && { bulk }) } },
     { returnDocument: 'after' },
   );
 }

@@ -3,6 +3,7 @@ import type { BatchResult, RunningState, TerminalStatus } from '../../domain/bat
 import type { ErrorDetails } from '../../domain/batch/error-details.ts';
 import type { JobCounts } from '../../domain/executions/job-counts.ts';
 import type { ImportReport } from '../../domain/imports/import.ts';
+import { type NotedEvent, noted, noting } from '../../domain/webhooks/noted-event.ts';
 import type { KeyList } from '../items/key-lists.ts';
 import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn, FIRST_EXECUTION, NOT_TO_BE_STARTED, RUNNING, toBeStarted } from './batches.ts';
@@ -78,13 +79,14 @@ export async function recordSucceeded(
   { batchId, run }: { readonly batchId: string; readonly run: number },
   runId: string,
   result: BatchResult,
+  event: NotedEvent | null,
 ): Promise<boolean> {
   const nothingElse = Object.fromEntries(
     ['cancelRequested', 'claimOwners', 'claims'].map((field) => [field, { $exists: false }]),
   );
   const { matchedCount } = await batchesIn(database).updateOne(
     { _id: batchId, run, status: RUNNING, 'execution.runId': runId, 'execution.run': run, ...nothingElse },
-    endOfRun('success', result),
+    endOfRun('success', result, {}, null, event),
   );
   return matchedCount === 1;
 }
@@ -97,10 +99,11 @@ export async function recordFinished(
   result: BatchResult,
   errorDetails: ErrorDetails = {},
   jobs: JobCounts | null = null,
+  event: NotedEvent | null = null,
 ): Promise<void> {
   await batchesIn(database).updateOne(
     { _id: batch.batchId, run: batch.run, status: RUNNING },
-    endOfRun(status, result, errorDetails, jobs && { run: batch.run, ...jobs }),
+    endOfRun(status, result, errorDetails, jobs && { run: batch.run, ...jobs }, event),
   );
 }
 
@@ -109,25 +112,38 @@ const endOfRun = (
   result: BatchResult,
   errorDetails: ErrorDetails = {},
   jobs: BatchDocument['jobs'] | null = null,
+  event: NotedEvent | null = null,
 ) => ({
   $set: {
     status,
     result,
     errorDetails,
     suspended: false,
-    completedAt: new Date(),
+    completedAt: event?.at ?? new Date(),
     cascaded: result.actions.cascaded,
     ...(jobs && { jobs }),
+    ...noted(event),
   },
   $unset: { cancelRequested: '' as const, asked: '' as const, ...NOT_TO_BE_STARTED },
+  ...noting(event),
 });
 
 /** Claims a finished batch for another run: one of several callers succeeds. @returns null if the batch has changed since it was read. */
-export async function claimRetry(database: Database, batch: BatchDocument): Promise<BatchDocument | null> {
+export async function claimRetry(
+  database: Database,
+  batch: BatchDocument,
+  bulk?: string,
+): Promise<BatchDocument | null> {
   return batchesIn(database).findOneAndUpdate(
     { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
     {
-      $set: { status: 'queued', run: batch.run + 1, suspended: false, ...toBeStarted() },
+      $set: {
+        status: 'queued',
+        run: batch.run + 1,
+        suspended: false,
+        ...toBeStarted(),
+        ...(bulk !== undefined && { bulk }),
+      },
       $unset: { completedAt: '', result: '', errorDetails: '', hasFailedItems: '', report: '', cycle: '' },
     },
     { returnDocument: 'after' },

@@ -13,6 +13,7 @@ import type { CsvFormat, CsvOptions } from '../../domain/imports/csv.ts';
 import { type CutState, type ImportFormat, type ImportOptions, NOTHING_CUT } from '../../domain/imports/import.ts';
 import type { RowGroup } from '../../domain/imports/row-group.ts';
 import type { SummedBatches } from '../../domain/imports/sum.ts';
+import { type NotedEvent, noted, noting, type WithEvents } from '../../domain/webhooks/noted-event.ts';
 import type { Database } from '../mongodb/database.ts';
 import { findWithRetries, isRecentId } from '../mongodb/recent-documents.ts';
 
@@ -31,7 +32,7 @@ export interface NextBatch {
 }
 
 /** One import. */
-export interface ImportDocument {
+export interface ImportDocument extends WithEvents {
   /** UUID version 7, so that ids are in order of creation. */
   _id: string;
   /** `platform/tenant`, escaped. */
@@ -47,7 +48,10 @@ export interface ImportDocument {
   /** Of CSV: what the request says about the file, and how its rows are read, noted when its header is there. */
   csvOptions?: CsvOptions;
   csv?: CsvFormat;
+  /** See `AboutBatch`; its priority is one of its options. */
   label?: string;
+  startAt?: Date;
+  createdBy?: string;
   /** Its content comes in one request, whose upload has this id, or in parts. */
   upload?: string;
   /** Bytes of content that are stored. */
@@ -109,6 +113,8 @@ export interface NewImport
     | 'options'
     | 'upload'
     | 'label'
+    | 'startAt'
+    | 'createdBy'
   > {
   readonly scope: Scope;
   readonly createdAt: Date;
@@ -312,14 +318,34 @@ export async function recordImportFinished(
   { _id, run }: Pick<ImportDocument, '_id' | 'run'>,
   status: TerminalStatus,
   result: NonNullable<ImportDocument['result']>,
+  event: NotedEvent | null,
 ): Promise<void> {
   await importsIn(database).updateOne(
     { _id, run, status: RUNNING },
     {
-      $set: { status, result, suspended: false, completedAt: new Date() },
+      $set: { status, result, suspended: false, completedAt: event?.at ?? new Date(), ...noted(event) },
       $unset: { cancelRequested: '', asked: '', unstarted: '', startDue: '', sealDue: '', sum: '' },
+      ...noting(event),
     },
   );
+}
+
+/** Imports with events of which no messages were made by `asOf`. */
+export async function importsWithEvents(database: Database, asOf: Date, limit: number): Promise<ImportDocument[]> {
+  return importsIn(database)
+    .find({ hasEvents: true, eventsDue: { $lte: asOf } })
+    .limit(limit)
+    .toArray();
+}
+
+/** The messages of these events are made; an event that was noted since then stays. */
+export async function forgetImportEvents(database: Database, { _id, events = [] }: ImportDocument): Promise<void> {
+  const { matchedCount } = await importsIn(database).updateOne(
+    { _id, events: { $size: events.length } },
+    { $unset: { events: '', hasEvents: '', eventsDue: '' } },
+  );
+  if (matchedCount === 0)
+    await importsIn(database).updateOne({ _id }, { $pull: { events: { id: { $in: events.map(({ id }) => id) } } } });
 }
 
 /** Claims a finished import for another run: one of several callers succeeds. @returns null if it has changed since it was read. */

@@ -17,6 +17,8 @@ interface ItemPageDocument {
   _id: string;
   /** External id as received, null if there is none, or none that is a string. */
   ids: (string | null)[];
+  /** Of a batch of resources: the keys of the external ids, by which `batchesWithItem` finds the page. Pages of earlier versions have none. */
+  keys?: number[];
   /** JSON text of each body; '' if the item was refused unread, and absent in a delete. */
   bodies?: string[];
   /** Faults found at acceptance, by offset in the page. */
@@ -88,12 +90,12 @@ function fits(items: readonly NewItem[]): boolean {
 /** Writes the pages of a batch whose id and items are noted before: safe to repeat, because each attempt writes the same. */
 export async function writeSamePages(
   database: Database,
-  batchId: string,
+  batch: PagesOfBatch,
   items: readonly NewItem[],
   pageSize: number,
 ): Promise<void> {
   try {
-    await writeItemPages(database, batchId, items, pageSize);
+    await writeItemPages(database, batch, items, pageSize);
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
   }
@@ -104,15 +106,21 @@ export async function removePagesOfNone(database: Database, batchId: string): Pr
   await deleteFound(itemPagesIn(database), { _id: { $gte: `${batchId}/`, $lt: `${batchId}0` } });
 }
 
+/** Whose pages are written: `keyOf` gives the keys of external ids, undefined where items are no resources. */
+interface PagesOfBatch {
+  readonly batchId: string;
+  readonly keyOf?: ((externalId: string) => number) | undefined;
+}
+
 /** Writes pages from `firstPage` on, of a batch that does not exist yet. */
 export async function writeItemPages(
   database: Database,
-  batchId: string,
+  { batchId, keyOf }: PagesOfBatch,
   items: readonly NewItem[],
   pageSize: number,
   firstPage = 0,
 ): Promise<void> {
-  const pages = pagesOf(items, pageSize).map((page, at) => toDocument(pageId(batchId, firstPage + at), page));
+  const pages = pagesOf(items, pageSize).map((page, at) => toDocument(pageId(batchId, firstPage + at), page, keyOf));
   if (pages.length > 0) await itemPagesIn(database).insertMany(pages, { ordered: false });
 }
 
@@ -125,18 +133,24 @@ export async function removeItemPages(
     await deleteEach(itemPagesIn(database), some);
 }
 
-function toDocument(id: string, items: readonly NewItem[]): ItemPageDocument {
+function toDocument(id: string, items: readonly NewItem[], keyOf: PagesOfBatch['keyOf']): ItemPageDocument {
   const sent = items.flatMap((item, offset) => (item.sent === undefined ? [] : [[String(offset), item.sent] as const]));
   const faults = items.flatMap((item, offset) => (item.faults?.length ? [[String(offset), item.faults] as const] : []));
   return {
     _id: id,
     ids: items.map((item) => item.externalId),
+    ...(keyOf && { keys: keysOf(items, keyOf) }),
     ...(items.some((item) => item.body !== undefined) && { bodies: items.map((item) => item.body ?? '') }),
     ...(faults.length > 0 && { faults: Object.fromEntries(faults) }),
     ...(items.some((item) => item.line !== undefined) && { lines: items.map((item) => item.line ?? 0) }),
     ...(sent.length > 0 && { sent: Object.fromEntries(sent) }),
   };
 }
+
+/** Each once: an index holds an entry for each. */
+const keysOf = (items: readonly NewItem[], keyOf: (externalId: string) => number): number[] => [
+  ...new Set(items.flatMap(({ externalId }) => (externalId === null ? [] : [keyOf(externalId)]))),
+];
 
 /** Items by index, in the requested order. */
 export async function readItems(database: Database, batch: PagedBatch, indexes: readonly number[]): Promise<Item[]> {

@@ -9,14 +9,18 @@ import type { Database } from './database.ts';
  */
 export type IndexedCollection =
   | 'batches'
+  | 'bulk_operations'
   | 'commits'
   | 'idempotency_keys'
   | 'imports'
   | 'intents'
+  | 'item_pages'
   | 'pending_items'
   | 'resources'
   | 'schema_definitions'
-  | 'waits';
+  | 'waits'
+  | 'webhook_deliveries'
+  | 'webhooks';
 
 /** An index that a real MongoDB needs. Its name never changes: an index of another shape gets another name. */
 export interface IndexDeclaration {
@@ -48,10 +52,30 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('pending_items', 'byKey', { key: 1 }),
   // items that are being applied together right now: few, however many wait
   index('pending_items', 'claimed', { claim: 1 }, { sparse: true }),
+  // an entry for each item, while its batch is kept
+  index('item_pages', 'byItem', { keys: 1, _id: -1 }, { partialFilterExpression: { keys: { $exists: true } } }),
   index('batches', 'byTenantAndTime', { scope: 1, _id: -1 }),
   index('batches', 'byTenantAndSchema', { scope: 1, schemaDefinitionId: 1, _id: -1 }),
   index('batches', 'byTenantAndStatus', { scope: 1, status: 1, _id: -1 }),
   index('batches', 'byTenantAndOperation', { scope: 1, operation: 1, _id: -1 }),
+  index(
+    'batches',
+    'byTenantAndLabel',
+    { scope: 1, label: 1, _id: -1 },
+    { partialFilterExpression: { label: { $exists: true } } },
+  ),
+  index(
+    'batches',
+    'byTenantAndSender',
+    { scope: 1, createdBy: 1, _id: -1 },
+    { partialFilterExpression: { createdBy: { $exists: true } } },
+  ),
+  index(
+    'batches',
+    'byTenantAndImport',
+    { scope: 1, importId: 1, _id: -1 },
+    { partialFilterExpression: { importId: { $exists: true } } },
+  ),
   index(
     'batches',
     'terminationsByEnd',
@@ -65,6 +89,21 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('batches', 'byRetention', { 'options.retentionDays': 1, completedAt: 1 }),
   index('batches', 'toPurge', { deletedAt: 1, _id: 1 }, { partialFilterExpression: { deletedAt: { $exists: true } } }),
   index('batches', 'byImport', { importId: 1, importNumber: 1 }, { sparse: true }),
+  index('batches', 'withEvents', { hasEvents: 1, eventsDue: 1 }, { sparse: true }),
+  index('imports', 'withEvents', { hasEvents: 1, eventsDue: 1 }, { sparse: true }),
+  index('bulk_operations', 'unstarted', { unstarted: 1, startDue: 1 }, { sparse: true }),
+  index('bulk_operations', 'byStatus', { status: 1, _id: 1 }),
+  index('bulk_operations', 'byCompletion', { completedAt: 1 }),
+  index('webhooks', 'byTenant', { scope: 1, _id: -1 }),
+  index('webhook_deliveries', 'byWebhook', { webhookId: 1, _id: -1 }),
+  index(
+    'webhook_deliveries',
+    'due',
+    { webhookId: 1, dueAt: 1 },
+    { partialFilterExpression: { dueAt: { $exists: true } } },
+  ),
+  index('webhook_deliveries', 'overdue', { status: 1, dueAt: 1 }, { partialFilterExpression: { status: 'pending' } }),
+  index('webhook_deliveries', 'expiry', { expiresAt: 1 }, { expireAfterSeconds: 0 }),
   index('imports', 'byTenantAndTime', { scope: 1, _id: -1 }),
   index('imports', 'byStatus', { status: 1, _id: 1 }),
   index('imports', 'unstarted', { unstarted: 1, startDue: 1 }, { sparse: true }),

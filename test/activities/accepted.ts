@@ -18,7 +18,7 @@ export async function insertAccepted(
 ): Promise<string> {
   const _id = uuidv7();
   const items = bodies.map((body) => ({ externalId: body.externalId, body: JSON.stringify(body) }));
-  await writeItemPages(database, _id, items, about.pageSize);
+  await writeItemPages(database, { batchId: _id }, items, about.pageSize);
   await insertBatch(database, { _id, ...about, ...instruction, total: bodies.length, createdAt: new Date() });
   return _id;
 }

@@ -163,7 +163,7 @@ export class Deletions {
     items: readonly { externalId: string; body?: string }[],
   ): Promise<string> {
     const _id = uuidv7();
-    await writeItemPages(this.database, _id, items, PAGE_SIZE);
+    await writeItemPages(this.database, { batchId: _id }, items, PAGE_SIZE);
     await insertBatch(this.database, {
       _id,
       ...instruction,

@@ -13,7 +13,7 @@ import { type Drover, spawnScript } from './drover.ts';
 /** Makes the states that died processes leave behind, and runs the recovery that repairs them. */
 
 type Request = Instruction<ResourceBatch> &
-  Pick<ResourceBatchRequest, 'idempotency'> & { readonly items: readonly NewItem[] };
+  Pick<ResourceBatchRequest, 'idempotency' | 'startAt'> & { readonly items: readonly NewItem[] };
 
 /** A batch whose API process died before it started the workflow. @returns its id. */
 export async function acceptedOnly(drover: Drover, schema: string, { items, ...about }: Request): Promise<string> {
@@ -38,8 +38,10 @@ export const acceptedUpload = (
   drover: Drover,
   schema: string,
   resources: readonly { externalId: string }[],
+  about: Pick<Request, 'startAt'> = {},
 ): Promise<string> =>
   acceptedOnly(drover, schema, {
+    ...about,
     operation: 'upload',
     options: { onconflict: 'upsert', ignoreUnknownFields: false, dependencyWaitTimeout: 0 },
     items: resources.map((resource) => ({ externalId: resource.externalId, body: JSON.stringify(resource) })),

@@ -14,6 +14,7 @@ export interface Claims {
   readonly tenant?: unknown;
   readonly scope?: unknown;
   readonly iss?: string;
+  readonly sub?: string;
   readonly aud?: string;
   /** Seconds from now. */
   readonly expiresIn?: number;

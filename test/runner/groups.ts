@@ -158,6 +158,7 @@ export const WITHOUT_SERVERS = [
   'test/services/failures.test.ts',
   'test/services/imports/unpack-zstd.test.ts',
   'test/services/writes/semaphore.test.ts',
+  'test/services/webhooks/*.test.ts',
   'test/store/items/item-pages.test.ts',
   'test/store/mongodb/{causal-order,errors,index-rules,recent-documents}.test.ts',
   'test/structure/*.test.ts',

@@ -117,6 +117,18 @@ describe('the next step of a batch', () => {
     ['the history is long', { pending: waiting, isLong: true }, { kind: 'continue-as-new' }],
     ['the history is long and work runs', { plan: toApply, isLong: true, running: { apply: 1 } }, { kind: 'wait' }],
     ['the history is long and all is done', { isLong: true }, { kind: 'finish' }],
+    [
+      'its start time has not come, and a signal has woken it',
+      { plan: toPlan, isNew: true, isUnrecorded: true, startAt: NOW + 1 },
+      { kind: 'wait', until: NOW + 1 },
+    ],
+    ['its start time has come', { plan: toPlan, startAt: NOW }, { kind: 'plan', cursor: 0 }],
+    ['it is cancelled before its start time', { plan: toPlan, startAt: NOW + 1, cancelled: true }, { kind: 'finish' }],
+    [
+      'many signals have come before its start time',
+      { plan: toPlan, startAt: NOW + 1, isLong: true },
+      { kind: 'continue-as-new' },
+    ],
     ['it is cancelled', { plan: toApply, pending: waiting, cancelled: true }, { kind: 'finish' }],
     [
       'it is cancelled while work runs',

@@ -106,6 +106,10 @@ export class ImportProgress {
   }
 
   nextStep(isLong: boolean, now: number): ImportStep {
+    const { startAt } = this.#input;
+    // a signal may have woken it before its time
+    if (startAt !== undefined && now < startAt && !this.#isCancelledInTemporal)
+      return isLong ? { kind: 'continue-as-new' } : { kind: 'wait', until: startAt };
     // a cancellation in Temporal is lost with this execution unless it is stored
     if (isLong && !this.#isCancelledInTemporal) return { kind: 'continue-as-new' };
     if (now >= this.#checkDue) return { kind: 'check' };

@@ -38,6 +38,10 @@ export interface ImportInput {
   readonly window: number;
   /** Time limit of an activity, from start to close or between two heartbeats. */
   readonly activityTimeoutSeconds: number;
+  /** That of its own tasks; absent: an earlier version has started it. */
+  readonly priority?: number;
+  /** Nothing of it is cut before, in ms since 1970. */
+  readonly startAt?: number;
   /** Items wait until the end of the import. */
   readonly waits: boolean;
   /** Carried over by continue-as-new; everything else is read again. */

@@ -17,6 +17,8 @@ const ImportData = z
     schemaName: z.string().nullable(),
     format: z.enum(IMPORT_FORMATS),
     label: z.string().optional(),
+    startAt: z.iso.datetime().optional().openapi({ description: 'Nothing of its first run begins before' }),
+    createdBy: z.string().optional().openapi({ description: 'The `sub` of the token that it was sent with' }),
     options: z.object({
       operation: z.enum(IMPORT_OPERATIONS),
       onconflict: z.enum(['upsert', 'reject']),

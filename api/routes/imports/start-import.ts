@@ -1,14 +1,14 @@
 import { z } from '@hono/zod-openapi';
+import { DEFAULT_PRIORITY, saidOf } from '../../../domain/batch/about.ts';
 import { DroverError } from '../../../domain/errors.ts';
 import {
-  DEFAULT_PRIORITY,
   IMPORT_FORMATS,
   IMPORT_OPERATIONS,
   type ImportFormat,
   UNTIL_END_OF_IMPORT,
 } from '../../../domain/imports/import.ts';
 import { quoted } from '../../../domain/json/shortened.ts';
-import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_LABEL, MAX_ROWS_PER_SECOND } from '../../../domain/limits.ts';
+import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_ROWS_PER_SECOND } from '../../../domain/limits.ts';
 import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
 import { csvTargetOf } from '../../../services/imports/csv-target.ts';
 import { type ImportRequest, openImport, receiveImport } from '../../../services/imports/receive-import.ts';
@@ -24,11 +24,11 @@ import {
   queryBoolean,
   queryEnum,
   queryEnumOr,
-  queryInteger,
   wholeNumberFault,
 } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
 import { readContent } from '../../http/read-content.ts';
+import { aboutOf, aboutQuery } from '../batches/about-batch.ts';
 import { csvOptionsOf, csvQuery, withGoodHeader } from './csv-content.ts';
 import { ImportAccepted } from './import-schemas.ts';
 
@@ -77,17 +77,10 @@ const query = z.object({
   ignoreUnknownFields: queryBoolean(false),
   cascade: queryBoolean(false).openapi({ description: 'Of a delete: resources that refer to one that goes, go too' }),
   dependencyWaitTimeout,
-  priority: queryInteger({ min: 1, max: 5, defaultValue: DEFAULT_PRIORITY }).openapi({
-    description: '1 (urgent) to 5: the share that its batches get beside others. Other batches have at least as much',
-  }),
   maxPerSecond: optionalInteger({ min: 1, max: MAX_ROWS_PER_SECOND }).openapi({
     description: 'Rows that are carried out in a second, at most',
   }),
-  label: z
-    .string()
-    .max(MAX_LABEL, `must be at most ${MAX_LABEL} characters`)
-    .optional()
-    .transform((label) => label || undefined),
+  ...aboutQuery,
 });
 
 /** The request that starts an import: with its content, or to be sent in parts. */
@@ -113,9 +106,10 @@ export function startImportRoute(api: Api): void {
       },
     },
     async (c, { query }) => {
-      const { schema, format: inParts, label, delimiter, columns, cascade, maxPerSecond, ...given } = query;
+      const { schema, format: inParts, label, startAt, delimiter, columns, cascade, maxPerSecond, ...given } = query;
       const options = {
         ...given,
+        priority: given.priority ?? DEFAULT_PRIORITY,
         ...(given.operation === 'delete' && { cascade }),
         ...(maxPerSecond !== undefined && { maxPerSecond }),
       };
@@ -134,7 +128,7 @@ export function startImportRoute(api: Api): void {
           externalIdField: definition.externalIdField,
         }),
         options,
-        ...(label && { label }),
+        ...saidOf({ ...aboutOf(c, query), priority: undefined }),
       };
       const content = await peeked(readContent(c, services.config.IMPORT_MAX_BYTES));
       if (inParts !== undefined) {

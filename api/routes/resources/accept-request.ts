@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { type AboutBatch, saidOf } from '../../../domain/batch/about.ts';
 import type { Instruction, ResourceBatch } from '../../../domain/batch/batch.ts';
 import { MAX_IDEMPOTENCY_KEY, MAX_RESOURCES_PER_ACTIVITY, MAX_RETENTION_DAYS } from '../../../domain/limits.ts';
 import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
@@ -55,7 +56,10 @@ export const ACCEPTED = { 202: jsonResponse('The batch and its items are durable
 export async function accept(
   c: ApiContext,
   definition: SchemaDefinition,
-  request: Instruction<ResourceBatch> & Pick<RequestedItems, 'pages' | 'pageSize'>,
+  {
+    about,
+    ...request
+  }: Instruction<ResourceBatch> & Pick<RequestedItems, 'pages' | 'pageSize'> & { readonly about: AboutBatch },
   keyed: KeyedRequest | null,
 ): Promise<Response> {
   const { services, scope } = c.var;
@@ -64,6 +68,7 @@ export async function accept(
   const schemaNames = [id, name, ...(pluralName === undefined ? [] : [pluralName])].map((one) => one.toLowerCase());
   const batch = await acceptBatch(services, {
     ...request,
+    ...saidOf(about),
     scope,
     schemaDefinitionId: id,
     schemaName: name,

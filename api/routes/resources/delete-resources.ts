@@ -19,6 +19,7 @@ import {
   wholeNumberFault,
 } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
+import { aboutOf, aboutQuery } from '../batches/about-batch.ts';
 import { schemaDefinitionOf } from '../definitions/find-definition.ts';
 import {
   ACCEPTED,
@@ -38,7 +39,7 @@ const DELETE_HINT =
 const isIdToDelete = (value: unknown): value is string => typeof value === 'string' && isExternalId(value);
 const WHOLE_NUMBER = { error: wholeNumberFault(FAN_OUT) };
 const IDS = { type: 'array' as const, items: { type: 'string' as const, minLength: 1, maxLength: MAX_EXTERNAL_ID } };
-const deleteQuery = z.object(KEPT);
+const deleteQuery = z.object({ ...KEPT, ...aboutQuery });
 const deleteBody = z
   .strictObject(
     {
@@ -140,12 +141,14 @@ async function acceptDeletion(
   input: BatchInput<z.output<typeof deleteBody>> & { readonly query: z.output<typeof deleteQuery> },
 ): Promise<Response> {
   const { params, body, query } = input;
+  const about = aboutOf(c, query);
+  const { label, priority, startAt, ...kept } = query;
   const { externalIds, dryRun, ...asked } = body;
   const how = {
     operation: 'delete',
-    options: { ...asked, ...query },
+    options: { ...asked, ...kept },
   } as const;
-  const keyed = keyedRequest(c, how, input);
+  const keyed = keyedRequest(c, how, about, input);
   const accepted = dryRun ? null : await acceptedBefore(c, keyed, params.schemaDefinitionNameOrId);
   if (accepted !== null) return accepted;
   const definition = await schemaDefinitionOf(c, params.schemaDefinitionNameOrId);
@@ -153,7 +156,7 @@ async function acceptDeletion(
   const pages = asked.deleteAll
     ? asItems(allExternalIds(c.var.services.database, c.var.scope, definition.id, IDS_PER_PAGE))
     : pagesOfIds(externalIds);
-  return accept(c, definition, { ...how, pages, pageSize: IDS_PER_PAGE }, keyed);
+  return accept(c, definition, { ...how, about, pages, pageSize: IDS_PER_PAGE }, keyed);
 }
 
 async function preview(

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import type { AboutBatch } from '../../../domain/batch/about.ts';
 import type { Instruction, WriteBatch } from '../../../domain/batch/batch.ts';
 import { scopeKey } from '../../../domain/batch/scope.ts';
 import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_DRY_RUN_MS, MAX_RESOURCES_PER_BATCH } from '../../../domain/limits.ts';
@@ -23,6 +24,7 @@ import {
   queryInteger,
 } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
+import { aboutOf, aboutQuery } from '../batches/about-batch.ts';
 import { Actions, Counts, PreviewedItem } from '../batches/batch-schemas.ts';
 import { schemaDefinitionOf } from '../definitions/find-definition.ts';
 import {
@@ -104,14 +106,18 @@ export function writeResourcesRoutes(api: Api): void {
         resourcesPerActivity,
         ...KEPT,
         dryRun,
+        ...aboutQuery,
       }),
       body: resourcesBody,
       bodyHint: ': {"resources": […]}',
       entries: 'resources',
       responses: RESPONSES,
     },
-    async (c, { query: { dryRun, ...options }, ...input }) =>
-      (dryRun ? previewed : acceptWrites)(c, { operation: 'upload', options }, input),
+    async (c, { query, ...input }) => {
+      const { dryRun: isDryRun, label, priority, startAt, ...options } = query;
+      const how = { operation: 'upload', options } as const;
+      return isDryRun ? previewed(c, how, input) : acceptWrites(c, how, aboutOf(c, query), input);
+    },
   );
   defineRoute(
     api,
@@ -121,25 +127,33 @@ export function writeResourcesRoutes(api: Api): void {
       operationId: 'patchResources',
       summary: 'Patch resources',
       description: `${MERGING} A resource that does not exist fails its item (\`not_found\`). Patches of one resource apply in the order received.`,
-      query: z.object({ ignoreUnknownFields, resourcesPerActivity, ...KEPT, dryRun }),
+      query: z.object({ ignoreUnknownFields, resourcesPerActivity, ...KEPT, dryRun, ...aboutQuery }),
       body: resourcesBody,
       bodyHint: ': {"resources": […]}',
       entries: 'resources',
       responses: RESPONSES,
     },
-    async (c, { query: { dryRun, ...options }, ...input }) =>
-      (dryRun ? previewed : acceptWrites)(c, { operation: 'patch', options }, input),
+    async (c, { query, ...input }) => {
+      const { dryRun: isDryRun, label, priority, startAt, ...options } = query;
+      const how = { operation: 'patch', options } as const;
+      return isDryRun ? previewed(c, how, input) : acceptWrites(c, how, aboutOf(c, query), input);
+    },
   );
 }
 
-async function acceptWrites(c: ApiContext, how: Instruction<WriteBatch>, input: ResourcesInput): Promise<Response> {
+async function acceptWrites(
+  c: ApiContext,
+  how: Instruction<WriteBatch>,
+  about: AboutBatch,
+  input: ResourcesInput,
+): Promise<Response> {
   const { params, body, entryFlaws } = input;
-  const keyed = keyedRequest(c, how, input);
+  const keyed = keyedRequest(c, how, about, input);
   const accepted = await acceptedBefore(c, keyed, params.schemaDefinitionNameOrId);
   if (accepted !== null) return accepted;
   const definition = await schemaDefinitionOf(c, params.schemaDefinitionNameOrId);
   const items = itemsOf(definition, { body, entryFlaws });
-  return accept(c, definition, { ...how, pages: [items], pageSize: fittingPageSize(items) }, keyed);
+  return accept(c, definition, { ...how, about, pages: [items], pageSize: fittingPageSize(items) }, keyed);
 }
 
 type ResourcesInput = BatchInput<z.output<typeof resourcesBody>>;

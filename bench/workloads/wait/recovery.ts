@@ -99,7 +99,7 @@ async function secondsUntilStarted(drover: MeasuredInstallation, tenant: string)
     const [item] = customers(n, 1);
     await writeItemPages(
       drover.database,
-      _id,
+      { batchId: _id },
       [{ externalId: String(item?.externalId), body: JSON.stringify(item) }],
       pageSize,
     );

@@ -165,6 +165,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/batches/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel all batches that fit a filter
+         * @description Carried out by a workflow, also after a crash. Batches that are accepted after the request are not matched; those that do not fit the filter any more when their turn comes are skipped.
+         */
+        post: operations["cancelBatches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove all batches that fit a filter for good
+         * @description Carried out by a workflow, also after a crash. Batches that are accepted after the request are not matched; those that do not fit the filter any more when their turn comes are skipped.
+         */
+        post: operations["deleteBatches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume all batches that fit a filter
+         * @description Carried out by a workflow, also after a crash. Batches that are accepted after the request are not matched; those that do not fit the filter any more when their turn comes are skipped.
+         */
+        post: operations["resumeBatches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry all batches that fit a filter
+         * @description Carried out by a workflow, also after a crash. Batches that are accepted after the request are not matched; those that do not fit the filter any more when their turn comes are skipped.
+         */
+        post: operations["retryBatches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batches/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend all batches that fit a filter
+         * @description Carried out by a workflow, also after a crash. Batches that are accepted after the request are not matched; those that do not fit the filter any more when their turn comes are skipped.
+         */
+        post: operations["suspendBatches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bulk-operations/{bulkOperationId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Status of a bulk operation
+         * @description How many batches it has matched, and what has become of them so far. It is kept as long as a finished batch.
+         */
+        get: operations["getBulkOperation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/imports": {
         parameters: {
             query?: never;
@@ -516,6 +636,138 @@ export interface paths {
          * @description As Extracta has it: removes a batch, its items and its workflow for good. What is wrong, or unknown, is a 400 in the shape of Extracta.
          */
         delete: operations["deleteExtractaBatch"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhooks, newest first
+         * @description Those of the tenant, without their secrets.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Create a webhook
+         * @description The secret is in this answer alone. Every event of the tenant from this answer on, which takes a second, is delivered.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhookId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One webhook
+         * @description Without its secret. A webhook that is disabled says why.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a webhook
+         * @description Messages that are not delivered yet are given up.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook, disable it, or enable it again
+         * @description What is left out stays. Messages that are not delivered when it is disabled are given up.
+         */
+        patch: operations["changeWebhook"];
+        trace?: never;
+    };
+    "/api/webhooks/{webhookId}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Messages to a webhook, the latest event first
+         * @description With their attempts, the latest answer of the receiver, and when the next attempt is due. They are kept for some days.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhookId}/deliveries/{deliveryId}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a message again, as if for the first time
+         * @description Whatever became of it, and with the same `webhook-id`.
+         */
+        post: operations["redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhookId}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the secret of a webhook
+         * @description The new secret is in this answer alone. The replaced one signs beside it for 24 h.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhookId}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a message of type webhook.test
+         * @description It is signed, sent and repeated as any other message.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1055,6 +1307,8 @@ export interface components {
             };
             /** Format: date-time */
             createdAt: string;
+            /** @description The `sub` of the token that it was sent with */
+            createdBy?: string;
             errors?: {
                 /** @description Index to message, the first 100 */
                 details: {
@@ -1079,6 +1333,7 @@ export interface components {
             };
             /** @description The import that it is a batch of */
             importId?: string;
+            label?: string;
             /** @enum {string} */
             operation: "upload" | "patch" | "delete" | "terminate";
             options: components["schemas"]["UploadOptions"] | components["schemas"]["PatchOptions"] | components["schemas"]["DeleteOptions"] | components["schemas"]["TerminateOptions"];
@@ -1099,6 +1354,8 @@ export interface components {
             pendingResourcesTotal?: number;
             /** Format: date-time */
             pendingUntil?: string;
+            /** @description 1 (urgent) to 5; absent: 3, which it has not asked for */
+            priority?: number;
             progress: {
                 failedRecords: number;
                 pendingRecords: number;
@@ -1111,6 +1368,11 @@ export interface components {
             schemaName: string | null;
             /** @enum {string} */
             source: "workflow" | "store";
+            /**
+             * Format: date-time
+             * @description Nothing of its first run begins before
+             */
+            startAt?: string;
             /** Format: date-time */
             startedAt?: string;
             /** @enum {string} */
@@ -1137,6 +1399,23 @@ export interface components {
             deleteAll: true;
             externalIds?: string[];
         });
+        BatchFilter: {
+            /** @description Of PARTNER_RESOURCE_JSON_INGEST, PARTNER_RESOURCE_BATCH_PATCH, PARTNER_RESOURCE_BATCH_DELETE, PROCESS_INSTANCE_DELETE; several with commas */
+            batchType?: string | string[];
+            /** Format: date-time */
+            createdAfter?: string;
+            /** Format: date-time */
+            createdBefore?: string;
+            createdBy?: string;
+            /** @description Batches that have an item for it */
+            externalId?: string;
+            importId?: string;
+            label?: string;
+            /** @description Name, plural name or id of a schema definition; several with commas */
+            schema?: string | string[];
+            /** @description Of queued, processing, waiting, success, partial_success, failed, cancelled; several with commas */
+            status?: string | string[];
+        };
         BatchList: {
             data: {
                 pagination: components["schemas"]["Pagination"];
@@ -1150,6 +1429,52 @@ export interface components {
             resources: {
                 [key: string]: unknown;
             }[];
+        };
+        BulkOperation: {
+            data: components["schemas"]["BulkOperationData"];
+            message: string;
+            /** @enum {boolean} */
+            success: true;
+        };
+        BulkOperationData: {
+            bulkOperationId: string;
+            /** Format: date-time */
+            completedAt?: string;
+            /** Format: date-time */
+            createdAt: string;
+            createdBy?: string;
+            done: number;
+            /** @description Those whose state did not allow it, by code */
+            failed: {
+                [key: string]: number;
+            };
+            /** @description As it was asked */
+            filter: {
+                [key: string]: unknown;
+            };
+            /** @description Batches that fit the filter when they were selected; all of them once `done` begins to grow */
+            matched: number;
+            /** @enum {string} */
+            operation: "cancel" | "suspend" | "resume" | "retry" | "delete";
+            /** @description They did not fit the filter any more when their turn came */
+            skipped: number;
+            /** Format: date-time */
+            startedAt?: string;
+            /** @enum {string} */
+            status: "queued" | "processing" | "success" | "partial_success" | "failed" | "cancelled";
+        };
+        BulkPreview: {
+            data: {
+                /** @enum {boolean} */
+                dryRun: true;
+                matched: number;
+            };
+            message: string;
+            /** @enum {boolean} */
+            success: true;
+        };
+        BulkRequest: {
+            filter: components["schemas"]["BatchFilter"];
         };
         CamundaBatch: {
             batchJobDefinitionId: string;
@@ -1371,6 +1696,44 @@ export interface components {
             /** @enum {boolean} */
             success: true;
         };
+        Delivery: {
+            data: components["schemas"]["DeliveryData"];
+            message: string;
+            /** @enum {boolean} */
+            success: true;
+        };
+        DeliveryData: {
+            attempts: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** @description `webhook-id` of the message */
+            deliveryId: string;
+            /** @description The body is cut to 1024 bytes */
+            lastAnswer?: {
+                body: string;
+                status: number;
+            };
+            /** Format: date-time */
+            lastAttemptAt?: string;
+            /** @description Why there was no answer, or no attempt */
+            lastError?: string;
+            /** Format: date-time */
+            nextAttemptAt?: string;
+            /** @enum {string} */
+            status: "pending" | "delivered" | "failed";
+            /** @enum {string} */
+            type: "batch.completed" | "batch.waiting" | "batch.cancelled" | "import.completed" | "import.cancelled" | "webhook.test";
+            webhookId: string;
+        };
+        DeliveryList: {
+            data: {
+                pagination: components["schemas"]["Pagination"];
+                results: components["schemas"]["DeliveryData"][];
+            };
+            message: string;
+            /** @enum {boolean} */
+            success: true;
+        };
         ExtractaAnswer: {
             message: string;
             /** @enum {string} */
@@ -1441,6 +1804,8 @@ export interface components {
             };
             /** Format: date-time */
             createdAt: string;
+            /** @description The `sub` of the token that it was sent with */
+            createdBy?: string;
             errors?: {
                 message: string;
                 summary: {
@@ -1496,6 +1861,11 @@ export interface components {
             sealed: boolean;
             /** @enum {string} */
             source: "workflow" | "store";
+            /**
+             * Format: date-time
+             * @description Nothing of its first run begins before
+             */
+            startAt?: string;
             /** Format: date-time */
             startedAt?: string;
             /** @enum {string} */
@@ -1597,6 +1967,12 @@ export interface components {
             } & {
                 [key: string]: unknown;
             };
+        };
+        NewWebhook: {
+            description?: string;
+            events: ("batch.completed" | "batch.waiting" | "batch.cancelled" | "import.completed" | "import.cancelled")[];
+            /** Format: uri */
+            url: string;
         };
         NotFound: {
             data: {
@@ -1799,6 +2175,73 @@ export interface components {
             resourcesPerActivity?: number;
             retentionDays?: number;
         };
+        Webhook: {
+            data: components["schemas"]["WebhookData"];
+            message: string;
+            /** @enum {boolean} */
+            success: true;
+        };
+        WebhookChanges: {
+            description?: string;
+            disabled?: boolean;
+            events?: ("batch.completed" | "batch.waiting" | "batch.cancelled" | "import.completed" | "import.cancelled")[];
+            /** Format: uri */
+            url?: string;
+        };
+        WebhookData: {
+            /** Format: date-time */
+            createdAt: string;
+            createdBy?: string;
+            description?: string;
+            disabledReason?: string;
+            events: ("batch.completed" | "batch.waiting" | "batch.cancelled" | "import.completed" | "import.cancelled")[];
+            /**
+             * Format: date-time
+             * @description Secrets that were replaced sign beside the present one until then
+             */
+            previousSecretsUntil?: string;
+            /** @enum {string} */
+            status: "enabled" | "disabled";
+            /** Format: date-time */
+            updatedAt: string;
+            url: string;
+            webhookId: string;
+        };
+        WebhookList: {
+            data: {
+                pagination: components["schemas"]["Pagination"];
+                results: components["schemas"]["WebhookData"][];
+            };
+            message: string;
+            /** @enum {boolean} */
+            success: true;
+        };
+        WebhookWithSecret: {
+            data: {
+                /** Format: date-time */
+                createdAt: string;
+                createdBy?: string;
+                description?: string;
+                disabledReason?: string;
+                events: ("batch.completed" | "batch.waiting" | "batch.cancelled" | "import.completed" | "import.cancelled")[];
+                /**
+                 * Format: date-time
+                 * @description Secrets that were replaced sign beside the present one until then
+                 */
+                previousSecretsUntil?: string;
+                /** @description Shown here alone: `whsec_` and 32 bytes in base64 */
+                secret: string;
+                /** @enum {string} */
+                status: "enabled" | "disabled";
+                /** Format: date-time */
+                updatedAt: string;
+                url: string;
+                webhookId: string;
+            };
+            message: string;
+            /** @enum {boolean} */
+            success: true;
+        };
         WritePreview: {
             data: {
                 actions: {
@@ -1838,14 +2281,23 @@ export interface operations {
     listBatches: {
         parameters: {
             query?: {
-                batchType?: "PARTNER_RESOURCE_JSON_INGEST" | "PARTNER_RESOURCE_BATCH_PATCH" | "PARTNER_RESOURCE_BATCH_DELETE" | "PROCESS_INSTANCE_DELETE";
+                /** @description One of PARTNER_RESOURCE_JSON_INGEST, PARTNER_RESOURCE_BATCH_PATCH, PARTNER_RESOURCE_BATCH_DELETE, PROCESS_INSTANCE_DELETE, or several with commas */
+                batchType?: string;
+                createdAfter?: string;
+                createdBefore?: string;
+                createdBy?: string;
                 /** @description That of the page before; absent or empty: from the beginning */
                 cursor?: string;
+                /** @description Batches that have an item for it */
+                externalId?: string;
+                importId?: string;
+                label?: string;
                 limit?: number;
-                /** @description Name, plural name or id of a schema definition */
+                /** @description Name, plural name or id of a schema definition, or several with commas */
                 schema?: string;
                 sortBy?: "createdAt" | "-createdAt";
-                status?: "queued" | "processing" | "waiting" | "success" | "partial_success" | "failed" | "cancelled";
+                /** @description One of queued, processing, waiting, success, partial_success, failed, cancelled, or several with commas */
+                status?: string;
             };
             header?: {
                 /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
@@ -2823,6 +3275,739 @@ export interface operations {
             };
         };
     };
+    cancelBatches: {
+        parameters: {
+            query?: {
+                /** @description Only count the batches that fit now */
+                dryRun?: boolean;
+            };
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            /** @description A dry run: how many batches fit */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkPreview"];
+                };
+            };
+            /** @description The bulk operation is durable */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The content type is not application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    deleteBatches: {
+        parameters: {
+            query?: {
+                /** @description Only count the batches that fit now */
+                dryRun?: boolean;
+            };
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            /** @description A dry run: how many batches fit */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkPreview"];
+                };
+            };
+            /** @description The bulk operation is durable */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The content type is not application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    resumeBatches: {
+        parameters: {
+            query?: {
+                /** @description Only count the batches that fit now */
+                dryRun?: boolean;
+            };
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            /** @description A dry run: how many batches fit */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkPreview"];
+                };
+            };
+            /** @description The bulk operation is durable */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The content type is not application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    retryBatches: {
+        parameters: {
+            query?: {
+                /** @description Only count the batches that fit now */
+                dryRun?: boolean;
+            };
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            /** @description A dry run: how many batches fit */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkPreview"];
+                };
+            };
+            /** @description The bulk operation is durable */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The content type is not application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    suspendBatches: {
+        parameters: {
+            query?: {
+                /** @description Only count the batches that fit now */
+                dryRun?: boolean;
+            };
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            /** @description A dry run: how many batches fit */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkPreview"];
+                };
+            };
+            /** @description The bulk operation is durable */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The content type is not application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    getBulkOperation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path: {
+                bulkOperationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bulk operation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFound"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
     listImports: {
         parameters: {
             query?: {
@@ -2935,15 +4120,18 @@ export interface operations {
                 /** @description Given: the content comes in parts, and this request has no body */
                 format?: "ndjson" | "csv";
                 ignoreUnknownFields?: boolean;
+                /** @description A name to find it by, up to 100 characters */
                 label?: string;
                 /** @description Rows that are carried out in a second, at most */
                 maxPerSecond?: number;
                 onconflict?: "upsert" | "reject";
                 operation?: "upload" | "patch" | "delete";
-                /** @description 1 (urgent) to 5: the share that its batches get beside others. Other batches have at least as much */
+                /** @description 1 (urgent) to 5, 3 by default: work of a more urgent priority comes before all other work that waits */
                 priority?: number;
                 /** @description Name, plural name or id of the schema definition of all rows. Absent: a row is `{"schema","resource"}`, and CSV has a column `schema` */
                 schema?: string;
+                /** @description Nothing of it begins before; at most 30 days ahead, and in the past: at once */
+                startAt?: string;
             };
             header?: {
                 /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
@@ -4703,12 +5891,18 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Whether fields that the schema does not name are accepted, and not saved; otherwise they fail the item */
                 ignoreUnknownFields?: boolean;
+                /** @description A name to find it by, up to 100 characters */
+                label?: string;
                 /** @description `upsert` merges into a resource that exists; `reject` fails the item */
                 onconflict?: "upsert" | "reject";
+                /** @description 1 (urgent) to 5, 3 by default: work of a more urgent priority comes before all other work that waits */
+                priority?: number;
                 /** @description Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured */
                 resourcesPerActivity?: number;
                 /** @description Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured */
                 retentionDays?: number;
+                /** @description Nothing of it begins before; at most 30 days ahead, and in the past: at once */
+                startAt?: string;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
@@ -4856,8 +6050,14 @@ export interface operations {
     deleteResources: {
         parameters: {
             query?: {
+                /** @description A name to find it by, up to 100 characters */
+                label?: string;
+                /** @description 1 (urgent) to 5, 3 by default: work of a more urgent priority comes before all other work that waits */
+                priority?: number;
                 /** @description Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured */
                 retentionDays?: number;
+                /** @description Nothing of it begins before; at most 30 days ahead, and in the past: at once */
+                startAt?: string;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
@@ -5009,10 +6209,16 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Whether fields that the schema does not name are accepted, and not saved; otherwise they fail the item */
                 ignoreUnknownFields?: boolean;
+                /** @description A name to find it by, up to 100 characters */
+                label?: string;
+                /** @description 1 (urgent) to 5, 3 by default: work of a more urgent priority comes before all other work that waits */
+                priority?: number;
                 /** @description Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured */
                 resourcesPerActivity?: number;
                 /** @description Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured */
                 retentionDays?: number;
+                /** @description Nothing of it begins before; at most 30 days ahead, and in the past: at once */
+                startAt?: string;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
@@ -5160,8 +6366,14 @@ export interface operations {
     deleteResourcesByPost: {
         parameters: {
             query?: {
+                /** @description A name to find it by, up to 100 characters */
+                label?: string;
+                /** @description 1 (urgent) to 5, 3 by default: work of a more urgent priority comes before all other work that waits */
+                priority?: number;
                 /** @description Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured */
                 retentionDays?: number;
+                /** @description Nothing of it begins before; at most 30 days ahead, and in the past: at once */
+                startAt?: string;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
@@ -5358,6 +6570,1008 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExtractaAnswer"];
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                /** @description That of the page before; absent or empty: from the beginning */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of webhooks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description The webhook with its secret */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Its state does not allow that */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The content type is not application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path: {
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFound"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path: {
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: {
+                            webhookId: string;
+                        };
+                        message: string;
+                        /** @enum {boolean} */
+                        success: true;
+                    };
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFound"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path: {
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChanges"];
+            };
+        };
+        responses: {
+            /** @description The webhook */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFound"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body is larger than the limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The content type is not application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description That of the page before; absent or empty: from the beginning */
+                cursor?: string;
+                limit?: number;
+                status?: "pending" | "delivered" | "failed";
+            };
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path: {
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of deliveries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFound"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    redeliver: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path: {
+                deliveryId: string;
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message is sent again */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFound"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Its state does not allow that */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path: {
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook with its new secret */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFound"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Its state does not allow that */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path: {
+                webhookId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The message is stored, and is sent as any other */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFound"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Its state does not allow that */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
                 };
             };
         };

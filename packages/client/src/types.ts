@@ -60,6 +60,8 @@ export interface StartOptions extends CallOptions {
 export type UploadOptions = Readonly<Omit<QueryOf<'uploadResources'>, 'dryRun'>> & StartOptions;
 /** `ignoreUnknownFields` (false). */
 export type PatchOptions = Readonly<Omit<QueryOf<'patchResources'>, 'dryRun'>> & StartOptions;
+/** What is said of the batch as a whole: `label`, `priority`, `startAt`. */
+export type DeleteOptions = Readonly<QueryOf<'deleteResourcesByPost'>> & StartOptions;
 /** The resources to delete: either `externalIds`, or `deleteAll`. With `cascade` the referring resources are deleted too. */
 export type Deletion = Readonly<Omit<Schemas['BatchDelete'], 'dryRun' | 'externalIds'>> & {
   readonly externalIds?: readonly string[];

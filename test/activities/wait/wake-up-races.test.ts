@@ -91,7 +91,7 @@ async function run<R>(activity: (of: ActivityContext, input: ItemsOfBatch) => Pr
 /** A batch of one item that waits for a missing reference. */
 async function accept(externalId: string, ...next: string[]): Promise<string> {
   const _id = uuidv7();
-  await writeItemPages(database, _id, [{ externalId, body: JSON.stringify({ externalId, next }) }], 50);
+  await writeItemPages(database, { batchId: _id }, [{ externalId, body: JSON.stringify({ externalId, next }) }], 50);
   await insertBatch(database, {
     _id,
     scope: SCOPE,

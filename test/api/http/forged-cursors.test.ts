@@ -43,6 +43,11 @@ beforeAll(async () => {
     tenant: RED.tenant,
   });
   const { importId } = opened.body.data;
+  const webhook = await drover.request<{ webhookId: string }>('POST', '/api/webhooks', {
+    tenant: RED.tenant,
+    body: { url: 'http://127.0.0.1:1/', events: ['import.cancelled'] },
+  });
+  const { webhookId } = webhook.body.data;
   const key = (scope: Scope, externalId: string): string => `${scopeKey(scope)}/${schemaId}/${externalId}`;
   const hostile = [
     '',
@@ -58,7 +63,7 @@ beforeAll(async () => {
     '/api/batches': {
       path: '/api/batches',
       owner: RED,
-      place: { list: 'batches', filter: ['', '', '', '-createdAt', scopeKey(RED)] },
+      place: { list: 'batches', filter: ['{}', '-createdAt', scopeKey(RED)] },
       places: [...hostile, ...ids],
     },
     '/api/batches/{batchId}/items': {
@@ -90,6 +95,18 @@ beforeAll(async () => {
       owner: RED,
       place: { list: 'references', filter: [key(RED, 'ann')] },
       places: hostile,
+    },
+    '/api/webhooks': {
+      path: '/api/webhooks',
+      owner: RED,
+      place: { list: 'webhooks', filter: [] },
+      places: [...hostile, webhookId],
+    },
+    '/api/webhooks/{webhookId}/deliveries': {
+      path: `/api/webhooks/${webhookId}/deliveries`,
+      owner: RED,
+      place: { list: `deliveries to ${webhookId}`, filter: [''] },
+      places: [...hostile, webhookId],
     },
     '/partner/schema-definitions': {
       path: '/partner/schema-definitions',
@@ -127,6 +144,8 @@ test.each([
   '/api/imports/{importId}/batches',
   '/api/resources/{schemaDefinitionNameOrId}',
   '/api/resources/{schemaDefinitionNameOrId}/{externalId}/references',
+  '/api/webhooks',
+  '/api/webhooks/{webhookId}/deliveries',
   '/partner/schema-definitions',
 ])('a cursor of %s made by someone who knows our code is a 400', async (name) => {
   const { path, owner, place, places } = lists[name] as List;

@@ -201,7 +201,7 @@ describe('a delete with unknown names deletes nothing', () => {
     [
       'PATCH',
       `${PATH}?onconflict=reject`,
-      'onconflict: is not a query parameter of this request; it takes ignoreUnknownFields, resourcesPerActivity',
+      'onconflict: is not a query parameter of this request; it takes ignoreUnknownFields, resourcesPerActivity, label, priority, startAt',
     ],
   ])('an upload or patch likewise: %s %s', async (method, path, fault) => {
     const { status, body: answer } = await api.send(method, path, { resources: [{ externalId: 'a' }] });

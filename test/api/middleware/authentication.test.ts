@@ -35,8 +35,13 @@ beforeAll(async () => {
   const upload = await send('POST', '/api/resources/secret-thing/batch', BLUE, { body: { resources } });
   const { batchId } = upload.json.data;
   const opened = await send('POST', `/api/imports?format=ndjson&schema=secret-thing&label=${PLANTED}`, BLUE);
+  const webhook = { url: `https://example.com/${PLANTED}`, events: ['batch.completed'], description: PLANTED };
+  const hook = await send('POST', '/api/webhooks', BLUE, { body: webhook });
+  const bulk = await send('POST', '/api/batches/suspend', BLUE, { body: { filter: { label: PLANTED } } });
   victim = {
     batchId,
+    webhookId: hook.json.data.webhookId,
+    bulkOperationId: bulk.json.data.bulkOperationId,
     importId: opened.json.data.importId,
     externalId: 'known',
     schemaDefinitionNameOrId: 'secret-thing',
@@ -179,11 +184,13 @@ test.each([
     expect(answer.text).not.toContain(PLANTED);
     // lists, counts and the namespace of the Camunda façade too
     if (!route.path.includes('{')) expect(answer.text).not.toContain(batchId);
-    if (/\{(batchId|importId|instanceId|externalId)\}/.test(route.path))
+    if (/\{(batchId|importId|instanceId|externalId|webhookId|bulkOperationId)\}/.test(route.path))
       expect(seen).toEqual([route, oneOf(isCamunda(route) ? [400, 404] : [404])]);
     else if (isExtracta(route)) expect(seen).toEqual([route, 400]);
     else if (route.path.startsWith('/partner/') && who.scope === 'tenant') expect(seen).toEqual([route, 403]);
     else if (route.path.includes('{') && !isSamePlatform) expect(seen).toEqual([route, 404]);
+    // an import names its schema definition in the query
+    else if (route.path === '/api/imports' && !isSamePlatform) expect(seen).toEqual([route, oneOf([200, 400])]);
     else expect(seen).toEqual([route, oneOf([200, 201, 202, 404])]);
   }
   const own = await send('GET', `/api/batches/${victim.batchId}`, BLUE);
@@ -197,6 +204,10 @@ function bodyFor({ method, path }: Route, batchId: string): unknown {
   if (path.startsWith('/api/v1/')) return { classificationId: 'secret-thing', batchId };
   if (path.startsWith('/partner/') && method === 'PUT') return { schema: { type: 'object' } };
   if (path.endsWith('/suspended')) return { suspended: true };
+  if (path === '/api/webhooks' && method === 'POST')
+    return { url: 'https://example.com/', events: ['batch.completed'] };
+  if (path.startsWith('/api/webhooks/') && method === 'PATCH') return { description: 'x' };
+  if (/^\/api\/batches\/[a-z]+$/.test(path)) return { filter: { label: 'none' } };
   if (path.endsWith('/seal')) return { parts: 1 };
   if (path.endsWith('/retries')) return { retries: 1 };
   if (path.endsWith('/process-instance/delete')) return { processInstanceIds: ['nobody'] };

@@ -1,10 +1,21 @@
 import { expect, test } from 'vitest';
 import { fairness } from '../../../domain/batch/fairness-key.ts';
 
-test('tenants have different fairness keys, and so have small and large batches of one tenant', () => {
-  const keys = ['p/a', 'p/b'].flatMap((scope) => [10, 1000].map((total) => fairness({ scope, total }).fairnessKey));
-  expect(new Set(keys).size).toBe(4);
+test('tenants have different fairness keys, and so have small and large batches and imports of one tenant', () => {
+  const keys = ['p/a', 'p/b'].flatMap((scope) => [
+    ...[10, 1000].map((total) => fairness({ scope, total }).fairnessKey),
+    fairness({ scope, total: 10, ofImport: { priority: 3 } }).fairnessKey,
+  ]);
+  expect(new Set(keys).size).toBe(6);
   expect(fairness({ scope: 'p/a', total: 7 })).toEqual(fairness({ scope: 'p/a', total: 100 }));
+});
+
+test('the priority of a batch, and of the batches of an import, is that of its tasks; among the same an import takes the smaller share', () => {
+  expect(fairness({ scope: 'p/a', total: 7 })).toEqual({ fairnessKey: 's/p/a' });
+  expect(fairness({ scope: 'p/a', total: 7, priority: 1 })).toEqual({ priorityKey: 1, fairnessKey: 's/p/a' });
+  const { priorityKey, fairnessWeight } = fairness({ scope: 'p/a', total: 7, ofImport: { priority: 5 } });
+  expect(priorityKey).toBe(5);
+  expect(fairnessWeight).toBeLessThan(1);
 });
 
 test("long names with the same beginning have different keys, within Temporal's limit", () => {

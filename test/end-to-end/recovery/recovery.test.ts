@@ -284,7 +284,7 @@ test('pages of a batch that was never accepted are removed when no process can s
   const pagesOf = async (id: string) => (await tracesOf(drover, id)).length;
   const orphan = async (ageMs: number): Promise<string> => {
     const id = uuidv7({ msecs: Date.now() - ageMs });
-    await writeItemPages(database, id, [{ externalId: 'a' }, { externalId: 'b' }], 1);
+    await writeItemPages(database, { batchId: id }, [{ externalId: 'a' }, { externalId: 'b' }], 1);
     return id;
   };
   const accepted = await drover.upload('pipe', [{ externalId: 'accepted' }]);

@@ -118,7 +118,7 @@ async function run(request: Request) {
   const { tenant, schema, instruction } = request;
   const _id = uuidv7();
   const items = itemsOf(request);
-  await writeItemPages(database, _id, items, PAGE_SIZE);
+  await writeItemPages(database, { batchId: _id }, items, PAGE_SIZE);
   await insertBatch(database, {
     _id,
     scope: { platform: PLATFORM, tenant },

@@ -174,7 +174,13 @@ function conditionsOn(field: string, condition: unknown): Predicate[] {
     }
     if (RANGES.has(operator)) return { field, kind: 'range' } as const;
     if (operator === '$exists') return { field, kind: value === true ? 'present' : 'nothing' } as const;
-    if (operator === '$type' || operator === '$ne' || operator === '$nin' || operator === '$not')
+    if (
+      operator === '$type' ||
+      operator === '$ne' ||
+      operator === '$nin' ||
+      operator === '$not' ||
+      operator === '$size'
+    )
       return { field, kind: 'nothing' } as const;
     throw new Error(`an operator without a rule: ${operator} of ${field}`);
   });

@@ -33,6 +33,7 @@ import { Drover } from '../../harness/drover.ts';
 import { acceptedUpload, recoverNow } from '../../harness/left-behind.ts';
 import { CommandRecorder, functionsThatAsk, servedBy } from './command-recorder.ts';
 import { playImports } from './play-imports.ts';
+import { playBulkOperations, playWebhooks } from './play-webhooks.ts';
 import recorded from './queries.json' with { type: 'json' };
 
 /**
@@ -67,6 +68,8 @@ async function playAll(): Promise<void> {
   await playControl();
   await playLists();
   await playImports(drover, 'node');
+  await playWebhooks(drover, 'node');
+  await playBulkOperations(drover);
   await playTerminations();
   await playDefinitions();
   await playRecovery();
@@ -125,7 +128,19 @@ async function playLists(): Promise<void> {
     results: { batchId: string }[];
   };
   await get(`/api/batches?limit=2&cursor=${page.pagination.cursor}`);
-  for (const filter of ['status=success', 'schema=node', 'batchType=PARTNER_RESOURCE_JSON_INGEST'])
+  for (const filter of [
+    'status=success',
+    'status=failed,waiting',
+    'schema=node',
+    'batchType=PARTNER_RESOURCE_JSON_INGEST',
+    'label=none',
+    'createdBy=nobody',
+    `importId=${crypto.randomUUID()}`,
+    'createdAfter=2020-01-01&createdBefore=2100-01-01T00:00:00Z',
+    'createdAfter=2020-01-01&sortBy=createdAt',
+    'externalId=a',
+    'externalId=a&createdAfter=2020-01-01&createdBefore=2100-01-01&sortBy=createdAt',
+  ])
     await get(`/api/batches?${filter}`);
   await get('/api/batches?status=failed&schema=node&batchType=PARTNER_RESOURCE_JSON_INGEST&sortBy=createdAt');
   await get(`/api/batches/${page.results[0]?.batchId}/items?status=succeeded`);

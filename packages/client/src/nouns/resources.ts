@@ -7,6 +7,7 @@ import type { StreamRequests } from '../transport/stream-requests.ts';
 import type {
   AcceptedBatch,
   CallOptions,
+  DeleteOptions,
   Deletion,
   DeletionPreview,
   ExportOptions,
@@ -98,12 +99,13 @@ export class Resources {
   }
 
   /** Starts a batch that deletes resources. A resource that a surviving one refers to is skipped, unless `cascade` deletes that one, too. */
-  async delete(schema: string, deletion: Deletion, options: StartOptions = {}): Promise<AcceptedBatch> {
+  async delete(schema: string, deletion: Deletion, options: DeleteOptions = {}): Promise<AcceptedBatch> {
+    const { signal, idempotencyKey: _, ...query } = options;
     const { data } = await bodyOf(
       this.#http.POST('/api/resources/{schemaDefinitionNameOrId}/batch/delete', {
-        params: { path: pathOf(schema), header: keyOf(options) },
+        params: { path: pathOf(schema), query, header: keyOf(options) },
         body: deletionBody(deletion),
-        ...signalOf(options),
+        ...(signal && { signal }),
       }),
     );
     return accepted(data);

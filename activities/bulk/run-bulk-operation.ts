@@ -1,0 +1,96 @@
+import { bulkStatus } from '../../domain/bulk/bulk-operation.ts';
+import { Confirmations } from '../../services/batches/confirmations.ts';
+import { actOnBatches } from '../../services/bulk/act-on-batches.ts';
+import { matchingIds } from '../../store/batches/list-batches.ts';
+import {
+  type BulkOperationDocument,
+  readBulkOperation,
+  readBulkPage,
+  recordBulkFinished,
+  recordBulkProgress,
+  recordBulkStarted,
+  recordSelected,
+  storeBulkPage,
+} from '../../store/bulk/bulk-operations.ts';
+import type { BulkProgress } from '../../workflows/bulk/messages.ts';
+import type { ActivityContext } from '../activity-context.ts';
+import { showProgress } from '../control/show-progress.ts';
+
+/** Ids of batches in a page: some 40 kB. */
+const IDS_PER_PAGE = 1_000;
+/** Batches that are worked on before their outcomes are noted. */
+const PER_SLICE = 20;
+/** Time after which an activity takes up nothing new, in ms: the workflow shows what it has done, and calls it again. */
+const PORTION_MS = 30_000;
+
+/**
+ * Goes on with a bulk operation: first all batches that fit its filter are selected, and their ids stored page by page; then comes the turn of one slice of them after the other. Memory does not grow with their
+ * number. Safe to repeat at any step: pages and places are noted once.
+ */
+export async function runBulkOperation(
+  context: ActivityContext,
+  { bulkId }: { readonly bulkId: string },
+): Promise<BulkProgress> {
+  const { database } = context;
+  const until = Date.now() + PORTION_MS;
+  let operation = await recordBulkStarted(database, bulkId);
+  // a slice that an attempt before this one had begun may be done in part
+  let isRepeated = true;
+  while (operation !== null && operation.completedAt === undefined && Date.now() < until) {
+    showProgress();
+    if (operation.selected !== null) await selectPage(context, operation, operation.selected);
+    else if (operation.place.page < operation.pages) {
+      await runSlice(context, operation, isRepeated);
+      isRepeated = false;
+    } else await recordBulkFinished(database, bulkId, bulkStatus(operation));
+    operation = await readBulkOperation(database, bulkId);
+  }
+  const now = operation ?? (await readBulkOperation(database, bulkId));
+  if (now === null) return { isOver: true, matched: 0, done: 0, skipped: 0, failed: {} };
+  const { matched, done, skipped, failed } = now;
+  return { isOver: now.completedAt !== undefined, matched, done, skipped, failed };
+}
+
+async function selectPage(
+  { database }: ActivityContext,
+  { _id, scopes, filter }: BulkOperationDocument,
+  { pages, after }: NonNullable<BulkOperationDocument['selected']>,
+): Promise<void> {
+  const found = await matchingIds(database, scopes, filter, after, IDS_PER_PAGE);
+  const ids = found.length === 0 ? found : await storeBulkPage(database, _id, pages, found);
+  await recordSelected(database, _id, pages, ids.length, ids.length < IDS_PER_PAGE ? null : (ids.at(-1) ?? null));
+}
+
+async function runSlice(
+  context: ActivityContext,
+  operation: BulkOperationDocument,
+  isRepeated: boolean,
+): Promise<void> {
+  const { database, client, taskQueue, activityTimeoutSeconds, logger } = context;
+  const confirmations = new Confirmations({ database, logger });
+  const { _id, place } = operation;
+  const ids = (await readBulkPage(database, _id, place.page)) ?? [];
+  const slice = ids.slice(place.offset, place.offset + PER_SLICE);
+  await context.checkpoint?.('bulk-slice', _id);
+  const counts = await actOnBatches(
+    {
+      database,
+      client,
+      taskQueue,
+      activityTimeoutSeconds,
+      logger,
+      confirmations,
+      startFailed: () => undefined,
+      isTemporalThere: async () => true,
+      assertStarts: async () => undefined,
+    },
+    operation,
+    slice,
+    isRepeated,
+  );
+  await context.checkpoint?.('bulk-acted', _id);
+  await confirmations.flush();
+  const offset = place.offset + slice.length;
+  const next = offset < ids.length ? { page: place.page, offset } : { page: place.page + 1, offset: 0 };
+  await recordBulkProgress(database, operation, next, counts);
+}

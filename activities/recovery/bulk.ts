@@ -1,0 +1,108 @@
+import { deleteExecutionsOf } from '../../services/batches/purge-batch.ts';
+import { latestExecutionOf } from '../../services/batches/start-batch.ts';
+import { startBulk } from '../../services/bulk/start-bulk.ts';
+import { logPostponed } from '../../services/failures.ts';
+import {
+  type BulkOperationDocument,
+  oldBulkOperations,
+  recordBulkFinished,
+  removeBulkOperation,
+  runningBulkOperations,
+  unstartedBulkOperations,
+} from '../../store/bulk/bulk-operations.ts';
+import { bulkWorkflowId } from '../../workflows/bulk/messages.ts';
+import type { ActivityContext } from '../activity-context.ts';
+import { isOver, type Portion, type RecoveryJob } from './job.ts';
+
+/** Bulk operations of one portion. */
+const PER_PORTION = 100;
+/** Timeout of the calls for one, in ms. */
+const CALL_TIMEOUT_MS = 10_000;
+/** Longer than the time that the process which stores one has for its start, in ms. */
+const DUE_SOON_MS = 10_000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const LOST = 'bulk-lost';
+
+/** Acts on bulk operations; one that fails is left to the next pass. @returns how many were changed. */
+async function forEachOne(
+  { context, signal, until }: Portion,
+  operations: readonly BulkOperationDocument[],
+  act: (operation: BulkOperationDocument) => Promise<boolean>,
+): Promise<number> {
+  let changed = 0;
+  for (const operation of operations) {
+    if (isOver({ signal, until })) break;
+    try {
+      if (await context.client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => act(operation))) changed += 1;
+    } catch (error) {
+      logPostponed(
+        context.logger,
+        error,
+        { bulkId: operation._id },
+        'recovering a bulk operation failed; the next pass retries it',
+      );
+    }
+  }
+  return changed;
+}
+
+const startUnstartedBulk: RecoveryJob = {
+  name: 'start-bulk',
+  everyMs: 2_000,
+  run: async (portion) => {
+    const { context, isAtOnce } = portion;
+    const asOf = new Date(Date.now() + (isAtOnce ? DUE_SOON_MS : 0));
+    const operations = await unstartedBulkOperations(context.database, asOf, PER_PORTION);
+    const started = await forEachOne(portion, operations, async (operation) => {
+      await startBulk(context, operation);
+      return true;
+    });
+    return { recovered: { started }, hasMore: false };
+  },
+};
+
+/** Starts lost workflows again; a bulk operation whose workflow was ended in Temporal is over. */
+const restartLostBulk: RecoveryJob = {
+  name: LOST,
+  everyMs: 20_000,
+  run: async (portion) => {
+    const { context, places } = portion;
+    const operations = await runningBulkOperations(context.database, places.get(LOST) ?? '', PER_PORTION);
+    const begun = operations.filter(({ unstarted }) => !unstarted);
+    const finished = await forEachOne(portion, begun, (operation) => repair(context, operation));
+    const last = operations.at(-1);
+    const hasMore = operations.length === PER_PORTION && last !== undefined;
+    if (hasMore) places.set(LOST, last._id);
+    else places.delete(LOST);
+    return { recovered: { finished }, hasMore };
+  },
+};
+
+async function repair(context: ActivityContext, operation: BulkOperationDocument): Promise<boolean> {
+  const execution = await latestExecutionOf(context.client, bulkWorkflowId(operation._id));
+  if (execution?.isOpen) return false;
+  if (execution === null) await startBulk(context, operation);
+  else await recordBulkFinished(context.database, operation._id, 'cancelled');
+  return true;
+}
+
+/** Removes bulk operations after the retention of batches. */
+const expireBulk: RecoveryJob = {
+  name: 'expire-bulk',
+  everyMs: 60_000,
+  run: async (portion) => {
+    const { database, client, retentionDays } = portion.context;
+    if (retentionDays === 0) return { recovered: {}, hasMore: false };
+    const before = new Date(Date.now() - retentionDays * DAY_MS);
+    const operations = await oldBulkOperations(database, before, PER_PORTION);
+    const removed = await forEachOne(portion, operations, async (operation) => {
+      await deleteExecutionsOf(client, bulkWorkflowId(operation._id));
+      await removeBulkOperation(database, operation);
+      return true;
+    });
+    return { recovered: { removed }, hasMore: removed === PER_PORTION };
+  },
+};
+
+/** What recovery does for bulk operations, the most urgent first. */
+export const BULK_JOBS: readonly RecoveryJob[] = [startUnstartedBulk, restartLostBulk, expireBulk];

@@ -1,0 +1,42 @@
+import { z } from '@hono/zod-openapi';
+import { type AboutBatch, DEFAULT_PRIORITY, PRIORITIES } from '../../../domain/batch/about.ts';
+import { MAX_LABEL, MAX_START_AHEAD_DAYS } from '../../../domain/limits.ts';
+import type { ApiContext } from '../../http/context.ts';
+import { optionalInteger } from '../../http/define-route.ts';
+import { queryDate } from './query-date.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** The part of a query that says something of a batch or import as a whole (`AboutBatch`). */
+export const aboutQuery = {
+  label: z
+    .string()
+    .refine((label) => [...label].length <= MAX_LABEL, `must be at most ${MAX_LABEL} characters`)
+    .refine((label) => !/\p{Cc}|\p{Surrogate}/u.test(label), 'must have no control characters')
+    .optional()
+    .transform((label) => label || undefined)
+    .openapi({ type: 'string', description: `A name to find it by, up to ${MAX_LABEL} characters` }),
+  priority: optionalInteger(PRIORITIES).openapi({
+    description: `1 (urgent) to 5, ${DEFAULT_PRIORITY} by default: work of a more urgent priority comes before all other work that waits`,
+  }),
+  startAt: queryDate()
+    .refine((date) => date === undefined || date.getTime() - Date.now() <= MAX_START_AHEAD_DAYS * DAY_MS, {
+      error: `must be within ${MAX_START_AHEAD_DAYS} days`,
+    })
+    .openapi({
+      type: 'string',
+      format: 'date-time',
+      description: `Nothing of it begins before; at most ${MAX_START_AHEAD_DAYS} days ahead, and in the past: at once`,
+    }),
+};
+
+const parsed = z.object(aboutQuery);
+type AboutQuery = z.output<typeof parsed>;
+
+/** What a request says of its batch, and who sends it. */
+export const aboutOf = (c: ApiContext, { label, priority, startAt }: AboutQuery): AboutBatch => ({
+  label,
+  priority,
+  startAt,
+  createdBy: c.var.createdBy,
+});

@@ -1,0 +1,181 @@
+import { z } from '@hono/zod-openapi';
+import { v7 as uuidv7 } from 'uuid';
+import { type Scope, scopeKey } from '../../../domain/batch/scope.ts';
+import { BULK_STATUSES, BULK_VERBS, type BulkVerb } from '../../../domain/bulk/bulk-operation.ts';
+import { startBulk } from '../../../services/bulk/start-bulk.ts';
+import { classifyFailure } from '../../../services/failures.ts';
+import { countMatching } from '../../../store/batches/list-batches.ts';
+import {
+  type BulkOperationDocument,
+  findBulkOperation,
+  insertBulkOperation,
+} from '../../../store/bulk/bulk-operations.ts';
+import { notFound } from '../../http/api-error.ts';
+import type { ApiContext } from '../../http/context.ts';
+import { type Api, defineRoute, enveloped, faults, jsonResponse, queryBoolean } from '../../http/define-route.ts';
+import { success } from '../../http/envelope.ts';
+import { filterBody, filterOf } from '../batches/batch-filter.ts';
+import { batchScopesOf } from '../batches/find-batch.ts';
+
+const tags = ['Bulk operations'];
+const count = z.number().int().min(0);
+const BulkOperationData = z
+  .object({
+    bulkOperationId: z.string(),
+    operation: z.enum(BULK_VERBS),
+    filter: z.record(z.string(), z.unknown()).openapi({ description: 'As it was asked' }),
+    status: z.enum(BULK_STATUSES),
+    matched: count.openapi({
+      description: 'Batches that fit the filter when they were selected; all of them once `done` begins to grow',
+    }),
+    done: count,
+    skipped: count.openapi({ description: 'They did not fit the filter any more when their turn came' }),
+    failed: z.record(z.string(), count).openapi({ description: 'Those whose state did not allow it, by code' }),
+    createdBy: z.string().optional(),
+    createdAt: z.iso.datetime(),
+    startedAt: z.iso.datetime().optional(),
+    completedAt: z.iso.datetime().optional(),
+  })
+  .openapi('BulkOperationData');
+const BulkOperation = enveloped(BulkOperationData).openapi('BulkOperation');
+const BulkPreview = enveloped(z.object({ dryRun: z.literal(true), matched: count })).openapi('BulkPreview');
+
+const body = z
+  .strictObject({ filter: filterBody }, { error: 'must be an object with "filter"' })
+  .openapi('BulkRequest');
+
+const SUMMARIES = {
+  cancel: 'Cancel all batches that fit a filter',
+  suspend: 'Suspend all batches that fit a filter',
+  resume: 'Resume all batches that fit a filter',
+  retry: 'Retry all batches that fit a filter',
+  delete: 'Remove all batches that fit a filter for good',
+} as const satisfies Record<BulkVerb, string>;
+
+/** Time for the start of a workflow, in ms; after that recovery starts it. */
+const START_TIMEOUT_MS = 3_000;
+/** Time in which this process starts the workflow; after that recovery does, in ms. */
+const START_GRACE_MS = 5_000;
+
+/** Many batches at once (docs/api.md#many-batches-at-once). */
+export function bulkOperationRoutes(api: Api): void {
+  for (const verb of BULK_VERBS) {
+    defineRoute(
+      api,
+      {
+        method: 'post',
+        path: `/api/batches/${verb}`,
+        operationId: `${verb}Batches`,
+        tags,
+        summary: SUMMARIES[verb],
+        description:
+          'Carried out by a workflow, also after a crash. Batches that are accepted after the request are not matched; those that do not fit the filter any more when their turn comes are skipped.',
+        query: z.object({
+          dryRun: queryBoolean(false).openapi({ description: 'Only count the batches that fit now' }),
+        }),
+        body,
+        bodyHint: ': {"filter": {"status": "failed"}}',
+        responses: {
+          200: jsonResponse('A dry run: how many batches fit', BulkPreview),
+          202: jsonResponse('The bulk operation is durable', BulkOperation),
+          ...faults(413, 415),
+        },
+      },
+      async (c, { query: { dryRun }, body: { filter: asked }, json }) => {
+        const filter = await filterOf(c, asked);
+        const scopes = batchScopesOf(c);
+        const { database } = c.var.services;
+        if (dryRun) {
+          const matched = await countMatching(database, scopes, filter);
+          return c.json(success('Nothing was changed', { dryRun: true as const, matched }), 200);
+        }
+        const given = (json as { filter: Record<string, unknown> }).filter;
+        const operation = toOperation(c, verb, given, filter, scopes);
+        await insertBulkOperation(database, operation);
+        await startOrLeave(c, operation);
+        return c.json(success('Bulk operation accepted', toView(operation)), 202);
+      },
+    );
+  }
+  defineRoute(
+    api,
+    {
+      method: 'get',
+      path: '/api/bulk-operations/{bulkOperationId}',
+      operationId: 'getBulkOperation',
+      tags,
+      params: z.object({ bulkOperationId: z.string() }),
+      summary: 'Status of a bulk operation',
+      description:
+        'How many batches it has matched, and what has become of them so far. It is kept as long as a finished batch.',
+      responses: { 200: jsonResponse('The bulk operation', BulkOperation), ...faults(404) },
+    },
+    async (c, { params: { bulkOperationId } }) => {
+      const operation = await findBulkOperation(c.var.services.database, c.var.scope, bulkOperationId);
+      if (operation === null) throw notFound(`there is no bulk operation "${bulkOperationId}"`);
+      return c.json(success(`Bulk operation is ${operation.status}`, toView(operation)));
+    },
+  );
+}
+
+function toOperation(
+  c: ApiContext,
+  verb: BulkVerb,
+  asked: Record<string, unknown>,
+  filter: BulkOperationDocument['filter'],
+  scopes: Scope[],
+): BulkOperationDocument {
+  const createdAt = new Date();
+  const { createdBy } = c.var;
+  return {
+    _id: uuidv7(),
+    scope: scopeKey(c.var.scope),
+    scopes,
+    verb,
+    asked,
+    // batches that are accepted from the next moment on are none of it
+    filter: {
+      ...filter,
+      createdBefore: Math.min(filter.createdBefore ?? Number.POSITIVE_INFINITY, createdAt.getTime() + 1),
+    },
+    ...(createdBy !== undefined && { createdBy }),
+    status: 'queued',
+    matched: 0,
+    selected: { pages: 0, after: null },
+    pages: 0,
+    place: { page: 0, offset: 0 },
+    done: 0,
+    skipped: 0,
+    failed: {},
+    unstarted: true,
+    startDue: new Date(createdAt.getTime() + START_GRACE_MS),
+    createdAt,
+  };
+}
+
+/** It is stored: if it cannot be started now, recovery starts it. */
+async function startOrLeave(c: ApiContext, operation: BulkOperationDocument): Promise<void> {
+  const { client, logger, isTemporalThere } = c.var.services;
+  try {
+    if (!(await isTemporalThere())) return;
+    await client.withDeadline(Date.now() + START_TIMEOUT_MS, () => startBulk(c.var.services, operation));
+  } catch (error) {
+    if (classifyFailure(error).kind !== 'outage') throw error;
+    logger.warn({ bulkId: operation._id, err: error }, 'a bulk operation could not be started; recovery will start it');
+  }
+}
+
+const toView = (operation: BulkOperationDocument) => ({
+  bulkOperationId: operation._id,
+  operation: operation.verb,
+  filter: operation.asked,
+  status: operation.status,
+  matched: operation.matched,
+  done: operation.done,
+  skipped: operation.skipped,
+  failed: operation.failed,
+  ...(operation.createdBy !== undefined && { createdBy: operation.createdBy }),
+  createdAt: operation.createdAt.toISOString(),
+  ...(operation.startedAt && { startedAt: operation.startedAt.toISOString() }),
+  ...(operation.completedAt && { completedAt: operation.completedAt.toISOString() }),
+});

@@ -1,0 +1,191 @@
+import type { Collection } from 'mongodb';
+import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
+import type { BulkCounts, BulkPlace, BulkStatus, BulkVerb } from '../../domain/bulk/bulk-operation.ts';
+import type { BatchFilter } from '../batches/list-batches.ts';
+import type { Database } from '../mongodb/database.ts';
+import { isDuplicateKey } from '../mongodb/errors.ts';
+import { findWithRetries, isRecentId } from '../mongodb/recent-documents.ts';
+
+/** One thing that is done with all batches that fit a filter. */
+export interface BulkOperationDocument {
+  /** UUID version 7. */
+  _id: string;
+  /** `platform/tenant`, escaped: whose it is. */
+  scope: string;
+  /** Whose batches it is about. */
+  scopes: Scope[];
+  verb: BulkVerb;
+  /** As it was asked, for callers; and with ids and numbers. */
+  asked: Record<string, unknown>;
+  filter: BatchFilter;
+  createdBy?: string;
+  status: BulkStatus;
+  /** Batches that are matched so far: all of them, once they are selected. */
+  matched: number;
+  /** How far batches are selected: full pages of ids, and the last one; null once all are. */
+  selected: { pages: number; after: string | null } | null;
+  /** The pages of ids. */
+  pages: number;
+  /** The next batch whose turn comes, and how many came before it. */
+  place: BulkPlace;
+  done: number;
+  skipped: number;
+  failed: Record<string, number>;
+  /** The start of its workflow is not confirmed: recovery starts it from `startDue` on. */
+  unstarted?: true;
+  startDue?: Date;
+  createdAt: Date;
+  startedAt?: Date;
+  completedAt?: Date;
+}
+
+/** Ids of batches, in order. */
+interface BulkPageDocument {
+  _id: string;
+  ids: string[];
+}
+
+/** The collection `bulk_operations`. */
+const operationsIn = (database: Database): Collection<BulkOperationDocument> => database.collection('bulk_operations');
+/** The collection `bulk_pages`. */
+const pagesIn = (database: Database): Collection<BulkPageDocument> => database.collection('bulk_pages');
+
+const RUNNING: { $in: BulkStatus[] } = { $in: ['queued', 'processing'] };
+const pageId = (id: string, page: number): string => `${id}/${page}`;
+
+/** The moment of acceptance. */
+export async function insertBulkOperation(database: Database, operation: BulkOperationDocument): Promise<void> {
+  await operationsIn(database).insertOne(operation);
+}
+
+/** A bulk operation of this tenant; one of another tenant is not found (invariant 6). */
+export async function findBulkOperation(
+  database: Database,
+  scope: Scope,
+  id: string,
+): Promise<BulkOperationDocument | null> {
+  const find = () => operationsIn(database).findOne({ _id: id, scope: scopeKey(scope) });
+  return (await find()) ?? (database.isReplicated() && isRecentId(id) ? findWithRetries(find) : null);
+}
+
+export async function readBulkOperation(database: Database, id: string): Promise<BulkOperationDocument | null> {
+  return operationsIn(database).findOne({ _id: id });
+}
+
+/** Notes that its workflow is at work. */
+export async function recordBulkStarted(database: Database, id: string): Promise<BulkOperationDocument | null> {
+  return operationsIn(database).findOneAndUpdate(
+    { _id: id, status: RUNNING },
+    { $set: { status: 'processing' }, $min: { startedAt: new Date() }, $unset: { unstarted: '', startDue: '' } },
+    { returnDocument: 'after' },
+  );
+}
+
+/** Stores the next page of matched ids. Of two attempts that select it, the first one's page holds. */
+export async function storeBulkPage(
+  database: Database,
+  id: string,
+  page: number,
+  ids: readonly string[],
+): Promise<readonly string[]> {
+  try {
+    await pagesIn(database).insertOne({ _id: pageId(id, page), ids: [...ids] });
+    return ids;
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error;
+  }
+  return (await readBulkPage(database, id, page)) ?? [];
+}
+
+/** Notes a page that is stored. Each page is noted once. @param after where the next one begins; null: it is the last one. */
+export async function recordSelected(
+  database: Database,
+  id: string,
+  page: number,
+  count: number,
+  after: string | null,
+): Promise<void> {
+  const pages = page + (count > 0 ? 1 : 0);
+  await operationsIn(database).updateOne(
+    { _id: id, 'selected.pages': page },
+    { $set: { pages, selected: after === null ? null : { pages, after } }, $inc: { matched: count } },
+  );
+}
+
+export async function readBulkPage(database: Database, id: string, page: number): Promise<string[] | null> {
+  return (await pagesIn(database).findOne({ _id: pageId(id, page) }))?.ids ?? null;
+}
+
+/** Notes what became of the batches between two places. It is noted once, however often they are worked on. */
+export async function recordBulkProgress(
+  database: Database,
+  { _id, place }: Pick<BulkOperationDocument, '_id' | 'place'>,
+  next: BulkPlace,
+  { done, skipped, failed }: BulkCounts,
+): Promise<void> {
+  const byCode = Object.fromEntries(Object.entries(failed).map(([code, count]) => [`failed.${code}`, count]));
+  await operationsIn(database).updateOne(
+    { _id, 'place.page': place.page, 'place.offset': place.offset },
+    { $set: { place: next }, $inc: { done, skipped, ...byCode } },
+  );
+}
+
+/** Stores the end; the first one stays. */
+export async function recordBulkFinished(database: Database, id: string, status: BulkStatus): Promise<void> {
+  await operationsIn(database).updateOne(
+    { _id: id, status: RUNNING },
+    { $set: { status, completedAt: new Date() }, $unset: { unstarted: '', startDue: '' } },
+  );
+}
+
+/** Bulk operations whose start is not confirmed and was due by `asOf`. */
+export async function unstartedBulkOperations(
+  database: Database,
+  asOf: Date,
+  limit: number,
+): Promise<BulkOperationDocument[]> {
+  return operationsIn(database)
+    .find({ unstarted: true, startDue: { $lte: asOf } })
+    .sort({ startDue: 1 })
+    .limit(limit)
+    .toArray();
+}
+
+/** The workflow is started. Safe to repeat, and to lose. */
+export async function confirmBulkStart(database: Database, id: string): Promise<void> {
+  await operationsIn(database).updateOne({ _id: id }, { $unset: { unstarted: '', startDue: '' } });
+}
+
+/** Bulk operations that run according to the store, in order of their ids. */
+export async function runningBulkOperations(
+  database: Database,
+  after: string,
+  limit: number,
+): Promise<BulkOperationDocument[]> {
+  return operationsIn(database)
+    .find({ status: RUNNING, _id: { $gt: after } })
+    .sort({ _id: 1 })
+    .limit(limit)
+    .toArray();
+}
+
+/** Bulk operations that were completed before `before`. */
+export async function oldBulkOperations(
+  database: Database,
+  before: Date,
+  limit: number,
+): Promise<BulkOperationDocument[]> {
+  return operationsIn(database)
+    .find({ completedAt: { $lt: before } })
+    .limit(limit)
+    .toArray();
+}
+
+/** Removes a bulk operation with its pages, the operation itself last. */
+export async function removeBulkOperation(
+  database: Database,
+  { _id, pages }: Pick<BulkOperationDocument, '_id' | 'pages'>,
+): Promise<void> {
+  for (let page = 0; page <= pages; page++) await pagesIn(database).deleteOne({ _id: pageId(_id, page) });
+  await operationsIn(database).deleteOne({ _id });
+}

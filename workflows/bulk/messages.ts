@@ -1,0 +1,23 @@
+/** The contract of a bulk operation's workflow. */
+
+/** Workflow type of every bulk operation. */
+export const BULK_WORKFLOW_TYPE = 'bulkWorkflow';
+
+/** Workflow id of a bulk operation. */
+export const bulkWorkflowId = (bulkId: string): string => `bulk-${bulkId}`;
+
+export interface BulkInput {
+  readonly bulkId: string;
+  readonly verb: string;
+  /** Time between two heartbeats of its activity at most, in seconds. */
+  readonly activityTimeoutSeconds: number;
+}
+
+/** What the Temporal UI shows: numbers. */
+export interface BulkProgress {
+  readonly isOver: boolean;
+  readonly matched: number;
+  readonly done: number;
+  readonly skipped: number;
+  readonly failed: Readonly<Record<string, number>>;
+}
