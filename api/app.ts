@@ -5,11 +5,12 @@ import { CAMUNDA_PREFIX, camundaRoutes } from './camunda/app.ts';
 import { describeCamunda } from './camunda/describe.ts';
 import { camundaFailure } from './camunda/errors.ts';
 import { EXTRACTA_PREFIX, extractaFailure, extractaRoutes } from './extracta/routes.ts';
-import { notFound } from './http/api-error.ts';
+import { methodNotAllowed, notFound } from './http/api-error.ts';
 import type { ApiContext, ApiEnv, Services } from './http/context.ts';
 import type { Api } from './http/define-route.ts';
 import { failure } from './http/envelope.ts';
 import { dropBodyOfHead } from './http/streams.ts';
+import { allowedMethods } from './middleware/allowed-methods.ts';
 import { checkAuthentication, checkPlatformScope } from './middleware/authentication.ts';
 import { countRequests } from './middleware/count-requests.ts';
 import { limitLoad } from './middleware/limit-load.ts';
@@ -69,7 +70,12 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   app.use(INSTALLATION_PATH, checkPlatformScope);
   tokenRoutes(app);
   app.route(CAMUNDA_PREFIX, camundaRoutes);
-  app.notFound((c) => answerError(c, notFound(`there is nothing at ${c.req.path}`)));
+  const methodsOf = allowedMethods(app.routes);
+  app.notFound((c) => {
+    const { path } = c.req;
+    const allow = methodsOf(path);
+    return answerError(c, allow.length > 0 ? methodNotAllowed(path, allow) : notFound(`there is nothing at ${path}`));
+  });
   app.onError((error, c) => answerError(c, error));
   return app;
 }

@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'unauthorized'
   | 'forbidden'
   | 'not_found'
+  | 'method_not_allowed'
   | 'body_too_slow'
   | 'body_too_large'
   | 'unsupported_media_type'

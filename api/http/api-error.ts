@@ -11,6 +11,8 @@ export interface ErrorDetails {
   readonly errors?: readonly string[];
   /** The authentication challenge, for `WWW-Authenticate`. */
   readonly challenge?: string;
+  /** The methods that the path has, for `Allow`. */
+  readonly allow?: readonly string[];
   /** The server that is unavailable. */
   readonly server?: Server;
 }
@@ -31,6 +33,9 @@ export const badRequest = (...errors: readonly string[]): ApiError =>
     errors: errors.slice(0, MAX_FAULTS),
   });
 export const notFound = (message: string): DroverError => new DroverError('not_found', message);
+
+export const methodNotAllowed = (path: string, allow: readonly string[]): ApiError =>
+  new ApiError('method_not_allowed', `${path} has no such method: ${allow.join(', ')}`, { allow });
 
 export const serverUnavailable = (server: Server): ApiError =>
   new ApiError('server_unavailable', `${SERVER_NAMES[server]} cannot be reached`, { server });

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import { shortened } from '../../domain/json/shortened.ts';
 import type { JsonFlaw } from '../../domain/json/source.ts';
-import { MAX_FAULTS, MAX_TOTAL } from '../../domain/limits.ts';
+import { MAX_FAULTS, MAX_SCOPE_NAME, MAX_TOTAL } from '../../domain/limits.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
 import { placeOf } from './place.ts';
@@ -138,16 +138,18 @@ function sortFlaws(
   return ofEntries;
 }
 
-/** Accepted by every route; its length, and whether the caller may use it, are checked with the token. */
+/**
+ * Accepted by every route; its length, and whether the caller may use it, are checked with the token. `reach-tenant-id*` is no parameter of the
+ * document: generators make one name of both.
+ */
 export const TENANT_HEADER = {
-  'reach-tenant-id': z
-    .string()
-    .optional()
-    .openapi({ description: 'The tenant that the request is about, in ASCII without commas; for platform scope' }),
-  'reach-tenant-id*': z
-    .string()
-    .optional()
-    .openapi({ description: "The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9`" }),
+  'reach-tenant-id': z.string().optional().openapi({
+    // visible ASCII without commas; spaces within
+    pattern: '^[!-+\\--~]([ -+\\--~]*[!-+\\--~])?$',
+    maxLength: MAX_SCOPE_NAME,
+    description:
+      "The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9`",
+  }),
 };
 
 /** Parses a value by `schema`; its faults are added to the list. */

@@ -10,10 +10,11 @@ export const answerExactly = (c: ApiContext, body: unknown, status: 200 | 201 = 
   c.body(exactJson(body), status, { 'Content-Type': 'application/json' });
 
 /** Sets the headers that tell a caller how to continue, for every shape of the body, and counts outages for the metrics. */
-export function setErrorHeaders(c: ApiContext, { retryAfterSeconds, challenge, server }: ErrorAnswer): void {
+export function setErrorHeaders(c: ApiContext, { retryAfterSeconds, challenge, server, allow }: ErrorAnswer): void {
   if (server !== undefined) c.var.services.metrics.unavailable(server);
   if (retryAfterSeconds !== undefined) c.header('Retry-After', String(retryAfterSeconds));
   if (challenge !== undefined) c.header('WWW-Authenticate', challenge);
+  if (allow !== undefined) c.header('Allow', allow.join(', '));
 }
 
 /** Answers with an error in the envelope: never a stack trace. */

@@ -4,7 +4,7 @@ import { classifyFailure } from '../../services/failures.ts';
 import { ApiError, type ErrorDetails, serverUnavailable } from './api-error.ts';
 
 interface Rule {
-  readonly status: 400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 422 | 429 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 429 | 503;
   /** Time after which the same request may succeed, in seconds. */
   readonly retryAfterSeconds?: number;
 }
@@ -15,6 +15,7 @@ const RULES = {
   unauthorized: { status: 401 },
   forbidden: { status: 403 },
   not_found: { status: 404 },
+  method_not_allowed: { status: 405 },
   body_too_slow: { status: 408 },
   name_taken: { status: 409 },
   too_many_definitions: { status: 409 },

@@ -16,24 +16,34 @@ export const aboutEvents = (name: string): string =>
   `Each event is named \`${name}\`, and has an id and the ${name} as JSON; comments keep a silent stream alive. With \`Last-Event-ID\` a stream goes on where another one broke off.`;
 
 /**
- * Answers to a request for events. OpenAPI 3.1 has no word for the events of a stream: its text is described, and its events in an extension.
+ * Answers to a request for events. OpenAPI 3.1 has no word for the events of a stream; tools take the schema of one, as 3.2 has it under another name.
  * @param schema of the data, as the document names it.
  */
-export const eventResponses = (name: string, schema: string) => ({
-  200: {
-    description: `Events \`${name}\`, each with the ${name}`,
-    content: {
-      'text/event-stream': {
-        schema: z.string().openapi({
-          description: `Server-sent events (WHATWG HTML, section 9.2). The data of each is a \`${schema}\` as JSON, on one line`,
-          example: `event: ${name}\nid: 7\ndata: {"${name}Id":"0198…","status":"processing"}\n\n`,
-          'x-events': { [name]: { $ref: `#/components/schemas/${schema}` } },
-        }),
+export function eventResponses(name: string, schema: string) {
+  const toSchema = { $ref: `#/components/schemas/${schema}` };
+  return {
+    200: {
+      description: `Events \`${name}\`, each with the ${name}`,
+      content: {
+        'text/event-stream': {
+          schema: z.unknown().openapi({
+            type: 'object',
+            required: ['event', 'id', 'data'],
+            description: `Server-sent events (WHATWG HTML, section 9.2), each of this form; the data is a \`${schema}\` as JSON, on one line`,
+            example: { event: name, id: '7', data: `{"${name}Id":"0198…","status":"processing"}` },
+            properties: {
+              event: { type: 'string', enum: [name] },
+              id: { type: 'string' },
+              // JSON in a text, of JSON Schema 2020-12
+              data: { type: 'string', contentMediaType: 'application/json', contentSchema: toSchema } as never,
+            },
+          }),
+        },
       },
     },
-  },
-  204: { description: 'The Last-Event-ID is that of the last event: there are no more' },
-});
+    204: { description: 'The Last-Event-ID is that of the last event: there are no more' },
+  };
+}
 
 /** What is watched, as it was found. */
 type Watched = Scope & { readonly _id: string; readonly status: BatchStatus };

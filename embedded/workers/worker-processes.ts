@@ -12,7 +12,10 @@ interface WorkerProcesses {
   stop(): Promise<void>;
 }
 
-const PROGRAM = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
+/** Beside this file, in the sources or compiled. */
+const PROGRAM = fileURLToPath(
+  new URL(`./worker-process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
+);
 
 /** Time that a worker has to end in order, in ms: longer than it gives its activities. */
 const STOP_TIMEOUT_MS = 40_000;

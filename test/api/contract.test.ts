@@ -914,3 +914,16 @@ describe('the OpenAPI document', () => {
     }
   });
 });
+
+test('a path that exists with other methods is a 405 that names them; another path a 404', async () => {
+  for (const [method, path, allow] of [
+    ['DELETE', '/api/batches', 'GET, HEAD'],
+    ['PUT', '/api/resources/lamp/batch', 'DELETE, GET, HEAD, PATCH, POST'],
+    ['POST', '/api/batches/some-batch', 'DELETE, GET, HEAD'],
+  ] as const) {
+    const answer = await drover.app.request(path, { method });
+    expect([path, answer.status, answer.headers.get('allow')]).toEqual([path, 405, allow]);
+    expect(await answer.json()).toEqual({ success: false, message: `${path} has no such method: ${allow}` });
+  }
+  expect((await drover.app.request('/api/batch', { method: 'DELETE' })).status).toBe(404);
+});

@@ -69,8 +69,11 @@ export class Conformance {
     if (pathname.startsWith(CAMUNDA) && (operation === undefined || response.status === 405))
       return this.#refusedByEngine(method, response);
     if (operation === undefined)
-      return response.status === 404
-        ? this.#bodyFaults({ $ref: 'openapi#/components/schemas/NotFound' }, await jsonOf(response))
+      return response.status === 404 || response.status === 405
+        ? this.#bodyFaults(
+            { $ref: `openapi#/components/schemas/${response.status === 404 ? 'NotFound' : 'Fault'}` },
+            await jsonOf(response),
+          )
         : ['is not documented'];
     this.seen.add(`${operation.operationId} ${response.status}`);
     const documented = operation.responses[response.status];

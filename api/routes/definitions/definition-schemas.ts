@@ -31,11 +31,13 @@ export const ManyDefinitions = pageOf(Definition);
 /** Checked by the domain, which names each fault by its JSON pointer. */
 const anyBody = z.custom<JsonValue>(() => true);
 const name = { type: 'string', pattern: NAME_PATTERN.source, maxLength: MAX_NAME_LENGTH } as const;
+const TEXT_OR_NULL: ('string' | 'null')[] = ['string', 'null'];
 const properties = {
   name,
   pluralName: { ...name, description: 'Another one than the name, and unique as that is' },
-  description: { type: 'string', maxLength: MAX_DESCRIPTION_LENGTH },
-  externalIdField: { type: 'string', default: DEFAULT_EXTERNAL_ID_FIELD, minLength: 1, maxLength: MAX_NAME_LENGTH },
+  // null is as absent
+  description: { type: TEXT_OR_NULL, maxLength: MAX_DESCRIPTION_LENGTH },
+  externalIdField: { type: TEXT_OR_NULL, default: DEFAULT_EXTERNAL_ID_FIELD, minLength: 1, maxLength: MAX_NAME_LENGTH },
   schema: {
     type: 'object',
     required: ['type'] as string[],

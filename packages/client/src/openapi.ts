@@ -1954,9 +1954,9 @@ export interface components {
         };
         /** @description Names are taken without regard to case, and may not look like an id */
         NewSchemaDefinition: {
-            description?: string;
+            description?: string | null;
             /** @default externalId */
-            externalIdField?: string;
+            externalIdField?: string | null;
             name: string;
             /** @description Another one than the name, and unique as that is */
             pluralName?: string;
@@ -2131,9 +2131,9 @@ export interface components {
         SchemaDefinitionVersion: {
             /** @description If given, that of the definition */
             createdAt?: string;
-            description?: string;
+            description?: string | null;
             /** @default externalId */
-            externalIdField?: string;
+            externalIdField?: string | null;
             /** @description If given, that of the definition */
             id?: string;
             name?: string;
@@ -2300,10 +2300,8 @@ export interface operations {
                 status?: string;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2394,10 +2392,8 @@ export interface operations {
                 includePendingDetails?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -2497,10 +2493,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -2607,10 +2601,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -2721,10 +2713,8 @@ export interface operations {
             header?: {
                 /** @description Id of the last event that was seen */
                 "last-event-id"?: string;
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -2739,7 +2729,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        data: string;
+                        /** @enum {string} */
+                        event: "batch";
+                        id: string;
+                    };
                 };
             };
             /** @description The Last-Event-ID is that of the last event: there are no more */
@@ -2838,10 +2833,8 @@ export interface operations {
                 status?: "queued" | "pending" | "succeeded" | "failed" | "expired" | "skipped" | "cancelled";
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -2943,10 +2936,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -3055,10 +3046,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -3167,10 +3156,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -3282,10 +3269,8 @@ export interface operations {
                 dryRun?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3408,10 +3393,8 @@ export interface operations {
                 dryRun?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3534,10 +3517,8 @@ export interface operations {
                 dryRun?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3660,10 +3641,8 @@ export interface operations {
                 dryRun?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3786,10 +3765,8 @@ export interface operations {
                 dryRun?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3909,10 +3886,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 bulkOperationId: string;
@@ -4018,10 +3993,8 @@ export interface operations {
                 status?: "queued" | "processing" | "waiting" | "success" | "partial_success" | "failed" | "cancelled";
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4134,10 +4107,8 @@ export interface operations {
                 startAt?: string;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4267,10 +4238,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 importId: string;
@@ -4370,10 +4339,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 importId: string;
@@ -4484,10 +4451,8 @@ export interface operations {
                 limit?: number;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 importId: string;
@@ -4587,10 +4552,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 importId: string;
@@ -4701,10 +4664,8 @@ export interface operations {
             header?: {
                 /** @description Id of the last event that was seen */
                 "last-event-id"?: string;
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 importId: string;
@@ -4719,7 +4680,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        data: string;
+                        /** @enum {string} */
+                        event: "import";
+                        id: string;
+                    };
                 };
             };
             /** @description The Last-Event-ID is that of the last event: there are no more */
@@ -4811,10 +4777,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 importId: string;
@@ -4958,10 +4922,8 @@ export interface operations {
                 status?: "queued" | "pending" | "succeeded" | "failed" | "expired" | "skipped" | "cancelled";
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 importId: string;
@@ -5062,10 +5024,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 importId: string;
@@ -5174,10 +5134,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 importId: string;
@@ -5286,10 +5244,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 importId: string;
@@ -5420,10 +5376,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 importId: string;
@@ -5538,10 +5492,8 @@ export interface operations {
                 limit?: number;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 /** @description Name, plural name or id of the schema definition */
@@ -5657,10 +5609,8 @@ export interface operations {
                 include?: string;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 externalId: string;
@@ -5773,10 +5723,8 @@ export interface operations {
                 limit?: number;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 externalId: string;
@@ -5907,10 +5855,8 @@ export interface operations {
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
                 "idempotency-key"?: string;
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 /** @description Name, plural name or id of the schema definition */
@@ -6062,10 +6008,8 @@ export interface operations {
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
                 "idempotency-key"?: string;
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 /** @description Name, plural name or id of the schema definition */
@@ -6223,10 +6167,8 @@ export interface operations {
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
                 "idempotency-key"?: string;
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 /** @description Name, plural name or id of the schema definition */
@@ -6378,10 +6320,8 @@ export interface operations {
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
                 "idempotency-key"?: string;
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 /** @description Name, plural name or id of the schema definition */
@@ -6522,10 +6462,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -6582,10 +6520,8 @@ export interface operations {
                 limit?: number;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -6674,10 +6610,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -6797,10 +6731,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 webhookId: string;
@@ -6900,10 +6832,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 webhookId: string;
@@ -7010,10 +6940,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 webhookId: string;
@@ -7140,10 +7068,8 @@ export interface operations {
                 status?: "pending" | "delivered" | "failed";
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 webhookId: string;
@@ -7243,10 +7169,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 deliveryId: string;
@@ -7356,10 +7280,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 webhookId: string;
@@ -7468,10 +7390,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 webhookId: string;
@@ -7595,10 +7515,8 @@ export interface operations {
                 withoutTenantId?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -7719,10 +7637,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -7847,10 +7763,8 @@ export interface operations {
                 cascade?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -7971,10 +7885,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -8112,10 +8024,8 @@ export interface operations {
                 withoutTenantId?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -8251,10 +8161,8 @@ export interface operations {
                 withoutTenantId?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -8388,10 +8296,8 @@ export interface operations {
                 withoutTenantId?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -8512,10 +8418,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -8647,10 +8551,8 @@ export interface operations {
                 withoutTenantId?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -8771,10 +8673,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -8897,10 +8797,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;
@@ -9030,10 +8928,8 @@ export interface operations {
                 withoutTenantId?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -9154,10 +9050,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 /** @description A workflow id or run id */
@@ -9281,10 +9175,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 /** @description `batchJobDefinitionId` of the batch */
@@ -9438,10 +9330,8 @@ export interface operations {
                 withoutTenantId?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -9565,10 +9455,8 @@ export interface operations {
                 maxResults?: number;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -9693,10 +9581,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 /** @description A workflow id or run id */
@@ -9846,10 +9732,8 @@ export interface operations {
                 withoutTenantId?: boolean;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -9970,10 +9854,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -10098,10 +9980,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -10226,10 +10106,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -10408,10 +10286,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -10504,10 +10380,8 @@ export interface operations {
                 limit?: number;
             };
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -10604,10 +10478,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path?: never;
             cookie?: never;
@@ -10734,10 +10606,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 /** @description Name, plural name or id of the schema definition */
@@ -10843,10 +10713,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 /** @description Name, plural name or id of the schema definition */
@@ -10985,10 +10853,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 /** @description Name, plural name or id of the schema definition */

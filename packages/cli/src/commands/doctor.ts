@@ -32,10 +32,15 @@ async function doctor(context: Context): Promise<number> {
       ? [service]
       : [service, ...(await checkServers(context)), await checkToken(context), ...(await checkInstallation(context))];
   const { green, red, yellow } = output.colours;
-  const marks = { ok: green('ok'), wrong: red('wrong'), unknown: yellow('unknown') };
+  const colours = { ok: green, wrong: red, unknown: yellow };
   const columns: Column<Finding>[] = [
     { name: 'CHECK', of: ({ check }) => check, isKept: true },
-    { name: 'STATE', of: ({ state }) => (output.terminal.out.isTTY ? marks[state] : state), isKept: true },
+    {
+      name: 'STATE',
+      of: ({ state }) => state,
+      paint: (state) => colours[state as keyof typeof colours](state),
+      isKept: true,
+    },
     { name: 'DETAIL', of: ({ detail }) => detail },
   ];
   await output.list(findings, columns, '');

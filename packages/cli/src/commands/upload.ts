@@ -148,7 +148,9 @@ function linesOf({ key, total, batchIds, counts, actions }: UploadSummary, colou
 /** For people: the first items that failed, by their place in the file. */
 async function showFailures({ client, output, signal }: Context, batches: readonly UploadedBatch[]): Promise<void> {
   if (output.form !== 'text' || output.terminal.out.isTTY !== true) return;
-  const failed = batches.filter(({ state }) => (state?.progress.failedRecords ?? 0) > 0);
+  const failed = batches
+    .filter(({ state }) => (state?.progress.failedRecords ?? 0) > 0)
+    .sort((a, b) => a.first - b.first);
   if (failed.length === 0) return;
   const items = (async function* () {
     for (const { batchId, first } of failed) {
@@ -157,5 +159,6 @@ async function showFailures({ client, output, signal }: Context, batches: readon
   })();
   output.say('');
   await output.list(firstOf(items, SHOWN_FAILURES), ITEM_COLUMNS, '');
-  output.say(`all of them: drover batch items ${failed[0]?.batchId} --status failed`);
+  const others = failed.length > 1 ? `, and of ${failed.length - 1} other batches` : '';
+  output.say(`all of them: drover batch items ${failed[0]?.batchId} --status failed${others}`);
 }

@@ -45,9 +45,13 @@ export function progressOf({ progress }: Pick<Work, 'progress'>, total: number |
 
 export const BATCH_COLUMNS: readonly Column<Batch>[] = [
   { name: 'BATCH', of: ({ batchId }) => batchId, isKept: true },
+  {
+    name: 'STATUS',
+    of: ({ status, suspended }) => (suspended ? `${status} (suspended)` : status),
+    isKept: true,
+  },
   { name: 'OPERATION', of: ({ operation }) => operation },
   { name: 'SCHEMA', of: ({ schemaName }) => schemaName },
-  { name: 'STATUS', of: ({ status, suspended }) => (suspended ? `${status} (suspended)` : status) },
   { name: 'DONE', of: ({ progress }) => progress.processedRecords },
   { name: 'TOTAL', of: ({ progress }) => progress.totalRecords },
   { name: 'FAILED', of: ({ progress }) => progress.failedRecords },

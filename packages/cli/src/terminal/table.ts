@@ -5,13 +5,15 @@ import stringWidth from 'string-width';
 export interface Column<T> {
   readonly name: string;
   readonly of: (entry: T) => string | number | null | undefined;
-  /** Narrow terminals shorten it last. Default: they shorten the widest column first. */
+  /** Says what an entry is: a narrow terminal leaves out other columns, from the last on, and shortens this one only as the last resort. */
   readonly isKept?: true;
+  /** Colours its text on a terminal. */
+  readonly paint?: (text: string) => string;
 }
 
 const GAP = 2;
-/** Narrower, a text says nothing. */
-const MIN_WIDTH = 6;
+/** Narrower, a text that is cut says nothing. */
+const MIN_WIDTH = 8;
 const NO_LINES = {
   top: '',
   'top-mid': '',
@@ -37,24 +39,46 @@ const textOf = (value: string | number | null | undefined): string =>
 /** A table as wide as it has to be, and at most `width`; what does not fit is cut, with `…`. @param toHead styles a heading. */
 export function tableOf<T>(
   entries: readonly T[],
-  columns: readonly Column<T>[],
+  all: readonly Column<T>[],
   width: number,
   toHead: (text: string) => string,
 ): string {
-  const cells = entries.map((entry) => columns.map(({ of }) => textOf(of(entry))));
-  const natural = columns.map(({ name }, at) =>
-    Math.max(stringWidth(name), ...cells.map((row) => stringWidth(row[at] ?? ''))),
+  const naturalOf = ({ name, of }: Column<T>): number =>
+    Math.max(stringWidth(name), ...entries.map((entry) => stringWidth(textOf(of(entry)))));
+  const columns = shown(
+    all.map((column) => ({ ...column, width: naturalOf(column) })),
+    width,
   );
-  const colWidths = fitted(natural, columns, width).map((columnWidth) => columnWidth + GAP);
+  const colWidths = fitted(columns, width).map((columnWidth) => columnWidth + GAP);
   const style = { 'padding-left': 0, 'padding-right': GAP, head: [], border: [], compact: true };
   const table = new Table({ head: columns.map(({ name }) => toHead(name)), chars: NO_LINES, style, colWidths });
-  table.push(...cells);
+  const cellOf = (entry: T, { of, paint = asItIs }: Column<T>): string => paint(textOf(of(entry)));
+  table.push(...entries.map((entry) => columns.map((column) => cellOf(entry, column))));
   return table.toString().replace(/ +$/gm, '');
 }
 
+const asItIs = (text: string): string => text;
+
+interface Sized {
+  readonly width: number;
+  readonly isKept?: true;
+}
+
+/** The columns that have room for enough of their text: without the last ones that are not kept. */
+function shown<C extends Sized>(all: readonly C[], width: number): readonly C[] {
+  const columns = [...all];
+  const needed = ({ width: natural, isKept }: C): number => (isKept ? natural : Math.min(natural, MIN_WIDTH));
+  for (;;) {
+    const sum = columns.reduce((total, column) => total + needed(column) + GAP, 0);
+    const last = columns.findLastIndex(({ isKept }) => !isKept);
+    if (sum <= width || last === -1) return columns;
+    columns.splice(last, 1);
+  }
+}
+
 /** Widths that fit: of the columns that may be shortened the widest loses first. */
-function fitted<T>(natural: readonly number[], columns: readonly Column<T>[], width: number): number[] {
-  const widths = [...natural];
+function fitted(columns: readonly Sized[], width: number): number[] {
+  const widths = columns.map((column) => column.width);
   const room = width - GAP * columns.length;
   for (const kept of [true, false]) {
     for (;;) {
