@@ -1,11 +1,12 @@
 import {
   type BatchResult,
   type BatchSummary,
+  hasSteps,
   isTerminal,
-  isWrite,
   type TerminalStatus,
   terminalStatus,
   waitSecondsOf,
+  writesResources,
 } from '../domain/batch/batch.ts';
 import { addErrorDetails, type ErrorDetails } from '../domain/batch/error-details.ts';
 import { type ItemError, isOpen, noActions, noCounts } from '../domain/batch/outcome.ts';
@@ -68,7 +69,7 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
   if (found === null) await deleteExecutions(context.client, { _id: input.batchId });
   if (found === null || found.run !== input.run) return { ...noResult(), status: 'cancelled', suspended: false };
   if (isTerminal(found.status)) {
-    if (found.operation === 'delete') await removeDeletionPlan(database, found._id, found.run);
+    if (hasSteps(found.operation)) await removeDeletionPlan(database, found._id, found.run);
     // the attempt that has finished it may have died before it reported that
     await reportFinished(context, found, found.result ?? noResult());
     if (found.events !== undefined) await announceBatch(context, found._id);
@@ -78,9 +79,9 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
   // The API has answered that the batch is cancelled; the signal may have come too late for the workflow to know.
   const cancelled = input.cancelled || batch.cancelRequested === true;
   // Nothing of the batch is being applied any more, whatever the reason why its activities and its workflow ended.
-  const left = isWrite(batch.operation) && !input.succeeded ? await LeftAttempts.of(database, batch) : null;
+  const left = writesResources(batch.operation) && !input.succeeded ? await LeftAttempts.of(database, batch) : null;
   await recoverClaims(context, batch);
-  if (batch.operation === 'delete') await finishSteps(database, batch);
+  if (hasSteps(batch.operation)) await finishSteps(database, batch);
   const { result, details, created } = input.succeeded
     ? { ...nothingLeft(), result: input.succeeded }
     : await finishItems(context, batch, { ...input, cancelled }, left);
@@ -99,7 +100,7 @@ export async function finishBatch(context: ActivityContext, input: FinishInput):
   await context.checkpoint?.('ended', batch._id);
   await reportFinished(context, batch, result);
   if (event !== null) await announceBatch(context, batch._id);
-  if (batch.operation === 'delete') await removeDeletionPlan(database, batch._id, batch.run);
+  if (hasSteps(batch.operation)) await removeDeletionPlan(database, batch._id, batch.run);
   return { ...result, status, suspended: false };
 }
 

@@ -19,6 +19,7 @@ import { recover, sweep } from './recover.ts';
 import { runSmallBatch } from './run-small-batch.ts';
 import { settleImport } from './settle-import.ts';
 import { terminateExecutions } from './terminate-executions.ts';
+import { undoStep } from './undo-step.ts';
 import { deliverMessages } from './webhooks/deliver-messages.ts';
 
 const ACTIVITIES = {
@@ -39,6 +40,7 @@ const ACTIVITIES = {
   settleImport,
   sweep,
   terminateExecutions,
+  undoStep,
 };
 
 /** Every activity, as workflows call it. */

@@ -16,6 +16,7 @@ import { ControlCheck } from './control/control-check.ts';
 import { planDeletion } from './delete/plan-deletion.ts';
 import { createdKeysOf } from './finish/finish-open-items.ts';
 import { planTermination } from './terminate/plan-termination.ts';
+import { planUndo } from './undo/plan-undo.ts';
 
 /**
  * Plans a run of a batch, or the next part of it; null if there is no such run (the batch is deleted, has been retried
@@ -34,6 +35,8 @@ export async function planBatch(context: ActivityContext, input: PlanInput): Pro
       return planWrites(context, batch, input.isAgain ?? false);
     case 'delete':
       return planDeletion(context, batch, input.cursor, control);
+    case 'undo':
+      return planUndo(context, batch, input.cursor, control);
     case 'terminate':
       return planTermination(context, batch, input.cursor);
   }

@@ -11,6 +11,7 @@ import {
   type RecoveryPlaces,
 } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
+import { acceptUndos } from './recovery/accept-undos.ts';
 import { BULK_JOBS } from './recovery/bulk.ts';
 import { checkWaits } from './recovery/check-waits.ts';
 import {
@@ -40,6 +41,7 @@ const HEARTBEAT_MS = 4_000;
 /** Every job, the most urgent first. */
 const jobs = (): readonly RecoveryJob[] => [
   insertBound,
+  acceptUndos,
   startUnstarted,
   deliverRequests,
   ...IMPORT_JOBS,

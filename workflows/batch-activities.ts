@@ -102,7 +102,9 @@ export function batchActivities(input: BatchInput, running: { local: number }) {
         : call(work, summary).applyItems(items);
     },
     deleteStep: (step: Parameters<Activities['deleteResources']>[0], items: number) =>
-      call(work, summaries.deleteStep(step, items)).deleteResources(step),
+      input.operation === 'undo'
+        ? call(work, summaries.undoStep(step, items)).undoStep(step)
+        : call(work, summaries.deleteStep(step, items)).deleteResources(step),
     check: (items: Parameters<Activities['lookForDependencies']>[0]) =>
       call(survey, summaries.check(items)).lookForDependencies(items),
     expireItems: (items: Parameters<Activities['expireItems']>[0]) =>

@@ -18,7 +18,7 @@ import { PlanProgress } from './plan-progress.ts';
  * How many activities of one batch may apply items at the same time: enough to keep a worker busy, few enough for suspend and cancel to
  * take effect (a batch of 10,000 items has ten in all) and for other batches to run. Activities that end executions mostly wait.
  */
-const CONCURRENCY_LIMITS = { upload: 4, patch: 4, delete: 4, terminate: 8 } as const;
+const CONCURRENCY_LIMITS = { upload: 4, patch: 4, delete: 4, undo: 4, terminate: 8 } as const;
 /** The same for uploads and patches that an earlier version has started. */
 const EARLIER_WRITE_LIMIT = 3;
 

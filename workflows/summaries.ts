@@ -22,6 +22,7 @@ export function batchSummaries(batch: Named) {
     // a step whose resources no item asks for has no items
     deleteStep: ({ step }: StepOfBatch, count: number): string =>
       short(`delete ${count === 0 ? 'cascaded resources' : items(count)} (step ${step})`),
+    undoStep: ({ step }: StepOfBatch, count: number): string => short(`undo ${items(count)} (step ${step})`),
     check: ({ indexes }: ItemsOfBatch): string =>
       short(`check missing references of ${items(indexes.length, 'pending')}`),
     expire: ({ indexes }: ItemsOfBatch): string =>

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ItemError, isOpen } from '../../domain/batch/outcome.ts';
 import { decideDeletion } from '../../domain/delete/decide-deletion.ts';
+import { CHANGED_SINCE } from '../../domain/write/decide-writes.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { blocked } from '../../isolation/attempts/attempt.ts';
 import {
@@ -16,8 +17,10 @@ import { commitStep, forgetGroupsOf } from '../../isolation/deletes/step-groups.
 import type { CommitDocument } from '../../isolation/groups/groups.ts';
 import type { Vertex } from '../../isolation/resources/reference-graph.ts';
 import { schemaNamesOf } from '../../services/definitions/schema-names.ts';
+import { readUndoEntries } from '../../store/items/item-pages.ts';
 import { readOutcomes } from '../../store/items/outcomes.ts';
 import { notFoundError, referencedError, writeDecided } from './deletion-outcomes.ts';
+import { keepDeleted } from './keep-deleted.ts';
 import type { StepWork } from './step-work.ts';
 import { storeWritersOutcomes } from './store-writers-outcomes.ts';
 
@@ -83,7 +86,9 @@ async function tryToDecide(
   if (outsiders === null) return BLOCKED;
   await checkpoint?.('referrers-checked', batch._id);
   if ((await control.now()) !== null) return HALTED;
-  const { deleted, kept } = decideMarked(step, marked, outsiders);
+  const strangers = await changedSince(work, marked);
+  const own = new Map([...marked].filter(([key]) => !strangers.has(key)));
+  const { deleted, kept } = decideMarked(step, own, [...outsiders, ...strangers.values()]);
   attempt.assertInTime();
   await storeWritersOutcomes(
     database,
@@ -93,6 +98,7 @@ async function tryToDecide(
   await storeUndeleted(
     work,
     keys.filter((key) => !marked.has(key)),
+    [...strangers.keys()],
     kept,
   );
   const survivors = [...step.targets.keys()].filter((key) => !deleted.has(key));
@@ -102,6 +108,10 @@ async function tryToDecide(
     there.filter((key) => !deleted.has(key)),
   );
   if (deleted.size === 0) return null;
+  await keepDeleted(
+    work,
+    [...deleted].flatMap((key) => marked.get(key) ?? []),
+  );
   attempt.assertInTime();
   const commit = await commitStep(database, work.group, survivors);
   await checkpoint?.('committed', batch._id);
@@ -131,17 +141,37 @@ function decideMarked(
   return { deleted: new Set(stages.flat(2)), kept };
 }
 
+/**
+ * Marked resources that an undo leaves as they are, because they are not in the state in which its batch has left them (invariant 9). They are
+ * marked, so this is so until the commit.
+ */
+async function changedSince(
+  { context: { database }, batch, step }: StepWork,
+  marked: ReadonlyMap<ResourceKey, MarkedForDeletion>,
+): Promise<Map<ResourceKey, MarkedForDeletion>> {
+  if (batch.operation !== 'undo') return new Map();
+  const firsts = new Map([...step.targets].map(([key, { items }]) => [key, items[0] ?? -1]));
+  const entries = await readUndoEntries(database, batch, [...firsts.values()]);
+  const isAsLeft = (key: ResourceKey, { id, version }: MarkedForDeletion): boolean => {
+    const expects = entries.get(firsts.get(key) ?? -1)?.expects;
+    return expects?.id === id && expects.version === version;
+  };
+  return new Map([...marked].filter(([key, resource]) => !isAsLeft(key, resource)));
+}
+
 /** Stores the outcomes of resources that are not deleted, before their marks are removed. */
 async function storeUndeleted(
   { context: { database }, batch, step, isLast }: StepWork,
   absent: readonly ResourceKey[],
+  strangers: readonly ResourceKey[],
   kept: ReadonlyMap<ResourceKey, readonly ResourceKey[]>,
 ): Promise<void> {
   const stays = isLast ? [...kept] : [];
-  if (absent.length === 0 && stays.length === 0) return;
+  if (absent.length + strangers.length + stays.length === 0) return;
   const names = await schemaNamesOf(database, [...absent, ...stays.flat(2)]);
   const errors = new Map<ResourceKey, ItemError>();
-  for (const key of absent) errors.set(key, notFoundError(key, names));
+  for (const key of absent) errors.set(key, batch.operation === 'undo' ? CHANGED_SINCE : notFoundError(key, names));
+  for (const key of strangers) errors.set(key, CHANGED_SINCE);
   for (const [key, referrers] of stays) errors.set(key, referencedError(key, referrers, names));
   const decided = [...errors].flatMap(([key, error]) => {
     const indexes = step.targets.get(key)?.items ?? [];

@@ -1,15 +1,17 @@
+import type { Delete } from '../../domain/batch/batch.ts';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import { runYielding } from '../../domain/collections/run-yielding.ts';
 import { type CascadeReasons, cascadeReasons, reasonsOf } from '../../domain/delete/cascade-reasons.ts';
 import { isDeleted, type NumberedDecision, survivingReferrers } from '../../domain/delete/decide-deletion.ts';
 import { LinkedResources } from '../../domain/delete/linked-resources.ts';
 import { type DeletionLayout, keysPerStep, layOutDeletion, type StepRange } from '../../domain/delete/step-layout.ts';
+import { CHANGED_SINCE } from '../../domain/write/decide-writes.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { DecidedItems, DeletionStep, DeletionTarget } from '../../isolation/deletes/deletion-steps.ts';
 import { type SchemaNames, schemaNamesOf } from '../../services/definitions/schema-names.ts';
 import { decideYielding } from '../../services/deletes/decide-yielding.ts';
 import { keysWorthAScan, type Loading, loadAll, loadListed } from '../../services/deletes/load-deletion-graph.ts';
-import type { DeleteBatchDocument } from '../../store/batches/batches.ts';
+import type { DeleteBatchDocument, UndoBatchDocument } from '../../store/batches/batches.ts';
 import { readItems } from '../../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import { notFoundError, referencedError } from './deletion-outcomes.ts';
@@ -18,7 +20,7 @@ import { ItemsByNumber, type RequestedItem, requestedItems } from './requested-i
 export type NewStep = Pick<DeletionStep, 'targets' | 'decided'>;
 
 export interface Planning extends Pick<Loading, 'database' | 'charge' | 'progress'> {
-  readonly batch: DeleteBatchDocument;
+  readonly batch: DeleteBatchDocument | UndoBatchDocument;
   /** 1 by index for items that have their outcome. */
   readonly finished: Uint8Array;
   /** Receives the steps of a stage, the first one being 0; steps of one stage are independent of each other. */
@@ -37,8 +39,8 @@ interface Known {
 /** Decides on the stored resources, and writes the steps that apply the decision. */
 export async function decideSteps(planning: Planning): Promise<void> {
   const { database, batch, finished, charge, progress } = planning;
-  const { schemaDefinitionId, options } = batch;
-  const { cascade, deleteAll, resourcesPerActivity = Number.POSITIVE_INFINITY } = options;
+  const { schemaDefinitionId } = batch;
+  const { cascade, deleteAll, resourcesPerActivity = Number.POSITIVE_INFINITY } = howToDelete(batch);
   const linked = new LinkedResources(charge);
   const items = new ItemsByNumber(linked.keys, charge);
   const loading: Loading = { database, scope: batch, schemaDefinitionId, cascade, linked, charge, progress };
@@ -58,6 +60,10 @@ export async function decideSteps(planning: Planning): Promise<void> {
       await planning.write(stage, { targets: targetsOf(known, layout, step, reasons), decided: [] });
   }
 }
+
+/** An undo deletes just what its batch has created. */
+const howToDelete = (batch: Planning['batch']): Delete['options'] =>
+  batch.operation === 'undo' ? { cascade: false, deleteAll: false } : batch.options;
 
 /** Numbers all requested resources, and those linked to them. */
 async function findListed(
@@ -133,13 +139,13 @@ async function writeWithoutOrder(planning: Planning, known: Known, size: number)
 }
 
 async function errorOf(
-  { progress }: Planning,
+  { batch, progress }: Planning,
   { linked, targets, decision }: Known,
   names: SchemaNames,
   number: number,
 ): Promise<ItemError> {
   const key = linked.keys.key(number);
-  if (targets[number] === 0) return notFoundError(key, names);
+  if (targets[number] === 0) return batch.operation === 'undo' ? CHANGED_SINCE : notFoundError(key, names);
   return referencedError(key, await runYielding(survivingReferrers(linked, decision, number), progress), names);
 }
 

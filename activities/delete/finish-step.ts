@@ -1,8 +1,10 @@
+import { isUndoable } from '../../domain/batch/batch.ts';
 import { type DeletionStep, markStepDone, unfinishedSteps } from '../../isolation/deletes/deletion-steps.ts';
 import { deletedKeys, endGroups } from '../../isolation/deletes/step-groups.ts';
 import type { CommitDocument } from '../../isolation/groups/groups.ts';
 import { removeMarkedForDeletion } from '../../isolation/resources/write-resources.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
+import { confirmDeletion } from '../../store/items/before-images.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { parts } from '../../store/mongodb/parts.ts';
 import { writeDecided } from './deletion-outcomes.ts';
@@ -32,14 +34,19 @@ export async function finishStep(
   { beforeWrite, removed }: FinishHooks = {},
 ): Promise<void> {
   const deleted = await deletedKeys(database, step, commit);
+  if (deleted.length > 0 && isUndoable(batch)) {
+    beforeWrite?.();
+    await confirmDeletion(database, commit?._id ?? '');
+  }
   for (const some of parts(deleted)) {
     beforeWrite?.();
     await removeMarkedForDeletion(database, commit?._id ?? '', some);
   }
   await removed?.();
+  const action = batch.operation === 'undo' ? 'reverted' : 'deleted';
   const asked = deleted.flatMap((key) => {
     const indexes = step.targets.get(key)?.items ?? [];
-    return indexes.length > 0 ? [{ indexes, outcome: { status: 'succeeded', action: 'deleted' } as const }] : [];
+    return indexes.length > 0 ? [{ indexes, outcome: { status: 'succeeded', action } as const }] : [];
   });
   beforeWrite?.();
   await writeDecided(database, batch, asked);

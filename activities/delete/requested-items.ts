@@ -1,8 +1,9 @@
 import type { KeyTable } from '../../domain/collections/key-table.ts';
 import { type ChargeMemory, NumberList } from '../../domain/collections/number-list.ts';
+import type { UndoEntry } from '../../domain/undo/undo-entry.ts';
 import { type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
-import type { DeleteBatchDocument } from '../../store/batches/batches.ts';
-import { readIds } from '../../store/items/item-pages.ts';
+import type { DeleteBatchDocument, UndoBatchDocument } from '../../store/batches/batches.ts';
+import { readIds, readUndoEntries } from '../../store/items/item-pages.ts';
 import { pagesOf } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { parts } from '../../store/mongodb/parts.ts';
@@ -17,7 +18,15 @@ export interface RequestedItem {
 }
 
 /** The requests of a delete's items, in their order, a few pages at a time. */
-export async function* requestedItems(database: Database, batch: DeleteBatchDocument): AsyncGenerator<RequestedItem[]> {
+export async function* requestedItems(
+  database: Database,
+  batch: DeleteBatchDocument | UndoBatchDocument,
+): AsyncGenerator<RequestedItem[]> {
+  if (batch.operation === 'undo') {
+    for await (const entries of undoEntries(database, batch))
+      yield entries.flatMap(([index, { kind, key }]) => (kind === 'remove' ? [{ index, key }] : []));
+    return;
+  }
   for (const some of parts(pagesOf(batch), PAGES_AT_ONCE)) {
     for (const [page, ids] of await readIds(database, batch._id, some)) {
       yield ids.map((externalId, offset) => ({
@@ -25,6 +34,25 @@ export async function* requestedItems(database: Database, batch: DeleteBatchDocu
         key: externalId === null ? null : resourceKey(batch, batch.schemaDefinitionId, externalId),
       }));
     }
+  }
+}
+
+/** What the items of an undo take back, in their order, a few pages at a time. */
+export async function* undoEntries(
+  database: Database,
+  batch: UndoBatchDocument,
+): AsyncGenerator<[index: number, UndoEntry][]> {
+  const { pageSize, total } = batch;
+  for (const some of parts(pagesOf(batch), PAGES_AT_ONCE)) {
+    const first = (some[0] ?? 0) * pageSize;
+    const count = Math.min(total - first, some.length * pageSize);
+    yield [
+      ...(await readUndoEntries(
+        database,
+        batch,
+        Array.from({ length: count }, (_, at) => first + at),
+      )),
+    ];
   }
 }
 

@@ -1,4 +1,5 @@
 import { appendTo } from '../../domain/collections/append-to.ts';
+import { wroteOf } from '../../services/writes/write-outcome.ts';
 import { finishedBatches, readBatches } from '../../store/batches/batches.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import { writeOutcomes } from '../../store/items/write-outcomes.ts';
@@ -12,12 +13,12 @@ import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
  */
 export async function storeWritersOutcomes(
   database: Database,
-  documents: readonly Pick<ResourceDocument, 'writes'>[],
+  documents: readonly Pick<ResourceDocument, 'id' | 'writes'>[],
 ): Promise<void> {
-  const byBatch = new Map<string, WriteEntry[]>();
-  for (const { writes } of documents) {
+  const byBatch = new Map<string, (WriteEntry & { life: string })[]>();
+  for (const { id, writes } of documents) {
     for (const entry of writes) {
-      appendTo(byBatch, entry.batchId, entry);
+      appendTo(byBatch, entry.batchId, { ...entry, life: id });
     }
   }
   const finished = await finishedBatches(database, [...byBatch.keys()]);
@@ -32,10 +33,10 @@ export async function storeWritersOutcomes(
       entries.map(({ index }) => index),
     );
     const outcomes = new Map<number, StoredOutcome>();
-    for (const { index, action } of entries) {
+    for (const { index, action, version, life } of entries) {
       const known = before.get(index);
       const attempts = known?.status === 'pending' ? known.attempts : (known?.attempts ?? 0) + 1;
-      outcomes.set(index, { status: 'succeeded', action, attempts });
+      outcomes.set(index, { status: 'succeeded', action, attempts, ...wroteOf(batch, { action, version, life }) });
     }
     await writeOutcomes(database, batch, outcomes);
   }

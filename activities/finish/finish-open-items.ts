@@ -1,8 +1,9 @@
-import { isWrite } from '../../domain/batch/batch.ts';
-import type { ItemError } from '../../domain/batch/outcome.ts';
+import { writesResources } from '../../domain/batch/batch.ts';
+import type { ItemAction, ItemError } from '../../domain/batch/outcome.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { blocked } from '../../isolation/attempts/attempt.ts';
 import { recordedWrites } from '../../isolation/resources/write-records.ts';
+import { wroteOf } from '../../services/writes/write-outcome.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { keysOfItems } from '../../store/items/item-pages.ts';
 import { hasWaited, readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
@@ -16,9 +17,12 @@ export async function createdKeysOf(
   batch: BatchDocument,
   outcomes: ReadonlyMap<number, StoredOutcome>,
 ): Promise<ResourceKey[]> {
-  const created = [...outcomes].flatMap(([index, { action }]) => (action === 'created' ? [index] : []));
+  const created = [...outcomes].flatMap(([index, { action }]) => (mayCreate(action) ? [index] : []));
   return created.length === 0 ? [] : (await keysOfItems(database, batch, created)).map(({ key }) => key);
 }
+
+/** Whether an item with this action may have made a resource appear: one that is reverted was there before, or was created again. */
+const mayCreate = (action: ItemAction | undefined): boolean => action === 'created' || action === 'reverted';
 
 /**
  * Gives items that no activity will apply any more their terminal outcome (invariant 1). An item whose effect is stored has
@@ -35,7 +39,7 @@ export async function finishOpenItems(
 ): Promise<ResourceKey[]> {
   if (indexes.length === 0) return [];
   const before = await readOutcomes(database, batch, indexes);
-  const keys = isWrite(batch.operation) ? await keysOfItems(database, batch, indexes) : [];
+  const keys = writesResources(batch.operation) ? await keysOfItems(database, batch, indexes) : [];
   const pending = keys.filter(({ index }) => before.get(index)?.status === 'pending');
   const claimed = await releasePending(database, batch, pending);
   if (claimed.size > 0) throw blocked('another batch is applying pending items of this one');
@@ -44,12 +48,12 @@ export async function finishOpenItems(
   for (const index of indexes) {
     const attempts = before.get(index)?.attempts ?? 0;
     const waited = hasWaited(before.get(index));
-    const action = applied.get(index);
-    if (action) outcomes.set(index, { status: 'succeeded', action, attempts: Math.max(1, attempts), ...waited });
+    const write = applied.get(index);
+    if (write) outcomes.set(index, { ...succeededBy(batch, write), attempts: Math.max(1, attempts), ...waited });
     else outcomes.set(index, { status, errors: [error], attempts, ...waited });
   }
   await writeOutcomes(database, batch, outcomes);
-  return keys.flatMap(({ key, index }) => (applied.get(index) === 'created' ? [key] : []));
+  return keys.flatMap(({ key, index }) => (mayCreate(applied.get(index)?.action) ? [key] : []));
 }
 
 /**
@@ -63,11 +67,14 @@ export async function finishApplied(
 ): Promise<{ outcomes: Map<number, StoredOutcome>; created: ResourceKey[] }> {
   const [before, keys] = [await readOutcomes(database, batch, indexes), await keysOfItems(database, batch, indexes)];
   const outcomes = new Map<number, StoredOutcome>();
-  for (const [index, action] of await recordedWrites(database, batch._id, keys)) {
+  for (const [index, write] of await recordedWrites(database, batch._id, keys)) {
     const known = before.get(index);
     const attempts = known?.status === 'pending' ? known.attempts : (known?.attempts ?? 0) + 1;
-    outcomes.set(index, { status: 'succeeded', action, attempts, ...hasWaited(known) });
+    outcomes.set(index, { ...succeededBy(batch, write), attempts, ...hasWaited(known) });
   }
   await writeOutcomes(database, batch, outcomes);
   return { outcomes, created: await createdKeysOf(database, batch, outcomes) };
 }
+
+const succeededBy = (batch: BatchDocument, write: Parameters<typeof wroteOf>[1]) =>
+  ({ status: 'succeeded', action: write.action, ...wroteOf(batch, write) }) as const;

@@ -3,7 +3,7 @@ import { MAX_MISSING_PER_OUTCOME } from '../../domain/limits.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { WorkItem } from '../../services/writes/work-items.ts';
 import { toOutcome } from '../../services/writes/write-outcome.ts';
-import type { WriteBatchDocument } from '../../store/batches/batches.ts';
+import type { WriterDocument } from '../../store/batches/batches.ts';
 import { type NewList, newList, storeLists } from '../../store/items/key-lists.ts';
 import type { StoredOutcome } from '../../store/items/outcomes.ts';
 import type { PendingRegistration } from '../../store/items/pending-items.ts';
@@ -21,7 +21,7 @@ export const SCHEMA_GONE: ItemError = { code: 'not_found', message: 'the schema 
  */
 export async function storeResults(
   database: Database,
-  batch: WriteBatchDocument,
+  batch: WriterDocument,
   results: Iterable<readonly [WorkItem, WriteResult]>,
   outcomes: Map<number, StoredOutcome>,
   isFirst = false,
@@ -46,7 +46,7 @@ export async function storeResults(
   return pending;
 }
 
-const outcomeOf = (batch: WriteBatchDocument, item: WorkItem, result: WriteResult): StoredOutcome =>
+const outcomeOf = (batch: WriterDocument, item: WorkItem, result: WriteResult): StoredOutcome =>
   result.kind === 'finished' ? result.outcome : toOutcome(batch, item, result);
 
 /** Stores the outcomes of items that have failed, and of no others. */

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
+import { isUndoable } from '../../domain/batch/batch.ts';
 import { isOpen } from '../../domain/batch/outcome.ts';
 import { scopeKey } from '../../domain/batch/scope.ts';
 import { appendTo } from '../../domain/collections/append-to.ts';
+import { storedBytes } from '../../domain/json/stored.ts';
 import { namesIn } from '../../domain/schema/references.ts';
 import type { NewResourceState, WriteDecisions } from '../../domain/write/decide-writes.ts';
 import { type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
 import type { WorkItem } from '../../services/writes/work-items.ts';
 import { finishedBatches, readBatches } from '../../store/batches/batches.ts';
+import { type BeforeImage, imageOf } from '../../store/items/before-images.ts';
 import { readOutcomes } from '../../store/items/outcomes.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
 import type { ActivityContext } from '../activity-context.ts';
@@ -40,7 +43,7 @@ export async function toDocuments(
     if (first === undefined) throw new Error('a change without an item');
     documents.push({
       _id: key,
-      id: from?.id ?? newId(),
+      id: from?.id ?? first.restoring?.id ?? newId(),
       scope: scopeKey(first.batch),
       schemaDefinitionId: first.schema.definition.id,
       schemaName: first.schema.definition.name,
@@ -49,7 +52,7 @@ export async function toDocuments(
       bytes: state.bytes,
       references: referenceKeys(first, state, bound.get(first.schema)),
       version: state.version,
-      createdAt: from?.createdAt ?? now,
+      createdAt: from?.createdAt ?? first.restoring?.createdAt ?? now,
       // never earlier than the version before, whose writer's clock may be ahead
       updatedAt: from !== undefined && from.updatedAt > now ? from.updatedAt : now,
       writes: [
@@ -63,6 +66,26 @@ export async function toDocuments(
     });
   }
   return documents;
+}
+
+/** The states that items of undoable batches replace: for each resource and batch the first one, from which the others follow. */
+export function replacedStates(
+  items: readonly WorkItem[],
+  { replaced }: WriteDecisions<WorkItem>,
+  documents: readonly ResourceDocument[],
+): BeforeImage[] {
+  const undoable = items.filter(({ batch }) => isUndoable(batch));
+  if (undoable.length === 0) return [];
+  const written = new Map(documents.map((document) => [document._id, document]));
+  const images = new Map<string, BeforeImage>();
+  for (const item of undoable) {
+    const [before, document] = [replaced.get(item), written.get(item.key)];
+    const name = `${item.batch._id}/${item.key}`;
+    if (before === undefined || document === undefined || images.has(name)) continue;
+    const { data, version } = before;
+    images.set(name, imageOf(item.batch._id, { ...document, data, version, bytes: storedBytes(data), references: [] }));
+  }
+  return [...images.values()];
 }
 
 const UUID_BYTES = 16;

@@ -9,12 +9,14 @@ import { insertResources, type ResourceUpdate, updateResources } from '../../iso
 import { insertTogether } from '../../isolation/resources/write-together.ts';
 import { decideWithinBudget } from '../../services/writes/decide-within-budget.ts';
 import type { WorkItem } from '../../services/writes/work-items.ts';
+import type { AppliedDecision } from '../../services/writes/write-outcome.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
+import { keepImages } from '../../store/items/before-images.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import type { ResourceDocument, WriteEntry } from '../../store/resources.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { checkResources } from './check-resources.ts';
-import { toDocuments } from './resource-documents.ts';
+import { replacedStates, toDocuments } from './resource-documents.ts';
 
 /** Share of an activity's time that validation in a thread may take in one attempt: the rest is left to the next attempt. */
 const THREAD_SHARE = 0.15;
@@ -32,7 +34,7 @@ export interface Writing {
 }
 
 /** The decision on an item, or the outcome that another activity has stored for it meanwhile. */
-export type WriteResult = WriteDecision | { readonly kind: 'finished'; readonly outcome: StoredOutcome };
+export type WriteResult = AppliedDecision | { readonly kind: 'finished'; readonly outcome: StoredOutcome };
 
 /**
  * Decides items on the stored data and writes those that succeed; an intent that covers all their references must be laid before.
@@ -116,6 +118,9 @@ async function writeRound(
     return from ? [{ from, to }] : [];
   });
   attempt.assertInTime();
+  // what a resource was is kept before it changes: so an item that has changed one can be undone, whatever dies
+  await keepImages(database, replacedStates(now, decided, documents));
+  attempt.assertInTime();
   if (!(await insertAll(writing, inserts, resources.fenced))) return null;
   await checkpoint?.('inserted', items[0]?.batch._id ?? '');
   attempt.assertInTime();
@@ -124,6 +129,9 @@ async function writeRound(
   if (!complete) return null;
   if (needsUndecided.size > 0) throw blocked('a resource that an item needs is being created or deleted');
   if (postponed.size > 0) throw blocked('validating the resources takes longer than one attempt');
+  const lives = new Map(documents.map(({ _id, id }) => [_id, id]));
+  for (const [item, decision] of decided.decisions)
+    if (decision.kind === 'written') results.set(item, { ...decision, life: lives.get(item.key) });
   return results;
 }
 
@@ -156,7 +164,8 @@ function recognize(
   for (const item of items) {
     const entry = entryOf(resources.own.get(item.key), item);
     const outcome = outcomes.get(item);
-    if (entry) results.set(item, { kind: 'written', action: entry.action, version: entry.version });
+    const life = resources.own.get(item.key)?.id;
+    if (entry) results.set(item, { kind: 'written', action: entry.action, version: entry.version, life });
     else if (outcome && !isOpen(outcome.status)) results.set(item, { kind: 'finished', outcome });
     else open.push(item);
   }
@@ -192,7 +201,8 @@ async function outcomesOf(
 function statesOf(resources: FoundForWriting): Map<ResourceKey, ResourceState> {
   const states = new Map<ResourceKey, ResourceState>();
   for (const [key, document] of resources.own) {
-    if (resources.present.has(key)) states.set(key, { data: document.data, version: document.version });
+    const { data, version, id } = document;
+    if (resources.present.has(key)) states.set(key, { data, version, id });
   }
   return states;
 }

@@ -1,17 +1,24 @@
 import type { Actions, Counts, ErrorCode } from './outcome.ts';
 
-export const OPERATIONS = ['upload', 'patch', 'delete', 'terminate'] as const;
+export const OPERATIONS = ['upload', 'patch', 'delete', 'undo', 'terminate'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
 /** Whether items are bodies to write, not ids to delete. */
 export const isWrite = (operation: Operation): operation is WriteBatch['operation'] =>
   operation === 'upload' || operation === 'patch';
 
+/** Whether items end as resources that are written: its activities lay intents, and leave write records. */
+export const writesResources = (operation: Operation): boolean => isWrite(operation) || operation === 'undo';
+
+/** Whether resources are deleted by the steps of a stored plan. */
+export const hasSteps = (operation: Operation): boolean => operation === 'delete' || operation === 'undo';
+
 /** The names that Reach clients know, and one for each operation that Reach does not have. */
 export const BATCH_TYPES = {
   upload: 'PARTNER_RESOURCE_JSON_INGEST',
   patch: 'PARTNER_RESOURCE_BATCH_PATCH',
   delete: 'PARTNER_RESOURCE_BATCH_DELETE',
+  undo: 'BATCH_UNDO',
   terminate: 'PROCESS_INSTANCE_DELETE',
 } as const satisfies Record<Operation, string>;
 export type BatchType = (typeof BATCH_TYPES)[Operation];
@@ -22,6 +29,8 @@ interface FanOutOptions {
   readonly resourcesPerActivity?: number | undefined;
   /** Days that it is kept once it has finished, 0: for ever; absent: as the installation is configured. */
   readonly retentionDays?: number | undefined;
+  /** What each item changes is kept until the batch is removed, so that it can be undone. */
+  readonly undoable?: true | undefined;
 }
 
 /** Options of an upload (docs/api.md#the-three-requests); `dependencyWaitTimeout` in seconds, 0 = do not wait. */
@@ -84,6 +93,18 @@ export interface Delete extends OfSchemaDefinition {
   options: DeleteOptions;
 }
 
+/** What an undo reverts. */
+interface UndoOptions {
+  /** The batch that it takes back. */
+  readonly undoOf: string;
+}
+
+/** Takes back the effects of another batch. Its items are resources, of that batch's schema definition and others that a cascade has deleted. */
+export interface Undo extends OfSchemaDefinition {
+  operation: 'undo';
+  options: UndoOptions;
+}
+
 /** Ends workflow executions. Its items are their ids; it has no schema definition. */
 export interface Terminate {
   operation: 'terminate';
@@ -95,7 +116,9 @@ export interface Terminate {
 export type WriteBatch = Upload | Patch;
 export type ResourceBatch = WriteBatch | Delete;
 /** The operation of a batch with its options. */
-export type Batch = ResourceBatch | Terminate;
+export type Batch = ResourceBatch | Undo | Terminate;
+/** A batch whose items are written as resources. */
+export type WriterBatch = WriteBatch | Undo;
 
 /** The operation of a batch with its options, without its schema definition. */
 export type Instruction<B extends Batch = Batch> = B extends Batch ? Pick<B, 'operation' | 'options'> : never;
@@ -115,6 +138,10 @@ export function ofOperation<B extends Batch, O extends Operation>(
 
 /** The same of writes. */
 export const ofWrite = <B extends Batch>(batch: B) => ofOperation(batch, 'upload', 'patch');
+
+/** Whether the states that a batch replaces are kept. */
+export const isUndoable = (batch: Batch): boolean =>
+  batch.operation !== 'undo' && batch.operation !== 'terminate' && batch.options.undoable === true;
 
 /** How long items of a batch may wait for missing references, in seconds; 0: not at all. */
 export const waitSecondsOf = (batch: Batch): number =>

@@ -11,6 +11,7 @@ export const ERROR_CODES = [
   'missing_dependency',
   'dependency_expired',
   'referenced',
+  'changed_since',
   'cancelled',
   'internal',
 ] as const;
@@ -30,7 +31,7 @@ export type ItemStatus = (typeof ITEM_STATUSES)[number];
 export const isOpen = (status: ItemStatus | undefined): boolean =>
   status === undefined || status === 'queued' || status === 'pending';
 
-export type ItemAction = 'created' | 'updated' | 'unchanged' | 'deleted';
+export type ItemAction = 'created' | 'updated' | 'unchanged' | 'deleted' | 'reverted';
 
 /** A missing identity that a pending or failed item refers to. Callers and stored outcomes know it by its old name, `missingDependencies`. */
 export interface MissingReference {
@@ -40,7 +41,8 @@ export interface MissingReference {
 }
 
 export type Counts = Record<ItemStatus, number>;
-export type Actions = Record<ItemAction | 'cascaded', number>;
+/** `reverted` only of an undo. */
+export type Actions = Record<Exclude<ItemAction, 'reverted'> | 'cascaded', number> & { reverted?: number };
 
 export const noCounts = (): Counts => ({
   queued: 0,

@@ -29,17 +29,32 @@ export interface BoundReference {
   readonly externalId: string;
 }
 
+/** The part of an item that takes the resource back to an earlier state: its body replaces whatever is there. */
+interface Restoring {
+  /** The state that the resource has to have: its life and version; null: it does not exist. */
+  readonly expects: { readonly id: string; readonly version: number } | null;
+  /** The version that it had in the earlier state. */
+  readonly version: number;
+  /** The life of the earlier state, and its beginning. */
+  readonly id: string;
+  readonly createdAt: Date;
+}
+
 /** One item that is to be written. Items of one key are given in the order in which they are applied. */
 export interface WriteItem {
   readonly key: ResourceKey;
   readonly body: JsonObject;
   readonly references: readonly BoundReference[];
   readonly rules: WriteRules;
+  /** Of an undo. */
+  readonly restoring?: Restoring;
 }
 
 export interface ResourceState {
   readonly data: JsonObject;
   readonly version: number;
+  /** Its life; absent: the resource is decided, but not stored yet. */
+  readonly id?: string;
 }
 
 /** A resource as it will be stored. */
@@ -51,7 +66,7 @@ export interface NewResourceState extends ResourceState {
 }
 
 export type WriteDecision =
-  | { readonly kind: 'failed'; readonly errors: readonly ItemError[] }
+  | { readonly kind: 'failed' | 'skipped'; readonly errors: readonly ItemError[] }
   | { readonly kind: 'missing'; readonly missing: readonly BoundReference[] }
   | { readonly kind: 'written'; readonly action: ItemAction; readonly version: number };
 
@@ -67,10 +82,13 @@ export interface WriteDecisions<T extends WriteItem> {
   readonly decisions: ReadonlyMap<T, WriteDecision>;
   /** The resource of each key after its items are applied; only keys that change. */
   readonly changed: ReadonlyMap<ResourceKey, NewResourceState>;
+  /** The state that each item which updates a resource replaces. */
+  readonly replaced: ReadonlyMap<T, ResourceState>;
 }
 
 interface Sequence {
   readonly decisions: Map<WriteItem, WriteDecision>;
+  readonly replaced: Map<WriteItem, ResourceState>;
   readonly state: ResourceState | NewResourceState | undefined;
 }
 
@@ -142,7 +160,12 @@ function collect<T extends WriteItem>(
   }
   const changed = new Map<ResourceKey, NewResourceState>();
   for (const [key, { state }] of sequences) if (state !== undefined && 'bytes' in state) changed.set(key, state);
-  return { decisions, changed };
+  const replaced = new Map<T, ResourceState>();
+  for (const item of items) {
+    const before = held.has(item) ? undefined : sequences.get(item.key)?.replaced.get(item);
+    if (before !== undefined) replaced.set(item, before);
+  }
+  return { decisions, changed, replaced };
 }
 
 /** Applies the items of one key one after the other; an invalid item fails alone. */
@@ -153,18 +176,21 @@ function* applySequence<T extends WriteItem>(
   judge: Judge<T>,
 ): Computation<Sequence> {
   const decisions = new Map<WriteItem, WriteDecision>();
+  const replaced = new Map<WriteItem, ResourceState>();
   let state: Sequence['state'] = stored;
   for (const item of items) {
     if (held.has(item)) continue;
     const applied: Applied = applyItem(item, state, judge);
     decisions.set(item, applied.decision);
+    if (state !== undefined && applied.state !== state) replaced.set(item, state);
     state = applied.state;
     yield;
   }
-  return { decisions, state };
+  return { decisions, replaced, state };
 }
 
 function applyItem<T extends WriteItem>(item: T, state: Sequence['state'], judge: Judge<T>): Applied {
+  if (item.restoring !== undefined) return restore(item, item.restoring, state, judge);
   const { key, body, rules } = item;
   const failed = (...errors: ItemError[]) => ({ decision: { kind: 'failed' as const, errors }, state });
   if (rules.operation === 'patch' && state === undefined) {
@@ -195,6 +221,32 @@ function applyItem<T extends WriteItem>(item: T, state: Sequence['state'], judge
   }
   const action = state === undefined ? 'created' : 'updated';
   return { decision: { kind: 'written', action, version }, state: next };
+}
+
+export const CHANGED_SINCE: ItemError = {
+  code: 'changed_since',
+  message: 'the resource has been written since, or deleted, or created again',
+};
+
+/** Takes a resource back to an earlier state, unless it has changed since. */
+function restore<T extends WriteItem>(
+  item: T,
+  { expects, version: before }: Restoring,
+  state: Sequence['state'],
+  judge: Judge<T>,
+): Applied {
+  const { key, body: data, rules } = item;
+  const isAsLeft =
+    expects === null ? state === undefined : state?.id === expects.id && state.version === expects.version;
+  if (!isAsLeft) return { decision: { kind: 'skipped', errors: [CHANGED_SINCE] }, state };
+  const faults = judge(item, data) ?? [];
+  if (faults.length > 0) return { decision: { kind: 'failed', errors: faults }, state };
+  const version = (state?.version ?? before) + 1;
+  const references = referencesIn(rules.schema.referenceFields, data);
+  const next = { data, version, bytes: storedBytes(data), references };
+  const excess = excessOf(next, key);
+  if (excess !== null) return { decision: { kind: 'failed', errors: [excess] }, state };
+  return { decision: { kind: 'written', action: 'reverted', version }, state: next };
 }
 
 function faultsOf(

@@ -3,7 +3,7 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { updateEach } from '../../store/mongodb/each-by-id.ts';
 import { parts } from '../../store/mongodb/parts.ts';
-import { NO_PLACEHOLDER, type ResourceDocument, resourcesIn } from '../../store/resources.ts';
+import { NO_PLACEHOLDER, type ResourceDocument, readResources, resourcesIn } from '../../store/resources.ts';
 import type { Attempt } from '../attempts/attempt.ts';
 import { resolveMarks } from '../groups/resolve-marks.ts';
 import { intentsIn, intentsOn } from '../intents/intents.ts';
@@ -51,6 +51,18 @@ export async function takeMarks(
     if ((await resolveMarks(database, attempt, others)).undecided.size > 0) return null;
   }
   return null;
+}
+
+/** Those of these resources that a group has marked, with their data. */
+export async function markedResources(
+  database: Database,
+  group: string,
+  keys: readonly ResourceKey[],
+): Promise<ResourceDocument[]> {
+  const found: ResourceDocument[] = [];
+  for await (const resource of readResources(database, { _id: { $in: [...keys] }, 'leaving.group': group }))
+    found.push(resource);
+  return found;
 }
 
 /** Takes back the marks of this group on these resources. Safe to repeat. */

@@ -1,9 +1,12 @@
-import type { ItemAction } from '../../domain/batch/outcome.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
+import type { WriteEntry } from '../../store/resources.ts';
 import { decideGroup } from '../groups/groups.ts';
 import { readStored } from './visibility.ts';
 import { makeVisible, removeUncommitted } from './write-resources.ts';
+
+/** A write with the life of the resource. */
+type RecordedWrite = Pick<WriteEntry, 'action' | 'version'> & { readonly life: string };
 
 /**
  * The writes of a batch's items, according to the records of the resources: for the activity that finishes the batch when no other activity of it is
@@ -15,7 +18,7 @@ export async function recordedWrites(
   database: Database,
   batchId: string,
   items: readonly { readonly key: ResourceKey; readonly index: number }[],
-): Promise<Map<number, ItemAction>> {
+): Promise<Map<number, RecordedWrite>> {
   const resources = await readStored(database, [...new Set(items.map(({ key }) => key))]);
   for (const { _id, hidden, writes } of [...resources.values()]) {
     if (hidden === undefined || writes.every((write) => write.batchId !== batchId)) continue;
@@ -23,8 +26,9 @@ export async function recordedWrites(
   }
   return new Map(
     items.flatMap(({ key, index }) => {
-      const entry = resources.get(key)?.writes.find((write) => write.batchId === batchId && write.index === index);
-      return entry ? [[index, entry.action] as const] : [];
+      const resource = resources.get(key);
+      const entry = resource?.writes.find((write) => write.batchId === batchId && write.index === index);
+      return entry && resource ? [[index, { ...entry, life: resource.id }] as const] : [];
     }),
   );
 }

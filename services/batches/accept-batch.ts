@@ -108,7 +108,7 @@ async function writePages(
 }
 
 /** The time in an id of version 7: lists of batches are ordered by id, and so by date too. */
-const timeOf = (id: string): Date => new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
+export const timeOf = (id: string): Date => new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
 
 /**
  * The batch that an earlier request under the same key started, if its path named the schema definition in the same way (the definition may be deleted

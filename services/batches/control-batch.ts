@@ -176,6 +176,11 @@ async function startUnlessDone(parts: DeliverParts, { _id }: BatchDocument): Pro
 export async function retryBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
   if (!isTerminal(batch.status))
     throw new DroverError('operation_not_allowed', 'the batch is still running; only a finished one can be retried');
+  if (batch.undoneBy !== undefined)
+    throw new DroverError(
+      'operation_not_allowed',
+      `the batch was undone by batch ${batch.undoneBy}: it cannot be retried`,
+    );
   if (!(await hasUnsuccessful(parts.database, batch))) {
     throw new DroverError('operation_not_allowed', 'nothing to retry: no item is failed, expired or cancelled');
   }

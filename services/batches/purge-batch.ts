@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { isTerminal } from '../../domain/batch/batch.ts';
+import { hasSteps, isTerminal, isUndoable } from '../../domain/batch/batch.ts';
 import { removeDeletionPlan } from '../../isolation/deletes/step-groups.ts';
 import { type BatchDocument, readBatch, removeBatch } from '../../store/batches/batches.ts';
 import { recordBatchDeleted } from '../../store/batches/idempotency-keys.ts';
+import { removeImages } from '../../store/items/before-images.ts';
 import { removeItemPages } from '../../store/items/item-pages.ts';
 import { removeLists } from '../../store/items/key-lists.ts';
 import { removeOutcomePages } from '../../store/items/outcomes.ts';
@@ -46,7 +47,8 @@ export async function purgeBatch(
   if (batch.events !== undefined) await makeBatchMessages(database, batch);
   await deleteExecutions(client, batch);
   await recordBatchDeleted(database, _id);
-  if (batch.operation === 'delete') await removeDeletionPlan(database, _id);
+  if (hasSteps(batch.operation)) await removeDeletionPlan(database, _id);
+  if (isUndoable(batch)) await removeImages(database, _id);
   await removeLists(database, _id);
   await removeOutcomePages(database, batch);
   await removeItemPages(database, batch);

@@ -45,6 +45,7 @@ export interface BatchView {
   readonly startAt?: string;
   readonly createdBy?: string;
   readonly importId?: string;
+  readonly undoneBy?: string;
   readonly options: ShownOptions;
   readonly createdAt: string;
   readonly startedAt?: string;
@@ -159,12 +160,13 @@ function toView(batch: BatchDocument, summary: BatchSummary, source: 'workflow' 
     schemaName: batch.schemaName || null,
     progress: progressOf(summary.counts),
     counts: summary.counts,
-    actions: summary.actions,
+    actions: batch.operation === 'undo' ? { reverted: 0, ...summary.actions } : summary.actions,
     ...(batch.label !== undefined && { label: batch.label }),
     ...(priority !== undefined && { priority }),
     ...(batch.startAt && { startAt: batch.startAt.toISOString() }),
     ...(batch.createdBy !== undefined && { createdBy: batch.createdBy }),
     ...(batch.importId !== undefined && { importId: batch.importId }),
+    ...(batch.undoneBy !== undefined && { undoneBy: batch.undoneBy }),
     options: batch.waitsForImport ? { ...batch.options, dependencyWaitTimeout: UNTIL_END_OF_IMPORT } : batch.options,
     createdAt: batch.createdAt.toISOString(),
     ...(batch.startedAt && { startedAt: batch.startedAt.toISOString() }),

@@ -1,4 +1,4 @@
-import type { WriteBatch } from '../../domain/batch/batch.ts';
+import type { WriteBatch, WriterBatch } from '../../domain/batch/batch.ts';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import type { Scope } from '../../domain/batch/scope.ts';
 import { MAX_REFERENCES } from '../../domain/limits.ts';
@@ -11,7 +11,7 @@ import {
 } from '../../domain/write/decide-writes.ts';
 import { type FoundReference, referencesIn } from '../../domain/write/references-in.ts';
 import { resourceKey } from '../../domain/write/resource.ts';
-import type { WriteBatchDocument } from '../../store/batches/batches.ts';
+import type { WriterDocument } from '../../store/batches/batches.ts';
 import type { Item } from '../../store/items/item-pages.ts';
 import type { StoredOutcome } from '../../store/items/outcomes.ts';
 import type { LoadedSchema, SchemaCatalog } from '../definitions/schema-catalog.ts';
@@ -20,7 +20,7 @@ import type { LoadedSchema, SchemaCatalog } from '../definitions/schema-catalog.
 export type DecidedBatch = Scope & WriteBatch;
 
 /** An item, ready to be decided. */
-export interface DecidedItem<B extends DecidedBatch = DecidedBatch> extends WriteItem {
+export interface DecidedItem<B extends Scope & WriterBatch = Scope & WriterBatch> extends WriteItem {
   readonly batch: B;
   readonly schema: LoadedSchema;
   readonly index: number;
@@ -30,7 +30,7 @@ export interface DecidedItem<B extends DecidedBatch = DecidedBatch> extends Writ
 }
 
 /** An item of a running batch. */
-export type WorkItem = DecidedItem<WriteBatchDocument>;
+export type WorkItem = DecidedItem<WriterDocument>;
 
 /** Reads the rules of a batch's operation. */
 function writeRules(batch: WriteBatch, schema: LoadedSchema): WriteRules {
@@ -83,7 +83,7 @@ export async function toWorkItems<B extends DecidedBatch>(
   return { work, faulty };
 }
 
-function bindReference(
+export function bindReference(
   scope: Scope,
   reference: FoundReference,
   bound: { id: string; name: string } | undefined,

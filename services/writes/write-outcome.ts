@@ -1,7 +1,8 @@
-import { type WriteBatch, waitSecondsOf } from '../../domain/batch/batch.ts';
-import type { ItemError } from '../../domain/batch/outcome.ts';
+import { type Batch, isUndoable, type WriterBatch, waitSecondsOf } from '../../domain/batch/batch.ts';
+import type { ItemAction, ItemError } from '../../domain/batch/outcome.ts';
 import { quoted, shortened } from '../../domain/json/shortened.ts';
 import { MAX_ERRORS_PER_ITEM, MAX_MISSING_PER_OUTCOME } from '../../domain/limits.ts';
+import type { StateName } from '../../domain/undo/undo-entry.ts';
 import type { BoundReference, WriteDecision } from '../../domain/write/decide-writes.ts';
 import { fieldOf } from '../../domain/write/references-in.ts';
 import { hasWaited, type MissingKey, type StoredOutcome } from '../../store/items/outcomes.ts';
@@ -15,15 +16,31 @@ export function failedOutcome(before: StoredOutcome | undefined, errors: readonl
   return { status: 'failed', errors: [...errors], attempts: attemptsOf(before), ...hasWaited(before) };
 }
 
+/** A decision, with the life of the resource that was written. */
+export type AppliedDecision = WriteDecision & { readonly life?: string | undefined };
+
+/** What the outcome of a write says beside its action, so that it can be undone. */
+export const wroteOf = (
+  batch: Batch,
+  {
+    action,
+    version,
+    life,
+  }: { readonly action: ItemAction; readonly version: number; readonly life?: string | undefined },
+): { wrote?: StateName } =>
+  life !== undefined && action !== 'unchanged' && isUndoable(batch) ? { wrote: { id: life, version } } : {};
+
 /** The outcome for a decision: an item with missing references becomes pending if its batch has a wait timeout, and fails otherwise. */
-export function toOutcome(batch: WriteBatch, item: DecidedItem, decision: WriteDecision): StoredOutcome {
+export function toOutcome(batch: WriterBatch, item: DecidedItem, decision: AppliedDecision): StoredOutcome {
   const attempts = attemptsOf(item.outcome);
   const waited = hasWaited(item.outcome);
   switch (decision.kind) {
     case 'written':
-      return { status: 'succeeded', action: decision.action, attempts, ...waited };
+      return { status: 'succeeded', action: decision.action, attempts, ...waited, ...wroteOf(batch, decision) };
     case 'failed':
       return { status: 'failed', errors: [...decision.errors], attempts, ...waited };
+    case 'skipped':
+      return { status: 'skipped', errors: [...decision.errors], attempts };
     case 'missing': {
       const each = eachOnce(decision.missing);
       const missing = each.slice(0, MAX_MISSING_PER_OUTCOME).map(toMissingKey);

@@ -6,6 +6,7 @@ import {
   type Delete,
   type ResourceBatch,
   RUNNING_STATUSES,
+  type Undo,
   type WriteBatch,
 } from '../../domain/batch/batch.ts';
 import type { ErrorDetails } from '../../domain/batch/error-details.ts';
@@ -109,6 +110,10 @@ export interface StoredBatch extends WithEvents {
   bulk?: string;
   /** The latest run whose waiting was noted as an event. */
   waitingNoted?: number;
+  /** The batch that undoes it. */
+  undoneBy?: string;
+  /** The insert of that batch is not known: recovery inserts it. */
+  undoUnaccepted?: true;
   /** Set when the batch is to be removed for good: for callers it does not exist any more. */
   deletedAt?: Date;
 }
@@ -117,6 +122,9 @@ export type BatchDocument = Batch & StoredBatch;
 /** A batch whose items are bodies, or one that deletes resources. */
 export type WriteBatchDocument = WriteBatch & StoredBatch;
 export type DeleteBatchDocument = Delete & StoredBatch;
+export type UndoBatchDocument = Undo & StoredBatch;
+/** A batch whose items are written as resources. */
+export type WriterDocument = WriteBatchDocument | UndoBatchDocument;
 
 /** The collection `batches`. */
 export const batchesIn = (database: Database): Collection<BatchDocument> => database.collection('batches');

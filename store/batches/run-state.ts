@@ -135,7 +135,13 @@ export async function claimRetry(
   bulk?: string,
 ): Promise<BatchDocument | null> {
   return batchesIn(database).findOneAndUpdate(
-    { _id: batch._id, run: batch.run, status: batch.status, deletedAt: { $exists: false } },
+    {
+      _id: batch._id,
+      run: batch.run,
+      status: batch.status,
+      undoneBy: { $exists: false },
+      deletedAt: { $exists: false },
+    },
     {
       $set: {
         status: 'queued',

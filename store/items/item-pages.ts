@@ -2,6 +2,7 @@ import type { Collection } from 'mongodb';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import { parseJson } from '../../domain/json/parse.ts';
 import { MAX_RESOURCE_BYTES } from '../../domain/limits.ts';
+import type { UndoEntry } from '../../domain/undo/undo-entry.ts';
 import { type JsonObject, type ResourceKey, resourceKey } from '../../domain/write/resource.ts';
 import type { BatchDocument } from '../batches/batches.ts';
 import type { Database } from '../mongodb/database.ts';
@@ -26,6 +27,8 @@ interface ItemPageDocument {
   /** Of a batch of an import: the line of each row in the file, and rows that were sent as another text than their body. */
   lines?: number[];
   sent?: Record<string, string>;
+  /** Of an undo: what each item takes back. */
+  undo?: UndoEntry[];
 }
 
 /** The collection `item_pages`. */
@@ -47,6 +50,8 @@ export interface NewItem {
   /** Of a row of an import: its line in the file, and its text if that is not the body. */
   readonly line?: number;
   readonly sent?: string;
+  /** Of an undo. */
+  readonly undo?: UndoEntry;
 }
 
 /** Largest number of items of an upload or patch in a page. */
@@ -55,6 +60,8 @@ export const BODIES_PER_PAGE = 50;
 export const IDS_PER_PAGE = 1000;
 /** Number of ids of executions in a page: small, because a job of one item reads and writes its page. */
 export const EXECUTIONS_PER_PAGE = 100;
+/** Number of items of an undo in a page: with the longest identities, 2 MB. */
+export const UNDONE_PER_PAGE = 500;
 /** Largest JSON text in one page of several items, in bytes: as much as one item may have alone. */
 const MAX_PAGE_BYTES = MAX_RESOURCE_BYTES;
 export const pageId = (batchId: string, page: number): string => `${batchId}/${page}`;
@@ -93,9 +100,10 @@ export async function writeSamePages(
   batch: PagesOfBatch,
   items: readonly NewItem[],
   pageSize: number,
+  firstPage = 0,
 ): Promise<void> {
   try {
-    await writeItemPages(database, batch, items, pageSize);
+    await writeItemPages(database, batch, items, pageSize, firstPage);
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
   }
@@ -144,6 +152,7 @@ function toDocument(id: string, items: readonly NewItem[], keyOf: PagesOfBatch['
     ...(faults.length > 0 && { faults: Object.fromEntries(faults) }),
     ...(items.some((item) => item.line !== undefined) && { lines: items.map((item) => item.line ?? 0) }),
     ...(sent.length > 0 && { sent: Object.fromEntries(sent) }),
+    ...(items.some((item) => item.undo !== undefined) && { undo: items.flatMap((item) => item.undo ?? []) }),
   };
 }
 
@@ -218,10 +227,33 @@ export async function keysOfItems(
   indexes: readonly number[],
 ): Promise<{ key: ResourceKey; index: number }[]> {
   if (batch.operation === 'terminate') return [];
+  if (batch.operation === 'undo') {
+    const entries = await readUndoEntries(database, batch, indexes);
+    return [...entries].map(([index, { key }]) => ({ key, index }));
+  }
   const { schemaDefinitionId, pageSize } = batch;
   const ids = await readIds(database, batch._id, pagesWith(batch, indexes));
   return indexes.flatMap((index) => {
     const externalId = ids.get(Math.floor(index / pageSize))?.[index % pageSize];
     return typeof externalId === 'string' ? [{ key: resourceKey(batch, schemaDefinitionId, externalId), index }] : [];
   });
+}
+
+/** What some items of an undo take back, by index. */
+export async function readUndoEntries(
+  database: Database,
+  batch: PagedBatch,
+  indexes: readonly number[],
+): Promise<Map<number, UndoEntry>> {
+  const ids = pagesWith(batch, indexes).map((page) => pageId(batch._id, page));
+  const pages = await itemPagesIn(database)
+    .find({ _id: { $in: ids } }, { projection: { undo: 1 } })
+    .toArray();
+  const byId = new Map(pages.map((page) => [page._id, page.undo ?? []]));
+  return new Map(
+    indexes.flatMap((index) => {
+      const entry = byId.get(pageId(batch._id, Math.floor(index / batch.pageSize)))?.[index % batch.pageSize];
+      return entry ? [[index, entry] as const] : [];
+    }),
+  );
 }

@@ -1,5 +1,6 @@
 import type { Collection } from 'mongodb';
 import type { ItemAction, ItemError, ItemStatus } from '../../domain/batch/outcome.ts';
+import type { StateName } from '../../domain/undo/undo-entry.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach } from '../mongodb/each-by-id.ts';
@@ -55,6 +56,8 @@ interface OutcomeDetails {
   expiresAt: Date;
   /** The execution that a termination is about to end, noted before it does (invariant 2). */
   target: { workflowId: string; runId: string; firstRunId: string };
+  /** Of an undoable batch: the life of the resource that the item has written, and the version that it has made. */
+  wrote: StateName;
 }
 
 type Outcome<
@@ -70,7 +73,7 @@ export type PendingOutcome = Outcome<
   'missing' | 'pendingSince' | 'expiresAt',
   'missingTotal' | 'missingList' | 'references'
 >;
-type SucceededOutcome = Outcome<'succeeded', 'action'>;
+type SucceededOutcome = Outcome<'succeeded', 'action', 'wrote'>;
 type FailedOutcome = Outcome<'failed', 'errors', 'missing' | 'missingTotal'>;
 export type ExpiredOutcome = Outcome<'expired', 'errors' | 'missing', 'missingTotal'>;
 type SkippedOutcome = Outcome<'skipped', 'errors'>;

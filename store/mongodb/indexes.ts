@@ -10,6 +10,7 @@ import type { Database } from './database.ts';
 export type IndexedCollection =
   | 'batches'
   | 'bulk_operations'
+  | 'before_images'
   | 'commits'
   | 'idempotency_keys'
   | 'imports'
@@ -104,6 +105,10 @@ export const INDEXES: readonly IndexDeclaration[] = [
   ),
   index('webhook_deliveries', 'overdue', { status: 1, dueAt: 1 }, { partialFilterExpression: { status: 'pending' } }),
   index('webhook_deliveries', 'expiry', { expiresAt: 1 }, { expireAfterSeconds: 0 }),
+  index('batches', 'undoUnaccepted', { undoUnaccepted: 1, _id: 1 }, { sparse: true }),
+  index('before_images', 'ofDeletes', { batchId: 1, deleted: 1, index: -1, _id: 1 }),
+  // states that are being deleted right now: few, however many are kept
+  index('before_images', 'byGroup', { groups: 1 }, { sparse: true }),
   index('imports', 'byTenantAndTime', { scope: 1, _id: -1 }),
   index('imports', 'byStatus', { status: 1, _id: 1 }),
   index('imports', 'unstarted', { unstarted: 1, startDue: 1 }, { sparse: true }),

@@ -382,6 +382,7 @@ describe('an object that does not exist is a 404 with data.error', () => {
     ['POST', `/api/batches/${NEVER}/resume`],
     ['POST', `/api/batches/${NEVER}/cancel`],
     ['POST', `/api/batches/${NEVER}/retry`],
+    ['POST', `/api/batches/${NEVER}/undo`],
     ['DELETE', `/api/batches/${NEVER}`],
     ['GET', `${DEFINITIONS}/nothing`],
     ['PUT', `${DEFINITIONS}/nothing`, { schema: { type: 'object' } }],
@@ -720,6 +721,18 @@ describe('a batch', () => {
       200,
       { ...ended, pendingResources: undefined, pendingResourcesTotal: undefined },
     ]);
+  });
+
+  test('that was undoable is undone by another one, once', async () => {
+    const { batch } = await tenant.uploaded('Country', [{ externalId: 'XX', name: 'Nowhere' }], { undoable: true });
+    const undo = await send('POST', `/api/batches/${batch.batchId}/undo`);
+    expect([undo.status, undo.body.data]).toMatchObject([
+      202,
+      { batchId: ID, batchType: 'BATCH_UNDO', operation: 'undo', options: { undoOf: batch.batchId } },
+    ]);
+    expect(await tenant.ended(undo.body.data.batchId)).toMatchObject({ actions: { ...nothing, reverted: 1 } });
+    const again = await send('POST', `/api/batches/${batch.batchId}/undo`);
+    expect([again.status, again.body]).toEqual([409, fault()]);
   });
 
   test('is watched as server-sent events; a client that has seen the last one gets a 204', async () => {

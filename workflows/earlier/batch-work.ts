@@ -8,7 +8,13 @@ import type { BatchInput } from '../messages.ts';
  * Activities of one batch at a time: enough to keep a worker busy, few enough for suspend and cancel to take effect (a batch of 10,000 items
  * has ten in all) and for other batches to run. Activities that end executions mostly wait.
  */
-const ACTIVITIES_IN_FLIGHT: Readonly<Record<Operation, number>> = { upload: 3, patch: 3, delete: 4, terminate: 8 };
+const ACTIVITIES_IN_FLIGHT: Readonly<Record<Operation, number>> = {
+  upload: 3,
+  patch: 3,
+  delete: 4,
+  undo: 4,
+  terminate: 8,
+};
 /**
  * An activity that finds its batch suspended or cancelled leaves its items, and the signal with the reason is on its way. Pause before
  * they are tried again without a signal, in ms: the first and the longest.

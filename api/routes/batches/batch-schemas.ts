@@ -24,7 +24,11 @@ export const Progress = z.object({
 });
 
 const flag = z.boolean();
-const fanOut = { resourcesPerActivity: count.optional(), retentionDays: count.optional() };
+const fanOut = {
+  resourcesPerActivity: count.optional(),
+  retentionDays: count.optional(),
+  undoable: z.literal(true).optional(),
+};
 /** The options of the request, with defaults filled in. */
 const Options = {
   upload: z
@@ -39,6 +43,9 @@ const Options = {
     .openapi('UploadOptions'),
   patch: z.object({ ignoreUnknownFields: flag, ...fanOut }).openapi('PatchOptions'),
   delete: z.object({ cascade: flag, deleteAll: flag, ...fanOut }).openapi('DeleteOptions'),
+  undo: z
+    .object({ undoOf: z.string().openapi({ description: 'The batch that it takes back' }) })
+    .openapi('UndoOptions'),
   terminate: z
     .object({
       deleteReason: z.string().optional(),
@@ -55,7 +62,14 @@ const Options = {
 } satisfies Record<Operation, z.ZodType>;
 
 export const Counts = z.object(Object.fromEntries(ITEM_STATUSES.map((status) => [status, count])));
-export const Actions = z.object({ created: count, updated: count, unchanged: count, deleted: count, cascaded: count });
+export const Actions = z.object({
+  created: count,
+  updated: count,
+  unchanged: count,
+  deleted: count,
+  cascaded: count,
+  reverted: count.optional().openapi({ description: 'Of an undo' }),
+});
 
 const BatchData = z
   .object({
@@ -73,8 +87,9 @@ const BatchData = z
     priority: count.optional().openapi({ description: '1 (urgent) to 5; absent: 3, which it has not asked for' }),
     startAt: z.iso.datetime().optional().openapi({ description: 'Nothing of its first run begins before' }),
     createdBy: z.string().optional().openapi({ description: 'The `sub` of the token that it was sent with' }),
+    undoneBy: z.string().optional().openapi({ description: 'The batch that has taken it back, or is doing so' }),
     importId: z.string().optional().openapi({ description: 'The import that it is a batch of' }),
-    options: z.union([Options.upload, Options.patch, Options.delete, Options.terminate]),
+    options: z.union([Options.upload, Options.patch, Options.delete, Options.undo, Options.terminate]),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().optional(),
     completedAt: z.iso.datetime().optional(),
@@ -116,7 +131,7 @@ const Item = z
     index: count,
     externalId: z.string().nullable(),
     status: z.enum(ITEM_STATUSES),
-    action: z.enum(['created', 'updated', 'unchanged', 'deleted']).optional(),
+    action: z.enum(['created', 'updated', 'unchanged', 'deleted', 'reverted']).optional(),
     errors: z
       .array(z.object({ code: z.enum(ERROR_CODES), message: z.string(), field: z.string().optional() }))
       .optional(),

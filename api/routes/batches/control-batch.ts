@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../../services/batches/control-batch.ts';
 import { viewBatch, viewListedBatch } from '../../../services/batches/view-batch.ts';
+import { undoBatch } from '../../../services/undo/undo-batch.ts';
 import { type Api, defineRoute, faults, jsonResponse } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
 import { Batch } from './batch-schemas.ts';
@@ -68,6 +69,24 @@ export function controlRoutes(api: Api): void {
       // the batch as it was accepted: the run itself may be over by now
       const view = await viewListedBatch(c.var.services.database, batch);
       return c.json(success(`Batch is ${view.status}`, view), 202);
+    },
+  );
+  defineRoute(
+    api,
+    {
+      method: 'post',
+      path: '/api/batches/{batchId}/undo',
+      operationId: 'undoBatch',
+      tags,
+      params,
+      summary: 'Take back what a finished batch has done',
+      description:
+        'By a new batch (`BATCH_UNDO`) with one item for each effect, the last one first. Only a batch that was started with `undoable=true` can be undone, once. 202 means that the undo is stored and certain to be started.',
+      responses: { 202: jsonResponse('The batch that undoes it', Batch), ...faults(404, 409) },
+    },
+    async (c, { params: { batchId } }) => {
+      const undo = await undoBatch(c.var.services, await batchOf(c, batchId));
+      return c.json(success('Undo accepted', await viewListedBatch(c.var.services.database, undo)), 202);
     },
   );
 }

@@ -6,7 +6,7 @@ import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
 import { acceptBatch, type KeyedRequest, type RequestedItems } from '../../../services/batches/accept-batch.ts';
 import { answerAccepted } from '../../http/accepted.ts';
 import type { ApiContext } from '../../http/context.ts';
-import { enveloped, type Input, jsonResponse, optionalInteger } from '../../http/define-route.ts';
+import { enveloped, type Input, jsonResponse, optionalInteger, queryBoolean } from '../../http/define-route.ts';
 
 /** The common part of the requests that start a batch of resources: upload, patch, delete (docs/api.md#the-three-requests). */
 const path = '/api/resources/{schemaDefinitionNameOrId}/batch';
@@ -36,6 +36,14 @@ export const KEPT = {
     description:
       'Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured',
   }),
+  // absent where it is not asked for: keys of earlier versions are bound to requests without it
+  undoable: queryBoolean(false)
+    .transform((value) => value || undefined)
+    .openapi({
+      type: 'boolean',
+      default: false,
+      description: 'Keeps what each item changes until the batch is removed, so that it can be undone (`POST …/undo`)',
+    }),
 };
 
 export const RESOURCE_BATCH = { path, tags: ['Resource batches'], params, headers };

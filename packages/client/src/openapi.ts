@@ -165,6 +165,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/batches/{batchId}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back what a finished batch has done
+         * @description By a new batch (`BATCH_UNDO`) with one item for each effect, the last one first. Only a batch that was started with `undoable=true` can be undone, once. 202 means that the undo is stored and certain to be started.
+         */
+        post: operations["undoBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/batches/cancel": {
         parameters: {
             query?: never;
@@ -1288,12 +1308,14 @@ export interface components {
                 cascaded: number;
                 created: number;
                 deleted: number;
+                /** @description Of an undo */
+                reverted?: number;
                 unchanged: number;
                 updated: number;
             };
             batchId: string;
             /** @enum {string} */
-            batchType: "PARTNER_RESOURCE_JSON_INGEST" | "PARTNER_RESOURCE_BATCH_PATCH" | "PARTNER_RESOURCE_BATCH_DELETE" | "PROCESS_INSTANCE_DELETE";
+            batchType: "PARTNER_RESOURCE_JSON_INGEST" | "PARTNER_RESOURCE_BATCH_PATCH" | "PARTNER_RESOURCE_BATCH_DELETE" | "BATCH_UNDO" | "PROCESS_INSTANCE_DELETE";
             /** Format: date-time */
             completedAt?: string;
             counts: {
@@ -1317,6 +1339,7 @@ export interface components {
                 message: string;
                 summary: {
                     cancelled?: number;
+                    changed_since?: number;
                     conflict?: number;
                     dependency_expired?: number;
                     internal?: number;
@@ -1335,8 +1358,8 @@ export interface components {
             importId?: string;
             label?: string;
             /** @enum {string} */
-            operation: "upload" | "patch" | "delete" | "terminate";
-            options: components["schemas"]["UploadOptions"] | components["schemas"]["PatchOptions"] | components["schemas"]["DeleteOptions"] | components["schemas"]["TerminateOptions"];
+            operation: "upload" | "patch" | "delete" | "undo" | "terminate";
+            options: components["schemas"]["UploadOptions"] | components["schemas"]["PatchOptions"] | components["schemas"]["DeleteOptions"] | components["schemas"]["UndoOptions"] | components["schemas"]["TerminateOptions"];
             pendingResources?: {
                 /** Format: date-time */
                 createdAt: string;
@@ -1378,6 +1401,8 @@ export interface components {
             /** @enum {string} */
             status: "queued" | "processing" | "waiting" | "success" | "partial_success" | "failed" | "cancelled";
             suspended: boolean;
+            /** @description The batch that has taken it back, or is doing so */
+            undoneBy?: string;
         };
         /** @description Either ids, or all of them */
         BatchDelete: {
@@ -1400,7 +1425,7 @@ export interface components {
             externalIds?: string[];
         });
         BatchFilter: {
-            /** @description Of PARTNER_RESOURCE_JSON_INGEST, PARTNER_RESOURCE_BATCH_PATCH, PARTNER_RESOURCE_BATCH_DELETE, PROCESS_INSTANCE_DELETE; several with commas */
+            /** @description Of PARTNER_RESOURCE_JSON_INGEST, PARTNER_RESOURCE_BATCH_PATCH, PARTNER_RESOURCE_BATCH_DELETE, BATCH_UNDO, PROCESS_INSTANCE_DELETE; several with commas */
             batchType?: string | string[];
             /** Format: date-time */
             createdAfter?: string;
@@ -1677,6 +1702,8 @@ export interface components {
             deleteAll: boolean;
             resourcesPerActivity?: number;
             retentionDays?: number;
+            /** @enum {boolean} */
+            undoable?: true;
         };
         DeletionPreview: {
             data: {
@@ -1810,6 +1837,7 @@ export interface components {
                 message: string;
                 summary: {
                     cancelled?: number;
+                    changed_since?: number;
                     conflict?: number;
                     dependency_expired?: number;
                     internal?: number;
@@ -1917,11 +1945,11 @@ export interface components {
         };
         Item: {
             /** @enum {string} */
-            action?: "created" | "updated" | "unchanged" | "deleted";
+            action?: "created" | "updated" | "unchanged" | "deleted" | "reverted";
             attempts: number;
             errors?: {
                 /** @enum {string} */
-                code: "malformed" | "missing_external_id" | "invalid_external_id" | "validation" | "unknown_field" | "required_field" | "conflict" | "not_found" | "missing_dependency" | "dependency_expired" | "referenced" | "cancelled" | "internal";
+                code: "malformed" | "missing_external_id" | "invalid_external_id" | "validation" | "unknown_field" | "required_field" | "conflict" | "not_found" | "missing_dependency" | "dependency_expired" | "referenced" | "changed_since" | "cancelled" | "internal";
                 field?: string;
                 message: string;
             }[];
@@ -2018,13 +2046,15 @@ export interface components {
             ignoreUnknownFields: boolean;
             resourcesPerActivity?: number;
             retentionDays?: number;
+            /** @enum {boolean} */
+            undoable?: true;
         };
         PreviewedItem: {
             /** @enum {string} */
-            action?: "created" | "updated" | "unchanged" | "deleted";
+            action?: "created" | "updated" | "unchanged" | "deleted" | "reverted";
             errors?: {
                 /** @enum {string} */
-                code: "malformed" | "missing_external_id" | "invalid_external_id" | "validation" | "unknown_field" | "required_field" | "conflict" | "not_found" | "missing_dependency" | "dependency_expired" | "referenced" | "cancelled" | "internal";
+                code: "malformed" | "missing_external_id" | "invalid_external_id" | "validation" | "unknown_field" | "required_field" | "conflict" | "not_found" | "missing_dependency" | "dependency_expired" | "referenced" | "changed_since" | "cancelled" | "internal";
                 field?: string;
                 message: string;
             }[];
@@ -2166,6 +2196,10 @@ export interface components {
             skipSubprocesses: boolean;
             terminationGraceSeconds: number;
         };
+        UndoOptions: {
+            /** @description The batch that it takes back */
+            undoOf: string;
+        };
         UploadOptions: {
             /** @description In seconds; of a batch of an import, `import`: until the import has ended */
             dependencyWaitTimeout: number | "import";
@@ -2174,6 +2208,8 @@ export interface components {
             onconflict: "upsert" | "reject";
             resourcesPerActivity?: number;
             retentionDays?: number;
+            /** @enum {boolean} */
+            undoable?: true;
         };
         Webhook: {
             data: components["schemas"]["WebhookData"];
@@ -2248,6 +2284,8 @@ export interface components {
                     cascaded: number;
                     created: number;
                     deleted: number;
+                    /** @description Of an undo */
+                    reverted?: number;
                     unchanged: number;
                     updated: number;
                 };
@@ -2281,7 +2319,7 @@ export interface operations {
     listBatches: {
         parameters: {
             query?: {
-                /** @description One of PARTNER_RESOURCE_JSON_INGEST, PARTNER_RESOURCE_BATCH_PATCH, PARTNER_RESOURCE_BATCH_DELETE, PROCESS_INSTANCE_DELETE, or several with commas */
+                /** @description One of PARTNER_RESOURCE_JSON_INGEST, PARTNER_RESOURCE_BATCH_PATCH, PARTNER_RESOURCE_BATCH_DELETE, BATCH_UNDO, PROCESS_INSTANCE_DELETE, or several with commas */
                 batchType?: string;
                 createdAfter?: string;
                 createdBefore?: string;
@@ -3168,6 +3206,118 @@ export interface operations {
         responses: {
             /** @description The batch */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFound"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Its state does not allow that */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    undoBatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                "reach-tenant-id"?: string;
+                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id*"?: string;
+            };
+            path: {
+                batchId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch that undoes it */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5851,6 +6001,8 @@ export interface operations {
                 retentionDays?: number;
                 /** @description Nothing of it begins before; at most 30 days ahead, and in the past: at once */
                 startAt?: string;
+                /** @description Keeps what each item changes until the batch is removed, so that it can be undone (`POST …/undo`) */
+                undoable?: boolean;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
@@ -6004,6 +6156,8 @@ export interface operations {
                 retentionDays?: number;
                 /** @description Nothing of it begins before; at most 30 days ahead, and in the past: at once */
                 startAt?: string;
+                /** @description Keeps what each item changes until the batch is removed, so that it can be undone (`POST …/undo`) */
+                undoable?: boolean;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
@@ -6163,6 +6317,8 @@ export interface operations {
                 retentionDays?: number;
                 /** @description Nothing of it begins before; at most 30 days ahead, and in the past: at once */
                 startAt?: string;
+                /** @description Keeps what each item changes until the batch is removed, so that it can be undone (`POST …/undo`) */
+                undoable?: boolean;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */
@@ -6316,6 +6472,8 @@ export interface operations {
                 retentionDays?: number;
                 /** @description Nothing of it begins before; at most 30 days ahead, and in the past: at once */
                 startAt?: string;
+                /** @description Keeps what each item changes until the batch is removed, so that it can be undone (`POST …/undo`) */
+                undoable?: boolean;
             };
             header?: {
                 /** @description The same key and request gives the same batch; kept 24 h. A dry run binds none */

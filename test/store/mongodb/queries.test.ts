@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { fenceResources, fenceStored } from '../../../isolation/attempts/fences.ts';
 import { remainingIntents } from '../../../isolation/deletes/deletion-marks.ts';
@@ -8,9 +9,10 @@ import { resolveMarks } from '../../../isolation/groups/resolve-marks.ts';
 import { intentsOf, intentsOn, layIntent, removeIntents } from '../../../isolation/intents/intents.ts';
 import { scanVertices } from '../../../isolation/resources/reference-graph.ts';
 import { removeUncommitted, unmarkForDeletion } from '../../../isolation/resources/write-resources.ts';
-import { batchesIn } from '../../../store/batches/batches.ts';
+import { batchesIn, readBatch } from '../../../store/batches/batches.ts';
 import { readBinding } from '../../../store/batches/idempotency-keys.ts';
 import { postponeStart, stillOpen } from '../../../store/batches/to-recover.ts';
+import { claimUndo } from '../../../store/batches/undone.ts';
 import { showDefinition } from '../../../store/definitions/schema-changes.ts';
 import { newList, readLists, storeLists } from '../../../store/items/key-lists.ts';
 import type { StoredOutcome } from '../../../store/items/outcomes.ts';
@@ -65,6 +67,7 @@ async function playAll(): Promise<void> {
   await playWrites();
   await playWaits();
   await playDeletes();
+  await playUndo();
   await playControl();
   await playLists();
   await playImports(drover, 'node');
@@ -109,6 +112,33 @@ async function playDeletes(): Promise<void> {
   await drover.ended(await drover.delete('node', { externalIds: ['q'], cascade: true }));
   await drover.ended(await drover.delete('node', { deleteAll: true }));
   await drover.ended(await drover.upload('node', [node('s', 't'), node('t')]));
+}
+
+/** An upload, and a delete with a cycle, are taken back; recovery accepts an undo whose claimant died. */
+async function playUndo(): Promise<void> {
+  const undoable = { undoable: true } as const;
+  const undo = async (id: string) => {
+    const { body } = await drover.request<{ batchId: string }>('POST', `/api/batches/${id}/undo`);
+    await drover.ended((body.data as { batchId: string }).batchId);
+  };
+  const uploads = [node('ua', 'ub'), node('ub', 'ua'), node('s', 'ua')];
+  const upload = await drover.upload('node', uploads, undoable);
+  await drover.ended(upload);
+  await undo(upload);
+  await drover.ended(await drover.upload('node', uploads));
+  const path = '/api/resources/node/batch/delete?undoable=true';
+  const body = { externalIds: ['ua'], cascade: true };
+  const deletion = (await drover.request<{ batchId: string }>('POST', path, { body })).body.data as { batchId: string };
+  await drover.ended(deletion.batchId);
+  await undo(deletion.batchId);
+  const left = await drover.upload('node', [node('left')], undoable);
+  await drover.ended(left);
+  const { database } = drover.services;
+  const claimed = await claimUndo(database, (await readBatch(database, left)) ?? expect.fail(), uuidv7());
+  expect(claimed?.undoUnaccepted).toBe(true);
+  await recoverNow(drover);
+  await drover.ended(claimed?.undoneBy ?? '');
+  await drover.request('DELETE', `/api/batches/${deletion.batchId}`);
 }
 
 async function playControl(): Promise<void> {

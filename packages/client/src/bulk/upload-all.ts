@@ -179,7 +179,7 @@ function summaryOf(
     total: batches.reduce((total, { size }) => total + size, 0),
     batchIds: batches.map(({ batchId }) => batchId),
     counts: sum(({ counts }) => counts, { ...NO_COUNTS }),
-    actions: sum(({ actions }) => actions, { ...NO_ACTIONS }),
+    actions: sum<keyof typeof NO_ACTIONS>(({ actions }) => actions, { ...NO_ACTIONS }),
   };
 }
 
@@ -192,4 +192,10 @@ const NO_COUNTS: Batch['counts'] = {
   skipped: 0,
   cancelled: 0,
 };
-const NO_ACTIONS: Batch['actions'] = { created: 0, updated: 0, unchanged: 0, deleted: 0, cascaded: 0 };
+const NO_ACTIONS: Required<Omit<Batch['actions'], 'reverted'>> = {
+  created: 0,
+  updated: 0,
+  unchanged: 0,
+  deleted: 0,
+  cascaded: 0,
+};

@@ -1,0 +1,38 @@
+import type { Database } from '../mongodb/database.ts';
+import { type BatchDocument, batchesIn } from './batches.ts';
+
+/** Claims a finished batch for its undo: one of several callers succeeds. @returns null if the batch has changed since it was read. */
+export async function claimUndo(
+  database: Database,
+  batch: BatchDocument,
+  undoneBy: string,
+): Promise<BatchDocument | null> {
+  return batchesIn(database).findOneAndUpdate(
+    {
+      _id: batch._id,
+      run: batch.run,
+      status: batch.status,
+      undoneBy: { $exists: false },
+      deletedAt: { $exists: false },
+    },
+    { $set: { undoneBy, undoUnaccepted: true } },
+    { returnDocument: 'after' },
+  );
+}
+
+/** Notes that the undo of a batch is inserted. Safe to repeat. */
+export async function recordUndoAccepted(database: Database, { _id, undoneBy }: BatchDocument): Promise<void> {
+  await batchesIn(database).updateOne(
+    { _id, ...(undoneBy !== undefined && { undoneBy }) },
+    { $unset: { undoUnaccepted: '' } },
+  );
+}
+
+/** Claimed batches whose undo is not known to be inserted. */
+export async function unacceptedUndos(database: Database, after: string, limit: number): Promise<BatchDocument[]> {
+  return batchesIn(database)
+    .find({ undoUnaccepted: true, _id: { $gt: after } })
+    .sort({ _id: 1 })
+    .limit(limit)
+    .toArray();
+}
