@@ -1,5 +1,5 @@
 import { activityInfo } from '@temporalio/activity';
-import { reportToImport } from '../services/imports/report-batch.ts';
+import { reportWaiting } from '../services/imports/report-batch.ts';
 import { announceBatch, eventToNote } from '../services/webhooks/announce.ts';
 import { recordRunning } from '../store/batches/run-state.ts';
 import { noteWaiting } from '../store/webhooks/noted-events.ts';
@@ -42,5 +42,5 @@ async function record(
   const { importId, number, priority: _, ...stored } = report;
   await recordRunning(context.database, { batchId, run }, state, execution, stored);
   // the report is stored first: an import that is not there to receive the signal reads it
-  await reportToImport(context, importId, { ...stored, number, isFinished: false });
+  await reportWaiting(context, batchId, importId, { ...stored, number, isFinished: false });
 }

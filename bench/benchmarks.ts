@@ -10,6 +10,7 @@ import { growthExport } from './workloads/growth/export.ts';
 import { growthPending } from './workloads/growth/pending.ts';
 import { growthStored } from './workloads/growth/stored.ts';
 import { growthWorkers } from './workloads/growth/workers.ts';
+import { importFiles } from './workloads/import/import.ts';
 import { acceptLatency } from './workloads/latency/accept.ts';
 import { statusLatency } from './workloads/latency/status.ts';
 import { peers } from './workloads/peers/peers.ts';
@@ -45,6 +46,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   growthStored,
   growthExport,
   growthPending,
+  importFiles,
   recovery,
   deleteAll,
   camundaDelete,

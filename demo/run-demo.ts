@@ -1,13 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch, DroverClient } from '@drover/client';
 import { SingleBar } from 'cli-progress';
-import { CITY_SCHEMA, COUNTRY_SCHEMA, cities, correctedCountries, countries } from './data.ts';
+import { CITY_SCHEMA, COUNTRY_SCHEMA, cities, citiesAsCsv, correctedCountries, countries } from './data.ts';
 
 const BATCH_SIZE = 1000;
 /** Seconds that cities wait for their country. */
 const WAIT_SECONDS = 3600;
 /** Batches that run at a time. */
 const IN_FLIGHT = 8;
+
+/** Has nothing of what was uploaded before. */
+const TENANT_OF_IMPORT = 'csv';
+/** Rejected rows that are printed, with their header. */
+const REJECTED_SHOWN = 20;
 
 interface Total {
   accepted: number;
@@ -17,7 +22,7 @@ interface Total {
   readonly codes: Record<string, number>;
 }
 
-/** Uploads cities before countries: all cities wait, then they are applied, and the faults of the data are shown. */
+/** Uploads cities before countries: all cities wait, then they are applied, and the faults of the data are shown. Then imports them from a file. */
 export async function runDemo(client: DroverClient, say: (line: string) => void): Promise<void> {
   await client.schemaDefinitions.create(COUNTRY_SCHEMA);
   await client.schemaDefinitions.create(CITY_SCHEMA);
@@ -48,6 +53,32 @@ export async function runDemo(client: DroverClient, say: (line: string) => void)
   say(`   failed     ${total.failed}${codes(total)}`);
   say(`   time       ${seconds.toFixed(1)} s, ${Math.round(total.accepted / seconds)} resources/s, waiting included`);
   await showFaults(client, cityBatches, say);
+  await importCities(client.forTenant(TENANT_OF_IMPORT), say);
+}
+
+/** All cities from one file of CSV, for a tenant of its own; the rows that are rejected come back as CSV. */
+async function importCities(client: DroverClient, say: (line: string) => void): Promise<void> {
+  const file = citiesAsCsv();
+  say(
+    `\n6. All cities once more, from one CSV file of ${(file.size / 1024 ** 2).toFixed(1)} MB, for a tenant that has 244 of the countries`,
+  );
+  await client.batches.wait((await client.resources.upload('country', countries())).batchId);
+  const started = performance.now();
+  const importId = await client.import(file, { schema: 'city', format: 'csv', label: 'demo' });
+  const bar = newBar('   {bar} {value}/{total} rows done');
+  bar.start(cities().length, 0);
+  const { counts, status, batches, errors } = await client.imports.wait(importId, {
+    onChange: ({ progress }) => bar.update(progress.processedRecords),
+  });
+  bar.stop();
+  const seconds = (performance.now() - started) / 1000;
+  const rows = counts.succeeded + counts.failed;
+  say(`   import ${importId}: ${status}, ${batches.total} batches, ${Math.round(rows / seconds)} rows/s`);
+  say(
+    `   ${counts.succeeded} rows succeeded, ${counts.failed} failed (${JSON.stringify(errors?.summary ?? {})}); the rejected ones as CSV:`,
+  );
+  const rejected = await new Response(await client.imports.results(importId, { status: 'failed' })).text();
+  for (const line of rejected.trimEnd().split('\n').slice(0, REJECTED_SHOWN)) say(`     ${line}`);
 }
 
 async function uploadCities(client: DroverClient, all: readonly object[]): Promise<string[]> {

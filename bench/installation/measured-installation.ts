@@ -193,6 +193,26 @@ export class MeasuredInstallation {
     return fetch(`${this.#processes.apiUrl}/api/resources/${schema}`, { headers });
   }
 
+  /** Streams content to the API. @returns the `data` of the answer. */
+  async sendContent(path: string, content: ReadableStream<Uint8Array>, tenant: string): Promise<unknown> {
+    const response = await fetch(this.#processes.apiUrl + path, {
+      method: 'POST',
+      headers: { 'reach-tenant-id': tenant, 'content-type': 'application/x-ndjson' },
+      body: content,
+      duplex: 'half',
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${text.slice(0, 300)}`);
+    return (JSON.parse(text) as { data: unknown }).data;
+  }
+
+  async isThere(schema: string, externalId: string, tenant: string): Promise<boolean> {
+    const path = `/api/resources/${schema}/${encodeURIComponent(externalId)}`;
+    const { status, body } = await fetch(this.#processes.apiUrl + path, { headers: { 'reach-tenant-id': tenant } });
+    await body?.cancel();
+    return status === 200;
+  }
+
   /** Memory of JavaScript in the API process, in MB. */
   async apiHeapMb(): Promise<number> {
     const [, bytes] = /^nodejs_heap_size_used_bytes (\S+)/m.exec(await this.#fetch('GET', '/metrics')) ?? [];

@@ -28,10 +28,12 @@ export async function storeChunks(
   let bytes = 0;
   let pieces: Uint8Array[] = [];
   let size = 0;
+  let flushDue = Number.POSITIVE_INFINITY;
   const flush = async (): Promise<void> => {
     const chunk = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
     pieces = [];
     size = 0;
+    flushDue = Number.POSITIVE_INFINITY;
     hash.update(chunk);
     await insertChunk(database, upload, chunks, chunk);
     chunks += 1;
@@ -46,11 +48,14 @@ export async function storeChunks(
     }
     for (let at = 0; at < arrived.length; ) {
       const piece = arrived.subarray(at, at + CHUNK_BYTES - size);
+      if (size === 0) flushDue = performance.now() + FLUSH_MS;
       pieces.push(piece);
       size += piece.length;
       at += piece.length;
       if (size === CHUNK_BYTES) await flush();
     }
+    // a sender may be slow without ever pausing
+    if (performance.now() >= flushDue) await flush();
   }
   if (size > 0) await flush();
   return { chunks, bytes, hash: hash.digest('hex') };

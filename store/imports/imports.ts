@@ -348,6 +348,16 @@ export async function forgetImportEvents(database: Database, { _id, events = [] 
     await importsIn(database).updateOne({ _id }, { $pull: { events: { id: { $in: events.map(({ id }) => id) } } } });
 }
 
+/** Stores the numbers of a run that has ended after some of its batches were run again on their own; another run is not changed. */
+export async function recordImportSummedAnew(
+  database: Database,
+  { _id, run, status: before }: Pick<ImportDocument, '_id' | 'run' | 'status'>,
+  status: TerminalStatus,
+  result: NonNullable<ImportDocument['result']>,
+): Promise<void> {
+  await importsIn(database).updateOne({ _id, run, status: before }, { $set: { status, result } });
+}
+
 /** Claims a finished import for another run: one of several callers succeeds. @returns null if it has changed since it was read. */
 export async function claimImportRetry(
   database: Database,

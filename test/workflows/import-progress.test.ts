@@ -138,7 +138,9 @@ describe('what waits until the end of the import', () => {
     expect(step(progress)).toBe('wait');
     progress.reported(waiting(2, 3), 0);
     expect(progress.summary(0).status).toBe('waiting');
-    expect(step(progress)).toBe('settle');
+    // what the last rows have created may wake all of them
+    expect(progress.nextStep(false, 0)).toEqual({ kind: 'wait', until: 1_040 });
+    expect(step(progress, 1_040)).toBe('settle');
     progress.settled({ isRunning: false, asked: 2, isEnd: false }, 0);
     expect(step(progress)).toBe('wait');
     progress.reported(waiting(1, 2), 0);
@@ -155,6 +157,22 @@ describe('what waits until the end of the import', () => {
     progress.beginCheck();
     progress.checked(state({ ...ALL_CUT, finished: sum(2, { succeeded: 15, failed: 5 }) }), 0);
     expect(step(progress)).toBe('finish');
+  });
+
+  test('is not settled while batches wake and finish', () => {
+    const progress = new ImportProgress(INPUT);
+    progress.beginCheck();
+    progress.checked(state({ next: 12, isAtEnd: true, rowsRead: 110, running: [open(11)], waiting: sum(10) }), 0);
+    progress.reported(waiting(11, 1), 0);
+    for (let number = 1; number <= 8; number++) {
+      const now = number * 700;
+      progress.reported(finished(number), now);
+      expect(step(progress, now + 150)).toBe('wait');
+      progress.beginCheck();
+      progress.checked(state({ next: 12, isAtEnd: true, rowsRead: 110, waiting: sum(11 - number) }), now + 200);
+    }
+    expect(step(progress, 8 * 700 + 1_199)).toBe('wait');
+    expect(step(progress, 8 * 700 + 1_220)).toBe('settle');
   });
 
   test('is settled again after a time although a batch does not answer, and a retried one is waited for', () => {
@@ -189,6 +207,22 @@ test('a cancellation in Temporal is stored before an execution continues as new'
   progress.beginCheck();
   progress.checked(state({ ...ALL_CUT, cancelled: true, running: [open(1)] }), 0);
   expect(progress.nextStep(true, 0).kind).toBe('continue-as-new');
+});
+
+test('an import with a start time does nothing before, except that a cancelled one ends at once', () => {
+  const progress = new ImportProgress({ ...INPUT, startAt: 60_000 });
+  progress.contentReceived();
+  expect(progress.nextStep(false, 1_000)).toEqual({ kind: 'wait', until: 60_000 });
+  expect(progress.nextStep(false, 60_000).kind).toBe('check');
+  progress.outdate();
+  expect(step(progress, 2_000)).toBe('check');
+  progress.beginCheck();
+  progress.checked(state(), 2_000);
+  expect(step(progress, 2_000)).toBe('wait');
+  progress.outdate();
+  progress.beginCheck();
+  progress.checked(state({ cancelled: true }), 3_000);
+  expect(step(progress, 3_000)).toBe('finish');
 });
 
 test('the window is filled when half of it is free; what waits takes no place', () => {

@@ -76,6 +76,8 @@ export class ImportProgress {
     this.#retryFrom = input.retryFrom === undefined ? (input.run > 1 ? 1 : null) : input.retryFrom;
     this.#speed = new Speed(input.measured);
     this.#settling = new Settling(input.settling);
+    // until then it is checked only if a request to control it has come
+    this.#checkDue = input.startAt ?? 0;
   }
 
   /** What the next execution needs to know; everything else is stored, and it reads that first. */
@@ -106,15 +108,14 @@ export class ImportProgress {
   }
 
   nextStep(isLong: boolean, now: number): ImportStep {
-    const { startAt } = this.#input;
-    // a signal may have woken it before its time
-    if (startAt !== undefined && now < startAt && !this.#isCancelledInTemporal)
-      return isLong ? { kind: 'continue-as-new' } : { kind: 'wait', until: startAt };
+    const { startAt = 0 } = this.#input;
     // a cancellation in Temporal is lost with this execution unless it is stored
     if (isLong && !this.#isCancelledInTemporal) return { kind: 'continue-as-new' };
     if (now >= this.#checkDue) return { kind: 'check' };
     const isWhole = this.#sizes.isAtEnd && this.#retryFrom === null;
     if (this.#openBatches === 0 && (this.#cancelled || isWhole)) return { kind: 'finish' };
+    // a signal has woken it before its time; one that was cancelled ends without waiting for that
+    if (now < startAt && !this.#cancelled) return this.#waitUntil(startAt);
     if (this.#cancelled || this.#suspended) return this.#waitUntil();
     if (!isWhole) {
       const cut = this.#nextCut();
@@ -226,7 +227,7 @@ export class ImportProgress {
     this.#quietMs = QUIET_MS;
     if (this.#count(report)) {
       // what begins once nothing runs is decided by what is stored
-      if (this.#runningBatches === 0 && this.#waiting.batches > 0) this.#settling.begin();
+      if (this.#runningBatches === 0 && this.#waiting.batches > 0) this.#settling.begin(this.#waiting.batches, now);
     } else this.#hear(now);
     if (this.#speed.isDue(now)) this.#speed.add(now, this.#processed());
   }

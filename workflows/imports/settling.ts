@@ -4,6 +4,11 @@ import type { CarriedSettling, SettleImportResult } from './messages.ts';
 const FIRST_LOOK_MS = 1_000;
 const LONGEST_LOOK_MS = 30_000;
 
+/** Time without news after which they are looked at for the first time, in ms, and more for each: what the last rows have created wakes many of them, which needs no help. */
+const QUIET_MS = 1_000;
+const QUIET_PER_BATCH_MS = 20;
+const MOST_QUIET_MS = 3_000;
+
 /** When the batches of an import that only wait are looked at again. */
 export class Settling {
   /** In ms since 1970. */
@@ -11,6 +16,7 @@ export class Settling {
   #asked = 0;
   #isEnded = false;
   #lookMs = FIRST_LOOK_MS;
+  #quietMs = QUIET_MS;
 
   constructor(carried?: CarriedSettling) {
     if (carried === undefined) return;
@@ -23,8 +29,12 @@ export class Settling {
     return { due: this.due, asked: this.#asked, isEnded: this.#isEnded };
   }
 
-  begin(): void {
-    this.due = 0;
+  /** The last batch that ran has ended, or only waits. @param batches that wait. */
+  begin(batches: number, now: number): void {
+    this.#quietMs = Math.min(QUIET_MS + batches * QUIET_PER_BATCH_MS, MOST_QUIET_MS);
+    this.due = now + this.#quietMs;
+    this.#asked = 0;
+    this.#isEnded = false;
     this.#lookMs = FIRST_LOOK_MS;
   }
 
@@ -37,9 +47,10 @@ export class Settling {
 
   /** A batch that waits has reported. @returns whether all that were asked have. */
   heard(now: number): boolean {
-    this.#asked -= 1;
-    // those that have been told of the end finish one after the other
+    // those that wake finish one after the other, and so do those that have been told of the end
+    if (this.#asked <= 0) this.due = Math.max(this.due, now + this.#quietMs);
     if (this.#isEnded) this.due = now + LONGEST_LOOK_MS;
+    this.#asked -= 1;
     if (this.#asked !== 0) return false;
     if (!this.#isEnded) this.due = now;
     return true;

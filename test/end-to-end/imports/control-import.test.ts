@@ -98,6 +98,23 @@ test('a retry waits until the execution of the run before has closed, and then s
   expect(await ended(drover, importId)).toMatchObject({ status: 'success', counts: { succeeded: 1 } });
 });
 
+test('a batch of a finished import that is retried alone does not wait for rows that will never come, and counts anew', async () => {
+  const importId = await started(drover, { schema: 'city' }, ndjson([{ externalId: 'alone', twin: 'comes later' }]));
+  expect(await ended(drover, importId)).toMatchObject({ status: 'failed', counts: { failed: 1 } });
+  const listed = await drover.request<{ results: { batchId: string }[] }>('GET', `/api/imports/${importId}/batches`);
+  const batchId = listed.body.data.results[0]?.batchId ?? '';
+  const retry = () => drover.request('POST', `/api/batches/${batchId}/retry`);
+  expect((await retry()).status).toBe(202);
+  expect(await drover.ended(batchId)).toMatchObject({
+    status: 'failed',
+    errors: { summary: { missing_dependency: 1 } },
+  });
+  await drover.ended(await drover.upload('city', [{ externalId: 'comes later' }]));
+  expect((await retry()).status).toBe(202);
+  expect((await drover.ended(batchId)).status).toBe('success');
+  await until(drover, importId, ({ status, counts }) => status === 'success' && counts.succeeded === 1);
+}, 120_000);
+
 test('a deleted import is a 404 with its batches at once, and recovery removes everything of it', async () => {
   const importId = await started(drover, { schema: 'city' }, ndjson(rows(3000, 'deleted')));
   const { batches } = await until(drover, importId, ({ batches: { total } }) => total > 0);

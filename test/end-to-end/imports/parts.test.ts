@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Drover } from '../../harness/drover.ts';
 import { ended, ndjson, opened, putPart, results, seal, until, view } from './imports.ts';
@@ -60,4 +61,30 @@ test('many senders of one part: one is new, the others are told that it was sent
   expect(answers.map(({ status }) => status).sort()).toEqual([...Array(7).fill(200), 201]);
   await seal(drover, importId, 1);
   expect(await ended(drover, importId)).toMatchObject({ rowsRead: 50, bytesReceived: Buffer.byteLength(content) });
+});
+
+test('rows of a sender that is slow, and never pauses, are applied while it sends', async () => {
+  const isThere = new AbortController();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      // about 20 kB a second: a chunk would be full after a quarter of a minute
+      await sleep(50);
+      if (isThere.signal.aborted) controller.close();
+      else controller.enqueue(Buffer.from(`{"externalId":"slow"}${' '.repeat(1_000)}\n`));
+    },
+  });
+  const sending = drover.app.request('/api/imports?schema=city', {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body,
+    duplex: 'half',
+  } as RequestInit);
+  const read = async () => (await drover.request('GET', '/api/resources/city/slow')).status;
+  const begun = performance.now();
+  await expect.poll(read, { timeout: 50_000, interval: 50 }).toBe(200);
+  const ms = performance.now() - begun;
+  isThere.abort();
+  expect((await sending).status).toBe(202);
+  // a chunk is not waited for, however busy the machine is
+  expect(ms).toBeLessThan(10_000);
 });
