@@ -1,10 +1,12 @@
 import { z } from '@hono/zod-openapi';
+import { DEFAULT_PLATFORM } from '../../domain/batch/scope.ts';
+import { DroverError } from '../../domain/errors.ts';
 import { pollersOf, temporalVersion } from '../../services/temporal/task-queue-pollers.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse } from '../http/define-route.ts';
 import { success } from '../http/envelope.ts';
 import { VERSION } from './docs.ts';
 
-/** Names of processes and versions are for the operator: it needs platform scope. */
+/** Names of processes and versions are for the operator: it needs platform scope, of the default platform. */
 export const INSTALLATION_PATH = '/partner/installation';
 
 /** How long Temporal may take for the answer, in ms. */
@@ -37,10 +39,17 @@ export function installationRoute(api: Api): void {
       operationId: 'getInstallation',
       tags: ['Operation'],
       summary: 'Versions of Drover and its servers, and the workers that are there',
-      description: 'For operators: `workers` are the processes that have asked Temporal for work in the last minutes.',
+      description:
+        'For operators, with platform scope of the default platform: `workers` are the processes that have asked Temporal for work in the last minutes.',
       responses: { 200: jsonResponse('The installation', Installation), ...faults() },
     },
     async (c) => {
+      // names of hosts and versions of servers are of the installation, which belongs to the default platform
+      if (c.var.scope.platform !== DEFAULT_PLATFORM)
+        throw new DroverError(
+          'forbidden',
+          'this is for the operator of the installation: platform scope of the default platform',
+        );
       const { database, client, taskQueue } = c.var.services;
       const [mongodb, { temporal, workers }] = await Promise.all([
         database.version(),

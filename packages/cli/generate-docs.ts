@@ -19,7 +19,7 @@ export const committedDocs = (): Promise<string> => readFile(TARGET, 'utf8');
 function theProgram(): Command {
   const terminal = { out: process.stdout, err: process.stderr, in: process.stdin };
   const signal = new AbortController().signal;
-  const program = createProgram({ terminal, signal, interruptLines: () => [], exitCode: 0, url: '' });
+  const program = createProgram({ terminal, signal, args: [], interruptLines: () => [], exitCode: 0, url: '' });
   addCompletion(program);
   return program;
 }

@@ -10,9 +10,11 @@ export interface Context {
   readonly connection: Connection;
   readonly output: Output;
   readonly options: GlobalOptions;
+  /** The command line, without the names of node and the script. */
+  readonly args: readonly string[];
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
-  /** What Ctrl-C leaves behind: how to go on. */
+  /** What Ctrl-C or a failure leaves behind: how to go on. */
   onInterrupt(lines: () => readonly string[]): void;
 }
 
@@ -20,7 +22,8 @@ export interface Context {
 export interface ProgramParts {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
-  /** The lines of an interrupted command. */
+  readonly args: readonly string[];
+  /** The lines of a command that was interrupted, or has failed. */
   interruptLines: () => readonly string[];
   /** Exit code of a command that ended without an error. */
   exitCode: number;
@@ -40,6 +43,7 @@ export async function contextOf(parts: ProgramParts, command: Command): Promise<
     connection,
     output: new Output(parts.terminal, form),
     options,
+    args: parts.args,
     signal: parts.signal,
     onInterrupt: (lines) => {
       parts.interruptLines = lines;

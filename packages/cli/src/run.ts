@@ -3,6 +3,7 @@ import type { ProgramParts } from './context.ts';
 import { EXIT, explain, Interrupted } from './exit.ts';
 import { createProgram } from './program.ts';
 import type { Terminal } from './terminal/output.ts';
+import { oneLine } from './terminal/plain.ts';
 
 /** What a package adds that has the service, too. */
 interface Extras {
@@ -25,6 +26,7 @@ export async function run(
   const parts: ProgramParts = {
     terminal,
     signal: stop.signal,
+    args,
     interruptLines: () => [],
     exitCode: EXIT.done,
     url: '',
@@ -40,7 +42,9 @@ export async function run(
         isService = true;
       });
   addCompletion(program);
-  const interrupt = onInterrupt(stop, parts);
+  const interrupt = onInterrupt(stop);
+  // the callback of a write has the error; without a listener it would end the process
+  terminal.out.on('error', () => undefined);
   try {
     await program.parseAsync([...args], { from: 'user' });
     if (isService) {
@@ -56,19 +60,20 @@ export async function run(
   }
 }
 
-function report(error: unknown, { terminal, url }: ProgramParts): number {
+function report(error: unknown, { terminal, url, interruptLines }: ProgramParts): number {
   // the reader of the output has seen enough
   if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return EXIT.done;
   const { code, lines } = explain(error, url);
-  for (const [at, line] of lines.entries()) terminal.err.write(at === 0 ? `drover: ${line}\n` : `${line}\n`);
+  const all = [...lines, ...interruptLines()].map(oneLine);
+  for (const [at, line] of all.entries()) terminal.err.write(at === 0 ? `drover: ${line}\n` : `${line}\n`);
   return code;
 }
 
 /** The first Ctrl-C ends the work in order, and says how to go on; a second one ends the process. */
-function onInterrupt(stop: AbortController, parts: ProgramParts): { stop(): void } {
+function onInterrupt(stop: AbortController): { stop(): void } {
   const handle = (): void => {
     if (stop.signal.aborted) process.exit(EXIT.interrupted);
-    stop.abort(new Interrupted('stopped', ...parts.interruptLines()));
+    stop.abort(new Interrupted('stopped'));
   };
   process.on('SIGINT', handle);
   process.on('SIGTERM', handle);

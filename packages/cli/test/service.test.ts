@@ -193,7 +193,11 @@ describe('on a terminal', () => {
     ]);
     const held = served.holdFrom(6, 'POST', /town\/batch$/);
     const environment = settings('terminal');
-    const running = new Running([...MAIN, 'upload', 'town', file, '--batch-size', '100'], environment, 46);
+    const running = new Running(
+      [...MAIN, 'upload', 'town', file, '--batch-size=100', '--wait', '5', '--tenant', 'terminal'],
+      environment,
+      46,
+    );
     await held;
     await expect.poll(() => running.output).toContain('500 of 1,000 records');
     running.type('\u0003');
@@ -205,7 +209,7 @@ describe('on a terminal', () => {
     expect(bars.length).toBeGreaterThan(1);
     for (const line of bars) expect(line.length).toBeLessThan(46);
     const [, continued = ''] = /to continue: drover (.*)/.exec(lines.join('\n')) ?? [];
-    expect(continued).toMatch(/^upload town .* --key [0-9a-f-]{36} --batch-size 100$/);
+    expect(continued).toMatch(/^upload town .* --batch-size=100 --wait 5 --tenant terminal --key [0-9a-f-]{36}$/);
     const resumed = await asProcess([...continued.split(' '), '--json'], environment);
     expect(JSON.parse(resumed.out)).toMatchObject({ total: 1_000, actions: { created: 1_000 } });
     expect(sorted((await inProcess(['export', 'town'])).out)).toEqual(sorted(linesOf(towns)));
@@ -262,9 +266,9 @@ test('a wrong token ends with 1 and says so; doctor sees a token of platform sco
     expect(JSON.parse(tenant.out)).toContainEqual({
       check: 'workers',
       state: 'unknown',
-      detail: 'seen by tokens of platform scope',
+      detail: 'seen by the operator: platform scope of the default platform',
     });
-    vi.stubEnv('DROVER_TOKEN', await signed({ platform: 'p', scope: 'platform' }));
+    vi.stubEnv('DROVER_TOKEN', await signed({ platform: 'default', scope: 'platform' }));
     await expect.poll(async () => (await inProcess(['doctor'])).code).toBe(0);
     const states = JSON.parse((await inProcess(['doctor', '--json'])).out) as { check: string; state: string }[];
     expect(states.map(({ check, state }) => `${check} ${state}`)).toEqual([

@@ -23,7 +23,13 @@ test('a flag goes before a named profile, that before the environment, and that 
   await set('work', '--url', 'http://work.test');
   const environment = { DROVER_URL: 'http://environment.test' };
   expect(await connectionOf({}, {})).toEqual({ url: 'http://home.test', tenant: 'home', token: 'secret' });
-  expect(await connectionOf({}, environment)).toMatchObject({ url: 'http://environment.test', tenant: 'home' });
+  // the token and the tenant of a profile are not for another address
+  expect(await connectionOf({}, environment)).toEqual({ url: 'http://environment.test' });
+  expect(await connectionOf({ url: 'http://other.test' }, { ...environment, DROVER_TOKEN: 'theirs' })).toEqual({
+    url: 'http://other.test',
+  });
+  expect(await connectionOf({ url: 'http://home.test' }, environment)).toMatchObject({ token: 'secret' });
+  expect(await connectionOf({}, { DROVER_TOKEN: 'mine' })).toMatchObject({ url: 'http://home.test', token: 'mine' });
   expect(await connectionOf({ profile: 'work' }, environment)).toEqual({ url: 'http://work.test' });
   expect(await connectionOf({ profile: 'work', url: 'http://flag.test' }, environment)).toEqual({
     url: 'http://flag.test',

@@ -77,6 +77,20 @@ describe('a progress bar', () => {
   });
 });
 
+test('content of others is shown without control characters, and written as it is into a pipe', async () => {
+  const written = async (isTTY: boolean): Promise<string> => {
+    const out = Object.assign(new PassThrough(), { isTTY });
+    const output = new Output({ out, err: out, in: out } as never, 'text');
+    const pieces = (async function* () {
+      yield new TextEncoder().encode('a\u001b]0;x\u0007\tb\n');
+    })();
+    await output.content(pieces);
+    return String(out.read());
+  };
+  expect(await written(true)).toBe('a ]0;x \tb\n');
+  expect(await written(false)).toBe('a\u001b]0;x\u0007\tb\n');
+});
+
 test('colours are for terminals, and NO_COLOR switches them off', () => {
   const output = (isTTY: boolean) => new Output({ out: { isTTY }, err: {}, in: {} } as never, 'text');
   vi.stubEnv('TERM', 'xterm');

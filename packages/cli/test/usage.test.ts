@@ -57,6 +57,28 @@ describe('wrong use ends with 2, and one line that says what is wrong', () => {
   });
 });
 
+test('an empty file is wrong use, and starts no import', async () => {
+  const { code, err } = await inProcess(['import', fileOf('empty.csv', ''), '--schema', 'city']);
+  expect([code, err]).toEqual([2, expect.stringContaining('empty.csv is empty')]);
+});
+
+test('a failure says how to go on, with all options but the token', async () => {
+  const file = fileOf('rows.ndjson', '{"externalId":"a"}\n');
+  const options = ['--tenant', "o'neil", '--token=secret', '--onconflict', 'reject', '--key', 'mine', '--batch-size=7'];
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  const running = inProcess(['upload', 'city', file, ...options]);
+  let isOver = false;
+  void running.finally(() => (isOver = true));
+  while (!isOver) await vi.advanceTimersByTimeAsync(20_000);
+  vi.useRealTimers();
+  const { code, err } = await running;
+  expect(code).toBe(3);
+  expect(err).toContain(
+    `to continue: drover upload city ${file} --tenant 'o'\\''neil' --onconflict reject --batch-size=7 --key mine\n`,
+  );
+  expect(err).not.toContain('secret');
+});
+
 test('a service that cannot be reached ends with 3, and with where it was looked for', async () => {
   expect(await inProcess(['batch', 'cancel', 'b'])).toMatchObject({
     code: 3,

@@ -1198,7 +1198,7 @@ export interface paths {
         };
         /**
          * Versions of Drover and its servers, and the workers that are there
-         * @description For operators: `workers` are the processes that have asked Temporal for work in the last minutes.
+         * @description For operators, with platform scope of the default platform: `workers` are the processes that have asked Temporal for work in the last minutes.
          */
         get: operations["getInstallation"];
         put?: never;
@@ -3304,10 +3304,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant that the request is about, in ASCII without commas; for platform scope */
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
-                /** @description The same for any name, percent-encoded (RFC 8187): `UTF-8''caf%C3%A9` */
-                "reach-tenant-id*"?: string;
             };
             path: {
                 batchId: string;

@@ -1,4 +1,4 @@
-import type { Deletion, DeletionPreview } from '@drover/client';
+import { type Deletion, type DeletionPreview, DroverError } from '@drover/client';
 import type { Command } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
@@ -51,13 +51,20 @@ async function deleteResources(
 ): Promise<number> {
   const { client, output, options, signal, onInterrupt } = context;
   const deletion = await deletionOf(flags);
-  const preview = await client.resources.previewDelete(schema, deletion, { signal });
-  if (flags.dryRun || output.form === 'text') await showPreview(context, preview, flags.dryRun === true);
+  const isSure = options.yes === true && !flags.dryRun;
+  const preview = await client.resources.previewDelete(schema, deletion, { signal }).catch((error: unknown) => {
+    // a delete may be larger than what can be counted in advance
+    if (!isSure || !(error instanceof DroverError) || error.status !== 503) throw error;
+    output.say(`not counted first: ${error.message}`);
+    return null;
+  });
+  if (preview !== null && (flags.dryRun || output.form === 'text'))
+    await showPreview(context, preview, flags.dryRun === true);
   if (flags.dryRun) return EXIT.done;
   if (flags.ids === '-' && !options.yes)
     throw new UsageError('standard input has the ids, so nobody can be asked: say --yes');
-  const question = `Delete ${formatNumber(preview.totalDeletions)} ${preview.totalDeletions === 1 ? 'resource' : 'resources'} for good?`;
-  await confirm(output, question, options.yes === true);
+  const count = preview?.totalDeletions ?? 0;
+  await confirm(output, `Delete ${formatNumber(count)} ${count === 1 ? 'resource' : 'resources'} for good?`, isSure);
   onInterrupt(() => ['the delete may have been accepted: drover batch list']);
   const { batchId } = await client.resources.delete(schema, deletion, { signal });
   if (!flags.detach) return followBatch(context, batchId);

@@ -106,7 +106,9 @@ async function checkInstallation({ client, signal }: Context): Promise<Finding[]
   } catch (error) {
     signal.throwIfAborted();
     const detail =
-      error instanceof DroverError && error.status === 403 ? 'seen by tokens of platform scope' : messageOf(error);
+      error instanceof DroverError && error.status === 403
+        ? 'seen by the operator: platform scope of the default platform'
+        : messageOf(error);
     return ['workers', 'versions'].map((check) => ({ check, state: 'unknown', detail }));
   }
   const { version, mongodb, temporal, workers } = found;

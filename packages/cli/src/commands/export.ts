@@ -42,7 +42,7 @@ async function exportResources(
   const format = flags.format ?? (flags.output && /\.csv$/i.test(flags.output) ? 'csv' : 'ndjson');
   const stream = await client.resources.export(schema, { format, signal, ...(flags.envelope && { envelope: true }) });
   if (flags.output !== undefined) return toFile(context, piecesOf(stream), flags.output);
-  for await (const piece of piecesOf(stream)) await output.write(piece);
+  await output.content(piecesOf(stream));
   return EXIT.done;
 }
 

@@ -7,6 +7,7 @@ import type { Context, ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { countLines, openContent } from '../files/lines.ts';
 import { forgetImport, noteImport, startedImport } from '../settings/started-imports.ts';
+import { commandLine, sameConnection } from '../terminal/command-line.ts';
 import { followImport } from '../terminal/follow.ts';
 import { ProgressBar } from '../terminal/progress.ts';
 import { addCommand } from './add-command.ts';
@@ -97,8 +98,11 @@ async function runImport(context: Context, [file]: readonly string[], flags: Imp
       ...(flags.resume && { resume: flags.resume }),
       signal,
       onStart: (id) => {
-        context.onInterrupt(() => howToContinue(id, content));
-        if (content.size !== null && !flags.resume) noted = noteStart(id, content, connection);
+        context.onInterrupt(() => howToContinue(context, id, content));
+        if (content.size === null || flags.resume) return;
+        noted = noteStart(id, content, connection).catch((error: unknown) => {
+          output.say(`it cannot be noted for --resume: ${error instanceof Error ? error.message : String(error)}`);
+        });
       },
       onProgress: (bytes) => bar.set({ done: bytes, total: content.size }),
     });
@@ -140,12 +144,9 @@ function optionsOf({
   };
 }
 
-function howToContinue(importId: string, { file, size, partBytes, format }: Content): string[] {
-  if (size !== null) return [`to continue: drover import --resume ${importId}`];
-  const sized = partBytes === DEFAULT_PART_BYTES ? '' : ` --part-bytes ${partBytes}`;
-  return [
-    `to continue, send the same content again with: drover import ${file} --format ${format}${sized} --resume ${importId}`,
-  ];
+function howToContinue({ args }: Context, importId: string, { size }: Content): string[] {
+  if (size !== null) return [`to continue: ${sameConnection(args, 'import', '--resume', importId)}`];
+  return [`to continue, send the same content again with: ${commandLine(args, { '--resume': importId })}`];
 }
 
 async function noteStart(importId: string, content: Content, connection: Context['connection']): Promise<void> {
@@ -171,9 +172,21 @@ async function contentOf(context: Context, file: string | undefined, flags: Impo
     throw new UsageError('say what the rows are: --schema NAME');
   const format = flags.format ?? formatOf(file);
   const { partBytes } = flags;
-  if (file === '-') return { source: await openContent(file), file, format, partBytes, size: null };
+  if (file === '-') return { source: await notEmpty(await openContent(file)), file, format, partBytes, size: null };
   const { size } = await stat(file);
+  if (size === 0) throw new UsageError(`${file} is empty`);
   return { source: await openAsBlob(file), file: resolve(file), format, partBytes, size };
+}
+
+/** The same, once there is something. @throws UsageError if there never is. */
+async function notEmpty(content: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const pieces = content[Symbol.asyncIterator]();
+  const first = await pieces.next();
+  if (first.done) throw new UsageError('standard input is empty');
+  return (async function* () {
+    yield first.value;
+    yield* { [Symbol.asyncIterator]: () => pieces };
+  })();
 }
 
 function formatOf(file: string): 'ndjson' | 'csv' {

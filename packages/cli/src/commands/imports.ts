@@ -75,7 +75,7 @@ export function addImportsCommands(program: Command, parts: ProgramParts): void 
       command.addOption(new Option('--status <status>', 'only rows in this status').choices(ROW_STATUSES)),
     run: async ({ client, output, signal }, [importId = ''], { status }) => {
       const results = await client.imports.results(importId, { signal, ...(status && { status }) });
-      for await (const piece of piecesOf(results)) await output.write(piece);
+      await output.content(piecesOf(results));
       return EXIT.done;
     },
   });

@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
@@ -43,10 +44,11 @@ export function addProfileCommands(program: Command, parts: ProgramParts): void 
   addCommand(profile, parts, {
     usage: 'set <name>',
     summary: 'Keep --url, --token and --tenant under a name',
-    more: 'The first profile is used by commands that name none; see drover profile use.',
-    examples: ['drover profile set production --url https://drover.example.org --tenant acme --token "$TOKEN"'],
+    more: '--token - reads the token from standard input: on the command line others could see it. The first profile is used by commands that name none; see drover profile use.',
+    examples: ['drover profile set production --url https://drover.example.org --tenant acme --token - < token.txt'],
     run: async ({ output, options: { url, token, tenant } }, [name = '']) => {
-      const given = { ...(url && { url }), ...(token && { token }), ...(tenant && { tenant }) };
+      const read = token === '-' ? (await text(process.stdin)).trim() : token;
+      const given = { ...(url && { url }), ...(read && { token: read }), ...(tenant && { tenant }) };
       if (Object.keys(given).length === 0) throw new UsageError('say what to keep: --url, --token, --tenant');
       const { current, profiles } = await readProfiles();
       const next = { current: current ?? name, profiles: { ...profiles, [name]: { ...profiles[name], ...given } } };

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { createTwoFilesPatch } from 'diff';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
+import { manyLines } from '../terminal/plain.ts';
 import type { Column } from '../terminal/table.ts';
 import { addCommand } from './add-command.ts';
 import { firstOf, type Limited, limitOption } from './limit.ts';
@@ -143,6 +144,7 @@ async function pull({ client, output, signal }: Context, [folder = '']: readonly
   await mkdir(folder, { recursive: true });
   const written: { name: string; file: string }[] = [];
   for (const definition of (await allOf(client, signal)).values()) {
+    if (!/^[\w-]+$/.test(definition.name)) throw new Error(`the service has a name that is none: ${definition.name}`);
     const file = join(folder, `${definition.name}.json`);
     await writeFile(file, textOf(definition));
     written.push({ name: definition.name, file });
@@ -173,7 +175,8 @@ async function diff({ client, output, signal }: Context, [folder = '']: readonly
       change: 'only there',
       patch: createTwoFilesPatch(`service/${name}`, '/dev/null', textOf({ name, ...rest }), ''),
     });
-  if (output.form === 'text') for (const { patch } of changes) await output.write(coloured(patch, output.colours));
+  if (output.form === 'text')
+    for (const { patch } of changes) await output.write(coloured(manyLines(patch), output.colours));
   else await output.list(changes, [], '');
   return changes.length === 0 ? EXIT.done : EXIT.notAll;
 }

@@ -5,6 +5,7 @@ import type { Context, ProgramParts } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { countLines, openContent, resourcesOf } from '../files/lines.ts';
 import { ITEM_COLUMNS } from '../terminal/batch-text.ts';
+import { commandLine } from '../terminal/command-line.ts';
 import { formatNumber, ProgressBar } from '../terminal/progress.ts';
 import { addCommand } from './add-command.ts';
 import { firstOf } from './limit.ts';
@@ -73,9 +74,19 @@ async function upload(
   { key = randomUUID(), wait, onconflict, ignoreUnknownFields, ...flags }: UploadFlags,
   operation: 'upload' | 'patch',
 ): Promise<number> {
-  const { client, output, signal, onInterrupt } = context;
+  const { client, output, signal, onInterrupt, args } = context;
   const content = await openContent(file);
-  onInterrupt(() => howToContinue(operation, schema, file, key, process.argv));
+  let isBegun = false;
+  const resources = (async function* () {
+    for await (const resource of resourcesOf(content)) {
+      isBegun = true;
+      yield resource;
+    }
+  })();
+  onInterrupt(() => {
+    const again = file === '-' ? 'to continue, send the same lines again with' : 'to continue';
+    return isBegun ? [`${again}: ${commandLine(args, { '--key': key })}`] : [];
+  });
   const total = output.terminal.err.isTTY === true ? await countLines(file) : null;
   const bar = new ProgressBar(output.terminal, { label: operation, unit: 'records' });
   const batches = new Map<string, UploadedBatch>();
@@ -93,7 +104,7 @@ async function upload(
     },
   };
   try {
-    const summary = await client.uploadAll(schema, resourcesOf(content), options);
+    const summary = await client.uploadAll(schema, resources, options);
     bar.stop();
     await output.one(summary, linesOf(summary, output.colours));
     await showFailures(context, [...batches.values()]);
@@ -103,23 +114,6 @@ async function upload(
     bar.stop();
   }
 }
-
-/** The command line, with its key. */
-function howToContinue(
-  operation: string,
-  schema: string,
-  file: string,
-  key: string,
-  argv: readonly string[],
-): string[] {
-  if (file === '-')
-    return [`to continue, send the same lines again with: drover ${operation} ${schema} - --key ${key}`];
-  const size = argv.indexOf('--batch-size');
-  const sized = size === -1 ? '' : ` --batch-size ${argv[size + 1]}`;
-  return [`to continue: drover ${operation} ${schema} ${quoted(file)} --key ${key}${sized}`];
-}
-
-const quoted = (text: string): string => (/^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 function progressOf(batches: readonly UploadedBatch[], total: number | null) {
   let [done, failed] = [0, 0];

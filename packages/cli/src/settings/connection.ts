@@ -19,7 +19,8 @@ export type Connection = Profile & { readonly url: string };
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 
 /**
- * Where requests go: by flags, else by the profile that a flag names, else by the environment, else by the current profile.
+ * Where requests go: by flags, else by the profile that a flag names, else by the environment, else by the current profile. Token and
+ * tenant of a profile, and of an environment that names an address, are for that address only.
  * @throws UsageError for a profile that is not there.
  */
 export async function connectionOf(
@@ -36,12 +37,23 @@ export async function connectionOf(
     token: environment.DROVER_TOKEN,
     tenant: environment.DROVER_TENANT,
   });
-  const flags = withoutEmpty({ url, token, tenant });
-  const found = profile === undefined ? { ...named, ...fromEnvironment } : { ...fromEnvironment, ...named };
-  const connection = { url: DEFAULT_URL, ...found, ...flags };
+  // a profile without an address is of the usual one
+  const ofProfile = name === undefined ? {} : { url: DEFAULT_URL, ...named };
+  const others = profile === undefined ? [fromEnvironment, ofProfile] : [ofProfile, fromEnvironment];
+  const sources: readonly Profile[] = [withoutEmpty({ url, token, tenant }), ...others];
+  const connection = merged(sources);
   if (!/^https?:\/\/./.test(connection.url) || !URL.canParse(connection.url))
     throw new UsageError(`${connection.url} is no address: http://127.0.0.1:8080, for example`);
   return connection;
+}
+
+/** What the first source has that says it. A token and a tenant go to the address alone that they were given with. */
+function merged(sources: readonly Profile[]): Connection {
+  const url = sources.find((source) => source.url !== undefined)?.url ?? DEFAULT_URL;
+  const ofUrl = sources.filter((source) => source.url === undefined || source.url === url);
+  const token = ofUrl.find((source) => source.token !== undefined)?.token;
+  const tenant = ofUrl.find((source) => source.tenant !== undefined)?.tenant;
+  return { url, ...(token !== undefined && { token }), ...(tenant !== undefined && { tenant }) };
 }
 
 function withoutEmpty(values: { [K in keyof Profile]: string | undefined }): Profile {

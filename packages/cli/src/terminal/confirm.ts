@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Interrupted, UsageError } from '../exit.ts';
 import type { Output } from './output.ts';
+import { oneLine } from './plain.ts';
 
 /** Asks before something is destroyed. @throws UsageError where nobody can be asked; Interrupted if the answer is no. */
 export async function confirm({ terminal }: Output, question: string, isSure: boolean): Promise<void> {
@@ -8,7 +9,7 @@ export async function confirm({ terminal }: Output, question: string, isSure: bo
   if (terminal.in.isTTY !== true) throw new UsageError(`${question} Nobody can be asked here: say --yes`);
   const lines = createInterface({ input: terminal.in, output: terminal.err });
   try {
-    const answer = await lines.question(`${question} (y/N) `);
+    const answer = await lines.question(`${oneLine(question)} (y/N) `);
     if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted('nothing was changed');
   } catch (error) {
     if (error instanceof Error && error.name === 'AbortError') throw new Interrupted('nothing was changed');

@@ -2,14 +2,15 @@ import type { Batch, Import } from '@drover/client';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { linesOfWork, progressOf } from './batch-text.ts';
+import { sameConnection } from './command-line.ts';
 import { ProgressBar } from './progress.ts';
 
 const isGood = (status: Batch['status']): boolean => status === 'success';
 
 /** Follows a batch to its end with a bar, and prints what became of it. @returns the exit code. */
 export async function followBatch(context: Context, batchId: string): Promise<number> {
-  const { client, output, signal, onInterrupt } = context;
-  onInterrupt(() => [`the batch goes on; follow it with: drover batch watch ${batchId}`]);
+  const { client, output, signal, onInterrupt, args } = context;
+  onInterrupt(() => [`the batch goes on; follow it with: ${sameConnection(args, 'batch', 'watch', batchId)}`]);
   const bar = new ProgressBar(output.terminal, { label: 'batch', unit: 'records' });
   try {
     const onChange = (batch: Batch): void => {
@@ -28,8 +29,8 @@ export async function followBatch(context: Context, batchId: string): Promise<nu
 
 /** The same of an import. @param total rows, as far as it is known. */
 export async function followImport(context: Context, importId: string, total: number | null): Promise<number> {
-  const { client, output, signal, onInterrupt } = context;
-  onInterrupt(() => [`the import goes on; follow it with: drover imports watch ${importId}`]);
+  const { client, output, signal, onInterrupt, args } = context;
+  onInterrupt(() => [`the import goes on; follow it with: ${sameConnection(args, 'imports', 'watch', importId)}`]);
   const bar = new ProgressBar(output.terminal, { label: 'import', unit: 'rows' });
   try {
     const onChange = (state: Import): void => {

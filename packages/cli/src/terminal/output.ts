@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { manyLines } from './plain.ts';
 import { type Column, tabbed, tableOf } from './table.ts';
 
 /** What is written where, by the options and the terminal. */
@@ -60,6 +61,14 @@ export class Output {
       isForPeople ? `${this.colours.dim(name.padEnd(width))}  ${shown}` : `${name}\t${shown}`,
     );
     await this.write(`${text.join('\n')}\n`);
+  }
+
+  /** Writes content of others as it is; on a terminal without control characters. */
+  async content(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    const isForPeople = this.terminal.out.isTTY === true;
+    for await (const piece of pieces)
+      await this.write(isForPeople ? manyLines(decoder.decode(piece, { stream: true })) : piece);
   }
 
   /** Waits until the reader has taken it. @throws an error with code EPIPE if the reader is gone. */

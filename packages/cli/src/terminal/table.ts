@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import stringWidth from 'string-width';
+import { oneLine } from './plain.ts';
 
 /** A column of a list. */
 export interface Column<T> {
@@ -32,9 +33,7 @@ const NO_LINES = {
   middle: '',
 };
 
-const textOf = (value: string | number | null | undefined): string =>
-  // what was sent by others must not move the cursor of this terminal
-  String(value ?? '').replace(/\p{Cc}/gu, ' ');
+const textOf = (value: string | number | null | undefined): string => oneLine(String(value ?? ''));
 
 /** A table as wide as it has to be, and at most `width`; what does not fit is cut, with `…`. @param toHead styles a heading. */
 export function tableOf<T>(

@@ -1,4 +1,3 @@
-import { DroverError } from '../errors.ts';
 import { piecesOf } from '../json/ndjson.ts';
 import type { Imports } from '../nouns/imports.ts';
 import { DEFAULT_PATIENCE_MS, patiently } from '../transport/patience.ts';
@@ -36,42 +35,53 @@ interface Part {
 
 /**
  * Sends a source in parts, in the memory of a few of them, and seals the import. Rows are applied while later ones are sent.
- * @returns the id of the import, whose content is durable. @throws DroverError
+ * @returns the id of the import, whose content is durable. @throws DroverError; TypeError if there is no content, or no format
  */
 export async function importFile(imports: Imports, source: ImportSource, options: ImportFileOptions): Promise<string> {
   const { format: given, resume, partBytes = DEFAULT_PART_BYTES, inFlight = DEFAULT_IN_FLIGHT, ...more } = options;
   const { patienceMs = DEFAULT_PATIENCE_MS, onStart, onProgress, signal, ...asked } = more;
   const format = given ?? formatOf(source);
+  const content = await notEmpty(bytesOf(source));
   const importId = resume ?? (await imports.start(format, { ...asked, ...(signal && { signal }) }));
   onStart?.(importId);
   let [sent, parts] = [0, 0];
-  await inWindow(partsOf(source, partBytes), inFlight, signal, async ({ number, bytes }, end) => {
+  await inWindow(partsOf(content, partBytes), inFlight, signal, async ({ number, bytes }, end) => {
     await patiently(() => imports.sendPart(importId, number, { format, bytes, signal: end }), patienceMs, end);
     parts = Math.max(parts, number);
     sent += bytes.length;
     onProgress?.(sent);
   });
-  if (parts === 0)
-    throw new DroverError({ status: null, message: `there is nothing to import; import ${importId} stays open` });
   await patiently(() => imports.seal(importId, parts, signal && { signal }), patienceMs, signal);
   return importId;
 }
 
-/** @throws DroverError if the source does not say. */
+/** @throws TypeError if the source does not say. */
 function formatOf(source: ImportSource): ContentFormat {
   if (source instanceof Blob) {
     const name = 'name' in source && typeof source.name === 'string' ? source.name : '';
     if (/csv/.test(source.type) || /\.csv$/i.test(name)) return 'csv';
     if (/ndjson|jsonl/.test(source.type) || /\.(ndjson|jsonl)$/i.test(name)) return 'ndjson';
   }
-  throw new DroverError({ status: null, message: 'say which format the content has: ndjson or csv' });
+  throw new TypeError('say which format the content has: ndjson or csv');
+}
+
+/** The same, once there is a byte. @throws TypeError if there never is: no import is started then. */
+async function notEmpty(content: AsyncGenerator<Uint8Array, void>): Promise<AsyncIterable<Uint8Array>> {
+  let first = await content.next();
+  while (!first.done && first.value.length === 0) first = await content.next();
+  const { done, value } = first;
+  if (done) throw new TypeError('there is nothing to import');
+  return (async function* () {
+    yield value;
+    yield* content;
+  })();
 }
 
 /** The same parts for the same source. */
-async function* partsOf(source: ImportSource, partBytes: number): AsyncGenerator<Part, void> {
+async function* partsOf(content: AsyncIterable<Uint8Array>, partBytes: number): AsyncGenerator<Part, void> {
   let number = 1;
   let [part, filled] = [new Uint8Array(partBytes), 0];
-  for await (const piece of bytesOf(source)) {
+  for await (const piece of content) {
     for (let at = 0; at < piece.length; ) {
       const taken = piece.subarray(at, at + partBytes - filled);
       part.set(taken, filled);

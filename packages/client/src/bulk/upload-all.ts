@@ -8,8 +8,8 @@ import { inWindow } from './window.ts';
 
 /** Most resources of one request. */
 const MAX_RESOURCES = 1000;
-/** Largest body that is sent, in bytes: the service takes 16 MiB. */
-const MAX_BYTES = 12 * 1024 ** 2;
+/** Largest body that is sent, in bytes: the service takes 16 MiB, but only so long for a request that slow links send less in it. */
+const MAX_BYTES = 4 * 1024 ** 2;
 const DEFAULT_IN_FLIGHT = 4;
 
 /** Options of uploads of any number of resources, beside those of one upload. */
@@ -21,7 +21,7 @@ export interface UploadAllOptions extends Omit<UploadOptions, 'idempotencyKey'> 
   readonly key?: string;
   /** `upload` creates or merges; `patch` only changes what exists. Default `upload`. */
   readonly operation?: 'upload' | 'patch';
-  /** Resources of one batch, 1 to 1000. Default 1000. A batch has fewer where 12 MiB are reached. */
+  /** Resources of one batch, 1 to 1000. Default 1000. A batch has fewer where 4 MiB are reached. */
   readonly batchSize?: number;
   /** Batches that are at work at a time; one that only waits for missing references does not count. Default 4. */
   readonly inFlight?: number;

@@ -33,6 +33,8 @@ const FIRST_DELAY_MS = 500;
 /** Largest delay that a timer accepts, in ms. */
 const MAX_TIMER_MS = 2_147_483_647;
 
+/** A body may take longer than the time limit, at this rate. */
+const SLOWEST_BYTES_PER_SECOND = 32 * 1024;
 /** The statuses whose answers have no body. */
 const WITHOUT_BODY: readonly number[] = [204, 205, 304];
 
@@ -102,7 +104,9 @@ export class Transport {
   /** An answer with its complete body: one that breaks off is no answer. */
   async #attempt(request: Request): Promise<Response> {
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
-    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS))]);
+    const sendingMs = Math.ceil(((await bytesOf(request)) / SLOWEST_BYTES_PER_SECOND) * 1000);
+    const limit = AbortSignal.timeout(Math.min(timeoutMs + sendingMs, MAX_TIMER_MS));
+    const signal = AbortSignal.any([request.signal, limit]);
     const response = await this.#fetch(request.clone(), signal);
     const { status, statusText, headers } = response;
     const body = await response.arrayBuffer().catch((error: unknown) => noAnswer(request, error));
@@ -118,6 +122,9 @@ export class Transport {
     return fetch(sent).catch((error: unknown) => noAnswer(request, error));
   }
 }
+
+const bytesOf = async (request: Request): Promise<number> =>
+  request.body === null ? 0 : (await request.clone().arrayBuffer()).byteLength;
 
 /** @throws DroverError, or the reason with which the caller has aborted the request. */
 function noAnswer(request: Request, cause: unknown): never {
