@@ -87,6 +87,14 @@ export const MAX_CSV_HEADER_BYTES = 64 * 1024;
 export const MAX_UNPACKED_RATIO = 200;
 /** Unpacked content of at most so many bytes may be any number of times larger than received. */
 export const ANY_RATIO_BYTES = 10 * 1024 * 1024;
+/** First rows of a file that a dry run of an import looks at. */
+export const MAX_PREVIEWED_ROWS = 1_000;
+/** Bytes of content that it looks at, unpacked: as many as a request may have. */
+export const MAX_PREVIEWED_BYTES = 16 * 1024 * 1024;
+/** Longest time in which they have to arrive, in ms; then it answers from those that are there. */
+export const MAX_PREVIEW_ARRIVAL_MS = 10_000;
+/** Rows with faults that it shows. */
+export const MAX_PREVIEWED_FAULTS = 20;
 /** Largest window of content that is compressed with zstd, in bytes: what RFC 9659 has a sender keep to. So much memory is needed to unpack it. */
 export const MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024;
 /** Time in which an import that comes in parts has to be sealed, in ms: a day. */

@@ -126,15 +126,16 @@ const BatchData = z
 export const Batch = enveloped(BatchData).openapi('Batch');
 export const BatchList = pageOf(BatchData).openapi('BatchList');
 
+export const ItemErrors = z.array(
+  z.object({ code: z.enum(ERROR_CODES), message: z.string(), field: z.string().optional() }),
+);
 const Item = z
   .object({
     index: count,
     externalId: z.string().nullable(),
     status: z.enum(ITEM_STATUSES),
     action: z.enum(['created', 'updated', 'unchanged', 'deleted', 'reverted']).optional(),
-    errors: z
-      .array(z.object({ code: z.enum(ERROR_CODES), message: z.string(), field: z.string().optional() }))
-      .optional(),
+    errors: ItemErrors.optional(),
     missingDependencies: z.array(MissingDependency).max(MAX_MISSING_PER_OUTCOME).optional(),
     missingTotal: count
       .optional()

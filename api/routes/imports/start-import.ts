@@ -31,6 +31,7 @@ import { readContent } from '../../http/read-content.ts';
 import { aboutOf, aboutQuery } from '../batches/about-batch.ts';
 import { csvOptionsOf, csvQuery, withGoodHeader } from './csv-content.ts';
 import { ImportAccepted } from './import-schemas.ts';
+import { ImportPreview, previewed } from './preview-import.ts';
 
 /** The content type of each format, as requests and answers name it, and as it is accepted. */
 export const CONTENT_TYPES = { ndjson: 'application/x-ndjson', csv: 'text/csv' } as const satisfies Record<
@@ -71,6 +72,9 @@ const query = z.object({
   format: queryEnum(IMPORT_FORMATS).openapi({
     description: 'Given: the content comes in parts, and this request has no body',
   }),
+  dryRun: queryBoolean(false).openapi({
+    description: 'Answers 200 from the first rows of the content, and stores nothing',
+  }),
   ...csvQuery,
   operation: queryEnumOr(IMPORT_OPERATIONS, 'upload'),
   onconflict: queryEnumOr(['upsert', 'reject'], 'upsert'),
@@ -100,13 +104,25 @@ export function startImportRoute(api: Api): void {
       query,
       streams: Object.values(CONTENT_TYPES),
       responses: {
+        200: jsonResponse('What the import would make of the first rows; nothing is stored', ImportPreview),
         201: jsonResponse('The import takes parts', ImportAccepted),
         202: jsonResponse('All content of the import is durable', ImportAccepted),
         ...faults(409, 413, 415),
       },
     },
     async (c, { query }) => {
-      const { schema, format: inParts, label, startAt, delimiter, columns, cascade, maxPerSecond, ...given } = query;
+      const {
+        schema,
+        format: inParts,
+        label,
+        startAt,
+        delimiter,
+        columns,
+        cascade,
+        dryRun,
+        maxPerSecond,
+        ...given
+      } = query;
       const options = {
         ...given,
         priority: given.priority ?? DEFAULT_PRIORITY,
@@ -131,6 +147,7 @@ export function startImportRoute(api: Api): void {
         ...saidOf({ ...aboutOf(c, query), priority: undefined }),
       };
       const content = await peeked(readContent(c, services.config.IMPORT_MAX_BYTES));
+      if (dryRun) return previewed(c, request, content, inParts !== undefined);
       if (inParts !== undefined) {
         if (content !== null) throw badRequest('body: must be empty when format is given: the content comes in parts');
         await services.assertStarts();

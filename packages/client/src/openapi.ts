@@ -1919,6 +1919,65 @@ export interface components {
             /** @enum {boolean} */
             success: true;
         };
+        ImportPreview: {
+            data: {
+                actions: {
+                    cascaded: number;
+                    created: number;
+                    deleted: number;
+                    /** @description Of an undo */
+                    reverted?: number;
+                    unchanged: number;
+                    updated: number;
+                };
+                columns?: {
+                    column: string;
+                    /** @description Null: the column is passed over */
+                    field: string | null;
+                    type?: string;
+                }[];
+                counts: {
+                    cancelled: number;
+                    expired: number;
+                    failed: number;
+                    pending: number;
+                    queued: number;
+                    skipped: number;
+                    succeeded: number;
+                };
+                /** @enum {string} */
+                delimiter?: "," | ";" | "tab";
+                /** @enum {boolean} */
+                dryRun: true;
+                errors: {
+                    errors: {
+                        /** @enum {string} */
+                        code: "malformed" | "missing_external_id" | "invalid_external_id" | "validation" | "unknown_field" | "required_field" | "conflict" | "not_found" | "missing_dependency" | "dependency_expired" | "referenced" | "changed_since" | "cancelled" | "internal";
+                        field?: string;
+                        message: string;
+                    }[];
+                    externalId: string | null;
+                    line: number;
+                }[];
+                /** @description For which the import would be refused */
+                faults: string[];
+                /** @description These are all rows of the content */
+                isWhole: boolean;
+                resources: {
+                    line: number;
+                    resource: {
+                        [key: string]: unknown;
+                    };
+                }[];
+                /** @description Rows that were looked at */
+                rows: number;
+                schemaDefinitionId: string | null;
+                schemaName: string | null;
+            };
+            message: string;
+            /** @enum {boolean} */
+            success: true;
+        };
         ImportSeal: {
             parts: number;
         };
@@ -4238,6 +4297,8 @@ export interface operations {
                 delimiter?: "," | ";" | "tab";
                 /** @description How long an item waits for missing resources that it refers to: in seconds, or `import`: as long as rows of the import may still create them */
                 dependencyWaitTimeout?: string;
+                /** @description Answers 200 from the first rows of the content, and stores nothing */
+                dryRun?: boolean;
                 /** @description Given: the content comes in parts, and this request has no body */
                 format?: "ndjson" | "csv";
                 ignoreUnknownFields?: boolean;
@@ -4268,6 +4329,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What the import would make of the first rows; nothing is stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportPreview"];
+                };
+            };
             /** @description The import takes parts */
             201: {
                 headers: {

@@ -83,7 +83,7 @@ export const MEDIA_TYPES = { ndjson: 'application/x-ndjson', csv: 'text/csv' } a
 /** An import with its progress. */
 export type Import = Schemas['ImportData'];
 /** Options of an import; `schema` is that of its rows. The service's documentation explains each. */
-export type ImportOptions = Readonly<Omit<QueryOf<'startImport'>, 'columns' | 'format'>> & {
+export type ImportOptions = Readonly<Omit<QueryOf<'startImport'>, 'columns' | 'dryRun' | 'format'>> & {
   /** Of CSV: the fields of columns that have other names. */
   readonly columns?: Readonly<Record<string, string>>;
 };

@@ -1,5 +1,5 @@
 import { DroverError } from '../errors.ts';
-import { dataOf, signalOf } from '../transport/answers.ts';
+import { bodyOf, dataOf, signalOf } from '../transport/answers.ts';
 import type { Http } from '../transport/http.ts';
 import { pause } from '../transport/pause.ts';
 import type { StreamRequests } from '../transport/stream-requests.ts';
@@ -41,10 +41,9 @@ export class Imports {
   async start(format: ContentFormat, options: ImportOptions & CallOptions): Promise<string> {
     const { columns, signal, ...rest } = options;
     const query = { ...rest, format, ...(columns && { columns: JSON.stringify(columns) }) };
-    const { importId } = await dataOf(
-      this.#http.POST('/api/imports', { params: { query }, ...(signal && { signal }) }),
-    );
-    return importId;
+    const { data } = await bodyOf(this.#http.POST('/api/imports', { params: { query }, ...(signal && { signal }) }));
+    if ('importId' in data) return data.importId;
+    throw new DroverError({ status: 200, message: 'the service has answered a request with a preview of it' });
   }
 
   /** Sends one part, of at most 64 MiB; from 1 on. The same content again changes nothing, so a part is sent again if its answer is lost. */

@@ -35,9 +35,13 @@ test('an import and its answers are as the OpenAPI document describes them', asy
   const importId = await started(drover, { schema: 'thing', label: 'mine' }, rows(3));
   await ended(drover, importId);
   await results(drover, importId);
+  const events = (headers = {}) => drover.app.request(`/api/imports/${importId}/events`, { headers });
+  const [, last = ''] = /^id: ?(.*)$/m.exec(await (await events()).text()) ?? [];
+  expect((await events({ 'last-event-id': last })).status).toBe(204);
   for (const path of ['', '?status=success', `/${importId}/batches`])
     expect((await drover.request('GET', `/api/imports${path}`)).status).toBe(200);
   for (const verb of ['suspend', 'resume', 'cancel', 'retry']) expect((await act(importId, verb)).status).toBe(409);
+  expect((await send(drover, { schema: 'thing', dryRun: true }, rows(3))).status).toBe(200);
   const inParts = await opened(drover, { schema: 'thing' });
   for (const verb of ['suspend', 'resume']) expect((await act(inParts, verb)).status).toBe(200);
   expect((await putPart(drover, inParts, 1, '{"externalId":"no"}\n[]\n')).status).toBe(201);
@@ -55,7 +59,7 @@ test('an import and its answers are as the OpenAPI document describes them', asy
 });
 
 test('an import that does not exist is a 404 at every route', async () => {
-  for (const path of ['', '/batches', '/results'])
+  for (const path of ['', '/batches', '/results', '/events'])
     expect((await drover.request('GET', `/api/imports/${NEVER}${path}`)).status).toBe(404);
   for (const verb of ['suspend', 'resume', 'cancel', 'retry']) expect((await act(NEVER, verb)).status).toBe(404);
   expect((await drover.request('DELETE', `/api/imports/${NEVER}`)).status).toBe(404);
