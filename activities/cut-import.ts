@@ -140,7 +140,7 @@ async function storeBatch(
   const items: NewItem[] = rows.map((row) => rowItem(row, target));
   const pageSize = fittingPageSize(items);
   await checkpoint?.('cut-noted', _id);
-  const { platform, tenant, options, label, createdBy } = imported;
+  const { platform, tenant, options, label, createdBy, isForAll } = imported;
   const keyOf = (externalId: string) => itemKey({ platform, tenant }, externalId);
   await writeSamePages(database, { batchId: _id, keyOf }, items, pageSize);
   showProgress();
@@ -153,7 +153,7 @@ async function storeBatch(
     total: items.length,
     pageSize,
     createdAt,
-    ...saidOf({ label, createdBy }),
+    ...saidOf({ label, createdBy, isForAll }),
     importId: imported._id,
     importNumber: number,
     importPriority: options.priority,

@@ -102,6 +102,13 @@ export const IMPORT_SEAL_MS = 24 * 60 * 60 * 1000;
 /** Largest `maxPerSecond` of an import, in rows. */
 export const MAX_ROWS_PER_SECOND = 1_000_000;
 
+/* Bulk operations */
+
+/** Batches that a dry run of a bulk operation counts; beyond it the answer says `totalIsCapped`. */
+export const MAX_BULK_COUNTED = 100_000;
+/** Batches of the last minute that a bulk operation may match: the request itself selects them. */
+export const MAX_BULK_RECENT = 100_000;
+
 /* Webhooks */
 
 /** Webhooks of one tenant: each event is a message to each of them. */

@@ -128,13 +128,18 @@ function finished(
   return last;
 }
 
-function activitiesOf({ scope, schemaName, activityTimeoutSeconds, priority }: ImportInput) {
+function activitiesOf({ scope, schemaName, activityTimeoutSeconds, priority, isForAll }: ImportInput) {
   const options = {
     startToCloseTimeout: '15m',
     heartbeatTimeout: activityTimeoutSeconds * 1000,
     retry: RETRY,
     // few and short: they do not wait behind the batches that they feed
-    priority: fairness({ scope, total: 0, ...(priority !== undefined && { priority }) }),
+    priority: fairness({
+      scope,
+      total: 0,
+      ...(priority !== undefined && { priority }),
+      ...(isForAll && { isForAll }),
+    }),
   } as const;
   const call = (summary: string) => proxyActivities<Activities>({ ...options, summary });
   return {

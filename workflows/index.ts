@@ -1,6 +1,6 @@
 export { batchWorkflow } from './batch.ts';
-export { bulkWorkflow } from './bulk.ts';
+export { bulkWorkflow } from './bulk/bulk.ts';
 export { importWorkflow } from './import.ts';
 export { recoveryWorkflow } from './recovery.ts';
 export { sweepWorkflow } from './sweep.ts';
-export { webhookWorkflow } from './webhook.ts';
+export { webhookWorkflow } from './webhooks/webhook.ts';

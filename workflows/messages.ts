@@ -92,6 +92,8 @@ export interface BatchInput {
   readonly asked?: string;
   /** 1 (urgent) to 5, if its caller has asked for one. */
   readonly priority?: number;
+  /** See `fairness`. */
+  readonly isForAll?: true;
   /** Nothing of it begins before, in ms since 1970. */
   readonly startAt?: number;
   /** It is a batch of an import. */

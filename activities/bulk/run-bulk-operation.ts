@@ -1,7 +1,7 @@
 import { bulkStatus } from '../../domain/bulk/bulk-operation.ts';
 import { Confirmations } from '../../services/batches/confirmations.ts';
 import { actOnBatches } from '../../services/bulk/act-on-batches.ts';
-import { matchingIds } from '../../store/batches/list-batches.ts';
+import { selectBatches } from '../../store/batches/list-batches.ts';
 import {
   type BulkOperationDocument,
   readBulkOperation,
@@ -9,9 +9,11 @@ import {
   recordBulkFinished,
   recordBulkProgress,
   recordBulkStarted,
+  recordRecent,
   recordSelected,
   storeBulkPage,
 } from '../../store/bulk/bulk-operations.ts';
+import { parts } from '../../store/mongodb/parts.ts';
 import type { BulkProgress } from '../../workflows/bulk/messages.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { showProgress } from '../control/show-progress.ts';
@@ -38,7 +40,8 @@ export async function runBulkOperation(
   let isRepeated = true;
   while (operation !== null && operation.completedAt === undefined && Date.now() < until) {
     showProgress();
-    if (operation.selected !== null) await selectPage(context, operation, operation.selected);
+    if (operation.recent !== undefined) await storeRecent(context, bulkId, operation.recent);
+    else if (operation.selected !== null) await selectPage(context, operation, operation.selected.after);
     else if (operation.place.page < operation.pages) {
       await runSlice(context, operation, isRepeated);
       isRepeated = false;
@@ -51,14 +54,25 @@ export async function runBulkOperation(
   return { isOver: now.completedAt !== undefined, matched, done, skipped, failed };
 }
 
+/** The batches that the request has selected itself. */
+async function storeRecent({ database }: ActivityContext, id: string, recent: readonly string[]): Promise<void> {
+  let pages = 0;
+  for (const ids of parts(recent, IDS_PER_PAGE)) {
+    await storeBulkPage(database, id, pages, { ids, next: null });
+    pages += 1;
+  }
+  await recordRecent(database, id, pages);
+}
+
 async function selectPage(
   { database }: ActivityContext,
-  { _id, scopes, filter }: BulkOperationDocument,
-  { pages, after }: NonNullable<BulkOperationDocument['selected']>,
+  operation: BulkOperationDocument,
+  after: string | null,
 ): Promise<void> {
-  const found = await matchingIds(database, scopes, filter, after, IDS_PER_PAGE);
-  const ids = found.length === 0 ? found : await storeBulkPage(database, _id, pages, found);
-  await recordSelected(database, _id, pages, ids.length, ids.length < IDS_PER_PAGE ? null : (ids.at(-1) ?? null));
+  const { _id, scopes, filter, pages } = operation;
+  const found = await selectBatches(database, scopes, filter, after);
+  const page = found.ids.length === 0 ? found : await storeBulkPage(database, _id, pages, found);
+  await recordSelected(database, operation, page);
 }
 
 async function runSlice(

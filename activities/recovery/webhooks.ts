@@ -1,9 +1,9 @@
 import { announceBatch, announceImport } from '../../services/webhooks/announce.ts';
 import { wakeWebhooks } from '../../services/webhooks/wake-webhooks.ts';
 import { importsWithEvents } from '../../store/imports/imports.ts';
-import { overdueWebhooks, removeExpiredDeliveries } from '../../store/webhooks/deliveries.ts';
+import { nextOverdueWebhook, removeExpiredDeliveries } from '../../store/webhooks/deliveries.ts';
 import { batchesWithEvents } from '../../store/webhooks/noted-events.ts';
-import { isOver, type RecoveryJob } from './job.ts';
+import { isOver, NOTHING_DONE, type RecoveryJob } from './job.ts';
 
 /** Batches, imports or messages of one portion. */
 const PER_PORTION = 100;
@@ -11,8 +11,7 @@ const PER_PORTION = 100;
 const DUE_SOON_MS = 15_000;
 /** Time after which a message that is due counts as one that nobody delivers, in ms. */
 const OVERDUE_MS = 15_000;
-/** Messages that are looked through for webhooks with overdue ones. */
-const OVERDUE_PER_PORTION = 1_000;
+const OVERDUE = 'deliveries';
 
 /** Makes messages of the events that were noted by processes which died before they had made them. */
 const announceEvents: RecoveryJob = {
@@ -46,13 +45,21 @@ const announceEvents: RecoveryJob = {
 
 /** Wakes the webhooks whose messages are overdue: nobody was told of them, or their workflow was lost. One that is slow is told in vain. */
 const wakeOverdue: RecoveryJob = {
-  name: 'deliveries',
+  name: OVERDUE,
   everyMs: 10_000,
-  run: async ({ context, isAtOnce }) => {
+  run: async (portion) => {
+    const { context, isAtOnce, places } = portion;
     const asOf = new Date(Date.now() - (isAtOnce ? 0 : OVERDUE_MS));
-    const webhooks = await overdueWebhooks(context.database, asOf, OVERDUE_PER_PORTION);
-    await wakeWebhooks(context, webhooks);
-    return { recovered: {}, hasMore: false };
+    for (let n = 0; n < PER_PORTION && !isOver(portion); n++) {
+      const webhook = await nextOverdueWebhook(context.database, asOf, places.get(OVERDUE) ?? '');
+      if (webhook === null) {
+        places.delete(OVERDUE);
+        return NOTHING_DONE;
+      }
+      places.set(OVERDUE, webhook.webhookId);
+      await wakeWebhooks(context, [webhook]);
+    }
+    return { recovered: {}, hasMore: !isOver(portion) };
   },
 };
 

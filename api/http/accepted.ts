@@ -18,7 +18,10 @@ export function keyedRequest(
   const key = c.req.header('idempotency-key');
   if (key === undefined) return null;
   // whoever sends it, and what is not said makes no difference: keys of earlier versions know neither
-  const how = [operation, JSON.stringify({ ...options, ...saidOf({ ...about, createdBy: undefined }) })];
+  const how = [
+    operation,
+    JSON.stringify({ ...options, ...saidOf({ ...about, createdBy: undefined, isForAll: undefined }) }),
+  ];
   return {
     key,
     // entries with a flaw have lost part of what was sent: only the same bytes are the same request

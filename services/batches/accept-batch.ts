@@ -38,7 +38,7 @@ export type ResourceBatchRequest = ResourceBatch &
   };
 
 export interface RequestedItems
-  extends Pick<NewBatch, 'scope' | 'pageSize' | 'label' | 'priority' | 'startAt' | 'createdBy'> {
+  extends Pick<NewBatch, 'scope' | 'pageSize' | 'label' | 'priority' | 'isForAll' | 'startAt' | 'createdBy'> {
   /** Items in the order received, in pages of `pageSize`; read once. */
   readonly pages: Iterable<readonly NewItem[]> | AsyncIterable<readonly NewItem[]>;
 }

@@ -92,6 +92,7 @@ async function tryToStart(
     ...(batch.cancelRequested && { cancelled: true }),
     ...(batch.asked && { asked: batch.asked.token }),
     ...(batch.priority !== undefined && { priority: batch.priority }),
+    ...(batch.isForAll && { isForAll: true }),
     ...(startsLater(batch) && { startAt: batch.startAt.getTime() }),
     ...importOf(batch),
   };

@@ -8,6 +8,7 @@ import { importWorkflowId } from '../../workflows/imports/messages.ts';
 import { deleteExecutionsOf } from '../batches/purge-batch.ts';
 import { latestExecutionOf } from '../batches/start-batch.ts';
 import { isBeforeStart } from '../batches/start-time.ts';
+import { makeImportMessages } from '../webhooks/make-messages.ts';
 import { signalControl } from './control-import.ts';
 
 /** Time after a deletion in which an attempt of an activity may still insert a batch of the import, or a sender content, in ms. */
@@ -35,6 +36,8 @@ export async function purgeImport(
   const batches = await markBatchesOfImport(database, _id);
   await removeContent(database, _id);
   if (execution?.isOpen || batches > 0) return false;
+  // the process that has ended it may have died before it told anybody; recovery finds the messages
+  if (imported.events !== undefined) await makeImportMessages(database, imported);
   await deleteExecutionsOf(client, workflowId);
   // a batch that is inserted late finds the import still there, and is marked by the next pass
   if (Date.now() - (deletedAt?.getTime() ?? 0) < lateMs) return false;

@@ -45,6 +45,7 @@ export interface ImportRequest {
   readonly csvOptions?: CsvOptions;
   readonly options: ImportOptions;
   readonly label?: string;
+  readonly isForAll?: true;
   readonly startAt?: Date;
   readonly createdBy?: string;
 }

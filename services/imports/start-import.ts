@@ -43,7 +43,7 @@ async function tryToStart(
   imported: ImportDocument,
   policies: typeof ONCE | typeof IN_PLACE = ONCE,
 ): Promise<boolean> {
-  const { _id: importId, run, scope, platform, tenant, schemaName = SEVERAL, options, label } = imported;
+  const { _id: importId, run, scope, platform, tenant, schemaName = SEVERAL, options, label, isForAll } = imported;
   // few and short tasks, which do not wait behind the batches that they feed
   const priority = Math.min(options.priority, DEFAULT_PRIORITY);
   const input: ImportInput = {
@@ -54,6 +54,7 @@ async function tryToStart(
     window: importWindow,
     activityTimeoutSeconds,
     priority,
+    ...(isForAll && { isForAll }),
     ...(startsLater(imported) && { startAt: imported.startAt.getTime() }),
     waits: waitsForImport(options),
   };
@@ -63,7 +64,7 @@ async function tryToStart(
       workflowId: importWorkflowId(importId),
       args: [input],
       ...policies,
-      priority: fairness({ scope, total: 0, priority }),
+      priority: fairness({ scope, total: 0, priority, ...(isForAll && { isForAll }) }),
       ...(input.startAt !== undefined && startDelay(input.startAt)),
       memo: { run, activityTimeoutSeconds, ...aboutMemo({ ...imported, priority: options.priority }) },
       staticSummary: labelled(`import of ${schemaName}`, label),

@@ -9,7 +9,7 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { logPostponed } from '../failures.ts';
 import { makeBatchMessages, makeImportMessages } from './make-messages.ts';
 import type { Subscriptions } from './subscriptions.ts';
-import { wakeWebhooks } from './wake-webhooks.ts';
+import { wakeFor } from './wake-webhooks.ts';
 
 export interface AnnounceParts {
   readonly database: Database;
@@ -35,14 +35,14 @@ export async function eventToNote(
 export const announceBatch = (parts: AnnounceParts, batchId: string): Promise<void> =>
   orLater(parts, { batchId }, async () => {
     const batch = await readBatch(parts.database, batchId);
-    if (batch?.events !== undefined) await wakeWebhooks(parts, await makeBatchMessages(parts.database, batch));
+    if (batch?.events !== undefined) await wakeFor(parts, await makeBatchMessages(parts.database, batch));
   });
 
 /** The same of an import. */
 export const announceImport = (parts: AnnounceParts, importId: string): Promise<void> =>
   orLater(parts, { importId }, async () => {
     const imported = await readImport(parts.database, importId);
-    if (imported?.events !== undefined) await wakeWebhooks(parts, await makeImportMessages(parts.database, imported));
+    if (imported?.events !== undefined) await wakeFor(parts, await makeImportMessages(parts.database, imported));
   });
 
 async function orLater({ logger }: AnnounceParts, about: object, announce: () => Promise<void>): Promise<void> {

@@ -24,13 +24,14 @@ function messageId(eventId: string, webhookId: string): string {
 
 /** A message to a webhook, as Standard Webhooks has it. */
 export function messageTo(
-  webhook: Pick<WebhookDocument, '_id'>,
+  webhook: Pick<WebhookDocument, '_id' | 'scope'>,
   event: { readonly id: string; readonly type: WebhookEvent | typeof TEST_EVENT; readonly at: Date },
   data: unknown,
 ): DeliveryDocument {
   return {
     _id: messageId(event.id, webhook._id),
     webhookId: webhook._id,
+    scope: webhook.scope,
     type: event.type,
     body: JSON.stringify({ type: event.type, timestamp: event.at.toISOString(), data }),
     status: 'pending',
@@ -43,9 +44,9 @@ export function messageTo(
 
 /**
  * Makes the messages of the events that are noted on a batch, then forgets the events. Safe to repeat: a message is made once.
- * @returns the webhooks that have messages.
+ * @returns the messages.
  */
-export async function makeBatchMessages(database: Database, batch: BatchDocument): Promise<ReadonlySet<string>> {
+export async function makeBatchMessages(database: Database, batch: BatchDocument): Promise<DeliveryDocument[]> {
   const told = await makeMessages(database, batch, async ({ status, result, at }) => {
     const { batches: _, ...ended } = result ?? {};
     // the messages of the items' errors may quote what was sent
@@ -61,7 +62,7 @@ function withoutDetails({ errors, ...view }: BatchView): object {
 }
 
 /** The same of an import. */
-export async function makeImportMessages(database: Database, imported: ImportDocument): Promise<ReadonlySet<string>> {
+export async function makeImportMessages(database: Database, imported: ImportDocument): Promise<DeliveryDocument[]> {
   const told = await makeMessages(database, imported, async ({ status, result, at }): Promise<ImportView> => {
     const ended = result && { ...result, batches: result.batches ?? 0 };
     return viewListedImport(ended ? { ...imported, status, result: ended, completedAt: at } : imported);
@@ -74,7 +75,7 @@ async function makeMessages(
   database: Database,
   { scope, events = [] }: WithEvents & { readonly scope: string },
   dataOf: (event: NotedEvent) => Promise<object>,
-): Promise<ReadonlySet<string>> {
+): Promise<DeliveryDocument[]> {
   const webhooks = events.length === 0 ? [] : await enabledWebhooks(database, scope);
   const messages: DeliveryDocument[] = [];
   for (const event of events) {
@@ -83,5 +84,5 @@ async function makeMessages(
     messages.push(...told.map((webhook) => messageTo(webhook, event, data)));
   }
   await insertDeliveries(database, messages);
-  return new Set(messages.map(({ webhookId }) => webhookId));
+  return messages;
 }

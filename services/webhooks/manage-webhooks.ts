@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { DroverError } from '../../domain/errors.ts';
 import { MAX_WEBHOOK_EARLIER_SECRETS, MAX_WEBHOOKS_PER_TENANT, WEBHOOK_SECRET_KEPT_MS } from '../../domain/limits.ts';
 import { TEST_EVENT, type WebhookEvent } from '../../domain/webhooks/webhook.ts';
-import type { Database } from '../../store/mongodb/database.ts';
 import { type DeliveryDocument, findDelivery, insertDeliveries, redeliver } from '../../store/webhooks/deliveries.ts';
 import {
   changeWebhook,
@@ -20,7 +18,7 @@ import type { AnnounceParts } from './announce.ts';
 import { deliveryExpiry, messageTo } from './make-messages.ts';
 import { newSecret, type SecretBox } from './secret-box.ts';
 import { SUBSCRIPTIONS_KEPT_MS } from './subscriptions.ts';
-import { wakeWebhooks } from './wake-webhooks.ts';
+import { wakeFor, wakeWebhooks } from './wake-webhooks.ts';
 
 interface ManageParts extends AnnounceParts {
   readonly webhookSecrets: SecretBox;
@@ -116,7 +114,7 @@ export async function testWebhook(parts: ManageParts, webhook: WebhookDocument):
   const event = { id: uuidv7(), type: TEST_EVENT, at: new Date() } as const;
   const message = messageTo(webhook, event, { webhookId: webhook._id });
   await insertDeliveries(parts.database, [message]);
-  await wakeOrLater(parts, webhook._id);
+  await orLater(parts, webhook, () => wakeFor(parts, [message]));
   return message;
 }
 
@@ -129,7 +127,7 @@ export async function redeliverMessage(
   if ((await findDelivery(parts.database, webhook._id, deliveryId)) === null) return null;
   assertEnabled(webhook);
   const delivery = await redeliver(parts.database, webhook._id, deliveryId, deliveryExpiry());
-  if (delivery !== null) await wakeOrLater(parts, webhook._id);
+  if (delivery !== null) await orLater(parts, webhook, () => wakeFor(parts, [delivery]));
   return delivery;
 }
 
@@ -138,20 +136,17 @@ function assertEnabled({ disabledReason, disabledAt }: WebhookDocument): void {
 }
 
 /** Removes a webhook; its messages are given up. @returns false if it did not exist. */
-export async function deleteWebhook(parts: ManageParts, { _id }: WebhookDocument, scope: Scope): Promise<boolean> {
-  if (!(await removeWebhook(parts.database, scope, _id))) return false;
-  await wakeOrLater(parts, _id);
+export async function deleteWebhook(parts: ManageParts, webhook: WebhookDocument, scope: Scope): Promise<boolean> {
+  if (!(await removeWebhook(parts.database, scope, webhook._id))) return false;
+  await orLater(parts, webhook, () => wakeWebhooks(parts, [{ webhookId: webhook._id, scope: webhook.scope }]));
   return true;
 }
 
 /** The messages are stored: if Temporal is unavailable, recovery has them delivered. */
-async function wakeOrLater(
-  parts: { readonly database: Database; readonly logger: Logger } & AnnounceParts,
-  id: string,
-): Promise<void> {
+async function orLater({ logger }: ManageParts, { _id }: WebhookDocument, wake: () => Promise<void>): Promise<void> {
   try {
-    await wakeWebhooks(parts, [id]);
+    await wake();
   } catch (error) {
-    logPostponed(parts.logger, error, { webhookId: id }, 'messages to a webhook are left to recovery');
+    logPostponed(logger, error, { webhookId: _id }, 'messages to a webhook are left to recovery');
   }
 }

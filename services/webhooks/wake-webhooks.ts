@@ -1,6 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import { SEARCH_ATTRIBUTES } from '../../domain/batch/search-attributes.ts';
+import type { Database } from '../../store/mongodb/database.ts';
+import { type DeliveryDocument, hasEarlierDue, type WebhookOfTenant } from '../../store/webhooks/deliveries.ts';
 import {
   deliveriesDueSignal,
   WEBHOOK_WORKFLOW_TYPE,
@@ -17,10 +19,10 @@ import { keyword } from '../batches/start-batch.ts';
  */
 export async function wakeWebhooks(
   { client, taskQueue }: { readonly client: Client; readonly taskQueue: string },
-  webhookIds: Iterable<string>,
+  webhooks: Iterable<WebhookOfTenant>,
 ): Promise<void> {
-  for (const webhookId of webhookIds) {
-    const input: WebhookInput = { webhookId };
+  for (const { webhookId, scope } of webhooks) {
+    const input: WebhookInput = { webhookId, scope };
     try {
       await client.workflow.signalWithStart(WEBHOOK_WORKFLOW_TYPE, {
         taskQueue,
@@ -39,4 +41,13 @@ export async function wakeWebhooks(
       if (!isSignalLimit(error)) throw error;
     }
   }
+}
+
+/** The same for messages that were just made: a webhook is not told of each while it has others to deliver. */
+export async function wakeFor(
+  parts: { readonly client: Client; readonly taskQueue: string; readonly database: Database },
+  messages: readonly DeliveryDocument[],
+): Promise<void> {
+  for (const message of messages)
+    if (!(await hasEarlierDue(parts.database, message))) await wakeWebhooks(parts, [message]);
 }

@@ -92,6 +92,7 @@ export interface StoredBatch extends WithEvents {
   /** See `AboutBatch`; `priority` is absent where the batch asks for none, and in a batch of an import (`importPriority`). */
   label?: string;
   priority?: number;
+  isForAll?: true;
   startAt?: Date;
   createdBy?: string;
   /** The import that it is a part of, and its number there, from 1. */
@@ -164,6 +165,7 @@ type AsAccepted = Pick<
   | 'createdAt'
   | 'label'
   | 'priority'
+  | 'isForAll'
   | 'startAt'
   | 'createdBy'
   | 'importId'

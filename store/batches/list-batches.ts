@@ -102,31 +102,63 @@ function createdIn({ createdAfter, createdBefore }: Pick<BatchFilter, 'createdAf
   };
 }
 
-/** Ids of batches that fit a filter, the first of them in order, after `after`. */
-export async function matchingIds(
+/** Batches that one step of a selection looks at: none takes long, however few of them fit. */
+const LOOKED_AT = 2_000;
+
+/** Some batches of a selection: those that fit, and the last one that was looked at; null: there are no more. */
+interface Selected {
+  readonly ids: string[];
+  readonly next: string | null;
+}
+
+/** One step of a selection of batches, in order from after `after` on. A step looks at a bounded number of them, and may find none. */
+export async function selectBatches(
   database: Database,
   scopes: readonly Scope[],
   filter: BatchFilter,
   after: string | null,
-  limit: number,
+): Promise<Selected> {
+  const looked = await nextBatches(database, scopes, filter, afterIn({ after, newestFirst: false }));
+  const fitting = new Set((await fittingBatches(database, scopes, filter, looked)).map(({ _id }) => _id));
+  const next = looked.length < LOOKED_AT ? null : (looked.at(-1) ?? null);
+  return { ids: looked.filter((id) => fitting.has(id)), next };
+}
+
+/** Ids of batches in order, as one index has them: of one part of the filter. */
+async function nextBatches(
+  database: Database,
+  scopes: readonly Scope[],
+  filter: BatchFilter,
+  range: IdRange,
 ): Promise<string[]> {
-  const range = afterIn({ after, newestFirst: false });
-  if (filter.externalId === undefined) {
-    const found = await batchesIn(database)
-      .find(queryOf(scopes, filter, range), { projection: { _id: 1 } })
-      .sort({ _id: 1 })
-      .limit(limit)
-      .toArray();
-    return found.map(({ _id }) => _id);
-  }
-  const ids: string[] = [];
   const within = { ...createdIn(filter), ...range };
-  for await (const some of batchesWithItem(database, scopes, filter.externalId, within, false)) {
-    const fitting = new Set((await fittingBatches(database, scopes, filter, some)).map(({ _id }) => _id));
-    ids.push(...some.filter((id) => fitting.has(id)));
-    if (ids.length >= limit) return ids.slice(0, limit);
+  if (filter.externalId !== undefined) {
+    const ids: string[] = [];
+    for await (const some of batchesWithItem(database, scopes, filter.externalId, within, false)) {
+      ids.push(...some);
+      if (ids.length >= LOOKED_AT) break;
+    }
+    return ids.slice(0, LOOKED_AT);
   }
-  return ids;
+  const _id = Object.keys(within).length > 0 ? { _id: within } : {};
+  const found = await batchesIn(database)
+    .find({ scope: { $in: scopes.map(scopeKey) }, ...mostSelective(filter), ..._id } as Filter<BatchDocument>, {
+      projection: { _id: 1 },
+    })
+    .sort({ _id: 1 })
+    .limit(LOOKED_AT)
+    .toArray();
+  return found.map((batch) => batch._id);
+}
+
+/** The part of a filter that few batches fulfil, in most cases: an index has them in order. */
+function mostSelective({ importId, label, createdBy, status, schemaDefinitionId, operation }: BatchFilter) {
+  if (importId !== undefined) return { importId };
+  if (label !== undefined) return { label };
+  if (createdBy !== undefined) return { createdBy };
+  if (status !== undefined) return { status: oneOf(status) };
+  if (schemaDefinitionId !== undefined) return { schemaDefinitionId: oneOf(schemaDefinitionId) };
+  return operation === undefined ? {} : { operation: oneOf(operation) };
 }
 
 /** Of these batches, which have an item for `externalId` if the filter names one, those that fit it now. */
@@ -141,17 +173,20 @@ export async function fittingBatches(
     .toArray();
 }
 
-/** How many batches fit a filter. */
+/** How many batches fit a filter: exact up to `most`, beyond it `most + 1`. Counted step by step. */
 export async function countMatching(
   database: Database,
   scopes: readonly Scope[],
   filter: BatchFilter,
+  most: number,
 ): Promise<number> {
-  if (filter.externalId === undefined) return batchesIn(database).countDocuments(queryOf(scopes, filter));
   let count = 0;
-  for await (const ids of batchesWithItem(database, scopes, filter.externalId, createdIn(filter), false))
-    count += await batchesIn(database).countDocuments({ ...queryOf(scopes, filter), _id: { $in: ids } });
-  return count;
+  for (let after: string | null = null; ; ) {
+    const { ids, next }: Selected = await selectBatches(database, scopes, filter, after);
+    count += ids.length;
+    if (next === null || count > most) return Math.min(count, most + 1);
+    after = next;
+  }
 }
 
 /** A place is one of the list that the filter gives: it is within the range of the filter, and takes its place. */
@@ -180,12 +215,8 @@ async function listWithItem(
   let looked = 0;
   let reached: string | null = null;
   for await (const ids of candidates(afterIn(page))) {
-    const query = queryOf(scopes, filter);
-    const some = await batchesIn(database)
-      .find({ ...query, _id: { $in: ids } })
-      .sort({ _id: page.newestFirst ? -1 : 1 })
-      .toArray();
-    found.push(...some);
+    const fitting = new Map((await fittingBatches(database, scopes, filter, ids)).map((batch) => [batch._id, batch]));
+    found.push(...ids.flatMap((id) => fitting.get(id) ?? []));
     looked += ids.length;
     reached = ids.at(-1) ?? null;
     if (found.length > page.limit) break;

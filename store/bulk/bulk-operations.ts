@@ -22,8 +22,13 @@ export interface BulkOperationDocument {
   status: BulkStatus;
   /** Batches that are matched so far: all of them, once they are selected. */
   matched: number;
-  /** How far batches are selected: full pages of ids, and the last one; null once all are. */
-  selected: { pages: number; after: string | null } | null;
+  /**
+   * Ids of batches that were accepted not long before the request, by the clock of any process, and fitted then: they are selected by the request itself. Gone once
+   * they are the first pages.
+   */
+  recent?: string[];
+  /** How far the older ones are selected: the last one that was looked at; null once all are. */
+  selected: { after: string | null } | null;
   /** The pages of ids. */
   pages: number;
   /** The next batch whose turn comes, and how many came before it. */
@@ -39,11 +44,12 @@ export interface BulkOperationDocument {
   completedAt?: Date;
 }
 
-/** Ids of batches, in order. */
-interface BulkPageDocument {
-  _id: string;
+/** Ids of batches, in order, and where the search for more goes on. */
+interface BulkPage {
   ids: string[];
+  next: string | null;
 }
+type BulkPageDocument = BulkPage & { _id: string };
 
 /** The collection `bulk_operations`. */
 const operationsIn = (database: Database): Collection<BulkOperationDocument> => database.collection('bulk_operations');
@@ -82,33 +88,36 @@ export async function recordBulkStarted(database: Database, id: string): Promise
 }
 
 /** Stores the next page of matched ids. Of two attempts that select it, the first one's page holds. */
-export async function storeBulkPage(
-  database: Database,
-  id: string,
-  page: number,
-  ids: readonly string[],
-): Promise<readonly string[]> {
+export async function storeBulkPage(database: Database, id: string, page: number, found: BulkPage): Promise<BulkPage> {
   try {
-    await pagesIn(database).insertOne({ _id: pageId(id, page), ids: [...ids] });
-    return ids;
+    await pagesIn(database).insertOne({ _id: pageId(id, page), ...found });
+    return found;
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
   }
-  return (await readBulkPage(database, id, page)) ?? [];
+  return (await pagesIn(database).findOne({ _id: pageId(id, page) })) ?? found;
 }
 
-/** Notes a page that is stored. Each page is noted once. @param after where the next one begins; null: it is the last one. */
+/** The recent batches are the first pages. */
+export async function recordRecent(database: Database, id: string, pages: number): Promise<void> {
+  await operationsIn(database).updateOne(
+    { _id: id, recent: { $exists: true } },
+    { $set: { pages }, $unset: { recent: '' } },
+  );
+}
+
+/** Notes a step of the selection, whose page, if it has found any, is stored. Each step is noted once. */
 export async function recordSelected(
   database: Database,
-  id: string,
-  page: number,
-  count: number,
-  after: string | null,
+  { _id, pages, selected }: Pick<BulkOperationDocument, '_id' | 'pages' | 'selected'>,
+  { ids, next }: BulkPage,
 ): Promise<void> {
-  const pages = page + (count > 0 ? 1 : 0);
   await operationsIn(database).updateOne(
-    { _id: id, 'selected.pages': page },
-    { $set: { pages, selected: after === null ? null : { pages, after } }, $inc: { matched: count } },
+    { _id, pages, selected: { $ne: null }, 'selected.after': selected?.after ?? null },
+    {
+      $set: { pages: pages + (ids.length > 0 ? 1 : 0), selected: next === null ? null : { after: next } },
+      $inc: { matched: ids.length },
+    },
   );
 }
 

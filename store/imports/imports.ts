@@ -50,6 +50,7 @@ export interface ImportDocument extends WithEvents {
   csv?: CsvFormat;
   /** See `AboutBatch`; its priority is one of its options. */
   label?: string;
+  isForAll?: true;
   startAt?: Date;
   createdBy?: string;
   /** Its content comes in one request, whose upload has this id, or in parts. */
@@ -113,6 +114,7 @@ export interface NewImport
     | 'options'
     | 'upload'
     | 'label'
+    | 'isForAll'
     | 'startAt'
     | 'createdBy'
   > {
@@ -340,12 +342,11 @@ export async function importsWithEvents(database: Database, asOf: Date, limit: n
 
 /** The messages of these events are made; an event that was noted since then stays. */
 export async function forgetImportEvents(database: Database, { _id, events = [] }: ImportDocument): Promise<void> {
-  const { matchedCount } = await importsIn(database).updateOne(
-    { _id, events: { $size: events.length } },
+  await importsIn(database).updateOne({ _id }, { $pull: { events: { id: { $in: events.map(({ id }) => id) } } } });
+  await importsIn(database).updateOne(
+    { _id, events: { $size: 0 } },
     { $unset: { events: '', hasEvents: '', eventsDue: '' } },
   );
-  if (matchedCount === 0)
-    await importsIn(database).updateOne({ _id }, { $pull: { events: { id: { $in: events.map(({ id }) => id) } } } });
 }
 
 /** Stores the numbers of a run that has ended after some of its batches were run again on their own; another run is not changed. */

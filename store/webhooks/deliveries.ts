@@ -10,6 +10,8 @@ export interface DeliveryDocument {
   /** `webhook-id` of the message: a UUID of version 7, which follows from the event and the webhook: it is made once. */
   _id: string;
   webhookId: string;
+  /** That of the webhook. */
+  scope: string;
   type: WebhookEvent | typeof TEST_EVENT;
   /** The message, as it is sent and signed each time. */
   body: string;
@@ -52,7 +54,7 @@ export async function dueDeliveries(
   limit: number,
 ): Promise<DeliveryDocument[]> {
   return deliveriesIn(database)
-    .find({ webhookId, dueAt: { $lte: asOf } })
+    .find({ status: 'pending', webhookId, dueAt: { $lte: asOf } })
     .sort({ dueAt: 1 })
     .limit(limit)
     .toArray();
@@ -61,21 +63,43 @@ export async function dueDeliveries(
 /** When the next message to a webhook is due; null if none is pending. */
 export async function nextDue(database: Database, webhookId: string): Promise<Date | null> {
   const [next] = await deliveriesIn(database)
-    .find({ webhookId, dueAt: { $exists: true } }, { projection: { dueAt: 1 } })
+    .find({ status: 'pending', webhookId }, { projection: { dueAt: 1 } })
     .sort({ dueAt: 1 })
     .limit(1)
     .toArray();
   return next?.dueAt ?? null;
 }
 
-/** Webhooks with messages that are overdue: nobody may be delivering them. */
-export async function overdueWebhooks(database: Database, asOf: Date, limit: number): Promise<string[]> {
-  const found = await deliveriesIn(database)
-    .find({ status: 'pending', dueAt: { $lte: asOf } }, { projection: { webhookId: 1 } })
-    .sort({ dueAt: 1 })
-    .limit(limit)
+/** A webhook, and its tenant. */
+export type WebhookOfTenant = Pick<DeliveryDocument, 'webhookId' | 'scope'>;
+
+/** The next webhook after `after`, by its id, with a message that is overdue: however many one has, the others are found. */
+export async function nextOverdueWebhook(
+  database: Database,
+  asOf: Date,
+  after: string,
+): Promise<WebhookOfTenant | null> {
+  const [next] = await deliveriesIn(database)
+    .find(
+      { status: 'pending', webhookId: { $gt: after }, dueAt: { $lte: asOf } },
+      { projection: { webhookId: 1, scope: 1 } },
+    )
+    .sort({ webhookId: 1 })
+    .limit(1)
     .toArray();
-  return [...new Set(found.map(({ webhookId }) => webhookId))];
+  return next ?? null;
+}
+
+/**
+ * Whether somebody was told of an earlier message to a webhook that is still due: whoever sends that looks for more when it is sent. Of messages that
+ * are made at the same time, the first one's maker is not told so.
+ */
+export async function hasEarlierDue(
+  database: Database,
+  { webhookId, _id }: Pick<DeliveryDocument, 'webhookId' | '_id'>,
+): Promise<boolean> {
+  const earlier = { status: 'pending' as const, webhookId, dueAt: { $lte: new Date() }, _id: { $lt: _id } };
+  return (await deliveriesIn(database).findOne(earlier, { projection: { _id: 1 } })) !== null;
 }
 
 /** The outcome of one attempt. `dueAt`: there will be another one. */
@@ -115,7 +139,7 @@ export async function failPending(
   limit: number,
 ): Promise<number> {
   const found = await deliveriesIn(database)
-    .find({ webhookId, dueAt: { $exists: true } }, { projection: { _id: 1 } })
+    .find({ status: 'pending', webhookId }, { projection: { _id: 1 } })
     .limit(limit)
     .toArray();
   for (const { _id } of found)

@@ -24,12 +24,11 @@ export async function batchesWithEvents(database: Database, asOf: Date, limit: n
     .toArray();
 }
 
-/** The messages of these events are made; an event that was noted since then stays. */
+/** The messages of these events are made; an event that was noted since then stays, however late this lands. */
 export async function forgetBatchEvents(database: Database, { _id, events = [] }: BatchDocument): Promise<void> {
-  const last = { _id, events: { $size: events.length } };
-  const { matchedCount } = await batchesIn(database).updateOne(last, {
-    $unset: { events: '', hasEvents: '', eventsDue: '' },
-  });
-  if (matchedCount === 0)
-    await batchesIn(database).updateOne({ _id }, { $pull: { events: { id: { $in: events.map(({ id }) => id) } } } });
+  await batchesIn(database).updateOne({ _id }, { $pull: { events: { id: { $in: events.map(({ id }) => id) } } } });
+  await batchesIn(database).updateOne(
+    { _id, events: { $size: 0 } },
+    { $unset: { events: '', hasEvents: '', eventsDue: '' } },
+  );
 }

@@ -55,6 +55,8 @@ const PLACES: Readonly<Record<keyof typeof limits, Place | typeof NOT_TOLD>> = {
   IMPORT_SEAL_MS: ['an import', 'sealed within {}'],
   MAX_CYCLE_ITEMS: ['a cycle of pending items of several batches', '{} items'],
   MAX_CYCLE_MISSING: ['a cycle of pending items of several batches', 'miss {} resources'],
+  MAX_BULK_COUNTED: ['a bulk operation', 'a dry run counts {} batches'],
+  MAX_BULK_RECENT: ['a bulk operation', '{} of the last minute'],
   MAX_WEBHOOKS_PER_TENANT: ['webhooks of a tenant', '{}'],
   MAX_WEBHOOK_URL: ['a webhook', 'a URL of {} characters'],
   MAX_WEBHOOK_DESCRIPTION: ['a webhook', 'a description of {} characters'],

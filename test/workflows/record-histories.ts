@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bulkWorkflowId } from '../../workflows/bulk/messages.ts';
 import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
+import { webhookWorkflowId } from '../../workflows/webhooks/messages.ts';
 import { Drover } from '../harness/drover.ts';
 import { writeHistory } from '../harness/histories.ts';
 import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
@@ -86,4 +89,31 @@ async function playTermination(drover: Drover): Promise<Recorded> {
   const { id } = (await response.json()) as { id: string };
   await drover.ended(id);
   return [['terminate', id]];
+}
+
+const POLL_MS = 100;
+
+/** Runs a webhook whose receiver is not there, a bulk operation and a batch with a start time, and writes the histories of their workflows to `test/histories`. */
+export async function recordToldHistories(): Promise<void> {
+  const drover = await Drover.start({ worker: { webhooks: { retryDelaysMs: [1_500] } } });
+  await drover.define('bell', {});
+  const { client } = drover.services;
+  const write = async (name: string, workflowId: string): Promise<void> => {
+    const handle = client.workflow.getHandle(workflowId);
+    while ((await handle.describe()).status.name === 'RUNNING') await sleep(POLL_MS);
+    writeHistory(name, await handle.fetchHistory());
+  };
+  try {
+    const body = { url: 'http://127.0.0.1:1/', events: ['batch.completed'] };
+    const { data } = (await drover.request<{ webhookId: string }>('POST', '/api/webhooks', { body })).body;
+    const startAt = new Date(Date.now() + 2_000).toISOString();
+    const batchId = await drover.upload('bell', [{ externalId: 'a' }], { startAt, label: 'bell' });
+    await write('upload-start-time', batchWorkflowId(batchId));
+    await write('webhook-retried', webhookWorkflowId(data.webhookId));
+    const filter = { filter: { label: 'bell' } };
+    const bulk = await drover.request<{ bulkOperationId: string }>('POST', '/api/batches/cancel', { body: filter });
+    await write('bulk-operation', bulkWorkflowId(bulk.body.data.bulkOperationId));
+  } finally {
+    await drover.stop();
+  }
 }

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { historyFiles, IS_RECORDING, readHistory, replay } from '../harness/histories.ts';
 
 /**
- * Recorded histories of batches and imports: the executions of existing installations must still replay under the present
+ * Recorded histories of batches, imports, bulk operations and webhooks: the executions of existing installations must still replay under the present
  * workflows. `version-2-*` are of executions whose input has a version; `late-finish-*` are made of `upload`: its last workflow task times out
  * while the batch is being finished, and a signal comes. CONTRIBUTING.md ("Changing a workflow") says when and how to record them anew.
  */
@@ -24,6 +24,11 @@ test.runIf(IS_RECORDING)('record', async () => {
 test.runIf(IS_RECORDING)('record imports', async () => {
   const { recordImportHistories } = await import('./record-import-histories.ts');
   await recordImportHistories();
+});
+
+test.runIf(IS_RECORDING)('record webhooks, bulk operations and start times', async () => {
+  const { recordToldHistories } = await import('./record-histories.ts');
+  await recordToldHistories();
 });
 
 describe('a recorded history replays', () => {

@@ -40,6 +40,8 @@ export interface ImportInput {
   readonly activityTimeoutSeconds: number;
   /** That of its own tasks; absent: an earlier version has started it. */
   readonly priority?: number;
+  /** See `fairness`. */
+  readonly isForAll?: true;
   /** Nothing of it is cut before, in ms since 1970. */
   readonly startAt?: number;
   /** Items wait until the end of the import. */

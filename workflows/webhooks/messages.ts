@@ -16,6 +16,8 @@ export const deliveriesDueSignal = defineSignal('deliveriesDue');
 
 export interface WebhookInput {
   readonly webhookId: string;
+  /** Its tenant: `platform/tenant`, escaped. */
+  readonly scope: string;
 }
 
 /** What is left once all messages that were due are sent. */

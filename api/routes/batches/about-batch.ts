@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { type AboutBatch, DEFAULT_PRIORITY, PRIORITIES } from '../../../domain/batch/about.ts';
+import { DEFAULT_PLATFORM } from '../../../domain/batch/scope.ts';
 import { MAX_LABEL, MAX_START_AHEAD_DAYS } from '../../../domain/limits.ts';
 import type { ApiContext } from '../../http/context.ts';
 import { optionalInteger } from '../../http/define-route.ts';
@@ -17,7 +18,7 @@ export const aboutQuery = {
     .transform((label) => label || undefined)
     .openapi({ type: 'string', description: `A name to find it by, up to ${MAX_LABEL} characters` }),
   priority: optionalInteger(PRIORITIES).openapi({
-    description: `1 (urgent) to 5, ${DEFAULT_PRIORITY} by default: work of a more urgent priority comes before all other work that waits`,
+    description: `1 (urgent) to 5, ${DEFAULT_PRIORITY} by default: it is begun before what the tenant has queued; if the operator asks, before that of all tenants`,
   }),
   startAt: queryDate()
     .refine((date) => date === undefined || date.getTime() - Date.now() <= MAX_START_AHEAD_DAYS * DAY_MS, {
@@ -37,6 +38,10 @@ type AboutQuery = z.output<typeof parsed>;
 export const aboutOf = (c: ApiContext, { label, priority, startAt }: AboutQuery): AboutBatch => ({
   label,
   priority,
+  // whoever operates the installation answers for all that it runs
+  ...(priority !== undefined &&
+    c.var.isPlatformScope &&
+    c.var.scope.platform === DEFAULT_PLATFORM && { isForAll: true }),
   startAt,
   createdBy: c.var.createdBy,
 });

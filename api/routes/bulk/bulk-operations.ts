@@ -2,16 +2,19 @@ import { z } from '@hono/zod-openapi';
 import { v7 as uuidv7 } from 'uuid';
 import { type Scope, scopeKey } from '../../../domain/batch/scope.ts';
 import { BULK_STATUSES, BULK_VERBS, type BulkVerb } from '../../../domain/bulk/bulk-operation.ts';
+import { CLOCKS_DIFFER_MS } from '../../../domain/clocks.ts';
+import { DroverError } from '../../../domain/errors.ts';
+import { MAX_BULK_COUNTED, MAX_BULK_RECENT } from '../../../domain/limits.ts';
 import { startBulk } from '../../../services/bulk/start-bulk.ts';
 import { classifyFailure } from '../../../services/failures.ts';
-import { countMatching } from '../../../store/batches/list-batches.ts';
+import { countMatching, selectBatches } from '../../../store/batches/list-batches.ts';
 import {
   type BulkOperationDocument,
   findBulkOperation,
   insertBulkOperation,
 } from '../../../store/bulk/bulk-operations.ts';
 import { notFound } from '../../http/api-error.ts';
-import type { ApiContext } from '../../http/context.ts';
+import type { ApiContext, Services } from '../../http/context.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, queryBoolean } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
 import { filterBody, filterOf } from '../batches/batch-filter.ts';
@@ -38,7 +41,9 @@ const BulkOperationData = z
   })
   .openapi('BulkOperationData');
 const BulkOperation = enveloped(BulkOperationData).openapi('BulkOperation');
-const BulkPreview = enveloped(z.object({ dryRun: z.literal(true), matched: count })).openapi('BulkPreview');
+const BulkPreview = enveloped(
+  z.object({ dryRun: z.literal(true), matched: count, totalIsCapped: z.literal(true).optional() }),
+).openapi('BulkPreview');
 
 const body = z
   .strictObject({ filter: filterBody }, { error: 'must be an object with "filter"' })
@@ -86,11 +91,14 @@ export function bulkOperationRoutes(api: Api): void {
         const scopes = batchScopesOf(c);
         const { database } = c.var.services;
         if (dryRun) {
-          const matched = await countMatching(database, scopes, filter);
-          return c.json(success('Nothing was changed', { dryRun: true as const, matched }), 200);
+          const counted = await countMatching(database, scopes, filter, MAX_BULK_COUNTED);
+          const isCapped = counted > MAX_BULK_COUNTED;
+          const matched = Math.min(counted, MAX_BULK_COUNTED);
+          const data = { dryRun: true as const, matched, ...(isCapped && { totalIsCapped: true as const }) };
+          return c.json(success('Nothing was changed', data), 200);
         }
         const given = (json as { filter: Record<string, unknown> }).filter;
-        const operation = toOperation(c, verb, given, filter, scopes);
+        const operation = await toOperation(c, verb, given, filter, scopes);
         await insertBulkOperation(database, operation);
         await startOrLeave(c, operation);
         return c.json(success('Bulk operation accepted', toView(operation)), 202);
@@ -118,14 +126,46 @@ export function bulkOperationRoutes(api: Api): void {
   );
 }
 
-function toOperation(
+/**
+ * Batches that were accepted since a time by which every process agrees that it is before the request: they exist now, so none of them is accepted later, by
+ * whichever clock. @throws DroverError 429 if there are too many.
+ */
+async function recentOnes(
+  { database }: Services,
+  scopes: readonly Scope[],
+  filter: BulkOperationDocument['filter'],
+  since: number,
+): Promise<string[]> {
+  const recent: string[] = [];
+  const within = { ...filter, createdAfter: Math.max(filter.createdAfter ?? 0, since - 1) };
+  for (let after: string | null = null; ; ) {
+    const { ids, next }: Awaited<ReturnType<typeof selectBatches>> = await selectBatches(
+      database,
+      scopes,
+      within,
+      after,
+    );
+    recent.push(...ids);
+    if (recent.length > MAX_BULK_RECENT)
+      throw new DroverError(
+        'too_many_requests',
+        'too many batches of the last minute fit: try again later, or with createdBefore',
+      );
+    if (next === null) return recent;
+    after = next;
+  }
+}
+
+async function toOperation(
   c: ApiContext,
   verb: BulkVerb,
   asked: Record<string, unknown>,
   filter: BulkOperationDocument['filter'],
   scopes: Scope[],
-): BulkOperationDocument {
+): Promise<BulkOperationDocument> {
   const createdAt = new Date();
+  const since = createdAt.getTime() - CLOCKS_DIFFER_MS;
+  const recent = await recentOnes(c.var.services, scopes, filter, since);
   const { createdBy } = c.var;
   return {
     _id: uuidv7(),
@@ -133,15 +173,16 @@ function toOperation(
     scopes,
     verb,
     asked,
-    // batches that are accepted from the next moment on are none of it
+    // a batch that is accepted later has a later id than this, whichever process accepts it
     filter: {
       ...filter,
-      createdBefore: Math.min(filter.createdBefore ?? Number.POSITIVE_INFINITY, createdAt.getTime() + 1),
+      createdBefore: Math.min(filter.createdBefore ?? Number.POSITIVE_INFINITY, since),
     },
     ...(createdBy !== undefined && { createdBy }),
     status: 'queued',
-    matched: 0,
-    selected: { pages: 0, after: null },
+    matched: recent.length,
+    recent,
+    selected: { after: null },
     pages: 0,
     place: { page: 0, offset: 0 },
     done: 0,

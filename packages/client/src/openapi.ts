@@ -1493,6 +1493,8 @@ export interface components {
                 /** @enum {boolean} */
                 dryRun: true;
                 matched: number;
+                /** @enum {boolean} */
+                totalIsCapped?: true;
             };
             message: string;
             /** @enum {boolean} */
@@ -4308,7 +4310,7 @@ export interface operations {
                 maxPerSecond?: number;
                 onconflict?: "upsert" | "reject";
                 operation?: "upload" | "patch" | "delete";
-                /** @description 1 (urgent) to 5, 3 by default: work of a more urgent priority comes before all other work that waits */
+                /** @description 1 (urgent) to 5, 3 by default: it is begun before what the tenant has queued; if the operator asks, before that of all tenants */
                 priority?: number;
                 /** @description Name, plural name or id of the schema definition of all rows. Absent: a row is `{"schema","resource"}`, and CSV has a column `schema` */
                 schema?: string;
@@ -6061,7 +6063,7 @@ export interface operations {
                 label?: string;
                 /** @description `upsert` merges into a resource that exists; `reject` fails the item */
                 onconflict?: "upsert" | "reject";
-                /** @description 1 (urgent) to 5, 3 by default: work of a more urgent priority comes before all other work that waits */
+                /** @description 1 (urgent) to 5, 3 by default: it is begun before what the tenant has queued; if the operator asks, before that of all tenants */
                 priority?: number;
                 /** @description Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured */
                 resourcesPerActivity?: number;
@@ -6218,7 +6220,7 @@ export interface operations {
             query?: {
                 /** @description A name to find it by, up to 100 characters */
                 label?: string;
-                /** @description 1 (urgent) to 5, 3 by default: work of a more urgent priority comes before all other work that waits */
+                /** @description 1 (urgent) to 5, 3 by default: it is begun before what the tenant has queued; if the operator asks, before that of all tenants */
                 priority?: number;
                 /** @description Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured */
                 retentionDays?: number;
@@ -6377,7 +6379,7 @@ export interface operations {
                 ignoreUnknownFields?: boolean;
                 /** @description A name to find it by, up to 100 characters */
                 label?: string;
-                /** @description 1 (urgent) to 5, 3 by default: work of a more urgent priority comes before all other work that waits */
+                /** @description 1 (urgent) to 5, 3 by default: it is begun before what the tenant has queued; if the operator asks, before that of all tenants */
                 priority?: number;
                 /** @description Most resources that one activity works on, and so how far the batch fans out; 1: an activity for each resource. By default as the installation is configured */
                 resourcesPerActivity?: number;
@@ -6534,7 +6536,7 @@ export interface operations {
             query?: {
                 /** @description A name to find it by, up to 100 characters */
                 label?: string;
-                /** @description 1 (urgent) to 5, 3 by default: work of a more urgent priority comes before all other work that waits */
+                /** @description 1 (urgent) to 5, 3 by default: it is begun before what the tenant has queued; if the operator asks, before that of all tenants */
                 priority?: number;
                 /** @description Days that the batch is kept once it has finished; 0: for ever. By default as the installation is configured */
                 retentionDays?: number;

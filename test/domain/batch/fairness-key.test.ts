@@ -1,21 +1,27 @@
 import { expect, test } from 'vitest';
 import { fairness } from '../../../domain/batch/fairness-key.ts';
 
-test('tenants have different fairness keys, and so have small and large batches and imports of one tenant', () => {
+test('tenants have different fairness keys, and so have small and large batches, imports and priorities of one tenant', () => {
   const keys = ['p/a', 'p/b'].flatMap((scope) => [
     ...[10, 1000].map((total) => fairness({ scope, total }).fairnessKey),
     fairness({ scope, total: 10, ofImport: { priority: 3 } }).fairnessKey,
+    fairness({ scope, total: 10, ofImport: { priority: 1 } }).fairnessKey,
+    fairness({ scope, total: 10, priority: 1 }).fairnessKey,
   ]);
-  expect(new Set(keys).size).toBe(6);
+  expect(new Set(keys).size).toBe(10);
   expect(fairness({ scope: 'p/a', total: 7 })).toEqual(fairness({ scope: 'p/a', total: 100 }));
+  expect(fairness({ scope: 'p/a', total: 7 })).toEqual({ fairnessKey: 's/p/a' });
 });
 
-test('the priority of a batch, and of the batches of an import, is that of its tasks; among the same an import takes the smaller share', () => {
-  expect(fairness({ scope: 'p/a', total: 7 })).toEqual({ fairnessKey: 's/p/a' });
-  expect(fairness({ scope: 'p/a', total: 7, priority: 1 })).toEqual({ priorityKey: 1, fairnessKey: 's/p/a' });
-  const { priorityKey, fairnessWeight } = fairness({ scope: 'p/a', total: 7, ofImport: { priority: 5 } });
-  expect(priorityKey).toBe(5);
-  expect(fairnessWeight).toBeLessThan(1);
+test('the priority of a tenant is a larger or smaller share, and none keeps another tenant from running; that of the operator comes before all', () => {
+  const weights = [1, 2, 3, 4, 5].map((priority) => {
+    const { fairnessWeight = 1, priorityKey } = fairness({ scope: 'p/a', total: 7, priority });
+    expect(priorityKey).toBeUndefined();
+    return fairnessWeight;
+  });
+  expect(weights).toEqual([4, 2, 1, 0.5, 0.25]);
+  expect(fairness({ scope: 'p/a', total: 7, priority: 1, isForAll: true })).toMatchObject({ priorityKey: 1 });
+  expect(fairness({ scope: 'p/a', total: 7, priority: 3, isForAll: true })).toEqual({ fairnessKey: 's/p/a' });
 });
 
 test("long names with the same beginning have different keys, within Temporal's limit", () => {

@@ -117,7 +117,11 @@ test('urgent batches overtake 200 queued ones, of their own tenant and of others
     (await start(query, { 'reach-tenant-id': tenant }, name)).body.data.batchId;
   for (let at = 0; at < 200; at += 20)
     await Promise.all(Array.from({ length: 20 }, (_, n) => send(`${at + n}`, 'label=queued', n % 2 ? 'a' : 'b')));
-  const urgent = await Promise.all(Array.from({ length: 3 }, (_, n) => send(`u${n}`, 'priority=1', 'a')));
+  // a tenant's own token: its priority is no priority key
+  const own = bearer(await signed({ platform: 'default', scope: 'tenant', tenant: 'a' }));
+  const urgent = await Promise.all(
+    Array.from({ length: 3 }, async (_, n) => (await start('priority=1', own, `u${n}`)).body.data.batchId),
+  );
   await drover.startWorker();
   const finished = (filter: object) => batchesIn(database).countDocuments({ ...filter, status: 'success' });
   await expect.poll(() => finished({ _id: { $in: urgent } }), { timeout: 90_000, interval: 50 }).toBe(3);

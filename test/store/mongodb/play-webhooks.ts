@@ -20,8 +20,8 @@ export async function playBulkOperations(drover: Drover): Promise<void> {
     const read = async () => (await drover.request<object>('GET', `/api/bulk-operations/${id}`)).body.data;
     await vi.waitFor(async () => expect(await read()).toHaveProperty('completedAt'), LONG);
     // of two attempts that select a page, the first one's holds
-    await storeBulkPage(database, id, 0, ['one']);
-    await storeBulkPage(database, id, 0, ['two']);
+    await storeBulkPage(database, id, 0, { ids: ['one'], next: null });
+    await storeBulkPage(database, id, 0, { ids: ['two'], next: null });
     for (const operation of await oldBulkOperations(database, new Date(Date.now() + 60_000), 1))
       await removeBulkOperation(database, operation);
   }
@@ -34,7 +34,8 @@ export async function playWebhooks(drover: Drover, schema: string): Promise<void
     drover.request<T>(method, `/api/webhooks${path}`, body ? { body } : {});
   const events = ['batch.completed', 'batch.waiting', 'batch.cancelled', 'import.completed', 'import.cancelled'];
   const created = await send<{ webhookId: string }>('POST', '', { url: 'http://127.0.0.1:1/', events });
-  const path = `/${created.body.data.webhookId}`;
+  const { webhookId } = created.body.data;
+  const path = `/${webhookId}`;
   const id = await drover.upload(schema, [{ externalId: 'w', next: ['none'] }], { dependencyWaitTimeout: 600 });
   await drover.waiting(id);
   await drover.request('POST', `/api/batches/${id}/cancel`);
@@ -43,7 +44,10 @@ export async function playWebhooks(drover: Drover, schema: string): Promise<void
   const imported = { headers, body: '{"externalId":"i"}\n' };
   await drover.request('POST', `/api/imports?schema=${schema}`, imported);
   const { database } = drover.services;
-  await vi.waitFor(async () => expect(await deliveriesIn(database).countDocuments({})).toBeGreaterThan(3), LONG);
+  await vi.waitFor(
+    async () => expect(await deliveriesIn(database).countDocuments({ webhookId })).toBeGreaterThan(3),
+    LONG,
+  );
   for (const query of ['?limit=1', '?status=pending']) await send('GET', `${path}/deliveries${query}`);
   await send('POST', `${path}/test`);
   const { results } = (await send<{ results: { deliveryId: string }[] }>('GET', `${path}/deliveries`)).body.data;
@@ -58,9 +62,9 @@ export async function playWebhooks(drover: Drover, schema: string): Promise<void
   await batchesIn(database).updateOne({ _id: id }, { $set: noted });
   await announceBatch(drover.services, id);
   await recoverNow(drover);
-  const webhook = await readWebhook(database, created.body.data.webhookId);
+  const webhook = await readWebhook(database, webhookId);
   if (webhook !== null) await disableWebhook(database, webhook, 'in a test');
   await send('DELETE', path);
-  const pending = () => deliveriesIn(database).countDocuments({ status: 'pending' });
+  const pending = () => deliveriesIn(database).countDocuments({ webhookId, status: 'pending' });
   await vi.waitFor(async () => expect(await pending()).toBe(0), LONG);
 }

@@ -347,6 +347,8 @@ const REASONS: Readonly<Record<string, string>> = {
   createdAt: 'a filter on terminations of one tenant, which are few',
   'options.reach': 'terminations of one tenant, once at a start',
   'fence.at': 'placeholders are left by attempts that died, for an hour',
+  dueAt: 'messages to one webhook that are pending; the first one that is due ends the search',
+  disabledAt: 'a tenant has at most 100 webhooks',
   active: 'definitions whose references are unsettled are few',
   changing: 'definitions whose references are unsettled are few',
   'changing.leaseUntil': 'definitions whose references are unsettled are few',

@@ -1,6 +1,6 @@
 import { continueAsNew, proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
-import type { BulkInput, BulkProgress } from './bulk/messages.ts';
+import type { Activities } from '../../activities/index.ts';
+import type { BulkInput, BulkProgress } from './messages.ts';
 
 /**
  * One bulk operation: selects the batches that fit its filter, then does the same with each. What is selected, and how far it is, is stored: each activity goes on where the one before

@@ -1,6 +1,7 @@
 import { condition, continueAsNew, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
-import { deliveriesDueSignal, type WebhookInput, webhookTaskQueue } from './webhooks/messages.ts';
+import type { Activities } from '../../activities/index.ts';
+import { fairness } from '../../domain/batch/fairness-key.ts';
+import { deliveriesDueSignal, type WebhookInput, webhookTaskQueue } from './messages.ts';
 
 /** Signals after which an execution continues as new: a tenth of the number after which Temporal refuses signals. */
 const SIGNALS_PER_EXECUTION = 1_000;
@@ -21,16 +22,18 @@ export async function webhookWorkflow(input: WebhookInput): Promise<void> {
     startToCloseTimeout: '5m',
     heartbeatTimeout: '10s',
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
-    priority: { fairnessKey: input.webhookId },
+    priority: fairness({ scope: input.scope, total: 0 }),
     summary: 'deliver the messages that are due',
   });
   for (;;) {
     isTold = false;
     const { nextDueAt } = await deliverMessages(input);
-    if (isTold) continue;
-    if (nextDueAt === null) return;
-    const waitMs = nextDueAt - Date.now();
-    if (waitMs > 0) await condition(() => isTold, waitMs, { summary: 'until the next message is due' });
+    if (!isTold) {
+      if (nextDueAt === null) return;
+      const waitMs = nextDueAt - Date.now();
+      if (waitMs > 0) await condition(() => isTold, waitMs, { summary: 'until the next message is due' });
+    }
+    // however busy its tenant is: an execution begins by looking at what is due
     if (workflowInfo().continueAsNewSuggested || signals >= SIGNALS_PER_EXECUTION)
       await continueAsNew<typeof webhookWorkflow>(input);
   }
