@@ -4,6 +4,8 @@ import { inCausalOrder } from '../store/mongodb/causal-order.ts';
 import { CAMUNDA_PREFIX, camundaRoutes } from './camunda/app.ts';
 import { describeCamunda } from './camunda/describe.ts';
 import { camundaFailure } from './camunda/errors.ts';
+import type { DashboardFiles } from './dashboard/files.ts';
+import { dashboardRoutes } from './dashboard/routes.ts';
 import { EXTRACTA_PREFIX, extractaFailure, extractaRoutes } from './extracta/routes.ts';
 import { methodNotAllowed, notFound } from './http/api-error.ts';
 import type { ApiContext, ApiEnv, Services } from './http/context.ts';
@@ -37,11 +39,16 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { deleteResourcesRoutes } from './routes/resources/delete-resources.ts';
 import { readResourcesRoutes } from './routes/resources/read-resources.ts';
 import { writeResourcesRoutes } from './routes/resources/write-resources.ts';
+import { sessionRoute } from './routes/session.ts';
+import { systemRoute } from './routes/system.ts';
 import { deliveryRoutes } from './routes/webhooks/deliveries.ts';
 import { webhookRoutes } from './routes/webhooks/webhooks.ts';
 
-/** The API without its socket: routes and middleware. Tests send it requests with `app.request()`. */
-export function createApp(services: Services): OpenAPIHono<ApiEnv> {
+/**
+ * The API without its socket: routes and middleware. Tests send it requests with `app.request()`.
+ * @param dashboard its files; null: it is not served.
+ */
+export function createApp(services: Services, dashboard: DashboardFiles | null = null): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>();
   app.use(async (c, next) => {
     c.set('services', services);
@@ -61,6 +68,7 @@ export function createApp(services: Services): OpenAPIHono<ApiEnv> {
   app.use(dropBodyOfHead);
   app.use(countRequests);
   openRoutes(app);
+  if (dashboard !== null) dashboardRoutes(app, dashboard);
   app.use(checkAuthentication);
   app.use(limitLoad);
   // a request reads its own writes
@@ -99,6 +107,8 @@ function openRoutes(api: Api): void {
 }
 
 function tokenRoutes(api: Api): void {
+  sessionRoute(api);
+  systemRoute(api);
   schemaDefinitionRoutes(api);
   writeResourcesRoutes(api);
   deleteResourcesRoutes(api);

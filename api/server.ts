@@ -16,6 +16,7 @@ import { connectDatabase } from '../store/mongodb/database.ts';
 import { createIndexesAtLast } from '../store/mongodb/indexes.ts';
 import { serverKey } from '../store/server-keys.ts';
 import { createApp } from './app.ts';
+import { readDashboard } from './dashboard/files.ts';
 import type { Services } from './http/context.ts';
 import { CURSOR_KEY_PURPOSE, Cursors } from './http/cursors.ts';
 import { assertSafeAddress } from './middleware/loopback.ts';
@@ -106,9 +107,10 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
 
 /**
  * Starts the API on configured servers. It serves at once; requests are answered 503 while a server is unavailable.
+ * @param dashboard folder of the built dashboard; null: it is not served.
  * @throws ConfigError if it would listen on a network address without tokens; an error if the port is taken.
  */
-export async function startApi(config: Config, logger: Logger): Promise<RunningApi> {
+export async function startApi(config: Config, logger: Logger, dashboard: string | null = null): Promise<RunningApi> {
   assertSafeAddress(config);
   warnOfOpenDoors(config, logger);
   const services = await openServices(config, logger);
@@ -116,7 +118,7 @@ export async function startApi(config: Config, logger: Logger): Promise<RunningA
   void createIndexesAtLast(services.database, logger, stopped.signal);
   void moveNamespaceBatchesAtLast(services.database, logger, stopped.signal);
   services.metrics.watchProcess();
-  const app = createApp(services);
+  const app = createApp(services, dashboard === null ? null : await readDashboard(dashboard));
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: socketLimits(config) }) as Server;
   server.maxConnections = config.MAX_CONNECTIONS;
   server.timeout = MAX_IDLE_MS;

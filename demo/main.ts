@@ -1,7 +1,8 @@
 import { createDrover } from '@drover/client';
 import { pino } from 'pino';
 import { startApi } from '../api/server.ts';
-import { startServers } from '../embedded/servers.ts';
+import { dashboardOfCheckout } from '../embedded/dashboard.ts';
+import { configuredFor, startServers } from '../embedded/servers.ts';
 import { loadConfig } from '../process/config.ts';
 import { startWorker } from '../worker/worker.ts';
 import { runDemo } from './run-demo.ts';
@@ -14,10 +15,13 @@ import { runDemo } from './run-demo.ts';
 const say = (line: string): void => console.log(line);
 const config = loadConfig({ ...process.env, PORT: process.env.PORT ?? '0' });
 const logger = pino({ level: process.env.LOG_LEVEL ?? 'error' }, pino.destination(2));
+const dashboardBuild = dashboardOfCheckout(say);
 const servers = await startServers({ config, dataDir: null, ui: true, say });
-const connected = { ...config, MONGODB_URI: servers.mongodbUri, TEMPORAL_ADDRESS: servers.temporalAddress };
+const connected = configuredFor(config, servers);
 const worker = await startWorker(connected, logger);
-const api = await startApi(connected, logger);
+const dashboard = await dashboardBuild;
+const api = await startApi(connected, logger, dashboard);
+if (dashboard !== null) say(`Dashboard    ${api.url}/`);
 
 let isStopping = false;
 async function stop(): Promise<void> {
@@ -32,6 +36,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => vo
 try {
   await runDemo(createDrover({ url: api.url }), say);
   say('');
+  if (dashboard !== null) say(`Dashboard    ${api.url}/`);
   say(`API          ${api.url}/api/batches`);
   say(`Docs         ${api.url}/docs`);
   if (servers.temporalUiUrl) say(`Temporal UI  ${servers.temporalUiUrl}`);

@@ -65,6 +65,14 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   };
 }
 
+/** The configuration of a Drover that works with these servers. */
+export const configuredFor = (config: Config, { mongodbUri, temporalAddress, temporalUiUrl }: Servers): Config => ({
+  ...config,
+  MONGODB_URI: mongodbUri,
+  TEMPORAL_ADDRESS: temporalAddress,
+  ...(temporalUiUrl !== null && { TEMPORAL_UI_URL: temporalUiUrl }),
+});
+
 async function external(say: Say, line: string): Promise<null> {
   say(line);
   return null;

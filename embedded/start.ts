@@ -6,9 +6,10 @@ import { type Config, ConfigError, loadConfig } from '../process/config.ts';
 import { onUncaughtError } from '../process/end.ts';
 import { createLogger } from '../process/logging.ts';
 import { type RunningWorker, startWorker } from '../worker/worker.ts';
+import { dashboardOfCheckout } from './dashboard.ts';
 import { tryHold } from './exclusive.ts';
 import { isFree } from './ports.ts';
-import { startServers } from './servers.ts';
+import { configuredFor, startServers } from './servers.ts';
 import { layoutOf } from './workers/layout.ts';
 import { startWorkerProcesses } from './workers/worker-processes.ts';
 
@@ -31,6 +32,7 @@ async function start(): Promise<void> {
   assertSafeAddress(config);
   await needPort(config);
   if (!config.MONGODB_URI || !config.TEMPORAL_ADDRESS) await needDataDirectory(config);
+  const dashboardBuild = dashboardOfCheckout(say);
   const servers = await startServers({
     config,
     dataDir: resolve(config.DROVER_DATA_DIR),
@@ -39,13 +41,15 @@ async function start(): Promise<void> {
     say,
   }).catch(asStartError);
   started.push(servers.stop);
-  const connected = { ...config, MONGODB_URI: servers.mongodbUri, TEMPORAL_ADDRESS: servers.temporalAddress };
+  const connected = configuredFor(config, servers);
   const logger = createLogger(config, {}, pino.destination(2));
   onUncaughtError(logger, () => onFault(new StartError('an uncaught error; the log has it')));
   await startWorkers(connected, logger);
-  const api = await startApi(connected, logger);
+  const dashboard = await dashboardBuild;
+  const api = await startApi(connected, logger, dashboard);
   started.push(api.stop);
   say('');
+  if (dashboard !== null) say(`Dashboard    ${api.url}/`);
   say(`API          ${api.url}`);
   say(`Docs         ${api.url}/docs`);
   if (servers.temporalUiUrl) say(`Temporal UI  ${servers.temporalUiUrl}`);

@@ -30,6 +30,8 @@ const schema = z.object({
   TEMPORAL_ADDRESS: z.string().optional(),
   TEMPORAL_NAMESPACE: z.string().default('default'),
   TEMPORAL_TASK_QUEUE: z.string().default('drover'),
+  /** Address of the Temporal UI, to which the dashboard links; `npm start` has its own. */
+  TEMPORAL_UI_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
   /** Where `npm start` keeps the data of the embedded servers. */
   DROVER_DATA_DIR: z.string().default('.drover'),
   /** Resources that one activity applies; absent: chosen by the size of the batch. 1 = strictly one activity a resource. */

@@ -142,6 +142,7 @@ export const LONGEST = [
 export const WITHOUT_SERVERS = [
   'packages/cli/test/{settings,terminal,usage}.test.ts',
   'packages/client/test/{bulk,temporal,transport,types,wait,webhooks}.test.ts',
+  'packages/dashboard/test/pictures.test.ts',
   'test/activities/lost-connection.test.ts',
   'test/activities/write/work-result.test.ts',
   'test/api/camunda/streamed-list.test.ts',

@@ -8,7 +8,11 @@ import { filesOf, read } from '../harness/repository.ts';
 const EXPORT = /^export (?:declare )?(?:async )?(?:interface|type|class|function\*?|const|let|enum) ([\w$]+)/gm;
 const GENERATED = 'packages/client/src/openapi.ts';
 
-const sources = new Map(filesOf('*.ts').flatMap((file) => (file === GENERATED ? [] : [[file, read(file)] as const])));
+const sources = new Map(
+  [...filesOf('*.ts'), ...filesOf('*.tsx')].flatMap((file) =>
+    file === GENERATED ? [] : [[file, read(file)] as const],
+  ),
+);
 
 /** Names that more than one file holds, in whatever place. */
 function sharedWords(): ReadonlySet<string> {

@@ -641,6 +641,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The scope and the tenant of the token
+         * @description What a program of many tenants, such as the dashboard, shows of its user.
+         */
+        get: operations["getSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether MongoDB and Temporal answer, which workers take tasks, and how many tasks wait
+         * @description It answers 200 also while Temporal cannot be reached, and says so.
+         */
+        get: operations["getSystem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/documentClassification/deleteBatch": {
         parameters: {
             query?: never;
@@ -2243,6 +2283,45 @@ export interface components {
             updatedAt?: string;
             /** @description If given, the current one; another is a 409 */
             versionNumber?: number;
+        };
+        Session: {
+            platform: string;
+            /** @description Whether tokens are configured */
+            requiresToken: boolean;
+            /** @enum {string} */
+            scope: "platform" | "tenant";
+            /** @description Where batches are found in the Temporal UI; for platform scope, if configured */
+            temporal?: {
+                namespace: string;
+                uiUrl: string;
+            };
+            /** @description The tenant that requests like this one are about */
+            tenant: string;
+        };
+        System: {
+            /** @description What Temporal lacks for batches to be started */
+            missing: string[];
+            /** @enum {string} */
+            mongodb: "ok" | "unreachable";
+            /** @description Empty if Temporal cannot be reached */
+            taskQueues: {
+                /** @description About how many tasks wait; null if Temporal does not say */
+                backlog: number | null;
+                backlogAgeSeconds: number | null;
+                name: string;
+                /** @enum {string} */
+                tasks: "workflows" | "activities";
+                /** @description Over the last 30 seconds */
+                tasksPerSecond: number | null;
+                workers: {
+                    /** @description Process and host; null but for platform scope */
+                    identity: string | null;
+                    /** Format: date-time */
+                    lastSeenAt: string;
+                }[];
+            }[];
+            /** @enum {string} */
+            temporal: "ok" | "unreachable" | "not set up";
         };
         TerminateOptions: {
             batchJobsPerSeed: number;
@@ -6646,6 +6725,196 @@ export interface operations {
             };
             /** @description The Idempotency-Key was used with another request */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Session"];
+                        message: string;
+                        /** @enum {boolean} */
+                        success: true;
+                    };
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    getSystem: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The system */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["System"];
+                        message: string;
+                        /** @enum {boolean} */
+                        success: true;
+                    };
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,82 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createDrover } from '@drover/client';
+import { pino } from 'pino';
+import type { Browser, Page } from 'playwright-core';
+import { startApi } from '../api/server.ts';
+import { dashboardOfCheckout } from '../embedded/dashboard.ts';
+import { configuredFor, startServers } from '../embedded/servers.ts';
+import { loadConfig } from '../process/config.ts';
+import { startWorker } from '../worker/worker.ts';
+import { openBrowser, systemChromium } from './browser.ts';
+import { type Shown, showcase } from './showcase.ts';
+
+/** `npm run screenshots`: each page of the dashboard with the demo's data, light and dark, wide and narrow, in docs/dashboard. */
+
+const FOLDER = join(import.meta.dirname, '../docs/dashboard');
+const SIZES = { wide: { width: 1400, height: 900 }, narrow: { width: 360, height: 740 } };
+const QUALITY = 72;
+/** Only these pages, as in `npm run screenshots -- batch health`; without any all of them. */
+const wanted = process.argv.slice(2);
+
+/** The address of each page, behind `#`, and what shows that it is complete. */
+const pagesOf = ({ waiting, faulty, imported, webhook }: Shown): Record<string, { at: string; shows: string }> => ({
+  batches: { at: '/batches', shows: '.batch-table' },
+  waiting: { at: `/batches/${waiting}`, shows: '.waits-side li' },
+  faults: { at: `/batches/${faulty}?items=failed`, shows: '.fault' },
+  imports: { at: '/imports', shows: '.batch-table' },
+  import: { at: `/imports/${imported}`, shows: '.batch-table' },
+  upload: { at: '/upload', shows: '.drop' },
+  paste: { at: '/upload/paste', shows: 'textarea' },
+  data: { at: '/data', shows: '.node' },
+  schema: { at: '/data/country', shows: '.cell-data' },
+  resource: { at: '/data/country/CH', shows: '.columns .card:nth-child(2) a' },
+  webhooks: { at: '/webhooks', shows: '.table' },
+  webhook: { at: `/webhooks/${webhook}`, shows: '.delivery' },
+  health: { at: '/health', shows: '.workers' },
+});
+
+async function take(browser: Browser, url: string, shown: Shown): Promise<void> {
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' });
+      const page = await context.newPage();
+      const folder = join(FOLDER, `${colorScheme}-${size}`);
+      mkdirSync(folder, { recursive: true });
+      for (const [name, { at, shows }] of Object.entries(pagesOf(shown))) {
+        if (wanted.length === 0 || wanted.includes(name))
+          await picture(page, `${url}/#${at}`, shows, `${folder}/${name}.jpg`);
+      }
+      await context.close();
+    }
+  }
+}
+
+async function picture(page: Page, address: string, shows: string, path: string): Promise<void> {
+  await page.goto(address);
+  await page.locator(shows).first().waitFor();
+  await page.screenshot({ path, type: 'jpeg', quality: QUALITY });
+}
+
+const executable = systemChromium();
+if (executable === null) {
+  process.stderr.write('there is no Chromium on this machine: install the package "chromium" of its distribution\n');
+  process.exit(1);
+}
+const config = loadConfig({ ...process.env, PORT: '0' });
+const logger = pino({ level: 'error' }, pino.destination(2));
+const say = (line: string): void => console.log(line);
+const servers = await startServers({ config, dataDir: null, ui: true, say });
+const connected = configuredFor(config, servers);
+const worker = await startWorker(connected, logger);
+const api = await startApi(connected, logger, await dashboardOfCheckout(say));
+const browser = await openBrowser(executable);
+try {
+  const shown = await showcase(createDrover({ url: api.url }));
+  await take(browser, api.url, shown);
+} finally {
+  await browser.close();
+  await api.stop();
+  await worker.stop();
+  await servers.stop();
+}

@@ -1,0 +1,99 @@
+import type { Batch } from '@drover/client';
+import { schemaNameOf } from '../batches/batch-table.tsx';
+import { verbsFor } from '../batches/verbs.ts';
+import { type Liveness, useLiveBatch } from '../live/use-live-batch.ts';
+import { useDrover, useSession } from '../session/drover-context.ts';
+import { type Place, to } from '../shell/place.ts';
+import { strings } from '../strings.ts';
+import { CopyId } from '../ui/copy-id.tsx';
+import { Facts, PageHead, Section } from '../ui/page.tsx';
+import { Failed, Loading, Notice } from '../ui/states.tsx';
+import { CountBar, StatusBadge } from '../ui/status.tsx';
+import { Counts } from './counts.tsx';
+import { Faults } from './faults.tsx';
+import { Items } from './items.tsx';
+import { optionFacts } from './options.ts';
+import { Timeline } from './timeline.tsx';
+import { Verbs } from './verbs.tsx';
+import { Waits } from './waits.tsx';
+
+const { batch: t } = strings;
+
+export function BatchPage({ batchId, place }: { batchId: string; place: Place }) {
+  const { batch, liveness } = useLiveBatch(batchId);
+  if (batch.data === undefined)
+    return batch.error ? <Failed error={batch.error} retry={() => void batch.refetch()} /> : <Loading />;
+  return (
+    <>
+      <Head batch={batch.data} />
+      {batch.error && <Notice error={batch.error} />}
+      <Section title={t.timeline} tools={<Live liveness={liveness} />}>
+        <p className="figure" role="status">
+          {t.progress(batch.data.progress.processedRecords, batch.data.progress.totalRecords)}
+        </p>
+        <CountBar counts={batch.data.counts} isLarge />
+        <Counts batch={batch.data} place={place} />
+        <Timeline batch={batch.data} />
+      </Section>
+      {batch.data.counts.pending > 0 && <Waits batch={batch.data} />}
+      {batch.data.errors && <Faults errors={batch.data.errors} place={place} />}
+      <Items batch={batch.data} place={place} />
+      <div className="columns">
+        <Section title={t.effects}>
+          <Effects batch={batch.data} />
+        </Section>
+        <Section title={t.options}>
+          <Facts facts={optionFacts(batch.data)} />
+        </Section>
+      </div>
+    </>
+  );
+}
+
+function Head({ batch }: { batch: Batch }) {
+  const drover = useDrover();
+  const { batchId, status, suspended, operation, importId } = batch;
+  return (
+    <PageHead
+      about={
+        <span className="about-line">
+          <StatusBadge status={status} suspended={suspended} />
+          <CopyId id={batchId} />
+          {importId !== undefined && <a href={to(['imports', importId])}>{t.ofImport}</a>}
+          <TemporalLink batchId={batchId} />
+        </span>
+      }
+      title={`${strings.operations[operation]} ${schemaNameOf(batch)}`}
+    >
+      <Verbs
+        act={(verb) => drover.batches[verb](batchId)}
+        changed={['batch', batchId]}
+        confirm={t.confirm}
+        home={['batches']}
+        verbs={verbsFor(batch)}
+      />
+    </PageHead>
+  );
+}
+
+function TemporalLink({ batchId }: { batchId: string }) {
+  const { temporal } = useSession();
+  if (temporal === undefined) return null;
+  const path = `namespaces/${encodeURIComponent(temporal.namespace)}/workflows/batch-${batchId}`;
+  return (
+    <a href={`${temporal.uiUrl.replace(/\/$/, '')}/${path}`} rel="noreferrer" target="_blank">
+      {t.temporal}
+    </a>
+  );
+}
+
+function Live({ liveness }: { liveness: Liveness }) {
+  const text = { live: t.live, polling: t.polling, final: t.final }[liveness];
+  return <span className={`live live-${liveness}`}>{text}</span>;
+}
+
+function Effects({ batch: { actions } }: { batch: Batch }) {
+  const effects = Object.entries(actions).filter(([, n]) => n > 0) as [keyof Batch['actions'], number][];
+  if (effects.length === 0) return <p className="muted">{t.noEffects}</p>;
+  return <Facts facts={effects.map(([action, n]) => [strings.actions[action], n.toLocaleString('en')])} />;
+}

@@ -1,0 +1,102 @@
+import type { Batch, BatchListOptions } from '@drover/client';
+import { isFinished } from '@drover/client';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useDrover } from '../session/drover-context.ts';
+import { type Place, to } from '../shell/place.ts';
+import { strings } from '../strings.ts';
+import { PageHead } from '../ui/page.tsx';
+import { Paging } from '../ui/paging.tsx';
+import { Empty, Failed, Loading, Notice } from '../ui/states.tsx';
+import { BatchTable } from './batch-table.tsx';
+import { Filters, hasFilters } from './filters.tsx';
+import { SelectionBar } from './selection-bar.tsx';
+
+const { batches: t } = strings;
+const PAGE = 25;
+/** Time between two reads of the list, in ms: shorter while something on it moves. */
+const BUSY_EVERY_MS = 1_000;
+const IDLE_EVERY_MS = 4_000;
+
+/** The values are those of the address: what the service does not know, it refuses in words. */
+const filterOf = ({ query }: Place): BatchListOptions =>
+  Object.fromEntries(
+    ['status', 'batchType', 'schema', 'sortBy'].flatMap((name) => {
+      const value = query.get(name);
+      return value ? [[name, value]] : [];
+    }),
+  );
+
+export function BatchesPage({ place }: { place: Place }) {
+  const drover = useDrover();
+  const filter = filterOf(place);
+  const cursor = place.query.get('cursor') ?? undefined;
+  const list = useQuery({
+    queryKey: ['batches', filter, cursor],
+    queryFn: ({ signal }) => drover.batches.list({ ...filter, limit: PAGE, signal }).page(cursor),
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) => (state.data?.results.every(isFinished) ? IDLE_EVERY_MS : BUSY_EVERY_MS),
+  });
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const results = list.data?.results ?? [];
+  // what has left the page is no longer selected
+  const chosen = results.filter(({ batchId }) => selected.has(batchId));
+  const pagination = list.data?.pagination;
+  return (
+    <>
+      <PageHead about={pagination && t.total(pagination.total, pagination.totalIsCapped === true)} title={t.title} />
+      <Filters place={place} />
+      {list.error && list.data && <Notice error={list.error} />}
+      <BatchList
+        chosen={chosen}
+        error={list.data ? null : list.error}
+        place={place}
+        results={list.data && results}
+        retry={() => void list.refetch()}
+        setSelected={setSelected}
+      />
+      {pagination && <Paging cursor={pagination.cursor} isFirst={cursor === undefined} place={place} />}
+      {chosen.length > 0 && <SelectionBar batches={chosen} clear={() => setSelected(new Set())} />}
+    </>
+  );
+}
+
+function BatchList({
+  results,
+  error,
+  chosen,
+  setSelected,
+  place,
+  retry,
+}: {
+  results: readonly Batch[] | undefined;
+  error: unknown;
+  chosen: readonly Batch[];
+  setSelected: (ids: ReadonlySet<string>) => void;
+  place: Place;
+  retry: () => void;
+}) {
+  if (error) return <Failed error={error} retry={retry} />;
+  if (results === undefined) return <Loading />;
+  if (results.length > 0)
+    return (
+      <BatchTable
+        batches={results}
+        onSelect={(ids) => setSelected(ids)}
+        selected={new Set(chosen.map(({ batchId }) => batchId))}
+      />
+    );
+  return hasFilters(place) ? (
+    <Empty title={t.emptyFiltered}>
+      <a className="button" href={to(place.path)}>
+        {t.clear}
+      </a>
+    </Empty>
+  ) : (
+    <Empty text={t.emptyText} title={t.empty}>
+      <a className="button button-main" href={to(['upload'])}>
+        {strings.imports.upload}
+      </a>
+    </Empty>
+  );
+}

@@ -1,0 +1,116 @@
+import type { Import } from '@drover/client';
+import { isFinished } from '@drover/client';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useDrover } from '../session/drover-context.ts';
+import { type Place, to } from '../shell/place.ts';
+import { strings } from '../strings.ts';
+import { number, shortId } from '../ui/format.ts';
+import { PageHead } from '../ui/page.tsx';
+import { Paging } from '../ui/paging.tsx';
+import { Empty, Failed, Loading, Notice } from '../ui/states.tsx';
+import { CountBar, StatusBadge } from '../ui/status.tsx';
+import { Lasted, Moment } from '../ui/time.tsx';
+
+const { imports: t } = strings;
+const PAGE = 25;
+/** In ms: shorter while one of them runs. */
+const BUSY_EVERY_MS = 1_000;
+const IDLE_EVERY_MS = 4_000;
+
+export function ImportsPage({ place }: { place: Place }) {
+  const drover = useDrover();
+  const cursor = place.query.get('cursor') ?? undefined;
+  const list = useQuery({
+    queryKey: ['imports', cursor],
+    queryFn: ({ signal }) => drover.imports.list({ limit: PAGE, signal }).page(cursor),
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) => (state.data?.results.every(isFinished) ? IDLE_EVERY_MS : BUSY_EVERY_MS),
+  });
+  const pagination = list.data?.pagination;
+  const upload = (
+    <a className="button button-main" href={to(['upload'])}>
+      {t.upload}
+    </a>
+  );
+  return (
+    <>
+      <PageHead about={pagination && t.total(pagination.total, pagination.totalIsCapped === true)} title={t.title}>
+        {list.data && list.data.results.length > 0 && upload}
+      </PageHead>
+      {list.error && list.data && <Notice error={list.error} />}
+      {list.data === undefined ? (
+        list.error ? (
+          <Failed error={list.error} retry={() => void list.refetch()} />
+        ) : (
+          <Loading />
+        )
+      ) : list.data.results.length === 0 ? (
+        <Empty text={t.emptyText} title={t.empty}>
+          {upload}
+        </Empty>
+      ) : (
+        <ImportTable imports={list.data.results} />
+      )}
+      {pagination && <Paging cursor={pagination.cursor} isFirst={cursor === undefined} place={place} />}
+    </>
+  );
+}
+
+function ImportTable({ imports }: { imports: readonly Import[] }) {
+  return (
+    <div className="table-frame">
+      <table className="table batch-table">
+        <thead>
+          <tr>
+            <th scope="col">{t.columns.import}</th>
+            <th scope="col">{t.columns.status}</th>
+            <th scope="col">{t.columns.rows}</th>
+            <th className="cell-time" scope="col">
+              {t.columns.created}
+            </th>
+            <th className="cell-time" scope="col">
+              {t.columns.duration}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {imports.map((each) => (
+            <Row each={each} key={each.importId} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Row({
+  each: { importId, schemaName, label, status, suspended, counts, rowsRead, createdAt, completedAt },
+}: {
+  each: Import;
+}) {
+  return (
+    <tr>
+      <td className="cell-name">
+        <a className="row-link" href={to(['imports', importId])}>
+          <b>{schemaName || strings.missingSchema}</b> {label}
+          <span className="mono muted small" title={importId}>
+            {shortId(importId)}
+          </span>
+        </a>
+      </td>
+      <td className="cell-status">
+        <StatusBadge status={status} suspended={suspended} />
+      </td>
+      <td className="cell-bar">
+        <CountBar counts={counts} />
+        <span className="small muted nowrap">{number(rowsRead)}</span>
+      </td>
+      <td className="cell-time muted">
+        <Moment at={createdAt} />
+      </td>
+      <td className="cell-time muted">
+        <Lasted from={createdAt} until={completedAt} />
+      </td>
+    </tr>
+  );
+}
