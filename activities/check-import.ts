@@ -36,13 +36,13 @@ export async function checkImport(context: ActivityContext, input: CheckImportIn
   if (imported?.run !== input.run || isTerminal(imported.status) || imported.deletedAt !== undefined) return null;
   const toChange: { readonly _id: string; readonly change: Change }[] = [];
   const numbered: { number: number; total: number }[] = [];
-  const stored = await sumBatches(database, imported._id, (batch) => {
-    showProgress();
+  const visit = (batch: ImportBatch): void => {
     const change = changeOf(imported, batch);
     if (change !== null) toChange.push({ _id: batch._id, change });
     const { importNumber: number = 0, total, report } = batch;
     if (report === undefined && numbered.length < MOST_NUMBERED) numbered.push({ number, total });
-  });
+  };
+  const stored = await sumBatches(database, imported._id, visit, showProgress);
   await forEachConcurrently(toChange, BATCHES_AT_ONCE, async ({ _id, change }) => {
     showProgress();
     await bringInLine(context, _id, change);

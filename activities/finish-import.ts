@@ -22,7 +22,7 @@ export async function finishImport(context: ActivityContext, input: FinishImport
     if (imported.events !== undefined) await announceImport(context, imported._id);
     return { ...ended(imported.status), ...imported.result };
   }
-  const { finished, waiting, running } = await sumBatches(database, imported._id);
+  const { finished, waiting, running } = await sumBatches(database, imported._id, () => undefined, showProgress);
   if (waiting.batches + running.batches > 0) return null;
   const { result, batches } = finished;
   const status = terminalStatus(result.counts, input.cancelled || imported.cancelRequested === true);

@@ -21,7 +21,7 @@ type PresentOf = (keys: readonly ResourceKey[]) => Promise<Set<ResourceKey>>;
  * Pending items of other batches that one check of a batch of an import follows: the import itself looks for cycles over its batches once, in the
  * end (`settleImport`), however many rows they have. A check follows some because that is earlier, and because other batches may be part of a cycle.
  */
-const MOST_OF_OTHERS_WHILE_IMPORTING = 1_000;
+const MOST_OF_OTHERS_WHILE_IMPORTING = 200;
 
 /**
  * A cycle over batches of an import that this batch was chosen to apply. It may have changed since.

@@ -15,15 +15,17 @@ interface StoredBatches {
 
 /**
  * Sums up the batches of an import. Those that a caller has removed do not count.
- * @param visit called with each open one.
+ * @param visit called with each open one. @param progress called for each: there may be ten thousands.
  */
 export async function sumBatches(
   database: Database,
   importId: string,
   visit: (open: ImportBatch) => void = () => undefined,
+  progress: () => void = () => undefined,
 ): Promise<StoredBatches> {
   const [finished, waiting, running] = [nothing(), nothing(), { batches: 0, rows: 0 }];
   for await (const batch of importBatches(database, importId)) {
+    progress();
     const { status, deletedAt, result, report, total } = batch;
     if (isOpenBatch(batch)) {
       visit(batch);
