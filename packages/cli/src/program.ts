@@ -9,6 +9,7 @@ import { addProfileCommands } from './commands/profiles.ts';
 import { addSchemaCommands } from './commands/schemas.ts';
 import { addTokenCommand } from './commands/token.ts';
 import { addUploadCommands } from './commands/upload.ts';
+import { addWebhookCommands } from './commands/webhooks.ts';
 import type { ProgramParts } from './context.ts';
 import { VERSION } from './version.ts';
 
@@ -50,6 +51,7 @@ export function createProgram(parts: ProgramParts): Command {
   addExportCommand(program, parts);
   addBatchCommands(program, parts);
   addImportsCommands(program, parts);
+  addWebhookCommands(program, parts);
   addDoctorCommand(program, parts);
   addProfileCommands(program, parts);
   addTokenCommand(program, parts);

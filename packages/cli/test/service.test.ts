@@ -181,6 +181,36 @@ test('a file of CSV is imported with other names of columns, its failed rows are
   expect((await inProcess(['imports', 'get', importId])).code).toBe(1);
 }, 60_000);
 
+test('a webhook is created with a secret, listed, tested and removed; a batch that is undoable is undone', async () => {
+  vi.stubEnv('DROVER_TENANT', 'told');
+  const url = 'http://127.0.0.1:9/told';
+  const made = await inProcess(['webhook', 'create', url, '--event', 'batch.completed', '--json']);
+  const { webhookId = '', secret } = JSON.parse(made.out) as { webhookId?: string; secret?: string };
+  expect([made.code, secret]).toEqual([0, expect.stringMatching(/^whsec_/)]);
+  expect((await inProcess(['webhook', 'list'])).out).toContain(`${webhookId}\tenabled\t${url}\tbatch.completed\n`);
+  expect((await inProcess(['webhook', 'test', webhookId])).code).toBe(0);
+  expect((await inProcess(['webhook', 'deliveries', webhookId, '--ndjson'])).out).toContain('"deliveryId"');
+  expect(JSON.parse((await inProcess(['webhook', 'rotate-secret', webhookId, '--json'])).out).secret).not.toBe(secret);
+  expect((await inProcess(['webhook', 'delete', webhookId, '--yes'])).code).toBe(0);
+
+  const definition = '{"name":"told","schema":{"type":"object","properties":{"n":{"type":"integer"}}}}';
+  await inProcess(['schema', 'push', fileOf('told.json', definition)]);
+  const uploaded = await inProcess([
+    'upload',
+    'told',
+    fileOf('t.ndjson', '{"externalId":"a"}\n'),
+    '--undoable',
+    '--json',
+  ]);
+  const { batchIds = [] } = JSON.parse(uploaded.out) as { batchIds?: string[] };
+  expect(await inProcess(['batch', 'undo', batchIds[0] ?? ''])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('Take back the upload of told: 1 created?'),
+  });
+  expect((await inProcess(['batch', 'undo', batchIds[0] ?? '', '--yes'])).code).toBe(0);
+  expect((await inProcess(['export', 'told'])).out).toBe('');
+}, 60_000);
+
 describe('on a terminal', () => {
   test('an upload draws its progress within a narrow width; Ctrl-C says how to continue, and that does', async () => {
     const towns = Array.from({ length: 1_000 }, (_, n) => ({ externalId: `t${n}`, name: `Town ${n}` }));
@@ -242,6 +272,7 @@ describe('on a terminal', () => {
     writeFileSync(file, linesOf(rows));
     utimesSync(file, mtime, mtime);
     const resumed = await asProcess(['import', '--resume', id, '--json'], environment);
+    expect(resumed).toMatchObject({ code: 0, err: '' });
     expect(JSON.parse(resumed.out)).toMatchObject({ importId: id, status: 'success', actions: { created: 600 } });
     expect(sorted((await inProcess(['export', 'row'])).out)).toEqual(sorted(linesOf(rows)));
     // it is sent, so there is nothing to continue

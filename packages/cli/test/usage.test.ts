@@ -94,7 +94,7 @@ test('every command has a summary and examples in its help', async () => {
   const text = await generateDocs();
   const sections = text.split(/^## /m).slice(1);
   expect(sections.length).toBeGreaterThan(35);
-  const groups = ['drover', 'drover schema', 'drover batch', 'drover imports', 'drover profile'];
+  const groups = ['drover', 'drover schema', 'drover batch', 'drover imports', 'drover profile', 'drover webhook'];
   const without = sections.filter((section) => !section.includes('Examples:')).map((section) => section.split('\n')[0]);
   expect(without.filter((name) => !groups.includes(name ?? ''))).toEqual([]);
 });

@@ -6,6 +6,7 @@ import { Batches } from './nouns/batches.ts';
 import { Imports } from './nouns/imports.ts';
 import { Resources } from './nouns/resources.ts';
 import { SchemaDefinitions } from './nouns/schema-definitions.ts';
+import { Webhooks } from './nouns/webhooks.ts';
 import type { paths } from './openapi.ts';
 import { dataOf, signalOf } from './transport/answers.ts';
 import type { Http } from './transport/http.ts';
@@ -38,6 +39,7 @@ export class DroverClient {
   readonly imports: Imports;
   readonly resources: Resources;
   readonly schemaDefinitions: SchemaDefinitions;
+  readonly webhooks: Webhooks;
   /** Every endpoint of the OpenAPI document, typed, with the token, tenant, limits and retries of this client. */
   readonly http: Http;
   readonly #options: ClientOptions;
@@ -54,6 +56,7 @@ export class DroverClient {
     this.imports = new Imports(this.http, streams);
     this.resources = new Resources(this.http, streams);
     this.schemaDefinitions = new SchemaDefinitions(this.http);
+    this.webhooks = new Webhooks(this.http);
   }
 
   /** Versions, and the workers that are there; where tokens are configured, for platform scope. @throws DroverError */

@@ -26,6 +26,15 @@ export type AcceptedBatch = Schemas['Accepted']['data'];
 /** The effects that a delete would have. */
 export type DeletionPreview = Schemas['DeletionPreview']['data'];
 
+/** A webhook, without its secret. */
+export type Webhook = Schemas['WebhookData'];
+export type WebhookWithSecret = Schemas['WebhookWithSecret']['data'];
+export type NewWebhook = Schemas['NewWebhook'];
+export type WebhookChanges = Schemas['WebhookChanges'];
+/** What was sent to a webhook, and its last answer. */
+export type Delivery = Schemas['DeliveryData'];
+/** `status` of the deliveries (all); `limit` is the size of a page, 1 to 100 (100). */
+export type DeliveryListOptions = Readonly<Omit<QueryOf<'listDeliveries'>, 'cursor'>> & CallOptions;
 /** Versions and workers of a service. */
 export type Installation = Schemas['InstallationData'];
 

@@ -85,6 +85,20 @@ function addControls(batch: Command, parts: ProgramParts): void {
     });
   }
   addCommand(batch, parts, {
+    usage: 'undo <batch>',
+    summary: 'Take back what a batch has changed, where nobody has changed it since',
+    more: 'For batches that were started with --undoable. It is a batch of its own, and is followed to its end.',
+    examples: ['drover batch undo 0198…'],
+    run: async (context, [batchId = '']) => {
+      const { client, output, options, signal } = context;
+      const { actions, schemaName, operation } = await client.batches.get(batchId, { signal });
+      const effects = Object.entries(actions).filter(([action, count]) => count > 0 && action !== 'unchanged');
+      const numbers = effects.map(([action, count]) => `${count} ${action}`).join(', ') || 'nothing';
+      await confirm(output, `Take back the ${operation} of ${schemaName}: ${numbers}?`, options.yes === true);
+      return followBatch(context, (await client.batches.undo(batchId, { signal })).batchId);
+    },
+  });
+  addCommand(batch, parts, {
     usage: 'delete <batch>',
     summary: 'Remove a batch, its items and its workflow for good; resources stay',
     examples: ['drover batch delete 0198…', 'drover batch delete 0198… --yes'],

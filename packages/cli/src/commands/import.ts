@@ -17,7 +17,8 @@ interface ImportFlags {
   readonly format?: 'ndjson' | 'csv';
   readonly map?: Readonly<Record<string, string>>;
   readonly delimiter?: ',' | ';' | 'tab';
-  readonly operation?: 'upload' | 'patch';
+  readonly operation?: 'upload' | 'patch' | 'delete';
+  readonly cascade?: true;
   readonly onconflict?: 'upsert' | 'reject';
   readonly ignoreUnknownFields?: true;
   readonly wait?: string;
@@ -58,14 +59,15 @@ export function addImportCommand(program: Command, parts: ProgramParts): void {
 
 const importOptions = (command: Command): Command =>
   command
-    .option('--schema <schema>', 'schema definition of the rows')
+    .option('--schema <schema>', 'schema definition of the rows; without it each row names its own')
     .addOption(new Option('--format <format>', 'format of the file (by its name)').choices(['ndjson', 'csv']))
     .option('--map <column=field>', 'the field of a column of CSV; again for each', addMapping)
     .addOption(new Option('--delimiter <delimiter>', 'of CSV (found in the header)').choices([',', ';', 'tab']))
-    .addOption(new Option('--operation <what>', 'what rows do').choices(['upload', 'patch']))
+    .addOption(new Option('--operation <what>', 'what rows do').choices(['upload', 'patch', 'delete']))
     .addOption(
       new Option('--onconflict <what>', 'what becomes of a resource that exists').choices(['upsert', 'reject']),
     )
+    .option('--cascade', 'of rows that delete: also what refers to their resources')
     .option('--ignore-unknown-fields', 'accept fields that the schema does not name, without saving them')
     .option('--wait <seconds>', 'how long rows wait for those that they refer to (to the end of the import)')
     .option('--label <label>', 'a name to find it by')
@@ -123,7 +125,8 @@ async function runImport(context: Context, [file]: readonly string[], flags: Imp
 }
 
 function optionsOf({
-  schema = '',
+  schema,
+  cascade,
   map,
   wait,
   delimiter,
@@ -133,7 +136,8 @@ function optionsOf({
   label,
 }: ImportFlags) {
   return {
-    schema,
+    ...(schema && { schema }),
+    ...(cascade && { cascade }),
     ...(map && { columns: map }),
     ...(wait !== undefined && { dependencyWaitTimeout: wait }),
     ...(delimiter && { delimiter }),
@@ -157,7 +161,7 @@ async function noteStart(importId: string, content: Content, connection: Context
     importId,
     file,
     size,
-    modifiedAt: Math.trunc(mtimeMs),
+    modifiedAt: Math.round(mtimeMs),
     format,
     partBytes,
     url,
@@ -168,8 +172,6 @@ async function noteStart(importId: string, content: Content, connection: Context
 async function contentOf(context: Context, file: string | undefined, flags: ImportFlags): Promise<Content> {
   if (flags.resume !== undefined && file !== '-') return resumedContent(context, flags.resume, file);
   if (file === undefined) throw new UsageError('say which file to import, or --resume ID');
-  if (flags.schema === undefined && flags.resume === undefined)
-    throw new UsageError('say what the rows are: --schema NAME');
   const format = flags.format ?? formatOf(file);
   const { partBytes } = flags;
   if (file === '-') return { source: await notEmpty(await openContent(file)), file, format, partBytes, size: null };
@@ -208,7 +210,7 @@ async function resumedContent({ connection }: Context, importId: string, given: 
   if (url !== connection.url || tenant !== connection.tenant)
     throw new UsageError(`import ${importId} was begun at ${url}${tenant ? `, for tenant ${tenant}` : ''}`);
   const now = await stat(file);
-  if (now.size !== size || Math.trunc(now.mtimeMs) !== modifiedAt)
+  if (now.size !== size || Math.round(now.mtimeMs) !== modifiedAt)
     throw new UsageError(`${file} has changed since import ${importId} was begun: import it anew`);
   return { source: await openAsBlob(file), file, format, partBytes, size };
 }

@@ -17,6 +17,8 @@ interface UploadFlags {
   readonly onconflict?: 'upsert' | 'reject';
   readonly ignoreUnknownFields?: true;
   readonly wait?: number;
+  readonly undoable?: true;
+  readonly label?: string;
 }
 
 /** How many failed items are shown at the end; `drover batch items` shows all. */
@@ -58,6 +60,8 @@ const uploadOptions = (command: Command): Command =>
     .option('--key <key>', 'name of this run, to continue it later (a random one)')
     .option('--in-flight <n>', 'batches at work at a time', toNumber(1, 64), 4)
     .option('--batch-size <n>', 'resources of one batch', toNumber(1, 1000), 1000)
+    .option('--undoable', 'keep what is replaced, for drover batch undo')
+    .option('--label <label>', 'a name to find the batches by')
     .option('--ignore-unknown-fields', 'accept fields that the schema does not name, without saving them');
 
 const toNumber =
@@ -71,7 +75,7 @@ const toNumber =
 async function upload(
   context: Context,
   [schema = '', file = '']: readonly string[],
-  { key = randomUUID(), wait, onconflict, ignoreUnknownFields, ...flags }: UploadFlags,
+  { key = randomUUID(), wait, onconflict, ignoreUnknownFields, undoable, label, ...flags }: UploadFlags,
   operation: 'upload' | 'patch',
 ): Promise<number> {
   const { client, output, signal, onInterrupt, args } = context;
@@ -97,6 +101,8 @@ async function upload(
     signal,
     ...(wait !== undefined && { dependencyWaitTimeout: wait }),
     ...(onconflict && { onconflict }),
+    ...(undoable && { undoable }),
+    ...(label && { label }),
     ...(ignoreUnknownFields && { ignoreUnknownFields }),
     onBatch: (batch) => {
       batches.set(batch.batchId, batch);

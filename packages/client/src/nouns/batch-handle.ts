@@ -56,6 +56,10 @@ export class BatchHandle {
     return this.#batches.retry(this.id, options);
   }
 
+  undo(options: CallOptions = {}): Promise<Batch> {
+    return this.#batches.undo(this.id, options);
+  }
+
   delete(options: CallOptions = {}): Promise<void> {
     return this.#batches.delete(this.id, options);
   }

@@ -102,6 +102,11 @@ export class Batches {
     return dataOf(this.#http.POST('/api/batches/{batchId}/retry', pathTo(batchId, options)));
   }
 
+  /** Takes back what a batch with `undoable` has changed, where nobody has changed it since. @returns the batch that does it. */
+  undo(batchId: string, options: CallOptions = {}): Promise<Batch> {
+    return dataOf(this.#http.POST('/api/batches/{batchId}/undo', pathTo(batchId, options)));
+  }
+
   /** Removes the batch, its items and its workflow for good; a running one is cancelled first. Resources stay. */
   async delete(batchId: string, options: CallOptions = {}): Promise<void> {
     await dataOf(this.#http.DELETE('/api/batches/{batchId}', pathTo(batchId, options)));
