@@ -25,6 +25,7 @@ import { showProgress } from './control/show-progress.ts';
 import { withCsvFormat } from './imports/csv-format.ts';
 import { freeContent } from './imports/free-content.ts';
 import { nextRows, notedRows } from './imports/next-rows.ts';
+import { hasNotedKeys, withNotedKeys } from './imports/note-keys.ts';
 
 /**
  * Cuts content of an import into its next batches, stores and starts them; in a retry, first runs the unsuccessful items of finished batches again.
@@ -38,6 +39,7 @@ export async function cutImport(context: ActivityContext, input: CutImportInput)
   if (imported === null) return null;
   const retried =
     input.retryFrom === null ? null : await retryOfImport(context, input.importId, input.retryFrom, input.room);
+  imported = await withNotedKeys(context, imported);
   let room = input.room - (retried?.count ?? 0);
   let hasFew = false;
   // batches that an earlier attempt has cut are started, too
@@ -65,6 +67,7 @@ export async function cutImport(context: ActivityContext, input: CutImportInput)
     rowsRead: now.cut.rows,
     bytesRead: now.cut.bytes,
     received: now.received,
+    ...(now.sealed && !now.suspended && !now.cancelRequested && !hasNotedKeys(now) && { hasMore: true }),
     ...(isEarly(now) && { notBefore: now.notBefore?.getTime() ?? 0 }),
   };
 }
@@ -81,8 +84,8 @@ async function runOf({ database }: ActivityContext, { importId, run }: CutImport
   return isThere ? imported : null;
 }
 
-const isCuttable = ({ cut, suspended, cancelRequested }: ImportDocument): boolean =>
-  !cut.isAtEnd && !suspended && !cancelRequested;
+const isCuttable = (imported: ImportDocument): boolean =>
+  !imported.cut.isAtEnd && !imported.suspended && !imported.cancelRequested && hasNotedKeys(imported);
 
 /** How much earlier than `maxPerSecond` says a batch may be cut, in ms: so several are cut at a time where the rate is high. */
 const EARLIER_MS = 250;
@@ -158,6 +161,7 @@ async function storeBatch(
     importNumber: number,
     importPriority: options.priority,
     ...(waitsForImport(options) && { waitsForImport: true }),
+    ...(options.validateOnly && { validateOnly: true }),
   });
   await checkpoint?.('cut-inserted', _id);
   await recordCut(database, imported._id, number, after);

@@ -3,6 +3,7 @@ import { endEvent } from '../domain/webhooks/webhook.ts';
 import { sumBatches } from '../services/imports/sum-batches.ts';
 import { announceImport, eventToNote } from '../services/webhooks/announce.ts';
 import { removeChunksOf } from '../store/imports/import-content.ts';
+import { removeImportKeys } from '../store/imports/import-keys.ts';
 import { readImport, recordImportFinished } from '../store/imports/imports.ts';
 import type { FinishImportInput, FinishImportResult } from '../workflows/imports/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
@@ -28,6 +29,7 @@ export async function finishImport(context: ActivityContext, input: FinishImport
   const status = terminalStatus(result.counts, input.cancelled || imported.cancelRequested === true);
   // what is left of uploads that broke off is not needed either; a cancelled import that is sealed may be retried, and cut further
   if (imported.cut.isAtEnd || !imported.sealed) await removeChunksOf(database, imported._id, showProgress);
+  if (imported.options.validateOnly) await removeImportKeys(database, imported._id);
   const counted = { ...result, batches };
   const event = await eventToNote(context.subscriptions, imported.scope, endEvent('import', status), {
     status,

@@ -17,6 +17,8 @@ export async function createdKeysOf(
   batch: BatchDocument,
   outcomes: ReadonlyMap<number, StoredOutcome>,
 ): Promise<ResourceKey[]> {
+  // what was only checked creates nothing
+  if (batch.validateOnly) return [];
   const created = [...outcomes].flatMap(([index, { action }]) => (mayCreate(action) ? [index] : []));
   return created.length === 0 ? [] : (await keysOfItems(database, batch, created)).map(({ key }) => key);
 }

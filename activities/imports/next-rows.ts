@@ -16,7 +16,7 @@ import { showProgress } from '../control/show-progress.ts';
 import { StoredContent } from './stored-content.ts';
 
 /** Bytes of rows from which on a batch takes no further one: as many as a request may have. */
-const BATCH_BYTES = 16 * 1024 * 1024;
+export const BATCH_BYTES = 16 * 1024 * 1024;
 
 /** The rows of a batch that is noted. */
 export async function notedRows(
@@ -69,12 +69,12 @@ export async function nextRows({ database, schemas }: ActivityContext, imported:
   };
 }
 
-const sourceOf = (database: ActivityContext['database'], imported: ImportDocument): RowSource => ({
+export const sourceOf = (database: ActivityContext['database'], imported: ImportDocument): RowSource => ({
   ...imported,
   contentAt: (place) => new StoredContent(database, imported, place),
 });
 
-const findIn =
+export const findIn =
   (database: ActivityContext['database'], { platform }: ImportDocument): FindDefinition =>
   (nameOrId) => {
     showProgress();

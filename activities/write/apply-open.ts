@@ -16,6 +16,7 @@ import type { ActivityContext } from '../activity-context.ts';
 import type { ControlCheck } from '../control/control-check.ts';
 import { finishApplied } from '../finish/finish-open-items.ts';
 import { applySlices } from './apply-slices.ts';
+import { checkWrites } from './check-writes.ts';
 import { createdKeys, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
 import { readStoredState, type StoredState, type WriteResult, type Writing } from './write-items.ts';
 
@@ -60,7 +61,8 @@ export async function applyOpen(applying: Applying, open: readonly number[], lin
     return { ...(await finishOutdated(context, batch, open)), isOutdated: true };
   }
   const items = await releasedItems(applying, open);
-  return schema === null ? failAll(applying, items) : applyAll(applying, schema, items);
+  if (schema === null) return failAll(applying, items);
+  return batch.validateOnly ? checkAll(applying, schema, items) : applyAll(applying, schema, items);
 }
 
 /**
@@ -121,6 +123,13 @@ async function releasedItems({ context, batch, before, pages }: Applying, open: 
   });
   const claimed = await releasePending(context.database, batch, pending);
   return items.filter(({ index }) => !claimed.has(index));
+}
+
+/** Stores the outcomes that items would have. The first ones that are stored stay, whatever later attempts find. */
+async function checkAll({ context, batch }: Applying, schema: LoadedSchema, items: readonly Item[]): Promise<Applied> {
+  const outcomes = await checkWrites(context, batch, schema, items);
+  await writeOutcomes(context.database, batch, outcomes);
+  return { outcomes, left: [] };
 }
 
 async function failAll({ context, batch, before }: Applying, items: readonly Item[]): Promise<Applied> {

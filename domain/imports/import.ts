@@ -24,13 +24,15 @@ export interface ImportOptions {
   readonly dependencyWaitTimeout: number | typeof UNTIL_END_OF_IMPORT;
   /** 1 (urgent) to 5: that of its batches. */
   readonly priority: number;
+  /** Rows are checked, and nothing is written to resources. */
+  readonly validateOnly?: boolean;
   /** Rows that become batches in a second, at most. */
   readonly maxPerSecond?: number;
 }
 
 /** Whether items wait as long as rows of their import may create what they miss. */
-export const waitsForImport = ({ operation, dependencyWaitTimeout }: ImportOptions): boolean =>
-  operation === 'upload' && dependencyWaitTimeout === UNTIL_END_OF_IMPORT;
+export const waitsForImport = ({ operation, dependencyWaitTimeout, validateOnly }: ImportOptions): boolean =>
+  operation === 'upload' && dependencyWaitTimeout === UNTIL_END_OF_IMPORT && !validateOnly;
 
 /** A place in the content of an import: the next byte to read. Parts are numbered from 1, their chunks from 0. */
 export interface Place {

@@ -174,6 +174,8 @@ async function startUnlessDone(parts: DeliverParts, { _id }: BatchDocument): Pro
  * @throws DroverError `operation_not_allowed` on a running batch, and if no item can be retried.
  */
 export async function retryBatch(parts: ControlParts, batch: BatchDocument): Promise<BatchDocument> {
+  if (batch.validateOnly)
+    throw new DroverError('operation_not_allowed', 'what was only checked is not retried: import the rows again');
   if (!isTerminal(batch.status))
     throw new DroverError('operation_not_allowed', 'the batch is still running; only a finished one can be retried');
   if (batch.undoneBy !== undefined)

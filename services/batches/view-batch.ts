@@ -44,6 +44,7 @@ export interface BatchView {
   readonly priority?: number;
   readonly startAt?: string;
   readonly createdBy?: string;
+  readonly validateOnly?: true;
   readonly importId?: string;
   readonly undoneBy?: string;
   readonly options: ShownOptions;
@@ -165,6 +166,7 @@ function toView(batch: BatchDocument, summary: BatchSummary, source: 'workflow' 
     ...(priority !== undefined && { priority }),
     ...(batch.startAt && { startAt: batch.startAt.toISOString() }),
     ...(batch.createdBy !== undefined && { createdBy: batch.createdBy }),
+    ...(batch.validateOnly && { validateOnly: true as const }),
     ...(batch.importId !== undefined && { importId: batch.importId }),
     ...(batch.undoneBy !== undefined && { undoneBy: batch.undoneBy }),
     options: batch.waitsForImport ? { ...batch.options, dependencyWaitTimeout: UNTIL_END_OF_IMPORT } : batch.options,

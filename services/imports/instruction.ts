@@ -9,6 +9,8 @@ export function instructionOf(options: ImportOptions): Instruction<ResourceBatch
   const { operation, onconflict, ignoreUnknownFields, dependencyWaitTimeout: wait } = options;
   if (operation === 'delete') return { operation, options: { cascade: options.cascade === true, deleteAll: false } };
   if (operation === 'patch') return { operation, options: { ignoreUnknownFields } };
-  const dependencyWaitTimeout = wait === UNTIL_END_OF_IMPORT ? LONGEST_WAIT_SECONDS : wait;
+  // what is only checked knows all rows from the start
+  const seconds = options.validateOnly ? 0 : wait;
+  const dependencyWaitTimeout = seconds === UNTIL_END_OF_IMPORT ? LONGEST_WAIT_SECONDS : seconds;
   return { operation, options: { onconflict, ignoreUnknownFields, dependencyWaitTimeout } };
 }

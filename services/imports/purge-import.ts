@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { markBatchesOfImport } from '../../store/imports/import-batches.ts';
 import { removeContent } from '../../store/imports/import-content.ts';
+import { removeImportKeys } from '../../store/imports/import-keys.ts';
 import { type ImportDocument, removeImport } from '../../store/imports/imports.ts';
 import { removePagesOfNone } from '../../store/items/item-pages.ts';
 import type { Database } from '../../store/mongodb/database.ts';
@@ -35,6 +36,7 @@ export async function purgeImport(
   }
   const batches = await markBatchesOfImport(database, _id);
   await removeContent(database, _id);
+  await removeImportKeys(database, _id);
   if (execution?.isOpen || batches > 0) return false;
   // the process that has ended it may have died before it told anybody; recovery finds the messages
   if (imported.events !== undefined) await makeImportMessages(database, imported);

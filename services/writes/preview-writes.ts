@@ -20,9 +20,15 @@ const TOO_LATE = `the dry run takes longer than ${MAX_DRY_RUN_MS / 1000} s: ask 
 /** Time after which deciding lets others of its process continue, in ms. */
 const YIELD_AFTER_MS = 5;
 
+/** What a dry run needs. */
+interface PreviewParts extends PlanningParts {
+  /** Of some resources those that count as present, although they are not stored. */
+  readonly alsoPresent?: (keys: readonly ResourceKey[]) => Promise<ReadonlySet<ResourceKey>>;
+}
+
 /** What the items of a batch would meet and make. */
 interface Preview {
-  readonly parts: PlanningParts;
+  readonly parts: PreviewParts;
   readonly batch: DecidedBatch;
   readonly schema: LoadedSchema;
   /** In ms since 1970. */
@@ -42,7 +48,7 @@ interface Preview {
  * @throws DroverError `preview_timeout` after the deadline.
  */
 export async function previewWrites(
-  parts: PlanningParts,
+  parts: PreviewParts,
   batch: DecidedBatch,
   schema: LoadedSchema,
   items: readonly Item[],
@@ -98,15 +104,20 @@ const NONE: ReadonlyMap<number, StoredOutcome> = new Map();
 const keysOf = (work: readonly DecidedItem[]): ResourceKey[] => [...new Set(work.map(({ key }) => key))];
 
 /** The targets of references that exist, of those outside of the items. */
-async function targetsOf({ parts: { database } }: Preview, work: readonly DecidedItem[]): Promise<Set<ResourceKey>> {
+async function targetsOf(
+  { parts: { database, alsoPresent } }: Preview,
+  work: readonly DecidedItem[],
+): Promise<Set<ResourceKey>> {
   const own = new Set(keysOf(work));
   const targets = new Set(work.flatMap(({ references }) => references.map(({ key }) => key)));
   const present = new Set<ResourceKey>();
   for (const some of keyParts(
     [...targets].filter((key) => !own.has(key)),
     KEYS_AT_ONCE,
-  ))
+  )) {
     for (const key of await presentKeys(database, some)) present.add(key);
+    for (const key of (await alsoPresent?.(some.filter((one) => !present.has(one)))) ?? []) present.add(key);
+  }
   return present;
 }
 

@@ -101,6 +101,8 @@ export interface StoredBatch extends WithEvents {
   importPriority?: number;
   /** Its items wait as long as their import may create what they miss. */
   waitsForImport?: true;
+  /** Its items are checked, and nothing is written to resources. */
+  validateOnly?: true;
   /** Its import has suspended it: resuming the import resumes it. */
   suspendedByImport?: true;
   /** The latest state that it has reported to its import while it ran. */
@@ -172,6 +174,7 @@ type AsAccepted = Pick<
   | 'importNumber'
   | 'importPriority'
   | 'waitsForImport'
+  | 'validateOnly'
 > & { scope: Scope };
 export type NewBatch = Batch & AsAccepted;
 export type NewResourceBatch = ResourceBatch & AsAccepted;

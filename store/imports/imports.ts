@@ -10,7 +10,13 @@ import {
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
 import type { CsvFormat, CsvOptions } from '../../domain/imports/csv.ts';
-import { type CutState, type ImportFormat, type ImportOptions, NOTHING_CUT } from '../../domain/imports/import.ts';
+import {
+  type CutState,
+  type ImportFormat,
+  type ImportOptions,
+  NOTHING_CUT,
+  type Place,
+} from '../../domain/imports/import.ts';
 import type { RowGroup } from '../../domain/imports/row-group.ts';
 import type { SummedBatches } from '../../domain/imports/sum.ts';
 import { type NotedEvent, noted, noting, type WithEvents } from '../../domain/webhooks/noted-event.ts';
@@ -68,6 +74,8 @@ export interface ImportDocument extends WithEvents {
   next?: NextBatch;
   /** With `maxPerSecond`: the next batch is cut at this time, at the earliest. */
   notBefore?: Date;
+  /** With `validateOnly`: how far the resources that its rows would create are noted, before any row is cut. */
+  noted?: Place & { line: number; isAtEnd: boolean };
   /** Chunks of content before this one are removed. */
   freed?: { part: number; chunk: number };
   status: BatchStatus;
@@ -233,6 +241,15 @@ export async function recordNextBatch(
     { $set: { next, ...(notBefore && { notBefore }) } },
   );
   return readImport(database, importId);
+}
+
+/** Notes how far the resources that rows would create are noted. Safe to repeat: they are noted again from there. */
+export async function recordNoted(
+  database: Database,
+  importId: string,
+  noted: NonNullable<ImportDocument['noted']>,
+): Promise<void> {
+  await importsIn(database).updateOne({ _id: importId, 'noted.isAtEnd': { $ne: true } }, { $set: { noted } });
 }
 
 /** Notes that the next batch is inserted, or, without one, that the content is at its end. Each number is passed once. */

@@ -208,7 +208,8 @@ export class ImportProgress {
       this.#next = number + 1;
     }
     this.#cutDue = result.notBefore ?? 0;
-    if (result.batches.length > 0 || result.notBefore !== undefined) this.#mayHaveContent = true;
+    const isToGoOn = result.batches.length > 0 || result.hasMore || result.notBefore !== undefined;
+    if (isToGoOn) this.#mayHaveContent = true;
     this.#takeEarly(now);
   }
 

@@ -122,6 +122,8 @@ export interface CutImportResult
   readonly retryFrom: number | null;
   /** Complete rows are left, fewer than a full batch. */
   readonly hasFew: boolean;
+  /** There is more to do of the same kind, although there may be no new batch. */
+  readonly hasMore?: true;
   /** Nothing is to be cut before this time, in ms since 1970. */
   readonly notBefore?: number;
   /** Finished batches were retried: their results do not count any more. */

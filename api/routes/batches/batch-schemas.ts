@@ -88,6 +88,7 @@ const BatchData = z
     startAt: z.iso.datetime().optional().openapi({ description: 'Nothing of its first run begins before' }),
     createdBy: z.string().optional().openapi({ description: 'The `sub` of the token that it was sent with' }),
     undoneBy: z.string().optional().openapi({ description: 'The batch that has taken it back, or is doing so' }),
+    validateOnly: z.literal(true).optional().openapi({ description: 'Its items are only checked' }),
     importId: z.string().optional().openapi({ description: 'The import that it is a batch of' }),
     options: z.union([Options.upload, Options.patch, Options.delete, Options.undo, Options.terminate]),
     createdAt: z.iso.datetime(),

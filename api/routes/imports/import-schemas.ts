@@ -26,6 +26,7 @@ const ImportData = z
       cascade: z.boolean().optional(),
       dependencyWaitTimeout: z.union([count, z.literal('import')]).openapi({ description: 'In seconds, or `import`' }),
       priority: count,
+      validateOnly: z.boolean().optional(),
       maxPerSecond: count.optional(),
     }),
     progress: Progress,

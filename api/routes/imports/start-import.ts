@@ -81,6 +81,10 @@ const query = z.object({
   ignoreUnknownFields: queryBoolean(false),
   cascade: queryBoolean(false).openapi({ description: 'Of a delete: resources that refer to one that goes, go too' }),
   dependencyWaitTimeout,
+  validateOnly: queryBoolean(false).openapi({
+    description:
+      'Rows are checked against the schema, and their references against what is stored and what other rows would create; nothing is written to resources',
+  }),
   maxPerSecond: optionalInteger({ min: 1, max: MAX_ROWS_PER_SECOND }).openapi({
     description: 'Rows that are carried out in a second, at most',
   }),
@@ -120,6 +124,7 @@ export function startImportRoute(api: Api): void {
         columns,
         cascade,
         dryRun,
+        validateOnly,
         maxPerSecond,
         ...given
       } = query;
@@ -127,6 +132,7 @@ export function startImportRoute(api: Api): void {
         ...given,
         priority: given.priority ?? DEFAULT_PRIORITY,
         ...(given.operation === 'delete' && { cascade }),
+        ...(validateOnly && { validateOnly }),
         ...(maxPerSecond !== undefined && { maxPerSecond }),
       };
       const format = inParts ?? formatOf(c.req.header('content-type') ?? '');
@@ -176,7 +182,7 @@ const answer = (c: ApiContext, importId: string, status: 201 | 202): Response =>
 const NOT_FOR = {
   upload: ['cascade'],
   patch: ['cascade', 'onconflict', 'dependencyWaitTimeout'],
-  delete: ['onconflict', 'ignoreUnknownFields', 'dependencyWaitTimeout'],
+  delete: ['onconflict', 'ignoreUnknownFields', 'dependencyWaitTimeout', 'validateOnly'],
 } as const satisfies Record<(typeof IMPORT_OPERATIONS)[number], readonly string[]>;
 const CSV_ONLY = ['delimiter', 'columns'];
 
@@ -185,6 +191,9 @@ function assertOptions(c: ApiContext, format: ImportFormat, operation: keyof typ
   const isGiven = (option: string): boolean => Boolean(c.req.query(option));
   const faults = [
     ...NOT_FOR[operation].filter(isGiven).map((option) => `${option}: not for operation=${operation}`),
+    ...(c.req.query('validateOnly') === 'true' && isGiven('dependencyWaitTimeout')
+      ? ['dependencyWaitTimeout: not with validateOnly']
+      : []),
     ...(format === 'csv' ? [] : CSV_ONLY.filter(isGiven).map((option) => `${option}: for CSV alone`)),
   ];
   if (faults.length > 0) throw badRequest(...faults);

@@ -1443,6 +1443,11 @@ export interface components {
             suspended: boolean;
             /** @description The batch that has taken it back, or is doing so */
             undoneBy?: string;
+            /**
+             * @description Its items are only checked
+             * @enum {boolean}
+             */
+            validateOnly?: true;
         };
         /** @description Either ids, or all of them */
         BatchDelete: {
@@ -1911,6 +1916,7 @@ export interface components {
                 /** @enum {string} */
                 operation: "upload" | "patch" | "delete";
                 priority: number;
+                validateOnly?: boolean;
             };
             progress: {
                 failedRecords: number;
@@ -4395,6 +4401,8 @@ export interface operations {
                 schema?: string;
                 /** @description Nothing of it begins before; at most 30 days ahead, and in the past: at once */
                 startAt?: string;
+                /** @description Rows are checked against the schema, and their references against what is stored and what other rows would create; nothing is written to resources */
+                validateOnly?: boolean;
             };
             header?: {
                 /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */

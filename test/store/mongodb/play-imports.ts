@@ -38,6 +38,8 @@ export async function playImports(drover: Drover, schema: string): Promise<void>
   await ended(drover, inParts);
   const csv = await send(drover, { schema }, 'externalId\ni4\n', { 'content-type': 'text/csv' });
   await ended(drover, csv.body.data.importId);
+  const rows = ndjson([{ externalId: 'i5', next: ['i6', 'nobody'] }, { externalId: 'i6' }]);
+  await ended(drover, await started(drover, { schema, validateOnly: true }, rows));
   await drover.request('DELETE', `/api/imports/${failing}`);
   await playRareCases(drover);
 }
