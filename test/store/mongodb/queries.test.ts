@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { noActions, noCounts } from '../../../domain/batch/outcome.ts';
 import { fenceResources, fenceStored } from '../../../isolation/attempts/fences.ts';
 import { remainingIntents } from '../../../isolation/deletes/deletion-marks.ts';
 import { forgetGroupsOf } from '../../../isolation/deletes/step-groups.ts';
@@ -14,6 +15,7 @@ import { readBinding } from '../../../store/batches/idempotency-keys.ts';
 import { postponeStart, stillOpen } from '../../../store/batches/to-recover.ts';
 import { claimUndo } from '../../../store/batches/undone.ts';
 import { showDefinition } from '../../../store/definitions/schema-changes.ts';
+import { recordImportSummedAnew } from '../../../store/imports/imports.ts';
 import { newList, readLists, storeLists } from '../../../store/items/key-lists.ts';
 import type { StoredOutcome } from '../../../store/items/outcomes.ts';
 import {
@@ -253,6 +255,8 @@ async function playRareCases(): Promise<void> {
   await removeOrphanedPages(database, new Date(Date.now() + 60_000));
   await postponeStart(database, { _id: batchId, run: 1 }, new Date());
   await stillOpen(database, [batchId]);
+  const summed = { counts: noCounts(), actions: noActions(), errorCodes: {}, batches: 0 };
+  await recordImportSummedAnew(database, { _id: batchId, run: 1, status: 'failed' }, 'success', summed);
   for (const state of ['aborted', 'committed'] as const) await decideGroup(database, group, state);
   await committedGroups(database, [group]);
   const uncommitted = { _id: key, id: 'life', hidden: group, updatedAt: new Date() };
