@@ -125,7 +125,6 @@ export type Instruction<B extends Batch = Batch> = B extends Batch ? Pick<B, 'op
 
 /**
  * @throws TypeError if a batch has none of these operations: then the calling code has a bug.
- * @internal exported for tests, which narrow a batch by it
  */
 export function ofOperation<B extends Batch, O extends Operation>(
   batch: B,

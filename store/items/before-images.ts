@@ -42,7 +42,10 @@ export type BeforeImage = Omit<BeforeImageDocument, '_id' | 'groups' | 'deleted'
 /** The same without the data. */
 export type ImageLink = Omit<BeforeImageDocument, 'data'>;
 
-/** The collection `before_images`. */
+/**
+ * The collection `before_images`.
+ * @internal exported for tests, which look into it
+ */
 export const beforeImagesIn = (database: Database): Collection<BeforeImageDocument> =>
   database.collection('before_images');
 
