@@ -9,7 +9,7 @@ import { takeOverRun } from '../isolation/attempts/executions.ts';
 import { type DeletionStep, markStepDone, readStep, roundOfStep, stepId } from '../isolation/deletes/deletion-steps.ts';
 import { withIntent } from '../isolation/intents/with-intent.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
-import { failedOutcome } from '../services/writes/write-outcome.ts';
+import { type Restored, toRestore } from '../services/undo/restored-items.ts';
 import { readBatch, type UndoBatchDocument } from '../store/batches/batches.ts';
 import { type ImageLink, imageId, readImageLinks } from '../store/items/before-images.ts';
 import { readUndoEntries } from '../store/items/item-pages.ts';
@@ -24,7 +24,6 @@ import { deleteResources } from './delete-resources.ts';
 import { createdKeysOf, finishApplied } from './finish/finish-open-items.ts';
 import { toWorkResult } from './finish/work-result.ts';
 import { WRITING_ROUND } from './undo/plan-undo.ts';
-import { type Restored, toRestore } from './undo/restored-items.ts';
 import { storeFailures, storeResults } from './write/item-outcomes.ts';
 import { readStoredState, writeItems } from './write/write-items.ts';
 
@@ -130,13 +129,9 @@ function sliceSize(links: readonly ImageLink[]): number {
 async function writeSlice(work: Writing, slice: readonly Restored[]): Promise<void> {
   const { context, attempt, batch } = work;
   const { database, checkpoint } = context;
-  const { work: items, schemas, faulty } = await toRestore(context, batch, slice);
+  const { work: items, schemas, refused } = await toRestore(context, batch, slice);
   attempt.assertInTime();
-  const failures = [...faulty].map(([index, error]): [number, StoredOutcome] => [
-    index,
-    refusedOutcome(error, slice, index),
-  ]);
-  await writeOutcomes(database, batch, new Map(failures));
+  await writeOutcomes(database, batch, refused);
   if (items.length === 0) return;
   const writing = { context, batch, attempt, storeFailures: storeFailures(database) };
   const outcomes = new Map<number, StoredOutcome>();
@@ -150,15 +145,6 @@ async function writeSlice(work: Writing, slice: readonly Restored[]): Promise<vo
     },
     after: async () => wakeWaiting(context, await createdKeysOf(database, batch, outcomes)),
   });
-}
-
-function refusedOutcome(
-  error: Parameters<typeof failedOutcome>[1][number],
-  slice: readonly Restored[],
-  index: number,
-): StoredOutcome {
-  const failed = failedOutcome(slice.find((item) => item.index === index)?.outcome, [error]);
-  return error.code === 'changed_since' ? { status: 'skipped', errors: [error], attempts: failed.attempts } : failed;
 }
 
 /** Items of one resource have one outcome: what the first one has written is the state before all of them. */

@@ -17,9 +17,10 @@ import { commitStep, forgetGroupsOf } from '../../isolation/deletes/step-groups.
 import type { CommitDocument } from '../../isolation/groups/groups.ts';
 import type { Vertex } from '../../isolation/resources/reference-graph.ts';
 import { schemaNamesOf } from '../../services/definitions/schema-names.ts';
+import { notFoundError, referencedError } from '../../services/deletes/deletion-errors.ts';
 import { readUndoEntries } from '../../store/items/item-pages.ts';
 import { readOutcomes } from '../../store/items/outcomes.ts';
-import { notFoundError, referencedError, writeDecided } from './deletion-outcomes.ts';
+import { writeDecided } from './deletion-outcomes.ts';
 import { keepDeleted } from './keep-deleted.ts';
 import type { StepWork } from './step-work.ts';
 import { storeWritersOutcomes } from './store-writers-outcomes.ts';

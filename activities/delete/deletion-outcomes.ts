@@ -1,25 +1,7 @@
-import type { ItemError } from '../../domain/batch/outcome.ts';
-import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
-import type { SchemaNames } from '../../services/definitions/schema-names.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readOutcomes, type StoredOutcome, type UncountedOutcome } from '../../store/items/outcomes.ts';
 import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-
-function describe(key: ResourceKey, names: SchemaNames): string {
-  const { schemaDefinitionId, externalId } = parseResourceKey(key);
-  return `${names.get(schemaDefinitionId) ?? schemaDefinitionId} "${externalId}"`;
-}
-
-export function notFoundError(key: ResourceKey, names: SchemaNames): ItemError {
-  return { code: 'not_found', message: `${describe(key, names)} does not exist` };
-}
-
-/** @param referrers survivors that refer to it, up to 10 of them. */
-export function referencedError(key: ResourceKey, referrers: readonly ResourceKey[], names: SchemaNames): ItemError {
-  const named = referrers.map((referrer) => describe(referrer, names));
-  return { code: 'referenced', message: `${describe(key, names)} is referred to by ${named.join(', ')}` };
-}
 
 /**
  * Stores outcomes that have been decided; the first item of each gets it with one more attempt, the others repeat it. Items

@@ -10,11 +10,11 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { DecidedItems, DeletionStep, DeletionTarget } from '../../isolation/deletes/deletion-steps.ts';
 import { type SchemaNames, schemaNamesOf } from '../../services/definitions/schema-names.ts';
 import { decideYielding } from '../../services/deletes/decide-yielding.ts';
+import { notFoundError, referencedError } from '../../services/deletes/deletion-errors.ts';
 import { keysWorthAScan, type Loading, loadAll, loadListed } from '../../services/deletes/load-deletion-graph.ts';
 import type { DeleteBatchDocument, UndoBatchDocument } from '../../store/batches/batches.ts';
 import { readItems } from '../../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
-import { notFoundError, referencedError } from './deletion-outcomes.ts';
 import { ItemsByNumber, type RequestedItem, requestedItems } from './requested-items.ts';
 
 export type NewStep = Pick<DeletionStep, 'targets' | 'decided'>;

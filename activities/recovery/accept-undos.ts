@@ -1,9 +1,12 @@
+import { timeOf } from '../../services/batches/accept-batch.ts';
 import { logPostponed } from '../../services/failures.ts';
 import { acceptUndo } from '../../services/undo/undo-batch.ts';
 import { unacceptedUndos } from '../../store/batches/undone.ts';
 import { isOver, type RecoveryJob } from './job.ts';
 
 const PER_PORTION = 20;
+/** Time in which the process that has claimed a batch accepts its undo, in ms. */
+const GRACE_MS = 30_000;
 
 /** Inserts the undos of batches that are claimed, if the process that has claimed them died before it did (invariant 1); another job starts them. */
 export const acceptUndos: RecoveryJob = {
@@ -16,6 +19,8 @@ export const acceptUndos: RecoveryJob = {
     for (const batch of batches) {
       if (isOver(portion)) break;
       places.set('undo', batch._id);
+      const age = Date.now() - timeOf(batch.undoneBy ?? '').getTime();
+      if (age < GRACE_MS && !portion.isAtOnce) continue;
       try {
         await acceptUndo(context.database, batch);
         inserted += 1;

@@ -8,7 +8,7 @@ import { withIntent } from '../../isolation/intents/with-intent.ts';
 import { signalAvailable, wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
 import { toWorkItems, type WorkItem } from '../../services/writes/work-items.ts';
-import { failedOutcome } from '../../services/writes/write-outcome.ts';
+import { failedOutcome, SCHEMA_GONE } from '../../services/writes/write-outcome.ts';
 import { type BatchDocument, readBatches, type WriteBatchDocument } from '../../store/batches/batches.ts';
 import { haltOf } from '../../store/batches/halts.ts';
 import { recordClaims } from '../../store/batches/run-state.ts';
@@ -20,7 +20,7 @@ import { parts } from '../../store/mongodb/parts.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { showProgress } from '../control/show-progress.ts';
 import { finishApplied } from '../finish/finish-open-items.ts';
-import { createdKeys, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
+import { createdKeys, storeFailures, storeResults } from './item-outcomes.ts';
 import { readStoredState, type WriteResult, writeItems } from './write-items.ts';
 
 /** Batches whose items are read, or that are signalled, at a time. */

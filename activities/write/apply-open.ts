@@ -6,7 +6,7 @@ import { wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import type { LoadedSchema } from '../../services/definitions/schema-catalog.ts';
 import { fieldsOfOwnKind, linksOf } from '../../services/writes/own-links.ts';
 import { toWorkItems, type WorkItem } from '../../services/writes/work-items.ts';
-import { failedOutcome } from '../../services/writes/write-outcome.ts';
+import { failedOutcome, SCHEMA_GONE } from '../../services/writes/write-outcome.ts';
 import type { WriteBatchDocument } from '../../store/batches/batches.ts';
 import { type Item, type ItemPages, itemsOfPages } from '../../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
@@ -17,7 +17,7 @@ import type { ControlCheck } from '../control/control-check.ts';
 import { finishApplied } from '../finish/finish-open-items.ts';
 import { applySlices } from './apply-slices.ts';
 import { checkWrites } from './check-writes.ts';
-import { createdKeys, SCHEMA_GONE, storeFailures, storeResults } from './item-outcomes.ts';
+import { createdKeys, storeFailures, storeResults } from './item-outcomes.ts';
 import { readStoredState, type StoredState, type WriteResult, type Writing } from './write-items.ts';
 
 /** One attempt to apply items of a batch. */

@@ -1,4 +1,3 @@
-import type { ItemError } from '../../domain/batch/outcome.ts';
 import { MAX_MISSING_PER_OUTCOME } from '../../domain/limits.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { WorkItem } from '../../services/writes/work-items.ts';
@@ -10,8 +9,6 @@ import type { PendingRegistration } from '../../store/items/pending-items.ts';
 import { writeOutcomes } from '../../store/items/write-outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { WriteResult } from './write-items.ts';
-
-export const SCHEMA_GONE: ItemError = { code: 'not_found', message: 'the schema definition was deleted' };
 
 /**
  * Stores the outcomes of items of one batch. The missing references of a pending item that its outcome cannot hold are stored first.

@@ -81,7 +81,8 @@ export function replacedStates(
   for (const item of undoable) {
     const [before, document] = [replaced.get(item), written.get(item.key)];
     const name = `${item.batch._id}/${item.key}`;
-    if (before === undefined || document === undefined || images.has(name)) continue;
+    // a state that was decided, but not stored, may be decided in another way: it is not kept, and its item is not undone
+    if (before?.id === undefined || document === undefined || images.has(name)) continue;
     const { data, version } = before;
     images.set(name, imageOf(item.batch._id, { ...document, data, version, bytes: storedBytes(data), references: [] }));
   }

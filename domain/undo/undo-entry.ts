@@ -60,8 +60,8 @@ export function undoEntriesOf(effects: readonly WriteEffect[]): UndoEntry[] {
 /** The last effects on one resource that follow each other without a write of others in between, the last one first. */
 function lastRun(effects: readonly WriteEffect[]): WriteEffect[] {
   const known = effects.filter(({ wrote }) => wrote !== undefined);
-  // lives are named in the order in which they began
-  const life = known.reduce((latest, { wrote }) => (wrote !== undefined && wrote.id > latest ? wrote.id : latest), '');
+  // the life that the last item has met: if that is not the present one, the undo finds another state, and leaves it
+  const life = known[0]?.wrote?.id;
   const versions = known
     .filter(({ wrote }) => wrote?.id === life)
     .sort((a, b) => (b.wrote?.version ?? 0) - (a.wrote?.version ?? 0));

@@ -33,7 +33,7 @@ export async function undoBatch(parts: UndoParts, batch: BatchDocument): Promise
 }
 
 /** @throws DroverError `operation_not_allowed` */
-function assertCanBeUndone(batch: BatchDocument): void {
+export function assertCanBeUndone(batch: BatchDocument): void {
   const why = whyNot(batch);
   if (why !== null) throw new DroverError('operation_not_allowed', why);
 }

@@ -23,7 +23,10 @@ interface PreviewView {
 }
 
 /** What items would become. Every item is in the answer, whose size is bounded: those without room lose details. */
-export function viewPreview(items: readonly Item[], outcomes: ReadonlyMap<number, StoredOutcome>): PreviewView {
+export function viewPreview(
+  items: readonly Pick<Item, 'index' | 'externalId'>[],
+  outcomes: ReadonlyMap<number, StoredOutcome>,
+): PreviewView {
   const counts = noCounts();
   const actions = noActions();
   addTally({ counts, actions, errorCodes: {} }, tallyOf(outcomes.values()));

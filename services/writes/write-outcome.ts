@@ -9,6 +9,8 @@ import { hasWaited, type MissingKey, type StoredOutcome } from '../../store/item
 import { currentAttempt } from '../../store/mongodb/command-time.ts';
 import type { DecidedItem } from './work-items.ts';
 
+export const SCHEMA_GONE: ItemError = { code: 'not_found', message: 'the schema definition was deleted' };
+
 const attemptsOf = (before: StoredOutcome | undefined): number =>
   before?.status === 'pending' ? before.attempts : (before?.attempts ?? 0) + 1;
 

@@ -129,10 +129,10 @@ export async function markExpired(
 ): Promise<number> {
   const expired: Filter<BatchDocument> = {
     'options.retentionDays': asked,
+    // a batch of an import is removed with it; null, as absence has no place in the index
+    importId: null as never,
+    deletedAt: null as never,
     completedAt: { $lt: before },
-    deletedAt: { $exists: false },
-    // a batch of an import is removed with it
-    importId: { $exists: false },
   };
   const found = await batchesIn(database)
     .find(expired, { projection: { _id: 1 } })

@@ -87,7 +87,8 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('batches', 'byStatus', { status: 1, _id: 1 }),
   index('batches', 'unstarted', { unstarted: 1, startDue: 1 }, { sparse: true }),
   index('batches', 'undelivered', { 'asked.told': 1, _id: 1 }, { partialFilterExpression: { 'asked.told': false } }),
-  index('batches', 'byRetention', { 'options.retentionDays': 1, completedAt: 1 }),
+  // one that is marked as deleted leaves its place: each pass finds only what it has to mark
+  index('batches', 'byRetention', { 'options.retentionDays': 1, importId: 1, deletedAt: 1, completedAt: 1 }),
   index('batches', 'toPurge', { deletedAt: 1, _id: 1 }, { partialFilterExpression: { deletedAt: { $exists: true } } }),
   index('batches', 'byImport', { importId: 1, importNumber: 1 }, { sparse: true }),
   index('batches', 'withEvents', { hasEvents: 1, eventsDue: 1 }, { sparse: true }),

@@ -724,6 +724,11 @@ describe('a batch', () => {
 
   test('that was undoable is undone by another one, once', async () => {
     const { batch } = await tenant.uploaded('Country', [{ externalId: 'XX', name: 'Nowhere' }], { undoable: true });
+    const preview = await send('POST', `/api/batches/${batch.batchId}/undo?dryRun=true`);
+    expect([preview.status, preview.body.data]).toMatchObject([
+      200,
+      { dryRun: true, actions: { reverted: 1 }, items: [{ externalId: 'XX', action: 'reverted' }], itemsTotal: 1 },
+    ]);
     const undo = await send('POST', `/api/batches/${batch.batchId}/undo`);
     expect([undo.status, undo.body.data]).toMatchObject([
       202,

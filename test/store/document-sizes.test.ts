@@ -1,6 +1,6 @@
 import { BSON, type Document } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { notFoundError, referencedError, writeDecided } from '../../activities/delete/deletion-outcomes.ts';
+import { writeDecided } from '../../activities/delete/deletion-outcomes.ts';
 import { ofOperation } from '../../domain/batch/batch.ts';
 import { MAX_EXTERNAL_ID, MAX_NAME_LENGTH, MAX_SCOPE_NAME } from '../../domain/limits.ts';
 import type { BoundReference } from '../../domain/write/decide-writes.ts';
@@ -8,6 +8,7 @@ import { resourceKey } from '../../domain/write/resource.ts';
 import { type DeletionTarget, insertStep, readStep, stepId } from '../../isolation/deletes/deletion-steps.ts';
 import { decideGroup, groupsIn, survivorsOf } from '../../isolation/groups/groups.ts';
 import { intentsIn, layIntent } from '../../isolation/intents/intents.ts';
+import { notFoundError, referencedError } from '../../services/deletes/deletion-errors.ts';
 import type { WorkItem } from '../../services/writes/work-items.ts';
 import { toOutcome } from '../../services/writes/write-outcome.ts';
 import { batchesIn, insertBatch, readBatch } from '../../store/batches/batches.ts';

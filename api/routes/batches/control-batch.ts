@@ -1,14 +1,32 @@
 import { z } from '@hono/zod-openapi';
+import { MAX_RESOURCES_PER_BATCH } from '../../../domain/limits.ts';
 import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../../services/batches/control-batch.ts';
 import { viewBatch, viewListedBatch } from '../../../services/batches/view-batch.ts';
+import { previewUndo } from '../../../services/undo/preview-undo.ts';
 import { undoBatch } from '../../../services/undo/undo-batch.ts';
-import { type Api, defineRoute, faults, jsonResponse } from '../../http/define-route.ts';
+import { viewPreview } from '../../../services/writes/view-preview.ts';
+import type { BatchDocument } from '../../../store/batches/batches.ts';
+import type { ApiContext } from '../../http/context.ts';
+import { type Api, defineRoute, enveloped, faults, jsonResponse, queryBoolean } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
-import { Batch } from './batch-schemas.ts';
+import { Actions, Batch, Counts, PreviewedItem } from './batch-schemas.ts';
 import { batchOf } from './find-batch.ts';
 
 const tags = ['Batches'];
 const params = z.object({ batchId: z.string() });
+
+const dryRun = queryBoolean(false).openapi({
+  description: 'Answers 200 with the outcome that each item of the undo would have now, and stores nothing',
+});
+const UndoPreview = enveloped(
+  z.object({
+    dryRun: z.literal(true),
+    counts: Counts,
+    actions: Actions,
+    items: z.array(PreviewedItem).max(MAX_RESOURCES_PER_BATCH),
+    itemsTotal: z.number().int().min(0).openapi({ description: '`items` has the first 1000' }),
+  }),
+).openapi('UndoPreview');
 
 /** The meaning of 200, also if Temporal cannot be reached. */
 const HOLDS =
@@ -79,14 +97,28 @@ export function controlRoutes(api: Api): void {
       operationId: 'undoBatch',
       tags,
       params,
+      query: z.object({ dryRun }),
       summary: 'Take back what a finished batch has done',
       description:
         'By a new batch (`BATCH_UNDO`) with one item for each effect, the last one first. Only a batch that was started with `undoable=true` can be undone, once. 202 means that the undo is stored and certain to be started.',
-      responses: { 202: jsonResponse('The batch that undoes it', Batch), ...faults(404, 409) },
+      responses: {
+        202: jsonResponse('The batch that undoes it', Batch),
+        200: jsonResponse('What the undo would do; nothing is stored', UndoPreview),
+        ...faults(404, 409),
+      },
     },
-    async (c, { params: { batchId } }) => {
+    async (c, { params: { batchId }, query }) => {
+      if (query.dryRun) return preview(c, await batchOf(c, batchId));
       const undo = await undoBatch(c.var.services, await batchOf(c, batchId));
       return c.json(success('Undo accepted', await viewListedBatch(c.var.services.database, undo)), 202);
     },
   );
+}
+
+/** Answers the dry run of an undo; the counts are of all its items, of which an answer holds some. */
+async function preview(c: ApiContext, batch: BatchDocument): Promise<Response> {
+  const { items, outcomes } = await previewUndo(c.var.services, batch);
+  const view = viewPreview(items.slice(0, MAX_RESOURCES_PER_BATCH), outcomes);
+  const data = { dryRun: true as const, ...view, itemsTotal: items.length };
+  return c.json(success('Nothing was stored', data), 200);
 }

@@ -2346,6 +2346,36 @@ export interface components {
             /** @description The batch that it takes back */
             undoOf: string;
         };
+        UndoPreview: {
+            data: {
+                actions: {
+                    cascaded: number;
+                    created: number;
+                    deleted: number;
+                    /** @description Of an undo */
+                    reverted?: number;
+                    unchanged: number;
+                    updated: number;
+                };
+                counts: {
+                    cancelled: number;
+                    expired: number;
+                    failed: number;
+                    pending: number;
+                    queued: number;
+                    skipped: number;
+                    succeeded: number;
+                };
+                /** @enum {boolean} */
+                dryRun: true;
+                items: components["schemas"]["PreviewedItem"][];
+                /** @description `items` has the first 1000 */
+                itemsTotal: number;
+            };
+            message: string;
+            /** @enum {boolean} */
+            success: true;
+        };
         UploadOptions: {
             /** @description In seconds; of a batch of an import, `import`: until the import has ended */
             dependencyWaitTimeout: number | "import";
@@ -3448,7 +3478,10 @@ export interface operations {
     };
     undoBatch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answers 200 with the outcome that each item of the undo would have now, and stores nothing */
+                dryRun?: boolean;
+            };
             header?: {
                 /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
                 "reach-tenant-id"?: string;
@@ -3460,6 +3493,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What the undo would do; nothing is stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoPreview"];
+                };
+            };
             /** @description The batch that undoes it */
             202: {
                 headers: {

@@ -176,6 +176,7 @@ describe('a delete', () => {
       ['committed', []],
       ['deleted', []],
       ['outcomes-stored', []],
+      ['ended', []],
     ]);
   });
 

@@ -1,3 +1,4 @@
+import type { WritePreview } from '@drover/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { beforeImagesIn } from '../../../store/items/before-images.ts';
 import { Drover } from '../../harness/drover.ts';
@@ -28,6 +29,7 @@ const post = (tenant: Tenant, path: string) => drover.request<Answer>('POST', pa
 
 /** Starts an undo, and waits for its end. @returns the outcome of each item, by external id. */
 async function undone(tenant: Tenant, batchId: string) {
+  const said = (await post(tenant, `/api/batches/${batchId}/undo?dryRun=true`)).body.data as unknown as WritePreview;
   const { status, body } = await post(tenant, `/api/batches/${batchId}/undo`);
   expect([status, body.message]).toEqual([202, 'Undo accepted']);
   const id = (body.data as Answer).batchId;
@@ -37,6 +39,9 @@ async function undone(tenant: Tenant, batchId: string) {
     externalId,
     action ?? errors?.map(({ code }) => code).join(' ') ?? of,
   ]);
+  // the dry run before it has said the same of each item
+  expect(said.counts).toEqual(batch.counts);
+  expect(said.items).toEqual(items.slice(0, 1000).map(({ attempts: _, ...item }) => item));
   return { id, batch, items, outcomes };
 }
 

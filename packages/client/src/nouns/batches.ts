@@ -1,4 +1,5 @@
-import { dataOf, signalOf } from '../transport/answers.ts';
+import { DroverError } from '../errors.ts';
+import { bodyOf, dataOf, signalOf } from '../transport/answers.ts';
 import type { Http } from '../transport/http.ts';
 import type { StreamRequests } from '../transport/stream-requests.ts';
 import type { Batch, BatchListOptions, CallOptions, Item, ItemListOptions } from '../types.ts';
@@ -103,8 +104,10 @@ export class Batches {
   }
 
   /** Takes back what a batch with `undoable` has changed, where nobody has changed it since. @returns the batch that does it. */
-  undo(batchId: string, options: CallOptions = {}): Promise<Batch> {
-    return dataOf(this.#http.POST('/api/batches/{batchId}/undo', pathTo(batchId, options)));
+  async undo(batchId: string, options: CallOptions = {}): Promise<Batch> {
+    const { data } = await bodyOf(this.#http.POST('/api/batches/{batchId}/undo', pathTo(batchId, options)));
+    if ('batchId' in data) return data;
+    throw new DroverError({ status: 200, message: 'the service has answered a request with a preview of it' });
   }
 
   /** Removes the batch, its items and its workflow for good; a running one is cancelled first. Resources stay. */
