@@ -1,7 +1,7 @@
 import { isTerminal } from '../domain/batch/batch.ts';
 import { forEachConcurrently } from '../domain/collections/for-each-concurrently.ts';
 import { runYielding } from '../domain/collections/run-yielding.ts';
-import type { Cycle, WaitingItems } from '../domain/imports/waiting-items.ts';
+import type { Hopes, WaitingItem, WaitingItems } from '../domain/imports/waiting-items.ts';
 import { MAX_CYCLE_ITEMS } from '../domain/limits.ts';
 import type { ResourceKey } from '../domain/write/resource.ts';
 import { presentKeys } from '../isolation/resources/targets.ts';
@@ -9,8 +9,8 @@ import { signalBatchOfImport } from '../services/imports/signal-batch.ts';
 import { recordCycle } from '../store/batches/run-state.ts';
 import { importBatches, isOpenBatch } from '../store/imports/import-batches.ts';
 import { type ImportDocument, readImport } from '../store/imports/imports.ts';
-import { newList, storeLists } from '../store/items/key-lists.ts';
-import { pendingOfBatch } from '../store/items/pending-items.ts';
+import { newList, removeLists, storeLists } from '../store/items/key-lists.ts';
+import { pendingId, pendingOfBatch } from '../store/items/pending-items.ts';
 import { KEYS_AT_ONCE, keyParts } from '../store/mongodb/parts.ts';
 import {
   checkRoundSignal,
@@ -32,6 +32,8 @@ interface WaitingBatch {
   /** Of its latest report: items that were pending then, and its number. */
   readonly pending: number;
   readonly round: number;
+  /** Nothing of it is applied for now. */
+  readonly isHalted: boolean;
 }
 
 /**
@@ -53,17 +55,26 @@ export async function settleImport(context: ActivityContext, input: SettleImport
   if (waiting === null) return { isRunning: true, asked: 0, isEnd: false };
   return withWaitingItems(context, imported?._id ?? '', async (items) => {
     const unsettled: WaitingBatch[] = [];
-    for (const [number, batch] of waiting.entries())
-      if (await collect(context, items, number, batch)) unsettled.push(batch);
-    if (unsettled.length > 0) return ask(context, unsettled);
-    const cycles = items.isWhole ? await cyclesOf(items.collected) : [];
+    let isUnknown = false;
+    for (const [number, batch] of waiting.entries()) {
+      const collected = await collect(context, items, number, batch);
+      if (!batch.isHalted && (collected.hasReady || collected.isOther)) unsettled.push(batch);
+      // it cannot be asked what it was applying when it was suspended, and answers once it is resumed
+      else if (collected.isOther) isUnknown = true;
+    }
+    if (unsettled.length > 0 || isUnknown) return ask(context, unsettled);
+    const { cycles, batches } = items.isWhole ? await hopesOf(items.collected, waiting) : NO_HOPE;
     if (cycles.length > 0) return ask(context, await assign(context, waiting, cycles));
-    await tell(waiting, (batch) =>
+    // what is left has hope only where a caller has suspended a batch: what needs none of its items does not wait for that
+    const ended = waiting.filter((_, number) => !batches.has(number));
+    await tell(ended, (batch) =>
       signalBatchOfImport(context.client, batch._id, (handle) => handle.signal(importEndedSignal)),
     );
-    return { isRunning: false, asked: waiting.length, isEnd: true };
+    return { isRunning: false, asked: ended.length, isEnd: ended.length === waiting.length };
   });
 }
+
+const NO_HOPE: Hopes = { cycles: [], batches: new Set() };
 
 function isToSettle(imported: ImportDocument | null, run: number): imported is ImportDocument {
   if (imported?.run !== run || isTerminal(imported.status) || imported.deletedAt !== undefined) return false;
@@ -76,20 +87,28 @@ async function waitingBatches({ database }: ActivityContext, importId: string): 
   for await (const batch of importBatches(database, importId)) {
     showProgress();
     if (!isOpenBatch(batch)) continue;
-    const { _id, run, report } = batch;
+    const { _id, run, report, suspended, cancelRequested = false } = batch;
     if (report === undefined) return null;
-    waiting.push({ _id, run, pending: report.counts.pending ?? 0, round: report.round });
+    const isHalted = suspended || cancelRequested;
+    waiting.push({ _id, run, pending: report.counts.pending ?? 0, round: report.round, isHalted });
   }
   return waiting;
 }
 
-/** Reads what waits of a batch. @returns whether the batch has to look itself: it may have an item that can be applied. */
+/** What was read of a batch. */
+interface Collected {
+  /** It has an item that can be applied at once. */
+  readonly hasReady: boolean;
+  /** Others find not as many items of it as it has reported: it is applying some, or has applied them. */
+  readonly isOther: boolean;
+}
+
 async function collect(
   { database }: ActivityContext,
-  items: { add(batch: number, key: ResourceKey, absent: readonly ResourceKey[]): void },
+  items: { add(item: WaitingItem, key: ResourceKey, absent: readonly ResourceKey[]): void },
   number: number,
   batch: WaitingBatch,
-): Promise<boolean> {
+): Promise<Collected> {
   let count = 0;
   let hasReady = false;
   for await (const some of pendingOfBatch(database, batch)) {
@@ -98,43 +117,46 @@ async function collect(
       showProgress();
       for (const key of await presentKeys(database, keys)) present.add(key);
     }
-    for (const { key, missing } of some) {
+    for (const { key, index, missing } of some) {
       const absent = missing.filter((each) => !present.has(each));
       if (absent.length === 0) hasReady = true;
-      items.add(number, key, absent);
+      items.add({ batch: number, index }, key, absent);
     }
     count += some.length;
   }
   showProgress();
-  return hasReady || count !== batch.pending;
+  return { hasReady, isOther: count !== batch.pending };
 }
 
-const cyclesOf = (items: WaitingItems): Promise<Cycle[]> =>
-  runYielding(items.cycles(MAX_CYCLE_ITEMS), async () => {
-    showProgress();
-    await new Promise(setImmediate);
-  });
+const hopesOf = (items: WaitingItems, waiting: readonly WaitingBatch[]): Promise<Hopes> =>
+  runYielding(
+    items.hopes(MAX_CYCLE_ITEMS, (batch) => waiting[batch]?.isHalted ?? true),
+    async () => {
+      showProgress();
+      await new Promise(setImmediate);
+    },
+  );
 
 /** Cycles are applied by a batch that has one of their items; one batch applies several if they are small. @returns these batches. */
 async function assign(
   { database }: ActivityContext,
   waiting: readonly WaitingBatch[],
-  cycles: readonly Cycle[],
+  cycles: Hopes['cycles'],
 ): Promise<WaitingBatch[]> {
-  const assigned = new Map<WaitingBatch, { items: number; readonly keys: ResourceKey[] }>();
-  for (const { batch: number, items, keys } of cycles) {
-    const batch = waiting[number];
+  const assigned = new Map<WaitingBatch, string[]>();
+  for (const items of cycles) {
+    const batch = waiting[items[0]?.batch ?? -1];
     if (batch === undefined) continue;
-    const own = assigned.get(batch) ?? { items: 0, keys: [] };
+    const own = assigned.get(batch) ?? [];
     // the rest is found when these are applied
-    if (own.items > 0 && own.items + items > MAX_CYCLE_ITEMS) continue;
-    own.items += items;
-    for (const key of keys) own.keys.push(key);
+    if (own.length > 0 && own.length + items.length > MAX_CYCLE_ITEMS) continue;
+    for (const { batch: number, index } of items) own.push(pendingId(waiting[number]?._id ?? '', index));
     assigned.set(batch, own);
   }
-  for (const [batch, { keys }] of assigned) {
+  for (const [batch, ids] of assigned) {
     showProgress();
-    const listed = newList(`${batch._id}/cycle`, keys, batch.run);
+    await removeLists(database, `${batch._id}/cycle`);
+    const listed = newList(`${batch._id}/cycle`, ids, batch.run);
     await storeLists(database, [listed]);
     await recordCycle(database, batch, listed.list);
   }

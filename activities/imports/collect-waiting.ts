@@ -1,4 +1,4 @@
-import { WaitingItems } from '../../domain/imports/waiting-items.ts';
+import { type WaitingItem, WaitingItems } from '../../domain/imports/waiting-items.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { blocked } from '../../isolation/attempts/attempt.ts';
 import { MemoryExceededError } from '../../services/deletes/memory-allowance.ts';
@@ -25,8 +25,8 @@ class CollectedItems {
     return this.#isWhole;
   }
 
-  add(batch: number, key: ResourceKey, absent: readonly ResourceKey[]): void {
-    if (this.#isWhole) this.#within(() => this.collected.add(batch, key, absent));
+  add(item: WaitingItem, key: ResourceKey, absent: readonly ResourceKey[]): void {
+    if (this.#isWhole) this.#within(() => this.collected.add(item, key, absent));
   }
 
   #within(work: () => void): void {

@@ -6,7 +6,7 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import { type BatchDocument, readBatches } from '../../store/batches/batches.ts';
 import { readLists } from '../../store/items/key-lists.ts';
 import type { PendingMember } from '../../store/items/pending-documents.ts';
-import { readPending } from '../../store/items/pending-items.ts';
+import { readPending, readPendingById } from '../../store/items/pending-items.ts';
 import { KEYS_AT_ONCE, keyParts } from '../../store/mongodb/parts.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { Waiting } from './waiting-item.ts';
@@ -33,8 +33,8 @@ export async function assignedCycle(
   presentOf: PresentOf,
 ): Promise<PendingMember[]> {
   if (batch.cycle === undefined) return [];
-  const [keys] = await readLists(database, [{ keys: [], list: batch.cycle }]);
-  const found = await readPending(database, keys ?? [], MAX_CYCLE_ITEMS);
+  const [ids] = await readLists(database, [{ keys: [], list: batch.cycle }]);
+  const found = await readPendingById(database, ids ?? []);
   const members = await withoutHalted(database, batch, found);
   const present = await presentOf([...new Set(members.flatMap(({ missing }) => missing))]);
   return [...selfSupporting(members, present)];

@@ -5,14 +5,18 @@ import { numberedComponents } from '../collections/numbered-components.ts';
 import { type Computation, STEPS_PER_YIELD } from '../collections/run-yielding.ts';
 import type { ResourceKey } from '../write/resource.ts';
 
-/** Items that need each other, and nothing else that is missing. */
-export interface Cycle {
-  /** Number of a batch that has one of them. */
+/** A pending item: the number of its batch, and its index there. */
+export interface WaitingItem {
   readonly batch: number;
-  /** Number of items. */
-  readonly items: number;
-  /** The identities that they would create. */
-  readonly keys: readonly ResourceKey[];
+  readonly index: number;
+}
+
+/** What becomes of items that wait. */
+export interface Hopes {
+  /** Cycles that can be applied now: items that need each other, and nothing else that is missing. */
+  readonly cycles: readonly (readonly WaitingItem[])[];
+  /** Numbers of the batches that have an item which can be applied, at once or later. */
+  readonly batches: ReadonlySet<number>;
 }
 
 /** Lists of numbers: that of `n` is `items[first[n]]` up to, not including, `items[first[n + 1]]`. */
@@ -22,13 +26,14 @@ interface Lists {
 }
 
 /**
- * Pending items and the identities that they miss, numbered: 12 bytes for each item and 4 for each missing identity, in addition to the
+ * Pending items and the identities that they miss, numbered: 16 bytes for each item and 4 for each missing identity, in addition to the
  * memory of `KeyTable` for each identity, all outside the garbage-collected heap. Millions of rows of one import may wait.
  */
 export class WaitingItems {
   readonly #keys: KeyTable;
   readonly #keyOf: NumberList;
   readonly #batchOf: NumberList;
+  readonly #indexOf: NumberList;
   readonly #missing: NumberList;
   /** Where the missing identities of each item end. */
   readonly #ends: NumberList;
@@ -37,6 +42,7 @@ export class WaitingItems {
     this.#keys = new KeyTable(charge, hashKey);
     this.#keyOf = new NumberList(charge);
     this.#batchOf = new NumberList(charge);
+    this.#indexOf = new NumberList(charge);
     this.#missing = new NumberList(charge);
     this.#ends = new NumberList(charge);
   }
@@ -45,48 +51,68 @@ export class WaitingItems {
     return this.#keyOf.length;
   }
 
-  /** Bytes that `cycles` takes. */
+  /** Bytes that `hopes` takes. */
   get bytesToFindCycles(): number {
     return this.size * BYTES_PER_ITEM + this.#keys.size * BYTES_PER_KEY + this.#missing.length * BYTES_PER_MISSING;
   }
 
-  /** @param batch a number that stands for the batch of the item. */
-  add(batch: number, key: ResourceKey, missing: Iterable<ResourceKey>): void {
+  add({ batch, index }: WaitingItem, key: ResourceKey, missing: Iterable<ResourceKey>): void {
     this.#keyOf.push(this.#keys.add(key));
     this.#batchOf.push(batch);
+    this.#indexOf.push(index);
     for (const each of missing) this.#missing.push(this.#keys.add(each));
     this.#ends.push(this.#missing.length);
   }
 
   /**
-   * The cycles that need nothing but themselves, of those items that need only each other. An item that needs a cycle is in none: it can be applied
-   * once the cycle is. Linear in items and missing identities.
-   * @param most cycles with more items are left out, and with them whatever needs them.
+   * Which items can be applied, now or later: those that need only what such items would create. An item that needs a cycle is in none: it can be
+   * applied once the cycle is. Linear in items and missing identities.
+   * @param most larger cycles cannot be applied, and neither can what needs them.
+   * @param isHalted whether nothing of a batch is applied for now: its cycles have to wait.
    */
-  *cycles(most: number): Computation<Cycle[]> {
-    const supported = yield* this.#supported();
+  *hopes(most: number, isHalted: (batch: number) => boolean): Computation<Hopes> {
+    const excluded = new Uint8Array(this.size);
+    for (;;) {
+      const supported = yield* this.#supported(excluded);
+      const found = yield* this.#cyclesOf(supported, most);
+      if (found.tooLarge.length === 0) {
+        const batches = new Set<number>();
+        for (let item = 0; item < this.size; item++) if (supported[item] === 1) batches.add(this.#batchOf.at(item));
+        const cycles = found.closed.map((items) => items.map((item) => this.#itemAt(item)));
+        return { cycles: cycles.filter((items) => !items.some(({ batch }) => isHalted(batch))), batches };
+      }
+      for (const item of found.tooLarge) excluded[item] = 1;
+    }
+  }
+
+  #itemAt(item: number): WaitingItem {
+    return { batch: this.#batchOf.at(item), index: this.#indexOf.at(item) };
+  }
+
+  /** The items of each cycle that needs nothing but itself, and those of cycles that are too large. */
+  *#cyclesOf(supported: Uint8Array, most: number): Computation<{ closed: number[][]; tooLarge: number[] }> {
     const needs = yield* this.#needsOf(supported);
     const { count, of, members, starts } = yield* numberedComponents(needs.first, needs.items);
     const providers = yield* lists(this.#keyOf.items, this.#keys.size, (item) => supported[item] === 1);
-    const found: Cycle[] = [];
+    const closed: number[][] = [];
+    const tooLarge: number[] = [];
     for (let component = 0; component < count; component++) {
       if (component % STEPS_PER_YIELD === 0) yield;
       const keys = members.subarray(starts[component], starts[component + 1]);
-      if (!isClosed(keys, component, of, needs)) continue;
-      const items = sizeOf(keys, providers);
-      const [first] = keys;
-      if (items === 0 || items > most || first === undefined) continue;
-      const item = providers.items[providers.first[first] ?? 0] ?? 0;
-      found.push({ batch: this.#batchOf.at(item), items, keys: Array.from(keys, (key) => this.#keys.key(key)) });
+      const size = sizeOf(keys, providers);
+      if (size > most && keys.length > 1) for (const item of itemsOf(keys, providers)) tooLarge.push(item);
+      else if (size > 0 && isClosed(keys, component, of, needs))
+        closed.push([...itemsOf(keys, providers)].slice(0, most));
     }
-    return found;
+    return { closed, tooLarge };
   }
 
   /** Flags of the items of the largest set whose members need only identities that other members would create. */
-  *#supported(): Computation<Uint8Array> {
-    const supported = new Uint8Array(this.size).fill(1);
+  *#supported(excluded: Uint8Array): Computation<Uint8Array> {
+    const supported = excluded.map((flag) => 1 - flag);
     const providers = new Uint32Array(this.#keys.size);
-    for (const key of this.#keyOf.items) providers[key] = (providers[key] ?? 0) + 1;
+    for (const [item, key] of this.#keyOf.items.entries())
+      if (supported[item] === 1) providers[key] = (providers[key] ?? 0) + 1;
     const needers = yield* lists(this.#missing.items, this.#keys.size, () => true);
     const itemOf = this.#itemOfPlaces();
     const absent = new NumberList(() => undefined);
@@ -131,7 +157,7 @@ export class WaitingItems {
   }
 }
 
-const BYTES_PER_ITEM = 1 + 4;
+const BYTES_PER_ITEM = 2 + 4;
 const BYTES_PER_KEY = 3 * 4 + 32;
 const BYTES_PER_MISSING = 6 * 4;
 
@@ -164,3 +190,7 @@ function isClosed(keys: Uint32Array, component: number, of: Uint32Array, { first
 
 const sizeOf = (keys: Uint32Array, { first }: Lists): number =>
   keys.reduce((sum, key) => sum + (first[key + 1] ?? 0) - (first[key] ?? 0), 0);
+
+function* itemsOf(keys: Uint32Array, { first, items }: Lists): Generator<number> {
+  for (const key of keys) for (let at = first[key] ?? 0; at < (first[key + 1] ?? 0); at++) yield items[at] ?? 0;
+}

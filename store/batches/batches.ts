@@ -107,7 +107,7 @@ export interface StoredBatch extends WithEvents {
   suspendedByImport?: true;
   /** The latest state that it has reported to its import while it ran. */
   report?: ImportReport;
-  /** The list of the identities of a cycle over batches of its import, which this batch is to apply. */
+  /** The list of the pending items of cycles over batches of its import, which this batch is to apply. */
   cycle?: KeyList;
   /** The bulk operation that has changed it last. */
   bulk?: string;

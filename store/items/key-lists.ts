@@ -7,8 +7,8 @@ import { deleteFound } from '../mongodb/each-by-id.ts';
 import { BYTES_PER_COMMAND, keyParts, partsByBytes } from '../mongodb/parts.ts';
 
 /**
- * A part of a list of identities that is too long for the document that names it: all missing identities of a pending item, or the survivors
- * of a large step of a delete. Written before the document that names the list, and never changed: each writer of such a document makes
+ * A part of a list of identities that is too long for the document that names it: all missing identities of a pending item, the survivors
+ * of a large step of a delete, or the ids of the pending items of a cycle. Written before the document that names the list, and never changed: each writer of such a document makes
  * a list of its own.
  */
 interface KeyListDocument {

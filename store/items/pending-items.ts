@@ -20,7 +20,7 @@ export interface PendingRegistration {
   readonly list?: KeyList | undefined;
 }
 
-const pendingId = (batchId: string, index: number): string => `${batchId}/${index}`;
+export const pendingId = (batchId: string, index: number): string => `${batchId}/${index}`;
 const idOf = ({ batchId, index }: PendingMember): string => pendingId(batchId, index);
 
 /** Pending items that are written in one command: each holds up to 20 identities. */
@@ -153,6 +153,17 @@ export async function* pendingOfBatch(
     keys = 0;
   }
   if (some.length > 0) yield await withMissing(database, some);
+}
+
+/** The pending items with these ids (`pendingId`), with all their missing references. */
+export async function readPendingById(
+  database: Database,
+  ids: readonly string[],
+): Promise<(PendingMember & { readonly missing: readonly ResourceKey[] })[]> {
+  const found: PendingItemDocument[] = [];
+  for (const some of keyParts(ids))
+    for await (const document of pendingItemsIn(database).find({ _id: { $in: some } })) found.push(document);
+  return withMissing(database, found);
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   unstartedImports,
 } from '../../../store/imports/imports.ts';
 import { removePagesOfNone } from '../../../store/items/item-pages.ts';
+import { readPendingById } from '../../../store/items/pending-items.ts';
 import { ended, ndjson, opened, putPart, results, seal, send, started } from '../../end-to-end/imports/imports.ts';
 import type { Drover } from '../../harness/drover.ts';
 
@@ -58,6 +59,7 @@ async function playRareCases({ services: { database } }: Drover): Promise<void> 
   await postponeImportStart(database, { _id: 'nobody', run: 1 }, now);
   await recordFreed(database, 'nobody', { part: 1, chunk: 0 });
   await recordSuspendedByImport(database, 'nobody', true);
+  await readPendingById(database, ['nobody/0']);
   await recordCycle(database, { _id: 'nobody', run: 1 }, { id: 'list', parts: 1 });
   await removePagesOfNone(database, 'nobody');
   await removeContent(database, 'nobody');
