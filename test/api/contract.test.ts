@@ -891,7 +891,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  test('has the answers of health, readiness, metrics and the installation', async () => {
+  test('has the answers of health, readiness, metrics, the installation, the system and a session', async () => {
     expect(await (await drover.app.request('/healthz')).json()).toEqual({ status: 'ok' });
     expect(await (await drover.app.request('/readyz?verbose')).json()).toEqual({
       status: 'ok',
@@ -904,6 +904,7 @@ describe('the OpenAPI document', () => {
     expect(data).toMatchObject({ version: expect.stringMatching(/^\d+\./), temporal: expect.stringMatching(/^\d+\./) });
     expect(data.workers).toContainEqual({ identity: expect.any(String), lastSeenAt: expect.any(String) });
     expect(await (await drover.app.request('/metrics')).text()).toContain('# TYPE drover_http_requests_total counter');
+    for (const path of ['/api/system', '/api/session']) expect((await drover.request('GET', path)).status).toBe(200);
   });
 
   test('describes the answers that tests have seen: every success, 404 and 409 that it names occurred', () => {
