@@ -10,7 +10,7 @@ import { VERSION } from './docs.ts';
 export const INSTALLATION_PATH = '/partner/installation';
 
 /** How long Temporal may take for the answer, in ms. */
-const DEADLINE_MS = 5_000;
+const DEADLINE_MS = 3_000;
 
 const Installation = enveloped(
   z

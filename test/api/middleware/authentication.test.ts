@@ -187,6 +187,7 @@ test.each([
     if (/\{(batchId|importId|instanceId|externalId|webhookId|bulkOperationId)\}/.test(route.path))
       expect(seen).toEqual([route, oneOf(isCamunda(route) ? [400, 404] : [404])]);
     else if (isExtracta(route)) expect(seen).toEqual([route, 400]);
+    else if (route.path === '/partner/installation') expect(seen).toEqual([route, 403]);
     else if (route.path.startsWith('/partner/') && who.scope === 'tenant') expect(seen).toEqual([route, 403]);
     else if (route.path.includes('{') && !isSamePlatform) expect(seen).toEqual([route, 404]);
     // an import names its schema definition in the query
