@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, activityInfo, type Info } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
-import type { AttemptOfCommands } from '../../store/mongodb/command-time.ts';
+import { type AttemptOfCommands, currentAttempt } from '../../store/mongodb/command-time.ts';
 import { attemptName, sinceOf } from './attempt-names.ts';
 
 /** Share of an attempt's time at the end, before Temporal times it out, in which it decides nothing. */
@@ -75,11 +75,17 @@ export function attemptOfCommands(info: Identity & Times = activityInfo(), asOf 
     if (left <= 0) throw outOfTime();
     return left;
   };
+  let begun = 0;
+  const beginMs = (): number => {
+    begun += 1;
+    return leftMs();
+  };
   return {
     activity: activityIdentity(info),
     since: currentAttemptScheduledTimestampMs,
-    cursorTimeMs: leftMs,
-    commandTimeMs: () => Math.min(longest, leftMs()),
+    cursorTimeMs: beginMs,
+    commandTimeMs: () => Math.min(longest, beginMs()),
+    begun: () => begun,
     // Temporal's clock shows at least this time
     now: () =>
       new Date(Math.max(Date.now(), Math.max(currentAttemptScheduledTimestampMs, asOf) + performance.now() - began)),
@@ -101,8 +107,9 @@ const outOfTime = (): ApplicationFailure => ApplicationFailure.retryable('out of
 const BEAT_SHARE = 0.2;
 
 /**
- * Runs work by an attempt that keeps its full time to write, if Temporal measures it by its heartbeats: they are sent while the work runs, and
- * each that is accepted says that no later attempt is at work. For work that takes longer than the time between two heartbeats although each of its commands is short.
+ * Runs work by an attempt that keeps its full time to write, if Temporal measures it by its heartbeats: they are sent while the work begins
+ * commands, and each that is accepted says that no later attempt is at work. For work that takes longer than the time between two heartbeats although each of its commands is
+ * short. An attempt that stands still is timed out as without.
  * @throws if Temporal has timed the attempt out already, or gets no heartbeat in time: then a later attempt may be at work.
  */
 export async function keepingAlive<T>(
@@ -113,7 +120,11 @@ export async function keepingAlive<T>(
   const { heartbeatTimeoutMs, taskToken } = activityInfo();
   if (!heartbeatTimeoutMs) return work(attempt);
   let assertHeard = (): void => undefined;
+  let heard: number | undefined;
   const beat = async (): Promise<void> => {
+    const begun = currentAttempt()?.begun();
+    if (heard !== undefined && begun === heard) return;
+    heard = begun;
     const asserted = inTime(heartbeatTimeoutMs);
     await client.workflowService.recordActivityTaskHeartbeat({ namespace: client.options.namespace, taskToken });
     assertHeard = asserted;

@@ -14,6 +14,8 @@ export interface AttemptOfCommands {
   commandTimeMs(): number;
   /** The same for everything that is read with one cursor: the rest of the attempt's time. */
   cursorTimeMs(): number;
+  /** How many commands it has begun: an attempt that begins none makes no progress. */
+  begun(): number;
   /**
    * The present time, for comparison with a deadline of the workflow: by the clock of this process, unless it is behind Temporal's, so that
    * nothing expires too early.

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../domain/write/resource.ts';
 import { Drover } from '../../harness/drover.ts';
@@ -80,28 +81,33 @@ const CASES: Case[] = [
   },
 ];
 
-describe.each(CASES)('a resource that takes too long to validate: $name', ({ name, schema, hostile, ordinary }) => {
-  test('fails alone, and its neighbours are applied meanwhile', async () => {
-    const created = await drover.request('POST', '/partner/schema-definitions', {
-      body: { name, schema: { type: 'object', ...schema } },
-    });
-    expect(created.status).toBe(201);
-    const resources = [
-      { externalId: 'before', a: ordinary },
-      { externalId: 'hostile', a: hostile },
-      { externalId: 'after', a: ordinary },
-    ];
-    const id = await drover.upload(name, resources);
-    const neighbour = await drover.upload('plain', [{ externalId: `beside-${name}`, n: 1 }]);
-    const first = await Promise.race([drover.ended(neighbour), drover.ended(id)]);
-    expect(first).toMatchObject({ batchId: neighbour, status: 'success' });
-    expect(await drover.ended(id)).toMatchObject({
-      status: 'partial_success',
-      counts: { succeeded: 2, failed: 1 },
-      errors: { summary: { validation: 1 }, details: { 1: expect.stringMatching(/takes longer than 1 s/) } },
-    });
-  }, 120_000);
-});
+describe.each(CASES)(
+  'a resource that takes too long to validate: $name',
+  ({ name: about, schema, hostile, ordinary }) => {
+    test('fails alone, and its neighbours are applied meanwhile', async () => {
+      // a test that is run again has to define a schema of its own
+      const name = `${about}-${randomUUID()}`;
+      const created = await drover.request('POST', '/partner/schema-definitions', {
+        body: { name, schema: { type: 'object', ...schema } },
+      });
+      expect(created.status).toBe(201);
+      const resources = [
+        { externalId: 'before', a: ordinary },
+        { externalId: 'hostile', a: hostile },
+        { externalId: 'after', a: ordinary },
+      ];
+      const id = await drover.upload(name, resources);
+      const neighbour = await drover.upload('plain', [{ externalId: `beside-${name}`, n: 1 }]);
+      const first = await Promise.race([drover.ended(neighbour), drover.ended(id)]);
+      expect(first).toMatchObject({ batchId: neighbour, status: 'success' });
+      expect(await drover.ended(id)).toMatchObject({
+        status: 'partial_success',
+        counts: { succeeded: 2, failed: 1 },
+        errors: { summary: { validation: 1 }, details: { 1: expect.stringMatching(/takes longer than 1 s/) } },
+      });
+    }, 120_000);
+  },
+);
 
 test('a pattern with many repetitions fails only the item that it is applied to', async () => {
   await drover.define('repeats', { a: { type: 'string', pattern: '^(?:.?.?.?.?.?.?.?.?.?){50}[xy]$' } });

@@ -32,6 +32,7 @@ const attempt: AttemptOfCommands = {
   activity: 'a',
   since: 1,
   commandTimeMs: () => 20_000,
+  begun: () => 0,
   cursorTimeMs: () => 20_000,
   now: () => new Date(),
 };

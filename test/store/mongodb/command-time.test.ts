@@ -31,7 +31,7 @@ function attempt(timeMs: number, begun: () => void = () => undefined): AttemptOf
     if (performance.now() > end) throw new Error('out of time');
     return end - performance.now();
   };
-  return { activity: 'a', since: 1, commandTimeMs: left, cursorTimeMs: left, now: () => new Date() };
+  return { activity: 'a', since: 1, commandTimeMs: left, cursorTimeMs: left, begun: () => 0, now: () => new Date() };
 }
 
 const longText = (of: string): string => of.repeat(1_000_000);

@@ -314,6 +314,7 @@ async function playAttempts(): Promise<void> {
     activity: 'activity',
     since: number,
     commandTimeMs: () => 5_000,
+    begun: () => 0,
     cursorTimeMs: () => 5_000,
     now: () => new Date(),
   });
