@@ -157,7 +157,7 @@ export const WITHOUT_SERVERS = [
   'test/process/{config,connections,payload-codec,temporal-environment}.test.ts',
   'test/runner/groups.test.ts',
   'test/services/failures.test.ts',
-  'test/services/imports/unpack-zstd.test.ts',
+  'test/services/imports/**/*.test.ts',
   'test/services/writes/semaphore.test.ts',
   'test/services/webhooks/*.test.ts',
   'test/store/items/item-pages.test.ts',

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
+import { setImmediate } from 'node:timers/promises';
+import { counted } from '../../../domain/counted.ts';
 import type { CsvFormat } from '../../../domain/imports/csv.ts';
-import { parseCells } from '../../../domain/imports/csv-cells.ts';
+import { countCells, parseCells } from '../../../domain/imports/csv-cells.ts';
 import { type CsvRecord, recordsOf } from '../../../domain/imports/csv-records.ts';
 import type { Place } from '../../../domain/imports/import.ts';
 import { type Content, linesOf, type RawRow } from '../../../domain/imports/lines.ts';
@@ -47,6 +49,17 @@ async function readLines(content: Content, cut: RowSource['cut'], most: number, 
   return { rows, isFull: false, isAtEnd: content.isComplete };
 }
 
+/** What a cell counts as in bytes, at least: cells cost time and memory however short they are. */
+const BYTES_OF_A_CELL = 64;
+/** Cells that are parsed at a time, between which the process does other work. */
+const CELLS_AT_ONCE = 10_000;
+
+/** A record, and how many cells it has; null if it is none. */
+interface CountedRecord {
+  readonly record: CsvRecord;
+  readonly cells: number | null;
+}
+
 /** A record that is none, or whose quote is not closed, fails alone: reading goes on after its first line. */
 async function readRecords(
   { cut, contentAt }: RowSource,
@@ -54,53 +67,71 @@ async function readRecords(
   most: number,
   maxBytes: number,
 ): Promise<ReadRows> {
-  const rows: ReadRow[] = [];
+  const records: CountedRecord[] = [];
   let place: Place = cut;
   let { line } = cut;
   let bytes = 0;
   for (;;) {
     const content = contentAt(place);
-    const records: CsvRecord[] = [];
-    let isFull = false;
-    let read = bytes;
-    for await (const record of recordsOf(content, line, MAX_ROW_BYTES)) {
-      records.push(record);
-      read += record.bytes.length;
-      isFull = rows.length + records.length === most || read >= maxBytes;
-      if (isFull) break;
+    let restart: CsvRecord | undefined;
+    for await (const read of recordsOf(content, line, MAX_ROW_BYTES)) {
+      const cells = read.flaw === undefined && isUtf8(read.bytes) ? countCells(read.bytes, csv.delimiter) : null;
+      const isBroken = read.flaw !== undefined || (cells === null && read.nextLine > read.line + 1);
+      const record = isBroken ? firstLineOf(read) : read;
+      records.push({ record, cells });
+      bytes += Math.max(record.bytes.length, Math.min(cells ?? 0, csv.header.length) * BYTES_OF_A_CELL);
+      if (records.length === most || bytes >= maxBytes)
+        return { rows: await toRows(records, csv), isFull: true, isAtEnd: false };
+      if (!isBroken) continue;
+      // what follows was read as if its quotes were closed; to read on would be to read all of it again for each such line
+      restart = record;
+      break;
     }
-    const { parsed, isBroken } = parsedRows(records, csv);
-    rows.push(...parsed);
-    bytes += parsed.reduce((sum, row) => sum + row.bytes.length, 0);
-    const last = parsed.at(-1);
-    if (isBroken && last !== undefined && rows.length < most && bytes < maxBytes) {
-      place = last.end;
-      line = last.nextLine;
-      continue;
-    }
-    return { rows, isFull: isFull || isBroken, isAtEnd: !isFull && !isBroken && content.isComplete };
+    if (restart === undefined) return { rows: await toRows(records, csv), isFull: false, isAtEnd: content.isComplete };
+    place = restart.end;
+    line = restart.nextLine;
   }
 }
 
-/** Records as rows, up to the first one after which reading begins anew. */
-function parsedRows(records: readonly CsvRecord[], csv: CsvFormat): { parsed: ReadRow[]; isBroken: boolean } {
-  const cellsOf = (bytes: Uint8Array) => parseCells(bytes, csv.delimiter, tellsQuoted(csv));
-  const sound = records.filter(({ bytes, flaw }) => flaw === undefined && isUtf8(bytes));
-  const all = cellsOf(Buffer.concat(sound.flatMap(({ bytes }) => [bytes, NEWLINE])));
-  const cells = new Map(all?.length === sound.length ? sound.map((record, at) => [record, all[at] ?? []]) : []);
-  const parsed: ReadRow[] = [];
-  for (const record of records) {
-    const { line, bytes, end, nextLine, flaw, firstLine, firstEnd } = record;
-    const row = { line, bytes, end, nextLine, isTooLong: flaw === 'is too long' };
-    const own = cells.get(record) ?? (flaw === undefined && isUtf8(bytes) ? cellsOf(bytes)?.[0] : undefined);
-    if (own !== undefined) parsed.push({ ...row, cells: own });
-    else if (nextLine === line + 1) parsed.push({ ...row, flaw: flaw ?? flawOf(bytes) });
-    else parsed.push({ ...row, bytes: firstLine, end: firstEnd, nextLine: line + 1, flaw: flaw ?? flawOf(bytes) });
-    // what follows was read as if its quotes were closed
-    const isBroken = flaw !== undefined || (own === undefined && nextLine > line + 1);
-    if (isBroken) return { parsed, isBroken };
+const firstLineOf = (record: CsvRecord): CsvRecord => ({
+  ...record,
+  bytes: record.firstLine,
+  end: record.firstEnd,
+  nextLine: record.line + 1,
+});
+
+/** Records as rows. Those that have as many cells as the header are parsed, some at a time; no other one is. */
+async function toRows(records: readonly CountedRecord[], csv: CsvFormat): Promise<ReadRow[]> {
+  const { header } = csv;
+  const perPortion = Math.max(1, Math.floor(CELLS_AT_ONCE / header.length));
+  const rows: ReadRow[] = [];
+  for (let at = 0; at < records.length; at += perPortion) {
+    if (at > 0) await setImmediate();
+    const portion = records.slice(at, at + perPortion);
+    const fitting = portion.filter(({ cells }) => cells === header.length).map(({ record }) => record);
+    const parsed = cellsOf(fitting, csv);
+    for (const { record, cells } of portion) {
+      const { line, bytes, end, nextLine, flaw } = record;
+      const row = { line, bytes, end, nextLine, isTooLong: flaw === 'is too long' };
+      const own = parsed.get(record);
+      if (own !== undefined) rows.push({ ...row, cells: own });
+      else if (cells === null || cells === header.length) rows.push({ ...row, flaw: flaw ?? flawOf(bytes) });
+      else rows.push({ ...row, flaw: `has ${counted(cells, 'cell')}, and the header ${header.length}` });
+    }
   }
-  return { parsed, isBroken: false };
+  return rows;
+}
+
+function cellsOf(records: readonly CsvRecord[], csv: CsvFormat): Map<CsvRecord, readonly string[]> {
+  const parse = (bytes: Uint8Array) => parseCells(bytes, csv.delimiter, tellsQuoted(csv));
+  const all = parse(Buffer.concat(records.flatMap(({ bytes }) => [bytes, NEWLINE])));
+  if (all?.length === records.length) return new Map(records.map((record, at) => [record, all[at] ?? []]));
+  return new Map(
+    records.flatMap((record) => {
+      const [own] = parse(record.bytes) ?? [];
+      return own === undefined ? [] : [[record, own] as const];
+    }),
+  );
 }
 
 /** Whether a cell of some column is another value where it is quoted: unknown where each row has a schema definition of its own. */

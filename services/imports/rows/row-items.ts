@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import type { ItemError } from '../../../domain/batch/outcome.ts';
-import { counted } from '../../../domain/counted.ts';
 import { type CsvFormat, resourceText, SCHEMA_COLUMN } from '../../../domain/imports/csv.ts';
 import { dataOfEnvelope } from '../../../domain/imports/envelope.ts';
 import type { RowGroup } from '../../../domain/imports/row-group.ts';
@@ -76,8 +75,6 @@ const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.by
 
 function csvItem({ cells, flaw }: ReadRow, csv: CsvFormat, target: RowTarget): Read {
   if (cells === undefined) return { fault: flaw ?? 'is not a record of CSV' };
-  if (cells.length !== csv.header.length)
-    return { fault: `has ${counted(cells.length, 'cell')}, and the header ${csv.header.length}` };
   if (target.isNamed === false) return { item: { externalId: null } };
   const resource = resourceText(cells, csv.columns);
   if ('fault' in resource) return resource;
