@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { quoted } from '../json/shortened.ts';
+import { hasTooManyParts } from '../json/text.ts';
+import { MAX_BODY_PARTS } from '../limits.ts';
 import type { JsonObject } from '../write/resource.ts';
 import { type Cell, type CellType, cellText, type Kind, parseRecords } from './csv-cells.ts';
 
@@ -202,6 +204,8 @@ export function resourceText(
   cells: readonly Cell[],
   columns: readonly Column[],
 ): { readonly text: string } | { readonly fault: string } {
+  if (hasTooManyParts(columns.flatMap((column, at) => (readsJson(column) ? [cells[at] ?? ''] : []))))
+    return { fault: `holds more than ${MAX_BODY_PARTS} objects, arrays and members` };
   const fields: Fields = new Map();
   for (const [at, column] of columns.entries()) {
     const value = column === null ? null : cellText(cells[at] ?? '', column);
@@ -211,6 +215,8 @@ export function resourceText(
   }
   return { text: objectText(fields) };
 }
+
+const readsJson = (column: Column): boolean => column?.kind === 'json' || column?.bare?.includes('json') === true;
 
 /** @returns false if the field is there already, or is a part of another one. */
 function put(fields: Fields, path: readonly string[], value: string): boolean {

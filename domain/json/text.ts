@@ -1,5 +1,7 @@
+import { MAX_BODY_PARTS } from '../limits.ts';
 import type { JsonObject, JsonValue } from '../write/resource.ts';
 import { hasPlaceNames, keepOrder, namesOf } from './name-order.ts';
+import { takeCensus } from './source.ts';
 import { storedBytes } from './stored.ts';
 
 /**
@@ -133,12 +135,20 @@ export function exceedsDepth(value: JsonValue, limit: number): boolean {
   return measureJson(value, limit).depth > limit;
 }
 
-/** Whether a text is JSON, of any value. */
+/** Whether a text is JSON, of any value, with no more parts than a body may have: one with more is not parsed to find out. */
 export function isJson(text: string): boolean {
+  if (hasTooManyParts([text])) return false;
   try {
     JSON.parse(text);
     return true;
   } catch {
     return false;
   }
+}
+
+/** Whether JSON texts have more parts together than a body may have: they would take long to parse. */
+export function hasTooManyParts(texts: readonly string[]): boolean {
+  // a part has a character at least
+  if (texts.reduce((sum, { length }) => sum + length, 0) <= MAX_BODY_PARTS) return false;
+  return texts.reduce((sum, text) => sum + takeCensus(Buffer.from(text), MAX_BODY_PARTS).parts, 0) > MAX_BODY_PARTS;
 }

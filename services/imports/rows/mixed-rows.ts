@@ -1,7 +1,8 @@
 import { type CsvFormat, columnsOfHeader, SCHEMA_COLUMN } from '../../../domain/imports/csv.ts';
 import type { Place } from '../../../domain/imports/import.ts';
 import { isOfGroup, type RowGroup, type SplitRows } from '../../../domain/imports/row-group.ts';
-import { MAX_NAME_LENGTH, MAX_RESOURCES_PER_BATCH } from '../../../domain/limits.ts';
+import { takeCensus } from '../../../domain/json/source.ts';
+import { MAX_BODY_PARTS, MAX_NAME_LENGTH, MAX_RESOURCES_PER_BATCH } from '../../../domain/limits.ts';
 import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
 import type { ImportDocument } from '../../../store/imports/imports.ts';
 import type { SchemaCatalog } from '../../definitions/schema-catalog.ts';
@@ -92,13 +93,23 @@ export async function withColumns(
   return { ...group, columns: columnsOfHeader(csv.header, csvOptions, mixed).columns };
 }
 
+/** The names that rows give, found once: every group is asked for its rows. */
+const NAMES = new WeakMap<ReadRow, { readonly name: string | null }>();
+
 /** How a row names its schema definition, in lower case; null if it names none. */
-export function schemaNameIn({ bytes, cells }: ReadRow, csv: CsvFormat | undefined): string | null {
-  const name = csv === undefined ? memberOf(bytes) : cells?.[csv.header.indexOf(SCHEMA_COLUMN)]?.replace(/^"/, '');
-  return typeof name === 'string' && name !== '' ? name.toLowerCase() : null;
+export function schemaNameIn(row: ReadRow, csv: CsvFormat | undefined): string | null {
+  const known = NAMES.get(row);
+  if (known !== undefined) return known.name;
+  const given =
+    csv === undefined ? memberOf(row.bytes) : row.cells?.[csv.header.indexOf(SCHEMA_COLUMN)]?.replace(/^"/, '');
+  const name = typeof given === 'string' && given !== '' ? given.toLowerCase() : null;
+  NAMES.set(row, { name });
+  return name;
 }
 
+/** A row that has too many parts fails, whatever it names: it is not parsed. */
 function memberOf(bytes: Uint8Array): unknown {
+  if (takeCensus(bytes, MAX_BODY_PARTS).parts > MAX_BODY_PARTS) return null;
   try {
     const row: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
     return typeof row === 'object' && row !== null && 'schema' in row ? row.schema : null;

@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { csvCell } from '../../../domain/csv/cell.ts';
 import { columnsOf, valuesIn } from '../../../domain/csv/columns.ts';
 import { csvFormatOf, resourceText } from '../../../domain/imports/csv.ts';
-import { parseCells } from '../../../domain/imports/csv-cells.ts';
+import { countCells, parseCells, parseRecords } from '../../../domain/imports/csv-cells.ts';
 import { recordsOf } from '../../../domain/imports/csv-records.ts';
 import type { Content } from '../../../domain/imports/lines.ts';
+import { MAX_BODY_PARTS } from '../../../domain/limits.ts';
 import type { JsonObject } from '../../../domain/write/resource.ts';
 
 /** Content in chunks of some bytes. */
@@ -49,6 +50,19 @@ describe('records of CSV', () => {
   });
 });
 
+test('the cells of a record are counted as the parser finds them, and what is none to the parser is none', () => {
+  const some = fc.array(fc.constantFrom(',', '"', '""', 'a', ' ', '\r', 'é'), { minLength: 1, maxLength: 12 });
+  fc.assert(
+    fc.property(some, (pieces) => {
+      const text = `${pieces.join('')}.`;
+      expect(countCells(Buffer.from(text), ',')).toBe(parseRecords(text, ',')?.[0]?.length ?? null);
+      const quoted = `"${text.replaceAll('"', '""')}\n",${text}`;
+      expect(countCells(Buffer.from(quoted), ',')).toBe(parseRecords(quoted, ',')?.[0]?.length ?? null);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 const TARGET = {
   schema: {
     type: 'object',
@@ -82,6 +96,16 @@ test('cells are read by the types of the schema, nested ones too; an empty cell 
   expect(resourceText(['b', '', 'many', '\\N', 'yes', '[', '', '', ''], format.columns)).toEqual({
     text: '{"externalId":"b","size":"many","rate":null,"open":"yes","tags":"["}',
   });
+});
+
+test('a row whose cells of JSON have too many parts together is none, and they are not parsed', () => {
+  const schema = { properties: { a: { type: 'array' }, b: { type: ['string', 'object'] } } };
+  const { format } = csvFormatOf(Buffer.from('externalId,a,b'), {}, { ...TARGET, schema });
+  const cell = `[${'{},'.repeat(MAX_BODY_PARTS / 2)}{}]`;
+  expect(resourceText(['x', cell, cell], format.columns)).toEqual({
+    fault: `holds more than ${MAX_BODY_PARTS} objects, arrays and members`,
+  });
+  expect(resourceText(['x', '[{}]', '{}'], format.columns)).toEqual({ text: '{"externalId":"x","a":[{}],"b":{}}' });
 });
 
 test.each([

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { canonicalText, exceedsDepth, mergeFields, sameJson } from '../../../domain/json/text.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { canonicalText, exceedsDepth, isJson, mergeFields, sameJson } from '../../../domain/json/text.ts';
+import { MAX_BODY_PARTS } from '../../../domain/limits.ts';
 import type { JsonObject, JsonValue } from '../../../domain/write/resource.ts';
 
 const json = (text: string): JsonObject => JSON.parse(text);
@@ -61,5 +62,15 @@ describe('sameJson', () => {
     expect(exceedsDepth(deep(), 200)).toBe(true);
     expect(exceedsDepth([[[]]], 3)).toBe(false);
     expect(exceedsDepth([[[]]], 2)).toBe(true);
+  });
+});
+
+describe('isJson', () => {
+  it('is asked about a text of any value, and parses none that has too many parts', () => {
+    expect(['{}', '1', '"a"', '{', 'a', ''].map(isJson)).toEqual([true, true, true, false, false, false]);
+    const parse = vi.spyOn(JSON, 'parse');
+    expect(isJson(`[${'{},'.repeat(MAX_BODY_PARTS)}{}]`)).toBe(false);
+    expect(parse).not.toHaveBeenCalled();
+    parse.mockRestore();
   });
 });
