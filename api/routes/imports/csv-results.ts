@@ -1,6 +1,6 @@
 import { quotedText } from '../../../domain/csv/cell.ts';
 import { type CsvFormat, RESULT_COLUMNS } from '../../../domain/imports/csv.ts';
-import { parseRecords } from '../../../domain/imports/csv-cells.ts';
+import { countCells } from '../../../domain/imports/csv-cells.ts';
 import type { RowResult } from '../../../services/imports/import-results.ts';
 
 /** Rows of a file of CSV as they were sent, with a cell for each of the columns that results add. */
@@ -18,7 +18,7 @@ export async function* csvLines(rows: AsyncIterable<RowResult>, csv: CsvFormat |
 
 /** The text of a row, if it has as many cells as the header; a row that cannot be read is one cell, the others are empty. */
 function asSent(text: string, { header, delimiter }: CsvFormat, hasBody: boolean): string {
-  if (hasBody || parseRecords(text, delimiter)?.[0]?.length === header.length) return text;
+  if (hasBody || countCells(Buffer.from(text), delimiter) === header.length) return text;
   return `${cell(text)}${delimiter.repeat(header.length - 1)}`;
 }
 
