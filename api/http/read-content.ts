@@ -14,12 +14,26 @@ const HELD_BYTES = 384 * 1024;
 const ENCODINGS = ['identity', 'gzip', 'zstd'];
 
 /**
- * The body of a request as a stream of unpacked bytes, in bounded memory.
+ * The body of a request as a stream of unpacked bytes, in bounded memory, as long as it is used: however that ends, nothing of it is left running.
  * @param maxBytes largest number of unpacked bytes.
  * @throws DroverError 415 for another content encoding, 429 while other bodies occupy too much memory; while it is read 413 above the limit or for
  * content that unpacks to far more than was sent, 408 if it arrives too slowly, 400 if it breaks off or cannot be unpacked.
  */
-export function readContent(c: ApiContext, maxBytes: number): AsyncGenerator<Uint8Array, void> {
+export async function withContent<T>(
+  c: ApiContext,
+  maxBytes: number,
+  use: (content: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  const content = readContent(c, maxBytes);
+  try {
+    return await use(content);
+  } finally {
+    // a thread, a timer and the body go with it; not awaited: a sender that has stopped does not hold up the answer
+    void content.return().catch(() => undefined);
+  }
+}
+
+function readContent(c: ApiContext, maxBytes: number): AsyncGenerator<Uint8Array, void> {
   const encoding = c.req.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
   if (!ENCODINGS.includes(encoding))
     throw new DroverError(

@@ -10,7 +10,7 @@ import { badRequest } from '../../http/api-error.ts';
 import type { ApiContext } from '../../http/context.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, wholeNumberFault } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
-import { readContent } from '../../http/read-content.ts';
+import { withContent } from '../../http/read-content.ts';
 import { withGoodHeader } from './csv-content.ts';
 import { importOf } from './find-import.ts';
 import { Import, importParams } from './import-schemas.ts';
@@ -50,9 +50,10 @@ export function partRoutes(api: Api): void {
       assertFormat(c.req.header('content-type') ?? '', imported.format);
       if (imported.upload !== undefined)
         throw new DroverError('operation_not_allowed', 'the import comes in one request and takes no parts');
-      const received = readContent(c, await roomFor(c, imported, number));
-      const content = number === 1 && imported.format === 'csv' ? await firstPart(c, imported, received) : received;
-      const { isNew, stored } = await receivePart(c.var.services, imported, number, content);
+      const { isNew, stored } = await withContent(c, await roomFor(c, imported, number), async (received) => {
+        const content = number === 1 && imported.format === 'csv' ? await firstPart(c, imported, received) : received;
+        return receivePart(c.var.services, imported, number, content);
+      });
       const data = { importId, part: number, bytes: stored.bytes };
       return c.json(success(isNew ? 'Part stored' : 'Part was stored before', data), isNew ? 201 : 200);
     },

@@ -27,7 +27,7 @@ import {
   wholeNumberFault,
 } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
-import { readContent } from '../../http/read-content.ts';
+import { withContent } from '../../http/read-content.ts';
 import { aboutOf, aboutQuery } from '../batches/about-batch.ts';
 import { csvOptionsOf, csvQuery, withGoodHeader } from './csv-content.ts';
 import { ImportAccepted } from './import-schemas.ts';
@@ -152,18 +152,21 @@ export function startImportRoute(api: Api): void {
         options,
         ...saidOf({ ...aboutOf(c, query), priority: undefined }),
       };
-      const content = await peeked(readContent(c, services.config.IMPORT_MAX_BYTES));
-      if (dryRun) return previewed(c, request, content, inParts !== undefined);
-      if (inParts !== undefined) {
-        if (content !== null) throw badRequest('body: must be empty when format is given: the content comes in parts');
+      return withContent(c, services.config.IMPORT_MAX_BYTES, async (received) => {
+        const content = await peeked(received);
+        if (dryRun) return previewed(c, request, content, inParts !== undefined);
+        if (inParts !== undefined) {
+          if (content !== null)
+            throw badRequest('body: must be empty when format is given: the content comes in parts');
+          await services.assertStarts();
+          return answer(c, (await openImport(services, request))._id, 201);
+        }
+        if (content === null) throw badRequest('body: is empty: at least one row is needed');
+        const target = await csvTargetOf(services.schemas, request);
+        const checked = format === 'csv' ? await withGoodHeader(content, csvOptions, target, true) : content;
         await services.assertStarts();
-        return answer(c, (await openImport(services, request))._id, 201);
-      }
-      if (content === null) throw badRequest('body: is empty: at least one row is needed');
-      const target = await csvTargetOf(services.schemas, request);
-      const checked = format === 'csv' ? await withGoodHeader(content, csvOptions, target, true) : content;
-      await services.assertStarts();
-      return answer(c, (await receiveImport(services, request, checked))._id, 202);
+        return answer(c, (await receiveImport(services, request, checked))._id, 202);
+      });
     },
   );
 }
@@ -217,13 +220,14 @@ function unsupported(type: string, formats: readonly ImportFormat[]): DroverErro
 }
 
 /** The same content, once its first byte is there; null if it is empty. */
-async function peeked(content: AsyncGenerator<Uint8Array, void>): Promise<AsyncIterable<Uint8Array> | null> {
-  let first = await content.next();
-  while (!first.done && first.value.length === 0) first = await content.next();
+async function peeked(content: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array> | null> {
+  const reading = content[Symbol.asyncIterator]();
+  let first = await reading.next();
+  while (!first.done && first.value.length === 0) first = await reading.next();
   if (first.done) return null;
   const { value } = first;
   return (async function* () {
     yield value;
-    yield* content;
+    yield* { [Symbol.asyncIterator]: () => reading };
   })();
 }

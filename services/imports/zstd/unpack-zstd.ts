@@ -16,34 +16,26 @@ export const ZSTD_MEMORY_BYTES = 24 * 1024 * 1024;
  */
 export async function* unpackZstd(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const thread = startThread('./unpacking-thread', import.meta.url, RESOURCE_LIMITS);
+  // listens as long as the thread lives: it may fail while nothing is asked of it
+  const ended = new Promise<never>((_, reject) => {
+    thread.once('exit', () => reject(new Error('a thread that unpacks content has ended'))).on('error', reject);
+  });
+  ended.catch(() => undefined);
   try {
     for await (const pieces of zstdBlocks(packed)) {
-      const unpacked = await asked(thread, pieces);
+      const unpacked = await asked(thread, ended, pieces);
       if (unpacked.length > 0) yield unpacked;
     }
-    await asked(thread, null);
+    await asked(thread, ended, null);
   } finally {
     void thread.terminate();
   }
 }
 
-async function asked(thread: Worker, request: UnpackRequest): Promise<Uint8Array> {
-  const answer = await new Promise<UnpackAnswer>((resolve, reject) => {
-    const ended = (): void => reject(new Error('a thread that unpacks content has ended'));
-    const over = (): void => {
-      thread.off('message', answered).off('error', failed).off('exit', ended);
-    };
-    const answered = (message: UnpackAnswer): void => {
-      over();
-      resolve(message);
-    };
-    const failed = (error: Error): void => {
-      over();
-      reject(error);
-    };
-    thread.once('message', answered).once('error', failed).once('exit', ended);
-    thread.postMessage(request, request === null ? [] : [request.bytes.buffer]);
-  });
+async function asked(thread: Worker, ended: Promise<never>, request: UnpackRequest): Promise<Uint8Array> {
+  const answered = new Promise<UnpackAnswer>((resolve) => thread.once('message', resolve));
+  thread.postMessage(request, request === null ? [] : [request.bytes.buffer]);
+  const answer = await Promise.race([answered, ended]);
   if (answer === null) throw new InvalidZstdError('it is not valid, or breaks off');
   return answer;
 }
