@@ -152,14 +152,15 @@ class NotedProgress {
 
 /**
  * Stores one part of an import. The first sender whose part is whole has sent it; the same content again changes nothing.
- * @param content unpacked. @returns whether it is new.
- * @throws DroverError `operation_not_allowed` for other content under the same number, or if the import takes no parts any more.
+ * @param content unpacked. @param maxBytes of all parts together. @returns whether it is new.
+ * @throws DroverError `operation_not_allowed` for other content under the same number, or if the import takes no parts any more; `body_too_large`.
  */
 export async function receivePart(
   parts: ReceiveParts,
   imported: ImportDocument,
   part: number,
   content: AsyncIterable<Uint8Array>,
+  maxBytes: number,
 ): Promise<{ readonly isNew: boolean; readonly stored: PartDocument }> {
   const { database } = parts;
   const importId = imported._id;
@@ -173,10 +174,13 @@ export async function receivePart(
   });
   const isOpen = await isTakingParts(parts, importId);
   const before = await readPart(database, importId, part);
-  const stored = before ?? (isOpen && sent.bytes > 0 ? await insertPart(database, mine, sent) : null);
+  const held = before === null ? (await heldBeside(parts, importId, part)) + sent.bytes : 0;
+  const isTaken = isOpen && sent.bytes > 0 && held <= maxBytes;
+  const stored = before ?? (isTaken ? await insertPart(database, mine, sent) : null);
   const isNew = stored?.upload === mine.upload;
   if (!isNew) await removeChunks(database, mine, 0, sent.chunks);
   if (sent.bytes === 0) throw new DroverError('invalid_request', 'the part is empty');
+  if (stored === null && held > maxBytes) throw tooLarge(held, maxBytes);
   if (stored === null) throw new DroverError('operation_not_allowed', 'the import takes no parts any more');
   if (stored.hash !== sent.hash)
     throw new DroverError('operation_not_allowed', `part ${part} was sent before with other content`);
@@ -214,6 +218,18 @@ async function storeOrRemove(
   }
 }
 
+const totalOf = (stored: ReadonlyMap<number, number>): number =>
+  [...stored.values()].reduce((sum, bytes) => sum + bytes, 0);
+
+async function heldBeside({ database }: ReceiveParts, importId: string, part: number): Promise<number> {
+  const others = await storedParts(database, importId);
+  others.delete(part);
+  return totalOf(others);
+}
+
+const tooLarge = (bytes: number, maxBytes: number): DroverError =>
+  new DroverError('body_too_large', `the parts have ${bytes} bytes together, and may have ${maxBytes}`);
+
 async function isTakingParts({ database }: ReceiveParts, importId: string): Promise<boolean> {
   const now = await readImport(database, importId);
   return (
@@ -223,9 +239,15 @@ async function isTakingParts({ database }: ReceiveParts, importId: string): Prom
 
 /**
  * All parts are sent. Safe to repeat with the same number.
- * @throws DroverError `operation_not_allowed` naming the first parts that are missing or too many.
+ * @param maxBytes of all parts together: parts that were sent at the same time did not know of each other.
+ * @throws DroverError `operation_not_allowed` naming the first parts that are missing or too many; `body_too_large`.
  */
-export async function sealParts(parts: ReceiveParts, imported: ImportDocument, count: number): Promise<ImportDocument> {
+export async function sealParts(
+  parts: ReceiveParts,
+  imported: ImportDocument,
+  count: number,
+  maxBytes: number,
+): Promise<ImportDocument> {
   const { database } = parts;
   const importId = imported._id;
   const refused = (why: string): DroverError => new DroverError('operation_not_allowed', why);
@@ -240,7 +262,8 @@ export async function sealParts(parts: ReceiveParts, imported: ImportDocument, c
   const more = [...stored.keys()].filter((part) => part > count);
   if (more.length > 0)
     throw refused(`these parts are beyond the ${count} of the seal: ${more.slice(0, 20).join(', ')}`);
-  const received = [...stored.values()].reduce((sum, bytes) => sum + bytes, 0);
+  const received = totalOf(stored);
+  if (received > maxBytes) throw tooLarge(received, maxBytes);
   const sealed = await sealImport(database, importId, { parts: count, received });
   if (sealed === null) {
     const now = await readImport(database, importId);

@@ -52,7 +52,7 @@ export function partRoutes(api: Api): void {
         throw new DroverError('operation_not_allowed', 'the import comes in one request and takes no parts');
       const { isNew, stored } = await withContent(c, await roomFor(c, imported, number), async (received) => {
         const content = number === 1 && imported.format === 'csv' ? await firstPart(c, imported, received) : received;
-        return receivePart(c.var.services, imported, number, content);
+        return receivePart(c.var.services, imported, number, content, c.var.services.config.IMPORT_MAX_BYTES);
       });
       const data = { importId, part: number, bytes: stored.bytes };
       return c.json(success(isNew ? 'Part stored' : 'Part was stored before', data), isNew ? 201 : 200);
@@ -75,7 +75,8 @@ export function partRoutes(api: Api): void {
       responses: { 200: jsonResponse('The import', Import), ...faults(404, 409, 413, 415) },
     },
     async (c, { params: { importId }, body: { parts } }) => {
-      const sealed = await sealParts(c.var.services, await importOf(c, importId), parts);
+      const { services } = c.var;
+      const sealed = await sealParts(services, await importOf(c, importId), parts, services.config.IMPORT_MAX_BYTES);
       const view = await viewImport(c.var.services, sealed);
       return c.json(success(`Import is ${view.status}`, view));
     },

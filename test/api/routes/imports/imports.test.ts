@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ImportView } from '../../../../services/imports/view-import.ts';
+import { insertPart } from '../../../../store/imports/import-content.ts';
 import {
   ended,
   ndjson,
@@ -79,6 +80,23 @@ test('content past the limit is a 413, all parts together too; content of anothe
   expect((await drover.request('POST', `/api/imports/${importId}/seal`, large)).status).toBe(413);
   const text = { body: '{}', headers: { 'content-type': 'text/plain' } };
   expect((await drover.request('POST', `/api/imports/${importId}/seal`, text)).status).toBe(415);
+});
+
+test('parts that were stored at the same time, and are too large together, are not sealed', async () => {
+  const importId = await opened(drover, { schema: 'thing' });
+  expect((await act(importId, 'suspend')).status).toBe(200);
+  for (const part of [1, 2])
+    await insertPart(
+      drover.services.database,
+      { importId, part, upload: 'another' },
+      { chunks: 1, bytes: MAX_BYTES - 1, hash: 'any' },
+    );
+  const answer = await seal(drover, importId, 2);
+  expect([answer.status, answer.body.message]).toEqual([
+    413,
+    `the parts have ${2 * MAX_BYTES - 2} bytes together, and may have ${MAX_BYTES}`,
+  ]);
+  expect((await drover.request('DELETE', `/api/imports/${importId}`)).status).toBe(200);
 });
 
 test('rows are carried out while later ones still arrive; an import that is cancelled meanwhile is a 409', async () => {
