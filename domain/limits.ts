@@ -83,6 +83,8 @@ export const MAX_IMPORT_PARTS = 10_000;
 export const MAX_ROW_BYTES = 14 * 1024 * 1024;
 /** Longest header of a file of CSV, in bytes. */
 export const MAX_CSV_HEADER_BYTES = 64 * 1024;
+/** Columns of a file of CSV: more than a schema has properties, few enough to look each one up. */
+export const MAX_CSV_COLUMNS = 5_000;
 /** How many times larger than received a compressed content may be once it is unpacked; a small one may be more. */
 export const MAX_UNPACKED_RATIO = 200;
 /** Unpacked content of at most so many bytes may be any number of times larger than received. */

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { quoted } from '../json/shortened.ts';
 import { hasTooManyParts } from '../json/text.ts';
-import { MAX_BODY_PARTS } from '../limits.ts';
+import { MAX_BODY_PARTS, MAX_CSV_COLUMNS } from '../limits.ts';
 import type { JsonObject } from '../write/resource.ts';
-import { type Cell, type CellType, cellText, type Kind, parseRecords } from './csv-cells.ts';
+import { type Cell, type CellType, cellText, countCells, type Kind, parseRecords } from './csv-cells.ts';
 
 /** Delimiters by the names that a request gives them. */
 export const DELIMITERS = { ',': ',', ';': ';', tab: '\t' } as const;
@@ -27,8 +27,8 @@ export interface CsvFormat {
 /** What a request says about its file. */
 export interface CsvOptions {
   readonly delimiter?: DelimiterName;
-  /** Names of columns -> names of fields. */
-  readonly renamed?: Readonly<Record<string, string>>;
+  /** Names of columns, and the names of their fields: pairs, because the store does not take every name as one of a field. */
+  readonly renamed?: readonly (readonly [column: string, field: string])[];
 }
 
 /** The column in which each row names its schema definition, where the import has none for all rows. */
@@ -55,6 +55,12 @@ export function csvFormatOf(
 ): { readonly format: CsvFormat; readonly faults: readonly string[] } {
   const text = Buffer.from(header).toString().replace(BYTE_ORDER_MARK, '');
   const delimiter = options.delimiter === undefined ? delimiterOf(text) : DELIMITERS[options.delimiter];
+  const count = countCells(Buffer.from(text), delimiter) ?? 0;
+  if (count > MAX_CSV_COLUMNS)
+    return {
+      format: { header: [], delimiter, columns: [] },
+      faults: [`header: has ${count} columns, and may have ${MAX_CSV_COLUMNS}`],
+    };
   const names = parseRecords(text, delimiter)?.[0] ?? [];
   const { columns, faults } = target === null ? mixedColumns(names, options) : columnsOfHeader(names, options, target);
   return {
@@ -110,7 +116,7 @@ export function columnsOfHeader(names: readonly string[], options: CsvOptions, t
 
 /** The fields that columns give, by name. */
 function fieldsOfHeader(names: readonly string[], options: CsvOptions): { fields: string[]; faults: string[] } {
-  const renamed = new Map(Object.entries(options.renamed ?? {}));
+  const renamed = new Map(options.renamed ?? []);
   const unknown = [...renamed.keys()].filter((name) => !names.includes(name));
   return {
     fields: names.map((name) => renamed.get(name) ?? name),

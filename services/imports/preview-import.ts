@@ -8,6 +8,7 @@ import { parseJson } from '../../domain/json/parse.ts';
 import { shortened } from '../../domain/json/shortened.ts';
 import {
   MAX_CSV_HEADER_BYTES,
+  MAX_FAULTS,
   MAX_PREVIEW_ARRIVAL_MS,
   MAX_PREVIEWED_BYTES,
   MAX_PREVIEWED_FAULTS,
@@ -93,7 +94,7 @@ export async function previewImport(
   addTally(tally, tallyOf(read.items.map(({ outcome }) => outcome)));
   return {
     ...(source?.csv && columnsOf(request, source.csv)),
-    faults,
+    faults: faults.slice(0, MAX_FAULTS),
     rows: read.items.length,
     isWhole: head.isWhole && read.isAtEnd,
     counts: tally.counts,
@@ -190,13 +191,13 @@ const shown = ({ line = 0, body }: NewItem): ImportPreview['resources'] =>
 
 function columnsOf(request: ImportRequest, csv: CsvFormat): Pick<ImportPreview, 'delimiter' | 'columns'> {
   const { header, delimiter, columns } = csv;
-  const renamed = request.csvOptions?.renamed ?? {};
+  const renamed = new Map(request.csvOptions?.renamed);
   const isMixed = request.schemaDefinitionId === undefined;
   const name = (Object.keys(DELIMITERS) as DelimiterName[]).find((one) => DELIMITERS[one] === delimiter) ?? ',';
   return {
     delimiter: name,
     columns: header.slice(0, SHOWN_COLUMNS).map((column, at) => {
-      if (isMixed) return { column, field: renamed[column] ?? column };
+      if (isMixed) return { column, field: renamed.get(column) ?? column };
       const found = columns[at] ?? null;
       return { column, field: found?.path.join('.') ?? null, ...(found && { type: typeOf(found) }) };
     }),

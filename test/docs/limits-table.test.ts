@@ -44,6 +44,7 @@ const PLACES: Readonly<Record<keyof typeof limits, Place | typeof NOT_TOLD>> = {
   MAX_IMPORT_PARTS: ['an import', '{} parts'],
   MAX_ROW_BYTES: ['an import', 'a row of {}'],
   MAX_CSV_HEADER_BYTES: ['an import', 'a header of {}'],
+  MAX_CSV_COLUMNS: ['an import', 'and {} columns'],
   MAX_UNPACKED_RATIO: ['compressed content', '{} times'],
   MAX_ROWS_PER_SECOND: ['`maxPerSecond` of an import', '1 to {}'],
   MAX_PREVIEWED_ROWS: ['a dry run of an import', 'the first {} rows'],

@@ -146,7 +146,7 @@ export const WITHOUT_SERVERS = [
   'test/activities/lost-connection.test.ts',
   'test/activities/write/work-result.test.ts',
   'test/api/camunda/streamed-list.test.ts',
-  'test/api/{http/read-content,openapi-rules,routes/docs}.test.ts',
+  'test/api/{http/read-content,openapi-rules,routes/docs,routes/imports/csv-content}.test.ts',
   'test/api/state/start-readiness.test.ts',
   'test/bench/{figures,server-asked,turns}.test.ts',
   'test/chaos/{checker,guards,model,request-maker}.test.ts',

@@ -8,7 +8,7 @@ import {
 } from '../../../domain/imports/csv.ts';
 import { type CsvRecord, recordsOf } from '../../../domain/imports/csv-records.ts';
 import type { Content } from '../../../domain/imports/lines.ts';
-import { MAX_CSV_HEADER_BYTES, MAX_PROPERTIES } from '../../../domain/limits.ts';
+import { MAX_CSV_HEADER_BYTES, MAX_FAULTS, MAX_PROPERTIES } from '../../../domain/limits.ts';
 import { badRequest } from '../../http/api-error.ts';
 import { queryEnum } from '../../http/define-route.ts';
 
@@ -49,7 +49,7 @@ function parsed(text: string): unknown {
 export const csvOptionsOf = (
   delimiter: DelimiterName | undefined,
   renamed: Readonly<Record<string, string>> | undefined,
-): CsvOptions => ({ ...(delimiter && { delimiter }), ...(renamed && { renamed }) });
+): CsvOptions => ({ ...(delimiter && { delimiter }), ...(renamed && { renamed: Object.entries(renamed) }) });
 
 /**
  * The same content, once its header is there and has no faults: before that nothing is stored.
@@ -66,7 +66,7 @@ export async function withGoodHeader(
   const head: Uint8Array[] = [];
   const header = await headerOf(reading, head, isWhole);
   const { faults } = csvFormatOf(header.bytes, options, target);
-  if (faults.length > 0) throw badRequest(...faults);
+  if (faults.length > 0) throw badRequest(...faults.slice(0, MAX_FAULTS));
   return (async function* () {
     yield* head;
     yield* { [Symbol.asyncIterator]: () => reading };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { csvCell } from '../../../domain/csv/cell.ts';
 import { columnsOf, valuesIn } from '../../../domain/csv/columns.ts';
-import { csvFormatOf, resourceText } from '../../../domain/imports/csv.ts';
+import { type CsvOptions, csvFormatOf, resourceText } from '../../../domain/imports/csv.ts';
 import { countCells, parseCells, parseRecords } from '../../../domain/imports/csv-cells.ts';
 import { recordsOf } from '../../../domain/imports/csv-records.ts';
 import type { Content } from '../../../domain/imports/lines.ts';
@@ -82,11 +82,11 @@ const TARGET = {
 };
 
 const cellsOf = (text: string, always = false) => parseCells(Buffer.from(text), ',', always) ?? [];
-const formatOf = (header: string, options = {}) => csvFormatOf(Buffer.from(header), options, TARGET);
+const formatOf = (header: string, options: CsvOptions = {}) => csvFormatOf(Buffer.from(header), options, TARGET);
 
 test('cells are read by the types of the schema, nested ones too; an empty cell is absent, \\N is null', () => {
   const { format, faults } = formatOf('externalId,Full name,size,rate,open,tags,place.street.no,dotted.name,_line', {
-    renamed: { 'Full name': 'name' },
+    renamed: [['Full name', 'name']],
   });
   expect(faults).toEqual([]);
   const [row = []] = cellsOf('a,"Ann ""A"", x",9007199254740993,1.50,true,"[""t""]",7,d,12\n');
@@ -117,15 +117,22 @@ test.each([
   expect(formatOf(header, options).format.delimiter).toBe(delimiter);
 });
 
-test.each([
+test.each<[string, CsvOptions, string]>([
   ['externalId,name,name', {}, 'header: "name" is given twice'],
-  ['externalId,name,x', { renamed: { x: 'name' } }, 'header: "x" is given twice'],
+  ['externalId,name,x', { renamed: [['x', 'name']] }, 'header: "x" is given twice'],
   ['externalId,colour', {}, 'header: the schema has no field for the column "colour"'],
   ['externalId,,name', {}, 'header: column 2 has no name'],
   ['name', {}, 'header: there is no column for "externalId"'],
-  ['externalId', { renamed: { none: 'name' } }, 'columns: there is no column "none"'],
+  ['externalId', { renamed: [['none', 'name']] }, 'columns: there is no column "none"'],
 ])('the header %j has a fault that is named', (header, options, fault) => {
   expect(formatOf(header, options).faults).toContain(fault);
+});
+
+test('a header of very many columns has one fault, and is not read on', () => {
+  expect(formatOf(','.repeat(65_000))).toMatchObject({
+    format: { header: [] },
+    faults: ['header: has 65001 columns, and may have 5000'],
+  });
 });
 
 test('a header that is no UTF-8 is a fault', () => {
