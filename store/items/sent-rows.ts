@@ -14,8 +14,8 @@ export interface SentRow {
   readonly hasBody: boolean;
 }
 
-/** Pages that are read in one command: few, more if they turn out to be small, and one if they are large. */
-const FIRST_PAGES_AT_ONCE = 4;
+/** Pages that are read in one command: one, because many may ask for an item of a large page at the same time; more if they turn out to be small. */
+const FIRST_PAGES_AT_ONCE = 1;
 const MOST_PAGES_AT_ONCE = 20;
 /** Characters of the pages just read, below and above which more or fewer are read at a time. */
 const SMALL = 1024 * 1024;
@@ -38,7 +38,7 @@ export async function* sentRows(
       for (const { text } of rows) characters += text.length;
       yield [page, rows];
     }
-    size = characters > LARGE ? 1 : characters < SMALL ? Math.min(2 * size, MOST_PAGES_AT_ONCE) : size;
+    size = characters > LARGE ? 1 : characters < SMALL ? Math.min(4 * size, MOST_PAGES_AT_ONCE) : size;
   }
 }
 

@@ -160,7 +160,7 @@ export const WITHOUT_SERVERS = [
   'test/services/imports/**/*.test.ts',
   'test/services/writes/semaphore.test.ts',
   'test/services/webhooks/*.test.ts',
-  'test/store/items/item-pages.test.ts',
+  'test/store/items/{item-pages,sent-rows}.test.ts',
   'test/store/mongodb/{causal-order,errors,index-rules,recent-documents}.test.ts',
   'test/structure/*.test.ts',
   'test/testkit/{delay-line,proxy}.test.ts',
