@@ -68,7 +68,7 @@ export async function cutImport(context: ActivityContext, input: CutImportInput)
     bytesRead: now.cut.bytes,
     received: now.received,
     ...(now.sealed && !now.suspended && !now.cancelRequested && !hasNotedKeys(now) && { hasMore: true }),
-    ...(isEarly(now) && { notBefore: now.notBefore?.getTime() ?? 0 }),
+    ...waitOf(now),
   };
 }
 
@@ -93,6 +93,16 @@ const EARLIER_MS = 250;
 /** Whether the next batch is to be cut later, by `maxPerSecond`. */
 const isEarly = ({ notBefore, cut }: ImportDocument): boolean =>
   !cut.isAtEnd && notBefore !== undefined && notBefore.getTime() > Date.now() + EARLIER_MS;
+
+/**
+ * When the next batch is to be cut: for the workflow as a time to wait, because its clock may be behind or ahead of this one; one of an earlier build
+ * waits for the time itself.
+ */
+function waitOf(imported: ImportDocument): Pick<CutImportResult, 'notBefore' | 'waitMs'> {
+  if (!isEarly(imported) || imported.notBefore === undefined) return {};
+  const notBefore = imported.notBefore.getTime();
+  return { notBefore, waitMs: notBefore - Date.now() };
+}
 
 /** When the batch after one of so many rows may be cut. */
 function nextTurn({ options, notBefore }: ImportDocument, rows: number): Date | undefined {

@@ -301,4 +301,14 @@ test('content is not cut again before the time that the last cut has named', () 
   progress.reported(finished(1), 2_000);
   expect(progress.nextStep(false, 2_000)).toEqual({ kind: 'wait', until: 5_000 });
   expect(progress.nextStep(false, 5_000)).toEqual({ kind: 'cut', room: 4 });
+  // the clock of the worker is far behind, or ahead: it is not asked again at once, nor too late
+  for (const [notBefore, waitMs, until] of [
+    [1_000, 2_000, 7_000],
+    [99_000, 2_000, 7_000],
+    [5_000, -1, 5_100],
+  ] as const) {
+    progress.cut({ ...rest, batches: [], notBefore, waitMs }, 5_000);
+    expect(progress.nextStep(false, 5_000)).toEqual({ kind: 'wait', until });
+    expect(progress.nextStep(false, until)).toEqual({ kind: 'cut', room: 4 });
+  }
 });

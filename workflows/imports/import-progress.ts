@@ -30,6 +30,8 @@ const MOST_QUIET_MS = 300_000;
 const LEAST_PAUSE_MS = 200;
 const MOST_PAUSE_MS = 10_000;
 const PAUSE_PER_BATCH_MS = 2;
+/** Least time after which content is cut again that was too early to be cut, in ms. */
+const LEAST_CUT_PAUSE_MS = 100;
 
 /**
  * The whole state of an import's workflow: numbers only (invariant 7), and the same few however many batches wait. Nothing here calls
@@ -207,7 +209,8 @@ export class ImportProgress {
       this.#running.set(number, total);
       this.#next = number + 1;
     }
-    this.#cutDue = result.notBefore ?? 0;
+    const { notBefore = 0, waitMs } = result;
+    this.#cutDue = waitMs === undefined ? notBefore : now + Math.max(waitMs, LEAST_CUT_PAUSE_MS);
     const isToGoOn = result.batches.length > 0 || result.hasMore || result.notBefore !== undefined;
     if (isToGoOn) this.#mayHaveContent = true;
     this.#takeEarly(now);

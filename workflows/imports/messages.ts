@@ -126,6 +126,8 @@ export interface CutImportResult
   readonly hasMore?: true;
   /** Nothing is to be cut before this time, in ms since 1970. */
   readonly notBefore?: number;
+  /** The same as a time to wait, in ms: clocks differ. Absent in results of earlier builds. */
+  readonly waitMs?: number;
   /** Finished batches were retried: their results do not count any more. */
   readonly hasRetried: boolean;
 }
