@@ -89,6 +89,8 @@ export const MAX_CSV_COLUMNS = 5_000;
 export const MAX_UNPACKED_RATIO = 200;
 /** Unpacked content of at most so many bytes may be any number of times larger than received. */
 export const ANY_RATIO_BYTES = 10 * 1024 * 1024;
+/** Bytes of compressed content, one after the other, that may unpack to nothing: frames to be skipped, empty ones, and what the decompressor waits for. */
+export const MAX_EMPTY_CONTENT_BYTES = 1024 * 1024;
 /** First rows of a file that a dry run of an import looks at. */
 export const MAX_PREVIEWED_ROWS = 1_000;
 /** Bytes of content that it looks at, unpacked: as many as a request may have. */

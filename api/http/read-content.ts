@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { DroverError } from '../../domain/errors.ts';
-import { ANY_RATIO_BYTES, MAX_UNPACKED_RATIO } from '../../domain/limits.ts';
+import { ANY_RATIO_BYTES, MAX_EMPTY_CONTENT_BYTES, MAX_UNPACKED_RATIO } from '../../domain/limits.ts';
 import { unpackZstd, ZSTD_MEMORY_BYTES } from '../../services/imports/zstd/unpack-zstd.ts';
 import { InvalidZstdError } from '../../services/imports/zstd/zstd-blocks.ts';
 import { atLeast } from '../middleware/body-rate.ts';
@@ -42,20 +42,48 @@ function readContent(c: ApiContext, maxBytes: number): AsyncGenerator<Uint8Array
     );
   if (encoding === 'identity' && Number(c.req.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
   c.var.load.addBodyBytes(HELD_BYTES + (encoding === 'zstd' ? ZSTD_MEMORY_BYTES : 0));
-  const received = { bytes: 0 };
+  const received = new Received(maxBytes);
   return limited(unpacked(encoding, arriving(c, received)), received, maxBytes);
+}
+
+/** Bytes that have arrived. Compressed content of nothing would otherwise occupy memory and a thread for ever. */
+class Received {
+  readonly #maxBytes: number;
+  bytes = 0;
+  #unpackedAt = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** @throws DroverError 413 for more bytes than content of the largest size has however badly it is compressed, or many that unpack to nothing. */
+  add(bytes: number): void {
+    this.bytes += bytes;
+    if (this.bytes > this.#maxBytes + Math.max(this.#maxBytes / 100, MAX_EMPTY_CONTENT_BYTES))
+      throw tooLarge(this.#maxBytes);
+    if (this.bytes - this.#unpackedAt - bytes > MAX_EMPTY_CONTENT_BYTES)
+      throw new DroverError(
+        'body_too_large',
+        `the content has ${MAX_EMPTY_CONTENT_BYTES} bytes that unpack to nothing`,
+      );
+  }
+
+  /** Something was unpacked. */
+  unpacked(): void {
+    this.#unpackedAt = this.bytes;
+  }
 }
 
 const tooLarge = (maxBytes: number): DroverError =>
   new DroverError('body_too_large', `the content is larger than ${maxBytes} bytes`);
 
-async function* arriving(c: ApiContext, received: { bytes: number }): AsyncGenerator<Uint8Array, void> {
+async function* arriving(c: ApiContext, received: Received): AsyncGenerator<Uint8Array, void> {
   const { body } = c.req.raw;
   if (body === null) return;
   c.var.time.suspend();
   try {
     for await (const chunk of atLeast(body, { leastBytesPerSecond: c.var.services.config.MIN_BODY_BYTES_PER_SECOND })) {
-      received.bytes += chunk.byteLength;
+      received.add(chunk.byteLength);
       yield chunk;
     }
   } catch (error) {
@@ -99,12 +127,13 @@ async function* unzipped(packed: AsyncGenerator<Uint8Array, void>): AsyncGenerat
 /** Ends content that is too large before it is held or stored: a small compressed body can unpack to any size. */
 async function* limited(
   content: AsyncIterable<Uint8Array>,
-  received: { readonly bytes: number },
+  received: Received,
   maxBytes: number,
 ): AsyncGenerator<Uint8Array, void> {
   let bytes = 0;
   for await (const chunk of content) {
     bytes += chunk.byteLength;
+    if (chunk.byteLength > 0) received.unpacked();
     if (bytes > maxBytes) throw tooLarge(maxBytes);
     if (bytes > ANY_RATIO_BYTES && bytes > received.bytes * MAX_UNPACKED_RATIO)
       throw new DroverError('body_too_large', `the content unpacks to more than ${MAX_UNPACKED_RATIO} times its size`);

@@ -52,6 +52,7 @@ const PLACES: Readonly<Record<keyof typeof limits, Place | typeof NOT_TOLD>> = {
   MAX_PREVIEW_ARRIVAL_MS: ['a dry run of an import', 'arrive within {}'],
   MAX_PREVIEWED_FAULTS: ['a dry run of an import', '{} rows with faults'],
   MAX_ZSTD_WINDOW_BYTES: ['compressed content', 'a window of {}'],
+  MAX_EMPTY_CONTENT_BYTES: ['compressed content', '{} on end'],
   ANY_RATIO_BYTES: ['compressed content', 'more than {}'],
   IMPORT_SEAL_MS: ['an import', 'sealed within {}'],
   MAX_CYCLE_ITEMS: ['a cycle of pending items of several batches', '{} items'],

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { ApiContext } from '../../../api/http/context.ts';
 import { withContent } from '../../../api/http/read-content.ts';
-import { PACKED } from '../../services/imports/zstd-content.ts';
+import { frame, PACKED, raw, skippable } from '../../services/imports/zstd-content.ts';
 
 /** A request whose body goes on for ever, one piece after the other. @param cancelled called when nobody reads it any more. */
 function endless(encoding: string, first: Uint8Array, rest: Uint8Array, cancelled: () => void): ApiContext {
@@ -51,3 +51,30 @@ test.each([
     await expect.poll(openPorts).toBeLessThanOrEqual(ports);
   },
 );
+
+test.each([
+  ['skipped', 'zstd', skippable(100_000)],
+  ['empty', 'zstd', Buffer.concat(Array.from({ length: 5_000 }, () => frame(raw(''))))],
+  ['empty', 'gzip', Buffer.concat(Array.from({ length: 5_000 }, () => gzipSync('')))],
+])('content that is %s without an end is refused (%s)', async (_, encoding, piece) => {
+  const reading = withContent(
+    endless(encoding, piece, piece, () => undefined),
+    10_000_000_000,
+    async (content) => {
+      for await (const chunk of content) expect(chunk.length).toBe(0);
+    },
+  );
+  await expect(reading).rejects.toMatchObject({ code: 'body_too_large' });
+});
+
+test('a body without an end is refused once more has arrived than the content may have', async () => {
+  const piece = Buffer.alloc(100_000, 'a');
+  const reading = withContent(
+    endless('identity', piece, piece, () => undefined),
+    1_000_000,
+    async (content) => {
+      for await (const chunk of content) expect(chunk.length).toBe(100_000);
+    },
+  );
+  await expect(reading).rejects.toMatchObject({ code: 'body_too_large' });
+});
