@@ -76,7 +76,7 @@ const CASES: Case[] = [
         },
       },
     },
-    hostile: list(100_000, (i) => i + 100),
+    hostile: list(300_000, (i) => i + 100),
     ordinary: [100],
   },
 ];
