@@ -76,8 +76,8 @@ function addBatch(
   isRetried: boolean,
   of: (tenant: string, kind: string, externalId: string) => History,
 ): void {
-  const { tenant, request, state, endedBy } = match;
-  const { batchId, createdAt } = state.batch;
+  const { tenant, request, state, from, endedBy } = match;
+  const { batchId } = state.batch;
   const last = new Map<string, Event>();
   const { dependencyWaitTimeout = 0, untilEndOfImport = false } = request.options;
   const inOrder = request.operation !== 'delete' && dependencyWaitTimeout === 0 && !untilEndOfImport && !isRetried;
@@ -92,7 +92,7 @@ function addBatch(
     const before = last.get(externalId);
     const event: Event = {
       what: `item ${index} of ${request.operation} ${batchId} (request ${request.number})`,
-      from: Date.parse(createdAt),
+      from,
       to: endedBy,
       effect,
       ...(inOrder && before !== undefined && { after: [before] }),

@@ -42,7 +42,10 @@ export function matchBatches(
           request: request.number,
           detail: `the request was of tenant ${request.tenant}`,
         });
-      } else matches.push({ tenant: tenantState.tenant, request, state, endedBy: endedBy(state) });
+      } else {
+        const from = Date.parse(state.batch.createdAt) - (slices.has(batchId) ? journal.clocksOffMs : 0);
+        matches.push({ tenant: tenantState.tenant, request, state, from, endedBy: endedBy(state) });
+      }
     }
   }
   violations.push(...checkRequests(journal, matches), ...matches.flatMap(checkContents));

@@ -136,14 +136,14 @@ function referredToNothing(
 
 function wronglyMissed(
   histories: ReadonlyMap<string, History>,
-  { tenant, request, state, endedBy }: Match,
+  { tenant, request, from: begun, endedBy }: Match,
   { index, status, missingDependencies = [] }: ItemAnswer,
   clocksOffMs: number,
 ): Finding[] {
   if (!['failed', 'expired'].includes(status) || missingDependencies.length === 0) return [];
   // a deadline is set by the clock of one worker, and met by that of another
   const wait = status === 'expired' ? (request.options.dependencyWaitTimeout ?? 0) * 1000 - 2 * clocksOffMs : 0;
-  const [from, to] = [Date.parse(state.batch.createdAt) + Math.max(wait, 0), endedBy];
+  const [from, to] = [begun + Math.max(wait, 0), endedBy];
   const wasThere = ({ schemaName, externalId }: { schemaName: string; externalId: string }): boolean =>
     certainlyThere(histories.get(historyId(tenant, schemaName, externalId)), from, to);
   const wrongly = missingDependencies.filter(wasThere);

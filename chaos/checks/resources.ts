@@ -74,10 +74,10 @@ const NEVER = { from: Number.POSITIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 /** The time in which cascades of a tenant can have deleted. */
 function cascadesByTenant(matches: readonly Match[]): Map<string, { from: number; to: number }> {
   const spans = new Map<string, { from: number; to: number }>();
-  for (const { tenant, state, endedBy } of matches) {
+  for (const { tenant, state, from: begun, endedBy } of matches) {
     if (!state.batch.actions.cascaded) continue;
     const { from, to } = spans.get(tenant) ?? { from: Number.POSITIVE_INFINITY, to: 0 };
-    spans.set(tenant, { from: Math.min(from, Date.parse(state.batch.createdAt)), to: Math.max(to, endedBy) });
+    spans.set(tenant, { from: Math.min(from, begun), to: Math.max(to, endedBy) });
   }
   return spans;
 }
