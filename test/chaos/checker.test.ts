@@ -350,6 +350,22 @@ describe('an import', () => {
     for (const format of ['ndjson', 'csv'] as const) expect(rules(imported(format).state)).toEqual([]);
   });
 
+  test('may have begun before the time that a worker has noted by a clock which is ahead', () => {
+    const { state } = imported();
+    state.read('alpha', 'place', 'row-0', {
+      id: 'id-of-row-0',
+      data: place('row-0', 'alpha.1.0.name'),
+      versionNumber: 1,
+    });
+    const AHEAD_MS = 10_000;
+    const later = (at: string | undefined): string => new Date(Date.parse(at ?? '') + AHEAD_MS).toISOString();
+    for (const { batch } of state.batches.get('alpha') ?? [])
+      Object.assign(batch, { createdAt: later(batch.createdAt), completedAt: later(batch.completedAt) });
+    expect(rules(state)).toContain('no order explains it');
+    Object.assign(state.journal, { clocksOffMs: AHEAD_MS });
+    expect(rules(state)).toEqual([]);
+  });
+
   test('that lacks a row, has one twice, or in another order, is found', () => {
     const lacking = imported();
     lacking.state.batches.get('alpha')?.pop();
