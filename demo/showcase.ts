@@ -1,4 +1,4 @@
-import { bodyOf, type DroverClient, type NewSchemaDefinition } from '@drover/client';
+import type { DroverClient, NewSchemaDefinition } from '@drover/client';
 import { CITY_SCHEMA, COUNTRY_SCHEMA, cities, countries } from './data.ts';
 
 /** Batches and imports of which the dashboard shows pictures. */
@@ -77,12 +77,12 @@ export async function showcase(drover: DroverClient): Promise<Shown> {
 
 /** Nothing answers at its address: its deliveries show why, and when they are tried again. */
 async function addWebhook(drover: DroverClient): Promise<string> {
-  const body = {
+  const { webhookId } = await drover.webhooks.create({
     url: 'https://hooks.example.com/drover',
-    events: ['batch.completed' as const, 'import.completed' as const],
+    events: ['batch.completed', 'import.completed'],
     description: 'Tells the team of each import',
-  };
-  return (await bodyOf(drover.http.POST('/api/webhooks', { body }))).data.webhookId;
+  });
+  return webhookId;
 }
 
 async function* lines(resources: readonly object[]): AsyncGenerator<string> {

@@ -7,7 +7,7 @@ import { type Place, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
 import { CopyId } from '../ui/copy-id.tsx';
 import { Facts, PageHead, Section } from '../ui/page.tsx';
-import { Failed, Loading, Notice } from '../ui/states.tsx';
+import { Notice, Unloaded } from '../ui/states.tsx';
 import { CountBar, StatusBadge } from '../ui/status.tsx';
 import { Counts } from './counts.tsx';
 import { Faults } from './faults.tsx';
@@ -21,8 +21,7 @@ const { batch: t } = strings;
 
 export function BatchPage({ batchId, place }: { batchId: string; place: Place }) {
   const { batch, liveness } = useLiveBatch(batchId);
-  if (batch.data === undefined)
-    return batch.error ? <Failed error={batch.error} retry={() => void batch.refetch()} /> : <Loading />;
+  if (batch.data === undefined) return <Unloaded query={batch} />;
   return (
     <>
       <Head batch={batch.data} />

@@ -4,7 +4,7 @@ import { useDrover } from '../session/drover-context.ts';
 import { strings } from '../strings.ts';
 import { number } from '../ui/format.ts';
 import { Section } from '../ui/page.tsx';
-import { Failed, Loading } from '../ui/states.tsx';
+import { Unloaded } from '../ui/states.tsx';
 import { Countdown } from '../ui/time.tsx';
 import { type WaitGraph, waitGraph } from './wait-graph.ts';
 
@@ -26,7 +26,7 @@ export function Waits({ batch: { batchId, counts } }: { batch: Batch }) {
   if (details.data === undefined)
     return (
       <Section title={t.title}>
-        {details.error ? <Failed error={details.error} retry={() => void details.refetch()} /> : <Loading />}
+        <Unloaded query={details} />
       </Section>
     );
   const { pendingResources = [], pendingResourcesTotal = pendingResources.length } = details.data;

@@ -3,7 +3,7 @@ import { type FormEvent, useState } from 'react';
 import { go, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
 import { PageHead } from '../ui/page.tsx';
-import { Empty, Failed, Loading } from '../ui/states.tsx';
+import { Empty, Unloaded } from '../ui/states.tsx';
 import { Moment } from '../ui/time.tsx';
 import { SchemaGraph } from './schema-graph.tsx';
 import { isForbidden, useSchemas } from './use-schemas.ts';
@@ -11,17 +11,16 @@ import { isForbidden, useSchemas } from './use-schemas.ts';
 const { data: t } = strings;
 
 export function DataPage() {
-  const { data, error, refetch } = useSchemas();
+  const schemas = useSchemas();
+  const { data, error } = schemas;
   return (
     <>
       <PageHead about={t.about} title={t.title} />
       {data === undefined ? (
         isForbidden(error) ? (
           <OpenByName />
-        ) : error ? (
-          <Failed error={error} retry={() => void refetch()} />
         ) : (
-          <Loading />
+          <Unloaded query={schemas} />
         )
       ) : data.length === 0 ? (
         <Empty text={t.emptyText} title={t.empty} />

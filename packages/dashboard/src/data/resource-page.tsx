@@ -5,7 +5,7 @@ import { to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
 import { Json } from '../ui/json.tsx';
 import { Facts, PageHead, Section } from '../ui/page.tsx';
-import { Failed, Loading } from '../ui/states.tsx';
+import { Failed, Loading, Unloaded } from '../ui/states.tsx';
 import { Moment } from '../ui/time.tsx';
 import { referencesOf } from './references.ts';
 import { useSchemas } from './use-schemas.ts';
@@ -35,10 +35,8 @@ export function ResourcePage({ schema, externalId }: { schema: string; externalI
             <Json label={t.json} value={resource.data.data} />
           </Section>
         </>
-      ) : resource.error ? (
-        <Failed error={resource.error} retry={() => void resource.refetch()} />
       ) : (
-        <Loading />
+        <Unloaded query={resource} />
       )}
     </>
   );

@@ -7,7 +7,7 @@ import { strings } from '../strings.ts';
 import { Download } from '../ui/download.tsx';
 import { Section } from '../ui/page.tsx';
 import { Paging } from '../ui/paging.tsx';
-import { Empty, Failed, Loading } from '../ui/states.tsx';
+import { Empty, Unloaded } from '../ui/states.tsx';
 import { Moment } from '../ui/time.tsx';
 
 const { data: t } = strings;
@@ -45,11 +45,7 @@ export function Resources({ schema, place }: { schema: string; place: Place }) {
     >
       <Find schema={schema} />
       {list.data === undefined ? (
-        list.error ? (
-          <Failed error={list.error} retry={() => void list.refetch()} />
-        ) : (
-          <Loading />
-        )
+        <Unloaded query={list} />
       ) : list.data.results.length === 0 ? (
         <Empty text={t.noResourcesText} title={t.noResources} />
       ) : (

@@ -3,7 +3,7 @@ import { type Place, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
 import { Json } from '../ui/json.tsx';
 import { PageHead, Section } from '../ui/page.tsx';
-import { Failed, Loading } from '../ui/states.tsx';
+import { Unloaded } from '../ui/states.tsx';
 import { Resources } from './resources.tsx';
 import { isForbidden, useSchemas } from './use-schemas.ts';
 
@@ -11,13 +11,13 @@ const { data: t } = strings;
 
 /** A schema definition, and the resources of it. @param schema its name, plural name or id. */
 export function SchemaPage({ schema, place }: { schema: string; place: Place }) {
-  const { data, error, refetch } = useSchemas();
+  const schemas = useSchemas();
+  const { data, error } = schemas;
   const wanted = schema.toLowerCase();
   const definition = data?.find(({ id, name, pluralName }) =>
     [id, name, pluralName].some((known) => known?.toLowerCase() === wanted),
   );
-  if (data === undefined && !isForbidden(error))
-    return error ? <Failed error={error} retry={() => void refetch()} /> : <Loading />;
+  if (data === undefined && !isForbidden(error)) return <Unloaded query={schemas} />;
   return (
     <>
       <PageHead

@@ -4,7 +4,7 @@ import { useDrover } from '../session/drover-context.ts';
 import { strings } from '../strings.ts';
 import { duration, number } from '../ui/format.ts';
 import { PageHead, Section } from '../ui/page.tsx';
-import { Failed, Loading, Notice } from '../ui/states.tsx';
+import { Notice, Unloaded } from '../ui/states.tsx';
 import { Moment } from '../ui/time.tsx';
 
 type System = components['schemas']['System'];
@@ -33,10 +33,8 @@ export function HealthPage() {
             <Queue key={`${queue.name} ${queue.tasks}`} queue={queue} />
           ))}
         </>
-      ) : system.error ? (
-        <Failed error={system.error} retry={() => void system.refetch()} />
       ) : (
-        <Loading />
+        <Unloaded query={system} />
       )}
     </>
   );

@@ -13,7 +13,7 @@ import { CopyId } from '../ui/copy-id.tsx';
 import { Download } from '../ui/download.tsx';
 import { bytes, number } from '../ui/format.ts';
 import { Facts, PageHead, Section } from '../ui/page.tsx';
-import { Failed, Loading, Notice } from '../ui/states.tsx';
+import { Notice, Unloaded } from '../ui/states.tsx';
 import { CountBar, ITEM_STATUSES, StatusBadge } from '../ui/status.tsx';
 import { Lasted, Moment } from '../ui/time.tsx';
 
@@ -28,8 +28,7 @@ export function ImportPage({ importId }: { importId: string }) {
     queryFn: ({ signal }) => drover.imports.get(importId, { signal }),
     refetchInterval: ({ state }) => (state.data && isFinished(state.data) ? false : REFRESH_MS),
   });
-  if (found.data === undefined)
-    return found.error ? <Failed error={found.error} retry={() => void found.refetch()} /> : <Loading />;
+  if (found.data === undefined) return <Unloaded query={found} />;
   const imported = found.data;
   return (
     <>
@@ -138,11 +137,7 @@ function Batches({ imported }: { imported: Import }) {
       tools={<span className="muted small">{t.running(imported.batches.running, imported.batches.total)}</span>}
     >
       {list.data === undefined ? (
-        list.error ? (
-          <Failed error={list.error} retry={() => void list.refetch()} />
-        ) : (
-          <Loading />
-        )
+        <Unloaded query={list} />
       ) : list.data.results.length === 0 ? (
         <p className="muted">{t.noBatches}</p>
       ) : (

@@ -7,7 +7,7 @@ import { strings } from '../strings.ts';
 import { number, shortId } from '../ui/format.ts';
 import { PageHead } from '../ui/page.tsx';
 import { Paging } from '../ui/paging.tsx';
-import { Empty, Failed, Loading, Notice } from '../ui/states.tsx';
+import { Empty, Notice, Unloaded } from '../ui/states.tsx';
 import { CountBar, StatusBadge } from '../ui/status.tsx';
 import { Lasted, Moment } from '../ui/time.tsx';
 
@@ -39,11 +39,7 @@ export function ImportsPage({ place }: { place: Place }) {
       </PageHead>
       {list.error && list.data && <Notice error={list.error} />}
       {list.data === undefined ? (
-        list.error ? (
-          <Failed error={list.error} retry={() => void list.refetch()} />
-        ) : (
-          <Loading />
-        )
+        <Unloaded query={list} />
       ) : list.data.results.length === 0 ? (
         <Empty text={t.emptyText} title={t.empty}>
           {upload}

@@ -39,6 +39,11 @@ export function Failed({ error, retry }: { error: unknown; retry: () => void }) 
   );
 }
 
+/** What a page shows while it has nothing else: why it could not be loaded, or that it is being loaded. */
+export function Unloaded({ query }: { query: { readonly error: unknown; refetch(): unknown } }) {
+  return query.error ? <Failed error={query.error} retry={() => void query.refetch()} /> : <Loading />;
+}
+
 /** A failure beside what has failed. */
 export function Notice({ error }: { error: unknown }) {
   return (

@@ -1,11 +1,10 @@
-import { bodyOf } from '@drover/client';
+import type { Delivery } from '@drover/client';
 import { useInfiniteQuery, useMutation } from '@tanstack/react-query';
 import { useDrover } from '../session/drover-context.ts';
 import { strings } from '../strings.ts';
 import { Section } from '../ui/page.tsx';
 import { Failed, Loading, Notice } from '../ui/states.tsx';
 import { Moment } from '../ui/time.tsx';
-import type { Delivery } from './types.ts';
 import { WebhookBadge } from './webhook-badge.tsx';
 
 const { webhooks: t } = strings;
@@ -18,11 +17,7 @@ export function Deliveries({ webhookId }: { webhookId: string }) {
   const drover = useDrover();
   const list = useInfiniteQuery({
     queryKey: ['deliveries', webhookId],
-    queryFn: async ({ pageParam, signal }) => {
-      const query = { limit: PAGE, ...(pageParam !== undefined && { cursor: pageParam }) };
-      const params = { path: { webhookId }, query };
-      return (await bodyOf(drover.http.GET('/api/webhooks/{webhookId}/deliveries', { params, signal }))).data;
-    },
+    queryFn: ({ pageParam, signal }) => drover.webhooks.deliveries(webhookId, { limit: PAGE, signal }).page(pageParam),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: ({ pagination }) => pagination.cursor ?? undefined,
     refetchInterval: ({ state }) => ((state.data?.pages.length ?? 0) > 1 ? false : REFRESH_MS),
@@ -51,12 +46,7 @@ function DeliveryRow({ delivery, redelivered }: { delivery: Delivery; redelivere
   const drover = useDrover();
   const { webhookId, deliveryId, type, status, attempts, createdAt, nextAttemptAt } = delivery;
   const again = useMutation({
-    mutationFn: () =>
-      bodyOf(
-        drover.http.POST('/api/webhooks/{webhookId}/deliveries/{deliveryId}/redeliver', {
-          params: { path: { webhookId, deliveryId } },
-        }),
-      ),
+    mutationFn: () => drover.webhooks.redeliver(webhookId, deliveryId),
     onSuccess: redelivered,
   });
   return (

@@ -1,4 +1,4 @@
-import { bodyOf } from '@drover/client';
+import type { Webhook } from '@drover/client';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { Checkbox } from '../imports/fields.tsx';
@@ -8,9 +8,9 @@ import { strings } from '../strings.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Notice } from '../ui/states.tsx';
 import { Secret } from './secret.tsx';
-import type { WebhookEvent } from './types.ts';
 
 const { webhooks: t } = strings;
+type WebhookEvent = Webhook['events'][number];
 const EVENTS = Object.keys(t.eventNames) as WebhookEvent[];
 
 /** Asks for an address, and then shows its secret, which the service shows only now. */
@@ -21,14 +21,12 @@ export function NewWebhook({ onClose }: { onClose: () => void }) {
   const [description, setDescription] = useState('');
   const [events, setEvents] = useState<ReadonlySet<WebhookEvent>>(new Set(['batch.completed']));
   const create = useMutation({
-    mutationFn: async () => {
-      const body = {
+    mutationFn: () =>
+      drover.webhooks.create({
         url: url.trim(),
         events: [...events],
         ...(description.trim() && { description: description.trim() }),
-      };
-      return (await bodyOf(drover.http.POST('/api/webhooks', { body }))).data;
-    },
+      }),
     onSuccess: () => cache.invalidateQueries({ queryKey: ['webhooks'] }),
   });
   const toggle = (event: WebhookEvent, isOn: boolean): void => {

@@ -1,5 +1,5 @@
+import type { Delivery, Webhook } from '@drover/client';
 import { strings } from '../strings.ts';
-import type { Delivery, Webhook } from './types.ts';
 
 const { webhooks: t } = strings;
 /** Colours are those of batches. */

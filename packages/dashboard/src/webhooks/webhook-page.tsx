@@ -1,4 +1,4 @@
-import { bodyOf } from '@drover/client';
+import type { Webhook } from '@drover/client';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useDrover } from '../session/drover-context.ts';
@@ -6,11 +6,10 @@ import { go, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
 import { Confirm } from '../ui/dialog.tsx';
 import { Facts, PageHead } from '../ui/page.tsx';
-import { Failed, Loading, Notice } from '../ui/states.tsx';
+import { Notice, Unloaded } from '../ui/states.tsx';
 import { Moment } from '../ui/time.tsx';
 import { Deliveries } from './deliveries.tsx';
 import { Secret } from './secret.tsx';
-import type { Webhook } from './types.ts';
 import { WebhookBadge } from './webhook-badge.tsx';
 
 const { webhooks: t } = strings;
@@ -18,14 +17,11 @@ const { webhooks: t } = strings;
 /** One webhook, and what it was told. */
 export function WebhookPage({ webhookId }: { webhookId: string }) {
   const drover = useDrover();
-  const path = { webhookId };
   const found = useQuery({
     queryKey: ['webhook', webhookId],
-    queryFn: async ({ signal }) =>
-      (await bodyOf(drover.http.GET('/api/webhooks/{webhookId}', { params: { path }, signal }))).data,
+    queryFn: ({ signal }) => drover.webhooks.get(webhookId, { signal }),
   });
-  if (found.data === undefined)
-    return found.error ? <Failed error={found.error} retry={() => void found.refetch()} /> : <Loading />;
+  if (found.data === undefined) return <Unloaded query={found} />;
   const { url, description, status, disabledReason, events, createdAt, createdBy, previousSecretsUntil } = found.data;
   return (
     <>
@@ -64,26 +60,25 @@ function Buttons({ webhook: { webhookId, status } }: { webhook: Webhook }) {
   const drover = useDrover();
   const cache = useQueryClient();
   const [asked, setAsked] = useState<Question | null>(null);
-  const params = { path: { webhookId } };
   const changed = async (): Promise<void> => {
     setAsked(null);
     await cache.invalidateQueries({ predicate: ({ queryKey }) => queryKey[1] === webhookId });
   };
   const isEnabled = status === 'enabled';
   const toggle = useMutation({
-    mutationFn: () => bodyOf(drover.http.PATCH('/api/webhooks/{webhookId}', { params, body: { disabled: isEnabled } })),
+    mutationFn: () => drover.webhooks.change(webhookId, { disabled: isEnabled }),
     onSuccess: changed,
   });
   const test = useMutation({
-    mutationFn: () => bodyOf(drover.http.POST('/api/webhooks/{webhookId}/test', { params })),
+    mutationFn: () => drover.webhooks.test(webhookId),
     onSuccess: changed,
   });
   const rotate = useMutation({
-    mutationFn: () => bodyOf(drover.http.POST('/api/webhooks/{webhookId}/rotate-secret', { params })),
+    mutationFn: () => drover.webhooks.rotateSecret(webhookId),
     onSettled: changed,
   });
   const remove = useMutation({
-    mutationFn: () => bodyOf(drover.http.DELETE('/api/webhooks/{webhookId}', { params })),
+    mutationFn: () => drover.webhooks.delete(webhookId),
     onSuccess: () => go(to(['webhooks'])),
     onError: () => setAsked(null),
   });
@@ -113,7 +108,7 @@ function Buttons({ webhook: { webhookId, status } }: { webhook: Webhook }) {
           verb={asked === 'delete' ? strings.verbs.delete : t.rotate}
         />
       )}
-      {rotate.data && <Secret onClose={() => rotate.reset()} secret={rotate.data.data.secret} />}
+      {rotate.data && <Secret onClose={() => rotate.reset()} secret={rotate.data.secret} />}
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { bodyOf } from '@drover/client';
+import type { Webhook } from '@drover/client';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useDrover } from '../session/drover-context.ts';
@@ -6,10 +6,9 @@ import { type Place, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
 import { PageHead } from '../ui/page.tsx';
 import { Paging } from '../ui/paging.tsx';
-import { Empty, Failed, Loading } from '../ui/states.tsx';
+import { Empty, Unloaded } from '../ui/states.tsx';
 import { Moment } from '../ui/time.tsx';
 import { NewWebhook } from './new-webhook.tsx';
-import type { Webhook } from './types.ts';
 import { WebhookBadge } from './webhook-badge.tsx';
 
 const { webhooks: t } = strings;
@@ -22,10 +21,7 @@ export function WebhooksPage({ place }: { place: Place }) {
   const cursor = place.query.get('cursor') ?? undefined;
   const list = useQuery({
     queryKey: ['webhooks', cursor],
-    queryFn: async ({ signal }) => {
-      const query = { limit: PAGE, ...(cursor !== undefined && { cursor }) };
-      return (await bodyOf(drover.http.GET('/api/webhooks', { params: { query }, signal }))).data;
-    },
+    queryFn: ({ signal }) => drover.webhooks.list({ limit: PAGE, signal }).page(cursor),
     placeholderData: keepPreviousData,
   });
   const add = (
@@ -39,11 +35,7 @@ export function WebhooksPage({ place }: { place: Place }) {
         {list.data && list.data.results.length > 0 && add}
       </PageHead>
       {list.data === undefined ? (
-        list.error ? (
-          <Failed error={list.error} retry={() => void list.refetch()} />
-        ) : (
-          <Loading />
-        )
+        <Unloaded query={list} />
       ) : list.data.results.length === 0 ? (
         <Empty text={t.emptyText} title={t.empty}>
           {add}
