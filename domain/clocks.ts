@@ -1,3 +1,5 @@
+export const DAY_MS = 24 * 60 * 60 * 1000;
+
 /**
  * Largest error of a process's clock, in either direction, in ms. Within it, no decision that a process bases on a time noted by another
  * process is wrong; what holds even beyond it is said at each place.

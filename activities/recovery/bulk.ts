@@ -1,7 +1,7 @@
+import { DAY_MS } from '../../domain/clocks.ts';
 import { deleteExecutionsOf } from '../../services/batches/purge-batch.ts';
 import { latestExecutionOf } from '../../services/batches/start-batch.ts';
 import { startBulk } from '../../services/bulk/start-bulk.ts';
-import { logPostponed } from '../../services/failures.ts';
 import {
   type BulkOperationDocument,
   oldBulkOperations,
@@ -12,39 +12,24 @@ import {
 } from '../../store/bulk/bulk-operations.ts';
 import { bulkWorkflowId } from '../../workflows/bulk/messages.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import { isOver, type Portion, type RecoveryJob } from './job.ts';
+import { forEachDocument, nextPage, PER_PORTION } from './each-document.ts';
+import type { Portion, RecoveryJob } from './job.ts';
 
-/** Bulk operations of one portion. */
-const PER_PORTION = 100;
-/** Timeout of the calls for one, in ms. */
-const CALL_TIMEOUT_MS = 10_000;
 /** Longer than the time that the process which stores one has for its start, in ms. */
 const DUE_SOON_MS = 10_000;
-const DAY_MS = 24 * 60 * 60 * 1000;
 const LOST = 'bulk-lost';
 
-/** Acts on bulk operations; one that fails is left to the next pass. @returns how many were changed. */
-async function forEachOne(
-  { context, signal, until }: Portion,
+const forEachOne = (
+  portion: Portion,
   operations: readonly BulkOperationDocument[],
   act: (operation: BulkOperationDocument) => Promise<boolean>,
-): Promise<number> {
-  let changed = 0;
-  for (const operation of operations) {
-    if (isOver({ signal, until })) break;
-    try {
-      if (await context.client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => act(operation))) changed += 1;
-    } catch (error) {
-      logPostponed(
-        context.logger,
-        error,
-        { bulkId: operation._id },
-        'recovering a bulk operation failed; the next pass retries it',
-      );
-    }
-  }
-  return changed;
-}
+): Promise<number> =>
+  forEachDocument(
+    portion,
+    operations,
+    { what: 'recovering a bulk operation', about: ({ _id }) => ({ bulkId: _id }) },
+    act,
+  );
 
 const startUnstartedBulk: RecoveryJob = {
   name: 'start-bulk',
@@ -70,11 +55,7 @@ const restartLostBulk: RecoveryJob = {
     const operations = await runningBulkOperations(context.database, places.get(LOST) ?? '', PER_PORTION);
     const begun = operations.filter(({ unstarted }) => !unstarted);
     const finished = await forEachOne(portion, begun, (operation) => repair(context, operation));
-    const last = operations.at(-1);
-    const hasMore = operations.length === PER_PORTION && last !== undefined;
-    if (hasMore) places.set(LOST, last._id);
-    else places.delete(LOST);
-    return { recovered: { finished }, hasMore };
+    return nextPage(portion, LOST, operations, { finished });
   },
 };
 

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../domain/clocks.ts';
 import { removeOldPlaceholders } from '../../isolation/attempts/fences.ts';
 import { forgetOldGroups } from '../../isolation/groups/groups.ts';
 import { resolveSomeMarks } from '../../isolation/groups/resolve-marks.ts';
@@ -15,7 +16,6 @@ import { isOver, NOTHING_DONE, type RecoveryJob } from './job.ts';
 
 /** Time in which an accepting API process gets from one of its writes to the next, in ms. */
 const IN_FLIGHT_MS = 5_000;
-const DAY_MS = 24 * 60 * 60 * 1000;
 /** Longer than a resource stays uncommitted or marked. */
 const GROUPS_KEPT_MS = 7 * DAY_MS;
 /** Longer than writing the pages of a batch takes. */

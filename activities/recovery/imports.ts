@@ -1,6 +1,6 @@
 import { isTerminal } from '../../domain/batch/batch.ts';
+import { DAY_MS } from '../../domain/clocks.ts';
 import { latestExecutionOf } from '../../services/batches/start-batch.ts';
-import { logPostponed } from '../../services/failures.ts';
 import { deliverControl } from '../../services/imports/control-import.ts';
 import { purgeImport } from '../../services/imports/purge-import.ts';
 import { startImport } from '../../services/imports/start-import.ts';
@@ -19,38 +19,22 @@ import {
 } from '../../store/imports/imports.ts';
 import { importWorkflowId } from '../../workflows/imports/messages.ts';
 import type { ActivityContext } from '../activity-context.ts';
-import { isOver, type Portion, type PortionResult, type RecoveryJob } from './job.ts';
+import { forEachDocument, nextPage, PER_PORTION } from './each-document.ts';
+import type { Portion, RecoveryJob } from './job.ts';
 
-/** Imports of one portion. */
-const PER_PORTION = 100;
-/** Timeout of the calls for one import, in ms. */
-const CALL_TIMEOUT_MS = 10_000;
 /** Time after which a failed start is tried again, in ms. */
 const POSTPONED_MS = 10_000;
 /** Longer than the time that the process which stores an import has for its start, in ms. */
 const DUE_SOON_MS = 10_000;
-const DAY_MS = 24 * 60 * 60 * 1000;
 const LOST = 'imports-lost';
 const PURGED = 'imports-purged';
 
-/** Acts on imports, each with a deadline; one that fails is left to the next pass and does not delay the others. @returns how many it changed. */
-async function forEachImport(
-  { context, signal, until }: Portion,
+const forEachImport = (
+  portion: Portion,
   imports: readonly ImportDocument[],
   what: string,
   act: (imported: ImportDocument) => Promise<boolean>,
-): Promise<number> {
-  let changed = 0;
-  for (const imported of imports) {
-    if (isOver({ signal, until })) break;
-    try {
-      if (await context.client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => act(imported))) changed += 1;
-    } catch (error) {
-      logPostponed(context.logger, error, { importId: imported._id }, `${what} failed; the next pass retries it`);
-    }
-  }
-  return changed;
-}
+): Promise<number> => forEachDocument(portion, imports, { what, about: ({ _id }) => ({ importId: _id }) }, act);
 
 /** Starts imports that were stored, or claimed for a retry, and whose start is not confirmed (invariant 1). */
 const startImports: RecoveryJob = {
@@ -153,20 +137,6 @@ const purgeImports: RecoveryJob = {
     return nextPage(portion, PURGED, imports, { purged });
   },
 };
-
-/** The next portion continues after this page; after the last one it begins anew. */
-function nextPage(
-  { places }: Portion,
-  place: string,
-  page: readonly ImportDocument[],
-  recovered: PortionResult['recovered'],
-): PortionResult {
-  const last = page.at(-1);
-  const hasMore = page.length === PER_PORTION && last !== undefined;
-  if (hasMore) places.set(place, last._id);
-  else places.delete(place);
-  return { recovered, hasMore };
-}
 
 /** What recovery does for imports, the most urgent first. */
 export const IMPORT_JOBS: readonly RecoveryJob[] = [

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../domain/clocks.ts';
 import { forEachConcurrently } from '../../domain/collections/for-each-concurrently.ts';
 import { purgeBatch } from '../../services/batches/purge-batch.ts';
 import { logPostponed } from '../../services/failures.ts';
@@ -9,7 +10,6 @@ import { isOver, type Portion, type PortionResult, type RecoveryJob } from './jo
 
 const BATCHES_PER_PORTION = 100;
 const AT_ONCE = 4;
-const DAY_MS = 24 * 60 * 60 * 1000;
 /** A workflow whose end was requested has time until the next portion. */
 const NO_WAIT_MS = 0;
 /** Timeout of the calls for one batch, in ms. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { DAY_MS } from '../../domain/clocks.ts';
 import { WEBHOOK_DELIVERY_KEPT_DAYS } from '../../domain/limits.ts';
 import type { NotedEvent, WithEvents } from '../../domain/webhooks/noted-event.ts';
 import type { TEST_EVENT, WebhookEvent } from '../../domain/webhooks/webhook.ts';
@@ -10,8 +11,6 @@ import { forgetBatchEvents } from '../../store/webhooks/noted-events.ts';
 import { enabledWebhooks, type WebhookDocument } from '../../store/webhooks/webhooks.ts';
 import { type BatchView, viewListedBatch } from '../batches/view-batch.ts';
 import { type ImportView, viewListedImport } from '../imports/view-import.ts';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** When a message is not kept any longer. */
 export const deliveryExpiry = (): Date => new Date(Date.now() + WEBHOOK_DELIVERY_KEPT_DAYS * DAY_MS);

@@ -1,12 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { type AboutBatch, DEFAULT_PRIORITY, PRIORITIES } from '../../../domain/batch/about.ts';
 import { DEFAULT_PLATFORM } from '../../../domain/batch/scope.ts';
+import { DAY_MS } from '../../../domain/clocks.ts';
 import { MAX_LABEL, MAX_START_AHEAD_DAYS } from '../../../domain/limits.ts';
 import type { ApiContext } from '../../http/context.ts';
 import { optionalInteger } from '../../http/define-route.ts';
 import { queryDate } from './query-date.ts';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** The part of a query that says something of a batch or import as a whole (`AboutBatch`). */
 export const aboutQuery = {
