@@ -28,7 +28,11 @@ export class Cursors {
     this.#readKey = readKey;
   }
 
-  async encode(scope: Scope, place: ListPlace, after: string): Promise<string> {
+  /** @param after null at the end of the list: then there is no cursor. */
+  encode(scope: Scope, place: ListPlace, after: string): Promise<string>;
+  encode(scope: Scope, place: ListPlace, after: string | null): Promise<string | null>;
+  async encode(scope: Scope, place: ListPlace, after: string | null): Promise<string | null> {
+    if (after === null) return null;
     const code = codeOf(await this.#theKey(), scope, place, after);
     return Buffer.from(JSON.stringify([after, code.toString('base64url')])).toString('base64url');
   }

@@ -71,7 +71,7 @@ export function readBatchRoutes(api: Api): void {
       const page = await listBatches(database, scopes, filter, { after, limit, newestFirst });
       const results = withinRoom(await Promise.all(page.batches.map((batch) => viewListedBatch(database, batch))));
       const next = results.length < page.batches.length ? (results.at(-1)?.batchId ?? null) : page.next;
-      const cursor = next === null ? null : await cursors.encode(c.var.scope, place, next);
+      const cursor = await cursors.encode(c.var.scope, place, next);
       return c.json(
         success(totalText(page.total, 'batch', 'batches'), {
           results,

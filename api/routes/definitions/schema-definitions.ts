@@ -95,7 +95,7 @@ function collectionRoutes(api: Api): void {
       const place: ListPlace = { list: 'schema-definitions', filter: [] };
       const after = await c.var.services.cursors.decode(owner, place, query.cursor);
       const page = await schemaDefinitionPage(c.var.services.database, platform, after, query.limit);
-      const cursor = page.next === null ? null : await c.var.services.cursors.encode(owner, place, page.next);
+      const cursor = await c.var.services.cursors.encode(owner, place, page.next);
       const pagination = paginationOf(page.total, cursor);
       return answerExactly(
         c,

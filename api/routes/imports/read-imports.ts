@@ -60,7 +60,7 @@ export function readImportsRoutes(api: Api): void {
       const filter = { ...(status && { status }), ...(label && { label }) };
       const { imports, total, next } = await listImports(database, c.var.scope, filter, { after, limit });
       const results = imports.map(viewListedImport);
-      const following = next === null ? null : await cursors.encode(c.var.scope, place, next);
+      const following = await cursors.encode(c.var.scope, place, next);
       return c.json(
         success(totalText(total, 'import', 'imports'), { results, pagination: paginationOf(total, following) }),
       );

@@ -229,7 +229,7 @@ async function resourceOf(
 }
 
 async function pagination(c: ApiContext, place: ListPlace, next: ResourceKey | null, total: Total) {
-  const cursor = next === null ? null : await c.var.services.cursors.encode(c.var.scope, place, next);
+  const cursor = await c.var.services.cursors.encode(c.var.scope, place, next);
   return paginationOf(total, cursor);
 }
 

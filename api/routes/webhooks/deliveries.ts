@@ -59,7 +59,7 @@ export function deliveryRoutes(api: Api): void {
       const place: ListPlace = { list: `deliveries to ${_id}`, filter: [status ?? ''] };
       const after = await cursors.decode(c.var.scope, place, cursor);
       const { deliveries, total, next } = await listDeliveries(database, _id, status, { after, limit });
-      const following = next === null ? null : await cursors.encode(c.var.scope, place, next);
+      const following = await cursors.encode(c.var.scope, place, next);
       return c.json(
         success(totalText(total, 'delivery', 'deliveries'), {
           results: deliveries.map(toDeliveryView),

@@ -90,7 +90,7 @@ export function webhookRoutes(api: Api): void {
       const place: ListPlace = { list: 'webhooks', filter: [] };
       const after = await cursors.decode(c.var.scope, place, cursor);
       const { webhooks, total, next } = await listWebhooks(database, c.var.scope, { after, limit });
-      const following = next === null ? null : await cursors.encode(c.var.scope, place, next);
+      const following = await cursors.encode(c.var.scope, place, next);
       return c.json(
         success(totalText(total, 'webhook', 'webhooks'), {
           results: webhooks.map(toWebhookView),
