@@ -128,6 +128,15 @@ const endOfRun = (
   ...noting(event),
 });
 
+/** A finished batch that has not changed since it was read: one of several claims of it succeeds, whatever for. */
+export const asRead = ({ _id, run, status }: BatchDocument) => ({
+  _id,
+  run,
+  status,
+  undoneBy: { $exists: false },
+  deletedAt: { $exists: false },
+});
+
 /** Claims a finished batch for another run: one of several callers succeeds. @returns null if the batch has changed since it was read. */
 export async function claimRetry(
   database: Database,
@@ -135,13 +144,7 @@ export async function claimRetry(
   bulk?: string,
 ): Promise<BatchDocument | null> {
   return batchesIn(database).findOneAndUpdate(
-    {
-      _id: batch._id,
-      run: batch.run,
-      status: batch.status,
-      undoneBy: { $exists: false },
-      deletedAt: { $exists: false },
-    },
+    asRead(batch),
     {
       $set: {
         status: 'queued',

@@ -1,5 +1,6 @@
 import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn } from './batches.ts';
+import { asRead } from './run-state.ts';
 
 /** Claims a finished batch for its undo: one of several callers succeeds. @returns null if the batch has changed since it was read. */
 export async function claimUndo(
@@ -8,13 +9,7 @@ export async function claimUndo(
   undoneBy: string,
 ): Promise<BatchDocument | null> {
   return batchesIn(database).findOneAndUpdate(
-    {
-      _id: batch._id,
-      run: batch.run,
-      status: batch.status,
-      undoneBy: { $exists: false },
-      deletedAt: { $exists: false },
-    },
+    asRead(batch),
     { $set: { undoneBy, undoUnaccepted: true } },
     { returnDocument: 'after' },
   );
