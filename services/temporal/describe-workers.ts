@@ -5,7 +5,7 @@ import { terminationTaskQueue } from '../../workflows/messages.ts';
 const { TaskQueueType } = proto.temporal.api.enums.v1;
 
 /** A process that has polled a task queue within the last minutes. */
-interface Worker {
+export interface Poller {
   readonly identity: string;
   readonly lastSeenAt: string;
 }
@@ -14,7 +14,7 @@ interface Worker {
 export interface TaskQueueState {
   readonly name: string;
   readonly tasks: 'workflows' | 'activities';
-  readonly workers: readonly Worker[];
+  readonly workers: readonly Poller[];
   /** About how many tasks wait; null if Temporal does not say. */
   readonly backlog: number | null;
   /** How long the oldest one has waited, in seconds. */
@@ -27,13 +27,18 @@ export interface TaskQueueState {
 export function describeWorkers(client: Client, taskQueue: string): Promise<TaskQueueState[]> {
   const terminations = terminationTaskQueue(taskQueue);
   return Promise.all([
-    describe(client, taskQueue, 'workflows'),
-    describe(client, taskQueue, 'activities'),
-    describe(client, terminations, 'activities'),
+    describeTaskQueue(client, taskQueue, 'workflows'),
+    describeTaskQueue(client, taskQueue, 'activities'),
+    describeTaskQueue(client, terminations, 'activities'),
   ]);
 }
 
-async function describe(client: Client, name: string, tasks: TaskQueueState['tasks']): Promise<TaskQueueState> {
+/** @throws if Temporal cannot be reached, or the account may not ask. */
+export async function describeTaskQueue(
+  client: Client,
+  name: string,
+  tasks: TaskQueueState['tasks'],
+): Promise<TaskQueueState> {
   const { pollers, stats } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name },
