@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ItemError, isOpen } from '../../domain/batch/outcome.ts';
 import { decideDeletion } from '../../domain/delete/decide-deletion.ts';
+import { isInState } from '../../domain/undo/undo-entry.ts';
 import { CHANGED_SINCE } from '../../domain/write/decide-writes.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { blocked } from '../../isolation/attempts/attempt.ts';
@@ -153,10 +154,8 @@ async function changedSince(
   if (batch.operation !== 'undo') return new Map();
   const firsts = new Map([...step.targets].map(([key, { items }]) => [key, items[0] ?? -1]));
   const entries = await readUndoEntries(database, batch, [...firsts.values()]);
-  const isAsLeft = (key: ResourceKey, { id, version }: MarkedForDeletion): boolean => {
-    const expects = entries.get(firsts.get(key) ?? -1)?.expects;
-    return expects?.id === id && expects.version === version;
-  };
+  const isAsLeft = (key: ResourceKey, resource: MarkedForDeletion): boolean =>
+    isInState(resource, entries.get(firsts.get(key) ?? -1)?.expects);
   return new Map([...marked].filter(([key, resource]) => !isAsLeft(key, resource)));
 }
 

@@ -1,3 +1,4 @@
+import type { DecidedItems } from '../../isolation/deletes/deletion-steps.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readOutcomes, type StoredOutcome, type UncountedOutcome } from '../../store/items/outcomes.ts';
 import { writeOutcomes } from '../../store/items/write-outcomes.ts';
@@ -26,4 +27,22 @@ export async function writeDecided(
     }
   }
   await writeOutcomes(database, batch, outcomes);
+}
+
+/** What is decided of items by finished ones that they repeat: the same. @param repeats of each such item, its index and that of the finished one. */
+export async function repeatsOf(
+  database: Database,
+  batch: BatchDocument,
+  repeats: readonly { readonly index: number; readonly first: number }[],
+): Promise<DecidedItems[]> {
+  if (repeats.length === 0) return [];
+  const outcomes = await readOutcomes(
+    database,
+    batch,
+    repeats.map(({ first }) => first),
+  );
+  return repeats.flatMap(({ index, first }) => {
+    const outcome = outcomes.get(first);
+    return outcome ? [{ indexes: [index], outcome: { ...outcome, repeat: true } }] : [];
+  });
 }

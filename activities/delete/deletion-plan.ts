@@ -14,7 +14,8 @@ import { notFoundError, referencedError } from '../../services/deletes/deletion-
 import { keysWorthAScan, type Loading, loadAll, loadListed } from '../../services/deletes/load-deletion-graph.ts';
 import type { DeleteBatchDocument, UndoBatchDocument } from '../../store/batches/batches.ts';
 import { readItems } from '../../store/items/item-pages.ts';
-import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
+import type { StoredOutcome } from '../../store/items/outcomes.ts';
+import { repeatsOf } from './deletion-outcomes.ts';
 import { ItemsByNumber, type RequestedItem, requestedItems } from './requested-items.ts';
 
 export type NewStep = Pick<DeletionStep, 'targets' | 'decided'>;
@@ -159,16 +160,7 @@ async function repeated(
     const first = key === null ? -1 : items.first(linked.keys.find(key));
     return first >= 0 && finished[first] === 1 ? [{ index, first }] : [];
   });
-  if (repeats.length === 0) return [];
-  const outcomes = await readOutcomes(
-    database,
-    batch,
-    repeats.map(({ first }) => first),
-  );
-  return repeats.flatMap(({ index, first }) => {
-    const outcome = outcomes.get(first);
-    return outcome ? [{ indexes: [index], outcome: { ...outcome, repeat: true } }] : [];
-  });
+  return repeatsOf(database, batch, repeats);
 }
 
 const INVALID_ID: ItemError = {

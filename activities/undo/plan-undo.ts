@@ -10,12 +10,13 @@ import { wakeWaiting } from '../../services/batches/wake-waiting.ts';
 import { decideYielding } from '../../services/deletes/decide-yielding.ts';
 import type { UndoBatchDocument } from '../../store/batches/batches.ts';
 import { imageId, readImageLinks } from '../../store/items/before-images.ts';
-import { outcomeChunks, readOutcomes } from '../../store/items/outcomes.ts';
+import { outcomeChunks } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { parts } from '../../store/mongodb/parts.ts';
 import type { Plan } from '../../workflows/messages.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import type { ControlCheck } from '../control/control-check.ts';
+import { repeatsOf } from '../delete/deletion-outcomes.ts';
 import { planDeletion, planSteps, type StepPlanning } from '../delete/plan-deletion.ts';
 import { ItemsByNumber, undoEntries } from '../delete/requested-items.ts';
 import { createdKeysOf } from '../finish/finish-open-items.ts';
@@ -103,14 +104,12 @@ async function followed(
     ([index, { kind, leader }]) =>
       kind === 'restore' && leader !== undefined && finished[index] === 0 && finished[leader] === 1,
   );
-  if (followers.length === 0) return [];
-  const leaders = followers.map(([, { leader = 0 }]) => leader);
-  const outcomes = await readOutcomes(database, batch, leaders);
-  return followers.flatMap(([index, { key, leader = 0 }]) => {
-    restored.delete(key);
-    const outcome = outcomes.get(leader);
-    return outcome ? [{ indexes: [index], outcome: { ...outcome, repeat: true } }] : [];
-  });
+  for (const [, { key }] of followers) restored.delete(key);
+  return repeatsOf(
+    database,
+    batch,
+    followers.map(([index, { leader = 0 }]) => ({ index, first: leader })),
+  );
 }
 
 /** References among the resources that are created again. */

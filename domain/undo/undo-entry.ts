@@ -7,6 +7,10 @@ export interface StateName {
   readonly version: number;
 }
 
+/** Whether a resource is in a state. @param found absent: it does not exist. @param expected absent: it is not to exist. */
+export const isInState = (found: Partial<StateName> | undefined, expected: StateName | null | undefined): boolean =>
+  expected ? found?.id === expected.id && found.version === expected.version : found === undefined;
+
 /**
  * What an item of an undo does to its resource: `restore` takes it back to an earlier state, `remove` deletes what was created, `recreate` creates again what was
  * deleted; `stale`: its effect was overwritten while its batch ran, so there is nothing to take back.

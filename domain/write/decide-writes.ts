@@ -6,6 +6,7 @@ import { storedBytes } from '../json/stored.ts';
 import { largestField, mergeFields, sameJson, withoutFields } from '../json/text.ts';
 import { MAX_ERRORS_PER_ITEM, MAX_REFERENCES, MAX_RESOURCE_BYTES } from '../limits.ts';
 import type { CompiledSchema } from '../schema/compiler.ts';
+import { isInState, type StateName } from '../undo/undo-entry.ts';
 import { type FoundReference, mostReferringField, referencesIn } from './references-in.ts';
 import { type JsonObject, parseResourceKey, type ResourceKey } from './resource.ts';
 
@@ -32,7 +33,7 @@ export interface BoundReference {
 /** The part of an item that takes the resource back to an earlier state: its body replaces whatever is there. */
 interface Restoring {
   /** The state that the resource has to have: its life and version; null: it does not exist. */
-  readonly expects: { readonly id: string; readonly version: number } | null;
+  readonly expects: StateName | null;
   /** The version that it had in the earlier state. */
   readonly version: number;
   /** The life of the earlier state, and its beginning. */
@@ -236,9 +237,7 @@ function restore<T extends WriteItem>(
   judge: Judge<T>,
 ): Applied {
   const { key, body: data, rules } = item;
-  const isAsLeft =
-    expects === null ? state === undefined : state?.id === expects.id && state.version === expects.version;
-  if (!isAsLeft) return { decision: { kind: 'skipped', errors: [CHANGED_SINCE] }, state };
+  if (!isInState(state, expects)) return { decision: { kind: 'skipped', errors: [CHANGED_SINCE] }, state };
   const faults = judge(item, data) ?? [];
   if (faults.length > 0) return { decision: { kind: 'failed', errors: faults }, state };
   const version = (state?.version ?? before) + 1;

@@ -8,7 +8,7 @@ import { decideDeletion } from '../../domain/delete/decide-deletion.ts';
 import { DroverError } from '../../domain/errors.ts';
 import { MAX_DRY_RUN_MS } from '../../domain/limits.ts';
 import { indivisibleSlices } from '../../domain/schema/indivisible.ts';
-import type { UndoEntry } from '../../domain/undo/undo-entry.ts';
+import { isInState, type UndoEntry } from '../../domain/undo/undo-entry.ts';
 import { CHANGED_SINCE, type ResourceState } from '../../domain/write/decide-writes.ts';
 import { parseResourceKey, type ResourceKey } from '../../domain/write/resource.ts';
 import { visibleReferrers } from '../../isolation/resources/reference-graph.ts';
@@ -173,8 +173,8 @@ async function decideRemoved(preview: Preview): Promise<void> {
     );
     const now = new Map(found.map((resource) => [resource._id, resource]));
     for (const [index, { key, expects }] of some) {
-      const { id, version } = now.get(key) ?? {};
-      if (id !== undefined && id === expects?.id && version === expects.version) targets.set(key, index);
+      const found = now.get(key);
+      if (found !== undefined && isInState(found, expects)) targets.set(key, index);
       else outcomes.set(index, { status: 'skipped', errors: [CHANGED_SINCE], attempts: 1 });
     }
     await progress(deadline);
