@@ -29,7 +29,7 @@ const MEASURING = [
 
 /**
  * Files that need or change the process. A separate process costs some 2 s of CPU for loading Temporal's SDK, MongoDB's driver and Hono, so
- * the files of a subject with `sharing` run one after the other in one process; each of these has a separate one.
+ * the files of a subject share processes, in each of which they run one after the other; each of these has a separate one.
  */
 const OWN_PROCESS = [
   // install the SDK's runtime, of which a process has only one, with a log or metrics of their own
@@ -53,18 +53,20 @@ interface Subject {
   readonly folder: string;
   /** Folders in it that are a subject of their own. */
   readonly without?: readonly string[];
-  /** Whether its files share a process, one after the other. Default: false. */
+  /** Whether its files share processes: one file after the other in each. Default: true. */
   readonly sharing?: boolean;
+  /** Whether its files keep a core busy, and so run with those that measure. Default: false. */
+  readonly busy?: boolean;
 }
 
 /** Folders of `test/`, each a group. */
 const SUBJECTS: readonly Subject[] = [
-  { folder: 'activities' },
-  { folder: 'api', without: ['api/camunda'], sharing: true },
-  { folder: 'api/camunda' },
-  { folder: 'domain', sharing: true },
-  { folder: 'embedded' },
+  { folder: 'api', without: ['api/camunda'], busy: true },
+  { folder: 'domain', busy: true },
+  { folder: 'embedded', sharing: false },
   { folder: 'end-to-end' },
+  { folder: 'activities' },
+  { folder: 'api/camunda' },
   { folder: 'isolation' },
   { folder: 'services' },
   { folder: 'store' },
@@ -77,7 +79,7 @@ const below = (folder: string): string => `test/${folder}/**`;
  * tasks, for retries and for servers that start, so that three keep two cores busy.
  */
 const FIRST = { maxWorkers: 2, sequence: { groupOrder: 0 } };
-export const WAITING = { maxWorkers: 3, sequence: { groupOrder: 1 } };
+const WAITING = { maxWorkers: 3, sequence: { groupOrder: 1 } };
 
 /** Each of these has a process of its own. */
 export const SEPARATE = [...MEASURING, ...OWN_PROCESS];
@@ -95,12 +97,12 @@ interface Group {
 export const GROUPS: readonly Group[] = [
   { name: 'measuring', include: MEASURING, exclude: [], isolate: true, ...FIRST },
   { name: 'own-process', include: OWN_PROCESS, exclude: MEASURING, isolate: true, ...WAITING },
-  ...SUBJECTS.map(({ folder, without = [], sharing = false }) => ({
+  ...SUBJECTS.map(({ folder, without = [], sharing = true, busy = false }) => ({
     name: folder.replaceAll('/', '-'),
     include: [`test/${folder}/**/*.test.ts`],
     exclude: [...SEPARATE, ...without.map(below)],
     isolate: !sharing,
-    ...(sharing ? FIRST : WAITING),
+    ...(busy ? FIRST : WAITING),
   })),
   {
     name: 'others',
