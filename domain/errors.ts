@@ -1,5 +1,5 @@
 /** Why a request or a piece of work failed: one closed list. `api/http/error-answers.ts` has the HTTP status of each code. */
-export type ErrorCode =
+export type DroverErrorCode =
   // faults of the request itself
   | 'invalid_request'
   | 'unauthorized'
@@ -33,15 +33,18 @@ export type ErrorCode =
  */
 export class DroverError extends Error {
   override readonly name: string = 'DroverError';
-  readonly code: ErrorCode;
+  readonly code: DroverErrorCode;
 
   /** @param message for the caller: it contains nothing that only an operator may see. */
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: DroverErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }
 }
 
-export function hasCode<C extends ErrorCode>(error: unknown, code: C): error is DroverError & { readonly code: C } {
+export function hasCode<C extends DroverErrorCode>(
+  error: unknown,
+  code: C,
+): error is DroverError & { readonly code: C } {
   return error instanceof DroverError && error.code === code;
 }

@@ -1,6 +1,6 @@
 import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { DroverError, type ErrorCode } from '../domain/errors.ts';
+import { DroverError, type DroverErrorCode } from '../domain/errors.ts';
 import { kindOfFailure } from '../store/mongodb/errors.ts';
 
 /**
@@ -89,7 +89,7 @@ function kindOfTemporalFailure(error: unknown): 'outage' | 'refusal' | null {
 const causeOf = (error: unknown): unknown => (error instanceof ServiceError ? error.cause : error);
 
 /** Codes of errors after which a later attempt may succeed without an operator. */
-const PASSING: ReadonlySet<ErrorCode> = new Set([
+const PASSING: ReadonlySet<DroverErrorCode> = new Set([
   'change_busy',
   'earlier_run_open',
   'temporal_busy',

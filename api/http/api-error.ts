@@ -1,4 +1,4 @@
-import { DroverError, type ErrorCode } from '../../domain/errors.ts';
+import { DroverError, type DroverErrorCode } from '../../domain/errors.ts';
 import { MAX_FAULTS } from '../../domain/limits.ts';
 
 /** The servers behind the API. */
@@ -22,7 +22,7 @@ export class ApiError extends DroverError {
   override readonly name = 'ApiError';
   readonly details: ErrorDetails;
 
-  constructor(code: ErrorCode, message: string, details: ErrorDetails) {
+  constructor(code: DroverErrorCode, message: string, details: ErrorDetails) {
     super(code, message);
     this.details = details;
   }

@@ -1,5 +1,5 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { DroverError, type ErrorCode } from '../../domain/errors.ts';
+import { DroverError, type DroverErrorCode } from '../../domain/errors.ts';
 import { classifyFailure } from '../../services/failures.ts';
 import { ApiError, type ErrorDetails, serverUnavailable } from './api-error.ts';
 
@@ -34,7 +34,7 @@ const RULES = {
   temporal_not_set_up: { status: 503, retryAfterSeconds: 30 },
   memory_exceeded: { status: 503, retryAfterSeconds: 60 },
   preview_timeout: { status: 503, retryAfterSeconds: 60 },
-} as const satisfies Readonly<Record<ErrorCode, Rule>>;
+} as const satisfies Readonly<Record<DroverErrorCode, Rule>>;
 
 /** Time in which the key set of tokens is not requested again after a failure, in seconds; `Retry-After` is the same. */
 export const KEY_SET_RETRY_SECONDS = RULES.key_set_unavailable.retryAfterSeconds;
@@ -42,7 +42,7 @@ export const KEY_SET_RETRY_SECONDS = RULES.key_set_unavailable.retryAfterSeconds
 /** The answer to an error; each façade has its own shape for it. */
 export interface ErrorAnswer extends Rule, ErrorDetails {
   readonly status: Rule['status'] & ContentfulStatusCode;
-  readonly code: ErrorCode;
+  readonly code: DroverErrorCode;
   readonly message: string;
 }
 

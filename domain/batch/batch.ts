@@ -1,4 +1,4 @@
-import type { Actions, Counts, ErrorCode } from './outcome.ts';
+import type { Actions, Counts, ItemErrorCode } from './outcome.ts';
 
 export const OPERATIONS = ['upload', 'patch', 'delete', 'undo', 'terminate'] as const;
 export type Operation = (typeof OPERATIONS)[number];
@@ -199,7 +199,7 @@ export interface BatchResult {
   counts: Counts;
   actions: Actions;
   /** Items by error code: each item once for each of its codes. */
-  errorCodes: Partial<Record<ErrorCode, number>>;
+  errorCodes: Partial<Record<ItemErrorCode, number>>;
 }
 
 /** The state of a batch without its items: from a workflow query, or stored once the workflow is closed. */

@@ -15,11 +15,11 @@ export const ERROR_CODES = [
   'cancelled',
   'internal',
 ] as const;
-export type ErrorCode = (typeof ERROR_CODES)[number];
+export type ItemErrorCode = (typeof ERROR_CODES)[number];
 
 /** One fault of one item. `field` is a top-level field name or a JSON pointer below it. */
 export interface ItemError {
-  readonly code: ErrorCode;
+  readonly code: ItemErrorCode;
   readonly message: string;
   readonly field?: string;
 }

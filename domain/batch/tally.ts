@@ -1,10 +1,10 @@
-import type { Actions, Counts, ErrorCode, ItemAction, ItemError, ItemStatus } from './outcome.ts';
+import type { Actions, Counts, ItemAction, ItemError, ItemErrorCode, ItemStatus } from './outcome.ts';
 
 /** The outcomes of some items, as numbers: all that a workflow learns of them (invariant 7). */
 export interface Tally {
   readonly counts: Partial<Counts>;
   readonly actions: Partial<Actions>;
-  readonly errorCodes: Partial<Record<ErrorCode, number>>;
+  readonly errorCodes: Partial<Record<ItemErrorCode, number>>;
 }
 
 interface TalliedOutcome {
@@ -19,7 +19,7 @@ interface TalliedOutcome {
 export function tallyOf(outcomes: Iterable<TalliedOutcome>): Tally {
   const counts: Partial<Counts> = {};
   const actions: Partial<Actions> = {};
-  const errorCodes: Partial<Record<ErrorCode, number>> = {};
+  const errorCodes: Partial<Record<ItemErrorCode, number>> = {};
   for (const { status, action, errors, repeat } of outcomes) {
     counts[status] = (counts[status] ?? 0) + 1;
     if (action !== undefined && !repeat) actions[action] = (actions[action] ?? 0) + 1;

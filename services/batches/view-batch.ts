@@ -10,7 +10,7 @@ import {
   progressOf,
 } from '../../domain/batch/batch.ts';
 import { addErrorDetails, type ErrorDetails } from '../../domain/batch/error-details.ts';
-import { type Actions, type Counts, type ErrorCode, noActions, noCounts } from '../../domain/batch/outcome.ts';
+import { type Actions, type Counts, type ItemErrorCode, noActions, noCounts } from '../../domain/batch/outcome.ts';
 import { addTally, tallyOf } from '../../domain/batch/tally.ts';
 import { UNTIL_END_OF_IMPORT } from '../../domain/imports/import.ts';
 import { MAX_STATUS_QUERY_MS } from '../../domain/limits.ts';
@@ -53,7 +53,7 @@ export interface BatchView {
   readonly completedAt?: string;
   readonly pendingUntil?: string;
   readonly errors?: {
-    readonly summary: Partial<Record<ErrorCode, number>>;
+    readonly summary: Partial<Record<ItemErrorCode, number>>;
     readonly details: Readonly<ErrorDetails>;
     readonly message: string;
   };

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { type BatchStatus, isTerminal, type Progress, progressOf } from '../../domain/batch/batch.ts';
-import type { Actions, Counts, ErrorCode } from '../../domain/batch/outcome.ts';
+import type { Actions, Counts, ItemErrorCode } from '../../domain/batch/outcome.ts';
 import type { ImportFormat, ImportOptions, ImportSummary } from '../../domain/imports/import.ts';
 import { copied, nothing } from '../../domain/imports/sum.ts';
 import { MAX_STATUS_QUERY_MS } from '../../domain/limits.ts';
@@ -38,7 +38,7 @@ export interface ImportView {
   readonly createdAt: string;
   readonly startedAt?: string;
   readonly completedAt?: string;
-  readonly errors?: { readonly summary: Partial<Record<ErrorCode, number>>; readonly message: string };
+  readonly errors?: { readonly summary: Partial<Record<ItemErrorCode, number>>; readonly message: string };
   readonly source: 'workflow' | 'store';
 }
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { INDEXES as DECLARED } from '../../../store/mongodb/indexes.ts';
 import { type Index, type Query, serviceOf } from './index-rules.ts';
+import recorded from './queries.json' with { type: 'json' };
 
 /** The rules themselves: how mongod's planner would use these indexes. */
 
@@ -69,4 +71,14 @@ describe('no index serves', () => {
 test('an operator without a rule is an error, not a guess', () => {
   expect(() => by({ a: { $regex: 'x' } })).toThrow('without a rule');
   expect(() => by({ $where: 'x' })).toThrow('without a rule');
+});
+
+test('every index in the list of queries exists: queries that are gone leave the list', () => {
+  const declared = new Set(DECLARED.map(({ collection, name }) => `${collection} ${name}`));
+  const gone = Object.entries<string>(recorded).filter(([shape, service]) => {
+    const [collection] = shape.split(' ');
+    const indexes = (service.split(', then ')[0] ?? '').split(' + ');
+    return indexes.some((name) => name !== '_id' && !declared.has(`${collection} ${name}`));
+  });
+  expect(gone).toEqual([]);
 });
