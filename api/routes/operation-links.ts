@@ -23,6 +23,7 @@ const OF_BATCH = [
 const OF_IMPORT = [
   'getImport',
   'listImportBatches',
+  'listImportParts',
   'listImportResults',
   'suspendImport',
   'resumeImport',

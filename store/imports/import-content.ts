@@ -91,6 +91,19 @@ export async function storedParts(database: Database, importId: string): Promise
   return new Map(parts.map(({ _id, bytes }) => [Number(_id.slice(importId.length + 1)), bytes]));
 }
 
+/** The parts of an import that are stored, by number. */
+export async function listParts(
+  database: Database,
+  importId: string,
+): Promise<{ readonly part: number; readonly bytes: number; readonly hash: string }[]> {
+  const found = await partsIn(database)
+    .find(ofImport(importId), { projection: { bytes: 1, hash: 1 } })
+    .toArray();
+  return found
+    .map(({ _id, bytes, hash }) => ({ part: Number(_id.slice(importId.length + 1)), bytes, hash }))
+    .sort((a, b) => a.part - b.part);
+}
+
 /** Removes all chunks of an import, those of uploads that broke off too; what is known of its parts stays. Safe to repeat. */
 export async function removeChunksOf(database: Database, importId: string, progress?: () => void): Promise<void> {
   await deleteFound(chunksIn(database), ofImport(importId), progress);

@@ -1,15 +1,27 @@
 import { z } from '@hono/zod-openapi';
+import { totalOf, totalText } from '../../../domain/batch/total.ts';
 import { DroverError } from '../../../domain/errors.ts';
-import { MAX_IMPORT_PART_BYTES, MAX_IMPORT_PARTS } from '../../../domain/limits.ts';
+import { MAX_IMPORT_PART_BYTES, MAX_IMPORT_PARTS, MAX_ITEMS_PAGE_LIMIT } from '../../../domain/limits.ts';
 import { csvTargetOf } from '../../../services/imports/csv-target.ts';
 import { receivePart, sealParts } from '../../../services/imports/receive-import.ts';
 import { viewImport } from '../../../services/imports/view-import.ts';
-import { storedParts } from '../../../store/imports/import-content.ts';
+import { listParts, storedParts } from '../../../store/imports/import-content.ts';
 import type { ImportDocument } from '../../../store/imports/imports.ts';
 import { badRequest } from '../../http/api-error.ts';
 import type { ApiContext } from '../../http/context.ts';
-import { type Api, defineRoute, enveloped, faults, jsonResponse, wholeNumberFault } from '../../http/define-route.ts';
+import type { ListPlace } from '../../http/cursors.ts';
+import {
+  type Api,
+  defineRoute,
+  enveloped,
+  faults,
+  jsonResponse,
+  pageOf,
+  pageQuery,
+  wholeNumberFault,
+} from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
+import { paginationOf } from '../../http/pagination.ts';
 import { withContent } from '../../http/read-content.ts';
 import { withGoodHeader } from './csv-content.ts';
 import { importOf } from './find-import.ts';
@@ -22,9 +34,17 @@ const PART_FAULT = wholeNumberFault(PARTS);
 const Part = enveloped(z.object({ importId: z.string(), part: z.number().int(), bytes: z.number().int() })).openapi(
   'ImportPart',
 );
+const PartList = pageOf(
+  z.object({
+    part: z.number().int(),
+    bytes: z.number().int().openapi({ description: 'Unpacked' }),
+    sha256: z.string().openapi({ description: 'SHA-256 of the unpacked bytes, in hexadecimal' }),
+  }),
+).openapi('ImportPartList');
 
 /** The content of an import in parts, for large files and bad networks. */
 export function partRoutes(api: Api): void {
+  listPartsRoute(api);
   defineRoute(
     api,
     {
@@ -79,6 +99,37 @@ export function partRoutes(api: Api): void {
       const sealed = await sealParts(services, await importOf(c, importId), parts, services.config.IMPORT_MAX_BYTES);
       const view = await viewImport(c.var.services, sealed);
       return c.json(success(`Import is ${view.status}`, view));
+    },
+  );
+}
+
+function listPartsRoute(api: Api): void {
+  defineRoute(
+    api,
+    {
+      method: 'get',
+      path: '/api/imports/{importId}/parts',
+      operationId: 'listImportParts',
+      tags,
+      summary: 'The parts of an import that are stored, by number',
+      description: 'A sender that was interrupted sends the others, and those whose content is another one.',
+      params: importParams,
+      query: z.object(pageQuery({ max: MAX_ITEMS_PAGE_LIMIT, defaultLimit: 100 })),
+      responses: { 200: jsonResponse('A page of parts', PartList), ...faults(404) },
+    },
+    async (c, { params: { importId }, query: { cursor, limit } }) => {
+      const { database, cursors } = c.var.services;
+      const { _id } = await importOf(c, importId);
+      const place: ListPlace = { list: `parts of import ${_id}`, filter: [] };
+      const after = (await cursors.decodeIndex(c.var.scope, place, cursor)) ?? 0;
+      const stored = await listParts(database, _id);
+      const rest = stored.filter(({ part }) => part > after);
+      const page = rest.slice(0, limit);
+      const last = page.at(-1);
+      const next = rest.length > limit && last ? await cursors.encode(c.var.scope, place, String(last.part)) : null;
+      const total = totalOf(stored.length);
+      const results = page.map(({ part, bytes, hash }) => ({ part, bytes, sha256: hash }));
+      return c.json(success(totalText(total, 'part', 'parts'), { results, pagination: paginationOf(total, next) }));
     },
   );
 }

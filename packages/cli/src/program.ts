@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addBatchCommands } from './commands/batches.ts';
+import { addBulkCommands } from './commands/bulk.ts';
 import { addDeleteCommand } from './commands/delete.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addExportCommand } from './commands/export.ts';
@@ -50,6 +51,7 @@ export function createProgram(parts: ProgramParts): Command {
   addImportCommand(program, parts);
   addExportCommand(program, parts);
   addBatchCommands(program, parts);
+  addBulkCommands(program, parts);
   addImportsCommands(program, parts);
   addWebhookCommands(program, parts);
   addDoctorCommand(program, parts);

@@ -44,7 +44,7 @@ export async function run(
   addCompletion(program);
   const interrupt = onInterrupt(stop);
   // the callback of a write has the error; without a listener it would end the process
-  terminal.out.on('error', () => undefined);
+  for (const stream of [terminal.out, terminal.err]) stream.on('error', () => undefined);
   try {
     await program.parseAsync([...args], { from: 'user' });
     if (isService) {

@@ -101,3 +101,8 @@ export function asProcess(args: readonly string[], environment: Readonly<Record<
 export const drawn = (output: string): string[] =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences of terminals
   output.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '\r').split(/[\r\n]+/);
+
+/** Text without its colours. */
+export const withoutColours = (output: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences of terminals
+  output.replace(/\x1b\[[0-9;]*m/g, '');

@@ -10,6 +10,7 @@ export class Served {
   readonly #server: Server;
   #holds: ((request: Request) => boolean) | null = null;
   #reach = (): void => undefined;
+  #seen: (request: Request) => void = () => undefined;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -19,6 +20,7 @@ export class Served {
   static async start({ app }: Pick<Drover, 'app'>): Promise<Served> {
     const on: { served?: Served } = {};
     const fetch = async (request: Request): Promise<Response> => {
+      on.served?.see(request);
       if (on.served?.isHeld(request)) await new Promise<never>(() => undefined);
       return app.fetch(request);
     };
@@ -39,6 +41,19 @@ export class Served {
       return left <= 0;
     };
     return reached;
+  }
+
+  see(request: Request): void {
+    this.#seen(request);
+  }
+
+  /** Counts requests from now on. @returns how many have come. */
+  count(method: string, path: RegExp): () => number {
+    let count = 0;
+    this.#seen = (request) => {
+      if (request.method === method && path.test(new URL(request.url).pathname)) count += 1;
+    };
+    return () => count;
   }
 
   release(): void {

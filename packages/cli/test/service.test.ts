@@ -6,7 +6,7 @@ import { Drover } from '../../../test/harness/drover.ts';
 import { ROOT } from '../../../test/harness/repository.ts';
 import { signed, TOKEN_ENVIRONMENT } from '../../../test/harness/tokens.ts';
 import { Installation } from '../../../testkit/installation.ts';
-import { asProcess, drawn, environmentIn, inProcess, MAIN, newFolder, Running } from './harness.ts';
+import { asProcess, drawn, environmentIn, inProcess, MAIN, newFolder, Running, withoutColours } from './harness.ts';
 import { Served } from './served.ts';
 
 let drover: Drover;
@@ -211,6 +211,167 @@ test('a webhook is created with a secret, listed, tested and removed; a batch th
   expect((await inProcess(['export', 'told'])).out).toBe('');
 }, 60_000);
 
+const defined = (name: string, properties: object): Promise<unknown> =>
+  inProcess([
+    'schema',
+    'push',
+    fileOf(`${name}.json`, JSON.stringify({ name, schema: { type: 'object', properties } })),
+  ]);
+
+test('a dry run says what would become of files, with 1 if something would fail, and stores nothing', async () => {
+  vi.stubEnv('DROVER_TENANT', 'dry');
+  await defined('pail', { litres: { type: 'number' } });
+  const rows = [{ externalId: 'a', litres: 3 }, { externalId: 'b', litres: 'many' }, { externalId: 'c' }];
+  const file = fileOf('pails.ndjson', linesOf(rows));
+  const upload = await inProcess(['upload', 'pail', file, '--dry-run', '--batch-size', '2', '--json']);
+  expect([upload.code, JSON.parse(upload.out)]).toEqual([
+    1,
+    {
+      dryRun: true,
+      total: 3,
+      counts: { succeeded: 2, pending: 0, failed: 1 },
+      actions: { created: 2, updated: 0, unchanged: 0 },
+      failed: [expect.objectContaining({ index: 1, externalId: 'b', status: 'failed' })],
+    },
+  ]);
+  const lines = await inProcess(['upload', 'pail', file, '--dry-run', '--ndjson']);
+  expect(
+    lines.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { index: number }).index),
+  ).toEqual([0, 1, 2]);
+  const patch = await inProcess(['patch', 'pail', file, '--dry-run'], { columns: 80 });
+  expect([patch.code, withoutColours(patch.out)]).toEqual([1, expect.stringMatching(/3 failed[\s\S]*\n0 +a +failed/)]);
+
+  const csv = fileOf('pails.csv', 'Id;Litres;Colour\na;3;red\nb;many;red\n');
+  const options = ['--schema', 'pail', '--map', 'Id=externalId', '--map', 'Litres=litres'];
+  const refused = await inProcess(['import', csv, ...options, '--dry-run', '--json']);
+  expect([refused.code, JSON.parse(refused.out)]).toEqual([
+    1,
+    expect.objectContaining({ dryRun: true, delimiter: ';', faults: [expect.stringContaining('Colour')] }),
+  ]);
+  const shown = await inProcess(['import', csv, ...options, '--ignore-unknown-fields', '--dry-run'], { columns: 80 });
+  const text = withoutColours(shown.out);
+  expect(text).toMatch(/would be +1 succeeded, 1 failed\n[\s\S]*these are +all rows\n[\s\S]*Litres +litres +number/);
+  expect(text).toMatch(/\n3 +b +(validation|malformed): /);
+  const good = await inProcess([
+    'import',
+    fileOf('good.csv', 'externalId,litres\na,3\n'),
+    '--schema',
+    'pail',
+    '--dry-run',
+  ]);
+  expect([good.code, good.out]).toEqual([0, expect.stringContaining('would be\t1 succeeded\n')]);
+
+  expect((await inProcess(['export', 'pail'])).out).toBe('');
+  for (const list of ['batch', 'imports']) expect((await inProcess([list, 'list', '--json'])).out).toBe('[]\n');
+
+  const real = await inProcess(['upload', 'pail', file, '--undoable', '--json']);
+  const { batchIds } = JSON.parse(real.out) as { batchIds: string[] };
+  const undo = await inProcess(['batch', 'undo', batchIds[0] ?? '', '--dry-run', '--json']);
+  expect([undo.code, JSON.parse(undo.out)]).toEqual([
+    0,
+    expect.objectContaining({ dryRun: true, itemsTotal: 2, actions: expect.objectContaining({ reverted: 2 }) }),
+  ]);
+  expect((await inProcess(['export', 'pail'])).out.split('\n')).toHaveLength(3);
+}, 60_000);
+
+test('what is said of a batch or import reaches it: label, priority, start, retention, fan-out, undo', async () => {
+  vi.stubEnv('DROVER_TENANT', 'about');
+  await defined('jug', { litres: { type: 'number' } });
+  const file = fileOf('jugs.ndjson', '{"externalId":"a"}\n');
+  const startAt = new Date(Date.now() + 3_600_000).toISOString();
+  const about = ['--label', 'later', '--priority', '1', '--start-at', startAt];
+  const kept = ['--undoable', '--retention-days', '7', '--resources-per-activity', '5'];
+  const ids = fileOf('jugs.txt', 'a\n');
+  const started = [
+    await inProcess(['upload', 'jug', file, ...about, ...kept, '--detach', '--json']),
+    await inProcess(['patch', 'jug', file, ...about, ...kept, '--detach', '--json']),
+    await inProcess(['delete', 'jug', '--ids', ids, ...about, ...kept, '--detach', '--yes', '--json']),
+  ];
+  expect(started.map(({ code }) => code)).toEqual([0, 0, 0]);
+  const said = { label: 'later', priority: 1, startAt, status: 'queued' };
+  const listed = await inProcess(['batch', 'list', '--label', 'later', '--json']);
+  expect(JSON.parse(listed.out)).toEqual(
+    ['delete', 'patch', 'upload'].map((operation) =>
+      expect.objectContaining({
+        ...said,
+        operation,
+        options: expect.objectContaining({ undoable: true, retentionDays: 7, resourcesPerActivity: 5 }),
+      }),
+    ),
+  );
+  const imported = await inProcess([
+    'import',
+    file,
+    '--schema',
+    'jug',
+    ...about,
+    '--max-per-second',
+    '9',
+    '--detach',
+    '--json',
+  ]);
+  const { importId } = JSON.parse(imported.out) as { importId: string };
+  expect(JSON.parse((await inProcess(['imports', 'get', importId, '--json'])).out)).toMatchObject({
+    label: 'later',
+    startAt,
+    options: { priority: 1, maxPerSecond: 9 },
+  });
+  expect((await inProcess(['imports', 'cancel', importId])).code).toBe(0);
+  const checked = await inProcess(['import', file, '--schema', 'jug', '--validate-only', '--json']);
+  expect([checked.code, JSON.parse(checked.out)]).toEqual([0, expect.objectContaining({ status: 'success' })]);
+  expect((await inProcess(['export', 'jug'])).out).toBe('');
+}, 60_000);
+
+test('many batches are counted, cancelled, watched and removed by a filter; it says numbers first, and asks', async () => {
+  vi.stubEnv('DROVER_TENANT', 'bulk');
+  await defined('leaf', { of: { $ref: 'reach:schemas/leaf' } });
+  const client = drover.client({ tenant: 'bulk' });
+  for (let n = 0; n < 3; n++)
+    await client.resources.upload('leaf', [{ externalId: `l${n}`, of: 'none' }], {
+      label: 'waits',
+      dependencyWaitTimeout: 3_600,
+    });
+  const filter = ['--label', 'waits', '--schema', 'leaf'];
+  expect(await inProcess(['batch', 'cancel', ...filter, '--dry-run', '--json'])).toMatchObject({
+    code: 0,
+    out: '{\n  "dryRun": true,\n  "matched": 3\n}\n',
+  });
+  expect(await inProcess(['batch', 'cancel', ...filter])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('Cancel 3 batches? Nobody can be asked'),
+  });
+  expect(await inProcess(['batch', 'cancel', ...filter], { columns: 80, keys: 'no\n' })).toMatchObject({ code: 130 });
+  expect((await client.batches.list({ status: 'cancelled' }).page()).pagination.total).toBe(0);
+  const done = await inProcess(['batch', 'cancel', ...filter], { columns: 80, keys: 'y\n' });
+  expect([done.code, withoutColours(done.out)]).toEqual([
+    0,
+    expect.stringMatching(/status +success\nmatched +3\ndone +3\n/),
+  ]);
+
+  const none = await inProcess(['batch', 'cancel', '--label', 'nothing']);
+  expect(none).toMatchObject({ code: 0, out: 'matched\t0\n' });
+  const cancelled = async () => (await client.batches.list({ status: 'cancelled' }).page()).pagination.total;
+  await expect.poll(cancelled, { timeout: 20_000 }).toBe(3);
+  // they have finished: it is refused for each
+  const refused = await inProcess(['batch', 'resume', ...filter, '--yes', '--detach', '--json']);
+  const { bulkOperationId } = JSON.parse(refused.out) as { bulkOperationId: string };
+  const watched = await inProcess(['bulk', 'watch', bulkOperationId, '--ndjson']);
+  const states = watched.out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object);
+  expect([watched.code, states.at(-1)]).toEqual([
+    1,
+    expect.objectContaining({ status: 'failed', failed: { operation_not_allowed: 3 } }),
+  ]);
+  expect((await inProcess(['bulk', 'get', bulkOperationId])).out).toContain('not done\t3 operation_not_allowed\n');
+  expect((await inProcess(['batch', 'delete', ...filter, '--status', 'cancelled,failed', '--yes'])).code).toBe(0);
+  expect((await inProcess(['batch', 'list', '--label', 'waits', '--json'])).out).toBe('[]\n');
+}, 60_000);
+
 describe('on a terminal', () => {
   test('an upload draws its progress within a narrow width; Ctrl-C says how to continue, and that does', async () => {
     const towns = Array.from({ length: 1_000 }, (_, n) => ({ externalId: `t${n}`, name: `Town ${n}` }));
@@ -271,8 +432,12 @@ describe('on a terminal', () => {
     expect([changed.code, changed.err]).toEqual([2, expect.stringContaining('has changed since')]);
     writeFileSync(file, linesOf(rows));
     utimesSync(file, mtime, mtime);
+    const there = await drover.client({ tenant: 'resumed' }).imports.parts(id).toArray();
+    const sent = served.count('PUT', /\/parts\/\d+$/);
     const resumed = await asProcess(['import', '--resume', id, '--json'], environment);
     expect(resumed).toMatchObject({ code: 0, err: '' });
+    // the rest, and nothing else
+    expect([there.length > 0, sent()]).toEqual([true, Math.ceil(statSync(file).size / 4096) - there.length]);
     expect(JSON.parse(resumed.out)).toMatchObject({ importId: id, status: 'success', actions: { created: 600 } });
     expect(sorted((await inProcess(['export', 'row'])).out)).toEqual(sorted(linesOf(rows)));
     // it is sent, so there is nothing to continue
@@ -320,45 +485,49 @@ test('a wrong token ends with 1 and says so; doctor sees a token of platform sco
 /** `UPLOADED=100000` is what the promise is about; fewer say the same in the time of a test. */
 const UPLOADED = Number(process.env.UPLOADED ?? 8_000);
 
-test('an API process that is killed in the middle of an upload and started again: nothing is lost, nothing applied twice', async () => {
-  const { config } = drover;
-  const servers = { mongodbUri: config.MONGODB_URI ?? '', temporalAddress: config.TEMPORAL_ADDRESS ?? '' };
-  const name = config.TEMPORAL_TASK_QUEUE;
-  const installation = new Installation({
-    name,
-    program: ROOT,
-    isCompiled: false,
-    servers: { api: servers, worker: servers },
-  });
-  try {
-    const api = await installation.startApi();
-    await inProcess([
-      'schema',
-      'push',
-      fileOf('mark.json', '{"name":"mark","schema":{"type":"object","properties":{"n":{"type":"integer"}}}}'),
-    ]);
-    const rows = Array.from({ length: UPLOADED }, (_, n) => ({ externalId: `m${n}`, n }));
-    const file = fileOf('marks.ndjson', linesOf(rows));
-    const client = drover.client({ tenant: 'restart' });
-    const running = new Running(
-      [...MAIN, 'upload', 'mark', file, '--batch-size', '500', '--json'],
-      settings('restart', installation.apiUrl),
-    );
-    running.endInput();
-    await expect.poll(async () => (await client.batches.list().page()).pagination.total).toBeGreaterThan(3);
-    await api.kill();
-    await api.restart();
-    const { code, out, err } = await running.ended;
-    expect([code, err]).toEqual([0, '']);
-    expect(JSON.parse(out)).toMatchObject({
-      total: UPLOADED,
-      counts: { succeeded: UPLOADED },
-      actions: { created: UPLOADED, updated: 0, unchanged: 0 },
+test(
+  'an API process that is killed in the middle of an upload and started again: nothing is lost, nothing applied twice',
+  async () => {
+    const { config } = drover;
+    const servers = { mongodbUri: config.MONGODB_URI ?? '', temporalAddress: config.TEMPORAL_ADDRESS ?? '' };
+    const name = config.TEMPORAL_TASK_QUEUE;
+    const installation = new Installation({
+      name,
+      program: ROOT,
+      isCompiled: false,
+      servers: { api: servers, worker: servers },
     });
-    expect((await client.batches.list().page()).pagination.total).toBe(UPLOADED / 500);
-    vi.stubEnv('DROVER_TENANT', 'restart');
-    expect(sorted((await inProcess(['export', 'mark'])).out)).toEqual(sorted(linesOf(rows)));
-  } finally {
-    await installation.stop();
-  }
-}, 120_000);
+    try {
+      const api = await installation.startApi();
+      await inProcess([
+        'schema',
+        'push',
+        fileOf('mark.json', '{"name":"mark","schema":{"type":"object","properties":{"n":{"type":"integer"}}}}'),
+      ]);
+      const rows = Array.from({ length: UPLOADED }, (_, n) => ({ externalId: `m${n}`, n }));
+      const file = fileOf('marks.ndjson', linesOf(rows));
+      const client = drover.client({ tenant: 'restart' });
+      const running = new Running(
+        [...MAIN, 'upload', 'mark', file, '--batch-size', '500', '--json'],
+        settings('restart', installation.apiUrl),
+      );
+      running.endInput();
+      await expect.poll(async () => (await client.batches.list().page()).pagination.total).toBeGreaterThan(3);
+      await api.kill();
+      await api.restart();
+      const { code, out, err } = await running.ended;
+      expect([code, err]).toEqual([0, '']);
+      expect(JSON.parse(out)).toMatchObject({
+        total: UPLOADED,
+        counts: { succeeded: UPLOADED },
+        actions: { created: UPLOADED, updated: 0, unchanged: 0 },
+      });
+      expect((await client.batches.list().page()).pagination.total).toBe(UPLOADED / 500);
+      vi.stubEnv('DROVER_TENANT', 'restart');
+      expect(sorted((await inProcess(['export', 'mark'])).out)).toEqual(sorted(linesOf(rows)));
+    } finally {
+      await installation.stop();
+    }
+  },
+  120_000 + UPLOADED * 10,
+);

@@ -29,6 +29,18 @@ describe('wrong use ends with 2, and one line that says what is wrong', () => {
     [['batch', 'list', '--statos', 'failed'], 'Did you mean --status?'],
     [['batch', 'list', '--status', 'done'], 'Allowed choices are queued'],
     [['batch', 'list', '--limit', '0'], 'a whole number from 1, or all'],
+    [['batch', 'list', '--status', 'failed,done'], 'several with commas'],
+    [['batch', 'list', '--created-after', 'yesterday'], 'a date, or a time with its zone'],
+    // a script whose variable is not set would hit more than it means
+    [['batch', 'delete', '--status', 'failed', '--label', '', '--yes'], 'It is empty'],
+    [['batch', 'delete', 'b', '--tenant', '', '--yes'], '--tenant is empty'],
+    [['batch', 'cancel', '--url='], '--url is empty'],
+    [['batch', 'cancel'], 'either the id of a batch, or filters'],
+    [['batch', 'cancel', '--yes'], 'either the id of a batch, or filters'],
+    [['batch', 'cancel', 'b', '--label', 'x'], 'either the id of a batch, or filters'],
+    [['batch', 'delete', 'b', '--dry-run'], 'either the id of a batch, or filters'],
+    [['upload', 'city', 'x', '--priority', '6'], 'a whole number from 1 to 5'],
+    [['import', 'x.csv', '--resume', 'i', '--dry-run'], 'either --resume ID, or --dry-run'],
     [['batch', 'get'], "missing required argument 'batch'"],
     [['batch', 'list', '--json', '--ndjson'], 'either --json or --ndjson'],
     [['batch', 'list', '--url', 'drover.example.org'], 'drover.example.org is no address'],
@@ -94,7 +106,15 @@ test('every command has a summary and examples in its help', async () => {
   const text = await generateDocs();
   const sections = text.split(/^## /m).slice(1);
   expect(sections.length).toBeGreaterThan(35);
-  const groups = ['drover', 'drover schema', 'drover batch', 'drover imports', 'drover profile', 'drover webhook'];
+  const groups = [
+    'drover',
+    'drover schema',
+    'drover batch',
+    'drover bulk',
+    'drover imports',
+    'drover profile',
+    'drover webhook',
+  ];
   const without = sections.filter((section) => !section.includes('Examples:')).map((section) => section.split('\n')[0]);
   expect(without.filter((name) => !groups.includes(name ?? ''))).toEqual([]);
 });

@@ -1,8 +1,16 @@
 import createHttpClient from 'openapi-fetch';
-import { type ImportFileOptions, type ImportSource, importFile } from './bulk/import-file.ts';
+import {
+  type ImportFileOptions,
+  type ImportSource,
+  importFile,
+  type PreviewImportOptions,
+  previewImport,
+} from './bulk/import-file.ts';
+import { type PreviewAllOptions, previewAll } from './bulk/preview-all.ts';
 import { type UploadAllOptions, type UploadSummary, uploadAll } from './bulk/upload-all.ts';
 import { BatchHandle } from './nouns/batch-handle.ts';
 import { Batches } from './nouns/batches.ts';
+import { BulkOperations } from './nouns/bulk-operations.ts';
 import { Imports } from './nouns/imports.ts';
 import { Resources } from './nouns/resources.ts';
 import { SchemaDefinitions } from './nouns/schema-definitions.ts';
@@ -12,14 +20,16 @@ import { dataOf, signalOf } from './transport/answers.ts';
 import type { Http } from './transport/http.ts';
 import { StreamRequests } from './transport/stream-requests.ts';
 import { Transport, type TransportOptions } from './transport/transport.ts';
-import type { CallOptions, Installation, NewResource } from './types.ts';
+import type { CallOptions, ImportPreview, Installation, NewResource, PreviewedItem } from './types.ts';
 
-export type { ImportFileOptions, ImportSource } from './bulk/import-file.ts';
+export type { ImportFileOptions, ImportSource, PreviewImportOptions } from './bulk/import-file.ts';
+export type { PreviewAllOptions } from './bulk/preview-all.ts';
 export type { UploadAllOptions, UploadedBatch, UploadSummary } from './bulk/upload-all.ts';
 export { DroverError } from './errors.ts';
 export { JsonText } from './json/json-text.ts';
 export { linesOf, parseNdjson, piecesOf } from './json/ndjson.ts';
 export type { BatchHandle } from './nouns/batch-handle.ts';
+export type { BulkWaitOptions } from './nouns/bulk-operations.ts';
 export type { ImportWaitOptions } from './nouns/imports.ts';
 export { type Page, PagedList } from './nouns/paged-list.ts';
 export { isFinished, type WaitOptions } from './nouns/wait.ts';
@@ -36,6 +46,7 @@ export interface ClientOptions extends TransportOptions {
 /** A client of one Drover, for one tenant. */
 export class DroverClient {
   readonly batches: Batches;
+  readonly bulkOperations: BulkOperations;
   readonly imports: Imports;
   readonly resources: Resources;
   readonly schemaDefinitions: SchemaDefinitions;
@@ -53,6 +64,7 @@ export class DroverClient {
       fetch: (request) => transport.send(request),
     });
     this.batches = new Batches(this.http, streams);
+    this.bulkOperations = new BulkOperations(this.http);
     this.imports = new Imports(this.http, streams);
     this.resources = new Resources(this.http, streams);
     this.schemaDefinitions = new SchemaDefinitions(this.http);
@@ -79,6 +91,23 @@ export class DroverClient {
     options: UploadAllOptions = {},
   ): Promise<UploadSummary> {
     return uploadAll(this, schema, resources, options);
+  }
+
+  /**
+   * The outcome that each of any number of resources would have now; nothing is stored. They are decided in batches of up to 1000, each without the
+   * others. @throws DroverError
+   */
+  previewAll(
+    schema: string,
+    resources: AsyncIterable<NewResource> | Iterable<NewResource>,
+    options: PreviewAllOptions = {},
+  ): AsyncGenerator<PreviewedItem, void> {
+    return previewAll(this.resources, schema, resources, options);
+  }
+
+  /** What an import would make of the first rows of a file or stream: of 1000 at most. Nothing is stored. @throws DroverError; TypeError if there is no content, or no format */
+  previewImport(source: ImportSource, options: PreviewImportOptions): Promise<ImportPreview> {
+    return previewImport(this.imports, source, options);
   }
 
   /** Sends a file or stream as an import, in parts that are sent again if an answer is lost. @returns the id of the import. @throws DroverError */

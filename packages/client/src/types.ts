@@ -40,6 +40,21 @@ export type Installation = Schemas['InstallationData'];
 
 /** The outcome that each item of an upload or patch would have. */
 export type WritePreview = Schemas['WritePreview']['data'];
+/** One of them. */
+export type PreviewedItem = Schemas['PreviewedItem'];
+/** The outcome that each item of an undo would have; of more than 1000 the first. */
+export type UndoPreview = Schemas['UndoPreview']['data'];
+/** What an import would make of the first rows of a file. */
+export type ImportPreview = Schemas['ImportPreview']['data'];
+
+/** Which batches: at least one field. A field of several values is an array, or a text with commas. */
+export type BatchFilter = Readonly<Schemas['BatchFilter']>;
+/** How far something is that is done to many batches. */
+export type BulkOperation = Schemas['BulkOperationData'];
+/** What is done to them. */
+export type BulkVerb = BulkOperation['operation'];
+/** How many batches fit a filter. */
+export type BulkPreview = Schemas['BulkPreview']['data'];
 
 /** A resource as it is sent: any JSON object, or a `JsonText`. A request takes 1 to 1000 of them, and at most 16 MiB. */
 export type NewResource = object;
@@ -91,6 +106,8 @@ export const MEDIA_TYPES = { ndjson: 'application/x-ndjson', csv: 'text/csv' } a
 
 /** An import with its progress. */
 export type Import = Schemas['ImportData'];
+/** A part of the content of an import that is stored. */
+export type ImportPart = Schemas['ImportPartList']['data']['results'][number];
 /** Options of an import; `schema` is that of its rows. The service's documentation explains each. */
 export type ImportOptions = Readonly<Omit<QueryOf<'startImport'>, 'columns' | 'dryRun' | 'format'>> & {
   /** Of CSV: the fields of columns that have other names. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 import { createDrover, DroverError, type ImportFileOptions, JsonText, parseNdjson, piecesOf } from '../src/index.ts';
 
@@ -12,6 +13,8 @@ class FakeService {
   mostAtWork = 0;
   /** Batches, in the order of acceptance, that wait until all of them are there. */
   waiting = new Set<number>();
+  /** No batch begins before there are so many. */
+  queuedUntil = 0;
   /** Answers before the service answers for itself. */
   failures: (Response | Error)[] = [];
 
@@ -40,7 +43,8 @@ class FakeService {
     const total = batch.resources.length;
     const counts = { queued: 0, pending: 0, succeeded: total, failed: 0, expired: 0, skipped: 0, cancelled: 0 };
     const actions = { created: total, updated: 0, unchanged: 0, deleted: 0, cascaded: 0 };
-    const status = batch.waits && this.batches.size < 6 ? 'waiting' : 'success';
+    const isQueued = this.batches.size < this.queuedUntil;
+    const status = isQueued ? 'queued' : batch.waits && this.batches.size < 6 ? 'waiting' : 'success';
     return envelope(200, { batchId: id, status, counts, actions, progress: { totalRecords: total } });
   };
 
@@ -135,6 +139,18 @@ describe('uploadAll', () => {
     expect(summary.batchIds).toEqual(['b0', 'b1', 'b2', 'b3', 'b4', 'b5']);
   });
 
+  test('detached, it ends once all is accepted; batches of a later time hold up nobody', async () => {
+    const service = new FakeService();
+    const detached = await service.client().uploadAll('city', numbered(25), { batchSize: 10, detach: true });
+    expect(detached).toMatchObject({ total: 25, counts: { queued: 25, succeeded: 0 }, batchIds: ['b0', 'b1', 'b2'] });
+    expect(service.requests).toHaveLength(3);
+    const later = new FakeService();
+    later.queuedUntil = 6;
+    const startAt = new Date(Date.now() + 3_600_000).toISOString();
+    const summary = await later.client().uploadAll('city', numbered(60), { batchSize: 10, inFlight: 1, startAt });
+    expect(summary).toMatchObject({ total: 60, counts: { succeeded: 60 } });
+  });
+
   test('a refusal, and a source that fails, end it', async () => {
     const service = new FakeService();
     service.failures = [
@@ -174,6 +190,8 @@ describe('uploadAll', () => {
 class FakeImports {
   readonly parts = new Map<number, string>();
   readonly starts: string[] = [];
+  /** Whether it says which parts it has. */
+  lists = true;
   sealed = 0;
   sends = 0;
   failures: (Response | Error)[] = [];
@@ -182,6 +200,7 @@ class FakeImports {
     const { pathname, search } = new URL(request.url);
     const [, part] = /\/parts\/(\d+)$/.exec(pathname) ?? [];
     const body = await request.text();
+    if (pathname.endsWith('/parts')) return this.#list();
     if (pathname === '/api/imports') {
       this.starts.push(search);
       return envelope(201, { importId: 'i' });
@@ -196,6 +215,16 @@ class FakeImports {
     if (pathname.endsWith('/seal')) this.sealed = (JSON.parse(body) as { parts: number }).parts;
     return envelope(part === undefined ? 200 : 201, {});
   };
+
+  #list(): Response {
+    if (!this.lists) return Response.json({ success: false, message: 'no such path' }, { status: 404 });
+    const results = [...this.parts].map(([part, text]) => ({
+      part,
+      bytes: Buffer.byteLength(text),
+      sha256: createHash('sha256').update(text).digest('hex'),
+    }));
+    return envelope(200, { results, pagination: { hasNextPage: false, total: results.length, cursor: null } });
+  }
 
   run(source: Parameters<ReturnType<typeof createDrover>['import']>[0], options: Partial<ImportFileOptions> = {}) {
     return createDrover({ url: 'http://drover.test', fetch: this.fetch, retry: false }).import(source, {
@@ -255,11 +284,74 @@ describe('import', () => {
     expect([service.starts, ids, service.sealed]).toEqual([[], ['i'], 3]);
   });
 
+  test.each([
+    { has: [1, 3], differs: [], lists: true, sends: 1 },
+    { has: [1, 2, 3], differs: [], lists: true, sends: 0 },
+    { has: [1, 2, 3], differs: [2], lists: true, sends: 1 },
+    { has: [1, 2], differs: [], lists: false, sends: 3 },
+  ])('one that is continued sends the rest, and what differs: %j', async ({ has, differs, lists, sends }) => {
+    const service = new FakeImports();
+    await service.run(new Blob([TEXT]), { format: 'csv' });
+    for (const part of [1, 2, 3]) if (!has.includes(part)) service.parts.delete(part);
+    for (const part of differs) service.parts.set(part, 'x'.repeat(10));
+    Object.assign(service, { sends: 0, lists });
+    const progress: number[] = [];
+    const onProgress = (bytes: number) => progress.push(bytes);
+    await service.run(new Blob([TEXT]), { format: 'csv', resume: 'i', onProgress });
+    expect([service.content, service.sealed, service.sends]).toEqual([TEXT, 3, sends]);
+    expect(progress.at(-1)).toBe(Buffer.byteLength(TEXT));
+  });
+
   test('a source that says no format, or is empty, is an error', async () => {
     const service = new FakeImports();
     await expect(service.run(new Blob([TEXT]))).rejects.toThrow('ndjson or csv');
     await expect(service.run(new Blob([]), { format: 'csv' })).rejects.toThrow('nothing to import');
     expect(service.sealed).toBe(0);
+  });
+});
+
+describe('previewImport', () => {
+  const preview = { dryRun: true, isWhole: true, rows: 1, faults: [], counts: {}, actions: {}, errors: [] };
+  async function sent(content: readonly string[], format: 'ndjson' | 'csv') {
+    const bodies: string[] = [];
+    const queries: string[] = [];
+    const client = createDrover({
+      url: 'http://drover.test',
+      fetch: async (request) => {
+        queries.push(new URL(request.url).search);
+        bodies.push(await request.text());
+        return envelope(200, preview);
+      },
+    });
+    const source = (async function* () {
+      yield* content;
+    })();
+    const { isWhole } = await client.previewImport(source, { format, schema: 'city', columns: { Name: 'name' } });
+    return { isWhole, body: bodies[0] ?? '', query: queries[0] };
+  }
+
+  test('a small file is sent as it is, with the options of the import', async () => {
+    const { isWhole, body, query } = await sent(['Name,', 'n\n"a', '\nb",1'], 'csv');
+    expect([isWhole, body]).toEqual([true, 'Name,n\n"a\nb",1']);
+    expect(query).toBe('?schema=city&columns=%7B%22Name%22%3A%22name%22%7D&dryRun=true');
+  });
+
+  test('of a large one the first rows are sent, whole, and the rest is not read', async () => {
+    const row = `"${'x'.repeat(50)}\n${'"",\n'.repeat(10)}",1\n`;
+    const { isWhole, body } = await sent(
+      Array.from({ length: 80_000 }, () => row),
+      'csv',
+    );
+    expect(isWhole).toBe(false);
+    expect(body.length).toBeLessThanOrEqual(4 * 1024 ** 2);
+    expect(body.length).toBeGreaterThan(4 * 1024 ** 2 - row.length - 1);
+    expect(body.length % row.length).toBe(0);
+  });
+
+  test('a first row that is longer than what is sent otherwise is sent whole', async () => {
+    const long = `{"a":"${'x'.repeat(5 * 1024 ** 2)}"}\n`;
+    const { isWhole, body } = await sent([long, '{"a":1}\n', '{"a":2}\n'], 'ndjson');
+    expect([isWhole, body]).toEqual([false, long]);
   });
 });
 

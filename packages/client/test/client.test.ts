@@ -5,7 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Drover } from '../../../test/harness/drover.ts';
-import { createDrover, type DroverClient, DroverError, parseNdjson, piecesOf } from '../src/index.ts';
+import {
+  type BulkOperation,
+  createDrover,
+  type DroverClient,
+  DroverError,
+  parseNdjson,
+  piecesOf,
+} from '../src/index.ts';
 
 let drover: Drover;
 let server: Server;
@@ -210,6 +217,61 @@ test('a file is imported in parts, its results are read as objects, and what is 
   await tenant.imports.delete(importId);
   expect((await failureOf(tenant.imports.get(importId))).status).toBe(404);
   expect((await failureOf(tenant.imports.results(importId))).status).toBe(404);
+});
+
+test('many batches are counted, and then cancelled and removed by a filter', async () => {
+  const tenant = client.forTenant('many');
+  for (const label of ['nightly', 'nightly', 'daily'])
+    await tenant.resources.upload('lamp', [{ externalId: label, next: 'none' }], {
+      label,
+      dependencyWaitTimeout: 3_600,
+    });
+  const filter = { label: 'nightly', status: ['queued', 'processing', 'waiting'] };
+  expect(await tenant.bulkOperations.preview('cancel', filter)).toEqual({ dryRun: true, matched: 2 });
+  const { bulkOperationId } = await tenant.bulkOperations.start('cancel', filter);
+  const seen: string[] = [];
+  const options = { pollMs: 50, onChange: ({ status }: BulkOperation) => seen.push(status) };
+  expect(await tenant.bulkOperations.wait(bulkOperationId, options)).toMatchObject({
+    status: 'success',
+    matched: 2,
+    done: 2,
+  });
+  expect(seen.at(-1)).toBe('success');
+  await expect
+    .poll(() => tenant.bulkOperations.preview('delete', filter), { timeout: 20_000 })
+    .toMatchObject({ matched: 0 });
+  const empty = await failureOf(tenant.bulkOperations.start('delete', {}));
+  expect([empty.status, empty.errors[0]]).toEqual([400, expect.stringContaining('at least one filter')]);
+});
+
+test('any number of resources is previewed, as is an undo, and nothing is stored', async () => {
+  const tenant = client.forTenant('previews');
+  const lamps = [
+    { externalId: 'a', watts: 1 },
+    { externalId: 'b', watts: 'many' },
+    { externalId: 'c', next: 'a' },
+  ];
+  const previewOf = async (operation: 'upload' | 'patch') => {
+    const items = [];
+    for await (const item of tenant.previewAll('lamp', lamps, { operation, batchSize: 2 })) items.push(item);
+    return items.map(({ index, externalId, status }) => [index, externalId, status]);
+  };
+  expect(await previewOf('upload')).toEqual([
+    [0, 'a', 'succeeded'],
+    [1, 'b', 'failed'],
+    [2, 'c', 'failed'],
+  ]);
+  expect(await previewOf('patch')).toEqual([
+    [0, 'a', 'failed'],
+    [1, 'b', 'failed'],
+    [2, 'c', 'failed'],
+  ]);
+  expect(await tenant.resources.list('lamp').toArray()).toEqual([]);
+  const { batchId } = await tenant.resources.upload('lamp', lamps, { undoable: true });
+  await tenant.batch(batchId).finished();
+  const preview = await tenant.batch(batchId).previewUndo();
+  expect(preview).toMatchObject({ dryRun: true, itemsTotal: 2, actions: { reverted: 2 } });
+  expect(await tenant.resources.list('lamp').toArray()).toHaveLength(2);
 });
 
 test('a batch by its id gives the items that have no success', async () => {

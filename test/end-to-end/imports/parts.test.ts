@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Drover } from '../../harness/drover.ts';
@@ -52,6 +53,25 @@ test.each([
   const importId = await opened(drover, { schema: 'city' });
   expect((await putPart(drover, importId, part, content)).status).toBe(status);
   expect((await view(drover, importId)).bytesReceived).toBe(0);
+});
+
+test('the parts that are stored are listed by number, page by page, with their sizes and SHA-256', async () => {
+  const importId = await opened(drover, { schema: 'city' });
+  const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
+  const contentOf = (part: number) => ndjson(rows(part, `p${part}`));
+  for (const part of [10, 2, 1]) await putPart(drover, importId, part, contentOf(part));
+  const list = drover.client().imports.parts(importId, { limit: 2 });
+  expect(await list.toArray()).toEqual(
+    [1, 2, 10].map((part) => ({
+      part,
+      bytes: Buffer.byteLength(contentOf(part)),
+      sha256: hashOf(contentOf(part)),
+    })),
+  );
+  const { results: first, pagination } = await list.page();
+  expect([first.map(({ part }) => part), pagination.total, pagination.hasNextPage]).toEqual([[1, 2], 3, true]);
+  const other = drover.client({ tenant: 'other' }).imports;
+  await expect(other.parts(importId).page()).rejects.toMatchObject({ status: 404 });
 });
 
 test('many senders of one part: one is new, the others are told that it was sent', async () => {

@@ -3,13 +3,14 @@ import type { Command } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { idsOf } from '../files/lines.ts';
+import { type KeptFlags, keptOf, keptOptions } from '../options/about.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { followBatch } from '../terminal/follow.ts';
 import { formatNumber } from '../terminal/progress.ts';
 import type { Column } from '../terminal/table.ts';
 import { addCommand } from './add-command.ts';
 
-interface DeleteFlags {
+interface DeleteFlags extends KeptFlags {
   readonly ids?: string;
   readonly all?: true;
   readonly cascade?: true;
@@ -34,7 +35,7 @@ export function addDeleteCommand(program: Command, parts: ProgramParts): void {
       'drover export city | jq -r .externalId | drover delete city --ids - --cascade --yes',
     ],
     options: (command) =>
-      command
+      keptOptions(command)
         .option('--ids <file>', 'external ids, one on each line, or a JSON array; - is standard input')
         .option('--all', 'all resources of the schema definition')
         .option('--cascade', 'also delete what refers to them, and what refers to that')
@@ -50,7 +51,11 @@ async function deleteResources(
   flags: DeleteFlags,
 ): Promise<number> {
   const { client, output, options, signal, onInterrupt } = context;
-  const deletion = await deletionOf(flags);
+  const { resourcesPerActivity, ...about } = keptOf(flags);
+  const deletion = {
+    ...(await deletionOf(flags)),
+    ...(resourcesPerActivity !== undefined && { resourcesPerActivity }),
+  };
   const isSure = options.yes === true && !flags.dryRun;
   const preview = await client.resources.previewDelete(schema, deletion, { signal }).catch((error: unknown) => {
     // a delete may be larger than what can be counted in advance
@@ -66,7 +71,7 @@ async function deleteResources(
   const count = preview?.totalDeletions ?? 0;
   await confirm(output, `Delete ${formatNumber(count)} ${count === 1 ? 'resource' : 'resources'} for good?`, isSure);
   onInterrupt(() => ['the delete may have been accepted: drover batch list']);
-  const { batchId } = await client.resources.delete(schema, deletion, { signal });
+  const { batchId } = await client.resources.delete(schema, deletion, { signal, ...about });
   if (!flags.detach) return followBatch(context, batchId);
   await output.one({ batchId }, [['batch', batchId]]);
   return EXIT.done;

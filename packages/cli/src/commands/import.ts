@@ -6,13 +6,16 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { countLines, openContent } from '../files/lines.ts';
+import { type AboutFlags, aboutOf, aboutOptions } from '../options/about.ts';
+import { toNumber } from '../options/numbers.ts';
+import { previewImport } from '../previews/import.ts';
 import { forgetImport, noteImport, startedImport } from '../settings/started-imports.ts';
 import { commandLine, sameConnection } from '../terminal/command-line.ts';
 import { followImport } from '../terminal/follow.ts';
 import { ProgressBar } from '../terminal/progress.ts';
 import { addCommand } from './add-command.ts';
 
-interface ImportFlags {
+interface ImportFlags extends AboutFlags {
   readonly schema?: string;
   readonly format?: 'ndjson' | 'csv';
   readonly map?: Readonly<Record<string, string>>;
@@ -22,7 +25,9 @@ interface ImportFlags {
   readonly onconflict?: 'upsert' | 'reject';
   readonly ignoreUnknownFields?: true;
   readonly wait?: string;
-  readonly label?: string;
+  readonly validateOnly?: true;
+  readonly maxPerSecond?: number;
+  readonly dryRun?: true;
   readonly resume?: string;
   readonly detach?: true;
   readonly partBytes: number;
@@ -49,6 +54,7 @@ export function addImportCommand(program: Command, parts: ProgramParts): void {
     examples: [
       'drover import cities.csv --schema city',
       "drover import cities.csv --schema city --map 'Full name=name' --map Lat=location.lat",
+      'drover import cities.csv --schema city --dry-run',
       'drover import --resume 0198…',
       'zcat cities.ndjson.gz | drover import - --schema city --format ndjson',
     ],
@@ -58,7 +64,7 @@ export function addImportCommand(program: Command, parts: ProgramParts): void {
 }
 
 const importOptions = (command: Command): Command =>
-  command
+  aboutOptions(command)
     .option('--schema <schema>', 'schema definition of the rows; without it each row names its own')
     .addOption(new Option('--format <format>', 'format of the file (by its name)').choices(['ndjson', 'csv']))
     .option('--map <column=field>', 'the field of a column of CSV; again for each', addMapping)
@@ -70,7 +76,9 @@ const importOptions = (command: Command): Command =>
     .option('--cascade', 'of rows that delete: also what refers to their resources')
     .option('--ignore-unknown-fields', 'accept fields that the schema does not name, without saving them')
     .option('--wait <seconds>', 'how long rows wait for those that they refer to (to the end of the import)')
-    .option('--label <label>', 'a name to find it by')
+    .option('--validate-only', 'check all rows, and write none')
+    .option('--max-per-second <n>', 'rows that are carried out in a second, at most', toNumber(1, 1_000_000))
+    .option('--dry-run', 'only say what would become of the first rows, up to 1000')
     .option('--resume <import>', 'continue an import that was interrupted')
     .option('--detach', 'do not wait for the end once it is sent')
     .option('--part-bytes <n>', 'size of a part', toPartBytes, DEFAULT_PART_BYTES);
@@ -89,7 +97,9 @@ function toPartBytes(value: string): number {
 
 async function runImport(context: Context, [file]: readonly string[], flags: ImportFlags): Promise<number> {
   const { client, output, connection, signal } = context;
+  if (flags.resume !== undefined && flags.dryRun) throw new UsageError('either --resume ID, or --dry-run');
   const content = await contentOf(context, file, flags);
+  if (flags.dryRun) return previewImport(context, content, optionsOf(flags));
   const bar = new ProgressBar(output.terminal, { label: 'sending', unit: 'bytes' });
   let noted: Promise<void> = Promise.resolve();
   try {
@@ -133,9 +143,12 @@ function optionsOf({
   operation,
   onconflict,
   ignoreUnknownFields,
-  label,
+  validateOnly,
+  maxPerSecond,
+  ...about
 }: ImportFlags) {
   return {
+    ...aboutOf(about),
     ...(schema && { schema }),
     ...(cascade && { cascade }),
     ...(map && { columns: map }),
@@ -144,7 +157,8 @@ function optionsOf({
     ...(operation && { operation }),
     ...(onconflict && { onconflict }),
     ...(ignoreUnknownFields && { ignoreUnknownFields }),
-    ...(label && { label }),
+    ...(validateOnly && { validateOnly }),
+    ...(maxPerSecond !== undefined && { maxPerSecond }),
   };
 }
 

@@ -3,11 +3,11 @@ import { piecesOf } from '@drover/client';
 import { type Command, Option } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT } from '../exit.ts';
+import { firstOf, type Limited, limitOption } from '../options/limit.ts';
 import { BATCH_COLUMNS, IMPORT_COLUMNS, linesOfWork } from '../terminal/batch-text.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { followImport } from '../terminal/follow.ts';
 import { addCommand } from './add-command.ts';
-import { firstOf, type Limited, limitOption } from './limit.ts';
 
 const STATUSES = ['queued', 'processing', 'waiting', 'success', 'partial_success', 'failed', 'cancelled'];
 const ROW_STATUSES = ['queued', 'pending', 'succeeded', 'failed', 'expired', 'skipped', 'cancelled'];

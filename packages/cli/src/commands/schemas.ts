@@ -5,10 +5,10 @@ import type { Command } from 'commander';
 import { createTwoFilesPatch } from 'diff';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
+import { firstOf, type Limited, limitOption } from '../options/limit.ts';
 import { manyLines } from '../terminal/plain.ts';
 import type { Column } from '../terminal/table.ts';
 import { addCommand } from './add-command.ts';
-import { firstOf, type Limited, limitOption } from './limit.ts';
 
 const COLUMNS: readonly Column<SchemaDefinition>[] = [
   { name: 'NAME', of: ({ name }) => name, isKept: true },

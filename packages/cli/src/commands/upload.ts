@@ -1,24 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import type { UploadAllOptions, UploadedBatch, UploadSummary } from '@drover/client';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { JsonText, UploadAllOptions, UploadedBatch, UploadSummary } from '@drover/client';
+import { type Command, Option } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { countLines, openContent, resourcesOf } from '../files/lines.ts';
-import { ITEM_COLUMNS } from '../terminal/batch-text.ts';
+import { type KeptFlags, keptOf, keptOptions } from '../options/about.ts';
+import { firstOf } from '../options/limit.ts';
+import { toNumber } from '../options/numbers.ts';
+import { previewWrites } from '../previews/writes.ts';
+import { ITEM_COLUMNS, textOfCounts } from '../terminal/batch-text.ts';
 import { commandLine } from '../terminal/command-line.ts';
 import { formatNumber, ProgressBar } from '../terminal/progress.ts';
 import { addCommand } from './add-command.ts';
-import { firstOf } from './limit.ts';
 
-interface UploadFlags {
+interface UploadFlags extends KeptFlags {
   readonly key?: string;
   readonly inFlight: number;
   readonly batchSize: number;
   readonly onconflict?: 'upsert' | 'reject';
   readonly ignoreUnknownFields?: true;
   readonly wait?: number;
-  readonly undoable?: true;
-  readonly label?: string;
+  readonly dryRun?: true;
+  readonly detach?: true;
 }
 
 /** How many failed items are shown at the end; `drover batch items` shows all. */
@@ -36,6 +39,7 @@ export function addUploadCommands(program: Command, parts: ProgramParts): void {
       'drover upload city cities.ndjson',
       'drover export city | jq -c \'.country = "CH"\' | drover upload city -',
       'drover upload city cities.ndjson --wait 3600',
+      'drover upload city cities.ndjson --dry-run',
     ],
     options: (command) =>
       uploadOptions(command)
@@ -56,61 +60,74 @@ export function addUploadCommands(program: Command, parts: ProgramParts): void {
 }
 
 const uploadOptions = (command: Command): Command =>
-  command
+  keptOptions(command)
     .option('--key <key>', 'name of this run, to continue it later (a random one)')
     .option('--in-flight <n>', 'batches at work at a time', toNumber(1, 64), 4)
     .option('--batch-size <n>', 'resources of one batch', toNumber(1, 1000), 1000)
-    .option('--undoable', 'keep what is replaced, for drover batch undo')
-    .option('--label <label>', 'a name to find the batches by')
+    .option('--detach', 'do not wait for the end once all is sent')
+    .option('--dry-run', 'only say what would become of the resources; each batch is looked at without the others')
     .option('--ignore-unknown-fields', 'accept fields that the schema does not name, without saving them');
-
-const toNumber =
-  (min: number, max: number) =>
-  (value: string): number => {
-    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-    if (number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`a whole number from ${min} to ${max}`);
-  };
 
 async function upload(
   context: Context,
   [schema = '', file = '']: readonly string[],
-  { key = randomUUID(), wait, onconflict, ignoreUnknownFields, undoable, label, ...flags }: UploadFlags,
+  { key = randomUUID(), dryRun, detach, ...flags }: UploadFlags,
   operation: 'upload' | 'patch',
 ): Promise<number> {
-  const { client, output, signal, onInterrupt, args } = context;
-  const content = await openContent(file);
-  let isBegun = false;
-  const resources = (async function* () {
-    for await (const resource of resourcesOf(content)) {
-      isBegun = true;
-      yield resource;
-    }
-  })();
-  onInterrupt(() => {
-    const again = file === '-' ? 'to continue, send the same lines again with' : 'to continue';
-    return isBegun ? [`${again}: ${commandLine(args, { '--key': key })}`] : [];
-  });
+  const { output } = context;
+  const content = resourcesOf(await openContent(file));
   const total = output.terminal.err.isTTY === true ? await countLines(file) : null;
-  const bar = new ProgressBar(output.terminal, { label: operation, unit: 'records' });
-  const batches = new Map<string, UploadedBatch>();
-  const options: UploadAllOptions = {
-    ...flags,
+  const { batchSize, inFlight, wait, onconflict, ignoreUnknownFields } = flags;
+  const how = {
     operation,
-    key,
-    signal,
+    batchSize,
+    ...keptOf(flags),
     ...(wait !== undefined && { dependencyWaitTimeout: wait }),
     ...(onconflict && { onconflict }),
-    ...(undoable && { undoable }),
-    ...(label && { label }),
     ...(ignoreUnknownFields && { ignoreUnknownFields }),
-    onBatch: (batch) => {
-      batches.set(batch.batchId, batch);
-      bar.set(progressOf([...batches.values()], total));
-    },
+  };
+  if (dryRun) return previewWrites(context, schema, content, how, total);
+  return send(
+    context,
+    schema,
+    continuable(context, file, content, key),
+    { ...how, key, inFlight, ...(detach && { detach }) },
+    total,
+  );
+}
+
+/** The same resources; once the first is read, Ctrl-C says how to continue. */
+async function* continuable(
+  { onInterrupt, args }: Context,
+  file: string,
+  resources: AsyncIterable<JsonText>,
+  key: string,
+): AsyncGenerator<JsonText, void> {
+  const again = file === '-' ? 'to continue, send the same lines again with' : 'to continue';
+  let isBegun = false;
+  for await (const resource of resources) {
+    if (!isBegun) onInterrupt(() => [`${again}: ${commandLine(args, { '--key': key })}`]);
+    isBegun = true;
+    yield resource;
+  }
+}
+
+async function send(
+  context: Context,
+  schema: string,
+  resources: AsyncIterable<JsonText>,
+  how: UploadAllOptions & { readonly operation: 'upload' | 'patch' },
+  total: number | null,
+): Promise<number> {
+  const { client, output, signal } = context;
+  const bar = new ProgressBar(output.terminal, { label: how.operation, unit: 'records' });
+  const batches = new Map<string, UploadedBatch>();
+  const onBatch = (batch: UploadedBatch): void => {
+    batches.set(batch.batchId, batch);
+    bar.set(progressOf([...batches.values()], total));
   };
   try {
-    const summary = await client.uploadAll(schema, resources, options);
+    const summary = await client.uploadAll(schema, resources, { ...how, signal, onBatch });
     bar.stop();
     await output.one(summary, linesOf(summary, output.colours));
     await showFailures(context, [...batches.values()]);
@@ -131,16 +148,11 @@ function progressOf(batches: readonly UploadedBatch[], total: number | null) {
 }
 
 function linesOf({ key, total, batchIds, counts, actions }: UploadSummary, colours: Context['output']['colours']) {
-  const some = (numbers: Readonly<Record<string, number>>): string =>
-    Object.entries(numbers)
-      .filter(([, count]) => count > 0)
-      .map(([name, count]) => `${formatNumber(count)} ${name}`)
-      .join(', ') || 'none';
   const isGood = counts.failed + counts.expired + counts.cancelled === 0;
   return [
     ['records', `${formatNumber(total)} in ${formatNumber(batchIds.length)} batches`],
-    ['outcomes', (isGood ? colours.green : colours.yellow)(some(counts))],
-    ['effects', some(actions)],
+    ['outcomes', (isGood ? colours.green : colours.yellow)(textOfCounts(counts))],
+    ['effects', textOfCounts(actions)],
     ['key', key],
   ] as const;
 }

@@ -2,10 +2,10 @@ import type { Delivery, NewWebhook, Webhook } from '@drover/client';
 import { type Command, Option } from 'commander';
 import type { ProgramParts } from '../context.ts';
 import { EXIT } from '../exit.ts';
+import { firstOf, type Limited, limitOption } from '../options/limit.ts';
 import { confirm } from '../terminal/confirm.ts';
 import type { Column } from '../terminal/table.ts';
 import { addCommand } from './add-command.ts';
-import { firstOf, type Limited, limitOption } from './limit.ts';
 
 const EVENTS: NewWebhook['events'] = [
   'batch.completed',

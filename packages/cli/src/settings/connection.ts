@@ -21,12 +21,15 @@ const DEFAULT_URL = 'http://127.0.0.1:8080';
 /**
  * Where requests go: by flags, else by the profile that a flag names, else by the environment, else by the current profile. Token and
  * tenant of a profile, and of an environment that names an address, are for that address only.
- * @throws UsageError for a profile that is not there.
+ * @throws UsageError for a profile that is not there, and for an empty flag.
  */
 export async function connectionOf(
   { url, token, tenant, profile }: GlobalOptions,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<Connection> {
+  // a variable of a script that is not set would be another tenant, or another service
+  for (const [name, value] of Object.entries({ url, token, tenant, profile }))
+    if (value === '') throw new UsageError(`--${name} is empty`);
   const { current, profiles } = await readProfiles();
   const name = profile ?? (environment.DROVER_PROFILE || current);
   const named = name === undefined ? {} : profiles[name];

@@ -1,4 +1,4 @@
-import type { Batch, Import, Item } from '@drover/client';
+import type { Batch, BulkOperation, Import, PreviewedItem } from '@drover/client';
 import type { Output } from './output.ts';
 import { formatNumber, type Progress } from './progress.ts';
 import type { Column } from './table.ts';
@@ -7,6 +7,15 @@ import type { Column } from './table.ts';
 type Work = Pick<Batch, 'status' | 'suspended' | 'counts' | 'actions' | 'progress' | 'createdAt'> & {
   readonly errors?: { readonly summary: Readonly<Record<string, number | undefined>> } | undefined;
 };
+
+type Numbers = Readonly<Record<string, number | undefined>>;
+
+/** Counts that are not 0, for people. */
+export const textOfCounts = (counts: Numbers): string =>
+  Object.entries(counts)
+    .filter(([, count]) => count)
+    .map(([name, count]) => `${formatNumber(count ?? 0)} ${name}`)
+    .join(', ') || 'none';
 
 const COLOURS = { success: 'green', partial_success: 'yellow', failed: 'red', cancelled: 'yellow' } as const;
 
@@ -17,19 +26,42 @@ function statusOf({ status, suspended }: Pick<Work, 'status' | 'suspended'>, col
 
 /** What people see of a batch or import. */
 export function linesOfWork(work: Work, id: readonly [string, string], colours: Output['colours']): [string, string][] {
-  const some = (counts: Readonly<Record<string, number | undefined>>): string =>
-    Object.entries(counts)
-      .filter(([, count]) => count)
-      .map(([name, count]) => `${formatNumber(count ?? 0)} ${name}`)
-      .join(', ') || 'none';
   return [
     [...id],
     ['status', statusOf(work, colours)],
     ['records', formatNumber(work.progress.totalRecords)],
-    ['outcomes', some(work.counts)],
-    ['effects', some(work.actions)],
-    ...(work.errors ? [['errors', some(work.errors.summary)] as [string, string]] : []),
+    ['outcomes', textOfCounts(work.counts)],
+    ['effects', textOfCounts(work.actions)],
+    ...(work.errors ? [['errors', textOfCounts(work.errors.summary)] as [string, string]] : []),
     ['created', work.createdAt],
+  ];
+}
+
+/** What people see of a preview: the outcomes that items would have. */
+export function linesOfPreview(
+  total: number,
+  { counts, actions }: { readonly counts: Numbers; readonly actions: Numbers },
+  colours: Output['colours'],
+): [string, string][] {
+  return [
+    ['records', formatNumber(total)],
+    ['would be', (counts.failed ? colours.yellow : colours.green)(textOfCounts(counts))],
+    ['effects', textOfCounts(actions)],
+  ];
+}
+
+/** What people see of a bulk operation. */
+export function linesOfBulk(state: BulkOperation, colours: Output['colours']): [string, string][] {
+  const { bulkOperationId, operation, status, matched, done, skipped, failed, createdAt } = state;
+  return [
+    ['operation', bulkOperationId],
+    ['what', operation],
+    ['status', statusOf({ status, suspended: false }, colours)],
+    ['matched', formatNumber(matched)],
+    ['done', formatNumber(done)],
+    ...(skipped > 0 ? [['skipped', formatNumber(skipped)] as [string, string]] : []),
+    ...(Object.keys(failed).length > 0 ? [['not done', textOfCounts(failed)] as [string, string]] : []),
+    ['created', createdAt],
   ];
 }
 
@@ -68,7 +100,8 @@ export const IMPORT_COLUMNS: readonly Column<Import>[] = [
   { name: 'CREATED', of: ({ createdAt }) => createdAt },
 ];
 
-export const ITEM_COLUMNS: readonly Column<Item>[] = [
+/** Of items of batches, and of previews. */
+export const ITEM_COLUMNS: readonly Column<PreviewedItem>[] = [
   { name: 'INDEX', of: ({ index }) => index, isKept: true },
   { name: 'EXTERNAL ID', of: ({ externalId }) => externalId },
   { name: 'STATUS', of: ({ status }) => status, isKept: true },

@@ -50,6 +50,13 @@ export class Output {
     await this.write(`${text}\n`);
   }
 
+  /** A list beside a result, for people alone: other programs read the result. */
+  async listForPeople<T>(entries: readonly T[], columns: readonly Column<T>[]): Promise<void> {
+    if (entries.length === 0 || this.form !== 'text' || this.terminal.out.isTTY !== true) return;
+    this.say('');
+    await this.list(entries, columns, '');
+  }
+
   /** One result: with `--json` and `--ndjson` as it is, else its lines. */
   async one(value: unknown, lines: readonly (readonly [name: string, value: string])[]): Promise<void> {
     if (this.form !== 'text') {

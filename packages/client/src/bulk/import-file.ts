@@ -1,17 +1,23 @@
+import { DroverError } from '../errors.ts';
 import { piecesOf } from '../json/ndjson.ts';
 import type { Imports } from '../nouns/imports.ts';
 import { DEFAULT_PATIENCE_MS, patiently } from '../transport/patience.ts';
-import type { CallOptions, ContentFormat, ImportOptions } from '../types.ts';
+import type { CallOptions, ContentFormat, ImportOptions, ImportPart, ImportPreview } from '../types.ts';
+import { headOfFile } from './head-of-file.ts';
 import { inWindow } from './window.ts';
 
 /** What is imported: a file (`Blob`, also what `fs.openAsBlob` gives), a stream of bytes, or pieces of text or bytes. */
 export type ImportSource = Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array | string>;
 
-/** Options of an import, beside those that the service takes. */
-export interface ImportFileOptions extends ImportOptions, CallOptions {
+/** Options of a preview of an import, beside those that the service takes. */
+export interface PreviewImportOptions extends ImportOptions, CallOptions {
   /** Default: by the type or name of a file; else it has to be given. */
   readonly format?: ContentFormat;
-  /** An import that was begun before: the same source, whose parts the service has already are not stored again. */
+}
+
+/** Options of an import, beside those that the service takes. */
+export interface ImportFileOptions extends PreviewImportOptions {
+  /** An import that was begun before: the same source, of which the parts that the service has are not sent again. */
   readonly resume?: string;
   /** Size of a part, in bytes, up to 64 MiB; a resumed import has to have the size of before. Default 8 MiB. */
   readonly partBytes?: number;
@@ -44,15 +50,55 @@ export async function importFile(imports: Imports, source: ImportSource, options
   const content = await notEmpty(bytesOf(source));
   const importId = resume ?? (await imports.start(format, { ...asked, ...(signal && { signal }) }));
   onStart?.(importId);
+  const stored =
+    resume === undefined ? NONE : await patiently(() => storedParts(imports, importId, signal), patienceMs, signal);
   let [sent, parts] = [0, 0];
   await inWindow(partsOf(content, partBytes), inFlight, signal, async ({ number, bytes }, end) => {
-    await patiently(() => imports.sendPart(importId, number, { format, bytes, signal: end }), patienceMs, end);
+    if (!(await isStored(stored, number, bytes)))
+      await patiently(() => imports.sendPart(importId, number, { format, bytes, signal: end }), patienceMs, end);
     parts = Math.max(parts, number);
     sent += bytes.length;
     onProgress?.(sent);
   });
   await patiently(() => imports.seal(importId, parts, signal && { signal }), patienceMs, signal);
   return importId;
+}
+
+const NONE: ReadonlyMap<number, ImportPart> = new Map();
+
+/** What the service has of an import that was begun before; nothing if it does not say: then all is sent. @throws DroverError */
+async function storedParts(imports: Imports, importId: string, signal: AbortSignal | undefined) {
+  const parts = new Map<number, ImportPart>();
+  try {
+    for await (const part of imports.parts(importId, { ...(signal && { signal }) })) parts.set(part.part, part);
+  } catch (error) {
+    // of an earlier version, or without such an import: sending tells
+    if (!(error instanceof DroverError && error.status === 404)) throw error;
+  }
+  return parts;
+}
+
+/** Whether the service has the same bytes. What differs is sent: the service refuses it, and says so. */
+async function isStored(stored: ReadonlyMap<number, ImportPart>, part: number, bytes: Uint8Array): Promise<boolean> {
+  const there = stored.get(part);
+  if (there === undefined || there.bytes !== bytes.length) return false;
+  // a page that does not come over https has none
+  const { subtle } = globalThis.crypto as Partial<typeof globalThis.crypto>;
+  if (subtle === undefined) return false;
+  const digest = await subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('') === there.sha256;
+}
+
+/** What an import of a source would make of its first rows; the rest of it is not read. @throws DroverError; TypeError if there is no content, or no format */
+export async function previewImport(
+  imports: Imports,
+  source: ImportSource,
+  { format: given, ...options }: PreviewImportOptions,
+): Promise<ImportPreview> {
+  const format = given ?? formatOf(source);
+  const { bytes, isWhole } = await headOfFile(await notEmpty(bytesOf(source)), format);
+  const preview = await imports.preview(format, bytes, options);
+  return { ...preview, isWhole: preview.isWhole && isWhole };
 }
 
 /** @throws TypeError if the source does not say. */

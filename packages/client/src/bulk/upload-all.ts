@@ -1,15 +1,11 @@
-import { type JsonText, toJsonText } from '../json/json-text.ts';
 import type { Batches } from '../nouns/batches.ts';
 import type { Resources } from '../nouns/resources.ts';
 import { isFinished } from '../nouns/wait.ts';
 import { DEFAULT_PATIENCE_MS, patiently } from '../transport/patience.ts';
 import type { Batch, CallOptions, NewResource, UploadOptions } from '../types.ts';
+import { type Cut, cutsOf, MAX_RESOURCES } from './cuts.ts';
 import { inWindow } from './window.ts';
 
-/** Most resources of one request. */
-const MAX_RESOURCES = 1000;
-/** Largest body that is sent, in bytes: the service takes 16 MiB, but only so long for a request that slow links send less in it. */
-const MAX_BYTES = 4 * 1024 ** 2;
 const DEFAULT_IN_FLIGHT = 4;
 
 /** Options of uploads of any number of resources, beside those of one upload. */
@@ -25,6 +21,8 @@ export interface UploadAllOptions extends Omit<UploadOptions, 'idempotencyKey'> 
   readonly batchSize?: number;
   /** Batches that are at work at a time; one that only waits for missing references does not count. Default 4. */
   readonly inFlight?: number;
+  /** Does not wait for the end of the batches: once it returns, all of them are durable. Default false. */
+  readonly detach?: boolean;
   /** How long a service that does not answer, or is busy, is waited for, in ms. Default 300,000. */
   readonly patienceMs?: number;
   /** Called for each batch when it is accepted, when it changes, and once it has finished. */
@@ -57,12 +55,6 @@ interface Client {
   readonly batches: Batches;
 }
 
-interface Cut {
-  readonly number: number;
-  readonly first: number;
-  readonly resources: readonly JsonText[];
-}
-
 /**
  * Uploads any number of resources as batches, and waits until all have finished. Batches are sent in order, and each under a
  * key of its own, so that a request can be repeated, here or by a later run with the same `key`.
@@ -86,7 +78,9 @@ export async function uploadAll(
     const batchId = await send(client, schema, cut, key, { ...options, signal: end });
     states.set(cut.number, { size: cut.resources.length, batchId, state: null });
     report(options, cut, batchId);
-    const state = await follow(client, cut, batchId, { ...options, signal: end }, (batch) => !isAtWork(batch));
+    if (options.detach) return;
+    const isLeft = (batch: Batch): boolean => !isAtWork(batch) || isLater(options);
+    const state = await follow(client, cut, batchId, { ...options, signal: end }, isLeft);
     if (isFinished(state)) states.set(cut.number, { size: cut.resources.length, batchId, state });
     else waitingFor.push({ cut: { ...cut, resources: [] }, batchId });
   };
@@ -104,6 +98,9 @@ export async function uploadAll(
 
 const isAtWork = ({ status }: Batch): boolean => status === 'queued' || status === 'processing';
 
+/** Whether the batches begin at a time that has not come. */
+const isLater = ({ startAt }: UploadAllOptions): boolean => startAt !== undefined && Date.parse(startAt) > Date.now();
+
 function report({ onBatch }: UploadAllOptions, { first, resources }: Cut, batchId: string, state?: Batch): void {
   const size = state?.progress.totalRecords ?? resources.length;
   onBatch?.({ batchId, first, size, ...(state && { state }) });
@@ -117,7 +114,16 @@ async function send(
   options: UploadAllOptions & CallOptions,
 ): Promise<string> {
   const { operation = 'upload', patienceMs = DEFAULT_PATIENCE_MS, signal } = options;
-  const { onBatch: _, batchSize: _1, inFlight: _2, patienceMs: _3, key: _4, operation: _5, ...query } = options;
+  const {
+    onBatch: _,
+    batchSize: _1,
+    inFlight: _2,
+    patienceMs: _3,
+    key: _4,
+    operation: _5,
+    detach: _6,
+    ...query
+  } = options;
   const keyed = { ...query, idempotencyKey: `${key}-${cut.number}` };
   const call = () =>
     operation === 'patch'
@@ -138,31 +144,6 @@ function follow(
   return patiently(() => batches.wait(batchId, { until, onChange, ...(signal && { signal }) }), patienceMs, signal);
 }
 
-/** The same cuts for the same resources: a later run with the same key sends the same requests. */
-async function* cutsOf(
-  resources: AsyncIterable<NewResource> | Iterable<NewResource>,
-  batchSize: number,
-): AsyncGenerator<Cut, void> {
-  let [number, first, bytes] = [0, 0, 0];
-  let collected: JsonText[] = [];
-  for await (const given of resources) {
-    // an object that its caller changes afterwards is sent as it was
-    const resource = toJsonText(given);
-    const size = sizeOf(resource);
-    if (collected.length >= batchSize || (collected.length > 0 && bytes + size > MAX_BYTES)) {
-      yield { number, first, resources: collected };
-      [number, first, bytes] = [number + 1, first + collected.length, 0];
-      collected = [];
-    }
-    collected.push(resource);
-    bytes += size;
-  }
-  if (collected.length > 0) yield { number, first, resources: collected };
-}
-
-/** In UTF-8, with its comma. */
-const sizeOf = ({ text }: JsonText): number => new TextEncoder().encode(text).length + 1;
-
 function summaryOf(
   key: string,
   batches: readonly { readonly size: number; readonly batchId: string; readonly state: Batch | null }[],
@@ -174,11 +155,13 @@ function summaryOf(
     }
     return total;
   };
+  // of batches that are not waited for
+  const unknown = batches.filter(({ state }) => state === null).reduce((total, { size }) => total + size, 0);
   return {
     key,
     total: batches.reduce((total, { size }) => total + size, 0),
     batchIds: batches.map(({ batchId }) => batchId),
-    counts: sum(({ counts }) => counts, { ...NO_COUNTS }),
+    counts: sum(({ counts }) => counts, { ...NO_COUNTS, queued: unknown }),
     actions: sum<keyof typeof NO_ACTIONS>(({ actions }) => actions, { ...NO_ACTIONS }),
   };
 }

@@ -1,4 +1,4 @@
-import type { Batch, CallOptions, Item, ItemListOptions } from '../types.ts';
+import type { Batch, CallOptions, Item, ItemListOptions, UndoPreview } from '../types.ts';
 import type { Batches } from './batches.ts';
 import type { PagedList } from './paged-list.ts';
 import type { WaitOptions } from './wait.ts';
@@ -58,6 +58,10 @@ export class BatchHandle {
 
   undo(options: CallOptions = {}): Promise<Batch> {
     return this.#batches.undo(this.id, options);
+  }
+
+  previewUndo(options: CallOptions = {}): Promise<UndoPreview> {
+    return this.#batches.previewUndo(this.id, options);
   }
 
   delete(options: CallOptions = {}): Promise<void> {

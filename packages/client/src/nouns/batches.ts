@@ -2,7 +2,7 @@ import { DroverError } from '../errors.ts';
 import { bodyOf, dataOf, signalOf } from '../transport/answers.ts';
 import type { Http } from '../transport/http.ts';
 import type { StreamRequests } from '../transport/stream-requests.ts';
-import type { Batch, BatchListOptions, CallOptions, Item, ItemListOptions } from '../types.ts';
+import type { Batch, BatchListOptions, CallOptions, Item, ItemListOptions, UndoPreview } from '../types.ts';
 import { PagedList } from './paged-list.ts';
 import { type BatchSource, batchEvents, isFinished, type WaitOptions, waitFor } from './wait.ts';
 
@@ -108,6 +108,18 @@ export class Batches {
     const { data } = await bodyOf(this.#http.POST('/api/batches/{batchId}/undo', pathTo(batchId, options)));
     if ('batchId' in data) return data;
     throw new DroverError({ status: 200, message: 'the service has answered a request with a preview of it' });
+  }
+
+  /** What an undo of the batch would do now; nothing is stored. */
+  async previewUndo(batchId: string, options: CallOptions = {}): Promise<UndoPreview> {
+    const params = { path: { batchId }, query: { dryRun: true } };
+    const call = this.#http.POST('/api/batches/{batchId}/undo', { params, ...signalOf(options) });
+    const { data } = await bodyOf(call);
+    if ('dryRun' in data) return data;
+    throw new DroverError({
+      status: 202,
+      message: `the service has started batch ${data.batchId} in place of a preview`,
+    });
   }
 
   /** Removes the batch, its items and its workflow for good; a running one is cancelled first. Resources stay. */

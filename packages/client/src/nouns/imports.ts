@@ -10,6 +10,8 @@ import {
   type Import,
   type ImportListOptions,
   type ImportOptions,
+  type ImportPart,
+  type ImportPreview,
   type ImportResultOptions,
   type ListOptions,
   MEDIA_TYPES,
@@ -46,6 +48,25 @@ export class Imports {
     throw new DroverError({ status: 200, message: 'the service has answered a request with a preview of it' });
   }
 
+  /** What such an import would make of the first rows of its content; nothing is stored. `drover.previewImport` sends those of a file. */
+  async preview(
+    format: ContentFormat,
+    bytes: Uint8Array,
+    options: ImportOptions & CallOptions,
+  ): Promise<ImportPreview> {
+    const { columns, signal, ...rest } = options;
+    const query = { ...rest, ...(columns && { columns: JSON.stringify(columns) }), dryRun: true };
+    const sent = { contentType: MEDIA_TYPES[format], bytes, query, signal };
+    const answer = await this.#streams.send('POST', '/api/imports', sent);
+    if (!answer.ok) throw DroverError.ofAnswer(answer, await answer.json().catch(() => null));
+    const { data } = (await answer.json()) as { data: ImportPreview | { readonly importId: string } };
+    if ('dryRun' in data) return data;
+    throw new DroverError({
+      status: 202,
+      message: `the service has started import ${data.importId} in place of a preview`,
+    });
+  }
+
   /** Sends one part, of at most 64 MiB; from 1 on. The same content again changes nothing, so a part is sent again if its answer is lost. */
   async sendPart(
     importId: string,
@@ -55,6 +76,14 @@ export class Imports {
     const path = `/api/imports/${encodeURIComponent(importId)}/parts/${part}`;
     const answer = await this.#streams.send('PUT', path, { contentType: MEDIA_TYPES[format], bytes, signal });
     if (!answer.ok) throw DroverError.ofAnswer(answer, await answer.json().catch(() => null));
+  }
+
+  /** The parts that are stored, by number, with their sizes and SHA-256. */
+  parts(importId: string, { signal, ...page }: ListOptions = {}): PagedList<ImportPart> {
+    return new PagedList((cursor) => {
+      const params = { path: { importId }, query: { limit: 1000, ...page, ...(cursor !== undefined && { cursor }) } };
+      return dataOf(this.#http.GET('/api/imports/{importId}/parts', { params, ...(signal && { signal }) }));
+    });
   }
 
   /** All parts are sent. A 409 names parts that are missing. */
