@@ -25,6 +25,7 @@ import { itemRoutes } from './routes/batches/items.ts';
 import { readBatchRoutes } from './routes/batches/read-batches.ts';
 import { watchBatchRoute } from './routes/batches/watch-batch.ts';
 import { bulkOperationRoutes } from './routes/bulk/bulk-operations.ts';
+import { listBulkOperationsRoute } from './routes/bulk/list-bulk-operations.ts';
 import { SCHEMA_DEFINITIONS_PATH, schemaDefinitionRoutes } from './routes/definitions/schema-definitions.ts';
 import { docsRoutes, documentOf } from './routes/docs.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -41,6 +42,7 @@ import { readResourcesRoutes } from './routes/resources/read-resources.ts';
 import { writeResourcesRoutes } from './routes/resources/write-resources.ts';
 import { sessionRoute } from './routes/session.ts';
 import { systemRoute } from './routes/system.ts';
+import { throughputRoute } from './routes/throughput.ts';
 import { deliveryRoutes } from './routes/webhooks/deliveries.ts';
 import { webhookRoutes } from './routes/webhooks/webhooks.ts';
 
@@ -109,6 +111,7 @@ function openRoutes(api: Api): void {
 function tokenRoutes(api: Api): void {
   sessionRoute(api);
   systemRoute(api);
+  throughputRoute(api);
   schemaDefinitionRoutes(api);
   writeResourcesRoutes(api);
   deleteResourcesRoutes(api);
@@ -128,6 +131,7 @@ function tokenRoutes(api: Api): void {
   webhookRoutes(api);
   deliveryRoutes(api);
   bulkOperationRoutes(api);
+  listBulkOperationsRoute(api);
   extractaRoutes(api);
   describeCamunda(api, CAMUNDA_PREFIX);
 }

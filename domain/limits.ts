@@ -113,6 +113,9 @@ export const MAX_BULK_COUNTED = 100_000;
 /** Batches of the last minute that a bulk operation may match: the request itself selects them. */
 export const MAX_BULK_RECENT = 100_000;
 
+/** Batches of the last hour whose items the throughput counts, the last ones; beyond it the answer says `isCapped`. */
+export const MAX_THROUGHPUT_BATCHES = 10_000;
+
 /* Webhooks */
 
 /** Webhooks of one tenant: each event is a message to each of them. */

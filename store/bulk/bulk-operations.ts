@@ -1,5 +1,6 @@
 import type { Collection } from 'mongodb';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
+import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
 import type { BulkCounts, BulkPlace, BulkStatus, BulkVerb } from '../../domain/bulk/bulk-operation.ts';
 import type { BatchFilter } from '../batches/list-batches.ts';
 import type { Database } from '../mongodb/database.ts';
@@ -72,6 +73,26 @@ export async function findBulkOperation(
 ): Promise<BulkOperationDocument | null> {
   const find = () => operationsIn(database).findOne({ _id: id, scope: scopeKey(scope) });
   return (await find()) ?? (database.isReplicated() && isRecentId(id) ? findWithRetries(find) : null);
+}
+
+/** One page of the bulk operations of a tenant, newest first. @param after id of the last one of the page before. */
+export async function listBulkOperations(
+  database: Database,
+  scope: Scope,
+  page: { readonly after: string | null; readonly limit: number },
+): Promise<{ operations: BulkOperationDocument[]; total: Total; next: string | null }> {
+  const query = { scope: scopeKey(scope) };
+  const [found, counted] = await Promise.all([
+    operationsIn(database)
+      .find({ ...query, ...(page.after !== null && { _id: { $lt: page.after } }) }, { projection: { recent: 0 } })
+      .sort({ _id: -1 })
+      .limit(page.limit + 1)
+      .toArray(),
+    operationsIn(database).countDocuments(query, { limit: COUNT_LIMIT }),
+  ]);
+  const operations = found.slice(0, page.limit);
+  const next = found.length > page.limit ? (operations.at(-1)?._id ?? null) : null;
+  return { operations, total: totalOf(counted), next };
 }
 
 export async function readBulkOperation(database: Database, id: string): Promise<BulkOperationDocument | null> {

@@ -83,6 +83,12 @@ export const INDEXES: readonly IndexDeclaration[] = [
     { scope: 1, completedAt: 1, _id: 1 },
     { partialFilterExpression: { operation: 'terminate' } },
   ),
+  index(
+    'batches',
+    'byTenantAndEnd',
+    { scope: 1, completedAt: -1 },
+    { partialFilterExpression: { completedAt: { $exists: true } } },
+  ),
   index('batches', 'byStatusAndTime', { status: 1, createdAt: 1 }),
   index('batches', 'byStatus', { status: 1, _id: 1 }),
   index('batches', 'unstarted', { unstarted: 1, startDue: 1 }, { sparse: true }),
@@ -96,6 +102,7 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('bulk_operations', 'unstarted', { unstarted: 1, startDue: 1 }, { sparse: true }),
   index('bulk_operations', 'byStatus', { status: 1, _id: 1 }),
   index('bulk_operations', 'byCompletion', { completedAt: 1 }),
+  index('bulk_operations', 'byTenant', { scope: 1, _id: -1 }),
   index('webhooks', 'byTenant', { scope: 1, _id: -1 }),
   index('webhook_deliveries', 'byWebhook', { webhookId: 1, _id: -1 }),
   index(

@@ -1,111 +1,22 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { Server } from 'node:http';
-import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createApp } from '../../api/app.ts';
-import { readDashboard } from '../../api/dashboard/files.ts';
-import { openBrowser, systemChromium } from '../../demo/browser.ts';
-import { CITY_SCHEMA, COUNTRY_SCHEMA, cities, countries } from '../../demo/data.ts';
-import { dashboardOfCheckout } from '../../embedded/dashboard.ts';
-import { Drover } from '../harness/drover.ts';
-import { bearer, signed, TOKEN_ENVIRONMENT } from '../harness/tokens.ts';
+import { cities, countries } from '../../demo/data.ts';
+import { signed } from '../harness/tokens.ts';
+import { chromiumOrSkip, InBrowser, isTooWide, seriousFaults } from './in-browser.ts';
 
-const executable = systemChromium();
-if (executable === null && process.env.CI === 'true') throw new Error('CI has no Chromium: .ci/run installs it');
-if (executable === null) console.log('the dashboard is not walked: there is no Chromium on this machine');
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const executable = chromiumOrSkip();
 const SCRIPT = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
-const WAIT_MS = 30_000;
 /** As in `api/middleware/tokens.ts`: for this long a token is accepted after it has expired, in seconds. */
 const TOLERANCE_S = 30;
 
-let drover: Drover;
-let server: Server;
-let browser: Browser;
-let url: string;
-let token: string;
-/** Whatever a page has complained about: a script error, or something that its policy does not allow. */
-const complaints: string[] = [];
-
+let dashboard: InBrowser;
 beforeAll(async () => {
-  if (executable === null) return;
-  drover = await Drover.start({ environment: { ...TOKEN_ENVIRONMENT, TEMPORAL_UI_URL: 'http://127.0.0.1:1' } });
-  const folder = await dashboardOfCheckout(() => undefined);
-  if (folder === null) throw new Error('the dashboard cannot be built');
-  server = createAdaptorServer({ fetch: createApp(drover.services, await readDashboard(folder)).fetch }) as Server;
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  token = await signed({ scope: 'platform', platform: 'acme' });
-  for (const each of [COUNTRY_SCHEMA, CITY_SCHEMA]) await caller().schemaDefinitions.create(each);
-  browser = await openBrowser(executable);
+  if (executable !== null) dashboard = await InBrowser.start(executable);
 }, 120_000);
+afterAll(() => dashboard?.stop());
 
-afterAll(async () => {
-  await browser?.close();
-  server?.closeAllConnections();
-  server?.close();
-  await drover?.stop();
-});
-
-const caller = () => drover.client({ headers: bearer(token) });
-
-/** A page for the one who is signed in. */
-async function open(
-  at: string,
-  { as = token, ...options }: BrowserContextOptions & { as?: string | null } = {},
-): Promise<Page> {
-  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
-  context.setDefaultTimeout(WAIT_MS);
-  if (as !== null) await context.addInitScript(`sessionStorage.setItem('drover.token', ${JSON.stringify(as)})`);
-  const page = await context.newPage();
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => {
-    if (/Content Security Policy|Minified React error/.test(message.text())) complaints.push(message.text());
-  });
-  await page.goto(`${url}#${at}`);
-  return page;
-}
-
-/** A context ends with its page. */
-async function walk(
-  at: string,
-  visit: (page: Page, context: BrowserContext) => Promise<void>,
-  options: Parameters<typeof open>[1] = {},
-) {
-  const page = await open(at, options);
-  try {
-    await visit(page, page.context());
-  } finally {
-    await page.context().close();
-  }
-}
-
-interface Violation {
-  readonly id: string;
-  readonly impact: string;
-  readonly nodes: readonly { html: string }[];
-}
-
-/** Faults of accessibility that hinder someone. */
-async function seriousFaults(page: Page): Promise<unknown[]> {
-  await page.evaluate(AXE);
-  const violations = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
-    return (await axe.run()).violations;
-  });
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => [id, nodes.map(({ html }) => html).slice(0, 3)]);
-}
-
-const isTooWide = (page: Page): Promise<boolean> =>
-  page.evaluate('document.documentElement.scrollWidth > document.documentElement.clientWidth');
+const caller = () => dashboard.caller();
+const walk: InBrowser['walk'] = (...how) => dashboard.walk(...how);
 
 const withBorders = (codes: readonly string[]): object[] =>
   (countries() as { code: string }[])
@@ -129,7 +40,7 @@ describe.skipIf(executable === null)('in a browser', () => {
         await page.getByRole('link', { name: 'Batches' }).click();
         await page.getByRole('heading', { name: 'Batches', exact: true }).waitFor();
         await page.getByText('The token has expired').waitFor();
-        await page.getByLabel('Token').fill(token);
+        await page.getByLabel('Token').fill(dashboard.token);
         await page.getByRole('button', { name: 'Sign in' }).click();
         await page.getByRole('heading', { name: 'Batches', exact: true }).waitFor();
         await page.getByRole('button', { name: /Switch tenant/ }).click();
@@ -153,7 +64,7 @@ describe.skipIf(executable === null)('in a browser', () => {
         await page.getByLabel('Name of a schema definition').fill('city');
         await page.getByRole('button', { name: 'Open' }).click();
         await page.getByText('No resources of this schema yet').waitFor();
-        await page.goto(`${url}#/health`);
+        await page.goto(`${dashboard.url}#/health`);
         await page.getByText('a worker', { exact: true }).first().waitFor();
       },
       { as },
@@ -170,7 +81,7 @@ describe.skipIf(executable === null)('in a browser', () => {
         `batch-${batchId}`,
       );
       await page.route('**/api/batches/**', (route) => route.abort());
-      server.closeAllConnections();
+      dashboard.server.closeAllConnections();
       await page.getByText('Reconnecting').waitFor();
       await caller().resources.upload('country', withBorders(['AD']));
       await page.unroute('**/api/batches/**');
@@ -273,7 +184,7 @@ describe.skipIf(executable === null)('in a browser', () => {
       await page.getByRole('link', { name: 'TV' }).click();
       await page.getByRole('link', { name: SCRIPT }).click();
       await page.getByRole('heading', { name: SCRIPT }).waitFor();
-      await page.goto(`${url}#/data/city`);
+      await page.goto(`${dashboard.url}#/data/city`);
       await page.getByLabel('Find by external id').fill(SCRIPT);
       await page.getByRole('button', { name: 'Find' }).click();
       await page.getByRole('heading', { name: SCRIPT }).waitFor();
@@ -288,7 +199,8 @@ describe.skipIf(executable === null)('in a browser', () => {
     for (const batchId of ids) await caller().batches.wait(batchId);
     await walk('/batches?batchType=PARTNER_RESOURCE_BATCH_PATCH', async (page) => {
       await page.getByText('2 batches', { exact: true }).waitFor();
-      await page.getByLabel('Status').selectOption('failed');
+      await page.getByText('Any status').click();
+      await page.getByRole('checkbox', { name: 'Failed' }).check();
       await expect.poll(() => page.url()).toContain('status=failed');
       await page.reload();
       await page.getByLabel('Select all on this page').check();
@@ -341,6 +253,7 @@ describe.skipIf(executable === null)('in a browser', () => {
       '/data/city': '.cell-data',
       '/data/country/AD': '.code',
       '/health': '.workers',
+      '/bulk': '.state',
     };
     for (const [colorScheme, width] of [
       ['light', 1400],
@@ -350,7 +263,7 @@ describe.skipIf(executable === null)('in a browser', () => {
         '/batches',
         async (page) => {
           for (const [at, shows] of Object.entries(pages)) {
-            await page.goto(`${url}#${at}`);
+            await page.goto(`${dashboard.url}#${at}`);
             await page.locator(shows).first().waitFor();
             expect([at, width, await seriousFaults(page)]).toEqual([at, width, []]);
             expect([at, width, await isTooWide(page)]).toEqual([at, width, false]);
@@ -362,6 +275,6 @@ describe.skipIf(executable === null)('in a browser', () => {
   });
 
   test('no page has met an error, or something that its policy does not allow', () => {
-    expect(complaints).toEqual([]);
+    expect(dashboard.complaints).toEqual([]);
   });
 });

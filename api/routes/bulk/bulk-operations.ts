@@ -22,7 +22,7 @@ import { batchScopesOf } from '../batches/find-batch.ts';
 
 const tags = ['Bulk operations'];
 const count = z.number().int().min(0);
-const BulkOperationData = z
+export const BulkOperationData = z
   .object({
     bulkOperationId: z.string(),
     operation: z.enum(BULK_VERBS),
@@ -206,7 +206,7 @@ async function startOrLeave(c: ApiContext, operation: BulkOperationDocument): Pr
   }
 }
 
-const toView = (operation: BulkOperationDocument) => ({
+export const toView = (operation: BulkOperationDocument) => ({
   bulkOperationId: operation._id,
   operation: operation.verb,
   filter: operation.asked,

@@ -48,6 +48,11 @@ beforeAll(async () => {
     body: { url: 'http://127.0.0.1:1/', events: ['import.cancelled'] },
   });
   const { webhookId } = webhook.body.data;
+  const bulk = await drover.request<{ bulkOperationId: string }>('POST', '/api/batches/suspend', {
+    tenant: RED.tenant,
+    body: { filter: { label: 'none' } },
+  });
+  const { bulkOperationId } = bulk.body.data;
   const key = (scope: Scope, externalId: string): string => `${scopeKey(scope)}/${schemaId}/${externalId}`;
   const hostile = [
     '',
@@ -71,6 +76,12 @@ beforeAll(async () => {
       owner: RED,
       place: { list: `items of ${batchId}`, filter: [''] },
       places: ['-1', '-99', '1.5', 'NaN', '1e3', '', ' ', '0x1', '9007199254740993', '1'],
+    },
+    '/api/bulk-operations': {
+      path: '/api/bulk-operations',
+      owner: RED,
+      place: { list: 'bulk-operations', filter: [] },
+      places: [...hostile, bulkOperationId],
     },
     '/api/imports': {
       path: '/api/imports',
@@ -140,6 +151,7 @@ test('every list of the API is attacked here', async () => {
 test.each([
   '/api/batches',
   '/api/batches/{batchId}/items',
+  '/api/bulk-operations',
   '/api/imports',
   '/api/imports/{importId}/batches',
   '/api/resources/{schemaDefinitionNameOrId}',

@@ -57,3 +57,23 @@ test('the system shows the workers of each task queue and what waits; a tenant s
     null,
   ]);
 });
+
+interface Throughput {
+  readonly minutes: { at: string; batches: number; items: number; unsuccessful: number }[];
+}
+
+test('the throughput of the last hour counts the finished batches of the tenant, and of no other', async () => {
+  const headers = await platform();
+  const read = async (tenant: string): Promise<[number, number, number]> => {
+    const { minutes } = (await drover.request<Throughput>('GET', '/api/throughput', { headers, tenant })).body.data;
+    const sum = (of: 'batches' | 'items' | 'unsuccessful') => minutes.reduce((all, minute) => all + minute[of], 0);
+    expect(minutes).toHaveLength(60);
+    return [sum('batches'), sum('items'), sum('unsuccessful')];
+  };
+  await drover.client({ headers }).schemaDefinitions.create({ name: 'thing', schema: { type: 'object' } });
+  const sent = [{ externalId: 'a' }, { externalId: 'b' }, { externalId: 'c', unknown: 1 }];
+  const batchId = await drover.upload('thing', sent, {}, { headers, tenant: 'busy' });
+  await drover.ended(batchId, { headers, tenant: 'busy' });
+  expect(await read('busy')).toEqual([1, 3, 1]);
+  expect(await read('idle')).toEqual([0, 0, 0]);
+});

@@ -183,6 +183,25 @@ test('a batch that is accepted later by a process whose clock is behind is not m
   expect(await statesOf([behind._id])).toEqual(['success']);
 });
 
+test('bulk operations are listed newest first, page by page, to their own tenant', async () => {
+  interface Listed {
+    readonly results: BulkView[];
+    readonly pagination: { readonly total: number; readonly cursor: string | null };
+  }
+  const list = async (tenant: string, query: string) =>
+    (await drover.request<Listed>('GET', `/api/bulk-operations?${query}`, { tenant })).body.data;
+  const ids: string[] = [];
+  for (const verb of ['suspend', 'resume', 'cancel'])
+    ids.push((await bulk(verb, { label: 'none' }, '', 'lister')).body.data.bulkOperationId);
+  const first = await list('lister', 'limit=2');
+  expect(first.results.map(({ bulkOperationId }) => bulkOperationId)).toEqual([ids[2], ids[1]]);
+  expect([first.pagination.total, first.results[0]?.operation]).toEqual([3, 'cancel']);
+  const next = await list('lister', `limit=2&cursor=${encodeURIComponent(first.pagination.cursor ?? '')}`);
+  expect(next.results.map(({ bulkOperationId }) => bulkOperationId)).toEqual([ids[0]]);
+  expect(next.pagination.cursor).toBeNull();
+  expect((await list('stranger', 'limit=2')).results).toEqual([]);
+});
+
 test.each([
   [{}, 'filter: must have at least one filter'],
   [undefined, 'filter: must be an object'],

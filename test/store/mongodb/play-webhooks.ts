@@ -25,6 +25,12 @@ export async function playBulkOperations(drover: Drover): Promise<void> {
     for (const operation of await oldBulkOperations(database, new Date(Date.now() + 60_000), 1))
       await removeBulkOperation(database, operation);
   }
+  await send({ label: 'none' });
+  const list = async (query: string) =>
+    (await drover.request<{ pagination: { cursor: string | null } }>('GET', `/api/bulk-operations${query}`)).body.data;
+  await send({ label: 'none' });
+  const { pagination } = await list('?limit=1');
+  await list(`?limit=1&cursor=${encodeURIComponent(pagination.cursor ?? '')}`);
   await recoverNow(drover);
 }
 

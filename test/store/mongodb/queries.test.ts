@@ -174,6 +174,7 @@ async function playLists(): Promise<void> {
     'externalId=a&createdAfter=2020-01-01&createdBefore=2100-01-01&sortBy=createdAt',
   ])
     await get(`/api/batches?${filter}`);
+  await get('/api/throughput');
   await get('/api/batches?status=failed&schema=node&batchType=PARTNER_RESOURCE_JSON_INGEST&sortBy=createdAt');
   await get(`/api/batches/${page.results[0]?.batchId}/items?status=succeeded`);
   for (const path of ['/api/resources/node', '/partner/schema-definitions']) {

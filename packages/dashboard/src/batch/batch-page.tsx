@@ -1,9 +1,9 @@
-import type { Batch } from '@drover/client';
+import { type Batch, bodyOf, isFinished } from '@drover/client';
 import { schemaNameOf } from '../batches/batch-table.tsx';
 import { verbsFor } from '../batches/verbs.ts';
 import { type Liveness, useLiveBatch } from '../live/use-live-batch.ts';
 import { useDrover, useSession } from '../session/drover-context.ts';
-import { type Place, to } from '../shell/place.ts';
+import { go, type Place, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
 import { CopyId } from '../ui/copy-id.tsx';
 import { Facts, PageHead, Section } from '../ui/page.tsx';
@@ -14,6 +14,7 @@ import { Faults } from './faults.tsx';
 import { Items } from './items.tsx';
 import { optionFacts } from './options.ts';
 import { Timeline } from './timeline.tsx';
+import { Undo } from './undo.tsx';
 import { Verbs } from './verbs.tsx';
 import { Waits } from './waits.tsx';
 
@@ -51,19 +52,20 @@ export function BatchPage({ batchId, place }: { batchId: string; place: Place })
 
 function Head({ batch }: { batch: Batch }) {
   const drover = useDrover();
-  const { batchId, status, suspended, operation, importId } = batch;
+  const { batchId, status, suspended, operation } = batch;
   return (
     <PageHead
       about={
         <span className="about-line">
           <StatusBadge status={status} suspended={suspended} />
           <CopyId id={batchId} />
-          {importId !== undefined && <a href={to(['imports', importId])}>{t.ofImport}</a>}
+          <Related batch={batch} />
           <TemporalLink batchId={batchId} />
         </span>
       }
       title={`${strings.operations[operation]} ${schemaNameOf(batch)}`}
     >
+      {isUndoable(batch) && <UndoBatch batchId={batchId} />}
       <Verbs
         act={(verb) => drover.batches[verb](batchId)}
         changed={['batch', batchId]}
@@ -72,6 +74,36 @@ function Head({ batch }: { batch: Batch }) {
         verbs={verbsFor(batch)}
       />
     </PageHead>
+  );
+}
+
+/** What it changed is kept, and nobody has taken it back. */
+const isUndoable = (batch: Batch): boolean =>
+  isFinished(batch) && batch.undoneBy === undefined && 'undoable' in batch.options && batch.options.undoable === true;
+
+function UndoBatch({ batchId }: { batchId: string }) {
+  const drover = useDrover();
+  return (
+    <Undo
+      preview={async (signal) => {
+        const params = { path: { batchId }, query: { dryRun: true } };
+        const { data } = await bodyOf(drover.http.POST('/api/batches/{batchId}/undo', { params, signal }));
+        if ('dryRun' in data) return data;
+        throw new Error(strings.undo.started);
+      }}
+      run={async () => go(to(['batches', (await drover.batches.undo(batchId)).batchId]))}
+    />
+  );
+}
+
+/** Links to what it is a part of, takes back, or was taken back by. */
+function Related({ batch: { importId, undoneBy, options } }: { batch: Batch }) {
+  return (
+    <>
+      {importId !== undefined && <a href={to(['imports', importId])}>{t.ofImport}</a>}
+      {undoneBy !== undefined && <a href={to(['batches', undoneBy])}>{strings.undo.undoneBy}</a>}
+      {'undoOf' in options && <a href={to(['batches', options.undoOf])}>{strings.undo.undoOf}</a>}
+    </>
   );
 }
 

@@ -1,7 +1,8 @@
-import type { Batch, BatchListOptions } from '@drover/client';
+import type { Batch } from '@drover/client';
 import { isFinished } from '@drover/client';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { StartBulk } from '../bulk/start-bulk.tsx';
 import { useDrover } from '../session/drover-context.ts';
 import { type Place, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
@@ -9,7 +10,8 @@ import { PageHead } from '../ui/page.tsx';
 import { Paging } from '../ui/paging.tsx';
 import { Empty, Failed, Loading, Notice } from '../ui/states.tsx';
 import { BatchTable } from './batch-table.tsx';
-import { Filters, hasFilters } from './filters.tsx';
+import { filterOf, hasFilters } from './filter.ts';
+import { Filters } from './filters.tsx';
 import { SelectionBar } from './selection-bar.tsx';
 
 const { batches: t } = strings;
@@ -18,22 +20,14 @@ const PAGE = 25;
 const BUSY_EVERY_MS = 1_000;
 const IDLE_EVERY_MS = 4_000;
 
-/** The values are those of the address: what the service does not know, it refuses in words. */
-const filterOf = ({ query }: Place): BatchListOptions =>
-  Object.fromEntries(
-    ['status', 'batchType', 'schema', 'sortBy'].flatMap((name) => {
-      const value = query.get(name);
-      return value ? [[name, value]] : [];
-    }),
-  );
-
 export function BatchesPage({ place }: { place: Place }) {
   const drover = useDrover();
   const filter = filterOf(place);
+  const sortBy = place.query.get('sortBy') === 'createdAt' ? 'createdAt' : '-createdAt';
   const cursor = place.query.get('cursor') ?? undefined;
   const list = useQuery({
-    queryKey: ['batches', filter, cursor],
-    queryFn: ({ signal }) => drover.batches.list({ ...filter, limit: PAGE, signal }).page(cursor),
+    queryKey: ['batches', filter, sortBy, cursor],
+    queryFn: ({ signal }) => drover.batches.list({ ...filter, sortBy, limit: PAGE, signal }).page(cursor),
     placeholderData: keepPreviousData,
     refetchInterval: ({ state }) => (state.data?.results.every(isFinished) ? IDLE_EVERY_MS : BUSY_EVERY_MS),
   });
@@ -44,7 +38,9 @@ export function BatchesPage({ place }: { place: Place }) {
   const pagination = list.data?.pagination;
   return (
     <>
-      <PageHead about={pagination && t.total(pagination.total, pagination.totalIsCapped === true)} title={t.title} />
+      <PageHead about={pagination && t.total(pagination.total, pagination.totalIsCapped === true)} title={t.title}>
+        {hasFilters(place) && results.length > 0 && <StartBulk filter={filter} />}
+      </PageHead>
       <Filters place={place} />
       {list.error && list.data && <Notice error={list.error} />}
       <BatchList

@@ -1,8 +1,11 @@
 import type { Batch } from '@drover/client';
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { type FormEvent, useState } from 'react';
 import { useSchemaNames } from '../data/use-schemas.ts';
 import { go, type Place, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
+import { Choice, Several } from './choices.tsx';
+import { type FilterName, hasFilters } from './filter.ts';
+import { MoreFilters } from './more-filters.tsx';
 
 const { batches: t } = strings;
 
@@ -14,67 +17,48 @@ const TYPES = {
   PROCESS_INSTANCE_DELETE: 'terminate',
   BATCH_UNDO: 'undo',
 } as const satisfies Partial<Record<Batch['batchType'], Batch['operation']>>;
-
-const NAMES = ['status', 'batchType', 'schema'] as const;
-
-export const hasFilters = ({ query }: Place): boolean => NAMES.some((name) => query.get(name));
+const TYPE_NAMES = Object.entries(TYPES).map(([type, operation]) => [type, strings.operations[operation]] as const);
 
 /** Filters are in the address: a link shows the same list. */
 export function Filters({ place }: { place: Place }) {
-  const set = (name: string, value: string): void =>
-    go(to(place.path, { ...Object.fromEntries(place.query), [name]: value, cursor: undefined }));
+  const change = (values: Partial<Record<FilterName | 'sortBy', string>>): void =>
+    go(to(place.path, { ...Object.fromEntries(place.query), ...values, cursor: undefined }));
   const value = (name: string): string => place.query.get(name) ?? '';
   return (
-    <search aria-label={t.filters} className="filters">
-      <Choice label={t.status} onChange={(chosen) => set('status', chosen)} value={value('status')}>
-        <option value="">{t.anyStatus}</option>
-        {Object.entries(strings.statuses).map(([status, name]) => (
-          <option key={status} value={status}>
-            {name}
-          </option>
-        ))}
-      </Choice>
-      <Choice label={t.kind} onChange={(chosen) => set('batchType', chosen)} value={value('batchType')}>
-        <option value="">{t.anyKind}</option>
-        {Object.entries(TYPES).map(([type, operation]) => (
-          <option key={type} value={type}>
-            {strings.operations[operation]}
-          </option>
-        ))}
-      </Choice>
-      <SchemaFilter key={value('schema')} onChange={(chosen) => set('schema', chosen)} value={value('schema')} />
-      <Choice label={t.order} onChange={(chosen) => set('sortBy', chosen)} value={value('sortBy')}>
-        <option value="">{t.newest}</option>
-        <option value="createdAt">{t.oldest}</option>
-      </Choice>
-      {hasFilters(place) && (
-        <a className="button button-quiet" href={to(place.path)}>
-          {t.clear}
-        </a>
-      )}
+    <search aria-label={t.filters}>
+      <div className="filters">
+        <Several
+          any={t.anyStatus}
+          label={t.status}
+          onChange={(status) => change({ status })}
+          options={Object.entries(strings.statuses)}
+          value={value('status')}
+        />
+        <Several
+          any={t.anyKind}
+          label={t.kind}
+          onChange={(batchType) => change({ batchType })}
+          options={TYPE_NAMES}
+          value={value('batchType')}
+        />
+        <SchemaFilter key={value('schema')} onChange={(schema) => change({ schema })} value={value('schema')} />
+        <Choice label={t.order} onChange={(sortBy) => change({ sortBy })} value={value('sortBy')}>
+          <option value="">{t.newest}</option>
+          <option value="createdAt">{t.oldest}</option>
+        </Choice>
+        <MoreFilters change={change} place={place} />
+        {hasFilters(place) && (
+          <a className="button button-quiet" href={to(place.path, { sortBy: value('sortBy') })}>
+            {t.clear}
+          </a>
+        )}
+      </div>
     </search>
   );
 }
 
-interface ChoiceProps {
-  readonly label: string;
-  readonly value: string;
-  readonly onChange: (value: string) => void;
-}
-
-function Choice({ label, value, onChange, children }: ChoiceProps & { children: ReactNode }) {
-  return (
-    <label className="filter">
-      <span className="sr-only">{label}</span>
-      <select onChange={(event) => onChange(event.target.value)} value={value}>
-        {children}
-      </select>
-    </label>
-  );
-}
-
 /** A list of names, or a field for one, where the token may not list them. */
-function SchemaFilter({ value, onChange }: Omit<ChoiceProps, 'label'>) {
+function SchemaFilter({ value, onChange }: { value: string; onChange: (value: string) => void }) {
   const names = useSchemaNames();
   const [typed, setTyped] = useState(value);
   if (names === undefined) {

@@ -8,7 +8,7 @@ import { to } from './place.ts';
 import { chooseTheme, THEMES, type Theme, useTheme } from './theme.ts';
 
 const { shell: t } = strings;
-const PAGES = ['batches', 'imports', 'upload', 'data', 'webhooks', 'health'] as const;
+const PAGES = ['batches', 'imports', 'upload', 'data', 'bulk', 'webhooks', 'health'] as const;
 
 /** @param here the first part of the present path. */
 export function Navigation({ here }: { here: string }) {

@@ -1,6 +1,8 @@
 import { type ReactNode, useEffect, useRef } from 'react';
 import { BatchPage } from '../batch/batch-page.tsx';
 import { BatchesPage } from '../batches/batches-page.tsx';
+import { BulkListPage } from '../bulk/bulk-list-page.tsx';
+import { BulkPage } from '../bulk/bulk-page.tsx';
 import { DataPage } from '../data/data-page.tsx';
 import { ResourcePage } from '../data/resource-page.tsx';
 import { SchemaPage } from '../data/schema-page.tsx';
@@ -63,6 +65,8 @@ function pageAt(place: Place): ReactNode {
       ) : (
         <BatchPage batchId={first} key={key} place={place} />
       );
+    case 'bulk':
+      return first === undefined ? <BulkListPage place={place} /> : <BulkPage bulkOperationId={first} key={key} />;
     case 'imports':
       return first === undefined ? <ImportsPage place={place} /> : <ImportPage importId={first} key={key} />;
     case 'upload':

@@ -4,6 +4,7 @@ const PATHS = {
   imports: 'M12 4v11m0 0-4-4m4 4 4-4M4 19h16',
   upload: 'M12 19V8m0 0-4 4m4-4 4 4M4 4h16',
   data: 'M12 4c4.4 0 8 1.3 8 3s-3.6 3-8 3-8-1.3-8-3 3.6-3 8-3ZM4 7v10c0 1.7 3.6 3 8 3s8-1.3 8-3V7M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3',
+  bulk: 'M9 8h11v12H9zM4 16V4h12M12 14l2 2 4-4',
   health: 'M3 12h4l3-8 4 16 3-8h4',
   webhooks: 'M4 6h16v12H4zM4 7l8 6 8-6',
   docs: 'M6 3h9l4 4v14H6zM14 3v5h5M9 13h7M9 17h7',
