@@ -5,6 +5,7 @@ import type { StoredOutcome } from '../../store/items/outcomes.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { isDuplicateKey, SupersededError } from '../../store/mongodb/errors.ts';
 import { parts, partsByBytes } from '../../store/mongodb/parts.ts';
+import { type Scan, scanOf } from '../../store/mongodb/scan.ts';
 
 /**
  * A part of one step of a delete batch's plan: `batchId/run/step#part`. One activity runs the whole step, and its
@@ -64,6 +65,10 @@ const BYTES_PER_INDEX = 16;
 /** The collection `deletion_steps`. */
 export const stepsIn = (database: Database): Collection<DeletionStepDocument> =>
   database.collection<DeletionStepDocument>('deletion_steps');
+
+/** Every part of a step, by its id alone. */
+export const scanSteps = (database: Database): Scan<Pick<DeletionStepDocument, '_id'>> =>
+  scanOf(stepsIn(database), { _id: 1 });
 
 /** `_id`s of everything that belongs to a batch, in this collection and in `commits`. */
 const ofBatch = (batchId: string) => ({ $gt: `${batchId}/`, $lt: `${batchId}0` });

@@ -3,6 +3,7 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import { type KeyList, newList, readLists, storeLists } from '../../store/items/key-lists.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { isDuplicateKey } from '../../store/mongodb/errors.ts';
+import { type Scan, scanOf } from '../../store/mongodb/scan.ts';
 
 /**
  * A group of resources that appear, or vanish, at one moment: when this document is inserted. Members carry the
@@ -20,6 +21,21 @@ export interface CommitDocument {
 
 /** The collection `commits`. */
 export const groupsIn = (database: Database): Collection<CommitDocument> => database.collection('commits');
+
+/** Every decision, by its time alone. */
+export const scanGroups = (database: Database): Scan<Pick<CommitDocument, '_id' | 'at'>> =>
+  scanOf(groupsIn(database), { at: 1 });
+
+/** The decisions on these groups, as far as there are any. */
+export async function readDecisions(
+  database: Database,
+  groups: readonly string[],
+): Promise<Map<string, CommitDocument['state']>> {
+  const found = await groupsIn(database)
+    .find({ _id: { $in: [...new Set(groups)] } })
+    .toArray();
+  return new Map(found.map((commit) => [commit._id, commit.state]));
+}
 
 /** Decides a group, unless that has been done. Safe to repeat. @returns the decision. */
 export async function decideGroup(

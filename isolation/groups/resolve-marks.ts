@@ -4,14 +4,17 @@ import { finishedBatches } from '../../store/batches/batches.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { NO_PLACEHOLDER, resourcesIn } from '../../store/resources.ts';
 import type { Attempt } from '../attempts/attempt.ts';
-import { MARKS, type MarkedDocument } from '../resources/visibility.ts';
+import { groupOf, MARKS, type MarkedDocument, readTargets } from '../resources/visibility.ts';
 import {
   makeVisible,
   removeMarkedForDeletion,
   removeUncommitted,
   unmarkForDeletion,
 } from '../resources/write-resources.ts';
-import { type CommitDocument, decideGroup, groupsIn } from './groups.ts';
+import { type CommitDocument, decideGroup, readDecisions } from './groups.ts';
+
+/** Who is no attempt of an activity has no earlier ones. */
+const NO_ATTEMPT = { isOfEarlierAttempt: () => false };
 
 /** Age at which an uncommitted resource is aborted, in ms: no attempt writes for so long. If it is too early, it costs an attempt. */
 const UNCOMMITTED_FOR_AT_MOST_MS = 60_000 + CLOCKS_DIFFER_MS;
@@ -56,7 +59,29 @@ export async function resolveMarks(
 
 /** Resolves some of the marked or uncommitted resources that no other process has met since: for recovery. */
 export async function resolveSomeMarks(database: Database, limit: number): Promise<void> {
-  await resolveMarks(database, { isOfEarlierAttempt: () => false }, await markedResources(database, limit));
+  await resolveMarks(database, NO_ATTEMPT, await markedResources(database, limit));
+}
+
+/** The same of these. */
+export async function resolveMarksOf(database: Database, keys: readonly ResourceKey[]): Promise<void> {
+  await resolveMarks(database, NO_ATTEMPT, [...(await readTargets(database, keys)).values()]);
+}
+
+/**
+ * Of these, the ones whose mark no attempt will take back: their group is decided, or its owner has died. The mark of an attempt that is
+ * still at work is left out.
+ */
+export async function leftMarks(database: Database, documents: readonly MarkedDocument[]): Promise<MarkedDocument[]> {
+  const decisions = await readDecisions(
+    database,
+    documents.flatMap((document) => groupOf(document) ?? []),
+  );
+  const dead = await finishedBatches(database, [
+    ...new Set(documents.flatMap(({ leaving }) => leaving?.batchId ?? [])),
+  ]);
+  return documents.filter(
+    (document) => decisions.has(groupOf(document) ?? '') || isAbandoned(document, NO_ATTEMPT, dead),
+  );
 }
 
 /** Few at any time, unless workers have died. */
@@ -70,16 +95,6 @@ async function markedResources(database: Database, limit: number): Promise<Marke
       .toArray(),
   ]);
   return [...uncommitted, ...marked.filter(({ hidden }) => hidden === undefined)];
-}
-
-async function readDecisions(
-  database: Database,
-  groups: readonly string[],
-): Promise<Map<string, CommitDocument['state']>> {
-  const found = await groupsIn(database)
-    .find({ _id: { $in: [...new Set(groups)] } })
-    .toArray();
-  return new Map(found.map((commit) => [commit._id, commit.state]));
 }
 
 function isAbandoned(

@@ -6,6 +6,7 @@ import type { Database } from '../../store/mongodb/database.ts';
 import { deleteEach } from '../../store/mongodb/each-by-id.ts';
 import { isDuplicateKey, SupersededError } from '../../store/mongodb/errors.ts';
 import { keyParts, parts } from '../../store/mongodb/parts.ts';
+import { type Scan, scanOf } from '../../store/mongodb/scan.ts';
 
 /**
  * The targets to which one attempt of an activity is about to make resources refer. Laid before the attempt reads its targets, removed
@@ -24,6 +25,10 @@ interface IntentDocument {
 
 /** The collection `intents`. */
 export const intentsIn = (database: Database): Collection<IntentDocument> => database.collection('intents');
+
+/** Every part of an intent, without its targets. */
+export const scanIntents = (database: Database): Scan<Pick<IntentDocument, '_id' | 'batchId'>> =>
+  scanOf(intentsIn(database), { batchId: 1 });
 
 /** Largest number of targets in one document, which has at most 4 MB of them. */
 const TARGETS_PER_DOCUMENT = 5_000;

@@ -1,7 +1,8 @@
+import { storedBytes } from '../../domain/json/stored.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { KEYS_AT_ONCE, keyParts } from '../../store/mongodb/parts.ts';
-import { resourcesIn } from '../../store/resources.ts';
+import { type ResourceDocument, resourcesIn } from '../../store/resources.ts';
 
 /** Approximate number of stored resources, of all tenants. */
 export async function estimatedResources(database: Database): Promise<number> {
@@ -21,4 +22,10 @@ export async function heavyResources(
       heavy.set(document._id, document.bytes ?? 0);
   }
   return heavy;
+}
+
+/** Notes the sizes that resources have. One that has been written since it was read has its size from that. */
+export async function correctSizes(database: Database, resources: readonly ResourceDocument[]): Promise<void> {
+  for (const { _id, id, version, data } of resources)
+    await resourcesIn(database).updateOne({ _id, id, version }, { $set: { bytes: storedBytes(data) } });
 }

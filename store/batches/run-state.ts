@@ -168,6 +168,17 @@ export async function recordCycle(
   await batchesIn(database).updateOne({ _id, run, status: RUNNING }, { $set: { cycle } });
 }
 
+/** Stores the numbers of a finished run, counted anew; a run that has changed since it was read is not changed. */
+export async function recordCountedAnew(
+  database: Database,
+  { _id, run, status: before, completedAt }: Pick<BatchDocument, '_id' | 'run' | 'status' | 'completedAt'>,
+  status: TerminalStatus,
+  result: BatchResult,
+): Promise<void> {
+  const asCounted = { _id, run, status: before, ...(completedAt && { completedAt }) };
+  await batchesIn(database).updateOne(asCounted, { $set: { status, result } });
+}
+
 /**
  * Notes the batches whose pending items a run is about to claim; none when it is done with them.
  * @returns false if that run is over: then it must claim nothing, because no batch would release the items.

@@ -2,6 +2,7 @@ import type { Binary, Collection } from 'mongodb';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach, deleteFound } from '../mongodb/each-by-id.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
+import { type Scan, scanOf } from '../mongodb/scan.ts';
 
 /** A piece of the content of an import, unpacked: at most `CHUNK_BYTES`. */
 interface ChunkDocument {
@@ -22,6 +23,9 @@ export interface PartDocument {
   hash: string;
 }
 
+/** Chunks that are looked for at a time. */
+const CHUNKS_PER_QUERY = 500;
+
 /** Largest number of bytes in one chunk. */
 export const CHUNK_BYTES = 256 * 1024;
 
@@ -29,6 +33,29 @@ export const CHUNK_BYTES = 256 * 1024;
 const chunksIn = (database: Database): Collection<ChunkDocument> => database.collection('import_chunks');
 /** The collection `import_parts`. */
 const partsIn = (database: Database): Collection<PartDocument> => database.collection('import_parts');
+
+/** Every chunk, and every part, by its id alone. */
+export const scanChunks = (database: Database): Scan<Pick<ChunkDocument, '_id'>> =>
+  scanOf(chunksIn(database), { _id: 1 });
+export const scanParts = (database: Database): Scan<Pick<PartDocument, '_id'>> => scanOf(partsIn(database), { _id: 1 });
+
+/** The first of the chunks `from` to `to` (not included) of an upload that is not stored; null if all are. */
+export async function missingChunk(
+  database: Database,
+  upload: Upload,
+  from: number,
+  to: number,
+): Promise<number | null> {
+  for (let at = from; at < to; at += CHUNKS_PER_QUERY) {
+    const numbers = Array.from({ length: Math.min(CHUNKS_PER_QUERY, to - at) }, (_, offset) => at + offset);
+    const stored = new Set<string>();
+    const ids = numbers.map((chunk) => chunkId(upload, chunk));
+    for await (const page of scanChunks(database).again(ids)) for (const { _id } of page) stored.add(_id);
+    const missing = numbers.find((chunk) => !stored.has(chunkId(upload, chunk)));
+    if (missing !== undefined) return missing;
+  }
+  return null;
+}
 
 /** One sender's upload of a part. */
 export interface Upload {

@@ -4,6 +4,7 @@ import type { Database } from '../mongodb/database.ts';
 import { deleteFound } from '../mongodb/each-by-id.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
 import { keyParts } from '../mongodb/parts.ts';
+import { type Scan, scanOf } from '../mongodb/scan.ts';
 
 /** A resource that a row of an import would create, for an import that is only checked. */
 interface ImportKeyDocument {
@@ -13,6 +14,9 @@ interface ImportKeyDocument {
 
 /** The collection `import_keys`. */
 const importKeysIn = (database: Database): Collection<ImportKeyDocument> => database.collection('import_keys');
+
+/** Every note. */
+export const scanImportKeys = (database: Database): Scan<ImportKeyDocument> => scanOf(importKeysIn(database), {});
 
 const keyId = (importId: string, key: ResourceKey): string => `${importId}/${key}`;
 

@@ -22,6 +22,7 @@ import type { SummedBatches } from '../../domain/imports/sum.ts';
 import { type NotedEvent, noted, noting, type WithEvents } from '../../domain/webhooks/noted-event.ts';
 import type { Database } from '../mongodb/database.ts';
 import { findWithRetries, isRecentId } from '../mongodb/recent-documents.ts';
+import { type Scan, scanOf } from '../mongodb/scan.ts';
 
 /** The next batch of an import, noted before anything of it is written: a cut that is repeated makes the same batch of the same rows. */
 export interface NextBatch {
@@ -101,6 +102,9 @@ export interface ImportDocument extends WithEvents {
 
 /** The collection `imports`. */
 const importsIn = (database: Database): Collection<ImportDocument> => database.collection('imports');
+
+/** Every import. */
+export const scanImports = (database: Database): Scan<ImportDocument> => scanOf(importsIn(database), { events: 0 }, 20);
 
 const RUNNING = { $in: [...RUNNING_STATUSES] };
 const NOT_DELETED = { deletedAt: { $exists: false } } as const;

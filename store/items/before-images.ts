@@ -3,10 +3,11 @@ import { toStorable } from '../../domain/json/stored.ts';
 import type { StateName } from '../../domain/undo/undo-entry.ts';
 import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../mongodb/database.ts';
-import { deleteFound, updateEach } from '../mongodb/each-by-id.ts';
+import { deleteEach, deleteFound, updateEach } from '../mongodb/each-by-id.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
 import { KEYS_PER_QUERY } from '../mongodb/parts.ts';
 import { readDocument } from '../mongodb/read-document.ts';
+import { type Scan, scanOf } from '../mongodb/scan.ts';
 import type { ResourceDocument } from '../resources.ts';
 
 /**
@@ -48,6 +49,10 @@ export type ImageLink = Omit<BeforeImageDocument, 'data'>;
  */
 export const beforeImagesIn = (database: Database): Collection<BeforeImageDocument> =>
   database.collection('before_images');
+
+/** Every kept state, by its batch alone. */
+export const scanImages = (database: Database): Scan<Pick<BeforeImageDocument, '_id' | 'batchId'>> =>
+  scanOf(beforeImagesIn(database), { batchId: 1 });
 
 export const imageId = (batchId: string, { id, version }: StateName): string => `${batchId}/${id}/${version}`;
 
@@ -157,4 +162,9 @@ export async function* deletedImages(
 export async function removeImages(database: Database, batchId: string): Promise<void> {
   // '0' comes right after '/'
   await deleteFound(beforeImagesIn(database), { _id: { $gt: `${batchId}/`, $lt: `${batchId}0` } });
+}
+
+/** Removes some of them. Safe to repeat. */
+export async function removeSomeImages(database: Database, ids: readonly string[]): Promise<void> {
+  await deleteEach(beforeImagesIn(database), ids);
 }

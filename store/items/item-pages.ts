@@ -9,6 +9,7 @@ import type { Database } from '../mongodb/database.ts';
 import { deleteEach, deleteFound } from '../mongodb/each-by-id.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
 import { parts } from '../mongodb/parts.ts';
+import { type Scan, scanOf } from '../mongodb/scan.ts';
 
 /**
  * Consecutive items of one batch, as received. Addressed by `_id` alone: item `i` is in page `floor(i / pageSize)`.
@@ -33,6 +34,22 @@ interface ItemPageDocument {
 
 /** The collection `item_pages`. */
 export const itemPagesIn = (database: Database): Collection<ItemPageDocument> => database.collection('item_pages');
+
+/** Every page, by its id alone. */
+export const scanItemPages = (database: Database): Scan<Pick<ItemPageDocument, '_id'>> =>
+  scanOf(itemPagesIn(database), { _id: 1 });
+
+/** Of these pages, those that are stored. */
+export async function storedPages(database: Database, ids: readonly string[]): Promise<Set<string>> {
+  const stored = new Set<string>();
+  for await (const page of scanItemPages(database).again(ids)) for (const { _id } of page) stored.add(_id);
+  return stored;
+}
+
+/** Removes some pages. Safe to repeat. */
+export async function removePages(database: Database, ids: readonly string[]): Promise<void> {
+  await deleteEach(itemPagesIn(database), ids);
+}
 
 /** One item as received. */
 export interface Item {

@@ -3,8 +3,9 @@ import type { Collection } from 'mongodb';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { noLaterRun } from '../batches/run-fence.ts';
 import type { Database } from '../mongodb/database.ts';
-import { deleteFound } from '../mongodb/each-by-id.ts';
+import { deleteEach, deleteFound } from '../mongodb/each-by-id.ts';
 import { BYTES_PER_COMMAND, keyParts, partsByBytes } from '../mongodb/parts.ts';
+import { type Scan, scanOf } from '../mongodb/scan.ts';
 
 /**
  * A part of a list of identities that is too long for the document that names it: all missing identities of a pending item, the survivors
@@ -24,6 +25,10 @@ interface KeyListDocument {
  * @internal exported for tests, which look into the collection
  */
 export const keyListsIn = (database: Database): Collection<KeyListDocument> => database.collection('key_lists');
+
+/** Every part of a list, without its keys. */
+export const scanLists = (database: Database): Scan<Omit<KeyListDocument, 'keys'>> =>
+  scanOf(keyListsIn(database), { keys: 0 });
 
 /** Names a stored list: its parts are `id#0` to `id#(parts - 1)`. */
 export interface KeyList {
@@ -94,4 +99,9 @@ export async function removeLists(database: Database, owner: string, run?: numbe
   // '0' comes right after '/'
   const ofOwner = { _id: { $gt: `${owner}/`, $lt: `${owner}0` } };
   await deleteFound(keyListsIn(database), { ...ofOwner, ...(run !== undefined && noLaterRun(run)) });
+}
+
+/** Removes some parts of lists: each list is made once, and its name is of no other one. Safe to repeat. */
+export async function removeListParts(database: Database, ids: readonly string[]): Promise<void> {
+  await deleteEach(keyListsIn(database), ids);
 }

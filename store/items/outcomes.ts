@@ -5,6 +5,7 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach } from '../mongodb/each-by-id.ts';
 import { parts } from '../mongodb/parts.ts';
+import { type Scan, scanOf } from '../mongodb/scan.ts';
 import { pageId, pageIds, pagesWith } from './item-pages.ts';
 import { type KeyList, readLists } from './key-lists.ts';
 
@@ -26,6 +27,15 @@ export interface OutcomePageDocument {
 /** The collection `outcome_pages`. */
 export const outcomePagesIn = (database: Database): Collection<OutcomePageDocument> =>
   database.collection('outcome_pages');
+
+/** Every page of outcomes, by its id alone. */
+export const scanOutcomePages = (database: Database): Scan<Pick<OutcomePageDocument, '_id'>> =>
+  scanOf(outcomePagesIn(database), { _id: 1 });
+
+/** Removes some pages. Safe to repeat. */
+export async function removeOutcomes(database: Database, ids: readonly string[]): Promise<void> {
+  await deleteEach(outcomePagesIn(database), ids);
+}
 
 /** The fields of every outcome, whatever its status. */
 interface OutcomeOfAny {

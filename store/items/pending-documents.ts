@@ -1,6 +1,7 @@
 import type { Collection } from 'mongodb';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../mongodb/database.ts';
+import { type Scan, scanOf } from '../mongodb/scan.ts';
 import type { KeyList } from './key-lists.ts';
 
 /**
@@ -26,6 +27,10 @@ export interface PendingItemDocument {
 /** The collection `pending_items`. */
 export const pendingItemsIn = (database: Database): Collection<PendingItemDocument> =>
   database.collection('pending_items');
+
+/** Every pending item, without what it misses. */
+export const scanPendingItems = (database: Database): Scan<Omit<PendingItemDocument, 'missing' | 'list'>> =>
+  scanOf(pendingItemsIn(database), { missing: 0, list: 0 });
 
 /** A pending item of any batch. */
 export interface PendingMember {

@@ -1,7 +1,7 @@
-import { RUNNING_STATUSES } from '../../domain/batch/batch.ts';
+import { isTerminal, RUNNING_STATUSES } from '../../domain/batch/batch.ts';
 import { appendTo } from '../../domain/collections/append-to.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
-import { batchesIn } from '../batches/batches.ts';
+import { type BatchDocument, batchesIn } from '../batches/batches.ts';
 import { noLaterRun, type RunOfBatch, upsertOfRun } from '../batches/run-fence.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach, updateEach } from '../mongodb/each-by-id.ts';
@@ -82,6 +82,20 @@ function isStored({ missing, list }: PendingRegistration, stored: PendingItemDoc
   if (stored === undefined) return false;
   if (list !== undefined) return stored.list?.id === list.id;
   return stored.missing.length === missing.length && missing.every((key, at) => stored.missing[at] === key);
+}
+
+/** Of these items, those that this run has registered, so that others find them. */
+export async function registeredItems(
+  database: Database,
+  batch: RunOfBatch,
+  indexes: readonly number[],
+): Promise<Set<number>> {
+  const stored = await readItems(
+    database,
+    batch,
+    indexes.map((index) => ({ index })),
+  );
+  return new Set(stored.keys());
 }
 
 /** Items as this run has registered them: registrations of an earlier run may be removed at any time. */
@@ -206,7 +220,8 @@ const listedOf = ({ missing, list }: PendingItemDocument): ListedKeys => ({ keys
  */
 const claimOf = ({ _id, run }: RunOfBatch): string => (run === 1 ? _id : `${_id}/${run}`);
 
-const batchOfClaim = (claim: string): string => claim.split('/')[0] ?? claim;
+/** The batch that has claimed an item. */
+export const batchOfClaim = (claim: string): string => claim.split('/')[0] ?? claim;
 
 /** The names under which a run, or one before it, may have claimed items; a worker of an earlier version claims under the batch's id alone. */
 const claimsUpTo = ({ _id, run }: RunOfBatch): string[] =>
@@ -249,6 +264,25 @@ export async function claimedBy(database: Database, batch: RunOfBatch): Promise<
   return pendingItemsIn(database)
     .find({ claim: { $in: claimsUpTo(batch) } }, { projection })
     .toArray();
+}
+
+/** Whether the run that has claimed an item may still release it: it is not over, and has noted whose items it claims. */
+export function isValidClaim(
+  { claim = '', batchId }: Pick<PendingItemDocument, 'claim' | 'batchId'>,
+  claiming: ReadonlyMap<string, Pick<BatchDocument, 'status' | 'claimOwners' | 'claims'>>,
+): boolean {
+  const run = claiming.get(batchOfClaim(claim));
+  if (run === undefined || isTerminal(run.status)) return false;
+  return run.claims !== undefined || run.claimOwners?.includes(batchId) === true;
+}
+
+/** Releases items to their batches that nobody releases; another claim stays. */
+export async function dropClaims(
+  database: Database,
+  claimed: readonly Pick<PendingItemDocument, '_id' | 'claim'>[],
+): Promise<void> {
+  for (const { _id, claim } of claimed)
+    if (claim !== undefined) await pendingItemsIn(database).updateOne({ _id, claim }, { $unset: { claim: '' } });
 }
 
 /** Releases claimed items to their batches. */

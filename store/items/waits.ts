@@ -4,6 +4,7 @@ import type { ResourceKey } from '../../domain/write/resource.ts';
 import { noLaterRun, type RunOfBatch, upsertOfRun } from '../batches/run-fence.ts';
 import type { Database } from '../mongodb/database.ts';
 import { keyParts, partsByBytes } from '../mongodb/parts.ts';
+import { type Scan, scanOf } from '../mongodb/scan.ts';
 
 /**
  * One batch waits for one missing identity. A batch that waits registers here, then checks; a batch that creates a resource writes it, then reads the registrations here
@@ -25,6 +26,9 @@ interface WaitDocument {
  * @internal exported for tests, which look into the collection
  */
 export const waitsIn = (database: Database): Collection<WaitDocument> => database.collection('waits');
+
+/** Every registration. */
+export const scanWaits = (database: Database): Scan<WaitDocument> => scanOf(waitsIn(database), {});
 
 /** A registration as it was read. */
 export type Registration = Pick<WaitDocument, '_id' | 'key' | 'batchId' | 'token'>;

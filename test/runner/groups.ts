@@ -152,7 +152,7 @@ export const WITHOUT_SERVERS = [
   'test/api/state/start-readiness.test.ts',
   'test/bench/{figures,server-asked,turns}.test.ts',
   'test/chaos/{checker,guards,model,request-maker}.test.ts',
-  'test/docs/{compose,documents,environment-example,limits-table,operations-page}.test.ts',
+  'test/docs/{compose,day-two,documents,environment-example,limits-table,operations-page}.test.ts',
   'test/domain/**/*.test.ts',
   'test/embedded/{exclusive,once-built}.test.ts',
   'test/embedded/workers/layout.test.ts',

@@ -9,18 +9,25 @@ import { committedGroups, decideGroup } from '../../../isolation/groups/groups.t
 import { resolveMarks } from '../../../isolation/groups/resolve-marks.ts';
 import { intentsOf, intentsOn, layIntent, removeIntents } from '../../../isolation/intents/intents.ts';
 import { scanVertices } from '../../../isolation/resources/reference-graph.ts';
+import { correctSizes } from '../../../isolation/resources/resource-sizes.ts';
 import { removeUncommitted, unmarkForDeletion } from '../../../isolation/resources/write-resources.ts';
+import { checkIntegrity } from '../../../services/integrity/check-integrity.ts';
 import { batchesIn, readBatch } from '../../../store/batches/batches.ts';
 import { readBinding } from '../../../store/batches/idempotency-keys.ts';
+import { recordCountedAnew } from '../../../store/batches/run-state.ts';
 import { postponeStart, stillOpen } from '../../../store/batches/to-recover.ts';
 import { claimUndo } from '../../../store/batches/undone.ts';
 import { showDefinition } from '../../../store/definitions/schema-changes.ts';
+import { missingChunk } from '../../../store/imports/import-content.ts';
 import { recordImportSummedAnew } from '../../../store/imports/imports.ts';
-import { newList, readLists, storeLists } from '../../../store/items/key-lists.ts';
-import type { StoredOutcome } from '../../../store/items/outcomes.ts';
+import { removeSomeImages } from '../../../store/items/before-images.ts';
+import { removePages } from '../../../store/items/item-pages.ts';
+import { newList, readLists, removeListParts, storeLists } from '../../../store/items/key-lists.ts';
+import { removeOutcomes, type StoredOutcome } from '../../../store/items/outcomes.ts';
 import {
   claimedBy,
   claimPending,
+  dropClaims,
   registerPending,
   releasePending,
   unclaimPending,
@@ -32,7 +39,7 @@ import { removeOrphanedPages } from '../../../store/migrations/orphaned-pages.ts
 import { convertTextResources } from '../../../store/migrations/text-resources.ts';
 import { asAttempt } from '../../../store/mongodb/command-time.ts';
 import { SupersededError } from '../../../store/mongodb/errors.ts';
-import { resourcesIn } from '../../../store/resources.ts';
+import { type ResourceDocument, resourcesIn } from '../../../store/resources.ts';
 import { Drover } from '../../harness/drover.ts';
 import { acceptedUpload, recoverNow } from '../../harness/left-behind.ts';
 import { CommandRecorder, functionsThatAsk, servedBy } from './command-recorder.ts';
@@ -78,6 +85,7 @@ async function playAll(): Promise<void> {
   await playTerminations();
   await playDefinitions();
   await playRecovery();
+  await playIntegrity();
   await playRareCases();
 }
 
@@ -244,6 +252,23 @@ async function playRecovery(): Promise<void> {
   await recoverNow(drover);
   await drover.ended(left);
   await recoverNow(drover);
+}
+
+/** The check of everything that is stored, and its repairs. */
+async function playIntegrity(): Promise<void> {
+  const { database } = drover.services;
+  const waiting = await drover.upload('node', [node('y', 'never')], WAIT);
+  await drover.waiting(waiting);
+  for await (const step of checkIntegrity(drover.services, { settleMs: 0, repair: true }))
+    expect(step).toHaveProperty('checked');
+  await correctSizes(database, [{ _id: 'nobody', id: 'life', version: 1, data: {} } as ResourceDocument]);
+  const summed = { counts: noCounts(), actions: noActions(), errorCodes: {} };
+  const counted = { _id: 'nobody', run: 1, status: 'failed', completedAt: new Date() } as const;
+  await recordCountedAnew(database, counted, 'success', summed);
+  await dropClaims(database, [{ _id: 'nobody/0', claim: 'nobody' }]);
+  expect(await missingChunk(database, { importId: 'nobody', part: 1, upload: 'none' }, 0, 1)).toBe(0);
+  for (const remove of [removeListParts, removeSomeImages, removePages, removeOutcomes])
+    await remove(database, ['nobody/0']);
 }
 
 /** Queries that are sent only after a process has died, two have met, or an earlier version has left something. */

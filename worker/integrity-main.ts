@@ -1,0 +1,3 @@
+import { main } from './integrity.ts';
+
+await main();
