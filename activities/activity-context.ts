@@ -7,6 +7,7 @@ import type { DeliverParts } from '../services/webhooks/deliver-message.ts';
 import { SecretBox } from '../services/webhooks/secret-box.ts';
 import { Subscriptions } from '../services/webhooks/subscriptions.ts';
 import { createSemaphore, type Semaphore } from '../services/writes/semaphore.ts';
+import { RememberedWork } from './write/remembered-work.ts';
 
 /** Moments between two steps of an activity at which a test can stop, delay or kill it. */
 export type Checkpoint =
@@ -40,6 +41,7 @@ export interface ActivityContext extends StartImportParts {
   readonly schemas: SchemaCatalog;
   /** For long computations; the time limit of its activity runs while it waits. */
   readonly semaphore: Semaphore;
+  readonly remembered: RememberedWork;
   /** Which events the webhooks of a tenant are told of. */
   readonly subscriptions: Subscriptions;
   /** How messages to webhooks are delivered. */
@@ -67,7 +69,7 @@ export function createActivityContext({
   importWindow = 1,
   webhooks = NO_WEBHOOKS,
   ...parts
-}: Omit<ActivityContext, 'schemas' | 'semaphore' | 'importWindow' | 'subscriptions' | 'webhooks'> & {
+}: Omit<ActivityContext, 'schemas' | 'semaphore' | 'remembered' | 'importWindow' | 'subscriptions' | 'webhooks'> & {
   readonly webhooks?: DeliverParts;
   readonly writersAtOnce?: number;
   readonly importWindow?: number;
@@ -79,5 +81,6 @@ export function createActivityContext({
     subscriptions: new Subscriptions(parts.database),
     schemas: new SchemaCatalog(parts.database),
     semaphore: createSemaphore(writersAtOnce),
+    remembered: new RememberedWork(parts.database),
   };
 }

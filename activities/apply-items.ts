@@ -7,7 +7,7 @@ import { endEarlierAttempts } from '../isolation/attempts/earlier-attempts.ts';
 import { takeOverRun } from '../isolation/attempts/executions.ts';
 import { wakeWaiting } from '../services/batches/wake-waiting.ts';
 import { type BatchDocument, readBatch } from '../store/batches/batches.ts';
-import type { Halt } from '../store/batches/halts.ts';
+import { type Halt, haltOf } from '../store/batches/halts.ts';
 import { type ItemPages, keysOfItems, readItemPages } from '../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../store/items/outcomes.ts';
 import { fenceOutcomes } from '../store/items/write-outcomes.ts';
@@ -49,11 +49,38 @@ export async function inTurn<T>({ semaphore }: ActivityContext, attempt: Attempt
 
 async function apply(context: ActivityContext, attempt: Attempt, input: ItemsOfBatch): Promise<WorkResult> {
   const control = new ControlCheck(context.database, input);
-  const { batch, ...stored } = await readWork(context.database, attempt, input);
+  // nothing is awaited before: activities that begin together share one read
+  const remembered = isNewWork(attempt, input) ? context.remembered.batch(input.batchId) : undefined;
+  const known = remembered && (await rememberedWork(context, attempt, input, await remembered));
+  if (known) return applyStored(context, attempt, control, input, known);
+  const { batch, ...stored } = await readWork(context, attempt, input);
   const halt = control.asRead(batch);
   if (batch === null || batch.run !== input.run) return NOTHING_DONE;
   return applyStored(context, attempt, control, input, { batch, halt, ...stored });
 }
+
+/**
+ * The first attempt at new items of a batch on which this process has just worked for the same execution: all that it needs before its intent
+ * is laid never changes in a run. What may have changed, suspension and cancellation above all, is read with the checks that follow the intent
+ * (`readOfOwn`). Null where it takes more.
+ */
+async function rememberedWork(
+  { remembered }: ActivityContext,
+  attempt: Attempt,
+  { batchId, run, pageSize, indexes }: ItemsOfBatch,
+  batch: BatchDocument | null,
+): Promise<FoundWork | null> {
+  const execution = batch?.execution;
+  const isOfExecution = execution?.runId === attempt.runId && execution.run === run && !execution.follows;
+  if (pageSize === undefined || batch === null || !isOfExecution || batch.validateOnly || haltOf(batch, run) !== null)
+    return null;
+  const pages = await remembered.pages({ _id: batchId, pageSize }, indexes);
+  return { batch, halt: null, outcomes: new Map(), pages };
+}
+
+/** The first attempt at items that are not pending, in the first run: hardly one has an outcome (`assertKnown`). */
+const isNewWork = ({ isFirst }: Attempt, { run, requeuesBlocked }: ItemsOfBatch): boolean =>
+  isFirst && run === 1 && !requeuesBlocked;
 
 const NOTHING_DONE: WorkResult = { tally: tallyOf([]), pending: [] };
 
@@ -65,22 +92,24 @@ interface StoredWork {
 
 /** Reads a batch and some of its items; all at once where the size of its pages is known. */
 async function readWork(
-  database: Database,
+  { database, remembered }: ActivityContext,
   attempt: Attempt,
-  { batchId, run, pageSize, indexes, requeuesBlocked }: ItemsOfBatch,
+  input: ItemsOfBatch,
 ): Promise<StoredWork & { readonly batch: BatchDocument | null }> {
+  const { batchId, pageSize, indexes } = input;
   if (pageSize === undefined) {
     const batch = await readBatch(database, batchId);
     return { batch, ...(batch === null ? NOTHING_STORED : await readStoredWork(database, batch, indexes)) };
   }
   const pages = { _id: batchId, pageSize };
-  // the first attempt at items that are not pending, in the first run: hardly one has an outcome (`assertKnown`)
-  const isNew = attempt.isFirst && run === 1 && !requeuesBlocked;
-  const [batch, stored] = await Promise.all([
-    readBatch(database, batchId),
-    isNew ? readNewWork(database, pages, indexes) : readStoredWork(database, pages, indexes),
-  ]);
-  return { batch, ...stored };
+  if (!isNewWork(attempt, input)) {
+    const [batch, stored] = await Promise.all([readBatch(database, batchId), readStoredWork(database, pages, indexes)]);
+    return { batch, ...stored };
+  }
+  const reading = readBatch(database, batchId);
+  remembered.remember(batchId, reading);
+  const [batch, found] = await Promise.all([reading, remembered.pages(pages, indexes)]);
+  return { batch, outcomes: new Map(), pages: found };
 }
 
 const NOTHING_STORED: StoredWork = { outcomes: new Map(), pages: new Map() };
@@ -88,18 +117,14 @@ const NOTHING_STORED: StoredWork = { outcomes: new Map(), pages: new Map() };
 type Pages = Pick<BatchDocument, '_id' | 'pageSize'>;
 
 async function readStoredWork(database: Database, batch: Pages, indexes: readonly number[]): Promise<StoredWork> {
-  const [outcomes, work] = await Promise.all([
+  const [outcomes, pages] = await Promise.all([
     readOutcomes(database, batch, indexes),
-    readNewWork(database, batch, indexes),
+    readItemPages(database, batch, indexes),
   ]);
-  return { ...work, outcomes };
+  return { outcomes, pages };
 }
 
-async function readNewWork(database: Database, batch: Pages, indexes: readonly number[]): Promise<StoredWork> {
-  return { outcomes: new Map(), pages: await readItemPages(database, batch, indexes) };
-}
-
-/** A run of a batch that is to be worked on, as it was read together with its items. */
+/** A run of a batch that is to be worked on, as it was read together with its items, or as it is remembered. */
 interface FoundWork extends Pick<StoredWork, 'pages'> {
   readonly batch: BatchDocument;
   readonly halt: Halt | null;

@@ -1,5 +1,4 @@
-import type { BatchDocument } from '../../store/batches/batches.ts';
-import { type Halt, haltOf, readHalt } from '../../store/batches/halts.ts';
+import { type Controllable, type Halt, haltOf, readHalt } from '../../store/batches/halts.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { Controlled } from '../../workflows/messages.ts';
 
@@ -27,7 +26,7 @@ export class ControlCheck {
   }
 
   /** Counts a batch that was just read as a check. */
-  asRead(batch: BatchDocument | null): Halt | null {
+  asRead(batch: Controllable | null): Halt | null {
     this.#checkedAt = performance.now();
     this.#found = haltOf(batch, this.#of.run);
     return this.#heeded();

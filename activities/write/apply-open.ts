@@ -8,6 +8,7 @@ import { fieldsOfOwnKind, linksOf } from '../../services/writes/own-links.ts';
 import { toWorkItems, type WorkItem } from '../../services/writes/work-items.ts';
 import { failedOutcome, SCHEMA_GONE } from '../../services/writes/write-outcome.ts';
 import type { WriteBatchDocument } from '../../store/batches/batches.ts';
+import type { Controllable } from '../../store/batches/halts.ts';
 import { type Item, type ItemPages, itemsOfPages } from '../../store/items/item-pages.ts';
 import { readOutcomes, type StoredOutcome } from '../../store/items/outcomes.ts';
 import { registerPending, releasePending } from '../../store/items/pending-items.ts';
@@ -51,8 +52,11 @@ const NOTHING: Applied = { outcomes: new Map(), left: [] };
  */
 export async function applyOpen(applying: Applying, open: readonly number[], links?: string): Promise<Applied> {
   if (open.length === 0) return NOTHING;
-  const { context, attempt, batch, writable } = applying;
+  const { context, attempt, control, batch, writable } = applying;
   const schema = await plannedVersion(context, batch, links);
+  // only an intent is laid for a batch that may be halted meanwhile: nothing else is written
+  const laysIntent = schema !== null && schema !== 'outdated' && !batch.validateOnly;
+  if (!laysIntent && (await control.inTime()) !== null) return { outcomes: new Map(), left: open };
   // no intent is laid for these, under which outcomes would be read again
   if (schema === null || schema === 'outdated')
     assertKnown(applying, await readOutcomes(context.database, batch, open));
@@ -148,7 +152,10 @@ async function applyAll(applying: Applying, schema: LoadedSchema, items: readonl
   const { database } = context;
   const outcomes = new Map<number, StoredOutcome>();
   const { work, faulty } = await toWorkItems(context, batch, schema, items, before);
-  if (faulty.size > 0) await assertNotOutdated(context, schema);
+  if (faulty.size > 0) {
+    if ((await control.inTime()) !== null) return { outcomes, left: items.map(({ index }) => index) };
+    await assertNotOutdated(context, schema);
+  }
   for (const [index, errors] of faulty) outcomes.set(index, failedOutcome(before.get(index), errors));
   await writeOutcomes(database, batch, outcomes);
   if (work.length === 0) return { outcomes, left: [] };
@@ -156,7 +163,7 @@ async function applyAll(applying: Applying, schema: LoadedSchema, items: readonl
   const created: ResourceKey[] = [];
   const writing = { context, batch, attempt, storeFailures: storeFailures(database) };
   const left = await withIntent(context, attempt, batch, [schema], work, writable, {
-    read: () => readOfOwn(applying, writing, work),
+    read: (now) => readOfOwn(applying, writing, work, now),
     write: (stored) =>
       applySlices(writing, control, work, stored, async (results) => {
         for (const [index, outcome] of await completeSlice(applying, results, isFirst)) outcomes.set(index, outcome);
@@ -167,8 +174,14 @@ async function applyAll(applying: Applying, schema: LoadedSchema, items: readonl
   return { outcomes, left: left.map(({ index }) => index) };
 }
 
-/** What is stored, under the intent. @throws see `assertKnown`. */
-async function readOfOwn(applying: Applying, writing: Writing, work: readonly WorkItem[]): Promise<StoredState> {
+/** What is stored, under the intent. @param now whether the batch may be worked on. @throws see `assertKnown`. */
+async function readOfOwn(
+  applying: Applying,
+  writing: Writing,
+  work: readonly WorkItem[],
+  now: Controllable | null,
+): Promise<StoredState> {
+  applying.control.asRead(now);
   const stored = await readStoredState(writing, work);
   assertKnown(applying, new Map([...stored.outcomes].map(([{ index }, outcome]) => [index, outcome])));
   return stored;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import { type BatchDocument, readBatches } from '../../store/batches/batches.ts';
+import type { Controllable } from '../../store/batches/halts.ts';
 import type { RunOfBatch } from '../../store/batches/run-fence.ts';
 import { keysOfItems } from '../../store/items/item-pages.ts';
 import { claimedBy } from '../../store/items/pending-items.ts';
@@ -29,7 +30,7 @@ export interface Writable {
  * is at work. Costs one query if no attempt has left an intent.
  * @param batch as this execution has taken it over (`takeOverRun`).
  * @param writable the documents that an attempt of this activity may write.
- * @returns whether there were any: what was read before may have changed since.
+ * @returns whether there were any, so that what was read before may have changed since; and whether the batch may be worked on.
  * @throws SupersededError if a later attempt, or a later execution, is at work.
  */
 export async function endEarlierAttempts(
@@ -37,8 +38,8 @@ export async function endEarlierAttempts(
   attempt: Attempt,
   batch: BatchDocument,
   writable: () => Promise<readonly Writable[]>,
-): Promise<boolean> {
-  const [left] = await Promise.all([intentsOf(database, attempt.workflow), assertExecution(database, batch)]);
+): Promise<{ readonly hasEnded: boolean; readonly now: Controllable | null }> {
+  const [left, now] = await Promise.all([intentsOf(database, attempt.workflow), assertExecution(database, batch)]);
   const ofActivity = left.filter((id) => id.startsWith(`${attempt.activity}/`));
   const ofOthers = left.filter((id) => !id.startsWith(`${attempt.execution}/`));
   const isWhole = attempt.activity === attempt.whole;
@@ -46,7 +47,7 @@ export async function endEarlierAttempts(
   if (isWhole && left.length > ofActivity.length + ofOthers.length)
     throw new SupersededError('the workflow runs the batch step by step now');
   const others = [...ofActivity.filter((id) => attemptOfIntent(id) !== attempt.id), ...ofWhole, ...ofOthers];
-  if (others.length === 0) return false;
+  if (others.length === 0) return { hasEnded: false, now };
   assertLatest(attempt, ofActivity);
   const isSeen = ofActivity.some((id) => attemptOfIntent(id) === attempt.id);
   const own = { id: attempt.id, batchId: batch._id, schemaDefinitionIds: [], targets: [] };
@@ -57,7 +58,7 @@ export async function endEarlierAttempts(
   // Only now: a deleter that finds none of these intents concludes that the attempt is over.
   await removeIntents(database, others);
   if (!isSeen) await withdrawIntent(database, own);
-  return true;
+  return { hasEnded: true, now };
 }
 
 /** The documents that any activity of a batch may write: its own items, and those of other batches that it has claimed. */

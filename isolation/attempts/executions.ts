@@ -1,4 +1,5 @@
 import { type BatchDocument, batchesIn, FIRST_EXECUTION, type WorkingExecution } from '../../store/batches/batches.ts';
+import { CONTROL_FIELDS, type Controllable } from '../../store/batches/halts.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { SupersededError } from '../../store/mongodb/errors.ts';
 
@@ -39,10 +40,12 @@ export async function takeOverRun(
 /**
  * To be called when an attempt has written something that an execution which takes over finds (an intent, a group), and before it reads
  * the data on which it decides: one of the two sees the other.
- * @throws SupersededError if another execution works on the batch.
+ * @returns whether the batch may be worked on now, of the same read. @throws SupersededError if another execution works on the batch.
  */
-export async function assertExecution(database: Database, batch: BatchDocument): Promise<void> {
-  const now = await batchesIn(database).findOne({ _id: batch._id }, { projection: { execution: 1 } });
+export async function assertExecution(database: Database, batch: BatchDocument): Promise<Controllable | null> {
+  const projection = { ...CONTROL_FIELDS, execution: 1 } as const;
+  const now = await batchesIn(database).findOne({ _id: batch._id }, { projection });
   if (now?.execution?.runId !== batch.execution?.runId)
     throw new SupersededError('another execution of the workflow works on the batch');
+  return now;
 }

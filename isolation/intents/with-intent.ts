@@ -1,6 +1,7 @@
 import type { SchemaDefinition } from '../../domain/schema/definition.ts';
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
+import type { Controllable } from '../../store/batches/halts.ts';
 import { currentSchemaVersion } from '../../store/definitions/schema-definitions.ts';
 import { allDone } from '../../store/mongodb/all-done.ts';
 import type { Database } from '../../store/mongodb/database.ts';
@@ -29,8 +30,8 @@ interface IntendedItem {
 
 /** Work under an intent. */
 interface IntendedWork<Found, Result> {
-  /** Reads what is decided on. */
-  readonly read: () => Promise<Found>;
+  /** Reads what is decided on. @param now whether the batch may be worked on, as it was read once the intent was laid. */
+  readonly read: (now: Controllable | null) => Promise<Found>;
   readonly write: (found: Found) => Promise<Result>;
   /** What needs no intent any more: runs while it is withdrawn. */
   readonly after?: (result: Result) => Promise<void>;
@@ -62,14 +63,14 @@ export async function withIntent<Found, Result>(
   try {
     await layIntent(database, intent);
     await checkpoint?.('intent-laid', batchId);
-    const [hasEnded] = await allDone([
+    const [{ hasEnded, now }] = await allDone([
       endEarlierAttempts(database, attempt, batch, writable),
       assertCurrent(context, schemas),
     ]);
     // what it has read of its items before may be of an earlier moment
     if (hasEnded && attempt.isLocal) throw blocked('an earlier attempt was at work');
     // only now: what an attempt that has withdrawn its intent has written is seen
-    result = await write(await read());
+    result = await write(await read(now));
   } catch (error) {
     if (kindOfFailure(error) !== 'outage') await withdrawIntent(database, intent);
     throw error;

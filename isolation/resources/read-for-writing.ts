@@ -30,8 +30,8 @@ export async function readForWriting(
   const known = new Set(ownKeys);
   const otherKeys = [...targetKeys].filter((key) => !known.has(key));
   for (;;) {
-    const [own, others] = await Promise.all([readOwn(database, ownKeys), readTargets(database, otherKeys)]);
-    const documents: MarkedDocument[] = [...own.stored.values(), ...others.values()];
+    const { own, others } = await readBoth(database, ownKeys, otherKeys);
+    const documents: MarkedDocument[] = [...own.stored.values(), ...others];
     const { undecided, changed } = await resolveMarks(database, attempt, documents);
     if (changed) continue;
     const present = new Set(documents.flatMap(({ _id }) => (undecided.has(_id) ? [] : [_id])));
@@ -39,10 +39,53 @@ export async function readForWriting(
   }
 }
 
-async function readOwn(
+interface FoundOwn {
+  readonly stored: Map<ResourceKey, ResourceDocument>;
+  readonly fenced: Map<ResourceKey, string>;
+}
+
+interface FoundBoth {
+  readonly own: FoundOwn;
+  readonly others: Iterable<MarkedDocument>;
+}
+
+/** Most references of which the whole resource is read, in one command with the own ones: their data costs less than a command. */
+const FEW_TARGETS = 20;
+
+async function readBoth(
   database: Database,
-  keys: readonly ResourceKey[],
-): Promise<{ stored: Map<ResourceKey, ResourceDocument>; fenced: Map<ResourceKey, string> }> {
+  ownKeys: readonly ResourceKey[],
+  otherKeys: readonly ResourceKey[],
+): Promise<FoundBoth> {
+  if (ownKeys.length > 0 && otherKeys.length <= FEW_TARGETS) {
+    const large = largeTargetsOf(database);
+    if (!otherKeys.some((key) => large.has(key))) return readTogether(database, ownKeys, otherKeys);
+  }
+  const [own, others] = await Promise.all([readOwn(database, ownKeys), readTargets(database, otherKeys)]);
+  return { own, others: others.values() };
+}
+
+/** Reads the resources to be written and their few targets by one command. */
+async function readTogether(
+  database: Database,
+  ownKeys: readonly ResourceKey[],
+  otherKeys: readonly ResourceKey[],
+): Promise<FoundBoth> {
+  const { stored, fenced } = await readOwn(database, [...ownKeys, ...otherKeys]);
+  const others: MarkedDocument[] = [];
+  for (const key of otherKeys) {
+    const target = stored.get(key);
+    // a placeholder is no target
+    fenced.delete(key);
+    stored.delete(key);
+    if (target === undefined) continue;
+    others.push(target);
+    if ((target.bytes ?? LARGE_TARGET_BYTES) >= LARGE_TARGET_BYTES) largeTargetsOf(database).add(key);
+  }
+  return { own: { stored, fenced }, others };
+}
+
+async function readOwn(database: Database, keys: readonly ResourceKey[]): Promise<FoundOwn> {
   const stored = new Map<ResourceKey, ResourceDocument>();
   const fenced = new Map<ResourceKey, string>();
   if (keys.length === 0) return { stored, fenced };
@@ -51,4 +94,31 @@ async function readOwn(
     else stored.set(document._id, document);
   }
   return { stored, fenced };
+}
+
+/** Size of a target whose data is not read again for the sake of a command. */
+const LARGE_TARGET_BYTES = 8 * 1024;
+/** Large targets that a process remembers. */
+const MOST_LARGE_TARGETS = 1_000;
+
+/** Targets that were read whole and turned out to be large: what many resources refer to is read so once. */
+class LargeTargets {
+  readonly #keys = new Set<ResourceKey>();
+
+  has(key: ResourceKey): boolean {
+    return this.#keys.has(key);
+  }
+
+  add(key: ResourceKey): void {
+    if (this.#keys.size >= MOST_LARGE_TARGETS) this.#keys.clear();
+    this.#keys.add(key);
+  }
+}
+
+const largeTargets = new WeakMap<Database, LargeTargets>();
+
+function largeTargetsOf(database: Database): LargeTargets {
+  const known = largeTargets.get(database) ?? new LargeTargets();
+  largeTargets.set(database, known);
+  return known;
 }

@@ -8,10 +8,13 @@ import { type BatchDocument, batchesIn } from './batches.ts';
  */
 export type Halt = 'suspended' | 'cancelled' | 'gone';
 
-type Controlled = Pick<BatchDocument, 'run' | 'status' | 'suspended' | 'cancelRequested' | 'deletedAt'>;
+/** The fields of a batch that say whether it may be worked on. */
+export type Controllable = Pick<BatchDocument, 'run' | 'status' | 'suspended' | 'cancelRequested' | 'deletedAt'>;
+
+export const CONTROL_FIELDS = { run: 1, status: 1, suspended: 1, cancelRequested: 1, deletedAt: 1 } as const;
 
 /** The reason why a batch, as it was read, must not be worked on in one of its runs; null if there is none. */
-export function haltOf(batch: Controlled | null, run: number): Halt | null {
+export function haltOf(batch: Controllable | null, run: number): Halt | null {
   if (batch === null || batch.run !== run || isTerminal(batch.status)) return 'gone';
   if (batch.cancelRequested || batch.deletedAt !== undefined) return 'cancelled';
   return batch.suspended ? 'suspended' : null;
@@ -22,9 +25,6 @@ export async function readHalt(
   database: Database,
   { batchId, run }: { readonly batchId: string; readonly run: number },
 ): Promise<Halt | null> {
-  const batch = await batchesIn(database).findOne(
-    { _id: batchId },
-    { projection: { run: 1, status: 1, suspended: 1, cancelRequested: 1, deletedAt: 1 } },
-  );
+  const batch = await batchesIn(database).findOne({ _id: batchId }, { projection: CONTROL_FIELDS });
   return haltOf(batch, run);
 }

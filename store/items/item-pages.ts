@@ -15,7 +15,7 @@ import { type Scan, scanOf } from '../mongodb/scan.ts';
  * Consecutive items of one batch, as received. Addressed by `_id` alone: item `i` is in page `floor(i / pageSize)`.
  * Bodies are JSON text: every key, number and depth is returned as it was received, whatever field names the server accepts.
  */
-interface ItemPageDocument {
+export interface ItemPageDocument {
   _id: string;
   /** External id as received, null if there is none, or none that is a string. */
   ids: (string | null)[];
