@@ -172,9 +172,11 @@ describe.skipIf(executable === null)('in a browser', () => {
   test('pasted JSON is a batch, sent as it is; a script in a name stays text wherever it is shown', async () => {
     await caller().resources.upload('country', withBorders(['TV']));
     await walk('/upload/paste', async (page) => {
-      await page.getByLabel('Resources').fill('[{"id":');
+      await page.getByLabel('Resources', { exact: true }).fill('[{"id":');
       await page.getByText('This is no JSON').waitFor();
-      await page.getByLabel('Resources').fill(JSON.stringify([{ id: SCRIPT, name: SCRIPT, country: 'TV' }]));
+      await page
+        .getByLabel('Resources', { exact: true })
+        .fill(JSON.stringify([{ id: SCRIPT, name: SCRIPT, country: 'TV' }]));
       await page.getByLabel('Schema').selectOption('city');
       await page.getByRole('button', { name: 'Start the batch' }).click();
       await page.locator('.page-head').getByText('Success').waitFor();

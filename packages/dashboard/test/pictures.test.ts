@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { waitGraph } from '../src/batch/wait-graph.ts';
 import { referencesOf } from '../src/data/references.ts';
 import { NODE, schemaLayout } from '../src/data/schema-layout.ts';
+import { wholeRows } from '../src/imports/first-rows.ts';
+import { fieldsOf } from '../src/imports/schema-fields.ts';
 
 const AT = '2026-01-01T00:00:00.000Z';
 const pending = (id: number, missing: readonly string[], expiresAt = AT) => ({
@@ -83,4 +85,23 @@ test('a resource refers by its values of reference fields, each once', () => {
     ['friends', 'city', 'a'],
     ['friends', 'city', 'b'],
   ]);
+});
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const cut = (text: string, format: 'csv' | 'ndjson'): string =>
+  new TextDecoder().decode(wholeRows(bytes(text), format));
+
+test('the first rows of a file end with a whole row, also where a cell has lines of its own', () => {
+  expect(cut('{"a":"\\""}\n{"b":1}\n{"c', 'ndjson')).toBe('{"a":"\\""}\n{"b":1}\n');
+  expect(cut('a,b\n1,"x\ny"\n2,"x\n', 'csv')).toBe('a,b\n1,"x\ny"\n');
+  expect(cut('no end', 'csv')).toBe('no end');
+});
+
+test('a column is read as the external id, a field, or a field inside of one', () => {
+  const schema = {
+    type: 'object',
+    properties: { name: {}, place: { type: 'object', properties: { lat: {}, lon: {} } }, code: {} },
+  };
+  expect(fieldsOf({ schema, externalIdField: 'code' })).toEqual(['code', 'name', 'place.lat', 'place.lon']);
+  expect(fieldsOf({ schema: { type: 'object' }, externalIdField: 'externalId' })).toEqual(['externalId']);
 });

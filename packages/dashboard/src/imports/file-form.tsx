@@ -4,7 +4,10 @@ import { useDrover } from '../session/drover-context.ts';
 import { strings } from '../strings.ts';
 import { bytes } from '../ui/format.ts';
 import { Icon } from '../ui/icons.tsx';
+import { ColumnMapping, type Columns } from './column-mapping.tsx';
 import { Checkbox, ConflictField, SchemaField, Select, type Wait, WaitField } from './fields.tsx';
+import { type FileOptions, FilePreview, useFilePreview } from './file-preview.tsx';
+import { MoreOptions, moreOptions, NO_MORE, OF_IMPORT } from './more-options.tsx';
 import { startUpload } from './upload-store.ts';
 
 const { upload: t } = strings;
@@ -12,67 +15,129 @@ const { upload: t } = strings;
 /** By its name; what has neither name is taken as newline-delimited JSON, which the user can change. */
 const formatOf = ({ name }: File): ContentFormat => (/\.(csv|tsv)$/i.test(name) ? 'csv' : 'ndjson');
 
+interface Choices {
+  readonly format: ContentFormat;
+  readonly schema: string;
+  readonly operation: NonNullable<ImportOptions['operation']>;
+  readonly onconflict: 'upsert' | 'reject';
+  readonly ignoreUnknownFields: boolean;
+  readonly cascade: boolean;
+  readonly wait: Wait;
+  readonly columns: Columns;
+}
+
+const FIRST: Choices = {
+  format: 'ndjson',
+  schema: '',
+  operation: 'upload',
+  onconflict: 'upsert',
+  ignoreUnknownFields: false,
+  cascade: false,
+  wait: 'import',
+  columns: {},
+};
+
+const optionsOf = ({ wait, columns, onconflict, cascade, ignoreUnknownFields, ...always }: Choices): FileOptions => ({
+  ...always,
+  ...(always.operation === 'upload' && { onconflict, dependencyWaitTimeout: wait }),
+  ...(always.operation === 'delete' ? { cascade } : { ignoreUnknownFields }),
+  ...(always.format === 'csv' && Object.keys(columns).length > 0 && { columns }),
+});
+
 export function FileForm() {
   const drover = useDrover();
   const [file, setFile] = useState<File | null>(null);
-  const [format, setFormat] = useState<ContentFormat>('ndjson');
-  const [schema, setSchema] = useState('');
-  const [operation, setOperation] = useState<NonNullable<ImportOptions['operation']>>('upload');
-  const [onconflict, setOnconflict] = useState<'upsert' | 'reject'>('upsert');
-  const [ignoreUnknownFields, setIgnoreUnknownFields] = useState(false);
-  const [wait, setWait] = useState<Wait>('import');
-  const [label, setLabel] = useState('');
-  const choose = (chosen: File | undefined): void => {
-    if (chosen === undefined) return;
-    setFile(chosen);
-    setFormat(formatOf(chosen));
+  const [choices, setChoices] = useState(FIRST);
+  const [more, setMore] = useState(NO_MORE);
+  const change = (changes: Partial<Choices>): void => setChoices((before) => ({ ...before, ...changes }));
+  const isReady = file !== null && choices.schema.trim() !== '';
+  const found = useFilePreview(file, isReady ? optionsOf(choices) : null);
+  const start = (isCheck: boolean): void => {
+    if (file === null) return;
+    void startUpload(drover, file, { ...optionsOf(choices), ...moreOptions(more, OF_IMPORT) }, { isCheck });
   };
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    if (file === null) return;
-    void startUpload(drover, file, {
-      schema,
-      format,
-      operation,
-      ignoreUnknownFields,
-      ...(operation === 'upload' && { onconflict, dependencyWaitTimeout: wait }),
-      ...(label.trim() && { label: label.trim() }),
-    });
+    start(false);
   };
+  const isRefused = isReady && (found.data?.faults.length ?? 0) > 0;
   return (
     <form className="card form" onSubmit={submit}>
       <p className="muted">{t.fileText}</p>
-      <Drop choose={choose} file={file} />
-      <div className="fields">
-        <SchemaField onChange={setSchema} value={schema} />
-        <Select label={t.format} onChange={setFormat} value={format}>
-          <option value="ndjson">{t.formats.ndjson}</option>
-          <option value="csv">{t.formats.csv}</option>
-        </Select>
-        <Select label={t.operation} onChange={setOperation} value={operation}>
-          <option value="upload">{strings.operations.upload}</option>
-          <option value="patch">{strings.operations.patch}</option>
-        </Select>
-        {operation === 'upload' && <ConflictField onChange={setOnconflict} value={onconflict} />}
-        {operation === 'upload' && <WaitField isImport onChange={setWait} value={wait} />}
-        <label className="field">
-          <span>{t.label}</span>
-          <input maxLength={100} onChange={(event) => setLabel(event.target.value)} value={label} />
-        </label>
+      <Drop
+        choose={(chosen) => {
+          setFile(chosen);
+          change({ format: formatOf(chosen), columns: {} });
+        }}
+        file={file}
+      />
+      <Fields change={change} choices={choices} />
+      <MoreOptions names={OF_IMPORT} onChange={setMore} values={more} />
+      {isReady && found.data?.columns && choices.format === 'csv' && (
+        <ColumnMapping
+          columns={choices.columns}
+          onChange={(columns) => change({ columns })}
+          preview={found.data}
+          schema={choices.schema}
+        />
+      )}
+      {isReady && <FilePreview found={found} />}
+      <div className="row">
+        <button className="button button-main" disabled={!isReady || isRefused} type="submit">
+          {t.start}
+        </button>
+        {choices.operation !== 'delete' && (
+          <button className="button" disabled={!isReady || isRefused} onClick={() => start(true)} type="button">
+            {t.checkAll}
+          </button>
+        )}
       </div>
-      <Checkbox checked={ignoreUnknownFields} label={t.ignoreUnknownFields} onChange={setIgnoreUnknownFields} />
-      <button className="button button-main" disabled={file === null || schema.trim() === ''} type="submit">
-        {t.start}
-      </button>
     </form>
   );
 }
 
-function Drop({ file, choose }: { file: File | null; choose: (file: File | undefined) => void }) {
+function Fields({ choices, change }: { choices: Choices; change: (changes: Partial<Choices>) => void }) {
+  const { format, schema, operation, onconflict, wait, ignoreUnknownFields, cascade } = choices;
+  return (
+    <>
+      <div className="fields">
+        <SchemaField onChange={(chosen) => change({ schema: chosen, columns: {} })} value={schema} />
+        <Select label={t.format} onChange={(chosen) => change({ format: chosen })} value={format}>
+          <option value="ndjson">{t.formats.ndjson}</option>
+          <option value="csv">{t.formats.csv}</option>
+        </Select>
+        <Select label={t.operation} onChange={(chosen) => change({ operation: chosen })} value={operation}>
+          <option value="upload">{strings.operations.upload}</option>
+          <option value="patch">{strings.operations.patch}</option>
+          <option value="delete">{strings.operations.delete}</option>
+        </Select>
+        {operation === 'upload' && (
+          <ConflictField onChange={(chosen) => change({ onconflict: chosen })} value={onconflict} />
+        )}
+        {operation === 'upload' && <WaitField isImport onChange={(chosen) => change({ wait: chosen })} value={wait} />}
+      </div>
+      {operation === 'delete' ? (
+        <Checkbox checked={cascade} label={t.cascade} onChange={(chosen) => change({ cascade: chosen })} />
+      ) : (
+        <Checkbox
+          checked={ignoreUnknownFields}
+          label={t.ignoreUnknownFields}
+          onChange={(chosen) => change({ ignoreUnknownFields: chosen })}
+        />
+      )}
+    </>
+  );
+}
+
+function Drop({ file, choose }: { file: File | null; choose: (file: File) => void }) {
   const [isOver, setIsOver] = useState(false);
   const over = (event: DragEvent, is: boolean): void => {
     event.preventDefault();
     setIsOver(is);
+  };
+  const take = (files: FileList | null): void => {
+    const [first] = files ?? [];
+    if (first !== undefined) choose(first);
   };
   return (
     <label
@@ -81,7 +146,7 @@ function Drop({ file, choose }: { file: File | null; choose: (file: File | undef
       onDragOver={(event) => over(event, true)}
       onDrop={(event) => {
         over(event, false);
-        choose(event.dataTransfer.files[0]);
+        take(event.dataTransfer.files);
       }}
     >
       <Icon name="upload" />
@@ -90,7 +155,7 @@ function Drop({ file, choose }: { file: File | null; choose: (file: File | undef
         accept=".ndjson,.jsonl,.csv,.tsv,.txt"
         aria-label={t.choose}
         className="sr-only"
-        onChange={(event) => choose(event.target.files?.[0])}
+        onChange={(event) => take(event.target.files)}
         type="file"
       />
     </label>

@@ -2,12 +2,12 @@ import { to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
 import { bytes } from '../ui/format.ts';
 import { Notice } from '../ui/states.tsx';
-import { forgetUpload, resumeUpload, stopUpload, type Upload } from './upload-store.ts';
+import { forgetUpload, resumeUpload, stopUpload, type Upload, uploadInEarnest } from './upload-store.ts';
 
 const { upload: t } = strings;
 
 /** How far a file has been sent; its rows are applied meanwhile. */
-export function UploadProgress({ upload: { file, sent, importId, state, error } }: { upload: Upload }) {
+export function UploadProgress({ upload: { file, sent, importId, state, isCheck, error } }: { upload: Upload }) {
   const text = t.sending(bytes(sent), bytes(file.size));
   const isOpen = state === 'stopped' || state === 'failed';
   return (
@@ -17,6 +17,7 @@ export function UploadProgress({ upload: { file, sent, importId, state, error } 
       <p role="status">{text}</p>
       {state === 'stopped' && importId !== undefined && <p className="notice">{t.stopped}</p>}
       {state === 'failed' && <Notice error={error} />}
+      {state === 'sent' && isCheck && <p className="notice">{t.checked}</p>}
       <div className="row">
         {importId !== undefined && (
           <a className="button button-main" href={to(['imports', importId])}>
@@ -31,6 +32,11 @@ export function UploadProgress({ upload: { file, sent, importId, state, error } 
         {isOpen && importId !== undefined && (
           <button className="button" onClick={resumeUpload} type="button">
             {t.resume}
+          </button>
+        )}
+        {state === 'sent' && isCheck && (
+          <button className="button" onClick={uploadInEarnest} type="button">
+            {t.runNow}
           </button>
         )}
         {state !== 'sending' && (

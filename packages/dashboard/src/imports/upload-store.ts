@@ -1,4 +1,4 @@
-import type { DroverClient, ImportFileOptions } from '@drover/client';
+import type { ContentFormat, DroverClient, ImportOptions } from '@drover/client';
 import { useSyncExternalStore } from 'react';
 
 /** A file that is being sent. It goes on while other pages are looked at. */
@@ -7,18 +7,18 @@ export interface Upload {
   readonly sent: number;
   readonly importId: string | undefined;
   readonly state: 'sending' | 'stopped' | 'sent' | 'failed';
+  /** Its rows are only checked. */
+  readonly isCheck: boolean;
   readonly error: unknown;
 }
 
-type Options = Pick<
-  ImportFileOptions,
-  'schema' | 'format' | 'operation' | 'onconflict' | 'ignoreUnknownFields' | 'dependencyWaitTimeout' | 'label'
->;
+type Options = ImportOptions & { readonly format: ContentFormat };
 
 const listeners = new Set<() => void>();
 let current: Upload | null = null;
 let stop = new AbortController();
 let again: (() => void) | null = null;
+let inEarnest: (() => void) | null = null;
 
 function set(next: Upload | null): void {
   current = next;
@@ -29,16 +29,28 @@ function change(changes: Partial<Upload>): void {
   if (current !== null) set({ ...current, ...changes });
 }
 
-/** Sends a file in parts, in the memory of a few of them. @param resume the import that it was begun as. */
-export async function startUpload(drover: DroverClient, file: File, options: Options, resume?: string): Promise<void> {
+/** Nothing waits while rows are only checked. */
+const checking = ({ dependencyWaitTimeout: _, ...options }: Options): Options => ({ ...options, validateOnly: true });
+
+interface Way {
+  /** Rows are only checked. */
+  readonly isCheck: boolean;
+  /** The import that it was begun as. */
+  readonly resume?: string;
+}
+
+/** Sends a file in parts, in the memory of a few of them. */
+export async function startUpload(drover: DroverClient, file: File, options: Options, way: Way): Promise<void> {
+  const { isCheck, resume } = way;
   stop = new AbortController();
   again = () => {
-    if (current?.importId !== undefined) void startUpload(drover, file, options, current.importId);
+    if (current?.importId !== undefined) void startUpload(drover, file, options, { isCheck, resume: current.importId });
   };
-  set({ file, sent: 0, importId: resume, state: 'sending', error: null });
+  inEarnest = () => void startUpload(drover, file, options, { isCheck: false });
+  set({ file, sent: 0, importId: resume, state: 'sending', isCheck, error: null });
   try {
     await drover.import(file, {
-      ...options,
+      ...(isCheck ? checking(options) : options),
       ...(resume !== undefined && { resume }),
       signal: stop.signal,
       onStart: (importId) => change({ importId }),
@@ -54,6 +66,8 @@ export async function startUpload(drover: DroverClient, file: File, options: Opt
 export const stopUpload = (): void => stop.abort();
 /** Sends what is missing of the same file to the same import. */
 export const resumeUpload = (): void => again?.();
+/** Sends the same file again, whose rows were only checked, to be applied. */
+export const uploadInEarnest = (): void => inEarnest?.();
 export const forgetUpload = (): void => set(null);
 
 // a closed tab sends nothing more
