@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { waitGraph } from '../src/batch/wait-graph.ts';
 import { referencesOf } from '../src/data/references.ts';
 import { NODE, schemaLayout } from '../src/data/schema-layout.ts';
-import { wholeRows } from '../src/imports/first-rows.ts';
 import { fieldsOf } from '../src/imports/schema-fields.ts';
+import { wholeRows } from '../src/imports/whole-rows.ts';
 
 const AT = '2026-01-01T00:00:00.000Z';
 const pending = (id: number, missing: readonly string[], expiresAt = AT) => ({

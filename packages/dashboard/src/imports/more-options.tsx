@@ -6,7 +6,7 @@ import { Checkbox, Select } from './fields.tsx';
 const { upload: t } = strings;
 
 /** As they stand in the fields; what is empty is not sent. */
-export interface MoreValues {
+interface MoreValues {
   readonly label: string;
   readonly priority: string;
   /** As `<input type="datetime-local">` has it. */
