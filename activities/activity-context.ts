@@ -28,6 +28,7 @@ export type Checkpoint =
   | 'finishing'
   | 'cut-noted'
   | 'cut-inserted'
+  | 'import-counted'
   | 'ended'
   | 'delivered'
   | 'bulk-slice'

@@ -1,5 +1,6 @@
 import { type BatchSummary, isTerminal, terminalStatus } from '../domain/batch/batch.ts';
 import { endEvent } from '../domain/webhooks/webhook.ts';
+import { countAfterEnd } from '../services/imports/count-ended-anew.ts';
 import { sumBatches } from '../services/imports/sum-batches.ts';
 import { announceImport, eventToNote } from '../services/webhooks/announce.ts';
 import { removeChunksOf } from '../store/imports/import-content.ts';
@@ -20,6 +21,7 @@ export async function finishImport(context: ActivityContext, input: FinishImport
   const ended = (status: BatchSummary['status']): BatchSummary => ({ ...noResult(), status, suspended: false });
   if (imported?.run !== input.run || imported.deletedAt !== undefined) return ended('cancelled');
   if (isTerminal(imported.status)) {
+    await countAfterEnd(context, imported._id, showProgress);
     if (imported.events !== undefined) await announceImport(context, imported._id);
     return { ...ended(imported.status), ...imported.result };
   }
@@ -35,7 +37,10 @@ export async function finishImport(context: ActivityContext, input: FinishImport
     status,
     result: counted,
   });
+  await context.checkpoint?.('import-counted', imported._id);
   await recordImportFinished(database, imported, status, counted, event);
+  // a batch that was retried, and has ended, after its numbers were read does not know that nobody reads them again
+  await countAfterEnd(context, imported._id, showProgress);
   if (event !== null) await announceImport(context, imported._id);
   return { ...result, status, suspended: false };
 }

@@ -8,7 +8,7 @@ import { presentKeys } from '../isolation/resources/targets.ts';
 import { signalBatchOfImport } from '../services/imports/signal-batch.ts';
 import { recordCycle } from '../store/batches/run-state.ts';
 import { importBatches, isOpenBatch } from '../store/imports/import-batches.ts';
-import { type ImportDocument, readImport } from '../store/imports/imports.ts';
+import { type ImportDocument, readImport, recordUnappliedCycles } from '../store/imports/imports.ts';
 import { newList, removeLists, storeLists } from '../store/items/key-lists.ts';
 import { pendingId, pendingOfBatch } from '../store/items/pending-items.ts';
 import { KEYS_AT_ONCE, keyParts } from '../store/mongodb/parts.ts';
@@ -24,6 +24,9 @@ import { withWaitingItems } from './imports/collect-waiting.ts';
 
 /** Batches that are signalled at a time. */
 const BATCHES_AT_ONCE = 10;
+
+/** Batches whose pending items are read at a time. */
+const READ_AT_ONCE = 4;
 
 /** A batch that only waits. */
 interface WaitingBatch {
@@ -56,17 +59,20 @@ export async function settleImport(context: ActivityContext, input: SettleImport
   return withWaitingItems(context, imported?._id ?? '', async (items) => {
     const unsettled: WaitingBatch[] = [];
     let isUnknown = false;
-    for (const [number, batch] of waiting.entries()) {
+    await forEachConcurrently([...waiting.entries()], READ_AT_ONCE, async ([number, batch]) => {
       const collected = await collect(context, items, number, batch);
       if (!batch.isHalted && (collected.hasReady || collected.isOther)) unsettled.push(batch);
       // it cannot be asked what it was applying when it was suspended, and answers once it is resumed
       else if (collected.isOther) isUnknown = true;
-    }
+    });
     if (unsettled.length > 0 || isUnknown) return ask(context, unsettled);
-    const { cycles, batches } = items.isWhole ? await hopesOf(items.collected, waiting) : NO_HOPE;
+    const isSearched = items.isWhole;
+    const { cycles, batches, tooLarge } = isSearched ? await hopesOf(items.collected, waiting) : NO_HOPE;
     if (cycles.length > 0) return ask(context, await assign(context, waiting, cycles));
     // what is left has hope only where a caller has suspended a batch: what needs none of its items does not wait for that
     const ended = waiting.filter((_, number) => !batches.has(number));
+    if (imported !== null && (!isSearched || tooLarge > 0))
+      await recordUnappliedCycles(database, imported, isSearched ? { tooLarge } : { isUnsearched: true });
     await tell(ended, (batch) =>
       signalBatchOfImport(context.client, batch._id, (handle) => handle.signal(importEndedSignal)),
     );
@@ -74,7 +80,7 @@ export async function settleImport(context: ActivityContext, input: SettleImport
   });
 }
 
-const NO_HOPE: Hopes = { cycles: [], batches: new Set() };
+const NO_HOPE: Hopes = { cycles: [], batches: new Set(), tooLarge: 0 };
 
 function isToSettle(imported: ImportDocument | null, run: number): imported is ImportDocument {
   if (imported?.run !== run || isTerminal(imported.status) || imported.deletedAt !== undefined) return false;

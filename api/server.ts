@@ -3,6 +3,7 @@ import type { Server, ServerOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
+import { SharedMemory } from '../domain/collections/shared-memory.ts';
 import { MAX_HEAD_BYTES, MAX_HEADERS_MS, MAX_IDLE_MS } from '../domain/limits.ts';
 import { type Config, ConfigError, isWeakSecret } from '../process/config.ts';
 import { connectClient } from '../process/connections.ts';
@@ -36,6 +37,8 @@ const TEMPORAL_TIMEOUT_MS = 4_000;
 const DRAIN_MS = 10_000;
 /** Dry runs of uploads and patches that are decided at a time; each may hold as much in memory as one activity does. */
 const PREVIEWS_AT_ONCE = 4;
+/** Memory that rows which are read as they were sent may hold, in bytes. */
+const ROW_MEMORY_BYTES = 256 * 1024 * 1024;
 const CLOSE_IDLE_EVERY_MS = 50;
 /** Longest time until a connection above its time limit is noticed, in ms. */
 const MAX_CHECK_MS = 2_000;
@@ -78,6 +81,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     cursors: new Cursors(() => serverKey(database, CURSOR_KEY_PURPOSE)),
     webhookSecrets: new SecretBox({ keys: config.DROVER_WEBHOOK_KEY, isProduction: config.NODE_ENV === 'production' }),
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
+    rowMemory: new SharedMemory(ROW_MEMORY_BYTES),
     previews: createSemaphore(PREVIEWS_AT_ONCE),
     events,
     importEvents,

@@ -141,11 +141,13 @@ function activitiesOf({ scope, schemaName, activityTimeoutSeconds, priority, isF
       ...(isForAll && { isForAll }),
     }),
   } as const;
-  const call = (summary: string) => proxyActivities<Activities>({ ...options, summary });
+  const call = (summary: string, more: { readonly startToCloseTimeout?: '12h' } = {}) =>
+    proxyActivities<Activities>({ ...options, ...more, summary });
   return {
     checkImport: call(`check the batches of an import of ${schemaName}`).checkImport,
     cutImport: call(`cut an import of ${schemaName} into batches`).cutImport,
-    settleImport: call(`settle what waits of an import of ${schemaName}`).settleImport,
+    // reads all that waits, which may be millions of rows: as long as it shows progress by heartbeats, it is not given up
+    settleImport: call(`settle what waits of an import of ${schemaName}`, { startToCloseTimeout: '12h' }).settleImport,
     finishImport: call(`finish an import of ${schemaName}`).finishImport,
   };
 }

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import type { Scope } from '../../domain/batch/scope.ts';
+import type { SharedMemory } from '../../domain/collections/shared-memory.ts';
 import type { Config } from '../../process/config.ts';
 import type { Confirmations } from '../../services/batches/confirmations.ts';
 import type { SchemaCatalog } from '../../services/definitions/schema-catalog.ts';
@@ -31,6 +32,8 @@ export interface Services {
   readonly schemas: SchemaCatalog;
   /** Memory that all dry runs of deletes may hold together. */
   readonly planningMemory: MemoryAllowance;
+  /** Memory that all rows which are read as they were sent may hold together. */
+  readonly rowMemory: SharedMemory;
   /** For dry runs of uploads and patches: a few are decided at a time, tenants in rotation. */
   readonly previews: Semaphore;
   readonly cursors: Cursors;

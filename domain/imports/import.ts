@@ -87,6 +87,14 @@ export interface ImportSummary extends Readonly<BatchResult> {
   readonly estimatedCompletionAt?: string;
 }
 
+/** Cycles of rows that are not applied although nothing else is missing. */
+export interface UnappliedCycles {
+  /** So many rows waited that no cycle was looked for. */
+  readonly isUnsearched?: true;
+  /** Rows of cycles with more members than can be applied together. */
+  readonly tooLarge?: number;
+}
+
 /** What a batch reports to its import: that it only waits, that it has checked its pending items, or that it is finished. */
 export interface BatchReport extends Tally {
   readonly number: number;

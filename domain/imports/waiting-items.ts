@@ -17,6 +17,8 @@ export interface Hopes {
   readonly cycles: readonly (readonly WaitingItem[])[];
   /** Numbers of the batches that have an item which can be applied, at once or later. */
   readonly batches: ReadonlySet<number>;
+  /** Items of cycles that are too large to be applied. */
+  readonly tooLarge: number;
 }
 
 /** Lists of numbers: that of `n` is `items[first[n]]` up to, not including, `items[first[n + 1]]`. */
@@ -79,7 +81,8 @@ export class WaitingItems {
         const batches = new Set<number>();
         for (let item = 0; item < this.size; item++) if (supported[item] === 1) batches.add(this.#batchOf.at(item));
         const cycles = found.closed.map((items) => items.map((item) => this.#itemAt(item)));
-        return { cycles: cycles.filter((items) => !items.some(({ batch }) => isHalted(batch))), batches };
+        const tooLarge = excluded.reduce((sum, flag) => sum + flag, 0);
+        return { cycles: cycles.filter((items) => !items.some(({ batch }) => isHalted(batch))), batches, tooLarge };
       }
       for (const item of found.tooLarge) excluded[item] = 1;
     }

@@ -3,7 +3,7 @@ import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readIds } from '../../store/items/item-pages.ts';
 import { outcomeChunks, pagesOf, type StoredOutcome } from '../../store/items/outcomes.ts';
-import { type SentRow, sentRows } from '../../store/items/sent-rows.ts';
+import { type RowMemory, type SentRow, sentPages } from '../../store/items/sent-rows.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { missedBy } from './pending-resources.ts';
 
@@ -33,12 +33,17 @@ export async function* batchItems(
   {
     from = 0,
     status,
-    withSent = false,
-  }: { readonly from?: number; readonly status?: ItemStatus | undefined; readonly withSent?: boolean } = {},
+    sent,
+  }: {
+    readonly from?: number;
+    readonly status?: ItemStatus | undefined;
+    /** Items with what was sent of them. */
+    readonly sent?: RowMemory | undefined;
+  } = {},
 ): AsyncGenerator<ListedItem> {
   const pages = pagesOf(batch).slice(Math.floor(from / batch.pageSize));
   for await (const { pages: some, outcomes } of outcomeChunks(database, batch, pages)) {
-    const stored = withSent ? sentRows(database, batch._id, some) : idsByPage(database, batch._id, some);
+    const stored = sent ? sentByPage(database, batch._id, some, sent) : idsByPage(database, batch._id, some);
     for await (const [page, rows] of stored) {
       const first = page * batch.pageSize;
       const end = Math.min(first + batch.pageSize, batch.total);
@@ -65,6 +70,16 @@ export const viewOf = (index: number, externalId: string | null, outcome: Stored
   ...(outcome && missedBy(outcome)),
   attempts: outcome?.attempts ?? 0,
 });
+
+async function* sentByPage(
+  database: Database,
+  batchId: string,
+  pages: readonly number[],
+  memory: RowMemory,
+): AsyncGenerator<readonly [page: number, rows: SentRow[]]> {
+  const wanted = pages.map((page) => ({ batchId, page }));
+  for await (const [{ page }, rows] of sentPages(database, wanted, memory)) yield [page, rows];
+}
 
 async function* idsByPage(
   database: Database,

@@ -15,7 +15,7 @@ export interface StoredPart {
 /**
  * Stores content in chunks while it arrives, one after the other: a chunk is stored only after those before it, so that readers find no gap.
  * Holds one chunk in memory.
- * @param stored called after each chunk, and from time to time while nothing arrives.
+ * @param stored called after each chunk but the last one, and from time to time while nothing arrives.
  */
 export async function storeChunks(
   database: Database,
@@ -29,7 +29,7 @@ export async function storeChunks(
   let pieces: Uint8Array[] = [];
   let size = 0;
   let flushDue = Number.POSITIVE_INFINITY;
-  const flush = async (): Promise<void> => {
+  const flushLast = async (): Promise<void> => {
     const chunk = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
     pieces = [];
     size = 0;
@@ -38,6 +38,9 @@ export async function storeChunks(
     await insertChunk(database, upload, chunks, chunk);
     chunks += 1;
     bytes += chunk.length;
+  };
+  const flush = async (): Promise<void> => {
+    await flushLast();
     await stored(bytes);
   };
   for await (const arrived of orPause(content, FLUSH_MS)) {
@@ -57,7 +60,7 @@ export async function storeChunks(
     // a sender may be slow without ever pausing
     if (performance.now() >= flushDue) await flush();
   }
-  if (size > 0) await flush();
+  if (size > 0) await flushLast();
   return { chunks, bytes, hash: hash.digest('hex') };
 }
 

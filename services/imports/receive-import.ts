@@ -84,7 +84,7 @@ export async function receiveImport(
     await insertPart(database, { importId, part: 1, upload }, stored);
     const sealed = await sealImport(database, importId, { parts: 1, received: stored.bytes });
     if (sealed === null) throw await notSealed(parts, imported);
-    await orLater(parts, importId, () => signalContent(parts, importId));
+    await orLater(parts, importId, () => note.tell());
     return sealed;
   } catch (error) {
     await giveUp(parts, imported);
@@ -142,11 +142,14 @@ class NotedProgress {
     const isTaken = noted !== null && !isTerminal(noted.status) && !noted.cancelRequested && !noted.deletedAt;
     if (!isTaken) throw await notSealed(this.#parts, this.#imported);
     if (bytes === 0) return;
-    await orLater(this.#parts, _id, async () => {
-      if (this.#isStarted) return signalContent(this.#parts, _id);
-      await startImport(this.#parts, this.#imported);
-      this.#isStarted = true;
-    });
+    await orLater(this.#parts, _id, () => this.tell());
+  }
+
+  /** Starts the workflow, which then finds all content that is there: a small import is sealed before it starts. */
+  async tell(): Promise<void> {
+    if (this.#isStarted) return signalContent(this.#parts, this.#imported._id);
+    await startImport(this.#parts, this.#imported);
+    this.#isStarted = true;
   }
 }
 

@@ -1,9 +1,10 @@
 import type { Client } from '@temporalio/client';
 import { type BatchStatus, isTerminal, type Progress, progressOf } from '../../domain/batch/batch.ts';
 import type { Actions, Counts, ItemErrorCode } from '../../domain/batch/outcome.ts';
-import type { ImportFormat, ImportOptions, ImportSummary } from '../../domain/imports/import.ts';
+import { counted } from '../../domain/counted.ts';
+import type { ImportFormat, ImportOptions, ImportSummary, UnappliedCycles } from '../../domain/imports/import.ts';
 import { copied, nothing } from '../../domain/imports/sum.ts';
-import { MAX_STATUS_QUERY_MS } from '../../domain/limits.ts';
+import { MAX_CYCLE_ITEMS, MAX_STATUS_QUERY_MS } from '../../domain/limits.ts';
 import { type ImportDocument, readImport } from '../../store/imports/imports.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { importStatusQuery, importWorkflowId } from '../../workflows/imports/messages.ts';
@@ -32,6 +33,7 @@ export interface ImportView {
   readonly bytesReceived: number;
   readonly sealed: boolean;
   readonly brokenOff?: string;
+  readonly warnings?: readonly string[];
   readonly rowsPerSecond?: number;
   readonly estimatedCompletionAt?: string;
   readonly batches: ImportSummary['batches'];
@@ -123,10 +125,24 @@ function toView(imported: ImportDocument, summary: ImportSummary, source: Import
     bytesReceived: imported.received,
     sealed: imported.sealed,
     ...(imported.brokenOff !== undefined && { brokenOff: imported.brokenOff }),
+    ...(imported.unappliedCycles && { warnings: warningsOf(imported.unappliedCycles) }),
     createdAt: imported.createdAt.toISOString(),
     ...(imported.startedAt && { startedAt: imported.startedAt.toISOString() }),
     ...(imported.completedAt && isTerminal(summary.status) && { completedAt: imported.completedAt.toISOString() }),
     ...(errors && { errors: { summary: errors.summary, message: errors.message } }),
     source,
   };
+}
+
+function warningsOf({ isUnsearched, tooLarge = 0 }: UnappliedCycles): string[] {
+  const said: string[] = [];
+  if (isUnsearched)
+    said.push(
+      'so many rows waited in the end that cycles of rows of several batches were not looked for: an operator can raise DELETION_MEMORY_BYTES, and then a retry finds them',
+    );
+  if (tooLarge > 0)
+    said.push(
+      `${counted(tooLarge, 'row')} refer to each other in cycles of more than ${MAX_CYCLE_ITEMS} rows, which are not applied: import them without one of the references, and patch that afterwards`,
+    );
+  return said;
 }

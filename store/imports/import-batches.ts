@@ -39,20 +39,25 @@ const PROJECTION = {
   run: 1,
 } as const;
 
+/** Batches that are read in one command: a reader may be so slow that the server would have given up a cursor. */
+const BATCHES_AT_ONCE = 1_000;
+
 /** The batches of an import from a number on, in order. */
 export async function* importBatches(
   database: Database,
   importId: string,
   from = 1,
 ): AsyncGenerator<ImportBatch, void> {
-  const found = batchesIn(database)
-    .find({ importId, importNumber: { $gte: from } })
-    .project<ImportBatch>(PROJECTION)
-    .sort({ importNumber: 1 });
-  try {
-    for await (const batch of found) yield batch;
-  } finally {
-    await found.close();
+  for (let next = from; ; ) {
+    const found = await batchesIn(database)
+      .find({ importId, importNumber: { $gte: next } })
+      .project<ImportBatch>(PROJECTION)
+      .sort({ importNumber: 1 })
+      .limit(BATCHES_AT_ONCE)
+      .toArray();
+    yield* found;
+    if (found.length < BATCHES_AT_ONCE) return;
+    next = (found.at(-1)?.importNumber ?? next) + 1;
   }
 }
 

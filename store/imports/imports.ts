@@ -16,6 +16,7 @@ import {
   type ImportOptions,
   NOTHING_CUT,
   type Place,
+  type UnappliedCycles,
 } from '../../domain/imports/import.ts';
 import type { RowGroup } from '../../domain/imports/row-group.ts';
 import type { SummedBatches } from '../../domain/imports/sum.ts';
@@ -94,6 +95,8 @@ export interface ImportDocument extends WithEvents {
   completedAt?: Date;
   /** The sum of its batches, and how many are not finished, as its workflow has read it last: lists of imports do not read all batches. */
   sum?: SummedBatches & { open: number };
+  /** What the end of the rows that wait has left out, in this run. */
+  unappliedCycles?: UnappliedCycles;
   /** The end result, stored when a run finished. */
   result?: BatchResult & { batches: number };
   /** Set when it is to be removed for good: for callers it does not exist any more. */
@@ -353,6 +356,21 @@ export async function recordImportFinished(
   );
 }
 
+/** Notes what the end of the rows that wait leaves out. Safe to repeat: the largest number stays; another run is not changed. */
+export async function recordUnappliedCycles(
+  database: Database,
+  { _id, run }: Pick<ImportDocument, '_id' | 'run'>,
+  { isUnsearched, tooLarge = 0 }: UnappliedCycles,
+): Promise<void> {
+  await importsIn(database).updateOne(
+    { _id, run, status: RUNNING },
+    {
+      $max: { 'unappliedCycles.tooLarge': tooLarge },
+      ...(isUnsearched && { $set: { 'unappliedCycles.isUnsearched': isUnsearched } }),
+    },
+  );
+}
+
 /** Imports with events of which no messages were made by `asOf`. */
 export async function importsWithEvents(database: Database, asOf: Date, limit: number): Promise<ImportDocument[]> {
   return importsIn(database)
@@ -388,7 +406,10 @@ export async function claimImportRetry(
   return change(
     database,
     { _id, run, status, ...NOT_DELETED },
-    { $set: { status: 'queued', run: run + 1, ...toBeStarted() }, $unset: { completedAt: '', result: '' } },
+    {
+      $set: { status: 'queued', run: run + 1, ...toBeStarted() },
+      $unset: { completedAt: '', result: '', unappliedCycles: '' },
+    },
   );
 }
 

@@ -28,6 +28,10 @@ export interface ItemPageDocument {
   /** Of a batch of an import: the line of each row in the file, and rows that were sent as another text than their body. */
   lines?: number[];
   sent?: Record<string, string>;
+  /** Offsets of those among `sent` that are no JSON; absent where it was not noted. */
+  texts?: number[];
+  /** Of a page of one row whose texts would be larger together than a document may be: what was sent has a document of its own (`sentId`). */
+  isSentApart?: true;
   /** Of an undo: what each item takes back. */
   undo?: UndoEntry[];
 }
@@ -67,6 +71,8 @@ export interface NewItem {
   /** Of a row of an import: its line in the file, and its text if that is not the body. */
   readonly line?: number;
   readonly sent?: string;
+  /** Whether that is JSON. */
+  readonly isSentJson?: boolean;
   /** Of an undo. */
   readonly undo?: UndoEntry;
 }
@@ -82,6 +88,8 @@ export const UNDONE_PER_PAGE = 500;
 /** Largest JSON text in one page of several items, in bytes: as much as one item may have alone. */
 const MAX_PAGE_BYTES = MAX_RESOURCE_BYTES;
 export const pageId = (batchId: string, page: number): string => `${batchId}/${page}`;
+/** Id of the document with what was sent of the only item of a page. */
+export const sentId = (page: string): string => `${page}/sent`;
 
 export function pageIds(batchId: string, total: number, pageSize: number): string[] {
   return Array.from({ length: Math.ceil(total / pageSize) }, (_, page) => pageId(batchId, page));
@@ -145,7 +153,9 @@ export async function writeItemPages(
   pageSize: number,
   firstPage = 0,
 ): Promise<void> {
-  const pages = pagesOf(items, pageSize).map((page, at) => toDocument(pageId(batchId, firstPage + at), page, keyOf));
+  const pages = pagesOf(items, pageSize).flatMap((page, at) =>
+    toDocuments(pageId(batchId, firstPage + at), page, keyOf),
+  );
   if (pages.length > 0) await itemPagesIn(database).insertMany(pages, { ordered: false });
 }
 
@@ -155,7 +165,15 @@ export async function removeItemPages(
   batch: { readonly _id: string; readonly total: number; readonly pageSize: number },
 ): Promise<void> {
   for (const some of parts(pageIds(batch._id, batch.total, batch.pageSize)))
-    await deleteEach(itemPagesIn(database), some);
+    await deleteEach(itemPagesIn(database), batch.pageSize === 1 ? some.flatMap((id) => [id, sentId(id)]) : some);
+}
+
+function toDocuments(id: string, items: readonly NewItem[], keyOf: PagesOfBatch['keyOf']): ItemPageDocument[] {
+  const [first, ...others] = items;
+  if (first?.sent === undefined || others.length > 0 || fits(items)) return [toDocument(id, items, keyOf)];
+  const { sent, isSentJson, ...stored } = first;
+  const apart = toDocument(sentId(id), [{ externalId: null, sent, ...(isSentJson && { isSentJson }) }], undefined);
+  return [apart, { ...toDocument(id, [stored], keyOf), isSentApart: true }];
 }
 
 function toDocument(id: string, items: readonly NewItem[], keyOf: PagesOfBatch['keyOf']): ItemPageDocument {
@@ -168,10 +186,13 @@ function toDocument(id: string, items: readonly NewItem[], keyOf: PagesOfBatch['
     ...(items.some((item) => item.body !== undefined) && { bodies: items.map((item) => item.body ?? '') }),
     ...(faults.length > 0 && { faults: Object.fromEntries(faults) }),
     ...(items.some((item) => item.line !== undefined) && { lines: items.map((item) => item.line ?? 0) }),
-    ...(sent.length > 0 && { sent: Object.fromEntries(sent) }),
+    ...(sent.length > 0 && { sent: Object.fromEntries(sent), texts: textsOf(items) }),
     ...(items.some((item) => item.undo !== undefined) && { undo: items.flatMap((item) => item.undo ?? []) }),
   };
 }
+
+const textsOf = (items: readonly NewItem[]): number[] =>
+  items.flatMap(({ sent, isSentJson }, offset) => (sent === undefined || isSentJson ? [] : [offset]));
 
 /** Each once: an index holds an entry for each. */
 const keysOf = (items: readonly NewItem[], keyOf: (externalId: string) => number): number[] => [

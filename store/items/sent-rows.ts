@@ -1,5 +1,6 @@
+import type { HeldMemory, SharedMemory } from '../../domain/collections/shared-memory.ts';
 import type { Database } from '../mongodb/database.ts';
-import { itemPagesIn, pageId } from './item-pages.ts';
+import { type ItemPageDocument, itemPagesIn, pageId, sentId } from './item-pages.ts';
 
 /** An item as it was sent. */
 export interface SentRow {
@@ -8,58 +9,180 @@ export interface SentRow {
   readonly line: number;
   /** Empty if it is not kept: the id of a delete, and what a request was refused for before it was read. */
   readonly text: string;
-  /** The text is the JSON text of the item's body; otherwise it may be anything. */
-  readonly isBody: boolean;
+  /** The text is JSON; undefined if that was not noted: an earlier version has stored it. */
+  readonly isJson: boolean | undefined;
   /** It was read; otherwise it is malformed, or has a flaw. */
   readonly hasBody: boolean;
+}
+
+/** A page of a batch whose rows are read. */
+interface PageOfBatch {
+  readonly batchId: string;
+  readonly page: number;
+}
+
+/** Memory that readers of rows share, and who reads. */
+export interface RowMemory {
+  readonly memory: SharedMemory;
+  readonly owner: string;
 }
 
 /** Pages that are read in one command: one, because many may ask for an item of a large page at the same time; more if they turn out to be small. */
 const FIRST_PAGES_AT_ONCE = 1;
 const MOST_PAGES_AT_ONCE = 20;
+/** So many pages are read ahead: whoever has read those before them reads on. */
+const LEAST_PAGES_AHEAD = 16;
 /** Characters of the pages just read, below and above which more or fewer are read at a time. */
 const SMALL = 1024 * 1024;
 const LARGE = 4 * 1024 * 1024;
+/** Memory that is held until the size of what is read is known, in bytes: that of the largest page, and of all pages of the largest batch. */
+const BYTES_OF_A_PAGE = 32 * 1024 * 1024;
+const BYTES_OF_A_BATCH = 64 * 1024 * 1024;
+const BYTES_PER_CHARACTER = 2;
 
-/** The items of some pages of a batch as they were sent, page by page in the order asked for: memory stays bounded, however large they are. */
-export async function* sentRows(
+/**
+ * Items of pages as they were sent, page by page in the order asked for. Memory stays bounded, however large they are and however many
+ * readers there are: each waits for its part of `memory`, and holds what it has read until it reads on.
+ */
+export async function* sentPages<Wanted extends PageOfBatch>(
   database: Database,
-  batchId: string,
-  pages: readonly number[],
-): AsyncGenerator<readonly [page: number, rows: SentRow[]]> {
+  wanted: Iterable<Wanted> | AsyncIterable<Wanted>,
+  memory: RowMemory,
+): AsyncGenerator<readonly [wanted: Wanted, rows: SentRow[]]> {
+  const source = new PagesInOrder(wanted);
   let size = FIRST_PAGES_AT_ONCE;
-  for (let at = 0; at < pages.length; ) {
-    const some = pages.slice(at, at + size);
-    const read = await readSentRows(database, batchId, some);
-    at += some.length;
-    let characters = 0;
-    for (const page of some) {
-      const rows = read.get(page) ?? [];
-      for (const { text } of rows) characters += text.length;
-      yield [page, rows];
+  let next = readPortion(database, source, size, memory);
+  let current: Portion<Wanted> | null = null;
+  try {
+    for (current = await next; current !== null; current = await next) {
+      size = sizeAfter(current.characters, size);
+      const isAhead = size >= LEAST_PAGES_AHEAD;
+      if (isAhead) next = readPortion(database, source, size, memory);
+      for (const page of current.pages) yield [page, current.rows.get(page.page) ?? []];
+      current.held.release();
+      if (!isAhead) next = readPortion(database, source, size, memory);
     }
-    size = characters > LARGE ? 1 : characters < SMALL ? Math.min(4 * size, MOST_PAGES_AT_ONCE) : size;
+  } finally {
+    current?.held.release();
+    // one that is read ahead and that nobody waits for any more
+    void next.then((portion) => portion?.held.release());
+    next.catch(() => undefined);
+    await source.close();
   }
 }
 
-async function readSentRows(
+const sizeAfter = (characters: number, size: number): number =>
+  characters > LARGE ? 1 : characters < SMALL ? Math.min(4 * size, MOST_PAGES_AT_ONCE) : size;
+
+/** Pages of one batch that were read together. */
+interface Portion<Wanted extends PageOfBatch> {
+  readonly pages: readonly Wanted[];
+  readonly rows: ReadonlyMap<number, SentRow[]>;
+  readonly characters: number;
+  readonly held: HeldMemory;
+}
+
+async function readPortion<Wanted extends PageOfBatch>(
+  database: Database,
+  source: PagesInOrder<Wanted>,
+  size: number,
+  { memory, owner }: RowMemory,
+): Promise<Portion<Wanted> | null> {
+  const pages = await source.take(size);
+  const [first] = pages;
+  if (first === undefined) return null;
+  const held = await memory.take(owner, pages.length > 1 ? BYTES_OF_A_BATCH : BYTES_OF_A_PAGE);
+  try {
+    const rows = await readRows(
+      database,
+      first.batchId,
+      pages.map(({ page }) => page),
+    );
+    let characters = 0;
+    for (const some of rows.values()) for (const { text } of some) characters += text.length;
+    held.resize(characters * BYTES_PER_CHARACTER);
+    return { pages, rows, characters, held };
+  } catch (error) {
+    held.release();
+    throw error;
+  }
+}
+
+/** The fields of a page that say what was sent. */
+const SENT = { ids: 1, bodies: 1, lines: 1, sent: 1, texts: 1, isSentApart: 1 } as const;
+
+async function readRows(
   database: Database,
   batchId: string,
   pages: readonly number[],
 ): Promise<Map<number, SentRow[]>> {
-  const documents = await itemPagesIn(database)
-    .find({ _id: { $in: pages.map((page) => pageId(batchId, page)) } })
-    .toArray();
-  return new Map(
-    documents.map(({ _id, ids, bodies = [], lines = [], sent = {} }) => [
-      Number(_id.slice(batchId.length + 1)),
-      ids.map((externalId, offset) => ({
-        externalId,
-        line: lines[offset] ?? 0,
-        text: sent[offset] ?? bodies[offset] ?? '',
-        isBody: sent[offset] === undefined,
-        hasBody: Boolean(bodies[offset]),
-      })),
-    ]),
+  const documents = await readPages(
+    database,
+    pages.map((page) => pageId(batchId, page)),
   );
+  const apart = documents.filter(({ isSentApart }) => isSentApart).map(({ _id }) => sentId(_id));
+  const sentApart = new Map(
+    apart.length === 0 ? [] : (await readPages(database, apart)).map((document) => [document._id, document]),
+  );
+  return new Map(
+    documents.map((document) => {
+      const { sent, texts } = sentApart.get(sentId(document._id)) ?? document;
+      return [Number(document._id.slice(batchId.length + 1)), rowsOf({ ...document, sent, texts })];
+    }),
+  );
+}
+
+type SentFields = Pick<ItemPageDocument, '_id' | 'ids' | 'bodies' | 'lines' | 'isSentApart'> & {
+  readonly sent?: ItemPageDocument['sent'] | undefined;
+  readonly texts?: ItemPageDocument['texts'] | undefined;
+};
+
+const readPages = (database: Database, ids: readonly string[]): Promise<SentFields[]> =>
+  itemPagesIn(database)
+    .find({ _id: { $in: [...ids] } })
+    .project<SentFields>(SENT)
+    .toArray();
+
+function rowsOf({ ids, bodies = [], lines = [], sent = {}, texts }: SentFields): SentRow[] {
+  const noJson = texts && new Set(texts);
+  return ids.map((externalId, offset) => {
+    const other = sent[offset];
+    return {
+      externalId,
+      line: lines[offset] ?? 0,
+      text: other ?? bodies[offset] ?? '',
+      isJson: other === undefined || (noJson && !noJson.has(offset)),
+      hasBody: Boolean(bodies[offset]),
+    };
+  });
+}
+
+/** Pages as they are asked for; those that are taken together are of one batch: all of it has a bound. */
+class PagesInOrder<Wanted extends PageOfBatch> {
+  readonly #pages: AsyncIterator<Wanted> | Iterator<Wanted>;
+  #first: Wanted | undefined;
+
+  constructor(pages: Iterable<Wanted> | AsyncIterable<Wanted>) {
+    this.#pages = Symbol.asyncIterator in pages ? pages[Symbol.asyncIterator]() : pages[Symbol.iterator]();
+  }
+
+  async take(most: number): Promise<Wanted[]> {
+    const taken: Wanted[] = [];
+    if (this.#first !== undefined) taken.push(this.#first);
+    this.#first = undefined;
+    while (taken.length < most) {
+      const { value, done } = await this.#pages.next();
+      if (done) break;
+      if (taken[0] !== undefined && value.batchId !== taken[0].batchId) {
+        this.#first = value;
+        break;
+      }
+      taken.push(value);
+    }
+    return taken;
+  }
+
+  async close(): Promise<void> {
+    await this.#pages.return?.();
+  }
 }

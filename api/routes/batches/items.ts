@@ -96,7 +96,11 @@ const itemsOf = (
   { status, include }: ItemsQuery,
   from = 0,
 ): AsyncGenerator<ListedItem> =>
-  batchItems(c.var.services.database, batch, { status, from, withSent: include !== undefined });
+  batchItems(c.var.services.database, batch, {
+    status,
+    from,
+    ...(include && { sent: { memory: c.var.services.rowMemory, owner: batch.scope } }),
+  });
 
 /** Answers with items as texts: what was sent goes into them as it is, because what is written anew might be another text. */
 async function page(

@@ -3,16 +3,23 @@ import { type CsvFormat, RESULT_COLUMNS } from '../../../domain/imports/csv.ts';
 import { countCells } from '../../../domain/imports/csv-cells.ts';
 import type { RowResult } from '../../../services/imports/import-results.ts';
 
-/** Rows of a file of CSV as they were sent, with a cell for each of the columns that results add. */
-export async function* csvLines(rows: AsyncIterable<RowResult>, csv: CsvFormat | undefined): AsyncGenerator<string> {
+/** Rows of a file of CSV as they were sent, with a cell for each of the columns that results add; a page of lines at a time. */
+export async function* csvLines(
+  pages: AsyncIterable<readonly RowResult[]>,
+  csv: CsvFormat | undefined,
+): AsyncGenerator<Iterable<string>> {
   // without a header nothing was read yet
   if (csv === undefined) return;
   const { header, delimiter } = csv;
-  yield [...header, ...RESULT_COLUMNS].map(cell).join(delimiter);
-  for await (const { line, text, status, action, errors, hasBody } of rows) {
+  yield [[...header, ...RESULT_COLUMNS].map(cell).join(delimiter)];
+  for await (const results of pages) yield linesOf(results, csv);
+}
+
+function* linesOf(results: readonly RowResult[], csv: CsvFormat): Generator<string> {
+  for (const { row, status, action, errors } of results) {
     const messages = errors?.map(({ code, message }) => `${code}: ${message}`).join('; ');
-    const outcome = [String(line), status, action ?? '', messages ?? ''];
-    yield [asSent(text, csv, hasBody), ...outcome.map(cell)].join(delimiter);
+    const outcome = [String(row.line), status, action ?? '', messages ?? ''];
+    yield [asSent(row.text, csv, row.hasBody), ...outcome.map(cell)].join(csv.delimiter);
   }
 }
 

@@ -37,6 +37,10 @@ const ImportData = z
     bytesReceived: count.openapi({ description: 'Bytes of content that are stored, unpacked' }),
     sealed: z.boolean().openapi({ description: 'All content is stored' }),
     brokenOff: z.string().optional().openapi({ description: 'Why its content will never be complete' }),
+    warnings: z
+      .array(z.string())
+      .optional()
+      .openapi({ description: 'Cycles of rows that were not applied although nothing else was missing, and why' }),
     rowsPerSecond: count.optional().openapi({ description: 'Over the last minute' }),
     estimatedCompletionAt: z.iso.datetime().optional(),
     batches: z.object({

@@ -36,12 +36,12 @@ export function importResultsRoute(api: Api): void {
       },
     },
     async (c, { params: { importId }, query: { status } }) => {
-      const { database, logger } = c.var.services;
-      const { _id, format, csv } = await importOf(c, importId);
+      const { database, logger, rowMemory: memory } = c.var.services;
+      const { _id, scope, format, csv } = await importOf(c, importId);
       const type = format === 'csv' ? 'text/csv; charset=utf-8; header=present' : CONTENT_TYPES.ndjson;
       const head = headOnly(c, type);
       if (head !== null) return head;
-      const rows = importResults(database, _id, status);
+      const rows = importResults(database, _id, { memory, owner: scope }, status);
       const lines = format === 'csv' ? csvLines(rows, csv) : ndjsonLines(rows);
       const content = Readable.from(inPieces(lines), { objectMode: false });
       content.on('error', (error) =>
@@ -52,25 +52,30 @@ export function importResultsRoute(api: Api): void {
   );
 }
 
-async function* ndjsonLines(rows: AsyncIterable<RowResult>): AsyncGenerator<string> {
-  for await (const row of rows) yield lineOf(row);
+async function* ndjsonLines(pages: AsyncIterable<readonly RowResult[]>): AsyncGenerator<Iterable<string>> {
+  for await (const results of pages) yield linesOf(results);
 }
 
-async function* inPieces(lines: AsyncIterable<string>): AsyncGenerator<Buffer> {
+function* linesOf(results: readonly RowResult[]): Generator<string> {
+  for (const result of results) yield lineOf(result);
+}
+
+async function* inPieces(pages: AsyncIterable<Iterable<string>>): AsyncGenerator<Buffer> {
   let text = '';
-  for await (const line of lines) {
-    text += `${line}\n`;
-    if (text.length < SENT_AT_ONCE) continue;
-    yield Buffer.from(text);
-    text = '';
+  for await (const lines of pages) {
+    for (const line of lines) {
+      text += `${line}\n`;
+      if (text.length < SENT_AT_ONCE) continue;
+      yield Buffer.from(text);
+      text = '';
+    }
   }
   if (text !== '') yield Buffer.from(text);
 }
 
 /** The row stays the text that it was: what is written anew might not be what was sent. U+2028 and U+2029 end a line for some readers. */
-function lineOf({ line, status, action, errors, ...row }: RowResult): string {
-  const rest = JSON.stringify({ status, action, errors }).slice(1);
-  return `{"line":${line},"row":${rowText(row)},${rest}`
+function lineOf({ row, ...outcome }: RowResult): string {
+  return `{"line":${row.line},"row":${rowText(row)},${JSON.stringify(outcome).slice(1)}`
     .replaceAll('\u2028', '\\u2028')
     .replaceAll('\u2029', '\\u2029');
 }

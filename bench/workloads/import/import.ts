@@ -4,6 +4,7 @@ import { PLACE_DEFINITION } from '../../data/places.ts';
 import { type Figure, ratio } from '../../figures/figures.ts';
 import type { MeasuredInstallation } from '../../installation/measured-installation.ts';
 import type { Bench, Benchmark } from '../../run/bench.ts';
+import { cpuOf, processesOf } from '../cost/cpu.ts';
 import { importRows, importsAtOnce, resultsOf, rowsOfBatches, type SentRows, timeToFirst } from './sent-rows.ts';
 
 const ROWS = 1_000_000;
@@ -12,6 +13,8 @@ const CONTENT_BYTES = 1024 ** 3;
 const ROW_BYTES = 16 * 1024;
 const WARM_UP_ROWS = 10_000;
 const IMPORTS_AT_ONCE = 100;
+const FEWEST_AT_ONCE = 10;
+/** At every scale: what an import costs beside its rows is to be seen. */
 const ROWS_OF_ONE = 1_000;
 const LOOK_EVERY_MS = 100;
 
@@ -40,20 +43,37 @@ export const importFiles: Benchmark = {
 
 async function rounds(bench: Bench, drover: MeasuredInstallation, round: number): Promise<readonly Figure[]> {
   const about = (name: string): SentRows => ({ drover, tenant: `${name}-${round}`, rows: bench.size(ROWS) });
+  const processes = processesOf(bench, drover);
+  /** CPU time that all processes need for a row: other work on the machine does not count. */
+  const perRow = (name: string, ms: number, rows: number): Figure => ({
+    name: `${name}: CPU`,
+    unit: 'ms for 1000 rows',
+    values: [(1000 * ms) / rows],
+  });
   const held = watchMemory(drover);
-  const imported = await importRows(about('import'));
+  const { result: imported, total: ofImport } = await cpuOf(processes, () => importRows(about('import')));
   const most = await held();
-  const read = await resultsOf(about('import'), imported.importId);
+  const { result: read, total: ofResults } = await cpuOf(processes, () =>
+    resultsOf(about('import'), imported.importId),
+  );
   if (read.rows !== bench.size(ROWS)) throw new Error(`${read.rows} of ${bench.size(ROWS)} rows have results`);
-  const batches = await rowsOfBatches(about('batches'));
-  const atOnce = await importsAtOnce({ ...about('many'), rows: bench.size(ROWS_OF_ONE) }, IMPORTS_AT_ONCE);
+  const { result: batches, total: ofBatches } = await cpuOf(processes, () => rowsOfBatches(about('batches')));
+  const count = Math.max(FEWEST_AT_ONCE, bench.size(IMPORTS_AT_ONCE));
+  const many = `imports of ${ROWS_OF_ONE} rows at once`;
+  const { result: atOnce, total: ofMany } = await cpuOf(processes, () =>
+    importsAtOnce({ ...about('many'), rows: ROWS_OF_ONE }, count),
+  );
   return [
     { name: 'import', unit: 'rows/s', values: [imported.perSecond] },
+    perRow('import', ofImport, bench.size(ROWS)),
     { name: 'batches of 1000, ten in flight', unit: 'rows/s', values: [batches] },
+    perRow('batches of 1000, ten in flight', ofBatches, bench.size(ROWS)),
     { name: 'its API more than before, at most', unit: 'MB', values: [most.api] },
     { name: 'its worker more than before, at most', unit: 'MB', values: [most.worker] },
     { name: 'results', unit: 'rows/s', values: [read.perSecond], target: { atLeast: 50_000 } },
-    { name: `${IMPORTS_AT_ONCE} imports at once`, unit: 'rows/s', values: [atOnce] },
+    perRow('results', ofResults, bench.size(ROWS)),
+    { name: many, unit: 'rows/s', values: [atOnce], note: `${count} of them` },
+    perRow(many, ofMany, ROWS_OF_ONE * count),
     {
       name: 'first byte to first resource',
       unit: 'ms',

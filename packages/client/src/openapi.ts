@@ -2016,6 +2016,8 @@ export interface components {
             /** @enum {string} */
             status: "queued" | "processing" | "waiting" | "success" | "partial_success" | "failed" | "cancelled";
             suspended: boolean;
+            /** @description Cycles of rows that were not applied although nothing else was missing, and why */
+            warnings?: string[];
         };
         ImportList: {
             data: {

@@ -48,28 +48,30 @@ export function batchTargetOf(
 export function rowItem(row: ReadRow, target: RowTarget): NewItem {
   const sent = textOf(row.bytes);
   const { line } = row;
-  const read = target.csv === undefined ? ndjsonItem(row, sent, target) : csvItem(row, target.csv, target);
-  if ('fault' in read) return malformed(line, sent, read.fault);
+  const isJson = target.csv === undefined;
+  const read = isJson ? ndjsonItem(row, sent, target) : csvItem(row, target.csv, target);
+  if ('fault' in read) return malformed(row, sent, read.fault, isJson && read.isJson === true);
   if (target.isNamed === false) return nameless(row, sent, target.csv);
   // most rows of JSON are the text of their resource
-  return { ...read.item, line, ...(read.item.body !== sent && { sent }) };
+  return { ...read.item, line, ...(read.item.body !== sent && { sent, isSentJson: isJson }) };
 }
 
 /** A row that is sound, but for the schema definition that it names. */
 function nameless(row: ReadRow, sent: string, csv: CsvFormat | undefined): NewItem {
   const { line } = row;
   const name = schemaNameIn(row, csv);
-  if (name === null) return malformed(line, sent, 'names no schema');
+  if (name === null) return malformed(row, sent, 'names no schema', csv === undefined);
   const message = `line ${line}: there is no schema definition ${quoted(name)}`;
-  return { externalId: null, line, sent, faults: [{ code: 'not_found', message }] };
+  return { externalId: null, line, sent, isSentJson: csv === undefined, faults: [{ code: 'not_found', message }] };
 }
 
-const malformed = (line: number, sent: string, message: string): NewItem => {
+const malformed = ({ line }: ReadRow, sent: string, message: string, isSentJson: boolean): NewItem => {
   const fault: ItemError = { code: 'malformed', message: `line ${line} ${message}` };
-  return { externalId: null, line, sent, faults: [fault] };
+  return { externalId: null, line, sent, isSentJson, faults: [fault] };
 };
 
-type Read = { readonly item: NewItem } | { readonly fault: string };
+/** @see NewItem.isSentJson for `isJson` */
+type Read = { readonly item: NewItem } | { readonly fault: string; readonly isJson?: true };
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 
@@ -88,27 +90,31 @@ function ndjsonItem({ bytes, isTooLong }: ReadRow, text: string, target: RowTarg
 }
 
 /** An item from the JSON text of a row. */
-function readItem(text: string, bytes: Uint8Array, { csv, externalIdField, isDelete, isNamed }: RowTarget): Read {
+function readItem(text: string, bytes: Uint8Array, target: RowTarget): Read {
   const census = takeCensus(bytes, MAX_BODY_PARTS);
   if (census.parts > MAX_BODY_PARTS) return { fault: `holds more than ${MAX_BODY_PARTS} objects, arrays and members` };
   const json = parsed(text);
   if (json === undefined) return { fault: 'is not valid JSON' };
-  const flaws = findFlaws(text, json, census);
+  const read = itemOf(json, text, findFlaws(text, json, census)[0], target);
+  return 'fault' in read ? { ...read, isJson: true } : read;
+}
+
+function itemOf(json: unknown, text: string, flaw: JsonFlaw | undefined, target: RowTarget): Read {
+  const { csv, externalIdField, isDelete, isNamed } = target;
   const isInside = csv === undefined && isNamed !== undefined;
   const inner = isInside ? resourceIn(json) : { resource: json };
   if ('fault' in inner) return inner;
   const { resource } = inner;
   // a row that could be read in two ways deletes nothing
-  if (isDelete && flaws[0] !== undefined)
-    return { fault: `is in doubt: ${quoted(fieldAt(flaws[0].path))} ${flaws[0].message}` };
+  if (isDelete && flaw !== undefined) return { fault: `is in doubt: ${quoted(fieldAt(flaw.path))} ${flaw.message}` };
   if (isDelete && typeof resource === 'string') return namedBy({ [externalIdField]: resource }, externalIdField);
   if (!isObject(resource))
     return { fault: isDelete ? 'is neither a string nor a JSON object' : 'is not a JSON object' };
   if (isDelete) return namedBy(resource, externalIdField);
   const isEnveloped = dataOfEnvelope(resource, externalIdField) !== null;
-  if (!isInside && !isEnveloped) return { item: toItem(resource, externalIdField, flaws[0], text) };
+  if (!isInside && !isEnveloped) return { item: toItem(resource, externalIdField, flaw, text) };
   const path = [...(isInside ? ['resource'] : []), ...(isEnveloped ? ['data'] : [])];
-  return { item: innerItem(text, path, externalIdField, flaws[0]) };
+  return { item: innerItem(text, path, externalIdField, flaw) };
 }
 
 const isObject = (value: unknown): value is JsonObject =>

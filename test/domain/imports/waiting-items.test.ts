@@ -11,12 +11,13 @@ function hopesOf(items: readonly (readonly [string, ...string[]])[], most = 100,
   const waiting = new WaitingItems(() => undefined);
   for (const [batch, [id, ...missing]] of items.entries()) waiting.add({ batch, index: 7 }, key(id), missing.map(key));
   const nameOf = (batch: number): string => items[batch]?.[0] ?? '';
-  const { cycles, batches } = atOnce(waiting.hopes(most, (batch) => halted.includes(nameOf(batch))));
+  const { cycles, batches, tooLarge } = atOnce(waiting.hopes(most, (batch) => halted.includes(nameOf(batch))));
   return {
     cycles: cycles
       .map((members) => members.map(({ batch }) => nameOf(batch)).sort())
       .sort((a, b) => (a[0] ?? '').localeCompare(b[0] ?? '')),
     hopeful: [...batches].map(nameOf).sort(),
+    tooLarge,
   };
 }
 const cyclesOf = (...given: Parameters<typeof hopesOf>): string[][] => hopesOf(...given).cycles;
@@ -52,9 +53,9 @@ describe('cycles over the batches of an import', () => {
     expect(cyclesOf(twice)).toEqual([['a', 'b']]);
   });
 
-  test('with more items than can be applied together are left out, and what needs them is not taken for one', () => {
+  test('with more items than can be applied together are left out and counted, and what needs them is not taken for one', () => {
     expect(
-      cyclesOf(
+      hopesOf(
         [
           ['a', 'b'],
           ['b', 'c'],
@@ -66,7 +67,7 @@ describe('cycles over the batches of an import', () => {
         ],
         2,
       ),
-    ).toEqual([['x', 'y']]);
+    ).toEqual({ cycles: [['x', 'y']], hopeful: ['x', 'y'], tooLarge: 3 });
   });
 
   test('have only the items that support each other: another row for one of their identities, which misses something, is in none', () => {

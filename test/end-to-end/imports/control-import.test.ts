@@ -8,7 +8,8 @@ import { ended, isOver, ndjson, opened, putPart, seal, started, until, view } fr
 
 let drover: Drover;
 beforeAll(async () => {
-  drover = await Drover.start({ environment: { IMPORT_WINDOW: '2' } });
+  // no import here has memory for finding cycles over its batches
+  drover = await Drover.start({ environment: { IMPORT_WINDOW: '2', DELETION_MEMORY_BYTES: '1000' } });
   await drover.define('city', { name: { type: 'string' }, twin: { $ref: 'reach:schemas/city' } });
 });
 afterAll(() => drover.stop());
@@ -114,6 +115,54 @@ test('a batch of a finished import that is retried alone does not wait for rows 
   expect((await drover.ended(batchId)).status).toBe('success');
   await until(drover, importId, ({ status, counts }) => status === 'success' && counts.succeeded === 1);
 }, 120_000);
+
+test('a batch that is retried, and succeeds, while its import finishes counts: the import has the numbers of after', async () => {
+  const row = { externalId: 'finishing', twin: 'in between' };
+  const held = drover.holdAt('import-counted');
+  const importId = await started(drover, { schema: 'city' }, ndjson([row]));
+  await held.reached;
+  const listed = await drover.request<{ results: { batchId: string }[] }>('GET', `/api/imports/${importId}/batches`);
+  const batchId = listed.body.data.results[0]?.batchId ?? '';
+  expect((await drover.batch(batchId)).status).toBe('failed');
+  await drover.ended(await drover.upload('city', [{ externalId: row.twin }]));
+  expect((await drover.request('POST', `/api/batches/${batchId}/retry`)).status).toBe(202);
+  expect((await drover.ended(batchId)).status).toBe('success');
+  // what it reports is received by a workflow that does not read it any more
+  held.open();
+  expect(await until(drover, importId, ({ source }) => source === 'store')).toMatchObject({
+    status: 'success',
+    counts: { failed: 0, succeeded: 1 },
+  });
+});
+
+test('a batch that is retried while its import finishes, and waits, is told that no row will create what it misses', async () => {
+  const held = drover.holdAt('import-counted');
+  const importId = await started(drover, { schema: 'city' }, ndjson([{ externalId: 'waits', twin: 'never there' }]));
+  await held.reached;
+  const listed = await drover.request<{ results: { batchId: string }[] }>('GET', `/api/imports/${importId}/batches`);
+  const batchId = listed.body.data.results[0]?.batchId ?? '';
+  expect((await drover.request('POST', `/api/batches/${batchId}/retry`)).status).toBe(202);
+  await expect.poll(async () => (await drover.batch(batchId)).status, { timeout: 20_000 }).toBe('waiting');
+  held.open();
+  expect((await drover.ended(batchId)).status).toBe('failed');
+  await until(drover, importId, ({ status, counts }) => status === 'failed' && counts.failed === 1);
+});
+
+test('an import says that cycles over its batches were not looked for, until it is retried', async () => {
+  // of three batches: none of them follows so many rows of others
+  const n = 900;
+  const ring = Array.from({ length: n }, (_, at) => ({ externalId: `ring-${at}`, twin: `ring-${(at + 1) % n}` }));
+  const third = (which: number) => [...ring.filter((_, at) => at % 3 === which), ...rows(700, `between-${which}`)];
+  const importId = await started(drover, { schema: 'city' }, ndjson([0, 1, 2].flatMap(third)));
+  const warnings = [expect.stringMatching(/not looked for.*DELETION_MEMORY_BYTES/)];
+  expect(await ended(drover, importId)).toMatchObject({
+    counts: { failed: n, succeeded: 2_100 },
+    errors: { summary: { missing_dependency: n } },
+    warnings,
+  });
+  expect((await act(importId, 'retry')).body.data.warnings).toBeUndefined();
+  await act(importId, 'cancel');
+});
 
 test('a deleted import is a 404 with its batches at once, and recovery removes everything of it', async () => {
   const importId = await started(drover, { schema: 'city' }, ndjson(rows(3000, 'deleted')));

@@ -1,8 +1,9 @@
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { BatchView } from '../../../services/batches/view-batch.ts';
 import type { ImportView } from '../../../services/imports/view-import.ts';
 import { Drover } from '../../harness/drover.ts';
+import { recoverNow } from '../../harness/left-behind.ts';
 import { ended, ndjson, results, send, started } from './imports.ts';
 
 const NDJSON = { 'content-type': 'application/x-ndjson' };
@@ -216,6 +217,35 @@ test('a line of 15 MiB, a NUL and a quote that is never closed fail alone', asyn
   const cells = Array.from({ length: 240 }, (_, at) => `row-${at},"${'y'.repeat(65_536)}"\n`).join('');
   const large = await imported(`externalId,name\n"open,${cells}fine-2,last\n`, {}, CSV);
   expect(large.counts).toMatchObject({ succeeded: 240, failed: 1 });
+});
+
+test('a row whose text and resource have no room in one document together is applied, read as it was sent, and removed', async () => {
+  const name = 'z'.repeat(9 * 1024 * 1024);
+  const place = { externalId: 'long in an envelope', name };
+  const mixed = await send(drover, {}, ndjson([{ schema: 'place', resource: place }, { schema: 'place' }]));
+  const { importId } = mixed.body.data;
+  expect(await ended(drover, importId)).toMatchObject({ counts: { succeeded: 1, failed: 1 } });
+  expect((await drover.client().resources.get('place', place.externalId)).data).toEqual(place);
+  const { rows } = await results(drover, importId);
+  expect(rows.map(({ row }) => row)).toEqual([{ schema: 'place', resource: place }, { schema: 'place' }]);
+  const csv = await imported(`externalId,name\nlong in a cell,${name}\n`, {}, CSV);
+  expect(csv.counts.succeeded).toBe(1);
+  const response = await drover.app.request(`/api/imports/${csv.importId}/results`);
+  expect(await response.text()).toContain(`\nlong in a cell,${name},"2","succeeded","created",\n`);
+  const pages = drover.services.database.collection<{ _id: string }>('item_pages');
+  const { results: batches } = (
+    await drover.request<{ results: BatchView[] }>('GET', `/api/imports/${importId}/batches`)
+  ).body.data;
+  const ofBatch = { _id: { $gte: `${batches[0]?.batchId}/`, $lt: `${batches[0]?.batchId}0` } };
+  expect(await pages.countDocuments(ofBatch)).toBe(3);
+  await drover.request('DELETE', `/api/imports/${importId}`);
+  await vi.waitFor(
+    async () => {
+      await recoverNow(drover);
+      expect(await pages.countDocuments(ofBatch)).toBe(0);
+    },
+    { timeout: 50_000, interval: 200 },
+  );
 });
 
 test('blank lines alone are an import of 0 rows', async () => {

@@ -1,33 +1,86 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { sentRows } from '../../../store/items/sent-rows.ts';
+import { SharedMemory } from '../../../domain/collections/shared-memory.ts';
+import { sentPages } from '../../../store/items/sent-rows.ts';
 import type { Database } from '../../../store/mongodb/database.ts';
 
-/** A store of pages of one item. @param asked told how many are read at a time. */
-const pagesOf = (text: string, asked: (pages: number) => void) =>
+const MIB = 1024 * 1024;
+
+/** A store of pages of one item. @param asked told which are read at a time. */
+const pagesOf = (text: string, asked: (ids: string[]) => void) =>
   ({
     collection: () => ({
       find: ({ _id: { $in } }: { _id: { $in: string[] } }) => {
-        asked($in.length);
-        return { toArray: async () => $in.map((_id) => ({ _id, ids: ['x'], bodies: [text] })) };
+        asked($in);
+        return cursor($in.map((_id) => ({ _id, ids: ['x'], bodies: [text] })));
       },
     }),
   }) as unknown as Database;
 
+const cursor = (documents: object[]) => ({
+  project: () => cursor(documents),
+  toArray: async () => documents,
+});
+
+const PAGES = Array.from({ length: 60 }, (_, page) => ({ batchId: page < 50 ? 'a' : 'b', page }));
+const memoryOf = (owner: string, memory = new SharedMemory(256 * MIB)) => ({ memory, owner });
+
 async function sizesOf(text: string): Promise<number[]> {
   const sizes: number[] = [];
-  const all = Array.from({ length: 30 }, (_, page) => page);
   const read: number[] = [];
-  for await (const [page] of sentRows(
-    pagesOf(text, (n) => sizes.push(n)),
-    'batch',
-    all,
-  ))
+  const database = pagesOf(text, ({ length }) => sizes.push(length));
+  for await (const [{ page }, rows] of sentPages(database, PAGES, memoryOf('tenant'))) {
+    expect(rows.map((row) => row.text)).toEqual([text]);
     read.push(page);
-  expect(read).toEqual(all);
+  }
+  expect(read).toEqual(PAGES.map(({ page }) => page));
   return sizes;
 }
 
-test('whoever asks for one item has one page read; large pages stay one at a time, small ones become many', async () => {
-  expect(await sizesOf('x')).toEqual([1, 4, 16, 9]);
-  expect(await sizesOf('x'.repeat(5_000_000))).toEqual(Array.from({ length: 30 }, () => 1));
+test('whoever asks for one item has one page read; large pages stay one at a time, small ones become many, of one batch each time', async () => {
+  expect(await sizesOf('x')).toEqual([1, 4, 16, 20, 9, 10]);
+  expect(await sizesOf('x'.repeat(5_000_000))).toEqual(PAGES.map(() => 1));
+});
+
+test('small pages are read ahead once a reader has read on', async () => {
+  const asked: string[][] = [];
+  const reading = sentPages(
+    pagesOf('x', (ids) => asked.push(ids)),
+    PAGES,
+    memoryOf('tenant'),
+  );
+  await reading.next();
+  await setImmediate();
+  expect(asked.flat()).toEqual(['a/0']);
+  await reading.next();
+  await setImmediate();
+  expect(asked.map(({ length }) => length)).toEqual([1, 4, 16]);
+  await reading.return(undefined);
+});
+
+test('readers of large pages wait for memory that others hold, and hold what they have read until they read on', async () => {
+  const memory = new SharedMemory(256 * MIB);
+  let reads = 0;
+  const text = 'x'.repeat(14 * MIB);
+  const readers = Array.from({ length: 30 }, (_, n) =>
+    sentPages(
+      pagesOf(text, () => {
+        reads += 1;
+      }),
+      PAGES.slice(0, 2),
+      memoryOf(`tenant ${n}`, memory),
+    ),
+  );
+  const first = readers.map((reader) => reader.next());
+  await Promise.race(first);
+  await setImmediate();
+  // a page counts as 28 MiB once it is read, and as more before
+  expect(reads).toBeGreaterThanOrEqual(7);
+  expect(reads).toBeLessThanOrEqual(9);
+  for (const [at, reader] of readers.entries()) {
+    expect((await first[at])?.value?.[1][0]?.text).toHaveLength(text.length);
+    await reader.return(undefined);
+  }
+  expect(reads).toBe(30);
+  expect(memory.held).toBe(0);
 });

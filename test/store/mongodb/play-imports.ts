@@ -9,6 +9,7 @@ import {
   overdueImports,
   postponeImportStart,
   recordFreed,
+  recordUnappliedCycles,
   removeImport,
   runningImports,
   undeliveredImports,
@@ -58,6 +59,7 @@ async function playRareCases({ services: { database } }: Drover): Promise<void> 
   await runningImports(database, '', 10);
   await postponeImportStart(database, { _id: 'nobody', run: 1 }, now);
   await recordFreed(database, 'nobody', { part: 1, chunk: 0 });
+  await recordUnappliedCycles(database, { _id: 'nobody', run: 1 }, { isUnsearched: true });
   await recordSuspendedByImport(database, 'nobody', true);
   await readPendingById(database, ['nobody/0']);
   await recordCycle(database, { _id: 'nobody', run: 1 }, { id: 'list', parts: 1 });
