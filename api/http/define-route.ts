@@ -144,8 +144,8 @@ function sortFlaws(
  */
 export const TENANT_HEADER = {
   'reach-tenant-id': z.string().optional().openapi({
-    // visible ASCII without commas; spaces within
-    pattern: '^[!-+\\--~]([ -+\\--~]*[!-+\\--~])?$',
+    // visible ASCII without commas; spaces within; empty is absent
+    pattern: '^([!-+\\--~]([ -+\\--~]*[!-+\\--~])?)?$',
     maxLength: MAX_SCOPE_NAME,
     description:
       "The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9`",

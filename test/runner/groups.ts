@@ -142,7 +142,7 @@ export const LONGEST = [
 
 /** Files that need no server, for `npm run check`, which is to end within a minute. */
 export const WITHOUT_SERVERS = [
-  'packages/cli/test/{settings,terminal,usage}.test.ts',
+  'packages/cli/test/{exits,settings,terminal,usage}.test.ts',
   'packages/client/test/{bulk,temporal,transport,types,wait,webhooks}.test.ts',
   'packages/dashboard/test/pictures.test.ts',
   'test/activities/lost-connection.test.ts',

@@ -7,6 +7,9 @@ import type { ApiContext } from '../../http/context.ts';
 import { optionalInteger } from '../../http/define-route.ts';
 import { queryDate } from './query-date.ts';
 
+/** Of a text without control characters, as the OpenAPI document says it. */
+const WITHOUT_CONTROLS = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$';
+
 /** The part of a query that says something of a batch or import as a whole (`AboutBatch`). */
 export const aboutQuery = {
   label: z
@@ -15,7 +18,12 @@ export const aboutQuery = {
     .refine((label) => !/\p{Cc}|\p{Surrogate}/u.test(label), 'must have no control characters')
     .optional()
     .transform((label) => label || undefined)
-    .openapi({ type: 'string', description: `A name to find it by, up to ${MAX_LABEL} characters` }),
+    .openapi({
+      type: 'string',
+      maxLength: MAX_LABEL,
+      pattern: WITHOUT_CONTROLS,
+      description: `A name to find it by, up to ${MAX_LABEL} characters`,
+    }),
   priority: optionalInteger(PRIORITIES).openapi({
     description: `1 (urgent) to 5, ${DEFAULT_PRIORITY} by default: it is begun before what the tenant has queued; if the operator asks, before that of all tenants`,
   }),

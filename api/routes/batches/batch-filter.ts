@@ -22,7 +22,7 @@ function several<T extends string>(isRight: (word: string) => word is T, fault: 
 function severalOf<const T extends readonly string[]>(words: T) {
   const isOne = (word: string): word is T[number] => words.includes(word);
   const fault = `must be one of ${words.join(', ')}, or several of them with commas between`;
-  return several(isOne, fault).openapi({ type: 'string', description: `Of ${words.join(', ')}; several with commas` });
+  return several(isOne, fault);
 }
 
 function text(isRight: (value: string) => boolean, fault: string) {
@@ -38,22 +38,21 @@ const date = () =>
   });
 const SCHEMA_FAULT = 'must be one or several names or ids of schema definitions, with commas between';
 const isName = (word: string): word is string => word !== '';
+const length = (maxLength: number) => ({ minLength: 1, maxLength });
 const within = (max: number) => (value: string) => value !== '' && [...value].length <= max;
 
 const TYPES: readonly string[] = Object.values(BATCH_TYPES);
 const FIELDS = {
   batchType: severalOf(TYPES),
   status: severalOf(BATCH_STATUSES),
-  schema: several(isName, SCHEMA_FAULT).openapi({
-    type: 'string',
-    description: 'Name, plural name or id of a schema definition; several with commas',
-  }),
+  schema: several(isName, SCHEMA_FAULT),
   createdAfter: date().openapi({ type: 'string', format: 'date-time' }),
   createdBefore: date().openapi({ type: 'string', format: 'date-time' }),
-  label: text(within(MAX_LABEL), `must be 1 to ${MAX_LABEL} characters`),
-  createdBy: text(within(MAX_CREATED_BY), `must be 1 to ${MAX_CREATED_BY} characters`),
-  importId: z.uuid({ error: 'must be the id of an import' }).openapi({ type: 'string' }),
+  label: text(within(MAX_LABEL), `must be 1 to ${MAX_LABEL} characters`).openapi(length(MAX_LABEL)),
+  createdBy: text(within(MAX_CREATED_BY), `must be 1 to ${MAX_CREATED_BY} characters`).openapi(length(MAX_CREATED_BY)),
+  importId: z.uuid({ error: 'must be the id of an import' }).openapi({ type: 'string', format: 'uuid' }),
   externalId: text(isExternalId, `must be 1 to ${MAX_EXTERNAL_ID} whole characters`).openapi({
+    ...length(MAX_EXTERNAL_ID),
     description: 'Batches that have an item for it',
   }),
 };
@@ -78,12 +77,28 @@ export const filterQuery = {
 };
 
 const FILTERS = Object.keys(FIELDS);
-/** In a body, several values are an array or a text with commas, as in a query. */
-const joined = <T extends z.ZodType>(field: T) =>
+/** In a body, several values are an array or a text with commas, as in a query. @param one how the OpenAPI document says one of them. */
+const joined = <T extends z.ZodType>(field: T, one: Word, description: string) =>
   z
     .preprocess((value) => (isTexts(value) ? value.join() : value), field)
     .optional()
-    .openapi({ anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] });
+    .openapi({
+      description,
+      anyOf: [
+        { type: 'string', pattern: `^${one.pattern}(,${one.pattern})*$` },
+        {
+          type: 'array',
+          minItems: 1,
+          maxItems: MAX_FILTER_VALUES,
+          items: { type: 'string', pattern: `^${one.pattern}$` },
+        },
+      ],
+    });
+interface Word {
+  readonly pattern: string;
+}
+const wordOf = (words: readonly string[]): Word => ({ pattern: `(${words.join('|')})` });
+const ANY_WORD: Word = { pattern: '[^,]+' };
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((one) => typeof one === 'string' && !one.includes(','));
 
@@ -91,9 +106,9 @@ const isTexts = (value: unknown): value is string[] =>
 export const filterBody = z
   .strictObject(
     {
-      batchType: joined(FIELDS.batchType),
-      status: joined(FIELDS.status),
-      schema: joined(FIELDS.schema),
+      batchType: joined(FIELDS.batchType, wordOf(TYPES), `Of ${TYPES.join(', ')}; several with commas`),
+      status: joined(FIELDS.status, wordOf(BATCH_STATUSES), `Of ${BATCH_STATUSES.join(', ')}; several with commas`),
+      schema: joined(FIELDS.schema, ANY_WORD, 'Name, plural name or id of a schema definition; several with commas'),
       createdAfter: filterQuery.createdAfter,
       createdBefore: filterQuery.createdBefore,
       label: filterQuery.label,

@@ -11,7 +11,8 @@ const EVENTS_FAULT = `must be an array of one or more of ${WEBHOOK_EVENTS.join('
 const events = z
   .array(z.enum(WEBHOOK_EVENTS, { error: EVENTS_FAULT }), { error: EVENTS_FAULT })
   .min(1, EVENTS_FAULT)
-  .refine((given) => new Set(given).size === given.length, EVENTS_FAULT);
+  .refine((given) => new Set(given).size === given.length, EVENTS_FAULT)
+  .openapi({ uniqueItems: true });
 const DESCRIPTION_FAULT = `must be a text of at most ${MAX_WEBHOOK_DESCRIPTION} characters`;
 const description = z
   .string({ error: DESCRIPTION_FAULT })

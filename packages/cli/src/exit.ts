@@ -35,6 +35,8 @@ export function explain(error: unknown, url: string): { readonly code: number; r
   if (error instanceof UsageError) return { code: EXIT.usage, lines: [error.message, ...error.hints] };
   if (error instanceof DroverError) return ofService(error, url);
   if (error instanceof Error && 'code' in error && 'path' in error) return { code: EXIT.usage, lines: [error.message] };
+  // such as a disk that is full
+  if (error instanceof Error && 'syscall' in error) return { code: EXIT.notAll, lines: [error.message] };
   return { code: EXIT.notAll, lines: [error instanceof Error ? (error.stack ?? error.message) : String(error)] };
 }
 

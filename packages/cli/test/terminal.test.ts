@@ -68,12 +68,17 @@ describe('a progress bar', () => {
       );
   });
 
-  test('draws nothing where nobody looks', async () => {
-    const { bar: shown, read } = bar(null);
+  test.each([
+    [null, 'xterm'],
+    [80, 'dumb'],
+  ])('draws nothing where nobody looks, or nothing can be drawn: %j columns, TERM=%s', async (columns, term) => {
+    vi.stubEnv('TERM', term);
+    const { bar: shown, read } = bar(columns);
     shown.set({ done: 1, total: 2 });
     shown.stop();
     await new Promise(setImmediate);
     expect(read()).toBe('');
+    vi.unstubAllEnvs();
   });
 });
 

@@ -1,4 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jwtVerify } from 'jose';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
@@ -35,6 +38,9 @@ describe('wrong use ends with 2, and one line that says what is wrong', () => {
     [['batch', 'delete', '--status', 'failed', '--label', '', '--yes'], 'It is empty'],
     [['batch', 'delete', 'b', '--tenant', '', '--yes'], '--tenant is empty'],
     [['batch', 'cancel', '--url='], '--url is empty'],
+    [['batch', 'delete', '', '--yes'], 'batch is empty'],
+    [['import', tmpdir(), '--schema', 'city', '--format', 'csv'], 'is a folder'],
+    [['upload', 'city', tmpdir()], 'is a folder'],
     [['batch', 'cancel'], 'either the id of a batch, or filters'],
     [['batch', 'cancel', '--yes'], 'either the id of a batch, or filters'],
     [['batch', 'cancel', 'b', '--label', 'x'], 'either the id of a batch, or filters'],
@@ -67,6 +73,16 @@ describe('wrong use ends with 2, and one line that says what is wrong', () => {
     const { code, err } = await inProcess(['upload', 'city', fileOf('x.ndjson', text)]);
     expect([code, err]).toEqual([2, expect.stringContaining(message)]);
   });
+});
+
+test.each([
+  [['upload', 'city'], '{"a":1}\n7\n', 'line 2 is no JSON object'],
+  [['import', '--format', 'csv'], '', 'pipe is empty'],
+])('%j reads the pipe of a shell, too, and only once', async (command, content, message) => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
+  const [{ code, err }] = await Promise.all([inProcess([...command, pipe], { columns: 80 }), writeFile(pipe, content)]);
+  expect([code, err]).toEqual([2, expect.stringContaining(message)]);
 });
 
 test('an empty file is wrong use, and starts no import', async () => {

@@ -1539,6 +1539,7 @@ export interface components {
             createdBy?: string;
             /** @description Batches that have an item for it */
             externalId?: string;
+            /** Format: uuid */
             importId?: string;
             label?: string;
             /** @description Name, plural name or id of a schema definition; several with commas */

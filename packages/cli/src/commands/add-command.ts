@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Context, contextOf, type ProgramParts } from '../context.ts';
+import { UsageError } from '../exit.ts';
 
 /** How a command is shown and run. */
 interface CommandParts<O> {
@@ -30,6 +31,9 @@ export function addCommand<O = Record<string, never>>(
   command.addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}`);
   command.action(async (...given: unknown[]) => {
     const args = given.slice(0, command.registeredArguments.length).flat() as string[];
+    // a variable of a script that is not set
+    const empty = args.indexOf('');
+    if (empty !== -1) throw new UsageError(`${command.registeredArguments[empty]?.name() ?? 'an argument'} is empty`);
     program.exitCode = await run(await contextOf(program, command), args, command.opts() as O);
   });
 }

@@ -1,4 +1,4 @@
-import { DroverError } from '@drover/client';
+import { bodyOf, DroverError } from '@drover/client';
 import type { Command } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT } from '../exit.ts';
@@ -56,7 +56,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 async function checkService({ client, connection, signal }: Context): Promise<Finding> {
   const begun = performance.now();
   try {
-    await client.http.GET('/healthz', { signal });
+    await bodyOf(client.http.GET('/healthz', { signal }));
     const ms = Math.round(performance.now() - begun);
     return { check: 'service', state: 'ok', detail: `${connection.url} answers in ${ms} ms` };
   } catch (error) {

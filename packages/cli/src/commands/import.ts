@@ -5,7 +5,7 @@ import type { ImportSource } from '@drover/client';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
-import { countLines, openContent } from '../files/lines.ts';
+import { countLines, isRegular, openContent } from '../files/lines.ts';
 import { type AboutFlags, aboutOf, aboutOptions } from '../options/about.ts';
 import { toNumber } from '../options/numbers.ts';
 import { previewImport } from '../previews/import.ts';
@@ -184,21 +184,23 @@ async function noteStart(importId: string, content: Content, connection: Context
 }
 
 async function contentOf(context: Context, file: string | undefined, flags: ImportFlags): Promise<Content> {
-  if (flags.resume !== undefined && file !== '-') return resumedContent(context, flags.resume, file);
+  if (flags.resume !== undefined && (file === undefined || (await isRegular(file))))
+    return resumedContent(context, flags.resume, file);
   if (file === undefined) throw new UsageError('say which file to import, or --resume ID');
   const format = flags.format ?? formatOf(file);
   const { partBytes } = flags;
-  if (file === '-') return { source: await notEmpty(await openContent(file)), file, format, partBytes, size: null };
+  if (!(await isRegular(file)))
+    return { source: await notEmpty(await openContent(file), file), file, format, partBytes, size: null };
   const { size } = await stat(file);
   if (size === 0) throw new UsageError(`${file} is empty`);
   return { source: await openAsBlob(file), file: resolve(file), format, partBytes, size };
 }
 
 /** The same, once there is something. @throws UsageError if there never is. */
-async function notEmpty(content: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+async function notEmpty(content: AsyncIterable<Uint8Array>, file: string): Promise<AsyncIterable<Uint8Array>> {
   const pieces = content[Symbol.asyncIterator]();
   const first = await pieces.next();
-  if (first.done) throw new UsageError('standard input is empty');
+  if (first.done) throw new UsageError(`${file === '-' ? 'standard input' : file} is empty`);
   return (async function* () {
     yield first.value;
     yield* { [Symbol.asyncIterator]: () => pieces };

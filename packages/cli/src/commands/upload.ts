@@ -3,7 +3,7 @@ import type { JsonText, UploadAllOptions, UploadedBatch, UploadSummary } from '@
 import { type Command, Option } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT } from '../exit.ts';
-import { countLines, openContent, resourcesOf } from '../files/lines.ts';
+import { countLines, isRegular, openContent, resourcesOf } from '../files/lines.ts';
 import { type KeptFlags, keptOf, keptOptions } from '../options/about.ts';
 import { firstOf } from '../options/limit.ts';
 import { toNumber } from '../options/numbers.ts';
@@ -90,7 +90,7 @@ async function upload(
   return send(
     context,
     schema,
-    continuable(context, file, content, key),
+    continuable(context, await isRegular(file), content, key),
     { ...how, key, inFlight, ...(detach && { detach }) },
     total,
   );
@@ -99,11 +99,11 @@ async function upload(
 /** The same resources; once the first is read, Ctrl-C says how to continue. */
 async function* continuable(
   { onInterrupt, args }: Context,
-  file: string,
+  isThereAgain: boolean,
   resources: AsyncIterable<JsonText>,
   key: string,
 ): AsyncGenerator<JsonText, void> {
-  const again = file === '-' ? 'to continue, send the same lines again with' : 'to continue';
+  const again = isThereAgain ? 'to continue' : 'to continue, send the same lines again with';
   let isBegun = false;
   for await (const resource of resources) {
     if (!isBegun) onInterrupt(() => [`${again}: ${commandLine(args, { '--key': key })}`]);

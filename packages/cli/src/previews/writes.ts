@@ -2,6 +2,7 @@ import type { JsonText, PreviewAllOptions, PreviewedItem } from '@drover/client'
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { ITEM_COLUMNS, linesOfPreview } from '../terminal/batch-text.ts';
+import { jsonText } from '../terminal/plain.ts';
 import { ProgressBar } from '../terminal/progress.ts';
 
 /** Items without success that one result holds, and that people are shown. */
@@ -28,7 +29,7 @@ export async function previewWrites(
       if (item.action) add(actions, item.action);
       if (item.status === 'failed' && failures.length < HELD_FAILURES) failures.push(item);
       bar.set({ done, total });
-      if (output.form === 'ndjson') await output.write(`${JSON.stringify(item)}\n`);
+      if (output.form === 'ndjson') await output.write(`${jsonText(item)}\n`);
     }
   } finally {
     bar.stop();

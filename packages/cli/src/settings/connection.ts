@@ -47,6 +47,11 @@ export async function connectionOf(
   const connection = merged(sources);
   if (!/^https?:\/\/./.test(connection.url) || !URL.canParse(connection.url))
     throw new UsageError(`${connection.url} is no address: http://127.0.0.1:8080, for example`);
+  const { username, password, search, hash } = new URL(connection.url);
+  if (username || password) throw new UsageError('an address has no user and password: a caller is known by its token');
+  if (search || hash) throw new UsageError(`${connection.url} is no address: it has a query`);
+  if (connection.token !== undefined && !/^[\x21-\x7e]+$/.test(connection.token))
+    throw new UsageError('the token has characters that no token has: a space, or the end of a line?');
   return connection;
 }
 

@@ -13,7 +13,10 @@ export function commandLine(args: readonly string[], set: Readonly<Record<string
     if (left.includes(word)) at += 1;
     else if (!left.some((name) => word.startsWith(`${name}=`))) kept.push(word);
   }
-  for (const [name, value] of Object.entries(set)) if (value !== null) kept.push(name, value);
+  const added = Object.entries(set).flatMap(([name, value]) => (value === null ? [] : [name, value]));
+  // what follows -- are no options
+  const end = kept.indexOf('--');
+  kept.splice(end === -1 ? kept.length : end, 0, ...added);
   return ['drover', ...kept].map(quoted).join(' ');
 }
 

@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface, type Interface } from 'node:readline/promises';
 import { Interrupted, UsageError } from '../exit.ts';
 import type { Output } from './output.ts';
 import { oneLine } from './plain.ts';
@@ -9,7 +9,7 @@ export async function confirm({ terminal }: Output, question: string, isSure: bo
   if (terminal.in.isTTY !== true) throw new UsageError(`${question} Nobody can be asked here: say --yes`);
   const lines = createInterface({ input: terminal.in, output: terminal.err });
   try {
-    const answer = await lines.question(`${oneLine(question)} (y/N) `);
+    const answer = await Promise.race([lines.question(`${oneLine(question)} (y/N) `), closed(lines)]);
     if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted('nothing was changed');
   } catch (error) {
     if (error instanceof Error && error.name === 'AbortError') throw new Interrupted('nothing was changed');
@@ -18,3 +18,7 @@ export async function confirm({ terminal }: Output, question: string, isSure: bo
     lines.close();
   }
 }
+
+/** @throws Interrupted once there is nothing more to read: the end of the input is no answer. */
+const closed = (lines: Interface): Promise<never> =>
+  new Promise((_, reject) => lines.once('close', () => reject(new Interrupted('nothing was changed'))));

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { linesOfBulk, linesOfWork, progressOf } from './batch-text.ts';
 import { sameConnection } from './command-line.ts';
+import { jsonText } from './plain.ts';
 import { formatNumber, type Progress, ProgressBar } from './progress.ts';
 
 /** What runs at the service, and how people see it. */
@@ -26,7 +27,7 @@ async function follow<S>({ output, signal, onInterrupt }: Context, followed: Fol
   const onChange = (state: S): void => {
     bar.set(followed.progressOf(state));
     if (output.form === 'ndjson')
-      written = output.write(`${JSON.stringify(state)}\n`).catch((error: unknown) => unread.abort(error));
+      written = output.write(`${jsonText(state)}\n`).catch((error: unknown) => unread.abort(error));
   };
   try {
     const state = await followed.wait({ signal: AbortSignal.any([signal, unread.signal]), onChange });

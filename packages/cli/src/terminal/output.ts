@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import { manyLines } from './plain.ts';
+import { jsonText, manyLines, oneLine, withColours } from './plain.ts';
 import { type Column, tabbed, tableOf } from './table.ts';
 
 /** What is written where, by the options and the terminal. */
@@ -30,18 +30,18 @@ export class Output {
 
   /** A line for people, which is no result. */
   say(line: string): void {
-    this.terminal.err.write(`${line}\n`);
+    this.terminal.err.write(`${oneLine(line)}\n`);
   }
 
   /** Entries as they come: with `--json` an array, with `--ndjson` a line each; a table on a terminal, else tabs. */
   async list<T>(entries: AsyncIterable<T> | Iterable<T>, columns: readonly Column<T>[], none: string): Promise<void> {
     if (this.form === 'ndjson') {
-      for await (const entry of entries) await this.write(`${JSON.stringify(entry)}\n`);
+      for await (const entry of entries) await this.write(`${jsonText(entry)}\n`);
       return;
     }
     const all: T[] = [];
     for await (const entry of entries) all.push(entry);
-    if (this.form === 'json') return this.write(`${JSON.stringify(all, null, 2)}\n`);
+    if (this.form === 'json') return this.write(`${jsonText(all, 2)}\n`);
     if (all.length === 0) return this.say(none);
     const { out } = this.terminal;
     const text = out.isTTY
@@ -60,12 +60,12 @@ export class Output {
   /** One result: with `--json` and `--ndjson` as it is, else its lines. */
   async one(value: unknown, lines: readonly (readonly [name: string, value: string])[]): Promise<void> {
     if (this.form !== 'text') {
-      return this.write(`${this.form === 'json' ? JSON.stringify(value, null, 2) : JSON.stringify(value)}\n`);
+      return this.write(`${this.form === 'json' ? jsonText(value, 2) : jsonText(value)}\n`);
     }
     const isForPeople = this.terminal.out.isTTY === true;
     const width = Math.max(...lines.map(([name]) => name.length));
     const text = lines.map(([name, shown]) =>
-      isForPeople ? `${this.colours.dim(name.padEnd(width))}  ${shown}` : `${name}\t${shown}`,
+      isForPeople ? `${this.colours.dim(name.padEnd(width))}  ${withColours(shown)}` : `${name}\t${oneLine(shown)}`,
     );
     await this.write(`${text.join('\n')}\n`);
   }

@@ -34,7 +34,7 @@ export class ProgressBar {
     this.#options = options;
     this.#err = err;
     this.#bar =
-      err.isTTY !== true
+      err.isTTY !== true || process.env.TERM === 'dumb'
         ? null
         : new cliProgress.SingleBar({
             stream: err,

@@ -6,9 +6,9 @@ export async function* parseNdjson<T = unknown>(content: AsyncIterable<Uint8Arra
   for await (const line of linesOf(content)) if (line.trim() !== '') yield JSON.parse(line) as T;
 }
 
-/** Lines without their LF; a byte order mark is left out. */
+/** Lines without their LF; a byte order mark is left out. @throws TypeError for bytes that are not UTF-8: replaced, they would be other data. */
 export async function* linesOf(content: AsyncIterable<Uint8Array | string>): AsyncGenerator<string, void> {
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder('utf-8', { fatal: true });
   let rest = '';
   for await (const piece of content) {
     const text = typeof piece === 'string' ? piece : decoder.decode(piece, { stream: true });

@@ -35,6 +35,7 @@ const MAX_TIMER_MS = 2_147_483_647;
 
 /** A body may take longer than the time limit, at this rate. */
 const SLOWEST_BYTES_PER_SECOND = 32 * 1024;
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 /** The statuses whose answers have no body. */
 const WITHOUT_BODY: readonly number[] = [204, 205, 304];
 
@@ -115,12 +116,31 @@ export class Transport {
 
   async #fetch(request: Request, signal: AbortSignal): Promise<Response> {
     const { fetch = globalThis.fetch, token, tenant } = this.#options;
-    const sent = new Request(request, { signal });
+    // followed, a redirect would send resources to another host, and a POST as a GET
+    const sent = new Request(request, { signal, redirect: 'manual' });
     if (token !== undefined)
-      sent.headers.set('authorization', `Bearer ${typeof token === 'string' ? token : await token()}`);
+      sent.headers.set('authorization', bearer(typeof token === 'string' ? token : await token()));
     if (tenant !== undefined) sent.headers.set(...tenantHeader(tenant));
-    return fetch(sent).catch((error: unknown) => noAnswer(request, error));
+    const response = await fetch(sent).catch((error: unknown) => noAnswer(request, error));
+    if (response.type === 'opaqueredirect' || REDIRECTS.includes(response.status)) throw redirected(response);
+    return response;
   }
+}
+
+/** @throws TypeError for what is no token: the error of `fetch` would show it. */
+function bearer(token: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return `Bearer ${token}`;
+  throw new TypeError('the token is empty, or has characters that no token has');
+}
+
+function redirected({ status, headers }: Response): DroverError {
+  // a browser does not say where to
+  const location = headers.get('location');
+  const where = location === null ? 'another address' : location.slice(0, 200);
+  return new DroverError({
+    status: status || null,
+    message: `the service redirects to ${where}: give the address itself`,
+  });
 }
 
 const bytesOf = async (request: Request): Promise<number> =>
