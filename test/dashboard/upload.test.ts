@@ -107,6 +107,40 @@ describe.skipIf(executable === null)('in a browser', () => {
     expect(batch?.options).toMatchObject({ undoable: true, resourcesPerActivity: 1 });
   });
 
+  test('an import is seen to read on while its parts arrive, and what has finished is in the throughput of the last hour', async () => {
+    const lines = (from: number, count: number): Uint8Array =>
+      new TextEncoder().encode(
+        Array.from(
+          { length: count },
+          (_, n) => `${JSON.stringify({ id: `live${from + n}`, name: 'x', country: 'AD' })}\n`,
+        ).join(''),
+      );
+    const importId = await caller().imports.start('ndjson', { schema: 'city' });
+    await caller().imports.sendPart(importId, 1, { format: 'ndjson', bytes: lines(0, 1_500) });
+    await walk(`/imports/${importId}`, async (page) => {
+      const polled: string[] = [];
+      page.on('request', (request) => {
+        if (request.url().endsWith(`/api/imports/${importId}`)) polled.push(request.url());
+      });
+      await page.getByText('Live', { exact: true }).waitFor();
+      await page.getByText('still arriving', { exact: false }).waitFor();
+      await caller().imports.sendPart(importId, 2, { format: 'ndjson', bytes: lines(1_500, 1_500) });
+      await caller().imports.seal(importId, 2);
+      await page.locator('.page-head').getByText('Success').waitFor();
+      await page.getByText('Final', { exact: true }).waitFor();
+      await page.locator('.count-succeeded').getByText('3,000').waitFor();
+      // its states come as events: the status is read when the page opens, and once more if a stream breaks off
+      expect(polled.length).toBeLessThanOrEqual(2);
+      await page.goto(`${dashboard.url}#/health`);
+      await page
+        .getByText(/items finished in \d+ batches/)
+        .first()
+        .waitFor();
+      expect(await page.locator('.throughput g').count()).toBe(60);
+      expect(await seriousFaults(page)).toEqual([]);
+    });
+  });
+
   test('no page has met an error, or something that its policy does not allow', () => {
     expect(dashboard.complaints).toEqual([]);
   });

@@ -87,3 +87,23 @@ test('a wait that is aborted throws the reason', async () => {
   abort.abort(new Error('enough'));
   await expect(wait).rejects.toThrow('enough');
 });
+
+test('the states of an import are those of its events, and those of its status where no events come through', async () => {
+  const imported = (status: Batch['status']): string =>
+    `event: import\nid: ${status}\ndata: ${JSON.stringify({ importId: 'i', status })}\n\n`;
+  const streams = [stream([imported('queued'), event('other', state('failed'))]), stream([], true)];
+  const paths: string[] = [];
+  const client = createDrover({
+    url: 'http://drover.test',
+    fetch: async (request) => {
+      paths.push(new URL(request.url).pathname);
+      if (request.url.endsWith('/events')) return streams.shift() ?? expect.unreachable('a stream too many');
+      return answer(state(paths.length < 3 ? 'processing' : 'success'));
+    },
+  });
+  const seen: string[] = [];
+  for await (const { status } of client.imports.events('i')) seen.push(status);
+  expect(seen).toEqual(['queued', 'processing', 'success']);
+  const [events, status] = ['/api/imports/i/events', '/api/imports/i'];
+  expect(paths).toEqual([events, status, events, status]);
+});

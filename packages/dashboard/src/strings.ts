@@ -196,13 +196,11 @@ export const strings = {
     refused: (n: number) => `${counted(n, 'batch', 'batches')} refused it:`,
     done: (n: number) => `Done for ${counted(n, 'batch', 'batches')}.`,
   },
+  live: { live: 'Live', polling: 'Reconnecting', final: 'Final' },
   batch: {
     title: 'Batch',
     ofImport: 'Part of an import',
     temporal: 'Open in Temporal UI',
-    live: 'Live',
-    polling: 'Reconnecting',
-    final: 'Final',
     progress: (done: number, total: number) =>
       `${done.toLocaleString('en')} of ${counted(total, 'item', 'items')} finished`,
     timeline: 'Progress',
@@ -515,6 +513,18 @@ export const strings = {
     attempts: (n: number) => counted(n, 'attempt', 'attempts'),
     nextAttempt: 'next attempt',
     redeliver: 'Send again',
+  },
+  throughput: {
+    title: 'The last hour',
+    summary: (items: number, batches: number, unsuccessful: number) =>
+      `${counted(items, 'item', 'items')} finished in ${counted(batches, 'batch', 'batches')}${
+        unsuccessful > 0 ? `, ${unsuccessful.toLocaleString('en')} without success` : ''
+      }`,
+    most: (items: number) => `at most ${counted(items, 'item', 'items')} a minute`,
+    minute: (time: string, items: string) => `${time}: ${items}`,
+    hourAgo: 'an hour ago',
+    now: 'now',
+    capped: 'Only the last 10,000 batches are counted.',
   },
   health: {
     title: 'Health',

@@ -4,7 +4,7 @@ import type { Http } from '../transport/http.ts';
 import type { StreamRequests } from '../transport/stream-requests.ts';
 import type { Batch, BatchListOptions, CallOptions, Item, ItemListOptions, UndoPreview } from '../types.ts';
 import { PagedList } from './paged-list.ts';
-import { type BatchSource, batchEvents, isFinished, type WaitOptions, waitFor } from './wait.ts';
+import { type StateSource, statesToTheEnd, type WaitOptions, waitFor } from './wait.ts';
 
 /** Batches: their status, their items, and the control of running batches. Every call @throws DroverError. */
 export class Batches {
@@ -58,28 +58,16 @@ export class Batches {
    * The states of a batch from now on, at most 4 a second, the last one at its end. Continues if a stream ends early.
    * @throws DroverError if there is no such batch (any more); the signal's reason once it is aborted.
    */
-  async *events(batchId: string, { signal }: CallOptions = {}): AsyncGenerator<Batch, void> {
-    const source = this.#source(batchId);
-    let lastId: string | undefined;
-    for (;;) {
-      for await (const { id, batch } of batchEvents(source, lastId, signal)) {
-        lastId = id;
-        yield batch;
-        if (isFinished(batch)) return;
-      }
-      // throws if there is nothing to follow; otherwise the stream is opened again as soon as the service answers
-      await source.get(signal);
-    }
+  events(batchId: string, { signal }: CallOptions = {}): AsyncGenerator<Batch, void> {
+    return statesToTheEnd(this.#source(batchId), signal);
   }
 
-  #source(batchId: string): BatchSource {
+  #source(batchId: string): StateSource<Batch> {
     return {
+      event: 'batch',
       get: (signal) => this.get(batchId, signal ? { signal } : {}),
-      open: (lastEventId, signal) => {
-        const seen = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
-        const path = `/api/batches/${encodeURIComponent(batchId)}/events`;
-        return this.#streams.open(path, { accept: 'text/event-stream', ...seen }, signal);
-      },
+      open: (lastEventId, signal) =>
+        this.#streams.events(`/api/batches/${encodeURIComponent(batchId)}/events`, lastEventId, signal),
     };
   }
 

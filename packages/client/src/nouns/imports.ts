@@ -17,7 +17,7 @@ import {
   MEDIA_TYPES,
 } from '../types.ts';
 import { PagedList } from './paged-list.ts';
-import { isFinished } from './wait.ts';
+import { isFinished, statesToTheEnd } from './wait.ts';
 
 /** Options of a wait for the end of an import. */
 export interface ImportWaitOptions extends CallOptions {
@@ -120,6 +120,22 @@ export class Imports {
   results(importId: string, { signal, status }: ImportResultOptions = {}): Promise<ReadableStream<Uint8Array>> {
     const path = `/api/imports/${encodeURIComponent(importId)}/results`;
     return this.#streams.content(path, { accept: '*/*', query: { status }, signal });
+  }
+
+  /**
+   * The states of an import from now on, at most 4 a second, the last one at its end. Continues if a stream ends early.
+   * @throws DroverError if there is no such import (any more); the signal's reason once it is aborted.
+   */
+  events(importId: string, { signal }: CallOptions = {}): AsyncGenerator<Import, void> {
+    const path = `/api/imports/${encodeURIComponent(importId)}/events`;
+    return statesToTheEnd(
+      {
+        event: 'import',
+        get: (until) => this.get(importId, until ? { signal: until } : {}),
+        open: (lastEventId, until) => this.#streams.events(path, lastEventId, until),
+      },
+      signal,
+    );
   }
 
   /** Waits until an import has finished, with any status. @throws the signal's reason once it is aborted. */

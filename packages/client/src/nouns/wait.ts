@@ -12,9 +12,11 @@ export interface WaitOptions extends CallOptions {
   readonly pollMs?: number;
 }
 
-/** How the state of a batch is read. */
-export interface BatchSource {
-  get(signal: AbortSignal | undefined): Promise<Batch>;
+/** How the state of a batch or import is read. */
+export interface StateSource<T> {
+  /** Name of its events. */
+  readonly event: 'batch' | 'import';
+  get(signal: AbortSignal | undefined): Promise<T>;
   /** An event stream, without a limit of time. */
   open(lastEventId: string | undefined, signal: AbortSignal): Promise<Response>;
 }
@@ -33,7 +35,7 @@ export const isFinished = ({ status }: Pick<Batch, 'status'>): boolean => !RUNNI
  * Waits for a state of a batch: by its events, which are followed again if a stream ends early, or by its status if there
  * are none. @throws DroverError if the service refuses the request, or there is no such batch (any more).
  */
-export async function waitFor(source: BatchSource, options: WaitOptions): Promise<Batch> {
+export async function waitFor(source: StateSource<Batch>, options: WaitOptions): Promise<Batch> {
   const { until = isFinished, onChange, pollMs, signal } = options;
   const seen = (batch: Batch): boolean => {
     onChange?.(batch);
@@ -49,16 +51,16 @@ export async function waitFor(source: BatchSource, options: WaitOptions): Promis
 }
 
 async function follow(
-  source: BatchSource,
+  source: StateSource<Batch>,
   isThere: (batch: Batch) => boolean,
   signal: AbortSignal | undefined,
 ): Promise<Batch> {
   let lastId: string | undefined;
   for (let failures = 1; ; failures++) {
-    for await (const { id, batch } of batchEvents(source, lastId, signal)) {
+    for await (const { id, state } of eventStates(source, lastId, signal)) {
       failures = 1;
       lastId = id;
-      if (isThere(batch)) return batch;
+      if (isThere(state)) return state;
     }
     // the stream has ended: at the end of the batch, or because its server or the connection has ended
     const batch = await source.get(signal);
@@ -76,14 +78,38 @@ function assertMoreToCome(batch: Batch): void {
 }
 
 /**
- * The states of a batch from now on. Ends if the stream ends, breaks or cannot be opened: the status says why.
+ * The states of a batch or import from now on, the last one at its end. Continues if a stream ends early.
+ * @throws DroverError if there is no such batch or import (any more); the signal's reason once it is aborted.
+ */
+export async function* statesToTheEnd<T extends Pick<Batch, 'status'>>(
+  source: StateSource<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void> {
+  let lastId: string | undefined;
+  for (let failures = 1; ; failures++) {
+    for await (const { id, state } of eventStates(source, lastId, signal)) {
+      failures = 1;
+      lastId = id;
+      yield state;
+      if (isFinished(state)) return;
+    }
+    // throws if there is nothing to follow; otherwise the stream is opened again, at intervals that grow where none comes through
+    const state = await source.get(signal);
+    yield state;
+    if (isFinished(state)) return;
+    await pause(backoff(failures, FIRST_POLL_MS, MAX_POLL_MS), signal);
+  }
+}
+
+/**
+ * The states from now on. Ends if the stream ends, breaks or cannot be opened: the status says why.
  * @throws the signal's reason once it is aborted.
  */
-export async function* batchEvents(
-  source: BatchSource,
+async function* eventStates<T>(
+  source: StateSource<T>,
   lastId: string | undefined,
   signal: AbortSignal | undefined,
-): AsyncGenerator<{ readonly id: string; readonly batch: Batch }, void> {
+): AsyncGenerator<{ readonly id: string; readonly state: T }, void> {
   const silent = new AbortController();
   let timer = setTimeout(() => silent.abort(), SILENCE_MS);
   const onBytes = (): void => {
@@ -97,7 +123,7 @@ export async function* batchEvents(
       return;
     }
     for await (const { event, id, data } of eventsOf(response.body, onBytes)) {
-      if (event === 'batch') yield { id, batch: JSON.parse(data) as Batch };
+      if (event === source.event) yield { id, state: JSON.parse(data) as T };
     }
   } catch {
     // the stream was interrupted: the status shows the current state

@@ -33,8 +33,13 @@ export class StreamRequests {
     );
   }
 
-  /** Opens a stream of events: sent once, and without a time limit. @throws DroverError if no answer came. */
-  open(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Response> {
+  /**
+   * Opens a stream of events: sent once, and without a time limit. @param lastEventId the last one that was seen.
+   * @throws DroverError if no answer came.
+   */
+  events(path: string, lastEventId: string | undefined, signal: AbortSignal): Promise<Response> {
+    const seen = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
+    const headers = { accept: 'text/event-stream', ...seen };
     return this.#transport.open(this.#request('GET', path, {}, { headers, signal }));
   }
 

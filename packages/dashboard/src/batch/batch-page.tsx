@@ -1,7 +1,8 @@
 import { type Batch, bodyOf, isFinished } from '@drover/client';
 import { schemaNameOf } from '../batches/batch-table.tsx';
 import { verbsFor } from '../batches/verbs.ts';
-import { type Liveness, useLiveBatch } from '../live/use-live-batch.ts';
+import { Live } from '../live/live.tsx';
+import { useLiveBatch } from '../live/use-live.ts';
 import { useDrover, useSession } from '../session/drover-context.ts';
 import { go, type Place, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
@@ -21,7 +22,7 @@ import { Waits } from './waits.tsx';
 const { batch: t } = strings;
 
 export function BatchPage({ batchId, place }: { batchId: string; place: Place }) {
-  const { batch, liveness } = useLiveBatch(batchId);
+  const { query: batch, liveness } = useLiveBatch(batchId);
   if (batch.data === undefined) return <Unloaded query={batch} />;
   return (
     <>
@@ -116,11 +117,6 @@ function TemporalLink({ batchId }: { batchId: string }) {
       {t.temporal}
     </a>
   );
-}
-
-function Live({ liveness }: { liveness: Liveness }) {
-  const text = { live: t.live, polling: t.polling, final: t.final }[liveness];
-  return <span className={`live live-${liveness}`}>{text}</span>;
 }
 
 function Effects({ batch: { actions } }: { batch: Batch }) {

@@ -6,6 +6,7 @@ import { duration, number } from '../ui/format.ts';
 import { PageHead, Section } from '../ui/page.tsx';
 import { Notice, Unloaded } from '../ui/states.tsx';
 import { Moment } from '../ui/time.tsx';
+import { Throughput } from './throughput.tsx';
 
 type System = components['schemas']['System'];
 type TaskQueue = System['taskQueues'][number];
@@ -29,6 +30,7 @@ export function HealthPage() {
       {system.data ? (
         <>
           <Servers system={system.data} />
+          <Throughput />
           {system.data.taskQueues.map((queue) => (
             <Queue key={`${queue.name} ${queue.tasks}`} queue={queue} />
           ))}

@@ -7,6 +7,8 @@ import { optionFacts } from '../batch/options.ts';
 import { Verbs } from '../batch/verbs.tsx';
 import { BatchTable } from '../batches/batch-table.tsx';
 import { verbsFor } from '../batches/verbs.ts';
+import { Live } from '../live/live.tsx';
+import { type Liveness, useLiveImport } from '../live/use-live.ts';
 import { useDrover } from '../session/drover-context.ts';
 import { strings } from '../strings.ts';
 import { CopyId } from '../ui/copy-id.tsx';
@@ -23,11 +25,7 @@ const REFRESH_MS = 1_000;
 
 export function ImportPage({ importId }: { importId: string }) {
   const drover = useDrover();
-  const found = useQuery({
-    queryKey: ['import', importId],
-    queryFn: ({ signal }) => drover.imports.get(importId, { signal }),
-    refetchInterval: ({ state }) => (state.data && isFinished(state.data) ? false : REFRESH_MS),
-  });
+  const { query: found, liveness } = useLiveImport(importId);
   if (found.data === undefined) return <Unloaded query={found} />;
   const imported = found.data;
   return (
@@ -51,7 +49,7 @@ export function ImportPage({ importId }: { importId: string }) {
         />
       </PageHead>
       {found.error && <Notice error={found.error} />}
-      <Progress imported={imported} />
+      <Progress imported={imported} liveness={liveness} />
       {imported.errors && <Faults errors={imported.errors} />}
       <Results imported={imported} />
       <Batches imported={imported} />
@@ -66,11 +64,11 @@ export function ImportPage({ importId }: { importId: string }) {
 const isRetryable = ({ status, counts: { failed, expired, cancelled } }: Import): boolean =>
   status === 'cancelled' || failed + expired + cancelled > 0;
 
-function Progress({ imported }: { imported: Import }) {
+function Progress({ imported, liveness }: { imported: Import; liveness: Liveness }) {
   const { counts, rowsRead, bytesRead, bytesReceived, sealed, rowsPerSecond, estimatedCompletionAt, brokenOff } =
     imported;
   return (
-    <Section title={t.columns.rows}>
+    <Section title={t.columns.rows} tools={<Live liveness={liveness} />}>
       <CountBar counts={counts} isLarge />
       <ul className="counts">
         {ITEM_STATUSES.filter((status) => counts[status] > 0).map((status) => (
