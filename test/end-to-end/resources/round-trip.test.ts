@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { type Document, MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { MAX_RESOURCE_DEPTH } from '../../../domain/limits.ts';
 import { anyObjectText } from '../../domain/json/any-json.ts';
 import { Drover } from '../../harness/drover.ts';
 
@@ -67,6 +68,25 @@ describe('a resource is read as it was sent', () => {
     expect(await send('PATCH', ['{"externalId":"order","value":-0}'])).toEqual(['unchanged']);
     expect(await read('order')).toBe('{"externalId":"order","value":-0,"1":"a","a.b":5}');
   });
+});
+
+test('a resource of 10,000 members in an order of their own, and one of 90 levels, come back as they were sent, patched too', async () => {
+  const members = Array.from({ length: 10_000 }, (_, n) => `"${(n * 7919) % 10_000}":${n}`);
+  const wide = `{${members.join(',')}}`;
+  // beside the resource itself and the array
+  const levels = MAX_RESOURCE_DEPTH - 2;
+  const deep = `[${'{"a":['.repeat(levels / 2)}-0${']}'.repeat(levels / 2)}]`;
+  const textOf = (externalId: string, value: string): string => `{"externalId":"${externalId}","value":${value}}`;
+  expect(await send('POST', [textOf('wide', wide), textOf('deep', deep)])).toEqual(['created', 'created']);
+  expect(await read('wide')).toBe(textOf('wide', wide));
+  expect(await read('deep')).toBe(textOf('deep', deep));
+  expect((await allLines()).includes(`${textOf('wide', wide)}\n`)).toBe(true);
+  expect(await send('PATCH', ['{"externalId":"wide","a.b":1}', '{"externalId":"deep","a.b":1}'])).toEqual([
+    'updated',
+    'updated',
+  ]);
+  expect(await read('wide')).toBe(`{"externalId":"wide","value":${wide},"a.b":1}`);
+  expect(await read('deep')).toBe(`{"externalId":"deep","value":${deep},"a.b":1}`);
 });
 
 describe('in MongoDB', () => {
