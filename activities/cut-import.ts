@@ -137,8 +137,8 @@ async function cutNext(
   const createdAt = new Date();
   const batchId = uuidv7({ msecs: createdAt.getTime() });
   const next: NextBatch = { number: cut.number, batchId, createdAt, rows: read, after, ...(group && { group }) };
-  const now = await recordNextBatch(database, _id, next, nextTurn(imported, rows.length));
-  // another attempt has noted other rows, or has passed the number: this one goes by that
+  const now = await recordNextBatch(database, imported, next, nextTurn(imported, rows.length));
+  // another attempt has noted other rows, or has passed the number, or a caller has removed a part: this one goes by that
   if (now?.next?.batchId === batchId) await storeBatch(context, imported, next, rows);
   return 'cut';
 }

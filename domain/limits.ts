@@ -79,6 +79,8 @@ export const MAX_CYCLE_MISSING = 500_000;
 export const MAX_IMPORT_PART_BYTES = 64 * 1024 * 1024;
 /** Parts of one import: with the largest ones, 640 GiB. */
 export const MAX_IMPORT_PARTS = 10_000;
+/** Parts of one import that can be removed: their uploads are remembered. */
+export const MAX_REMOVED_PARTS = 1_000;
 /** Longest row of an import, in bytes: as long as the largest resource. */
 export const MAX_ROW_BYTES = 14 * 1024 * 1024;
 /** Longest header of a file of CSV, in bytes. */

@@ -23,10 +23,11 @@ export class StoredContent implements Content {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, void> {
-    const { _id: importId, sealed, parts = 0 } = this.#imported;
+    const { _id: importId, sealed, parts = 0, removedUploads = [] } = this.#imported;
     let { chunk, offset } = this.#from;
     for (let part = this.#from.part; !sealed || part <= parts; part++) {
-      const stored = await readPart(this.#database, importId, part);
+      const found = await readPart(this.#database, importId, part);
+      const stored = found === null || removedUploads.includes(found.upload) ? null : found;
       const upload = this.#uploadOf(part, stored);
       if (upload === undefined) return;
       for (; stored === null || chunk < stored.chunks; chunk++) {

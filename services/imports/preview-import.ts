@@ -23,7 +23,7 @@ import { previewWrites } from '../writes/preview-writes.ts';
 import { failedOutcome } from '../writes/write-outcome.ts';
 import { csvTargetOf } from './csv-target.ts';
 import { instructionOf } from './instruction.ts';
-import type { ImportRequest } from './receive-import.ts';
+import type { ImportRequest } from './receive/receive-import.ts';
 import { contentFrom, type Head, headOfContent } from './rows/head-of-content.ts';
 import { rowsOfGroup, splitNextRows, withColumns } from './rows/mixed-rows.ts';
 import { type ReadRow, type RowSource, readRows } from './rows/read-rows.ts';

@@ -111,23 +111,37 @@ export async function readPart(database: Database, importId: string, part: numbe
 }
 
 /** The parts of an import that are stored: number -> bytes. */
-export async function storedParts(database: Database, importId: string): Promise<Map<number, number>> {
+export async function storedParts(
+  database: Database,
+  { _id: importId, removedUploads = [] }: { readonly _id: string; readonly removedUploads?: readonly string[] },
+): Promise<Map<number, number>> {
   const parts = await partsIn(database)
-    .find(ofImport(importId), { projection: { bytes: 1 } })
+    .find(ofImport(importId), { projection: { bytes: 1, upload: 1 } })
     .toArray();
-  return new Map(parts.map(({ _id, bytes }) => [Number(_id.slice(importId.length + 1)), bytes]));
+  const there = parts.filter(({ upload }) => !removedUploads.includes(upload));
+  return new Map(there.map(({ _id, bytes }) => [Number(_id.slice(importId.length + 1)), bytes]));
+}
+
+/** Removes a part that counts as never sent, and its chunks. Safe to repeat: another upload of the part stays. */
+export async function removePart(
+  database: Database,
+  { importId, part, upload }: Upload,
+  chunks: number,
+): Promise<void> {
+  await partsIn(database).deleteOne({ _id: partId(importId, part), upload });
+  await removeChunks(database, { importId, part, upload }, 0, chunks);
 }
 
 /** The parts of an import that are stored, by number. */
 export async function listParts(
   database: Database,
   importId: string,
-): Promise<{ readonly part: number; readonly bytes: number; readonly hash: string }[]> {
+): Promise<(Pick<PartDocument, 'upload' | 'bytes' | 'hash'> & { readonly part: number })[]> {
   const found = await partsIn(database)
-    .find(ofImport(importId), { projection: { bytes: 1, hash: 1 } })
+    .find(ofImport(importId), { projection: { upload: 1, bytes: 1, hash: 1 } })
     .toArray();
   return found
-    .map(({ _id, bytes, hash }) => ({ part: Number(_id.slice(importId.length + 1)), bytes, hash }))
+    .map(({ _id, upload, bytes, hash }) => ({ part: Number(_id.slice(importId.length + 1)), upload, bytes, hash }))
     .sort((a, b) => a.part - b.part);
 }
 

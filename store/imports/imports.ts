@@ -68,6 +68,8 @@ export interface ImportDocument extends WithEvents {
   /** All content is stored: so many parts. */
   sealed: boolean;
   parts?: number;
+  /** Uploads of parts that were removed: whoever still finds their records takes them for none. */
+  removedUploads?: string[];
   /** When an import that is not sealed is given up; absent once it is. */
   sealDue?: Date;
   /** Why its content will never be complete: it is cancelled. */
@@ -200,16 +202,50 @@ export async function addReceived(database: Database, importId: string, bytes: n
   await importsIn(database).updateOne({ _id: importId, sealed: false }, { $inc: { received: bytes } });
 }
 
+const OPEN = { sealed: false, status: RUNNING, cancelRequested: { $ne: true }, ...NOT_DELETED } as const;
+
+/** Matches an import of which no part was removed since it was read: what was read of its parts is still so. */
+const noneRemovedSince = ({ removedUploads }: Pick<ImportDocument, 'removedUploads'>): Filter<ImportDocument> => ({
+  removedUploads: removedUploads ?? { $exists: false },
+});
+
 /**
- * All content is stored. The first seal holds. @returns null if it cannot be sealed any more: it is cancelled, deleted or sealed already.
+ * All content is stored. The first seal holds. @param read the import as it was before its parts were read.
+ * @returns null if it cannot be sealed (any more): it is cancelled, deleted or sealed already, or a part was removed since.
  */
 export async function sealImport(
   database: Database,
-  importId: string,
+  read: Pick<ImportDocument, '_id' | 'removedUploads'>,
   { parts, received }: { readonly parts: number; readonly received: number },
 ): Promise<ImportDocument | null> {
-  const open = { _id: importId, sealed: false, status: RUNNING, cancelRequested: { $ne: true }, ...NOT_DELETED };
+  const open = { _id: read._id, ...OPEN, ...noneRemovedSince(read) };
   return change(database, open, { $set: { sealed: true, parts, received }, $unset: { sealDue: '' } });
+}
+
+/**
+ * Removes a part of which no row is in a batch, or about to be: from here on its upload counts as never sent. In one write with the condition, and so are
+ * the notes of batches (`recordNextBatch`) and the seal: of each two the later one sees the other.
+ * @returns null if rows of it are in batches, or the import takes no parts any more.
+ */
+export async function recordPartRemoved(
+  database: Database,
+  importId: string,
+  { part, upload, bytes }: { readonly part: number; readonly upload: string; readonly bytes: number },
+): Promise<ImportDocument | null> {
+  const isReached = { $not: { $gte: part } };
+  return change(
+    database,
+    {
+      _id: importId,
+      ...OPEN,
+      removedUploads: { $ne: upload },
+      $or: [{ 'cut.part': { $lt: part } }, { 'cut.part': part, 'cut.chunk': 0, 'cut.offset': 0 }],
+      'next.after.part': isReached,
+      'next.after.split.end.part': isReached,
+      'cut.split.end.part': isReached,
+    },
+    { $push: { removedUploads: upload }, $inc: { received: -bytes } },
+  );
 }
 
 /** Its content will never be complete: it is cancelled. Without effect on one that is sealed. */
@@ -232,22 +268,26 @@ export async function overdueImports(database: Database, asOf: Date, limit: numb
     .toArray();
 }
 
-/** Notes the next batch, if no attempt has noted it. @returns the import as it is then. */
+/**
+ * Notes the next batch, if no attempt has noted it, and no part was removed since the import was read.
+ * @returns the import as it is then.
+ */
 export async function recordNextBatch(
   database: Database,
-  importId: string,
+  read: Pick<ImportDocument, '_id' | 'removedUploads'>,
   next: NextBatch,
   notBefore?: Date,
 ): Promise<ImportDocument | null> {
   await importsIn(database).updateOne(
     {
-      _id: importId,
+      _id: read._id,
+      ...noneRemovedSince(read),
       'cut.number': next.number,
       $or: [{ next: { $exists: false } }, { 'next.number': { $lt: next.number } }],
     },
     { $set: { next, ...(notBefore && { notBefore }) } },
   );
-  return readImport(database, importId);
+  return readImport(database, read._id);
 }
 
 /** Notes how far the resources that rows would create are noted. Safe to repeat: they are noted again from there. */

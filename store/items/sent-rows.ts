@@ -57,7 +57,11 @@ export async function* sentPages<Wanted extends PageOfBatch>(
     for (current = await next; current !== null; current = await next) {
       size = sizeAfter(current.characters, size);
       const isAhead = size >= LEAST_PAGES_AHEAD;
-      if (isAhead) next = readPortion(database, source, size, memory);
+      if (isAhead) {
+        next = readPortion(database, source, size, memory);
+        // it may fail while those before it are being sent; it is awaited then
+        next.catch(() => undefined);
+      }
       for (const page of current.pages) yield [page, current.rows.get(page.page) ?? []];
       current.held.release();
       if (!isAhead) next = readPortion(database, source, size, memory);
@@ -65,8 +69,10 @@ export async function* sentPages<Wanted extends PageOfBatch>(
   } finally {
     current?.held.release();
     // one that is read ahead and that nobody waits for any more
-    void next.then((portion) => portion?.held.release());
-    next.catch(() => undefined);
+    next.then(
+      (portion) => portion?.held.release(),
+      () => undefined,
+    );
     await source.close();
   }
 }

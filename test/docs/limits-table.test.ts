@@ -42,6 +42,7 @@ const PLACES: Readonly<Record<keyof typeof limits, Place | typeof NOT_TOLD>> = {
   MAX_DRY_RUN_MS: ['a dry run', '{}'],
   MAX_IMPORT_PART_BYTES: ['an import', 'each of {}'],
   MAX_IMPORT_PARTS: ['an import', '{} parts'],
+  MAX_REMOVED_PARTS: ['an import', '{} removed parts'],
   MAX_ROW_BYTES: ['an import', 'a row of {}'],
   MAX_CSV_HEADER_BYTES: ['an import', 'a header of {}'],
   MAX_CSV_COLUMNS: ['an import', 'and {} columns'],

@@ -3,7 +3,8 @@ import { totalOf, totalText } from '../../../domain/batch/total.ts';
 import { DroverError } from '../../../domain/errors.ts';
 import { MAX_IMPORT_PART_BYTES, MAX_IMPORT_PARTS, MAX_ITEMS_PAGE_LIMIT } from '../../../domain/limits.ts';
 import { csvTargetOf } from '../../../services/imports/csv-target.ts';
-import { receivePart, sealParts } from '../../../services/imports/receive-import.ts';
+import { receivePart, sealParts } from '../../../services/imports/receive/receive-import.ts';
+import { removeSentPart } from '../../../services/imports/receive/remove-part.ts';
 import { viewImport } from '../../../services/imports/view-import.ts';
 import { listParts, storedParts } from '../../../store/imports/import-content.ts';
 import type { ImportDocument } from '../../../store/imports/imports.ts';
@@ -34,6 +35,7 @@ const PART_FAULT = wholeNumberFault(PARTS);
 const Part = enveloped(z.object({ importId: z.string(), part: z.number().int(), bytes: z.number().int() })).openapi(
   'ImportPart',
 );
+const RemovedPart = enveloped(z.object({ importId: z.string(), part: z.number().int() })).openapi('ImportPartRemoved');
 const PartList = pageOf(
   z.object({
     part: z.number().int(),
@@ -45,6 +47,7 @@ const PartList = pageOf(
 /** The content of an import in parts, for large files and bad networks. */
 export function partRoutes(api: Api): void {
   listPartsRoute(api);
+  removePartRoute(api);
   defineRoute(
     api,
     {
@@ -65,8 +68,7 @@ export function partRoutes(api: Api): void {
     },
     async (c, { params: { importId, part } }) => {
       const imported = await importOf(c, importId);
-      const number = /^\d{1,9}$/.test(part) ? Number(part) : Number.NaN;
-      if (!(number >= PARTS.min && number <= PARTS.max)) throw badRequest(`part: ${PART_FAULT}`);
+      const number = partNumber(part);
       assertFormat(c.req.header('content-type') ?? '', imported.format);
       if (imported.upload !== undefined)
         throw new DroverError('operation_not_allowed', 'the import comes in one request and takes no parts');
@@ -119,10 +121,10 @@ function listPartsRoute(api: Api): void {
     },
     async (c, { params: { importId }, query: { cursor, limit } }) => {
       const { database, cursors } = c.var.services;
-      const { _id } = await importOf(c, importId);
+      const { _id, removedUploads = [] } = await importOf(c, importId);
       const place: ListPlace = { list: `parts of import ${_id}`, filter: [] };
       const after = (await cursors.decodeIndex(c.var.scope, place, cursor)) ?? 0;
-      const stored = await listParts(database, _id);
+      const stored = (await listParts(database, _id)).filter(({ upload }) => !removedUploads.includes(upload));
       const rest = stored.filter(({ part }) => part > after);
       const page = rest.slice(0, limit);
       const last = page.at(-1);
@@ -132,6 +134,35 @@ function listPartsRoute(api: Api): void {
       return c.json(success(totalText(total, 'part', 'parts'), { results, pagination: paginationOf(total, next) }));
     },
   );
+}
+
+function removePartRoute(api: Api): void {
+  defineRoute(
+    api,
+    {
+      method: 'delete',
+      path: '/api/imports/{importId}/parts/{part}',
+      operationId: 'deleteImportPart',
+      tags,
+      summary: 'Remove a part that was sent by mistake',
+      description:
+        'Other content can be sent under its number then, or none. A 409 if rows of it are carried out already, which may begin as soon as all parts before it are there, and once the import is sealed.',
+      params: importParams.extend({ part: z.string() }),
+      responses: { 200: jsonResponse('The part is removed', RemovedPart), ...faults(404, 409) },
+    },
+    async (c, { params: { importId, part } }) => {
+      const imported = await importOf(c, importId);
+      const number = partNumber(part);
+      await removeSentPart(c.var.services.database, imported, number);
+      return c.json(success('Part removed', { importId, part: number }));
+    },
+  );
+}
+
+function partNumber(given: string): number {
+  const number = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
+  if (!(number >= PARTS.min && number <= PARTS.max)) throw badRequest(`part: ${PART_FAULT}`);
+  return number;
 }
 
 /** The first part of a file of CSV, once its header has no faults. */
@@ -145,9 +176,9 @@ async function firstPart(
 }
 
 /** Unpacked bytes that a part may have: all parts together have a limit. */
-async function roomFor(c: ApiContext, { _id }: ImportDocument, part: number): Promise<number> {
+async function roomFor(c: ApiContext, imported: ImportDocument, part: number): Promise<number> {
   const { database, config } = c.var.services;
-  const others = await storedParts(database, _id);
+  const others = await storedParts(database, imported);
   others.delete(part);
   const held = [...others.values()].reduce((sum, bytes) => sum + bytes, 0);
   return Math.min(MAX_IMPORT_PART_BYTES, Math.max(0, config.IMPORT_MAX_BYTES - held));

@@ -3,7 +3,7 @@ import { scopeKey } from '../../../domain/batch/scope.ts';
 import { DELIMITERS, type DelimiterName } from '../../../domain/imports/csv.ts';
 import { MAX_DRY_RUN_MS, MAX_PREVIEWED_BYTES, MAX_PREVIEWED_FAULTS } from '../../../domain/limits.ts';
 import { previewImport } from '../../../services/imports/preview-import.ts';
-import type { ImportRequest } from '../../../services/imports/receive-import.ts';
+import type { ImportRequest } from '../../../services/imports/receive/receive-import.ts';
 import { badRequest } from '../../http/api-error.ts';
 import type { ApiContext } from '../../http/context.ts';
 import { enveloped } from '../../http/define-route.ts';

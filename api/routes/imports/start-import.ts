@@ -11,7 +11,7 @@ import { quoted } from '../../../domain/json/shortened.ts';
 import { MAX_DEPENDENCY_WAIT_SECONDS, MAX_ROWS_PER_SECOND } from '../../../domain/limits.ts';
 import type { SchemaDefinition } from '../../../domain/schema/definition.ts';
 import { csvTargetOf } from '../../../services/imports/csv-target.ts';
-import { type ImportRequest, openImport, receiveImport } from '../../../services/imports/receive-import.ts';
+import { type ImportRequest, openImport, receiveImport } from '../../../services/imports/receive/receive-import.ts';
 import { findSchemaDefinition } from '../../../store/definitions/schema-definitions.ts';
 import { badRequest } from '../../http/api-error.ts';
 import type { ApiContext } from '../../http/context.ts';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readImport, recordNextBatch, recordPartRemoved, sealImport } from '../../../store/imports/imports.ts';
 import { Drover } from '../../harness/drover.ts';
 import { ended, ndjson, opened, putPart, results, seal, until, view } from './imports.ts';
 
@@ -11,6 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => drover.stop());
 
+const act = (importId: string, verb: string) => drover.request('POST', `/api/imports/${importId}/${verb}`);
 const rows = (n: number, prefix: string) => Array.from({ length: n }, (_, at) => ({ externalId: `${prefix}-${at}` }));
 
 test('parts may come in any order and split a row; the same again is a 200, other content a 409, and the seal names what is missing', async () => {
@@ -72,6 +74,66 @@ test('the parts that are stored are listed by number, page by page, with their s
   expect([first.map(({ part }) => part), pagination.total, pagination.hasNextPage]).toEqual([[1, 2], 3, true]);
   const other = drover.client({ tenant: 'other' }).imports;
   await expect(other.parts(importId).page()).rejects.toMatchObject({ status: 404 });
+});
+
+const removePart = (importId: string, part: number | string) =>
+  drover.request('DELETE', `/api/imports/${importId}/parts/${part}`);
+
+test('a part that was sent by mistake is removed, and sent anew or not, until rows of it are carried out', async () => {
+  const importId = await opened(drover, { schema: 'city' });
+  const wrong = ndjson(rows(30, 'wrong'));
+  for (const part of [2, 4]) expect((await putPart(drover, importId, part, wrong)).status).toBe(201);
+  expect((await removePart(importId, 4)).status).toBe(200);
+  expect((await removePart(importId, 4)).status).toBe(404);
+  expect((await removePart(importId, 3)).status).toBe(404);
+  expect((await removePart(importId, 'x')).status).toBe(400);
+  expect((await removePart(importId, 2)).status).toBe(200);
+  expect(await view(drover, importId)).toMatchObject({ bytesReceived: 0 });
+  expect((await putPart(drover, importId, 2, ndjson(rows(20, 'second')))).status).toBe(201);
+  expect((await putPart(drover, importId, 1, ndjson(rows(10, 'first')))).status).toBe(201);
+  await until(drover, importId, ({ counts }) => counts.succeeded === 30);
+  const late = await removePart(importId, 2);
+  expect([late.status, late.body.message]).toEqual([409, 'rows of part 2 are carried out already']);
+  expect((await removePart(importId, 1)).status).toBe(409);
+  expect((await seal(drover, importId, 2)).status).toBe(200);
+  expect((await removePart(importId, 2)).body.message).toBe('the import is sealed');
+  expect(await ended(drover, importId)).toMatchObject({ status: 'success', rowsRead: 30 });
+});
+
+test('a part that a crash has left half removed counts as never sent, and is sent anew', async () => {
+  const importId = await opened(drover, { schema: 'city' });
+  const { database } = drover.services;
+  const content = ndjson(rows(10, 'left'));
+  await putPart(drover, importId, 2, content);
+  const part = await database.collection<{ _id: string; upload: string }>('import_parts').findOne({
+    _id: `${importId}/2`,
+  });
+  await recordPartRemoved(database, importId, { part: 2, upload: part?.upload ?? '', bytes: content.length });
+  expect((await removePart(importId, 2)).status).toBe(404);
+  await putPart(drover, importId, 1, ndjson(rows(5, 'before')));
+  expect((await seal(drover, importId, 2)).body.message).toBe('these parts are missing: 2');
+  expect((await putPart(drover, importId, 2, content)).status).toBe(201);
+  expect((await seal(drover, importId, 2)).status).toBe(200);
+  expect(await ended(drover, importId)).toMatchObject({ rowsRead: 15, counts: { succeeded: 15 } });
+});
+
+test('of a removal, and of a batch or a seal that has read the part, the later one sees the other', async () => {
+  const importId = await opened(drover, { schema: 'city' });
+  await act(importId, 'suspend');
+  for (const part of [1, 2]) await putPart(drover, importId, part, ndjson(rows(5, `raced-${part}`)));
+  const { database } = drover.services;
+  const read = await readImport(database, importId);
+  expect(read).not.toBeNull();
+  expect((await removePart(importId, 2)).status).toBe(200);
+  if (read === null) return;
+  expect(await sealImport(database, read, { parts: 2, received: 1 })).toBeNull();
+  const after = { ...read.cut, part: 2, rows: 10, number: 2 };
+  const next = { number: 1, batchId: 'none', createdAt: new Date(), rows: 10, after };
+  expect((await recordNextBatch(database, read, next))?.next).toBeUndefined();
+  await putPart(drover, importId, 2, ndjson(rows(7, 'anew')));
+  expect((await seal(drover, importId, 2)).status).toBe(200);
+  await act(importId, 'resume');
+  expect(await ended(drover, importId)).toMatchObject({ rowsRead: 12, counts: { succeeded: 12 } });
 });
 
 test('many senders of one part: one is new, the others are told that it was sent', async () => {

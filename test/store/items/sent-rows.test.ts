@@ -58,6 +58,29 @@ test('small pages are read ahead once a reader has read on', async () => {
   await reading.return(undefined);
 });
 
+test('a failure to read ahead is thrown to who reads on, once all before it is read; who does not leaves nothing behind', async () => {
+  const memory = new SharedMemory(256 * MIB);
+  const failing = (ids: string[]) => {
+    if (ids.includes('a/21')) throw new Error('an outage');
+  };
+  for (const pages of [30, 10]) {
+    const reading = sentPages(pagesOf('x', failing), PAGES, memoryOf('tenant', memory));
+    let read = 0;
+    const readOn = async () => {
+      for (; read < pages; read++) {
+        await reading.next();
+        await setImmediate();
+      }
+    };
+    if (pages === 30) await expect(readOn()).rejects.toThrow('an outage');
+    else await readOn();
+    expect(read).toBe(Math.min(pages, 21));
+    await reading.return(undefined);
+    await setImmediate();
+    expect(memory.held).toBe(0);
+  }
+});
+
 test('readers of large pages wait for memory that others hold, and hold what they have read until they read on', async () => {
   const memory = new SharedMemory(256 * MIB);
   let reads = 0;

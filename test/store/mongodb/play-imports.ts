@@ -36,6 +36,9 @@ export async function playImports(drover: Drover, schema: string): Promise<void>
   const inParts = await opened(drover, { schema });
   for (const verb of ['suspend', 'resume']) await drover.request('POST', `/api/imports/${inParts}/${verb}`);
   for (let n = 0; n < 2; n++) await putPart(drover, inParts, 1, ndjson([{ externalId: 'i3' }]));
+  await putPart(drover, inParts, 3, ndjson([{ externalId: 'i3' }]));
+  for (const method of ['GET', 'DELETE'] as const)
+    await drover.request(method, `/api/imports/${inParts}/parts${method === 'GET' ? '' : '/3'}`);
   await seal(drover, inParts, 1);
   await ended(drover, inParts);
   const csv = await send(drover, { schema }, 'externalId\ni4\n', { 'content-type': 'text/csv' });

@@ -78,6 +78,12 @@ export class Imports {
     if (!answer.ok) throw DroverError.ofAnswer(answer, await answer.json().catch(() => null));
   }
 
+  /** Removes a part that was sent by mistake. A 409 if rows of it are carried out already. */
+  async removePart(importId: string, part: number, { signal }: CallOptions = {}): Promise<void> {
+    const params = { path: { importId, part: String(part) } };
+    await dataOf(this.#http.DELETE('/api/imports/{importId}/parts/{part}', { params, ...(signal && { signal }) }));
+  }
+
   /** The parts that are stored, by number, with their sizes and SHA-256. */
   parts(importId: string, { signal, ...page }: ListOptions = {}): PagedList<ImportPart> {
     return new PagedList((cursor) => {

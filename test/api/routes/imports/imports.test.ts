@@ -48,23 +48,31 @@ test('an import and its answers are as the OpenAPI document describes them', asy
   expect((await putPart(drover, inParts, 1, '{"externalId":"no"}\n[]\n')).status).toBe(201);
   expect((await putPart(drover, inParts, 1, '{"externalId":"no"}\n[]\n')).status).toBe(200);
   expect((await putPart(drover, inParts, 1, '{}')).status).toBe(409);
-  expect((await seal(drover, inParts, 2)).status).toBe(409);
-  expect((await seal(drover, inParts, 1)).status).toBe(200);
+  const parts = `/api/imports/${inParts}/parts`;
+  expect((await putPart(drover, inParts, 2, '[]\n')).status).toBe(201);
+  expect((await drover.request('GET', parts)).status).toBe(200);
+  expect((await drover.request('DELETE', `${parts}/3`)).status).toBe(404);
+  expect((await seal(drover, inParts, 3)).status).toBe(409);
+  expect((await seal(drover, inParts, 2)).status).toBe(200);
+  expect((await drover.request('DELETE', `${parts}/2`)).status).toBe(409);
   await ended(drover, inParts);
   expect((await act(inParts, 'retry')).status).toBe(202);
   await ended(drover, inParts);
   const cancelled = await opened(drover, { schema: 'thing' });
+  expect((await putPart(drover, cancelled, 2, '[]\n')).status).toBe(201);
+  expect((await drover.request('DELETE', `/api/imports/${cancelled}/parts/2`)).status).toBe(200);
   expect((await act(cancelled, 'cancel')).status).toBe(200);
   for (const one of [importId, inParts, cancelled])
     expect((await drover.request('DELETE', `/api/imports/${one}`)).status).toBe(200);
 });
 
 test('an import that does not exist is a 404 at every route', async () => {
-  for (const path of ['', '/batches', '/results', '/events'])
+  for (const path of ['', '/parts', '/batches', '/results', '/events'])
     expect((await drover.request('GET', `/api/imports/${NEVER}${path}`)).status).toBe(404);
   for (const verb of ['suspend', 'resume', 'cancel', 'retry']) expect((await act(NEVER, verb)).status).toBe(404);
   expect((await drover.request('DELETE', `/api/imports/${NEVER}`)).status).toBe(404);
   expect((await putPart(drover, NEVER, 1, '{}')).status).toBe(404);
+  expect((await drover.request('DELETE', `/api/imports/${NEVER}/parts/1`)).status).toBe(404);
   expect((await seal(drover, NEVER, 1)).status).toBe(404);
 });
 
@@ -82,13 +90,13 @@ test('content past the limit is a 413, all parts together too; content of anothe
   expect((await drover.request('POST', `/api/imports/${importId}/seal`, text)).status).toBe(415);
 });
 
-test('parts that were stored at the same time, and are too large together, are not sealed', async () => {
+test('parts that were stored at the same time, and are too large together, are not sealed until one is removed', async () => {
   const importId = await opened(drover, { schema: 'thing' });
   expect((await act(importId, 'suspend')).status).toBe(200);
   for (const part of [1, 2])
     await insertPart(
       drover.services.database,
-      { importId, part, upload: 'another' },
+      { importId, part, upload: `of part ${part}` },
       { chunks: 1, bytes: MAX_BYTES - 1, hash: 'any' },
     );
   const answer = await seal(drover, importId, 2);
@@ -96,6 +104,8 @@ test('parts that were stored at the same time, and are too large together, are n
     413,
     `the parts have ${2 * MAX_BYTES - 2} bytes together, and may have ${MAX_BYTES}`,
   ]);
+  expect((await drover.request('DELETE', `/api/imports/${importId}/parts/2`)).status).toBe(200);
+  expect((await seal(drover, importId, 1)).status).toBe(200);
   expect((await drover.request('DELETE', `/api/imports/${importId}`)).status).toBe(200);
 });
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { CHUNK_BYTES, insertChunk, type Upload } from '../../store/imports/import-content.ts';
-import type { Database } from '../../store/mongodb/database.ts';
+import { CHUNK_BYTES, insertChunk, type Upload } from '../../../store/imports/import-content.ts';
+import type { Database } from '../../../store/mongodb/database.ts';
 
 /** Time after which a piece of content is stored although more would fit into its chunk, in ms: rows of a slow sender are not kept waiting. */
 const FLUSH_MS = 300;

@@ -1,20 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
-import { isTerminal } from '../../domain/batch/batch.ts';
-import type { Scope } from '../../domain/batch/scope.ts';
-import { DroverError } from '../../domain/errors.ts';
-import type { CsvOptions } from '../../domain/imports/csv.ts';
-import type { ImportFormat, ImportOptions } from '../../domain/imports/import.ts';
-import { IMPORT_SEAL_MS } from '../../domain/limits.ts';
+import { isTerminal } from '../../../domain/batch/batch.ts';
+import type { Scope } from '../../../domain/batch/scope.ts';
+import { DroverError } from '../../../domain/errors.ts';
+import type { CsvOptions } from '../../../domain/imports/csv.ts';
+import type { ImportFormat, ImportOptions } from '../../../domain/imports/import.ts';
+import { IMPORT_SEAL_MS } from '../../../domain/limits.ts';
 import {
   insertPart,
   type PartDocument,
-  readPart,
   removeChunks,
   storedParts,
   type Upload,
-} from '../../store/imports/import-content.ts';
+} from '../../../store/imports/import-content.ts';
 import {
   addReceived,
   breakOff,
@@ -24,10 +23,12 @@ import {
   readImport,
   recordReceived,
   sealImport,
-} from '../../store/imports/imports.ts';
-import { orLater, signalContent, signalControl } from './control-import.ts';
+} from '../../../store/imports/imports.ts';
+import type { Database } from '../../../store/mongodb/database.ts';
+import { orLater, signalContent, signalControl } from '../control-import.ts';
+import { type StartImportParts, startImport } from '../start-import.ts';
 import { type StoredPart, storeChunks } from './receive-content.ts';
-import { type StartImportParts, startImport } from './start-import.ts';
+import { partThatCounts } from './remove-part.ts';
 
 interface ReceiveParts extends StartImportParts {
   readonly logger: Logger;
@@ -82,7 +83,7 @@ export async function receiveImport(
     const stored = await storeChunks(database, { importId, part: 1, upload }, content, (bytes) => note.received(bytes));
     if (stored.bytes === 0) throw new DroverError('invalid_request', 'the content is empty');
     await insertPart(database, { importId, part: 1, upload }, stored);
-    const sealed = await sealImport(database, importId, { parts: 1, received: stored.bytes });
+    const sealed = await sealImport(database, imported, { parts: 1, received: stored.bytes });
     if (sealed === null) throw await notSealed(parts, imported);
     await orLater(parts, importId, () => note.tell());
     return sealed;
@@ -175,9 +176,10 @@ export async function receivePart(
     // nobody would remove what is stored for an import that is gone
     if ((await readImport(database, importId))?.deletedAt !== undefined) throw await notSealed(parts, imported);
   });
-  const isOpen = await isTakingParts(parts, importId);
-  const before = await readPart(database, importId, part);
-  const held = before === null ? (await heldBeside(parts, importId, part)) + sent.bytes : 0;
+  const now = await readImport(database, importId);
+  const isOpen = now !== null && isTakingParts(now);
+  const before = await partThatCounts(database, now ?? imported, part);
+  const held = before === null ? (await heldBeside(database, now ?? imported, part)) + sent.bytes : 0;
   const isTaken = isOpen && sent.bytes > 0 && held <= maxBytes;
   const stored = before ?? (isTaken ? await insertPart(database, mine, sent) : null);
   const isNew = stored?.upload === mine.upload;
@@ -224,8 +226,8 @@ async function storeOrRemove(
 const totalOf = (stored: ReadonlyMap<number, number>): number =>
   [...stored.values()].reduce((sum, bytes) => sum + bytes, 0);
 
-async function heldBeside({ database }: ReceiveParts, importId: string, part: number): Promise<number> {
-  const others = await storedParts(database, importId);
+async function heldBeside(database: Database, imported: ImportDocument, part: number): Promise<number> {
+  const others = await storedParts(database, imported);
   others.delete(part);
   return totalOf(others);
 }
@@ -233,12 +235,8 @@ async function heldBeside({ database }: ReceiveParts, importId: string, part: nu
 const tooLarge = (bytes: number, maxBytes: number): DroverError =>
   new DroverError('body_too_large', `the parts have ${bytes} bytes together, and may have ${maxBytes}`);
 
-async function isTakingParts({ database }: ReceiveParts, importId: string): Promise<boolean> {
-  const now = await readImport(database, importId);
-  return (
-    now !== null && !now.sealed && !now.cancelRequested && now.deletedAt === undefined && now.completedAt === undefined
-  );
-}
+const isTakingParts = (now: ImportDocument): boolean =>
+  !now.sealed && !now.cancelRequested && now.deletedAt === undefined && now.completedAt === undefined;
 
 /**
  * All parts are sent. Safe to repeat with the same number.
@@ -259,7 +257,7 @@ export async function sealParts(
     if (imported.parts === count) return imported;
     throw refused(`the import is sealed with ${imported.parts} parts`);
   }
-  const stored = await storedParts(database, importId);
+  const stored = await storedParts(database, imported);
   const missing = Array.from({ length: count }, (_, at) => at + 1).filter((part) => !stored.has(part));
   if (missing.length > 0) throw refused(`these parts are missing: ${missing.slice(0, 20).join(', ')}`);
   const more = [...stored.keys()].filter((part) => part > count);
@@ -267,10 +265,11 @@ export async function sealParts(
     throw refused(`these parts are beyond the ${count} of the seal: ${more.slice(0, 20).join(', ')}`);
   const received = totalOf(stored);
   if (received > maxBytes) throw tooLarge(received, maxBytes);
-  const sealed = await sealImport(database, importId, { parts: count, received });
+  const sealed = await sealImport(database, imported, { parts: count, received });
   if (sealed === null) {
     const now = await readImport(database, importId);
     if (now?.sealed && now.parts === count && now.deletedAt === undefined) return now;
+    if (now !== null && isTakingParts(now)) throw refused('a part was removed at the same time: send the seal again');
     throw refused('the import is cancelled and takes no parts any more');
   }
   await orLater(parts, importId, () => signalContent(parts, importId));
