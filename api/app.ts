@@ -19,6 +19,7 @@ import { limitLoad } from './middleware/limit-load.ts';
 import { failInOutage } from './middleware/outage.ts';
 import { limitTime } from './middleware/request-time.ts';
 import { setSecurityHeaders } from './middleware/security-headers.ts';
+import { traceRequests } from './middleware/trace-requests.ts';
 import { controlRoutes } from './routes/batches/control-batch.ts';
 import { deleteBatchRoute } from './routes/batches/delete-batch.ts';
 import { itemRoutes } from './routes/batches/items.ts';
@@ -65,6 +66,7 @@ export function createApp(services: Services, dashboard: DashboardFiles | null =
       'request',
     );
   });
+  app.use(traceRequests);
   app.use(limitTime);
   app.use(setSecurityHeaders);
   app.use(dropBodyOfHead);

@@ -7,6 +7,7 @@ import { SharedMemory } from '../domain/collections/shared-memory.ts';
 import { MAX_HEAD_BYTES, MAX_HEADERS_MS, MAX_IDLE_MS } from '../domain/limits.ts';
 import { type Config, ConfigError, isWeakSecret } from '../process/config.ts';
 import { connectClient } from '../process/connections.ts';
+import { startTelemetry } from '../process/telemetry.ts';
 import { Confirmations } from '../services/batches/confirmations.ts';
 import { SchemaCatalog } from '../services/definitions/schema-catalog.ts';
 import { MemoryAllowance } from '../services/deletes/memory-allowance.ts';
@@ -55,10 +56,12 @@ export interface RunningApi {
  */
 export async function openServices(config: Config, logger: Logger): Promise<Services & { close(): Promise<void> }> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
+  const telemetry = await startTelemetry(config, 'api');
   const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, {
     socketTimeoutMS: MONGODB_TIMEOUT_MS,
     // each write inserts an id of its own or names what it changes: it takes effect once, even if the driver sends it again
     retryWrites: true,
+    isTraced: telemetry !== null,
     beforeCommand: assertAwaited,
   });
   const client = connectClient(config, TEMPORAL_TIMEOUT_MS);
@@ -105,6 +108,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
       await schemas.threads.close();
       await client.connection.close();
       await database.close();
+      await telemetry?.flush();
     },
   };
 }

@@ -118,6 +118,10 @@ const schema = z.object({
     .enum(['true', 'false'])
     .default('false')
     .transform((value) => value === 'true'),
+  /** Base URL of a collector of OpenTelemetry, to which traces are sent (OTLP over HTTP); absent: nothing is traced. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+  /** Beginning of the names of services in traces. */
+  OTEL_SERVICE_NAME: z.string().default('drover'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 

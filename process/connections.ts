@@ -1,8 +1,10 @@
 import { InterceptingCall, type Interceptor, Metadata, status } from '@grpc/grpc-js';
 import { Client, Connection, defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
+import { OpenTelemetryWorkflowClientInterceptor } from '@temporalio/interceptors-opentelemetry/lib/client/index.js';
 import { NativeConnection } from '@temporalio/worker';
 import { type Config, ConfigError } from './config.ts';
 import { dataConverter } from './payload-codec.ts';
+import { isTraced } from './telemetry.ts';
 
 /** Timeout of making a connection, in ms. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -82,6 +84,7 @@ export function connectClient(config: Config, callTimeoutMs?: number): Client {
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     workflow: { queryRejectCondition: 'NOT_OPEN' },
+    ...(isTraced(config) && { interceptors: { workflow: [new OpenTelemetryWorkflowClientInterceptor()] } }),
     dataConverter: dataConverter(config),
   });
 }

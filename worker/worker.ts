@@ -8,6 +8,7 @@ import { commandTimeoutMs } from '../isolation/attempts/attempt.ts';
 import { type Config, ConfigError } from '../process/config.ts';
 import { connectClient, connectNative } from '../process/connections.ts';
 import { dataConverter } from '../process/payload-codec.ts';
+import { startTelemetry } from '../process/telemetry.ts';
 import { MemoryAllowance } from '../services/deletes/memory-allowance.ts';
 import type { DeliverParts } from '../services/webhooks/deliver-message.ts';
 import { SecretBox } from '../services/webhooks/secret-box.ts';
@@ -19,6 +20,7 @@ import { keepRecovery } from './keep-recovery.ts';
 import { countOutcomes } from './outcome-metrics.ts';
 import { ReadablePayloads } from './readable-payloads.ts';
 import { installRuntime } from './runtime.ts';
+import { tracing } from './trace-work.ts';
 
 /**
  * Concurrent activities of one process. No other worker can run a task that was polled here, so it is not much more than the
@@ -68,9 +70,11 @@ export interface WorkerOptions {
 export async function startWorker(config: Config, logger: Logger, options: WorkerOptions = {}): Promise<RunningWorker> {
   if (config.MONGODB_URI === undefined) throw new ConfigError('MONGODB_URI must be set');
   installRuntime(config, logger);
+  const telemetry = await startTelemetry(config, 'worker');
   const database = await connectDatabase(config.MONGODB_URI, config.MONGODB_DATABASE, {
     socketTimeoutMS: commandTimeoutMs(config.ACTIVITY_TIMEOUT_SECONDS * 1000),
     retryWrites: false,
+    isTraced: telemetry !== null,
   });
   await database.ping();
   const stopped = new AbortController();
@@ -98,10 +102,12 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
     ...(options.checkpoint && { checkpoint: options.checkpoint }),
   });
   const activities = createActivities(context);
+  const { activity, workflowModules, sinks } = tracing(telemetry);
   const common = {
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
-    interceptors: { activity: [countOutcomes] },
+    interceptors: { activity: [...activity, countOutcomes], workflowModules },
+    ...(sinks && { sinks }),
     shutdownGraceTime: DRAIN,
     dataConverter: { payloadCodecs: [new ReadablePayloads(dataConverter(config).payloadCodecs ?? [])] },
     ...CALL_INTO_WORKFLOW,
@@ -150,6 +156,7 @@ export async function startWorker(config: Config, logger: Logger, options: Worke
       await connection.close();
       await client.connection.close();
       await database.close();
+      await telemetry?.flush();
     },
   };
 }

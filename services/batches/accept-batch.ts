@@ -14,6 +14,7 @@ import { bindKey, findBinding, type KeyBinding, readBinding } from '../../store/
 import { itemKey } from '../../store/items/item-keys.ts';
 import { type NewItem, removeItemPages, writeItemPages } from '../../store/items/item-pages.ts';
 import type { Database } from '../../store/mongodb/database.ts';
+import { traceBatch } from '../../store/telemetry/trace-batch.ts';
 import type { Confirmations } from './confirmations.ts';
 import { type StartParts, startBatch } from './start-batch.ts';
 
@@ -97,6 +98,7 @@ async function writePages(
   const { pages, scope, operation } = request;
   const keyOf = operation === 'terminate' ? undefined : (externalId: string) => itemKey(scope, externalId);
   const _id = uuidv7();
+  traceBatch(_id);
   let total = 0;
   let page = 0;
   for await (const items of pages) {
@@ -158,6 +160,7 @@ export async function insertBoundBatch(database: Database, bound: KeyBinding): P
 }
 
 async function begin(parts: AcceptParts, batch: BatchDocument): Promise<BatchDocument> {
+  traceBatch(batch._id);
   await startOrLeave(parts, batch);
   return batch;
 }

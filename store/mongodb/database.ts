@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Collection, type Document, MongoClient } from 'mongodb';
+import { traceCommands } from '../telemetry/command-spans.ts';
 import { CausalOrder } from './causal-order.ts';
 import { failWritesToClosedSockets } from './closed-socket.ts';
 import { guardedCollection } from './guarded-collection.ts';
@@ -21,6 +22,8 @@ interface DatabaseOptions {
    * twice the time that its caller has: in a worker Temporal repeats the attempt instead. Default: false.
    */
   readonly retryWrites?: boolean;
+  /** Whether commands become spans of what is traced. */
+  readonly isTraced?: boolean;
   /** Called before each command of a collection; an error that it throws stops the command. */
   readonly beforeCommand?: () => void;
 }
@@ -47,7 +50,7 @@ export interface Database {
 export async function connectDatabase(
   uri: string,
   name: string,
-  { socketTimeoutMS = SOCKET_TIMEOUT_MS, retryWrites = false, beforeCommand }: DatabaseOptions = {},
+  { socketTimeoutMS = SOCKET_TIMEOUT_MS, retryWrites = false, isTraced = false, beforeCommand }: DatabaseOptions = {},
 ): Promise<Database> {
   failWritesToClosedSockets();
   const client = new MongoClient(uri, {
@@ -60,7 +63,9 @@ export async function connectDatabase(
     socketTimeoutMS,
     retryWrites,
     appName: 'drover',
+    ...(isTraced && { monitorCommands: true }),
   });
+  if (isTraced) traceCommands(client);
   const order = new CausalOrder(client);
   const closed = new AbortController();
   void connectAtLast(client, closed.signal);

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type History, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { Worker } from '@temporalio/worker';
+import { type ReplayResult, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 
 /** Recorded histories of workflows, in `test/histories`: later versions of the workflows must replay them. */
@@ -23,6 +23,12 @@ export function writeHistory(name: string, history: History): void {
 /** Replays a history under the present workflows, or under those of another bundle. */
 export const replay = (history: unknown, codePath = inject('workflowBundle')): Promise<void> =>
   Worker.runReplayHistory({ workflowBundle: { codePath } }, history, 'batch-replayed');
+
+/** Replays many recorded histories with one worker; each is named by its file. */
+export async function* replayAll(files: readonly string[], codePath: string): AsyncGenerator<ReplayResult> {
+  const histories = files.map((file) => ({ workflowId: file, history: readHistory(file) }));
+  yield* Worker.runReplayHistories({ workflowBundle: { codePath } }, histories);
+}
 
 /** A new history replays; where histories are recorded, it is written for later versions. */
 export async function expectReplays(name: string, history: History): Promise<void> {

@@ -165,6 +165,7 @@ export const WITHOUT_SERVERS = [
   'test/store/items/{item-pages,sent-rows}.test.ts',
   'test/store/mongodb/{causal-order,errors,index-rules,recent-documents}.test.ts',
   'test/structure/*.test.ts',
+  'test/supply/licences.test.ts',
   'test/testkit/{delay-line,proxy}.test.ts',
   'test/workflows/{batch-progress,batch-state,import-progress,next-step,plan-progress,summaries}.test.ts',
 ];
