@@ -1,7 +1,6 @@
 import { isTerminal } from '../domain/batch/batch.ts';
 import { forEachConcurrently } from '../domain/collections/for-each-concurrently.ts';
 import { hasCode } from '../domain/errors.ts';
-import { Confirmations } from '../services/batches/confirmations.ts';
 import { cancelBatch, resumeBatch, suspendBatch } from '../services/batches/control-batch.ts';
 import { sumBatches, sumOfAll } from '../services/imports/sum-batches.ts';
 import { readBatch } from '../store/batches/batches.ts';
@@ -15,6 +14,7 @@ import {
 } from '../store/imports/imports.ts';
 import type { CheckImportInput, ImportState } from '../workflows/imports/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
+import { controlParts } from './control/control-parts.ts';
 import { showProgress } from './control/show-progress.ts';
 
 /** Batches that are controlled at a time. */
@@ -95,11 +95,3 @@ async function bringInLine(context: ActivityContext, batchId: string, change: Ch
     if (!hasCode(error, 'operation_not_allowed')) throw error;
   }
 }
-
-const controlParts = (context: ActivityContext) => ({
-  ...context,
-  confirmations: new Confirmations(context),
-  startFailed: () => undefined,
-  isTemporalThere: async () => true,
-  assertStarts: async () => undefined,
-});

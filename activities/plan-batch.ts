@@ -9,7 +9,7 @@ import { type BatchDocument, readBatch, type WriteBatchDocument } from '../store
 import { recordStarted, type StartedRun } from '../store/batches/run-state.ts';
 import { type ItemPages, idsOfPages, itemsOfPages, readIds, readItemPages } from '../store/items/item-pages.ts';
 import { outcomeChunks, pagesOf, readOutcomePages, type StoredOutcome } from '../store/items/outcomes.ts';
-import { requeueOutcomes, unsuccessful } from '../store/items/requeue-outcomes.ts';
+import { requeueOutcomes, toRequeue } from '../store/items/requeue-outcomes.ts';
 import type { Plan, PlanInput } from '../workflows/messages.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { ControlCheck } from './control/control-check.ts';
@@ -121,6 +121,6 @@ export async function planStored(
 /** Failed, expired and cancelled items of a retried batch become queued again, with their attempts. Safe to repeat. */
 async function requeueUnsuccessful(context: ActivityContext, batch: BatchDocument): Promise<void> {
   for await (const { outcomes } of outcomeChunks(context.database, batch)) {
-    await requeueOutcomes(context.database, batch, unsuccessful(outcomes));
+    await requeueOutcomes(context.database, batch, toRequeue(batch, outcomes));
   }
 }

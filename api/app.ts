@@ -35,6 +35,7 @@ import { partRoutes } from './routes/imports/parts.ts';
 import { readImportsRoutes } from './routes/imports/read-imports.ts';
 import { importResultsRoute } from './routes/imports/results.ts';
 import { startImportRoute } from './routes/imports/start-import.ts';
+import { undoImportRoute } from './routes/imports/undo-import.ts';
 import { watchImportRoute } from './routes/imports/watch-import.ts';
 import { INSTALLATION_PATH, installationRoute } from './routes/installation.ts';
 import { metricsRoutes } from './routes/metrics.ts';
@@ -127,6 +128,7 @@ function tokenRoutes(api: Api): void {
   partRoutes(api);
   readImportsRoutes(api);
   controlImportRoutes(api);
+  undoImportRoute(api);
   importResultsRoute(api);
   watchImportRoute(api);
   installationRoute(api);

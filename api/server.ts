@@ -40,6 +40,8 @@ const DRAIN_MS = 10_000;
 const PREVIEWS_AT_ONCE = 4;
 /** Memory that rows which are read as they were sent may hold, in bytes. */
 const ROW_MEMORY_BYTES = 256 * 1024 * 1024;
+/** Of these, places that one tenant may hold: one that sends many long ones leaves a place to the others. */
+const PREVIEWS_OF_TENANT = 3;
 const CLOSE_IDLE_EVERY_MS = 50;
 /** Longest time until a connection above its time limit is noticed, in ms. */
 const MAX_CHECK_MS = 2_000;
@@ -85,7 +87,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Serv
     webhookSecrets: new SecretBox({ keys: config.DROVER_WEBHOOK_KEY, isProduction: config.NODE_ENV === 'production' }),
     planningMemory: new MemoryAllowance(config.DELETION_MEMORY_BYTES),
     rowMemory: new SharedMemory(ROW_MEMORY_BYTES),
-    previews: createSemaphore(PREVIEWS_AT_ONCE),
+    previews: createSemaphore(PREVIEWS_AT_ONCE, PREVIEWS_OF_TENANT),
     events,
     importEvents,
     health,

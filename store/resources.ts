@@ -1,6 +1,7 @@
 import type { Collection, Document, Filter, FindCursor, FindOptions } from 'mongodb';
 import type { ItemAction } from '../domain/batch/outcome.ts';
 import { parseJson } from '../domain/json/parse.ts';
+import type { RestoredVersion } from '../domain/undo/undo-entry.ts';
 import type { JsonObject, Resource, ResourceKey } from '../domain/write/resource.ts';
 import type { Database } from './mongodb/database.ts';
 import { readDocument } from './mongodb/read-document.ts';
@@ -42,6 +43,8 @@ export interface ResourceDocument {
   /** Keys that the data refers to. */
   references: ResourceKey[];
   version: number;
+  /** Which earlier version an undo has taken it back to. */
+  restored?: RestoredVersion;
   createdAt: Date;
   updatedAt: Date;
   /** Recent effects; an entry leaves only when its item's outcome is stored (invariant 2). */

@@ -1,9 +1,9 @@
 import { bulkStatus } from '../../domain/bulk/bulk-operation.ts';
-import { Confirmations } from '../../services/batches/confirmations.ts';
 import { actOnBatches } from '../../services/bulk/act-on-batches.ts';
 import { selectBatches } from '../../store/batches/list-batches.ts';
 import {
   type BulkOperationDocument,
+  type FilteredOperation,
   readBulkOperation,
   readBulkPage,
   recordBulkFinished,
@@ -16,7 +16,9 @@ import {
 import { parts } from '../../store/mongodb/parts.ts';
 import type { BulkProgress } from '../../workflows/bulk/messages.ts';
 import type { ActivityContext } from '../activity-context.ts';
+import { controlParts } from '../control/control-parts.ts';
 import { showProgress } from '../control/show-progress.ts';
+import { nextTurn } from './undo-import.ts';
 
 /** Ids of batches in a page: some 40 kB. */
 const IDS_PER_PAGE = 1_000;
@@ -40,7 +42,13 @@ export async function runBulkOperation(
   let isRepeated = true;
   while (operation !== null && operation.completedAt === undefined && Date.now() < until) {
     showProgress();
-    if (operation.recent !== undefined) await storeRecent(context, bulkId, operation.recent);
+    if (operation.verb === 'undo') {
+      await context.checkpoint?.('bulk-slice', bulkId);
+      const turn = await nextTurn(controlParts(context), operation);
+      await context.checkpoint?.('bulk-acted', bulkId);
+      if (turn !== null) return { ...progressOf(operation), waitMs: turn.waitMs };
+    } else if (operation.cancelRequested) await recordBulkFinished(database, bulkId, 'cancelled');
+    else if (operation.recent !== undefined) await storeRecent(context, bulkId, operation.recent);
     else if (operation.selected !== null) await selectPage(context, operation, operation.selected.after);
     else if (operation.place.page < operation.pages) {
       await runSlice(context, operation, isRepeated);
@@ -49,10 +57,16 @@ export async function runBulkOperation(
     operation = await readBulkOperation(database, bulkId);
   }
   const now = operation ?? (await readBulkOperation(database, bulkId));
-  if (now === null) return { isOver: true, matched: 0, done: 0, skipped: 0, failed: {} };
-  const { matched, done, skipped, failed } = now;
-  return { isOver: now.completedAt !== undefined, matched, done, skipped, failed };
+  return now === null ? { isOver: true, matched: 0, done: 0, skipped: 0, failed: {} } : progressOf(now);
 }
+
+const progressOf = ({ completedAt, matched, done, skipped, failed }: BulkOperationDocument): BulkProgress => ({
+  isOver: completedAt !== undefined,
+  matched,
+  done,
+  skipped,
+  failed,
+});
 
 /** The batches that the request has selected itself. */
 async function storeRecent({ database }: ActivityContext, id: string, recent: readonly string[]): Promise<void> {
@@ -75,35 +89,16 @@ async function selectPage(
   await recordSelected(database, operation, page);
 }
 
-async function runSlice(
-  context: ActivityContext,
-  operation: BulkOperationDocument,
-  isRepeated: boolean,
-): Promise<void> {
-  const { database, client, taskQueue, activityTimeoutSeconds, logger } = context;
-  const confirmations = new Confirmations({ database, logger });
+async function runSlice(context: ActivityContext, operation: FilteredOperation, isRepeated: boolean): Promise<void> {
+  const { database } = context;
+  const acting = controlParts(context);
   const { _id, place } = operation;
   const ids = (await readBulkPage(database, _id, place.page)) ?? [];
   const slice = ids.slice(place.offset, place.offset + PER_SLICE);
   await context.checkpoint?.('bulk-slice', _id);
-  const counts = await actOnBatches(
-    {
-      database,
-      client,
-      taskQueue,
-      activityTimeoutSeconds,
-      logger,
-      confirmations,
-      startFailed: () => undefined,
-      isTemporalThere: async () => true,
-      assertStarts: async () => undefined,
-    },
-    operation,
-    slice,
-    isRepeated,
-  );
+  const counts = await actOnBatches(acting, operation, slice, isRepeated);
   await context.checkpoint?.('bulk-acted', _id);
-  await confirmations.flush();
+  await acting.confirmations.flush();
   const offset = place.offset + slice.length;
   const next = offset < ids.length ? { page: place.page, offset } : { page: place.page + 1, offset: 0 };
   await recordBulkProgress(database, operation, next, counts);

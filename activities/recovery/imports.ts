@@ -4,11 +4,11 @@ import { latestExecutionOf } from '../../services/batches/start-batch.ts';
 import { deliverControl } from '../../services/imports/control-import.ts';
 import { purgeImport } from '../../services/imports/purge-import.ts';
 import { startImport } from '../../services/imports/start-import.ts';
+import { markImportsExpired, nextImportRetention } from '../../store/imports/import-retention.ts';
 import {
   breakOff,
   deletedImports,
   type ImportDocument,
-  markImportsExpired,
   overdueImports,
   postponeImportStart,
   readImport,
@@ -114,14 +114,22 @@ async function restart(context: ActivityContext, imported: ImportDocument): Prom
   return true;
 }
 
-/** Marks finished imports as deleted after their retention, with their batches. */
+/** Marks finished imports as deleted after their retention, with their batches: that of the installation, or the one that they have asked for. */
 const expireImports: RecoveryJob = {
   name: 'expire-imports',
   everyMs: 60_000,
   run: async ({ context: { database, retentionDays } }) => {
-    if (retentionDays === 0) return { recovered: {}, hasMore: false };
-    const before = new Date(Date.now() - retentionDays * DAY_MS);
-    return { recovered: {}, hasMore: (await markImportsExpired(database, before, PER_PORTION)) > 0 };
+    const expire = (asked: number | null, days: number): Promise<number> =>
+      markImportsExpired(database, asked, new Date(Date.now() - days * DAY_MS), PER_PORTION);
+    let expired = retentionDays === 0 ? 0 : await expire(null, retentionDays);
+    // 0 keeps an import for ever
+    for (
+      let days = await nextImportRetention(database, 0);
+      days !== null;
+      days = await nextImportRetention(database, days)
+    )
+      expired += await expire(days, days);
+    return { recovered: {}, hasMore: expired > 0 };
   },
 };
 

@@ -52,6 +52,7 @@ export async function toDocuments(
       bytes: state.bytes,
       references: referenceKeys(first, state, bound.get(first.schema)),
       version: state.version,
+      ...(state.restored !== undefined && { restored: state.restored }),
       createdAt: from?.createdAt ?? first.restoring?.createdAt ?? now,
       // never earlier than the version before, whose writer's clock may be ahead
       updatedAt: from !== undefined && from.updatedAt > now ? from.updatedAt : now,
@@ -83,8 +84,10 @@ export function replacedStates(
     const name = `${item.batch._id}/${item.key}`;
     // a state that was decided, but not stored, may be decided in another way: it is not kept, and its item is not undone
     if (before?.id === undefined || document === undefined || images.has(name)) continue;
-    const { data, version } = before;
-    images.set(name, imageOf(item.batch._id, { ...document, data, version, bytes: storedBytes(data), references: [] }));
+    const { data, version, restored } = before;
+    const { restored: _, ...rest } = document;
+    const state = { ...rest, data, version, ...(restored && { restored }), bytes: storedBytes(data), references: [] };
+    images.set(name, imageOf(item.batch._id, state));
   }
   return [...images.values()];
 }

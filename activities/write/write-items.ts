@@ -201,8 +201,8 @@ async function outcomesOf(
 function statesOf(resources: FoundForWriting): Map<ResourceKey, ResourceState> {
   const states = new Map<ResourceKey, ResourceState>();
   for (const [key, document] of resources.own) {
-    const { data, version, id } = document;
-    if (resources.present.has(key)) states.set(key, { data, version, id });
+    const { data, version, id, restored } = document;
+    if (resources.present.has(key)) states.set(key, { data, version, id, restored });
   }
   return states;
 }

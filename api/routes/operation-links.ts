@@ -29,12 +29,14 @@ const OF_IMPORT = [
   'resumeImport',
   'cancelImport',
   'retryImport',
+  'undoImport',
   'deleteImport',
 ];
 const BATCH_ID = { value: '$response.body#/data/batchId', parameter: 'batchId' };
 const IMPORT_ID = { value: '$response.body#/data/importId', parameter: 'importId' };
 const WEBHOOK_ID = { value: '$response.body#/data/webhookId', parameter: 'webhookId' };
 const BULK_ID = { value: '$response.body#/data/bulkOperationId', parameter: 'bulkOperationId' };
+const OF_BULK = ['getBulkOperation', 'cancelBulkOperation'];
 const OF_WEBHOOK = [
   'getWebhook',
   'changeWebhook',
@@ -54,9 +56,10 @@ const LINKS: readonly Link[] = [
   { operationId: 'startImport', status: '201', to: ['putImportPart', 'sealImport', ...OF_IMPORT], ...IMPORT_ID },
   { operationId: 'createWebhook', status: '201', to: OF_WEBHOOK, ...WEBHOOK_ID },
   ...['cancelBatches', 'suspendBatches', 'resumeBatches', 'retryBatches', 'deleteBatches'].map((operationId) => ({
-    ...{ operationId, status: '202', to: ['getBulkOperation'] },
+    ...{ operationId, status: '202', to: OF_BULK },
     ...BULK_ID,
   })),
+  { operationId: 'undoImport', status: '202', to: OF_BULK, ...BULK_ID },
   { operationId: 'sealImport', status: '200', to: OF_IMPORT, ...IMPORT_ID },
   {
     ...{ operationId: 'createSchemaDefinition', status: '201', value: '$response.body#/data/id' },

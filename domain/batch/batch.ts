@@ -1,4 +1,4 @@
-import type { Actions, Counts, ItemErrorCode } from './outcome.ts';
+import { type Actions, type Counts, ITEM_STATUSES, type ItemErrorCode, type ItemStatus } from './outcome.ts';
 
 export const OPERATIONS = ['upload', 'patch', 'delete', 'undo', 'terminate'] as const;
 export type Operation = (typeof OPERATIONS)[number];
@@ -162,6 +162,16 @@ export const BATCH_STATUSES = [
 export function isTerminal(status: BatchStatus): status is TerminalStatus {
   return status !== 'queued' && status !== 'processing' && status !== 'waiting';
 }
+
+const UNSUCCESSFUL: readonly ItemStatus[] = ['failed', 'expired', 'cancelled'];
+
+/** The outcomes that a retry of a batch runs again; of an undo also what it has skipped, because what stood in the way may be gone. */
+export const isRetried = (operation: Operation, status: ItemStatus): boolean =>
+  UNSUCCESSFUL.includes(status) || (operation === 'undo' && status === 'skipped');
+
+/** How many items a retry of a batch runs again. */
+export const countRetried = (operation: Operation, counts: Counts): number =>
+  ITEM_STATUSES.reduce((sum, status) => sum + (isRetried(operation, status) ? counts[status] : 0), 0);
 
 /** Derived from counts: a batch of 0 succeeded with rate 1. */
 export interface Progress {

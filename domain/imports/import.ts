@@ -28,6 +28,10 @@ export interface ImportOptions {
   readonly validateOnly?: boolean;
   /** Rows that become batches in a second, at most. */
   readonly maxPerSecond?: number;
+  /** What its rows change is kept until the import is removed, so that it can be undone. */
+  readonly undoable?: true | undefined;
+  /** Days that it is kept once it has finished, 0: for ever; absent: as the installation is configured. */
+  readonly retentionDays?: number | undefined;
 }
 
 /** Whether items wait as long as rows of their import may create what they miss. */

@@ -7,9 +7,32 @@ export interface StateName {
   readonly version: number;
 }
 
-/** Whether a resource is in a state. @param found absent: it does not exist. @param expected absent: it is not to exist. */
-export const isInState = (found: Partial<StateName> | undefined, expected: StateName | null | undefined): boolean =>
-  expected ? found?.id === expected.id && found.version === expected.version : found === undefined;
+/** That an undo has brought back the data of an earlier version of the same life: true as long as the resource has the version `at`. */
+export interface RestoredVersion {
+  readonly at: number;
+  readonly version: number;
+}
+
+/** The state of a resource, as far as undos compare it. */
+export interface ComparedState extends Partial<StateName> {
+  readonly restored?: RestoredVersion | undefined;
+}
+
+/** The version whose data a resource has: its own, or the earlier one that an undo has brought back. */
+export const versionOfData = ({
+  version,
+  restored,
+}: Pick<ComparedState, 'version' | 'restored'>): number | undefined =>
+  restored !== undefined && restored.at === version ? restored.version : version;
+
+/**
+ * Whether a resource is in a state, or in one that an undo has taken back to it: so undos of several batches, the last one first, find each what its batch
+ * has left. @param found absent: it does not exist. @param expected absent: it is not to exist.
+ */
+export const isInState = (found: ComparedState | undefined, expected: StateName | null | undefined): boolean =>
+  expected
+    ? found?.id === expected.id && (found.version === expected.version || versionOfData(found) === expected.version)
+    : found === undefined;
 
 /**
  * What an item of an undo does to its resource: `restore` takes it back to an earlier state, `remove` deletes what was created, `recreate` creates again what was

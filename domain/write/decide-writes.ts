@@ -6,7 +6,7 @@ import { storedBytes } from '../json/stored.ts';
 import { largestField, mergeFields, sameJson, withoutFields } from '../json/text.ts';
 import { MAX_ERRORS_PER_ITEM, MAX_REFERENCES, MAX_RESOURCE_BYTES } from '../limits.ts';
 import type { CompiledSchema } from '../schema/compiler.ts';
-import { isInState, type StateName } from '../undo/undo-entry.ts';
+import { isInState, type RestoredVersion, type StateName } from '../undo/undo-entry.ts';
 import { type FoundReference, mostReferringField, referencesIn } from './references-in.ts';
 import { type JsonObject, parseResourceKey, type ResourceKey } from './resource.ts';
 
@@ -34,8 +34,9 @@ export interface BoundReference {
 interface Restoring {
   /** The state that the resource has to have: its life and version; null: it does not exist. */
   readonly expects: StateName | null;
-  /** The version that it had in the earlier state. */
+  /** The version that it had in the earlier state, and the one whose data that was. */
   readonly version: number;
+  readonly versionOfData: number;
   /** The life of the earlier state, and its beginning. */
   readonly id: string;
   readonly createdAt: Date;
@@ -56,6 +57,8 @@ export interface ResourceState {
   readonly version: number;
   /** Its life; absent: the resource is decided, but not stored yet. */
   readonly id?: string;
+  /** Of a state that an undo has made. */
+  readonly restored?: RestoredVersion | undefined;
 }
 
 /** A resource as it will be stored. */
@@ -232,7 +235,7 @@ export const CHANGED_SINCE: ItemError = {
 /** Takes a resource back to an earlier state, unless it has changed since. */
 function restore<T extends WriteItem>(
   item: T,
-  { expects, version: before }: Restoring,
+  { expects, version: before, versionOfData }: Restoring,
   state: Sequence['state'],
   judge: Judge<T>,
 ): Applied {
@@ -242,7 +245,8 @@ function restore<T extends WriteItem>(
   if (faults.length > 0) return { decision: { kind: 'failed', errors: faults }, state };
   const version = (state?.version ?? before) + 1;
   const references = referencesIn(rules.schema.referenceFields, data);
-  const next = { data, version, bytes: storedBytes(data), references };
+  const restored = { at: version, version: versionOfData };
+  const next = { data, version, bytes: storedBytes(data), references, restored };
   const excess = excessOf(next, key);
   if (excess !== null) return { decision: { kind: 'failed', errors: [excess] }, state };
   return { decision: { kind: 'written', action: 'reverted', version }, state: next };

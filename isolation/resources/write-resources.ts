@@ -88,13 +88,16 @@ function updateOf(
   to: ResourceDocument,
   format: ResourceFormat,
 ): UpdateFilter<ResourceDocument> {
-  const { $set, $unset } = dataChange(from, to, format);
+  const { $set, $unset: removed } = dataChange(from, to, format);
+  const isNoLongerRestored = from.restored !== undefined && to.restored === undefined;
+  const $unset = isNoLongerRestored ? { ...removed, restored: '' as const } : removed;
   return {
     $set: {
       ...$set,
       ...(!areSameKeys(from.references, to.references) && { references: to.references }),
       ...(from.schemaName === undefined && to.schemaName !== undefined && { schemaName: to.schemaName }),
       version: to.version,
+      ...(to.restored !== undefined && { restored: to.restored }),
       updatedAt: to.updatedAt,
       writes: to.writes,
     },

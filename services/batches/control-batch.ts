@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { isTerminal } from '../../domain/batch/batch.ts';
+import { countRetried, isRetried, isTerminal } from '../../domain/batch/batch.ts';
 import { DroverError, hasCode } from '../../domain/errors.ts';
 import { type BatchDocument, readBatch } from '../../store/batches/batches.ts';
 import { type ControlRequest, recordDelivered, requestControl } from '../../store/batches/control-requests.ts';
@@ -194,12 +194,9 @@ export async function retryBatch(parts: ControlParts, batch: BatchDocument): Pro
 }
 
 async function hasUnsuccessful(database: Database, batch: BatchDocument): Promise<boolean> {
-  if (batch.result) {
-    const { failed, expired, cancelled } = batch.result.counts;
-    return failed + expired + cancelled > 0;
-  }
+  if (batch.result) return countRetried(batch.operation, batch.result.counts) > 0;
   for await (const { outcomes } of outcomeChunks(database, batch)) {
-    for (const { status } of outcomes.values()) if (['failed', 'expired', 'cancelled'].includes(status)) return true;
+    for (const { status } of outcomes.values()) if (isRetried(batch.operation, status)) return true;
   }
   return false;
 }

@@ -4,6 +4,7 @@ import {
   type BatchStatus,
   type BatchSummary,
   type BatchType,
+  isRetried,
   isTerminal,
   type Operation,
   type Progress,
@@ -124,7 +125,9 @@ async function storedSummary(database: Database, batch: BatchDocument): Promise<
   const errorCodes = {};
   const deadlines: number[] = [];
   for await (const { outcomes } of outcomeChunks(database, batch)) {
-    const tally = tallyOf(status === 'queued' ? [...outcomes.values()].map(asRequeued) : outcomes.values());
+    const tally = tallyOf(
+      status === 'queued' ? [...outcomes.values()].map((one) => asRequeued(batch, one)) : outcomes.values(),
+    );
     addTally({ counts, actions, errorCodes }, tally);
     for (const outcome of outcomes.values()) {
       if (outcome.status === 'pending') deadlines.push(outcome.expiresAt.getTime());
@@ -144,8 +147,11 @@ async function storedSummary(database: Database, batch: BatchDocument): Promise<
 }
 
 /** The outcomes that a retry is about to requeue. */
-function asRequeued(outcome: StoredOutcome): Pick<StoredOutcome, 'status'> {
-  return ['failed', 'expired', 'cancelled'].includes(outcome.status) ? { status: 'queued' } : outcome;
+function asRequeued(
+  { operation }: Pick<BatchDocument, 'operation'>,
+  outcome: StoredOutcome,
+): Pick<StoredOutcome, 'status'> {
+  return isRetried(operation, outcome.status) ? { status: 'queued' } : outcome;
 }
 
 function toView(batch: BatchDocument, summary: BatchSummary, source: 'workflow' | 'store'): BatchView {

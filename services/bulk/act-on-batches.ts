@@ -3,7 +3,7 @@ import { forEachConcurrently } from '../../domain/collections/for-each-concurren
 import { DroverError } from '../../domain/errors.ts';
 import { type BatchDocument, markDeleted, readBatches } from '../../store/batches/batches.ts';
 import { fittingBatches } from '../../store/batches/list-batches.ts';
-import type { BulkOperationDocument } from '../../store/bulk/bulk-operations.ts';
+import type { FilteredOperation } from '../../store/bulk/bulk-operations.ts';
 import { type ControlParts, cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../batches/control-batch.ts';
 
 /** Batches that are worked on at the same time. */
@@ -16,7 +16,7 @@ const AT_ONCE = 10;
  */
 export async function actOnBatches(
   parts: ControlParts,
-  { _id, verb, filter, scopes }: BulkOperationDocument,
+  { _id, verb, filter, scopes }: FilteredOperation,
   ids: readonly string[],
   isRepeated: boolean,
 ): Promise<BulkCounts> {

@@ -1,10 +1,42 @@
 import { TypedSearchAttributes } from '@temporalio/common';
+import type { Logger } from 'pino';
 import { fairness } from '../../domain/batch/fairness-key.ts';
 import { SEARCH_ATTRIBUTES } from '../../domain/batch/search-attributes.ts';
 import { type BulkOperationDocument, confirmBulkStart } from '../../store/bulk/bulk-operations.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { BULK_WORKFLOW_TYPE, type BulkInput, bulkWorkflowId } from '../../workflows/bulk/messages.ts';
 import { keyword, type StartParts } from '../batches/start-batch.ts';
+import { classifyFailure } from '../failures.ts';
+
+/** Time for the start of a workflow, in ms; after that recovery starts it. */
+const START_TIMEOUT_MS = 3_000;
+/** Time in which the process that stores one starts its workflow; after that recovery does, in ms. */
+const START_GRACE_MS = 5_000;
+
+/** That the start is not confirmed. */
+export const toBeStartedBulk = (createdAt: Date) => ({
+  unstarted: true as const,
+  startDue: new Date(createdAt.getTime() + START_GRACE_MS),
+});
+
+/** A bulk operation that is stored: if it cannot be started now, recovery starts it. */
+export async function startBulkOrLeave(
+  parts: StartParts & {
+    readonly database: Database;
+    readonly logger: Logger;
+    isTemporalThere(): Promise<boolean>;
+  },
+  operation: BulkOperationDocument,
+): Promise<void> {
+  const { client, logger, isTemporalThere } = parts;
+  try {
+    if (!(await isTemporalThere())) return;
+    await client.withDeadline(Date.now() + START_TIMEOUT_MS, () => startBulk(parts, operation));
+  } catch (error) {
+    if (classifyFailure(error).kind !== 'outage') throw error;
+    logger.warn({ bulkId: operation._id, err: error }, 'a bulk operation could not be started; recovery will start it');
+  }
+}
 
 /**
  * Starts the workflow of a bulk operation, and confirms that. If it runs already, that counts as success.
@@ -22,7 +54,7 @@ export async function startBulk(
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     workflowIdConflictPolicy: 'USE_EXISTING',
     priority: fairness({ scope, total: 0 }),
-    staticSummary: `${verb} many batches`,
+    staticSummary: verb === 'undo' ? 'undo of an import' : `${verb} many batches`,
     typedSearchAttributes: new TypedSearchAttributes([{ key: keyword(SEARCH_ATTRIBUTES.operation), value: 'bulk' }]),
   });
   await confirmBulkStart(database, _id);

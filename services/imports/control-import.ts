@@ -100,6 +100,8 @@ export async function retryImport(parts: ControlParts, imported: ImportDocument)
     throw new DroverError('operation_not_allowed', 'the import is still running; only a finished one can be retried');
   if (imported.options.validateOnly)
     throw new DroverError('operation_not_allowed', 'what was only checked is not retried: import the rows again');
+  if (imported.undoneBy !== undefined)
+    throw new DroverError('operation_not_allowed', `the import was undone by bulk operation ${imported.undoneBy}`);
   if (!imported.sealed)
     throw new DroverError('operation_not_allowed', 'not all of its content was received: it can only be sent again');
   const counts = imported.result?.counts;

@@ -7,10 +7,12 @@ const LONGEST_WAIT_SECONDS = 20 * 86_400;
 /** What an import has its batches do. */
 export function instructionOf(options: ImportOptions): Instruction<ResourceBatch> {
   const { operation, onconflict, ignoreUnknownFields, dependencyWaitTimeout: wait } = options;
-  if (operation === 'delete') return { operation, options: { cascade: options.cascade === true, deleteAll: false } };
-  if (operation === 'patch') return { operation, options: { ignoreUnknownFields } };
+  const kept = options.undoable ? { undoable: true as const } : {};
+  if (operation === 'delete')
+    return { operation, options: { cascade: options.cascade === true, deleteAll: false, ...kept } };
+  if (operation === 'patch') return { operation, options: { ignoreUnknownFields, ...kept } };
   // what is only checked knows all rows from the start
   const seconds = options.validateOnly ? 0 : wait;
   const dependencyWaitTimeout = seconds === UNTIL_END_OF_IMPORT ? LONGEST_WAIT_SECONDS : seconds;
-  return { operation, options: { onconflict, ignoreUnknownFields, dependencyWaitTimeout } };
+  return { operation, options: { onconflict, ignoreUnknownFields, dependencyWaitTimeout, ...kept } };
 }

@@ -24,6 +24,7 @@ export interface ImportView {
   readonly label?: string;
   readonly startAt?: string;
   readonly createdBy?: string;
+  readonly undoneBy?: string;
   readonly options: ImportOptions;
   readonly progress: Progress;
   readonly counts: Counts;
@@ -118,6 +119,7 @@ function toView(imported: ImportDocument, summary: ImportSummary, source: Import
     ...(imported.label !== undefined && { label: imported.label }),
     ...(imported.startAt && { startAt: imported.startAt.toISOString() }),
     ...(imported.createdBy !== undefined && { createdBy: imported.createdBy }),
+    ...(imported.undoneBy !== undefined && { undoneBy: imported.undoneBy }),
     options: imported.options,
     progress: progressOf(counts),
     counts,

@@ -23,17 +23,19 @@ import { schemaNamesOf } from '../definitions/schema-names.ts';
 import { referencedError } from '../deletes/deletion-errors.ts';
 import type { MemoryAllowance } from '../deletes/memory-allowance.ts';
 import { decideWithinBudget } from '../writes/decide-within-budget.ts';
+import type { DecidedItem } from '../writes/work-items.ts';
 import { toOutcome } from '../writes/write-outcome.ts';
 import { type Restored, toRestore } from './restored-items.ts';
 import { assertCanBeUndone } from './undo-batch.ts';
 import { itemsToUndo } from './undo-items.ts';
+import { UndoneState } from './undone-state.ts';
 
 const TOO_LATE = `the dry run takes longer than ${MAX_DRY_RUN_MS / 1000} s; the undo itself has no such limit`;
 /** Memory of an entry with its outcome, and of a referrer, in bytes, as estimated. */
 const BYTES_PER_ENTRY = 2_000;
 const BYTES_PER_REFERRER = 500;
 
-interface PreviewServices {
+export interface PreviewServices {
   readonly database: Database;
   readonly schemas: SchemaCatalog;
   readonly planningMemory: MemoryAllowance;
@@ -45,8 +47,8 @@ interface Preview {
   readonly undo: Scope & Undo;
   readonly entries: readonly UndoEntry[];
   readonly outcomes: Map<number, StoredOutcome>;
-  /** Resources that would have these references afterwards. */
-  readonly written: Map<ResourceKey, readonly ResourceKey[]>;
+  /** What this undo, and others before it, would have changed. */
+  readonly state: UndoneState;
   readonly charge: (bytes: number) => void;
   readonly deadline: number;
 }
@@ -54,8 +56,11 @@ interface Preview {
 /** The items of an undo, as a dry run names them, and what would become of them. */
 interface PreviewedUndo {
   readonly items: { readonly index: number; readonly externalId: string }[];
-  readonly outcomes: ReadonlyMap<number, StoredOutcome>;
+  readonly outcomes: Map<number, StoredOutcome>;
 }
+
+/** What undos that are decided one after the other share. */
+export interface SharedPreview extends Pick<Preview, 'state' | 'charge' | 'deadline'> {}
 
 /**
  * Decides an undo on the resources as readers see them, and changes nothing: first what would be written, then what would be removed, by the code that
@@ -68,31 +73,41 @@ export async function previewUndo(
   deadline: number = Date.now() + MAX_DRY_RUN_MS,
 ): Promise<PreviewedUndo> {
   assertCanBeUndone(batch);
-  return services.planningMemory.lend(async (charge) => {
-    const entries: UndoEntry[] = [];
-    for await (const page of itemsToUndo(services.database, batch)) {
-      await progress(deadline);
-      charge(page.length * BYTES_PER_ENTRY);
-      for (const { undo } of page) if (undo !== undefined) entries.push(undo);
-    }
-    const { platform, tenant, schemaDefinitionId = '', schemaName = '' } = batch;
-    const undo = {
-      platform,
-      tenant,
-      schemaDefinitionId,
-      schemaName,
-      operation: 'undo',
-      options: { undoOf: batch._id },
-    } as const;
-    const preview: Preview = { services, undo, entries, outcomes: new Map(), written: new Map(), charge, deadline };
-    await decideWritten(preview);
-    await decideRemoved(preview);
-    decideOthers(preview);
-    return {
-      items: entries.map(({ key }, index) => ({ index, externalId: parseResourceKey(key).externalId })),
-      outcomes: preview.outcomes,
-    };
-  });
+  return services.planningMemory.lend((charge) =>
+    decideUndo(services, batch, { state: new UndoneState(), charge, deadline }),
+  );
+}
+
+/** Decides an undo after others. @param outcomes of items that are decided already: they stay. */
+export async function decideUndo(
+  services: PreviewServices,
+  batch: BatchDocument,
+  { state, charge, deadline }: SharedPreview,
+  outcomes: ReadonlyMap<number, StoredOutcome> = new Map(),
+): Promise<PreviewedUndo> {
+  const entries: UndoEntry[] = [];
+  for await (const page of itemsToUndo(services.database, batch)) {
+    await progress(deadline);
+    charge(page.length * BYTES_PER_ENTRY);
+    for (const { undo } of page) if (undo !== undefined) entries.push(undo);
+  }
+  const { platform, tenant, schemaDefinitionId = '', schemaName = '' } = batch;
+  const undo = {
+    platform,
+    tenant,
+    schemaDefinitionId,
+    schemaName,
+    operation: 'undo',
+    options: { undoOf: batch._id },
+  } as const;
+  const preview: Preview = { services, undo, entries, outcomes: new Map(outcomes), state, charge, deadline };
+  await decideWritten(preview);
+  await decideRemoved(preview);
+  decideOthers(preview);
+  return {
+    items: entries.map(({ key }, index) => ({ index, externalId: parseResourceKey(key).externalId })),
+    outcomes: preview.outcomes,
+  };
 }
 
 async function progress(deadline: number): Promise<void> {
@@ -108,11 +123,15 @@ async function decideWritten(preview: Preview): Promise<void> {
     services: { database },
     undo,
     entries,
+    outcomes,
     deadline,
   } = preview;
   const byKey = new Map<ResourceKey, Restored & { key: ResourceKey; references: { key: ResourceKey }[] }>();
   for (const some of parts([...entries.entries()])) {
-    const own = some.filter(([, entry]) => entry.before !== undefined && isLeader(entry) && !byKey.has(entry.key));
+    const own = some.filter(
+      ([index, entry]) =>
+        entry.before !== undefined && isLeader(entry) && !outcomes.has(index) && !byKey.has(entry.key),
+    );
     const names = own.map(([, { before }]) => imageId(undo.options.undoOf, before ?? { id: '', version: 0 }));
     const links = await readImageLinks(database, names);
     for (const [at, [index, entry]] of own.entries()) {
@@ -129,7 +148,7 @@ async function decideWritten(preview: Preview): Promise<void> {
 }
 
 async function decideSlice(
-  { services, undo, outcomes, written, deadline }: Preview,
+  { services, undo, outcomes, state, deadline }: Preview,
   slice: readonly Restored[],
 ): Promise<void> {
   const { database, schemas } = services;
@@ -137,7 +156,14 @@ async function decideSlice(
   for (const [index, outcome] of refused) outcomes.set(index, outcome);
   const own = work.map(({ key }) => key);
   const states = new Map<ResourceKey, ResourceState>();
-  for (const { _id, id, data, version } of await seenResources(database, own)) states.set(_id, { id, data, version });
+  for (const { _id, id, data, version, restored } of await seenResources(database, own))
+    states.set(_id, { id, data, version, restored });
+  for (const key of own) {
+    const changed = state.of(key);
+    if (changed === null) states.delete(key);
+    // its data does not count: it is replaced, or stays
+    else if (changed !== undefined) states.set(key, { ...changed, data: {} });
+  }
   const targets = new Set(work.flatMap(({ references }) => references.map(({ key }) => key)));
   const present = new Set<ResourceKey>();
   for (const some of parts([...targets])) for (const key of await presentKeys(database, some)) present.add(key);
@@ -147,33 +173,48 @@ async function decideSlice(
     { threadMs: deadline - Date.now(), inThreadOnly: false, run },
     work,
     states,
-    (key) => states.has(key) || present.has(key) || written.has(key),
+    (key) => {
+      const changed = state.of(key);
+      return changed === undefined ? states.has(key) || present.has(key) : changed !== null;
+    },
     (_, open) => new Set(open),
   );
   if (postponed.size > 0) throw new DroverError('preview_timeout', TOO_LATE);
   for (const [item, decision] of decided.decisions) {
     outcomes.set(item.index, toOutcome(undo, item, decision));
-    if (decision.kind === 'written')
-      written.set(
-        item.key,
-        item.references.map(({ key }) => key),
-      );
+    if (decision.kind === 'written') state.write(item.key, stateAfter(item, states.get(item.key), decision.version));
   }
 }
 
+/** A resource that is taken back to an earlier state. */
+const stateAfter = (
+  { restoring, references }: DecidedItem<Scope & Undo>,
+  before: ResourceState | undefined,
+  version: number,
+) => ({
+  id: before?.id ?? restoring?.id ?? '',
+  version,
+  ...(restoring && { restored: { at: version, version: restoring.versionOfData } }),
+  references: references.map(({ key }) => key),
+});
+
 /** What was created, after everything is written. */
 async function decideRemoved(preview: Preview): Promise<void> {
-  const { services, entries, outcomes, written, charge, deadline } = preview;
+  const { services, entries, outcomes, state, charge, deadline } = preview;
   const { database } = services;
   const targets = new Map<ResourceKey, number>();
-  for (const some of parts([...entries.entries()].filter(([, entry]) => entry.kind === 'remove' && isLeader(entry)))) {
+  const created = [...entries.entries()].filter(
+    ([index, entry]) => entry.kind === 'remove' && isLeader(entry) && !outcomes.has(index),
+  );
+  for (const some of parts(created)) {
     const found = await seenResources(
       database,
       some.map(([, { key }]) => key),
     );
     const now = new Map(found.map((resource) => [resource._id, resource]));
     for (const [index, { key, expects }] of some) {
-      const found = now.get(key);
+      const changed = state.of(key);
+      const found = changed === undefined ? now.get(key) : (changed ?? undefined);
       if (found !== undefined && isInState(found, expects)) targets.set(key, index);
       else outcomes.set(index, { status: 'skipped', errors: [CHANGED_SINCE], attempts: 1 });
     }
@@ -185,13 +226,14 @@ async function decideRemoved(preview: Preview): Promise<void> {
       await progress(deadline);
       charge(page.length * BYTES_PER_REFERRER);
       for (const vertex of page)
-        references.set(
-          vertex._id,
-          vertex.references.filter((key) => targets.has(key)),
-        );
+        if (state.of(vertex._id) === undefined)
+          references.set(
+            vertex._id,
+            vertex.references.filter((key) => targets.has(key)),
+          );
     }
   }
-  for (const [key, own] of written)
+  for (const [key, own] of state.referrersOf(targets.keys()))
     references.set(
       key,
       own.filter((target) => targets.has(target)),
@@ -200,6 +242,7 @@ async function decideRemoved(preview: Preview): Promise<void> {
   const names = await schemaNamesOf(database, [...kept].flat(2));
   for (const [key, index] of targets) {
     const referrers = kept.get(key);
+    if (referrers === undefined) state.remove(key);
     outcomes.set(
       index,
       referrers === undefined

@@ -2,7 +2,7 @@ import type { Undo } from '../../domain/batch/batch.ts';
 import type { ItemError } from '../../domain/batch/outcome.ts';
 import type { Scope } from '../../domain/batch/scope.ts';
 import { MAX_REFERENCES } from '../../domain/limits.ts';
-import type { UndoEntry } from '../../domain/undo/undo-entry.ts';
+import { type UndoEntry, versionOfData } from '../../domain/undo/undo-entry.ts';
 import { CHANGED_SINCE, referencesFault } from '../../domain/write/decide-writes.ts';
 import { referencesIn } from '../../domain/write/references-in.ts';
 import { imageId, readImages } from '../../store/items/before-images.ts';
@@ -66,6 +66,7 @@ export async function toRestore<B extends Scope & Undo>(
         found.map(({ target }) => target),
       );
       const { id, version, createdAt, data, key, externalId } = image;
+      const before = { id, version, versionOfData: versionOfData(image) ?? version, createdAt };
       work.push({
         batch,
         schema,
@@ -77,7 +78,7 @@ export async function toRestore<B extends Scope & Undo>(
         references: found.map((reference) =>
           bindReference(batch, reference, bound.get(reference.target.toLowerCase())),
         ),
-        restoring: { expects: entry.expects ?? null, id, version, createdAt },
+        restoring: { expects: entry.expects ?? null, ...before },
         outcome,
       });
     }

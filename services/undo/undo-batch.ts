@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { isTerminal, isUndoable } from '../../domain/batch/batch.ts';
 import { DroverError } from '../../domain/errors.ts';
 import { type BatchDocument, insertBatch, readBatch } from '../../store/batches/batches.ts';
-import { claimUndo, recordUndoAccepted } from '../../store/batches/undone.ts';
+import { claimUndo, recordUndoAccepted, type UndoRequest } from '../../store/batches/undone.ts';
 import { itemKey } from '../../store/items/item-keys.ts';
 import { UNDONE_PER_PAGE, writeSamePages } from '../../store/items/item-pages.ts';
 import type { Database } from '../../store/mongodb/database.ts';
@@ -19,10 +19,14 @@ interface UndoParts extends AcceptParts {
  * requests succeeds, and whatever dies after it, recovery accepts and starts the undo.
  * @throws DroverError `operation_not_allowed` on a batch that cannot be undone, or has been.
  */
-export async function undoBatch(parts: UndoParts, batch: BatchDocument): Promise<BatchDocument> {
+export async function undoBatch(
+  parts: UndoParts,
+  batch: BatchDocument,
+  request: UndoRequest = {},
+): Promise<BatchDocument> {
   assertCanBeUndone(batch);
   await parts.assertStarts();
-  const claimed = await claimUndo(parts.database, batch, uuidv7());
+  const claimed = await claimUndo(parts.database, batch, uuidv7(), request);
   if (claimed === null) {
     assertCanBeUndone((await readBatch(parts.database, batch._id)) ?? batch);
     throw new DroverError('operation_not_allowed', 'the batch has changed meanwhile and cannot be undone');
@@ -50,7 +54,7 @@ function whyNot(batch: BatchDocument): string | null {
 
 /** Stores the undo of a claimed batch: its items, then the batch itself. Safe to repeat, and to run twice at once: both store the same. */
 export async function acceptUndo(database: Database, undone: BatchDocument): Promise<BatchDocument> {
-  const { _id: undoOf, undoneBy, platform, tenant, schemaDefinitionId, schemaName } = undone;
+  const { _id: undoOf, undoneBy, undoAskedBy, platform, tenant, schemaDefinitionId, schemaName } = undone;
   if (undoneBy === undefined || schemaDefinitionId === undefined) throw new Error('the batch is not claimed');
   const scope = { platform, tenant };
   const pages = { batchId: undoneBy, keyOf: (externalId: string) => itemKey(scope, externalId) };
@@ -71,6 +75,7 @@ export async function acceptUndo(database: Database, undone: BatchDocument): Pro
     total,
     pageSize: UNDONE_PER_PAGE,
     createdAt: timeOf(undoneBy),
+    ...(undoAskedBy !== undefined && { createdBy: undoAskedBy }),
   });
   await recordUndoAccepted(database, undone);
   return undo;

@@ -115,6 +115,8 @@ export interface StoredBatch extends WithEvents {
   waitingNoted?: number;
   /** The batch that undoes it. */
   undoneBy?: string;
+  /** Who has asked for that: the `sub` of the token. */
+  undoAskedBy?: string;
   /** The insert of that batch is not known: recovery inserts it. */
   undoUnaccepted?: true;
   /** Set when the batch is to be removed for good: for callers it does not exist any more. */

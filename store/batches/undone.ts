@@ -2,15 +2,31 @@ import type { Database } from '../mongodb/database.ts';
 import { type BatchDocument, batchesIn } from './batches.ts';
 import { asRead } from './run-state.ts';
 
+/** Who asks for an undo. */
+export interface UndoRequest {
+  /** The `sub` of the token. */
+  readonly createdBy?: string | undefined;
+  /** The bulk operation of which it is a part. */
+  readonly bulkId?: string;
+}
+
 /** Claims a finished batch for its undo: one of several callers succeeds. @returns null if the batch has changed since it was read. */
 export async function claimUndo(
   database: Database,
   batch: BatchDocument,
   undoneBy: string,
+  { createdBy, bulkId }: UndoRequest = {},
 ): Promise<BatchDocument | null> {
   return batchesIn(database).findOneAndUpdate(
     asRead(batch),
-    { $set: { undoneBy, undoUnaccepted: true } },
+    {
+      $set: {
+        undoneBy,
+        undoUnaccepted: true,
+        ...(createdBy !== undefined && { undoAskedBy: createdBy }),
+        ...(bulkId !== undefined && { bulk: bulkId }),
+      },
+    },
     { returnDocument: 'after' },
   );
 }

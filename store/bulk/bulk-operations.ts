@@ -1,21 +1,21 @@
 import type { Collection } from 'mongodb';
+import type { BatchResult } from '../../domain/batch/batch.ts';
 import { type Scope, scopeKey } from '../../domain/batch/scope.ts';
 import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
-import type { BulkCounts, BulkPlace, BulkStatus, BulkVerb } from '../../domain/bulk/bulk-operation.ts';
+import type { BulkCounts, BulkPlace, BulkStatus, BulkVerb, ImportUndo } from '../../domain/bulk/bulk-operation.ts';
 import type { BatchFilter } from '../batches/list-batches.ts';
 import type { Database } from '../mongodb/database.ts';
 import { isDuplicateKey } from '../mongodb/errors.ts';
 import { findWithRetries, isRecentId } from '../mongodb/recent-documents.ts';
 
-/** One thing that is done with all batches that fit a filter. */
-export interface BulkOperationDocument {
+/** What every bulk operation has. */
+interface StoredOperation {
   /** UUID version 7. */
   _id: string;
   /** `platform/tenant`, escaped: whose it is. */
   scope: string;
   /** Whose batches it is about. */
   scopes: Scope[];
-  verb: BulkVerb;
   /** As it was asked, for callers; and with ids and numbers. */
   asked: Record<string, unknown>;
   filter: BatchFilter;
@@ -37,6 +37,10 @@ export interface BulkOperationDocument {
   done: number;
   skipped: number;
   failed: Record<string, number>;
+  /** Of the undo of an import, at its end: what became of the items of its undos. */
+  items?: Pick<BatchResult, 'counts' | 'actions'>;
+  /** Nothing more of it begins. */
+  cancelRequested?: true;
   /** The start of its workflow is not confirmed: recovery starts it from `startDue` on. */
   unstarted?: true;
   startDue?: Date;
@@ -44,6 +48,12 @@ export interface BulkOperationDocument {
   startedAt?: Date;
   completedAt?: Date;
 }
+
+/** Undoes the batches of an import, one after the other. */
+export type ImportUndoDocument = StoredOperation & { verb: 'undo'; undo: ImportUndo };
+/** One thing that is done with all batches that fit a filter. */
+export type FilteredOperation = StoredOperation & { verb: BulkVerb; undo?: never };
+export type BulkOperationDocument = FilteredOperation | ImportUndoDocument;
 
 /** Ids of batches, in order, and where the search for more goes on. */
 interface BulkPage {
@@ -161,12 +171,80 @@ export async function recordBulkProgress(
 }
 
 /** Stores the end; the first one stays. */
-export async function recordBulkFinished(database: Database, id: string, status: BulkStatus): Promise<void> {
+export async function recordBulkFinished(
+  database: Database,
+  id: string,
+  status: BulkStatus,
+  items?: BulkOperationDocument['items'],
+): Promise<void> {
   await operationsIn(database).updateOne(
     { _id: id, status: RUNNING },
-    { $set: { status, completedAt: new Date() }, $unset: { unstarted: '', startDue: '' } },
+    { $set: { status, completedAt: new Date(), ...(items && { items }) }, $unset: { unstarted: '', startDue: '' } },
   );
 }
+
+/** Nothing more of it begins from here on. @returns null if it is over. */
+export async function requestBulkCancel(database: Database, id: string): Promise<BulkOperationDocument | null> {
+  return operationsIn(database).findOneAndUpdate(
+    { _id: id, status: RUNNING },
+    { $set: { cancelRequested: true } },
+    { returnDocument: 'after' },
+  );
+}
+
+/** A bulk operation that was stored and is not to be: nothing has begun of it. */
+export async function withdrawBulkOperation(database: Database, id: string): Promise<void> {
+  await operationsIn(database).deleteOne({ _id: id, status: 'queued' });
+}
+
+/** The import says that it is undone: its batches have their turns from now on. */
+export async function recordUndoClaimed(database: Database, id: string, matched: number): Promise<void> {
+  await operationsIn(database).updateOne(
+    { _id: id, 'undo.isClaimed': false },
+    { $set: { 'undo.isClaimed': true, matched } },
+  );
+}
+
+/** Notes that an undo is about to run again, before it does. */
+export async function recordAwaited(
+  database: Database,
+  operation: Pick<ImportUndoDocument, '_id' | 'undo'>,
+  awaited: NonNullable<ImportUndo['awaited']>,
+): Promise<void> {
+  await operationsIn(database).updateOne(inTurn(operation), { $set: { 'undo.awaited': awaited } });
+}
+
+/** The turn of a batch is over. Noted once, however often its undo is read. */
+export async function recordTurn(
+  database: Database,
+  operation: Pick<ImportUndoDocument, '_id' | 'undo'>,
+  { at, left, reverted }: { readonly at: number; readonly left: number; readonly reverted: number },
+  { done, skipped, failed }: BulkCounts,
+): Promise<void> {
+  const byCode = Object.fromEntries(Object.entries(failed).map(([code, count]) => [`failed.${code}`, count]));
+  await operationsIn(database).updateOne(inTurn(operation), {
+    $set: { 'undo.at': at },
+    $unset: { 'undo.awaited': '' },
+    $inc: { 'undo.left': left, 'undo.reverted': reverted, done, skipped, ...byCode },
+  });
+}
+
+/** Begins the next pass over the batches of an import. */
+export async function recordNextPass(
+  database: Database,
+  operation: Pick<ImportUndoDocument, '_id' | 'undo'>,
+): Promise<void> {
+  await operationsIn(database).updateOne(inTurn(operation), {
+    $set: { 'undo.at': null, 'undo.left': 0, 'undo.reverted': 0 },
+    $inc: { 'undo.pass': 1 },
+  });
+}
+
+const inTurn = ({ _id, undo }: Pick<ImportUndoDocument, '_id' | 'undo'>) => ({
+  _id,
+  'undo.pass': undo.pass,
+  'undo.at': undo.at,
+});
 
 /** Bulk operations whose start is not confirmed and was due by `asOf`. */
 export async function unstartedBulkOperations(

@@ -101,18 +101,20 @@ export interface ImportDocument extends WithEvents {
   unappliedCycles?: UnappliedCycles;
   /** The end result, stored when a run finished. */
   result?: BatchResult & { batches: number };
+  /** The bulk operation that undoes it. */
+  undoneBy?: string;
   /** Set when it is to be removed for good: for callers it does not exist any more. */
   deletedAt?: Date;
 }
 
 /** The collection `imports`. */
-const importsIn = (database: Database): Collection<ImportDocument> => database.collection('imports');
+export const importsIn = (database: Database): Collection<ImportDocument> => database.collection('imports');
 
 /** Every import. */
 export const scanImports = (database: Database): Scan<ImportDocument> => scanOf(importsIn(database), { events: 0 }, 20);
 
 const RUNNING = { $in: [...RUNNING_STATUSES] };
-const NOT_DELETED = { deletedAt: { $exists: false } } as const;
+export const NOT_DELETED = { deletedAt: { $exists: false } } as const;
 
 /** Time in which the process that stores an import starts its workflow; after that recovery does, in ms. */
 const START_GRACE_MS = 5_000;
@@ -445,7 +447,7 @@ export async function claimImportRetry(
 ): Promise<ImportDocument | null> {
   return change(
     database,
-    { _id, run, status, ...NOT_DELETED },
+    { _id, run, status, undoneBy: { $exists: false }, ...NOT_DELETED },
     {
       $set: { status: 'queued', run: run + 1, ...toBeStarted() },
       $unset: { completedAt: '', result: '', unappliedCycles: '' },
@@ -466,25 +468,6 @@ export async function markImportDeleted(
       $unset: { unstarted: '', startDue: '', sealDue: '', asked: '' },
     },
   );
-}
-
-/** Marks imports as deleted that were completed before `before`. @returns how many. */
-export async function markImportsExpired(database: Database, before: Date, limit: number): Promise<number> {
-  const expired = { completedAt: { $lt: before }, ...NOT_DELETED };
-  const found = await importsIn(database)
-    .find(expired, { projection: { _id: 1 } })
-    .limit(limit)
-    .toArray();
-  // one that was retried since then is not finished, and stays
-  let marked = 0;
-  for (const { _id } of found) {
-    const { modifiedCount } = await importsIn(database).updateOne(
-      { _id, ...expired },
-      { $set: { deletedAt: new Date() } },
-    );
-    marked += modifiedCount;
-  }
-  return marked;
 }
 
 /** Imports that have to be removed for good. */

@@ -1,6 +1,6 @@
 import type { Collection, Document, FindCursor } from 'mongodb';
 import { toStorable } from '../../domain/json/stored.ts';
-import type { StateName } from '../../domain/undo/undo-entry.ts';
+import type { RestoredVersion, StateName } from '../../domain/undo/undo-entry.ts';
 import type { JsonObject, ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../mongodb/database.ts';
 import { deleteEach, deleteFound, updateEach } from '../mongodb/each-by-id.ts';
@@ -23,6 +23,8 @@ interface BeforeImageDocument {
   /** The life of the resource, and its version in it. */
   id: string;
   version: number;
+  /** Of a state that an undo had made. */
+  restored?: RestoredVersion;
   /** As resources store it (`stored.ts`). */
   data: JsonObject;
   /** Bytes of `data`. */
@@ -59,7 +61,18 @@ export const imageId = (batchId: string, { id, version }: StateName): string => 
 /** The state of a resource as a batch keeps it. */
 export const imageOf = (
   batchId: string,
-  { _id, id, version, schemaDefinitionId, externalId, data, bytes = 0, references, createdAt }: ResourceDocument,
+  {
+    _id,
+    id,
+    version,
+    restored,
+    schemaDefinitionId,
+    externalId,
+    data,
+    bytes = 0,
+    references,
+    createdAt,
+  }: ResourceDocument,
 ): BeforeImage => ({
   batchId,
   key: _id,
@@ -67,6 +80,7 @@ export const imageOf = (
   externalId,
   id,
   version,
+  ...(restored !== undefined && { restored }),
   data,
   bytes,
   references,

@@ -1,8 +1,11 @@
-import type { ItemStatus } from '../../domain/batch/outcome.ts';
+import { isRetried } from '../../domain/batch/batch.ts';
+import type { BatchDocument } from '../batches/batches.ts';
 import type { Database } from '../mongodb/database.ts';
 import { pageId, pagesWith } from './item-pages.ts';
 import { outcomePagesIn, type StoredOutcome } from './outcomes.ts';
 import { groupByPage, type OutcomeWriter } from './write-outcomes.ts';
+
+type RetriedBatch = Pick<OutcomeWriter, '_id' | 'run' | 'pageSize'> & Pick<BatchDocument, 'operation'>;
 
 /**
  * Requeues terminal outcomes for a retry, keeping the count of attempts: each page once in a run, so that a late attempt
@@ -10,7 +13,7 @@ import { groupByPage, type OutcomeWriter } from './write-outcomes.ts';
  */
 export async function requeueOutcomes(
   database: Database,
-  batch: Pick<OutcomeWriter, '_id' | 'run' | 'pageSize'>,
+  batch: RetriedBatch,
   outcomes: ReadonlyMap<number, StoredOutcome>,
 ): Promise<void> {
   const operations = [...groupByPage(outcomes, batch.pageSize)].map(([page, entries]) => ({
@@ -36,16 +39,16 @@ export async function requeueOutcomes(
     await requeueOutcomes(database, batch, await notRequeued(database, batch, outcomes));
 }
 
-const UNSUCCESSFUL: readonly ItemStatus[] = ['failed', 'expired', 'cancelled'];
-
 /** The outcomes that a retry runs again. */
-export const unsuccessful = (outcomes: Iterable<readonly [number, StoredOutcome]>): Map<number, StoredOutcome> =>
-  new Map([...outcomes].filter(([, { status }]) => UNSUCCESSFUL.includes(status)));
+export const toRequeue = (
+  { operation }: Pick<BatchDocument, 'operation'>,
+  outcomes: Iterable<readonly [number, StoredOutcome]>,
+): Map<number, StoredOutcome> => new Map([...outcomes].filter(([, { status }]) => isRetried(operation, status)));
 
 /** The outcomes that are still to be requeued, as they are stored now, in the pages that this run has not requeued. */
 async function notRequeued(
   database: Database,
-  batch: Pick<OutcomeWriter, '_id' | 'run' | 'pageSize'>,
+  batch: RetriedBatch,
   outcomes: ReadonlyMap<number, StoredOutcome>,
 ): Promise<Map<number, StoredOutcome>> {
   const ids = pagesWith(batch, [...outcomes.keys()]).map((page) => pageId(batch._id, page));
@@ -53,7 +56,8 @@ async function notRequeued(
     .find({ _id: { $in: ids } })
     .toArray();
   const left = pages.filter(({ run }) => (run ?? 0) < batch.run);
-  return unsuccessful(
+  return toRequeue(
+    batch,
     left.flatMap((page) => Object.entries(page.outcomes).map(([index, outcome]) => [Number(index), outcome] as const)),
   );
 }

@@ -121,7 +121,8 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('imports', 'unstarted', { unstarted: 1, startDue: 1 }, { sparse: true }),
   index('imports', 'undelivered', { 'asked.told': 1 }, { partialFilterExpression: { 'asked.told': false } }),
   index('imports', 'unsealed', { sealDue: 1 }, { sparse: true }),
-  index('imports', 'byCompletion', { completedAt: 1 }),
+  // as that of batches
+  index('imports', 'byRetention', { 'options.retentionDays': 1, deletedAt: 1, completedAt: 1 }),
   index('imports', 'toPurge', { deletedAt: 1, _id: 1 }, { partialFilterExpression: { deletedAt: { $exists: true } } }),
   index('imports', 'byNextBatch', { 'next.batchId': 1 }, { sparse: true }),
   index('idempotency_keys', 'byBatch', { 'batch._id': 1 }),

@@ -1,4 +1,4 @@
-import { continueAsNew, proxyActivities, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, proxyActivities, setCurrentDetails, sleep, workflowInfo } from '@temporalio/workflow';
 import type { Activities } from '../../activities/index.ts';
 import type { BulkInput, BulkProgress } from './messages.ts';
 
@@ -19,6 +19,7 @@ export async function bulkWorkflow(input: BulkInput): Promise<BulkProgress> {
     const notDone = Object.entries(failed).map(([code, count]) => `, ${count} ${code}`);
     setCurrentDetails(`**${input.verb}** of ${matched} batches: ${done} done, ${skipped} skipped${notDone.join('')}`);
     if (progress.isOver) return progress;
+    if (progress.waitMs !== undefined) await sleep(progress.waitMs, { summary: 'waiting for the end of an undo' });
     if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof bulkWorkflow>(input);
   }
 }

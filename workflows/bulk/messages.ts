@@ -20,4 +20,6 @@ export interface BulkProgress {
   readonly done: number;
   readonly skipped: number;
   readonly failed: Readonly<Record<string, number>>;
+  /** There is nothing to do for so many ms. */
+  readonly waitMs?: number;
 }

@@ -109,7 +109,7 @@ export function controlRoutes(api: Api): void {
     },
     async (c, { params: { batchId }, query }) => {
       if (query.dryRun) return preview(c, await batchOf(c, batchId));
-      const undo = await undoBatch(c.var.services, await batchOf(c, batchId));
+      const undo = await undoBatch(c.var.services, await batchOf(c, batchId), { createdBy: c.var.createdBy });
       return c.json(success('Undo accepted', await viewListedBatch(c.var.services.database, undo)), 202);
     },
   );

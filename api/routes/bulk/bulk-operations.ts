@@ -1,17 +1,17 @@
 import { z } from '@hono/zod-openapi';
 import { v7 as uuidv7 } from 'uuid';
 import { type Scope, scopeKey } from '../../../domain/batch/scope.ts';
-import { BULK_STATUSES, BULK_VERBS, type BulkVerb } from '../../../domain/bulk/bulk-operation.ts';
+import { BULK_VERBS, type BulkVerb } from '../../../domain/bulk/bulk-operation.ts';
 import { CLOCKS_DIFFER_MS } from '../../../domain/clocks.ts';
 import { DroverError } from '../../../domain/errors.ts';
 import { MAX_BULK_COUNTED, MAX_BULK_RECENT } from '../../../domain/limits.ts';
-import { startBulk } from '../../../services/bulk/start-bulk.ts';
-import { classifyFailure } from '../../../services/failures.ts';
+import { startBulkOrLeave, toBeStartedBulk } from '../../../services/bulk/start-bulk.ts';
 import { countMatching, selectBatches } from '../../../store/batches/list-batches.ts';
 import {
   type BulkOperationDocument,
   findBulkOperation,
   insertBulkOperation,
+  requestBulkCancel,
 } from '../../../store/bulk/bulk-operations.ts';
 import { notFound } from '../../http/api-error.ts';
 import type { ApiContext, Services } from '../../http/context.ts';
@@ -19,28 +19,10 @@ import { type Api, defineRoute, enveloped, faults, jsonResponse, queryBoolean } 
 import { success } from '../../http/envelope.ts';
 import { filterBody, filterOf } from '../batches/batch-filter.ts';
 import { batchScopesOf } from '../batches/find-batch.ts';
+import { BulkOperation, bulkView } from './bulk-schemas.ts';
 
 const tags = ['Bulk operations'];
 const count = z.number().int().min(0);
-export const BulkOperationData = z
-  .object({
-    bulkOperationId: z.string(),
-    operation: z.enum(BULK_VERBS),
-    filter: z.record(z.string(), z.unknown()).openapi({ description: 'As it was asked' }),
-    status: z.enum(BULK_STATUSES),
-    matched: count.openapi({
-      description: 'Batches that fit the filter when they were selected; all of them once `done` begins to grow',
-    }),
-    done: count,
-    skipped: count.openapi({ description: 'They did not fit the filter any more when their turn came' }),
-    failed: z.record(z.string(), count).openapi({ description: 'Those whose state did not allow it, by code' }),
-    createdBy: z.string().optional(),
-    createdAt: z.iso.datetime(),
-    startedAt: z.iso.datetime().optional(),
-    completedAt: z.iso.datetime().optional(),
-  })
-  .openapi('BulkOperationData');
-const BulkOperation = enveloped(BulkOperationData).openapi('BulkOperation');
 const BulkPreview = enveloped(
   z.object({ dryRun: z.literal(true), matched: count, totalIsCapped: z.literal(true).optional() }),
 ).openapi('BulkPreview');
@@ -56,11 +38,6 @@ const SUMMARIES = {
   retry: 'Retry all batches that fit a filter',
   delete: 'Remove all batches that fit a filter for good',
 } as const satisfies Record<BulkVerb, string>;
-
-/** Time for the start of a workflow, in ms; after that recovery starts it. */
-const START_TIMEOUT_MS = 3_000;
-/** Time in which this process starts the workflow; after that recovery does, in ms. */
-const START_GRACE_MS = 5_000;
 
 /** Many batches at once (docs/api.md#many-batches-at-once). */
 export function bulkOperationRoutes(api: Api): void {
@@ -100,8 +77,8 @@ export function bulkOperationRoutes(api: Api): void {
         const given = (json as { filter: Record<string, unknown> }).filter;
         const operation = await toOperation(c, verb, given, filter, scopes);
         await insertBulkOperation(database, operation);
-        await startOrLeave(c, operation);
-        return c.json(success('Bulk operation accepted', toView(operation)), 202);
+        await startBulkOrLeave(c.var.services, operation);
+        return c.json(success('Bulk operation accepted', bulkView(operation)), 202);
       },
     );
   }
@@ -119,11 +96,39 @@ export function bulkOperationRoutes(api: Api): void {
       responses: { 200: jsonResponse('The bulk operation', BulkOperation), ...faults(404) },
     },
     async (c, { params: { bulkOperationId } }) => {
-      const operation = await findBulkOperation(c.var.services.database, c.var.scope, bulkOperationId);
-      if (operation === null) throw notFound(`there is no bulk operation "${bulkOperationId}"`);
-      return c.json(success(`Bulk operation is ${operation.status}`, toView(operation)));
+      const operation = await bulkOf(c, bulkOperationId);
+      return c.json(success(`Bulk operation is ${operation.status}`, bulkView(operation)));
     },
   );
+  defineRoute(
+    api,
+    {
+      method: 'post',
+      path: '/api/bulk-operations/{bulkOperationId}/cancel',
+      operationId: 'cancelBulkOperation',
+      tags,
+      params: z.object({ bulkOperationId: z.string() }),
+      summary: 'End a bulk operation',
+      description:
+        'The batches whose turn has not come are left as they are; what is done stays. The undo of an import ends after the batch that it is undoing.',
+      responses: { 200: jsonResponse('The bulk operation', BulkOperation), ...faults(404, 409) },
+    },
+    async (c, { params: { bulkOperationId } }) => {
+      const operation = await bulkOf(c, bulkOperationId);
+      const cancelled = await requestBulkCancel(c.var.services.database, operation._id);
+      const now = cancelled ?? (await bulkOf(c, bulkOperationId));
+      if (cancelled === null && now.status !== 'cancelled')
+        throw new DroverError('operation_not_allowed', `the bulk operation is finished (${now.status})`);
+      return c.json(success(`Bulk operation is ${now.status}`, bulkView(now)));
+    },
+  );
+}
+
+/** The bulk operation that a path names. @throws DroverError 404 */
+async function bulkOf(c: ApiContext, bulkOperationId: string): Promise<BulkOperationDocument> {
+  const operation = await findBulkOperation(c.var.services.database, c.var.scope, bulkOperationId);
+  if (operation === null) throw notFound(`there is no bulk operation "${bulkOperationId}"`);
+  return operation;
 }
 
 /**
@@ -188,35 +193,7 @@ async function toOperation(
     done: 0,
     skipped: 0,
     failed: {},
-    unstarted: true,
-    startDue: new Date(createdAt.getTime() + START_GRACE_MS),
+    ...toBeStartedBulk(createdAt),
     createdAt,
   };
 }
-
-/** It is stored: if it cannot be started now, recovery starts it. */
-async function startOrLeave(c: ApiContext, operation: BulkOperationDocument): Promise<void> {
-  const { client, logger, isTemporalThere } = c.var.services;
-  try {
-    if (!(await isTemporalThere())) return;
-    await client.withDeadline(Date.now() + START_TIMEOUT_MS, () => startBulk(c.var.services, operation));
-  } catch (error) {
-    if (classifyFailure(error).kind !== 'outage') throw error;
-    logger.warn({ bulkId: operation._id, err: error }, 'a bulk operation could not be started; recovery will start it');
-  }
-}
-
-export const toView = (operation: BulkOperationDocument) => ({
-  bulkOperationId: operation._id,
-  operation: operation.verb,
-  filter: operation.asked,
-  status: operation.status,
-  matched: operation.matched,
-  done: operation.done,
-  skipped: operation.skipped,
-  failed: operation.failed,
-  ...(operation.createdBy !== undefined && { createdBy: operation.createdBy }),
-  createdAt: operation.createdAt.toISOString(),
-  ...(operation.startedAt && { startedAt: operation.startedAt.toISOString() }),
-  ...(operation.completedAt && { completedAt: operation.completedAt.toISOString() }),
-});

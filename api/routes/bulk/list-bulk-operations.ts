@@ -6,7 +6,7 @@ import type { ListPlace } from '../../http/cursors.ts';
 import { type Api, defineRoute, faults, jsonResponse, pageOf, pageQuery } from '../../http/define-route.ts';
 import { success } from '../../http/envelope.ts';
 import { paginationOf } from '../../http/pagination.ts';
-import { BulkOperationData, toView } from './bulk-operations.ts';
+import { BulkOperationData, bulkView } from './bulk-schemas.ts';
 
 const BulkOperationList = pageOf(BulkOperationData).openapi('BulkOperationList');
 
@@ -31,7 +31,7 @@ export function listBulkOperationsRoute(api: Api): void {
       const { operations, total, next } = await listBulkOperations(database, c.var.scope, { after, limit });
       const pagination = paginationOf(total, await cursors.encode(c.var.scope, place, next));
       const message = totalText(total, 'bulk operation', 'bulk operations');
-      return c.json(success(message, { results: operations.map(toView), pagination }));
+      return c.json(success(message, { results: operations.map(bulkView), pagination }));
     },
   );
 }

@@ -19,6 +19,7 @@ const ImportData = z
     label: z.string().optional(),
     startAt: z.iso.datetime().optional().openapi({ description: 'Nothing of its first run begins before' }),
     createdBy: z.string().optional().openapi({ description: 'The `sub` of the token that it was sent with' }),
+    undoneBy: z.string().optional().openapi({ description: 'The bulk operation that undoes it' }),
     options: z.object({
       operation: z.enum(IMPORT_OPERATIONS),
       onconflict: z.enum(['upsert', 'reject']),
@@ -28,6 +29,8 @@ const ImportData = z
       priority: count,
       validateOnly: z.boolean().optional(),
       maxPerSecond: count.optional(),
+      undoable: z.literal(true).optional(),
+      retentionDays: count.optional(),
     }),
     progress: Progress,
     counts: z.object(Object.fromEntries(ITEM_STATUSES.map((status) => [status, count]))),

@@ -29,6 +29,7 @@ import {
 import { success } from '../../http/envelope.ts';
 import { withContent } from '../../http/read-content.ts';
 import { aboutOf, aboutQuery } from '../batches/about-batch.ts';
+import { KEPT } from '../resources/accept-request.ts';
 import { csvOptionsOf, csvQuery, withGoodHeader } from './csv-content.ts';
 import { ImportAccepted } from './import-schemas.ts';
 import { ImportPreview, previewed } from './preview-import.ts';
@@ -88,6 +89,13 @@ const query = z.object({
   maxPerSecond: optionalInteger({ min: 1, max: MAX_ROWS_PER_SECOND }).openapi({
     description: 'Rows that are carried out in a second, at most',
   }),
+  retentionDays: KEPT.retentionDays.openapi({
+    description:
+      'Days that the import is kept, with its batches, once it has finished; 0: for ever. By default as the installation is configured',
+  }),
+  undoable: KEPT.undoable.openapi({
+    description: 'Keeps what each row changes until the import is removed, so that it can be undone (`POST …/undo`)',
+  }),
   ...aboutQuery,
 });
 
@@ -126,6 +134,8 @@ export function startImportRoute(api: Api): void {
         dryRun,
         validateOnly,
         maxPerSecond,
+        retentionDays,
+        undoable,
         ...given
       } = query;
       const options = {
@@ -134,6 +144,8 @@ export function startImportRoute(api: Api): void {
         ...(given.operation === 'delete' && { cascade }),
         ...(validateOnly && { validateOnly }),
         ...(maxPerSecond !== undefined && { maxPerSecond }),
+        ...(undoable && { undoable }),
+        ...(retentionDays !== undefined && { retentionDays }),
       };
       const format = inParts ?? formatOf(c.req.header('content-type') ?? '');
       const csvOptions = csvOptionsOf(delimiter, columns);
@@ -196,6 +208,9 @@ function assertOptions(c: ApiContext, format: ImportFormat, operation: keyof typ
     ...NOT_FOR[operation].filter(isGiven).map((option) => `${option}: not for operation=${operation}`),
     ...(c.req.query('validateOnly') === 'true' && isGiven('dependencyWaitTimeout')
       ? ['dependencyWaitTimeout: not with validateOnly']
+      : []),
+    ...(c.req.query('validateOnly') === 'true' && c.req.query('undoable') === 'true'
+      ? ['undoable: not with validateOnly, which changes nothing']
       : []),
     ...(format === 'csv' ? [] : CSV_ONLY.filter(isGiven).map((option) => `${option}: for CSV alone`)),
   ];

@@ -325,6 +325,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/bulk-operations/{bulkOperationId}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a bulk operation
+         * @description The batches whose turn has not come are left as they are; what is done stays. The undo of an import ends after the batch that it is undoing.
+         */
+        post: operations["cancelBulkOperation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/imports": {
         parameters: {
             query?: never;
@@ -571,6 +591,26 @@ export interface paths {
          * @description The request is stored before the answer, and its workflow passes it on to the batches of the import: within a second, or as soon as Temporal is available.
          */
         post: operations["suspendImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/imports/{importId}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back what a finished import has done
+         * @description Its batches are undone one after the other, the newest first; what was in the way of some items and is undone after them is tried again. Only an import that was started with `undoable=true` can be undone, once. 202 means that the undo is stored and certain to be started; its status is that of the bulk operation.
+         */
+        post: operations["undoImport"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1572,9 +1612,28 @@ export interface components {
             success: true;
         };
         BulkOperationData: {
+            actions?: {
+                cascaded: number;
+                created: number;
+                deleted: number;
+                /** @description Of an undo */
+                reverted?: number;
+                unchanged: number;
+                updated: number;
+            };
             bulkOperationId: string;
             /** Format: date-time */
             completedAt?: string;
+            /** @description Of an undo, at its end: what became of the items */
+            counts?: {
+                cancelled: number;
+                expired: number;
+                failed: number;
+                pending: number;
+                queued: number;
+                skipped: number;
+                succeeded: number;
+            };
             /** Format: date-time */
             createdAt: string;
             createdBy?: string;
@@ -1583,15 +1642,15 @@ export interface components {
             failed: {
                 [key: string]: number;
             };
-            /** @description As it was asked */
+            /** @description As it was asked; of an undo, its import */
             filter: {
                 [key: string]: unknown;
             };
             /** @description Batches that fit the filter when they were selected; all of them once `done` begins to grow */
             matched: number;
             /** @enum {string} */
-            operation: "cancel" | "suspend" | "resume" | "retry" | "delete";
-            /** @description They did not fit the filter any more when their turn came */
+            operation: "cancel" | "suspend" | "resume" | "retry" | "delete" | "undo";
+            /** @description They did not fit the filter any more when their turn came; of an undo: they were undone or removed before */
             skipped: number;
             /** Format: date-time */
             startedAt?: string;
@@ -1990,6 +2049,9 @@ export interface components {
                 /** @enum {string} */
                 operation: "upload" | "patch" | "delete";
                 priority: number;
+                retentionDays?: number;
+                /** @enum {boolean} */
+                undoable?: true;
                 validateOnly?: boolean;
             };
             progress: {
@@ -2021,6 +2083,8 @@ export interface components {
             /** @enum {string} */
             status: "queued" | "processing" | "waiting" | "success" | "partial_success" | "failed" | "cancelled";
             suspended: boolean;
+            /** @description The bulk operation that undoes it */
+            undoneBy?: string;
             /** @description Cycles of rows that were not applied although nothing else was missing, and why */
             warnings?: string[];
         };
@@ -2128,6 +2192,43 @@ export interface components {
         };
         ImportSeal: {
             parts: number;
+        };
+        ImportUndoPreview: {
+            data: {
+                actions: {
+                    cascaded: number;
+                    created: number;
+                    deleted: number;
+                    /** @description Of an undo */
+                    reverted?: number;
+                    unchanged: number;
+                    updated: number;
+                };
+                counts: {
+                    cancelled: number;
+                    expired: number;
+                    failed: number;
+                    pending: number;
+                    queued: number;
+                    skipped: number;
+                    succeeded: number;
+                };
+                /** @description Batches that would be undone */
+                done: number;
+                /** @enum {boolean} */
+                dryRun: true;
+                /** @description Batches whose state does not allow it, by code */
+                failed: {
+                    [key: string]: number;
+                };
+                /** @description Batches of the import */
+                matched: number;
+                /** @description Batches that were undone before */
+                skipped: number;
+            };
+            message: string;
+            /** @enum {boolean} */
+            success: true;
         };
         Installation: {
             data: components["schemas"]["InstallationData"];
@@ -4532,6 +4633,116 @@ export interface operations {
             };
         };
     };
+    cancelBulkOperation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id"?: string;
+            };
+            path: {
+                bulkOperationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bulk operation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFound"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Its state does not allow that */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
     listImports: {
         parameters: {
             query?: {
@@ -4652,10 +4863,14 @@ export interface operations {
                 operation?: "upload" | "patch" | "delete";
                 /** @description 1 (urgent) to 5, 3 by default: it is begun before what the tenant has queued; if the operator asks, before that of all tenants */
                 priority?: number;
+                /** @description Days that the import is kept, with its batches, once it has finished; 0: for ever. By default as the installation is configured */
+                retentionDays?: number;
                 /** @description Name, plural name or id of the schema definition of all rows. Absent: a row is `{"schema","resource"}`, and CSV has a column `schema` */
                 schema?: string;
                 /** @description Nothing of it begins before; at most 30 days ahead, and in the past: at once */
                 startAt?: string;
+                /** @description Keeps what each row changes until the import is removed, so that it can be undone (`POST …/undo`) */
+                undoable?: boolean;
                 /** @description Rows are checked against the schema, and their references against what is stored and what other rows would create; nothing is written to resources */
                 validateOnly?: boolean;
             };
@@ -6171,6 +6386,128 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Import"];
+                };
+            };
+            /** @description What is wrong with the request, each fault with its index or parameter */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description The token does not reach that far */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotFound"];
+                };
+            };
+            /** @description The body comes too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Its state does not allow that */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Too many requests at once */
+            429: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description A bug in Drover; the log has the reason under X-Request-Id */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+            /** @description Temporal or MongoDB cannot be reached, or Temporal is not set up for batches */
+            503: {
+                headers: {
+                    /** @description Seconds after which to try again */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fault"];
+                };
+            };
+        };
+    };
+    undoImport: {
+        parameters: {
+            query?: {
+                /** @description Answers 200 with what the undo would do now, and stores nothing */
+                dryRun?: boolean;
+            };
+            header?: {
+                /** @description The tenant that the request is about, in ASCII without commas; for platform scope. Any other name goes, percent-encoded, into `reach-tenant-id*` (RFC 8187): `UTF-8''caf%C3%A9` */
+                "reach-tenant-id"?: string;
+            };
+            path: {
+                importId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the undo would do; nothing is stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportUndoPreview"];
+                };
+            };
+            /** @description The bulk operation that undoes it */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOperation"];
                 };
             };
             /** @description What is wrong with the request, each fault with its index or parameter */

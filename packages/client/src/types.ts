@@ -52,9 +52,11 @@ export type BatchFilter = Readonly<Schemas['BatchFilter']>;
 /** How far something is that is done to many batches. */
 export type BulkOperation = Schemas['BulkOperationData'];
 /** What is done to them. */
-export type BulkVerb = BulkOperation['operation'];
+export type BulkVerb = Exclude<BulkOperation['operation'], 'undo'>;
 /** How many batches fit a filter. */
 export type BulkPreview = Schemas['BulkPreview']['data'];
+/** What the undo of an import would do. */
+export type ImportUndoPreview = Schemas['ImportUndoPreview']['data'];
 
 /** A resource as it is sent: any JSON object, or a `JsonText`. A request takes 1 to 1000 of them, and at most 16 MiB. */
 export type NewResource = object;

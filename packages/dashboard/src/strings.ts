@@ -3,7 +3,7 @@ import type { Batch, components, Item } from '@drover/client';
 /** Every English text of the dashboard. */
 
 type ErrorCode = NonNullable<Item['errors']>[number]['code'];
-type Verb = 'suspend' | 'resume' | 'cancel' | 'retry' | 'delete';
+type Verb = 'suspend' | 'resume' | 'cancel' | 'retry' | 'delete' | 'undo';
 
 const statuses: Readonly<Record<Batch['status'], string>> = {
   queued: 'Queued',
@@ -65,6 +65,7 @@ const verbs: Readonly<Record<Verb, string>> = {
   cancel: 'Cancel',
   retry: 'Retry',
   delete: 'Delete',
+  undo: 'Undo',
 };
 
 const options: Readonly<Record<string, string>> = {

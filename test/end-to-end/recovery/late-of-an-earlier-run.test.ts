@@ -94,7 +94,8 @@ test('a late finish of an ended run does not prevent a retry from being woken', 
 });
 
 describe('outcomes', () => {
-  const run = (number: number) => ({ _id: 'retried', run: number, pageSize: 50, total: 3 });
+  const run = (number: number) =>
+    ({ _id: 'retried', operation: 'upload', run: number, pageSize: 50, total: 3 }) as const;
   const cancelled: StoredOutcome = { status: 'cancelled', errors: [], attempts: 1 };
   const succeeded: StoredOutcome = { status: 'succeeded', action: 'created', attempts: 2 };
 

@@ -248,6 +248,41 @@ test('a batch is undone once; an undo, a running batch and one that was not undo
   expect(await beforeImagesIn(drover.services.database).countDocuments({ batchId: batch.batchId })).toBe(0);
 });
 
+test('batches that have changed one resource one after the other are undone one after the other, the last one first', async () => {
+  const tenant = new Tenant(drover);
+  const { batch: created } = await tenant.uploaded('node', [node('s', { n: 1 })], UNDOABLE);
+  const { batch: updated } = await tenant.uploaded('node', [node('s', { n: 2 })], UNDOABLE);
+  const removal = await deleted(tenant, 'node', { externalIds: ['s'] });
+  for (const [id, n] of [
+    [removal, 2],
+    [updated.batchId, 1],
+  ] as const) {
+    expect((await undone(tenant, id)).outcomes).toEqual([['s', 'reverted']]);
+    expect(await tenant.stored('node', 's')).toMatchObject({ data: { n } });
+  }
+  // an undoable batch that is undone itself leaves it so; another one does not
+  const { batch: again } = await tenant.uploaded('node', [node('s', { n: 3 })], UNDOABLE);
+  expect((await undone(tenant, again.batchId)).outcomes).toEqual([['s', 'reverted']]);
+  const { batch: first } = await tenant.uploaded('node', [node('t')], UNDOABLE);
+  await tenant.uploaded('node', [node('t', { n: 1 })]);
+  expect((await undone(tenant, first.batchId)).outcomes).toEqual([['t', 'changed_since']]);
+  expect((await undone(tenant, created.batchId)).outcomes).toEqual([['s', 'reverted']]);
+  expect(await tenant.stored('node', 's')).toBeNull();
+});
+
+test('a retry of an undo tries again what it has skipped: what stood in the way may be gone', async () => {
+  const tenant = new Tenant(drover);
+  const { batch: target } = await tenant.uploaded('node', [node('target'), node('free')], UNDOABLE);
+  const { batch: other } = await tenant.uploaded('node', [node('referrer', { to: 'target' })], UNDOABLE);
+  const undo = await undone(tenant, target.batchId);
+  expect(Object.fromEntries(undo.outcomes)).toEqual({ free: 'reverted', target: 'referenced' });
+  expect((await undone(tenant, other.batchId)).outcomes).toEqual([['referrer', 'reverted']]);
+  expect((await post(tenant, `/api/batches/${undo.id}/retry`)).status).toBe(202);
+  expect((await tenant.ended(undo.id)).counts).toMatchObject({ succeeded: 2, skipped: 0 });
+  expect(await tenant.stored('node', 'target')).toBeNull();
+  expect((await post(tenant, `/api/batches/${undo.id}/retry`)).status).toBe(409);
+});
+
 test('an item that waited is undone to the state that it has found', async () => {
   const tenant = new Tenant(drover);
   await tenant.uploaded('node', [node('w', { n: 1 })]);

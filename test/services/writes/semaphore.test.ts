@@ -26,6 +26,23 @@ test('a tenant that comes later waits for one piece of work of a tenant with man
   expect(begun).toEqual(['a1', 'a2', 'b1', 'a3', 'b2']);
 });
 
+test('a tenant holds at most its places, however long: there is one for another tenant at once', async () => {
+  const semaphore = createSemaphore(3, 2);
+  const begun: string[] = [];
+  const all = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2'].map((name) => held(begun, name));
+  const results = all.map(({ name, work }) => semaphore({ fairnessKey: name.slice(0, 1), limitMs: LONG_MS, work }));
+  expect(begun).toEqual(['a1', 'a2', 'b1']);
+  const endOf = (name: string) => all.find((one) => one.name === name)?.end();
+  // the place of a tenant that has reached its number goes to another one
+  endOf('b1');
+  await expect.poll(() => begun).toEqual(['a1', 'a2', 'b1', 'b2']);
+  endOf('b2');
+  endOf('a1');
+  await expect.poll(() => begun).toEqual(['a1', 'a2', 'b1', 'b2', 'a3']);
+  for (const { end } of all) end();
+  expect(await Promise.all(results)).toEqual(['a1', 'a2', 'a3', 'a4', 'b1', 'b2']);
+});
+
 test('no more run than the limit allows, and a failure is reported and makes room', async () => {
   const semaphore = createSemaphore(2);
   const begun: string[] = [];

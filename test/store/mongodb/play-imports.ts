@@ -1,10 +1,12 @@
+import { expect, vi } from 'vitest';
 import { recordCycle } from '../../../store/batches/run-state.ts';
+import { recordAwaited, recordNextPass, withdrawBulkOperation } from '../../../store/bulk/bulk-operations.ts';
 import { recordSuspendedByImport } from '../../../store/imports/import-batches.ts';
 import { removeContent } from '../../../store/imports/import-content.ts';
+import { markImportsExpired, nextImportRetention } from '../../../store/imports/import-retention.ts';
 import {
   breakOff,
   deletedImports,
-  markImportsExpired,
   nextBatchesAmong,
   overdueImports,
   postponeImportStart,
@@ -15,6 +17,7 @@ import {
   undeliveredImports,
   unstartedImports,
 } from '../../../store/imports/imports.ts';
+import { nextImportBatch } from '../../../store/imports/undone-imports.ts';
 import { removePagesOfNone } from '../../../store/items/item-pages.ts';
 import { readPendingById } from '../../../store/items/pending-items.ts';
 import { ended, ndjson, opened, putPart, results, seal, send, started } from '../../end-to-end/imports/imports.ts';
@@ -46,7 +49,31 @@ export async function playImports(drover: Drover, schema: string): Promise<void>
   const rows = ndjson([{ externalId: 'i5', next: ['i6', 'nobody'] }, { externalId: 'i6' }]);
   await ended(drover, await started(drover, { schema, validateOnly: true }, rows));
   await drover.request('DELETE', `/api/imports/${failing}`);
+  await playUndo(drover, schema);
   await playRareCases(drover);
+}
+
+/** An undo in two passes, and one that is cancelled. */
+async function playUndo(drover: Drover, schema: string): Promise<void> {
+  const undoable = await started(drover, { schema, undoable: true }, ndjson([{ externalId: 'i7' }]));
+  await ended(drover, undoable);
+  await drover.request('POST', `/api/imports/${undoable}/undo?dryRun=true`);
+  const { body } = await drover.request<{ bulkOperationId: string }>('POST', `/api/imports/${undoable}/undo`);
+  const path = `/api/bulk-operations/${body.data.bulkOperationId}`;
+  await vi.waitFor(
+    async () => expect((await drover.request<object>('GET', path)).body.data).toHaveProperty('completedAt'),
+    { timeout: 30_000, interval: 100 },
+  );
+  await drover.request('POST', `${path}/cancel`);
+  const { database } = drover.services;
+  const nobody = {
+    _id: 'nobody',
+    undo: { importId: 'nobody', run: 1, isClaimed: true, pass: 1, at: null, left: 0, reverted: 0 },
+  };
+  await recordAwaited(database, nobody, { number: 1, run: 2, left: 1 });
+  await recordNextPass(database, nobody);
+  await nextImportBatch(database, 'nobody', 1, false);
+  await withdrawBulkOperation(database, 'nobody');
 }
 
 /** What recovery asks, and what is sent only after a process has died. */
@@ -54,7 +81,8 @@ async function playRareCases({ services: { database } }: Drover): Promise<void> 
   const now = new Date();
   await breakOff(database, 'nobody', 'why');
   await deletedImports(database, '', 10);
-  await markImportsExpired(database, new Date(0), 10);
+  await markImportsExpired(database, null, new Date(0), 10);
+  await nextImportRetention(database, 0);
   await nextBatchesAmong(database, ['nobody']);
   await overdueImports(database, now, 10);
   await unstartedImports(database, now, 10);

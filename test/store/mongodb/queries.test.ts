@@ -293,7 +293,7 @@ async function playRareCases(): Promise<void> {
   await remainingIntents(database, new Set(['activity/2#0']));
   await requeueOutcomes(
     database,
-    { _id: batchId, pageSize: 50, run: 1 },
+    { _id: batchId, operation: 'upload', pageSize: 50, run: 1 },
     new Map([[0, { status: 'failed', errors: [], attempts: 1 }]]),
   );
   const writer = { _id: batchId, run: 1, pageSize: 50, total: 1 };

@@ -54,6 +54,12 @@ export class BulkOperations {
     return dataOf(this.#http.GET('/api/bulk-operations/{bulkOperationId}', { params, ...signalOf(options) }));
   }
 
+  /** Batches whose turn has not come are left as they are. A finished one is a 409. */
+  cancel(bulkOperationId: string, options: CallOptions = {}): Promise<BulkOperation> {
+    const params = { path: { bulkOperationId } };
+    return dataOf(this.#http.POST('/api/bulk-operations/{bulkOperationId}/cancel', { params, ...signalOf(options) }));
+  }
+
   /** Waits until it has finished, with any status. @throws the signal's reason once it is aborted. */
   async wait(
     bulkOperationId: string,

@@ -5,6 +5,7 @@ import { pause } from '../transport/pause.ts';
 import type { StreamRequests } from '../transport/stream-requests.ts';
 import {
   type Batch,
+  type BulkOperation,
   type CallOptions,
   type ContentFormat,
   type Import,
@@ -13,6 +14,7 @@ import {
   type ImportPart,
   type ImportPreview,
   type ImportResultOptions,
+  type ImportUndoPreview,
   type ListOptions,
   MEDIA_TYPES,
 } from '../types.ts';
@@ -171,6 +173,24 @@ export class Imports {
   /** Runs failed, expired and cancelled rows again, and rows that a cancelled import has not read. */
   retry(importId: string, options: CallOptions = {}): Promise<Import> {
     return dataOf(this.#http.POST('/api/imports/{importId}/retry', pathTo(importId, options)));
+  }
+
+  /** Takes back what an import with `undoable` has changed, batch after batch. @returns the bulk operation that does it: `drover.bulkOperations.wait` follows it. */
+  async undo(importId: string, options: CallOptions = {}): Promise<BulkOperation> {
+    const { data } = await bodyOf(this.#http.POST('/api/imports/{importId}/undo', pathTo(importId, options)));
+    if ('bulkOperationId' in data) return data;
+    throw new DroverError({ status: 200, message: 'the service has answered a request with a preview of it' });
+  }
+
+  /** What `undo` would do now, with nothing stored. */
+  async previewUndo(importId: string, options: CallOptions = {}): Promise<ImportUndoPreview> {
+    const init = { params: { path: { importId }, query: { dryRun: true } }, ...signalOf(options) };
+    const { data } = await bodyOf(this.#http.POST('/api/imports/{importId}/undo', init));
+    if ('dryRun' in data) return data;
+    throw new DroverError({
+      status: 202,
+      message: `the service has started bulk operation ${data.bulkOperationId} in place of a preview`,
+    });
   }
 
   /** Removes the import with its batches for good. Resources stay. */

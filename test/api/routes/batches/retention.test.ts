@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { IMPORT_JOBS } from '../../../../activities/recovery/imports.ts';
+import type { RecoveryJob } from '../../../../activities/recovery/job.ts';
 import { expireBatches } from '../../../../activities/recovery/purge-deleted.ts';
 import { batchesIn } from '../../../../store/batches/batches.ts';
+import { importsIn } from '../../../../store/imports/imports.ts';
 import { OwnApi } from '../../own-api.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -12,6 +15,37 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const PATH = '/api/resources/thing/batch';
+
+/** Imports that ask to be kept for some days, or do not, and finished so many days ago. @returns those that are still there. */
+async function keptImports(
+  asked: readonly (number | null)[],
+  finishedDaysAgo: number,
+  configuredDays: number,
+): Promise<unknown[]> {
+  const { database } = api.services;
+  const ids: string[] = [];
+  for (const days of asked) {
+    const query = days === null ? '' : `&retentionDays=${days}`;
+    const { status, body } = await api.send('POST', `/api/imports?schema=thing&format=ndjson${query}`);
+    expect(status).toBe(201);
+    ids.push(body.data.importId as string);
+  }
+  const completedAt = new Date(Date.now() - finishedDaysAgo * DAY_MS - 1_000);
+  await importsIn(database).updateMany({ _id: { $in: ids } }, { $set: { status: 'success', completedAt } });
+  const expire = IMPORT_JOBS.find(({ name }) => name === 'expire-imports');
+  const context = { database, retentionDays: configuredDays };
+  for (let hasMore: boolean | undefined = true; hasMore; )
+    hasMore = (await expire?.run({ context } as Parameters<RecoveryJob['run']>[0]))?.hasMore;
+  const there = await Promise.all(ids.map((id) => api.send('GET', `/api/imports/${id}`)));
+  return asked.filter((_, at) => there[at]?.status === 200);
+}
+
+test('an import is kept as long as it has asked for, 0 for ever, and as the installation is configured otherwise', async () => {
+  expect(await keptImports([null, 0, 1, 10, 30, 365], 10, 30)).toEqual([null, 0, 30, 365]);
+  expect(await keptImports([null, 0, 1, 365], 400, 0)).toEqual([null, 0]);
+  const { status, body } = await api.send('POST', '/api/imports?schema=thing&format=ndjson&retentionDays=366');
+  expect([status, body.errors]).toEqual([400, ['retentionDays: must be a whole number from 0 to 365']]);
+});
 
 /** Batches that ask to be kept for some days, or do not, and finished so many days ago. @returns those that are still there. */
 async function kept(

@@ -33,7 +33,7 @@ const rows = (n: number) => ndjson(Array.from({ length: n }, (_, at) => ({ exter
 const act = (importId: string, verb: string) => drover.request('POST', `/api/imports/${importId}/${verb}`);
 
 test('an import and its answers are as the OpenAPI document describes them', async () => {
-  const importId = await started(drover, { schema: 'thing', label: 'mine' }, rows(3));
+  const importId = await started(drover, { schema: 'thing', label: 'mine', undoable: true, retentionDays: 9 }, rows(3));
   await ended(drover, importId);
   await results(drover, importId);
   const events = (headers = {}) => drover.app.request(`/api/imports/${importId}/events`, { headers });
@@ -42,6 +42,12 @@ test('an import and its answers are as the OpenAPI document describes them', asy
   for (const path of ['', '?status=success', `/${importId}/batches`])
     expect((await drover.request('GET', `/api/imports${path}`)).status).toBe(200);
   for (const verb of ['suspend', 'resume', 'cancel', 'retry']) expect((await act(importId, verb)).status).toBe(409);
+  for (const [query, status] of [
+    ['?dryRun=true', 200],
+    ['', 202],
+    ['', 409],
+  ] as const)
+    expect((await act(importId, `undo${query}`)).status).toBe(status);
   expect((await send(drover, { schema: 'thing', dryRun: true }, rows(3))).status).toBe(200);
   const inParts = await opened(drover, { schema: 'thing' });
   for (const verb of ['suspend', 'resume']) expect((await act(inParts, verb)).status).toBe(200);
@@ -69,7 +75,8 @@ test('an import and its answers are as the OpenAPI document describes them', asy
 test('an import that does not exist is a 404 at every route', async () => {
   for (const path of ['', '/parts', '/batches', '/results', '/events'])
     expect((await drover.request('GET', `/api/imports/${NEVER}${path}`)).status).toBe(404);
-  for (const verb of ['suspend', 'resume', 'cancel', 'retry']) expect((await act(NEVER, verb)).status).toBe(404);
+  for (const verb of ['suspend', 'resume', 'cancel', 'retry', 'undo'])
+    expect((await act(NEVER, verb)).status).toBe(404);
   expect((await drover.request('DELETE', `/api/imports/${NEVER}`)).status).toBe(404);
   expect((await putPart(drover, NEVER, 1, '{}')).status).toBe(404);
   expect((await drover.request('DELETE', `/api/imports/${NEVER}/parts/1`)).status).toBe(404);
