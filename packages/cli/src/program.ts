@@ -7,6 +7,7 @@ import { addExportCommand } from './commands/export.ts';
 import { addImportCommand } from './commands/import.ts';
 import { addImportsCommands } from './commands/imports.ts';
 import { addProfileCommands } from './commands/profiles.ts';
+import { addResourceCommands } from './commands/resources.ts';
 import { addSchemaCommands } from './commands/schemas.ts';
 import { addTokenCommand } from './commands/token.ts';
 import { addUploadCommands } from './commands/upload.ts';
@@ -34,7 +35,7 @@ export function createProgram(parts: ProgramParts): Command {
     .option('--profile <name>', 'settings by name; see drover profile')
     .option('--json', 'results as one JSON value')
     .option('--ndjson', 'results as lines of JSON')
-    .option('--yes', 'do not ask before something is deleted')
+    .option('--yes', 'do not ask before something is destroyed, or done to many')
     .addHelpText('after', AFTER)
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -50,6 +51,7 @@ export function createProgram(parts: ProgramParts): Command {
   addDeleteCommand(program, parts);
   addImportCommand(program, parts);
   addExportCommand(program, parts);
+  addResourceCommands(program, parts);
   addBatchCommands(program, parts);
   addBulkCommands(program, parts);
   addImportsCommands(program, parts);

@@ -49,6 +49,9 @@ async function answering(answer: RequestListener): Promise<{ url: string; seen: 
 const asking = (): string[][] => [
   ...['list', 'pull', 'diff'].map((verb) => ['schema', verb, ...(verb === 'list' ? [] : [folder])]),
   ['schema', 'get', 's'],
+  ['schema', 'delete', 's', '--yes'],
+  ...['get', 'references'].map((verb) => ['resource', verb, 's', 'a']),
+  ['resource', 'list', 's'],
   ['schema', 'push', fileOf('s.json', '{"name":"s","schema":{"type":"object"}}')],
   ['upload', 's', file],
   ['upload', 's', file, '--dry-run'],
@@ -68,6 +71,7 @@ const asking = (): string[][] => [
   ['batch', 'undo', 'b', '--dry-run'],
   ...['suspend', 'resume', 'cancel', 'retry', 'delete'].map((verb) => ['batch', verb, '--label', 'l', '--yes']),
   ['batch', 'cancel', '--label', 'l', '--dry-run'],
+  ['bulk', 'list'],
   ...['get', 'watch'].map((verb) => ['bulk', verb, 'b']),
   ['imports', 'list'],
   ...['get', 'watch', 'batches', 'results', 'suspend', 'resume', 'cancel', 'retry', 'delete'].map((verb) => [
@@ -77,6 +81,7 @@ const asking = (): string[][] => [
   ]),
   ['webhook', 'create', 'https://example.org'],
   ['webhook', 'list'],
+  ['webhook', 'update', 'w', '--enable'],
   ...['test', 'deliveries', 'rotate-secret', 'delete'].map((verb) => ['webhook', verb, 'w']),
   ['webhook', 'redeliver', 'w', 'd'],
 ];
@@ -247,6 +252,56 @@ test('a reader that has seen enough ends the command without a fault, also while
     out: expect.stringMatching(/^\{.*"batchId":"b".*\}\n0\n$/),
   });
 }, 60_000);
+
+describe('Ctrl-C on a terminal ends with 130', () => {
+  const running = { batchId: 'b', status: 'processing', progress: { totalRecords: 7, processedRecords: 3 } };
+  const preview = { dryRun: true, deletions: [], totalDeletions: 7, skipped: 0, notFound: 0, matched: 7 };
+  test.each([
+    [
+      ['batch', 'watch', 'b'],
+      'records',
+      /the batch goes on; follow it with: drover batch watch b --url \S+ --tenant t/,
+    ],
+    [
+      ['bulk', 'watch', 'o'],
+      'batches',
+      /the operation goes on; follow it with: drover bulk watch o --url \S+ --tenant t/,
+    ],
+    [
+      ['imports', 'watch', 'i'],
+      'rows',
+      /the import goes on; follow it with: drover imports watch i --url \S+ --tenant t/,
+    ],
+    [['delete', 's', '--all'], 'Delete 7 resources for good? (y/N)', /nothing was changed/],
+    [['batch', 'delete', '--label', 'l'], 'Remove 7 batches with their items for good? (y/N)', /nothing was changed/],
+  ])(
+    '%j, with a line that says how things stand',
+    async (args, until, line) => {
+      const { url, seen } = await answering(({ url: path, method }, response) => {
+        const isStream = path?.endsWith('/events') === true;
+        const more = {
+          done: 1,
+          skipped: 0,
+          matched: 7,
+          failed: {},
+          sealed: false,
+          createdAt: '2026-11-28T00:00:00.000Z',
+        };
+        const data = method === 'POST' ? preview : { ...running, ...more };
+        response.writeHead(isStream ? 204 : 200, { 'content-type': 'application/json' });
+        response.end(isStream ? '' : JSON.stringify({ success: true, message: '', data }));
+      });
+      const command = new Running([...MAIN, ...args, '--url', url, '--tenant', 't'], environmentIn(folder), 100);
+      await expect.poll(() => command.output, { timeout: 30_000 }).toContain(until);
+      command.type('\u0003');
+      const { code, out } = await command.ended;
+      expect([code, withoutColours(out)]).toEqual([130, expect.stringMatching(line)]);
+      // what asks has asked for numbers alone
+      if (until.includes('(y/N)')) expect(seen).toHaveLength(1);
+    },
+    60_000,
+  );
+});
 
 test('control characters of a service do nothing on a terminal, as text and as JSON', async () => {
   const evil = 'a\u001b]0;x\u0007\u009b2J';

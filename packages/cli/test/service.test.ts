@@ -98,9 +98,15 @@ test('schema definitions are pulled, compared, pushed and listed', async () => {
     name: 'lake',
     versionNumber: 2,
   });
+  expect(await inProcess(['schema', 'delete', 'lake'])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('Delete schema definition lake, version 2? Nobody can be asked'),
+  });
   const list = await inProcess(['schema', 'list', '--limit', '1'], { columns: 70 });
   expect(list.out.split('\n')[1]).toMatch(/^lake /);
   for (const line of drawn(list.out)) expect(line.length).toBeLessThanOrEqual(70);
+  expect((await inProcess(['schema', 'delete', 'lake', '--yes'])).out).toBe('deleted\tlake\n');
+  expect((await inProcess(['schema', 'get', 'lake'])).code).toBe(1);
 });
 
 test('what fails ends with 1, and says what and where; a patch changes, a delete asks and says numbers first', async () => {
@@ -188,6 +194,9 @@ test('a webhook is created with a secret, listed, tested and removed; a batch th
   const { webhookId = '', secret } = JSON.parse(made.out) as { webhookId?: string; secret?: string };
   expect([made.code, secret]).toEqual([0, expect.stringMatching(/^whsec_/)]);
   expect((await inProcess(['webhook', 'list'])).out).toContain(`${webhookId}\tenabled\t${url}\tbatch.completed\n`);
+  const disabled = await inProcess(['webhook', 'update', webhookId, '--disable', '--event', 'batch.waiting', '--json']);
+  expect(JSON.parse(disabled.out)).toMatchObject([{ status: 'disabled', events: ['batch.waiting'], url }]);
+  expect((await inProcess(['webhook', 'update', webhookId, '--enable'])).out).toContain(`${webhookId}\tenabled\t`);
   expect((await inProcess(['webhook', 'test', webhookId])).code).toBe(0);
   expect((await inProcess(['webhook', 'deliveries', webhookId, '--ndjson'])).out).toContain('"deliveryId"');
   expect(JSON.parse((await inProcess(['webhook', 'rotate-secret', webhookId, '--json'])).out).secret).not.toBe(secret);
@@ -325,6 +334,23 @@ test('what is said of a batch or import reaches it: label, priority, start, rete
   expect((await inProcess(['export', 'jug'])).out).toBe('');
 }, 60_000);
 
+test('resources are read one by one, with what they refer to and what refers to them', async () => {
+  vi.stubEnv('DROVER_TENANT', 'read');
+  await defined('twig', { of: { $ref: 'reach:schemas/twig' } });
+  const file = fileOf('twigs.ndjson', '{"externalId":"a"}\n{"externalId":"b","of":"a"}\n');
+  expect((await inProcess(['upload', 'twig', file])).code).toBe(0);
+  const found = await inProcess(['resource', 'get', 'twig', 'b', '--include', 'of']);
+  expect(JSON.parse(found.out)).toMatchObject({
+    resourceExternalId: 'b',
+    data: { of: 'a' },
+    versionNumber: 1,
+    included: [{ resourceExternalId: 'a' }],
+  });
+  expect((await inProcess(['resource', 'list', 'twig'])).out).toMatch(/\na\t1\t\S+\t\{"externalId":"a"\}\nb\t1\t/);
+  expect((await inProcess(['resource', 'references', 'twig', 'a'])).out).toContain('\ntwig\tb\tof\n');
+  expect((await inProcess(['resource', 'get', 'twig', 'none'])).code).toBe(1);
+}, 60_000);
+
 test('many batches are counted, cancelled, watched and removed by a filter; it says numbers first, and asks', async () => {
   vi.stubEnv('DROVER_TENANT', 'bulk');
   await defined('leaf', { of: { $ref: 'reach:schemas/leaf' } });
@@ -367,6 +393,9 @@ test('many batches are counted, cancelled, watched and removed by a filter; it s
     1,
     expect.objectContaining({ status: 'failed', failed: { operation_not_allowed: 3 } }),
   ]);
+  expect((await inProcess(['bulk', 'list', '--limit', '1'])).out).toContain(
+    `\n${bulkOperationId}\tresume\tfailed\t3\t0\t`,
+  );
   expect((await inProcess(['bulk', 'get', bulkOperationId])).out).toContain('not done\t3 operation_not_allowed\n');
   expect((await inProcess(['batch', 'delete', ...filter, '--status', 'cancelled,failed', '--yes'])).code).toBe(0);
   expect((await inProcess(['batch', 'list', '--label', 'waits', '--json'])).out).toBe('[]\n');

@@ -59,6 +59,27 @@ test('each call that starts a batch has a key of its own, or the key that the ca
   expect(keys[2]).toBe('mine');
 });
 
+test('a page that does not come over https has keys, too, and sends all parts of an import that it continues', async () => {
+  const { getRandomValues } = globalThis.crypto;
+  vi.stubGlobal('crypto', { getRandomValues: getRandomValues.bind(globalThis.crypto) });
+  const keys: (string | null)[] = [];
+  const sent: string[] = [];
+  const fetch = async (request: Request): Promise<Response> => {
+    keys.push(request.headers.get('idempotency-key'));
+    sent.push(`${request.method} ${new URL(request.url).pathname}`);
+    const part = { part: 1, bytes: 1, sha256: '' };
+    const page = { results: [part], pagination: { hasNextPage: false, total: 1, cursor: null } };
+    return Response.json({ success: true, message: '', data: { batchId: 'b', ...page } });
+  };
+  const client = createDrover({ url: 'http://drover.test', fetch });
+  for (let n = 0; n < 2; n++) await client.resources.upload('city', [{}]);
+  expect(keys[0]).toMatch(/^[0-9a-f]{32}$/);
+  expect(keys[1]).not.toBe(keys[0]);
+  await client.import(new Blob(['1']), { format: 'ndjson', resume: 'i' });
+  expect(sent.slice(2)).toEqual(['GET /api/imports/i/parts', 'PUT /api/imports/i/parts/1', 'POST /api/imports/i/seal']);
+  vi.unstubAllGlobals();
+});
+
 test('a call without a key sends none, and is repeated only after a 429', async () => {
   const { client, requests } = scripted([lost(), unavailable(), busy(), accepted()]);
   const upload = () => client.resources.upload('city', [{ externalId: '1' }], { idempotencyKey: null });

@@ -2,7 +2,9 @@ import type { BatchFilter, BulkOperation, BulkVerb } from '@drover/client';
 import type { Command } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT } from '../exit.ts';
-import { linesOfBulk } from '../terminal/batch-text.ts';
+import { firstOf, type Limited, limitOption } from '../options/limit.ts';
+import { BULK_COLUMNS, linesOfBulk } from '../terminal/batch-text.ts';
+import { sameConnection } from '../terminal/command-line.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { followBulk } from '../terminal/follow.ts';
 import { formatNumber } from '../terminal/progress.ts';
@@ -29,7 +31,7 @@ export async function runBulk(
   filter: BatchFilter,
   { dryRun, detach }: BulkFlags,
 ): Promise<number> {
-  const { client, output, options, signal, onInterrupt } = context;
+  const { client, output, options, signal, onInterrupt, args } = context;
   if (dryRun || !options.yes) {
     const preview = await client.bulkOperations.preview(verb, filter, { signal });
     const { matched, totalIsCapped } = preview;
@@ -40,7 +42,7 @@ export async function runBulk(
     }
     await confirm(output, QUESTIONS[verb](`${number} ${matched === 1 ? 'batch' : 'batches'}`), false);
   }
-  onInterrupt(() => ['the operation may have been accepted: drover batch list']);
+  onInterrupt(() => [`the operation may have been accepted: ${sameConnection(args, 'bulk', 'list')}`]);
   const started = await client.bulkOperations.start(verb, filter, { signal });
   if (!detach) return followBulk(context, started.bulkOperationId);
   await show(output, started);
@@ -50,6 +52,16 @@ export async function runBulk(
 /** `drover bulk …` */
 export function addBulkCommands(program: Command, parts: ProgramParts): void {
   const bulk = program.command('bulk').description('Operations on many batches: what drover batch does by filter.');
+  addCommand<Limited>(bulk, parts, {
+    usage: 'list',
+    summary: 'List them, newest first',
+    examples: ['drover bulk list', 'drover bulk list --limit 1 --json | jq -r .[0].bulkOperationId'],
+    options: limitOption,
+    run: async ({ client, output, signal }, _, { limit }) => {
+      await output.list(firstOf(client.bulkOperations.list({ signal }), limit), BULK_COLUMNS, 'there is none');
+      return EXIT.done;
+    },
+  });
   addCommand(bulk, parts, {
     usage: 'get <operation>',
     summary: 'Show how far it is',

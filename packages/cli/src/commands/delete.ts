@@ -4,6 +4,7 @@ import type { Context, ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { idsOf } from '../files/lines.ts';
 import { type KeptFlags, keptOf, keptOptions } from '../options/about.ts';
+import { sameConnection } from '../terminal/command-line.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { followBatch } from '../terminal/follow.ts';
 import { formatNumber } from '../terminal/progress.ts';
@@ -50,7 +51,7 @@ async function deleteResources(
   [schema = '']: readonly string[],
   flags: DeleteFlags,
 ): Promise<number> {
-  const { client, output, options, signal, onInterrupt } = context;
+  const { client, output, options, signal, onInterrupt, args } = context;
   const { resourcesPerActivity, ...about } = keptOf(flags);
   const deletion = {
     ...(await deletionOf(flags)),
@@ -70,7 +71,7 @@ async function deleteResources(
     throw new UsageError('standard input has the ids, so nobody can be asked: say --yes');
   const count = preview?.totalDeletions ?? 0;
   await confirm(output, `Delete ${formatNumber(count)} ${count === 1 ? 'resource' : 'resources'} for good?`, isSure);
-  onInterrupt(() => ['the delete may have been accepted: drover batch list']);
+  onInterrupt(() => [`the delete may have been accepted: ${sameConnection(args, 'batch', 'list')}`]);
   const { batchId } = await client.resources.delete(schema, deletion, { signal, ...about });
   if (!flags.detach) return followBatch(context, batchId);
   await output.one({ batchId }, [['batch', batchId]]);

@@ -6,7 +6,8 @@ import { createTwoFilesPatch } from 'diff';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { firstOf, type Limited, limitOption } from '../options/limit.ts';
-import { manyLines } from '../terminal/plain.ts';
+import { confirm } from '../terminal/confirm.ts';
+import { jsonText, manyLines } from '../terminal/plain.ts';
 import type { Column } from '../terminal/table.ts';
 import { addCommand } from './add-command.ts';
 
@@ -39,9 +40,7 @@ export function addSchemaCommands(program: Command, parts: ProgramParts): void {
     examples: ['drover schema get city > city.json'],
     run: async ({ client, output, signal }, [name = '']) => {
       const found = await client.schemaDefinitions.get(name, { signal });
-      await output.write(
-        output.form === 'ndjson' ? `${JSON.stringify(found)}\n` : `${JSON.stringify(found, null, 2)}\n`,
-      );
+      await output.write(`${jsonText(found, output.form === 'ndjson' ? undefined : 2)}\n`);
       return EXIT.done;
     },
   });
@@ -64,6 +63,19 @@ export function addSchemaCommands(program: Command, parts: ProgramParts): void {
     more: 'Ends with 0 if they are the same, else with 1.',
     examples: ['drover schema diff schemas'],
     run: diff,
+  });
+  addCommand(schema, parts, {
+    usage: 'delete <schema>',
+    summary: 'Delete a schema definition that nothing uses',
+    more: 'While it has resources, or other schema definitions refer to it, the service refuses, and says how many.',
+    examples: ['drover schema delete lake --yes'],
+    run: async ({ client, output, options, signal }, [given = '']) => {
+      const { id, name, versionNumber } = await client.schemaDefinitions.get(given, { signal });
+      await confirm(output, `Delete schema definition ${name}, version ${versionNumber}?`, options.yes === true);
+      await client.schemaDefinitions.delete(id, { signal });
+      await output.one({ name, deleted: true }, [['deleted', name]]);
+      return EXIT.done;
+    },
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Delivery, NewWebhook, Webhook } from '@drover/client';
 import { type Command, Option } from 'commander';
 import type { ProgramParts } from '../context.ts';
-import { EXIT } from '../exit.ts';
+import { EXIT, UsageError } from '../exit.ts';
 import { firstOf, type Limited, limitOption } from '../options/limit.ts';
 import { confirm } from '../terminal/confirm.ts';
 import type { Column } from '../terminal/table.ts';
@@ -18,6 +18,12 @@ const EVENTS: NewWebhook['events'] = [
 interface CreateFlags {
   readonly event?: NewWebhook['events'];
   readonly description?: string;
+}
+
+interface ChangeFlags extends CreateFlags {
+  readonly to?: string;
+  readonly disable?: true;
+  readonly enable?: true;
 }
 
 const COLUMNS: readonly Column<Webhook>[] = [
@@ -67,6 +73,29 @@ export function addWebhookCommands(program: Command, parts: ProgramParts): void 
     options: limitOption,
     run: async ({ client, output, signal }, _, { limit }) => {
       await output.list(firstOf(client.webhooks.list({ signal }), limit), COLUMNS, 'there is no webhook');
+      return EXIT.done;
+    },
+  });
+  addCommand<ChangeFlags>(webhook, parts, {
+    usage: 'update <webhook>',
+    summary: 'Change what is said: URL, events, description, and whether it is called',
+    examples: ['drover webhook update 0198… --event batch.completed', 'drover webhook update 0198… --enable'],
+    options: (command) =>
+      command
+        .option('--to <url>', 'the URL that is called')
+        .addOption(new Option('--event <event...>', 'what to be told of').choices(EVENTS))
+        .option('--description <text>', 'what it is for')
+        .addOption(new Option('--disable', 'call it no more').conflicts('enable'))
+        .option('--enable', 'call it again, after it was disabled'),
+    run: async ({ client, output, signal }, [webhookId = ''], { to: url, event, description, disable, enable }) => {
+      const changes = {
+        ...(url !== undefined && { url }),
+        ...(event && { events: event }),
+        ...(description !== undefined && { description }),
+        ...((disable || enable) && { disabled: disable === true }),
+      };
+      if (Object.keys(changes).length === 0) throw new UsageError('say what to change');
+      await output.list([await client.webhooks.change(webhookId, changes, { signal })], COLUMNS, '');
       return EXIT.done;
     },
   });

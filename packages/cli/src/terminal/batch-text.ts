@@ -100,6 +100,15 @@ export const IMPORT_COLUMNS: readonly Column<Import>[] = [
   { name: 'CREATED', of: ({ createdAt }) => createdAt },
 ];
 
+export const BULK_COLUMNS: readonly Column<BulkOperation>[] = [
+  { name: 'OPERATION', of: ({ bulkOperationId }) => bulkOperationId, isKept: true },
+  { name: 'WHAT', of: ({ operation }) => operation },
+  { name: 'STATUS', of: ({ status }) => status, isKept: true },
+  { name: 'MATCHED', of: ({ matched }) => matched },
+  { name: 'DONE', of: ({ done }) => done },
+  { name: 'CREATED', of: ({ createdAt }) => createdAt },
+];
+
 /** Of items of batches, and of previews. */
 export const ITEM_COLUMNS: readonly Column<PreviewedItem>[] = [
   { name: 'INDEX', of: ({ index }) => index, isKept: true },

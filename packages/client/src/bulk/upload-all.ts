@@ -2,6 +2,7 @@ import type { Batches } from '../nouns/batches.ts';
 import type { Resources } from '../nouns/resources.ts';
 import { isFinished } from '../nouns/wait.ts';
 import { DEFAULT_PATIENCE_MS, patiently } from '../transport/patience.ts';
+import { randomKey } from '../transport/random-key.ts';
 import type { Batch, CallOptions, NewResource, UploadOptions } from '../types.ts';
 import { type Cut, cutsOf, MAX_RESOURCES } from './cuts.ts';
 import { inWindow } from './window.ts';
@@ -66,12 +67,7 @@ export async function uploadAll(
   resources: AsyncIterable<NewResource> | Iterable<NewResource>,
   options: UploadAllOptions,
 ): Promise<UploadSummary> {
-  const {
-    key = globalThis.crypto.randomUUID(),
-    inFlight = DEFAULT_IN_FLIGHT,
-    signal,
-    batchSize = MAX_RESOURCES,
-  } = options;
+  const { key = randomKey(), inFlight = DEFAULT_IN_FLIGHT, signal, batchSize = MAX_RESOURCES } = options;
   const states = new Map<number, { readonly size: number; readonly batchId: string; state: Batch | null }>();
   const waitingFor: { readonly cut: Cut; readonly batchId: string }[] = [];
   const one = async (cut: Cut, end: AbortSignal): Promise<void> => {

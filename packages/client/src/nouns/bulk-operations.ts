@@ -2,7 +2,8 @@ import { DroverError } from '../errors.ts';
 import { bodyOf, dataOf, signalOf } from '../transport/answers.ts';
 import type { Http } from '../transport/http.ts';
 import { pause } from '../transport/pause.ts';
-import type { BatchFilter, BulkOperation, BulkPreview, BulkVerb, CallOptions } from '../types.ts';
+import type { BatchFilter, BulkOperation, BulkPreview, BulkVerb, CallOptions, ListOptions } from '../types.ts';
+import { PagedList } from './paged-list.ts';
 
 /** Options of a wait for the end of a bulk operation. */
 export interface BulkWaitOptions extends CallOptions {
@@ -47,6 +48,14 @@ export class BulkOperations {
   ): Promise<BulkOperation | BulkPreview> {
     const init = { params: { query: dryRun ? { dryRun } : {} }, body: { filter }, ...signalOf(options) };
     return (await bodyOf(this.#http.POST(`/api/batches/${verb}`, init))).data;
+  }
+
+  /** Those of the tenant, newest first. */
+  list({ signal, ...page }: ListOptions = {}): PagedList<BulkOperation> {
+    return new PagedList((cursor) => {
+      const query = { limit: 100, ...page, ...(cursor !== undefined && { cursor }) };
+      return dataOf(this.#http.GET('/api/bulk-operations', { params: { query }, ...(signal && { signal }) }));
+    });
   }
 
   get(bulkOperationId: string, options: CallOptions = {}): Promise<BulkOperation> {

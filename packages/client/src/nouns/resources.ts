@@ -3,6 +3,7 @@ import { resourcesBody } from '../json/json-text.ts';
 import type { components } from '../openapi.ts';
 import { bodyOf, dataOf, signalOf } from '../transport/answers.ts';
 import type { Http } from '../transport/http.ts';
+import { randomKey } from '../transport/random-key.ts';
 import type { StreamRequests } from '../transport/stream-requests.ts';
 import type {
   AcceptedBatch,
@@ -198,7 +199,7 @@ function memberOf(schema: string, externalId: string) {
 }
 
 /** A key for each call makes its repetitions safe. */
-function keyOf({ idempotencyKey = globalThis.crypto.randomUUID() }: Pick<StartOptions, 'idempotencyKey'>) {
+function keyOf({ idempotencyKey = randomKey() }: Pick<StartOptions, 'idempotencyKey'>) {
   return idempotencyKey === null ? {} : { 'idempotency-key': idempotencyKey };
 }
 
