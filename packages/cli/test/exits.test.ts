@@ -72,13 +72,14 @@ const asking = (): string[][] => [
   ...['suspend', 'resume', 'cancel', 'retry', 'delete'].map((verb) => ['batch', verb, '--label', 'l', '--yes']),
   ['batch', 'cancel', '--label', 'l', '--dry-run'],
   ['bulk', 'list'],
-  ...['get', 'watch'].map((verb) => ['bulk', verb, 'b']),
+  ...['get', 'watch', 'cancel'].map((verb) => ['bulk', verb, 'b']),
   ['imports', 'list'],
   ...['get', 'watch', 'batches', 'results', 'suspend', 'resume', 'cancel', 'retry', 'delete'].map((verb) => [
     'imports',
     verb,
     'i',
   ]),
+  ['imports', 'undo', 'i', '--dry-run'],
   ['webhook', 'create', 'https://example.org'],
   ['webhook', 'list'],
   ['webhook', 'update', 'w', '--enable'],
@@ -262,18 +263,7 @@ describe('Ctrl-C on a terminal ends with 130', () => {
       'records',
       /the batch goes on; follow it with: drover batch watch b --url \S+ --tenant t/,
     ],
-    [
-      ['bulk', 'watch', 'o'],
-      'batches',
-      /the operation goes on; follow it with: drover bulk watch o --url \S+ --tenant t/,
-    ],
-    [
-      ['imports', 'watch', 'i'],
-      'rows',
-      /the import goes on; follow it with: drover imports watch i --url \S+ --tenant t/,
-    ],
     [['delete', 's', '--all'], 'Delete 7 resources for good? (y/N)', /nothing was changed/],
-    [['batch', 'delete', '--label', 'l'], 'Remove 7 batches with their items for good? (y/N)', /nothing was changed/],
   ])(
     '%j, with a line that says how things stand',
     async (args, until, line) => {

@@ -58,6 +58,24 @@ test('profiles are kept for their user alone, listed without tokens, and removed
   expect((await inProcess(['profile', 'use', 'home'])).code).toBe(2);
 });
 
+test('a profile may have any name, and one that is not there is none, also if every object has it', async () => {
+  for (const name of ['constructor', '__proto__', 'toString']) {
+    await expect(connectionOf({ profile: name }, {})).rejects.toThrow(`there is no profile ${name}`);
+    expect((await inProcess(['profile', 'use', name])).code).toBe(2);
+    await set(name, '--url', `http://${name.toLowerCase().replaceAll('_', '')}.test`);
+    expect((await inProcess(['profile', 'use', name])).code).toBe(0);
+    expect((await connectionOf({}, {})).url).toMatch(/^http:\/\/(constructor|proto|tostring)\.test$/);
+  }
+  const list = await inProcess(['profile', 'list', '--json']);
+  expect((JSON.parse(list.out) as { name: string }[]).map(({ name }) => name)).toEqual([
+    'constructor',
+    '__proto__',
+    'toString',
+  ]);
+  await inProcess(['profile', 'remove', '__proto__']);
+  await expect(connectionOf({ profile: '__proto__' }, {})).rejects.toThrow('there is no profile');
+});
+
 test('a file with tokens that others can read is refused', async () => {
   await set('home', '--token', 'secret');
   chmodSync(file, 0o644);

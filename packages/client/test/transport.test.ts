@@ -95,6 +95,16 @@ test('a control request that is answered 503 is sent again', async () => {
   expect(requests).toHaveLength(2);
 });
 
+test('the removal of a part is sent once: another sender may have sent the part anew meanwhile', async () => {
+  const { client, requests } = scripted([lost(), unavailable(), busy(), batch()]);
+  expect(await failureOf(client.imports.removePart('i', 1))).toMatchObject({ status: null });
+  expect(await failureOf(client.imports.removePart('i', 1))).toMatchObject({ status: 503 });
+  expect(requests).toHaveLength(2);
+  // a 429 had no effect
+  await client.imports.removePart('i', 1);
+  expect(requests).toHaveLength(4);
+});
+
 test('an upload whose answer is lost is sent again; a control request is not, because it may have taken effect', async () => {
   const { client, requests } = scripted([lost(), accepted(), lost()]);
   await client.resources.upload('city', [{ externalId: '1' }]);

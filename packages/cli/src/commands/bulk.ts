@@ -72,6 +72,15 @@ export function addBulkCommands(program: Command, parts: ProgramParts): void {
     },
   });
   addCommand(bulk, parts, {
+    usage: 'cancel <operation>',
+    summary: 'End it: batches whose turn has not come are left as they are',
+    examples: ['drover bulk cancel 0198…'],
+    run: async ({ client, output, signal }, [id = '']) => {
+      await show(output, await client.bulkOperations.cancel(id, { signal }));
+      return EXIT.done;
+    },
+  });
+  addCommand(bulk, parts, {
     usage: 'watch <operation>',
     summary: 'Follow it to its end',
     more: 'Ends with 0 if it was done to every batch, else with 1. With --ndjson each state is a line.',

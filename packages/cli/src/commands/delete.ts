@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { idsOf } from '../files/lines.ts';
-import { type KeptFlags, keptOf, keptOptions } from '../options/about.ts';
+import { type BatchFlags, batchOf, batchOptions } from '../options/about.ts';
 import { sameConnection } from '../terminal/command-line.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { followBatch } from '../terminal/follow.ts';
@@ -11,7 +11,7 @@ import { formatNumber } from '../terminal/progress.ts';
 import type { Column } from '../terminal/table.ts';
 import { addCommand } from './add-command.ts';
 
-interface DeleteFlags extends KeptFlags {
+interface DeleteFlags extends BatchFlags {
   readonly ids?: string;
   readonly all?: true;
   readonly cascade?: true;
@@ -36,7 +36,7 @@ export function addDeleteCommand(program: Command, parts: ProgramParts): void {
       'drover export city | jq -r .externalId | drover delete city --ids - --cascade --yes',
     ],
     options: (command) =>
-      keptOptions(command)
+      batchOptions(command)
         .option('--ids <file>', 'external ids, one on each line, or a JSON array; - is standard input')
         .option('--all', 'all resources of the schema definition')
         .option('--cascade', 'also delete what refers to them, and what refers to that')
@@ -52,7 +52,7 @@ async function deleteResources(
   flags: DeleteFlags,
 ): Promise<number> {
   const { client, output, options, signal, onInterrupt, args } = context;
-  const { resourcesPerActivity, ...about } = keptOf(flags);
+  const { resourcesPerActivity, ...about } = batchOf(flags);
   const deletion = {
     ...(await deletionOf(flags)),
     ...(resourcesPerActivity !== undefined && { resourcesPerActivity }),

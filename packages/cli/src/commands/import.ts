@@ -6,7 +6,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { countLines, isRegular, openContent } from '../files/lines.ts';
-import { type AboutFlags, aboutOf, aboutOptions } from '../options/about.ts';
+import { type KeptFlags, keptOf, keptOptions } from '../options/about.ts';
 import { toNumber } from '../options/numbers.ts';
 import { previewImport } from '../previews/import.ts';
 import { forgetImport, noteImport, startedImport } from '../settings/started-imports.ts';
@@ -15,7 +15,7 @@ import { followImport } from '../terminal/follow.ts';
 import { ProgressBar } from '../terminal/progress.ts';
 import { addCommand } from './add-command.ts';
 
-interface ImportFlags extends AboutFlags {
+interface ImportFlags extends KeptFlags {
   readonly schema?: string;
   readonly format?: 'ndjson' | 'csv';
   readonly map?: Readonly<Record<string, string>>;
@@ -64,7 +64,7 @@ export function addImportCommand(program: Command, parts: ProgramParts): void {
 }
 
 const importOptions = (command: Command): Command =>
-  aboutOptions(command)
+  keptOptions(command)
     .option('--schema <schema>', 'schema definition of the rows; without it each row names its own')
     .addOption(new Option('--format <format>', 'format of the file (by its name)').choices(['ndjson', 'csv']))
     .option('--map <column=field>', 'the field of a column of CSV; again for each', addMapping)
@@ -145,10 +145,10 @@ function optionsOf({
   ignoreUnknownFields,
   validateOnly,
   maxPerSecond,
-  ...about
+  ...kept
 }: ImportFlags) {
   return {
-    ...aboutOf(about),
+    ...keptOf(kept),
     ...(schema && { schema }),
     ...(cascade && { cascade }),
     ...(map && { columns: map }),

@@ -4,9 +4,10 @@ import { type Command, Option } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { firstOf, type Limited, limitOption } from '../options/limit.ts';
-import { BATCH_COLUMNS, IMPORT_COLUMNS, linesOfWork } from '../terminal/batch-text.ts';
+import { BATCH_COLUMNS, IMPORT_COLUMNS, linesOfPreview, linesOfWork, textOfCounts } from '../terminal/batch-text.ts';
 import { confirm } from '../terminal/confirm.ts';
-import { followImport } from '../terminal/follow.ts';
+import { followBulk, followImport } from '../terminal/follow.ts';
+import { formatNumber } from '../terminal/progress.ts';
 import { addCommand } from './add-command.ts';
 
 const STATUSES = ['queued', 'processing', 'waiting', 'success', 'partial_success', 'failed', 'cancelled'];
@@ -94,6 +95,14 @@ function addControls(imports: Command, parts: ProgramParts): void {
       },
     });
   }
+  addCommand<{ readonly dryRun?: true }>(imports, parts, {
+    usage: 'undo <import>',
+    summary: 'Take back what an import has changed, where nobody has changed it since',
+    more: 'For imports that were started with --undoable. It is a bulk operation on its batches, and is followed to its end.',
+    examples: ['drover imports undo 0198… --dry-run', 'drover imports undo 0198…'],
+    options: (command) => command.option('--dry-run', 'only say what would be taken back'),
+    run: (context, [importId = ''], { dryRun }) => undo(context, importId, dryRun === true),
+  });
   addCommand(imports, parts, {
     usage: 'delete <import>',
     summary: 'Remove an import with its batches for good; resources stay',
@@ -107,6 +116,26 @@ function addControls(imports: Command, parts: ProgramParts): void {
       return EXIT.done;
     },
   });
+}
+
+async function undo(context: Context, importId: string, isDryRun: boolean): Promise<number> {
+  const { client, output, options, signal } = context;
+  if (isDryRun || !options.yes) {
+    const preview = await client.imports.previewUndo(importId, { signal });
+    const { matched, done, skipped, failed, counts, actions } = preview;
+    const items = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    if (isDryRun) {
+      await output.one(preview, [
+        ['batches', textOfCounts({ matched, 'to undo': done, skipped, ...failed })],
+        ...linesOfPreview(items, preview, output.colours),
+      ]);
+      return counts.failed === 0 && Object.keys(failed).length === 0 ? EXIT.done : EXIT.notAll;
+    }
+    const what = `${formatNumber(done)} ${done === 1 ? 'batch' : 'batches'}: ${textOfCounts(actions)}`;
+    await confirm(output, `Take back what the import has done, by ${what}?`, false);
+  }
+  const { bulkOperationId } = await client.imports.undo(importId, { signal });
+  return followBulk(context, bulkOperationId);
 }
 
 const show = (output: Context['output'], state: Import): Promise<void> =>

@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { ProgramParts } from '../context.ts';
 import { EXIT, UsageError } from '../exit.ts';
-import { type Profile, profilesFile, readProfiles, writeProfiles } from '../settings/profiles.ts';
+import { type Profile, profileOf, profilesFile, readProfiles, writeProfiles } from '../settings/profiles.ts';
 import type { Column } from '../terminal/table.ts';
 import { addCommand } from './add-command.ts';
 
@@ -51,7 +51,10 @@ export function addProfileCommands(program: Command, parts: ProgramParts): void 
       const given = { ...(url && { url }), ...(read && { token: read }), ...(tenant && { tenant }) };
       if (Object.keys(given).length === 0) throw new UsageError('say what to keep: --url, --token, --tenant');
       const { current, profiles } = await readProfiles();
-      const next = { current: current ?? name, profiles: { ...profiles, [name]: { ...profiles[name], ...given } } };
+      const next = {
+        current: current ?? name,
+        profiles: { ...profiles, [name]: { ...profileOf({ profiles }, name), ...given } },
+      };
       await writeProfiles(next);
       await output.one({ profile: name, file: profilesFile() }, [['kept', `${name} in ${profilesFile()}`]]);
       return EXIT.done;
@@ -63,7 +66,7 @@ export function addProfileCommands(program: Command, parts: ProgramParts): void 
     examples: ['drover profile use production'],
     run: async ({ output }, [name = '']) => {
       const { profiles } = await readProfiles();
-      if (profiles[name] === undefined) throw new UsageError(`there is no profile ${name}`);
+      if (profileOf({ profiles }, name) === undefined) throw new UsageError(`there is no profile ${name}`);
       await writeProfiles({ current: name, profiles });
       await output.one({ current: name }, [['in use', name]]);
       return EXIT.done;
@@ -75,7 +78,7 @@ export function addProfileCommands(program: Command, parts: ProgramParts): void 
     examples: ['drover profile remove production'],
     run: async ({ output }, [name = '']) => {
       const { current, profiles } = await readProfiles();
-      if (profiles[name] === undefined) throw new UsageError(`there is no profile ${name}`);
+      if (profileOf({ profiles }, name) === undefined) throw new UsageError(`there is no profile ${name}`);
       const left = Object.fromEntries(Object.entries(profiles).filter(([one]) => one !== name));
       await writeProfiles({ profiles: left, ...(current !== undefined && current !== name && { current }) });
       await output.one({ removed: name }, [['removed', name]]);

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import type { Context, ProgramParts } from '../context.ts';
 import { EXIT } from '../exit.ts';
 import { countLines, isRegular, openContent, resourcesOf } from '../files/lines.ts';
-import { type KeptFlags, keptOf, keptOptions } from '../options/about.ts';
+import { type BatchFlags, batchOf, batchOptions } from '../options/about.ts';
 import { firstOf } from '../options/limit.ts';
 import { toNumber } from '../options/numbers.ts';
 import { previewWrites } from '../previews/writes.ts';
@@ -13,7 +13,7 @@ import { commandLine } from '../terminal/command-line.ts';
 import { formatNumber, ProgressBar } from '../terminal/progress.ts';
 import { addCommand } from './add-command.ts';
 
-interface UploadFlags extends KeptFlags {
+interface UploadFlags extends BatchFlags {
   readonly key?: string;
   readonly inFlight: number;
   readonly batchSize: number;
@@ -60,7 +60,7 @@ export function addUploadCommands(program: Command, parts: ProgramParts): void {
 }
 
 const uploadOptions = (command: Command): Command =>
-  keptOptions(command)
+  batchOptions(command)
     .option('--key <key>', 'name of this run, to continue it later (a random one)')
     .option('--in-flight <n>', 'batches at work at a time', toNumber(1, 64), 4)
     .option('--batch-size <n>', 'resources of one batch', toNumber(1, 1000), 1000)
@@ -81,7 +81,7 @@ async function upload(
   const how = {
     operation,
     batchSize,
-    ...keptOf(flags),
+    ...batchOf(flags),
     ...(wait !== undefined && { dependencyWaitTimeout: wait }),
     ...(onconflict && { onconflict }),
     ...(ignoreUnknownFields && { ignoreUnknownFields }),

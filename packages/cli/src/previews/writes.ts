@@ -42,5 +42,5 @@ export async function previewWrites(
 }
 
 function add(numbers: Record<string, number>, name: string): void {
-  numbers[name] = (numbers[name] ?? 0) + 1;
+  numbers[name] = (Object.hasOwn(numbers, name) ? (numbers[name] ?? 0) : 0) + 1;
 }

@@ -1,6 +1,6 @@
 import { createDrover, type DroverClient } from '@drover/client';
 import { UsageError } from '../exit.ts';
-import { type Profile, readProfiles } from './profiles.ts';
+import { type Profile, profileOf, readProfiles } from './profiles.ts';
 
 /** The options of every command. */
 export interface GlobalOptions {
@@ -32,7 +32,7 @@ export async function connectionOf(
     if (value === '') throw new UsageError(`--${name} is empty`);
   const { current, profiles } = await readProfiles();
   const name = profile ?? (environment.DROVER_PROFILE || current);
-  const named = name === undefined ? {} : profiles[name];
+  const named = name === undefined ? {} : profileOf({ profiles }, name);
   if (named === undefined)
     throw new UsageError(`there is no profile ${name}`, `profiles: ${Object.keys(profiles).join(', ') || 'none'}`);
   const fromEnvironment = withoutEmpty({

@@ -47,20 +47,27 @@ function profilesOf(text: string, file: string): Profiles {
     throw new UsageError(`${file} is no JSON`);
   }
   if (!isRecord(parsed) || !isRecord(parsed.profiles)) throw new UsageError(`${file} has no profiles`);
-  const profiles: Record<string, Profile> = {};
-  for (const [name, profile] of Object.entries(parsed.profiles)) {
+  const entries = Object.entries(parsed.profiles).map(([name, profile]): [string, Profile] => {
     if (!isRecord(profile)) throw new UsageError(`${file}: the profile ${name} is no object`);
     const fields = ['url', 'token', 'tenant'].flatMap((field) => {
       const value = profile[field];
       return typeof value === 'string' ? [[field, value]] : [];
     });
-    profiles[name] = Object.fromEntries(fields) as Profile;
-  }
-  return { profiles, ...(typeof parsed.current === 'string' && { current: parsed.current }) };
+    return [name, Object.fromEntries(fields) as Profile];
+  });
+  // a profile may have any name, also one that every object has
+  return {
+    profiles: Object.fromEntries(entries),
+    ...(typeof parsed.current === 'string' && { current: parsed.current }),
+  };
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The profile of a name; undefined if there is none. */
+export const profileOf = ({ profiles }: Pick<Profiles, 'profiles'>, name: string): Profile | undefined =>
+  Object.hasOwn(profiles, name) ? profiles[name] : undefined;
 
 /** Writes the file, for this user only: whole, or not at all. */
 export async function writeProfiles(profiles: Profiles, file: string = profilesFile()): Promise<void> {

@@ -21,7 +21,7 @@ const COLOURS = { success: 'green', partial_success: 'yellow', failed: 'red', ca
 
 function statusOf({ status, suspended }: Pick<Work, 'status' | 'suspended'>, colours: Output['colours']): string {
   const text = suspended ? `${status} (suspended)` : status;
-  return status in COLOURS ? colours[COLOURS[status as keyof typeof COLOURS]](text) : text;
+  return Object.hasOwn(COLOURS, status) ? colours[COLOURS[status as keyof typeof COLOURS]](text) : text;
 }
 
 /** What people see of a batch or import. */
@@ -61,6 +61,7 @@ export function linesOfBulk(state: BulkOperation, colours: Output['colours']): [
     ['done', formatNumber(done)],
     ...(skipped > 0 ? [['skipped', formatNumber(skipped)] as [string, string]] : []),
     ...(Object.keys(failed).length > 0 ? [['not done', textOfCounts(failed)] as [string, string]] : []),
+    ...(state.counts ? [['items', textOfCounts(state.counts)] as [string, string]] : []),
     ['created', createdAt],
   ];
 }

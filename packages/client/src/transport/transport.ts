@@ -161,16 +161,21 @@ function asksForMore(request: Request, { status }: Response): boolean {
   return status === 429 || (status === 503 && (isRepeatable(request) || saysState(request)));
 }
 
-/** Whether a request sets a state, and does not add to it. */
+/** Whether a request sets a state, and does not add to it. A part that was removed may be there anew: it would be removed, too. */
 const saysState = ({ method, url }: Request): boolean =>
-  method === 'PUT' || method === 'DELETE' || /\/api\/(batches|imports)\/[^/]+\/\w+$/.test(new URL(url).pathname);
+  method === 'PUT' ||
+  (method === 'DELETE' && !PART.test(new URL(url).pathname)) ||
+  /\/api\/(batches|imports)\/[^/]+\/\w+$/.test(new URL(url).pathname);
+
+const PART = /\/api\/imports\/[^/]+\/parts\/\d+$/;
+const SEAL = /\/api\/imports\/[^/]+\/seal$/;
 
 /** Reads, what an Idempotency-Key protects, and content of imports: the same part or seal again changes nothing. */
-const isRepeatable = ({ method, headers, url }: Request): boolean =>
-  method === 'GET' ||
-  method === 'HEAD' ||
-  headers.has('idempotency-key') ||
-  /\/api\/imports\/[^/]+\/(parts\/\d+|seal)$/.test(new URL(url).pathname);
+function isRepeatable({ method, headers, url }: Request): boolean {
+  if (method === 'GET' || method === 'HEAD' || headers.has('idempotency-key')) return true;
+  const { pathname } = new URL(url);
+  return (method === 'PUT' && PART.test(pathname)) || (method === 'POST' && SEAL.test(pathname));
+}
 
 /** The same stream, which fails if no byte arrives for that long while its reader waits. @param fail what is thrown for a cause. */
 function untilSilent(
