@@ -3,6 +3,9 @@ import { defineConfig } from 'vite';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+// whoever builds it, a test among them, gets React as it is for users: that for developers takes ten times as long for the same
+if (process.argv.includes('build')) process.env.NODE_ENV = 'production';
+
 /** Paths are relative, so that the page works below any path of a proxy. */
 export default defineConfig({
   root: at('.'),

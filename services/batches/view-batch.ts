@@ -98,8 +98,12 @@ async function withRetried(database: Database, batch: BatchDocument, answer: Bat
 
 /** A batch of a list: from the store only. */
 export async function viewListedBatch(database: Database, batch: BatchDocument): Promise<BatchView> {
-  const view = toView(batch, await storedSummary(database, batch), 'store');
-  const errors = await describeErrors(database, batch, view);
+  const details: ErrorDetails = {};
+  const view = toView(batch, await storedSummary(database, batch, details), 'store');
+  // many of them are read together, again and again: what a running batch has stored is read once
+  const errors = batch.result
+    ? await describeErrors(database, batch, view)
+    : view.errors && { ...view.errors, details };
   return errors === undefined ? view : { ...view, errors };
 }
 
@@ -116,8 +120,12 @@ async function querySummary(client: Client, batchId: string): Promise<BatchSumma
   }
 }
 
-/** The stored result, or the sum of the stored outcomes while there is none. */
-async function storedSummary(database: Database, batch: BatchDocument): Promise<BatchSummary> {
+/** The stored result, or the sum of the stored outcomes while there is none. @param details gets their first messages then. */
+async function storedSummary(
+  database: Database,
+  batch: BatchDocument,
+  details: ErrorDetails = {},
+): Promise<BatchSummary> {
   const { status, suspended } = batch;
   if (batch.result) return { ...batch.result, status, suspended };
   const counts = noCounts();
@@ -129,6 +137,7 @@ async function storedSummary(database: Database, batch: BatchDocument): Promise<
       status === 'queued' ? [...outcomes.values()].map((one) => asRequeued(batch, one)) : outcomes.values(),
     );
     addTally({ counts, actions, errorCodes }, tally);
+    addErrorDetails(details, inOrder(outcomes));
     for (const outcome of outcomes.values()) {
       if (outcome.status === 'pending') deadlines.push(outcome.expiresAt.getTime());
     }

@@ -49,9 +49,9 @@ export class InBrowser {
     this.#browser = parts.browser;
   }
 
-  static async start(executable: string): Promise<InBrowser> {
+  static async start(executable: string, environment: Record<string, string> = {}): Promise<InBrowser> {
     const drover = await Drover.start({
-      environment: { ...TOKEN_ENVIRONMENT, TEMPORAL_UI_URL: 'http://127.0.0.1:1' },
+      environment: { ...TOKEN_ENVIRONMENT, TEMPORAL_UI_URL: 'http://127.0.0.1:1', ...environment },
     });
     const folder = await dashboardOfCheckout(() => undefined);
     if (folder === null) throw new Error('the dashboard cannot be built');

@@ -61,6 +61,12 @@ test('assets are cached for ever by names with a hash; unknown ones are a 404', 
   for (const path of ['/assets/none.js', '/assets/..%2Findex.html']) expect((await app.request(path)).status).toBe(404);
 });
 
+test('its code is that for users, also where this process is none of production', async () => {
+  expect(process.env.NODE_ENV).toBe('test');
+  for (const path of assetsOf(await (await page()).text()).filter((asset) => asset.endsWith('.js')))
+    expect(await (await app.request(`/${path}`)).text()).not.toContain('jsxDEV');
+});
+
 const LIMIT = 300 * 1024;
 
 test('the first view is below 300 kB, as it is sent', async () => {

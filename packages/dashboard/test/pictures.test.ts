@@ -5,6 +5,7 @@ import { referencesOf } from '../src/data/references.ts';
 import { NODE, schemaLayout } from '../src/data/schema-layout.ts';
 import { fieldsOf } from '../src/imports/schema-fields.ts';
 import { wholeRows } from '../src/imports/whole-rows.ts';
+import { Pace } from '../src/live/pace.ts';
 
 const AT = '2026-01-01T00:00:00.000Z';
 const pending = (id: number, missing: readonly string[], expiresAt = AT) => ({
@@ -104,4 +105,14 @@ test('a column is read as the external id, a field, or a field inside of one', (
   };
   expect(fieldsOf({ schema, externalIdField: 'code' })).toEqual(['code', 'name', 'place.lat', 'place.lon']);
   expect(fieldsOf({ schema: { type: 'object' }, externalIdField: 'externalId' })).toEqual(['externalId']);
+});
+
+test('a list is read four times a second while it changes, ever less often while it does not or cannot be read, and at once again', () => {
+  const pace = new Pace();
+  const [one, other] = [{}, {}];
+  const read = (data: unknown, dataUpdatedAt: number, errorUpdatedAt = 0) =>
+    pace.next({ data, dataUpdatedAt, errorUpdatedAt });
+  expect([read(one, 1), read(one, 1), read(other, 2)]).toEqual([250, 250, 250]);
+  expect([read(other, 3), read(other, 4), read(other, 4, 5), read(other, 4, 6)]).toEqual([500, 1000, 2000, 4000]);
+  expect([read(other, 4, 7), read(other, 8), read(one, 9)]).toEqual([4000, 4000, 250]);
 });

@@ -7,6 +7,7 @@ import { useDrover, useSession } from '../session/drover-context.ts';
 import { go, type Place, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
 import { CopyId } from '../ui/copy-id.tsx';
+import { number } from '../ui/format.ts';
 import { Facts, PageHead, Section } from '../ui/page.tsx';
 import { Notice, Unloaded } from '../ui/states.tsx';
 import { CountBar, StatusBadge } from '../ui/status.tsx';
@@ -122,5 +123,5 @@ function TemporalLink({ batchId }: { batchId: string }) {
 function Effects({ batch: { actions } }: { batch: Batch }) {
   const effects = Object.entries(actions).filter(([, n]) => n > 0) as [keyof Batch['actions'], number][];
   if (effects.length === 0) return <p className="muted">{t.noEffects}</p>;
-  return <Facts facts={effects.map(([action, n]) => [strings.actions[action], n.toLocaleString('en')])} />;
+  return <Facts facts={effects.map(([action, n]) => [strings.actions[action], number(n)])} />;
 }

@@ -14,12 +14,13 @@ import { ItemDialog } from './item-dialog.tsx';
 import { ItemDownloads } from './item-downloads.tsx';
 
 const { batch: t } = strings;
-/** Items of one request. */
-const PAGE = 200;
+/** Items of the first request, which is soon there, and of those that follow. */
+const FIRST_PAGE = 200;
+const PAGE = 1_000;
 /** Height of a row, in pixels. */
 const ROW = 44;
 /** Rows before the end of what is there at which the next page is requested. */
-const AHEAD = 100;
+const AHEAD = 300;
 /** While the batch runs, in ms. */
 const REFRESH_MS = 3_000;
 
@@ -32,7 +33,12 @@ export function Items({ batch, place }: { batch: Batch; place: Place }) {
     queryKey: ['items', batchId, status, isFinished(batch)],
     queryFn: ({ pageParam, signal }) =>
       drover.batches
-        .items(batchId, { limit: PAGE, include: 'resource', signal, ...(status && { status }) })
+        .items(batchId, {
+          limit: pageParam === undefined ? FIRST_PAGE : PAGE,
+          include: 'resource',
+          signal,
+          ...(status && { status }),
+        })
         .page(pageParam),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: ({ pagination }) => pagination.cursor ?? undefined,

@@ -1,4 +1,5 @@
 import type { Batch } from '@drover/client';
+import { memo } from 'react';
 import { to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
 import { number, shortId } from '../ui/format.ts';
@@ -7,33 +8,27 @@ import { Lasted, Moment } from '../ui/time.tsx';
 
 const { batches: t } = strings;
 
-/** @param onSelect absent: nothing can be selected. */
-export function BatchTable({
-  batches,
-  selected = new Set(),
-  onSelect,
-}: {
-  batches: readonly Batch[];
-  selected?: ReadonlySet<string>;
-  onSelect?: (selected: ReadonlySet<string>) => void;
-}) {
-  const toggle = (batchId: string): void => {
-    const next = new Set(selected);
-    if (!next.delete(batchId)) next.add(batchId);
-    onSelect?.(next);
-  };
-  const isAll = batches.length > 0 && batches.every(({ batchId }) => selected.has(batchId));
+/** The batches that are selected, and how that is changed: `toggle` stays the same function. */
+interface Selection {
+  readonly selected: ReadonlySet<string>;
+  readonly select: (selected: ReadonlySet<string>) => void;
+  readonly toggle: (batchId: string) => void;
+}
+
+/** @param selection absent: nothing can be selected. */
+export function BatchTable({ batches, selection }: { batches: readonly Batch[]; selection?: Selection }) {
+  const isAll = batches.length > 0 && batches.every(({ batchId }) => selection?.selected.has(batchId));
   return (
     <div className="table-frame">
       <table className="table batch-table">
         <thead>
           <tr>
-            {onSelect && (
+            {selection && (
               <th className="cell-select" scope="col">
                 <input
                   aria-label={t.selectAll}
                   checked={isAll}
-                  onChange={() => onSelect(new Set(isAll ? [] : batches.map(({ batchId }) => batchId)))}
+                  onChange={() => selection.select(new Set(isAll ? [] : batches.map(({ batchId }) => batchId)))}
                   type="checkbox"
                 />
               </th>
@@ -53,9 +48,9 @@ export function BatchTable({
           {batches.map((batch) => (
             <Row
               batch={batch}
-              isSelected={selected.has(batch.batchId)}
+              isSelected={selection?.selected.has(batch.batchId) === true}
               key={batch.batchId}
-              toggle={onSelect && (() => toggle(batch.batchId))}
+              toggle={selection?.toggle}
             />
           ))}
         </tbody>
@@ -64,13 +59,20 @@ export function BatchTable({
   );
 }
 
-function Row({ batch, isSelected, toggle }: { batch: Batch; isSelected: boolean; toggle: (() => void) | undefined }) {
+interface RowProps {
+  readonly batch: Batch;
+  readonly isSelected: boolean;
+  readonly toggle: ((batchId: string) => void) | undefined;
+}
+
+/** A batch that has not changed is the same object as in the answer before, and is not drawn again. */
+const Row = memo(function Row({ batch, isSelected, toggle }: RowProps) {
   const { batchId, status, suspended, counts, progress, createdAt, completedAt } = batch;
   return (
     <tr className={isSelected ? 'is-selected' : undefined}>
       {toggle && (
         <td className="cell-select">
-          <input aria-label={t.select(batchId)} checked={isSelected} onChange={toggle} type="checkbox" />
+          <input aria-label={t.select(batchId)} checked={isSelected} onChange={() => toggle(batchId)} type="checkbox" />
         </td>
       )}
       <td className="cell-name">
@@ -98,7 +100,7 @@ function Row({ batch, isSelected, toggle }: { batch: Batch; isSelected: boolean;
       </td>
     </tr>
   );
-}
+});
 
 /** A termination of executions has none. */
 export function schemaNameOf({ schemaName, schemaDefinitionId }: Batch): string {

@@ -1,8 +1,8 @@
 import type { Batch } from '@drover/client';
-import { isFinished } from '@drover/client';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useCallback, useState } from 'react';
 import { StartBulk } from '../bulk/start-bulk.tsx';
+import { Pace } from '../live/pace.ts';
 import { useDrover } from '../session/drover-context.ts';
 import { type Place, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
@@ -15,13 +15,11 @@ import { Filters } from './filters.tsx';
 import { SelectionBar } from './selection-bar.tsx';
 
 const { batches: t } = strings;
-const PAGE = 25;
-/** Time between two reads of the list, in ms: shorter while something on it moves. */
-const BUSY_EVERY_MS = 1_000;
-const IDLE_EVERY_MS = 4_000;
+const PAGE = 50;
 
 export function BatchesPage({ place }: { place: Place }) {
   const drover = useDrover();
+  const [pace] = useState(() => new Pace());
   const filter = filterOf(place);
   const sortBy = place.query.get('sortBy') === 'createdAt' ? 'createdAt' : '-createdAt';
   const cursor = place.query.get('cursor') ?? undefined;
@@ -29,9 +27,18 @@ export function BatchesPage({ place }: { place: Place }) {
     queryKey: ['batches', filter, sortBy, cursor],
     queryFn: ({ signal }) => drover.batches.list({ ...filter, sortBy, limit: PAGE, signal }).page(cursor),
     placeholderData: keepPreviousData,
-    refetchInterval: ({ state }) => (state.data?.results.every(isFinished) ? IDLE_EVERY_MS : BUSY_EVERY_MS),
+    refetchInterval: ({ state }) => pace.next(state),
   });
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const toggle = useCallback(
+    (batchId: string) =>
+      setSelected((before) => {
+        const next = new Set(before);
+        if (!next.delete(batchId)) next.add(batchId);
+        return next;
+      }),
+    [],
+  );
   const results = list.data?.results ?? [];
   // what has left the page is no longer selected
   const chosen = results.filter(({ batchId }) => selected.has(batchId));
@@ -50,6 +57,7 @@ export function BatchesPage({ place }: { place: Place }) {
         results={list.data && results}
         retry={() => void list.refetch()}
         setSelected={setSelected}
+        toggle={toggle}
       />
       {pagination && <Paging cursor={pagination.cursor} isFirst={cursor === undefined} place={place} />}
       {chosen.length > 0 && <SelectionBar batches={chosen} clear={() => setSelected(new Set())} />}
@@ -62,6 +70,7 @@ function BatchList({
   error,
   chosen,
   setSelected,
+  toggle,
   place,
   retry,
 }: {
@@ -69,6 +78,7 @@ function BatchList({
   error: unknown;
   chosen: readonly Batch[];
   setSelected: (ids: ReadonlySet<string>) => void;
+  toggle: (batchId: string) => void;
   place: Place;
   retry: () => void;
 }) {
@@ -78,8 +88,7 @@ function BatchList({
     return (
       <BatchTable
         batches={results}
-        onSelect={(ids) => setSelected(ids)}
-        selected={new Set(chosen.map(({ batchId }) => batchId))}
+        selection={{ selected: new Set(chosen.map(({ batchId }) => batchId)), select: setSelected, toggle }}
       />
     );
   return hasFilters(place) ? (

@@ -1,5 +1,7 @@
 import { bodyOf } from '@drover/client';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Pace } from '../live/pace.ts';
 import { useDrover } from '../session/drover-context.ts';
 import { type Place, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
@@ -15,13 +17,11 @@ import { filterFacts } from './filter-facts.ts';
 
 const { bulk: t } = strings;
 const PAGE = 25;
-/** In ms: shorter while one of them runs. */
-const BUSY_EVERY_MS = 1_000;
-const IDLE_EVERY_MS = 10_000;
 
 /** What was done with many batches at once. */
 export function BulkListPage({ place }: { place: Place }) {
   const drover = useDrover();
+  const [pace] = useState(() => new Pace());
   const cursor = place.query.get('cursor') ?? undefined;
   const list = useQuery({
     queryKey: ['bulk-operations', cursor],
@@ -30,8 +30,7 @@ export function BulkListPage({ place }: { place: Place }) {
       return (await bodyOf(drover.http.GET('/api/bulk-operations', { params, signal }))).data;
     },
     placeholderData: keepPreviousData,
-    refetchInterval: ({ state }) =>
-      state.data?.results.every(({ completedAt }) => completedAt !== undefined) ? IDLE_EVERY_MS : BUSY_EVERY_MS,
+    refetchInterval: ({ state }) => pace.next(state),
   });
   const filtered = (
     <a className="button button-main" href={to(['batches'])}>

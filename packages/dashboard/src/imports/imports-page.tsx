@@ -1,6 +1,7 @@
 import type { Import } from '@drover/client';
-import { isFinished } from '@drover/client';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Pace } from '../live/pace.ts';
 import { useDrover } from '../session/drover-context.ts';
 import { type Place, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
@@ -13,18 +14,16 @@ import { Lasted, Moment } from '../ui/time.tsx';
 
 const { imports: t } = strings;
 const PAGE = 25;
-/** In ms: shorter while one of them runs. */
-const BUSY_EVERY_MS = 1_000;
-const IDLE_EVERY_MS = 4_000;
 
 export function ImportsPage({ place }: { place: Place }) {
   const drover = useDrover();
+  const [pace] = useState(() => new Pace());
   const cursor = place.query.get('cursor') ?? undefined;
   const list = useQuery({
     queryKey: ['imports', cursor],
     queryFn: ({ signal }) => drover.imports.list({ limit: PAGE, signal }).page(cursor),
     placeholderData: keepPreviousData,
-    refetchInterval: ({ state }) => (state.data?.results.every(isFinished) ? IDLE_EVERY_MS : BUSY_EVERY_MS),
+    refetchInterval: ({ state }) => pace.next(state),
   });
   const pagination = list.data?.pagination;
   const upload = (

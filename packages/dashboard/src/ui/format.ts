@@ -44,7 +44,14 @@ export function bytes(n: number): string {
   return `${value.toFixed(power > 0 && value < 10 ? 1 : 0)} ${BYTE_UNITS[power]}`;
 }
 
-export const number = (n: number): string => n.toLocaleString('en');
+// one for all: to make one takes longer than to use it a hundred times
+const NUMBERS = new Intl.NumberFormat('en');
+const MOMENTS = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+export const number = (n: number): string => NUMBERS.format(n);
+
+/** The exact moment, as the user's browser writes it. @param at ISO date. */
+export const moment = (at: string): string => MOMENTS.format(new Date(at));
 
 /** The last part of an id: two ids of one moment begin alike. */
 export const shortId = (id: string): string => id.slice(-8);

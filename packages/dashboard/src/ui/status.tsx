@@ -1,5 +1,6 @@
 import type { Batch, Item } from '@drover/client';
 import { strings } from '../strings.ts';
+import { number } from './format.ts';
 
 /** Status of a batch or import, in words and colour. */
 export function StatusBadge({ status, suspended = false }: { status: Batch['status']; suspended?: boolean }) {
@@ -37,9 +38,7 @@ export const ITEM_STATUSES = [
 export function CountBar({ counts, isLarge = false }: { counts: Batch['counts']; isLarge?: boolean }) {
   const total = ITEM_STATUSES.reduce((sum, status) => sum + counts[status], 0);
   const parts = ITEM_STATUSES.filter((status) => counts[status] > 0);
-  const label = parts
-    .map((status) => `${counts[status].toLocaleString('en')} ${strings.itemStatuses[status]}`)
-    .join(', ');
+  const label = parts.map((status) => `${number(counts[status])} ${strings.itemStatuses[status]}`).join(', ');
   return (
     <span aria-label={label} className={isLarge ? 'bar bar-large' : 'bar'} role="img" title={label}>
       {parts.map((status) => (

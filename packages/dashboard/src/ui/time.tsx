@@ -1,12 +1,12 @@
 import { useNow } from '../live/now.ts';
 import { strings } from '../strings.ts';
-import { duration, relative } from './format.ts';
+import { duration, moment, relative } from './format.ts';
 
 /** A moment beside the present one; the exact one on hover. @param at ISO date. */
 export function Moment({ at }: { at: string }) {
   const now = useNow();
   return (
-    <time dateTime={at} title={new Date(at).toLocaleString()}>
+    <time dateTime={at} title={moment(at)}>
       {relative(Date.parse(at), now)}
     </time>
   );
@@ -16,7 +16,7 @@ export function Moment({ at }: { at: string }) {
 export function Countdown({ at }: { at: string }) {
   const left = Date.parse(at) - useNow();
   return (
-    <time dateTime={at} title={new Date(at).toLocaleString()}>
+    <time dateTime={at} title={moment(at)}>
       {left > 0 ? strings.time.in(duration(Math.ceil(left / 1_000) * 1_000)) : strings.time.over}
     </time>
   );
