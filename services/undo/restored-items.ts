@@ -21,7 +21,8 @@ export interface Restored {
 
 const NOT_KEPT: ItemError = {
   code: 'not_found',
-  message: 'the state before is no longer kept: the batch that was to be undone has been removed',
+  message:
+    'the state before is not kept: the batch that was to be undone has been removed, or it was made by another batch in one step with what is to be undone, in a cycle of both',
 };
 
 /** Items of an undo that are ready to be decided, and the faults of the others. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bulkWorkflowId } from '../../workflows/bulk/messages.ts';
 import { batchWorkflowId, dependenciesAvailableSignal } from '../../workflows/messages.ts';
 import { webhookWorkflowId } from '../../workflows/webhooks/messages.ts';
+import { ended, ndjson, started } from '../end-to-end/imports/imports.ts';
 import { Drover } from '../harness/drover.ts';
 import { writeHistory } from '../harness/histories.ts';
 import { startTemporalOfSmallHistories } from '../harness/small-histories.ts';
@@ -113,6 +114,48 @@ export async function recordToldHistories(): Promise<void> {
     const filter = { filter: { label: 'bell' } };
     const bulk = await drover.request<{ bulkOperationId: string }>('POST', '/api/batches/cancel', { body: filter });
     await write('bulk-operation', bulkWorkflowId(bulk.body.data.bulkOperationId));
+  } finally {
+    await drover.stop();
+  }
+}
+
+/** Longer than the activity of an import's undo waits itself for the end of the undo of a batch, in ms. */
+const LONG_MS = 3_500;
+/** Undoes an upload that has updated and created resources, a part of which is retried, and an import whose undo takes long; writes the histories of these workflows to `test/histories`. */
+export async function recordUndoHistories(): Promise<void> {
+  const drover = await Drover.start({ environment: { RESOURCES_PER_ACTIVITY: '10' } });
+  await drover.define('node', { n: { type: 'integer' }, to: { $ref: 'reach:schemas/node' } });
+  const { client } = drover.services;
+  const write = async (name: string, workflowId: string): Promise<void> => {
+    const handle = client.workflow.getHandle(workflowId);
+    while ((await handle.describe()).status.name === 'RUNNING') await sleep(POLL_MS);
+    writeHistory(name, await handle.fetchHistory());
+  };
+  const act = async <T>(path: string): Promise<T> => (await drover.request<T>('POST', path)).body.data;
+  const node = (n: number, more: object = {}) => ({ externalId: `n${n}`, n, ...more });
+  try {
+    await drover.ended(await drover.upload('node', [node(0), node(1)]));
+    const rows = Array.from({ length: 30 }, (_, n) => node(n, n > 1 ? { to: `n${n - 1}` } : { n: -1 }));
+    const upload = await drover.upload('node', rows, { undoable: true });
+    await drover.ended(upload);
+    // what refers to the last one is in the way, until it is gone
+    await drover.ended(await drover.upload('node', [{ externalId: 'referrer', to: 'n29' }]));
+    const { batchId } = await act<{ batchId: string }>(`/api/batches/${upload}/undo`);
+    await drover.ended(batchId);
+    await write('undo', batchWorkflowId(batchId));
+    await drover.ended(await drover.delete('node', { externalIds: ['referrer'] }));
+    await act(`/api/batches/${batchId}/retry`);
+    await drover.ended(batchId);
+    await write('undo-retried', batchWorkflowId(batchId));
+
+    const importId = await started(drover, { schema: 'node', undoable: true }, ndjson([node(50), node(51)]));
+    await ended(drover, importId);
+    const held = drover.holdAt('marked');
+    const { bulkOperationId } = await act<{ bulkOperationId: string }>(`/api/imports/${importId}/undo`);
+    await held.reached;
+    await sleep(LONG_MS);
+    held.open();
+    await write('undo-import', bulkWorkflowId(bulkOperationId));
   } finally {
     await drover.stop();
   }

@@ -31,6 +31,11 @@ test.runIf(IS_RECORDING)('record webhooks, bulk operations and start times', asy
   await recordToldHistories();
 });
 
+test.runIf(IS_RECORDING)('record undos', async () => {
+  const { recordUndoHistories } = await import('./record-histories.ts');
+  await recordUndoHistories();
+});
+
 describe('a recorded history replays', () => {
   test.each(historyFiles())('%s', async (file) => {
     await replay(readHistory(file));

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -30,7 +31,8 @@ export const server: Benchmark = {
 
 interface Batch {
   readonly name: string;
-  start(drover: MeasuredInstallation, tenant: string, size: number): Promise<string>;
+  /** @param last the batch before. */
+  start(drover: MeasuredInstallation, tenant: string, size: number, last: string): Promise<string>;
 }
 
 const BATCHES: readonly Batch[] = [
@@ -52,11 +54,44 @@ const BATCHES: readonly Batch[] = [
   },
 ];
 
+const UNDOABLE = '?undoable=true';
+
+async function undo(drover: MeasuredInstallation, tenant: string, last: string): Promise<string> {
+  const data = await drover.send('POST', `/api/batches/${last}/undo`, undefined, tenant);
+  return (data as { batchId: string }).batchId;
+}
+
+/** The same batches if they can be undone, beside those above, which cannot: what keeping the states before costs, and an undo. */
+const UNDOABLE_BATCHES: readonly Batch[] = [
+  {
+    name: 'new, undoable',
+    start: (drover, tenant, size) => drover.upload(customers(0, size), tenant, UNDOABLE),
+  },
+  {
+    name: 'changed, undoable',
+    start: (drover, tenant, size) => drover.upload(customers(0, size, 1), tenant, UNDOABLE),
+  },
+  { name: 'changed, undone', start: (drover, tenant, _, last) => undo(drover, tenant, last) },
+  {
+    name: 'deleted, undoable',
+    start: (drover, tenant, size) => {
+      const externalIds = customers(0, size).map(({ id }) => id);
+      return drover.start('DELETE', 'customer', JSON.stringify({ externalIds }), tenant, UNDOABLE);
+    },
+  },
+  { name: 'deleted, undone', start: (drover, tenant, _, last) => undo(drover, tenant, last) },
+];
+
+/** An earlier version may know no undo. */
+const batchesOf = ({ build }: Version): readonly Batch[] =>
+  existsSync(join(build, 'services/undo/undo-batch.js')) ? [...BATCHES, ...UNDOABLE_BATCHES] : BATCHES;
+
 async function figuresOf(bench: Bench, perActivity: number | null): Promise<Figure[]> {
   const proxy = new CountingProxy(bench.servers.mongodbUri);
   const { temporalAddress } = bench.servers;
   const indexes = await indexesOf(bench.contestant.version);
-  const rounds = new Map<string, Sums[]>(BATCHES.map(({ name }) => [name, []]));
+  const batches = batchesOf(bench.contestant.version);
+  const rounds = new Map<string, Sums[]>(batches.map(({ name }) => [name, []]));
   try {
     const servers = {
       api: { mongodbUri: await proxy.uriFor('API'), temporalAddress },
@@ -66,14 +101,19 @@ async function figuresOf(bench: Bench, perActivity: number | null): Promise<Figu
       perActivity === null ? {} : { RESOURCES_PER_ACTIVITY: String(perActivity) };
     await bench.withInstallation(
       async (drover) => {
-        const warm = await drover.newTenant();
-        for (const batch of BATCHES) await askedBy(proxy, drover, () => batch.start(drover, warm, bench.size(1000)));
-        await bench.inRounds(async () => {
-          const tenant = await drover.newTenant();
-          for (const batch of BATCHES) {
-            const asked = await askedBy(proxy, drover, () => batch.start(drover, tenant, bench.size(1000)));
-            rounds.get(batch.name)?.push(sumsOf(asked, indexes));
+        const inTurn = async (tenant: string, note: (name: string, asked: readonly Asked[]) => void): Promise<void> => {
+          let last = '';
+          for (const batch of batches) {
+            const asked = await askedBy(proxy, drover, async () => {
+              last = await batch.start(drover, tenant, bench.size(1000), last);
+              return last;
+            });
+            note(batch.name, asked);
           }
+        };
+        await inTurn(await drover.newTenant(), () => undefined);
+        await bench.inRounds(async () => {
+          await inTurn(await drover.newTenant(), (name, asked) => rounds.get(name)?.push(sumsOf(asked, indexes)));
           return [];
         });
       },
