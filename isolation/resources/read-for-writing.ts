@@ -1,9 +1,9 @@
 import type { ResourceKey } from '../../domain/write/resource.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { PLACEHOLDER, type ResourceDocument, readResources } from '../../store/resources.ts';
+import { PLACEHOLDER, type ResourceDocument, readResources, resourcesIn } from '../../store/resources.ts';
 import type { Attempt } from '../attempts/attempt.ts';
 import { resolveMarks } from '../groups/resolve-marks.ts';
-import { type MarkedDocument, readTargets } from './visibility.ts';
+import { MARKS, type MarkedDocument, readTargets } from './visibility.ts';
 
 /** The stored resources of the keys that a writer writes, and of those that it refers to. */
 export interface FoundForWriting {
@@ -40,8 +40,8 @@ export async function readForWriting(
 }
 
 interface FoundOwn {
-  readonly stored: Map<ResourceKey, ResourceDocument>;
-  readonly fenced: Map<ResourceKey, string>;
+  readonly stored: ReadonlyMap<ResourceKey, ResourceDocument>;
+  readonly fenced: ReadonlyMap<ResourceKey, string>;
 }
 
 interface FoundBoth {
@@ -49,40 +49,47 @@ interface FoundBoth {
   readonly others: Iterable<MarkedDocument>;
 }
 
-/** Most references of which the whole resource is read, in one command with the own ones: their data costs less than a command. */
-const FEW_TARGETS = 20;
+/** Most keys, own ones and others, of which it is read first which of them there are. */
+const FEW_KEYS = 100;
 
+/**
+ * Of few keys the marks are read by one command, which has no data of any resource: a target is never read whole, and most own resources are new.
+ * Those that are there are read whole after that; whatever has changed between the two reads, the writes find out (`insertResources`, `updateResources`).
+ */
 async function readBoth(
   database: Database,
   ownKeys: readonly ResourceKey[],
   otherKeys: readonly ResourceKey[],
 ): Promise<FoundBoth> {
-  if (ownKeys.length > 0 && otherKeys.length <= FEW_TARGETS) {
-    const large = largeTargetsOf(database);
-    if (!otherKeys.some((key) => large.has(key))) return readTogether(database, ownKeys, otherKeys);
+  if (ownKeys.length + otherKeys.length > FEW_KEYS) {
+    const [own, others] = await Promise.all([readOwn(database, ownKeys), readTargets(database, otherKeys)]);
+    return { own, others: others.values() };
   }
-  const [own, others] = await Promise.all([readOwn(database, ownKeys), readTargets(database, otherKeys)]);
-  return { own, others: others.values() };
+  const marked = await readMarked(database, [...ownKeys, ...otherKeys]);
+  const found = (keys: readonly ResourceKey[]) => keys.flatMap((key) => marked.get(key) ?? []);
+  const own = await readOwn(
+    database,
+    found(ownKeys).flatMap(({ _id, hidden }) => (hidden === PLACEHOLDER ? [] : [_id])),
+  );
+  const fenced = found(ownKeys).filter(({ hidden }) => hidden === PLACEHOLDER);
+  return {
+    own: {
+      ...own,
+      fenced: new Map([...fenced.map(({ _id, fence }) => [_id, fence?.token ?? ''] as const), ...own.fenced]),
+    },
+    others: found(otherKeys).filter(({ hidden }) => hidden !== PLACEHOLDER),
+  };
 }
 
-/** Reads the resources to be written and their few targets by one command. */
-async function readTogether(
+/** Resources without their data, and placeholders. */
+async function readMarked(
   database: Database,
-  ownKeys: readonly ResourceKey[],
-  otherKeys: readonly ResourceKey[],
-): Promise<FoundBoth> {
-  const { stored, fenced } = await readOwn(database, [...ownKeys, ...otherKeys]);
-  const others: MarkedDocument[] = [];
-  for (const key of otherKeys) {
-    const target = stored.get(key);
-    // a placeholder is no target
-    fenced.delete(key);
-    stored.delete(key);
-    if (target === undefined) continue;
-    others.push(target);
-    if ((target.bytes ?? LARGE_TARGET_BYTES) >= LARGE_TARGET_BYTES) largeTargetsOf(database).add(key);
-  }
-  return { own: { stored, fenced }, others };
+  keys: readonly ResourceKey[],
+): Promise<ReadonlyMap<ResourceKey, MarkedDocument & Pick<ResourceDocument, 'fence'>>> {
+  const found = await resourcesIn(database)
+    .find({ _id: { $in: [...keys] } }, { projection: { ...MARKS, fence: 1 } })
+    .toArray();
+  return new Map(found.map((document) => [document._id, document]));
 }
 
 async function readOwn(database: Database, keys: readonly ResourceKey[]): Promise<FoundOwn> {
@@ -94,31 +101,4 @@ async function readOwn(database: Database, keys: readonly ResourceKey[]): Promis
     else stored.set(document._id, document);
   }
   return { stored, fenced };
-}
-
-/** Size of a target whose data is not read again for the sake of a command. */
-const LARGE_TARGET_BYTES = 8 * 1024;
-/** Large targets that a process remembers. */
-const MOST_LARGE_TARGETS = 1_000;
-
-/** Targets that were read whole and turned out to be large: what many resources refer to is read so once. */
-class LargeTargets {
-  readonly #keys = new Set<ResourceKey>();
-
-  has(key: ResourceKey): boolean {
-    return this.#keys.has(key);
-  }
-
-  add(key: ResourceKey): void {
-    if (this.#keys.size >= MOST_LARGE_TARGETS) this.#keys.clear();
-    this.#keys.add(key);
-  }
-}
-
-const largeTargets = new WeakMap<Database, LargeTargets>();
-
-function largeTargetsOf(database: Database): LargeTargets {
-  const known = largeTargets.get(database) ?? new LargeTargets();
-  largeTargets.set(database, known);
-  return known;
 }

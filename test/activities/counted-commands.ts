@@ -14,9 +14,13 @@ const COMMANDS = new Set([
   'updateOne',
 ]);
 
+/** Whether resources are read whole. */
+const isWithData = (collection: string, [, options]: unknown[]): boolean =>
+  collection === 'resources' && JSON.stringify(options ?? {}) === JSON.stringify({ raw: true });
+
 /** Counts the commands that are sent to collections of a database. */
 export class CountedCommands {
-  /** `{collection}: {command}`, in the order in which they were sent. */
+  /** `{collection}: {command}`, and ` with data` if it reads resources whole, in the order in which they were sent. */
   #sent: string[] = [];
 
   /** The same database, whose commands are counted. */
@@ -27,7 +31,7 @@ export class CountedCommands {
           const value: unknown = Reflect.get(target, member, target);
           if (typeof value !== 'function' || typeof member !== 'string' || !COMMANDS.has(member)) return value;
           return (...given: unknown[]): unknown => {
-            this.#sent.push(`${name}: ${member}`);
+            this.#sent.push(`${name}: ${member}${isWithData(name, given) ? ' with data' : ''}`);
             return Reflect.apply(value, target, given);
           };
         },
