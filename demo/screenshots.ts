@@ -19,14 +19,29 @@ const QUALITY = 72;
 /** Only these pages, as in `npm run screenshots -- batch health`; without any all of them. */
 const wanted = process.argv.slice(2);
 
-/** The address of each page, behind `#`, and what shows that it is complete. */
-const pagesOf = ({ waiting, faulty, imported, webhook }: Shown): Record<string, { at: string; shows: string }> => ({
+interface Pictured {
+  /** The address behind `#`. */
+  readonly at: string;
+  /** What shows that the page is complete. */
+  readonly shows: string;
+  /** What a user does on it first. */
+  readonly first?: (page: Page) => Promise<unknown>;
+}
+
+const pagesOf = ({ waiting, faulty, imported, bulk, webhook }: Shown): Record<string, Pictured> => ({
   batches: { at: '/batches', shows: '.batch-table' },
   waiting: { at: `/batches/${waiting}`, shows: '.waits-side li' },
   faults: { at: `/batches/${faulty}?items=failed`, shows: '.fault' },
   imports: { at: '/imports', shows: '.batch-table' },
   import: { at: `/imports/${imported}`, shows: '.batch-table' },
-  upload: { at: '/upload', shows: '.drop' },
+  upload: { at: '/upload', shows: '.check', first: chooseCsv },
+  filter: {
+    at: '/batches?status=success,cancelled',
+    shows: '.dialog .figure',
+    first: (page) => page.getByRole('button', { name: 'Act on all that fit' }).click(),
+  },
+  bulk: { at: '/bulk', shows: '.batch-table' },
+  'bulk-operation': { at: `/bulk/${bulk}`, shows: '.counts' },
   paste: { at: '/upload/paste', shows: 'textarea' },
   data: { at: '/data', shows: '.node' },
   schema: { at: '/data/country', shows: '.cell-data' },
@@ -36,6 +51,21 @@ const pagesOf = ({ waiting, faulty, imported, webhook }: Shown): Record<string, 
   health: { at: '/health', shows: '.workers' },
 });
 
+const CSV = `id;City name;country;population;Remarks
+2988507;Paris;FR;2138551;capital
+2643743;London;GB;8961989;capital
+`;
+
+/** A file whose columns have other names than the fields. */
+async function chooseCsv(page: Page): Promise<void> {
+  const buffer = Buffer.from(CSV);
+  await page.getByLabel('Choose a file').setInputFiles({ name: 'cities.csv', mimeType: 'text/csv', buffer });
+  await page.getByLabel('Schema').selectOption('city');
+  await page.getByLabel('Field of the column City name').selectOption('name');
+  await page.getByLabel('Field of the column Remarks').selectOption('(leave it out)');
+  await page.getByText('What would become of').waitFor();
+}
+
 async function take(browser: Browser, url: string, shown: Shown): Promise<void> {
   for (const [size, viewport] of Object.entries(SIZES)) {
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -43,17 +73,19 @@ async function take(browser: Browser, url: string, shown: Shown): Promise<void> 
       const page = await context.newPage();
       const folder = join(FOLDER, `${colorScheme}-${size}`);
       mkdirSync(folder, { recursive: true });
-      for (const [name, { at, shows }] of Object.entries(pagesOf(shown))) {
-        if (wanted.length === 0 || wanted.includes(name))
-          await picture(page, `${url}/#${at}`, shows, `${folder}/${name}.jpg`);
+      for (const [name, pictured] of Object.entries(pagesOf(shown))) {
+        if (wanted.length === 0 || wanted.includes(name)) await picture(page, url, pictured, `${folder}/${name}.jpg`);
       }
       await context.close();
     }
   }
 }
 
-async function picture(page: Page, address: string, shows: string, path: string): Promise<void> {
-  await page.goto(address);
+async function picture(page: Page, url: string, { at, shows, first }: Pictured, path: string): Promise<void> {
+  await page.goto(`${url}/#${at}`);
+  // a page that was there before at the same address begins anew
+  await page.reload();
+  await first?.(page);
   await page.locator(shows).first().waitFor();
   await page.screenshot({ path, type: 'jpeg', quality: QUALITY });
 }

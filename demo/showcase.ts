@@ -8,6 +8,8 @@ export interface Shown {
   /** A batch with faults of several codes. */
   readonly faulty: string;
   readonly imported: string;
+  /** Several batches were cancelled by it. */
+  readonly bulk: string;
   readonly webhook: string;
 }
 
@@ -68,11 +70,28 @@ export async function showcase(drover: DroverClient): Promise<Shown> {
   });
   await drover.batches.wait(faulty.batchId);
   await drover.imports.wait(imported);
-  const cancelled = await drover.resources.upload('city', orphans(all), { dependencyWaitTimeout: HOUR_S });
-  await drover.batches.cancel(cancelled.batchId);
+  const bulk = await cancelMany(drover, orphans(all));
   const waiting = await drover.resources.upload('city', orphans(all), { dependencyWaitTimeout: HOUR_S });
   await drover.batches.wait(waiting.batchId, { until: ({ counts }) => counts.queued === 0 });
-  return { waiting: waiting.batchId, faulty: faulty.batchId, imported, webhook };
+  return { waiting: waiting.batchId, faulty: faulty.batchId, imported, bulk, webhook };
+}
+
+const MANY = 6;
+
+/** @returns the operation that has cancelled several batches, which have waited. */
+async function cancelMany(drover: DroverClient, resources: readonly object[]): Promise<string> {
+  const options = { dependencyWaitTimeout: HOUR_S, label: 'Nightly run' };
+  for (let n = 0; n < MANY; n++) {
+    const { batchId } = await drover.resources.upload(
+      'city',
+      resources.slice(n * MANY, n * MANY + BATCH / MANY),
+      options,
+    );
+    await drover.batches.wait(batchId, { until: ({ counts }) => counts.queued === 0 });
+  }
+  const { bulkOperationId } = await drover.bulkOperations.start('cancel', { label: options.label, status: 'waiting' });
+  await drover.bulkOperations.wait(bulkOperationId);
+  return bulkOperationId;
 }
 
 /** Nothing answers at its address: its deliveries show why, and when they are tried again. */

@@ -23,7 +23,7 @@ const stored = async (schema: string): Promise<string[]> =>
 describe.skipIf(executable === null)('in a browser', () => {
   test('columns of CSV are read as the fields that are chosen, seen in the first rows before anything is stored', async () => {
     const rows = [
-      'Code;Full name;region;subregion;area;Note',
+      'Code;Full name;region;subregion;area;constructor',
       'AD;Andorra;Europe;Southern Europe;468;x',
       'MC;;Europe;Western Europe;2;y',
     ];
@@ -31,11 +31,11 @@ describe.skipIf(executable === null)('in a browser', () => {
       await choose(page, 'countries.csv', `${rows.join('\r\n')}\r\n`);
       await page.getByLabel('Schema').selectOption('country');
       await page.getByText('The import would be refused:').waitFor();
-      await page.getByText('the schema has no field for the column "Note"').waitFor();
+      await page.getByText('the schema has no field for the column "constructor"').waitFor();
       expect(await page.getByRole('button', { name: 'Start the import' }).isDisabled()).toBe(true);
       await page.getByLabel('Field of the column Code').selectOption('code');
       await page.getByLabel('Field of the column Full name').selectOption('name');
-      await page.getByLabel('Field of the column Note').selectOption('(leave it out)');
+      await page.getByLabel('Field of the column constructor').selectOption('(leave it out)');
       await page.getByText('What would become of the 2 rows now').waitFor();
       await page.getByText('line 3').waitFor();
       await page.getByRole('row', { name: /Full name.*Andorra/ }).waitFor();

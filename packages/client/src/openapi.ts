@@ -774,7 +774,7 @@ export interface paths {
         };
         /**
          * Batches and items of the tenant that have finished in each minute of the last hour
-         * @description An item counts in the minute in which its batch has finished.
+         * @description An item counts in the minute in which its batch has finished. The numbers may be some seconds old.
          */
         get: operations["getThroughput"];
         put?: never;

@@ -264,15 +264,15 @@ export const strings = {
   },
   undo: {
     button: 'Undo',
-    title: 'Take back what this batch has changed?',
+    title: 'Take back what this has changed?',
     text: 'What it has created is deleted, what it has changed is as before, what it has deleted is there again; the last change first.',
     reverted: (n: number) => `${counted(n, 'change', 'changes')} would be taken back`,
     kept: (n: number) => `${counted(n, 'change', 'changes')} would stay`,
     nothing: 'There is nothing to take back.',
     firstOnly: (n: number) => `The first ${n.toLocaleString('en')} changes were looked at.`,
     confirm: 'Undo',
-    started: 'The service has started the undo in place of a preview of it.',
     undoneBy: 'Undone by another batch',
+    importUndoneBy: 'Undone by a bulk operation',
     undoOf: 'The batch that it undoes',
   },
   check: {
@@ -319,6 +319,9 @@ export const strings = {
     now: (many: string) => `${many} ${many.startsWith('1 ') ? 'fits' : 'fit'} now`,
     turns: 'A batch whose state does not allow it is left as it is, and counted. It goes on when you leave this page.',
     name: (verb: string) => `${verb} many batches`,
+    end: 'End it',
+    endText: 'Batches whose turn has not come are left as they are.',
+    items: 'Their items',
     columns: { operation: 'Operation', status: 'Status', batches: 'Batches' },
     batches: 'Progress',
     progress: (done: number, matched: number) =>

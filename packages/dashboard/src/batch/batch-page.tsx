@@ -1,4 +1,4 @@
-import { type Batch, bodyOf, isFinished } from '@drover/client';
+import { type Batch, isFinished } from '@drover/client';
 import { schemaNameOf } from '../batches/batch-table.tsx';
 import { verbsFor } from '../batches/verbs.ts';
 import { Live } from '../live/live.tsx';
@@ -87,12 +87,7 @@ function UndoBatch({ batchId }: { batchId: string }) {
   const drover = useDrover();
   return (
     <Undo
-      preview={async (signal) => {
-        const params = { path: { batchId }, query: { dryRun: true } };
-        const { data } = await bodyOf(drover.http.POST('/api/batches/{batchId}/undo', { params, signal }));
-        if ('dryRun' in data) return data;
-        throw new Error(strings.undo.started);
-      }}
+      preview={(signal) => drover.batches.previewUndo(batchId, { signal })}
       run={async () => go(to(['batches', (await drover.batches.undo(batchId)).batchId]))}
     />
   );

@@ -1,4 +1,4 @@
-import type { components } from '@drover/client';
+import type { UndoPreview } from '@drover/client';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { strings } from '../strings.ts';
@@ -8,7 +8,8 @@ import { PreviewedItems } from './previewed-items.tsx';
 
 const { undo: t } = strings;
 
-type Preview = Pick<components['schemas']['UndoPreview']['data'], 'counts' | 'items' | 'itemsTotal'>;
+/** Of an import there are no items in it: they may be millions. */
+type Preview = Pick<UndoPreview, 'counts'> & Partial<Pick<UndoPreview, 'items' | 'itemsTotal'>>;
 
 /**
  * A button that takes back what something has changed, after it has said what that would do.
@@ -57,7 +58,7 @@ function UndoDialog({ preview, run, onClose }: Parameters<typeof Undo>[0] & { on
   );
 }
 
-function Effects({ preview: { counts, items, itemsTotal } }: { preview: Preview }) {
+function Effects({ preview: { counts, items = [], itemsTotal = items.length } }: { preview: Preview }) {
   const kept = counts.skipped + counts.failed + counts.pending;
   return (
     <>

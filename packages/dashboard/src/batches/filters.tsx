@@ -16,7 +16,7 @@ const TYPES = {
   PARTNER_RESOURCE_BATCH_DELETE: 'delete',
   PROCESS_INSTANCE_DELETE: 'terminate',
   BATCH_UNDO: 'undo',
-} as const satisfies Partial<Record<Batch['batchType'], Batch['operation']>>;
+} as const satisfies Record<Batch['batchType'], Batch['operation']>;
 const TYPE_NAMES = Object.entries(TYPES).map(([type, operation]) => [type, strings.operations[operation]] as const);
 
 /** Filters are in the address: a link shows the same list. */

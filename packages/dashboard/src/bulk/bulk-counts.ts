@@ -1,5 +1,4 @@
-import type { Batch } from '@drover/client';
-import type { BulkOperation } from './bulk-verbs.ts';
+import type { Batch, BulkOperation } from '@drover/client';
 
 /** What became of the matched batches, as parts of a bar. */
 export function countsOf({ matched, done, skipped, failed }: BulkOperation): Batch['counts'] {

@@ -1,4 +1,4 @@
-import { bodyOf } from '@drover/client';
+import type { BulkOperation } from '@drover/client';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Pace } from '../live/pace.ts';
@@ -12,7 +12,6 @@ import { Empty, Notice, Unloaded } from '../ui/states.tsx';
 import { CountBar, StatusBadge } from '../ui/status.tsx';
 import { Lasted, Moment } from '../ui/time.tsx';
 import { countsOf } from './bulk-counts.ts';
-import type { BulkOperation } from './bulk-verbs.ts';
 import { filterFacts } from './filter-facts.ts';
 
 const { bulk: t } = strings;
@@ -25,10 +24,7 @@ export function BulkListPage({ place }: { place: Place }) {
   const cursor = place.query.get('cursor') ?? undefined;
   const list = useQuery({
     queryKey: ['bulk-operations', cursor],
-    queryFn: async ({ signal }) => {
-      const params = { query: { limit: PAGE, ...(cursor !== undefined && { cursor }) } };
-      return (await bodyOf(drover.http.GET('/api/bulk-operations', { params, signal }))).data;
-    },
+    queryFn: ({ signal }) => drover.bulkOperations.list({ limit: PAGE, signal }).page(cursor),
     placeholderData: keepPreviousData,
     refetchInterval: ({ state }) => pace.next(state),
   });

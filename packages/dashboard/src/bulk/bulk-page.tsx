@@ -1,5 +1,6 @@
-import { bodyOf } from '@drover/client';
-import { useQuery } from '@tanstack/react-query';
+import type { BulkOperation } from '@drover/client';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Outcomes } from '../imports/outcomes.tsx';
 import { useDrover } from '../session/drover-context.ts';
 import { to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
@@ -10,7 +11,6 @@ import { Notice, Unloaded } from '../ui/states.tsx';
 import { CountBar, StatusBadge } from '../ui/status.tsx';
 import { Lasted, Moment } from '../ui/time.tsx';
 import { countsOf } from './bulk-counts.ts';
-import type { BulkOperation } from './bulk-verbs.ts';
 import { filterFacts } from './filter-facts.ts';
 
 const { bulk: t } = strings;
@@ -22,10 +22,7 @@ export function BulkPage({ bulkOperationId }: { bulkOperationId: string }) {
   const drover = useDrover();
   const found = useQuery({
     queryKey: ['bulk', bulkOperationId],
-    queryFn: async ({ signal }) => {
-      const params = { path: { bulkOperationId } };
-      return (await bodyOf(drover.http.GET('/api/bulk-operations/{bulkOperationId}', { params, signal }))).data;
-    },
+    queryFn: ({ signal }) => drover.bulkOperations.get(bulkOperationId, { signal }),
     refetchInterval: ({ state }) => (state.data?.completedAt === undefined ? REFRESH_MS : false),
   });
   if (found.data === undefined) return <Unloaded query={found} />;
@@ -40,9 +37,16 @@ export function BulkPage({ bulkOperationId }: { bulkOperationId: string }) {
           </span>
         }
         title={t.name(strings.verbs[operation.operation])}
-      />
+      >
+        {operation.completedAt === undefined && <End bulkOperationId={bulkOperationId} />}
+      </PageHead>
       {found.error && <Notice error={found.error} />}
       <Progress operation={operation} />
+      {operation.counts && operation.actions && (
+        <Section title={t.items}>
+          <Outcomes actions={operation.actions} counts={operation.counts} />
+        </Section>
+      )}
       <Section
         title={t.filter}
         tools={
@@ -54,6 +58,24 @@ export function BulkPage({ bulkOperationId }: { bulkOperationId: string }) {
         <Facts facts={filterFacts(operation.filter)} />
       </Section>
     </>
+  );
+}
+
+/** Batches whose turn has not come are left as they are. */
+function End({ bulkOperationId }: { bulkOperationId: string }) {
+  const drover = useDrover();
+  const cache = useQueryClient();
+  const end = useMutation({
+    mutationFn: () => drover.bulkOperations.cancel(bulkOperationId),
+    onSettled: () => cache.invalidateQueries({ queryKey: ['bulk', bulkOperationId] }),
+  });
+  return (
+    <div className="verbs">
+      <button className="button" disabled={end.isPending} onClick={() => end.mutate()} title={t.endText} type="button">
+        {t.end}
+      </button>
+      {end.error && <Notice error={end.error} />}
+    </div>
   );
 }
 

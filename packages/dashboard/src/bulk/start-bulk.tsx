@@ -1,4 +1,3 @@
-import { bodyOf } from '@drover/client';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { isFinal } from '../batches/verbs.ts';
@@ -8,7 +7,7 @@ import { strings } from '../strings.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Facts } from '../ui/page.tsx';
 import { Loading, Notice } from '../ui/states.tsx';
-import { BULK_VERBS, type BulkVerb } from './bulk-verbs.ts';
+import { BULK_VERBS } from './bulk-verbs.ts';
 import { filterFacts } from './filter-facts.ts';
 
 const { bulk: t } = strings;
@@ -28,22 +27,16 @@ export function StartBulk({ filter }: { filter: Readonly<Record<string, string>>
 
 function BulkDialog({ filter, onClose }: { filter: Readonly<Record<string, string>>; onClose: () => void }) {
   const drover = useDrover();
-  const [verb, setVerb] = useState<BulkVerb>('suspend');
+  const [verb, setVerb] = useState<(typeof BULK_VERBS)[number]>('suspend');
   // how many fit does not depend on what is done with them
   const counted = useQuery({
     queryKey: ['bulk-preview', filter],
-    queryFn: async ({ signal }) => {
-      const params = { query: { dryRun: true } };
-      const { data } = await bodyOf(drover.http.POST('/api/batches/suspend', { params, body: { filter }, signal }));
-      return 'dryRun' in data ? data : null;
-    },
+    queryFn: ({ signal }) => drover.bulkOperations.preview('suspend', filter, { signal }),
     gcTime: 0,
   });
   const start = useMutation({
-    mutationFn: async () => (await bodyOf(drover.http.POST(`/api/batches/${verb}`, { body: { filter } }))).data,
-    onSuccess: (data) => {
-      if ('bulkOperationId' in data) go(to(['bulk', data.bulkOperationId]));
-    },
+    mutationFn: () => drover.bulkOperations.start(verb, filter),
+    onSuccess: ({ bulkOperationId }) => go(to(['bulk', bulkOperationId])),
   });
   const found = counted.data ?? null;
   const many = found && t.matched(found.matched, found.totalIsCapped === true);
@@ -52,7 +45,7 @@ function BulkDialog({ filter, onClose }: { filter: Readonly<Record<string, strin
       <Facts facts={filterFacts(filter)} />
       <label className="field bulk-verb">
         <span>{t.verb}</span>
-        <select onChange={(event) => setVerb(event.target.value as BulkVerb)} value={verb}>
+        <select onChange={(event) => setVerb(event.target.value as typeof verb)} value={verb}>
           {BULK_VERBS.map((each) => (
             <option key={each} value={each}>
               {strings.verbs[each]}

@@ -10,6 +10,10 @@ type Column = NonNullable<Preview['columns']>[number];
 /** Fields of columns that have other names. */
 export type Columns = Readonly<Record<string, string>>;
 
+/** A column may have the name of something that every object has. */
+const fieldFor = (columns: Columns, column: string): string =>
+  (Object.hasOwn(columns, column) ? columns[column] : undefined) ?? column;
+
 /** A name under which an import passes a column over: results have such a column, and are imported again. */
 const LEFT_OUT = '_line';
 
@@ -55,7 +59,7 @@ export function ColumnMapping({
                 <td>
                   <FieldChoice
                     column={column}
-                    field={columns[column.column] ?? column.column}
+                    field={fieldFor(columns, column.column)}
                     fields={fields}
                     onChange={(field) => set(column.column, field)}
                   />
@@ -111,6 +115,9 @@ function sampleOf({ resources: [first] }: Preview, { field }: Column): string {
   if (first === undefined || field === null) return '';
   const value = field
     .split('.')
-    .reduce<unknown>((inner, name) => (inner as Record<string, unknown> | undefined)?.[name], first.resource);
+    .reduce<unknown>(
+      (inner, name) => (Object.hasOwn(Object(inner), name) ? (inner as Record<string, unknown>)[name] : undefined),
+      first.resource,
+    );
   return value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -4,12 +4,14 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Faults } from '../batch/faults.tsx';
 import { optionFacts } from '../batch/options.ts';
+import { Undo } from '../batch/undo.tsx';
 import { Verbs } from '../batch/verbs.tsx';
 import { BatchTable } from '../batches/batch-table.tsx';
 import { verbsFor } from '../batches/verbs.ts';
 import { Live } from '../live/live.tsx';
 import { type Liveness, useLiveImport } from '../live/use-live.ts';
 import { useDrover } from '../session/drover-context.ts';
+import { go, to } from '../shell/place.ts';
 import { strings } from '../strings.ts';
 import { CopyId } from '../ui/copy-id.tsx';
 import { Download } from '../ui/download.tsx';
@@ -36,10 +38,19 @@ export function ImportPage({ importId }: { importId: string }) {
             <StatusBadge status={imported.status} suspended={imported.suspended} />
             <CopyId id={importId} />
             {imported.label}
+            {imported.undoneBy !== undefined && (
+              <a href={to(['bulk', imported.undoneBy])}>{strings.undo.importUndoneBy}</a>
+            )}
           </span>
         }
         title={`${strings.operations[imported.options.operation]} ${imported.schemaName || strings.missingSchema}`}
       >
+        {isUndoable(imported) && (
+          <Undo
+            preview={(signal) => drover.imports.previewUndo(importId, { signal })}
+            run={async () => go(to(['bulk', (await drover.imports.undo(importId)).bulkOperationId]))}
+          />
+        )}
         <Verbs
           act={(verb) => drover.imports[verb](importId)}
           changed={['import', importId]}
@@ -63,6 +74,10 @@ export function ImportPage({ importId }: { importId: string }) {
 /** Rows without success, and those of a cancelled import that were not read. */
 const isRetryable = ({ status, counts: { failed, expired, cancelled } }: Import): boolean =>
   status === 'cancelled' || failed + expired + cancelled > 0;
+
+/** What it has changed is kept, and nobody has taken it back. */
+const isUndoable = (imported: Import): boolean =>
+  isFinished(imported) && imported.options.undoable === true && imported.undoneBy === undefined;
 
 function Progress({ imported, liveness }: { imported: Import; liveness: Liveness }) {
   const { counts, rowsRead, bytesRead, bytesReceived, sealed, rowsPerSecond, estimatedCompletionAt, brokenOff } =

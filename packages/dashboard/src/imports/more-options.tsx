@@ -31,7 +31,7 @@ type More = Pick<UploadOptions & ImportOptions, keyof MoreValues>;
 
 /** What a batch takes, and what an import does. */
 export const OF_BATCH = ['label', 'priority', 'startAt', 'retentionDays', 'resourcesPerActivity', 'undoable'] as const;
-export const OF_IMPORT = ['label', 'priority', 'startAt', 'maxPerSecond'] as const;
+export const OF_IMPORT = ['label', 'priority', 'startAt', 'retentionDays', 'maxPerSecond', 'undoable'] as const;
 type Names = readonly (keyof MoreValues)[];
 
 /** The options that are given, of those that are asked for. */

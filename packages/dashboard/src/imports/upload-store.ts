@@ -1,5 +1,6 @@
 import type { ContentFormat, DroverClient, ImportOptions } from '@drover/client';
 import { useSyncExternalStore } from 'react';
+import { onCredentials } from '../session/session-store.ts';
 
 /** A file that is being sent. It goes on while other pages are looked at. */
 export interface Upload {
@@ -25,12 +26,16 @@ function set(next: Upload | null): void {
   for (const listener of listeners) listener();
 }
 
-function change(changes: Partial<Upload>): void {
-  if (current !== null) set({ ...current, ...changes });
+/** @param mine whose upload it is: another one may have begun since, or nobody's be left. */
+function change(mine: AbortController, changes: Partial<Upload>): void {
+  if (current !== null && mine === stop) set({ ...current, ...changes });
 }
 
-/** Nothing waits while rows are only checked. */
-const checking = ({ dependencyWaitTimeout: _, ...options }: Options): Options => ({ ...options, validateOnly: true });
+/** Nothing waits while rows are only checked, and there is nothing to undo. */
+const checking = ({ dependencyWaitTimeout: _, undoable: __, ...options }: Options): Options => ({
+  ...options,
+  validateOnly: true,
+});
 
 interface Way {
   /** Rows are only checked. */
@@ -42,7 +47,8 @@ interface Way {
 /** Sends a file in parts, in the memory of a few of them. */
 export async function startUpload(drover: DroverClient, file: File, options: Options, way: Way): Promise<void> {
   const { isCheck, resume } = way;
-  stop = new AbortController();
+  const mine = new AbortController();
+  stop = mine;
   again = () => {
     if (current?.importId !== undefined) void startUpload(drover, file, options, { isCheck, resume: current.importId });
   };
@@ -52,14 +58,14 @@ export async function startUpload(drover: DroverClient, file: File, options: Opt
     await drover.import(file, {
       ...(isCheck ? checking(options) : options),
       ...(resume !== undefined && { resume }),
-      signal: stop.signal,
-      onStart: (importId) => change({ importId }),
-      onProgress: (sent) => change({ sent }),
+      signal: mine.signal,
+      onStart: (importId) => change(mine, { importId }),
+      onProgress: (sent) => change(mine, { sent }),
     });
-    change({ state: 'sent', sent: file.size });
+    change(mine, { state: 'sent', sent: file.size });
   } catch (error) {
-    if (stop.signal.aborted) change({ state: 'stopped' });
-    else change({ state: 'failed', error });
+    if (mine.signal.aborted) change(mine, { state: 'stopped' });
+    else change(mine, { state: 'failed', error });
   }
 }
 
@@ -69,6 +75,15 @@ export const resumeUpload = (): void => again?.();
 /** Sends the same file again, whose rows were only checked, to be applied. */
 export const uploadInEarnest = (): void => inEarnest?.();
 export const forgetUpload = (): void => set(null);
+
+// nothing is sent for a user who has left, or to a tenant that is no longer looked at
+onCredentials(() => {
+  stop.abort();
+  stop = new AbortController();
+  again = null;
+  inEarnest = null;
+  set(null);
+});
 
 // a closed tab sends nothing more
 addEventListener('beforeunload', (event) => {
