@@ -57,17 +57,24 @@ const FIELDS = {
   }),
 };
 
+/** How the OpenAPI document says one of several words. */
+interface Word {
+  readonly pattern: string;
+}
+const wordOf = (words: readonly string[]): Word => ({ pattern: `(${words.join('|')})` });
+const ANY_WORD: Word = { pattern: '[^,]+' };
+
 /** In a query an empty value of these is absent, as it always was. */
-const orEmpty = <T extends z.ZodType>(field: T, description: string) =>
+const orEmpty = <T extends z.ZodType>(field: T, one: Word, description: string) =>
   z
     .preprocess((value) => (value === '' ? undefined : value), field.optional())
-    .openapi({ type: 'string', description });
+    .openapi({ type: 'string', pattern: `^(${one.pattern}(,${one.pattern})*)?$`, description });
 
 /** The filters of a list in a query. */
 export const filterQuery = {
-  batchType: orEmpty(FIELDS.batchType, `One of ${TYPES.join(', ')}, or several with commas`),
-  status: orEmpty(FIELDS.status, `One of ${BATCH_STATUSES.join(', ')}, or several with commas`),
-  schema: orEmpty(FIELDS.schema, 'Name, plural name or id of a schema definition, or several with commas'),
+  batchType: orEmpty(FIELDS.batchType, wordOf(TYPES), `One of ${TYPES.join(', ')}, or several with commas`),
+  status: orEmpty(FIELDS.status, wordOf(BATCH_STATUSES), `One of ${BATCH_STATUSES.join(', ')}, or several with commas`),
+  schema: orEmpty(FIELDS.schema, ANY_WORD, 'Name, plural name or id of a schema definition, or several with commas'),
   createdAfter: FIELDS.createdAfter.optional(),
   createdBefore: FIELDS.createdBefore.optional(),
   label: FIELDS.label.optional(),
@@ -94,11 +101,6 @@ const joined = <T extends z.ZodType>(field: T, one: Word, description: string) =
         },
       ],
     });
-interface Word {
-  readonly pattern: string;
-}
-const wordOf = (words: readonly string[]): Word => ({ pattern: `(${words.join('|')})` });
-const ANY_WORD: Word = { pattern: '[^,]+' };
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((one) => typeof one === 'string' && !one.includes(','));
 
@@ -127,7 +129,7 @@ export const filterBody = z
     (filter) => Object.values(filter).some((value) => value !== undefined),
     'must have at least one filter: nothing is done with all batches',
   )
-  .openapi('BatchFilter');
+  .openapi('BatchFilter', { minProperties: 1 });
 
 const parsed = z.object(filterQuery);
 type AskedFilter = z.output<typeof parsed>;

@@ -60,6 +60,7 @@ const dependencyWaitTimeout = z
   })
   .openapi({
     type: 'string',
+    pattern: `^(${UNTIL_END_OF_IMPORT}|[0-9]{1,5})?$`,
     default: UNTIL_END_OF_IMPORT,
     description:
       'How long an item waits for missing resources that it refers to: in seconds, or `import`: as long as rows of the import may still create them',

@@ -33,7 +33,7 @@ export const changedWebhookBody = z
     { error: 'must be an object' },
   )
   .refine((body) => Object.keys(body).length > 0, 'must have at least one of url, events, description, disabled')
-  .openapi('WebhookChanges');
+  .openapi('WebhookChanges', { minProperties: 1 });
 
 const fields = {
   webhookId: z.string(),
