@@ -351,6 +351,32 @@ test('resources are read one by one, with what they refer to and what refers to 
   expect((await inProcess(['resource', 'get', 'twig', 'none'])).code).toBe(1);
 }, 60_000);
 
+test('an import that is undoable is undone after its numbers are said; a bulk operation that has finished cannot be cancelled', async () => {
+  vi.stubEnv('DROVER_TENANT', 'imported');
+  await defined('mug', { n: { type: 'integer' } });
+  const rows = Array.from({ length: 1_200 }, (_, n) => ({ externalId: `m${n}`, n }));
+  const file = fileOf('mugs.ndjson', linesOf(rows));
+  const options = ['--schema', 'mug', '--undoable', '--retention-days', '7', '--json'];
+  const { importId } = JSON.parse((await inProcess(['import', file, ...options])).out) as { importId: string };
+  const preview = await inProcess(['imports', 'undo', importId, '--dry-run', '--json']);
+  expect([preview.code, JSON.parse(preview.out)]).toEqual([
+    0,
+    expect.objectContaining({ dryRun: true, actions: expect.objectContaining({ reverted: 1_200 }) }),
+  ]);
+  expect(await inProcess(['imports', 'undo', importId])).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(
+      /Take back what the import has done, by \d+ batch(es)?: 1,200 reverted\? Nobody can be asked/,
+    ),
+  });
+  expect((await inProcess(['export', 'mug'])).out.split('\n')).toHaveLength(1_201);
+  const undone = await inProcess(['imports', 'undo', importId, '--yes', '--json']);
+  const { bulkOperationId, status } = JSON.parse(undone.out) as { bulkOperationId: string; status: string };
+  expect([undone.code, status]).toEqual([0, 'success']);
+  expect((await inProcess(['export', 'mug'])).out).toBe('');
+  expect((await inProcess(['bulk', 'cancel', bulkOperationId])).code).toBe(1);
+}, 60_000);
+
 test('many batches are counted, cancelled, watched and removed by a filter; it says numbers first, and asks', async () => {
   vi.stubEnv('DROVER_TENANT', 'bulk');
   await defined('leaf', { of: { $ref: 'reach:schemas/leaf' } });
