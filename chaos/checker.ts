@@ -6,6 +6,8 @@ import { checkOutcomes, controlsByBatch } from './checks/outcomes.ts';
 import { checkDangling, checkMissing, findSleepers } from './checks/references.ts';
 import { checkRemovals } from './checks/removals.ts';
 import { checkReads, checkResources, checkStored } from './checks/resources.ts';
+import { checkStartTimes, checkTold } from './checks/told.ts';
+import { checkUndos, matchUndos } from './checks/undos.ts';
 import type { Violation } from './checks/violation.ts';
 import type { Journal } from './record/journal.ts';
 import type { Snapshot } from './record/snapshot.ts';
@@ -26,17 +28,22 @@ export function check(sent: Journal, snapshot: Snapshot): Findings {
   const journal = { ...sent, controls: [...sent.controls, ...imports.controls] };
   const { matches, violations } = matchBatches(journal, snapshot, imports.slices);
   const controls = controlsByBatch(journal);
-  const histories = historiesOf(journal, snapshot, matches, controls);
+  const undone = matchUndos(journal, snapshot, matches);
+  const histories = historiesOf(journal, snapshot, matches, controls, undone.undos);
   const resources = checkResources(histories, matches);
   return {
     violations: [
       ...imports.violations,
       ...violations,
+      ...undone.violations,
+      ...checkUndos(undone.undos, controls),
       ...checkOutcomes(journal, matches),
       ...checkHalts(journal, matches),
       ...checkRemovals(journal, snapshot),
       ...resources.violations,
-      ...checkReads(journal),
+      ...checkReads(journal, histories),
+      ...checkTold(journal, snapshot),
+      ...checkStartTimes(journal),
       ...checkStored(journal, snapshot),
       ...checkDangling(journal, snapshot),
       ...checkMissing(histories, matches, { controls, clocksOffMs: journal.clocksOffMs }),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sleepers } from './checker.ts';
 import { isRemoved } from './checks/removals.ts';
+import { checkTold } from './checks/told.ts';
 import type { Violation } from './checks/violation.ts';
 import type { DisturbedInstallation } from './installation/disturbed-installation.ts';
 import type { ApiClient } from './record/client.ts';
@@ -17,6 +18,8 @@ const RECOVER_EVERY_MS = 6_000;
 const WAKE_UP_MS = 15_000;
 /** Time that recovery is given for what is left over, in ms. */
 const CLEARED_MS = 15_000;
+/** Time that messages to webhooks are given to arrive, in ms. */
+const TOLD_MS = 60_000;
 /** Longest time for a request with a key to be answered when nothing disturbs it, in ms. */
 const ANSWER_MS = 30_000;
 
@@ -47,12 +50,14 @@ export async function drain(parts: DrainParts): Promise<{ snapshot: Snapshot; vi
   const violations = await untilFinished(parts, (batch) => batch.status === 'waiting');
   violations.push(...(await stillAsleep(parts)));
   parts.say(`the load is done; ${(await openBatches(parts)).length} batches wait for missing references`);
+  await undoSome(parts);
   await satisfySome(parts);
   await untilFinished(parts, (batch) => batch.status === 'waiting');
   const known = new Set(violations.map(itemOf));
   violations.push(...(await stillAsleep(parts)).filter((violation) => !known.has(itemOf(violation))));
   for (const { tenant, batch } of await openBatches(parts)) await client.control(tenant, batch.batchId, 'cancel');
   violations.push(...(await untilFinished(parts, () => false)));
+  await told(parts);
   await cleared(parts);
   return { snapshot: await takeSnapshot(client, journal.tenants, placesOf(parts)), violations };
 }
@@ -77,6 +82,19 @@ const placesOf = ({ installation, journal }: DrainParts): Places => ({
   removed: journal.removals.filter(isRemoved),
 });
 
+/** Waits until every end has arrived at the receivers of webhooks: what has failed before is sent again now, in place of minutes later. */
+async function told(parts: DrainParts): Promise<void> {
+  const { client, journal, installation } = parts;
+  const deadline = Date.now() + TOLD_MS;
+  const isTold = async (): Promise<boolean> =>
+    checkTold(journal, await takeSnapshot(client, journal.tenants, placesOf(parts))).length === 0;
+  while (!(await isTold()) && Date.now() < deadline) {
+    await installation.recoverNow();
+    for (const { tenant, webhookId } of journal.webhooks) await client.hurryDeliveries(tenant, webhookId);
+    await sleep(POLL_MS);
+  }
+}
+
 /** Waits until nothing is left over, as long as recovery may take for it. */
 async function cleared(parts: DrainParts): Promise<void> {
   const deadline = Date.now() + CLEARED_MS;
@@ -91,6 +109,10 @@ async function openBatches({ client, journal }: DrainParts): Promise<{ tenant: s
     journal.tenants.map(async (tenant) => (await client.unfinished(tenant)).map((batch) => ({ tenant, batch }))),
   );
   return all.flat();
+}
+
+async function openOperations({ client, journal }: DrainParts): Promise<string[]> {
+  return (await Promise.all(journal.tenants.map((tenant) => client.unfinishedOperations(tenant)))).flat();
 }
 
 async function openImports({ client, journal }: DrainParts) {
@@ -108,7 +130,8 @@ async function untilFinished(parts: DrainParts, mayStay: (batch: BatchAnswer) =>
   for (;;) {
     const imports = await openImports(parts);
     const open = (await openBatches(parts)).filter(({ batch }) => batch.suspended || !mayStay(batch));
-    if (open.length === 0 && imports.length === 0) return [];
+    const operations = await openOperations(parts);
+    if (open.length === 0 && imports.length === 0 && operations.length === 0) return [];
     if (Date.now() > deadline) {
       const endless = imports.map(({ tenant, state }) => ({
         rule: 'import not ended',
@@ -122,7 +145,12 @@ async function untilFinished(parts: DrainParts, mayStay: (batch: BatchAnswer) =>
         batchId,
         detail: `${limitMs / 1000} s after the faults it is ${status}${suspended ? ', suspended' : ''}, counts ${JSON.stringify(counts)}`,
       }));
-      return [...endless, ...running];
+      const undos = operations.map((batchId) => ({
+        rule: 'undo not ended',
+        batchId,
+        detail: `${limitMs / 1000} s after the faults the bulk operation has not ended`,
+      }));
+      return [...endless, ...running, ...undos];
     }
     for (const { tenant, state } of imports)
       if (state.suspended) await client.imports.control(tenant, state.importId, 'resume');
@@ -155,6 +183,14 @@ async function stillAsleep(parts: DrainParts): Promise<Violation[]> {
 }
 
 const itemOf = ({ batchId, item }: Violation): string => `${batchId} ${item}`;
+
+/** Takes back some of what can be undone and was not, while others go on. */
+async function undoSome({ client, journal }: DrainParts): Promise<void> {
+  const undoable = journal.requests.filter(({ options }) => options.undoable);
+  for (const [at, request] of undoable.entries())
+    for (const id of at % 3 === 0 ? batchIdsOf(request) : [])
+      await client.undo(request.tenant, id, request.import !== undefined);
+}
 
 /** Gives most of the batches that wait what they miss. */
 async function satisfySome(parts: DrainParts): Promise<void> {

@@ -19,7 +19,9 @@ const VERBS = ['suspend', 'resume', 'cancel', 'retry'] as const;
 
 /** @param actions that clients are to do. */
 export function whatHappened(journal: Journal, actions: readonly string[], facts: FaultFacts): Happened {
-  const { controls, halts, removals, definitionChanges } = journal;
+  const { controls, halts, removals, undos, definitionChanges } = journal;
+  const undone = (isImport: boolean): number =>
+    undos.filter(({ status, isImport: of = false }) => status === 202 && of === isImport).length;
   const total = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0);
   return {
     ...Object.fromEntries(actions.map((name) => [name, journal.actions[name] ?? 0])),
@@ -33,6 +35,9 @@ export function whatHappened(journal: Journal, actions: readonly string[], facts
     'backlog suspended': halts.filter(({ verb }) => verb === 'suspend').length,
     'backlog cancelled': halts.filter(({ verb }) => verb === 'cancel').length,
     'batch removed': removals.filter(({ status }) => status === 200).length,
+    'webhook told': journal.told.length,
+    'batch undone': undone(false),
+    'import undone': undone(true),
     'removal followed up': removals.filter(({ sample }) => sample !== undefined).length,
     ...named('kill', facts.kills),
     ...(facts.pauses && { pause: total(facts.pauses) }),

@@ -16,6 +16,7 @@ import { CLOCKS_OFF_MS, DisturbedInstallation } from './installation/disturbed-i
 import { ApiClient } from './record/client.ts';
 import type { Journal } from './record/journal.ts';
 import { Observer } from './record/observer.ts';
+import { Receiver } from './record/receiver.ts';
 import { type ChaosReport, reportOf } from './report.ts';
 import { KINDS, type KindName } from './workload/definitions.ts';
 import { Random } from './workload/random.ts';
@@ -102,17 +103,28 @@ class Run {
 
   async run(): Promise<{ report: ChaosReport; journal: Journal }> {
     const journal = await this.#newJournal();
+    const receiver = await Receiver.start(journal.told, this.#random.fork('receiver'));
+    try {
+      return await this.#runWith(journal, receiver);
+    } finally {
+      await receiver.stop();
+    }
+  }
+
+  async #runWith(journal: Journal, receiver: Receiver): Promise<{ report: ChaosReport; journal: Journal }> {
+    const direct = new ApiClient(this.#installation.apiUrl, journal);
+    for (const tenant of TENANTS) await direct.createWebhook(tenant, receiver.urlFor(tenant));
     await this.#fill(journal);
     const started = performance.now();
     await this.#load(journal);
     const loaded = performance.now();
     this.#say('the faults are over');
-    const client = new ApiClient(this.#installation.apiUrl, journal);
+    receiver.isCalm = true;
     const makers = new Map([...this.#worlds].map(([tenant, world]) => [tenant, this.#maker(tenant, world, 'drain')]));
     const limitMs = this.#options.drainLimitMs ?? DRAIN_LIMIT_MS;
     const { snapshot, violations } = await drain({
       installation: this.#installation,
-      client,
+      client: direct,
       journal,
       makers,
       limitMs,
@@ -153,6 +165,9 @@ class Run {
       controls: [],
       halts: [],
       removals: [],
+      undos: [],
+      webhooks: [],
+      told: [],
       reads: [],
       seen: [],
       wrongAnswers: [],

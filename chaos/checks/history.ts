@@ -6,12 +6,15 @@ import type { Match } from './matched.ts';
 import type { Effect, Event, State } from './model.ts';
 import { isPartial } from './outcomes.ts';
 import { type Gone, goneRequests } from './removals.ts';
+import type { UndoMatch } from './undos.ts';
 
 /** A succeeded write or delete of one resource. */
 interface Done {
   readonly match: Match;
   readonly item: ItemAnswer;
   readonly event: Event;
+  /** It has no item in its batch. */
+  readonly isCascaded?: true;
 }
 
 /** All that is known of one resource: `tenant kind/externalId`. */
@@ -24,6 +27,9 @@ export interface History {
   readonly removals: Done[];
   /** What items may have done whose batch was removed. */
   readonly maybes: Event[];
+  /** What undos have taken back, and how many of these have created the resource again, or removed it, certainly or perhaps. */
+  readonly reverted: Event[];
+  readonly undone: { created: number; removed: number; perhapsRemoved: number };
   readonly end: State;
 }
 
@@ -36,6 +42,7 @@ export function historiesOf(
   snapshot: Snapshot,
   matches: readonly Match[],
   controls: ReadonlyMap<string, ReadonlySet<Verb>>,
+  undos: readonly UndoMatch[] = [],
 ): Map<string, History> {
   const histories = new Map<string, History>();
   const ends = new Map(
@@ -55,6 +62,8 @@ export function historiesOf(
       writes: [],
       removals: [],
       maybes: [],
+      reverted: [],
+      undone: { created: 0, removed: 0, perhapsRemoved: 0 },
       end: ends.get(id) ?? null,
     };
     histories.set(id, known);
@@ -62,7 +71,10 @@ export function historiesOf(
   };
   for (const { tenant, resources } of snapshot.tenants)
     for (const { kind, resourceExternalId } of resources) of(tenant, kind, resourceExternalId);
-  for (const match of matches) addBatch(match, controls.get(match.state.batch.batchId)?.has('retry') ?? false, of);
+  const undone = new Set(undos.map(({ undone }) => undone));
+  for (const match of matches)
+    addBatch(match, controls.get(match.state.batch.batchId)?.has('retry') ?? false, undone.has(match), of);
+  for (const undo of undos) addUndo(undo, of);
   for (const gone of goneRequests(journal, matches)) addGone(gone, of);
   for (const { tenant, kind, externalId, from, to, resource } of journal.reads) {
     const state = resource && { data: resource.data, version: resource.versionNumber };
@@ -74,6 +86,7 @@ export function historiesOf(
 function addBatch(
   match: Match,
   isRetried: boolean,
+  isUndone: boolean,
   of: (tenant: string, kind: string, externalId: string) => History,
 ): void {
   const { tenant, request, state, from, endedBy } = match;
@@ -95,6 +108,7 @@ function addBatch(
       from,
       to: endedBy,
       effect,
+      ...(isUndone && { undone: batchId }),
       ...(inOrder && before !== undefined && { after: [before] }),
     };
     last.set(externalId, event);
@@ -102,6 +116,46 @@ function addBatch(
     history.events.push(event);
     if (effect.kind === 'removed') history.removals.push({ match, item, event });
     else if ('body' in effect) history.writes.push({ match, item, event });
+  }
+}
+
+/**
+ * What an undo has taken back of each resource. Resources that a cascade of the batch has deleted have no item there: that the batch has deleted them is
+ * known from its undo.
+ */
+function addUndo(
+  { undone: match, state, from, endedBy, items }: UndoMatch,
+  of: (tenant: string, kind: string, externalId: string) => History,
+): void {
+  const { tenant, request } = match;
+  const { batchId } = match.state.batch;
+  const isDelete = request.operation === 'delete';
+  const byKey = new Map<History, UndoMatch['items'][number][]>();
+  for (const one of items) {
+    const history = of(tenant, one.kind, one.externalId);
+    byKey.set(history, [...(byKey.get(history) ?? []), one]);
+  }
+  for (const [history, own] of byKey) {
+    const done = [...history.writes, ...history.removals].filter((one) => one.match === match);
+    const [first] = own;
+    if (isDelete && done.length === 0 && first !== undefined) {
+      const what = `cascade of delete ${batchId} (request ${request.number})`;
+      const event: Event = { what, from: match.from, to: match.endedBy, effect: { kind: 'removed' }, undone: batchId };
+      history.events.push(event);
+      history.removals.push({ match, item: first.item, event, isCascaded: true });
+    }
+    if (!own.some(({ item }) => item.status === 'succeeded')) continue;
+    const what = `undo ${state.batch.batchId} of ${request.operation} ${batchId} (request ${request.number})`;
+    const event: Event = { what, from, to: endedBy, effect: { kind: 'reverted', of: batchId } };
+    history.events.push(event);
+    history.reverted.push(event);
+    const created = done.filter((one) => one.event.effect.kind === 'created').length;
+    const changed = done.filter(
+      ({ event: { effect } }) => effect.kind === 'created' || effect.kind === 'updated',
+    ).length;
+    if (isDelete) history.undone.created += 1;
+    else if (created > 0 && changed === 1) history.undone.removed += 1;
+    else if (created > 0) history.undone.perhapsRemoved += 1;
   }
 }
 

@@ -4,6 +4,7 @@ import { canonical } from '../workload/answers.ts';
 import type { ImportFindings } from './imports.ts';
 import type { Match } from './matched.ts';
 import { removalsByBatch } from './removals.ts';
+import { isUndo } from './undos.ts';
 import type { Violation } from './violation.ts';
 
 /**
@@ -24,6 +25,7 @@ export function matchBatches(
   const byNumber = new Map(journal.requests.map((request) => [request.number, request]));
   for (const tenantState of snapshot.tenants) {
     for (const state of tenantState.batches) {
+      if (isUndo(state)) continue;
       const { batchId } = state.batch;
       const own = slices.get(batchId) ?? byBatch.get(batchId);
       const request = own ?? byNumber.get(markOf(state, tenantState) ?? -1);

@@ -10,6 +10,8 @@ export type Effect =
   | { readonly kind: 'absent' }
   | { readonly kind: 'present' }
   | { readonly kind: 'read'; readonly state: State }
+  /** An undo has taken back what this batch did, in its last effects without another write in between. */
+  | { readonly kind: 'reverted'; readonly of: string }
   /** What an item did whose batch is gone: one of these, or nothing. */
   | { readonly kind: 'maybe'; readonly effects: readonly Effect[] };
 
@@ -20,6 +22,8 @@ export interface Event {
   readonly from: number;
   readonly to: number;
   readonly effect: Effect;
+  /** The batch that did it, if that is undone. */
+  readonly undone?: string;
   /** Events that came before it, whatever their times say. */
   readonly after?: readonly Event[];
 }
@@ -62,13 +66,31 @@ interface Known {
   readonly state: State;
   readonly text: string;
   readonly dataText: string;
+  /** The write that has made it: an undo takes a resource back to what an earlier write has made. */
+  readonly by: number;
+  /** What undone batches have met and left. */
+  readonly marks: ReadonlyMap<string, Mark>;
 }
 
-function known(state: State): Known {
-  if (state === null) return { state, text: 'null', dataText: 'null' };
-  const dataText = canonical(state.data);
-  return { state, text: `${state.version} ${dataText}`, dataText };
+/** Of a batch: the state before its last effects in a row, and which write was the last of them. */
+interface Mark {
+  readonly before: Known;
+  readonly by: number;
+  /** It has deleted the resource: that may be created again whoever has deleted it since. */
+  readonly isGone: boolean;
 }
+
+const NO_MARKS: ReadonlyMap<string, Mark> = new Map();
+const NO_WRITE = -1;
+
+function known(state: State, by = NO_WRITE, marks = NO_MARKS): Known {
+  if (state === null) return { state, text: 'null', dataText: 'null', by, marks };
+  const dataText = canonical(state.data);
+  return { state, text: `${state.version} ${dataText}`, dataText, by, marks };
+}
+
+const marksText = ({ by, marks }: Known): string =>
+  `${by} ${[...marks].map(([batch, mark]) => `${batch} ${mark.by} ${mark.before.by} ${mark.before.text}`).join()}`;
 
 class Search {
   readonly #events: readonly Event[];
@@ -80,6 +102,7 @@ class Search {
   readonly #end: string;
   readonly #all: bigint;
   readonly #seen = new Set<string>();
+  readonly #hasUndos: boolean;
   #stepsLeft: number;
   #best: { node: Node; count: number } = { node: { done: 0n, state: known(null) }, count: -1 };
 
@@ -88,6 +111,7 @@ class Search {
     this.#events = [...events].sort((a, b) => a.to - b.to);
     this.#bits = events.map((_, at) => 1n << BigInt(at));
     this.#end = known(end).text;
+    this.#hasUndos = events.some(({ effect }) => effect.kind === 'reverted');
     this.#all = (1n << BigInt(events.length)) - 1n;
     this.#stepsLeft = maxSteps;
     this.#readTexts = this.#events.map(({ effect }) => (effect.kind === 'read' ? known(effect.state).text : null));
@@ -105,7 +129,7 @@ class Search {
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
       const settled = this.#takeWhatChangesNothing(node);
       if (settled.done === this.#all && settled.state.text === this.#end) return { kind: 'explained' };
-      const id = `${settled.done.toString(36)} ${settled.state.text}`;
+      const id = `${settled.done.toString(36)} ${settled.state.text}${this.#hasUndos ? marksText(settled.state) : ''}`;
       if (this.#seen.has(id)) continue;
       this.#seen.add(id);
       this.#stepsLeft -= 1;
@@ -145,10 +169,13 @@ class Search {
   }
 
   #next({ done, state }: Node): Node[] {
-    return this.#events.flatMap(({ effect }, at) => {
+    return this.#events.flatMap(({ effect, undone }, at) => {
       if (!this.#isPossible(at, done)) return [];
-      const afters =
-        effect.kind === 'maybe' ? [...effect.effects.map((one) => apply(one, state)), state] : [apply(effect, state)];
+      const after = (one: Effect): Known | undefined => {
+        const made = apply(one, state, at);
+        return made && undone !== undefined ? withMark(made, state, undone) : made;
+      };
+      const afters = effect.kind === 'maybe' ? [...effect.effects.map(after), state] : [after(effect)];
       return afters.flatMap((after) => (after === undefined ? [] : [{ done: done | this.#bit(at), state: after }]));
     });
   }
@@ -177,19 +204,42 @@ class Search {
   }
 }
 
-/** @returns undefined where the effect cannot be had on this state. */
-function apply(effect: Effect, { state, dataText }: Known): Known | undefined {
+/** @param by number of the event. @returns undefined where the effect cannot be had on this state. */
+function apply(effect: Effect, { state, dataText, by: last, marks }: Known, by: number): Known | undefined {
   switch (effect.kind) {
     case 'created':
-      return state === null ? known({ data: merged({}, effect.body), version: 1 }) : undefined;
+      return state === null ? known({ data: merged({}, effect.body), version: 1 }, by, marks) : undefined;
     case 'updated': {
       if (state === null) return undefined;
-      const next = known({ data: merged(state.data, effect.body), version: state.version + 1 });
+      const next = known({ data: merged(state.data, effect.body), version: state.version + 1 }, by, marks);
       return next.dataText === dataText ? undefined : next;
     }
     case 'removed':
-      return state === null ? undefined : known(null);
+      return state === null ? undefined : known(null, by, marks);
+    case 'reverted': {
+      const mark = marks.get(effect.of);
+      return mark && revert(mark, state, last, marks, by);
+    }
     default:
       return undefined;
   }
+}
+
+/** Takes a resource back to where a batch has met it: it is as the batch has left it, or an undo of a later write has taken it back to that. */
+function revert(mark: Mark, state: State, last: number, marks: Known['marks'], now: number): Known | undefined {
+  const { before, by, isGone } = mark;
+  if (isGone ? state !== null : last !== by) return undefined;
+  if (before.state === null) return state === null ? undefined : known(null, now, marks);
+  const version = (state ?? before.state).version + 1;
+  return known({ data: before.state.data, version }, before.by, marks);
+}
+
+/** A batch goes on with its effects, or begins anew where another write came in between. */
+function withMark(made: Known, before: Known, batch: string): Known {
+  const mark = before.marks.get(batch);
+  const first = mark?.by === before.by ? mark.before : before;
+  return {
+    ...made,
+    marks: new Map([...before.marks, [batch, { before: first, by: made.by, isGone: made.state === null }]]),
+  };
 }

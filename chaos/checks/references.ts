@@ -161,8 +161,8 @@ function wronglyMissed(
 /** Whether the resource was there at every moment between two. */
 function certainlyThere(history: History | undefined, from: number, to: number): boolean {
   if (history === undefined) return false;
-  // an item whose batch was removed may have deleted it, or created it anew
-  if (history.maybes.length > 0) return false;
+  // an item whose batch was removed may have deleted it, or created it anew; and so may an undo
+  if (history.maybes.length > 0 || history.reverted.length > 0) return false;
   const created = history.writes.filter(({ event }) => event.effect.kind === 'created').length;
   // a cascade may have deleted it at any time
   if (created - history.removals.length > (history.end === null ? 0 : 1)) return false;

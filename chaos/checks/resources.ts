@@ -2,7 +2,7 @@ import type { Journal } from '../record/journal.ts';
 import type { Snapshot, TenantState } from '../record/snapshot.ts';
 import { canonical } from '../workload/answers.ts';
 import { kindOf } from '../workload/definitions.ts';
-import { type History, maybeEffects } from './history.ts';
+import { type History, historyId, maybeEffects } from './history.ts';
 import type { Match } from './matched.ts';
 import { type Event, explain } from './model.ts';
 import type { Violation } from './violation.ts';
@@ -17,13 +17,14 @@ export function checkResources(
   const cascades = cascadesByTenant(matches);
   const cascaded = new Map<string, { least: number; most: number }>();
   for (const history of histories.values()) {
-    const { tenant, key, events, writes, removals, end } = history;
-    const created = writes.filter(({ event }) => event.effect.kind === 'created').length;
-    const missing = created - removals.length - (end === null ? 0 : 1);
+    const { tenant, key, events, writes, removals, undone, end } = history;
+    const created = writes.filter(({ event }) => event.effect.kind === 'created').length + undone.created;
+    const missing = created - removals.length - undone.removed - (end === null ? 0 : 1);
     // resources that were deleted without an item that says so: by cascades, or by items whose batch was removed
     const maybes = maybeEffects(history).map(({ kind }) => kind);
     const most = missing + maybes.filter((kind) => kind === 'created').length;
-    const least = Math.max(missing - maybes.filter((kind) => kind === 'removed').length, 0);
+    const perhaps = maybes.filter((kind) => kind === 'removed').length + undone.perhapsRemoved;
+    const least = Math.max(missing - perhaps, 0);
     const before = cascaded.get(tenant) ?? { least: 0, most: 0 };
     cascaded.set(tenant, { least: before.least + least, most: before.most + Math.max(most, 0) });
     violations.push(...checkValues(history));
@@ -57,7 +58,7 @@ export function checkResources(
   for (const [tenant, { least, most }] of cascaded) {
     const reported = matches.reduce(
       (sum, match) => sum + (match.tenant === tenant ? (match.state.batch.actions.cascaded ?? 0) : 0),
-      0,
+      -knownCascades(histories, tenant),
     );
     if (reported < least || reported > most)
       violations.push({
@@ -68,6 +69,14 @@ export function checkResources(
   }
   return { violations, open };
 }
+
+/** Cascaded deletions that are known one by one: those of deletes that were undone. */
+const knownCascades = (histories: ReadonlyMap<string, History>, tenant: string): number =>
+  [...histories.values()].reduce(
+    (sum, history) =>
+      sum + (history.tenant === tenant ? history.removals.filter(({ isCascaded }) => isCascaded).length : 0),
+    0,
+  );
 
 const NEVER = { from: Number.POSITIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 
@@ -121,7 +130,7 @@ function checkValues(history: History): Violation[] {
 }
 
 /** Within a life (its id) versions only grow, one version is one content, and a life that has ended stays so. */
-export function checkReads({ reads }: Journal): Violation[] {
+export function checkReads({ reads }: Journal, histories: ReadonlyMap<string, History>): Violation[] {
   const violations: Violation[] = [];
   const byResource = new Map<string, Journal['reads']>();
   for (const read of reads) {
@@ -151,7 +160,10 @@ export function checkReads({ reads }: Journal): Violation[] {
       const between = before
         .slice(before.indexOf(lifeBefore) + 1)
         .find((read) => read.from > lifeBefore.to && read.resource?.id !== newer.id);
-      if (between) violations.push({ ...about, detail: `${newer.id} had gone, and is back` });
+      // the undo of a delete brings back the life that had gone
+      const history = histories.get(historyId(later.tenant, later.kind, later.externalId));
+      if (between && !history?.undone.created)
+        violations.push({ ...about, detail: `${newer.id} had gone, and is back` });
     }
   }
   return violations;

@@ -10,7 +10,7 @@ import {
 import { type KindName, kindOf } from '../workload/definitions.ts';
 import { type Answer, NoAnswerError } from './errors.ts';
 import { type ImportCaller, ImportClient } from './import-client.ts';
-import type { ControlRequest, Journal, Removal, SendResult, SentRequest, Verb } from './journal.ts';
+import type { ControlRequest, Journal, Removal, SendResult, SentRequest, UndoRequest, Verb } from './journal.ts';
 
 /** Longest wait for an answer, in ms. */
 const ANSWER_TIMEOUT_MS = 15_000;
@@ -54,9 +54,14 @@ export class ApiClient {
   #start({ operation, kind, items, options, key, tenant }: SentRequest): Promise<AcceptedBatch> {
     const { resources } = this.#drover.forTenant(tenant);
     const { cascade = false, deleteAll = false, onconflict, dependencyWaitTimeout, ignoreUnknownFields } = options;
+    const kept = {
+      ...(options.undoable && { undoable: true }),
+      ...(options.startAt !== undefined && { startAt: options.startAt }),
+    };
     const bodies = items.map(({ body }) => body ?? {});
     const patching = {
       idempotencyKey: key ?? null,
+      ...kept,
       ...(ignoreUnknownFields !== undefined && { ignoreUnknownFields }),
     };
     const uploading = {
@@ -71,7 +76,7 @@ export class ApiClient {
         return resources.patch(kind, bodies, patching);
       case 'delete': {
         const externalIds = items.flatMap(({ externalId }) => externalId ?? []);
-        return resources.delete(kind, { externalIds, cascade, deleteAll }, { idempotencyKey: key ?? null });
+        return resources.delete(kind, { externalIds, cascade, deleteAll }, { idempotencyKey: key ?? null, ...kept });
       }
     }
   }
@@ -109,6 +114,43 @@ export class ApiClient {
         (error: unknown) => this.#statusOf(`${verb} ${batchId}`, error),
       );
     return request.status;
+  }
+
+  /** Takes back what a batch has done, or an import. */
+  async undo(tenant: string, id: string, isImport = false): Promise<UndoRequest> {
+    const request: UndoRequest = { tenant, id, sentAt: Date.now(), status: null, ...(isImport && { isImport: true }) };
+    this.#journal.undos.push(request);
+    const { batches, imports } = this.#drover.forTenant(tenant);
+    const sent = isImport
+      ? imports.undo(id).then(({ bulkOperationId }) => bulkOperationId)
+      : batches.undo(id).then(({ batchId }) => batchId);
+    request.status = await sent.then(
+      (undoneBy) => {
+        request.undoneBy = undoneBy;
+        return 202;
+      },
+      (error: unknown) => this.#statusOf(`undo ${id}`, error),
+    );
+    return request;
+  }
+
+  async createWebhook(tenant: string, url: string): Promise<void> {
+    const events = ['batch.completed', 'batch.cancelled', 'import.completed', 'import.cancelled'] as const;
+    const { webhookId } = await this.#drover.forTenant(tenant).webhooks.create({ url, events: [...events] });
+    this.#journal.webhooks.push({ tenant, webhookId });
+  }
+
+  /** Sends what was not received yet again now: its next time may be minutes ahead. @throws NoAnswerError */
+  async hurryDeliveries(tenant: string, webhookId: string): Promise<void> {
+    const path = `/api/webhooks/${webhookId}/deliveries`;
+    for (const { deliveryId } of await this.list<{ deliveryId: string }>(tenant, `${path}?status=pending`))
+      await this.#read(`${path}/${deliveryId}/redeliver`, tenant, 'application/json', { method: 'POST' });
+  }
+
+  /** Bulk operations of a tenant that have not ended. @throws NoAnswerError */
+  async unfinishedOperations(tenant: string): Promise<string[]> {
+    const all = await this.list<{ bulkOperationId: string; completedAt?: string }>(tenant, '/api/bulk-operations');
+    return all.flatMap(({ bulkOperationId, completedAt }) => (completedAt === undefined ? [bulkOperationId] : []));
   }
 
   /** Removes a batch permanently. */

@@ -179,6 +179,7 @@ const queryOf = (request: SentRequest): string =>
     schema: request.kind,
     label: labelOf(request),
     ...(request.options.onconflict && { onconflict: request.options.onconflict }),
+    ...(request.options.undoable && { undoable: 'true' }),
   }).toString();
 
 function resultOf({ items }: SentRequest, answer: Answer | null, wanted: number): SendResult {

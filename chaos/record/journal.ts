@@ -40,6 +40,10 @@ export interface SentRequest {
     readonly dependencyWaitTimeout?: number;
     readonly cascade?: boolean;
     readonly deleteAll?: boolean;
+    /** Nothing of it begins before, ISO 8601. */
+    readonly startAt?: string;
+    /** What it changes is kept, so that it can be undone. */
+    readonly undoable?: boolean;
     /** Items wait as long as their import may create what they miss, and then fail. */
     readonly untilEndOfImport?: boolean;
   };
@@ -62,6 +66,27 @@ export interface ControlRequest {
   readonly sentAt: number;
   /** Null where the answer was lost. */
   status: number | null;
+}
+
+/** A message that a receiver of webhooks has got. */
+export interface Told {
+  readonly tenant: string;
+  readonly type: string;
+  /** Of the batch or import. */
+  readonly id: string;
+}
+
+/** A request to undo a batch, or an import. */
+export interface UndoRequest {
+  readonly tenant: string;
+  /** Of the batch or import. */
+  readonly id: string;
+  readonly isImport?: true;
+  readonly sentAt: number;
+  /** Null where the answer was lost: the undo may be there or not. */
+  status: number | null;
+  /** The batch, or the bulk operation of an import. */
+  undoneBy?: string;
 }
 
 /** A batch that a client has suspended or cancelled with a 200: what was done at that time, and later. */
@@ -128,6 +153,10 @@ export interface Journal {
   readonly controls: ControlRequest[];
   readonly halts: Halt[];
   readonly removals: Removal[];
+  readonly undos: UndoRequest[];
+  /** Webhooks of tenants, and what has arrived there. */
+  readonly webhooks: { readonly tenant: string; readonly webhookId: string }[];
+  readonly told: Told[];
   readonly reads: ResourceRead[];
   readonly seen: SeenEnd[];
   /** Answers that must never be: 5xx other than 503. */

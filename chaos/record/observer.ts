@@ -30,6 +30,8 @@ export class Observer {
   /** Tenant, and whether there is something to retry. */
   readonly #finished = new Map<string, { readonly tenant: string; readonly hasFailed: boolean }>();
 
+  readonly #undoable = new Set<string>();
+
   constructor(client: ApiClient, journal: Journal, worlds: ReadonlyMap<string, World>) {
     this.#client = client;
     this.#journal = journal;
@@ -43,7 +45,8 @@ export class Observer {
 
   watch({ tenant, kind, operation, options }: SentRequest, batchId: string): void {
     if (this.#finished.has(batchId)) return;
-    const isNeeded = (options.cascade ?? false) || (options.deleteAll ?? false);
+    const isNeeded = Boolean(options.cascade || options.deleteAll || options.undoable);
+    if (options.undoable) this.#undoable.add(batchId);
     this.#open.set(batchId, { tenant, kind, operation, isNeeded });
   }
 
@@ -71,6 +74,14 @@ export class Observer {
     // a retry of what has all succeeded is a 409
     const some = (failed.length > 0 && random.chance(0.8) ? failed : own).slice(-20);
     return some.length > 0 ? random.pick(some)[0] : undefined;
+  }
+
+  /** One that can be undone: a finished one mostly. */
+  someUndoable(tenant: string, random: Random): string | undefined {
+    const own = [...this.#finished].flatMap(([id, of]) => (of.tenant === tenant && this.#undoable.has(id) ? [id] : []));
+    const running = [...this.#open].flatMap(([id, of]) => (of.tenant === tenant && this.#undoable.has(id) ? [id] : []));
+    const some = running.length > 0 && random.chance(0.1) ? running : own.slice(-30);
+    return some.length > 0 ? random.pick(some) : undefined;
   }
 
   async watchBatches(stopped: AbortSignal): Promise<void> {

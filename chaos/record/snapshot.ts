@@ -21,6 +21,8 @@ export interface BatchState {
   readonly items: readonly ItemAnswer[] | null;
   /** By index; null in a delete. */
   readonly bodies: readonly (JsonObject | null)[];
+  /** Of an undo, by index: the keys of the resources. */
+  readonly undoes?: readonly string[];
 }
 
 /** An import as the API returns it. */
@@ -85,7 +87,10 @@ export async function takeSnapshot(client: ApiClient, tenants: readonly string[]
     const find = (name: string): Promise<Document[]> =>
       connection.db(places.database).collection(name).find().toArray();
     const pages = await find('item_pages');
-    const bodies = bodiesByBatch(pages);
+    const bodies = byBatch(pages, ({ ids, bodies }) =>
+      (ids as unknown[]).map((_, at) => (bodies?.[at] ? (JSON.parse(bodies[at]) as JsonObject) : null)),
+    );
+    const undone = byBatch(pages, ({ undo = [] }) => (undo as { key: string }[]).map(({ key }) => key));
     const states: TenantState[] = [];
     const batchIds = new Map<string, string[]>();
     for (const tenant of tenants) {
@@ -101,6 +106,7 @@ export async function takeSnapshot(client: ApiClient, tenants: readonly string[]
           single: await client.batch(tenant, batch.batchId),
           items: await client.items(tenant, batch.batchId),
           bodies: bodies.get(batch.batchId) ?? [],
+          undoes: undone.get(batch.batchId) ?? [],
         })),
         imports: await concurrently(await client.imports.list(tenant), async (answer) => ({
           answer,
@@ -166,20 +172,17 @@ async function concurrently<T, R>(all: readonly T[], read: (one: T) => Promise<R
   return results;
 }
 
-/** Page `batch/number` holds the next items of a batch. */
-function bodiesByBatch(pages: readonly Document[]): Map<string, (JsonObject | null)[]> {
-  const byBatch = new Map<string, { page: number; bodies: (JsonObject | null)[] }[]>();
+/** What is read of the pages of each batch, in the order of its items. */
+function byBatch<T>(pages: readonly Document[], read: (page: Document) => T[]): Map<string, T[]> {
+  const found = new Map<string, { page: number; values: T[] }[]>();
   for (const document of pages) {
     const [batchId = '', page = ''] = String(document._id).split('/');
-    const bodies = (document.ids as unknown[]).map((_, at) =>
-      document.bodies?.[at] ? (JSON.parse(document.bodies[at]) as JsonObject) : null,
-    );
-    const known = byBatch.get(batchId) ?? [];
-    known.push({ page: Number(page), bodies });
-    byBatch.set(batchId, known);
+    const known = found.get(batchId) ?? [];
+    known.push({ page: Number(page), values: read(document) });
+    found.set(batchId, known);
   }
   return new Map(
-    [...byBatch].map(([id, found]) => [id, found.sort((a, b) => a.page - b.page).flatMap((page) => page.bodies)]),
+    [...found].map(([id, some]) => [id, some.sort((a, b) => a.page - b.page).flatMap(({ values }) => values)]),
   );
 }
 

@@ -8,8 +8,22 @@ import { maybeKey, pause, removeForGood, type Session, send } from './session.ts
 const itemCount = ({ random }: Session): number =>
   random.chance(0.08) ? random.integer(60, 120) : random.integer(1, 10);
 
+/** Some batches can be undone. */
+const maybeUndoable = ({ random }: Session): SentRequest['options'] => (random.chance(0.3) ? { undoable: true } : {});
+
 export async function upload(session: Session): Promise<void> {
-  await send(session, anUpload(session, { onconflict: 'upsert' }));
+  await send(session, anUpload(session, { onconflict: 'upsert', ...maybeUndoable(session) }));
+}
+
+/** Begins some seconds later; now and then it is cancelled or removed before. */
+export async function uploadLater(session: Session): Promise<void> {
+  const { client, random, tenant } = session;
+  const startAt = new Date(Date.now() + random.integer(1_000, 8_000)).toISOString();
+  const batchId = await send(session, anUpload(session, { onconflict: 'upsert', startAt }));
+  if (batchId === undefined || random.chance(0.6)) return;
+  await pause(session, 500);
+  if (random.chance(0.5)) await client.control(tenant, batchId, 'cancel');
+  else await removeForGood(session, batchId);
 }
 
 export async function uploadRejecting(session: Session): Promise<void> {
@@ -50,7 +64,7 @@ export async function patch(session: Session): Promise<void> {
   const kind = make.kind();
   await send(
     session,
-    make.request({ operation: 'patch', kind, ...maybeKey(session) }, (mark) =>
+    make.request({ operation: 'patch', kind, options: maybeUndoable(session), ...maybeKey(session) }, (mark) =>
       Array.from({ length: random.integer(1, 8) }, (_, index) => {
         const externalId = make.world.known(kind, random);
         const texts = [random.pick(kindOf(kind).texts)];
@@ -68,7 +82,8 @@ export function deletion(
   ids: readonly string[],
   cascade: boolean,
 ): SentRequest {
-  return session.make.request({ operation: 'delete', kind, options: { cascade }, ...maybeKey(session) }, (mark) =>
+  const options = { cascade, ...maybeUndoable(session) };
+  return session.make.request({ operation: 'delete', kind, options, ...maybeKey(session) }, (mark) =>
     [...ids, `ghost.${mark}`].map((externalId) => ({ externalId })),
   );
 }
@@ -117,6 +132,38 @@ export async function remove(session: Session): Promise<void> {
   const { observer, random, tenant } = session;
   const batchId = observer.someToRemove(tenant, random);
   if (batchId !== undefined) await removeForGood(session, batchId);
+}
+
+/** How often a client asks for an undo whose answer is lost. */
+const UNDOS = 4;
+
+/** @returns what undoes it, if that is answered. */
+export async function undoUntilAnswered(session: Session, id: string, isImport = false): Promise<string | undefined> {
+  for (let time = 0; time < UNDOS && !session.stopped.aborted; time++) {
+    const { status, undoneBy } = await session.client.undo(session.tenant, id, isImport);
+    if (status !== null && status < 500) return undoneBy;
+    await pause(session, 600);
+  }
+  return undefined;
+}
+
+/** Takes back what a batch has done, now and then twice at once; the undo is a batch that may be controlled like others. */
+export async function undo(session: Session): Promise<void> {
+  const { client, observer, random, tenant } = session;
+  const batchId = observer.someUndoable(tenant, random);
+  if (batchId === undefined) return;
+  const twice = random.chance(0.2) ? [client.undo(tenant, batchId)] : [];
+  const [undoneBy] = await Promise.all([undoUntilAnswered(session, batchId), ...twice]);
+  if (undoneBy === undefined || random.chance(0.6)) return;
+  if (random.chance(0.5)) {
+    await client.control(tenant, undoneBy, 'suspend');
+    await pause(session, 800);
+    await client.control(tenant, undoneBy, 'resume');
+    return;
+  }
+  await client.control(tenant, undoneBy, 'cancel');
+  await pause(session, 2_000);
+  await client.control(tenant, undoneBy, 'retry');
 }
 
 /** The definition changes while batches run under it: they go on under the new version. */

@@ -30,6 +30,7 @@ export interface BatchAnswer {
   readonly errors?: { readonly summary: Readonly<Record<string, number>> };
   /** The import that it is a part of. */
   readonly importId?: string;
+  readonly undoneBy?: string;
 }
 
 export interface ImportAnswer {

@@ -1,4 +1,5 @@
 import { batchIdsOf, type SentItem, type SentRequest } from '../record/journal.ts';
+import { undoUntilAnswered } from './actions.ts';
 import type { JsonObject } from './answers.ts';
 import { type KindName, kindOf } from './definitions.ts';
 import { columnsOf } from './import-files.ts';
@@ -58,14 +59,23 @@ export async function controlImport(session: Session): Promise<void> {
   }
 }
 
+/** The batches of an import are undone, one after the other; now and then that is cancelled. */
+export async function undoImport(session: Session): Promise<void> {
+  const importId = someImport(session, true);
+  if (importId !== undefined) await undoUntilAnswered(session, importId, true);
+}
+
 export async function removeImport(session: Session): Promise<void> {
-  const importId = someImport(session);
+  const importId = someImport(session, false);
   if (importId !== undefined) await session.client.imports.remove(session.tenant, importId);
 }
 
-function someImport({ journal, random, tenant }: Session): string | undefined {
+/** @param undoable absent: whether it is or not. The checker has to know what an undo has taken back, so such a one is not removed. */
+function someImport({ journal, random, tenant }: Session, undoable?: boolean): string | undefined {
   const ids = journal.requests.flatMap((request) =>
-    request.import && request.tenant === tenant ? batchIdsOf(request) : [],
+    request.import && request.tenant === tenant && (undoable ?? request.options.undoable) === request.options.undoable
+      ? batchIdsOf(request)
+      : [],
   );
   return ids.length > 0 ? random.pick(ids.slice(-RECENT)) : undefined;
 }
@@ -82,7 +92,11 @@ function aFile(session: Session, parts: number | null): SentRequest {
     {
       operation: 'upload',
       kind,
-      options: { untilEndOfImport: true, ...(random.chance(0.2) && { onconflict: 'reject' as const }) },
+      options: {
+        untilEndOfImport: true,
+        undoable: random.chance(0.4),
+        ...(random.chance(0.2) && { onconflict: 'reject' as const }),
+      },
     },
     (mark) => ids.map((id, index) => aRow(session, kind, format, id, `${mark}.${index}`, ids)),
   );

@@ -8,17 +8,20 @@ import {
   remove,
   retry,
   suspendAndResume,
+  undo,
   upload,
+  uploadLater,
   uploadRejecting,
 } from './actions.ts';
 import { haltBacklog, removeBacklog } from './backlog.ts';
-import { controlImport, importInParts, importWhole, removeImport } from './import-actions.ts';
+import { controlImport, importInParts, importWhole, removeImport, undoImport } from './import-actions.ts';
 import * as races from './races.ts';
 import { pause, type Session } from './session.ts';
 import { chain, cycle, uploadWaiting } from './waiting-actions.ts';
 
 const ACTIONS = {
   upload,
+  uploadLater,
   uploadRejecting,
   patch,
   deleteSome,
@@ -28,6 +31,7 @@ const ACTIONS = {
   cancel,
   retry,
   remove,
+  undo,
   changeDefinition,
   ...races,
   uploadWaiting,
@@ -39,6 +43,7 @@ const ACTIONS = {
   importInParts,
   controlImport,
   removeImport,
+  undoImport,
 };
 type ActionName = keyof typeof ACTIONS;
 export type Workload = Readonly<Partial<Record<ActionName, number>>>;
@@ -46,6 +51,7 @@ export type Workload = Readonly<Partial<Record<ActionName, number>>>;
 /** What clients do, and how often. */
 export const EVERYTHING: Workload = {
   upload: 20,
+  uploadLater: 3,
   uploadRejecting: 6,
   uploadWaiting: 8,
   patch: 14,
@@ -57,6 +63,7 @@ export const EVERYTHING: Workload = {
   suspendAndResume: 3,
   cancel: 2,
   retry: 3,
+  undo: 10,
   deleteAgainstReferences: 6,
   waitAgainstCreation: 5,
   patchesAtOnce: 4,
@@ -70,6 +77,7 @@ export const EVERYTHING: Workload = {
   importInParts: 4,
   controlImport: 4,
   removeImport: 0.6,
+  undoImport: 4,
 };
 
 export const actionsOf = (workload: Workload): ActionName[] => Object.keys(workload) as ActionName[];

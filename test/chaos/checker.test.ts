@@ -522,3 +522,82 @@ test('dates of a worker whose clock is off are corrected', () => {
   expect(rules(state)).toContain('no order explains it');
   expect(rules(Object.assign(state, { journal: { ...state.journal, clocksOffMs: 30_000 } }))).toEqual([]);
 });
+
+describe('the checker knows undos', () => {
+  const UNDOABLE = { undoable: true };
+  /** A place that is updated by a batch, whose undo says that it has taken that back. */
+  function withUndo(): { state: Doctored; batchId: string; undoId: string } {
+    const state = sound();
+    const number = state.journal.requests.length + 1;
+    const { batch } = state.batch(
+      'beta',
+      'upload',
+      'place',
+      [{ externalId: 'u', body: place('u', `beta.${number}.0.name`), outcome: created }],
+      UNDOABLE,
+    );
+    const { batchId } = batch.batch;
+    const undoId = state.undo('beta', batchId, [{ kind: 'place', externalId: 'u' }]);
+    return { state, batchId, undoId };
+  }
+
+  test('an undo that has taken back what it says is no violation', () => {
+    const { state } = withUndo();
+    expect(check(state.journal, state.snapshot()).violations).toEqual([]);
+  });
+
+  test('one that was not asked for, that is lost, that leaves what it says it has removed, or leaves out an effect is one', () => {
+    const rulesOf = (falsify: (made: ReturnType<typeof withUndo>) => void): string[] => {
+      const made = withUndo();
+      falsify(made);
+      return check(made.state.journal, made.state.snapshot()).violations.map(({ rule }) => rule);
+    };
+    expect(rulesOf(({ state }) => state.journal.undos.pop())).toContain('unknown undo');
+    expect(rulesOf(({ state, undoId }) => state.lose('beta', undoId))).toContain('undo lost');
+    expect(rulesOf(({ state, undoId }) => state.change('beta', undoId, { items: [], undoes: [] }))).toContain(
+      'effect without undo',
+    );
+    const left = rulesOf(({ state, batchId }) => state.store('beta', 'place', 'u', bodyOf(state, batchId)));
+    expect(left.some((rule) => ['no order explains it', 'effects do not add up'].includes(rule))).toBe(true);
+  });
+
+  const bodyOf = (state: Doctored, batchId: string): JsonObject =>
+    state.batches.get('beta')?.find(({ batch }) => batch.batchId === batchId)?.bodies[0] ?? {};
+});
+
+describe('the checker knows webhooks and start times', () => {
+  test('an end of which no message has arrived is a violation, for a tenant with a webhook', () => {
+    const state = sound();
+    const rules = () => check(state.journal, state.snapshot()).violations.map(({ rule }) => rule);
+    state.journal.webhooks.push({ tenant: 'alpha', webhookId: 'hook' });
+    const ids = (state.batches.get('alpha') ?? []).map(({ batch }) => batch.batchId);
+    const imports = (state.imports.get('alpha') ?? []).map(({ answer }) => answer.importId);
+    expect(new Set(rules())).toEqual(new Set(['not told']));
+    expect(rules()).toHaveLength(ids.length + imports.length);
+    for (const id of ids) state.journal.told.push({ tenant: 'alpha', type: 'batch.completed', id });
+    for (const id of imports) state.journal.told.push({ tenant: 'alpha', type: 'import.completed', id });
+    expect(rules()).toEqual([]);
+    state.journal.told.pop();
+    expect(rules()).toEqual(['not told']);
+  });
+
+  test('what was read, or had ended, before the start time of its batch has begun early', () => {
+    const rulesFor = (startAt: number, falsify: (state: Doctored, number: number) => void = () => undefined) => {
+      const state = sound();
+      const number = state.journal.requests.length + 1;
+      const body = place('later', `beta.${number}.0.name`);
+      const options = { startAt: new Date(startAt).toISOString() };
+      state.batch('beta', 'upload', 'place', [{ externalId: 'later', body, outcome: created }], options);
+      state.store('beta', 'place', 'later', body);
+      falsify(state, number);
+      return check(state.journal, state.snapshot()).violations.map(({ rule }) => rule);
+    };
+    const read = (state: Doctored, number: number): void => {
+      const data = place('later', `beta.${number}.0.name`);
+      state.read('beta', 'place', 'later', { id: 'life', versionNumber: 1, data });
+    };
+    expect(rulesFor(1, read)).toEqual([]);
+    expect(rulesFor(9e12)).toEqual([]);
+    expect(rulesFor(9e12, read)).toEqual(['began early']);
+  });
+});

@@ -17,6 +17,9 @@ export class Doctored {
     controls: [],
     halts: [],
     removals: [],
+    undos: [],
+    webhooks: [],
+    told: [],
     reads: [],
     seen: [],
     wrongAnswers: [],
@@ -172,6 +175,49 @@ export class Doctored {
       tenant,
       batches.filter(({ batch }) => batch.batchId !== batchId),
     );
+  }
+
+  /** An undo of a batch that was asked for, and has taken back what the batch did with these. @returns its id. */
+  undo(tenant: string, id: string, keys: readonly { readonly kind: KindName; readonly externalId: string }[]): string {
+    const undoneBy = `undo-of-${id}`;
+    const [sentAt, completedAt] = [this.#tick(), this.#tick()];
+    this.journal.undos.push({ tenant, id, sentAt, status: 202, undoneBy });
+    const items = keys.map(
+      ({ externalId }, index): ItemAnswer => ({
+        index,
+        externalId,
+        status: 'succeeded',
+        action: 'reverted',
+        attempts: 1,
+      }),
+    );
+    const batch = {
+      ...answerOf(undoneBy, 'undo', items),
+      options: { undoOf: id },
+      createdAt: new Date(sentAt).toISOString(),
+      completedAt: new Date(completedAt).toISOString(),
+    };
+    const undoes = keys.map(
+      ({ kind, externalId }) => `default/${tenant}/${this.journal.definitions[kind]}/${externalId}`,
+    );
+    this.batches.get(tenant)?.push({ batch, single: batch, items, bodies: [], undoes });
+    for (const { batch: undone, single } of this.batches.get(tenant) ?? [])
+      if (undone.batchId === id) for (const answer of [undone, single]) Object.assign(answer ?? {}, { undoneBy });
+    return undoneBy;
+  }
+
+  /** A batch is not there any more. */
+  lose(tenant: string, batchId: string): void {
+    const batches = this.batches.get(tenant) ?? [];
+    this.batches.set(
+      tenant,
+      batches.filter(({ batch }) => batch.batchId !== batchId),
+    );
+  }
+
+  /** Changes what is known of a batch. */
+  change(tenant: string, batchId: string, state: Partial<BatchState>): void {
+    for (const one of this.batches.get(tenant) ?? []) if (one.batch.batchId === batchId) Object.assign(one, state);
   }
 
   /** Lets time pass, in ms. */

@@ -95,3 +95,37 @@ test('a search with too many orders is aborted, and says so', () => {
   ];
   expect(explain(events, state(31, { a: 1 }), 1_000).kind).toBe('open');
 });
+
+describe('the model knows undos', () => {
+  const by = (batch: string, one: Event): Event => ({ ...one, undone: batch });
+  const reverted = (of: string): Effect => ({ kind: 'reverted', of });
+  const start = event(0, 1, created({ a: 0 }));
+  const update = by('u', event(2, 3, updated({ a: 1 })));
+
+  test('an update is taken back with a new version, a creation is removed, and a deletion brings back the life', () => {
+    expect(explain([start, update, event(4, 5, reverted('u'))], state(3, { a: 0 })).kind).toBe('explained');
+    expect(explain([by('c', start), event(4, 5, reverted('c'))], null).kind).toBe('explained');
+    const removal = by('d', event(4, 5, { kind: 'removed' }));
+    expect(explain([start, update, removal, event(6, 7, reverted('d'))], state(3, { a: 1 })).kind).toBe('explained');
+  });
+
+  test('undos of several batches, the last one first; and items of one batch in a row are taken back as one', () => {
+    const later = by('v', event(4, 5, updated({ a: 2 })));
+    const undos = [event(6, 7, reverted('v')), event(8, 9, reverted('u'))];
+    expect(explain([start, update, later, ...undos], state(5, { a: 0 })).kind).toBe('explained');
+    const more = by('u', event(4, 5, updated({ b: 1 })));
+    expect(explain([start, update, more, event(6, 7, reverted('u'))], state(4, { a: 0 })).kind).toBe('explained');
+  });
+
+  test('it contradicts an undo that has done nothing, or too much, or over what others have written', () => {
+    const undo = event(6, 7, reverted('u'));
+    expect(explain([start, update, undo], state(2, { a: 1 })).kind).toBe('contradiction');
+    expect(explain([start, update, undo], null).kind).toBe('contradiction');
+    expect(explain([start, update, event(4, 5, updated({ b: 2 })), undo], state(4, { a: 0 })).kind).toBe(
+      'contradiction',
+    );
+    expect(explain([start, update, event(4, 5, updated({ b: 2 })), undo], state(4, { a: 0, b: 2 })).kind).toBe(
+      'contradiction',
+    );
+  });
+});
