@@ -6,6 +6,7 @@ import { SupersededError } from '../store/mongodb/errors.ts';
 import type { ActivityContext } from './activity-context.ts';
 import { applyItems } from './apply-items.ts';
 import { runBulkOperation } from './bulk/run-bulk-operation.ts';
+import { undoImport } from './bulk/undo-import.ts';
 import { checkImport } from './check-import.ts';
 import { cutImport } from './cut-import.ts';
 import { deleteResources } from './delete-resources.ts';
@@ -40,6 +41,7 @@ const ACTIVITIES = {
   settleImport,
   sweep,
   terminateExecutions,
+  undoImport,
   undoStep,
 };
 

@@ -118,6 +118,11 @@ export const MAX_BULK_RECENT = 100_000;
 /** Batches of the last hour whose items the throughput counts, the last ones; beyond it the answer says `isCapped`. */
 export const MAX_THROUGHPUT_BATCHES = 10_000;
 
+/** Bulk operations of one tenant, undos of imports included, that run at the same time: each holds a place of a worker while it works. */
+export const MAX_BULK_RUNNING = 10;
+/** Passes over the batches of an import in its undo: each may revert what was in the way of the others before. */
+export const MAX_UNDO_PASSES = 20;
+
 /* Webhooks */
 
 /** Webhooks of one tenant: each event is a message to each of them. */

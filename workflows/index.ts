@@ -1,5 +1,5 @@
 export { batchWorkflow } from './batch.ts';
-export { bulkWorkflow } from './bulk/bulk.ts';
+export { bulkWorkflow, importUndoWorkflow } from './bulk/bulk.ts';
 export { importWorkflow } from './import.ts';
 export { recoveryWorkflow } from './recovery.ts';
 export { sweepWorkflow } from './sweep.ts';

@@ -18,14 +18,13 @@ import type { BulkProgress } from '../../workflows/bulk/messages.ts';
 import type { ActivityContext } from '../activity-context.ts';
 import { controlParts } from '../control/control-parts.ts';
 import { showProgress } from '../control/show-progress.ts';
-import { nextTurn } from './undo-import.ts';
 
 /** Ids of batches in a page: some 40 kB. */
 const IDS_PER_PAGE = 1_000;
 /** Batches that are worked on before their outcomes are noted. */
 const PER_SLICE = 20;
-/** Time after which an activity takes up nothing new, in ms: the workflow shows what it has done, and calls it again. */
-const PORTION_MS = 30_000;
+/** Time after which an activity takes up nothing new, in ms: others have its place then, the workflow shows what it has done, and calls it again. */
+const PORTION_MS = 3_000;
 
 /**
  * Goes on with a bulk operation: first all batches that fit its filter are selected, and their ids stored page by page; then comes the turn of one slice of them after the other. Memory does not grow with their
@@ -42,12 +41,8 @@ export async function runBulkOperation(
   let isRepeated = true;
   while (operation !== null && operation.completedAt === undefined && Date.now() < until) {
     showProgress();
-    if (operation.verb === 'undo') {
-      await context.checkpoint?.('bulk-slice', bulkId);
-      const turn = await nextTurn(controlParts(context), operation);
-      await context.checkpoint?.('bulk-acted', bulkId);
-      if (turn !== null) return { ...progressOf(operation), waitMs: turn.waitMs };
-    } else if (operation.cancelRequested) await recordBulkFinished(database, bulkId, 'cancelled');
+    if (operation.verb === 'undo') throw new Error('the undo of an import has a workflow of its own');
+    if (operation.cancelRequested) await recordBulkFinished(database, bulkId, 'cancelled');
     else if (operation.recent !== undefined) await storeRecent(context, bulkId, operation.recent);
     else if (operation.selected !== null) await selectPage(context, operation, operation.selected.after);
     else if (operation.place.page < operation.pages) {
@@ -60,7 +55,8 @@ export async function runBulkOperation(
   return now === null ? { isOver: true, matched: 0, done: 0, skipped: 0, failed: {} } : progressOf(now);
 }
 
-const progressOf = ({ completedAt, matched, done, skipped, failed }: BulkOperationDocument): BulkProgress => ({
+/** What the workflow learns of an operation. */
+export const progressOf = ({ completedAt, matched, done, skipped, failed }: BulkOperationDocument): BulkProgress => ({
   isOver: completedAt !== undefined,
   matched,
   done,

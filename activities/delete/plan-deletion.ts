@@ -81,7 +81,9 @@ export async function planSteps(
     if (error instanceof HaltedError) return notPlanned(control);
     throw error instanceof MemoryExceededError ? toFailure(error) : error;
   }
-  return { tally: round === 0 ? tally : tallyOf([]), stages, ...(targets > 0 && { next: round + 1 }) };
+  // a stage without steps is empty, and no gap
+  const whole = Array.from(stages, (works) => works ?? []);
+  return { tally: round === 0 ? tally : tallyOf([]), stages: whole, ...(targets > 0 && { next: round + 1 }) };
 }
 
 /** The batch is suspended or cancelled. */

@@ -3,8 +3,8 @@ import { deleteExecutionsOf } from '../../services/batches/purge-batch.ts';
 import { latestExecutionOf } from '../../services/batches/start-batch.ts';
 import { startBulk } from '../../services/bulk/start-bulk.ts';
 import {
-  type BulkOperationDocument,
   oldBulkOperations,
+  type RecoveredOperation,
   recordBulkFinished,
   removeBulkOperation,
   runningBulkOperations,
@@ -21,8 +21,8 @@ const LOST = 'bulk-lost';
 
 const forEachOne = (
   portion: Portion,
-  operations: readonly BulkOperationDocument[],
-  act: (operation: BulkOperationDocument) => Promise<boolean>,
+  operations: readonly RecoveredOperation[],
+  act: (operation: RecoveredOperation) => Promise<boolean>,
 ): Promise<number> =>
   forEachDocument(
     portion,
@@ -59,7 +59,7 @@ const restartLostBulk: RecoveryJob = {
   },
 };
 
-async function repair(context: ActivityContext, operation: BulkOperationDocument): Promise<boolean> {
+async function repair(context: ActivityContext, operation: RecoveredOperation): Promise<boolean> {
   const execution = await latestExecutionOf(context.client, bulkWorkflowId(operation._id));
   if (execution?.isOpen) return false;
   if (execution === null) await startBulk(context, operation);

@@ -142,14 +142,19 @@ async function writeRecreations(
   const targets = new Uint8Array(keys.size).fill(1);
   const decision = await decideYielding({ linked, cascade: false, charge, progress }, targets);
   const layout = await runYielding(layOutDeletion(decision, items.sequence(total), RESOURCES_PER_STEP), progress);
-  for (const [stage, steps] of layout.stages.toReversed().entries()) {
+  let stage = 0;
+  for (const steps of layout.stages.toReversed()) {
+    let isEmpty = true;
     for (const { from, to } of steps) {
       const some = Array.from(layout.order.subarray(from, to)).filter((number) => items.first(number) >= 0);
       if (some.length === 0) continue;
+      isEmpty = false;
       await write(stage, {
         targets: targetsOf(some.map((number) => [keys.key(number), items.of(number)])),
         decided: [],
       });
     }
+    // one that has only what is referred to, and is not created again, is none: a plan has no gap
+    if (!isEmpty) stage += 1;
   }
 }

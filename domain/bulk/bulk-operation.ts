@@ -1,5 +1,6 @@
 import { type TerminalStatus, terminalStatus } from '../batch/batch.ts';
 import { type Counts, noCounts } from '../batch/outcome.ts';
+import { MAX_UNDO_PASSES } from '../limits.ts';
 
 /** What can be done with many batches at once. */
 export const BULK_VERBS = ['cancel', 'suspend', 'resume', 'retry', 'delete'] as const;
@@ -37,6 +38,8 @@ export interface ImportUndo {
   readonly importId: string;
   /** The run of the import that it undoes. */
   readonly run: number;
+  /** Operations that have begun to undo it and did not succeed: this one goes on with what they have left. */
+  readonly after: readonly string[];
   /** The import says that it is undone by this. */
   readonly isClaimed: boolean;
   /** From 1: the odd ones from the newest batch to the oldest. */
@@ -50,9 +53,9 @@ export interface ImportUndo {
   readonly reverted: number;
 }
 
-/** Whether another pass may revert more. */
-export const hasAnotherPass = ({ left, reverted }: Pick<ImportUndo, 'left' | 'reverted'>): boolean =>
-  left > 0 && reverted > 0;
+/** Whether another pass may revert more. A chain of rows over many batches in turns may need more passes than there are. */
+export const hasAnotherPass = ({ pass, left, reverted }: Pick<ImportUndo, 'pass' | 'left' | 'reverted'>): boolean =>
+  left > 0 && reverted > 0 && pass < MAX_UNDO_PASSES;
 
 /** A place among the batches that are matched: the next one whose turn comes. */
 export interface BulkPlace {

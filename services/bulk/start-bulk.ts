@@ -1,10 +1,18 @@
 import { TypedSearchAttributes } from '@temporalio/common';
 import type { Logger } from 'pino';
 import { fairness } from '../../domain/batch/fairness-key.ts';
+import type { Scope } from '../../domain/batch/scope.ts';
 import { SEARCH_ATTRIBUTES } from '../../domain/batch/search-attributes.ts';
-import { type BulkOperationDocument, confirmBulkStart } from '../../store/bulk/bulk-operations.ts';
+import { DroverError } from '../../domain/errors.ts';
+import { MAX_BULK_RUNNING } from '../../domain/limits.ts';
+import { type BulkOperationDocument, confirmBulkStart, countRunningBulk } from '../../store/bulk/bulk-operations.ts';
 import type { Database } from '../../store/mongodb/database.ts';
-import { BULK_WORKFLOW_TYPE, type BulkInput, bulkWorkflowId } from '../../workflows/bulk/messages.ts';
+import {
+  BULK_WORKFLOW_TYPE,
+  type BulkInput,
+  bulkWorkflowId,
+  IMPORT_UNDO_WORKFLOW_TYPE,
+} from '../../workflows/bulk/messages.ts';
 import { keyword, type StartParts } from '../batches/start-batch.ts';
 import { classifyFailure } from '../failures.ts';
 
@@ -18,6 +26,15 @@ export const toBeStartedBulk = (createdAt: Date) => ({
   unstarted: true as const,
   startDue: new Date(createdAt.getTime() + START_GRACE_MS),
 });
+
+/** @throws DroverError 429 if as many of the tenant run as may. */
+export async function assertRoomForBulk(database: Database, scope: Scope): Promise<void> {
+  if ((await countRunningBulk(database, scope, MAX_BULK_RUNNING)) < MAX_BULK_RUNNING) return;
+  throw new DroverError(
+    'too_many_requests',
+    `${MAX_BULK_RUNNING} bulk operations are running: try again when one has ended`,
+  );
+}
 
 /** A bulk operation that is stored: if it cannot be started now, recovery starts it. */
 export async function startBulkOrLeave(
@@ -44,10 +61,10 @@ export async function startBulkOrLeave(
  */
 export async function startBulk(
   { client, taskQueue, activityTimeoutSeconds, database }: StartParts & { readonly database: Database },
-  { _id, verb, scope }: BulkOperationDocument,
+  { _id, verb, scope }: Pick<BulkOperationDocument, '_id' | 'verb' | 'scope'>,
 ): Promise<void> {
   const input: BulkInput = { bulkId: _id, verb, activityTimeoutSeconds };
-  await client.workflow.start(BULK_WORKFLOW_TYPE, {
+  await client.workflow.start(verb === 'undo' ? IMPORT_UNDO_WORKFLOW_TYPE : BULK_WORKFLOW_TYPE, {
     taskQueue,
     workflowId: bulkWorkflowId(_id),
     args: [input],

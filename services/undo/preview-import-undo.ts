@@ -8,7 +8,7 @@ import type { BatchDocument } from '../../store/batches/batches.ts';
 import type { ImportDocument } from '../../store/imports/imports.ts';
 import { nextImportBatch } from '../../store/imports/undone-imports.ts';
 import type { StoredOutcome } from '../../store/items/outcomes.ts';
-import { decideUndo, type PreviewServices, type SharedPreview } from './preview-undo.ts';
+import { assertInTime, decideUndo, type PreviewServices, type SharedPreview } from './preview-undo.ts';
 import { assertCanBeUndone } from './undo-batch.ts';
 import { undoableBatches } from './undo-import.ts';
 import { UndoneState } from './undone-state.ts';
@@ -42,7 +42,7 @@ export async function previewImportUndo(
   imported: ImportDocument,
   deadline: number = Date.now() + MAX_DRY_RUN_MS,
 ): Promise<PreviewedImportUndo> {
-  const matched = await undoableBatches(services.database, imported);
+  const { matched } = await undoableBatches(services.database, imported);
   return services.planningMemory.lend(async (charge) => {
     const preview: ImportPreview = {
       services,
@@ -53,7 +53,7 @@ export async function previewImportUndo(
       skipped: 0,
       failed: 0,
     };
-    for (let number = 1; hasAnotherPass(await pass(preview, number)); number++);
+    for (let number = 1; hasAnotherPass({ pass: number, ...(await pass(preview, number)) }); number++);
     const sum: BatchResult = { counts: noCounts(), actions: noActions(), errorCodes: {} };
     for (const own of preview.outcomes.values()) addTally(sum, tallyOf(own.values()));
     const { done, skipped, failed } = preview;
@@ -79,6 +79,7 @@ async function pass(preview: ImportPreview, number: number): Promise<Pick<Import
     batch !== null;
     batch = await nextImportBatch(services.database, importId, batch.importNumber ?? 0, isDown)
   ) {
+    assertInTime(preview.shared.deadline);
     const before = number === 1 ? begun(preview, batch) : outcomes.get(batch.importNumber ?? 0);
     const open = before && (number === 1 || [...before.values()].some(isLeft));
     if (!open) continue;

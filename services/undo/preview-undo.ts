@@ -34,6 +34,10 @@ const TOO_LATE = `the dry run takes longer than ${MAX_DRY_RUN_MS / 1000} s; the 
 /** Memory of an entry with its outcome, and of a referrer, in bytes, as estimated. */
 const BYTES_PER_ENTRY = 2_000;
 const BYTES_PER_REFERRER = 500;
+/** Share of an entry with its outcome that is released when the undo is decided; when it is decided again, all of it: its outcome is charged already. */
+const ENTRY_SHARE = 0.5;
+/** Of a reference of a state before, or of a resource as it would be written. */
+const BYTES_PER_REFERENCE = 300;
 
 export interface PreviewServices {
   readonly database: Database;
@@ -86,8 +90,10 @@ export async function decideUndo(
   outcomes: ReadonlyMap<number, StoredOutcome> = new Map(),
 ): Promise<PreviewedUndo> {
   const entries: UndoEntry[] = [];
+  let own = 0;
   for await (const page of itemsToUndo(services.database, batch)) {
     await progress(deadline);
+    own += page.length * BYTES_PER_ENTRY;
     charge(page.length * BYTES_PER_ENTRY);
     for (const { undo } of page) if (undo !== undefined) entries.push(undo);
   }
@@ -104,14 +110,21 @@ export async function decideUndo(
   await decideWritten(preview);
   await decideRemoved(preview);
   decideOthers(preview);
+  // outcomes stay, entries do not
+  charge(-own * (outcomes.size > 0 ? 1 : ENTRY_SHARE));
   return {
     items: entries.map(({ key }, index) => ({ index, externalId: parseResourceKey(key).externalId })),
     outcomes: preview.outcomes,
   };
 }
 
-async function progress(deadline: number): Promise<void> {
+/** @throws DroverError `preview_timeout` after the deadline. */
+export function assertInTime(deadline: number): void {
   if (Date.now() > deadline) throw new DroverError('preview_timeout', TOO_LATE);
+}
+
+async function progress(deadline: number): Promise<void> {
+  assertInTime(deadline);
   await setImmediate();
 }
 
@@ -124,8 +137,10 @@ async function decideWritten(preview: Preview): Promise<void> {
     undo,
     entries,
     outcomes,
+    charge,
     deadline,
   } = preview;
+  let referred = 0;
   const byKey = new Map<ResourceKey, Restored & { key: ResourceKey; references: { key: ResourceKey }[] }>();
   for (const some of parts([...entries.entries()])) {
     const own = some.filter(
@@ -136,6 +151,8 @@ async function decideWritten(preview: Preview): Promise<void> {
     const links = await readImageLinks(database, names);
     for (const [at, [index, entry]] of own.entries()) {
       const references = (links.get(names[at] ?? '')?.references ?? []).map((key) => ({ key }));
+      referred += references.length * BYTES_PER_REFERENCE;
+      charge(references.length * BYTES_PER_REFERENCE);
       byKey.set(entry.key, { index, entry, outcome: undefined, key: entry.key, references });
     }
     await progress(deadline);
@@ -145,10 +162,11 @@ async function decideWritten(preview: Preview): Promise<void> {
   );
   const items = ordered.flat().flatMap((key) => byKey.get(key) ?? []);
   for (const slice of indivisibleSlices(items, () => RESOURCES_PER_SLICE)) await decideSlice(preview, slice);
+  charge(-referred);
 }
 
 async function decideSlice(
-  { services, undo, outcomes, state, deadline }: Preview,
+  { services, undo, outcomes, state, charge, deadline }: Preview,
   slice: readonly Restored[],
 ): Promise<void> {
   const { database, schemas } = services;
@@ -182,7 +200,9 @@ async function decideSlice(
   if (postponed.size > 0) throw new DroverError('preview_timeout', TOO_LATE);
   for (const [item, decision] of decided.decisions) {
     outcomes.set(item.index, toOutcome(undo, item, decision));
-    if (decision.kind === 'written') state.write(item.key, stateAfter(item, states.get(item.key), decision.version));
+    if (decision.kind !== 'written') continue;
+    charge(item.references.length * BYTES_PER_REFERENCE);
+    state.write(item.key, stateAfter(item, states.get(item.key), decision.version));
   }
 }
 

@@ -23,6 +23,7 @@ export async function undoBatch(
   parts: UndoParts,
   batch: BatchDocument,
   request: UndoRequest = {},
+  progress: () => void = () => undefined,
 ): Promise<BatchDocument> {
   assertCanBeUndone(batch);
   await parts.assertStarts();
@@ -31,7 +32,7 @@ export async function undoBatch(
     assertCanBeUndone((await readBatch(parts.database, batch._id)) ?? batch);
     throw new DroverError('operation_not_allowed', 'the batch has changed meanwhile and cannot be undone');
   }
-  const undo = await acceptUndo(parts.database, claimed);
+  const undo = await acceptUndo(parts.database, claimed, progress);
   await startOrLeave(parts, undo);
   return undo;
 }
@@ -52,8 +53,15 @@ function whyNot(batch: BatchDocument): string | null {
     : 'what the batch has changed is not kept: only a batch that was started with undoable=true can be undone';
 }
 
-/** Stores the undo of a claimed batch: its items, then the batch itself. Safe to repeat, and to run twice at once: both store the same. */
-export async function acceptUndo(database: Database, undone: BatchDocument): Promise<BatchDocument> {
+/**
+ * Stores the undo of a claimed batch: its items, then the batch itself. Safe to repeat, and to run twice at once: both store the same.
+ * @param progress called for each page: a delete may have ended a million states.
+ */
+export async function acceptUndo(
+  database: Database,
+  undone: BatchDocument,
+  progress: () => void = () => undefined,
+): Promise<BatchDocument> {
   const { _id: undoOf, undoneBy, undoAskedBy, platform, tenant, schemaDefinitionId, schemaName } = undone;
   if (undoneBy === undefined || schemaDefinitionId === undefined) throw new Error('the batch is not claimed');
   const scope = { platform, tenant };
@@ -61,6 +69,7 @@ export async function acceptUndo(database: Database, undone: BatchDocument): Pro
   let total = 0;
   let page = 0;
   for await (const items of itemsToUndo(database, undone)) {
+    progress();
     await writeSamePages(database, pages, items, UNDONE_PER_PAGE, page);
     total += items.length;
     page += 1;

@@ -5,6 +5,7 @@ import { DroverError } from '../../domain/errors.ts';
 import {
   type ImportUndoDocument,
   insertBulkOperation,
+  readBulkOperation,
   recordUndoClaimed,
   withdrawBulkOperation,
 } from '../../store/bulk/bulk-operations.ts';
@@ -12,7 +13,10 @@ import { type ImportDocument, readImport } from '../../store/imports/imports.ts'
 import { claimImportUndo, countUndoableBatches } from '../../store/imports/undone-imports.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import type { StartParts } from '../batches/start-batch.ts';
-import { startBulkOrLeave, toBeStartedBulk } from '../bulk/start-bulk.ts';
+import { assertRoomForBulk, startBulkOrLeave, toBeStartedBulk } from '../bulk/start-bulk.ts';
+
+/** Earlier undos of an import whose batches another one goes on with. */
+const MAX_FOLLOWED = 100;
 
 interface UndoImportParts extends StartParts {
   readonly database: Database;
@@ -33,9 +37,10 @@ export async function undoImport(
   createdBy: string | undefined,
 ): Promise<ImportUndoDocument> {
   const { database } = parts;
-  const matched = await undoableBatches(database, imported);
+  const { matched, after } = await undoableBatches(database, imported);
+  await assertRoomForBulk(database, imported);
   await parts.assertStarts();
-  const operation = toOperation(imported, createdBy);
+  const operation = toOperation(imported, createdBy, after);
   await insertBulkOperation(database, operation);
   const claimed = await claimForUndo(database, operation, matched);
   if (claimed === null) {
@@ -58,12 +63,20 @@ export async function claimForUndo(
   return claimed;
 }
 
-/** How many batches of an import there are to be undone. @throws DroverError `operation_not_allowed` */
-export async function undoableBatches(database: Database, imported: ImportDocument): Promise<number> {
+/** What there is to be undone of an import. */
+interface Undoable {
+  /** Batches. */
+  readonly matched: number;
+  /** Operations that have begun to undo it and did not succeed, the last one last. */
+  readonly after: readonly string[];
+}
+
+/** @throws DroverError `operation_not_allowed` */
+export async function undoableBatches(database: Database, imported: ImportDocument): Promise<Undoable> {
   const refused = (why: string): DroverError => new DroverError('operation_not_allowed', why);
   if (!isTerminal(imported.status)) throw refused('the import is still running; only a finished one can be undone');
-  if (imported.undoneBy !== undefined)
-    throw refused(`the import has been undone already, by bulk operation ${imported.undoneBy}`);
+  const after = await unsuccessfulUndos(database, imported.undoneBy);
+  if (after === null) throw refused(`the import has been undone already, by bulk operation ${imported.undoneBy}`);
   if (!imported.options.undoable)
     throw refused(
       'what the import has changed is not kept: only an import that was started with undoable=true can be undone',
@@ -71,12 +84,22 @@ export async function undoableBatches(database: Database, imported: ImportDocume
   const batches = await countUndoableBatches(database, imported._id);
   if (batches === 0 && (imported.result?.batches ?? 0) > 0)
     throw refused('what the import has changed is no longer kept: its batches have been removed');
-  return batches;
+  return { matched: batches, after };
+}
+
+/** The undo that an import has had, and those before it, if it is over and did not succeed; null if it has succeeded, or runs. */
+async function unsuccessfulUndos(database: Database, undoneBy: string | undefined): Promise<readonly string[] | null> {
+  if (undoneBy === undefined) return [];
+  const before = await readBulkOperation(database, undoneBy);
+  // one that is kept no longer has ended long ago: how, nobody knows
+  if (before?.completedAt === undefined || before.status === 'success') return null;
+  return [...(before.undo?.after ?? []), undoneBy].slice(-MAX_FOLLOWED);
 }
 
 function toOperation(
   { _id: importId, run, scope, platform, tenant }: ImportDocument,
   createdBy: string | undefined,
+  after: readonly string[],
 ): ImportUndoDocument {
   const createdAt = new Date();
   return {
@@ -95,7 +118,7 @@ function toOperation(
     done: 0,
     skipped: 0,
     failed: {},
-    undo: { importId, run, isClaimed: false, pass: 1, at: null, left: 0, reverted: 0 },
+    undo: { importId, run, after, isClaimed: false, pass: 1, at: null, left: 0, reverted: 0 },
     ...toBeStartedBulk(createdAt),
     createdAt,
   };

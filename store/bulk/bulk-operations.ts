@@ -67,6 +67,13 @@ const operationsIn = (database: Database): Collection<BulkOperationDocument> => 
 /** The collection `bulk_pages`. */
 const pagesIn = (database: Database): Collection<BulkPageDocument> => database.collection('bulk_pages');
 
+/** What callers do not see: the ids that a request has selected may be megabytes. */
+const FOR_CALLERS = { projection: { recent: 0, filter: 0 } } as const;
+/** What recovery needs of each. */
+const FOR_RECOVERY = { projection: { verb: 1, scope: 1, pages: 1, unstarted: 1 } } as const;
+/** An operation as recovery reads it. */
+export type RecoveredOperation = Pick<BulkOperationDocument, '_id' | 'verb' | 'scope' | 'pages' | 'unstarted'>;
+
 const RUNNING: { $in: BulkStatus[] } = { $in: ['queued', 'processing'] };
 const pageId = (id: string, page: number): string => `${id}/${page}`;
 
@@ -81,7 +88,7 @@ export async function findBulkOperation(
   scope: Scope,
   id: string,
 ): Promise<BulkOperationDocument | null> {
-  const find = () => operationsIn(database).findOne({ _id: id, scope: scopeKey(scope) });
+  const find = () => operationsIn(database).findOne({ _id: id, scope: scopeKey(scope) }, FOR_CALLERS);
   return (await find()) ?? (database.isReplicated() && isRecentId(id) ? findWithRetries(find) : null);
 }
 
@@ -107,6 +114,11 @@ export async function listBulkOperations(
 
 export async function readBulkOperation(database: Database, id: string): Promise<BulkOperationDocument | null> {
   return operationsIn(database).findOne({ _id: id });
+}
+
+/** How many bulk operations of a tenant run, up to a number. */
+export async function countRunningBulk(database: Database, scope: Scope, limit: number): Promise<number> {
+  return operationsIn(database).countDocuments({ scope: scopeKey(scope), status: RUNNING }, { limit });
 }
 
 /** Notes that its workflow is at work. */
@@ -170,16 +182,21 @@ export async function recordBulkProgress(
   );
 }
 
-/** Stores the end; the first one stays. */
+/** Stores the end; the first one stays. @param notFound batches that were removed before their turn. */
 export async function recordBulkFinished(
   database: Database,
   id: string,
   status: BulkStatus,
   items?: BulkOperationDocument['items'],
+  notFound = 0,
 ): Promise<void> {
   await operationsIn(database).updateOne(
     { _id: id, status: RUNNING },
-    { $set: { status, completedAt: new Date(), ...(items && { items }) }, $unset: { unstarted: '', startDue: '' } },
+    {
+      $set: { status, completedAt: new Date(), ...(items && { items }) },
+      $unset: { unstarted: '', startDue: '' },
+      ...(notFound > 0 && { $inc: { 'failed.not_found': notFound } }),
+    },
   );
 }
 
@@ -251,9 +268,9 @@ export async function unstartedBulkOperations(
   database: Database,
   asOf: Date,
   limit: number,
-): Promise<BulkOperationDocument[]> {
+): Promise<RecoveredOperation[]> {
   return operationsIn(database)
-    .find({ unstarted: true, startDue: { $lte: asOf } })
+    .find({ unstarted: true, startDue: { $lte: asOf } }, FOR_RECOVERY)
     .sort({ startDue: 1 })
     .limit(limit)
     .toArray();
@@ -269,9 +286,9 @@ export async function runningBulkOperations(
   database: Database,
   after: string,
   limit: number,
-): Promise<BulkOperationDocument[]> {
+): Promise<RecoveredOperation[]> {
   return operationsIn(database)
-    .find({ status: RUNNING, _id: { $gt: after } })
+    .find({ status: RUNNING, _id: { $gt: after } }, FOR_RECOVERY)
     .sort({ _id: 1 })
     .limit(limit)
     .toArray();
@@ -282,9 +299,9 @@ export async function oldBulkOperations(
   database: Database,
   before: Date,
   limit: number,
-): Promise<BulkOperationDocument[]> {
+): Promise<RecoveredOperation[]> {
   return operationsIn(database)
-    .find({ completedAt: { $lt: before } })
+    .find({ completedAt: { $lt: before } }, FOR_RECOVERY)
     .limit(limit)
     .toArray();
 }

@@ -1,15 +1,19 @@
 import type { BatchResult } from '../../domain/batch/batch.ts';
 import { noActions, noCounts } from '../../domain/batch/outcome.ts';
 import { addTally } from '../../domain/batch/tally.ts';
+import type { ImportUndo } from '../../domain/bulk/bulk-operation.ts';
 import { type BatchDocument, batchesIn, readBatches } from '../batches/batches.ts';
 import type { Database } from '../mongodb/database.ts';
 import { KEYS_PER_QUERY } from '../mongodb/parts.ts';
 import { type ImportDocument, importsIn, NOT_DELETED } from './imports.ts';
 
-/** Claims a finished import for its undo: one of several succeeds, and the same one again. @returns null if it has changed since it was read. */
+/**
+ * Claims a finished import for its undo: one of several succeeds, and the same one again; one that follows others takes over from them.
+ * @returns null if it has changed since it was read.
+ */
 export async function claimImportUndo(
   database: Database,
-  { importId, run }: { readonly importId: string; readonly run: number },
+  { importId, run, after }: Pick<ImportUndo, 'importId' | 'run' | 'after'>,
   undoneBy: string,
 ): Promise<ImportDocument | null> {
   return importsIn(database).findOneAndUpdate(
@@ -17,7 +21,7 @@ export async function claimImportUndo(
       _id: importId,
       run,
       completedAt: { $exists: true },
-      $or: [{ undoneBy: { $exists: false } }, { undoneBy }],
+      $or: [{ undoneBy: { $exists: false } }, { undoneBy: { $in: [undoneBy, ...after.slice(-1)] } }],
       ...NOT_DELETED,
     },
     { $set: { undoneBy } },
@@ -48,7 +52,7 @@ export async function nextImportBatch(
 export async function sumOfUndos(
   database: Database,
   importId: string,
-  bulk: string,
+  operations: readonly string[],
   progress: () => void,
 ): Promise<Pick<BatchResult, 'counts' | 'actions'>> {
   const sum: BatchResult = { counts: noCounts(), actions: noActions(), errorCodes: {} };
@@ -63,7 +67,7 @@ export async function sumOfUndos(
     .project<Pick<BatchDocument, 'undoneBy' | 'bulk'>>({ undoneBy: 1, bulk: 1 })
     .sort({ importNumber: 1 });
   for await (const batch of undone) {
-    if (batch.undoneBy !== undefined && batch.bulk === bulk) ids.push(batch.undoneBy);
+    if (batch.undoneBy !== undefined && operations.includes(batch.bulk ?? '')) ids.push(batch.undoneBy);
     if (ids.length === KEYS_PER_QUERY) await add();
   }
   await add();

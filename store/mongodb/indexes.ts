@@ -103,6 +103,7 @@ export const INDEXES: readonly IndexDeclaration[] = [
   index('bulk_operations', 'byStatus', { status: 1, _id: 1 }),
   index('bulk_operations', 'byCompletion', { completedAt: 1 }),
   index('bulk_operations', 'byTenant', { scope: 1, _id: -1 }),
+  index('bulk_operations', 'byTenantAndStatus', { scope: 1, status: 1 }),
   index('webhooks', 'byTenant', { scope: 1, _id: -1 }),
   index('webhook_deliveries', 'byWebhook', { webhookId: 1, _id: -1 }),
   index(

@@ -60,6 +60,8 @@ const PLACES: Readonly<Record<keyof typeof limits, Place | typeof NOT_TOLD>> = {
   MAX_CYCLE_MISSING: ['a cycle of pending items of several batches', 'miss {} resources'],
   MAX_BULK_COUNTED: ['a bulk operation', 'a dry run counts {} batches'],
   MAX_BULK_RECENT: ['a bulk operation', '{} of the last minute'],
+  MAX_BULK_RUNNING: ['bulk operations of a tenant', '{} at a time'],
+  MAX_UNDO_PASSES: ['the undo of an import', '{} passes'],
   MAX_THROUGHPUT_BATCHES: ['throughput of the last hour', '{} batches'],
   MAX_WEBHOOKS_PER_TENANT: ['webhooks of a tenant', '{}'],
   MAX_WEBHOOK_URL: ['a webhook', 'a URL of {} characters'],

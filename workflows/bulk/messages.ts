@@ -3,6 +3,9 @@
 /** Workflow type of every bulk operation. */
 export const BULK_WORKFLOW_TYPE = 'bulkWorkflow';
 
+/** That of the undo of an import: a worker that does not know it leaves it to those that do. */
+export const IMPORT_UNDO_WORKFLOW_TYPE = 'importUndoWorkflow';
+
 /** Workflow id of a bulk operation. */
 export const bulkWorkflowId = (bulkId: string): string => `bulk-${bulkId}`;
 

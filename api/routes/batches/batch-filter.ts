@@ -1,7 +1,13 @@
 import { z } from '@hono/zod-openapi';
 import { BATCH_STATUSES, BATCH_TYPES, OPERATIONS } from '../../../domain/batch/batch.ts';
 import { shortened } from '../../../domain/json/shortened.ts';
-import { MAX_CREATED_BY, MAX_EXTERNAL_ID, MAX_FILTER_VALUES, MAX_LABEL } from '../../../domain/limits.ts';
+import {
+  MAX_CREATED_BY,
+  MAX_EXTERNAL_ID,
+  MAX_FILTER_VALUES,
+  MAX_LABEL,
+  MAX_NAME_LENGTH,
+} from '../../../domain/limits.ts';
 import { isExternalId } from '../../../domain/write/external-id.ts';
 import type { BatchFilter } from '../../../store/batches/list-batches.ts';
 import { findSchemaDefinition } from '../../../store/definitions/schema-definitions.ts';
@@ -11,8 +17,9 @@ import { DATE_FAULT, dateOf } from './query-date.ts';
 /** One or several words, separated by commas. */
 function several<T extends string>(isRight: (word: string) => word is T, fault: string) {
   return z.string({ error: fault }).transform((text, ctx): T[] => {
-    const words = [...new Set(text.split(','))];
-    if (words.length <= MAX_FILTER_VALUES && words.every(isRight)) return words.filter(isRight);
+    // no more than that is looked at, nor stored: repeated values count
+    const words = text.split(',', MAX_FILTER_VALUES + 1);
+    if (words.length <= MAX_FILTER_VALUES && words.every(isRight)) return [...new Set(words.filter(isRight))];
     const message = words.length > MAX_FILTER_VALUES ? `must be at most ${MAX_FILTER_VALUES} values` : fault;
     ctx.addIssue({ code: 'custom', message });
     return z.NEVER;
@@ -36,8 +43,8 @@ const date = () =>
     ctx.addIssue({ code: 'custom', message: DATE_FAULT });
     return z.NEVER;
   });
-const SCHEMA_FAULT = 'must be one or several names or ids of schema definitions, with commas between';
-const isName = (word: string): word is string => word !== '';
+const SCHEMA_FAULT = `must be one or several names or ids of schema definitions, of up to ${MAX_NAME_LENGTH} characters, with commas between`;
+const isName = (word: string): word is string => word !== '' && word.length <= MAX_NAME_LENGTH;
 const length = (maxLength: number) => ({ minLength: 1, maxLength });
 const within = (max: number) => (value: string) => value !== '' && [...value].length <= max;
 
@@ -62,7 +69,7 @@ interface Word {
   readonly pattern: string;
 }
 const wordOf = (words: readonly string[]): Word => ({ pattern: `(${words.join('|')})` });
-const ANY_WORD: Word = { pattern: '[^,]+' };
+const ANY_WORD: Word = { pattern: `[^,]{1,${MAX_NAME_LENGTH}}` };
 
 /** In a query an empty value of these is absent, as it always was. */
 const orEmpty = <T extends z.ZodType>(field: T, one: Word, description: string) =>

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { MAX_RESOURCES_PER_BATCH } from '../../../domain/limits.ts';
+import { scopeKey } from '../../../domain/batch/scope.ts';
+import { MAX_DRY_RUN_MS, MAX_RESOURCES_PER_BATCH } from '../../../domain/limits.ts';
 import { cancelBatch, resumeBatch, retryBatch, suspendBatch } from '../../../services/batches/control-batch.ts';
 import { viewBatch, viewListedBatch } from '../../../services/batches/view-batch.ts';
 import { previewUndo } from '../../../services/undo/preview-undo.ts';
@@ -117,7 +118,12 @@ export function controlRoutes(api: Api): void {
 
 /** Answers the dry run of an undo; the counts are of all its items, of which an answer holds some. */
 async function preview(c: ApiContext, batch: BatchDocument): Promise<Response> {
-  const { items, outcomes } = await previewUndo(c.var.services, batch);
+  const { services, scope } = c.var;
+  const { items, outcomes } = await services.previews({
+    fairnessKey: scopeKey(scope),
+    limitMs: MAX_DRY_RUN_MS,
+    work: () => previewUndo(services, batch),
+  });
   const view = viewPreview(items.slice(0, MAX_RESOURCES_PER_BATCH), outcomes);
   const data = { dryRun: true as const, ...view, itemsTotal: items.length };
   return c.json(success('Nothing was stored', data), 200);

@@ -5,7 +5,7 @@ import { BULK_VERBS, type BulkVerb } from '../../../domain/bulk/bulk-operation.t
 import { CLOCKS_DIFFER_MS } from '../../../domain/clocks.ts';
 import { DroverError } from '../../../domain/errors.ts';
 import { MAX_BULK_COUNTED, MAX_BULK_RECENT } from '../../../domain/limits.ts';
-import { startBulkOrLeave, toBeStartedBulk } from '../../../services/bulk/start-bulk.ts';
+import { assertRoomForBulk, startBulkOrLeave, toBeStartedBulk } from '../../../services/bulk/start-bulk.ts';
 import { countMatching, selectBatches } from '../../../store/batches/list-batches.ts';
 import {
   type BulkOperationDocument,
@@ -75,6 +75,7 @@ export function bulkOperationRoutes(api: Api): void {
           return c.json(success('Nothing was changed', data), 200);
         }
         const given = (json as { filter: Record<string, unknown> }).filter;
+        await assertRoomForBulk(database, c.var.scope);
         const operation = await toOperation(c, verb, given, filter, scopes);
         await insertBulkOperation(database, operation);
         await startBulkOrLeave(c.var.services, operation);
@@ -110,7 +111,7 @@ export function bulkOperationRoutes(api: Api): void {
       params: z.object({ bulkOperationId: z.string() }),
       summary: 'End a bulk operation',
       description:
-        'The batches whose turn has not come are left as they are; what is done stays. The undo of an import ends after the batch that it is undoing.',
+        'The batches whose turn has not come are left as they are; what is done stays. The undo of an import ends at once; the undo of a batch that runs goes on by itself.',
       responses: { 200: jsonResponse('The bulk operation', BulkOperation), ...faults(404, 409) },
     },
     async (c, { params: { bulkOperationId } }) => {

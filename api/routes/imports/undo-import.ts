@@ -1,4 +1,6 @@
 import { z } from '@hono/zod-openapi';
+import { scopeKey } from '../../../domain/batch/scope.ts';
+import { MAX_DRY_RUN_MS } from '../../../domain/limits.ts';
 import { previewImportUndo } from '../../../services/undo/preview-import-undo.ts';
 import { undoImport } from '../../../services/undo/undo-import.ts';
 import { type Api, defineRoute, enveloped, faults, jsonResponse, queryBoolean } from '../../http/define-route.ts';
@@ -46,10 +48,14 @@ export function undoImportRoute(api: Api): void {
       },
     },
     async (c, { params: { importId }, query: { dryRun } }) => {
-      const { services, createdBy } = c.var;
+      const { services, scope, createdBy } = c.var;
       const imported = await importOf(c, importId);
       if (dryRun) {
-        const previewed = await previewImportUndo(services, imported);
+        const previewed = await services.previews({
+          fairnessKey: scopeKey(scope),
+          limitMs: MAX_DRY_RUN_MS,
+          work: () => previewImportUndo(services, imported),
+        });
         return c.json(success('Nothing was stored', { dryRun: true as const, ...previewed }), 200);
       }
       return c.json(success('Undo accepted', bulkView(await undoImport(services, imported, createdBy))), 202);

@@ -336,7 +336,7 @@ export interface paths {
         put?: never;
         /**
          * End a bulk operation
-         * @description The batches whose turn has not come are left as they are; what is done stays. The undo of an import ends after the batch that it is undoing.
+         * @description The batches whose turn has not come are left as they are; what is done stays. The undo of an import ends at once; the undo of a batch that runs goes on by itself.
          */
         post: operations["cancelBulkOperation"];
         delete?: never;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { hasAnotherPass } from '../../../domain/bulk/bulk-operation.ts';
+import { MAX_UNDO_PASSES } from '../../../domain/limits.ts';
 import { isInState, undoEntriesOf, versionOfData } from '../../../domain/undo/undo-entry.ts';
 
 const state = (version: number, id = 'life') => ({ id, version });
@@ -36,7 +37,8 @@ test('effects without a write of others in between are undone as one, the earlie
 });
 
 test('the undo of an import has another pass if something is left, and the pass before has reverted something', () => {
-  expect(hasAnotherPass({ left: 1, reverted: 1 })).toBe(true);
-  expect(hasAnotherPass({ left: 1, reverted: 0 })).toBe(false);
-  expect(hasAnotherPass({ left: 0, reverted: 5 })).toBe(false);
+  expect(hasAnotherPass({ pass: 1, left: 1, reverted: 1 })).toBe(true);
+  expect(hasAnotherPass({ pass: 1, left: 1, reverted: 0 })).toBe(false);
+  expect(hasAnotherPass({ pass: 1, left: 0, reverted: 5 })).toBe(false);
+  expect(hasAnotherPass({ pass: MAX_UNDO_PASSES, left: 1, reverted: 1 })).toBe(false);
 });

@@ -214,7 +214,11 @@ test.each([
   [{ label: '' }, 'filter.label: must be 1 to 100 characters'],
   [{ createdBefore: 1_700_000_000 }, 'filter.createdBefore: must be a date'],
   [{ externalId: ['a'] }, 'filter.externalId: must be 1 to 256'],
-])('the filter %j is a 400 that names it', async (filter, fault) => {
+  [{ schema: ['x'.repeat(129)] }, 'filter.schema: must be one or several names'],
+  [{ schema: 'x'.repeat(1_000_000) }, 'filter.schema: must be one or several names'],
+  [{ status: Array(51).fill('failed') }, 'filter.status: must be at most 50 values'],
+  [{ status: 'failed,'.repeat(100_000) }, 'filter.status: must be at most 50 values'],
+])('the filter %# is a 400 that names it', async (filter, fault) => {
   for (const verb of ['cancel', 'delete']) {
     const { status, body } = await bulk(verb, filter);
     expect([filter, status]).toEqual([filter, 400]);

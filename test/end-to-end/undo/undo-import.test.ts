@@ -217,10 +217,50 @@ test('stored and not started, or not claimed, it is started by recovery; cancell
   await held.reached;
   expect((await drover.request('POST', `/api/bulk-operations/${id}/cancel`)).status).toBe(200);
   held.open();
-  expect(await over(id)).toMatchObject({ status: 'cancelled', matched: 2, done: 1 });
+  // the undo that runs goes on by itself
+  expect(await over(id)).toMatchObject({ status: 'cancelled', matched: 2, done: 0 });
   expect((await drover.request<UndoView>('POST', `/api/bulk-operations/${id}/cancel`)).body.data.status).toBe(
     'cancelled',
   );
   expect((await readBulkOperation(database, id))?.cancelRequested).toBe(true);
   expect((await batchesOf(importId)).filter(({ undoneBy }) => undoneBy !== undefined)).toHaveLength(1);
+  // another one goes on with what is left
+  const next = await over(await accepted(importId));
+  expect(next).toMatchObject({ status: 'success', matched: 2, done: 2, skipped: 0, counts: { succeeded: 2 } });
+  expect((await undo(importId)).status).toBe(409);
+});
+
+test('batches that are removed before their turn are not undone, and the operation says so', async () => {
+  const schema = await defined();
+  const { importId } = await imported(schema, [[row(1)], [row(2)], [row(3)]]);
+  const held = drover.holdAt('bulk-acted');
+  const id = await accepted(importId);
+  await held.reached;
+  expect((await drover.request('DELETE', `/api/imports/${importId}`)).status).toBe(200);
+  held.open();
+  const operation = await over(id);
+  expect(operation.status).not.toBe('success');
+  expect(operation.done + operation.skipped + (operation.failed.not_found ?? 0)).toBe(3);
+  expect(operation.failed.not_found).toBeGreaterThan(1);
+});
+
+test('a tenant has ten bulk operations at a time, and others have theirs', async () => {
+  await drover.stopWorker();
+  const body = { filter: { label: 'nothing of this name' } };
+  const start = (tenant: string) => drover.request<UndoView>('POST', '/api/batches/cancel', { body, tenant });
+  const cancel = (id: string) => drover.request('POST', `/api/bulk-operations/${id}/cancel`, { tenant: 'crowded' });
+  const ids: string[] = [];
+  for (let n = 0; n < 10; n++) {
+    const { status, body: accepted } = await start('crowded');
+    expect(status).toBe(202);
+    ids.push(accepted.data.bulkOperationId);
+  }
+  const refused = await start('crowded');
+  expect([refused.status, refused.body.message]).toEqual([429, expect.stringContaining('10 bulk operations')]);
+  expect((await start('another')).status).toBe(202);
+  for (const id of ids) expect((await cancel(id)).status).toBe(200);
+  await drover.startWorker();
+  const statusOf = async (id: string) =>
+    (await drover.request<UndoView>('GET', `/api/bulk-operations/${id}`, { tenant: 'crowded' })).body.data.status;
+  for (const id of ids) await expect.poll(() => statusOf(id), { timeout: 30_000 }).toBe('cancelled');
 });

@@ -200,6 +200,15 @@ describe('undo of a delete', () => {
     expect(await tenant.stored('node', 'c')).toMatchObject({ data: { to: 'b' } });
   });
 
+  test('of resources that all refer to one that is still there', async () => {
+    const tenant = new Tenant(drover);
+    await tenant.uploaded('node', [node('there')]);
+    await tenant.uploaded('node', [node('q', { to: 'there' }), node('r', { to: 'there' })]);
+    const undo = await undone(tenant, await deleted(tenant, 'node', { externalIds: ['q', 'r'] }));
+    expect(undo.batch).toMatchObject({ status: 'success', actions: { reverted: 2 } });
+    expect(await tenant.stored('node', 'r')).toMatchObject({ data: { to: 'there' } });
+  });
+
   test('of thousands: a chain of references longer than any step comes back in order', async () => {
     const tenant = new Tenant(drover);
     for (let at = 0; at < 2; at++)

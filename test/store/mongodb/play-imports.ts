@@ -68,7 +68,7 @@ async function playUndo(drover: Drover, schema: string): Promise<void> {
   const { database } = drover.services;
   const nobody = {
     _id: 'nobody',
-    undo: { importId: 'nobody', run: 1, isClaimed: true, pass: 1, at: null, left: 0, reverted: 0 },
+    undo: { importId: 'nobody', run: 1, after: [], isClaimed: true, pass: 1, at: null, left: 0, reverted: 0 },
   };
   await recordAwaited(database, nobody, { number: 1, run: 2, left: 1 });
   await recordNextPass(database, nobody);
