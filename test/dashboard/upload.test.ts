@@ -60,6 +60,7 @@ describe.skipIf(executable === null)('in a browser', () => {
       await page.getByText('More options').click();
       await page.getByLabel('Label').fill('checked first');
       await page.getByLabel('Priority').selectOption('1');
+      await page.getByLabel('Can be undone').check();
       await page.getByRole('button', { name: 'Check all rows only' }).click();
       await page.getByText('All rows are checked, and nothing is written').waitFor();
       await page.getByRole('link', { name: 'Show the import' }).click();
@@ -73,8 +74,36 @@ describe.skipIf(executable === null)('in a browser', () => {
       await page.locator('.page-head').getByText('Success').waitFor();
     });
     expect(await stored('city')).toEqual(['M1', 'M2']);
-    const [imported] = await caller().imports.list({ label: 'checked first' }).toArray();
-    expect(imported?.options).toMatchObject({ priority: 1 });
+    const [imported] = await caller().imports.list({ label: 'checked first', limit: 1 }).toArray();
+    expect(imported?.options).toMatchObject({ priority: 1, undoable: true });
+    await walk(`/imports/${imported?.importId}`, async (page) => {
+      await page.getByRole('button', { name: 'Undo' }).click();
+      await page.getByText('2 changes would be taken back').waitFor();
+      await page.getByRole('dialog').getByRole('button', { name: 'Undo' }).click();
+      await page.getByText('1 of 1 batch done').waitFor();
+      await page.locator('.page-head').getByText('Success').waitFor();
+      await page.getByText('2 taken back').waitFor();
+      await page.goto(`${dashboard.url}#/imports/${imported?.importId}`);
+      await page.getByRole('link', { name: 'Undone by a bulk operation' }).waitFor();
+    });
+    expect(await stored('city')).toEqual([]);
+  });
+
+  test('nothing more of a file is sent for a user who has signed out, and the next one finds no trace of it', async () => {
+    await walk('/upload', async (page) => {
+      // no part is answered
+      const isSent = new Promise<void>((sent) => void page.route('**/parts/*', () => sent()));
+      await choose(page, 'cities.ndjson', '{"id":"S1","name":"S","country":"AD"}\n');
+      await page.getByLabel('Schema').selectOption('city');
+      await page.getByRole('button', { name: 'Start the import' }).click();
+      await isSent;
+      const broken = page.waitForEvent('requestfailed', (request) => request.url().includes('/parts/'));
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await broken;
+      await page.getByLabel('Token').fill(dashboard.token);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('Drop a file here').waitFor();
+    });
   });
 
   test('pasted resources are only checked until the batch is started, with all options of a batch', async () => {

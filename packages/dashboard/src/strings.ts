@@ -436,7 +436,7 @@ export const strings = {
     reject: 'Refuse the row',
     ignoreUnknownFields: 'Ignore unknown fields',
     wait: 'If a reference is missing',
-    waitImport: 'Wait until the import has ended',
+    waitImport: 'Wait until the end',
     waitNone: 'Fail at once',
     waitHour: 'Wait up to an hour',
     waitDay: 'Wait up to a day',

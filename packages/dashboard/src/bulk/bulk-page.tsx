@@ -93,10 +93,12 @@ function Progress({ operation }: { operation: BulkOperation }) {
           <span aria-hidden="true" className="dot" />
           <b>{number(done)}</b> {t.done}
         </li>
-        <li className="count">
-          <span aria-hidden="true" className="dot" />
-          <b>{number(skipped)}</b> {t.skipped}
-        </li>
+        {skipped > 0 && (
+          <li className="count">
+            <span aria-hidden="true" className="dot" />
+            <b>{number(skipped)}</b> {t.skipped}
+          </li>
+        )}
         {refused.map(([code, n]) => (
           <li className="count count-failed" key={code}>
             <span aria-hidden="true" className="dot" />
