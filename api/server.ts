@@ -38,7 +38,7 @@ const TEMPORAL_TIMEOUT_MS = 4_000;
 const DRAIN_MS = 10_000;
 /** Dry runs of uploads and patches that are decided at a time; each may hold as much in memory as one activity does. */
 const PREVIEWS_AT_ONCE = 4;
-/** Memory that rows which are read as they were sent may hold, in bytes. */
+/** Memory that rows and outcomes which are read for answers may hold, in bytes. */
 const ROW_MEMORY_BYTES = 256 * 1024 * 1024;
 /** Of these, places that one tenant may hold: one that sends many long ones leaves a place to the others. */
 const PREVIEWS_OF_TENANT = 3;

@@ -32,7 +32,7 @@ export interface Services {
   readonly schemas: SchemaCatalog;
   /** Memory that all dry runs of deletes may hold together. */
   readonly planningMemory: MemoryAllowance;
-  /** Memory that all rows which are read as they were sent may hold together. */
+  /** Memory that all rows and outcomes which are read for answers may hold together. */
   readonly rowMemory: SharedMemory;
   /** For dry runs of uploads and patches: a few are decided at a time, tenants in rotation. */
   readonly previews: Semaphore;

@@ -1,5 +1,7 @@
 import { Readable } from 'node:stream';
 import { createMiddleware } from 'hono/factory';
+import { DroverError } from '../../domain/errors.ts';
+import type { RowReader } from '../../store/items/sent-rows.ts';
 import { badRequest } from './api-error.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
 
@@ -30,6 +32,20 @@ export function streamAll(c: ApiContext, type: string, what: string, open: () =>
     c.var.services.logger.warn({ err: error, requestId: c.var.requestId }, `a stream of ${what} was interrupted`),
   );
   return c.body(Readable.toWeb(content) as ReadableStream, 200, { 'Content-Type': full });
+}
+
+/** Who reads rows for an answer: those of one tenant share its part of the memory. */
+export const rowReader = (c: ApiContext, owner: string): RowReader => ({
+  memory: c.var.services.rowMemory,
+  owner,
+  end: () => undefined,
+});
+
+/** A stream of rows, which ends if its caller does not read on while others wait for the memory that it holds. */
+export function streamOfRows(reader: RowReader, open: (reader: RowReader) => Readable): Readable {
+  const error = new DroverError('memory_exceeded', 'the stream was not read on while others waited for its memory');
+  const content = open({ ...reader, end: () => content.destroy(error) });
+  return content;
 }
 
 /** A line of NDJSON. U+2028 and U+2029 end a line for some readers. */

@@ -1,3 +1,4 @@
+import { Interruption } from '../../domain/collections/interruption.ts';
 import { DroverError } from '../../domain/errors.ts';
 
 /** Time in which a body has to bring its minimum number of bytes, in ms: a shorter pause is accepted. */
@@ -24,23 +25,19 @@ export async function* atLeast(
   const least = (leastBytesPerSecond * windowMs) / 1000;
   let received = 0;
   let since = performance.now();
-  let timer: NodeJS.Timeout | undefined;
-  const tooSlow = new Promise<never>((_, reject) => {
-    timer = setInterval(() => {
-      const isLate = performance.now() - since > windowMs + LATE_MS;
-      if (received < least && !isLate) {
-        const message = `the body arrives too slowly: less than ${leastBytesPerSecond} bytes a second`;
-        reject(new DroverError('body_too_slow', message));
-      }
-      received = 0;
-      since = performance.now();
-    }, windowMs);
-  });
-  // it may be rejected after the last chunk was read, when nothing awaits it
-  tooSlow.catch(() => undefined);
+  const tooSlow = new Interruption();
+  const timer = setInterval(() => {
+    const isLate = performance.now() - since > windowMs + LATE_MS;
+    if (received < least && !isLate) {
+      const message = `the body arrives too slowly: less than ${leastBytesPerSecond} bytes a second`;
+      tooSlow.interrupt(new DroverError('body_too_slow', message));
+    }
+    received = 0;
+    since = performance.now();
+  }, windowMs);
   try {
     for (;;) {
-      const { done, value } = await Promise.race([reader.read(), tooSlow]);
+      const { done, value } = await tooSlow.during(reader.read());
       if (done) return;
       received += value.byteLength;
       yield value;

@@ -2,8 +2,14 @@ import type { ItemAction, ItemError, ItemStatus, MissingReference } from '../../
 import { COUNT_LIMIT, type Total, totalOf } from '../../domain/batch/total.ts';
 import type { BatchDocument } from '../../store/batches/batches.ts';
 import { readIds } from '../../store/items/item-pages.ts';
-import { outcomeChunks, pagesOf, type StoredOutcome } from '../../store/items/outcomes.ts';
-import { type RowMemory, type SentRow, sentPages } from '../../store/items/sent-rows.ts';
+import {
+  bytesOfOutcomes,
+  outcomeChunks,
+  pagesOf,
+  readOutcomePages,
+  type StoredOutcome,
+} from '../../store/items/outcomes.ts';
+import { type RowReader, readPages, readSentRows, type SentRow } from '../../store/items/sent-rows.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 import { missedBy } from './pending-resources.ts';
 
@@ -26,39 +32,56 @@ export interface ListedItem {
   readonly sent?: SentRow;
 }
 
+/** A page of a batch, with the outcomes of its items. */
+interface WantedPage {
+  readonly batchId: string;
+  readonly page: number;
+  readonly outcomes: ReadonlyMap<number, StoredOutcome>;
+}
+
+const NONE: ReadonlyMap<number, StoredOutcome> = new Map();
+
 /** Items of a batch in index order, from `from` on, those of one status or all; some pages are in memory at a time. */
 export async function* batchItems(
   database: Database,
   batch: BatchDocument,
+  reader: RowReader,
   {
     from = 0,
     status,
-    sent,
-  }: {
-    readonly from?: number;
-    readonly status?: ItemStatus | undefined;
-    /** Items with what was sent of them. */
-    readonly sent?: RowMemory | undefined;
-  } = {},
+    withSent = false,
+  }: { readonly from?: number; readonly status?: ItemStatus | undefined; readonly withSent?: boolean } = {},
 ): AsyncGenerator<ListedItem> {
-  const pages = pagesOf(batch).slice(Math.floor(from / batch.pageSize));
-  for await (const { pages: some, outcomes } of outcomeChunks(database, batch, pages)) {
-    const stored = sent ? sentByPage(database, batch._id, some, sent) : idsByPage(database, batch._id, some);
-    for await (const [page, rows] of stored) {
-      const first = page * batch.pageSize;
-      const end = Math.min(first + batch.pageSize, batch.total);
-      for (let index = Math.max(first, from); index < end; index++) {
-        const outcome = outcomes.get(index);
-        if (status !== undefined && (outcome?.status ?? 'queued') !== status) continue;
-        const row = rows[index - first];
-        const item = viewOf(index, row?.externalId ?? null, outcome);
-        yield { item, ...(row && isSent(row) && { sent: row }) };
-      }
+  const { _id: batchId, pageSize, total } = batch;
+  const wanted = pagesOf(batch)
+    .slice(Math.floor(from / pageSize))
+    .map((page): WantedPage => ({ batchId, page, outcomes: NONE }));
+  const prepare = async (pages: readonly WantedPage[]) => {
+    const numbers = pages.map(({ page }) => page);
+    const outcomes = new Map(await readOutcomePages(database, batchId, numbers));
+    return { pages: pages.map((page) => ({ ...page, outcomes })), bytes: bytesOfOutcomes(outcomes) };
+  };
+  const read = withSent ? readSentRows : readIdRows;
+  for await (const [{ page, outcomes }, rows] of readPages<WantedPage, IdRow>(database, wanted, reader, {
+    prepare,
+    read,
+  })) {
+    const first = page * pageSize;
+    const end = Math.min(first + pageSize, total);
+    for (let index = Math.max(first, from); index < end; index++) {
+      const outcome = outcomes.get(index);
+      if (status !== undefined && (outcome?.status ?? 'queued') !== status) continue;
+      const row = rows[index - first];
+      const item = viewOf(index, row?.externalId ?? null, outcome);
+      yield { item, ...(row && isSent(row) && { sent: row }) };
     }
   }
 }
 
-const isSent = (row: Pick<SentRow, 'externalId'>): row is SentRow => 'text' in row;
+/** An item of which the id alone is read, or what was sent too. */
+type IdRow = Pick<SentRow, 'externalId'> & Partial<SentRow>;
+
+const isSent = (row: IdRow): row is SentRow => row.text !== undefined;
 
 /** An item as callers read it. */
 export const viewOf = (index: number, externalId: string | null, outcome: StoredOutcome | undefined): ItemView => ({
@@ -71,23 +94,13 @@ export const viewOf = (index: number, externalId: string | null, outcome: Stored
   attempts: outcome?.attempts ?? 0,
 });
 
-async function* sentByPage(
+async function readIdRows(
   database: Database,
   batchId: string,
   pages: readonly number[],
-  memory: RowMemory,
-): AsyncGenerator<readonly [page: number, rows: SentRow[]]> {
-  const wanted = pages.map((page) => ({ batchId, page }));
-  for await (const [{ page }, rows] of sentPages(database, wanted, memory)) yield [page, rows];
-}
-
-async function* idsByPage(
-  database: Database,
-  batchId: string,
-  pages: readonly number[],
-): AsyncGenerator<readonly [page: number, rows: Pick<SentRow, 'externalId'>[]]> {
+): Promise<Map<number, IdRow[]>> {
   const ids = await readIds(database, batchId, pages);
-  for (const page of pages) yield [page, (ids.get(page) ?? []).map((externalId) => ({ externalId }))];
+  return new Map([...ids].map(([page, some]) => [page, some.map((externalId) => ({ externalId }))]));
 }
 
 /** How many items there are of one status, or of any. While the batch runs, counting stops at the number at which a total is capped. */

@@ -1,8 +1,8 @@
 import { isTerminal } from '../../domain/batch/batch.ts';
 import type { ItemAction, ItemError, ItemStatus } from '../../domain/batch/outcome.ts';
 import { type ImportBatch, importBatches } from '../../store/imports/import-batches.ts';
-import { outcomeChunks, pagesOf } from '../../store/items/outcomes.ts';
-import { type RowMemory, type SentRow, sentPages } from '../../store/items/sent-rows.ts';
+import { bytesOfOutcomes, pagesOf, readOutcomePages } from '../../store/items/outcomes.ts';
+import { type RowReader, readPages, readSentRows, type SentRow } from '../../store/items/sent-rows.ts';
 import type { Database } from '../../store/mongodb/database.ts';
 
 interface RowOutcome {
@@ -16,11 +16,11 @@ export interface RowResult extends RowOutcome {
   readonly row: SentRow;
 }
 
-/** A page of a batch with the outcomes of its rows, by their index in the batch. */
+/** A page of a batch, and the outcomes of its rows, by their index in the batch. */
 interface WantedPage {
+  readonly batch: ImportBatch;
   readonly batchId: string;
   readonly page: number;
-  readonly first: number;
   readonly outcomeOf: (index: number) => RowOutcome;
 }
 
@@ -33,11 +33,16 @@ const QUEUED: RowOutcome = { status: 'queued' };
 export async function* importResults(
   database: Database,
   importId: string,
-  memory: RowMemory,
+  reader: RowReader,
   status?: ItemStatus,
 ): AsyncGenerator<readonly RowResult[]> {
   const wanted = wantedPages(database, importId, status);
-  for await (const [{ first, outcomeOf }, rows] of sentPages(database, wanted, memory)) {
+  const prepare = (pages: readonly WantedPage[]) => withOutcomes(database, pages, status);
+  for await (const [{ batch, page, outcomeOf }, rows] of readPages(database, wanted, reader, {
+    prepare,
+    read: readSentRows,
+  })) {
+    const first = page * batch.pageSize;
     const results: RowResult[] = [];
     for (const [offset, row] of rows.entries()) {
       const { status: current, action, errors } = outcomeOf(first + offset);
@@ -57,23 +62,31 @@ async function* wantedPages(
     // its rows are removed with it
     if (batch.deletedAt !== undefined) continue;
     if (status !== undefined && batch.result?.counts[status] === 0) continue;
-    const { _id: batchId, pageSize, total } = batch;
-    const about = (page: number) => ({ batchId, page, first: page * pageSize });
     const same = outcomeOfAll(batch);
-    if (same !== null) {
-      for (const page of pagesOf(batch)) yield { ...about(page), outcomeOf: () => same };
-      continue;
-    }
-    for await (const { pages, outcomes } of outcomeChunks(database, batch)) {
-      const outcomeOf = (index: number): RowOutcome => outcomes.get(index) ?? QUEUED;
-      for (const page of pages) {
-        const { first } = about(page);
-        const isWanted = (_: unknown, offset: number): boolean => outcomeOf(first + offset).status === status;
-        const indexes = Array.from({ length: Math.min(pageSize, total - first) });
-        if (status === undefined || indexes.some(isWanted)) yield { ...about(page), outcomeOf };
-      }
-    }
+    if (same !== null && status !== undefined && status !== same.status) continue;
+    for (const page of pagesOf(batch)) yield { batch, batchId: batch._id, page, outcomeOf: () => same ?? QUEUED };
   }
+}
+
+/** Pages of one batch with their outcomes, those that have a row of the status. */
+async function withOutcomes(
+  database: Database,
+  pages: readonly WantedPage[],
+  status: ItemStatus | undefined,
+): Promise<{ readonly pages: readonly WantedPage[]; readonly bytes: number }> {
+  const [first] = pages;
+  if (first === undefined || outcomeOfAll(first.batch) !== null) return { pages, bytes: 0 };
+  const { _id, pageSize, total } = first.batch;
+  const numbers = pages.map(({ page }) => page);
+  const outcomes = new Map(await readOutcomePages(database, _id, numbers));
+  const outcomeOf = (index: number): RowOutcome => outcomes.get(index) ?? QUEUED;
+  const isWanted = ({ page }: WantedPage): boolean => {
+    if (status === undefined) return true;
+    const end = Math.min((page + 1) * pageSize, total);
+    for (let index = page * pageSize; index < end; index++) if (outcomeOf(index).status === status) return true;
+    return false;
+  };
+  return { pages: pages.filter(isWanted).map((page) => ({ ...page, outcomeOf })), bytes: bytesOfOutcomes(outcomes) };
 }
 
 /** The outcome of every item of a finished batch, where its counts say it: most batches need no outcomes to be read. */

@@ -186,7 +186,7 @@ export function pagesOf(batch: { readonly total: number; readonly pageSize: numb
 /** Pages of outcomes that are read in one command: few, and more if they are small. */
 const FEWEST_PAGES_AT_ONCE = 4;
 const MOST_PAGES_AT_ONCE = 20;
-/** Number of missing references in the pages just read, from which on no more pages are read at a time. */
+/** Number of missing references and errors in the pages just read, from which on no more pages are read at a time. */
 const HEAVY = 10_000;
 
 /** Stored outcomes of a batch, all or those of some pages, a few pages at a time: memory stays bounded. */
@@ -207,8 +207,23 @@ export async function* outcomeChunks(
 
 function weightOf(outcomes: ReadonlyMap<number, StoredOutcome>): number {
   let weight = 0;
-  for (const { missing = [], waitedFor = [] } of outcomes.values()) weight += missing.length + waitedFor.length;
+  for (const { missing = [], waitedFor = [], errors = [] } of outcomes.values())
+    weight += missing.length + waitedFor.length + errors.length;
   return weight;
+}
+
+const BYTES_PER_OUTCOME = 200;
+const BYTES_PER_MISSING = 1_000;
+const BYTES_PER_CHARACTER = 2;
+
+/** Memory that outcomes take, in bytes. */
+export function bytesOfOutcomes(outcomes: ReadonlyMap<number, StoredOutcome>): number {
+  let bytes = outcomes.size * BYTES_PER_OUTCOME;
+  for (const { missing = [], errors = [] } of outcomes.values()) {
+    bytes += missing.length * BYTES_PER_MISSING;
+    for (const { message, field = '' } of errors) bytes += (message.length + field.length) * BYTES_PER_CHARACTER;
+  }
+  return bytes;
 }
 
 /** Outcomes by index, lowest first. */

@@ -1,4 +1,4 @@
-import type { HeldMemory, SharedMemory } from '../../domain/collections/shared-memory.ts';
+import type { HeldMemory, MemoryHolder, SharedMemory } from '../../domain/collections/shared-memory.ts';
 import type { Database } from '../mongodb/database.ts';
 import { type ItemPageDocument, itemPagesIn, pageId, sentId } from './item-pages.ts';
 
@@ -16,15 +16,23 @@ export interface SentRow {
 }
 
 /** A page of a batch whose rows are read. */
-interface PageOfBatch {
+export interface PageOfBatch {
   readonly batchId: string;
   readonly page: number;
 }
 
 /** Memory that readers of rows share, and who reads. */
-export interface RowMemory {
+export interface RowReader extends MemoryHolder {
   readonly memory: SharedMemory;
-  readonly owner: string;
+}
+
+/** How pages are read. */
+interface PageReading<Wanted, Row> {
+  /** Reads first what decides which of some pages of one batch are wanted. @returns these, and the memory that it has taken. */
+  readonly prepare: (
+    pages: readonly Wanted[],
+  ) => Promise<{ readonly pages: readonly Wanted[]; readonly bytes: number }>;
+  readonly read: (database: Database, batchId: string, pages: readonly number[]) => Promise<Map<number, Row[]>>;
 }
 
 /** Pages that are read in one command: one, because many may ask for an item of a large page at the same time; more if they turn out to be small. */
@@ -32,39 +40,41 @@ const FIRST_PAGES_AT_ONCE = 1;
 const MOST_PAGES_AT_ONCE = 20;
 /** So many pages are read ahead: whoever has read those before them reads on. */
 const LEAST_PAGES_AHEAD = 16;
-/** Characters of the pages just read, below and above which more or fewer are read at a time. */
-const SMALL = 1024 * 1024;
-const LARGE = 4 * 1024 * 1024;
-/** Memory that is held until the size of what is read is known, in bytes: that of the largest page, and of all pages of the largest batch. */
-const BYTES_OF_A_PAGE = 32 * 1024 * 1024;
-const BYTES_OF_A_BATCH = 64 * 1024 * 1024;
+/** Bytes of the pages just read, below and above which more or fewer are read at a time. */
+const SMALL = 2 * 1024 * 1024;
+const LARGE = 8 * 1024 * 1024;
+/** Memory that the first page is expected to take, in bytes; those that follow, as much as those before them. */
+const FIRST_BYTES = 256 * 1024;
 const BYTES_PER_CHARACTER = 2;
 
 /**
- * Items of pages as they were sent, page by page in the order asked for. Memory stays bounded, however large they are and however many
- * readers there are: each waits for its part of `memory`, and holds what it has read until it reads on.
+ * Items of pages, page by page in the order asked for. Memory stays bounded, however large they are and however many
+ * readers there are: each waits for its part of the memory, and holds what it has read until it reads on.
  */
-export async function* sentPages<Wanted extends PageOfBatch>(
+export async function* readPages<Wanted extends PageOfBatch, Row extends { readonly text?: string }>(
   database: Database,
   wanted: Iterable<Wanted> | AsyncIterable<Wanted>,
-  memory: RowMemory,
-): AsyncGenerator<readonly [wanted: Wanted, rows: SentRow[]]> {
+  reader: RowReader,
+  reading: PageReading<Wanted, Row>,
+): AsyncGenerator<readonly [wanted: Wanted, rows: Row[]]> {
   const source = new PagesInOrder(wanted);
+  const read = (size: number, bytes: number) => readPortion(database, source, size, bytes, reader, reading);
   let size = FIRST_PAGES_AT_ONCE;
-  let next = readPortion(database, source, size, memory);
-  let current: Portion<Wanted> | null = null;
+  let next = read(size, FIRST_BYTES);
+  let current: Portion<Wanted, Row> | null = null;
   try {
     for (current = await next; current !== null; current = await next) {
-      size = sizeAfter(current.characters, size);
+      const { bytes } = current;
+      size = bytes > LARGE ? 1 : bytes < SMALL ? Math.min(4 * size, MOST_PAGES_AT_ONCE) : size;
       const isAhead = size >= LEAST_PAGES_AHEAD;
       if (isAhead) {
-        next = readPortion(database, source, size, memory);
+        next = read(size, bytes);
         // it may fail while those before it are being sent; it is awaited then
         next.catch(() => undefined);
       }
       for (const page of current.pages) yield [page, current.rows.get(page.page) ?? []];
       current.held.release();
-      if (!isAhead) next = readPortion(database, source, size, memory);
+      if (!isAhead) next = read(size, bytes);
     }
   } finally {
     current?.held.release();
@@ -77,58 +87,60 @@ export async function* sentPages<Wanted extends PageOfBatch>(
   }
 }
 
-const sizeAfter = (characters: number, size: number): number =>
-  characters > LARGE ? 1 : characters < SMALL ? Math.min(4 * size, MOST_PAGES_AT_ONCE) : size;
-
 /** Pages of one batch that were read together. */
-interface Portion<Wanted extends PageOfBatch> {
+interface Portion<Wanted, Row> {
   readonly pages: readonly Wanted[];
-  readonly rows: ReadonlyMap<number, SentRow[]>;
-  readonly characters: number;
+  readonly rows: ReadonlyMap<number, Row[]>;
+  readonly bytes: number;
   readonly held: HeldMemory;
 }
 
-async function readPortion<Wanted extends PageOfBatch>(
+async function readPortion<Wanted extends PageOfBatch, Row extends { readonly text?: string }>(
   database: Database,
   source: PagesInOrder<Wanted>,
   size: number,
-  { memory, owner }: RowMemory,
-): Promise<Portion<Wanted> | null> {
-  const pages = await source.take(size);
-  const [first] = pages;
+  expected: number,
+  reader: RowReader,
+  { prepare, read }: PageReading<Wanted, Row>,
+): Promise<Portion<Wanted, Row> | null> {
+  const taken = await source.take(size);
+  const [first] = taken;
   if (first === undefined) return null;
-  const held = await memory.take(owner, pages.length > 1 ? BYTES_OF_A_BATCH : BYTES_OF_A_PAGE);
+  const held = await reader.memory.take(reader, expected);
   try {
-    const rows = await readRows(
-      database,
-      first.batchId,
-      pages.map(({ page }) => page),
-    );
-    let characters = 0;
-    for (const some of rows.values()) for (const { text } of some) characters += text.length;
-    held.resize(characters * BYTES_PER_CHARACTER);
-    return { pages, rows, characters, held };
+    const { pages, bytes: ofOutcomes } = await prepare(taken);
+    const numbers = pages.map(({ page }) => page);
+    const rows = numbers.length === 0 ? new Map<number, Row[]>() : await read(database, first.batchId, numbers);
+    let bytes = ofOutcomes;
+    for (const some of rows.values())
+      for (const { text = '' } of some) bytes += BYTES_OF_A_ROW + text.length * BYTES_PER_CHARACTER;
+    held.measured(bytes);
+    return { pages, rows, bytes, held };
   } catch (error) {
     held.release();
     throw error;
   }
 }
 
+/** What a row takes beside its text: at most its external id. */
+const BYTES_OF_A_ROW = 200;
+
 /** The fields of a page that say what was sent. */
 const SENT = { ids: 1, bodies: 1, lines: 1, sent: 1, texts: 1, isSentApart: 1 } as const;
 
-async function readRows(
+/** Items as they were sent, by page. */
+export async function readSentRows(
   database: Database,
   batchId: string,
   pages: readonly number[],
 ): Promise<Map<number, SentRow[]>> {
-  const documents = await readPages(
+  const documents = await findPages(
     database,
     pages.map((page) => pageId(batchId, page)),
   );
   const apart = documents.filter(({ isSentApart }) => isSentApart).map(({ _id }) => sentId(_id));
   const sentApart = new Map(
-    apart.length === 0 ? [] : (await readPages(database, apart)).map((document) => [document._id, document]),
+    apart.length === 0 ? [] : (await findPages(database, apart)).map((document) => [document._id, document]),
   );
   return new Map(
     documents.map((document) => {
@@ -143,7 +155,7 @@ type SentFields = Pick<ItemPageDocument, '_id' | 'ids' | 'bodies' | 'lines' | 'i
   readonly texts?: ItemPageDocument['texts'] | undefined;
 };
 
-const readPages = (database: Database, ids: readonly string[]): Promise<SentFields[]> =>
+const findPages = (database: Database, ids: readonly string[]): Promise<SentFields[]> =>
   itemPagesIn(database)
     .find({ _id: { $in: [...ids] } })
     .project<SentFields>(SENT)

@@ -5,6 +5,7 @@ import {
   type Document,
   MongoBulkWriteError,
 } from 'mongodb';
+import { Interruption } from '../../domain/collections/interruption.ts';
 import { bulkWriteInParts, insertManyInParts } from './bulk-parts.ts';
 import type { CausalOptions, CausalOrder } from './causal-order.ts';
 import { currentAttempt } from './command-time.ts';
@@ -116,12 +117,10 @@ function withinTime(timeMs: number, send: (limits: Limits) => unknown): unknown 
 
 /** The driver's signal ends only the first command of a cursor: a further batch could otherwise wait as long as a socket may. */
 function endFurtherBatches(cursor: AbstractCursor, signal: AbortSignal): void {
-  const timeout = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  });
-  timeout.catch(() => undefined);
+  const timeout = new Interruption();
+  signal.addEventListener('abort', () => timeout.interrupt(signal.reason), { once: true });
   const next = cursor.next.bind(cursor);
-  cursor.next = () => (cursor.bufferedCount() > 0 ? next() : Promise.race([next(), timeout]));
+  cursor.next = () => (cursor.bufferedCount() > 0 ? next() : timeout.during(next()));
 }
 
 /** The driver wraps the errors of a bulk write. */

@@ -10,12 +10,13 @@ import { parseJson } from '../../../domain/json/parse.ts';
 import { MAX_ITEMS_PAGE_LIMIT } from '../../../domain/limits.ts';
 import { batchItems, countItems, type ItemView, type ListedItem } from '../../../services/batches/list-items.ts';
 import type { BatchDocument } from '../../../store/batches/batches.ts';
+import type { RowReader } from '../../../store/items/sent-rows.ts';
 import { badRequest } from '../../http/api-error.ts';
 import type { ApiContext } from '../../http/context.ts';
 import type { ListPlace } from '../../http/cursors.ts';
 import { type Api, defineRoute, faults, pageQuery, queryEnum } from '../../http/define-route.ts';
 import { paginationOf } from '../../http/pagination.ts';
-import { CSV, NDJSON, ndjsonLine, streamAll } from '../../http/streams.ts';
+import { CSV, NDJSON, ndjsonLine, rowReader, streamAll, streamOfRows } from '../../http/streams.ts';
 import { ItemList } from './batch-schemas.ts';
 import { batchOf } from './find-batch.ts';
 import { rowText } from './row-text.ts';
@@ -74,10 +75,14 @@ export function itemRoutes(api: Api): void {
       const batch = await batchOf(c, batchId);
       switch (accepts(c, { header: 'Accept', supports: TYPES, default: 'application/json' })) {
         case NDJSON:
-          return streamAll(c, NDJSON, 'items', () => ndjson(itemsOf(c, batch, query)));
+          return streamAll(c, NDJSON, 'items', () =>
+            streamOfRows(rowReader(c, batch.scope), (reader) => ndjson(itemsOf(c, batch, query, reader))),
+          );
         case CSV:
           if (query.include !== undefined) throw badRequest(`include: not for ${CSV}; ${NDJSON} has the resources`);
-          return streamAll(c, CSV, 'items', () => csv(itemsOf(c, batch, query)));
+          return streamAll(c, CSV, 'items', () =>
+            streamOfRows(rowReader(c, batch.scope), (reader) => csv(itemsOf(c, batch, query, reader))),
+          );
         default:
           return page(c, batch, query);
       }
@@ -94,13 +99,10 @@ const itemsOf = (
   c: ApiContext,
   batch: BatchDocument,
   { status, include }: ItemsQuery,
+  reader: RowReader,
   from = 0,
 ): AsyncGenerator<ListedItem> =>
-  batchItems(c.var.services.database, batch, {
-    status,
-    from,
-    ...(include && { sent: { memory: c.var.services.rowMemory, owner: batch.scope } }),
-  });
+  batchItems(c.var.services.database, batch, reader, { status, from, withSent: include !== undefined });
 
 /** Answers with items as texts: what was sent goes into them as it is, because what is written anew might be another text. */
 async function page(
@@ -116,7 +118,9 @@ async function page(
   const results: string[] = [];
   let last = 0;
   let cursor: string | null = null;
-  for await (const listed of itemsOf(c, batch, query, after === null ? 0 : after + 1)) {
+  // what is read is turned to text at once: nobody waits for it long
+  const reader = rowReader(c, batch.scope);
+  for await (const listed of itemsOf(c, batch, query, reader, after === null ? 0 : after + 1)) {
     const text = textOf(listed);
     if (results.length === query.limit || !room.takeText(text)) {
       cursor = await cursors.encode(c.var.scope, place, String(last));

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { ITEM_STATUSES } from '../../../domain/batch/outcome.ts';
 import { importResults, type RowResult } from '../../../services/imports/import-results.ts';
 import { type Api, defineRoute, faults, queryEnum } from '../../http/define-route.ts';
-import { headOnly } from '../../http/streams.ts';
+import { headOnly, rowReader, streamOfRows } from '../../http/streams.ts';
 import { rowText } from '../batches/row-text.ts';
 import { csvLines } from './csv-results.ts';
 import { importOf } from './find-import.ts';
@@ -36,14 +36,17 @@ export function importResultsRoute(api: Api): void {
       },
     },
     async (c, { params: { importId }, query: { status } }) => {
-      const { database, logger, rowMemory: memory } = c.var.services;
+      const { database, logger } = c.var.services;
       const { _id, scope, format, csv } = await importOf(c, importId);
       const type = format === 'csv' ? 'text/csv; charset=utf-8; header=present' : CONTENT_TYPES.ndjson;
       const head = headOnly(c, type);
       if (head !== null) return head;
-      const rows = importResults(database, _id, { memory, owner: scope }, status);
-      const lines = format === 'csv' ? csvLines(rows, csv) : ndjsonLines(rows);
-      const content = Readable.from(inPieces(lines), { objectMode: false });
+      const content = streamOfRows(rowReader(c, scope), (reader) => {
+        const rows = importResults(database, _id, reader, status);
+        return Readable.from(inPieces(format === 'csv' ? csvLines(rows, csv) : ndjsonLines(rows)), {
+          objectMode: false,
+        });
+      });
       content.on('error', (error) =>
         logger.warn({ err: error, requestId: c.var.requestId }, 'a stream of results was interrupted'),
       );

@@ -1,4 +1,5 @@
 import type { Worker } from 'node:worker_threads';
+import { Interruption } from '../../../domain/collections/interruption.ts';
 import { startThread } from '../../threads/start-thread.ts';
 import type { UnpackAnswer, UnpackRequest } from './unpacking-thread.ts';
 import { InvalidZstdError, zstdBlocks } from './zstd-blocks.ts';
@@ -17,10 +18,10 @@ export const ZSTD_MEMORY_BYTES = 24 * 1024 * 1024;
 export async function* unpackZstd(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const thread = startThread('./unpacking-thread', import.meta.url, RESOURCE_LIMITS);
   // listens as long as the thread lives: it may fail while nothing is asked of it
-  const ended = new Promise<never>((_, reject) => {
-    thread.once('exit', () => reject(new Error('a thread that unpacks content has ended'))).on('error', reject);
-  });
-  ended.catch(() => undefined);
+  const ended = new Interruption();
+  thread
+    .once('exit', () => ended.interrupt(new Error('a thread that unpacks content has ended')))
+    .on('error', (error) => ended.interrupt(error));
   try {
     for await (const pieces of zstdBlocks(packed)) {
       const unpacked = await asked(thread, ended, pieces);
@@ -32,10 +33,10 @@ export async function* unpackZstd(packed: AsyncIterable<Uint8Array>): AsyncGener
   }
 }
 
-async function asked(thread: Worker, ended: Promise<never>, request: UnpackRequest): Promise<Uint8Array> {
+async function asked(thread: Worker, ended: Interruption, request: UnpackRequest): Promise<Uint8Array> {
   const answered = new Promise<UnpackAnswer>((resolve) => thread.once('message', resolve));
   thread.postMessage(request, request === null ? [] : [request.bytes.buffer]);
-  const answer = await Promise.race([answered, ended]);
+  const answer = await ended.during(answered);
   if (answer === null) throw new InvalidZstdError('it is not valid, or breaks off');
   return answer;
 }
