@@ -40,7 +40,6 @@ const pagesOf = ({ waiting, faulty, imported, bulk, webhook }: Shown): Record<st
     shows: '.dialog .figure',
     first: (page) => page.getByRole('button', { name: 'Act on all that fit' }).click(),
   },
-  bulk: { at: '/bulk', shows: '.batch-table' },
   'bulk-operation': { at: `/bulk/${bulk}`, shows: '.counts' },
   paste: { at: '/upload/paste', shows: 'textarea' },
   data: { at: '/data', shows: '.node' },
